@@ -1,0 +1,8 @@
+/** The engines, ours first. */
+import type { EngineAdapter } from '../store.js'
+import { betterSqlite3 } from './better-sqlite3.js'
+import { classicLevel } from './classic-level.js'
+import { lmdb } from './lmdb.js'
+import { varve } from './varve.js'
+
+export const engines: readonly EngineAdapter[] = [varve, classicLevel, lmdb, betterSqlite3]

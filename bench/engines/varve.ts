@@ -1,0 +1,35 @@
+/** Varve's native API. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Varve } from '../../src/index.js'
+import { CACHE_BYTES, rootDir, WRITE_BUFFER_BYTES } from '../store.js'
+import type { EngineAdapter, Store } from '../store.js'
+
+const SYNC = { sync: true }
+
+export const varve: EngineAdapter = {
+  name: 'varve',
+  version: () => (JSON.parse(readFileSync(path.join(rootDir, 'package.json'), 'utf8')) as { version: string }).version,
+  async open({ dir }): Promise<Store> {
+    const db = await Varve.open(dir, { writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: CACHE_BYTES })
+    return {
+      batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),
+      put: (key, value) => db.put(key, value),
+      putSync: (key, value) => db.putSync(key, value),
+      putDurable: (key, value) => db.put(key, value, SYNC),
+      putDurableSync: (key, value) => db.putSync(key, value, SYNC),
+      get: (key) => db.get(key),
+      getSync: (key) => db.getSync(key),
+      getMany: (keys) => db.getMany(keys),
+      scan(visit) {
+        for (const [key, value] of db.entriesSync()) visit(key, value)
+      },
+      seek(start, limit) {
+        let count = 0
+        for (const [, value] of db.entriesSync({ gte: start, limit })) if (value.length >= 0) count++
+        return count
+      },
+      close: () => db.close(),
+    }
+  },
+}

@@ -1,0 +1,217 @@
+/**
+ * What: compares Varve with other embedded databases. Each engine runs each group of rows in a fresh
+ * process on a fresh directory; the engines take turns within a round (A B C, A B C, …), so that what
+ * changes on the machine meanwhile meets them all. `npm run bench -- --help` lists the options.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { ChildAnswer, ChildTask } from './child.js'
+import { engines } from './engines/index.js'
+import { groups } from './groups.js'
+import type { Group } from './groups.js'
+import { KEY_SHAPES } from './key-space.js'
+import type { KeyShape } from './key-space.js'
+import { describeMachine } from './machine.js'
+import type { Machine } from './machine.js'
+import { rateTable, usageTable } from './report.js'
+import type { Sample, Usage } from './report.js'
+import { rootDir } from './store.js'
+import type { EngineAdapter } from './store.js'
+import type { RunOptions } from './workload.js'
+
+const HELP = `npm run bench -- [options]
+
+  --num N            entries (500000)
+  --sustained [N]    also the long random fill, with N entries (5000000)
+  --keys SHAPE       ${KEY_SHAPES.join(' | ')} (number: 16 digits)
+  --strings          keys as strings instead of bytes
+  --value-bytes N    (100)
+  --rounds N         (3)
+  --seconds N        most time for a row, except fills (3)
+  --engines A,B      of ${engines.map(({ name }) => name).join(', ')}
+  --only TEXT,TEXT   rows whose name has one of these
+  --dir DIR          where the databases go (.bench in the checkout)
+  --json FILE        all samples (bench/results/<time>.json)
+`
+
+interface Settings {
+  options: Omit<RunOptions, 'dir'>
+  sustainedNum: number
+  rounds: number
+  engines: EngineAdapter[]
+  groups: Group[]
+  dir: string
+  json: string
+}
+
+function readSettings(): Settings | undefined {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      num: { type: 'string', default: '500000' },
+      sustained: { type: 'boolean', default: false },
+      keys: { type: 'string', default: 'number' },
+      strings: { type: 'boolean', default: false },
+      'value-bytes': { type: 'string', default: '100' },
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '3' },
+      engines: { type: 'string' },
+      only: { type: 'string', default: '' },
+      dir: { type: 'string', default: path.join(rootDir, '.bench') },
+      json: { type: 'string', default: path.join(rootDir, 'bench/results', `${now()}.json`) },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  if (!(KEY_SHAPES as readonly string[]).includes(values.keys)) throw new Error(`unknown --keys ${values.keys}`)
+  const only = list(values.only)
+  return {
+    options: {
+      num: count(values.num, '--num'),
+      shape: values.keys as KeyShape,
+      stringKeys: values.strings,
+      valueBytes: count(values['value-bytes'], '--value-bytes'),
+      seconds: count(values.seconds, '--seconds'),
+      only,
+    },
+    sustainedNum: count(positionals[0] ?? '5000000', '--sustained'),
+    rounds: count(values.rounds, '--rounds'),
+    engines: chooseEngines(values.engines),
+    groups: groups.filter((group) => (group.isLong ? values.sustained : isWanted(group, only))),
+    dir: path.join(path.resolve(values.dir), `varve-bench-${process.pid}`),
+    json: values.json,
+  }
+}
+
+function now(): string {
+  return new Date().toISOString().replaceAll(':', '-')
+}
+
+function list(text: string): string[] {
+  return text.split(',').filter((item) => item !== '')
+}
+
+function count(text: string, option: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`${option} must be a number above 0, not ${text}`)
+  return value
+}
+
+function isWanted(group: Group, only: readonly string[]): boolean {
+  return only.length === 0 || group.rows.some((row) => only.some((text) => row.includes(text)))
+}
+
+function chooseEngines(text: string | undefined): EngineAdapter[] {
+  if (text === undefined) return [...engines]
+  return list(text).map((wanted) => {
+    const engine = engines.find(({ name }) => name === wanted)
+    if (engine === undefined) throw new Error(`unknown engine ${wanted}: see --help`)
+    return engine
+  })
+}
+
+/** The peers are not dependencies of Varve: they are installed when they are first measured. */
+function installPeers(chosen: readonly EngineAdapter[]): void {
+  const benchDir = path.join(rootDir, 'bench')
+  const isThere = ({ packageName }: EngineAdapter): boolean =>
+    packageName === undefined || existsSync(path.join(benchDir, 'node_modules', packageName))
+  if (chosen.every(isThere)) return
+  console.log('Installing the other databases: `npm ci --prefix bench`; compiling one takes minutes.')
+  const isWindows = process.platform === 'win32'
+  const { status } = spawnSync('npm', ['ci', '--prefix', benchDir], { stdio: 'inherit', shell: isWindows })
+  if (status !== 0) throw new Error('the other databases could not be installed; `--engines varve` needs none of them')
+}
+
+function directoryBytes(dir: string): number {
+  if (!existsSync(dir)) return 0
+  return readdirSync(dir, { withFileTypes: true }).reduce((sum, entry) => {
+    const name = path.join(dir, entry.name)
+    if (entry.isDirectory()) return sum + directoryBytes(name)
+    // Blocks, not length: a memory map may have holes.
+    const { blocks, size } = statSync(name)
+    return sum + (blocks > 0 ? blocks * 512 : size)
+  }, 0)
+}
+
+class Run {
+  readonly samples: Sample[] = []
+  readonly usages: Usage[] = []
+  readonly failures: string[] = []
+  private readonly settings: Settings
+
+  constructor(settings: Settings) {
+    this.settings = settings
+  }
+
+  all(): void {
+    for (let round = 1; round <= this.settings.rounds; round++) {
+      for (const group of this.settings.groups) {
+        for (const engine of this.settings.engines) this.one(round, group, engine.name)
+      }
+    }
+  }
+
+  private one(round: number, group: Group, engine: string): void {
+    const { options, sustainedNum, dir } = this.settings
+    process.stderr.write(`round ${round}: ${group.name}, ${engine} …\n`)
+    rmSync(dir, { recursive: true, force: true })
+    mkdirSync(path.dirname(dir), { recursive: true })
+    const task: ChildTask = {
+      engine, group: group.name, options: { ...options, dir, num: group.isLong ? sustainedNum : options.num },
+    }
+    const child = fileURLToPath(new URL('./child.js', import.meta.url))
+    const { status, signal, stdout } = spawnSync(process.execPath, [child, JSON.stringify(task)], {
+      encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 26,
+    })
+    if (status === 0) this.add(round, group.name, engine, JSON.parse(stdout) as ChildAnswer)
+    else this.failures.push(`round ${round}: ${group.name}, ${engine}: ended with ${signal ?? status}`)
+    rmSync(dir, { recursive: true, force: true })
+  }
+
+  private add(round: number, group: string, engine: string, { rows, memoryBytes }: ChildAnswer): void {
+    for (const { row, count, ms, cpuMs, longestMs } of rows) {
+      this.samples.push({ round, engine, group, row, opsPerSecond: (1000 * count) / ms, cpuMs, longestMs })
+    }
+    this.usages.push({ round, engine, group, memoryBytes, diskBytes: directoryBytes(this.settings.dir) })
+  }
+}
+
+function main(): void {
+  const settings = readSettings()
+  if (settings === undefined) return console.log(HELP)
+  installPeers(settings.engines)
+  const machine = describeMachine()
+  const versions = Object.fromEntries(settings.engines.map((engine) => [engine.name, engine.version()]))
+  const run = new Run(settings)
+  run.all()
+  printConditions(machine, versions, settings)
+  printResults(run, settings)
+  const { samples, usages, failures } = run
+  mkdirSync(path.dirname(path.resolve(settings.json)), { recursive: true })
+  const all = { machine, versions, settings: settings.options, samples, usages, failures }
+  writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`)
+  console.log(`\nall samples: ${settings.json}`)
+  for (const failure of failures) console.log(`FAILED ${failure}`)
+  process.exitCode = failures.length > 0 ? 1 : 0
+}
+
+function printConditions(machine: Machine, versions: Record<string, string>, settings: Settings): void {
+  const { cpu, cores, memoryGiB, system, node, load } = machine
+  console.log(`\n${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}, load ${load}`)
+  console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', '))
+  const { num, shape, stringKeys, valueBytes } = settings.options
+  const kind = stringKeys ? 'strings' : 'bytes'
+  console.log(`${num} entries, ${shape} keys as ${kind}, values of ${valueBytes} bytes`)
+  console.log(`${settings.rounds} rounds: median ± half the range\n`)
+}
+
+function printResults({ samples, usages }: Run, settings: Settings): void {
+  const names = settings.engines.map(({ name }) => name)
+  console.log(rateTable(samples, names))
+  console.log(`\n${usageTable(usages, names)}`)
+}
+
+main()

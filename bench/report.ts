@@ -1,0 +1,136 @@
+/** What: many results of each row become a table: medians, spreads, and how we stand to the best peer. */
+import { ROW } from './groups.js'
+
+/** One measured rate of one engine in one round. */
+export interface Sample {
+  round: number
+  engine: string
+  group: string
+  row: string
+  opsPerSecond: number
+  cpuMs: number
+  longestMs: number
+}
+
+export interface Usage {
+  round: number
+  engine: string
+  group: string
+  memoryBytes: number
+  diskBytes: number
+}
+
+interface Goal {
+  /** Times the best peer. */
+  varve: number
+  level: number
+}
+
+const OURS = 'varve'
+const OUR_LEVEL = 'varve-level'
+
+/** How much faster than the best peer we want to be; see docs/design. */
+const GOALS: Record<string, Goal> = {
+  [ROW.fill]: { varve: 2, level: 1.2 },
+  [ROW.overwrite]: { varve: 4, level: 2 },
+  [ROW.put]: { varve: 10, level: 6 },
+  [ROW.putMany]: { varve: 5, level: 3 },
+  [ROW.putDurable]: { varve: 0.75, level: 0 },
+  [ROW.putDurableSync]: { varve: 0.95, level: 0 },
+  [ROW.get]: { varve: 2, level: 1.2 },
+  [ROW.getSync]: { varve: 2.5, level: 1.5 },
+  [ROW.getAbsent]: { varve: 1, level: 1 },
+  [ROW.scan]: { varve: 3, level: 1.5 },
+  [ROW.seek]: { varve: 2, level: 1.2 },
+  [ROW.sustained]: { varve: 2, level: 1.5 },
+}
+
+/** Rows in which an engine may choose how it is called: the best peer of both counts. */
+const TOGETHER: readonly (readonly string[])[] = [[ROW.putDurable, ROW.putDurableSync]]
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+interface Cell {
+  median: number
+  /** Half the distance of the extremes, as a part of the median. */
+  spread: number
+}
+
+function cellOf(samples: readonly Sample[], row: string, engine: string): Cell | undefined {
+  const rates = samples.filter((s) => s.row === row && s.engine === engine).map((s) => s.opsPerSecond)
+  if (rates.length === 0) return undefined
+  const middle = median(rates)
+  return { median: middle, spread: (Math.max(...rates) - Math.min(...rates)) / 2 / middle }
+}
+
+function bestPeer(samples: readonly Sample[], row: string): number {
+  const rows = TOGETHER.find((group) => group.includes(row)) ?? [row]
+  const peers = new Set(samples.map((s) => s.engine).filter((name) => name !== OURS && name !== OUR_LEVEL))
+  const rates = rows.flatMap((name) => [...peers].map((peer) => cellOf(samples, name, peer)?.median ?? 0))
+  return Math.max(0, ...rates)
+}
+
+function rateText(rate: number): string {
+  if (rate >= 1e6) return `${(rate / 1e6).toFixed(2)} M`
+  if (rate >= 100e3) return `${(rate / 1e3).toFixed(0)} k`
+  if (rate >= 1e3) return `${(rate / 1e3).toFixed(1)} k`
+  return rate.toFixed(0)
+}
+
+function cellText(cell: Cell | undefined): string {
+  if (cell === undefined) return '–'
+  const spread = `${(100 * cell.spread).toFixed(0)} %`
+  return `${rateText(cell.median)} ±${spread.padStart(4)}`
+}
+
+function ratioText(cell: Cell | undefined, best: number, goal: number | undefined): string {
+  if (cell === undefined || best === 0) return '–'
+  const ratio = cell.median / best
+  if (goal === undefined || goal === 0) return ratio.toFixed(2)
+  return `${ratio.toFixed(2)} of ${goal} ${ratio >= goal ? '✔' : '✖'}`
+}
+
+/** Operations a second: a line a row, a column an engine, and our ratios to the best peer with the goals. */
+export function rateTable(samples: readonly Sample[], engines: readonly string[]): string {
+  const ours = [OURS, OUR_LEVEL].filter((name) => engines.includes(name))
+  const head = ['operations a second', ...engines, ...ours.map((name) => `${name} ÷ best peer`)]
+  const rows = Object.values(ROW).filter((row) => samples.some((s) => s.row === row))
+  const lines = rows.map((row) => {
+    const best = bestPeer(samples, row)
+    const ratios = ours.map((name) => {
+      const goal = GOALS[row]
+      return ratioText(cellOf(samples, row, name), best, name === OURS ? goal?.varve : goal?.level)
+    })
+    return [row, ...engines.map((name) => cellText(cellOf(samples, row, name))), ...ratios]
+  })
+  return textTable([head, ...lines])
+}
+
+/** Memory and disk of each group. */
+export function usageTable(usages: readonly Usage[], engines: readonly string[]): string {
+  const groups = [...new Set(usages.map((usage) => usage.group))]
+  const line = (title: string, group: string, of: (usage: Usage) => number): string[] => [
+    `${group}: ${title}`,
+    ...engines.map((engine) => {
+      const found = usages.filter((usage) => usage.group === group && usage.engine === engine)
+      return found.length === 0 ? '–' : `${(median(found.map(of)) / 2 ** 20).toFixed(0)} MiB`
+    }),
+  ]
+  const lines = groups.flatMap((group) => [
+    line('memory', group, (usage) => usage.memoryBytes), line('disk', group, (usage) => usage.diskBytes),
+  ])
+  return textTable([['space', ...engines], ...lines])
+}
+
+/** Columns as wide as their widest cell, the first to the left, the others to the right. */
+function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => [...row[column]!].length)))
+  const text = rows.map((row) => row
+    .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+    .join('  '))
+  return [text[0]!, '─'.repeat([...text[0]!].length), ...text.slice(1)].join('\n')
+}

@@ -1,0 +1,60 @@
+/**
+ * What: what the workloads ask of an engine. Each adapter does it in the way its engine's manual
+ * recommends for binary keys and values; a method is missing where the engine has no such call.
+ */
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A string or a Buffer, which is a Uint8Array to Varve and what the other engines like best. */
+export type Key = string | Buffer
+
+export interface StoreOptions {
+  dir: string
+  /** Keys are strings; values are bytes always. */
+  stringKeys: boolean
+  /** The process is for the rows that wait for the disk. */
+  durable: boolean
+}
+
+export interface Store {
+  /** Writes entries [from, to) of the arrays as one atomic batch. */
+  batch(keys: readonly Key[], values: readonly Buffer[]): Promise<void> | void
+  put(key: Key, value: Buffer): Promise<unknown>
+  putSync?(key: Key, value: Buffer): void
+  /** Done when the write survives power loss. */
+  putDurable(key: Key, value: Buffer): Promise<unknown>
+  putDurableSync?(key: Key, value: Buffer): void
+  get(key: Key): Promise<Uint8Array | undefined>
+  getSync?(key: Key): Uint8Array | undefined
+  getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]>
+  /** Every entry in order, by the engine's fastest way that gives key and value. */
+  scan(visit: (key: Uint8Array | string, value: Uint8Array) => void): Promise<void> | void
+  /** Up to `limit` entries from the first key ≥ `start`; gives how many there were. */
+  seek(start: Key, limit: number): Promise<number> | number
+  close(): Promise<void>
+}
+
+export interface EngineAdapter {
+  name: string
+  /** The npm package of a peer, looked for in bench/node_modules. */
+  packageName?: string
+  version(): string
+  open(options: StoreOptions): Promise<Store>
+}
+
+export const WRITE_BUFFER_BYTES = 64 * 2 ** 20
+export const CACHE_BYTES = 64 * 2 ** 20
+
+/** The checkout: this file runs as dist/bench/store.js. */
+export const rootDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+const requireFromBench = createRequire(path.join(rootDir, 'bench/package.json'))
+
+/** Loads a peer. Its types are not needed to compile this; the adapter says what it uses of it. */
+export function loadPeer<T>(name: string): T {
+  return requireFromBench(name) as T
+}
+
+export function peerVersion(name: string): string {
+  return (requireFromBench(`./node_modules/${name}/package.json`) as { version: string }).version
+}

@@ -1,0 +1,72 @@
+// @ts-check
+// Builds the package: first the worker's code as one string module, then everything with tsc.
+// The worker is inlined so that a bundler or a single-file app cannot lose it.
+import { build } from 'esbuild'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import path from 'node:path'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const workerEntry = path.join(root, 'src/engine/worker-main.ts')
+const workerSource = path.join(root, 'src/exec/worker-source.ts')
+const dist = path.join(root, 'dist')
+
+/** The worker needs no copy of itself, and the file is not there yet in a new clone. */
+/** @type {import('esbuild').Plugin} */
+const withoutWorkerSource = {
+  name: 'without-worker-source',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /worker-source\.js$/ }, ({ path }) => ({ path, namespace: 'empty', sideEffects: false }))
+    onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: "export const workerSource = ''" }))
+  },
+}
+
+/**
+ * A worker inherits the program's flags, the permission model among them, and `--input-type=module`
+ * makes its source a module: so the text must be right as both, without a `require` of its own.
+ * @param {string} text
+ */
+function asModuleOrScript(text) {
+  return `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
+}
+
+/** Writes the worker as a module with one string; leaves the file alone when nothing changed. */
+async function inlineWorker() {
+  const bundle = await build({
+    entryPoints: [workerEntry],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    minifyWhitespace: true,
+    legalComments: 'none',
+    plugins: [withoutWorkerSource],
+  })
+  const text =
+    '// Made by scripts/build.mjs from src/engine/worker-main.ts. Do not edit, do not commit.\n' +
+    `export const workerSource: string = ${JSON.stringify(asModuleOrScript(bundle.outputFiles[0].text))}\n`
+  if (!existsSync(workerSource) || readFileSync(workerSource, 'utf8') !== text) writeFileSync(workerSource, text)
+}
+
+/** Output of sources that are gone would still be packed, imported and tested. */
+function pruneDist() {
+  for (const dir of ['src', 'test', 'bench']) {
+    if (!existsSync(path.join(dist, dir))) continue
+    for (const name of readdirSync(path.join(dist, dir), { recursive: true, encoding: 'utf8' })) {
+      const stem = /^(.*)\.(?:d\.ts|js|js\.map)$/.exec(name)?.[1]
+      if (stem !== undefined && !existsSync(path.join(root, dir, `${stem}.ts`))) rmSync(path.join(dist, dir, name))
+    }
+  }
+}
+
+// esbuild has printed its own errors; tsc may say more about them.
+const isInlined = await inlineWorker().then(() => true, () => false)
+pruneDist()
+const compiler = path.join(root, 'node_modules/typescript/bin/tsc')
+const { status } = spawnSync(process.execPath, [compiler, '-p', root], { stdio: 'inherit' })
+// npx starts the package's own program only when it may be executed; npm install would see to it.
+const program = path.join(dist, 'src/cli/main.js')
+if (existsSync(program)) chmodSync(program, 0o755)
+process.exitCode = isInlined ? (status ?? 1) : 1

@@ -1,0 +1,169 @@
+// @ts-check
+// Runs the checks and the tests: `npm test` all of them, `npm test -- wal` those with "wal" in their
+// path. Each file runs in a process of its own, two to four at a time. The last line is `N passed, N failed`.
+//   --long   the long suites (*.long.ts) instead; VARVE_LONG scales them
+import { run } from 'node:test'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { isTestFile, listFiles, readSourceTree, root } from './source-tree.mjs'
+import { checkLayers } from './layers.mjs'
+import { runTidy } from './tidy.mjs'
+
+const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()))
+const SLOWEST_SHOWN = 5
+
+const isLong = process.argv.includes('--long')
+/** A file that takes this long hangs. */
+const MINUTES_MAX = isLong ? 12 * 60 : 10
+const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
+/** @param {string} name */
+const isWanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter))
+
+const counts = { passed: 0, failed: 0, skipped: 0, todo: 0 }
+
+/** @param {string} title @param {string[]} details */
+function fail(title, details) {
+  counts.failed++
+  console.log(`✖ ${title}`)
+  for (const detail of details) console.log(`    ${detail}`)
+}
+
+/** @param {string} name @param {() => string[]} check  gives what is wrong */
+function runCheck(name, check) {
+  if (isLong || !isWanted(`scripts/${name}`)) return
+  const startMs = performance.now()
+  const problems = check()
+  if (problems.length > 0) return fail(`scripts/${name}`, problems)
+  counts.passed++
+  console.log(`✔ scripts/${name} (${Math.round(performance.now() - startMs)} ms)`)
+}
+
+function runChecks() {
+  const tree = readSourceTree()
+  /** @param {import('./source-tree.mjs').Problem[]} problems */
+  const lines = (problems) => problems.map((p) => `${p.file}:${p.line} ${p.rule}: ${p.text}`)
+  runCheck('layers', () => lines(checkLayers(tree)))
+  runCheck('tidy', () => {
+    const { problems, exceptions } = runTidy(tree)
+    if (exceptions.length > 0) console.log(`  tidy: ${exceptions.length} exceptions (npm run tidy lists them)`)
+    return lines(problems)
+  })
+  runCheck('types', () => {
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', path.join(root, 'scripts')], { encoding: 'utf8' })
+    return status === 0 ? [] : `${stdout}${stderr}`.trim().split('\n')
+  })
+}
+
+/**
+ * Compiled test files whose source still exists, and the tests of the scripts themselves.
+ * @returns {FileResult[]}
+ */
+function collectTests() {
+  const ending = isLong ? '.long' : '.test'
+  const compiled = ['src', 'test', 'bench']
+    .flatMap((dir) => listFiles(`dist/${dir}`, (name) => name.endsWith(`${ending}.js`)))
+    .map((file) => ({ file, source: file.replace(/^dist\//, '').replace(/\.js$/, '.ts') }))
+    .filter(({ source }) => existsSync(path.join(root, source)) && isTestFile(source))
+  const scripts = listFiles('scripts', (name) => name.endsWith(`${ending}.mjs`)).map((file) => ({ file, source: file }))
+  return [...scripts, ...compiled]
+    .filter(({ source }) => isWanted(source))
+    .map(({ file, source }) => new FileResult(path.join(root, file), source))
+}
+
+class FileResult {
+  /** @param {string} file @param {string} source */
+  constructor(file, source) {
+    this.file = file
+    this.source = source
+    this.ms = 0
+    this.testCount = 0
+    this.hasFailed = false
+    /** Names of the tests around the current one. @type {string[]} */
+    this.trail = []
+    this.output = ''
+  }
+}
+
+/**
+ * One run() for each file: a test can be written in another file than the one that was started, and
+ * events name only the former.
+ * @param {FileResult} result
+ */
+async function runFile(result) {
+  const isLive = isLong || filters.length > 0
+  // Not the option `timeout`: with it, Node 24 reports the file but does not end its process.
+  const signal = AbortSignal.timeout(MINUTES_MAX * 60_000)
+  const startMs = performance.now()
+  /** @type {any} the types of events differ between versions of Node */
+  const stream = run({ files: [result.file], signal })
+  for await (const { type, data } of stream) {
+    if (type === 'test:start') result.trail[data.nesting] = data.name
+    if (type === 'test:stdout' || type === 'test:stderr') {
+      if (isLive) process.stdout.write(data.message)
+      else result.output += data.message
+    }
+    if (type === 'test:pass' || type === 'test:fail') onResult(result, type === 'test:pass', data, signal)
+  }
+  if (result.testCount === 0 && !result.hasFailed) fail(result.source, ['no test in it'])
+  result.ms = performance.now() - startMs
+}
+
+/** @param {FileResult[]} results */
+async function runTests(results) {
+  const queue = [...results]
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await runFile(next)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+}
+
+/** @param {FileResult} result @param {boolean} passed @param {any} data @param {AbortSignal} signal */
+function onResult(result, passed, data, signal) {
+  const error = data.details?.error
+  if (data.nesting === 0 && path.resolve(data.name) === result.file) {
+    const end = error?.signal ?? `exit code ${error?.exitCode ?? 'unknown'}`
+    const why = signal.aborted ? `stopped: not done after ${MINUTES_MAX} minutes` : `the process ended with ${end}`
+    if (!passed) failTest(result, result.source, [why])
+    return
+  }
+  if (data.details?.type === 'suite' || error?.failureType === 'subtestsFailed') return
+  result.testCount++
+  if (data.skip !== undefined) counts.skipped++
+  else if (data.todo !== undefined) counts.todo++
+  else if (passed) counts.passed++
+  else failTest(result, [result.source, ...result.trail.slice(0, data.nesting), data.name].join(' › '), describe(error))
+}
+
+/** @param {FileResult} result @param {string} title @param {string[]} details */
+function failTest(result, title, details) {
+  result.hasFailed = true
+  const output = result.output.split('\n').filter((line) => line !== '')
+  fail(title, [...details, ...output.map((line) => `| ${line}`)])
+  result.output = ''
+}
+
+/** @param {any} error @returns {string[]} its message and stack without Node's own frames */
+function describe(error) {
+  const cause = error?.cause ?? error
+  const text = typeof cause?.stack === 'string' ? cause.stack : inspect(cause)
+  return text.split('\n').filter((/** @type {string} */ line) => !/^\s+at .*\(?node:/.test(line))
+}
+
+/** @param {FileResult[]} results */
+function printSlowest(results) {
+  const slowest = [...results].sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)
+  console.log(`slowest: ${slowest.map(({ source, ms }) => `${source} ${(ms / 1000).toFixed(1)} s`).join(', ')}`)
+}
+
+runChecks()
+const results = collectTests()
+await runTests(results)
+if (results.length > 0) printSlowest(results)
+if (counts.skipped + counts.todo > 0) console.log(`${counts.skipped} skipped, ${counts.todo} to do`)
+if (counts.passed + counts.failed === 0) console.log('nothing to run')
+process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0
+console.log(`${counts.passed} passed, ${counts.failed} failed`)

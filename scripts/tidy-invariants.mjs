@@ -1,0 +1,66 @@
+// @ts-check
+// Invariants have numbers (WAL-1). Each number in the code stands in docs/invariants.md, and each
+// number there is named in at least one test.
+
+/** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
+/** @typedef {import('./source-tree.mjs').Problem} Problem */
+
+const PAGE = 'docs/invariants.md'
+
+/**
+ * @param {SourceTree} tree
+ * @param {string | undefined} page  its text; without the page nothing is asked
+ * @returns {Problem[]}
+ */
+export function checkInvariants(tree, page) {
+  if (page === undefined) return []
+  const defined = definedIds(page)
+  const prefixes = new Set([...defined.keys()].map((id) => id.slice(0, id.lastIndexOf('-'))))
+  /** @type {Problem[]} */
+  const problems = []
+  /** @type {Set<string>} */
+  const tested = new Set()
+  for (const { file, lines, isTest } of tree.values()) {
+    for (const [at, line] of lines.entries()) {
+      const isList = /^\s*\*\s+Invariants:/.test(line)
+      for (const id of idsIn(line)) {
+        if (isTest) tested.add(id)
+        const isOurs = isList || prefixes.has(id.slice(0, id.lastIndexOf('-')))
+        if (isOurs && !defined.has(id)) {
+          problems.push({ file, line: at + 1, rule: 'invariant', text: `${id} is not in ${PAGE}` })
+        }
+      }
+    }
+  }
+  for (const [id, line] of defined) {
+    if (!tested.has(id)) problems.push({ file: PAGE, line, rule: 'invariant', text: `${id} is named in no test` })
+  }
+  return problems
+}
+
+/** Also understands the short form `WAL-1, 2, 5` and the range `WAL-1–4`. */
+/** @param {string} line @returns {string[]} */
+function idsIn(line) {
+  return [...line.matchAll(/\b([A-Z][A-Z0-9]+)-(\d+)((?:(?:, |–)\d+\b)*)/g)].flatMap(([, prefix, first, rest]) => {
+    const numbers = [Number(first)]
+    for (const [, sign, digits] of rest.matchAll(/(, |–)(\d+)/g)) {
+      const from = sign === '–' ? /** @type {number} */ (numbers.at(-1)) + 1 : Number(digits)
+      for (let n = from; n <= Number(digits); n++) numbers.push(n)
+    }
+    return numbers.map((n) => `${prefix}-${n}`)
+  })
+}
+
+/**
+ * An invariant is defined where its number opens a heading, a list item, a table row or a line.
+ * @param {string} page
+ * @returns {Map<string, number>} id → line
+ */
+function definedIds(page) {
+  const ids = new Map()
+  for (const [at, line] of page.split('\n').entries()) {
+    const found = /^(?:#+ +|[-*] +|\| *)?(?:\*\*|`)?([A-Z][A-Z0-9]+-\d+)\b/.exec(line)
+    if (found !== null && !ids.has(found[1])) ids.set(found[1], at + 1)
+  }
+  return ids
+}

@@ -1,0 +1,59 @@
+/**
+ * What: durable retention pins as users hold them, and reading the logs that they keep: what a
+ * replicated log, a change feed or a backup needs.
+ */
+import { invalidArgument } from '../base/index.js'
+import type { FileNum, SeqNum } from '../base/index.js'
+import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
+import { checkNames } from './read-options.js'
+
+export interface FollowOptions {
+  /** Only batches whose first sequence number is above this one; default 0. */
+  after?: SeqNum
+}
+
+export class Pins {
+  private readonly engine: Engine
+
+  constructor(engine: Engine) {
+    this.engine = engine
+  }
+
+  /**
+   * Keeps every log that is not wholly in durable tables when this resolves, and every later one, until
+   * the pin advances or is released. Resolves when that survives power loss. A name that exists keeps
+   * what it has. Logs over `pinBytesMax` drop the pin with the oldest one; event `pinDropped`.
+   */
+  async acquire(name: string): Promise<PinInfo> {
+    this.engine.checkWritable()
+    return this.engine.retention.acquire(name)
+  }
+
+  /** Logs before `firstLog` may go. A pin never moves back. */
+  async advance(name: string, firstLog: FileNum): Promise<void> {
+    this.engine.checkWritable()
+    return this.engine.retention.advance(name, firstLog)
+  }
+
+  /** Everything that only this pin keeps may go. */
+  async release(name: string): Promise<void> {
+    this.engine.checkWritable()
+    return this.engine.retention.release(name)
+  }
+
+  list(): PinInfo[] {
+    this.engine.health.checkReadable()
+    return this.engine.retention.list()
+  }
+
+  /**
+   * Batches that were visible at the call, from the first log that the pin keeps on, in order. Throws
+   * CORRUPTION when a kept log is damaged: the follower must begin anew then.
+   */
+  read(name: string, options: FollowOptions = {}): AsyncIterable<FollowedBatch> {
+    checkNames(options, 'follow', ['after'])
+    const { after = 0 } = options
+    if (!Number.isSafeInteger(after) || after < 0) throw invalidArgument('option after must be a sequence number')
+    return this.engine.follow(name, after)
+  }
+}

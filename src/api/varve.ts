@@ -1,0 +1,315 @@
+/**
+ * What: the database as programs use it: checks every argument, then asks the engine.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give
+ * Uint8Array. Calls ending in Sync return when the work is done; the others return promises. Errors are
+ * VarveError with a stable `code`; a call that is refused changed nothing.
+ */
+import { EntryKind, errnoOf, invalidArgument, ioError, VarveError } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import { checkKey, checkValue, POSITION_BYTES_MAX } from '../commit/index.js'
+import type { BatchOperation, BatchOptions } from '../commit/index.js'
+import { collectStats, openEngine, openReadOnly, ReadPath, resolveOptions } from '../engine/index.js'
+import type { Engine, ReadView, VarveOptions } from '../engine/index.js'
+import type { Stats } from '../stats/index.js'
+import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
+import { NodeVfs } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { destroyDatabase } from './destroy.js'
+import { Pins } from './pins.js'
+import { EntryIterable, KeyIterable, readRange, ValueIterable } from './ranges.js'
+import type { RangeOptions } from './ranges.js'
+import { checkFlag, checkNames, readSnapshot, Snapshot } from './read-options.js'
+import type { ReadOptions } from './read-options.js'
+
+const NO_VALUE = new Uint8Array(0)
+
+export interface WriteOptions {
+  /** Wait until the write survives power loss; default: the database's option `sync`. */
+  sync?: boolean
+}
+
+export interface BatchWriteOptions extends WriteOptions {
+  /** Opaque bytes, at most 4096, stored atomically with the batch; `db.position` gives the last. */
+  position?: Uint8Array
+}
+
+export type BatchOp =
+  | { type: 'put'; key: Bytes; value: Bytes }
+  | { type: 'del'; key: Bytes }
+
+export class Varve {
+  /** The directory, absolute and without links. */
+  readonly location: string
+  private readonly view: ReadView
+  /** Null when opened read-only. */
+  private readonly engine: Engine | null
+  private readonly reads = new ReadPath()
+  private readonly syncByDefault: boolean
+
+  private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
+    this.location = view.dir
+    this.view = view
+    this.engine = engine
+    this.syncByDefault = syncByDefault
+  }
+
+  /**
+   * Opens, or makes, the database in directory `location`.
+   * Rejects with INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, LOCKED, CORRUPTION, MISSING_FILE,
+   * MISSING_MARKER, UNSUPPORTED_FORMAT, NO_SPACE or IO_ERROR; then nothing was lost or repaired.
+   */
+  static async open(location: string, options?: VarveOptions): Promise<Varve> {
+    const path = checkLocation(location)
+    const resolved = resolveOptions(options, BLOCK_BYTES_DEFAULT)
+    const vfs = resolved.vfs ?? new NodeVfs()
+    try {
+      if (resolved.readOnly) return new Varve(await openReadOnly(path, vfs, resolved), null, false)
+      const engine = await openEngine(path, vfs, resolved)
+      return new Varve(engine, engine, resolved.sync)
+    } catch (error) {
+      throw diskError(error, 'open')
+    }
+  }
+
+  /**
+   * Removes the database in `location`, and the directory when nothing else is in it. Rejects with
+   * NOT_FOUND when there is no database, LOCKED while it is open; files that are not Varve's stay.
+   */
+  static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
+    const path = checkLocation(location)
+    checkNames(options, 'destroy', ['vfs'])
+    try {
+      await destroyDatabase(options.vfs ?? new NodeVfs(), path)
+    } catch (error) {
+      throw diskError(error, 'destroy')
+    }
+  }
+
+  // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
+
+  put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<void> {
+    try {
+      const sync = this.syncOption(options)
+      checkKey(key)
+      checkValue(value)
+      return this.writer().pipeline.writeOne(EntryKind.value, key, value, sync)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
+    const sync = this.syncOption(options)
+    checkKey(key)
+    checkValue(value)
+    this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
+  }
+
+  /** Deleting a key that is not there is not an error. */
+  del(key: Bytes, options?: WriteOptions): Promise<void> {
+    try {
+      const sync = this.syncOption(options)
+      checkKey(key)
+      return this.writer().pipeline.writeOne(EntryKind.tombstone, key, NO_VALUE, sync)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  delSync(key: Bytes, options?: WriteOptions): void {
+    const sync = this.syncOption(options)
+    checkKey(key)
+    this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
+  }
+
+  /** All operations or none, in order; at most 2^24 operations and 1 GiB. */
+  batch(operations: readonly BatchOp[], options?: BatchWriteOptions): Promise<void> {
+    try {
+      const resolved = this.batchOptions(operations, options)
+      return this.writer().pipeline.writeBatch(operations as readonly BatchOperation[], resolved)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
+    const resolved = this.batchOptions(operations, options)
+    this.writer().pipeline.writeBatchSync(operations as readonly BatchOperation[], resolved)
+  }
+
+  /** Resolves when every write acknowledged before the call survives power loss. */
+  async sync(): Promise<void> {
+    await this.writer().sync()
+  }
+
+  /** Resolves when every write made before the call stands in synced tables. */
+  async flush(): Promise<void> {
+    await this.writer().flush()
+  }
+
+  // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** The value as private memory, or undefined. Sees the state of the moment of the call. */
+  get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    try {
+      return this.answer(this.getSync(key, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
+    const { view } = this
+    view.checkReadable()
+    const seqNum = readSnapshot(options, view)
+    checkKey(key)
+    return this.reads.get(view.state, key, seqNum)
+  }
+
+  /** Values in the order of the keys, all from one state; undefined where a key is absent. */
+  getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return this.answer(this.getManySync(keys, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
+    if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
+    const { view, reads } = this
+    view.checkReadable()
+    const seqNum = readSnapshot(options, view)
+    const { state } = view
+    const own = [...keys] // each is read once
+    for (const key of own) checkKey(key)
+    return own.map((key) => reads.get(state, key, seqNum))
+  }
+
+  has(key: Bytes, options?: ReadOptions): Promise<boolean> {
+    try {
+      return this.answer(this.hasSync(key, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  hasSync(key: Bytes, options?: ReadOptions): boolean {
+    const { view } = this
+    view.checkReadable()
+    const seqNum = readSnapshot(options, view)
+    checkKey(key)
+    return this.reads.has(view.state, key, seqNum)
+  }
+
+  /** `[key, value]` of a range in key order; sees the state of the moment of the call. */
+  entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
+    return new EntryIterable(this.view, readRange(range, this.view)).async()
+  }
+
+  entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
+    return new EntryIterable(this.view, readRange(range, this.view))
+  }
+
+  keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
+    return new KeyIterable(this.view, readRange(range, this.view)).async()
+  }
+
+  keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
+    return new KeyIterable(this.view, readRange(range, this.view))
+  }
+
+  values(range?: RangeOptions): AsyncIterable<Uint8Array> {
+    return new ValueIterable(this.view, readRange(range, this.view)).async()
+  }
+
+  valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
+    return new ValueIterable(this.view, readRange(range, this.view))
+  }
+
+  /** A point in time to read from; release it, since it keeps old versions alive. */
+  snapshot(): Snapshot {
+    this.view.checkReadable()
+    return new Snapshot(this.view)
+  }
+
+  /** Durable retention pins: they keep logs for a follower, over restarts too. */
+  get pins(): Pins {
+    return new Pins(this.writer())
+  }
+
+  /** The external position of the last batch that carried one, or null. */
+  get position(): Uint8Array | null {
+    return this.view.position?.slice() ?? null
+  }
+
+  // ── Life ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One plain object with everything there is to see; names end in their unit. */
+  stats(): Stats {
+    return collectStats(this.view, this.reads)
+  }
+
+  /** Brings writes back after a failure that allows it. Rejects with the reason when it does not. */
+  async resume(): Promise<void> {
+    await this.writer().resume()
+  }
+
+  /** Flushes, syncs, lets go of everything. Rejects with the first background error. Idempotent. */
+  async close(): Promise<void> {
+    try {
+      await this.view.close()
+    } catch (error) {
+      throw diskError(error, 'close')
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private writer(): Engine {
+    if (this.engine === null) throw new VarveError('READ_ONLY', 'the database was opened with readOnly: true')
+    return this.engine
+  }
+
+  private syncOption(options: WriteOptions | undefined): boolean {
+    if (options === undefined) return this.syncByDefault
+    checkNames(options, 'write', ['sync'])
+    return checkFlag(options.sync, 'sync') ?? this.syncByDefault
+  }
+
+  private batchOptions(operations: unknown, options: BatchWriteOptions | undefined): BatchOptions {
+    if (!Array.isArray(operations)) throw invalidArgument('a batch must be an array of operations')
+    if (options === undefined) return { sync: this.syncByDefault, position: null }
+    checkNames(options, 'batch', ['sync', 'position'])
+    const { sync, position } = options
+    if (position !== undefined && !(position instanceof Uint8Array)) {
+      throw invalidArgument('the position must be a Uint8Array')
+    }
+    if (position !== undefined && position.length > POSITION_BYTES_MAX) {
+      throw invalidArgument(`the position has ${position.length} bytes, the limit is ${POSITION_BYTES_MAX}`)
+    }
+    const ownPosition = position === undefined ? null : new Uint8Array(position)
+    return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
+  }
+
+  /** Promise chains of reads give way to timers now and then. */
+  private answer<T>(value: T): Promise<T> {
+    const { turns, clock } = this.view
+    if (!turns.isOver()) return Promise.resolve(value)
+    return new Promise((resolve) => clock.defer(() => resolve(value)))
+  }
+}
+
+/** What the file system said about the directory itself or its lock, in our words; a bug stays what it is. */
+function diskError(error: unknown, operation: string): unknown {
+  return errnoOf(error) === '' ? error : ioError(error, operation, '.')
+}
+
+function checkLocation(location: unknown): string {
+  if (typeof location !== 'string' || location === '' || location.includes('\0')) {
+    throw invalidArgument('the location must be the path of a directory')
+  }
+  return location
+}

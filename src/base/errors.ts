@@ -1,0 +1,99 @@
+/**
+ * What: the one error class of Varve and its stable codes.
+ * Owns: the list of codes. Codes are API and never change meaning; messages are not API.
+ * Thread: any.
+ */
+
+const brand = Symbol.for('varve.error')
+
+/** What the caller does next decides the code; `docs/errors.md` has a line for each. */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT' // mend the call; nothing happened
+  | 'KEY_TOO_LARGE'
+  | 'VALUE_TOO_LARGE'
+  | 'BATCH_TOO_LARGE'
+  | 'NOT_SUPPORTED' // this platform or this version cannot do it
+  | 'NOT_FOUND' // open with createIfMissing: false, or not a Varve directory
+  | 'ALREADY_EXISTS' // open with errorIfExists: true
+  | 'CLOSED' // open again
+  | 'LOCKED' // another process has the database; the message names it
+  | 'BUSY' // wait and retry
+  | 'CONFLICT' // a transaction lost; retry it
+  | 'READ_ONLY' // opened read-only
+  | 'BACKGROUND_ERROR' // an earlier failure stopped writes: see `cause`; resume() or reopen
+  | 'NO_SPACE' // not applied; free some space, writes resume by themselves
+  | 'COMMIT_UNKNOWN' // may or may not be there after a reopen
+  | 'IO_ERROR' // not applied; the errno is in `cause`
+  | 'CORRUPTION' // bytes are not what was written: file and offset are given
+  | 'MISSING_FILE'
+  | 'MISSING_MARKER'
+  | 'UNSUPPORTED_FORMAT' // written by a newer Varve, or with an unknown required feature
+  | 'ABORTED'
+  | 'INTERNAL' // a bug in Varve
+
+export interface ErrorDetails {
+  cause?: unknown
+  /** File name relative to the database directory. */
+  file?: string
+  /** Byte offset in `file`. */
+  offset?: number
+  /** What to do about it. */
+  hint?: string
+}
+
+/** Every error that Varve throws or rejects with. Recognise it by `code`. */
+export class VarveError extends Error {
+  readonly code: ErrorCode
+  readonly file: string | undefined
+  readonly offset: number | undefined
+  readonly hint: string | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'VarveError'
+    this.code = code
+    this.file = details.file
+    this.offset = details.offset
+    this.hint = details.hint
+    Object.defineProperty(this, brand, { value: true })
+  }
+
+  /** True for a VarveError of any copy of this package. */
+  static is(error: unknown): error is VarveError {
+    return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true
+  }
+}
+
+export function invalidArgument(message: string): VarveError {
+  return new VarveError('INVALID_ARGUMENT', message)
+}
+
+/** The only way to report bad bytes: it always says where. */
+export function corruption(file: string, offset: number, what: string, hint?: string): VarveError {
+  return new VarveError('CORRUPTION', `${file} at offset ${offset}: ${what}`, {
+    file,
+    offset,
+    hint: hint ?? 'restore the file from a backup; Varve did not change it',
+  })
+}
+
+/** The errno name of a file-system error (`ENOSPC`, `EIO`, …), or '' when it has none. */
+export function errnoOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** True when the disk, the quota or the file size limit is exhausted: it may pass by itself. */
+export function isNoSpace(error: unknown): boolean {
+  if (VarveError.is(error)) return error.code === 'NO_SPACE'
+  const code = errnoOf(error)
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+}
+
+/** Wraps what the file system threw; NO_SPACE and IO_ERROR both mean "not done". */
+export function ioError(error: unknown, operation: string, file: string): VarveError {
+  if (VarveError.is(error)) return error
+  const code = isNoSpace(error) ? 'NO_SPACE' : 'IO_ERROR'
+  const reason = errnoOf(error) || String((error as Error)?.message ?? error)
+  return new VarveError(code, `${operation} ${file} failed: ${reason}`, { cause: error, file })
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { expectError } from '../../test/support/expect-error.js'
+import { crc32 } from './checksum.js'
+import { putU32 } from './coding.js'
+import { decodeFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSeed } from './file-header.js'
+import type { FileHeader } from './file-header.js'
+
+const header: FileHeader = {
+  magic: 'varvetab', databaseId: new Uint8Array(16).fill(0xd1), fileNum: 2 ** 33 + 1,
+  salt: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), generation: 12,
+}
+
+function encoded(): Uint8Array {
+  const bytes = new Uint8Array(FILE_HEADER_BYTES + 5).fill(0xee)
+  encodeFileHeader(header, bytes)
+  return bytes
+}
+
+test('the header comes back', () => {
+  const bytes = encoded()
+  assert.deepEqual(decodeFileHeader(bytes, 'varvetab', 'x'), header)
+  assert.equal(bytes[FILE_HEADER_BYTES], 0xee)
+})
+
+test('every flipped bit is corruption, and names the file', () => {
+  const bytes = encoded()
+  for (let bit = 0; bit < FILE_HEADER_BYTES * 8; bit++) {
+    bytes[bit >> 3]! ^= 1 << (bit & 7)
+    const error = expectError(() => decodeFileHeader(bytes, 'varvetab', 'some.table'), 'CORRUPTION')
+    assert.equal(error.file, 'some.table')
+    bytes[bit >> 3]! ^= 1 << (bit & 7)
+  }
+})
+
+test('every short header is corruption', () => {
+  for (let length = 0; length < FILE_HEADER_BYTES; length++) {
+    expectError(() => decodeFileHeader(encoded().subarray(0, length), 'varvetab', 'x'), 'CORRUPTION')
+  }
+})
+
+test('another kind of file is corruption, a newer format says so', () => {
+  expectError(() => decodeFileHeader(encoded(), 'varvelog', 'x'), 'CORRUPTION')
+  const changed = (at: number, value: number) => {
+    const bytes = encoded()
+    putU32(bytes, at, value)
+    putU32(bytes, 124, crc32(bytes, 0, 124))
+    return () => decodeFileHeader(bytes, 'varvetab', 'x')
+  }
+  expectError(changed(8, 2), 'UNSUPPORTED_FORMAT')
+  expectError(changed(12, 1), 'UNSUPPORTED_FORMAT')
+  expectError(changed(64, 1), 'UNSUPPORTED_FORMAT')
+  assert.doesNotThrow(changed(20, 0xffffffff), 'these features may be ignored')
+  expectError(changed(44, 0x200000), 'CORRUPTION')
+  expectError(changed(60, 0xffffffff), 'CORRUPTION')
+})
+
+test('the seed of the checksums differs with the file number and with each byte of the salt', () => {
+  const seeds = new Set([fileSeed(header), fileSeed({ ...header, fileNum: header.fileNum + 1 })])
+  for (let i = 0; i < 8; i++) {
+    const salt = header.salt.slice()
+    salt[i]! ^= 1
+    seeds.add(fileSeed({ ...header, salt }))
+  }
+  assert.equal(seeds.size, 10)
+})

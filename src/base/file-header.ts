@@ -1,0 +1,84 @@
+/**
+ * What: the first 128 bytes of every log, table and manifest.
+ *
+ *   offset size
+ *        0    8  magic: 'varvelog', 'varvetab', 'varveman', 'varvevlg'
+ *        8    4  format version
+ *       12    4  feature bits a reader must know, or refuse the file
+ *       16    4  feature bits a reader must know, or open the database read-only
+ *       20    4  feature bits a reader may ignore
+ *       24   16  database id, random, same in every file of a database
+ *       40    8  file number
+ *       48    8  salt, random per file
+ *       56    8  writer generation: the lock generation of the process that wrote it
+ *       64    8  encryption key id, 0 = none
+ *       72   52  zero, reserved
+ *      124    4  CRC-32 of bytes 0–123
+ *
+ * The checksums of everything behind it are seeded with `fileSeed`: bytes of another file, or of an
+ * older file of the same name, never pass.
+ */
+import { crc32 } from './checksum.js'
+import { getU32, getU53, putU32, putU53 } from './coding.js'
+import { corruption, VarveError } from './errors.js'
+import type { FileNum } from './ids.js'
+
+export const FILE_HEADER_BYTES = 128
+export const FORMAT_VERSION = 1
+
+export type FileMagic = 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg'
+
+export interface FileHeader {
+  magic: FileMagic
+  databaseId: Uint8Array
+  fileNum: FileNum
+  salt: Uint8Array
+  generation: number
+}
+
+/** Writes the header at bytes[0, 128). */
+export function encodeFileHeader(header: FileHeader, bytes: Uint8Array): void {
+  bytes.fill(0, 0, FILE_HEADER_BYTES)
+  for (let i = 0; i < 8; i++) bytes[i] = header.magic.charCodeAt(i)
+  putU32(bytes, 8, FORMAT_VERSION)
+  bytes.set(header.databaseId, 24)
+  putU53(bytes, 40, header.fileNum)
+  bytes.set(header.salt, 48)
+  putU53(bytes, 56, header.generation)
+  putU32(bytes, 124, crc32(bytes, 0, 124))
+}
+
+/**
+ * Reads bytes[0, 128) of `file`.
+ * Throws CORRUPTION when it is not a good header of this kind, UNSUPPORTED_FORMAT when it is newer.
+ */
+export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: string): FileHeader {
+  if (bytes.length < FILE_HEADER_BYTES) throw corruption(file, bytes.length, 'file header is cut short')
+  if (getU32(bytes, 124) !== crc32(bytes, 0, 124)) throw corruption(file, 124, 'file header checksum differs')
+  for (let i = 0; i < 8; i++) {
+    if (bytes[i] !== magic.charCodeAt(i)) throw corruption(file, i, `magic is not ${magic}`)
+  }
+  const version = getU32(bytes, 8)
+  if (version !== FORMAT_VERSION || getU32(bytes, 12) !== 0) {
+    throw new VarveError(
+      'UNSUPPORTED_FORMAT',
+      `${file} has format ${version}, features ${getU32(bytes, 12)}; this Varve reads format ${FORMAT_VERSION}`,
+      { file, offset: 8, hint: 'open it with a newer Varve' },
+    )
+  }
+  const fileNum = getU53(bytes, 40)
+  const generation = getU53(bytes, 56)
+  if (Number.isNaN(fileNum) || Number.isNaN(generation)) throw corruption(file, 40, 'number above 2^53 - 1')
+  if (getU53(bytes, 64) !== 0) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${file} is encrypted`, { file, offset: 64 })
+  }
+  return { magic, databaseId: bytes.slice(24, 40), fileNum, salt: bytes.slice(48, 56), generation }
+}
+
+/** Seed of every checksum in the file: differs with the file number and the salt. */
+export function fileSeed(header: FileHeader): number {
+  const bytes = new Uint8Array(16)
+  putU53(bytes, 0, header.fileNum)
+  bytes.set(header.salt, 8)
+  return crc32(bytes, 0, 16)
+}

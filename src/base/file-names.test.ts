@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  LOCK_FILE_NAME, lockGenerationFileName, logFileName, manifestFileName, markerFileName, parseFileName,
+  probeFileName, tableFileName, tempFileName,
+} from './file-names.js'
+import { SeededRandom } from './random.js'
+
+const numbers = [0, 1, 9, 999_999, 1_000_000, 123_456_789, Number.MAX_SAFE_INTEGER]
+
+test('every name that is made is parsed to what it was made of', () => {
+  for (const n of numbers) {
+    assert.deepEqual(parseFileName(logFileName(n)), { kind: 'log', fileNum: n })
+    assert.deepEqual(parseFileName(tableFileName(n)), { kind: 'table', fileNum: n })
+    assert.deepEqual(parseFileName(manifestFileName(n)), { kind: 'manifest', fileNum: n })
+    assert.deepEqual(parseFileName(tempFileName(n, '12.3456')), { kind: 'temp', fileNum: n })
+    assert.deepEqual(parseFileName(lockGenerationFileName(n)), { kind: 'lock', generation: n })
+    for (const m of numbers) {
+      assert.deepEqual(parseFileName(markerFileName(m, n)), { kind: 'marker', iteration: m, fileNum: n })
+    }
+  }
+  assert.deepEqual(parseFileName(LOCK_FILE_NAME), { kind: 'lock', generation: null })
+  assert.deepEqual(parseFileName(probeFileName('1.2')), { kind: 'probe' })
+})
+
+test('names sort as their numbers, up to a million files', () => {
+  assert.equal(logFileName(7), '000007.log')
+  assert.ok(logFileName(99_999) < logFileName(100_000))
+})
+
+/** Parsed names that are not spelled as we spell them would be a second name for one file. */
+function isSpelledOurWay(name: string): boolean {
+  const parsed = parseFileName(name)
+  if (parsed === null) return true
+  switch (parsed.kind) {
+    case 'log': return name === logFileName(parsed.fileNum)
+    case 'table': return name === tableFileName(parsed.fileNum)
+    case 'manifest': return name === manifestFileName(parsed.fileNum)
+    case 'vlog': return name === `${logFileName(parsed.fileNum).slice(0, -4)}.vlog`
+    case 'marker': return name === markerFileName(parsed.iteration, parsed.fileNum)
+    case 'lock': return name === (parsed.generation === null ? 'lock' : lockGenerationFileName(parsed.generation))
+    case 'temp': return name.startsWith(tableFileName(parsed.fileNum)) || /^\d+\.vlog/.test(name)
+    case 'probe': return name.startsWith('probe.tmp.')
+  }
+}
+
+test('nothing else is ours', () => {
+  const foreign = [
+    '', '.', '..', 'a', 'LOCK', 'Lock', 'lock.', 'lock.1', 'lock.0000000000001', 'lock.00000000000a', '00001.log',
+    '0000001.log', '000001.LOG', '000001.log ', ' 000001.log', '000001.log\n', '\n000001.log', '000001.log.',
+    '000001.log.bak', '000001.logs', '000001', '.log', '-00001.log', '+00001.log', '0x0001.log', '00001e.log',
+    '９99999.log', '٠٠٠٠٠١.log', '000001.sst', '._000001.table', '000001.table.tmp', '000001.table.tmp.1',
+    '000001.table.tmp.1.', '000001.table.tmp.1.2.3', '000001.table.tmp.a.b', '000001.log.tmp.1.2', 'marker',
+    'marker.000001', 'marker.1.000001', 'marker.000001.1', 'marker.000001.000002.', 'marker.000001.000002.000003',
+    'probe', 'probe.tmp', 'probe.tmp.1', 'probe.tmp.1.2.3', '../000001.log', 'a/000001.log', '000001.log\0',
+    '9007199254740992.log', '9999999999999999.log', '99999999999999999999.log', 'marker.9007199254740992.000001',
+    `${'0'.repeat(100)}1.log`, '000001.vlog.tmp', '.DS_Store', 'LOG', 'CURRENT',
+  ]
+  for (const name of foreign) assert.equal(parseFileName(name), null, JSON.stringify(name))
+})
+
+test('a name with one character changed is not ours, or is another name that we spell so', () => {
+  const random = new SeededRandom(1, 'names')
+  const samples = [logFileName(12), tableFileName(345_678), markerFileName(3, 12), lockGenerationFileName(9), 'lock']
+  samples.push(manifestFileName(1), tempFileName(4, '77.88'), probeFileName('5.6'))
+  for (const sample of samples) {
+    for (let at = 0; at <= sample.length; at++) {
+      for (const change of ['0', '7', '.', 'a', 'L', ' ', '', String.fromCharCode(random.below(300))]) {
+        for (const kept of [at, at + 1]) {
+          const name = sample.slice(0, at) + change + sample.slice(kept)
+          assert.ok(isSpelledOurWay(name), JSON.stringify(name))
+        }
+      }
+    }
+  }
+})

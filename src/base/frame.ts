@@ -1,0 +1,130 @@
+/**
+ * What: the frame, the unit of writing in logs and manifests: 40 bytes of header, then the body, then
+ * zeros up to the next multiple of 8. A frame is valid as a whole or not at all.
+ *
+ *   offset size
+ *        0    4  CRC-32 of header bytes 4–39
+ *        4    4  body bytes, without the padding
+ *        8    4  CRC-32 of the body
+ *       12    1  frame type
+ *       13    1  flags, 0
+ *       14    2  bytes of extensions at the start of the body
+ *       16    8  first sequence number (manifest: number of the edit group)
+ *       24    4  count of entries (manifest: of edits)
+ *       28    4  writer generation, low 32 bits
+ *       32    4  sync mark: this file's number − the number of the file it speaks of
+ *       36    4  sync mark: bytes of that file that were known synced when this frame was written
+ *
+ * Both checksums start from the file's seed XOR the frame's offset, so a frame copied to another file
+ * or another offset does not pass. Forty zero bytes are the legal end. A sync mark offset of 0 says
+ * nothing. A frame whose sync mark stands above a bad place proves corruption there.
+ *
+ * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }:
+ *   1 external position    opaque bytes of the caller, stored atomically with the batch
+ *   2 replication          epoch u64, index u64 (reserved)
+ */
+import { alignUp } from './bytes.js'
+import { crc32 } from './checksum.js'
+import { getU32, getU53, putU32, putU53 } from './coding.js'
+
+export const FRAME_HEADER_BYTES = 40
+
+/** On disk: do not change. */
+export const FrameType = { batch: 1, predecessor: 2, editGroup: 3, mark: 4 } as const
+export type FrameType = (typeof FrameType)[keyof typeof FrameType]
+
+export const EXTENSION_POSITION = 1
+export const EXTENSION_HEADER_BYTES = 4
+
+export interface FrameHeader {
+  type: number
+  bodyBytes: number
+  extensionBytes: number
+  firstSeqNum: number
+  count: number
+  generation: number
+  /** File distance and synced bytes; `markBytes` 0 says nothing. */
+  markDistance: number
+  markBytes: number
+}
+
+/** Bytes of a frame in the file, padding included. */
+export function frameBytes(bodyBytes: number): number {
+  return alignUp(FRAME_HEADER_BYTES + bodyBytes, 8)
+}
+
+/**
+ * Writes header, checksums and padding around a body that already stands at `at + 40`.
+ * `offset` is the frame's offset in its file; `at` its place in `bytes`. Returns the frame's bytes.
+ */
+export function sealFrame(
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: FrameHeader,
+): number {
+  const { bodyBytes } = header
+  const bodyStart = at + FRAME_HEADER_BYTES
+  const total = frameBytes(bodyBytes)
+  for (let i = bodyStart + bodyBytes; i < at + total; i++) bytes[i] = 0
+  const start = (seed ^ offset) >>> 0
+  putU32(bytes, at + 4, bodyBytes)
+  putU32(bytes, at + 8, crc32(bytes, bodyStart, bodyStart + bodyBytes, start))
+  bytes[at + 12] = header.type
+  bytes[at + 13] = 0
+  bytes[at + 14] = header.extensionBytes
+  bytes[at + 15] = header.extensionBytes >>> 8
+  putU53(bytes, at + 16, header.firstSeqNum)
+  putU32(bytes, at + 24, header.count)
+  putU32(bytes, at + 28, header.generation)
+  putU32(bytes, at + 32, header.markDistance)
+  putU32(bytes, at + 36, header.markBytes)
+  putU32(bytes, at, crc32(bytes, at + 4, at + FRAME_HEADER_BYTES, start))
+  return total
+}
+
+export type FrameState = 'good' | 'end' | 'bad'
+
+/**
+ * Checks the frame at bytes[at…end); `offset` is its place in the file. Fills `out` when it is 'good'.
+ * 'end': nothing but zeros where a header would stand, or no byte left. 'bad': anything else.
+ * No length is believed before the header's checksum and the bytes left agree with it.
+ */
+export function readFrame(
+  bytes: Uint8Array, at: number, end: number, offset: number, seed: number, out: FrameHeader,
+): FrameState {
+  if (at === end) return 'end'
+  if (end - at < FRAME_HEADER_BYTES) return allZero(bytes, at, end) ? 'end' : 'bad'
+  if (!readFrameHeader(bytes, at, offset, seed, out)) {
+    return allZero(bytes, at, at + FRAME_HEADER_BYTES) ? 'end' : 'bad'
+  }
+  const bodyStart = at + FRAME_HEADER_BYTES
+  if (frameBytes(out.bodyBytes) > end - at || out.extensionBytes > out.bodyBytes) return 'bad'
+  const crc = crc32(bytes, bodyStart, bodyStart + out.bodyBytes, (seed ^ offset) >>> 0)
+  return crc === getU32(bytes, at + 8) ? 'good' : 'bad'
+}
+
+/** Header only: true when its checksum is right, whatever the body is. */
+export function readFrameHeader(
+  bytes: Uint8Array, at: number, offset: number, seed: number, out: FrameHeader,
+): boolean {
+  if (getU32(bytes, at) !== crc32(bytes, at + 4, at + FRAME_HEADER_BYTES, (seed ^ offset) >>> 0)) return false
+  out.bodyBytes = getU32(bytes, at + 4)
+  out.type = bytes[at + 12]!
+  out.extensionBytes = bytes[at + 14]! | (bytes[at + 15]! << 8)
+  out.firstSeqNum = getU53(bytes, at + 16)
+  out.count = getU32(bytes, at + 24)
+  out.generation = getU32(bytes, at + 28)
+  out.markDistance = getU32(bytes, at + 32)
+  out.markBytes = getU32(bytes, at + 36)
+  return !Number.isNaN(out.firstSeqNum)
+}
+
+export function emptyFrameHeader(): FrameHeader {
+  return {
+    type: 0, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,
+    generation: 0, markDistance: 0, markBytes: 0,
+  }
+}
+
+function allZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false
+  return true
+}

@@ -1,0 +1,27 @@
+/**
+ * What: the numbers that name things. All are safe integers (< 2^53), never bit-operated on.
+ */
+
+/** Names a log, table, manifest or value log of one database; never used twice, never goes back. */
+export type FileNum = number
+/** Position of one entry in the history of the database. 0 is before everything. */
+export type SeqNum = number
+/** 0 is where flushes arrive. */
+export type LevelNum = number
+
+/** Kinds of entries. On disk: do not change these numbers. */
+export const EntryKind = {
+  value: 1,
+  tombstone: 2,
+  /** The value is a handle into a value log. Reserved. */
+  valueHandle: 3,
+  /** Key is the start, value the end of a deleted range. Reserved. */
+  rangeTombstone: 4,
+  /** Reserved. */
+  mergeOperand: 5,
+  /** Reserved. */
+  prepare: 6,
+  /** Reserved. */
+  commit: 7,
+} as const
+export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]

@@ -1,0 +1,27 @@
+/**
+ * What: every limit that bytes on disk or callers must keep. Units are bytes unless the name says otherwise.
+ * A limit read from disk is checked before anything is allocated.
+ */
+
+export const KiB = 1024
+export const MiB = 1024 * 1024
+export const GiB = 1024 * 1024 * 1024
+
+/** A key's length is a u16 on disk. Empty keys are legal. */
+export const KEY_BYTES_MAX = 65_535
+/** One value; far below the 2^31 - 1 bytes that one write call takes. */
+export const VALUE_BYTES_MAX = GiB
+/** One encoded batch, with its frame. */
+export const BATCH_BYTES_MAX = GiB + 64 * MiB
+/** Operations in one batch: the frame's count is a u32, this keeps the memtable's ids small. */
+export const BATCH_COUNT_MAX = 2 ** 24
+/** Offsets are u32 on disk. */
+export const FILE_BYTES_MAX = 2 ** 32 - 8
+/** Sequence and file numbers are safe integers. */
+export const NUMBER_MAX = Number.MAX_SAFE_INTEGER
+/** A manifest larger than this is not believed. */
+export const MANIFEST_BYTES_MAX = GiB
+
+export const WRITE_BUFFER_BYTES_MIN = 64 * KiB
+export const WRITE_BUFFER_BYTES_MAX = 2 * GiB - 64 * KiB
+export const WRITE_BUFFER_BYTES_DEFAULT = 32 * MiB

@@ -1,0 +1,52 @@
+/**
+ * What: I/O written once that can run either way: blocking the thread, or through the event loop.
+ *
+ * A procedure is a generator that yields steps; each step knows both forms of one operation. `runSync`
+ * drives it to its end at once (worker threads, and Sync callers that must not wait for the loop),
+ * `runAsync` awaits each step. State changes stand between two yields and so are never interrupted.
+ * Design: docs/design/0003-steps.md.
+ */
+
+/** One operation in its two forms. */
+export interface Step<T> {
+  sync(): T
+  async(): Promise<T>
+}
+
+/** A procedure made of steps, with a result. */
+export type Steps<T> = Generator<Step<unknown>, T, unknown>
+
+/** `const size = yield* step(file.sizeStep())` with the right type. */
+export function* step<T>(one: Step<T>): Steps<T> {
+  return (yield one) as T
+}
+
+export function runSync<T>(steps: Steps<T>): T {
+  let turn = steps.next()
+  while (turn.done !== true) {
+    let value: unknown
+    try {
+      value = turn.value.sync()
+    } catch (error) {
+      turn = steps.throw(error)
+      continue
+    }
+    turn = steps.next(value)
+  }
+  return turn.value
+}
+
+export async function runAsync<T>(steps: Steps<T>): Promise<T> {
+  let turn = steps.next()
+  while (turn.done !== true) {
+    let value: unknown
+    try {
+      value = await turn.value.async()
+    } catch (error) {
+      turn = steps.throw(error)
+      continue
+    }
+    turn = steps.next(value)
+  }
+  return turn.value
+}

@@ -1,0 +1,56 @@
+/**
+ * What: keys and values given as strings, written as UTF-8 without a copy in between.
+ * A lone surrogate becomes U+FFFD, as TextEncoder defines.
+ */
+
+/** What callers may give as a key or a value. */
+export type Bytes = string | Uint8Array
+
+const textEncoder = new TextEncoder()
+/** Below this many characters a loop over ASCII beats the call into the platform. */
+const LOOP_LENGTH_MAX = 48
+
+/** Writes `text` at bytes[at…], which must have room for 3 bytes a character; returns the bytes written. */
+export function writeText(text: string, bytes: Uint8Array, at: number): number {
+  const length = text.length
+  if (length <= LOOP_LENGTH_MAX) {
+    let i = 0
+    for (; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) break
+      bytes[at + i] = code
+    }
+    if (i === length) return length
+  }
+  return textEncoder.encodeInto(text, bytes.subarray(at, at + length * 3)).written
+}
+
+/** Bytes of `text` as UTF-8. */
+function textBytes(text: string): number {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x80) continue
+    if (code < 0x800) bytes += 1
+    else if (code >= 0xd800 && code < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      bytes += 2
+      i++
+    } else bytes += 2
+  }
+  return bytes
+}
+
+/** Upper bound, without looking at the characters. */
+export function bytesBound(data: Bytes): number {
+  return typeof data === 'string' ? data.length * 3 : data.length
+}
+
+/** Exact length in bytes. */
+export function bytesLength(data: Bytes): number {
+  return typeof data === 'string' ? textBytes(data) : data.length
+}
+
+/** An own copy as bytes. */
+export function copyBytes(data: Bytes): Uint8Array {
+  return typeof data === 'string' ? textEncoder.encode(data) : Uint8Array.prototype.slice.call(data)
+}

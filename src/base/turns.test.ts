@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from './clock.js'
+import { Turns } from './turns.js'
+
+class HandClock implements Clock {
+  time = 0
+  deferred: (() => void)[] = []
+  nowMs = () => this.time
+  wallMs = () => this.time
+  after = () => ({ cancel: () => undefined })
+  defer = (callback: () => void) => void this.deferred.push(callback)
+  turn(): void {
+    for (const callback of this.deferred.splice(0)) callback()
+  }
+}
+
+function asks(turns: Turns, count: number): boolean {
+  let isOver = false
+  for (let i = 0; i < count; i++) isOver = turns.isOver() || isOver
+  return isOver
+}
+
+test('a turn is over after two milliseconds without a macrotask', () => {
+  const clock = new HandClock()
+  const turns = new Turns(clock)
+  assert.equal(asks(turns, 16), false)
+  clock.time += 1.9
+  assert.equal(asks(turns, 16), false)
+  clock.time += 0.2
+  assert.equal(asks(turns, 16), true)
+  assert.equal(asks(turns, 16), true, 'it stays over until the loop has turned')
+  clock.turn()
+  assert.equal(asks(turns, 16), false)
+})
+
+test('a loop that turns by itself is never stopped', () => {
+  const clock = new HandClock()
+  const turns = new Turns(clock)
+  for (let i = 0; i < 50; i++) {
+    assert.equal(asks(turns, 32), false)
+    clock.time += 1.5
+    clock.turn()
+  }
+  assert.ok(clock.deferred.length <= 1, 'one look at the loop at a time')
+})
+
+test('the clock is asked seldom', () => {
+  const clock = new HandClock()
+  let looks = 0
+  clock.nowMs = () => (looks++, 0)
+  asks(new Turns(clock), 1600)
+  assert.equal(looks, 100)
+})

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SeededRandom } from './random.js'
+import { UserBytes } from './user-bytes.js'
+
+test('copies are private: neither the source nor other copies change with them', () => {
+  const random = new SeededRandom(1, 'user bytes')
+  const userBytes = new UserBytes()
+  const source = new Uint8Array(new SharedArrayBuffer(12_000))
+  const copies: { copy: Uint8Array; expected: Uint8Array }[] = []
+  for (let i = 0; i < 1000; i++) {
+    random.fill(source)
+    const length = random.pick([0, 1, 7, 8, 31, 32, 33, 100, 1023, 1024, 1025, 8192, 8193, random.below(2000)])
+    const start = random.below(100)
+    const copy = userBytes.copy(source, start, start + length)
+    copies.push({ copy, expected: Uint8Array.from(source.subarray(start, start + length)) })
+  }
+  for (const { copy, expected } of copies) assert.deepEqual(copy, expected)
+  for (const { copy } of copies) copy.fill(0x55)
+  for (const { copy } of copies) assert.ok(copy.every((byte) => byte === 0x55))
+})
+
+test('small copies share a chunk of 8 KiB, larger ones than 1 KiB have a buffer of their own', () => {
+  const userBytes = new UserBytes()
+  const source = new Uint8Array(9000)
+  const first = userBytes.copy(source, 0, 100)
+  const second = userBytes.copy(source, 0, 100)
+  assert.equal(first.buffer, second.buffer)
+  assert.equal(first.buffer.byteLength, 8192)
+  const large = userBytes.copy(source, 0, 1025)
+  assert.equal(large.buffer.byteLength, 1025)
+  for (let i = 0; i < 100; i++) assert.ok(userBytes.copy(source, 0, 1024).buffer.byteLength === 8192)
+})

@@ -1,0 +1,54 @@
+/**
+ * What: private copies of keys and values for the user. Small ones share an 8 KiB chunk, as in Node's own
+ * Buffer pool: copying 100 bytes into a chunk takes a tenth of the time of an own buffer. (Views are made
+ * with `new Uint8Array`: `subarray` looks up the species and takes longer.)
+ * Owns: the chunk that is being filled. Thread: each its own.
+ */
+
+const CHUNK_BYTES = 8192
+/** A larger value gets a buffer of its own, so that a kept small value holds at most one chunk. */
+const SHARED_BYTES_MAX = 1024
+/** Below this a loop beats a view and the call into `set`. */
+const LOOP_BYTES_MAX = 20
+
+export class UserBytes {
+  private chunk = new Uint8Array(CHUNK_BYTES)
+  private buffer = this.chunk.buffer
+  private used = 0
+
+  /** A copy of bytes[start, end) that nothing in the engine refers to. */
+  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    if (end - start > SHARED_BYTES_MAX) return ownCopy(bytes, start, end)
+    const at = this.place(bytes, start, end - start)
+    return new Uint8Array(this.buffer, at, end - start)
+  }
+
+  /** Copies of two neighbours, bytes[start, middle) and bytes[middle, end), for the price of one. */
+  copyPair(bytes: Uint8Array, start: number, middle: number, end: number): [Uint8Array, Uint8Array] {
+    if (end - start > SHARED_BYTES_MAX) return [this.copy(bytes, start, middle), this.copy(bytes, middle, end)]
+    const at = this.place(bytes, start, end - start)
+    const { buffer } = this
+    return [new Uint8Array(buffer, at, middle - start), new Uint8Array(buffer, at + middle - start, end - middle)]
+  }
+
+  /** Copies into the chunk, or into a new one; returns where. */
+  private place(bytes: Uint8Array, start: number, length: number): number {
+    if (this.used + length > CHUNK_BYTES) {
+      this.chunk = new Uint8Array(CHUNK_BYTES)
+      this.buffer = this.chunk.buffer
+      this.used = 0
+    }
+    const at = this.used
+    const { chunk } = this
+    if (length <= LOOP_BYTES_MAX) for (let i = 0; i < length; i++) chunk[at + i] = bytes[start + i]!
+    else chunk.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length), at)
+    this.used = (at + length + 7) & ~7
+    return at
+  }
+}
+
+function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start)
+  copy.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+  return copy
+}

@@ -1,0 +1,151 @@
+/** The cache keeps its bound, keeps what is used and what is pinned, and never lets two blocks overlap. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KiB, SeededRandom } from '../base/index.js'
+import { BlockCache, MARK_HIT, MARK_POINT, MARK_SCAN } from './index.js'
+import type { CacheSlots } from './index.js'
+
+/** As a table does: takes block `index` from the cache, or "reads" it; false when it was not taken in. */
+function use(cache: BlockCache, slots: CacheSlots, index: number, bytes: number, mark: number): boolean {
+  if (slots.frames[index] !== 0) {
+    slots.marks[index] = MARK_HIT
+    return true
+  }
+  const frame = cache.reserve(bytes)
+  if (frame === 0) return false
+  const base = cache.baseOf(frame)
+  assert.ok(base % 8 === 0 && base + bytes <= cache.chunkOf(frame).bytes.length)
+  cache.chunkOf(frame).bytes.fill(index, base, base + bytes)
+  cache.insert(slots, index, frame, bytes, mark)
+  return true
+}
+
+function byteAt(cache: BlockCache, frame: number, offset: number): number {
+  return cache.chunkOf(frame).bytes[cache.baseOf(frame) + offset]
+}
+
+function presentCount(slots: CacheSlots): number {
+  return slots.frames.filter((frame) => frame !== 0).length
+}
+
+test('blocks are kept up to the capacity, then the ones without use go first', () => {
+  const cache = new BlockCache(64 * KiB)
+  const slots = cache.attach(100)
+  for (let i = 0; i < 8; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  assert.equal(cache.usedBytes, 64 * KiB)
+  assert.equal(presentCount(slots), 8)
+  for (const i of [1, 5]) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  for (let i = 10; i < 16; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  assert.ok(slots.frames[1] !== 0 && slots.frames[5] !== 0)
+  assert.equal(cache.evictionCount, 6)
+  assert.equal(cache.usedBytes, 64 * KiB)
+  assert.equal(cache.blockCount, 8)
+})
+
+test('a scan over everything does not push out what point reads use', () => {
+  const cache = new BlockCache(64 * KiB)
+  const slots = cache.attach(1000)
+  for (let i = 0; i < 8; i++) use(cache, slots, i % 4, 8 * KiB, MARK_POINT)
+  for (let i = 10; i < 1000; i++) {
+    use(cache, slots, i, 8 * KiB, MARK_SCAN)
+    for (let hot = 0; hot < 4; hot++) assert.ok(slots.frames[hot] !== 0, `block ${hot} left at ${i}`)
+    if (i % 8 === 0) for (let hot = 0; hot < 4; hot++) use(cache, slots, hot, 8 * KiB, MARK_POINT)
+  }
+})
+
+test('memory is taken as it is needed, up to the capacity', () => {
+  const cache = new BlockCache(3 * 1024 * KiB)
+  const slots = cache.attach(2000)
+  const sizes = new Set<number>()
+  for (let i = 0; i < 700; i++) {
+    use(cache, slots, i, 4 * KiB, MARK_POINT)
+    sizes.add(cache.allocatedBytes)
+    for (const k of [0, i >> 1, i]) assert.equal(byteAt(cache, slots.frames[k], 4 * KiB - 1), k & 0xff)
+  }
+  assert.equal(cache.evictionCount, 0)
+  assert.deepEqual([...sizes], [1, 2, 3].map((n) => n * 1024 * KiB))
+  for (let i = 700; i < 2000; i++) use(cache, slots, i, 4 * KiB, MARK_POINT)
+  assert.ok(cache.usedBytes <= 3 * 1024 * KiB && cache.evictionCount > 1000)
+})
+
+test('capacity 0 and blocks too large take nothing in', () => {
+  const none = new BlockCache(0)
+  assert.equal(none.reserve(40), 0)
+  const cache = new BlockCache(64 * KiB)
+  assert.equal(cache.reserve(8 * KiB + 8), 0)
+  assert.equal(cache.allocatedBytes, 0)
+  assert.notEqual(cache.reserve(8 * KiB), 0)
+})
+
+test('all pinned: nothing is taken in; after unpin it is', () => {
+  const cache = new BlockCache(64 * KiB)
+  const slots = cache.attach(20)
+  for (let i = 0; i < 8; i++) {
+    use(cache, slots, i, 8 * KiB, MARK_HIT)
+    cache.pin(slots.frames[i])
+  }
+  assert.equal(use(cache, slots, 9, 8 * KiB, MARK_POINT), false)
+  cache.unpin(slots.frames[3])
+  assert.ok(use(cache, slots, 9, 8 * KiB, MARK_POINT))
+  assert.equal(slots.frames[3], 0)
+})
+
+test('detach frees what is not pinned, and the rest when it is unpinned', () => {
+  const cache = new BlockCache(64 * KiB)
+  const slots = cache.attach(8)
+  for (let i = 0; i < 8; i++) use(cache, slots, i, 5 * KiB, MARK_POINT)
+  const frame = slots.frames[2]
+  cache.pin(frame)
+  cache.pin(frame)
+  cache.detach(slots)
+  cache.detach(slots)
+  assert.equal(cache.usedBytes, 5 * KiB)
+  cache.unpin(frame)
+  assert.equal(cache.usedBytes, 5 * KiB)
+  cache.unpin(frame)
+  assert.equal(cache.usedBytes, 0)
+  assert.equal(cache.blockCount, 0)
+})
+
+function useAtRandom(capacityKiB: number, blocks: number): void {
+  const random = new SeededRandom(1, 'cache')
+  const cache = new BlockCache(capacityKiB * KiB)
+  const tables = [cache.attach(blocks), cache.attach(blocks), cache.attach(blocks)]
+  const sizes = Array.from({ length: blocks }, () => 40 + random.below(12 * KiB))
+  const pinned: { frame: number; index: number }[] = []
+  for (let turn = 0; turn < 30_000; turn++) {
+    const at = random.below(tables.length)
+    const index = random.below(blocks)
+    if (use(cache, tables[at], index, sizes[index], random.below(2))) {
+      const frame = tables[at].frames[index]
+      for (const offset of [0, sizes[index] - 1]) assert.equal(byteAt(cache, frame, offset), index & 0xff)
+      if (pinned.length < 6 && random.chance(0.1)) {
+        cache.pin(frame)
+        pinned.push({ frame, index })
+      }
+    }
+    if (random.chance(0.08) && pinned.length > 0) {
+      cache.unpin(pinned.splice(random.below(pinned.length), 1)[0].frame)
+    }
+    for (const { frame, index: i } of pinned) {
+      assert.ok(byteAt(cache, frame, 0) === (i & 0xff) && byteAt(cache, frame, sizes[i] - 1) === (i & 0xff))
+    }
+    if (random.chance(0.002)) {
+      cache.detach(tables[at])
+      tables[at] = cache.attach(blocks)
+    }
+    assert.ok(cache.usedBytes <= cache.capacityBytes)
+  }
+  for (const { frame } of pinned) cache.unpin(frame)
+  let bytes = 0
+  for (const slots of tables) {
+    slots.frames.forEach((frame, i) => (bytes += frame === 0 ? 0 : Math.ceil(sizes[i] / KiB) * KiB))
+  }
+  assert.equal(cache.usedBytes, bytes)
+  assert.ok(cache.evictionCount > 5000)
+}
+
+test('random use: blocks keep their bytes, pinned ones stay, the counts are right', () => {
+  useAtRandom(100, 60)
+  useAtRandom(2500, 500)
+})

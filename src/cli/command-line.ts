@@ -1,0 +1,75 @@
+/**
+ * What: `varve <command> …`: finds the command, runs it, tells what went wrong, gives the exit code.
+ * Owns: the list of commands. Does not own: what they do (commands/).
+ */
+import { readFileSync } from 'node:fs'
+import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, UsageError } from './command.js'
+import type { Command, Terminal } from './command.js'
+import { statsCommand } from './commands/stats.js'
+import { errorText } from './error-text.js'
+import { printable } from './printable.js'
+
+const commands: readonly Command[] = [statsCommand]
+
+const HELP_NAMES = new Set(['help', '--help', '-h'])
+const VERSION_NAMES = new Set(['version', '--version', '-v'])
+
+/** Runs one command line; never throws. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  const [name, ...rest] = args
+  try {
+    if (name === undefined) {
+      terminal.error(overview())
+      return EXIT_USAGE
+    }
+    if (HELP_NAMES.has(name)) return help(rest, terminal)
+    if (VERSION_NAMES.has(name)) {
+      terminal.out(`${packageVersion()}\n`)
+      return EXIT_OK
+    }
+    const command = findCommand(name)
+    if (rest.includes('--help') || rest.includes('-h')) return help([name], terminal)
+    return await command.run(rest, terminal)
+  } catch (error) {
+    if (!isUsageError(error)) {
+      terminal.error(errorText(error))
+      return EXIT_ERROR
+    }
+    terminal.error(`varve: ${printable(error.message)}\nTry 'varve help'.\n`)
+    return EXIT_USAGE
+  }
+}
+
+function help([name, ...more]: readonly string[], terminal: Terminal): number {
+  if (more.length > 0) throw new UsageError('help takes one command')
+  terminal.out(name === undefined ? overview() : helpText(findCommand(name)))
+  return EXIT_OK
+}
+
+function findCommand(name: string): Command {
+  const command = commands.find((each) => each.name === name)
+  if (command === undefined) throw new UsageError(`unknown command '${name}'`)
+  return command
+}
+
+function overview(): string {
+  const lines = [
+    ...commands.map(({ name, synopsis, summary }): [string, string] => [`${name} ${synopsis}`, summary]),
+    ['help [COMMAND]', 'Tell how to use it'] as const,
+    ['--version', 'Print the version'] as const,
+  ]
+  const columns = Math.max(...lines.map(([usage]) => usage.length))
+  const rows = lines.map(([usage, summary]) => `  varve ${usage.padEnd(columns)}  ${summary}`)
+  return ['Usage:', ...rows, '', 'Exit codes: 0 done, 1 error, 2 wrong command line.', ''].join('\n')
+}
+
+/** Also what node:util's parseArgs throws. */
+function isUsageError(error: unknown): error is Error {
+  const code = (error as { code?: unknown } | null)?.code
+  return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

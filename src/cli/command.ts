@@ -1,0 +1,34 @@
+/**
+ * What: what a command of the command line is, and where it prints.
+ */
+
+/** Where a command prints; the process's own streams, or a test's. */
+export interface Terminal {
+  out(text: string): void
+  error(text: string): void
+}
+
+/** Exit codes; they are API. */
+export const EXIT_OK = 0
+/** The command was understood and could not be done. */
+export const EXIT_ERROR = 1
+/** The command line is wrong. */
+export const EXIT_USAGE = 2
+
+export interface Command {
+  readonly name: string
+  /** What stands behind the name. */
+  readonly synopsis: string
+  readonly summary: string
+  /** More lines for `varve help <name>`. */
+  readonly details: readonly string[]
+  /** Gives the exit code. Throws UsageError, or what went wrong. */
+  run(args: readonly string[], terminal: Terminal): Promise<number>
+}
+
+/** The command line is wrong; the message says how. */
+export class UsageError extends Error {}
+
+export function helpText({ name, synopsis, summary, details }: Command): string {
+  return [`Usage: varve ${name} ${synopsis}`, '', summary, ...details].join('\n') + '\n'
+}

@@ -1,0 +1,37 @@
+/**
+ * What: text from files, keys and errors made safe for a terminal: nothing in it can move the cursor,
+ * change colours, hide or reorder other text.
+ */
+
+/** Control characters, line and paragraph separators, direction marks, lone surrogates. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\p{Surrogate}]/gu
+/** The same without what JSON escapes itself. */
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** One line; what is unsafe, and the backslash, is written as \xNN or \u{…}. */
+export function printable(text: string): string {
+  return text.replaceAll('\\', '\\\\').replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0)!
+    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** A key or value: as text when it is UTF-8, else each byte that is not ASCII as \xNN. */
+export function printableBytes(bytes: Uint8Array): string {
+  try {
+    return printable(decoder.decode(bytes))
+  } catch {
+    return Array.from(bytes, (byte) => {
+      return byte < 0x80 ? printable(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`
+    }).join('')
+  }
+}
+
+/** JSON that stays JSON and is safe to print. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(UNSAFE_IN_JSON, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}

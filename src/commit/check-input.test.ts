@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import { expectError } from '../../test/support/expect-error.js'
+import { checkKey, checkValue } from './check-input.js'
+
+const wrong = [
+  undefined, null, 0, 1, NaN, true, 10n, Symbol('s'), {}, [], [1, 2], () => 'k', new Date(0), new ArrayBuffer(8),
+  new SharedArrayBuffer(8), new DataView(new ArrayBuffer(8)), new Uint16Array(2), new Int8Array(2),
+  new Uint8ClampedArray(2), new String('k'), { length: 1, 0: 1 },
+]
+
+test('only strings and Uint8Arrays are keys and values; the message says what was given', () => {
+  for (const value of wrong) {
+    const type = value === null ? 'null' : typeof value
+    assert.match(expectError(() => checkKey(value), 'INVALID_ARGUMENT').message, new RegExp(`key .* not ${type}`))
+    assert.match(expectError(() => checkValue(value), 'INVALID_ARGUMENT').message, new RegExp(`value .* not ${type}`))
+  }
+  class Subclass extends Uint8Array {}
+  const views = [new Uint8Array(0), Buffer.from('x'), new Uint8Array(new SharedArrayBuffer(4)), new Subclass(3)]
+  for (const value of ['', 'k', '\ud800', ...views]) {
+    checkKey(value)
+    checkValue(value)
+  }
+})
+
+test('a key has at most 65,535 bytes, as it is stored', () => {
+  checkKey(new Uint8Array(65_535))
+  expectError(() => checkKey(new Uint8Array(65_536)), 'KEY_TOO_LARGE')
+  checkKey('x'.repeat(65_535))
+  expectError(() => checkKey('x'.repeat(65_536)), 'KEY_TOO_LARGE')
+  checkKey('€'.repeat(21_845))
+  expectError(() => checkKey('€'.repeat(21_845) + 'x'), 'KEY_TOO_LARGE')
+  checkKey('\ud800'.repeat(21_845))
+  expectError(() => checkKey('\ud800'.repeat(21_846)), 'KEY_TOO_LARGE')
+})
+
+test('a value has at most 1 GiB, without being looked at', () => {
+  const huge = Object.create(Uint8Array.prototype, { length: { value: 2 ** 30 + 1 } }) as Uint8Array
+  expectError(() => checkValue(huge), 'VALUE_TOO_LARGE')
+})
+
+test('a view whose memory was transferred away is refused: it is not an empty value', () => {
+  for (const make of [(b: ArrayBuffer) => new Uint8Array(b), (b: ArrayBuffer) => Buffer.from(b, 2, 4)]) {
+    const buffer = new ArrayBuffer(16)
+    const view = make(buffer)
+    structuredClone(buffer, { transfer: [buffer] })
+    expectError(() => checkKey(view), 'INVALID_ARGUMENT')
+    expectError(() => checkValue(view), 'INVALID_ARGUMENT')
+  }
+})
+
+test('a view of another realm is not taken for something else', () => {
+  const foreign: unknown = runInNewContext('new Uint8Array([1, 2])')
+  expectError(() => checkKey(foreign), 'INVALID_ARGUMENT')
+})

@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { EntryKind, MiB, VarveError } from '../base/index.js'
+import { CommitScene, follow, puts } from '../../test/support/commit-scene.js'
+import { expectError } from '../../test/support/expect-error.js'
+import { settled } from '../../test/support/hand-clock.js'
+import { readHistory } from '../../test/support/log-history.js'
+import type { BatchOperation } from './write-buffer.js'
+
+const noSync = { sync: false, position: null }
+
+let scene: CommitScene
+beforeEach(() => {
+  scene = new CommitScene()
+})
+
+const put = (key: string, sync = false, value: string | Uint8Array = key) =>
+  scene.pipeline.writeOne(EntryKind.value, key, value, sync)
+const putSync = (key: string, sync = false, value: string | Uint8Array = key) =>
+  scene.pipeline.writeOneSync(EntryKind.value, key, value, sync)
+
+/** What a reopen after a process kill would read. */
+const recovered = () => readHistory(scene.logBytes).entries
+
+test('calls of one turn share a write, and are answered when it is done', async () => {
+  const first = follow(put('a'))
+  follow(scene.pipeline.writeBatch(puts('b', 'c'), noSync))
+  const last = follow(scene.pipeline.writeOne(EntryKind.tombstone, 'a', '', false))
+  assert.equal(scene.pipeline.visibleSeqNum, 0, 'nothing is visible before it is in the log')
+  assert.deepEqual(scene.published, [])
+  await settled()
+  assert.deepEqual([first.state, last.state], ['done', 'done'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.log'])
+  assert.deepEqual(scene.published, ['1 a a', '2 b b', '3 c c', '4 a deleted'])
+  assert.deepEqual(recovered(), scene.published)
+  assert.equal(scene.pipeline.visibleSeqNum, 4)
+})
+
+test('COM-3: a Sync call writes what earlier async calls encoded, in order, before it returns', async () => {
+  const earlier = follow(put('async'))
+  putSync('sync')
+  assert.deepEqual(scene.published, ['1 async async', '2 sync sync'])
+  assert.equal(scene.pipeline.visibleSeqNum, 2)
+  assert.deepEqual(scene.takeCalls(), ['write 1.log'])
+  await settled()
+  assert.equal(earlier.state, 'done')
+  assert.deepEqual(scene.takeCalls(), [])
+})
+
+test('H7: a Sync call that asks for no sync does not wait for a sync in flight', async () => {
+  const durable = follow(put('a', true))
+  await settled()
+  assert.equal(durable.state, 'waiting')
+  putSync('b')
+  assert.equal(scene.pipeline.visibleSeqNum, 2)
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(durable.state, 'done')
+  assert.equal(scene.syncer.durableSeqNum, 1)
+})
+
+test('sync: true is answered after a sync that began after the write; a blocking one syncs here', async () => {
+  putSync('a', true)
+  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
+  const durable = follow(put('b', true))
+  await settled()
+  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'pool datasync 1.log begins'])
+  assert.equal(durable.state, 'waiting')
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(durable.state, 'done')
+})
+
+test('an empty batch writes nothing; with a position it is a frame of its own', async () => {
+  scene.pipeline.writeBatchSync([], noSync)
+  await scene.pipeline.writeBatch([], noSync)
+  assert.deepEqual(scene.takeCalls(), [])
+  const position = Uint8Array.of(1, 2, 3)
+  scene.pipeline.writeBatchSync([], { sync: false, position })
+  position.fill(9)
+  assert.deepEqual(scene.pipeline.position, Uint8Array.of(1, 2, 3))
+  assert.equal(scene.pipeline.lastSeqNum, 0)
+  putSync('a')
+  assert.deepEqual(scene.pipeline.position, Uint8Array.of(1, 2, 3))
+  assert.deepEqual(recovered(), ['1 a a'])
+})
+
+test('W26: the caller may change its buffers as soon as the call has returned, waiting or not', async () => {
+  const key = Buffer.from('key')
+  const value = Buffer.alloc(100, 'v')
+  const operations: BatchOperation[] = [{ type: 'put', key, value }]
+  scene.spares = 0
+  const one = () => scene.pipeline.writeOne(EntryKind.value, key, value, false)
+  const answers = [one(), scene.pipeline.writeBatch(operations, noSync)]
+  while (scene.pipeline.waiting.isEmpty) answers.push(one())
+  answers.push(scene.pipeline.writeBatch(operations, noSync))
+  key.fill('x')
+  value.fill('x')
+  operations.length = 0
+  scene.spares = 10
+  scene.pipeline.encodeWaiting()
+  await Promise.all(answers)
+  assert.equal(scene.published.length, answers.length)
+  for (const entry of scene.published) assert.match(entry, /^\d+ key v{100}$/)
+})
+
+test('COM-1: a batch that does not fit goes whole into the next buffer', async () => {
+  putSync('a', false, 'x'.repeat(60_000))
+  scene.pipeline.writeBatchSync(puts('b', 'c'.repeat(10_000)), noSync)
+  assert.deepEqual(scene.told, ['blocked', 'rotated 1 to 2', 'settled 1'])
+  assert.equal(scene.buffers[1]!.memtable.entryCount, 2)
+  assert.deepEqual(recovered(), scene.published)
+})
+
+test('a batch larger than a buffer gets one of its own, which is left at once', async () => {
+  const answers = [put('a'), put('big', false, 'x'.repeat(200_000)), put('b')]
+  await Promise.all(answers)
+  assert.equal(scene.buffers[1]!.isXl, true)
+  assert.equal(scene.pipeline.current, scene.buffers[2])
+  assert.deepEqual(scene.told, ['rotated 1 to 2', 'rotated 2 to 3', 'settled 1', 'settled 2'])
+  assert.deepEqual(scene.published.map((entry) => entry.slice(0, 5)), ['1 a a', '2 big', '3 b b'])
+  assert.deepEqual(recovered(), scene.published)
+  putSync('BIG', false, 'y'.repeat(300_000))
+  assert.equal(scene.pipeline.current.isXl, false)
+})
+
+test('calls without room wait in order, and nothing overtakes them', async () => {
+  scene.spares = 0
+  const first = put('a', false, 'x'.repeat(60_000))
+  const waiting = follow(put('b', false, 'x'.repeat(10_000)))
+  const small = follow(put('c'))
+  await first
+  await settled()
+  assert.deepEqual([waiting.state, small.state], ['waiting', 'waiting'])
+  assert.equal(scene.pipeline.waiting.count, 2)
+  scene.isStopped = true
+  scene.spares = 1
+  scene.pipeline.encodeWaiting()
+  assert.equal(scene.pipeline.waiting.count, 2, 'stopped: a spare alone is not enough')
+  scene.isStopped = false
+  scene.pipeline.encodeWaiting()
+  await settled()
+  assert.deepEqual([waiting.state, small.state], ['done', 'done'])
+  assert.deepEqual(scene.published.map((entry) => entry.slice(0, 3)), ['1 a', '2 b', '3 c'])
+  assert.equal(scene.pipeline.waiting.bytes, 0)
+})
+
+test('COM-6: waiting calls are bounded by bytes; what does not fit is refused and changed nothing', async () => {
+  scene.isStopped = true
+  scene.spares = 0
+  const { waiting } = scene.pipeline
+  await put('fill', false, 'x'.repeat(60_000))
+  const first = follow(put('a', false, 'x'.repeat(10_000)))
+  waiting.bytes += 256 * MiB - 20_000
+  const fits = follow(put('b'))
+  const refused = follow(put('c', false, 'x'.repeat(10_000)))
+  await settled()
+  assert.deepEqual([first.state, fits.state, refused.state], ['waiting', 'waiting', 'BUSY'])
+  waiting.rejectAll(new VarveError('CLOSED', 'closed'))
+  await settled()
+  assert.deepEqual([first.state, fits.state, refused.state], ['CLOSED', 'CLOSED', 'BUSY'])
+  assert.deepEqual([waiting.bytes, waiting.count, scene.pipeline.lastSeqNum], [0, 0, 1])
+})
+
+test('a Sync call first encodes the calls that wait, each once, also when flushes end meanwhile', async () => {
+  scene.spares = 0
+  await put('fill', false, 'x'.repeat(60_000))
+  const waiting = ['b', 'c', 'd'].map((key) => follow(put(key, false, key.repeat(50_000))))
+  assert.equal(scene.pipeline.waiting.count, 3)
+  scene.whileBlocked = () => {
+    scene.spares = 10
+    scene.pipeline.encodeWaiting() // as the engine does when a flush is installed
+  }
+  putSync('sync')
+  await settled()
+  assert.deepEqual(waiting.map(({ state }) => state), ['done', 'done', 'done'])
+  assert.deepEqual(scene.published.map((entry) => entry.slice(0, 3)), ['1 f', '2 b', '3 c', '4 d', '5 s'])
+  assert.deepEqual(recovered(), scene.published)
+})
+
+test('what is encoded is written before a Sync call waits for a buffer, so that its flush can begin', () => {
+  const earlier = follow(put('a', false, 'x'.repeat(60_000)))
+  let publishedThen = -1
+  scene.whileBlocked = () => (publishedThen = scene.published.length)
+  putSync('b', false, 'y'.repeat(10_000))
+  assert.equal(publishedThen, 1)
+  assert.equal(earlier.state, 'waiting')
+})
+
+test('a failure while a Sync call waits refuses it before anything is encoded', async () => {
+  putSync('a', false, 'x'.repeat(60_000))
+  scene.whileBlocked = () => (scene.refusal = new VarveError('BACKGROUND_ERROR', 'manifest'))
+  expectError(() => putSync('b', false, 'y'.repeat(10_000)), 'BACKGROUND_ERROR')
+  assert.equal(scene.pipeline.lastSeqNum, 1)
+  await assert.rejects(put('c'), { code: 'BACKGROUND_ERROR' })
+  assert.equal(recovered().length, 1)
+})
+
+test('re-entrancy: a getter in a batch that writes is refused, one that reads is not', async () => {
+  const inner: string[] = []
+  const attempt = (write: () => unknown) => {
+    try {
+      write()
+    } catch (error) {
+      inner.push((error as VarveError).code)
+    }
+  }
+  const operation = {
+    type: 'put' as const,
+    get key() {
+      attempt(() => putSync('inner'))
+      attempt(() => scene.pipeline.writeBatchSync(puts('inner'), noSync))
+      put('inner').catch((error: VarveError) => inner.push(error.code))
+      scene.pipeline.encodeWaiting()
+      return 'outer'
+    },
+    value: 'v',
+  }
+  scene.pipeline.writeBatchSync([...puts('a'), operation, ...puts('z')], noSync)
+  await settled()
+  assert.deepEqual(inner, ['BUSY', 'BUSY', 'BUSY'])
+  assert.deepEqual(scene.published, ['1 a a', '2 outer v', '3 z z'])
+  assert.deepEqual(recovered(), scene.published)
+})
+
+test('COM-2: a bad operation anywhere in a batch, or a getter that throws, leaves nothing behind', async () => {
+  const throwing = { type: 'put' as const, key: 'k', get value(): string { throw new TypeError('mine') } }
+  const bad: [unknown, string][] = [
+    [{ type: 'put', key: 1, value: 'v' }, 'INVALID_ARGUMENT'],
+    [{ type: 'put', key: 'k', value: undefined }, 'INVALID_ARGUMENT'],
+    [{ type: 'merge', key: 'k', value: 'v' }, 'INVALID_ARGUMENT'],
+    [{ type: 'put', key: 'k'.repeat(65_536), value: 'v' }, 'KEY_TOO_LARGE'],
+    [null, 'INVALID_ARGUMENT'], [undefined, 'INVALID_ARGUMENT'], [7, 'INVALID_ARGUMENT'],
+  ]
+  for (const [operation, code] of bad) {
+    const batch = [...puts('a', 'b'), operation, ...puts('c')] as BatchOperation[]
+    expectError(() => scene.pipeline.writeBatchSync(batch, noSync), code as 'INVALID_ARGUMENT')
+    await assert.rejects(scene.pipeline.writeBatch(batch, noSync), { code })
+  }
+  assert.throws(() => scene.pipeline.writeBatchSync([...puts('a'), throwing], noSync), /mine/)
+  assert.equal(scene.pipeline.lastSeqNum, 0)
+  assert.deepEqual(scene.takeCalls(), [])
+  putSync('after')
+  assert.deepEqual(recovered(), ['1 after after'])
+})
+
+test('the newest sync mark goes into each frame', () => {
+  putSync('a', true)
+  putSync('b')
+  putSync('c', true)
+  putSync('d')
+  const bytes = scene.logBytes
+  const intact = bytes.get(1)!.slice()
+  const frameBytes = (intact.length - 192) / 4
+  const damagedAt = 192 + frameBytes * 2 + 50
+  bytes.get(1)![damagedAt]! ^= 1
+  expectError(() => readHistory(bytes), 'CORRUPTION') // the mark in d speaks of c
+  bytes.set(1, intact.slice(0, 192 + frameBytes * 3))
+  bytes.get(1)![damagedAt]! ^= 1
+  assert.deepEqual(readHistory(bytes).entries, ['1 a a', '2 b b'], 'nothing says that c was synced')
+})
+
+test('the last frame of a clean close says what is synced', () => {
+  putSync('a', true)
+  scene.pipeline.writeMark()
+  const bytes = scene.logBytes
+  assert.deepEqual(readHistory(bytes), { entries: ['1 a a'], cut: null })
+  bytes.get(1)![200]! ^= 1
+  expectError(() => readHistory(bytes), 'CORRUPTION')
+})
+
+test('timers are not starved: after two milliseconds a group waits for the loop', async () => {
+  const now = scene.clock.nowMs.bind(scene.clock)
+  let passed = 0
+  scene.clock.nowMs = () => now() + passed
+  for (let i = 0; i < 40; i++) {
+    await put(`k${i}`)
+    passed += 0.05
+  }
+  passed += 2
+  let deferred = 0
+  for (let i = 0; i < 40; i++) {
+    const answer = follow(put(`m${i}`))
+    for (let n = 0; n < 5; n++) await Promise.resolve()
+    if (answer.state === 'waiting') {
+      deferred++
+      await scene.clock.turn()
+    }
+    assert.equal(answer.state, 'done')
+  }
+  assert.ok(deferred > 0)
+})
+
+test('a call that no buffer can be made for is refused, those behind it are not', async () => {
+  await put('fill', false, 'x'.repeat(60_000))
+  scene.spares = 0
+  const huge = follow(put('huge', false, 'x'.repeat(10_000)))
+  const small = follow(put('small'))
+  const make = scene.takeBuffer.bind(scene)
+  scene.takeBuffer = (bytes) => {
+    if (bytes > 5000) throw new VarveError('BUSY', 'no memory')
+    return make(bytes)
+  }
+  scene.pipeline.encodeWaiting()
+  await settled()
+  assert.deepEqual([huge.state, small.state], ['BUSY', 'done'])
+})

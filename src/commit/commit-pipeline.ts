@@ -1,0 +1,288 @@
+/**
+ * What: the write path: every call is encoded once, inside the call, into the buffer that is current.
+ * Owns: sequence numbers, rotation, async calls that wait for room.
+ * Does not own: writing, publishing and answering (group-writer.ts), syncs (wal/log-syncer.ts), flushes.
+ * Thread: main. All state changes stand in sync functions: nothing comes between encode and bind.
+ * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
+ */
+import {
+  assert, bytesBound, copyBytes, EntryKind, MiB, NUMBER_MAX, VarveError,
+} from '../base/index.js'
+import type { Bytes, SeqNum } from '../base/index.js'
+import type { LogSyncer } from '../wal/index.js'
+import { batchBytesBound, encodeBatch } from './batch-encoder.js'
+import type { BatchOptions } from './batch-encoder.js'
+import { GroupWriter } from './group-writer.js'
+import type { GroupWriterHost, GroupWriterParts } from './group-writer.js'
+import { WaitingWrites } from './waiting-writes.js'
+import type { WaitingWrite } from './waiting-writes.js'
+import { frameBytesBound, roomOf } from './write-buffer.js'
+import type { BatchOperation, WriteBuffer } from './write-buffer.js'
+
+/** Calls that wait for room may hold at least this much. */
+const WAITING_BYTES_MIN = 256 * MiB
+const NO_VALUE = new Uint8Array(0)
+
+/** What the pipeline needs of the engine. All of it is synchronous unless it says otherwise. */
+export interface CommitHost extends GroupWriterHost {
+  /** Delivers results of jobs that have arrived: a caller that blocks does not let the loop do it. */
+  takeResults(): void
+  /** True while too much waits to be flushed. */
+  mustStop(): boolean
+  /** A prepared buffer with room for a batch of this size, or null: then one is being made. */
+  takeBuffer(batchBytes: number): WriteBuffer | null
+  /** Blocking: waits for flushes when it must, makes a buffer. Throws BUSY or what I/O throws. */
+  takeBufferNow(batchBytes: number): WriteBuffer
+  /** `sealed` takes no more batches, `next` is the current one. */
+  onRotated(sealed: WriteBuffer, next: WriteBuffer): void
+}
+
+export interface CommitParts extends GroupWriterParts {
+  host: CommitHost
+}
+
+export class CommitPipeline {
+  private readonly host: CommitHost
+  private readonly syncer: LogSyncer
+  private readonly writer: GroupWriter
+  private isEncoding = false
+  /** A Sync call is waiting for a buffer. */
+  private isTaking = false
+  private isRotating = false
+  readonly waiting: WaitingWrites
+  lastSeqNum: SeqNum
+  readonly counters: GroupWriter['counters']
+
+  constructor(first: WriteBuffer, parts: CommitParts) {
+    const { syncer, host, lastSeqNum } = parts
+    this.host = host
+    this.syncer = syncer
+    this.lastSeqNum = lastSeqNum
+    this.writer = new GroupWriter(first, parts)
+    this.counters = this.writer.counters
+    this.waiting = new WaitingWrites(Math.max(WAITING_BYTES_MIN, 2 * first.bytes.length))
+    first.begin({ fileNum: 0, lastSeqNum, end: 0 })
+  }
+
+  /** The buffer that takes batches now. */
+  get current(): WriteBuffer {
+    return this.writer.buffer
+  }
+
+  get visibleSeqNum(): SeqNum {
+    return this.writer.visibleSeqNum
+  }
+
+  /** The external position of the last published batch that carried one. */
+  get position(): Uint8Array | null {
+    return this.writer.position
+  }
+
+  /** Resolves when nothing encoded is unwritten and no write is in flight. */
+  idle(): Promise<void> {
+    return this.writer.idle()
+  }
+
+  /** At a clean close: a last frame that says what is synced. Requires: idle, synced. */
+  writeMark(): void {
+    this.writer.writeMark()
+  }
+
+  // ── Calls that return when the bytes are in the log ─────────────────────────────────────────────
+
+  writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): void {
+    this.beginSync()
+    if (!this.encodeOne(kind, key, value)) {
+      this.rotate(this.takeBufferNow(frameBytesBound(roomOf(key), roomOf(value))))
+      assert(this.encodeOne(kind, key, value), 'a fresh buffer has room for the entry it was taken for')
+    }
+    this.writer.commitNow()
+    this.leaveXl()
+    if (sync) this.syncer.syncNow()
+  }
+
+  writeBatchSync(operations: readonly BatchOperation[], options: BatchOptions): void {
+    this.beginSync()
+    if (!this.encodeBatch(operations, options)) {
+      this.rotate(this.takeBufferNow(batchBytesBound(operations, options)))
+      assert(this.encodeBatch(operations, options), 'a fresh buffer has room for the batch it was taken for')
+    }
+    this.writer.commitNow()
+    this.leaveXl()
+    if (options.sync) this.syncer.syncNow()
+  }
+
+  private beginSync(): void {
+    if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
+    if (this.current.memtable.sortsBehind > 1) this.host.takeResults()
+    this.host.checkWritable()
+    while (!this.waiting.isEmpty) this.encodeWaitingNow()
+  }
+
+  /**
+   * Blocking. What is encoded is written first, so that its flush can begin. While it waits, flushes end
+   * and would encode waiting calls: not in the middle of this one.
+   */
+  private takeBufferNow(batchBytes: number): WriteBuffer {
+    this.writer.commitNow()
+    this.isTaking = true
+    try {
+      return this.host.takeBufferNow(batchBytes)
+    } finally {
+      this.isTaking = false
+    }
+  }
+
+  // ── Calls that return a promise ─────────────────────────────────────────────────────────────────
+
+  writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
+    try {
+      this.host.checkWritable()
+      if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
+      if (this.waiting.isEmpty && this.encodeOne(kind, key, value)) return this.join(sync)
+      const type = kind === EntryKind.value ? 'put' : 'del'
+      return this.wait([{ type, key: copyBytes(key), value: copyBytes(value) }], { sync, position: null })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  writeBatch(operations: readonly BatchOperation[], options: BatchOptions): Promise<void> {
+    try {
+      this.host.checkWritable()
+      if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
+      if (this.waiting.isEmpty && this.encodeBatch(operations, options)) return this.join(options.sync)
+      batchBytesBound(operations, options)
+      const copies = operations.map(({ type, key, value }) => ({
+        type, key: copyBytes(key), value: type === 'put' ? copyBytes(value!) : NO_VALUE,
+      }))
+      return this.wait(copies, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  private join(sync: boolean): Promise<void> {
+    return this.writer.join(sync, this.lastSeqNum)
+  }
+
+  // ── Waiting for room ────────────────────────────────────────────────────────────────────────────
+
+  private wait(operations: BatchOperation[], options: BatchOptions): Promise<void> {
+    const bytes = batchBytesBound(operations, options)
+    const written = this.waiting.push(operations, options, bytes)
+    this.encodeWaiting()
+    return written
+  }
+
+  /** A buffer is ready or a flush is done: waiting calls are encoded, in order, as far as there is room. */
+  encodeWaiting(): void {
+    if (this.isEncoding || this.isTaking || this.isRotating) return
+    this.leaveXl()
+    for (let next = this.waiting.first; next !== null; next = this.waiting.first) {
+      try {
+        if (!this.encodeFirst(next)) return
+      } catch (error) {
+        this.waiting.shift(Promise.reject(error)) // no buffer can be made for it
+      }
+    }
+  }
+
+  /** False while there is no room for the first waiting call. */
+  private encodeFirst(next: WaitingWrite): boolean {
+    if (!this.encodeBatch(next.operations, next.options)) {
+      if (this.host.mustStop()) return false
+      const buffer = this.host.takeBuffer(next.bytes)
+      if (buffer === null) return false
+      this.rotate(buffer)
+      assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
+    }
+    this.waiting.shift(this.join(next.options.sync))
+    this.leaveXl()
+    return true
+  }
+
+  /** A batch that needed a slab of its own is sealed at once: its flush need not wait for more writes. */
+  private leaveXl(): void {
+    if (!this.current.isXl || !this.current.isUsed) return
+    let next: WriteBuffer | null
+    try {
+      next = this.host.takeBuffer(0)
+    } catch {
+      return // the next write that needs a buffer meets the same error
+    }
+    if (next !== null) this.rotate(next)
+  }
+
+  private encodeWaitingNow(): void {
+    const next = this.waiting.first!
+    if (!this.encodeBatch(next.operations, next.options)) {
+      this.rotate(this.takeBufferNow(next.bytes))
+      assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
+    }
+    this.waiting.shift(this.join(next.options.sync))
+  }
+
+  // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
+
+  /** False when there is no room. */
+  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
+    const buffer = this.current
+    if (frameBytesBound(roomOf(key), bytesBound(value)) > buffer.roomBytes) {
+      if (frameBytesBound(roomOf(key), roomOf(value)) > buffer.roomBytes) return false
+    }
+    this.checkSeqNum(1)
+    buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
+    buffer.encodeOne(kind, key, value, ++this.lastSeqNum)
+    this.counters.batches++
+    this.counters.entries++
+    return true
+  }
+
+  private encodeBatch(operations: readonly BatchOperation[], options: BatchOptions): boolean {
+    if (operations.length === 0 && options.position === null) return true
+    const buffer = this.current
+    this.checkSeqNum(operations.length)
+    buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
+    this.isEncoding = true
+    try {
+      if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
+    } finally {
+      this.isEncoding = false
+    }
+    this.lastSeqNum += operations.length
+    this.counters.batches++
+    this.counters.entries += operations.length
+    return true
+  }
+
+  private checkSeqNum(count: number): void {
+    if (this.lastSeqNum + count > NUMBER_MAX) throw new VarveError('INTERNAL', 'sequence numbers are used up')
+  }
+
+  /**
+   * The swap. Requires: `next` is prepared and was never used. The flush of an empty memtable may end
+   * inside it; waiting calls are not encoded then, for `next` is meant for somebody.
+   */
+  rotate(next: WriteBuffer): void {
+    this.isRotating = true
+    try {
+      this.swap(next)
+    } finally {
+      this.isRotating = false
+    }
+  }
+
+  private swap(next: WriteBuffer): void {
+    const sealed = this.current
+    const predecessor = sealed.isUsed
+      ? { fileNum: sealed.log.fileNum, lastSeqNum: this.lastSeqNum, end: sealed.encodedEnd }
+      : { ...sealed.predecessor, lastSeqNum: this.lastSeqNum }
+    if (!sealed.isUsed) sealed.voidUnwritten()
+    next.begin(predecessor)
+    this.writer.buffer = next
+    this.syncer.add(next.log)
+    this.host.onRotated(sealed, next)
+    this.writer.seal(sealed)
+  }
+}

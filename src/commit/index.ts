@@ -1,0 +1,7 @@
+/** Rank 5: the write path. */
+export * from './batch-encoder.js'
+export * from './check-input.js'
+export * from './commit-pipeline.js'
+export * from './group-writer.js'
+export * from './waiting-writes.js'
+export * from './write-buffer.js'

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { follow, puts } from '../../test/support/commit-scene.js'
+import { settled } from '../../test/support/hand-clock.js'
+import { WaitingWrites } from './waiting-writes.js'
+
+const options = { sync: false, position: null }
+
+test('COM-6: first come, first served, up to a bound in bytes; one call may always wait', async () => {
+  const waiting = new WaitingWrites(100)
+  const large = follow(waiting.push(puts('large'), options, 1000))
+  assert.throws(() => waiting.push(puts('b'), options, 1), { code: 'BUSY' })
+  waiting.shift(Promise.resolve())
+  const answers = ['a', 'b'].map((key) => follow(waiting.push(puts(key), options, 50)))
+  assert.throws(() => waiting.push(puts('c'), options, 1), { code: 'BUSY' })
+  assert.deepEqual([waiting.count, waiting.bytes, waiting.first?.operations], [2, 100, puts('a')])
+  waiting.shift(Promise.reject(Object.assign(new Error('x'), { code: 'NO_SPACE' })))
+  assert.deepEqual(waiting.first?.operations, puts('b'))
+  waiting.shift(Promise.resolve())
+  await settled()
+  assert.deepEqual([large, ...answers].map(({ state }) => state), ['done', 'NO_SPACE', 'done'])
+  assert.deepEqual([waiting.isEmpty, waiting.first, waiting.bytes], [true, null, 0])
+})

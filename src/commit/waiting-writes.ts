@@ -1,0 +1,69 @@
+/**
+ * What: asynchronous writes that wait for room, as private copies, in order.
+ * Owns: the queue and its bytes. Thread: main.
+ * Invariants: COM-6 the queue's bytes are bounded; what does not fit is refused with BUSY.
+ */
+import { VarveError } from '../base/index.js'
+import type { BatchOptions } from './batch-encoder.js'
+import type { BatchOperation } from './write-buffer.js'
+
+export interface WaitingWrite {
+  operations: BatchOperation[]
+  options: BatchOptions
+  /** Bytes of its frame at most. */
+  bytes: number
+  resolve: (written: Promise<void>) => void
+  reject: (error: unknown) => void
+}
+
+export class WaitingWrites {
+  private readonly bytesMax: number
+  private queue: WaitingWrite[] = []
+  private head = 0
+  bytes = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.queue.length
+  }
+
+  get count(): number {
+    return this.queue.length - this.head
+  }
+
+  get first(): WaitingWrite | null {
+    return this.queue[this.head] ?? null
+  }
+
+  push(operations: BatchOperation[], options: BatchOptions, bytes: number): Promise<void> {
+    if (this.bytes + bytes > this.bytesMax && !this.isEmpty) {
+      throw new VarveError('BUSY', `${this.bytes} bytes of writes wait for flushes`, {
+        hint: 'await writes before issuing more',
+      })
+    }
+    this.bytes += bytes
+    return new Promise((resolve, reject) => this.queue.push({ operations, options, bytes, resolve, reject }))
+  }
+
+  /** The first one is encoded; it settles as its group does. */
+  shift(written: Promise<void>): void {
+    const first = this.queue[this.head++]!
+    this.bytes -= first.bytes
+    if (this.head === this.queue.length) {
+      this.queue = []
+      this.head = 0
+    }
+    first.resolve(written)
+  }
+
+  rejectAll(error: unknown): void {
+    const waiting = this.queue.slice(this.head)
+    this.queue = []
+    this.head = 0
+    this.bytes = 0
+    for (const { reject } of waiting) reject(error)
+  }
+}

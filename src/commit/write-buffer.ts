@@ -1,0 +1,166 @@
+/**
+ * What: a slab, its log and its memtable, bound together for life; batches are encoded here.
+ * Owns: the encode position and the sequence number of the last encoded entry.
+ * Does not own: what is written (wal/log-file.ts) or visible (commit/commit-pipeline.ts).
+ * Thread: main.
+ * Invariants: COM-1 a batch's bytes stand in one slab, one log and one memtable. COM-2 bytes behind
+ * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
+ */
+import {
+  bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType,
+  FILE_HEADER_BYTES, sealFrame, writeText,
+} from '../base/index.js'
+import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
+import type { Memtable } from '../memtable/index.js'
+import type { Slab } from '../slab/index.js'
+import { encodePredecessor, FIRST_BATCH_OFFSET } from '../wal/index.js'
+import type { LogFile, Predecessor } from '../wal/index.js'
+
+/** One operation of a batch, as callers give it. */
+export interface BatchOperation {
+  type: 'put' | 'del'
+  key: Bytes
+  value?: Bytes
+}
+
+/** Bytes that a frame with one entry needs at most. */
+export function frameBytesBound(keyBytes: number, valueBytes: number): number {
+  return FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES + keyBytes + valueBytes + 16
+}
+
+export class WriteBuffer {
+  readonly slab: Slab
+  readonly log: LogFile
+  readonly memtable: Memtable
+  readonly isXl: boolean
+  readonly bytes: Uint8Array
+  /** What is encoded; [log.writtenEnd, encodedEnd) waits to be written. */
+  encodedEnd = FILE_HEADER_BYTES
+  encodedSeqNum: SeqNum = 0
+  /** Where the log before this one ends. */
+  predecessor: Predecessor = { fileNum: 0, lastSeqNum: 0, end: 0 }
+  /** Reused for every frame: nothing is allocated per batch. */
+  private readonly frame: FrameHeader
+
+  /** The memtable is over the same slab. */
+  constructor(log: LogFile, memtable: Memtable, generation: number, isXl: boolean) {
+    const { slab } = memtable
+    this.slab = slab
+    this.log = log
+    this.memtable = memtable
+    this.isXl = isXl
+    this.bytes = slab.bytes
+    this.bytes.set(log.headerBytes)
+    this.frame = {
+      type: FrameType.batch, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,
+      generation: generation >>> 0, markDistance: 0, markBytes: 0,
+    }
+  }
+
+  /** The buffer becomes the current one: its first frame names the log before it. */
+  begin(predecessor: Predecessor): void {
+    this.predecessor = predecessor
+    this.encodedEnd = encodePredecessor(this.bytes, this.log.seed, this.frame.generation, predecessor)
+    this.encodedSeqNum = predecessor.lastSeqNum
+  }
+
+  /** True once a batch was encoded. */
+  get isUsed(): boolean {
+    return this.encodedEnd > FIRST_BATCH_OFFSET
+  }
+
+  get isWritten(): boolean {
+    return this.encodedEnd === this.log.writtenEnd || (!this.isUsed && this.log.writtenEnd === FILE_HEADER_BYTES)
+  }
+
+  get roomBytes(): number {
+    return this.bytes.length - this.encodedEnd
+  }
+
+  /** What the sync marks of the next frames say. */
+  setMark(log: number, bytes: number): void {
+    this.frame.markDistance = this.log.fileNum - log
+    this.frame.markBytes = log === 0 ? 0 : bytes
+  }
+
+  /**
+   * Encodes one operation as a batch of its own. Requires: room for `frameBytesBound`, checked input.
+   */
+  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): void {
+    const bodyStart = this.encodedEnd + FRAME_HEADER_BYTES
+    const end = this.writeEntry(bodyStart, kind, key, value)
+    this.seal(bodyStart, end, 0, seqNum, 1)
+  }
+
+  /** Writes an entry at `at`; returns the offset behind its padding. */
+  writeEntry(at: number, kind: EntryKind, key: Bytes, value: Bytes): number {
+    const { bytes } = this
+    const keyStart = at + ENTRY_HEADER_BYTES
+    const keyBytes = writeBytes(bytes, keyStart, key)
+    const valueStart = keyStart + keyBytes
+    const valueBytes = writeBytes(bytes, valueStart, value)
+    bytes[at] = kind
+    bytes[at + 1] = 0
+    bytes[at + 2] = keyBytes
+    bytes[at + 3] = keyBytes >>> 8
+    bytes[at + 4] = valueBytes
+    bytes[at + 5] = valueBytes >>> 8
+    bytes[at + 6] = valueBytes >>> 16
+    bytes[at + 7] = valueBytes >>> 24
+    let end = valueStart + valueBytes
+    while ((end & 3) !== 0) bytes[end++] = 0
+    return end
+  }
+
+  /** Writes the external position in front of the entries; returns the offset behind it. */
+  writePosition(at: number, position: Uint8Array): number {
+    const { bytes } = this
+    bytes[at] = EXTENSION_POSITION
+    bytes[at + 1] = 0
+    bytes[at + 2] = position.length
+    bytes[at + 3] = position.length >>> 8
+    bytes.set(position, at + 4)
+    let end = at + 4 + position.length
+    while ((end & 3) !== 0) bytes[end++] = 0
+    return end
+  }
+
+  /** Closes the frame whose body is [bodyStart, bodyEnd): now it is encoded. */
+  seal(bodyStart: number, bodyEnd: number, extensionBytes: number, firstSeqNum: SeqNum, count: number): void {
+    const { frame } = this
+    const at = this.encodedEnd
+    frame.bodyBytes = bodyEnd - bodyStart
+    frame.extensionBytes = extensionBytes
+    frame.firstSeqNum = firstSeqNum
+    frame.count = count
+    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, frame)
+    this.encodedSeqNum = firstSeqNum + count - 1
+  }
+
+  /** A frame without entries that carries the newest sync mark: written at a clean close. */
+  encodeMark(): void {
+    const at = this.encodedEnd
+    const { frame } = this
+    const header = {
+      ...frame, type: FrameType.mark, bodyBytes: 0, extensionBytes: 0, firstSeqNum: this.encodedSeqNum, count: 0,
+    }
+    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, header)
+  }
+
+  /** Encoded bytes that never reached the log are void. */
+  voidUnwritten(): void {
+    this.encodedEnd = this.log.writtenEnd
+    this.encodedSeqNum = this.log.writtenSeqNum
+  }
+}
+
+/** Room for `data`: short strings are not measured, their bound is near enough. */
+export function roomOf(data: Bytes): number {
+  return typeof data === 'string' && data.length > 64 ? bytesLength(data) : bytesBound(data)
+}
+
+function writeBytes(bytes: Uint8Array, at: number, data: Bytes): number {
+  if (typeof data === 'string') return writeText(data, bytes, at)
+  bytes.set(data, at)
+  return data.length
+}

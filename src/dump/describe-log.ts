@@ -1,0 +1,69 @@
+/**
+ * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts.
+ * Thread: any (pure).
+ */
+import { EXTENSION_POSITION, EntryKind, FrameType } from '../base/index.js'
+import type { FrameHeader } from '../base/index.js'
+import { Annotator } from './annotate.js'
+import type { Section } from './annotate.js'
+import { frameSections, keyOf, nameOf } from './file-sections.js'
+import { printBytes } from './hex-dump.js'
+
+/** Throws CORRUPTION or UNSUPPORTED_FORMAT when the file's header is not a log's. */
+export function describeLog(bytes: Uint8Array, file: string): Generator<Section> {
+  return frameSections(bytes, 'varvelog', file, describeBody)
+}
+
+function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
+  const extensions = describeExtensions(it, frame.extensionBytes)
+  if (frame.type === FrameType.predecessor) return describePredecessor(it)
+  if (frame.type !== FrameType.batch) return extensions
+  const entries: Record<string, unknown>[] = []
+  for (let i = 0; i < frame.count && it.left > 0; i++) {
+    entries.push({ seqNum: frame.firstSeqNum + i, ...describeEntry(it) })
+  }
+  return { ...extensions, entries }
+}
+
+/** Drawn in wal/log-format.ts. */
+function describePredecessor(it: Annotator): Record<string, unknown> {
+  const predecessor = {
+    fileNum: it.u53('log before this one'),
+    lastSeqNum: it.u53('last sequence number before this log'),
+    end: it.u32('end of the frames in that log'),
+  }
+  it.zeros(4)
+  return { predecessor }
+}
+
+/** The position is the only extension with a meaning so far. */
+function describeExtensions(it: Annotator, bytes: number): Record<string, unknown> {
+  const end = it.position + bytes
+  const data: Record<string, unknown> = {}
+  while (it.position < end) {
+    const type = it.u8('extension', (n) => (n === EXTENSION_POSITION ? 'position (1)' : String(n)))
+    it.zeros(1)
+    const value = it.raw(it.u16('extension, bytes'), 'extension')
+    it.zeros(Math.min(-value.length & 3, end - it.position))
+    if (type === EXTENSION_POSITION) data['position'] = printBytes(value, 64)
+  }
+  return data
+}
+
+function describeEntry(it: Annotator): Record<string, unknown> {
+  const start = it.position
+  const kind = it.u8('kind', (n) => nameOf(EntryKind, n))
+  const flags = it.u8('flags')
+  const keyBytes = it.u16('key bytes')
+  const valueBytes = it.u32('value bytes')
+  const keyspaceId = flags & 1 ? it.u32('keyspace id') : 0
+  const expiry = flags & 2 ? it.u53('expiry, ms') : 0
+  const key = it.raw(keyBytes, 'key')
+  const value = it.raw(valueBytes, 'value')
+  it.zeros(Math.min((start - it.position) & 3, it.left))
+  return {
+    kind: keyOf(EntryKind, kind),
+    key: printBytes(key, 64), value: printBytes(value, 64), valueBytes,
+    ...(keyspaceId === 0 ? {} : { keyspaceId }), ...(expiry === 0 ? {} : { expiry }),
+  }
+}

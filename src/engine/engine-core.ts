@@ -1,0 +1,86 @@
+/**
+ * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, stall-waiter.ts): which
+ * collaborators there are and what may be reported. Only engine.ts knows how they are wired.
+ */
+import type { FileNum, SeqNum } from '../base/index.js'
+import type { BlockCache } from '../cache/index.js'
+import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
+import type { Executor } from '../exec/index.js'
+import type { Flusher, FlushTask } from '../flush/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import type { Memtable } from '../memtable/index.js'
+import type { SlabPool } from '../slab/index.js'
+import type { SnapshotList } from '../snapshot/index.js'
+import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
+import type { Vfs, VfsLock } from '../vfs/index.js'
+import type { LogFile, LogSyncer } from '../wal/index.js'
+import type { FileDeleter } from './file-deleter.js'
+import type { Health } from './health.js'
+import type { HeldEdits } from './held-edits.js'
+import type { ResolvedOptions } from './options.js'
+import type { ReadState } from './read-state.js'
+import type { Resource } from './read-view.js'
+import type { RetainedLog, RetentionRegistry } from './retention-registry.js'
+import type { TableSet } from './table-set.js'
+import type { UniqueNames } from './unique-names.js'
+import type { VersionSet } from './version-set.js'
+import type { WriteBuffers } from './write-buffers.js'
+
+/** What open.ts made ready. */
+export interface EngineParts {
+  dir: string
+  vfs: Vfs
+  options: ResolvedOptions
+  lock: VfsLock
+  events: EventBus
+  executor: Executor
+  pool: SlabPool
+  cache: BlockCache
+  tables: TableSet
+  versions: (onFailure: (error: unknown) => void) => VersionSet
+  databaseId: Uint8Array
+  names: UniqueNames
+  report: RecoveryReport
+  position: Uint8Array | null
+  /** Logs below the pointer that pins keep. */
+  retainedLogs: readonly RetainedLog[]
+  /** Of the run before this one. */
+  lastRun: LastRunStats | null
+  counts: { workersLost: number }
+}
+
+export interface EngineCore {
+  readonly parts: EngineParts
+  readonly options: ResolvedOptions
+  readonly health: Health
+  readonly versions: VersionSet
+  readonly snapshots: SnapshotList
+  readonly syncer: LogSyncer
+  readonly buffers: WriteBuffers
+  readonly pipeline: CommitPipeline
+  readonly flusher: Flusher
+  readonly heldEdits: HeldEdits
+  readonly retention: RetentionRegistry
+  readonly deleter: FileDeleter
+  readonly stalls: { mustStop(): boolean; waitBlocking(): void }
+  readonly resumer: { stop(): void; idle(): Promise<void> }
+  readonly state: ReadState
+  readonly visibleSeqNum: SeqNum
+  /** Sealed memtables that are not in tables yet, newest first. */
+  readonly immutables: readonly Memtable[]
+  readonly openLogs: ReadonlyMap<FileNum, LogFile>
+  /** Released logs whose handles are being closed. */
+  readonly closingLogs: ReadonlySet<Promise<void>>
+  /** Iterators and snapshots that a close must end. */
+  readonly resources: ReadonlySet<Resource>
+  /** Set by close.ts: nothing more is written. */
+  isClosing: boolean
+  /** Throws why nothing may be written. */
+  checkWritable(): void
+  flush(): Promise<void>
+  onRotated(sealed: WriteBuffer, next: WriteBuffer): void
+  onInstalled(task: FlushTask, edit: VersionEdit): void
+  onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
+  onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void
+  failForGood(place: string, error: unknown): void
+}

@@ -1,0 +1,364 @@
+/**
+ * What: an open database: wires the parts and delegates; no algorithm of its own.
+ * Owns: the read state, and the order of start and close.
+ * Does not own: encode and log (commit, wal), stages (flush), versions (version-set.ts), errors (health.ts).
+ * Thread: main.
+ * States: starting → open → closing → closed.
+ */
+import { SnapshotList } from '../snapshot/index.js'
+import type { HeldSnapshot } from './read-view.js'
+import { CommitPipeline } from '../commit/index.js'
+import type { WriteBuffer } from '../commit/index.js'
+import { Flusher } from '../flush/index.js'
+import type { FlushTask } from '../flush/index.js'
+import { invalidArgument, isNoSpace, runAsync, Turns, VarveError } from '../base/index.js'
+import type { Clock, FileNum, SeqNum } from '../base/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import type { Memtable } from '../memtable/index.js'
+import { LogSyncer } from '../wal/index.js'
+import type { LogFile } from '../wal/index.js'
+import { closeEngine } from './close.js'
+import type { EngineCore, EngineParts } from './engine-core.js'
+import { FileDeleter } from './file-deleter.js'
+import { Health } from './health.js'
+import { HeldEdits } from './held-edits.js'
+import { readLogBatches } from './log-follower.js'
+import type { FollowedBatch } from './log-follower.js'
+import { makeCommitHost, makeFlushHost } from './hosts.js'
+import type { ResolvedOptions } from './options.js'
+import { runStatsText } from './run-stats.js'
+import { ReadState } from './read-state.js'
+import type { ReadView, Resource } from './read-view.js'
+import { RetentionRegistry } from './retention-registry.js'
+import type { RetainedLog } from './retention-registry.js'
+import { Resumer } from './resume.js'
+import { StallWaiter } from './stall-waiter.js'
+import type { VersionSet } from './version-set.js'
+import { WriteBuffers } from './write-buffers.js'
+
+export class Engine implements EngineCore, ReadView {
+  readonly parts: EngineParts
+  readonly options: ResolvedOptions
+  readonly versions: VersionSet
+  readonly health: Health
+  readonly snapshots: SnapshotList
+  readonly syncer: LogSyncer
+  readonly buffers: WriteBuffers
+  readonly flusher: Flusher
+  readonly deleter: FileDeleter
+  readonly turns: Turns
+  readonly stalls: StallWaiter
+  readonly resumer: Resumer
+  readonly heldEdits: HeldEdits
+  readonly retention: RetentionRegistry
+  /** Set by start. */
+  pipeline!: CommitPipeline
+  private stateNow!: ReadState
+  /** Set by close.ts: nothing more is written. */
+  isClosing = false
+  private closed: Promise<void> | null = null
+  /** Sealed memtables that are not in tables yet, newest first. */
+  immutables: Memtable[] = []
+  readonly openLogs = new Map<FileNum, LogFile>()
+  readonly closingLogs = new Set<Promise<void>>()
+  /** Iterators, snapshots and what else a close must end. */
+  readonly resources = new Set<Resource>()
+  readonly iterators = { count: 0, tableCount: 0 }
+
+  constructor(parts: EngineParts) {
+    this.parts = parts
+    this.options = parts.options
+    const { clock } = parts.options
+    this.health = new Health((state, place, error) => parts.events.emit({ type: 'stateChanged', state, place, error }))
+    this.versions = parts.versions((error) => this.failForGood('manifest', error))
+    this.snapshots = new SnapshotList(clock)
+    this.turns = new Turns(clock)
+    this.syncer = new LogSyncer(this.versions.durable.lastSeqNum, {
+      clock,
+      syncIntervalMs: parts.options.syncIntervalMs,
+      syncBytes: parts.options.syncBytes,
+      onFailure: (error) => this.failForGood('log sync', error),
+      onSynced: (log, durationMs) => parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs }),
+    })
+    this.buffers = new WriteBuffers({
+      vfs: parts.vfs, dir: parts.dir, pool: parts.pool, random: parts.options.random,
+      executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
+      allocateFileNum: () => this.versions.allocateFileNum(),
+      lastSeqNum: () => this.pipeline?.lastSeqNum ?? this.versions.durable.lastSeqNum,
+      onReady: () => this.pipeline?.encodeWaiting(),
+      onFailure: (error) => this.onLogFailure(error),
+    })
+    this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
+    this.flusher = new Flusher(makeFlushHost(this), Math.max(1, parts.executor.workerCount - 1))
+    this.heldEdits = new HeldEdits({
+      dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
+      intervalMs: parts.options.syncIntervalMs,
+      whenMayRelease: (tasks, done) => this.retention.whenKeptSynced(tasks.map(({ log }) => log), done),
+      onSettled: (task) => this.releaseLog(task),
+      onFailure: (error) => this.failForGood('background sync', error),
+    })
+    this.retention = new RetentionRegistry({
+      dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
+      bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
+    })
+    this.stalls = new StallWaiter(this)
+    this.versions.runStats = () => runStatsText(this)
+    this.resumer = new Resumer(this)
+  }
+
+  /** The first log; from here on writes are accepted. */
+  async start(): Promise<void> {
+    await this.buffers.prepared()
+    const first = this.buffers.take(0)
+    if (first === null) throw this.health.cause
+    this.syncer.add(first.log)
+    this.openLogs.set(first.log.fileNum, first.log)
+    this.pipeline = new CommitPipeline(first, {
+      syncer: this.syncer, clock: this.options.clock, turns: this.turns, host: makeCommitHost(this),
+      lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
+    })
+    this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)
+  }
+
+  /** A start that failed: what was begun is let go of. */
+  async abandon(): Promise<void> {
+    this.syncer.stop(new VarveError('CLOSED', 'the database was not opened'))
+    await this.buffers.close()
+    await runAsync(this.versions.manifest.close())
+  }
+
+  /** What reads look at now. Hold it over an await. */
+  get state(): ReadState {
+    return this.stateNow
+  }
+
+  get visibleSeqNum(): SeqNum {
+    return this.pipeline.visibleSeqNum
+  }
+
+  get dir(): string {
+    return this.parts.dir
+  }
+
+  get clock(): Clock {
+    return this.options.clock
+  }
+
+  get position(): Uint8Array | null {
+    return this.pipeline.position
+  }
+
+  holdSnapshot(): HeldSnapshot {
+    return this.snapshots.acquire(this.visibleSeqNum)
+  }
+
+  checkReadable(): void {
+    this.health.checkReadable()
+  }
+
+  get immutableCount(): number {
+    return this.immutables.length
+  }
+
+  deleteObsolete(names: readonly string[]): void {
+    this.deleter.add(names)
+  }
+
+  /** Sorted runs that have arrived are taken before an iterator sorts them again. */
+  prepareIteration(): void {
+    if (this.pipeline.current.memtable.sortsBehind > 0) this.parts.executor.poll(0)
+  }
+
+  attach(resource: Resource): void {
+    this.resources.add(resource)
+  }
+
+  detach(resource: Resource): void {
+    this.resources.delete(resource)
+  }
+
+  // ── What the write path and the flush pipeline report (hosts.ts) ────────────────────────────────
+
+  onRotated(sealed: WriteBuffer, next: WriteBuffer): void {
+    this.openLogs.set(next.log.fileNum, next.log)
+    this.immutables = [sealed.memtable, ...this.immutables]
+    this.flusher.prepare(sealed.memtable, sealed.log)
+    this.swapState(next.memtable)
+    this.parts.events.emit({ type: 'rotated', log: next.log.fileNum })
+  }
+
+  private swapState(mutable: Memtable): void {
+    const old = this.stateNow
+    this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.parts.tables)
+    old.release()
+  }
+
+  /** Tables in, memtable out; the log goes when the edit is durable. */
+  onInstalled(task: FlushTask, edit: VersionEdit): void {
+    this.immutables = this.immutables.filter((memtable) => memtable !== task.memtable)
+    this.swapState(this.pipeline.current.memtable)
+    task.memtable.release()
+    for (const { level, facts } of edit.addTables ?? []) {
+      const { fileNum, bytes, entryCount } = facts
+      this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+    }
+    if (this.options.manifestSync) this.releaseLog(task)
+    else this.heldEdits.add(task, edit)
+    if (this.health.state === 'DEGRADED') this.health.recover()
+    this.pipeline.encodeWaiting()
+  }
+
+  /** The edit that replaces the log is durable. */
+  private releaseLog(task: FlushTask): void {
+    const { log } = task
+    this.syncer.drop(log)
+    this.openLogs.delete(log.fileNum)
+    const closing = log.file.close()
+      .catch((error: unknown) => this.parts.events.emit({ type: 'closeFailed', file: log.name, error }))
+      .finally(() => this.closingLogs.delete(closing))
+    this.closingLogs.add(closing)
+    this.retention.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
+    this.deleter.add(this.buffers.takeUnusedBelow(this.versions.durable.logPointer))
+    this.rollManifest()
+  }
+
+  private rollManifest(): void {
+    if (this.versions.manifest.isLong) this.resumer.rollManifest()
+  }
+
+  // ── Failures, by place ──────────────────────────────────────────────────────────────────────────
+
+  checkWritable(): void {
+    if (this.isClosing) throw new VarveError('CLOSED', 'the database is closed')
+    this.health.checkWritable()
+  }
+
+  /** Nothing more is written or deleted by this process; reads go on. */
+  failForGood(place: string, error: unknown): void {
+    this.health.raise('FAILED', place, error)
+    this.deleter.stop()
+    this.heldEdits.stop()
+    this.flusher.suspend(VarveError.is(error) ? error : this.refusal())
+    this.refuseWaiting()
+  }
+
+  onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void {
+    if (!cut) {
+      this.failForGood('log append', error)
+      return
+    }
+    this.parts.events.emit({ type: 'backgroundError', place: 'log append', file: buffer.log.name, error })
+    this.stopWrites('log append', error)
+  }
+
+  onLogFailure(error: unknown): void {
+    if ((error as VarveError).file === '.') this.failForGood('directory sync', error)
+    else this.stopWrites('log creation', error)
+  }
+
+  onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void {
+    this.parts.events.emit({ type: 'flushFailed', id: task.id, attempts: task.attempts, willRetry, error })
+    if (willRetry) this.health.raise('DEGRADED', 'flush', error)
+    else this.stopWrites('flush', error)
+  }
+
+  /** Writes are refused until the cause is gone; a full disk is watched. */
+  private stopWrites(place: string, error: unknown): void {
+    this.health.raise('READ_ONLY', place, error)
+    this.refuseWaiting()
+    if (isNoSpace(error)) this.resumer.watchSpace()
+  }
+
+  private refuseWaiting(): void {
+    const refusal = this.refusal()
+    if (refusal !== null) this.pipeline?.waiting.rejectAll(refusal)
+  }
+
+  /** What a write is told now, or null. */
+  private refusal(): unknown {
+    try {
+      this.health.checkWritable()
+      return null
+    } catch (refusal) {
+      return refusal
+    }
+  }
+
+  /** Only while the disk's state is known and nobody took over the directory. */
+  private mayDelete(): boolean {
+    if (!this.health.mayDelete) return false
+    if (this.isLockHeld()) return true
+    this.failForGood('lock', new VarveError('LOCKED', 'another process took over the directory'))
+    return false
+  }
+
+  /** A directory that cannot be listed says nothing about the lock. */
+  private isLockHeld(): boolean {
+    try {
+      return this.parts.lock.isHeldSync()
+    } catch {
+      return false
+    }
+  }
+
+  /** Mends a READ_ONLY database. Throws why it cannot. */
+  resume(): Promise<void> {
+    return this.resumer.resume()
+  }
+
+  // ── Manual flush, sync and close ────────────────────────────────────────────────────────────────
+
+  /** Resolves when everything written before the call stands in synced tables. */
+  async flush(): Promise<void> {
+    this.checkWritable()
+    await this.pipeline.idle()
+    await this.rotateIfUsed()
+    await this.flusher.whenReleased()
+    await this.heldEdits.whenSettled()
+  }
+
+  async rotateIfUsed(): Promise<void> {
+    while (this.pipeline.current.isUsed) {
+      const next = this.buffers.take(0)
+      if (next !== null) {
+        this.pipeline.rotate(next)
+        return
+      }
+      await this.buffers.prepared()
+      this.checkWritable()
+    }
+  }
+
+  /** Resolves when everything written before the call survives power loss. */
+  async sync(): Promise<void> {
+    this.health.checkReadable()
+    if (this.isClosing) throw new VarveError('CLOSED', 'the database is closed')
+    await this.pipeline.idle()
+    await this.syncer.waitFor(this.visibleSeqNum)
+  }
+
+  /** Batches above `after` from every log that a pin keeps and from the logs in use, in order. */
+  follow(pin: string, after: SeqNum): AsyncGenerator<FollowedBatch, void, undefined> {
+    this.health.checkReadable()
+    const firstLog = this.versions.durable.pins.get(pin)
+    if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
+    const inUse = [...this.openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
+    const sources = [...this.retention.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
+    return this.readLogs(sources, after)
+  }
+
+  private async *readLogs(
+    sources: readonly RetainedLog[], after: SeqNum,
+  ): AsyncGenerator<FollowedBatch, void, undefined> {
+    for (const source of sources) {
+      this.health.checkReadable()
+      yield* readLogBatches(this.parts, source, after)
+    }
+  }
+
+  /** Ends everything in order; reports the first background error. Idempotent. */
+  close(): Promise<void> {
+    this.closed ??= closeEngine(this)
+    return this.closed
+  }
+}

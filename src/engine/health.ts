@@ -1,0 +1,86 @@
+/**
+ * What: the error state of an open database and its rules.
+ * Owns: the state, the first cause. Does not own: what failed, nor how it is mended (resume.ts).
+ * Thread: main.
+ * States:
+ *   OPEN → DEGRADED    a background step failed and is tried again
+ *   OPEN, DEGRADED → READ_ONLY   writes are refused until resume; reads go on
+ *   any → FAILED       nothing more is written or deleted; reads go on; reopen
+ *   any → CLOSED
+ *   DEGRADED, READ_ONLY → OPEN   only by a success that mends the cause
+ * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is
+ * told. ERR-3 in FAILED this process deletes no file.
+ */
+import { isNoSpace, VarveError } from '../base/index.js'
+
+export type HealthState = 'OPEN' | 'DEGRADED' | 'READ_ONLY' | 'FAILED' | 'CLOSED'
+
+const RANK: Record<HealthState, number> = { OPEN: 0, DEGRADED: 1, READ_ONLY: 2, FAILED: 3, CLOSED: 4 }
+
+export class Health {
+  private stateNow: HealthState = 'OPEN'
+  private first: unknown = null
+  /** Where the first failure was: `log append`, `manifest sync`, … */
+  private place = ''
+  private readonly onChange: (state: HealthState, place: string, error: unknown) => void
+
+  constructor(onChange: (state: HealthState, place: string, error: unknown) => void) {
+    this.onChange = onChange
+  }
+
+  get state(): HealthState {
+    return this.stateNow
+  }
+
+  /** The first failure since the last good state, or null. */
+  get cause(): unknown {
+    return this.first
+  }
+
+  get causePlace(): string {
+    return this.place
+  }
+
+  get mayDelete(): boolean {
+    return RANK[this.stateNow] < RANK.FAILED
+  }
+
+  raise(state: HealthState, place: string, error: unknown): void {
+    if (RANK[state] < RANK[this.stateNow]) return
+    const rises = RANK[state] > RANK[this.stateNow]
+    if (this.first === null && state !== 'CLOSED') {
+      this.first = error
+      this.place = place
+    }
+    this.stateNow = state
+    if (rises) this.onChange(state, place, error)
+  }
+
+  /** The cause is mended. */
+  recover(): void {
+    if (this.stateNow !== 'DEGRADED' && this.stateNow !== 'READ_ONLY') return
+    this.stateNow = 'OPEN'
+    this.first = null
+    this.place = ''
+    this.onChange('OPEN', '', null)
+  }
+
+  /** Throws why nothing may be written now. */
+  checkWritable(): void {
+    if (this.stateNow === 'OPEN' || this.stateNow === 'DEGRADED') return
+    if (this.stateNow === 'CLOSED') throw new VarveError('CLOSED', 'the database is closed')
+    if (this.stateNow === 'READ_ONLY' && isNoSpace(this.first)) {
+      throw new VarveError('NO_SPACE', 'the disk is full: nothing is written until there is room', {
+        cause: this.first, hint: 'free some space; writes resume by themselves',
+      })
+    }
+    throw new VarveError('BACKGROUND_ERROR', `writes stopped after ${this.place} failed`, {
+      cause: this.first,
+      hint: this.stateNow === 'FAILED' ? 'close the database and open it again' : 'call resume()',
+    })
+  }
+
+  checkReadable(): void {
+    if (this.stateNow === 'CLOSED') throw new VarveError('CLOSED', 'the database is closed')
+  }
+}

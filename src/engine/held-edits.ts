@@ -1,0 +1,135 @@
+/**
+ * What: fast mode's second half: installed in memory, not yet durable. A background step syncs the files
+ * of all held edits → the directory → one manifest group with all of them → the manifest.
+ * Owns: the held edits, in order, and the timer.
+ * Does not own: the versions (version-set.ts), the logs that stay meanwhile (engine.ts).
+ * Thread: main; the syncs run as a job.
+ * Invariants: FLUSH-10 the manifest never names a file that is not synced. FLUSH-11 a log goes only
+ * after the edit that replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
+ */
+import { tableFileName } from '../base/index.js'
+import type { Clock, Timer } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
+import type { FlushTask } from '../flush/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import type { VersionSet } from './version-set.js'
+
+/** So many held edits are settled without waiting for the timer. */
+const HELD_COUNT_MAX = 8
+
+interface HeldEdit {
+  task: FlushTask
+  edit: VersionEdit
+}
+
+export interface HeldEditsOptions {
+  dir: string
+  clock: Clock
+  executor: Executor
+  versions: VersionSet
+  intervalMs: number
+  /** Calls back when the log pointer may pass these tasks' logs. */
+  whenMayRelease(tasks: readonly FlushTask[], done: (error: unknown) => void): void
+  /** The task's edit is durable: its log may go. */
+  onSettled(task: FlushTask): void
+  /** A sync or the manifest failed. */
+  onFailure(error: unknown): void
+}
+
+export class HeldEdits {
+  private readonly options: HeldEditsOptions
+  private held: HeldEdit[] = []
+  private isSettling = false
+  private failure: { error: unknown } | null = null
+  private timer: Timer | null = null
+  private idleWaiters: (() => void)[] = []
+  private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
+
+  constructor(options: HeldEditsOptions) {
+    this.options = options
+  }
+
+  get count(): number {
+    return this.held.length
+  }
+
+  /** The edit is in the current version; soon it will be durable too. */
+  add(task: FlushTask, edit: VersionEdit): void {
+    this.held.push({ task, edit })
+    if (this.held.length >= HELD_COUNT_MAX) this.settle()
+    else this.startTimer()
+  }
+
+  private startTimer(): void {
+    this.timer ??= this.options.clock.after(this.options.intervalMs, () => {
+      this.timer = null
+      this.settle()
+    })
+  }
+
+  /** Resolves when everything held now is durable. */
+  whenSettled(): Promise<void> {
+    if (this.held.length === 0) return Promise.resolve()
+    if (this.failure !== null) return Promise.reject(this.failure.error)
+    const settled = new Promise<void>((resolve, reject) => this.waiters.push({ resolve, reject }))
+    this.settle()
+    return settled
+  }
+
+  /** Resolves when no background step is under way; starts none. */
+  async idle(): Promise<void> {
+    while (this.isSettling) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = null
+  }
+
+  private settle(): void {
+    if (this.isSettling || this.failure !== null || this.held.length === 0) return
+    this.stop()
+    this.isSettling = true
+    const group = [...this.held]
+    const tables = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => tableFileName(facts.fileNum)))
+    const input = { dir: this.options.dir, names: tables }
+    this.options.executor.submitPolled<null>({ kind: 'syncFiles', input, priority: 1 }, (result) => {
+      if (result.ok) this.prepareRelease(group)
+      else this.fail(result.error)
+    })
+  }
+
+  private prepareRelease(group: HeldEdit[]): void {
+    this.options.whenMayRelease(group.map(({ task }) => task), (error) => {
+      if (error === null) this.append(group)
+      else this.fail(error)
+    })
+  }
+
+  private append(group: HeldEdit[]): void {
+    this.options.versions.appendHeld(group.map(({ edit }) => edit), (error) => {
+      if (error !== null) {
+        this.fail(error)
+        return
+      }
+      this.endSettling()
+      this.held = this.held.slice(group.length)
+      for (const { task } of group) this.options.onSettled(task)
+      if (this.held.length === 0) for (const { resolve } of this.waiters.splice(0)) resolve()
+      else if (this.waiters.length > 0 || this.held.length >= HELD_COUNT_MAX) this.settle()
+      else this.startTimer()
+    })
+  }
+
+  private endSettling(): void {
+    this.isSettling = false
+    for (const wake of this.idleWaiters.splice(0)) wake()
+  }
+
+  private fail(error: unknown): void {
+    this.failure = { error }
+    this.endSettling()
+    this.options.onFailure(error)
+    for (const { reject } of this.waiters.splice(0)) reject(error)
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What: how the write path and the flush pipeline reach the rest of the engine: their host interfaces,
+ * answered by its parts. No state, no decision. Thread: main.
+ */
+import type { FileHeader, FileNum } from '../base/index.js'
+import type { CommitHost } from '../commit/index.js'
+import type { FlushHost } from '../flush/index.js'
+import type { EngineCore } from './engine-core.js'
+
+export function makeCommitHost(engine: EngineCore): CommitHost {
+  const { parts } = engine
+  return {
+    checkWritable: () => engine.checkWritable(),
+    takeResults: () => parts.executor.poll(0),
+    mustStop: () => engine.stalls.mustStop(),
+    takeBuffer: (batchBytes) => engine.buffers.take(batchBytes),
+    takeBufferNow: (batchBytes) => {
+      engine.stalls.waitBlocking()
+      engine.checkWritable()
+      return engine.buffers.takeNow(batchBytes)
+    },
+    onRotated: (sealed, next) => engine.onRotated(sealed, next),
+    onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
+    onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
+  }
+}
+
+export function makeFlushHost(engine: EngineCore): FlushHost {
+  const { parts, options } = engine
+  return {
+    dir: parts.dir,
+    executor: parts.executor,
+    clock: options.clock,
+    tableSettings: { blockBytes: options.blockSize },
+    isStrict: options.manifestSync,
+    allocateFileNum: () => engine.versions.allocateFileNum(),
+    uniqueSuffix: () => parts.names.next(),
+    tableHeader: (tableNum) => tableHeader(engine, tableNum),
+    visibleSeqNum: () => engine.visibleSeqNum,
+    snapshotSeqNums: () => engine.snapshots.seqNums(),
+    currentLogNum: () => engine.pipeline.current.log.fileNum,
+    openTable: (facts) => parts.tables.loadSync(facts),
+    appendEdit: (task, edit, done) => {
+      engine.retention.whenKeptSynced([task.log], (error) => {
+        if (error === null) {
+          engine.versions.append(edit, done)
+          return
+        }
+        engine.failForGood('log sync', error)
+        done(error)
+      })
+    },
+    holdEdit: (edit) => engine.versions.hold(edit),
+    onInstalled: (task, edit) => engine.onInstalled(task, edit),
+    onStage: (task, stage, durationMs) => {
+      parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
+    },
+    onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
+    onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
+    onBug: (error) => engine.failForGood('flush', error),
+  }
+}
+
+function tableHeader(engine: EngineCore, tableNum: FileNum): FileHeader {
+  const { databaseId, lock } = engine.parts
+  const salt = new Uint8Array(8)
+  engine.options.random.fill(salt)
+  return { magic: 'varvetab', databaseId, fileNum: tableNum, salt, generation: lock.generation }
+}

@@ -1,0 +1,13 @@
+/** Rank 6: the parts put together. */
+export { Cursor } from './cursor.js'
+export type { CursorOptions } from './cursor.js'
+export { Engine } from './engine.js'
+export type { FollowedBatch, FollowedOperation } from './log-follower.js'
+export { openEngine } from './open.js'
+export { resolveOptions } from './options.js'
+export type { Components, VarveOptions } from './options.js'
+export { openReadOnly } from './read-only.js'
+export { ReadPath } from './read-path.js'
+export type { ReadView } from './read-view.js'
+export type { PinInfo } from './retention-registry.js'
+export { collectStats } from './stats-collector.js'

@@ -1,0 +1,31 @@
+/**
+ * What: the table of background jobs. The worker's entry and the in-thread executor both run these.
+ */
+import { runSync } from '../base/index.js'
+import type { JobTable } from '../exec/index.js'
+import { buildTable, publishTable, syncFiles, unlinkFiles } from '../flush/index.js'
+import { appendGroup } from '../manifest/index.js'
+import type { GroupWrite } from '../manifest/index.js'
+import { mergeRuns, sortRun } from '../memtable/index.js'
+import type { Vfs } from '../vfs/index.js'
+
+export interface EngineJobContext {
+  vfs: Vfs
+}
+
+function* appendGroupJob(
+  input: { dir: string; group: GroupWrite }, { vfs }: EngineJobContext,
+): Generator<undefined, null, unknown> {
+  runSync(appendGroup(vfs, input.dir, input.group))
+  return null
+}
+
+export const jobs: JobTable<EngineJobContext> = {
+  flushBuild: buildTable,
+  publishTable,
+  appendGroup: appendGroupJob,
+  syncFiles,
+  unlinkFiles,
+  sortRun,
+  mergeRuns,
+}

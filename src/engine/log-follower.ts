@@ -1,0 +1,90 @@
+/**
+ * What: reads batches back from logs, for a follower that holds them with a pin.
+ * Reads only what is history: up to the last published byte of a log in use, up to the recorded end of a
+ * log whose tail was cut. Owns: nothing. Thread: main.
+ * Invariants: FOL-1 a log that does not hold all its history any more is an error, never a shorter log:
+ * a follower that goes on behind a gap would never know.
+ */
+import {
+  corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, fileSeed,
+  FRAME_HEADER_BYTES, ioError, frameBytes, FrameType, logFileName, readFrameHeader,
+} from '../base/index.js'
+import type { FileNum, SeqNum } from '../base/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
+import type { RetainedLog } from './retention-registry.js'
+
+export interface FollowedOperation {
+  type: 'put' | 'del'
+  key: Uint8Array
+  value: Uint8Array
+}
+
+export interface FollowedBatch {
+  /** The log it stands in: a pin may advance to it when every batch of older logs was taken. */
+  log: FileNum
+  /** Sequence number of its first operation; the others follow one by one. */
+  seqNum: SeqNum
+  operations: FollowedOperation[]
+}
+
+/** Batches of one log with a sequence number above `after`, in order. */
+export async function* readLogBatches(
+  place: { vfs: Vfs; dir: string; databaseId: Uint8Array }, source: RetainedLog, after: SeqNum,
+): AsyncGenerator<FollowedBatch, void, undefined> {
+  const { fileNum, bytes: end } = source
+  if (end === 0) return
+  const bytes = await readBytes(place.vfs, place.vfs.join(place.dir, logFileName(fileNum)), source)
+  const log = scanLog(fileNum, bytes, bytes.length, place.databaseId)
+  if (log.header === null || log.goodEnd !== end) {
+    throw corruption(
+      logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,
+      'the follower must begin anew; the database itself does not need this log',
+    )
+  }
+  const seed = fileSeed(log.header)
+  const frame = emptyFrameHeader()
+  for (let at = FIRST_BATCH_OFFSET; at < log.goodEnd; at += frameBytes(frame.bodyBytes)) {
+    readFrameHeader(bytes, at, at, seed, frame)
+    if (frame.type !== FrameType.batch || frame.count === 0 || frame.firstSeqNum <= after) continue
+    const start = at + FRAME_HEADER_BYTES + frame.extensionBytes
+    yield { log: fileNum, seqNum: frame.firstSeqNum, operations: readOperations(bytes, start, frame.count) }
+  }
+}
+
+async function readBytes(vfs: Vfs, path: string, { fileNum, bytes: end }: RetainedLog): Promise<Uint8Array> {
+  try {
+    const file = await vfs.open(path, 'read')
+    try {
+      const bytes = new Uint8Array(Math.min(file.sizeSync(), end))
+      let done = 0
+      while (done < bytes.length) {
+        const count = await file.read(bytes, done, bytes.length - done, done)
+        if (count === 0) break
+        done += count
+      }
+      return bytes.subarray(0, done)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw ioError(error, 'read', logFileName(fileNum))
+  }
+}
+
+function readOperations(bytes: Uint8Array, start: number, count: number): FollowedOperation[] {
+  const operations: FollowedOperation[] = []
+  let at = start
+  for (let i = 0; i < count; i++) {
+    const keyStart = at + ENTRY_HEADER_BYTES
+    const valueStart = keyStart + entryKeyBytes(bytes, at)
+    const valueEnd = valueStart + entryValueBytes(bytes, at)
+    operations.push({
+      type: bytes[at] === EntryKind.tombstone ? 'del' : 'put',
+      key: bytes.slice(keyStart, valueStart),
+      value: bytes.slice(valueStart, valueEnd),
+    })
+    at += entryBytes(valueStart - keyStart, valueEnd - valueStart)
+  }
+  return operations
+}

@@ -1,0 +1,31 @@
+/**
+ * What: makes a manifest that holds one whole version, and lets the marker name it.
+ * Used at open, when the manifest has grown long, and at resume.
+ * Thread: main.
+ * Invariants: MAN-22 manifest synced → directory synced → marker created and synced → directory
+ * synced; only then older manifests are obsolete.
+ */
+import type { FileNum, Random, Steps } from '../base/index.js'
+import { createManifest, moveMarker } from '../manifest/index.js'
+import type { ManifestLog, Version } from '../manifest/index.js'
+import type { Vfs } from '../vfs/index.js'
+
+export interface ManifestPlace {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  generation: number
+  random: Random
+}
+
+export function* writeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Steps<ManifestLog> {
+  const { vfs, dir, databaseId, generation, random } = place
+  const log = yield* createManifest(vfs, dir, { fileNum, databaseId, generation, random }, version)
+  try {
+    yield* moveMarker(vfs, dir, fileNum)
+  } catch (error) {
+    yield* log.close()
+    throw error
+  }
+  return log
+}

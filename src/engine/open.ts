@@ -1,0 +1,331 @@
+/**
+ * What: opens a database for writing, in this order, each step durable before the next that needs it:
+ *
+ *   lock → marker → manifest → tables opened → logs synced, directory synced → logs replayed →
+ *   replayed entries written to tables, synced, named, directory synced → new manifest with a full
+ *   version, synced → marker moved, directory synced → new log → obsolete files deleted → writes
+ *
+ * Nothing old is appended to or truncated. Since the replayed entries stand in synced tables before
+ * the first write is accepted, no later acknowledgement rests on pages whose sync once failed.
+ * A failure before the marker moved leaves the directory's data as it was.
+ * Thread: main.
+ */
+import {
+  assert, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, tempFileName, VarveError,
+} from '../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import { BlockCache } from '../cache/index.js'
+import { makeExecutor, workerSource } from '../exec/index.js'
+import type { Executor } from '../exec/index.js'
+import { isRetained } from '../flush/index.js'
+import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
+import { applyEdits, emptyVersion, findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
+import type { ManifestLog, Version } from '../manifest/index.js'
+import type { Memtable } from '../memtable/index.js'
+import { SlabPool } from '../slab/index.js'
+import { EventBus } from '../stats/index.js'
+import type { RecoveryReport } from '../stats/index.js'
+import type { Vfs, VfsLock } from '../vfs/index.js'
+import { checkOrphans } from './orphan-check.js'
+import { Engine } from './engine.js'
+import { jobs } from './jobs.js'
+import { writeManifest } from './manifest-roll.js'
+import type { ManifestPlace } from './manifest-roll.js'
+import type { ResolvedOptions } from './options.js'
+import { readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
+import type { FoundDirectory, ReplayedLogs } from './recovery.js'
+import { decodeRunStats } from './run-stats.js'
+import type { RetainedLog } from './retention-registry.js'
+import { TableSet } from './table-set.js'
+import { UniqueNames } from './unique-names.js'
+import { VersionSet } from './version-set.js'
+
+/** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
+const FREE_SLABS_MAX = 2
+
+/** Opens for writing. The caller gave a checked location; `vfs` is the platform's or the user's. */
+export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
+  const dir = await prepareDirectory(location, vfs, options)
+  const lock = await vfs.lock(dir)
+  const opening = new Opening(dir, vfs, options, lock)
+  try {
+    return await opening.run()
+  } catch (error) {
+    await opening.abandon()
+    throw error
+  }
+}
+
+/** Makes the directory when that is allowed; refuses one that others may write. */
+async function prepareDirectory(location: string, vfs: Vfs, options: ResolvedOptions): Promise<string> {
+  let info = await vfs.stat(location)
+  if (info?.kind === 'other') {
+    // A link to a directory is the user's way to name it; only inside the directory links are refused.
+    info = await vfs.stat(await vfs.realPath(location))
+  }
+  if (info === null) {
+    if (!options.createIfMissing) {
+      throw new VarveError('NOT_FOUND', `${location} does not exist`, { hint: 'open it with createIfMissing' })
+    }
+    try {
+      await makeDirectories(location, vfs)
+    } catch (error) {
+      throw ioError(error, 'create', location)
+    }
+    return vfs.realPath(location)
+  }
+  if (info.kind !== 'directory') throw new VarveError('INVALID_ARGUMENT', `${location} is not a directory`)
+  if ((info.mode & 0o002) !== 0 && !options.allowSharedDirectory) {
+    throw new VarveError('INVALID_ARGUMENT', `${location} may be written by everybody`, {
+      hint: 'chmod o-w it, or open it with allowSharedDirectory: true',
+    })
+  }
+  return vfs.realPath(location)
+}
+
+/** Each directory made is durable in its parent before the next. */
+async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
+  const parent = vfs.parent(path)
+  if (parent !== path && (await vfs.stat(parent)) === null) await makeDirectories(parent, vfs)
+  try {
+    await vfs.mkdir(path)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'EEXIST') throw error
+  }
+  if (parent !== path) await vfs.syncDir(parent)
+}
+
+/** One attempt to open; holds what must be let go of when it fails. */
+class Opening {
+  private readonly dir: string
+  private readonly vfs: Vfs
+  private readonly options: ResolvedOptions
+  private readonly lock: VfsLock
+  private readonly events: EventBus
+  private readonly executor: Executor
+  private readonly pool: SlabPool
+  private readonly names: UniqueNames
+  private readonly counts = { workersLost: 0 }
+  private tables: TableSet | null = null
+  private manifest: ManifestLog | null = null
+  private memtables: Memtable[] = []
+  private nextFileNum: FileNum = 1
+
+  constructor(dir: string, vfs: Vfs, options: ResolvedOptions, lock: VfsLock) {
+    this.dir = dir
+    this.vfs = vfs
+    this.options = options
+    this.lock = lock
+    this.events = new EventBus(options.onEvent)
+    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX)
+    this.names = new UniqueNames(options.clock)
+    this.executor = makeExecutor({
+      workerCount: options.workers,
+      jobs,
+      context: { vfs },
+      contextSpec: vfs.workerSpec,
+      clock: options.clock,
+      source: workerSource,
+      onEvent: (event) => {
+        if (event.type === 'workerLost') this.counts.workersLost++
+        this.events.emit(event)
+      },
+    })
+  }
+
+  async run(): Promise<Engine> {
+    const { vfs, dir, options } = this
+    const startMs = options.clock.nowMs()
+    const found = await readDirectory(vfs, dir)
+    this.checkExistence(found)
+    this.nextFileNum = found.highestFileNum + 1
+    const { version, databaseId } = await this.readVersion(found)
+    const cache = new BlockCache(options.blockCacheSize)
+    const tables = new TableSet(vfs, dir, databaseId, cache)
+    this.tables = tables
+    for (const level of version.levels) for (const facts of level) await tables.load(facts)
+    await checkOrphans(vfs, dir, found.names, version)
+    const replayed = await this.replay(found, version, databaseId)
+    const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
+    for (const facts of replayedTables) await tables.load(facts)
+    const recovered = this.nextVersion(version, replayed, replayedTables)
+    const log = await runAsync(writeManifest(this.place(databaseId), this.allocate(), recovered))
+    this.manifest = log
+    const obsolete = await this.findObsolete(recovered)
+    const retainedLogs = await this.findRetained(recovered)
+    this.letMemtablesGo()
+    const report: RecoveryReport = {
+      durationMs: options.clock.nowMs() - startMs,
+      replayedEntryCount: replayed.entryCount,
+      replayedBytes: replayed.replayedBytes,
+      cut: replayed.cut,
+      ...obsolete.counts,
+    }
+    const versions = (onFailure: (error: unknown) => void) =>
+      new VersionSet(
+        { executor: this.executor, dir, version: recovered, log, nextFileNum: this.nextFileNum }, onFailure,
+      )
+    const engine = new Engine({
+      dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor, pool: this.pool,
+      cache, tables, versions, databaseId, names: this.names, report, position: recovered.position, retainedLogs,
+      lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
+    })
+    try {
+      await engine.start()
+    } catch (error) {
+      await engine.abandon()
+      throw error
+    }
+    if (replayed.cut !== null) this.events.emit({ type: 'historyCut', ...replayed.cut })
+    engine.deleteObsolete(obsolete.names)
+    return engine
+  }
+
+  /** Lets go of everything: the directory is as another open may find it. */
+  async abandon(): Promise<void> {
+    this.letMemtablesGo()
+    this.tables?.closeUnused()
+    await this.tables?.idle()
+    if (this.manifest !== null) await runAsync(this.manifest.close())
+    await this.executor.close()
+    await this.lock.release().catch(() => undefined)
+  }
+
+  private letMemtablesGo(): void {
+    for (const memtable of this.memtables.splice(0)) memtable.release()
+  }
+
+  private allocate(): FileNum {
+    return this.nextFileNum++
+  }
+
+  private place(databaseId: Uint8Array): ManifestPlace {
+    const { vfs, dir } = this
+    return { vfs, dir, databaseId, generation: this.lock.generation, random: this.options.random }
+  }
+
+  private checkExistence(found: FoundDirectory): void {
+    const { createIfMissing, errorIfExists } = this.options
+    if (found.marker === null && !createIfMissing) {
+      throw new VarveError('NOT_FOUND', `there is no database in ${this.dir}`, { hint: 'open it with createIfMissing' })
+    }
+    if (found.marker !== null && errorIfExists) {
+      throw new VarveError('ALREADY_EXISTS', `there is a database in ${this.dir}`)
+    }
+  }
+
+  private async readVersion(found: FoundDirectory): Promise<{ version: Version; databaseId: Uint8Array }> {
+    if (found.marker === null) {
+      const databaseId = new Uint8Array(16)
+      this.options.random.fill(databaseId)
+      return { version: emptyVersion, databaseId }
+    }
+    const contents = await readCurrentManifest(this.vfs, this.dir, found.marker)
+    if (contents.tornBytes > 0) this.events.emit({ type: 'manifestTail', bytes: contents.tornBytes })
+    this.nextFileNum = Math.max(this.nextFileNum, contents.version.nextFileNum)
+    return contents
+  }
+
+  private async replay(
+    found: FoundDirectory, version: Version, databaseId: Uint8Array,
+  ): Promise<ReplayedLogs> {
+    const { vfs, dir, pool, options } = this
+    const replayed = await replayLogs(found.names, {
+      vfs, dir, pool, random: options.random, databaseId,
+      logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
+    })
+    this.memtables = replayed.memtables
+    try {
+      await vfs.syncDir(dir)
+    } catch (error) {
+      throw ioError(error, 'sync', '.')
+    }
+    return replayed
+  }
+
+  /** Each replayed memtable becomes a synced table with its final name; the directory is synced. */
+  private async writeReplayed(memtables: readonly Memtable[], databaseId: Uint8Array): Promise<TableFacts[]> {
+    const written: TableFacts[] = []
+    for (const memtable of memtables) {
+      const facts = await this.writeTable(memtable, databaseId)
+      if (facts !== null) written.push(facts)
+    }
+    return written
+  }
+
+  private async writeTable(memtable: Memtable, databaseId: Uint8Array): Promise<TableFacts | null> {
+    const { dir, options, executor } = this
+    const tableNum = this.allocate()
+    const tempName = tempFileName(tableNum, this.names.next())
+    const salt = new Uint8Array(8)
+    options.random.fill(salt)
+    const header: FileHeader = {
+      magic: 'varvetab', databaseId, fileNum: tableNum, salt, generation: this.lock.generation,
+    }
+    const input: FlushBuildInput = {
+      dir, fileName: tempName, isSynced: true, header, settings: { blockBytes: options.blockSize },
+      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
+      logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [],
+    }
+    const { facts, keptCount, droppedCount } =
+      await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
+    if (facts !== null) await executor.submit({ kind: 'publishTable', input: { dir, tempName, tableNum } })
+    return facts
+  }
+
+  /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
+  private nextVersion(version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[]): Version {
+    const firstNum = this.nextFileNum + 1 // the manifest takes the number in between
+    return applyEdits(version, [{
+      addTables: tables.map((facts) => ({ level: 0, facts })),
+      logPointer: firstNum,
+      lastSeqNum: replayed.lastSeqNum,
+      nextFileNum: firstNum,
+      // A follower must not read what is not history.
+      logEnds: replayed.shortLogs.filter(({ fileNum }) => isRetained(fileNum, version.pins)),
+      ...(replayed.position === null ? {} : { position: replayed.position }),
+      settings: JSON.stringify({ format: FORMAT_VERSION, writeBufferKiB: this.options.writeBufferSize / KiB }),
+    }])
+  }
+
+  /** Logs below the pointer that pins keep, and how much of each is history. */
+  private async findRetained(version: Version): Promise<RetainedLog[]> {
+    const retained: RetainedLog[] = []
+    for (const fileNum of logNumbers(await this.vfs.list(this.dir))) {
+      if (fileNum >= version.logPointer || !isRetained(fileNum, version.pins)) continue
+      const info = await this.vfs.stat(this.vfs.join(this.dir, logFileName(fileNum)))
+      const end = version.logEnds.get(fileNum)
+      retained.push({ fileNum, bytes: Math.min(info?.size ?? 0, end ?? Infinity) })
+    }
+    return retained
+  }
+
+  /** Looked up again: only what is there now is deleted, and only what the new manifest does not need. */
+  private async findObsolete(version: Version): Promise<{ names: string[]; counts: DeletedCounts }> {
+    const names = await this.vfs.list(this.dir)
+    const marker = readMarker(names)
+    assert(marker !== null, 'the marker that was just moved is there')
+    const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set() })
+    const { temps, tables, logs, manifests, markers, foreign } = found
+    for (const file of temps) this.events.emit({ type: 'fileRemoved', file, reason: 'temp' })
+    for (const file of tables) this.events.emit({ type: 'fileRemoved', file, reason: 'orphan' })
+    for (const file of logs) this.events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
+    return {
+      names: [...temps, ...tables, ...logs, ...manifests, ...markers],
+      counts: {
+        tempFileCount: temps.length,
+        orphanTableCount: tables.length,
+        releasedLogCount: logs.length,
+        foreignFileCount: foreign.length,
+      },
+    }
+  }
+}
+
+interface DeletedCounts {
+  tempFileCount: number
+  orphanTableCount: number
+  releasedLogCount: number
+  foreignFileCount: number
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { systemClock, systemRandom } from '../base/index.js'
+import { MemoryVfs } from '../vfs/index.js'
+import { expectError } from '../../test/support/expect-error.js'
+import { resolveOptions } from './options.js'
+import type { VarveOptions } from './options.js'
+
+const MiB = 1024 * 1024
+const flags = [
+  'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'allowSharedDirectory',
+] as const
+const numbers: Record<string, [min: number, max: number]> = {
+  writeBufferSize: [64 * 1024, 2048 * MiB - 64 * 1024],
+  immutablesMax: [1, 64],
+  syncIntervalMs: [1, 3_600_000],
+  syncBytes: [64 * 1024, 1024 * MiB],
+  workers: [0, 16],
+  blockCacheSize: [0, 64 * 1024 * MiB],
+  blockSize: [1024, MiB],
+  pinBytesMax: [0, Number.MAX_SAFE_INTEGER],
+}
+const resolve = (options?: unknown) => resolveOptions(options, 4096)
+const refused = (options: unknown, name: string) => {
+  const { message } = expectError(() => resolve(options), 'INVALID_ARGUMENT')
+  assert.ok(message.includes(name), `${message}: names ${name}`)
+}
+
+test('without options, or with undefined ones, the defaults of the manual', () => {
+  const { vfs, clock, random, onEvent, ...settings } = resolve()
+  const defaults = { vfs: null, clock: systemClock, random: systemRandom, onEvent: null }
+  assert.deepEqual({ vfs, clock, random, onEvent }, defaults)
+  assert.deepEqual(settings, {
+    createIfMissing: true, errorIfExists: false, readOnly: false, writeBufferSize: 32 * MiB, immutablesMax: 3,
+    manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: 2, blockCacheSize: 64 * MiB,
+    blockSize: 4096, pinBytesMax: 1024 * MiB, flushOnClose: true, allowSharedDirectory: false,
+  })
+  assert.deepEqual(resolve({}), resolve())
+  const names = [...flags, ...Object.keys(numbers), 'components']
+  const allUndefined = Object.fromEntries(names.map((name) => [name, undefined]))
+  assert.deepEqual(resolve(allUndefined), resolve())
+  assert.ok(Object.isFrozen(resolve()))
+})
+
+test('every flag takes true and false and nothing else', () => {
+  for (const name of flags) {
+    for (const value of [true, false]) {
+      assert.equal(resolve({ [name]: value })[name], value)
+    }
+    for (const value of [null, 0, 1, '', 'true', {}, [], NaN, 1n, new Boolean(true)]) refused({ [name]: value }, name)
+  }
+})
+
+test('every number takes integers of its range and nothing else', () => {
+  for (const [name, [min, max]] of Object.entries(numbers)) {
+    for (const value of [min, max]) {
+      const expected = name === 'writeBufferSize' ? Math.ceil(value / 8) * 8 : value
+      assert.equal(resolve({ [name]: value })[name as keyof VarveOptions & 'workers'], expected, name)
+    }
+    const wrong = [
+      min - 1, max + 1, -1, -0, min + 0.5, NaN, Infinity, -Infinity,
+      String(min), null, true, {}, [min], BigInt(min),
+    ]
+    for (const value of wrong) {
+      if (value === max + 1 && !Number.isSafeInteger(max + 1) && max + 1 === max) continue
+      refused({ [name]: value }, name)
+    }
+  }
+  assert.equal(resolve({ writeBufferSize: 65_537 }).writeBufferSize, 65_544, 'slabs end at a multiple of 8')
+})
+
+test('an unknown name is refused, also one that every object has', () => {
+  const unknown = ['valueTreshold', 'Sync', 'toString', 'constructor', 'hasOwnProperty', '', ' sync', 'x'.repeat(1000)]
+  for (const name of unknown) {
+    refused({ [name]: true }, name.slice(0, 80))
+  }
+  refused(JSON.parse('{"__proto__": {"sync": true}}'), '__proto__')
+  assert.equal(resolve(Object.create({ sync: true })).sync, false, 'only own properties count')
+  assert.equal(({} as { sync?: boolean }).sync, undefined)
+})
+
+test('options are an object or nothing', () => {
+  for (const options of [null, 1, 'sync', true, [], [{}], () => undefined, Symbol('s')]) refused(options, 'options')
+})
+
+test('each option is read once', () => {
+  const reads: string[] = []
+  const counted = { sync: true, workers: 0, writeBufferSize: 65_536, components: { vfs: new MemoryVfs() } }
+  const options = Object.defineProperties({}, Object.fromEntries(Object.entries(counted).map(([name, value]) => [
+    name,
+    {
+      enumerable: true,
+      get: () => (reads.push(name), reads.filter((read) => read === name).length > 1 ? 'bad' : value),
+    },
+  ])))
+  const resolved = resolve(options)
+  assert.deepEqual(reads, Object.keys(counted))
+  assert.deepEqual([resolved.sync, resolved.workers, resolved.vfs], [true, 0, counted.components.vfs])
+})
+
+test('a getter that throws is the caller’s own error', () => {
+  assert.throws(() => resolve({ get sync() { throw new RangeError('mine') } }), /mine/)
+})
+
+test('components are known, and of the right type', () => {
+  const vfs = new MemoryVfs()
+  const onEvent = () => undefined
+  const resolved = resolve({ components: { vfs, clock: systemClock, random: systemRandom, onEvent } })
+  assert.deepEqual([resolved.vfs, resolved.onEvent], [vfs, onEvent])
+  assert.equal(resolve({ components: { vfs: undefined } }).vfs, null)
+  for (const components of [null, 1, 'vfs', true]) refused({ components }, 'components')
+  refused({ components: { fs: vfs } }, 'fs')
+  for (const name of ['vfs', 'clock', 'random', 'onEvent']) {
+    for (const value of [null, 1, 'x', name === 'onEvent' ? {} : () => undefined]) {
+      refused({ components: { [name]: value } }, name)
+    }
+  }
+})
+
+test('readOnly and errorIfExists exclude each other', () => {
+  refused({ readOnly: true, errorIfExists: true }, 'errorIfExists')
+})

@@ -1,0 +1,186 @@
+/**
+ * What: the options of open, checked once and completed.
+ * Settings are numbers and choices that make sense on disk; components are parts of the platform.
+ * Own enumerable properties with known names count, each is read once; anything else is refused.
+ */
+import {
+  invalidArgument, KiB, MiB, systemClock, systemRandom, WRITE_BUFFER_BYTES_DEFAULT, WRITE_BUFFER_BYTES_MAX,
+  WRITE_BUFFER_BYTES_MIN,
+} from '../base/index.js'
+import type { Clock, Random } from '../base/index.js'
+import type { EngineEvent } from '../stats/index.js'
+import type { Vfs } from '../vfs/index.js'
+
+/** Parts that Varve is built on; each has a default where the platform has one. */
+export interface Components {
+  /** The file system; on Node the real one. */
+  vfs?: Vfs
+  clock?: Clock
+  random?: Random
+  /** Hears of every stage, error and recovery; called in a microtask, its errors are contained. */
+  onEvent?: (event: EngineEvent) => void
+}
+
+export interface VarveOptions {
+  /** Make the database when there is none; default true. */
+  createIfMissing?: boolean
+  /** Refuse to open one that exists; default false. */
+  errorIfExists?: boolean
+  /** Change nothing and take no lock; works beside a writer; default false. */
+  readOnly?: boolean
+  /** Bytes of one slab, its log and its memtable; 64 KiB to 2 GiB, default 32 MiB. */
+  writeBufferSize?: number
+  /** Sealed memtables that may wait for their flush before writers must wait; 1 to 64, default 3. */
+  immutablesMax?: number
+  /**
+   * Default true: each step of a flush is durable before the next. False: tables are installed in memory
+   * first and made durable in the background; the logs stay until then, so nothing more can be lost.
+   */
+  manifestSync?: boolean
+  /** Every write waits for the disk; default false. Each call may say otherwise. */
+  sync?: boolean
+  /** A background sync starts this long after the first unsynced write; 1 to 3,600,000 ms, default 1000. */
+  syncIntervalMs?: number
+  /** … or after this many unsynced bytes; 64 KiB to 1 GiB, default 8 MiB. */
+  syncBytes?: number
+  /** Worker threads for background work, 0 to 16; 0 does it on the caller's thread in slices. Default 2. */
+  workers?: number
+  /** Bytes of cached table blocks; 0 to 64 GiB, default 64 MiB. */
+  blockCacheSize?: number
+  /** Bytes of a table block; 1 KiB to 1 MiB, default as the table format says. */
+  blockSize?: number
+  /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
+  pinBytesMax?: number
+  /** Flush memtables on close; default true. Without, the next open replays the log. */
+  flushOnClose?: boolean
+  /** Everybody may write the directory; default false: such a directory is refused. */
+  allowSharedDirectory?: boolean
+  components?: Components
+}
+
+export interface ResolvedOptions {
+  createIfMissing: boolean
+  errorIfExists: boolean
+  readOnly: boolean
+  writeBufferSize: number
+  immutablesMax: number
+  manifestSync: boolean
+  sync: boolean
+  syncIntervalMs: number
+  syncBytes: number
+  workers: number
+  blockCacheSize: number
+  blockSize: number
+  pinBytesMax: number
+  flushOnClose: boolean
+  allowSharedDirectory: boolean
+  vfs: Vfs | null
+  clock: Clock
+  random: Random
+  onEvent: ((event: EngineEvent) => void) | null
+}
+
+type Check = (value: unknown, name: string) => unknown
+
+const boolean: Check = (value, name) => {
+  if (typeof value !== 'boolean') throw invalidArgument(`option ${name} must be true or false`)
+  return value
+}
+
+function integer(min: number, max: number): Check {
+  return (value, name) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max || Object.is(value, -0)) {
+      throw invalidArgument(`option ${name} must be an integer from ${min} to ${max}`)
+    }
+    return value
+  }
+}
+
+const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
+  createIfMissing: boolean,
+  errorIfExists: boolean,
+  readOnly: boolean,
+  writeBufferSize: integer(WRITE_BUFFER_BYTES_MIN, WRITE_BUFFER_BYTES_MAX),
+  immutablesMax: integer(1, 64),
+  manifestSync: boolean,
+  sync: boolean,
+  syncIntervalMs: integer(1, 3_600_000),
+  syncBytes: integer(64 * KiB, 1024 * MiB),
+  workers: integer(0, 16),
+  blockCacheSize: integer(0, 64 * 1024 * MiB),
+  blockSize: integer(KiB, MiB),
+  pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
+  flushOnClose: boolean,
+  allowSharedDirectory: boolean,
+}
+
+const COMPONENT_NAMES = new Set(['vfs', 'clock', 'random', 'onEvent'])
+
+/** Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the table format. */
+export function resolveOptions(options: unknown, blockSize: number): ResolvedOptions {
+  const given = readOptions(options)
+  const components = readComponents(given.get('components'))
+  const get = <T>(name: keyof VarveOptions, fallback: T): T => (given.get(name) as T | undefined) ?? fallback
+  const resolved: ResolvedOptions = {
+    createIfMissing: get('createIfMissing', true),
+    errorIfExists: get('errorIfExists', false),
+    readOnly: get('readOnly', false),
+    writeBufferSize: Math.ceil(get('writeBufferSize', WRITE_BUFFER_BYTES_DEFAULT) / 8) * 8,
+    immutablesMax: get('immutablesMax', 3),
+    manifestSync: get('manifestSync', true),
+    sync: get('sync', false),
+    syncIntervalMs: get('syncIntervalMs', 1000),
+    syncBytes: get('syncBytes', 8 * MiB),
+    workers: get('workers', 2),
+    blockCacheSize: get('blockCacheSize', 64 * MiB),
+    blockSize: get('blockSize', blockSize),
+    pinBytesMax: get('pinBytesMax', 1024 * MiB),
+    flushOnClose: get('flushOnClose', true),
+    allowSharedDirectory: get('allowSharedDirectory', false),
+    vfs: components.vfs ?? null,
+    clock: components.clock ?? systemClock,
+    random: components.random ?? systemRandom,
+    onEvent: components.onEvent ?? null,
+  }
+  if (resolved.readOnly && resolved.errorIfExists) {
+    throw invalidArgument('options readOnly and errorIfExists exclude each other')
+  }
+  return Object.freeze(resolved)
+}
+
+function readOptions(options: unknown): Map<string, unknown> {
+  const given = new Map<string, unknown>()
+  if (options === undefined) return given
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidArgument('options must be an object')
+  }
+  for (const name of Object.keys(options)) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value === undefined) continue
+    if (name === 'components') {
+      given.set(name, value)
+    } else if (Object.hasOwn(CHECKS, name)) {
+      given.set(name, CHECKS[name as keyof typeof CHECKS](value, name))
+    } else {
+      throw invalidArgument(`unknown option ${JSON.stringify(name.slice(0, 80))}`)
+    }
+  }
+  return given
+}
+
+function readComponents(value: unknown): Components {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null) throw invalidArgument('option components must be an object')
+  const components: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) {
+    if (!COMPONENT_NAMES.has(name)) throw invalidArgument(`unknown component ${JSON.stringify(name.slice(0, 80))}`)
+    const component = (value as Record<string, unknown>)[name]
+    if (component === undefined) continue
+    const expected = name === 'onEvent' ? 'function' : 'object'
+    if (typeof component !== expected || component === null) {
+      throw invalidArgument(`component ${name} must be ${expected === 'object' ? 'an object' : 'a function'}`)
+    }
+    components[name] = component
+  }
+  return components as Components
+}

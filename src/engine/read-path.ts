@@ -1,0 +1,96 @@
+/**
+ * What: one key through the read state: memtables newest first, then level 0 newest first, then one
+ * table of each deeper level. The first version found at or below the snapshot is the answer.
+ * Owns: scratch space for the key and the result. Thread: main.
+ * A lookup is synchronous from beginning to end, so it needs no hold on the state.
+ */
+import { bytesBound, compareRanges, EntryKind, UserBytes, writeText } from '../base/index.js'
+import type { Bytes, PointResult, SeqNum, TableFacts } from '../base/index.js'
+import type { ReadState } from './read-state.js'
+
+const NO_BYTES = new Uint8Array(0)
+
+export class ReadPath {
+  private scratch = new Uint8Array(1024)
+  private readonly found: PointResult = { seqNum: 0, kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
+  private readonly userBytes = new UserBytes()
+  getCount = 0
+  hitCount = 0
+
+  /** The value as private memory, or undefined. */
+  get(state: ReadState, key: Bytes, snapshot: SeqNum): Uint8Array | undefined {
+    if (!this.find(state, key, snapshot)) return undefined
+    const { found } = this
+    return this.userBytes.copy(found.valueBytes, found.valueStart, found.valueEnd)
+  }
+
+  has(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {
+    return this.find(state, key, snapshot)
+  }
+
+  private find(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {
+    let bytes: Uint8Array
+    let end: number
+    if (typeof key === 'string') {
+      const bound = bytesBound(key)
+      if (bound > this.scratch.length) this.scratch = new Uint8Array(bound)
+      bytes = this.scratch
+      end = writeText(key, bytes, 0)
+    } else {
+      bytes = key
+      end = key.length
+    }
+    this.getCount++
+    const isThere =
+      (this.findInMemtables(state, bytes, end, snapshot) || this.findInTables(state, bytes, end, snapshot)) &&
+      this.found.kind !== EntryKind.tombstone
+    if (isThere) this.hitCount++
+    return isThere
+  }
+
+  private findInMemtables(state: ReadState, key: Uint8Array, end: number, snapshot: SeqNum): boolean {
+    const { memtables } = state
+    for (let i = 0; i < memtables.length; i++) {
+      if (memtables[i]!.get(key, 0, end, snapshot, this.found)) return true
+    }
+    return false
+  }
+
+  private findInTables(state: ReadState, key: Uint8Array, end: number, snapshot: SeqNum): boolean {
+    const { levels, version } = state
+    for (let level = 0; level < levels.length; level++) {
+      const tables = levels[level]!
+      const facts = version.levels[level]!
+      if (level > 0) {
+        const at = tableFor(facts, key, end)
+        if (at >= 0 && tables[at]!.get(key, 0, end, snapshot, this.found)) return true
+        continue
+      }
+      for (let i = 0; i < tables.length; i++) {
+        if (isInside(facts[i]!, key, end) && tables[i]!.get(key, 0, end, snapshot, this.found)) return true
+      }
+    }
+    return false
+  }
+}
+
+function isInside(facts: TableFacts, key: Uint8Array, end: number): boolean {
+  const { smallestKey, largestKey } = facts
+  return (
+    compareRanges(key, 0, end, smallestKey, 0, smallestKey.length) >= 0 &&
+    compareRanges(key, 0, end, largestKey, 0, largestKey.length) <= 0
+  )
+}
+
+/** Index of the one table of a sorted, disjoint level that may hold the key, or -1. */
+function tableFor(tables: readonly TableFacts[], key: Uint8Array, end: number): number {
+  let low = 0
+  let high = tables.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const { largestKey } = tables[middle]!
+    if (compareRanges(largestKey, 0, largestKey.length, key, 0, end) < 0) low = middle + 1
+    else high = middle
+  }
+  return low < tables.length && isInside(tables[low]!, key, end) ? low : -1
+}

@@ -1,0 +1,35 @@
+/**
+ * What: what readers need of a database, open for writing or read-only.
+ */
+import type { Clock, SeqNum, Turns } from '../base/index.js'
+import type { ReadState } from './read-state.js'
+
+/** Something a user holds that ends with the database. */
+export interface Resource {
+  cut(): void
+}
+
+export interface HeldSnapshot {
+  readonly seqNum: SeqNum
+  release(): void
+}
+
+export interface ReadView {
+  readonly dir: string
+  readonly clock: Clock
+  readonly turns: Turns
+  /** Swapped whole; hold it over an await. */
+  readonly state: ReadState
+  readonly visibleSeqNum: SeqNum
+  readonly position: Uint8Array | null
+  /** Open cursors, and the table iterators under them. */
+  readonly iterators: { count: number; tableCount: number }
+  /** Throws CLOSED. */
+  checkReadable(): void
+  holdSnapshot(): HeldSnapshot
+  /** Called before a cursor is made. */
+  prepareIteration(): void
+  attach(resource: Resource): void
+  detach(resource: Resource): void
+  close(): Promise<void>
+}

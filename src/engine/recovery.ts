@@ -1,0 +1,155 @@
+/**
+ * What: reads a database directory back: marker, manifest, logs. Changes nothing; open.ts acts on it.
+ * Thread: main.
+ * Order: names → marker → manifest → logs from the pointer on → where history ends.
+ * Invariants: REC-1 no hole. REC-3 what cannot be read or does not fit together is an error, never an
+ * empty or shorter database.
+ */
+import {
+  FILE_BYTES_MAX, ioError, logFileName, manifestFileName, runAsync, VarveError,
+} from '../base/index.js'
+import type { FileNum, Random, SeqNum } from '../base/index.js'
+import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
+import type { ManifestContents, Marker } from '../manifest/index.js'
+import { Memtable } from '../memtable/index.js'
+import type { SlabPool } from '../slab/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+import { findHistory, FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
+import type { HistoryCut, ScannedLog } from '../wal/index.js'
+
+/** What the directory holds, before anything of it is believed. */
+export interface FoundDirectory {
+  names: string[]
+  /** Null: there is no database here. */
+  marker: Marker | null
+  /** Above every number ever seen here. */
+  highestFileNum: FileNum
+}
+
+export async function readDirectory(vfs: Vfs, dir: string): Promise<FoundDirectory> {
+  let names: string[]
+  try {
+    names = await vfs.list(dir)
+  } catch (error) {
+    throw ioError(error, 'list', '.')
+  }
+  const marker = readMarker(names)
+  if (marker === null && holdsData(names)) {
+    throw new VarveError('MISSING_MARKER', 'there are logs or tables here, but no marker names a manifest', {
+      hint: 'restore the file marker.* from a backup; nothing was changed',
+    })
+  }
+  return { names, marker, highestFileNum: highestFileNum(names) }
+}
+
+/** The manifest that the marker names. */
+export async function readCurrentManifest(vfs: Vfs, dir: string, marker: Marker): Promise<ManifestContents> {
+  const contents = await runAsync(readManifest(vfs, dir, marker.manifest))
+  if (contents.version.levels.length === 0) {
+    throw new VarveError('INTERNAL', `${manifestFileName(marker.manifest)} holds no version`)
+  }
+  return contents
+}
+
+/** History as memtables, oldest first. */
+export interface ReplayedLogs {
+  memtables: Memtable[]
+  lastSeqNum: SeqNum
+  cut: HistoryCut | null
+  replayedBytes: number
+  entryCount: number
+  /** Of the logs from the pointer on. */
+  logCount: number
+  logBytes: number
+  lastLogNum: FileNum
+  /** Logs with bytes behind their last frame of history, and where that ends. */
+  shortLogs: { fileNum: FileNum; bytes: number }[]
+  /** The external position of the last batch that carried one, or null. */
+  position: Uint8Array | null
+}
+
+export interface ReplayOptions {
+  vfs: Vfs
+  dir: string
+  pool: SlabPool
+  random: Random
+  databaseId: Uint8Array
+  /** First log to replay. */
+  logPointer: FileNum
+  lastSeqNum: SeqNum
+  /**
+   * The caller writes here, alone: each log is synced before it is read, for what recovery acts on must
+   * not vanish. Otherwise a writer may be at work: newer logs are read first, so that what they say was
+   * synced in older ones is there when those are read.
+   */
+  isWriting: boolean
+}
+
+/** Reads every log from the pointer on into a slab of its own and indexes what is history. */
+export async function replayLogs(names: readonly string[], options: ReplayOptions): Promise<ReplayedLogs> {
+  const { random, databaseId, logPointer } = options
+  const numbers = logNumbers(names).filter((fileNum) => fileNum >= logPointer)
+  const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
+  const replayed: ReplayedLogs = {
+    memtables: [], lastSeqNum: options.lastSeqNum, cut: null, replayedBytes: 0, entryCount: 0,
+    shortLogs: [], position: null,
+    logCount: numbers.length, logBytes: 0, lastLogNum: numbers.at(-1) ?? 0,
+  }
+  try {
+    const logs: ScannedLog[] = []
+    for (const fileNum of options.isWriting ? numbers : numbers.toReversed()) {
+      const { slab, fileBytes } = await readLog(fileNum, options)
+      slabs.set(fileNum, slab)
+      replayed.logBytes += fileBytes
+      logs.push(scanLog(fileNum, slab.bytes, fileBytes, databaseId))
+    }
+    logs.sort((a, b) => a.fileNum - b.fileNum)
+    replayed.cut = findHistory(logs, logPointer)
+    for (const log of logs) {
+      if (log.goodEnd < log.fileBytes) replayed.shortLogs.push({ fileNum: log.fileNum, bytes: log.goodEnd })
+      if (log.predecessor !== null && log.goodEnd >= FIRST_BATCH_OFFSET) {
+        replayed.lastSeqNum = Math.max(replayed.lastSeqNum, log.lastSeqNum)
+      }
+      if (log.goodEnd <= FIRST_BATCH_OFFSET) continue
+      const slab = slabs.get(log.fileNum)!
+      const memtable = new Memtable(slab, {
+        logNum: log.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: log.predecessor!.lastSeqNum,
+        hashSeed: random.u32(), executor: null,
+      })
+      memtable.insertFrames(log.goodEnd)
+      replayed.position = memtable.position ?? replayed.position
+      replayed.memtables.push(memtable)
+      replayed.replayedBytes += log.goodEnd
+      replayed.entryCount += log.entryCount
+    }
+  } finally {
+    for (const slab of slabs.values()) slab.release()
+  }
+  return replayed
+}
+
+async function readLog(
+  fileNum: FileNum, options: ReplayOptions,
+): Promise<{ slab: ReturnType<SlabPool['take']>; fileBytes: number }> {
+  const { vfs, dir, pool, isWriting } = options
+  const name = logFileName(fileNum)
+  let file: VfsFile | null = null
+  try {
+    file = await vfs.open(vfs.join(dir, name), isWriting ? 'write' : 'read')
+    if (isWriting) await file.sync()
+    const fileBytes = file.sizeSync()
+    if (fileBytes > FILE_BYTES_MAX) throw new RangeError(`${fileBytes} bytes are more than a log can have`)
+    const slab = pool.take(fileBytes)
+    let done = 0
+    while (done < fileBytes) {
+      const count = await file.read(slab.bytes, done, fileBytes - done, done)
+      if (count === 0) break
+      done += count
+    }
+    return { slab, fileBytes: done }
+  } catch (error) {
+    throw ioError(error, 'read', name)
+  } finally {
+    await file?.close().catch(() => undefined)
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * What: brings a READ_ONLY database back, and rolls a long manifest.
+ * Owns: the watch on free space; that only one resume runs. Thread: main.
+ * Order of a resume: probe file written, synced and removed → new log → memtables flushed (they hold
+ * every acknowledged write, so the abandoned log is no longer needed) → new manifest with a full
+ * version, marker moved → error cleared. Any failure on the way leaves the state as it was.
+ */
+import { ioError, probeFileName, runAsync, VarveError } from '../base/index.js'
+import type { Timer } from '../base/index.js'
+import { writeManifest } from './manifest-roll.js'
+import type { EngineCore } from './engine-core.js'
+
+const WATCH_MS = 1000
+const PROBE_BYTES = 4096
+
+export class Resumer {
+  private readonly engine: EngineCore
+  private timer: Timer | null = null
+  private running: Promise<void> | null = null
+  private isStopped = false
+  private rolling: Promise<void> | null = null
+
+  constructor(engine: EngineCore) {
+    this.engine = engine
+  }
+
+  /** After a full disk: tries again every second, as soon as there is room. */
+  watchSpace(): void {
+    if (this.isStopped || this.timer !== null) return
+    this.timer = this.engine.options.clock.after(WATCH_MS, () => {
+      this.timer = null
+      void this.tryAgain()
+    })
+  }
+
+  private async tryAgain(): Promise<void> {
+    const { health, parts, options } = this.engine
+    if (health.state !== 'READ_ONLY' || this.isStopped) return
+    try {
+      const free = await parts.vfs.freeBytes(parts.dir)
+      if (free >= 2 * options.writeBufferSize) await this.resume()
+    } catch {
+      // Told by the state and by its event; looked at again in a second.
+    }
+    if (health.state === 'READ_ONLY') this.watchSpace()
+  }
+
+  stop(): void {
+    this.isStopped = true
+    this.timer?.cancel()
+    this.timer = null
+  }
+
+  /** Resolves when neither a resume nor a new manifest is under way. Requires: stopped. */
+  async idle(): Promise<void> {
+    await this.running?.catch(() => undefined)
+    await this.rolling
+  }
+
+  async resume(): Promise<void> {
+    if (this.isStopped) throw new VarveError('CLOSED', 'the database is closed')
+    this.running ??= this.run().finally(() => {
+      this.running = null
+    })
+    return this.running
+  }
+
+  private async run(): Promise<void> {
+    const { engine } = this
+    const { health } = engine
+    if (health.state === 'OPEN') return
+    if (health.state === 'DEGRADED') {
+      engine.flusher.resume()
+      return
+    }
+    if (health.state !== 'READ_ONLY') health.checkWritable()
+    await this.probe()
+    await engine.buffers.prepared()
+    const next = engine.buffers.take(0)
+    if (next === null) throw health.cause
+    engine.pipeline.rotate(next)
+    engine.flusher.resume()
+    await engine.flusher.whenReleased()
+    // Nothing may be written behind the abandoned log before the durable pointer has passed it.
+    await engine.heldEdits.whenSettled()
+    await this.writeWholeManifest()
+    if (health.state !== 'READ_ONLY') return
+    health.recover()
+    engine.parts.events.emit({ type: 'resumed' })
+    engine.pipeline.encodeWaiting()
+  }
+
+  /** The disk takes a file, syncs it and lets it go again. */
+  private async probe(): Promise<void> {
+    const { vfs, dir, names } = this.engine.parts
+    const name = probeFileName(names.next())
+    const path = vfs.join(dir, name)
+    try {
+      const file = await vfs.open(path, 'create')
+      try {
+        const bytes = new Uint8Array(PROBE_BYTES)
+        let done = 0
+        while (done < PROBE_BYTES) done += await file.write(bytes, done, PROBE_BYTES - done, done)
+        await file.sync()
+      } finally {
+        await file.close()
+        await vfs.unlink(path)
+      }
+      await vfs.syncDir(dir)
+    } catch (error) {
+      throw ioError(error, 'probe', name)
+    }
+  }
+
+  /** The manifest is long: a new one takes over, between two groups. */
+  rollManifest(): void {
+    if (this.rolling !== null || this.isStopped || !this.engine.versions.isIdle) return
+    this.rolling = this.writeWholeManifest()
+      .catch((error: unknown) => {
+        // When the new manifest may count already, the version set has stopped everything.
+        this.engine.parts.events.emit({ type: 'backgroundError', place: 'manifest roll', file: '', error })
+      })
+      .finally(() => {
+        this.rolling = null
+      })
+  }
+
+  private async writeWholeManifest(): Promise<void> {
+    const { versions, parts, options, deleter } = this.engine
+    await versions.exclusively(async () => {
+      const { vfs, dir, databaseId, lock } = parts
+      const place = { vfs, dir, databaseId, generation: lock.generation, random: options.random }
+      const fileNum = versions.allocateFileNum()
+      const log = await runAsync(writeManifest(place, fileNum, versions.durable))
+      const old = versions.replaceManifest(log)
+      await runAsync(old.close())
+      deleter.add([old.name])
+    })
+  }
+}

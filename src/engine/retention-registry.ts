@@ -1,0 +1,193 @@
+/**
+ * What: durable pins: named promises, kept in the manifest, that logs from a number on stay in the
+ * directory after their entries went into tables, for a follower that reads them.
+ * Owns: which released logs are kept and how many bytes they take; what pins will be.
+ * Does not own: what pins are (version), deletion (file-deleter.ts), reading (log-follower.ts).
+ * Thread: main.
+ * Invariants: FLUSH-7 a log is deleted only when the durable log pointer has passed it and no pin holds
+ * it. PIN-1 kept logs stay under `bytesMax`: over it, the pin that holds the oldest log is dropped, and
+ * an event says so. PIN-2 a kept log is synced to its end before the pointer passes it: after that no
+ * recovery reads it, so a power loss must not be able to shorten it. PIN-3 an edit of pins is appended
+ * only if it fits behind all edits appended before it: a call that is refused, or comes at the same
+ * time as another, never reaches the manifest's checks.
+ */
+import { invalidArgument, logFileName, VarveError } from '../base/index.js'
+import type { FileNum } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
+import { isRetained } from '../flush/index.js'
+import { PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import type { EventBus } from '../stats/index.js'
+import type { LogFile } from '../wal/index.js'
+import type { FileDeleter } from './file-deleter.js'
+import type { VersionSet } from './version-set.js'
+
+/** As for other steps of an install that a caller may be waiting for. */
+const SYNC_PRIORITY = 1
+
+/** A log that is kept though its entries are in tables. */
+export interface RetainedLog {
+  fileNum: FileNum
+  /** Bytes of it that are history. */
+  bytes: number
+}
+
+export interface RetentionOptions {
+  dir: string
+  executor: Executor
+  versions: VersionSet
+  deleter: FileDeleter
+  events: EventBus
+  bytesMax: number
+  /** Logs below the pointer that were found at open. */
+  retained: readonly RetainedLog[]
+}
+
+export interface PinInfo {
+  name: string
+  /** Every log from this number on is kept. */
+  firstLog: FileNum
+}
+
+export class RetentionRegistry {
+  private readonly options: RetentionOptions
+  /** By ascending number. */
+  private retained: RetainedLog[]
+  /** The pins as they are once every edit appended so far is durable. */
+  private readonly wanted: Map<string, FileNum>
+  private unsettledCount = 0
+
+  constructor(options: RetentionOptions) {
+    this.options = options
+    this.retained = [...options.retained].sort((a, b) => a.fileNum - b.fileNum)
+    this.wanted = new Map(this.durable)
+  }
+
+  get retainedLogs(): readonly RetainedLog[] {
+    return this.retained
+  }
+
+  get retainedBytes(): number {
+    return sumBytes(this.retained)
+  }
+
+  list(): PinInfo[] {
+    return [...this.durable].map(([name, firstLog]) => ({ name, firstLog }))
+  }
+
+  /** Calls back when those of these sealed logs that a pin keeps are durable. The pointer may pass then. */
+  whenKeptSynced(logs: readonly LogFile[], done: (error: unknown) => void): void {
+    const { dir, executor } = this.options
+    const kept = logs.filter(({ fileNum, unsyncedBytes }) => unsyncedBytes > 0 && this.isKept(fileNum))
+    if (kept.length === 0) {
+      done(null)
+      return
+    }
+    const input = { dir, names: kept.map(({ name }) => name) }
+    executor.submitPolled<null>({ kind: 'syncFiles', input, priority: SYNC_PRIORITY }, (result) => {
+      // A pin that came meanwhile may keep more of them.
+      if (result.ok) this.whenKeptSynced(logs.filter((log) => !kept.includes(log)), done)
+      else done(result.error)
+    })
+  }
+
+  /** The durable pointer has passed this log: it goes, or a pin keeps it. */
+  onLogReleased(log: RetainedLog): void {
+    if (!this.isKept(log.fileNum)) {
+      this.options.deleter.add([logFileName(log.fileNum)])
+      return
+    }
+    this.retained.push(log)
+    this.enforceCap()
+  }
+
+  /** From now on no log that replay still needs goes. A name that is taken keeps what it has. */
+  async acquire(name: string): Promise<PinInfo> {
+    checkName(name)
+    const taken = this.wanted.get(name)
+    if (taken !== undefined) {
+      await this.settled()
+      return { name, firstLog: taken }
+    }
+    if (this.wanted.size >= PINS_MAX) throw new VarveError('BUSY', `there are ${PINS_MAX} pins already`)
+    // Logs below are in tables as soon as the edits that are being written are durable.
+    const firstLog = this.options.versions.appendedLogPointer
+    this.wanted.set(name, firstLog)
+    await this.append({ addPins: [{ name, firstLog }] })
+    return { name, firstLog }
+  }
+
+  /** The follower has read everything before `firstLog`: those logs may go. */
+  async advance(name: string, firstLog: FileNum): Promise<void> {
+    checkName(name)
+    const now = this.wanted.get(name)
+    if (now === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(name)}`)
+    if (!Number.isSafeInteger(firstLog) || firstLog < now) {
+      throw invalidArgument(`a pin moves forward only: it is at log ${now}`)
+    }
+    if (firstLog >= this.options.versions.nextFileNum) throw invalidArgument(`there is no log ${firstLog} yet`)
+    this.wanted.set(name, firstLog)
+    await this.append({ addPins: [{ name, firstLog }] })
+  }
+
+  /** Lets go of everything that only this pin keeps. A name that is not there is not an error. */
+  async release(name: string): Promise<void> {
+    checkName(name)
+    if (this.wanted.delete(name)) await this.append({ removePins: [name] })
+    else await this.settled()
+  }
+
+  private get durable(): ReadonlyMap<string, FileNum> {
+    return this.options.versions.durable.pins
+  }
+
+  private isKept(fileNum: FileNum): boolean {
+    return isRetained(fileNum, this.durable) || isRetained(fileNum, this.wanted)
+  }
+
+  private async append(edit: VersionEdit): Promise<void> {
+    this.unsettledCount++
+    try {
+      await this.options.versions.appended(edit)
+    } finally {
+      this.unsettledCount--
+    }
+    this.deleteUnkept()
+  }
+
+  /** Resolves when every edit of pins that was asked for is durable. */
+  private async settled(): Promise<void> {
+    if (this.unsettledCount > 0) await this.options.versions.appended({})
+  }
+
+  private deleteUnkept(): void {
+    const gone = this.retained.filter(({ fileNum }) => !this.isKept(fileNum))
+    if (gone.length === 0) return
+    this.retained = this.retained.filter((log) => !gone.includes(log))
+    this.options.deleter.add(gone.map(({ fileNum }) => logFileName(fileNum)))
+  }
+
+  private enforceCap(): void {
+    const { bytesMax, events } = this.options
+    for (;;) {
+      const retainedBytes = sumBytes(this.retained.filter(({ fileNum }) => isRetained(fileNum, this.wanted)))
+      const oldest = [...this.wanted].sort((a, b) => a[1] - b[1])[0]
+      if (retainedBytes <= bytesMax || oldest === undefined) return
+      const [name, firstLog] = oldest
+      this.wanted.delete(name)
+      events.emit({ type: 'pinDropped', name, firstLog, retainedBytes })
+      // A failure has already ended all writing.
+      this.append({ removePins: [name] }).catch(() => undefined)
+    }
+  }
+}
+
+function sumBytes(logs: readonly RetainedLog[]): number {
+  return logs.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || name === '' || new TextEncoder().encode(name).length > PIN_NAME_BYTES_MAX) {
+    throw invalidArgument(`a pin's name is a string of 1 to ${PIN_NAME_BYTES_MAX} bytes`)
+  }
+}

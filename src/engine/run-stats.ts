@@ -1,0 +1,94 @@
+/**
+ * What: what the last run did, saved with the database as JSON text that the manifest does not look into.
+ * So `varve stats` on a closed or crashed database still shows how flushes went.
+ * Thread: any (pure). May be lost or of another version: then there is none, never an error.
+ */
+import type { Clock } from '../base/index.js'
+import type { Flusher } from '../flush/index.js'
+import { emptyStageStats } from '../stats/index.js'
+import type { FlushStats, LastRunStats, StageStats } from '../stats/index.js'
+
+const VERSION = 1
+/** Ours has less than 1 KiB; more is not parsed. */
+const TEXT_LENGTH_MAX = 16 * 1024
+const STAGES = ['wait', 'build', 'install', 'release'] as const
+const STAGE_NUMBERS = ['count', 'totalMs', 'lastMs', 'maxMs', 'avgMs'] as const
+const COUNTS = ['completed', 'failed', 'retried'] as const
+const NUMBERS = ['generation', 'savedMs', 'stallCount', 'stallMs'] as const
+
+export function flushStats(flusher: Flusher): FlushStats {
+  const queue = flusher.queue.countInStage('queued')
+  return {
+    pending: flusher.queue.length, queue, active: flusher.queue.length - queue,
+    completed: flusher.completedCount, failed: flusher.failedCount, retried: flusher.retriedCount,
+    wait: flusher.waitTimes.stats(), build: flusher.buildTimes.stats(),
+    install: flusher.installTimes.stats(), release: flusher.releaseTimes.stats(),
+  }
+}
+
+/** What an engine has of it. */
+export interface RunSource {
+  readonly flusher: Flusher
+  readonly stalls: { now(): { stallCount: number; totalMs: number } }
+  readonly options: { readonly clock: Clock }
+  readonly parts: { readonly lock: { readonly generation: number } }
+}
+
+/** '' before the first flush: then the run before is still the one to tell of. */
+export function runStatsText({ flusher, stalls, options, parts }: RunSource): string {
+  const { completed, failed, retried, wait, build, install, release } = flushStats(flusher)
+  if (wait.count === 0) return ''
+  const { stallCount, totalMs } = stalls.now()
+  return encodeRunStats({
+    generation: parts.lock.generation,
+    savedMs: options.clock.wallMs(),
+    stallCount, stallMs: totalMs,
+    flush: { completed, failed, retried, wait, build, install, release },
+  })
+}
+
+export function encodeRunStats(stats: LastRunStats): string {
+  // Microseconds are enough, and shorter.
+  const round = (_name: string, value: unknown) =>
+    typeof value === 'number' ? Math.round(value * 1000) / 1000 : value
+  return JSON.stringify({ version: VERSION, ...stats }, round)
+}
+
+/** Takes known numbers into a fresh object; null when the text is not what we write. */
+export function decodeRunStats(text: string): LastRunStats | null {
+  if (text === '' || text.length > TEXT_LENGTH_MAX) return null
+  try {
+    const raw = record(JSON.parse(text))
+    if (raw['version'] !== VERSION) return null
+    const stats: LastRunStats = {
+      generation: 0, savedMs: 0, stallCount: 0, stallMs: 0,
+      flush: {
+        completed: 0, failed: 0, retried: 0,
+        wait: emptyStageStats(), build: emptyStageStats(), install: emptyStageStats(), release: emptyStageStats(),
+      },
+    }
+    for (const name of NUMBERS) stats[name] = number(raw[name])
+    const flush = record(raw['flush'])
+    for (const name of COUNTS) stats.flush[name] = number(flush[name])
+    for (const name of STAGES) stats.flush[name] = stageStats(record(flush[name]))
+    return stats
+  } catch {
+    return null
+  }
+}
+
+function stageStats(raw: Record<string, unknown>): StageStats {
+  const stats = emptyStageStats()
+  for (const name of STAGE_NUMBERS) stats[name] = number(raw[name])
+  return stats
+}
+
+function record(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new TypeError('not an object')
+  return value as Record<string, unknown>
+}
+
+function number(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new TypeError('not a count')
+  return value
+}

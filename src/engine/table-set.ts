@@ -1,0 +1,124 @@
+/**
+ * What: the open tables of this process, one reader each.
+ * Owns: the readers, how many read states use each, and closing them.
+ * Does not own: which tables make a version (manifest), unlinking them (file-deleter).
+ * Thread: main.
+ * Invariants: READ-1 a table's file is closed only when no read state lists it.
+ */
+import { assert, ioError, runAsync, runSync, tableFileName, VarveError } from '../base/index.js'
+import type { FileNum, Steps, TableFacts } from '../base/index.js'
+import type { BlockCache } from '../cache/index.js'
+import { openTable } from '../sstable/index.js'
+import type { Table } from '../sstable/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+
+interface OpenTable {
+  table: Table
+  file: VfsFile
+  users: number
+}
+
+export class TableSet {
+  private readonly vfs: Vfs
+  private readonly dir: string
+  private readonly databaseId: Uint8Array
+  private readonly cache: BlockCache
+  private readonly open = new Map<FileNum, OpenTable>()
+  private readonly closing = new Set<Promise<void>>()
+
+  constructor(vfs: Vfs, dir: string, databaseId: Uint8Array, cache: BlockCache) {
+    this.vfs = vfs
+    this.dir = dir
+    this.databaseId = databaseId
+    this.cache = cache
+  }
+
+  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
+  async load(facts: TableFacts): Promise<void> {
+    if (this.open.has(facts.fileNum)) return
+    const name = tableFileName(facts.fileNum)
+    let file: VfsFile
+    try {
+      file = await this.vfs.open(this.vfs.join(this.dir, name), 'read')
+    } catch (error) {
+      throw openError(error, name)
+    }
+    this.open.set(facts.fileNum, { table: await this.readTable(file, facts, name), file, users: 0 })
+  }
+
+  private async readTable(file: VfsFile, facts: TableFacts, name: string): Promise<Table> {
+    try {
+      return await runAsync(this.opening(file, facts, name))
+    } catch (error) {
+      await file.close().catch(() => undefined)
+      throw ioError(error, 'read', name)
+    }
+  }
+
+  /** Blocking form of `load`: installs must not wait for the event loop. */
+  loadSync(facts: TableFacts): void {
+    if (this.open.has(facts.fileNum)) return
+    const name = tableFileName(facts.fileNum)
+    let file: VfsFile | null = null
+    try {
+      file = this.vfs.openSync(this.vfs.join(this.dir, name), 'read')
+      this.open.set(facts.fileNum, { table: runSync(this.opening(file, facts, name)), file, users: 0 })
+    } catch (error) {
+      file?.closeSync()
+      throw openError(error, name)
+    }
+  }
+
+  private opening(file: VfsFile, facts: TableFacts, name: string): Steps<Table> {
+    return openTable({ file, name, facts, cache: this.cache, databaseId: this.databaseId })
+  }
+
+  /** Holds a loaded table. */
+  acquire(fileNum: FileNum): Table {
+    const entry = this.open.get(fileNum)
+    assert(entry !== undefined, `table ${fileNum} is open`)
+    entry.users++
+    return entry.table
+  }
+
+  release(fileNum: FileNum): void {
+    const entry = this.open.get(fileNum)
+    assert(entry !== undefined && entry.users > 0, `table ${fileNum} is held`)
+    if (--entry.users === 0) this.closeTable(fileNum, entry)
+  }
+
+  /** A read-only handle has nothing to lose: an error on its close means nothing. */
+  private closeTable(fileNum: FileNum, { table, file }: OpenTable): void {
+    this.open.delete(fileNum)
+    table.close()
+    const closing = file.close().catch(() => undefined).finally(() => this.closing.delete(closing))
+    this.closing.add(closing)
+  }
+
+  /** Resolves when no file is being closed any more. */
+  async idle(): Promise<void> {
+    await Promise.all(this.closing)
+  }
+
+  get memoryBytes(): number {
+    let bytes = 0
+    for (const { table } of this.open.values()) bytes += table.memoryBytes
+    return bytes
+  }
+
+  get count(): number {
+    return this.open.size
+  }
+
+  /** Closes what no read state ever took. */
+  closeUnused(): void {
+    for (const [fileNum, entry] of [...this.open]) if (entry.users === 0) this.closeTable(fileNum, entry)
+  }
+}
+
+function openError(error: unknown, name: string): VarveError {
+  if ((error as { code?: unknown }).code !== 'ENOENT') return ioError(error, 'open', name)
+  return new VarveError('MISSING_FILE', `${name} is missing, but the manifest lists it`, {
+    cause: error, file: name, hint: 'restore the file from a backup; nothing was changed',
+  })
+}

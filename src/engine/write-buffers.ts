@@ -1,0 +1,170 @@
+/**
+ * What: makes write buffers: a log made ahead, so that rotation is a swap, plus a slab and a memtable.
+ * Owns: the spare log. Does not own: buffers once they are handed out; the slab pool.
+ * Thread: main.
+ * Invariants: WAL-6 a log is handed out only when its header and its name are durable. WAL-7 log
+ * numbers rise in the order in which logs are used.
+ */
+import { FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync } from '../base/index.js'
+import type { FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
+import { WriteBuffer } from '../commit/index.js'
+import { DIRECTORY_NAME } from '../flush/index.js'
+import type { Executor } from '../exec/index.js'
+import { Memtable } from '../memtable/index.js'
+import type { SlabPool } from '../slab/index.js'
+import { syncDirectory } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { createLog, FIRST_BATCH_OFFSET } from '../wal/index.js'
+import type { LogFile } from '../wal/index.js'
+
+export interface WriteBufferOptions {
+  vfs: Vfs
+  dir: string
+  pool: SlabPool
+  random: Random
+  executor: Executor
+  databaseId: Uint8Array
+  generation: number
+  allocateFileNum(): FileNum
+  /** The last sequence number given out. */
+  lastSeqNum(): SeqNum
+  /** A spare is ready that somebody may be waiting for. */
+  onReady(): void
+  /** Making a log failed; `file` '.' when the directory's sync did. */
+  onFailure(error: unknown): void
+}
+
+/** Room behind a batch for what its size does not count: alignment and bounds of short strings. */
+const SLACK_BYTES = 1024
+
+export class WriteBuffers {
+  private readonly options: WriteBufferOptions
+  private spare: LogFile | null = null
+  private making: Promise<void> | null = null
+  /** A log that came too late is being closed. */
+  private discarding: Promise<void> = Promise.resolve()
+  /** Logs that came too late to be used. */
+  private unused: LogFile[] = []
+  private lastTakenNum = 0
+  private isStopped = false
+
+  constructor(options: WriteBufferOptions) {
+    this.options = options
+  }
+
+  /** Begins to make a spare when there is none. */
+  prepare(): void {
+    if (this.spare !== null || this.making !== null || this.isStopped) return
+    this.making = runAsync(this.makeLog()).then(
+      (log) => {
+        this.making = null
+        this.keep(log)
+        this.options.onReady()
+      },
+      (error: unknown) => {
+        this.making = null
+        if (!this.isStopped) this.options.onFailure(error)
+      },
+    )
+  }
+
+  /** Resolves when there is a spare or making one failed. */
+  async prepared(): Promise<void> {
+    this.prepare()
+    while (this.making !== null) await this.making
+  }
+
+  /** A buffer with room for a batch of this size, or null while the spare is being made. */
+  take(batchBytes: number): WriteBuffer | null {
+    const log = this.spare
+    if (log === null) {
+      this.prepare()
+      return null
+    }
+    const buffer = this.bind(log, batchBytes)
+    this.spare = null
+    this.prepare()
+    return buffer
+  }
+
+  /** Blocking form: makes the log here when no spare is ready. Throws what I/O throws, wrapped. */
+  takeNow(batchBytes: number): WriteBuffer {
+    this.spare ??= this.makeNow()
+    return this.take(batchBytes)!
+  }
+
+  private makeNow(): LogFile {
+    try {
+      return runSync(this.makeLog())
+    } catch (error) {
+      this.options.onFailure(error)
+      throw error
+    }
+  }
+
+  /** Resolves when nothing is being made any more; the spare's handle is closed. */
+  async close(): Promise<void> {
+    this.isStopped = true
+    while (this.making !== null) await this.making
+    await this.discarding
+    const { spare } = this
+    this.spare = null
+    if (spare !== null) await spare.file.close().catch(() => undefined)
+  }
+
+  /** Name of the unused spare: an empty log that may be removed. */
+  get spareName(): string | null {
+    return this.spare?.name ?? null
+  }
+
+  private *makeLog(): Steps<LogFile> {
+    const { vfs, dir, random, databaseId, generation } = this.options
+    const salt = new Uint8Array(8)
+    random.fill(salt)
+    const fileNum = this.options.allocateFileNum()
+    const header: FileHeader = { magic: 'varvelog', databaseId, fileNum, salt, generation }
+    let log: LogFile
+    try {
+      log = yield* createLog(vfs, dir, header)
+    } catch (error) {
+      throw ioError(error, 'create', logFileName(fileNum))
+    }
+    try {
+      yield* syncDirectory(vfs, dir)
+    } catch (error) {
+      log.file.closeSync()
+      throw ioError(error, 'sync', DIRECTORY_NAME)
+    }
+    return log
+  }
+
+  private keep(log: LogFile): void {
+    // A blocked caller may have made and used a log of a higher number meanwhile: this one comes too late.
+    if (log.fileNum > this.lastTakenNum && this.spare === null && !this.isStopped) {
+      this.spare = log
+      return
+    }
+    this.discarding = log.file.close().catch(() => undefined)
+    this.unused.push(log)
+  }
+
+  /** Names of logs that never took a frame and never will, and that the durable pointer has passed. */
+  takeUnusedBelow(logPointer: FileNum): string[] {
+    const passed = this.unused.filter(({ fileNum }) => fileNum < logPointer)
+    this.unused = this.unused.filter((log) => !passed.includes(log))
+    return passed.map(({ name }) => name)
+  }
+
+  private bind(log: LogFile, batchBytes: number): WriteBuffer {
+    const { pool, random, generation } = this.options
+    this.lastTakenNum = log.fileNum
+    const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
+    const isXl = slab.capacity > pool.slabBytes
+    const memtable = new Memtable(slab, {
+      logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: this.options.lastSeqNum(),
+      hashSeed: random.u32(), executor: this.options.executor,
+    })
+    slab.release() // the memtable holds it from here on
+    return new WriteBuffer(log, memtable, generation, isXl)
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What: runs jobs on the caller's thread, in time slices, for sandboxes without threads, for simulation
+ * and for a Vfs that cannot cross threads.
+ * Owns: the generators of jobs that have begun.
+ * Thread: main.
+ * Invariants: a job never runs inside `submit`; each slice goes on with the first job in the queue, so a
+ * job of higher priority suspends a lower one at its next pause point.
+ */
+import type { Clock } from '../base/index.js'
+import { JobQueue } from './job-queue.js'
+import type { PendingJob } from './job-queue.js'
+import { abortedJob, beginJob, closedExecutor } from './job.js'
+import type { Executor, Job, JobResult, JobTable } from './job.js'
+
+/** Short enough that timers and sockets of the program are not late by a frame. */
+const SLICE_MS = 2
+
+interface SlicedJob extends PendingJob {
+  steps: Generator<undefined, unknown, unknown> | null
+}
+
+export class InThreadExecutor<Context> implements Executor {
+  readonly workerCount = 0
+  private readonly jobs: JobTable<Context>
+  private readonly context: Context
+  private readonly clock: Clock
+  private readonly queue = new JobQueue<SlicedJob>()
+  private sliceDue = false
+  /** True while a job's own code is on the stack. */
+  private stepping = false
+  private closed = false
+  private whenIdle: (() => void)[] = []
+
+  constructor(jobs: JobTable<Context>, context: Context, clock: Clock) {
+    this.jobs = jobs
+    this.context = context
+    this.clock = clock
+  }
+
+  get activeCount(): number {
+    return this.queue.length
+  }
+
+  submit<Output>(job: Job): Promise<Output> {
+    return new Promise((resolve, reject) => {
+      this.submitPolled<Output>(job, (result) => {
+        if (result.ok) resolve(result.output)
+        else reject(result.error)
+      })
+    })
+  }
+
+  submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
+    if (this.closed) throw closedExecutor()
+    this.queue.push({ job, deliver: deliver as PendingJob['deliver'], steps: null })
+    this.scheduleSlice()
+  }
+
+  poll(_waitMs: number): number {
+    const item = this.queue.first
+    if (item === undefined || this.stepping) return 0
+    while (!this.step(item));
+    return 1
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const item of this.queue.removeAll((item) => item.steps === null)) {
+      item.deliver({ ok: false, error: abortedJob(item.job) })
+    }
+    if (this.queue.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+  }
+
+  private scheduleSlice(): void {
+    if (this.sliceDue) return
+    this.sliceDue = true
+    this.clock.defer(() => this.runSlice())
+  }
+
+  private runSlice(): void {
+    this.sliceDue = false
+    const end = this.clock.nowMs() + SLICE_MS
+    try {
+      for (let item = this.queue.first; item !== undefined; item = this.queue.first) {
+        this.step(item)
+        if (this.clock.nowMs() >= end) break
+      }
+    } finally {
+      if (this.queue.length > 0) this.scheduleSlice()
+    }
+  }
+
+  /** Runs the job to its next pause point; true when it has ended and its result is delivered. */
+  private step(item: SlicedJob): boolean {
+    let result: JobResult<unknown>
+    this.stepping = true
+    try {
+      item.steps ??= beginJob(this.jobs, item.job, this.context)
+      const turn = item.steps.next()
+      if (turn.done !== true) return false
+      result = { ok: true, output: turn.value }
+    } catch (error) {
+      result = { ok: false, error }
+    } finally {
+      this.stepping = false
+    }
+    this.queue.remove(item)
+    if (this.queue.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    item.deliver(result)
+    return true
+  }
+}

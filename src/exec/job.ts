@@ -1,0 +1,75 @@
+/**
+ * What: background work as plain data, and the two contracts around it.
+ *
+ * A job function is a generator that yields when it may pause: in a worker thread it runs to its end,
+ * on the main thread it runs in time slices. It does blocking I/O through the Vfs of its thread and
+ * shares no state: plain data and shared memory in, plain data out.
+ */
+import { VarveError } from '../base/index.js'
+
+/** `kind` names the function in the job table; `input` crosses threads by structured clone. */
+export interface Job<Input = unknown> {
+  kind: string
+  input: Input
+  /** Higher goes first, 0 when absent; jobs of one priority go in the order they were submitted. */
+  priority?: number
+}
+
+/**
+ * `context` is what the thread has: the engine puts its Vfs there; this layer does not look inside.
+ * Yields a pause point at least every millisecond or so of work.
+ */
+export type JobFunction<Input, Output, Context> =
+  (input: Input, context: Context) => Generator<undefined, Output, unknown>
+
+export type JobTable<Context> = Record<string, JobFunction<never, unknown, Context>>
+
+/**
+ * Runs jobs. A job that throws rejects with the same error (VarveError keeps code, file and offset). A
+ * worker that dies rejects its job with VarveError 'INTERNAL' (`hint`: 'worker lost') and is replaced;
+ * whoever submitted decides about a retry.
+ */
+export interface Executor {
+  /** Threads besides the caller's; 0 runs jobs here, in time slices. */
+  readonly workerCount: number
+  submit<Output>(job: Job): Promise<Output>
+  /**
+   * Delivers results that have arrived without a turn of the event loop, for callers that must not
+   * wait for it: `deliver` functions given to `submitPolled` run inside this call. With `waitMs` it
+   * waits at most that long for a first result. Returns how many were delivered. In-thread: runs the
+   * oldest job to its end.
+   */
+  poll(waitMs: number): number
+  /** As `submit`, but the result is given to `deliver` as soon as it is seen, by the loop or by `poll`. */
+  submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void
+  /** Jobs submitted and not finished. */
+  readonly activeCount: number
+  /** Fails what has not begun with VarveError 'ABORTED', waits for running jobs, ends the threads. */
+  close(): Promise<void>
+}
+
+/** What an executor tells whoever made it; called at once, so it must not run user code. */
+export type ExecutorEvent =
+  /** A thread ended by itself; `jobKind` is what it was doing. */
+  | { type: 'workerLost'; jobKind: string | null; error: unknown }
+  /** Threads are forbidden here (permission model, sandbox): jobs run on this thread. */
+  | { type: 'workersRefused'; error: unknown }
+
+export type JobResult<Output> = { ok: true; output: Output } | { ok: false; error: unknown }
+
+/** The generator of a job, not yet advanced. */
+export function beginJob<Context>(
+  jobs: JobTable<Context>, job: Job, context: Context,
+): Generator<undefined, unknown, unknown> {
+  const run = Object.hasOwn(jobs, job.kind) ? jobs[job.kind] : undefined
+  if (run === undefined) throw new VarveError('INTERNAL', `no job of kind ${job.kind}`)
+  return run(job.input as never, context)
+}
+
+export function abortedJob(job: Job): VarveError {
+  return new VarveError('ABORTED', `the executor was closed before job ${job.kind} began`)
+}
+
+export function closedExecutor(): VarveError {
+  return new VarveError('CLOSED', 'the executor is closed')
+}

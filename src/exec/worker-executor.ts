@@ -1,0 +1,194 @@
+/**
+ * What: runs jobs in worker threads.
+ * Owns: the threads, the queue in front of them, and that each job is answered exactly once, by the event
+ * loop, by `poll`, or by the end of its thread.
+ * Does not own: what jobs do, and retries.
+ * Thread: main.
+ * States: open → closing (running jobs go on) → closed
+ * Invariants: a job is told 'worker lost' only when its thread has ended and touches nothing any more.
+ */
+import { VarveError } from '../base/index.js'
+import type { Clock } from '../base/index.js'
+import { decodeError } from './error-transfer.js'
+import { JobQueue } from './job-queue.js'
+import type { PendingJob } from './job-queue.js'
+import { abortedJob, closedExecutor } from './job.js'
+import type { Executor, ExecutorEvent, Job, JobResult } from './job.js'
+import type { WorkerAnswer } from './worker-messages.js'
+import { WorkerThread } from './worker-thread.js'
+
+export interface WorkerExecutorOptions {
+  workerCount: number
+  /** CommonJS text of the worker's entry, which calls `serveJobs`. */
+  source: string
+  /** Plain data; the worker's entry makes the context of jobs from it. */
+  contextSpec: unknown
+  clock: Clock
+  onEvent?: ((event: ExecutorEvent) => void) | undefined
+}
+
+export class WorkerExecutor implements Executor {
+  readonly workerCount: number
+  private readonly options: WorkerExecutorOptions
+  private readonly signal = new Int32Array(new SharedArrayBuffer(4))
+  /** The signal's value when all ports were last looked at. */
+  private signalSeen = 0
+  private readonly queue = new JobQueue<PendingJob>()
+  private readonly threads: WorkerThread[] = []
+  private threadsStarted = 0
+  private runningCount = 0
+  /** Jobs that could not be sent; told in a turn of their own or by `poll`, never inside `submit`. */
+  private refused: { item: PendingJob; error: unknown }[] = []
+  private closed = false
+  private whenIdle: (() => void)[] = []
+
+  /** Starts the first thread; throws when the platform forbids threads. */
+  constructor(options: WorkerExecutorOptions) {
+    this.options = options
+    this.workerCount = options.workerCount
+    this.startThread()
+  }
+
+  get activeCount(): number {
+    return this.queue.length + this.runningCount + this.refused.length
+  }
+
+  submit<Output>(job: Job): Promise<Output> {
+    return new Promise((resolve, reject) => {
+      this.submitPolled<Output>(job, (result) => {
+        if (result.ok) resolve(result.output)
+        else reject(result.error)
+      })
+    })
+  }
+
+  submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
+    if (this.closed) throw closedExecutor()
+    this.queue.push({ job, deliver: deliver as PendingJob['deliver'] })
+    this.dispatch()
+  }
+
+  poll(waitMs: number): number {
+    const { clock } = this.options
+    const end = clock.nowMs() + waitMs
+    for (;;) {
+      // Read before the ports are: see worker-messages.ts.
+      const signal = Atomics.load(this.signal, 0)
+      let delivered = this.tellRefused()
+      if (signal !== this.signalSeen) {
+        this.signalSeen = signal
+        for (const thread of [...this.threads]) if (this.receive(thread)) delivered++
+      }
+      if (delivered > 0 || this.runningCount === 0) return delivered
+      const left = end - clock.nowMs()
+      if (!(left > 0)) return 0
+      Atomics.wait(this.signal, 0, signal, left)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const item of this.queue.removeAll(() => true)) {
+      item.deliver({ ok: false, error: abortedJob(item.job) })
+    }
+    if (this.runningCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    await Promise.all(this.threads.map((thread) => thread.terminate()))
+  }
+
+  /** Gives the first jobs of the queue to idle threads, starting threads up to the limit. */
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      const thread = this.idleThread()
+      if (thread === null) return
+      const item = this.queue.shift()!
+      if (thread instanceof WorkerThread) this.send(thread, item)
+      else this.refuse(item, lostWorker(item.job, thread.error))
+    }
+  }
+
+  /** Null when all are busy; the error when there is none and none can be started. */
+  private idleThread(): WorkerThread | { error: unknown } | null {
+    for (const thread of this.threads) if (thread.running === null) return thread
+    if (this.threads.length >= this.workerCount) return null
+    try {
+      return this.startThread()
+    } catch (error) {
+      return this.threads.length > 0 ? null : { error }
+    }
+  }
+
+  private startThread(): WorkerThread {
+    const { source, contextSpec } = this.options
+    const thread = new WorkerThread({
+      source,
+      contextSpec,
+      name: `varve-${++this.threadsStarted}`,
+      signal: this.signal,
+      onAnswer: (thread, answer) => this.settle(thread, answer),
+      onExit: (thread, error) => this.threadEnded(thread, error),
+    })
+    this.threads.push(thread)
+    return thread
+  }
+
+  private send(thread: WorkerThread, item: PendingJob): void {
+    try {
+      thread.send(item)
+      this.runningCount++
+    } catch (error) {
+      this.refuse(item, error)
+    }
+  }
+
+  private refuse(item: PendingJob, error: unknown): void {
+    this.refused.push({ item, error })
+    this.options.clock.defer(() => this.tellRefused())
+  }
+
+  private tellRefused(): number {
+    const refused = this.refused.splice(0)
+    for (const { item, error } of refused) item.deliver({ ok: false, error })
+    return refused.length
+  }
+
+  private receive(thread: WorkerThread): boolean {
+    if (thread.running === null) return false
+    const answer = thread.receive()
+    if (answer === null) return false
+    this.settle(thread, answer)
+    return true
+  }
+
+  private settle(thread: WorkerThread, answer: WorkerAnswer): void {
+    if (thread.running === null) return
+    this.finish(thread, answer.ok ? answer : { ok: false, error: decodeError(answer.error) })
+  }
+
+  /** The thread is given its next job before the result is told: that may take a while. */
+  private finish(thread: WorkerThread, result: JobResult<unknown>): void {
+    const item = thread.running!
+    thread.settled()
+    this.runningCount--
+    this.dispatch()
+    if (this.closed && this.runningCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    item.deliver(result)
+  }
+
+  private threadEnded(thread: WorkerThread, error: unknown): void {
+    this.threads.splice(this.threads.indexOf(thread), 1)
+    this.receive(thread)
+    thread.closePort()
+    const item = thread.running
+    if (this.closed && item === null) return
+    this.options.onEvent?.({ type: 'workerLost', jobKind: item?.job.kind ?? null, error })
+    if (item !== null) this.finish(thread, { ok: false, error: lostWorker(item.job, error) })
+    this.dispatch()
+  }
+}
+
+function lostWorker(job: Job, cause: unknown): VarveError {
+  return new VarveError('INTERNAL', `the thread that ran job ${job.kind} is gone`, {
+    cause,
+    hint: 'worker lost',
+  })
+}

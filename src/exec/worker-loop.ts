@@ -1,0 +1,41 @@
+/**
+ * What: the whole life of a worker thread: take a request, run its job to its end, answer.
+ * Thread: worker.
+ */
+import { workerData } from 'node:worker_threads'
+import { encodeError } from './error-transfer.js'
+import { beginJob } from './job.js'
+import type { JobTable } from './job.js'
+import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
+
+/** To be called once by the worker's entry. What `makeContext` throws ends the thread. */
+export function serveJobs<Context>(
+  jobs: JobTable<Context>, makeContext: (contextSpec: unknown) => Context,
+): void {
+  const { port, signal, contextSpec } = workerData as WorkerStart
+  const context = makeContext(contextSpec)
+  port.on('message', (request: WorkerRequest) => {
+    const answer = runJob(jobs, request, context)
+    try {
+      port.postMessage(answer)
+    } catch (error) {
+      // The output cannot be cloned; the error's data always can.
+      port.postMessage({ ok: false, error: encodeError(error) } satisfies WorkerAnswer)
+    }
+    Atomics.add(signal, 0, 1)
+    Atomics.notify(signal, 0)
+  })
+}
+
+function runJob<Context>(
+  jobs: JobTable<Context>, request: WorkerRequest, context: Context,
+): WorkerAnswer {
+  try {
+    const steps = beginJob(jobs, request, context)
+    let turn = steps.next()
+    while (turn.done !== true) turn = steps.next()
+    return { ok: true, output: turn.value }
+  } catch (error) {
+    return { ok: false, error: encodeError(error) }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What: stage 1, prepare: sealed memtables that wait to become tables, oldest first.
+ * Owns: the queue, the stage and the times of each task.
+ * Does not own: the memtables' content; what to do on failure (flusher.ts).
+ * Thread: main.
+ * States of a task: queued → building → built → installing → released; back to queued after a failure.
+ * Invariants: FLUSH-1 tasks leave the queue strictly in the order they came.
+ */
+import type { FileNum, TableFacts } from '../base/index.js'
+import type { Memtable } from '../memtable/index.js'
+import type { LogFile } from '../wal/index.js'
+
+export type FlushStage = 'queued' | 'building' | 'built' | 'installing' | 'released'
+
+export interface FlushTask {
+  readonly id: number
+  readonly memtable: Memtable
+  readonly log: LogFile
+  stage: FlushStage
+  /** Every byte of the log is written or void: the build may begin. */
+  isSettled: boolean
+  attempts: number
+  /** Number of this attempt's table. */
+  tableNum: FileNum
+  tempName: string
+  /** What the build gave; null for a memtable without entries. */
+  facts: TableFacts | null
+  queuedMs: number
+  buildStartMs: number
+  installStartMs: number
+  releaseStartMs: number
+}
+
+export class FlushQueue {
+  private readonly tasks: FlushTask[] = []
+  private nextId = 1
+
+  push(memtable: Memtable, log: LogFile, nowMs: number): FlushTask {
+    const task: FlushTask = {
+      id: this.nextId++, memtable, log, stage: 'queued', isSettled: false, attempts: 0,
+      tableNum: 0, tempName: '', facts: null,
+      queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
+    }
+    this.tasks.push(task)
+    return task
+  }
+
+  get oldest(): FlushTask | null {
+    return this.tasks[0] ?? null
+  }
+
+  get newest(): FlushTask | null {
+    return this.tasks.at(-1) ?? null
+  }
+
+  /** The task that follows the oldest. */
+  get second(): FlushTask | null {
+    return this.tasks[1] ?? null
+  }
+
+  get length(): number {
+    return this.tasks.length
+  }
+
+  /** Next task to build, or null. */
+  get nextQueued(): FlushTask | null {
+    for (const task of this.tasks) {
+      if (task.stage === 'queued') return task.isSettled ? task : null
+    }
+    return null
+  }
+
+  countInStage(stage: FlushStage): number {
+    return this.tasks.reduce((count, task) => count + (task.stage === stage ? 1 : 0), 0)
+  }
+
+  find(memtable: Memtable): FlushTask | null {
+    return this.tasks.find((task) => task.memtable === memtable) ?? null
+  }
+
+  /** Every task has all its tries again. */
+  forgetAttempts(): void {
+    for (const task of this.tasks) task.attempts = 0
+  }
+
+  shift(): FlushTask {
+    return this.tasks.shift()!
+  }
+}

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { EntryKind, VarveError } from '../base/index.js'
+import type { FileHeader, TableFacts } from '../base/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import { HandClock, settled } from '../../test/support/hand-clock.js'
+import { HandExecutor } from '../../test/support/hand-executor.js'
+import { sampleTable } from '../../test/support/manifest-samples.js'
+import { sampleBuffer, sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
+import { follow } from '../../test/support/commit-scene.js'
+import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
+import type { PublishTableInput } from './flush-install.js'
+import type { FlushTask } from './flush-queue.js'
+import { Flusher } from './flusher.js'
+import type { FlushHost } from './flusher.js'
+
+class Scene implements FlushHost {
+  readonly dir = '/db'
+  readonly executor = new HandExecutor()
+  readonly clock = new HandClock()
+  readonly tableSettings = { blockBytes: 4096 }
+  isStrict = true
+  readonly told: string[] = []
+  readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
+  readonly flusher: Flusher
+  openError: VarveError | null = null
+  private nextNum = 100
+  private logNum = 0
+  private seqNum = 0
+
+  constructor(buildsMax = 2) {
+    this.flusher = new Flusher(this, buildsMax)
+  }
+
+  allocateFileNum = () => this.nextNum++
+  uniqueSuffix = () => '1.2'
+  tableHeader = (fileNum: number): FileHeader => ({
+    magic: 'varvetab', databaseId: sampleDatabaseId, fileNum, salt: new Uint8Array(8), generation: 1,
+  })
+  visibleSeqNum = () => this.seqNum
+  snapshotSeqNums = () => []
+  currentLogNum = () => 99
+  openTable = () => {
+    if (this.openError !== null) throw this.openError
+  }
+  appendEdit = (_task: FlushTask, edit: VersionEdit, done: (error: unknown) => void) => {
+    this.edits.push({ edit, done })
+  }
+  holdEdit = (edit: VersionEdit) => void this.told.push(`held up to log ${edit.logPointer}`)
+  onInstalled = (task: FlushTask, edit: VersionEdit) => {
+    const table = edit.addTables?.[0]?.facts.fileNum ?? 'no table'
+    this.told.push(`installed log ${task.log.fileNum}: table ${table}, pointer ${edit.logPointer}`)
+  }
+  onStage = () => undefined
+  onAttemptFailed = (task: FlushTask, error: unknown, willRetry: boolean) => {
+    this.told.push(`log ${task.log.fileNum} failed: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)
+  }
+  onDirectoryFailure = (error: unknown) => {
+    this.told.push('directory failed')
+    this.flusher.suspend(error)
+  }
+  onBug = (error: VarveError) => {
+    this.told.push(`bug: ${error.message}`)
+    this.flusher.suspend(error)
+  }
+
+  /** A sealed memtable with `entryCount` entries joins the queue. */
+  add(entryCount = 2): void {
+    const { buffer } = sampleBuffer(++this.logNum, { lastSeqNum: this.seqNum })
+    buffer.begin({ fileNum: 0, lastSeqNum: this.seqNum, end: 0 })
+    for (let i = 0; i < entryCount; i++) buffer.encodeOne(EntryKind.value, `k${i}`, 'v', ++this.seqNum)
+    buffer.memtable.insertFrames(buffer.encodedEnd)
+    this.flusher.prepare(buffer.memtable, buffer.log)
+    this.flusher.settle(buffer.memtable)
+  }
+
+  /** What is being done now: `build 1 as 100`, `publish 100`. */
+  get doing(): string[] {
+    return this.executor.jobs.map(({ job }) => {
+      if (job.kind === 'publishTable') return `publish ${(job.input as PublishTableInput).tableNum}`
+      const { logNum, header } = job.input as FlushBuildInput
+      return `build ${logNum} as ${header.fileNum}`
+    })
+  }
+
+  private takeBuild(logNum: number) {
+    return this.executor.take((job) => (job.input as FlushBuildInput).logNum === logNum)
+  }
+
+  private takePublish() {
+    return this.executor.take((job) => job.kind === 'publishTable')
+  }
+
+  /** The build of this log ends, with these changes to what it says. */
+  built(logNum: number, lie: Partial<FlushBuildOutput> & { table?: Partial<TableFacts> } = {}): void {
+    const { job, deliver } = this.takeBuild(logNum)
+    const { header } = job.input as FlushBuildInput
+    const { table, ...rest } = lie
+    const facts = sampleTable(header.fileNum, 'a-z', {
+      entryCount: 2, smallestSeqNum: 1, largestSeqNum: 2, firstLog: logNum, lastLog: logNum, ...table,
+    })
+    deliver({ ok: true, output: { facts, keptCount: 2, droppedCount: 0, ...rest } as never })
+  }
+
+  buildFails(logNum: number, code: 'IO_ERROR' | 'NO_SPACE' | 'INTERNAL' = 'IO_ERROR'): void {
+    this.takeBuild(logNum).deliver({ ok: false, error: new VarveError(code, 'build') })
+  }
+
+  published(): void {
+    this.takePublish().deliver({ ok: true, output: null as never })
+  }
+
+  publishFails(file: string): void {
+    this.takePublish().deliver({ ok: false, error: new VarveError('IO_ERROR', 'publish', { file }) })
+  }
+
+  durable(): void {
+    this.edits.shift()!.done(null)
+  }
+}
+
+let scene: Scene
+beforeEach(() => {
+  scene = new Scene()
+})
+
+test('the four stages, one after the other; the pointer goes to the next log', async () => {
+  scene.add()
+  const released = follow(scene.flusher.whenReleased())
+  assert.deepEqual(scene.doing, ['build 1 as 100'])
+  scene.built(1)
+  assert.deepEqual(scene.doing, ['publish 100'])
+  assert.deepEqual(scene.edits, [])
+  scene.published()
+  assert.deepEqual(scene.told, [], 'nothing is installed before its edit is durable')
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 99'])
+  await settled()
+  assert.equal(released.state, 'done')
+  assert.equal(scene.flusher.completedCount, 1)
+})
+
+test('a build waits until every byte of its log is written or void', () => {
+  const { buffer } = sampleBuffer(1)
+  buffer.begin({ fileNum: 0, lastSeqNum: 0, end: 0 })
+  buffer.encodeOne(EntryKind.value, 'k', 'v', 1)
+  buffer.memtable.insertFrames(buffer.encodedEnd)
+  scene.flusher.prepare(buffer.memtable, buffer.log)
+  scene.flusher.schedule()
+  assert.deepEqual(scene.doing, [])
+  scene.flusher.settle(buffer.memtable)
+  assert.deepEqual(scene.doing, ['build 1 as 100'])
+})
+
+test('FLUSH-1, F12: two are built at a time, and installed in order however they end', () => {
+  for (let i = 0; i < 3; i++) scene.add()
+  assert.deepEqual(scene.doing, ['build 1 as 100', 'build 2 as 101'])
+  scene.built(2)
+  assert.deepEqual(scene.doing, ['build 1 as 100', 'build 3 as 102'])
+  scene.built(1)
+  assert.deepEqual(scene.doing, ['build 3 as 102', 'publish 100'])
+  scene.published()
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2'])
+  assert.deepEqual(scene.doing, ['build 3 as 102', 'publish 101'])
+  scene.published()
+  scene.durable()
+  scene.built(3)
+  scene.published()
+  scene.durable()
+  assert.deepEqual(scene.told.slice(1), [
+    'installed log 2: table 101, pointer 3', 'installed log 3: table 102, pointer 99',
+  ])
+})
+
+test('FLUSH-8, FLUSH-9: a failed build of N holds back N + 1, and comes again under a new number', async () => {
+  scene.add()
+  scene.add()
+  scene.built(2)
+  scene.buildFails(1, 'NO_SPACE')
+  assert.deepEqual(scene.doing, [])
+  assert.deepEqual(scene.told, ['log 1 failed: NO_SPACE, again later'])
+  scene.add()
+  assert.deepEqual(scene.doing, [], 'nothing begins before the back-off is over')
+  await scene.clock.advance(99)
+  assert.deepEqual(scene.doing, [])
+  await scene.clock.advance(1)
+  assert.deepEqual(scene.doing, ['build 1 as 102', 'build 3 as 103'])
+  scene.built(1)
+  scene.published()
+  scene.durable()
+  assert.deepEqual(scene.told.at(-1), 'installed log 1: table 102, pointer 2')
+  assert.deepEqual(scene.doing, ['build 3 as 103', 'publish 101'])
+  assert.equal(scene.flusher.retriedCount, 1)
+})
+
+test('after three attempts it is given up, with longer pauses between; resume begins again', async () => {
+  scene.add()
+  const released = follow(scene.flusher.whenReleased())
+  scene.buildFails(1)
+  await scene.clock.advance(100)
+  scene.buildFails(1, 'INTERNAL')
+  await scene.clock.advance(199)
+  assert.deepEqual(scene.doing, [])
+  await scene.clock.advance(1)
+  scene.buildFails(1)
+  assert.deepEqual(scene.told, [
+    'log 1 failed: IO_ERROR, again later', 'log 1 failed: INTERNAL, again later', 'log 1 failed: IO_ERROR',
+  ])
+  await scene.clock.advance(60_000)
+  assert.deepEqual(scene.doing, [])
+  assert.equal(released.state, 'IO_ERROR')
+  await assert.rejects(scene.flusher.whenReleased(), { code: 'IO_ERROR' })
+  assert.equal(scene.clock.timerCount, 0)
+  scene.add()
+  assert.deepEqual(scene.doing, [])
+  scene.flusher.resume()
+  assert.deepEqual(scene.doing, ['build 1 as 103', 'build 2 as 104'])
+  scene.buildFails(1)
+  assert.deepEqual(scene.told.at(-1), 'log 1 failed: IO_ERROR, again later', 'with all its tries')
+})
+
+test('F08: a lost worker is a failed attempt', async () => {
+  scene.add()
+  scene.buildFails(1, 'INTERNAL')
+  await scene.clock.advance(100)
+  assert.deepEqual(scene.doing, ['build 1 as 101'])
+})
+
+test('F10, F14: what a worker says is compared with the memtable; a second lie is a bug', async () => {
+  const lies = [
+    { keptCount: 1 }, { droppedCount: 1 }, { facts: null }, { table: { fileNum: 7 } },
+    { table: { largestSeqNum: 1000 } }, { table: { entryCount: 0 } }, { table: { bytes: 0 } },
+  ]
+  for (const lie of lies) {
+    const liar = new Scene()
+    liar.add()
+    liar.built(1, lie as never)
+    assert.deepEqual(liar.told, ['log 1 failed: INTERNAL, again later'], JSON.stringify(lie))
+    assert.deepEqual([liar.doing, liar.edits], [[], []])
+    await liar.clock.advance(100)
+    liar.built(1, lie as never)
+    assert.match(liar.told[1]!, /^bug: flush of 000001.log/)
+    await liar.clock.advance(60_000)
+    assert.deepEqual([liar.doing, liar.edits], [[], []])
+  }
+})
+
+test('everything dropped is no lie: no table, the pointer moves', () => {
+  scene.add()
+  scene.built(1, { facts: null, keptCount: 0, droppedCount: 2 })
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table no table, pointer 99'])
+})
+
+test('F13: an empty memtable needs no job, but waits for its turn', () => {
+  scene.add(2)
+  scene.add(0)
+  assert.deepEqual(scene.doing, ['build 1 as 100'])
+  assert.deepEqual(scene.edits, [])
+  scene.built(1)
+  scene.published()
+  scene.durable()
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2', 'installed log 2: table no table, pointer 99'])
+})
+
+test('a name that cannot be linked is a failed attempt; a directory that cannot be synced ends it', async () => {
+  scene.add()
+  scene.built(1)
+  scene.publishFails('000100.table')
+  assert.deepEqual(scene.told, ['log 1 failed: IO_ERROR, again later'])
+  await scene.clock.advance(100)
+  scene.built(1)
+  scene.publishFails('.')
+  assert.deepEqual(scene.told.slice(1), ['directory failed'])
+  await scene.clock.advance(60_000)
+  assert.deepEqual(scene.doing, [])
+  await scene.flusher.resting()
+})
+
+test('a table that cannot be read back is built again before any manifest names it', async () => {
+  scene.add()
+  scene.openError = new VarveError('CORRUPTION', 'footer')
+  scene.built(1)
+  scene.published()
+  assert.deepEqual([scene.told, scene.edits], [['log 1 failed: CORRUPTION, again later'], []])
+  scene.openError = null
+  await scene.clock.advance(100)
+  assert.deepEqual(scene.doing, ['build 1 as 101'])
+})
+
+test('an edit that failed installs nothing, and nothing behind it passes', async () => {
+  scene.add()
+  scene.add()
+  scene.built(1)
+  scene.built(2)
+  scene.published()
+  scene.flusher.suspend(new VarveError('COMMIT_UNKNOWN', 'manifest'))
+  scene.edits.shift()!.done(new VarveError('COMMIT_UNKNOWN', 'manifest'))
+  await scene.clock.advance(60_000)
+  assert.deepEqual([scene.told, scene.doing, scene.edits], [[], [], []])
+  await scene.flusher.resting()
+})
+
+test('suspended: what is under way ends, nothing begins; then it rests', async () => {
+  scene.add()
+  scene.add()
+  scene.add()
+  scene.built(1)
+  scene.flusher.suspend(new VarveError('CLOSED', 'closing'))
+  const resting = follow(scene.flusher.resting())
+  scene.published()
+  scene.durable()
+  await settled()
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2'])
+  assert.equal(resting.state, 'waiting')
+  assert.deepEqual(scene.doing, ['build 2 as 101', 'build 3 as 102'])
+  scene.buildFails(3)
+  scene.built(2)
+  await settled()
+  assert.equal(resting.state, 'done')
+  assert.deepEqual(scene.doing, [])
+})
+
+test('whenReleased waits for what is queued at the call, not for what comes later', async () => {
+  await scene.flusher.whenReleased()
+  scene.add()
+  const first = follow(scene.flusher.whenReleased())
+  scene.add()
+  scene.built(1)
+  scene.published()
+  scene.durable()
+  await settled()
+  assert.equal(first.state, 'done')
+})
+
+test('fast mode: the final name at once, installed as soon as it can be read', () => {
+  scene.isStrict = false
+  scene.add()
+  const { fileName, isSynced } = scene.executor.jobs[0]!.job.input as FlushBuildInput
+  assert.deepEqual([fileName, isSynced], ['000100.table', false])
+  scene.built(1)
+  assert.deepEqual(scene.told, ['held up to log 99', 'installed log 1: table 100, pointer 99'])
+  assert.deepEqual(scene.edits, [])
+})
+
+test('the slab is held until the worker has answered', () => {
+  scene.add()
+  const { slab } = scene.flusher.queue.oldest!.memtable
+  let isFree = false
+  Object.assign(slab, { onFree: () => (isFree = true) })
+  scene.flusher.queue.oldest!.memtable.release()
+  assert.equal(isFree, false)
+  scene.buildFails(1)
+  assert.equal(isFree, true)
+})

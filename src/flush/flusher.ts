@@ -1,0 +1,339 @@
+/**
+ * What: drives memtables through the four stages: prepare → build → install → release.
+ * Owns: which task is in which stage, retries and their back-off, the timings.
+ * Does not own: the stages' work (flush-*.ts), the version, the read state, error states (host).
+ * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
+ * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
+ * FLUSH-9 every attempt has a table number of its own.
+ */
+import { assert, tableFileName, tempFileName, VarveError } from '../base/index.js'
+import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
+import type { Executor, JobResult } from '../exec/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import type { Memtable } from '../memtable/index.js'
+import { StageTimes } from '../stats/index.js'
+import type { LogFile } from '../wal/index.js'
+import type { FlushBuildInput, FlushBuildOutput, TableSettings } from './flush-build.js'
+import { DIRECTORY_NAME } from './flush-install.js'
+import type { PublishTableInput } from './flush-install.js'
+import { FlushQueue } from './flush-queue.js'
+import type { FlushStage, FlushTask } from './flush-queue.js'
+
+const ATTEMPTS_MAX = 3
+const BACKOFF_FIRST_MS = 100
+const BACKOFF_MAX_MS = 10_000
+
+export interface FlushHost {
+  readonly dir: string
+  readonly executor: Executor
+  readonly clock: Clock
+  readonly tableSettings: TableSettings
+  /** Strict: every step durable before the next. Fast: installed in memory, made durable later. */
+  readonly isStrict: boolean
+  allocateFileNum(): FileNum
+  /** Digits and dots that no other process or moment has. */
+  uniqueSuffix(): string
+  tableHeader(tableNum: FileNum): FileHeader
+  visibleSeqNum(): SeqNum
+  /** Held snapshots, ascending. */
+  snapshotSeqNums(): SeqNum[]
+  /** The log that takes writes now. */
+  currentLogNum(): FileNum
+  /** Opens the table's reader; throws when it cannot be read. */
+  openTable(facts: TableFacts): void
+  /** One edit group, durable when `done` is called without an error. Order is kept. */
+  appendEdit(task: FlushTask, edit: VersionEdit, done: (error: unknown) => void): void
+  /** Fast mode: readers see the edit from now on. */
+  holdEdit(edit: VersionEdit): void
+  /** Readers may see the edit (strict: it is durable): swap the read state, let go of the memtable. */
+  onInstalled(task: FlushTask, edit: VersionEdit): void
+  /** Called at each change of a task's stage. */
+  onStage(task: FlushTask, stage: FlushStage, durationMs: number): void
+  onAttemptFailed(task: FlushTask, error: unknown, willRetry: boolean): void
+  /** The directory could not be synced: nothing may be trusted any more. */
+  onDirectoryFailure(error: unknown): void
+  /** What a build gave does not match its memtable, twice: a bug. */
+  onBug(error: VarveError): void
+}
+
+export class Flusher {
+  readonly queue = new FlushQueue()
+  readonly waitTimes = new StageTimes()
+  readonly buildTimes = new StageTimes()
+  readonly installTimes = new StageTimes()
+  readonly releaseTimes = new StageTimes()
+  completedCount = 0
+  failedCount = 0
+  retriedCount = 0
+  private readonly host: FlushHost
+  private readonly buildsMax: number
+  private retryTimer: Timer | null = null
+  /** No new step begins: given up, or failed for good. */
+  private isSuspended = false
+  private waiters: { taskId: number; resolve: () => void; reject: (error: unknown) => void }[] = []
+  private giveUpError: unknown = null
+  private restWaiters: (() => void)[] = []
+
+  constructor(host: FlushHost, buildsMax: number) {
+    this.host = host
+    this.buildsMax = buildsMax
+  }
+
+  /** Stage 1: a sealed memtable joins the queue; its wait clock starts. */
+  prepare(memtable: Memtable, log: LogFile): FlushTask {
+    const task = this.queue.push(memtable, log, this.host.clock.nowMs())
+    this.host.onStage(task, 'queued', 0)
+    return task
+  }
+
+  /** Every byte of the task's log is written or void. */
+  settle(memtable: Memtable): void {
+    const task = this.queue.find(memtable)
+    assert(task !== null, 'a settled memtable is in the flush queue')
+    task.isSettled = true
+    this.schedule()
+  }
+
+  /** Starts whatever may start. */
+  schedule(): void {
+    if (this.isSuspended) return
+    while (this.retryTimer === null && this.queue.countInStage('building') < this.buildsMax) {
+      const task = this.queue.nextQueued
+      if (task === null) break
+      this.startBuild(task)
+    }
+    this.tryInstall()
+  }
+
+  /** Resolves when everything that is queued now is released; rejects when flushing was given up. */
+  whenReleased(): Promise<void> {
+    const { newest } = this.queue
+    if (newest === null) return Promise.resolve()
+    if (this.isSuspended) return Promise.reject(this.giveUpError)
+    return new Promise((resolve, reject) => this.waiters.push({ taskId: newest.id, resolve, reject }))
+  }
+
+  /** No new step begins; steps in flight end. */
+  suspend(error: unknown): void {
+    this.isSuspended = true
+    this.giveUpError ??= error
+    this.retryTimer?.cancel()
+    this.retryTimer = null
+    for (const { reject } of this.waiters.splice(0)) reject(this.giveUpError)
+  }
+
+  /** Resolves when no build and no install is under way. Requires: suspended, so none begins. */
+  async resting(): Promise<void> {
+    while (this.isBusy) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
+  }
+
+  private get isBusy(): boolean {
+    return this.queue.countInStage('building') + this.queue.countInStage('installing') > 0
+  }
+
+  private wakeResting(): void {
+    if (!this.isBusy) for (const wake of this.restWaiters.splice(0)) wake()
+  }
+
+  /** After a suspension: tries again from the oldest memtable on. */
+  resume(): void {
+    this.isSuspended = false
+    this.giveUpError = null
+    this.queue.forgetAttempts()
+    this.schedule()
+  }
+
+  // ── Stage 2: build ──────────────────────────────────────────────────────────────────────────────
+
+  private startBuild(task: FlushTask): void {
+    const { host } = this
+    const { memtable } = task
+    const nowMs = host.clock.nowMs()
+    if (task.attempts === 0) this.waitTimes.record(nowMs - task.queuedMs)
+    else this.retriedCount++
+    task.attempts++
+    task.stage = 'building'
+    task.buildStartMs = nowMs
+    if (memtable.entryCount === 0) {
+      this.finishBuild(task, { facts: null, keptCount: 0, droppedCount: 0 })
+      return
+    }
+    task.tableNum = host.allocateFileNum()
+    task.tempName = host.isStrict
+      ? tempFileName(task.tableNum, host.uniqueSuffix())
+      : tableFileName(task.tableNum)
+    const input: FlushBuildInput = {
+      dir: host.dir,
+      fileName: task.tempName,
+      isSynced: host.isStrict,
+      header: host.tableHeader(task.tableNum),
+      settings: host.tableSettings,
+      slab: memtable.slab.buffer,
+      start: memtable.start,
+      end: memtable.publishedEnd,
+      logNum: task.log.fileNum,
+      visibleSeqNum: host.visibleSeqNum(),
+      snapshots: host.snapshotSeqNums(),
+    }
+    memtable.slab.hold()
+    host.onStage(task, 'building', nowMs - task.queuedMs)
+    host.executor.submitPolled<FlushBuildOutput>({ kind: 'flushBuild', input }, (result) => {
+      memtable.slab.release()
+      this.onBuilt(task, result)
+    })
+  }
+
+  private onBuilt(task: FlushTask, result: JobResult<FlushBuildOutput>): void {
+    if (!result.ok) {
+      this.onAttemptFailed(task, result.error)
+      return
+    }
+    const problem = checkOutput(task, result.output)
+    if (problem === null) {
+      this.finishBuild(task, result.output)
+      return
+    }
+    const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
+    if (task.attempts > 1) this.host.onBug(error)
+    this.onAttemptFailed(task, error)
+  }
+
+  private finishBuild(task: FlushTask, output: FlushBuildOutput): void {
+    const durationMs = this.host.clock.nowMs() - task.buildStartMs
+    if (output.facts !== null) this.buildTimes.record(durationMs)
+    task.facts = output.facts
+    task.stage = 'built'
+    this.host.onStage(task, 'built', durationMs)
+    this.schedule()
+    this.wakeResting()
+  }
+
+  // ── Stage 3: install, strictly in order ─────────────────────────────────────────────────────────
+
+  private tryInstall(): void {
+    const task = this.queue.oldest
+    if (task === null || task.stage !== 'built' || this.isSuspended) return
+    task.stage = 'installing'
+    task.installStartMs = this.host.clock.nowMs()
+    this.host.onStage(task, 'installing', 0)
+    if (task.facts === null) this.appendEdit(task)
+    else if (this.host.isStrict) this.publish(task)
+    else this.readBack(task)
+  }
+
+  private publish(task: FlushTask): void {
+    const input: PublishTableInput = { dir: this.host.dir, tempName: task.tempName, tableNum: task.tableNum }
+    this.host.executor.submitPolled<null>({ kind: 'publishTable', input }, (result) => {
+      if (result.ok) this.readBack(task)
+      else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
+      else this.onAttemptFailed(task, result.error)
+    })
+  }
+
+  private onDirectoryFailed(task: FlushTask, error: unknown): void {
+    this.host.onDirectoryFailure(error)
+    this.putBack(task)
+  }
+
+  /** The table is opened for reading before the manifest names it: what cannot be read is built again. */
+  private readBack(task: FlushTask): void {
+    try {
+      this.host.openTable(task.facts!)
+    } catch (error) {
+      this.onAttemptFailed(task, error)
+      return
+    }
+    this.appendEdit(task)
+  }
+
+  private appendEdit(task: FlushTask): void {
+    const edit: VersionEdit = {
+      logPointer: this.queue.second?.log.fileNum ?? this.host.currentLogNum(),
+      lastSeqNum: task.memtable.lastSeqNum,
+      ...(task.memtable.position === null ? {} : { position: task.memtable.position }),
+      ...(task.facts === null ? {} : { addTables: [{ level: 0, facts: task.facts }] }),
+    }
+    if (!this.host.isStrict) {
+      this.host.holdEdit(edit)
+      this.release(task, edit)
+      return
+    }
+    this.host.appendEdit(task, edit, (error) => {
+      if (error === null) this.release(task, edit)
+      else this.putBack(task)
+    })
+  }
+
+  /** The task stands still: the host decides whether anything is tried again. */
+  private putBack(task: FlushTask): void {
+    task.stage = 'queued'
+    task.facts = null
+    this.wakeResting()
+  }
+
+  // ── Stage 4: release ────────────────────────────────────────────────────────────────────────────
+
+  private release(task: FlushTask, edit: VersionEdit): void {
+    const { host } = this
+    const nowMs = host.clock.nowMs()
+    this.installTimes.record(nowMs - task.installStartMs)
+    task.releaseStartMs = nowMs
+    assert(this.queue.shift() === task, 'tasks are installed in order')
+    host.onInstalled(task, edit)
+    task.stage = 'released'
+    this.completedCount++
+    const durationMs = host.clock.nowMs() - nowMs
+    this.releaseTimes.record(durationMs)
+    host.onStage(task, 'released', durationMs)
+    this.wakeWaiters(task.id)
+    this.schedule()
+    this.wakeResting()
+  }
+
+  private wakeWaiters(releasedId: number): void {
+    const waiting = this.waiters
+    this.waiters = []
+    for (const waiter of waiting) {
+      if (waiter.taskId <= releasedId) waiter.resolve()
+      else this.waiters.push(waiter)
+    }
+  }
+
+  // ── Failure: again under a new number, later; after a few tries it is somebody else's decision ──
+
+  private onAttemptFailed(task: FlushTask, error: unknown): void {
+    this.failedCount++
+    this.putBack(task)
+    const willRetry = task.attempts < ATTEMPTS_MAX && !this.isSuspended
+    this.host.onAttemptFailed(task, error, willRetry)
+    if (!willRetry) {
+      this.suspend(error)
+      return
+    }
+    const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** (task.attempts - 1), BACKOFF_MAX_MS)
+    const retry = () => {
+      this.retryTimer = null
+      this.schedule()
+    }
+    // Writers may be waiting for this flush: a program must not end in the middle of their awaits.
+    this.retryTimer ??= this.host.clock.after(delayMs, retry, true)
+  }
+}
+
+/** What a worker says is checked before the manifest believes it. */
+function checkOutput(task: FlushTask, output: FlushBuildOutput): string | null {
+  const { entryCount } = task.memtable
+  if (output.keptCount + output.droppedCount !== entryCount) {
+    return `${output.keptCount} kept and ${output.droppedCount} dropped of ${entryCount} entries`
+  }
+  const { facts } = output
+  if (facts === null) return output.keptCount === 0 ? null : 'no table for the entries kept'
+  return checkFacts(facts, task)
+}
+
+function checkFacts(facts: TableFacts, task: FlushTask): string | null {
+  if (facts.fileNum !== task.tableNum) return `table ${facts.fileNum} instead of ${task.tableNum}`
+  if (facts.largestSeqNum > task.memtable.lastSeqNum) return 'sequence numbers above the memtable’s'
+  if (facts.entryCount === 0 || facts.bytes === 0) return 'an empty table'
+  return null
+}

@@ -1,0 +1,9 @@
+/** Rank 1: iterators over iterators, and which versions must be kept. */
+export * from './checking-iterator.js'
+export * from './concat-iterator.js'
+export * from './empty-iterator.js'
+export * from './key-range.js'
+export * from './merging-iterator.js'
+export * from './retention.js'
+export * from './saved-key.js'
+export * from './visible-iterator.js'

@@ -1,0 +1,90 @@
+/**
+ * What: which versions flush and compaction must keep: one rule for both.
+ *
+ * An entry with number s, whose next newer version has number n (Infinity when there is none), is what a
+ * reader at t sees of this key exactly when s ≤ t < n. Readers are the held snapshots and everyone from
+ * the visible sequence number on, now or later. So it is kept
+ *   - if n > visible: a reader at or above both s and visible sees it, or will;
+ *   - or if a held snapshot t has s ≤ t < n. A snapshot at s itself sees it.
+ * A tombstone that is kept by this may still go where nothing older of its key lies below ('bottom'), if
+ * no reader stands below it: then every older version in the stream goes too, and it hides nothing. (Were
+ * it dropped above a snapshot, the older value kept for that snapshot would come back for all.)
+ * Thread: any (pure).
+ */
+import { EntryKind } from '../base/index.js'
+import type { InternalIterator, SeqNum } from '../base/index.js'
+import { SavedKey } from './saved-key.js'
+
+export interface RetentionRule {
+  /** Sequence numbers of the held snapshots, ascending. */
+  readonly snapshots: ArrayLike<SeqNum>
+  /** What a reader who comes now sees; later ones see more. */
+  readonly visibleSeqNum: SeqNum
+}
+
+/** True when some reader, now or later, sees this version or is kept from an older one by it. */
+export function isVersionSeen(rule: RetentionRule, seqNum: SeqNum, newerSeqNum: SeqNum): boolean {
+  if (newerSeqNum > rule.visibleSeqNum) return true
+  const { snapshots } = rule
+  let low = 0
+  let high = snapshots.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (snapshots[middle]! < seqNum) low = middle + 1
+    else high = middle
+  }
+  return low < snapshots.length && snapshots[low]! < newerSeqNum
+}
+
+/** True when no reader, now or later, stands below this sequence number. */
+function isBelowAllReaders(rule: RetentionRule, seqNum: SeqNum): boolean {
+  const { snapshots, visibleSeqNum } = rule
+  return seqNum <= visibleSeqNum && (snapshots.length === 0 || seqNum <= snapshots[0]!)
+}
+
+/** Whether nothing older of this key lies below the output; asked only about tombstones. */
+export type BottomTest = (keyBytes: Uint8Array, keyStart: number, keyEnd: number) => boolean
+
+const NEVER_BOTTOM: BottomTest = () => false
+
+/** What the filter looks at: an iterator's current entry, or a record of one. */
+export type RetainedEntry = Pick<InternalIterator, 'keyBytes' | 'keyStart' | 'keyEnd' | 'seqNum' | 'kind'>
+
+/** Decides over a sorted stream, entry by entry, without allocation. */
+export class RetentionFilter {
+  keptCount = 0
+  droppedVersionCount = 0
+  droppedTombstoneCount = 0
+  private readonly rule: RetentionRule
+  private readonly isBottom: BottomTest
+  private readonly savedKey = new SavedKey()
+  /** Of the entry before; -1 before the first, so that nothing is taken for an older version of it. */
+  private previousSeqNum: SeqNum = -1
+
+  constructor(rule: RetentionRule, isBottom: BottomTest = NEVER_BOTTOM) {
+    this.rule = rule
+    this.isBottom = isBottom
+  }
+
+  /** Requires: entries come in order, each once. True when the entry must be written. */
+  keep(entry: RetainedEntry): boolean {
+    const { keyBytes, keyStart, keyEnd, seqNum } = entry
+    const isOlder = seqNum < this.previousSeqNum && this.savedKey.equals(keyBytes, keyStart, keyEnd)
+    const newerSeqNum = isOlder ? this.previousSeqNum : Infinity
+    if (!isOlder) this.savedKey.save(keyBytes, keyStart, keyEnd)
+    this.previousSeqNum = seqNum
+    if (!isVersionSeen(this.rule, seqNum, newerSeqNum)) {
+      this.droppedVersionCount++
+      return false
+    }
+    if (
+      entry.kind === EntryKind.tombstone && isBelowAllReaders(this.rule, seqNum) &&
+      this.isBottom(keyBytes, keyStart, keyEnd)
+    ) {
+      this.droppedTombstoneCount++
+      return false
+    }
+    this.keptCount++
+    return true
+  }
+}

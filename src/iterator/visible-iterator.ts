@@ -1,0 +1,226 @@
+/**
+ * What: what a reader at one sequence number sees: of each key the newest version at or below it, no
+ * tombstones, within a range of keys, in both directions.
+ * Owns: its child; `close` closes it.
+ * Does not own: the read state that keeps the child's bytes alive.
+ * Thread: any.
+ * States: forward: the child stands on the current entry, whose bytes are lent on. Backward: the child
+ * stands before all versions of the current key, and the current entry is a copy: the newest visible
+ * version is known only after the step that takes its bytes back.
+ */
+import { EntryKind, MiB, compareRanges } from '../base/index.js'
+import type { InternalIterator, SeqNum } from '../base/index.js'
+import { NO_BYTES } from './empty-iterator.js'
+import { ALL_KEYS } from './key-range.js'
+import type { KeyRange } from './key-range.js'
+import { SavedKey } from './saved-key.js'
+
+/** So many versions of one key are stepped over, then the iterator seeks past the rest. */
+const STEPS_BEFORE_SEEK = 16
+
+export class VisibleIterator implements InternalIterator {
+  valid = false
+  keyBytes = NO_BYTES
+  keyStart = 0
+  keyEnd = 0
+  seqNum = 0
+  kind = 0
+  valueBytes = NO_BYTES
+  valueStart = 0
+  valueEnd = 0
+  private readonly child: InternalIterator
+  private readonly snapshot: SeqNum
+  private readonly lower: Uint8Array | null
+  private readonly upper: Uint8Array | null
+  private readonly savedKey = new SavedKey()
+  private savedValue: Uint8Array = NO_BYTES
+  private forward = true
+
+  constructor(child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS) {
+    this.child = child
+    this.snapshot = snapshot
+    this.lower = range.lower
+    this.upper = range.upper
+  }
+
+  first(): void {
+    this.valid = false
+    this.forward = true
+    const { child, lower } = this
+    if (lower === null) child.first()
+    else child.seekGE(lower, 0, lower.length)
+    this.findForward()
+  }
+
+  last(): void {
+    this.valid = false
+    this.forward = false
+    const { child, upper } = this
+    if (upper === null) child.last()
+    else child.seekLT(upper, 0, upper.length)
+    this.findBackward()
+  }
+
+  seekGE(bytes: Uint8Array, start: number, end: number): void {
+    const { lower } = this
+    if (lower !== null && compareRanges(bytes, start, end, lower, 0, lower.length) < 0) {
+      this.first()
+      return
+    }
+    this.valid = false
+    this.forward = true
+    this.child.seekGE(bytes, start, end)
+    this.findForward()
+  }
+
+  seekLT(bytes: Uint8Array, start: number, end: number): void {
+    const { upper } = this
+    if (upper !== null && compareRanges(bytes, start, end, upper, 0, upper.length) > 0) {
+      this.last()
+      return
+    }
+    this.valid = false
+    this.forward = false
+    this.child.seekLT(bytes, start, end)
+    this.findBackward()
+  }
+
+  next(): void {
+    this.valid = false
+    const { child } = this
+    if (!this.forward) {
+      this.forward = true
+      if (child.valid) child.next()
+      else child.first()
+      this.skipSaved()
+    } else {
+      this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
+      const seqNum = child.seqNum
+      child.next()
+      // Older versions have lower numbers: often that alone tells that this is another key.
+      if (child.valid && child.seqNum < seqNum) this.skipSaved()
+    }
+    this.findForward()
+  }
+
+  prev(): void {
+    this.valid = false
+    if (this.forward) {
+      this.forward = false
+      // On a newer version of the same key, which the snapshot does not see, or on the key before it.
+      this.child.prev()
+    }
+    this.findBackward()
+  }
+
+  close(): void {
+    this.valid = false
+    this.savedValue = NO_BYTES
+    this.child.close()
+  }
+
+  /** From the child's entry on; the child stands on the newest version of a key, or on an invisible one. */
+  private findForward(): void {
+    const { child, snapshot, upper } = this
+    while (child.valid) {
+      if (upper !== null && this.compareChildKey(upper) >= 0) return
+      if (child.seqNum > snapshot) {
+        child.next()
+      } else if (child.kind !== EntryKind.tombstone) {
+        this.loadChild()
+        return
+      } else {
+        this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
+        child.next()
+        this.skipSaved()
+      }
+    }
+  }
+
+  /** Forward over what is left of the saved key. */
+  private skipSaved(): void {
+    const { child, savedKey } = this
+    for (let steps = 0; child.valid && this.isSaved(); steps++) {
+      if (steps < STEPS_BEFORE_SEEK) child.next()
+      else child.seekGE(savedKey.bytes, 0, savedKey.successorEnd())
+    }
+  }
+
+  /** From the child's entry back; the child stands on the oldest version of a key. */
+  private findBackward(): void {
+    const { child, lower } = this
+    while (child.valid) {
+      if (lower !== null && this.compareChildKey(lower) < 0) return
+      this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
+      if (this.takeNewestVisible()) {
+        this.loadSaved()
+        return
+      }
+    }
+  }
+
+  /** Backward over all versions of the saved key; true when the snapshot sees a value. */
+  private takeNewestVisible(): boolean {
+    const { child, snapshot, savedKey } = this
+    let found = false
+    let invisible = 0
+    do {
+      if (child.seqNum <= snapshot) {
+        found = child.kind !== EntryKind.tombstone
+        if (found) this.saveValue()
+      } else if (++invisible > STEPS_BEFORE_SEEK) {
+        child.seekLT(savedKey.bytes, 0, savedKey.length)
+        return found
+      }
+      const seqNum = child.seqNum
+      child.prev()
+      if (!child.valid || child.seqNum < seqNum) return found
+    } while (this.isSaved())
+    return found
+  }
+
+  private saveValue(): void {
+    const { child } = this
+    const { valueBytes, valueStart, valueEnd } = child
+    const length = valueEnd - valueStart
+    if (length > this.savedValue.length) {
+      this.savedValue = new Uint8Array(length < MiB ? 2 * length : length)
+    }
+    this.savedValue.set(valueBytes.subarray(valueStart, valueEnd))
+    this.seqNum = child.seqNum
+    this.kind = child.kind
+    this.valueEnd = length
+  }
+
+  private isSaved(): boolean {
+    const { child } = this
+    return this.savedKey.equals(child.keyBytes, child.keyStart, child.keyEnd)
+  }
+
+  private compareChildKey(bound: Uint8Array): number {
+    const { child } = this
+    return compareRanges(child.keyBytes, child.keyStart, child.keyEnd, bound, 0, bound.length)
+  }
+
+  private loadSaved(): void {
+    this.keyBytes = this.savedKey.bytes
+    this.keyStart = 0
+    this.keyEnd = this.savedKey.length
+    this.valueBytes = this.savedValue
+    this.valueStart = 0
+    this.valid = true
+  }
+
+  private loadChild(): void {
+    const { child } = this
+    this.keyBytes = child.keyBytes
+    this.keyStart = child.keyStart
+    this.keyEnd = child.keyEnd
+    this.seqNum = child.seqNum
+    this.kind = child.kind
+    this.valueBytes = child.valueBytes
+    this.valueStart = child.valueStart
+    this.valueEnd = child.valueEnd
+    this.valid = true
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What: a manifest as annotated sections, and a version as a tree, for people and golden files.
+ * Thread: any (pure).
+ */
+import { FrameType } from '../base/index.js'
+import type { FrameHeader, TableFacts } from '../base/index.js'
+import { frameSections, keyOf, nameOf, printBytes, treeText } from '../dump/index.js'
+import type { Annotator, Section, TreeNode } from '../dump/index.js'
+import { FIELD_IGNORABLE, FieldTag } from './manifest-format.js'
+import { tableCount } from './version.js'
+import type { Version } from './version.js'
+
+/** Throws CORRUPTION or UNSUPPORTED_FORMAT when the file's header is not a manifest's. */
+export function describeManifest(bytes: Uint8Array, file: string): Generator<Section> {
+  return frameSections(bytes, 'varveman', file, readBody)
+}
+
+function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
+  if (frame.type !== FrameType.editGroup) return {}
+  const edits: Record<string, unknown>[][] = []
+  for (let i = 0; i < frame.count && it.left > 0; i++) {
+    const bytes = it.u32('edit, bytes')
+    const end = it.position + bytes
+    const fields: Record<string, unknown>[] = []
+    while (it.position < Math.min(end, it.end)) fields.push(readField(it))
+    edits.push(fields)
+  }
+  return { edits }
+}
+
+function readField(it: Annotator): Record<string, unknown> {
+  const tag = it.u16('field', (n) => nameOf(FieldTag, n))
+  it.u16('flags', (n) => (n === FIELD_IGNORABLE ? 'ignorable' : String(n)))
+  const bytes = it.u32('value, bytes')
+  const end = it.position + bytes
+  const read = fieldReaders.get(tag)
+  const value = read === undefined ? printBytes(it.raw(bytes, 'value')) : read(it, end)
+  return { [keyOf(FieldTag, tag)]: value }
+}
+
+const decoder = new TextDecoder()
+
+type FieldReader = (it: Annotator, end: number) => unknown
+
+function number(name: string): FieldReader {
+  return (it) => it.u53(name)
+}
+
+function text(name: string): FieldReader {
+  return (it, end) => decoder.decode(it.raw(end - it.position, name))
+}
+
+const fieldReaders = new Map<number, FieldReader>([
+  [FieldTag.keyOrder, text('key order')],
+  [FieldTag.nextFileNum, number('next file number')],
+  [FieldTag.lastSeqNum, number('last sequence number')],
+  [FieldTag.logPointer, number('first log to replay')],
+  [FieldTag.addTable, readTable],
+  [FieldTag.deleteTable, (it) => ({ level: it.u32('level'), fileNum: it.u53('file number') })],
+  [FieldTag.addPin, (it, end) =>
+    ({ firstLog: it.u53('first log kept'), name: text('pin')(it, end) })],
+  [FieldTag.removePin, text('pin')],
+  [FieldTag.position, (it, end) => printBytes(it.raw(end - it.position, 'position'), 4096)],
+  [FieldTag.logEnd, (it) => ({ fileNum: it.u53('log'), bytes: it.u53('bytes that count') })],
+  [FieldTag.addValueLog, (it) => ({
+    fileNum: it.u53('value log'), bytes: it.u53('bytes of the file'),
+    isLog: it.u32('kind', (n) => (n === 1 ? 'log' : 'value log')) === 1,
+  })],
+  [FieldTag.removeValueLog, number('value log')],
+  [FieldTag.discard, readValueFile],
+  [FieldTag.settings, text('settings')],
+  [FieldTag.flushStats, text('flush statistics')],
+])
+
+function readTable(it: Annotator, end: number): Record<string, unknown> {
+  const numbers = {
+    level: it.u32('level'),
+    keyspaceId: it.u32('keyspace id'),
+    fileNum: it.u53('file number'),
+    bytes: it.u53('bytes of the file'),
+    entryCount: it.u53('entries'),
+    tombstoneCount: it.u53('tombstones'),
+    rawBytes: it.u53('raw bytes'),
+    smallestSeqNum: it.u53('smallest sequence number'),
+    largestSeqNum: it.u53('largest sequence number'),
+    firstLog: it.u53('first log'),
+    lastLog: it.u53('last log'),
+    expiryMin: it.u53('smallest expiry'),
+    expiryMax: it.u53('largest expiry'),
+  }
+  it.raw(8, 'salt')
+  const smallestKey = printBytes(it.bytes('smallest key'))
+  const largestKey = printBytes(it.bytes('largest key'))
+  const valueFiles: unknown[] = []
+  const count = it.u32('value files')
+  for (let i = 0; i < count && it.left > 0; i++) valueFiles.push(readValueFile(it))
+  const more: unknown[] = []
+  while (it.position < Math.min(end, it.end)) more.push(readField(it))
+  return { ...numbers, smallestKey, largestKey, valueFiles, ...(more.length === 0 ? {} : { more }) }
+}
+
+function readValueFile(it: Annotator): Record<string, unknown> {
+  return {
+    fileNum: it.u53('value file'),
+    valueCount: it.u53('values'),
+    valueBytes: it.u53('bytes of values'),
+  }
+}
+
+/** One line a fact; levels with nothing in them are left out. */
+export function versionText(version: Version): string {
+  return treeText(versionTree(version))
+}
+
+function versionTree(version: Version): TreeNode {
+  const levels = version.levels.map((tables, level) =>
+    ({ label: `level ${level}`, children: tables.map(tableNode) }))
+  const children: TreeNode[] = [
+    { label: `replay from log ${version.logPointer}` },
+    { label: `last sequence number ${version.lastSeqNum}` },
+    { label: `next file number ${version.nextFileNum}` },
+    ...levels.filter((level) => level.children.length > 0),
+    ...[...otherLines(version)].map((label) => ({ label })),
+  ]
+  return { label: `version, ${tableCount(version)} tables`, children }
+}
+
+function* otherLines(version: Version): Generator<string> {
+  for (const { fileNum, isLog, bytes, liveCount, liveBytes } of version.valueLogs.values()) {
+    const what = isLog ? 'log with values' : 'value log'
+    yield `${what} ${fileNum}: ${liveCount} live values, ${liveBytes} of ${bytes} bytes`
+  }
+  for (const [fileNum, bytes] of version.logEnds) yield `log ${fileNum} ends at ${bytes}`
+  for (const [name, log] of version.pins) yield `pin ${JSON.stringify(name)} keeps log ${log} on`
+  if (version.position !== null) yield `position ${printBytes(version.position)}`
+  if (version.settings !== '') yield `settings ${JSON.stringify(version.settings)}`
+  if (version.flushStats !== '') yield `flush statistics ${JSON.stringify(version.flushStats)}`
+}
+
+function tableNode(table: TableFacts): TreeNode {
+  const { fileNum, bytes, entryCount, tombstoneCount, smallestSeqNum, largestSeqNum } = table
+  const { firstLog, lastLog } = table
+  const facts = [
+    `${printBytes(table.smallestKey)} to ${printBytes(table.largestKey)}`,
+    `${bytes} bytes`, `${entryCount} entries`, `${tombstoneCount} tombstones`,
+    `sequence numbers ${smallestSeqNum} to ${largestSeqNum}`,
+    ...(firstLog === 0 ? [] : [`logs ${firstLog} to ${lastLog}`]),
+  ]
+  const children = table.valueFiles.map(({ fileNum: file, valueCount, valueBytes }) =>
+    ({ label: `value file ${file}: ${valueCount} values, ${valueBytes} bytes` }))
+  return { label: `table ${fileNum}: ${facts.join(', ')}`, children }
+}

@@ -1,0 +1,70 @@
+/**
+ * What: the bytes of a manifest. On disk: do not change these numbers.
+ *
+ *   file   = file header (base/file-header.ts, magic 'varveman'), then frames (base/frame.ts)
+ *   frame  = type editGroup: one or more edits, true together or not at all; or type mark: no body
+ *   number = the frame's first sequence number: 1 for the first frame, then rising by 1
+ *   mark   = the bytes of this manifest that were synced when the frame was written (distance 0)
+ *   body   = edits, `count` of them, and not one byte more
+ *
+ *   edit     offset size                       field    offset size
+ *                 0    4  bytes of the fields                0    2  tag
+ *                 4       fields                             2    2  flags: 1 ignorable
+ *                                                            4    4  bytes of the value
+ *                                                            8       value
+ *
+ * The first group holds the whole version as one edit, applied to nothing. A writer never has more
+ * than one group that is not synced, so a bad place with a frame behind it is corruption.
+ * A reader leaves out unknown fields that are ignorable, and refuses the file for any other.
+ */
+
+export const FieldTag = {
+  /** Text, which fills the value: the name of the key order; in the first group, always. */
+  keyOrder: 1,
+  /** u64. */
+  nextFileNum: 2,
+  /** u64. */
+  lastSeqNum: 3,
+  /** u64. */
+  logPointer: 4,
+  /** Table record (table-record.ts). */
+  addTable: 5,
+  /** u32 level, u64 file number. */
+  deleteTable: 6,
+  /** u64 first log kept, then the name. */
+  addPin: 7,
+  /** Name. */
+  removePin: 8,
+  /** Opaque bytes. */
+  position: 9,
+  /** u64 log, u64 bytes of it that count. */
+  logEnd: 10,
+  /** u64 file number, u64 bytes of the file, u32 kind: 0 value log, 1 log. */
+  addValueLog: 11,
+  /** u64 file number. */
+  removeValueLog: 12,
+  /** u64 file number, u64 values, u64 bytes. */
+  discard: 13,
+  /** Text. */
+  settings: 14,
+  /** Text; ignorable. */
+  flushStats: 15,
+} as const
+
+export const FIELD_IGNORABLE = 1
+
+/** Caps: what is above them is not believed, and never written. */
+export const LEVELS_MAX = 64
+export const TABLES_MAX = 2 ** 20
+export const VALUE_LOGS_MAX = 2 ** 20
+export const VALUE_FILES_PER_TABLE_MAX = 2 ** 16
+export const LOG_ENDS_MAX = 2 ** 16
+export const PINS_MAX = 1024
+export const PIN_NAME_BYTES_MAX = 255
+export const POSITION_BYTES_MAX = 65_535
+/** Settings and flush statistics, each. */
+export const TEXT_BYTES_MAX = 1024 * 1024
+export const GROUPS_MAX = 2 ** 22
+
+/** A manifest longer than this, and several times longer than when it began, is written anew. */
+export const MANIFEST_ROLL_BYTES = 4 * 1024 * 1024

@@ -1,0 +1,292 @@
+/**
+ * What: writes one manifest: created with a whole version, then group after group.
+ * Owns: the open file and how many of its bytes are written and synced.
+ * Does not own: which version is current (the engine), which manifest counts (marker.ts).
+ * Thread: main.
+ * States: open → writing → open → closed; writing → failed → closed. Nothing is retried: after a
+ *   failed write or sync, what is on disk is unknown, and only a reader after a restart may tell.
+ * Invariants:
+ *   MAN-10  at most one group is not synced; it is the last
+ *   MAN-11  nothing is written after a failed write or sync
+ */
+import {
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, VarveError, assert,
+  emptyFrameHeader,
+  encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, sealFrame,
+} from '../base/index.js'
+import type { FileHeader, FileNum, Random, Steps } from '../base/index.js'
+import { closeFile, openFile, syncFile, unlinkFile, writeFully } from '../vfs/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+import { GROUPS_MAX, MANIFEST_ROLL_BYTES } from './manifest-format.js'
+import type { Version } from './version.js'
+import { decodeGroup, encodeGroup, versionToEdit } from './version-edit.js'
+import type { VersionEdit } from './version-edit.js'
+
+export interface ManifestOptions {
+  /** Fresh for every attempt. */
+  fileNum: FileNum
+  /** 16 bytes, the same in every file of the database. */
+  databaseId: Uint8Array
+  /** Lock generation of this process. */
+  generation: number
+  random: Random
+}
+
+/**
+ * A new manifest that holds `version`, synced. Its name is not: marker.ts does that.
+ * Throws IO_ERROR or NO_SPACE; then nothing counts, and the file is removed if that is possible.
+ */
+export function* createManifest(
+  vfs: Vfs, dir: string, options: ManifestOptions, version: Version,
+): Steps<ManifestLog> {
+  const { fileNum, databaseId, generation, random } = options
+  const name = manifestFileName(fileNum)
+  const salt = new Uint8Array(8)
+  random.fill(salt)
+  const header: FileHeader = { magic: 'varveman', databaseId, fileNum, salt, generation }
+  const place = { offset: FILE_HEADER_BYTES, number: 1, markBytes: 0 }
+  const frame = makeFrame(header, place, [versionToEdit(version)])
+  const bytes = new Uint8Array(FILE_HEADER_BYTES + frame.length)
+  encodeFileHeader(header, bytes)
+  bytes.set(frame, FILE_HEADER_BYTES)
+  assert(bytes.length <= MANIFEST_BYTES_MAX, 'a manifest has room for the version')
+  let file: VfsFile | null = null
+  try {
+    file = yield* openFile(vfs, vfs.join(dir, name), 'create')
+    yield* writeFully(file, bytes, 0, bytes.length, 0)
+    yield* syncFile(file)
+    return new ManifestLog(file, header, bytes.length)
+  } catch (error) {
+    if (file !== null) {
+      yield* closeQuietly(file)
+      yield* removeQuietly(vfs, vfs.join(dir, name))
+    }
+    throw ioError(error, 'creating', name)
+  }
+}
+
+interface FramePlace {
+  offset: number
+  number: number
+  markBytes: number
+}
+
+/** `edits` null: a mark. */
+function makeFrame(
+  header: FileHeader, place: FramePlace, edits: readonly VersionEdit[] | null,
+): Uint8Array {
+  const body = edits === null ? new Uint8Array(0) : encodeGroup(edits)
+  const count = edits?.length ?? 0
+  checkReadable(body, count)
+  const frame = new Uint8Array(frameBytes(body.length))
+  frame.set(body, FRAME_HEADER_BYTES)
+  sealFrame(frame, 0, place.offset, fileSeed(header), {
+    ...emptyFrameHeader(),
+    type: edits === null ? FrameType.mark : FrameType.editGroup,
+    bodyBytes: body.length, firstSeqNum: place.number, count,
+    generation: header.generation, markBytes: place.markBytes,
+  })
+  return frame
+}
+
+/** What cannot be read back must never be written. */
+function checkReadable(body: Uint8Array, count: number): void {
+  try {
+    decodeGroup(body, 0, body.length, { count, file: 'new group' })
+  } catch (error) {
+    const what = (error as Error).message
+    throw new VarveError('INTERNAL', `a version edit cannot be encoded: ${what}`, { cause: error })
+  }
+}
+
+function* closeQuietly(file: VfsFile): Steps<void> {
+  try {
+    yield* closeFile(file)
+  } catch {
+    // An earlier failure is being reported, and nothing counts on this handle.
+  }
+}
+
+/** Of a file that nothing names: on a full disk its bytes are missed. */
+function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
+  try {
+    yield* unlinkFile(vfs, path)
+  } catch {
+    // The next open removes it.
+  }
+}
+
+/** One group on its way to the file: plain data. */
+export interface GroupWrite {
+  fileNum: FileNum
+  offset: number
+  frame: Uint8Array
+}
+
+/** Writes and syncs one group; runs in any thread. The handle is closed again: its sync counts. */
+export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<void> {
+  const file = yield* openFile(vfs, vfs.join(dir, manifestFileName(group.fileNum)), 'write')
+  try {
+    yield* writeFully(file, group.frame, 0, group.frame.length, group.offset)
+    yield* syncFile(file)
+  } finally {
+    yield* closeQuietly(file)
+  }
+}
+
+export class ManifestLog {
+  readonly fileNum: FileNum
+  readonly name: string
+  private readonly file: VfsFile
+  private readonly header: FileHeader
+  private readonly firstBytes: number
+  private state: 'open' | 'writing' | 'failed' | 'closed' = 'open'
+  private cause: VarveError | null = null
+  private frameCount = 1
+  private writtenBytes: number
+  private syncedBytes: number
+
+  /** Requires: a header and the first group are in `file`, `bytes` long and synced. */
+  constructor(file: VfsFile, header: FileHeader, bytes: number) {
+    this.fileNum = header.fileNum
+    this.file = file
+    this.header = header
+    this.name = manifestFileName(header.fileNum)
+    this.firstBytes = bytes
+    this.writtenBytes = bytes
+    this.syncedBytes = bytes
+  }
+
+  /** Size of the file. */
+  get bytes(): number {
+    return this.writtenBytes
+  }
+
+  /** Groups in the file, the one with the whole version included. */
+  get groupCount(): number {
+    return this.frameCount
+  }
+
+  /** True when it is time for a new manifest. */
+  get isLong(): boolean {
+    const bytesTarget = Math.max(MANIFEST_ROLL_BYTES, 4 * this.firstBytes)
+    return this.writtenBytes > bytesTarget || this.frameCount > GROUPS_MAX / 2
+  }
+
+  /** Why this manifest takes no more groups, or null. */
+  get failure(): VarveError | null {
+    return this.cause
+  }
+
+  /**
+   * Appends `edits` as one group, true together, and syncs. Throws COMMIT_UNKNOWN when that fails:
+   * after a restart they may be there or not. Requires: the edits fit the current version.
+   */
+  *append(edits: readonly VersionEdit[]): Steps<void> {
+    yield* this.appendUnsynced(edits)
+    yield* this.sync()
+  }
+
+  /** The write of `append`. Requires: what was written before is synced. */
+  *appendUnsynced(edits: readonly VersionEdit[]): Steps<void> {
+    yield* this.write(edits)
+  }
+
+  /** Ensures: everything appended survives power loss. */
+  *sync(): Steps<void> {
+    this.checkOpen()
+    if (this.syncedBytes === this.writtenBytes) return
+    yield* this.guard('syncing', syncFile(this.file))
+    this.syncedBytes = this.writtenBytes
+  }
+
+  /**
+   * Writes a mark behind the last group, syncs and closes: from then on a bad byte in that group is
+   * known to be corruption, not a torn write. A failed manifest is only closed.
+   */
+  *closeClean(): Steps<void> {
+    try {
+      if (this.state !== 'open') return
+      yield* this.sync()
+      yield* this.write(null)
+      yield* this.sync()
+    } finally {
+      yield* this.close()
+    }
+  }
+
+  /** Idempotent; promises nothing. */
+  *close(): Steps<void> {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    yield* closeQuietly(this.file)
+  }
+
+  private *write(edits: readonly VersionEdit[] | null): Steps<void> {
+    const { frame, offset } = this.nextGroup(edits)
+    yield* this.guard('appending to', writeFully(this.file, frame, 0, frame.length, offset))
+    this.writtenBytes += frame.length
+    this.frameCount++
+  }
+
+  /**
+   * The next group, for `appendGroup` in another thread; `endGroup` tells how it went.
+   * Requires: as `append`. Between the two calls nothing else is written.
+   */
+  beginGroup(edits: readonly VersionEdit[]): GroupWrite {
+    const group = this.nextGroup(edits)
+    this.state = 'writing'
+    return group
+  }
+
+  /** `error` null: the group is synced. Otherwise this manifest is done; returns what to tell. */
+  endGroup(group: GroupWrite, error: unknown): VarveError | null {
+    if (error !== null) return this.fail(error, 'appending to')
+    this.writtenBytes = group.offset + group.frame.length
+    this.syncedBytes = this.writtenBytes
+    this.frameCount++
+    if (this.state === 'writing') this.state = 'open'
+    return null
+  }
+
+  private nextGroup(edits: readonly VersionEdit[] | null): GroupWrite {
+    this.checkOpen()
+    const { fileNum, header, writtenBytes: offset, syncedBytes } = this
+    assert(syncedBytes === offset, 'MAN-10: one unsynced group at most')
+    const place = { offset, number: this.frameCount + 1, markBytes: syncedBytes }
+    const frame = makeFrame(header, place, edits)
+    const hasRoom = offset + frame.length <= MANIFEST_BYTES_MAX
+    assert(hasRoom, 'a manifest is written anew before it is full')
+    return { fileNum, offset, frame }
+  }
+
+  private checkOpen(): void {
+    if (this.cause !== null) {
+      throw new VarveError('BACKGROUND_ERROR', `${this.name} failed before`, {
+        cause: this.cause, file: this.name, hint: this.cause.hint ?? '',
+      })
+    }
+    assert(this.state === 'open', `MAN-11: ${this.name} is ${this.state}`)
+  }
+
+  /** Runs I/O; its first failure ends this manifest. */
+  private *guard(operation: string, steps: Steps<void>): Steps<void> {
+    this.state = 'writing'
+    try {
+      yield* steps
+      if (this.state === 'writing') this.state = 'open'
+    } catch (error) {
+      throw this.fail(error, operation)
+    }
+  }
+
+  private fail(error: unknown, operation: string): VarveError {
+    if (this.state === 'writing') this.state = 'failed'
+    const cause = ioError(error, operation, this.name)
+    const what = `${cause.message}; the edit may be there or not`
+    this.cause = new VarveError('COMMIT_UNKNOWN', what, {
+      cause, file: this.name, hint: 'close the database and open it again',
+    })
+    return this.cause
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What: which files of a directory no version needs, and what their being there proves. Works on
+ * names and numbers only, reads and deletes nothing.
+ * Thread: any (pure).
+ * Invariants:
+ *   MAN-13  a file goes only when neither the durable version nor any later one lists it, the
+ *           durable log pointer has passed it, and no pin, read state, job or checkpoint holds it
+ */
+import { parseFileName } from '../base/index.js'
+import type { FileName, FileNum, TableFacts } from '../base/index.js'
+import { compareMarkers } from './marker.js'
+import type { Marker } from './marker.js'
+import { firstNeededLog } from './version.js'
+import type { Version } from './version.js'
+
+export interface FilesInDirectory {
+  names: readonly string[]
+  /** The durable version, then every later or still read one. Their pins count. */
+  versions: readonly Version[]
+  /** The marker that counts, durable. */
+  marker: Marker
+  /** Numbers of files that a read state, job, checkpoint, open log or held edit uses. */
+  inUse: ReadonlySet<FileNum>
+}
+
+/** Names of our files, by ascending number; everything not listed under a heading stays. */
+export interface ObsoleteFiles {
+  /** Tables that were being built, and probe files. */
+  temps: string[]
+  /** Tables that no version lists. */
+  tables: string[]
+  /** Logs that need not be replayed, and that nothing keeps. */
+  logs: string[]
+  valueLogs: string[]
+  manifests: string[]
+  markers: string[]
+  /** Not ours: never touched, whatever they are. */
+  foreign: string[]
+}
+
+export function findObsoleteFiles(files: FilesInDirectory): ObsoleteFiles {
+  const out: ObsoleteFiles = {
+    temps: [], tables: [], logs: [], valueLogs: [], manifests: [], markers: [], foreign: [],
+  }
+  const needed = collectNeeded(files)
+  for (const { name, parsed } of sortByNumber(files.names)) {
+    if (parsed === null) out.foreign.push(name)
+    else listFor(parsed, needed, out)?.push(name)
+  }
+  return out
+}
+
+interface Needed {
+  numbers: Set<FileNum>
+  inUse: ReadonlySet<FileNum>
+  firstLog: FileNum
+  marker: Marker
+}
+
+function collectNeeded({ versions, marker, inUse }: FilesInDirectory): Needed {
+  const numbers = new Set<FileNum>(inUse)
+  numbers.add(marker.manifest)
+  let firstLog = Infinity
+  for (const version of versions) {
+    for (const tables of version.levels) for (const table of tables) numbers.add(table.fileNum)
+    for (const fileNum of version.valueLogs.keys()) numbers.add(fileNum)
+    firstLog = Math.min(firstLog, firstNeededLog(version))
+  }
+  return { numbers, inUse, firstLog: versions.length === 0 ? 0 : firstLog, marker }
+}
+
+/** The heading that a file of ours belongs under, or null when it stays. */
+function listFor(parsed: FileName, needed: Needed, out: ObsoleteFiles): string[] | null {
+  if (parsed.kind === 'lock') return null
+  if (parsed.kind === 'probe') return out.temps
+  if (parsed.kind === 'marker') {
+    const marker = { iteration: parsed.iteration, manifest: parsed.fileNum }
+    return compareMarkers(marker, needed.marker) < 0 ? out.markers : null
+  }
+  // Beside a live table its temp name may have stayed.
+  if (parsed.kind === 'temp') return needed.inUse.has(parsed.fileNum) ? null : out.temps
+  if (needed.numbers.has(parsed.fileNum)) return null
+  switch (parsed.kind) {
+    case 'table': return out.tables
+    case 'vlog': return out.valueLogs
+    case 'manifest': return out.manifests
+    case 'log': return parsed.fileNum < needed.firstLog ? out.logs : null
+  }
+}
+
+/** File numbers of all logs in the directory, ascending. */
+export function logNumbers(names: readonly string[]): FileNum[] {
+  return sortByNumber(names)
+    .flatMap(({ parsed }) => (parsed?.kind === 'log' ? [parsed.fileNum] : []))
+}
+
+/** Above everything found, referenced or not, new file numbers begin. 0 when there is nothing. */
+export function highestFileNum(names: readonly string[]): FileNum {
+  return names.reduce((highest, name) => Math.max(highest, numberOf(parseFileName(name))), 0)
+}
+
+function numberOf(parsed: FileName | null): number {
+  return parsed !== null && 'fileNum' in parsed ? parsed.fileNum : 0
+}
+
+function sortByNumber(names: readonly string[]): { name: string, parsed: FileName | null }[] {
+  return names
+    .map((name) => ({ name, parsed: parseFileName(name) }))
+    .sort((a, b) => numberOf(a.parsed) - numberOf(b.parsed) || (a.name < b.name ? -1 : 1))
+}
+
+export interface LostEdit {
+  table: FileNum
+  /** Gone, though this manifest says it is still to be replayed. */
+  log: FileNum
+}
+
+/**
+ * Looks among orphans, tables that no version lists, for proof that the manifest lost an edit. A
+ * crash between a table and its edit leaves the table's logs in place, for logs go only after the
+ * edit is durable. So an orphan from a log that replay needs and that is gone means a lost edit.
+ * (Orphans of logs below the pointer are old files whose deletion was undone: legal.)
+ */
+export function findLostEdit(
+  orphans: readonly Pick<TableFacts, 'fileNum' | 'firstLog' | 'lastLog'>[],
+  logs: Iterable<FileNum>,
+  version: Version,
+): LostEdit | null {
+  const present = new Set(logs)
+  for (const { fileNum, firstLog, lastLog } of orphans) {
+    for (const log of [firstLog, lastLog]) {
+      if (log !== 0 && log >= version.logPointer && !present.has(log)) {
+        return { table: fileNum, log }
+      }
+    }
+  }
+  return null
+}
+

@@ -1,0 +1,207 @@
+/**
+ * What: base version plus edits gives the next version.
+ * Owns: the rules of one edit: what it may take away, and that numbers never go back (MAN-9).
+ * Does not own: what must be true of the result (version-check.ts), asked once in `finish`.
+ * Thread: any.
+ */
+import { VarveError } from '../base/index.js'
+import type { FileNum, LevelNum, TableFacts, ValueFileReference } from '../base/index.js'
+import { LEVELS_MIN, compareTables, firstNeededLog } from './version.js'
+import type { ValueLogFacts, Version } from './version.js'
+import { findProblemAfter } from './version-check.js'
+import type { VersionEdit } from './version-edit.js'
+
+/** Makes the error for a bad edit: a bug when we made the edit, corruption when a file holds it. */
+export type Blame = (what: string) => Error
+
+const blameUs: Blame = (what) => new VarveError('INTERNAL', `bad version edit: ${what}`)
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+/** The next version. Throws INTERNAL, and changes nothing, when an edit does not fit. */
+export function applyEdits(
+  version: Version, edits: readonly VersionEdit[], blame: Blame = blameUs,
+): Version {
+  const builder = new VersionBuilder(version, blame)
+  for (const edit of edits) builder.apply(edit)
+  return builder.finish()
+}
+
+export function applyEdit(version: Version, edit: VersionEdit): Version {
+  return applyEdits(version, [edit])
+}
+
+/** After a throw the builder is of no use. */
+export class VersionBuilder {
+  private readonly next: Mutable<Version>
+  /** Levels that an edit touched; the others keep their arrays. */
+  private readonly levels = new Map<LevelNum, Map<FileNum, TableFacts>>()
+  private readonly added = new Map<FileNum, TableFacts>()
+  private readonly pins: Map<string, FileNum>
+  private readonly logEnds: Map<FileNum, number>
+  private readonly valueLogs = new Map<FileNum, Mutable<ValueLogFacts>>()
+  private blame: Blame
+
+  constructor(base: Version, blame: Blame) {
+    this.next = { ...base }
+    this.pins = new Map(base.pins)
+    this.logEnds = new Map(base.logEnds)
+    for (const log of base.valueLogs.values()) this.valueLogs.set(log.fileNum, { ...log })
+    this.blame = blame
+  }
+
+  /** `blame` knows where this edit stands. */
+  apply(edit: VersionEdit, blame = this.blame): void {
+    this.blame = blame
+    this.applyNumbers(edit)
+    this.applyValueLogs(edit)
+    this.applyTables(edit)
+    this.applyPins(edit)
+    for (const { fileNum, bytes } of edit.logEnds ?? []) {
+      if (bytes > (this.logEnds.get(fileNum) ?? Infinity)) {
+        throw blame(`MAN-9: the end of log ${fileNum} goes up`)
+      }
+      this.logEnds.set(fileNum, bytes)
+      this.raiseFileNum(fileNum + 1)
+    }
+    this.removeValueLogs(edit)
+    if (edit.position !== undefined) this.next.position = edit.position
+    if (edit.settings !== undefined) this.next.settings = edit.settings
+    if (edit.flushStats !== undefined) this.next.flushStats = edit.flushStats
+  }
+
+  /** Requires: the base was sound. */
+  finish(): Version {
+    const { next } = this
+    next.levels = this.buildLevels()
+    next.pins = this.pins
+    next.valueLogs = this.valueLogs
+    const first = firstNeededLog(next)
+    for (const fileNum of this.logEnds.keys()) if (fileNum < first) this.logEnds.delete(fileNum)
+    next.logEnds = this.logEnds
+    const change = { levels: new Set(this.levels.keys()), added: [...this.added.values()] }
+    const problem = findProblemAfter(next, change)
+    if (problem !== null) throw this.blame(problem)
+    return Object.freeze(next)
+  }
+
+  private applyNumbers(edit: VersionEdit): void {
+    for (const name of ['nextFileNum', 'lastSeqNum', 'logPointer'] as const) {
+      const value = edit[name]
+      if (value === undefined) continue
+      if (value < this.next[name]) {
+        throw this.blame(`MAN-9: ${name} goes back from ${this.next[name]} to ${value}`)
+      }
+      this.next[name] = value
+    }
+    this.raiseFileNum(this.next.logPointer)
+  }
+
+  private raiseFileNum(floor: FileNum): void {
+    if (this.next.nextFileNum < floor) this.next.nextFileNum = floor
+  }
+
+  private applyValueLogs(edit: VersionEdit): void {
+    for (const { fileNum, isLog, bytes } of edit.addValueLogs ?? []) {
+      if (this.valueLogs.has(fileNum)) {
+        throw this.blame(`value log ${fileNum} to add is already listed`)
+      }
+      this.valueLogs.set(fileNum, { fileNum, isLog, bytes, liveCount: 0, liveBytes: 0 })
+      this.raiseFileNum(fileNum + 1)
+    }
+  }
+
+  private applyTables(edit: VersionEdit): void {
+    const before = (edit.discards ?? []).map(({ fileNum }) => ({ ...this.valueLogs.get(fileNum) }))
+    for (const { level, fileNum } of edit.deleteTables ?? []) {
+      const tables = this.tablesOf(level)
+      const facts = tables.get(fileNum)
+      if (facts === undefined) {
+        throw this.blame(`table ${fileNum} to delete is not in level ${level}`)
+      }
+      tables.delete(fileNum)
+      this.added.delete(fileNum)
+      this.countValues(facts, -1)
+    }
+    for (const { level, facts } of edit.addTables ?? []) {
+      const tables = this.tablesOf(level)
+      if (tables.has(facts.fileNum)) {
+        throw this.blame(`table ${facts.fileNum} to add is already there`)
+      }
+      tables.set(facts.fileNum, facts)
+      this.added.set(facts.fileNum, facts)
+      this.countValues(facts, 1)
+      this.raiseFileNum(facts.fileNum + 1)
+      if (this.next.lastSeqNum < facts.largestSeqNum) this.next.lastSeqNum = facts.largestSeqNum
+    }
+    for (const [i, discard] of (edit.discards ?? []).entries()) {
+      this.checkDiscard(discard, before[i]!)
+    }
+  }
+
+  private tablesOf(level: LevelNum): Map<FileNum, TableFacts> {
+    let tables = this.levels.get(level)
+    if (tables === undefined) {
+      const base = this.next.levels[level] ?? []
+      tables = new Map(base.map((facts) => [facts.fileNum, facts]))
+      this.levels.set(level, tables)
+    }
+    return tables
+  }
+
+  private countValues(facts: TableFacts, sign: 1 | -1): void {
+    for (const { fileNum, valueCount, valueBytes } of facts.valueFiles) {
+      const log = this.valueLogs.get(fileNum)
+      if (log === undefined) {
+        throw this.blame(`MAN-7: table ${facts.fileNum} points to value log ${fileNum}, not listed`)
+      }
+      log.liveCount += sign * valueCount
+      log.liveBytes += sign * valueBytes
+    }
+  }
+
+  private checkDiscard(discard: ValueFileReference, before: Partial<ValueLogFacts>): void {
+    const { fileNum, valueCount, valueBytes } = discard
+    const after = this.valueLogs.get(fileNum)
+    if (before.fileNum === undefined || after === undefined) {
+      throw this.blame(`discard in value log ${fileNum}, which is not listed`)
+    }
+    const count = before.liveCount! - after.liveCount
+    const bytes = before.liveBytes! - after.liveBytes
+    if (count !== valueCount || bytes !== valueBytes) {
+      throw this.blame(`value log ${fileNum} discards ${valueBytes} bytes, the tables say ${bytes}`)
+    }
+  }
+
+  private removeValueLogs(edit: VersionEdit): void {
+    for (const fileNum of edit.removeValueLogs ?? []) {
+      const log = this.valueLogs.get(fileNum)
+      if (log === undefined) throw this.blame(`value log ${fileNum} to remove is not listed`)
+      if (log.liveCount !== 0) throw this.blame(`MAN-7: value log ${fileNum} has live values`)
+      this.valueLogs.delete(fileNum)
+    }
+  }
+
+  /**
+   * Pins are moved by users who do not wait for each other: a move back and the release of a pin that
+   * is gone change nothing, and are no reason to stop the database.
+   */
+  private applyPins(edit: VersionEdit): void {
+    for (const name of edit.removePins ?? []) this.pins.delete(name)
+    for (const { name, firstLog } of edit.addPins ?? []) {
+      this.pins.set(name, Math.max(firstLog, this.pins.get(name) ?? 0))
+    }
+  }
+
+  private buildLevels(): (readonly TableFacts[])[] {
+    const base = this.next.levels
+    const length = Math.max(base.length, ...[...this.levels.keys()].map((level) => level + 1))
+    const levels = Array.from({ length }, (_, level) => {
+      const tables = this.levels.get(level)
+      if (tables === undefined) return base[level] ?? []
+      return [...tables.values()].sort((a, b) => compareTables(level, a, b))
+    })
+    while (levels.length > LEVELS_MIN && levels.at(-1)!.length === 0) levels.pop()
+    return levels
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * What: what is true of every version, as functions that name what is not.
+ * Thread: any (pure).
+ * Invariants:
+ *   MAN-1  levels ≥ 1 are sorted by keyspace and key, and their tables are disjoint
+ *   MAN-2  level 0 is newest first; of two tables that share keys, one is newer as a whole
+ *   MAN-3  a table's facts agree with themselves: keys, numbers, counts, sizes, expiry, logs
+ *   MAN-4  a file number names one table or one value log; all are below nextFileNum, and no table
+ *          holds a sequence number above lastSeqNum
+ *   MAN-5  the logs that a table was flushed from lie below the log pointer: nothing is read twice
+ *   MAN-6  pins have names and keep logs that exist or will
+ *   MAN-7  tables point only to listed value logs; live bytes of a value log are the tables' sum
+ *   MAN-8  a log's recorded end is kept while replay or a pin may read the log, and no longer
+ *   MAN-9  lastSeqNum, nextFileNum, logPointer and each pin never go back (version-builder.ts)
+ */
+import { FILE_BYTES_MAX, KEY_BYTES_MAX, compareBytes } from '../base/index.js'
+import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
+import {
+  LEVELS_MAX, LOG_ENDS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, TABLES_MAX,
+  TEXT_BYTES_MAX, VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
+} from './manifest-format.js'
+import { LEVELS_MIN, compareTables, firstNeededLog, tableCount, tablesOverlap } from './version.js'
+import type { Version } from './version.js'
+
+type Problems = Generator<string>
+
+/** What edits did to the tables of a version. */
+export interface TableChange {
+  /** Levels that lost or gained tables. */
+  levels: ReadonlySet<LevelNum>
+  /** Tables that are new in their level. */
+  added: readonly TableFacts[]
+}
+
+/** The first thing that is wrong with a version, as one sentence, or null. */
+export function findProblem(version: Version): string | null {
+  const everything = { levels: new Set(version.levels.keys()), added: version.levels.flat() }
+  return first(function* () {
+    yield* problems(version, everything)
+    yield* liveValueProblems(version)
+  }())
+}
+
+/** The same for a version made from a sound one by applying edits: cheap when little changed. */
+export function findProblemAfter(version: Version, change: TableChange): string | null {
+  return first(problems(version, change))
+}
+
+function first(problems: Problems): string | null {
+  for (const problem of problems) return problem
+  return null
+}
+
+function* problems(version: Version, { levels, added }: TableChange): Problems {
+  yield* capProblems(version)
+  for (const table of added) {
+    for (const problem of tableProblems(table)) yield `MAN-3: table ${table.fileNum}: ${problem}`
+  }
+  for (const level of levels) {
+    const tables = version.levels[level] ?? []
+    yield* level === 0 ? level0Problems(tables) : deepLevelProblems(level, tables)
+  }
+  yield* numberProblems(version)
+  yield* tableNumberProblems(version, added)
+  yield* pinProblems(version)
+  yield* valueLogProblems(version, added)
+  yield* logEndProblems(version)
+}
+
+function* capProblems(version: Version): Problems {
+  const { levels, valueLogs, logEnds, pins, position, settings, flushStats } = version
+  if (levels.length < LEVELS_MIN || levels.length > LEVELS_MAX) yield `${levels.length} levels`
+  if (tableCount(version) > TABLES_MAX) yield `${tableCount(version)} tables`
+  if (valueLogs.size > VALUE_LOGS_MAX) yield `${valueLogs.size} value logs`
+  if (logEnds.size > LOG_ENDS_MAX) yield `${logEnds.size} ends of logs`
+  if (pins.size > PINS_MAX) yield `${pins.size} pins`
+  if ((position?.length ?? 0) > POSITION_BYTES_MAX) yield 'position is too long'
+  if (utf8Bytes(settings) > TEXT_BYTES_MAX) yield 'settings are too long'
+  if (utf8Bytes(flushStats) > TEXT_BYTES_MAX) yield 'flush statistics are too long'
+}
+
+function* tableProblems(table: TableFacts): Problems {
+  const { bytes, entryCount, tombstoneCount, rawBytes, smallestSeqNum, largestSeqNum } = table
+  const { keyspaceId, expiryMin, expiryMax, firstLog, lastLog, smallestKey, largestKey } = table
+  const numbers = [
+    bytes, entryCount, tombstoneCount, rawBytes, smallestSeqNum, largestSeqNum,
+    keyspaceId, expiryMin, expiryMax, firstLog, lastLog,
+  ]
+  if (!numbers.every(isCount)) yield 'a number is not a safe integer ≥ 0'
+  if (!isPositive(table.fileNum)) yield 'file number is not a safe integer ≥ 1'
+  if (bytes === 0 || bytes > FILE_BYTES_MAX) yield `${bytes} bytes`
+  if (entryCount === 0 || tombstoneCount > entryCount) {
+    yield `${tombstoneCount} tombstones of ${entryCount} entries`
+  }
+  if (keyspaceId >= 2 ** 32) yield `keyspace ${keyspaceId}`
+  if (Math.max(smallestKey.length, largestKey.length) > KEY_BYTES_MAX) yield 'key is too long'
+  if (compareBytes(smallestKey, largestKey) > 0) yield 'smallest key is above the largest'
+  if (smallestSeqNum > largestSeqNum) yield 'smallest sequence number is above the largest'
+  if (firstLog > lastLog || (firstLog === 0 && lastLog !== 0)) yield 'first log is above the last'
+  if (expiryMin > expiryMax) yield 'smallest expiry is above the largest'
+  if (table.salt.length !== 8) yield `salt of ${table.salt.length} bytes`
+  yield* referenceProblems(table)
+}
+
+function* referenceProblems({ valueFiles }: TableFacts): Problems {
+  if (valueFiles.length > VALUE_FILES_PER_TABLE_MAX) yield `${valueFiles.length} value files`
+  const seen = new Set<FileNum>()
+  for (const { fileNum, valueCount, valueBytes } of valueFiles) {
+    if (!isPositive(fileNum) || !isPositive(valueCount) || !isCount(valueBytes)) {
+      yield 'a number of a value file is not a safe integer ≥ 1'
+    }
+    if (seen.has(fileNum)) yield `value file ${fileNum} stands twice`
+    seen.add(fileNum)
+  }
+}
+
+function* deepLevelProblems(level: LevelNum, tables: readonly TableFacts[]): Problems {
+  for (let i = 1; i < tables.length; i++) {
+    const [left, right] = [tables[i - 1]!, tables[i]!]
+    const which = `tables ${left.fileNum} and ${right.fileNum} of level ${level}`
+    if (compareTables(level, left, right) >= 0) yield `MAN-1: ${which} stand in wrong order`
+    if (tablesOverlap(left, right)) yield `MAN-1: ${which} overlap`
+  }
+}
+
+function* level0Problems(tables: readonly TableFacts[]): Problems {
+  // Sorted by largest number: keys are compared only while ranges of numbers intersect.
+  let open: TableFacts[] = []
+  for (const [i, table] of tables.entries()) {
+    const newer = tables[i - 1]
+    if (newer !== undefined && compareTables(0, newer, table) >= 0) {
+      yield `MAN-2: tables ${newer.fileNum} and ${table.fileNum} stand in wrong order`
+    }
+    open = open.filter((it) => it.smallestSeqNum <= table.largestSeqNum)
+    const clash = open.find((it) => tablesOverlap(it, table))
+    if (clash !== undefined) {
+      yield `MAN-2: tables ${clash.fileNum} and ${table.fileNum} share keys and sequence numbers`
+    }
+    open.push(table)
+  }
+}
+
+/** MAN-4 of the version's own numbers. */
+function* numberProblems({ logPointer, lastSeqNum, nextFileNum }: Version): Problems {
+  if (![logPointer, lastSeqNum, nextFileNum].every(isCount)) {
+    yield 'MAN-4: a number is not a safe integer ≥ 0'
+  }
+  if (logPointer > nextFileNum) {
+    yield `MAN-4: log pointer ${logPointer} is above the next file number ${nextFileNum}`
+  }
+}
+
+/** MAN-4 and MAN-5 of the added tables, and of value logs. */
+function* tableNumberProblems(version: Version, added: readonly TableFacts[]): Problems {
+  const { logPointer, lastSeqNum, nextFileNum } = version
+  const suspects = new Set(version.valueLogs.keys())
+  for (const table of added) suspects.add(table.fileNum)
+  for (const fileNum of suspects) {
+    if (!isPositive(fileNum) || fileNum >= nextFileNum) {
+      yield `MAN-4: file ${fileNum} is not below ${nextFileNum}`
+    }
+  }
+  const twice = findUsedTwice(version, suspects)
+  if (twice !== null) yield `MAN-4: file number ${twice} is used twice`
+  for (const { fileNum, largestSeqNum, lastLog } of added) {
+    if (largestSeqNum > lastSeqNum) {
+      yield `MAN-4: table ${fileNum} has sequence numbers above ${lastSeqNum}`
+    }
+    if (lastLog !== 0 && lastLog >= logPointer) {
+      yield `MAN-5: table ${fileNum} is from log ${lastLog}, but replay begins at ${logPointer}`
+    }
+  }
+}
+
+function findUsedTwice(version: Version, suspects: ReadonlySet<FileNum>): FileNum | null {
+  const seen = new Set(version.valueLogs.keys())
+  for (const tables of version.levels) {
+    for (const { fileNum } of tables) {
+      if (!suspects.has(fileNum)) continue
+      if (seen.has(fileNum)) return fileNum
+      seen.add(fileNum)
+    }
+  }
+  return null
+}
+
+function* pinProblems(version: Version): Problems {
+  for (const [name, firstLog] of version.pins) {
+    const nameBytes = utf8Bytes(name)
+    if (nameBytes === 0 || nameBytes > PIN_NAME_BYTES_MAX) {
+      yield `MAN-6: the name of a pin has ${nameBytes} bytes`
+    }
+    if (!isCount(firstLog) || firstLog > version.nextFileNum) yield `MAN-6: pin of log ${firstLog}`
+  }
+}
+
+/** MAN-7, but for the sums. */
+function* valueLogProblems(version: Version, added: readonly TableFacts[]): Problems {
+  for (const table of added) {
+    for (const { fileNum } of table.valueFiles) {
+      if (!version.valueLogs.has(fileNum)) {
+        yield `MAN-7: table ${table.fileNum} points to value log ${fileNum}, which is not listed`
+      }
+    }
+  }
+  for (const { fileNum, bytes, liveBytes } of version.valueLogs.values()) {
+    if (!isCount(bytes) || bytes > FILE_BYTES_MAX || liveBytes > bytes) {
+      yield `MAN-7: value log ${fileNum} has ${liveBytes} live bytes of ${bytes}`
+    }
+  }
+}
+
+/** MAN-7: what edits summed up is what the tables say. */
+function* liveValueProblems(version: Version): Problems {
+  const counts = new Map<FileNum, number>()
+  const bytes = new Map<FileNum, number>()
+  for (const { valueFiles } of version.levels.flat()) {
+    for (const { fileNum, valueCount, valueBytes } of valueFiles) {
+      counts.set(fileNum, (counts.get(fileNum) ?? 0) + valueCount)
+      bytes.set(fileNum, (bytes.get(fileNum) ?? 0) + valueBytes)
+    }
+  }
+  for (const { fileNum, liveCount, liveBytes } of version.valueLogs.values()) {
+    if (liveCount !== (counts.get(fileNum) ?? 0) || liveBytes !== (bytes.get(fileNum) ?? 0)) {
+      yield `MAN-7: value log ${fileNum} is not as its tables say`
+    }
+  }
+}
+
+function* logEndProblems(version: Version): Problems {
+  const first = firstNeededLog(version)
+  for (const [fileNum, bytes] of version.logEnds) {
+    if (!isPositive(fileNum) || !isCount(bytes) || bytes > FILE_BYTES_MAX) {
+      yield `MAN-8: log ${fileNum} ends at ${bytes}`
+    }
+    if (fileNum < first) yield `MAN-8: log ${fileNum} has an end, but is below ${first}`
+    if (fileNum >= version.nextFileNum) {
+      yield `MAN-8: log ${fileNum} is not below ${version.nextFileNum}`
+    }
+  }
+}
+
+function isCount(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 0
+}
+
+function isPositive(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 1
+}
+
+const encoder = new TextEncoder()
+
+function utf8Bytes(text: string): number {
+  return encoder.encode(text).length
+}

@@ -1,0 +1,305 @@
+/**
+ * What: one change of a version as plain data, and its bytes (drawn in manifest-format.ts).
+ * Does not own: what an edit does to a version (version-builder.ts).
+ * Thread: any.
+ */
+import {
+  BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, VarveError, corruption,
+} from '../base/index.js'
+import type { FileNum, LevelNum, SeqNum, ValueFileReference } from '../base/index.js'
+import {
+  FIELD_IGNORABLE, FieldTag, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX,
+  TEXT_BYTES_MAX,
+} from './manifest-format.js'
+import {
+  decodeLevel, decodeTableRecord, decodeValueFile, encodeTableRecord, encodeValueFile,
+} from './table-record.js'
+import type { LevelTable } from './table-record.js'
+import type { Version } from './version.js'
+
+const textEncoder = new TextEncoder()
+const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export interface LevelTableNum {
+  readonly level: LevelNum
+  readonly fileNum: FileNum
+}
+
+export interface Pin {
+  readonly name: string
+  readonly firstLog: FileNum
+}
+
+export interface LogEnd {
+  readonly fileNum: FileNum
+  readonly bytes: number
+}
+
+export interface NewValueLog {
+  readonly fileNum: FileNum
+  readonly isLog: boolean
+  readonly bytes: number
+}
+
+/** A field that is not there changes nothing. Deletes come before adds: tables may change level. */
+export interface VersionEdit {
+  /** Only in the edit that holds a whole version. */
+  readonly keyOrder?: string
+  readonly nextFileNum?: FileNum
+  readonly lastSeqNum?: SeqNum
+  readonly logPointer?: FileNum
+  readonly deleteTables?: readonly LevelTableNum[]
+  readonly addTables?: readonly LevelTable[]
+  readonly removePins?: readonly string[]
+  /** New pins, and old ones that move forward. */
+  readonly addPins?: readonly Pin[]
+  readonly position?: Uint8Array
+  readonly logEnds?: readonly LogEnd[]
+  readonly removeValueLogs?: readonly FileNum[]
+  readonly addValueLogs?: readonly NewValueLog[]
+  /** What a job says it let go of; must agree with the records of the tables. */
+  readonly discards?: readonly ValueFileReference[]
+  readonly settings?: string
+  readonly flushStats?: string
+}
+
+/** The edit that makes this version out of nothing. */
+export function versionToEdit(version: Version): VersionEdit {
+  const addTables = version.levels.flatMap((tables, level) =>
+    tables.map((facts) => ({ level, facts })))
+  const addValueLogs = [...version.valueLogs.values()].map(({ fileNum, isLog, bytes }) =>
+    ({ fileNum, isLog, bytes }))
+  return {
+    keyOrder: KEY_ORDER_NAME,
+    nextFileNum: version.nextFileNum,
+    lastSeqNum: version.lastSeqNum,
+    logPointer: version.logPointer,
+    addTables,
+    addPins: [...version.pins].map(([name, firstLog]) => ({ name, firstLog })),
+    ...(version.position === null ? {} : { position: version.position }),
+    logEnds: [...version.logEnds].map(([fileNum, bytes]) => ({ fileNum, bytes })),
+    addValueLogs,
+    ...(version.settings === '' ? {} : { settings: version.settings }),
+    ...(version.flushStats === '' ? {} : { flushStats: version.flushStats }),
+  }
+}
+
+class FieldWriter {
+  readonly out = new ByteWriter()
+  private readonly value = new ByteWriter()
+
+  field(tag: number, write: (value: ByteWriter) => void): void {
+    const { value } = this
+    value.length = 0
+    write(value)
+    const flags = tag === FieldTag.flushStats ? FIELD_IGNORABLE : 0
+    this.out.u32(tag + flags * 2 ** 16).bytes(value.finish())
+  }
+
+  fields<T>(
+    tag: number, items: readonly T[] | undefined, write: (value: ByteWriter, item: T) => void,
+  ): void {
+    for (const item of items ?? []) this.field(tag, (value) => write(value, item))
+  }
+
+  number(tag: number, n: number | undefined): void {
+    if (n !== undefined) this.field(tag, (value) => value.u53(n))
+  }
+
+  text(tag: number, text: string | undefined): void {
+    if (text !== undefined) this.field(tag, (value) => value.raw(textEncoder.encode(text)))
+  }
+}
+
+export function encodeEdit(edit: VersionEdit): Uint8Array {
+  const writer = new FieldWriter()
+  writer.text(FieldTag.keyOrder, edit.keyOrder)
+  writer.number(FieldTag.nextFileNum, edit.nextFileNum)
+  writer.number(FieldTag.lastSeqNum, edit.lastSeqNum)
+  writer.number(FieldTag.logPointer, edit.logPointer)
+  writer.fields(FieldTag.deleteTable, edit.deleteTables, (out, table) => {
+    out.u32(table.level).u53(table.fileNum)
+  })
+  writer.fields(FieldTag.addTable, edit.addTables, encodeTableRecord)
+  writer.fields(FieldTag.removePin, edit.removePins, (out, name) => {
+    out.raw(textEncoder.encode(name))
+  })
+  writer.fields(FieldTag.addPin, edit.addPins, (out, pin) => {
+    out.u53(pin.firstLog).raw(textEncoder.encode(pin.name))
+  })
+  if (edit.position !== undefined) {
+    writer.field(FieldTag.position, (out) => out.raw(edit.position!))
+  }
+  writer.fields(FieldTag.logEnd, edit.logEnds, (out, end) => out.u53(end.fileNum).u53(end.bytes))
+  writer.fields(FieldTag.removeValueLog, edit.removeValueLogs, (out, fileNum) => out.u53(fileNum))
+  writer.fields(FieldTag.addValueLog, edit.addValueLogs, (out, log) => {
+    out.u53(log.fileNum).u53(log.bytes).u32(log.isLog ? 1 : 0)
+  })
+  writer.fields(FieldTag.discard, edit.discards, encodeValueFile)
+  writer.text(FieldTag.settings, edit.settings)
+  writer.text(FieldTag.flushStats, edit.flushStats)
+  return writer.out.finish()
+}
+
+/** The body of a group. */
+export function encodeGroup(edits: readonly VersionEdit[]): Uint8Array {
+  const out = new ByteWriter(1024)
+  for (const edit of edits) out.bytes(encodeEdit(edit))
+  return out.finish()
+}
+
+type Draft = {
+  -readonly [Key in keyof VersionEdit]:
+    VersionEdit[Key] extends readonly (infer T)[] | undefined ? T[] : VersionEdit[Key]
+}
+
+/** What names the value inside its tag: a second field with the same tag and name is an error. */
+type Identity = string | number
+
+type FieldDecoder = (draft: Draft, value: ByteReader) => Identity
+
+const decoders = new Map<number, FieldDecoder>([
+  [FieldTag.keyOrder, (draft, value) => ((draft.keyOrder = restText(value, 255)), 0)],
+  [FieldTag.nextFileNum, (draft, value) => ((draft.nextFileNum = value.u53()), 0)],
+  [FieldTag.lastSeqNum, (draft, value) => ((draft.lastSeqNum = value.u53()), 0)],
+  [FieldTag.logPointer, (draft, value) => ((draft.logPointer = value.u53()), 0)],
+  [FieldTag.position, (draft, value) =>
+    ((draft.position = restBytes(value, POSITION_BYTES_MAX)), 0)],
+  [FieldTag.settings, (draft, value) => ((draft.settings = restText(value, TEXT_BYTES_MAX)), 0)],
+  [FieldTag.flushStats, (draft, value) =>
+    ((draft.flushStats = restText(value, TEXT_BYTES_MAX)), 0)],
+  [FieldTag.deleteTable, (draft, value) =>
+    add((draft.deleteTables ??= []), { level: decodeLevel(value), fileNum: value.u53() }).fileNum],
+  [FieldTag.addTable, (draft, value) =>
+    add((draft.addTables ??= []), decodeTableRecord(value)).facts.fileNum],
+  [FieldTag.removePin, (draft, value) =>
+    add((draft.removePins ??= []), restText(value, PIN_NAME_BYTES_MAX))],
+  [FieldTag.addPin, (draft, value) =>
+    add((draft.addPins ??= []), {
+      firstLog: value.u53(), name: restText(value, PIN_NAME_BYTES_MAX),
+    }).name],
+  [FieldTag.logEnd, (draft, value) =>
+    add((draft.logEnds ??= []), { fileNum: value.u53(), bytes: value.u53() }).fileNum],
+  [FieldTag.removeValueLog, (draft, value) => add((draft.removeValueLogs ??= []), value.u53())],
+  [FieldTag.addValueLog, (draft, value) =>
+    add((draft.addValueLogs ??= []), {
+      fileNum: value.u53(), bytes: value.u53(), isLog: decodeFlag(value),
+    }).fileNum],
+  [FieldTag.discard, (draft, value) =>
+    add((draft.discards ??= []), decodeValueFile(value)).fileNum],
+])
+
+function add<T>(list: T[], item: T): T {
+  list.push(item)
+  return item
+}
+
+/** What is left of a value. */
+function restBytes(value: ByteReader, max: number): Uint8Array {
+  if (value.left > max) {
+    throw new BadBytes(value.position, `${value.left} bytes, the limit is ${max}`)
+  }
+  return value.raw(value.left)
+}
+
+function restText(value: ByteReader, max: number): string {
+  const at = value.position
+  try {
+    return textDecoder.decode(restBytes(value, max))
+  } catch (error) {
+    throw error instanceof BadBytes ? error : new BadBytes(at, 'not UTF-8')
+  }
+}
+
+function decodeFlag(value: ByteReader): boolean {
+  const at = value.position
+  const flag = value.u32()
+  if (flag > 1) throw new BadBytes(at, `kind ${flag} of a value log`)
+  return flag === 1
+}
+
+/** An unknown field that may not be left out. */
+class UnknownField extends BadBytes {}
+
+interface FieldHeader {
+  tag: number
+  at: number
+  value: ByteReader
+}
+
+/** The fields from the reader's position to its end, without unknown ones that may be left out. */
+function* readFields(
+  bytes: Uint8Array, reader: ByteReader, isKnown: (tag: number) => boolean,
+): Generator<FieldHeader> {
+  while (reader.left > 0) {
+    const at = reader.position
+    const head = reader.u32()
+    const [tag, flags] = [head % 2 ** 16, Math.floor(head / 2 ** 16)]
+    const valueBytes = reader.u32()
+    if (valueBytes > reader.left) {
+      throw new BadBytes(at, `field of ${valueBytes} bytes, ${reader.left} are left`)
+    }
+    const start = reader.position
+    reader.position += valueBytes
+    if (isKnown(tag)) yield { tag, at, value: new ByteReader(bytes, start, start + valueBytes) }
+    else if ((flags & FIELD_IGNORABLE) === 0) throw new UnknownField(at, `unknown field ${tag}`)
+  }
+}
+
+function decodeEdit(bytes: Uint8Array, start: number, end: number): VersionEdit {
+  const draft: Draft = {}
+  const seen = new Set<string>()
+  const fields = readFields(bytes, new ByteReader(bytes, start, end), (tag) => decoders.has(tag))
+  for (const { tag, at, value } of fields) {
+    const name = `${tag} ${decoders.get(tag)!(draft, value)}`
+    if (seen.has(name)) throw new BadBytes(at, `field ${name} stands twice`)
+    seen.add(name)
+    // No field inside a table's record is known yet.
+    if (tag === FieldTag.addTable) for (const _ of readFields(bytes, value, () => false));
+    if (value.left > 0) {
+      throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
+    }
+  }
+  if (draft.keyOrder !== undefined && draft.keyOrder !== KEY_ORDER_NAME) {
+    throw new UnknownField(start, `key order is '${draft.keyOrder}', not '${KEY_ORDER_NAME}'`)
+  }
+  return draft as VersionEdit
+}
+
+/**
+ * The `count` edits that fill bytes[start, end) of `file`; offsets in errors are places in `bytes`.
+ * Throws CORRUPTION, or UNSUPPORTED_FORMAT when a field is unknown and needed.
+ */
+export function decodeGroup(
+  bytes: Uint8Array, start: number, end: number, { count, file }: { count: number, file: string },
+): VersionEdit[] {
+  try {
+    const reader = new ByteReader(bytes, start, end)
+    const edits: VersionEdit[] = []
+    for (let i = 0; i < count; i++) {
+      const editStart = reader.position + 4
+      const editBytes = reader.u32()
+      if (editBytes > reader.left) {
+        throw new BadBytes(editStart - 4, `edit of ${editBytes} bytes, ${reader.left} are left`)
+      }
+      edits.push(decodeEdit(bytes, editStart, editStart + editBytes))
+      reader.position = editStart + editBytes
+    }
+    if (reader.left > 0) {
+      throw new BadBytes(reader.position, `${reader.left} bytes behind the last edit`)
+    }
+    return edits
+  } catch (error) {
+    throw located(error, file)
+  }
+}
+
+function located(error: unknown, file: string): unknown {
+  if (error instanceof UnknownField) {
+    const { offset, message } = error
+    return new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: ${message}`, {
+      file, offset, hint: 'open it with a newer Varve', cause: error,
+    })
+  }
+  return error instanceof BadBytes ? corruption(file, error.offset, error.message) : error
+}

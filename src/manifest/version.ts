@@ -1,0 +1,86 @@
+/**
+ * What: one state of the database's files: which tables make which level, where replay begins, and
+ * what else must be true after a restart. Immutable plain data; reads nothing.
+ * Thread: any.
+ * Invariants: MAN-1 to MAN-8, version-check.ts.
+ */
+import { compareBytes } from '../base/index.js'
+import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
+
+/** `levels` has at least this many, so that they can be named without asking. */
+export const LEVELS_MIN = 7
+
+export interface ValueLogFacts {
+  readonly fileNum: FileNum
+  /** A write-ahead log that was promoted (`000012.log`), not a file of its own (`000012.vlog`). */
+  readonly isLog: boolean
+  /** Size of the file. */
+  readonly bytes: number
+  /** What this version's tables point to in it. */
+  readonly liveCount: number
+  readonly liveBytes: number
+}
+
+export interface Version {
+  /**
+   * Level 0: newest first, tables may overlap. Deeper levels: by keyspace and key, disjoint.
+   */
+  readonly levels: readonly (readonly TableFacts[])[]
+  /** First log to replay; what older logs held is in the tables. */
+  readonly logPointer: FileNum
+  /** No sequence number up to this one is given out again. */
+  readonly lastSeqNum: SeqNum
+  /** No file number below this one is given out again. */
+  readonly nextFileNum: FileNum
+  /** Name of each durable retention pin and the first log it keeps. */
+  readonly pins: ReadonlyMap<string, FileNum>
+  /** The caller's position in some outside history, of the newest flushed batch that had one. */
+  readonly position: Uint8Array | null
+  /**
+   * Logs whose history ends before their last byte, and the bytes that count. 0: all of it is void.
+   * Kept while replay or a pin may still read that log.
+   */
+  readonly logEnds: ReadonlyMap<FileNum, number>
+  readonly valueLogs: ReadonlyMap<FileNum, ValueLogFacts>
+  /** JSON that the engine saves with the database; opaque here. */
+  readonly settings: string
+  /** JSON about past flushes, for people; opaque here, may be lost. */
+  readonly flushStats: string
+}
+
+export const emptyVersion: Version = Object.freeze({
+  levels: Object.freeze(Array.from({ length: LEVELS_MIN }, (): readonly TableFacts[] => [])),
+  logPointer: 0,
+  lastSeqNum: 0,
+  nextFileNum: 1,
+  pins: new Map<string, FileNum>(),
+  position: null,
+  logEnds: new Map<FileNum, number>(),
+  valueLogs: new Map<FileNum, ValueLogFacts>(),
+  settings: '',
+  flushStats: '',
+})
+
+/** Order of the tables in one level. */
+export function compareTables(level: LevelNum, a: TableFacts, b: TableFacts): number {
+  if (level === 0) return b.largestSeqNum - a.largestSeqNum || b.fileNum - a.fileNum
+  return a.keyspaceId - b.keyspaceId ||
+    compareBytes(a.smallestKey, b.smallestKey) || a.fileNum - b.fileNum
+}
+
+/** True when some key may be in both. */
+export function tablesOverlap(a: TableFacts, b: TableFacts): boolean {
+  return a.keyspaceId === b.keyspaceId &&
+    compareBytes(a.smallestKey, b.largestKey) <= 0 && compareBytes(b.smallestKey, a.largestKey) <= 0
+}
+
+export function tableCount(version: Version): number {
+  return version.levels.reduce((sum, tables) => sum + tables.length, 0)
+}
+
+/** The first log that replay or a pin needs. */
+export function firstNeededLog(version: Version): FileNum {
+  let first = version.logPointer
+  for (const log of version.pins.values()) if (log < first) first = log
+  return first
+}

@@ -1,0 +1,4 @@
+/** Rank 3: the newest writes in memory. */
+export * from './entry-sort.js'
+export * from './memtable.js'
+export * from './order-jobs.js'

@@ -1,0 +1,187 @@
+/**
+ * What: the newest writes in memory: a hash index and, on demand, an order over the frames of one slab.
+ * Owns: the index, the order, a hold on the slab, the count of its own users.
+ * Does not own: the bytes (slab) nor what is published (commit gives only published frames).
+ * Thread: main.
+ * States: mutable → sealed (no more inserts) → freed with its last user.
+ * Invariants: MEM-1 an entry is visible here only after its frame is in the log (the caller inserts
+ * published frames, in order). MEM-2 sequence numbers rise in insertion order.
+ */
+import {
+  alignUp, assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, EntryKind, entryValueBytes,
+  equalRanges, EXTENSION_HEADER_BYTES, EXTENSION_POSITION, FRAME_HEADER_BYTES, frameBytes,
+  FrameType, getU32, getU53, hashRange,
+} from '../base/index.js'
+import type { FileNum, InternalIterator, PointResult, SeqNum } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
+import type { Slab } from '../slab/index.js'
+import { EntryTable } from './entry-table.js'
+import { keyWord } from './entry-sort.js'
+import { HashIndex } from './hash-index.js'
+import { MemtableOrder } from './memtable-order.js'
+import { RunIterator } from './run-iterator.js'
+
+export interface MemtableOptions {
+  logNum: FileNum
+  /** Where its frames begin in the slab. */
+  start: number
+  /** Below the first sequence number it will hold. */
+  baseSeqNum: SeqNum
+  /** Random: crafted keys cannot be aimed at one slot. */
+  hashSeed: number
+  /** Sorts ahead; null: everything is sorted when it is asked for. */
+  executor: Executor | null
+}
+
+export class Memtable {
+  readonly slab: Slab
+  /** Number of the log whose bytes these are. */
+  readonly logNum: FileNum
+  /** Where its frames begin in the slab. */
+  readonly start: number
+  private readonly seed: number
+  private readonly baseSeqNum: SeqNum
+  private readonly bytes: Uint8Array
+  private readonly entries = new EntryTable()
+  private readonly index = new HashIndex()
+  private readonly order: MemtableOrder
+  private users = 1
+  /** End of the last inserted frame in the slab. */
+  publishedEnd: number
+  lastSeqNum: SeqNum
+  tombstoneCount = 0
+  /** Keys and values, without framing. */
+  rawBytes = 0
+  /** The external position of the last batch that carried one, or null. */
+  position: Uint8Array | null = null
+
+  constructor(slab: Slab, options: MemtableOptions) {
+    const { logNum, start, baseSeqNum } = options
+    this.slab = slab
+    this.logNum = logNum
+    this.start = start
+    this.publishedEnd = start
+    this.baseSeqNum = baseSeqNum
+    this.lastSeqNum = baseSeqNum
+    this.seed = options.hashSeed
+    this.bytes = slab.bytes
+    this.order = new MemtableOrder(slab, this.entries, options.executor)
+    slab.hold()
+  }
+
+  get entryCount(): number {
+    return this.entries.count
+  }
+
+  /** Memory besides the slab. */
+  get indexBytes(): number {
+    return this.entries.memoryBytes + this.index.memoryBytes + this.order.memoryBytes
+  }
+
+  /** Sorted chunks that wait to be delivered, or are being sorted. */
+  get sortsBehind(): number {
+    return this.order.sortsBehind
+  }
+
+  hold(): void {
+    this.users++
+  }
+
+  release(): void {
+    assert(this.users > 0, 'memtable released more often than held')
+    if (--this.users > 0) return
+    this.order.close()
+    this.slab.release()
+  }
+
+  /** Indexes the frames from `publishedEnd` to `end`. Requires: they are whole and in the log. */
+  insertFrames(end: number): void {
+    const { bytes } = this
+    let at = this.publishedEnd
+    while (at < end) {
+      const bodyBytes = getU32(bytes, at + 4)
+      if (bytes[at + 12] === FrameType.batch) {
+        const extensionBytes = bytes[at + 14]! | (bytes[at + 15]! << 8)
+        const entries = at + FRAME_HEADER_BYTES + extensionBytes
+        if (extensionBytes > 0) this.position = findPosition(bytes, entries - extensionBytes, entries) ?? this.position
+        this.insertEntries(entries, getU32(bytes, at + 24), getU53(bytes, at + 16))
+      }
+      at += frameBytes(bodyBytes)
+    }
+    assert(at === end, 'frames end where the log ends')
+    this.publishedEnd = end
+    this.order.noteInserted()
+  }
+
+  private insertEntries(start: number, count: number, firstSeqNum: SeqNum): void {
+    let at = start
+    let seqDelta = firstSeqNum - this.baseSeqNum
+    for (let i = 0; i < count; i++) {
+      at += this.insertEntry(at, seqDelta)
+      seqDelta++
+    }
+    this.lastSeqNum = firstSeqNum + count - 1
+  }
+
+  /** Returns the entry's bytes in the slab. */
+  private insertEntry(offset: number, seqDelta: number): number {
+    const { bytes, entries, index } = this
+    const keyLength = entryKeyBytes(bytes, offset)
+    const valueLength = entryValueBytes(bytes, offset)
+    const keyStart = offset + ENTRY_HEADER_BYTES
+    const keyEnd = keyStart + keyLength
+    const hash = hashRange(bytes, keyStart, keyEnd, this.seed)
+    let older = index.find(hash)
+    while (older !== 0 && !this.keyIs(older - 1, bytes, keyStart, keyEnd)) older = index.next(hash)
+    index.put(hash, entries.add(offset, seqDelta, older, keyWord(bytes, offset, 0)))
+    if (bytes[offset] === EntryKind.tombstone) this.tombstoneCount++
+    this.rawBytes += keyLength + valueLength
+    return entryBytes(keyLength, valueLength)
+  }
+
+  private keyIs(id: number, key: Uint8Array, start: number, end: number): boolean {
+    const offset = this.entries.offset(id)
+    const keyStart = offset + ENTRY_HEADER_BYTES
+    return equalRanges(this.bytes, keyStart, keyStart + entryKeyBytes(this.bytes, offset), key, start, end)
+  }
+
+  /** The newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
+  get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const { entries, index } = this
+    const hash = hashRange(key, start, end, this.seed)
+    let found = index.find(hash)
+    while (found !== 0 && !this.keyIs(found - 1, key, start, end)) found = index.next(hash)
+    const deltaMax = snapshot - this.baseSeqNum
+    while (found !== 0 && entries.seqDelta(found - 1) > deltaMax) found = entries.older(found - 1)
+    if (found === 0) return false
+    const offset = entries.offset(found - 1)
+    out.seqNum = this.baseSeqNum + entries.seqDelta(found - 1)
+    out.kind = this.bytes[offset]!
+    out.valueBytes = this.bytes
+    out.valueStart = offset + ENTRY_HEADER_BYTES + entryKeyBytes(this.bytes, offset)
+    out.valueEnd = out.valueStart + entryValueBytes(this.bytes, offset)
+    return true
+  }
+
+  /** Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. */
+  iterator(): InternalIterator {
+    return this.order.iterator((run) => new RunIterator(this.bytes, this.entries, run, this.baseSeqNum))
+  }
+}
+
+/** The external position among a frame's extensions, as a copy. */
+function findPosition(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
+  let at = start
+  while (at + EXTENSION_HEADER_BYTES <= end) {
+    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+    const valueStart = at + EXTENSION_HEADER_BYTES
+    if (valueStart + length > end) return null
+    if (bytes[at] === EXTENSION_POSITION) {
+      const position = new Uint8Array(length)
+      position.set(bytes.subarray(valueStart, valueStart + length))
+      return position
+    }
+    at = alignUp(valueStart + length, 4)
+  }
+  return null
+}

@@ -1,0 +1,81 @@
+/**
+ * What: the two jobs that put memtable entries in order: sort a chunk, merge runs.
+ * Thread: any: shared slab and shared arrays in, shared arrays out, so nothing is copied between threads.
+ */
+import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
+
+/** Entries in key order, newest first among equal keys: their ids, and where they stand in the slab. */
+export interface Run {
+  ids: Uint32Array
+  offsets: Uint32Array
+}
+
+export interface SortRunInput {
+  slab: SharedArrayBuffer
+  /** Offsets of the entries, in arrival order. */
+  offsets: Uint32Array
+  /** Id of the first one. */
+  firstId: number
+}
+
+export function* sortRun(input: SortRunInput): Generator<undefined, Run, unknown> {
+  return sortNow(new Uint8Array(input.slab), input.offsets, input.firstId)
+}
+
+/** The sort itself, for whoever cannot wait. */
+export function sortNow(bytes: Uint8Array, offsets: Uint32Array, firstId: number): Run {
+  const order = sortEntries(bytes, offsets)
+  const run = newRun(order.length)
+  for (let i = 0; i < order.length; i++) {
+    run.ids[i] = order[i]! + firstId
+    run.offsets[i] = offsets[order[i]!]!
+  }
+  return run
+}
+
+export function newRun(count: number): Run {
+  return {
+    ids: new Uint32Array(new SharedArrayBuffer(count * 4)),
+    offsets: new Uint32Array(new SharedArrayBuffer(count * 4)),
+  }
+}
+
+export interface MergeRunsInput {
+  slab: SharedArrayBuffer
+  /** Oldest run first: every id of a later run is higher. */
+  runs: Run[]
+}
+
+const ENTRIES_PER_PAUSE = 2048
+
+interface Head {
+  run: Run
+  at: number
+  /** First key bytes of the entry at `at`. */
+  word: number
+}
+
+/** All entries as one run. */
+export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unknown> {
+  const bytes = new Uint8Array(input.slab)
+  const total = input.runs.reduce((sum, run) => sum + run.ids.length, 0)
+  const merged = newRun(total)
+  // Newest run first: it wins among equal keys.
+  let heads: Head[] = input.runs.map((run) => ({ run, at: 0, word: keyWord(bytes, run.offsets[0]!, 0) })).reverse()
+  for (let i = 0; i < total; i++) {
+    let best = heads[0]!
+    for (let h = 1; h < heads.length; h++) if (isBefore(bytes, heads[h]!, best)) best = heads[h]!
+    const { ids, offsets } = best.run
+    merged.ids[i] = ids[best.at]!
+    merged.offsets[i] = offsets[best.at]!
+    if (++best.at === ids.length) heads = heads.filter((head) => head !== best)
+    else best.word = keyWord(bytes, offsets[best.at]!, 0)
+    if (i % ENTRIES_PER_PAUSE === 0) yield
+  }
+  return merged
+}
+
+function isBefore(bytes: Uint8Array, a: Head, b: Head): boolean {
+  if (a.word !== b.word) return a.word < b.word
+  return compareEntryKeys(bytes, a.run.offsets[a.at]!, b.run.offsets[b.at]!) < 0
+}

@@ -1,0 +1,61 @@
+/** The list against a plain multiset. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { SeededRandom } from '../base/index.js'
+import type { Clock } from '../base/index.js'
+import { SnapshotList } from './snapshot-list.js'
+import type { Snapshot } from './snapshot-list.js'
+
+function manualClock(): Clock & { timeMs: number } {
+  return {
+    timeMs: 0,
+    nowMs() {
+      return this.timeMs
+    },
+    wallMs: () => 0,
+    after: () => ({ cancel() {} }),
+    defer() {},
+  }
+}
+
+describe('SnapshotList', () => {
+  it('holds each number until its last holder lets go', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const random = new SeededRandom(seed, 'snapshots')
+      const list = new SnapshotList(manualClock())
+      const held: Snapshot[] = []
+      for (let i = 0; i < 60; i++) {
+        if (held.length > 0 && random.chance(0.45)) {
+          const [snapshot] = held.splice(random.below(held.length), 1)
+          snapshot!.release()
+          snapshot!.release()
+        } else held.push(list.acquire(random.below(10)))
+        const numbers = [...new Set(held.map((snapshot) => snapshot.seqNum))].sort((a, b) => a - b)
+        assert.deepEqual(list.seqNums(), numbers)
+        assert.equal(list.count, held.length)
+        assert.equal(list.oldest, numbers[0] ?? null)
+      }
+    }
+  })
+
+  it('gives an array of the caller\'s own', () => {
+    const list = new SnapshotList(manualClock())
+    list.acquire(5)
+    list.seqNums().pop()
+    assert.deepEqual(list.seqNums(), [5])
+  })
+
+  it('knows how long the oldest is held', () => {
+    const clock = manualClock()
+    const list = new SnapshotList(clock)
+    assert.equal(list.oldestAgeMs, 0)
+    const old = list.acquire(5)
+    clock.timeMs = 100
+    list.acquire(9)
+    list.acquire(5)
+    clock.timeMs = 150
+    assert.equal(list.oldestAgeMs, 150)
+    old.release()
+    assert.equal(list.oldestAgeMs, 150)
+  })
+})

@@ -1,0 +1,172 @@
+/**
+ * What: the properties section: everything that the manifest knows of a table, and what its reader needs
+ * beyond; so a table can be taken in again when the manifest is lost. On disk: do not change.
+ *
+ *   offset size
+ *        0    4  properties
+ *        4    4  zero
+ *   then each, ids ascending:
+ *        0    2  id (PROPERTY)
+ *        2    2  flags: 1 = a reader that does not know this id must refuse the table
+ *        4    4  bytes of the value, without the zeros behind it
+ *        8       value: u64 where the table below says number; zeros up to a multiple of 8
+ */
+import {
+  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, KEY_BYTES_MAX, KEY_ORDER_NAME,
+} from '../base/index.js'
+import type { TableFacts, ValueFileReference } from '../base/index.js'
+import { shownBytes } from './table-format.js'
+
+/** Ids. On disk: do not change. 32–63 are reserved: range tombstones, prefix extractor, seqNum override. */
+const PROPERTY = {
+  orderName: 1, // text
+  entryCount: 2, // numbers up to largestSeqNum, but for the two keys
+  tombstoneCount: 3,
+  rawBytes: 4,
+  smallestKey: 5, // bytes
+  largestKey: 6, // bytes
+  smallestSeqNum: 7,
+  largestSeqNum: 8,
+  firstLog: 9,
+  lastLog: 10,
+  keyspaceId: 11,
+  expiryMin: 12,
+  expiryMax: 13,
+  valueFiles: 14, // for each: file number, values, bytes: three u64
+  keyCount: 15,
+  hashSeed: 16,
+  blockBytes: 17,
+} as const
+
+const FLAG_REQUIRED = 1
+const NUMBERS = [
+  'entryCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum', 'firstLog', 'lastLog',
+  'keyspaceId', 'expiryMin', 'expiryMax', 'keyCount', 'hashSeed', 'blockBytes',
+] as const
+type NumberName = (typeof NUMBERS)[number]
+
+/** Thrown as is by the reader: a property that must be known is not. */
+export class UnknownProperty extends Error {
+  readonly id: number
+  constructor(id: number) {
+    super(`property ${id} is not known`)
+    this.id = id
+  }
+}
+
+/** What the file itself says; size, number and salt are in header and footer. */
+export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
+  /** Different user keys. */
+  keyCount: number
+  /** Seed of the hashes in point hash and filter. */
+  hashSeed: number
+  /** Size at which blocks were closed. */
+  blockBytes: number
+}
+
+export function encodeProperties(properties: TableProperties): Uint8Array {
+  const values = new Map<number, Uint8Array>()
+  values.set(PROPERTY.orderName, new TextEncoder().encode(KEY_ORDER_NAME))
+  values.set(PROPERTY.smallestKey, properties.smallestKey)
+  values.set(PROPERTY.largestKey, properties.largestKey)
+  values.set(PROPERTY.valueFiles, encodeValueFiles(properties.valueFiles))
+  for (const name of NUMBERS) values.set(PROPERTY[name], new ByteWriter(8).u53(properties[name]).finish())
+  const writer = new ByteWriter(512).u32(values.size).u32(0)
+  for (const id of [...values.keys()].sort((a, b) => a - b)) {
+    writer.u32(id).bytes(values.get(id)!).align(8)
+  }
+  return writer.finish()
+}
+
+/** Throws BadBytes with the offset in `content`, or UnknownProperty. */
+export function decodeProperties(content: Uint8Array): TableProperties {
+  const values = readValues(content)
+  const bytesOf = (id: number): Uint8Array => {
+    const value = values.get(id)
+    if (value === undefined) throw new BadBytes(0, `property ${id} is missing`)
+    return value
+  }
+  const order = new TextDecoder().decode(bytesOf(PROPERTY.orderName))
+  if (order !== KEY_ORDER_NAME) throw new BadBytes(0, `key order is ${JSON.stringify(order)}`)
+  const numbers = {} as Record<NumberName, number>
+  for (const name of NUMBERS) {
+    const value = bytesOf(PROPERTY[name])
+    if (value.length !== 8) throw new BadBytes(0, `property ${name} is not a number`)
+    numbers[name] = new ByteReader(value).u53()
+  }
+  const smallestKey = bytesOf(PROPERTY.smallestKey)
+  const largestKey = bytesOf(PROPERTY.largestKey)
+  const keyBytes = Math.max(smallestKey.length, largestKey.length)
+  if (keyBytes > KEY_BYTES_MAX) throw new BadBytes(0, 'a key is too long')
+  if (compareBytes(smallestKey, largestKey) > 0) throw new BadBytes(0, 'smallest key is above largest')
+  if (numbers.hashSeed >= 2 ** 32) throw new BadBytes(0, 'hash seed is above 2^32 - 1')
+  const valueFiles = decodeValueFiles(bytesOf(PROPERTY.valueFiles))
+  return { ...numbers, smallestKey, largestKey, valueFiles }
+}
+
+function readValues(content: Uint8Array): Map<number, Uint8Array> {
+  const reader = new ByteReader(content)
+  const count = reader.count(8)
+  if (reader.u32() !== 0) throw new BadBytes(4, 'not zero')
+  const values = new Map<number, Uint8Array>()
+  const known = new Set<number>(Object.values(PROPERTY))
+  let previous = 0
+  for (let i = 0; i < count; i++) {
+    const at = reader.position
+    const head = reader.u32()
+    const id = head & 0xffff
+    const flags = head >>> 16
+    if (id <= previous || flags > FLAG_REQUIRED) throw new BadBytes(at, 'bad property id or flags')
+    if (!known.has(id) && flags === FLAG_REQUIRED) throw new UnknownProperty(id)
+    previous = id
+    values.set(id, reader.bytes(content.length))
+    for (const byte of reader.raw(alignUp(reader.position, 8) - reader.position)) {
+      if (byte !== 0) throw new BadBytes(at, 'padding is not zero')
+    }
+  }
+  if (reader.left !== 0) throw new BadBytes(reader.position, 'bytes behind the last property')
+  return values
+}
+
+/** The parts of a good section, one behind the other, for dumps. */
+export function describeProperties(content: Uint8Array): { bytes: number; what: string }[] {
+  const names = new Map<number, string>(Object.entries(PROPERTY).map(([name, id]) => [id, name]))
+  const values = readValues(content)
+  const parts = [{ bytes: 4, what: `${values.size} properties` }, { bytes: 4, what: 'zero' }]
+  for (const [id, value] of values) {
+    const name = names.get(id) ?? `property ${id}`
+    const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
+    parts.push({ bytes: 8, what: `${name}: id ${id}, ${value.length} bytes` })
+    const shown = isNumber ? new ByteReader(value).u53() : shownBytes(value)
+    parts.push({ bytes: value.length, what: `${name} ${shown}` })
+    parts.push({ bytes: alignUp(value.length, 8) - value.length, what: 'zeros' })
+  }
+  return parts
+}
+
+function encodeValueFiles(files: readonly ValueFileReference[]): Uint8Array {
+  const writer = new ByteWriter(24 * files.length)
+  for (const { fileNum, valueCount, valueBytes } of files) writer.u53(fileNum).u53(valueCount).u53(valueBytes)
+  return writer.finish()
+}
+
+function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
+  const reader = new ByteReader(value)
+  const files: ValueFileReference[] = []
+  while (reader.left > 0) {
+    files.push({ fileNum: reader.u53(), valueCount: reader.u53(), valueBytes: reader.u53() })
+  }
+  return files
+}
+
+/** Name of the first fact in which the two differ, or null. */
+export function factThatDiffers(properties: TableProperties, facts: TableFacts): string | null {
+  for (const name of NUMBERS) {
+    if (name === 'keyCount' || name === 'hashSeed' || name === 'blockBytes') continue
+    if (properties[name] !== facts[name]) return `${name} ${properties[name]} against ${facts[name]}`
+  }
+  if (compareBytes(properties.smallestKey, facts.smallestKey) !== 0) return 'smallestKey'
+  if (compareBytes(properties.largestKey, facts.largestKey) !== 0) return 'largestKey'
+  const files = encodeValueFiles(properties.valueFiles)
+  return compareBytes(files, encodeValueFiles(facts.valueFiles)) === 0 ? null : 'valueFiles'
+}

@@ -1,0 +1,107 @@
+/**
+ * What: turns a BlockReader to a data block of one table, in the cache or read from the file.
+ * Owns: the table's frames in the cache. Does not own: the file, the cache.
+ * Thread: one; reads block.
+ * Invariants: a block that passed lies between the bounds that the index gives it, so all blocks together
+ * are in order whatever the file said.
+ */
+import { corruption } from '../base/index.js'
+import type { BlockCache, CacheSlots } from '../cache/index.js'
+import { MARK_HIT } from '../cache/index.js'
+import { parseAt, readCheckedSync } from './block-io.js'
+import type { TableSource } from './block-io.js'
+import type { BlockReader } from './block-reader.js'
+import { TRAILER_BYTES } from './table-format.js'
+import type { TableIndex } from './table-index.js'
+
+export class TableBlocks {
+  readonly index: TableIndex
+  readonly count: number
+  private readonly source: TableSource
+  private readonly cache: BlockCache
+  private readonly slots: CacheSlots
+
+  constructor(source: TableSource, index: TableIndex, cache: BlockCache) {
+    this.source = source
+    this.index = index
+    this.count = index.blockCount
+    this.cache = cache
+    this.slots = cache.attach(index.blockCount)
+  }
+
+  /**
+   * Turns `reader` to block i: good until the next block is read through this cache. `mark` is what a
+   * newly read block starts with (MARK_POINT, MARK_SCAN).
+   */
+  open(reader: BlockReader, i: number, mark: number): void {
+    const frame = this.slots.frames[i]
+    if (frame === 0) this.load(reader, i, mark)
+    else {
+      const { cache } = this
+      const { bytes, words } = cache.chunkOf(frame)
+      this.slots.marks[i] = MARK_HIT
+      cache.hitCount++
+      reader.open(bytes, words, cache.baseOf(frame))
+    }
+  }
+
+  /** The same, and the block stays good until `unpin` with the number returned. */
+  openPinned(reader: BlockReader, i: number, mark: number): number {
+    this.open(reader, i, mark)
+    const frame = this.slots.frames[i]
+    if (frame !== 0) this.cache.pin(frame)
+    return frame
+  }
+
+  unpin(pinned: number): void {
+    if (pinned !== 0) this.cache.unpin(pinned)
+  }
+
+  /** Reads and checks block i into the reader's own buffer, whatever the cache has. */
+  read(reader: BlockReader, i: number): void {
+    const { offsets } = this.index
+    reader.makeRoom(offsets[i + 1] - offsets[i])
+    this.readInto(reader, i, reader.bytes, reader.words, 0)
+  }
+
+  /** Gives the cache its memory back. */
+  close(): void {
+    this.cache.detach(this.slots)
+  }
+
+  private load(reader: BlockReader, i: number, mark: number): void {
+    const { cache, slots } = this
+    const { offsets } = this.index
+    const length = offsets[i + 1] - offsets[i]
+    cache.missCount++
+    const frame = slots.isAttached ? cache.reserve(length) : 0
+    if (frame === 0) {
+      this.read(reader, i)
+      return
+    }
+    const { bytes, words } = cache.chunkOf(frame)
+    this.readInto(reader, i, bytes, words, cache.baseOf(frame))
+    cache.insert(slots, i, frame, length, mark)
+  }
+
+  private readInto(
+    reader: BlockReader, i: number, bytes: Uint8Array, words: Uint32Array, base: number,
+  ): void {
+    const { index, source } = this
+    const offset = index.offsets[i]
+    const length = index.offsets[i + 1] - offset
+    readCheckedSync(source, offset, length, bytes, base)
+    reader.open(bytes, words, base)
+    parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
+    if (reader.count !== index.counts[i] || !this.isBounded(reader, i)) {
+      throw corruption(source.name, offset, 'the entries are not those that the index speaks of')
+    }
+  }
+
+  private isBounded(reader: BlockReader, i: number): boolean {
+    const { keyBytes, keyStarts, seqNums } = this.index
+    const last = reader.count - 1
+    if (reader.compareAt(last, keyBytes, keyStarts[i], keyStarts[i + 1], seqNums[i]) > 0) return false
+    return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1], keyStarts[i], seqNums[i - 1]) > 0
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What: the outline of a table file: where its sections are and how each is checked. On disk: do not change.
+ *
+ *   file header (base/file-header.ts, magic 'varvetab')   128 bytes
+ *   data blocks (block-format.ts)
+ *   index (table-index.ts)
+ *   filter (bloom-filter.ts), may be absent
+ *   point hash (point-hash.ts), may be absent
+ *   properties (properties.ts)
+ *   footer                                                128 bytes
+ *
+ * Blocks and sections stand one behind the other without a gap. Each ends with zeros up to a multiple of
+ * 8 and a trailer:
+ *
+ *   offset size
+ *        0    1  codec: 0 = none
+ *        1    3  zero
+ *        4    4  CRC-32 of everything before, seeded with fileSeed XOR the offset of the block or section
+ *
+ * Footer:
+ *
+ *   offset size
+ *        0   64  8 times offset u32, bytes u32 (with trailer): index, filter, point hash, properties,
+ *                four not used yet. In this order in the file; zeros when absent
+ *       64    4  data blocks
+ *       68    4  bytes of a trailer: 8
+ *       72    4  bytes of the file
+ *       76   36  zero
+ *      112    4  format version
+ *      116    4  CRC-32 of footer bytes 0–115, seeded with fileSeed XOR the footer's offset
+ *      120    8  magic 'varvetab'
+ *
+ * So every byte of the file is under exactly one checksum or compared with what it must be.
+ */
+import {
+  corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getU32, GiB, putU32, toHex, VarveError,
+} from '../base/index.js'
+
+export const TABLE_MAGIC = 'varvetab'
+export const TRAILER_BYTES = 8
+export const FOOTER_BYTES = 128
+const CODEC_NONE = 0
+
+const SECTION_SLOTS = 8
+/** A larger section is neither written nor believed. */
+export const SECTION_BYTES_MAX = GiB
+const FOOTER_CRC_OFFSET = 116
+
+/** Slot of a section in the footer. On disk: do not change. */
+export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3 } as const
+export type SectionSlot = (typeof SectionSlot)[keyof typeof SectionSlot]
+
+/** A block or section with its trailer; `bytes` is 0 when it is absent. */
+export interface Extent {
+  offset: number
+  bytes: number
+}
+
+export interface Footer {
+  sections: Extent[]
+  blockCount: number
+  fileBytes: number
+}
+
+export function emptySections(): Extent[] {
+  return Array.from({ length: SECTION_SLOTS }, () => ({ offset: 0, bytes: 0 }))
+}
+
+export function encodeFooter(footer: Footer, seed: number): Uint8Array {
+  const bytes = new Uint8Array(FOOTER_BYTES)
+  footer.sections.forEach((section, slot) => {
+    putU32(bytes, slot * 8, section.offset)
+    putU32(bytes, slot * 8 + 4, section.bytes)
+  })
+  putU32(bytes, 64, footer.blockCount)
+  putU32(bytes, 68, TRAILER_BYTES)
+  putU32(bytes, 72, footer.fileBytes)
+  putU32(bytes, 112, FORMAT_VERSION)
+  const offset = footer.fileBytes - FOOTER_BYTES
+  putU32(bytes, FOOTER_CRC_OFFSET, crc32(bytes, 0, FOOTER_CRC_OFFSET, (seed ^ offset) >>> 0))
+  for (let i = 0; i < 8; i++) bytes[120 + i] = TABLE_MAGIC.charCodeAt(i)
+  return bytes
+}
+
+/**
+ * Reads the footer of a file of `fileBytes`. Ensures: the sections follow each other without a gap up to
+ * the footer, index and properties are there, and what is before the index is at least the header.
+ */
+export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number, file: string): Footer {
+  const offset = fileBytes - FOOTER_BYTES
+  const bad = (at: number, what: string): VarveError => corruption(file, offset + at, what)
+  for (let i = 0; i < 8; i++) {
+    if (bytes[120 + i] !== TABLE_MAGIC.charCodeAt(i)) throw bad(120 + i, 'footer magic differs')
+  }
+  const crc = crc32(bytes, 0, FOOTER_CRC_OFFSET, (seed ^ offset) >>> 0)
+  if (getU32(bytes, FOOTER_CRC_OFFSET) !== crc) throw bad(FOOTER_CRC_OFFSET, 'footer checksum differs')
+  if (getU32(bytes, 112) !== FORMAT_VERSION || getU32(bytes, 68) !== TRAILER_BYTES) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${file} has a table format that this Varve does not read`, {
+      file, offset: offset + 112, hint: 'open it with a newer Varve',
+    })
+  }
+  if (getU32(bytes, 72) !== fileBytes) throw bad(72, `footer says ${getU32(bytes, 72)} bytes`)
+  for (let i = 76; i < 112; i++) if (bytes[i] !== 0) throw bad(i, 'reserved bytes are not zero')
+  const sections = emptySections().map((_, slot) => ({
+    offset: getU32(bytes, slot * 8), bytes: getU32(bytes, slot * 8 + 4),
+  }))
+  const fault = sectionFault(sections, offset)
+  if (fault !== null) throw bad(fault.slot * 8, fault.what)
+  return { sections, blockCount: getU32(bytes, 64), fileBytes }
+}
+
+function sectionFault(sections: Extent[], end: number): { slot: number; what: string } | null {
+  let next = sections[SectionSlot.index].offset
+  if (next < FILE_HEADER_BYTES) return { slot: 0, what: 'index stands inside the file header' }
+  for (let slot = 0; slot < SECTION_SLOTS; slot++) {
+    const { offset, bytes } = sections[slot]
+    if (bytes === 0) {
+      const isNeeded = slot === SectionSlot.index || slot === SectionSlot.properties
+      if (isNeeded || offset !== 0) return { slot, what: 'section is missing' }
+      continue
+    }
+    const isSized = bytes % 8 === 0 && bytes >= TRAILER_BYTES && bytes <= SECTION_BYTES_MAX
+    if (offset !== next || !isSized) {
+      return { slot, what: 'section is not where it must be' }
+    }
+    next = offset + bytes
+  }
+  return next === end ? null : { slot: 0, what: 'sections do not reach the footer' }
+}
+
+/** Writes the trailer behind bytes[start, end); `offset` is the place of `start` in the file. */
+export function putTrailer(
+  bytes: Uint8Array, start: number, end: number, offset: number, seed: number,
+): void {
+  bytes[end] = CODEC_NONE
+  bytes[end + 1] = bytes[end + 2] = bytes[end + 3] = 0
+  putU32(bytes, end + 4, crc32(bytes, start, end + 4, (seed ^ offset) >>> 0))
+}
+
+/** True when the checksum of the block or section bytes[start, end) at `offset` of the file is right. */
+export function trailerHolds(
+  bytes: Uint8Array, start: number, end: number, offset: number, seed: number,
+): boolean {
+  return getU32(bytes, end - 4) === crc32(bytes, start, end - 4, (seed ^ offset) >>> 0)
+}
+
+/** Checks the rest of the trailer before bytes[end], which is `offset` in the file. */
+export function checkTrailer(bytes: Uint8Array, end: number, offset: number, file: string): void {
+  const at = end - TRAILER_BYTES
+  const codec = bytes[at]
+  if (codec !== CODEC_NONE) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${file} uses codec ${codec}, unknown to this Varve`, {
+      file, offset: offset - TRAILER_BYTES, hint: 'open it with a newer Varve',
+    })
+  }
+  if (bytes[at + 1] !== 0 || bytes[at + 2] !== 0 || bytes[at + 3] !== 0) {
+    throw corruption(file, offset - TRAILER_BYTES + 1, 'reserved bytes are not zero')
+  }
+}
+
+/** For dumps: printable ASCII as text, anything else as hex; cut when long. */
+export function shownBytes(bytes: Uint8Array): string {
+  const head = bytes.subarray(0, 32)
+  const rest = bytes.length > head.length ? `… (${bytes.length} bytes)` : ''
+  const isText = head.every((byte) => byte >= 0x20 && byte < 0x7f && byte !== 0x27)
+  return isText ? `'${String.fromCharCode(...head)}${rest}'` : `0x${toHex(head)}${rest}`
+}

@@ -1,0 +1,143 @@
+/**
+ * What: an open table: point reads, and iterators over it.
+ * Owns: index, filter and point hash in memory, and its places in the block cache.
+ * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
+ * Thread: main, or a worker with its own cache. Reads block.
+ */
+import { corruption, hashRange } from '../base/index.js'
+import type { InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../base/index.js'
+import type { BlockCache } from '../cache/index.js'
+import { MARK_POINT } from '../cache/index.js'
+import { BlockReader } from './block-reader.js'
+import type { BloomFilter } from './bloom-filter.js'
+import type { PointHash } from './point-hash.js'
+import { TableBlocks } from './table-blocks.js'
+import { SectionSlot } from './table-format.js'
+import type { TableIndex } from './table-index.js'
+import { TableIterator } from './table-iterator.js'
+import { checkFacts, checkSize, readParts } from './table-open.js'
+import type { TableFile, TableParts } from './table-open.js'
+
+export interface TableOpenOptions extends TableFile {
+  databaseId: Uint8Array
+  /** As the manifest has them. */
+  facts: TableFacts
+  cache: BlockCache
+  /** Load the point hash when the file has one; true. Without it the filter is loaded. */
+  pointHash?: boolean
+}
+
+/** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
+export function* openTable(options: TableOpenOptions): Steps<Table> {
+  const { facts, databaseId, cache } = options
+  checkSize(options, facts)
+  const choice = { pointHash: options.pointHash ?? true, filter: 'without point hash' } as const
+  const parts = yield* readParts(options, choice)
+  checkFacts(parts, facts, databaseId)
+  return new Table(parts, facts, cache)
+}
+
+export class Table {
+  readonly facts: TableFacts
+  /** Index, filter, point hash; not the blocks in the cache. */
+  readonly memoryBytes: number
+  private readonly parts: TableParts
+  private readonly blocks: TableBlocks
+  private readonly index: TableIndex
+  private readonly filter: BloomFilter | null
+  private readonly pointHash: PointHash | null
+  private readonly hashSeed: number
+  /** For point reads; good within one call. */
+  private readonly reader = new BlockReader()
+
+  constructor(parts: TableParts, facts: TableFacts, cache: BlockCache) {
+    this.facts = facts
+    this.parts = parts
+    this.index = parts.index
+    this.blocks = new TableBlocks(parts.source, parts.index, cache)
+    this.filter = parts.filter
+    this.pointHash = parts.pointHash
+    this.hashSeed = parts.properties.hashSeed
+    this.memoryBytes =
+      1000 + parts.index.memoryBytes + 9 * parts.index.blockCount +
+      (parts.filter?.memoryBytes ?? 0) + (parts.pointHash?.memoryBytes ?? 0)
+  }
+
+  /**
+   * The newest version of key[start, end) with a sequence number ≤ `snapshot`. False: there is none.
+   * The value in `out` is lent until the next read of any table with this cache.
+   */
+  get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const { pointHash, filter } = this
+    if (pointHash !== null) return this.getByHash(pointHash, key, start, end, snapshot, out)
+    if (filter !== null && !filter.mayContain(hashRange(key, start, end, this.hashSeed))) return false
+    return this.getByIndex(key, start, end, snapshot, out)
+  }
+
+  /** All versions of all keys. It must be closed: it keeps its block in the cache. */
+  iterator(): InternalIterator {
+    return new TableIterator(this.blocks)
+  }
+
+  /** Leaves the cache. Iterators stay good as long as the file is open. */
+  close(): void {
+    this.blocks.close()
+  }
+
+  private getByHash(
+    pointHash: PointHash, key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
+  ): boolean {
+    const { slots, placeBits, placeMask, entryBits } = pointHash
+    const reader = this.reader
+    const hash = hashRange(key, start, end, this.hashSeed)
+    const tag = hash << placeBits
+    let slot = pointHash.home(hash)
+    for (let left = slots.length; left > 0; left--) {
+      const word = slots[slot]
+      if (word === 0) return false
+      if ((word ^ tag) >>> placeBits === 0) {
+        const place = (word & placeMask) - 1
+        const number = place >>> entryBits
+        if (number >= this.index.blockCount) throw this.badPointHash()
+        this.blocks.open(reader, number, MARK_POINT)
+        const i = place & ((1 << entryBits) - 1)
+        if (i >= reader.count) throw this.badPointHash()
+        if (reader.keyEquals(i, key, start, end)) {
+          if (reader.seqNumAt(i) > snapshot) return this.getByIndex(key, start, end, snapshot, out)
+          fill(out, reader, i)
+          return true
+        }
+      }
+      if (++slot === slots.length) slot = 0
+    }
+    throw this.badPointHash()
+  }
+
+  private getByIndex(
+    key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
+  ): boolean {
+    const number = this.index.find(key, start, end, snapshot)
+    if (number === this.index.blockCount) return false
+    const reader = this.reader
+    this.blocks.open(reader, number, MARK_POINT)
+    const i = reader.lowerBound(key, start, end, snapshot)
+    // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
+    if (i === reader.count || !reader.keyEquals(i, key, start, end)) return false
+    fill(out, reader, i)
+    return true
+  }
+
+  private badPointHash(): Error {
+    const { name } = this.parts.source
+    const { offset } = this.parts.footer.sections[SectionSlot.pointHash]
+    return corruption(name, offset, 'the point hash names no entry or is full')
+  }
+}
+
+function fill(out: PointResult, reader: BlockReader, i: number): void {
+  out.seqNum = reader.seqNumAt(i)
+  out.kind = reader.kindAt(i)
+  out.valueBytes = reader.bytes
+  out.valueStart = reader.valueStart(i)
+  out.valueEnd = reader.valueEnd(i)
+}

@@ -1,0 +1,73 @@
+/**
+ * What: hands events to listeners, in order, from a microtask: never inside the engine's sync functions,
+ * where user code must not run.
+ * Owns: the listeners, events not handed out yet.
+ * Thread: main.
+ * Invariants: a listener that throws harms nobody: it is told to all others once, then only counted.
+ */
+import type { EngineEvent, EventListener } from './events.js'
+
+/** A caller that never lets microtasks run must not fill the memory: the oldest events go. */
+const WAITING_MAX = 4096
+
+export class EventBus {
+  emittedCount = 0
+  droppedCount = 0
+  listenerErrorCount = 0
+  private listeners: readonly EventListener[]
+  private readonly failedListeners = new WeakSet<EventListener>()
+  private waiting: EngineEvent[] = []
+  private isDue = false
+
+  constructor(listener: EventListener | null = null) {
+    this.listeners = listener === null ? [] : [listener]
+  }
+
+  /** Returns the function that ends it. A listener hears what is emitted from now on. */
+  subscribe(listener: EventListener): () => void {
+    // Each subscription is its own, though it be the same function twice.
+    const own: EventListener = (event) => listener(event)
+    this.listeners = [...this.listeners, own]
+    return () => {
+      this.listeners = this.listeners.filter((each) => each !== own)
+    }
+  }
+
+  /** Cheap without listeners. */
+  emit(event: EngineEvent): void {
+    this.emittedCount++
+    if (this.listeners.length === 0) return
+    if (this.waiting.length >= WAITING_MAX) {
+      this.waiting.shift()
+      this.droppedCount++
+    }
+    this.waiting.push(event)
+    if (this.isDue) return
+    this.isDue = true
+    queueMicrotask(() => this.handOut())
+  }
+
+  private handOut(): void {
+    this.isDue = false
+    const events = this.waiting
+    this.waiting = []
+    for (const event of events) for (const listener of this.listeners) this.tell(listener, event)
+  }
+
+  private tell(listener: EventListener, event: EngineEvent): void {
+    try {
+      const returned: unknown = listener(event)
+      // An async listener must not end the process with an unhandled rejection.
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.noteFailure(listener, error))
+    } catch (error) {
+      this.noteFailure(listener, error)
+    }
+  }
+
+  private noteFailure(listener: EventListener, error: unknown): void {
+    this.listenerErrorCount++
+    if (this.failedListeners.has(listener)) return
+    this.failedListeners.add(listener)
+    this.emit({ type: 'listenerError', error })
+  }
+}

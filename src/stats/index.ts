@@ -1,0 +1,6 @@
+/** Rank 1: what the engine tells about itself. */
+export * from './event-bus.js'
+export * from './events.js'
+export * from './stage-times.js'
+export * from './stats.js'
+export * from './stats-text.js'

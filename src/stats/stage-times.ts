@@ -1,0 +1,40 @@
+/**
+ * What: durations of one stage: how many, how long, and the last one.
+ */
+
+/** `stats()` shows these; milliseconds with a fraction. */
+export interface StageStats {
+  count: number
+  totalMs: number
+  lastMs: number
+  maxMs: number
+  avgMs: number
+}
+
+export class StageTimes {
+  count = 0
+  totalMs = 0
+  lastMs = 0
+  maxMs = 0
+
+  record(durationMs: number): void {
+    this.count++
+    this.totalMs += durationMs
+    this.lastMs = durationMs
+    if (durationMs > this.maxMs) this.maxMs = durationMs
+  }
+
+  get avgMs(): number {
+    return this.count === 0 ? 0 : this.totalMs / this.count
+  }
+
+  /** As plain data. */
+  stats(): StageStats {
+    const { count, totalMs, lastMs, maxMs, avgMs } = this
+    return { count, totalMs, lastMs, maxMs, avgMs }
+  }
+}
+
+export function emptyStageStats(): StageStats {
+  return { count: 0, totalMs: 0, lastMs: 0, maxMs: 0, avgMs: 0 }
+}

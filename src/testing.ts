@@ -1,0 +1,3 @@
+/** The package's `varve/testing`: file systems for tests. */
+export { FileSystemError, MemoryVfs } from './vfs/index.js'
+export * from './vfs/testing.js'

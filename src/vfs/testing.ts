@@ -1,0 +1,13 @@
+/** The door to the file systems for tests: only src/testing.ts opens it, so that no program loads them. */
+export { FaultyVfs } from './faulty-vfs.js'
+export type { FaultyOptions } from './fault-door.js'
+export type { ActiveFault, Fault, FaultRule } from './fault-plan.js'
+export type { FileClass, FileOp, OpKind } from './file-op.js'
+export type { OpRecorder } from './op-log.js'
+export { SimClock } from './sim-clock.js'
+export type { Damage } from './sim-disk.js'
+export type { EffectHook, SimOptions } from './sim-machine.js'
+export type { SyncFailureMode } from './sim-node.js'
+export { survivalPolicies } from './sim-survival.js'
+export type { SurvivalPolicy } from './sim-survival.js'
+export { SimVfs } from './sim-vfs.js'

@@ -1,0 +1,62 @@
+/**
+ * What: the operations of a Vfs as steps (base/steps.ts), for procedures that run blocking or awaited.
+ */
+import { step } from '../base/index.js'
+import type { Steps } from '../base/index.js'
+import type { OpenMode, Vfs, VfsFile } from './vfs.js'
+
+export function openFile(vfs: Vfs, path: string, mode: OpenMode): Steps<VfsFile> {
+  return step({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
+}
+
+export function closeFile(file: VfsFile): Steps<void> {
+  return step({ sync: () => file.closeSync(), async: () => file.close() })
+}
+
+export function syncFile(file: VfsFile): Steps<void> {
+  return step({ sync: () => file.syncSync(), async: () => file.sync() })
+}
+
+/** Writes all of source[at, at + length), however short single writes are. */
+export function* writeFully(
+  file: VfsFile, source: Uint8Array, at: number, length: number, position: number,
+): Steps<void> {
+  let done = 0
+  while (done < length) {
+    const [from, left, to] = [at + done, length - done, position + done]
+    done += yield* step({
+      sync: () => file.writeSync(source, from, left, to),
+      async: () => file.write(source, from, left, to),
+    })
+  }
+}
+
+/** The whole file; throws RangeError when it is larger than `max`. */
+export function* readWhole(file: VfsFile, max: number): Steps<Uint8Array> {
+  const size = file.sizeSync()
+  if (size > max) throw new RangeError(`${size} bytes, more than ${max}`)
+  const bytes = new Uint8Array(size)
+  let done = 0
+  while (done < size) {
+    const from = done
+    const count = yield* step({
+      sync: () => file.readSync(bytes, from, size - from, from),
+      async: () => file.read(bytes, from, size - from, from),
+    })
+    if (count === 0) return bytes.subarray(0, done)
+    done += count
+  }
+  return bytes
+}
+
+export function unlinkFile(vfs: Vfs, path: string): Steps<void> {
+  return step({ sync: () => vfs.unlinkSync(path), async: () => vfs.unlink(path) })
+}
+
+export function syncDirectory(vfs: Vfs, path: string): Steps<void> {
+  return step({ sync: () => vfs.syncDirSync(path), async: () => vfs.syncDir(path) })
+}
+
+export function listDirectory(vfs: Vfs, path: string): Steps<string[]> {
+  return step({ sync: () => vfs.listSync(path), async: () => vfs.list(path) })
+}

@@ -1,0 +1,128 @@
+/**
+ * What: the file system as a parameter. Every byte that Varve reads or writes passes through a Vfs.
+ *
+ * Each operation has two forms: `…Sync` blocks the thread, the other returns a promise. Both have the
+ * same effect. Errors are those of the platform, with an errno name in `code` ('ENOENT', 'EEXIST',
+ * 'ENOSPC', 'EIO', …); the engine wraps them. What a sync promises:
+ *
+ *   file.sync        content and size of this file survive power loss; says nothing about its name
+ *   file.dataSync    the same (only times may be missing)
+ *   vfs.syncDir      the names in this directory as they are now survive power loss; says nothing about
+ *                    the content of the files, nor about the directory's own name in its parent
+ *   link, rename, unlink, create, mkdir   visible at once, survive only after syncDir
+ *   close            promises nothing
+ *
+ * A handle whose sync failed must only be closed: the same call again may return "ok" about lost data.
+ */
+
+export type OpenMode =
+  /** Existing file, read only. ENOENT when missing. Never follows a symbolic link. */
+  | 'read'
+  /** Existing file, read and write. */
+  | 'write'
+  /** New file, read and write, mode 0600. EEXIST when the name is taken. */
+  | 'create'
+
+export interface FileInfo {
+  kind: 'file' | 'directory' | 'other'
+  size: number
+  /** Device and inode: equal for two names of one file. */
+  identity: string
+  /** Permission bits, 0 where the platform has none. */
+  mode: number
+}
+
+/**
+ * An open file with a count of the operations in flight. `close` waits for them; after it was called
+ * every other call throws an error with code 'EBADF', so that no late write can reach another file.
+ */
+export interface VfsFile {
+  readonly path: string
+
+  /** Reads up to `length` bytes at `position` into target[at…]; fewer only at the end of the file. */
+  readSync(target: Uint8Array, at: number, length: number, position: number): number
+  read(target: Uint8Array, at: number, length: number, position: number): Promise<number>
+
+  /** Writes source[at, at + length) at `position`. May write fewer bytes without an error: loop. */
+  writeSync(source: Uint8Array, at: number, length: number, position: number): number
+  write(source: Uint8Array, at: number, length: number, position: number): Promise<number>
+
+  syncSync(): void
+  sync(): Promise<void>
+  dataSyncSync(): void
+  dataSync(): Promise<void>
+
+  truncateSync(size: number): void
+  truncate(size: number): Promise<void>
+
+  sizeSync(): number
+
+  /** Idempotent. May throw; the handle is gone all the same. */
+  closeSync(): void
+  close(): Promise<void>
+}
+
+/** Held by one process (or one simulated process) until released or until the process dies. */
+export interface VfsLock {
+  /** Rises with every holder of this directory; never used twice. */
+  readonly generation: number
+  /** True while no later holder has taken over (fencing). */
+  isHeldSync(): boolean
+  release(): Promise<void>
+}
+
+export interface Vfs {
+  /** False where only the asynchronous forms exist; then the …Sync forms throw ENOTSUP. */
+  readonly hasSyncIo: boolean
+  /** Plain data from which another thread makes the same Vfs, or null when it cannot cross threads. */
+  readonly workerSpec: VfsSpec | null
+
+  openSync(path: string, mode: OpenMode): VfsFile
+  open(path: string, mode: OpenMode): Promise<VfsFile>
+
+  /** A second name for one file. EEXIST when `to` is taken; ENOTSUP or EPERM without hard links. */
+  linkSync(from: string, to: string): void
+  link(from: string, to: string): Promise<void>
+
+  /** Replaces `to` when it is taken. */
+  renameSync(from: string, to: string): void
+  rename(from: string, to: string): Promise<void>
+
+  unlinkSync(path: string): void
+  unlink(path: string): Promise<void>
+
+  /** Mode 0700. EEXIST when the name is taken. */
+  mkdirSync(path: string): void
+  mkdir(path: string): Promise<void>
+  /** Removes an empty directory. */
+  rmdir(path: string): Promise<void>
+
+  /** Names in the directory, in no particular order. */
+  listSync(path: string): string[]
+  list(path: string): Promise<string[]>
+
+  /** Null when there is nothing of that name. Does not follow a symbolic link. */
+  statSync(path: string): FileInfo | null
+  stat(path: string): Promise<FileInfo | null>
+
+  syncDirSync(path: string): void
+  syncDir(path: string): Promise<void>
+
+  /** Bytes that this user may still write there; Infinity when unknown. */
+  freeBytes(path: string): Promise<number>
+
+  /** Absolute path without symbolic links; the path must exist. */
+  realPath(path: string): Promise<string>
+
+  /** `dir/name`. */
+  join(dir: string, name: string): string
+  /** The directory that holds `path`. */
+  parent(path: string): string
+
+  /** Throws VarveError LOCKED, naming the holder, when another process has the directory. */
+  lock(dir: string): Promise<VfsLock>
+}
+
+export interface VfsSpec {
+  kind: 'node'
+}

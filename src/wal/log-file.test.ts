@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeFileHeader, FILE_HEADER_BYTES, runAsync, runSync, SeededRandom } from '../base/index.js'
+import { MemoryVfs } from '../vfs/index.js'
+import { HandFile } from '../../test/support/hand-file.js'
+import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
+import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { createLog, LogFile } from './log-file.js'
+import { decodePredecessor, encodePredecessor, FIRST_BATCH_OFFSET } from './log-format.js'
+
+function newVfs(): MemoryVfs {
+  const vfs = new MemoryVfs()
+  vfs.mkdirSync('/db')
+  return vfs
+}
+
+test('a new log has a synced header; both forms make the same calls', async () => {
+  const expected = ['open create 000007.log', 'write 000007.log', 'sync 000007.log']
+  const calls: string[] = []
+  const log = runSync(createLog(recordCalls(newVfs(), calls), '/db', sampleLogHeader(7)))
+  assert.deepEqual(calls.splice(0), expected)
+  const bytes = new Uint8Array(200)
+  assert.equal(log.file.readSync(bytes, 0, 200, 0), FILE_HEADER_BYTES)
+  assert.deepEqual(decodeFileHeader(bytes, 'varvelog', 'x'), sampleLogHeader(7))
+  assert.equal(log.writtenEnd, FILE_HEADER_BYTES)
+  assert.equal(log.unsyncedBytes, 0)
+  calls.length = 0
+  await runAsync(createLog(recordCalls(newVfs(), calls), '/db', sampleLogHeader(7)))
+  assert.deepEqual(calls, expected)
+})
+
+test('a log that cannot be made leaves no open handle', () => {
+  for (const failing of ['open create', 'write', 'sync']) {
+    const calls: string[] = []
+    const vfs = watchedVfs(newVfs(), {
+      before: (call) => {
+        calls.push(call.name)
+        if (call.name === failing) throw eio(call)
+      },
+    })
+    assert.throws(() => runSync(createLog(vfs, '/db', sampleLogHeader(7))), { code: 'EIO' })
+    assert.equal(calls.includes('close'), failing !== 'open create')
+  }
+})
+
+test('WAL-2: writes go on where the last one ended, however short single writes are', async () => {
+  const bytes = new Uint8Array(1000)
+  new SeededRandom(1, 'log file').fill(bytes)
+  const file = new HandFile('7.log')
+  file.writeBytesMax = 7
+  const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+  log.writeSync(bytes, 300, 4)
+  log.writeSync(bytes, 301, 5)
+  assert.deepEqual([log.writtenEnd, log.writtenSeqNum, log.unsyncedBytes], [301, 5, 301 - FILE_HEADER_BYTES])
+  const writing = log.writeRange(bytes, 301, 320)
+  for (let i = 0; i < 3; i++) {
+    file.finish()
+    await Promise.resolve()
+  }
+  await writing
+  assert.deepEqual(file.bytes.slice(FILE_HEADER_BYTES, 320), bytes.slice(FILE_HEADER_BYTES, 320))
+  assert.equal(log.writtenEnd, 301, 'the caller moves it')
+})
+
+test('after a failed write the written end stays', () => {
+  const file = new HandFile('7.log')
+  const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+  file.failing.set('write', 'ENOSPC')
+  assert.throws(() => log.writeSync(new Uint8Array(500), 500, 9), { code: 'ENOSPC' })
+  assert.deepEqual([log.writtenEnd, log.writtenSeqNum], [FILE_HEADER_BYTES, 0])
+})
+
+test('the predecessor frame comes back', () => {
+  const bytes = new Uint8Array(400)
+  const predecessor = { fileNum: 2 ** 40, lastSeqNum: 2 ** 52, end: 2 ** 32 - 8 }
+  assert.equal(encodePredecessor(bytes, 5, 1, predecessor), FIRST_BATCH_OFFSET)
+  assert.deepEqual(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), predecessor)
+  bytes[FILE_HEADER_BYTES + 47] = 0xff
+  assert.equal(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), null)
+})

@@ -1,0 +1,57 @@
+/**
+ * What: what a log holds besides batches: its first frame, which names the log before it.
+ *
+ *   body of a predecessor frame (24 bytes)
+ *   offset size
+ *        0    8  number of the log before this one, 0 when there is none
+ *        8    8  last sequence number given out before this log
+ *       16    4  where the frames of that log end; bytes behind it are void
+ *       20    4  zero
+ *
+ * docs/format/log.md draws the whole file.
+ */
+import {
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, frameBytes, getU32, getU53, putU32, putU53, sealFrame,
+} from '../base/index.js'
+import type { FileNum, SeqNum } from '../base/index.js'
+
+export interface Predecessor {
+  fileNum: FileNum
+  lastSeqNum: SeqNum
+  end: number
+}
+
+const PREDECESSOR_BODY_BYTES = 24
+/** Where the first frame behind the predecessor frame stands. */
+export const FIRST_BATCH_OFFSET = FILE_HEADER_BYTES + frameBytes(PREDECESSOR_BODY_BYTES)
+
+/** Writes the first frame of a log at its fixed place in the slab; returns the offset behind it. */
+export function encodePredecessor(
+  bytes: Uint8Array, seed: number, generation: number, predecessor: Predecessor,
+): number {
+  const at = FILE_HEADER_BYTES
+  const body = at + FRAME_HEADER_BYTES
+  putU53(bytes, body, predecessor.fileNum)
+  putU53(bytes, body + 8, predecessor.lastSeqNum)
+  putU32(bytes, body + 16, predecessor.end)
+  putU32(bytes, body + 20, 0)
+  return at + sealFrame(bytes, at, at, seed, {
+    type: FrameType.predecessor,
+    bodyBytes: PREDECESSOR_BODY_BYTES,
+    extensionBytes: 0,
+    firstSeqNum: predecessor.lastSeqNum + 1,
+    count: 0,
+    generation: generation >>> 0,
+    markDistance: 0,
+    markBytes: 0,
+  })
+}
+
+/** Null when the numbers make no sense. */
+export function decodePredecessor(bytes: Uint8Array, body: number): Predecessor | null {
+  const fileNum = getU53(bytes, body)
+  const lastSeqNum = getU53(bytes, body + 8)
+  const end = getU32(bytes, body + 16)
+  if (Number.isNaN(fileNum) || Number.isNaN(lastSeqNum)) return null
+  return { fileNum, lastSeqNum, end }
+}

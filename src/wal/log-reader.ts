@@ -1,0 +1,280 @@
+/**
+ * What: reads logs back: which frames are history and where history ends.
+ *
+ * A bad or missing frame ends history, and everything behind it is void, later logs included: writes
+ * are synced in order, so whatever was acknowledged as durable stands before it. Unless a good frame
+ * further on carries a sync mark above that place: then synced bytes are damaged, and that is an error.
+ *
+ * Owns: nothing; functions over bytes. Thread: main.
+ * Invariants: REC-1 history has no hole. REC-2 damage below a sync mark is never taken for an end.
+ */
+import {
+  BATCH_COUNT_MAX, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes,
+  entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
+  getU32, logFileName, readFrame, VarveError,
+} from '../base/index.js'
+import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
+import { decodePredecessor } from './log-format.js'
+import type { Predecessor } from './log-format.js'
+
+/** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
+const SEQ_NUMS_MAX = 2 ** 32
+
+/** One log as it was found, its bytes in memory. */
+export interface ScannedLog {
+  fileNum: FileNum
+  /** The file's bytes; positions in it are offsets in the file. */
+  bytes: Uint8Array
+  fileBytes: number
+  /** Null when the file header is not good; then `headerProblem` says why. */
+  header: FileHeader | null
+  headerProblem: VarveError | null
+  /** Null when the first frame is not there or not good. */
+  predecessor: Predecessor | null
+  /** End of the unbroken good frames. */
+  goodEnd: number
+  /** True when nothing but zeros stands behind `goodEnd`, or nothing at all. */
+  endsClean: boolean
+  firstSeqNum: SeqNum
+  lastSeqNum: SeqNum
+  entryCount: number
+}
+
+/** Where history was cut, for the report. */
+export interface HistoryCut {
+  file: string
+  offset: number
+  /** Bytes behind it that were not zero-length history: lost unsynced writes. */
+  bytes: number
+}
+
+/** Reads headers and frames of one log; `bytes` holds the whole file at [0, fileBytes). */
+export function scanLog(
+  fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
+): ScannedLog {
+  const name = logFileName(fileNum)
+  const log: ScannedLog = {
+    fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,
+    goodEnd: 0, endsClean: false, firstSeqNum: 0, lastSeqNum: 0, entryCount: 0,
+  }
+  const header = readHeader(bytes.subarray(0, fileBytes), name, fileNum, databaseId)
+  if (VarveError.is(header)) {
+    log.headerProblem = header
+    return log
+  }
+  log.header = header
+  const seed = fileSeed(header)
+  const frame = emptyFrameHeader()
+  let at = FILE_HEADER_BYTES
+  for (;;) {
+    const state = readFrame(bytes, at, fileBytes, at, seed, frame)
+    if (state !== 'good' || !acceptFrame(log, at, frame, name)) {
+      log.goodEnd = at
+      log.endsClean = state === 'end' && isZero(bytes, at, fileBytes)
+      return log
+    }
+    at += frameBytes(frame.bodyBytes)
+  }
+}
+
+/**
+ * A header that is not good is no error by itself: a crash while the log was made leaves none, half of
+ * one, or, where the disk shows what it held before, that of a deleted log.
+ */
+function readHeader(
+  bytes: Uint8Array, name: string, fileNum: FileNum, databaseId: Uint8Array,
+): FileHeader | VarveError {
+  let header: FileHeader
+  try {
+    header = decodeFileHeader(bytes, 'varvelog', name)
+  } catch (error) {
+    if (VarveError.is(error) && error.code === 'CORRUPTION') return error
+    throw error
+  }
+  if (header.fileNum !== fileNum) return corruption(name, 40, `this is log ${header.fileNum}`)
+  for (let i = 0; i < 16; i++) {
+    if (header.databaseId[i] !== databaseId[i]) return corruption(name, 24, 'this log is of another database')
+  }
+  return header
+}
+
+/** False when a frame with a good checksum does not fit: it cannot be history. */
+function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
+  if (at === FILE_HEADER_BYTES) {
+    if (frame.type !== FrameType.predecessor || frame.bodyBytes < 24) return false
+    log.predecessor = decodePredecessor(log.bytes, at + FRAME_HEADER_BYTES)
+    if (log.predecessor === null) return false
+    log.lastSeqNum = log.predecessor.lastSeqNum
+    return true
+  }
+  if (frame.type === FrameType.mark) return true
+  if (frame.type !== FrameType.batch) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${name} at offset ${at}: frame type ${frame.type}`, {
+      file: name, offset: at, hint: 'open it with a newer Varve',
+    })
+  }
+  const expected = log.lastSeqNum + 1
+  const isFirst = log.entryCount === 0
+  if (isFirst ? frame.firstSeqNum < expected : frame.firstSeqNum !== expected) return false
+  if (frame.firstSeqNum + frame.count - log.predecessor!.lastSeqNum > SEQ_NUMS_MAX) {
+    throw corruption(name, at, 'sequence numbers leap')
+  }
+  checkEntries(log.bytes, at, frame, name)
+  if (isFirst) log.firstSeqNum = frame.firstSeqNum
+  log.entryCount += frame.count
+  log.lastSeqNum = frame.firstSeqNum + frame.count - 1
+  return true
+}
+
+/** Entries of a frame whose checksum is right must fill its body exactly. */
+function checkEntries(bytes: Uint8Array, frameAt: number, frame: FrameHeader, name: string): void {
+  const end = frameAt + FRAME_HEADER_BYTES + frame.bodyBytes
+  let at = frameAt + FRAME_HEADER_BYTES + frame.extensionBytes
+  if (frame.count > BATCH_COUNT_MAX) throw corruption(name, frameAt, `batch of ${frame.count} entries`)
+  for (let i = 0; i < frame.count; i++) {
+    if (end - at < ENTRY_HEADER_BYTES) throw corruption(name, at, 'entry runs over the end of its frame')
+    const kind = bytes[at]!
+    if ((kind !== EntryKind.value && kind !== EntryKind.tombstone) || bytes[at + 1] !== 0) {
+      throw new VarveError('UNSUPPORTED_FORMAT', `${name} at offset ${at}: entry kind ${kind}`, {
+        file: name, offset: at, hint: 'open it with a newer Varve',
+      })
+    }
+    const keyBytes = entryKeyBytes(bytes, at)
+    const valueBytes = entryValueBytes(bytes, at) // up to 2^32 - 1: no bit operation before it is checked
+    if (ENTRY_HEADER_BYTES + keyBytes + valueBytes > end - at) {
+      throw corruption(name, at, 'entry runs over the end of its frame')
+    }
+    at += entryBytes(keyBytes, valueBytes)
+  }
+  if (at !== end) throw corruption(name, at, 'entries do not fill their frame')
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false
+  return true
+}
+
+/**
+ * Decides how far history goes over `logs` (ascending numbers, from the log pointer on). Sets each
+ * log's `goodEnd`; logs that are void get none. Returns the cut, or null when nothing was lost.
+ * Throws CORRUPTION or MISSING_FILE when damage is proven to be below what was synced.
+ */
+export function findHistory(logs: ScannedLog[], logPointer: FileNum): HistoryCut | null {
+  let previous: ScannedLog | null = null
+  for (let i = 0; i < logs.length; i++) {
+    const log = logs[i]!
+    const chain = checkChain(log, previous, logPointer, logs)
+    if (chain === 'unused') continue
+    if (chain === 'broken') return endHistory(logs, previous === null ? i : logs.indexOf(previous), previous)
+    const successor = logs.slice(i + 1).find((later) => later.predecessor?.fileNum === log.fileNum)
+    const declaredEnd = successor?.predecessor?.end
+    if (declaredEnd !== undefined && declaredEnd < log.goodEnd) cutVoidFrames(log, declaredEnd)
+    else if (!log.endsClean && declaredEnd !== log.goodEnd) return endHistory(logs, i, log)
+    previous = log
+  }
+  return null
+}
+
+type ChainState = 'good' | 'unused' | 'broken'
+
+/** Does the log follow the one before it? A log without frames was never used. */
+function checkChain(
+  log: ScannedLog, previous: ScannedLog | null, logPointer: FileNum, logs: ScannedLog[],
+): ChainState {
+  if (log.header === null) {
+    checkNeverUsed(log, logs)
+    return 'unused'
+  }
+  if (log.predecessor === null) {
+    if (log.goodEnd === FILE_HEADER_BYTES && log.endsClean) return 'unused'
+    return 'broken'
+  }
+  const { fileNum, end } = log.predecessor
+  if (fileNum < logPointer || fileNum === 0) return previous === null ? 'good' : 'broken'
+  if (previous !== null && previous.fileNum === fileNum) {
+    if (previous.goodEnd < end) return 'broken'
+    if (previous.lastSeqNum <= log.predecessor.lastSeqNum) return 'good'
+    throw corruption(logFileName(log.fileNum), FILE_HEADER_BYTES, 'sequence numbers go back')
+  }
+  if (!logs.some((other) => other.fileNum === fileNum)) {
+    const name = logFileName(fileNum)
+    throw new VarveError('MISSING_FILE', `${name} is missing: ${logFileName(log.fileNum)} follows it`, {
+      file: name, hint: 'restore the file from a backup',
+    })
+  }
+  return 'broken'
+}
+
+/** The header is synced before the first frame is written: a used log with a bad one is damaged. */
+function checkNeverUsed(log: ScannedLog, logs: ScannedLog[]): void {
+  const wasUsed = log.fileBytes > FILE_HEADER_BYTES
+  if (wasUsed || logs.some((other) => other.predecessor?.fileNum === log.fileNum)) {
+    throw log.headerProblem!
+  }
+}
+
+/** Frames behind the end that the next log declares were refused to their writers: they are void. */
+function cutVoidFrames(log: ScannedLog, end: number): void {
+  const seed = fileSeed(log.header!)
+  const frame = emptyFrameHeader()
+  let at = FILE_HEADER_BYTES
+  let [count, lastSeqNum] = [0, log.predecessor!.lastSeqNum]
+  while (at < end && readFrame(log.bytes, at, log.fileBytes, at, seed, frame) === 'good') {
+    if (frame.type === FrameType.batch) {
+      count += frame.count
+      lastSeqNum = frame.firstSeqNum + frame.count - 1
+    }
+    at += frameBytes(frame.bodyBytes)
+  }
+  if (at !== end) throw corruption(logFileName(log.fileNum), end, 'the next log names an end inside a frame')
+  log.goodEnd = at
+  log.entryCount = count
+  log.lastSeqNum = lastSeqNum
+}
+
+/** History ends in logs[index] at its goodEnd: everything behind is void, if no sync mark objects. */
+function endHistory(logs: ScannedLog[], index: number, last: ScannedLog | null): HistoryCut {
+  const log = logs[index]!
+  const offset = last === null ? 0 : log.goodEnd
+  let lostBytes = log.fileBytes - offset
+  refuteBySyncMarks(log, Math.max(offset, FILE_HEADER_BYTES), log, offset)
+  for (const later of logs.slice(index + 1)) {
+    refuteBySyncMarks(log, Math.max(offset, FILE_HEADER_BYTES), later, FILE_HEADER_BYTES)
+    lostBytes += later.fileBytes
+    later.goodEnd = 0
+    later.entryCount = 0
+  }
+  if (last === null) {
+    log.goodEnd = 0
+    log.entryCount = 0
+  }
+  return { file: logFileName(log.fileNum), offset, bytes: lostBytes }
+}
+
+/** Looks for good frames of `witness` from `start` on whose sync mark is above the end of history. */
+function refuteBySyncMarks(ended: ScannedLog, offset: number, witness: ScannedLog, start: number): void {
+  if (witness.header === null) return
+  const { bytes, fileBytes } = witness
+  const seed = fileSeed(witness.header)
+  const frame = emptyFrameHeader()
+  let at = Math.max(start, FILE_HEADER_BYTES)
+  while (at + FRAME_HEADER_BYTES <= fileBytes) {
+    const type = bytes[at + 12]!
+    const plausible = type >= FrameType.batch && type <= FrameType.mark && bytes[at + 13] === 0
+    if (!plausible || getU32(bytes, at) === 0 || readFrame(bytes, at, fileBytes, at, seed, frame) !== 'good') {
+      at += 8
+      continue
+    }
+    if (frame.markBytes > 0) {
+      const markLog = witness.fileNum - frame.markDistance
+      if (markLog > ended.fileNum || (markLog === ended.fileNum && frame.markBytes > offset)) {
+        throw corruption(
+          logFileName(ended.fileNum), offset,
+          `bad frame, but ${logFileName(witness.fileNum)} at offset ${at} says that it was synced`,
+          'the log is damaged: restore from a backup',
+        )
+      }
+    }
+    at += frameBytes(frame.bodyBytes)
+  }
+}

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { FILE_HEADER_BYTES, KiB, VarveError } from '../base/index.js'
+import { HandClock, settled } from '../../test/support/hand-clock.js'
+import { HandFile } from '../../test/support/hand-file.js'
+import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { LogFile } from './log-file.js'
+import { LogSyncer } from './log-syncer.js'
+
+const bytes = new Uint8Array(256 * KiB)
+
+/** One syncer with logs whose syncs end when the test says so. */
+class Scene {
+  readonly calls: string[] = []
+  readonly clock = new HandClock()
+  readonly failures: unknown[] = []
+  readonly syncer: LogSyncer
+  readonly logs: LogFile[] = []
+  readonly files: HandFile[] = []
+  private seqNum = 0
+
+  constructor(syncBytes = 64 * KiB) {
+    this.syncer = new LogSyncer(0, {
+      clock: this.clock, syncIntervalMs: 1000, syncBytes,
+      onFailure: (error, log) => this.failures.push([(error as { code: string }).code, log.fileNum]),
+    })
+  }
+
+  /** A new log takes the frames from now on. */
+  add(): LogFile {
+    const fileNum = this.logs.length + 1
+    const file = new HandFile(`${fileNum}.log`, this.calls)
+    const log = new LogFile(file, sampleLogHeader(fileNum), new Uint8Array(FILE_HEADER_BYTES))
+    this.logs.push(log)
+    this.files.push(file)
+    this.syncer.add(log)
+    return log
+  }
+
+  /** `count` bytes more in the newest log; gives the sequence number of its last entry. */
+  write(count = 100): number {
+    const log = this.logs.at(-1)!
+    log.writeSync(bytes, log.writtenEnd + count, ++this.seqNum)
+    this.syncer.noteWritten(log)
+    return this.seqNum
+  }
+
+  seal(log = this.logs.at(-1)!): void {
+    log.isSealed = true
+    this.syncer.noteSealed()
+  }
+
+  /** The syncs that began or ended since the last look. */
+  syncs(): string[] {
+    return this.calls.splice(0).filter((call) => call.includes('datasync'))
+  }
+}
+
+let scene: Scene
+beforeEach(() => {
+  scene = new Scene()
+  scene.add()
+})
+
+/** Follows a promise without waiting for it. */
+function follow(promise: Promise<void>): { state: string } {
+  const followed = { state: 'waiting' }
+  promise.then(() => (followed.state = 'durable'), (error: VarveError) => (followed.state = error.code))
+  return followed
+}
+
+test('WAL-5: a background sync begins after the interval, once for all that was written', async () => {
+  scene.write()
+  await scene.clock.advance(500)
+  scene.write()
+  await scene.clock.advance(499)
+  assert.deepEqual(scene.syncs(), [])
+  await scene.clock.advance(1)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 2)
+  assert.equal(scene.syncer.unsyncedBytes, 0)
+  await scene.clock.advance(10_000)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'nothing to sync, no sync')
+  assert.equal(scene.clock.timerCount, 0)
+})
+
+test('WAL-5: what is written while a sync is in flight is synced too, without another write', async () => {
+  scene.write()
+  await scene.clock.advance(1000)
+  scene.write()
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 1, 'a sync covers only what was written before it was submitted')
+  scene.syncs()
+  await scene.clock.advance(1000)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 2)
+})
+
+test('WAL-5: many unsynced bytes are synced at once, also those written during a sync', async () => {
+  scene.write(64 * KiB - 1)
+  assert.deepEqual(scene.syncs(), [])
+  scene.write(1)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  scene.write(64 * KiB)
+  assert.deepEqual(scene.syncs(), [], 'one in flight')
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 1.log begins'])
+})
+
+test('WAL-3: waiters are answered when a sync that began after their write has ended, together', async () => {
+  const first = follow(scene.syncer.waitFor(scene.write()))
+  const [second, third] = [follow(scene.syncer.waitFor(scene.write())), follow(scene.syncer.waitFor(scene.write()))]
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual([first.state, second.state, third.state], ['durable', 'waiting', 'waiting'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 1.log begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual([second.state, third.state], ['durable', 'durable'])
+  assert.equal(follow(scene.syncer.waitFor(2)).state, 'waiting')
+  await settled()
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'what is durable needs no sync')
+})
+
+test('WAL-3, W10: a newer log counts only after every older one was synced to its end', async () => {
+  scene.write()
+  scene.add()
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  scene.seal(scene.logs[0]!)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(waiter.state, 'waiting')
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 2.log begins'])
+  scene.files[1]!.finish()
+  await settled()
+  assert.equal(waiter.state, 'durable')
+})
+
+test('a log that is sealed during its sync is synced again to its end', async () => {
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  scene.write()
+  scene.seal()
+  scene.add()
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(waiter.state, 'durable')
+  assert.deepEqual(scene.syncs(), [
+    'pool datasync 1.log begins', 'pool datasync 1.log ends', 'pool datasync 1.log begins',
+  ])
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 2)
+})
+
+test('an unused log that is sealed while an older one is still being written does not stop the others', async () => {
+  scene.add()
+  scene.seal(scene.logs[1]!)
+  scene.add()
+  await settled()
+  scene.logs[0]!.writeSync(bytes, 500, 1)
+  scene.syncer.noteWritten(scene.logs[0]!)
+  scene.seal(scene.logs[0]!)
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 1)
+})
+
+test('the sync mark never says more than was synced when it was submitted', async () => {
+  assert.deepEqual([scene.syncer.markLog, scene.syncer.markBytes], [0, 0])
+  const waiting = scene.syncer.waitFor(scene.write(100))
+  scene.write(100)
+  scene.files[0]!.finish()
+  await waiting
+  assert.deepEqual([scene.syncer.markLog, scene.syncer.markBytes], [1, FILE_HEADER_BYTES + 100])
+})
+
+test('WAL-4, W12: a failed sync fails every waiter once, and nothing is ever synced again', async () => {
+  const first = follow(scene.syncer.waitFor(scene.write()))
+  const second = follow(scene.syncer.waitFor(scene.write()))
+  scene.syncs()
+  scene.files[0]!.fail('EIO')
+  await settled()
+  assert.deepEqual([first.state, second.state], ['COMMIT_UNKNOWN', 'COMMIT_UNKNOWN'])
+  assert.deepEqual(scene.failures, [['EIO', 1]])
+  assert.equal(scene.logs[0]!.hasFailed, true)
+  const later = follow(scene.syncer.waitFor(1))
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
+  scene.add()
+  scene.write()
+  scene.seal()
+  await scene.clock.advance(5000)
+  assert.equal(later.state, 'COMMIT_UNKNOWN')
+  assert.deepEqual(scene.syncs(), [])
+  assert.deepEqual(scene.failures.length, 1)
+  assert.equal(scene.syncer.durableSeqNum, 0)
+})
+
+test('WAL-4: a failed blocking sync throws COMMIT_UNKNOWN, and is not tried again', async () => {
+  scene.write()
+  scene.files[0]!.failing.set('datasync', 'EIO')
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN', file: '000001.log' })
+  scene.files[0]!.failing.clear()
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
+  await scene.clock.advance(5000)
+  assert.deepEqual(scene.syncs(), ['datasync 1.log'])
+})
+
+test('WAL-4: a sync in flight that ends well does not undo a failure', async () => {
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  scene.files[0]!.failing.set('datasync', 'EIO')
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(waiter.state, 'COMMIT_UNKNOWN')
+  assert.equal(scene.syncer.durableSeqNum, 0)
+})
+
+test('a blocking sync syncs every log, oldest first, and answers waiters', async () => {
+  scene.write()
+  scene.add()
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  scene.logs[0]!.isSealed = true
+  scene.syncs()
+  scene.syncer.syncNow()
+  assert.deepEqual(scene.syncs(), ['datasync 1.log', 'datasync 2.log'])
+  assert.equal(scene.syncer.durableSeqNum, 2)
+  await settled()
+  assert.equal(waiter.state, 'durable')
+  scene.files[0]!.finish()
+  await settled()
+  scene.syncer.syncNow()
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'nothing is left to sync')
+})
+
+test('WAL-3: a newer log is not durable while an older one may still get bytes', () => {
+  scene.write()
+  scene.add()
+  scene.write()
+  scene.syncer.syncNow()
+  assert.equal(scene.syncer.durableSeqNum, 1)
+  scene.logs[0]!.isSealed = true
+  scene.syncer.syncNow()
+  assert.equal(scene.syncer.durableSeqNum, 2)
+})
+
+test('a log that was cut after a failed write counts as far as it was cut to', async () => {
+  const log = scene.logs[0]!
+  const seqNum = scene.write()
+  await settled()
+  log.hasFailed = true
+  log.syncedEnd = log.writtenEnd
+  log.syncedSeqNum = seqNum
+  const waiter = follow(scene.syncer.waitFor(seqNum))
+  await settled()
+  assert.equal(waiter.state, 'durable')
+})
+
+test('a log whose entries are in tables needs no sync any more', async () => {
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  scene.logs[0]!.isSealed = true
+  scene.add()
+  scene.syncer.drop(scene.logs[0]!)
+  await settled()
+  assert.equal(waiter.state, 'durable')
+  scene.files[0]!.finish()
+  await settled()
+  assert.equal(scene.syncer.durableSeqNum, 1)
+  assert.throws(() => {
+    scene.add()
+    scene.syncer.drop(scene.logs[2]!)
+  }, { code: 'INTERNAL' })
+})
+
+test('after stop no timer is left and nobody waits', async () => {
+  scene.write()
+  const waiter = follow(scene.syncer.waitFor(1))
+  scene.syncer.stop(new VarveError('CLOSED', 'closed'))
+  await settled()
+  assert.equal(waiter.state, 'CLOSED')
+  assert.equal(scene.clock.timerCount, 0)
+  scene.files[0]!.finish()
+  await scene.syncer.idle()
+  scene.write()
+  await scene.clock.advance(5000)
+  assert.equal(scene.clock.timerCount, 0)
+  await assert.rejects(scene.syncer.waitFor(1), { code: 'CLOSED' })
+})

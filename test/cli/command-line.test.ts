@@ -1,0 +1,52 @@
+/** Help, version, exit codes: what scripts rely on. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { runCommandLine } from '../../src/cli/command-line.js'
+import { packageDir } from '../support/golden.js'
+import { runVarve } from '../support/run-program.js'
+
+async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+  const printed = { out: '', error: '' }
+  const code = await runCommandLine(args, {
+    out: (text) => void (printed.out += text),
+    error: (text) => void (printed.error += text),
+  })
+  return { code, ...printed }
+}
+
+describe('varve', () => {
+  it('is a program that tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(path.join(packageDir, 'package.json'), 'utf8')) as { version: string }
+    assert.deepEqual(await runVarve('--version'), { code: 0, out: `${version}\n`, error: '' })
+    assert.match(readFileSync(path.join(packageDir, 'dist/src/cli/main.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  })
+
+  it('tells how to use it', async () => {
+    for (const args of [['help'], ['--help'], ['-h']]) {
+      const { code, out, error } = await run(...args)
+      assert.deepEqual([code, error], [0, ''])
+      assert.match(out, /^Usage:\n {2}varve stats DIR \[--json\] /)
+    }
+    for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
+      const { code, out } = await run(...args)
+      assert.equal(code, 0)
+      assert.match(out, /^Usage: varve stats DIR \[--json\]\n/)
+    }
+  })
+
+  it('ends with 2, and prints nothing on stdout, when the command line is wrong', async () => {
+    const wrong = [
+      [], ['nonsense'], ['\u001b]0;title\u0007'], ['help', 'nonsense'], ['help', 'stats', 'stats'],
+      ['stats'], ['stats', ''], ['stats', 'a', 'b'], ['stats', 'a', '--workdir', 'b'], ['stats', '--workdir'],
+      ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
+    ]
+    for (const args of wrong) {
+      const { code, out, error } = await run(...args)
+      assert.deepEqual([code, out], [2, ''], args.join(' '))
+      assert.match(error, /^(varve: .+\nTry 'varve help'\.\n$|Usage:)/, args.join(' '))
+      assert.ok(!error.includes('\u001b'))
+    }
+  })
+})

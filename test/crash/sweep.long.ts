@@ -1,0 +1,23 @@
+/**
+ * What: the sweeps with other seeds, more random crashes at each point, larger sectors, torn sectors,
+ * stale blocks, and crashes inside the recovery from a crash inside a recovery.
+ * VARVE_LONG: how many seeds; VARVE_SEED: the first.
+ */
+import { declareSweeps, numberFromEnv } from '../support/crash-run.js'
+
+const first = numberFromEnv('VARVE_SEED', 1000)
+for (let seed = first; seed < first + numberFromEnv('VARVE_LONG', 1); seed++) {
+  const settings = { manifestSync: seed % 2 === 0 }
+  const sim = {
+    sectorBytes: seed % 4 < 2 ? 512 : 4096,
+    tornSector: seed % 3 === 0,
+    staleChance: seed % 5 === 0 ? 0.3 : 0,
+  }
+  declareSweeps({
+    title: `crash sweep, seed ${seed}`,
+    settings,
+    sim,
+    sweep: { seed, recoveryCount: 3, depth: 3, randomCount: 6 },
+    imagesMin: 5000,
+  })
+}

@@ -1,0 +1,69 @@
+/** What the documents say about the code is true where a machine can tell: examples, options, codes, paths. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { resolveOptions } from '../src/engine/options.js'
+import { packageDir } from './support/golden.js'
+
+const read = (name: string) => readFileSync(path.join(packageDir, name), 'utf8')
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1]!)
+}
+
+describe('the documents', () => {
+  it('have a first example that runs as it stands', () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'varve-readme-'))
+    const code = matches(read('README.md'), /```js\n([\s\S]*?)```/g)[0]!.replace("'./my-db'", JSON.stringify(dir))
+    assert.ok(code.includes(dir))
+    try {
+      const args = ['--input-type=module', '-e', code]
+      const out = execFileSync(process.execPath, args, { cwd: packageDir, encoding: 'utf8' })
+      assert.equal(out, '3.7 million\ncity/berlin 3.7 million\ncity/paris 2.1 million\n')
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
+  it('name every option, and no other', () => {
+    const table = read('README.md').split('### Options of `open`')[1]!.split('\n#')[0]!
+    const named = table.split('\n').filter((line) => line.startsWith('| `')).flatMap((line) => {
+      return matches(line.split('|')[1]!, /`(\w+)`/g)
+    })
+    const parts = ['vfs', 'clock', 'random', 'onEvent']
+    const options = Object.keys(resolveOptions({}, 4096)).filter((name) => !parts.includes(name))
+    assert.deepEqual(named.sort(), [...options, 'components'].sort())
+  })
+
+  it('explain every error code, and no other', () => {
+    const codes = matches(read('src/base/errors.ts'), /^ {2}\| '([A-Z_]+)'/gm)
+    assert.ok(codes.length > 15)
+    assert.deepEqual(matches(read('docs/errors.md'), /^### ([A-Z_]+)$/gm).sort(), codes.sort())
+    for (const code of matches(read('README.md'), /`([A-Z]+_[A-Z]+|LOCKED|BUSY|CORRUPTION)`/g)) {
+      assert.ok(codes.includes(code), code)
+    }
+  })
+
+  it('point at files that exist', () => {
+    for (const page of ['README.md', 'ARCHITECTURE.md', 'docs/errors.md']) {
+      for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
+        assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)
+      }
+    }
+    for (const file of matches(read('ARCHITECTURE.md'), /`([\w-]+\/[\w-]+\.ts)`/g)) {
+      assert.ok(existsSync(path.join(packageDir, 'src', file)), file)
+    }
+  })
+
+  it('tell the commands of the program as it does itself', () => {
+    const program = path.join(packageDir, 'dist/src/cli/main.js')
+    const help = execFileSync(process.execPath, [program, 'help'], { encoding: 'utf8' })
+    const readme = read('README.md')
+    for (const usage of matches(help, /^ {2}(varve \w+(?: [A-Z[][\w\]|-]*| \[[^\]]*\])*)/gm)) {
+      assert.ok(readme.includes(`\n${usage}`), usage)
+    }
+  })
+})

@@ -1,0 +1,60 @@
+/** Every byte of a log and a manifest, named: a byte that moves shows in the golden file. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { describeLog, sectionsText } from '../../src/dump/index.js'
+import { describeManifest, versionText } from '../../src/manifest/index.js'
+import { assertGolden } from '../support/golden.js'
+import { sampleLog } from '../support/log-samples.js'
+import { readAll, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
+import { runSync } from '../../src/base/index.js'
+
+function json(sections: Iterable<{ data: unknown }>): string {
+  return Array.from(sections, ({ data }) => `${JSON.stringify(data)}\n`).join('')
+}
+
+function closedManifest(): Uint8Array {
+  const { vfs, log } = writeSampleManifest()
+  runSync(log.closeClean())
+  return readAll(vfs, '/db/000007.manifest')
+}
+
+test('a log, annotated', () => {
+  const bytes = sampleLog()
+  const text = sectionsText(bytes, describeLog(bytes, '000012.log'))
+  assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.log'))}`)
+})
+
+test('a manifest, annotated, and the version it makes', () => {
+  const bytes = closedManifest()
+  const text = sectionsText(bytes, describeManifest(bytes, '000007.manifest'))
+  const data = json(describeManifest(bytes, '000007.manifest'))
+  assertGolden('manifest.txt', `${text}${data}\n${versionText(sampleVersions().at(-1)!)}`)
+})
+
+test('each byte of a dump is in exactly one field', () => {
+  for (const [bytes, sections] of [
+    [sampleLog(), describeLog(sampleLog(), 'log')],
+    [closedManifest(), describeManifest(closedManifest(), 'manifest')],
+  ] as const) {
+    let end = 0
+    for (const section of sections) {
+      assert.equal(section.offset, end)
+      for (const field of section.fields) {
+        assert.equal(field.offset, end, `${section.title}: ${field.name}`)
+        end += field.bytes
+      }
+      if (section.title === 'zeros') end += section.bytes
+    }
+    assert.equal(end, bytes.length)
+  }
+})
+
+test('a damaged file is shown up to its end', () => {
+  const bytes = closedManifest()
+  bytes[300]! ^= 1
+  const titles = Array.from(describeManifest(bytes, 'manifest'), ({ title }) => title)
+  assert.deepEqual(titles, [
+    'file header', 'frame: editGroup', 'no frame, but frames behind it',
+    'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: mark',
+  ])
+})

@@ -1,0 +1,14 @@
+/** What: many long random lives. VARVE_LONG: thousands of seeds; VARVE_SEED: the first. */
+import { test } from 'node:test'
+import { numberFromEnv } from '../support/crash-run.js'
+import { RandomLife } from '../support/random-life.js'
+
+const first = numberFromEnv('VARVE_SEED', 100_000)
+const count = numberFromEnv('VARVE_LONG', 1) * 1000
+
+test(`random lives of ${count} seeds from ${first}`, async () => {
+  for (let seed = first; seed < first + count; seed++) {
+    await new RandomLife({ seed, steps: 200 + (seed % 7) * 100, hasFaults: seed % 2 === 0 }).run()
+    if (seed % 100 === 99) console.log(`${seed - first + 1} lives`)
+  }
+})

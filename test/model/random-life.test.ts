@@ -1,0 +1,35 @@
+/**
+ * What: databases with random lives, judged by the oracle at every step; and one seed gives one life.
+ * VARVE_SEED=<seed> begins with another seed.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { numberFromEnv } from '../support/crash-run.js'
+import { RandomLife } from '../support/random-life.js'
+
+const SEEDS = 12
+const STEPS = 220
+
+for (const hasFaults of [false, true]) {
+  test(`random lives, ${hasFaults ? 'with' : 'without'} failing calls`, async (t) => {
+    const first = numberFromEnv('VARVE_SEED', hasFaults ? 5000 : 1000)
+    let [batches, restarts, errors] = [0, 0, 0]
+    for (let seed = first; seed < first + SEEDS; seed++) {
+      const report = await new RandomLife({ seed, steps: STEPS, hasFaults }).run()
+      batches += report.batchCount
+      restarts += report.restartCount
+      errors += report.errorCount
+    }
+    t.diagnostic(`seeds ${first} to ${first + SEEDS - 1}: ${batches} batches, ${restarts} restarts, ${errors} errors`)
+    assert.ok(restarts > SEEDS)
+    assert.equal(errors > 0, hasFaults)
+  })
+}
+
+test('one seed gives one life, another seed another one', async () => {
+  const hashOf = async (seed: number) =>
+    (await new RandomLife({ seed, steps: STEPS, hasFaults: true }).run()).traceHash
+  const hash = await hashOf(77)
+  assert.equal(await hashOf(77), hash)
+  assert.notEqual(await hashOf(78), hash)
+})

@@ -1,0 +1,130 @@
+/** A commit pipeline over files and a host that a test controls. */
+import { Turns, VarveError } from '../../src/base/index.js'
+import type { BatchOperation, CommitHost, WriteBuffer } from '../../src/commit/index.js'
+import { CommitPipeline } from '../../src/commit/index.js'
+import { LogSyncer } from '../../src/wal/index.js'
+import { describeEntry } from './log-history.js'
+import { HandClock } from './hand-clock.js'
+import type { HandFile } from './hand-file.js'
+import { sampleBuffer } from './write-buffer-samples.js'
+
+export interface SceneOptions {
+  capacity?: number
+  lastSeqNum?: number
+}
+
+export class CommitScene implements CommitHost {
+  readonly calls: string[] = []
+  /** What the pipeline told its host. */
+  readonly told: string[] = []
+  readonly clock = new HandClock()
+  readonly syncer: LogSyncer
+  readonly pipeline: CommitPipeline
+  readonly buffers: WriteBuffer[] = []
+  readonly files: HandFile[] = []
+  refusal: VarveError | null = null
+  isStopped = false
+  /** Buffers that `takeBuffer` may give at once. */
+  spares = 100
+  /** Runs inside takeBufferNow, where flushes end and the engine calls back. */
+  whileBlocked: () => void = () => undefined
+  private readonly capacity: number
+
+  constructor({ capacity = 64 * 1024, lastSeqNum = 0 }: SceneOptions = {}) {
+    this.capacity = capacity
+    this.syncer = new LogSyncer(lastSeqNum, {
+      clock: this.clock, syncIntervalMs: 1000, syncBytes: 1 << 30,
+      onFailure: (_, log) => {
+        this.told.push(`sync of ${log.fileNum} failed`)
+        this.refusal = new VarveError('BACKGROUND_ERROR', 'log sync')
+      },
+    })
+    const first = this.makeBuffer(0, lastSeqNum)
+    this.syncer.add(first.log)
+    this.pipeline = new CommitPipeline(first, {
+      syncer: this.syncer, clock: this.clock, turns: new Turns(this.clock), host: this, lastSeqNum, position: null,
+    })
+  }
+
+  private makeBuffer(batchBytes: number, lastSeqNum: number): WriteBuffer {
+    const isXl = batchBytes + 1500 > this.capacity
+    const { buffer, file } = sampleBuffer(this.buffers.length + 1, {
+      capacity: isXl ? batchBytes + 1500 : this.capacity, lastSeqNum, calls: this.calls, isXl,
+    })
+    this.buffers.push(buffer)
+    this.files.push(file)
+    return buffer
+  }
+
+  checkWritable(): void {
+    if (this.refusal !== null) throw this.refusal
+  }
+
+  takeResults(): void {}
+
+  mustStop(): boolean {
+    return this.isStopped
+  }
+
+  takeBuffer(batchBytes: number): WriteBuffer | null {
+    return this.spares-- > 0 ? this.makeBuffer(batchBytes, this.pipeline.lastSeqNum) : null
+  }
+
+  takeBufferNow(batchBytes: number): WriteBuffer {
+    this.told.push('blocked')
+    this.whileBlocked()
+    this.checkWritable()
+    return this.makeBuffer(batchBytes, this.pipeline.lastSeqNum)
+  }
+
+  onRotated(sealed: WriteBuffer, next: WriteBuffer): void {
+    this.told.push(`rotated ${sealed.log.fileNum} to ${next.log.fileNum}`)
+  }
+
+  onSettled(buffer: WriteBuffer): void {
+    this.told.push(`settled ${buffer.log.fileNum}`)
+  }
+
+  onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void {
+    const { code } = error as { code: string }
+    this.told.push(`write of ${buffer.log.fileNum} failed: ${code}, ${cut ? 'cut' : 'not cut'}`)
+    this.refusal = new VarveError('BACKGROUND_ERROR', 'log append')
+  }
+
+  /** Every entry that is in a memtable, in sequence order, as text. */
+  get published(): string[] {
+    const entries: [number, string][] = []
+    for (const { memtable } of this.buffers) {
+      const it = memtable.iterator()
+      for (it.first(); it.valid; it.next()) {
+        const key = it.keyBytes.slice(it.keyStart, it.keyEnd)
+        const value = it.valueBytes.slice(it.valueStart, it.valueEnd)
+        entries.push([it.seqNum, describeEntry(it.seqNum, it.kind, key, value)])
+      }
+    }
+    return entries.sort((a, b) => a[0] - b[0]).map(([, text]) => text)
+  }
+
+  /** Bytes of each log as a process kill would leave them. */
+  get logBytes(): Map<number, Uint8Array> {
+    return new Map(this.files.map((file, i) => [i + 1, file.bytes.slice(0, file.size)]))
+  }
+
+  /** Data calls on the logs since the last look. */
+  takeCalls(): string[] {
+    return this.calls.splice(0)
+  }
+}
+
+export interface Followed {
+  state: string
+}
+
+/** Follows a promise without waiting for it: 'waiting', 'done' or the error's code. */
+export function follow(promise: Promise<unknown>): Followed {
+  const followed = { state: 'waiting' }
+  promise.then(() => (followed.state = 'done'), (error: VarveError) => (followed.state = error.code ?? String(error)))
+  return followed
+}
+
+export const puts = (...keys: string[]): BatchOperation[] => keys.map((key) => ({ type: 'put', key, value: key }))

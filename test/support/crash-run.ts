@@ -1,0 +1,50 @@
+/**
+ * What: sweeps over all scenarios as tests of one file, with their counts.
+ */
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { SimOptions } from '../../src/testing.js'
+import { scenarios } from './crash-scenarios.js'
+import { CrashSweep } from './crash-sweep.js'
+import type { SweepCounts, SweepOptions } from './crash-sweep.js'
+import type { Settings } from './workload.js'
+
+export interface SweepRun {
+  /** Begins the names of the tests. */
+  title: string
+  settings?: Settings
+  /** Of the simulated disk. */
+  sim?: SimOptions
+  sweep: SweepOptions
+  /** At least so many different disks must have been checked. */
+  imagesMin: number
+}
+
+/** Declares one test for each scenario, and one for the counts. */
+export function declareSweeps({ title, settings, sim = {}, sweep, imagesMin }: SweepRun): void {
+  const total: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    test(`${title}: ${name}`, async (t) => {
+      const crashes = new CrashSweep(sweep)
+      const counts = await crashes.run(scenario.run, { sim, settings: { ...scenario.settings, ...settings } })
+      t.diagnostic(describeCounts(counts))
+      for (const key of Object.keys(total) as (keyof SweepCounts)[]) total[key] += counts[key]
+    })
+  }
+  test(`${title}: enough different disks were checked`, (t) => {
+    t.diagnostic(describeCounts(total))
+    assert.ok(total.images >= imagesMin, describeCounts(total))
+  })
+  after(() => console.log(`${title}, seed ${sweep.seed}: ${describeCounts(total)}`))
+}
+
+function describeCounts({ effects, points, images, recoveryImages }: SweepCounts): string {
+  return `${effects} changes of a disk, ${points} crashes after them, ` +
+    `${images} different disks checked, ${recoveryImages} of them left by crashes inside a recovery`
+}
+
+/** A whole number from the environment. */
+export function numberFromEnv(name: string, fallback: number): number {
+  const value = Number(process.env[name] ?? fallback)
+  return Number.isSafeInteger(value) && value > 0 ? value : fallback
+}

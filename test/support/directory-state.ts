@@ -1,0 +1,17 @@
+/** Everything about a directory's files that a reader must not change. */
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** One line a file: name, kind and mode, size, times of change, hash of the content. */
+export function directoryState(dir: string): string[] {
+  const { mode, mtimeNs, ctimeNs } = lstatSync(dir, { bigint: true })
+  const lines = [`. ${mode} ${mtimeNs} ${ctimeNs}`]
+  for (const name of readdirSync(dir).sort()) {
+    const file = path.join(dir, name)
+    const { mode, size, mtimeNs, ctimeNs } = lstatSync(file, { bigint: true })
+    const hash = createHash('sha256').update(readFileSync(file)).digest('hex')
+    lines.push(`${name} ${mode} ${size} ${mtimeNs} ${ctimeNs} ${hash}`)
+  }
+  return lines
+}

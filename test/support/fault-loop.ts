@@ -1,0 +1,137 @@
+/**
+ * What: one small program, run once for each of its calls to the file system with a fault at that call.
+ * After each run: errors have the right codes, the state is the one that the place of the failure asks
+ * for, reads go on, and no reopen shows anything illegal. (reliability.md S02, S03; SQLite's error loops)
+ */
+import assert from 'node:assert/strict'
+import { VarveError } from '../../src/index.js'
+import type { EngineEvent, Stats } from '../../src/index.js'
+import type { FaultRule, SimVfs } from '../../src/testing.js'
+import { guardFiles } from './crash-files.js'
+import { crashNow, patiently, reopen } from './crash-steps.js'
+import type { Way } from './crash-steps.js'
+import { DIR, Workload } from './workload.js'
+import type { Settings } from './workload.js'
+
+/** Fills, syncs, flushes, rotates and writes on. Goes on whatever fails. */
+async function runProgram(w: Workload): Promise<void> {
+  await w.put('a', 300)
+  await w.batch([{ key: 'b', length: 500 }, { key: 'a', length: null }], { sync: true })
+  await Promise.all([w.put('c', 200), w.put('d', 200, { sync: true }), w.del('b')])
+  await patiently(w, () => w.flush())
+  for (let i = 0; i < 7; i++) await w.put(`big${i}`, 10_000)
+  w.putSync('e', 100, { sync: true })
+  await patiently(w, () => w.sync())
+  await w.put('f', 100)
+}
+
+type DatabaseState = Stats['database']['state']
+
+export interface FaultRun {
+  /** The fault, without its place. */
+  rule: Omit<FaultRule, 'op'>
+  settings?: Settings
+  /** What was acknowledged without a sync may be lost with the process too: a sync lost it. */
+  losesUnsynced?: boolean
+  /** What a sync said may be wrong: only the form of the state is checked. */
+  syncLies?: boolean
+  /** The crashes after the run. */
+  ways?: readonly Way[]
+}
+
+/** What may be said about a disk that lied. */
+const LOSSES = new Set(['CORRUPTION', 'MISSING_FILE', 'MISSING_MARKER'])
+
+export interface FaultOutcome {
+  op: string
+  openError: string | null
+  errors: string[]
+  state: DatabaseState
+  events: EngineEvent[]
+}
+
+/** Calls of the program without a fault. */
+export async function countCalls(settings: Settings = {}): Promise<number> {
+  const w = new Workload({ seed: 29, settings })
+  await w.open()
+  await runProgram(w)
+  await patiently(w, () => w.close())
+  return w.vfs.opCount
+}
+
+/** Runs the program with the fault at call `op`; checks what must be true whatever it was. */
+export async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
+  const { rule, settings, syncLies } = run
+  const events: EngineEvent[] = []
+  const problems: string[] = []
+  const w = new Workload({
+    seed: 29, toleratesErrors: true, onEvent: (event) => events.push(event),
+    ...(settings === undefined ? {} : { settings }),
+    onMachine: (vfs) => (syncLies === true ? undefined : guardFiles(vfs, DIR, problems)),
+  })
+  const fault = w.vfs.addFault({ ...rule, op })
+  const record = w.vfs.recordOps(DIR)
+  const openError = await tryOpen(w)
+  let state: DatabaseState = 'CLOSED'
+  if (openError === null) {
+    await runProgram(w)
+    state = w.db.stats().database.state
+    await checkOpen(w, state)
+  }
+  const line = record.lines[op - 1] ?? 'not reached'
+  fault.remove()
+  if (w.isOpen) await patiently(w, () => w.close())
+  await w.vfs.settled()
+  assert.deepEqual([...w.vfs.violations, ...problems], [])
+  assert.equal(w.vfs.openFileCount, 0, 'open handles after close')
+  await checkReopens(w, run)
+  return { op: line, openError, errors: w.errors, state, events }
+}
+
+async function tryOpen(w: Workload): Promise<string | null> {
+  try {
+    await w.open()
+    return null
+  } catch (error) {
+    assert.ok(VarveError.is(error), `open failed with ${String(error)}`)
+    return error.code
+  }
+}
+
+/** Reads go on in every state; in a state that refuses writes all of them are refused alike. */
+async function checkOpen(w: Workload, state: DatabaseState): Promise<void> {
+  w.checkReads()
+  if (state !== 'READ_ONLY' && state !== 'FAILED') return
+  w.errors.length = 0
+  await w.put('late', 10)
+  w.putSync('late', 20)
+  await w.batch([{ key: 'late', length: null }], { sync: true })
+  assert.equal(new Set(w.errors).size, 1, `one code, not ${w.errors}`)
+  assert.equal(w.errors.length, 3)
+  assert.ok(['BACKGROUND_ERROR', 'NO_SPACE'].includes(w.errors[0]!), w.errors[0])
+  w.checkReads()
+}
+
+async function checkReopens(
+  w: Workload, { losesUnsynced = false, syncLies = false, ways = ['kill', 'random50'] }: FaultRun,
+): Promise<void> {
+  for (const way of ways) {
+    const disk = crashNow(w, way)
+    disk.vfs.clearFaults()
+    if (losesUnsynced) evictAll(disk.vfs)
+    const expected = losesUnsynced ? w.oracle.expect('power') : disk.expected
+    try {
+      const { db } = await reopen({ ...disk, expected: syncLies ? { ...expected, atLeast: 0 } : expected })
+      await db.close()
+    } catch (error) {
+      if (!syncLies || !VarveError.is(error) || !LOSSES.has(error.code)) throw error
+    }
+  }
+}
+
+function evictAll(vfs: SimVfs): void {
+  if (vfs.statSync(DIR) === null) return
+  for (const name of vfs.listSync(DIR)) vfs.evict(vfs.join(DIR, name))
+}
+
+

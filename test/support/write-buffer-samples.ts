@@ -1,0 +1,45 @@
+/** Write buffers over files that a test controls. */
+import { encodeFileHeader, FILE_HEADER_BYTES } from '../../src/base/index.js'
+import type { FileHeader, SeqNum } from '../../src/base/index.js'
+import { WriteBuffer } from '../../src/commit/index.js'
+import { Memtable } from '../../src/memtable/index.js'
+import { SlabPool } from '../../src/slab/index.js'
+import { LogFile } from '../../src/wal/index.js'
+import { HandFile } from './hand-file.js'
+
+export const sampleDatabaseId = new Uint8Array(16).fill(0xdb)
+
+export function sampleLogHeader(fileNum: number): FileHeader {
+  const salt = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, fileNum)
+  return { magic: 'varvelog', databaseId: sampleDatabaseId, fileNum, salt, generation: 4 }
+}
+
+export interface SampleBuffer {
+  buffer: WriteBuffer
+  file: HandFile
+}
+
+export interface SampleBufferOptions {
+  lastSeqNum?: SeqNum
+  capacity?: number
+  calls?: string[]
+  isXl?: boolean
+}
+
+/** A buffer for log `fileNum`, not begun; its file holds the header. */
+export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {}): SampleBuffer {
+  const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isXl = false } = options
+  const headerBytes = new Uint8Array(FILE_HEADER_BYTES)
+  encodeFileHeader(sampleLogHeader(fileNum), headerBytes)
+  const file = new HandFile(`${fileNum}.log`)
+  file.writeSync(headerBytes, 0, FILE_HEADER_BYTES, 0)
+  const named = new HandFile(file.path, calls)
+  Object.assign(named, { bytes: file.bytes, size: file.size })
+  const slab = new SlabPool(capacity, 1).take(capacity)
+  const memtable = new Memtable(slab, {
+    logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: 7, executor: null,
+  })
+  slab.release()
+  const log = new LogFile(named, sampleLogHeader(fileNum), headerBytes)
+  return { buffer: new WriteBuffer(log, memtable, 4, isXl), file: named }
+}
