@@ -97,3 +97,11 @@ export function ioError(error: unknown, operation: string, file: string): VarveE
   const reason = errnoOf(error) || String((error as Error)?.message ?? error)
   return new VarveError(code, `${operation} ${file} failed: ${reason}`, { cause: error, file })
 }
+
+/** Wraps what the file system threw when a file that the manifest lists was opened. */
+export function openListedError(error: unknown, file: string): VarveError {
+  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', file)
+  return new VarveError('MISSING_FILE', `${file} is missing, but the manifest lists it`, {
+    cause: error, file, hint: 'restore the file from a backup; nothing was changed',
+  })
+}

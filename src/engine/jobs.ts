@@ -3,10 +3,12 @@
  */
 import { runSync } from '../base/index.js'
 import type { JobTable } from '../exec/index.js'
-import { buildTable, publishTable, syncFiles, unlinkFiles } from '../flush/index.js'
+import { compactionRun } from '../compaction/index.js'
+import { buildTable, unlinkFiles } from '../flush/index.js'
 import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
+import { publishTables, syncFiles } from '../output/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 export interface EngineJobContext {
@@ -22,7 +24,8 @@ function* appendGroupJob(
 
 export const jobs: JobTable<EngineJobContext> = {
   flushBuild: buildTable,
-  publishTable,
+  compactionRun,
+  publishTables,
   appendGroup: appendGroupJob,
   syncFiles,
   unlinkFiles,

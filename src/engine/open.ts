@@ -22,6 +22,7 @@ import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { applyEdits, emptyVersion, findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import type { PublishTablesInput } from '../output/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
@@ -270,7 +271,9 @@ class Opening {
     const { facts, keptCount, droppedCount } =
       await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
-    if (facts !== null) await executor.submit({ kind: 'publishTable', input: { dir, tempName, tableNum } })
+    if (facts === null) return null
+    const publish: PublishTablesInput = { dir, tables: [{ tempName, tableNum }] }
+    await executor.submit({ kind: 'publishTables', input: publish })
     return facts
   }
 

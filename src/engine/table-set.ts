@@ -5,7 +5,7 @@
  * Thread: main.
  * Invariants: READ-1 a table's file is closed only when no read state lists it.
  */
-import { assert, ioError, runAsync, runSync, tableFileName, VarveError } from '../base/index.js'
+import { assert, ioError, openListedError, runAsync, runSync, tableFileName } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { openTable } from '../sstable/index.js'
@@ -41,7 +41,7 @@ export class TableSet {
     try {
       file = await this.vfs.open(this.vfs.join(this.dir, name), 'read')
     } catch (error) {
-      throw openError(error, name)
+      throw openListedError(error, name)
     }
     this.open.set(facts.fileNum, { table: await this.readTable(file, facts, name), file, users: 0 })
   }
@@ -65,7 +65,7 @@ export class TableSet {
       this.open.set(facts.fileNum, { table: runSync(this.opening(file, facts, name)), file, users: 0 })
     } catch (error) {
       file?.closeSync()
-      throw openError(error, name)
+      throw openListedError(error, name)
     }
   }
 
@@ -114,11 +114,4 @@ export class TableSet {
   closeUnused(): void {
     for (const [fileNum, entry] of [...this.open]) if (entry.users === 0) this.closeTable(fileNum, entry)
   }
-}
-
-function openError(error: unknown, name: string): VarveError {
-  if ((error as { code?: unknown }).code !== 'ENOENT') return ioError(error, 'open', name)
-  return new VarveError('MISSING_FILE', `${name} is missing, but the manifest lists it`, {
-    cause: error, file: name, hint: 'restore the file from a backup; nothing was changed',
-  })
 }

@@ -1,31 +1,23 @@
 /**
  * What: stage 2, build: the published frames of one memtable become one sorted file, synced in strict mode.
- * Owns: the file while it runs; removes it when it fails.
- * Does not own: file numbers (given), the table's final name (flush-install.ts).
+ * Owns: the new table while it runs; removes it when it fails.
+ * Does not own: file numbers (given), the table's final name (publish-tables.ts).
  * Thread: any: plain data and shared memory in, plain data out.
  * Invariants: FLUSH-2 only published frames are read. FLUSH-3 a version is dropped only when neither
- * the newest state nor a held snapshot sees it. FLUSH-4 in strict mode the file is synced before anyone hears of it.
+ * the newest state nor a held snapshot sees it.
  */
 import {
   assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes,
-  FrameType, getU32, getU53, ioError, MiB,
+  FrameType, getU32, getU53,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
 import { sortEntries } from '../memtable/index.js'
-import { TableBuilder } from '../sstable/index.js'
-import type { TableBuilderOptions } from '../sstable/index.js'
-import type { Vfs, VfsFile } from '../vfs/index.js'
+import { NewTable } from '../output/index.js'
+import type { NewTableOptions, TableSettings } from '../output/index.js'
+import type { Vfs } from '../vfs/index.js'
 
-/** How tables are laid out; the same for every table of an open database. */
-export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
-
-export interface FlushBuildInput {
-  dir: string
-  /** File to make; the name does not exist yet. A temp name in strict mode, the table's in fast mode. */
-  fileName: string
-  /** Strict: the file is synced before anyone hears of it. */
-  isSynced: boolean
+export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'> {
   header: FileHeader
   settings: TableSettings
   slab: SharedArrayBuffer
@@ -47,8 +39,6 @@ export interface FlushBuildOutput {
 }
 
 const ENTRIES_PER_PAUSE = 1024
-/** The kernel gets the file in pieces, so that the last sync is not one long one. */
-const SYNC_STEP_BYTES = 8 * MiB
 
 export function* buildTable(
   input: FlushBuildInput, { vfs }: { vfs: Vfs },
@@ -59,16 +49,13 @@ export function* buildTable(
   if (offsets.length === 0) return { facts: null, keptCount: 0, droppedCount: 0 }
   const order = sortEntries(bytes, offsets)
   yield
-  const { fileName } = input
-  const path = vfs.join(input.dir, fileName)
-  const file = attempt(() => vfs.openSync(path, 'create'), 'create', fileName)
+  const { dir, fileName, isSynced, header, settings, logNum } = input
+  const options = { ...header, ...settings, firstLog: logNum, lastLog: logNum }
+  const table = new NewTable({ vfs, dir, fileName, isSynced, table: options })
   try {
-    const output = yield* writeTable(input, bytes, { offsets, seqNums, order }, file)
-    if (input.isSynced) attempt(() => file.syncSync(), 'sync', fileName)
-    attempt(() => file.closeSync(), 'close', fileName)
-    return output
+    return yield* writeTable(input, bytes, { offsets, seqNums, order }, table)
   } catch (error) {
-    discard(vfs, file, path)
+    table.discard()
     throw error
   }
 }
@@ -80,14 +67,12 @@ interface SortedEntries {
 }
 
 function* writeTable(
-  input: FlushBuildInput, bytes: Uint8Array, entries: SortedEntries, file: VfsFile,
+  input: FlushBuildInput, bytes: Uint8Array, entries: SortedEntries, table: NewTable,
 ): Generator<undefined, FlushBuildOutput, unknown> {
   const { offsets, seqNums, order } = entries
-  const { fileName, logNum } = input
-  const builder = new TableBuilder(file, { ...input.header, ...input.settings, firstLog: logNum, lastLog: logNum })
+  const { builder } = table
   const retention = new RetentionFilter(input)
   const entry = { keyBytes: bytes, keyStart: 0, keyEnd: 0, seqNum: 0, kind: 0 }
-  let syncedBytes = 0
   for (let i = 0; i < order.length; i++) {
     const ordinal = order[i]!
     const at = offsets[ordinal]!
@@ -103,13 +88,10 @@ function* writeTable(
       )
     }
     if (i % ENTRIES_PER_PAUSE !== 0) continue
-    if (input.isSynced && builder.bytesWritten - syncedBytes >= SYNC_STEP_BYTES) {
-      attempt(() => file.dataSyncSync(), 'sync', fileName)
-      syncedBytes = builder.bytesWritten
-    }
+    table.syncStep()
     yield
   }
-  const facts = builder.finish()
+  const facts = table.finish()
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
   return { facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount }
@@ -138,26 +120,4 @@ function collectEntries(
     }
   }
   return { offsets, seqNums }
-}
-
-function attempt<T>(operation: () => T, what: string, name: string): T {
-  try {
-    return operation()
-  } catch (error) {
-    throw ioError(error, what, name)
-  }
-}
-
-/** What is left of a failed attempt goes; if it cannot, the next open removes it. */
-function discard(vfs: Vfs, file: VfsFile, path: string): void {
-  try {
-    file.closeSync()
-  } catch {
-    // The handle is gone all the same.
-  }
-  try {
-    vfs.unlinkSync(path)
-  } catch {
-    // Counted as a temp file at the next open.
-  }
 }

@@ -3,13 +3,13 @@ import { beforeEach, test } from 'node:test'
 import { EntryKind, VarveError } from '../base/index.js'
 import type { FileHeader, TableFacts } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
+import type { PublishTablesInput } from '../output/index.js'
 import { HandClock, settled } from '../../test/support/hand-clock.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
 import { follow } from '../../test/support/commit-scene.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
-import type { PublishTableInput } from './flush-install.js'
 import type { FlushTask } from './flush-queue.js'
 import { Flusher } from './flusher.js'
 import type { FlushHost } from './flusher.js'
@@ -77,7 +77,7 @@ class Scene implements FlushHost {
   /** What is being done now: `build 1 as 100`, `publish 100`. */
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => {
-      if (job.kind === 'publishTable') return `publish ${(job.input as PublishTableInput).tableNum}`
+      if (job.kind === 'publishTables') return `publish ${(job.input as PublishTablesInput).tables[0]!.tableNum}`
       const { logNum, header } = job.input as FlushBuildInput
       return `build ${logNum} as ${header.fileNum}`
     })
@@ -88,7 +88,7 @@ class Scene implements FlushHost {
   }
 
   private takePublish() {
-    return this.executor.take((job) => job.kind === 'publishTable')
+    return this.executor.take((job) => job.kind === 'publishTables')
   }
 
   /** The build of this log ends, with these changes to what it says. */

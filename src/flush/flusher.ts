@@ -11,11 +11,11 @@ import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../b
 import type { Executor, JobResult } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import { DIRECTORY_NAME } from '../output/index.js'
+import type { PublishTablesInput, TableSettings } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
-import type { FlushBuildInput, FlushBuildOutput, TableSettings } from './flush-build.js'
-import { DIRECTORY_NAME } from './flush-install.js'
-import type { PublishTableInput } from './flush-install.js'
+import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask } from './flush-queue.js'
 
@@ -222,8 +222,9 @@ export class Flusher {
   }
 
   private publish(task: FlushTask): void {
-    const input: PublishTableInput = { dir: this.host.dir, tempName: task.tempName, tableNum: task.tableNum }
-    this.host.executor.submitPolled<null>({ kind: 'publishTable', input }, (result) => {
+    const { tempName, tableNum } = task
+    const input: PublishTablesInput = { dir: this.host.dir, tables: [{ tempName, tableNum }] }
+    this.host.executor.submitPolled<null>({ kind: 'publishTables', input }, (result) => {
       if (result.ok) this.readBack(task)
       else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
       else this.onAttemptFailed(task, result.error)

@@ -4,11 +4,10 @@ import { FileSystemError, MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
 import type { WatchedCall } from '../../test/support/watched-vfs.js'
-import { publishTable, syncFiles } from './flush-install.js'
-import { isRetained, unlinkFiles } from './flush-release.js'
+import { publishTables, syncFiles } from './publish-tables.js'
 
 const temp = '000012.table.tmp.1.2'
-const input = { dir: '/db', tempName: temp, tableNum: 12 }
+const input = { dir: '/db', tables: [{ tempName: temp, tableNum: 12 }] }
 
 /** A directory with files that contain their name. */
 function newVfs(...names: string[]): MemoryVfs {
@@ -38,7 +37,7 @@ function run<T>(job: Generator<undefined, T, unknown>): T {
 test('FLUSH-5: the name is linked, the temp name goes, the directory is synced last', () => {
   const vfs = newVfs(temp)
   const calls: string[] = []
-  run(publishTable(input, { vfs: recordCalls(vfs, calls) }))
+  run(publishTables(input, { vfs: recordCalls(vfs, calls) }))
   assert.deepEqual(calls, [`link ${temp}`, `unlink ${temp}`, 'syncDir db'])
   assert.deepEqual(vfs.listSync('/db'), ['000012.table'])
   assert.equal(contentOf(vfs, '000012.table'), temp)
@@ -47,7 +46,7 @@ test('FLUSH-5: the name is linked, the temp name goes, the directory is synced l
 test('FLUSH-6: a name that is taken is never replaced, with hard links and without', () => {
   for (const errno of ['', 'ENOTSUP', 'EPERM', 'EOPNOTSUPP', 'ENOSYS']) {
     const vfs = newVfs(temp, '000012.table')
-    const error = expectError(() => run(publishTable(input, { vfs: withoutLinks(vfs, errno) })), 'IO_ERROR')
+    const error = expectError(() => run(publishTables(input, { vfs: withoutLinks(vfs, errno) })), 'IO_ERROR')
     assert.equal(error.file, '000012.table')
     assert.equal(contentOf(vfs, '000012.table'), '000012.table')
   }
@@ -65,7 +64,7 @@ function withoutLinks(vfs: MemoryVfs, errno: string, calls: string[] = []) {
 test('without hard links the final name is claimed first, then renamed over', () => {
   const vfs = newVfs(temp)
   const calls: string[] = []
-  run(publishTable(input, { vfs: withoutLinks(vfs, 'ENOTSUP', calls) }))
+  run(publishTables(input, { vfs: withoutLinks(vfs, 'ENOTSUP', calls) }))
   assert.deepEqual(calls, [
     `link ${temp}`, 'open create 000012.table', 'close 000012.table', `rename ${temp}`, 'syncDir db',
   ])
@@ -73,9 +72,47 @@ test('without hard links the final name is claimed first, then renamed over', ()
   assert.equal(contentOf(vfs, '000012.table'), temp)
 })
 
+const several = {
+  dir: '/db', tables: [12, 13, 14].map((tableNum) => ({ tempName: `0000${tableNum}.table.tmp.1.2`, tableNum })),
+}
+const severalTemps = several.tables.map(({ tempName }) => tempName)
+
+test('FLUSH-5: several tables are named first, then the directory is synced once', () => {
+  const vfs = newVfs(...severalTemps)
+  const calls: string[] = []
+  run(publishTables(several, { vfs: recordCalls(vfs, calls) }))
+  const of = (call: string) => severalTemps.map((name) => `${call} ${name}`)
+  assert.deepEqual(calls, [...of('link'), ...of('unlink'), 'syncDir db'])
+  assert.deepEqual(vfs.listSync('/db').sort(), ['000012.table', '000013.table', '000014.table'])
+})
+
+test('when one of several cannot be named, none is, and nothing is synced', () => {
+  const calls: string[] = []
+  const failing = (vfs: MemoryVfs, errno: string) => watchedVfs(vfs, {
+    before: ({ name, file }) => {
+      calls.push(name)
+      const isLast = file === severalTemps[2]
+      if (name === 'link' && (isLast || errno !== '')) throw new FileSystemError(errno || 'EIO', name, file)
+      if (name === 'rename' && isLast) throw new FileSystemError('EIO', name, file)
+    },
+  })
+  const linked = newVfs(...severalTemps)
+  const error = expectError(() => run(publishTables(several, { vfs: failing(linked, '') })), 'IO_ERROR')
+  assert.equal(error.file, '000014.table')
+  assert.deepEqual(linked.listSync('/db').sort(), severalTemps)
+  const renamed = newVfs(...severalTemps)
+  expectError(() => run(publishTables(several, { vfs: failing(renamed, 'ENOTSUP') })), 'IO_ERROR')
+  assert.deepEqual(renamed.listSync('/db'), [severalTemps[2]])
+  const taken = newVfs(...severalTemps, '000013.table')
+  expectError(() => run(publishTables(several, { vfs: taken })), 'IO_ERROR')
+  assert.deepEqual(taken.listSync('/db').sort(), ['000012.table.tmp.1.2', '000013.table', ...severalTemps.slice(1)])
+  assert.equal(contentOf(taken, '000013.table'), '000013.table')
+  assert.ok(!calls.includes('syncDir'))
+})
+
 test('another error of link is not taken for a file system without links', () => {
   const vfs = newVfs(temp)
-  expectError(() => run(publishTable(input, { vfs: withoutLinks(vfs, 'ENOSPC') })), 'NO_SPACE')
+  expectError(() => run(publishTables(input, { vfs: withoutLinks(vfs, 'ENOSPC') })), 'NO_SPACE')
   assert.deepEqual(vfs.listSync('/db'), [temp])
 })
 
@@ -85,9 +122,9 @@ test('a directory that cannot be synced is told apart from a table that cannot b
       if (call.name === name) throw eio(call)
     },
   })
-  assert.equal(run(publishTable(input, { vfs: failing('unlink') })), null, 'the temp name may stay')
-  assert.equal(expectError(() => run(publishTable(input, { vfs: failing('syncDir') })), 'IO_ERROR').file, '.')
-  assert.equal(expectError(() => run(publishTable(input, { vfs: failing('link') })), 'IO_ERROR').file, '000012.table')
+  assert.equal(run(publishTables(input, { vfs: failing('unlink') })), null, 'the temp name may stay')
+  assert.equal(expectError(() => run(publishTables(input, { vfs: failing('syncDir') })), 'IO_ERROR').file, '.')
+  assert.equal(expectError(() => run(publishTables(input, { vfs: failing('link') })), 'IO_ERROR').file, '000012.table')
   const files = { dir: '/db', names: ['a.table'] }
   assert.equal(expectError(() => run(syncFiles(files, { vfs: failing('syncDir') })), 'IO_ERROR').file, '.')
   assert.equal(expectError(() => run(syncFiles(files, { vfs: failing('sync') })), 'IO_ERROR').file, 'a.table')
@@ -98,21 +135,4 @@ test('fast mode: each file is synced, then the directory', () => {
   const vfs = recordCalls(newVfs('a.table', 'b.table'), calls)
   run(syncFiles({ dir: '/db', names: ['a.table', 'b.table'] }, { vfs }))
   assert.deepEqual(calls.filter((call) => call.startsWith('sync')), ['sync a.table', 'sync b.table', 'syncDir db'])
-})
-
-test('files that are gone already count as removed; what stays is told', () => {
-  const vfs = newVfs('1', '2', '3')
-  const stubborn = watchedVfs(vfs, {
-    before: (call) => {
-      if (call.name === 'unlink' && call.file === '2') throw new FileSystemError('EPERM', 'unlink', '2')
-    },
-  })
-  assert.deepEqual(run(unlinkFiles({ dir: '/db', names: ['1', '2', 'gone', '3'] }, { vfs: stubborn })), ['2'])
-  assert.deepEqual(vfs.listSync('/db'), ['2'])
-})
-
-test('FLUSH-7: a pin keeps its log and every later one', () => {
-  assert.equal(isRetained(7, new Map()), false)
-  const pins = new Map([['a', 9], ['b', 7]])
-  assert.deepEqual([6, 7, 8, 20].map((log) => isRetained(log, pins)), [false, true, true, true])
 })

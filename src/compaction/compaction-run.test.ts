@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { EntryKind, SeededRandom, tableFileName } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
+import {
+  compact, compactAndCheck, compactInterrupted, DIR, inputOf, newDisk, writeInput, writeRun,
+} from '../../test/support/compaction-scene.js'
+import { expectError } from '../../test/support/expect-error.js'
+import { recordCalls } from '../../test/support/watched-vfs.js'
+import { compareEntries } from '../../test/support/table-samples.js'
+import type { Entry } from '../../test/support/table-samples.js'
+
+function put(key: string, seqNum: number, value: string | Uint8Array = `v${seqNum}`): Entry {
+  return { key: Buffer.from(key), seqNum, kind: EntryKind.value, value: Buffer.from(value) }
+}
+
+function del(key: string, seqNum: number): Entry {
+  return { ...put(key, seqNum, ''), kind: EntryKind.tombstone }
+}
+
+function randomEntry(random: SeededRandom, seqNum: number, keyCount: number): Entry {
+  const n = random.below(keyCount)
+  // Keys that are prefixes of each other, the empty one, and some that share more than eight bytes.
+  const key = n === 0 ? '' : random.pick(['', 'a', 'prefix/']) + String(n).padStart(n % 7 === 0 ? 16 : 1, '0')
+  if (random.chance(0.25)) return del(key, seqNum)
+  const value = new Uint8Array(random.chance(0.01) ? 3000 : random.below(60))
+  random.fill(value)
+  return put(key, seqNum, value)
+}
+
+/** `runCount` runs of about `count` entries each, newest first. */
+function randomRuns(random: SeededRandom, runCount: number, count: number, keyCount: number): Entry[][] {
+  let seqNum = random.chance(0.2) ? 2 ** 33 : 0
+  const runs = Array.from({ length: runCount }, () => {
+    const entries = Array.from({ length: 1 + random.below(count) }, () => {
+      seqNum += 1 + random.below(3)
+      return randomEntry(random, seqNum, keyCount)
+    })
+    return entries.sort(compareEntries)
+  })
+  return runs.reverse()
+}
+
+function counter(): () => number {
+  let n = 0
+  return () => ++n
+}
+
+test('COMP-3: what is left is what the retention rule says, whatever the inputs', () => {
+  for (let seed = 1; seed <= 120; seed++) {
+    const random = new SeededRandom(seed, 'compaction run')
+    const vfs = newDisk()
+    const nextNum = counter()
+    const runs = randomRuns(random, 1 + random.below(seed % 10 === 0 ? 20 : 6), 200, random.pick([3, 40, 1000]))
+    const all = runs.flat()
+    const inputs = runs.map((run) => writeRun(vfs, random, nextNum, run, random.below(5)))
+    const seqNums = all.map((entry) => entry.seqNum).sort((a, b) => a - b)
+    const snapshots = Array.from({ length: random.below(4) }, () => random.pick(seqNums)).sort((a, b) => a - b)
+    const visibleSeqNum = random.chance(0.5) ? seqNums.at(-1)! : random.pick(seqNums)
+    const below = Array.from({ length: random.below(3) }, () => {
+      const keys = randomRuns(random, 1, 20, 1000)[0]!
+      return writeRun(vfs, random, nextNum, keys, 5)
+    })
+    const input = inputOf(inputs, {
+      snapshots: snapshots.filter((one) => one <= visibleSeqNum), visibleSeqNum, below,
+      tableBytes: random.pick([3000, 20_000, 1 << 30]), overlapBytesMax: random.pick([1500, 1 << 30]),
+    })
+    try {
+      compactAndCheck(vfs, all, input)
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error })
+    }
+  }
+})
+
+test('an output ends at its size, between two keys', () => {
+  const value = 'v'.repeat(20)
+  const entries = Array.from({ length: 4000 }, (_, i) => put(String(i >> 2).padStart(8, '0'), 90_000 - i, value))
+  const vfs = newDisk()
+  const snapshots = entries.map(({ seqNum }) => seqNum).reverse()
+  const input = inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 32 * 1024, snapshots })
+  const outputs = compactAndCheck(vfs, entries, input)
+  assert.ok(outputs.length >= 4 && outputs.length <= 8, String(outputs.length))
+  const sizes = outputs.slice(0, -1).map((_, i) => vfs.statSync(`${DIR}/${input.fileNames[i]}`)!.size)
+  for (const size of sizes) assert.ok(size > 31 * 1024 && size < 36 * 1024, String(size))
+})
+
+test('when the numbers are used up, the last output grows', () => {
+  const entries = Array.from({ length: 3000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1))
+  const vfs = newDisk()
+  const all = inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 8000 })
+  const outputs = compactAndCheck(vfs, entries, {
+    ...all, headers: all.headers.slice(0, 3), fileNames: all.fileNames.slice(0, 3),
+  })
+  assert.equal(outputs.length, 3)
+  assert.ok(outputs[2]!.length > 2 * outputs[0]!.length)
+})
+
+test('an output ends before it overlaps too much of the level below its own', () => {
+  const keys = (from: string, to: string, step = 1) => {
+    const all: Entry[] = []
+    for (let c = from.charCodeAt(0); c <= to.charCodeAt(0); c += step) all.push(put(String.fromCharCode(c), c))
+    return all
+  }
+  const vfs = newDisk()
+  const level = [keys('b', 'd'), keys('f', 'h'), keys('j', 'l'), keys('p', 'r')]
+    .map((run, i) => writeInput(vfs, i + 1, run))
+  const [bytes] = level.map((facts) => facts.bytes)
+  const input = [[writeInput(vfs, 10, keys('a', 'z'))]]
+  const cuts = (overlapBytesMax: number, below: TableFacts[][] = [level]) => {
+    const outputs = compactAndCheck(newCopy(vfs), keys('a', 'z'), inputOf(input, { below, overlapBytesMax }))
+    return outputs.map((entries) => Buffer.from(entries[0]!.key).toString()).join('')
+  }
+  assert.equal(cuts(1e9), 'a')
+  assert.equal(cuts(bytes! * 2), 'aj')
+  assert.equal(cuts(bytes!), 'afjp')
+  assert.equal(cuts(1), 'abfjp', 'one table is always overlapped, without a cut at each of its keys')
+  assert.equal(cuts(1, [[], level]), 'a', 'only the level below the output’s own counts')
+})
+
+function newCopy(vfs: ReturnType<typeof newDisk>): ReturnType<typeof newDisk> {
+  const copy = newDisk()
+  for (const name of vfs.listSync(DIR)) {
+    const [from, to] = [vfs.openSync(`${DIR}/${name}`, 'read'), copy.openSync(`${DIR}/${name}`, 'create')]
+    const bytes = new Uint8Array(from.sizeSync())
+    from.readSync(bytes, 0, bytes.length, 0)
+    to.writeSync(bytes, 0, bytes.length, 0)
+    from.closeSync()
+    to.closeSync()
+  }
+  return copy
+}
+
+test('large values keep blocks of their own; many versions of one key stay together', () => {
+  const big = (fill: number, length: number) => new Uint8Array(length).fill(fill)
+  const vfs = newDisk()
+  const newer = [put('a', 50, big(1, 300_000)), put('b', 51, 'small'), put('c', 52, big(2, 65_536))]
+  const hot = Array.from({ length: 3000 }, (_, i) => put('hot', 4000 - i, `version ${i}`))
+  const older = [put('a', 3, big(3, 100_000)), put('c', 4, big(4, 65_535)), put('d', 5, big(5, 2_000_000))]
+  const inputs = [[writeInput(vfs, 3, newer)], [writeInput(vfs, 2, hot)], [writeInput(vfs, 1, older)]]
+  const all = [...newer, ...hot, ...older]
+  compactAndCheck(vfs, all, inputOf(inputs))
+  const kept = newDisk()
+  const again = [[writeInput(kept, 3, newer)], [writeInput(kept, 2, hot)], [writeInput(kept, 1, older)]]
+  const snapshots = Array.from({ length: 5000 }, (_, i) => i)
+  compactAndCheck(kept, all, inputOf(again, { snapshots, tableBytes: 1000 }))
+})
+
+test('nothing left: no output, no file', () => {
+  const vfs = newDisk()
+  const newer = [del('a', 10), del('b', 11)]
+  const older = [put('a', 1), put('b', 2)]
+  const input = inputOf([[writeInput(vfs, 2, newer)], [writeInput(vfs, 1, older)]])
+  assert.deepEqual(compactAndCheck(vfs, [...newer, ...older], input), [])
+})
+
+test('COMP-3: a tombstone stays while a table below may hold its key', () => {
+  const vfs = newDisk()
+  const entries = ['a', 'b', 'm', 'y', 'z'].map((key, i) => del(key, 10 + i))
+  const below = [[writeInput(vfs, 2, [put('b', 1), put('c', 2)]), writeInput(vfs, 3, [put('y', 3)])], []]
+  const outputs = compactAndCheck(vfs, entries, inputOf([[writeInput(vfs, 1, entries)]], { below }))
+  assert.deepEqual(outputs.flat().map(({ key }) => Buffer.from(key).toString()), ['b', 'y'])
+})
+
+test('each output is synced before the result is told; fast mode leaves that to later', () => {
+  const entries = Array.from({ length: 3000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1))
+  for (const isSynced of [true, false]) {
+    const vfs = newDisk()
+    const calls: string[] = []
+    const input = inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 30_000, isSynced })
+    const { outputs } = compact(recordCalls(vfs, calls), input)
+    assert.ok(outputs.length > 1)
+    for (const name of input.fileNames.slice(0, outputs.length)) {
+      const own = calls.filter((call) => call.endsWith(` ${name}`))
+      assert.deepEqual([own[0], own.at(-1)], [`open create ${name}`, `close ${name}`])
+      assert.equal(own.at(-2), isSynced ? `sync ${name}` : `write ${name}`)
+    }
+    assert.ok(calls.includes(`close ${tableFileName(1)}`))
+  }
+})
+
+test('COMP-5: given up, it says ABORTED and removes its outputs; progress is told', () => {
+  const entries = Array.from({ length: 20_000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1, 'v'.repeat(50)))
+  const vfs = newDisk()
+  const input = inputOf([[writeInput(vfs, 1, entries, { blockBytes: 8192 })]], { tableBytes: 100_000 })
+  const { readBytes } = compact(vfs, input)
+  const control = new Int32Array(input.control)
+  assert.equal(control[1], Math.floor(readBytes / 65_536))
+  const before = vfs.listSync(DIR).length
+  for (const name of input.fileNames) if (vfs.statSync(`${DIR}/${name}`) !== null) vfs.unlinkSync(`${DIR}/${name}`)
+  assert.ok(before > 5)
+  const calls: string[] = []
+  const giveUp = () => void Atomics.store(control, 0, 1)
+  expectError(() => compactInterrupted(recordCalls(vfs, calls), input, 10, giveUp), 'ABORTED')
+  assert.deepEqual(vfs.listSync(DIR), [tableFileName(1)])
+  const opened = calls.filter((call) => call.startsWith('open')).map((call) => call.replace(/^open \w+/, 'close'))
+  for (const close of opened) assert.ok(calls.includes(close), close)
+})

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FileSystemError, MemoryVfs } from '../vfs/index.js'
+import { watchedVfs } from '../../test/support/watched-vfs.js'
+import { isRetained, unlinkFiles } from './flush-release.js'
+
+test('files that are gone already count as removed; what stays is told', () => {
+  const vfs = new MemoryVfs()
+  vfs.mkdirSync('/db')
+  for (const name of ['1', '2', '3']) vfs.openSync(`/db/${name}`, 'create').closeSync()
+  const stubborn = watchedVfs(vfs, {
+    before: (call) => {
+      if (call.name === 'unlink' && call.file === '2') throw new FileSystemError('EPERM', 'unlink', '2')
+    },
+  })
+  const job = unlinkFiles({ dir: '/db', names: ['1', '2', 'gone', '3'] }, { vfs: stubborn })
+  let turn = job.next()
+  while (turn.done !== true) turn = job.next()
+  assert.deepEqual(turn.value, ['2'])
+  assert.deepEqual(vfs.listSync('/db'), ['2'])
+})
+
+test('FLUSH-7: a pin keeps its log and every later one', () => {
+  assert.equal(isRetained(7, new Map()), false)
+  const pins = new Map([['a', 9], ['b', 7]])
+  assert.deepEqual([6, 7, 8, 20].map((log) => isRetained(log, pins)), [false, true, true, true])
+})

@@ -1,0 +1,80 @@
+/**
+ * What: one table file while it is written: created, filled through a builder, synced, closed.
+ * Owns: the file; `discard` removes it.
+ * Does not own: its number and name (given), which entries come, its final name (publish-tables.ts).
+ * Thread: worker or main; I/O blocks.
+ * States: open → finished (synced in strict mode, closed); discarded from either.
+ */
+import { ioError, MiB } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
+import { TableBuilder } from '../sstable/index.js'
+import type { TableBuilderOptions } from '../sstable/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+
+/** How tables are laid out; the same for every table of an open database. */
+export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
+
+/** The kernel gets the file in pieces, so that the last sync is not one long one. */
+const SYNC_STEP_BYTES = 8 * MiB
+
+export interface NewTableOptions {
+  vfs: Vfs
+  dir: string
+  /** File to make; the name does not exist yet. A temp name in strict mode, the table's in fast mode. */
+  fileName: string
+  /** Strict: the file is synced before anyone hears of it. */
+  isSynced: boolean
+  table: TableBuilderOptions
+}
+
+export class NewTable {
+  readonly builder: TableBuilder
+  private readonly options: NewTableOptions
+  private readonly path: string
+  private readonly file: VfsFile
+  private syncedBytes = 0
+
+  /** Throws IO_ERROR when the name is taken. */
+  constructor(options: NewTableOptions) {
+    const { vfs, dir, fileName, table } = options
+    this.options = options
+    this.path = vfs.join(dir, fileName)
+    this.file = this.attempt('create', () => vfs.openSync(this.path, 'create'))
+    this.builder = new TableBuilder(this.file, table)
+  }
+
+  /** To be called now and then: syncs what was written, when it is much. */
+  syncStep(): void {
+    const { bytesWritten } = this.builder
+    if (!this.options.isSynced || bytesWritten - this.syncedBytes < SYNC_STEP_BYTES) return
+    this.attempt('sync', () => this.file.dataSyncSync())
+    this.syncedBytes = bytesWritten
+  }
+
+  /** Requires: at least one entry. */
+  finish(): TableFacts {
+    const facts = this.builder.finish()
+    if (this.options.isSynced) this.attempt('sync', () => this.file.syncSync())
+    this.attempt('close', () => this.file.closeSync())
+    return facts
+  }
+
+  /** Removes the file, finished or not; if that fails, the next open does it. */
+  discard(): void {
+    for (const remove of [() => this.file.closeSync(), () => this.options.vfs.unlinkSync(this.path)]) {
+      try {
+        remove()
+      } catch {
+        // A handle is gone all the same; the file counts as a temp file or an orphan at the next open.
+      }
+    }
+  }
+
+  private attempt<T>(what: string, operation: () => T): T {
+    try {
+      return operation()
+    } catch (error) {
+      throw ioError(error, what, this.options.fileName)
+    }
+  }
+}
