@@ -48,7 +48,7 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    for (const page of ['README.md', 'ARCHITECTURE.md', 'docs/errors.md']) {
+    for (const page of ['README.md', 'ARCHITECTURE.md', 'docs/errors.md', 'docs/cli.md']) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
         assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)
       }
@@ -61,9 +61,11 @@ describe('the documents', () => {
   it('tell the commands of the program as it does itself', () => {
     const program = path.join(packageDir, 'dist/src/cli/main.js')
     const help = execFileSync(process.execPath, [program, 'help'], { encoding: 'utf8' })
-    const readme = read('README.md')
+    const [readme, page] = [read('README.md'), read('docs/cli.md')]
     for (const usage of matches(help, /^ {2}(varve \w+(?: [A-Z[][\w\]|-]*| \[[^\]]*\])*)/gm)) {
       assert.ok(readme.includes(`\n${usage}`), usage)
+      if (!usage.startsWith('varve help')) assert.ok(page.includes(`\n\`${usage}\`: `), usage)
     }
+    for (const example of page.split('\n## ').slice(1)) assert.match(example, /\n```\n\$ varve \w+/)
   })
 })

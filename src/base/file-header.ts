@@ -82,3 +82,8 @@ export function fileSeed(header: FileHeader): number {
   bytes.set(header.salt, 8)
   return crc32(bytes, 0, 16)
 }
+
+/** The same from bytes[0, 128) as they stand there, also when the header is damaged elsewhere. */
+export function fileSeedOf(bytes: Uint8Array): number {
+  return crc32(bytes, 40, 56)
+}

@@ -3,34 +3,26 @@
  * Owns: the list of commands. Does not own: what they do (commands/).
  */
 import { readFileSync } from 'node:fs'
-import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, UsageError } from './command.js'
+import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
+import { dumpCommand } from './commands/dump.js'
 import { statsCommand } from './commands/stats.js'
 import { errorText } from './error-text.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [statsCommand]
+const commands: readonly Command[] = [statsCommand, dumpCommand]
 
 const HELP_NAMES = new Set(['help', '--help', '-h'])
 const VERSION_NAMES = new Set(['version', '--version', '-v'])
 
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
-  const [name, ...rest] = args
   try {
-    if (name === undefined) {
-      terminal.error(overview())
-      return EXIT_USAGE
-    }
-    if (HELP_NAMES.has(name)) return help(rest, terminal)
-    if (VERSION_NAMES.has(name)) {
-      terminal.out(`${packageVersion()}\n`)
-      return EXIT_OK
-    }
-    const command = findCommand(name)
-    if (rest.includes('--help') || rest.includes('-h')) return help([name], terminal)
-    return await command.run(rest, terminal)
+    const code = await dispatch(args, terminal)
+    await terminal.printed()
+    return code
   } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_OK
     if (!isUsageError(error)) {
       terminal.error(errorText(error))
       return EXIT_ERROR
@@ -38,6 +30,21 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     terminal.error(`varve: ${printable(error.message)}\nTry 'varve help'.\n`)
     return EXIT_USAGE
   }
+}
+
+async function dispatch([name, ...rest]: readonly string[], terminal: Terminal): Promise<number> {
+  if (name === undefined) {
+    terminal.error(overview())
+    return EXIT_USAGE
+  }
+  if (HELP_NAMES.has(name)) return help(rest, terminal)
+  if (VERSION_NAMES.has(name)) {
+    terminal.out(`${packageVersion()}\n`)
+    return EXIT_OK
+  }
+  const command = findCommand(name)
+  if (rest.includes('--help') || rest.includes('-h')) return help([name], terminal)
+  return command.run(rest, terminal)
 }
 
 function help([name, ...more]: readonly string[], terminal: Terminal): number {

@@ -6,7 +6,15 @@
 export interface Terminal {
   out(text: string): void
   error(text: string): void
+  /**
+   * Resolves when what was printed is out. Whoever prints much awaits it now and then. Rejects with
+   * OutputClosed when nobody reads any more, or with what is wrong with the output.
+   */
+  printed(): Promise<void>
 }
+
+/** Whoever read our output has enough of it (`varve dump log FILE | head`). */
+export class OutputClosed extends Error {}
 
 /** Exit codes; they are API. */
 export const EXIT_OK = 0

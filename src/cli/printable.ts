@@ -29,9 +29,9 @@ export function printableBytes(bytes: Uint8Array): string {
   }
 }
 
-/** JSON that stays JSON and is safe to print. */
-export function printableJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(UNSAFE_IN_JSON, (character) => {
+/** JSON that stays JSON and is safe to print; `indent` 0 makes it one line. */
+export function printableJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(UNSAFE_IN_JSON, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }

@@ -15,28 +15,51 @@ export interface Field {
   meaning: string
 }
 
+/** What is wrong in a file, and where. */
+export interface Problem {
+  /** In the file. */
+  offset: number
+  message: string
+}
+
 /** A part of a file: its fields, and the same as named values. */
 export interface Section {
   title: string
   offset: number
   bytes: number
+  /** What is in it, in a few words; '' when the title says it all. */
+  summary: string
+  /**
+   * The bytes; of a part that has no meaning only the first, enough for a dump. Lent: good until the
+   * next section is asked for.
+   */
+  content: Uint8Array
   fields: Field[]
   /** Plain data for JSON. */
   data: Record<string, unknown>
+  /** Empty when all is well. */
+  problems: Problem[]
 }
 
 /** What a number says, for people. */
 export type Meaning = (value: number) => string
 
+function numberText(value: number): string {
+  return Number.isNaN(value) ? 'above 2^53 - 1' : String(value)
+}
+
 export class Annotator {
   readonly fields: Field[] = []
-  readonly buffer: Uint8Array
+  readonly content: Uint8Array
+  /** In `content`, as is `position`. */
   readonly end: number
-  position: number
+  position = 0
+  private readonly offset: number
 
-  constructor(buffer: Uint8Array, start: number, end = buffer.length) {
-    this.buffer = buffer
-    this.position = start
+  /** Reads content[0, end), which stands at `offset` of the file. */
+  constructor(content: Uint8Array, offset: number, end = content.length) {
+    this.content = content
+    this.offset = offset
     this.end = end
   }
 
@@ -47,39 +70,39 @@ export class Annotator {
   private take(bytes: number, name: string, meaning: (at: number) => string): number {
     const at = this.position
     if (bytes < 0 || bytes > this.left) {
-      throw new BadBytes(at, `${name} needs ${bytes} bytes, ${this.left} are left`)
+      throw new BadBytes(this.offset + at, `${name} needs ${bytes} bytes, ${this.left} are left`)
     }
     this.position += bytes
-    this.fields.push({ offset: at, bytes, name, meaning: meaning(at) })
+    this.fields.push({ offset: this.offset + at, bytes, name, meaning: meaning(at) })
     return at
   }
 
   u8(name: string, meaning: Meaning = String): number {
-    return this.buffer[this.take(1, name, (at) => meaning(this.buffer[at]!))]!
+    return this.content[this.take(1, name, (at) => meaning(this.content[at]!))]!
   }
 
   u16(name: string, meaning: Meaning = String): number {
-    const read = (at: number) => this.buffer[at]! + this.buffer[at + 1]! * 256
+    const read = (at: number) => this.content[at]! + this.content[at + 1]! * 256
     return read(this.take(2, name, (at) => meaning(read(at))))
   }
 
   u32(name: string, meaning: Meaning = String): number {
-    return getU32(this.buffer, this.take(4, name, (at) => meaning(getU32(this.buffer, at))))
+    return getU32(this.content, this.take(4, name, (at) => meaning(getU32(this.content, at))))
   }
 
-  u53(name: string, meaning: Meaning = String): number {
-    return getU53(this.buffer, this.take(8, name, (at) => meaning(getU53(this.buffer, at))))
+  u53(name: string, meaning: Meaning = numberText): number {
+    return getU53(this.content, this.take(8, name, (at) => meaning(getU53(this.content, at))))
   }
 
   checksum(name: string): void {
-    this.take(4, name, (at) => `0x${hexNumber(getU32(this.buffer, at))}`)
+    this.take(4, name, (at) => `0x${hexNumber(getU32(this.content, at))}`)
   }
 
   /** A view of the bytes, shown as text where they are text. */
   raw(bytes: number, name: string): Uint8Array {
     const at = this.take(bytes, name, (start) =>
-      bytes === 0 ? '' : printBytes(this.buffer.subarray(start, start + bytes)))
-    return this.buffer.subarray(at, at + bytes)
+      bytes === 0 ? '' : printBytes(this.content.subarray(start, start + bytes)))
+    return this.content.subarray(at, at + bytes)
   }
 
   /** u32 length, then the bytes. */
@@ -87,39 +110,58 @@ export class Annotator {
     return this.raw(this.u32(`${name}, bytes`), name)
   }
 
+  /** Throws BadBytes for this place. */
+  missing(what: string): never {
+    throw new BadBytes(this.offset + this.position, what)
+  }
+
   /** Bytes that mean nothing. */
   zeros(bytes: number): void {
-    if (bytes > 0) this.take(bytes, 'zeros', () => '')
+    if (bytes <= 0) return
+    const isZero = this.content.subarray(this.position, this.position + bytes).every((byte) => byte === 0)
+    this.take(bytes, isZero ? 'zeros' : 'not zeros, as they should be', () => '')
   }
 }
 
 const BYTES_PER_LINE = 8
-const LINES_PER_FIELD_MAX = 8
+/** Of one field; a longer one is cut. */
+export const FIELD_BYTES_SHOWN = 64
 
-/** The section as text: a title, then offset, bytes and comment of each field. */
-function* sectionLines(buffer: Uint8Array, section: Section): Generator<string> {
-  yield `${section.title}, ${section.bytes} bytes at ${section.offset}`
-  for (const field of section.fields) yield* fieldLines(buffer, field)
+/** The section's first line. */
+export function sectionTitle({ title, bytes, offset, summary }: Section): string {
+  return `${title}, ${bytes} bytes at ${offset}${summary === '' ? '' : `: ${summary}`}`
 }
 
-function* fieldLines(buffer: Uint8Array, field: Field): Generator<string> {
+/** The section as text: a title, what is wrong, then offset, bytes and comment of each field. */
+export function* sectionLines(section: Section): Generator<string> {
+  yield sectionTitle(section)
+  for (const { message } of section.problems) yield `  ! ${message}`
+  for (const field of section.fields) yield* fieldLines(section, field)
+}
+
+/** The bytes of a field that a dump shows. */
+export function shownFieldBytes({ content, offset }: Section, field: Field): Uint8Array {
+  const at = field.offset - offset
+  return content.subarray(at, at + Math.min(field.bytes, FIELD_BYTES_SHOWN))
+}
+
+function* fieldLines(section: Section, field: Field): Generator<string> {
   const { offset, bytes, name, meaning } = field
   let comment = meaning === '' ? name : `${name}: ${meaning}`
-  const shown = Math.min(bytes, BYTES_PER_LINE * LINES_PER_FIELD_MAX)
-  for (let at = 0; at < shown; at += BYTES_PER_LINE) {
-    const end = Math.min(shown, at + BYTES_PER_LINE)
-    const hex = hexPairs(buffer.subarray(offset + at, offset + end))
+  const shown = shownFieldBytes(section, field)
+  for (let at = 0; at < shown.length; at += BYTES_PER_LINE) {
+    const hex = hexPairs(shown.subarray(at, at + BYTES_PER_LINE))
     yield `  ${hexNumber(offset + at)}  ${hex.padEnd(BYTES_PER_LINE * 3 - 1)}  ${comment}`.trimEnd()
     comment = ''
   }
-  if (bytes > shown) yield `  ${hexNumber(offset + shown)}  … ${bytes - shown} bytes more`
+  if (bytes > shown.length) yield `  ${hexNumber(offset + shown.length)}  … ${bytes - shown.length} bytes more`
 }
 
 /** All sections as one text. */
-export function sectionsText(buffer: Uint8Array, sections: Iterable<Section>): string {
+export function sectionsText(sections: Iterable<Section>): string {
   let text = ''
   for (const section of sections) {
-    for (const line of sectionLines(buffer, section)) text += `${line}\n`
+    for (const line of sectionLines(section)) text += `${line}\n`
     text += '\n'
   }
   return text

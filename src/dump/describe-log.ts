@@ -4,14 +4,17 @@
  */
 import { EXTENSION_POSITION, EntryKind, FrameType } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
-import { Annotator } from './annotate.js'
-import type { Section } from './annotate.js'
+import type { Annotator, Section } from './annotate.js'
+import type { ByteSource } from './byte-source.js'
 import { frameSections, keyOf, nameOf } from './file-sections.js'
 import { printBytes } from './hex-dump.js'
 
-/** Throws CORRUPTION or UNSUPPORTED_FORMAT when the file's header is not a log's. */
-export function describeLog(bytes: Uint8Array, file: string): Generator<Section> {
-  return frameSections(bytes, 'varvelog', file, describeBody)
+/** Of one batch; the others are told as one field. */
+const ENTRIES_SHOWN = 4096
+
+/** Every byte of it, whatever state it is in. */
+export function describeLog(source: ByteSource, file: string): Generator<Section> {
+  return frameSections(source, 'varvelog', file, describeBody)
 }
 
 function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
@@ -19,10 +22,14 @@ function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown
   if (frame.type === FrameType.predecessor) return describePredecessor(it)
   if (frame.type !== FrameType.batch) return extensions
   const entries: Record<string, unknown>[] = []
-  for (let i = 0; i < frame.count && it.left > 0; i++) {
+  for (let i = 0; i < Math.min(frame.count, ENTRIES_SHOWN) && it.left > 0; i++) {
     entries.push({ seqNum: frame.firstSeqNum + i, ...describeEntry(it) })
   }
-  return { ...extensions, entries }
+  const hiddenCount = frame.count - entries.length
+  if (hiddenCount > 0 && it.left === 0) it.missing(`${hiddenCount} of ${frame.count} entries are missing`)
+  if (hiddenCount === 0) return { ...extensions, entries }
+  it.raw(it.left, `${hiddenCount} entries more`)
+  return { ...extensions, entries, hiddenCount }
 }
 
 /** Drawn in wal/log-format.ts. */

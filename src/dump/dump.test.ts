@@ -34,8 +34,9 @@ test('fields stand beside their bytes; a long one is cut', () => {
   it.u16('size')
   it.raw(97, 'rest')
   const data = {}
-  const section = { title: 'entry', offset: 0, bytes: 100, fields: it.fields, data }
-  const lines = sectionsText(long, [section]).split('\n')
+  const rest = { summary: '', content: long, problems: [] }
+  const section = { title: 'entry', offset: 0, bytes: 100, fields: it.fields, data, ...rest }
+  const lines = sectionsText([section]).split('\n')
   assert.equal(lines[0], 'entry, 100 bytes at 0')
   assert.equal(lines[1], '  00000000  00                       kind: value (0)')
   assert.equal(lines[2], '  00000001  00 00                    size: 0')
@@ -44,7 +45,7 @@ test('fields stand beside their bytes; a long one is cut', () => {
 })
 
 test('a field past the end is refused, and so is one of negative length', () => {
-  const it = new Annotator(bytes, 36, 39)
+  const it = new Annotator(bytes.subarray(36), 36, 3)
   assert.throws(() => it.u32('number'), BadBytes)
   assert.throws(() => it.raw(-1, 'rest'), BadBytes)
   assert.equal(it.left, 3)

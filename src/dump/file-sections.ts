@@ -4,12 +4,14 @@
  * Thread: any (pure).
  */
 import {
-  BadBytes, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, decodeFileHeader, emptyFrameHeader,
-  fileSeed, frameBytes, readFrame, readFrameHeader, toHex,
+  BadBytes, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, VarveError, decodeFileHeader, emptyFrameHeader,
+  fileSeedOf, frameBytes, readFrame, readFrameHeader, toHex,
 } from '../base/index.js'
 import type { FileMagic, FrameHeader } from '../base/index.js'
-import { Annotator } from './annotate.js'
-import type { Section } from './annotate.js'
+import { Annotator, FIELD_BYTES_SHOWN } from './annotate.js'
+import type { Problem, Section } from './annotate.js'
+import { bytesSource } from './byte-source.js'
+import type { ByteSource } from './byte-source.js'
 
 /** The name that a format gives a number. */
 export function keyOf(names: Readonly<Record<string, number>>, value: number): string {
@@ -21,26 +23,65 @@ export function nameOf(names: Readonly<Record<string, number>>, value: number): 
   return `${keyOf(names, value)} (${value})`
 }
 
-function fileHeaderSection(bytes: Uint8Array, magic: FileMagic, file: string): Section {
-  const header = decodeFileHeader(bytes, magic, file)
-  const it = new Annotator(bytes, 0, FILE_HEADER_BYTES)
+/** Of a VarveError about a file's bytes; any other error is thrown on. */
+export function problemOf(error: unknown): Problem {
+  if (!VarveError.is(error)) throw error
+  return { offset: error.offset ?? 0, message: error.message }
+}
+
+/** A part that has no meaning, or none that can be told. `source` is asked for its first bytes. */
+export function unknownSection(
+  source: ByteSource, part: Pick<Section, 'title' | 'offset' | 'bytes' | 'problems'>,
+): Section {
+  const { title, offset, bytes } = part
+  const content = firstBytes(source, offset, Math.min(bytes, FIELD_BYTES_SHOWN))
+  const field = { offset, bytes, name: title, meaning: '' }
+  return { ...part, summary: '', content, fields: [field], data: { offset, bytes, type: title } }
+}
+
+/** What cannot be read is shown without its bytes. */
+function firstBytes(source: ByteSource, offset: number, bytes: number): Uint8Array {
+  try {
+    return source.read(offset, bytes)
+  } catch {
+    return new Uint8Array(0)
+  }
+}
+
+/** The header as it stands there; what is wrong with it is among the problems. */
+export function fileHeaderSection(content: Uint8Array, magic: FileMagic, file: string): Section {
+  const it = new Annotator(content, 0)
+  const problems: Problem[] = []
+  const found = String.fromCharCode(...content.subarray(0, magic.length))
+  if (found !== magic) {
+    problems.push({ offset: 0, message: `${file} does not begin with '${magic}': not such a file, or damaged` })
+  }
+  try {
+    decodeFileHeader(content, magic, file)
+  } catch (error) {
+    problems.push(problemOf(error))
+  }
+  const data = content.length < FILE_HEADER_BYTES ? {} : { magic: found, ...annotateFileHeader(it) }
+  if (it.left > 0) it.raw(it.left, 'cut short')
+  return {
+    title: 'file header', offset: 0, bytes: content.length, summary: '', content, fields: it.fields, data, problems,
+  }
+}
+
+function annotateFileHeader(it: Annotator): Record<string, unknown> {
   it.raw(8, 'magic')
   const format = it.u32('format version')
   it.u32('features a reader must know')
   it.u32('features a writer must know')
   it.u32('features anyone may ignore')
-  it.raw(16, 'database id')
-  it.u53('file number')
-  it.raw(8, 'salt')
-  it.u53('writer generation')
+  const databaseId = it.raw(16, 'database id')
+  const fileNum = it.u53('file number')
+  const salt = it.raw(8, 'salt')
+  const generation = it.u53('writer generation')
   it.u53('encryption key id')
   it.zeros(52)
   it.checksum('checksum of the header')
-  const { fileNum, generation, databaseId, salt } = header
-  return {
-    title: 'file header', offset: 0, bytes: FILE_HEADER_BYTES, fields: it.fields,
-    data: { magic, format, fileNum, generation, databaseId: toHex(databaseId), salt: toHex(salt) },
-  }
+  return { format, fileNum, generation, databaseId: toHex(databaseId), salt: toHex(salt) }
 }
 
 /** Annotates a frame's header; the body begins at the annotator's position then. */
@@ -62,69 +103,147 @@ function annotateFrameHeader(it: Annotator): void {
 export type BodyReader = (it: Annotator, frame: FrameHeader) => Record<string, unknown>
 
 /**
- * The file header, each good frame with what `readBody` finds in its body, and what is no frame.
- * Frames behind a bad place are looked for, so that damage shows as what it is.
+ * The file header, each good frame with what `readBody` finds in its body, and what is no frame, with what
+ * is wrong there. Frames behind a bad place are looked for, so that damage shows as what it is; only
+ * zeros at the end are no problem.
  */
 export function* frameSections(
-  bytes: Uint8Array, magic: FileMagic, file: string, readBody: BodyReader,
+  source: ByteSource, magic: FileMagic, file: string, readBody: BodyReader,
 ): Generator<Section> {
-  yield fileHeaderSection(bytes, magic, file)
-  const seed = fileSeed(decodeFileHeader(bytes, magic, file))
-  for (let at = FILE_HEADER_BYTES; at < bytes.length;) {
-    const section = readFrame(bytes, at, bytes.length, at, seed, emptyFrameHeader()) === 'good'
-      ? frameSection(bytes, at, seed, readBody)
-      : restSection(bytes, at, nextFrame(bytes, at + 8, seed))
+  const header = source.read(0, FILE_HEADER_BYTES).slice()
+  yield fileHeaderSection(header, magic, file)
+  if (header.length < FILE_HEADER_BYTES) return
+  const frames: FrameSource = { source, file, seed: fileSeedOf(header), readBody }
+  for (let at = FILE_HEADER_BYTES; at < source.size;) {
+    const section = frameSection(frames, at) ?? noFrameSection(frames, at)
     yield section
     at += section.bytes
   }
 }
 
-/** Requires: a good frame stands at `at`. */
-function frameSection(bytes: Uint8Array, at: number, seed: number, readBody: BodyReader): Section {
+interface FrameSource {
+  source: ByteSource
+  file: string
+  seed: number
+  readBody: BodyReader
+}
+
+/** True when a good frame header stands at `at`; fills `frame`. */
+function readHeaderAt({ source, seed }: FrameSource, at: number, frame: FrameHeader): boolean {
+  const header = source.read(at, FRAME_HEADER_BYTES)
+  return header.length === FRAME_HEADER_BYTES && readFrameHeader(header, 0, at, seed, frame)
+}
+
+/** The whole frame at `at` when it is a good one; fills `frame`. */
+function readFrameAt(frames: FrameSource, at: number, frame: FrameHeader): Uint8Array | null {
+  const { source, seed } = frames
+  if (!readHeaderAt(frames, at, frame)) return null
+  const total = frameBytes(frame.bodyBytes)
+  if (total > source.size - at) return null
+  const bytes = source.read(at, total)
+  return readFrame(bytes, 0, bytes.length, at, seed, frame) === 'good' ? bytes : null
+}
+
+function frameSection(frames: FrameSource, at: number): Section | null {
   const frame = emptyFrameHeader()
-  readFrameHeader(bytes, at, at, seed, frame)
-  const bodyEnd = at + FRAME_HEADER_BYTES + frame.bodyBytes
-  const end = at + frameBytes(frame.bodyBytes)
-  const it = new Annotator(bytes, at, bodyEnd)
+  const content = readFrameAt(frames, at, frame)
+  if (content === null) return null
+  const bodyEnd = FRAME_HEADER_BYTES + frame.bodyBytes
+  const it = new Annotator(content, at, bodyEnd)
   annotateFrameHeader(it)
-  const body = readBodySafely(it, frame, readBody)
+  const problems: Problem[] = []
+  const body = readBodySafely(it, frame, frames, problems)
   if (it.left > 0) it.raw(it.left, 'body')
-  const padding = { offset: bodyEnd, bytes: end - bodyEnd, name: 'padding', meaning: '' }
+  const padding = { offset: at + bodyEnd, bytes: content.length - bodyEnd, name: 'padding', meaning: '' }
   if (padding.bytes > 0) it.fields.push(padding)
+  if (!isAllZero(bytesSource(content), bodyEnd, content.length)) {
+    const { offset } = padding
+    problems.push({ offset, message: `${frames.file} at offset ${offset}: padding is not zero` })
+  }
   const type = keyOf(FrameType, frame.type)
   const { firstSeqNum, count, generation, markDistance, markBytes } = frame
   return {
-    title: `frame: ${type}`, offset: at, bytes: end - at, fields: it.fields,
+    title: `frame: ${type}`, offset: at, bytes: content.length, summary: frameSummary(frame), content,
+    fields: it.fields, problems,
     data: { offset: at, type, firstSeqNum, count, generation, markDistance, markBytes, ...body },
   }
 }
 
+function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
+  if (type === FrameType.batch) {
+    const last = firstSeqNum + count - 1
+    return count === 1 ? `sequence number ${last}` : `sequence numbers ${firstSeqNum} to ${last}`
+  }
+  return type === FrameType.editGroup ? `group ${firstSeqNum}, edits ${count}` : ''
+}
+
 /** A right checksum around a wrong body must not stop a dump. */
 function readBodySafely(
-  it: Annotator, frame: FrameHeader, readBody: BodyReader,
+  it: Annotator, frame: FrameHeader, { file, readBody }: FrameSource, problems: Problem[],
 ): Record<string, unknown> {
   try {
     return readBody(it, frame)
   } catch (error) {
     if (!(error instanceof BadBytes)) throw error
-    return { problem: `offset ${error.offset}: ${error.message}` }
+    const { offset, message } = error
+    problems.push({ offset, message: `${file} at offset ${offset}: ${message}` })
+    return {}
   }
 }
 
-function nextFrame(bytes: Uint8Array, from: number, seed: number): number {
+/** What stands at `at`, up to the next good frame or the end. */
+function noFrameSection(frames: FrameSource, at: number): Section {
+  const { source, file } = frames
+  const end = findFrame(frames, at + 8)
+  const isZero = isAllZero(source, at, end)
+  const isLast = end === source.size
+  const part = { offset: at, bytes: end - at, problems: [] }
+  if (isZero && isLast) {
+    const data = { offset: at, bytes: end - at, type: 'zeros' }
+    return { ...part, title: 'zeros', summary: '', content: new Uint8Array(0), fields: [], data }
+  }
   const frame = emptyFrameHeader()
-  for (let at = from; at + FRAME_HEADER_BYTES <= bytes.length; at += 8) {
-    if (readFrame(bytes, at, bytes.length, at, seed, frame) === 'good') return at
-  }
-  return bytes.length
+  const hasHeader = readHeaderAt(frames, at, frame)
+  const left = source.size - at
+  const what = isZero ? 'zeros' : hasHeader ? whyBadBody(frame, left) : 'no frame header'
+  const behind = isLast ? 'a write that was cut off, or damage' : `there are good frames behind it, from ${end} on`
+  const problems = [{ offset: at, message: `${file} at offset ${at}: ${what}; ${behind}` }]
+  const title = isLast ? 'no frame' : 'no frame, but frames behind it'
+  const section = unknownSection(source, { ...part, title, problems })
+  return hasHeader && section.bytes >= FRAME_HEADER_BYTES ? withFrameHeader(section) : section
 }
 
-function restSection(bytes: Uint8Array, at: number, end: number): Section {
-  const isZero = bytes.subarray(at, end).every((byte) => byte === 0)
-  const isLast = end === bytes.length
-  const title = isZero ? 'zeros' : isLast ? 'no frame' : 'no frame, but frames behind it'
-  const it = new Annotator(bytes, at, end)
-  if (!isZero) it.raw(end - at, 'no frame')
-  const data = { offset: at, bytes: end - at, type: title }
-  return { title, offset: at, bytes: end - at, fields: it.fields, data }
+/** The first good frame from `from` on, or the end of the file. */
+function findFrame(frames: FrameSource, from: number): number {
+  const frame = emptyFrameHeader()
+  const { size } = frames.source
+  for (let at = from; at + FRAME_HEADER_BYTES <= size; at += 8) {
+    if (readFrameAt(frames, at, frame) !== null) return at
+  }
+  return size
+}
+
+function isAllZero(source: ByteSource, start: number, end: number): boolean {
+  for (let at = start; at < end;) {
+    const bytes = source.read(at, Math.min(end - at, 65_536))
+    if (bytes.length === 0 || bytes.some((byte) => byte !== 0)) return false
+    at += bytes.length
+  }
+  return true
+}
+
+function whyBadBody({ bodyBytes }: FrameHeader, left: number): string {
+  const total = frameBytes(bodyBytes)
+  if (total > left) return `a frame of ${total} bytes, ${left} are left`
+  return 'the body of the frame is not what its checksum says'
+}
+
+/** A frame whose body is bad still says whose it is. */
+function withFrameHeader(section: Section): Section {
+  const { offset, bytes, content, title } = section
+  const it = new Annotator(content, offset)
+  annotateFrameHeader(it)
+  const rest = { offset: offset + FRAME_HEADER_BYTES, bytes: bytes - FRAME_HEADER_BYTES, name: title, meaning: '' }
+  if (rest.bytes > 0) it.fields.push(rest)
+  return { ...section, fields: it.fields }
 }

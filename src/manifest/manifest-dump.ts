@@ -5,14 +5,14 @@
 import { FrameType } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, treeText } from '../dump/index.js'
-import type { Annotator, Section, TreeNode } from '../dump/index.js'
+import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
 import { FIELD_IGNORABLE, FieldTag } from './manifest-format.js'
 import { tableCount } from './version.js'
 import type { Version } from './version.js'
 
-/** Throws CORRUPTION or UNSUPPORTED_FORMAT when the file's header is not a manifest's. */
-export function describeManifest(bytes: Uint8Array, file: string): Generator<Section> {
-  return frameSections(bytes, 'varveman', file, readBody)
+/** Every byte of it, whatever state it is in. */
+export function describeManifest(source: ByteSource, file: string): Generator<Section> {
+  return frameSections(source, 'varveman', file, readBody)
 }
 
 function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {

@@ -15,7 +15,7 @@ import {
   alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, KEY_BYTES_MAX, KEY_ORDER_NAME,
 } from '../base/index.js'
 import type { TableFacts, ValueFileReference } from '../base/index.js'
-import { shownBytes } from './table-format.js'
+import { printBytes } from '../dump/index.js'
 
 /** Ids. On disk: do not change. 32–63 are reserved: range tombstones, prefix extractor, seqNum override. */
 const PROPERTY = {
@@ -137,7 +137,7 @@ export function describeProperties(content: Uint8Array): { bytes: number; what: 
     const name = names.get(id) ?? `property ${id}`
     const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
     parts.push({ bytes: 8, what: `${name}: id ${id}, ${value.length} bytes` })
-    const shown = isNumber ? new ByteReader(value).u53() : shownBytes(value)
+    const shown = isNumber ? new ByteReader(value).u53() : printBytes(value)
     parts.push({ bytes: value.length, what: `${name} ${shown}` })
     parts.push({ bytes: alignUp(value.length, 8) - value.length, what: 'zeros' })
   }

@@ -33,7 +33,7 @@
  * So every byte of the file is under exactly one checksum or compared with what it must be.
  */
 import {
-  corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getU32, GiB, putU32, toHex, VarveError,
+  corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getU32, GiB, putU32, VarveError,
 } from '../base/index.js'
 
 export const TABLE_MAGIC = 'varvetab'
@@ -156,12 +156,4 @@ export function checkTrailer(bytes: Uint8Array, end: number, offset: number, fil
   if (bytes[at + 1] !== 0 || bytes[at + 2] !== 0 || bytes[at + 3] !== 0) {
     throw corruption(file, offset - TRAILER_BYTES + 1, 'reserved bytes are not zero')
   }
-}
-
-/** For dumps: printable ASCII as text, anything else as hex; cut when long. */
-export function shownBytes(bytes: Uint8Array): string {
-  const head = bytes.subarray(0, 32)
-  const rest = bytes.length > head.length ? `… (${bytes.length} bytes)` : ''
-  const isText = head.every((byte) => byte >= 0x20 && byte < 0x7f && byte !== 0x27)
-  return isText ? `'${String.fromCharCode(...head)}${rest}'` : `0x${toHex(head)}${rest}`
 }

@@ -90,7 +90,7 @@ function factsOf(parts: TableParts): TableFacts {
   return { ...facts, fileNum, salt, bytes: parts.footer.fileBytes }
 }
 
-function sizeOf(table: TableFile): number {
+export function sizeOf(table: TableFile): number {
   try {
     return table.file.sizeSync()
   } catch (error) {
@@ -123,13 +123,13 @@ function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
   return decodeFooter(bytes, fileBytes, seed, name)
 }
 
-function* readIndex(source: TableSource, footer: Footer): Steps<TableIndex> {
+export function* readIndex(source: TableSource, footer: Footer): Steps<TableIndex> {
   const { offset, bytes } = footer.sections[SectionSlot.index]
   const content = yield* readContent(source, offset, bytes)
   return parseAt(source, offset, () => new TableIndex(content, footer.blockCount, offset))
 }
 
-function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
+export function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
   const { offset, bytes } = footer.sections[SectionSlot.properties]
   const content = yield* readContent(source, offset, bytes)
   try {
@@ -160,7 +160,7 @@ function* readPointHash(
   throw corruption(source.name, offset, 'number of keys differs from the properties')
 }
 
-function checkAgreement(
+export function checkAgreement(
   source: TableSource, footer: Footer, index: TableIndex, properties: TableProperties,
 ): void {
   const { name } = source

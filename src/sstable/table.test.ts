@@ -5,7 +5,7 @@ import {
   bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import type { Entry } from '../../test/support/table-samples.js'
-import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, runSync, SeededRandom, toHex } from '../base/index.js'
+import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, SeededRandom, toHex } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { describeTable, readTableFacts } from './index.js'
@@ -155,8 +155,8 @@ test('a block has at most 1024 entries, and is not larger than asked', () => {
   ))
   for (const blockBytes of [1024, 65_536]) {
     const written = writeTable(entries, { blockBytes })
-    const layout = runSync(describeTable({ file: written.file, name: TABLE_NAME }, false))
-    const blocks = layout.filter((part) => part.section.startsWith('block'))
+    const layout = [...describeTable({ file: written.file, name: TABLE_NAME })]
+    const blocks = layout.filter((section) => section.title.startsWith('block'))
     for (const { bytes } of blocks) assert.ok(bytes <= blockBytes)
     if (blockBytes > 1024) assert.equal(blocks.length, Math.ceil(5000 / 1024))
     const table = openWritten(written, new BlockCache(1 << 20))
@@ -189,8 +189,8 @@ test('bounds between blocks are short', () => {
     { key: new Uint8Array(100).fill(i), seqNum: 1, kind: EntryKind.value, value: new Uint8Array(400) }
   ))
   const written = writeTable(entries, { blockBytes: 1024 })
-  const layout = runSync(describeTable({ file: written.file, name: TABLE_NAME }, true))
-  const bounds = layout.filter((part) => /^block \d+: bound key /.test(part.what))
+  const layout = [...describeTable({ file: written.file, name: TABLE_NAME })]
+  const bounds = layout.flatMap(({ fields }) => fields).filter(({ name }) => /^block \d+: bound key$/.test(name))
   assert.ok(bounds.length > 50)
   bounds.forEach((part, i) => assert.equal(part.bytes, i === bounds.length - 1 ? 100 : 1))
   checkScans(openWritten(written, new BlockCache(1 << 20)), entries)

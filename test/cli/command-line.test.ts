@@ -12,6 +12,7 @@ async function run(...args: string[]): Promise<{ code: number; out: string; erro
   const code = await runCommandLine(args, {
     out: (text) => void (printed.out += text),
     error: (text) => void (printed.error += text),
+    printed: () => Promise.resolve(),
   })
   return { code, ...printed }
 }
@@ -41,6 +42,8 @@ describe('varve', () => {
       [], ['nonsense'], ['\u001b]0;title\u0007'], ['help', 'nonsense'], ['help', 'stats', 'stats'],
       ['stats'], ['stats', ''], ['stats', 'a', 'b'], ['stats', 'a', '--workdir', 'b'], ['stats', '--workdir'],
       ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
+      ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
+      ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]
     for (const args of wrong) {
       const { code, out, error } = await run(...args)

@@ -1,7 +1,7 @@
 /** Every byte of a log and a manifest, named: a byte that moves shows in the golden file. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeLog, sectionsText } from '../../src/dump/index.js'
+import { bytesSource, describeLog, sectionsText } from '../../src/dump/index.js'
 import { describeManifest, versionText } from '../../src/manifest/index.js'
 import { assertGolden } from '../support/golden.js'
 import { sampleLog } from '../support/log-samples.js'
@@ -19,22 +19,22 @@ function closedManifest(): Uint8Array {
 }
 
 test('a log, annotated', () => {
-  const bytes = sampleLog()
-  const text = sectionsText(bytes, describeLog(bytes, '000012.log'))
+  const bytes = bytesSource(sampleLog())
+  const text = sectionsText(describeLog(bytes, '000012.log'))
   assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.log'))}`)
 })
 
 test('a manifest, annotated, and the version it makes', () => {
-  const bytes = closedManifest()
-  const text = sectionsText(bytes, describeManifest(bytes, '000007.manifest'))
+  const bytes = bytesSource(closedManifest())
+  const text = sectionsText(describeManifest(bytes, '000007.manifest'))
   const data = json(describeManifest(bytes, '000007.manifest'))
   assertGolden('manifest.txt', `${text}${data}\n${versionText(sampleVersions().at(-1)!)}`)
 })
 
 test('each byte of a dump is in exactly one field', () => {
   for (const [bytes, sections] of [
-    [sampleLog(), describeLog(sampleLog(), 'log')],
-    [closedManifest(), describeManifest(closedManifest(), 'manifest')],
+    [sampleLog(), describeLog(bytesSource(sampleLog()), 'log')],
+    [closedManifest(), describeManifest(bytesSource(closedManifest()), 'manifest')],
   ] as const) {
     let end = 0
     for (const section of sections) {
@@ -52,7 +52,7 @@ test('each byte of a dump is in exactly one field', () => {
 test('a damaged file is shown up to its end', () => {
   const bytes = closedManifest()
   bytes[300]! ^= 1
-  const titles = Array.from(describeManifest(bytes, 'manifest'), ({ title }) => title)
+  const titles = Array.from(describeManifest(bytesSource(bytes), 'manifest'), ({ title }) => title)
   assert.deepEqual(titles, [
     'file header', 'frame: editGroup', 'no frame, but frames behind it',
     'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: mark',

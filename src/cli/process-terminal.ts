@@ -1,0 +1,33 @@
+/**
+ * What: the process's own streams as a terminal.
+ * Thread: main. One for the process.
+ */
+import { errnoOf, ioError, systemClock } from '../base/index.js'
+import { OutputClosed } from './command.js'
+import type { Terminal } from './command.js'
+
+export class ProcessTerminal implements Terminal {
+  private failure: unknown = null
+
+  constructor() {
+    process.stdout.on('error', (error) => (this.failure ??= error))
+  }
+
+  out(text: string): void {
+    if (this.failure === null) process.stdout.write(text)
+  }
+
+  error(text: string): void {
+    process.stderr.write(text)
+  }
+
+  async printed(): Promise<void> {
+    // Also where writes block: an error is told, and a signal seen, only in another turn.
+    await new Promise<void>((resolve) => systemClock.defer(resolve))
+    if (this.failure === null && process.stdout.writableLength > 0) {
+      await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
+    }
+    if (this.failure === null) return
+    throw errnoOf(this.failure) === 'EPIPE' ? new OutputClosed() : ioError(this.failure, 'write', 'standard output')
+  }
+}
