@@ -182,6 +182,7 @@ export class Engine implements EngineCore, ReadView {
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void {
     this.openLogs.set(next.log.fileNum, next.log)
     this.immutables = [sealed.memtable, ...this.immutables]
+    this.buffers.expectedKeys = sealed.memtable.keyCount
     this.flusher.prepare(sealed.memtable, sealed.log)
     this.swapState(next.memtable)
     this.parts.events.emit({ type: 'rotated', log: next.log.fileNum })

@@ -46,6 +46,8 @@ export class WriteBuffers {
   /** Logs that came too late to be used. */
   private unused: LogFile[] = []
   private lastTakenNum = 0
+  /** The next memtable will be much like the last full one. */
+  expectedKeys = 0
   private isStopped = false
 
   constructor(options: WriteBufferOptions) {
@@ -159,10 +161,11 @@ export class WriteBuffers {
     const { pool, random, generation } = this.options
     this.lastTakenNum = log.fileNum
     const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
+    log.bytesMax = slab.capacity
     const isXl = slab.capacity > pool.slabBytes
     const memtable = new Memtable(slab, {
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: this.options.lastSeqNum(),
-      hashSeed: random.u32(), executor: this.options.executor,
+      hashSeed: random.u32(), executor: this.options.executor, expectedKeys: isXl ? 0 : this.expectedKeys,
     })
     slab.release() // the memtable holds it from here on
     return new WriteBuffer(log, memtable, generation, isXl)

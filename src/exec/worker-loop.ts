@@ -2,17 +2,22 @@
  * What: the whole life of a worker thread: take a request, run its job to its end, answer.
  * Thread: worker.
  */
+import os from 'node:os'
 import { workerData } from 'node:worker_threads'
 import { encodeError } from './error-transfer.js'
 import { beginJob } from './job.js'
 import type { JobTable } from './job.js'
 import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
 
+/** Of 10 processor shares that both want, a thread of niceness 10 gets one. */
+const WORKER_NICENESS = 10
+
 /** To be called once by the worker's entry. What `makeContext` throws ends the thread. */
 export function serveJobs<Context>(
   jobs: JobTable<Context>, makeContext: (contextSpec: unknown) => Context,
 ): void {
   const { port, signal, contextSpec } = workerData as WorkerStart
+  yieldToCaller()
   const context = makeContext(contextSpec)
   port.on('message', (request: WorkerRequest) => {
     const answer = runJob(jobs, request, context)
@@ -37,5 +42,18 @@ function runJob<Context>(
     return { ok: true, output: turn.value }
   } catch (error) {
     return { ok: false, error: encodeError(error) }
+  }
+}
+
+/**
+ * Where there are fewer processors than threads, the program's own thread goes first. On Linux niceness
+ * belongs to a thread; elsewhere it would slow the whole process.
+ */
+function yieldToCaller(): void {
+  if (process.platform !== 'linux') return
+  try {
+    os.setPriority(0, WORKER_NICENESS)
+  } catch {
+    // Forbidden here: threads compete as equals.
   }
 }

@@ -18,8 +18,11 @@ export class HashIndex {
   private segment: Uint32Array
   private number = 0
 
-  constructor() {
-    for (let i = 0; i < SEGMENT_COUNT; i++) this.segments.push(new Uint32Array(SEGMENT_SLOTS_MIN * 2))
+  /** Room for about `expectedKeys` without growing. */
+  constructor(expectedKeys = 0) {
+    let slots = SEGMENT_SLOTS_MIN
+    while (slots * 3 < (expectedKeys / SEGMENT_COUNT) * 4) slots *= 2
+    for (let i = 0; i < SEGMENT_COUNT; i++) this.segments.push(new Uint32Array(slots * 2))
     this.segment = this.segments[0]!
   }
 
@@ -80,6 +83,11 @@ export class HashIndex {
       grown[at + 1] = old[i + 1]!
     }
     this.segments[number] = grown
+  }
+
+  /** Different keys that are in it. */
+  get keyCount(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0)
   }
 
   get memoryBytes(): number {

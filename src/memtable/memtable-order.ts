@@ -1,11 +1,11 @@
 /**
  * What: the order of a memtable's entries: sorted runs of entry ids, built ahead while writes go on.
  *
- * Every 8192 entries make a chunk, which a worker sorts into a run; runs of similar length are merged by
- * a worker, so that few remain. At most three sorts may be behind: then the caller sorts the chunk
- * itself, about 2 ms. So an iterator finds everything in order but those and the tail, however fast the
- * writes came. The tail, what is not a whole chunk yet, is sorted when an iterator asks, and from then
- * on kept sorted by insertion.
+ * Every 8192 entries make a chunk, which a worker sorts into a run. Once an iterator was opened, runs of
+ * similar length are merged by a worker, so that few remain; a memtable that is only written saves that
+ * work. At most three sorts may be behind: then the caller sorts the chunk itself, about 2 ms. So an
+ * iterator finds everything in order but those and the tail, however fast the writes came. The tail, what
+ * is not a whole chunk yet, is sorted when an iterator asks, and from then on kept sorted by insertion.
  *
  * Owns: the runs; a run never changes once made, iterators keep the ones they were given.
  * Thread: main.
@@ -48,6 +48,8 @@ export class MemtableOrder {
   private tail: Run = newRun(0)
   /** Tail entries that are in `tail`, sorted. */
   private tailCount = 0
+  /** Somebody reads in order: fewer runs are worth their merging. */
+  private isIterated = false
   private isClosed = false
 
   /** Without an executor everything is sorted here when it is asked for. */
@@ -70,6 +72,7 @@ export class MemtableOrder {
   /** Over the entries that are there now. */
   iterator(open: (run: Run) => InternalIterator): InternalIterator {
     this.catchUpTail()
+    this.beginMerging()
     const children: InternalIterator[] = []
     for (const stretch of this.stretches) children.push(open(this.sorted(stretch)))
     if (this.tailCount > 0) children.push(open(this.copyOfTail()))
@@ -123,9 +126,15 @@ export class MemtableOrder {
 
   // ── Merging neighbours ──────────────────────────────────────────────────────────────────────────
 
+  private beginMerging(): void {
+    if (this.isIterated) return
+    this.isIterated = true
+    this.mergeElsewhere()
+  }
+
   private mergeElsewhere(): void {
     const { executor, slab, stretches } = this
-    if (executor === null || this.isClosed) return
+    if (executor === null || !this.isIterated || this.isClosed) return
     const group = findMergeable(stretches)
     if (group === null) return
     const input: MergeRunsInput = { slab: slab.buffer, runs: group.map((stretch) => stretch.run!) }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compareBytes, EntryKind, FILE_HEADER_BYTES, SeededRandom } from '../base/index.js'
-import type { PointResult, SeqNum } from '../base/index.js'
+import type { InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import { checkAgainstModel, randomEntries } from '../../test/support/iterator-model.js'
 import type { TestEntry } from '../../test/support/array-iterator.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
@@ -118,6 +118,34 @@ test('MEM-2, MEM-4: chunks sorted and merged by workers, early, late or never, g
     assert.equal(i, expected.length)
   }
 })
+
+test('runs are merged for those who read in order, not for those who only write', () => {
+  const filled = make(8 << 20)
+  const kinds = new Map<string, number>()
+  const runAll = () => {
+    for (const { executor } = filled; executor.jobs.length > 0; executor.run()) {
+      const { kind } = executor.jobs[0]!.job
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    }
+  }
+  for (let i = 0; i < 5 * 8192; i += 8192) {
+    filled.writer.batch(Array.from({ length: 8192 }, (_, n) => ({
+      ...emptyValue, key: Buffer.from(`a long prefix ${(i + n) * 7919 % 100_003}`), seqNum: BASE + 1 + i + n,
+    })))
+    filled.memtable.insertFrames(filled.writer.end)
+    runAll()
+  }
+  assert.deepEqual([...kinds], [['sortRun', 5]])
+  const before = [...keysOf(filled.memtable.iterator())]
+  runAll()
+  assert.deepEqual([...kinds], [['sortRun', 5], ['mergeRuns', 1]])
+  assert.deepEqual([...keysOf(filled.memtable.iterator())], before)
+  assert.deepEqual(before, before.toSorted())
+})
+
+function* keysOf(it: InternalIterator): Generator<string> {
+  for (it.first(); it.valid; it.next()) yield Buffer.from(it.keyBytes.subarray(it.keyStart, it.keyEnd)).toString()
+}
 
 test('MEM-3: without workers too, a few entries at a time over the border of a chunk', () => {
   for (const withExecutor of [true, false]) {

@@ -29,6 +29,8 @@ export interface MemtableOptions {
   baseSeqNum: SeqNum
   /** Random: crafted keys cannot be aimed at one slot. */
   hashSeed: number
+  /** About how many different keys will come, if anything is known of it. */
+  expectedKeys?: number
   /** Sorts ahead; null: everything is sorted when it is asked for. */
   executor: Executor | null
 }
@@ -43,7 +45,7 @@ export class Memtable {
   private readonly baseSeqNum: SeqNum
   private readonly bytes: Uint8Array
   private readonly entries = new EntryTable()
-  private readonly index = new HashIndex()
+  private readonly index: HashIndex
   private readonly order: MemtableOrder
   private users = 1
   /** End of the last inserted frame in the slab. */
@@ -65,12 +67,18 @@ export class Memtable {
     this.lastSeqNum = baseSeqNum
     this.seed = options.hashSeed
     this.bytes = slab.bytes
+    this.index = new HashIndex(options.expectedKeys)
     this.order = new MemtableOrder(slab, this.entries, options.executor)
     slab.hold()
   }
 
   get entryCount(): number {
     return this.entries.count
+  }
+
+  /** Different keys in it. */
+  get keyCount(): number {
+    return this.index.keyCount
   }
 
   /** Memory besides the slab. */

@@ -2,6 +2,7 @@
  * What: the two jobs that put memtable entries in order: sort a chunk, merge runs.
  * Thread: any: shared slab and shared arrays in, shared arrays out, so nothing is copied between threads.
  */
+import { ENTRY_HEADER_BYTES, entryKeyBytes, sharedPrefixLength } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
 /** Entries in key order, newest first among equal keys: their ids, and where they stand in the slab. */
@@ -51,7 +52,7 @@ const ENTRIES_PER_PAUSE = 2048
 interface Head {
   run: Run
   at: number
-  /** First key bytes of the entry at `at`. */
+  /** Four key bytes of the entry at `at`, behind what all keys share. */
   word: number
 }
 
@@ -60,8 +61,9 @@ export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unk
   const bytes = new Uint8Array(input.slab)
   const total = input.runs.reduce((sum, run) => sum + run.ids.length, 0)
   const merged = newRun(total)
+  const depth = sharedKeyBytes(bytes, input.runs)
   // Newest run first: it wins among equal keys.
-  let heads: Head[] = input.runs.map((run) => ({ run, at: 0, word: keyWord(bytes, run.offsets[0]!, 0) })).reverse()
+  let heads: Head[] = input.runs.map((run) => ({ run, at: 0, word: keyWord(bytes, run.offsets[0]!, depth) })).reverse()
   for (let i = 0; i < total; i++) {
     let best = heads[0]!
     for (let h = 1; h < heads.length; h++) if (isBefore(bytes, heads[h]!, best)) best = heads[h]!
@@ -69,10 +71,26 @@ export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unk
     merged.ids[i] = ids[best.at]!
     merged.offsets[i] = offsets[best.at]!
     if (++best.at === ids.length) heads = heads.filter((head) => head !== best)
-    else best.word = keyWord(bytes, offsets[best.at]!, 0)
+    else best.word = keyWord(bytes, offsets[best.at]!, depth)
     if (i % ENTRIES_PER_PAUSE === 0) yield
   }
   return merged
+}
+
+/** How many leading bytes all keys of all runs share: what the first and last key of each share. */
+function sharedKeyBytes(bytes: Uint8Array, runs: readonly Run[]): number {
+  const first = runs[0]!.offsets[0]!
+  const firstStart = first + ENTRY_HEADER_BYTES
+  let shared = entryKeyBytes(bytes, first)
+  for (const { offsets } of runs) {
+    for (const offset of [offsets[0]!, offsets[offsets.length - 1]!]) {
+      const start = offset + ENTRY_HEADER_BYTES
+      shared = sharedPrefixLength(
+        bytes, firstStart, firstStart + shared, bytes, start, start + entryKeyBytes(bytes, offset),
+      )
+    }
+  }
+  return shared
 }
 
 function isBefore(bytes: Uint8Array, a: Head, b: Head): boolean {

@@ -6,14 +6,21 @@
  * Thread: main.
  * States: spare → current → sealed → closed; failed from any of them: then nothing more is written.
  * Invariants: WAL-1 a log that saw a failed write or sync is never written again. WAL-2 bytes are
- * written in order: [0, writtenEnd) is exactly what the slab holds.
+ * written in order: [0, writtenEnd) is exactly what the slab holds, and what stands behind it is zeros.
  */
 import {
-  encodeFileHeader, FILE_HEADER_BYTES, fileSeed, logFileName,
+  encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, Steps } from '../base/index.js'
 import { openFile, syncFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
+
+/** A sync of bytes that lie inside the file's length and blocks writes no metadata: 30 % faster on ext4. */
+const ZEROS_STEP_BYTES = MiB
+/** A few syncs are not worth it. */
+const AWAITED_SYNCS_MIN = 8
+/** Written in pieces: pages that were made by one large write are slow to write into again (ext4 on Linux 6). */
+const ZEROS = new Uint8Array(64 * KiB)
 
 export class LogFile {
   readonly fileNum: FileNum
@@ -24,6 +31,11 @@ export class LogFile {
   readonly file: VfsFile
   /** Bytes that are in the file. */
   writtenEnd = FILE_HEADER_BYTES
+  /** What is in the file and not written yet is zeros, up to here. */
+  private zerosEnd = FILE_HEADER_BYTES
+  private awaitedSyncCount = 0
+  /** The log never grows beyond this; 0 until its slab is known. */
+  bytesMax = 0
   /** Bytes that were in the file when a successful sync was submitted. */
   syncedEnd = FILE_HEADER_BYTES
   /** Sequence number of the last entry below writtenEnd, or below syncedEnd. */
@@ -51,6 +63,35 @@ export class LogFile {
     while (at < end) at += this.file.writeSync(bytes, at, end - at, at)
     this.writtenEnd = end
     this.writtenSeqNum = lastSeqNum
+  }
+
+  /**
+   * Before a sync that somebody waits for: once there were some, zeros are written ahead in steps of
+   * 1 MiB, so that the next syncs need not write the file's size. That they cannot be is no failure.
+   */
+  fillAhead(): void {
+    if (++this.awaitedSyncCount < AWAITED_SYNCS_MIN) return
+    const from = Math.max(this.writtenEnd, this.zerosEnd)
+    if (this.isSealed || from >= this.bytesMax || from - this.writtenEnd >= ZEROS.length) return
+    const end = Math.min(from + ZEROS_STEP_BYTES, this.bytesMax)
+    try {
+      for (let at = from; at < end;) at += this.file.writeSync(ZEROS, 0, Math.min(ZEROS.length, end - at), at)
+      this.zerosEnd = end
+    } catch {
+      this.bytesMax = 0
+    }
+  }
+
+  /** A sealed log ends where its frames end. True when zeros were cut off: that wants a sync too. */
+  trim(): boolean {
+    if (!this.isSealed || this.zerosEnd <= this.writtenEnd) return false
+    this.zerosEnd = 0
+    try {
+      this.file.truncateSync(this.writtenEnd)
+      return true
+    } catch {
+      return false // zeros are a legal end
+    }
   }
 
   /** As writeSync, through the thread pool; the caller moves `writtenEnd` when it settles. */

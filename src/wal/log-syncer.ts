@@ -93,11 +93,14 @@ export class LogSyncer {
     for (const log of [...this.logs]) {
       if (!this.isPending(log)) continue
       const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
-      if (log.unsyncedBytes > 0) {
+      const isTrimmed = log.trim()
+      if (isTrimmed || log.unsyncedBytes > 0) {
         const startMs = this.options.clock.nowMs()
         try {
           checkUncut(log)
-          log.file.dataSyncSync()
+          log.fillAhead()
+          if (isTrimmed) log.file.syncSync()
+          else log.file.dataSyncSync()
         } catch (error) {
           throw this.fail(error, log)
         }
@@ -155,11 +158,13 @@ export class LogSyncer {
       const log = this.nextLog
       if (log === null) return
       const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
-      if (log.unsyncedBytes > 0) {
+      const isTrimmed = log.trim()
+      if (isTrimmed || log.unsyncedBytes > 0) {
         const startMs = this.options.clock.nowMs()
         try {
           checkUncut(log)
-          await log.file.dataSync()
+          if (this.waiters.length > 0) log.fillAhead()
+          await (isTrimmed ? log.file.sync() : log.file.dataSync())
         } catch (error) {
           this.fail(error, log)
           return
