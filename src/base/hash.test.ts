@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hashRange } from './hash.js'
+import { hashRange, hashView } from './hash.js'
 import { SeededRandom } from './random.js'
 
 const hash = (text: string, seed: number) => hashRange(Buffer.from(text), 0, Buffer.byteLength(text), seed)
@@ -24,6 +24,7 @@ test('only the range counts', () => {
     for (let end = start; end < 40; end++) {
       const alone = bytes.slice(start, end)
       assert.equal(hashRange(bytes, start, end, 5), hashRange(alone, 0, alone.length, 5))
+      assert.equal(hashView(new DataView(bytes.buffer), start, end, 5), hashRange(bytes, start, end, 5))
     }
   }
 })

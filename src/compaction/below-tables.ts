@@ -55,6 +55,11 @@ export class OverlapMeter {
     return this.next === next || this.bytes <= bytesMax
   }
 
+  /** A key below it changes nothing; null: no key does. */
+  get nextBegin(): Uint8Array | null {
+    return this.tables[this.next]?.smallestKey ?? null
+  }
+
   /** An output begins with the key given last. */
   begin(key: Uint8Array, start: number, end: number): void {
     const table = this.tables[this.next - 1]

@@ -5,10 +5,12 @@
  * Thread: worker or main; I/O blocks.
  * Invariants: all versions of a key stand in one output. COMP-5 after `discard` nothing is left.
  */
-import type { FileHeader, InternalIterator, TableFacts } from '../base/index.js'
-import { SavedKey } from '../iterator/index.js'
+import type { FileHeader, TableFacts } from '../base/index.js'
 import { NewTable } from '../output/index.js'
 import type { NewTableOptions, TableSettings } from '../output/index.js'
+import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
+import type { TableMemory, TableScan } from '../sstable/index.js'
+import type { Vfs } from '../vfs/index.js'
 import { OverlapMeter } from './below-tables.js'
 
 export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | 'isSynced'> {
@@ -25,20 +27,30 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
   below: readonly (readonly TableFacts[])[]
 }
 
+export interface OutputPlace {
+  vfs: Vfs
+  memory: TableMemory
+  keyspaceId: number
+  /** Leading bytes that all keys share. */
+  headAt: number
+}
+
 export class CompactionOutputs {
   readonly facts: TableFacts[] = []
-  private readonly vfs: NewTableOptions['vfs']
+  /** The next key must ask (`mustAsk`): there is no output yet, or it has its size. */
+  isDue = true
+  /** A head from which on a key must ask: it may be the first that overlaps another table below. */
+  limitHigh = HEAD_MIN.high
+  limitLow = HEAD_MIN.low
+  private readonly place: OutputPlace
   private readonly options: CompactionOutputOptions
-  private readonly keyspaceId: number
   private readonly tables: NewTable[] = []
   private readonly overlap: OverlapMeter
-  private readonly lastKey = new SavedKey()
   private current: NewTable | null = null
 
-  constructor(vfs: NewTableOptions['vfs'], options: CompactionOutputOptions, keyspaceId: number) {
-    this.vfs = vfs
+  constructor(place: OutputPlace, options: CompactionOutputOptions) {
+    this.place = place
     this.options = options
-    this.keyspaceId = keyspaceId
     this.overlap = new OverlapMeter(options.below[0] ?? [])
   }
 
@@ -46,11 +58,35 @@ export class CompactionOutputs {
     return this.tables.reduce((sum, { builder }) => sum + builder.bytesWritten, 0)
   }
 
-  /** Requires: entries come in order. */
-  add(entry: InternalIterator): void {
-    const { keyBytes, keyStart, keyEnd, seqNum, kind, valueBytes, valueStart, valueEnd } = entry
-    const table = this.tableFor(keyBytes, keyStart, keyEnd)
-    table.builder.add(keyBytes, keyStart, keyEnd, seqNum, kind, valueBytes, valueStart, valueEnd)
+  /** Must `prepare` be called before the first entry of a key with this head? */
+  mustAsk(high: number, low: number): boolean {
+    return this.isDue || high > this.limitHigh || (high === this.limitHigh && low >= this.limitLow)
+  }
+
+  /** A new key comes next: key[0, end). May begin another output. */
+  prepare(key: Uint8Array, end: number): void {
+    const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax)
+    if (this.current === null || this.isDue || (this.mayBegin && !isWithin)) this.begin(key, end)
+    this.findLimit()
+  }
+
+  /**
+   * Adds entries `from` to `end` in order, or those that end a block; returns where it stopped, which may
+   * be `from`. Requires: `prepare` was called where it must be.
+   */
+  addFrom(scan: TableScan, from: number, end: number): number {
+    const { builder } = this.current!
+    const { blockCount } = builder
+    const next = builder.addFrom(scan, from, end)
+    // Only then the estimate has changed.
+    if (builder.blockCount > blockCount) {
+      this.isDue = this.mayBegin && builder.bytesEstimated >= this.options.tableBytes
+    }
+    return next
+  }
+
+  private get mayBegin(): boolean {
+    return this.tables.length < this.options.headers.length
   }
 
   /** To be called now and then. */
@@ -68,29 +104,23 @@ export class CompactionOutputs {
     for (const table of this.tables) table.discard()
   }
 
-  private tableFor(key: Uint8Array, start: number, end: number): NewTable {
-    const { lastKey, current } = this
-    if (current !== null && lastKey.equals(key, start, end)) return current
-    lastKey.save(key, start, end)
-    return this.isToBeCut(key, start, end) ? this.begin(key, start, end) : current!
-  }
-
-  private isToBeCut(key: Uint8Array, start: number, end: number): boolean {
-    const { current, tables, options } = this
-    const isWithin = this.overlap.reaches(key, start, end, options.overlapBytesMax)
-    if (current === null) return true
-    if (tables.length === options.headers.length) return false
-    return !isWithin || current.builder.bytesEstimated >= options.tableBytes
-  }
-
-  private begin(key: Uint8Array, start: number, end: number): NewTable {
+  private begin(key: Uint8Array, end: number): void {
     this.finish()
-    const { vfs, options, tables, keyspaceId } = this
+    const { options, tables } = this
+    const { vfs, memory, keyspaceId } = this.place
     const { dir, isSynced, headers, fileNames, settings } = options
     const table = { ...headers[tables.length]!, ...settings, keyspaceId }
-    this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table })
+    this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
     tables.push(this.current)
-    this.overlap.begin(key, start, end)
-    return this.current
+    this.isDue = false
+    this.overlap.begin(key, 0, end)
+  }
+
+  private findLimit(): void {
+    const { nextBegin } = this.overlap
+    // One that does not share those bytes is behind all keys of the inputs: whatever its head, nothing is missed.
+    const { high, low } = nextBegin === null ? HEAD_MAX : headOf(nextBegin, this.place.headAt)
+    this.limitHigh = high
+    this.limitLow = low
   }
 }

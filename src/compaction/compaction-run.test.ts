@@ -18,10 +18,17 @@ function del(key: string, seqNum: number): Entry {
   return { ...put(key, seqNum, ''), kind: EntryKind.tombstone }
 }
 
-function randomEntry(random: SeededRandom, seqNum: number, keyCount: number): Entry {
+/** Keys that are prefixes of each other, the empty one, zeros at ends, more than eight equal bytes, long ones. */
+function keyOf(random: SeededRandom, n: number): string {
+  if (n === 0) return ''
+  const head = random.pick(['', 'a', 'prefix/', 'a much longer prefix/'])
+  const tail = random.pick(['', '', '\0', '\0\0\0\0\0\0\0\0\0', 'x'.repeat(100)])
+  return head + String(n).padStart(n % 7 === 0 ? 16 : 1, '0') + tail
+}
+
+function randomEntry(random: SeededRandom, seqNum: number, keyCount: number, prefix: string): Entry {
   const n = random.below(keyCount)
-  // Keys that are prefixes of each other, the empty one, and some that share more than eight bytes.
-  const key = n === 0 ? '' : random.pick(['', 'a', 'prefix/']) + String(n).padStart(n % 7 === 0 ? 16 : 1, '0')
+  const key = prefix + keyOf(random, n)
   if (random.chance(0.25)) return del(key, seqNum)
   const value = new Uint8Array(random.chance(0.01) ? 3000 : random.below(60))
   random.fill(value)
@@ -31,10 +38,11 @@ function randomEntry(random: SeededRandom, seqNum: number, keyCount: number): En
 /** `runCount` runs of about `count` entries each, newest first. */
 function randomRuns(random: SeededRandom, runCount: number, count: number, keyCount: number): Entry[][] {
   let seqNum = random.chance(0.2) ? 2 ** 33 : 0
+  const prefix = random.pick(['', 'p', 'all keys have this'])
   const runs = Array.from({ length: runCount }, () => {
     const entries = Array.from({ length: 1 + random.below(count) }, () => {
       seqNum += 1 + random.below(3)
-      return randomEntry(random, seqNum, keyCount)
+      return randomEntry(random, seqNum, keyCount, prefix)
     })
     return entries.sort(compareEntries)
   })
@@ -144,6 +152,18 @@ test('large values keep blocks of their own; many versions of one key stay toget
   const again = [[writeInput(kept, 3, newer)], [writeInput(kept, 2, hot)], [writeInput(kept, 1, older)]]
   const snapshots = Array.from({ length: 5000 }, (_, i) => i)
   compactAndCheck(kept, all, inputOf(again, { snapshots, tableBytes: 1000 }))
+})
+
+test('long keys: more than a block, more than the room for them', () => {
+  const random = new SeededRandom(4, 'long keys')
+  const runs = [0, 1, 2].map((run) => {
+    const lengths = Array.from({ length: 30 }, () => random.pick([1, 60, 70, 3000, 30_000, 65_535]))
+    const entries = lengths.map((length, i) => put(`${random.below(20)}`.padEnd(length, 'k'), 3000 - run * 1000 + i))
+    return entries.sort(compareEntries)
+  })
+  const vfs = newDisk()
+  const inputs = runs.map((run, i) => [writeInput(vfs, i + 1, run)])
+  compactAndCheck(vfs, runs.flat(), inputOf(inputs, { snapshots: [1500, 2500] }))
 })
 
 test('nothing left: no output, no file', () => {

@@ -6,14 +6,16 @@
  * Invariants: COMP-3 a version goes only by the shared retention rule; a tombstone only where no table
  * below has its key range. COMP-5 a failed run changes nothing: its outputs are removed.
  */
-import { assert, KiB, VarveError } from '../base/index.js'
+import { assert, KiB, sharedPrefixLength, VarveError } from '../base/index.js'
 import type { SeqNum, TableFacts } from '../base/index.js'
-import { RetentionFilter } from '../iterator/index.js'
+import type { RetentionFilter } from '../iterator/index.js'
+import { TableMemory } from '../sstable/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BelowTables } from './below-tables.js'
-import { CompactionInputs } from './compaction-inputs.js'
+import { CompactionMerge } from './compaction-merge.js'
 import { CompactionOutputs } from './compaction-outputs.js'
 import type { CompactionOutputOptions } from './compaction-outputs.js'
+import { RunCursor } from './run-cursor.js'
 
 export interface CompactionRunInput extends CompactionOutputOptions {
   databaseId: Uint8Array
@@ -39,10 +41,10 @@ export interface CompactionRunOutput {
   copiedBlockCount: number
 }
 
-const ENTRIES_PER_PAUSE = 1024
-/** Of values, which take time without being many entries. */
-const BYTES_PER_PAUSE = 512 * KiB
+const ENTRIES_PER_PAUSE = 2048
 const PROGRESS_UNIT_BYTES = 64 * KiB
+/** One read of an input. */
+const PIECE_BYTES = 256 * KiB
 
 export function* compactionRun(
   input: CompactionRunInput, { vfs }: { vfs: Vfs },
@@ -51,47 +53,58 @@ export function* compactionRun(
   const keyspaceId = tables[0]?.keyspaceId ?? 0
   assert(tables.every((table) => table.keyspaceId === keyspaceId), 'a compaction has one keyspace')
   assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
-  const inputs = new CompactionInputs(vfs, input.dir, input.databaseId, input.inputs)
-  const outputs = new CompactionOutputs(vfs, input, keyspaceId)
+  const headAt = sharedBytes(tables)
+  const { inputs } = input
+  const memory = new TableMemory(input.settings.blockBytes, inputs.length * PIECE_BYTES)
+  const options = { memory, pieceBytes: PIECE_BYTES, headAt }
+  const { dir, databaseId } = input
+  const runs = inputs.map((run) => new RunCursor({ vfs, dir, databaseId }, run, options))
+  const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
   try {
-    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, inputs, outputs)
+    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
     outputs.finish()
     const { facts, writtenBytes } = outputs
     assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
     return {
-      outputs: facts, readBytes: inputs.readBytes, writtenBytes,
+      outputs: facts, readBytes: readBytes(runs), writtenBytes,
       keptCount, droppedVersionCount, droppedTombstoneCount, copiedBlockCount: 0,
     }
   } catch (error) {
     outputs.discard()
     throw error
   } finally {
-    inputs.entries.close()
+    for (const run of runs) run.close()
   }
 }
 
 function* merge(
-  input: CompactionRunInput, inputs: CompactionInputs, outputs: CompactionOutputs,
+  input: CompactionRunInput, runs: readonly RunCursor[], outputs: CompactionOutputs,
 ): Generator<undefined, RetentionFilter, unknown> {
   const control = new Int32Array(input.control)
-  const below = new BelowTables(input.below)
-  const retention = new RetentionFilter(input, (key, start, end) => below.isWithoutKey(key, start, end))
-  const { entries } = inputs
-  const tellProgress = () => Atomics.store(control, 1, Math.floor(inputs.readBytes / PROGRESS_UNIT_BYTES))
-  let entriesLeft = 0
-  let bytesLeft = 0
-  for (entries.first(); entries.valid; entries.next()) {
-    if (--entriesLeft < 0 || bytesLeft < 0) {
-      if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
-      tellProgress()
-      outputs.syncStep()
-      yield
-      entriesLeft = ENTRIES_PER_PAUSE
-      bytesLeft = BYTES_PER_PAUSE
-    }
-    bytesLeft -= entries.valueEnd - entries.valueStart
-    if (retention.keep(entries)) outputs.add(entries)
+  const merging = new CompactionMerge(runs, outputs, input, new BelowTables(input.below))
+  merging.begin()
+  for (let isLeft = true; isLeft;) {
+    if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
+    isLeft = merging.step(ENTRIES_PER_PAUSE)
+    Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
+    outputs.syncStep()
+    yield
   }
-  tellProgress()
-  return retention
+  return merging.retention
+}
+
+function readBytes(runs: readonly RunCursor[]): number {
+  return runs.reduce((sum, { scan }) => sum + scan.readBytes, 0)
+}
+
+/** Leading bytes that all keys of the tables share. */
+function sharedBytes(tables: readonly TableFacts[]): number {
+  const key = tables[0]?.smallestKey ?? new Uint8Array(0)
+  let shared = key.length
+  for (const { smallestKey, largestKey } of tables) {
+    for (const bound of [smallestKey, largestKey]) {
+      shared = sharedPrefixLength(key, 0, shared, bound, 0, bound.length)
+    }
+  }
+  return shared
 }

@@ -12,7 +12,7 @@ import {
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
-import { sortEntries } from '../memtable/index.js'
+import { compareEntryKeys, sortEntries } from '../memtable/index.js'
 import { NewTable } from '../output/index.js'
 import type { NewTableOptions, TableSettings } from '../output/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -72,20 +72,16 @@ function* writeTable(
   const { offsets, seqNums, order } = entries
   const { builder } = table
   const retention = new RetentionFilter(input)
-  const entry = { keyBytes: bytes, keyStart: 0, keyEnd: 0, seqNum: 0, kind: 0 }
   for (let i = 0; i < order.length; i++) {
     const ordinal = order[i]!
     const at = offsets[ordinal]!
     const keyStart = at + ENTRY_HEADER_BYTES
     const keyEnd = keyStart + entryKeyBytes(bytes, at)
-    entry.keyStart = keyStart
-    entry.keyEnd = keyEnd
-    entry.seqNum = seqNums[ordinal]!
-    entry.kind = bytes[at]!
-    if (retention.keep(entry)) {
-      builder.add(
-        bytes, keyStart, keyEnd, entry.seqNum, entry.kind, bytes, keyEnd, keyEnd + entryValueBytes(bytes, at),
-      )
+    const seqNum = seqNums[ordinal]!
+    const kind = bytes[at]!
+    const isOlder = i > 0 && compareEntryKeys(bytes, offsets[order[i - 1]!]!, at) === 0
+    if (retention.keep(seqNum, kind, isOlder)) {
+      builder.add(bytes, keyStart, keyEnd, seqNum, kind, bytes, keyEnd, keyEnd + entryValueBytes(bytes, at))
     }
     if (i % ENTRIES_PER_PAUSE !== 0) continue
     table.syncStep()

@@ -12,8 +12,7 @@
  * Thread: any (pure).
  */
 import { EntryKind } from '../base/index.js'
-import type { InternalIterator, SeqNum } from '../base/index.js'
-import { SavedKey } from './saved-key.js'
+import type { SeqNum } from '../base/index.js'
 
 export interface RetentionRule {
   /** Sequence numbers of the held snapshots, ascending. */
@@ -42,13 +41,10 @@ function isBelowAllReaders(rule: RetentionRule, seqNum: SeqNum): boolean {
   return seqNum <= visibleSeqNum && (snapshots.length === 0 || seqNum <= snapshots[0]!)
 }
 
-/** Whether nothing older of this key lies below the output; asked only about tombstones. */
-export type BottomTest = (keyBytes: Uint8Array, keyStart: number, keyEnd: number) => boolean
+/** Whether nothing older of the key in question lies below the output; asked only about tombstones. */
+export type BottomTest = () => boolean
 
 const NEVER_BOTTOM: BottomTest = () => false
-
-/** What the filter looks at: an iterator's current entry, or a record of one. */
-export type RetainedEntry = Pick<InternalIterator, 'keyBytes' | 'keyStart' | 'keyEnd' | 'seqNum' | 'kind'>
 
 /** Decides over a sorted stream, entry by entry, without allocation. */
 export class RetentionFilter {
@@ -57,34 +53,36 @@ export class RetentionFilter {
   droppedTombstoneCount = 0
   private readonly rule: RetentionRule
   private readonly isBottom: BottomTest
-  private readonly savedKey = new SavedKey()
-  /** Of the entry before; -1 before the first, so that nothing is taken for an older version of it. */
-  private previousSeqNum: SeqNum = -1
+  /** Of the entry before. */
+  private previousSeqNum: SeqNum = 0
 
   constructor(rule: RetentionRule, isBottom: BottomTest = NEVER_BOTTOM) {
     this.rule = rule
     this.isBottom = isBottom
   }
 
-  /** Requires: entries come in order, each once. True when the entry must be written. */
-  keep(entry: RetainedEntry): boolean {
-    const { keyBytes, keyStart, keyEnd, seqNum } = entry
-    const isOlder = seqNum < this.previousSeqNum && this.savedKey.equals(keyBytes, keyStart, keyEnd)
+  /**
+   * Requires: entries come in order, each once; `isOlder` when the one before has the same key. True when
+   * the entry must be written.
+   */
+  keep(seqNum: SeqNum, kind: number, isOlder: boolean): boolean {
     const newerSeqNum = isOlder ? this.previousSeqNum : Infinity
-    if (!isOlder) this.savedKey.save(keyBytes, keyStart, keyEnd)
     this.previousSeqNum = seqNum
     if (!isVersionSeen(this.rule, seqNum, newerSeqNum)) {
       this.droppedVersionCount++
       return false
     }
-    if (
-      entry.kind === EntryKind.tombstone && isBelowAllReaders(this.rule, seqNum) &&
-      this.isBottom(keyBytes, keyStart, keyEnd)
-    ) {
+    if (kind === EntryKind.tombstone && isBelowAllReaders(this.rule, seqNum) && this.isBottom()) {
       this.droppedTombstoneCount++
       return false
     }
     this.keptCount++
     return true
+  }
+
+  /** The same for `count` entries at once, each the newest version of its key and none a tombstone: all stay. */
+  keepNewest(count: number, lastSeqNum: SeqNum): void {
+    this.keptCount += count
+    this.previousSeqNum = lastSeqNum
   }
 }

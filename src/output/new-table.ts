@@ -8,7 +8,7 @@
 import { ioError, MiB } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { TableBuilder } from '../sstable/index.js'
-import type { TableBuilderOptions } from '../sstable/index.js'
+import type { TableBuilderOptions, TableMemory } from '../sstable/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
 /** How tables are laid out; the same for every table of an open database. */
@@ -25,6 +25,8 @@ export interface NewTableOptions {
   /** Strict: the file is synced before anyone hears of it. */
   isSynced: boolean
   table: TableBuilderOptions
+  /** Serves several tables, one after the other; without it the builder makes its own. */
+  memory?: TableMemory
 }
 
 export class NewTable {
@@ -36,11 +38,11 @@ export class NewTable {
 
   /** Throws IO_ERROR when the name is taken. */
   constructor(options: NewTableOptions) {
-    const { vfs, dir, fileName, table } = options
+    const { vfs, dir, fileName, table, memory } = options
     this.options = options
     this.path = vfs.join(dir, fileName)
     this.file = this.attempt('create', () => vfs.openSync(this.path, 'create'))
-    this.builder = new TableBuilder(this.file, table)
+    this.builder = new TableBuilder(this.file, table, memory)
   }
 
   /** To be called now and then: syncs what was written, when it is much. */

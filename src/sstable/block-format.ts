@@ -42,3 +42,5 @@ export const BLOCK_FILE_BYTES_MAX = VALUE_BYTES_MAX + 128 * KiB
 export const BLOCK_BYTES_MIN = KiB
 export const BLOCK_BYTES_MAX = MiB
 export const BLOCK_BYTES_DEFAULT = 8 * KiB
+/** A value from this length on is written from where it stands, in a block of its own. */
+export const OWN_BLOCK_BYTES_MIN = 64 * KiB

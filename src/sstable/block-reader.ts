@@ -25,7 +25,7 @@ export class BlockReader {
   /** `bytes` as u32. */
   words: Uint32Array = new Uint32Array(0)
   /** Word of the starts of suffix 0 and value 0, and of sequence number 0. */
-  private keyWord = 0
+  keyWord = 0
   private valueWord = 0
   private seqWord = 0
   private seqWidth = 0
@@ -94,12 +94,17 @@ export class BlockReader {
     return this.base + this.words[this.valueWord + i + 1]
   }
 
+  keyBytesAt(i: number): number {
+    return this.prefixBytes + this.suffixEnd(i) - this.suffixStart(i)
+  }
+
   /** Copies key i to the start of `target`, which has room for any key; returns its length. */
   copyKey(i: number, target: Uint8Array): number {
     const { bytes, prefixStart, prefixBytes } = this
-    target.set(bytes.subarray(prefixStart, prefixStart + prefixBytes))
-    target.set(bytes.subarray(this.suffixStart(i), this.suffixEnd(i)), prefixBytes)
-    return prefixBytes + this.suffixEnd(i) - this.suffixStart(i)
+    const [start, end] = [this.suffixStart(i), this.suffixEnd(i)]
+    for (let k = 0; k < prefixBytes; k++) target[k] = bytes[prefixStart + k]
+    for (let k = start, at = prefixBytes; k < end; k++) target[at++] = bytes[k]
+    return prefixBytes + end - start
   }
 
   keyEquals(i: number, key: Uint8Array, start: number, end: number): boolean {
@@ -164,6 +169,12 @@ export class BlockReader {
 
   /** Checks the open block of `length` bytes (no trailer). Throws BadBytes with the offset in the block. */
   check(length: number): void {
+    this.checkColumns(length)
+    this.checkOrder()
+  }
+
+  /** The same, without the order of the entries. */
+  checkColumns(length: number): void {
     const { count, seqWidth, prefixBytes } = this
     if (length < BLOCK_HEADER_BYTES + 12) throw new BadBytes(0, 'block is too short')
     if (count === 0 || count > BLOCK_ENTRIES_MAX) throw new BadBytes(0, `block of ${count} entries`)
@@ -174,7 +185,6 @@ export class BlockReader {
     this.checkKeyStarts(start)
     this.checkValueStarts(length)
     this.checkSeqNums()
-    this.checkOrder()
   }
 
   private checkKeyStarts(first: number): void {
@@ -220,23 +230,25 @@ export class BlockReader {
     }
   }
 
-  private checkOrder(): void {
-    const { bytes, words, keyWord, base, count } = this
-    let last = base + (words[keyWord] & START_MASK)
-    let start = base + (words[keyWord + 1] & START_MASK)
-    for (let i = 1; i < count; i++) {
-      const end = base + (words[keyWord + i + 1] & START_MASK)
-      let order = start - last - (end - start)
-      for (let a = last, b = start; a < start && b < end; a++, b++) {
-        if (bytes[a] === bytes[b]) continue
-        order = bytes[a] - bytes[b]
-        break
-      }
-      if (order > 0 || (order === 0 && this.seqNumAt(i - 1) <= this.seqNumAt(i))) {
-        throw new BadBytes(16 + 4 * i, 'entries are out of order')
-      }
-      last = start
-      start = end
+  checkOrder(): void {
+    for (let i = 1; i < this.count; i++) this.checkOrderAt(i)
+  }
+
+  /** Checks that entry i − 1 is before entry i; true when they have the same key. */
+  checkOrderAt(i: number): boolean {
+    const { bytes, words, keyWord, base } = this
+    const last = base + (words[keyWord + i - 1] & START_MASK)
+    const start = base + (words[keyWord + i] & START_MASK)
+    const end = base + (words[keyWord + i + 1] & START_MASK)
+    let order = start - last - (end - start)
+    for (let a = last, b = start; a < start && b < end; a++, b++) {
+      if (bytes[a] === bytes[b]) continue
+      order = bytes[a] - bytes[b]
+      break
     }
+    if (order > 0 || (order === 0 && this.seqNumAt(i - 1) <= this.seqNumAt(i))) {
+      throw new BadBytes(16 + 4 * i, 'entries are out of order')
+    }
+    return order === 0
   }
 }

@@ -93,15 +93,18 @@ export class TableBlocks {
     readCheckedSync(source, offset, length, bytes, base)
     reader.open(bytes, words, base)
     parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
-    if (reader.count !== index.counts[i] || !this.isBounded(reader, i)) {
-      throw corruption(source.name, offset, 'the entries are not those that the index speaks of')
-    }
+    checkBlockBounds(source, index, reader, i)
   }
+}
 
-  private isBounded(reader: BlockReader, i: number): boolean {
-    const { keyBytes, keyStarts, seqNums } = this.index
-    const last = reader.count - 1
-    if (reader.compareAt(last, keyBytes, keyStarts[i], keyStarts[i + 1], seqNums[i]) > 0) return false
-    return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1], keyStarts[i], seqNums[i - 1]) > 0
-  }
+/** Throws CORRUPTION unless block i has the entries that the index speaks of. Requires: columns checked. */
+export function checkBlockBounds(source: TableSource, index: TableIndex, reader: BlockReader, i: number): void {
+  if (reader.count === index.counts[i] && isBounded(index, reader, i)) return
+  throw corruption(source.name, index.offsets[i], 'the entries are not those that the index speaks of')
+}
+
+function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {
+  const last = reader.count - 1
+  if (reader.compareAt(last, keyBytes, keyStarts[i], keyStarts[i + 1], seqNums[i]) > 0) return false
+  return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1], keyStarts[i], seqNums[i - 1]) > 0
 }

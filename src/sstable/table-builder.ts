@@ -6,13 +6,13 @@
  * Invariants: entries are added in internal order (key ascending, sequence number descending).
  */
 import {
-  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, hashRange, tableFileName,
+  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, tableFileName,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts, ValueFileReference } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlockBuilder } from './block-builder.js'
 import {
-  BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX,
+  BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN,
 } from './block-format.js'
 import { encodeFilter } from './bloom-filter.js'
 import { encodePointHash } from './point-hash.js'
@@ -23,10 +23,9 @@ import {
   emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, TRAILER_BYTES,
 } from './table-format.js'
 import { IndexBuilder } from './table-index.js'
+import { TableMemory } from './table-memory.js'
 import { TableOutput } from './table-output.js'
-
-/** A value from this length on is written from where it stands, in a block of its own. */
-const OWN_BLOCK_BYTES_MIN = 64 * 1024
+import type { TableScan } from './table-scan.js'
 
 export interface TableBuilderOptions {
   fileNum: FileNum
@@ -48,31 +47,33 @@ export interface TableBuilderOptions {
 }
 
 export class TableBuilder {
-  entryCount = 0
   private readonly options: Required<TableBuilderOptions>
   private readonly blockBytes: number
   private readonly isHashed: boolean
   private readonly seed: number
   private readonly hashSeed: number
   private readonly output: TableOutput
-  private readonly block = new BlockBuilder()
+  private readonly memory: TableMemory
+  private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
   private hashes = new Uint32Array(4096)
   private places = new Uint32Array(4096)
   private keyCount = 0
+  /** Of closed blocks, as the next three. */
+  private closedEntryCount = 0
+  private rawBytes = 0
+  private smallestSeqNum = Infinity
+  private largestSeqNum = 0
   /** Most entries of a block so far. */
   private entriesMax = 1
   private tombstoneCount = 0
-  private rawBytes = 0
   private smallestKey = new Uint8Array(0)
-  private smallestSeqNum = Infinity
-  private largestSeqNum = 0
   /** Sequence number of the entry added last. */
   private lastSeqNum = 0
   private isFinished = false
 
-  /** `file` is new and empty. */
-  constructor(file: VfsFile, options: TableBuilderOptions) {
+  /** `file` is new and empty. `memory` can serve several builders, one after the other. */
+  constructor(file: VfsFile, options: TableBuilderOptions, memory?: TableMemory) {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
@@ -85,10 +86,21 @@ export class TableBuilder {
     this.seed = fileSeed(header)
     // The salt is random: nobody can choose keys that meet in one slot of a table to come.
     this.hashSeed = (getU32(salt, 0) ^ getU32(salt, 4)) >>> 0
-    this.output = new TableOutput(file, tableFileName(fileNum), this.seed)
+    this.memory = memory ?? new TableMemory(blockBytes)
+    this.block = new BlockBuilder(this.memory)
+    this.output = new TableOutput(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
     encodeFileHeader(header, bytes)
     this.output.raw(bytes)
+  }
+
+  get entryCount(): number {
+    return this.closedEntryCount + this.block.count
+  }
+
+  /** Blocks that are closed. */
+  get blockCount(): number {
+    return this.index.blockCount
   }
 
   /** Bytes handed to the file so far. */
@@ -96,11 +108,10 @@ export class TableBuilder {
     return this.output.bytesWritten
   }
 
-  /** About what the file would have if it were finished now. */
+  /** About what the file would have if it were finished now, without the block that is being collected. */
   get bytesEstimated(): number {
     const perKey = (this.options.pointHash ? 6 : 0) + this.options.filterBitsPerKey / 8
-    const { output, block, index, keyCount } = this
-    return output.offset + block.bytes + index.bytes + Math.ceil(keyCount * perKey) + 1024
+    return this.output.offset + this.index.bytes + Math.ceil(this.keyCount * perKey) + 1024
   }
 
   /** Requires: (key, seqNum) is behind the entry added last. Copies both ranges. */
@@ -109,21 +120,46 @@ export class TableBuilder {
     value: Uint8Array, valueStart: number, valueEnd: number,
   ): void {
     const { block } = this
-    const keyBytes = keyEnd - keyStart
     const valueBytes = valueEnd - valueStart
-    const shared = block.measure(key, keyStart, keyEnd)
-    const isNewKey = this.isNewKey(key, keyStart, keyEnd, shared, seqNum)
-    const isOwnBlock = valueBytes >= OWN_BLOCK_BYTES_MIN
-    if (block.count > 0) {
-      const isFull = block.bytesWith(keyBytes, valueBytes) > this.blockBytes
-      if (isFull || isOwnBlock || block.count === BLOCK_ENTRIES_MAX) this.closeBlock()
+    block.stage(key, keyStart, keyEnd)
+    const isNewKey = this.isNewKey(seqNum)
+    if (this.isFullFor(valueBytes)) this.closeBlock()
+    if (valueBytes >= OWN_BLOCK_BYTES_MIN) {
+      this.push(isNewKey, seqNum, kind, 0)
+      this.closeOwnBlock(value, valueStart, valueEnd)
+      return
     }
-    if (block.count === 0) this.beginBlock(key, keyStart, keyEnd)
-    if (isNewKey && this.isHashed) this.addHash(hashRange(key, keyStart, keyEnd, this.hashSeed))
-    this.count(seqNum, kind, keyBytes + valueBytes)
-    const stagedEnd = isOwnBlock ? valueStart : valueEnd
-    block.add(key, keyStart, keyEnd, seqNum, kind, value, valueStart, stagedEnd)
-    if (isOwnBlock) this.closeOwnBlock(value, valueStart, valueEnd)
+    this.push(isNewKey, seqNum, kind, valueBytes)
+    block.putValues(value, valueStart, valueEnd)
+  }
+
+  /**
+   * Adds entries `from` to `end`, but stops before one that belongs to another block than those before
+   * it; returns where it stopped. So a caller can look at `bytesEstimated` after each block.
+   */
+  addFrom(scan: TableScan, from: number, end: number): number {
+    const { block } = this
+    const source = scan.block
+    let i = from
+    for (; i < end; i++) {
+      const valueBytes = source.valueEnd(i) - source.valueStart(i)
+      const seqNum = source.seqNumAt(i)
+      block.stageFrom(source, scan.view, i)
+      const isNewKey = this.isNewKey(seqNum)
+      const isFull = this.isFullFor(valueBytes)
+      const isOwnBlock = valueBytes >= OWN_BLOCK_BYTES_MIN
+      if (isFull || isOwnBlock) {
+        if (i > from) block.putValues(source.bytes, source.valueStart(from), source.valueStart(i))
+        if (isFull) this.closeBlock()
+        if (isFull) return i
+        this.push(isNewKey, seqNum, source.kindAt(i), 0)
+        this.closeOwnBlock(source.bytes, source.valueStart(i), source.valueEnd(i))
+        return i + 1
+      }
+      this.push(isNewKey, seqNum, source.kindAt(i), valueBytes)
+    }
+    block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
+    return end
   }
 
   /** Writes the rest; the file is complete but not synced. Requires: at least one entry. */
@@ -174,30 +210,29 @@ export class TableBuilder {
     }
   }
 
-  /** Throws unless (key, seqNum) is behind the last entry; `shared`: as measured. */
-  private isNewKey(
-    key: Uint8Array, keyStart: number, keyEnd: number, shared: number, seqNum: number,
-  ): boolean {
-    const { keys, lastKeyStart, lastKeyEnd } = this.block
-    const lastBytes = lastKeyEnd - lastKeyStart
-    const keyBytes = keyEnd - keyStart
-    if (this.entryCount === 0) return true
-    if (shared === keyBytes || shared === lastBytes) {
-      if (keyBytes > lastBytes) return true
-      assert(keyBytes === lastBytes && seqNum < this.lastSeqNum, 'entries are added in order')
-      return false
-    }
-    assert(keys[lastKeyStart + shared] < key[keyStart + shared], 'entries are added in order')
-    return true
+  /** Whether the staged key is another than the last one. Throws unless (key, seqNum) is behind the last entry. */
+  private isNewKey(seqNum: number): boolean {
+    const order = this.block.measure()
+    if (order > 0 || this.entryCount === 0) return true
+    assert(order === 0 && seqNum < this.lastSeqNum, 'entries are added in order')
+    return false
   }
 
-  private count(seqNum: number, kind: number, bytes: number): void {
-    this.entryCount++
-    this.rawBytes += bytes
+  /** True when the block must end before the staged key. */
+  private isFullFor(valueBytes: number): boolean {
+    const { block } = this
+    if (block.count === 0) return false
+    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes) > this.blockBytes ||
+      valueBytes >= OWN_BLOCK_BYTES_MIN
+  }
+
+  private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
+    const { block } = this
+    if (block.count === 0) this.beginBlock()
+    if (isNewKey && this.isHashed) this.addHash(block.stagedHash(this.hashSeed))
     if (kind === EntryKind.tombstone) this.tombstoneCount++
-    if (seqNum < this.smallestSeqNum) this.smallestSeqNum = seqNum
-    if (seqNum > this.largestSeqNum) this.largestSeqNum = seqNum
     this.lastSeqNum = seqNum
+    block.push(seqNum, kind, valueBytes)
   }
 
   private addHash(hash: number): void {
@@ -210,33 +245,34 @@ export class TableBuilder {
     this.places[keyCount] = (this.index.blockCount * 1024) + this.block.count
   }
 
-  private beginBlock(key: Uint8Array, keyStart: number, keyEnd: number): void {
-    const { block, index } = this
-    if (this.entryCount === 0) this.smallestKey = key.slice(keyStart, keyEnd)
-    else {
-      const { keys, lastKeyStart, lastKeyEnd } = block
-      index.addSeparator(keys, lastKeyStart, lastKeyEnd, this.lastSeqNum, key, keyStart, keyEnd)
-    }
+  private beginBlock(): void {
+    const { keys, lastKeyStart, lastKeyEnd, stagedEnd } = this.block
+    if (this.entryCount === 0) this.smallestKey = keys.slice(lastKeyEnd, stagedEnd)
+    else this.index.addSeparator(keys, lastKeyStart, lastKeyEnd, this.lastSeqNum, keys, lastKeyEnd, stagedEnd)
   }
 
   private closeBlock(): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax + TRAILER_BYTES)
-    this.endBlock(output.seal(block.encode(output.buffer, output.at)))
+    this.endBlock(output.seal(block.encode(output.at)), 0)
   }
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax + TRAILER_BYTES)
-    const head = block.encode(output.buffer, output.at, valueEnd - valueStart)
-    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd))
+    const head = block.encode(output.at, valueEnd - valueStart)
+    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart)
   }
 
-  private endBlock(extent: Extent): void {
+  private endBlock(extent: Extent, ownValueBytes: number): void {
     const { block, index } = this
     index.addBlock(extent.offset, block.count)
     assert(index.blockCount < BLOCK_COUNT_MAX, 'a block number has 22 bits')
-    if (block.count > this.entriesMax) this.entriesMax = block.count
+    this.closedEntryCount += block.count
+    this.rawBytes += block.keysBytes + block.valuesBytes + ownValueBytes
+    this.entriesMax = Math.max(this.entriesMax, block.count)
+    this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumMin)
+    this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
     block.clear()
   }
 }

@@ -1,26 +1,29 @@
 /**
- * What: the growing table file: a buffer, the trailers, the writes.
- * Owns: the buffer and the next offset in the file. Does not own: the file (its opener closes and syncs it).
+ * What: the growing table file: the trailers, the writes.
+ * Owns: the first part of the memory, which it fills from 0 on; the next offset in the file.
+ * Does not own: the file (its opener closes and syncs it).
  * Thread: worker or main; writes block.
  * Invariants: `offset` is a multiple of 8.
  */
-import { alignUp, assert, crc32, FILE_BYTES_MAX, ioError, MiB, putU32 } from '../base/index.js'
+import { alignUp, assert, crc32, FILE_BYTES_MAX, ioError, putU32 } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import type { Extent } from './table-format.js'
 import { putTrailer, SECTION_BYTES_MAX, TRAILER_BYTES } from './table-format.js'
-
-const BUFFER_BYTES = MiB
+import type { TableMemory } from './table-memory.js'
 
 export class TableOutput {
-  /** Blocks are laid out here directly; `at` is a multiple of 8. */
-  buffer = new Uint8Array(BUFFER_BYTES)
+  /** Blocks are laid out in the memory from here on; a multiple of 8. */
   at = 0
+  private readonly buffer: Uint8Array
+  private readonly bufferBytes: number
   private readonly file: VfsFile
   private readonly name: string
   private readonly seed: number
   private written = 0
 
-  constructor(file: VfsFile, name: string, seed: number) {
+  constructor(file: VfsFile, name: string, seed: number, memory: TableMemory) {
+    this.buffer = memory.bytes
+    this.bufferBytes = memory.outputBytes
     this.file = file
     this.name = name
     this.seed = seed
@@ -38,9 +41,9 @@ export class TableOutput {
 
   /** Makes room for `bytes` behind `at`. */
   reserve(bytes: number): void {
-    if (this.at + bytes <= this.buffer.length) return
+    if (this.at + bytes <= this.bufferBytes) return
     this.flush()
-    if (bytes > this.buffer.length) this.buffer = new Uint8Array(alignUp(bytes, 8))
+    assert(bytes <= this.bufferBytes, 'a block of several entries fits into the buffer')
   }
 
   /** Ends a block or section whose `bytes` (padded) stand at `at`. Requires: room for the trailer. */
@@ -55,7 +58,7 @@ export class TableOutput {
   /** A whole section; its length is a multiple of 8. */
   section(content: Uint8Array): Extent {
     assert(content.length + TRAILER_BYTES <= SECTION_BYTES_MAX, 'a section has at most 1 GiB')
-    if (content.length > BUFFER_BYTES) return this.sealLarge(0, content, 0, content.length)
+    if (content.length + TRAILER_BYTES > this.bufferBytes) return this.sealLarge(0, content, 0, content.length)
     this.reserve(content.length + TRAILER_BYTES)
     this.buffer.set(content, this.at)
     return this.seal(content.length)

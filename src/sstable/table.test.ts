@@ -165,6 +165,15 @@ test('a block has at most 1024 entries, and is not larger than asked', () => {
   }
 })
 
+test('a block is full with what its keys share counted once', () => {
+  const entries = Array.from({ length: 500 }, (_, i) => (
+    { key: Buffer.from('x'.repeat(100) + (1000 + i)), seqNum: i + 1, kind: EntryKind.value, value: new Uint8Array(9) }
+  ))
+  const { file } = writeTable(entries, { blockBytes: 2048 })
+  const blocks = [...describeTable({ file, name: TABLE_NAME })].filter(({ title }) => title.startsWith('block'))
+  for (const { bytes } of blocks.slice(0, -1)) assert.ok(bytes <= 2048 && bytes > 1900, String(bytes))
+})
+
 test('hits and misses are counted; what point reads use stays through a scan', () => {
   const entries = randomEntries(new SeededRandom(12), SHAPES['few versions'])
   const cache = new BlockCache(16 * 1024)

@@ -1,0 +1,178 @@
+/**
+ * What: the merge of a compaction: the entries of all runs, in order, to the outputs, as far as the
+ * retention rule keeps them.
+ * Owns: the order of the runs; which key came last.
+ * Does not own: outputs and what is below (given).
+ * Thread: worker or main. Nothing is allocated per entry.
+ * Invariants: `live` holds the runs that have an entry, in order of their entries. COMP-3 a version goes
+ * only by the shared retention rule; a tombstone only where no table below has its key range.
+ *
+ * Most entries are the only version of their key, and not a tombstone. A stretch of such entries that
+ * stand in one block, before the next entry of any other run, goes to the output as one piece, without a
+ * look at anything but the heads of the keys. Why so: docs/design/0015-merge-speed.md.
+ */
+import { EntryKind, KEY_BYTES_MAX } from '../base/index.js'
+import type { RetentionRule } from '../iterator/index.js'
+import { RetentionFilter } from '../iterator/index.js'
+import { HEAD_MIN } from '../sstable/index.js'
+import type { BelowTables } from './below-tables.js'
+import type { CompactionOutputs } from './compaction-outputs.js'
+import type { RunCursor } from './run-cursor.js'
+
+/** So many bytes of a block count as one entry: large values take time without being many. */
+const BYTES_PER_ENTRY = 512
+
+export class CompactionMerge {
+  readonly retention: RetentionFilter
+  private readonly live: RunCursor[]
+  private liveCount = 0
+  private readonly outputs: CompactionOutputs
+  /** Key of the entry in question: good where it says so. */
+  private readonly key = new Uint8Array(KEY_BYTES_MAX)
+  private keyEnd = 0
+  /** The entry that came last: entry `lastAt` of `last`, or, when `last` has left its block, a saved key. */
+  private last: RunCursor | null = null
+  private lastAt = -1
+  private lastHigh = HEAD_MIN.high
+  private lastLow = HEAD_MIN.low
+  private readonly savedKey = new Uint8Array(KEY_BYTES_MAX)
+  private savedEnd = -1
+
+  constructor(runs: readonly RunCursor[], outputs: CompactionOutputs, rule: RetentionRule, below: BelowTables) {
+    this.live = [...runs]
+    this.outputs = outputs
+    this.retention = new RetentionFilter(rule, () => below.isWithoutKey(this.key, 0, this.keyEnd))
+  }
+
+  /** To the first entry of each run. */
+  begin(): void {
+    for (const run of [...this.live]) if (run.nextBlock()) this.enter(run)
+  }
+
+  /** Does the work of about so many entries; false when all is done. */
+  step(entryCount: number): boolean {
+    let left = entryCount
+    while (left > 0) {
+      if (this.liveCount === 0) return false
+      const run = this.live[0]!
+      const from = run.at
+      const end = this.plainEnd(run, from + left)
+      const next = end > from ? this.addPlain(run, end) : this.addOne(run)
+      left -= 1 + next - from
+      if (next < run.count) {
+        run.moveTo(next)
+        this.settle(run)
+      } else left -= this.leaveBlock(run)
+    }
+    return true
+  }
+
+  // ── The order of the runs ───────────────────────────────────────────────────────────────────────
+
+  private enter(run: RunCursor): void {
+    const { live } = this
+    let at = this.liveCount++
+    while (at > 0 && run.isBefore(live[at - 1]!)) {
+      live[at] = live[at - 1]!
+      at--
+    }
+    live[at] = run
+  }
+
+  /** The first run has moved: finds its new place. */
+  private settle(run: RunCursor): void {
+    const { live, liveCount } = this
+    if (liveCount === 1 || !live[1]!.isBefore(run)) return
+    let low = 2
+    let high = liveCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (live[middle]!.isBefore(run)) low = middle + 1
+      else high = middle
+    }
+    for (let i = 1; i < low; i++) live[i - 1] = live[i]!
+    live[low - 1] = run
+  }
+
+  /** The first run goes on to its next block, or out; returns what that counts, in entries. */
+  private leaveBlock(run: RunCursor): number {
+    if (this.last === run) {
+      this.savedEnd = run.scan.block.copyKey(this.lastAt, this.savedKey)
+      this.last = null
+    }
+    const bytesBefore = run.scan.readBytes
+    if (run.nextBlock()) this.settle(run)
+    else {
+      const count = --this.liveCount
+      for (let i = 0; i < count; i++) this.live[i] = this.live[i + 1]!
+    }
+    return (run.scan.readBytes - bytesBefore) / BYTES_PER_ENTRY
+  }
+
+  // ── Entries ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Where the stretch of entries ends that need no look at their keys: at most at `end`. */
+  private plainEnd(run: RunCursor, end: number): number {
+    const { high, low, isPlain } = run.scan.heads
+    const { lastHigh, lastLow, outputs } = this
+    let at = run.at
+    if (outputs.isDue || run.high < lastHigh || (run.high === lastHigh && run.low <= lastLow)) return at
+    let { limitHigh, limitLow } = outputs
+    if (this.liveCount > 1) {
+      const second = this.live[1]!
+      if (second.high < limitHigh || (second.high === limitHigh && second.low < limitLow)) {
+        limitHigh = second.high
+        limitLow = second.low
+      }
+    }
+    if (end > run.count) end = run.count
+    while (at < end && isPlain[at] === 1) {
+      const isBelow = high[at]! < limitHigh || (high[at] === limitHigh && low[at]! < limitLow)
+      if (!isBelow) break
+      at++
+    }
+    return at
+  }
+
+  /** Adds entries up to `end`, or fewer; returns where it stopped. */
+  private addPlain(run: RunCursor, end: number): number {
+    const { scan, at } = run
+    const next = this.outputs.addFrom(scan, at, end)
+    if (next === at) return at
+    this.retention.keepNewest(next - at, scan.block.seqNumAt(next - 1))
+    this.setLast(run, next - 1)
+    return next
+  }
+
+  /** Any entry. */
+  private addOne(run: RunCursor): number {
+    const { scan, at } = run
+    const { block } = scan
+    const { outputs } = this
+    const isOlder = this.hasLastKey(run)
+    const kind = block.kindAt(at)
+    const mustAsk = !isOlder && outputs.mustAsk(run.high, run.low)
+    if (mustAsk || kind === EntryKind.tombstone) this.keyEnd = block.copyKey(at, this.key)
+    if (this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
+      if (mustAsk) outputs.prepare(this.key, this.keyEnd)
+      while (outputs.addFrom(scan, at, at + 1) === at);
+    }
+    this.setLast(run, at)
+    return at + 1
+  }
+
+  private setLast(run: RunCursor, at: number): void {
+    const { heads } = run.scan
+    this.last = run
+    this.lastAt = at
+    this.lastHigh = heads.high[at]!
+    this.lastLow = heads.low[at]!
+  }
+
+  private hasLastKey(run: RunCursor): boolean {
+    if (run.high !== this.lastHigh || run.low !== this.lastLow) return false
+    const { last, savedEnd } = this
+    if (last !== null) return run.compareTied(last, this.lastAt) === 0
+    return savedEnd >= 0 && run.scan.block.keyEquals(run.at, this.savedKey, 0, savedEnd)
+  }
+}
