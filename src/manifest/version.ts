@@ -68,8 +68,11 @@ export function compareTables(level: LevelNum, a: TableFacts, b: TableFacts): nu
     compareBytes(a.smallestKey, b.smallestKey) || a.fileNum - b.fileNum
 }
 
+/** From the smallest to the largest key, both inclusive; a table is one. */
+export type KeySpan = Pick<TableFacts, 'keyspaceId' | 'smallestKey' | 'largestKey'>
+
 /** True when some key may be in both. */
-export function tablesOverlap(a: TableFacts, b: TableFacts): boolean {
+export function tablesOverlap(a: KeySpan, b: KeySpan): boolean {
   return a.keyspaceId === b.keyspaceId &&
     compareBytes(a.smallestKey, b.largestKey) <= 0 && compareBytes(b.smallestKey, a.largestKey) <= 0
 }

@@ -1,0 +1,124 @@
+/**
+ * What: what a pick is, and what is reserved while it runs. Plain data and pure functions.
+ * Thread: any.
+ * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes or
+ * passes.
+ */
+import { compareBytes } from '../base/index.js'
+import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
+import { tablesOverlap } from '../manifest/index.js'
+import type { KeySpan, Version, VersionEdit } from '../manifest/index.js'
+
+/** Why a step is taken. */
+export type PickReason = 'level0' | 'size' | 'tombstones' | 'manual' | 'intra0'
+
+export interface PickInput {
+  readonly level: LevelNum
+  readonly tables: readonly TableFacts[]
+}
+
+/** One step of work, decided: nothing in it refers to open files. All inputs are of one keyspace. */
+export interface CompactionPick {
+  readonly reason: PickReason
+  /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
+  readonly inputs: readonly PickInput[]
+  readonly outputLevel: LevelNum
+  /** The inputs only change their level: nothing is read or written. */
+  readonly isTrivialMove: boolean
+  /**
+   * What is older than the inputs and shares keys with them: for an output in level 0 first the older tables
+   * there, one a list; then one list for each level below the output's, in key order. Where none has a key, a
+   * tombstone that nobody needs may go.
+   */
+  readonly below: readonly (readonly TableFacts[])[]
+  /** Where outputs are cut. NUMBER_MAX: one output. */
+  readonly tableBytes: number
+  /** Of the first list in `below`. */
+  readonly overlapBytesMax: number
+  /** Of the level, at the time of the pick; below 1 for what is picked early. */
+  readonly score: number
+}
+
+/** What is under way: no pick may take its inputs, or write into its key range on the levels it passes. */
+export interface RunningCompaction extends KeySpan {
+  readonly inputs: ReadonlySet<FileNum>
+  readonly levels: readonly LevelNum[]
+  readonly outputLevel: LevelNum
+}
+
+export interface LevelScore {
+  readonly level: LevelNum
+  /** ≥ 1 asks for work. */
+  readonly score: number
+  /** Bytes with which the level scores 1; 0 where bytes do not decide. */
+  readonly targetBytes: number
+}
+
+/** One style of compaction. All answers are pure functions of the arguments. */
+export interface Picker {
+  /**
+   * The most urgent step that does not touch what is under way, or null. `held` is the oldest held snapshot
+   * (Infinity: none): tombstones above it cannot go yet, so such a table is not picked for them. `blocked`
+   * tables (corrupt ones) are left where they are; so is what is newer than they and shares their keys.
+   */
+  pick(
+    version: Version, running: readonly RunningCompaction[], held: SeqNum, blocked: ReadonlySet<FileNum>,
+  ): CompactionPick | null
+  /** Per level. With nothing running and nothing blocked, some level scores ≥ 1 only if there is a pick. */
+  scores(version: Version, running: readonly RunningCompaction[]): LevelScore[]
+  /** Bytes that compactions still have to read, and write about as many, until every score is below 1. */
+  pendingBytes(version: Version): number
+}
+
+/** What a pick takes while it runs. */
+export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel'>): RunningCompaction {
+  const tables = inputTables(pick)
+  return {
+    ...spanOf(tables),
+    inputs: new Set(tables.map(({ fileNum }) => fileNum)),
+    levels: pick.inputs.map(({ level }) => level).filter((level, i, all) => level !== all[i - 1]),
+    outputLevel: pick.outputLevel,
+  }
+}
+
+/** COMP-2: true when both can run at the same time. */
+export function canRunBeside(a: RunningCompaction, b: RunningCompaction): boolean {
+  for (const fileNum of a.inputs) if (b.inputs.has(fileNum)) return false
+  const areLevelsShared = firstWritten(a) <= b.outputLevel && firstWritten(b) <= a.outputLevel
+  return !(areLevelsShared && tablesOverlap(a, b))
+}
+
+/** The first level that it writes or passes. */
+function firstWritten({ levels, outputLevel }: RunningCompaction): LevelNum {
+  return Math.min(levels[0]! + 1, outputLevel)
+}
+
+/** The edit that makes a pick true. A trivial move has its inputs as outputs. */
+export function editOf(
+  pick: CompactionPick, outputs: readonly TableFacts[],
+): Required<Pick<VersionEdit, 'deleteTables' | 'addTables'>> {
+  return {
+    deleteTables: pick.inputs.flatMap(({ level, tables }) => tables.map(({ fileNum }) => ({ level, fileNum }))),
+    addTables: outputs.map((facts) => ({ level: pick.outputLevel, facts })),
+  }
+}
+
+export function inputTables(pick: Pick<CompactionPick, 'inputs'>): TableFacts[] {
+  return pick.inputs.flatMap(({ tables }) => tables)
+}
+
+/** Requires: at least one, all of one keyspace. */
+export function spanOf(spans: readonly KeySpan[]): KeySpan {
+  let { keyspaceId, smallestKey, largestKey } = spans[0]!
+  for (const span of spans) {
+    if (compareBytes(span.smallestKey, smallestKey) < 0) smallestKey = span.smallestKey
+    if (compareBytes(span.largestKey, largestKey) > 0) largestKey = span.largestKey
+  }
+  return { keyspaceId, smallestKey, largestKey }
+}
+
+export function totalBytes(tables: readonly TableFacts[]): number {
+  let sum = 0
+  for (const { bytes } of tables) sum += bytes
+  return sum
+}

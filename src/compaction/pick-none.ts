@@ -1,0 +1,11 @@
+/**
+ * What: the style `none`: tables stay where they are until someone asks for a range.
+ * Thread: any (pure).
+ */
+import type { Picker } from './compaction-pick.js'
+
+export const nonePicker: Picker = {
+  pick: () => null,
+  scores: (version) => version.levels.map((_, level) => ({ level, score: 0, targetBytes: 0 })),
+  pendingBytes: () => 0,
+}

@@ -1,0 +1,20 @@
+/**
+ * What: what the simulator tells of each kind of writes, as a text that is compared: a change of the picker
+ * shows what it costs, and where.
+ */
+import { test } from 'node:test'
+import { KiB, MiB } from '../../src/base/index.js'
+import { defaultCompactionSettings, simulate, simulationText, WORKLOADS } from '../../src/compaction/index.js'
+import type { SimulationOptions } from '../../src/compaction/index.js'
+import { assertGolden } from '../support/golden.js'
+
+const options: Omit<SimulationOptions, 'workload'> = {
+  settings: defaultCompactionSettings(4 * MiB),
+  dataBytes: 160 * MiB, writeBufferBytes: 4 * MiB, entryBytes: 16 * KiB, tombstoneShare: 0.2,
+  speed: 4, workers: 2, level0TablesMax: 24, isQuietAtEnd: true, seed: 1,
+}
+
+test('what the leveled picker costs', () => {
+  const all = WORKLOADS.map((workload) => ({ ...options, workload }))
+  assertGolden('simulation.txt', all.map((each) => simulationText(each, simulate(each))).join('\n'))
+})

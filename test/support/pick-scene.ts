@@ -1,0 +1,87 @@
+/** Versions for pickers, drawn as texts, and what must hold of every pick. */
+import assert from 'node:assert/strict'
+import type { LevelNum, TableFacts } from '../../src/base/index.js'
+import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../src/compaction/index.js'
+import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../src/compaction/index.js'
+import { applyEdit, emptyVersion, tablesOverlap } from '../../src/manifest/index.js'
+import type { LevelTable, Version } from '../../src/manifest/index.js'
+import { sampleTable } from './manifest-samples.js'
+
+/** Small numbers: a table has 100 bytes, a base level 1000. */
+export const smallSettings: CompactionSettings = {
+  ...defaultCompactionSettings(),
+  level0TablesMin: 4, level0ShareMin: 1, baseLevelBytes: 1000, levelMultiplier: 10, tableBytes: 100,
+  overlapBytesMax: 2500, inputBytesMax: 2500,
+}
+
+/** `5: a-c 100 t8`: number, keys, bytes, and how many of its ten entries are tombstones. */
+function drawnTable(text: string): TableFacts {
+  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?$/.exec(text)
+  assert.ok(found !== null, text)
+  const [, fileNum, keys, bytes = '100', tombstones = '0'] = found
+  return sampleTable(Number(fileNum), keys, { bytes: Number(bytes), tombstoneCount: Number(tombstones) })
+}
+
+/** Tables by level; the higher the number, the newer. */
+export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>>): Version {
+  const addTables: LevelTable[] = Object.entries(levels).flatMap(([level, texts]) =>
+    texts!.map((text) => ({ level: Number(level), facts: drawnTable(text) })))
+  return applyEdit(emptyVersion, { addTables })
+}
+
+/** `level0 0: 3 2 | 6: 1 → 6`: reason, inputs as runs, output level. */
+export function shownPick(pick: CompactionPick | null): string {
+  if (pick === null) return 'nothing'
+  const inputs = pick.inputs.map(({ level, tables }) => `${level}: ${tables.map((it) => it.fileNum).join(' ')}`)
+  return `${pick.reason} ${inputs.join(' | ')} ${pick.isTrivialMove ? 'moves to' : '→'} ${pick.outputLevel}`
+}
+
+/** COMP-1, told independently of how picks are made. */
+export function assertClosed(version: Version, pick: CompactionPick): void {
+  const inputs = new Set(inputTables(pick))
+  const { outputLevel } = pick
+  for (const { level, tables } of pick.inputs) {
+    for (const input of tables) {
+      assert.ok(version.levels[level]!.includes(input), `${input.fileNum} is in level ${level}`)
+      for (const [otherLevel, others] of version.levels.entries()) {
+        for (const other of others) {
+          if (inputs.has(other) || !tablesOverlap(input, other)) continue
+          const isOlder = otherLevel > level || (otherLevel === level && other.largestSeqNum < input.smallestSeqNum)
+          const isAbove = otherLevel < outputLevel || (otherLevel === outputLevel && !isOlder)
+          const where = `${shownPick(pick)}: ${other.fileNum} in ${otherLevel} and ${input.fileNum}`
+          if (otherLevel === outputLevel) assert.equal(outputLevel, 0, `${where} share an output level`)
+          assert.equal(isAbove, !isOlder, `${where} change their order`)
+        }
+      }
+    }
+  }
+}
+
+/** COMP-2, and that tables which must be left alone are. */
+export function assertAvailable(
+  pick: CompactionPick, running: readonly RunningCompaction[], blocked: ReadonlySet<number>,
+): void {
+  const own = reservationOf(pick)
+  for (const { fileNum } of inputTables(pick)) assert.ok(!blocked.has(fileNum), `${fileNum} is blocked`)
+  for (const other of running) {
+    for (const fileNum of own.inputs) assert.ok(!other.inputs.has(fileNum), `${fileNum} is taken`)
+    if (other.outputLevel === own.outputLevel) assert.ok(!tablesOverlap(own, other), 'two write the same keys')
+    assert.ok(canRunBeside(own, other) && canRunBeside(other, own))
+  }
+}
+
+/** Every older table that shares keys with the inputs is told, and nothing else. */
+export function assertBelow(version: Version, pick: CompactionPick): void {
+  const inputs = new Set(inputTables(pick))
+  const told = new Set(pick.below.flat())
+  for (const [level, tables] of version.levels.entries()) {
+    for (const table of tables) {
+      if (inputs.has(table)) continue
+      const isOlder = level > pick.outputLevel || (level === 0 && pick.outputLevel === 0 &&
+        [...inputs].every((input) => table.largestSeqNum < input.smallestSeqNum))
+      const isMet = isOlder && [...inputs].some((input) => tablesOverlap(input, table))
+      if (isMet) assert.ok(told.has(table), `${table.fileNum} is told`)
+      if (!isOlder) assert.ok(!told.has(table), `${table.fileNum} is not told`)
+    }
+  }
+}
