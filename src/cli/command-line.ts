@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs'
 import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
 import { dumpCommand } from './commands/dump.js'
+import { shellCommand } from './commands/shell.js'
 import { statsCommand } from './commands/stats.js'
 import { errorText } from './error-text.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [statsCommand, dumpCommand]
+const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand]
 
 const HELP_NAMES = new Set(['help', '--help', '-h'])
 const VERSION_NAMES = new Set(['version', '--version', '-v'])

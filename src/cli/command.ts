@@ -1,8 +1,8 @@
 /**
- * What: what a command of the command line is, and where it prints.
+ * What: what a command of the command line is, and where it prints and reads.
  */
 
-/** Where a command prints; the process's own streams, or a test's. */
+/** Where a command prints and reads; the process's own streams, or a test's. */
 export interface Terminal {
   out(text: string): void
   error(text: string): void
@@ -11,6 +11,9 @@ export interface Terminal {
    * OutputClosed when nobody reads any more, or with what is wrong with the output.
    */
   printed(): Promise<void>
+  readonly input: NodeJS.ReadableStream
+  /** Where somebody sits who types and reads; null when input or output is a file or a pipe. */
+  readonly screen: NodeJS.WritableStream | null
 }
 
 /** Whoever read our output has enough of it (`varve dump log FILE | head`). */

@@ -14,7 +14,7 @@ import { printable, printableJson } from './printable.js'
 
 const MAGICS = { log: 'varvelog', manifest: 'varveman', table: 'varvetab' } as const
 export type DumpKind = keyof typeof MAGICS
-const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
+export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
 
 /** Printed at once. */
 const CHUNK_CHARACTERS = 64 * 1024

@@ -17,6 +17,7 @@ describe('printable', () => {
   it('shows bytes that are not UTF-8', () => {
     assert.equal(printableBytes(new TextEncoder().encode('né\n')), 'né\\x0a')
     assert.equal(printableBytes(Uint8Array.of(0x61, 0xff, 0x80, 0x00, 0x5c)), 'a\\xff\\x80\\x00\\\\')
+    assert.equal(printableBytes(new TextEncoder().encode('ä\u0085\u202e')), 'ä\\xc2\\x85\\xe2\\x80\\xae')
   })
 
   it('leaves no unsafe character in JSON, and JSON it is', () => {

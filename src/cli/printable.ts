@@ -17,21 +17,46 @@ export function printable(text: string): string {
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
 
-/** A key or value: as text when it is UTF-8, else each byte that is not ASCII as \xNN. */
+/**
+ * A key or value: as text when it is UTF-8, with the bytes of what is unsafe as \xNN; else each byte that
+ * is not ASCII as \xNN. The backslash is doubled, so the bytes can be told from the text.
+ */
 export function printableBytes(bytes: Uint8Array): string {
+  let text: string
   try {
-    return printable(decoder.decode(bytes))
+    text = decoder.decode(bytes)
   } catch {
     return Array.from(bytes, (byte) => {
-      return byte < 0x80 ? printable(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`
+      return byte < 0x80 ? printable(String.fromCharCode(byte)) : escapedByte(byte)
     }).join('')
   }
+  return text.replaceAll('\\', '\\\\').replace(UNSAFE, (character) => {
+    return Array.from(encoder.encode(character), escapedByte).join('')
+  })
+}
+
+function escapedByte(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, '0')}`
+}
+
+/** Every text in a plain object. */
+export function printableTexts<T>(value: T): T {
+  if (typeof value === 'string') return printable(value) as T
+  if (Array.isArray(value)) return value.map(printableTexts) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, printableTexts(each)])) as T
 }
 
 /** JSON that stays JSON and is safe to print; `indent` 0 makes it one line. */
 export function printableJson(value: unknown, indent = 2): string {
-  return JSON.stringify(value, null, indent).replace(UNSAFE_IN_JSON, (character) => {
+  return withoutUnsafe(JSON.stringify(value, null, indent))
+}
+
+/** Text that is made of JSON strings, and of nothing else that could be unsafe. */
+export function withoutUnsafe(text: string): string {
+  return text.replace(UNSAFE_IN_JSON, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }

@@ -13,6 +13,14 @@ export class ProcessTerminal implements Terminal {
     process.stdout.on('error', (error) => (this.failure ??= error))
   }
 
+  get input(): NodeJS.ReadableStream {
+    return process.stdin
+  }
+
+  get screen(): NodeJS.WritableStream | null {
+    return process.stdin.isTTY && process.stdout.isTTY ? process.stdout : null
+  }
+
   out(text: string): void {
     if (this.failure === null) process.stdout.write(text)
   }

@@ -6,15 +6,12 @@ import { describe, it } from 'node:test'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { packageDir } from '../support/golden.js'
 import { runVarve } from '../support/run-program.js'
+import { TestTerminal } from '../support/test-terminal.js'
 
 async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  const printed = { out: '', error: '' }
-  const code = await runCommandLine(args, {
-    out: (text) => void (printed.out += text),
-    error: (text) => void (printed.error += text),
-    printed: () => Promise.resolve(),
-  })
-  return { code, ...printed }
+  const terminal = new TestTerminal()
+  const code = await runCommandLine(args, terminal)
+  return { code, out: terminal.outText, error: terminal.errorText }
 }
 
 describe('varve', () => {
@@ -28,7 +25,7 @@ describe('varve', () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
       const { code, out, error } = await run(...args)
       assert.deepEqual([code, error], [0, ''])
-      assert.match(out, /^Usage:\n {2}varve stats DIR \[--json\] /)
+      assert.match(out, /^Usage:\n {2}varve shell DIR \[--read-only\] /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
       const { code, out } = await run(...args)
@@ -42,6 +39,7 @@ describe('varve', () => {
       [], ['nonsense'], ['\u001b]0;title\u0007'], ['help', 'nonsense'], ['help', 'stats', 'stats'],
       ['stats'], ['stats', ''], ['stats', 'a', 'b'], ['stats', 'a', '--workdir', 'b'], ['stats', '--workdir'],
       ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
+      ['shell'], ['shell', ''], ['shell', 'a', 'b'], ['shell', 'a', '--readonly'],
       ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
       ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]

@@ -17,6 +17,7 @@ import { directoryState } from '../support/directory-state.js'
 import { assertGolden, packageDir } from '../support/golden.js'
 import { runVarve } from '../support/run-program.js'
 import type { ProgramResult } from '../support/run-program.js'
+import { TestTerminal } from '../support/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-dump-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -181,14 +182,23 @@ describe('varve dump', () => {
     const [code] = await once(child, 'exit')
     assert.deepEqual([code, error], [0, ''])
 
-    let outCount = 0
-    const enough = {
-      out: () => void outCount++, error: assert.fail, printed: () => Promise.reject(new OutputClosed()),
-    }
     for (const more of [[], ['--json'], ['--brief']]) {
-      outCount = 0
-      assert.equal(await runCommandLine(['dump', 'log', log, ...more], enough), 0)
-      assert.equal(outCount, 1)
+      const terminal = new ClosedTerminal()
+      assert.equal(await runCommandLine(['dump', 'log', log, ...more], terminal), 0)
+      assert.deepEqual([terminal.outCount, terminal.errorText], [1, ''])
     }
   })
 })
+
+/** Its reader goes after the first part. */
+class ClosedTerminal extends TestTerminal {
+  outCount = 0
+
+  override out(): void {
+    this.outCount++
+  }
+
+  override printed(): Promise<void> {
+    return Promise.reject(new OutputClosed())
+  }
+}

@@ -14,11 +14,18 @@ export function runVarve(...args: string[]): Promise<ProgramResult> {
   return runProgram('src/cli/main.js', args)
 }
 
+/** The same with something on standard input. */
+export function pipeToVarve(input: string | Uint8Array, ...args: string[]): Promise<ProgramResult> {
+  return runProgram('src/cli/main.js', args, packageDir, input)
+}
+
 /** `script` is relative to `dist`. */
-export function runProgram(script: string, args: string[], cwd = packageDir): Promise<ProgramResult> {
-  const child = spawn(process.execPath, [path.join(packageDir, 'dist', script), ...args], {
-    cwd, stdio: ['ignore', 'pipe', 'pipe'],
-  })
+export function runProgram(
+  script: string, args: string[], cwd = packageDir, input: string | Uint8Array = '',
+): Promise<ProgramResult> {
+  const child = spawn(process.execPath, [path.join(packageDir, 'dist', script), ...args], { cwd, stdio: 'pipe' })
+  // A program that does not read it may be gone.
+  child.stdin.on('error', () => {}).end(input)
   const result: ProgramResult = { code: null, out: '', error: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (result.out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (result.error += text))

@@ -11,7 +11,7 @@ import type { LockHolder } from '../../vfs/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import type { Command, Terminal } from '../command.js'
 import { errorReport } from '../error-text.js'
-import { printable, printableJson } from '../printable.js'
+import { printable, printableJson, printableTexts } from '../printable.js'
 
 export const statsCommand: Command = {
   name: 'stats',
@@ -70,18 +70,10 @@ async function readStats(dir: string): Promise<OfflineStats> {
 
 function text(stats: OfflineStats): string {
   const { holder } = stats.lock
-  const lines = statsText(allPrintable(stats)).split('\n')
+  const lines = statsText(printableTexts(stats)).split('\n')
   if (holder !== null) {
     const { pid, host, since } = holder
     lines.splice(2, 0, `writer      process ${pid} on ${printable(host)} since ${printable(since)}`)
   }
   return lines.join('\n') + '\n'
-}
-
-/** Every text in the object; names of pins and files come from the disk. */
-function allPrintable<T>(value: T): T {
-  if (typeof value === 'string') return printable(value) as T
-  if (Array.isArray(value)) return value.map(allPrintable) as T
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, allPrintable(each)])) as T
 }

@@ -1,0 +1,76 @@
+/**
+ * What: `varve shell`: opens a database and runs the commands that are typed or piped in.
+ */
+import { parseArgs } from 'node:util'
+import { Varve } from '../../api/index.js'
+import { VarveError } from '../../base/index.js'
+import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
+import type { Command, Terminal } from '../command.js'
+import { countText } from '../demo/numbers.js'
+import { errorText } from '../error-text.js'
+import { printable } from '../printable.js'
+import { runShell } from '../shell/shell.js'
+
+export const shellCommand: Command = {
+  name: 'shell',
+  synopsis: 'DIR [--read-only]',
+  summary: 'Read and write a database by hand, or from a script',
+  details: [
+    '',
+    '  DIR            directory of the database; it is made when there is none',
+    '  --read-only    changes nothing, also works beside a writer; sees the moment it was opened',
+    '',
+    'Commands come from the keyboard, or one a line from a pipe: varve shell DIR < FILE. "help" lists them. A',
+    'command that fails is told, and the next one runs; from a pipe, the exit code is that of the first one',
+    'that failed. Ctrl-C ends a scan, a fill or a dump, or clears the line; Ctrl-D closes.',
+  ],
+  run,
+}
+
+async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { dir, readOnly } = parse(args)
+  const { db, isNew } = await open(dir, readOnly)
+  if (isNew) terminal.error(`made a new database in ${printable(db.location)}\n`)
+  if (terminal.screen !== null) terminal.out(greeting(db))
+  let code: number
+  try {
+    code = await runShell(db, terminal)
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+  try {
+    await db.close()
+  } catch (error) {
+    terminal.error(errorText(error))
+    return code === EXIT_OK ? EXIT_ERROR : code
+  }
+  return code
+}
+
+function parse(args: readonly string[]): { dir: string; readOnly: boolean } {
+  const { values, positionals } = parseArgs({
+    args: [...args], options: { 'read-only': { type: 'boolean' } }, allowPositionals: true,
+  })
+  const [dir, ...more] = positionals
+  if (dir === undefined || dir === '') throw new UsageError('shell needs the directory of a database')
+  if (more.length > 0) throw new UsageError('shell takes one directory')
+  return { dir, readOnly: values['read-only'] === true }
+}
+
+async function open(dir: string, readOnly: boolean): Promise<{ db: Varve; isNew: boolean }> {
+  try {
+    return { db: await Varve.open(dir, { readOnly, createIfMissing: false }), isNew: false }
+  } catch (error) {
+    if (readOnly || !VarveError.is(error) || error.code !== 'NOT_FOUND') throw error
+    return { db: await Varve.open(dir), isNew: true }
+  }
+}
+
+function greeting(db: Varve): string {
+  const { levels, database } = db.stats()
+  const tableCount = levels.reduce((sum, level) => sum + level.tableCount, 0)
+  const { isReadOnly, visibleSeq } = database
+  return `${printable(db.location)}${isReadOnly ? ', read-only' : ''}: sequence ${countText(visibleSeq)}, ` +
+    `${countText(tableCount)} tables\n"help" lists the commands, Ctrl-D closes.\n`
+}

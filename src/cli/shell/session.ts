@@ -1,0 +1,32 @@
+/**
+ * What: what the commands of a shell work with.
+ */
+import type { Varve } from '../../api/index.js'
+import type { Clock } from '../../base/index.js'
+import type { Terminal } from '../command.js'
+
+export interface Session {
+  readonly db: Varve
+  readonly terminal: Terminal
+  readonly clock: Clock
+  /** Ctrl-C was pressed during this command. */
+  isInterrupted: boolean
+  /** The shell ends after this command. */
+  isDone: boolean
+  /** Fills so far. */
+  fillCount: number
+}
+
+export interface ShellCommand {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** What stands behind the name. */
+  readonly synopsis: string
+  readonly summary: string
+  /** More lines for `help <name>`. */
+  readonly details?: readonly string[]
+  /** How many words may stand behind the name. */
+  readonly wordCounts: readonly number[]
+  /** Gives the exit code. Throws UsageError, or what went wrong. */
+  run(words: readonly Uint8Array[], session: Session): Promise<number>
+}

@@ -1,0 +1,71 @@
+/**
+ * What: the commands of the shell: which there are, what help says of them, how a line is completed.
+ */
+import { EXIT_OK, UsageError } from '../command.js'
+import { DUMP_KINDS } from '../dump-file.js'
+import { delCommand, fillCommand, getCommand, putCommand, scanCommand } from './data-commands.js'
+import type { ShellCommand } from './session.js'
+import { dumpCommand, flushCommand, quitCommand, statsCommand } from './state-commands.js'
+
+const decoder = new TextDecoder()
+
+const helpCommand: ShellCommand = {
+  name: 'help',
+  synopsis: '[COMMAND]',
+  summary: 'Tell what there is',
+  wordCounts: [0, 1],
+  async run([name], { terminal }) {
+    terminal.out(name === undefined ? overview() : commandHelp(findCommand(name)))
+    return EXIT_OK
+  },
+}
+
+const commands: readonly ShellCommand[] = [
+  fillCommand, putCommand, getCommand, delCommand, scanCommand, flushCommand, statsCommand, dumpCommand,
+  helpCommand, quitCommand,
+]
+
+const namesOf = ({ name, aliases = [] }: ShellCommand): string[] => [name, ...aliases]
+
+/** Throws UsageError. */
+export function findCommand(name: Uint8Array): ShellCommand {
+  const text = decoder.decode(name)
+  const command = commands.find((each) => namesOf(each).includes(text))
+  if (command === undefined) throw new UsageError(`unknown command '${text}'`)
+  return command
+}
+
+function usage(command: ShellCommand): string {
+  return `${namesOf(command).join('|')} ${command.synopsis}`.trimEnd()
+}
+
+export function commandHelp(command: ShellCommand): string {
+  return [usage(command), command.summary, ...command.details ?? [], ''].join('\n')
+}
+
+export function overview(): string {
+  const columns = Math.max(...commands.map((command) => usage(command).length))
+  return [
+    ...commands.map((command) => `  ${usage(command).padEnd(columns)}  ${command.summary}`),
+    '',
+    'Words are separated by blanks; "…" and \'…\' keep blanks. Outside \'…\', \\xNN is a byte, and \\ stands before a',
+    'blank, a quote, # and itself. # begins a comment.',
+    '',
+  ].join('\n')
+}
+
+/** For node:readline: what the last word of the line may become, and that word. */
+export function complete(line: string, fileNames: () => readonly string[]): [string[], string] {
+  const words = line.trimStart().split(/[ \t]+/)
+  const last = words.at(-1)!
+  return [candidates(words, fileNames).filter((each) => each.startsWith(last)).map((each) => `${each} `), last]
+}
+
+function candidates(words: readonly string[], fileNames: () => readonly string[]): readonly string[] {
+  const [name, kind] = words
+  if (words.length === 1) return commands.flatMap(namesOf)
+  if (words.length === 2 && name === helpCommand.name) return commands.flatMap(namesOf)
+  if (words.length === 2 && name === dumpCommand.name) return DUMP_KINDS
+  if (words.length === 3 && name === dumpCommand.name) return fileNames().filter((each) => each.endsWith(`.${kind}`))
+  return []
+}

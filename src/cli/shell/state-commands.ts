@@ -1,0 +1,75 @@
+/**
+ * What: the shell's commands about the database itself.
+ */
+import path from 'node:path'
+import { statsText } from '../../stats/index.js'
+import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
+import { msText } from '../demo/numbers.js'
+import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
+import { printableTexts } from '../printable.js'
+import { databaseText } from './database-text.js'
+import type { Session, ShellCommand } from './session.js'
+
+const decoder = new TextDecoder()
+
+export const flushCommand: ShellCommand = {
+  name: 'flush',
+  synopsis: '',
+  summary: 'Bring everything written so far into tables',
+  wordCounts: [0],
+  async run(_words, { db, terminal, clock }) {
+    const startMs = clock.nowMs()
+    await db.flush()
+    terminal.out(`flushed in ${msText(clock.nowMs() - startMs)}\n`)
+    return EXIT_OK
+  },
+}
+
+export const statsCommand: ShellCommand = {
+  name: 'stats',
+  synopsis: '',
+  summary: 'Print what is in the database and how its parts are doing',
+  wordCounts: [0],
+  async run(_words, { db, terminal }) {
+    terminal.out(`${statsText(printableTexts(db.stats()))}\n`)
+    return EXIT_OK
+  },
+}
+
+export const dumpCommand: ShellCommand = {
+  name: 'dump',
+  synopsis: '[log|manifest|table FILE]',
+  summary: 'Print the manifest, the levels and the logs, or a file byte by byte',
+  details: [
+    'Without a word: the state that a reopen would find. A FILE without a slash is one of the database.',
+  ],
+  wordCounts: [0, 2],
+  async run([kind, file], session) {
+    if (kind !== undefined && file !== undefined) return dumpOne(kind, file, session)
+    session.terminal.out(databaseText(session.db))
+    return EXIT_OK
+  },
+}
+
+async function dumpOne(kind: Uint8Array, file: Uint8Array, session: Session): Promise<number> {
+  const { db, terminal } = session
+  const name = decoder.decode(file)
+  if (name === '') throw new UsageError('the name of the file is empty')
+  const place = path.basename(name) === name ? path.join(db.location, name) : name
+  const options = { isJson: false, isBrief: false, isInterrupted: () => session.isInterrupted }
+  const problems = await dumpFile(dumpKind(decoder.decode(kind)), place, options, terminal)
+  if (problems.length > 0) terminal.error(problemsText(place, problems))
+  return problems.length > 0 || session.isInterrupted ? EXIT_ERROR : EXIT_OK
+}
+
+export const quitCommand: ShellCommand = {
+  name: 'quit',
+  aliases: ['close', 'exit'],
+  synopsis: '',
+  summary: 'Close the database and end; so does Ctrl-D',
+  wordCounts: [0],
+  async run(_words, session) {
+    session.isDone = true
+    return EXIT_OK
+  },
+}
