@@ -20,18 +20,19 @@ const ranks = [
   ['output'],
   ['commit', 'flush', 'compaction', 'txn'],
   ['engine'],
-  ['api', 'level', 'blob-cache'],
+  ['api'],
+  ['level', 'blob-cache'],
   ['inspector'],
   ['cli'],
 ]
 const rankOf = new Map(ranks.flatMap((folders, rank) => folders.map((folder) => /** @type {const} */ ([folder, rank]))))
 
 /** Files directly in src are the package's doors: they re-export folders up to this rank. */
-const ENTRY_RANK = 7
+const ENTRY_RANK = 8
 
 /** The only places where the platform is named; everything else gets it as a parameter. */
 const NODE_ALLOWED = [/^src\/vfs\/node-/, /^src\/exec\/worker-/, /^src\/inspector\//, /^src\/cli\//]
-const BUFFER_ALLOWED = [/^src\/api\//, /^src\/vfs\//, /^src\/inspector\//, /^src\/cli\//]
+const BUFFER_ALLOWED = [/^src\/api\//, /^src\/level\//, /^src\/vfs\//, /^src\/inspector\//, /^src\/cli\//]
 
 /** Packages that a part may import; the core has none. */
 const PACKAGES_ALLOWED = [{ where: /^src\/(level\/|level\.ts$)/, name: 'abstract-level' }]

@@ -1,4 +1,4 @@
-/** Rank 7: what programs import. */
+/** Rank 7: what programs import, as far as src/index.ts says so, and what the facade works with. */
 export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, Random } from '../base/index.js'
 export type { Components, FollowedBatch, FollowedOperation, PinInfo, VarveOptions } from '../engine/index.js'
@@ -8,5 +8,5 @@ export type { FollowOptions } from './pins.js'
 export type { RangeOptions } from './ranges.js'
 export { Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
-export { Varve } from './varve.js'
+export { partsOf, Varve } from './varve.js'
 export type { BatchOp, BatchWriteOptions, WriteOptions } from './varve.js'

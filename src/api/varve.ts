@@ -14,6 +14,7 @@ import type { Stats } from '../stats/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { clearKeys } from './clear.js'
 import { destroyDatabase } from './destroy.js'
 import { Pins } from './pins.js'
 import { EntryIterable, KeyIterable, readRange, ValueIterable } from './ranges.js'
@@ -135,6 +136,18 @@ export class Varve {
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
     const resolved = this.batchOptions(operations, options)
     this.writer().pipeline.writeBatchSync(operations as readonly BatchOperation[], resolved)
+  }
+
+  /**
+   * Deletes the keys that `range` sees when it is called; all keys without. Not atomic, as it goes in
+   * batches: a crash leaves some of them, and a key that is written meanwhile may stay or go.
+   */
+  async clear(range?: RangeOptions, options?: WriteOptions): Promise<void> {
+    const { view } = this
+    this.writer().checkWritable()
+    const resolved = { sync: this.syncOption(options), position: null }
+    await clearKeys(view, readRange(range, view), (operations) =>
+      this.writer().pipeline.writeBatch(operations, resolved))
   }
 
   /** Resolves when every write acknowledged before the call survives power loss. */
@@ -300,6 +313,11 @@ export class Varve {
     if (!turns.isOver()) return Promise.resolve(value)
     return new Promise((resolve) => clock.defer(() => resolve(value)))
   }
+}
+
+/** What the Level facade reads through, beside the public calls. */
+export function partsOf(db: Varve): { view: ReadView; reads: ReadPath } {
+  return { view: db['view'], reads: db['reads'] }
 }
 
 /** What the file system said about the directory itself or its lock, in our words; a bug stays what it is. */

@@ -45,6 +45,17 @@ test('a loop that turns by itself is never stopped', () => {
   assert.ok(clock.deferred.length <= 1, 'one look at the loop at a time')
 })
 
+test('after much work at once the clock is asked each time', () => {
+  const clock = new HandClock()
+  const turns = new Turns(clock)
+  assert.equal(turns.isOverNow(), false)
+  clock.time += 2.1
+  assert.equal(turns.isOver(), false)
+  assert.equal(turns.isOverNow(), true)
+  clock.turn()
+  assert.equal(turns.isOverNow(), false)
+})
+
 test('the clock is asked seldom', () => {
   const clock = new HandClock()
   let looks = 0

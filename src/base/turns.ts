@@ -20,7 +20,11 @@ export class Turns {
 
   /** True when this turn has lasted long enough: continue with `clock.defer`. */
   isOver(): boolean {
-    if (++this.calls < CALLS_PER_LOOK) return false
+    return ++this.calls >= CALLS_PER_LOOK && this.isOverNow()
+  }
+
+  /** The same for work of many entries: looks at the clock in any case. */
+  isOverNow(): boolean {
     this.calls = 0
     const nowMs = this.clock.nowMs()
     if (this.startMs < 0) {

@@ -8,7 +8,9 @@
  */
 import { compareBytes, UserBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, TableFacts } from '../base/index.js'
-import { ConcatIterator, EmptyIterator, isEmptyRange, MergingIterator, VisibleIterator } from '../iterator/index.js'
+import {
+  ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, MergingIterator, VisibleIterator,
+} from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
@@ -19,15 +21,25 @@ export interface CursorOptions {
   /** Entries at most; Infinity for all. */
   limit: number
   seqNum: SeqNum
+  /** The end of the range does not close it: `seek` may go back. Default false. */
+  staysOpen?: boolean
 }
+
+/** Where the next step begins. */
+const Place = { edge: 0, target: 1, entry: 2, end: 3 } as const
+type Place = (typeof Place)[keyof typeof Place]
 
 export class Cursor {
   private readonly view: ReadView
   private readonly state: ReadState
   private readonly iterator: InternalIterator
+  private readonly range: KeyRange
   private readonly reverse: boolean
+  private readonly staysOpen: boolean
   private left: number
-  private hasBegun = false
+  private place: Place = Place.edge
+  /** What was sought. */
+  private target: Uint8Array | null = null
   private isClosed = false
   wasCut = false
   private readonly tableIterators: number
@@ -35,7 +47,9 @@ export class Cursor {
 
   constructor(view: ReadView, options: CursorOptions) {
     this.view = view
+    this.range = options.range
     this.reverse = options.reverse
+    this.staysOpen = options.staysOpen ?? false
     this.left = options.limit
     view.prepareIteration()
     this.state = view.state
@@ -49,17 +63,18 @@ export class Cursor {
     view.attach(this)
   }
 
-  /** Moves to the next entry; false at the end, and then the cursor is closed. */
+  /** Moves to the next entry; false at the end, and then the cursor is closed, unless it stays open. */
   next(): boolean {
     if (this.isClosed) return false
     try {
-      this.step()
+      if (this.left > 0 && this.place !== Place.end) this.step()
     } catch (error) {
       this.close()
       throw error
     }
-    if (!this.iterator.valid || this.left <= 0) {
-      this.close()
+    if (!this.iterator.valid || this.left <= 0 || this.place === Place.end) {
+      this.place = Place.end
+      if (!this.staysOpen) this.close()
       return false
     }
     this.left--
@@ -67,17 +82,36 @@ export class Cursor {
   }
 
   private step(): void {
-    const { iterator } = this
-    if (this.left <= 0) return
-    if (!this.hasBegun) {
-      this.hasBegun = true
-      if (this.reverse) iterator.last()
-      else iterator.first()
+    const { iterator, place, target } = this
+    this.place = Place.entry
+    if (place === Place.entry) {
+      if (this.reverse) iterator.prev()
+      else iterator.next()
+    } else if (place === Place.target) {
+      if (this.reverse) iterator.seekLT(target!, 0, target!.length)
+      else iterator.seekGE(target!, 0, target!.length)
     } else if (this.reverse) {
-      iterator.prev()
+      iterator.last()
     } else {
-      iterator.next()
+      iterator.first()
     }
+  }
+
+  /**
+   * The next step goes to `key`, or to the first one behind it in the walk's direction. A key outside of
+   * the range is the end of it. Reads nothing yet; does nothing when the cursor is closed.
+   */
+  seek(key: Uint8Array): void {
+    const { lower, upper } = this.range
+    const isBefore = lower !== null && compareBytes(key, lower) < 0
+    const isBehind = upper !== null && compareBytes(key, upper) >= 0
+    this.place = isBefore || isBehind ? Place.end : Place.target
+    this.target = this.reverse ? keySuccessor(key) : key
+  }
+
+  /** The entry it stands on, lent until the next step. Requires: the last `next` gave true. */
+  get lent(): InternalIterator {
+    return this.iterator
   }
 
   /** Requires: the last `next` gave true. */

@@ -211,7 +211,7 @@ class Opening {
       throw new VarveError('NOT_FOUND', `there is no database in ${this.dir}`, { hint: 'open it with createIfMissing' })
     }
     if (found.marker !== null && errorIfExists) {
-      throw new VarveError('ALREADY_EXISTS', `there is a database in ${this.dir}`)
+      throw new VarveError('ALREADY_EXISTS', `a database exists in ${this.dir}`)
     }
   }
 

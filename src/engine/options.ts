@@ -114,6 +114,9 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   allowSharedDirectory: boolean,
 }
 
+/** Every name that `open` knows. */
+export const OPTION_NAMES: readonly string[] = [...Object.keys(CHECKS), 'components']
+
 const COMPONENT_NAMES = new Set(['vfs', 'clock', 'random', 'onEvent'])
 
 /** Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the table format. */

@@ -28,6 +28,11 @@ export class ReadPath {
     return this.find(state, key, snapshot)
   }
 
+  /** Where the value stands, lent until the next read of anything; null when there is none. */
+  lend(state: ReadState, key: Bytes, snapshot: SeqNum): PointResult | null {
+    return this.find(state, key, snapshot) ? this.found : null
+  }
+
   private find(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {
     let bytes: Uint8Array
     let end: number

@@ -41,7 +41,7 @@ export function isEmptyRange({ lower, upper }: KeyRange): boolean {
 }
 
 /** The smallest key above this one; may be one byte longer than a stored key can be. */
-function keySuccessor(key: Uint8Array): Uint8Array {
+export function keySuccessor(key: Uint8Array): Uint8Array {
   const successor = new Uint8Array(key.length + 1)
   successor.set(key)
   return successor

@@ -4,7 +4,7 @@
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { corruption, hashRange } from '../base/index.js'
+import { corruption, hashRange, NUMBER_MAX } from '../base/index.js'
 import type { InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { MARK_POINT } from '../cache/index.js'
@@ -72,6 +72,14 @@ export class Table {
     if (pointHash !== null) return this.getByHash(pointHash, key, start, end, snapshot, out)
     if (filter !== null && !filter.mayContain(hashRange(key, start, end, this.hashSeed))) return false
     return this.getByIndex(key, start, end, snapshot, out)
+  }
+
+  /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
+  approximateBytesBelow(key: Uint8Array): number {
+    const { offsets, blockCount } = this.index
+    const [start, end] = [offsets[0], offsets[blockCount]]
+    const below = offsets[this.index.find(key, 0, key.length, NUMBER_MAX)] - start
+    return Math.round((below / (end - start)) * this.facts.bytes)
   }
 
   /** All versions of all keys. It must be closed: it keeps its block in the cache. */

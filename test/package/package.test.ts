@@ -3,49 +3,31 @@
  * into an empty project without a network, and uses it there as a program, with types, and bundled.
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { compile, packed } from '../support/packed-package.js'
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
-const lab = mkdtempSync(path.join(os.tmpdir(), 'varve-package-'))
-const project = path.join(lab, 'project')
-const installed = path.join(project, 'node_modules/varve')
+const { lab, project, installed, node } = packed
 
 interface Manifest {
   type: string
   exports: Record<string, string | { types: string; default: string }>
   bin: Record<string, string>
   scripts: Record<string, string>
+  peerDependenciesMeta: Record<string, { optional: boolean }>
   [other: string]: unknown
 }
 let manifest: Manifest
 let files: string[] = []
 
-function node(args: string[], cwd = project): string {
-  return execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
-function npm(args: string[], cwd: string): string {
-  const cache = path.join(lab, 'cache')
-  const all = [...args, '--offline', '--cache', cache, '--no-audit', '--no-fund', '--no-update-notifier']
-  return execFileSync('npm', all, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
 before(() => {
-  mkdirSync(project)
-  // The scripts would build again what is being tested.
-  const packed = npm(['pack', '--ignore-scripts', '--silent', '--pack-destination', lab], root).trim()
-  writeFileSync(path.join(project, 'package.json'), '{ "private": true, "type": "module" }\n')
-  npm(['install', path.join(lab, packed)], project)
+  packed.install()
   manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8')) as Manifest
   files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
 })
 
-after(() => rmSync(lab, { recursive: true, force: true }))
+after(() => packed.remove())
 
 const program = `
 import { Varve } from 'varve'
@@ -66,6 +48,8 @@ test('it needs nothing: no dependency, no script at install, no native code', ()
   for (const field of ['dependencies', 'optionalDependencies', 'bundledDependencies']) {
     assert.equal(manifest[field], undefined, field)
   }
+  for (const peer of Object.values(manifest.peerDependenciesMeta)) assert.equal(peer.optional, true)
+  assert.deepEqual(Object.keys(manifest.peerDependenciesMeta), Object.keys(manifest.peerDependencies as object))
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
     assert.equal(manifest.scripts[script], undefined, script)
   }
@@ -143,21 +127,8 @@ await Varve.open('x', { snyc: true })
 try { await db.close() } catch (error) { if (error instanceof VarveError) console.log(error.code, text, stats) }
 `
 
-for (const [name, compiler] of [['7', 'typescript/bin/tsc'], ['5.9', 'typescript-5/bin/tsc']] as const) {
-  test(`its types are understood by TypeScript ${name}, strictly`, () => {
-    writeFileSync(path.join(project, 'consumer.ts'), consumer)
-    const compilerOptions = {
-      target: 'ES2022', lib: ['ES2023', 'ESNext.Disposable'], module: 'NodeNext', strict: true, noEmit: true,
-      exactOptionalPropertyTypes: true, skipLibCheck: false, types: ['node'],
-      typeRoots: [path.join(root, 'node_modules/@types')],
-    }
-    writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    let output = ''
-    try {
-      node([path.join(root, 'node_modules', compiler), '-p', project])
-    } catch (error) {
-      output = (error as { stdout: string }).stdout
-    }
-    assert.equal(output, '')
+for (const version of ['7', '5.9'] as const) {
+  test(`its types are understood by TypeScript ${version}, strictly`, () => {
+    assert.equal(compile(version, consumer), '')
   })
 }

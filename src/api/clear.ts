@@ -1,0 +1,36 @@
+/**
+ * What: deletes the keys of a range, batch by batch, while there are no range tombstones that would do it
+ * at once. Keys alone are looked at: no value is copied, or read from where large ones are.
+ * Thread: main. Memory: one batch.
+ */
+import { KiB, VarveError } from '../base/index.js'
+import type { BatchOperation } from '../commit/index.js'
+import { Cursor } from '../engine/index.js'
+import type { CursorOptions, ReadView } from '../engine/index.js'
+
+const BATCH_COUNT = 1000
+const BATCH_KEY_BYTES = 256 * KiB
+
+/** Every key that `options` sees when it is called; `write` resolves when a batch is in the log. */
+export async function clearKeys(
+  view: ReadView, options: CursorOptions, write: (operations: BatchOperation[]) => Promise<void>,
+): Promise<void> {
+  const cursor = new Cursor(view, options)
+  try {
+    for (let batch = nextBatch(cursor); batch.length > 0; batch = nextBatch(cursor)) await write(batch)
+    if (cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed during clear')
+  } finally {
+    cursor.close()
+  }
+}
+
+function nextBatch(cursor: Cursor): BatchOperation[] {
+  const operations: BatchOperation[] = []
+  let bytes = 0
+  while (operations.length < BATCH_COUNT && bytes < BATCH_KEY_BYTES && cursor.next()) {
+    const key = cursor.key()
+    bytes += key.length
+    operations.push({ type: 'del', key })
+  }
+  return operations
+}

@@ -1,0 +1,40 @@
+/**
+ * What: bytes of the engine in the form that an encoding asks for, as private memory; and back.
+ * Owns: the chunk that small copies share. Thread: main.
+ */
+import { UserBytes } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import type { FormatName } from './level-base.js'
+import type { Format } from './classic-level.js'
+
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const textEncoder = new TextEncoder()
+
+export class FormatCopier {
+  private readonly userBytes = new UserBytes()
+
+  /** bytes[start, end) as a string, a Buffer or a Uint8Array of the user's own. */
+  copy(bytes: Uint8Array, start: number, end: number, format: FormatName): Format {
+    if (format === 'utf8') {
+      return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+    }
+    const copy = this.userBytes.copy(bytes, start, end)
+    return format === 'view' ? copy : Buffer.from(copy.buffer, copy.byteOffset, copy.length)
+  }
+}
+
+/**
+ * What a custom encoding made of a key or a value, as the engine takes it: a view of any type, also one
+ * of another realm, counts as its bytes.
+ */
+export function engineBytes(data: Format): Bytes {
+  if (typeof data === 'string' || data instanceof Uint8Array || !ArrayBuffer.isView(data)) return data
+  const { buffer, byteOffset, byteLength } = data as ArrayBufferView
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** A bound of a range, or a key to seek, as bytes that nobody changes. */
+export function keyBytes(data: Format): Uint8Array {
+  const bytes = engineBytes(data)
+  return typeof bytes === 'string' ? textEncoder.encode(bytes) : Uint8Array.prototype.slice.call(bytes)
+}

@@ -1,0 +1,84 @@
+/**
+ * What: abstract-level's three iterators over one reader. Reading is synchronous; now and then it waits
+ * for a macrotask, so that a loop over cached entries does not starve timers.
+ * Thread: main.
+ */
+import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level'
+import type { PrivateRangeOptions } from './level-base.js'
+import { abortError, levelError } from './level-error.js'
+import type { Item, Part, RangeReader } from './range-reader.js'
+import type { Format } from './classic-level.js'
+
+/** Entries that are read without a look at the clock. */
+const PAGE_ENTRIES = 1000
+
+/** What abstract-level's iterators have; the types of their package name only the public part. */
+type IteratorConstructor = new (db: object, options: object) => { readonly count: number; readonly limit: number }
+
+function overReader(base: unknown) {
+  return class extends (base as IteratorConstructor) {
+    private readonly reader: RangeReader
+    private readonly signal: AbortSignal | null
+
+    constructor(db: object, options: PrivateRangeOptions, reader: RangeReader) {
+      super(db, options)
+      this.reader = reader
+      this.signal = options.signal ?? null
+    }
+
+    protected async _next(): Promise<Item | undefined> {
+      const isOver = this.reader.view.turns.isOver()
+      if (isOver || this.signal !== null) await this.pause(isOver)
+      try {
+        return this.reader.next()
+      } catch (error) {
+        throw levelError(error)
+      }
+    }
+
+    protected async _nextv(size: number): Promise<Item[]> {
+      const isOver = this.reader.view.turns.isOverNow()
+      if (isOver || this.signal !== null) await this.pause(isOver)
+      try {
+        return this.reader.page(size)
+      } catch (error) {
+        throw levelError(error)
+      }
+    }
+
+    protected async _all(): Promise<Item[]> {
+      const items: Item[] = []
+      for (;;) {
+        const page = await this._nextv(Math.min(PAGE_ENTRIES, this.limit - this.count - items.length))
+        if (page.length === 0) return items
+        for (const item of page) items.push(item)
+      }
+    }
+
+    protected _seek(target: Format): void {
+      this.reader.seek(target)
+    }
+
+    protected async _close(): Promise<void> {
+      this.reader.close()
+    }
+
+    /** Gives way, to timers when the turn is over. Throws LEVEL_ABORTED, also when the abort follows on the call. */
+    private async pause(isOver: boolean): Promise<void> {
+      if (isOver) await new Promise<void>((resolve) => this.reader.view.clock.defer(resolve))
+      else await undefined
+      if (this.signal?.aborted === true) throw abortError()
+    }
+  }
+}
+
+const ITERATORS = {
+  entry: overReader(AbstractIterator),
+  key: overReader(AbstractKeyIterator),
+  value: overReader(AbstractValueIterator),
+}
+
+/** The iterator of `db` that reads what `reader` reads. */
+export function levelIterator(db: object, part: Part, options: PrivateRangeOptions, reader: RangeReader): object {
+  return new ITERATORS[part](db, options, reader)
+}

@@ -1,0 +1,34 @@
+/**
+ * What: options as programs written for ClassicLevel give them, as options of the engine. A name that
+ * neither knows is the program's own and is left out; ClassicLevel's numbers are moved inside of Varve's
+ * limits, as LevelDB does with its own.
+ */
+import { KiB, MiB, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN } from '../base/index.js'
+import type { VarveOptions } from '../api/index.js'
+import { OPTION_NAMES } from '../engine/index.js'
+
+interface Limits {
+  min: number
+  max: number
+}
+
+const WRITE_BUFFER: Limits = { min: WRITE_BUFFER_BYTES_MIN, max: WRITE_BUFFER_BYTES_MAX }
+const BLOCK: Limits = { min: KiB, max: MiB }
+const CACHE: Limits = { min: 0, max: 64 * 1024 * MiB }
+
+export function engineOptions(options: Record<string, unknown>): VarveOptions {
+  const result: Record<string, unknown> = {}
+  for (const name of OPTION_NAMES) if (options[name] !== undefined) result[name] = options[name]
+  result.writeBufferSize = clipped(options.writeBufferSize, WRITE_BUFFER)
+  result.blockSize = clipped(options.blockSize, BLOCK)
+  result.blockCacheSize ??= clipped(options.cacheSize, CACHE)
+  // ClassicLevel's means Snappy or nothing, and says nothing about codecs of ours.
+  if (typeof result.compression === 'boolean') delete result.compression
+  return result as VarveOptions
+}
+
+/** What is no number means the default. */
+function clipped(given: unknown, { min, max }: Limits): number | undefined {
+  if (typeof given !== 'number' || Number.isNaN(given)) return undefined
+  return Math.trunc(Math.min(Math.max(given, min), max))
+}

@@ -1,0 +1,54 @@
+/**
+ * What: the properties that LevelDB answers, told of Varve: the same names and about the same texts.
+ */
+import type { TableFacts } from '../base/index.js'
+import type { Version } from '../manifest/index.js'
+import type { LevelStats, Stats } from '../stats/index.js'
+
+const FILES_AT_LEVEL = 'leveldb.num-files-at-level'
+/** LevelDB has seven. */
+const LEVELS_SHOWN = 7
+const MB = 1_048_576
+
+/** The empty string for what has no answer, as LevelDB does. */
+export function propertyText(name: string, stats: Stats, version: Version): string {
+  if (name.startsWith(FILES_AT_LEVEL)) return fileCountText(name.slice(FILES_AT_LEVEL.length), stats.levels)
+  if (name === 'leveldb.stats') return statsText(stats.levels)
+  if (name === 'leveldb.sstables') return tablesText(version.levels)
+  if (name === 'leveldb.approximate-memory-usage') return String(stats.memory.totalBytes)
+  return ''
+}
+
+function fileCountText(number: string, levels: readonly LevelStats[]): string {
+  const level = /^\d{1,3}$/.test(number) ? Number(number) : Infinity
+  if (level >= Math.max(LEVELS_SHOWN, levels.length)) return ''
+  return String(levels.find((stats) => stats.level === level)?.tableCount ?? 0)
+}
+
+/** A line for each level that has tables. */
+function statsText(levels: readonly LevelStats[]): string {
+  const lines = levels
+    .filter(({ tableCount }) => tableCount > 0)
+    .map(({ level, tableCount, tableBytes, entryCount, tombstoneCount }) => {
+      const cells = [String(tableCount), (tableBytes / MB).toFixed(1), String(entryCount), String(tombstoneCount)]
+      return [String(level).padStart(3), ...cells.map((cell) => cell.padStart(10))].join(' ')
+    })
+  return ['Level     Files   Size(MB)    Entries Tombstones', '-'.repeat(48), ...lines, ''].join('\n')
+}
+
+function tablesText(levels: readonly (readonly TableFacts[])[]): string {
+  const lines: string[] = []
+  for (let level = 0; level < Math.max(LEVELS_SHOWN, levels.length); level++) {
+    lines.push(`--- level ${level} ---`)
+    for (const { fileNum, bytes, smallestKey, largestKey } of levels[level] ?? []) {
+      lines.push(` ${fileNum}:${bytes}['${keyText(smallestKey)}' .. '${keyText(largestKey)}']`)
+    }
+  }
+  return [...lines, ''].join('\n')
+}
+
+/** Printable ASCII as it is, other bytes as \xhh. */
+function keyText(key: Uint8Array): string {
+  return Array.from(key, (byte) =>
+    byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`).join('')
+}

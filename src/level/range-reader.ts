@@ -1,0 +1,113 @@
+/**
+ * What: a walk over a range for an iterator of abstract-level: entries, keys or values in their formats,
+ * one by one or in pages; no promise in it.
+ * Owns: the cursor, which pins the state of the moment the reader was made.
+ * Thread: main.
+ */
+import { MiB } from '../base/index.js'
+import type { InternalIterator } from '../base/index.js'
+import { Cursor } from '../engine/index.js'
+import type { ReadView } from '../engine/index.js'
+import { keyRange } from '../iterator/index.js'
+import type { KeyRange } from '../iterator/index.js'
+import type { FormatName, PrivateRangeOptions } from './level-base.js'
+import { notOpenError } from './level-error.js'
+import { keyBytes } from './level-format.js'
+import type { FormatCopier } from './level-format.js'
+import { seqNumOf } from './level-snapshot.js'
+import type { Format } from './classic-level.js'
+
+const PAGE_BYTES_MAX = MiB
+
+/** What of an entry is read. */
+export type Part = 'entry' | 'key' | 'value'
+/** A part in its format; of an entry what was asked for. */
+export type Item = Format | [Format | undefined, Format | undefined]
+
+export class RangeReader {
+  readonly view: ReadView
+  private readonly cursor: Cursor
+  private readonly copier: FormatCopier
+  private readonly part: Part
+  private readonly withKey: boolean
+  private readonly withValue: boolean
+  private readonly keyFormat: FormatName
+  private readonly valueFormat: FormatName
+  private readonly pageBytesMax: number
+  /** Bytes of the entry that was read last. */
+  private lastBytes = 0
+
+  constructor(view: ReadView, part: Part, options: PrivateRangeOptions, copier: FormatCopier) {
+    this.view = view
+    this.part = part
+    this.copier = copier
+    this.withKey = part === 'key' || (part === 'entry' && options.keys !== false)
+    this.withValue = part === 'value' || (part === 'entry' && options.values !== false)
+    this.keyFormat = options.keyEncoding
+    this.valueFormat = options.valueEncoding
+    const { highWaterMarkBytes: mark } = options
+    this.pageBytesMax = typeof mark === 'number' && mark >= 0 ? mark : PAGE_BYTES_MAX
+    this.cursor = new Cursor(view, {
+      range: levelRange(options), reverse: options.reverse, limit: Infinity, seqNum: seqNumOf(options, view),
+      staysOpen: true,
+    })
+  }
+
+  /** Undefined at the end. Throws what the engine throws, and LEVEL_DATABASE_NOT_OPEN when it was closed. */
+  next(): Item | undefined {
+    if (this.cursor.next()) return this.read(this.cursor.lent)
+    if (this.cursor.wasCut) throw notOpenError('cannot read from the iterator')
+    return undefined
+  }
+
+  /** At most `size` items, fewer when they get large; none at the end. */
+  page(size: number): Item[] {
+    const items: Item[] = []
+    let bytes = 0
+    while (items.length < size && bytes <= this.pageBytesMax) {
+      const item = this.next()
+      if (item === undefined) break
+      items.push(item)
+      bytes += this.lastBytes
+    }
+    return items
+  }
+
+  seek(target: Format): void {
+    this.cursor.seek(keyBytes(target))
+  }
+
+  close(): void {
+    this.cursor.close()
+  }
+
+  private read(entry: InternalIterator): Item {
+    const { part } = this
+    const key = this.withKey ? this.readKey(entry) : undefined
+    const value = this.withValue ? this.readValue(entry) : undefined
+    if (part === 'entry') {
+      this.lastBytes = entry.keyEnd - entry.keyStart + entry.valueEnd - entry.valueStart
+      return [key, value]
+    }
+    this.lastBytes = part === 'key' ? entry.keyEnd - entry.keyStart : entry.valueEnd - entry.valueStart
+    return (part === 'key' ? key : value)!
+  }
+
+  private readKey({ keyBytes, keyStart, keyEnd }: InternalIterator): Format {
+    return this.copier.copy(keyBytes, keyStart, keyEnd, this.keyFormat)
+  }
+
+  private readValue({ valueBytes, valueStart, valueEnd }: InternalIterator): Format {
+    return this.copier.copy(valueBytes, valueStart, valueEnd, this.valueFormat)
+  }
+}
+
+/** `gte` goes before `gt`, `lte` before `lt`. */
+export function levelRange({ gt, gte, lt, lte }: Pick<PrivateRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>): KeyRange {
+  return keyRange({
+    gte: gte === undefined ? undefined : keyBytes(gte),
+    gt: gte === undefined && gt !== undefined ? keyBytes(gt) : undefined,
+    lte: lte === undefined ? undefined : keyBytes(lte),
+    lt: lte === undefined && lt !== undefined ? keyBytes(lt) : undefined,
+  })
+}

@@ -1,0 +1,65 @@
+/**
+ * What: ClassicLevel's option `multithreading`, within one thread: handles that give the same location
+ * share one open database. The first handle's options count.
+ * Owns: which databases are shared, and by how many handles; the last one closes. Thread: each its own.
+ */
+import { Varve } from '../api/index.js'
+import type { VarveOptions } from '../api/index.js'
+
+interface SharedDatabase {
+  opening: Promise<Varve>
+  users: number
+  /** Set when the last user closes: the next one waits for it. */
+  closing: Promise<void> | null
+}
+
+/** By file system and location. */
+const places = new WeakMap<object, Map<string, SharedDatabase>>()
+
+function databasesOf(options: VarveOptions): Map<string, SharedDatabase> {
+  const fileSystem = options.components?.vfs ?? Varve
+  const databases = places.get(fileSystem) ?? new Map<string, SharedDatabase>()
+  places.set(fileSystem, databases)
+  return databases
+}
+
+/** A handle's way to its database: alone, or with others. */
+export interface OpenedDatabase {
+  readonly db: Varve
+  close(): Promise<void>
+}
+
+export async function openAlone(location: string, options: VarveOptions): Promise<OpenedDatabase> {
+  const db = await Varve.open(location, options)
+  return { db, close: () => db.close() }
+}
+
+export async function openShared(location: string, options: VarveOptions): Promise<OpenedDatabase> {
+  const databases = databasesOf(options)
+  let shared = databases.get(location)
+  while (shared !== undefined && shared.closing !== null) {
+    await shared.closing.catch(() => undefined) // told to whoever closes
+    shared = databases.get(location)
+  }
+  if (shared === undefined) {
+    shared = { opening: Varve.open(location, options), users: 0, closing: null }
+    databases.set(location, shared)
+  }
+  const mine = shared
+  mine.users++
+  try {
+    const db = await mine.opening
+    return { db, close: () => leave(databases, location, mine, db) }
+  } catch (error) {
+    if (databases.get(location) === mine) databases.delete(location)
+    throw error
+  }
+}
+
+async function leave(
+  databases: Map<string, SharedDatabase>, location: string, shared: SharedDatabase, db: Varve,
+): Promise<void> {
+  if (--shared.users > 0) return
+  shared.closing = db.close().finally(() => databases.delete(location))
+  await shared.closing
+}

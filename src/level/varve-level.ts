@@ -1,0 +1,258 @@
+/**
+ * What: Varve as an abstract-level database that takes the place of ClassicLevel: same constructor,
+ * options, extras, events and error codes.
+ * Owns: the open database, unless handles share it.
+ * Does not own: status and deferred calls (abstract-level), reads (level-reads.ts).
+ * Thread: main.
+ * Lists, pages and batches go to the engine whole: no promise is made for an entry.
+ */
+import type {
+  AbstractIterator, AbstractKeyIterator, AbstractSnapshot, AbstractValueIterator, Transcoder,
+} from 'abstract-level'
+import { Varve } from '../api/index.js'
+import type { BatchOp, RangeOptions, WriteOptions } from '../api/index.js'
+import { VarveError } from '../base/index.js'
+import { LevelBase } from './level-base.js'
+import type {
+  PrivateOperation, PrivateRangeOptions, PrivateReadOptions, PrivateWriteOptions, SnapshotOwner,
+} from './level-base.js'
+import { LevelError, levelError, notOpenError, rethrow } from './level-error.js'
+import { engineBytes, keyBytes } from './level-format.js'
+import { engineOptions } from './level-options.js'
+import { propertyText } from './level-properties.js'
+import { LevelReads } from './level-reads.js'
+import { LevelSnapshot } from './level-snapshot.js'
+import type { DatabaseOptions, Format, StartEndOptions } from './classic-level.js'
+import { levelRange } from './range-reader.js'
+import type { Part } from './range-reader.js'
+import { openAlone, openShared } from './shared-databases.js'
+import type { OpenedDatabase } from './shared-databases.js'
+
+const MANIFEST = {
+  encodings: { buffer: true, utf8: true, view: true },
+  has: true,
+  getSync: true,
+  createIfMissing: true,
+  errorIfExists: true,
+  explicitSnapshots: true,
+  additionalMethods: { approximateSize: true, compactRange: true },
+  signals: { iterators: true },
+}
+
+const SYNC: WriteOptions = { sync: true }
+const NO_SYNC: WriteOptions = { sync: false }
+
+export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<KDefault, VDefault> {
+  readonly #location: string
+  #opened: OpenedDatabase | null = null
+  #reads: LevelReads | null = null
+  /** The promise of the last write, and the same with errors as abstract-level's users know them. */
+  #lastWrite: Promise<void> | null = null
+  #lastAnswer: Promise<void> | null = null
+
+  /** `location`: path of a directory. The database opens itself soon; calls wait until it is open. */
+  constructor(location: string, options?: DatabaseOptions<KDefault, VDefault>) {
+    checkLocation(location)
+    super(MANIFEST, options)
+    this.#location = location
+  }
+
+  /** As the constructor got it. */
+  get location(): string {
+    return this.#location
+  }
+
+  /** The database under it, with what abstract-level does not have. Throws LEVEL_DATABASE_NOT_OPEN. */
+  get engine(): Varve {
+    if (this.#opened === null) throw notOpenError('it has no engine')
+    return this.#opened.db
+  }
+
+  // ── What ClassicLevel has beside abstract-level ─────────────────────────────────────────────────
+
+  /** Bytes of tables that keys in [start, end) take, about; what was not flushed yet does not count. */
+  async approximateSize<K = KDefault>(start: K, end: K, options?: StartEndOptions<K>): Promise<number> {
+    checkStartEnd(arguments.length)
+    if (this.status === 'opening') return this.deferAsync(() => this.approximateSize(start, end, options))
+    const [lower, upper] = this.#bounds('approximateSize', start, end, options)
+    return this.#openReads.approximateBytes({ lower, upper })
+  }
+
+  /** Writes what is in memory to tables. There is no compaction yet that would merge them. */
+  async compactRange<K = KDefault>(start: K, end: K, options?: StartEndOptions<K>): Promise<void> {
+    checkStartEnd(arguments.length)
+    if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))
+    this.#bounds('compactRange', start, end, options)
+    await this.engine.flush().catch(rethrow)
+  }
+
+  /** Answers LevelDB's names: `leveldb.stats`, `leveldb.sstables` and so on; '' for any other. */
+  getProperty(property: string): string {
+    if (typeof property !== 'string') throw new TypeError("The first argument 'property' must be a string")
+    if (this.status !== 'open') throw notOpenError('cannot call getProperty()')
+    return propertyText(property, this.engine.stats(), this.#openReads.state.version)
+  }
+
+  /** Removes the database in `location`; files that are not Varve's stay. Fine when there is none. */
+  static async destroy(location: string, options?: Parameters<typeof Varve.destroy>[1]): Promise<void> {
+    checkLocation(location)
+    try {
+      await Varve.destroy(location, options)
+    } catch (error) {
+      if (!VarveError.is(error) || error.code !== 'NOT_FOUND') throw levelError(error)
+    }
+  }
+
+  /** Rejects with LEVEL_NOT_SUPPORTED: it would have to guess what is lost. */
+  static async repair(location: string): Promise<void> {
+    checkLocation(location)
+    throw new LevelError('LEVEL_NOT_SUPPORTED', 'Varve cannot repair a database yet: restore a backup')
+  }
+
+  #bounds<K>(
+    method: string, start: K, end: K, options: StartEndOptions<K> | undefined,
+  ): [Uint8Array, Uint8Array] {
+    if (this.status !== 'open') throw notOpenError(`cannot call ${method}()`)
+    const encoding = this.keyEncoding(options?.keyEncoding as Transcoder.MixedEncoding<K, Format, K>)
+    return [keyBytes(encoding.encode(start)), keyBytes(encoding.encode(end))]
+  }
+
+  // ── What abstract-level calls ───────────────────────────────────────────────────────────────────
+
+  protected override async _open(options: Record<string, unknown>): Promise<void> {
+    const open = options.multithreading === true ? openShared : openAlone
+    try {
+      this.#opened = await open(this.#location, engineOptions(options))
+    } catch (error) {
+      throw levelError(error)
+    }
+    this.#reads = new LevelReads(this.#opened.db)
+  }
+
+  /** An error is told once: the database is closed all the same, and the next call says so. */
+  protected override async _close(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = null
+    this.#reads = null
+    await opened?.close().catch(rethrow)
+  }
+
+  get #openReads(): LevelReads {
+    if (this.#reads === null) throw notOpenError('it was closed')
+    return this.#reads
+  }
+
+  protected override _put(key: Format, value: Format, options: PrivateWriteOptions): Promise<void> {
+    return this.#answer(this.engine.put(engineBytes(key), engineBytes(value), writeOptions(options)))
+  }
+
+  protected override _del(key: Format, options: PrivateWriteOptions): Promise<void> {
+    return this.#answer(this.engine.del(engineBytes(key), writeOptions(options)))
+  }
+
+  protected override _batch(operations: PrivateOperation[], options: PrivateWriteOptions): Promise<void> {
+    for (const operation of operations) {
+      operation.key = engineBytes(operation.key)
+      if (operation.type === 'put') operation.value = engineBytes(operation.value!)
+    }
+    return this.#answer(this.engine.batch(operations as BatchOp[], writeOptions(options)))
+  }
+
+  /** Writes of one group share a promise; so do their answers. */
+  #answer(written: Promise<void>): Promise<void> {
+    if (written !== this.#lastWrite) {
+      this.#lastWrite = written
+      this.#lastAnswer = written.catch(rethrow)
+    }
+    return this.#lastAnswer!
+  }
+
+  /** Not atomic: keys written meanwhile may stay or go. */
+  protected override async _clear(options: PrivateRangeOptions): Promise<void> {
+    const { reverse, limit, snapshot } = options
+    const { lower, upper } = levelRange(options)
+    const range: RangeOptions = { reverse, limit }
+    if (lower !== null) range.gte = lower
+    if (upper !== null) range.lt = upper
+    if (snapshot instanceof LevelSnapshot) range.snapshot = snapshot.held
+    await this.engine.clear(range).catch(rethrow)
+  }
+
+  protected override _get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
+    try {
+      return this.#openReads.get(key, options)
+    } catch (error) {
+      throw levelError(error)
+    }
+  }
+
+  protected override _getSync(key: Format, options: PrivateReadOptions): Format | undefined {
+    try {
+      return this.#openReads.getSync(key, options)
+    } catch (error) {
+      throw levelError(error)
+    }
+  }
+
+  protected override _getMany(keys: Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
+    return this.#openReads.getMany(keys, options).catch(rethrow)
+  }
+
+  protected override _has(key: Format, options: PrivateReadOptions): Promise<boolean> {
+    try {
+      return this.#openReads.has(key, options)
+    } catch (error) {
+      throw levelError(error)
+    }
+  }
+
+  protected override _hasMany(keys: Format[], options: PrivateReadOptions): Promise<boolean[]> {
+    return this.#openReads.hasMany(keys, options).catch(rethrow)
+  }
+
+  // The base class decodes: K and V are known only to it.
+
+  protected override _iterator(options: PrivateRangeOptions): AbstractIterator<this, KDefault, VDefault> {
+    return this.#iterator('entry', options) as AbstractIterator<this, KDefault, VDefault>
+  }
+
+  protected override _keys(options: PrivateRangeOptions): AbstractKeyIterator<this, KDefault> {
+    return this.#iterator('key', options) as AbstractKeyIterator<this, KDefault>
+  }
+
+  protected override _values(options: PrivateRangeOptions): AbstractValueIterator<this, KDefault, VDefault> {
+    return this.#iterator('value', options) as AbstractValueIterator<this, KDefault, VDefault>
+  }
+
+  #iterator(part: Part, options: PrivateRangeOptions): object {
+    try {
+      return this.#openReads.iterator(this, part, options)
+    } catch (error) {
+      throw levelError(error)
+    }
+  }
+
+  protected override _snapshot(options: SnapshotOwner): AbstractSnapshot {
+    try {
+      return this.#openReads.snapshot(options)
+    } catch (error) {
+      throw levelError(error)
+    }
+  }
+}
+
+function checkLocation(location: unknown): void {
+  if (typeof location !== 'string' || location === '') {
+    throw new TypeError("The first argument 'location' must be a non-empty string")
+  }
+}
+
+function checkStartEnd(count: number): void {
+  if (count < 2) throw new TypeError("The arguments 'start' and 'end' are required")
+}
+
+/** Undefined: as the database was opened. */
+function writeOptions({ sync }: PrivateWriteOptions): WriteOptions | undefined {
+  if (sync === true) return SYNC
+  return sync === false ? NO_SYNC : undefined
+}

@@ -1,0 +1,6 @@
+/** abstract-level's suite with every optional feature on, on a MemoryVfs. */
+import { suiteTest } from '../support/level-suite-tests.js'
+
+for (const manifestSync of [true, false]) {
+  for (const isFlushed of [true, false]) suiteTest({ platform: 'memory', manifestSync, isFlushed })
+}
