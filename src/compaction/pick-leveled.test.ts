@@ -99,6 +99,16 @@ describe('level 0', () => {
     assert.equal(shown(lower, { running }), 'nothing')
   })
 
+  it('COMP-1: is merged in itself in slices that nothing under way stands between', () => {
+    const numbers = Array.from({ length: 14 }, (_, i) => i + 1)
+    const version = drawnVersion({ 0: numbers.map((fileNum) => `${fileNum}: a-z`), 6: ['20: a-z 500'] })
+    const running = (...between: number[]) => [underWay(version, [1, 20], 6), underWay(version, between, 0)]
+    assert.equal(shown(version, { running: running(7, 8) }), 'nothing')
+    const slice = '0: 14 | 0: 13 | 0: 12 | 0: 11 | 0: 10 | 0: 9 | 0: 8 | 0: 7 | 0: 6 | 0: 5 | 0: 4'
+    assert.equal(shown(version, { running: running(2, 3) }), 'nothing', 'two merges in level 0 with the same keys')
+    assert.equal(shown(version, { running: running(2, 3).slice(0, 1), blocked: [2, 3] }), `intra0 ${slice} → 0`)
+  })
+
   it('COMP-1: leaves what is newer than a blocked table and shares its keys', () => {
     const tables = ['2: a-c', '3: c-e', '4: e-g', '5: m-n']
     const version = drawnVersion({ 0: tables })
@@ -113,11 +123,16 @@ describe('level 0', () => {
     assert.equal(shown(drawnVersion({ 0: ['2: a-c'], 6: ['1: a-f'] }), { blocked: [1] }), 'nothing')
   })
 
+  it('goes down beside a blocked table as far as it does not meet it', () => {
+    const version = drawnVersion({ 0: ['3: c-k', '4: a-c'], 6: ['1: a-b'] })
+    assert.equal(shown(version, { blocked: [1] }), 'level0 0: 3 moves to 6')
+  })
+
   it('keeps keyspaces apart', () => {
-    const version = drawnVersion({ 0: ['2: a-c', '3: a-c'] })
-    const levels = version.levels.map((tables) =>
-      tables.map((it) => (it.fileNum === 3 ? { ...it, keyspaceId: 7 } : it)))
-    assert.equal(shown({ ...version, levels }), 'level0 0: 2 moves to 6')
+    assert.equal(shown(drawnVersion({ 0: ['2: a-c', '3: a-c 100 k7'] })), 'level0 0: 2 moves to 6')
+    const deep = ['1: a-b 100', '2: e-f 100', '3: b-c 100 k7', '4: d-z 100 k7']
+    assert.equal(shown(drawnVersion({ 0: ['5: a-c 100'], 6: deep })), 'level0 0: 5 | 6: 1 → 6')
+    assert.equal(shown(drawnVersion({ 0: ['5: a-c 100 k7'], 6: deep })), 'level0 0: 5 | 6: 3 → 6')
   })
 })
 
@@ -160,9 +175,26 @@ describe('deep levels', () => {
     assert.equal(shown(more, wide), 'size 5: 1 2 3 | 6: 20 → 6')
   })
 
-  it('move a table that meets none', () => {
+  it('send no more down at once than a pick may take', () => {
+    const version = drawnVersion({ 5: ['1: a-b 900', '2: c-d 900', '3: e-f 900', '4: g-z 900'], 6: [...last] })
+    assert.equal(shown(version, { settings: { inputBytesMax: 7000 } }), 'size 5: 1 2 | 6: 20 → 6')
+    assert.equal(shown(version, { settings: { inputBytesMax: 1 } }), 'size 5: 1 | 6: 20 → 6')
+  })
+
+  it('send a table down alone when its neighbour is not available', () => {
+    const below = ['20: a-f 500', ...last.slice(1)]
+    const version = drawnVersion({ 5: ['1: a-b 1000', '2: c-d 900', '3: g-z 2000'], 6: below })
+    const settings = { inputBytesMax: 20_000 }
+    assert.equal(shown(version, { settings }), 'size 5: 1 2 | 6: 20 → 6')
+    assert.equal(shown(version, { settings, blocked: [2] }), 'size 5: 1 | 6: 20 → 6')
+  })
+
+  it('move a table that meets none, unless tombstones go when it is rewritten', () => {
     const version = drawnVersion({ 5: ['1: a-b 1400', '2: zz-zzz 200'], 6: [...last] })
     assert.equal(shown(version), 'size 5: 2 moves to 6')
+    const rich = drawnVersion({ 5: ['1: a-b 1400', '2: zz-zzz 200 t9'], 6: [...last] })
+    assert.equal(shown(rich), 'size 5: 2 → 6')
+    assert.equal(shown(rich, { held: 5 }), 'size 5: 2 moves to 6')
   })
 
   it('COMP-2: leave what is under way alone, and take the next best', () => {
@@ -173,6 +205,18 @@ describe('deep levels', () => {
     assert.equal(shown(version, { running: [one], blocked: [2] }), 'size 5: 3 | 6: 22 → 6')
     const two = underWay(version, [2, 21], 6)
     assert.equal(shown(version, { running: [one, two] }), 'nothing', 'the rest is below the target')
+  })
+
+  it('COMP-2: keep out of the keys between those that something under way writes', () => {
+    const version = drawnVersion({ 0: ['9: g-h'], 5: ['1: a-f 1000', '2: k-p 1000'], 6: ['20: x-z 50000'] })
+    assert.equal(shown(version), 'level0 0: 9 moves to 6')
+    assert.equal(shown(version, { running: [underWay(version, [1, 2], 6)] }), 'nothing')
+  })
+
+  it('COMP-1: take what lies below and between neighbours', () => {
+    const below = ['20: a-b 3000', '21: d-e 100', '22: g-h 3000', '23: x-z 9000']
+    const version = drawnVersion({ 5: ['1: a-b 1500', '2: g-h 1500', '3: x-z 1600'], 6: below })
+    assert.equal(shown(version, { settings: { inputBytesMax: 20_000 } }), 'size 5: 1 2 | 6: 20 21 22 → 6')
   })
 
   it('level 0 and a deeper level run side by side when their keys differ', () => {
@@ -209,6 +253,13 @@ describe('tombstones', () => {
     assert.equal(shown(over(1000, 50)), 'nothing')
     assert.equal(shown(over(1000, 50), { settings }), 'tombstones 0: 3 | 6: 1 → 6')
     assert.equal(shown(over(9000, 450), { settings }), 'nothing')
+  })
+
+  it('count themselves as freed only where nothing lies below', () => {
+    const version = drawnVersion({ 4: ['3: a-c 100 t9'], 5: ['2: a-c 9 t0'], 6: ['1: a-z 90000'] })
+    assert.equal(shown(version, { settings: { baseLevelBytes: 100 } }), 'nothing')
+    const bottom = drawnVersion({ 4: ['3: a-c 100 t9'], 5: ['2: a-c 9'], 6: ['1: d-z 90000'] })
+    assert.equal(shown(bottom, { settings: { baseLevelBytes: 100 } }), 'tombstones 4: 3 | 5: 2 → 5')
   })
 
   it('go to the level that has their keys, past one that has not', () => {

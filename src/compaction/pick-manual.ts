@@ -10,7 +10,7 @@ import { spanOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick, Picker } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
-import { firstOverlap, overlapping, pickScene, planPick, sinkLevel } from './pick-scene.js'
+import { overlapping, pickScene, planPick, sinkLevel } from './pick-scene.js'
 import type { PickScene } from './pick-scene.js'
 
 export interface ManualRange {
@@ -39,12 +39,10 @@ function* manualSteps(scene: PickScene, wanted: ManualRange): Generator<Compacti
     yield pickDown(scene, stack, { reason: 'manual', score })
   }
   for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(scene, level, wanted)
-  for (let level = 1; level <= sizes.lastLevel; level++) {
-    for (const table of version.levels[level]!) {
-      if (!isWanted(table, wanted) || !mayLoseTombstones(scene, table)) continue
-      if (firstOverlap(scene, table, level + 1) !== null) continue
-      yield planPick(scene, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
-    }
+  const level = sizes.lastLevel
+  for (const table of version.levels[level]!) {
+    if (!isWanted(table, wanted) || !mayLoseTombstones(scene, table)) continue
+    yield planPick(scene, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
   }
 }
 
@@ -57,7 +55,8 @@ function* stepsDown(scene: PickScene, level: LevelNum, wanted: ManualRange): Gen
   const below = version.levels[outputLevel]!
   for (const [start, table] of tables.entries()) {
     if (!isWanted(table, wanted) || unavailable.has(table.fileNum)) continue
-    const moveLevel = mayLoseTombstones(scene, table) ? null : sinkLevel(scene, table, level + 1)
+    const deepest = mayLoseTombstones(scene, table) ? null : sinkLevel(scene, table, level + 1)
+    const moveLevel = deepest !== null && deepest >= outputLevel ? deepest : null
     const end = moveLevel === null ? sliceEnd(scene, { tables, start, below }, wanted) : start + 1
     const own = tables.slice(start, end)
     const met = moveLevel === null ? overlapping(below, spanOf(own)) : []

@@ -14,12 +14,14 @@ export const smallSettings: CompactionSettings = {
   overlapBytesMax: 2500, inputBytesMax: 2500,
 }
 
-/** `5: a-c 100 t8`: number, keys, bytes, and how many of its ten entries are tombstones. */
+/** `5: a-c 100 t8 k7`: number, keys, bytes, how many of its ten entries are tombstones, keyspace. */
 function drawnTable(text: string): TableFacts {
-  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?$/.exec(text)
+  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?(?: k(\d+))?$/.exec(text)
   assert.ok(found !== null, text)
-  const [, fileNum, keys, bytes = '100', tombstones = '0'] = found
-  return sampleTable(Number(fileNum), keys, { bytes: Number(bytes), tombstoneCount: Number(tombstones) })
+  const [, fileNum, keys, bytes = '100', tombstones = '0', keyspace = '0'] = found
+  return sampleTable(Number(fileNum), keys, {
+    bytes: Number(bytes), tombstoneCount: Number(tombstones), keyspaceId: Number(keyspace),
+  })
 }
 
 /** Tables by level; the higher the number, the newer. */
