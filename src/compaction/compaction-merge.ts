@@ -19,6 +19,9 @@ import type { BelowTables } from './below-tables.js'
 import type { CompactionOutputs } from './compaction-outputs.js'
 import type { RunCursor } from './run-cursor.js'
 
+/** Why `step` has stopped; 'output ends': the caller ends the output before the next step. */
+export type MergeState = 'paused' | 'output ends' | 'done'
+
 /** So many bytes of a block count as one entry: large values take time without being many. */
 const BYTES_PER_ENTRY = 512
 
@@ -49,14 +52,15 @@ export class CompactionMerge {
     for (const run of [...this.live]) if (run.nextBlock()) this.enter(run)
   }
 
-  /** Does the work of about so many entries; false when all is done. */
-  step(entryCount: number): boolean {
+  /** Does the work of about so many entries. */
+  step(entryCount: number): MergeState {
     let left = entryCount
     while (left > 0) {
-      if (this.liveCount === 0) return false
+      if (this.liveCount === 0) return 'done'
       const run = this.live[0]!
       const from = run.at
       const end = this.plainEnd(run, from + left)
+      if (end === from && this.isOutputToEnd(run)) return 'output ends'
       const next = end > from ? this.addPlain(run, end) : this.addOne(run)
       left -= 1 + next - from
       if (next < run.count) {
@@ -64,7 +68,7 @@ export class CompactionMerge {
         this.settle(run)
       } else left -= this.leaveBlock(run)
     }
-    return true
+    return 'paused'
   }
 
   // ── The order of the runs ───────────────────────────────────────────────────────────────────────
@@ -144,6 +148,13 @@ export class CompactionMerge {
     return next
   }
 
+  private isOutputToEnd(run: RunCursor): boolean {
+    const { outputs } = this
+    if (!outputs.mustAsk(run.high, run.low) || this.hasLastKey(run)) return false
+    this.keyEnd = run.scan.block.copyKey(run.at, this.key)
+    return outputs.endsBefore(this.key, this.keyEnd)
+  }
+
   /** Any entry. */
   private addOne(run: RunCursor): number {
     const { scan, at } = run
@@ -151,10 +162,9 @@ export class CompactionMerge {
     const { outputs } = this
     const isOlder = this.hasLastKey(run)
     const kind = block.kindAt(at)
-    const mustAsk = !isOlder && outputs.mustAsk(run.high, run.low)
-    if (mustAsk || kind === EntryKind.tombstone) this.keyEnd = block.copyKey(at, this.key)
+    if (outputs.isDue || kind === EntryKind.tombstone) this.keyEnd = block.copyKey(at, this.key)
     if (this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
-      if (mustAsk) outputs.prepare(this.key, this.keyEnd)
+      outputs.begin(this.key, this.keyEnd)
       while (outputs.addFrom(scan, at, at + 1) === at);
     }
     this.setLast(run, at)

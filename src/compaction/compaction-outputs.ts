@@ -58,21 +58,34 @@ export class CompactionOutputs {
     return this.tables.reduce((sum, { builder }) => sum + builder.bytesWritten, 0)
   }
 
-  /** Must `prepare` be called before the first entry of a key with this head? */
+  /** Must `endsBefore` be asked before the first entry of a key with this head? */
   mustAsk(high: number, low: number): boolean {
     return this.isDue || high > this.limitHigh || (high === this.limitHigh && low >= this.limitLow)
   }
 
-  /** A new key comes next: key[0, end). May begin another output. */
-  prepare(key: Uint8Array, end: number): void {
+  /** A new key comes next: key[0, end). True when the output must be ended before it. */
+  endsBefore(key: Uint8Array, end: number): boolean {
     const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax)
-    if (this.current === null || this.isDue || (this.mayBegin && !isWithin)) this.begin(key, end)
     this.findLimit()
+    return this.current !== null && (this.isDue || (this.mayBegin && !isWithin))
+  }
+
+  /** Makes sure that there is an output for an entry with key[0, end). */
+  begin(key: Uint8Array, end: number): void {
+    if (this.current !== null) return
+    const { options, tables } = this
+    const { vfs, memory, keyspaceId } = this.place
+    const { dir, isSynced, headers, fileNames, settings } = options
+    const table = { ...headers[tables.length]!, ...settings, keyspaceId }
+    this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
+    tables.push(this.current)
+    this.isDue = false
+    this.overlap.begin(key, 0, end)
   }
 
   /**
    * Adds entries `from` to `end` in order, or those that end a block; returns where it stopped, which may
-   * be `from`. Requires: `prepare` was called where it must be.
+   * be `from`. Requires: there is one.
    */
   addFrom(scan: TableScan, from: number, end: number): number {
     const { builder } = this.current!
@@ -94,26 +107,15 @@ export class CompactionOutputs {
     this.current?.syncStep()
   }
 
-  /** Ends the last output. */
-  finish(): void {
-    if (this.current !== null) this.facts.push(this.current.finish())
+  /** Ends the output, if there is one. */
+  *end(): Generator<undefined, void, unknown> {
+    if (this.current !== null) this.facts.push(yield* this.current.finish())
     this.current = null
+    this.isDue = true
   }
 
   discard(): void {
     for (const table of this.tables) table.discard()
-  }
-
-  private begin(key: Uint8Array, end: number): void {
-    this.finish()
-    const { options, tables } = this
-    const { vfs, memory, keyspaceId } = this.place
-    const { dir, isSynced, headers, fileNames, settings } = options
-    const table = { ...headers[tables.length]!, ...settings, keyspaceId }
-    this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
-    tables.push(this.current)
-    this.isDue = false
-    this.overlap.begin(key, 0, end)
   }
 
   private findLimit(): void {

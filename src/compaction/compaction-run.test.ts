@@ -199,6 +199,22 @@ test('each output is synced before the result is told; fast mode leaves that to 
   }
 })
 
+test('it pauses every few thousand entries, also while an output is finished and for large values', () => {
+  const vfs = newDisk()
+  const entries = Array.from({ length: 40_000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1, ''))
+  let pauses = 0
+  const count = () => void pauses++
+  compactInterrupted(vfs, inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 700_000 }), count)
+  // Filter and point hash of an output of about 29,000 keys, and of one of 11,000.
+  assert.ok(pauses >= 40_000 / 2048 + 2 * 2 + 2, String(pauses))
+  const large = Array.from({ length: 20 }, (_, i) => put(`large${i + 10}`, i + 1, new Uint8Array(1_000_000)))
+  pauses = 0
+  const { headers, fileNames } = inputOf([])
+  const fresh = { headers: headers.slice(5), fileNames: fileNames.slice(5) }
+  compactInterrupted(vfs, inputOf([[writeInput(vfs, 2, large)]], fresh), count)
+  assert.ok(pauses >= 10, String(pauses))
+})
+
 test('COMP-5: given up, it says ABORTED and removes its outputs; progress is told', () => {
   const entries = Array.from({ length: 20_000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1, 'v'.repeat(50)))
   const vfs = newDisk()
@@ -210,8 +226,9 @@ test('COMP-5: given up, it says ABORTED and removes its outputs; progress is tol
   for (const name of input.fileNames) if (vfs.statSync(`${DIR}/${name}`) !== null) vfs.unlinkSync(`${DIR}/${name}`)
   assert.ok(before > 5)
   const calls: string[] = []
-  const giveUp = () => void Atomics.store(control, 0, 1)
-  expectError(() => compactInterrupted(recordCalls(vfs, calls), input, 10, giveUp), 'ABORTED')
+  let pauses = 0
+  const giveUp = () => void (pauses++ === 10 && Atomics.store(control, 0, 1))
+  expectError(() => compactInterrupted(recordCalls(vfs, calls), input, giveUp), 'ABORTED')
   assert.deepEqual(vfs.listSync(DIR), [tableFileName(1)])
   const opened = calls.filter((call) => call.startsWith('open')).map((call) => call.replace(/^open \w+/, 'close'))
   for (const close of opened) assert.ok(calls.includes(close), close)

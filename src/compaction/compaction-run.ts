@@ -13,6 +13,7 @@ import { TableMemory } from '../sstable/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BelowTables } from './below-tables.js'
 import { CompactionMerge } from './compaction-merge.js'
+import type { MergeState } from './compaction-merge.js'
 import { CompactionOutputs } from './compaction-outputs.js'
 import type { CompactionOutputOptions } from './compaction-outputs.js'
 import { RunCursor } from './run-cursor.js'
@@ -32,13 +33,12 @@ export interface CompactionRunInput extends CompactionOutputOptions {
 export interface CompactionRunOutput {
   /** In key order; empty when nothing is left. */
   outputs: TableFacts[]
+  /** Of blocks; indexes and properties are not counted. */
   readBytes: number
   writtenBytes: number
   keptCount: number
   droppedVersionCount: number
   droppedTombstoneCount: number
-  /** Whole blocks that were copied without decoding their entries. */
-  copiedBlockCount: number
 }
 
 const ENTRIES_PER_PAUSE = 2048
@@ -62,12 +62,12 @@ export function* compactionRun(
   const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
   try {
     const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
-    outputs.finish()
+    yield* outputs.end()
     const { facts, writtenBytes } = outputs
     assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
     return {
       outputs: facts, readBytes: readBytes(runs), writtenBytes,
-      keptCount, droppedVersionCount, droppedTombstoneCount, copiedBlockCount: 0,
+      keptCount, droppedVersionCount, droppedTombstoneCount,
     }
   } catch (error) {
     outputs.discard()
@@ -83,11 +83,12 @@ function* merge(
   const control = new Int32Array(input.control)
   const merging = new CompactionMerge(runs, outputs, input, new BelowTables(input.below))
   merging.begin()
-  for (let isLeft = true; isLeft;) {
+  for (let state: MergeState = 'paused'; state !== 'done';) {
     if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
-    isLeft = merging.step(ENTRIES_PER_PAUSE)
+    state = merging.step(ENTRIES_PER_PAUSE)
     Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
-    outputs.syncStep()
+    if (state === 'output ends') yield* outputs.end()
+    else outputs.syncStep()
     yield
   }
   return merging.retention

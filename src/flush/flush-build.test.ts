@@ -127,6 +127,19 @@ test('H11: what a reader saw when the build began is kept for the snapshot that 
   assert.deepEqual(readTable(vfs, facts!), ['2 k new', '1 k old'])
 })
 
+test('entries of any length up to the last byte of the slab', () => {
+  for (let length = 0; length < 300; length = length < 20 ? length + 1 : length + 27) {
+    const operations = [1, 2].map((n): BatchOperation => ({ type: 'put', key: `k${n}`, value: 'v'.repeat(length + n) }))
+    const { memtable } = filled([operations])
+    const slab = new SharedArrayBuffer(memtable.publishedEnd)
+    new Uint8Array(slab).set(new Uint8Array(memtable.slab.buffer, 0, memtable.publishedEnd))
+    const vfs = newVfs()
+    const { facts } = build(vfs, { ...inputOf({ memtable } as WriteBuffer), slab })
+    const expected = [1, 2].map((n) => `${n} k${n} ${'v'.repeat(length + n)}`)
+    assert.deepEqual(readTable(vfs, facts!), expected)
+  }
+})
+
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
   assert.deepEqual(build(vfs, inputOf(filled([]))), { facts: null, keptCount: 0, droppedCount: 0 })

@@ -8,13 +8,14 @@
  */
 import {
   assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes,
-  FrameType, getU32, getU53,
+  FrameType, getU32, getU53, KiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
-import { compareEntryKeys, sortEntries } from '../memtable/index.js'
+import { sortEntries } from '../memtable/index.js'
 import { NewTable } from '../output/index.js'
 import type { NewTableOptions, TableSettings } from '../output/index.js'
+import type { TableBuilder } from '../sstable/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'> {
@@ -39,6 +40,7 @@ export interface FlushBuildOutput {
 }
 
 const ENTRIES_PER_PAUSE = 1024
+const BYTES_PER_PAUSE = 512 * KiB
 
 export function* buildTable(
   input: FlushBuildInput, { vfs }: { vfs: Vfs },
@@ -53,44 +55,136 @@ export function* buildTable(
   const options = { ...header, ...settings, firstLog: logNum, lastLog: logNum }
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: options })
   try {
-    return yield* writeTable(input, bytes, { offsets, seqNums, order }, table)
+    return yield* writeTable(input, { bytes, offsets, seqNums, order }, table)
   } catch (error) {
     table.discard()
     throw error
   }
 }
 
-interface SortedEntries {
-  offsets: Uint32Array
-  seqNums: Float64Array
-  order: Uint32Array
-}
-
 function* writeTable(
-  input: FlushBuildInput, bytes: Uint8Array, entries: SortedEntries, table: NewTable,
+  input: FlushBuildInput, entries: SortedEntries, table: NewTable,
 ): Generator<undefined, FlushBuildOutput, unknown> {
-  const { offsets, seqNums, order } = entries
-  const { builder } = table
   const retention = new RetentionFilter(input)
-  for (let i = 0; i < order.length; i++) {
-    const ordinal = order[i]!
-    const at = offsets[ordinal]!
-    const keyStart = at + ENTRY_HEADER_BYTES
-    const keyEnd = keyStart + entryKeyBytes(bytes, at)
-    const seqNum = seqNums[ordinal]!
-    const kind = bytes[at]!
-    const isOlder = i > 0 && compareEntryKeys(bytes, offsets[order[i - 1]!]!, at) === 0
-    if (retention.keep(seqNum, kind, isOlder)) {
-      builder.add(bytes, keyStart, keyEnd, seqNum, kind, bytes, keyEnd, keyEnd + entryValueBytes(bytes, at))
-    }
-    if (i % ENTRIES_PER_PAUSE !== 0) continue
+  const writer = new EntryWriter(entries, table.builder, retention)
+  const count = entries.order.length
+  const step = Math.min(ENTRIES_PER_PAUSE, Math.ceil(BYTES_PER_PAUSE / bytesEach(entries)))
+  for (let from = 0; from < count; from += step) {
+    writer.write(from, Math.min(count, from + step))
     table.syncStep()
     yield
   }
-  const facts = table.finish()
+  const facts = yield* table.finish()
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
   return { facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount }
+}
+
+interface SortedEntries {
+  bytes: Uint8Array
+  /** In arrival order. */
+  offsets: Uint32Array
+  seqNums: Float64Array
+  /** Ordinals of the two, in key order. */
+  order: Uint32Array
+}
+
+/** Of the slab, for an entry. */
+function bytesEach({ offsets }: SortedEntries): number {
+  return 1 + (offsets.at(-1)! - offsets[0]!) / offsets.length
+}
+
+/** So many entries are brought into the processor's cache at a time. */
+const BATCH_ENTRIES = 64
+const CACHE_LINE_BYTES = 64
+const LINES_TOUCHED_MAX = 4
+
+/** Brings entries from the slab to the builder. */
+class EntryWriter {
+  private readonly entries: SortedEntries
+  private readonly builder: TableBuilder
+  private readonly retention: RetentionFilter
+  private readonly view: DataView
+  /** Of the entries in hand: offset, sequence number. */
+  private readonly places = new Uint32Array(BATCH_ENTRIES)
+  private readonly numbers = new Float64Array(BATCH_ENTRIES)
+  private readonly touched = new Uint8Array(BATCH_ENTRIES)
+  private lastPlace = -1
+  private readonly linesTouched: number
+
+  constructor(entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter) {
+    this.entries = entries
+    this.builder = builder
+    this.retention = retention
+    this.view = new DataView(entries.bytes.buffer)
+    this.linesTouched = Math.min(LINES_TOUCHED_MAX, Math.ceil(bytesEach(entries) / CACHE_LINE_BYTES))
+  }
+
+  /** Writes the entries [from, to) of the order, as far as they are kept. */
+  write(from: number, to: number): void {
+    for (let start = from; start < to; start += BATCH_ENTRIES) {
+      const count = Math.min(to - start, BATCH_ENTRIES)
+      this.gather(start, count)
+      this.touch(count)
+      this.add(count)
+    }
+  }
+
+  /**
+   * Entries stand in the slab as they came: in key order nearly every load is a cache miss. Loads that do
+   * not wait for each other overlap, so each kind has a loop of its own (docs/design/0015-merge-speed.md).
+   */
+  private gather(from: number, count: number): void {
+    const { offsets, seqNums, order } = this.entries
+    const { places, numbers } = this
+    for (let i = 0; i < count; i++) {
+      const ordinal = order[from + i]!
+      places[i] = offsets[ordinal]!
+      numbers[i] = seqNums[ordinal]!
+    }
+  }
+
+  private touch(count: number): void {
+    const { bytes } = this.entries
+    const { places, touched, linesTouched } = this
+    const last = bytes.length - 1
+    for (let i = 0; i < count; i++) {
+      let sum = 0
+      for (let line = 0, at = places[i]!; line < linesTouched; line++, at += CACHE_LINE_BYTES) {
+        sum += bytes[at < last ? at : last]!
+      }
+      touched[i] = sum
+    }
+  }
+
+  private add(count: number): void {
+    const { bytes } = this.entries
+    const { builder, places, numbers, retention, view } = this
+    let previous = this.lastPlace
+    for (let i = 0; i < count; i++) {
+      const at = places[i]!
+      const keyStart = at + ENTRY_HEADER_BYTES
+      const keyEnd = keyStart + entryKeyBytes(bytes, at)
+      const seqNum = numbers[i]!
+      const kind = bytes[at]!
+      const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
+      if (retention.keep(seqNum, kind, isOlder)) {
+        builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), seqNum, kind)
+      }
+      previous = at
+    }
+    this.lastPlace = previous
+  }
+}
+
+/** Looks from the end: neighbours in a sorted sequence differ there. */
+function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
+  const keyBytes = entryKeyBytes(bytes, a)
+  if (entryKeyBytes(bytes, b) !== keyBytes) return false
+  for (let k = ENTRY_HEADER_BYTES + keyBytes - 1; k >= ENTRY_HEADER_BYTES; k--) {
+    if (bytes[a + k] !== bytes[b + k]) return false
+  }
+  return true
 }
 
 /** Offsets and sequence numbers of all entries, in arrival order. */

@@ -42,6 +42,11 @@ const shapes: Record<string, () => Uint8Array> = {
     key[50 + random.below(key.length - 50)] = random.pick(letters)
     return key
   },
+  'numbers behind a prefix': () => Buffer.from(`prefix/${String(random.below(100_000)).padStart(9, '0')}`),
+  'eight bytes, then a tail': () => {
+    const head = `${random.below(5)}234567${random.below(3)}`
+    return Buffer.from(head + 'tail'.slice(random.below(5)))
+  },
   'random bytes': () => Uint8Array.from({ length: 1 + random.below(20) }, () => random.u32()),
   'around the border of a word': () => Uint8Array.from({ length: 3 + random.below(3) }, () => random.pick([0, 0xff])),
 }
@@ -57,6 +62,8 @@ for (const [name, make] of Object.entries(shapes)) {
 test('keys in order, in reverse order, and all alike', () => {
   const keys = Array.from({ length: 500 }, (_, i) => Uint8Array.of(i >> 8, i & 0xff))
   check(keys, 'in order')
+  check(keys.map((key) => Buffer.concat([Buffer.from('12345678'), key])), 'in order, behind eight bytes')
+  check([...keys, ...keys.slice(0, 3)], 'in order, but for the last')
   check(keys.toReversed(), 'reversed')
   check(keys.map(() => new Uint8Array(9)), 'alike')
 })

@@ -42,11 +42,16 @@ export function compareEntryKeys(bytes: Uint8Array, a: number, b: number): numbe
  */
 export function sortEntries(bytes: Uint8Array, offsets: Uint32Array): Uint32Array {
   const count = offsets.length
-  const order = new Uint32Array(count)
-  for (let i = 0; i < count; i++) order[i] = count - 1 - i
   const scratch = new Uint32Array(count * 2)
-  sortGroup({ bytes, offsets, order, scratch, keys: new BigUint64Array(scratch.buffer) }, 0, count, 0)
-  return order
+  const sorting: Sorting = {
+    bytes, offsets, order: new Uint32Array(count), scratch, keys: new BigUint64Array(scratch.buffer),
+    seconds: new Uint32Array(count),
+  }
+  if (count === 0) return sorting.order
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const depth = sharedKeyBytes(view, offsets)
+  if (loadHeads(sorting, view, depth)) sortByHeads(sorting, depth)
+  return sorting.order
 }
 
 interface Sorting {
@@ -55,6 +60,108 @@ interface Sorting {
   order: Uint32Array
   scratch: Uint32Array
   keys: BigUint64Array
+  /** By ordinal: the second four bytes behind those that all keys share. */
+  seconds: Uint32Array
+}
+
+/** Leading bytes that all keys share. */
+function sharedKeyBytes(view: DataView, offsets: Uint32Array): number {
+  const first = offsets[0]! + ENTRY_HEADER_BYTES
+  let shared = view.getUint16(offsets[0]! + 2, true)
+  for (let i = 1; i < offsets.length && shared > 0; i++) {
+    const start = offsets[i]! + ENTRY_HEADER_BYTES
+    const keyBytes = view.getUint16(offsets[i]! + 2, true)
+    if (keyBytes < shared) shared = keyBytes
+    let k = 0
+    while (k + 4 <= shared && view.getInt32(first + k) === view.getInt32(start + k)) k += 4
+    while (k < shared && view.getUint8(first + k) === view.getUint8(start + k)) k++
+    shared = k
+  }
+  return shared
+}
+
+/**
+ * One pass over the slab, in the order of its bytes: the eight key bytes at `depth` of each entry, the
+ * first four packed with the ordinal, and the order in which they are. False: that order is right already.
+ */
+function loadHeads({ offsets, order, scratch, seconds }: Sorting, view: DataView, depth: number): boolean {
+  let isRising = true
+  let lastFirst = -1
+  let lastSecond = -1
+  for (let i = 0; i < offsets.length; i++) {
+    const offset = offsets[i]!
+    const start = offset + ENTRY_HEADER_BYTES + depth
+    const left = view.getUint16(offset + 2, true) - depth
+    const first = wordOf(view, start, left)
+    const second = wordOf(view, start + 4, left - 4)
+    if (first < lastFirst || (first === lastFirst && second <= lastSecond)) isRising = false
+    scratch[2 * i] = ~i
+    scratch[2 * i + 1] = first
+    seconds[i] = second
+    order[i] = i
+    lastFirst = first
+    lastSecond = second
+  }
+  return !isRising
+}
+
+/** Big-endian, zeros behind the `left` bytes. */
+function wordOf(view: DataView, start: number, left: number): number {
+  if (left >= 4) return view.getUint32(start)
+  let word = 0
+  if (left > 0) word = view.getUint8(start) << 24
+  if (left > 1) word |= view.getUint8(start + 1) << 16
+  if (left > 2) word |= view.getUint8(start + 2) << 8
+  return word >>> 0
+}
+
+/** By the first four bytes, groups of these by the second, and those that still agree by what follows. */
+function sortByHeads(sorting: Sorting, depth: number): void {
+  const { order, scratch } = sorting
+  const count = order.length
+  sorting.keys.sort()
+  for (let i = 0; i < count; i++) order[i] = ~scratch[2 * i]!
+  let start = 0
+  while (start < count) {
+    const word = scratch[2 * start + 1]!
+    let end = start + 1
+    while (end < count && scratch[2 * end + 1] === word) end++
+    if (end - start > 1) sortBySeconds(sorting, start, end, depth)
+    start = end
+  }
+}
+
+function sortBySeconds(sorting: Sorting, start: number, end: number, depth: number): void {
+  const { order, scratch, seconds } = sorting
+  if (end - start <= INSERTION_COUNT_MAX) {
+    for (let i = start + 1; i < end; i++) {
+      const ordinal = order[i]!
+      const second = seconds[ordinal]!
+      let j = i - 1
+      // Equal ones stay as they are: newest first.
+      for (; j >= start && seconds[order[j]!]! > second; j--) order[j + 1] = order[j]!
+      order[j + 1] = ordinal
+    }
+  } else {
+    for (let i = start; i < end; i++) {
+      scratch[2 * i] = ~order[i]!
+      scratch[2 * i + 1] = seconds[order[i]!]!
+    }
+    sorting.keys.subarray(start, end).sort()
+    for (let i = start; i < end; i++) order[i] = ~scratch[2 * i]!
+  }
+  const pending: number[] = []
+  for (let from = start; from < end;) {
+    const second = seconds[order[from]!]
+    let to = from + 1
+    while (to < end && seconds[order[to]!] === second) to++
+    if (to - from > 1) splitByLength(sorting, from, to, depth + 4, pending)
+    from = to
+  }
+  while (pending.length > 0) {
+    const [groupStart, groupEnd, groupDepth] = pending.splice(-3)
+    sortGroup(sorting, groupStart!, groupEnd!, groupDepth!)
+  }
 }
 
 /**

@@ -53,9 +53,9 @@ export class NewTable {
     this.syncedBytes = bytesWritten
   }
 
-  /** Requires: at least one entry. */
-  finish(): TableFacts {
-    const facts = this.builder.finish()
+  /** Pauses now and then. Requires: at least one entry. */
+  *finish(): Generator<undefined, TableFacts, unknown> {
+    const facts = yield* this.builder.finishing()
     if (this.options.isSynced) this.attempt('sync', () => this.file.syncSync())
     this.attempt('close', () => this.file.closeSync())
     return facts

@@ -75,6 +75,14 @@ export class BlockBuilder {
     else for (let i = start, to = at; i < end; i++) keys[to++] = key[i]
   }
 
+  /** The same by words. */
+  stageWords(source: DataView, start: number, end: number): void {
+    const at = this.lastKeyEnd
+    this.stagedEnd = at + end - start
+    if (this.stagedEnd + SLACK_BYTES > this.keys.length) this.growKeys()
+    copyExactly(source, start, end, this.keyView, at)
+  }
+
   /** Stages key i of a block; `view` is over its bytes. The trailer behind it is slack for whole words. */
   stageFrom(block: BlockReader, view: DataView, i: number): void {
     const { prefixStart, prefixBytes } = block
@@ -146,6 +154,11 @@ export class BlockBuilder {
     if (source === bytes) bytes.copyWithin(at, start, end)
     else if (end - start >= NATIVE_COPY_BYTES_MIN) bytes.set(source.subarray(start, end), at)
     else for (let i = start, to = at; i < end; i++) bytes[to++] = source[i]
+  }
+
+  /** The same by words, of one entry. */
+  putValueWords(source: DataView, start: number, end: number): void {
+    copyExactly(source, start, end, this.memory.view, this.valuesEnd - (end - start))
   }
 
   /** Forgets the entries, but neither the last key nor the staged one. */
@@ -240,6 +253,14 @@ export class BlockBuilder {
     this.keys = larger
     this.keyView = new DataView(larger.buffer)
   }
+}
+
+/** Copies in words, and the last bytes one by one. */
+function copyExactly(source: DataView, start: number, end: number, target: DataView, at: number): void {
+  const shift = at - start
+  let i = start
+  for (const stop = end - 3; i < stop; i += 4) target.setInt32(i + shift, source.getInt32(i, true), true)
+  for (; i < end; i++) target.setInt8(i + shift, source.getInt8(i))
 }
 
 /** Copies in words: up to three bytes behind the range are read and written too. */

@@ -19,12 +19,16 @@ const LINE_BYTES = 64
 const KIND_BLOCKED_BLOOM = 1
 const PROBES_MAX = 16
 const GOLDEN = 0x9e3779b1
+const KEYS_PER_PAUSE = 16_384
 
 function lineWord(hash: number, lineCount: number): number {
   return Math.floor(((hash >>> 6) * lineCount) / 2 ** 26) << 4
 }
 
-export function encodeFilter(hashes: Uint32Array, keyCount: number, bitsPerKey: number): Uint8Array {
+/** The section; pauses now and then. */
+export function* encodeFilter(
+  hashes: Uint32Array, keyCount: number, bitsPerKey: number,
+): Generator<undefined, Uint8Array, unknown> {
   const lineCount = Math.max(1, Math.ceil((keyCount * bitsPerKey) / (8 * LINE_BYTES)))
   const probes = Math.min(PROBES_MAX, Math.max(1, Math.round(bitsPerKey * 0.6)))
   const content = new Uint8Array(HEADER_BYTES + LINE_BYTES * lineCount)
@@ -33,16 +37,21 @@ export function encodeFilter(hashes: Uint32Array, keyCount: number, bitsPerKey: 
   content[4] = KIND_BLOCKED_BLOOM
   content[5] = probes
   const lines = words.subarray(4)
-  for (let i = 0; i < keyCount; i++) {
-    const hash = hashes[i]
-    const line = lineWord(hash, lineCount)
-    let x = Math.imul(hash, GOLDEN)
-    for (let k = 0; k < probes; k++) {
-      x = Math.imul(x, GOLDEN)
-      lines[line + (x >>> 28)] |= 1 << ((x >>> 23) & 31)
-    }
+  for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
+    const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
+    for (let i = from; i < end; i++) setBits(lines, hashes[i], lineCount, probes)
+    yield
   }
   return content
+}
+
+function setBits(lines: Uint32Array, hash: number, lineCount: number, probes: number): void {
+  const line = lineWord(hash, lineCount)
+  let x = Math.imul(hash, GOLDEN)
+  for (let k = 0; k < probes; k++) {
+    x = Math.imul(x, GOLDEN)
+    lines[line + (x >>> 28)] |= 1 << ((x >>> 23) & 31)
+  }
 }
 
 export class BloomFilter {

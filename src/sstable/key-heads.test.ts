@@ -34,7 +34,7 @@ function randomKeys(random: SeededRandom, prefix: string): Uint8Array[] {
 const signed = (order: number) => Math.sign(order)
 
 test('heads and what decides when they are equal give the order of the keys, whatever prefix a block has', () => {
-  for (let seed = 1; seed <= 300; seed++) {
+  for (let seed = 1; seed <= 80; seed++) {
     const random = new SeededRandom(seed, 'heads')
     const shared = 'shared bytes'.slice(0, random.below(13))
     const sets = [0, 1].map(() => randomKeys(random, shared + '0123456789'.slice(0, random.below(11))))

@@ -22,6 +22,7 @@ import { alignUp, BadBytes, getU32 } from '../base/index.js'
 const HEADER_BYTES = 16
 const PLACE_BITS_MAX = 26
 const SLOTS_PER_KEY = 1 / 0.7
+const KEYS_PER_PAUSE = 16_384
 
 function homeSlot(hash: number, slotCount: number): number {
   return Math.floor(((hash >>> 6) * slotCount) / 2 ** 26)
@@ -32,11 +33,12 @@ function bitsFor(n: number): number {
 }
 
 /**
- * The section for `keyCount` keys, or null when the places are too many. `places` are block << 10 | entry.
+ * The section for `keyCount` keys, or null when the places are too many; pauses now and then. `places` are
+ * block << 10 | entry.
  */
-export function encodePointHash(
+export function* encodePointHash(
   hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
-): Uint8Array | null {
+): Generator<undefined, Uint8Array | null, unknown> {
   const entryBits = bitsFor(entriesMax - 1)
   const blocksMax = places[keyCount - 1] >>> 10
   const placeBits = bitsFor((blocksMax + 1) * 2 ** entryBits)
@@ -49,14 +51,22 @@ export function encodePointHash(
   words[2] = entryBits | (placeBits << 8)
   const slots = words.subarray(4, 4 + slotCount)
   const entryMask = (1 << entryBits) - 1
-  for (let i = 0; i < keyCount; i++) {
-    const hash = hashes[i]
-    const place = ((places[i] >>> 10) << entryBits) | (places[i] & entryMask)
-    let slot = homeSlot(hash, slotCount)
-    while (slots[slot] !== 0) if (++slot === slotCount) slot = 0
-    slots[slot] = (hash << placeBits) | (place + 1)
+  for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
+    const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
+    for (let i = from; i < end; i++) {
+      const place = ((places[i] >>> 10) << entryBits) | (places[i] & entryMask)
+      putSlot(slots, hashes[i], (hashes[i] << placeBits) | (place + 1))
+    }
+    yield
   }
   return content
+}
+
+function putSlot(slots: Uint32Array, hash: number, word: number): void {
+  const slotCount = slots.length
+  let slot = homeSlot(hash, slotCount)
+  while (slots[slot] !== 0) if (++slot === slotCount) slot = 0
+  slots[slot] = word
 }
 
 export class PointHash {

@@ -27,6 +27,9 @@ import { TableMemory } from './table-memory.js'
 import { TableOutput } from './table-output.js'
 import type { TableScan } from './table-scan.js'
 
+/** Up to this length a loop over words beats a native copy from shared memory. */
+const WORDS_COPY_BYTES_MAX = 256
+
 export interface TableBuilderOptions {
   fileNum: FileNum
   databaseId: Uint8Array
@@ -56,8 +59,6 @@ export class TableBuilder {
   private readonly memory: TableMemory
   private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
-  private hashes = new Uint32Array(4096)
-  private places = new Uint32Array(4096)
   private keyCount = 0
   /** Of closed blocks, as the next three. */
   private closedEntryCount = 0
@@ -134,6 +135,26 @@ export class TableBuilder {
   }
 
   /**
+   * The same for an entry whose value stands right behind its key, both before bytes[valueEnd]; `view` is
+   * over `bytes`. For shared memory, from which native copies are slow.
+   */
+  addBehind(
+    bytes: Uint8Array, view: DataView, keyStart: number, keyEnd: number, valueEnd: number, seqNum: number, kind: number,
+  ): void {
+    const valueBytes = valueEnd - keyEnd
+    if (keyEnd - keyStart > WORDS_COPY_BYTES_MAX || valueBytes > WORDS_COPY_BYTES_MAX) {
+      this.add(bytes, keyStart, keyEnd, seqNum, kind, bytes, keyEnd, valueEnd)
+      return
+    }
+    const { block } = this
+    block.stageWords(view, keyStart, keyEnd)
+    const isNewKey = this.isNewKey(seqNum)
+    if (this.isFullFor(valueBytes)) this.closeBlock()
+    this.push(isNewKey, seqNum, kind, valueBytes)
+    block.putValueWords(view, keyEnd, valueEnd)
+  }
+
+  /**
    * Adds entries `from` to `end`, but stops before one that belongs to another block than those before
    * it; returns where it stopped. So a caller can look at `bytesEstimated` after each block.
    */
@@ -163,20 +184,28 @@ export class TableBuilder {
   }
 
   /** Writes the rest; the file is complete but not synced. Requires: at least one entry. */
-  finish(valueFiles: ValueFileReference[] = []): TableFacts {
+  finish(): TableFacts {
+    const steps = this.finishing()
+    let turn = steps.next()
+    while (turn.done !== true) turn = steps.next()
+    return turn.value
+  }
+
+  /** The same, with pauses. */
+  *finishing(valueFiles: ValueFileReference[] = []): Generator<undefined, TableFacts, unknown> {
     assert(!this.isFinished && this.entryCount > 0, 'a table has entries and is finished once')
     this.isFinished = true
-    const { block, index, output, options } = this
+    const { block, index, memory, output, options } = this
     if (block.count > 0) this.closeBlock()
     index.addBound(block.keys, block.lastKeyStart, block.lastKeyEnd, this.lastSeqNum)
     const sections = emptySections()
     sections[SectionSlot.index] = output.section(index.finish(output.offset))
     if (options.filterBitsPerKey > 0) {
-      const filter = encodeFilter(this.hashes, this.keyCount, options.filterBitsPerKey)
+      const filter = yield* encodeFilter(memory.hashes, this.keyCount, options.filterBitsPerKey)
       sections[SectionSlot.filter] = output.section(filter)
     }
     if (options.pointHash) {
-      const pointHash = encodePointHash(this.hashes, this.places, this.keyCount, this.entriesMax)
+      const pointHash = yield* encodePointHash(memory.hashes, memory.places, this.keyCount, this.entriesMax)
       if (pointHash !== null) sections[SectionSlot.pointHash] = output.section(pointHash)
     }
     const properties = this.properties(valueFiles)
@@ -237,12 +266,10 @@ export class TableBuilder {
 
   private addHash(hash: number): void {
     const keyCount = this.keyCount++
-    if (keyCount === this.hashes.length) {
-      this.hashes = doubled(this.hashes)
-      this.places = doubled(this.places)
-    }
-    this.hashes[keyCount] = hash
-    this.places[keyCount] = (this.index.blockCount * 1024) + this.block.count
+    const { memory } = this
+    if (keyCount === memory.hashes.length) memory.growHashes()
+    memory.hashes[keyCount] = hash
+    memory.places[keyCount] = (this.index.blockCount * 1024) + this.block.count
   }
 
   private beginBlock(): void {
@@ -275,10 +302,4 @@ export class TableBuilder {
     this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
     block.clear()
   }
-}
-
-function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(numbers.length * 2)
-  larger.set(numbers)
-  return larger
 }

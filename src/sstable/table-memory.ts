@@ -8,11 +8,11 @@
  *   [valuesAt, …)           values of the block that is being collected (block-builder.ts)
  *   what `take` gives       pieces of tables that are read (table-scan.ts)
  */
-import { alignUp, assert, KiB, MiB } from '../base/index.js'
+import { alignUp, assert, KiB } from '../base/index.js'
 import { BLOCK_BYTES_DEFAULT, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN } from './block-format.js'
 
-/** A write of this size takes no longer for a byte than a larger one. */
-const WRITE_BYTES = MiB
+/** Larger writes take no less for a byte, and leave more of what is needed next out of the cache. */
+const WRITE_BYTES = 512 * KiB
 
 export class TableMemory {
   readonly bytes: Uint8Array
@@ -20,6 +20,9 @@ export class TableMemory {
   readonly view: DataView
   readonly outputBytes: number
   readonly valuesAt: number
+  /** Of each key of the table that is written: its hash, and where its newest version stands. */
+  hashes = new Uint32Array(4096)
+  places = new Uint32Array(4096)
   private used: number
 
   /** `blockBytes` of the tables that are written; `moreBytes` for `take`. */
@@ -36,6 +39,12 @@ export class TableMemory {
     this.view = new DataView(buffer)
   }
 
+  /** Room for twice as many keys. */
+  growHashes(): void {
+    this.hashes = doubled(this.hashes)
+    this.places = doubled(this.places)
+  }
+
   /** A part for the caller: a multiple of 8 bytes, which starts at one. */
   take(bytes: number): number {
     const at = this.used
@@ -43,4 +52,10 @@ export class TableMemory {
     assert(this.used <= this.bytes.length, 'parts taken from a table memory fit')
     return at
   }
+}
+
+function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(numbers.length * 2)
+  larger.set(numbers)
+  return larger
 }

@@ -144,8 +144,8 @@ export function compactAndCheck(vfs: MemoryVfs, all: readonly Entry[], input: Co
   return outputs
 }
 
-/** Runs it, and `interrupt` after some pauses. */
-export function compactInterrupted(vfs: Vfs, input: CompactionRunInput, pauses: number, interrupt: () => void): void {
+/** Runs it; calls `interrupt` at each pause. */
+export function compactInterrupted(vfs: Vfs, input: CompactionRunInput, interrupt: () => void): void {
   const job = compactionRun(input, { vfs })
-  for (let i = 0; job.next().done !== true; i++) if (i === pauses) interrupt()
+  while (job.next().done !== true) interrupt()
 }
