@@ -28,6 +28,8 @@ interface Goal {
 
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
+/** Compared with nobody: ours, and the ceiling. */
+const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level']
 
 /** How much faster than the best peer we want to be; see docs/design. */
 const GOALS: Record<string, Goal> = {
@@ -69,7 +71,7 @@ function cellOf(samples: readonly Sample[], row: string, engine: string): Cell |
 
 function bestPeer(samples: readonly Sample[], row: string): number {
   const rows = TOGETHER.find((group) => group.includes(row)) ?? [row]
-  const peers = new Set(samples.map((s) => s.engine).filter((name) => name !== OURS && name !== OUR_LEVEL))
+  const peers = new Set(samples.map((s) => s.engine).filter((name) => !NO_PEERS.includes(name)))
   const rates = rows.flatMap((name) => [...peers].map((peer) => cellOf(samples, name, peer)?.median ?? 0))
   return Math.max(0, ...rates)
 }

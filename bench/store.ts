@@ -15,6 +15,8 @@ export interface StoreOptions {
   stringKeys: boolean
   /** The process is for the rows that wait for the disk. */
   durable: boolean
+  /** Entries that a scan will give once all are written. */
+  entryCount: number
 }
 
 export interface Store {
@@ -37,6 +39,8 @@ export interface Store {
 
 export interface EngineAdapter {
   name: string
+  /** A ceiling does no work: its answers are not checked, and nobody is compared with it. */
+  role: 'ours' | 'peer' | 'ceiling'
   /** The npm package of a peer, looked for in bench/node_modules. */
   packageName?: string
   version(): string

@@ -10,6 +10,7 @@ interface ClassicLevelModule {
 
 export const classicLevel: EngineAdapter = {
   name: 'classic-level',
+  role: 'peer',
   packageName: 'classic-level',
   version: () => peerVersion('classic-level'),
   async open({ dir, stringKeys }) {

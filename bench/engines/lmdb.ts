@@ -20,6 +20,7 @@ interface LmdbModule {
 
 export const lmdb: EngineAdapter = {
   name: 'lmdb',
+  role: 'peer',
   packageName: 'lmdb',
   version: () => peerVersion('lmdb'),
   async open({ dir, stringKeys }): Promise<Store> {

@@ -9,6 +9,7 @@ const SYNC = { sync: true }
 
 export const varve: EngineAdapter = {
   name: 'varve',
+  role: 'ours',
   version: () => (JSON.parse(readFileSync(path.join(rootDir, 'package.json'), 'utf8')) as { version: string }).version,
   async open({ dir }): Promise<Store> {
     const db = await Varve.open(dir, { writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: CACHE_BYTES })

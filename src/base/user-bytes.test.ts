@@ -31,3 +31,12 @@ test('small copies share a chunk of 8 KiB, larger ones than 1 KiB have a buffer 
   assert.equal(large.buffer.byteLength, 1025)
   for (let i = 0; i < 100; i++) assert.ok(userBytes.copy(source, 0, 1024).buffer.byteLength === 8192)
 })
+
+test('the first copy may be empty, and a caller may make the view itself', () => {
+  const source = Uint8Array.of(1, 2, 3)
+  assert.deepEqual(new UserBytes().copy(source, 1, 1), new Uint8Array(0))
+  const userBytes = new UserBytes()
+  const at = userBytes.copyTo(source, 1, 3)
+  assert.deepEqual(new Uint8Array(userBytes.buffer, at, 2), Uint8Array.of(2, 3))
+  assert.equal(userBytes.copyTo(new Uint8Array(2000), 0, 2000), -1)
+})

@@ -10,17 +10,25 @@ const CHUNK_BYTES = 8192
 const SHARED_BYTES_MAX = 1024
 /** Below this a loop beats a view and the call into `set`. */
 const LOOP_BYTES_MAX = 20
+const NO_CHUNK = new Uint8Array(0)
 
 export class UserBytes {
-  private chunk = new Uint8Array(CHUNK_BYTES)
-  private buffer = this.chunk.buffer
-  private used = 0
+  /** Made with the first copy, an empty one too: many owners never make one. */
+  private chunk = NO_CHUNK
+  /** The chunk's memory. */
+  buffer = NO_CHUNK.buffer
+  private used = CHUNK_BYTES + 1
 
   /** A copy of bytes[start, end) that nothing in the engine refers to. */
   copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
     if (end - start > SHARED_BYTES_MAX) return ownCopy(bytes, start, end)
     const at = this.place(bytes, start, end - start)
     return new Uint8Array(this.buffer, at, end - start)
+  }
+
+  /** The same for callers that make a view of their own: it begins here in `buffer`, or -1 for a large one. */
+  copyTo(bytes: Uint8Array, start: number, end: number): number {
+    return end - start > SHARED_BYTES_MAX ? -1 : this.place(bytes, start, end - start)
   }
 
   /** Copies of two neighbours, bytes[start, middle) and bytes[middle, end), for the price of one. */

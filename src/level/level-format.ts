@@ -15,11 +15,41 @@ export class FormatCopier {
 
   /** bytes[start, end) as a string, a Buffer or a Uint8Array of the user's own. */
   copy(bytes: Uint8Array, start: number, end: number, format: FormatName): Format {
-    if (format === 'utf8') {
-      return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+    if (format === 'utf8') return this.text(bytes, start, end)
+    const { userBytes } = this
+    if (format === 'view') return userBytes.copy(bytes, start, end)
+    // A Buffer of the memory at once: one made of a view would cost two objects.
+    const at = userBytes.copyTo(bytes, start, end)
+    if (at >= 0) return Buffer.from(userBytes.buffer, at, end - start)
+    const { buffer, byteOffset, length } = userBytes.copy(bytes, start, end)
+    return Buffer.from(buffer, byteOffset, length)
+  }
+
+  protected text(bytes: Uint8Array, start: number, end: number): string {
+    return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+  }
+}
+
+/**
+ * For many texts out of the same memory: a Buffer over all of it decodes faster than a view of each. It
+ * keeps the memory alive until it forgets it: its owner has it pinned until then.
+ */
+export class PinnedCopier extends FormatCopier {
+  private memory: ArrayBufferLike | null = null
+  private buffer: Buffer | null = null
+
+  protected override text(bytes: Uint8Array, start: number, end: number): string {
+    if (bytes.buffer !== this.memory) {
+      this.memory = bytes.buffer
+      this.buffer = Buffer.from(bytes.buffer)
     }
-    const copy = this.userBytes.copy(bytes, start, end)
-    return format === 'view' ? copy : Buffer.from(copy.buffer, copy.byteOffset, copy.length)
+    const { byteOffset } = bytes
+    return this.buffer!.toString('utf8', byteOffset + start, byteOffset + end)
+  }
+
+  forget(): void {
+    this.memory = null
+    this.buffer = null
   }
 }
 

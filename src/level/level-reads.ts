@@ -61,9 +61,8 @@ export class LevelReads {
 
   /** An abstract-level iterator for `owner`. */
   iterator(owner: object, part: Part, options: PrivateRangeOptions): object {
-    const { view, copier } = this
-    view.checkReadable()
-    return levelIterator(owner, part, options, new RangeReader(view, part, options, copier))
+    this.view.checkReadable()
+    return levelIterator(owner, part, options, new RangeReader(this.view, part, options))
   }
 
   snapshot(options: SnapshotOwner): LevelSnapshot {

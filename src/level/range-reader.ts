@@ -12,8 +12,7 @@ import { keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
-import { keyBytes } from './level-format.js'
-import type { FormatCopier } from './level-format.js'
+import { keyBytes, PinnedCopier } from './level-format.js'
 import { seqNumOf } from './level-snapshot.js'
 import type { Format } from './classic-level.js'
 
@@ -27,7 +26,9 @@ export type Item = Format | [Format | undefined, Format | undefined]
 export class RangeReader {
   readonly view: ReadView
   private readonly cursor: Cursor
-  private readonly copier: FormatCopier
+  /** One each: a table's keys and values stand in different memory. */
+  private readonly keys = new PinnedCopier()
+  private readonly values = new PinnedCopier()
   private readonly part: Part
   private readonly withKey: boolean
   private readonly withValue: boolean
@@ -37,10 +38,9 @@ export class RangeReader {
   /** Bytes of the entry that was read last. */
   private lastBytes = 0
 
-  constructor(view: ReadView, part: Part, options: PrivateRangeOptions, copier: FormatCopier) {
+  constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
     this.view = view
     this.part = part
-    this.copier = copier
     this.withKey = part === 'key' || (part === 'entry' && options.keys !== false)
     this.withValue = part === 'value' || (part === 'entry' && options.values !== false)
     this.keyFormat = options.keyEncoding
@@ -79,6 +79,8 @@ export class RangeReader {
 
   close(): void {
     this.cursor.close()
+    this.keys.forget()
+    this.values.forget()
   }
 
   private read(entry: InternalIterator): Item {
@@ -94,11 +96,11 @@ export class RangeReader {
   }
 
   private readKey({ keyBytes, keyStart, keyEnd }: InternalIterator): Format {
-    return this.copier.copy(keyBytes, keyStart, keyEnd, this.keyFormat)
+    return this.keys.copy(keyBytes, keyStart, keyEnd, this.keyFormat)
   }
 
   private readValue({ valueBytes, valueStart, valueEnd }: InternalIterator): Format {
-    return this.copier.copy(valueBytes, valueStart, valueEnd, this.valueFormat)
+    return this.values.copy(valueBytes, valueStart, valueEnd, this.valueFormat)
   }
 }
 

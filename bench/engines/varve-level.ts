@@ -1,0 +1,23 @@
+/** Varve through abstract-level. */
+import { VarveLevel } from '../../src/level.js'
+import { CACHE_BYTES, WRITE_BUFFER_BYTES } from '../store.js'
+import type { EngineAdapter } from '../store.js'
+import { levelStore } from './level-store.js'
+import type { LevelDatabase } from './level-store.js'
+import { varve } from './varve.js'
+
+export const varveLevel: EngineAdapter = {
+  name: 'varve-level',
+  role: 'ours',
+  version: varve.version,
+  async open({ dir, stringKeys }) {
+    const db = new VarveLevel<string | Buffer, Buffer>(dir, {
+      keyEncoding: stringKeys ? 'utf8' : 'buffer',
+      valueEncoding: 'buffer',
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      cacheSize: CACHE_BYTES,
+    })
+    await db.open()
+    return levelStore(db as LevelDatabase)
+  },
+}
