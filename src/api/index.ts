@@ -1,11 +1,13 @@
 /** Rank 7: what programs import, as far as src/index.ts says so, and what the facade works with. */
 export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, Random } from '../base/index.js'
-export type { Components, FollowedBatch, FollowedOperation, PinInfo, VarveOptions } from '../engine/index.js'
+export type {
+  CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation, PinInfo, VarveOptions,
+} from '../engine/index.js'
 export type { EngineEvent, Stats } from '../stats/index.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'
-export type { RangeOptions } from './ranges.js'
+export type { KeyBounds, RangeOptions } from './ranges.js'
 export { Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export { partsOf, Varve } from './varve.js'

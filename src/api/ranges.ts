@@ -8,7 +8,8 @@ import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { Cursor } from '../engine/index.js'
 import type { CursorOptions, ReadView } from '../engine/index.js'
-import { keyRange } from '../iterator/index.js'
+import { ALL_KEYS, keyRange } from '../iterator/index.js'
+import type { KeyRange } from '../iterator/index.js'
 import { checkFlag, checkNames, snapshotSeqNum } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
@@ -25,7 +26,11 @@ export interface RangeOptions extends ReadOptions {
   limit?: number
 }
 
-const NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix', 'reverse', 'limit', 'snapshot']
+const BOUND_NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix']
+const NAMES = [...BOUND_NAMES, 'reverse', 'limit', 'snapshot']
+
+/** The keys of a range without an order. */
+export type KeyBounds = Pick<RangeOptions, 'gt' | 'gte' | 'lt' | 'lte' | 'prefix'>
 
 /** Throws INVALID_ARGUMENT before anything is opened. */
 export function readRange(options: RangeOptions | undefined, view: ReadView): CursorOptions {
@@ -34,15 +39,24 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
     return { range: keyRange({}), reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
   }
   checkNames(options, 'range', NAMES)
-  const { gt, gte, lt, lte, prefix, reverse, limit, snapshot } = options
+  const { reverse, limit, snapshot } = options
   return {
-    range: keyRange({
-      gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte), prefix: bound(prefix),
-    }),
+    range: readBounds(options),
     reverse: checkFlag(reverse, 'reverse') ?? false,
     limit: readLimit(limit),
     seqNum: snapshotSeqNum(snapshot, view),
   }
+}
+
+/** Throws INVALID_ARGUMENT. */
+export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
+  if (bounds === undefined) return ALL_KEYS
+  checkNames(bounds, 'range', BOUND_NAMES)
+  return readBounds(bounds)
+}
+
+function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
+  return keyRange({ gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte), prefix: bound(prefix) })
 }
 
 /** An own copy, so that the caller may change the buffer. */

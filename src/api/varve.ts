@@ -6,10 +6,10 @@
  */
 import { EntryKind, errnoOf, invalidArgument, ioError, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
-import { checkKey, checkValue, copyPosition } from '../commit/index.js'
+import { checkKey, checkValue, POSITION_BYTES_MAX } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { collectStats, openEngine, openReadOnly, ReadPath, resolveOptions } from '../engine/index.js'
-import type { Engine, ReadView, VarveOptions } from '../engine/index.js'
+import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/index.js'
 import type { Stats } from '../stats/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -17,8 +17,8 @@ import type { Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
 import { destroyDatabase } from './destroy.js'
 import { Pins } from './pins.js'
-import { EntryIterable, KeyIterable, readRange, ValueIterable } from './ranges.js'
-import type { RangeOptions } from './ranges.js'
+import { EntryIterable, KeyIterable, readKeyRange, readRange, ValueIterable } from './ranges.js'
+import type { KeyBounds, RangeOptions } from './ranges.js'
 import { checkFlag, checkNames, readSnapshot, Snapshot } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
@@ -160,6 +160,17 @@ export class Varve {
     await this.writer().flush()
   }
 
+  /**
+   * Merges the tables of a range down to one version a key, and lets go of what was deleted; flushes first.
+   * Resolves when it is done. With `signal` it can be given up: steps that are done stay. Rejects with
+   * the signal's reason, CLOSED, or why writing has stopped.
+   */
+  async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {
+    const engine = this.writer()
+    const keys = readKeyRange(range)
+    await engine.compact(keys, readCompactOptions(options))
+  }
+
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
 
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
@@ -297,7 +308,13 @@ export class Varve {
     if (options === undefined) return { sync: this.syncByDefault, position: null }
     checkNames(options, 'batch', ['sync', 'position'])
     const { sync, position } = options
-    const ownPosition = position === undefined ? null : copyPosition(position)
+    if (position !== undefined && !(position instanceof Uint8Array)) {
+      throw invalidArgument('the position must be a Uint8Array')
+    }
+    if (position !== undefined && position.length > POSITION_BYTES_MAX) {
+      throw invalidArgument(`the position has ${position.length} bytes, the limit is ${POSITION_BYTES_MAX}`)
+    }
+    const ownPosition = position === undefined ? null : new Uint8Array(position)
     return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
   }
 
@@ -324,4 +341,15 @@ function checkLocation(location: unknown): string {
     throw invalidArgument('the location must be the path of a directory')
   }
   return location
+}
+
+function readCompactOptions(options: CompactOptions | undefined): CompactOptions {
+  if (options === undefined) return {}
+  checkNames(options, 'compact', ['signal', 'onProgress'])
+  const { signal, onProgress } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('onProgress must be a function')
+  }
+  return { signal, onProgress }
 }

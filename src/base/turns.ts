@@ -6,26 +6,27 @@
 import type { Clock } from './clock.js'
 
 const TURN_MS_MAX = 2
-/** Reading the clock costs about as much as the work that is counted: ask it every 16th time. */
-const CALLS_PER_LOOK = 16
+/** Reading the clock costs about as much as a small write or read: ask it after every 16th. */
+const WORK_PER_LOOK = 16
 
 export class Turns {
   private readonly clock: Clock
   private startMs = -1
-  private calls = 0
+  private work = 0
 
   constructor(clock: Clock) {
     this.clock = clock
   }
 
-  /** True when this turn has lasted long enough: continue with `clock.defer`. */
-  isOver(): boolean {
-    return ++this.calls >= CALLS_PER_LOOK && this.isOverNow()
+  /** True when this turn has lasted long enough: continue with `clock.defer`. `work`: 1 for about a microsecond. */
+  isOver(work = 1): boolean {
+    this.work += work
+    return this.work >= WORK_PER_LOOK && this.isOverNow()
   }
 
-  /** The same for work of many entries: looks at the clock in any case. */
+  /** The same, and looks at the clock in any case. */
   isOverNow(): boolean {
-    this.calls = 0
+    this.work = 0
     const nowMs = this.clock.nowMs()
     if (this.startMs < 0) {
       this.startMs = nowMs

@@ -29,6 +29,8 @@ export interface CommitHost extends GroupWriterHost {
   takeResults(): void
   /** True while too much waits to be flushed. */
   mustStop(): boolean
+  /** True while writes are slowed down and it is not their turn; `encodeWaiting` is called when it is. */
+  mustDelay(): boolean
   /** A prepared buffer with room for a batch of this size, or null: then one is being made. */
   takeBuffer(batchBytes: number): WriteBuffer | null
   /** Blocking: waits for flushes when it must, makes a buffer. Throws BUSY or what I/O throws. */
@@ -139,7 +141,7 @@ export class CommitPipeline {
     try {
       this.host.checkWritable()
       if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
-      if (this.waiting.isEmpty && this.encodeOne(kind, key, value)) return this.join(sync)
+      if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
       const type = kind === EntryKind.value ? 'put' : 'del'
       return this.wait([{ type, key: copyBytes(key), value: copyBytes(value) }], { sync, position: null })
     } catch (error) {
@@ -151,7 +153,7 @@ export class CommitPipeline {
     try {
       this.host.checkWritable()
       if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
-      if (this.waiting.isEmpty && this.encodeBatch(operations, options)) return this.join(options.sync)
+      if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
       batchBytesBound(operations, options)
       const copies = operations.map(({ type, key, value }) => ({
         type, key: copyBytes(key), value: type === 'put' ? copyBytes(value!) : NO_VALUE,
@@ -160,6 +162,10 @@ export class CommitPipeline {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  private get mayEncode(): boolean {
+    return this.waiting.isEmpty && !this.host.mustDelay()
   }
 
   private join(sync: boolean): Promise<void> {
@@ -180,6 +186,7 @@ export class CommitPipeline {
     if (this.isEncoding || this.isTaking || this.isRotating) return
     this.leaveXl()
     for (let next = this.waiting.first; next !== null; next = this.waiting.first) {
+      if (this.host.mustDelay()) return
       try {
         if (!this.encodeFirst(next)) return
       } catch (error) {

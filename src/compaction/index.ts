@@ -2,6 +2,8 @@
 export * from './compaction-pick.js'
 export * from './compaction-run.js'
 export * from './compaction-settings.js'
+export type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
+export * from './compactor.js'
 export * from './create-picker.js'
 export * from './pick-manual.js'
 export * from './simulated-writes.js'

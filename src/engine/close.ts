@@ -24,7 +24,10 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   engine.isClosing = true
   pipeline.waiting.rejectAll(new VarveError('CLOSED', 'the database was closed before this was written'))
   for (const resource of [...engine.resources]) resource.cut()
+  engine.compactor.suspend()
+  await engine.compactor.resting()
   engine.resumer.stop()
+  engine.stalls.stop()
   await attempt(() => pipeline.idle())
   if (isWritable()) {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))

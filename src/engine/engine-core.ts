@@ -5,6 +5,7 @@
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
+import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
@@ -59,10 +60,11 @@ export interface EngineCore {
   readonly buffers: WriteBuffers
   readonly pipeline: CommitPipeline
   readonly flusher: Flusher
+  readonly compactor: Compactor
   readonly heldEdits: HeldEdits
   readonly retention: RetentionRegistry
   readonly deleter: FileDeleter
-  readonly stalls: { mustStop(): boolean; waitBlocking(): void }
+  readonly stalls: { mustStop(): boolean; mustDelay(): boolean; waitBlocking(): void; stop(): void }
   readonly resumer: { stop(): void; idle(): Promise<void> }
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
@@ -80,6 +82,9 @@ export interface EngineCore {
   flush(): Promise<void>
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
   onInstalled(task: FlushTask, edit: VersionEdit): void
+  onQuiet(): void
+  onCompacted(task: CompactionTask, edit: VersionEdit): void
+  onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void
   failForGood(place: string, error: unknown): void

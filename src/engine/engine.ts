@@ -9,32 +9,40 @@ import { SnapshotList } from '../snapshot/index.js'
 import type { HeldSnapshot } from './read-view.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
+import { Compactor } from '../compaction/index.js'
+import type { CompactionTask } from '../compaction/index.js'
 import { Flusher } from '../flush/index.js'
 import type { FlushTask } from '../flush/index.js'
-import { invalidArgument, isNoSpace, runAsync, Turns, VarveError } from '../base/index.js'
+import { isNoSpace, runAsync, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
+import type { KeyRange } from '../iterator/index.js'
 import { closeEngine } from './close.js'
+import { compactRange } from './compact-range.js'
+import type { CompactOptions } from './compact-range.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { FileDeleter } from './file-deleter.js'
 import { Health } from './health.js'
 import { HeldEdits } from './held-edits.js'
-import { readLogBatches } from './log-follower.js'
+import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
-import { makeCommitHost, makeFlushHost } from './hosts.js'
+import { makePickers } from './compaction-options.js'
+import { makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
 import type { ResolvedOptions } from './options.js'
 import { runStatsText } from './run-stats.js'
 import { ReadState } from './read-state.js'
 import type { ReadView, Resource } from './read-view.js'
 import { RetentionRegistry } from './retention-registry.js'
-import type { RetainedLog } from './retention-registry.js'
 import { Resumer } from './resume.js'
-import { StallWaiter } from './stall-waiter.js'
+import { WriteStalls } from './write-stalls.js'
 import type { VersionSet } from './version-set.js'
 import { WriteBuffers } from './write-buffers.js'
+
+const COMPACTION_PLACE = 'compaction'
+const QUIET_TOMBSTONES_MIN = 4096
 
 export class Engine implements EngineCore, ReadView {
   readonly parts: EngineParts
@@ -47,10 +55,11 @@ export class Engine implements EngineCore, ReadView {
   readonly flusher: Flusher
   readonly deleter: FileDeleter
   readonly turns: Turns
-  readonly stalls: StallWaiter
+  readonly stalls: WriteStalls
   readonly resumer: Resumer
   readonly heldEdits: HeldEdits
   readonly retention: RetentionRegistry
+  readonly compactor: Compactor
   /** Set by start. */
   pipeline!: CommitPipeline
   private stateNow!: ReadState
@@ -93,15 +102,15 @@ export class Engine implements EngineCore, ReadView {
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
-      whenMayRelease: (tasks, done) => this.retention.whenKeptSynced(tasks.map(({ log }) => log), done),
-      onSettled: (task) => this.releaseLog(task),
+      whenMayRelease: (logs, done) => this.retention.whenKeptSynced(logs, done),
       onFailure: (error) => this.failForGood('background sync', error),
     })
     this.retention = new RetentionRegistry({
       dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
       bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
     })
-    this.stalls = new StallWaiter(this)
+    this.stalls = new WriteStalls(this)
+    this.compactor = new Compactor(makeCompactorHost(this), makePickers(parts.options))
     this.versions.runStats = () => runStatsText(this)
     this.resumer = new Resumer(this)
   }
@@ -118,6 +127,7 @@ export class Engine implements EngineCore, ReadView {
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)
+    this.compactor.schedule()
   }
 
   /** A start that failed: what was begun is let go of. */
@@ -192,6 +202,7 @@ export class Engine implements EngineCore, ReadView {
     const old = this.stateNow
     this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.parts.tables)
     old.release()
+    this.stalls.assess()
   }
 
   /** Tables in, memtable out; the log goes when the edit is durable. */
@@ -204,9 +215,39 @@ export class Engine implements EngineCore, ReadView {
       this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
     }
     if (this.options.manifestSync) this.releaseLog(task)
-    else this.heldEdits.add(task, edit)
-    if (this.health.state === 'DEGRADED') this.health.recover()
+    else this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
+    this.health.recoverFrom('flush')
+    this.compactor.schedule()
     this.pipeline.encodeWaiting()
+  }
+
+  /** A compaction's tables are in: readers that begin now use them. */
+  onCompacted(task: CompactionTask, edit: VersionEdit): void {
+    this.swapState(this.pipeline.current.memtable)
+    this.health.recoverFrom(COMPACTION_PLACE)
+    const { id, startMs, result } = task
+    const outputBytes = result?.writtenBytes ?? 0
+    this.parts.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
+    for (const { level, facts } of edit.addTables ?? []) {
+      const { fileNum, bytes, entryCount } = facts
+      this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+    }
+    this.rollManifest()
+    this.pipeline.encodeWaiting()
+  }
+
+  /** Tombstones give no space back while they wait in memory for writes that do not come. */
+  onQuiet(): void {
+    const { memtable } = this.pipeline.current
+    if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN || this.isClosing || this.health.state !== 'OPEN') return
+    void this.flush().catch(() => undefined) // told as an event and by the state
+  }
+
+  /** Nothing has changed. A corrupt table stays where it is, and the state says so until the next open. */
+  onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void {
+    this.parts.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
+    const file = VarveError.is(error) ? error.file ?? '' : ''
+    this.health.raise('DEGRADED', willRetry ? COMPACTION_PLACE : `compaction of ${file}`, error)
   }
 
   /** The edit that replaces the log is durable. */
@@ -240,6 +281,7 @@ export class Engine implements EngineCore, ReadView {
     this.deleter.stop()
     this.heldEdits.stop()
     this.flusher.suspend(VarveError.is(error) ? error : this.refusal())
+    this.compactor.suspend()
     this.refuseWaiting()
   }
 
@@ -318,6 +360,13 @@ export class Engine implements EngineCore, ReadView {
     await this.heldEdits.whenSettled()
   }
 
+  /** Merges what lies in a range down to one version a key. Resolves when readers see the result. */
+  async compact(range: KeyRange, options: CompactOptions): Promise<void> {
+    options.signal?.throwIfAborted()
+    await this.flush()
+    await compactRange(this, range, options)
+  }
+
   async rotateIfUsed(): Promise<void> {
     while (this.pipeline.current.isUsed) {
       const next = this.buffers.take(0)
@@ -340,21 +389,7 @@ export class Engine implements EngineCore, ReadView {
 
   /** Batches above `after` from every log that a pin keeps and from the logs in use, in order. */
   follow(pin: string, after: SeqNum): AsyncGenerator<FollowedBatch, void, undefined> {
-    this.health.checkReadable()
-    const firstLog = this.versions.durable.pins.get(pin)
-    if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
-    const inUse = [...this.openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
-    const sources = [...this.retention.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
-    return this.readLogs(sources, after)
-  }
-
-  private async *readLogs(
-    sources: readonly RetainedLog[], after: SeqNum,
-  ): AsyncGenerator<FollowedBatch, void, undefined> {
-    for (const source of sources) {
-      this.health.checkReadable()
-      yield* readLogBatches(this.parts, source, after)
-    }
+    return followLogs(this, pin, after)
   }
 
   /** Ends everything in order; reports the first background error. Idempotent. */

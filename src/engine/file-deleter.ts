@@ -8,6 +8,8 @@ import type { Clock, Timer } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 
 const RETRY_MS = 10_000
+/** Short: it need not wait for builds. */
+const UNLINK_PRIORITY = 1
 
 export class FileDeleter {
   private readonly executor: Executor
@@ -53,7 +55,8 @@ export class FileDeleter {
     const names = this.waiting
     this.waiting = []
     this.isRunning = true
-    this.executor.submitPolled<string[]>({ kind: 'unlinkFiles', input: { dir: this.dir, names } }, (result) => {
+    const job = { kind: 'unlinkFiles', input: { dir: this.dir, names }, priority: UNLINK_PRIORITY }
+    this.executor.submitPolled<string[]>(job, (result) => {
       this.isRunning = false
       const stayed = result.ok ? result.output : names
       this.deletedCount += names.length - stayed.length

@@ -56,6 +56,11 @@ export class Health {
     if (rises) this.onChange(state, place, error)
   }
 
+  /** A background step works again: mends what its failure degraded. */
+  recoverFrom(place: string): void {
+    if (this.stateNow === 'DEGRADED' && this.place === place) this.recover()
+  }
+
   /** The cause is mended. */
   recover(): void {
     if (this.stateNow !== 'DEGRADED' && this.stateNow !== 'READ_ONLY') return

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { VarveError } from '../base/index.js'
-import type { FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { follow } from '../../test/support/commit-scene.js'
 import { HandClock, settled } from '../../test/support/hand-clock.js'
@@ -25,8 +24,7 @@ function make(): void {
   }
   held = new HeldEdits({
     dir: '/db', clock, executor, intervalMs: 1000, versions: versions as never,
-    whenMayRelease: (_tasks, done) => done(null),
-    onSettled: (task) => released.push(task.id),
+    whenMayRelease: (_logs, done) => done(null),
     onFailure: (error) => failures.push(error),
   })
 }
@@ -38,7 +36,8 @@ beforeEach(() => {
 })
 
 function add(id: number): void {
-  held.add({ id } as FlushTask, { addTables: [{ level: 0, facts: sampleTable(id) }] })
+  const edit = { addTables: [{ level: 0, facts: sampleTable(id) }] }
+  held.add({ edit, log: null, onDurable: () => released.push(id) })
 }
 
 /** The names that are being synced. */

@@ -10,16 +10,19 @@
 import { tableFileName } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
-import type { FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
+import type { LogFile } from '../wal/index.js'
 import type { VersionSet } from './version-set.js'
 
 /** So many held edits are settled without waiting for the timer. */
 const HELD_COUNT_MAX = 8
 
-interface HeldEdit {
-  task: FlushTask
+export interface HeldEdit {
   edit: VersionEdit
+  /** The log that the edit replaces; null for a compaction's. */
+  log: LogFile | null
+  /** A reopen would find the edit: what it replaces may go. */
+  onDurable: () => void
 }
 
 export interface HeldEditsOptions {
@@ -28,10 +31,8 @@ export interface HeldEditsOptions {
   executor: Executor
   versions: VersionSet
   intervalMs: number
-  /** Calls back when the log pointer may pass these tasks' logs. */
-  whenMayRelease(tasks: readonly FlushTask[], done: (error: unknown) => void): void
-  /** The task's edit is durable: its log may go. */
-  onSettled(task: FlushTask): void
+  /** Calls back when the log pointer may pass these logs. */
+  whenMayRelease(logs: readonly LogFile[], done: (error: unknown) => void): void
   /** A sync or the manifest failed. */
   onFailure(error: unknown): void
 }
@@ -54,8 +55,8 @@ export class HeldEdits {
   }
 
   /** The edit is in the current version; soon it will be durable too. */
-  add(task: FlushTask, edit: VersionEdit): void {
-    this.held.push({ task, edit })
+  add(held: HeldEdit): void {
+    this.held.push(held)
     if (this.held.length >= HELD_COUNT_MAX) this.settle()
     else this.startTimer()
   }
@@ -91,8 +92,7 @@ export class HeldEdits {
     this.stop()
     this.isSettling = true
     const group = [...this.held]
-    const tables = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => tableFileName(facts.fileNum)))
-    const input = { dir: this.options.dir, names: tables }
+    const input = { dir: this.options.dir, names: newTableNames(group) }
     this.options.executor.submitPolled<null>({ kind: 'syncFiles', input, priority: 1 }, (result) => {
       if (result.ok) this.prepareRelease(group)
       else this.fail(result.error)
@@ -100,7 +100,7 @@ export class HeldEdits {
   }
 
   private prepareRelease(group: HeldEdit[]): void {
-    this.options.whenMayRelease(group.map(({ task }) => task), (error) => {
+    this.options.whenMayRelease(group.flatMap(({ log }) => log ?? []), (error) => {
       if (error === null) this.append(group)
       else this.fail(error)
     })
@@ -114,7 +114,7 @@ export class HeldEdits {
       }
       this.endSettling()
       this.held = this.held.slice(group.length)
-      for (const { task } of group) this.options.onSettled(task)
+      for (const { onDurable } of group) onDurable()
       if (this.held.length === 0) for (const { resolve } of this.waiters.splice(0)) resolve()
       else if (this.waiters.length > 0 || this.held.length >= HELD_COUNT_MAX) this.settle()
       else this.startTimer()
@@ -132,4 +132,10 @@ export class HeldEdits {
     this.options.onFailure(error)
     for (const { reject } of this.waiters.splice(0)) reject(error)
   }
+}
+
+/** Tables that no durable edit named before, also those that a later edit of the group replaces: they exist. */
+function newTableNames(group: readonly HeldEdit[]): string[] {
+  const nums = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => facts.fileNum))
+  return [...new Set(nums)].map(tableFileName)
 }

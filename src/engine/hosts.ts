@@ -2,8 +2,10 @@
  * What: how the write path and the flush pipeline reach the rest of the engine: their host interfaces,
  * answered by its parts. No state, no decision. Thread: main.
  */
+import { tableFileName } from '../base/index.js'
 import type { FileHeader, FileNum } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
+import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
 import type { EngineCore } from './engine-core.js'
 
@@ -13,6 +15,7 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     checkWritable: () => engine.checkWritable(),
     takeResults: () => parts.executor.poll(0),
     mustStop: () => engine.stalls.mustStop(),
+    mustDelay: () => engine.stalls.mustDelay(),
     takeBuffer: (batchBytes) => engine.buffers.take(batchBytes),
     takeBufferNow: (batchBytes) => {
       engine.stalls.waitBlocking()
@@ -58,6 +61,42 @@ export function makeFlushHost(engine: EngineCore): FlushHost {
     onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
     onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
     onBug: (error) => engine.failForGood('flush', error),
+  }
+}
+
+export function makeCompactorHost(engine: EngineCore): CompactorHost {
+  const { parts, options } = engine
+  return {
+    dir: parts.dir,
+    databaseId: parts.databaseId,
+    executor: parts.executor,
+    clock: options.clock,
+    tableSettings: { blockBytes: options.blockSize },
+    isStrict: options.manifestSync,
+    allocateFileNum: () => engine.versions.allocateFileNum(),
+    uniqueSuffix: () => parts.names.next(),
+    tableHeader: (tableNum) => tableHeader(engine, tableNum),
+    visibleSeqNum: () => engine.visibleSeqNum,
+    snapshotSeqNums: () => engine.snapshots.seqNums(),
+    version: () => engine.versions.current,
+    openTable: (facts) => parts.tables.loadSync(facts),
+    appendEdit: (edit, done) => engine.versions.append(edit, done),
+    holdEdit: (edit, onDurable) => {
+      engine.versions.hold(edit)
+      engine.heldEdits.add({ edit, log: null, onDurable })
+    },
+    onInstalled: (task, edit) => engine.onCompacted(task, edit),
+    onReplaced: (tables) => {
+      for (const { fileNum } of tables) {
+        parts.tables.retire(fileNum, () => engine.deleter.add([tableFileName(fileNum)]))
+      }
+    },
+    onQuiet: () => engine.onQuiet(),
+    onBegin: ({ id, pick: { reason }, inputBytes }) => {
+      parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
+    },
+    onFailed: (task, error, willRetry) => engine.onCompactionFailed(task, error, willRetry),
+    onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
   }
 }
 

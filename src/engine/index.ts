@@ -1,5 +1,6 @@
 /** Rank 6: the parts put together. */
 export { approximateBytes } from './approximate-bytes.js'
+export type { CompactOptions, CompactProgress } from './compact-range.js'
 export { Cursor } from './cursor.js'
 export type { CursorOptions } from './cursor.js'
 export { Engine } from './engine.js'

@@ -7,11 +7,12 @@
  */
 import {
   corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, fileSeed,
-  FRAME_HEADER_BYTES, ioError, frameBytes, FrameType, logFileName, readFrameHeader,
+  FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, FrameType, logFileName, readFrameHeader,
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
+import type { EngineCore } from './engine-core.js'
 import type { RetainedLog } from './retention-registry.js'
 
 export interface FollowedOperation {
@@ -28,8 +29,30 @@ export interface FollowedBatch {
   operations: FollowedOperation[]
 }
 
+/** As `Engine.follow`. Which logs there are is decided in the call. */
+export function followLogs(
+  engine: EngineCore, pin: string, after: SeqNum,
+): AsyncGenerator<FollowedBatch, void, undefined> {
+  const { health, versions, openLogs, retention } = engine
+  health.checkReadable()
+  const firstLog = versions.durable.pins.get(pin)
+  if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
+  const inUse = [...openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
+  const sources = [...retention.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
+  return readLogs(engine, sources, after)
+}
+
+async function* readLogs(
+  { health, parts }: EngineCore, sources: readonly RetainedLog[], after: SeqNum,
+): AsyncGenerator<FollowedBatch, void, undefined> {
+  for (const source of sources) {
+    health.checkReadable()
+    yield* readLogBatches(parts, source, after)
+  }
+}
+
 /** Batches of one log with a sequence number above `after`, in order. */
-export async function* readLogBatches(
+async function* readLogBatches(
   place: { vfs: Vfs; dir: string; databaseId: Uint8Array }, source: RetainedLog, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { fileNum, bytes: end } = source

@@ -33,7 +33,8 @@ test('without options, or with undefined ones, the defaults of the manual', () =
   assert.deepEqual(settings, {
     createIfMissing: true, errorIfExists: false, readOnly: false, writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: 2, blockCacheSize: 64 * MiB,
-    blockSize: 4096, pinBytesMax: 1024 * MiB, flushOnClose: true, allowSharedDirectory: false,
+    blockSize: 4096, compaction: { style: 'leveled' }, pinBytesMax: 1024 * MiB,
+    flushOnClose: true, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())
   const names = [...flags, ...Object.keys(numbers), 'components']

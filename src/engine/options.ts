@@ -8,6 +8,8 @@ import {
   WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
+import { COMPACTION_STYLES } from '../compaction/index.js'
+import type { CompactionStyle } from '../compaction/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
 
@@ -49,6 +51,11 @@ export interface VarveOptions {
   blockCacheSize?: number
   /** Bytes of a table block; 1 KiB to 1 MiB, default as the table format says. */
   blockSize?: number
+  /**
+   * How tables are merged in the background: 'leveled' (default) or 'none': only `compact()` merges, and
+   * reads slow down with each flush.
+   */
+  compaction?: { style?: CompactionStyle }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
   pinBytesMax?: number
   /** Flush memtables on close; default true. Without, the next open replays the log. */
@@ -71,6 +78,7 @@ export interface ResolvedOptions {
   workers: number
   blockCacheSize: number
   blockSize: number
+  compaction: { style: CompactionStyle }
   pinBytesMax: number
   flushOnClose: boolean
   allowSharedDirectory: boolean
@@ -96,6 +104,19 @@ function integer(min: number, max: number): Check {
   }
 }
 
+const compactionOption: Check = (value, name) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(`option ${name} must be an object`)
+  }
+  const unknown = Object.keys(value).find((key) => key !== 'style')
+  if (unknown !== undefined) throw invalidArgument(`unknown option ${name}.${unknown.slice(0, 80)}`)
+  const { style = 'leveled' } = value as { style?: unknown }
+  if (!COMPACTION_STYLES.includes(style as CompactionStyle)) {
+    throw invalidArgument(`option ${name}.style must be one of ${COMPACTION_STYLES.join(', ')}`)
+  }
+  return { style }
+}
+
 const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   createIfMissing: boolean,
   errorIfExists: boolean,
@@ -109,6 +130,7 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   workers: integer(0, 16),
   blockCacheSize: integer(0, 64 * 1024 * MiB),
   blockSize: integer(KiB, MiB),
+  compaction: compactionOption,
   pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
   flushOnClose: boolean,
   allowSharedDirectory: boolean,
@@ -137,6 +159,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     workers: get('workers', 2),
     blockCacheSize: get('blockCacheSize', 64 * MiB),
     blockSize: get('blockSize', blockSize),
+    compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
     flushOnClose: get('flushOnClose', true),
     allowSharedDirectory: get('allowSharedDirectory', false),

@@ -16,11 +16,10 @@ const STAGE_NUMBERS = ['count', 'totalMs', 'lastMs', 'maxMs', 'avgMs'] as const
 const COUNTS = ['completed', 'failed', 'retried'] as const
 const NUMBERS = ['generation', 'savedMs', 'stallCount', 'stallMs'] as const
 
-/** `held`: edits that are not durable yet. */
-export function flushStats(flusher: Flusher, held: number): FlushStats {
+export function flushStats(flusher: Flusher): FlushStats {
   const queue = flusher.queue.countInStage('queued')
   return {
-    pending: flusher.queue.length, queue, active: flusher.queue.length - queue, held,
+    pending: flusher.queue.length, queue, active: flusher.queue.length - queue,
     completed: flusher.completedCount, failed: flusher.failedCount, retried: flusher.retriedCount,
     wait: flusher.waitTimes.stats(), build: flusher.buildTimes.stats(),
     install: flusher.installTimes.stats(), release: flusher.releaseTimes.stats(),
@@ -30,16 +29,16 @@ export function flushStats(flusher: Flusher, held: number): FlushStats {
 /** What an engine has of it. */
 export interface RunSource {
   readonly flusher: Flusher
-  readonly stalls: { now(): { stallCount: number; totalMs: number } }
+  readonly stalls: { stats(): { stallCount: number; totalMs: number } }
   readonly options: { readonly clock: Clock }
   readonly parts: { readonly lock: { readonly generation: number } }
 }
 
 /** '' before the first flush: then the run before is still the one to tell of. */
 export function runStatsText({ flusher, stalls, options, parts }: RunSource): string {
-  const { completed, failed, retried, wait, build, install, release } = flushStats(flusher, 0)
+  const { completed, failed, retried, wait, build, install, release } = flushStats(flusher)
   if (wait.count === 0) return ''
-  const { stallCount, totalMs } = stalls.now()
+  const { stallCount, totalMs } = stalls.stats()
   return encodeRunStats({
     generation: parts.lock.generation,
     savedMs: options.clock.wallMs(),

@@ -13,8 +13,10 @@ import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
 import { collectStats } from './stats-collector.js'
 
-const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0 }, 4096)
-const noFlush = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0, flushOnClose: false }, 4096)
+const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0, compaction: { style: 'none' } }, 4096)
+const noFlush = resolveOptions({
+  writeBufferSize: 64 * 1024, workers: 0, compaction: { style: 'none' }, flushOnClose: false,
+}, 4096)
 const put = 1
 
 function fill(engine: Engine, count: number): void {

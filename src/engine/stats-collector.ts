@@ -9,7 +9,7 @@ import type { BlockCache } from '../cache/index.js'
 import type { Version } from '../manifest/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, LevelStats, MemoryStats, Stats, WalStats, WriteStallStats,
+  BackgroundErrorStats, CacheStats, CompactionStats, LevelStats, MemoryStats, Stats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import { Engine } from './engine.js'
 import type { Health } from './health.js'
@@ -32,9 +32,10 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { parts, versions, deleter, health, pipeline } = engine
   const { manifest } = versions
   stats.database.state = health.state
-  stats.flush = flushStats(engine.flusher, engine.heldEdits.count)
+  stats.flush = flushStats(engine.flusher)
   stats.wal = walStats(engine)
   stats.writes = { batchCount: pipeline.counters.batches, entryCount: pipeline.counters.entries }
+  stats.compaction = compactionStats(engine)
   stats.writeStall = stallStats(engine)
   stats.backgroundError = errorStats(health)
   stats.recovery = parts.report
@@ -131,13 +132,38 @@ function walStats({ pipeline, syncer, openLogs, retention }: Engine): WalStats {
   }
 }
 
-function stallStats({ stalls, pipeline, immutableCount }: Engine): WriteStallStats {
-  const { isStopped, stallCount, totalMs } = stalls.now()
+function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
+  return { ...stalls.stats(), waitingCount: pipeline.waiting.count }
+}
+
+function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
+  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const version = versions.current
+  const scores = compactor.scores(version)
   return {
-    state: isStopped ? 'stopped' : 'none',
-    reason: isStopped ? `${immutableCount} memtables wait for their flush` : null,
-    stallCount, totalMs,
-    waitingCount: pipeline.waiting.count,
+    style: options.compaction.style,
+    active: running.length,
+    queue: scores.filter(({ score }) => score >= 1).length,
+    completed: completedCount,
+    moved: movedCount,
+    failed: failedCount,
+    readBytes: totals.readBytes,
+    writtenBytes: totals.writtenBytes,
+    droppedVersionCount: totals.droppedVersionCount,
+    droppedTombstoneCount: totals.droppedTombstoneCount,
+    debtBytes: compactor.debtBytes(version),
+    blockedTables: [...blocked],
+    run: compactor.runTimes.stats(),
+    running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
+      id,
+      reason: pick.reason,
+      fromLevel: pick.inputs[0]!.level,
+      toLevel: pick.outputLevel,
+      inputBytes,
+      doneBytes: compactor.doneBytes(control),
+      ageMs: options.clock.nowMs() - startMs,
+    })),
+    levels: scores.map(({ level, score, targetBytes }) => ({ level, score, targetBytes, ...totals.level(level) })),
   }
 }
 

@@ -12,7 +12,8 @@ const DIR = '/db'
 /** A closed database with one table of many blocks. */
 async function oneTable(): Promise<SimVfs> {
   const vfs = new SimVfs({ seed: 5 })
-  const db = await Varve.open(DIR, { blockSize: 1024, workers: 0, components: { vfs, clock: vfs.clock } })
+  const options = { blockSize: 1024, workers: 0, compaction: { style: 'none' as const } }
+  const db = await Varve.open(DIR, { ...options, components: { vfs, clock: vfs.clock } })
   for (let i = 0; i < 200; i++) db.putSync(`key${String(i).padStart(4, '0')}`, 'v'.repeat(100))
   await db.close()
   return vfs

@@ -16,6 +16,8 @@ interface OpenTable {
   table: Table
   file: VfsFile
   users: number
+  /** No version lists it any more: called when nobody reads it any more. */
+  onUnused: (() => void) | null
 }
 
 export class TableSet {
@@ -43,7 +45,7 @@ export class TableSet {
     } catch (error) {
       throw openListedError(error, name)
     }
-    this.open.set(facts.fileNum, { table: await this.readTable(file, facts, name), file, users: 0 })
+    this.open.set(facts.fileNum, { table: await this.readTable(file, facts, name), file, users: 0, onUnused: null })
   }
 
   private async readTable(file: VfsFile, facts: TableFacts, name: string): Promise<Table> {
@@ -62,7 +64,7 @@ export class TableSet {
     let file: VfsFile | null = null
     try {
       file = this.vfs.openSync(this.vfs.join(this.dir, name), 'read')
-      this.open.set(facts.fileNum, { table: runSync(this.opening(file, facts, name)), file, users: 0 })
+      this.open.set(facts.fileNum, { table: runSync(this.opening(file, facts, name)), file, users: 0, onUnused: null })
     } catch (error) {
       file?.closeSync()
       throw openListedError(error, name)
@@ -87,12 +89,24 @@ export class TableSet {
     if (--entry.users === 0) this.closeTable(fileNum, entry)
   }
 
+  /** No version lists the table any more: calls back when nobody reads it, now or later. */
+  retire(fileNum: FileNum, onUnused: () => void): void {
+    const entry = this.open.get(fileNum)
+    if (entry === undefined) {
+      onUnused()
+      return
+    }
+    entry.onUnused = onUnused
+    if (entry.users === 0) this.closeTable(fileNum, entry)
+  }
+
   /** A read-only handle has nothing to lose: an error on its close means nothing. */
-  private closeTable(fileNum: FileNum, { table, file }: OpenTable): void {
+  private closeTable(fileNum: FileNum, { table, file, onUnused }: OpenTable): void {
     this.open.delete(fileNum)
     table.close()
     const closing = file.close().catch(() => undefined).finally(() => this.closing.delete(closing))
     this.closing.add(closing)
+    onUnused?.()
   }
 
   /** Resolves when no file is being closed any more. */

@@ -11,10 +11,8 @@ import { NUMBER_MAX, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
+import { INSTALL_PRIORITY } from '../output/index.js'
 import type { GroupWrite, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
-
-/** Manifest groups go before builds: a caller may be waiting for room. */
-const INSTALL_PRIORITY = 2
 
 interface WaitingEdits {
   edits: readonly VersionEdit[]

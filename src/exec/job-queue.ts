@@ -3,6 +3,7 @@
  * Owns: their order. Does not own: whether one has begun; that is the executor's.
  * Thread: main. Short (a handful of jobs), so a plain array.
  */
+import { priorityOf } from './job.js'
 import type { Job, JobResult } from './job.js'
 
 export interface PendingJob {
@@ -22,9 +23,9 @@ export class JobQueue<Item extends PendingJob> {
   }
 
   push(item: Item): void {
-    const priority = priorityOf(item)
+    const priority = priorityOf(item.job)
     let at = this.items.length
-    while (at > 0 && priorityOf(this.items[at - 1]!) < priority) at--
+    while (at > 0 && priorityOf(this.items[at - 1]!.job) < priority) at--
     this.items.splice(at, 0, item)
   }
 
@@ -43,8 +44,4 @@ export class JobQueue<Item extends PendingJob> {
     for (const item of removed) this.remove(item)
     return removed
   }
-}
-
-function priorityOf(item: PendingJob): number {
-  return item.job.priority ?? 0
 }

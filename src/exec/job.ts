@@ -11,8 +11,15 @@ import { VarveError } from '../base/index.js'
 export interface Job<Input = unknown> {
   kind: string
   input: Input
-  /** Higher goes first, 0 when absent; jobs of one priority go in the order they were submitted. */
+  /**
+   * Higher goes first, 0 when absent; jobs of one priority go in the order they were submitted. At its
+   * pauses a job stands back for those of higher priority.
+   */
   priority?: number
+}
+
+export function priorityOf(job: Job): number {
+  return job.priority ?? 0
 }
 
 /**

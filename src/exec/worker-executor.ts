@@ -77,7 +77,7 @@ export class WorkerExecutor implements Executor {
       let delivered = this.tellRefused()
       if (signal !== this.signalSeen) {
         this.signalSeen = signal
-        for (const thread of [...this.threads]) if (this.receive(thread)) delivered++
+        for (const thread of [...this.threads]) while (this.receive(thread)) delivered++
       }
       if (delivered > 0 || this.runningCount === 0) return delivered
       const left = end - clock.nowMs()
@@ -95,10 +95,10 @@ export class WorkerExecutor implements Executor {
     await Promise.all(this.threads.map((thread) => thread.terminate()))
   }
 
-  /** Gives the first jobs of the queue to idle threads, starting threads up to the limit. */
+  /** Gives the first jobs of the queue to threads that may take them, starting threads up to the limit. */
   private dispatch(): void {
     while (this.queue.length > 0) {
-      const thread = this.idleThread()
+      const thread = this.threadFor(this.queue.first!.job)
       if (thread === null) return
       const item = this.queue.shift()!
       if (thread instanceof WorkerThread) this.send(thread, item)
@@ -107,14 +107,16 @@ export class WorkerExecutor implements Executor {
   }
 
   /** Null when all are busy; the error when there is none and none can be started. */
-  private idleThread(): WorkerThread | { error: unknown } | null {
-    for (const thread of this.threads) if (thread.running === null) return thread
-    if (this.threads.length >= this.workerCount) return null
-    try {
-      return this.startThread()
-    } catch (error) {
-      return this.threads.length > 0 ? null : { error }
+  private threadFor(job: Job): WorkerThread | { error: unknown } | null {
+    for (const thread of this.threads) if (thread.isIdle) return thread
+    if (this.threads.length < this.workerCount) {
+      try {
+        return this.startThread()
+      } catch (error) {
+        if (this.threads.length === 0) return { error }
+      }
     }
+    return this.threads.find((thread) => thread.mayTake(job)) ?? null
   }
 
   private startThread(): WorkerThread {
@@ -152,7 +154,7 @@ export class WorkerExecutor implements Executor {
   }
 
   private receive(thread: WorkerThread): boolean {
-    if (thread.running === null) return false
+    if (thread.isIdle) return false
     const answer = thread.receive()
     if (answer === null) return false
     this.settle(thread, answer)
@@ -160,14 +162,13 @@ export class WorkerExecutor implements Executor {
   }
 
   private settle(thread: WorkerThread, answer: WorkerAnswer): void {
-    if (thread.running === null) return
-    this.finish(thread, answer.ok ? answer : { ok: false, error: decodeError(answer.error) })
+    const item = thread.settle(answer.id)
+    if (item === null) return
+    this.finish(item, answer.ok ? { ok: true, output: answer.output } : { ok: false, error: decodeError(answer.error) })
   }
 
-  /** The thread is given its next job before the result is told: that may take a while. */
-  private finish(thread: WorkerThread, result: JobResult<unknown>): void {
-    const item = thread.running!
-    thread.settled()
+  /** Threads are given their next jobs before the result is told: that may take a while. */
+  private finish(item: PendingJob, result: JobResult<unknown>): void {
     this.runningCount--
     this.dispatch()
     if (this.closed && this.runningCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
@@ -176,12 +177,12 @@ export class WorkerExecutor implements Executor {
 
   private threadEnded(thread: WorkerThread, error: unknown): void {
     this.threads.splice(this.threads.indexOf(thread), 1)
-    this.receive(thread)
+    while (this.receive(thread)); // what it had answered counts
     thread.closePort()
-    const item = thread.running
-    if (this.closed && item === null) return
-    this.options.onEvent?.({ type: 'workerLost', jobKind: item?.job.kind ?? null, error })
-    if (item !== null) this.finish(thread, { ok: false, error: lostWorker(item.job, error) })
+    const lost = thread.takeUnanswered()
+    if (this.closed && lost.length === 0) return
+    this.options.onEvent?.({ type: 'workerLost', jobKind: lost.at(-1)?.job.kind ?? null, error })
+    for (const item of lost) this.finish(item, { ok: false, error: lostWorker(item.job, error) })
     this.dispatch()
   }
 }

@@ -1,13 +1,16 @@
 /**
  * What: one worker thread as the main thread sees it.
- * Owns: the Worker, its port, which job it runs.
+ * Owns: the Worker, its port, which jobs it runs.
  * Does not own: the queue, and what happens with an answer (worker-executor.ts).
  * Thread: main.
  * States: idle ⇄ busy → ended
- * Invariants: at most one request is unanswered; the thread keeps the process alive only while busy.
+ * Invariants: at most two requests are unanswered, one of them urgent; the thread keeps the process alive
+ * only while one is.
  */
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import { priorityOf } from './job.js'
+import type { Job } from './job.js'
 import type { PendingJob } from './job-queue.js'
 import { encodeError } from './error-transfer.js'
 import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
@@ -24,7 +27,9 @@ export interface WorkerThreadOptions {
 }
 
 export class WorkerThread {
-  running: PendingJob | null = null
+  /** Not answered yet; each stands back for the next one, which has a higher priority. */
+  private readonly sent: { id: number; item: PendingJob }[] = []
+  private nextId = 1
   private readonly port: MessagePort
   private readonly worker: Worker
   private error: unknown = null
@@ -53,14 +58,26 @@ export class WorkerThread {
       onExit(this, this.error ?? new Error(`the thread ended with exit code ${code}`))
     })
     port1.on('message', (answer: WorkerAnswer) => onAnswer(this, answer))
-    port1.on('messageerror', (error) => onAnswer(this, { ok: false, error: encodeError(error) }))
+    port1.on('messageerror', (error) => onAnswer(this, this.unreadable(error)))
     this.unref()
   }
 
-  /** Requires: idle. Throws when the input cannot be cloned; then nothing was sent. */
+  get isIdle(): boolean {
+    return this.sent.length === 0
+  }
+
+  /** True when it is idle, or what it runs stands back for this job. */
+  mayTake(job: Job): boolean {
+    const last = this.sent.at(-1)
+    return last === undefined || priorityOf(last.item.job) < priorityOf(job)
+  }
+
+  /** Requires: `mayTake`. Throws when the input cannot be cloned; then nothing was sent. */
   send(item: PendingJob): void {
-    this.port.postMessage({ kind: item.job.kind, input: item.job.input } satisfies WorkerRequest)
-    this.running = item
+    const { kind, input } = item.job
+    const id = this.nextId++
+    this.port.postMessage({ kind, input, id } satisfies WorkerRequest)
+    this.sent.push({ id, item })
     this.worker.ref()
     this.port.ref()
   }
@@ -71,14 +88,27 @@ export class WorkerThread {
       const received = receiveMessageOnPort(this.port)
       return received === undefined ? null : (received.message as WorkerAnswer)
     } catch (error) {
-      return { ok: false, error: encodeError(error) }
+      return this.unreadable(error)
     }
   }
 
-  /** The answer to the running job was taken. */
-  settled(): void {
-    this.running = null
-    this.unref()
+  /** An answer that cannot be read is taken for that of the job that would answer first. */
+  private unreadable(error: unknown): WorkerAnswer {
+    return { ok: false, error: encodeError(error), id: this.sent.at(-1)?.id ?? 0 }
+  }
+
+  /** The job that this answers, or null when it was answered already. */
+  settle(id: number): PendingJob | null {
+    const at = this.sent.findIndex((each) => each.id === id)
+    if (at < 0) return null
+    const { item } = this.sent.splice(at, 1)[0]!
+    if (this.isIdle) this.unref()
+    return item
+  }
+
+  /** The thread is gone: takes what it did not answer. */
+  takeUnanswered(): PendingJob[] {
+    return this.sent.splice(0).map(({ item }) => item)
   }
 
   closePort(): void {

@@ -11,7 +11,7 @@ import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../b
 import type { Executor, JobResult } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import { DIRECTORY_NAME } from '../output/index.js'
+import { DIRECTORY_NAME, INSTALL_PRIORITY } from '../output/index.js'
 import type { PublishTablesInput, TableSettings } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -224,7 +224,7 @@ export class Flusher {
   private publish(task: FlushTask): void {
     const { tempName, tableNum } = task
     const input: PublishTablesInput = { dir: this.host.dir, tables: [{ tempName, tableNum }] }
-    this.host.executor.submitPolled<null>({ kind: 'publishTables', input }, (result) => {
+    this.host.executor.submitPolled<null>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
       if (result.ok) this.readBack(task)
       else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
       else this.onAttemptFailed(task, result.error)

@@ -82,8 +82,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   async compactRange<K = KDefault>(start: K, end: K, options?: StartEndOptions<K>): Promise<void> {
     checkStartEnd(arguments.length)
     if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))
-    this.#bounds('compactRange', start, end, options)
-    await this.engine.flush().catch(rethrow)
+    const [gte, lte] = this.#bounds('compactRange', start, end, options)
+    await this.engine.compact({ gte, lte }).catch(rethrow)
   }
 
   /** Answers LevelDB's names: `leveldb.stats`, `leveldb.sstables` and so on; '' for any other. */

@@ -16,6 +16,9 @@ export interface PublishTablesInput {
   tables: readonly { tempName: string; tableNum: FileNum }[]
 }
 
+/** Of jobs that end an install: builds and sorts stand back for them, since writers may be waiting. */
+export const INSTALL_PRIORITY = 2
+
 /** The directory itself, in errors. */
 export const DIRECTORY_NAME = '.'
 

@@ -13,8 +13,9 @@ export type EngineEvent =
   | { type: 'rotated'; log: FileNum }
   /** A background or asked-for sync of a log has ended. */
   | { type: 'syncDone'; log: FileNum; durationMs: number }
-  | { type: 'stallBegin'; reason: string }
-  | { type: 'stallEnd'; reason: string; durationMs: number }
+  /** Writes are let through at a pace, or must wait. */
+  | { type: 'stallBegin'; state: 'slow' | 'stopped'; reason: string }
+  | { type: 'stallEnd'; state: 'slow' | 'stopped'; reason: string; durationMs: number }
   // Flush
   /** A sealed memtable has entered this stage; `durationMs` is that of the stage it left. */
   | { type: 'flushStage'; id: number; log: FileNum; stage: FlushStageName; durationMs: number }

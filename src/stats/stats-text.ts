@@ -50,13 +50,12 @@ function databaseLines({ database, backgroundError, writeStall, lock }: Stats): 
 function flushLines({ database, flush }: Stats): string[] {
   // Who only reads flushes nothing: what waits is for the next one who writes.
   if (database.isReadOnly) return [pairs('flush', [['pending', count(flush.pending)]])]
-  const { pending, queue, active, held, completed, failed, retried } = flush
+  const { pending, queue, active, completed, failed, retried } = flush
   return [
     pairs('flush', [
       ['pending', count(pending)], ['queue', count(queue)], ['active', count(active)],
       ['completed', count(completed)], ['failed', count(failed)], ['retried', count(retried)],
     ]),
-    ...(held === 0 ? [] : [pairs('', [['held', `${count(held)}, not durable yet`]])]),
     ...stageTable(flush),
   ]
 }
@@ -127,12 +126,12 @@ function walLines({ database, wal, pins }: Stats): string[] {
 }
 
 function compactionLines({ compaction }: Stats): string[] {
-  const { style, active, queue, completed, failed, readBytes, writtenBytes, debtBytes, run } = compaction
+  const { style, active, queue, completed, moved, failed, readBytes, writtenBytes, debtBytes, run } = compaction
   if (style === 'none' && completed === 0) return []
   return [
     pairs('compaction', [
       ['style', style], ['queue', count(queue)], ['active', count(active)],
-      ['completed', count(completed)], ['failed', count(failed)],
+      ['completed', count(completed)], ['moved', count(moved)], ['failed', count(failed)],
     ]),
     pairs('', [
       ['read', bytes(readBytes)], ['written', bytes(writtenBytes)], ['debt', bytes(debtBytes)],

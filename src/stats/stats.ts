@@ -47,14 +47,12 @@ export interface DatabaseStats {
 }
 
 export interface FlushStats {
-  /** Memtables that are sealed and not yet in a table that readers see: queue + active. */
+  /** Memtables that are sealed and not yet in a durable table: queue + active. */
   pending: number
   /** Of these, waiting for their build. */
   queue: number
   /** Of these, being built or installed. */
   active: number
-  /** Flushed, seen by readers, and not yet durable: their logs stay. Only with `manifestSync: false`. */
-  held: number
   completed: number
   failed: number
   retried: number
@@ -92,14 +90,44 @@ export interface LevelStats {
 export interface CompactionStats {
   style: string
   active: number
+  /** Levels that ask for work. */
   queue: number
   completed: number
+  /** Tables or groups of them that only changed their level. */
+  moved: number
   failed: number
   readBytes: number
   writtenBytes: number
+  droppedVersionCount: number
+  droppedTombstoneCount: number
   /** Bytes that must still be merged until every level is within its size. */
   debtBytes: number
+  /** Numbers of corrupt tables, left alone. */
+  blockedTables: FileNum[]
   run: StageStats
+  running: CompactionRunStats[]
+  levels: CompactionLevelStats[]
+}
+
+export interface CompactionRunStats {
+  id: number
+  reason: string
+  fromLevel: LevelNum
+  toLevel: LevelNum
+  inputBytes: number
+  doneBytes: number
+  ageMs: number
+}
+
+export interface CompactionLevelStats {
+  level: LevelNum
+  /** ≥ 1 asks for work. */
+  score: number
+  /** Bytes with which it scores 1; 0 where bytes do not decide. */
+  targetBytes: number
+  /** By compactions into this level, since the open. */
+  readBytes: number
+  writtenBytes: number
 }
 
 export interface ValueLogStats {
@@ -160,7 +188,7 @@ export interface LastRunStats {
   savedMs: number
   stallCount: number
   stallMs: number
-  flush: Omit<FlushStats, 'pending' | 'queue' | 'active' | 'held'>
+  flush: Omit<FlushStats, 'pending' | 'queue' | 'active'>
 }
 
 export interface RecoveryReport {
@@ -180,7 +208,7 @@ export function emptyStats(location: string): Stats {
   return {
     database: { location, state: 'CLOSED', isReadOnly: false, visibleSeq: 0 },
     flush: {
-      pending: 0, queue: 0, active: 0, held: 0, completed: 0, failed: 0, retried: 0,
+      pending: 0, queue: 0, active: 0, completed: 0, failed: 0, retried: 0,
       wait: emptyStageStats(), build: emptyStageStats(),
       install: emptyStageStats(), release: emptyStageStats(),
     },
@@ -190,8 +218,9 @@ export function emptyStats(location: string): Stats {
     },
     levels: [],
     compaction: {
-      style: 'none', active: 0, queue: 0, completed: 0, failed: 0,
-      readBytes: 0, writtenBytes: 0, debtBytes: 0, run: emptyStageStats(),
+      style: 'none', active: 0, queue: 0, completed: 0, moved: 0, failed: 0,
+      readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
+      blockedTables: [], run: emptyStageStats(), running: [], levels: [],
     },
     valueLog: { fileCount: 0, fileBytes: 0, liveBytes: 0, garbageBytes: 0, files: [] },
     writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },

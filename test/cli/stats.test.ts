@@ -25,7 +25,7 @@ const newDir = () => path.join(root, `db ${++dirCount}`)
 
 async function filledDir(entryCount = 1500): Promise<string> {
   const dir = newDir()
-  const db = await Varve.open(dir, { writeBufferSize: 64 * 1024, workers: 0 })
+  const db = await Varve.open(dir, { writeBufferSize: 64 * 1024, workers: 0, compaction: { style: 'none' } })
   for (let i = 0; i < entryCount; i++) db.putSync(`key ${i}`, 'v'.repeat(100))
   await db.close()
   return dir

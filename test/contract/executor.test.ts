@@ -199,6 +199,53 @@ describe('InThreadExecutor only', () => {
 })
 
 describe('WorkerExecutor only', () => {
+  it('lets a long job stand back at its pauses for more urgent ones', () => using(threads(1), async (executor) => {
+    const flag = sharedInt()
+    const order: string[] = []
+    const background = (kind: string, input: unknown) => executor.submit({ kind, input, priority: -1 })
+    const long = background('waitFor', { flag, value: 1 }).then(() => order.push('long'))
+    const second = background('echo', 2).then(() => order.push('second'))
+    assert.equal(await executor.submit({ kind: 'echo', input: 'urgent' }), 'urgent')
+    assert.equal(await executor.submit({ kind: 'echo', input: 'again', priority: 2 }), 'again')
+    await assert.rejects(executor.submit({ kind: 'corrupt', input: null }), { code: 'CORRUPTION' })
+    let polled = false
+    executor.submitPolled({ kind: 'echo', input: 1 }, () => (polled = true))
+    pollUntil(executor, () => polled)
+    assert.deepEqual([order, executor.activeCount], [[], 2])
+    Atomics.store(flag, 0, 1)
+    await Promise.all([long, second])
+    assert.deepEqual(order, ['long', 'second'])
+  }))
+
+  it('delivers by poll all answers of a thread that came together', () => using(threads(1), async (executor) => {
+    const [flag, cursor] = [sharedInt(), sharedInt()]
+    const answers: string[] = []
+    const note = (name: string) => () => answers.push(name)
+    executor.submitPolled({ kind: 'waitFor', input: { flag, value: 1 }, priority: -1 }, note('long'))
+    await executor.submit({ kind: 'echo', input: 'the long one has begun' })
+    const input = { log: new Uint8Array(new SharedArrayBuffer(1)), cursor, label: 7 }
+    executor.submitPolled({ kind: 'mark', input }, note('urgent'))
+    while (Atomics.load(cursor, 0) === 0) Atomics.wait(sharedInt(), 0, 0, 5)
+    Atomics.store(flag, 0, 1)
+    Atomics.wait(sharedInt(), 0, 0, 50)
+    pollUntil(executor, () => answers.length === 2)
+    assert.deepEqual(answers, ['urgent', 'long'])
+  }))
+
+  it('fails both jobs of a thread that ends while one stands back for the other', async () => {
+    const events: ExecutorEvent[] = []
+    await using(threads(1, (event) => events.push(event)), async (executor) => {
+      const flag = sharedInt()
+      const long = executor.submit({ kind: 'waitFor', input: { flag, value: 1 }, priority: -1 })
+      const lost = { code: 'INTERNAL', hint: 'worker lost' }
+      await Promise.all([
+        assert.rejects(long, lost), assert.rejects(executor.submit({ kind: 'exit', input: { code: 3 } }), lost),
+      ])
+      assert.deepEqual(events.map(({ type }) => type), ['workerLost'])
+      assert.equal(await executor.submit({ kind: 'echo', input: 1 }), 1)
+    })
+  })
+
   it('uses as many threads as it was given', () => using(threads(2), async (executor) => {
     const flag = sharedInt()
     const waiting = executor.submit({ kind: 'waitFor', input: { flag, value: 1 } })

@@ -14,7 +14,7 @@ const DIR = '/db'
 
 function open(vfs: SimVfs, options: VarveOptions = {}): Promise<Varve> {
   const components = { vfs, clock: vfs.clock, random: new SeededRandom(1, 'calls') }
-  return Varve.open(DIR, { workers: 0, ...options, components })
+  return Varve.open(DIR, { workers: 0, compaction: { style: 'none' }, ...options, components })
 }
 
 /** The calls of an action, and of what it left to be done: kinds and files, without sizes and process ids. */

@@ -24,6 +24,7 @@ export class CommitScene implements CommitHost {
   readonly files: HandFile[] = []
   refusal: VarveError | null = null
   isStopped = false
+  isDelayed = false
   /** Buffers that `takeBuffer` may give at once. */
   spares = 100
   /** Runs inside takeBufferNow, where flushes end and the engine calls back. */
@@ -64,6 +65,10 @@ export class CommitScene implements CommitHost {
 
   mustStop(): boolean {
     return this.isStopped
+  }
+
+  mustDelay(): boolean {
+    return this.isDelayed
   }
 
   takeBuffer(batchBytes: number): WriteBuffer | null {

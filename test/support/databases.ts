@@ -11,7 +11,7 @@ export type Platform = 'memory' | 'node'
 const platforms: Platform[] = ['memory', 'node']
 
 /** The smallest buffers: a few writes fill one. */
-export const SMALL: VarveOptions = { writeBufferSize: 64 * 1024, blockSize: 1024 }
+export const SMALL: VarveOptions = { writeBufferSize: 64 * 1024, blockSize: 1024, compaction: { style: 'none' } }
 
 const directories: string[] = []
 after(() => {

@@ -47,7 +47,7 @@ interface TapeStream {
 }
 
 type Tape = { createHarness(): object & { createStream(options: { objectMode: boolean }): TapeStream } }
-type Suite = (options: { test: object; factory: (options?: DatabaseOptions<string, string>) => VarveLevel }) => void
+type Suite = (options: { test: object; factory: (options?: DatabaseOptions<string, string>) => object }) => void
 
 const require = createRequire(import.meta.url)
 

@@ -19,7 +19,9 @@ export const DIR = '/db'
 export type Settings = Omit<VarveOptions, 'components'>
 
 /** Small, so that everything happens soon. */
-const SETTINGS: Settings = { workers: 0, writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024 }
+const SETTINGS: Settings = {
+  workers: 0, writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024, compaction: { style: 'none' },
+}
 
 export interface OpenOptions {
   settings?: Settings

@@ -1,0 +1,34 @@
+/**
+ * What: what a worker says about its outputs is checked before the manifest believes it.
+ * Thread: any (pure).
+ */
+import { compareBytes } from '../base/index.js'
+import type { CompactionPick, RunningCompaction } from './compaction-pick.js'
+import { inputTables } from './compaction-pick.js'
+import type { CompactionRunOutput } from './compaction-run.js'
+
+export interface CheckedTask {
+  pick: CompactionPick
+  reservation: RunningCompaction
+  outputs: readonly { tableNum: number }[]
+}
+
+/** What is wrong, or null. */
+export function findOutputProblem(task: CheckedTask, output: CompactionRunOutput): string | null {
+  const { outputs, keptCount, droppedVersionCount, droppedTombstoneCount } = output
+  const inputCount = inputTables(task.pick).reduce((sum, { entryCount }) => sum + entryCount, 0)
+  if (keptCount + droppedVersionCount + droppedTombstoneCount !== inputCount) {
+    return `${keptCount} entries kept, ${droppedVersionCount + droppedTombstoneCount} dropped, of ${inputCount}`
+  }
+  const written = outputs.reduce((sum, { entryCount }) => sum + entryCount, 0)
+  if (written !== keptCount) return `${written} entries in the outputs, ${keptCount} were kept`
+  const { smallestKey, largestKey } = task.reservation
+  for (const [i, facts] of outputs.entries()) {
+    if (facts.fileNum !== task.outputs[i]?.tableNum) return `table ${facts.fileNum} has a number of its own`
+    if (facts.entryCount === 0) return `table ${facts.fileNum} is empty`
+    if (compareBytes(facts.smallestKey, smallestKey) < 0 || compareBytes(facts.largestKey, largestKey) > 0) {
+      return `table ${facts.fileNum} has keys that no input has`
+    }
+  }
+  return null
+}

@@ -1,0 +1,113 @@
+/**
+ * What: one compaction under way, as plain data, what its run is given, and what the driver needs of the engine.
+ * Thread: main.
+ */
+import { tableFileName, tempFileName, VarveError } from '../base/index.js'
+import type { Clock, FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
+import type { Version, VersionEdit } from '../manifest/index.js'
+import type { TableSettings } from '../output/index.js'
+import { inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick, Picker, RunningCompaction } from './compaction-pick.js'
+import type { CompactionRunInput, CompactionRunOutput } from './compaction-run.js'
+
+/** What asks for work besides the style's picker; asked first. */
+export type ExtraPicker = Pick<Picker, 'pick'>
+
+export interface CompactorHost {
+  readonly dir: string
+  readonly databaseId: Uint8Array
+  readonly executor: Executor
+  readonly clock: Clock
+  readonly tableSettings: TableSettings
+  /** Strict: every step durable before the next. Fast: installed in memory, made durable later. */
+  readonly isStrict: boolean
+  allocateFileNum(): FileNum
+  uniqueSuffix(): string
+  tableHeader(tableNum: FileNum): FileHeader
+  visibleSeqNum(): SeqNum
+  /** Held snapshots, ascending. */
+  snapshotSeqNums(): SeqNum[]
+  /** What readers see. */
+  version(): Version
+  /** Opens the table's reader; throws when it cannot be read. */
+  openTable(facts: TableFacts): void
+  /** One edit group, durable when `done` is called without an error. Order is kept. */
+  appendEdit(edit: VersionEdit, done: (error: unknown) => void): void
+  /** Fast mode: readers see the edit from now on; `onDurable` is called when a reopen would too. */
+  holdEdit(edit: VersionEdit, onDurable: () => void): void
+  /** Readers may see the edit: swap the read state. */
+  onInstalled(task: CompactionTask, edit: VersionEdit): void
+  /** The edit is durable: the inputs are needed only by those who still hold them. */
+  onReplaced(tables: readonly TableFacts[]): void
+  /** No write came for a second: what only waits for more writes may be flushed. */
+  onQuiet(): void
+  onBegin(task: CompactionTask): void
+  /** `blocked`: a table is corrupt and is left alone from now on. */
+  onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
+  /** The directory could not be synced: nothing may be trusted any more. */
+  onDirectoryFailure(error: unknown): void
+}
+
+export interface CompactionTask {
+  readonly id: number
+  readonly pick: CompactionPick
+  readonly reservation: RunningCompaction
+  readonly inputBytes: number
+  readonly startMs: number
+  /** [0] not 0: give up; [1] 64 KiB units read. */
+  readonly control: Int32Array
+  /** Names while they are written, and the numbers they will have. */
+  readonly outputs: readonly { tempName: string; tableNum: FileNum }[]
+  /** Who asked for it; null for the style's picker. */
+  readonly askedBy: ExtraPicker | null
+  result: CompactionRunOutput | null
+}
+
+interface Planned {
+  id: number
+  pick: CompactionPick
+  askedBy: ExtraPicker | null
+}
+
+/** Numbers and names for every output there may be: more than the sizes ask for, since overlaps cut too. */
+export function newTask(host: CompactorHost, { id, pick, askedBy }: Planned): CompactionTask {
+  const inputBytes = totalBytes(inputTables(pick))
+  const count = pick.isTrivialMove ? 0 : 2 + 2 * Math.ceil(inputBytes / pick.tableBytes)
+  const outputs = Array.from({ length: count }, () => {
+    const tableNum = host.allocateFileNum()
+    const tempName = host.isStrict ? tempFileName(tableNum, host.uniqueSuffix()) : tableFileName(tableNum)
+    return { tableNum, tempName }
+  })
+  return {
+    id, pick, askedBy, inputBytes, outputs,
+    reservation: reservationOf(pick),
+    startMs: host.clock.nowMs(),
+    control: new Int32Array(new SharedArrayBuffer(8)),
+    result: null,
+  }
+}
+
+export function runInput(host: CompactorHost, { pick, outputs, control }: CompactionTask): CompactionRunInput {
+  return {
+    dir: host.dir,
+    databaseId: host.databaseId,
+    inputs: pick.inputs.map(({ tables }) => tables),
+    below: pick.below,
+    headers: outputs.map(({ tableNum }) => host.tableHeader(tableNum)),
+    fileNames: outputs.map(({ tempName }) => tempName),
+    isSynced: host.isStrict,
+    settings: host.tableSettings,
+    tableBytes: pick.tableBytes,
+    overlapBytesMax: pick.overlapBytesMax,
+    snapshots: host.snapshotSeqNums(),
+    visibleSeqNum: host.visibleSeqNum(),
+    control: control.buffer as SharedArrayBuffer,
+  }
+}
+
+/** The input that a corruption names, or null. */
+export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum | null {
+  if (!VarveError.is(error) || error.code !== 'CORRUPTION') return null
+  return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null
+}

@@ -1,0 +1,35 @@
+/**
+ * What: what compactions have done so far, by output level. Thread: main.
+ */
+import type { LevelNum } from '../base/index.js'
+import type { CompactionPick } from './compaction-pick.js'
+import type { CompactionRunOutput } from './compaction-run.js'
+
+interface LevelTotals {
+  readBytes: number
+  writtenBytes: number
+}
+
+export class CompactionTotals {
+  readBytes = 0
+  writtenBytes = 0
+  droppedVersionCount = 0
+  droppedTombstoneCount = 0
+  private readonly levels = new Map<LevelNum, LevelTotals>()
+
+  add({ outputLevel }: CompactionPick, output: CompactionRunOutput): void {
+    this.readBytes += output.readBytes
+    this.writtenBytes += output.writtenBytes
+    this.droppedVersionCount += output.droppedVersionCount
+    this.droppedTombstoneCount += output.droppedTombstoneCount
+    const { readBytes, writtenBytes } = this.level(outputLevel)
+    this.levels.set(outputLevel, {
+      readBytes: readBytes + output.readBytes, writtenBytes: writtenBytes + output.writtenBytes,
+    })
+  }
+
+  /** By compactions whose outputs went to this level. */
+  level(level: LevelNum): LevelTotals {
+    return this.levels.get(level) ?? { readBytes: 0, writtenBytes: 0 }
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * What: drives picks through run and install, beside the flushes: pick → run → publish → install.
+ * Owns: what is under way and its reservations, back-off after failures, tables that are left alone, totals.
+ * Does not own: choices (pickers), the merge (compaction-run.ts), the version, the read state, error states (host).
+ * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
+ * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
+ * COMP-4 inputs are given to the host for deletion only when the edit that replaces them is durable.
+ * COMP-5 every attempt has table numbers of its own; a failed one changes nothing.
+ */
+import { VarveError } from '../base/index.js'
+import type { FileNum, TableFacts, Timer } from '../base/index.js'
+import type { JobResult } from '../exec/index.js'
+import type { Version, VersionEdit } from '../manifest/index.js'
+import { DIRECTORY_NAME, INSTALL_PRIORITY } from '../output/index.js'
+import type { PublishTablesInput } from '../output/index.js'
+import { StageTimes } from '../stats/index.js'
+import { findOutputProblem } from './compaction-output-check.js'
+import { canRunBeside, editOf, inputTables, reservationOf } from './compaction-pick.js'
+import type { CompactionPick, Picker, RunningCompaction } from './compaction-pick.js'
+import type { CompactionRunOutput } from './compaction-run.js'
+import { corruptInput, newTask, runInput } from './compaction-task.js'
+import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
+import { CompactionTotals } from './compaction-totals.js'
+
+/** Below every flush and sort: they wait for nothing here. */
+const RUN_PRIORITY = -1
+const BACKOFF_FIRST_MS = 200
+const BACKOFF_MAX_MS = 60_000
+/** After so long without a write, what is only worth it in quiet times is done. */
+const QUIET_MS = 1000
+const PROGRESS_UNIT_BYTES = 64 * 1024
+
+export interface CompactorPickers {
+  /** While writes come. */
+  busy: Picker
+  /** When none has come for a second. */
+  quiet: Picker
+}
+
+export class Compactor {
+  readonly totals = new CompactionTotals()
+  readonly runTimes = new StageTimes()
+  completedCount = 0
+  movedCount = 0
+  failedCount = 0
+  /** Tables with a corrupt block: left alone until the database is opened again. */
+  readonly blocked = new Set<FileNum>()
+  private readonly host: CompactorHost
+  private readonly pickers: CompactorPickers
+  private readonly runsMax: number
+  private readonly tasks: CompactionTask[] = []
+  private readonly extra = new Set<ExtraPicker>()
+  private nextId = 1
+  private failuresInRow = 0
+  private retryTimer: Timer | null = null
+  private quietTimer: Timer | null = null
+  private isSuspended = false
+  private stepWaiters: (() => void)[] = []
+  private restWaiters: (() => void)[] = []
+
+  constructor(host: CompactorHost, pickers: CompactorPickers) {
+    this.host = host
+    this.pickers = pickers
+    this.runsMax = Math.max(1, host.executor.workerCount - 1)
+  }
+
+  get running(): readonly CompactionTask[] {
+    return this.tasks
+  }
+
+  /** Bytes that must still be merged until every level is within its size. */
+  debtBytes(version: Version): number {
+    return this.pickers.busy.pendingBytes(version)
+  }
+
+  scores(version: Version): ReturnType<Picker['scores']> {
+    return this.pickers.busy.scores(version, this.reservations)
+  }
+
+  /** Bytes read so far by runs under way. */
+  get progressBytes(): number {
+    return this.tasks.reduce((sum, { control }) => sum + this.doneBytes(control), 0)
+  }
+
+  /** Bytes read by one run. */
+  doneBytes(control: Int32Array): number {
+    return Atomics.load(control, 1) * PROGRESS_UNIT_BYTES
+  }
+
+  /** Starts whatever may start. */
+  schedule(): void {
+    if (this.isSuspended || this.retryTimer !== null) return
+    while (this.tasks.length < this.runsMax) {
+      if (!this.startNext(this.pickers.busy)) break
+      if (this.isSuspended || this.retryTimer !== null) return
+    }
+    if (this.tasks.length === 0) this.watchQuiet()
+  }
+
+  private get reservations(): RunningCompaction[] {
+    return this.tasks.map(({ reservation }) => reservation)
+  }
+
+  /** False when nobody wants anything. */
+  private startNext(picker: Picker): boolean {
+    for (const each of [...this.extra, picker]) {
+      const pick = this.ask(each)
+      if (pick === null) continue
+      this.start(pick, each === picker ? null : each)
+      return true
+    }
+    return false
+  }
+
+  private ask(picker: ExtraPicker): CompactionPick | null {
+    const { host, reservations } = this
+    const held = host.snapshotSeqNums()[0] ?? Infinity
+    const pick = picker.pick(host.version(), reservations, held, this.blocked)
+    if (pick === null) return null
+    const wanted = reservationOf(pick)
+    return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
+  }
+
+  /** Nothing to do: in a second, if no write came, what is worth doing only in quiet times. */
+  private watchQuiet(): void {
+    if (this.quietTimer !== null) return
+    const seqNum = this.host.visibleSeqNum()
+    this.quietTimer = this.host.clock.after(QUIET_MS, () => {
+      this.quietTimer = null
+      if (this.isSuspended || this.tasks.length > 0 || this.retryTimer !== null) return
+      if (this.host.visibleSeqNum() !== seqNum) {
+        this.watchQuiet()
+        return
+      }
+      this.host.onQuiet()
+      const isStarted = this.startNext(this.pickers.quiet)
+      if (!isStarted && this.host.snapshotSeqNums().length > 0) this.watchQuiet() // what it holds back may go later
+    })
+  }
+
+  // ── Run ─────────────────────────────────────────────────────────────────────────────────────────
+
+  private start(pick: CompactionPick, askedBy: ExtraPicker | null): void {
+    const { host } = this
+    const task = newTask(host, { id: this.nextId++, pick, askedBy })
+    this.tasks.push(task)
+    host.onBegin(task)
+    if (pick.isTrivialMove) {
+      this.install(task, inputTables(pick))
+      return
+    }
+    const job = { kind: 'compactionRun', input: runInput(host, task), priority: RUN_PRIORITY }
+    host.executor.submitPolled<CompactionRunOutput>(job, (result) => this.onRun(task, result))
+  }
+
+  private onRun(task: CompactionTask, result: JobResult<CompactionRunOutput>): void {
+    if (!result.ok) {
+      this.onFailure(task, result.error)
+      return
+    }
+    const { output } = result
+    const problem = findOutputProblem(task, output)
+    if (problem !== null) {
+      this.onFailure(task, new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`))
+      return
+    }
+    task.result = output
+    if (this.host.isStrict && output.outputs.length > 0) this.publish(task, output.outputs)
+    else this.readBack(task, output.outputs)
+  }
+
+  // ── Install ─────────────────────────────────────────────────────────────────────────────────────
+
+  private publish(task: CompactionTask, tables: readonly TableFacts[]): void {
+    const used = new Set(tables.map(({ fileNum }) => fileNum))
+    const input: PublishTablesInput = {
+      dir: this.host.dir, tables: task.outputs.filter(({ tableNum }) => used.has(tableNum)),
+    }
+    this.host.executor.submitPolled<null>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
+      if (result.ok) this.readBack(task, tables)
+      else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
+      else this.onFailure(task, result.error)
+    })
+  }
+
+  private onDirectoryFailed(task: CompactionTask, error: unknown): void {
+    this.host.onDirectoryFailure(error)
+    this.end(task)
+  }
+
+  /** Outputs are opened for reading before the manifest names them. */
+  private readBack(task: CompactionTask, tables: readonly TableFacts[]): void {
+    try {
+      for (const facts of tables) this.host.openTable(facts)
+    } catch (error) {
+      this.onFailure(task, error)
+      return
+    }
+    this.install(task, tables)
+  }
+
+  private install(task: CompactionTask, tables: readonly TableFacts[]): void {
+    const { host } = this
+    const edit: VersionEdit = editOf(task.pick, tables)
+    const kept = new Set(tables.map(({ fileNum }) => fileNum))
+    const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
+    if (!host.isStrict) {
+      host.holdEdit(edit, () => host.onReplaced(replaced))
+      this.onInstalled(task, edit)
+      return
+    }
+    host.appendEdit(edit, (error) => {
+      if (error === null) {
+        this.onInstalled(task, edit)
+        host.onReplaced(replaced)
+      } else {
+        this.end(task) // the manifest failed: the host has stopped everything
+      }
+    })
+  }
+
+  private onInstalled(task: CompactionTask, edit: VersionEdit): void {
+    this.failuresInRow = 0
+    if (task.pick.isTrivialMove) this.movedCount++
+    else {
+      this.completedCount++
+      this.runTimes.record(this.host.clock.nowMs() - task.startMs)
+      this.totals.add(task.pick, task.result!)
+    }
+    this.remove(task)
+    this.host.onInstalled(task, edit)
+    this.wake()
+    this.schedule()
+  }
+
+  // ── Failure: nothing has changed; tried again later, by then perhaps another pick ───────────────
+
+  private onFailure(task: CompactionTask, error: unknown): void {
+    const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
+    const corrupt = corruptInput(task, error)
+    if (corrupt !== null) this.blocked.add(corrupt)
+    this.remove(task)
+    if (!isGivenUp) {
+      this.failedCount++
+      this.host.onFailed(task, error, corrupt === null)
+      if (corrupt === null) this.backOff()
+    }
+    this.wake()
+    this.schedule()
+  }
+
+  private backOff(): void {
+    const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.failuresInRow++, BACKOFF_MAX_MS)
+    this.retryTimer ??= this.host.clock.after(delayMs, () => {
+      this.retryTimer = null
+      this.schedule()
+    })
+  }
+
+  private end(task: CompactionTask): void {
+    this.remove(task)
+    this.wake()
+  }
+
+  private remove(task: CompactionTask): void {
+    this.tasks.splice(this.tasks.indexOf(task), 1)
+  }
+
+  // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────
+
+  /** Asked before the style's picker until it is removed. */
+  addExtra(picker: ExtraPicker): void {
+    this.extra.add(picker)
+    this.schedule()
+  }
+
+  /** Runs that it asked for end at their next pause. */
+  giveUp(picker: ExtraPicker): void {
+    for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
+  }
+
+  removeExtra(picker: ExtraPicker): void {
+    this.extra.delete(picker)
+  }
+
+  /** True while nothing is under way and this picker wants nothing. */
+  isDone(picker: ExtraPicker): boolean {
+    return this.tasks.length === 0 && this.retryTimer === null && this.ask(picker) === null
+  }
+
+  /** Resolves when the next run under way has ended, well or not. */
+  nextStep(): Promise<void> {
+    return new Promise((resolve) => this.stepWaiters.push(resolve))
+  }
+
+  private wake(): void {
+    for (const wake of this.stepWaiters.splice(0)) wake()
+    if (this.tasks.length === 0) for (const wake of this.restWaiters.splice(0)) wake()
+  }
+
+  /** Nothing new begins; runs under way give up at their next pause. */
+  suspend(): void {
+    this.isSuspended = true
+    this.retryTimer?.cancel()
+    this.retryTimer = null
+    this.quietTimer?.cancel()
+    this.quietTimer = null
+    for (const { control } of this.tasks) Atomics.store(control, 0, 1)
+    for (const wake of this.stepWaiters.splice(0)) wake()
+  }
+
+  /** After a suspension for a reason that is gone. */
+  resume(): void {
+    this.isSuspended = false
+    this.failuresInRow = 0
+    this.schedule()
+  }
+
+  get isStopped(): boolean {
+    return this.isSuspended
+  }
+
+  /** Resolves when nothing is under way. Requires: suspended. */
+  async resting(): Promise<void> {
+    while (this.tasks.length > 0) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
+  }
+}

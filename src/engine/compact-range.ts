@@ -1,0 +1,85 @@
+/**
+ * What: `compact()`: asks for steps over a range until there is none left, tells how far it is.
+ * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for.
+ */
+import { VarveError } from '../base/index.js'
+import type { Timer } from '../base/index.js'
+import { manualPicker } from '../compaction/index.js'
+import type { KeyRange } from '../iterator/index.js'
+import { compactionSettings } from './compaction-options.js'
+import type { EngineCore } from './engine-core.js'
+
+export interface CompactProgress {
+  /** Bytes of tables read by compactions since the call. */
+  readBytes: number
+  writtenBytes: number
+  /** Compactions that ended since the call. */
+  stepCount: number
+}
+
+export interface CompactOptions {
+  /** Ends the call with the signal's reason; the step under way is given up, those done stay. */
+  signal?: AbortSignal | undefined
+  /** Called after each step, and every 200 ms. What it throws is ignored. */
+  onProgress?: ((progress: CompactProgress) => void) | undefined
+}
+
+const PROGRESS_MS = 200
+
+export async function compactRange(engine: EngineCore, range: KeyRange, options: CompactOptions): Promise<void> {
+  const { compactor } = engine
+  const picker = manualPicker(compactionSettings(engine.options), {
+    keyspaceId: 0, range, upTo: engine.visibleSeqNum,
+  })
+  const progress = startProgress(engine, options)
+  const aborted = new Promise<void>((resolve) => {
+    options.signal?.addEventListener('abort', () => resolve(), { once: true })
+  })
+  compactor.addExtra(picker)
+  try {
+    while (!compactor.isDone(picker)) {
+      checkGoingOn(engine)
+      await Promise.race([compactor.nextStep(), aborted])
+      progress.tell()
+      options.signal?.throwIfAborted()
+    }
+  } catch (error) {
+    compactor.giveUp(picker)
+    throw error
+  } finally {
+    compactor.removeExtra(picker)
+    progress.stop()
+  }
+  await engine.heldEdits.whenSettled()
+}
+
+function checkGoingOn(engine: EngineCore): void {
+  if (engine.isClosing) throw new VarveError('CLOSED', 'the database was closed before the range was compacted')
+  engine.checkWritable()
+}
+
+function startProgress({ compactor, options: { clock } }: EngineCore, { onProgress }: CompactOptions) {
+  const { totals } = compactor
+  const start = { ...totals, stepCount: compactor.completedCount + compactor.movedCount }
+  let timer: Timer | null = null
+  const tell = (): void => {
+    if (onProgress === undefined) return
+    try {
+      onProgress({
+        readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
+        writtenBytes: totals.writtenBytes - start.writtenBytes,
+        stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,
+      })
+    } catch {
+      // The listener's own business.
+    }
+  }
+  const repeat = (): void => {
+    timer = clock.after(PROGRESS_MS, () => {
+      tell()
+      repeat()
+    })
+  }
+  if (onProgress !== undefined) repeat()
+  return { tell, stop: () => timer?.cancel() }
+}

@@ -1,0 +1,15 @@
+/**
+ * What: the compaction settings that the options of open stand for.
+ */
+import { createPicker, defaultCompactionSettings, settingsWhenQuiet } from '../compaction/index.js'
+import type { CompactionSettings, CompactorPickers } from '../compaction/index.js'
+import type { ResolvedOptions } from './options.js'
+
+export function compactionSettings(options: ResolvedOptions): CompactionSettings {
+  return { ...defaultCompactionSettings(options.writeBufferSize), style: options.compaction.style }
+}
+
+export function makePickers(options: ResolvedOptions): CompactorPickers {
+  const settings = compactionSettings(options)
+  return { busy: createPicker(settings), quiet: createPicker(settingsWhenQuiet(settings)) }
+}
