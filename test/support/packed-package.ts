@@ -21,12 +21,14 @@ function npm(args: string[], cwd: string): string {
   return execFileSync('npm', all, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-function install(): void {
+/** Gives the path of the tarball. */
+function install(): string {
   mkdirSync(project)
   // The scripts would build again what is being tested.
   const tarball = npm(['pack', '--ignore-scripts', '--silent', '--pack-destination', lab], root).trim()
   writeFileSync(path.join(project, 'package.json'), '{ "private": true, "type": "module" }\n')
   npm(['install', path.join(lab, tarball)], project)
+  return path.join(lab, tarball)
 }
 
 /** A package of this checkout and what it depends on, as if the project had installed it. */
