@@ -6,7 +6,7 @@
  */
 import { EntryKind, errnoOf, invalidArgument, ioError, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
-import { checkKey, checkValue, POSITION_BYTES_MAX } from '../commit/index.js'
+import { checkKey, checkValue, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { collectStats, openEngine, openReadOnly, ReadPath, resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/index.js'
@@ -308,13 +308,7 @@ export class Varve {
     if (options === undefined) return { sync: this.syncByDefault, position: null }
     checkNames(options, 'batch', ['sync', 'position'])
     const { sync, position } = options
-    if (position !== undefined && !(position instanceof Uint8Array)) {
-      throw invalidArgument('the position must be a Uint8Array')
-    }
-    if (position !== undefined && position.length > POSITION_BYTES_MAX) {
-      throw invalidArgument(`the position has ${position.length} bytes, the limit is ${POSITION_BYTES_MAX}`)
-    }
-    const ownPosition = position === undefined ? null : new Uint8Array(position)
+    const ownPosition = position === undefined ? null : copyPosition(position)
     return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
   }
 

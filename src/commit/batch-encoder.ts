@@ -18,7 +18,6 @@ export interface BatchOptions {
   position: Uint8Array | null
 }
 
-export const POSITION_BYTES_MAX = 4096
 const NO_VALUE = new Uint8Array(0)
 
 /**

@@ -4,6 +4,8 @@
  */
 import { bytesLength, invalidArgument, KEY_BYTES_MAX, VALUE_BYTES_MAX, VarveError } from '../base/index.js'
 
+export const POSITION_BYTES_MAX = 4096
+
 /** Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, KEY_TOO_LARGE. */
 export function checkKey(key: unknown): void {
   if (typeof key === 'string') {
@@ -26,6 +28,16 @@ export function checkValue(value: unknown): void {
   if (!(value instanceof Uint8Array)) throw wrongType('value', value)
   if (value.length > VALUE_BYTES_MAX) throw valueTooLarge(value.length)
   if (value.length === 0) checkAttached('value', value)
+}
+
+/** A copy. Throws INVALID_ARGUMENT for anything but a Uint8Array with its memory, of at most 4096 bytes. */
+export function copyPosition(position: unknown): Uint8Array {
+  if (!(position instanceof Uint8Array)) throw invalidArgument('the position must be a Uint8Array')
+  if (position.length > POSITION_BYTES_MAX) {
+    throw invalidArgument(`the position has ${position.length} bytes, the limit is ${POSITION_BYTES_MAX}`)
+  }
+  if (position.length === 0) checkAttached('position', position)
+  return new Uint8Array(position)
 }
 
 function wrongType(what: string, given: unknown): VarveError {

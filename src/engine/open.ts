@@ -5,6 +5,7 @@
  *   replayed entries written to tables, synced, named, directory synced → new manifest with a full
  *   version, synced → marker moved, directory synced → new log → obsolete files deleted → writes
  *
+ * Where there is no marker, the directory's own name is synced first.
  * Nothing old is appended to or truncated. Since the replayed entries stand in synced tables before
  * the first write is accepted, no later acknowledgement rests on pages whose sync once failed.
  * A failure before the marker moved leaves the directory's data as it was.
@@ -33,6 +34,7 @@ import { jobs } from './jobs.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
 import type { ResolvedOptions } from './options.js'
+import { prepareDirectory, syncFoundName } from './prepare-directory.js'
 import { readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 import { decodeRunStats } from './run-stats.js'
@@ -46,54 +48,15 @@ const FREE_SLABS_MAX = 2
 
 /** Opens for writing. The caller gave a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
-  const dir = await prepareDirectory(location, vfs, options)
+  const { dir, isMade } = await prepareDirectory(location, vfs, options)
   const lock = await vfs.lock(dir)
   const opening = new Opening(dir, vfs, options, lock)
   try {
-    return await opening.run()
+    return await opening.run(isMade)
   } catch (error) {
     await opening.abandon()
     throw error
   }
-}
-
-/** Makes the directory when that is allowed; refuses one that others may write. */
-async function prepareDirectory(location: string, vfs: Vfs, options: ResolvedOptions): Promise<string> {
-  let info = await vfs.stat(location)
-  if (info?.kind === 'other') {
-    // A link to a directory is the user's way to name it; only inside the directory links are refused.
-    info = await vfs.stat(await vfs.realPath(location))
-  }
-  if (info === null) {
-    if (!options.createIfMissing) {
-      throw new VarveError('NOT_FOUND', `${location} does not exist`, { hint: 'open it with createIfMissing' })
-    }
-    try {
-      await makeDirectories(location, vfs)
-    } catch (error) {
-      throw ioError(error, 'create', location)
-    }
-    return vfs.realPath(location)
-  }
-  if (info.kind !== 'directory') throw new VarveError('INVALID_ARGUMENT', `${location} is not a directory`)
-  if ((info.mode & 0o002) !== 0 && !options.allowSharedDirectory) {
-    throw new VarveError('INVALID_ARGUMENT', `${location} may be written by everybody`, {
-      hint: 'chmod o-w it, or open it with allowSharedDirectory: true',
-    })
-  }
-  return vfs.realPath(location)
-}
-
-/** Each directory made is durable in its parent before the next. */
-async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
-  const parent = vfs.parent(path)
-  if (parent !== path && (await vfs.stat(parent)) === null) await makeDirectories(parent, vfs)
-  try {
-    await vfs.mkdir(path)
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'EEXIST') throw error
-  }
-  if (parent !== path) await vfs.syncDir(parent)
 }
 
 /** One attempt to open; holds what must be let go of when it fails. */
@@ -134,11 +97,13 @@ class Opening {
     })
   }
 
-  async run(): Promise<Engine> {
+  /** `isMade`: the directory is new, and its name is durable. */
+  async run(isMade: boolean): Promise<Engine> {
     const { vfs, dir, options } = this
     const startMs = options.clock.nowMs()
     const found = await readDirectory(vfs, dir)
     this.checkExistence(found)
+    if (found.marker === null && !isMade) await this.syncOwnName()
     this.nextFileNum = found.highestFileNum + 1
     const { version, databaseId } = await this.readVersion(found)
     const cache = new BlockCache(options.blockCacheSize)
@@ -212,6 +177,14 @@ class Opening {
     }
     if (found.marker !== null && errorIfExists) {
       throw new VarveError('ALREADY_EXISTS', `a database exists in ${this.dir}`)
+    }
+  }
+
+  private async syncOwnName(): Promise<void> {
+    try {
+      await syncFoundName(this.dir, this.vfs)
+    } catch (error) {
+      throw ioError(error, 'sync the parent of', '.')
     }
   }
 

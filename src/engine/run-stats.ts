@@ -16,10 +16,11 @@ const STAGE_NUMBERS = ['count', 'totalMs', 'lastMs', 'maxMs', 'avgMs'] as const
 const COUNTS = ['completed', 'failed', 'retried'] as const
 const NUMBERS = ['generation', 'savedMs', 'stallCount', 'stallMs'] as const
 
-export function flushStats(flusher: Flusher): FlushStats {
+/** `held`: edits that are not durable yet. */
+export function flushStats(flusher: Flusher, held: number): FlushStats {
   const queue = flusher.queue.countInStage('queued')
   return {
-    pending: flusher.queue.length, queue, active: flusher.queue.length - queue,
+    pending: flusher.queue.length, queue, active: flusher.queue.length - queue, held,
     completed: flusher.completedCount, failed: flusher.failedCount, retried: flusher.retriedCount,
     wait: flusher.waitTimes.stats(), build: flusher.buildTimes.stats(),
     install: flusher.installTimes.stats(), release: flusher.releaseTimes.stats(),
@@ -36,7 +37,7 @@ export interface RunSource {
 
 /** '' before the first flush: then the run before is still the one to tell of. */
 export function runStatsText({ flusher, stalls, options, parts }: RunSource): string {
-  const { completed, failed, retried, wait, build, install, release } = flushStats(flusher)
+  const { completed, failed, retried, wait, build, install, release } = flushStats(flusher, 0)
   if (wait.count === 0) return ''
   const { stallCount, totalMs } = stalls.stats()
   return encodeRunStats({

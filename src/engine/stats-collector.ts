@@ -32,7 +32,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { parts, versions, deleter, health, pipeline } = engine
   const { manifest } = versions
   stats.database.state = health.state
-  stats.flush = flushStats(engine.flusher)
+  stats.flush = flushStats(engine.flusher, engine.heldEdits.count)
   stats.wal = walStats(engine)
   stats.writes = { batchCount: pipeline.counters.batches, entryCount: pipeline.counters.entries }
   stats.compaction = compactionStats(engine)

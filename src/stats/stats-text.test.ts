@@ -15,7 +15,7 @@ function busyStats(): Stats {
   }
   stats.writeStall = { state: 'stopped', reason: 'memtables', stallCount: 3, totalMs: 1234.5, waitingCount: 9 }
   Object.assign(stats.flush, {
-    pending: 2, queue: 1, active: 1, completed: 1021, failed: 1, retried: 1,
+    pending: 2, queue: 1, active: 1, held: 5, completed: 1021, failed: 1, retried: 1,
     wait: { count: 1021, totalMs: 51_050, lastMs: 12.25, maxMs: 700.125, avgMs: 50 },
     build: { count: 1021, totalMs: 102_100, lastMs: 99.999, maxMs: 1200, avgMs: 100 },
   })

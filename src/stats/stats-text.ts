@@ -50,12 +50,13 @@ function databaseLines({ database, backgroundError, writeStall, lock }: Stats): 
 function flushLines({ database, flush }: Stats): string[] {
   // Who only reads flushes nothing: what waits is for the next one who writes.
   if (database.isReadOnly) return [pairs('flush', [['pending', count(flush.pending)]])]
-  const { pending, queue, active, completed, failed, retried } = flush
+  const { pending, queue, active, held, completed, failed, retried } = flush
   return [
     pairs('flush', [
       ['pending', count(pending)], ['queue', count(queue)], ['active', count(active)],
       ['completed', count(completed)], ['failed', count(failed)], ['retried', count(retried)],
     ]),
+    ...(held === 0 ? [] : [pairs('', [['held', `${count(held)}, not durable yet`]])]),
     ...stageTable(flush),
   ]
 }

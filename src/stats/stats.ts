@@ -47,12 +47,14 @@ export interface DatabaseStats {
 }
 
 export interface FlushStats {
-  /** Memtables that are sealed and not yet in a durable table: queue + active. */
+  /** Memtables that are sealed and not yet in a table that readers see: queue + active. */
   pending: number
   /** Of these, waiting for their build. */
   queue: number
   /** Of these, being built or installed. */
   active: number
+  /** Flushed, seen by readers, and not yet durable: their logs stay. Only with `manifestSync: false`. */
+  held: number
   completed: number
   failed: number
   retried: number
@@ -188,7 +190,7 @@ export interface LastRunStats {
   savedMs: number
   stallCount: number
   stallMs: number
-  flush: Omit<FlushStats, 'pending' | 'queue' | 'active'>
+  flush: Omit<FlushStats, 'pending' | 'queue' | 'active' | 'held'>
 }
 
 export interface RecoveryReport {
@@ -208,7 +210,7 @@ export function emptyStats(location: string): Stats {
   return {
     database: { location, state: 'CLOSED', isReadOnly: false, visibleSeq: 0 },
     flush: {
-      pending: 0, queue: 0, active: 0, completed: 0, failed: 0, retried: 0,
+      pending: 0, queue: 0, active: 0, held: 0, completed: 0, failed: 0, retried: 0,
       wait: emptyStageStats(), build: emptyStageStats(),
       install: emptyStageStats(), release: emptyStageStats(),
     },
