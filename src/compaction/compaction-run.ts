@@ -6,7 +6,7 @@
  * Invariants: COMP-3 a version goes only by the shared retention rule; a tombstone only where no table
  * below has its key range. COMP-5 a failed run changes nothing: its outputs are removed.
  */
-import { assert, KiB, sharedPrefixLength, VarveError } from '../base/index.js'
+import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
 import type { SeqNum, TableFacts } from '../base/index.js'
 import type { RetentionFilter } from '../iterator/index.js'
 import { TableMemory } from '../sstable/index.js'
@@ -43,8 +43,10 @@ export interface CompactionRunOutput {
 
 const ENTRIES_PER_PAUSE = 2048
 const PROGRESS_UNIT_BYTES = 64 * KiB
-/** One read of an input. */
-const PIECE_BYTES = 256 * KiB
+/** One read of an input; less when there are many, so that all together keep to the bound. */
+const PIECE_BYTES_MIN = 64 * KiB
+const PIECE_BYTES_MAX = 256 * KiB
+const PIECES_BYTES_MAX = 16 * MiB
 
 export function* compactionRun(
   input: CompactionRunInput, { vfs }: { vfs: Vfs },
@@ -55,8 +57,10 @@ export function* compactionRun(
   assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
   const headAt = sharedBytes(tables)
   const { inputs } = input
-  const memory = new TableMemory(input.settings.blockBytes, inputs.length * PIECE_BYTES)
-  const options = { memory, pieceBytes: PIECE_BYTES, headAt }
+  const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)
+  const pieceBytes = Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES_MAX, share))
+  const memory = new TableMemory(input.settings.blockBytes, inputs.length * pieceBytes)
+  const options = { memory, pieceBytes, headAt }
   const { dir, databaseId } = input
   const runs = inputs.map((run) => new RunCursor({ vfs, dir, databaseId }, run, options))
   const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
