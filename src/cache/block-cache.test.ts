@@ -1,7 +1,7 @@
 /** The cache keeps its bound, keeps what is used and what is pinned, and never lets two blocks overlap. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KiB, SeededRandom } from '../base/index.js'
+import { KiB, MiB, SeededRandom } from '../base/index.js'
 import { BlockCache, MARK_HIT, MARK_POINT, MARK_SCAN } from './index.js'
 import type { CacheSlots } from './index.js'
 
@@ -11,7 +11,8 @@ function use(cache: BlockCache, slots: CacheSlots, index: number, bytes: number,
     slots.marks[index] = MARK_HIT
     return true
   }
-  const frame = cache.reserve(bytes)
+  if (mark === MARK_SCAN) mark = cache.scanMark(slots, index, bytes)
+  const frame = cache.reserve(bytes, mark)
   if (frame === 0) return false
   const base = cache.baseOf(frame)
   assert.ok(base % 8 === 0 && base + bytes <= cache.chunkOf(frame).bytes.length)
@@ -42,15 +43,66 @@ test('blocks are kept up to the capacity, then the ones without use go first', (
   assert.equal(cache.blockCount, 8)
 })
 
-test('a scan over everything does not push out what point reads use', () => {
-  const cache = new BlockCache(64 * KiB)
-  const slots = cache.attach(1000)
-  for (let i = 0; i < 8; i++) use(cache, slots, i % 4, 8 * KiB, MARK_POINT)
-  for (let i = 10; i < 1000; i++) {
-    use(cache, slots, i, 8 * KiB, MARK_SCAN)
-    for (let hot = 0; hot < 4; hot++) assert.ok(slots.frames[hot] !== 0, `block ${hot} left at ${i}`)
-    if (i % 8 === 0) for (let hot = 0; hot < 4; hot++) use(cache, slots, hot, 8 * KiB, MARK_POINT)
+/** A cache of 64 blocks, with `hot` blocks of the first table that point reads brought in. */
+function withHotBlocks(hot: number): { cache: BlockCache; slots: CacheSlots; scan(from: number, to: number): void } {
+  const cache = new BlockCache(512 * KiB)
+  const slots = cache.attach(hot)
+  const scanned = cache.attach(100_000)
+  for (let i = 0; i < hot; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  const scan = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) use(cache, scanned, i, 8 * KiB, MARK_SCAN)
   }
+  return { cache, slots, scan }
+}
+
+test('a scan over everything, however long, takes nothing from what point reads use', () => {
+  for (const hot of [10, 60, 64]) {
+    const { slots, scan } = withHotBlocks(hot)
+    scan(0, 100_000)
+    assert.equal(presentCount(slots), hot)
+    scan(0, 100_000)
+    assert.equal(presentCount(slots), hot, 'the second scan over everything')
+  }
+})
+
+test('a scan that comes in pieces, each of which reads its first block again, takes nothing either', () => {
+  const { slots, scan } = withHotBlocks(64)
+  for (let i = 0; i < 10_000; i++) for (let piece = 0; piece < 3; piece++) scan(i, i + 1)
+  assert.equal(presentCount(slots), 64)
+})
+
+test('what is scanned again and again gets in, also when point reads have filled the cache', () => {
+  const { cache, slots, scan } = withHotBlocks(64)
+  for (let turn = 0; turn < 12; turn++) scan(0, 16)
+  assert.equal(presentCount(slots), 64 - 16)
+  assert.equal(cache.blockCount, 64)
+  const { evictionCount } = cache
+  scan(0, 16)
+  assert.equal(cache.evictionCount, evictionCount, 'all of it is there')
+})
+
+test('the capacity falls at once, pinned blocks excepted, and rises again', () => {
+  const cache = new BlockCache(8 * MiB)
+  const slots = cache.attach(2000)
+  for (let i = 0; i < 1024; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  assert.equal(cache.allocatedBytes, 8 * MiB)
+  const frame = slots.frames[900]
+  cache.pin(frame)
+  cache.setCapacity(2 * MiB)
+  assert.equal(cache.allocatedBytes, 8 * MiB, 'chunks have numbers: those below the pinned block stay')
+  assert.equal(cache.usedBytes, 2 * MiB + 8 * KiB)
+  assert.equal(byteAt(cache, frame, 0), 900 & 0xff)
+  for (let i = 1024; i < 1500; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  assert.equal(cache.usedBytes, 2 * MiB + 8 * KiB, 'nothing comes in above the capacity')
+  cache.unpin(frame)
+  assert.equal(slots.frames[900], 0)
+  assert.deepEqual([cache.allocatedBytes, cache.usedBytes], [2 * MiB, 2 * MiB])
+  cache.setCapacity(3 * MiB)
+  for (let i = 0; i < 2000; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
+  assert.deepEqual([cache.allocatedBytes, cache.usedBytes], [3 * MiB, 3 * MiB])
+  cache.setCapacity(0)
+  assert.deepEqual([cache.allocatedBytes, cache.blockCount, presentCount(slots)], [0, 0, 0])
+  assert.equal(use(cache, slots, 1, 8 * KiB, MARK_POINT), false)
 })
 
 test('memory is taken as it is needed, up to the capacity', () => {
@@ -70,11 +122,11 @@ test('memory is taken as it is needed, up to the capacity', () => {
 
 test('capacity 0 and blocks too large take nothing in', () => {
   const none = new BlockCache(0)
-  assert.equal(none.reserve(40), 0)
+  assert.equal(none.reserve(40, MARK_POINT), 0)
   const cache = new BlockCache(64 * KiB)
-  assert.equal(cache.reserve(8 * KiB + 8), 0)
+  assert.equal(cache.reserve(8 * KiB + 8, MARK_POINT), 0)
   assert.equal(cache.allocatedBytes, 0)
-  assert.notEqual(cache.reserve(8 * KiB), 0)
+  assert.notEqual(cache.reserve(8 * KiB, MARK_POINT), 0)
 })
 
 test('all pinned: nothing is taken in; after unpin it is', () => {
@@ -110,6 +162,7 @@ test('detach frees what is not pinned, and the rest when it is unpinned', () => 
 function useAtRandom(capacityKiB: number, blocks: number): void {
   const random = new SeededRandom(1, 'cache')
   const cache = new BlockCache(capacityKiB * KiB)
+  let pinnedAbove = 0
   const tables = [cache.attach(blocks), cache.attach(blocks), cache.attach(blocks)]
   const sizes = Array.from({ length: blocks }, () => 40 + random.below(12 * KiB))
   const pinned: { frame: number; index: number }[] = []
@@ -134,9 +187,14 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
       cache.detach(tables[at])
       tables[at] = cache.attach(blocks)
     }
-    assert.ok(cache.usedBytes <= cache.capacityBytes)
+    if (random.chance(0.001)) {
+      cache.setCapacity((random.chance(0.2) ? random.below(capacityKiB) : capacityKiB) * KiB)
+      pinnedAbove = 6 * 12 * KiB
+    }
+    assert.ok(cache.usedBytes <= cache.capacityBytes + pinnedAbove)
   }
   for (const { frame } of pinned) cache.unpin(frame)
+  assert.ok(cache.allocatedBytes <= cache.capacityBytes)
   let bytes = 0
   for (const slots of tables) {
     slots.frames.forEach((frame, i) => (bytes += frame === 0 ? 0 : Math.ceil(sizes[i] / KiB) * KiB))

@@ -12,9 +12,14 @@
  *
  * A hit must cost nothing: each table has one frame number for each block (CacheSlots), and a hit is a
  * load from there and a store of a mark. Eviction is a clock: a hand moves through the chunks, takes one
- * off the mark of each block it meets, evicts what had none, and stops where a run is free. A scan brings
- * blocks in without a mark, a point read with one, a hit sets two: so a scan over everything replaces
- * its own blocks first.
+ * off the mark of each block it meets, evicts what had none, and stops where a run is free. A point read
+ * brings blocks in with a mark, a hit sets two.
+ *
+ * Scans take nothing from what is used: a block that a scan brings in has no mark and only replaces blocks
+ * that have none; where there are no such blocks near the hand it is not kept. What is scanned again and
+ * again gets in all the same: the cache remembers about when a scan missed a block, and when it misses it
+ * again before a capacity's worth of other blocks, the block comes in like that of a point read. That is
+ * 2Q's rule (T. Johnson, D. Shasha, VLDB 1994); its queue of ghosts is one number for each block here.
  */
 import { KiB, MiB } from '../base/index.js'
 
@@ -29,6 +34,13 @@ const GRANULE_BYTES = KiB
 /** Granules of a chunk: memory is taken in steps of 1 MiB, as it is needed. */
 const CHUNK_SHIFT = 10
 const CHUNK_GRANULES = MiB / GRANULE_BYTES
+/** Blocks that a scan's miss looks at for room: a small part of the time that reading the block takes. */
+const SCAN_LOOKS_MAX = 64
+/** Time as scans see it: one tick for so large a part of the capacity that they missed. */
+const TICKS_PER_CAPACITY = 8
+/** Ticks fit 16 bits; 0: no scan missed this block yet. */
+const TICK_COUNT = 65_535
+
 /** A block larger than this part of the capacity is not kept: one value must not empty the cache. */
 const BLOCK_PART_MAX = 1 / 8
 
@@ -37,11 +49,14 @@ export class CacheSlots {
   /** Frame of block i: see BlockCache.chunkOf and baseOf; 0: it is not there. */
   readonly frames: Uint32Array
   readonly marks: Uint8Array
+  /** When a scan last missed block i, in ticks. */
+  readonly scanTicks: Uint16Array
   isAttached = true
 
   constructor(count: number) {
     this.frames = new Uint32Array(count)
     this.marks = new Uint8Array(count)
+    this.scanTicks = new Uint16Array(count)
   }
 }
 
@@ -62,10 +77,13 @@ class CacheChunk {
     this.indexes = new Uint32Array(granules)
     this.owners = new Array<CacheSlots | null>(granules).fill(null)
   }
+
+  get isEmpty(): boolean {
+    return this.lengths.every((length) => length === 0)
+  }
 }
 
 export class BlockCache {
-  readonly capacityBytes: number
   usedBytes = 0
   blockCount = 0
   hitCount = 0
@@ -73,17 +91,37 @@ export class BlockCache {
   evictionCount = 0
 
   private readonly chunks: CacheChunk[] = []
-  private readonly chunkCountMax: number
+  private capacity: number
+  /** More chunks than this: those at the end go as soon as nothing in them is pinned. */
+  private chunkCountMax: number
   private readonly chunkGranules: number
+  /** Bytes that scans missed. */
+  private scannedBytes = 0
   /** Where the search for room goes on. */
   private handChunk = -1
   private hand: number
 
+  /** `setCapacity` may lower it later; above 1 MiB it may also rise. */
   constructor(capacityBytes: number) {
-    this.capacityBytes = capacityBytes
+    this.capacity = capacityBytes
     this.chunkGranules = Math.min(CHUNK_GRANULES, Math.floor(capacityBytes / GRANULE_BYTES))
-    this.chunkCountMax = Math.floor(capacityBytes / (this.chunkGranules * GRANULE_BYTES))
+    this.chunkCountMax = this.chunksIn(capacityBytes)
     this.hand = this.chunkGranules
+  }
+
+  get capacityBytes(): number {
+    return this.capacity
+  }
+
+  /**
+   * From now on the cache takes no more than this. Memory above it is let go of at once, but for chunks
+   * with pinned blocks: those follow when they are unpinned.
+   */
+  setCapacity(capacityBytes: number): void {
+    this.capacity = capacityBytes
+    this.chunkCountMax = this.chunksIn(capacityBytes)
+    for (let i = this.chunkCountMax; i < this.chunks.length; i++) this.emptyChunk(this.chunks[i])
+    this.dropChunks()
   }
 
   /** Memory taken from the system so far. */
@@ -120,10 +158,28 @@ export class BlockCache {
     }
   }
 
-  /** A frame with room for a block, evicting others. 0: it is too large, or everything is pinned. */
-  reserve(bytes: number): number {
+  /**
+   * The mark for a block that a scan missed: MARK_POINT when it missed it a while ago, but not longer than
+   * a capacity of missed blocks ago. Not "just now": that is one scan that comes in small pieces.
+   */
+  scanMark(slots: CacheSlots, index: number, bytes: number): number {
+    this.scannedBytes += bytes
+    const tick = Math.floor((this.scannedBytes * TICKS_PER_CAPACITY) / (this.capacity + 1)) % TICK_COUNT
+    const last = slots.scanTicks[index] - 1
+    const age = last < 0 ? Infinity : (tick - last + TICK_COUNT) % TICK_COUNT
+    if (age > 1) slots.scanTicks[index] = tick + 1
+    return age > 1 && age <= TICKS_PER_CAPACITY ? MARK_POINT : MARK_SCAN
+  }
+
+  /**
+   * A frame with room for a block that will have `mark`, evicting others. 0: the block is too large,
+   * everything is pinned, or a scan found nothing near that may go.
+   */
+  reserve(bytes: number, mark: number): number {
     const needed = granulesOf(bytes)
-    if (bytes > this.capacityBytes * BLOCK_PART_MAX || needed > this.chunkGranules) return 0
+    if (bytes > this.capacity * BLOCK_PART_MAX || needed > this.chunkGranules || this.chunkCountMax === 0) return 0
+    const aging = mark === MARK_SCAN ? 0 : 1
+    let looks = mark === MARK_SCAN ? SCAN_LOOKS_MAX : Infinity
     let start = this.hand
     let run = 0
     // Marks are at most MARK_HIT: after so many rounds only pinned blocks are left.
@@ -138,10 +194,13 @@ export class BlockCache {
       const chunk = this.chunks[this.handChunk]
       const length = chunk.lengths[granule]
       if (length === 0) run++
-      else if (this.evict(chunk, granule)) run += length
+      else if (this.evict(chunk, granule, aging)) run += length
       else {
         start = granule + length
         run = 0
+        if (--looks > 0) continue
+        this.hand = start
+        return 0
       }
     }
     this.hand = start + needed
@@ -169,13 +228,21 @@ export class BlockCache {
   unpin(frame: number): void {
     const chunk = this.chunkOf(frame)
     const granule = this.baseOf(frame) >>> GRANULE_SHIFT
-    if (--chunk.pins[granule] === 0 && chunk.owners[granule] === null) this.free(chunk, granule)
+    if (--chunk.pins[granule] > 0) return
+    if (chunk.owners[granule] === null) this.free(chunk, granule)
+    if (this.chunks.length <= this.chunkCountMax) return
+    if (frame - 1 >>> CHUNK_SHIFT >= this.chunkCountMax) this.emptyChunk(chunk)
+    this.dropChunks()
+  }
+
+  private chunksIn(bytes: number): number {
+    return this.chunkGranules === 0 ? 0 : Math.floor(bytes / (this.chunkGranules * GRANULE_BYTES))
   }
 
   /** Moves the hand to the next chunk, a new one while there is capacity. True when it begins again. */
   private nextChunk(): boolean {
     this.handChunk++
-    if (this.handChunk < this.chunks.length) return false
+    if (this.handChunk < Math.min(this.chunks.length, this.chunkCountMax)) return false
     if (this.chunks.length < this.chunkCountMax) {
       this.chunks.push(new CacheChunk(this.chunkGranules))
       return false
@@ -184,20 +251,41 @@ export class BlockCache {
     return true
   }
 
-  /** True when the block is gone; otherwise it is one step nearer to it. */
-  private evict(chunk: CacheChunk, granule: number): boolean {
+  /** True when the block is gone; otherwise it is `aging` steps nearer to it. */
+  private evict(chunk: CacheChunk, granule: number, aging: number): boolean {
     if (chunk.pins[granule] > 0) return false
     const slots = chunk.owners[granule]!
     const index = chunk.indexes[granule]
     if (slots.marks[index] > 0) {
-      slots.marks[index]--
+      slots.marks[index] -= aging
       return false
     }
-    slots.frames[index] = 0
+    this.remove(chunk, granule)
+    return true
+  }
+
+  private remove(chunk: CacheChunk, granule: number): void {
+    chunk.owners[granule]!.frames[chunk.indexes[granule]] = 0
     chunk.owners[granule] = null
     this.evictionCount++
     this.free(chunk, granule)
-    return true
+  }
+
+  /** All but what is pinned. */
+  private emptyChunk(chunk: CacheChunk): void {
+    for (let granule = 0; granule < this.chunkGranules; granule++) {
+      const isThere = chunk.lengths[granule] > 0
+      if (isThere && chunk.pins[granule] === 0) this.remove(chunk, granule)
+    }
+  }
+
+  /** Chunks have numbers, so only those at the end can go. */
+  private dropChunks(): void {
+    const { chunks } = this
+    while (chunks.length > this.chunkCountMax && chunks[chunks.length - 1].isEmpty) chunks.pop()
+    if (this.handChunk < chunks.length && this.handChunk < this.chunkCountMax) return
+    this.handChunk = Math.min(chunks.length, this.chunkCountMax) - 1
+    this.hand = this.chunkGranules
   }
 
   private free(chunk: CacheChunk, granule: number): void {

@@ -7,7 +7,7 @@
  */
 import { corruption } from '../base/index.js'
 import type { BlockCache, CacheSlots } from '../cache/index.js'
-import { MARK_HIT } from '../cache/index.js'
+import { MARK_HIT, MARK_SCAN } from '../cache/index.js'
 import { parseAt, readCheckedSync } from './block-io.js'
 import type { TableSource } from './block-io.js'
 import type { BlockReader } from './block-reader.js'
@@ -31,7 +31,7 @@ export class TableBlocks {
 
   /**
    * Turns `reader` to block i: good until the next block is read through this cache. `mark` is what a
-   * newly read block starts with (MARK_POINT, MARK_SCAN).
+   * newly read block starts with (MARK_POINT, MARK_SCAN; see BlockCache.scanMark).
    */
   open(reader: BlockReader, i: number, mark: number): void {
     const frame = this.slots.frames[i]
@@ -74,7 +74,8 @@ export class TableBlocks {
     const { offsets } = this.index
     const length = offsets[i + 1] - offsets[i]
     cache.missCount++
-    const frame = slots.isAttached ? cache.reserve(length) : 0
+    if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
+    const frame = slots.isAttached ? cache.reserve(length, mark) : 0
     if (frame === 0) {
       this.read(reader, i)
       return
