@@ -3,7 +3,9 @@
  * stale blocks, and crashes inside the recovery from a crash inside a recovery.
  * VARVE_LONG: how many seeds; VARVE_SEED: the first.
  */
+import { compactionScenarios } from '../support/compaction-scenarios.js'
 import { declareSweeps, numberFromEnv } from '../support/crash-run.js'
+import { scenarios } from '../support/crash-scenarios.js'
 
 const first = numberFromEnv('VARVE_SEED', 1000)
 for (let seed = first; seed < first + numberFromEnv('VARVE_LONG', 1); seed++) {
@@ -15,6 +17,7 @@ for (let seed = first; seed < first + numberFromEnv('VARVE_LONG', 1); seed++) {
   }
   declareSweeps({
     title: `crash sweep, seed ${seed}`,
+    scenarios: { ...scenarios, ...compactionScenarios },
     settings,
     sim,
     sweep: { seed, recoveryCount: 3, depth: 3, randomCount: 6 },

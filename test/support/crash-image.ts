@@ -11,7 +11,7 @@ import { matchSeen, readState } from './crash-read.js'
 import { keyBytes } from './crash-values.js'
 import { matchState } from './oracle.js'
 import type { Batch, Expectation, Oracle, SeenState } from './oracle.js'
-import { DIR, openOn, toOps, valueOf } from './workload.js'
+import { atRest, DIR, openOn, toOps, valueOf } from './workload.js'
 import type { OpenOptions } from './workload.js'
 
 /** Names and contents as a process finds them. */
@@ -48,7 +48,7 @@ export async function checkImage(
   const db = await openOn(image, options)
   const seen = readState(db, oracle.keys)
   const matched = matchState(seen, expected)
-  await image.settled()
+  await atRest(image, options.settings)
   const names = checkFiles(image, DIR)
   const fork = oracle.fork(expected, matched)
   if (seed % 2 === 0) await checkAgain(image, db, fork, { options, names })
@@ -64,7 +64,7 @@ async function checkAgain(
   assert.equal(image.openFileCount, 0, 'open handles after close')
   const again = await openOn(image, options)
   matchSeen(again, oracle, oracle.expect('power'))
-  await image.settled()
+  await atRest(image, options.settings)
   assert.deepEqual(countKinds(checkFiles(image, DIR)), countKinds(names), 'a reopen leaves as many files')
   assertClean(image)
   image.crash('none', 1)

@@ -1,10 +1,10 @@
 /**
- * What: sweeps over all scenarios as tests of one file, with their counts.
+ * What: sweeps over scenarios as tests of one file, with their counts.
  */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { SimOptions } from '../../src/testing.js'
-import { scenarios } from './crash-scenarios.js'
+import type { Scenario } from './crash-scenarios.js'
 import { CrashSweep } from './crash-sweep.js'
 import type { SweepCounts, SweepOptions } from './crash-sweep.js'
 import type { Settings } from './workload.js'
@@ -12,6 +12,7 @@ import type { Settings } from './workload.js'
 export interface SweepRun {
   /** Begins the names of the tests. */
   title: string
+  scenarios: Record<string, Scenario>
   settings?: Settings
   /** Of the simulated disk. */
   sim?: SimOptions
@@ -21,7 +22,7 @@ export interface SweepRun {
 }
 
 /** Declares one test for each scenario, and one for the counts. */
-export function declareSweeps({ title, settings, sim = {}, sweep, imagesMin }: SweepRun): void {
+export function declareSweeps({ title, scenarios, settings, sim = {}, sweep, imagesMin }: SweepRun): void {
   const total: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(`${title}: ${name}`, async (t) => {

@@ -11,7 +11,7 @@ import { checkFiles } from './crash-files.js'
 import { readState } from './crash-read.js'
 import { matchState } from './oracle.js'
 import type { Expectation, Oracle } from './oracle.js'
-import { DIR, openOn } from './workload.js'
+import { atRest, DIR, openOn } from './workload.js'
 import type { OpenOptions, Workload } from './workload.js'
 
 export type Way = SurvivalPolicy | 'kill'
@@ -64,7 +64,7 @@ export async function reopen({ vfs, oracle, expected }: CrashedDisk, options: Op
   const events: EngineEvent[] = []
   const db = await openOn(vfs, { ...options, onEvent: (event) => events.push(event) })
   const matched = matchState(readState(db, oracle.keys), expected)
-  await vfs.settled()
+  await atRest(vfs, options.settings)
   return { db, matched, before, after: checkFiles(vfs, DIR), events }
 }
 

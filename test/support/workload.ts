@@ -23,6 +23,9 @@ const SETTINGS: Settings = {
   workers: 0, writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024, compaction: { style: 'none' },
 }
 
+/** Some times as long as the quiet after which more is merged, and as fast mode waits. */
+const REST_MS = 5000
+
 export interface OpenOptions {
   settings?: Settings
   seed?: number
@@ -39,6 +42,14 @@ export function openOn(vfs: SimVfs, { settings, seed = 1, wrap, onEvent }: OpenO
     ...(onEvent === undefined ? {} : { onEvent }),
   }
   return Varve.open(DIR, { ...SETTINGS, ...settings, components })
+}
+
+/** Until nothing is under way; with leveled compaction, until it wants nothing more and all is durable. */
+export async function atRest(vfs: SimVfs, settings: Settings = {}): Promise<void> {
+  await vfs.settled()
+  if (settings.compaction?.style !== 'leveled') return
+  await vfs.clock.advance(REST_MS)
+  await vfs.settled()
 }
 
 export interface WorkloadOptions extends OpenOptions {
@@ -203,6 +214,10 @@ export class Workload {
 
   async flush(): Promise<void> {
     await this.covering(() => this.db.flush())
+  }
+
+  async compact(): Promise<void> {
+    await this.covering(() => this.db.compact())
   }
 
   private async covering(call: () => Promise<void>): Promise<void> {
