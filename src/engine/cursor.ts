@@ -6,7 +6,7 @@
  * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the
  * range are never opened. READ-5 a read error is thrown, never taken for the end.
  */
-import { compareBytes, UserBytes } from '../base/index.js'
+import { compareBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, TableFacts } from '../base/index.js'
 import {
   ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, MergingIterator, VisibleIterator,
@@ -43,7 +43,6 @@ export class Cursor {
   private isClosed = false
   wasCut = false
   private readonly tableIterators: number
-  private readonly userBytes = new UserBytes()
 
   constructor(view: ReadView, options: CursorOptions) {
     this.view = view
@@ -117,16 +116,16 @@ export class Cursor {
   /** Requires: the last `next` gave true. */
   key(): Uint8Array {
     const { iterator } = this
-    return this.userBytes.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
+    return this.view.iterators.userBytes.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
   }
 
   value(): Uint8Array {
     const { iterator } = this
-    return this.userBytes.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
+    return this.view.iterators.userBytes.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
   }
 
   entry(): [Uint8Array, Uint8Array] {
-    const { iterator, userBytes } = this
+    const { iterator, view: { iterators: { userBytes } } } = this
     const { keyBytes, keyStart, keyEnd, valueStart, valueEnd } = iterator
     if (keyBytes === iterator.valueBytes && keyEnd === valueStart) {
       return userBytes.copyPair(keyBytes, keyStart, keyEnd, valueEnd)

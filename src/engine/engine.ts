@@ -6,7 +6,7 @@
  * States: starting → open → closing → closed.
  */
 import { SnapshotList } from '../snapshot/index.js'
-import type { HeldSnapshot } from './read-view.js'
+import { Iterators } from './read-view.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
@@ -34,7 +34,7 @@ import { makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
 import type { ResolvedOptions } from './options.js'
 import { runStatsText } from './run-stats.js'
 import { ReadState } from './read-state.js'
-import type { ReadView, Resource } from './read-view.js'
+import type { HeldSnapshot, ReadView, Resource } from './read-view.js'
 import { RetentionRegistry } from './retention-registry.js'
 import { Resumer } from './resume.js'
 import { WriteStalls } from './write-stalls.js'
@@ -72,7 +72,7 @@ export class Engine implements EngineCore, ReadView {
   readonly closingLogs = new Set<Promise<void>>()
   /** Iterators, snapshots and what else a close must end. */
   readonly resources = new Set<Resource>()
-  readonly iterators = { count: 0, tableCount: 0 }
+  readonly iterators = new Iterators()
 
   constructor(parts: EngineParts) {
     this.parts = parts

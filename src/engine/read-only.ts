@@ -19,6 +19,7 @@ import type { Vfs } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import type { ResolvedOptions } from './options.js'
 import { ReadState } from './read-state.js'
+import { Iterators } from './read-view.js'
 import type { HeldSnapshot, ReadView, Resource } from './read-view.js'
 import { readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { ReplayedLogs } from './recovery.js'
@@ -125,7 +126,7 @@ export class ReadOnlyView implements ReadView {
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
   readonly position: Uint8Array | null
-  readonly iterators = { count: 0, tableCount: 0 }
+  readonly iterators = new Iterators()
   readonly parts: ReadOnlyParts
   readonly snapshots: SnapshotList
   readonly report: RecoveryReport

@@ -1,6 +1,7 @@
 /**
  * What: what readers need of a database, open for writing or read-only.
  */
+import { UserBytes } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import type { ReadState } from './read-state.js'
 
@@ -14,6 +15,15 @@ export interface HeldSnapshot {
   release(): void
 }
 
+/** What the cursors of a database share. */
+export class Iterators {
+  /** Open cursors, and the table iterators under them. */
+  count = 0
+  tableCount = 0
+  /** Short walks fill one chunk together. */
+  readonly userBytes = new UserBytes()
+}
+
 export interface ReadView {
   readonly dir: string
   readonly clock: Clock
@@ -22,8 +32,7 @@ export interface ReadView {
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
   readonly position: Uint8Array | null
-  /** Open cursors, and the table iterators under them. */
-  readonly iterators: { count: number; tableCount: number }
+  readonly iterators: Iterators
   /** Throws CLOSED. */
   checkReadable(): void
   holdSnapshot(): HeldSnapshot

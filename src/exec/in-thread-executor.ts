@@ -28,7 +28,7 @@ export class InThreadExecutor<Context> implements Executor {
   private sliceDue = false
   /** True while a job's own code is on the stack. */
   private stepping = false
-  private closed = false
+  isClosed = false
   private whenIdle: (() => void)[] = []
 
   constructor(jobs: JobTable<Context>, context: Context, clock: Clock) {
@@ -51,7 +51,7 @@ export class InThreadExecutor<Context> implements Executor {
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
-    if (this.closed) throw closedExecutor()
+    if (this.isClosed) throw closedExecutor()
     this.queue.push({ job, deliver: deliver as PendingJob['deliver'], steps: null })
     this.scheduleSlice()
   }
@@ -64,7 +64,7 @@ export class InThreadExecutor<Context> implements Executor {
   }
 
   async close(): Promise<void> {
-    this.closed = true
+    this.isClosed = true
     for (const item of this.queue.removeAll((item) => item.steps === null)) {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }

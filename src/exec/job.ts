@@ -51,6 +51,8 @@ export interface Executor {
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void
   /** Jobs submitted and not finished. */
   readonly activeCount: number
+  /** `close` was called: nothing may be submitted any more, also not by who is told a result. */
+  readonly isClosed: boolean
   /** Fails what has not begun with VarveError 'ABORTED', waits for running jobs, ends the threads. */
   close(): Promise<void>
 }

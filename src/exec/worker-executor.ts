@@ -39,7 +39,7 @@ export class WorkerExecutor implements Executor {
   private runningCount = 0
   /** Jobs that could not be sent; told in a turn of their own or by `poll`, never inside `submit`. */
   private refused: { item: PendingJob; error: unknown }[] = []
-  private closed = false
+  isClosed = false
   private whenIdle: (() => void)[] = []
 
   /** Starts the first thread; throws when the platform forbids threads. */
@@ -63,7 +63,7 @@ export class WorkerExecutor implements Executor {
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
-    if (this.closed) throw closedExecutor()
+    if (this.isClosed) throw closedExecutor()
     this.queue.push({ job, deliver: deliver as PendingJob['deliver'] })
     this.dispatch()
   }
@@ -87,7 +87,7 @@ export class WorkerExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    this.closed = true
+    this.isClosed = true
     for (const item of this.queue.removeAll(() => true)) {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }
@@ -171,7 +171,7 @@ export class WorkerExecutor implements Executor {
   private finish(item: PendingJob, result: JobResult<unknown>): void {
     this.runningCount--
     this.dispatch()
-    if (this.closed && this.runningCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    if (this.isClosed && this.runningCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
     item.deliver(result)
   }
 
@@ -180,7 +180,7 @@ export class WorkerExecutor implements Executor {
     while (this.receive(thread)); // what it had answered counts
     thread.closePort()
     const lost = thread.takeUnanswered()
-    if (this.closed && lost.length === 0) return
+    if (this.isClosed && lost.length === 0) return
     this.options.onEvent?.({ type: 'workerLost', jobKind: lost.at(-1)?.job.kind ?? null, error })
     for (const item of lost) this.finish(item, { ok: false, error: lostWorker(item.job, error) })
     this.dispatch()

@@ -5,7 +5,8 @@
  * similar length are merged by a worker, so that few remain; a memtable that is only written saves that
  * work. At most three sorts may be behind: then the caller sorts the chunk itself, about 2 ms. So an
  * iterator finds everything in order but those and the tail, however fast the writes came. The tail, what
- * is not a whole chunk yet, is sorted when an iterator asks, and from then on kept sorted by insertion.
+ * is not a whole chunk yet, is sorted when an iterator asks, and from then on kept sorted: by insertion,
+ * in a few pieces.
  *
  * Owns: the runs; a run never changes once made, iterators keep the ones they were given.
  * Thread: main.
@@ -16,10 +17,11 @@ import type { InternalIterator } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import { MergingIterator } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
-import { compareEntryKeys } from './entry-sort.js'
 import type { EntryTable } from './entry-table.js'
-import { newRun, sortNow } from './order-jobs.js'
+import { mergeNow, sortNow } from './order-jobs.js'
 import type { MergeRunsInput, Run, SortRunInput } from './order-jobs.js'
+import { SortedTail } from './sorted-tail.js'
+import type { ReadRun } from './sorted-tail.js'
 
 const CHUNK_ENTRIES = 8192
 const SORTS_BEHIND_MAX = 3
@@ -27,6 +29,10 @@ const SORTS_BEHIND_MAX = 3
 const MERGE_COUNT = 4
 /** Insertions into the sorted tail, one by one, up to this many at a time; more are sorted together. */
 const INSERTIONS_MAX = 64
+/** Each insertion moves half of them. */
+const INSERTED_ENTRIES_MAX = 512
+/** So many pieces become one. */
+const PIECES_MAX = 8
 
 /** A stretch of ids in arrival order: sorted, or with its sort under way. */
 interface Stretch {
@@ -45,9 +51,11 @@ export class MemtableOrder {
   sortsBehind = 0
   /** Ids from here on are the tail. */
   private tailStart = 0
-  private tail: Run = newRun(0)
-  /** Tail entries that are in `tail`, sorted. */
-  private tailCount = 0
+  /** The first of these are in sorted pieces, oldest first, */
+  private pieces: Run[] = []
+  private pieceEntries = 0
+  /** and the last ones here, as far as somebody has asked. */
+  private readonly tail: SortedTail
   /** Somebody reads in order: fewer runs are worth their merging. */
   private isIterated = false
   private isClosed = false
@@ -57,10 +65,11 @@ export class MemtableOrder {
     this.slab = slab
     this.entries = entries
     this.executor = executor
+    this.tail = new SortedTail(slab.bytes, entries, INSERTED_ENTRIES_MAX)
   }
 
   get memoryBytes(): number {
-    return (this.tailStart + this.tail.ids.length) * 8
+    return this.tailStart * 8 + this.tail.memoryBytes
   }
 
   /** After inserts: whole chunks begin to be sorted. */
@@ -70,12 +79,13 @@ export class MemtableOrder {
   }
 
   /** Over the entries that are there now. */
-  iterator(open: (run: Run) => InternalIterator): InternalIterator {
+  iterator(open: (run: ReadRun) => InternalIterator): InternalIterator {
     this.catchUpTail()
     this.beginMerging()
     const children: InternalIterator[] = []
-    for (const stretch of this.stretches) children.push(open(this.sorted(stretch)))
-    if (this.tailCount > 0) children.push(open(this.copyOfTail()))
+    for (const stretch of this.stretches) children.push(open({ ...this.sorted(stretch), lease: null }))
+    for (const piece of this.pieces) children.push(open({ ...piece, lease: null }))
+    if (this.tail.count > 0) children.push(open(this.tail.read()))
     return children.length === 1 ? children[0]! : new MergingIterator(children)
   }
 
@@ -89,10 +99,8 @@ export class MemtableOrder {
   private closeChunk(): void {
     const stretch: Stretch = { start: this.tailStart, count: CHUNK_ENTRIES, run: null, isMerging: false }
     this.stretches.push(stretch)
-    this.tailStart += CHUNK_ENTRIES
-    if (this.tailCount === CHUNK_ENTRIES) stretch.run = this.copyOfTail()
-    this.tailCount = 0
-    if (stretch.run === null && !this.sortElsewhere(stretch)) this.sorted(stretch)
+    this.beginTail(this.tailStart + CHUNK_ENTRIES)
+    if (!this.sortElsewhere(stretch)) this.sorted(stretch)
     this.mergeElsewhere()
   }
 
@@ -134,7 +142,7 @@ export class MemtableOrder {
 
   private mergeElsewhere(): void {
     const { executor, slab, stretches } = this
-    if (executor === null || !this.isIterated || this.isClosed) return
+    if (executor === null || executor.isClosed || !this.isIterated || this.isClosed) return
     const group = findMergeable(stretches)
     if (group === null) return
     const input: MergeRunsInput = { slab: slab.buffer, runs: group.map((stretch) => stretch.run!) }
@@ -154,53 +162,44 @@ export class MemtableOrder {
   // ── The tail ────────────────────────────────────────────────────────────────────────────────────
 
   private catchUpTail(): void {
-    const start = this.tailStart + this.tailCount
-    const missing = this.entries.count - start
+    const { tail, tailStart, entries } = this
+    const start = tailStart + this.pieceEntries + tail.count
+    const missing = entries.count - start
     if (missing === 0) return
-    if (this.tail.ids.length === 0) this.tail = newRun(CHUNK_ENTRIES)
-    const count = this.entries.count - this.tailStart
-    if (missing <= INSERTIONS_MAX && count <= CHUNK_ENTRIES) {
-      for (let id = start; id < this.entries.count; id++) this.insertIntoTail(id)
-      return
-    }
-    const stretch: Stretch = { start: this.tailStart, count, run: null, isMerging: false }
-    if (count > CHUNK_ENTRIES) {
+    if (entries.count - tailStart > CHUNK_ENTRIES) {
       // Only without an executor: all of it becomes one run.
-      this.stretches.push(stretch)
-      this.tailStart = this.entries.count
-      this.tailCount = 0
-      return
+      this.stretches.push({ start: tailStart, count: entries.count - tailStart, run: null, isMerging: false })
+      this.beginTail(entries.count)
+    } else if (missing > INSERTIONS_MAX) {
+      this.closePiece()
+      this.addPiece(this.sorted({ start, count: missing, run: null, isMerging: false }))
+    } else {
+      for (let id = start; id < entries.count; id++) {
+        if (tail.count === INSERTED_ENTRIES_MAX) this.closePiece()
+        tail.insert(id)
+      }
     }
-    const run = this.sorted(stretch)
-    this.tail.ids.set(run.ids)
-    this.tail.offsets.set(run.offsets)
-    this.tailCount = count
   }
 
-  /** The newest entry goes before older versions of its key. */
-  private insertIntoTail(id: number): void {
-    const { entries, tail } = this
-    const { bytes } = this.slab
-    const prefix = entries.prefix(id)
-    const offset = entries.offset(id)
-    let low = 0
-    let high = this.tailCount
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const difference = entries.prefix(tail.ids[middle]!) - prefix
-      if ((difference !== 0 ? difference : compareEntryKeys(bytes, tail.offsets[middle]!, offset)) < 0) low = middle + 1
-      else high = middle
-    }
-    tail.ids.copyWithin(low + 1, low, this.tailCount)
-    tail.offsets.copyWithin(low + 1, low, this.tailCount)
-    tail.ids[low] = id
-    tail.offsets[low] = offset
-    this.tailCount++
+  /** What was inserted becomes a piece: insertion into a long run moves too much. */
+  private closePiece(): void {
+    const { tail } = this
+    if (tail.count === 0) return
+    this.addPiece(tail.copy())
+    tail.clear()
   }
 
-  /** Iterators keep theirs while the tail grows. */
-  private copyOfTail(): Run {
-    return { ids: this.tail.ids.slice(0, this.tailCount), offsets: this.tail.offsets.slice(0, this.tailCount) }
+  private addPiece(piece: Run): void {
+    this.pieceEntries += piece.ids.length
+    this.pieces.push(piece)
+    if (this.pieces.length === PIECES_MAX) this.pieces = [mergeNow(this.slab.buffer, this.pieces)]
+  }
+
+  private beginTail(start: number): void {
+    this.tailStart = start
+    this.pieces = []
+    this.pieceEntries = 0
+    this.tail.clear()
   }
 }
 

@@ -143,6 +143,21 @@ test('runs are merged for those who read in order, not for those who only write'
   assert.deepEqual(before, before.toSorted())
 })
 
+test('runs that are done when the executor was closed are not merged any more', () => {
+  const filled = make(8 << 20)
+  for (let i = 0; i < 4 * 8192; i += 8192) {
+    filled.writer.batch(Array.from({ length: 8192 }, (_, n) => ({
+      ...emptyValue, key: Buffer.from(String((i + n) * 7919 % 100_003)), seqNum: BASE + 1 + i + n,
+    })))
+    filled.memtable.insertFrames(filled.writer.end)
+    filled.memtable.iterator()
+    while (filled.executor.jobs.length > 1) filled.executor.run()
+  }
+  filled.executor.isClosed = true
+  while (filled.executor.jobs.length > 0) filled.executor.run()
+  assert.equal([...keysOf(filled.memtable.iterator())].length, 4 * 8192)
+})
+
 function* keysOf(it: InternalIterator): Generator<string> {
   for (it.first(); it.valid; it.next()) yield Buffer.from(it.keyBytes.subarray(it.keyStart, it.keyEnd)).toString()
 }

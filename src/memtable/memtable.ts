@@ -173,7 +173,8 @@ export class Memtable {
 
   /** Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. */
   iterator(): InternalIterator {
-    return this.order.iterator((run) => new RunIterator(this.bytes, this.entries, run, this.baseSeqNum))
+    const { bytes, entries, baseSeqNum } = this
+    return this.order.iterator((run) => new RunIterator(bytes, entries, baseSeqNum, run))
   }
 }
 

@@ -77,6 +77,15 @@ export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unk
   return merged
 }
 
+/** The merge itself, for whoever cannot wait. */
+export function mergeNow(slab: SharedArrayBuffer, runs: Run[]): Run {
+  const steps = mergeRuns({ slab, runs })
+  for (;;) {
+    const turn = steps.next()
+    if (turn.done === true) return turn.value
+  }
+}
+
 /** How many leading bytes all keys of all runs share: what the first and last key of each share. */
 function sharedKeyBytes(bytes: Uint8Array, runs: readonly Run[]): number {
   const first = runs[0]!.offsets[0]!

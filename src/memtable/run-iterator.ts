@@ -5,7 +5,7 @@
 import { compareRanges, ENTRY_HEADER_BYTES, entryKeyBytes, entryValueBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import type { EntryTable } from './entry-table.js'
-import type { Run } from './order-jobs.js'
+import type { ReadRun, RunLease } from './sorted-tail.js'
 
 export class RunIterator implements InternalIterator {
   valid = false
@@ -21,15 +21,17 @@ export class RunIterator implements InternalIterator {
   private readonly ids: Uint32Array
   private readonly offsets: Uint32Array
   private readonly baseSeqNum: SeqNum
+  private lease: RunLease | null
   private at = 0
 
-  constructor(bytes: Uint8Array, entries: EntryTable, run: Run, baseSeqNum: SeqNum) {
+  constructor(bytes: Uint8Array, entries: EntryTable, baseSeqNum: SeqNum, run: ReadRun) {
     this.keyBytes = bytes
     this.valueBytes = bytes
     this.entries = entries
     this.ids = run.ids
     this.offsets = run.offsets
     this.baseSeqNum = baseSeqNum
+    this.lease = run.lease
   }
 
   first(): void {
@@ -58,6 +60,8 @@ export class RunIterator implements InternalIterator {
 
   close(): void {
     this.valid = false
+    if (this.lease !== null) this.lease.readers--
+    this.lease = null
   }
 
   /** Index of the first entry with key ≥ the given one. */

@@ -8,6 +8,7 @@ interface HeldJob {
 
 export class HandExecutor implements Executor {
   readonly workerCount = 1
+  isClosed = false
   /** Under way, oldest first. */
   readonly jobs: HeldJob[] = []
   private readonly table: JobTable<unknown>
@@ -29,6 +30,7 @@ export class HandExecutor implements Executor {
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
+    if (this.isClosed) throw new Error('the executor is closed')
     this.jobs.push({ job, deliver: deliver as HeldJob['deliver'] })
   }
 

@@ -1,0 +1,95 @@
+/**
+ * What: the newest entries of a memtable, fewer than a chunk, kept in order by insertion.
+ * Owns: the arrays while nobody reads them. An iterator reads them in place: while one does, the next
+ * insertion goes on in a copy. So a program that puts and iterates in turn copies nothing.
+ * Thread: main.
+ */
+import { compareEntryKeys } from './entry-sort.js'
+import type { EntryTable } from './entry-table.js'
+import { newRun } from './order-jobs.js'
+import type { Run } from './order-jobs.js'
+
+/** Who reads the arrays; a reader takes itself off when it closes. */
+export interface RunLease {
+  readers: number
+}
+
+/** `lease`: the run may change once nobody reads it; null: it never does. */
+export interface ReadRun extends Run {
+  lease: RunLease | null
+}
+
+export class SortedTail {
+  count = 0
+  private run: Run = newRun(0)
+  private lease: RunLease = { readers: 0 }
+  private readonly bytes: Uint8Array
+  private readonly entries: EntryTable
+  private readonly capacity: number
+
+  constructor(bytes: Uint8Array, entries: EntryTable, capacity: number) {
+    this.bytes = bytes
+    this.entries = entries
+    this.capacity = capacity
+  }
+
+  get memoryBytes(): number {
+    return this.run.ids.length * 8
+  }
+
+  /** The newest entry goes before older versions of its key. */
+  insert(id: number): void {
+    this.makeOwn()
+    const { entries, bytes } = this
+    const { ids, offsets } = this.run
+    const prefix = entries.prefix(id)
+    const offset = entries.offset(id)
+    let low = 0
+    let high = this.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const difference = entries.prefix(ids[middle]!) - prefix
+      if ((difference !== 0 ? difference : compareEntryKeys(bytes, offsets[middle]!, offset)) < 0) low = middle + 1
+      else high = middle
+    }
+    ids.copyWithin(low + 1, low, this.count)
+    offsets.copyWithin(low + 1, low, this.count)
+    ids[low] = id
+    offsets[low] = offset
+    this.count++
+  }
+
+  /** All of it anew, sorted elsewhere. */
+  replace(sorted: Run): void {
+    this.makeOwn()
+    this.run.ids.set(sorted.ids)
+    this.run.offsets.set(sorted.offsets)
+    this.count = sorted.ids.length
+  }
+
+  /** The entries left for a chunk: the tail is empty. */
+  clear(): void {
+    this.count = 0
+  }
+
+  /** For one more reader, who takes itself off the lease at its end. */
+  read(): ReadRun {
+    const { run: { ids, offsets }, count, lease } = this
+    lease.readers++
+    return { ids: ids.subarray(0, count), offsets: offsets.subarray(0, count), lease }
+  }
+
+  copy(): Run {
+    const { run: { ids, offsets }, count } = this
+    return { ids: ids.slice(0, count), offsets: offsets.slice(0, count) }
+  }
+
+  private makeOwn(): void {
+    const { ids, offsets } = this.run
+    if (ids.length > 0 && this.lease.readers === 0) return
+    this.run = newRun(this.capacity)
+    this.lease = { readers: 0 }
+    this.run.ids.set(ids.subarray(0, this.count))
+    this.run.offsets.set(offsets.subarray(0, this.count))
+  }
+}
