@@ -20,7 +20,7 @@ import type { Slab } from '../slab/index.js'
 import type { EntryTable } from './entry-table.js'
 import { mergeNow, sortNow } from './order-jobs.js'
 import type { MergeRunsInput, Run, SortRunInput } from './order-jobs.js'
-import { SortedTail } from './sorted-tail.js'
+import { readRun, SortedTail } from './sorted-tail.js'
 import type { ReadRun } from './sorted-tail.js'
 
 const CHUNK_ENTRIES = 8192
@@ -38,7 +38,7 @@ const PIECES_MAX = 8
 interface Stretch {
   start: number
   count: number
-  run: Run | null
+  run: ReadRun | null
   isMerging: boolean
 }
 
@@ -52,7 +52,7 @@ export class MemtableOrder {
   /** Ids from here on are the tail. */
   private tailStart = 0
   /** The first of these are in sorted pieces, oldest first, */
-  private pieces: Run[] = []
+  private pieces: ReadRun[] = []
   private pieceEntries = 0
   /** and the last ones here, as far as somebody has asked. */
   private readonly tail: SortedTail
@@ -83,8 +83,8 @@ export class MemtableOrder {
     this.catchUpTail()
     this.beginMerging()
     const children: InternalIterator[] = []
-    for (const stretch of this.stretches) children.push(open({ ...this.sorted(stretch), lease: null }))
-    for (const piece of this.pieces) children.push(open({ ...piece, lease: null }))
+    for (const stretch of this.stretches) children.push(open(this.sorted(stretch)))
+    for (const piece of this.pieces) children.push(open(piece))
     if (this.tail.count > 0) children.push(open(this.tail.read()))
     return children.length === 1 ? children[0]! : new MergingIterator(children)
   }
@@ -115,14 +115,14 @@ export class MemtableOrder {
       this.sortsBehind--
       slab.release()
       if (!result.ok || this.isClosed || stretch.run !== null) return
-      stretch.run = result.output
+      stretch.run = readRun(result.output)
       this.mergeElsewhere()
     })
     return true
   }
 
-  private sorted(stretch: Stretch): Run {
-    stretch.run ??= sortNow(this.slab.bytes, this.offsetsOf(stretch), stretch.start)
+  private sorted(stretch: Stretch): ReadRun {
+    stretch.run ??= readRun(sortNow(this.slab.bytes, this.offsetsOf(stretch), stretch.start))
     return stretch.run
   }
 
@@ -145,7 +145,8 @@ export class MemtableOrder {
     if (executor === null || executor.isClosed || !this.isIterated || this.isClosed) return
     const group = findMergeable(stretches)
     if (group === null) return
-    const input: MergeRunsInput = { slab: slab.buffer, runs: group.map((stretch) => stretch.run!) }
+    const runs = group.map(({ run }) => ({ ids: run!.ids, offsets: run!.offsets }))
+    const input: MergeRunsInput = { slab: slab.buffer, runs }
     for (const stretch of group) stretch.isMerging = true
     slab.hold()
     executor.submitPolled<Run>({ kind: 'mergeRuns', input }, (result) => {
@@ -153,7 +154,7 @@ export class MemtableOrder {
       if (!result.ok || this.isClosed) return
       const first = group[0]!
       const count = group.reduce((sum, stretch) => sum + stretch.count, 0)
-      const merged: Stretch = { start: first.start, count, run: result.output, isMerging: false }
+      const merged: Stretch = { start: first.start, count, run: readRun(result.output), isMerging: false }
       this.stretches.splice(this.stretches.indexOf(first), group.length, merged)
       this.mergeElsewhere()
     })
@@ -185,14 +186,14 @@ export class MemtableOrder {
   private closePiece(): void {
     const { tail } = this
     if (tail.count === 0) return
-    this.addPiece(tail.copy())
+    this.addPiece(readRun(tail.copy()))
     tail.clear()
   }
 
-  private addPiece(piece: Run): void {
+  private addPiece(piece: ReadRun): void {
     this.pieceEntries += piece.ids.length
     this.pieces.push(piece)
-    if (this.pieces.length === PIECES_MAX) this.pieces = [mergeNow(this.slab.buffer, this.pieces)]
+    if (this.pieces.length === PIECES_MAX) this.pieces = [readRun(mergeNow(this.slab.buffer, this.pieces))]
   }
 
   private beginTail(start: number): void {

@@ -21,6 +21,7 @@ export class RunIterator implements InternalIterator {
   private readonly ids: Uint32Array
   private readonly offsets: Uint32Array
   private readonly baseSeqNum: SeqNum
+  private readonly count: number
   private lease: RunLease | null
   private at = 0
 
@@ -31,6 +32,7 @@ export class RunIterator implements InternalIterator {
     this.ids = run.ids
     this.offsets = run.offsets
     this.baseSeqNum = baseSeqNum
+    this.count = run.count
     this.lease = run.lease
   }
 
@@ -39,7 +41,7 @@ export class RunIterator implements InternalIterator {
   }
 
   last(): void {
-    this.load(this.ids.length - 1)
+    this.load(this.count - 1)
   }
 
   next(): void {
@@ -67,7 +69,7 @@ export class RunIterator implements InternalIterator {
   /** Index of the first entry with key ≥ the given one. */
   private lowerBound(key: Uint8Array, start: number, end: number): number {
     let low = 0
-    let high = this.ids.length
+    let high = this.count
     while (low < high) {
       const middle = (low + high) >>> 1
       const offset = this.offsets[middle]!
@@ -81,7 +83,7 @@ export class RunIterator implements InternalIterator {
 
   private load(at: number): void {
     this.at = at
-    if (at < 0 || at >= this.ids.length) {
+    if (at < 0 || at >= this.count) {
       this.valid = false
       return
     }

@@ -14,9 +14,17 @@ export interface RunLease {
   readers: number
 }
 
-/** `lease`: the run may change once nobody reads it; null: it never does. */
+/** A run as iterators read it. */
 export interface ReadRun extends Run {
+  /** Entries in the arrays, from their start. */
+  count: number
+  /** The run may change once nobody reads it; null: it never does. */
   lease: RunLease | null
+}
+
+/** Of a run that never changes. */
+export function readRun({ ids, offsets }: Run): ReadRun {
+  return { ids, offsets, count: ids.length, lease: null }
 }
 
 export class SortedTail {
@@ -76,7 +84,7 @@ export class SortedTail {
   read(): ReadRun {
     const { run: { ids, offsets }, count, lease } = this
     lease.readers++
-    return { ids: ids.subarray(0, count), offsets: offsets.subarray(0, count), lease }
+    return { ids, offsets, count, lease }
   }
 
   copy(): Run {
