@@ -97,6 +97,23 @@ describe('a shell that somebody types in', () => {
     assert.ok(!terminal.errorText.includes('never') && !terminal.outText.includes('zeros, '))
   })
 
+  it('gives up a compaction at Ctrl-C', async () => {
+    const { terminal, ended } = start()
+    for (const line of ['fill 1 2000', 'flush', 'fill 1 2000']) {
+      await terminal.sees('varve> ')
+      terminal.type(`${line}\r`)
+    }
+    await terminal.sees('entries/s')
+    await terminal.sees('varve> ')
+    terminal.type('compact\r')
+    await terminal.printed()
+    terminal.type(CTRL_C)
+    await terminal.sees(' MiB\n')
+    terminal.hangUp()
+    assert.equal(await ended, 0)
+    assert.match(terminal.errorText, /\ninterrupted\n$/)
+  })
+
   it('completes commands, kinds and files', async () => {
     const { terminal, ended } = start()
     await terminal.sees('varve> ')

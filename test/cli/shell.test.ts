@@ -98,6 +98,16 @@ describe('varve shell', () => {
     assert.deepEqual([wrong.code, /INVALID_ARGUMENT: .* is a table, not a log\n/.test(wrong.text)], [1, true])
   })
 
+  it('compacts a range, or everything', async () => {
+    const dir = newDir()
+    const lines = ['fill 1 500', 'flush', 'fill 1 500', 'compact 0000000001 0000000002', 'full_compaction', 'dump']
+    const { code, text } = await runLines(dir, lines)
+    assert.equal(code, 0, text)
+    assert.match(text, /^1 step in .*, read [\d.]+ MiB, wrote [\d.]+ MiB\n0 steps in /m)
+    assert.match(text, /─ level [1-9]\n.*─ table \d+: "0000000001" to "0000000500", .* 500 entries/)
+    assert.equal((await contentOf(dir)).length, 500)
+  })
+
   it('keeps bytes as they are, whatever they are', async () => {
     const dir = newDir()
     const separators = 'a\u2028b\u2029c\u0085d'

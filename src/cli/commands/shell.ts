@@ -22,7 +22,7 @@ export const shellCommand: Command = {
     '',
     'Commands come from the keyboard, or one a line from a pipe: varve shell DIR < FILE. "help" lists them. A',
     'command that fails is told, and the next one runs; from a pipe, the exit code is that of the first one',
-    'that failed. Ctrl-C ends a scan, a fill or a dump, or clears the line; Ctrl-D closes.',
+    'that failed. Ctrl-C ends a scan, fill, dump or compact, or clears the line; Ctrl-D closes.',
   ],
   run,
 }

@@ -4,7 +4,8 @@
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText, msText } from '../demo/numbers.js'
 import { printableBytes } from '../printable.js'
-import type { Session, ShellCommand } from './session.js'
+import { interrupted } from './session.js'
+import type { ShellCommand } from './session.js'
 import { quoted } from './words.js'
 
 /** So that the order of the keys is that of the numbers. */
@@ -56,13 +57,6 @@ function readNumber(word: Uint8Array): number {
 function entryOf(n: number, fill: number): { type: 'put'; key: string; value: string } {
   const key = String(n).padStart(DIGITS, '0')
   return { type: 'put', key, value: `value of ${key}, fill ${fill}` }
-}
-
-/** What the user stopped is not done. */
-function interrupted({ isInterrupted, terminal }: Session): number {
-  if (!isInterrupted) return EXIT_OK
-  terminal.error('interrupted\n')
-  return EXIT_ERROR
 }
 
 export const putCommand: ShellCommand = {

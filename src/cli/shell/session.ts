@@ -3,6 +3,7 @@
  */
 import type { Varve } from '../../api/index.js'
 import type { Clock } from '../../base/index.js'
+import { EXIT_ERROR, EXIT_OK } from '../command.js'
 import type { Terminal } from '../command.js'
 
 export interface Session {
@@ -11,6 +12,8 @@ export interface Session {
   readonly clock: Clock
   /** Ctrl-C was pressed during this command. */
   isInterrupted: boolean
+  /** What Ctrl-C does besides, for a command that does not look at `isInterrupted`. */
+  onInterrupt: (() => void) | null
   /** The shell ends after this command. */
   isDone: boolean
   /** Fills so far. */
@@ -29,4 +32,11 @@ export interface ShellCommand {
   readonly wordCounts: readonly number[]
   /** Gives the exit code. Throws UsageError, or what went wrong. */
   run(words: readonly Uint8Array[], session: Session): Promise<number>
+}
+
+/** The exit code of a command that can be stopped: what the user stopped is not done. */
+export function interrupted({ isInterrupted, terminal }: Session): number {
+  if (!isInterrupted) return EXIT_OK
+  terminal.error('interrupted\n')
+  return EXIT_ERROR
 }

@@ -5,7 +5,9 @@ import { EXIT_OK, UsageError } from '../command.js'
 import { DUMP_KINDS } from '../dump-file.js'
 import { delCommand, fillCommand, getCommand, putCommand, scanCommand } from './data-commands.js'
 import type { ShellCommand } from './session.js'
-import { dumpCommand, flushCommand, quitCommand, statsCommand } from './state-commands.js'
+import {
+  compactCommand, dumpCommand, flushCommand, fullCompactionCommand, quitCommand, statsCommand,
+} from './state-commands.js'
 
 const decoder = new TextDecoder()
 
@@ -21,8 +23,8 @@ const helpCommand: ShellCommand = {
 }
 
 const commands: readonly ShellCommand[] = [
-  fillCommand, putCommand, getCommand, delCommand, scanCommand, flushCommand, statsCommand, dumpCommand,
-  helpCommand, quitCommand,
+  fillCommand, putCommand, getCommand, delCommand, scanCommand, flushCommand, compactCommand,
+  fullCompactionCommand, statsCommand, dumpCommand, helpCommand, quitCommand,
 ]
 
 const namesOf = ({ name, aliases = [] }: ShellCommand): string[] => [name, ...aliases]

@@ -21,13 +21,18 @@ import { parseWords } from './words.js'
  * where somebody sits and has seen it, 0. Rejects only for what is wrong with the output.
  */
 export async function runShell(db: Varve, terminal: Terminal): Promise<number> {
-  const session: Session = { db, terminal, clock: systemClock, isInterrupted: false, isDone: false, fillCount: 0 }
+  const session: Session = {
+    db, terminal, clock: systemClock, isInterrupted: false, onInterrupt: null, isDone: false, fillCount: 0,
+  }
   const history = terminal.screen === null ? null : new History(stateFolder(process.env), db.location)
   const reader = new LineReader(terminal, {
     prompt: 'varve> ',
     history: history?.load() ?? [],
     complete: (line) => complete(line, () => readdirSync(db.location)),
-    onInterrupt: () => void (session.isInterrupted = true),
+    onInterrupt() {
+      session.isInterrupted = true
+      session.onInterrupt?.()
+    },
   })
   let exitCode = EXIT_OK
   try {

@@ -2,12 +2,14 @@
  * What: the shell's commands about the database itself.
  */
 import path from 'node:path'
+import type { CompactProgress, KeyBounds } from '../../api/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
-import { msText } from '../demo/numbers.js'
+import { countText, msText, sizeText } from '../demo/numbers.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import { printableTexts } from '../printable.js'
 import { databaseText } from './database-text.js'
+import { interrupted } from './session.js'
 import type { Session, ShellCommand } from './session.js'
 
 const decoder = new TextDecoder()
@@ -23,6 +25,44 @@ export const flushCommand: ShellCommand = {
     terminal.out(`flushed in ${msText(clock.nowMs() - startMs)}\n`)
     return EXIT_OK
   },
+}
+
+export const compactCommand: ShellCommand = {
+  name: 'compact',
+  synopsis: '[B E]',
+  summary: 'Merge the tables with keys from B to E, both included, or all',
+  details: ['Flushes first. Ctrl-C gives it up; steps that are done stay.'],
+  wordCounts: [0, 2],
+  run: ([first, last], session) => compact(session, first === undefined ? {} : { gte: first, lte: last! }),
+}
+
+export const fullCompactionCommand: ShellCommand = {
+  name: 'full_compaction',
+  synopsis: '',
+  summary: 'Merge all tables; as compact without keys',
+  wordCounts: [0],
+  run: (_words, session) => compact(session, {}),
+}
+
+async function compact(session: Session, range: KeyBounds): Promise<number> {
+  const { db, terminal, clock } = session
+  const startMs = clock.nowMs()
+  const abort = new AbortController()
+  session.onInterrupt = () => abort.abort()
+  if (session.isInterrupted) abort.abort()
+  let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, stepCount: 0 }
+  try {
+    await db.compact(range, { signal: abort.signal, onProgress: (now) => (progress = now) })
+  } catch (error) {
+    if (!session.isInterrupted) throw error
+  } finally {
+    session.onInterrupt = null
+  }
+  const { readBytes, writtenBytes, stepCount } = progress
+  const steps = `${countText(stepCount)} ${stepCount === 1 ? 'step' : 'steps'}`
+  const ms = msText(clock.nowMs() - startMs)
+  terminal.out(`${steps} in ${ms}, read ${sizeText(readBytes)}, wrote ${sizeText(writtenBytes)}\n`)
+  return interrupted(session)
 }
 
 export const statsCommand: ShellCommand = {
