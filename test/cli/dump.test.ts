@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { OutputClosed } from '../../src/cli/command.js'
 import { Varve } from '../../src/index.js'
-import { directoryState } from '../support/directory-state.js'
+import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
 import { assertGolden, packageDir } from '../support/golden.js'
 import { runVarve } from '../support/run-program.js'
 import type { ProgramResult } from '../support/run-program.js'
@@ -145,6 +145,7 @@ describe('varve dump', () => {
       for (let count: unknown = 0; !(Number(count) > 3000);) [count] = await once(writer, 'message')
       writer.kill('SIGSTOP')
       // Stopped in the middle of whatever it does: only the reader can change anything now.
+      await stoppedDirectoryState(dir)
       const names = readdirSync(dir)
       let found = ''
       for (const kind of ['log', 'manifest', 'table'] as const) {

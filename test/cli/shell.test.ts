@@ -9,7 +9,7 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve } from '../../src/index.js'
-import { directoryState } from '../support/directory-state.js'
+import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
 import { assertGolden, packageDir } from '../support/golden.js'
 import { pipeToVarve } from '../support/run-program.js'
 import { TestTerminal } from '../support/test-terminal.js'
@@ -164,7 +164,7 @@ describe('varve shell', () => {
     try {
       for (let count: unknown = 0; !(Number(count) > 1000);) [count] = await once(writer, 'message')
       writer.kill('SIGSTOP')
-      const before = directoryState(dir)
+      const before = await stoppedDirectoryState(dir)
       const lines = ['get "key 00000007"', 'put a b', 'del a', 'fill 1 2', 'flush', 'stats', 'dump', 'scan a b']
       const { code, text } = await runLines(dir, lines, '--read-only')
       assert.equal(code, 1)

@@ -13,7 +13,7 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Varve } from '../../src/index.js'
 import type { Stats } from '../../src/index.js'
-import { directoryState } from '../support/directory-state.js'
+import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
 import { runVarve } from '../support/run-program.js'
 import type { ProgramResult } from '../support/run-program.js'
 
@@ -89,6 +89,7 @@ describe('varve stats', () => {
       // Stopped in the middle of whatever it does, nothing but the reader can change the directory.
       for (let i = 0; i < 2; i++) {
         writer.kill('SIGSTOP')
+        await stoppedDirectoryState(dir)
         assert.ok((await statsJson(dir)).database.visibleSeq > 1000)
         writer.kill('SIGCONT')
         await once(writer, 'message')

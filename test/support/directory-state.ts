@@ -15,3 +15,13 @@ export function directoryState(dir: string): string[] {
   }
   return lines
 }
+
+/** Of a directory whose writer was told to stop: its threads finish the calls that they are in. */
+export async function stoppedDirectoryState(dir: string): Promise<string[]> {
+  for (let before = directoryState(dir); ;) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const now = directoryState(dir)
+    if (now.join() === before.join()) return now
+    before = now
+  }
+}
