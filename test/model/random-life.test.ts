@@ -10,12 +10,13 @@ import { RandomLife } from '../support/random-life.js'
 const SEEDS = 12
 const STEPS = 220
 
-for (const hasFaults of [false, true]) {
-  test(`random lives, ${hasFaults ? 'with' : 'without'} failing calls`, async (t) => {
-    const first = numberFromEnv('VARVE_SEED', hasFaults ? 5000 : 1000)
+for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, true], [true, true]] as const) {
+  const kind = `${isLeveled ? ' with compactions' : ''}, ${hasFaults ? 'with' : 'without'} failing calls`
+  test(`random lives${kind}`, async (t) => {
+    const first = numberFromEnv('VARVE_SEED', (hasFaults ? 5000 : 1000) + (isLeveled ? 300 : 0))
     let [batches, restarts, errors] = [0, 0, 0]
     for (let seed = first; seed < first + SEEDS; seed++) {
-      const report = await new RandomLife({ seed, steps: STEPS, hasFaults }).run()
+      const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled }).run()
       batches += report.batchCount
       restarts += report.restartCount
       errors += report.errorCount

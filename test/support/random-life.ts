@@ -14,7 +14,7 @@ import { keyText } from './crash-values.js'
 import { patiently, turns } from './crash-steps.js'
 import type { Operation } from './oracle.js'
 import { MapModel, latin1, randomKey, randomRange } from './range-model.js'
-import { DIR, Workload } from './workload.js'
+import { atRest, DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
 const LENGTHS = [0, 1, 30, 120, 120, 900, 900, 4000, 13_000]
@@ -26,6 +26,8 @@ export interface LifeOptions {
   steps: number
   /** Calls fail now and then. */
   hasFaults: boolean
+  /** Leveled compaction by itself, and by hand now and then. */
+  isLeveled?: boolean
 }
 
 export interface LifeReport {
@@ -95,6 +97,7 @@ export class RandomLife {
       syncBytes: random.pick([65_536, 1 << 20]),
       syncIntervalMs: random.pick([5, 1000]),
       flushOnClose: random.chance(0.6),
+      ...(this.options.isLeveled === true ? { compaction: { style: 'leveled' } } : {}),
     }
   }
 
@@ -107,7 +110,7 @@ export class RandomLife {
     else if (roll < 125) await this.settle()
     else if (roll < 135) await turns(w, random.below(30))
     else if (roll < 140) await w.vfs.clock.advance(random.below(1500))
-    else if (roll < 145) this.pending.push(w.flush())
+    else if (roll < 145) this.pending.push(this.flushOrCompact())
     else if (roll < 150) this.pending.push(w.sync())
     else if (roll < 160) this.snapshot()
     else if (roll < 170) w.checkReads()
@@ -141,6 +144,11 @@ export class RandomLife {
     const key = keyText(randomKey(random))
     if (random.chance(0.2)) return { key, length: null }
     return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(LENGTHS) }
+  }
+
+  private flushOrCompact(): Promise<void> {
+    const { w, random, options } = this
+    return options.isLeveled === true && random.chance(0.5) ? w.compact() : w.flush()
   }
 
   /** Everything that is under way is answered. */
@@ -207,7 +215,7 @@ export class RandomLife {
     this.restartCount++
     this.hasLost = false
     assert.deepEqual([...w.vfs.violations], [])
-    await w.vfs.settled()
+    await atRest(w.vfs, w.settings)
     checkFiles(w.vfs, DIR)
   }
 
@@ -240,7 +248,7 @@ export class RandomLife {
     const roll = random.below(20)
     if (roll < 14) this.write()
     else if (roll < 16) await turns(w, random.below(30))
-    else if (roll < 18) this.pending.push(w.flush())
+    else if (roll < 18) this.pending.push(this.flushOrCompact())
     else await w.vfs.clock.advance(random.below(400))
   }
 
