@@ -55,6 +55,7 @@ export class Compactor {
   private retryTimer: Timer | null = null
   private quietTimer: Timer | null = null
   private isSuspended = false
+  private isScheduling = false
   private stepWaiters: (() => void)[] = []
   private restWaiters: (() => void)[] = []
 
@@ -89,12 +90,18 @@ export class Compactor {
 
   /** Starts whatever may start. */
   schedule(): void {
-    if (this.isSuspended || this.retryTimer !== null) return
-    while (this.tasks.length < this.runsMax) {
-      if (!this.startNext(this.pickers.busy)) break
-      if (this.isSuspended || this.retryTimer !== null) return
+    if (this.isScheduling) return // a step that ends at once: the loop below goes on
+    this.isScheduling = true
+    try {
+      while (this.mayStart && this.tasks.length < this.runsMax && this.startNext(this.pickers.busy));
+    } finally {
+      this.isScheduling = false
     }
-    if (this.tasks.length === 0) this.watchQuiet()
+    if (this.mayStart && this.tasks.length === 0) this.watchQuiet()
+  }
+
+  private get mayStart(): boolean {
+    return !this.isSuspended && this.retryTimer === null
   }
 
   private get reservations(): RunningCompaction[] {
@@ -193,6 +200,7 @@ export class Compactor {
     try {
       for (const facts of tables) this.host.openTable(facts)
     } catch (error) {
+      this.host.onReplaced(tables) // they have their names already
       this.onFailure(task, error)
       return
     }
@@ -240,6 +248,7 @@ export class Compactor {
     const corrupt = corruptInput(task, error)
     if (corrupt !== null) this.blocked.add(corrupt)
     this.remove(task)
+    this.host.onAbandoned(task.outputs.map(({ tempName }) => tempName))
     if (!isGivenUp) {
       this.failedCount++
       this.host.onFailed(task, error, corrupt === null)
@@ -254,6 +263,7 @@ export class Compactor {
     this.retryTimer ??= this.host.clock.after(delayMs, () => {
       this.retryTimer = null
       this.schedule()
+      if (this.tasks.length === 0) this.wake() // nobody wants anything any more: who waits for a step hears of it
     })
   }
 

@@ -247,7 +247,8 @@ export class Engine implements EngineCore, ReadView {
   onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void {
     this.parts.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
     const file = VarveError.is(error) ? error.file ?? '' : ''
-    this.health.raise('DEGRADED', willRetry ? COMPACTION_PLACE : `compaction of ${file}`, error)
+    if (willRetry) this.health.raise('DEGRADED', COMPACTION_PLACE, error)
+    else this.health.degradeForGood(`compaction of ${file}`, error)
   }
 
   /** The edit that replaces the log is durable. */
@@ -278,6 +279,7 @@ export class Engine implements EngineCore, ReadView {
   /** Nothing more is written or deleted by this process; reads go on. */
   failForGood(place: string, error: unknown): void {
     this.health.raise('FAILED', place, error)
+    this.versions.stop(error)
     this.deleter.stop()
     this.heldEdits.stop()
     this.flusher.suspend(VarveError.is(error) ? error : this.refusal())
@@ -286,10 +288,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void {
-    if (!cut) {
-      this.failForGood('log append', error)
-      return
-    }
+    if (!cut) return this.failForGood('log append', error)
     this.parts.events.emit({ type: 'backgroundError', place: 'log append', file: buffer.log.name, error })
     this.stopWrites('log append', error)
   }

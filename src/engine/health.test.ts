@@ -80,3 +80,16 @@ test('writes are refused with a code that says what to do; reads go on until the
   health.raise('FAILED', 'manifest', broken)
   expectError(() => health.checkWritable(), 'BACKGROUND_ERROR')
 })
+
+test('what stays broken until the next open is told again when something else is mended', () => {
+  const { health, changes } = make()
+  health.raise('DEGRADED', 'flush', full)
+  health.degradeForGood('compaction of 7.table', broken)
+  assert.deepEqual([health.cause, health.causePlace], [full, 'flush'])
+  health.recoverFrom('flush')
+  assert.deepEqual([health.state, health.cause, health.causePlace], ['DEGRADED', broken, 'compaction of 7.table'])
+  health.raise('READ_ONLY', 'log append', full)
+  health.recover()
+  assert.deepEqual([health.state, health.cause], ['DEGRADED', broken])
+  assert.equal(changes.at(-1), 'DEGRADED compaction of 7.table')
+})

@@ -7,7 +7,8 @@
  *   OPEN, DEGRADED → READ_ONLY   writes are refused until resume; reads go on
  *   any → FAILED       nothing more is written or deleted; reads go on; reopen
  *   any → CLOSED
- *   DEGRADED, READ_ONLY → OPEN   only by a success that mends the cause
+ *   DEGRADED, READ_ONLY → OPEN   only by a success that mends the cause; back to DEGRADED when something
+ *                                else is broken until the next open
  * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is
  * told. ERR-3 in FAILED this process deletes no file.
  */
@@ -22,6 +23,8 @@ export class Health {
   private first: unknown = null
   /** Where the first failure was: `log append`, `manifest sync`, … */
   private place = ''
+  /** What stays broken until the next open, or null. */
+  private lasting: { place: string; error: unknown } | null = null
   private readonly onChange: (state: HealthState, place: string, error: unknown) => void
 
   constructor(onChange: (state: HealthState, place: string, error: unknown) => void) {
@@ -56,6 +59,12 @@ export class Health {
     if (rises) this.onChange(state, place, error)
   }
 
+  /** As `raise`, for what no success mends. */
+  degradeForGood(place: string, error: unknown): void {
+    this.lasting ??= { place, error }
+    this.raise('DEGRADED', place, error)
+  }
+
   /** A background step works again: mends what its failure degraded. */
   recoverFrom(place: string): void {
     if (this.stateNow === 'DEGRADED' && this.place === place) this.recover()
@@ -64,10 +73,11 @@ export class Health {
   /** The cause is mended. */
   recover(): void {
     if (this.stateNow !== 'DEGRADED' && this.stateNow !== 'READ_ONLY') return
-    this.stateNow = 'OPEN'
-    this.first = null
-    this.place = ''
-    this.onChange('OPEN', '', null)
+    const { lasting } = this
+    this.stateNow = lasting === null ? 'OPEN' : 'DEGRADED'
+    this.first = lasting?.error ?? null
+    this.place = lasting?.place ?? ''
+    this.onChange(this.stateNow, this.place, this.first)
   }
 
   /** Throws why nothing may be written now. */

@@ -91,6 +91,7 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
         parts.tables.retire(fileNum, () => engine.deleter.add([tableFileName(fileNum)]))
       }
     },
+    onAbandoned: (names) => engine.deleter.add(names),
     onQuiet: () => engine.onQuiet(),
     onBegin: ({ id, pick: { reason }, inputBytes }) => {
       parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })

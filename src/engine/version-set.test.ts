@@ -153,3 +153,16 @@ test('idle waits for what is being written and for what waits', async () => {
   await settled()
   assert.equal(idle.state, 'done')
 })
+
+test('stopped from outside: no edit is written any more, no new manifest either; what is being written ends', async () => {
+  const first = follow(versions.appended(addTable(100)))
+  const behind = follow(versions.appended(addTable(101)))
+  versions.stop(eio)
+  assert.deepEqual(failures, [eio])
+  executor.run()
+  await settled()
+  assert.deepEqual([first.state, behind.state], ['done', 'IO_ERROR'])
+  await assert.rejects(versions.appended(addTable(102)), { code: 'IO_ERROR' })
+  await assert.rejects(versions.exclusively(() => Promise.reject(new Error('never called'))), { code: 'IO_ERROR' })
+  assert.deepEqual([onDisk(), executor.jobs.length], [[100], 0])
+})

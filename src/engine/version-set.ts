@@ -124,6 +124,7 @@ export class VersionSet {
    */
   async exclusively(work: () => Promise<void>): Promise<void> {
     while (this.isWriting) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+    if (this.failure !== null) throw this.failure
     this.isWriting = true
     try {
       await work()
@@ -136,7 +137,8 @@ export class VersionSet {
     }
   }
 
-  private stop(error: unknown): void {
+  /** No edit is written from now on; one whose write has begun ends. */
+  stop(error: unknown): void {
     if (this.failure !== null) return
     this.failure = error
     this.onFailure(error)

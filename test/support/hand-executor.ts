@@ -7,14 +7,15 @@ interface HeldJob {
 }
 
 export class HandExecutor implements Executor {
-  readonly workerCount = 1
+  readonly workerCount: number
   isClosed = false
   /** Under way, oldest first. */
   readonly jobs: HeldJob[] = []
   private readonly table: JobTable<unknown>
   private readonly context: unknown
 
-  constructor(table: JobTable<unknown> = {}, context: unknown = {}) {
+  constructor(table: JobTable<unknown> = {}, context: unknown = {}, workerCount = 1) {
+    this.workerCount = workerCount
     this.table = table
     this.context = context
   }

@@ -1,0 +1,138 @@
+/** A compactor whose runs, installs and timers happen when a test says so. */
+import { VarveError } from '../../src/base/index.js'
+import type { ErrorCode, FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
+import { Compactor, createPicker, inputTables } from '../../src/compaction/index.js'
+import type {
+  CompactionRunInput, CompactionRunOutput, CompactionTask, CompactorHost, CompactorPickers,
+} from '../../src/compaction/index.js'
+import { applyEdit } from '../../src/manifest/index.js'
+import type { Version, VersionEdit } from '../../src/manifest/index.js'
+import type { PublishTablesInput } from '../../src/output/index.js'
+import { HandClock } from './hand-clock.js'
+import { HandExecutor } from './hand-executor.js'
+import { sampleTable } from './manifest-samples.js'
+import { smallSettings } from './pick-scene.js'
+
+const textOf = (key: Uint8Array) => new TextDecoder().decode(key)
+const numsOf = (tables: readonly TableFacts[]) => tables.map(({ fileNum }) => fileNum).join(' ')
+
+export function leveledPickers(): CompactorPickers {
+  return { busy: createPicker(smallSettings), quiet: createPicker(smallSettings) }
+}
+
+export class CompactorScene implements CompactorHost {
+  readonly dir = '/db'
+  readonly databaseId = new Uint8Array(16)
+  readonly executor: HandExecutor
+  readonly clock = new HandClock()
+  readonly tableSettings = { blockBytes: 4096 }
+  readonly isStrict: boolean
+  readonly compactor: Compactor
+  /** What the host was told, in order. */
+  readonly told: string[] = []
+  readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
+  readonly held: (() => void)[] = []
+  current: Version
+  seqNum = 1000
+  snapshots: SeqNum[] = []
+  openError: VarveError | null = null
+  private nextNum = 100
+
+  constructor(version: Version, { pickers = leveledPickers(), isStrict = true, workerCount = 1 } = {}) {
+    this.current = version
+    this.isStrict = isStrict
+    this.executor = new HandExecutor({}, {}, workerCount)
+    this.compactor = new Compactor(this, pickers)
+  }
+
+  allocateFileNum = () => this.nextNum++
+  uniqueSuffix = () => '1.2'
+  tableHeader = (fileNum: number): FileHeader =>
+    ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 })
+  visibleSeqNum = () => this.seqNum
+  snapshotSeqNums = () => this.snapshots
+  version = () => this.current
+  openTable = () => {
+    if (this.openError !== null) throw this.openError
+  }
+  appendEdit = (edit: VersionEdit, done: (error: unknown) => void) => void this.edits.push({ edit, done })
+  holdEdit = (edit: VersionEdit, onDurable: () => void) => {
+    this.current = applyEdit(this.current, edit)
+    this.held.push(onDurable)
+  }
+  onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
+  onReplaced = (tables: readonly TableFacts[]) => void this.told.push(`replaced ${numsOf(tables)}`)
+  onAbandoned = (names: readonly string[]) => void this.told.push(`abandoned ${names.length} names`)
+  onQuiet = () => void this.told.push('quiet')
+  onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
+  onFailed = ({ id }: CompactionTask, error: unknown, willRetry: boolean) =>
+    void this.told.push(`failed ${id}: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)
+  onDirectoryFailure = () => {
+    this.told.push('directory failed')
+    this.compactor.suspend()
+  }
+
+  /** What was told since the last call. */
+  get news(): string[] {
+    return this.told.splice(0)
+  }
+
+  /** What is being done now: `run 4 3 2 1`, `publish 100`. */
+  get doing(): string[] {
+    return this.executor.jobs.map(({ job }) => job.kind === 'compactionRun'
+      ? `run ${numsOf((job.input as CompactionRunInput).inputs.flat())}`
+      : `publish ${(job.input as PublishTablesInput).tables.map(({ tableNum }) => tableNum).join(' ')}`)
+  }
+
+  private take(kind: string) {
+    return this.executor.take((job) => job.kind === kind)
+  }
+
+  /** The oldest run under way. */
+  get runInput(): CompactionRunInput {
+    return this.executor.jobs.find(({ job }) => job.kind === 'compactionRun')!.job.input as CompactionRunInput
+  }
+
+  /** The oldest run ends: one table with the keys of its inputs, with these changes to what it says. */
+  ran(lie: Partial<CompactionRunOutput> & { table?: Partial<TableFacts> } = {}): void {
+    const { job, deliver } = this.take('compactionRun')
+    const { inputs, headers } = job.input as CompactionRunInput
+    const all = inputs.flat()
+    const keys = all.flatMap(({ smallestKey, largestKey }) => [textOf(smallestKey), textOf(largestKey)]).sort()
+    const { table, ...rest } = lie
+    const facts = sampleTable(headers[0]!.fileNum, `${keys[0]}-${keys.at(-1)}`, {
+      smallestSeqNum: Math.min(...all.map((it) => it.smallestSeqNum)),
+      largestSeqNum: Math.max(...all.map((it) => it.largestSeqNum)),
+      tombstoneCount: 0, bytes: 100 * all.length, ...table,
+    })
+    const dropped = all.reduce((sum, { entryCount }) => sum + entryCount, 0) - facts.entryCount
+    const output: CompactionRunOutput = {
+      outputs: [facts], readBytes: 100 * all.length, writtenBytes: facts.bytes, keptCount: facts.entryCount,
+      droppedVersionCount: dropped, droppedTombstoneCount: 0, ...rest,
+    }
+    deliver({ ok: true, output: output as never })
+  }
+
+  fails(code: ErrorCode = 'IO_ERROR', file = 'some file', kind = 'compactionRun'): void {
+    this.take(kind).deliver({ ok: false, error: new VarveError(code, 'told to fail', { file }) })
+  }
+
+  published(): void {
+    this.take('publishTables').deliver({ ok: true, output: null as never })
+  }
+
+  /** The oldest edit is durable and current. */
+  durable(): void {
+    const { edit, done } = this.edits.shift()!
+    this.current = applyEdit(this.current, edit)
+    done(null)
+  }
+
+  /** A run that goes well from here to its end. */
+  finishRun(): void {
+    this.ran()
+    if (!this.isStrict) return
+    this.published()
+    this.durable()
+  }
+}
