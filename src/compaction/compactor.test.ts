@@ -232,12 +232,12 @@ test('who waits for a step is woken when a back-off ends and nothing is left to 
 })
 
 test('a trivial move writes nothing and takes no numbers; thousands of them in a row are no recursion', () => {
-  const keys = Array.from({ length: 4000 }, (_, i) => `${i + 1}: k${i + 10_000}a-k${i + 10_000}z`)
-  const pickers = { busy: picking(moveOf), quiet: nothing }
-  const scene = new CompactorScene(drawnVersion({ 0: keys }), { pickers, isStrict: false })
+  let left = 20_000
+  const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
+  const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })
+  scene.holdEdit = (_edit, onDurable) => void scene.held.push(onDurable) // the version stays: there is always one more
   scene.compactor.schedule()
-  assert.deepEqual([scene.compactor.movedCount, scene.allocateFileNum(), scene.doing], [4000, 100, []])
-  assert.ok(scene.told.includes('begins 4000: 4000'))
+  assert.deepEqual([scene.compactor.movedCount, scene.allocateFileNum(), scene.doing], [20_000, 100, []])
   scene.held[0]!()
   assert.equal(scene.told.at(-1), 'replaced ', 'a table that only moved stays')
 })
