@@ -88,7 +88,8 @@ const out: PointResult = { seqNum: 0, kind: 0, valueBytes: values, valueStart: 0
 for (const pointHash of [true, false]) {
   const cache = new BlockCache(1 << 30)
   const table = runSync(openTable({ file, name: '000001.table', databaseId, facts, cache, pointHash }))
-  const perKey = (table.memoryBytes / entries).toFixed(1)
+  const loadedBytes = Object.values(table.loadedBytes).reduce((sum: number, bytes: number) => sum + bytes, 0)
+  const perKey = (loadedBytes / entries).toFixed(1)
   const fileBytes = (facts.bytes / entries).toFixed(1)
   console.log(`\n${pointHash ? 'point hash' : 'filter, index'}: ${perKey} B a key, file ${fileBytes} B`)
   let sum = 0

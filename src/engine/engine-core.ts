@@ -18,6 +18,7 @@ import type { LogFile, LogSyncer } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { Health } from './health.js'
 import type { HeldEdits } from './held-edits.js'
+import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
 import type { ReadState } from './read-state.js'
 import type { Resource } from './read-view.js'
@@ -38,6 +39,7 @@ export interface EngineParts {
   pool: SlabPool
   cache: BlockCache
   tables: TableSet
+  memory: MemoryBudget
   versions: (onFailure: (error: unknown) => void) => VersionSet
   databaseId: Uint8Array
   names: UniqueNames

@@ -127,6 +127,7 @@ export class Engine implements EngineCore, ReadView {
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)
+    this.parts.memory.fit(this.stateNow)
     this.compactor.schedule()
   }
 
@@ -166,10 +167,6 @@ export class Engine implements EngineCore, ReadView {
     this.health.checkReadable()
   }
 
-  get immutableCount(): number {
-    return this.immutables.length
-  }
-
   deleteObsolete(names: readonly string[]): void {
     this.deleter.add(names)
   }
@@ -202,6 +199,7 @@ export class Engine implements EngineCore, ReadView {
     const old = this.stateNow
     this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.parts.tables)
     old.release()
+    this.parts.memory.fit(this.stateNow)
     this.stalls.assess()
   }
 

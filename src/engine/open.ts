@@ -31,6 +31,7 @@ import type { Vfs, VfsLock } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
 import { jobs } from './jobs.js'
+import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
 import type { ResolvedOptions } from './options.js'
@@ -108,6 +109,7 @@ class Opening {
     const { version, databaseId } = await this.readVersion(found)
     const cache = new BlockCache(options.blockCacheSize)
     const tables = new TableSet(vfs, dir, databaseId, cache)
+    tables.loadedBytesMax = tableBytesMax(options)
     this.tables = tables
     for (const level of version.levels) for (const facts of level) await tables.load(facts)
     await checkOrphans(vfs, dir, found.names, version)
@@ -131,10 +133,11 @@ class Opening {
       new VersionSet(
         { executor: this.executor, dir, version: recovered, log, nextFileNum: this.nextFileNum }, onFailure,
       )
+    const memory = new MemoryBudget(options, cache, tables, this.pool)
     const engine = new Engine({
       dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor, pool: this.pool,
-      cache, tables, versions, databaseId, names: this.names, report, position: recovered.position, retainedLogs,
-      lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
+      cache, tables, memory, versions, databaseId, names: this.names, report, position: recovered.position,
+      retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
     try {
       await engine.start()

@@ -11,6 +11,7 @@ const flags = [
   'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'allowSharedDirectory',
 ] as const
 const numbers: Record<string, [min: number, max: number]> = {
+  memoryBudget: [MiB, 1024 * 1024 * MiB],
   writeBufferSize: [64 * 1024, 2048 * MiB - 64 * 1024],
   immutablesMax: [1, 64],
   syncIntervalMs: [1, 3_600_000],
@@ -31,9 +32,10 @@ test('without options, or with undefined ones, the defaults of the manual', () =
   const defaults = { vfs: null, clock: systemClock, random: systemRandom, onEvent: null }
   assert.deepEqual({ vfs, clock, random, onEvent }, defaults)
   assert.deepEqual(settings, {
-    createIfMissing: true, errorIfExists: false, readOnly: false, writeBufferSize: 32 * MiB, immutablesMax: 3,
-    manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: 2, blockCacheSize: 64 * MiB,
-    blockSize: 4096, compaction: { style: 'leveled' }, pinBytesMax: 1024 * MiB,
+    createIfMissing: true, errorIfExists: false, readOnly: false, memoryBudget: 256 * MiB,
+    writeBufferSize: 32 * MiB, immutablesMax: 3,
+    manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: 2,
+    blockCacheSize: 96 * MiB, blockSize: 4096, compaction: { style: 'leveled' }, pinBytesMax: 1024 * MiB,
     flushOnClose: true, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())

@@ -4,14 +4,14 @@
  * Own enumerable properties with known names count, each is read once; anything else is refused.
  */
 import {
-  invalidArgument, KiB, MiB, systemClock, systemRandom, WRITE_BUFFER_BYTES_DEFAULT, WRITE_BUFFER_BYTES_MAX,
-  WRITE_BUFFER_BYTES_MIN,
+  invalidArgument, KiB, MiB, systemClock, systemRandom, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
 import { COMPACTION_STYLES } from '../compaction/index.js'
 import type { CompactionStyle } from '../compaction/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { planMemory } from './memory-plan.js'
 
 /** Parts that Varve is built on; each has a default where the platform has one. */
 export interface Components {
@@ -30,7 +30,16 @@ export interface VarveOptions {
   errorIfExists?: boolean
   /** Change nothing and take no lock; works beside a writer; default false. */
   readOnly?: boolean
-  /** Bytes of one slab, its log and its memtable; 64 KiB to 2 GiB, default 32 MiB. */
+  /**
+   * Bytes that slabs, memtables, tables' indexes and the block cache may take together; 1 MiB to 1 TiB, default
+   * 256 MiB, or what the sizes below need. Sizes that do not fit into it are refused. On top come the JavaScript
+   * heaps, worker threads and jobs' buffers: docs/design/0018-memory-budget.md.
+   */
+  memoryBudget?: number
+  /**
+   * Bytes of one slab, its log and its memtable; 64 KiB to 2 GiB. Default 32 MiB; with a smaller `memoryBudget`
+   * what its part for writes allows.
+   */
   writeBufferSize?: number
   /** Sealed memtables that may wait for their flush before writers must wait; 1 to 64, default 3. */
   immutablesMax?: number
@@ -47,7 +56,10 @@ export interface VarveOptions {
   syncBytes?: number
   /** Worker threads for background work, 0 to 16; 0 does it on the caller's thread in slices. Default 2. */
   workers?: number
-  /** Bytes of cached table blocks; 0 to 64 GiB, default 64 MiB. */
+  /**
+   * Bytes of cached table blocks, at most; 0 to 64 GiB, default what the budget leaves. Where tables need more for
+   * their indexes the cache has less, down to an eighth.
+   */
   blockCacheSize?: number
   /** Bytes of a table block; 1 KiB to 1 MiB, default as the table format says. */
   blockSize?: number
@@ -69,6 +81,7 @@ export interface ResolvedOptions {
   createIfMissing: boolean
   errorIfExists: boolean
   readOnly: boolean
+  memoryBudget: number
   writeBufferSize: number
   immutablesMax: number
   manifestSync: boolean
@@ -121,6 +134,7 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   createIfMissing: boolean,
   errorIfExists: boolean,
   readOnly: boolean,
+  memoryBudget: integer(MiB, 1024 * 1024 * MiB),
   writeBufferSize: integer(WRITE_BUFFER_BYTES_MIN, WRITE_BUFFER_BYTES_MAX),
   immutablesMax: integer(1, 64),
   manifestSync: boolean,
@@ -146,18 +160,22 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
   const given = readOptions(options)
   const components = readComponents(given.get('components'))
   const get = <T>(name: keyof VarveOptions, fallback: T): T => (given.get(name) as T | undefined) ?? fallback
+  const immutablesMax = get('immutablesMax', 3)
   const resolved: ResolvedOptions = {
     createIfMissing: get('createIfMissing', true),
     errorIfExists: get('errorIfExists', false),
     readOnly: get('readOnly', false),
-    writeBufferSize: Math.ceil(get('writeBufferSize', WRITE_BUFFER_BYTES_DEFAULT) / 8) * 8,
-    immutablesMax: get('immutablesMax', 3),
+    immutablesMax,
+    ...planMemory(immutablesMax, {
+      memoryBudget: get('memoryBudget', undefined),
+      writeBufferSize: get('writeBufferSize', undefined),
+      blockCacheSize: get('blockCacheSize', undefined),
+    }),
     manifestSync: get('manifestSync', true),
     sync: get('sync', false),
     syncIntervalMs: get('syncIntervalMs', 1000),
     syncBytes: get('syncBytes', 8 * MiB),
     workers: get('workers', 2),
-    blockCacheSize: get('blockCacheSize', 64 * MiB),
     blockSize: get('blockSize', blockSize),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),

@@ -17,6 +17,7 @@ import { SnapshotList } from '../snapshot/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
+import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
 import { ReadState } from './read-state.js'
 import { Iterators } from './read-view.js'
@@ -78,8 +79,9 @@ class Reading {
     if (marker === null) throw new VarveError('NOT_FOUND', `there is no database in ${dir}`)
     const { version, databaseId, goodBytes, groups, generation } = await readCurrentManifest(vfs, dir, marker)
     await checkOrphans(vfs, dir, names, version)
+    const pool = new SlabPool(0, 0)
     const replayed = await replayLogs(names, {
-      vfs, dir, pool: new SlabPool(0, 0), random: options.random, databaseId,
+      vfs, dir, pool, random: options.random, databaseId,
       logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
     })
     const tables = this.tablesOf(databaseId)
@@ -89,6 +91,7 @@ class Reading {
       dir, options, version, tables, cache, replayed, manifest, generation, startMs,
     })
     tables.closeUnused()
+    new MemoryBudget(options, cache, tables, pool).fit(view.state)
     return view
   }
 
@@ -96,9 +99,16 @@ class Reading {
   private tablesOf(databaseId: Uint8Array): TableSet {
     if (this.tables === null || compareBytes(this.tables.databaseId, databaseId) !== 0) {
       this.abandon()
-      this.tables = { databaseId, set: new TableSet(this.vfs, this.dir, databaseId, this.cache) }
+      this.tables = { databaseId, set: this.newTables(databaseId) }
     }
     return this.tables.set
+  }
+
+  private newTables(databaseId: Uint8Array): TableSet {
+    const { vfs, dir, cache, options } = this
+    const tables = new TableSet(vfs, dir, databaseId, cache)
+    tables.loadedBytesMax = tableBytesMax(options)
+    return tables
   }
 
   abandon(): void {

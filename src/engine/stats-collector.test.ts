@@ -27,11 +27,13 @@ function fill(engine: Engine, count: number): void {
 function check(stats: Stats): Stats {
   assert.deepEqual(shapeOf(stats), shapeOf(emptyStats('')))
   assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats)
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, tableIndexBytes, cacheBytes, waitingBytes, totalBytes } =
-    stats.memory
-  assert.equal(
-    totalBytes, slabBytes + freeSlabBytes + memtableIndexBytes + tableIndexBytes + cacheBytes + waitingBytes,
-  )
+  const { budgetBytes, memtableCount, totalBytes, ...parts } = stats.memory
+  assert.ok(memtableCount >= 0 && budgetBytes === options.memoryBudget)
+  assert.deepEqual(Object.keys(parts), [
+    'slabBytes', 'freeSlabBytes', 'memtableIndexBytes', 'tableIndexBytes', 'filterBytes', 'pointHashBytes',
+    'cacheBytes', 'waitingBytes',
+  ])
+  assert.equal(totalBytes, Object.values(parts).reduce((sum, bytes) => sum + bytes, 0))
   assert.equal(stats.flush.pending, stats.flush.queue + stats.flush.active)
   return stats
 }

@@ -17,6 +17,7 @@ import { ReadOnlyView } from './read-only.js'
 import type { ReadPath } from './read-path.js'
 import type { ReadView } from './read-view.js'
 import { decodeRunStats, flushStats } from './run-stats.js'
+import type { TableSet } from './table-set.js'
 
 export function collectStats(view: ReadView, reads: ReadPath): Stats {
   const stats = emptyStats(view.dir)
@@ -80,8 +81,8 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const memtableIndexBytes = memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0)
   stats.memory = addUp({
     ...stats.memory,
-    slabBytes, memtableCount: memtables.length, memtableIndexBytes,
-    tableIndexBytes: tables.memoryBytes, cacheBytes: cache.allocatedBytes,
+    budgetBytes: view.parts.options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
@@ -180,22 +181,29 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** What is allocated, also where it was never touched yet. */
-function memoryStats({ parts, pipeline, state }: Engine): MemoryStats {
+function memoryStats({ options, parts, pipeline, state }: Engine): MemoryStats {
   const { pool, tables, cache } = parts
   return addUp({
+    budgetBytes: options.memoryBudget,
     slabBytes: pool.usedBytes,
     freeSlabBytes: pool.freeBytes,
     memtableCount: state.memtables.length,
     memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
-    tableIndexBytes: tables.memoryBytes,
+    ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
     waitingBytes: pipeline.waiting.bytes,
     totalBytes: 0,
   })
 }
 
+function tableBytes(tables: TableSet): Pick<MemoryStats, 'tableIndexBytes' | 'filterBytes' | 'pointHashBytes'> {
+  const { index, filter, pointHash } = tables.loadedBytes
+  return { tableIndexBytes: index, filterBytes: filter, pointHashBytes: pointHash }
+}
+
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, tableIndexBytes, cacheBytes, waitingBytes } = memory
-  const totalBytes = slabBytes + freeSlabBytes + memtableIndexBytes + tableIndexBytes + cacheBytes + waitingBytes
-  return { ...memory, totalBytes }
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { tableIndexBytes, filterBytes, pointHashBytes } = memory
+  const tables = tableIndexBytes + filterBytes + pointHashBytes
+  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
 }

@@ -64,6 +64,13 @@ export class TableBlocks {
     this.readInto(reader, i, reader.bytes, reader.words, 0)
   }
 
+  /** Blocks in the cache. */
+  get cachedCount(): number {
+    let count = 0
+    for (const frame of this.slots.frames) if (frame !== 0) count++
+    return count
+  }
+
   /** Gives the cache its memory back. */
   close(): void {
     this.cache.detach(this.slots)

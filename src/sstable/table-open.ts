@@ -51,10 +51,17 @@ export function* readParts(table: TableFile, choice: PartChoice): Steps<TablePar
   const index = yield* readIndex(source, footer)
   const properties = yield* readProperties(source, footer)
   checkAgreement(source, footer, index, properties)
+  return { source, header, footer, properties, index, ...(yield* readLookups({ source, footer, properties }, choice)) }
+}
+
+/** What finds a key without the index, as far as it is wanted and the file has it. */
+export function* readLookups(
+  { source, footer, properties }: Pick<TableParts, 'source' | 'footer' | 'properties'>, choice: PartChoice,
+): Steps<Pick<TableParts, 'filter' | 'pointHash'>> {
   const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
   const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
   const filter = isFilterUsed ? yield* readFilter(source, footer) : null
-  return { source, header, footer, properties, index, filter, pointHash }
+  return { filter, pointHash }
 }
 
 /** Throws CORRUPTION when the file was cut or has grown. */

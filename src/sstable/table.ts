@@ -1,6 +1,6 @@
 /**
  * What: an open table: point reads, and iterators over it.
- * Owns: index, filter and point hash in memory, and its places in the block cache.
+ * Owns: index, and filter or point hash, in memory, and its places in the block cache.
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
@@ -15,8 +15,8 @@ import { TableBlocks } from './table-blocks.js'
 import { SectionSlot } from './table-format.js'
 import type { TableIndex } from './table-index.js'
 import { TableIterator } from './table-iterator.js'
-import { checkFacts, checkSize, readParts } from './table-open.js'
-import type { TableFile, TableParts } from './table-open.js'
+import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
+import type { PartChoice, TableFile, TableParts } from './table-open.js'
 
 export interface TableOpenOptions extends TableFile {
   databaseId: Uint8Array
@@ -31,36 +31,76 @@ export interface TableOpenOptions extends TableFile {
 export function* openTable(options: TableOpenOptions): Steps<Table> {
   const { facts, databaseId, cache } = options
   checkSize(options, facts)
-  const choice = { pointHash: options.pointHash ?? true, filter: 'without point hash' } as const
-  const parts = yield* readParts(options, choice)
+  const parts = yield* readParts(options, lookups(options.pointHash ?? true))
   checkFacts(parts, facts, databaseId)
   return new Table(parts, facts, cache)
 }
 
+function lookups(pointHash: boolean): PartChoice {
+  return { pointHash, filter: 'without point hash' }
+}
+
+/** What a table has loaded: memory outside of the cache. */
+export interface LoadedBytes {
+  index: number
+  filter: number
+  pointHash: number
+}
+
 export class Table {
   readonly facts: TableFacts
-  /** Index, filter, point hash; not the blocks in the cache. */
-  readonly memoryBytes: number
-  private readonly parts: TableParts
+  private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
   private readonly index: TableIndex
-  private readonly filter: BloomFilter | null
-  private readonly pointHash: PointHash | null
+  private filter: BloomFilter | null
+  private pointHash: PointHash | null
   private readonly hashSeed: number
   /** For point reads; good within one call. */
   private readonly reader = new BlockReader()
 
   constructor(parts: TableParts, facts: TableFacts, cache: BlockCache) {
     this.facts = facts
-    this.parts = parts
+    this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
     this.index = parts.index
     this.blocks = new TableBlocks(parts.source, parts.index, cache)
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = parts.properties.hashSeed
-    this.memoryBytes =
-      1000 + parts.index.memoryBytes + 9 * parts.index.blockCount +
-      (parts.filter?.memoryBytes ?? 0) + (parts.pointHash?.memoryBytes ?? 0)
+  }
+
+  get loadedBytes(): LoadedBytes {
+    const { index, filter, pointHash } = this
+    return {
+      index: 1000 + index.memoryBytes + 11 * index.blockCount,
+      filter: filter?.memoryBytes ?? 0,
+      pointHash: pointHash?.memoryBytes ?? 0,
+    }
+  }
+
+  get hasPointHash(): boolean {
+    return this.pointHash !== null
+  }
+
+  /** Bytes of memory that a point hash takes more than the filter in its place; 0: the file has none. */
+  get pointHashCost(): number {
+    const { sections } = this.parts.footer
+    const { bytes } = sections[SectionSlot.pointHash]
+    return bytes === 0 ? 0 : bytes - sections[SectionSlot.filter].bytes
+  }
+
+  /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
+  get cachedPart(): number {
+    return this.blocks.cachedCount / this.index.blockCount
+  }
+
+  /**
+   * Loads the point hash instead of the filter, or the filter instead of the point hash: the same answers,
+   * in other time and memory. After an error everything is as it was.
+   */
+  *usePointHash(isWanted: boolean): Steps<void> {
+    const { filter, pointHash } = yield* readLookups(this.parts, lookups(isWanted))
+    this.filter = filter
+    this.pointHash = pointHash
   }
 
   /**

@@ -156,7 +156,7 @@ function memoryLines({ database, memory, cache, reads, writes, iterators, snapsh
   const written = pairs('writes', [['batches', count(writes.batchCount)], ['entries', count(writes.entryCount)]])
   return [
     pairs('memory', [
-      ['total', bytes(memory.totalBytes)], ['slabs', bytes(memory.slabBytes)],
+      ['total', bytes(memory.totalBytes)], ['budget', bytes(memory.budgetBytes)], ['slabs', bytes(memory.slabBytes)],
       ['free slabs', bytes(memory.freeSlabBytes)], ['memtables', count(memory.memtableCount)],
     ]),
     pairs('cache', [

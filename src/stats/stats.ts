@@ -159,6 +159,8 @@ export interface CacheStats {
 }
 
 export interface MemoryStats {
+  /** The option `memoryBudget`, or what it came to. */
+  budgetBytes: number
   /** Slabs that hold writes. */
   slabBytes: number
   /** Slabs kept for reuse. */
@@ -166,12 +168,14 @@ export interface MemoryStats {
   memtableCount: number
   /** Hash indexes and runs of memtables. */
   memtableIndexBytes: number
-  /** Indexes, filters and point hashes of open tables. */
+  /** Of open tables; each has a point hash, or a filter in its place. */
   tableIndexBytes: number
+  filterBytes: number
+  pointHashBytes: number
   cacheBytes: number
   /** Copies of writes that wait for room. */
   waitingBytes: number
-  /** The sum of the bytes above. */
+  /** The sum of the bytes above, the budget excepted. */
   totalBytes: number
 }
 
@@ -232,8 +236,8 @@ export function emptyStats(location: string): Stats {
     iterators: { activeCount: 0, tableCount: 0 },
     snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
     memory: {
-      slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
-      tableIndexBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
+      budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
+      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
     },
     backgroundError: null,
     recovery: null,

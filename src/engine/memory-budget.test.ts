@@ -1,0 +1,114 @@
+/** The budget is divided as the page says, and what must give way does, with the same answers. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KiB, MiB } from '../base/index.js'
+import { Varve } from '../index.js'
+import type { VarveOptions } from '../index.js'
+import { MemoryVfs } from '../testing.js'
+import { expectError } from '../../test/support/expect-error.js'
+import { cacheBytesMin, writePart } from './memory-plan.js'
+import { resolveOptions } from './options.js'
+
+function planned(options: VarveOptions): number[] {
+  const { memoryBudget, writeBufferSize, blockCacheSize } = resolveOptions(options, 8192)
+  return [memoryBudget, writeBufferSize, blockCacheSize].map((bytes) => bytes / MiB)
+}
+
+test('the parts of a budget; sizes that are given count', () => {
+  assert.deepEqual(planned({}), [256, 32, 96])
+  assert.deepEqual(planned({ memoryBudget: 256 * MiB }), [256, 32, 96])
+  assert.deepEqual(planned({ memoryBudget: 64 * MiB }), [64, 8, 24])
+  assert.deepEqual(planned({ memoryBudget: 1024 * MiB }), [1024, 32, 864])
+  assert.deepEqual(planned({ memoryBudget: MiB }), [1, 1 / 8, 3 / 8])
+  assert.deepEqual(planned({ memoryBudget: 64 * MiB, writeBufferSize: 4 * MiB }), [64, 4, 44])
+  assert.deepEqual(planned({ memoryBudget: 64 * MiB, blockCacheSize: 16 * MiB }), [64, 8, 16])
+  assert.deepEqual(planned({ memoryBudget: 64 * MiB, immutablesMax: 1 }), [64, 16, 24])
+  assert.deepEqual(planned({ writeBufferSize: 64 * MiB, blockCacheSize: 64 * MiB }), [416, 64, 64])
+  assert.deepEqual(planned({ writeBufferSize: 64 * MiB }), [416, 64, 96])
+  for (const immutablesMax of [1, 3, 64]) {
+    for (const budget of [7, 33, 100, 300]) {
+      const { memoryBudget, writeBufferSize, blockCacheSize } =
+        resolveOptions({ memoryBudget: budget * MiB + 1, immutablesMax }, 8192)
+      assert.ok(writePart(immutablesMax, writeBufferSize) + blockCacheSize <= memoryBudget)
+    }
+  }
+})
+
+test('a budget that is too small for the sizes is refused, and the message has the sum', () => {
+  const refused = (options: VarveOptions): string => {
+    return expectError(() => resolveOptions(options, 8192), 'INVALID_ARGUMENT').message
+  }
+  assert.equal(
+    refused({ memoryBudget: 16 * MiB, writeBufferSize: 4 * MiB }),
+    'option memoryBudget is 16384 KiB, too small for what else was asked for: ' +
+      'writes 20480 KiB (4 buffers of 4096 KiB and their indexes)',
+  )
+  assert.match(refused({ memoryBudget: 16 * MiB, blockCacheSize: 8 * MiB }), /writes 10240 KiB \+ blockCacheSize 8192/)
+  assert.match(refused({ memoryBudget: MiB, immutablesMax: 64 }), /65 buffers of 64 KiB/)
+})
+
+const SMALL = { memoryBudget: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const
+const keyOf = (i: number): string => `key${String(i * 7919 % 1_000_003).padStart(8, '0')}`
+
+/** Key and value of 20 bytes: point hashes come to a third of the data. */
+async function load(db: Varve, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i += 500) {
+    await db.batch(Array.from({ length: 500 }, (_, k) => ({ type: 'put', key: keyOf(i + k), value: `value ${i + k}` })))
+  }
+  await db.flush()
+}
+
+function checkAnswers(db: Varve, count: number): void {
+  for (let i = 0; i < count; i += 97) {
+    assert.equal(new TextDecoder().decode(db.getSync(keyOf(i))), `value ${i}`)
+    assert.equal(db.getSync(`${keyOf(i)}x`), undefined)
+  }
+}
+
+test('BUD-1: where tables grow the cache gives way, then point hashes, and the sum is under the budget', async () => {
+  const vfs = new MemoryVfs()
+  const db = await Varve.open('/db', { ...SMALL, components: { vfs } })
+  const capacities: number[] = []
+  const seen = { pointHashBytes: 0, filterBytes: 0 }
+  for (let count = 0; count < 150_000; count += 10_000) {
+    await load(db, count, count + 10_000)
+    for (const _ of db.keysSync()) { /* the cache fills */ }
+    const { memory, cache } = db.stats()
+    capacities.push(cache.capacityBytes)
+    assert.ok(memory.totalBytes <= memory.budgetBytes, `${memory.totalBytes} at ${count}`)
+    Object.assign(seen, memory)
+  }
+  assert.equal(capacities[0]! > capacities.at(-1)!, true)
+  assert.ok(capacities.at(-1)! < cacheBytesMin(1.5 * MiB) + 64 * KiB)
+  assert.ok(seen.pointHashBytes > 0 && seen.filterBytes > 0, 'some tables have lost theirs')
+  checkAnswers(db, 150_000)
+  await db.close()
+
+  const again = await Varve.open('/db', { ...SMALL, components: { vfs } })
+  const { memory } = again.stats()
+  assert.ok(memory.totalBytes <= memory.budgetBytes && memory.filterBytes > 0)
+  checkAnswers(again, 150_000)
+  await again.close()
+
+  for (const readOnly of [false, true]) {
+    const wide = await Varve.open('/db', { ...SMALL, readOnly, memoryBudget: 64 * MiB, components: { vfs } })
+    assert.equal(wide.stats().memory.filterBytes, 0)
+    await wide.close()
+  }
+})
+
+test('point hashes come back when tables have gone', async () => {
+  const vfs = new MemoryVfs()
+  const db = await Varve.open('/db', { ...SMALL, components: { vfs } })
+  await load(db, 0, 150_000)
+  assert.ok(db.stats().memory.filterBytes > 0)
+  await db.clear({ gte: 'key00100000' })
+  await db.flush()
+  await db.compact()
+  for (let i = 0; i < 8; i++) await load(db, 0, 500)
+  const { memory } = db.stats()
+  assert.equal(memory.filterBytes, 0)
+  assert.ok(memory.pointHashBytes > 0)
+  await db.close()
+})
+

@@ -1,0 +1,48 @@
+/**
+ * What: keeps slabs, memtables, tables and the block cache together under the memory budget.
+ * Owns: no memory; the decision who gives way. Does not own: the plan (memory-plan.ts).
+ * Thread: main. To be called when a memtable, a table or a version came or went.
+ * Invariants: BUD-1 while writes keep to their part and the tables' indexes and filters to theirs, all
+ * parts together are under the budget.
+ */
+import type { BlockCache } from '../cache/index.js'
+import type { SlabPool } from '../slab/index.js'
+import { cacheBytesMin, writePart } from './memory-plan.js'
+import type { ResolvedOptions } from './options.js'
+import type { ReadState } from './read-state.js'
+import type { TableSet } from './table-set.js'
+
+/** Bytes that tables may take before they lose point hashes. */
+export function tableBytesMax(options: ResolvedOptions): number {
+  return options.memoryBudget - writesOf(options) - cacheBytesMin(options.blockCacheSize)
+}
+
+/** Who only reads sets nothing aside for writes. */
+function writesOf({ readOnly, immutablesMax, writeBufferSize }: ResolvedOptions): number {
+  return readOnly ? 0 : writePart(immutablesMax, writeBufferSize)
+}
+
+export class MemoryBudget {
+  private readonly options: ResolvedOptions
+  private readonly cache: BlockCache
+  private readonly tables: TableSet
+  private readonly pool: SlabPool
+
+  constructor(options: ResolvedOptions, cache: BlockCache, tables: TableSet, pool: SlabPool) {
+    this.options = options
+    this.cache = cache
+    this.tables = tables
+    this.pool = pool
+  }
+
+  /** Slabs that long readers or large batches hold above the write part take from the cache too. */
+  fit({ memtables }: ReadState): void {
+    const { cache, options, pool, tables } = this
+    tables.fitPointHashes()
+    let writes = pool.usedBytes + pool.freeBytes
+    for (const { indexBytes } of memtables) writes += indexBytes
+    const left = options.memoryBudget - Math.max(writesOf(options), writes) - tables.memoryBytes
+    const { blockCacheSize } = options
+    cache.setCapacity(Math.min(blockCacheSize, Math.max(cacheBytesMin(blockCacheSize), left)))
+  }
+}

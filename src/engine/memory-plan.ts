@@ -1,0 +1,71 @@
+/**
+ * What: how the memory budget is divided, from the options that were given (docs/design/0018-memory-budget.md).
+ * Pure; no state.
+ *
+ *   write part    (immutablesMax + 1) slabs, and the indexes of their memtables
+ *   the rest      the block cache, and of each table: index, and point hash or filter. Tables go first; the
+ *                 cache gives way down to its least; from there on tables are used without their point hash.
+ */
+import {
+  invalidArgument, KiB, MiB, WRITE_BUFFER_BYTES_DEFAULT, WRITE_BUFFER_BYTES_MIN,
+} from '../base/index.js'
+
+export interface MemoryOptions {
+  memoryBudget: number
+  writeBufferSize: number
+  blockCacheSize: number
+}
+
+type GivenSizes = { [name in keyof MemoryOptions]: number | undefined }
+
+const BUDGET_DEFAULT = 256 * MiB
+/** Without a size for it: the part of a given budget for writes. */
+const WRITE_PART = 5 / 8
+/** Of a slab: what the index of its memtable takes. Entries of 100 bytes: 0.2; of 1 KiB: 0.04. */
+const INDEX_PART = 1 / 4
+/** Without a budget there is at least so much for cache and tables. */
+const CACHE_DEFAULT = 64 * MiB
+const TABLES_DEFAULT = 32 * MiB
+/** The cache gives way to this part of its size, not under a chunk. */
+const CACHE_PART_MIN = 1 / 8
+const CACHE_BYTES_MIN = MiB
+
+/** Bytes set aside for writes. */
+export function writePart(immutablesMax: number, writeBufferSize: number): number {
+  return Math.ceil((immutablesMax + 1) * writeBufferSize * (1 + INDEX_PART))
+}
+
+/** What the cache keeps whatever the tables need. */
+export function cacheBytesMin(blockCacheSize: number): number {
+  return Math.min(blockCacheSize, Math.max(blockCacheSize * CACHE_PART_MIN, CACHE_BYTES_MIN))
+}
+
+/** A size that was given counts. Throws INVALID_ARGUMENT when the sizes do not fit into a budget that was given. */
+export function planMemory(immutablesMax: number, given: GivenSizes): MemoryOptions {
+  const { memoryBudget: budget, blockCacheSize: cache } = given
+  const fallback = budget === undefined ? WRITE_BUFFER_BYTES_DEFAULT : slabFor(budget, immutablesMax)
+  const writeBufferSize = Math.ceil((given.writeBufferSize ?? fallback) / 8) * 8
+  const writes = writePart(immutablesMax, writeBufferSize)
+  if (budget === undefined) {
+    const memoryBudget = Math.max(BUDGET_DEFAULT, writes + (cache ?? CACHE_DEFAULT) + TABLES_DEFAULT)
+    return { memoryBudget, writeBufferSize, blockCacheSize: cache ?? memoryBudget - writes }
+  }
+  const least = writes + (cache ?? 0)
+  if (least > budget) {
+    const parts = [`writes ${inKiB(writes)}`, ...(cache === undefined ? [] : [`blockCacheSize ${inKiB(cache)}`])]
+    const sizes = `${immutablesMax + 1} buffers of ${inKiB(writeBufferSize)} and their indexes`
+    throw invalidArgument(
+      `option memoryBudget is ${inKiB(budget)}, too small for what else was asked for: ${parts.join(' + ')} (${sizes})`,
+    )
+  }
+  return { memoryBudget: budget, writeBufferSize, blockCacheSize: cache ?? budget - writes }
+}
+
+function slabFor(budget: number, immutablesMax: number): number {
+  const bytes = Math.floor((budget * WRITE_PART) / writePart(immutablesMax, 8)) * 8
+  return Math.max(WRITE_BUFFER_BYTES_MIN, Math.min(WRITE_BUFFER_BYTES_DEFAULT, bytes))
+}
+
+function inKiB(bytes: number): string {
+  return `${Math.ceil(bytes / KiB)} KiB`
+}
