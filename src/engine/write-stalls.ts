@@ -43,9 +43,9 @@ export class WriteStalls {
   private stallCount = 0
   private lostMs = 0
   private sinceMs = 0
-  /** Bytes a second that are let through while slow. */
-  private bytesPerSecond = 0
-  /** When the pace was set, and how many bytes were written by then. */
+  /** While slow: bytes that may be written at once; below 0 the next write waits. */
+  private allowance = 0
+  /** When that was reckoned, and how many bytes were written by then. */
   private paceMs = 0
   private paceBytes = 0
   private timer: Timer | null = null
@@ -70,7 +70,11 @@ export class WriteStalls {
     this.sinceMs = nowMs
     if (next.state === 'none') return
     this.stallCount++
-    if (next.state === 'slow') this.setPace(next.reason!, nowMs)
+    if (next.state === 'slow') {
+      this.allowance = BURST_BYTES
+      this.paceMs = nowMs
+      this.paceBytes = this.engine.pipeline.counters.bytes
+    }
     events.emit({ type: 'stallBegin', state: next.state, reason: next.reason! })
   }
 
@@ -100,27 +104,42 @@ export class WriteStalls {
 
   // ── Slow: a pace ────────────────────────────────────────────────────────────────────────────────
 
-  private setPace(reason: StallReason, nowMs: number): void {
-    const { flusher, compactor, options } = this.engine
-    const flushMs = flusher.buildTimes.stats().lastMs + flusher.installTimes.stats().lastMs
-    const flushed = flushMs > 0 ? (options.writeBufferSize / flushMs) * 1000 : Infinity
-    const { readBytes } = compactor.totals
-    const runMs = compactor.runTimes.stats().totalMs
-    const compacted = runMs > 0 ? (readBytes / runMs) * 1000 : Infinity
-    const done = reason === 'sealed memtables' ? flushed : compacted / 2
-    this.bytesPerSecond = Math.max(PACE_MIN, done * PACE_SHARE)
-    this.paceMs = nowMs
-    this.paceBytes = this.engine.pipeline.counters.bytes
+  /** Bytes a second that background work keeps up with. */
+  private pace(nowMs: number): number {
+    const bytesPerMs = this.now.reason === 'sealed memtables' ? this.flushPace(nowMs) : this.compactionPace()
+    return Math.max(PACE_MIN, bytesPerMs * 1000)
+  }
+
+  /** What is left of the current buffer lasts until the oldest flush is done, as far as can be told. */
+  private flushPace(nowMs: number): number {
+    const { flusher, pipeline } = this.engine
+    const expectedMs = flusher.buildTimes.stats().lastMs + flusher.installTimes.stats().lastMs
+    const { oldest } = flusher.queue
+    const ageMs = oldest === null || oldest.stage === 'queued' ? 0 : nowMs - oldest.buildStartMs
+    // One that is overdue takes half as long again, each time it is looked at.
+    const leftMs = Math.max(expectedMs - ageMs, ageMs / 2, 1)
+    return (pipeline.current.roomBytes / leftMs) * PACE_SHARE
+  }
+
+  /** Half of what compactions read: each byte comes by about twice. */
+  private compactionPace(): number {
+    const { totals, runTimes } = this.engine.compactor
+    const { totalMs } = runTimes.stats()
+    return totalMs > 0 ? (totals.readBytes / totalMs / 2) * PACE_SHARE : 0
   }
 
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */
   mustDelay(): boolean {
     if (this.now.state !== 'slow') return false
-    const { clock } = this.engine.options
-    const allowed = BURST_BYTES + ((clock.nowMs() - this.paceMs) / 1000) * this.bytesPerSecond
-    const ahead = this.engine.pipeline.counters.bytes - this.paceBytes - allowed
-    if (ahead < 0) return false
-    if (this.timer === null) this.startTimer(Math.max(1, Math.ceil((ahead / this.bytesPerSecond) * 1000)))
+    const nowMs = this.engine.options.clock.nowMs()
+    const bytesPerMs = this.pace(nowMs) / 1000
+    const written = this.engine.pipeline.counters.bytes
+    const earned = (nowMs - this.paceMs) * bytesPerMs - (written - this.paceBytes)
+    this.allowance = Math.min(BURST_BYTES, this.allowance + earned)
+    this.paceMs = nowMs
+    this.paceBytes = written
+    if (this.allowance >= 0) return false
+    if (this.timer === null) this.startTimer(Math.max(1, Math.ceil(-this.allowance / bytesPerMs)))
     return true
   }
 
