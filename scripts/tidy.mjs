@@ -57,7 +57,8 @@ export function applyExceptions(problems, exceptions) {
 
 /** Sources that something outside the tree starts: named in package.json or in a script. */
 function entryFiles() {
-  const scripts = ['scripts/build.mjs', 'scripts/test.mjs', 'scripts/bench.mjs'].map((file) => path.join(root, file))
+  const names = ['build', 'test', 'bench', 'test-runtimes']
+  const scripts = names.map((name) => path.join(root, `scripts/${name}.mjs`))
   const text = [path.join(root, 'package.json'), ...scripts]
     .filter((file) => existsSync(file))
     .map((file) => readFileSync(file, 'utf8'))

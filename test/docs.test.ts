@@ -48,7 +48,8 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    for (const page of ['README.md', 'ARCHITECTURE.md', 'docs/errors.md', 'docs/cli.md', 'docs/level.md']) {
+    const pages = ['errors', 'cli', 'level', 'migration'].map((name) => `docs/${name}.md`)
+    for (const page of ['README.md', 'ARCHITECTURE.md', ...pages]) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
         assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)
       }
