@@ -154,7 +154,8 @@ test('idle waits for what is being written and for what waits', async () => {
   assert.equal(idle.state, 'done')
 })
 
-test('stopped from outside: no edit is written any more, no new manifest either; what is being written ends', async () => {
+  const rolling = versions.exclusively(() => Promise.reject(new Error('called')))
+  await assert.rejects(rolling, { code: 'IO_ERROR' })
   const first = follow(versions.appended(addTable(100)))
   const behind = follow(versions.appended(addTable(101)))
   versions.stop(eio)
