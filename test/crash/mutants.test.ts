@@ -9,26 +9,31 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mutantWithout } from '../support/crash-mutant.js'
-import type { SyncClass } from '../support/crash-mutant.js'
+import { compactionScenarios } from '../support/compaction-scenarios.js'
+import { mutantThatDeletesEarly, mutantWithout } from '../support/crash-mutant.js'
+import type { Mutant, SyncClass } from '../support/crash-mutant.js'
 import { scenarios } from '../support/crash-scenarios.js'
+import type { Scenario } from '../support/crash-scenarios.js'
 import { CrashSweep } from '../support/crash-sweep.js'
 import { DIR } from '../support/workload.js'
 
 const strict: SyncClass[] = [
   'database directory', 'log header', 'log name', 'log data', 'table', 'table name', 'manifest edit',
-  'new manifest', 'manifest name', 'marker name', 'replayed table',
+  'new manifest', 'manifest name', 'marker name', 'replayed table', 'compaction table', 'compaction table name',
 ]
-const fast: SyncClass[] = ['held table', 'held table name', 'manifest edit']
+const fast: SyncClass[] = ['held table', 'held table name', 'manifest edit', 'compaction table']
 
-async function findFailure(dropped: SyncClass, manifestSync: boolean): Promise<{ found: string; dropCount: number }> {
-  const mutant = mutantWithout(dropped, DIR)
-  for (const name of ['first create', 'fill and flush', 'batches with sync']) {
-    const { run, settings } = scenarios[name]!
+const flushes = ['first create', 'fill and flush', 'batches with sync'].map((name) => scenarios[name]!)
+const compactions = [compactionScenarios['several tables are compacted']!]
+
+async function findFailure(
+  mutant: Mutant, programs: readonly Scenario[], manifestSync: boolean,
+): Promise<{ found: string; dropCount: number }> {
+  for (const { run, settings } of programs) {
     try {
       await new CrashSweep({ seed: 7 }).run(run, { settings: { ...settings, manifestSync }, wrap: mutant.wrap })
     } catch (error) {
-      return { found: `${name}: ${(error as Error).message}`, dropCount: mutant.dropCount() }
+      return { found: (error as Error).message, dropCount: mutant.dropCount() }
     }
   }
   return { found: '', dropCount: mutant.dropCount() }
@@ -38,10 +43,19 @@ for (const [mode, classes] of Object.entries({ strict, fast })) {
   for (const dropped of classes) {
     // WAL-6 among them: a log's header and its name.
     test(`the sweep sees that a sync is missing: ${dropped}, ${mode} mode`, async (t) => {
-      const { found, dropCount } = await findFailure(dropped, mode === 'strict')
+      const programs = dropped.startsWith('compaction') ? compactions : flushes
+      const { found, dropCount } = await findFailure(mutantWithout(dropped, DIR), programs, mode === 'strict')
       assert.ok(dropCount > 0, 'such syncs happen')
       assert.notEqual(found, '', 'a crash that does harm was found')
       t.diagnostic(found.split('\n').slice(0, 2).join(','))
     })
   }
+}
+
+for (const manifestSync of [true, false]) {
+  test(`COMP-4: the sweep sees that inputs are deleted early, ${manifestSync ? 'strict' : 'fast'} mode`, async () => {
+    const { found, dropCount } = await findFailure(mutantThatDeletesEarly(), compactions, manifestSync)
+    assert.ok(dropCount > 0)
+    assert.match(found, /is deleted, but a restart needs it/)
+  })
 }

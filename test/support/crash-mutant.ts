@@ -11,7 +11,7 @@ export type SyncClass =
   | 'database directory' | 'log header' | 'log name' | 'log data' | 'table' | 'table name'
   | 'manifest edit' | 'new manifest' | 'manifest name' | 'manifest mark' | 'marker' | 'marker name'
   | 'replayed log' | 'recovered names' | 'replayed table' | 'replayed table name'
-  | 'held table' | 'held table name'
+  | 'held table' | 'held table name' | 'compaction table' | 'compaction table name'
 
 type Method = (...args: unknown[]) => unknown
 
@@ -21,6 +21,18 @@ interface Progress {
   phase: 'recovery' | 'manifest' | 'marker' | 'running'
   /** The last blocking call, with the kind of its file. */
   last: string
+  /** Tables opened for reading so far. */
+  readonly opened: Set<string>
+  /** Those opened again, as only a compaction does, since an output was last created. */
+  inputs: string[]
+  /** Outputs of compactions, by the name they were created with, and what they were made from. */
+  readonly outputs: Map<string, readonly string[]>
+  /** The last name was given to such an output. */
+  isOutputNamed: boolean
+}
+
+function newProgress(): Progress {
+  return { phase: 'recovery', last: '', opened: new Set(), inputs: [], outputs: new Map(), isOutputNamed: false }
 }
 
 export interface Mutant {
@@ -34,7 +46,7 @@ export function mutantWithout(dropped: SyncClass, dir: string): Mutant {
   let dropCount = 0
   const isDropped = (found: SyncClass) => found === dropped && ++dropCount > 0
   const wrap = (vfs: Vfs) => {
-    const progress: Progress = { phase: 'recovery', last: '' }
+    const progress = newProgress()
     return intercept(vfs, (name, call, args) => {
       const path = String(args[0])
       const isBlocking = name.endsWith('Sync')
@@ -54,6 +66,29 @@ export function mutantWithout(dropped: SyncClass, dir: string): Mutant {
   return { wrap, dropCount: () => dropCount }
 }
 
+/** Compactions unlink their inputs as soon as their output has its name: the edit is not written yet. */
+export function mutantThatDeletesEarly(): Mutant {
+  let dropCount = 0
+  const wrap = (vfs: Vfs) => {
+    const progress = newProgress()
+    return intercept(vfs, (name, call, args) => {
+      const inputs = progress.outputs.get(String(args[0])) ?? []
+      note(name, args, progress)
+      const answer = call()
+      const isNamed = name === 'linkSync' || (name === 'openSync' && args[1] === 'read')
+      if (isNamed) for (const path of inputs) dropCount += unlinkOnce(vfs, path)
+      return answer
+    })
+  }
+  return { wrap, dropCount: () => dropCount }
+}
+
+function unlinkOnce(vfs: Vfs, path: string): number {
+  if (vfs.statSync(path) === null) return 0
+  vfs.unlinkSync(path)
+  return 1
+}
+
 function interceptFile(
   file: VfsFile, isNew: boolean, progress: Progress, isDropped: (found: SyncClass) => boolean,
 ): VfsFile {
@@ -64,7 +99,9 @@ function interceptFile(
     const isBlocking = kind[2] !== undefined
     if (isBlocking) progress.last = `sync ${kindOf(file.path)}`
     const which = { isNew, isFirst: ++syncCount === 1, isData: kind[1] === 'dataSync' }
-    const found = fileClass(kindOf(file.path), which, progress)
+    const found = progress.outputs.has(file.path)
+      ? 'compaction table'
+      : fileClass(kindOf(file.path), which, progress)
     return isDropped(found) ? nothing(isBlocking) : call()
   })
 }
@@ -90,7 +127,17 @@ function kindOf(path: string): string {
 }
 
 function note(name: string, args: unknown[], progress: Progress): void {
-  const kind = kindOf(String(args[0]))
+  const path = String(args[0])
+  const kind = kindOf(path)
+  if (kind === 'table' && args[1] === 'read') {
+    if (progress.opened.has(path)) progress.inputs.push(path)
+    progress.opened.add(path)
+  }
+  if (args[1] === 'create' && (kind === 'temp' || kind === 'table')) {
+    if (progress.inputs.length > 0) progress.outputs.set(path, progress.inputs)
+    progress.inputs = []
+  }
+  if (name === 'linkSync') progress.isOutputNamed = progress.outputs.has(path)
   if (args[1] === 'create' && kind === 'manifest') progress.phase = 'manifest'
   if (args[1] === 'create' && kind === 'marker') progress.phase = 'marker'
   if (name.endsWith('Sync') && name !== 'listSync') progress.last = `${name} ${kind}`
@@ -117,5 +164,6 @@ function directoryClass(isDatabase: boolean, isBlocking: boolean, progress: Prog
     return 'marker name'
   }
   if (!isBlocking || last === 'sync log') return 'log name'
-  return last === 'sync table' ? 'held table name' : 'table name'
+  if (last === 'sync table') return 'held table name'
+  return progress.isOutputNamed ? 'compaction table name' : 'table name'
 }
