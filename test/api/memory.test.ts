@@ -1,0 +1,37 @@
+/** What is promised about memory, from outside: the budget is kept, and a scan takes nothing from what is read. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KiB, MiB } from '../../src/base/index.js'
+import { Varve } from '../../src/index.js'
+import { MemoryVfs } from '../../src/testing.js'
+import { checkMemory } from '../support/memory-run.js'
+
+test('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget and overhead', (t) => {
+  t.diagnostic(checkMemory(160, 48, 2))
+})
+
+test('a scan of everything, twice, takes no block from point reads', async () => {
+  const components = { vfs: new MemoryVfs() }
+  const options = { writeBufferSize: MiB, blockCacheSize: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const
+  const db = await Varve.open('/db', { ...options, components })
+  const keyOf = (i: number): string => String(i).padStart(8, '0')
+  for (let i = 0; i < 160; i++) {
+    await db.batch(Array.from({ length: 200 }, (_, k) => {
+      return { type: 'put', key: keyOf(i * 200 + k), value: new Uint8Array(KiB) } as const
+    }))
+  }
+  await db.flush()
+  const readHot = (): void => {
+    for (let i = 0; i < 32_000; i += 160) assert.equal(db.getSync(keyOf(i))?.length, KiB)
+  }
+  readHot()
+  for (let round = 0; round < 2; round++) {
+    assert.equal([...db.keysSync()].length, 32_000)
+    const before = db.stats().cache
+    readHot()
+    const after = db.stats().cache
+    assert.equal(after.missCount, before.missCount, `round ${round}`)
+    assert.equal(after.hitCount - before.hitCount, 200)
+  }
+  await db.close()
+})
