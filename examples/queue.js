@@ -2,9 +2,10 @@
 // node examples/queue.js [items] [directory]
 //
 // What makes it hard for a log-structured database: a popped item leaves a tombstone at the front of the
-// key range, and looking for the front means passing all of them. Compaction removes such tombstones early.
-// (Open: until there is compaction, `front` in this program gets slower with the number of popped items.
-// The queue below does not suffer, since it remembers where its front is.)
+// key range, and whoever looks for the front must pass it. The queue remembers where its front is. `front`
+// does not, as a program that has just started: what it passes stays within the write buffer and the newest
+// tables, since compaction takes tables full of tombstones early. So both are as fast at the millionth item
+// as at the first.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -52,7 +53,7 @@ class Queue {
 
 const total = Number(process.argv[2] ?? 1_000_000)
 const location = process.argv[3] ?? mkdtempSync(path.join(tmpdir(), 'varve-queue-'))
-const db = new VarveLevel(location)
+const db = new VarveLevel(location, { writeBufferSize: 4 * 2 ** 20 })
 const queue = new Queue(db, 'jobs')
 await queue.open()
 

@@ -1,4 +1,4 @@
-/** Rank 7: what programs import, as far as src/index.ts says so, and what the facade works with. */
+/** Rank 7: what programs import. */
 export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, Random } from '../base/index.js'
 export type {
@@ -10,5 +10,5 @@ export type { FollowOptions } from './pins.js'
 export type { KeyBounds, RangeOptions } from './ranges.js'
 export { Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
-export { partsOf, Varve } from './varve.js'
+export { Varve } from './varve.js'
 export type { BatchOp, BatchWriteOptions, WriteOptions } from './varve.js'

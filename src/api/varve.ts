@@ -320,11 +320,6 @@ export class Varve {
   }
 }
 
-/** What the Level facade reads through, beside the public calls. */
-export function partsOf(db: Varve): { view: ReadView; reads: ReadPath } {
-  return { view: db['view'], reads: db['reads'] }
-}
-
 /** What the file system said about the directory itself or its lock, in our words; a bug stays what it is. */
 function diskError(error: unknown, operation: string): unknown {
   return errnoOf(error) === '' ? error : ioError(error, operation, '.')

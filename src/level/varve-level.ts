@@ -78,7 +78,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     return this.#openReads.approximateBytes({ lower, upper })
   }
 
-  /** Writes what is in memory to tables. There is no compaction yet that would merge them. */
+  /** Merges the tables with keys from start to end: what was deleted or replaced there goes. Flushes first. */
   async compactRange<K = KDefault>(start: K, end: K, options?: StartEndOptions<K>): Promise<void> {
     checkStartEnd(arguments.length)
     if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))

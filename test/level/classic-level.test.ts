@@ -261,6 +261,27 @@ test('approximateSize counts tables, in proportion to the range', async () => {
   }
 })
 
+test('compactRange lets go of what was deleted and replaced', async () => {
+  const db = memoryLevel({ compaction: { style: 'none' } })
+  const write = (value: string) =>
+    db.batch(Array.from({ length: 500 }, (_, i) => ({ type: 'put', key: `key ${i}`, value: value + 'v'.repeat(100) })))
+  for (const value of ['1', '2', '3']) {
+    await write(value)
+    await db.engine.flush()
+  }
+  const before = await db.approximateSize('a', 'z')
+  await db.compactRange('x', 'z')
+  assert.equal(await db.approximateSize('a', 'z'), before)
+  await db.compactRange('a', 'z')
+  const replaced = await db.approximateSize('a', 'z')
+  assert.ok(replaced < before / 2, `${replaced} of ${before}`)
+  await db.clear({ gte: 'key 2' })
+  await db.compactRange('a', 'z')
+  assert.ok(await db.approximateSize('a', 'z') < replaced / 2)
+  assert.equal((await db.keys().all()).length, 112)
+  await db.close()
+})
+
 test("getProperty answers LevelDB's names", async () => {
   const db = memoryLevel()
   assert.throws(() => db.getProperty('leveldb.stats'), { code: 'LEVEL_DATABASE_NOT_OPEN' })

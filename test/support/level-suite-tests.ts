@@ -6,7 +6,7 @@ import type { SuiteMode } from './level-suite.js'
 
 export function suiteTest(mode: SuiteMode): void {
   const install = mode.manifestSync ? 'strict' : 'fast'
-  const slabs = mode.isFlushed ? 'smallest slabs, each write flushed' : 'default slabs'
+  const slabs = mode.isFlushed ? 'smallest slabs, each write flushed or compacted' : 'default slabs'
   test(`abstract-level's suite, ${mode.platform}, ${install}, ${slabs}`, async () => {
     const { failures, caseCount, assertionCount, skipCount } = await runSuite(mode)
     assert.deepEqual(failures, [])
