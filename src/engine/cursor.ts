@@ -25,6 +25,8 @@ export interface CursorOptions {
   staysOpen?: boolean
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 /** Where the next step begins. */
 const Place = { edge: 0, target: 1, entry: 2, end: 3 } as const
 type Place = (typeof Place)[keyof typeof Place]
@@ -33,6 +35,8 @@ export class Cursor {
   private readonly view: ReadView
   private readonly state: ReadState
   private readonly iterator: InternalIterator
+  private readonly visible: VisibleIterator | null
+  private readonly seqNum: SeqNum
   private readonly range: KeyRange
   private readonly reverse: boolean
   private readonly staysOpen: boolean
@@ -54,9 +58,11 @@ export class Cursor {
     this.state = view.state
     this.state.hold()
     const before = view.iterators.tableCount
-    this.iterator = isEmptyRange(options.range)
-      ? new EmptyIterator()
+    this.seqNum = options.seqNum
+    this.visible = isEmptyRange(options.range)
+      ? null
       : new VisibleIterator(openChildren(view, this.state, options.range), options.seqNum, options.range)
+    this.iterator = this.visible ?? new EmptyIterator()
     this.tableIterators = view.iterators.tableCount - before
     view.iterators.count++
     view.attach(this)
@@ -88,12 +94,27 @@ export class Cursor {
       else iterator.next()
     } else if (place === Place.target) {
       if (this.reverse) iterator.seekLT(target!, 0, target!.length)
-      else iterator.seekGE(target!, 0, target!.length)
+      else this.enter(target!)
     } else if (this.reverse) {
       iterator.last()
     } else {
-      iterator.first()
+      this.enter(this.range.lower ?? NO_BYTES)
     }
+  }
+
+  /** To the first entry from `key` on; past what is known to be deleted, and remembers what was not known. */
+  private enter(key: Uint8Array): void {
+    const { visible, view, state, seqNum, range } = this
+    if (visible === null) return
+    const { gap } = view.iterators
+    const memtable = state.memtables[0]
+    const known = memtable === undefined ? null : gap.find(memtable, seqNum, key)
+    const from = known?.end ?? key
+    visible.seekGE(from, 0, from.length)
+    if (visible.passedCount === 0 || memtable === undefined) return
+    const { valid, keyBytes, keyStart, keyEnd } = visible
+    const end = valid ? Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd) : range.upper
+    gap.note(memtable, seqNum, visible.passedCount, known?.lower ?? key, end)
   }
 
   /**

@@ -3,6 +3,7 @@
  */
 import { UserBytes } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
+import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
 
 /** Something a user holds that ends with the database. */
@@ -20,6 +21,7 @@ export class Iterators {
   /** Open cursors, and the table iterators under them. */
   count = 0
   tableCount = 0
+  readonly gap = new GapHint()
   /** Short walks fill one chunk together. */
   readonly userBytes = new UserBytes()
 }

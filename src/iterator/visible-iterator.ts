@@ -34,6 +34,8 @@ export class VisibleIterator implements InternalIterator {
   private readonly upper: Uint8Array | null
   private readonly savedKey = new SavedKey()
   private savedValue: Uint8Array = NO_BYTES
+  /** Deleted keys that the last step forward passed. */
+  passedCount = 0
   private forward = true
 
   constructor(child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS) {
@@ -122,6 +124,7 @@ export class VisibleIterator implements InternalIterator {
   /** From the child's entry on; the child stands on the newest version of a key, or on an invisible one. */
   private findForward(): void {
     const { child, snapshot, upper } = this
+    this.passedCount = 0
     while (child.valid) {
       if (upper !== null && this.compareChildKey(upper) >= 0) return
       if (child.seqNum > snapshot) {
@@ -130,6 +133,7 @@ export class VisibleIterator implements InternalIterator {
         this.loadChild()
         return
       } else {
+        this.passedCount++
         this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
         child.next()
         this.skipSaved()

@@ -8,7 +8,7 @@
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
 import {
-  alignUp, assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, EntryKind, entryValueBytes,
+  alignUp, assert, compareRanges, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, EntryKind, entryValueBytes,
   equalRanges, EXTENSION_HEADER_BYTES, EXTENSION_POSITION, FRAME_HEADER_BYTES, frameBytes,
   FrameType, getU32, getU53, hashRange,
 } from '../base/index.js'
@@ -169,6 +169,23 @@ export class Memtable {
     out.valueStart = offset + ENTRY_HEADER_BYTES + entryKeyBytes(this.bytes, offset)
     out.valueEnd = out.valueStart + entryValueBytes(this.bytes, offset)
     return true
+  }
+
+  /** The first key in [lower, upper) that was put since there were `entryCount` entries, as a copy, or null. */
+  firstPutSince(entryCount: number, lower: Uint8Array, upper: Uint8Array | null): Uint8Array | null {
+    const { bytes, entries } = this
+    let first = upper
+    for (let id = entryCount; id < entries.count; id++) {
+      const offset = entries.offset(id)
+      if (bytes[offset] === EntryKind.tombstone) continue
+      const start = offset + ENTRY_HEADER_BYTES
+      const end = start + entryKeyBytes(bytes, offset)
+      if (compareRanges(bytes, start, end, lower, 0, lower.length) < 0) continue
+      if (first !== null && compareRanges(bytes, start, end, first, 0, first.length) >= 0) continue
+      first = new Uint8Array(end - start)
+      first.set(bytes.subarray(start, end))
+    }
+    return first === upper ? null : first
   }
 
   /** Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. */
