@@ -40,10 +40,10 @@ test('random puts, deletes, flushes and seeks against a model, with readers of o
     let held: { snapshot: ReturnType<Varve['snapshot']>; keys: Set<string> } | null = null
     for (let step = 0; step < 1500; step++) {
       const name = key(random.below(400))
-      if (random.chance(0.25)) {
+      if (random.chance(0.06)) {
         db.putSync(name, 'x')
         model.add(name)
-      } else if (random.chance(0.7)) {
+      } else if (random.chance(0.9)) {
         db.delSync(name)
         model.delete(name)
       } else if (random.chance(0.02)) await db.flush()
