@@ -93,7 +93,12 @@ abstract class RangeIterable<T> implements IterableIterator<T> {
   }
 
   next(): IteratorResult<T, undefined> {
-    if (this.cursor.next()) return { done: false, value: this.current() }
+    if (this.cursor.next()) {
+      const value = this.current()
+      // Who takes the one entry that was asked for does not come back to hear that there is no other.
+      if (this.cursor.isSpent) this.cursor.close()
+      return { done: false, value }
+    }
     if (this.cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed during the iteration')
     return { done: true, value: undefined }
   }

@@ -154,6 +154,11 @@ export class Cursor {
     return [this.key(), this.value()]
   }
 
+  /** True when the entry it stands on was the last of its limit. */
+  get isSpent(): boolean {
+    return this.left <= 0 && !this.staysOpen
+  }
+
   /** The database was closed under it. */
   cut(): void {
     if (this.isClosed) return

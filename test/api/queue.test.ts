@@ -59,6 +59,19 @@ test('random puts, deletes, flushes and seeks against a model, with readers of o
   }
 })
 
+test('an iterator that gave the last entry of its limit holds nothing any more', async () => {
+  const db = await new Place('memory').open()
+  for (let i = 0; i < 5; i++) db.putSync(key(i), 'x')
+  const iterator = db.keysSync({ limit: 2 })
+  iterator.next()
+  assert.equal(db.stats().iterators.activeCount, 1)
+  assert.equal(text(iterator.next().value), key(1))
+  assert.equal(db.stats().iterators.activeCount, 0)
+  assert.deepEqual(iterator.next(), { done: true, value: undefined })
+  await db.close()
+  assert.deepEqual(iterator.next(), { done: true, value: undefined })
+})
+
 test('a stretch of deleted keys is remembered until a key is put into it', () => {
   const hint = new GapHint()
   const { buffer } = sampleBuffer(1, { capacity: 1 << 16, lastSeqNum: 0 })
