@@ -9,7 +9,7 @@
  *
  * Most entries are the only version of their key, and not a tombstone. A stretch of such entries that
  * stand in one block, before the next entry of any other run, goes to the output as one piece, without a
- * look at anything but the heads of the keys. Why so: docs/design/0015-merge-speed.md.
+ * look at anything but the heads of the keys. Why so: docs/design/0019-merge-speed.md.
  */
 import { EntryKind, KEY_BYTES_MAX } from '../base/index.js'
 import type { RetentionRule } from '../iterator/index.js'

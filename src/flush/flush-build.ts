@@ -132,7 +132,7 @@ class EntryWriter {
 
   /**
    * Entries stand in the slab as they came: in key order nearly every load is a cache miss. Loads that do
-   * not wait for each other overlap, so each kind has a loop of its own (docs/design/0015-merge-speed.md).
+   * not wait for each other overlap, so each kind has a loop of its own (docs/design/0019-merge-speed.md).
    */
   private gather(from: number, count: number): void {
     const { offsets, seqNums, order } = this.entries

@@ -13,7 +13,7 @@ import type { BlockReader } from './block-reader.js'
 import { TRAILER_BYTES } from './table-format.js'
 import type { TableMemory } from './table-memory.js'
 
-/** From this length on a native copy beats a loop over words (measured, docs/design/0015-merge-speed.md). */
+/** From this length on a native copy beats a loop over words (measured, docs/design/0019-merge-speed.md). */
 const NATIVE_COPY_BYTES_MIN = 64
 /** Copies of words may go this far behind a key. */
 const SLACK_BYTES = 8
