@@ -100,7 +100,7 @@ export class Varve {
   }
 
   putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
-    const sync = this.syncOption(options)
+    const sync = this.blockingSyncOption(options)
     checkKey(key)
     checkValue(value)
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
@@ -118,7 +118,7 @@ export class Varve {
   }
 
   delSync(key: Bytes, options?: WriteOptions): void {
-    const sync = this.syncOption(options)
+    const sync = this.blockingSyncOption(options)
     checkKey(key)
     this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
   }
@@ -135,6 +135,7 @@ export class Varve {
 
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
     const resolved = this.batchOptions(operations, options)
+    this.checkBlockingSync(resolved.sync)
     this.writer().pipeline.writeBatchSync(operations as readonly BatchOperation[], resolved)
   }
 
@@ -301,6 +302,19 @@ export class Varve {
     if (options === undefined) return this.syncByDefault
     checkNames(options, 'write', ['sync'])
     return checkFlag(options.sync, 'sync') ?? this.syncByDefault
+  }
+
+  private blockingSyncOption(options: WriteOptions | undefined): boolean {
+    const sync = this.syncOption(options)
+    this.checkBlockingSync(sync)
+    return sync
+  }
+
+  private checkBlockingSync(sync: boolean): void {
+    if (!sync || this.writer().parts.vfs.hasBlockingSync !== false) return
+    throw new VarveError('NOT_SUPPORTED', 'a Sync call cannot wait for the disk here', {
+      hint: 'await the call, or allow worker threads (--allow-worker)',
+    })
   }
 
   private batchOptions(operations: unknown, options: BatchWriteOptions | undefined): BatchOptions {

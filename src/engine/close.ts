@@ -31,7 +31,8 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   await attempt(() => pipeline.idle())
   if (isWritable()) {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))
-    await attempt(async () => pipeline.writeMark())
+    // Worth a blocking sync where there is one; without, recovery knows a little less of where damage begins.
+    if (engine.parts.vfs.hasBlockingSync !== false) await attempt(async () => pipeline.writeMark())
     await attempt(() => engine.heldEdits.whenSettled())
     // The times of the last flush are known only now: they ride with this edit.
     if (engine.flusher.completedCount > 0) await attempt(() => engine.versions.appended({}))

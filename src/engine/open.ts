@@ -17,7 +17,7 @@ import {
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { makeExecutor, workerSource } from '../exec/index.js'
-import type { Executor } from '../exec/index.js'
+import type { Executor, OwnContext } from '../exec/index.js'
 import { isRetained } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { applyEdits, emptyVersion, findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
@@ -27,10 +27,12 @@ import type { PublishTablesInput } from '../output/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
+import { LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
 import { jobs } from './jobs.js'
+import type { EngineJobContext } from './jobs.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
@@ -58,6 +60,12 @@ export async function openEngine(location: string, vfs: Vfs, options: ResolvedOp
     await opening.abandon()
     throw error
   }
+}
+
+/** A job's syncs are awaited between its end and its answer, where the thread cannot block on one. */
+function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
+  const late = new LateSyncs(vfs)
+  return { context: { vfs: late.vfs }, end: (hasSucceeded) => (hasSucceeded ? late.settle() : late.abandon()) }
 }
 
 /** One attempt to open; holds what must be let go of when it fails. */
@@ -88,6 +96,7 @@ class Opening {
       workerCount: options.workers,
       jobs,
       context: { vfs },
+      ownContext: vfs.hasBlockingSync === false ? () => lateSyncs(vfs) : null,
       contextSpec: vfs.workerSpec,
       clock: options.clock,
       source: workerSource,

@@ -5,7 +5,7 @@
  * Invariants: WAL-6 a log is handed out only when its header and its name are durable. WAL-7 log
  * numbers rise in the order in which logs are used.
  */
-import { FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync } from '../base/index.js'
+import { FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError } from '../base/index.js'
 import type { FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
@@ -89,13 +89,17 @@ export class WriteBuffers {
     return buffer
   }
 
-  /** Blocking form: makes the log here when no spare is ready. Throws what I/O throws, wrapped. */
+  /** Blocking form: makes the log here when no spare is ready. Throws what I/O throws, wrapped, or BUSY. */
   takeNow(batchBytes: number): WriteBuffer {
     this.spare ??= this.makeNow()
     return this.take(batchBytes)!
   }
 
   private makeNow(): LogFile {
+    if (this.options.vfs.hasBlockingSync === false) {
+      const hint = 'let the event loop turn, or await writes; threads (--allow-worker) would help'
+      throw new VarveError('BUSY', 'the next log is being made, which a Sync call cannot wait for here', { hint })
+    }
     try {
       return runSync(this.makeLog())
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * What: runs jobs on the caller's thread, in time slices, for sandboxes without threads, for simulation
  * and for a Vfs that cannot cross threads.
- * Owns: the generators of jobs that have begun.
+ * Owns: the generators of jobs that have begun, and jobs that are done but for what must be awaited.
  * Thread: main.
  * Invariants: a job never runs inside `submit`; each slice goes on with the first job in the queue, so a
  * job of higher priority suspends a lower one at its next pause point.
@@ -15,8 +15,16 @@ import type { Executor, Job, JobResult, JobTable } from './job.js'
 /** Short enough that timers and sockets of the program are not late by a frame. */
 const SLICE_MS = 2
 
-interface SlicedJob extends PendingJob {
+/** A context for one job, where some of its work can only be awaited. */
+export interface OwnContext<Context> {
+  context: Context
+  /** Between the end of the job and its answer; what it rejects with is the job's error. */
+  end(hasSucceeded: boolean): Promise<void>
+}
+
+interface SlicedJob<Context> extends PendingJob {
   steps: Generator<undefined, unknown, unknown> | null
+  own: OwnContext<Context> | null
 }
 
 export class InThreadExecutor<Context> implements Executor {
@@ -24,21 +32,27 @@ export class InThreadExecutor<Context> implements Executor {
   private readonly jobs: JobTable<Context>
   private readonly context: Context
   private readonly clock: Clock
-  private readonly queue = new JobQueue<SlicedJob>()
+  private readonly ownContext: (() => OwnContext<Context>) | null
+  private readonly queue = new JobQueue<SlicedJob<Context>>()
+  private endingCount = 0
   private sliceDue = false
   /** True while a job's own code is on the stack. */
   private stepping = false
   isClosed = false
   private whenIdle: (() => void)[] = []
 
-  constructor(jobs: JobTable<Context>, context: Context, clock: Clock) {
+  /** `ownContext`: makes the context of each job; without, all have `context`. */
+  constructor(
+    jobs: JobTable<Context>, context: Context, clock: Clock, ownContext: (() => OwnContext<Context>) | null = null,
+  ) {
     this.jobs = jobs
     this.context = context
     this.clock = clock
+    this.ownContext = ownContext
   }
 
   get activeCount(): number {
-    return this.queue.length
+    return this.queue.length + this.endingCount
   }
 
   submit<Output>(job: Job): Promise<Output> {
@@ -52,7 +66,7 @@ export class InThreadExecutor<Context> implements Executor {
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
-    this.queue.push({ job, deliver: deliver as PendingJob['deliver'], steps: null })
+    this.queue.push({ job, deliver: deliver as PendingJob['deliver'], steps: null, own: null })
     this.scheduleSlice()
   }
 
@@ -60,7 +74,7 @@ export class InThreadExecutor<Context> implements Executor {
     const item = this.queue.first
     if (item === undefined || this.stepping) return 0
     while (!this.step(item));
-    return 1
+    return item.own === null ? 1 : 0
   }
 
   async close(): Promise<void> {
@@ -68,7 +82,7 @@ export class InThreadExecutor<Context> implements Executor {
     for (const item of this.queue.removeAll((item) => item.steps === null)) {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }
-    if (this.queue.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    if (this.activeCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
   }
 
   private scheduleSlice(): void {
@@ -90,12 +104,12 @@ export class InThreadExecutor<Context> implements Executor {
     }
   }
 
-  /** Runs the job to its next pause point; true when it has ended and its result is delivered. */
-  private step(item: SlicedJob): boolean {
+  /** Runs the job to its next pause point; true when it has ended. */
+  private step(item: SlicedJob<Context>): boolean {
     let result: JobResult<unknown>
     this.stepping = true
     try {
-      item.steps ??= beginJob(this.jobs, item.job, this.context)
+      item.steps ??= beginJob(this.jobs, item.job, this.contextOf(item))
       const turn = item.steps.next()
       if (turn.done !== true) return false
       result = { ok: true, output: turn.value }
@@ -105,8 +119,28 @@ export class InThreadExecutor<Context> implements Executor {
       this.stepping = false
     }
     this.queue.remove(item)
-    if (this.queue.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
-    item.deliver(result)
+    if (item.own === null) this.answer(item, result)
+    else this.endOwn(item, item.own, result)
     return true
+  }
+
+  private contextOf(item: SlicedJob<Context>): Context {
+    if (this.ownContext === null) return this.context
+    item.own = this.ownContext()
+    return item.own.context
+  }
+
+  private endOwn(item: SlicedJob<Context>, own: OwnContext<Context>, result: JobResult<unknown>): void {
+    this.endingCount++
+    const answer = (final: JobResult<unknown>): void => {
+      this.endingCount--
+      this.answer(item, final)
+    }
+    own.end(result.ok).then(() => answer(result), (error: unknown) => answer({ ok: false, error }))
+  }
+
+  private answer(item: SlicedJob<Context>, result: JobResult<unknown>): void {
+    if (this.activeCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    item.deliver(result)
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { Clock } from '../base/index.js'
 import { InThreadExecutor } from './in-thread-executor.js'
+import type { OwnContext } from './in-thread-executor.js'
 import type { Executor, ExecutorEvent, JobTable } from './job.js'
 import { WorkerExecutor } from './worker-executor.js'
 
@@ -12,6 +13,8 @@ export interface ExecutorOptions<Context> {
   jobs: JobTable<Context>
   /** What jobs on this thread get. */
   context: Context
+  /** Makes one for each job on this thread instead, where some work can only be awaited. */
+  ownContext?: (() => OwnContext<Context>) | null
   /** From which a worker makes its own context; null when that cannot cross threads. */
   contextSpec: unknown
   clock: Clock
@@ -22,7 +25,7 @@ export interface ExecutorOptions<Context> {
 
 /** Threads where asked for and possible, else slices on this thread. */
 export function makeExecutor<Context>(options: ExecutorOptions<Context>): Executor {
-  const { workerCount, jobs, context, contextSpec, clock, source, onEvent } = options
+  const { workerCount, jobs, context, ownContext, contextSpec, clock, source, onEvent } = options
   if (workerCount > 0 && contextSpec !== null) {
     try {
       return new WorkerExecutor({ workerCount, source, contextSpec, clock, onEvent })
@@ -30,5 +33,5 @@ export function makeExecutor<Context>(options: ExecutorOptions<Context>): Execut
       onEvent?.({ type: 'workersRefused', error })
     }
   }
-  return new InThreadExecutor(jobs, context, clock)
+  return new InThreadExecutor(jobs, context, clock, ownContext)
 }

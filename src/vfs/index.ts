@@ -2,6 +2,7 @@
 export * from './vfs.js'
 export * from './vfs-error.js'
 export * from './vfs-steps.js'
+export * from './late-syncs.js'
 export { MemoryVfs } from './memory-vfs.js'
 export { NodeVfs, vfsFromSpec } from './node-vfs.js'
 export { forceUnlock, lockHolder } from './node-lock.js'

@@ -9,8 +9,13 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import type { MessagePort } from 'node:worker_threads'
 import { FileSystemError } from './vfs-error.js'
 
+const { permission } = process as { permission?: { has(right: string): boolean } }
+
 /** True when the permission model is on. */
-export const syncsByHandle = (process as { permission?: unknown }).permission !== undefined
+export const syncsByHandle = permission !== undefined
+
+/** False when the helper thread is forbidden: then a sync can only be awaited. */
+export const hasBlockingSync = permission === undefined || permission.has('worker')
 
 /** Then it counts as failed: a helper that died would never answer. */
 const WAIT_MS_MAX = 120_000

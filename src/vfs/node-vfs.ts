@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib'
 import { errnoOf, useNativeCrc32 } from '../base/index.js'
 import { NodeFile } from './node-file.js'
 import { lockDirectory } from './node-lock.js'
-import { syncBlocking, syncsByHandle } from './node-sync-thread.js'
+import { hasBlockingSync, syncBlocking, syncsByHandle } from './node-sync-thread.js'
 import { FileSystemError } from './vfs-error.js'
 import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
 
@@ -33,6 +33,7 @@ const DIRECTORY_MODE = 0o700
 
 export class NodeVfs implements Vfs {
   readonly hasSyncIo = true
+  readonly hasBlockingSync = hasBlockingSync
   readonly workerSpec: VfsSpec = { kind: 'node' }
 
   openSync(path: string, mode: OpenMode): VfsFile {

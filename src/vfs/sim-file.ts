@@ -57,11 +57,13 @@ export class SimFile implements VfsFile {
 
   syncSync(): void {
     this.checkUse('fsync')
+    this.machine.checkBlockingSync(this.path)
     this.doSync('sync')
   }
 
   dataSyncSync(): void {
     this.checkUse('fdatasync')
+    this.machine.checkBlockingSync(this.path)
     this.doSync('dataSync')
   }
 

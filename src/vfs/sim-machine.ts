@@ -37,6 +37,8 @@ export interface SimOptions {
   openFilesMax?: number
   /** Throw when a handle is used after a failed write or sync. Default true. */
   checkDiscipline?: boolean
+  /** False: blocking syncs throw, as under a permission model without threads. Default true. */
+  hasBlockingSync?: boolean
 }
 
 /** Deleted contents that are remembered for C5. */
@@ -70,7 +72,7 @@ export class SimMachine {
     this.options = {
       seed: 1, sectorBytes: 512, staleChance: 0, tornSector: false, renameSplit: false,
       foreignNames: [], capacityBytes: Infinity, spaceError: 'ENOSPC', openFilesMax: Infinity,
-      checkDiscipline: true, ...options,
+      checkDiscipline: true, hasBlockingSync: true, ...options,
     }
     const { seed } = this.options
     this.scheduler = new SimScheduler(seed)
@@ -115,6 +117,10 @@ export class SimMachine {
   }
 
   /** Names need room too. */
+  checkBlockingSync(path: string): void {
+    if (!this.options.hasBlockingSync) throw new FileSystemError('ERR_ACCESS_DENIED', 'fsync', path)
+  }
+
   checkRoomForName(op: FileOp): void {
     if (this.freeBytes <= 0) throw new FileSystemError(this.options.spaceError, op.kind, op.path)
   }

@@ -26,11 +26,13 @@ export class SimVfs implements Vfs {
   readonly workerSpec = null
   /** Virtual time of this machine; in the same queue as its operations. */
   readonly clock: SimClock
+  readonly hasBlockingSync: boolean
   private readonly machine: SimMachine
   private readonly names: SimNames
 
   constructor(options: SimOptions = {}, machine = new SimMachine(options, null, 1)) {
     this.machine = machine
+    this.hasBlockingSync = machine.options.hasBlockingSync
     this.names = new SimNames(machine)
     this.clock = new SimClock(machine.scheduler)
   }
@@ -219,6 +221,7 @@ export class SimVfs implements Vfs {
   }
 
   syncDirSync(path: string): void {
+    this.machine.checkBlockingSync(path)
     this.names.syncDir(path)
   }
 

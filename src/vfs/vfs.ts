@@ -74,6 +74,8 @@ export interface VfsLock {
 export interface Vfs {
   /** False where only the asynchronous forms exist; then the …Sync forms throw ENOTSUP. */
   readonly hasSyncIo: boolean
+  /** False where a sync can only be awaited: then syncSync, dataSyncSync and syncDirSync throw. Default true. */
+  readonly hasBlockingSync?: boolean
   /** Plain data from which another thread makes the same Vfs, or null when it cannot cross threads. */
   readonly workerSpec: VfsSpec | null
 

@@ -198,6 +198,56 @@ describe('InThreadExecutor only', () => {
   }))
 })
 
+describe('InThreadExecutor with a context for each job', () => {
+  const made: { ended: boolean | null; finish: (error?: unknown) => void }[] = []
+  const executor = new InThreadExecutor(testJobs, { name: 'shared' }, systemClock, () => {
+    const job = { ended: null as boolean | null, finish: (_error?: unknown): void => undefined }
+    made.push(job)
+    return {
+      context: { name: `own ${made.length}` },
+      end(hasSucceeded) {
+        job.ended = hasSucceeded
+        return new Promise((resolve, reject) => {
+          job.finish = (error) => (error === undefined ? resolve() : reject(error))
+        })
+      },
+    }
+  })
+  const whenEnding = async (at: number): Promise<void> => {
+    while ((made[at]?.ended ?? null) === null) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  it('answers only when what must be awaited is done, with its error if it fails', async () => {
+    const answers: unknown[] = []
+    const submit = (kind: string, input?: unknown) => executor.submit({ kind, input })
+      .then((output) => answers.push(output), (error: unknown) => answers.push((error as { code: string }).code))
+    const [first, second, third] = [submit('contextName'), submit('echo', 'x'), submit('corrupt')]
+    await whenEnding(2)
+    assert.deepEqual([answers, made.map(({ ended }) => ended), executor.activeCount], [[], [true, true, false], 3])
+    made[1]!.finish({ code: 'EIO' })
+    await second
+    made[0]!.finish()
+    await first
+    made[2]!.finish()
+    await third
+    assert.deepEqual(answers, ['EIO', 'own 1', 'CORRUPTION'])
+  })
+
+  it('delivers nothing by poll, and closes when the last is answered', async () => {
+    const answer = executor.submit({ kind: 'echo', input: 1 })
+    assert.equal(executor.poll(0), 0)
+    let isClosed = false
+    const closing = executor.close().then(() => {
+      isClosed = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(isClosed, false)
+    made[3]!.finish()
+    assert.equal(await answer, 1)
+    await closing
+  })
+})
+
 describe('WorkerExecutor only', () => {
   it('lets a long job stand back at its pauses for more urgent ones', () => using(threads(1), async (executor) => {
     const flag = sharedInt()

@@ -56,9 +56,9 @@ test('a program that requires classic-level runs when that name leads to VarveLe
 // From Node 26 on the permission model forbids every form of fsync, and a database cannot do without.
 const majorVersion = Number(process.versions.node.split('.')[0])
 
-test('it runs without addons and under the permission model', { skip: majorVersion >= 26 }, () => {
+test('it runs without workers and addons, as the permission model has it', { skip: majorVersion >= 26 }, () => {
   const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
-  const rights = [flag, '--allow-fs-read=*', '--allow-fs-write=*', '--allow-worker', '--no-addons', '--no-warnings']
+  const rights = [flag, '--allow-fs-read=*', '--allow-fs-write=*', '--no-addons', '--no-warnings']
   assert.match(node([...rights, 'old.cjs']), /LEVEL_DATABASE_NOT_OPEN LEVEL_LOCKED\n$/)
 })
 

@@ -1,0 +1,85 @@
+/**
+ * What: the syncs of one job on a thread that can only await them. The job does blocking I/O; its syncs are
+ * noted, and done between its end and its answer: nobody hears of the job before they succeeded.
+ * Owns: the handles that wait for their sync, after the job has closed them.
+ * Requires: within a job nothing depends on a sync that came before; jobs are cut so (docs/design/0010).
+ * Thread: the caller's.
+ */
+import { ioError } from '../base/index.js'
+import type { OpenMode, Vfs, VfsFile } from './vfs.js'
+
+interface OwedSync {
+  /** In errors; `.` is the directory. */
+  name: string
+  sync(): Promise<void>
+  /** Lets go of the handle. */
+  close(): Promise<void>
+}
+
+export class LateSyncs {
+  /** What the job works on. */
+  readonly vfs: Vfs
+  private readonly owed: OwedSync[] = []
+
+  constructor(inner: Vfs) {
+    this.vfs = delegate(inner, {
+      openSync: (path: string, mode: OpenMode) => this.file(inner.openSync(path, mode)),
+      syncDirSync: (path: string) => {
+        this.owed.push({ name: '.', sync: () => inner.syncDir(path), close: async () => undefined })
+      },
+    })
+  }
+
+  /** Throws IO_ERROR or NO_SPACE for the first that failed; the others are not tried then. */
+  async settle(): Promise<void> {
+    const owed = this.owed.splice(0)
+    try {
+      for (const { name, sync } of owed) {
+        try {
+          await sync()
+        } catch (error) {
+          throw ioError(error, 'sync', name)
+        }
+      }
+    } finally {
+      for (const { close } of owed) await close().catch(() => undefined) // gone all the same
+    }
+  }
+
+  /** The job failed: what it wrote is not used, and so not synced. */
+  async abandon(): Promise<void> {
+    for (const { close } of this.owed.splice(0)) await close().catch(() => undefined)
+  }
+
+  /** Its handle stays open until the sync that is owed is done. */
+  private file(inner: VfsFile): VfsFile {
+    let isOwed = false
+    const owe = (): void => {
+      if (isOwed) return
+      isOwed = true
+      this.owed.push({ name: lastPart(inner.path), sync: () => inner.sync(), close: () => inner.close() })
+    }
+    return delegate(inner, {
+      syncSync: owe,
+      dataSyncSync: owe,
+      closeSync: () => {
+        if (!isOwed) inner.closeSync()
+      },
+    })
+  }
+}
+
+/** Other calls go to `target` itself. */
+function delegate<T extends object>(target: T, own: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (Object.hasOwn(own, name)) return own[name as keyof T]
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+function lastPart(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+}
