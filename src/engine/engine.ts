@@ -277,10 +277,11 @@ export class Engine implements EngineCore, ReadView {
   /** Nothing more is written or deleted by this process; reads go on. */
   failForGood(place: string, error: unknown): void {
     this.health.raise('FAILED', place, error)
-    this.versions.stop(error)
+    const told = VarveError.is(error) ? error : this.refusal()
+    this.versions.stop(told)
     this.deleter.stop()
     this.heldEdits.stop()
-    this.flusher.suspend(VarveError.is(error) ? error : this.refusal())
+    this.flusher.suspend(told)
     this.compactor.suspend()
     this.refuseWaiting()
   }

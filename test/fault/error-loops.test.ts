@@ -6,26 +6,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpKind } from '../../src/testing.js'
-import { countCalls, runWithFault } from '../support/fault-loop.js'
-import type { FaultOutcome, FaultRun } from '../support/fault-loop.js'
+import { runLoop } from '../support/fault-loop.js'
+import type { FaultOutcome } from '../support/fault-loop.js'
 
 const CHANGES: OpKind[] = [
   'create', 'write', 'truncate', 'sync', 'dataSync', 'link', 'rename', 'unlink', 'mkdir', 'syncDir',
 ]
 const SYNCS: OpKind[] = ['sync', 'syncDir']
-
-async function runLoop(run: FaultRun): Promise<FaultOutcome[]> {
-  const outcomes: FaultOutcome[] = []
-  const calls = await countCalls(run.settings)
-  for (let op = 1; op <= calls; op++) {
-    try {
-      outcomes.push(await runWithFault(op, run))
-    } catch (error) {
-      throw new Error(`with the fault at call ${op}: ${(error as Error).message}`, { cause: error })
-    }
-  }
-  return outcomes
-}
 
 /** The state after one failure at this call of an open database; null: not said here. */
 function stateAfter(call: string): RegExp | null {

@@ -25,12 +25,25 @@ async function runProgram(w: Workload): Promise<void> {
   await w.put('f', 100)
 }
 
+export interface FaultProgram {
+  /** Calls in it do not fail: another program's loop has them. */
+  before?: (w: Workload) => Promise<void>
+  /** Goes on whatever fails. */
+  run: (w: Workload) => Promise<void>
+  /** Checks an open database; `call` is the one that failed. */
+  after?: (w: Workload, call: string) => Promise<void>
+}
+
+const writeProgram: FaultProgram = { run: runProgram }
+
 type DatabaseState = Stats['database']['state']
 
 export interface FaultRun {
   /** The fault, without its place. */
   rule: Omit<FaultRule, 'op'>
   settings?: Settings
+  /** In place of one that writes and flushes. */
+  program?: FaultProgram
   /** What was acknowledged without a sync may be lost with the process too: a sync lost it. */
   losesUnsynced?: boolean
   /** What a sync said may be wrong: only the form of the state is checked. */
@@ -50,18 +63,22 @@ export interface FaultOutcome {
   events: EngineEvent[]
 }
 
-/** Calls of the program without a fault. */
-export async function countCalls(settings: Settings = {}): Promise<number> {
+/** Calls of the program without a fault, from 1 on: the first that shall fail, and the last. */
+async function countCalls(
+  { settings = {}, program = writeProgram }: Pick<FaultRun, 'settings' | 'program'>,
+): Promise<{ first: number; last: number }> {
   const w = new Workload({ seed: 29, settings })
   await w.open()
-  await runProgram(w)
+  await program.before?.(w)
+  const first = program.before === undefined ? 1 : w.vfs.opCount + 1
+  await program.run(w)
   await patiently(w, () => w.close())
-  return w.vfs.opCount
+  return { first, last: w.vfs.opCount }
 }
 
 /** Runs the program with the fault at call `op`; checks what must be true whatever it was. */
-export async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
-  const { rule, settings, syncLies } = run
+async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
+  const { rule, settings, syncLies, program = writeProgram } = run
   const events: EngineEvent[] = []
   const problems: string[] = []
   const w = new Workload({
@@ -74,8 +91,10 @@ export async function runWithFault(op: number, run: FaultRun): Promise<FaultOutc
   const openError = await tryOpen(w)
   let state: DatabaseState = 'CLOSED'
   if (openError === null) {
-    await runProgram(w)
+    await program.before?.(w)
+    await program.run(w)
     state = w.db.stats().database.state
+    await program.after?.(w, record.lines[op - 1] ?? '')
     await checkOpen(w, state)
   }
   const line = record.lines[op - 1] ?? 'not reached'
@@ -86,6 +105,20 @@ export async function runWithFault(op: number, run: FaultRun): Promise<FaultOutc
   assert.equal(w.vfs.openFileCount, 0, 'open handles after close')
   await checkReopens(w, run)
   return { op: line, openError, errors: w.errors, state, events }
+}
+
+/** Once for each call that shall fail. */
+export async function runLoop(run: FaultRun): Promise<FaultOutcome[]> {
+  const outcomes: FaultOutcome[] = []
+  const { first, last } = await countCalls(run)
+  for (let op = first; op <= last; op++) {
+    try {
+      outcomes.push(await runWithFault(op, run))
+    } catch (error) {
+      throw new Error(`with the fault at call ${op}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  return outcomes
 }
 
 async function tryOpen(w: Workload): Promise<string | null> {

@@ -1,0 +1,100 @@
+/**
+ * What: every call of a compaction fails: once, or in each way a sync can fail. What must be true after each:
+ * test/support/fault-loop.ts; and here: it is tried again, nothing of a failed attempt is left, a directory or
+ * manifest that failed ends writing and deleting.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { OpKind } from '../../src/testing.js'
+import { checkFiles } from '../support/crash-files.js'
+import { patiently } from '../support/crash-steps.js'
+import { runLoop } from '../support/fault-loop.js'
+import type { FaultOutcome, FaultProgram } from '../support/fault-loop.js'
+import { DIR } from '../support/workload.js'
+import type { Workload } from '../support/workload.js'
+
+const CHANGES: OpKind[] = ['create', 'write', 'sync', 'link', 'unlink', 'syncDir']
+const READS: OpKind[] = ['open', 'read']
+
+const ops = (keys: string, length: number | null) => [...keys].map((key) => ({ key, length }))
+
+const program: FaultProgram = {
+  async before(w) {
+    for (const [keys, length] of [['abcd', 300], ['bd', 200], ['ac', null]] as const) {
+      await w.batch(ops(keys, length))
+      await w.flush()
+      if (keys === 'abcd') await w.compact()
+    }
+    await w.vfs.settled()
+  },
+  async run(w) {
+    await patiently(w, () => w.compact())
+    await w.put('b', 100)
+  },
+  after: checkDone,
+}
+
+/** What still works has done everything, and left nothing behind but what a name in doubt may be. */
+async function checkDone(w: Workload, call: string): Promise<void> {
+  if (w.db.stats().database.state !== 'OPEN') return
+  await w.vfs.clock.advance(12_000) // what could not be deleted is tried again
+  await w.vfs.settled()
+  const copy = w.vfs.cloneKilled(1)
+  copy.clearFaults()
+  if (!/^(link|unlink .*tmp)/.test(call)) checkFiles(copy, DIR)
+  const { levels, compaction } = w.db.stats()
+  assert.deepEqual([levels[0]!.tableCount, levels.at(-1)!.tableCount, compaction.active], [0, 1, 0])
+  assert.equal(levels.at(-1)!.tombstoneCount, 0)
+}
+
+/** In strict mode: the state that follows from the place. */
+function checkStates(outcomes: readonly FaultOutcome[], kinds: readonly OpKind[]): void {
+  const seen = new Set<string>()
+  for (const { op, state } of outcomes) {
+    if (!op.includes('->')) continue
+    const isFinal = /^(syncDir|(write|sync) \d+\.manifest)/.test(op)
+    const isRetried = /\.table/.test(op) && !/\.log/.test(op)
+    if (!isFinal && !isRetried) continue
+    assert.equal(state, isFinal ? 'FAILED' : 'OPEN', op)
+    seen.add(`${op.split(' ')[0]} ${state}`)
+  }
+  for (const kind of kinds) {
+    const expected = kind === 'syncDir' ? 'syncDir FAILED' : `${kind} OPEN`
+    assert.ok(seen.has(expected), `${expected} among ${[...seen].join(', ')}`)
+  }
+  for (const expected of ['write FAILED', 'sync FAILED']) assert.ok(seen.has(expected), expected)
+}
+
+for (const manifestSync of [true, false]) {
+  const mode = manifestSync ? 'strict' : 'fast'
+  for (const [code, when] of [['EIO', 'before'], ['ENOSPC', 'before']] as const) {
+    test(`each call of a compaction fails once with ${code}, ${when} its effect, ${mode} mode`, async () => {
+      const outcomes = await runLoop({
+        rule: { ...(code === 'ENOSPC' ? { kind: CHANGES } : {}), fault: { do: 'error', code, when } },
+        settings: { manifestSync }, program, ways: ['kill'],
+      })
+      if (manifestSync) checkStates(outcomes, code === 'EIO' ? [...READS, ...CHANGES] : CHANGES)
+      const failed = outcomes.flatMap(({ events }) => events.filter(({ type }) => type === 'compactionFailed'))
+      assert.ok(failed.length >= 4, `${failed.length} compactions failed`)
+      assert.ok(outcomes.some(({ state }) => state === 'FAILED'))
+    })
+  }
+
+  test(`each write of a compaction is short once, ${mode} mode`, async () => {
+    const outcomes = await runLoop({
+      rule: { kind: 'write', fault: { do: 'short' } }, settings: { manifestSync }, program, ways: ['kill'],
+    })
+    assert.ok(outcomes.every(({ state, errors }) => state === 'OPEN' && errors.length === 0), 'the rest is written')
+  })
+
+  // In fast mode readers already look at what a reverted sync takes away: they hear of it, the next open does not.
+  for (const lie of ['lostClean', 'benign', ...(manifestSync ? (['revert'] as const) : [])] as const) {
+    test(`each sync of a compaction fails once: ${lie}, ${mode} mode`, async () => {
+      const outcomes = await runLoop({
+        rule: { kind: ['sync', 'syncDir'], fault: { do: 'failSync', mode: lie } }, settings: { manifestSync }, program,
+        ways: ['kill'], ...(lie === 'benign' ? {} : { losesUnsynced: true }),
+      })
+      assert.ok(outcomes.some(({ state }) => state === 'FAILED'))
+    })
+  }
+}
