@@ -49,6 +49,7 @@ class Scene {
       },
       pipeline: {
         counters: { get bytes() { return scene.written } },
+        current: { roomBytes: 64 * MiB },
         encodeWaiting: () => void this.encoded++,
       },
       parts: {
