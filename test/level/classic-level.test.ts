@@ -153,6 +153,7 @@ test('with multithreading, handles with one location share a database until the 
   assert.equal((await failure(iterator.next())).code, 'LEVEL_ITERATOR_NOT_OPEN')
   await second.put('b', '2')
   const closing = second.close()
+  await new Promise((resolve) => setImmediate(resolve)) // it is under way
   const third = open() // waits for the close, whose lock it needs
   await third.open()
   await closing

@@ -110,6 +110,21 @@ test('an iterator gives what its definition says, whatever is sought and written
   }
 })
 
+test('texts come right from memory and from many tables at once', async () => {
+  const vfs = new MemoryVfs()
+  const db = new VarveLevel('/db', { workers: 0, blockSize: 1024, compaction: { style: 'none' }, components: { vfs } })
+  const entries = Array.from({ length: 600 }, (_, i) => [`ключ ${1000 + i}`, `${i} ä€😀`.repeat(i % 7)] as const)
+  for (const part of [0, 1, 2, 3]) {
+    const mine = entries.filter((_, i) => i % 4 === part)
+    await db.batch(mine.map(([key, value]) => ({ type: 'put', key, value })))
+    if (part < 3) await db.engine.flush()
+  }
+  assert.deepEqual(await db.iterator().all(), entries)
+  assert.deepEqual(await db.iterator({ reverse: true }).all(), [...entries].reverse())
+  assert.deepEqual(await db.getMany(entries.map(([key]) => key)), entries.map(([, value]) => value))
+  await db.close()
+})
+
 test('closing the database ends what is open, and nothing stays pinned', async () => {
   const vfs = new MemoryVfs()
   const db = new VarveLevel('/db', { workers: 0, components: { vfs } })
@@ -118,6 +133,8 @@ test('closing the database ends what is open, and nothing stays pinned', async (
   const snapshot = db.snapshot()
   const { engine } = db
   await iterator.next()
+  await db.snapshot().close()
+  assert.equal(engine.stats().snapshots.activeCount, 1)
   await db.close()
   await assert.rejects(iterator.next(), { code: 'LEVEL_ITERATOR_NOT_OPEN' })
   await db.open()
