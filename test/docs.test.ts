@@ -33,7 +33,7 @@ describe('the documents', () => {
     const named = table.split('\n').filter((line) => line.startsWith('| `')).flatMap((line) => {
       return matches(line.split('|')[1]!, /`(\w+)`/g)
     })
-    const parts = ['vfs', 'clock', 'random', 'onEvent']
+    const parts = ['vfs', 'clock', 'random', 'executor', 'onEvent']
     const options = Object.keys(resolveOptions({}, 4096)).filter((name) => !parts.includes(name))
     assert.deepEqual(named.sort(), [...options, 'components'].sort())
   })

@@ -92,7 +92,7 @@ class Opening {
     this.events = new EventBus(options.onEvent)
     this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX)
     this.names = new UniqueNames(options.clock)
-    this.executor = makeExecutor({
+    this.executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
       workerCount: options.workers,
       jobs,
       context: { vfs },

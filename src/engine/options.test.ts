@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock, systemRandom } from '../base/index.js'
+import { simExecutor } from '../exec/sim-executor.js'
 import { MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { resolveOptions } from './options.js'
@@ -28,9 +29,9 @@ const refused = (options: unknown, name: string) => {
 }
 
 test('without options, or with undefined ones, the defaults of the manual', () => {
-  const { vfs, clock, random, onEvent, ...settings } = resolve()
-  const defaults = { vfs: null, clock: systemClock, random: systemRandom, onEvent: null }
-  assert.deepEqual({ vfs, clock, random, onEvent }, defaults)
+  const { vfs, clock, random, executor, onEvent, ...settings } = resolve()
+  const defaults = { vfs: null, clock: systemClock, random: systemRandom, executor: null, onEvent: null }
+  assert.deepEqual({ vfs, clock, random, executor, onEvent }, defaults)
   assert.deepEqual(settings, {
     createIfMissing: true, errorIfExists: false, readOnly: false, memoryBudget: 256 * MiB,
     writeBufferSize: 32 * MiB, immutablesMax: 3,
@@ -108,13 +109,15 @@ test('a getter that throws is the caller’s own error', () => {
 test('components are known, and of the right type', () => {
   const vfs = new MemoryVfs()
   const onEvent = () => undefined
-  const resolved = resolve({ components: { vfs, clock: systemClock, random: systemRandom, onEvent } })
-  assert.deepEqual([resolved.vfs, resolved.onEvent], [vfs, onEvent])
+  const executor = simExecutor({ seed: 1 })
+  const resolved = resolve({ components: { vfs, clock: systemClock, random: systemRandom, executor, onEvent } })
+  assert.deepEqual([resolved.vfs, resolved.executor, resolved.onEvent], [vfs, executor, onEvent])
   assert.equal(resolve({ components: { vfs: undefined } }).vfs, null)
   for (const components of [null, 1, 'vfs', true]) refused({ components }, 'components')
   refused({ components: { fs: vfs } }, 'fs')
-  for (const name of ['vfs', 'clock', 'random', 'onEvent']) {
-    for (const value of [null, 1, 'x', name === 'onEvent' ? {} : () => undefined]) {
+  for (const name of ['vfs', 'clock', 'random', 'executor', 'onEvent']) {
+    const isFunction = name === 'executor' || name === 'onEvent'
+    for (const value of [null, 1, 'x', isFunction ? {} : () => undefined]) {
       refused({ components: { [name]: value } }, name)
     }
   }

@@ -9,6 +9,7 @@ import {
 import type { Clock, Random } from '../base/index.js'
 import { COMPACTION_STYLES } from '../compaction/index.js'
 import type { CompactionStyle } from '../compaction/index.js'
+import type { ExecutorFactory } from '../exec/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { planMemory } from './memory-plan.js'
@@ -19,6 +20,8 @@ export interface Components {
   vfs?: Vfs
   clock?: Clock
   random?: Random
+  /** Runs background work in place of threads; then `workers` says nothing. */
+  executor?: ExecutorFactory
   /** Hears of every stage, error and recovery; called in a microtask, its errors are contained. */
   onEvent?: (event: EngineEvent) => void
 }
@@ -98,6 +101,7 @@ export interface ResolvedOptions {
   vfs: Vfs | null
   clock: Clock
   random: Random
+  executor: ExecutorFactory | null
   onEvent: ((event: EngineEvent) => void) | null
 }
 
@@ -153,7 +157,10 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
 /** Every name that `open` knows. */
 export const OPTION_NAMES: readonly string[] = [...Object.keys(CHECKS), 'components']
 
-const COMPONENT_NAMES = new Set(['vfs', 'clock', 'random', 'onEvent'])
+/** What each component must be. */
+const PARTS: Record<string, string> = {
+  vfs: 'object', clock: 'object', random: 'object', executor: 'function', onEvent: 'function',
+}
 
 /** Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the table format. */
 export function resolveOptions(options: unknown, blockSize: number): ResolvedOptions {
@@ -184,6 +191,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     vfs: components.vfs ?? null,
     clock: components.clock ?? systemClock,
     random: components.random ?? systemRandom,
+    executor: components.executor ?? null,
     onEvent: components.onEvent ?? null,
   }
   if (resolved.readOnly && resolved.errorIfExists) {
@@ -217,10 +225,10 @@ function readComponents(value: unknown): Components {
   if (typeof value !== 'object' || value === null) throw invalidArgument('option components must be an object')
   const components: Record<string, unknown> = {}
   for (const name of Object.keys(value)) {
-    if (!COMPONENT_NAMES.has(name)) throw invalidArgument(`unknown component ${JSON.stringify(name.slice(0, 80))}`)
+    if (!Object.hasOwn(PARTS, name)) throw invalidArgument(`unknown component ${JSON.stringify(name.slice(0, 80))}`)
     const component = (value as Record<string, unknown>)[name]
     if (component === undefined) continue
-    const expected = name === 'onEvent' ? 'function' : 'object'
+    const expected = PARTS[name]
     if (typeof component !== expected || component === null) {
       throw invalidArgument(`component ${name} must be ${expected === 'object' ? 'an object' : 'a function'}`)
     }

@@ -6,6 +6,7 @@
  * shares no state: plain data and shared memory in, plain data out.
  */
 import { VarveError } from '../base/index.js'
+import type { Clock } from '../base/index.js'
 
 /** `kind` names the function in the job table; `input` crosses threads by structured clone. */
 export interface Job<Input = unknown> {
@@ -56,6 +57,9 @@ export interface Executor {
   /** Fails what has not begun with VarveError 'ABORTED', waits for running jobs, ends the threads. */
   close(): Promise<void>
 }
+
+/** Makes what runs the jobs of one database in place of threads; `context` is what each job gets. */
+export type ExecutorFactory = <Context>(jobs: JobTable<Context>, context: Context, clock: Clock) => Executor
 
 /** What an executor tells whoever made it; called at once, so it must not run user code. */
 export type ExecutorEvent =

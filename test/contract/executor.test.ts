@@ -9,7 +9,8 @@ import { VarveError, systemClock } from '../../src/base/index.js'
 import {
   InThreadExecutor, WorkerExecutor, makeExecutor, workerSource,
 } from '../../src/exec/index.js'
-import type { Executor, ExecutorEvent, JobResult } from '../../src/exec/index.js'
+import { SimExecutor } from '../../src/exec/sim-executor.js'
+import type { Executor, ExecutorEvent, JobResult, JobTable } from '../../src/exec/index.js'
 import { testJobs } from './executor-jobs.js'
 
 const source = `import(${JSON.stringify(new URL('./executor-worker.js', import.meta.url).href)})`
@@ -20,6 +21,10 @@ function threads(workerCount = 1, onEvent?: (event: ExecutorEvent) => void): Wor
 
 function inThread(): InThreadExecutor<{ name: string }> {
   return new InThreadExecutor(testJobs, { name: 'made from spec' }, systemClock)
+}
+
+function simulated(): SimExecutor<{ name: string }> {
+  return new SimExecutor(testJobs, { name: 'made from spec' }, systemClock, { seed: 5, workerCount: 1 })
 }
 
 async function using(executor: Executor, body: (executor: Executor) => Promise<void>): Promise<void> {
@@ -176,6 +181,7 @@ function contract(name: string, make: () => Executor): void {
 
 contract('InThreadExecutor', inThread)
 contract('WorkerExecutor', threads)
+contract('SimExecutor', simulated)
 
 describe('InThreadExecutor only', () => {
   it('pauses between slices, so that the loop turns', () => using(inThread(), async (executor) => {
@@ -245,6 +251,50 @@ describe('InThreadExecutor with a context for each job', () => {
     made[3]!.finish()
     assert.equal(await answer, 1)
     await closing
+  })
+})
+
+describe('SimExecutor only', () => {
+  /** The order in which the steps of some jobs, and their answers, happen. */
+  async function orderOf(seed: number): Promise<string> {
+    const order: string[] = []
+    const jobs: JobTable<null> = {
+      *three(name: string) {
+        for (let i = 1; i <= 3; i++) {
+          order.push(`${name}${i}`)
+          yield undefined
+        }
+      },
+    }
+    const executor = new SimExecutor(jobs, null, systemClock, { seed })
+    const answers = ['a', 'b', 'c', 'd'].map(async (input) => {
+      await executor.submit({ kind: 'three', input })
+      order.push(`${input}!`)
+    })
+    await Promise.all(answers)
+    await executor.close()
+    return order.join(' ')
+  }
+
+  it('interleaves jobs and their answers as the seed says, each time the same', async () => {
+    const orders = await Promise.all(Array.from({ length: 30 }, (_, seed) => orderOf(seed)))
+    assert.equal(new Set(orders).size, 30)
+    assert.deepEqual(orders, await Promise.all(orders.map((_, seed) => orderOf(seed))))
+    const some = (test: (at: (step: string) => number) => boolean) =>
+      orders.some((order) => test((step) => order.indexOf(step)))
+    assert.ok(some((at) => at('a1') < at('b1') && at('b1') < at('a2')), 'two run at the same time')
+    assert.ok(some((at) => at('b!') < at('a!')), 'an answer overtakes another')
+    assert.ok(some((at) => at('a3') < at('b3') && at('b3') < at('a!')), 'an answer comes late')
+    assert.ok(!some((at) => at('d1') < Math.min(at('a3'), at('b3'), at('c3'))), 'no more than three at a time')
+  })
+
+  it('may answer nothing at a poll that does not wait, and something at one that does', () => {
+    const polled = Array.from({ length: 20 }, (_, seed) => {
+      const executor = new SimExecutor(testJobs, { name: '' }, systemClock, { seed })
+      executor.submitPolled({ kind: 'echo', input: 1 }, () => {})
+      return [executor.poll(0), executor.poll(1), executor.activeCount]
+    })
+    assert.deepEqual(polled, polled.map(() => [0, 1, 0]))
   })
 })
 

@@ -1,6 +1,6 @@
 /**
- * What: the sweeps with other seeds, more random crashes at each point, larger sectors, torn sectors,
- * stale blocks, and crashes inside the recovery from a crash inside a recovery.
+ * What: the sweeps with other seeds, jobs interleaved in other ways, more random crashes at each point,
+ * larger sectors, torn sectors, stale blocks, and crashes inside the recovery from a crash inside a recovery.
  * VARVE_LONG: how many seeds; VARVE_SEED: the first.
  */
 import { compactionScenarios } from '../support/compaction-scenarios.js'
@@ -20,6 +20,7 @@ for (let seed = first; seed < first + numberFromEnv('VARVE_LONG', 1); seed++) {
     scenarios: { ...scenarios, ...compactionScenarios },
     settings,
     sim,
+    hasThreads: seed % 4 >= 2,
     sweep: { seed, recoveryCount: 3, depth: 3, randomCount: 6 },
     imagesMin: 5000,
   })

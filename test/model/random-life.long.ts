@@ -8,8 +8,8 @@ const count = numberFromEnv('VARVE_LONG', 1) * 1000
 
 test(`random lives of ${count} seeds from ${first}`, async () => {
   for (let seed = first; seed < first + count; seed++) {
-    const isLeveled = seed % 4 > 1
-    await new RandomLife({ seed, steps: 200 + (seed % 7) * 100, hasFaults: seed % 2 === 0, isLeveled }).run()
+    const options = { hasFaults: seed % 2 === 0, isLeveled: seed % 4 > 1, hasThreads: seed % 8 > 3 }
+    await new RandomLife({ seed, steps: 200 + (seed % 7) * 100, ...options }).run()
     if (seed % 100 === 99) console.log(`${seed - first + 1} lives`)
   }
 })

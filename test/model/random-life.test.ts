@@ -16,7 +16,8 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
     const first = numberFromEnv('VARVE_SEED', (hasFaults ? 5000 : 1000) + (isLeveled ? 300 : 0))
     let [batches, restarts, errors] = [0, 0, 0]
     for (let seed = first; seed < first + SEEDS; seed++) {
-      const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled }).run()
+      const hasThreads = seed % 2 === 1
+      const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled, hasThreads }).run()
       batches += report.batchCount
       restarts += report.restartCount
       errors += report.errorCount
@@ -29,7 +30,7 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
 
 test('one seed gives one life, another seed another one', async () => {
   const hashOf = async (seed: number) =>
-    (await new RandomLife({ seed, steps: STEPS, hasFaults: true }).run()).traceHash
+    (await new RandomLife({ seed, steps: STEPS, hasFaults: true, hasThreads: true }).run()).traceHash
   const hash = await hashOf(77)
   assert.equal(await hashOf(77), hash)
   assert.notEqual(await hashOf(78), hash)

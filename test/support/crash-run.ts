@@ -16,18 +16,22 @@ export interface SweepRun {
   settings?: Settings
   /** Of the simulated disk. */
   sim?: SimOptions
+  /** Background work is interleaved as with threads. */
+  hasThreads?: boolean
   sweep: SweepOptions
   /** At least so many different disks must have been checked. */
   imagesMin: number
 }
 
 /** Declares one test for each scenario, and one for the counts. */
-export function declareSweeps({ title, scenarios, settings, sim = {}, sweep, imagesMin }: SweepRun): void {
+export function declareSweeps(run: SweepRun): void {
+  const { title, scenarios, settings, sim = {}, hasThreads = false, sweep, imagesMin } = run
   const total: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(`${title}: ${name}`, async (t) => {
       const crashes = new CrashSweep(sweep)
-      const counts = await crashes.run(scenario.run, { sim, settings: { ...scenario.settings, ...settings } })
+      const all = { ...scenario.settings, ...settings }
+      const counts = await crashes.run(scenario.run, { sim, hasThreads, settings: all })
       t.diagnostic(describeCounts(counts))
       for (const key of Object.keys(total) as (keyof SweepCounts)[]) total[key] += counts[key]
     })

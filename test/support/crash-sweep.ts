@@ -27,6 +27,8 @@ export interface SweepOptions {
   recoveryCount?: number
   /** 2: a crash inside the recovery from a crash. */
   depth?: number
+  /** What was found on which disk; several sweeps over programs that begin alike may share it. */
+  findings?: Map<string, SeenState>
 }
 
 export interface SweepCounts {
@@ -63,14 +65,17 @@ class CrashFailure extends Error {}
 
 export class CrashSweep {
   readonly counts: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
-  private readonly options: Required<SweepOptions>
+  private readonly options: Required<Omit<SweepOptions, 'findings'>>
   private readonly random: SeededRandom
-  private readonly findings = new Map<string, SeenState>()
+  /** No crashes for now: another sweep has tried them. */
+  isPaused = false
+  private readonly findings: Map<string, SeenState>
   private readonly problems: string[] = []
   private oracle!: Oracle
   private opening!: OpenOptions
 
-  constructor(options: SweepOptions) {
+  constructor({ findings = new Map(), ...options }: SweepOptions) {
+    this.findings = findings
     this.options = { randomCount: 2, recoveryCount: 0, depth: 2, ...options }
     this.random = new SeededRandom(options.seed, 'sweep')
   }
@@ -103,6 +108,7 @@ export class CrashSweep {
     guardFiles(vfs, DIR, this.problems)
     vfs.onEffect = (index, description, op) => {
       sealFinished(vfs, op)
+      if (this.isPaused) return
       this.counts.effects++
       const what = `${where}, effect ${index}: ${description}`
       const [power, process] = [expect('power'), expect('process')]

@@ -28,6 +28,8 @@ export interface LifeOptions {
   hasFaults: boolean
   /** Leveled compaction by itself, and by hand now and then. */
   isLeveled?: boolean
+  /** Background work is interleaved as with threads. */
+  hasThreads: boolean
 }
 
 export interface LifeReport {
@@ -56,6 +58,7 @@ export class RandomLife {
       sim: this.randomDisk(),
       settings: this.randomSettings(),
       toleratesErrors: options.hasFaults,
+      hasThreads: options.hasThreads,
       onMachine: (vfs) => guardFiles(vfs, DIR, this.problems),
     })
   }

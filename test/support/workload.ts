@@ -5,7 +5,7 @@
 import { SeededRandom, VarveError } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { BatchOp, EngineEvent, Snapshot, VarveOptions } from '../../src/index.js'
-import { SimVfs } from '../../src/testing.js'
+import { simExecutor, SimVfs } from '../../src/testing.js'
 import type { SimOptions, SurvivalPolicy } from '../../src/testing.js'
 import type { Vfs } from '../../src/vfs/index.js'
 import { matchSeen, readState } from './crash-read.js'
@@ -32,14 +32,19 @@ export interface OpenOptions {
   /** The file system that the database gets in place of the machine's own. */
   wrap?: (vfs: Vfs) => Vfs
   onEvent?: (event: EngineEvent) => void
+  /** Background work is interleaved as with threads, in an order that the seed decides. */
+  hasThreads?: boolean
 }
 
-export function openOn(vfs: SimVfs, { settings, seed = 1, wrap, onEvent }: OpenOptions = {}): Promise<Varve> {
+export function openOn(
+  vfs: SimVfs, { settings, seed = 1, wrap, onEvent, hasThreads = false }: OpenOptions = {},
+): Promise<Varve> {
   const components = {
     vfs: wrap === undefined ? vfs : wrap(vfs),
     clock: steppingClock(vfs.clock),
     random: new SeededRandom(seed, 'engine'),
     ...(onEvent === undefined ? {} : { onEvent }),
+    ...(hasThreads ? { executor: simExecutor({ seed }) } : {}),
   }
   return Varve.open(DIR, { ...SETTINGS, ...settings, components })
 }

@@ -1,0 +1,26 @@
+/**
+ * What: all programs of at most two operations, and some of three and four, crashed after every change of
+ * the disk. small-workloads.long.ts has all of them: docs/design/0008-crash-sweep.md.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { programsOf, SmallWorkloads } from '../support/small-workloads.js'
+
+/** Of the programs of this length every so many-th is run; odd, so that each operation comes at each place. */
+const EVERY = [1, 1, 1, 31, 211]
+
+for (const [mode, settings, hasThreads] of [
+  ['strict', { manifestSync: true }, false], ['fast', { manifestSync: false }, false],
+  ['strict, with threads', { manifestSync: true }, true],
+] as const) {
+  test(`small programs, ${mode}`, async (t) => {
+    const workloads = new SmallWorkloads(settings, hasThreads)
+    for (const [length, every] of EVERY.entries()) {
+      for (const [i, program] of [...programsOf(length)].entries()) if (i % every === 0) await workloads.run(program)
+    }
+    const { programCount, counts } = workloads
+    t.diagnostic(`${programCount} programs, ${counts.points} crashes, ${counts.images} different disks`)
+    assert.equal(programCount, 1 + 9 + 81 + 24 + 32)
+    assert.ok(counts.images > 700, String(counts.images))
+  })
+}
