@@ -25,6 +25,7 @@ export function simExecutor(options: SimExecutorOptions): ExecutorFactory {
 }
 
 interface RunningJob extends PendingJob {
+  /** Null until a thread has turned to it. */
   steps: Generator<undefined, unknown, unknown> | null
 }
 

@@ -65,10 +65,10 @@ class CrashFailure extends Error {}
 
 export class CrashSweep {
   readonly counts: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
-  private readonly options: Required<Omit<SweepOptions, 'findings'>>
-  private readonly random: SeededRandom
   /** No crashes for now: another sweep has tried them. */
   isPaused = false
+  private readonly options: Required<Omit<SweepOptions, 'findings'>>
+  private readonly random: SeededRandom
   private readonly findings: Map<string, SeenState>
   private readonly problems: string[] = []
   private oracle!: Oracle
