@@ -17,6 +17,8 @@ export interface TableFacts {
   bytes: number
   entryCount: number
   tombstoneCount: number
+  /** Versions that a newer one in the same table hides; 0 also where an older manifest does not say. */
+  hiddenCount: number
   /** Keys and values as the user gave them, without framing. */
   rawBytes: number
   smallestKey: Uint8Array

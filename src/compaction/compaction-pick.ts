@@ -10,7 +10,7 @@ import { tablesOverlap } from '../manifest/index.js'
 import type { KeySpan, Version, VersionEdit } from '../manifest/index.js'
 
 /** Why a step is taken. */
-export type PickReason = 'level0' | 'size' | 'tombstones' | 'manual' | 'intra0'
+export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0'
 
 export interface PickInput {
   readonly level: LevelNum

@@ -254,6 +254,28 @@ test('what is worth it only in quiet times waits for a second without a write', 
   assert.deepEqual(scene.news, ['quiet', 'begins 1: 1'])
 })
 
+test('when a snapshot goes while a trickle of writes goes on, the busy picker is asked within a second', async () => {
+  let isAsked = false
+  const busy = picking((_version, _running, held) => {
+    isAsked ||= held === Infinity
+    return null
+  })
+  const scene = new CompactorScene(drawnVersion({}), { pickers: { busy, quiet: nothing } })
+  const trickle = async (ms: number) => {
+    for (let at = 0; at < ms; at += 100) {
+      scene.seqNum++
+      await scene.clock.advance(100)
+    }
+  }
+  scene.snapshots = [5]
+  scene.compactor.schedule()
+  await trickle(3000)
+  assert.equal(isAsked, false)
+  scene.snapshots = []
+  await trickle(1000)
+  assert.deepEqual([isAsked, scene.news], [true, []])
+})
+
 test('while a snapshot is held, quiet times are looked at again', async () => {
   const scene = new CompactorScene(drawnVersion({}), { pickers: { busy: nothing, quiet: nothing } })
   scene.snapshots = [5]

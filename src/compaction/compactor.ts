@@ -8,7 +8,7 @@
  * COMP-5 every attempt has table numbers of its own; a failed one changes nothing.
  */
 import { VarveError } from '../base/index.js'
-import type { FileNum, TableFacts, Timer } from '../base/index.js'
+import type { FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import type { JobResult } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { DIRECTORY_NAME, INSTALL_PRIORITY } from '../output/index.js'
@@ -108,6 +108,11 @@ export class Compactor {
     return this.tasks.map(({ reservation }) => reservation)
   }
 
+  /** The oldest snapshot. */
+  private get heldFrom(): SeqNum {
+    return this.host.snapshotSeqNums()[0] ?? Infinity
+  }
+
   /** False when nobody wants anything. */
   private startNext(picker: Picker): boolean {
     for (const each of [...this.extra, picker]) {
@@ -121,8 +126,7 @@ export class Compactor {
 
   private ask(picker: ExtraPicker): CompactionPick | null {
     const { host, reservations } = this
-    const held = host.snapshotSeqNums()[0] ?? Infinity
-    const pick = picker.pick(host.version(), reservations, held, this.blocked)
+    const pick = picker.pick(host.version(), reservations, this.heldFrom, this.blocked)
     if (pick === null) return null
     const wanted = reservationOf(pick)
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
@@ -132,11 +136,14 @@ export class Compactor {
   private watchQuiet(): void {
     if (this.quietTimer !== null) return
     const seqNum = this.host.visibleSeqNum()
+    const held = this.heldFrom
     this.quietTimer = this.host.clock.after(QUIET_MS, () => {
       this.quietTimer = null
       if (this.isSuspended || this.tasks.length > 0 || this.retryTimer !== null) return
       if (this.host.visibleSeqNum() !== seqNum) {
-        this.watchQuiet()
+        // A snapshot that went may make work, and the next flush may be far away.
+        if (this.heldFrom === held) this.watchQuiet()
+        else this.schedule()
         return
       }
       this.host.onQuiet()

@@ -1,6 +1,7 @@
 /**
  * What: the style `leveled`: level 0 where flushes arrive, and one sorted run in each deeper level; sizes are
- * in level-sizes.ts. The levels' scores say where work is most urgent; tombstones come after them.
+ * in level-sizes.ts. The levels' scores say where work is most urgent; tombstones and hidden versions come after
+ * them.
  * Thread: any (pure).
  */
 import type { LevelNum } from '../base/index.js'
@@ -9,6 +10,7 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
 import { level0Stacks, pickStack } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
+import { pickHidden } from './pick-hidden.js'
 import { pickScene } from './pick-scene.js'
 import type { PickScene } from './pick-scene.js'
 import { pickSize } from './pick-size.js'
@@ -24,7 +26,7 @@ export function leveledPicker(settings: CompactionSettings): Picker {
         const step = pick()
         if (step !== null) return step
       }
-      return pickTombstones(scene, stacks)
+      return pickTombstones(scene, stacks) ?? pickHidden(scene)
     },
     scores(version, running) {
       const scene = pickScene(settings, { version, running })

@@ -1,6 +1,6 @@
 /**
  * What: a range by hand: whatever lies in it goes down, step by step, until all of it is in the last level and
- * no tombstone is left that may go.
+ * neither a tombstone nor a hidden version is left that may go.
  * Thread: any (pure).
  */
 import { compareBytes } from '../base/index.js'
@@ -41,7 +41,7 @@ function* manualSteps(scene: PickScene, wanted: ManualRange): Generator<Compacti
   for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(scene, level, wanted)
   const level = sizes.lastLevel
   for (const table of version.levels[level]!) {
-    if (!isWanted(table, wanted) || !mayLoseTombstones(scene, table)) continue
+    if (!isWanted(table, wanted) || !mayLoseEntries(scene, table)) continue
     yield planPick(scene, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
   }
 }
@@ -55,7 +55,7 @@ function* stepsDown(scene: PickScene, level: LevelNum, wanted: ManualRange): Gen
   const below = version.levels[outputLevel]!
   for (const [start, table] of tables.entries()) {
     if (!isWanted(table, wanted) || unavailable.has(table.fileNum)) continue
-    const deepest = mayLoseTombstones(scene, table) ? null : sinkLevel(scene, table, level + 1)
+    const deepest = mayLoseEntries(scene, table) ? null : sinkLevel(scene, table, level + 1)
     const moveLevel = deepest !== null && deepest >= outputLevel ? deepest : null
     const end = moveLevel === null ? sliceEnd(scene, { tables, start, below }, wanted) : start + 1
     const own = tables.slice(start, end)
@@ -82,8 +82,8 @@ function sliceEnd(
   return end
 }
 
-function mayLoseTombstones({ held }: PickScene, { tombstoneCount, largestSeqNum }: TableFacts): boolean {
-  return tombstoneCount > 0 && largestSeqNum <= held
+function mayLoseEntries({ held }: PickScene, { tombstoneCount, hiddenCount, largestSeqNum }: TableFacts): boolean {
+  return tombstoneCount + hiddenCount > 0 && largestSeqNum <= held
 }
 
 function isWanted(table: TableFacts, { keyspaceId, range: { lower, upper }, upTo }: ManualRange): boolean {

@@ -196,6 +196,18 @@ test('COMP-1, COMP-2: picks are closed and disjoint, readers see what they saw, 
   }), { numRuns: 200, includeErrorInReport: true })
 })
 
+test('when no snapshot is left, every hidden version and every tombstone at the bottom goes by itself', () => {
+  fc.assert(fc.property(lives, ([chosen, todo]) => {
+    const life = new Life({ ...chosen, reclaimShareMin: 0 })
+    for (const step of todo) life.step(step)
+    life.settle()
+    life.held.length = 0
+    life.settle()
+    for (const table of life.version.levels.slice(1).flat()) assert.equal(table.hiddenCount, 0)
+    for (const table of life.version.levels.at(-1)!) assert.equal(table.tombstoneCount, 0)
+  }), { numRuns: 150, includeErrorInReport: true })
+})
+
 test('blocked tables are left alone, and it comes to rest', () => {
   const someBlocked = fc.oneof({ weight: 9, arbitrary: steps }, { weight: 1, arbitrary: blocking })
   fc.assert(fc.property(settings, fc.array(someBlocked, { minLength: 10, maxLength: 60 }), (chosen, todo) => {
@@ -212,11 +224,11 @@ test('a range by hand ends in the last level, without tombstones that nobody nee
     life.held.length = 0
     life.settle(life.manual(from, from + span))
     for (const [level, tables] of life.version.levels.entries()) {
-      for (const { smallestKey, largestKey, tombstoneCount } of tables) {
+      for (const { smallestKey, largestKey, tombstoneCount, hiddenCount } of tables) {
         const [smallest, largest] = [smallestKey, largestKey].map((key) => new DataView(key.buffer).getUint32(0))
         if (largest! < from || smallest! >= from + span) continue
         assert.equal(level, life.version.levels.length - 1)
-        assert.equal(tombstoneCount, 0)
+        assert.deepEqual([tombstoneCount, hiddenCount], [0, 0])
       }
     }
   }), { numRuns: 150, includeErrorInReport: true })

@@ -88,11 +88,12 @@ export class SimulatedTables {
     const { keys, seqNums, isTombstone } = entries
     const fileNum = this.nextFileNum++
     const tombstoneCount = isTombstone.filter(Boolean).length
+    const hiddenCount = keys.filter((key, i) => key === keys[i - 1]).length
     const { valueBytes, tombstoneBytes } = this.sizes
     const bytes = (keys.length - tombstoneCount) * valueBytes + tombstoneCount * tombstoneBytes
     this.entries.set(fileNum, entries)
     return {
-      fileNum, bytes, entryCount: keys.length, tombstoneCount, rawBytes: bytes,
+      fileNum, bytes, entryCount: keys.length, tombstoneCount, hiddenCount, rawBytes: bytes,
       smallestKey: keyOf(keys[0]!), largestKey: keyOf(keys.at(-1)!),
       smallestSeqNum: seqNums.reduce((a, b) => Math.min(a, b)),
       largestSeqNum: seqNums.reduce((a, b) => Math.max(a, b)),

@@ -4,12 +4,17 @@
  */
 import { SeededRandom } from '../base/index.js'
 
-export const WORKLOADS = ['fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete'] as const
+export const WORKLOADS = ['fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot'] as const
 export type Workload = (typeof WORKLOADS)[number]
 
 export interface Write {
   readonly key: number
   readonly isTombstone: boolean
+}
+
+/** A reader takes a snapshot, or lets go of it. */
+export interface SnapshotStep {
+  readonly isHeld: boolean
 }
 
 /** What each one is, for people. */
@@ -20,6 +25,7 @@ export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
   hot: 'a fill, then three times as many writes, nine of ten to a hundredth of the keys',
   queue: 'keys pushed in order and popped again, a hundredth of all in the queue, at the end none',
   delete: 'a fill, then nine tenths of the keys deleted in random order',
+  snapshot: 'a fill, then as many writes to random keys while a snapshot is held, which is let go in the end',
 }
 
 const OVERWRITES_SHARE = 3
@@ -28,7 +34,7 @@ const HOT_WRITES_SHARE = 0.9
 const QUEUED_SHARE = 0.01
 const DELETED_SHARE = 0.9
 
-export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write> {
+export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotStep> {
   const random = new SeededRandom(seed, workload)
   switch (workload) {
     case 'sequential': return yield* puts(Array.from({ length: keyCount }, (_, key) => key))
@@ -47,6 +53,10 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
       }
       return
     }
+    case 'snapshot':
+      yield { isHeld: true }
+      for (let i = 0; i < keyCount; i++) yield put(random.below(keyCount))
+      return yield { isHeld: false }
     case 'delete':
       for (const key of shuffled(keyCount, random).slice(0, keyCount * DELETED_SHARE)) yield { key, isTombstone: true }
   }

@@ -6,7 +6,7 @@
  * Thread: any; the same options give the same report.
  */
 import { SeededRandom } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
+import type { SeqNum, TableFacts } from '../base/index.js'
 import { applyEdit, emptyVersion, tablesOverlap } from '../manifest/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
@@ -72,8 +72,9 @@ export interface SimulationReport {
 
 export function simulate(options: SimulationOptions): SimulationReport {
   const simulation = new Simulation(options)
-  for (const { key, isTombstone } of workloadWrites(options.workload, keyCountOf(options), options.seed)) {
-    simulation.write(key, isTombstone)
+  for (const step of workloadWrites(options.workload, keyCountOf(options), options.seed)) {
+    if ('isHeld' in step) simulation.holdSnapshot(step.isHeld)
+    else simulation.write(step.key, step.isTombstone)
   }
   simulation.finish()
   return simulation.report()
@@ -103,6 +104,7 @@ class Simulation {
   private buffer = noEntries()
   private bufferBytes = 0
   private seqNum = 0
+  private snapshots: SeqNum[] = []
   /** Bytes of the user and, besides, of waiting. */
   private time = 0
   private stalledTime = 0
@@ -133,6 +135,11 @@ class Simulation {
     this.userBytes += bytes
     this.time += bytes
     if (this.bufferBytes >= this.options.writeBufferBytes) this.flush()
+  }
+
+  /** One at a time. */
+  holdSnapshot(isHeld: boolean): void {
+    this.snapshots = isHeld ? [this.seqNum] : []
   }
 
   /** The last flush, and all that is due then. */
@@ -179,7 +186,7 @@ class Simulation {
   }
 
   private get rule(): { snapshots: number[]; visibleSeqNum: number } {
-    return { snapshots: [], visibleSeqNum: this.seqNum }
+    return { snapshots: this.snapshots, visibleSeqNum: this.seqNum }
   }
 
   private settle(): void {
@@ -191,7 +198,7 @@ class Simulation {
     for (let steps = 0; this.underWay.length < this.options.workers; steps++) {
       if (steps > STEPS_MAX) throw new Error('the picker finds no end')
       const running = this.underWay.map(({ reservation }) => reservation)
-      const pick = this.picker.pick(this.version, running, Infinity, new Set())
+      const pick = this.picker.pick(this.version, running, this.snapshots[0] ?? Infinity, new Set())
       if (pick === null) return
       this.start(pick)
     }

@@ -6,7 +6,7 @@ import { FrameType } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
-import { FIELD_IGNORABLE, FieldTag } from './manifest-format.js'
+import { FIELD_IGNORABLE, FieldTag, RecordTag } from './manifest-format.js'
 import { tableCount } from './version.js'
 import type { Version } from './version.js'
 
@@ -28,14 +28,14 @@ function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
   return { edits }
 }
 
-function readField(it: Annotator): Record<string, unknown> {
-  const tag = it.u16('field', (n) => nameOf(FieldTag, n))
+function readField(it: Annotator, tags: Record<string, number> = FieldTag): Record<string, unknown> {
+  const tag = it.u16('field', (n) => nameOf(tags, n))
   it.u16('flags', (n) => (n === FIELD_IGNORABLE ? 'ignorable' : String(n)))
   const bytes = it.u32('value, bytes')
   const end = it.position + bytes
-  const read = fieldReaders.get(tag)
+  const read = (tags === FieldTag ? fieldReaders : recordReaders).get(tag)
   const value = read === undefined ? printBytes(it.raw(bytes, 'value')) : read(it, end)
-  return { [keyOf(FieldTag, tag)]: value }
+  return { [keyOf(tags, tag)]: value }
 }
 
 const decoder = new TextDecoder()
@@ -72,6 +72,9 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.flushStats, text('flush statistics')],
 ])
 
+/** Fields at the end of a table's record. */
+const recordReaders = new Map<number, FieldReader>([[RecordTag.hiddenCount, number('hidden versions')]])
+
 function readTable(it: Annotator, end: number): Record<string, unknown> {
   const numbers = {
     level: it.u32('level'),
@@ -95,7 +98,7 @@ function readTable(it: Annotator, end: number): Record<string, unknown> {
   const count = it.u32('value files')
   for (let i = 0; i < count && it.left > 0; i++) valueFiles.push(readValueFile(it))
   const more: unknown[] = []
-  while (it.position < Math.min(end, it.end)) more.push(readField(it))
+  while (it.position < Math.min(end, it.end)) more.push(readField(it, RecordTag))
   return { ...numbers, smallestKey, largestKey, valueFiles, ...(more.length === 0 ? {} : { more }) }
 }
 

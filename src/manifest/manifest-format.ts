@@ -51,6 +51,12 @@ export const FieldTag = {
   flushStats: 15,
 } as const
 
+/** Fields at the end of a table's record. */
+export const RecordTag = {
+  /** u64; ignorable. */
+  hiddenCount: 1,
+} as const
+
 export const FIELD_IGNORABLE = 1
 
 /** Caps: what is above them is not believed, and never written. */

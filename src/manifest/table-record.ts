@@ -18,13 +18,14 @@
  *       96    8  salt
  *      104       smallest key, largest key: u32 length and bytes each
  *        …    4  count of value files, then { u64 file number, u64 values, u64 bytes } each
- *        …       fields as in an edit, for what tables learn later; none is known yet
+ *        …       fields as in an edit, for what tables learn later:
+ *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
  */
 import { BadBytes, KEY_BYTES_MAX } from '../base/index.js'
 import type {
   ByteReader, ByteWriter, LevelNum, TableFacts, ValueFileReference,
 } from '../base/index.js'
-import { LEVELS_MAX } from './manifest-format.js'
+import { FIELD_IGNORABLE, LEVELS_MAX, RecordTag } from './manifest-format.js'
 
 const SALT_BYTES = 8
 const VALUE_FILE_BYTES = 24
@@ -44,9 +45,12 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
   writer.raw(facts.salt).bytes(facts.smallestKey).bytes(facts.largestKey)
   writer.u32(facts.valueFiles.length)
   for (const file of facts.valueFiles) encodeValueFile(writer, file)
+  if (facts.hiddenCount > 0) {
+    writer.u32(RecordTag.hiddenCount + FIELD_IGNORABLE * 2 ** 16).u32(8).u53(facts.hiddenCount)
+  }
 }
 
-/** Everything but the fields at the end, which the caller reads. */
+/** Everything but the fields at the end, which the caller reads (`decodeRecordField`). */
 export function decodeTableRecord(reader: ByteReader): LevelTable {
   const level = decodeLevel(reader)
   const facts: TableFacts = {
@@ -55,6 +59,7 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
     bytes: reader.u53(),
     entryCount: reader.u53(),
     tombstoneCount: reader.u53(),
+    hiddenCount: 0,
     rawBytes: reader.u53(),
     smallestSeqNum: reader.u53(),
     largestSeqNum: reader.u53(),
@@ -68,6 +73,11 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
     valueFiles: decodeValueFiles(reader),
   }
   return { level, facts }
+}
+
+/** A field at the end of a record; `RecordTag` has its tag. */
+export function decodeRecordField(facts: TableFacts, value: ByteReader): void {
+  facts.hiddenCount = value.u53()
 }
 
 export function decodeLevel(reader: ByteReader): LevelNum {

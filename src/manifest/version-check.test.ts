@@ -33,7 +33,7 @@ const badTables: [string, Partial<TableFacts>][] = [
   ['numbers', { smallestSeqNum: 500 }], ['no number', { smallestSeqNum: NaN }],
   ['size 0', { bytes: 0 }], ['size', { bytes: 2 ** 32 }], ['half', { rawBytes: 0.5 }],
   ['negative', { rawBytes: -1 }], ['empty', { entryCount: 0, tombstoneCount: 0 }],
-  ['tombstones', { tombstoneCount: 11 }], ['keyspace', { keyspaceId: 2 ** 32 }],
+  ['tombstones', { tombstoneCount: 11 }], ['hidden', { hiddenCount: 10 }], ['keyspace', { keyspaceId: 2 ** 32 }],
   ['logs', { firstLog: 5, lastLog: 4 }], ['first log', { firstLog: 0, lastLog: 4 }],
   ['expiry', { expiryMin: 2, expiryMax: 1 }], ['salt', { salt: new Uint8Array(4) }],
   ['file number', { fileNum: 0 }],

@@ -80,10 +80,10 @@ function* capProblems(version: Version): Problems {
 }
 
 function* tableProblems(table: TableFacts): Problems {
-  const { bytes, entryCount, tombstoneCount, rawBytes, smallestSeqNum, largestSeqNum } = table
+  const { bytes, entryCount, tombstoneCount, hiddenCount, rawBytes, smallestSeqNum, largestSeqNum } = table
   const { keyspaceId, expiryMin, expiryMax, firstLog, lastLog, smallestKey, largestKey } = table
   const numbers = [
-    bytes, entryCount, tombstoneCount, rawBytes, smallestSeqNum, largestSeqNum,
+    bytes, entryCount, tombstoneCount, hiddenCount, rawBytes, smallestSeqNum, largestSeqNum,
     keyspaceId, expiryMin, expiryMax, firstLog, lastLog,
   ]
   if (!numbers.every(isCount)) yield 'a number is not a safe integer ≥ 0'
@@ -92,6 +92,7 @@ function* tableProblems(table: TableFacts): Problems {
   if (entryCount === 0 || tombstoneCount > entryCount) {
     yield `${tombstoneCount} tombstones of ${entryCount} entries`
   }
+  if (hiddenCount >= entryCount) yield `${hiddenCount} hidden versions of ${entryCount} entries`
   if (keyspaceId >= 2 ** 32) yield `keyspace ${keyspaceId}`
   if (Math.max(smallestKey.length, largestKey.length) > KEY_BYTES_MAX) yield 'key is too long'
   if (compareBytes(smallestKey, largestKey) > 0) yield 'smallest key is above the largest'

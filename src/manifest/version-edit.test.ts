@@ -61,11 +61,26 @@ test('a table record has room for fields that come later', () => {
   const record = (flags: number): Uint8Array => {
     const out = new ByteWriter()
     encodeTableRecord(out, { level: 0, facts })
-    out.u32(1 + flags * 2 ** 16).bytes(bytesOf('prefix filter'))
+    out.u32(99 + flags * 2 ** 16).bytes(bytesOf('prefix filter'))
     return groupOf([FieldTag.addTable, out.finish()])
   }
   assert.deepEqual(decode(record(FIELD_IGNORABLE)), [{ addTables: [{ level: 0, facts }] }])
   expectError(() => decode(record(0)), 'UNSUPPORTED_FORMAT')
+})
+
+test('how many versions are hidden stands in the record once, as one number', () => {
+  const record = (...values: Uint8Array[]): Uint8Array => {
+    const out = new ByteWriter()
+    encodeTableRecord(out, { level: 0, facts: sampleTable(11) })
+    for (const value of values) out.u32(1 + FIELD_IGNORABLE * 2 ** 16).bytes(value)
+    return groupOf([FieldTag.addTable, out.finish()])
+  }
+  assert.deepEqual(decode(record()), [{ addTables: [{ level: 0, facts: sampleTable(11) }] }])
+  const [edit] = decode(record(u53(7)))
+  assert.equal(edit!.addTables![0]!.facts.hiddenCount, 7)
+  for (const bad of [record(u53(7), u53(7)), record(u53(7, 7)), record(new Uint8Array(4))]) {
+    expectError(() => decode(bad), 'CORRUPTION')
+  }
 })
 
 test('another key order refuses the file', () => {

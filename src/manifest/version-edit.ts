@@ -6,13 +6,12 @@
 import {
   BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, VarveError, corruption,
 } from '../base/index.js'
-import type { FileNum, LevelNum, SeqNum, ValueFileReference } from '../base/index.js'
+import type { FileNum, LevelNum, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
 import {
-  FIELD_IGNORABLE, FieldTag, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX,
-  TEXT_BYTES_MAX,
+  FIELD_IGNORABLE, FieldTag, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, RecordTag, TEXT_BYTES_MAX,
 } from './manifest-format.js'
 import {
-  decodeLevel, decodeTableRecord, decodeValueFile, encodeTableRecord, encodeValueFile,
+  decodeLevel, decodeRecordField, decodeTableRecord, decodeValueFile, encodeTableRecord, encodeValueFile,
 } from './table-record.js'
 import type { LevelTable } from './table-record.js'
 import type { Version } from './version.js'
@@ -254,16 +253,28 @@ function decodeEdit(bytes: Uint8Array, start: number, end: number): VersionEdit 
     const name = `${tag} ${decoders.get(tag)!(draft, value)}`
     if (seen.has(name)) throw new BadBytes(at, `field ${name} stands twice`)
     seen.add(name)
-    // No field inside a table's record is known yet.
-    if (tag === FieldTag.addTable) for (const _ of readFields(bytes, value, () => false));
-    if (value.left > 0) {
-      throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
-    }
+    if (tag === FieldTag.addTable) readRecordFields(bytes, value, draft.addTables!.at(-1)!.facts)
+    checkEnd(value, tag)
   }
   if (draft.keyOrder !== undefined && draft.keyOrder !== KEY_ORDER_NAME) {
     throw new UnknownField(start, `key order is '${draft.keyOrder}', not '${KEY_ORDER_NAME}'`)
   }
   return draft as VersionEdit
+}
+
+/** Those at the end of a table's record. */
+function readRecordFields(bytes: Uint8Array, record: ByteReader, facts: TableFacts): void {
+  let isSeen = false
+  for (const { tag, at, value } of readFields(bytes, record, (tag) => tag === RecordTag.hiddenCount)) {
+    if (isSeen) throw new BadBytes(at, `field ${tag} stands twice in a table's record`)
+    isSeen = true
+    decodeRecordField(facts, value)
+    checkEnd(value, tag)
+  }
+}
+
+function checkEnd(value: ByteReader, tag: number): void {
+  if (value.left > 0) throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
 }
 
 /**

@@ -55,7 +55,7 @@ export class UnknownProperty extends Error {
 }
 
 /** What the file itself says; size, number and salt are in header and footer. */
-export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
+export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
   /** Different user keys. */
   keyCount: number
   /** Seed of the hashes in point hash and filter. */
@@ -159,12 +159,20 @@ function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
   return files
 }
 
+/** All versions of a key but its newest. */
+export function hiddenCountOf({ entryCount, keyCount }: TableProperties): number {
+  return entryCount - keyCount
+}
+
 /** Name of the first fact in which the two differ, or null. */
 export function factThatDiffers(properties: TableProperties, facts: TableFacts): string | null {
   for (const name of NUMBERS) {
     if (name === 'keyCount' || name === 'hashSeed' || name === 'blockBytes') continue
     if (properties[name] !== facts[name]) return `${name} ${properties[name]} against ${facts[name]}`
   }
+  const hiddenCount = hiddenCountOf(properties)
+  const isHiddenTold = facts.hiddenCount > 0 && facts.hiddenCount !== hiddenCount
+  if (isHiddenTold) return `hiddenCount ${hiddenCount} against ${facts.hiddenCount}`
   if (compareBytes(properties.smallestKey, facts.smallestKey) !== 0) return 'smallestKey'
   if (compareBytes(properties.largestKey, facts.largestKey) !== 0) return 'largestKey'
   const files = encodeValueFiles(properties.valueFiles)

@@ -16,7 +16,7 @@ import {
 } from './block-format.js'
 import { encodeFilter } from './bloom-filter.js'
 import { encodePointHash } from './point-hash.js'
-import { encodeProperties } from './properties.js'
+import { encodeProperties, hiddenCountOf } from './properties.js'
 import type { TableProperties } from './properties.js'
 import type { Extent } from './table-format.js'
 import {
@@ -214,7 +214,8 @@ export class TableBuilder {
     output.raw(encodeFooter({ sections, blockCount: index.blockCount, fileBytes: bytes }, this.seed))
     output.flush()
     const { keyCount, hashSeed, blockBytes, ...facts } = properties
-    return { ...facts, fileNum: options.fileNum, bytes, salt: options.salt.slice() }
+    const hiddenCount = hiddenCountOf(properties)
+    return { ...facts, hiddenCount, fileNum: options.fileNum, bytes, salt: options.salt.slice() }
   }
 
   private properties(valueFiles: ValueFileReference[]): TableProperties {

@@ -11,7 +11,7 @@ import { parseAt, readContent, readExactly } from './block-io.js'
 import type { TableSource } from './block-io.js'
 import { BloomFilter } from './bloom-filter.js'
 import { PointHash } from './point-hash.js'
-import { decodeProperties, factThatDiffers, UnknownProperty } from './properties.js'
+import { decodeProperties, factThatDiffers, hiddenCountOf, UnknownProperty } from './properties.js'
 import type { TableProperties } from './properties.js'
 import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from './table-format.js'
 import type { Footer } from './table-format.js'
@@ -94,7 +94,7 @@ export function* readTableFacts(table: TableFile): Steps<TableFacts> {
 function factsOf(parts: TableParts): TableFacts {
   const { keyCount, hashSeed, blockBytes, ...facts } = parts.properties
   const { fileNum, salt } = parts.header
-  return { ...facts, fileNum, salt, bytes: parts.footer.fileBytes }
+  return { ...facts, fileNum, salt, bytes: parts.footer.fileBytes, hiddenCount: hiddenCountOf(parts.properties) }
 }
 
 export function sizeOf(table: TableFile): number {

@@ -214,6 +214,7 @@ test('facts say what is in the table, and the file alone says the same', async (
     bytes: file.sizeSync(),
     entryCount: entries.length,
     tombstoneCount: entries.filter((e) => e.kind === EntryKind.tombstone).length,
+    hiddenCount: entries.filter((e, i) => i > 0 && Buffer.compare(e.key, entries[i - 1].key) === 0).length,
     rawBytes: entries.reduce((sum, e) => sum + e.key.length + e.value.length, 0),
     smallestKey: entries[0].key,
     largestKey: entries[entries.length - 1].key,

@@ -103,6 +103,31 @@ test('a snapshot sees what it saw, however much is merged, and its versions go w
   await place.close()
 })
 
+test('what only a released snapshot saw gives its space back by itself, when quiet and while writes come', async () => {
+  for (const isQuiet of [true, false]) {
+    const place = new Place('memory')
+    const db = await place.open({ ...LEVELED, workers: 0 })
+    const writeAll = async (value: string) => {
+      for (let i = 0; i < 300; i++) await db.put(`key ${String(i).padStart(4, '0')}`, value)
+    }
+    await writeAll('old'.repeat(300))
+    const snapshot = db.snapshot()
+    await writeAll('new'.repeat(300))
+    await db.compact()
+    const bytes = () => db.stats().levels.reduce((sum, { tableBytes }) => sum + tableBytes, 0)
+    const before = bytes()
+    assert.equal(db.getSync('key 0007', { snapshot })?.length, 900)
+    snapshot.release()
+    for (let i = 0; i < 100 && bytes() > before * 0.6; i++) {
+      if (!isQuiet) await db.put('trickle', `${i}`)
+      await setTimeout(100)
+    }
+    assert.ok(bytes() < before * 0.6, `${bytes()} of ${before} bytes, quiet: ${isQuiet}`)
+    assert.equal(text(await db.get('key 0007')), 'new'.repeat(300))
+    await place.close()
+  }
+})
+
 test('COMP-4: inputs stay while an iterator reads them, and until their replacement is durable', async () => {
   for (const manifestSync of [true, false]) {
     const place = new Place('memory')

@@ -17,7 +17,7 @@ export function sampleTable(
 ): TableFacts {
   const [smallest, largest] = keys.split('-')
   return {
-    fileNum, bytes: 4096 + fileNum, entryCount: 10, tombstoneCount: 2, rawBytes: 3000,
+    fileNum, bytes: 4096 + fileNum, entryCount: 10, tombstoneCount: 2, hiddenCount: 0, rawBytes: 3000,
     smallestKey: bytesOf(smallest!), largestKey: bytesOf(largest!),
     smallestSeqNum: fileNum * 10, largestSeqNum: fileNum * 10 + 9,
     firstLog: 0, lastLog: 0, salt: new Uint8Array(8).fill(fileNum),
@@ -70,7 +70,7 @@ export const sampleGroups: VersionEdit[][] = [
       {
         level: 1,
         facts: sampleTable(18, 'n-zz', {
-          smallestSeqNum: 5, largestSeqNum: 149,
+          smallestSeqNum: 5, largestSeqNum: 149, hiddenCount: 3,
           valueFiles: [{ fileNum: 12, valueCount: 1, valueBytes: 20_000 }],
         }),
       },

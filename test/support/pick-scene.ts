@@ -14,13 +14,14 @@ export const smallSettings: CompactionSettings = {
   overlapBytesMax: 2500, inputBytesMax: 2500,
 }
 
-/** `5: a-c 100 t8 k7`: number, keys, bytes, how many of its ten entries are tombstones, keyspace. */
+/** `5: a-c 100 t8 h2 k7`: number, keys, bytes, how many of its ten entries are tombstones, and hidden, keyspace. */
 function drawnTable(text: string): TableFacts {
-  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?(?: k(\d+))?$/.exec(text)
+  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?(?: h(\d+))?(?: k(\d+))?$/.exec(text)
   assert.ok(found !== null, text)
-  const [, fileNum, keys, bytes = '100', tombstones = '0', keyspace = '0'] = found
+  const [, fileNum, keys, bytes = '100', tombstones = '0', hidden = '0', keyspace = '0'] = found
   return sampleTable(Number(fileNum), keys, {
-    bytes: Number(bytes), tombstoneCount: Number(tombstones), keyspaceId: Number(keyspace),
+    bytes: Number(bytes), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
+    keyspaceId: Number(keyspace),
   })
 }
 
