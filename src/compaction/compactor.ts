@@ -51,6 +51,8 @@ export class Compactor {
   private readonly tasks: CompactionTask[] = []
   private readonly extra = new Set<ExtraPicker>()
   private nextId = 1
+  /** The oldest snapshot when a picker was asked last. */
+  private heldAsked: SeqNum = Infinity
   private failuresInRow = 0
   private retryTimer: Timer | null = null
   private quietTimer: Timer | null = null
@@ -126,7 +128,8 @@ export class Compactor {
 
   private ask(picker: ExtraPicker): CompactionPick | null {
     const { host, reservations } = this
-    const pick = picker.pick(host.version(), reservations, this.heldFrom, this.blocked)
+    this.heldAsked = this.heldFrom
+    const pick = picker.pick(host.version(), reservations, this.heldAsked, this.blocked)
     if (pick === null) return null
     const wanted = reservationOf(pick)
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
@@ -136,14 +139,13 @@ export class Compactor {
   private watchQuiet(): void {
     if (this.quietTimer !== null) return
     const seqNum = this.host.visibleSeqNum()
-    const held = this.heldFrom
     this.quietTimer = this.host.clock.after(QUIET_MS, () => {
       this.quietTimer = null
       if (this.isSuspended || this.tasks.length > 0 || this.retryTimer !== null) return
       if (this.host.visibleSeqNum() !== seqNum) {
         // A snapshot that went may make work, and the next flush may be far away.
-        if (this.heldFrom === held) this.watchQuiet()
-        else this.schedule()
+        if (this.heldFrom > this.heldAsked) this.schedule()
+        else this.watchQuiet()
         return
       }
       this.host.onQuiet()
