@@ -1,6 +1,7 @@
 /** What: the process of one engine and one group: its options come as JSON, its answer goes out as JSON. */
 import { engines } from './engines/index.js'
 import { groups } from './groups.js'
+import type { SustainedResult } from './sustained.js'
 import { Bench } from './workload.js'
 import type { RowResult, RunOptions } from './workload.js'
 
@@ -12,6 +13,7 @@ export interface ChildTask {
 
 export interface ChildAnswer {
   rows: RowResult[]
+  sustained: SustainedResult | null
   /** Highest resident memory of the process, above what it had before the database was opened. */
   memoryBytes: number
 }
@@ -24,7 +26,8 @@ async function main(): Promise<void> {
   const before = process.memoryUsage.rss()
   await group.run(bench)
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - before
-  process.stdout.write(JSON.stringify({ rows: bench.results, memoryBytes } satisfies ChildAnswer))
+  const answer: ChildAnswer = { rows: bench.results, sustained: bench.sustained, memoryBytes }
+  process.stdout.write(JSON.stringify(answer))
 }
 
 await main()

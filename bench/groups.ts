@@ -3,6 +3,7 @@
  * rows in order: what one row leaves behind (a full write buffer, compaction under way) the next one meets.
  */
 import { shuffled, sorted } from './key-space.js'
+import { runSustained } from './sustained.js'
 import type { Bench } from './workload.js'
 import type { Key } from './store.js'
 
@@ -30,7 +31,7 @@ export const ROW = {
   getMany: 'getMany, 100 keys',
   scan: 'full scan',
   seek: 'seek + 100 entries',
-  sustained: 'sustained random fill',
+  sustained: 'sustained random fill, batches of 1000',
 } as const
 
 const ORDERED_BATCH = 1000
@@ -183,7 +184,9 @@ const sustained: Group = {
   isLong: true,
   async run(bench) {
     await bench.open()
-    await fillRow(bench, ROW.sustained, shuffled(bench.options.num, 'sustained'), RANDOM_BATCH)
+    bench.sustained = await runSustained(bench, shuffled(bench.options.num, 'sustained'))
+    const { entryCount, ackedMs, batch } = bench.sustained
+    bench.results.push({ row: ROW.sustained, count: entryCount, ms: ackedMs, cpuMs: 0, longestMs: batch.maxMs })
     await bench.check()
     await bench.close()
   },

@@ -9,10 +9,15 @@ import type { Key } from './store.js'
 export const KEY_SHAPES = ['number', 'uuid', 'path'] as const
 export type KeyShape = (typeof KEY_SHAPES)[number]
 
+/** How well they compress: half of each is random, all is random, or one letter repeats. */
+export const VALUE_KINDS = ['half', 'random', 'same'] as const
+export type ValueKind = (typeof VALUE_KINDS)[number]
+
 export interface KeySpaceOptions {
   shape: KeyShape
   stringKeys: boolean
   valueBytes: number
+  valueKind: ValueKind
 }
 
 const FOLDERS = ['api', 'base', 'cache', 'commit', 'engine', 'flush', 'iterator', 'manifest', 'memtable', 'sstable']
@@ -26,7 +31,7 @@ export class KeySpace {
 
   constructor(options: KeySpaceOptions) {
     this.options = options
-    this.values = makeValues(options.valueBytes)
+    this.values = makeValues(options)
   }
 
   key(i: number): Key {
@@ -59,12 +64,12 @@ function keyText(n: number, shape: KeyShape): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** Half of each value is random, half repeats. */
-function makeValues(valueBytes: number): Buffer[] {
+function makeValues({ valueBytes, valueKind }: KeySpaceOptions): Buffer[] {
   const random = new SeededRandom(SEED, 'values')
-  return Array.from({ length: VALUE_COUNT }, () => {
-    const value = Buffer.alloc(valueBytes, 'varve ')
-    random.fill(value.subarray(0, Math.ceil(valueBytes / 2)))
+  const randomBytes = { half: Math.ceil(valueBytes / 2), random: valueBytes, same: 0 }[valueKind]
+  return Array.from({ length: VALUE_COUNT }, (_, i) => {
+    const value = Buffer.alloc(valueBytes, valueKind === 'same' ? i % 256 : 'varve ')
+    random.fill(value.subarray(0, randomBytes))
     return value
   })
 }

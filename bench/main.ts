@@ -4,33 +4,38 @@
  * changes on the machine meanwhile meets them all. `npm run bench -- --help` lists the options.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { ChildAnswer, ChildTask } from './child.js'
+import { directoryBytes } from './disk-usage.js'
 import { engines } from './engines/index.js'
 import { groups } from './groups.js'
 import type { Group } from './groups.js'
-import { KEY_SHAPES } from './key-space.js'
-import type { KeyShape } from './key-space.js'
+import { KEY_SHAPES, VALUE_KINDS } from './key-space.js'
+import type { KeyShape, ValueKind } from './key-space.js'
 import { describeMachine } from './machine.js'
 import type { Machine } from './machine.js'
 import { rateTable, usageTable } from './report.js'
 import type { Sample, Usage } from './report.js'
 import { rootDir } from './store.js'
 import type { EngineAdapter } from './store.js'
+import { sustainedTable } from './sustained-report.js'
+import type { SustainedSample } from './sustained-report.js'
 import type { RunOptions } from './workload.js'
 
 const HELP = `npm run bench -- [options]
 
   --num N            entries (500000)
-  --sustained [N]    also the long random fill, with N entries (5000000)
+  --sustained [N]    also the long random fill, with N entries (5000000); alone: --only sustained [N]
   --keys SHAPE       ${KEY_SHAPES.join(' | ')} (number: 16 digits)
   --strings          keys as strings instead of bytes
   --value-bytes N    (100)
+  --values KIND      ${VALUE_KINDS.join(' | ')} (half: of each value half is random, half repeats)
   --rounds N         (3)
   --seconds N        most time for a row, except fills (3)
+  --fill-seconds N   most time for the sustained fill (60)
   --engines A,B      of ${engines.map(({ name }) => name).join(', ')}
   --only TEXT,TEXT   rows whose name has one of these
   --dir DIR          where the databases go (.bench in the checkout)
@@ -57,7 +62,9 @@ function readSettings(): Settings | undefined {
       strings: { type: 'boolean', default: false },
       'value-bytes': { type: 'string', default: '100' },
       rounds: { type: 'string', default: '3' },
+      values: { type: 'string', default: 'half' },
       seconds: { type: 'string', default: '3' },
+      'fill-seconds': { type: 'string', default: '60' },
       engines: { type: 'string' },
       only: { type: 'string', default: '' },
       dir: { type: 'string', default: path.join(rootDir, '.bench') },
@@ -66,21 +73,22 @@ function readSettings(): Settings | undefined {
     },
   })
   if (values.help) return undefined
-  if (!(KEY_SHAPES as readonly string[]).includes(values.keys)) throw new Error(`unknown --keys ${values.keys}`)
   const only = list(values.only)
   return {
     options: {
       num: count(values.num, '--num'),
-      shape: values.keys as KeyShape,
+      shape: choice<KeyShape>(values.keys, '--keys', KEY_SHAPES),
       stringKeys: values.strings,
       valueBytes: count(values['value-bytes'], '--value-bytes'),
+      valueKind: choice<ValueKind>(values.values, '--values', VALUE_KINDS),
       seconds: count(values.seconds, '--seconds'),
+      fillSeconds: count(values['fill-seconds'], '--fill-seconds'),
       only,
     },
     sustainedNum: count(positionals[0] ?? '5000000', '--sustained'),
     rounds: count(values.rounds, '--rounds'),
     engines: chooseEngines(values.engines),
-    groups: groups.filter((group) => (group.isLong ? values.sustained : isWanted(group, only))),
+    groups: groups.filter((group) => (group.isLong && only.length === 0 ? values.sustained : isWanted(group, only))),
     dir: path.join(path.resolve(values.dir), `varve-bench-${process.pid}`),
     json: values.json,
   }
@@ -92,6 +100,12 @@ function now(): string {
 
 function list(text: string): string[] {
   return text.split(',').filter((item) => item !== '')
+}
+
+function choice<T extends string>(text: string, option: string, choices: readonly T[]): T {
+  const found = choices.find((one) => one === text)
+  if (found === undefined) throw new Error(`${option} must be one of ${choices.join(', ')}, not ${text}`)
+  return found
 }
 
 function count(text: string, option: string): number {
@@ -125,20 +139,10 @@ function installPeers(chosen: readonly EngineAdapter[]): void {
   if (status !== 0) throw new Error('the other databases could not be installed; `--engines varve` needs none of them')
 }
 
-function directoryBytes(dir: string): number {
-  if (!existsSync(dir)) return 0
-  return readdirSync(dir, { withFileTypes: true }).reduce((sum, entry) => {
-    const name = path.join(dir, entry.name)
-    if (entry.isDirectory()) return sum + directoryBytes(name)
-    // Blocks, not length: a memory map may have holes.
-    const { blocks, size } = statSync(name)
-    return sum + (blocks > 0 ? blocks * 512 : size)
-  }, 0)
-}
-
 class Run {
   readonly samples: Sample[] = []
   readonly usages: Usage[] = []
+  readonly sustained: SustainedSample[] = []
   readonly failures: string[] = []
   private readonly settings: Settings
 
@@ -171,10 +175,11 @@ class Run {
     rmSync(dir, { recursive: true, force: true })
   }
 
-  private add(round: number, group: string, engine: string, { rows, memoryBytes }: ChildAnswer): void {
+  private add(round: number, group: string, engine: string, { rows, sustained, memoryBytes }: ChildAnswer): void {
     for (const { row, count, ms, cpuMs, longestMs } of rows) {
       this.samples.push({ round, engine, group, row, opsPerSecond: (1000 * count) / ms, cpuMs, longestMs })
     }
+    if (sustained !== null) this.sustained.push({ round, engine, ...sustained })
     this.usages.push({ round, engine, group, memoryBytes, diskBytes: directoryBytes(this.settings.dir) })
   }
 }
@@ -189,9 +194,9 @@ function main(): void {
   run.all()
   printConditions(machine, versions, settings)
   printResults(run, settings)
-  const { samples, usages, failures } = run
+  const { samples, usages, sustained, failures } = run
   mkdirSync(path.dirname(path.resolve(settings.json)), { recursive: true })
-  const all = { machine, versions, settings: settings.options, samples, usages, failures }
+  const all = { machine, versions, settings: settings.options, samples, usages, sustained, failures }
   writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`)
   console.log(`\nall samples: ${settings.json}`)
   for (const failure of failures) console.log(`FAILED ${failure}`)
@@ -202,16 +207,17 @@ function printConditions(machine: Machine, versions: Record<string, string>, set
   const { cpu, cores, memoryGiB, system, node, load } = machine
   console.log(`\n${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}, load ${load}`)
   console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', '))
-  const { num, shape, stringKeys, valueBytes } = settings.options
+  const { num, shape, stringKeys, valueBytes, valueKind } = settings.options
   const kind = stringKeys ? 'strings' : 'bytes'
-  console.log(`${num} entries, ${shape} keys as ${kind}, values of ${valueBytes} bytes`)
+  console.log(`${num} entries, ${shape} keys as ${kind}, values of ${valueBytes} bytes (${valueKind})`)
   console.log(`${settings.rounds} rounds: median ± half the range\n`)
 }
 
-function printResults({ samples, usages }: Run, settings: Settings): void {
+function printResults({ samples, usages, sustained }: Run, settings: Settings): void {
   const names = settings.engines.map(({ name }) => name)
   console.log(rateTable(samples, names))
   console.log(`\n${usageTable(usages, names)}`)
+  if (sustained.length > 0) console.log(`\n${sustainedTable(sustained, names)}`)
 }
 
 main()

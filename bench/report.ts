@@ -50,7 +50,7 @@ const GOALS: Record<string, Goal> = {
 /** Rows in which an engine may choose how it is called: the best peer of both counts. */
 const TOGETHER: readonly (readonly string[])[] = [[ROW.putDurable, ROW.putDurableSync]]
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
@@ -129,7 +129,7 @@ export function usageTable(usages: readonly Usage[], engines: readonly string[])
 }
 
 /** Columns as wide as their widest cell, the first to the left, the others to the right. */
-function textTable(rows: readonly (readonly string[])[]): string {
+export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => [...row[column]!].length)))
   const text = rows.map((row) => row
     .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))

@@ -34,6 +34,8 @@ export interface Store {
   scan(visit: (key: Uint8Array | string, value: Uint8Array) => void): Promise<void> | void
   /** Up to `limit` entries from the first key ≥ `start`; gives how many there were. */
   seek(start: Key, limit: number): Promise<number> | number
+  /** Brings the files into the state of rest: what is merged or moved in the background, or on request, is. */
+  settle(): Promise<void> | void
   close(): Promise<void>
 }
 

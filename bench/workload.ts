@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { KeySpace, shuffled } from './key-space.js'
 import type { KeySpaceOptions } from './key-space.js'
 import type { EngineAdapter, Key, Store } from './store.js'
+import type { SustainedResult } from './sustained.js'
 
 /** Before each row, so that it does not pay for the last one's garbage and late answers. */
 const PAUSE_MS = 100
@@ -17,6 +18,8 @@ export interface RunOptions extends KeySpaceOptions {
   num: number
   /** A row ends after this time, or when it has touched every entry once. */
   seconds: number
+  /** The sustained fill ends after this time: a slow engine writes fewer entries. */
+  fillSeconds: number
   dir: string
   /** Rows to run, by name; the others are left out, except what a later row needs. */
   only: readonly string[]
@@ -39,6 +42,8 @@ export class Bench {
   /** Every key, or none in a long group. */
   readonly keys: readonly Key[]
   readonly results: RowResult[] = []
+  /** Of the sustained fill. */
+  sustained: SustainedResult | null = null
   private readonly engine: EngineAdapter
   private readonly isDurable: boolean
   /** How often each entry was written. */
@@ -110,6 +115,13 @@ export class Bench {
 
   /** Writes `count` entries of `order` from `done` on in one batch; gives how many there were. */
   async writeBatch(order: Uint32Array, done: number, count: number): Promise<number> {
+    const { keys, values } = this.makeBatch(order, done, count)
+    await this.store.batch(keys, values)
+    return keys.length
+  }
+
+  /** The next values of `count` entries of `order` from `done` on: they count as written. */
+  makeBatch(order: Uint32Array, done: number, count: number): { keys: Key[]; values: Buffer[] } {
     const keys: Key[] = []
     const values: Buffer[] = []
     const to = Math.min(done + count, order.length)
@@ -118,8 +130,7 @@ export class Bench {
       keys.push(this.keys[i] ?? this.space.key(i))
       values.push(this.nextValue(i))
     }
-    await this.store.batch(keys, values)
-    return to - done
+    return { keys, values }
   }
 
   /** Fills the database in random order, untimed. */

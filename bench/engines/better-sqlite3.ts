@@ -63,6 +63,7 @@ export const betterSqlite3: EngineAdapter = {
         for (const row of scan.iterate()) visit(...(row as [Uint8Array | string, Uint8Array]))
       },
       seek: (start, limit) => seek.all(start, limit).length,
+      settle: () => db.pragma('wal_checkpoint(TRUNCATE)'),
       close: async () => db.close(),
     }
   },

@@ -1,11 +1,19 @@
 /** classic-level: LevelDB through abstract-level, with its compression as it comes. */
 import { CACHE_BYTES, loadPeer, peerVersion, WRITE_BUFFER_BYTES } from '../store.js'
-import type { EngineAdapter } from '../store.js'
+import type { EngineAdapter, Key } from '../store.js'
 import { levelStore } from './level-store.js'
 import type { LevelDatabase } from './level-store.js'
 
+interface ClassicLevelDatabase extends LevelDatabase {
+  compactRange(from: Key, to: Key): Promise<void>
+}
+
 interface ClassicLevelModule {
-  ClassicLevel: new (location: string, options: object) => LevelDatabase
+  ClassicLevel: new (location: string, options: object) => ClassicLevelDatabase
+}
+
+const FIRST_AND_LAST: Record<'strings' | 'bytes', [Key, Key]> = {
+  strings: ['\u0000', '\uffff'], bytes: [Buffer.alloc(1), Buffer.alloc(17, 255)],
 }
 
 export const classicLevel: EngineAdapter = {
@@ -22,6 +30,7 @@ export const classicLevel: EngineAdapter = {
       cacheSize: CACHE_BYTES,
     })
     await db.open()
-    return levelStore(db)
+    // Between these two lie all keys of a run.
+    return levelStore(db, () => db.compactRange(...FIRST_AND_LAST[stringKeys ? 'strings' : 'bytes']))
   },
 }

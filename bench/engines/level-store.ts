@@ -21,7 +21,8 @@ export interface LevelDatabase {
 const SYNC = { sync: true }
 const SCAN_STEP = 1000
 
-export function levelStore(db: LevelDatabase): Store {
+/** `settle` as in Store. */
+export function levelStore(db: LevelDatabase, settle: () => Promise<void>): Store {
   return {
     batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),
     put: (key, value) => db.put(key, value),
@@ -42,6 +43,7 @@ export function levelStore(db: LevelDatabase): Store {
       await iterator.close()
       return page.length
     },
+    settle,
     close: () => db.close(),
   }
 }

@@ -50,6 +50,9 @@ export const lmdb: EngineAdapter = {
         for (const { value } of db.getRange({ start, limit })) if (value.length >= 0) count++
         return count
       },
+      async settle() {
+        await db.flushed
+      },
       close: () => db.close(),
     }
   },

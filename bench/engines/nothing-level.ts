@@ -64,6 +64,6 @@ export const nothingLevel: EngineAdapter = {
   async open(options) {
     const db = new NothingLevel(options)
     await db.open()
-    return levelStore(db as object as LevelDatabase)
+    return levelStore(db as object as LevelDatabase, async () => {})
   },
 }

@@ -4,7 +4,7 @@ import { CACHE_BYTES, WRITE_BUFFER_BYTES } from '../store.js'
 import type { EngineAdapter } from '../store.js'
 import { levelStore } from './level-store.js'
 import type { LevelDatabase } from './level-store.js'
-import { varve } from './varve.js'
+import { settle, varve } from './varve.js'
 
 export const varveLevel: EngineAdapter = {
   name: 'varve-level',
@@ -18,6 +18,6 @@ export const varveLevel: EngineAdapter = {
       cacheSize: CACHE_BYTES,
     })
     await db.open()
-    return levelStore(db as LevelDatabase)
+    return levelStore(db as LevelDatabase, () => settle(db.engine))
   },
 }

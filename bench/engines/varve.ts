@@ -1,11 +1,24 @@
 /** Varve's native API. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import { CACHE_BYTES, rootDir, WRITE_BUFFER_BYTES } from '../store.js'
 import type { EngineAdapter, Store } from '../store.js'
 
 const SYNC = { sync: true }
+
+const LOOK_MS = 20
+
+/** Until nothing is under way and no level asks for work. */
+export async function settle(db: Varve): Promise<void> {
+  for (;;) {
+    const { flush, compaction } = db.stats()
+    const isBusy = flush.pending > 0 || compaction.active > 0
+    if (!isBusy && compaction.levels.every(({ score }) => score < 1)) return
+    await setTimeout(LOOK_MS)
+  }
+}
 
 export const varve: EngineAdapter = {
   name: 'varve',
@@ -30,6 +43,7 @@ export const varve: EngineAdapter = {
         for (const [, value] of db.entriesSync({ gte: start, limit })) if (value.length >= 0) count++
         return count
       },
+      settle: () => settle(db),
       close: () => db.close(),
     }
   },
