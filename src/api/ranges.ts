@@ -110,9 +110,9 @@ abstract class RangeIterable<T> implements IterableIterator<T> {
 
   /** The same walk as an asynchronous iterator that gives way to timers. */
   async(): AsyncIterableIterator<T> {
-    const { turns, clock } = this.view
+    const { turns } = this.view
     const settle = async (turn: IteratorResult<T, undefined>) => {
-      if (turns.isOver()) await new Promise<void>((resolve) => clock.defer(resolve))
+      if (turns.isOver()) await new Promise<void>((resolve) => turns.defer(resolve))
       return turn
     }
     const iterator: AsyncIterableIterator<T> = {

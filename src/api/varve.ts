@@ -328,9 +328,9 @@ export class Varve {
 
   /** Promise chains of reads give way to timers now and then. */
   private answer<T>(value: T): Promise<T> {
-    const { turns, clock } = this.view
+    const { turns } = this.view
     if (!turns.isOver()) return Promise.resolve(value)
-    return new Promise((resolve) => clock.defer(() => resolve(value)))
+    return new Promise((resolve) => turns.defer(() => resolve(value)))
   }
 }
 

@@ -63,3 +63,31 @@ test('the clock is asked seldom', () => {
   asks(new Turns(clock), 1600)
   assert.equal(looks, 100)
 })
+
+test('work that goes on in a turn of its own has two milliseconds from there', () => {
+  const clock = new HandClock()
+  const turns = new Turns(clock)
+  turns.isOverNow()
+  clock.time += 2.1
+  assert.equal(turns.isOverNow(), true)
+  turns.defer(() => void (clock.time += 1.5))
+  clock.turn()
+  clock.time += 0.6
+  assert.equal(turns.isOverNow(), true, 'what ran before the first look counts')
+})
+
+test('of several that wait for a turn of their own, all share one turn', () => {
+  const clock = new HandClock()
+  const turns = new Turns(clock)
+  turns.isOverNow()
+  clock.time += 2.1
+  const late: boolean[] = []
+  for (let i = 0; i < 3; i++) {
+    turns.defer(() => {
+      clock.time += 1.2
+      late.push(turns.isOverNow())
+    })
+  }
+  clock.turn()
+  assert.deepEqual(late, [false, true, true])
+})

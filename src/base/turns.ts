@@ -18,7 +18,7 @@ export class Turns {
     this.clock = clock
   }
 
-  /** True when this turn has lasted long enough: continue with `clock.defer`. `work`: 1 for about a microsecond. */
+  /** True when this turn has lasted long enough: continue with `defer`. `work`: 1 for about a microsecond. */
   isOver(work = 1): boolean {
     this.work += work
     return this.work >= WORK_PER_LOOK && this.isOverNow()
@@ -28,13 +28,25 @@ export class Turns {
   isOverNow(): boolean {
     this.work = 0
     const nowMs = this.clock.nowMs()
-    if (this.startMs < 0) {
-      this.startMs = nowMs
-      this.clock.defer(() => {
-        this.startMs = -1
-      })
-      return false
-    }
+    this.begin(nowMs)
     return nowMs - this.startMs >= TURN_MS_MAX
+  }
+
+  /** Calls back in a turn of its own, whose time counts from its beginning on. */
+  defer(callback: () => void): void {
+    this.clock.defer(() => {
+      this.begin(this.clock.nowMs())
+      callback()
+    })
+  }
+
+  private begin(nowMs: number): void {
+    if (this.startMs >= 0) return
+    this.startMs = nowMs
+    this.clock.defer(this.end)
+  }
+
+  private readonly end = (): void => {
+    this.startMs = -1
   }
 }

@@ -9,7 +9,7 @@
  * failed write fails with it. COM-7 every caller is answered, once.
  */
 import { FRAME_HEADER_BYTES, ioError, MiB, VarveError } from '../base/index.js'
-import type { Clock, SeqNum, Turns } from '../base/index.js'
+import type { SeqNum, Turns } from '../base/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
@@ -27,7 +27,6 @@ export interface GroupWriterHost {
 
 export interface GroupWriterParts {
   syncer: LogSyncer
-  clock: Clock
   turns: Turns
   host: GroupWriterHost
   /** Of the entry before the first one to be written. */
@@ -60,7 +59,6 @@ function newGroup(): Group {
 export class GroupWriter {
   private readonly host: GroupWriterHost
   private readonly syncer: LogSyncer
-  private readonly clock: Clock
   private readonly turns: Turns
   /** Takes the batches; replaced at rotation. */
   buffer: WriteBuffer
@@ -79,12 +77,11 @@ export class GroupWriter {
   readonly counters = { batches: 0, entries: 0, groups: 0, poolWrites: 0, bytes: 0 }
 
   constructor(first: WriteBuffer, parts: GroupWriterParts) {
-    const { syncer, clock, turns, host, lastSeqNum, position } = parts
+    const { syncer, turns, host, lastSeqNum, position } = parts
     this.buffer = first
     this.visibleSeqNum = lastSeqNum
     this.position = position
     this.syncer = syncer
-    this.clock = clock
     this.turns = turns
     this.host = host
   }
@@ -121,7 +118,7 @@ export class GroupWriter {
   private readonly runGroup = (): void => {
     // Who writes 1 KiB has spent some microseconds on it.
     if (this.turns.isOver(1 + (this.unwrittenBytes() >>> 9))) {
-      this.clock.defer(this.runGroupNow)
+      this.turns.defer(this.runGroupNow)
       return
     }
     this.runGroupNow()

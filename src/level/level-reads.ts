@@ -106,6 +106,6 @@ export class LevelReads {
   }
 
   private nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.view.clock.defer(resolve))
+    return new Promise((resolve) => this.view.turns.defer(resolve))
   }
 }
