@@ -56,7 +56,8 @@ export class ReadPath {
   private findInMemtables(state: ReadState, key: Uint8Array, end: number, snapshot: SeqNum): boolean {
     const { memtables } = state
     for (let i = 0; i < memtables.length; i++) {
-      if (memtables[i]!.get(key, 0, end, snapshot, this.found)) return true
+      const memtable = memtables[i]!
+      if (memtable.entryCount > 0 && memtable.get(key, 0, end, snapshot, this.found)) return true
     }
     return false
   }

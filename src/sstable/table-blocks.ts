@@ -18,7 +18,7 @@ export class TableBlocks {
   readonly index: TableIndex
   readonly count: number
   private readonly source: TableSource
-  private readonly cache: BlockCache
+  readonly cache: BlockCache
   private readonly slots: CacheSlots
 
   constructor(source: TableSource, index: TableIndex, cache: BlockCache) {
@@ -34,15 +34,24 @@ export class TableBlocks {
    * newly read block starts with (MARK_POINT, MARK_SCAN; see BlockCache.scanMark).
    */
   open(reader: BlockReader, i: number, mark: number): void {
-    const frame = this.slots.frames[i]
+    const frame = this.hit(i)
     if (frame === 0) this.load(reader, i, mark)
     else {
       const { cache } = this
       const { bytes, words } = cache.chunkOf(frame)
-      this.slots.marks[i] = MARK_HIT
-      cache.hitCount++
       reader.open(bytes, words, cache.baseOf(frame))
     }
+  }
+
+  /** Where block i stands in the cache, good until the next block is read; 0: it is not there. */
+  hit(i: number): number {
+    const { slots } = this
+    const frame = slots.frames[i]
+    if (frame !== 0) {
+      slots.marks[i] = MARK_HIT
+      this.cache.hitCount++
+    }
+    return frame
   }
 
   /** The same, and the block stays good until `unpin` with the number returned. */

@@ -11,6 +11,7 @@ import { MARK_POINT } from '../cache/index.js'
 import { BlockReader } from './block-reader.js'
 import type { BloomFilter } from './bloom-filter.js'
 import type { PointHash } from './point-hash.js'
+import { readPoint } from './point-entry.js'
 import { TableBlocks } from './table-blocks.js'
 import { SectionSlot } from './table-format.js'
 import type { TableIndex } from './table-index.js'
@@ -136,7 +137,6 @@ export class Table {
     pointHash: PointHash, key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
     const { slots, placeBits, placeMask, entryBits } = pointHash
-    const reader = this.reader
     const hash = hashRange(key, start, end, this.hashSeed)
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
@@ -146,19 +146,30 @@ export class Table {
       if ((word ^ tag) >>> placeBits === 0) {
         const place = (word & placeMask) - 1
         const number = place >>> entryBits
-        if (number >= this.index.blockCount) throw this.badPointHash()
-        this.blocks.open(reader, number, MARK_POINT)
         const i = place & ((1 << entryBits) - 1)
-        if (i >= reader.count) throw this.badPointHash()
-        if (reader.keyEquals(i, key, start, end)) {
-          if (reader.seqNumAt(i) > snapshot) return this.getByIndex(key, start, end, snapshot, out)
-          fill(out, reader, i)
-          return true
+        if (number >= this.index.blockCount || i >= this.index.counts[number]) throw this.badPointHash()
+        if (this.readEntry(number, i, key, start, end, out)) {
+          return out.seqNum <= snapshot || this.getByIndex(key, start, end, snapshot, out)
         }
       }
       if (++slot === slots.length) slot = 0
     }
     throw this.badPointHash()
+  }
+
+  /** Entry i of a block, if it has this key. */
+  private readEntry(
+    number: number, i: number, key: Uint8Array, start: number, end: number, out: PointResult,
+  ): boolean {
+    const { blocks, reader } = this
+    const count = this.index.counts[number]
+    const frame = blocks.hit(number)
+    if (frame !== 0) {
+      const { bytes, words } = blocks.cache.chunkOf(frame)
+      return readPoint(bytes, words, blocks.cache.baseOf(frame), count, i, key, start, end, out)
+    }
+    blocks.open(reader, number, MARK_POINT)
+    return readPoint(reader.bytes, reader.words, reader.base, count, i, key, start, end, out)
   }
 
   private getByIndex(
@@ -170,9 +181,8 @@ export class Table {
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, start, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
-    if (i === reader.count || !reader.keyEquals(i, key, start, end)) return false
-    fill(out, reader, i)
-    return true
+    if (i === reader.count) return false
+    return readPoint(reader.bytes, reader.words, reader.base, reader.count, i, key, start, end, out)
   }
 
   private badPointHash(): Error {
@@ -180,12 +190,4 @@ export class Table {
     const { offset } = this.parts.footer.sections[SectionSlot.pointHash]
     return corruption(name, offset, 'the point hash names no entry or is full')
   }
-}
-
-function fill(out: PointResult, reader: BlockReader, i: number): void {
-  out.seqNum = reader.seqNumAt(i)
-  out.kind = reader.kindAt(i)
-  out.valueBytes = reader.bytes
-  out.valueStart = reader.valueStart(i)
-  out.valueEnd = reader.valueEnd(i)
 }
