@@ -10,14 +10,17 @@ import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
 
 const HEADER_WORDS = BLOCK_HEADER_BYTES / 4
 
-/**
- * False: entry i has another key. `words` are those of `bytes`; the block of `count` entries stands at
- * `base`. Requires: i < count.
- */
+/** The same memory as bytes and as u32: a chunk of the cache, or a reader's own buffer. */
+interface Memory {
+  readonly bytes: Uint8Array
+  readonly words: Uint32Array
+}
+
+/** False: entry i of the block of `count` entries at `base` has another key. Requires: i < count. */
 export function readPoint(
-  bytes: Uint8Array, words: Uint32Array, base: number, count: number, i: number,
-  key: Uint8Array, start: number, end: number, out: PointResult,
+  memory: Memory, base: number, count: number, i: number, key: Uint8Array, start: number, end: number, out: PointResult,
 ): boolean {
+  const { bytes, words } = memory
   if (!hasKey(bytes, words, base, count, i, key, start, end)) return false
   const head = base >>> 2
   const column = head + HEADER_WORDS + i

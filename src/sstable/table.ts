@@ -165,11 +165,11 @@ export class Table {
     const count = this.index.counts[number]
     const frame = blocks.hit(number)
     if (frame !== 0) {
-      const { bytes, words } = blocks.cache.chunkOf(frame)
-      return readPoint(bytes, words, blocks.cache.baseOf(frame), count, i, key, start, end, out)
+      const { cache } = blocks
+      return readPoint(cache.chunkOf(frame), cache.baseOf(frame), count, i, key, start, end, out)
     }
     blocks.open(reader, number, MARK_POINT)
-    return readPoint(reader.bytes, reader.words, reader.base, count, i, key, start, end, out)
+    return readPoint(reader, reader.base, count, i, key, start, end, out)
   }
 
   private getByIndex(
@@ -182,7 +182,7 @@ export class Table {
     const i = reader.lowerBound(key, start, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
     if (i === reader.count) return false
-    return readPoint(reader.bytes, reader.words, reader.base, reader.count, i, key, start, end, out)
+    return readPoint(reader, reader.base, reader.count, i, key, start, end, out)
   }
 
   private badPointHash(): Error {
