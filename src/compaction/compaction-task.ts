@@ -40,7 +40,7 @@ export interface CompactorHost {
   onInstalled(task: CompactionTask, edit: VersionEdit): void
   /** The edit is durable: the inputs are needed only by those who still hold them. */
   onReplaced(tables: readonly TableFacts[]): void
-  /** What a failed run may have left; in strict mode temp files, in fast mode tables that no version lists. */
+  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
   onAbandoned(names: readonly string[]): void
   /** No write came for a second: what only waits for more writes may be flushed. */
   onQuiet(): void

@@ -32,9 +32,10 @@ test('COMP-4: run → publish → edit → installed; inputs are given away when
   assert.deepEqual([scene.doing, scene.news], [['run 4 3 2 1'], ['begins 1: 4 3 2 1']])
   scene.ran()
   assert.deepEqual(scene.doing, ['publish 100'])
-  scene.published()
+  scene.published(['a temp name'])
   assert.deepEqual(scene.edits[0]!.edit.deleteTables?.map(({ fileNum }) => fileNum), [4, 3, 2, 1])
-  assert.deepEqual([scene.news, scene.compactor.running.length], [[], 1], 'nothing is given away yet')
+  assert.deepEqual(scene.news, ['abandoned 1 names'], 'a temp name that stayed beside the final one')
+  assert.equal(scene.compactor.running.length, 1, 'no input is given away yet')
   scene.durable()
   assert.deepEqual(scene.news, ['installed 1', 'replaced 4 3 2 1'])
   const { completedCount, failedCount, totals, running } = scene.compactor
@@ -121,12 +122,12 @@ test('C02: a corrupt input is left alone, at once and for good; another corrupti
   assert.deepEqual(scene.doing, [], 'what lies over the corrupt table stays')
 })
 
-test('a name that cannot be given: temp files are abandoned, and it is tried again', async () => {
+test('a name that cannot be given: it and the temp files are abandoned, and it is tried again', async () => {
   const scene = new CompactorScene(stack())
   scene.compactor.schedule()
   scene.ran()
   scene.fails('NO_SPACE', tableFileName(100), 'publishTables')
-  assert.deepEqual(scene.news.slice(1), ['abandoned 10 names', 'failed 1: NO_SPACE, again later'])
+  assert.deepEqual(scene.news.slice(1), ['abandoned 11 names', 'failed 1: NO_SPACE, again later'])
   await scene.clock.advance(200)
   assert.deepEqual([scene.doing, scene.edits], [['run 4 3 2 1'], []])
 })

@@ -5,13 +5,13 @@
  * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
  * COMP-4 inputs are given to the host for deletion only when the edit that replaces them is durable.
- * COMP-5 every attempt has table numbers of its own; a failed one changes nothing.
+ * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
  */
-import { VarveError } from '../base/index.js'
+import { tableFileName, VarveError } from '../base/index.js'
 import type { FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import type { JobResult } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
-import { DIRECTORY_NAME, INSTALL_PRIORITY } from '../output/index.js'
+import { DIRECTORY_NAME, INSTALL_PRIORITY, namesMade } from '../output/index.js'
 import type { PublishTablesInput } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
@@ -192,10 +192,13 @@ export class Compactor {
     const input: PublishTablesInput = {
       dir: this.host.dir, tables: task.outputs.filter(({ tableNum }) => used.has(tableNum)),
     }
-    this.host.executor.submitPolled<null>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
-      if (result.ok) this.readBack(task, tables)
-      else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
-      else this.onFailure(task, result.error)
+    const job = { kind: 'publishTables', input, priority: INSTALL_PRIORITY }
+    this.host.executor.submitPolled<string[]>(job, (result) => {
+      if (result.ok) {
+        if (result.output.length > 0) this.host.onAbandoned(result.output)
+        this.readBack(task, tables)
+      } else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
+      else this.onFailure(task, result.error, input.tables.map(({ tableNum }) => tableFileName(tableNum)))
     })
   }
 
@@ -252,12 +255,14 @@ export class Compactor {
 
   // ── Failure: nothing has changed; tried again later, by then perhaps another pick ───────────────
 
-  private onFailure(task: CompactionTask, error: unknown): void {
+  /** `finalNames`: names that a publish was to give. */
+  private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
     const corrupt = corruptInput(task, error)
     if (corrupt !== null) this.blocked.add(corrupt)
     this.remove(task)
-    this.host.onAbandoned(task.outputs.map(({ tempName }) => tempName))
+    const tempNames = task.outputs.map(({ tempName }) => tempName)
+    this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
       this.host.onFailed(task, error, corrupt === null)

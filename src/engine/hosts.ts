@@ -59,6 +59,7 @@ export function makeFlushHost(engine: EngineCore): FlushHost {
       parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
     },
     onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
+    onAbandoned: (names) => engine.deleter.add(names),
     onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
     onBug: (error) => engine.failForGood('flush', error),
   }

@@ -51,6 +51,8 @@ class Scene implements FlushHost {
     const table = edit.addTables?.[0]?.facts.fileNum ?? 'no table'
     this.told.push(`installed log ${task.log.fileNum}: table ${table}, pointer ${edit.logPointer}`)
   }
+  readonly abandoned: string[] = []
+  onAbandoned = (names: readonly string[]) => void this.abandoned.push(...names)
   onStage = () => undefined
   onAttemptFailed = (task: FlushTask, error: unknown, willRetry: boolean) => {
     this.told.push(`log ${task.log.fileNum} failed: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)
@@ -106,8 +108,8 @@ class Scene implements FlushHost {
     this.takeBuild(logNum).deliver({ ok: false, error: new VarveError(code, 'build') })
   }
 
-  published(): void {
-    this.takePublish().deliver({ ok: true, output: null as never })
+  published(stayed: string[] = []): void {
+    this.takePublish().deliver({ ok: true, output: stayed as never })
   }
 
   publishFails(file: string): void {
@@ -223,6 +225,7 @@ test('after three attempts it is given up, with longer pauses between; resume be
 test('F08: a lost worker is a failed attempt', async () => {
   scene.add()
   scene.buildFails(1, 'INTERNAL')
+  assert.deepEqual(scene.abandoned, ['000100.table.tmp.1.2'])
   await scene.clock.advance(100)
   assert.deepEqual(scene.doing, ['build 1 as 101'])
 })
@@ -265,18 +268,27 @@ test('F13: an empty memtable needs no job, but waits for its turn', () => {
   assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2', 'installed log 2: table no table, pointer 99'])
 })
 
-test('a name that cannot be linked is a failed attempt; a directory that cannot be synced ends it', async () => {
+test('FLUSH-13: a name that cannot be linked: a failed attempt; a directory that cannot be synced: the end', async () => {
   scene.add()
   scene.built(1)
   scene.publishFails('000100.table')
   assert.deepEqual(scene.told, ['log 1 failed: IO_ERROR, again later'])
+  assert.deepEqual(scene.abandoned.splice(0), ['000100.table.tmp.1.2', '000100.table'])
   await scene.clock.advance(100)
   scene.built(1)
   scene.publishFails('.')
-  assert.deepEqual(scene.told.slice(1), ['directory failed'])
+  assert.deepEqual([scene.told.slice(1), scene.abandoned], [['directory failed'], []])
   await scene.clock.advance(60_000)
   assert.deepEqual(scene.doing, [])
   await scene.flusher.resting()
+})
+
+test('a temp name that stayed beside the final one goes', () => {
+  scene.add()
+  scene.built(1)
+  scene.published(['000100.table.tmp.1.2'])
+  scene.durable()
+  assert.deepEqual([scene.abandoned, scene.flusher.completedCount], [['000100.table.tmp.1.2'], 1])
 })
 
 test('a table that cannot be read back is built again before any manifest names it', async () => {
@@ -285,6 +297,7 @@ test('a table that cannot be read back is built again before any manifest names 
   scene.built(1)
   scene.published()
   assert.deepEqual([scene.told, scene.edits], [['log 1 failed: CORRUPTION, again later'], []])
+  assert.deepEqual(scene.abandoned, ['000100.table.tmp.1.2', '000100.table'])
   scene.openError = null
   await scene.clock.advance(100)
   assert.deepEqual(scene.doing, ['build 1 as 101'])

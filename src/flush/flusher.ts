@@ -4,14 +4,14 @@
  * Does not own: the stages' work (flush-*.ts), the version, the read state, error states (host).
  * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
- * FLUSH-9 every attempt has a table number of its own.
+ * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
 import { assert, tableFileName, tempFileName, VarveError } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import type { Executor, JobResult } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import { DIRECTORY_NAME, INSTALL_PRIORITY } from '../output/index.js'
+import { DIRECTORY_NAME, INSTALL_PRIORITY, namesMade } from '../output/index.js'
 import type { PublishTablesInput, TableSettings } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -50,6 +50,8 @@ export interface FlushHost {
   /** Called at each change of a task's stage. */
   onStage(task: FlushTask, stage: FlushStage, durationMs: number): void
   onAttemptFailed(task: FlushTask, error: unknown, willRetry: boolean): void
+  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
+  onAbandoned(names: readonly string[]): void
   /** The directory could not be synced: nothing may be trusted any more. */
   onDirectoryFailure(error: unknown): void
   /** What a build gave does not match its memtable, twice: a bug. */
@@ -224,9 +226,12 @@ export class Flusher {
   private publish(task: FlushTask): void {
     const { tempName, tableNum } = task
     const input: PublishTablesInput = { dir: this.host.dir, tables: [{ tempName, tableNum }] }
-    this.host.executor.submitPolled<null>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
-      if (result.ok) this.readBack(task)
-      else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
+    const job = { kind: 'publishTables', input, priority: INSTALL_PRIORITY }
+    this.host.executor.submitPolled<string[]>(job, (result) => {
+      if (result.ok) {
+        if (result.output.length > 0) this.host.onAbandoned(result.output)
+        this.readBack(task)
+      } else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
       else this.onAttemptFailed(task, result.error)
     })
   }
@@ -304,6 +309,8 @@ export class Flusher {
 
   private onAttemptFailed(task: FlushTask, error: unknown): void {
     this.failedCount++
+    const names = new Set([task.tempName, ...(task.stage === 'installing' ? [tableFileName(task.tableNum)] : [])])
+    this.host.onAbandoned(namesMade([...names], error))
     this.putBack(task)
     const willRetry = task.attempts < ATTEMPTS_MAX && !this.isSuspended
     this.host.onAttemptFailed(task, error, willRetry)

@@ -4,7 +4,7 @@ import { FileSystemError, MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
 import type { WatchedCall } from '../../test/support/watched-vfs.js'
-import { publishTables, syncFiles } from './publish-tables.js'
+import { namesMade, publishTables, syncFiles } from './publish-tables.js'
 
 const temp = '000012.table.tmp.1.2'
 const input = { dir: '/db', tables: [{ tempName: temp, tableNum: 12 }] }
@@ -76,6 +76,7 @@ const several = {
   dir: '/db', tables: [12, 13, 14].map((tableNum) => ({ tempName: `0000${tableNum}.table.tmp.1.2`, tableNum })),
 }
 const severalTemps = several.tables.map(({ tempName }) => tempName)
+const severalNames = ['000012.table', '000013.table', '000014.table']
 
 test('FLUSH-5: several tables are named first, then the directory is synced once', () => {
   const vfs = newVfs(...severalTemps)
@@ -83,31 +84,49 @@ test('FLUSH-5: several tables are named first, then the directory is synced once
   run(publishTables(several, { vfs: recordCalls(vfs, calls) }))
   const of = (call: string) => severalTemps.map((name) => `${call} ${name}`)
   assert.deepEqual(calls, [...of('link'), ...of('unlink'), 'syncDir db'])
-  assert.deepEqual(vfs.listSync('/db').sort(), ['000012.table', '000013.table', '000014.table'])
+  assert.deepEqual(vfs.listSync('/db').sort(), severalNames)
 })
 
-test('when one of several cannot be named, none is, and nothing is synced', () => {
-  const calls: string[] = []
-  const failing = (vfs: MemoryVfs, errno: string) => watchedVfs(vfs, {
-    before: ({ name, file }) => {
-      calls.push(name)
-      const isLast = file === severalTemps[2]
-      if (name === 'link' && (isLast || errno !== '')) throw new FileSystemError(errno || 'EIO', name, file)
-      if (name === 'rename' && isLast) throw new FileSystemError('EIO', name, file)
+/** Fails at the last table: in `link`, or without hard links in the call that takes its place. */
+function failingLast(vfs: MemoryVfs, at: string, { when = 'before', calls = [] as string[] } = {}) {
+  const fail = (call: WatchedCall) => {
+    const isLast = call.file === severalTemps[2] || call.file === '000014.table'
+    if (call.name === at && isLast) throw eio(call)
+  }
+  return watchedVfs(vfs, {
+    before: (call) => {
+      calls.push(call.name)
+      if (when === 'before') fail(call)
+      if (at !== 'link' && call.name === 'link') throw new FileSystemError('ENOTSUP', call.name, call.file)
+    },
+    after: (call) => {
+      if (when === 'after') fail(call)
     },
   })
-  const linked = newVfs(...severalTemps)
-  const error = expectError(() => run(publishTables(several, { vfs: failing(linked, '') })), 'IO_ERROR')
-  assert.equal(error.file, '000014.table')
-  assert.deepEqual(linked.listSync('/db').sort(), severalTemps)
-  const renamed = newVfs(...severalTemps)
-  expectError(() => run(publishTables(several, { vfs: failing(renamed, 'ENOTSUP') })), 'IO_ERROR')
-  assert.deepEqual(renamed.listSync('/db'), [severalTemps[2]])
-  const taken = newVfs(...severalTemps, '000013.table')
-  expectError(() => run(publishTables(several, { vfs: taken })), 'IO_ERROR')
-  assert.deepEqual(taken.listSync('/db').sort(), ['000012.table.tmp.1.2', '000013.table', ...severalTemps.slice(1)])
-  assert.equal(contentOf(taken, '000013.table'), '000013.table')
-  assert.ok(!calls.includes('syncDir'))
+}
+
+test('FLUSH-5: when one of several cannot be named nothing is synced; what may be there then is named', () => {
+  for (const at of ['link', 'open create', 'rename']) {
+    for (const when of ['before', 'after']) {
+      const vfs = newVfs(...severalTemps)
+      const calls: string[] = []
+      const failing = failingLast(vfs, at, { when, calls })
+      const error = expectError(() => run(publishTables(several, { vfs: failing })), 'IO_ERROR')
+      assert.equal(error.file, '000014.table')
+      assert.ok(!calls.includes('syncDir'))
+      const made = [...severalTemps, ...namesMade(severalNames, error)]
+      assert.deepEqual(vfs.listSync('/db').filter((name) => !made.includes(name)), [], `${at}, ${when}`)
+    }
+  }
+})
+
+test('FLUSH-6: a name that was taken, and those after it, are not what a failed publish made', () => {
+  const vfs = newVfs(...severalTemps, '000013.table')
+  const error = expectError(() => run(publishTables(several, { vfs })), 'IO_ERROR')
+  assert.equal(contentOf(vfs, '000013.table'), '000013.table')
+  assert.deepEqual(namesMade(severalNames, error), ['000012.table'])
+  assert.deepEqual(namesMade(severalTemps, error), severalTemps)
+  assert.deepEqual(namesMade(severalNames, new Error('a thread ended')), severalNames)
 })
 
 test('another error of link is not taken for a file system without links', () => {
@@ -122,7 +141,7 @@ test('a directory that cannot be synced is told apart from a table that cannot b
       if (call.name === name) throw eio(call)
     },
   })
-  assert.equal(run(publishTables(input, { vfs: failing('unlink') })), null, 'the temp name may stay')
+  assert.deepEqual(run(publishTables(input, { vfs: failing('unlink') })), [temp], 'the temp name may stay')
   assert.equal(expectError(() => run(publishTables(input, { vfs: failing('syncDir') })), 'IO_ERROR').file, '.')
   assert.equal(expectError(() => run(publishTables(input, { vfs: failing('link') })), 'IO_ERROR').file, '000012.table')
   const files = { dir: '/db', names: ['a.table'] }

@@ -6,7 +6,7 @@
  * Invariants: FLUSH-5 file synced → name linked → directory synced → edit group written → manifest
  * synced; no step begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
  */
-import { errnoOf, ioError, tableFileName } from '../base/index.js'
+import { errnoOf, ioError, tableFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
 
@@ -23,28 +23,35 @@ export const INSTALL_PRIORITY = 2
 export const DIRECTORY_NAME = '.'
 
 /**
- * Renames without replacing, then one directory sync. Throws with `file` '.' when the sync is what failed;
- * when a name could not be given, those given before are taken back and nothing is synced.
+ * Renames without replacing, then one directory sync. Gives the temp names that stayed beside the final ones.
+ * Throws with `file` '.' when the sync is what failed; when a name could not be given, nothing is synced, and
+ * what is there already is the caller's to remove (`namesMade`).
  */
 export function* publishTables(
-  input: PublishTablesInput, { vfs }: { vfs: Vfs },
-): Generator<undefined, null, unknown> {
-  const { dir, tables } = input
-  const named: string[] = []
-  const temps: string[] = []
+  { dir, tables }: PublishTablesInput, { vfs }: { vfs: Vfs },
+): Generator<undefined, string[], unknown> {
+  const linked: string[] = []
   for (const { tempName, tableNum } of tables) {
-    const [from, to] = [vfs.join(dir, tempName), vfs.join(dir, tableFileName(tableNum))]
+    const finalName = tableFileName(tableNum)
     try {
-      if (nameWithoutReplacing(vfs, from, to)) temps.push(from)
+      if (nameWithoutReplacing(vfs, vfs.join(dir, tempName), vfs.join(dir, finalName))) linked.push(tempName)
     } catch (error) {
-      unlinkIfPossible(vfs, named)
-      throw ioError(error, 'link', tableFileName(tableNum))
+      throw ioError(error, 'link', finalName)
     }
-    named.push(to)
   }
-  unlinkIfPossible(vfs, temps)
+  const stayed = linked.filter((name) => !isRemoved(vfs, vfs.join(dir, name)))
   syncDirectory(vfs, dir)
-  return null
+  return stayed
+}
+
+/**
+ * Which of the names that a failed step was to make, in this order, may be there now: a call that fails may have had
+ * its effect. One that was taken is another's, and those after it were not tried.
+ */
+export function namesMade(names: readonly string[], error: unknown): string[] {
+  const isTaken = VarveError.is(error) && errnoOf(error.cause) === 'EEXIST'
+  const at = isTaken ? names.indexOf(error.file ?? '') : -1
+  return names.slice(0, at < 0 ? names.length : at)
 }
 
 const NO_HARD_LINKS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'ENOSYS', 'EMLINK'])
@@ -58,23 +65,16 @@ function nameWithoutReplacing(vfs: Vfs, from: string, to: string): boolean {
     if (!NO_HARD_LINKS.has(errnoOf(error))) throw error
   }
   vfs.openSync(to, 'create').closeSync()
-  try {
-    vfs.renameSync(from, to)
-  } catch (error) {
-    unlinkIfPossible(vfs, [to])
-    throw error
-  }
+  vfs.renameSync(from, to)
   return false
 }
 
-/** No version lists these names: one that stays is a temp file or an orphan, which the next open removes. */
-function unlinkIfPossible(vfs: Vfs, paths: readonly string[]): void {
-  for (const path of paths) {
-    try {
-      vfs.unlinkSync(path)
-    } catch {
-      // See above.
-    }
+function isRemoved(vfs: Vfs, path: string): boolean {
+  try {
+    vfs.unlinkSync(path)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -36,7 +36,7 @@ function checkStates(outcomes: FaultOutcome[], from: number): void {
 for (const when of ['before', 'after'] as const) {
   for (const manifestSync of [true, false]) {
     const mode = manifestSync ? 'strict' : 'fast'
-    test(`S02: each call fails once, ${when} its effect, ${mode} mode`, async () => {
+    test(`S02, FLUSH-13: each call fails once, ${when} its effect, ${mode} mode`, async () => {
       const outcomes = await runLoop({
         rule: { fault: { do: 'error', code: 'EIO', when } }, settings: { manifestSync },
       })

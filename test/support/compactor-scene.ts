@@ -117,8 +117,8 @@ export class CompactorScene implements CompactorHost {
     this.take(kind).deliver({ ok: false, error: new VarveError(code, 'told to fail', { file }) })
   }
 
-  published(): void {
-    this.take('publishTables').deliver({ ok: true, output: null as never })
+  published(stayed: string[] = []): void {
+    this.take('publishTables').deliver({ ok: true, output: stayed as never })
   }
 
   /** The oldest edit is durable and current. */

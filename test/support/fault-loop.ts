@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { VarveError } from '../../src/index.js'
 import type { EngineEvent, Stats } from '../../src/index.js'
 import type { FaultRule, SimVfs } from '../../src/testing.js'
-import { guardFiles } from './crash-files.js'
+import { checkFiles, guardFiles } from './crash-files.js'
 import { crashNow, patiently, reopen } from './crash-steps.js'
 import type { Way } from './crash-steps.js'
 import { DIR, Workload } from './workload.js'
@@ -30,11 +30,22 @@ export interface FaultProgram {
   before?: (w: Workload) => Promise<void>
   /** Goes on whatever fails. */
   run: (w: Workload) => Promise<void>
-  /** Checks an open database; `call` is the one that failed. */
-  after?: (w: Workload, call: string) => Promise<void>
+  /** Checks an open database. */
+  after?: (w: Workload) => Promise<unknown>
 }
 
-const writeProgram: FaultProgram = { run: runProgram }
+const writeProgram: FaultProgram = { run: runProgram, after: checkNothingLeft }
+
+/** What still works has removed what failed calls left, without an open. True when it works. */
+export async function checkNothingLeft(w: Workload): Promise<boolean> {
+  await w.vfs.clock.advance(12_000) // what could not be deleted is tried again
+  await w.vfs.settled()
+  if (w.db.stats().database.state !== 'OPEN') return false
+  const copy = w.vfs.cloneKilled(1)
+  copy.clearFaults()
+  checkFiles(copy, DIR)
+  return true
+}
 
 type DatabaseState = Stats['database']['state']
 
@@ -93,8 +104,8 @@ async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
   if (openError === null) {
     await program.before?.(w)
     await program.run(w)
+    await program.after?.(w)
     state = w.db.stats().database.state
-    await program.after?.(w, record.lines[op - 1] ?? '')
     await checkOpen(w, state)
   }
   const line = record.lines[op - 1] ?? 'not reached'
