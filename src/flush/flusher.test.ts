@@ -268,7 +268,7 @@ test('F13: an empty memtable needs no job, but waits for its turn', () => {
   assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2', 'installed log 2: table no table, pointer 99'])
 })
 
-test('FLUSH-13: a name that cannot be linked: a failed attempt; a directory that cannot be synced: the end', async () => {
+test('FLUSH-13: a name that cannot be linked: once more; a directory that cannot be synced: the end', async () => {
   scene.add()
   scene.built(1)
   scene.publishFails('000100.table')
