@@ -87,7 +87,8 @@ const file = openFile('r')
 const out: PointResult = { seqNum: 0, kind: 0, valueBytes: values, valueStart: 0, valueEnd: 0 }
 for (const pointHash of [true, false]) {
   const cache = new BlockCache(1 << 30)
-  const table = runSync(openTable({ file, name: '000001.table', databaseId, facts, cache, pointHash }))
+  const lookup = pointHash ? 'pointHash' : 'filter'
+  const table = runSync(openTable({ file, name: '000001.table', databaseId, facts, cache, lookup }))
   const loadedBytes = Object.values(table.loadedBytes).reduce((sum: number, bytes: number) => sum + bytes, 0)
   const perKey = (loadedBytes / entries).toFixed(1)
   const fileBytes = (facts.bytes / entries).toFixed(1)

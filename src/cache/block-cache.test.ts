@@ -26,7 +26,9 @@ function byteAt(cache: BlockCache, frame: number, offset: number): number {
 }
 
 function presentCount(slots: CacheSlots): number {
-  return slots.frames.filter((frame) => frame !== 0).length
+  const { length } = slots.frames.filter((frame) => frame !== 0)
+  assert.equal(slots.count, length)
+  return length
 }
 
 test('blocks are kept up to the capacity, then the ones without use go first', () => {

@@ -51,6 +51,8 @@ export class CacheSlots {
   readonly marks: Uint8Array
   /** When a scan last missed block i, in ticks. */
   readonly scanTicks: Uint16Array
+  /** Of the blocks that are there. */
+  count = 0
   isAttached = true
 
   constructor(count: number) {
@@ -147,6 +149,7 @@ export class BlockCache {
   /** Forgets all blocks of a table; pinned ones stay in place until unpinned. Idempotent. */
   detach(slots: CacheSlots): void {
     slots.isAttached = false
+    slots.count = 0
     for (let i = 0; i < slots.frames.length; i++) {
       const frame = slots.frames[i]
       if (frame === 0) continue
@@ -216,6 +219,7 @@ export class BlockCache {
     chunk.indexes[granule] = index
     slots.frames[index] = frame
     slots.marks[index] = mark
+    slots.count++
     this.usedBytes += chunk.lengths[granule] * GRANULE_BYTES
     this.blockCount++
   }
@@ -265,7 +269,9 @@ export class BlockCache {
   }
 
   private remove(chunk: CacheChunk, granule: number): void {
-    chunk.owners[granule]!.frames[chunk.indexes[granule]] = 0
+    const slots = chunk.owners[granule]!
+    slots.frames[chunk.indexes[granule]] = 0
+    slots.count--
     chunk.owners[granule] = null
     this.evictionCount++
     this.free(chunk, granule)

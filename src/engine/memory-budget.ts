@@ -2,8 +2,7 @@
  * What: keeps slabs, memtables, tables and the block cache together under the memory budget.
  * Owns: no memory; the decision who gives way. Does not own: the plan (memory-plan.ts).
  * Thread: main. To be called when a memtable, a table or a version came or went.
- * Invariants: BUD-1 while writes keep to their part and the tables' indexes and filters to theirs, all
- * parts together are under the budget.
+ * Invariants: BUD-1 while writes keep to their part, all parts together are under the budget.
  */
 import type { BlockCache } from '../cache/index.js'
 import type { SlabPool } from '../slab/index.js'
@@ -12,7 +11,7 @@ import type { ResolvedOptions } from './options.js'
 import type { ReadState } from './read-state.js'
 import type { TableSet } from './table-set.js'
 
-/** Bytes that tables may take before they lose point hashes. */
+/** Bytes that tables may take before parts of them go. */
 export function tableBytesMax(options: ResolvedOptions): number {
   return options.memoryBudget - writesOf(options) - cacheBytesMin(options.blockCacheSize)
 }
@@ -38,10 +37,10 @@ export class MemoryBudget {
   /** Slabs that long readers or large batches hold above the write part take from the cache too. */
   fit({ memtables }: ReadState): void {
     const { cache, options, pool, tables } = this
-    tables.fitPointHashes()
+    tables.parts.fit()
     let writes = pool.usedBytes + pool.freeBytes
     for (const { indexBytes } of memtables) writes += indexBytes
-    const left = options.memoryBudget - Math.max(writesOf(options), writes) - tables.memoryBytes
+    const left = options.memoryBudget - Math.max(writesOf(options), writes) - tables.parts.sumBytes
     const { blockCacheSize } = options
     cache.setCapacity(Math.min(blockCacheSize, Math.max(cacheBytesMin(blockCacheSize), left)))
   }

@@ -107,7 +107,7 @@ class Reading {
   private newTables(databaseId: Uint8Array): TableSet {
     const { vfs, dir, cache, options } = this
     const tables = new TableSet(vfs, dir, databaseId, cache)
-    tables.loadedBytesMax = tableBytesMax(options)
+    tables.parts.limitBytes = tableBytesMax(options)
     return tables
   }
 

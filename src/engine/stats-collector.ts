@@ -197,7 +197,7 @@ function memoryStats({ options, parts, pipeline, state }: Engine): MemoryStats {
 }
 
 function tableBytes(tables: TableSet): Pick<MemoryStats, 'tableIndexBytes' | 'filterBytes' | 'pointHashBytes'> {
-  const { index, filter, pointHash } = tables.loadedBytes
+  const { index, filter, pointHash } = tables.parts.bytes
   return { tableIndexBytes: index, filterBytes: filter, pointHashBytes: pointHash }
 }
 

@@ -15,6 +15,9 @@ import type { PendingJob } from './job-queue.js'
 import { encodeError } from './error-transfer.js'
 import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
 
+/** Jobs make little garbage: the default of 48 MiB a thread would only be filled because it may be. */
+const YOUNG_MIB_MAX = 6
+
 export interface WorkerThreadOptions {
   /** CommonJS text of the worker's entry. */
   source: string
@@ -43,6 +46,7 @@ export class WorkerThread {
       this.worker = new Worker(options.source, {
         eval: true,
         name: options.name,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
         // No execArgv: an empty one would start a thread outside the program's permission model.
         workerData: { port: port2, signal, contextSpec } satisfies WorkerStart,
         transferList: [port2],

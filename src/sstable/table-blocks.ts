@@ -1,32 +1,65 @@
 /**
  * What: turns a BlockReader to a data block of one table, in the cache or read from the file.
- * Owns: the table's frames in the cache. Does not own: the file, the cache.
+ * Owns: the index, which may be dropped and is then read again when it is needed; the table's frames in the cache.
+ * Does not own: the file, the cache.
  * Thread: one; reads block.
  * Invariants: a block that passed lies between the bounds that the index gives it, so all blocks together
  * are in order whatever the file said.
  */
-import { corruption } from '../base/index.js'
+import { corruption, runSync } from '../base/index.js'
 import type { BlockCache, CacheSlots } from '../cache/index.js'
 import { MARK_HIT, MARK_SCAN } from '../cache/index.js'
 import { parseAt, readCheckedSync } from './block-io.js'
 import type { TableSource } from './block-io.js'
 import type { BlockReader } from './block-reader.js'
 import { TRAILER_BYTES } from './table-format.js'
+import { readIndex } from './table-open.js'
+import type { TableParts } from './table-open.js'
 import type { TableIndex } from './table-index.js'
 
 export class TableBlocks {
-  readonly index: TableIndex
   readonly count: number
+  private readonly parts: Pick<TableParts, 'source' | 'footer'>
+  private loaded: TableIndex | null
   private readonly source: TableSource
   readonly cache: BlockCache
   private readonly slots: CacheSlots
 
-  constructor(source: TableSource, index: TableIndex, cache: BlockCache) {
+  private readonly onIndexRead: () => void
+
+  constructor(
+    { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
+    onIndexRead = (): void => undefined,
+  ) {
     this.source = source
-    this.index = index
+    this.parts = { source, footer }
+    this.loaded = index
     this.count = index.blockCount
     this.cache = cache
     this.slots = cache.attach(index.blockCount)
+    this.onIndexRead = onIndexRead
+  }
+
+  /** Blocks while it is read again. */
+  get index(): TableIndex {
+    return this.loaded ?? this.readAgain()
+  }
+
+  get indexBytes(): number {
+    return this.loaded?.memoryBytes ?? 0
+  }
+
+  /** Whoever has it at hand keeps it. */
+  dropIndex(): void {
+    this.loaded = null
+  }
+
+  private readAgain(): TableIndex {
+    const { source, footer } = this.parts
+    const index = runSync(readIndex(source, footer))
+    this.loaded = index
+    this.onIndexRead()
+    return index
   }
 
   /**
@@ -75,9 +108,7 @@ export class TableBlocks {
 
   /** Blocks in the cache. */
   get cachedCount(): number {
-    let count = 0
-    for (const frame of this.slots.frames) if (frame !== 0) count++
-    return count
+    return this.slots.count
   }
 
   /** Gives the cache its memory back. */

@@ -30,7 +30,7 @@ export function* checkTable(options: TableCheckOptions): Generator<undefined, vo
   }
   yield
   const tally = new Tally(parts)
-  const blocks = new TableBlocks(parts.source, parts.index, new BlockCache(0))
+  const blocks = new TableBlocks(parts, new BlockCache(0))
   const reader = new BlockReader()
   for (let number = 0; number < blocks.count; number++) {
     blocks.read(reader, number)

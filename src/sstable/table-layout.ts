@@ -92,15 +92,15 @@ class Layout {
   private *describeParts(footer: Footer): Generator<Section> {
     const index = attempt(() => runSync(readIndex(this.source, footer)))
     const dataEnd = footer.sections[SectionSlot.index].offset
-    if (index.value !== null) yield* this.describeBlocks(index.value)
+    if (index.value !== null) yield* this.describeBlocks(footer, index.value)
     else yield this.unknown('blocks, not readable without the index', FILE_HEADER_BYTES, dataEnd, [])
     for (const slot of footer.sections.keys()) {
       if (footer.sections[slot].bytes > 0) yield this.section(slot, footer, index)
     }
   }
 
-  private *describeBlocks(index: TableIndex): Generator<Section> {
-    const blocks = new TableBlocks(this.source, index, new BlockCache(0))
+  private *describeBlocks(footer: Footer, index: TableIndex): Generator<Section> {
+    const blocks = new TableBlocks({ source: this.source, footer, index }, new BlockCache(0))
     const reader = new BlockReader()
     for (let number = 0; number < blocks.count; number++) {
       const [offset, end] = [index.offsets[number], index.offsets[number + 1]]

@@ -1,6 +1,6 @@
 /**
  * What: an open table: point reads, and iterators over it.
- * Owns: index, and filter or point hash, in memory, and its places in the block cache.
+ * Owns: filter or point hash in memory; index and places in the block cache are with its blocks (table-blocks.ts).
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
@@ -24,21 +24,26 @@ export interface TableOpenOptions extends TableFile {
   /** As the manifest has them. */
   facts: TableFacts
   cache: BlockCache
-  /** Load the point hash when the file has one; true. Without it the filter is loaded. */
-  pointHash?: boolean
+  /** What finds a key without the index; 'pointHash', or the filter where the file has none. */
+  lookup?: Lookup
+  /** The index had been dropped, and was read again for a call that goes on. */
+  onIndexRead?: () => void
 }
+
+/** What a table has in memory, besides its index, to find a key or to know that it is not there. */
+export type Lookup = 'pointHash' | 'filter' | 'none'
 
 /** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
 export function* openTable(options: TableOpenOptions): Steps<Table> {
   const { facts, databaseId, cache } = options
   checkSize(options, facts)
-  const parts = yield* readParts(options, lookups(options.pointHash ?? true))
+  const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
   checkFacts(parts, facts, databaseId)
-  return new Table(parts, facts, cache)
+  return new Table(parts, { facts, cache, onIndexRead: options.onIndexRead ?? (() => undefined) })
 }
 
-function lookups(pointHash: boolean): PartChoice {
-  return { pointHash, filter: 'without point hash' }
+function choiceOf(lookup: Lookup): PartChoice {
+  return { pointHash: lookup === 'pointHash', filter: lookup === 'none' ? 'never' : 'without point hash' }
 }
 
 /** What a table has loaded: memory outside of the cache. */
@@ -48,60 +53,72 @@ export interface LoadedBytes {
   pointHash: number
 }
 
+/** What opened it. */
+type TableHost = Pick<TableOpenOptions, 'facts' | 'cache'> & { onIndexRead: () => void }
+
 export class Table {
   readonly facts: TableFacts
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
-  private readonly index: TableIndex
   private filter: BloomFilter | null
   private pointHash: PointHash | null
   private readonly hashSeed: number
   /** For point reads; good within one call. */
   private readonly reader = new BlockReader()
 
-  constructor(parts: TableParts, facts: TableFacts, cache: BlockCache) {
+  constructor(parts: TableParts, { facts, cache, onIndexRead }: TableHost) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.index = parts.index
-    this.blocks = new TableBlocks(parts.source, parts.index, cache)
+    this.blocks = new TableBlocks(parts, cache, onIndexRead)
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = parts.properties.hashSeed
   }
 
   get loadedBytes(): LoadedBytes {
-    const { index, filter, pointHash } = this
+    const { blocks, filter, pointHash } = this
     return {
-      index: 1000 + index.memoryBytes + 11 * index.blockCount,
+      index: 1000 + blocks.indexBytes + 11 * blocks.count,
       filter: filter?.memoryBytes ?? 0,
       pointHash: pointHash?.memoryBytes ?? 0,
     }
   }
 
-  get hasPointHash(): boolean {
-    return this.pointHash !== null
+  /** For the index, which is read again when it is needed. */
+  private get index(): TableIndex {
+    return this.blocks.index
   }
 
-  /** Bytes of memory that a point hash takes more than the filter in its place; 0: the file has none. */
-  get pointHashCost(): number {
-    const { sections } = this.parts.footer
-    const { bytes } = sections[SectionSlot.pointHash]
-    return bytes === 0 ? 0 : bytes - sections[SectionSlot.filter].bytes
+  get lookup(): Lookup {
+    if (this.pointHash !== null) return 'pointHash'
+    return this.filter === null ? 'none' : 'filter'
+  }
+
+  /** Bytes of memory that it takes, about; 0: the file has none. */
+  lookupBytes(lookup: Lookup): number {
+    return lookup === 'none' ? 0 : this.parts.footer.sections[SectionSlot[lookup]].bytes
   }
 
   /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
   get cachedPart(): number {
-    return this.blocks.cachedCount / this.index.blockCount
+    return this.blocks.cachedCount / this.blocks.count
   }
 
-  /**
-   * Loads the point hash instead of the filter, or the filter instead of the point hash: the same answers,
-   * in other time and memory. After an error everything is as it was.
-   */
-  *usePointHash(isWanted: boolean): Steps<void> {
-    const { filter, pointHash } = yield* readLookups(this.parts, lookups(isWanted))
+  /** Loads this in place of what is there: the same answers, in other time. After an error all is as it was. */
+  *loadLookup(lookup: Lookup): Steps<void> {
+    const { filter, pointHash } = yield* readLookups(this.parts, choiceOf(lookup))
     this.filter = filter
     this.pointHash = pointHash
+  }
+
+  dropLookup(): void {
+    this.filter = null
+    this.pointHash = null
+  }
+
+  /** A read that needs it reads it again. Iterators stay good. */
+  dropIndex(): void {
+    this.blocks.dropIndex()
   }
 
   /**
@@ -147,7 +164,7 @@ export class Table {
         const place = (word & placeMask) - 1
         const number = place >>> entryBits
         const i = place & ((1 << entryBits) - 1)
-        if (number >= this.index.blockCount || i >= this.index.counts[number]) throw this.badPointHash()
+        if (number >= this.blocks.count || i >= this.index.counts[number]) throw this.badPointHash()
         if (this.readEntry(number, i, key, start, end, out)) {
           return out.seqNum <= snapshot || this.getByIndex(key, start, end, snapshot, out)
         }
@@ -176,7 +193,7 @@ export class Table {
     key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
     const number = this.index.find(key, start, end, snapshot)
-    if (number === this.index.blockCount) return false
+    if (number === this.blocks.count) return false
     const reader = this.reader
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, start, end, snapshot)

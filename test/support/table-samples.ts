@@ -41,7 +41,8 @@ export function writeTable(
 }
 
 export function openWritten({ file, facts }: WrittenTable, cache: BlockCache, pointHash = true): Table {
-  return runSync(openTable({ file, name: TABLE_NAME, databaseId: DATABASE_ID, facts, cache, pointHash }))
+  const lookup = pointHash ? 'pointHash' : 'filter'
+  return runSync(openTable({ file, name: TABLE_NAME, databaseId: DATABASE_ID, facts, cache, lookup }))
 }
 
 export function bytesOf(file: VfsFile): Uint8Array {
