@@ -1,0 +1,21 @@
+/** Whatever the settings, the same calls have the same answers. VARVE_SEED runs one seed again. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { numberFromEnv } from '../support/crash-run.js'
+import { checkSeed, configurations, shrink } from '../support/metamorphic.js'
+
+const first = numberFromEnv('VARVE_SEED', 1)
+const SEEDS = 2
+const CALLS = 300
+
+for (const configuration of configurations) {
+  test(`the same answers: ${configuration.name}`, async () => {
+    for (let seed = first; seed < first + SEEDS; seed++) await checkSeed(seed, CALLS, [configuration])
+  })
+}
+
+test('a sequence that fails is cut to what is needed', async () => {
+  const items = Array.from({ length: 100 }, (_, i) => i)
+  const fails = async (some: readonly number[]) => some.includes(17) && some.includes(80)
+  assert.deepEqual(await shrink(items, fails), [17, 80])
+})
