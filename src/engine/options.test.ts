@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock, systemRandom } from '../base/index.js'
+import { workersByDefault } from '../exec/index.js'
 import { simExecutor } from '../exec/sim-executor.js'
 import { MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
@@ -35,7 +36,7 @@ test('without options, or with undefined ones, the defaults of the manual', () =
   assert.deepEqual(settings, {
     createIfMissing: true, errorIfExists: false, readOnly: false, memoryBudget: 256 * MiB,
     writeBufferSize: 32 * MiB, immutablesMax: 3,
-    manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: 2,
+    manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, compaction: { style: 'leveled' }, pinBytesMax: 1024 * MiB,
     flushOnClose: true, allowSharedDirectory: false,
   })

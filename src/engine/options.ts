@@ -9,6 +9,7 @@ import {
 import type { Clock, Random } from '../base/index.js'
 import { COMPACTION_STYLES } from '../compaction/index.js'
 import type { CompactionStyle } from '../compaction/index.js'
+import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -57,7 +58,10 @@ export interface VarveOptions {
   syncIntervalMs?: number
   /** … or after this many unsynced bytes; 64 KiB to 1 GiB, default 8 MiB. */
   syncBytes?: number
-  /** Worker threads for background work, 0 to 16; 0 does it on the caller's thread in slices. Default 2. */
+  /**
+   * Worker threads for background work, 0 to 16; 0 does it on the caller's thread in slices. Default 2, or 1 where
+   * there are two processors or one.
+   */
   workers?: number
   /**
    * Bytes of cached table blocks, at most; 0 to 64 GiB, default what the budget leaves. Where tables need more for
@@ -182,7 +186,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     sync: get('sync', false),
     syncIntervalMs: get('syncIntervalMs', 1000),
     syncBytes: get('syncBytes', 8 * MiB),
-    workers: get('workers', 2),
+    workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),

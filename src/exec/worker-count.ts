@@ -1,0 +1,12 @@
+/** What: how many threads a program gets that does not say. Thread: any. */
+import os from 'node:os'
+
+const WORKERS_MAX = 2
+
+/**
+ * One processor is left to the program: a thread that has to wait for one waits a tick of the scheduler, some
+ * milliseconds, whatever its priority. One worker is enough for everything, since jobs stand back for urgent ones.
+ */
+export function workersByDefault(): number {
+  return Math.max(1, Math.min(WORKERS_MAX, os.availableParallelism() - 1))
+}
