@@ -73,6 +73,11 @@ export class LevelReads {
     return approximateBytes(this.view.state, range)
   }
 
+  /** Chains of reads that need no disk give way to timers now and then. */
+  answer<T>(value: T): Promise<T> {
+    return this.view.turns.isOver() ? this.nextTurn().then(() => value) : Promise.resolve(value)
+  }
+
   private read(state: ReadState, key: Bytes, format: FormatName, seqNum: SeqNum): Format | undefined {
     const found = this.reads.lend(state, key, seqNum)
     if (found === null) return undefined
@@ -98,11 +103,6 @@ export class LevelReads {
       state.release()
     }
     return results
-  }
-
-  /** Chains of reads that need no disk give way to timers now and then. */
-  private answer<T>(value: T): Promise<T> {
-    return this.view.turns.isOver() ? this.nextTurn().then(() => value) : Promise.resolve(value)
   }
 
   private nextTurn(): Promise<void> {

@@ -22,7 +22,7 @@ import { engineOptions } from './level-options.js'
 import { propertyText } from './level-properties.js'
 import { LevelReads } from './level-reads.js'
 import { LevelSnapshot } from './level-snapshot.js'
-import type { DatabaseOptions, Format, StartEndOptions } from './classic-level.js'
+import type { DatabaseOptions, Format, GetOptions, StartEndOptions } from './classic-level.js'
 import { levelRange } from './range-reader.js'
 import type { Part } from './range-reader.js'
 import { openAlone, openShared } from './shared-databases.js'
@@ -115,6 +115,20 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     if (this.status !== 'open') throw notOpenError(`cannot call ${method}()`)
     const encoding = this.keyEncoding(options?.keyEncoding as Transcoder.MixedEncoding<K, Format, K>)
     return [keyBytes(encoding.encode(start)), keyBytes(encoding.encode(end))]
+  }
+
+  // ── A shorter way ───────────────────────────────────────────────────────────────────────────────
+
+  /** As abstract-level's, which would wait once more for an answer that is there already. */
+  override get(key: KDefault): Promise<VDefault | undefined>
+  override get<K = KDefault, V = VDefault>(key: K, options: GetOptions<K, V>): Promise<V | undefined>
+  override get(key: KDefault, options?: GetOptions<KDefault, VDefault>): Promise<VDefault | undefined> {
+    if (this.#reads === null || this.status !== 'open') return super.get(key, options!)
+    try {
+      return this.#reads.answer(this.getSync(key, options!))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   // ── What abstract-level calls ───────────────────────────────────────────────────────────────────
