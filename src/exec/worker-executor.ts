@@ -1,7 +1,7 @@
 /**
  * What: runs jobs in worker threads.
- * Owns: the threads, the queue in front of them, and that each job is answered exactly once, by the event
- * loop, by `poll`, or by the end of its thread.
+ * Owns: its threads until it is closed, the queue in front of them, and that each job is answered exactly
+ * once, by the event loop, by `poll`, or by the end of its thread.
  * Does not own: what jobs do, and retries.
  * Thread: main.
  * States: open → closing (running jobs go on) → closed
@@ -10,19 +10,18 @@
 import { VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { decodeError } from './error-transfer.js'
+import { keepIdleThread, takeIdleThread } from './idle-threads.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
 import { abortedJob, closedExecutor } from './job.js'
 import type { Executor, ExecutorEvent, Job, JobResult } from './job.js'
 import type { WorkerAnswer } from './worker-messages.js'
-import { WorkerThread } from './worker-thread.js'
+import { answerSignal, WorkerThread } from './worker-thread.js'
+import type { ThreadOwner, ThreadSpec } from './worker-thread.js'
 
-export interface WorkerExecutorOptions {
+/** `source` calls `serveJobs`, and makes the context of jobs from `contextSpec`. */
+export interface WorkerExecutorOptions extends ThreadSpec {
   workerCount: number
-  /** CommonJS text of the worker's entry, which calls `serveJobs`. */
-  source: string
-  /** Plain data; the worker's entry makes the context of jobs from it. */
-  contextSpec: unknown
   clock: Clock
   onEvent?: ((event: ExecutorEvent) => void) | undefined
 }
@@ -30,19 +29,17 @@ export interface WorkerExecutorOptions {
 export class WorkerExecutor implements Executor {
   readonly workerCount: number
   private readonly options: WorkerExecutorOptions
-  private readonly signal = new Int32Array(new SharedArrayBuffer(4))
   /** The signal's value when all ports were last looked at. */
   private signalSeen = 0
   private readonly queue = new JobQueue<PendingJob>()
   private readonly threads: WorkerThread[] = []
-  private threadsStarted = 0
   private runningCount = 0
   /** Jobs that could not be sent; told in a turn of their own or by `poll`, never inside `submit`. */
   private refused: { item: PendingJob; error: unknown }[] = []
   isClosed = false
   private whenIdle: (() => void)[] = []
 
-  /** Starts the first thread; throws when the platform forbids threads. */
+  /** Takes or starts the first thread; throws when the platform forbids threads. */
   constructor(options: WorkerExecutorOptions) {
     this.options = options
     this.workerCount = options.workerCount
@@ -73,7 +70,7 @@ export class WorkerExecutor implements Executor {
     const end = clock.nowMs() + waitMs
     for (;;) {
       // Read before the ports are: see worker-messages.ts.
-      const signal = Atomics.load(this.signal, 0)
+      const signal = Atomics.load(answerSignal, 0)
       let delivered = this.tellRefused()
       if (signal !== this.signalSeen) {
         this.signalSeen = signal
@@ -82,7 +79,7 @@ export class WorkerExecutor implements Executor {
       if (delivered > 0 || this.runningCount === 0) return delivered
       const left = end - clock.nowMs()
       if (!(left > 0)) return 0
-      Atomics.wait(this.signal, 0, signal, left)
+      Atomics.wait(answerSignal, 0, signal, left)
     }
   }
 
@@ -92,10 +89,10 @@ export class WorkerExecutor implements Executor {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }
     if (this.runningCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
-    await Promise.all(this.threads.map((thread) => thread.terminate()))
+    await Promise.all(this.threads.splice(0).map((thread) => keepIdleThread(thread, this.options.clock)))
   }
 
-  /** Gives the first jobs of the queue to threads that may take them, starting threads up to the limit. */
+  /** Gives the first jobs of the queue to threads that may take them, adding threads up to the limit. */
   private dispatch(): void {
     while (this.queue.length > 0) {
       const thread = this.threadFor(this.queue.first!.job)
@@ -120,15 +117,14 @@ export class WorkerExecutor implements Executor {
   }
 
   private startThread(): WorkerThread {
-    const { source, contextSpec } = this.options
-    const thread = new WorkerThread({
-      source,
-      contextSpec,
-      name: `varve-${++this.threadsStarted}`,
-      signal: this.signal,
+    const owner: ThreadOwner = {
       onAnswer: (thread, answer) => this.settle(thread, answer),
       onExit: (thread, error) => this.threadEnded(thread, error),
-    })
+    }
+    const { source, contextSpec } = this.options
+    const spec = { source, contextSpec }
+    const thread = takeIdleThread(spec) ?? new WorkerThread(spec, owner)
+    thread.owner = owner
     this.threads.push(thread)
     return thread
   }

@@ -18,16 +18,25 @@ import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages
 /** Jobs make little garbage: the default of 48 MiB a thread would only be filled because it may be. */
 const YOUNG_MIB_MAX = 6
 
-export interface WorkerThreadOptions {
+/** What a thread is for: two with the same may stand in for each other. */
+export interface ThreadSpec {
   /** CommonJS text of the worker's entry. */
   source: string
-  name: string
+  /** Plain data. */
   contextSpec: unknown
-  signal: Int32Array
-  onAnswer: (thread: WorkerThread, answer: WorkerAnswer) => void
-  /** The thread is gone; what it had answered before can still be taken with `receive`. */
-  onExit: (thread: WorkerThread, error: unknown) => void
 }
+
+/** Who uses a thread; one database after another. */
+export interface ThreadOwner {
+  onAnswer(thread: WorkerThread, answer: WorkerAnswer): void
+  /** The thread is gone; what it had answered before can still be taken with `receive`. */
+  onExit(thread: WorkerThread, error: unknown): void
+}
+
+/** Counts the answers of all threads that were started here; see worker-messages.ts. */
+export const answerSignal = new Int32Array(new SharedArrayBuffer(4))
+
+let startedCount = 0
 
 export class WorkerThread {
   /** Not answered yet; each stands back for the next one, which has a higher priority. */
@@ -36,19 +45,23 @@ export class WorkerThread {
   private readonly port: MessagePort
   private readonly worker: Worker
   private error: unknown = null
+  readonly spec: ThreadSpec
+  owner: ThreadOwner
 
   /** Throws what the platform throws when it forbids threads. */
-  constructor(options: WorkerThreadOptions) {
+  constructor(spec: ThreadSpec, owner: ThreadOwner) {
     const { port1, port2 } = new MessageChannel()
-    const { signal, contextSpec, onAnswer, onExit } = options
+    const { source, contextSpec } = spec
+    this.spec = spec
+    this.owner = owner
     this.port = port1
     try {
-      this.worker = new Worker(options.source, {
+      this.worker = new Worker(source, {
         eval: true,
-        name: options.name,
+        name: `varve-${++startedCount}`,
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
         // No execArgv: an empty one would start a thread outside the program's permission model.
-        workerData: { port: port2, signal, contextSpec } satisfies WorkerStart,
+        workerData: { port: port2, signal: answerSignal, contextSpec } satisfies WorkerStart,
         transferList: [port2],
       })
     } catch (error) {
@@ -59,10 +72,10 @@ export class WorkerThread {
       this.error = error
     })
     this.worker.on('exit', (code) => {
-      onExit(this, this.error ?? new Error(`the thread ended with exit code ${code}`))
+      this.owner.onExit(this, this.error ?? new Error(`the thread ended with exit code ${code}`))
     })
-    port1.on('message', (answer: WorkerAnswer) => onAnswer(this, answer))
-    port1.on('messageerror', (error) => onAnswer(this, this.unreadable(error)))
+    port1.on('message', (answer: WorkerAnswer) => this.owner.onAnswer(this, answer))
+    port1.on('messageerror', (error) => this.owner.onAnswer(this, this.unreadable(error)))
     this.unref()
   }
 

@@ -1,4 +1,5 @@
 /** Jobs for the executor's contract suite; they run on either side. */
+import { threadId } from 'node:worker_threads'
 import { corruption } from '../../src/base/index.js'
 import type { JobTable } from '../../src/exec/index.js'
 
@@ -18,6 +19,10 @@ export const testJobs: JobTable<TestContext> = {
   *contextName(_input: unknown, context: TestContext) {
     yield* pause()
     return context.name
+  },
+  *threadId() {
+    yield* pause()
+    return threadId
   },
   /** Appends its label to a shared log of bytes: shows the order in which jobs ran. */
   *mark(input: { log: Uint8Array; cursor: Int32Array; label: number }) {
