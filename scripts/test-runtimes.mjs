@@ -1,7 +1,7 @@
 // @ts-check
-// Runs abstract-level's suite over the facade, and the example that is the same everywhere, on other
-// runtimes: `npm run test:runtimes` all of them, `npm run test:runtimes -- bun deno` some. They come from the
-// npm registry as packages and stay in .runtimes; some 100 to 200 MB each.
+// Runs abstract-level's suite over the facade, and the examples, on other runtimes: `npm run test:runtimes`
+// all of them, `npm run test:runtimes -- bun deno` some. They come from the npm registry as packages and stay
+// in .runtimes; some 100 to 200 MB each.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -15,7 +15,13 @@ const runtimes = [
   { name: 'bun', install: 'bun@1', program: 'bun', flags: [] },
   { name: 'deno', install: 'deno@2', program: 'deno', flags: DENO_FLAGS },
 ]
-const programs = ['dist/test/level/suite-run.js', 'examples/everywhere.js']
+const programs = [
+  ['dist/test/level/suite-run.js'],
+  ['examples/everywhere.js'],
+  ['examples/secondary-index.js'],
+  ['examples/json-documents.js'],
+  ['examples/queue.js', '20000'],
+]
 const isWindows = process.platform === 'win32'
 
 /** @param {typeof runtimes[number]} runtime @returns {string} its program */
@@ -41,8 +47,8 @@ for (const runtime of runtimes) {
   if (wanted.length > 0 && !wanted.includes(runtime.name)) continue
   const file = installed(runtime)
   for (const program of programs) {
-    console.log(`${runtime.name}: ${program}`)
-    const { status } = spawnSync(file, [...runtime.flags, program], { cwd: root, stdio: 'inherit', shell: isWindows })
+    console.log(`${runtime.name}: ${program.join(' ')}`)
+    const { status } = spawnSync(file, [...runtime.flags, ...program], { cwd: root, stdio: 'inherit', shell: isWindows })
     if (status === 0) passed++
     else failed++
   }
