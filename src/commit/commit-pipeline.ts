@@ -235,6 +235,7 @@ export class CommitPipeline {
   /** False when there is no room. */
   private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
     const buffer = this.current
+    if (buffer.isFull) return false
     if (frameBytesBound(roomOf(key), bytesBound(value)) > buffer.roomBytes) {
       if (frameBytesBound(roomOf(key), roomOf(value)) > buffer.roomBytes) return false
     }
@@ -249,6 +250,7 @@ export class CommitPipeline {
   private encodeBatch(operations: readonly BatchOperation[], options: BatchOptions): boolean {
     if (operations.length === 0 && options.position === null) return true
     const buffer = this.current
+    if (buffer.isFull) return false
     this.checkSeqNum(operations.length)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
     this.isEncoding = true

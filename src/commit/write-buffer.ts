@@ -8,7 +8,7 @@
  */
 import {
   bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType,
-  FILE_HEADER_BYTES, sealFrame, writeText,
+  FILE_HEADER_BYTES, NUMBER_MAX, sealFrame, writeText,
 } from '../base/index.js'
 import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -37,6 +37,8 @@ export class WriteBuffer {
   /** What is encoded; [log.writtenEnd, encodedEnd) waits to be written. */
   encodedEnd = FILE_HEADER_BYTES
   encodedSeqNum: SeqNum = 0
+  /** With a larger index it takes no more batches, whatever room the slab has. */
+  indexBytesMax = NUMBER_MAX
   /** Where the log before this one ends. */
   predecessor: Predecessor = { fileNum: 0, lastSeqNum: 0, end: 0 }
   /** Reused for every frame: nothing is allocated per batch. */
@@ -71,6 +73,11 @@ export class WriteBuffer {
 
   get isWritten(): boolean {
     return this.encodedEnd === this.log.writtenEnd || (!this.isUsed && this.log.writtenEnd === FILE_HEADER_BYTES)
+  }
+
+  /** It holds something, and its index has its size. */
+  get isFull(): boolean {
+    return this.memtable.indexBytes > this.indexBytesMax && this.isUsed
   }
 
   get roomBytes(): number {

@@ -94,6 +94,7 @@ export class Engine implements EngineCore, ReadView {
       executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
       allocateFileNum: () => this.versions.allocateFileNum(),
       lastSeqNum: () => this.pipeline?.lastSeqNum ?? this.versions.durable.lastSeqNum,
+      indexBytesMax: () => parts.memory.nextIndexBytes(this.pipeline === undefined ? [] : this.state.memtables),
       onReady: () => this.pipeline?.encodeWaiting(),
       onFailure: (error) => this.onLogFailure(error),
     })

@@ -125,6 +125,33 @@ test('BUD-1: a budget that not even the indexes fit into is kept, with the same 
   }
 })
 
+test('BUD-1: memtables of tiny entries are full when their indexes are, and the sum is under the budget', async () => {
+  for (const sync of [false, true]) {
+    const db = await Varve.open('/db', { ...SMALL, memoryBudget: 16 * MiB, components: { vfs: new MemoryVfs() } })
+    let most = 0
+    let sealed = 0
+    for (let i = 0; i < 400_000; i += 1000) {
+      const ops = Array.from({ length: 1000 }, (_, k) => ({ type: 'put' as const, key: keyOf(i + k), value: 'v' }))
+      if (sync) db.batchSync(ops)
+      else await db.batch(ops)
+      const { memory, flush } = db.stats()
+      most = Math.max(most, memory.memtableIndexBytes)
+      sealed = Math.max(sealed, flush.pending)
+      assert.ok(memory.totalBytes <= memory.budgetBytes, `${memory.totalBytes} at ${i}`)
+    }
+    // Four shares of half a MiB, and what one batch adds.
+    assert.ok(sealed > 0 && most > MiB && most < 2.25 * MiB, `${most} bytes, ${sealed} sealed`)
+    checkCount(db, 400_000)
+    await db.close()
+  }
+})
+
+function checkCount(db: Varve, count: number): void {
+  let seen = 0
+  for (const _ of db.keysSync()) seen++
+  assert.equal(seen, count)
+}
+
 test('point hashes come back when tables have gone', async () => {
   const vfs = new MemoryVfs()
   const db = await Varve.open('/db', { ...SMALL, components: { vfs } })

@@ -2,11 +2,13 @@
  * What: keeps slabs, memtables, tables and the block cache together under the memory budget.
  * Owns: no memory; the decision who gives way. Does not own: the plan (memory-plan.ts).
  * Thread: main. To be called when a memtable, a table or a version came or went.
- * Invariants: BUD-1 while writes keep to their part, all parts together are under the budget.
+ * Invariants: BUD-1 all parts together are under the budget, but for an XL batch, a batch of very many entries, and
+ * slabs that long readers hold.
  */
 import type { BlockCache } from '../cache/index.js'
+import type { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
-import { cacheBytesMin, writePart } from './memory-plan.js'
+import { cacheBytesMin, indexShare, writePart } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 import type { ReadState } from './read-state.js'
 import type { TableSet } from './table-set.js'
@@ -32,6 +34,23 @@ export class MemoryBudget {
     this.cache = cache
     this.tables = tables
     this.pool = pool
+  }
+
+  /**
+   * Bytes that the index of one more memtable may take beside these: twice its share, as far as they leave it.
+   * 0: they leave less than its share; it must wait until one of them is flushed.
+   */
+  indexBytesBeside(memtables: readonly Memtable[]): number {
+    const { immutablesMax, writeBufferSize } = this.options
+    const share = indexShare(writeBufferSize)
+    let left = (immutablesMax + 1) * share
+    for (const { indexBytes } of memtables) left -= indexBytes
+    return left < share ? 0 : Math.min(2 * share, left)
+  }
+
+  /** What the index of the next memtable may take beside these: at least its share. */
+  nextIndexBytes(memtables: readonly Memtable[]): number {
+    return this.indexBytesBeside(memtables) || indexShare(this.options.writeBufferSize)
   }
 
   /** Slabs that long readers or large batches hold above the write part take from the cache too. */

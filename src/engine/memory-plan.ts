@@ -2,7 +2,8 @@
  * What: how the memory budget is divided, from the options that were given (docs/design/0018-memory-budget.md).
  * Pure; no state.
  *
- *   write part    (immutablesMax + 1) slabs, and the indexes of their memtables
+ *   write part    (immutablesMax + 1) slabs, and the indexes of their memtables: one with small entries is full
+ *                 when its index is
  *   the rest      the block cache, and of each table: index, and point hash or filter. Tables go first; the
  *                 cache gives way down to its least; from there on tables are used without their point hash.
  */
@@ -23,6 +24,8 @@ const BUDGET_DEFAULT = 256 * MiB
 const WRITE_PART = 5 / 8
 /** Of a slab: what the index of its memtable takes. Entries of 100 bytes: 0.2; of 1 KiB: 0.04. */
 const INDEX_PART = 1 / 4
+/** An empty index takes 161 KiB. */
+const INDEX_BYTES_MIN = 192 * KiB
 /** Without a budget there is at least so much for cache and tables. */
 const CACHE_DEFAULT = 64 * MiB
 const TABLES_DEFAULT = 32 * MiB
@@ -33,6 +36,11 @@ const CACHE_BYTES_MIN = MiB
 /** Bytes set aside for writes. */
 export function writePart(immutablesMax: number, writeBufferSize: number): number {
   return Math.ceil((immutablesMax + 1) * writeBufferSize * (1 + INDEX_PART))
+}
+
+/** Of these, bytes for the index of each memtable. Below the least that an index takes it is not held to it. */
+export function indexShare(writeBufferSize: number): number {
+  return Math.max(INDEX_BYTES_MIN, Math.ceil(writeBufferSize * INDEX_PART))
 }
 
 /** What the cache keeps whatever the tables need. */

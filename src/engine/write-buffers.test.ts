@@ -32,6 +32,7 @@ beforeEach(() => {
     }),
     dir: '/db', pool: new SlabPool(64 * 1024, 2), random: new SeededRandom(1), executor: new HandExecutor(),
     databaseId: sampleDatabaseId, generation: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
+    indexBytesMax: () => 100_000,
     onReady: () => readyCount++,
     onFailure: (error) => failures.push(error),
   })

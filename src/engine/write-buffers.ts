@@ -28,11 +28,16 @@ export interface WriteBufferOptions {
   allocateFileNum(): FileNum
   /** The last sequence number given out. */
   lastSeqNum(): SeqNum
+  /** What the index of the next memtable may take. */
+  indexBytesMax(): number
   /** A spare is ready that somebody may be waiting for. */
   onReady(): void
   /** Making a log failed; `file` '.' when the directory's sync did. */
   onFailure(error: unknown): void
 }
+
+/** A hash index made for so many keys takes at most so much for each; a memtable is not made half full. */
+const BYTES_PER_EXPECTED_KEY = 2 * 22
 
 /** Room behind a batch for what its size does not count: alignment and bounds of short strings. */
 const SLACK_BYTES = 1024
@@ -167,11 +172,15 @@ export class WriteBuffers {
     const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
     log.bytesMax = slab.capacity
     const isXl = slab.capacity > pool.slabBytes
+    const indexBytesMax = this.options.indexBytesMax()
+    const expectedKeys = isXl ? 0 : Math.min(this.expectedKeys, Math.floor(indexBytesMax / BYTES_PER_EXPECTED_KEY))
     const memtable = new Memtable(slab, {
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: this.options.lastSeqNum(),
-      hashSeed: random.u32(), executor: this.options.executor, expectedKeys: isXl ? 0 : this.expectedKeys,
+      hashSeed: random.u32(), executor: this.options.executor, expectedKeys,
     })
     slab.release() // the memtable holds it from here on
-    return new WriteBuffer(log, memtable, generation, isXl)
+    const buffer = new WriteBuffer(log, memtable, generation, isXl)
+    buffer.indexBytesMax = indexBytesMax
+    return buffer
   }
 }

@@ -20,6 +20,9 @@ class Scene {
   written = 0
   encoded = 0
   blocked = new Set<number>()
+  isFull = false
+  /** How many sealed or full memtables leave no room for the index of another. */
+  indexesMax = Infinity
   /** How the last flush and all runs went. */
   flushMs = 0
   compacted = { bytes: 0, ms: 0 }
@@ -49,10 +52,11 @@ class Scene {
       },
       pipeline: {
         counters: { get bytes() { return scene.written } },
-        current: { roomBytes: 64 * MiB },
+        current: { roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
         encodeWaiting: () => void this.encoded++,
       },
       parts: {
+        memory: { indexBytesBeside: (memtables: readonly unknown[]) => (memtables.length < scene.indexesMax ? 1 : 0) },
         events: {
           emit: (event: { type: string; state: string; reason: string }) =>
             void this.told.push(`${event.type === 'stallBegin' ? '' : 'no longer '}${event.state}: ${event.reason}`),
@@ -97,6 +101,15 @@ test('sealed memtables: slow at the last but one, stopped at the last', () => {
     Object.assign(scene, { immutablesMax, sealed: immutablesMax - 1 })
     assert.equal(scene.look(), 'none', 'so few are not worth slowing down for')
   }
+})
+
+test('a memtable that is full by its index waits until those before it leave it a share', () => {
+  Object.assign(scene, { indexesMax: 2, sealed: 1 })
+  assert.equal(scene.look(), 'none')
+  scene.isFull = true
+  assert.equal(scene.look(), 'stopped 1 memtables wait for their flush')
+  scene.sealed = 0
+  assert.equal(scene.look(), 'none', 'nothing that it could wait for')
 })
 
 test('level 0: each limit is left four tables below where it is met', () => {

@@ -81,7 +81,7 @@ export class WriteStalls {
   private look(): Assessment {
     const { immutables, options, compactor, versions } = this.engine
     const wait = options.immutablesMax
-    if (immutables.length >= wait) return { state: 'stopped', reason: 'sealed memtables' }
+    if (immutables.length >= wait || this.isIndexShort()) return { state: 'stopped', reason: 'sealed memtables' }
     if (options.compaction.style !== 'none') {
       const level0 = versions.current.levels[0]!.length
       // Where a corrupt table holds compaction up, writing must not end with it.
@@ -94,6 +94,14 @@ export class WriteStalls {
     }
     if (wait > 2 && immutables.length === wait - 1) return { state: 'slow', reason: 'sealed memtables' }
     return NONE
+  }
+
+  /** The indexes of sealed memtables, with the current one when it is full, leave no share for another. */
+  private isIndexShort(): boolean {
+    const { immutables, parts, pipeline } = this.engine
+    if (immutables.length === 0) return false
+    const { isFull, memtable } = pipeline.current
+    return parts.memory.indexBytesBeside(isFull ? [memtable, ...immutables] : immutables) === 0
   }
 
   /** A limit of level 0, lower while it is exceeded. */

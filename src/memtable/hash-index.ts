@@ -13,6 +13,7 @@ const SEGMENT_SLOTS_MIN = 64
 export class HashIndex {
   private readonly segments: Uint32Array[] = []
   private readonly counts = new Uint32Array(SEGMENT_COUNT)
+  private wordCount: number
   /** Where the last `find…` or `next` stopped: index of the slot's first word. */
   private at = 0
   private segment: Uint32Array
@@ -24,6 +25,7 @@ export class HashIndex {
     while (slots * 3 < (expectedKeys / SEGMENT_COUNT) * 4) slots *= 2
     for (let i = 0; i < SEGMENT_COUNT; i++) this.segments.push(new Uint32Array(slots * 2))
     this.segment = this.segments[0]!
+    this.wordCount = SEGMENT_COUNT * slots * 2
   }
 
   /** The first id + 1 whose hash is equal, or 0. Continue with `next` while the key differs. */
@@ -83,6 +85,7 @@ export class HashIndex {
       grown[at + 1] = old[i + 1]!
     }
     this.segments[number] = grown
+    this.wordCount += grown.length - old.length
   }
 
   /** Different keys that are in it. */
@@ -91,8 +94,6 @@ export class HashIndex {
   }
 
   get memoryBytes(): number {
-    let words = 0
-    for (const segment of this.segments) words += segment.length
-    return words * 4
+    return this.wordCount * 4
   }
 }
