@@ -20,7 +20,7 @@ import type { CompactionPick, Picker, RunningCompaction } from './compaction-pic
 import type { CompactionRunOutput } from './compaction-run.js'
 import { corruptInput, newTask, runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
-import { CompactionTotals } from './compaction-totals.js'
+import { CompactionTotals, reliefOf } from './compaction-totals.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
@@ -83,6 +83,16 @@ export class Compactor {
   /** Bytes read so far by runs under way. */
   get progressBytes(): number {
     return this.tasks.reduce((sum, { control }) => sum + this.doneBytes(control), 0)
+  }
+
+  /** Bytes a millisecond that compactions take out of level 0 lately, as many as run now; 0: not known yet. */
+  get drainBytesPerMs(): number {
+    const nowMs = this.host.clock.nowMs()
+    const running = this.tasks.map(({ pick, inputBytes, control, startMs }) => {
+      const share = Math.min(1, this.doneBytes(control) / Math.max(1, inputBytes))
+      return { bytes: reliefOf(pick) * share, ms: nowMs - startMs }
+    })
+    return this.totals.drainBytesPerMs(running) * Math.max(1, this.tasks.length)
   }
 
   /** Bytes read by one run. */
@@ -246,6 +256,7 @@ export class Compactor {
       this.completedCount++
       this.runTimes.record(this.host.clock.nowMs() - task.startMs)
       this.totals.add(task.pick, task.result!)
+      this.totals.addDrain({ bytes: reliefOf(task.pick), ms: this.host.clock.nowMs() - task.startMs })
     }
     this.remove(task)
     this.host.onInstalled(task, edit)

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { KiB, MiB } from '../base/index.js'
 import { HandClock } from '../../test/support/hand-clock.js'
+import { CompactionTotals } from '../compaction/compaction-totals.js'
 import type { EngineCore } from './engine-core.js'
 import { WriteStalls } from './write-stalls.js'
 
-const PACE_MIN = 16 * MiB
+const PACE_MIN = MiB
 const BURST = MiB
 
 /** What the stalls look at. */
@@ -19,13 +20,15 @@ class Scene {
   immutablesMax = 4
   written = 0
   encoded = 0
+  /** What writes that waited do when they are let through. */
+  onTurn = (): void => undefined
   blocked = new Set<number>()
   isFull = false
   /** How many sealed or full memtables leave no room for the index of another. */
   indexesMax = Infinity
-  /** How the last flush and all runs went. */
+  /** How long the last flush took, and bytes a millisecond that compactions take out of level 0. */
   flushMs = 0
-  compacted = { bytes: 0, ms: 0 }
+  drain = 0
   jobs = 0
   readonly polls: (() => void)[] = []
   refusal: Error | null = null
@@ -43,8 +46,7 @@ class Scene {
       versions: { get current() { return { levels: [Array.from({ length: scene.level0 })] } } },
       compactor: {
         blocked: this.blocked, debtBytes: () => this.debtBytes,
-        totals: { get readBytes() { return scene.compacted.bytes } },
-        runTimes: { stats: () => ({ totalMs: this.compacted.ms }) },
+        get drainBytesPerMs() { return scene.drain },
       },
       flusher: {
         queue: { oldest: null },
@@ -53,7 +55,10 @@ class Scene {
       pipeline: {
         counters: { get bytes() { return scene.written } },
         current: { roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
-        encodeWaiting: () => void this.encoded++,
+        encodeWaiting: () => {
+          this.encoded++
+          this.onTurn()
+        },
       },
       parts: {
         memory: { indexBytesBeside: (memtables: readonly unknown[]) => (memtables.length < scene.indexesMax ? 1 : 0) },
@@ -159,37 +164,70 @@ test('each change is told once, with the reason that ends and the one that begin
   assert.deepEqual([stallCount, totalMs, scene.stalls.mustStop()], [2, 100, false])
 })
 
-test('slow: a burst at once, then the pace of what is behind, and a timer for the rest', async () => {
+test('slow: a burst at once, then the speed of compactions, and a timer for the rest', async () => {
   assert.equal(scene.stalls.mustDelay(), false)
-  Object.assign(scene, { level0: 20, compacted: { bytes: 1000 * MiB, ms: 10_000 } }) // 100 MiB/s in: 50 for writers
+  Object.assign(scene, { level0: 20, drain: 50 * MiB / 1000 })
   scene.look()
   scene.written = BURST - 1
   assert.equal(scene.stalls.mustDelay(), false)
-  scene.written = BURST + 4.5 * MiB
+  scene.written = BURST + 4 * MiB
   assert.deepEqual([scene.stalls.mustDelay(), scene.stalls.mustDelay(), scene.clock.timerCount], [true, true, 1])
-  await scene.clock.advance(99)
+  await scene.clock.advance(79)
   assert.equal(scene.encoded, 0)
-  await scene.clock.advance(1) // 4.5 MiB at 0.9 × 50 MiB/s
+  await scene.clock.advance(1) // 4 MiB at 50 MiB/s
   assert.equal(scene.encoded, 1)
   scene.written -= 1
   assert.equal(scene.stalls.mustDelay(), false)
-  assert.equal(scene.stalls.stats().totalMs, 100)
+  assert.equal(scene.stalls.stats().totalMs, 80)
 })
 
-test('the pace is never below 16 MiB/s; sealed memtables go by the speed of flushes', async () => {
-  for (const [flushMs, expected] of [[1000, 0.9 * 64 * MiB], [100_000, PACE_MIN]] as const) {
+/** Bytes that are let through in a second, after the burst, in writes of 16 KiB. */
+async function paceNow(): Promise<number> {
+  const start = scene.written
+  let allowed = 0
+  scene.onTurn = () => {
+    while (!scene.stalls.mustDelay()) scene.written += 16 * KiB
+  }
+  scene.onTurn()
+  allowed = scene.written
+  await scene.clock.advance(1000)
+  assert.ok(allowed - start <= BURST + 32 * KiB)
+  return scene.written - allowed
+}
+
+test('the pace falls to half the speed of compactions where writers stop, and goes on while they do', async () => {
+  for (const [level0, share] of [[20, 1], [28, 0.75], [35, 0.5 + 0.5 / 16], [36, 0.5]] as const) {
     scene = new Scene()
-    Object.assign(scene, { sealed: 3, flushMs })
+    Object.assign(scene, { level0, drain: 40 * MiB / 1000 })
     scene.look()
-    scene.written = BURST + expected - 64 * KiB
-    assert.equal(scene.stalls.mustDelay(), true)
-    await scene.clock.advance(1000)
-    assert.deepEqual([scene.encoded, scene.stalls.mustDelay()], [1, false])
-    scene.written += 128 * KiB
-    assert.equal(scene.stalls.mustDelay(), true)
+    const pace = await paceNow()
+    assert.ok(Math.abs(pace / (40 * MiB * share) - 1) < 0.05, `${level0} tables: ${pace / MiB} MiB/s`)
+  }
+})
+
+test('sealed memtables go by the speed of flushes; not known yet, and far too slow, have bounds', async () => {
+  const cases = [
+    [{ sealed: 3, flushMs: 1000 }, 0.9 * 64 * MiB], [{ sealed: 3, flushMs: 100_000 }, PACE_MIN],
+    [{ level0: 20, drain: 0 }, 16 * MiB], [{ level0: 20, drain: 1 }, PACE_MIN],
+  ] as const
+  for (const [state, expected] of cases) {
+    scene = new Scene()
+    Object.assign(scene, state)
+    scene.look()
+    const pace = await paceNow()
+    assert.ok(Math.abs(pace / expected - 1) < 0.05, `${JSON.stringify(state)}: ${pace / MiB} MiB/s`)
     scene.stalls.stop()
     assert.equal(scene.clock.timerCount, 0)
   }
+})
+
+test('no write waits longer than 100 ms for its turn, however large the one before it was', async () => {
+  Object.assign(scene, { level0: 20, drain: 2 * MiB / 1000 })
+  scene.look()
+  scene.written = 64 * MiB
+  assert.equal(scene.stalls.mustDelay(), true)
+  await scene.clock.advance(100)
+  assert.deepEqual([scene.encoded, scene.stalls.mustDelay()], [1, false])
 })
 
 test('a blocked caller takes results until there is room', () => {
@@ -215,3 +253,100 @@ test('a blocked caller gives up when nothing runs, when nothing ends for 30 s, a
   scene.refusal = new Error('refused')
   assert.throws(() => scene.stalls.waitBlocking(), scene.refusal)
 })
+
+// ── Load: writers that write as fast as they may, over compactions of a given speed ──────────────
+
+const TABLE_BYTES = 32 * MiB
+const BATCH_BYTES = 128 * KiB
+const MERGED_TOGETHER_MIN = 8
+
+/** Level 0 fills by writes and empties by one compaction after the other, each with all of it and a base. */
+class Load {
+  readonly scene = new Scene()
+  readonly totals = new CompactionTotals()
+  speed: number
+  readonly baseBytes: number
+  busyMs = 0
+  pauseMsMost = 0
+  level0Most = 0
+  private running: { tables: number; startMs: number; endMs: number } | null = null
+  private pausedSinceMs: number | null = null
+  private tables = 0
+
+  constructor(speed: number, baseBytes: number) {
+    this.speed = speed
+    this.baseBytes = baseBytes
+    this.scene.onTurn = () => this.write()
+  }
+
+  private write(): void {
+    const { scene } = this
+    const nowMs = scene.clock.nowMs()
+    // No faster than 1 GiB/s.
+    for (let left = 8 * STEP_MS; left > 0 && !scene.stalls.mustDelay() && !scene.stalls.mustStop(); left--) {
+      if (this.pausedSinceMs !== null) this.pauseMsMost = Math.max(this.pauseMsMost, nowMs - this.pausedSinceMs)
+      this.pausedSinceMs = null
+      scene.written += BATCH_BYTES
+      const tables = Math.floor(scene.written / TABLE_BYTES)
+      scene.level0 += tables - this.tables
+      if (tables > this.tables) this.assess()
+      this.tables = tables
+    }
+    if (scene.stalls.mustDelay() || scene.stalls.mustStop()) this.pausedSinceMs ??= nowMs
+  }
+
+  private assess(): void {
+    const { scene, running } = this
+    const nowMs = scene.clock.nowMs()
+    if (running === null && scene.level0 >= MERGED_TOGETHER_MIN) {
+      const tables = scene.level0
+      const ms = (tables * TABLE_BYTES + this.baseBytes) / this.speed
+      this.running = { tables, startMs: nowMs, endMs: nowMs + ms }
+    }
+    this.level0Most = Math.max(this.level0Most, scene.level0)
+    scene.stalls.assess()
+  }
+
+  private compact(): void {
+    const { scene, totals, running } = this
+    const nowMs = scene.clock.nowMs()
+    if (running === null) return
+    this.busyMs += STEP_MS
+    const ms = nowMs - running.startMs
+    const bytes = running.tables * TABLE_BYTES * Math.min(1, ms / (running.endMs - running.startMs))
+    scene.drain = totals.drainBytesPerMs([{ bytes, ms }])
+    if (nowMs < running.endMs) return
+    totals.addDrain({ bytes, ms })
+    scene.level0 -= running.tables
+    this.running = null
+    this.assess()
+  }
+
+  async run(ms: number): Promise<void> {
+    for (let at = 0; at < ms; at += STEP_MS) {
+      await this.scene.clock.advance(STEP_MS)
+      this.compact()
+      this.write()
+    }
+  }
+}
+
+const STEP_MS = 5
+
+for (const [speedMiB, baseMiB] of [[200, 256], [200, 2048], [50, 512], [600, 1024]] as const) {
+  const merges = `merges of ${speedMiB} MiB/s with ${baseMiB} MiB`
+  test(`paced writers keep ${merges} busy, and are never stopped`, async () => {
+    const load = new Load(speedMiB * MiB / 1000, baseMiB * MiB)
+    await load.run(60_000)
+    load.busyMs = 0
+    const { stallCount } = load.scene.stalls.stats()
+    await load.run(30_000)
+    assert.deepEqual(load.scene.told.filter((text) => text.startsWith('stopped')), [])
+    assert.ok(load.level0Most < 36, `${load.level0Most} tables`)
+    assert.ok(load.busyMs > 0.9 * 30_000, `busy for ${load.busyMs} ms`)
+    assert.ok(load.pauseMsMost <= 100, `a pause of ${load.pauseMsMost} ms`)
+    // Once for each compaction at most.
+    assert.ok(load.scene.stalls.stats().stallCount - stallCount <= 30_000 / 1000)
+    assert.ok(load.scene.stalls.stats().totalMs > 0)
+  })
+}

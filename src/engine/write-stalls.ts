@@ -3,7 +3,8 @@
  * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts).
  * Thread: main.
  * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work
- * keeps up with. Stopped: no write buffer is given out. Each limit is left a little below where it is met.
+ * keeps up with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a
+ * little below where it is met.
  * A call that blocks never turns the event loop: it polls finished jobs and so installs them itself.
  */
 import { MiB, VarveError } from '../base/index.js'
@@ -14,28 +15,33 @@ import type { EngineCore } from './engine-core.js'
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
 const BLOCKED_MS_MAX = 30_000
-/** Tables in level 0, each of them looked at by every read. As RocksDB has it. */
-const LEVEL0_SLOW = 20
-const LEVEL0_STOP = 36
-const LEVEL0_HYSTERESIS = 4
-/** Bytes that compactions are behind. */
-const DEBT_SLOW = 4096 * MiB
-const DEBT_STOP = 16_384 * MiB
-/** The slowest pace: a batch of 128 KiB each 8 ms. */
-const PACE_MIN = 16 * MiB
-/** Of what background work does: a little less, so that it catches up. */
-const PACE_SHARE = 0.9
+/** The slowest pace, and the one while nothing has been measured yet. */
+const PACE_MIN = MiB
+const PACE_FIRST = 16 * MiB
+/** Of the speed of flushes: a little less, so that they catch up. */
+const FLUSH_SHARE = 0.9
+/** Of the speed of compactions, where writers stop: a measured speed may be wrong by a factor of two. */
+const COMPACTION_SHARE_MIN = 0.5
+/** No write waits longer for its turn, however slow the pace. */
+const PAUSE_MS_MAX = 100
 /** Written without waiting at the start of a slow time, and so much is let through at once. */
 const BURST_BYTES = MiB
 
 export type StallReason = 'sealed memtables' | 'level 0 tables' | 'compaction debt'
 
+/** Tables in level 0, each of them looked at by every read. Limits as RocksDB has them. */
+const LEVEL0 = { reason: 'level 0 tables', slow: 20, stop: 36, hysteresis: 4 } as const
+/** Bytes that compactions are behind. */
+const DEBT = { reason: 'compaction debt', slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB } as const
+
 interface Assessment {
   state: 'none' | 'slow' | 'stopped'
   reason: StallReason | null
+  /** Where between the limits of slow and stopped, 0 to 1. */
+  depth: number
 }
 
-const NONE: Assessment = { state: 'none', reason: null }
+const NONE: Assessment = { state: 'none', reason: null, depth: 0 }
 
 export class WriteStalls {
   private readonly engine: EngineCore
@@ -58,7 +64,10 @@ export class WriteStalls {
   assess(): void {
     const next = this.look()
     const { now } = this
-    if (next.state === now.state && next.reason === now.reason) return
+    if (next.state === now.state && next.reason === now.reason) {
+      this.now = next
+      return
+    }
     const { events } = this.engine.parts
     const nowMs = this.engine.options.clock.nowMs()
     if (now.state !== 'none') {
@@ -70,7 +79,7 @@ export class WriteStalls {
     this.sinceMs = nowMs
     if (next.state === 'none') return
     this.stallCount++
-    if (next.state === 'slow') {
+    if (now.state === 'none') {
       this.allowance = BURST_BYTES
       this.paceMs = nowMs
       this.paceBytes = this.engine.pipeline.counters.bytes
@@ -79,20 +88,32 @@ export class WriteStalls {
   }
 
   private look(): Assessment {
-    const { immutables, options, compactor, versions } = this.engine
+    const { immutables, options } = this.engine
     const wait = options.immutablesMax
-    if (immutables.length >= wait || this.isIndexShort()) return { state: 'stopped', reason: 'sealed memtables' }
-    if (options.compaction.style !== 'none') {
-      const level0 = versions.current.levels[0]!.length
-      // Where a corrupt table holds compaction up, writing must not end with it.
-      const mayStop = compactor.blocked.size === 0
-      if (mayStop && level0 >= this.limit(LEVEL0_STOP, 'stopped')) return { state: 'stopped', reason: 'level 0 tables' }
-      const debt = level0 >= LEVEL0_SLOW - LEVEL0_HYSTERESIS ? 0 : compactor.debtBytes(versions.current)
-      if (mayStop && debt >= DEBT_STOP) return { state: 'stopped', reason: 'compaction debt' }
-      if (level0 >= this.limit(LEVEL0_SLOW, 'slow')) return { state: 'slow', reason: 'level 0 tables' }
-      if (debt >= DEBT_SLOW) return { state: 'slow', reason: 'compaction debt' }
+    const sealed = { reason: 'sealed memtables', depth: 0 } as const
+    if (immutables.length >= wait || this.isIndexShort()) return { state: 'stopped', ...sealed }
+    const behind = options.compaction.style === 'none' ? NONE : this.lookAtCompaction()
+    if (behind.state !== 'none') return behind
+    return wait > 2 && immutables.length === wait - 1 ? { state: 'slow', ...sealed } : NONE
+  }
+
+  private lookAtCompaction(): Assessment {
+    const { compactor, versions } = this.engine
+    const level0 = versions.current.levels[0]!.length
+    // Where a corrupt table holds compaction up, writing must not end with it.
+    const mayStop = compactor.blocked.size === 0
+    const debt = level0 >= LEVEL0.slow - LEVEL0.hysteresis ? 0 : compactor.debtBytes(versions.current)
+    const measures = [{ ...LEVEL0, value: level0 }, { ...DEBT, value: debt }]
+    for (const state of ['stopped', 'slow'] as const) {
+      if (state === 'stopped' && !mayStop) continue
+      for (const { reason, value, slow, stop, hysteresis } of measures) {
+        const limit = state === 'stopped' ? stop : slow
+        // Lower while it is exceeded.
+        const isMet = this.now.reason === reason && (this.now.state === state || this.now.state === 'stopped')
+        const depth = Math.min(1, Math.max(0, (value - slow) / (stop - slow)))
+        if (value >= limit - (isMet ? hysteresis : 0)) return { state, reason, depth }
+      }
     }
-    if (wait > 2 && immutables.length === wait - 1) return { state: 'slow', reason: 'sealed memtables' }
     return NONE
   }
 
@@ -104,18 +125,12 @@ export class WriteStalls {
     return parts.memory.indexBytesBeside(isFull ? [memtable, ...immutables] : immutables) === 0
   }
 
-  /** A limit of level 0, lower while it is exceeded. */
-  private limit(tables: number, state: Assessment['state']): number {
-    const isMet = this.now.reason === 'level 0 tables' && (this.now.state === state || this.now.state === 'stopped')
-    return isMet ? tables - LEVEL0_HYSTERESIS : tables
-  }
-
   // ── Slow: a pace ────────────────────────────────────────────────────────────────────────────────
 
-  /** Bytes a second that background work keeps up with. */
+  /** Bytes a millisecond that background work keeps up with. */
   private pace(nowMs: number): number {
     const bytesPerMs = this.now.reason === 'sealed memtables' ? this.flushPace(nowMs) : this.compactionPace()
-    return Math.max(PACE_MIN, bytesPerMs * 1000)
+    return Math.max(PACE_MIN / 1000, bytesPerMs)
   }
 
   /** What is left of the current buffer lasts until the oldest flush is done, as far as can be told. */
@@ -126,24 +141,26 @@ export class WriteStalls {
     const ageMs = oldest === null || oldest.stage === 'queued' ? 0 : nowMs - oldest.buildStartMs
     // One that is overdue takes half as long again, each time it is looked at.
     const leftMs = Math.max(expectedMs - ageMs, ageMs / 2, 1)
-    return (pipeline.current.roomBytes / leftMs) * PACE_SHARE
+    return (pipeline.current.roomBytes / leftMs) * FLUSH_SHARE
   }
 
-  /** Half of what compactions read: each byte comes by about twice. */
+  /**
+   * As fast as compactions took level 0 down lately, the less the nearer the stop is: so the height of level 0 settles
+   * where the two agree. What is written reaches every deeper level through level 0, and the time for those is in it.
+   */
   private compactionPace(): number {
-    const { totals, runTimes } = this.engine.compactor
-    const { totalMs } = runTimes.stats()
-    return totalMs > 0 ? (totals.readBytes / totalMs / 2) * PACE_SHARE : 0
+    const drain = this.engine.compactor.drainBytesPerMs || PACE_FIRST / 1000
+    return drain * (1 - (1 - COMPACTION_SHARE_MIN) * this.now.depth)
   }
 
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */
   mustDelay(): boolean {
-    if (this.now.state !== 'slow') return false
+    if (this.now.state === 'none') return false
     const nowMs = this.engine.options.clock.nowMs()
-    const bytesPerMs = this.pace(nowMs) / 1000
+    const bytesPerMs = this.pace(nowMs)
     const written = this.engine.pipeline.counters.bytes
     const earned = (nowMs - this.paceMs) * bytesPerMs - (written - this.paceBytes)
-    this.allowance = Math.min(BURST_BYTES, this.allowance + earned)
+    this.allowance = Math.max(-PAUSE_MS_MAX * bytesPerMs, Math.min(BURST_BYTES, this.allowance + earned))
     this.paceMs = nowMs
     this.paceBytes = written
     if (this.allowance >= 0) return false
@@ -154,9 +171,10 @@ export class WriteStalls {
   private startTimer(delayMs: number): void {
     const { clock } = this.engine.options
     const startMs = clock.nowMs()
+    const { state } = this.now
     this.timer = clock.after(delayMs, () => {
       this.timer = null
-      this.lostMs += clock.nowMs() - startMs
+      if (state === 'slow') this.lostMs += clock.nowMs() - startMs // the time of a stop counts as a whole
       this.engine.pipeline.encodeWaiting()
     }, true)
   }
