@@ -26,11 +26,11 @@ const examples: Record<string, () => void> = {
   'everywhere.js': () => {
     const [entries, workers] = run('everywhere.js')
     assert.match(entries!, /^Node .*: 5001 entries, page of 004990 004991 004992$/)
-    assert.equal(workers, 'worker threads: 2')
+    assert.match(workers!, /^worker threads: [1-9]$/)
   },
   'queue.js': () => {
     const lines = run('queue.js', '30000')
-    assert.match(lines.at(-2)!, /^popped 30000: /)
+    assert.match(lines.at(-2)!, /^popped 30000: \d+ k items\/s, front found behind \d+ deleted keys$/)
     assert.equal(lines.at(-1), 'left: 0')
   },
 }

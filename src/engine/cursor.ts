@@ -172,6 +172,7 @@ export class Cursor {
     this.view.detach(this)
     this.view.iterators.tableCount -= this.tableIterators
     this.view.iterators.count--
+    this.view.iterators.passedCount += this.visible?.passedTotal ?? 0
     this.iterator.close()
     this.state.release()
   }

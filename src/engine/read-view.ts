@@ -21,6 +21,8 @@ export class Iterators {
   /** Open cursors, and the table iterators under them. */
   count = 0
   tableCount = 0
+  /** Deleted keys that closed cursors walked over, forward. */
+  passedCount = 0
   readonly gap = new GapHint()
   /** Short walks fill one chunk together. */
   readonly userBytes = new UserBytes()

@@ -36,6 +36,8 @@ export class VisibleIterator implements InternalIterator {
   private savedValue: Uint8Array = NO_BYTES
   /** Deleted keys that the last step forward passed. */
   passedCount = 0
+  /** The same of all steps. */
+  passedTotal = 0
   private forward = true
 
   constructor(child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS) {
@@ -134,6 +136,7 @@ export class VisibleIterator implements InternalIterator {
         return
       } else {
         this.passedCount++
+        this.passedTotal++
         this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
         child.next()
         this.skipSaved()

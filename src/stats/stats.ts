@@ -19,8 +19,11 @@ export interface Stats {
   reads: { getCount: number; hitCount: number }
   /** Batches and entries written by this process; a put is a batch of one. */
   writes: { batchCount: number; entryCount: number }
-  /** `tableCount`: table iterators under them; shows which tables a range skipped. */
-  iterators: { activeCount: number; tableCount: number }
+  /**
+   * `tableCount`: table iterators under them; shows which tables a range skipped. `passedCount`: deleted keys
+   * that those which have ended walked over on their way forward; shows what tombstones cost.
+   */
+  iterators: { activeCount: number; tableCount: number; passedCount: number }
   snapshots: { activeCount: number; oldestSeqNum: SeqNum | null; oldestAgeMs: number }
   memory: MemoryStats
   /** The failure that decides the state now, or null. */
@@ -233,7 +236,7 @@ export function emptyStats(location: string): Stats {
     cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
     reads: { getCount: 0, hitCount: 0 },
     writes: { batchCount: 0, entryCount: 0 },
-    iterators: { activeCount: 0, tableCount: 0 },
+    iterators: { activeCount: 0, tableCount: 0, passedCount: 0 },
     snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
     memory: {
       budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
