@@ -54,7 +54,7 @@ function counter(): () => number {
   return () => ++n
 }
 
-test('COMP-3: what is left is what the retention rule says, whatever the inputs', () => {
+test('COMP-3, C07: what is left, sequence numbers too, is what the retention rule says, whatever the inputs', () => {
   for (let seed = 1; seed <= 120; seed++) {
     const random = new SeededRandom(seed, 'compaction run')
     const vfs = newDisk()
@@ -139,7 +139,7 @@ function newCopy(vfs: ReturnType<typeof newDisk>): ReturnType<typeof newDisk> {
   return copy
 }
 
-test('large values keep blocks of their own; many versions of one key stay together', () => {
+test('C13: large values keep blocks of their own; many versions of one key stay together', () => {
   const big = (fill: number, length: number) => new Uint8Array(length).fill(fill)
   const vfs = newDisk()
   const newer = [put('a', 50, big(1, 300_000)), put('b', 51, 'small'), put('c', 52, big(2, 65_536))]
@@ -174,7 +174,7 @@ test('nothing left: no output, no file', () => {
   assert.deepEqual(compactAndCheck(vfs, [...newer, ...older], input), [])
 })
 
-test('COMP-3: a tombstone stays while a table below may hold its key', () => {
+test('COMP-3, C04: a tombstone stays while a table below may hold its key', () => {
   const vfs = newDisk()
   const entries = ['a', 'b', 'm', 'y', 'z'].map((key, i) => del(key, 10 + i))
   const below = [[writeInput(vfs, 2, [put('b', 1), put('c', 2)]), writeInput(vfs, 3, [put('y', 3)])], []]

@@ -106,6 +106,29 @@ test('a success makes the next back-off short again', async () => {
   assert.equal(scene.doing.length, 1)
 })
 
+test('a move is no success that makes the back-off short: it writes no table', async () => {
+  let isMoveNext = false
+  const { busy } = leveledPickers()
+  const either = picking((version, ...state) => {
+    const levels = [version.levels[0]!.filter(({ fileNum }) => fileNum > 8)]
+    const pick = isMoveNext ? moveOf({ ...version, levels }, ...state) : busy.pick(version, ...state)
+    isMoveNext = false
+    return pick
+  })
+  const version = drawnVersion({ 0: ['10: p-q', '9: m-n', ...STACK] })
+  const scene = new CompactorScene(version, { pickers: { busy: either, quiet: nothing }, isStrict: false })
+  scene.compactor.schedule()
+  for (const delayMs of [200, 400, 800]) {
+    scene.fails()
+    isMoveNext = delayMs > 200
+    await scene.clock.advance(delayMs - 1)
+    assert.deepEqual(scene.doing, [])
+    await scene.clock.advance(1)
+    assert.equal(scene.doing.length, 1)
+  }
+  assert.equal(scene.compactor.movedCount, 2)
+})
+
 test('C02: a corrupt input is left alone, at once and for good; another corruption is tried again', async () => {
   const scene = new CompactorScene(twoStacks())
   scene.compactor.schedule()

@@ -250,9 +250,9 @@ export class Compactor {
   }
 
   private onInstalled(task: CompactionTask, edit: VersionEdit): void {
-    this.failuresInRow = 0
     if (task.pick.isTrivialMove) this.movedCount++
     else {
+      this.failuresInRow = 0 // a move writes no table: it shows nothing
       this.completedCount++
       this.runTimes.record(this.host.clock.nowMs() - task.startMs)
       this.totals.add(task.pick, task.result!)
@@ -285,11 +285,13 @@ export class Compactor {
 
   private backOff(): void {
     const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.failuresInRow++, BACKOFF_MAX_MS)
-    this.retryTimer ??= this.host.clock.after(delayMs, () => {
+    const retry = () => {
       this.retryTimer = null
       this.schedule()
       if (this.tasks.length === 0) this.wake() // nobody wants anything any more: who waits for a step hears of it
-    })
+    }
+    // Writers or a call may be waiting: a program must not end in the middle of their awaits.
+    this.retryTimer ??= this.host.clock.after(delayMs, retry, true)
   }
 
   private end(task: CompactionTask): void {

@@ -223,8 +223,8 @@ export class Engine implements EngineCore, ReadView {
   /** A compaction's tables are in: readers that begin now use them. */
   onCompacted(task: CompactionTask, edit: VersionEdit): void {
     this.swapState(this.pipeline.current.memtable)
-    this.health.recoverFrom(COMPACTION_PLACE)
-    const { id, startMs, result } = task
+    const { id, startMs, result, pick } = task
+    if (!pick.isTrivialMove) this.health.recoverFrom(COMPACTION_PLACE)
     const outputBytes = result?.writtenBytes ?? 0
     this.parts.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
     for (const { level, facts } of edit.addTables ?? []) {

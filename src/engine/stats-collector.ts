@@ -42,7 +42,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.backgroundError = errorStats(health)
   stats.recovery = parts.report
   stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
-  stats.files = { deletedCount: deleter.deletedCount, deleteWaitingCount: deleter.waitingCount }
+  const { deletedCount, waitingCount } = deleter
+  stats.files = { deletedCount, deleteWaitingCount: waitingCount, heldCount: parts.tables.retiredCount }
   stats.jobs = {
     workerCount: parts.executor.workerCount,
     activeCount: parts.executor.activeCount,

@@ -138,6 +138,13 @@ export class TableSet {
     return this.open.size
   }
 
+  /** Tables that no version lists and somebody still reads. */
+  get retiredCount(): number {
+    let count = 0
+    for (const { onUnused } of this.open.values()) if (onUnused !== null) count++
+    return count
+  }
+
   /** Closes what no read state ever took. */
   closeUnused(): void {
     for (const [fileNum, entry] of [...this.open]) if (entry.users === 0) this.closeTable(fileNum, entry)

@@ -33,7 +33,8 @@ export interface Stats {
   manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
   /** Durable retention pins: the first log each keeps. */
   pins: { name: string; firstLogNum: FileNum }[]
-  files: { deletedCount: number; deleteWaitingCount: number }
+  /** `heldCount`: tables that no version lists any more and somebody still reads. */
+  files: { deletedCount: number; deleteWaitingCount: number; heldCount: number }
   jobs: { workerCount: number; activeCount: number; workerLostCount: number }
   events: { emittedCount: number; droppedCount: number; listenerErrorCount: number }
   lock: { generation: number; isHeld: boolean }
@@ -246,7 +247,7 @@ export function emptyStats(location: string): Stats {
     recovery: null,
     manifest: { fileNum: 0, fileBytes: 0, groupCount: 0 },
     pins: [],
-    files: { deletedCount: 0, deleteWaitingCount: 0 },
+    files: { deletedCount: 0, deleteWaitingCount: 0, heldCount: 0 },
     jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
     events: { emittedCount: 0, droppedCount: 0, listenerErrorCount: 0 },
     lock: { generation: 0, isHeld: false },

@@ -5,12 +5,12 @@ import type { Scenario } from './crash-scenarios.js'
 import type { Workload } from './workload.js'
 
 /** A table of its own with these keys. */
-async function table(w: Workload, keys: string, length: number): Promise<void> {
+export async function table(w: Workload, keys: string, length: number): Promise<void> {
   await w.batch([...keys].map((key) => ({ key, length: length + key.charCodeAt(0) })))
   await w.flush()
 }
 
-async function deleted(w: Workload, keys: string): Promise<void> {
+export async function deleted(w: Workload, keys: string): Promise<void> {
   await w.batch([...keys].map((key) => ({ key, length: null })))
   await w.flush()
 }

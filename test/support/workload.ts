@@ -5,6 +5,7 @@
 import { SeededRandom, VarveError } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { BatchOp, EngineEvent, Snapshot, VarveOptions } from '../../src/index.js'
+import type { ExecutorFactory } from '../../src/exec/index.js'
 import { simExecutor, SimVfs } from '../../src/testing.js'
 import type { SimOptions, SurvivalPolicy } from '../../src/testing.js'
 import type { Vfs } from '../../src/vfs/index.js'
@@ -34,17 +35,20 @@ export interface OpenOptions {
   onEvent?: (event: EngineEvent) => void
   /** Background work is interleaved as with threads, in an order that the seed decides. */
   hasThreads?: boolean
+  /** In place of either way of running it. */
+  executor?: ExecutorFactory
 }
 
 export function openOn(
-  vfs: SimVfs, { settings, seed = 1, wrap, onEvent, hasThreads = false }: OpenOptions = {},
+  vfs: SimVfs, { settings, seed = 1, wrap, onEvent, hasThreads = false, executor }: OpenOptions = {},
 ): Promise<Varve> {
+  const jobs = executor ?? (hasThreads ? simExecutor({ seed }) : null)
   const components = {
     vfs: wrap === undefined ? vfs : wrap(vfs),
     clock: steppingClock(vfs.clock),
     random: new SeededRandom(seed, 'engine'),
     ...(onEvent === undefined ? {} : { onEvent }),
-    ...(hasThreads ? { executor: simExecutor({ seed }) } : {}),
+    ...(jobs === null ? {} : { executor: jobs }),
   }
   return Varve.open(DIR, { ...SETTINGS, ...settings, components })
 }
