@@ -31,7 +31,7 @@ async function checkCrashes(w: Workload): Promise<void> {
 }
 
 for (const [mode, manifestSync] of MODES) {
-  test(`C09: the disk is full for a compaction: outputs go, writes go on, it is done once there is room, ${mode}`, async () => {
+  test(`C09: the disk is full: outputs go, writes go on, it is done once there is room, ${mode}`, async () => {
     const w = await opened({ settings: { manifestSync } })
     for (const keys of ['bcd', 'efg', 'hij']) await table(w, keys, 19_000)
     await w.compact()
