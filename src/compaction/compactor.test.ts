@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { tableFileName, VarveError } from '../base/index.js'
 import { CompactorScene, leveledPickers } from '../../test/support/compactor-scene.js'
 import { follow } from '../../test/support/commit-scene.js'
+import { sampleTable } from '../../test/support/manifest-samples.js'
 import { drawnVersion } from '../../test/support/pick-scene.js'
 import type { CompactionPick, Picker } from './compaction-pick.js'
 
@@ -22,6 +23,10 @@ function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null
     reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, isTrivialMove: true, below: [],
     tableBytes: 100, overlapBytesMax: 100, score: 0,
   }
+}
+
+function entriesOf({ current }: CompactorScene): number {
+  return current.levels[0]!.reduce((sum, { entryCount }) => sum + entryCount, 0)
 }
 
 const nothing = picking(() => null)
@@ -163,6 +168,20 @@ test('outputs that cannot be read back go, names included, before the manifest h
   scene.published()
   assert.deepEqual(scene.news.slice(1), ['replaced 100', 'abandoned 10 names', 'failed 1: CORRUPTION, again later'])
   assert.deepEqual([scene.edits, [...scene.compactor.blocked]], [[], []])
+})
+
+test('outputs are opened one at a time: the event loop, or who polls, comes in between', () => {
+  const scene = new CompactorScene(stack())
+  scene.compactor.schedule()
+  const kinds = { tombstoneCount: 0, smallestSeqNum: 1, largestSeqNum: 9 }
+  const outputs = ['a-a', 'b-b', 'c-c'].map((keys, i) => sampleTable(100 + i, keys, kinds))
+  const keptCount = outputs.reduce((sum, { entryCount }) => sum + entryCount, 0)
+  scene.ran({ outputs, keptCount, droppedVersionCount: entriesOf(scene) - keptCount })
+  scene.published()
+  for (const opened of [[100], [100, 101], [100, 101, 102]]) {
+    assert.deepEqual([scene.opened, scene.edits.length], [opened, opened.length === 3 ? 1 : 0])
+    if (opened.length < 3) scene.passed()
+  }
 })
 
 test('the directory or the manifest fails: nothing is given away, abandoned or begun any more', async () => {

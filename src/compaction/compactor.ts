@@ -9,7 +9,7 @@
  */
 import { tableFileName, VarveError } from '../base/index.js'
 import type { FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
-import type { JobResult } from '../exec/index.js'
+import type { Job, JobResult } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { DIRECTORY_NAME, INSTALL_PRIORITY, namesMade } from '../output/index.js'
 import type { PublishTablesInput } from '../output/index.js'
@@ -24,6 +24,7 @@ import { CompactionTotals, reliefOf } from './compaction-totals.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
+const PASS: Job = { kind: 'pass', input: null, priority: INSTALL_PRIORITY }
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
 /** After so long without a write, what is only worth it in quiet times is done. */
@@ -217,16 +218,20 @@ export class Compactor {
     this.end(task)
   }
 
-  /** Outputs are opened for reading before the manifest names them. */
-  private readBack(task: CompactionTask, tables: readonly TableFacts[]): void {
+  /**
+   * Outputs are opened for reading before the manifest names them. Each takes a millisecond or more, and there can be
+   * hundreds: between two of them the event loop turns.
+   */
+  private readBack(task: CompactionTask, tables: readonly TableFacts[], at = 0): void {
     try {
-      for (const facts of tables) this.host.openTable(facts)
+      if (at < tables.length) this.host.openTable(tables[at]!)
     } catch (error) {
       this.host.onReplaced(tables) // they have their names already
       this.onFailure(task, error)
       return
     }
-    this.install(task, tables)
+    if (at + 1 >= tables.length) this.install(task, tables)
+    else this.host.executor.submitPolled(PASS, () => this.readBack(task, tables, at + 1))
   }
 
   private install(task: CompactionTask, tables: readonly TableFacts[]): void {

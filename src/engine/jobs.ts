@@ -22,6 +22,11 @@ function* appendGroupJob(
   return null
 }
 
+/** What is to be done in pieces on the main thread asks for this between them: a caller that polls gets it too. */
+function* pass(): Generator<undefined, null, unknown> {
+  return null
+}
+
 export const jobs: JobTable<EngineJobContext> = {
   flushBuild: buildTable,
   compactionRun,
@@ -31,4 +36,5 @@ export const jobs: JobTable<EngineJobContext> = {
   unlinkFiles,
   sortRun,
   mergeRuns,
+  pass,
 }

@@ -1,6 +1,6 @@
 /** A compactor whose runs, installs and timers happen when a test says so. */
 import { VarveError } from '../../src/base/index.js'
-import type { ErrorCode, FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
+import type { ErrorCode, FileHeader, FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
 import { Compactor, createPicker, inputTables } from '../../src/compaction/index.js'
 import type {
   CompactionRunInput, CompactionRunOutput, CompactionTask, CompactorHost, CompactorPickers,
@@ -35,6 +35,7 @@ export class CompactorScene implements CompactorHost {
   current: Version
   seqNum = 1000
   snapshots: SeqNum[] = []
+  readonly opened: FileNum[] = []
   openError: VarveError | null = null
   private nextNum = 100
 
@@ -52,8 +53,9 @@ export class CompactorScene implements CompactorHost {
   visibleSeqNum = () => this.seqNum
   snapshotSeqNums = () => this.snapshots
   version = () => this.current
-  openTable = () => {
+  openTable = ({ fileNum }: TableFacts) => {
     if (this.openError !== null) throw this.openError
+    this.opened.push(fileNum)
   }
   appendEdit = (edit: VersionEdit, done: (error: unknown) => void) => void this.edits.push({ edit, done })
   holdEdit = (edit: VersionEdit, onDurable: () => void) => {
@@ -119,6 +121,11 @@ export class CompactorScene implements CompactorHost {
 
   published(stayed: string[] = []): void {
     this.take('publishTables').deliver({ ok: true, output: stayed as never })
+  }
+
+  /** What was under way on the main thread goes on. */
+  passed(): void {
+    this.take('pass').deliver({ ok: true, output: null as never })
   }
 
   /** The oldest edit is durable and current. */
