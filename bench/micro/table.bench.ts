@@ -84,7 +84,7 @@ function build(): ReturnType<TableBuilder['finish']> {
 }
 
 const file = openFile('r')
-const out: PointResult = { seqNum: 0, kind: 0, valueBytes: values, valueStart: 0, valueEnd: 0 }
+const out: PointResult = { kind: 0, valueBytes: values, valueStart: 0, valueEnd: 0 }
 for (const pointHash of [true, false]) {
   const cache = new BlockCache(1 << 30)
   const lookup = pointHash ? 'pointHash' : 'filter'
@@ -110,14 +110,14 @@ for (const pointHash of [true, false]) {
     report('get, random', entries, () => {
       for (let n = 0; n < entries; n++) {
         const i = order[n]
-        if (!table.get(keys, 16 * i, 16 * i + 16, Infinity, out)) throw new Error('lost')
+        if (!table.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
         sum += out.valueEnd
       }
     })
     report('get, absent', entries, () => {
       for (let n = 0; n < entries; n++) {
         const i = order[n]
-        if (table.get(absent, 16 * i, 16 * i + 16, Infinity, out)) throw new Error('found')
+        if (table.get(absent.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('found')
       }
     })
   }
@@ -136,7 +136,7 @@ for (const pointHash of [true, false]) {
   report('get, random, no cache', 100_000, () => {
     for (let n = 0; n < 100_000; n++) {
       const i = order[n]
-      if (!cold.get(keys, 16 * i, 16 * i + 16, Infinity, out)) throw new Error('lost')
+      if (!cold.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
     }
   })
   report('scan, no cache', entries, () => {

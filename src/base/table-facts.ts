@@ -40,7 +40,6 @@ export interface TableFacts {
 
 /** What a point lookup found; filled by the owner of the entry, no allocation per lookup. */
 export interface PointResult {
-  seqNum: SeqNum
   /** EntryKind; a tombstone is a result too. */
   kind: number
   /** Lent until the next operation on the source. */

@@ -12,7 +12,7 @@ const NO_BYTES = new Uint8Array(0)
 
 export class ReadPath {
   private scratch = new Uint8Array(1024)
-  private readonly found: PointResult = { seqNum: 0, kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
+  private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
   private readonly userBytes = new UserBytes()
   getCount = 0
   hitCount = 0
@@ -69,11 +69,11 @@ export class ReadPath {
       const facts = version.levels[level]!
       if (level > 0) {
         const at = tableFor(facts, key, end)
-        if (at >= 0 && tables[at]!.get(key, 0, end, snapshot, this.found)) return true
+        if (at >= 0 && tables[at]!.get(key, end, snapshot, this.found)) return true
         continue
       }
       for (let i = 0; i < tables.length; i++) {
-        if (isInside(facts[i]!, key, end) && tables[i]!.get(key, 0, end, snapshot, this.found)) return true
+        if (isInside(facts[i]!, key, end) && tables[i]!.get(key, end, snapshot, this.found)) return true
       }
     }
     return false

@@ -163,7 +163,6 @@ export class Memtable {
     while (found !== 0 && entries.seqDelta(found - 1) > deltaMax) found = entries.older(found - 1)
     if (found === 0) return false
     const offset = entries.offset(found - 1)
-    out.seqNum = this.baseSeqNum + entries.seqDelta(found - 1)
     out.kind = this.bytes[offset]!
     out.valueBytes = this.bytes
     out.valueStart = offset + ENTRY_HEADER_BYTES + entryKeyBytes(this.bytes, offset)

@@ -28,7 +28,8 @@ export class BlockReader {
   keyWord = 0
   private valueWord = 0
   private seqWord = 0
-  private seqWidth = 0
+  /** Bytes of a sequence number: 0, 4 or 8. */
+  seqWidth = 0
   private seqBase = 0
   private ownBytes: Uint8Array = this.bytes
   private ownWords: Uint32Array = this.words

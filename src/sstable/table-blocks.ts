@@ -6,30 +6,39 @@
  * Invariants: a block that passed lies between the bounds that the index gives it, so all blocks together
  * are in order whatever the file said.
  */
-import { corruption, runSync } from '../base/index.js'
+import { corruption, NUMBER_MAX, runSync } from '../base/index.js'
+import type { PointResult, SeqNum } from '../base/index.js'
 import type { BlockCache, CacheSlots } from '../cache/index.js'
-import { MARK_HIT, MARK_SCAN } from '../cache/index.js'
+import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../cache/index.js'
 import { parseAt, readCheckedSync } from './block-io.js'
 import type { TableSource } from './block-io.js'
 import type { BlockReader } from './block-reader.js'
+import { PointEntries } from './point-entries.js'
 import { TRAILER_BYTES } from './table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
 import type { TableIndex } from './table-index.js'
+
+export interface TableBlocksOptions {
+  /** Called when a dropped index was read again. */
+  onIndexRead?: () => void
+  /** No entry is above it; default: not known. */
+  largestSeqNum?: SeqNum
+}
 
 export class TableBlocks {
   readonly count: number
   private readonly parts: Pick<TableParts, 'source' | 'footer'>
   private loaded: TableIndex | null
   private readonly source: TableSource
-  readonly cache: BlockCache
+  private readonly cache: BlockCache
   private readonly slots: CacheSlots
-
   private readonly onIndexRead: () => void
+  readonly entries: PointEntries
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    onIndexRead = (): void => undefined,
+    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = source
     this.parts = { source, footer }
@@ -38,6 +47,7 @@ export class TableBlocks {
     this.cache = cache
     this.slots = cache.attach(index.blockCount)
     this.onIndexRead = onIndexRead
+    this.entries = new PointEntries(index.blockCount, largestSeqNum)
   }
 
   /** Blocks while it is read again. */
@@ -76,8 +86,19 @@ export class TableBlocks {
     }
   }
 
-  /** Where block i stands in the cache, good until the next block is read; 0: it is not there. */
-  hit(i: number): number {
+  /** PointEntries.read, wherever the block is. */
+  readPoint(
+    reader: BlockReader, number: number, i: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): number {
+    const { cache, entries } = this
+    const frame = this.hit(number)
+    if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
+    this.load(reader, number, MARK_POINT)
+    return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
+  }
+
+  /** Where block i stands in the cache; 0: it is not there. */
+  private hit(i: number): number {
     const { slots } = this
     const frame = slots.frames[i]
     if (frame !== 0) {
@@ -142,6 +163,7 @@ export class TableBlocks {
     reader.open(bytes, words, base)
     parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
     checkBlockBounds(source, index, reader, i)
+    this.entries.note(reader, i)
   }
 }
 

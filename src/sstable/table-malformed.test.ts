@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  bytesOf, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, sampleEntries, shown,
+  bytesOf, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
   TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
@@ -59,10 +59,10 @@ function readAll(written: WrittenTable, turn: number, see: (text: string) => voi
     for (const entry of forward) see(shown(entry))
   })
   for (let i = turn % 5; i < entries.length; i += 5) {
-    const { key, seqNum } = entries[i]
+    const entry = entries[i]
     isRefused(() => {
-      const found = getEntry(table, key, seqNum)
-      see(found === null ? 'nothing' : shown(found))
+      const found = getEntry(table, entry.key, entry.seqNum)
+      see(found !== null && shownPoint(found) === shownPoint(entry) ? shown(entry) : 'another answer')
     })
   }
   table.close()

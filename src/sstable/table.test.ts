@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, TABLE_NAME, writeTable,
+  bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import type { Entry } from '../../test/support/table-samples.js'
 import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, SeededRandom, toHex } from '../base/index.js'
@@ -14,8 +14,8 @@ import type { Table } from './index.js'
 function checkGet(table: Table, entries: Entry[], key: Uint8Array, snapshot: number): void {
   const expected = entries.find((e) => compareBytes(e.key, key) === 0 && e.seqNum <= snapshot)
   const found = getEntry(table, key, snapshot)
-  const text = expected === undefined ? null : shown(expected)
-  assert.equal(found && shown(found), text, `${toHex(key)} at ${snapshot}`)
+  const text = expected === undefined ? null : shownPoint(expected)
+  assert.equal(found && shownPoint(found), text, `${toHex(key)} at ${snapshot}`)
 }
 
 function checkScans(table: Table, entries: Entry[]): void {
@@ -64,28 +64,43 @@ interface Shape {
   alphabet: number
   valueBytesMax: number
   seqNumMax: number
+  /** Equal to the limits: blocks whose entries are found by arithmetic. 0. */
+  keyBytesMin?: number
+  valueBytesMin?: number
+  /** Part of the entries; 0.2. */
+  tombstones?: number
 }
 
-function randomKey(random: SeededRandom, { keyBytesMax, alphabet }: Shape): Uint8Array {
-  const key = new Uint8Array(random.below(keyBytesMax + 1))
+function randomKey(random: SeededRandom, { keyBytesMin = 0, keyBytesMax, alphabet }: Shape): Uint8Array {
+  const key = new Uint8Array(keyBytesMin + random.below(keyBytesMax - keyBytesMin + 1))
   for (let i = 0; i < key.length; i++) key[i] = random.below(alphabet) * Math.floor(255 / (alphabet - 1))
   return key
 }
 
 function randomEntries(random: SeededRandom, shape: Shape): Entry[] {
   const entries = new Map<string, Entry>()
+  const { valueBytesMin = 0, tombstones = 0.2 } = shape
   while (entries.size < shape.count) {
     const key = randomKey(random, shape)
     const seqNum = Math.floor((random.u32() / 2 ** 32) * shape.seqNumMax)
-    const value = new Uint8Array(random.below(shape.valueBytesMax + 1))
+    const value = new Uint8Array(valueBytesMin + random.below(shape.valueBytesMax - valueBytesMin + 1))
     random.fill(value)
-    const kind = random.chance(0.2) ? EntryKind.tombstone : EntryKind.value
+    const kind = random.chance(tombstones) ? EntryKind.tombstone : EntryKind.value
     entries.set(`${toHex(key)} ${seqNum}`, { key, seqNum, kind, value })
   }
   return [...entries.values()].sort(compareEntries)
 }
 
+const ONE_LENGTH = { count: 1200, keyBytesMin: 7, keyBytesMax: 7, alphabet: 3, valueBytesMax: 20, seqNumMax: 10_000 }
+
 const SHAPES: Record<string, Shape> = {
+  'keys of one length': ONE_LENGTH,
+  'keys and values of one length': { ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0 },
+  'the same, and a few tombstones': { ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0.004 },
+  'keys and values of one length, wide numbers': {
+    ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0, seqNumMax: 2 ** 53 - 1,
+  },
+  'values of one length': { ...ONE_LENGTH, keyBytesMin: 3, valueBytesMin: 20, tombstones: 0 },
   'few versions': { count: 1500, keyBytesMax: 12, alphabet: 256, valueBytesMax: 40, seqNumMax: 2 ** 31 },
   'many versions': { count: 1500, keyBytesMax: 3, alphabet: 2, valueBytesMax: 30, seqNumMax: 2 ** 53 - 1 },
   'long common prefixes': { count: 800, keyBytesMax: 90, alphabet: 2, valueBytesMax: 9, seqNumMax: 5000 },

@@ -11,7 +11,7 @@ import { MARK_POINT } from '../cache/index.js'
 import { BlockReader } from './block-reader.js'
 import type { BloomFilter } from './bloom-filter.js'
 import type { PointHash } from './point-hash.js'
-import { readPoint } from './point-entry.js'
+import { FOUND, NO_ENTRY, OTHER_KEY } from './point-entries.js'
 import { TableBlocks } from './table-blocks.js'
 import { SectionSlot } from './table-format.js'
 import type { TableIndex } from './table-index.js'
@@ -69,7 +69,7 @@ export class Table {
   constructor(parts: TableParts, { facts, cache, onIndexRead }: TableHost) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.blocks = new TableBlocks(parts, cache, onIndexRead)
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = parts.properties.hashSeed
@@ -78,7 +78,7 @@ export class Table {
   get loadedBytes(): LoadedBytes {
     const { blocks, filter, pointHash } = this
     return {
-      index: 1000 + blocks.indexBytes + 11 * blocks.count,
+      index: 1000 + blocks.indexBytes + 11 * blocks.count + blocks.entries.memoryBytes,
       filter: filter?.memoryBytes ?? 0,
       pointHash: pointHash?.memoryBytes ?? 0,
     }
@@ -122,14 +122,14 @@ export class Table {
   }
 
   /**
-   * The newest version of key[start, end) with a sequence number ≤ `snapshot`. False: there is none.
+   * The newest version of key[0, end) with a sequence number ≤ `snapshot`. False: there is none.
    * The value in `out` is lent until the next read of any table with this cache.
    */
-  get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
+  get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
     const { pointHash, filter } = this
-    if (pointHash !== null) return this.getByHash(pointHash, key, start, end, snapshot, out)
-    if (filter !== null && !filter.mayContain(hashRange(key, start, end, this.hashSeed))) return false
-    return this.getByIndex(key, start, end, snapshot, out)
+    if (pointHash !== null) return this.getByHash(pointHash, key, end, snapshot, out)
+    if (filter !== null && !filter.mayContain(hashRange(key, 0, end, this.hashSeed))) return false
+    return this.getByIndex(key, end, snapshot, out)
   }
 
   /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
@@ -151,10 +151,10 @@ export class Table {
   }
 
   private getByHash(
-    pointHash: PointHash, key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
+    pointHash: PointHash, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
     const { slots, placeBits, placeMask, entryBits } = pointHash
-    const hash = hashRange(key, start, end, this.hashSeed)
+    const hash = hashRange(key, 0, end, this.hashSeed)
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
     for (let left = slots.length; left > 0; left--) {
@@ -164,42 +164,25 @@ export class Table {
         const place = (word & placeMask) - 1
         const number = place >>> entryBits
         const i = place & ((1 << entryBits) - 1)
-        if (number >= this.blocks.count || i >= this.index.counts[number]) throw this.badPointHash()
-        if (this.readEntry(number, i, key, start, end, out)) {
-          return out.seqNum <= snapshot || this.getByIndex(key, start, end, snapshot, out)
-        }
+        if (number >= this.blocks.count) throw this.badPointHash()
+        const answer = this.blocks.readPoint(this.reader, number, i, key, end, snapshot, out)
+        if (answer === NO_ENTRY) throw this.badPointHash()
+        if (answer !== OTHER_KEY) return answer === FOUND || this.getByIndex(key, end, snapshot, out)
       }
       if (++slot === slots.length) slot = 0
     }
     throw this.badPointHash()
   }
 
-  /** Entry i of a block, if it has this key. */
-  private readEntry(
-    number: number, i: number, key: Uint8Array, start: number, end: number, out: PointResult,
-  ): boolean {
-    const { blocks, reader } = this
-    const count = this.index.counts[number]
-    const frame = blocks.hit(number)
-    if (frame !== 0) {
-      const { cache } = blocks
-      return readPoint(cache.chunkOf(frame), cache.baseOf(frame), count, i, key, start, end, out)
-    }
-    blocks.open(reader, number, MARK_POINT)
-    return readPoint(reader, reader.base, count, i, key, start, end, out)
-  }
-
-  private getByIndex(
-    key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult,
-  ): boolean {
-    const number = this.index.find(key, start, end, snapshot)
+  private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const number = this.index.find(key, 0, end, snapshot)
     if (number === this.blocks.count) return false
     const reader = this.reader
     this.blocks.open(reader, number, MARK_POINT)
-    const i = reader.lowerBound(key, start, end, snapshot)
+    const i = reader.lowerBound(key, 0, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
     if (i === reader.count) return false
-    return readPoint(reader, reader.base, reader.count, i, key, start, end, out)
+    return this.blocks.entries.read(reader, reader.base, number, i, key, end, snapshot, out) === FOUND
   }
 
   private badPointHash(): Error {

@@ -61,6 +61,11 @@ export function shown({ key, seqNum, kind, value }: Entry): string {
   return `${latin1(key)} ${seqNum} ${kind} ${value.length} ${latin1(value)}`
 }
 
+/** As `shown`, of what a point read tells. */
+export function shownPoint({ kind, value }: Pick<Entry, 'kind' | 'value'>): string {
+  return `${kind} ${value.length} ${latin1(value)}`
+}
+
 function latin1(bytes: Uint8Array): string {
   if (bytes.length <= 200) return String.fromCharCode(...bytes)
   return String.fromCharCode(...bytes.subarray(0, 9), ...bytes.subarray(-9))
@@ -74,16 +79,16 @@ export function entryAt(iterator: InternalIterator): Entry {
 }
 
 function emptyResult(): PointResult {
-  return { seqNum: 0, kind: 0, valueBytes: new Uint8Array(0), valueStart: 0, valueEnd: 0 }
+  return { kind: 0, valueBytes: new Uint8Array(0), valueStart: 0, valueEnd: 0 }
 }
 
-/** What `get` finds, or null. */
-export function getEntry(table: Table, key: Uint8Array, snapshot: number): Entry | null {
+/** What `get` finds, or null. It does not tell sequence numbers: versions are told apart by their values. */
+export function getEntry(table: Table, key: Uint8Array, snapshot: number): Pick<Entry, 'kind' | 'value'> | null {
   const out = emptyResult()
-  const padded = new Uint8Array([0, ...key, 0])
-  if (!table.get(padded, 1, 1 + key.length, snapshot, out)) return null
+  const padded = new Uint8Array([...key, 0])
+  if (!table.get(padded, key.length, snapshot, out)) return null
   const value = range(out.valueBytes, out.valueStart, out.valueEnd)
-  return { key, seqNum: out.seqNum, kind: out.kind, value }
+  return { kind: out.kind, value }
 }
 
 function range(bytes: Uint8Array, start: number, end: number): Uint8Array {
