@@ -1,11 +1,11 @@
 /**
  * What: steps out of level 0, and within it.
  *
- * Tables of level 0 that share keys, directly or through others, make a stack. A stack goes down as a whole
- * into the base level: each byte that is rewritten there then carries as many new ones as possible. It is
- * due when it is high (a reader looks at every table of it), or when it is about as large as what it
- * would be merged with. A high stack of small tables over a large base is first merged in itself: that
- * costs little, and lets it wait until the base is worth rewriting.
+ * Tables of level 0 that share keys, directly or through others, make a stack. A stack goes down as a whole into the
+ * base level: each byte that is rewritten there then carries as many new ones as possible. It is due when it is high
+ * (a reader looks at every table of it), or when it is about as large as what it would be merged with. A high stack of
+ * small tables over a large base is first merged in itself: that costs little, and lets it wait until the base is
+ * worth rewriting.
  * Thread: any (pure).
  */
 import { FILE_BYTES_MAX, compareBytes } from '../base/index.js'
@@ -33,7 +33,12 @@ export interface Level0Stack {
 
 /** A stack that cannot go down is merged in itself when it is so many times as high as it may be. */
 const STUCK_HEIGHT = 2
-/** A higher stack is merged in itself from its newest tables on: choosing is quadratic. */
+/**
+ * Tables of level 0 that one step takes: each is an open file and 64 KiB of the run's 16 MiB. A higher stack (after a
+ * long stall, or one that the style `none` left) is first merged in itself; where that cannot be, its oldest go down.
+ */
+export const STEP_TABLES_MAX = 255
+/** Of a stack that may stay, its newest tables are looked at for a merge within it: choosing is quadratic. */
 const WINDOW_TABLES_MAX = 64
 
 /** Every stack of available tables, the most urgent first. */
@@ -99,23 +104,24 @@ export function pickStack(scene: PickScene, stack: Level0Stack): CompactionPick 
   const height = stack.tables.length
   const isHigh = height >= settings.level0TablesMin
   const isWorthRewriting = stack.baseBytes <= settings.levelMultiplier * stack.bytes
-  const mayStay = isHigh && !isWorthRewriting
+  const mayStay = isHigh && (!isWorthRewriting || height > STEP_TABLES_MAX)
   const within = mayStay ? pickWithin(scene, stack) : null
   if (within !== null) return within
   const down = stack.isStuck ? null : pickDown(scene, stack)
   return down ?? (height >= STUCK_HEIGHT * settings.level0TablesMin ? pickWithin(scene, stack) : null)
 }
 
-/** The whole stack into the base level, or as deep as it sinks when it is one table that meets none. */
+/** The stack, or its oldest tables, into the base level; one table that meets none sinks as deep as it can. */
 export function pickDown(
   scene: PickScene, stack: Level0Stack,
   plan: Pick<PickPlan, 'reason' | 'score'> = { reason: 'level0', score: stack.score },
 ): CompactionPick | null {
   const { baseLevel } = scene.sizes
-  const runs = runsOf(stack.tables)
-  const deepest = runs.length === 1 ? sinkLevel(scene, stack.span, baseLevel) : null
-  const isTrivialMove = deepest !== null && !isTombstoneRich(scene, stack.tables[0]!)
-  const inputs = [...runs, { level: baseLevel, tables: stack.base }]
+  const tables = stack.tables.slice(-STEP_TABLES_MAX)
+  const base = overlapping(scene.version.levels[baseLevel]!, spanOf(tables))
+  const deepest = tables.length === 1 ? sinkLevel(scene, stack.span, baseLevel) : null
+  const isTrivialMove = deepest !== null && !isTombstoneRich(scene, tables[0]!)
+  const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
   return planPick(scene, { ...plan, inputs, outputLevel: deepest ?? baseLevel, isTrivialMove })
 }
 
@@ -126,11 +132,8 @@ export function runsOf(tables: readonly TableFacts[]): PickInput[] {
 
 /** A slice of the stack becomes one table of level 0, so that half the height that is allowed is left. */
 function pickWithin(scene: PickScene, stack: Level0Stack): CompactionPick | null {
-  const tables = stack.tables.slice(0, WINDOW_TABLES_MAX)
-  const shrink = tables.length - Math.floor(scene.settings.level0TablesMin / 2)
-  const lengthMin = Math.max(2, Math.min(tables.length, shrink + 1))
-  for (const { start, end } of windows(tables, lengthMin)) {
-    const slice = tables.slice(start, end)
+  for (const { start, end } of slicesWithin(scene, stack.tables)) {
+    const slice = stack.tables.slice(start, end)
     if (!isSliceClosed(scene.version.levels[0]!, slice)) continue
     const plan = { reason: 'intra0', score: stack.score, inputs: runsOf(slice), outputLevel: 0 } as const
     const pick = planPick(scene, plan)
@@ -139,12 +142,26 @@ function pickWithin(scene: PickScene, stack: Level0Stack): CompactionPick | null
   return null
 }
 
+/** What is tried in turn. Of a stack that is far too high, slices of one length, the smallest first. */
+function slicesWithin(
+  { settings }: PickScene, tables: readonly TableFacts[],
+): { start: number; end: number }[] {
+  if (tables.length > STEP_TABLES_MAX) {
+    return windows(tables, WINDOW_TABLES_MAX, WINDOW_TABLES_MAX)
+  }
+  const newest = tables.slice(0, WINDOW_TABLES_MAX)
+  const shrink = newest.length - Math.floor(settings.level0TablesMin / 2)
+  return windows(newest, Math.max(2, Math.min(newest.length, shrink + 1)))
+}
+
 /** Slices of at least `lengthMin` tables that fit into a file, those that cost least for each table fewer first. */
-function windows(tables: readonly TableFacts[], lengthMin: number): { start: number; end: number }[] {
+function windows(
+  tables: readonly TableFacts[], lengthMin: number, lengthMax = tables.length,
+): { start: number; end: number }[] {
   const found: { start: number; end: number; cost: number }[] = []
   for (let start = 0; start + lengthMin <= tables.length; start++) {
     let bytes = 0
-    for (let end = start + 1; end <= tables.length; end++) {
+    for (let end = start + 1; end <= Math.min(tables.length, start + lengthMax); end++) {
       bytes += tables[end - 1]!.bytes
       if (bytes > FILE_BYTES_MAX / 2) break
       if (end - start >= lengthMin) found.push({ start, end, cost: bytes / (end - start - 1) })

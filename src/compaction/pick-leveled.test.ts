@@ -109,6 +109,20 @@ describe('level 0', () => {
     assert.equal(shown(version, { running: running(2, 3).slice(0, 1), blocked: [2, 3] }), `intra0 ${slice} → 0`)
   })
 
+  it('is merged in itself, 64 small ones at a time, while it is higher than one run may take', () => {
+    const numbers = Array.from({ length: 300 }, (_, i) => i + 2)
+    const sized = (bytesOf: (fileNum: number) => number, held: readonly number[] = numbers) =>
+      drawnVersion({ 0: held.map((fileNum) => `${fileNum}: a-z ${bytesOf(fileNum)}`), 6: ['1: a-z 500'] })
+    const taken = (pick: CompactionPick | null) =>
+      [pick?.reason, ...[pick?.inputs.at(0), pick?.inputs.at(-1)].map((input) => input?.tables[0]?.fileNum)]
+    assert.deepEqual(taken(picked(sized((fileNum) => (fileNum > 100 ? 1000 : 10)))), ['intra0', 100, 37])
+    assert.deepEqual(taken(picked(sized((fileNum) => (fileNum > 210 ? 10 : 1000)))), ['intra0', 301, 238])
+    const low = picked(sized(() => 100, numbers.slice(0, 255)))
+    assert.deepEqual([low?.reason, low?.inputs.length], ['level0', 256])
+    const huge = picked(sized(() => 2 ** 30))
+    assert.deepEqual([huge?.reason, huge?.inputs.length, huge?.inputs[0]?.tables[0]?.fileNum], ['level0', 256, 256])
+  })
+
   it('COMP-1: leaves what is newer than a blocked table and shares its keys', () => {
     const tables = ['2: a-c', '3: c-e', '4: e-g', '5: m-n']
     const version = drawnVersion({ 0: tables })

@@ -10,7 +10,7 @@
 import type { TableFacts } from '../base/index.js'
 import { spanOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { runsOf } from './pick-level0.js'
+import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 import { firstOverlap, isTombstoneRich, planPick } from './pick-scene.js'
 import type { PickPlan, PickScene } from './pick-scene.js'
@@ -35,7 +35,7 @@ export function pickTombstones(scene: PickScene, stacks: readonly Level0Stack[])
 function* stackCandidates(scene: PickScene, stacks: readonly Level0Stack[]): Generator<Candidate> {
   for (const stack of stacks) {
     const rich = stack.tables.filter((table) => isTombstoneRich(scene, table))
-    if (stack.isStuck || rich.length === 0) continue
+    if (stack.isStuck || rich.length === 0 || stack.tables.length > STEP_TABLES_MAX) continue
     yield candidate(scene, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
       reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: scene.sizes.baseLevel,
     })
