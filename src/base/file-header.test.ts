@@ -35,7 +35,8 @@ test('every flipped bit is corruption, and names the file', () => {
 
 test('every short header is corruption', () => {
   for (let length = 0; length < FILE_HEADER_BYTES; length++) {
-    expectError(() => decodeFileHeader(encoded().subarray(0, length), 'varvetab', 'x'), 'CORRUPTION')
+    const error = expectError(() => decodeFileHeader(encoded().subarray(0, length), 'varvetab', 'x'), 'CORRUPTION')
+    assert.equal(error.offset, length, 'where it ends')
   }
 })
 

@@ -90,7 +90,6 @@ export type FrameState = 'good' | 'end' | 'bad'
 export function readFrame(
   bytes: Uint8Array, at: number, end: number, offset: number, seed: number, out: FrameHeader,
 ): FrameState {
-  if (at === end) return 'end'
   if (end - at < FRAME_HEADER_BYTES) return allZero(bytes, at, end) ? 'end' : 'bad'
   if (!readFrameHeader(bytes, at, offset, seed, out)) {
     return allZero(bytes, at, at + FRAME_HEADER_BYTES) ? 'end' : 'bad'
