@@ -62,6 +62,8 @@ test('H7: a Sync call that asks for no sync does not wait for a sync in flight',
 test('sync: true is answered after a sync that began after the write; a blocking one syncs here', async () => {
   putSync('a', true)
   assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
+  scene.pipeline.writeBatchSync(puts('x', 'y'), { sync: true, position: null })
+  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
   const durable = follow(put('b', true))
   await settled()
   assert.deepEqual(scene.takeCalls(), ['write 1.log', 'pool datasync 1.log begins'])
@@ -262,7 +264,9 @@ test('the newest sync mark goes into each frame', () => {
 
 test('the last frame of a clean close says what is synced', () => {
   putSync('a', true)
+  scene.takeCalls()
   scene.pipeline.writeMark()
+  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
   const bytes = scene.logBytes
   assert.deepEqual(readHistory(bytes), { entries: ['1 a a'], cut: null })
   bytes.get(1)![200]! ^= 1

@@ -249,6 +249,22 @@ test('W16: the disk is full in the middle of a frame: refused, reads go on, writ
   for (const way of EVERY_WAY) await reopen(crashNow(w, way))
 })
 
+test('writing is resumed only on a disk that syncs a file, and its name', async () => {
+  const w = await opened({ toleratesErrors: true })
+  await w.put('a', 300, { sync: true })
+  w.vfs.addFault({ kind: 'write', fileClass: 'log', fault: { do: 'error', code: 'EIO' } })
+  await w.put('b', 300)
+  assert.deepEqual(w.errors.splice(0), ['IO_ERROR'])
+  for (const kind of ['sync', 'syncDir'] as const) {
+    const fault = w.vfs.addFault({ kind, fault: { do: 'error', code: 'EIO' } })
+    await assert.rejects(w.db.resume(), { code: 'IO_ERROR' })
+    assert.deepEqual([fault.hitCount, w.db.stats().database.state], [1, 'READ_ONLY'], kind)
+  }
+  await w.db.resume()
+  await w.put('c', 300, { sync: true })
+  for (const way of EVERY_WAY) await reopen(crashNow(w, way))
+})
+
 test('W17: one failed append: the group is refused, resume() takes a new log, nothing is there twice', async () => {
   const w = await opened({ toleratesErrors: true })
   await w.put('a', 300)

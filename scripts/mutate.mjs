@@ -1,0 +1,176 @@
+// @ts-check
+// The mutation score: takes away one sync, check or condition of a deletion after the other, and runs tests
+// until one of them fails. `npm run mutate -- wal` only what has "wal" in its path; --kind sync; --list.
+// A mutant that no test sees is a hole, or a check that nothing needs. It takes minutes to hours.
+import { build, transformSync } from 'esbuild'
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { listFiles, readSourceTree, root } from './source-tree.mjs'
+import { findMutants, orderMutants } from './mutation-sites.mjs'
+
+/** @typedef {import('./mutation-sites.mjs').Mutant} Mutant */
+/** @typedef {{ mutant: Mutant, killer: string | null }} Verdict */
+
+/** A mutant that makes a test run for ever is seen too. Counted while this process runs: both may be stopped. */
+const TEST_SECONDS_MAX = 90
+
+/** What else can see a check that is gone, beside the tests of its own folder. */
+const checkTests = [
+  ['src/base/', ['src/wal/', 'src/manifest/', 'src/sstable/']],
+  ['src/wal/', ['src/engine/', 'test/api/(damage|follower)', 'test/crash/(log-scenarios|schedules)']],
+  ['src/manifest/', ['src/engine/', 'test/golden/', 'test/crash/manifest']],
+  ['src/sstable/', ['test/golden/table', 'test/api/damage', 'test/crash/crash-table', 'src/compaction/']],
+  ['src/engine/', ['test/api/(damage|follower|pins)', 'test/crash/(log|manifest)-scenarios']],
+]
+
+/** What else can see a sync or an order that is gone: first what lists all calls, last what crashes after each. */
+const diskTests = [
+  'test/golden/calls', 'src/(output|commit|flush|manifest|wal)/', 'src/engine/',
+  'test/crash/(directory-name|flush-scenarios|log-scenarios|manifest-scenarios|schedules)',
+  'test/api/(life|pins|fast-mode|compaction|awaited-syncs)', 'test/fault/full-disk',
+  'test/crash/sweep-(strict|fast|compaction)',
+]
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    kind: { type: 'string' }, list: { type: 'boolean', default: false }, jobs: { type: 'string', default: '1' },
+    from: { type: 'string', default: '1' },
+  },
+})
+
+const tree = readSourceTree()
+const wanted = [...[...tree.values()].flatMap(findMutants), ...orderMutants(tree)]
+  .filter(({ kind }) => values.kind === undefined || values.kind === kind)
+  .filter(({ file }) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
+  .slice(Number(values.from) - 1)
+const tests = listFiles('dist', (name) => name.endsWith('.test.js')).map((file) => file.slice('dist/'.length))
+
+/** @param {Mutant} mutant */
+const label = ({ file, line, kind, what }) => `${file}:${line} ${kind}: ${what.slice(0, 90)}`
+
+/** A copy of what is built, beside links to everything else that tests look for. */
+function newBench() {
+  const bench = mkdtempSync(path.join(root, '.mutate-'))
+  const linked = ['package.json', 'README.md', 'node_modules', 'src', 'test', 'docs', 'examples', 'scripts', 'bench']
+  for (const name of linked) {
+    symlinkSync(path.join(root, name), path.join(bench, name))
+  }
+  cpSync(path.join(root, 'dist'), path.join(bench, 'dist'), { recursive: true })
+  return bench
+}
+
+/** Tests that may see it, the likeliest first. @param {Mutant} mutant */
+function testsFor({ file, kind }) {
+  const isCheck = kind === 'check' || kind === 'checksum'
+  const ofFolder = checkTests.flatMap(([where, parts]) => (file.startsWith(`${where}`) ? parts : []))
+  const further = isCheck ? ofFolder : diskTests
+  /** @param {string | RegExp} pattern */
+  const matching = (pattern) => tests.filter((test) => new RegExp(`^${pattern}`).test(test))
+  const own = [file.replace(/\.ts$/, '.test.js'), `${path.dirname(file)}/`]
+  const [first, ...rest] = isCheck ? own : ['test/golden/calls', ...own]
+  return [...new Set([first ?? '', ...rest, ...further].flatMap(matching))]
+}
+
+/** @param {string} bench @param {string} test @returns {Promise<boolean>} */
+function passes(bench, test) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [path.join('dist', test)], { cwd: bench, stdio: 'ignore' })
+    let seconds = 0
+    const timer = setInterval(() => {
+      if (++seconds > TEST_SECONDS_MAX) child.kill('SIGKILL')
+    }, 1000)
+    child.on('exit', (code) => {
+      clearInterval(timer)
+      resolve(code === 0)
+    })
+  })
+}
+
+/** Workers have a copy of the code of their own. @param {string} bench @param {Mutant} mutant @param {string} code */
+async function inlineWorker(bench, { file }, code) {
+  const isMutated = path.join(root, file)
+  const bundle = await build({
+    entryPoints: [path.join(root, 'src/engine/worker-main.ts')], bundle: true, write: false, platform: 'node',
+    format: 'cjs', target: 'node20', logLevel: 'silent',
+    plugins: [{
+      name: 'mutant',
+      setup({ onLoad }) {
+        onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
+          if (file === isMutated) return { contents: code, loader: 'js' }
+          if (file.endsWith('worker-source.ts')) return { contents: "export const workerSource = ''" }
+          return { contents: readFileSync(file, 'utf8'), loader: 'ts' }
+        })
+      },
+    }],
+  })
+  const text = bundle.outputFiles[0]?.text ?? ''
+  const source = `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
+  const module = `export const workerSource = ${JSON.stringify(source)}\n`
+  writeFileSync(path.join(bench, 'dist/src/exec/worker-source.js'), module)
+}
+
+/** Tests that pass without a mutant, and those that do not and tell nothing. @type {Map<string, Promise<boolean>>} */
+const sound = new Map()
+
+/** @param {string} bench @param {Mutant} mutant @returns {Promise<string | null>} the test that failed */
+async function judge(bench, mutant) {
+  const out = path.join('dist', mutant.file.replace(/\.ts$/, '.js'))
+  const worker = 'dist/src/exec/worker-source.js'
+  const { code } = transformSync(mutant.text, {
+    loader: 'ts', target: 'es2022', tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+  })
+  const restore = () => {
+    for (const file of [out, worker]) writeFileSync(path.join(bench, file), readFileSync(path.join(root, file)))
+  }
+  for (const test of testsFor(mutant)) {
+    writeFileSync(path.join(bench, out), code)
+    await inlineWorker(bench, mutant, code)
+    const isPassed = await passes(bench, test)
+    restore()
+    if (isPassed) continue
+    if (!sound.has(test)) sound.set(test, passes(bench, test))
+    if (await sound.get(test)) return test
+  }
+  return null
+}
+
+/** @returns {Promise<Verdict[]>} */
+async function judgeAll() {
+  /** @type {Verdict[]} */
+  const verdicts = []
+  const queue = [...wanted.entries()]
+  const benches = Array.from({ length: Number(values.jobs) }, newBench)
+  await Promise.all(benches.map(async (bench) => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [i, mutant] = next
+      const killer = await judge(bench, mutant)
+      verdicts.push({ mutant, killer })
+      const number = i + Number(values.from)
+      const verdict = killer === null ? 'SURVIVES' : `found by ${killer}`
+      console.log(`${number} ${label(mutant)}: ${verdict}`)
+    }
+  }))
+  for (const bench of benches) rmSync(bench, { recursive: true, force: true })
+  return verdicts
+}
+
+/** @param {Verdict[]} verdicts */
+function printScore(verdicts) {
+  for (const { mutant, killer } of verdicts) if (killer === null) console.log(`no test sees: ${label(mutant)}`)
+  for (const kind of [...new Set(verdicts.map(({ mutant }) => mutant.kind)), null]) {
+    const some = verdicts.filter(({ mutant }) => kind === null || mutant.kind === kind)
+    const found = some.filter(({ killer }) => killer !== null).length
+    console.log(`${kind ?? 'all'}: ${found} of ${some.length} found, ${((100 * found) / some.length).toFixed(1)} %`)
+  }
+}
+
+if (values.list) for (const mutant of wanted) console.log(label(mutant))
+else {
+  if (!existsSync(path.join(root, 'dist'))) mkdirSync(path.join(root, 'dist'))
+  const verdicts = await judgeAll()
+  printScore(verdicts)
+  process.exitCode = verdicts.every(({ killer }) => killer !== null) ? 0 : 1
+}

@@ -1,0 +1,186 @@
+// @ts-check
+// Finds what a mutation run takes away: each sync, each check of bytes or numbers read back, each
+// condition of a deletion. A mutant is the source text with one of them gone.
+import ts from 'typescript-5'
+import { lineOf } from './source-tree.mjs'
+
+/** @typedef {import('./source-tree.mjs').SourceFile} SourceFile */
+/**
+ * @typedef {object} Mutant
+ * @property {string} file
+ * @property {number} line
+ * @property {'sync' | 'checksum' | 'check' | 'deletion' | 'order'} kind
+ * @property {string} what  the text that goes
+ * @property {string} text  the whole source without it
+ */
+
+/** Calls that make something durable. A file system itself is not looked at: it does what it is told. */
+const syncNames = /^(syncSync|dataSyncSync|sync|dataSync|syncDir|syncDirSync|syncDirectory|syncFile|syncNow)$/
+const syncFiles = /^src\/(wal|manifest|output|compaction|flush|commit|engine|api)\//
+/** Who takes `sync` for something else than a file. */
+const notAFile = /^(api\/varve|engine\/engine|engine\/close)\.ts$/
+
+/** Where bytes from disk become values, and where values are held against each other. */
+const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(reader|format)|' +
+  'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
+  'sstable/(block-io|block-reader|bloom-filter|point-hash|properties|table|table-blocks|table-check|table-format|' +
+  'table-index|table-open|table-scan)|engine/(recovery|log-follower|orphan-check))\\.ts$')
+
+/** Where it is decided that a file may go, and the conditions that decide it. */
+const deletionFiles = new RegExp('^src/(manifest/obsolete-files|flush/flush-release|' +
+  'engine/(file-deleter|table-set|retention-registry|held-edits))\\.ts$')
+const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
+  'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling')
+
+/** @param {SourceFile} source @returns {Mutant[]} */
+export function findMutants(source) {
+  if (source.isTest) return []
+  /** @type {Mutant[]} */
+  const mutants = []
+  const { ast, file, text } = source
+  /** @param {ts.Node} node @param {Mutant['kind']} kind @param {string} instead */
+  const add = (node, kind, instead) => {
+    const [start, end] = [node.getStart(ast), node.getEnd()]
+    const what = `${text.slice(start, end).replace(/\s+/g, ' ')} → ${instead}`
+    const without = text.slice(0, start) + instead + text.slice(end)
+    mutants.push({ file, line: lineOf(ast, node), kind, what, text: without })
+  }
+  /** @param {ts.Node} node */
+  const visit = (node) => {
+    if (syncFiles.test(file) && !notAFile.test(file.slice(4))) addSync(node, add)
+    if (checkFiles.test(file)) addCheck(node, ast, add)
+    if (deletionFiles.test(file)) addDeletion(node, add)
+    ts.forEachChild(node, visit)
+  }
+  visit(ast)
+  return mutants
+}
+
+/** @typedef {(node: ts.Node, kind: Mutant['kind'], instead: string) => void} Add */
+
+/** @param {ts.Node} node @param {Add} add */
+function addSync(node, add) {
+  if (!ts.isCallExpression(node) || !syncNames.test(lastName(node.expression))) return
+  const { parent } = node
+  if (ts.isYieldExpression(parent)) add(node, 'sync', '[]')
+  else if (/Sync$|^syncDirectory$|^syncNow$/.test(lastName(node.expression))) add(node, 'sync', 'undefined')
+  else add(node, 'sync', 'Promise.resolve()')
+}
+
+/** @param {ts.Expression} expression @returns {string} */
+function lastName(expression) {
+  if (ts.isIdentifier(expression)) return expression.text
+  return ts.isPropertyAccessExpression(expression) ? expression.name.text : ''
+}
+
+/** @param {ts.Node} node @param {ts.SourceFile} ast @param {Add} add */
+function addCheck(node, ast, add) {
+  if (ts.isIfStatement(node) && refuses(node.thenStatement)) {
+    for (const part of alternatives(node.expression)) {
+      add(part, /crc32|checksum|Crc/i.test(part.getText(ast)) ? 'checksum' : 'check', 'false')
+    }
+  }
+  // `if (good) return value; throw …`: the check is what lets it pass.
+  if (ts.isThrowStatement(node)) {
+    const before = previousStatement(node)
+    const isPassed = before !== null && ts.isIfStatement(before) && returns(before.thenStatement)
+    if (isPassed) add(before.expression, 'check', 'true')
+  }
+  if (ts.isVariableDeclaration(node) && node.name.getText(ast) === 'isGood' && node.initializer !== undefined) {
+    add(node.initializer, 'checksum', '() => true')
+  }
+}
+
+/** @param {ts.Statement} statement */
+function refuses(statement) {
+  const first = firstOf(statement)
+  if (ts.isThrowStatement(first)) return true
+  if (ts.isExpressionStatement(first) && ts.isYieldExpression(first.expression)) return true
+  if (!ts.isReturnStatement(first) || first.expression === undefined) return false
+  return /^(corruption\(|'bad'|'torn'|false$|`|')/.test(first.expression.getText())
+}
+
+/** @param {ts.Statement} statement */
+function returns(statement) {
+  return ts.isReturnStatement(firstOf(statement))
+}
+
+/** @param {ts.Statement} statement @returns {ts.Statement} */
+function firstOf(statement) {
+  return ts.isBlock(statement) && statement.statements[0] !== undefined ? statement.statements[0] : statement
+}
+
+/** @param {ts.Statement} statement @returns {ts.Statement | null} */
+function previousStatement(statement) {
+  const { parent } = statement
+  if (!ts.isBlock(parent)) return null
+  return parent.statements[parent.statements.indexOf(statement) - 1] ?? null
+}
+
+/** The parts of `a || b || c`. @param {ts.Expression} expression @returns {ts.Expression[]} */
+function alternatives(expression) {
+  const inner = ts.isParenthesizedExpression(expression) ? expression.expression : expression
+  if (!ts.isBinaryExpression(inner) || inner.operatorToken.kind !== ts.SyntaxKind.BarBarToken) return [inner]
+  return [...alternatives(inner.left), ...alternatives(inner.right)]
+}
+
+/**
+ * A deletion that does not wait for its condition, or never comes.
+ * @param {ts.Node} node @param {Add} add
+ */
+function addDeletion(node, add) {
+  if (ts.isIfStatement(node) && !ts.isThrowStatement(firstOf(node.thenStatement))) {
+    for (const part of alternatives(node.expression)) addBoth(part, add)
+  }
+  if (ts.isConditionalExpression(node)) addBoth(node.condition, add)
+}
+
+/** @param {ts.Expression} condition @param {Add} add */
+function addBoth(condition, add) {
+  if (!deletionConditions.test(condition.getText())) return
+  add(condition, 'deletion', 'false')
+  add(condition, 'deletion', 'true')
+}
+
+/**
+ * What two lines say in an order that matters: each entry makes the later one come first.
+ * @type {readonly { file: string, from: string, to: string, what: string }[]}
+ */
+const orders = [
+  {
+    file: 'src/compaction/compactor.ts', what: 'inputs go before the edit is durable',
+    from: '    host.appendEdit(edit, (error) => {',
+    to: '    host.onReplaced(replaced)\n    host.appendEdit(edit, (error) => {',
+  },
+  {
+    file: 'src/compaction/compactor.ts', what: 'fast mode: inputs go before the held edit is durable',
+    from: 'host.holdEdit(edit, () => host.onReplaced(replaced))',
+    to: 'host.holdEdit(edit, () => undefined)\n      host.onReplaced(replaced)',
+  },
+  {
+    file: 'src/engine/engine.ts', what: 'fast mode: the log goes before its edit is durable',
+    from: 'this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })',
+    to: '[this.releaseLog(task), this.heldEdits.add({ edit, log: task.log, onDurable: () => undefined })]',
+  },
+  {
+    file: 'src/flush/flusher.ts', what: 'the log goes before the edit is durable',
+    from: '    this.host.appendEdit(task, edit, (error) => {\n',
+    to: '    this.release(task, edit)\n    this.host.appendEdit(task, edit, (error) => {\n      if (!error) return\n',
+  },
+  {
+    file: 'src/engine/table-set.ts', what: 'a table goes while it is read',
+    from: '    entry.onUnused = onUnused\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
+    to: '    entry.onUnused = null\n    onUnused()\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
+  },
+]
+
+/** @param {import('./source-tree.mjs').SourceTree} tree @returns {Mutant[]} */
+export function orderMutants(tree) {
+  return orders.map(({ file, from, to, what }) => {
+    const source = tree.get(file)
+    const at = source?.text.indexOf(from) ?? -1
+    if (source === undefined || at < 0) throw new Error(`${file}: the text of the mutant is not there: ${what}`)
+    const line = source.text.slice(0, at).split('\n').length
+    return { file, line, kind: 'order', what, text: source.text.replace(from, () => to) }
+  })
+}
