@@ -9,7 +9,8 @@
 import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
 import type { SeqNum, TableFacts } from '../base/index.js'
 import type { RetentionFilter } from '../iterator/index.js'
-import { TableMemory } from '../sstable/index.js'
+import { SpareMemory } from '../output/index.js'
+import type { TableJobContext } from '../output/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BelowTables } from './below-tables.js'
 import { CompactionMerge } from './compaction-merge.js'
@@ -49,7 +50,7 @@ const PIECE_BYTES_MAX = 256 * KiB
 const PIECES_BYTES_MAX = 16 * MiB
 
 export function* compactionRun(
-  input: CompactionRunInput, { vfs }: { vfs: Vfs },
+  input: CompactionRunInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, CompactionRunOutput, unknown> {
   const tables = input.inputs.flat()
   const keyspaceId = tables[0]?.keyspaceId ?? 0
@@ -59,7 +60,7 @@ export function* compactionRun(
   const { inputs } = input
   const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)
   const pieceBytes = Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES_MAX, share))
-  const memory = new TableMemory(input.settings.blockBytes, inputs.length * pieceBytes)
+  const memory = spare.take(input.settings.blockBytes, inputs.length * pieceBytes)
   const options = { memory, pieceBytes, headAt }
   const { dir, databaseId } = input
   const runs = inputs.map((run) => new RunCursor({ vfs, dir, databaseId }, run, options))
@@ -78,6 +79,7 @@ export function* compactionRun(
     throw error
   } finally {
     for (const run of runs) run.close()
+    spare.give(memory)
   }
 }
 

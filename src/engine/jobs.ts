@@ -9,9 +9,10 @@ import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
 import { publishTables, syncFiles } from '../output/index.js'
+import type { TableJobContext } from '../output/index.js'
 import type { Vfs } from '../vfs/index.js'
 
-export interface EngineJobContext {
+export interface EngineJobContext extends TableJobContext {
   vfs: Vfs
 }
 

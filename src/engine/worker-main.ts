@@ -3,9 +3,10 @@
  * Thread: worker.
  */
 import { serveJobs } from '../exec/index.js'
+import { SpareMemory } from '../output/index.js'
 import { vfsFromSpec } from '../vfs/index.js'
 import type { VfsSpec } from '../vfs/index.js'
 import { jobs } from './jobs.js'
 import type { EngineJobContext } from './jobs.js'
 
-serveJobs(jobs, (spec): EngineJobContext => ({ vfs: vfsFromSpec(spec as VfsSpec) }))
+serveJobs(jobs, (spec): EngineJobContext => ({ vfs: vfsFromSpec(spec as VfsSpec), spare: new SpareMemory() }))

@@ -13,8 +13,8 @@ import {
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
 import { sortEntries } from '../memtable/index.js'
-import { NewTable } from '../output/index.js'
-import type { NewTableOptions, TableSettings } from '../output/index.js'
+import { NewTable, SpareMemory } from '../output/index.js'
+import type { NewTableOptions, TableJobContext, TableSettings } from '../output/index.js'
 import type { TableBuilder } from '../sstable/index.js'
 import type { Vfs } from '../vfs/index.js'
 
@@ -43,7 +43,7 @@ const ENTRIES_PER_PAUSE = 1024
 const BYTES_PER_PAUSE = 512 * KiB
 
 export function* buildTable(
-  input: FlushBuildInput, { vfs }: { vfs: Vfs },
+  input: FlushBuildInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, FlushBuildOutput, unknown> {
   const bytes = new Uint8Array(input.slab)
   const { offsets, seqNums } = collectEntries(bytes, input.start, input.end)
@@ -53,12 +53,15 @@ export function* buildTable(
   yield
   const { dir, fileName, isSynced, header, settings, logNum } = input
   const options = { ...header, ...settings, firstLog: logNum, lastLog: logNum }
-  const table = new NewTable({ vfs, dir, fileName, isSynced, table: options })
+  const memory = spare.take(settings.blockBytes, 0)
+  const table = new NewTable({ vfs, dir, fileName, isSynced, table: options, memory })
   try {
     return yield* writeTable(input, { bytes, offsets, seqNums, order }, table)
   } catch (error) {
     table.discard()
     throw error
+  } finally {
+    spare.give(memory)
   }
 }
 

@@ -23,20 +23,31 @@ export class TableMemory {
   /** Of each key of the table that is written: its hash, and where its newest version stands. */
   hashes = new Uint32Array(4096)
   places = new Uint32Array(4096)
+  private readonly blockBytes: number
+  /** Where `take` begins. */
+  private readonly moreAt: number
   private used: number
 
   /** `blockBytes` of the tables that are written; `moreBytes` for `take`. */
   constructor(blockBytes: number = BLOCK_BYTES_DEFAULT, moreBytes = 0) {
+    this.blockBytes = blockBytes
     // The last block in the buffer: keys and values, columns of the widest kind, a long key and value alone.
     const blockMax = Math.max(blockBytes, 2 * OWN_BLOCK_BYTES_MIN) + BLOCK_ENTRIES_MAX * 16 + KiB
     this.outputBytes = alignUp(WRITE_BYTES + blockMax, 8)
     this.valuesAt = this.outputBytes
     const valuesBytes = Math.max(blockBytes, OWN_BLOCK_BYTES_MIN)
-    this.used = alignUp(this.valuesAt + valuesBytes, 8)
+    this.moreAt = alignUp(this.valuesAt + valuesBytes, 8)
+    this.used = this.moreAt
     const buffer = new ArrayBuffer(alignUp(this.used + moreBytes, 8))
     this.bytes = new Uint8Array(buffer)
     this.words = new Uint32Array(buffer)
     this.view = new DataView(buffer)
+  }
+
+  /** For another user, as if it were new, if it is large enough; nothing that was taken is used any more. */
+  reuse(blockBytes: number = BLOCK_BYTES_DEFAULT, moreBytes = 0): boolean {
+    this.used = this.moreAt
+    return blockBytes === this.blockBytes && this.moreAt + moreBytes <= this.bytes.length
   }
 
   /** Room for twice as many keys. */

@@ -1,0 +1,27 @@
+/**
+ * What: the memory of a job that writes tables, kept for the next one. Without it each job would leave megabytes that
+ * only a collection of old objects frees, which a thread with little garbage sees late.
+ * Owns: the memory between two jobs. Thread: a worker; not where jobs come and go on the main thread.
+ */
+import { TableMemory } from '../sstable/index.js'
+
+export class SpareMemory {
+  private kept: TableMemory | null = null
+
+  /** As `new TableMemory`. Two jobs may ask before one gives back. */
+  take(blockBytes: number | undefined, moreBytes: number): TableMemory {
+    const { kept } = this
+    this.kept = null
+    return kept?.reuse(blockBytes, moreBytes) === true ? kept : new TableMemory(blockBytes, moreBytes)
+  }
+
+  /** Nobody uses it any more. */
+  give(memory: TableMemory): void {
+    this.kept = memory
+  }
+}
+
+/** What jobs that write tables may get beside the file system. */
+export interface TableJobContext {
+  readonly spare?: SpareMemory | undefined
+}
