@@ -15,9 +15,10 @@ import type { EngineCore } from './engine-core.js'
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
 const BLOCKED_MS_MAX = 30_000
-/** The slowest pace, and the one while nothing has been measured yet. */
-const PACE_MIN = MiB
+/** Nothing is measured yet; and flushes are not waited for longer: a batch of 128 KiB each 8 ms. */
 const PACE_FIRST = 16 * MiB
+/** Compactions may be slower than that for long: writers then wait for each write, but are not stopped. */
+const PACE_MIN = MiB
 /** Of the speed of flushes: a little less, so that they catch up. */
 const FLUSH_SHARE = 0.9
 /** Of the speed of compactions, where writers stop: a measured speed may be wrong by a factor of two. */
@@ -129,8 +130,10 @@ export class WriteStalls {
 
   /** Bytes a millisecond that background work keeps up with. */
   private pace(nowMs: number): number {
-    const bytesPerMs = this.now.reason === 'sealed memtables' ? this.flushPace(nowMs) : this.compactionPace()
-    return Math.max(PACE_MIN / 1000, bytesPerMs)
+    const bytesPerSecond = this.now.reason === 'sealed memtables'
+      ? Math.max(PACE_FIRST, this.flushPace(nowMs) * 1000)
+      : Math.max(PACE_MIN, this.compactionPace() * 1000)
+    return bytesPerSecond / 1000
   }
 
   /** What is left of the current buffer lasts until the oldest flush is done, as far as can be told. */
