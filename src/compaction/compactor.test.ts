@@ -319,6 +319,22 @@ test('when a snapshot goes while a trickle of writes goes on, the busy picker is
   assert.deepEqual([isAsked, scene.news], [true, []])
 })
 
+test('how fast level 0 is relieved, and when next: known while something runs out of it', async () => {
+  const scene = new CompactorScene(stack())
+  const { compactor } = scene
+  const look = () => [compactor.drainBytesPerMs, compactor.reliefMs]
+  assert.deepEqual(look(), [0, Infinity])
+  compactor.schedule()
+  const control = new Int32Array(scene.runInput.control)
+  assert.deepEqual(look(), [0, Infinity], 'nothing is measured yet')
+  await scene.clock.advance(100)
+  control[1] = 1 // a unit of 64 KiB: more than there is
+  assert.deepEqual(look(), [64 * 1024 / 100, 0])
+  scene.finishRun()
+  assert.deepEqual(look().map((n) => Number.isNaN(n)), [false, false])
+  assert.equal(compactor.reliefMs, Infinity, 'nothing runs')
+})
+
 test('while a snapshot is held, quiet times are looked at again', async () => {
   const scene = new CompactorScene(drawnVersion({}), { pickers: { busy: nothing, quiet: nothing } })
   scene.snapshots = [5]

@@ -20,7 +20,8 @@ import type { CompactionPick, Picker, RunningCompaction } from './compaction-pic
 import type { CompactionRunOutput } from './compaction-run.js'
 import { corruptInput, newTask, runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
-import { CompactionTotals, reliefOf } from './compaction-totals.js'
+import { CompactionTotals } from './compaction-totals.js'
+import { DrainMeter, reliefOf } from './drain-meter.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
@@ -41,6 +42,10 @@ export interface CompactorPickers {
 export class Compactor {
   readonly totals = new CompactionTotals()
   readonly runTimes = new StageTimes()
+  private readonly drain = new DrainMeter()
+  /** How long anything was under way, up to the time when that began which is under way now. */
+  private busyMs = 0
+  private busySinceMs = 0
   completedCount = 0
   movedCount = 0
   failedCount = 0
@@ -86,14 +91,21 @@ export class Compactor {
     return this.tasks.reduce((sum, { control }) => sum + this.doneBytes(control), 0)
   }
 
-  /** Bytes a millisecond that compactions take out of level 0 lately, as many as run now; 0: not known yet. */
+  /** Bytes a millisecond that compactions take out of level 0; 0: not known yet. To be asked while writers are slow. */
   get drainBytesPerMs(): number {
-    const nowMs = this.host.clock.nowMs()
-    const running = this.tasks.map(({ pick, inputBytes, control, startMs }) => {
-      const share = Math.min(1, this.doneBytes(control) / Math.max(1, inputBytes))
-      return { bytes: reliefOf(pick) * share, ms: nowMs - startMs }
-    })
-    return this.totals.drainBytesPerMs(running) * Math.max(1, this.tasks.length)
+    const { totals, tasks } = this
+    const busyMs = this.busyMs + (tasks.length > 0 ? this.host.clock.nowMs() - this.busySinceMs : 0)
+    const running = tasks.map(({ pick }) => reliefOf(pick))
+    return this.drain.bytesPerMs(busyMs, totals.readBytes + this.progressBytes, running)
+  }
+
+  /** In how many ms what is under way relieves level 0; Infinity: it does not, or that is not known. */
+  get reliefMs(): number {
+    const speed = this.drain.speedNow
+    const left = this.tasks
+      .filter(({ pick }) => pick.inputs[0]!.level === 0)
+      .map(({ inputBytes, control }) => Math.max(0, inputBytes - this.doneBytes(control)))
+    return speed > 0 && left.length > 0 ? Math.min(...left) / (speed / this.tasks.length) : Infinity
   }
 
   /** Bytes read by one run. */
@@ -170,6 +182,7 @@ export class Compactor {
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): void {
     const { host } = this
     const task = newTask(host, { id: this.nextId++, pick, askedBy })
+    if (this.tasks.length === 0) this.busySinceMs = host.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
     if (pick.isTrivialMove) {
@@ -261,7 +274,7 @@ export class Compactor {
       this.completedCount++
       this.runTimes.record(this.host.clock.nowMs() - task.startMs)
       this.totals.add(task.pick, task.result!)
-      this.totals.addDrain({ bytes: reliefOf(task.pick), ms: this.host.clock.nowMs() - task.startMs })
+      this.drain.add(reliefOf(task.pick))
     }
     this.remove(task)
     this.host.onInstalled(task, edit)
@@ -306,6 +319,7 @@ export class Compactor {
 
   private remove(task: CompactionTask): void {
     this.tasks.splice(this.tasks.indexOf(task), 1)
+    if (this.tasks.length === 0) this.busyMs += this.host.clock.nowMs() - this.busySinceMs
   }
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { KiB, MiB } from '../base/index.js'
 import { HandClock } from '../../test/support/hand-clock.js'
-import { CompactionTotals } from '../compaction/compaction-totals.js'
+import { DrainMeter } from '../compaction/drain-meter.js'
 import type { EngineCore } from './engine-core.js'
 import { WriteStalls } from './write-stalls.js'
 
@@ -29,6 +29,8 @@ class Scene {
   /** How long the last flush took, and bytes a millisecond that compactions take out of level 0. */
   flushMs = 0
   drain = 0
+  /** Until a compaction out of level 0 is done. */
+  reliefMs = Infinity
   jobs = 0
   readonly polls: (() => void)[] = []
   refusal: Error | null = null
@@ -47,6 +49,7 @@ class Scene {
       compactor: {
         blocked: this.blocked, debtBytes: () => this.debtBytes,
         get drainBytesPerMs() { return scene.drain },
+        get reliefMs() { return scene.reliefMs },
       },
       flusher: {
         queue: { oldest: null },
@@ -205,6 +208,16 @@ test('the pace falls to half the speed of compactions where writers stop, and go
   }
 })
 
+test('what level 0 has room for lasts until the compaction out of it is done', async () => {
+  Object.assign(scene, { level0: 30, drain: 1000 * MiB / 1000, reliefMs: 10_000 })
+  scene.look()
+  // Four tables of 64 MiB, and the buffer.
+  assert.ok(Math.abs(await paceNow() / (5 * 6.4 * MiB) - 1) < 0.05)
+  scene.level0 = 35
+  scene.look()
+  assert.ok(await paceNow() < 1.1 * 6.4 * MiB, 'no table but the one that is filled')
+})
+
 test('sealed memtables go by the speed of flushes; not known yet, and far too slow, have bounds', async () => {
   const cases = [
     [{ sealed: 3, flushMs: 1000 }, 0.9 * 64 * MiB], [{ sealed: 3, flushMs: 100_000 }, 16 * MiB],
@@ -263,13 +276,15 @@ const MERGED_TOGETHER_MIN = 8
 /** Level 0 fills by writes and empties by one compaction after the other, each with all of it and a base. */
 class Load {
   readonly scene = new Scene()
-  readonly totals = new CompactionTotals()
-  speed: number
+  readonly meter = new DrainMeter()
+  readonly speed: number
   readonly baseBytes: number
   busyMs = 0
   pauseMsMost = 0
   level0Most = 0
   private running: { tables: number; startMs: number; endMs: number } | null = null
+  /** Since the beginning. */
+  private totalBusyMs = 0
   private pausedSinceMs: number | null = null
   private tables = 0
 
@@ -308,15 +323,19 @@ class Load {
   }
 
   private compact(): void {
-    const { scene, totals, running } = this
-    const nowMs = scene.clock.nowMs()
+    const { scene, meter, running } = this
     if (running === null) return
     this.busyMs += STEP_MS
-    const ms = nowMs - running.startMs
-    const bytes = running.tables * TABLE_BYTES * Math.min(1, ms / (running.endMs - running.startMs))
-    scene.drain = totals.drainBytesPerMs([{ bytes, ms }])
-    if (nowMs < running.endMs) return
-    totals.addDrain({ bytes, ms })
+    this.totalBusyMs += STEP_MS
+    const level0Bytes = running.tables * TABLE_BYTES
+    const relief = { level0Bytes, inputBytes: level0Bytes + this.baseBytes }
+    scene.reliefMs = running.endMs - scene.clock.nowMs()
+    if (scene.stalls.stats().state !== 'none') {
+      scene.drain = meter.bytesPerMs(this.totalBusyMs, this.totalBusyMs * this.speed, [relief])
+    }
+    if (scene.clock.nowMs() < running.endMs) return
+    meter.add(relief)
+    scene.reliefMs = Infinity
     scene.level0 -= running.tables
     this.running = null
     this.assess()

@@ -148,12 +148,23 @@ export class WriteStalls {
   }
 
   /**
-   * As fast as compactions took level 0 down lately, the less the nearer the stop is: so the height of level 0 settles
-   * where the two agree. What is written reaches every deeper level through level 0, and the time for those is in it.
+   * As fast as compactions take level 0 down, the less the nearer the stop is: so the height of level 0 settles where
+   * the two agree. What is written reaches every deeper level through level 0, and the time for those is in it. And
+   * no faster than that what level 0 has room for lasts until the compaction out of it that is under way is done.
    */
   private compactionPace(): number {
-    const drain = this.engine.compactor.drainBytesPerMs || PACE_FIRST / 1000
-    return drain * (1 - (1 - COMPACTION_SHARE_MIN) * this.now.depth)
+    const { compactor } = this.engine
+    const drain = compactor.drainBytesPerMs || PACE_FIRST / 1000
+    const pace = drain * (1 - (1 - COMPACTION_SHARE_MIN) * this.now.depth)
+    const { reliefMs } = compactor
+    return reliefMs === Infinity ? pace : Math.min(pace, this.level0Room() / Math.max(1, reliefMs))
+  }
+
+  /** Bytes that may be written until level 0 stops writers. */
+  private level0Room(): number {
+    const { immutables, pipeline, options, versions } = this.engine
+    const tables = LEVEL0.stop - 1 - versions.current.levels[0]!.length - immutables.length
+    return Math.max(0, (tables - 1) * options.writeBufferSize + pipeline.current.roomBytes)
   }
 
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */
