@@ -163,8 +163,9 @@ export class Varve {
 
   /**
    * Merges the tables of a range down to one version a key, and lets go of what was deleted; flushes first.
-   * Resolves when it is done. With `signal` it can be given up: steps that are done stay. Rejects with
-   * the signal's reason, CLOSED, or why writing has stopped.
+   * Resolves when it is done. With `signal` it can be given up: steps that are done stay. Rejects with the
+   * signal's reason, CLOSED, why writing has stopped, the error of a step that failed three times in a row
+   * (NO_SPACE, IO_ERROR, …), or CORRUPTION: a table of the range was left alone, the rest is done.
    */
   async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {
     const engine = this.writer()

@@ -274,6 +274,38 @@ test('who waits for a step is woken when a back-off ends and nothing is left to 
   assert.deepEqual([waiting.state, compactor.isDone(nothing)], ['done', true])
 })
 
+test('who asked is told after three failures in a row; asking ends the pause after failures', async () => {
+  const scene = new CompactorScene(stack())
+  const { compactor } = scene
+  const asked = picking((...state) => leveledPickers().busy.pick(...state))
+  compactor.schedule()
+  scene.fails()
+  await scene.clock.advance(200)
+  scene.fails()
+  compactor.addExtra(asked)
+  for (const delayMs of [200, 400]) {
+    assert.deepEqual([scene.doing, compactor.failureOf(asked)], [['run 4 3 2 1'], null])
+    scene.fails()
+    await scene.clock.advance(delayMs)
+  }
+  scene.fails('NO_SPACE')
+  assert.equal((compactor.failureOf(asked)!.error as VarveError).code, 'NO_SPACE')
+  assert.equal(compactor.isDone(asked), false)
+  compactor.removeExtra(asked)
+  assert.equal(compactor.failureOf(asked), null)
+  await scene.clock.advance(800)
+  assert.deepEqual(scene.doing, ['run 4 3 2 1'], 'the style goes on trying')
+})
+
+test('it is done when it would want nothing, whatever is under way or waits', () => {
+  const scene = new CompactorScene(twoStacks())
+  const { compactor } = scene
+  compactor.schedule()
+  assert.deepEqual([compactor.running.length, compactor.isDone(nothing)], [1, true])
+  scene.fails()
+  assert.deepEqual([compactor.isDone(nothing), compactor.isDone(leveledPickers().busy)], [true, false])
+})
+
 test('a trivial move writes nothing and takes no numbers; thousands of them in a row are no recursion', () => {
   let left = 20_000
   const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }

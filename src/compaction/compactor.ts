@@ -31,6 +31,8 @@ const BACKOFF_MAX_MS = 60_000
 /** After so long without a write, what is only worth it in quiet times is done. */
 const QUIET_MS = 1000
 const PROGRESS_UNIT_BYTES = 64 * 1024
+/** Then a call that waits is told; what the style asks for is tried for ever. */
+const ASKED_ATTEMPTS_MAX = 3
 
 export interface CompactorPickers {
   /** While writes come. */
@@ -51,11 +53,14 @@ export class Compactor {
   failedCount = 0
   /** Tables with a corrupt block: left alone until the database is opened again. */
   readonly blocked = new Set<FileNum>()
+  /** What is wrong with each of them. */
+  readonly corruptions = new Map<FileNum, unknown>()
   private readonly host: CompactorHost
   private readonly pickers: CompactorPickers
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
-  private readonly extra = new Set<ExtraPicker>()
+  /** Who asked for work, and how often in a row what they asked for has failed. */
+  private readonly extra = new Map<ExtraPicker, { failedInRow: number; error: unknown }>()
   private nextId = 1
   /** The oldest snapshot when a picker was asked last. */
   private heldAsked: SeqNum = Infinity
@@ -140,7 +145,7 @@ export class Compactor {
 
   /** False when nobody wants anything. */
   private startNext(picker: Picker): boolean {
-    for (const each of [...this.extra, picker]) {
+    for (const each of [...this.extra.keys(), picker]) {
       const pick = this.ask(each)
       if (pick === null) continue
       this.start(pick, each === picker ? null : each)
@@ -271,6 +276,7 @@ export class Compactor {
     if (task.pick.isTrivialMove) this.movedCount++
     else {
       this.failuresInRow = 0 // a move writes no table: it shows nothing
+      this.noteAsked(task, 0, null)
       this.completedCount++
       this.runTimes.record(this.host.clock.nowMs() - task.startMs)
       this.totals.add(task.pick, task.result!)
@@ -288,17 +294,32 @@ export class Compactor {
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
     const corrupt = corruptInput(task, error)
-    if (corrupt !== null) this.blocked.add(corrupt)
+    if (corrupt !== null) this.block(corrupt, error)
     this.remove(task)
     const tempNames = task.outputs.map(({ tempName }) => tempName)
     this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
       this.host.onFailed(task, error, corrupt === null)
-      if (corrupt === null) this.backOff()
+      if (corrupt === null) {
+        this.noteAsked(task, 1, error)
+        this.backOff()
+      }
     }
     this.wake()
     this.schedule()
+  }
+
+  private block(fileNum: FileNum, error: unknown): void {
+    this.blocked.add(fileNum)
+    this.corruptions.set(fileNum, error)
+  }
+
+  private noteAsked({ askedBy }: CompactionTask, failures: 0 | 1, error: unknown): void {
+    const asked = askedBy === null ? undefined : this.extra.get(askedBy)
+    if (asked === undefined) return
+    asked.failedInRow = failures === 0 ? 0 : asked.failedInRow + 1
+    asked.error = error
   }
 
   private backOff(): void {
@@ -324,10 +345,19 @@ export class Compactor {
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────
 
-  /** Asked before the style's picker until it is removed. */
+  /** Asked before the style's picker until it is removed. Somebody wants it now: no pause goes on. */
   addExtra(picker: ExtraPicker): void {
-    this.extra.add(picker)
+    this.extra.set(picker, { failedInRow: 0, error: null })
+    this.retryTimer?.cancel()
+    this.retryTimer = null
+    this.failuresInRow = 0
     this.schedule()
+  }
+
+  /** What it asked for has failed so often that whoever asked should hear of it; null: go on. */
+  failureOf(picker: ExtraPicker): { error: unknown } | null {
+    const asked = this.extra.get(picker)
+    return asked !== undefined && asked.failedInRow >= ASKED_ATTEMPTS_MAX ? asked : null
   }
 
   /** Runs that it asked for end at their next pause. */
@@ -339,9 +369,9 @@ export class Compactor {
     this.extra.delete(picker)
   }
 
-  /** True while nothing is under way and this picker wants nothing. */
+  /** True when this picker would want nothing if nothing were under way: what is, it does not care for. */
   isDone(picker: ExtraPicker): boolean {
-    return this.tasks.length === 0 && this.retryTimer === null && this.ask(picker) === null
+    return picker.pick(this.host.version(), [], this.heldFrom, this.blocked) === null
   }
 
   /** Resolves when the next run under way has ended, well or not. */
@@ -349,8 +379,13 @@ export class Compactor {
     return new Promise((resolve) => this.stepWaiters.push(resolve))
   }
 
-  private wake(): void {
+  /** Whoever waits for a step looks again whether to go on. */
+  wakeWaiting(): void {
     for (const wake of this.stepWaiters.splice(0)) wake()
+  }
+
+  private wake(): void {
+    this.wakeWaiting()
     if (this.tasks.length === 0) for (const wake of this.restWaiters.splice(0)) wake()
   }
 
@@ -362,7 +397,7 @@ export class Compactor {
     this.quietTimer?.cancel()
     this.quietTimer = null
     for (const { control } of this.tasks) Atomics.store(control, 0, 1)
-    for (const wake of this.stepWaiters.splice(0)) wake()
+    this.wakeWaiting()
   }
 
   /** After a suspension for a reason that is gone. */

@@ -20,9 +20,15 @@ export interface ManualRange {
   readonly upTo: SeqNum
 }
 
+export interface ManualPicker extends Pick<Picker, 'pick'> {
+  /** Does the table hold something of the range? */
+  wants(table: TableFacts): boolean
+}
+
 /** Null while nothing runs: done. Null while something runs: ask again when it has ended. */
-export function manualPicker(settings: CompactionSettings, wanted: ManualRange): Pick<Picker, 'pick'> {
+export function manualPicker(settings: CompactionSettings, wanted: ManualRange): ManualPicker {
   return {
+    wants: (table) => isWanted(table, wanted),
     pick(version, running, held, blocked) {
       const scene = pickScene(settings, { version, running, held, blocked })
       for (const step of manualSteps(scene, wanted)) if (step !== null) return step

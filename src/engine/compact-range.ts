@@ -1,10 +1,12 @@
 /**
  * What: `compact()`: asks for steps over a range until there is none left, tells how far it is.
- * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for.
+ * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for. It ends:
+ * done, given up, or with why it cannot be done. (docs/design/0014-compaction.md)
  */
 import { VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
-import { manualPicker } from '../compaction/index.js'
+import { inputTables, manualPicker } from '../compaction/index.js'
+import type { ManualPicker } from '../compaction/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
@@ -39,7 +41,11 @@ export async function compactRange(engine: EngineCore, range: KeyRange, options:
   try {
     while (!compactor.isDone(picker)) {
       checkGoingOn(engine)
-      await Promise.race([compactor.nextStep(), aborted])
+      const failure = compactor.failureOf(picker)
+      if (failure !== null) throw failure.error
+      const step = compactor.nextStep()
+      compactor.schedule() // a snapshot that went may have made work
+      await Promise.race([step, aborted])
       progress.tell()
       options.signal?.throwIfAborted()
     }
@@ -51,6 +57,18 @@ export async function compactRange(engine: EngineCore, range: KeyRange, options:
     progress.stop()
   }
   await engine.heldEdits.whenSettled()
+  const corruption = findLeftAlone(engine, picker)
+  if (corruption !== null) throw corruption
+}
+
+/** What is wrong with a corrupt table of the range, or with one that keeps a table of the range where it is. */
+function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
+  if (corruptions.size === 0) return null
+  const { current } = versions
+  const pick = picker.pick(current, [], snapshots.seqNums()[0] ?? Infinity, new Set())
+  const met = [...current.levels.flat().filter(picker.wants), ...(pick === null ? [] : inputTables(pick))]
+  const table = met.find(({ fileNum }) => corruptions.has(fileNum))
+  return table === undefined ? null : corruptions.get(table.fileNum)
 }
 
 function checkGoingOn(engine: EngineCore): void {

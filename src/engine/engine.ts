@@ -308,6 +308,7 @@ export class Engine implements EngineCore, ReadView {
   private stopWrites(place: string, error: unknown): void {
     this.health.raise('READ_ONLY', place, error)
     this.refuseWaiting()
+    this.compactor.wakeWaiting()
     if (isNoSpace(error)) this.resumer.watchSpace()
   }
 
