@@ -61,13 +61,13 @@ export class NewTable {
     return facts
   }
 
-  /** Removes the file, finished or not; if that fails, the next open does it. */
+  /** Removes the file, finished or not; if that fails, whoever gave the name does it. */
   discard(): void {
     for (const remove of [() => this.file.closeSync(), () => this.options.vfs.unlinkSync(this.path)]) {
       try {
         remove()
       } catch {
-        // A handle is gone all the same; the file counts as a temp file or an orphan at the next open.
+        // A handle is gone all the same; the file's name is given to the deleter with those of the whole attempt.
       }
     }
   }
