@@ -22,6 +22,7 @@ import { corruptInput, newTask, runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
+import { ExtraPickers } from './extra-pickers.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
@@ -31,8 +32,6 @@ const BACKOFF_MAX_MS = 60_000
 /** After so long without a write, what is only worth it in quiet times is done. */
 const QUIET_MS = 1000
 const PROGRESS_UNIT_BYTES = 64 * 1024
-/** Then a call that waits is told; what the style asks for is tried for ever. */
-const ASKED_ATTEMPTS_MAX = 3
 
 export interface CompactorPickers {
   /** While writes come. */
@@ -59,8 +58,8 @@ export class Compactor {
   private readonly pickers: CompactorPickers
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
-  /** Who asked for work, and how often in a row what they asked for has failed. */
-  private readonly extra = new Map<ExtraPicker, { failedInRow: number; error: unknown }>()
+  /** Asked before the style's picker; `addExtra` adds to them. */
+  readonly extra = new ExtraPickers()
   private nextId = 1
   /** The oldest snapshot when a picker was asked last. */
   private heldAsked: SeqNum = Infinity
@@ -145,7 +144,7 @@ export class Compactor {
 
   /** False when nobody wants anything. */
   private startNext(picker: Picker): boolean {
-    for (const each of [...this.extra.keys(), picker]) {
+    for (const each of [...this.extra.all, picker]) {
       const pick = this.ask(each)
       if (pick === null) continue
       this.start(pick, each === picker ? null : each)
@@ -276,7 +275,7 @@ export class Compactor {
     if (task.pick.isTrivialMove) this.movedCount++
     else {
       this.failuresInRow = 0 // a move writes no table: it shows nothing
-      this.noteAsked(task, 0, null)
+      this.extra.noteSuccess(task.askedBy)
       this.completedCount++
       this.runTimes.record(this.host.clock.nowMs() - task.startMs)
       this.totals.add(task.pick, task.result!)
@@ -294,7 +293,10 @@ export class Compactor {
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
     const corrupt = corruptInput(task, error)
-    if (corrupt !== null) this.block(corrupt, error)
+    if (corrupt !== null) {
+      this.blocked.add(corrupt)
+      this.corruptions.set(corrupt, error)
+    }
     this.remove(task)
     const tempNames = task.outputs.map(({ tempName }) => tempName)
     this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
@@ -302,24 +304,12 @@ export class Compactor {
       this.failedCount++
       this.host.onFailed(task, error, corrupt === null)
       if (corrupt === null) {
-        this.noteAsked(task, 1, error)
+        this.extra.noteFailure(task.askedBy, error)
         this.backOff()
       }
     }
     this.wake()
     this.schedule()
-  }
-
-  private block(fileNum: FileNum, error: unknown): void {
-    this.blocked.add(fileNum)
-    this.corruptions.set(fileNum, error)
-  }
-
-  private noteAsked({ askedBy }: CompactionTask, failures: 0 | 1, error: unknown): void {
-    const asked = askedBy === null ? undefined : this.extra.get(askedBy)
-    if (asked === undefined) return
-    asked.failedInRow = failures === 0 ? 0 : asked.failedInRow + 1
-    asked.error = error
   }
 
   private backOff(): void {
@@ -345,28 +335,18 @@ export class Compactor {
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────
 
-  /** Asked before the style's picker until it is removed. Somebody wants it now: no pause goes on. */
+  /** Somebody wants it now: no pause goes on. */
   addExtra(picker: ExtraPicker): void {
-    this.extra.set(picker, { failedInRow: 0, error: null })
+    this.extra.add(picker)
     this.retryTimer?.cancel()
     this.retryTimer = null
     this.failuresInRow = 0
     this.schedule()
   }
 
-  /** What it asked for has failed so often that whoever asked should hear of it; null: go on. */
-  failureOf(picker: ExtraPicker): { error: unknown } | null {
-    const asked = this.extra.get(picker)
-    return asked !== undefined && asked.failedInRow >= ASKED_ATTEMPTS_MAX ? asked : null
-  }
-
   /** Runs that it asked for end at their next pause. */
   giveUp(picker: ExtraPicker): void {
     for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
-  }
-
-  removeExtra(picker: ExtraPicker): void {
-    this.extra.delete(picker)
   }
 
   /** True when this picker would want nothing if nothing were under way: what is, it does not care for. */

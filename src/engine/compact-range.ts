@@ -41,7 +41,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, options:
   try {
     while (!compactor.isDone(picker)) {
       checkGoingOn(engine)
-      const failure = compactor.failureOf(picker)
+      const failure = compactor.extra.failureOf(picker)
       if (failure !== null) throw failure.error
       const step = compactor.nextStep()
       compactor.schedule() // a snapshot that went may have made work
@@ -53,7 +53,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, options:
     compactor.giveUp(picker)
     throw error
   } finally {
-    compactor.removeExtra(picker)
+    compactor.extra.remove(picker)
     progress.stop()
   }
   await engine.heldEdits.whenSettled()
