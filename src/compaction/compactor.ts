@@ -54,12 +54,12 @@ export class Compactor {
   readonly blocked = new Set<FileNum>()
   /** What is wrong with each of them. */
   readonly corruptions = new Map<FileNum, unknown>()
+  /** Asked before the style's picker; `addExtra` adds to them. */
+  readonly extra = new ExtraPickers()
   private readonly host: CompactorHost
   private readonly pickers: CompactorPickers
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
-  /** Asked before the style's picker; `addExtra` adds to them. */
-  readonly extra = new ExtraPickers()
   private nextId = 1
   /** The oldest snapshot when a picker was asked last. */
   private heldAsked: SeqNum = Infinity
