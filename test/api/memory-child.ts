@@ -1,8 +1,8 @@
 /**
  * What: a process that loads a database in random order and scans it: node memory-child.js DIRECTORY
- * LOAD_MIB BUDGET_MIB WORKERS. Prints how far its resident memory rose, as the operating system counts it.
+ * LOAD_MIB BUDGET_MIB WORKERS VALUE_BYTES. Prints how far its resident memory rose, as the operating system counts it.
  */
-import { MiB, SeededRandom } from '../../src/base/index.js'
+import { KiB, MiB, SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 
 export interface MemoryReport {
@@ -15,8 +15,9 @@ export interface MemoryReport {
 }
 
 const KEY_BYTES = 16
-const VALUE_BYTES = 1000
-const BATCH_ENTRIES = 64
+/** Of values and keys. */
+const BATCH_BYTES = 64 * KiB
+const BATCH_ENTRIES_MAX = 1000
 const SAMPLE_BATCHES = 64
 const SAMPLE_MS = 20
 
@@ -37,19 +38,20 @@ class Measured {
   }
 }
 
-async function load(measured: Measured, bytes: number): Promise<number> {
+async function load(measured: Measured, bytes: number, valueBytes: number): Promise<number> {
+  const batchEntries = Math.min(BATCH_ENTRIES_MAX, Math.ceil(BATCH_BYTES / (KEY_BYTES + valueBytes)))
   const random = new SeededRandom(1, 'memory')
-  const batches = Math.floor(bytes / ((KEY_BYTES + VALUE_BYTES) * BATCH_ENTRIES))
+  const batches = Math.floor(bytes / ((KEY_BYTES + valueBytes) * batchEntries))
   for (let i = 0; i < batches; i++) {
-    const ops = Array.from({ length: BATCH_ENTRIES }, (_, k) => {
-      const key = String(random.u32()).padStart(10, '0') + String((i * BATCH_ENTRIES + k) % 1e6).padStart(6, '0')
-      return { type: 'put', key, value: new Uint8Array(VALUE_BYTES).fill(i + k) } as const
+    const ops = Array.from({ length: batchEntries }, (_, k) => {
+      const key = String(random.u32()).padStart(10, '0') + String((i * batchEntries + k) % 1e6).padStart(6, '0')
+      return { type: 'put', key, value: new Uint8Array(valueBytes).fill(i + k) } as const
     })
     await measured.db.batch(ops)
     if (i % SAMPLE_BATCHES === 0) measured.sample()
   }
   measured.sample()
-  return batches * BATCH_ENTRIES
+  return batches * batchEntries
 }
 
 function scan(measured: Measured): number {
@@ -59,12 +61,12 @@ function scan(measured: Measured): number {
   return count
 }
 
-const [directory = '', loadMiB, budgetMiB, workers] = process.argv.slice(2)
+const [directory = '', loadMiB, budgetMiB, workers, valueBytes] = process.argv.slice(2)
 const startBytes = process.memoryUsage.rss()
 const db = await Varve.open(directory, { memoryBudget: Number(budgetMiB) * MiB, workers: Number(workers) })
 const measured = new Measured(db, startBytes)
 const timer = setInterval(() => measured.sample(), SAMPLE_MS)
-const entryCount = await load(measured, Number(loadMiB) * MiB)
+const entryCount = await load(measured, Number(loadMiB) * MiB, Number(valueBytes))
 const scannedCount = scan(measured)
 clearInterval(timer)
 await db.close()

@@ -10,6 +10,10 @@ test('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget
   t.diagnostic(checkMemory(160, 48, 2))
 })
 
+test('BUD-1: so does a load of a million entries of 17 bytes', (t) => {
+  t.diagnostic(checkMemory(16, 16, 2, 1))
+})
+
 test('a scan of everything, twice, takes no block from point reads', async () => {
   const components = { vfs: new MemoryVfs() }
   const options = { writeBufferSize: MiB, blockCacheSize: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const

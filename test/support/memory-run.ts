@@ -8,13 +8,13 @@ import { newDirectory } from './databases.js'
 
 /** What docs/design/0018-memory-budget.md says comes on top of the budget. */
 const OVERHEAD_MIB = 128
-const WORKER_OVERHEAD_MIB = 64
+const WORKER_OVERHEAD_MIB = 50
 
 const child = fileURLToPath(new URL('../api/memory-child.js', import.meta.url))
 
 /** Resident memory stays under budget and overhead, what is counted under the budget. Returns a line to tell. */
-export function checkMemory(loadMiB: number, budgetMiB: number, workers: number): string {
-  const args = [child, newDirectory(), loadMiB, budgetMiB, workers].map(String)
+export function checkMemory(loadMiB: number, budgetMiB: number, workers: number, valueBytes = 1000): string {
+  const args = [child, newDirectory(), loadMiB, budgetMiB, workers, valueBytes].map(String)
   const report = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as MemoryReport
   const { grownBytes, totalBytes, entryCount, scannedCount } = report
   const limitMiB = budgetMiB + OVERHEAD_MIB + workers * WORKER_OVERHEAD_MIB
