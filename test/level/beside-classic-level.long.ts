@@ -132,8 +132,8 @@ class Caller {
   }
 
   /**
-   * `next` and `nextv` in turn on one iterator. Not `seek`: before one, ClassicLevel 3.0.0 has read ahead and counts that
-   * towards the limit, and after one it aborts the process now and then (an assertion in LevelDB's `DBIter::Next`).
+   * `next` and `nextv` in turn on one iterator. Not `seek`: ClassicLevel 3.0.0 has read ahead before one and counts
+   * that towards the limit, and after one it aborts the process now and then (LevelDB's `DBIter::Next` asserts).
    */
   private async walk(levels: Level[], call: (body: Call) => Promise<void>): Promise<void> {
     const range = this.bounds()
