@@ -19,16 +19,16 @@ const TEST_SECONDS_MAX = 90
 /** What else can see a check that is gone, beside the tests of its own folder. */
 const checkTests = [
   ['src/base/', ['src/wal/', 'src/manifest/', 'src/sstable/']],
-  ['src/wal/', ['src/engine/', 'test/api/(damage|follower)', 'test/crash/(log-scenarios|schedules)']],
-  ['src/manifest/', ['src/engine/', 'test/golden/', 'test/crash/manifest']],
+  ['src/wal/', ['test/crash/(log-scenarios|schedules)', 'test/api/(damage|follower)', 'src/engine/']],
+  ['src/manifest/', ['test/crash/manifest', 'test/golden/', 'src/engine/']],
   ['src/sstable/', ['test/golden/table', 'test/api/damage', 'test/crash/crash-table', 'src/compaction/']],
   ['src/engine/', ['test/api/(damage|follower|pins)', 'test/crash/(log|manifest)-scenarios']],
 ]
 
 /** What else can see a sync or an order that is gone: first what lists all calls, last what crashes after each. */
 const diskTests = [
-  'test/golden/calls', 'src/(output|commit|flush|manifest|wal)/', 'src/engine/',
-  'test/crash/(directory-name|flush-scenarios|log-scenarios|manifest-scenarios|schedules)',
+  'src/(output|commit|flush|manifest|wal)/', 'test/crash/(destroy|log-scenarios|manifest-scenarios|flush-scenarios)',
+  'src/engine/', 'test/crash/schedules',
   'test/api/(life|pins|fast-mode|compaction|awaited-syncs)', 'test/fault/full-disk',
   'test/crash/sweep-(strict|fast|compaction)',
 ]
@@ -69,9 +69,12 @@ function testsFor({ file, kind }) {
   const further = isCheck ? ofFolder : diskTests
   /** @param {string | RegExp} pattern */
   const matching = (pattern) => tests.filter((test) => new RegExp(`^${pattern}`).test(test))
-  const own = [file.replace(/\.ts$/, '.test.js'), `${path.dirname(file)}/`]
-  const [first, ...rest] = isCheck ? own : ['test/golden/calls', ...own]
-  return [...new Set([first ?? '', ...rest, ...further].flatMap(matching))]
+  const own = file.replace(/\.ts$/, '.test.js')
+  const first = isCheck ? [] : ['test/golden/calls', 'test/crash/directory-name']
+  // The folder of all parts has slow tests: after what is near to the disk.
+  const folder = `${path.dirname(file)}/`
+  const order = folder === 'src/engine/' ? [...first, own, ...further, folder] : [own, ...first, folder, ...further]
+  return [...new Set(order.flatMap(matching))]
 }
 
 /** @param {string} bench @param {string} test @returns {Promise<boolean>} */

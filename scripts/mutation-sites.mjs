@@ -62,7 +62,8 @@ export function findMutants(source) {
 function addSync(node, add) {
   if (!ts.isCallExpression(node) || !syncNames.test(lastName(node.expression))) return
   const { parent } = node
-  if (ts.isYieldExpression(parent)) add(node, 'sync', '[]')
+  // A step that does nothing.
+  if (ts.isYieldExpression(parent) || lastName(node.expression) === 'syncFile') add(node, 'sync', '[]')
   else if (/Sync$|^syncDirectory$|^syncNow$/.test(lastName(node.expression))) add(node, 'sync', 'undefined')
   else add(node, 'sync', 'Promise.resolve()')
 }

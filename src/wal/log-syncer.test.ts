@@ -293,3 +293,42 @@ test('after stop no timer is left and nobody waits', async () => {
   assert.equal(scene.clock.timerCount, 0)
   await assert.rejects(scene.syncer.waitFor(1), { code: 'CLOSED' })
 })
+
+/** Synced so often that zeros stand ahead; then something is written that is not synced. */
+function logWithZeros(): void {
+  const [log] = scene.logs
+  log!.bytesMax = 1024 * KiB
+  for (let i = 0; i < 12; i++) {
+    scene.write()
+    scene.syncer.syncNow()
+  }
+  assert.equal(scene.files[0]!.size, log!.bytesMax, 'zeros to the end')
+  scene.write()
+  scene.calls.length = 0
+}
+
+test('zeros ahead of a log are cut off when it is sealed, and that is synced with what is in it, blocking', () => {
+  logWithZeros()
+  scene.logs[0]!.isSealed = true // while a sync of an older log is in flight, say: none begins here
+  scene.add()
+  const seqNum = scene.write()
+  scene.syncer.syncNow()
+  assert.deepEqual(scene.calls, ['write 2.log', 'truncate 1.log', 'sync 1.log', 'datasync 2.log'])
+  assert.deepEqual([scene.files[0]!.size, scene.syncer.durableSeqNum], [scene.logs[0]!.writtenEnd, seqNum])
+})
+
+test('zeros ahead of a log are cut off when it is sealed, and that is synced with what is in it, awaited', async () => {
+  logWithZeros()
+  scene.seal()
+  scene.add()
+  const waiting = follow(scene.syncer.waitFor(scene.write()))
+  await settled()
+  assert.deepEqual(scene.calls.splice(0), ['truncate 1.log', 'pool sync 1.log begins', 'write 2.log'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual(scene.calls, ['pool sync 1.log ends', 'pool datasync 2.log begins'])
+  assert.equal(waiting.state, 'waiting')
+  scene.files[1]!.finish()
+  await settled()
+  assert.equal(waiting.state, 'durable')
+})
