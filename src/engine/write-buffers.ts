@@ -5,7 +5,7 @@
  * Invariants: WAL-6 a log is handed out only when its header and its name are durable. WAL-7 log
  * numbers rise in the order in which logs are used.
  */
-import { FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError } from '../base/index.js'
+import { errnoOf, FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError } from '../base/index.js'
 import type { FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
@@ -48,8 +48,8 @@ export class WriteBuffers {
   private making: Promise<void> | null = null
   /** A log that came too late is being closed. */
   private discarding: Promise<void> = Promise.resolve()
-  /** Logs that came too late to be used. */
-  private unused: LogFile[] = []
+  /** Logs that came too late to be used, or that could not be made. */
+  private unused: { fileNum: FileNum; name: string }[] = []
   private lastTakenNum = 0
   /** The next memtable will be much like the last full one. */
   expectedKeys = 0
@@ -138,7 +138,9 @@ export class WriteBuffers {
     try {
       log = yield* createLog(vfs, dir, header)
     } catch (error) {
-      throw ioError(error, 'create', logFileName(fileNum))
+      const name = logFileName(fileNum)
+      if (errnoOf(error) !== 'EEXIST') this.unused.push({ fileNum, name }) // it may be there all the same
+      throw ioError(error, 'create', name)
     }
     try {
       yield* syncDirectory(vfs, dir)

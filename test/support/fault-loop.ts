@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { VarveError } from '../../src/index.js'
 import type { EngineEvent, Stats } from '../../src/index.js'
-import type { FaultRule, SimVfs } from '../../src/testing.js'
+import type { ActiveFault, FaultRule, SimVfs } from '../../src/testing.js'
 import { checkFiles, guardFiles } from './crash-files.js'
 import { crashNow, patiently, reopen } from './crash-steps.js'
 import type { Way } from './crash-steps.js'
@@ -107,6 +107,7 @@ async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
     await program.after?.(w)
     state = w.db.stats().database.state
     await checkOpen(w, state)
+    if (state === 'READ_ONLY' && syncLies !== true) await checkResumes(w, fault)
   }
   const line = record.lines[op - 1] ?? 'not reached'
   fault.remove()
@@ -154,6 +155,19 @@ async function checkOpen(w: Workload, state: DatabaseState): Promise<void> {
   assert.equal(w.errors.length, 3)
   assert.ok(['BACKGROUND_ERROR', 'NO_SPACE'].includes(w.errors[0]!), w.errors[0])
   w.checkReads()
+}
+
+/** The cause is gone: it takes writes again, and what failed calls left goes. */
+async function checkResumes(w: Workload, fault: ActiveFault): Promise<void> {
+  const errors = w.errors.splice(0)
+  fault.remove()
+  await patiently(w, () => w.db.resume())
+  await w.put('resumed', 50, { sync: true })
+  await patiently(w, () => w.flush())
+  assert.deepEqual(w.errors.splice(0), [])
+  assert.ok(await checkNothingLeft(w), w.db.stats().database.state)
+  w.checkReads()
+  w.errors.push(...errors)
 }
 
 async function checkReopens(
