@@ -136,6 +136,20 @@ test('filters come back in the background, then point hashes, as far as there is
   await close(all)
 })
 
+test('who shares the memory hears of each part that was loaded again', async () => {
+  const all = await opened(1, 1)
+  let told = 0
+  all.parts.onGrown = () => told++
+  finds(all.tables[0]!, keyOf(0, 1))
+  assert.equal(told, 1, 'an index')
+  all.parts.limitBytes = NUMBER_MAX
+  all.parts.fit()
+  assert.equal(told, 1)
+  await all.parts.settled()
+  assert.equal(told, 3, 'a filter, then a point hash')
+  await close(all)
+})
+
 test('the least read tables give way', async () => {
   const { index, pointHash } = await sizes()
   const all = await opened(3)

@@ -36,6 +36,8 @@ const INDEXES_COMPARED = 8
 export class LoadedParts {
   /** To be set before the first table comes. */
   limitBytes = NUMBER_MAX
+  /** Parts were loaded since the last `fit`: others may have to give way. */
+  onGrown: () => void = () => undefined
   private readonly hold: HoldTable
   private sum = 0
   private readonly entries = new Map<FileNum, Entry>()
@@ -80,6 +82,7 @@ export class LoadedParts {
     this.count(entry)
     this.indexed.add(entry)
     this.shrink(entry)
+    this.onGrown()
   }
 
   /** To be called when the limit, or what is open, has changed. */
@@ -223,6 +226,7 @@ export class LoadedParts {
       release()
     }
     this.shrink(null)
+    this.onGrown()
   }
 }
 

@@ -28,12 +28,16 @@ export class MemoryBudget {
   private readonly cache: BlockCache
   private readonly tables: TableSet
   private readonly pool: SlabPool
+  /** What writes took when that was looked at last. */
+  private writes: number
 
   constructor(options: ResolvedOptions, cache: BlockCache, tables: TableSet, pool: SlabPool) {
     this.options = options
     this.cache = cache
     this.tables = tables
     this.pool = pool
+    this.writes = writesOf(options)
+    tables.parts.onGrown = () => this.fitCache()
   }
 
   /**
@@ -55,11 +59,18 @@ export class MemoryBudget {
 
   /** Slabs that long readers or large batches hold above the write part take from the cache too. */
   fit({ memtables }: ReadState): void {
-    const { cache, options, pool, tables } = this
+    const { options, pool, tables } = this
     tables.parts.fit()
     let writes = pool.usedBytes + pool.freeBytes
     for (const { indexBytes } of memtables) writes += indexBytes
-    const left = options.memoryBudget - Math.max(writesOf(options), writes) - tables.parts.sumBytes
+    this.writes = Math.max(writes, writesOf(options))
+    this.fitCache()
+  }
+
+  /** What is left for the cache. */
+  private fitCache(): void {
+    const { cache, options, tables, writes } = this
+    const left = options.memoryBudget - writes - tables.parts.sumBytes
     const { blockCacheSize } = options
     cache.setCapacity(Math.min(blockCacheSize, Math.max(cacheBytesMin(blockCacheSize), left)))
   }

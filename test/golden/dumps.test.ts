@@ -5,7 +5,7 @@ import { bytesSource, describeLog, sectionsText } from '../../src/dump/index.js'
 import { describeManifest, versionText } from '../../src/manifest/index.js'
 import { assertGolden } from '../support/golden.js'
 import { sampleLog } from '../support/log-samples.js'
-import { readAll, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
+import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
 import { runSync } from '../../src/base/index.js'
 
 function json(sections: Iterable<{ data: unknown }>): string {
@@ -22,6 +22,13 @@ test('a log, annotated', () => {
   const bytes = bytesSource(sampleLog())
   const text = sectionsText(describeLog(bytes, '000012.log'))
   assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.log'))}`)
+})
+
+test('how many versions of a table are hidden stands in its record, and is named', () => {
+  const { vfs, log } = writeSampleManifest()
+  runSync(log.append([{ addTables: [{ level: 3, facts: sampleTable(20, 'a-z', { hiddenCount: 3 }) }] }]))
+  const text = sectionsText(describeManifest(bytesSource(readAll(vfs, '/db/000007.manifest')), '000007.manifest'))
+  assert.match(text, /field: hiddenCount \(1\)\n.*flags: ignorable\n.*value, bytes: 8\n.*hidden versions: 3\n/)
 })
 
 test('a manifest, annotated, and the version it makes', () => {

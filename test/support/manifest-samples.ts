@@ -70,7 +70,7 @@ export const sampleGroups: VersionEdit[][] = [
       {
         level: 1,
         facts: sampleTable(18, 'n-zz', {
-          smallestSeqNum: 5, largestSeqNum: 149, hiddenCount: 3,
+          smallestSeqNum: 5, largestSeqNum: 149,
           valueFiles: [{ fileNum: 12, valueCount: 1, valueBytes: 20_000 }],
         }),
       },
