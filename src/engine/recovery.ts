@@ -6,7 +6,7 @@
  * empty or shorter database.
  */
 import {
-  FILE_BYTES_MAX, ioError, logFileName, manifestFileName, runAsync, VarveError,
+  FILE_BYTES_MAX, ioError, logFileName, runAsync, VarveError,
 } from '../base/index.js'
 import type { FileNum, Random, SeqNum } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
@@ -43,12 +43,8 @@ export async function readDirectory(vfs: Vfs, dir: string): Promise<FoundDirecto
 }
 
 /** The manifest that the marker names. */
-export async function readCurrentManifest(vfs: Vfs, dir: string, marker: Marker): Promise<ManifestContents> {
-  const contents = await runAsync(readManifest(vfs, dir, marker.manifest))
-  if (contents.version.levels.length === 0) {
-    throw new VarveError('INTERNAL', `${manifestFileName(marker.manifest)} holds no version`)
-  }
-  return contents
+export function readCurrentManifest(vfs: Vfs, dir: string, marker: Marker): Promise<ManifestContents> {
+  return runAsync(readManifest(vfs, dir, marker.manifest))
 }
 
 /** History as memtables, oldest first. */

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32, putU32 } from '../../src/base/index.js'
 import { VarveError } from '../../src/index.js'
-import type { SimVfs } from '../../src/testing.js'
+import { SimVfs } from '../../src/testing.js'
+import type { Vfs, VfsFile } from '../../src/vfs/index.js'
 import { hashDisk } from '../support/crash-image.js'
 import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile, turns } from '../support/crash-steps.js'
 import type { CrashedDisk, Way } from '../support/crash-steps.js'
@@ -247,6 +248,29 @@ test('W16: the disk is full in the middle of a frame: refused, reads go on, writ
   await w.put('d', 300, { sync: true })
   assert.deepEqual(w.errors, [])
   for (const way of EVERY_WAY) await reopen(crashNow(w, way))
+})
+
+test('a log that is larger than a log can be is refused before memory is taken for it', async () => {
+  const vfs = new SimVfs({ seed: 1 })
+  const db = await openOn(vfs)
+  await db.put('a', 'b')
+  const oversized = (file: VfsFile): VfsFile => new Proxy(file, {
+    get: (_, name) => {
+      const value: unknown = name === 'sizeSync' ? () => 2 ** 32 : Reflect.get(file, name)
+      return typeof value === 'function' ? value.bind(file) : value
+    },
+  })
+  const wrap = (inner: Vfs): Vfs => new Proxy(inner, {
+    get: (_, name) => {
+      const value: unknown = Reflect.get(inner, name)
+      if (name !== 'open') return typeof value === 'function' ? value.bind(inner) : value
+      return async (...args: Parameters<Vfs['open']>) => {
+        const file = await inner.open(...args)
+        return args[0].endsWith('.log') ? oversized(file) : file
+      }
+    },
+  })
+  await assert.rejects(openOn(vfs.kill(1), { wrap }), { code: 'IO_ERROR', message: /more than a log can have/ })
 })
 
 test('writing is resumed only on a disk that syncs a file, and its name', async () => {
