@@ -250,7 +250,7 @@ test('W16: the disk is full in the middle of a frame: refused, reads go on, writ
   for (const way of EVERY_WAY) await reopen(crashNow(w, way))
 })
 
-test('a log that is larger than a log can be is refused before memory is taken for it', async () => {
+test('a log or manifest that is larger than one can be is refused before memory is taken for it', async () => {
   const vfs = new SimVfs({ seed: 1 })
   const db = await openOn(vfs)
   await db.put('a', 'b')
@@ -260,17 +260,20 @@ test('a log that is larger than a log can be is refused before memory is taken f
       return typeof value === 'function' ? value.bind(file) : value
     },
   })
-  const wrap = (inner: Vfs): Vfs => new Proxy(inner, {
+  const wrapper = (ending: string) => (inner: Vfs): Vfs => new Proxy(inner, {
     get: (_, name) => {
       const value: unknown = Reflect.get(inner, name)
       if (name !== 'open') return typeof value === 'function' ? value.bind(inner) : value
       return async (...args: Parameters<Vfs['open']>) => {
         const file = await inner.open(...args)
-        return args[0].endsWith('.log') ? oversized(file) : file
+        return args[0].endsWith(ending) ? oversized(file) : file
       }
     },
   })
-  await assert.rejects(openOn(vfs.kill(1), { wrap }), { code: 'IO_ERROR', message: /more than a log can have/ })
+  const sizes = [['.log', 'IO_ERROR', /more than a log can have/], ['.manifest', 'CORRUPTION', /too large/]] as const
+  for (const [ending, code, message] of sizes) {
+    await assert.rejects(openOn(vfs.cloneKilled(1), { wrap: wrapper(ending) }), { code, message })
+  }
 })
 
 test('writing is resumed only on a disk that syncs a file, and its name', async () => {
