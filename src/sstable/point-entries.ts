@@ -21,6 +21,7 @@ const HEADER_WORDS = BLOCK_HEADER_BYTES / 4
  * suffix, each value.
  */
 const SHAPE_WORDS = 4
+const NO_SHAPES = new Uint32Array(0)
 const COUNT_MASK = 0xffff
 const WIDTH_SHIFT = 16
 const WIDTH_MASK = 15
@@ -44,21 +45,34 @@ const TOO_NEW = 3
 
 export class PointEntries {
   private readonly largestSeqNum: SeqNum
-  /** All zeros while a block was not read. */
-  private readonly shapes: Uint32Array
+  private readonly blockCount: number
+  /** Zeros where no shape is known; empty while there are none. */
+  private shapes = NO_SHAPES
 
-  /** No entry of the table is above `largestSeqNum`. */
+  /** Without shapes at first. No entry of the table is above `largestSeqNum`. */
   constructor(blockCount: number, largestSeqNum: SeqNum) {
+    this.blockCount = blockCount
     this.largestSeqNum = largestSeqNum
-    this.shapes = new Uint32Array(SHAPE_WORDS * blockCount)
   }
 
-  get memoryBytes(): number {
-    return this.shapes.byteLength
+  /** Of the shapes of so many blocks. */
+  static memoryBytes(blockCount: number): number {
+    return 4 * SHAPE_WORDS * blockCount
   }
 
-  /** Takes the shape of a block that was just read and checked. */
+  /** Begins to take shapes, or forgets them. */
+  keepShapes(isWanted: boolean): void {
+    if (!isWanted) this.shapes = NO_SHAPES
+    else if (this.shapes === NO_SHAPES) this.shapes = new Uint32Array(SHAPE_WORDS * this.blockCount)
+  }
+
+  isNoted(number: number): boolean {
+    return this.shapes[SHAPE_WORDS * number] > 0
+  }
+
+  /** Takes the shape of a checked block, if shapes are kept. */
   note(block: BlockReader, number: number): void {
+    if (this.shapes === NO_SHAPES) return
     const { count, prefixBytes } = block
     const suffixBytes = block.suffixEnd(0) - block.suffixStart(0)
     const valueBytes = block.valueEnd(0) - block.valueStart(0)

@@ -86,14 +86,16 @@ export class TableBlocks {
     }
   }
 
-  /** PointEntries.read, wherever the block is. */
+  /** PointEntries.read, wherever the block is. Requires: shapes are kept. */
   readPoint(
     reader: BlockReader, number: number, i: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
     const { cache, entries } = this
-    const frame = this.hit(number)
+    const frame = entries.isNoted(number) ? this.hit(number) : 0
     if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
-    this.load(reader, number, MARK_POINT)
+    this.open(reader, number, MARK_POINT)
+    // It may be in the cache since before shapes were kept.
+    if (!entries.isNoted(number)) entries.note(reader, number)
     return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
   }
 

@@ -5,7 +5,7 @@ import {
   bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import type { Entry } from '../../test/support/table-samples.js'
-import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, SeededRandom, toHex } from '../base/index.js'
+import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, runSync, SeededRandom, toHex } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { describeTable, readTableFacts } from './index.js'
@@ -130,6 +130,20 @@ for (const [name, shape] of Object.entries(SHAPES)) {
     }
   })
 }
+
+test('a point hash that comes when blocks are in the cache already, goes and comes again', () => {
+  const random = new SeededRandom(12)
+  const entries = randomEntries(random, ONE_LENGTH)
+  const cache = new BlockCache(1 << 22)
+  const table = openWritten(writeTable(entries, { blockBytes: 1024 }), cache, false)
+  for (const isWanted of [false, true, false, true]) {
+    if (isWanted) runSync(table.loadLookup('pointHash'))
+    else table.dropLookup()
+    for (const { key } of entries) checkGet(table, entries, key, random.below(ONE_LENGTH.seqNumMax))
+  }
+  assert.equal(cache.missCount, cache.blockCount, 'each block was read once')
+  table.close()
+})
 
 test('iterators and gets share a cache that is too small for them', () => {
   const random = new SeededRandom(11)

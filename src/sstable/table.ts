@@ -11,7 +11,7 @@ import { MARK_POINT } from '../cache/index.js'
 import { BlockReader } from './block-reader.js'
 import type { BloomFilter } from './bloom-filter.js'
 import type { PointHash } from './point-hash.js'
-import { FOUND, NO_ENTRY, OTHER_KEY } from './point-entries.js'
+import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from './point-entries.js'
 import { TableBlocks } from './table-blocks.js'
 import { SectionSlot } from './table-format.js'
 import type { TableIndex } from './table-index.js'
@@ -73,14 +73,15 @@ export class Table {
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = parts.properties.hashSeed
+    this.keepShapes()
   }
 
   get loadedBytes(): LoadedBytes {
     const { blocks, filter, pointHash } = this
     return {
-      index: 1000 + blocks.indexBytes + 11 * blocks.count + blocks.entries.memoryBytes,
+      index: 1000 + blocks.indexBytes + 11 * blocks.count,
       filter: filter?.memoryBytes ?? 0,
-      pointHash: pointHash?.memoryBytes ?? 0,
+      pointHash: pointHash === null ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count),
     }
   }
 
@@ -96,7 +97,9 @@ export class Table {
 
   /** Bytes of memory that it takes, about; 0: the file has none. */
   lookupBytes(lookup: Lookup): number {
-    return lookup === 'none' ? 0 : this.parts.footer.sections[SectionSlot[lookup]].bytes
+    if (lookup === 'none') return 0
+    const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]
+    return lookup === 'pointHash' && bytes > 0 ? bytes + PointEntries.memoryBytes(this.blocks.count) : bytes
   }
 
   /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
@@ -109,11 +112,18 @@ export class Table {
     const { filter, pointHash } = yield* readLookups(this.parts, choiceOf(lookup))
     this.filter = filter
     this.pointHash = pointHash
+    this.keepShapes()
   }
 
   dropLookup(): void {
     this.filter = null
     this.pointHash = null
+    this.keepShapes()
+  }
+
+  /** What finds entries by their place comes and goes with the places. */
+  private keepShapes(): void {
+    this.blocks.entries.keepShapes(this.pointHash !== null)
   }
 
   /** A read that needs it reads it again. Iterators stay good. */
@@ -181,8 +191,12 @@ export class Table {
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, 0, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
-    if (i === reader.count) return false
-    return this.blocks.entries.read(reader, reader.base, number, i, key, end, snapshot, out) === FOUND
+    if (i === reader.count || !reader.keyEquals(i, key, 0, end)) return false
+    out.kind = reader.kindAt(i)
+    out.valueBytes = reader.bytes
+    out.valueStart = reader.valueStart(i)
+    out.valueEnd = reader.valueEnd(i)
+    return true
   }
 
   private badPointHash(): Error {
