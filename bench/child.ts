@@ -24,9 +24,9 @@ async function main(): Promise<void> {
   const group = groups.find(({ name }) => name === task.group)!
   const bench = new Bench(engine, task.options, group)
   const before = process.memoryUsage.rss()
-  await group.run(bench)
+  const sustained = (await group.run(bench)) ?? null
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - before
-  const answer: ChildAnswer = { rows: bench.results, sustained: bench.sustained, memoryBytes }
+  const answer: ChildAnswer = { rows: bench.results, sustained, memoryBytes }
   process.stdout.write(JSON.stringify(answer))
 }
 

@@ -7,7 +7,6 @@ import { setTimeout } from 'node:timers/promises'
 import { KeySpace, shuffled } from './key-space.js'
 import type { KeySpaceOptions } from './key-space.js'
 import type { EngineAdapter, Key, Store } from './store.js'
-import type { SustainedResult } from './sustained.js'
 
 /** Before each row, so that it does not pay for the last one's garbage and late answers. */
 const PAUSE_MS = 100
@@ -42,8 +41,6 @@ export class Bench {
   /** Every key, or none in a long group. */
   readonly keys: readonly Key[]
   readonly results: RowResult[] = []
-  /** Of the sustained fill. */
-  sustained: SustainedResult | null = null
   private readonly engine: EngineAdapter
   private readonly isDurable: boolean
   /** How often each entry was written. */

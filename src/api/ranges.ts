@@ -112,7 +112,7 @@ abstract class RangeIterable<T> implements IterableIterator<T> {
   async(): AsyncIterableIterator<T> {
     const { turns } = this.view
     const settle = async (turn: IteratorResult<T, undefined>) => {
-      if (turns.isOver()) await new Promise<void>((resolve) => turns.defer(resolve))
+      if (turns.isOver()) await turns.next()
       return turn
     }
     const iterator: AsyncIterableIterator<T> = {

@@ -178,7 +178,7 @@ export class Varve {
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
   get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return this.answer(this.getSync(key, options))
+      return this.view.turns.answer(this.getSync(key, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -195,7 +195,7 @@ export class Varve {
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     try {
-      return this.answer(this.getManySync(keys, options))
+      return this.view.turns.answer(this.getManySync(keys, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -214,7 +214,7 @@ export class Varve {
 
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     try {
-      return this.answer(this.hasSync(key, options))
+      return this.view.turns.answer(this.hasSync(key, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -325,13 +325,6 @@ export class Varve {
     const { sync, position } = options
     const ownPosition = position === undefined ? null : copyPosition(position)
     return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
-  }
-
-  /** Promise chains of reads give way to timers now and then. */
-  private answer<T>(value: T): Promise<T> {
-    const { turns } = this.view
-    if (!turns.isOver()) return Promise.resolve(value)
-    return new Promise((resolve) => turns.defer(() => resolve(value)))
   }
 }
 

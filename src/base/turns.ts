@@ -40,6 +40,16 @@ export class Turns {
     })
   }
 
+  /** Resolves in a turn of its own. */
+  next(): Promise<void> {
+    return new Promise((resolve) => this.defer(resolve))
+  }
+
+  /** A promise of what is known already: chains of such answers give way to timers now and then. */
+  answer<T>(value: T): Promise<T> {
+    return this.isOver() ? this.next().then(() => value) : Promise.resolve(value)
+  }
+
   private begin(nowMs: number): void {
     if (this.startMs >= 0) return
     this.startMs = nowMs

@@ -11,8 +11,7 @@ import { tableFileName, VarveError } from '../base/index.js'
 import type { FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import type { Job, JobResult } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
-import { DIRECTORY_NAME, INSTALL_PRIORITY, namesMade } from '../output/index.js'
-import type { PublishTablesInput } from '../output/index.js'
+import { INSTALL_PRIORITY, namesMade, submitPublish } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { canRunBeside, editOf, inputTables, reservationOf } from './compaction-pick.js'
@@ -50,9 +49,7 @@ export class Compactor {
   completedCount = 0
   movedCount = 0
   failedCount = 0
-  /** Tables with a corrupt block: left alone until the database is opened again. */
-  readonly blocked = new Set<FileNum>()
-  /** What is wrong with each of them. */
+  /** Tables with a corrupt block, and what is wrong: left alone until the database is opened again. */
   readonly corruptions = new Map<FileNum, unknown>()
   /** Asked before the style's picker; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
@@ -127,6 +124,10 @@ export class Compactor {
       this.isScheduling = false
     }
     if (this.mayStart && this.tasks.length === 0) this.watchQuiet()
+  }
+
+  get blocked(): ReadonlySet<FileNum> {
+    return new Set(this.corruptions.keys())
   }
 
   private get mayStart(): boolean {
@@ -217,16 +218,12 @@ export class Compactor {
 
   private publish(task: CompactionTask, tables: readonly TableFacts[]): void {
     const used = new Set(tables.map(({ fileNum }) => fileNum))
-    const input: PublishTablesInput = {
-      dir: this.host.dir, tables: task.outputs.filter(({ tableNum }) => used.has(tableNum)),
-    }
-    const job = { kind: 'publishTables', input, priority: INSTALL_PRIORITY }
-    this.host.executor.submitPolled<string[]>(job, (result) => {
-      if (result.ok) {
-        if (result.output.length > 0) this.host.onAbandoned(result.output)
-        this.readBack(task, tables)
-      } else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
-      else this.onFailure(task, result.error, input.tables.map(({ tableNum }) => tableFileName(tableNum)))
+    const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
+    submitPublish(this.host.executor, { dir: this.host.dir, tables: outputs }, {
+      onStayed: (names) => this.host.onAbandoned(names),
+      onNamed: () => this.readBack(task, tables),
+      onDirectoryFailed: (error) => this.onDirectoryFailed(task, error),
+      onFailed: (error) => this.onFailure(task, error, outputs.map(({ tableNum }) => tableFileName(tableNum))),
     })
   }
 
@@ -293,10 +290,7 @@ export class Compactor {
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
     const corrupt = corruptInput(task, error)
-    if (corrupt !== null) {
-      this.blocked.add(corrupt)
-      this.corruptions.set(corrupt, error)
-    }
+    if (corrupt !== null) this.corruptions.set(corrupt, error)
     this.remove(task)
     const tempNames = task.outputs.map(({ tempName }) => tempName)
     this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])

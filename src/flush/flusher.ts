@@ -11,8 +11,8 @@ import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../b
 import type { Executor, JobResult } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import { DIRECTORY_NAME, INSTALL_PRIORITY, namesMade } from '../output/index.js'
-import type { PublishTablesInput, TableSettings } from '../output/index.js'
+import { namesMade, submitPublish } from '../output/index.js'
+import type { TableSettings } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
@@ -225,14 +225,11 @@ export class Flusher {
 
   private publish(task: FlushTask): void {
     const { tempName, tableNum } = task
-    const input: PublishTablesInput = { dir: this.host.dir, tables: [{ tempName, tableNum }] }
-    const job = { kind: 'publishTables', input, priority: INSTALL_PRIORITY }
-    this.host.executor.submitPolled<string[]>(job, (result) => {
-      if (result.ok) {
-        if (result.output.length > 0) this.host.onAbandoned(result.output)
-        this.readBack(task)
-      } else if ((result.error as VarveError).file === DIRECTORY_NAME) this.onDirectoryFailed(task, result.error)
-      else this.onAttemptFailed(task, result.error)
+    submitPublish(this.host.executor, { dir: this.host.dir, tables: [{ tempName, tableNum }] }, {
+      onStayed: (names) => this.host.onAbandoned(names),
+      onNamed: () => this.readBack(task),
+      onDirectoryFailed: (error) => this.onDirectoryFailed(task, error),
+      onFailed: (error) => this.onAttemptFailed(task, error),
     })
   }
 

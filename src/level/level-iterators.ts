@@ -65,7 +65,7 @@ function overReader(base: unknown) {
 
     /** Gives way, to timers when the turn is over. Throws LEVEL_ABORTED, also when the abort follows on the call. */
     private async pause(isOver: boolean): Promise<void> {
-      if (isOver) await new Promise<void>((resolve) => this.reader.view.turns.defer(resolve))
+      if (isOver) await this.reader.view.turns.next()
       else await undefined
       if (this.signal?.aborted === true) throw abortError()
     }

@@ -73,9 +73,8 @@ export class LevelReads {
     return approximateBytes(this.view.state, range)
   }
 
-  /** Chains of reads that need no disk give way to timers now and then. */
   answer<T>(value: T): Promise<T> {
-    return this.view.turns.isOver() ? this.nextTurn().then(() => value) : Promise.resolve(value)
+    return this.view.turns.answer(value)
   }
 
   private read(state: ReadState, key: Bytes, format: FormatName, seqNum: SeqNum): Format | undefined {
@@ -97,15 +96,11 @@ export class LevelReads {
     try {
       for (let i = 0; i < keys.length; i++) {
         results[i] = one(state, engineBytes(keys[i]!), seqNum)
-        if (view.turns.isOver()) await this.nextTurn()
+        if (view.turns.isOver()) await view.turns.next()
       }
     } finally {
       state.release()
     }
     return results
-  }
-
-  private nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.view.turns.defer(resolve))
   }
 }

@@ -67,14 +67,6 @@ export class SortedTail {
     this.count++
   }
 
-  /** All of it anew, sorted elsewhere. */
-  replace(sorted: Run): void {
-    this.makeOwn()
-    this.run.ids.set(sorted.ids)
-    this.run.offsets.set(sorted.offsets)
-    this.count = sorted.ids.length
-  }
-
   /** The entries left for a chunk: the tail is empty. */
   clear(): void {
     this.count = 0

@@ -8,6 +8,7 @@
  */
 import { errnoOf, ioError, tableFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 export interface PublishTablesInput {
@@ -52,6 +53,27 @@ export function namesMade(names: readonly string[], error: unknown): string[] {
   const isTaken = VarveError.is(error) && errnoOf(error.cause) === 'EEXIST'
   const at = isTaken ? names.indexOf(error.file ?? '') : -1
   return names.slice(0, at < 0 ? names.length : at)
+}
+
+/** What becomes of a publish: one of the last three, once. */
+export interface PublishOutcome {
+  /** Temp names beside their final ones; told before `onNamed`. */
+  onStayed(names: readonly string[]): void
+  onNamed(): void
+  /** The directory could not be synced: nobody knows which names will be there after a crash. */
+  onDirectoryFailed(error: unknown): void
+  onFailed(error: unknown): void
+}
+
+export function submitPublish(executor: Executor, input: PublishTablesInput, outcome: PublishOutcome): void {
+  executor.submitPolled<string[]>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
+    if (result.ok) {
+      if (result.output.length > 0) outcome.onStayed(result.output)
+      outcome.onNamed()
+    } else if (VarveError.is(result.error) && result.error.file === DIRECTORY_NAME) {
+      outcome.onDirectoryFailed(result.error)
+    } else outcome.onFailed(result.error)
+  })
 }
 
 const NO_HARD_LINKS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'ENOSYS', 'EMLINK'])

@@ -15,22 +15,23 @@ import type { TableSource } from './block-io.js'
 import type { BlockReader } from './block-reader.js'
 import { PointEntries } from './point-entries.js'
 import { TRAILER_BYTES } from './table-format.js'
+import type { Footer } from './table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
 import type { TableIndex } from './table-index.js'
 
 export interface TableBlocksOptions {
   /** Called when a dropped index was read again. */
-  onIndexRead?: () => void
+  onIndexRead?: (() => void) | undefined
   /** No entry is above it; default: not known. */
   largestSeqNum?: SeqNum
 }
 
 export class TableBlocks {
   readonly count: number
-  private readonly parts: Pick<TableParts, 'source' | 'footer'>
   private loaded: TableIndex | null
   private readonly source: TableSource
+  private readonly footer: Footer
   private readonly cache: BlockCache
   private readonly slots: CacheSlots
   private readonly onIndexRead: () => void
@@ -41,7 +42,7 @@ export class TableBlocks {
     { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = source
-    this.parts = { source, footer }
+    this.footer = footer
     this.loaded = index
     this.count = index.blockCount
     this.cache = cache
@@ -65,8 +66,7 @@ export class TableBlocks {
   }
 
   private readAgain(): TableIndex {
-    const { source, footer } = this.parts
-    const index = runSync(readIndex(source, footer))
+    const index = runSync(readIndex(this.source, this.footer))
     this.loaded = index
     this.onIndexRead()
     return index

@@ -35,11 +35,11 @@ export type Lookup = 'pointHash' | 'filter' | 'none'
 
 /** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
 export function* openTable(options: TableOpenOptions): Steps<Table> {
-  const { facts, databaseId, cache } = options
+  const { facts, databaseId } = options
   checkSize(options, facts)
   const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
   checkFacts(parts, facts, databaseId)
-  return new Table(parts, { facts, cache, onIndexRead: options.onIndexRead ?? (() => undefined) })
+  return new Table(parts, options)
 }
 
 function choiceOf(lookup: Lookup): PartChoice {
@@ -53,9 +53,6 @@ export interface LoadedBytes {
   pointHash: number
 }
 
-/** What opened it. */
-type TableHost = Pick<TableOpenOptions, 'facts' | 'cache'> & { onIndexRead: () => void }
-
 export class Table {
   readonly facts: TableFacts
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
@@ -66,7 +63,7 @@ export class Table {
   /** For point reads; good within one call. */
   private readonly reader = new BlockReader()
 
-  constructor(parts: TableParts, { facts, cache, onIndexRead }: TableHost) {
+  constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
     this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
