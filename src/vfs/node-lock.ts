@@ -12,7 +12,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import {
-  errnoOf, lockGenerationFileName, parseFileName, probeFileName, systemClock, systemRandom, VarveError,
+  errnoOf, lockGenerationFileName, parseFileName, probeFileName, processShared, systemClock, systemRandom, VarveError,
 } from '../base/index.js'
 import { takeKernelLock } from './node-kernel-lock.js'
 import type { KernelLock } from './node-kernel-lock.js'
@@ -106,9 +106,7 @@ class DirectoryLock implements VfsLock {
 
 /** Shared by every copy of this package in the thread; other threads meet the two layers. */
 function lockedDirectories(): Set<string> {
-  const key = Symbol.for('varve.lockedDirectories')
-  const holder = globalThis as { [key]?: Set<string> }
-  return (holder[key] ??= new Set())
+  return processShared('lockedDirectories', () => new Set())
 }
 
 function kernelLockOf(dir: string): KernelLock | null {
