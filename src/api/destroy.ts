@@ -26,7 +26,7 @@ export async function destroyDatabase(vfs: Vfs, location: string): Promise<void>
   await removeLocks(vfs, dir)
 }
 
-/** A marker, or a file of ours that says so itself: other databases have files named 000003.log, too. */
+/** A marker, or a file of ours that says so itself: other databases have files named 000003.wal, too. */
 async function isOurs(vfs: Vfs, dir: string): Promise<boolean> {
   const names = await vfs.list(dir)
   if (readMarker(names) !== null) return true

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { expectError } from '../../test/support/expect-error.js'
 import { crc32 } from './checksum.js'
 import { putU32 } from './coding.js'
-import { decodeFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSeed } from './file-header.js'
+import { decodeFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, FORMAT_VERSION } from './file-header.js'
 import type { FileHeader } from './file-header.js'
 
 const header: FileHeader = {
@@ -48,12 +48,14 @@ test('another kind of file is corruption, a newer format says so', () => {
     putU32(bytes, 124, crc32(bytes, 0, 124))
     return () => decodeFileHeader(bytes, 'varvetab', 'x')
   }
-  expectError(changed(8, 2), 'UNSUPPORTED_FORMAT')
+  for (const version of [0, 2, FORMAT_VERSION + 1]) expectError(changed(8, version), 'UNSUPPORTED_FORMAT')
+  assert.match(expectError(changed(8, 1), 'UNSUPPORTED_FORMAT').message, /made before the first release/)
   expectError(changed(12, 1), 'UNSUPPORTED_FORMAT')
   expectError(changed(64, 1), 'UNSUPPORTED_FORMAT')
   assert.doesNotThrow(changed(20, 0xffffffff), 'these features may be ignored')
-  expectError(changed(44, 0x200000), 'CORRUPTION')
-  expectError(changed(60, 0xffffffff), 'CORRUPTION')
+  for (const high of [0x10000, 0x200000, 0xffffffff]) {
+    for (const at of [44, 60]) expectError(changed(at, high), 'CORRUPTION')
+  }
 })
 
 test('the seed of the checksums differs with the file number and with each byte of the salt', () => {

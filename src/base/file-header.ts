@@ -22,9 +22,14 @@ import { crc32 } from './checksum.js'
 import { getU32, getU53, putU32, putU53 } from './coding.js'
 import { corruption, VarveError } from './errors.js'
 import type { FileNum } from './ids.js'
+import { NAME_NUMBER_MAX } from './limits.js'
 
 export const FILE_HEADER_BYTES = 128
-export const FORMAT_VERSION = 1
+/**
+ * Format 1 was never released. Until format 2 is whole, what is written says so: no released version reads it.
+ */
+export const FORMAT_VERSION = 0x8002
+const FORMAT_VERSION_BEFORE_RELEASE = 1
 
 export type FileMagic = 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg'
 
@@ -58,21 +63,32 @@ export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: stri
   for (let i = 0; i < 8; i++) {
     if (bytes[i] !== magic.charCodeAt(i)) throw corruption(file, i, `magic is not ${magic}`)
   }
-  const version = getU32(bytes, 8)
-  if (version !== FORMAT_VERSION || getU32(bytes, 12) !== 0) {
-    throw new VarveError(
-      'UNSUPPORTED_FORMAT',
-      `${file} has format ${version}, features ${getU32(bytes, 12)}; this Varve reads format ${FORMAT_VERSION}`,
-      { file, offset: 8, hint: 'open it with a newer Varve' },
-    )
-  }
+  checkFormat(bytes, file)
   const fileNum = getU53(bytes, 40)
   const generation = getU53(bytes, 56)
-  if (Number.isNaN(fileNum) || Number.isNaN(generation)) throw corruption(file, 40, 'number above 2^53 - 1')
+  if (!(fileNum <= NAME_NUMBER_MAX && generation <= NAME_NUMBER_MAX)) {
+    throw corruption(file, fileNum <= NAME_NUMBER_MAX ? 56 : 40, 'number of 2^48 or more')
+  }
   if (getU53(bytes, 64) !== 0) {
     throw new VarveError('UNSUPPORTED_FORMAT', `${file} is encrypted`, { file, offset: 64 })
   }
   return { magic, databaseId: bytes.slice(24, 40), fileNum, salt: bytes.slice(48, 56), generation }
+}
+
+function checkFormat(bytes: Uint8Array, file: string): void {
+  const version = getU32(bytes, 8)
+  const features = getU32(bytes, 12)
+  if (version === FORMAT_VERSION && features === 0) return
+  if (version === FORMAT_VERSION_BEFORE_RELEASE) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${file} has format ${version}, made before the first release`, {
+      file, offset: 8, hint: 'read it with the Varve that wrote it, and write it anew with this one',
+    })
+  }
+  throw new VarveError(
+    'UNSUPPORTED_FORMAT',
+    `${file} has format ${version}, features ${features}; this Varve reads format ${FORMAT_VERSION}`,
+    { file, offset: 8, hint: 'open it with a newer Varve' },
+  )
 }
 
 /** Seed of every checksum in the file: differs with the file number and the salt. */

@@ -4,9 +4,10 @@ import {
   LOCK_FILE_NAME, lockGenerationFileName, logFileName, manifestFileName, markerFileName, parseFileName,
   probeFileName, tableFileName, tempFileName,
 } from './file-names.js'
+import { NAME_NUMBER_MAX } from './limits.js'
 import { SeededRandom } from './random.js'
 
-const numbers = [0, 1, 9, 999_999, 1_000_000, 123_456_789, Number.MAX_SAFE_INTEGER]
+const numbers = [0, 1, 9, 999_999, 1_000_000, 123_456_789, NAME_NUMBER_MAX]
 
 test('every name that is made is parsed to what it was made of', () => {
   for (const n of numbers) {
@@ -14,6 +15,9 @@ test('every name that is made is parsed to what it was made of', () => {
     assert.deepEqual(parseFileName(tableFileName(n)), { kind: 'table', fileNum: n })
     assert.deepEqual(parseFileName(manifestFileName(n)), { kind: 'manifest', fileNum: n })
     assert.deepEqual(parseFileName(tempFileName(n, '12.3456')), { kind: 'temp', fileNum: n })
+    for (const name of [logFileName(n), logFileName(n).replace('wal', 'vlog')]) {
+      assert.deepEqual(parseFileName(`${name}.tmp.12.3456`), { kind: 'temp', fileNum: n })
+    }
     assert.deepEqual(parseFileName(lockGenerationFileName(n)), { kind: 'lock', generation: n })
     for (const m of numbers) {
       assert.deepEqual(parseFileName(markerFileName(m, n)), { kind: 'marker', iteration: m, fileNum: n })
@@ -24,9 +28,11 @@ test('every name that is made is parsed to what it was made of', () => {
 })
 
 test('names sort as their numbers, up to a million files', () => {
-  assert.equal(logFileName(7), '000007.log')
+  assert.equal(logFileName(7), '000007.wal')
   assert.ok(logFileName(99_999) < logFileName(100_000))
 })
+
+const digits = (fileNum: number) => logFileName(fileNum).slice(0, -'.wal'.length)
 
 /** Parsed names that are not spelled as we spell them would be a second name for one file. */
 function isSpelledOurWay(name: string): boolean {
@@ -36,25 +42,27 @@ function isSpelledOurWay(name: string): boolean {
     case 'log': return name === logFileName(parsed.fileNum)
     case 'table': return name === tableFileName(parsed.fileNum)
     case 'manifest': return name === manifestFileName(parsed.fileNum)
-    case 'vlog': return name === `${logFileName(parsed.fileNum).slice(0, -4)}.vlog`
+    case 'vlog': return name === `${digits(parsed.fileNum)}.vlog`
     case 'marker': return name === markerFileName(parsed.iteration, parsed.fileNum)
     case 'lock': return name === (parsed.generation === null ? 'lock' : lockGenerationFileName(parsed.generation))
-    case 'temp': return name.startsWith(tableFileName(parsed.fileNum)) || /^\d+\.vlog/.test(name)
+    case 'temp': return new RegExp(`^${digits(parsed.fileNum)}\\.(wal|vlog|table)\\.tmp\\.`).test(name)
     case 'probe': return name.startsWith('probe.tmp.')
   }
 }
 
 test('nothing else is ours', () => {
   const foreign = [
-    '', '.', '..', 'a', 'LOCK', 'Lock', 'lock.', 'lock.1', 'lock.0000000000001', 'lock.00000000000a', '00001.log',
-    '0000001.log', '000001.LOG', '000001.log ', ' 000001.log', '000001.log\n', '\n000001.log', '000001.log.',
-    '000001.log.bak', '000001.logs', '000001', '.log', '-00001.log', '+00001.log', '0x0001.log', '00001e.log',
-    '９99999.log', '٠٠٠٠٠١.log', '000001.sst', '._000001.table', '000001.table.tmp', '000001.table.tmp.1',
-    '000001.table.tmp.1.', '000001.table.tmp.1.2.3', '000001.table.tmp.a.b', '000001.log.tmp.1.2', 'marker',
+    '', '.', '..', 'a', 'LOCK', 'Lock', 'lock.', 'lock.1', 'lock.0000000000001', 'lock.00000000000a', '00001.wal',
+    '0000001.wal', '000001.LOG', '000001.wal ', ' 000001.wal', '000001.wal\n', '\n000001.wal', '000001.wal.',
+    '000001.wal.bak', '000001.logs', '000001', '.wal', '-00001.wal', '+00001.wal', '0x0001.wal', '00001e.wal',
+    '９99999.wal', '٠٠٠٠٠١.wal', '000001.sst', '._000001.table', '000001.table.tmp', '000001.table.tmp.1',
+    '000001.table.tmp.1.', '000001.table.tmp.1.2.3', '000001.table.tmp.a.b', '000001.log.tmp.1.2',
+    '000001.manifest.tmp.1.2', 'marker',
     'marker.000001', 'marker.1.000001', 'marker.000001.1', 'marker.000001.000002.', 'marker.000001.000002.000003',
-    'probe', 'probe.tmp', 'probe.tmp.1', 'probe.tmp.1.2.3', '../000001.log', 'a/000001.log', '000001.log\0',
-    '9007199254740992.log', '9999999999999999.log', '99999999999999999999.log', 'marker.9007199254740992.000001',
-    `${'0'.repeat(100)}1.log`, '000001.vlog.tmp', '.DS_Store', 'LOG', 'CURRENT',
+    'probe', 'probe.tmp', 'probe.tmp.1', 'probe.tmp.1.2.3', '../000001.wal', 'a/000001.wal', '000001.wal\0',
+    '000001.log', '281474976710656.wal', '9007199254740991.table', '99999999999999999999.wal',
+    'marker.9007199254740991.000001', 'marker.000001.281474976710656', 'lock.281474976710656',
+    `${'0'.repeat(100)}1.wal`, '000001.vlog.tmp', '.DS_Store', 'LOG', 'CURRENT',
   ]
   for (const name of foreign) assert.equal(parseFileName(name), null, JSON.stringify(name))
 })

@@ -1,18 +1,24 @@
 /**
  * What: the names in a database directory, both ways. Lower case only; a name that does not parse is
- * not ours and is never touched.
+ * not ours, is never touched, and no number in it is obeyed. So is a number above NAME_NUMBER_MAX.
+ * A log is not called `000012.log`: LevelDB and its kin claim such names, and delete what they do not know.
  *
- *   000012.log                        write-ahead log
+ *   000012.wal                        write-ahead log
  *   000012.table                      sorted table
  *   000012.manifest                   manifest
- *   000012.table.tmp.<pid>.<ns>       table being built
+ *   000012.table.tmp.<pid>.<ns>       table being built; logs and value logs take the same form
  *   marker.000003.000012              iteration 3: the manifest is number 12; the highest iteration wins
  *   lock                              carrier of the kernel lock, never deleted
  *   lock.000000000007                 generation 7 of the lock
  */
 import type { FileNum } from './ids.js'
+import { NAME_NUMBER_MAX } from './limits.js'
 
 export type DataFileKind = 'log' | 'table' | 'manifest' | 'vlog'
+
+const KIND_OF_EXTENSION: Readonly<Record<string, DataFileKind>> = {
+  wal: 'log', table: 'table', manifest: 'manifest', vlog: 'vlog',
+}
 
 export type FileName =
   | { kind: DataFileKind; fileNum: FileNum }
@@ -26,7 +32,7 @@ function pad(n: number, width: number): string {
 }
 
 export function logFileName(fileNum: FileNum): string {
-  return `${pad(fileNum, 6)}.log`
+  return `${pad(fileNum, 6)}.wal`
 }
 
 export function tableFileName(fileNum: FileNum): string {
@@ -57,13 +63,16 @@ export function lockGenerationFileName(generation: number): string {
   return `lock.${pad(generation, 12)}`
 }
 
-/** Null when the name is not one of ours; numbers above 2^53 - 1 are not ours either. */
+/** Null when the name is not one of ours. */
 export function parseFileName(name: string): FileName | null {
   if (name.length > 80) return null
   if (name === LOCK_FILE_NAME) return { kind: 'lock', generation: null }
-  let match = /^(\d{6,16})\.(log|table|manifest|vlog)$/.exec(name)
-  if (match) return numbered(match[1]!, 6, (fileNum) => ({ kind: match![2] as DataFileKind, fileNum }))
-  match = /^(\d{6,16})\.(?:table|vlog)\.tmp\.\d+\.\d+$/.exec(name)
+  let match = /^(\d{6,16})\.(wal|table|manifest|vlog)$/.exec(name)
+  if (match) {
+    const kind = KIND_OF_EXTENSION[match[2]!]!
+    return numbered(match[1]!, 6, (fileNum) => ({ kind, fileNum }))
+  }
+  match = /^(\d{6,16})\.(?:wal|table|vlog)\.tmp\.\d+\.\d+$/.exec(name)
   if (match) return numbered(match[1]!, 6, (fileNum) => ({ kind: 'temp', fileNum }))
   match = /^marker\.(\d{6,16})\.(\d{6,16})$/.exec(name)
   if (match) {
@@ -78,8 +87,13 @@ export function parseFileName(name: string): FileName | null {
   return null
 }
 
+/** The file number in a name of ours; 0 in any other. */
+export function fileNumOf(parsed: FileName | null): FileNum {
+  return parsed !== null && 'fileNum' in parsed ? parsed.fileNum : 0
+}
+
 /** Only the spelling that we write counts: no second name for one number. */
 function numbered(digits: string, width: number, make: (n: number) => FileName | null): FileName | null {
   const n = Number(digits)
-  return Number.isSafeInteger(n) && pad(n, width) === digits ? make(n) : null
+  return n <= NAME_NUMBER_MAX && pad(n, width) === digits ? make(n) : null
 }

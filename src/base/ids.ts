@@ -1,5 +1,5 @@
 /**
- * What: the numbers that name things. All are safe integers (< 2^53), never bit-operated on.
+ * What: the numbers that name things. All are safe integers (limits.ts), never bit-operated on.
  */
 
 /** Names a log, table, manifest or value log of one database; never used twice, never goes back. */

@@ -17,8 +17,15 @@ export const BATCH_BYTES_MAX = GiB + 64 * MiB
 export const BATCH_COUNT_MAX = 2 ** 24
 /** Offsets are u32 on disk. */
 export const FILE_BYTES_MAX = 2 ** 32 - 8
-/** Sequence and file numbers are safe integers. */
+/** Whatever is counted in a u64 field is a safe integer. */
 export const NUMBER_MAX = Number.MAX_SAFE_INTEGER
+/**
+ * File numbers, iterations of the marker and generations of the lock. A million a second would take
+ * nine years: a larger one was not made by us, and must not use up what comes behind it.
+ */
+export const NAME_NUMBER_MAX = 2 ** 48 - 1
+/** Sequence numbers: between two of them a fraction is still exact. */
+export const SEQ_NUM_MAX = 2 ** 51 - 1
 /** A manifest larger than this is not believed. */
 export const MANIFEST_BYTES_MAX = GiB
 

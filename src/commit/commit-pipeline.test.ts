@@ -30,7 +30,7 @@ test('calls of one turn share a write, and are answered when it is done', async 
   assert.deepEqual(scene.published, [])
   await settled()
   assert.deepEqual([first.state, last.state], ['done', 'done'])
-  assert.deepEqual(scene.takeCalls(), ['write 1.log'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal'])
   assert.deepEqual(scene.published, ['1 a a', '2 b b', '3 c c', '4 a deleted'])
   assert.deepEqual(recovered(), scene.published)
   assert.equal(scene.pipeline.visibleSeqNum, 4)
@@ -41,7 +41,7 @@ test('COM-3: a Sync call writes what earlier async calls encoded, in order, befo
   putSync('sync')
   assert.deepEqual(scene.published, ['1 async async', '2 sync sync'])
   assert.equal(scene.pipeline.visibleSeqNum, 2)
-  assert.deepEqual(scene.takeCalls(), ['write 1.log'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal'])
   await settled()
   assert.equal(earlier.state, 'done')
   assert.deepEqual(scene.takeCalls(), [])
@@ -61,12 +61,12 @@ test('H7: a Sync call that asks for no sync does not wait for a sync in flight',
 
 test('sync: true is answered after a sync that began after the write; a blocking one syncs here', async () => {
   putSync('a', true)
-  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'datasync 1.wal'])
   scene.pipeline.writeBatchSync(puts('x', 'y'), { sync: true, position: null })
-  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'datasync 1.wal'])
   const durable = follow(put('b', true))
   await settled()
-  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'pool datasync 1.log begins'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'pool datasync 1.wal begins'])
   assert.equal(durable.state, 'waiting')
   scene.files[0]!.finish()
   await settled()
@@ -266,7 +266,7 @@ test('the last frame of a clean close says what is synced', () => {
   putSync('a', true)
   scene.takeCalls()
   scene.pipeline.writeMark()
-  assert.deepEqual(scene.takeCalls(), ['write 1.log', 'datasync 1.log'])
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'datasync 1.wal'])
   const bytes = scene.logBytes
   assert.deepEqual(readHistory(bytes), { entries: ['1 a a'], cut: null })
   bytes.get(1)![200]! ^= 1

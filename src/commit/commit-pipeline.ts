@@ -6,7 +6,7 @@
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
 import {
-  assert, bytesBound, copyBytes, EntryKind, MiB, NUMBER_MAX, VarveError,
+  assert, bytesBound, copyBytes, EntryKind, MiB, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { Bytes, SeqNum } from '../base/index.js'
 import type { LogSyncer } from '../wal/index.js'
@@ -266,7 +266,7 @@ export class CommitPipeline {
   }
 
   private checkSeqNum(count: number): void {
-    if (this.lastSeqNum + count > NUMBER_MAX) throw new VarveError('INTERNAL', 'sequence numbers are used up')
+    if (this.lastSeqNum + count > SEQ_NUM_MAX) throw new VarveError('INTERNAL', 'sequence numbers are used up')
   }
 
   /**

@@ -38,7 +38,7 @@ import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
 import type { ResolvedOptions } from './options.js'
 import { prepareDirectory, syncFoundName } from './prepare-directory.js'
-import { readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
+import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 import { decodeRunStats } from './run-stats.js'
 import type { RetainedLog } from './retention-registry.js'
@@ -116,6 +116,7 @@ class Opening {
     if (found.marker === null && !isMade) await this.syncOwnName()
     this.nextFileNum = found.highestFileNum + 1
     const { version, databaseId } = await this.readVersion(found)
+    checkRoom(found, this.nextFileNum)
     const cache = new BlockCache(options.blockCacheSize)
     const tables = new TableSet(vfs, dir, databaseId, cache)
     tables.parts.limitBytes = tableBytesMax(options)

@@ -6,7 +6,8 @@
  * empty or shorter database.
  */
 import {
-  FILE_BYTES_MAX, ioError, logFileName, runAsync, VarveError,
+  corruption, FILE_BYTES_MAX, fileNumOf, ioError, logFileName, manifestFileName, markerFileName, NAME_NUMBER_MAX,
+  parseFileName, runAsync, VarveError,
 } from '../base/index.js'
 import type { FileNum, Random, SeqNum } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
@@ -16,6 +17,9 @@ import type { SlabPool } from '../slab/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { findHistory, FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
+
+/** More file numbers than a database can use up while it is open. */
+const NUMBERS_LEFT_MIN = 2 ** 32
 
 /** What the directory holds, before anything of it is believed. */
 export interface FoundDirectory {
@@ -40,6 +44,24 @@ export async function readDirectory(vfs: Vfs, dir: string): Promise<FoundDirecto
     })
   }
   return { names, marker, highestFileNum: highestFileNum(names) }
+}
+
+/**
+ * For a writer, before it changes anything: new files take numbers above all that are there, and the
+ * marker's next iteration is above the one that counts. A number that leaves no room is nobody's work of ours.
+ */
+export function checkRoom({ names, marker, highestFileNum }: FoundDirectory, nextFileNum: FileNum): void {
+  const noRoom = (file: string) => corruption(
+    file, 0, `this number leaves no room for new files: they have numbers below ${NAME_NUMBER_MAX + 1}`,
+    'Varve never came that far: move the file away; nothing was changed',
+  )
+  const max = NAME_NUMBER_MAX - NUMBERS_LEFT_MIN
+  if (highestFileNum > max) {
+    throw noRoom(names.find((name) => fileNumOf(parseFileName(name)) === highestFileNum)!)
+  }
+  if (marker === null) return
+  if (marker.iteration > max) throw noRoom(markerFileName(marker.iteration, marker.manifest))
+  if (nextFileNum > max) throw noRoom(manifestFileName(marker.manifest))
 }
 
 /** The manifest that the marker names. */

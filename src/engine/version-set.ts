@@ -7,7 +7,7 @@
  * `current` is what readers see: `durable` plus edits that are held back (fast mode), never less.
  * MAN-21 file numbers are given out once, above everything ever found in the directory.
  */
-import { NUMBER_MAX, VarveError } from '../base/index.js'
+import { NAME_NUMBER_MAX, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
@@ -76,7 +76,7 @@ export class VersionSet {
   }
 
   allocateFileNum(): FileNum {
-    if (this.nextNum >= NUMBER_MAX) throw new VarveError('INTERNAL', 'file numbers are used up')
+    if (this.nextNum >= NAME_NUMBER_MAX) throw new VarveError('INTERNAL', 'file numbers are used up')
     return this.nextNum++
   }
 

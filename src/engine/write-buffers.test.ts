@@ -41,7 +41,7 @@ beforeEach(() => {
 afterEach(() => buffers.close())
 
 const durable = (log: number) => [
-  `open create 0000${log}.log`, `write 0000${log}.log`, `sync 0000${log}.log`, 'syncDir db',
+  `open create 0000${log}.wal`, `write 0000${log}.wal`, `sync 0000${log}.wal`, 'syncDir db',
 ]
 
 test('WAL-6: a log is handed out when its header and its name are durable, awaited or blocking', async () => {
@@ -83,7 +83,7 @@ test('a buffer has room for its batch; one that an ordinary slab cannot take is 
 })
 
 test('a log that cannot be made is told; the directory’s sync is told apart', async () => {
-  for (const [name, file] of [['open create', '000020.log'], ['write', '000030.log'], ['syncDir', '.']]) {
+  for (const [name, file] of [['open create', '000020.wal'], ['write', '000030.wal'], ['syncDir', '.']]) {
     nextNum += 10 - (nextNum % 10)
     failing = name!
     await buffers.prepared()
@@ -96,14 +96,14 @@ test('a log that cannot be made is told; the directory’s sync is told apart', 
 test('without memory the spare stays', async () => {
   await buffers.prepared()
   assert.throws(() => buffers.take(2 ** 50), { code: 'BUSY' })
-  assert.equal(buffers.spareName, '000010.log')
+  assert.equal(buffers.spareName, '000010.wal')
   assert.equal(buffers.take(0)?.log.fileNum, 10)
 })
 
 test('close waits for what is being made and lets go of it; then nothing is made and nobody is told', async () => {
   buffers.prepare()
   await buffers.close()
-  assert.ok(calls.includes('close 000010.log'))
+  assert.ok(calls.includes('close 000010.wal'))
   calls.length = 0
   buffers.prepare()
   await buffers.prepared()

@@ -243,7 +243,7 @@ test('F10, F14: what a worker says is compared with the memtable; a second lie i
     assert.deepEqual([liar.doing, liar.edits], [[], []])
     await liar.clock.advance(100)
     liar.built(1, lie as never)
-    assert.match(liar.told[1]!, /^bug: flush of 000001.log/)
+    assert.match(liar.told[1]!, /^bug: flush of 000001.wal/)
     await liar.clock.advance(60_000)
     assert.deepEqual([liar.doing, liar.edits], [[], []])
   }

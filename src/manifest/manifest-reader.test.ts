@@ -10,7 +10,6 @@ import {
 import type { FrameHeader } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
-import { readFixture } from '../../test/support/golden.js'
 import {
   readAll, sampleBase, sampleGroups, sampleOptions, sampleVersions, writeSampleManifest,
 } from '../../test/support/manifest-samples.js'
@@ -263,15 +262,5 @@ test('reading beside a writer sees a version that was', () => {
   for (const [i, group] of sampleGroups.entries()) {
     assert.deepEqual(runSync(readManifest(vfs, '/db', 7)).version, versions[i])
     runSync(log.append(group))
-  }
-})
-
-test('manifests of format 1 open, and are still written so', () => {
-  for (const [name, isClosed] of [['open', false], ['closed', true]] as const) {
-    const fixture = readFixture(`format-1/${name}.manifest`)
-    const contents = replayManifest(fixture, 7)
-    assert.deepEqual(contents.version, versions.at(-1))
-    assert.equal(contents.isClosed, isClosed)
-    assert.deepEqual(sampleBytes(isClosed).bytes, fixture)
   }
 })

@@ -30,16 +30,16 @@ function markersIn(vfs: Vfs): string[] {
 }
 
 test('the highest iteration wins, whatever the order of the names', () => {
-  const names = ['marker.000009.000040', 'marker.000010.000011', '000003.log', 'marker.1.2']
+  const names = ['marker.000009.000040', 'marker.000010.000011', '000003.wal', 'marker.1.2']
   assert.deepEqual(readMarker(names), { iteration: 10, manifest: 11 })
   assert.deepEqual(readMarker(names.reverse()), { iteration: 10, manifest: 11 })
-  assert.equal(readMarker(['000003.log', 'CURRENT', 'marker.000001.000002~']), null)
+  assert.equal(readMarker(['000003.wal', 'CURRENT', 'marker.000001.000002~']), null)
 })
 
 test('names that tell of data', () => {
   assert.equal(holdsData([]), false)
-  assert.equal(holdsData(['lock', 'lock.000000000001', '000001.manifest', 'x.log']), false)
-  for (const name of ['000002.log', '000002.table', '000002.vlog', '000002.table.tmp.1.2']) {
+  assert.equal(holdsData(['lock', 'lock.000000000001', '000001.manifest', 'x.wal', '000002.log']), false)
+  for (const name of ['000002.wal', '000002.table', '000002.vlog', '000002.table.tmp.1.2']) {
     assert.equal(holdsData(['000001.manifest', name]), true, name)
   }
 })

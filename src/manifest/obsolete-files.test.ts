@@ -21,7 +21,7 @@ const nothing = {
 
 test('what the version lists stays', () => {
   const names = [
-    '000011.table', '000018.table', '000012.log', '000015.log', '000022.log', '000020.manifest',
+    '000011.table', '000018.table', '000012.wal', '000015.wal', '000022.wal', '000020.manifest',
     'marker.000003.000020', 'lock', 'lock.000000000003',
   ]
   assert.deepEqual(find(names), nothing)
@@ -29,7 +29,7 @@ test('what the version lists stays', () => {
 
 test('what nothing lists goes, by ascending number', () => {
   const names = [
-    '000100.log', '000013.table', '000009.log', '000010.log', '000014.log',
+    '000100.wal', '000013.table', '000009.wal', '000010.wal', '000014.wal',
     '000013.table.tmp.77.1234', '1000000.table', '000099.table', '000016.vlog',
     '000007.manifest', '000021.manifest',
     'marker.000002.000007', 'marker.000001.000004', 'probe.tmp.1.2',
@@ -38,7 +38,7 @@ test('what nothing lists goes, by ascending number', () => {
     ...nothing,
     temps: ['probe.tmp.1.2', '000013.table.tmp.77.1234'],
     tables: ['000013.table', '000099.table', '1000000.table'],
-    logs: ['000009.log', '000010.log', '000014.log'],
+    logs: ['000009.wal', '000010.wal', '000014.wal'],
     valueLogs: ['000016.vlog'],
     manifests: ['000007.manifest', '000021.manifest'],
     markers: ['marker.000001.000004', 'marker.000002.000007'],
@@ -47,9 +47,9 @@ test('what nothing lists goes, by ascending number', () => {
 
 test('M15: what is not spelled as we do is foreign and never touched', () => {
   const names = [
-    '.DS_Store', '._000001.table', '00009.log', '0000009.log', '000009.LOG', '000009.log~',
+    '.DS_Store', '._000001.table', '00009.wal', '0000009.wal', '000009.LOG', '000009.wal~',
     'CURRENT', '000009.table.tmp.x', 'lost+found', 'marker.000001',
-    '99999999999999999.log', '../000009.log',
+    '99999999999999999.wal', '../000009.wal', '000009.log', '281474976710656.table',
   ]
   assert.deepEqual(find(names), { ...nothing, foreign: [...names].sort() })
 })
@@ -60,7 +60,7 @@ test('a newer marker than the one that counts is not removed', () => {
 
 test('what is in use stays', () => {
   const names = [
-    '000009.log', '000013.table', '000013.table.tmp.77.1234', '000016.vlog', '000021.manifest',
+    '000009.wal', '000013.table', '000013.table.tmp.77.1234', '000016.vlog', '000021.manifest',
   ]
   assert.deepEqual(find(names, { inUse: new Set([9, 13, 16, 21]) }), nothing)
   assert.notDeepEqual(find(names), nothing)
@@ -71,35 +71,35 @@ test('MAN-13: what the durable version or any later one lists stays', () => {
     logPointer: 40, deleteTables: [{ level: 1, fileNum: 11 }],
     addTables: [{ level: 0, facts: sampleTable(30, 'a-z', { firstLog: 15, lastLog: 22 }) }],
   })
-  const names = ['000011.table', '000030.table', '000015.log', '000022.log', '000039.log']
+  const names = ['000011.table', '000030.table', '000015.wal', '000022.wal', '000039.wal']
   assert.deepEqual(find(names, { versions: [version, later] }), nothing)
   const { tables, logs } = find(names, { versions: [later] })
   assert.deepEqual(tables, ['000011.table'])
-  assert.deepEqual(logs, ['000015.log', '000022.log', '000039.log'])
+  assert.deepEqual(logs, ['000015.wal', '000022.wal', '000039.wal'])
   assert.deepEqual(find(names, { versions: [version] }).tables, ['000030.table'])
 })
 
 test('a pin of any version keeps its logs, and the promoted log stays', () => {
   const pinned = applyEdit(version, { addPins: [{ name: 'follower', firstLog: 10 }] })
-  const names = ['000009.log', '000010.log', '000012.log', '000014.log']
-  assert.deepEqual(find(names, { versions: [pinned] }).logs, ['000009.log'])
-  assert.deepEqual(find(names, { versions: [version, pinned] }).logs, ['000009.log'])
-  assert.deepEqual(find(names).logs, ['000009.log', '000010.log', '000014.log'])
+  const names = ['000009.wal', '000010.wal', '000012.wal', '000014.wal']
+  assert.deepEqual(find(names, { versions: [pinned] }).logs, ['000009.wal'])
+  assert.deepEqual(find(names, { versions: [version, pinned] }).logs, ['000009.wal'])
+  assert.deepEqual(find(names).logs, ['000009.wal', '000010.wal', '000014.wal'])
 })
 
 test('no version, no deletion of logs', () => {
-  assert.deepEqual(find(['000009.log'], { versions: [] }), nothing)
+  assert.deepEqual(find(['000009.wal'], { versions: [] }), nothing)
 })
 
 test('numbers begin above everything found', () => {
   assert.equal(highestFileNum([]), 0)
-  assert.equal(highestFileNum(['000009.log', '000012.table.tmp.1.2', '000010.manifest']), 12)
-  assert.equal(highestFileNum(['marker.000050.000013', 'lock.000000000099', '000010.log']), 13)
-  assert.equal(highestFileNum(['000099.logs', '99999999999999999.log']), 0)
+  assert.equal(highestFileNum(['000009.wal', '000012.table.tmp.1.2', '000010.manifest']), 12)
+  assert.equal(highestFileNum(['marker.000050.000013', 'lock.000000000099', '000010.wal']), 13)
+  assert.equal(highestFileNum(['000099.logs', '000099.log', '281474976710656.wal', '9007199254740991.table']), 0)
 })
 
 test('W21: logs are in numeric order', () => {
-  const names = ['000010.log', '1000000.log', '000009.log', '000003.table']
+  const names = ['000010.wal', '1000000.wal', '000009.wal', '000003.table']
   assert.deepEqual(logNumbers(names), [9, 10, 1_000_000])
 })
 

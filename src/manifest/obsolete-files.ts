@@ -6,7 +6,7 @@
  *   MAN-13  a file goes only when neither the durable version nor any later one lists it, the
  *           durable log pointer has passed it, and no pin, read state, job or checkpoint holds it
  */
-import { parseFileName } from '../base/index.js'
+import { fileNumOf, parseFileName } from '../base/index.js'
 import type { FileName, FileNum, TableFacts } from '../base/index.js'
 import { compareMarkers } from './marker.js'
 import type { Marker } from './marker.js'
@@ -96,17 +96,13 @@ export function logNumbers(names: readonly string[]): FileNum[] {
 
 /** Above everything found, referenced or not, new file numbers begin. 0 when there is nothing. */
 export function highestFileNum(names: readonly string[]): FileNum {
-  return names.reduce((highest, name) => Math.max(highest, numberOf(parseFileName(name))), 0)
-}
-
-function numberOf(parsed: FileName | null): number {
-  return parsed !== null && 'fileNum' in parsed ? parsed.fileNum : 0
+  return names.reduce((highest, name) => Math.max(highest, fileNumOf(parseFileName(name))), 0)
 }
 
 function sortByNumber(names: readonly string[]): { name: string, parsed: FileName | null }[] {
   return names
     .map((name) => ({ name, parsed: parseFileName(name) }))
-    .sort((a, b) => numberOf(a.parsed) - numberOf(b.parsed) || (a.name < b.name ? -1 : 1))
+    .sort((a, b) => fileNumOf(a.parsed) - fileNumOf(b.parsed) || (a.name < b.name ? -1 : 1))
 }
 
 export interface LostEdit {

@@ -13,7 +13,7 @@
  *   MAN-8  a log's recorded end is kept while replay or a pin may read the log, and no longer
  *   MAN-9  lastSeqNum, nextFileNum, logPointer and each pin never go back (version-builder.ts)
  */
-import { FILE_BYTES_MAX, KEY_BYTES_MAX, compareBytes } from '../base/index.js'
+import { FILE_BYTES_MAX, KEY_BYTES_MAX, NAME_NUMBER_MAX, SEQ_NUM_MAX, compareBytes } from '../base/index.js'
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
 import {
   LEVELS_MAX, LOG_ENDS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, TABLES_MAX,
@@ -146,6 +146,8 @@ function* numberProblems({ logPointer, lastSeqNum, nextFileNum }: Version): Prob
   if (![logPointer, lastSeqNum, nextFileNum].every(isCount)) {
     yield 'MAN-4: a number is not a safe integer ≥ 0'
   }
+  if (nextFileNum > NAME_NUMBER_MAX) yield `MAN-4: next file number ${nextFileNum} is 2^48 or more`
+  if (lastSeqNum > SEQ_NUM_MAX) yield `MAN-4: last sequence number ${lastSeqNum} is 2^51 or more`
   if (logPointer > nextFileNum) {
     yield `MAN-4: log pointer ${logPointer} is above the next file number ${nextFileNum}`
   }

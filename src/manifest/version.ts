@@ -12,7 +12,7 @@ export const LEVELS_MIN = 7
 
 export interface ValueLogFacts {
   readonly fileNum: FileNum
-  /** A write-ahead log that was promoted (`000012.log`), not a file of its own (`000012.vlog`). */
+  /** A write-ahead log that was promoted (`000012.wal`), not a file of its own (`000012.vlog`). */
   readonly isLog: boolean
   /** Size of the file. */
   readonly bytes: number

@@ -6,7 +6,7 @@
  * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the
  * block and that entries are in order, whatever the file said; the other methods rely on it.
  */
-import { alignUp, BadBytes, getU53, KEY_BYTES_MAX, MiB, NUMBER_MAX } from '../base/index.js'
+import { alignUp, BadBytes, getU53, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX } from '../base/index.js'
 import {
   BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_MAX, KIND_SHIFT, START_MASK,
 } from './block-format.js'
@@ -224,10 +224,10 @@ export class BlockReader {
   private checkSeqNums(): void {
     const { count, seqWidth, bytes, base } = this
     const seqBase = getU53(bytes, base + 8)
-    if (Number.isNaN(seqBase)) throw new BadBytes(8, 'number above 2^53 - 1')
-    if (seqWidth === 0 || (seqWidth === 4 && seqBase <= NUMBER_MAX - 2 ** 32)) return
+    if (Number.isNaN(seqBase)) throw new BadBytes(8, 'sequence number above 2^51 - 1')
+    if (seqWidth === 0 || (seqWidth === 4 && seqBase <= SEQ_NUM_MAX - 2 ** 32)) return
     for (let i = 0; i < count; i++) {
-      if (this.seqNumAt(i) > NUMBER_MAX) throw new BadBytes(8, `sequence number ${i} is above 2^53 - 1`)
+      if (this.seqNumAt(i) > SEQ_NUM_MAX) throw new BadBytes(8, `sequence number ${i} is above 2^51 - 1`)
     }
   }
 

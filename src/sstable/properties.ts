@@ -12,7 +12,8 @@
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
 import {
-  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, KEY_BYTES_MAX, KEY_ORDER_NAME,
+  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, KEY_BYTES_MAX, KEY_ORDER_NAME, NAME_NUMBER_MAX,
+  SEQ_NUM_MAX,
 } from '../base/index.js'
 import type { TableFacts, ValueFileReference } from '../base/index.js'
 import { printBytes } from '../dump/index.js'
@@ -99,6 +100,8 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   const keyBytes = Math.max(smallestKey.length, largestKey.length)
   if (keyBytes > KEY_BYTES_MAX) throw new BadBytes(0, 'a key is too long')
   if (compareBytes(smallestKey, largestKey) > 0) throw new BadBytes(0, 'smallest key is above largest')
+  if (numbers.largestSeqNum > SEQ_NUM_MAX) throw new BadBytes(0, 'a sequence number is 2^51 or more')
+  if (numbers.lastLog > NAME_NUMBER_MAX) throw new BadBytes(0, 'the number of a log is 2^48 or more')
   if (numbers.hashSeed >= 2 ** 32) throw new BadBytes(0, 'hash seed is above 2^32 - 1')
   const valueFiles = decodeValueFiles(bytesOf(PROPERTY.valueFiles))
   return { ...numbers, smallestKey, largestKey, valueFiles }

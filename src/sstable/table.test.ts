@@ -5,7 +5,9 @@ import {
   bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import type { Entry } from '../../test/support/table-samples.js'
-import { compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, runSync, SeededRandom, toHex } from '../base/index.js'
+import {
+  compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX, toHex,
+} from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { describeTable, readTableFacts } from './index.js'
@@ -98,11 +100,11 @@ const SHAPES: Record<string, Shape> = {
   'keys and values of one length': { ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0 },
   'the same, and a few tombstones': { ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0.004 },
   'keys and values of one length, wide numbers': {
-    ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0, seqNumMax: 2 ** 53 - 1,
+    ...ONE_LENGTH, valueBytesMin: 20, tombstones: 0, seqNumMax: SEQ_NUM_MAX,
   },
   'values of one length': { ...ONE_LENGTH, keyBytesMin: 3, valueBytesMin: 20, tombstones: 0 },
   'few versions': { count: 1500, keyBytesMax: 12, alphabet: 256, valueBytesMax: 40, seqNumMax: 2 ** 31 },
-  'many versions': { count: 1500, keyBytesMax: 3, alphabet: 2, valueBytesMax: 30, seqNumMax: 2 ** 53 - 1 },
+  'many versions': { count: 1500, keyBytesMax: 3, alphabet: 2, valueBytesMax: 30, seqNumMax: SEQ_NUM_MAX },
   'long common prefixes': { count: 800, keyBytesMax: 90, alphabet: 2, valueBytesMax: 9, seqNumMax: 5000 },
   'values larger than a block': { count: 60, keyBytesMax: 9, alphabet: 4, valueBytesMax: 200_000, seqNumMax: 90 },
 }

@@ -35,7 +35,7 @@ function busyStats(): Stats {
   Object.assign(stats.valueLog, { fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24 })
   stats.recovery = {
     durationMs: 88.5, replayedEntryCount: 1000, replayedBytes: 2 ** 20,
-    cut: { file: '000030.log', offset: 8192, bytes: 512 },
+    cut: { file: '000030.wal', offset: 8192, bytes: 512 },
     tempFileCount: 1, orphanTableCount: 2, releasedLogCount: 3, foreignFileCount: 4,
   }
   return stats

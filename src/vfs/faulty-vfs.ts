@@ -35,7 +35,7 @@ export class FaultyVfs implements Vfs {
     this.door.releaseHung()
   }
 
-  /** Lines such as `write 000003.log 0+128`, names relative to `dir`. */
+  /** Lines such as `write 000003.wal 0+128`, names relative to `dir`. */
   recordOps(dir = '/'): OpRecorder {
     return this.door.log.record(dir)
   }

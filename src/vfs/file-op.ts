@@ -47,7 +47,7 @@ function classOfName(path: string): FileClass {
   return kind === undefined ? 'other' : kind === 'probe' ? 'temp' : kind
 }
 
-/** For example `write 000003.log 0+128`, `syncDir .`, with names relative to `dir`. */
+/** For example `write 000003.wal 0+128`, `syncDir .`, with names relative to `dir`. */
 export function opText(op: FileOp, dir = ''): string {
   let text = `${op.kind} ${relative(op.path, dir)}`
   if (op.to !== undefined) text += ` ${relative(op.to, dir)}`

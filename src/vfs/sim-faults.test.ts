@@ -60,12 +60,12 @@ test('rules choose calls by index, kind, class, path, nth, rate and times', () =
     const { opCount } = sim
     sim.addFault({ fault: eio, ...rule, ...(rule.op === undefined ? {} : { op: rule.op + opCount }) })
     const calls = [
-      () => sim.openSync('/db/000001.log', 'create').closeSync(), // 2 calls
+      () => sim.openSync('/db/000001.wal', 'create').closeSync(), // 2 calls
       () => sim.openSync('/db/000002.table', 'create').closeSync(), // 2 calls
-      () => sim.renameSync('/db/000001.log', '/db/x'),
+      () => sim.renameSync('/db/000001.wal', '/db/x'),
       () => sim.syncDirSync('/db'),
       () => sim.openSync('/db/000003.table.tmp.1.2', 'create').syncSync(), // 2 calls
-      () => sim.openSync('/db/000004.log', 'create').dataSyncSync(), // 2 calls
+      () => sim.openSync('/db/000004.wal', 'create').dataSyncSync(), // 2 calls
     ]
     return calls.map((call) => (codeOf(call) === 'EIO' ? 'x' : '.')).join('')
   }

@@ -178,21 +178,21 @@ test('hooks see every effect and may clone in the middle; the record is text for
   }
   const recorder = sim.recordOps('/db')
   sim.mkdirSync('/db')
-  const file = sim.openSync('/db/000001.log', 'create')
+  const file = sim.openSync('/db/000001.wal', 'create')
   await file.write(new Uint8Array(20), 0, 20, 0)
   await file.dataSync()
   file.truncateSync(10)
   await file.close()
-  await sim.link('/db/000001.log', '/db/000002.log')
-  await sim.unlink('/db/000001.log')
+  await sim.link('/db/000001.wal', '/db/000002.wal')
+  await sim.unlink('/db/000001.wal')
   await sim.syncDir('/db')
   await sim.list('/db')
   assert.deepEqual(recorder.stop(), [
-    'mkdir .', 'create 000001.log', 'write 000001.log 0+20', 'dataSync 000001.log', 'truncate 000001.log 10',
-    'close 000001.log', 'link 000001.log 000002.log', 'unlink 000001.log', 'syncDir .', 'list .',
+    'mkdir .', 'create 000001.wal', 'write 000001.wal 0+20', 'dataSync 000001.wal', 'truncate 000001.wal 10',
+    'close 000001.wal', 'link 000001.wal 000002.wal', 'unlink 000001.wal', 'syncDir .', 'list .',
   ])
   assert.equal(effects.length, 8)
-  assert.equal(effects[2], '3 write /db/000001.log 0+20')
+  assert.equal(effects[2], '3 write /db/000001.wal 0+20')
   assert.deepEqual(listings, Array(8).fill('db'))
   sim.statSync('/db')
   assert.equal(recorder.lines.length, 10)

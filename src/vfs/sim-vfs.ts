@@ -92,7 +92,7 @@ export class SimVfs implements Vfs {
     this.machine.scheduler.releaseHung()
   }
 
-  /** Lines such as `write 000003.log 0+128`, names relative to `dir`. */
+  /** Lines such as `write 000003.wal 0+128`, names relative to `dir`. */
   recordOps(dir = '/'): OpRecorder {
     return this.machine.log.record(normalPath(dir))
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeFileHeader, FILE_HEADER_BYTES, runAsync, runSync, SeededRandom } from '../base/index.js'
+import {
+  decodeFileHeader, FILE_HEADER_BYTES, NAME_NUMBER_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX,
+} from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import { HandFile } from '../../test/support/hand-file.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
@@ -15,7 +17,7 @@ function newVfs(): MemoryVfs {
 }
 
 test('a new log has a synced header; both forms make the same calls', async () => {
-  const expected = ['open create 000007.log', 'write 000007.log', 'sync 000007.log']
+  const expected = ['open create 000007.wal', 'write 000007.wal', 'sync 000007.wal']
   const calls: string[] = []
   const log = runSync(createLog(recordCalls(newVfs(), calls), '/db', sampleLogHeader(7)))
   assert.deepEqual(calls.splice(0), expected)
@@ -46,7 +48,7 @@ test('a log that cannot be made leaves no open handle', () => {
 test('WAL-2: writes go on where the last one ended, however short single writes are', async () => {
   const bytes = new Uint8Array(1000)
   new SeededRandom(1, 'log file').fill(bytes)
-  const file = new HandFile('7.log')
+  const file = new HandFile('7.wal')
   file.writeBytesMax = 7
   const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
   log.writeSync(bytes, 300, 4)
@@ -63,7 +65,7 @@ test('WAL-2: writes go on where the last one ended, however short single writes 
 })
 
 test('after a failed write the written end stays', () => {
-  const file = new HandFile('7.log')
+  const file = new HandFile('7.wal')
   const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
   file.failing.set('write', 'ENOSPC')
   assert.throws(() => log.writeSync(new Uint8Array(500), 500, 9), { code: 'ENOSPC' })
@@ -72,9 +74,11 @@ test('after a failed write the written end stays', () => {
 
 test('the predecessor frame comes back', () => {
   const bytes = new Uint8Array(400)
-  const predecessor = { fileNum: 2 ** 40, lastSeqNum: 2 ** 52, end: 2 ** 32 - 8 }
+  const predecessor = { fileNum: NAME_NUMBER_MAX, lastSeqNum: SEQ_NUM_MAX, end: 2 ** 32 - 8 }
   assert.equal(encodePredecessor(bytes, 5, 1, predecessor), FIRST_BATCH_OFFSET)
   assert.deepEqual(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), predecessor)
-  bytes[FILE_HEADER_BYTES + 47] = 0xff
-  assert.equal(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), null)
+  for (const larger of [{ fileNum: NAME_NUMBER_MAX + 1 }, { lastSeqNum: SEQ_NUM_MAX + 1 }]) {
+    encodePredecessor(bytes, 5, 1, { ...predecessor, ...larger })
+    assert.equal(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), null)
+  }
 })

@@ -11,7 +11,8 @@
  * docs/format/log.md draws the whole file.
  */
 import {
-  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, frameBytes, getU32, getU53, putU32, putU53, sealFrame,
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, frameBytes, getU32, getU53, NAME_NUMBER_MAX, putU32,
+  putU53, SEQ_NUM_MAX, sealFrame,
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 
@@ -52,6 +53,6 @@ export function decodePredecessor(bytes: Uint8Array, body: number): Predecessor 
   const fileNum = getU53(bytes, body)
   const lastSeqNum = getU53(bytes, body + 8)
   const end = getU32(bytes, body + 16)
-  if (Number.isNaN(fileNum) || Number.isNaN(lastSeqNum)) return null
+  if (!(fileNum <= NAME_NUMBER_MAX && lastSeqNum <= SEQ_NUM_MAX)) return null
   return { fileNum, lastSeqNum, end }
 }

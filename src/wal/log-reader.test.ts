@@ -74,7 +74,7 @@ function checkDamaged(history: History, files: Map<number, Uint8Array>, damage: 
   } catch (error) {
     if (!VarveError.is(error)) throw error
     assert.ok(['CORRUPTION', 'MISSING_FILE', 'UNSUPPORTED_FORMAT'].includes(error.code), `${where}: ${error.message}`)
-    assert.match(error.file ?? '', /^\d{6}\.log$/)
+    assert.match(error.file ?? '', /^\d{6}\.wal$/)
     return error.code
   }
 }
@@ -144,7 +144,7 @@ test('H2: the unsynced tail lost a sector in its middle: history ends there, goo
   const files = changed(history, 9, (bytes) => bytes.fill(0, lost.at, lost.end))
   const { entries, cut } = readHistory(files)
   assert.deepEqual(entries, history.entries.slice(0, 7))
-  assert.deepEqual(cut, { file: '000009.log', offset: lost.at, bytes: files.get(9)!.length - lost.at })
+  assert.deepEqual(cut, { file: '000009.wal', offset: lost.at, bytes: files.get(9)!.length - lost.at })
 })
 
 test('H2: the tail of a log is lost and the next log is there in part: it is void', () => {
@@ -153,7 +153,7 @@ test('H2: the tail of a log is lost and the next log is there in part: it is voi
   const files = changed(history, 5, (bytes) => bytes.subarray(0, lost.at))
   const { entries, cut } = readHistory(files)
   assert.deepEqual(entries, history.entries.slice(0, 5))
-  assert.equal(cut?.file, '000005.log')
+  assert.equal(cut?.file, '000005.wal')
   assert.equal(cut.offset, lost.at)
 })
 
@@ -172,14 +172,14 @@ test('REC-2: synced data that are damaged are an error that names the place', ()
   const damaged = history.frames[1]!
   const files = changed(history, 3, (bytes) => bytes.fill(0xaa, damaged.at, damaged.end))
   const error = expectError(() => readHistory(files), 'CORRUPTION')
-  assert.equal(error.file, '000003.log')
+  assert.equal(error.file, '000003.wal')
   assert.equal(error.offset, damaged.at)
 })
 
 test('W08: a log that another one follows is missing', () => {
   const files = unsynced().files
   files.delete(5)
-  assert.equal(expectError(() => readHistory(files), 'MISSING_FILE').file, '000005.log')
+  assert.equal(expectError(() => readHistory(files), 'MISSING_FILE').file, '000005.wal')
 })
 
 test('a log that was never used counts for nothing: empty, part of a header, that of a deleted log', () => {
@@ -266,7 +266,7 @@ test('a value length that wraps in 32 bits does not fold two entries into one pl
   assert.equal(readCrafted(files), 'CORRUPTION')
 })
 
-test('crafted sequence numbers: no leap over 2^32, none above 2^53, none that goes back', () => {
+test('crafted sequence numbers: no leap over 2^32, none of 2^51 or more, none that goes back', () => {
   const history = unsynced()
   const leaps = [[2, 'read'], [2 ** 31, 'read'], [2 ** 32, 'CORRUPTION'], [2 ** 53 - 1, 'CORRUPTION']] as const
   for (const [seqNum, expected] of leaps) {

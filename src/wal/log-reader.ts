@@ -11,14 +11,14 @@
 import {
   BATCH_COUNT_MAX, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes,
   entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
-  getU32, logFileName, readFrame, VarveError,
+  getU32, logFileName, readFrame, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
 import { decodePredecessor } from './log-format.js'
 import type { Predecessor } from './log-format.js'
 
 /** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
-const SEQ_NUMS_MAX = 2 ** 32
+const SEQ_NUMS_PER_LOG_MAX = 2 ** 32
 
 /** One log as it was found, its bytes in memory. */
 export interface ScannedLog {
@@ -116,13 +116,14 @@ function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: stri
   const expected = log.lastSeqNum + 1
   const isFirst = log.entryCount === 0
   if (isFirst ? frame.firstSeqNum < expected : frame.firstSeqNum !== expected) return false
-  if (frame.firstSeqNum + frame.count - log.predecessor!.lastSeqNum > SEQ_NUMS_MAX) {
+  const lastSeqNum = frame.firstSeqNum + frame.count - 1
+  if (lastSeqNum > SEQ_NUM_MAX || lastSeqNum - log.predecessor!.lastSeqNum >= SEQ_NUMS_PER_LOG_MAX) {
     throw corruption(name, at, 'sequence numbers leap')
   }
   checkEntries(log.bytes, at, frame, name)
   if (isFirst) log.firstSeqNum = frame.firstSeqNum
   log.entryCount += frame.count
-  log.lastSeqNum = frame.firstSeqNum + frame.count - 1
+  log.lastSeqNum = lastSeqNum
   return true
 }
 

@@ -29,7 +29,7 @@ class Scene {
   /** A new log takes the frames from now on. */
   add(): LogFile {
     const fileNum = this.logs.length + 1
-    const file = new HandFile(`${fileNum}.log`, this.calls)
+    const file = new HandFile(`${fileNum}.wal`, this.calls)
     const log = new LogFile(file, sampleLogHeader(fileNum), new Uint8Array(FILE_HEADER_BYTES))
     this.logs.push(log)
     this.files.push(file)
@@ -76,13 +76,13 @@ test('WAL-5: a background sync begins after the interval, once for all that was 
   await scene.clock.advance(499)
   assert.deepEqual(scene.syncs(), [])
   await scene.clock.advance(1)
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.equal(scene.syncer.durableSeqNum, 2)
   assert.equal(scene.syncer.unsyncedBytes, 0)
   await scene.clock.advance(10_000)
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'nothing to sync, no sync')
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends'], 'nothing to sync, no sync')
   assert.equal(scene.clock.timerCount, 0)
 })
 
@@ -95,7 +95,7 @@ test('WAL-5: what is written while a sync is in flight is synced too, without an
   assert.equal(scene.syncer.durableSeqNum, 1, 'a sync covers only what was written before it was submitted')
   scene.syncs()
   await scene.clock.advance(1000)
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.equal(scene.syncer.durableSeqNum, 2)
@@ -105,28 +105,28 @@ test('WAL-5: many unsynced bytes are synced at once, also those written during a
   scene.write(64 * KiB - 1)
   assert.deepEqual(scene.syncs(), [])
   scene.write(1)
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'])
   scene.write(64 * KiB)
   assert.deepEqual(scene.syncs(), [], 'one in flight')
   scene.files[0]!.finish()
   await settled()
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends', 'pool datasync 1.wal begins'])
 })
 
 test('WAL-3: waiters are answered when a sync that began after their write has ended, together', async () => {
   const first = follow(scene.syncer.waitFor(scene.write()))
   const [second, third] = [follow(scene.syncer.waitFor(scene.write())), follow(scene.syncer.waitFor(scene.write()))]
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.deepEqual([first.state, second.state, third.state], ['durable', 'waiting', 'waiting'])
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends', 'pool datasync 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.deepEqual([second.state, third.state], ['durable', 'durable'])
   assert.equal(follow(scene.syncer.waitFor(2)).state, 'waiting')
   await settled()
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'what is durable needs no sync')
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends'], 'what is durable needs no sync')
 })
 
 test('WAL-3, W10: a newer log counts only after every older one was synced to its end', async () => {
@@ -134,11 +134,11 @@ test('WAL-3, W10: a newer log counts only after every older one was synced to it
   scene.add()
   const waiter = follow(scene.syncer.waitFor(scene.write()))
   scene.seal(scene.logs[0]!)
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.equal(waiter.state, 'waiting')
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends', 'pool datasync 2.log begins'])
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends', 'pool datasync 2.wal begins'])
   scene.files[1]!.finish()
   await settled()
   assert.equal(waiter.state, 'durable')
@@ -153,7 +153,7 @@ test('a log that is sealed during its sync is synced again to its end', async ()
   await settled()
   assert.equal(waiter.state, 'durable')
   assert.deepEqual(scene.syncs(), [
-    'pool datasync 1.log begins', 'pool datasync 1.log ends', 'pool datasync 1.log begins',
+    'pool datasync 1.wal begins', 'pool datasync 1.wal ends', 'pool datasync 1.wal begins',
   ])
   scene.files[0]!.finish()
   await settled()
@@ -206,11 +206,11 @@ test('WAL-4, W12: a failed sync fails every waiter once, and nothing is ever syn
 test('WAL-4: a failed blocking sync throws COMMIT_UNKNOWN, and is not tried again', async () => {
   scene.write()
   scene.files[0]!.failing.set('datasync', 'EIO')
-  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN', file: '000001.log' })
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN', file: '000001.wal' })
   scene.files[0]!.failing.clear()
   assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
   await scene.clock.advance(5000)
-  assert.deepEqual(scene.syncs(), ['datasync 1.log'])
+  assert.deepEqual(scene.syncs(), ['datasync 1.wal'])
 })
 
 test('WAL-4: a sync in flight that ends well does not undo a failure', async () => {
@@ -230,14 +230,14 @@ test('a blocking sync syncs every log, oldest first, and answers waiters', async
   scene.logs[0]!.isSealed = true
   scene.syncs()
   scene.syncer.syncNow()
-  assert.deepEqual(scene.syncs(), ['datasync 1.log', 'datasync 2.log'])
+  assert.deepEqual(scene.syncs(), ['datasync 1.wal', 'datasync 2.wal'])
   assert.equal(scene.syncer.durableSeqNum, 2)
   await settled()
   assert.equal(waiter.state, 'durable')
   scene.files[0]!.finish()
   await settled()
   scene.syncer.syncNow()
-  assert.deepEqual(scene.syncs(), ['pool datasync 1.log ends'], 'nothing is left to sync')
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal ends'], 'nothing is left to sync')
 })
 
 test('WAL-3: a newer log is not durable while an older one may still get bytes', () => {
@@ -313,7 +313,7 @@ test('zeros ahead of a log are cut off when it is sealed, and that is synced wit
   scene.add()
   const seqNum = scene.write()
   scene.syncer.syncNow()
-  assert.deepEqual(scene.calls, ['write 2.log', 'truncate 1.log', 'sync 1.log', 'datasync 2.log'])
+  assert.deepEqual(scene.calls, ['write 2.wal', 'truncate 1.wal', 'sync 1.wal', 'datasync 2.wal'])
   assert.deepEqual([scene.files[0]!.size, scene.syncer.durableSeqNum], [scene.logs[0]!.writtenEnd, seqNum])
 })
 
@@ -323,10 +323,10 @@ test('zeros ahead of a log are cut off when it is sealed, and that is synced wit
   scene.add()
   const waiting = follow(scene.syncer.waitFor(scene.write()))
   await settled()
-  assert.deepEqual(scene.calls.splice(0), ['truncate 1.log', 'pool sync 1.log begins', 'write 2.log'])
+  assert.deepEqual(scene.calls.splice(0), ['truncate 1.wal', 'pool sync 1.wal begins', 'write 2.wal'])
   scene.files[0]!.finish()
   await settled()
-  assert.deepEqual(scene.calls, ['pool sync 1.log ends', 'pool datasync 2.log begins'])
+  assert.deepEqual(scene.calls, ['pool sync 1.wal ends', 'pool datasync 2.wal begins'])
   assert.equal(waiting.state, 'waiting')
   scene.files[1]!.finish()
   await settled()

@@ -179,7 +179,7 @@ test('REC-2, REC-3: any byte of a killed database', async () => {
   const sample = await killedSample()
   assert.equal(await tryImage(sample.image, sample, {}), 'whole')
   const counts = await flipBytes(sample)
-  const logs = counts.get('log')!
+  const logs = counts.get('wal')!
   assert.ok(logs.get('CORRUPTION')! > 50 && logs.get('prefix')! > 50, JSON.stringify([...logs]))
 })
 

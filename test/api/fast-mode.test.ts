@@ -103,7 +103,7 @@ describe('a flush in fast mode', () => {
     assert.deepEqual(effects, [
       ...held.map((number) => `sync ${String(number).padStart(6, '0')}.table`),
       'syncDir .', 'write 000001.manifest', 'sync 000001.manifest',
-      ...[first, second, third].map((number) => `unlink ${String(number).padStart(6, '0')}.log`),
+      ...[first, second, third].map((number) => `unlink ${String(number).padStart(6, '0')}.wal`),
     ])
     const { before, after, db } = await reopen(crashNow(w, 'none'))
     assert.deepEqual(numbersOf(before, 'table'), numbersOf(after, 'table').slice(0, 3))

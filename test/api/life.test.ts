@@ -163,7 +163,7 @@ test('M17: read-only changes not one byte, refuses every write, and sees what a 
   await db.flush()
   await db.put('log', '2')
   // The flushed log goes in the background: a copy must not meet that.
-  const flushedLog = path.join(place.location, '000002.log')
+  const flushedLog = path.join(place.location, '000002.wal')
   while (fs.existsSync(flushedLog)) await new Promise((resolve) => setTimeout(resolve, 5))
   const image = newDirectory()
   fs.cpSync(place.location, image, { recursive: true })
@@ -204,7 +204,7 @@ test('M15: foreign files are never touched, by open or by destroy', async () => 
   const db = await place.open()
   await db.put('k', 'v')
   await db.close()
-  const foreign = ['notes.txt', '.DS_Store', '._000001.table', '000001.TABLE', '000009.log.bak', 'CURRENT']
+  const foreign = ['notes.txt', '.DS_Store', '._000001.table', '000001.TABLE', '000009.wal.bak', 'CURRENT']
   for (const name of foreign) fs.writeFileSync(path.join(place.location, name), name)
   fs.mkdirSync(path.join(place.location, 'folder'))
   await (await place.open()).close()
@@ -218,7 +218,7 @@ test('a directory of another database, or of nothing, is not destroyed', async (
   const location = newDirectory()
   fs.mkdirSync(location)
   await assert.rejects(Varve.destroy(location), { code: 'NOT_FOUND' })
-  for (const name of ['000003.log', 'CURRENT', 'LOCK', 'MANIFEST-000002']) {
+  for (const name of ['000003.wal', 'CURRENT', 'LOCK', 'MANIFEST-000002']) {
     fs.writeFileSync(path.join(location, name), 'leveldb')
   }
   const before = directoryState(location)

@@ -165,7 +165,7 @@ test('COM-4: after a failed write and a resume, numbers go on; a reopen from the
   let failures = 0
   const faulty = watchedVfs(vfs, {
     before: ({ name, file }) => {
-      if (name === 'write' && file.endsWith('.log') && failures > 0 && failures-- > 0) {
+      if (name === 'write' && file.endsWith('.wal') && failures > 0 && failures-- > 0) {
         throw new FileSystemError('EIO', name, file)
       }
     },

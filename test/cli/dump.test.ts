@@ -5,15 +5,17 @@
 import assert from 'node:assert/strict'
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { parseFileName } from '../../src/base/index.js'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { OutputClosed } from '../../src/cli/command.js'
 import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
+import { writeFixture } from '../support/fixture-databases.js'
 import { assertGolden, packageDir } from '../support/golden.js'
 import { runVarve } from '../support/run-program.js'
 import type { ProgramResult } from '../support/run-program.js'
@@ -25,9 +27,9 @@ after(() => rmSync(root, { recursive: true, force: true }))
 let dirCount = 0
 
 /** A database that was killed: two tables, logs with every kind of entry. */
-function killedDatabase(): string {
+async function killedDatabase(): Promise<string> {
   const dir = path.join(root, `db ${++dirCount}`)
-  cpSync(path.join(packageDir, 'test/fixtures/format-1/database-killed'), dir, { recursive: true })
+  await writeFixture('killed', dir)
   return dir
 }
 
@@ -47,11 +49,11 @@ interface DumpJson {
   problems: { offset: number; message: string }[]
 }
 
-const FILES = [['log', '000004.log'], ['manifest', '000001.manifest'], ['table', '000005.table']] as const
+const FILES = [['log', '000004.wal'], ['manifest', '000001.manifest'], ['table', '000005.table']] as const
 
 describe('varve dump', () => {
   it('prints every byte of a good file, as text, as data and in brief', async () => {
-    const dir = killedDatabase()
+    const dir = await killedDatabase()
     let golden = ''
     for (const [kind, name] of FILES) {
       const file = path.join(dir, name)
@@ -77,7 +79,7 @@ describe('varve dump', () => {
   })
 
   it('prints a damaged file as far as it can, and says what is wrong and where', async () => {
-    const dir = killedDatabase()
+    const dir = await killedDatabase()
     let golden = ''
     for (const [kind, name] of FILES) {
       const file = path.join(dir, name)
@@ -98,7 +100,7 @@ describe('varve dump', () => {
   })
 
   it('says clearly which file is no such file', async () => {
-    const dir = killedDatabase()
+    const dir = await killedDatabase()
     const table = path.join(dir, '000005.table')
     const asLog = await dump('log', table)
     assert.deepEqual([asLog.code, asLog.out], [1, ''])
@@ -107,9 +109,9 @@ describe('varve dump', () => {
     assert.equal(json.code, 1)
     assert.match((JSON.parse(json.out) as { error: { message: string } }).error.message, /is a table, not a manifest$/)
 
-    const missing = await dump('log', path.join(dir, '\u001b[1m.log'))
+    const missing = await dump('log', path.join(dir, '\u001b[1m.wal'))
     assert.deepEqual([missing.code, missing.out], [1, ''])
-    assert.match(missing.error, /^varve: NOT_FOUND: .*\\x1b\[1m\.log does not exist\n/)
+    assert.match(missing.error, /^varve: NOT_FOUND: .*\\x1b\[1m\.wal does not exist\n/)
     const directory = await runVarve('dump', 'log', dir)
     assert.match(directory.error, /^varve: INVALID_ARGUMENT: .* is not a file\n/)
 
@@ -125,15 +127,15 @@ describe('varve dump', () => {
   })
 
   it('shows names and bytes so that a terminal is safe from them', async () => {
-    const dir = killedDatabase()
-    const evil = path.join(dir, 'a\u001b]0;x\u0007\n.log')
-    symlinkSync(path.join(dir, '000004.log'), evil)
+    const dir = await killedDatabase()
+    const evil = path.join(dir, 'a\u001b]0;x\u0007\n.wal')
+    symlinkSync(path.join(dir, '000004.wal'), evil)
     for (const more of [[], ['--json'], ['--brief']]) {
       const { code, out, error } = await dump('log', evil, ...more)
       assert.deepEqual([code, error], [0, ''])
       assert.doesNotMatch(out.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f]/)
     }
-    rmSync(path.join(dir, '000004.log'))
+    rmSync(path.join(dir, '000004.wal'))
     const { error } = await runVarve('dump', 'log', evil)
     assert.doesNotMatch(error.replaceAll('\n', ''), /[\u0000-\u001f]/)
   })
@@ -149,7 +151,7 @@ describe('varve dump', () => {
       const names = readdirSync(dir)
       let found = ''
       for (const kind of ['log', 'manifest', 'table'] as const) {
-        for (const name of names.filter((each) => each.endsWith(`.${kind}`)).slice(-5)) {
+        for (const name of names.filter((each) => parseFileName(each)?.kind === kind).slice(-5)) {
           const { code, out, error } = await dump(kind, path.join(dir, name), '--brief')
           assert.deepEqual([code, error], [0, ''], name)
           found += out

@@ -84,7 +84,7 @@ describe('a shell that somebody types in', () => {
     terminal.type(`get never${CTRL_C}`)
     await terminal.sees('entries/s')
     await terminal.sees('varve> ')
-    const log = readdirSync(dir).filter((name) => name.endsWith('.log')).sort()[0]!
+    const log = readdirSync(dir).filter((name) => name.endsWith('.wal')).sort()[0]!
     terminal.type(`dump log ${log}\r`)
     await terminal.sees('frame: batch')
     terminal.type(`get never\r${CTRL_C}`)

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
+import { writeFixture } from '../support/fixture-databases.js'
 import { assertGolden, packageDir } from '../support/golden.js'
 import { pipeToVarve } from '../support/run-program.js'
 import { TestTerminal } from '../support/test-terminal.js'
@@ -37,7 +38,7 @@ function steady(text: string, dir: string): string {
     .replace(/(manifest \S+) [\d,]+ bytes/g, '$1 N bytes')
     .replace(/next file number \d+/g, 'next file number N')
     .replace(/flush statistics.*/g, 'flush statistics')
-    .replace(/^ {2}\d+\.log .*\n/gm, '')
+    .replace(/^ {2}\d+\.wal .*\n/gm, '')
 }
 
 async function contentOf(dir: string): Promise<string[][]> {
@@ -56,7 +57,7 @@ describe('varve shell', () => {
       'fill 8 12', 'scan 0000000009 0000000010', 'put "a key" a\\ value', 'get "a key"',
       'put \\xff\\x00 "\\x1b[31m"', 'put k ""', 'get k', 'scan a \\xff\\xff', 'del k', 'del k', 'get k', 'scan',
       'scan z zz', 'flush', '# a comment', '', 'fill 11 13', 'get 0000000013', 'nonsense', 'put a', 'get', 'fill 2 1',
-      'fill -1 x', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x', 'dump log nothing.log', 'help',
+      'fill -1 x', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x', 'dump log nothing.wal', 'help',
       'help scan', 'help nonsense', 'help a b', 'quit now',
     ]) {
       // Each alone: the state is on disk in between.
@@ -83,14 +84,16 @@ describe('varve shell', () => {
 
   it('dumps the database, files of it, and others', async () => {
     const dir = newDir()
-    const other = path.join(packageDir, 'test/fixtures/format-1/closed.manifest')
+    const other = newDir()
+    await writeFixture('closed', other)
     const { code, text } = await runLines(dir, [
-      'fill 1 3', 'put \\x1b x', 'flush', 'put k v', 'dump', 'dump table 000005.table', `dump manifest ${other}`,
+      'fill 1 3', 'put \\x1b x', 'flush', 'put k v', 'dump', 'dump table 000005.table',
+      `dump manifest "${path.join(other, '000001.manifest')}"`,
     ])
     assert.equal(code, 0)
     const [database, table, manifest] = text.split('flushed in')[1]!.split(/^(?=file header)/m)
     assertGolden('shell-dump.txt', steady(`flushed in${database!}`, dir))
-    assert.match(database!, /^ {2}000003\.log {2}248 bytes, a reopen replays it$/m)
+    assert.match(database!, /^ {2}000003\.wal {2}248 bytes, a reopen replays it$/m)
     assert.match(table!, /^block 0, .*: 4 entries, prefix ""$/m)
     assert.match(table!, /^footer, /m)
     assert.match(manifest!, /^frame: editGroup, /m)

@@ -14,7 +14,7 @@ import { DIR, openOn, Workload } from '../support/workload.js'
 import type { WorkloadOptions } from '../support/workload.js'
 
 const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
-const LOG = '000002.log'
+const LOG = '000002.wal'
 
 async function opened(options: Partial<WorkloadOptions> = {}): Promise<Workload> {
   const w = new Workload({ seed: 9, ...options })
@@ -82,11 +82,11 @@ test('W04: good frames of an older log at the end of a log are not taken for his
   await w.flush()
   await w.put('new', 300, { sync: true })
   const disk = crashNow(w, 'all')
-  const bytes = readFile(disk.vfs, '000003.log')
+  const bytes = readFile(disk.vfs, '000003.wal')
   const longer = new Uint8Array(old.length)
   longer.set(bytes)
   longer.set(old.subarray(bytes.length), bytes.length)
-  assert.equal((await reopen(withLog(disk, longer, '000003.log'))).matched, 6)
+  assert.equal((await reopen(withLog(disk, longer, '000003.wal'))).matched, 6)
 })
 
 /** A log without the zeros that were written ahead. Requires: the last frame needs no padding. */
@@ -270,7 +270,7 @@ test('a log or manifest that is larger than one can be is refused before memory 
       }
     },
   })
-  const sizes = [['.log', 'IO_ERROR', /more than a log can have/], ['.manifest', 'CORRUPTION', /too large/]] as const
+  const sizes = [['.wal', 'IO_ERROR', /more than a log can have/], ['.manifest', 'CORRUPTION', /too large/]] as const
   for (const [ending, code, message] of sizes) {
     await assert.rejects(openOn(vfs.cloneKilled(1), { wrap: wrapper(ending) }), { code, message })
   }
@@ -379,7 +379,7 @@ test('W23: a huge length at the end of a log is the end, and nothing is allocate
 test('W24: a batch larger than a slab has a log of its own; each log stays until its own flush', async () => {
   const w = await opened()
   await w.put('small', 500)
-  const disks = await crashAfter(w, /unlink \/db\/000002\.log/, EVERY_WAY, async () => {
+  const disks = await crashAfter(w, /unlink \/db\/000002\.wal/, EVERY_WAY, async () => {
     await w.batch([{ key: 'x', length: 90_000 }, { key: 'y', length: 10 }])
     await w.put('behind', 100)
     await w.flush()
@@ -394,7 +394,7 @@ test('W25: fifty logs without entries: opened, and removed', async () => {
   const disk = crashNow(w, 'kill')
   const header = readFile(disk.vfs, LOG).slice(0, 128)
   for (let i = 0; i < 50; i++) {
-    rewriteFile(disk.vfs, `${String(100 + i).padStart(6, '0')}.log`, header.slice(0, i % 2 === 0 ? 0 : i))
+    rewriteFile(disk.vfs, `${String(100 + i).padStart(6, '0')}.wal`, header.slice(0, i % 2 === 0 ? 0 : i))
   }
   const { matched, after } = await reopen(disk)
   assert.equal(matched, 1)

@@ -170,7 +170,7 @@ test('M12: a second open is refused while the first lives, and works at once whe
 test('M13: a newer format, or an unknown required feature: refused, nothing is touched', async () => {
   const w = await filled()
   const [table] = w.vfs.listSync(DIR).filter((name) => name.endsWith('.table'))
-  for (const name of [MANIFEST, table!, w.vfs.listSync(DIR).filter((one) => one.endsWith('.log')).sort()[0]!]) {
+  for (const name of [MANIFEST, table!, w.vfs.listSync(DIR).filter((one) => one.endsWith('.wal')).sort()[0]!]) {
     for (const at of [8, 12]) {
       const vfs = w.vfs.clone('none', 1)
       const bytes = readFile(vfs, name)
@@ -185,7 +185,7 @@ test('M13: a newer format, or an unknown required feature: refused, nothing is t
 test('M15: files that are not ours stay as they are, whatever they look like', async () => {
   const w = await filled()
   const disk = crashNow(w, 'none')
-  const names = ['.DS_Store', '._000004.table', '000009.sst', '9.log', '000004.table~', '000004.table.tmp', 'LOCK']
+  const names = ['.DS_Store', '._000004.table', '000009.sst', '9.wal', '000004.table~', '000004.table.tmp', 'LOCK']
   for (const name of names) rewriteFile(disk.vfs, name, new Uint8Array(3))
   disk.vfs.mkdirSync(`${DIR}/lost+found`)
   const { db, after } = await reopen(disk)

@@ -56,10 +56,10 @@ test('H2: a power loss keeps a sector and loses the one before it: the log is cu
   for (let i = 0; i < 12; i++) await w.put(`u${i}`, 300)
   const { vfs, oracle, expected } = crashNow(w, 'all')
   const synced = { ...expected, atLeast: 1 }
-  const sectors = Math.floor(readFile(vfs, '000002.log').length / SECTOR)
+  const sectors = Math.floor(readFile(vfs, '000002.wal').length / SECTOR)
   for (let sector = 2; sector < sectors; sector++) {
     const copy = vfs.cloneKilled(sector)
-    loseSector(copy, '000002.log', sector)
+    loseSector(copy, '000002.wal', sector)
     const { matched, events } = await reopen({ vfs: copy, oracle, expected: synced })
     assert.ok(matched < 13, 'something is lost')
     assert.ok(events.some(({ type }) => type === 'historyCut'), 'and it is told')
@@ -74,8 +74,8 @@ async function cutBeforeAnotherLog(): Promise<CrashedDisk> {
   for (let i = 0; i < 8; i++) await w.put(`big${i}`, 9000)
   for (let i = 0; i < 4; i++) w.putSync(`next${i}`, 300)
   const disk = crashNow(w, 'all')
-  assert.ok(readFile(disk.vfs, '000003.log').length > 1000, 'both logs have entries')
-  loseSector(disk.vfs, '000002.log', 50)
+  assert.ok(readFile(disk.vfs, '000003.wal').length > 1000, 'both logs have entries')
+  loseSector(disk.vfs, '000002.wal', 50)
   return { ...disk, expected: { ...disk.expected, atLeast: 1 } }
 }
 

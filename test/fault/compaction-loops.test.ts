@@ -46,7 +46,7 @@ function checkStates(outcomes: readonly FaultOutcome[], kinds: readonly OpKind[]
   for (const { op, state } of outcomes) {
     if (!op.includes('->')) continue
     const isFinal = /^(syncDir|(write|sync) \d+\.manifest)/.test(op)
-    const isRetried = /\.table/.test(op) && !/\.log/.test(op)
+    const isRetried = /\.table/.test(op) && !/\.wal/.test(op)
     if (!isFinal && !isRetried) continue
     assert.equal(state, isFinal ? 'FAILED' : 'OPEN', op)
     seen.add(`${op.split(' ')[0]} ${state}`)

@@ -16,8 +16,8 @@ const SYNCS: OpKind[] = ['sync', 'syncDir']
 
 /** The state after one failure at this call of an open database; null: not said here. */
 function stateAfter(call: string): RegExp | null {
-  if (/^(dataSync \d+\.log|syncDir|(write|sync|open) \d+\.manifest)/.test(call)) return /^FAILED$/
-  if (/^(create|write|sync) \d+\.log/.test(call)) return /^READ_ONLY$/
+  if (/^(dataSync \d+\.wal|syncDir|(write|sync|open) \d+\.manifest)/.test(call)) return /^FAILED$/
+  if (/^(create|write|sync) \d+\.wal/.test(call)) return /^READ_ONLY$/
   if (/\.table|^unlink|^close|^read/.test(call)) return /^(OPEN|DEGRADED)$/
   return null
 }
@@ -42,7 +42,7 @@ for (const when of ['before', 'after'] as const) {
       })
       const opened = outcomes.findIndex(({ openError }) => openError === null)
       assert.ok(opened > 5, 'an open whose calls fail is refused')
-      const firstWrite = outcomes.findIndex(({ op }) => /write \d+\.log 128/.test(op))
+      const firstWrite = outcomes.findIndex(({ op }) => /write \d+\.wal 128/.test(op))
       if (manifestSync) checkStates(outcomes, firstWrite)
       assert.ok(outcomes.some(({ state }) => state === 'FAILED'))
       assert.ok(outcomes.some(({ state }) => state === 'READ_ONLY'))

@@ -54,7 +54,7 @@ test('a strict flush makes each step durable before the next begins', async () =
   const calls = await callsOf(vfs, () => db.flush())
   const steps = [
     /^write .*\.table\.tmp/, /^sync .*\.table\.tmp/, /^link .*\.table\.tmp .*\.table$/, /^syncDir/,
-    /^write .*\.manifest/, /^sync .*\.manifest/, /^unlink .*\.log/,
+    /^write .*\.manifest/, /^sync .*\.manifest/, /^unlink .*\.wal/,
   ]
   let from = 0
   for (const step of steps) {
@@ -62,7 +62,7 @@ test('a strict flush makes each step durable before the next begins', async () =
     assert.ok(at >= 0, `${step} comes after what must be before it in\n${calls.join('\n')}`)
     from = at + 1
   }
-  const unlinks = calls.filter((line) => /^unlink .*\.(log|table|manifest)$/.test(line))
+  const unlinks = calls.filter((line) => /^unlink .*\.(wal|table|manifest)$/.test(line))
   assert.equal(unlinks.length, 1)
 })
 

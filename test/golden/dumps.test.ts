@@ -20,8 +20,8 @@ function closedManifest(): Uint8Array {
 
 test('a log, annotated', () => {
   const bytes = bytesSource(sampleLog())
-  const text = sectionsText(describeLog(bytes, '000012.log'))
-  assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.log'))}`)
+  const text = sectionsText(describeLog(bytes, '000012.wal'))
+  assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.wal'))}`)
 })
 
 test('how many versions of a table are hidden stands in its record, and is named', () => {

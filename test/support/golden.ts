@@ -16,8 +16,3 @@ export function assertGolden(name: string, actual: string): void {
   const expected = readFileSync(file, 'utf8')
   assert.equal(actual, expected, `differs from test/golden/${name}; UPDATE=1 rewrites it`)
 }
-
-/** Bytes of a file written by a released format version. These files are never rewritten. */
-export function readFixture(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(path.join(packageDir, 'test/fixtures', name)))
-}

@@ -85,7 +85,7 @@ export class RandomLife {
       sectorBytes: random.pick([512, 4096]),
       tornSector: random.chance(0.5),
       staleChance: random.pick([0, 0, 0.3]),
-      foreignNames: random.chance(0.3) ? ['.DS_Store', '000003.log~'] : [],
+      foreignNames: random.chance(0.3) ? ['.DS_Store', '000003.wal~'] : [],
     }
   }
 

@@ -31,7 +31,7 @@ export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {})
   const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isXl = false } = options
   const headerBytes = new Uint8Array(FILE_HEADER_BYTES)
   encodeFileHeader(sampleLogHeader(fileNum), headerBytes)
-  const file = new HandFile(`${fileNum}.log`)
+  const file = new HandFile(`${fileNum}.wal`)
   file.writeSync(headerBytes, 0, FILE_HEADER_BYTES, 0)
   const named = new HandFile(file.path, calls)
   Object.assign(named, { bytes: file.bytes, size: file.size })

@@ -16,7 +16,7 @@ export const dumpCommand: Command = {
   details: [
     '',
     '  KIND           log, manifest or table',
-    '  FILE           the file: 000012.log, 000012.manifest, 000012.table',
+    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '  --brief        one line for each frame or block, without its fields',
     '',

@@ -1,6 +1,7 @@
 /**
  * What: the commands of the shell: which there are, what help says of them, how a line is completed.
  */
+import { parseFileName } from '../../base/index.js'
 import { EXIT_OK, UsageError } from '../command.js'
 import { DUMP_KINDS } from '../dump-file.js'
 import { delCommand, fillCommand, getCommand, putCommand, scanCommand } from './data-commands.js'
@@ -68,6 +69,8 @@ function candidates(words: readonly string[], fileNames: () => readonly string[]
   if (words.length === 1) return commands.flatMap(namesOf)
   if (words.length === 2 && name === helpCommand.name) return commands.flatMap(namesOf)
   if (words.length === 2 && name === dumpCommand.name) return DUMP_KINDS
-  if (words.length === 3 && name === dumpCommand.name) return fileNames().filter((each) => each.endsWith(`.${kind}`))
+  if (words.length === 3 && name === dumpCommand.name) {
+    return fileNames().filter((each) => parseFileName(each)?.kind === kind)
+  }
   return []
 }
