@@ -1,7 +1,10 @@
 // @ts-check
 // Runs the checks and the tests: `npm test` all of them, `npm test -- wal` those with "wal" in their
 // path. Each file runs in a process of its own, two to four at a time. The last line is `N passed, N failed`.
-//   --long   the long suites (*.long.ts) instead; VARVE_LONG scales them
+// Large counts (crash sweeps, fault loops, bytes to flip, random lives) draw a share of their cases, by a seed that the
+// commit fixes; with names given, and with --long, all of their cases are run: test/support/share.ts.
+//   --quick  a small share, without the slow files: a minute
+//   --long   everything in full, and the long suites (*.long.ts); VARVE_LONG scales them
 import { run } from 'node:test'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -14,11 +17,38 @@ import { runTidy } from './tidy.mjs'
 
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()))
 const SLOWEST_SHOWN = 5
+/** Left out by --quick: each takes more than three seconds of a processor, and draws no share. */
+const SLOW = [
+  'src/engine/memory-budget.test.ts',
+  'src/engine/write-stalls.test.ts',
+  'src/sstable/table.test.ts',
+  'test/api/compaction.test.ts',
+  'test/api/fast-mode.test.ts',
+  'test/api/life.test.ts',
+  'test/api/memory.test.ts',
+  'test/api/model.test.ts',
+  'test/cli/dump.test.ts',
+  'test/cli/shell.test.ts',
+  'test/cli/stats.test.ts',
+  'test/crash/compaction-scenarios.test.ts',
+  'test/crash/directory-name.test.ts',
+  'test/crash/mutants.test.ts',
+  'test/fault/full-disk.test.ts',
+  'test/golden/damaged-dumps.test.ts',
+  'test/level/suite-disk.test.ts',
+  'test/level/suite-memory.test.ts',
+  'test/package/level.test.ts',
+  'test/package/lint.test.ts',
+  'test/package/package.test.ts',
+]
 
 const isLong = process.argv.includes('--long')
+const isQuick = process.argv.includes('--quick')
 /** A file that takes this long hangs. */
 const MINUTES_MAX = isLong ? 12 * 60 : 10
 const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
+/** Of the large counts. */
+const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 5
 /** @param {string} name */
 const isWanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter))
 
@@ -33,7 +63,7 @@ function fail(title, details) {
 
 /** @param {string} name @param {() => string[]} check  gives what is wrong */
 function runCheck(name, check) {
-  if (isLong || !isWanted(`scripts/${name}`)) return
+  if (!isWanted(`scripts/${name}`)) return
   const startMs = performance.now()
   const problems = check()
   if (problems.length > 0) return fail(`scripts/${name}`, problems)
@@ -63,14 +93,14 @@ function runChecks() {
  * @returns {FileResult[]}
  */
 function collectTests() {
-  const ending = isLong ? '.long' : '.test'
+  const ending = isLong ? /\.(test|long)\.m?js$/ : /\.test\.m?js$/
   const compiled = ['src', 'test', 'bench']
-    .flatMap((dir) => listFiles(`dist/${dir}`, (name) => name.endsWith(`${ending}.js`)))
+    .flatMap((dir) => listFiles(`dist/${dir}`, (name) => ending.test(name)))
     .map((file) => ({ file, source: file.replace(/^dist\//, '').replace(/\.js$/, '.ts') }))
     .filter(({ source }) => existsSync(path.join(root, source)) && isTestFile(source))
-  const scripts = listFiles('scripts', (name) => name.endsWith(`${ending}.mjs`)).map((file) => ({ file, source: file }))
+  const scripts = listFiles('scripts', (name) => ending.test(name)).map((file) => ({ file, source: file }))
   return [...scripts, ...compiled]
-    .filter(({ source }) => isWanted(source))
+    .filter(({ source }) => isWanted(source) && !(isQuick && SLOW.includes(source)))
     .map(({ file, source }) => new FileResult(path.join(root, file), source))
 }
 
@@ -159,6 +189,16 @@ function printSlowest(results) {
   console.log(`slowest: ${slowest.map(({ source, ms }) => `${source} ${(ms / 1000).toFixed(1)} s`).join(', ')}`)
 }
 
+/** The commit decides which cases are drawn, so that a failure comes again. @returns {string} */
+function drawOfCommit() {
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--short=8', 'HEAD'], { cwd: root, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : '1'
+}
+
+process.env['VARVE_SHARE'] ??= String(share)
+process.env['VARVE_DRAW'] ??= drawOfCommit()
+if (share < 1) console.log(`large counts: a share of 1/${1 / share}, VARVE_DRAW=${process.env['VARVE_DRAW']}`)
+for (const source of SLOW) if (!existsSync(path.join(root, source))) fail('scripts/test', [`${source} is not there`])
 runChecks()
 const results = collectTests()
 await runTests(results)

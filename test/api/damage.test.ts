@@ -8,6 +8,7 @@ import { Varve, VarveError } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { SMALL, text } from '../support/databases.js'
+import { atLeast, Draw } from '../support/share.js'
 import { eio, watchedVfs } from '../support/watched-vfs.js'
 import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
 import type { Image } from '../support/vfs-image.js'
@@ -140,7 +141,10 @@ function sameMap(a: Map<string, string>, b: Map<string, string>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value)
 }
 
-/** Flips bytes of every file; every seventh is opened for writing too. Counts outcomes by kind of file. */
+/**
+ * Flips bytes of every file, a drawn share of them in the short run; every seventh is opened for writing too. Counts
+ * outcomes by kind of file.
+ */
 async function flipBytes(sample: Sample): Promise<Map<string, Map<string, number>>> {
   const counts = new Map<string, Map<string, number>>()
   for (const [name, bytes] of sample.image) {
@@ -149,8 +153,10 @@ async function flipBytes(sample: Sample): Promise<Map<string, Map<string, number
     counts.set(kind, ofKind)
     const usedEnd = bytes.findLastIndex((byte) => byte !== 0) + 40
     const stride = bytes.length > 1000 ? 3 : 1
+    const draw = new Draw(`bytes of ${name}`)
     // Zeros ahead of the writes are all alike.
     for (let at = 0; at < bytes.length; at += at < usedEnd ? stride : 997) {
+      if (!draw.takes()) continue
       const changed = bytes.slice()
       changed[at]! ^= [1, 0x80, 0xff][at % 3]!
       const image = withFile(sample.image, name, changed)
@@ -171,8 +177,8 @@ test('REC-3, inv. 14: any byte of a closed database', async () => {
   const sample = await closedSample()
   assert.equal(await tryImage(sample.image, sample, {}), 'whole')
   const counts = await flipBytes(sample)
-  assert.ok(counts.get('table')!.get('CORRUPTION')! > 100)
-  assert.ok(counts.get('manifest')!.get('CORRUPTION')! > 100)
+  assert.ok(counts.get('table')!.get('CORRUPTION')! > atLeast(100))
+  assert.ok(counts.get('manifest')!.get('CORRUPTION')! > atLeast(100))
 })
 
 test('REC-2, REC-3: any byte of a killed database', async () => {
@@ -180,7 +186,7 @@ test('REC-2, REC-3: any byte of a killed database', async () => {
   assert.equal(await tryImage(sample.image, sample, {}), 'whole')
   const counts = await flipBytes(sample)
   const logs = counts.get('wal')!
-  assert.ok(logs.get('CORRUPTION')! > 50 && logs.get('prefix')! > 50, JSON.stringify([...logs]))
+  assert.ok(logs.get('CORRUPTION')! > atLeast(50) && logs.get('prefix')! > atLeast(50), JSON.stringify([...logs]))
 })
 
 test('M16: a table that is missing, cut, or another one', async () => {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { numberFromEnv } from '../support/crash-run.js'
 import { RandomLife } from '../support/random-life.js'
+import { drawn, isWholeRun } from '../support/share.js'
 
 const SEEDS = 12
 const STEPS = 220
@@ -15,16 +16,17 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
   test(`random lives${kind}`, async (t) => {
     const first = numberFromEnv('VARVE_SEED', (hasFaults ? 5000 : 1000) + (isLeveled ? 300 : 0))
     let [batches, restarts, errors] = [0, 0, 0]
-    for (let seed = first; seed < first + SEEDS; seed++) {
+    const seeds = drawn(kind, Array.from({ length: SEEDS }, (_, i) => first + i))
+    for (const seed of seeds) {
       const hasThreads = seed % 2 === 1
       const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled, hasThreads }).run()
       batches += report.batchCount
       restarts += report.restartCount
       errors += report.errorCount
     }
-    t.diagnostic(`seeds ${first} to ${first + SEEDS - 1}: ${batches} batches, ${restarts} restarts, ${errors} errors`)
-    assert.ok(restarts > SEEDS)
-    assert.equal(errors > 0, hasFaults)
+    t.diagnostic(`seeds ${seeds.join(', ')}: ${batches} batches, ${restarts} restarts, ${errors} errors`)
+    assert.ok(restarts > seeds.length)
+    if (isWholeRun || !hasFaults) assert.equal(errors > 0, hasFaults)
   })
 }
 

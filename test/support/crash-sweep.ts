@@ -10,6 +10,7 @@ import { guardFiles, sealFinished } from './crash-files.js'
 import { checkImage, describeExpectation, hashDisk } from './crash-image.js'
 import { matchState } from './oracle.js'
 import type { Expectation, Oracle, SeenState } from './oracle.js'
+import type { Draw } from './share.js'
 import { DIR, openOn, Workload } from './workload.js'
 import type { OpenOptions, WorkloadOptions } from './workload.js'
 
@@ -27,6 +28,8 @@ export interface SweepOptions {
   recoveryCount?: number
   /** 2: a crash inside the recovery from a crash. */
   depth?: number
+  /** Decides which of the crashes are tried; without, all of them. */
+  draw?: Draw
   /** What was found on which disk; several sweeps over programs that begin alike may share it. */
   findings?: Map<string, SeenState>
 }
@@ -67,15 +70,17 @@ export class CrashSweep {
   readonly counts: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
   /** No crashes for now: another sweep has tried them. */
   isPaused = false
-  private readonly options: Required<Omit<SweepOptions, 'findings'>>
+  private readonly options: Required<Omit<SweepOptions, 'findings' | 'draw'>>
   private readonly random: SeededRandom
   private readonly findings: Map<string, SeenState>
+  private readonly draw: Draw | undefined
   private readonly problems: string[] = []
   private oracle!: Oracle
   private opening!: OpenOptions
 
-  constructor({ findings = new Map(), ...options }: SweepOptions) {
+  constructor({ findings = new Map(), draw, ...options }: SweepOptions) {
     this.findings = findings
+    this.draw = draw
     this.options = { randomCount: 2, recoveryCount: 0, depth: 2, ...options }
     this.random = new SeededRandom(options.seed, 'sweep')
   }
@@ -114,6 +119,7 @@ export class CrashSweep {
       const [power, process] = [expect('power'), expect('process')]
       for (const way of this.ways()) {
         const seed = this.random.u32()
+        if (this.draw !== undefined && !this.draw.takes()) continue
         const expected = way === 'kill' ? process : power
         const image = way === 'kill' ? vfs.cloneKilled(seed) : vfs.clone(way, seed)
         this.add(images, image, { way, seed, what, expected, power })

@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict'
 import { VarveError } from '../../src/index.js'
 import type { EngineEvent, Stats } from '../../src/index.js'
-import type { ActiveFault, FaultRule, SimVfs } from '../../src/testing.js'
+import type { ActiveFault, FaultRule, OpKind, SimVfs } from '../../src/testing.js'
 import { checkFiles, guardFiles } from './crash-files.js'
 import { crashNow, patiently, reopen } from './crash-steps.js'
 import type { Way } from './crash-steps.js'
+import { Draw } from './share.js'
 import { DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
@@ -74,17 +75,21 @@ export interface FaultOutcome {
   events: EngineEvent[]
 }
 
-/** Calls of the program without a fault, from 1 on: the first that shall fail, and the last. */
-async function countCalls(
-  { settings = {}, program = writeProgram }: Pick<FaultRun, 'settings' | 'program'>,
-): Promise<{ first: number; last: number }> {
+/** The numbers, from 1 on, of the calls in the program that the rule is about, as they are without a fault. */
+async function callsOf({ rule, settings = {}, program = writeProgram }: FaultRun): Promise<number[]> {
   const w = new Workload({ seed: 29, settings })
+  const { lines } = w.vfs.recordOps(DIR)
   await w.open()
   await program.before?.(w)
   const first = program.before === undefined ? 1 : w.vfs.opCount + 1
   await program.run(w)
   await patiently(w, () => w.close())
-  return { first, last: w.vfs.opCount }
+  const kinds = rule.kind === undefined ? null : [rule.kind].flat()
+  const isMeant = (op: number) => {
+    const kind = lines[op - 1]!.split(' ')[0] as OpKind
+    return kinds === null || kinds.includes(kind) || (kind === 'dataSync' && kinds.includes('sync'))
+  }
+  return Array.from({ length: w.vfs.opCount - first + 1 }, (_, i) => first + i).filter(isMeant)
 }
 
 /** Runs the program with the fault at call `op`; checks what must be true whatever it was. */
@@ -119,11 +124,12 @@ async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
   return { op: line, openError, errors: w.errors, state, events }
 }
 
-/** Once for each call that shall fail. */
+/** Once for each call that shall fail; the short run draws a share of them. */
 export async function runLoop(run: FaultRun): Promise<FaultOutcome[]> {
   const outcomes: FaultOutcome[] = []
-  const { first, last } = await countCalls(run)
-  for (let op = first; op <= last; op++) {
+  const draw = new Draw(JSON.stringify([run.rule, run.settings]))
+  for (const op of await callsOf(run)) {
+    if (!draw.takes()) continue
     try {
       outcomes.push(await runWithFault(op, run))
     } catch (error) {
