@@ -77,7 +77,8 @@ function merge(name: string, inputs: TableFacts[][], isSynced = false, snapshots
     const numbers = Array.from({ length: 100 }, () => nextNum++)
     const { keptCount } = drain(compactionRun({
       dir: '', databaseId, below: [], isSynced, settings: {}, tableBytes: TABLE_BYTES, overlapBytesMax: Infinity,
-      inputs, headers: numbers.map(headerOf), fileNames: numbers.map((n) => path.join(outDir, tableFileName(n))),
+      inputs, openFilesMax: 255,
+      headers: numbers.map(headerOf), fileNames: numbers.map((n) => path.join(outDir, tableFileName(n))),
       snapshots, visibleSeqNum: nextSeqNum, control: new SharedArrayBuffer(8),
     }, { vfs: inDir }))
     if (keptCount === 0) throw new Error('nothing was kept')

@@ -90,12 +90,43 @@ export function isNoSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
 }
 
+/** True when the process or the machine has as many files open as it may: it may pass by itself. */
+export function isOutOfFiles(error: unknown): boolean {
+  while (VarveError.is(error)) error = error.cause
+  const code = errnoOf(error)
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
+/** How many files this process may have open, when that is known. */
+let openFilesMax: () => number | undefined = () => undefined
+
+/** To be called by who can ask the platform. */
+export function tellOpenFilesMax(ask: () => number | undefined): void {
+  openFilesMax = ask
+}
+
+/** What to do about an error of the file system, where there is more to say than that it failed. */
+function hintOf(error: unknown): ErrorDetails {
+  switch (errnoOf(error)) {
+    case 'EMFILE': {
+      const max = openFilesMax()
+      const limit = max === undefined ? 'the limit of this process is reached' : `this process may have ${max} open`
+      return { hint: `${limit}: raise it (ulimit -n), set maxOpenFiles lower, or close something` }
+    }
+    case 'ENFILE':
+      return { hint: 'the machine has as many files open as it may: raise its limit (sysctl fs.file-max)' }
+    default:
+      return {}
+  }
+}
+
 /** Wraps what the file system threw; NO_SPACE and IO_ERROR both mean "not done". */
 export function ioError(error: unknown, operation: string, file: string): VarveError {
   if (VarveError.is(error)) return error
   const code = isNoSpace(error) ? 'NO_SPACE' : 'IO_ERROR'
   const reason = errnoOf(error) || String((error as Error)?.message ?? error)
-  return new VarveError(code, `${operation} ${file} failed: ${reason}`, { cause: error, file })
+  const why = isOutOfFiles(error) ? `${reason}, too many open files` : reason
+  return new VarveError(code, `${operation} ${file} failed: ${why}`, { cause: error, file, ...hintOf(error) })
 }
 
 /** Wraps what the file system threw when a file that the manifest lists was opened. */

@@ -32,3 +32,5 @@ export const MANIFEST_BYTES_MAX = GiB
 export const WRITE_BUFFER_BYTES_MIN = 64 * KiB
 export const WRITE_BUFFER_BYTES_MAX = 2 * GiB - 64 * KiB
 export const WRITE_BUFFER_BYTES_DEFAULT = 32 * MiB
+/** The largest `maxOpenFiles`. */
+export const OPEN_FILES_MAX = 1024 * 1024

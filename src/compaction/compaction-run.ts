@@ -11,6 +11,7 @@ import type { SeqNum, TableFacts } from '../base/index.js'
 import type { RetentionFilter } from '../iterator/index.js'
 import { SpareMemory } from '../output/index.js'
 import type { TableJobContext } from '../output/index.js'
+import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BelowTables } from './below-tables.js'
 import { CompactionMerge } from './compaction-merge.js'
@@ -23,6 +24,8 @@ export interface CompactionRunInput extends CompactionOutputOptions {
   databaseId: Uint8Array
   /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
   inputs: readonly (readonly TableFacts[])[]
+  /** Of their files so many are open at once. */
+  openFilesMax: number
   /** Held sequence numbers, ascending. */
   snapshots: SeqNum[]
   /** What a reader who comes now sees. */
@@ -63,7 +66,8 @@ export function* compactionRun(
   const memory = spare.take(input.settings.blockBytes, inputs.length * pieceBytes)
   const options = { memory, pieceBytes, headAt }
   const { dir, databaseId } = input
-  const runs = inputs.map((run) => new RunCursor({ vfs, dir, databaseId }, run, options))
+  const place = { vfs, dir, databaseId, pool: new FilePool(input.openFilesMax) }
+  const runs = inputs.map((run) => new RunCursor(place, run, options))
   const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
   try {
     const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)

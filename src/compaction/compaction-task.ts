@@ -20,6 +20,8 @@ export interface CompactorHost {
   readonly executor: Executor
   readonly clock: Clock
   readonly tableSettings: TableSettings
+  /** Of a run's inputs so many may be open at once. */
+  readonly runFilesMax: number
   /** Strict: every step durable before the next. Fast: installed in memory, made durable later. */
   readonly isStrict: boolean
   allocateFileNum(): FileNum
@@ -95,6 +97,7 @@ export function runInput(host: CompactorHost, { pick, outputs, control }: Compac
     dir: host.dir,
     databaseId: host.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
+    openFilesMax: host.runFilesMax,
     below: pick.below,
     headers: outputs.map(({ tableNum }) => host.tableHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),

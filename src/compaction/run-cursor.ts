@@ -1,20 +1,14 @@
 /**
  * What: a place in one sorted run of a compaction: an entry of a block of a table.
- * Owns: the scan over the run's tables and the open file. Thread: worker or main; reads block.
- * Invariants: tables are opened one at a time, in key order.
+ * Owns: the scan over the run's tables and the file that it reads. Thread: worker or main; reads block.
+ * Invariants: tables are opened one at a time, in key order; with many runs, a run's file may be closed between two
+ * of its reads (vfs/file-pool.ts).
  */
-import { openListedError, tableFileName } from '../base/index.js'
+import { openListedError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import { compareTied, TableScan } from '../sstable/index.js'
-import type { TableScanOptions } from '../sstable/index.js'
-import type { Vfs, VfsFile } from '../vfs/index.js'
-
-/** Where a run's tables are. */
-export interface RunSource {
-  vfs: Vfs
-  dir: string
-  databaseId: Uint8Array
-}
+import { compareTied, listedTable, TableScan } from '../sstable/index.js'
+import type { TablePlace, TableScanOptions } from '../sstable/index.js'
+import type { PooledFile } from '../vfs/index.js'
 
 export class RunCursor {
   readonly scan: TableScan
@@ -24,15 +18,15 @@ export class RunCursor {
   /** The entry's head (sstable/key-heads.ts). */
   high = 0
   low = 0
-  private readonly source: RunSource
+  private readonly place: TablePlace
   private readonly tables: readonly TableFacts[]
   private readonly headAt: number
   /** Tables opened so far. */
   private openedCount = 0
-  private file: VfsFile | null = null
+  private file: PooledFile | null = null
 
-  constructor(source: RunSource, tables: readonly TableFacts[], options: TableScanOptions) {
-    this.source = source
+  constructor(place: TablePlace, tables: readonly TableFacts[], options: TableScanOptions) {
+    this.place = place
     this.tables = tables
     this.headAt = options.headAt
     this.scan = new TableScan(options)
@@ -71,25 +65,19 @@ export class RunCursor {
     return compareTied(this.scan.block, this.at, other.scan.block, at, this.headAt)
   }
 
-  /** A read-only handle has nothing to lose: an error on its close means nothing. */
   close(): void {
-    const { file } = this
+    this.file?.closeSync()
     this.file = null
-    try {
-      file?.closeSync()
-    } catch {
-      // See above.
-    }
   }
 
   private openTable(facts: TableFacts): void {
-    const { vfs, dir, databaseId } = this.source
-    const name = tableFileName(facts.fileNum)
+    const { file, name } = listedTable(this.place, facts)
     try {
-      this.file = vfs.openSync(vfs.join(dir, name), 'read')
+      file.openSync()
     } catch (error) {
       throw openListedError(error, name)
     }
-    this.scan.open({ file: this.file, name }, facts, databaseId)
+    this.file = file
+    this.scan.open({ file, name }, facts, this.place.databaseId)
   }
 }

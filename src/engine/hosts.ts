@@ -7,6 +7,7 @@ import type { FileHeader, FileNum } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
+import { runFilesMax } from '../vfs/index.js'
 import type { EngineCore } from './engine-core.js'
 
 export function makeCommitHost(engine: EngineCore): CommitHost {
@@ -73,6 +74,7 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
     executor: parts.executor,
     clock: options.clock,
     tableSettings: { blockBytes: options.blockSize },
+    runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
     isStrict: options.manifestSync,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     uniqueSuffix: () => parts.names.next(),

@@ -36,7 +36,7 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   const { marker } = await readDirectory(vfs, DIR)
   const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
   const cache = new BlockCache(64 * KiB)
-  const set = new TableSet(vfs, DIR, databaseId, cache)
+  const set = new TableSet({ vfs, dir: DIR, databaseId, cache })
   set.parts.limitBytes = limit
   const all = version.levels[0]!.toReversed()
   for (const facts of all) set.loadSync(facts)

@@ -118,7 +118,7 @@ class Opening {
     const { version, databaseId } = await this.readVersion(found)
     checkRoom(found, this.nextFileNum)
     const cache = new BlockCache(options.blockCacheSize)
-    const tables = new TableSet(vfs, dir, databaseId, cache)
+    const tables = new TableSet({ vfs, dir, databaseId, cache, filesMax: options.maxOpenFiles })
     tables.parts.limitBytes = tableBytesMax(options)
     this.tables = tables
     for (const level of version.levels) for (const facts of level) await tables.load(facts)

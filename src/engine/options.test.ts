@@ -21,6 +21,7 @@ const numbers: Record<string, [min: number, max: number]> = {
   workers: [0, 16],
   blockCacheSize: [0, 64 * 1024 * MiB],
   blockSize: [1024, MiB],
+  maxOpenFiles: [1, 1024 * 1024],
   pinBytesMax: [0, Number.MAX_SAFE_INTEGER],
 }
 const resolve = (options?: unknown) => resolveOptions(options, 4096)
@@ -37,8 +38,8 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     createIfMissing: true, errorIfExists: false, readOnly: false, memoryBudget: 256 * MiB,
     writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
-    blockCacheSize: 96 * MiB, blockSize: 4096, compaction: { style: 'leveled' }, pinBytesMax: 1024 * MiB,
-    flushOnClose: true, allowSharedDirectory: false,
+    blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
+    pinBytesMax: 1024 * MiB, flushOnClose: true, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())
   const names = [...flags, ...Object.keys(numbers), 'components']

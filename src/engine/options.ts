@@ -4,7 +4,7 @@
  * Own enumerable properties with known names count, each is read once; anything else is refused.
  */
 import {
-  invalidArgument, KiB, MiB, systemClock, systemRandom, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
+  invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
 import { COMPACTION_STYLES } from '../compaction/index.js'
@@ -71,6 +71,12 @@ export interface VarveOptions {
   /** Bytes of a table block; 1 KiB to 1 MiB, default as the table format says. */
   blockSize?: number
   /**
+   * Files of tables that may be open at once; 1 to 1,048,576. Others are closed and opened again by the next read.
+   * Default, and most: nine sixteenths of what the process may have open (`ulimit -n`), 8,192 at most, for all its
+   * databases together; where the system does not tell, 1,152.
+   */
+  maxOpenFiles?: number
+  /**
    * How tables are merged in the background: 'leveled' (default) or 'none': only `compact()` merges, and
    * reads slow down with each flush.
    */
@@ -98,6 +104,7 @@ export interface ResolvedOptions {
   workers: number
   blockCacheSize: number
   blockSize: number
+  maxOpenFiles: number
   compaction: { style: CompactionStyle }
   pinBytesMax: number
   flushOnClose: boolean
@@ -152,6 +159,7 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   workers: integer(0, 16),
   blockCacheSize: integer(0, 64 * 1024 * MiB),
   blockSize: integer(KiB, MiB),
+  maxOpenFiles: integer(1, OPEN_FILES_MAX),
   compaction: compactionOption,
   pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
   flushOnClose: boolean,
@@ -188,6 +196,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     syncBytes: get('syncBytes', 8 * MiB),
     workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
+    maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
     flushOnClose: get('flushOnClose', true),

@@ -106,7 +106,7 @@ class Reading {
 
   private newTables(databaseId: Uint8Array): TableSet {
     const { vfs, dir, cache, options } = this
-    const tables = new TableSet(vfs, dir, databaseId, cache)
+    const tables = new TableSet({ vfs, dir, databaseId, cache, filesMax: options.maxOpenFiles })
     tables.parts.limitBytes = tableBytesMax(options)
     return tables
   }

@@ -42,12 +42,17 @@ function memtable(): Memtable {
   return new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed: 1, executor: null })
 }
 
+function newTables(vfs: MemoryVfs): TableSet {
+  const cache = new BlockCache(0)
+  return new TableSet({ vfs: recordCalls(vfs, calls), dir: '/db', databaseId: sampleDatabaseId, cache })
+}
+
 const closed = () => calls.splice(0).filter((call) => call.startsWith('close'))
 
 test('READ-1, READ-2: a table is closed when the last read state that lists it lets go', async () => {
   const vfs = newVfs()
   const [a, b] = [writeTable(vfs, 3), writeTable(vfs, 4)]
-  const tables = new TableSet(recordCalls(vfs, calls), '/db', sampleDatabaseId, new BlockCache(0))
+  const tables = newTables(vfs)
   await tables.load(a)
   tables.loadSync(b)
   tables.loadSync(b)
@@ -68,7 +73,7 @@ test('READ-1, READ-2: a table is closed when the last read state that lists it l
 
 test('tables that no read state ever took are closed by an open that fails', async () => {
   const vfs = newVfs()
-  const tables = new TableSet(recordCalls(vfs, calls), '/db', sampleDatabaseId, new BlockCache(0))
+  const tables = newTables(vfs)
   tables.loadSync(writeTable(vfs, 3))
   tables.acquire(3)
   tables.loadSync(writeTable(vfs, 4))
@@ -79,7 +84,7 @@ test('tables that no read state ever took are closed by an open that fails', asy
 
 test('a missing table, and one that is not that of the manifest, are named; no handle stays', async () => {
   const vfs = newVfs()
-  const tables = new TableSet(recordCalls(vfs, calls), '/db', sampleDatabaseId, new BlockCache(0))
+  const tables = newTables(vfs)
   const facts = writeTable(vfs, 3)
   await assert.rejects(tables.load({ ...facts, fileNum: 9 }), { code: 'MISSING_FILE', file: '000009.table' })
   expectError(() => tables.loadSync({ ...facts, fileNum: 9 }), 'MISSING_FILE')

@@ -9,7 +9,8 @@ import type { BlockCache } from '../cache/index.js'
 import type { Version } from '../manifest/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, CompactionStats, LevelStats, MemoryStats, Stats, WalStats, WriteStallStats,
+  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, WalStats,
+  WriteStallStats,
 } from '../stats/index.js'
 import { Engine } from './engine.js'
 import type { Health } from './health.js'
@@ -43,7 +44,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.recovery = parts.report
   stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
   const { deletedCount, waitingCount } = deleter
-  stats.files = { deletedCount, deleteWaitingCount: waitingCount, heldCount: parts.tables.retiredCount }
+  stats.files = { ...filesStats(parts.tables), deletedCount, deleteWaitingCount: waitingCount }
   stats.jobs = {
     workerCount: parts.executor.workerCount,
     activeCount: parts.executor.activeCount,
@@ -76,6 +77,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   }
   stats.recovery = view.report
   stats.manifest = manifest
+  stats.files = filesStats(tables)
   stats.lock = { generation, isHeld: false }
   stats.lastRun = decodeRunStats(version.flushStats)
   stats.cache = cacheStats(cache)
@@ -175,6 +177,11 @@ function errorStats({ cause, causePlace }: Health): BackgroundErrorStats | null 
   const message = String((cause as Error | undefined)?.message ?? cause)
   const code = VarveError.is(cause) ? cause.code : errnoOf(cause) || 'INTERNAL'
   return { code, message, place: causePlace, file: VarveError.is(cause) ? cause.file ?? null : null }
+}
+
+function filesStats({ files, retiredCount }: TableSet): FilesStats {
+  const { openCount, capacity: openMaxCount, reopenedCount } = files
+  return { deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount }
 }
 
 function cacheStats(cache: BlockCache): CacheStats {

@@ -1,61 +1,65 @@
 /**
- * What: the open tables of this process, one reader each.
+ * What: the open tables of a database, one reader each.
  * Owns: the readers, how many read states use each, and closing them.
  * Does not own: which tables make a version (manifest), unlinking them (file-deleter), which parts of them are in
- * memory (loaded-parts.ts).
+ * memory (loaded-parts.ts), which of their files are open (vfs/file-pool.ts).
  * Thread: main.
- * Invariants: READ-1 a table's file is closed only when no read state lists it.
+ * Invariants: READ-1 a table may be read, and its file stays in the directory, as long as a read state lists it;
+ * whether the file is open at the moment says nothing about that.
  */
-import { assert, ioError, openListedError, runAsync, runSync, tableFileName } from '../base/index.js'
+import { assert, ioError, openListedError, runAsync, runSync } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
-import { openTable } from '../sstable/index.js'
-import type { Table } from '../sstable/index.js'
-import type { Vfs, VfsFile } from '../vfs/index.js'
+import { listedTable, openTable } from '../sstable/index.js'
+import type { Table, TablePlace } from '../sstable/index.js'
+import { FilePool } from '../vfs/index.js'
+import type { PooledFile, Vfs } from '../vfs/index.js'
 import { LoadedParts } from './loaded-parts.js'
 
 interface OpenTable {
   table: Table
-  file: VfsFile
+  file: PooledFile
   users: number
   /** No version lists it any more: called when nobody reads it any more. */
   onUnused: (() => void) | null
 }
 
+export interface TableSetOptions {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  cache: BlockCache
+  /** Of the tables' files so many may be open at once; default: what the process may have. */
+  filesMax?: number
+}
+
 export class TableSet {
-  private readonly vfs: Vfs
-  private readonly dir: string
-  private readonly databaseId: Uint8Array
+  private readonly place: TablePlace
   private readonly cache: BlockCache
+  readonly files: FilePool
   readonly parts = new LoadedParts((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
 
-  constructor(vfs: Vfs, dir: string, databaseId: Uint8Array, cache: BlockCache) {
-    this.vfs = vfs
-    this.dir = dir
-    this.databaseId = databaseId
+  constructor({ vfs, dir, databaseId, cache, filesMax = Infinity }: TableSetOptions) {
     this.cache = cache
+    this.files = new FilePool(filesMax, vfs.openFilesMax)
+    this.place = { vfs, dir, databaseId, pool: this.files }
   }
 
   /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
   async load(facts: TableFacts): Promise<void> {
     if (this.open.has(facts.fileNum)) return
-    const name = tableFileName(facts.fileNum)
-    let file: VfsFile
+    const { file, name } = listedTable(this.place, facts)
     try {
-      file = await this.vfs.open(this.vfs.join(this.dir, name), 'read')
+      await file.open()
     } catch (error) {
       throw openListedError(error, name)
     }
-    this.add(await this.readTable(file, facts, name), file)
-  }
-
-  private async readTable(file: VfsFile, facts: TableFacts, name: string): Promise<Table> {
     try {
-      return await runAsync(this.opening(file, facts, name))
+      this.add(await runAsync(this.opening(file, facts, name)), file)
     } catch (error) {
-      await file.close().catch(() => undefined)
+      await file.close()
       throw ioError(error, 'read', name)
     }
   }
@@ -63,25 +67,24 @@ export class TableSet {
   /** Blocking form of `load`: installs must not wait for the event loop. */
   loadSync(facts: TableFacts): void {
     if (this.open.has(facts.fileNum)) return
-    const name = tableFileName(facts.fileNum)
-    let file: VfsFile | null = null
+    const { file, name } = listedTable(this.place, facts)
     try {
-      file = this.vfs.openSync(this.vfs.join(this.dir, name), 'read')
+      file.openSync()
       this.add(runSync(this.opening(file, facts, name)), file)
     } catch (error) {
-      file?.closeSync()
+      file.closeSync()
       throw openListedError(error, name)
     }
   }
 
-  private opening(file: VfsFile, facts: TableFacts, name: string): Steps<Table> {
-    const { cache, databaseId, parts } = this
+  private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
+    const { cache, parts, place: { databaseId } } = this
     const lookup = parts.lookupFor(facts)
     const onIndexRead = (): void => parts.onIndexRead(facts.fileNum)
     return openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
   }
 
-  private add(table: Table, file: VfsFile): void {
+  private add(table: Table, file: PooledFile): void {
     this.open.set(table.facts.fileNum, { table, file, users: 0, onUnused: null })
     this.parts.add(table)
   }
@@ -118,12 +121,11 @@ export class TableSet {
     if (entry.users === 0) this.closeTable(fileNum, entry)
   }
 
-  /** A read-only handle has nothing to lose: an error on its close means nothing. */
   private closeTable(fileNum: FileNum, { table, file, onUnused }: OpenTable): void {
     this.open.delete(fileNum)
     this.parts.remove(table)
     table.close()
-    const closing = file.close().catch(() => undefined).finally(() => this.closing.delete(closing))
+    const closing = file.close().finally(() => this.closing.delete(closing))
     this.closing.add(closing)
     onUnused?.()
   }

@@ -29,7 +29,7 @@ export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
   writeBufferSize?: number | undefined
   /** Bytes of a table block; 1 KiB to 1 MiB. */
   blockSize?: number | undefined
-  /** Accepted; all tables are open always. */
+  /** Files of tables that may be open at once; 1 to 1,048,576, default and most: what the process may have for them. */
   maxOpenFiles?: number | undefined
   /** Accepted; a block of Varve's tables has no restarts. */
   blockRestartInterval?: number | undefined
@@ -39,8 +39,8 @@ export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
   multithreading?: boolean | undefined
 }
 
-type EngineOptions =
-  Partial<Omit<VarveOptions, keyof AbstractOpenOptions | 'compression' | 'writeBufferSize' | 'blockSize'>>
+type ClassicNames = 'compression' | 'writeBufferSize' | 'blockSize' | 'maxOpenFiles'
+type EngineOptions = Partial<Omit<VarveOptions, keyof AbstractOpenOptions | ClassicNames>>
 
 interface ReadOptions {
   /** Accepted; what was read is always kept in the cache. */

@@ -8,11 +8,11 @@
  */
 import { BadBytes, corruption, errnoOf, step, VarveError } from '../base/index.js'
 import type { Steps } from '../base/index.js'
-import type { VfsFile } from '../vfs/index.js'
+import type { ReadableFile } from '../vfs/index.js'
 import { checkTrailer, TRAILER_BYTES, trailerHolds } from './table-format.js'
 
 export interface TableSource {
-  file: VfsFile
+  file: ReadableFile
   /** File name relative to the database directory, for errors. */
   name: string
   /** `fileSeed` of the header. */

@@ -6,7 +6,7 @@ import {
   compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
 } from '../base/index.js'
 import type { FileHeader, Steps, TableFacts } from '../base/index.js'
-import type { VfsFile } from '../vfs/index.js'
+import type { ReadableFile } from '../vfs/index.js'
 import { parseAt, readContent, readExactly } from './block-io.js'
 import type { TableSource } from './block-io.js'
 import { BloomFilter } from './bloom-filter.js'
@@ -18,7 +18,7 @@ import type { Footer } from './table-format.js'
 import { TableIndex } from './table-index.js'
 
 export interface TableFile {
-  file: VfsFile
+  file: ReadableFile
   /** File name relative to the database directory, for errors. */
   name: string
 }
@@ -72,15 +72,25 @@ export function checkSize(table: TableFile, facts: TableFacts): void {
   throw corruption(table.name, offset, `it has ${bytes} bytes, the manifest says ${facts.bytes}`)
 }
 
-/** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
-export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
-  const { header, footer, properties } = parts
-  const { name } = parts.source
+/** As `checkFacts`, from the size and the header alone: enough for a file that was looked at before. */
+export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId: Uint8Array): Steps<void> {
+  checkSize(table, facts)
+  checkHeader(table.name, yield* readHeader(table), facts, databaseId)
+}
+
+function checkHeader(name: string, header: FileHeader, facts: TableFacts, databaseId: Uint8Array): void {
   if (compareBytes(header.databaseId, databaseId) !== 0) {
     throw corruption(name, 24, 'it belongs to another database')
   }
   if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
   if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
+}
+
+/** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
+export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
+  const { header, footer, properties } = parts
+  const { name } = parts.source
+  checkHeader(name, header, facts, databaseId)
   const difference = factThatDiffers(properties, facts)
   const { offset } = footer.sections[SectionSlot.properties]
   if (difference !== null) throw corruption(name, offset, `not as the manifest says: ${difference}`)

@@ -33,13 +33,25 @@ export interface Stats {
   manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
   /** Durable retention pins: the first log each keeps. */
   pins: { name: string; firstLogNum: FileNum }[]
-  /** `heldCount`: tables that no version lists any more and somebody still reads. */
-  files: { deletedCount: number; deleteWaitingCount: number; heldCount: number }
+  files: FilesStats
   jobs: { workerCount: number; activeCount: number; workerLostCount: number }
   events: { emittedCount: number; droppedCount: number; listenerErrorCount: number }
   lock: { generation: number; isHeld: boolean }
   /** What the run before this one did, as far as it could still save; null when none is known. */
   lastRun: LastRunStats | null
+}
+
+export interface FilesStats {
+  deletedCount: number
+  deleteWaitingCount: number
+  /** Tables that no version lists any more and somebody still reads. */
+  heldCount: number
+  /** Tables whose files are open now. */
+  openCount: number
+  /** So many may be open: `maxOpenFiles`, or what the process may have for tables of all its databases. */
+  openMaxCount: number
+  /** How often a read opened one again that was closed for another. */
+  reopenedCount: number
 }
 
 export interface DatabaseStats {
@@ -247,7 +259,9 @@ export function emptyStats(location: string): Stats {
     recovery: null,
     manifest: { fileNum: 0, fileBytes: 0, groupCount: 0 },
     pins: [],
-    files: { deletedCount: 0, deleteWaitingCount: 0, heldCount: 0 },
+    files: {
+      deletedCount: 0, deleteWaitingCount: 0, heldCount: 0, openCount: 0, openMaxCount: 0, reopenedCount: 0,
+    },
     jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
     events: { emittedCount: 0, droppedCount: 0, listenerErrorCount: 0 },
     lock: { generation: 0, isHeld: false },

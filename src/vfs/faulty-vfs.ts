@@ -14,12 +14,14 @@ export class FaultyVfs implements Vfs {
   readonly hasSyncIo: boolean
   /** Faults stay in this thread, and so must everything that shall meet them. */
   readonly workerSpec = null
+  readonly openFilesMax: number | undefined
   private readonly inner: Vfs
   private readonly door: FaultDoor
 
   constructor(inner: Vfs, options: FaultyOptions = {}) {
     this.inner = inner
     this.hasSyncIo = inner.hasSyncIo
+    this.openFilesMax = inner.openFilesMax
     this.door = new FaultDoor(options)
   }
 

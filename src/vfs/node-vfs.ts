@@ -5,14 +5,16 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { errnoOf, useNativeCrc32 } from '../base/index.js'
+import { errnoOf, tellOpenFilesMax, useNativeCrc32 } from '../base/index.js'
 import { NodeFile } from './node-file.js'
+import { openFilesMax } from './node-limits.js'
 import { lockDirectory } from './node-lock.js'
 import { hasBlockingSync, syncBlocking, syncsByHandle } from './node-sync-thread.js'
 import { FileSystemError } from './vfs-error.js'
 import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
 
 if (typeof crc32 === 'function') useNativeCrc32(crc32)
+tellOpenFilesMax(openFilesMax)
 
 const {
   O_RDONLY, O_RDWR, O_CREAT, O_EXCL,
@@ -35,6 +37,10 @@ export class NodeVfs implements Vfs {
   readonly hasSyncIo = true
   readonly hasBlockingSync = hasBlockingSync
   readonly workerSpec: VfsSpec = { kind: 'node' }
+
+  get openFilesMax(): number | undefined {
+    return openFilesMax()
+  }
 
   openSync(path: string, mode: OpenMode): VfsFile {
     const fd = fs.openSync(path, openFlags[mode], FILE_MODE)

@@ -78,6 +78,8 @@ export interface Vfs {
   readonly hasBlockingSync?: boolean
   /** Plain data from which another thread makes the same Vfs, or null when it cannot cross threads. */
   readonly workerSpec: VfsSpec | null
+  /** How many files this process may have open at once; undefined where that is not known. */
+  readonly openFilesMax?: number | undefined
 
   openSync(path: string, mode: OpenMode): VfsFile
   open(path: string, mode: OpenMode): Promise<VfsFile>

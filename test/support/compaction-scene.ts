@@ -62,7 +62,7 @@ export function inputOf(
 ): CompactionRunInput {
   const numbers = Array.from({ length: 50 }, (_, i) => FIRST_OUTPUT + i)
   return {
-    dir: DIR, databaseId, inputs, below: [], headers: numbers.map(headerOf),
+    dir: DIR, databaseId, inputs, openFilesMax: 255, below: [], headers: numbers.map(headerOf),
     fileNames: numbers.map((fileNum) => `${tableFileName(fileNum)}.tmp.1.2`), isSynced: true,
     settings: { blockBytes: 1024 }, tableBytes: 1 << 30, overlapBytesMax: 1 << 30, snapshots: [],
     visibleSeqNum: Number.MAX_SAFE_INTEGER, control: new SharedArrayBuffer(8), ...more,

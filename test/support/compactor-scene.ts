@@ -26,6 +26,7 @@ export class CompactorScene implements CompactorHost {
   readonly executor: HandExecutor
   readonly clock = new HandClock()
   readonly tableSettings = { blockBytes: 4096 }
+  readonly runFilesMax = 255
   readonly isStrict: boolean
   readonly compactor: Compactor
   /** What the host was told, in order. */

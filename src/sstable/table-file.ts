@@ -1,0 +1,30 @@
+/**
+ * What: the file of a table that a version lists, open while its pool has room.
+ * Does not own: the pool. Thread: that of the pool; opening it again blocks.
+ */
+import { openListedError, runSync, tableFileName } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
+import { PooledFile } from '../vfs/index.js'
+import type { FilePool, Vfs } from '../vfs/index.js'
+import { checkSameTable } from './table-open.js'
+
+/** Where tables are. */
+export interface TablePlace {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  pool: FilePool
+}
+
+/** Not open yet. A read that must open it again throws MISSING_FILE, or CORRUPTION when it is another file by then. */
+export function listedTable(
+  { vfs, dir, databaseId, pool }: TablePlace, facts: TableFacts,
+): { file: PooledFile; name: string } {
+  const name = tableFileName(facts.fileNum)
+  const file = new PooledFile({
+    vfs, path: vfs.join(dir, name), pool,
+    check: (opened) => runSync(checkSameTable({ file: opened, name }, facts, databaseId)),
+    reopenError: (error) => openListedError(error, name),
+  })
+  return { file, name }
+}

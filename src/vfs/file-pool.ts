@@ -1,0 +1,159 @@
+/**
+ * What: the files of one database that are open only while there is room: others are closed for them, and the next
+ * read opens them again (pooled-file.ts).
+ * Owns: how many are open, of the database and of all that share the thread, and the order of their last use.
+ * Does not own: the files; what other threads have open, for which room is left (`runFilesMax`).
+ * Thread: one; all databases in it share one count, also those of other copies of the package.
+ * Invariants: FILE-1 no more files are open than the pool and the thread may have, as far as any can be closed; the
+ * one that is closed is the one whose last use is longest ago.
+ */
+import { processShared } from '../base/index.js'
+
+/** What the pool does with a file. */
+export interface Poolable {
+  /** Neighbours in the order of use. */
+  older: Poolable | null
+  newer: Poolable | null
+  lastUse: number
+  /** Closes it; the next read opens it again. */
+  rest(): void
+}
+
+/** As other copies of the package see it. */
+interface SharingPool {
+  /** Of the file that would be closed next; Infinity: there is none. */
+  readonly oldestUse: number
+  closeOldest(): void
+}
+
+/** What is left to all else: sockets, logs, manifests, locks, Node itself. */
+const TABLES_PART = 9 / 16
+const RUNS_PART = 3 / 16
+/** Where the platform does not say how many files a process may have open. */
+const OPEN_FILES_UNKNOWN = 2048
+const TABLES_MIN = 8
+const TABLES_MAX = 8192
+const RUN_MIN = 4
+/** A compaction has no more inputs. */
+const RUN_MAX = 255
+const GIVE_BACK_MIN = 8
+const GIVE_BACK_PART = 1 / 4
+
+/** Of the files that a process may have open: so many for tables that are read. */
+function tableFilesMax(openFilesMax = OPEN_FILES_UNKNOWN): number {
+  return clamp(openFilesMax * TABLES_PART, TABLES_MIN, TABLES_MAX)
+}
+
+/** … and so many for each compaction, when so many threads may run one. */
+export function runFilesMax(openFilesMax = OPEN_FILES_UNKNOWN, threadCount = 1): number {
+  return clamp((openFilesMax * RUNS_PART) / Math.max(1, threadCount), RUN_MIN, RUN_MAX)
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.max(min, Math.min(max, Math.floor(value)))
+}
+
+/** All pools of a thread. */
+class ThreadFiles {
+  capacity = tableFilesMax()
+  openCount = 0
+  useCount = 0
+  /** Those with open files. */
+  readonly pools = new Set<SharingPool>()
+
+  closeOldest(): boolean {
+    let oldest: SharingPool | null = null
+    for (const pool of this.pools) if (pool.oldestUse < (oldest?.oldestUse ?? Infinity)) oldest = pool
+    oldest?.closeOldest()
+    return oldest !== null
+  }
+}
+
+function threadFiles(): ThreadFiles {
+  return processShared('openFiles', () => new ThreadFiles())
+}
+
+export class FilePool implements SharingPool {
+  openCount = 0
+  /** Opened again by a read. */
+  reopenedCount = 0
+  private readonly max: number
+  private readonly thread = threadFiles()
+  private oldest: Poolable | null = null
+  private newest: Poolable | null = null
+
+  /** `openFilesMax`: what the platform says (Vfs). */
+  constructor(max: number, openFilesMax?: number) {
+    this.max = max
+    if (openFilesMax !== undefined) this.thread.capacity = tableFilesMax(openFilesMax)
+  }
+
+  /** So many may be open at once, as long as no other database has any. */
+  get capacity(): number {
+    return Math.min(this.max, this.thread.capacity)
+  }
+
+  /** One more will be open: closes others for it. */
+  reserve(): void {
+    const { thread } = this
+    while (this.openCount >= this.max && this.oldest !== null) this.closeOldest()
+    while (thread.openCount >= thread.capacity && thread.closeOldest());
+    thread.openCount++
+    if (this.openCount++ === 0) thread.pools.add(this)
+  }
+
+  /** It was not opened, or is closed. */
+  free(): void {
+    this.thread.openCount--
+    if (--this.openCount === 0) this.thread.pools.delete(this)
+  }
+
+  /** An open file joins the order of use. Requires: a place was reserved for it. */
+  add(file: Poolable): void {
+    file.lastUse = ++this.thread.useCount
+    file.older = this.newest
+    if (this.newest === null) this.oldest = file
+    else this.newest.newer = file
+    this.newest = file
+  }
+
+  /** It is not closed for others from now on; its place stays its own until `free`. */
+  remove(file: Poolable): void {
+    const { older, newer } = file
+    if (older === null) this.oldest = newer
+    else older.newer = newer
+    if (newer === null) this.newest = older
+    else newer.older = older
+    file.older = null
+    file.newer = null
+  }
+
+  touch(file: Poolable): void {
+    if (file === this.newest) {
+      file.lastUse = ++this.thread.useCount
+      return
+    }
+    this.remove(file)
+    this.add(file)
+  }
+
+  get oldestUse(): number {
+    return this.oldest?.lastUse ?? Infinity
+  }
+
+  closeOldest(): void {
+    this.oldest?.rest()
+  }
+
+  /**
+   * The platform gives no more files: those of any database that can be opened again are closed, a good part of them.
+   * False: there were none.
+   */
+  giveBack(): boolean {
+    const { thread } = this
+    let left = Math.max(GIVE_BACK_MIN, Math.ceil(thread.openCount * GIVE_BACK_PART))
+    let hasClosed = false
+    while (left-- > 0 && thread.closeOldest()) hasClosed = true
+    return hasClosed
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * What: a file that is only read, and closed when its pool wants room: the next read opens it again.
+ * Owns: the open file, while there is one. Does not own: the order in which files are closed (file-pool.ts).
+ * Thread: one.
+ * States: resting ⇄ open → closed.
+ * Invariants: FILE-2 what is opened again is looked at (`check`) before it is read: another file of that name is an
+ * error, never other data.
+ */
+import { isOutOfFiles } from '../base/index.js'
+import type { FilePool, Poolable } from './file-pool.js'
+import { FileSystemError } from './vfs-error.js'
+import type { Vfs, VfsFile } from './vfs.js'
+
+/** What reading needs of a file. */
+export type ReadableFile = Pick<VfsFile, 'path' | 'readSync' | 'read' | 'sizeSync'>
+
+export interface PooledFileOptions {
+  vfs: Vfs
+  path: string
+  pool: FilePool
+  /** Throws unless it is the file that was opened first. */
+  check(file: VfsFile): void
+  /** Wraps what opening it again threw. */
+  reopenError(error: unknown): unknown
+}
+
+export class PooledFile implements ReadableFile, Poolable {
+  older: Poolable | null = null
+  newer: Poolable | null = null
+  lastUse = 0
+  private readonly options: PooledFileOptions
+  private file: VfsFile | null = null
+  private isClosed = false
+
+  constructor(options: PooledFileOptions) {
+    this.options = options
+  }
+
+  get path(): string {
+    return this.options.path
+  }
+
+  // ── The first time ──────────────────────────────────────────────────────────────────────────────
+
+  /** Throws what the file system throws. */
+  openSync(): void {
+    const { vfs, path, pool } = this.options
+    pool.reserve()
+    for (;;) {
+      try {
+        this.enter(vfs.openSync(path, 'read'))
+        return
+      } catch (error) {
+        if (isOutOfFiles(error) && pool.giveBack()) continue
+        pool.free()
+        throw error
+      }
+    }
+  }
+
+  async open(): Promise<void> {
+    const { vfs, path, pool } = this.options
+    pool.reserve()
+    for (;;) {
+      try {
+        this.enter(await vfs.open(path, 'read'))
+        return
+      } catch (error) {
+        if (isOutOfFiles(error) && pool.giveBack()) continue
+        pool.free()
+        throw error
+      }
+    }
+  }
+
+  private enter(file: VfsFile): void {
+    this.file = file
+    this.options.pool.add(this)
+  }
+
+  // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
+
+  readSync(target: Uint8Array, at: number, length: number, position: number): number {
+    return this.opened().readSync(target, at, length, position)
+  }
+
+  read(target: Uint8Array, at: number, length: number, position: number): Promise<number> {
+    return this.opened().read(target, at, length, position)
+  }
+
+  sizeSync(): number {
+    return this.opened().sizeSync()
+  }
+
+  private opened(): VfsFile {
+    const { file } = this
+    if (file === null) return this.openAgain()
+    this.options.pool.touch(this)
+    return file
+  }
+
+  private openAgain(): VfsFile {
+    const { path, pool, check, reopenError } = this.options
+    if (this.isClosed) throw new FileSystemError('EBADF', 'read', path)
+    try {
+      this.openSync()
+      check(this.file!)
+      pool.reopenedCount++
+      return this.file!
+    } catch (error) {
+      this.rest()
+      throw reopenError(error)
+    }
+  }
+
+  // ── The end ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** A handle that only reads has nothing to lose: an error on its close means nothing. */
+  rest(): void {
+    try {
+      this.leave()?.closeSync()
+    } catch {
+      // See above.
+    }
+  }
+
+  /** For good. Resolves when reads in flight have ended. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    await this.leave()?.close().catch(() => undefined)
+  }
+
+  /** As `close`, at once. */
+  closeSync(): void {
+    this.isClosed = true
+    this.rest()
+  }
+
+  private leave(): VfsFile | null {
+    const { file } = this
+    if (file === null) return null
+    const { pool } = this.options
+    this.file = null
+    pool.remove(this)
+    pool.free()
+    return file
+  }
+}

@@ -1,0 +1,38 @@
+/** A process that may have few files open uses a database of many tables. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { test } from 'node:test'
+import { NodeVfs } from '../../src/vfs/index.js'
+import { newDirectory } from '../support/databases.js'
+import { packageDir } from '../support/golden.js'
+import { makeTables } from '../support/many-tables.js'
+import type { FewFilesReport } from './few-files-child.js'
+
+const isLinux = process.platform === 'linux'
+
+/** Runs the child under `ulimit -n`. */
+async function withFewFiles(limit: number, ...args: string[]): Promise<FewFilesReport> {
+  const program = path.join(packageDir, 'dist/test/fault/few-files-child.js')
+  const script = `ulimit -n ${limit}; exec "$0" "$@"`
+  const child = spawn('sh', ['-c', script, process.execPath, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, error] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  assert.equal(code, 0, error)
+  return JSON.parse(out) as FewFilesReport
+}
+
+const title = '1,100 tables with 256 files: opened, read, scanned and compacted, also read-only'
+
+test(title, { skip: !isLinux }, async () => {
+  const dir = newDirectory()
+  const { entries } = makeTables(new NodeVfs(), dir, { count: 850, stacked: 250 })
+  const { scanned, missed, descriptorsMax, files, levels } = await withFewFiles(256, dir)
+  assert.deepEqual(scanned, [entries.size, entries.size + 1, entries.size + 1])
+  assert.equal(missed, 0)
+  assert.ok(descriptorsMax < 256, `${descriptorsMax} descriptors`)
+  assert.equal(files.openMaxCount, 144)
+  assert.ok(levels.reduce((sum, count) => sum + count) < 10, `${levels}`)
+})
