@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { EntryKind, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
-import { encodeBatch, WriteBuffer } from '../../src/commit/index.js'
+import { encodeBatch, OperationList, WriteBuffer } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
 import { compactionRun } from '../../src/compaction/index.js'
 import { buildTable } from '../../src/flush/index.js'
@@ -111,7 +111,7 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
       const key = String(keyOf(count)).padStart(KEY_BYTES, '0')
       batch.push({ type: 'put', key, value: values.subarray(count % 1000, count % 1000 + VALUE_BYTES) })
     }
-    encodeBatch(buffer, batch, { sync: false, position: null }, count - 99)
+    encodeBatch(buffer, OperationList.read(batch), { sync: false, position: null }, count - 99)
   }
   memtable.insertFrames(buffer.encodedEnd)
   const run = () => {

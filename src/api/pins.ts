@@ -2,14 +2,13 @@
  * What: durable retention pins as users hold them, and reading the logs that they keep: what a
  * replicated log, a change feed or a backup needs.
  */
-import { invalidArgument } from '../base/index.js'
+import { invalidArgument, takeOptions } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
-import { checkNames } from './read-options.js'
 
 export interface FollowOptions {
   /** Only batches whose first sequence number is above this one; default 0. */
-  after?: SeqNum
+  after?: SeqNum | undefined
 }
 
 export class Pins {
@@ -51,8 +50,7 @@ export class Pins {
    * CORRUPTION when a kept log is damaged: the follower must begin anew then.
    */
   read(name: string, options: FollowOptions = {}): AsyncIterable<FollowedBatch> {
-    checkNames(options, 'follow', ['after'])
-    const { after = 0 } = options
+    const after = takeOptions('follow', ['after'], options, ({ after = 0 }) => after)
     if (!Number.isSafeInteger(after) || after < 0) throw invalidArgument('option after must be a sequence number')
     return this.engine.follow(name, after)
   }

@@ -3,27 +3,27 @@
  * An iterable pins the state of the moment of the call. It lets go at its end, at `return` (leaving a
  * for loop), and when the database closes; then it throws CLOSED.
  */
-import { bytesBound, invalidArgument, VarveError, writeText } from '../base/index.js'
+import { checkFlag, copyBytes, invalidArgument, takeOptions, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { Cursor } from '../engine/index.js'
 import type { CursorOptions, ReadView } from '../engine/index.js'
 import { ALL_KEYS, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
-import { checkFlag, checkNames, snapshotSeqNum } from './read-options.js'
+import { snapshotSeqNum } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
 export interface RangeOptions extends ReadOptions {
-  gt?: Bytes
-  gte?: Bytes
-  lt?: Bytes
-  lte?: Bytes
+  gt?: Bytes | undefined
+  gte?: Bytes | undefined
+  lt?: Bytes | undefined
+  lte?: Bytes | undefined
   /** Only keys that begin with this; combines with the bounds. */
-  prefix?: Bytes
+  prefix?: Bytes | undefined
   /** From the last key to the first; default false. */
-  reverse?: boolean
+  reverse?: boolean | undefined
   /** Entries at most, an integer ≥ 0; -1 or Infinity for all, the default. */
-  limit?: number
+  limit?: number | undefined
 }
 
 const BOUND_NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix']
@@ -38,10 +38,10 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
   if (options === undefined) {
     return { range: keyRange({}), reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
   }
-  checkNames(options, 'range', NAMES)
-  const { reverse, limit, snapshot } = options
+  const given = takeOptions('range', NAMES, options, takeRange)
+  const { reverse, limit, snapshot } = given
   return {
-    range: readBounds(options),
+    range: readBounds(given),
     reverse: checkFlag(reverse, 'reverse') ?? false,
     limit: readLimit(limit),
     seqNum: snapshotSeqNum(snapshot, view),
@@ -51,8 +51,11 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
 /** Throws INVALID_ARGUMENT. */
 export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
   if (bounds === undefined) return ALL_KEYS
-  checkNames(bounds, 'range', BOUND_NAMES)
-  return readBounds(bounds)
+  return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeRange))
+}
+
+function takeRange({ gt, gte, lt, lte, prefix, reverse, limit, snapshot }: RangeOptions): RangeOptions {
+  return { gt, gte, lt, lte, prefix, reverse, limit, snapshot }
 }
 
 function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
@@ -63,9 +66,7 @@ function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
 function bound(key: Bytes | undefined): Uint8Array | undefined {
   if (key === undefined) return undefined
   checkKey(key)
-  if (typeof key !== 'string') return Uint8Array.prototype.slice.call(key)
-  const bytes = new Uint8Array(bytesBound(key))
-  return bytes.slice(0, writeText(key, bytes, 0))
+  return copyBytes(key)
 }
 
 function readLimit(limit: unknown): number {

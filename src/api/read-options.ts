@@ -1,13 +1,13 @@
 /**
  * What: options of reads, and snapshots as users hold them.
  */
-import { invalidArgument, VarveError } from '../base/index.js'
+import { invalidArgument, takeOptions, VarveError } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
 import type { ReadView } from '../engine/index.js'
 
 export interface ReadOptions {
   /** Read as of this moment instead of now. */
-  snapshot?: Snapshot
+  snapshot?: Snapshot | undefined
 }
 
 /** A moment of the database. Reads with it see exactly the writes made before it, however long it lives. */
@@ -47,24 +47,10 @@ export class Snapshot {
   }
 }
 
-/** Refuses what is not an object, and names that mean nothing: a misspelt option must not be silent. */
-export function checkNames(options: unknown, what: string, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw invalidArgument(`${what} options must be an object`)
-  for (const name in options) {
-    if (!known.includes(name)) throw invalidArgument(`unknown ${what} option ${JSON.stringify(name.slice(0, 80))}`)
-  }
-}
-
-export function checkFlag(value: unknown, name: string): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value
-  throw invalidArgument(`option ${name} must be true or false`)
-}
-
 /** The sequence number to read at. */
 export function readSnapshot(options: ReadOptions | undefined, view: ReadView): SeqNum {
   if (options === undefined) return view.visibleSeqNum
-  checkNames(options, 'read', ['snapshot'])
-  return snapshotSeqNum(options.snapshot, view)
+  return snapshotSeqNum(takeOptions('read', ['snapshot'], options, ({ snapshot }) => snapshot), view)
 }
 
 export function snapshotSeqNum(snapshot: unknown, view: ReadView): SeqNum {

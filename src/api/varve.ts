@@ -4,9 +4,9 @@
  * Uint8Array. Calls ending in Sync return when the work is done; the others return promises. Errors are
  * VarveError with a stable `code`; a call that is refused changed nothing.
  */
-import { EntryKind, errnoOf, invalidArgument, ioError, VarveError } from '../base/index.js'
+import { checkFlag, EntryKind, errnoOf, invalidArgument, ioError, takeOptions, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
-import { checkKey, checkValue, copyPosition } from '../commit/index.js'
+import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { collectStats, openEngine, openReadOnly, ReadPath, resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/index.js'
@@ -16,22 +16,23 @@ import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
 import { destroyDatabase } from './destroy.js'
+import { takeKeys } from './given-keys.js'
 import { Pins } from './pins.js'
 import { EntryIterable, KeyIterable, readKeyRange, readRange, ValueIterable } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
-import { checkFlag, checkNames, readSnapshot, Snapshot } from './read-options.js'
+import { readSnapshot, Snapshot } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
 
 export interface WriteOptions {
   /** Wait until the write survives power loss; default: the database's option `sync`. */
-  sync?: boolean
+  sync?: boolean | undefined
 }
 
 export interface BatchWriteOptions extends WriteOptions {
   /** Opaque bytes, at most 4096, stored atomically with the batch; `db.position` gives the last. */
-  position?: Uint8Array
+  position?: Uint8Array | undefined
 }
 
 export type BatchOp =
@@ -78,9 +79,9 @@ export class Varve {
    */
   static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
     const path = checkLocation(location)
-    checkNames(options, 'destroy', ['vfs'])
+    const vfs = takeOptions('destroy', ['vfs'], options, (given) => given.vfs) ?? new NodeVfs()
     try {
-      await destroyDatabase(options.vfs ?? new NodeVfs(), path)
+      await destroyDatabase(vfs, path)
     } catch (error) {
       throw diskError(error, 'destroy')
     }
@@ -91,8 +92,6 @@ export class Varve {
   put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<void> {
     try {
       const sync = this.syncOption(options)
-      checkKey(key)
-      checkValue(value)
       return this.writer().pipeline.writeOne(EntryKind.value, key, value, sync)
     } catch (error) {
       return Promise.reject(error)
@@ -101,8 +100,6 @@ export class Varve {
 
   putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
-    checkKey(key)
-    checkValue(value)
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
   }
 
@@ -110,7 +107,6 @@ export class Varve {
   del(key: Bytes, options?: WriteOptions): Promise<void> {
     try {
       const sync = this.syncOption(options)
-      checkKey(key)
       return this.writer().pipeline.writeOne(EntryKind.tombstone, key, NO_VALUE, sync)
     } catch (error) {
       return Promise.reject(error)
@@ -119,14 +115,13 @@ export class Varve {
 
   delSync(key: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
-    checkKey(key)
     this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
   }
 
   /** All operations or none, in order; at most 2^24 operations and 1 GiB. */
   batch(operations: readonly BatchOp[], options?: BatchWriteOptions): Promise<void> {
     try {
-      const resolved = this.batchOptions(operations, options)
+      const resolved = this.batchOptions(options)
       return this.writer().pipeline.writeBatch(operations as readonly BatchOperation[], resolved)
     } catch (error) {
       return Promise.reject(error)
@@ -134,7 +129,7 @@ export class Varve {
   }
 
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
-    const resolved = this.batchOptions(operations, options)
+    const resolved = this.batchOptions(options)
     this.checkBlockingSync(resolved.sync)
     this.writer().pipeline.writeBatchSync(operations as readonly BatchOperation[], resolved)
   }
@@ -202,13 +197,12 @@ export class Varve {
   }
 
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
     const { view, reads } = this
     view.checkReadable()
     const seqNum = readSnapshot(options, view)
-    const { state } = view
-    const own = [...keys] // each is read once
+    const own = takeKeys(keys)
     for (const key of own) checkKey(key)
+    const { state } = view
     return own.map((key) => reads.get(state, key, seqNum))
   }
 
@@ -301,8 +295,7 @@ export class Varve {
 
   private syncOption(options: WriteOptions | undefined): boolean {
     if (options === undefined) return this.syncByDefault
-    checkNames(options, 'write', ['sync'])
-    return checkFlag(options.sync, 'sync') ?? this.syncByDefault
+    return checkFlag(takeOptions('write', ['sync'], options, ({ sync }) => sync), 'sync') ?? this.syncByDefault
   }
 
   private blockingSyncOption(options: WriteOptions | undefined): boolean {
@@ -318,11 +311,9 @@ export class Varve {
     })
   }
 
-  private batchOptions(operations: unknown, options: BatchWriteOptions | undefined): BatchOptions {
-    if (!Array.isArray(operations)) throw invalidArgument('a batch must be an array of operations')
+  private batchOptions(options: BatchWriteOptions | undefined): BatchOptions {
     if (options === undefined) return { sync: this.syncByDefault, position: null }
-    checkNames(options, 'batch', ['sync', 'position'])
-    const { sync, position } = options
+    const { sync, position } = takeOptions('batch', ['sync', 'position'], options, takeBatchOptions)
     const ownPosition = position === undefined ? null : copyPosition(position)
     return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
   }
@@ -340,10 +331,17 @@ function checkLocation(location: unknown): string {
   return location
 }
 
+function takeCompactOptions({ signal, onProgress }: CompactOptions): CompactOptions {
+  return { signal, onProgress }
+}
+
+function takeBatchOptions({ sync, position }: BatchWriteOptions): BatchWriteOptions {
+  return { sync, position }
+}
+
 function readCompactOptions(options: CompactOptions | undefined): CompactOptions {
   if (options === undefined) return {}
-  checkNames(options, 'compact', ['signal', 'onProgress'])
-  const { signal, onProgress } = options
+  const { signal, onProgress } = takeOptions('compact', ['signal', 'onProgress'], options, takeCompactOptions)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress must be a function')

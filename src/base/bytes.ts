@@ -51,7 +51,8 @@ export function prefixSuccessor(prefix: Uint8Array): Uint8Array | null {
   let end = prefix.length
   while (end > 0 && prefix[end - 1] === 0xff) end--
   if (end === 0) return null
-  const successor = prefix.slice(0, end)
+  const successor = new Uint8Array(end)
+  for (let i = 0; i < end; i++) successor[i] = prefix[i]!
   successor[end - 1]!++
   return successor
 }

@@ -68,6 +68,20 @@ export function invalidArgument(message: string): VarveError {
   return new VarveError('INVALID_ARGUMENT', message)
 }
 
+/**
+ * What to throw when an argument could not be read: an error of ours as it is; whatever else the caller's own code
+ * threw (a getter, a proxy) becomes the cause.
+ */
+export function unreadableArgument(what: string, thrown: unknown): VarveError {
+  try {
+    if (VarveError.is(thrown)) return thrown
+    const reason = thrown instanceof Error ? thrown.message : String(thrown)
+    return new VarveError('INVALID_ARGUMENT', `${what} cannot be read: ${reason}`, { cause: thrown })
+  } catch {
+    return new VarveError('INVALID_ARGUMENT', `${what} cannot be read`, { cause: thrown })
+  }
+}
+
 /** The only way to report bad bytes: it always says where. */
 export function corruption(file: string, offset: number, what: string, hint?: string): VarveError {
   return new VarveError('CORRUPTION', `${file} at offset ${offset}: ${what}`, {

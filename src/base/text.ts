@@ -2,8 +2,12 @@
  * What: keys and values given as strings, written as UTF-8 without a copy in between.
  * A lone surrogate becomes U+FFFD, as TextEncoder defines.
  */
+import { copyView, viewLength } from './given-bytes.js'
 
-/** What callers may give as a key or a value. */
+/**
+ * What callers may give as a key or a value: a string, which is stored as UTF-8 with U+FFFD for a lone surrogate, or
+ * the bytes of a `Uint8Array`. A `Buffer` is one.
+ */
 export type Bytes = string | Uint8Array
 
 const textEncoder = new TextEncoder()
@@ -42,15 +46,15 @@ function textBytes(text: string): number {
 
 /** Upper bound, without looking at the characters. */
 export function bytesBound(data: Bytes): number {
-  return typeof data === 'string' ? data.length * 3 : data.length
+  return typeof data === 'string' ? data.length * 3 : viewLength(data)
 }
 
 /** Exact length in bytes. */
 export function bytesLength(data: Bytes): number {
-  return typeof data === 'string' ? textBytes(data) : data.length
+  return typeof data === 'string' ? textBytes(data) : viewLength(data)
 }
 
 /** An own copy as bytes. */
 export function copyBytes(data: Bytes): Uint8Array {
-  return typeof data === 'string' ? textEncoder.encode(data) : Uint8Array.prototype.slice.call(data)
+  return typeof data === 'string' ? textEncoder.encode(data) : copyView(data)
 }

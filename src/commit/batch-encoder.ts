@@ -1,16 +1,16 @@
 /**
  * What: a batch of operations as one frame. Every operation is checked as it is encoded; a bad one
- * throws before anything counts, since the frame is sealed last.
+ * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
 import {
-  BATCH_BYTES_MAX, BATCH_COUNT_MAX, bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, FRAME_HEADER_BYTES,
-  invalidArgument, VarveError,
+  BATCH_BYTES_MAX, ENTRY_HEADER_BYTES, EntryKind, FRAME_HEADER_BYTES, VarveError,
 } from '../base/index.js'
-import type { SeqNum } from '../base/index.js'
+import type { Bytes, SeqNum } from '../base/index.js'
 import { checkKey, checkValue } from './check-input.js'
-import { roomOf } from './write-buffer.js'
-import type { BatchOperation, WriteBuffer } from './write-buffer.js'
+import type { OperationList } from './operation-list.js'
+import { exactRoom, frameBytesBound, roomOf } from './write-buffer.js'
+import type { WriteBuffer } from './write-buffer.js'
 
 export interface BatchOptions {
   sync: boolean
@@ -25,10 +25,9 @@ const NO_VALUE = new Uint8Array(0)
  * Throws INVALID_ARGUMENT, KEY_TOO_LARGE, VALUE_TOO_LARGE or BATCH_TOO_LARGE.
  */
 export function encodeBatch(
-  buffer: WriteBuffer, operations: readonly BatchOperation[], options: BatchOptions, firstSeqNum: SeqNum,
+  buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum,
 ): boolean {
-  const count = operations.length
-  checkCount(count)
+  const { count, keys, values } = operations
   const bodyStart = buffer.encodedEnd + FRAME_HEADER_BYTES
   const end = buffer.bytes.length - 16
   let at = bodyStart
@@ -38,50 +37,40 @@ export function encodeBatch(
   }
   const extensionBytes = at - bodyStart
   for (let i = 0; i < count; i++) {
-    const operation = operations[i]!
-    const isPut = isPutOperation(operation, i)
-    // Read everything, then check: a getter may change what was read before it.
-    const { key } = operation
-    const value = isPut ? operation.value! : NO_VALUE
-    checkKey(key)
-    if (isPut) checkValue(value)
-    if (at + ENTRY_HEADER_BYTES + bytesBound(key) + bytesBound(value) + 4 > end) {
-      const exact = at + ENTRY_HEADER_BYTES + bytesLength(key) + bytesLength(value) + 4
-      if (exact > end) return false
+    const key = keys[i]!
+    const given = values[i]
+    const isPut = given !== undefined
+    const value = isPut ? given : NO_VALUE
+    const keyRoom = checkKey(key)
+    const valueRoom = isPut ? checkValue(given) : 0
+    if (at + ENTRY_HEADER_BYTES + keyRoom + valueRoom + 4 > end) {
+      if (at + ENTRY_HEADER_BYTES + exactRoom(key, keyRoom) + exactRoom(value, valueRoom) + 4 > end) return false
     }
-    at = buffer.writeEntry(at, isPut ? EntryKind.value : EntryKind.tombstone, key, value)
+    at = buffer.writeEntry(at, isPut ? EntryKind.value : EntryKind.tombstone, key, keyRoom, value, valueRoom)
   }
   buffer.seal(bodyStart, at, extensionBytes, firstSeqNum, count)
   return true
 }
 
+/** Bytes that the frame of a batch with one entry takes at most; checks key and value. */
+export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): number {
+  checkKey(key)
+  if (kind === EntryKind.value) checkValue(value)
+  return frameBytesBound(roomOf(key), roomOf(value))
+}
+
 /** Bytes that the batch's frame takes at most; checks every operation. */
-export function batchBytesBound(operations: readonly BatchOperation[], options: BatchOptions): number {
-  checkCount(operations.length)
+export function batchBytesBound({ count, keys, values }: OperationList, options: BatchOptions): number {
   let bytes = FRAME_HEADER_BYTES + 32 + (options.position === null ? 0 : options.position.length + 8)
-  for (let i = 0; i < operations.length; i++) {
-    const isPut = isPutOperation(operations[i]!, i)
-    const { key, value } = operations[i]!
+  for (let i = 0; i < count; i++) {
+    const key = keys[i]!
+    const value = values[i]
     checkKey(key)
-    if (isPut) checkValue(value)
-    bytes += ENTRY_HEADER_BYTES + 4 + roomOf(key) + (isPut ? roomOf(value!) : 0)
+    if (value !== undefined) checkValue(value)
+    bytes += ENTRY_HEADER_BYTES + 4 + roomOf(key) + (value === undefined ? 0 : roomOf(value))
   }
   if (bytes > BATCH_BYTES_MAX) {
     throw new VarveError('BATCH_TOO_LARGE', `the batch takes ${bytes} bytes, the limit is ${BATCH_BYTES_MAX}`)
   }
   return bytes
-}
-
-function checkCount(count: number): void {
-  if (count > BATCH_COUNT_MAX) {
-    throw new VarveError('BATCH_TOO_LARGE', `the batch has ${count} operations, the limit is ${BATCH_COUNT_MAX}`)
-  }
-}
-
-function isPutOperation(operation: BatchOperation, index: number): boolean {
-  const type: unknown = (operation as BatchOperation | null | undefined)?.type
-  if (type === 'put') return true
-  if (type === 'del') return false
-  const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : `a ${typeof type}`
-  throw invalidArgument(`the type of operation ${index} must be 'put' or 'del', not ${given}`)
 }

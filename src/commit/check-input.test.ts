@@ -36,7 +36,7 @@ test('a key has at most 65,535 bytes, as it is stored', () => {
 })
 
 test('a value has at most 1 GiB, without being looked at', () => {
-  const huge = Object.create(Uint8Array.prototype, { length: { value: 2 ** 30 + 1 } }) as Uint8Array
+  const huge = new Uint8Array(2 ** 30 + 1)
   expectError(() => checkValue(huge), 'VALUE_TOO_LARGE')
 })
 
@@ -50,7 +50,24 @@ test('a view whose memory was transferred away is refused: it is not an empty va
   }
 })
 
-test('a view of another realm is not taken for something else', () => {
+test('only what a view is made of counts, not what it says of itself', () => {
+  class Short extends Uint8Array {
+    override get length() { return 3 }
+    override get byteLength() { return 3 }
+  }
+  expectError(() => checkKey(new Short(65_536)), 'KEY_TOO_LARGE')
+  const claims = Object.defineProperty(new Uint8Array(4), 'length', { value: 2 ** 31 })
+  checkKey(claims)
+  checkValue(claims)
+  for (const fake of [Object.create(Uint8Array.prototype), new Proxy(new Uint8Array(3), {})]) {
+    expectError(() => checkKey(fake), 'INVALID_ARGUMENT')
+    expectError(() => checkValue(fake), 'INVALID_ARGUMENT')
+  }
+})
+
+test('a view of another realm is a view', () => {
   const foreign: unknown = runInNewContext('new Uint8Array([1, 2])')
-  expectError(() => checkKey(foreign), 'INVALID_ARGUMENT')
+  checkKey(foreign)
+  checkValue(foreign)
+  expectError(() => checkKey(runInNewContext('new Uint16Array([1, 2])')), 'INVALID_ARGUMENT')
 })

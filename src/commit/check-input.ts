@@ -2,42 +2,52 @@
  * What: checks of keys and values that callers give, before anything changes.
  * Thread: main. No state.
  */
-import { bytesLength, invalidArgument, KEY_BYTES_MAX, VALUE_BYTES_MAX, VarveError } from '../base/index.js'
+import {
+  bytesLength, copyView, hasMemory, invalidArgument, isByteView, KEY_BYTES_MAX, VALUE_BYTES_MAX, VarveError, viewLength,
+} from '../base/index.js'
 
 export const POSITION_BYTES_MAX = 4096
 
-/** Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, KEY_TOO_LARGE. */
-export function checkKey(key: unknown): void {
+/**
+ * Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, KEY_TOO_LARGE. Returns the bytes
+ * that the key takes: of a view exactly, measured once; of a string at most.
+ */
+export function checkKey(key: unknown): number {
   if (typeof key === 'string') {
-    if (key.length * 3 > KEY_BYTES_MAX && bytesLength(key) > KEY_BYTES_MAX) throw keyTooLarge(bytesLength(key))
-    return
+    const room = key.length * 3
+    if (room > KEY_BYTES_MAX && bytesLength(key) > KEY_BYTES_MAX) throw keyTooLarge(bytesLength(key))
+    return room
   }
-  if (!(key instanceof Uint8Array)) throw wrongType('key', key)
-  if (key.length > KEY_BYTES_MAX) throw keyTooLarge(key.length)
-  if (key.length === 0) checkAttached('key', key)
+  if (!isByteView(key)) throw wrongType('key', key)
+  const length = viewLength(key)
+  if (length > KEY_BYTES_MAX) throw keyTooLarge(length)
+  if (length === 0) checkMemory('key', key)
+  return length
 }
 
-/** Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, VALUE_TOO_LARGE. */
-export function checkValue(value: unknown): void {
+/** The same of a value: INVALID_ARGUMENT, VALUE_TOO_LARGE. */
+export function checkValue(value: unknown): number {
   if (typeof value === 'string') {
-    if (value.length * 3 > VALUE_BYTES_MAX && bytesLength(value) > VALUE_BYTES_MAX) {
-      throw valueTooLarge(bytesLength(value))
-    }
-    return
+    const room = value.length * 3
+    if (room > VALUE_BYTES_MAX && bytesLength(value) > VALUE_BYTES_MAX) throw valueTooLarge(bytesLength(value))
+    return room
   }
-  if (!(value instanceof Uint8Array)) throw wrongType('value', value)
-  if (value.length > VALUE_BYTES_MAX) throw valueTooLarge(value.length)
-  if (value.length === 0) checkAttached('value', value)
+  if (!isByteView(value)) throw wrongType('value', value)
+  const length = viewLength(value)
+  if (length > VALUE_BYTES_MAX) throw valueTooLarge(length)
+  if (length === 0) checkMemory('value', value)
+  return length
 }
 
 /** A copy. Throws INVALID_ARGUMENT for anything but a Uint8Array with its memory, of at most 4096 bytes. */
 export function copyPosition(position: unknown): Uint8Array {
-  if (!(position instanceof Uint8Array)) throw invalidArgument('the position must be a Uint8Array')
-  if (position.length > POSITION_BYTES_MAX) {
-    throw invalidArgument(`the position has ${position.length} bytes, the limit is ${POSITION_BYTES_MAX}`)
+  if (!isByteView(position)) throw invalidArgument('the position must be a Uint8Array')
+  const length = viewLength(position)
+  if (length > POSITION_BYTES_MAX) {
+    throw invalidArgument(`the position has ${length} bytes, the limit is ${POSITION_BYTES_MAX}`)
   }
-  if (position.length === 0) checkAttached('position', position)
-  return new Uint8Array(position)
+  if (length === 0) checkMemory('position', position)
+  return copyView(position)
 }
 
 function wrongType(what: string, given: unknown): VarveError {
@@ -53,11 +63,7 @@ function valueTooLarge(bytes: number): VarveError {
   return new VarveError('VALUE_TOO_LARGE', `the value has ${bytes} bytes, the limit is ${VALUE_BYTES_MAX}`)
 }
 
-/** A transferred buffer leaves views of length 0 behind: not the same as an empty value. */
-function checkAttached(what: string, view: Uint8Array): void {
-  try {
-    new Uint8Array(view.buffer, 0, 0)
-  } catch {
-    throw invalidArgument(`the memory of the ${what} was transferred away`)
-  }
+/** Memory that was transferred away, or cut off, leaves views of length 0 behind: not the same as an empty value. */
+function checkMemory(what: string, view: Uint8Array): void {
+  if (!hasMemory(view)) throw invalidArgument(`the memory of the ${what} was transferred away or cut off`)
 }

@@ -5,7 +5,7 @@ import { CommitScene, follow, puts } from '../../test/support/commit-scene.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { settled } from '../../test/support/hand-clock.js'
 import { readHistory } from '../../test/support/log-history.js'
-import type { BatchOperation } from './write-buffer.js'
+import type { BatchOperation } from './operation-list.js'
 
 const noSync = { sync: false, position: null }
 
@@ -198,31 +198,65 @@ test('a failure while a Sync call waits refuses it before anything is encoded', 
   assert.equal(recovered().length, 1)
 })
 
-test('re-entrancy: a getter in a batch that writes is refused, one that reads is not', async () => {
-  const inner: string[] = []
-  const attempt = (write: () => unknown) => {
-    try {
-      write()
-    } catch (error) {
-      inner.push((error as VarveError).code)
-    }
-  }
-  const operation = {
-    type: 'put' as const,
+test('re-entrancy: what a getter in a batch writes stands before the batch, and the batch is whole', async () => {
+  const answers: { state: string }[] = []
+  const operations: BatchOperation[] = puts('a')
+  operations.push({
+    type: 'put',
     get key() {
-      attempt(() => putSync('inner'))
-      attempt(() => scene.pipeline.writeBatchSync(puts('inner'), noSync))
-      put('inner').catch((error: VarveError) => inner.push(error.code))
+      putSync('sync')
+      scene.pipeline.writeBatchSync(puts('batch'), noSync)
+      answers.push(follow(put('async')))
       scene.pipeline.encodeWaiting()
+      operations.push(...puts('late'))
       return 'outer'
     },
-    value: 'v',
-  }
-  scene.pipeline.writeBatchSync([...puts('a'), operation, ...puts('z')], noSync)
+    value: 'outer',
+  }, ...puts('z'))
+  for (const write of ['writeBatchSync', 'writeBatch'] as const) void scene.pipeline[write](operations, noSync)
   await settled()
-  assert.deepEqual(inner, ['BUSY', 'BUSY', 'BUSY'])
-  assert.deepEqual(scene.published, ['1 a a', '2 outer v', '3 z z'])
+  const inner = ['sync', 'batch', 'async']
+  const written = [...inner, 'a', 'outer', 'z', ...inner, 'a', 'outer', 'z', 'late']
+  assert.deepEqual(scene.published, written.map((key, i) => `${i + 1} ${key} ${key}`))
+  assert.ok(answers.every(({ state }) => state === 'done'))
+  assert.equal(scene.pipeline.lastSeqNum, written.length)
   assert.deepEqual(recovered(), scene.published)
+})
+
+test('an array that another length is told of later counts as long as it was when it was read', () => {
+  const array = puts('a', 'b', 'c')
+  const told = [2, 2 ** 40, -1, 1.5, NaN, '2', 2 ** 24 + 1]
+  for (const length of told) {
+    const liar = new Proxy(array, { get: (target, name) => (name === 'length' ? length : Reflect.get(target, name)) })
+    const write = () => scene.pipeline.writeBatchSync(liar, noSync)
+    if (length === 2) write()
+    else assert.throws(write, (error: VarveError) => /^(INVALID_ARGUMENT|BATCH_TOO_LARGE)$/.test(error.code))
+  }
+  const shrinking = puts('d', 'e')
+  Object.defineProperty(shrinking[0]!, 'key', { get: () => ((shrinking.length = 0), 'd') })
+  assert.throws(() => scene.pipeline.writeBatchSync(shrinking, noSync), { code: 'INVALID_ARGUMENT' })
+  assert.deepEqual([scene.published, scene.pipeline.lastSeqNum], [['1 a a', '2 b b'], 2])
+})
+
+test('each operation is read once, also when the batch does not fit or waits', async () => {
+  const reads = new Map<string, number>()
+  const counted = (key: string): BatchOperation => new Proxy({ type: 'put', key, value: 'x'.repeat(30_000) }, {
+    get(target, name) {
+      reads.set(`${key}.${String(name)}`, (reads.get(`${key}.${String(name)}`) ?? 0) + 1)
+      return Reflect.get(target, name)
+    },
+  })
+  scene.spares = 0
+  scene.pipeline.writeBatchSync([counted('a')], noSync)
+  scene.pipeline.writeBatchSync([counted('b'), counted('c')], noSync)
+  const answers = [scene.pipeline.writeBatch([counted('d'), counted('e')], noSync)]
+  assert.ok(!scene.pipeline.waiting.isEmpty)
+  answers.push(scene.pipeline.writeBatch([counted('f')], noSync))
+  scene.spares = 10
+  scene.pipeline.encodeWaiting()
+  await Promise.all(answers)
+  assert.equal(scene.pipeline.lastSeqNum, 6)
+  assert.deepEqual([reads.size, ...new Set(reads.values())], [18, 1])
 })
 
 test('COM-2: a bad operation anywhere in a batch, or a getter that throws, leaves nothing behind', async () => {

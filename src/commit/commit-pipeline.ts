@@ -1,27 +1,28 @@
 /**
  * What: the write path: every call is encoded once, inside the call, into the buffer that is current.
+ * The operations of a batch are read before that: no code of the caller runs between two steps of ours.
  * Owns: sequence numbers, rotation, async calls that wait for room.
  * Does not own: writing, publishing and answering (group-writer.ts), syncs (wal/log-syncer.ts), flushes.
  * Thread: main. All state changes stand in sync functions: nothing comes between encode and bind.
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
 import {
-  assert, bytesBound, copyBytes, EntryKind, MiB, SEQ_NUM_MAX, VarveError,
+  assert, copyBytes, EntryKind, MiB, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { Bytes, SeqNum } from '../base/index.js'
 import type { LogSyncer } from '../wal/index.js'
-import { batchBytesBound, encodeBatch } from './batch-encoder.js'
+import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { GroupWriter } from './group-writer.js'
 import type { GroupWriterHost, GroupWriterParts } from './group-writer.js'
+import { OperationList } from './operation-list.js'
+import type { BatchOperation } from './operation-list.js'
 import { WaitingWrites } from './waiting-writes.js'
 import type { WaitingWrite } from './waiting-writes.js'
-import { frameBytesBound, roomOf } from './write-buffer.js'
-import type { BatchOperation, WriteBuffer } from './write-buffer.js'
+import type { WriteBuffer } from './write-buffer.js'
 
 /** Calls that wait for room may hold at least this much. */
 const WAITING_BYTES_MIN = 256 * MiB
-const NO_VALUE = new Uint8Array(0)
 
 /** What the pipeline needs of the engine. All of it is synchronous unless it says otherwise. */
 export interface CommitHost extends GroupWriterHost {
@@ -47,7 +48,6 @@ export class CommitPipeline {
   private readonly host: CommitHost
   private readonly syncer: LogSyncer
   private readonly writer: GroupWriter
-  private isEncoding = false
   /** A Sync call is waiting for a buffer. */
   private isTaking = false
   private isRotating = false
@@ -95,7 +95,7 @@ export class CommitPipeline {
   writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): void {
     this.beginSync()
     if (!this.encodeOne(kind, key, value)) {
-      this.rotate(this.takeBufferNow(frameBytesBound(roomOf(key), roomOf(value))))
+      this.rotate(this.takeBufferNow(entryBytesBound(kind, key, value)))
       assert(this.encodeOne(kind, key, value), 'a fresh buffer has room for the entry it was taken for')
     }
     this.writer.commitNow()
@@ -103,7 +103,8 @@ export class CommitPipeline {
     if (sync) this.syncer.syncNow()
   }
 
-  writeBatchSync(operations: readonly BatchOperation[], options: BatchOptions): void {
+  writeBatchSync(given: readonly BatchOperation[], options: BatchOptions): void {
+    const operations = OperationList.read(given)
     this.beginSync()
     if (!this.encodeBatch(operations, options)) {
       this.rotate(this.takeBufferNow(batchBytesBound(operations, options)))
@@ -115,7 +116,6 @@ export class CommitPipeline {
   }
 
   private beginSync(): void {
-    if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
     if (this.current.memtable.sortsBehind > 1) this.host.takeResults()
     this.host.checkWritable()
     while (!this.waiting.isEmpty) this.encodeWaitingNow()
@@ -140,25 +140,22 @@ export class CommitPipeline {
   writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
     try {
       this.host.checkWritable()
-      if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
       if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
-      const type = kind === EntryKind.value ? 'put' : 'del'
-      return this.wait([{ type, key: copyBytes(key), value: copyBytes(value) }], { sync, position: null })
+      entryBytesBound(kind, key, value) // checked before it is copied
+      const copy = OperationList.of(copyBytes(key), kind === EntryKind.value ? copyBytes(value) : undefined)
+      return this.wait(copy, { sync, position: null })
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  writeBatch(operations: readonly BatchOperation[], options: BatchOptions): Promise<void> {
+  writeBatch(given: readonly BatchOperation[], options: BatchOptions): Promise<void> {
     try {
+      const operations = OperationList.read(given)
       this.host.checkWritable()
-      if (this.isEncoding) throw new VarveError('BUSY', 'a write was called from inside another write')
       if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
       batchBytesBound(operations, options)
-      const copies = operations.map(({ type, key, value }) => ({
-        type, key: copyBytes(key), value: type === 'put' ? copyBytes(value!) : NO_VALUE,
-      }))
-      return this.wait(copies, options)
+      return this.wait(operations.copy(), options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -174,7 +171,7 @@ export class CommitPipeline {
 
   // ── Waiting for room ────────────────────────────────────────────────────────────────────────────
 
-  private wait(operations: BatchOperation[], options: BatchOptions): Promise<void> {
+  private wait(operations: OperationList, options: BatchOptions): Promise<void> {
     const bytes = batchBytesBound(operations, options)
     const written = this.waiting.push(operations, options, bytes)
     this.encodeWaiting()
@@ -183,7 +180,7 @@ export class CommitPipeline {
 
   /** A buffer is ready or a flush is done: waiting calls are encoded, in order, as far as there is room. */
   encodeWaiting(): void {
-    if (this.isEncoding || this.isTaking || this.isRotating) return
+    if (this.isTaking || this.isRotating) return
     this.leaveXl()
     for (let next = this.waiting.first; next !== null; next = this.waiting.first) {
       if (this.host.mustDelay()) return
@@ -236,32 +233,26 @@ export class CommitPipeline {
   private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
     const buffer = this.current
     if (buffer.isFull) return false
-    if (frameBytesBound(roomOf(key), bytesBound(value)) > buffer.roomBytes) {
-      if (frameBytesBound(roomOf(key), roomOf(value)) > buffer.roomBytes) return false
-    }
     this.checkSeqNum(1)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    buffer.encodeOne(kind, key, value, ++this.lastSeqNum)
+    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1)) return false
+    this.lastSeqNum++
     this.counters.batches++
     this.counters.entries++
     return true
   }
 
-  private encodeBatch(operations: readonly BatchOperation[], options: BatchOptions): boolean {
-    if (operations.length === 0 && options.position === null) return true
+  private encodeBatch(operations: OperationList, options: BatchOptions): boolean {
+    const { count } = operations
+    if (count === 0 && options.position === null) return true
     const buffer = this.current
     if (buffer.isFull) return false
-    this.checkSeqNum(operations.length)
+    this.checkSeqNum(count)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    this.isEncoding = true
-    try {
-      if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
-    } finally {
-      this.isEncoding = false
-    }
-    this.lastSeqNum += operations.length
+    if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
+    this.lastSeqNum += count
     this.counters.batches++
-    this.counters.entries += operations.length
+    this.counters.entries += count
     return true
   }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { follow, puts } from '../../test/support/commit-scene.js'
+import { follow, puts as operations } from '../../test/support/commit-scene.js'
 import { settled } from '../../test/support/hand-clock.js'
+import { OperationList } from './operation-list.js'
 import { WaitingWrites } from './waiting-writes.js'
 
+const puts = (key: string) => OperationList.read(operations(key))
 const options = { sync: false, position: null }
 
 test('COM-6: first come, first served, up to a bound in bytes; one call may always wait', async () => {

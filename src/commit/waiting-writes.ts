@@ -5,10 +5,10 @@
  */
 import { VarveError } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
-import type { BatchOperation } from './write-buffer.js'
+import type { OperationList } from './operation-list.js'
 
 export interface WaitingWrite {
-  operations: BatchOperation[]
+  operations: OperationList
   options: BatchOptions
   /** Bytes of its frame at most. */
   bytes: number
@@ -38,7 +38,7 @@ export class WaitingWrites {
     return this.queue[this.head] ?? null
   }
 
-  push(operations: BatchOperation[], options: BatchOptions, bytes: number): Promise<void> {
+  push(operations: OperationList, options: BatchOptions, bytes: number): Promise<void> {
     if (this.bytes + bytes > this.bytesMax && !this.isEmpty) {
       throw new VarveError('BUSY', `${this.bytes} bytes of writes wait for flushes`, {
         hint: 'await writes before issuing more',

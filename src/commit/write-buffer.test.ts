@@ -6,9 +6,12 @@ import { FIRST_BATCH_OFFSET } from '../wal/index.js'
 import { describeEntry, readHistory } from '../../test/support/log-history.js'
 import { sampleBuffer } from '../../test/support/write-buffer-samples.js'
 import { batchBytesBound, encodeBatch } from './batch-encoder.js'
+import type { BatchOptions } from './batch-encoder.js'
 import { POSITION_BYTES_MAX } from './check-input.js'
+import { OperationList } from './operation-list.js'
+import type { BatchOperation } from './operation-list.js'
 import { frameBytesBound, roomOf } from './write-buffer.js'
-import type { BatchOperation, WriteBuffer } from './write-buffer.js'
+import type { WriteBuffer } from './write-buffer.js'
 
 const noSync = { sync: false, position: null }
 
@@ -18,6 +21,10 @@ function begun(capacity = 64 * 1024, lastSeqNum = 0): WriteBuffer {
   return buffer
 }
 
+const encode = (buffer: WriteBuffer, operations: BatchOperation[], options: BatchOptions, firstSeqNum: number) =>
+  encodeBatch(buffer, OperationList.read(operations), options, firstSeqNum)
+const boundOf = (operations: BatchOperation[], options: BatchOptions) =>
+  batchBytesBound(OperationList.read(operations), options)
 const entriesOf = (buffer: WriteBuffer) => readHistory(new Map([[1, buffer.bytes.slice(0, buffer.encodedEnd)]]))
 const bytesOf = (data: Bytes) => (typeof data === 'string' ? new TextEncoder().encode(data) : data)
 
@@ -41,7 +48,7 @@ test('random batches of strings, views and buffers come back from the log, and f
       return { type: 'put', key: randomBytes(), value: randomBytes() }
     })
     const position = random.chance(0.2) ? Uint8Array.of(i, i >> 8) : null
-    assert.ok(encodeBatch(buffer, operations, { sync: false, position }, seqNum))
+    assert.ok(encode(buffer, operations, { sync: false, position }, seqNum))
     for (const { type, key, value = '' } of operations) {
       const kind = type === 'put' ? EntryKind.value : EntryKind.tombstone
       expected.push(describeEntry(seqNum++, kind, bytesOf(key), bytesOf(value)))
@@ -56,25 +63,25 @@ test('one operation is encoded as a batch of one', () => {
   const [one, batch] = [begun(), begun()]
   one.encodeOne(EntryKind.value, 'kß', Uint8Array.of(1, 2, 3), 1)
   one.encodeOne(EntryKind.tombstone, Uint8Array.of(0xff), '', 2)
-  encodeBatch(batch, [{ type: 'put', key: 'kß', value: Uint8Array.of(1, 2, 3) }], noSync, 1)
-  encodeBatch(batch, [{ type: 'del', key: Uint8Array.of(0xff) }], noSync, 2)
+  encode(batch, [{ type: 'put', key: 'kß', value: Uint8Array.of(1, 2, 3) }], noSync, 1)
+  encode(batch, [{ type: 'del', key: Uint8Array.of(0xff) }], noSync, 2)
   assert.equal(one.encodedEnd, batch.encodedEnd)
   assert.deepEqual(one.bytes.slice(0, one.encodedEnd), batch.bytes.slice(0, batch.encodedEnd))
 })
 
 test('COM-2: an encoding that does not fit or fails half-way changes nothing that counts', () => {
   const buffer = begun(4096)
-  encodeBatch(buffer, [{ type: 'put', key: 'a', value: 'first' }], noSync, 1)
+  encode(buffer, [{ type: 'put', key: 'a', value: 'first' }], noSync, 1)
   const before = buffer.bytes.slice(0, buffer.encodedEnd)
   const small: BatchOperation = { type: 'put', key: 'b', value: 'x' }
   const tooLong: BatchOperation[] = [small, { type: 'put', key: 'c', value: 'x'.repeat(5000) }]
   const wrong: BatchOperation[] = [small, { type: 'put', key: 'd', value: 5 as never }]
-  assert.equal(encodeBatch(buffer, tooLong, noSync, 2), false)
-  assert.throws(() => encodeBatch(buffer, wrong, noSync, 2), VarveError)
-  assert.equal(encodeBatch(buffer, [], { sync: false, position: new Uint8Array(4096) }, 2), false)
+  assert.equal(encode(buffer, tooLong, noSync, 2), false)
+  assert.throws(() => encode(buffer, wrong, noSync, 2), VarveError)
+  assert.equal(encode(buffer, [], { sync: false, position: new Uint8Array(4096) }, 2), false)
   assert.deepEqual(buffer.bytes.slice(0, buffer.encodedEnd), before)
   assert.equal(buffer.encodedSeqNum, 1)
-  encodeBatch(buffer, [{ type: 'put', key: 'e', value: 'second' }], noSync, 2)
+  encode(buffer, [{ type: 'put', key: 'e', value: 'second' }], noSync, 2)
   assert.deepEqual(entriesOf(buffer).entries, ['1 a first', '2 e second'])
 })
 
@@ -83,9 +90,9 @@ test('bounds are above what is written: a buffer made for a batch takes it, fill
     const operations: BatchOperation[] = Array.from({ length: random.below(6) }, () =>
       ({ type: 'put', key: randomBytes(), value: randomBytes() }))
     const position = random.chance(0.3) ? new Uint8Array(random.below(40)) : null
-    const bound = batchBytesBound(operations, { sync: false, position })
+    const bound = boundOf(operations, { sync: false, position })
     const buffer = begun(Math.max(FIRST_BATCH_OFFSET + bound, 512))
-    assert.ok(encodeBatch(buffer, operations, { sync: false, position }, 1))
+    assert.ok(encode(buffer, operations, { sync: false, position }, 1))
     assert.ok(buffer.encodedEnd <= FIRST_BATCH_OFFSET + bound)
     const [key, value] = [randomBytes(), randomBytes()]
     const single = begun(FIRST_BATCH_OFFSET + frameBytesBound(roomOf(key), roomOf(value)))
@@ -102,12 +109,12 @@ test('a long string is measured, a short one is not', () => {
 })
 
 test('a batch has at most 2^24 operations and 1 GiB', () => {
-  const operations = { length: 2 ** 24 + 1 } as unknown as BatchOperation[]
-  assert.throws(() => batchBytesBound(operations, noSync), { code: 'BATCH_TOO_LARGE' })
-  assert.throws(() => encodeBatch(begun(), operations, noSync, 1), { code: 'BATCH_TOO_LARGE' })
-  const value = Object.create(Uint8Array.prototype, { length: { value: 2 ** 30 } }) as Uint8Array
+  const operations = new Array<BatchOperation>(2 ** 24 + 1)
+  assert.throws(() => boundOf(operations, noSync), { code: 'BATCH_TOO_LARGE' })
+  assert.throws(() => encode(begun(), operations, noSync, 1), { code: 'BATCH_TOO_LARGE' })
+  const value = new Uint8Array(2 ** 30)
   const batch: BatchOperation[] = [{ type: 'put', key: 'a', value }, { type: 'put', key: 'b', value }]
-  assert.throws(() => batchBytesBound(batch, noSync), { code: 'BATCH_TOO_LARGE' })
+  assert.throws(() => boundOf(batch, noSync), { code: 'BATCH_TOO_LARGE' })
   assert.ok(POSITION_BYTES_MAX < 65_536, 'its length is a u16')
 })
 
@@ -121,12 +128,25 @@ test('a getter that changes what was read before it cannot smuggle in an uncheck
   const memory = new Resizable(8, { maxByteLength: 200_000 })
   const key = new Uint8Array(memory)
   const growing = { type: 'put' as const, key, get value() { memory.resize(100_000); return 'v' } }
-  assert.throws(() => encodeBatch(begun(1 << 20), [growing], noSync, 1), { code: 'KEY_TOO_LARGE' })
+  assert.throws(() => encode(begun(1 << 20), [growing], noSync, 1), { code: 'KEY_TOO_LARGE' })
+})
+
+test('memory that another thread makes longer during the call: what was measured counts, or it is refused', () => {
+  const buffer = begun(100_000)
+  const write = (keyRoom: number, valueRoom: number) => {
+    const bodyStart = buffer.encodedEnd + FRAME_HEADER_BYTES
+    const [key, value] = [new Uint8Array(70_000).fill(1), new Uint8Array(70_000).fill(2)]
+    buffer.seal(bodyStart, buffer.writeEntry(bodyStart, EntryKind.value, key, keyRoom, value, valueRoom), 0, 1, 1)
+  }
+  assert.throws(() => write(50_000, 10), { code: 'INVALID_ARGUMENT' })
+  assert.equal(buffer.isUsed, false)
+  write(3, 5)
+  assert.deepEqual(entriesOf(buffer).entries, ['1 \x01\x01\x01 \x02\x02\x02\x02\x02'])
 })
 
 test('a mark frame holds the mark and nothing else', () => {
   const buffer = begun()
-  encodeBatch(buffer, [{ type: 'put', key: 'a', value: 'v' }], noSync, 1)
+  encode(buffer, [{ type: 'put', key: 'a', value: 'v' }], noSync, 1)
   const at = buffer.encodedEnd
   buffer.setMark(1, at)
   buffer.encodeMark()
@@ -138,7 +158,7 @@ test('a mark frame holds the mark and nothing else', () => {
 test('void bytes are written over', () => {
   const buffer = begun()
   buffer.log.writeSync(buffer.bytes, buffer.encodedEnd, 0)
-  encodeBatch(buffer, [{ type: 'put', key: 'a', value: 'v' }], noSync, 1)
+  encode(buffer, [{ type: 'put', key: 'a', value: 'v' }], noSync, 1)
   assert.ok(buffer.isUsed && !buffer.isWritten)
   buffer.voidUnwritten()
   assert.ok(!buffer.isUsed && buffer.isWritten)

@@ -8,20 +8,14 @@
  */
 import {
   bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType,
-  FILE_HEADER_BYTES, NUMBER_MAX, sealFrame, writeText,
+  FILE_HEADER_BYTES, invalidArgument, NUMBER_MAX, sealFrame, writeText,
 } from '../base/index.js'
 import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Slab } from '../slab/index.js'
 import { encodePredecessor, FIRST_BATCH_OFFSET } from '../wal/index.js'
 import type { LogFile, Predecessor } from '../wal/index.js'
-
-/** One operation of a batch, as callers give it. */
-export interface BatchOperation {
-  type: 'put' | 'del'
-  key: Bytes
-  value?: Bytes
-}
+import { checkKey, checkValue } from './check-input.js'
 
 /** Bytes that a frame with one entry needs at most. */
 export function frameBytesBound(keyBytes: number, valueBytes: number): number {
@@ -91,21 +85,32 @@ export class WriteBuffer {
   }
 
   /**
-   * Encodes one operation as a batch of its own. Requires: room for `frameBytesBound`, checked input.
+   * Encodes one operation as a batch of its own. Returns false when it does not fit. Throws INVALID_ARGUMENT,
+   * KEY_TOO_LARGE or VALUE_TOO_LARGE.
    */
-  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): void {
+  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
+    const keyRoom = checkKey(key)
+    const valueRoom = kind === EntryKind.value ? checkValue(value) : 0
+    if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
+      if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
+    }
     const bodyStart = this.encodedEnd + FRAME_HEADER_BYTES
-    const end = this.writeEntry(bodyStart, kind, key, value)
+    const end = this.writeEntry(bodyStart, kind, key, keyRoom, value, valueRoom)
     this.seal(bodyStart, end, 0, seqNum, 1)
+    return true
   }
 
-  /** Writes an entry at `at`; returns the offset behind its padding. */
-  writeEntry(at: number, kind: EntryKind, key: Bytes, value: Bytes): number {
+  /**
+   * Writes an entry at `at`; returns the offset behind its padding. Requires: room, as it was measured when key and
+   * value were checked. Throws INVALID_ARGUMENT when another thread has made their memory so much longer since then
+   * that it does not fit.
+   */
+  writeEntry(at: number, kind: EntryKind, key: Bytes, keyRoom: number, value: Bytes, valueRoom: number): number {
     const { bytes } = this
     const keyStart = at + ENTRY_HEADER_BYTES
-    const keyBytes = writeBytes(bytes, keyStart, key)
+    const keyBytes = writeBytes(bytes, keyStart, key, keyRoom)
     const valueStart = keyStart + keyBytes
-    const valueBytes = writeBytes(bytes, valueStart, value)
+    const valueBytes = writeBytes(bytes, valueStart, value, valueRoom)
     bytes[at] = kind
     bytes[at + 1] = 0
     bytes[at + 2] = keyBytes
@@ -166,8 +171,18 @@ export function roomOf(data: Bytes): number {
   return typeof data === 'string' && data.length > 64 ? bytesLength(data) : bytesBound(data)
 }
 
-function writeBytes(bytes: Uint8Array, at: number, data: Bytes): number {
+/** What `data` takes, when its room was found too large: that of a view is exact. */
+export function exactRoom(data: Bytes, room: number): number {
+  return typeof data === 'string' ? bytesLength(data) : room
+}
+
+/** What a view got longer meanwhile is written too, and written over by what follows. */
+function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: number): number {
   if (typeof data === 'string') return writeText(data, bytes, at)
-  bytes.set(data, at)
-  return data.length
+  try {
+    bytes.set(data, at)
+  } catch {
+    throw invalidArgument('the memory of a key or value grew during the call')
+  }
+  return room
 }

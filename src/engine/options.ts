@@ -1,10 +1,11 @@
 /**
  * What: the options of open, checked once and completed.
  * Settings are numbers and choices that make sense on disk; components are parts of the platform.
- * Own enumerable properties with known names count, each is read once; anything else is refused.
+ * Each is read once, inherited ones too; a field of the object's own that is not known is refused.
  */
 import {
-  invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
+  invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, takeOptions, WRITE_BUFFER_BYTES_MAX,
+  WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
 import { COMPACTION_STYLES } from '../compaction/index.js'
@@ -132,15 +133,10 @@ function integer(min: number, max: number): Check {
   }
 }
 
-const compactionOption: Check = (value, name) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(`option ${name} must be an object`)
-  }
-  const unknown = Object.keys(value).find((key) => key !== 'style')
-  if (unknown !== undefined) throw invalidArgument(`unknown option ${name}.${unknown.slice(0, 80)}`)
-  const { style = 'leveled' } = value as { style?: unknown }
+const compactionOption: Check = (value) => {
+  const style = takeOptions('compaction', ['style'], value as { style?: unknown }, ({ style = 'leveled' }) => style)
   if (!COMPACTION_STYLES.includes(style as CompactionStyle)) {
-    throw invalidArgument(`option ${name}.style must be one of ${COMPACTION_STYLES.join(', ')}`)
+    throw invalidArgument(`option compaction.style must be one of ${COMPACTION_STYLES.join(', ')}`)
   }
   return { style }
 }
@@ -216,36 +212,30 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
 function readOptions(options: unknown): Map<string, unknown> {
   const given = new Map<string, unknown>()
   if (options === undefined) return given
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidArgument('options must be an object')
-  }
-  for (const name of Object.keys(options)) {
-    const value = (options as Record<string, unknown>)[name]
-    if (value === undefined) continue
-    if (name === 'components') {
-      given.set(name, value)
-    } else if (Object.hasOwn(CHECKS, name)) {
-      given.set(name, CHECKS[name as keyof typeof CHECKS](value, name))
-    } else {
-      throw invalidArgument(`unknown option ${JSON.stringify(name.slice(0, 80))}`)
-    }
+  const values = takeOptions('open', OPTION_NAMES, options as Record<string, unknown>, fieldsOf(OPTION_NAMES))
+  for (const [name, value] of values) {
+    given.set(name, name === 'components' ? value : CHECKS[name as keyof typeof CHECKS](value, name))
   }
   return given
 }
 
+/** Reads those of these fields that are given. */
+function fieldsOf(names: readonly string[]): (options: Record<string, unknown>) => [name: string, value: unknown][] {
+  return (options) => names.flatMap((name): [string, unknown][] => {
+    const value = options[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+}
+
 function readComponents(value: unknown): Components {
   if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null) throw invalidArgument('option components must be an object')
-  const components: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(PARTS, name)) throw invalidArgument(`unknown component ${JSON.stringify(name.slice(0, 80))}`)
-    const component = (value as Record<string, unknown>)[name]
-    if (component === undefined) continue
+  const names = Object.keys(PARTS)
+  const given = takeOptions('components', names, value as Record<string, unknown>, fieldsOf(names))
+  for (const [name, component] of given) {
     const expected = PARTS[name]
     if (typeof component !== expected || component === null) {
       throw invalidArgument(`component ${name} must be ${expected === 'object' ? 'an object' : 'a function'}`)
     }
-    components[name] = component
   }
-  return components as Components
+  return Object.fromEntries(given) as Components
 }

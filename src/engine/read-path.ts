@@ -4,7 +4,7 @@
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state.
  */
-import { bytesBound, compareRanges, EntryKind, UserBytes, writeText } from '../base/index.js'
+import { bytesBound, compareRanges, EntryKind, UserBytes, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, TableFacts } from '../base/index.js'
 import type { ReadState } from './read-state.js'
 
@@ -43,7 +43,7 @@ export class ReadPath {
       end = writeText(key, bytes, 0)
     } else {
       bytes = key
-      end = key.length
+      end = viewLength(key)
     }
     this.getCount++
     const isThere =

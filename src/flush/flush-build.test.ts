@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { EntryKind, runSync, SeededRandom } from '../base/index.js'
 import type { FileHeader, SeqNum } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { encodeBatch } from '../commit/index.js'
+import { encodeBatch, OperationList } from '../commit/index.js'
 import type { BatchOperation, WriteBuffer } from '../commit/index.js'
 import { isVersionSeen } from '../iterator/index.js'
 import { openTable } from '../sstable/index.js'
@@ -31,7 +31,7 @@ function filled(batches: BatchOperation[][]): WriteBuffer {
   let seqNum = 1
   for (const [i, operations] of batches.entries()) {
     const position = i % 3 === 0 ? Uint8Array.of(i) : null
-    encodeBatch(buffer, operations, { sync: false, position }, seqNum)
+    encodeBatch(buffer, OperationList.read(operations), { sync: false, position }, seqNum)
     seqNum += operations.length
   }
   buffer.memtable.insertFrames(buffer.encodedEnd)
@@ -113,7 +113,8 @@ test('FLUSH-3: the table holds the versions that somebody sees, in order; the re
 
 test('FLUSH-2, H10: only published frames are read', () => {
   const buffer = filled([[{ type: 'put', key: 'a', value: '1' }]])
-  encodeBatch(buffer, [{ type: 'put', key: 'b', value: 'not published' }], { sync: false, position: null }, 2)
+  const second = OperationList.read([{ type: 'put', key: 'b', value: 'not published' }])
+  encodeBatch(buffer, second, { sync: false, position: null }, 2)
   const vfs = newVfs()
   const { facts } = build(vfs, inputOf(buffer))
   assert.deepEqual(readTable(vfs, facts!), ['1 a 1'])

@@ -2,13 +2,12 @@
  * What: bytes of the engine in the form that an encoding asks for, as private memory; and back.
  * Owns: the chunk that small copies share. Thread: main.
  */
-import { UserBytes } from '../base/index.js'
+import { copyBytes, isByteView, UserBytes } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import type { FormatName } from './level-base.js'
 import type { Format } from './classic-level.js'
 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
-const textEncoder = new TextEncoder()
 
 export class FormatCopier {
   private readonly userBytes = new UserBytes()
@@ -58,13 +57,12 @@ export class PinnedCopier extends FormatCopier {
  * of another realm, counts as its bytes.
  */
 export function engineBytes(data: Format): Bytes {
-  if (typeof data === 'string' || data instanceof Uint8Array || !ArrayBuffer.isView(data)) return data
+  if (typeof data === 'string' || isByteView(data) || !ArrayBuffer.isView(data)) return data
   const { buffer, byteOffset, byteLength } = data as ArrayBufferView
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /** A bound of a range, or a key to seek, as bytes that nobody changes. */
 export function keyBytes(data: Format): Uint8Array {
-  const bytes = engineBytes(data)
-  return typeof bytes === 'string' ? textEncoder.encode(bytes) : Uint8Array.prototype.slice.call(bytes)
+  return copyBytes(engineBytes(data))
 }

@@ -33,6 +33,31 @@ test('bounds, prefix, direction and limit, alone and together', () => onEach(asy
   }
 }))
 
+test('a bound of any kind of bytes bounds alike, and stays the caller’s', () => onEach(async (place) => {
+  const db = await filled(place)
+  const padded = Buffer.from('..ab..')
+  const kinds: (() => Uint8Array)[] = [
+    () => Buffer.from('ab'), () => padded.subarray(2, 4), () => new Uint8Array(padded.subarray(2, 4)),
+    () => new Uint8Array(new SharedArrayBuffer(4), 1, 2).fill(0x61).map((byte, i) => byte + i),
+  ]
+  const expected: [keyof RangeOptions, string][] = [
+    ['gt', 'abc b ba c'], ['gte', 'ab abc b ba c'], ['lt', 'a'], ['lte', 'a ab'], ['prefix', 'ab abc'],
+  ]
+  for (const make of kinds) {
+    for (const [name, result] of expected) {
+      const bound = make()
+      const iterator = db.keysSync({ [name]: bound })
+      bound.fill(0xff)
+      assert.equal([...iterator].map(text).join(' '), result, name)
+      padded.write('..ab..')
+    }
+  }
+  const last = Buffer.from('ab')
+  await db.clear({ prefix: last })
+  assert.equal(keys(db), 'a b ba c')
+  assert.equal(last.toString(), 'ab', 'the bound itself is not touched')
+}))
+
 test('entries, keys and values, sync and async, say the same', () => onEach(async (place) => {
   const db = await filled(place)
   const range = { prefix: 'a', reverse: true }

@@ -1,7 +1,7 @@
 /** Histories of several logs as bytes, and reading them back as recovery does. */
 import { EntryKind, FRAME_HEADER_BYTES } from '../../src/base/index.js'
 import type { SeqNum } from '../../src/base/index.js'
-import { encodeBatch } from '../../src/commit/index.js'
+import { encodeBatch, OperationList } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
 import { Memtable } from '../../src/memtable/index.js'
 import { SlabPool } from '../../src/slab/index.js'
@@ -52,7 +52,7 @@ export function buildHistory(logs: [fileNum: number, batches: HistoryBatch[]][],
     for (const { operations, mark = NO_MARK } of batches) {
       const at = buffer.encodedEnd
       buffer.setMark(...mark)
-      encodeBatch(buffer, operations, { sync: false, position: null }, lastSeqNum + 1)
+      encodeBatch(buffer, OperationList.read(operations), { sync: false, position: null }, lastSeqNum + 1)
       lastSeqNum += operations.length
       history.frames.push({ log: fileNum, at, end: buffer.encodedEnd, seqNum: lastSeqNum, mark })
     }

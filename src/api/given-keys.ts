@@ -1,0 +1,25 @@
+/**
+ * What: the list of keys that a caller gives, read once: reading may run code of the caller (getters, proxies), so all
+ * of it is read before any key is looked for.
+ */
+import { invalidArgument, unreadableArgument } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import { checkKey } from '../commit/index.js'
+
+/** A list of the caller's keys, checked. Throws INVALID_ARGUMENT, KEY_TOO_LARGE. */
+export function takeKeys(keys: readonly Bytes[]): Bytes[] {
+  const own: Bytes[] = []
+  try {
+    if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
+    const { length } = keys
+    for (let i = 0; i < length; i++) {
+      const key: Bytes = keys[i]
+      checkKey(key) // at once: an array may say that it is longer than it is
+      own.push(key)
+    }
+  } catch (error) {
+    throw unreadableArgument('keys', error)
+  }
+  for (const key of own) checkKey(key) // the code that ran may have taken memory away
+  return own
+}

@@ -1,0 +1,35 @@
+/**
+ * What: options as callers hand them in. Each field is read once, all of them before anything else happens: reading
+ * may run code of the caller, and a getter need not say the same twice. Fields may be inherited; what is the object's
+ * own must be known, for a misspelt option must not be silent.
+ */
+import { invalidArgument, unreadableArgument } from './errors.js'
+
+/**
+ * What `take` reads of the options. Throws INVALID_ARGUMENT for what is no object or has an unknown field, and with
+ * what the caller's own code threw as its cause.
+ */
+export function takeOptions<O, T>(what: string, names: readonly string[], options: O, take: (options: O) => T): T {
+  try {
+    checkNames(what, names, options)
+    return take(options)
+  } catch (error) {
+    throw unreadableArgument(`${what} options`, error)
+  }
+}
+
+function checkNames(what: string, names: readonly string[], options: unknown): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidArgument(`${what} options must be an object`)
+  }
+  for (const name in options) {
+    if (names.includes(name) || !Object.hasOwn(options, name)) continue
+    throw invalidArgument(`unknown ${what} option ${JSON.stringify(name.slice(0, 80))}`)
+  }
+}
+
+/** Throws INVALID_ARGUMENT for what is neither true nor false nor absent. */
+export function checkFlag(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw invalidArgument(`option ${name} must be true or false`)
+}
