@@ -66,7 +66,7 @@ export function* compactionRun(
   const memory = spare.take(input.settings.blockBytes, inputs.length * pieceBytes)
   const options = { memory, pieceBytes, headAt }
   const { dir, databaseId } = input
-  const place = { vfs, dir, databaseId, pool: new FilePool(input.openFilesMax) }
+  const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }
   const runs = inputs.map((run) => new RunCursor(place, run, options))
   const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
   try {

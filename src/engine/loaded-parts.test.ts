@@ -7,6 +7,7 @@ import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'
 import type { Table } from '../sstable/index.js'
 import { SimVfs } from '../testing.js'
+import { FilePool } from '../vfs/index.js'
 import type { LoadedParts } from './loaded-parts.js'
 import { readCurrentManifest, readDirectory } from './recovery.js'
 import { TableSet } from './table-set.js'
@@ -36,7 +37,7 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   const { marker } = await readDirectory(vfs, DIR)
   const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
   const cache = new BlockCache(64 * KiB)
-  const set = new TableSet({ vfs, dir: DIR, databaseId, cache })
+  const set = new TableSet({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
   set.parts.limitBytes = limit
   const all = version.levels[0]!.toReversed()
   for (const facts of all) set.loadSync(facts)

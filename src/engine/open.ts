@@ -27,7 +27,7 @@ import type { PublishTablesInput } from '../output/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { LateSyncs } from '../vfs/index.js'
+import { FilePool, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
@@ -118,7 +118,8 @@ class Opening {
     const { version, databaseId } = await this.readVersion(found)
     checkRoom(found, this.nextFileNum)
     const cache = new BlockCache(options.blockCacheSize)
-    const tables = new TableSet({ vfs, dir, databaseId, cache, filesMax: options.maxOpenFiles })
+    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
+    const tables = new TableSet({ vfs, dir, databaseId, cache, files })
     tables.parts.limitBytes = tableBytesMax(options)
     this.tables = tables
     for (const level of version.levels) for (const facts of level) await tables.load(facts)

@@ -15,6 +15,7 @@ import type { Version } from '../manifest/index.js'
 import { SlabPool } from '../slab/index.js'
 import { SnapshotList } from '../snapshot/index.js'
 import type { RecoveryReport } from '../stats/index.js'
+import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
@@ -106,7 +107,9 @@ class Reading {
 
   private newTables(databaseId: Uint8Array): TableSet {
     const { vfs, dir, cache, options } = this
-    const tables = new TableSet({ vfs, dir, databaseId, cache, filesMax: options.maxOpenFiles })
+    // A writer that removes tables does not hurt who has them open.
+    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax, isKeeping: true })
+    const tables = new TableSet({ vfs, dir, databaseId, cache, files })
     tables.parts.limitBytes = tableBytesMax(options)
     return tables
   }
@@ -185,5 +188,6 @@ export class ReadOnlyView implements ReadView {
     this.isClosed = true
     for (const resource of [...this.resources]) resource.cut()
     this.state.release()
+    await this.parts.tables.idle()
   }
 }

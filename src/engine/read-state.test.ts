@@ -7,7 +7,7 @@ import { emptyVersion } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { TableBuilder } from '../sstable/index.js'
-import { MemoryVfs } from '../vfs/index.js'
+import { FilePool, MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { recordCalls } from '../../test/support/watched-vfs.js'
 import { sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
@@ -44,7 +44,8 @@ function memtable(): Memtable {
 
 function newTables(vfs: MemoryVfs): TableSet {
   const cache = new BlockCache(0)
-  return new TableSet({ vfs: recordCalls(vfs, calls), dir: '/db', databaseId: sampleDatabaseId, cache })
+  const [watched, files] = [recordCalls(vfs, calls), new FilePool()]
+  return new TableSet({ vfs: watched, dir: '/db', databaseId: sampleDatabaseId, cache, files })
 }
 
 const closed = () => calls.splice(0).filter((call) => call.startsWith('close'))

@@ -7,6 +7,7 @@ import { SimVfs } from '../testing.js'
 import { text } from '../../test/support/databases.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { makeTables } from '../../test/support/many-tables.js'
+import { FilePool } from '../vfs/index.js'
 import { readCurrentManifest, readDirectory } from './recovery.js'
 import { TableSet } from './table-set.js'
 
@@ -27,7 +28,7 @@ test('READ-1: the file of a table is closed when the last read state lets go, no
   const { marker } = await readDirectory(vfs, DIR)
   const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
   const facts = version.levels[0]![0]!
-  const tables = new TableSet({ vfs, dir: DIR, databaseId, cache: new BlockCache(0) })
+  const tables = new TableSet({ vfs, dir: DIR, databaseId, cache: new BlockCache(0), files: new FilePool() })
   const before = vfs.openFileCount
   tables.loadSync(facts)
   assert.equal(vfs.openFileCount, before + 1)

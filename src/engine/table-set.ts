@@ -12,8 +12,7 @@ import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
 import type { Table, TablePlace } from '../sstable/index.js'
-import { FilePool } from '../vfs/index.js'
-import type { PooledFile, Vfs } from '../vfs/index.js'
+import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { LoadedParts } from './loaded-parts.js'
 
 interface OpenTable {
@@ -29,8 +28,7 @@ export interface TableSetOptions {
   dir: string
   databaseId: Uint8Array
   cache: BlockCache
-  /** Of the tables' files so many may be open at once; default: what the process may have. */
-  filesMax?: number
+  files: FilePool
 }
 
 export class TableSet {
@@ -41,10 +39,10 @@ export class TableSet {
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
 
-  constructor({ vfs, dir, databaseId, cache, filesMax = Infinity }: TableSetOptions) {
+  constructor({ vfs, dir, databaseId, cache, files }: TableSetOptions) {
     this.cache = cache
-    this.files = new FilePool(filesMax, vfs.openFilesMax)
-    this.place = { vfs, dir, databaseId, pool: this.files }
+    this.files = files
+    this.place = { vfs, dir, databaseId, pool: files }
   }
 
   /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */

@@ -11,7 +11,12 @@ import type { OpenMode, Vfs, VfsFile } from './vfs.js'
 
 const DIR = '/d'
 /** What all pools of the thread together may have; set by a pool that knows of a limit. */
-const thread = () => processShared('openFiles', (): { capacity: number; openCount: number } => assert.fail('no pool'))
+interface Thread {
+  capacity: number
+  openCount: number
+  keptCount: number
+}
+const thread = () => processShared('openFiles', (): Thread => assert.fail('no pool'))
 
 /** A memory file system that counts its open files and gives no more than `max`. */
 class CountingVfs extends MemoryVfs {
@@ -96,7 +101,7 @@ test('FILE-1: drawn reads of several pools: caps hold, the least recently used f
     const pools = Array.from({ length: 1 + random.below(4) }, () => {
       const max = 1 + random.below(12)
       model.pools.push({ max, open: [] })
-      return new FilePool(max)
+      return new FilePool({ max })
     })
     thread().capacity = 1 + random.below(20)
     const files = Array.from({ length: 60 }, (_, i) => {
@@ -120,7 +125,7 @@ test('FILE-1: drawn reads of several pools: caps hold, the least recently used f
 
 test('FILE-2: what is opened again is looked at: another file of that name, or none, is an error', () => {
   const vfs = newVfs(2)
-  const pool = new FilePool(1)
+  const pool = new FilePool({ max: 1 })
   const files = [pooled(vfs, 0, pool), pooled(vfs, 1, pool)]
   vfs.unlinkSync(`${DIR}/0`)
   assert.throws(() => contentOf(files[0]!), { code: 'ENOENT' })
@@ -133,9 +138,29 @@ test('FILE-2: what is opened again is looked at: another file of that name, or n
   assert.equal(pool.reopenedCount, 2)
 })
 
+test('files that are kept are closed for nobody while others have an eighth; what comes later has to give way', () => {
+  const vfs = newVfs(60)
+  const [view, other] = [new FilePool({ isKeeping: true }), new FilePool()]
+  thread().capacity = 16
+  const kept = Array.from({ length: 20 }, (_, i) => pooled(vfs, i, view))
+  const read = Array.from({ length: 20 }, (_, i) => pooled(vfs, 20 + i, other))
+  for (const file of [...kept, ...read]) contentOf(file)
+  const names = vfs.openNames.map((name) => Number(name.slice(DIR.length + 1)))
+  assert.deepEqual(names.filter((i) => i < 20).slice(0, 14), Array.from({ length: 14 }, (_, i) => i))
+  assert.equal(names.length, 16)
+  assert.equal(view.giveBack(), true)
+  assert.deepEqual([view.openCount, other.openCount], [14, 0], 'nor are they given back')
+  for (const file of kept.slice(0, 10)) file.closeSync()
+  for (const file of kept.slice(14)) contentOf(file)
+  for (let i = 40; i < 60; i++) read.push(pooled(vfs, i, other))
+  assert.equal(view.openCount, 10, 'what is opened again is kept when there is room')
+  for (const file of [...kept, ...read]) file.closeSync()
+  assert.deepEqual([vfs.openNames, thread().openCount, thread().keptCount], [[], 0, 0])
+})
+
 test('the platform gives no more files: those of any pool are closed, and the open that failed succeeds', async () => {
   const vfs = newVfs(40)
-  const [idle, busy] = [new FilePool(100), new FilePool(100)]
+  const [idle, busy] = [new FilePool({ max: 100 }), new FilePool({ max: 100 })]
   const files = Array.from({ length: 20 }, (_, i) => pooled(vfs, i, idle))
   vfs.max = 20
   for (let i = 20; i < 40; i++) files.push(pooled(vfs, i, busy))
@@ -150,11 +175,11 @@ test('the platform gives no more files: those of any pool are closed, and the op
 
 test('the limit of the process is divided: tables, compactions, all else', () => {
   for (const [limit, tables, runs] of [[64, 36, 6], [256, 144, 24], [1024, 576, 96], [1e9, 8192, 255]] as const) {
-    assert.equal(new FilePool(Infinity, limit).capacity, tables)
+    assert.equal(new FilePool({ openFilesMax: limit }).capacity, tables)
     assert.equal(runFilesMax(limit, 2), runs)
     assert.ok(tables + 2 * runs <= limit * 3 / 4)
   }
-  assert.equal(new FilePool(7, 1024).capacity, 7)
+  assert.equal(new FilePool({ max: 7, openFilesMax: 1024 }).capacity, 7)
   assert.deepEqual([runFilesMax(10, 16), runFilesMax(undefined, 0)], [4, 255])
   const text = 'Limit          Soft Limit  Hard Limit  Units\nMax open files 1024        524288      files     \n'
   assert.equal(parseOpenFilesMax(text), 1024)

@@ -1,11 +1,12 @@
 /**
  * What: the files of one database that are open only while there is room: others are closed for them, and the next
  * read opens them again (pooled-file.ts).
+ * A pool that keeps its files closes none while there is room: somebody else may remove them.
  * Owns: how many are open, of the database and of all that share the thread, and the order of their last use.
  * Does not own: the files; what other threads have open, for which room is left (`runFilesMax`).
  * Thread: one; all databases in it share one count, also those of other copies of the package.
- * Invariants: FILE-1 no more files are open than the pool and the thread may have, as far as any can be closed; the
- * one that is closed is the one whose last use is longest ago.
+ * Invariants: FILE-1 no more files are open than the pool and the thread may have; the one that is closed is, of those
+ * that are not kept, the one whose last use is longest ago.
  */
 import { processShared } from '../base/index.js'
 
@@ -15,6 +16,8 @@ export interface Poolable {
   older: Poolable | null
   newer: Poolable | null
   lastUse: number
+  /** It has no place in that order: it is not closed for others. */
+  isKept: boolean
   /** Closes it; the next read opens it again. */
   rest(): void
 }
@@ -36,6 +39,8 @@ const TABLES_MAX = 8192
 const RUN_MIN = 4
 /** A compaction has no more inputs. */
 const RUN_MAX = 255
+/** Files that are kept leave so much to others. */
+const KEPT_PART = 7 / 8
 const GIVE_BACK_MIN = 8
 const GIVE_BACK_PART = 1 / 4
 
@@ -57,6 +62,7 @@ function clamp(value: number, min: number, max: number): number {
 class ThreadFiles {
   capacity = tableFilesMax()
   openCount = 0
+  keptCount = 0
   useCount = 0
   /** Those with open files. */
   readonly pools = new Set<SharingPool>()
@@ -73,18 +79,28 @@ function threadFiles(): ThreadFiles {
   return processShared('openFiles', () => new ThreadFiles())
 }
 
+export interface FilePoolOptions {
+  /** Files that may be open at once; default: what the thread may have. */
+  max?: number
+  /** What the platform says that the process may have open (Vfs). */
+  openFilesMax?: number | undefined
+  isKeeping?: boolean
+}
+
 export class FilePool implements SharingPool {
   openCount = 0
   /** Opened again by a read. */
   reopenedCount = 0
   private readonly max: number
+  private readonly isKeeping: boolean
   private readonly thread = threadFiles()
+  private keptCount = 0
   private oldest: Poolable | null = null
   private newest: Poolable | null = null
 
-  /** `openFilesMax`: what the platform says (Vfs). */
-  constructor(max: number, openFilesMax?: number) {
+  constructor({ max = Infinity, openFilesMax, isKeeping = false }: FilePoolOptions = {}) {
     this.max = max
+    this.isKeeping = isKeeping
     if (openFilesMax !== undefined) this.thread.capacity = tableFilesMax(openFilesMax)
   }
 
@@ -108,8 +124,21 @@ export class FilePool implements SharingPool {
     if (--this.openCount === 0) this.thread.pools.delete(this)
   }
 
-  /** An open file joins the order of use. Requires: a place was reserved for it. */
+  /** A file was opened. Requires: a place was reserved for it. */
   add(file: Poolable): void {
+    if (this.mayKeep) {
+      file.isKept = true
+      this.keptCount++
+      this.thread.keptCount++
+    } else this.append(file)
+  }
+
+  private get mayKeep(): boolean {
+    const { keptCount, max, thread } = this
+    return this.isKeeping && keptCount < max * KEPT_PART && thread.keptCount < thread.capacity * KEPT_PART
+  }
+
+  private append(file: Poolable): void {
     file.lastUse = ++this.thread.useCount
     file.older = this.newest
     if (this.newest === null) this.oldest = file
@@ -117,8 +146,16 @@ export class FilePool implements SharingPool {
     this.newest = file
   }
 
-  /** It is not closed for others from now on; its place stays its own until `free`. */
+  /** It is closed: its place stays its own until `free`. */
   remove(file: Poolable): void {
+    if (file.isKept) {
+      file.isKept = false
+      this.keptCount--
+      this.thread.keptCount--
+    } else this.unlink(file)
+  }
+
+  private unlink(file: Poolable): void {
     const { older, newer } = file
     if (older === null) this.oldest = newer
     else older.newer = newer
@@ -129,12 +166,13 @@ export class FilePool implements SharingPool {
   }
 
   touch(file: Poolable): void {
+    if (file.isKept) return
     if (file === this.newest) {
       file.lastUse = ++this.thread.useCount
       return
     }
-    this.remove(file)
-    this.add(file)
+    this.unlink(file)
+    this.append(file)
   }
 
   get oldestUse(): number {

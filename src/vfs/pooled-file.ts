@@ -28,6 +28,7 @@ export class PooledFile implements ReadableFile, Poolable {
   older: Poolable | null = null
   newer: Poolable | null = null
   lastUse = 0
+  isKept = false
   private readonly options: PooledFileOptions
   private file: VfsFile | null = null
   private isClosed = false
