@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { EntryKind, SeededRandom, tableFileName } from '../../src/base/index.js'
+import { drawHashSeed, EntryKind, SeededRandom, systemRandom, tableFileName } from '../../src/base/index.js'
 import type { FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
 import { encodeBatch, OperationList, WriteBuffer } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
@@ -99,7 +99,8 @@ function emptyOutDir(): void {
 function flush(name: string, keyOf: (i: number) => number): MicroCase {
   const capacity = 32 * 2 ** 20
   const slab = new SlabPool(capacity, 1).take(capacity)
-  const memtable = new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed: 7, executor: null })
+  const hashSeed = drawHashSeed(systemRandom)
+  const memtable = new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed, executor: null })
   const header: FileHeader = { ...headerOf(1), magic: 'varvelog' }
   const log = new LogFile(vfs.openSync(path.join(dir, `log${nextNum++}`), 'create'), header, new Uint8Array(128))
   const buffer = new WriteBuffer(log, memtable, 1, false)

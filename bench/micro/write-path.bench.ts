@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { FILE_HEADER_BYTES, FrameType, SeededRandom, sealFrame } from '../../src/base/index.js'
+import { drawHashSeed, FILE_HEADER_BYTES, FrameType, SeededRandom, sealFrame } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { Memtable } from '../../src/memtable/index.js'
@@ -50,7 +50,7 @@ const microseconds = (startMs: number, count: number): number => ((performance.n
 /** Frames of 1000 entries that are in the slab already: the index alone. */
 function insertOnly(): number {
   const slab = new SlabPool(128 * MiB, 0).take(0)
-  const options = { logNum: 1, start: FILE_HEADER_BYTES, baseSeqNum: 0, hashSeed: random.u32(), executor: null }
+  const options = { logNum: 1, start: FILE_HEADER_BYTES, baseSeqNum: 0, hashSeed: drawHashSeed(random), executor: null }
   const memtable = new Memtable(slab, options)
   const ends: number[] = []
   let at = FILE_HEADER_BYTES

@@ -39,7 +39,7 @@ function writeTable(vfs: MemoryVfs, fileNum: FileNum): TableFacts {
 
 function memtable(): Memtable {
   const slab = new SlabPool(4096, 0).take(0)
-  return new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed: 1, executor: null })
+  return new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor: null })
 }
 
 function newTables(vfs: MemoryVfs): TableSet {

@@ -6,8 +6,8 @@
  * empty or shorter database.
  */
 import {
-  corruption, FILE_BYTES_MAX, fileNumOf, ioError, logFileName, manifestFileName, markerFileName, NAME_NUMBER_MAX,
-  parseFileName, runAsync, VarveError,
+  corruption, drawHashSeed, FILE_BYTES_MAX, fileNumOf, ioError, logFileName, manifestFileName, markerFileName,
+  NAME_NUMBER_MAX, parseFileName, runAsync, VarveError,
 } from '../base/index.js'
 import type { FileNum, Random, SeqNum } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
@@ -132,7 +132,7 @@ export async function replayLogs(names: readonly string[], options: ReplayOption
       const slab = slabs.get(log.fileNum)!
       const memtable = new Memtable(slab, {
         logNum: log.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: log.predecessor!.lastSeqNum,
-        hashSeed: random.u32(), executor: null,
+        hashSeed: drawHashSeed(random), executor: null,
       })
       memtable.insertFrames(log.goodEnd)
       replayed.position = memtable.position ?? replayed.position

@@ -5,7 +5,9 @@
  * Invariants: WAL-6 a log is handed out only when its header and its name are durable. WAL-7 log
  * numbers rise in the order in which logs are used.
  */
-import { errnoOf, FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError } from '../base/index.js'
+import {
+  drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError,
+} from '../base/index.js'
 import type { FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
@@ -178,7 +180,7 @@ export class WriteBuffers {
     const expectedKeys = isXl ? 0 : Math.min(this.expectedKeys, Math.floor(indexBytesMax / BYTES_PER_EXPECTED_KEY))
     const memtable = new Memtable(slab, {
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: this.options.lastSeqNum(),
-      hashSeed: random.u32(), executor: this.options.executor, expectedKeys,
+      hashSeed: drawHashSeed(random), executor: this.options.executor, expectedKeys,
     })
     slab.release() // the memtable holds it from here on
     const buffer = new WriteBuffer(log, memtable, generation, isXl)

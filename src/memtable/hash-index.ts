@@ -2,7 +2,8 @@
  * What: open-addressing hash index from key hash to the newest entry of the key, in 64 segments by the
  * hash's top bits. A segment doubles by itself, so no single insert moves more than a 64th of the index.
  *
- * A slot is two words: id + 1 (0 = empty), hash. Probing is linear; a segment is at most 3/4 full.
+ * A slot is two words, signed as the hash is: id + 1 (0 = empty), hash. Probing is linear; a segment is at most
+ * 3/4 full.
  * Owns: the segments. Does not own: the keys; the caller compares them. Thread: main.
  */
 
@@ -11,19 +12,19 @@ const SEGMENT_COUNT = 1 << SEGMENT_BITS
 const SEGMENT_SLOTS_MIN = 64
 
 export class HashIndex {
-  private readonly segments: Uint32Array[] = []
+  private readonly segments: Int32Array[] = []
   private readonly counts = new Uint32Array(SEGMENT_COUNT)
   private wordCount: number
   /** Where the last `find…` or `next` stopped: index of the slot's first word. */
   private at = 0
-  private segment: Uint32Array
+  private segment: Int32Array
   private number = 0
 
   /** Room for about `expectedKeys` without growing. */
   constructor(expectedKeys = 0) {
     let slots = SEGMENT_SLOTS_MIN
     while (slots * 3 < (expectedKeys / SEGMENT_COUNT) * 4) slots *= 2
-    for (let i = 0; i < SEGMENT_COUNT; i++) this.segments.push(new Uint32Array(slots * 2))
+    for (let i = 0; i < SEGMENT_COUNT; i++) this.segments.push(new Int32Array(slots * 2))
     this.segment = this.segments[0]!
     this.wordCount = SEGMENT_COUNT * slots * 2
   }
@@ -75,7 +76,7 @@ export class HashIndex {
 
   private grow(number: number): void {
     const old = this.segments[number]!
-    const grown = new Uint32Array(old.length * 2)
+    const grown = new Int32Array(old.length * 2)
     const mask = grown.length - 1
     for (let i = 0; i < old.length; i += 2) {
       if (old[i] === 0) continue

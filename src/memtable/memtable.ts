@@ -12,7 +12,7 @@ import {
   equalRanges, EXTENSION_HEADER_BYTES, EXTENSION_POSITION, FRAME_HEADER_BYTES, frameBytes,
   FrameType, getU32, getU53, hashRange,
 } from '../base/index.js'
-import type { FileNum, InternalIterator, PointResult, SeqNum } from '../base/index.js'
+import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Slab } from '../slab/index.js'
 import { EntryTable } from './entry-table.js'
@@ -27,8 +27,8 @@ export interface MemtableOptions {
   start: number
   /** Below the first sequence number it will hold. */
   baseSeqNum: SeqNum
-  /** Random: crafted keys cannot be aimed at one slot. */
-  hashSeed: number
+  /** Drawn anew for each memtable: keys cannot be aimed at one slot. */
+  hashSeed: HashSeed
   /** About how many different keys will come, if anything is known of it. */
   expectedKeys?: number
   /** Sorts ahead; null: everything is sorted when it is asked for. */
@@ -41,7 +41,7 @@ export class Memtable {
   readonly logNum: FileNum
   /** Where its frames begin in the slab. */
   readonly start: number
-  private readonly seed: number
+  private readonly seed: HashSeed
   private readonly baseSeqNum: SeqNum
   private readonly bytes: Uint8Array
   private readonly entries = new EntryTable()

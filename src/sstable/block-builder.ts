@@ -8,6 +8,7 @@
  * pushed or, when it belongs to the next block, staged again after `clear`.
  */
 import { alignUp, hashView, putU53 } from '../base/index.js'
+import type { HashSeed } from '../base/index.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 import { TRAILER_BYTES } from './table-format.js'
@@ -119,7 +120,7 @@ export class BlockBuilder {
     return keys[lastKeyEnd + i] - keys[lastKeyStart + i]
   }
 
-  stagedHash(seed: number): number {
+  stagedHash(seed: HashSeed): number {
     return hashView(this.keyView, this.lastKeyEnd, this.stagedEnd, seed)
   }
 

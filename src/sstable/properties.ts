@@ -12,8 +12,8 @@
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
 import {
-  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, KEY_BYTES_MAX, KEY_ORDER_NAME, NAME_NUMBER_MAX,
-  SEQ_NUM_MAX,
+  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, HASH_SEED_BYTES, KEY_BYTES_MAX, KEY_ORDER_NAME,
+  NAME_NUMBER_MAX, SEQ_NUM_MAX, toHex,
 } from '../base/index.js'
 import type { TableFacts, ValueFileReference } from '../base/index.js'
 import { printBytes } from '../dump/index.js'
@@ -35,14 +35,14 @@ const PROPERTY = {
   expiryMax: 13,
   valueFiles: 14, // for each: file number, values, bytes: three u64
   keyCount: 15,
-  hashSeed: 16,
+  hashSeed: 16, // eight bytes
   blockBytes: 17,
 } as const
 
 const FLAG_REQUIRED = 1
 const NUMBERS = [
   'entryCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum', 'firstLog', 'lastLog',
-  'keyspaceId', 'expiryMin', 'expiryMax', 'keyCount', 'hashSeed', 'blockBytes',
+  'keyspaceId', 'expiryMin', 'expiryMax', 'keyCount', 'blockBytes',
 ] as const
 type NumberName = (typeof NUMBERS)[number]
 
@@ -59,8 +59,8 @@ export class UnknownProperty extends Error {
 export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
   /** Different user keys. */
   keyCount: number
-  /** Seed of the hashes in point hash and filter. */
-  hashSeed: number
+  /** Of point hash and filter: eight bytes (readHashSeed). */
+  hashSeed: Uint8Array
   /** Size at which blocks were closed. */
   blockBytes: number
 }
@@ -71,6 +71,7 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
   values.set(PROPERTY.smallestKey, properties.smallestKey)
   values.set(PROPERTY.largestKey, properties.largestKey)
   values.set(PROPERTY.valueFiles, encodeValueFiles(properties.valueFiles))
+  values.set(PROPERTY.hashSeed, properties.hashSeed)
   for (const name of NUMBERS) values.set(PROPERTY[name], new ByteWriter(8).u53(properties[name]).finish())
   const writer = new ByteWriter(512).u32(values.size).u32(0)
   for (const id of [...values.keys()].sort((a, b) => a - b)) {
@@ -102,9 +103,10 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   if (compareBytes(smallestKey, largestKey) > 0) throw new BadBytes(0, 'smallest key is above largest')
   if (numbers.largestSeqNum > SEQ_NUM_MAX) throw new BadBytes(0, 'a sequence number is 2^51 or more')
   if (numbers.lastLog > NAME_NUMBER_MAX) throw new BadBytes(0, 'the number of a log is 2^48 or more')
-  if (numbers.hashSeed >= 2 ** 32) throw new BadBytes(0, 'hash seed is above 2^32 - 1')
+  const hashSeed = bytesOf(PROPERTY.hashSeed)
+  if (hashSeed.length !== HASH_SEED_BYTES) throw new BadBytes(0, 'property hashSeed is not eight bytes')
   const valueFiles = decodeValueFiles(bytesOf(PROPERTY.valueFiles))
-  return { ...numbers, smallestKey, largestKey, valueFiles }
+  return { ...numbers, smallestKey, largestKey, hashSeed, valueFiles }
 }
 
 function readValues(content: Uint8Array): Map<number, Uint8Array> {
@@ -138,13 +140,17 @@ export function describeProperties(content: Uint8Array): { bytes: number; what: 
   const parts = [{ bytes: 4, what: `${values.size} properties` }, { bytes: 4, what: 'zero' }]
   for (const [id, value] of values) {
     const name = names.get(id) ?? `property ${id}`
-    const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
     parts.push({ bytes: 8, what: `${name}: id ${id}, ${value.length} bytes` })
-    const shown = isNumber ? new ByteReader(value).u53() : printBytes(value)
-    parts.push({ bytes: value.length, what: `${name} ${shown}` })
+    parts.push({ bytes: value.length, what: `${name} ${shownValue(name, value)}` })
     parts.push({ bytes: alignUp(value.length, 8) - value.length, what: 'zeros' })
   }
   return parts
+}
+
+function shownValue(name: string, value: Uint8Array): string {
+  if (name === 'hashSeed') return toHex(value)
+  const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
+  return isNumber ? String(new ByteReader(value).u53()) : printBytes(value)
 }
 
 function encodeValueFiles(files: readonly ValueFileReference[]): Uint8Array {
@@ -170,7 +176,7 @@ export function hiddenCountOf({ entryCount, keyCount }: TableProperties): number
 /** Name of the first fact in which the two differ, or null. */
 export function factThatDiffers(properties: TableProperties, facts: TableFacts): string | null {
   for (const name of NUMBERS) {
-    if (name === 'keyCount' || name === 'hashSeed' || name === 'blockBytes') continue
+    if (name === 'keyCount' || name === 'blockBytes') continue
     if (properties[name] !== facts[name]) return `${name} ${properties[name]} against ${facts[name]}`
   }
   const hiddenCount = hiddenCountOf(properties)

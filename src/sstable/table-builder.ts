@@ -6,9 +6,9 @@
  * Invariants: entries are added in internal order (key ascending, sequence number descending).
  */
 import {
-  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, tableFileName,
+  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, readHashSeed, tableFileName,
 } from '../base/index.js'
-import type { FileHeader, FileNum, TableFacts, ValueFileReference } from '../base/index.js'
+import type { FileHeader, FileNum, HashSeed, TableFacts, ValueFileReference } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlockBuilder } from './block-builder.js'
 import {
@@ -54,7 +54,7 @@ export class TableBuilder {
   private readonly blockBytes: number
   private readonly isHashed: boolean
   private readonly seed: number
-  private readonly hashSeed: number
+  private readonly hashSeed: HashSeed
   private readonly output: TableOutput
   private readonly memory: TableMemory
   private readonly block: BlockBuilder
@@ -85,8 +85,8 @@ export class TableBuilder {
     const { databaseId, fileNum, salt, generation } = options
     const header: FileHeader = { magic: TABLE_MAGIC, databaseId, fileNum, salt, generation }
     this.seed = fileSeed(header)
-    // The salt is random: nobody can choose keys that meet in one slot of a table to come.
-    this.hashSeed = (getU32(salt, 0) ^ getU32(salt, 4)) >>> 0
+    // The salt is drawn anew for each table: nobody can choose keys that meet in one slot of a table to come.
+    this.hashSeed = readHashSeed(salt)
     this.memory = memory ?? new TableMemory(blockBytes)
     this.block = new BlockBuilder(this.memory)
     this.output = new TableOutput(file, tableFileName(fileNum), this.seed, this.memory)
@@ -235,7 +235,7 @@ export class TableBuilder {
       expiryMax: 0,
       valueFiles,
       keyCount: this.keyCount,
-      hashSeed: this.hashSeed,
+      hashSeed: options.salt,
       blockBytes: this.blockBytes,
     }
   }

@@ -3,9 +3,9 @@
  * Does not own: the file. Thread: any; blocking, with a pause after each block.
  */
 import {
-  compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, runSync,
+  compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
 } from '../base/index.js'
-import type { TableFacts, VarveError } from '../base/index.js'
+import type { HashSeed, TableFacts, VarveError } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { readContent } from './block-io.js'
 import { BlockReader } from './block-reader.js'
@@ -46,6 +46,7 @@ const COUNTED = ['keyCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'la
 class Tally {
   private readonly parts: TableParts
   private readonly smallestKey: Uint8Array
+  private readonly hashSeed: HashSeed
   private key = new Uint8Array(KEY_BYTES_MAX)
   private lastKey = new Uint8Array(KEY_BYTES_MAX)
   private lastKeyBytes = -1
@@ -58,6 +59,7 @@ class Tally {
   constructor(parts: TableParts) {
     this.parts = parts
     this.smallestKey = parts.properties.smallestKey
+    this.hashSeed = readHashSeed(parts.properties.hashSeed)
   }
 
   add(reader: BlockReader, number: number, i: number): void {
@@ -79,7 +81,7 @@ class Tally {
     if (this.keyCount++ === 0 && compareBytes(key.subarray(0, keyBytes), this.smallestKey) !== 0) {
       throw this.bad(SectionSlot.properties, 'the smallest key is another')
     }
-    const hash = hashRange(key, 0, keyBytes, parts.properties.hashSeed)
+    const hash = hashRange(key, 0, keyBytes, this.hashSeed)
     if (parts.filter?.mayContain(hash) === false) throw this.bad(SectionSlot.filter, 'the filter misses a key')
     if (parts.pointHash?.holds(hash, number, i) === false) {
       throw this.bad(SectionSlot.pointHash, 'the point hash misses the newest version of a key')

@@ -169,9 +169,9 @@ test('properties', () => {
     const content = encodeProperties({ ...properties, [name]: new Uint8Array(KEY_BYTES_MAX + 1) })
     assert.throws(() => decodeProperties(content), { message: /too long/ })
   }
-  const changed = { ...properties, hashSeed: 2 ** 33 }
+  const changed = { ...properties, hashSeed: new Uint8Array(7) }
   const bytes = craft(offset, (content) => content.set(encodeProperties(changed)))
-  assert.throws(() => check(bytes), { code: 'CORRUPTION', message: /hash seed/ })
+  assert.throws(() => check(bytes), { code: 'CORRUPTION', message: /hashSeed is not eight bytes/ })
 })
 
 test('an unknown property is skipped, or refused when it must be known', () => {

@@ -2,7 +2,7 @@
  * What: the parts of a table that was read, field by field; table-layout.ts puts them in order.
  * Thread: any (pure).
  */
-import { alignUp, EntryKind, getU32, getU53 } from '../base/index.js'
+import { alignUp, EntryKind, getU32, getU53, toHex } from '../base/index.js'
 import { keyOf, printBytes } from '../dump/index.js'
 import type { Section } from '../dump/index.js'
 import { BLOCK_HEADER_BYTES } from './block-format.js'
@@ -132,15 +132,16 @@ export function pointHashSection(content: Uint8Array, extent: Extent): Section {
 }
 
 export function propertiesSection(properties: TableProperties, content: Uint8Array, extent: Extent): Section {
-  const { entryCount, keyCount, smallestKey, largestKey } = properties
+  const { entryCount, keyCount, smallestKey, largestKey, hashSeed } = properties
   const fields = new SectionFields(extent.offset)
   for (const { bytes, what } of describeProperties(content)) fields.add(bytes, what)
-  const keys = {
+  const shown = {
     smallestKey: printBytes(smallestKey, DATA_BYTES_SHOWN), largestKey: printBytes(largestKey, DATA_BYTES_SHOWN),
+    hashSeed: toHex(hashSeed),
   }
   return section('properties', extent, content, {
     summary: `${entryCount} entries, ${keyCount} keys`,
-    fields: fields.end(extent.offset + extent.bytes), data: { ...properties, ...keys },
+    fields: fields.end(extent.offset + extent.bytes), data: { ...properties, ...shown },
   })
 }
 

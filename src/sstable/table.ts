@@ -4,8 +4,8 @@
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { corruption, hashRange, NUMBER_MAX } from '../base/index.js'
-import type { InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../base/index.js'
+import { corruption, hashRange, NUMBER_MAX, readHashSeed } from '../base/index.js'
+import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { MARK_POINT } from '../cache/index.js'
 import { BlockReader } from './block-reader.js'
@@ -59,7 +59,7 @@ export class Table {
   private readonly blocks: TableBlocks
   private filter: BloomFilter | null
   private pointHash: PointHash | null
-  private readonly hashSeed: number
+  private readonly hashSeed: HashSeed
   /** For point reads; good within one call. */
   private readonly reader = new BlockReader()
 
@@ -69,7 +69,7 @@ export class Table {
     this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
     this.filter = parts.filter
     this.pointHash = parts.pointHash
-    this.hashSeed = parts.properties.hashSeed
+    this.hashSeed = readHashSeed(parts.properties.hashSeed)
     this.keepShapes()
   }
 

@@ -84,7 +84,7 @@ export function readHistory(files: Map<number, Uint8Array>, logPointer = 1): Rea
     if (scanned.goodEnd <= FIRST_BATCH_OFFSET) continue
     const memtable = new Memtable(slab, {
       logNum: scanned.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: scanned.predecessor!.lastSeqNum,
-      hashSeed: 1, executor: null,
+      hashSeed: { low: 1, high: 2 }, executor: null,
     })
     memtable.insertFrames(scanned.goodEnd)
     const it = memtable.iterator()

@@ -37,7 +37,7 @@ export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {})
   Object.assign(named, { bytes: file.bytes, size: file.size })
   const slab = new SlabPool(capacity, 1).take(capacity)
   const memtable = new Memtable(slab, {
-    logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: 7, executor: null,
+    logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: { low: 7, high: 2 }, executor: null,
   })
   slab.release()
   const log = new LogFile(named, sampleLogHeader(fileNum), headerBytes)
