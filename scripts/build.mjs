@@ -1,13 +1,13 @@
 // @ts-check
-// Builds the package: first the worker's code as one string module, then everything with tsc.
+// Builds everything but declarations for users: first the worker's code as one string module; then, at the same
+// time, dist/ with tsc, where tests and benchmarks run, and lib/, which is published (bundle.mjs).
 // The worker is inlined so that a bundler or a single-file app cannot lose it.
 import { build } from 'esbuild'
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { bundlePackage, root } from './bundle.mjs'
 
-const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const workerEntry = path.join(root, 'src/engine/worker-main.ts')
 const workerSource = path.join(root, 'src/exec/worker-source.ts')
 const dist = path.join(root, 'dist')
@@ -61,12 +61,19 @@ function pruneDist() {
   }
 }
 
-// esbuild has printed its own errors; tsc may say more about them.
-const isInlined = await inlineWorker().then(() => true, () => false)
+/** @returns {Promise<boolean>} */
+function compile() {
+  const compiler = path.join(root, 'node_modules/typescript/bin/tsc')
+  return new Promise((resolve) => {
+    spawn(process.execPath, [compiler, '-p', root], { stdio: 'inherit' }).on('exit', (status) => resolve(status === 0))
+  })
+}
+
+/** esbuild has printed its own errors. @param {Promise<void>} step */
+const isDone = (step) => step.then(() => true, () => false)
+
+// When the worker cannot be inlined, tsc may still say more about why.
+const isInlined = await isDone(inlineWorker())
 pruneDist()
-const compiler = path.join(root, 'node_modules/typescript/bin/tsc')
-const { status } = spawnSync(process.execPath, [compiler, '-p', root], { stdio: 'inherit' })
-// npx starts the package's own program only when it may be executed; npm install would see to it.
-const program = path.join(dist, 'src/cli/main.js')
-if (existsSync(program)) chmodSync(program, 0o755)
-process.exitCode = isInlined ? (status ?? 1) : 1
+const steps = await Promise.all([compile(), isInlined && isDone(bundlePackage())])
+process.exitCode = steps.every(Boolean) ? 0 : 1

@@ -57,7 +57,7 @@ export function applyExceptions(problems, exceptions) {
 
 /** Sources that something outside the tree starts: named in package.json or in a script. */
 function entryFiles() {
-  const names = ['build', 'test', 'bench', 'test-runtimes']
+  const names = ['build', 'bundle', 'test', 'bench', 'test-runtimes', 'test-package']
   const scripts = names.map((name) => path.join(root, `scripts/${name}.mjs`))
   const text = [path.join(root, 'package.json'), ...scripts]
     .filter((file) => existsSync(file))

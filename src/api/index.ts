@@ -1,10 +1,19 @@
 /** Rank 7: what programs import. */
 export { VarveError } from '../base/index.js'
-export type { Bytes, Clock, ErrorCode, Random } from '../base/index.js'
+export type {
+  Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer,
+} from '../base/index.js'
+export type { CompactionStyle } from '../compaction/index.js'
 export type {
   CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation, PinInfo, VarveOptions,
 } from '../engine/index.js'
-export type { EngineEvent, Stats } from '../stats/index.js'
+export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
+export type {
+  BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
+  DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, LastRunStats, LevelStats,
+  MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
+} from '../stats/index.js'
+export type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs/index.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'
 export type { KeyBounds, RangeOptions } from './ranges.js'

@@ -14,6 +14,7 @@ export interface FollowOptions {
 export class Pins {
   private readonly engine: Engine
 
+  /** @internal */
   constructor(engine: Engine) {
     this.engine = engine
   }

@@ -16,6 +16,7 @@ export class Snapshot {
   private readonly held: { readonly seqNum: SeqNum; release(): void }
   private isReleased = false
 
+  /** @internal */
   constructor(view: ReadView) {
     this.view = view
     this.held = view.holdSnapshot()
@@ -30,7 +31,7 @@ export class Snapshot {
     this.held.release()
   }
 
-  /** The database is being closed. */
+  /** @internal The database is being closed. */
   cut(): void {
     this.release()
   }
@@ -39,7 +40,7 @@ export class Snapshot {
     this.release()
   }
 
-  /** Its sequence number. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
+  /** @internal Its sequence number. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
   seqNumFor(view: ReadView): SeqNum {
     if (view !== this.view) throw invalidArgument('the snapshot is of another database')
     if (this.isReleased) throw new VarveError('CLOSED', 'the snapshot was released')

@@ -62,6 +62,11 @@ export class VarveError extends Error {
   static is(error: unknown): error is VarveError {
     return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true
   }
+
+  /** So `instanceof VarveError` holds for those of another copy too. A class of yours that extends it stays its own. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === VarveError ? VarveError.is(value) : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
 }
 
 export function invalidArgument(message: string): VarveError {

@@ -2,7 +2,7 @@
  * What: `varve <command> …`: finds the command, runs it, tells what went wrong, gives the exit code.
  * Owns: the list of commands. Does not own: what they do (commands/).
  */
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
 import { dumpCommand } from './commands/dump.js'
@@ -78,6 +78,5 @@ function isUsageError(error: unknown): error is Error {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  return (createRequire(import.meta.url)('varve/package.json') as { version: string }).version
 }

@@ -5,8 +5,8 @@
 import { MiB, WRITE_BUFFER_BYTES_DEFAULT } from '../base/index.js'
 
 /** `none`: nothing by itself, only ranges by hand. */
-export const COMPACTION_STYLES = ['leveled', 'none'] as const
-export type CompactionStyle = (typeof COMPACTION_STYLES)[number]
+export type CompactionStyle = 'leveled' | 'none'
+export const COMPACTION_STYLES: readonly CompactionStyle[] = ['leveled', 'none']
 
 /** All bytes are sizes of files. */
 export interface CompactionSettings {

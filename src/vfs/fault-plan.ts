@@ -46,6 +46,7 @@ export class ActiveFault {
   hitCount = 0
   private readonly plan: FaultPlan
 
+  /** @internal */
   constructor(rule: FaultRule, plan: FaultPlan) {
     this.rule = rule
     this.plan = plan

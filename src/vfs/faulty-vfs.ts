@@ -8,6 +8,7 @@ import type { ActiveFault, FaultRule } from './fault-plan.js'
 import { FaultyFile } from './faulty-file.js'
 import type { FileOp } from './file-op.js'
 import type { OpRecorder } from './op-log.js'
+import type { EffectHook } from './sim-machine.js'
 import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 export class FaultyVfs implements Vfs {
@@ -50,7 +51,7 @@ export class FaultyVfs implements Vfs {
     return this.door.effectCount
   }
 
-  set onEffect(hook: FaultDoor['onEffect']) {
+  set onEffect(hook: EffectHook | null) {
     this.door.onEffect = hook
   }
 

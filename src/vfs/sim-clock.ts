@@ -24,6 +24,7 @@ export class SimClock implements Clock {
   private timers: PendingTimer[] = []
   private readonly scheduler: SimScheduler
 
+  /** @internal */
   constructor(scheduler: SimScheduler) {
     this.scheduler = scheduler
     scheduler.join(() => this.tick(), () => this.isAutomatic && this.fireNext())

@@ -30,6 +30,9 @@ export class SimVfs implements Vfs {
   private readonly machine: SimMachine
   private readonly names: SimNames
 
+  constructor(options?: SimOptions)
+  /** @internal */
+  constructor(options: SimOptions | undefined, machine: SimMachine)
   constructor(options: SimOptions = {}, machine = new SimMachine(options, null, 1)) {
     this.machine = machine
     this.hasBlockingSync = machine.options.hasBlockingSync

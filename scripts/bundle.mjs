@@ -1,0 +1,99 @@
+// @ts-check
+// The JavaScript that is published: lib/*.js for `import`, and for `require` the same files as CommonJS,
+// lib/*.cjs. What two entry points share stands in a file of its own, so that one process has it once.
+// Names stay as they are written: a stack trace of a user is readable without a source map.
+import { build, transform } from 'esbuild'
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+export const lib = path.join(root, 'lib')
+
+/** The entry points of the package, and its program. */
+const entries = {
+  index: 'src/index.ts',
+  level: 'src/level.ts',
+  testing: 'src/testing.ts',
+  cli: 'src/cli/main.ts',
+}
+
+/** What is shared is named after those who share it; these have names that a reader of a stack trace knows. */
+const names = new Map([
+  ['index level cli', 'engine'],
+  ['index level testing cli', 'base'],
+])
+
+const target = 'node20'
+
+/** Writes lib/*.js and lib/*.cjs, and removes what earlier builds left there. */
+export async function bundlePackage() {
+  const files = await bundleModules()
+  const modules = [...files].filter(([name]) => name !== 'cli')
+  const scripts = await Promise.all(modules.map(async ([name, text]) => ({ name, text: await asCommonJs(text) })))
+  mkdirSync(lib, { recursive: true })
+  for (const [name, text] of files) writeFileSync(path.join(lib, `${name}.js`), withOwnNames(text))
+  for (const { name, text } of scripts) writeFileSync(path.join(lib, `${name}.cjs`), withOwnNames(text))
+  // npx starts the package's own program only when it may be executed; npm install would see to it.
+  chmodSync(path.join(lib, 'cli.js'), 0o755)
+  for (const file of readdirSync(lib)) {
+    if (/\.c?js$/.test(file) && !files.has(file.replace(/\.c?js$/, ''))) rmSync(path.join(lib, file))
+  }
+}
+
+/** @returns {Promise<Map<string, string>>} text by name, without the ending */
+async function bundleModules() {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root, entryPoints: entries, outdir: 'lib', chunkNames: 'chunk-[hash]', write: false, metafile: true,
+    bundle: true, splitting: true, format: 'esm', platform: 'node', target, packages: 'external', legalComments: 'none',
+  })
+  const newNames = sharedNames(metafile.outputs)
+  return new Map(outputFiles.map(({ path: file, text }) => {
+    const name = path.basename(file, '.js')
+    const linked = text.replace(/"\.\/(chunk-\w+)\.js"/g, (_, id) => `"./${newNames.get(id)}.js"`)
+    return [newNames.get(name) ?? name, linked]
+  }))
+}
+
+/**
+ * Classes are called as in the source, in a stack trace and by `console.log`. esbuild writes one that names itself as
+ * `var Varve = class _Varve`, and the second of a name as `var Snapshot2 = class`.
+ * @param {string} text
+ */
+function withOwnNames(text) {
+  let result = text
+  for (const [, name] of text.matchAll(/^var (\w+) = class _\1\b/gm)) {
+    result = result.replace(new RegExp(`\\b_${name}\\b`, 'g'), `${name}`)
+  }
+  return result.replace(/^var (\w+?)\d+ = class(?= \{| extends)/gm, (whole, name) => {
+    return new RegExp(`^var ${name} = class`, 'm').test(text) ? `${whole} ${name}` : whole
+  })
+}
+
+/**
+ * Names of shared files from the entry points that load them, which no two have in common.
+ * @param {import('esbuild').Metafile['outputs']} outputs
+ * @returns {Map<string, string>} by esbuild's name
+ */
+function sharedNames(outputs) {
+  /** @param {string} file @param {Set<string>} loaded @returns {Set<string>} */
+  const load = (file, loaded) => {
+    if (outputs[file] === undefined || loaded.has(file)) return loaded
+    loaded.add(file)
+    for (const { path: other } of outputs[file].imports) load(other, loaded)
+    return loaded
+  }
+  const loads = Object.keys(entries).map((entry) => ({ entry, files: load(`lib/${entry}.js`, new Set()) }))
+  const shared = Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === undefined)
+  return new Map(shared.map((file) => {
+    const users = loads.filter(({ files }) => files.has(file)).map(({ entry }) => entry)
+    return [path.basename(file, '.js'), names.get(users.join(' ')) ?? users.join('-')]
+  }))
+}
+
+/** @param {string} text  a module of the package */
+async function asCommonJs(text) {
+  const { code } = await transform(text, { format: 'cjs', platform: 'node', target, legalComments: 'none' })
+  // A module is always strict.
+  return `"use strict";\n${code.replace(/require\("(\.\/[\w-]+)\.js"\)/g, 'require("$1.cjs")')}`
+}

@@ -1,0 +1,146 @@
+/** What users of the package write: programs that tests run, and modules that they compile, in many ways. */
+
+/** Writes through a worker thread and reads; arguments: directory, `open`'s options. Prints `1000 100 true`. */
+const body = `
+  const [, , dir = 'data', options = '{}'] = process.argv
+  const db = await Varve.open(dir, { writeBufferSize: 65536, workers: 1, ...JSON.parse(options) })
+  const value = new Uint8Array(1000).fill(7)
+  for (let i = 0; i < 300; i++) await db.put(String(i).padStart(6, '0'), value)
+  await db.flush()
+  const found = db.getSync('000123')
+  let count = 0
+  for (const [key] of db.entriesSync({ prefix: '0002' })) count += key.length / 6
+  const { workerCount } = db.stats().jobs
+  await db.close()
+  console.log(found?.length, count, workerCount > 0)
+`
+export const modernProgram = `import { Varve } from 'varve'\n${body}`
+export const commonProgram = `const { Varve } = require('varve')\nasync function main() {${body}}\nmain()\n`
+export const programOutput = '1000 100 true'
+
+/** A program of ClassicLevel's; the name is the package's that it requires. */
+export const oldProgram = `
+const { ClassicLevel } = require('classic-level')
+
+async function main () {
+  const db = new ClassicLevel('old-data', { valueEncoding: 'json', cacheSize: 1024 * 1024 })
+  db.on('write', (operations) => console.log('wrote', operations.length))
+  await db.put('a', { n: 1 })
+  await db.batch([{ type: 'put', key: 'b', value: { n: 2 } }, { type: 'del', key: 'a' }], { sync: true })
+  const users = db.sublevel('users', { valueEncoding: 'json' })
+  await users.put('x', [1])
+  for await (const [key, value] of db.iterator({ gt: '' })) console.log(key, JSON.stringify(value))
+  console.log(await db.get('a'), db.getSync('b').n, await users.keys().all())
+  const twice = new ClassicLevel('old-data')
+  await twice.open().catch((error) => console.log(error.code, error.cause.code))
+  await db.close()
+  await ClassicLevel.destroy('old-data')
+}
+main()
+`
+export const oldProgramOutput = [
+  'wrote 1', 'wrote 2', 'wrote 1', '!users!x [1]', 'b {"n":2}', "undefined 2 [ 'x' ]",
+  'LEVEL_DATABASE_NOT_OPEN LEVEL_LOCKED',
+]
+
+/** Imports that are right in every module that TypeScript knows; the rest stands in a function, as CommonJS needs. */
+export const coreTypes = `
+import { Snapshot, Varve, VarveError } from 'varve'
+import type { BatchOp, RangeOptions, Stats, VarveOptions } from 'varve'
+import { MemoryVfs } from 'varve/testing'
+
+const options: VarveOptions = { sync: true, components: { vfs: new MemoryVfs() } }
+export async function main(): Promise<void> {
+  const db: Varve = await Varve.open('x', options)
+  const operations: BatchOp[] = [{ type: 'put', key: 'a', value: new Uint8Array(1) }, { type: 'del', key: 'b' }]
+  await db.batch(operations, { sync: false })
+  const range: RangeOptions = { gte: 'a', limit: 1 }
+  for await (const [key, value] of db.entries(range)) console.log(key.length + value.length)
+  const value: Uint8Array | undefined = await db.get('a')
+  const stats: Stats = db.stats()
+  // @ts-expect-error a value is not a string
+  const text: string = value
+  // @ts-expect-error no such option
+  await Varve.open('x', { snyc: true })
+  // @ts-expect-error only a database makes one
+  new Snapshot()
+  await using other = await Varve.open('y')
+  try { await db.close() } catch (error) {
+    if (error instanceof VarveError) console.log(error.code, text, stats)
+    if (VarveError.is(error)) console.log(error.hint)
+  }
+}
+`
+
+export const levelTypes = `
+import { AbstractLevel } from 'abstract-level'
+import type { AbstractSublevel } from 'abstract-level'
+import { VarveLevel } from 'varve/level'
+import type {
+  BatchOperation, ChainedBatch, DatabaseOptions, GetOptions, Iterator, IteratorOptions, KeyIterator, OpenOptions,
+  PutOptions, Snapshot, ValueIterator,
+} from 'varve/level'
+import type { Varve } from 'varve'
+
+interface User { name: string }
+export async function main(): Promise<void> {
+  const options: DatabaseOptions<string, User> = { valueEncoding: 'json', cacheSize: 1024, compression: true }
+  const db = new VarveLevel<string, User>('x', options)
+  const open: OpenOptions = { createIfMissing: false, writeBufferSize: 1 << 20, workers: 0 }
+  await db.open(open)
+  const isLevel: boolean = db instanceof AbstractLevel
+  const user: User | undefined = await db.get('a')
+  const sync: User | undefined = db.getSync('a', { fillCache: false })
+  const many: (User | undefined)[] = await db.getMany(['a', 'b'])
+  const flags: boolean[] = await db.hasMany(['a'])
+  const binary = { keyEncoding: 'buffer', valueEncoding: 'buffer' }
+  const raw: Buffer | undefined = await db.get<Buffer, Buffer>(Buffer.from('a'), binary)
+  const put: PutOptions<string, User> = { sync: true }
+  await db.put('a', { name: 'b' }, put)
+  const mixed = { keyEncoding: 'buffer', valueEncoding: 'view' }
+  await db.put<Buffer, Uint8Array>(Buffer.from('a'), new Uint8Array(1), mixed)
+  await db.del('a', { sync: true })
+  const operations: BatchOperation<typeof db, string, User>[] = [{ type: 'put', key: 'a', value: { name: '' } }]
+  await db.batch(operations, { sync: true })
+  await db.batch([{ type: 'del', key: 'a' }])
+  const chained: ChainedBatch<typeof db, string, User> = db.batch()
+  await chained.put('a', { name: 'c' }).del('b').write({ sync: true })
+  const { signal } = new AbortController()
+  const range: IteratorOptions<string, User> = { gte: 'a', limit: 1, highWaterMarkBytes: 1, signal }
+  const iterator: Iterator<typeof db, string, User> = db.iterator(range)
+  for await (const [key, value] of iterator) console.log(key.length, value.name)
+  const keys: KeyIterator<typeof db, string> = db.keys({ reverse: true })
+  const values: ValueIterator<typeof db, string, User> = db.values()
+  const names: string[] = (await values.all()).map((value) => value.name)
+  const snapshot: Snapshot = db.snapshot()
+  const read: GetOptions<string, User> = { snapshot }
+  await db.get('a', read)
+  await db.clear({ gt: 'a', snapshot })
+  const users: AbstractSublevel<typeof db, string | Buffer | Uint8Array, string, User> =
+    db.sublevel<string, User>('users', { valueEncoding: 'json' })
+  await users.put('a', { name: '' })
+  db.hooks.prewrite.add((operation, batch) => {
+    const { type, key, value } = operation
+    if (type === 'put') batch.add({ type, key: value.name, value: key, sublevel: users })
+  })
+  const bytes: number = await db.approximateSize('a', 'b')
+  await db.compactRange(Buffer.from('a'), Buffer.from('b'), { keyEncoding: 'buffer' })
+  const text: string = db.getProperty('leveldb.stats') + db.location
+  const engine: Varve = db.engine
+  await VarveLevel.destroy('x')
+  await VarveLevel.repair('x')
+  const plain: VarveLevel = new VarveLevel('y')
+  const value: string | undefined = await plain.get('a')
+  // @ts-expect-error a value is a User
+  await db.put('a', 'b')
+  // @ts-expect-error a key is a string
+  await db.get(5)
+  // @ts-expect-error no such option
+  new VarveLevel('x', { cachSize: 1 })
+  // @ts-expect-error a location is needed
+  new VarveLevel()
+  console.log(isLevel, user, sync, many, flags, raw, keys, names, bytes, text, engine, value)
+  await using disposed = new VarveLevel('z')
+  await db.close()
+}
+`
