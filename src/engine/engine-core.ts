@@ -6,18 +6,18 @@ import type { FileNum, SeqNum } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
-import type { Executor } from '../exec/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { SnapshotList } from '../snapshot/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
-import type { Vfs, VfsLock } from '../vfs/index.js'
+import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { Health } from './health.js'
 import type { HeldEdits } from './held-edits.js'
+import type { HeldExecutor } from './held-jobs.js'
 import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
 import type { ReadState } from './read-state.js'
@@ -31,11 +31,11 @@ import type { WriteBuffers } from './write-buffers.js'
 /** What open.ts made ready. */
 export interface EngineParts {
   dir: string
-  vfs: Vfs
+  vfs: HeldVfs
   options: ResolvedOptions
   lock: VfsLock
   events: EventBus
-  executor: Executor
+  executor: HeldExecutor
   pool: SlabPool
   cache: BlockCache
   tables: TableSet

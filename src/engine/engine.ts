@@ -114,6 +114,9 @@ export class Engine implements EngineCore, ReadView {
     this.compactor = new Compactor(makeCompactorHost(this), makePickers(parts.options))
     this.versions.runStats = () => runStatsText(this)
     this.resumer = new Resumer(this)
+    const onLost = (error: VarveError): void => this.failForGood('lock', error)
+    parts.vfs.onLost = onLost
+    parts.executor.onLost = onLost
   }
 
   /** The first log; from here on writes are accepted. */
@@ -327,18 +330,12 @@ export class Engine implements EngineCore, ReadView {
     }
   }
 
-  /** Only while the disk's state is known and nobody took over the directory. */
+  /** Only while the disk's state is known and the directory is ours; a directory that cannot be seen says neither. */
   private mayDelete(): boolean {
     if (!this.health.mayDelete) return false
-    if (this.isLockHeld()) return true
-    this.failForGood('lock', new VarveError('LOCKED', 'another process took over the directory'))
-    return false
-  }
-
-  /** A directory that cannot be listed says nothing about the lock. */
-  private isLockHeld(): boolean {
     try {
-      return this.parts.lock.isHeldSync()
+      this.parts.vfs.check()
+      return true
     } catch {
       return false
     }

@@ -11,6 +11,7 @@ import { mergeRuns, sortRun } from '../memtable/index.js'
 import { publishTables, syncFiles } from '../output/index.js'
 import type { TableJobContext } from '../output/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { asHolder } from './held-jobs.js'
 
 export interface EngineJobContext extends TableJobContext {
   vfs: Vfs
@@ -29,12 +30,12 @@ function* pass(): Generator<undefined, null, unknown> {
 }
 
 export const jobs: JobTable<EngineJobContext> = {
-  flushBuild: buildTable,
-  compactionRun,
-  publishTables,
-  appendGroup: appendGroupJob,
-  syncFiles,
-  unlinkFiles,
+  flushBuild: asHolder(buildTable),
+  compactionRun: asHolder(compactionRun),
+  publishTables: asHolder(publishTables),
+  appendGroup: asHolder(appendGroupJob),
+  syncFiles: asHolder(syncFiles),
+  unlinkFiles: asHolder(unlinkFiles),
   sortRun,
   mergeRuns,
   pass,

@@ -17,7 +17,7 @@ import {
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { makeExecutor, workerSource } from '../exec/index.js'
-import type { Executor, OwnContext } from '../exec/index.js'
+import type { OwnContext } from '../exec/index.js'
 import { isRetained } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { applyEdits, emptyVersion, findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
@@ -27,10 +27,11 @@ import type { PublishTablesInput } from '../output/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { FilePool, LateSyncs } from '../vfs/index.js'
+import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
+import { HeldExecutor } from './held-jobs.js'
 import { jobs } from './jobs.js'
 import type { EngineJobContext } from './jobs.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
@@ -53,7 +54,8 @@ const FREE_SLABS_MAX = 2
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
   const { dir, isMade } = await prepareDirectory(location, vfs, options)
   const lock = await vfs.lock(dir)
-  const opening = new Opening(dir, vfs, options, lock)
+  const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
+  const opening = new Opening(dir, held, options, lock)
   try {
     return await opening.run(isMade)
   } catch (error) {
@@ -71,11 +73,11 @@ function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
 /** One attempt to open; holds what must be let go of when it fails. */
 class Opening {
   private readonly dir: string
-  private readonly vfs: Vfs
+  private readonly vfs: HeldVfs
   private readonly options: ResolvedOptions
   private readonly lock: VfsLock
   private readonly events: EventBus
-  private readonly executor: Executor
+  private readonly executor: HeldExecutor
   private readonly pool: SlabPool
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0 }
@@ -84,7 +86,7 @@ class Opening {
   private memtables: Memtable[] = []
   private nextFileNum: FileNum = 1
 
-  constructor(dir: string, vfs: Vfs, options: ResolvedOptions, lock: VfsLock) {
+  constructor(dir: string, vfs: HeldVfs, options: ResolvedOptions, lock: VfsLock) {
     this.dir = dir
     this.vfs = vfs
     this.options = options
@@ -92,7 +94,7 @@ class Opening {
     this.events = new EventBus(options.onEvent)
     this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX)
     this.names = new UniqueNames(options.clock)
-    this.executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
+    const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
       workerCount: options.workers,
       jobs,
       context: { vfs },
@@ -105,6 +107,7 @@ class Opening {
         this.events.emit(event)
       },
     })
+    this.executor = new HeldExecutor(executor, vfs.workerSpec === null ? null : lock.spec)
   }
 
   /** `isMade`: the directory is new, and its name is durable. */

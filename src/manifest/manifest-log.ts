@@ -119,14 +119,25 @@ function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
 /** One group on its way to the file: plain data. */
 export interface GroupWrite {
   fileNum: FileNum
+  /** Device and inode of the manifest that the engine holds. */
+  identity: string
   offset: number
   frame: Uint8Array
 }
 
-/** Writes and syncs one group; runs in any thread. The handle is closed again: its sync counts. */
+/**
+ * Writes and syncs one group; runs in any thread. The handle is closed again: its sync counts. A manifest that somebody
+ * put in the place of ours is left alone.
+ */
 export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<void> {
-  const file = yield* openFile(vfs, vfs.join(dir, manifestFileName(group.fileNum)), 'write')
+  const name = manifestFileName(group.fileNum)
+  const file = yield* openFile(vfs, vfs.join(dir, name), 'write')
   try {
+    if (file.identitySync() !== group.identity) {
+      throw new VarveError('LOCKED', `${name} is not the file any more that this process writes`, {
+        file: name, hint: 'somebody replaced files of the open database: close it, and open it again',
+      })
+    }
     yield* writeFully(file, group.frame, 0, group.frame.length, group.offset)
     yield* syncFile(file)
   } finally {
@@ -138,6 +149,7 @@ export class ManifestLog {
   readonly fileNum: FileNum
   readonly name: string
   private readonly file: VfsFile
+  private readonly identity: string
   private readonly header: FileHeader
   private readonly firstBytes: number
   private state: 'open' | 'writing' | 'failed' | 'closed' = 'open'
@@ -150,6 +162,7 @@ export class ManifestLog {
   constructor(file: VfsFile, header: FileHeader, bytes: number) {
     this.fileNum = header.fileNum
     this.file = file
+    this.identity = file.identitySync()
     this.header = header
     this.name = manifestFileName(header.fileNum)
     this.firstBytes = bytes
@@ -251,13 +264,13 @@ export class ManifestLog {
 
   private nextGroup(edits: readonly VersionEdit[] | null): GroupWrite {
     this.checkOpen()
-    const { fileNum, header, writtenBytes: offset, syncedBytes } = this
+    const { fileNum, identity, header, writtenBytes: offset, syncedBytes } = this
     assert(syncedBytes === offset, 'MAN-10: one unsynced group at most')
     const place = { offset, number: this.frameCount + 1, markBytes: syncedBytes }
     const frame = makeFrame(header, place, edits)
     const hasRoom = offset + frame.length <= MANIFEST_BYTES_MAX
     assert(hasRoom, 'a manifest is written anew before it is full')
-    return { fileNum, offset, frame }
+    return { fileNum, identity, offset, frame }
   }
 
   private checkOpen(): void {
@@ -283,6 +296,7 @@ export class ManifestLog {
   private fail(error: unknown, operation: string): VarveError {
     if (this.state === 'writing') this.state = 'failed'
     const cause = ioError(error, operation, this.name)
+    if (cause.code === 'LOCKED') return (this.cause = cause) // not one byte was written
     const what = `${cause.message}; the edit may be there or not`
     this.cause = new VarveError('COMMIT_UNKNOWN', what, {
       cause, file: this.name, hint: 'close the database and open it again',

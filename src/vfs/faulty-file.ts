@@ -110,6 +110,10 @@ export class FaultyFile implements VfsFile {
     return this.door.run({ kind: 'truncate', path: this.path, size }, () => this.inner.truncate(size))
   }
 
+  identitySync(): string {
+    return this.inner.identitySync()
+  }
+
   sizeSync(): number {
     return this.inner.sizeSync()
   }

@@ -209,7 +209,13 @@ export class MemoryVfs implements Vfs {
     const generation = ++node.lockGeneration
     return {
       generation,
-      isHeldSync: () => node.isLocked && node.lockGeneration === generation,
+      place: dir,
+      spec: null,
+      stateSync: () => {
+        if (!node.isLocked || node.lockGeneration !== generation) return 'overtaken'
+        const found = this.find(dir)
+        return found === node ? 'held' : found === null ? 'removed' : 'replaced'
+      },
       async release() {
         if (node.lockGeneration === generation) node.isLocked = false
       },
@@ -287,6 +293,11 @@ class MemoryFile implements VfsFile {
     if (size < this.node.size) this.node.bytes.fill(0, size, this.node.size)
     this.reserve(size)
     this.node.size = size
+  }
+
+  identitySync(): string {
+    this.check('fstat', false)
+    return `memory:${this.node.id}`
   }
 
   sizeSync(): number {

@@ -42,19 +42,25 @@ export class NodeFile implements VfsFile {
 
   syncSync(): void {
     if (this.fd < 0) throw this.closedError('fsync')
-    if (syncsByHandle) syncBlocking(this.path, this.identity())
+    if (syncsByHandle) syncBlocking(this.path, this.identitySync())
     else fs.fsyncSync(this.fd)
   }
 
   dataSyncSync(): void {
     if (this.fd < 0) throw this.closedError('fdatasync')
-    if (syncsByHandle) syncBlocking(this.path, this.identity())
+    if (syncsByHandle) syncBlocking(this.path, this.identitySync())
     else fs.fdatasyncSync(this.fd)
   }
 
   truncateSync(size: number): void {
     if (this.fd < 0) throw this.closedError('ftruncate')
     fs.ftruncateSync(this.fd, size)
+  }
+
+  identitySync(): string {
+    if (this.fd < 0) throw this.closedError('fstat')
+    const { dev, ino } = fs.fstatSync(this.fd, { bigint: true })
+    return `${dev}:${ino}`
   }
 
   sizeSync(): number {
@@ -133,11 +139,6 @@ export class NodeFile implements VfsFile {
     if (mine.ino === theirs.ino && mine.dev === theirs.dev) return handle
     await handle.close()
     throw new FileSystemError('ENOENT', 'fsync', this.path, 'the file has another name now')
-  }
-
-  private identity(): string {
-    const { dev, ino } = fs.fstatSync(this.fd, { bigint: true })
-    return `${dev}:${ino}`
   }
 
   private closeWhenIdle(fd: number): Promise<void> {

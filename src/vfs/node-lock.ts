@@ -14,40 +14,57 @@ import { join } from 'node:path'
 import {
   errnoOf, lockGenerationFileName, parseFileName, probeFileName, processShared, systemClock, systemRandom, VarveError,
 } from '../base/index.js'
+import { closeDirectory, holdState, identityOf, openDirectory } from './node-hold.js'
+import type { OpenDirectory } from './node-hold.js'
 import { takeKernelLock } from './node-kernel-lock.js'
 import type { KernelLock } from './node-kernel-lock.js'
 import { readLockRecord, lockRecordText } from './node-lock-record.js'
 import type { LockRecord } from './node-lock-record.js'
 import { identifyProcess, livenessOf } from './node-process.js'
-import type { VfsLock } from './vfs.js'
+import type { HoldSpec, HoldState, VfsLock } from './vfs.js'
 
 export interface LockOptions {
   /** Each is false only in tests of the other layers. */
   useKernelLock?: boolean
   useHardLinks?: boolean
+  usePlace?: boolean
 }
 
 const ATTEMPTS_MAX = 16
 
 /** Throws VarveError LOCKED, naming the holder. */
 export async function lockDirectory(dir: string, options: LockOptions = {}): Promise<VfsLock> {
-  const { dev, ino } = fs.statSync(dir, { bigint: true })
-  const identity = `${dev}:${ino}`
+  const directory = openDirectory(dir, options.usePlace)
+  const { identity, place } = directory
   const registry = lockedDirectories()
-  if (registry.has(identity)) throw lockedError(dir, 'this process')
+  if (registry.has(identity)) {
+    closeDirectory(directory)
+    throw lockedError(dir, 'this process')
+  }
   registry.add(identity)
   let kernel: KernelLock | null = null
-  try {
-    if (options.useKernelLock !== false) kernel = kernelLockOf(dir)
-    const generation = await takeGeneration(dir, newRecord(kernel), options.useHardLinks !== false)
-    return new DirectoryLock(dir, generation, () => {
-      kernel?.close()
-      registry.delete(identity)
-    })
-  } catch (error) {
+  const letGo = (): void => {
     kernel?.close()
     registry.delete(identity)
+    closeDirectory(directory)
+  }
+  try {
+    if (options.useKernelLock !== false) kernel = kernelLockOf(place, dir)
+    const record = newRecord(kernel)
+    const generation = await takeGeneration(place, dir, record, options.useHardLinks !== false)
+    return new DirectoryLock(generation, holdSpec(directory, generation, record), letGo)
+  } catch (error) {
+    letGo()
     throw error
+  }
+}
+
+function holdSpec(directory: OpenDirectory, generation: number, { nonce }: LockRecord): HoldSpec {
+  const file = lockGenerationFileName(generation)
+  const stats = fs.lstatSync(join(directory.place, file), { bigint: true })
+  return {
+    ...directory, kind: 'node', file, nextFile: lockGenerationFileName(generation + 1),
+    fileIdentity: identityOf(stats), fileTime: String(stats.mtimeNs), nonce,
   }
 }
 
@@ -76,28 +93,33 @@ export async function forceUnlock(dir: string): Promise<void> {
 
 class DirectoryLock implements VfsLock {
   readonly generation: number
-  private readonly dir: string
+  readonly spec: HoldSpec
   private readonly letGo: () => void
   private releasing: Promise<void> | null = null
 
-  constructor(dir: string, generation: number, letGo: () => void) {
-    this.dir = dir
+  constructor(generation: number, spec: HoldSpec, letGo: () => void) {
     this.generation = generation
+    this.spec = spec
     this.letGo = letGo
   }
 
-  isHeldSync(): boolean {
-    return this.releasing === null && highestGeneration(this.dir) === this.generation
+  get place(): string {
+    return this.spec.place
+  }
+
+  stateSync(): HoldState {
+    return this.releasing === null ? holdState(this.spec) : 'overtaken'
   }
 
   release(): Promise<void> {
-    this.releasing ??= this.letGoOf(this.isHeldSync())
+    this.releasing ??= this.letGoOf()
     return this.releasing
   }
 
-  private async letGoOf(isHeld: boolean): Promise<void> {
+  /** Whatever has become of the directory, this process has nothing of it any more. */
+  private async letGoOf(): Promise<void> {
     try {
-      if (isHeld) await markReleased(this.dir, this.generation)
+      if (holdState(this.spec) === 'held') await markReleased(this.place, this.generation)
     } finally {
       this.letGo()
     }
@@ -109,12 +131,12 @@ function lockedDirectories(): Set<string> {
   return processShared('lockedDirectories', () => new Set())
 }
 
-function kernelLockOf(dir: string): KernelLock | null {
-  const result = takeKernelLock(dir)
+function kernelLockOf(place: string, dir: string): KernelLock | null {
+  const result = takeKernelLock(place)
   if (result === 'none') return null
   if (result !== 'busy') return result
-  const generation = highestGeneration(dir)
-  const record = generation === 0 ? 'absent' : readLockRecord(join(dir, lockGenerationFileName(generation)))
+  const generation = highestGeneration(place)
+  const record = generation === 0 ? 'absent' : readLockRecord(join(place, lockGenerationFileName(generation)))
   throw lockedError(dir, record)
 }
 
@@ -129,23 +151,23 @@ function newRecord(kernel: KernelLock | null): LockRecord {
 }
 
 async function takeGeneration(
-  dir: string, mine: LockRecord, useHardLinks: boolean,
+  place: string, dir: string, mine: LockRecord, useHardLinks: boolean,
 ): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const before = highestGeneration(dir)
+    const before = highestGeneration(place)
     if (before > 0) {
-      const record = readLockRecord(join(dir, lockGenerationFileName(before)))
+      const record = readLockRecord(join(place, lockGenerationFileName(before)))
       if (record === 'absent') continue // somebody went past it
       if (mayLive(record, mine)) throw lockedError(dir, record)
     }
     const generation = before + 1
-    if (!(await claim(dir, generation, mine, useHardLinks))) continue // lost: look who won
-    if (isFirst(dir, generation)) {
-      await syncDirectory(dir)
-      removeLower(dir, generation)
+    if (!(await claim(place, generation, mine, useHardLinks))) continue // lost: look who won
+    if (isFirst(place, generation)) {
+      await syncDirectory(place)
+      removeLower(place, generation)
       return generation
     }
-    fs.unlinkSync(join(dir, lockGenerationFileName(generation)))
+    fs.unlinkSync(join(place, lockGenerationFileName(generation)))
   }
   throw lockedError(dir, 'absent')
 }

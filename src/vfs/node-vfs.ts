@@ -6,12 +6,15 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { errnoOf, tellOpenFilesMax, useNativeCrc32 } from '../base/index.js'
+import { HeldVfs } from './held-vfs.js'
 import { NodeFile } from './node-file.js'
+import { heldDescriptor, holdState } from './node-hold.js'
 import { openFilesMax } from './node-limits.js'
 import { lockDirectory } from './node-lock.js'
+import type { LockOptions } from './node-lock.js'
 import { hasBlockingSync, syncBlocking, syncsByHandle } from './node-sync-thread.js'
 import { FileSystemError } from './vfs-error.js'
-import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
+import type { FileInfo, HoldSpec, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
 
 if (typeof crc32 === 'function') useNativeCrc32(crc32)
 tellOpenFilesMax(openFilesMax)
@@ -37,6 +40,11 @@ export class NodeVfs implements Vfs {
   readonly hasSyncIo = true
   readonly hasBlockingSync = hasBlockingSync
   readonly workerSpec: VfsSpec = { kind: 'node' }
+  private readonly lockOptions: LockOptions
+
+  constructor(lockOptions: LockOptions = {}) {
+    this.lockOptions = lockOptions
+  }
 
   get openFilesMax(): number | undefined {
     return openFilesMax()
@@ -125,6 +133,8 @@ export class NodeVfs implements Vfs {
   }
 
   syncDirSync(path: string): void {
+    const held = heldDescriptor(path)
+    if (held >= 0) return fs.fsyncSync(held)
     if (syncsByHandle) return syncBlocking(path, infoOf(fs.statSync(path, { bigint: true })).identity)
     try {
       const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY)
@@ -139,6 +149,8 @@ export class NodeVfs implements Vfs {
   }
 
   async syncDir(path: string): Promise<void> {
+    const held = heldDescriptor(path)
+    if (held >= 0) return call((done) => fs.fsync(held, done as fs.NoParamCallback))
     try {
       const handle = await fs.promises.open(path, O_RDONLY | O_DIRECTORY)
       try {
@@ -169,7 +181,7 @@ export class NodeVfs implements Vfs {
   }
 
   lock(dir: string): Promise<VfsLock> {
-    return lockDirectory(dir)
+    return lockDirectory(dir, this.lockOptions)
   }
 }
 
@@ -178,6 +190,14 @@ export function vfsFromSpec(spec: VfsSpec): Vfs {
   switch (spec.kind) {
     case 'node':
       return new NodeVfs()
+  }
+}
+
+/** The holder's view of a directory, in another thread. */
+export function heldVfsFromSpec(vfs: Vfs, spec: HoldSpec): HeldVfs {
+  switch (spec.kind) {
+    case 'node':
+      return new HeldVfs(vfs, { dir: spec.dir, place: spec.place, stateSync: () => holdState(spec) })
   }
 }
 

@@ -10,6 +10,7 @@ import type { Fault } from './fault-plan.js'
 import type { FileOp } from './file-op.js'
 import { checkRange } from './memory-vfs.js'
 import type { SimMachine } from './sim-machine.js'
+import { identityOf } from './sim-node.js'
 import type { SimFileNode } from './sim-node.js'
 import type { InFlightWrite } from './sim-scheduler.js'
 import { FileSystemError } from './vfs-error.js'
@@ -70,6 +71,11 @@ export class SimFile implements VfsFile {
   truncateSync(size: number): void {
     this.checkUse('ftruncate')
     this.doTruncate(size)
+  }
+
+  identitySync(): string {
+    this.checkUse('fstat')
+    return identityOf(this.node)
   }
 
   sizeSync(): number {

@@ -82,9 +82,14 @@ export class SimMachine {
     this.nextNodeId = nextNodeId
   }
 
+  /** Throws what every call on a machine that is off throws. */
+  checkOn(op: FileOp): void {
+    if (this.isOff) throw new FileSystemError('EIO', op.kind, op.path, 'the simulated machine is off')
+  }
+
   /** Requires: `act` throws before it changed anything, or lets `failSync` and short writes be its own. */
   perform<T>(op: FileOp, act: (fault: Fault | null) => T, data?: Uint8Array, at = 0): T {
-    if (this.isOff) throw new FileSystemError('EIO', op.kind, op.path, 'the simulated machine is off')
+    this.checkOn(op)
     const fault = this.faults.pick(op, ++this.opCount)
     if (fault?.do === 'hang' && this.scheduler.isInTask) throw HANG
     this.seq++

@@ -7,6 +7,7 @@ import type { FileOp } from './file-op.js'
 import { isInside, pathParts } from './memory-vfs.js'
 import { SimFile } from './sim-file.js'
 import type { SimMachine } from './sim-machine.js'
+import { identityOf } from './sim-node.js'
 import type { SimDirectoryNode, SimFileNode, SimNode } from './sim-node.js'
 import { FileSystemError } from './vfs-error.js'
 import type { FileInfo, OpenMode, VfsLock } from './vfs.js'
@@ -192,7 +193,7 @@ export class SimNames {
       return {
         kind: node.kind,
         size: isFile ? node.volatile.size : 0,
-        identity: `sim:${node.id}`,
+        identity: identityOf(node),
         mode: isFile ? 0o600 : 0o700,
       }
     })
@@ -228,13 +229,19 @@ export class SimNames {
       }
       node.isLocked = true
       const generation = ++node.lockGeneration
-      const isHeldSync = () =>
-        !this.machine.isOff && node.isLocked && node.lockGeneration === generation
+      const isOurs = () => node.isLocked && node.lockGeneration === generation
       return {
         generation,
-        isHeldSync,
-        async release() {
-          if (isHeldSync()) node.isLocked = false
+        place: path,
+        spec: null,
+        stateSync: () => {
+          this.machine.checkOn({ kind: 'stat', path: normalPath(path) })
+          if (!isOurs()) return 'overtaken'
+          const found = this.find(path)
+          return found === node ? 'held' : found === null ? 'removed' : 'replaced'
+        },
+        release: async () => {
+          if (!this.machine.isOff && isOurs()) node.isLocked = false
         },
       }
     })

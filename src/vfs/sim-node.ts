@@ -113,6 +113,11 @@ export class SimFileNode {
   }
 }
 
+/** As FileInfo has it. */
+export function identityOf({ id }: { id: number }): string {
+  return `sim:${id}`
+}
+
 export class SimDirectoryNode {
   readonly kind = 'directory'
   readonly id: number

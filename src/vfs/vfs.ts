@@ -56,18 +56,35 @@ export interface VfsFile {
   truncate(size: number): Promise<void>
 
   sizeSync(): number
+  /** Device and inode, as in FileInfo. */
+  identitySync(): string
 
   /** Idempotent. May throw; the handle is gone all the same. */
   closeSync(): void
   close(): Promise<void>
 }
 
+/**
+ * What has become of a locked directory:
+ *   removed     it is gone, or its files are
+ *   replaced    its name means another directory now, and there is no other way to it
+ *   overtaken   another holder took over (only after an unlock by force)
+ */
+export type HoldState = 'held' | 'removed' | 'replaced' | 'overtaken'
+
 /** Held by one process (or one simulated process) until released or until the process dies. */
 export interface VfsLock {
   /** Rises with every holder of this directory; never used twice. */
   readonly generation: number
-  /** True while no later holder has taken over (fencing). */
-  isHeldSync(): boolean
+  /**
+   * A path that leads to the locked directory whatever has its name, in every thread of this process, until `release`;
+   * the name itself where the platform has no such path.
+   */
+  readonly place: string
+  /** Plain data from which another thread tells the state too; null when the Vfs cannot cross threads. */
+  readonly spec: HoldSpec | null
+  /** Throws what the file system throws when it cannot be seen. */
+  stateSync(): HoldState
   release(): Promise<void>
 }
 
@@ -80,6 +97,8 @@ export interface Vfs {
   readonly workerSpec: VfsSpec | null
   /** How many files this process may have open at once; undefined where that is not known. */
   readonly openFilesMax?: number | undefined
+  /** True of a holder's view of a directory (held-vfs.ts). */
+  readonly isHeld?: true
 
   openSync(path: string, mode: OpenMode): VfsFile
   open(path: string, mode: OpenMode): Promise<VfsFile>
@@ -129,4 +148,21 @@ export interface Vfs {
 
 export interface VfsSpec {
   kind: 'node'
+}
+
+export interface HoldSpec {
+  kind: 'node'
+  dir: string
+  place: string
+  /** Descriptor of the directory; -1 where a directory cannot be opened. */
+  descriptor: number
+  /** Device and inode of the directory. */
+  identity: string
+  /** The holder's file, and that of whoever would take over. */
+  file: string
+  nextFile: string
+  /** Of the holder's file, as it was made. */
+  fileIdentity: string
+  fileTime: string
+  nonce: string
 }

@@ -32,7 +32,7 @@ async function race(root: string, options: LockOptions): Promise<void> {
       const stop = random() < 0.5 ? Infinity : systemClock.nowMs() + random() * 4
       do {
         await sleep(1)
-        if (!lock.isHeldSync()) note('overtaken', lock.generation)
+        if (lock.stateSync() !== 'held') note('overtaken', lock.generation)
       } while (systemClock.nowMs() < stop)
       note('end', lock.generation)
       await lock.release()

@@ -330,19 +330,19 @@ export function vfsContract(name: string, make: Make): void {
 async function lockContract(vfs: Vfs, dir: string): Promise<void> {
   const isLocked = (error: unknown) => VarveError.is(error) && error.code === 'LOCKED'
   const first = await vfs.lock(dir)
-  assert.ok(first.isHeldSync())
+  assert.equal(first.stateSync(), 'held')
   await assert.rejects(vfs.lock(dir), isLocked)
   await assert.rejects(vfs.lock(vfs.join(dir, '.')), isLocked)
   const other = vfs.join(dir, 'other')
   await vfs.mkdir(other)
   await (await vfs.lock(other)).release()
   await first.release()
-  assert.ok(!first.isHeldSync())
+  assert.notEqual(first.stateSync(), 'held')
   const second = await vfs.lock(dir)
   assert.ok(second.generation > first.generation)
-  assert.ok(second.isHeldSync())
+  assert.equal(second.stateSync(), 'held')
   await first.release()
-  assert.ok(second.isHeldSync(), 'the release of an earlier holder changes nothing')
+  assert.equal(second.stateSync(), 'held', 'the release of an earlier holder changes nothing')
   await assert.rejects(vfs.lock(dir), isLocked)
   await second.release()
 }

@@ -115,6 +115,10 @@ export class HandFile implements VfsFile {
     return this.readSync(target, at, length, position)
   }
 
+  identitySync(): string {
+    return 'hand'
+  }
+
   sizeSync(): number {
     return this.size
   }

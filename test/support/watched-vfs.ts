@@ -20,14 +20,15 @@ function lastPart(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-const unwatched = new Set(['join', 'parent', 'size', 'lock'])
+const unwatched = new Set(['join', 'parent', 'size', 'identity', 'lock'])
 
 function watch<T extends object>(target: T, watcher: Watcher, ownPath: string | null): T {
   return new Proxy(target, {
     get(_, property) {
       const value = Reflect.get(target, property, target)
       const name = String(property).replace(/Sync$/, '')
-      if (typeof value !== 'function' || unwatched.has(name)) return value
+      if (typeof value !== 'function') return value
+      if (unwatched.has(name)) return value.bind(target)
       return (...args: unknown[]) => {
         const file = lastPart(ownPath ?? String(args[0]))
         const call = { name: name === 'open' ? `open ${args[1]}` : name, file }

@@ -1,0 +1,213 @@
+/**
+ * What: the file system as the holder of a directory uses it. Two things keep it away from whatever is at the
+ * directory's path now: paths inside the directory lead to the directory that was locked, also when it was moved or
+ * another one has its name; and before each call that changes a name, or opens a file to change it, the hold is
+ * looked at.
+ * Owns: nothing; the lock owns the descriptor. Thread: any; a worker makes its own (`vfsOfHolder`).
+ * Invariants: LOCK-1 no name is made, replaced or removed, and no file opened for writing, in a directory that is not
+ * the one that was locked, or that another holder has taken over.
+ * Design: docs/design/0005-lock.md.
+ */
+import { errnoOf, VarveError } from '../base/index.js'
+import type { FileInfo, HoldState, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+
+const losses: Record<Exclude<HoldState, 'held'>, { what: string; hint: string }> = {
+  removed: {
+    what: 'was removed, or all its files were, while the database was open',
+    hint: 'close the database; what was in it is gone',
+  },
+  replaced: {
+    what: 'is another directory now: that of the open database was moved or removed',
+    hint: 'close the database; a moved directory can be opened where it is now',
+  },
+  overtaken: {
+    what: 'was taken over by another process: it was unlocked by force, or its lock was removed',
+    hint: 'close the database here',
+  },
+}
+
+export interface Hold {
+  /** What callers' paths begin with, and what errors name. */
+  readonly dir: string
+  readonly place: string
+  stateSync(): HoldState
+}
+
+export class HeldVfs implements Vfs {
+  readonly hasSyncIo: boolean
+  readonly hasBlockingSync: boolean
+  readonly workerSpec: Vfs['workerSpec']
+  readonly openFilesMax: number | undefined
+  readonly isHeld = true
+  /** Told when a call found the directory lost, before the call throws. */
+  onLost: ((error: VarveError) => void) | null = null
+  private readonly inner: Vfs
+  private readonly hold: Hold
+  private readonly prefix: string
+  private readonly isMoved: boolean
+
+  constructor(inner: Vfs, hold: Hold) {
+    this.inner = inner
+    this.hold = hold
+    this.hasSyncIo = inner.hasSyncIo
+    this.hasBlockingSync = inner.hasBlockingSync ?? true
+    this.workerSpec = inner.workerSpec
+    this.openFilesMax = inner.openFilesMax
+    this.prefix = inner.join(hold.dir, '-').slice(0, -1)
+    this.isMoved = hold.place !== hold.dir
+  }
+
+  /** Throws LOCKED when the directory is not ours any more; what the file system throws when that cannot be seen. */
+  check(): void {
+    const state = this.hold.stateSync()
+    if (state === 'held') return
+    const { what, hint } = losses[state]
+    const error = new VarveError('LOCKED', `${this.hold.dir} ${what}`, { hint })
+    this.onLost?.(error)
+    throw error
+  }
+
+  openSync(path: string, mode: OpenMode): VfsFile {
+    if (mode !== 'read') this.check()
+    return this.run(() => this.inner.openSync(this.at(path), mode))
+  }
+
+  async open(path: string, mode: OpenMode): Promise<VfsFile> {
+    if (mode !== 'read') this.check()
+    return this.wait(this.inner.open(this.at(path), mode))
+  }
+
+  linkSync(from: string, to: string): void {
+    this.check()
+    this.run(() => this.inner.linkSync(this.at(from), this.at(to)))
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.link(this.at(from), this.at(to)))
+  }
+
+  renameSync(from: string, to: string): void {
+    this.check()
+    this.run(() => this.inner.renameSync(this.at(from), this.at(to)))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.rename(this.at(from), this.at(to)))
+  }
+
+  unlinkSync(path: string): void {
+    this.check()
+    this.run(() => this.inner.unlinkSync(this.at(path)))
+  }
+
+  async unlink(path: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.unlink(this.at(path)))
+  }
+
+  mkdirSync(path: string): void {
+    this.check()
+    this.run(() => this.inner.mkdirSync(this.at(path)))
+  }
+
+  async mkdir(path: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.mkdir(this.at(path)))
+  }
+
+  async rmdir(path: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.rmdir(this.at(path)))
+  }
+
+  listSync(path: string): string[] {
+    return this.run(() => this.inner.listSync(this.at(path)))
+  }
+
+  list(path: string): Promise<string[]> {
+    return this.wait(this.inner.list(this.at(path)))
+  }
+
+  statSync(path: string): FileInfo | null {
+    return this.run(() => this.inner.statSync(this.at(path)))
+  }
+
+  stat(path: string): Promise<FileInfo | null> {
+    return this.wait(this.inner.stat(this.at(path)))
+  }
+
+  syncDirSync(path: string): void {
+    this.check()
+    this.run(() => this.inner.syncDirSync(this.at(path)))
+  }
+
+  async syncDir(path: string): Promise<void> {
+    this.check()
+    await this.wait(this.inner.syncDir(this.at(path)))
+  }
+
+  freeBytes(path: string): Promise<number> {
+    return this.wait(this.inner.freeBytes(this.at(path)))
+  }
+
+  realPath(path: string): Promise<string> {
+    return this.wait(this.inner.realPath(this.at(path)))
+  }
+
+  join(dir: string, name: string): string {
+    return this.inner.join(dir, name)
+  }
+
+  parent(path: string): string {
+    return this.inner.parent(path)
+  }
+
+  lock(dir: string): Promise<VfsLock> {
+    return this.inner.lock(dir)
+  }
+
+  private at(path: string): string {
+    if (!this.isMoved) return path
+    const { dir, place } = this.hold
+    if (path.startsWith(this.prefix)) return `${place}/${path.slice(this.prefix.length)}`
+    return path === dir ? `${place}/.` : path
+  }
+
+  private run<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw this.explained(error)
+    }
+  }
+
+  private async wait<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call
+    } catch (error) {
+      throw this.explained(error)
+    }
+  }
+
+  /** What is missing may be so because the directory is. */
+  private explained(error: unknown): unknown {
+    if (errnoOf(error) === 'ENOENT') this.check()
+    return this.named(error)
+  }
+
+  /** Errors name the directory as its user does. */
+  private named(error: unknown): unknown {
+    if (!this.isMoved || !(error instanceof Error)) return error
+    const { dir, place } = this.hold
+    const plain = (text: string): string => text.replaceAll(`${place}/.'`, `${dir}'`).replaceAll(place, dir)
+    error.message = plain(error.message)
+    for (const name of ['path', 'dest'] as const) {
+      const paths = error as { path?: unknown; dest?: unknown }
+      const value = paths[name]
+      if (typeof value === 'string') paths[name] = plain(value)
+    }
+    return error
+  }
+}
