@@ -1,0 +1,2 @@
+// Test abstract-level compliance
+require('abstract-level/test')(require('./common'))
