@@ -60,8 +60,8 @@ export interface VarveOptions {
   /** … or after this many unsynced bytes; 64 KiB to 1 GiB, default 8 MiB. */
   syncBytes?: number
   /**
-   * Worker threads for background work, 0 to 16; 0 does it on the caller's thread in slices. Default 2, or 1 where
-   * there are two processors or one.
+   * Worker threads that background work may use at once, 0 to 16; 0 does it on the caller's thread in slices. All
+   * databases of the process share them. Default 2, or 1 where there are two processors or one.
    */
   workers?: number
   /**

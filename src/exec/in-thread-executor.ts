@@ -9,7 +9,7 @@
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
-import { abortedJob, beginJob, closedExecutor } from './job.js'
+import { abortedJob, beginJob, closedExecutor, priorityOf } from './job.js'
 import type { Executor, Job, JobResult, JobTable } from './job.js'
 
 /** Short enough that timers and sockets of the program are not late by a frame. */
@@ -66,7 +66,9 @@ export class InThreadExecutor<Context> implements Executor {
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
-    this.queue.push({ job, deliver: deliver as PendingJob['deliver'], steps: null, own: null })
+    this.queue.push({
+      job, priority: priorityOf(job), deliver: deliver as PendingJob['deliver'], steps: null, own: null,
+    })
     this.scheduleSlice()
   }
 

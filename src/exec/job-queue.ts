@@ -3,15 +3,15 @@
  * Owns: their order. Does not own: whether one has begun; that is the executor's.
  * Thread: main. Short (a handful of jobs), so a plain array.
  */
-import { priorityOf } from './job.js'
 import type { Job, JobResult } from './job.js'
 
 export interface PendingJob {
   readonly job: Job
+  readonly priority: number
   readonly deliver: (result: JobResult<unknown>) => void
 }
 
-export class JobQueue<Item extends PendingJob> {
+export class JobQueue<Item extends { readonly priority: number }> {
   private readonly items: Item[] = []
 
   get length(): number {
@@ -23,9 +23,8 @@ export class JobQueue<Item extends PendingJob> {
   }
 
   push(item: Item): void {
-    const priority = priorityOf(item.job)
     let at = this.items.length
-    while (at > 0 && priorityOf(this.items[at - 1]!.job) < priority) at--
+    while (at > 0 && this.items[at - 1]!.priority < item.priority) at--
     this.items.splice(at, 0, item)
   }
 

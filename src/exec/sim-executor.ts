@@ -9,7 +9,7 @@ import { SeededRandom } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
-import { abortedJob, beginJob, closedExecutor } from './job.js'
+import { abortedJob, beginJob, closedExecutor, priorityOf } from './job.js'
 import type { Executor, ExecutorFactory, Job, JobResult, JobTable } from './job.js'
 
 export interface SimExecutorOptions {
@@ -69,7 +69,7 @@ export class SimExecutor<Context> implements Executor {
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
-    this.queue.push({ job, deliver: deliver as PendingJob['deliver'] })
+    this.queue.push({ job, priority: priorityOf(job), deliver: deliver as PendingJob['deliver'] })
     this.scheduleTurn()
   }
 

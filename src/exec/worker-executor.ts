@@ -1,53 +1,54 @@
 /**
- * What: runs jobs in worker threads.
- * Owns: its threads until it is closed, the queue in front of them, and that each job is answered exactly
- * once, by the event loop, by `poll`, or by the end of its thread.
- * Does not own: what jobs do, and retries.
+ * What: runs the jobs of one database in the worker threads of the process.
+ * Owns: the database's seat in the pool, and that each job is answered exactly once: by the event loop, by `poll`, or
+ * by the end of its thread.
+ * Does not own: threads, and which jobs they get (worker-pool.ts); what jobs do, and retries.
  * Thread: main.
  * States: open → closing (running jobs go on) → closed
- * Invariants: a job is told 'worker lost' only when its thread has ended and touches nothing any more.
  */
 import { VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { decodeError } from './error-transfer.js'
-import { keepIdleThread, takeIdleThread } from './idle-threads.js'
-import { JobQueue } from './job-queue.js'
-import type { PendingJob } from './job-queue.js'
-import { abortedJob, closedExecutor } from './job.js'
+import { abortedJob, closedExecutor, priorityOf } from './job.js'
 import type { Executor, ExecutorEvent, Job, JobResult } from './job.js'
-import type { WorkerAnswer } from './worker-messages.js'
-import { answerSignal, WorkerThread } from './worker-thread.js'
-import type { ThreadOwner, ThreadSpec } from './worker-thread.js'
+import type { JobAnswer } from './worker-messages.js'
+import { sharedPool } from './worker-pool.js'
+import type { PoolSeat } from './worker-pool.js'
+import type { ThreadRequest, ThreadSpec } from './worker-thread.js'
 
 /** `source` calls `serveJobs`, and makes the context of jobs from `contextSpec`. */
 export interface WorkerExecutorOptions extends ThreadSpec {
+  /** Threads that it may use at once. */
   workerCount: number
   clock: Clock
   onEvent?: ((event: ExecutorEvent) => void) | undefined
 }
 
+interface SubmittedJob extends ThreadRequest {
+  readonly deliver: (result: JobResult<unknown>) => void
+}
+
 export class WorkerExecutor implements Executor {
   readonly workerCount: number
   private readonly options: WorkerExecutorOptions
-  /** The signal's value when all ports were last looked at. */
-  private signalSeen = 0
-  private readonly queue = new JobQueue<PendingJob>()
-  private readonly threads: WorkerThread[] = []
-  private runningCount = 0
-  /** Jobs that could not be sent; told in a turn of their own or by `poll`, never inside `submit`. */
-  private refused: { item: PendingJob; error: unknown }[] = []
+  private readonly seat: PoolSeat
   isClosed = false
+  private hasLeft = false
   private whenIdle: (() => void)[] = []
 
-  /** Takes or starts the first thread; throws when the platform forbids threads. */
+  /** Throws when the platform forbids threads. */
   constructor(options: WorkerExecutorOptions) {
     this.options = options
     this.workerCount = options.workerCount
-    this.startThread()
+    this.seat = sharedPool(options).join({
+      threadsMax: options.workerCount,
+      onAnswer: (job, answer) => this.finish(job as SubmittedJob, resultOf(answer)),
+      onLost: (jobs, error) => this.onLost(jobs as SubmittedJob[], error),
+    })
   }
 
   get activeCount(): number {
-    return this.queue.length + this.runningCount + this.refused.length
+    return this.seat.activeCount
   }
 
   submit<Output>(job: Job): Promise<Output> {
@@ -61,126 +62,46 @@ export class WorkerExecutor implements Executor {
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
-    this.queue.push({ job, deliver: deliver as PendingJob['deliver'] })
-    this.dispatch()
+    const { kind, input } = job
+    const submitted = { kind, input, priority: priorityOf(job), deliver: deliver as SubmittedJob['deliver'] }
+    this.seat.submit(submitted)
   }
 
   poll(waitMs: number): number {
-    const { clock } = this.options
+    const { seat, options: { clock } } = this
     const end = clock.nowMs() + waitMs
     for (;;) {
       // Read before the ports are: see worker-messages.ts.
-      const signal = Atomics.load(answerSignal, 0)
-      let delivered = this.tellRefused()
-      if (signal !== this.signalSeen) {
-        this.signalSeen = signal
-        for (const thread of [...this.threads]) while (this.receive(thread)) delivered++
-      }
-      if (delivered > 0 || this.runningCount === 0) return delivered
+      const signal = Atomics.load(seat.signal, 0)
+      const delivered = seat.receive()
+      if (delivered > 0 || seat.activeCount === 0) return delivered
       const left = end - clock.nowMs()
       if (!(left > 0)) return 0
-      Atomics.wait(answerSignal, 0, signal, left)
+      Atomics.wait(seat.signal, 0, signal, left)
     }
   }
 
   async close(): Promise<void> {
     this.isClosed = true
-    for (const item of this.queue.removeAll(() => true)) {
-      item.deliver({ ok: false, error: abortedJob(item.job) })
-    }
-    if (this.runningCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
-    await Promise.all(this.threads.splice(0).map((thread) => keepIdleThread(thread, this.options.clock)))
+    for (const job of this.seat.withdraw() as SubmittedJob[]) job.deliver({ ok: false, error: abortedJob(job) })
+    if (this.activeCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    if (!this.hasLeft) this.seat.leave()
+    this.hasLeft = true
   }
 
-  /** Gives the first jobs of the queue to threads that may take them, adding threads up to the limit. */
-  private dispatch(): void {
-    while (this.queue.length > 0) {
-      const thread = this.threadFor(this.queue.first!.job)
-      if (thread === null) return
-      const item = this.queue.shift()!
-      if (thread instanceof WorkerThread) this.send(thread, item)
-      else this.refuse(item, lostWorker(item.job, thread.error))
-    }
+  private finish({ deliver }: SubmittedJob, result: JobResult<unknown>): void {
+    if (this.isClosed && this.activeCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    deliver(result)
   }
 
-  /** Null when all are busy; the error when there is none and none can be started. */
-  private threadFor(job: Job): WorkerThread | { error: unknown } | null {
-    for (const thread of this.threads) if (thread.isIdle) return thread
-    if (this.threads.length < this.workerCount) {
-      try {
-        return this.startThread()
-      } catch (error) {
-        if (this.threads.length === 0) return { error }
-      }
-    }
-    return this.threads.find((thread) => thread.mayTake(job)) ?? null
+  private onLost(jobs: SubmittedJob[], error: unknown): void {
+    this.options.onEvent?.({ type: 'workerLost', jobKind: jobs.at(-1)!.kind, error })
+    for (const job of jobs) this.finish(job, { ok: false, error: lostWorker(job, error) })
   }
+}
 
-  private startThread(): WorkerThread {
-    const owner: ThreadOwner = {
-      onAnswer: (thread, answer) => this.settle(thread, answer),
-      onExit: (thread, error) => this.threadEnded(thread, error),
-    }
-    const { source, contextSpec } = this.options
-    const spec = { source, contextSpec }
-    const thread = takeIdleThread(spec) ?? new WorkerThread(spec, owner)
-    thread.owner = owner
-    this.threads.push(thread)
-    return thread
-  }
-
-  private send(thread: WorkerThread, item: PendingJob): void {
-    try {
-      thread.send(item)
-      this.runningCount++
-    } catch (error) {
-      this.refuse(item, error)
-    }
-  }
-
-  private refuse(item: PendingJob, error: unknown): void {
-    this.refused.push({ item, error })
-    this.options.clock.defer(() => this.tellRefused())
-  }
-
-  private tellRefused(): number {
-    const refused = this.refused.splice(0)
-    for (const { item, error } of refused) item.deliver({ ok: false, error })
-    return refused.length
-  }
-
-  private receive(thread: WorkerThread): boolean {
-    if (thread.isIdle) return false
-    const answer = thread.receive()
-    if (answer === null) return false
-    this.settle(thread, answer)
-    return true
-  }
-
-  private settle(thread: WorkerThread, answer: WorkerAnswer): void {
-    const item = thread.settle(answer.id)
-    if (item === null) return
-    this.finish(item, answer.ok ? { ok: true, output: answer.output } : { ok: false, error: decodeError(answer.error) })
-  }
-
-  /** Threads are given their next jobs before the result is told: that may take a while. */
-  private finish(item: PendingJob, result: JobResult<unknown>): void {
-    this.runningCount--
-    this.dispatch()
-    if (this.isClosed && this.runningCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
-    item.deliver(result)
-  }
-
-  private threadEnded(thread: WorkerThread, error: unknown): void {
-    this.threads.splice(this.threads.indexOf(thread), 1)
-    while (this.receive(thread)); // what it had answered counts
-    thread.closePort()
-    const lost = thread.takeUnanswered()
-    if (this.isClosed && lost.length === 0) return
-    this.options.onEvent?.({ type: 'workerLost', jobKind: lost.at(-1)?.job.kind ?? null, error })
-    for (const item of lost) this.finish(item, { ok: false, error: lostWorker(item.job, error) })
-    this.dispatch()
-  }
+function resultOf(answer: JobAnswer): JobResult<unknown> {
+  return answer.ok ? { ok: true, output: answer.output } : { ok: false, error: decodeError(answer.error) }
 }
 
 function lostWorker(job: Job, cause: unknown): VarveError {

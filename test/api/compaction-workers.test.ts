@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { SeededRandom } from '../../src/base/index.js'
 import type { CompactionRunInput } from '../../src/compaction/index.js'
 import { WorkerThread } from '../../src/exec/worker-thread.js'
+import type { ThreadRequest } from '../../src/exec/worker-thread.js'
 import type { EngineEvent } from '../../src/index.js'
 import { Place, text } from '../support/databases.js'
 
@@ -13,10 +14,10 @@ import { Place, text } from '../support/databases.js'
 async function killFirstRun(body: () => Promise<void>): Promise<CompactionRunInput[]> {
   const { send } = WorkerThread.prototype
   const runs: CompactionRunInput[] = []
-  WorkerThread.prototype.send = function (this: WorkerThread, item) {
-    send.call(this, item)
-    if (item.job.kind !== 'compactionRun') return
-    const input = item.job.input as CompactionRunInput
+  WorkerThread.prototype.send = function (this: WorkerThread<ThreadRequest>, request) {
+    send.call(this, request)
+    if (request.kind !== 'compactionRun') return
+    const input = request.input as CompactionRunInput
     if (runs.push(input) === 1) void endWhenReading(this, new Int32Array(input.control))
   }
   try {
@@ -27,7 +28,7 @@ async function killFirstRun(body: () => Promise<void>): Promise<CompactionRunInp
   return runs
 }
 
-async function endWhenReading(thread: WorkerThread, control: Int32Array): Promise<void> {
+async function endWhenReading(thread: WorkerThread<ThreadRequest>, control: Int32Array): Promise<void> {
   while (Atomics.load(control, 1) === 0) await setImmediate()
   await thread.terminate()
 }
