@@ -9,10 +9,12 @@ import { dumpCommand } from './commands/dump.js'
 import { shellCommand } from './commands/shell.js'
 import { statsCommand } from './commands/stats.js'
 import { errorText } from './error-text.js'
+import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
 const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand]
 
+const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
 const HELP_NAMES = new Set(['help', '--help', '-h'])
 const VERSION_NAMES = new Set(['version', '--version', '-v'])
 
@@ -28,7 +30,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
       terminal.error(errorText(error))
       return EXIT_ERROR
     }
-    terminal.error(`varve: ${printable(error.message)}\nTry 'varve help'.\n`)
+    terminal.error(`varve: ${printable(usageText(error))}\nTry 'varve help'.\n`)
     return EXIT_USAGE
   }
 }
@@ -56,7 +58,7 @@ function help([name, ...more]: readonly string[], terminal: Terminal): number {
 
 function findCommand(name: string): Command {
   const command = commands.find((each) => each.name === name)
-  if (command === undefined) throw new UsageError(`unknown command '${name}'`)
+  if (command === undefined) throw new UsageError(unknownText('command', name, NAMES))
   return command
 }
 
@@ -75,6 +77,11 @@ function overview(): string {
 function isUsageError(error: unknown): error is Error {
   const code = (error as { code?: unknown } | null)?.code
   return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+}
+
+/** What parseArgs says of an unknown option goes on about arguments that begin with a dash. */
+function usageText({ message }: Error): string {
+  return message.replace(/\. To specify a positional argument .*/, '')
 }
 
 function packageVersion(): string {

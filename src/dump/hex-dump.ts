@@ -7,6 +7,7 @@ import { toHex } from '../base/index.js'
 const BYTES_PER_LINE = 16
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
+const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export function hexNumber(n: number, digits = 8): string {
   return n.toString(16).padStart(digits, '0')
@@ -35,10 +36,23 @@ export function printBytes(bytes: Uint8Array, max = 32): string {
   return (printableText(shown) ?? `0x${toHex(shown)}`) + rest
 }
 
+/** JSON in the shortest form, when the text is JSON; else the text as a JSON string. Safe as `printBytes` is. */
+export function printJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text)).replace(NOT_PRINTABLE, escaped)
+  } catch {
+    return JSON.stringify(text).replace(NOT_PRINTABLE, escaped)
+  }
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, i) => `\\u${hexNumber(character.charCodeAt(i), 4)}`).join('')
+}
+
 function printableText(bytes: Uint8Array): string | null {
   try {
     const text = decoder.decode(bytes)
-    return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text) ? null : JSON.stringify(text)
+    return text.search(NOT_PRINTABLE) >= 0 ? null : JSON.stringify(text)
   } catch {
     return null
   }

@@ -4,7 +4,7 @@
  */
 import { FrameType } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
-import { frameSections, keyOf, nameOf, printBytes, treeText } from '../dump/index.js'
+import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
 import { FIELD_IGNORABLE, FieldTag, RecordTag } from './manifest-format.js'
 import { tableCount } from './version.js'
@@ -50,6 +50,18 @@ function text(name: string): FieldReader {
   return (it, end) => decoder.decode(it.raw(end - it.position, name))
 }
 
+/** What the text says as JSON; the text, when it is none. */
+function json(name: string): FieldReader {
+  return (it, end) => {
+    const shown = decoder.decode(it.raw(end - it.position, name))
+    try {
+      return JSON.parse(shown) as unknown
+    } catch {
+      return shown
+    }
+  }
+}
+
 const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.keyOrder, text('key order')],
   [FieldTag.nextFileNum, number('next file number')],
@@ -68,8 +80,8 @@ const fieldReaders = new Map<number, FieldReader>([
   })],
   [FieldTag.removeValueLog, number('value log')],
   [FieldTag.discard, readValueFile],
-  [FieldTag.settings, text('settings')],
-  [FieldTag.flushStats, text('flush statistics')],
+  [FieldTag.settings, json('settings')],
+  [FieldTag.flushStats, json('flush statistics')],
 ])
 
 /** Fields at the end of a table's record. */
@@ -136,8 +148,8 @@ function* otherLines(version: Version): Generator<string> {
   for (const [fileNum, bytes] of version.logEnds) yield `log ${fileNum} ends at ${bytes}`
   for (const [name, log] of version.pins) yield `pin ${JSON.stringify(name)} keeps log ${log} on`
   if (version.position !== null) yield `position ${printBytes(version.position)}`
-  if (version.settings !== '') yield `settings ${JSON.stringify(version.settings)}`
-  if (version.flushStats !== '') yield `flush statistics ${JSON.stringify(version.flushStats)}`
+  if (version.settings !== '') yield `settings ${printJson(version.settings)}`
+  if (version.flushStats !== '') yield `flush statistics ${printJson(version.flushStats)}`
 }
 
 function tableNode(table: TableFacts): TreeNode {

@@ -25,7 +25,7 @@ describe('varve', () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
       const { code, out, error } = await run(...args)
       assert.deepEqual([code, error], [0, ''])
-      assert.match(out, /^Usage:\n {2}varve shell DIR \[--read-only\] /)
+      assert.match(out, /^Usage:\n {2}varve shell DIR \[--create \| --read-only\] /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
       const { code, out } = await run(...args)
@@ -34,12 +34,22 @@ describe('varve', () => {
     }
   })
 
+  it('asks whether another command was meant', async () => {
+    for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['h', 'help']] as const) {
+      const { error } = await run(typed)
+      assert.equal(error, `varve: unknown command '${typed}': did you mean '${meant}'?\nTry 'varve help'.\n`)
+    }
+    assert.equal((await run('xyzzy')).error, "varve: unknown command 'xyzzy'\nTry 'varve help'.\n")
+    assert.equal((await run('stats', 'a', '--jsn')).error, "varve: Unknown option '--jsn'\nTry 'varve help'.\n")
+  })
+
   it('ends with 2, and prints nothing on stdout, when the command line is wrong', async () => {
     const wrong = [
       [], ['nonsense'], ['\u001b]0;title\u0007'], ['help', 'nonsense'], ['help', 'stats', 'stats'],
       ['stats'], ['stats', ''], ['stats', 'a', 'b'], ['stats', 'a', '--workdir', 'b'], ['stats', '--workdir'],
       ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
       ['shell'], ['shell', ''], ['shell', 'a', 'b'], ['shell', 'a', '--readonly'],
+      ['shell', 'a', '--create', '--read-only'], ['shel', 'a'],
       ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
       ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]

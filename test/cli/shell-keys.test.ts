@@ -25,9 +25,9 @@ beforeEach(() => {
   process.env['XDG_STATE_HOME'] = stateDir
 })
 
-function start(...more: string[]): { terminal: TypingTerminal; ended: Promise<number> } {
+function start(): { terminal: TypingTerminal; ended: Promise<number> } {
   const terminal = new TypingTerminal()
-  return { terminal, ended: runCommandLine(['shell', dir, ...more], terminal) }
+  return { terminal, ended: runCommandLine(['shell', dir, '--create'], terminal) }
 }
 
 /** Types the lines, each when the one before is done, and Ctrl-D. */
@@ -46,8 +46,8 @@ async function typeLines(...lines: string[]): Promise<TypingTerminal> {
 describe('a shell that somebody types in', () => {
   it('greets, prompts, goes on after an error, and closes at Ctrl-D with 0', async () => {
     const terminal = await typeLines('put k v', 'nonsense', 'get k')
-    assert.match(terminal.outText, /^\S+: sequence 0, 0 tables\n"help" lists the commands, Ctrl-D closes\.\nv\n\n$/)
-    assert.match(terminal.errorText, /^made a new database in .*\nvarve: unknown command 'nonsense'\n {2}fill B E /)
+    assert.match(terminal.outText, /^\S+: sequence 0, 0 tables\n"help" lists the commands, Ctrl-D closes\.\nk=v\n\n$/)
+    assert.match(terminal.errorText, /^made a new database in .*\nvarve: unknown command 'nonsense' \(try "help"\)\n$/)
     const again = await typeLines('get k')
     assert.match(again.outText, /: sequence 1, 1 tables\n/)
     assert.equal(again.errorText, '')
@@ -61,7 +61,7 @@ describe('a shell that somebody types in', () => {
     terminal.type('put k right\r')
     await terminal.sees('varve> ')
     terminal.type('get k\r')
-    await terminal.sees('\nright\n')
+    await terminal.sees('\nk=right\n')
     terminal.type('quit\r')
     assert.equal(await ended, 0)
     assert.equal(terminal.errorText.split('\n').length, 2)
@@ -73,13 +73,13 @@ describe('a shell that somebody types in', () => {
     terminal.type('fill 1 100000\r')
     await terminal.sees('entries/s')
     terminal.type('scan\r')
-    await terminal.sees('0000000100 ')
+    await terminal.sees('\n1009 ')
     terminal.type(CTRL_C)
     await terminal.sees(' entries\n')
     const scanned = Number(/([\d,]+) entries\n$/.exec(terminal.outText)![1]!.replaceAll(',', ''))
     assert.ok(scanned >= 100 && scanned < 100_000, String(scanned))
     await terminal.sees('varve> ')
-    terminal.type('fill 200000 9999999999\r')
+    terminal.type('fill 200000 999999999999\r')
     await terminal.sees('\n')
     terminal.type(`get never${CTRL_C}`)
     await terminal.sees('entries/s')
@@ -89,8 +89,8 @@ describe('a shell that somebody types in', () => {
     await terminal.sees('frame: batch')
     terminal.type(`get never\r${CTRL_C}`)
     await terminal.sees('varve> ')
-    terminal.type('get 0000000001\r')
-    await terminal.sees('value of 0000000001, fill 1\n')
+    terminal.type('get 1\r')
+    await terminal.sees('1=value1@1\n')
     terminal.hangUp()
     assert.equal(await ended, 0)
     assert.equal(terminal.errorText.match(/^interrupted$/gm)?.length, 2)
@@ -147,7 +147,7 @@ describe('a shell that somebody types in', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600)
     assert.equal(statSync(path.dirname(file)).mode & 0o777, 0o700)
     const terminal = await typeLines(`${UP}${UP}`, 'get k')
-    assert.match(terminal.outText, /\nsecret\n/)
+    assert.match(terminal.outText, /\nk=secret\n/)
     assert.equal(readFileSync(file, 'utf8'), 'put k secret\nget k\nput k secret\nget k\n')
     writeFileSync(file, Array.from({ length: 2000 }, (_, i) => `get ${i}\n`).join(''), { mode: 0o644 })
     await typeLines('stats')

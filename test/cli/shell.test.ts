@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -22,11 +22,11 @@ let dirCount = 0
 const newDir = () => path.join(root, `db ${++dirCount}`)
 
 /** The lines in one process; in it, output and errors stand in the order of the commands. */
-async function runLines(dir: string, lines: string[], ...more: string[]): Promise<{ code: number; text: string }> {
+async function runLines(dir: string, lines: string[], option = '--create'): Promise<{ code: number; text: string }> {
   let text = ''
   const terminal = new TestTerminal(lines.join('\n'))
   terminal.out = terminal.error = (part) => void (text += part)
-  const code = await runCommandLine(['shell', dir, ...more], terminal)
+  const code = await runCommandLine(['shell', dir, option], terminal)
   return { code, text }
 }
 
@@ -54,10 +54,10 @@ describe('varve shell', () => {
     const dir = newDir()
     let transcript = ''
     for (const line of [
-      'fill 8 12', 'scan 0000000009 0000000010', 'put "a key" a\\ value', 'get "a key"',
+      'fill 8 12', 'scan 10 9', 'put "a key" a\\ value', 'get "a key"',
       'put \\xff\\x00 "\\x1b[31m"', 'put k ""', 'get k', 'scan a \\xff\\xff', 'del k', 'del k', 'get k', 'scan',
-      'scan z zz', 'flush', '# a comment', '', 'fill 11 13', 'get 0000000013', 'nonsense', 'put a', 'get', 'fill 2 1',
-      'fill -1 x', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x', 'dump log nothing.wal', 'help',
+      'scan z zz', 'flush', '# a comment', '', 'fill 11 13', 'get 13', 'nonsense', 'gte 13', 'comp', 'put a', 'get', 'fill 2 1',
+      'fill -1 x', 'fill 1 1000000000000000', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x', 'dump log nothing.wal', 'help',
       'help scan', 'help nonsense', 'help a b', 'quit now',
     ]) {
       // Each alone: the state is on disk in between.
@@ -67,18 +67,44 @@ describe('varve shell', () => {
     assertGolden('shell.txt', transcript)
   })
 
+  it('goes through the example of the mini-lsm course', async () => {
+    const dir = newDir()
+    const lines = [
+      'fill 1000 3000', 'get 2333', 'flush', 'fill 1000 3000', 'get 2333', 'flush', 'get 2333', 'scan 2000 2333',
+    ]
+    const { code, text } = await runLines(dir, lines)
+    assert.equal(code, 0)
+    assertGolden('shell-course.txt', steady(text, dir))
+  })
+
+  it('makes no database where none was asked for', async () => {
+    const dir = newDir()
+    for (const lines of [[], ['put k v'], ['fill 1 2', 'flush']]) {
+      const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', dir)
+      assert.deepEqual([code, out], [1, ''])
+      assert.match(error, /^varve: NOT_FOUND: .*\n {2}hint {4}to make a database there: varve shell --create .*\n$/)
+      assert.ok(!existsSync(dir))
+    }
+    mkdirSync(dir)
+    assert.equal((await pipeToVarve('put k v', 'shell', dir)).code, 1)
+    assert.deepEqual(readdirSync(dir).filter((name) => !name.startsWith('lock')), [])
+    assert.equal((await pipeToVarve('put k v', 'shell', dir, '--create')).code, 0)
+    assert.deepEqual(await pipeToVarve('get k', 'shell', dir), { code: 0, out: 'k=v\n', error: '' })
+    assert.deepEqual(await pipeToVarve('get k', 'shell', '--create', dir), { code: 0, out: 'k=v\n', error: '' })
+  })
+
   it('prints the same from a pipe, errors apart, and gives the exit code of the first failure', async () => {
     const [one, other] = [newDir(), newDir()]
     const lines = ['fill 1 5', 'get nothing', 'nonsense', 'put k v', 'scan', 'flush', 'dump', 'exit', 'put never x']
-    const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', one)
+    const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', one, '--create')
     assert.equal(code, 1)
-    assert.match(error, /^made a new database in .*\nthere is no key nothing\nvarve: unknown command 'nonsense'\n/)
+    assert.match(error, /^made a new database in .*\nthere is no key nothing\nvarve: unknown command 'nonsense' \(try "help"\)\n/)
     const terminal = new TestTerminal(lines.join('\r\n'))
-    assert.equal(await runCommandLine(['shell', other], terminal), 1)
+    assert.equal(await runCommandLine(['shell', '--create', other], terminal), 1)
     assert.equal(steady(out, one), steady(terminal.outText, other))
     assert.equal((await contentOf(one)).length, 6)
     assert.equal((await pipeToVarve('nonsense\nget nothing', 'shell', one)).code, 2)
-    assert.deepEqual(await pipeToVarve('get k', 'shell', one), { code: 0, out: 'v\n', error: '' })
+    assert.deepEqual(await pipeToVarve('get k', 'shell', one), { code: 0, out: 'k=v\n', error: '' })
     assert.deepEqual(await pipeToVarve('', 'shell', one), { code: 0, out: '', error: '' })
   })
 
@@ -103,11 +129,11 @@ describe('varve shell', () => {
 
   it('compacts a range, or everything', async () => {
     const dir = newDir()
-    const lines = ['fill 1 500', 'flush', 'fill 1 500', 'compact 0000000001 0000000002', 'full_compaction', 'dump']
+    const lines = ['fill 1 500', 'flush', 'fill 1 500', 'compact 1 2', 'full_compaction', 'dump']
     const { code, text } = await runLines(dir, lines)
     assert.equal(code, 0, text)
     assert.match(text, /^1 step in .*, read [\d.]+ MiB, wrote [\d.]+ MiB\n0 steps in /m)
-    assert.match(text, /─ level [1-9]\n.*─ table \d+: "0000000001" to "0000000500", .* 500 entries/)
+    assert.match(text, /─ level [1-9]\n.*─ table \d+: "1" to "99", .* 500 entries/)
     assert.equal((await contentOf(dir)).length, 500)
   })
 
@@ -118,10 +144,10 @@ describe('varve shell', () => {
       Buffer.from('put '), Buffer.of(0xff, 0xfe, 0xc3), Buffer.from(' "'), Buffer.of(0x80, 0x01), Buffer.from('"\n'),
       Buffer.from(`put käse ${separators}\nget käse\nscan`),
     ])
-    const { code, out } = await pipeToVarve(line, 'shell', dir)
+    const { code, out } = await pipeToVarve(line, 'shell', '--create', dir)
     assert.equal(code, 0)
     const shown = 'a\\xe2\\x80\\xa8b\\xe2\\x80\\xa9c\\xc2\\x85d'
-    assert.equal(out, `${shown}\nkäse ${shown}\n\\xff\\xfe\\xc3 \\x80\\x01\n2 entries\n`)
+    assert.equal(out, `käse=${shown}\nkäse ${shown}\n\\xff\\xfe\\xc3 \\x80\\x01\n2 entries\n`)
     const latin1 = (text: string) => Buffer.from(text).toString('latin1')
     assert.deepEqual(await contentOf(dir), [[latin1('käse'), latin1(separators)], ['\xff\xfe\xc3', '\x80\x01']])
     // What a scan prints is what put takes.
@@ -131,17 +157,18 @@ describe('varve shell', () => {
     assert.deepEqual(await contentOf(copy), await contentOf(dir))
   })
 
-  it('fills in the order of the numbers', async () => {
+  it('fills with the numbers as they are said', async () => {
     const dir = newDir()
-    const { text } = await runLines(dir, ['fill 0 0', 'fill 999 2001', 'fill 9999999999 9999999999'])
+    const { text } = await runLines(dir, ['fill 0 0', 'fill 999 2001', 'fill 007 7', 'fill 999999999999999 999999999999999'])
     assert.match(text, /^1 entry in .*\n1,003 entries in .*, [\d,]+ entries\/s\n1 entry in /m)
-    const keys = (await contentOf(dir)).map(([key]) => Number(key))
-    assert.deepEqual(keys, [0, ...Array.from({ length: 1003 }, (_, i) => 999 + i), 9999999999])
+    const expected = [0, ...Array.from({ length: 1003 }, (_, i) => 999 + i), 7, 999_999_999_999_999]
+      .map((n) => [String(n), `value${n}@${n === 0 ? 1 : n === 7 ? 3 : n > 9999 ? 4 : 2}`])
+    assert.deepEqual(await contentOf(dir), expected.sort(([a], [b]) => (a! < b! ? -1 : 1)))
   })
 
   it('ends at quit, also while its input stays open', async () => {
     const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const child = spawn(process.execPath, [program, 'shell', newDir()], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const child = spawn(process.execPath, [program, 'shell', newDir(), '--create'], { stdio: ['pipe', 'ignore', 'ignore'] })
     child.stdin.write('fill 1 3\nquit\n')
     assert.deepEqual(await once(child, 'exit'), [0, null])
   })
@@ -157,7 +184,7 @@ describe('varve shell', () => {
     child.stdin.write('put before x\nscan\nput after x\n')
     assert.deepEqual([await once(child, 'exit'), error], [[0, null], ''])
     const { text } = await runLines(dir, ['get before', 'get after', 'stats'])
-    assert.match(text, /^x\nthere is no key after\n/)
+    assert.match(text, /^before=x\nthere is no key after\n/)
     assert.match(text, /replayed 0 entries/)
   })
 
@@ -171,7 +198,7 @@ describe('varve shell', () => {
       const lines = ['get "key 00000007"', 'put a b', 'del a', 'fill 1 2', 'flush', 'stats', 'dump', 'scan a b']
       const { code, text } = await runLines(dir, lines, '--read-only')
       assert.equal(code, 1)
-      assert.match(text, /^x{100}\n(varve: READ_ONLY: .*\n){4}varve .*\nstate +OPEN, read-only/)
+      assert.match(text, /^"key 00000007"=x{100}\n(varve: READ_ONLY: .*\n){4}varve .*\nstate +OPEN, read-only/)
       assert.match(text, /^manifest 000001\.manifest: /m)
       assert.match(text, /\n0 entries\n$/)
       assert.deepEqual(directoryState(dir), before)

@@ -13,11 +13,12 @@ import { runShell } from '../shell/shell.js'
 
 export const shellCommand: Command = {
   name: 'shell',
-  synopsis: 'DIR [--read-only]',
+  synopsis: 'DIR [--create | --read-only]',
   summary: 'Read and write a database by hand, or from a script',
   details: [
     '',
-    '  DIR            directory of the database; it is made when there is none',
+    '  DIR            directory of the database',
+    '  --create       makes the database when there is none',
     '  --read-only    changes nothing, also works beside a writer; sees the moment it was opened',
     '',
     'Commands come from the keyboard, or one a line from a pipe: varve shell DIR < FILE. "help" lists them. A',
@@ -28,8 +29,7 @@ export const shellCommand: Command = {
 }
 
 async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { dir, readOnly } = parse(args)
-  const { db, isNew } = await open(dir, readOnly)
+  const { db, isNew } = await open(parse(args))
   if (isNew) terminal.error(`made a new database in ${printable(db.location)}\n`)
   if (terminal.screen !== null) terminal.out(greeting(db))
   let code: number
@@ -48,22 +48,35 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   return code
 }
 
-function parse(args: readonly string[]): { dir: string; readOnly: boolean } {
+interface ShellArguments {
+  dir: string
+  /** Make the database when there is none. */
+  isCreate: boolean
+  readOnly: boolean
+}
+
+function parse(args: readonly string[]): ShellArguments {
   const { values, positionals } = parseArgs({
-    args: [...args], options: { 'read-only': { type: 'boolean' } }, allowPositionals: true,
+    args: [...args],
+    options: { create: { type: 'boolean' }, 'read-only': { type: 'boolean' } },
+    allowPositionals: true,
   })
   const [dir, ...more] = positionals
   if (dir === undefined || dir === '') throw new UsageError('shell needs the directory of a database')
   if (more.length > 0) throw new UsageError('shell takes one directory')
-  return { dir, readOnly: values['read-only'] === true }
+  const [isCreate, readOnly] = [values.create === true, values['read-only'] === true]
+  if (isCreate && readOnly) throw new UsageError('--create and --read-only exclude each other')
+  return { dir, isCreate, readOnly }
 }
 
-async function open(dir: string, readOnly: boolean): Promise<{ db: Varve; isNew: boolean }> {
+/** A database is made when that was asked for, never by a name that was mistyped. */
+async function open({ dir, isCreate, readOnly }: ShellArguments): Promise<{ db: Varve; isNew: boolean }> {
   try {
     return { db: await Varve.open(dir, { readOnly, createIfMissing: false }), isNew: false }
   } catch (error) {
-    if (readOnly || !VarveError.is(error) || error.code !== 'NOT_FOUND') throw error
-    return { db: await Varve.open(dir), isNew: true }
+    if (!VarveError.is(error) || error.code !== 'NOT_FOUND' || readOnly) throw error
+    if (isCreate) return { db: await Varve.open(dir), isNew: true }
+    throw new VarveError('NOT_FOUND', error.message, { hint: `to make a database there: varve shell --create ${dir}` })
   }
 }
 

@@ -3,13 +3,11 @@
  */
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText, msText } from '../demo/numbers.js'
-import { printableBytes } from '../printable.js'
 import { interrupted } from './session.js'
 import type { ShellCommand } from './session.js'
 import { quoted } from './words.js'
 
-/** So that the order of the keys is that of the numbers. */
-const DIGITS = 10
+const FILL_DIGITS_MAX = 15
 const BATCH_ENTRIES = 1000
 /** Of a value; the rest is told as a number of bytes. */
 const VALUE_BYTES_SHOWN = 64 * 1024
@@ -22,8 +20,8 @@ export const fillCommand: ShellCommand = {
   synopsis: 'B E',
   summary: 'Put the keys of the numbers B to E',
   details: [
-    'A key has ten digits: 7 is 0000000007. A value says which key it is of, and which fill of this shell',
-    'wrote it. Written in batches of 1000.',
+    'A key is the number as it is said, so keys are ordered as texts: 10 stands before 9. A value says of which',
+    'key it is, and which fill of this shell wrote it: value7@1. Written in batches of 1000.',
   ],
   wordCounts: [2],
   async run([first, last], session) {
@@ -48,15 +46,14 @@ export const fillCommand: ShellCommand = {
 
 function readNumber(word: Uint8Array): number {
   const text = decoder.decode(word)
-  if (!/^\d+$/.test(text) || Number(text) >= 10 ** DIGITS) {
-    throw new UsageError(`'${text}' is not a number from 0 to ${10 ** DIGITS - 1}`)
+  if (!/^\d+$/.test(text) || Number(text) >= 10 ** FILL_DIGITS_MAX) {
+    throw new UsageError(`'${text}' is not a number of at most ${FILL_DIGITS_MAX} digits`)
   }
   return Number(text)
 }
 
 function entryOf(n: number, fill: number): { type: 'put'; key: string; value: string } {
-  const key = String(n).padStart(DIGITS, '0')
-  return { type: 'put', key, value: `value of ${key}, fill ${fill}` }
+  return { type: 'put', key: String(n), value: `value${n}@${fill}` }
 }
 
 export const putCommand: ShellCommand = {
@@ -73,7 +70,7 @@ export const putCommand: ShellCommand = {
 export const getCommand: ShellCommand = {
   name: 'get',
   synopsis: 'K',
-  summary: 'Print the value of key K',
+  summary: 'Print key K and its value',
   wordCounts: [1],
   async run([key], { db, terminal }) {
     const value = await db.get(key!)
@@ -81,7 +78,7 @@ export const getCommand: ShellCommand = {
       terminal.error(`there is no key ${quoted(key!)}\n`)
       return EXIT_ERROR
     }
-    terminal.out(`${shown(value, printableBytes)}\n`)
+    terminal.out(`${quoted(key!)}=${shown(value)}\n`)
     return EXIT_OK
   },
 }
@@ -110,7 +107,7 @@ export const scanCommand: ShellCommand = {
     let count = 0
     let text = ''
     for (const [key, value] of db.entriesSync(first === undefined ? {} : { gte: first, lte: last! })) {
-      text += `${quoted(key)} ${shown(value, quoted)}\n`
+      text += `${quoted(key)} ${shown(value)}\n`
       count++
       if (text.length < CHUNK_CHARACTERS) continue
       terminal.out(text)
@@ -127,7 +124,7 @@ function entriesText(count: number): string {
   return `${countText(count)} ${count === 1 ? 'entry' : 'entries'}`
 }
 
-function shown(value: Uint8Array, print: (bytes: Uint8Array) => string): string {
-  if (value.length <= VALUE_BYTES_SHOWN) return print(value)
-  return `${print(value.subarray(0, VALUE_BYTES_SHOWN))}… (${countText(value.length)} bytes)`
+function shown(value: Uint8Array): string {
+  if (value.length <= VALUE_BYTES_SHOWN) return quoted(value)
+  return `${quoted(value.subarray(0, VALUE_BYTES_SHOWN))}… (${countText(value.length)} bytes)`
 }

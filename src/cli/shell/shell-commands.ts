@@ -4,6 +4,7 @@
 import { parseFileName } from '../../base/index.js'
 import { EXIT_OK, UsageError } from '../command.js'
 import { DUMP_KINDS } from '../dump-file.js'
+import { unknownText } from '../nearest-name.js'
 import { delCommand, fillCommand, getCommand, putCommand, scanCommand } from './data-commands.js'
 import type { ShellCommand } from './session.js'
 import {
@@ -34,11 +35,11 @@ const namesOf = ({ name, aliases = [] }: ShellCommand): string[] => [name, ...al
 export function findCommand(name: Uint8Array): ShellCommand {
   const text = decoder.decode(name)
   const command = commands.find((each) => namesOf(each).includes(text))
-  if (command === undefined) throw new UsageError(`unknown command '${text}'`)
+  if (command === undefined) throw new UsageError(unknownText('command', text, commands.flatMap(namesOf)))
   return command
 }
 
-function usage(command: ShellCommand): string {
+export function usage(command: ShellCommand): string {
   return `${namesOf(command).join('|')} ${command.synopsis}`.trimEnd()
 }
 

@@ -13,7 +13,7 @@ import { printable } from '../printable.js'
 import { History, stateFolder } from './history.js'
 import { LineReader } from './line-reader.js'
 import type { Session, ShellCommand } from './session.js'
-import { commandHelp, complete, findCommand, overview } from './shell-commands.js'
+import { complete, findCommand, usage } from './shell-commands.js'
 import { parseWords } from './words.js'
 
 /**
@@ -59,7 +59,7 @@ async function runLine(line: Uint8Array, session: Session): Promise<number> {
     const [name, ...words] = parseWords(line)
     if (name === undefined) return EXIT_OK
     command = findCommand(name)
-    if (!command.wordCounts.includes(words.length)) throw new UsageError(`${command.name}: wrong number of words`)
+    if (!command.wordCounts.includes(words.length)) throw new UsageError('wrong number of words')
     return await command.run(words, session)
   } catch (error) {
     if (error instanceof OutputClosed) throw error
@@ -67,8 +67,8 @@ async function runLine(line: Uint8Array, session: Session): Promise<number> {
       terminal.error(errorText(error))
       return EXIT_ERROR
     }
-    const help = command === null ? overview() : `Usage: ${commandHelp(command)}`
-    terminal.error(`varve: ${printable(error.message)}\n${help}`)
+    const help = command === null ? 'try "help"' : `usage: ${usage(command)}`
+    terminal.error(`varve: ${printable(error.message)} (${help})\n`)
     return EXIT_USAGE
   }
 }
