@@ -20,6 +20,7 @@ import type { Vfs } from '../vfs/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
+import { findDirectory } from './prepare-directory.js'
 import { ReadState } from './read-state.js'
 import { Iterators } from './read-view.js'
 import type { HeldSnapshot, ReadView, Resource } from './read-view.js'
@@ -30,7 +31,7 @@ import { TableSet } from './table-set.js'
 const ATTEMPTS_MAX = 20
 
 export async function openReadOnly(location: string, vfs: Vfs, options: ResolvedOptions): Promise<ReadOnlyView> {
-  if ((await vfs.stat(location)) === null) {
+  if ((await findDirectory(location, vfs)) === null) {
     throw new VarveError('NOT_FOUND', `${location} does not exist`)
   }
   const dir = await vfs.realPath(location)

@@ -25,7 +25,7 @@ describe('varve', () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
       const { code, out, error } = await run(...args)
       assert.deepEqual([code, error], [0, ''])
-      assert.match(out, /^Usage:\n {2}varve shell DIR \[--create \| --read-only\] /)
+      assert.match(out, /^Usage:\n {2}varve shell DIR \[--create\] \[--read-only\] /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
       const { code, out } = await run(...args)

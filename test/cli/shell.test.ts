@@ -30,13 +30,14 @@ async function runLines(dir: string, lines: string[], option = '--create'): Prom
   return { code, text }
 }
 
-/** Without what differs from run to run: times, sizes of statistics, when a log is made or deleted. */
+/** Without what differs from run to run: times, sizes, when a log is made or deleted, when a table is moved. */
 function steady(text: string, dir: string): string {
   return text
     .replaceAll(dir, 'DIR')
     .replace(/in [\d.]+ [mµ]?s\b(, [\d,]+ entries\/s)?/g, 'in TIME')
-    .replace(/(manifest \S+) [\d,]+ bytes/g, '$1 N bytes')
+    .replace(/(manifest \S+) [\d,]+ bytes, groups \d+/g, '$1 N bytes')
     .replace(/next file number \d+/g, 'next file number N')
+    .replace(/level \d/g, 'level N')
     .replace(/flush statistics.*/g, 'flush statistics')
     .replace(/^ {2}\d+\.wal .*\n/gm, '')
 }
@@ -56,8 +57,9 @@ describe('varve shell', () => {
     for (const line of [
       'fill 8 12', 'scan 10 9', 'put "a key" a\\ value', 'get "a key"',
       'put \\xff\\x00 "\\x1b[31m"', 'put k ""', 'get k', 'scan a \\xff\\xff', 'del k', 'del k', 'get k', 'scan',
-      'scan z zz', 'flush', '# a comment', '', 'fill 11 13', 'get 13', 'nonsense', 'gte 13', 'comp', 'put a', 'get', 'fill 2 1',
-      'fill -1 x', 'fill 1 1000000000000000', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x', 'dump log nothing.wal', 'help',
+      'scan z zz', 'flush', '# a comment', '', 'fill 11 13', 'get 13', 'nonsense', 'gte 13', 'comp', 'put a', 'get',
+      'fill 2 1', 'fill -1 x', 'fill 1 1000000000000000', 'put "a b', 'get \\q', 'get \\', 'dump log', 'dump vlog x',
+      'dump log nothing.wal', 'help',
       'help scan', 'help nonsense', 'help a b', 'quit now',
     ]) {
       // Each alone: the state is on disk in between.
@@ -98,7 +100,7 @@ describe('varve shell', () => {
     const lines = ['fill 1 5', 'get nothing', 'nonsense', 'put k v', 'scan', 'flush', 'dump', 'exit', 'put never x']
     const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', one, '--create')
     assert.equal(code, 1)
-    assert.match(error, /^made a new database in .*\nthere is no key nothing\nvarve: unknown command 'nonsense' \(try "help"\)\n/)
+    assert.match(error, /^made a new database in .*\nthere is no key nothing\nvarve: unknown command 'nonsense' \(/)
     const terminal = new TestTerminal(lines.join('\r\n'))
     assert.equal(await runCommandLine(['shell', '--create', other], terminal), 1)
     assert.equal(steady(out, one), steady(terminal.outText, other))
@@ -159,7 +161,8 @@ describe('varve shell', () => {
 
   it('fills with the numbers as they are said', async () => {
     const dir = newDir()
-    const { text } = await runLines(dir, ['fill 0 0', 'fill 999 2001', 'fill 007 7', 'fill 999999999999999 999999999999999'])
+    const most = '999999999999999'
+    const { text } = await runLines(dir, ['fill 0 0', 'fill 999 2001', 'fill 007 7', `fill ${most} ${most}`])
     assert.match(text, /^1 entry in .*\n1,003 entries in .*, [\d,]+ entries\/s\n1 entry in /m)
     const expected = [0, ...Array.from({ length: 1003 }, (_, i) => 999 + i), 7, 999_999_999_999_999]
       .map((n) => [String(n), `value${n}@${n === 0 ? 1 : n === 7 ? 3 : n > 9999 ? 4 : 2}`])
@@ -168,7 +171,8 @@ describe('varve shell', () => {
 
   it('ends at quit, also while its input stays open', async () => {
     const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const child = spawn(process.execPath, [program, 'shell', newDir(), '--create'], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const args = [program, 'shell', newDir(), '--create']
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] })
     child.stdin.write('fill 1 3\nquit\n')
     assert.deepEqual(await once(child, 'exit'), [0, null])
   })

@@ -13,7 +13,7 @@ import { runShell } from '../shell/shell.js'
 
 export const shellCommand: Command = {
   name: 'shell',
-  synopsis: 'DIR [--create | --read-only]',
+  synopsis: 'DIR [--create] [--read-only]',
   summary: 'Read and write a database by hand, or from a script',
   details: [
     '',

@@ -43,11 +43,11 @@ export function usage(command: ShellCommand): string {
   return `${namesOf(command).join('|')} ${command.synopsis}`.trimEnd()
 }
 
-export function commandHelp(command: ShellCommand): string {
+function commandHelp(command: ShellCommand): string {
   return [usage(command), command.summary, ...command.details ?? [], ''].join('\n')
 }
 
-export function overview(): string {
+function overview(): string {
   const columns = Math.max(...commands.map((command) => usage(command).length))
   return [
     ...commands.map((command) => `  ${usage(command).padEnd(columns)}  ${command.summary}`),
