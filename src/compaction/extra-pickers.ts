@@ -3,10 +3,13 @@
  * Owns: the list, in the order they came. Does not own: what is under way for them (compactor.ts).
  * Thread: main.
  */
+import { isOutOfFiles } from '../base/index.js'
 import type { ExtraPicker } from './compaction-task.js'
 
 /** Then a call that waits is told; what the style asks for is tried for ever. */
 const ATTEMPTS_MAX = 3
+/** When nothing can be opened: after a quarter of a minute. */
+const ATTEMPTS_OUT_OF_FILES_MAX = 7
 
 export class ExtraPickers {
   private readonly asking = new Map<ExtraPicker, { failedInRow: number; error: unknown }>()
@@ -38,6 +41,8 @@ export class ExtraPickers {
   /** What it asked for has failed so often that whoever asked should hear of it; null: go on. */
   failureOf(picker: ExtraPicker): { error: unknown } | null {
     const asked = this.asking.get(picker)
-    return asked !== undefined && asked.failedInRow >= ATTEMPTS_MAX ? asked : null
+    if (asked === undefined) return null
+    const attemptsMax = isOutOfFiles(asked.error) ? ATTEMPTS_OUT_OF_FILES_MAX : ATTEMPTS_MAX
+    return asked.failedInRow >= attemptsMax ? asked : null
   }
 }

@@ -17,6 +17,7 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
       failures.push(error)
     }
   }
+  engine.parts.patience.hurry()
   const isWritable = () => health.state === 'OPEN' || health.state === 'DEGRADED'
   if (!isWritable()) failures.push(health.cause)
   await attempt(() => pipeline.idle())

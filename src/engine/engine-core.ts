@@ -20,6 +20,7 @@ import type { HeldEdits } from './held-edits.js'
 import type { HeldExecutor } from './held-jobs.js'
 import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
+import type { PatientExecutor } from './patient-executor.js'
 import type { ReadState } from './read-state.js'
 import type { Resource } from './read-view.js'
 import type { RetainedLog, RetentionRegistry } from './retention-registry.js'
@@ -36,6 +37,8 @@ export interface EngineParts {
   lock: VfsLock
   events: EventBus
   executor: HeldExecutor
+  /** Under the executor. */
+  patience: PatientExecutor
   pool: SlabPool
   cache: BlockCache
   tables: TableSet
@@ -87,6 +90,7 @@ export interface EngineCore {
   onQuiet(): void
   onCompacted(task: CompactionTask, edit: VersionEdit): void
   onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
+  onLogFailure(error: unknown): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void
   failForGood(place: string, error: unknown): void

@@ -13,7 +13,7 @@ import { Compactor } from '../compaction/index.js'
 import type { CompactionTask } from '../compaction/index.js'
 import { Flusher } from '../flush/index.js'
 import type { FlushTask } from '../flush/index.js'
-import { isNoSpace, runAsync, Turns, VarveError } from '../base/index.js'
+import { isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -30,7 +30,7 @@ import { HeldEdits } from './held-edits.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { makePickers } from './compaction-options.js'
-import { makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
+import { makeBufferHost, makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
 import type { ResolvedOptions } from './options.js'
 import { runStatsText } from './run-stats.js'
 import { ReadState } from './read-state.js'
@@ -42,6 +42,7 @@ import type { VersionSet } from './version-set.js'
 import { WriteBuffers } from './write-buffers.js'
 
 const COMPACTION_PLACE = 'compaction'
+const PATIENCE_PLACE = 'opening files'
 const QUIET_TOMBSTONES_MIN = 4096
 
 export class Engine implements EngineCore, ReadView {
@@ -89,15 +90,7 @@ export class Engine implements EngineCore, ReadView {
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs }),
     })
-    this.buffers = new WriteBuffers({
-      vfs: parts.vfs, dir: parts.dir, pool: parts.pool, random: parts.options.random,
-      executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
-      allocateFileNum: () => this.versions.allocateFileNum(),
-      lastSeqNum: () => this.pipeline?.lastSeqNum ?? this.versions.durable.lastSeqNum,
-      indexBytesMax: () => parts.memory.nextIndexBytes(this.pipeline === undefined ? [] : this.state.memtables),
-      onReady: () => this.pipeline?.encodeWaiting(),
-      onFailure: (error) => this.onLogFailure(error),
-    })
+    this.buffers = new WriteBuffers(makeBufferHost(this))
     this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
     this.flusher = new Flusher(makeFlushHost(this), Math.max(1, parts.executor.workerCount - 1))
     this.heldEdits = new HeldEdits({
@@ -117,6 +110,8 @@ export class Engine implements EngineCore, ReadView {
     const onLost = (error: VarveError): void => this.failForGood('lock', error)
     parts.vfs.onLost = onLost
     parts.executor.onLost = onLost
+    parts.patience.onShort = (error) => this.health.raise('DEGRADED', PATIENCE_PLACE, error)
+    parts.patience.onMended = () => this.health.recoverFrom(PATIENCE_PLACE)
   }
 
   /** The first log; from here on writes are accepted. */
@@ -297,7 +292,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onLogFailure(error: unknown): void {
-    if ((error as VarveError).file === '.') this.failForGood('directory sync', error)
+    if ((error as VarveError).file === '.' && !isOutOfFiles(error)) this.failForGood('directory sync', error)
     else this.stopWrites('log creation', error)
   }
 
@@ -312,7 +307,7 @@ export class Engine implements EngineCore, ReadView {
     this.health.raise('READ_ONLY', place, error)
     this.refuseWaiting()
     this.compactor.wakeWaiting()
-    if (isNoSpace(error)) this.resumer.watchSpace()
+    if (isNoSpace(error) || isOutOfFiles(error)) this.resumer.watch()
   }
 
   private refuseWaiting(): void {

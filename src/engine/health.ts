@@ -12,7 +12,7 @@
  * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is
  * told. ERR-3 in FAILED this process deletes no file.
  */
-import { isNoSpace, VarveError } from '../base/index.js'
+import { isNoSpace, isOutOfFiles, VarveError } from '../base/index.js'
 
 export type HealthState = 'OPEN' | 'DEGRADED' | 'READ_ONLY' | 'FAILED' | 'CLOSED'
 
@@ -90,9 +90,13 @@ export class Health {
       })
     }
     throw new VarveError('BACKGROUND_ERROR', `writes stopped after ${this.place} failed`, {
-      cause: this.first,
-      hint: this.stateNow === 'FAILED' ? 'close the database and open it again' : 'call resume()',
+      cause: this.first, hint: this.hint,
     })
+  }
+
+  private get hint(): string {
+    if (this.stateNow === 'FAILED') return 'close the database and open it again'
+    return isOutOfFiles(this.first) ? 'writes resume by themselves when files can be opened again' : 'call resume()'
   }
 
   checkReadable(): void {

@@ -9,6 +9,7 @@ import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import type { EngineCore } from './engine-core.js'
+import type { WriteBufferOptions } from './write-buffers.js'
 
 export function makeCommitHost(engine: EngineCore): CommitHost {
   const { parts } = engine
@@ -26,6 +27,19 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
     onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
+  }
+}
+
+export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
+  const { parts, options } = engine
+  return {
+    vfs: parts.vfs, dir: parts.dir, clock: options.clock, pool: parts.pool, random: options.random,
+    executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
+    allocateFileNum: () => engine.versions.allocateFileNum(),
+    lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
+    indexBytesMax: () => parts.memory.nextIndexBytes(engine.pipeline === undefined ? [] : engine.state.memtables),
+    onReady: () => engine.pipeline?.encodeWaiting(),
+    onFailure: (error) => engine.onLogFailure(error),
   }
 }
 

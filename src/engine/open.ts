@@ -38,6 +38,7 @@ import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
 import type { ResolvedOptions } from './options.js'
+import { PatientExecutor } from './patient-executor.js'
 import { prepareDirectory, syncFoundName } from './prepare-directory.js'
 import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
@@ -78,6 +79,7 @@ class Opening {
   private readonly lock: VfsLock
   private readonly events: EventBus
   private readonly executor: HeldExecutor
+  private readonly patience: PatientExecutor
   private readonly pool: SlabPool
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0 }
@@ -107,7 +109,8 @@ class Opening {
         this.events.emit(event)
       },
     })
-    this.executor = new HeldExecutor(executor, vfs.workerSpec === null ? null : lock.spec)
+    this.patience = new PatientExecutor(executor, options.clock)
+    this.executor = new HeldExecutor(this.patience, vfs.workerSpec === null ? null : lock.spec)
   }
 
   /** `isMade`: the directory is new, and its name is durable. */
@@ -149,7 +152,8 @@ class Opening {
       )
     const memory = new MemoryBudget(options, cache, tables, this.pool)
     const engine = new Engine({
-      dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor, pool: this.pool,
+      dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor,
+      patience: this.patience, pool: this.pool,
       cache, tables, memory, versions, databaseId, names: this.names, report, position: recovered.position,
       retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })

@@ -1,6 +1,6 @@
 /**
  * What: brings a READ_ONLY database back, and rolls a long manifest.
- * Owns: the watch on free space; that only one resume runs. Thread: main.
+ * Owns: the watch on what may pass by itself; that only one resume runs. Thread: main.
  * Order of a resume: probe file written, synced and removed → new log → memtables flushed (they hold
  * every acknowledged write, so the abandoned log is no longer needed) → new manifest with a full
  * version, marker moved → error cleared. Any failure on the way leaves the state as it was.
@@ -24,8 +24,8 @@ export class Resumer {
     this.engine = engine
   }
 
-  /** After a full disk: tries again every second, as soon as there is room. */
-  watchSpace(): void {
+  /** After a full disk, or when nothing could be opened: tries again every second, as soon as there is room. */
+  watch(): void {
     if (this.isStopped || this.timer !== null) return
     this.timer = this.engine.options.clock.after(WATCH_MS, () => {
       this.timer = null
@@ -42,7 +42,7 @@ export class Resumer {
     } catch {
       // Told by the state and by its event; looked at again in a second.
     }
-    if (health.state === 'READ_ONLY') this.watchSpace()
+    if (health.state === 'READ_ONLY') this.watch()
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { SeededRandom } from '../base/index.js'
+import { SeededRandom, systemClock } from '../base/index.js'
 import { SlabPool } from '../slab/index.js'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
@@ -30,7 +30,8 @@ beforeEach(() => {
         if (name === failing) throw new FileSystemError('EIO', name, file)
       },
     }),
-    dir: '/db', pool: new SlabPool(64 * 1024, 2), random: new SeededRandom(1), executor: new HandExecutor(),
+    dir: '/db', clock: systemClock, pool: new SlabPool(64 * 1024, 2), random: new SeededRandom(1),
+    executor: new HandExecutor(),
     databaseId: sampleDatabaseId, generation: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
     indexBytesMax: () => 100_000,
     onReady: () => readyCount++,

@@ -6,9 +6,9 @@
  * numbers rise in the order in which logs are used.
  */
 import {
-  drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, logFileName, runAsync, runSync, VarveError,
+  drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles, logFileName, runAsync, runSync, VarveError,
 } from '../base/index.js'
-import type { FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
+import type { Clock, FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable } from '../memtable/index.js'
@@ -22,6 +22,7 @@ import type { LogFile } from '../wal/index.js'
 export interface WriteBufferOptions {
   vfs: Vfs
   dir: string
+  clock: Clock
   pool: SlabPool
   random: Random
   executor: Executor
@@ -44,6 +45,10 @@ const BYTES_PER_EXPECTED_KEY = 2 * 22
 /** Room behind a batch for what its size does not count: alignment and bounds of short strings. */
 const SLACK_BYTES = 1024
 
+/** Pauses when nothing can be opened: five seconds together. */
+const OUT_OF_FILES_FIRST_MS = 20
+const OUT_OF_FILES_MAX_MS = 2560
+
 export class WriteBuffers {
   private readonly options: WriteBufferOptions
   private spare: LogFile | null = null
@@ -56,6 +61,8 @@ export class WriteBuffers {
   /** The next memtable will be much like the last full one. */
   expectedKeys = 0
   private isStopped = false
+  /** Ends a pause between two attempts. */
+  private wake: () => void = () => undefined
 
   constructor(options: WriteBufferOptions) {
     this.options = options
@@ -64,7 +71,7 @@ export class WriteBuffers {
   /** Begins to make a spare when there is none. */
   prepare(): void {
     if (this.spare !== null || this.making !== null || this.isStopped) return
-    this.making = runAsync(this.makeLog()).then(
+    this.making = this.makePatiently().then(
       (log) => {
         this.making = null
         this.keep(log)
@@ -75,6 +82,29 @@ export class WriteBuffers {
         if (!this.isStopped) this.options.onFailure(error)
       },
     )
+  }
+
+  /** When nothing can be opened, again a little later: that may pass. */
+  private async makePatiently(): Promise<LogFile> {
+    for (let delayMs = OUT_OF_FILES_FIRST_MS; ; delayMs *= 2) {
+      try {
+        return await runAsync(this.makeLog())
+      } catch (error) {
+        if (this.isStopped || !isOutOfFiles(error) || delayMs > OUT_OF_FILES_MAX_MS) throw error
+      }
+      await this.sleep(delayMs)
+    }
+  }
+
+  /** Writers may be waiting for the log: a program must not end in the middle of their awaits. */
+  private sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(delayMs, resolve, true)
+      this.wake = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
   }
 
   /** Resolves when there is a spare or making one failed. */
@@ -110,7 +140,7 @@ export class WriteBuffers {
     try {
       return runSync(this.makeLog())
     } catch (error) {
-      this.options.onFailure(error)
+      if (!isOutOfFiles(error)) this.options.onFailure(error)
       throw error
     }
   }
@@ -118,6 +148,7 @@ export class WriteBuffers {
   /** Resolves when nothing is being made any more; the spare's handle is closed. */
   async close(): Promise<void> {
     this.isStopped = true
+    this.wake()
     while (this.making !== null) await this.making
     await this.discarding
     const { spare } = this
@@ -148,6 +179,7 @@ export class WriteBuffers {
       yield* syncDirectory(vfs, dir)
     } catch (error) {
       log.file.closeSync()
+      this.unused.push(log)
       throw ioError(error, 'sync', DIRECTORY_NAME)
     }
     return log

@@ -6,7 +6,7 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
-import { assert, tableFileName, tempFileName, VarveError } from '../base/index.js'
+import { assert, isOutOfFiles, tableFileName, tempFileName, VarveError } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import type { Executor, JobResult } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
@@ -20,6 +20,8 @@ import { FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask } from './flush-queue.js'
 
 const ATTEMPTS_MAX = 3
+/** When nothing can be opened: for a quarter of a minute. */
+const ATTEMPTS_OUT_OF_FILES_MAX = 8
 const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 10_000
 
@@ -309,7 +311,8 @@ export class Flusher {
     const names = new Set([task.tempName, ...(task.stage === 'installing' ? [tableFileName(task.tableNum)] : [])])
     this.host.onAbandoned(namesMade([...names], error))
     this.putBack(task)
-    const willRetry = task.attempts < ATTEMPTS_MAX && !this.isSuspended
+    const attemptsMax = isOutOfFiles(error) ? ATTEMPTS_OUT_OF_FILES_MAX : ATTEMPTS_MAX
+    const willRetry = task.attempts < attemptsMax && !this.isSuspended
     this.host.onAttemptFailed(task, error, willRetry)
     if (!willRetry) {
       this.suspend(error)

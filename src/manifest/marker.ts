@@ -7,7 +7,7 @@
  *   MAN-12  a marker is created only when its manifest, name included, survives power loss; an
  *           older marker goes only when the new one survives power loss
  */
-import { VarveError, errnoOf, ioError, markerFileName, parseFileName } from '../base/index.js'
+import { VarveError, errnoOf, ioError, isOutOfFiles, markerFileName, parseFileName } from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
 import {
   closeFile, listDirectory, openFile, syncDirectory, syncFile, unlinkFile,
@@ -49,7 +49,8 @@ export function holdsData(names: readonly string[]): boolean {
 /**
  * From now on `manifest` counts. Requires: it is synced.
  * Throws IO_ERROR or NO_SPACE when the marker is not there and nothing changed, COMMIT_UNKNOWN when
- * it may be there or a sync failed: then both manifests must stay until a restart has looked.
+ * it may be there or a sync failed: then both manifests must stay until a restart has looked. A sync for
+ * which no descriptor was to be had is not one that failed.
  */
 export function* moveMarker(vfs: Vfs, dir: string, manifest: FileNum): Steps<Marker> {
   const iteration = (yield* highestIteration(vfs, dir)) + 1
@@ -73,7 +74,7 @@ function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
   try {
     yield* syncDirectory(vfs, dir)
   } catch (error) {
-    throw markerUnknown(error, 'marker')
+    throw isOutOfFiles(error) ? ioError(error, 'sync', '.') : markerUnknown(error, 'marker')
   }
   try {
     return readMarker(yield* listDirectory(vfs, dir))?.iteration ?? 0
@@ -88,6 +89,7 @@ function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<VfsFile> 
   try {
     return yield* openFile(vfs, path, 'create')
   } catch (error) {
+    if (isOutOfFiles(error)) throw ioError(error, 'create', name)
     try {
       const names = yield* listDirectory(vfs, dir)
       if (names.includes(name)) return yield* openFile(vfs, path, 'write')

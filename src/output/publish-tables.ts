@@ -6,7 +6,7 @@
  * Invariants: FLUSH-5 file synced → name linked → directory synced → edit group written → manifest
  * synced; no step begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
  */
-import { errnoOf, ioError, tableFileName, VarveError } from '../base/index.js'
+import { errnoOf, ioError, isOutOfFiles, tableFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -60,7 +60,10 @@ export interface PublishOutcome {
   /** Temp names beside their final ones; told before `onNamed`. */
   onStayed(names: readonly string[]): void
   onNamed(): void
-  /** The directory could not be synced: nobody knows which names will be there after a crash. */
+  /**
+   * The directory could not be synced: nobody knows which names will be there after a crash. (One that could not even
+   * be opened for it is as it was.)
+   */
   onDirectoryFailed(error: unknown): void
   onFailed(error: unknown): void
 }
@@ -70,7 +73,7 @@ export function submitPublish(executor: Executor, input: PublishTablesInput, out
     if (result.ok) {
       if (result.output.length > 0) outcome.onStayed(result.output)
       outcome.onNamed()
-    } else if (VarveError.is(result.error) && result.error.file === DIRECTORY_NAME) {
+    } else if (VarveError.is(result.error) && result.error.file === DIRECTORY_NAME && !isOutOfFiles(result.error)) {
       outcome.onDirectoryFailed(result.error)
     } else outcome.onFailed(result.error)
   })

@@ -79,6 +79,18 @@ function threadFiles(): ThreadFiles {
   return processShared('openFiles', () => new ThreadFiles())
 }
 
+/**
+ * The platform gives no more files: those of any database that can be opened again are closed, a good part of them.
+ * False: there were none.
+ */
+export function giveBackFiles(): boolean {
+  const thread = threadFiles()
+  let left = Math.max(GIVE_BACK_MIN, Math.ceil(thread.openCount * GIVE_BACK_PART))
+  let hasClosed = false
+  while (left-- > 0 && thread.closeOldest()) hasClosed = true
+  return hasClosed
+}
+
 export interface FilePoolOptions {
   /** Files that may be open at once; default: what the thread may have. */
   max?: number
@@ -181,17 +193,5 @@ export class FilePool implements SharingPool {
 
   closeOldest(): void {
     this.oldest?.rest()
-  }
-
-  /**
-   * The platform gives no more files: those of any database that can be opened again are closed, a good part of them.
-   * False: there were none.
-   */
-  giveBack(): boolean {
-    const { thread } = this
-    let left = Math.max(GIVE_BACK_MIN, Math.ceil(thread.openCount * GIVE_BACK_PART))
-    let hasClosed = false
-    while (left-- > 0 && thread.closeOldest()) hasClosed = true
-    return hasClosed
   }
 }

@@ -7,11 +7,15 @@
  *   check one number.
  */
 import * as fs from 'node:fs'
+import { isOutOfFiles, systemClock } from '../base/index.js'
+import { giveBackFiles } from './file-pool.js'
 import { syncBlocking, syncsByHandle } from './node-sync-thread.js'
 import { FileSystemError } from './vfs-error.js'
 import type { VfsFile } from './vfs.js'
 
 const { O_NOFOLLOW = 0 } = fs.constants
+
+const OPEN_DELAY_MS_MAX = 2560
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, result: T) => void
 
@@ -128,17 +132,32 @@ export class NodeFile implements VfsFile {
 
   private syncByHandle(sync: (handle: fs.promises.FileHandle) => Promise<void>): Promise<void> {
     return this.run('fsync', (fd, done) => {
-      this.syncHandle ??= this.openSyncHandle(fd)
+      this.syncHandle ??= this.openSyncHandle(fd).catch((error: unknown) => {
+        this.syncHandle = null
+        throw error
+      })
       this.syncHandle.then(sync).then(() => done(null), done as (error: unknown) => void)
     })
   }
 
   private async openSyncHandle(fd: number): Promise<fs.promises.FileHandle> {
-    const handle = await fs.promises.open(this.path, fs.constants.O_RDONLY | O_NOFOLLOW)
+    const handle = await this.openPatiently()
     const [mine, theirs] = [fs.fstatSync(fd, { bigint: true }), await handle.stat({ bigint: true })]
     if (mine.ino === theirs.ino && mine.dev === theirs.dev) return handle
     await handle.close()
     throw new FileSystemError('ENOENT', 'fsync', this.path, 'the file has another name now')
+  }
+
+  /** An open that failed is not a sync that failed: when there is no descriptor it waits for one. */
+  private async openPatiently(): Promise<fs.promises.FileHandle> {
+    for (let delayMs = 10; ; delayMs *= 2) {
+      try {
+        return await fs.promises.open(this.path, fs.constants.O_RDONLY | O_NOFOLLOW)
+      } catch (error) {
+        if (!isOutOfFiles(error) || delayMs > OPEN_DELAY_MS_MAX) throw error
+      }
+      if (!giveBackFiles()) await new Promise<void>((resolve) => systemClock.after(delayMs, resolve, true))
+    }
   }
 
   private closeWhenIdle(fd: number): Promise<void> {

@@ -7,6 +7,7 @@
  * error, never other data.
  */
 import { isOutOfFiles } from '../base/index.js'
+import { giveBackFiles } from './file-pool.js'
 import type { FilePool, Poolable } from './file-pool.js'
 import { FileSystemError } from './vfs-error.js'
 import type { Vfs, VfsFile } from './vfs.js'
@@ -52,7 +53,7 @@ export class PooledFile implements ReadableFile, Poolable {
         this.enter(vfs.openSync(path, 'read'))
         return
       } catch (error) {
-        if (isOutOfFiles(error) && pool.giveBack()) continue
+        if (isOutOfFiles(error) && giveBackFiles()) continue
         pool.free()
         throw error
       }
@@ -67,7 +68,7 @@ export class PooledFile implements ReadableFile, Poolable {
         this.enter(await vfs.open(path, 'read'))
         return
       } catch (error) {
-        if (isOutOfFiles(error) && pool.giveBack()) continue
+        if (isOutOfFiles(error) && giveBackFiles()) continue
         pool.free()
         throw error
       }

@@ -1,12 +1,24 @@
 /**
- * What: the operations of a Vfs as steps (base/steps.ts), for procedures that run blocking or awaited.
+ * What: the operations of a Vfs as steps (base/steps.ts), for procedures that run blocking or awaited. Those that need
+ * a file descriptor get one that tables can do without when the process has no other (file-pool.ts).
  */
-import { step } from '../base/index.js'
-import type { Steps } from '../base/index.js'
+import { isOutOfFiles, step } from '../base/index.js'
+import type { Step, Steps } from '../base/index.js'
+import { giveBackFiles } from './file-pool.js'
 import type { OpenMode, Vfs, VfsFile } from './vfs.js'
 
+function* withDescriptor<T>(call: Step<T>): Steps<T> {
+  for (;;) {
+    try {
+      return yield* step(call)
+    } catch (error) {
+      if (!isOutOfFiles(error) || !giveBackFiles()) throw error
+    }
+  }
+}
+
 export function openFile(vfs: Vfs, path: string, mode: OpenMode): Steps<VfsFile> {
-  return step({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
+  return withDescriptor({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
 }
 
 export function closeFile(file: VfsFile): Steps<void> {
@@ -54,9 +66,9 @@ export function unlinkFile(vfs: Vfs, path: string): Steps<void> {
 }
 
 export function syncDirectory(vfs: Vfs, path: string): Steps<void> {
-  return step({ sync: () => vfs.syncDirSync(path), async: () => vfs.syncDir(path) })
+  return withDescriptor({ sync: () => vfs.syncDirSync(path), async: () => vfs.syncDir(path) })
 }
 
 export function listDirectory(vfs: Vfs, path: string): Steps<string[]> {
-  return step({ sync: () => vfs.listSync(path), async: () => vfs.list(path) })
+  return withDescriptor({ sync: () => vfs.listSync(path), async: () => vfs.list(path) })
 }

@@ -105,6 +105,7 @@ export async function turns(w: Workload, count: number): Promise<void> {
 export async function patiently(w: Workload, call: () => Promise<void>): Promise<void> {
   let isDone = false
   const called = call().finally(() => (isDone = true))
+  called.catch(() => undefined) // it is awaited below, after a rejection perhaps
   for (let i = 0; i < 40 && !isDone; i++) await w.vfs.clock.advance(100)
   assert.ok(isDone, 'the call settles')
   await called

@@ -141,7 +141,7 @@ export async function runLoop(run: FaultRun): Promise<FaultOutcome[]> {
 
 async function tryOpen(w: Workload): Promise<string | null> {
   try {
-    await w.open()
+    await patiently(w, () => w.open())
     return null
   } catch (error) {
     assert.ok(VarveError.is(error), `open failed with ${String(error)}`)
