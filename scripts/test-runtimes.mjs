@@ -18,6 +18,7 @@ const runtimes = [
 const programs = [
   ['dist/test/level/suite-run.js'],
   ['examples/everywhere.js'],
+  ['examples/commonjs.cjs'],
   ['examples/secondary-index.js'],
   ['examples/json-documents.js'],
   ['examples/queue.js', '20000'],

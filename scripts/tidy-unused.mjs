@@ -23,7 +23,7 @@ export function checkUnused(tree, entries) {
 
 /** @param {SourceFile} source @param {Set<string>} entries */
 function isEntry(source, entries) {
-  return entries.has(source.file) || /\.(test|long)\.ts$/.test(source.file) || source.file.startsWith('bench/micro/')
+  return entries.has(source.file) || /\.(test|long|package)\.ts$/.test(source.file) || source.file.startsWith('bench/micro/')
 }
 
 /** @param {SourceTree} tree @param {Set<string>} entries @returns {Problem[]} */

@@ -23,6 +23,7 @@ const examples: Record<string, () => void> = {
     "now: [ { owner: 'Ada', balance: 75 }, { owner: 'Alan', balance: 45 } ]",
     'in February: 2026-02-01/1, 5',
   ]),
+  'commonjs.cjs': () => assert.deepEqual(run('commonjs.cjs'), ['3.7 million', 'LOCKED true']),
   'everywhere.js': () => {
     const [entries, workers] = run('everywhere.js')
     assert.match(entries!, /^Node .*: 5001 entries, page of 004990 004991 004992$/)
