@@ -1,52 +1,71 @@
 /**
  * What: everything that an open database reports as it happens: one stream for logs, tools and tests.
- * An `error` is what failed, as it was thrown; `place` says at which step.
+ * An `error` is what failed, as it was thrown; `place` says at which step. `npm run docs` makes a part of
+ * docs/stats.md from the comments.
  */
 import type { FileNum, LevelNum } from '../base/index.js'
 
-/** OPEN and DEGRADED accept writes; the rest, and what leads there: docs/errors.md. */
+/** What the database accepts: OPEN and DEGRADED take writes, READ_ONLY and FAILED only reads. */
 export type DatabaseState = 'OPEN' | 'DEGRADED' | 'READ_ONLY' | 'FAILED' | 'CLOSED'
 
+/** What the component `onEvent` hears; `type` tells the kinds apart, and docs/stats.md explains each. */
 export type EngineEvent =
   // Writing
   /** Writes go to a new log; the one before it is sealed. */
   | { type: 'rotated'; log: FileNum }
-  /** A background or asked-for sync of a log has ended. */
+  /** A sync of a log has ended. */
   | { type: 'syncDone'; log: FileNum; durationMs: number }
   /** Writes are let through at a pace, or must wait. */
   | { type: 'stallBegin'; state: 'slow' | 'stopped'; reason: string }
+  /** That is over, or has become the other state or reason. */
   | { type: 'stallEnd'; state: 'slow' | 'stopped'; reason: string; durationMs: number }
   // Flush
   /** A sealed memtable has entered this stage; `durationMs` is that of the stage it left. */
   | { type: 'flushStage'; id: number; log: FileNum; stage: FlushStageName; durationMs: number }
+  /** An attempt failed. */
   | { type: 'flushFailed'; id: number; attempts: number; willRetry: boolean; error: unknown }
+  /** Readers see a new table, of a flush or of a compaction. */
   | { type: 'tableAdded'; table: FileNum; level: LevelNum; tableBytes: number; entryCount: number }
   // Compaction
+  /** Tables begin to be merged. */
   | { type: 'compactionBegin'; id: number; reason: string; inputBytes: number }
+  /** They are merged. */
   | { type: 'compactionEnd'; id: number; outputBytes: number; durationMs: number }
+  /** An attempt failed. */
   | { type: 'compactionFailed'; id: number; willRetry: boolean; error: unknown }
   // Failures and what mends them
+  /** The database accepts something else from now on, because of `error`. */
   | { type: 'stateChanged'; state: DatabaseState; place: string; error: unknown }
+  /** Work in the background failed. */
   | { type: 'backgroundError'; place: string; file: string; error: unknown }
   /** A pin held more log bytes than allowed: its follower must begin anew. */
   | { type: 'pinDropped'; name: string; firstLog: FileNum; retainedBytes: number }
+  /** Writes are accepted again. */
   | { type: 'resumed' }
+  /** A log that was no longer needed could not be closed; nothing is lost. */
   | { type: 'closeFailed'; file: string; error: unknown }
+  /** A worker thread ended by itself; what it was doing is tried again. */
   | { type: 'workerLost'; jobKind: string | null; error: unknown }
+  /** No worker thread may be started here: the caller's thread does the work. */
   | { type: 'workersRefused'; error: unknown }
   // Open and close
   /** History ends here: unsynced writes behind it were lost with the power. */
   | { type: 'historyCut'; file: string; offset: number; bytes: number }
+  /** The manifest ended with a group that a crash had torn; it never counted. */
   | { type: 'manifestTail'; bytes: number }
+  /** The open removed a file. */
   | { type: 'fileRemoved'; file: string; reason: FileRemovalReason }
+  /** The database is closed; everything is written down in this manifest. */
   | { type: 'closed'; manifest: string }
   // Listening
   /** A listener threw; told once a listener, counted in `stats().events`. */
   | { type: 'listenerError'; error: unknown }
 
+/** The stages of a flush, in their order. */
 export type FlushStageName = 'queued' | 'building' | 'built' | 'installing' | 'released'
 
-/** 'orphan': written and never named by a manifest; 'temp': not even finished; else no longer needed. */
+/** Why: an orphan was written and never named by a manifest, a temp not even finished; others are no longer needed. */
 export type FileRemovalReason = 'orphan' | 'temp' | 'obsolete'
 
+/** Hears of events. */
 export type EventListener = (event: EngineEvent) => void

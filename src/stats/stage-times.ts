@@ -2,12 +2,17 @@
  * What: durations of one stage: how many, how long, and the last one.
  */
 
-/** `stats()` shows these; milliseconds with a fraction. */
+/** How long something took that happens again and again; milliseconds with a fraction. */
 export interface StageStats {
+  /** How often it has ended. */
   count: number
+  /** All together. */
   totalMs: number
+  /** The last one. */
   lastMs: number
+  /** The longest one. */
   maxMs: number
+  /** On average. */
   avgMs: number
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { assertGolden } from '../../test/support/golden.js'
-import { emptyStats } from './stats.js'
+import { emptyStats } from './empty-stats.js'
 import type { Stats } from './stats.js'
 import { statsText } from './stats-text.js'
 

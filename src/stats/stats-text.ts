@@ -2,7 +2,8 @@
  * What: `stats()` as a table of fixed width, for people.
  */
 import type { StageStats } from './stage-times.js'
-import type { LastRunStats, LevelStats, Stats } from './stats.js'
+import type { LastRunStats, Stats } from './stats.js'
+import type { LevelStats } from './storage-stats.js'
 
 const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 13

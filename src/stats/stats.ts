@@ -1,69 +1,132 @@
 /**
  * What: the shape of `db.stats()`: one plain nested object. `…Count`, `…Bytes` and `…Ms` say the unit.
- * Names are API: add, do not rename.
+ * Names are API: add, do not rename. `npm run docs` makes docs/stats.md from the comments.
  */
-import type { FileNum, LevelNum, SeqNum } from '../base/index.js'
-import { emptyStageStats } from './stage-times.js'
-import type { StageStats } from './stage-times.js'
+import type { FileNum, SeqNum } from '../base/index.js'
 import type { DatabaseState } from './events.js'
+import type { StageStats } from './stage-times.js'
+import type {
+  CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, ValueLogStats,
+} from './storage-stats.js'
 
+/** What `db.stats()` gives: plain data of the moment of the call. Counts begin at zero with each open. */
 export interface Stats {
+  /** The database as a whole. */
   database: DatabaseStats
+  /** Full memtables on their way into tables. */
   flush: FlushStats
+  /** The logs that writes go to first. */
   wal: WalStats
+  /** The tables of each level, level 0 first. */
   levels: LevelStats[]
+  /** Merges of tables in the background. */
   compaction: CompactionStats
+  /** Large values in files of their own: no version of Varve writes them yet, so all of it is zero. */
   valueLog: ValueLogStats
+  /** Writes that are slowed down or wait, because background work is behind. */
   writeStall: WriteStallStats
+  /** The cache of table blocks. */
   cache: CacheStats
-  reads: { getCount: number; hitCount: number }
+  /** Point reads: `get`, `getMany`, `has` and their Sync forms. */
+  reads: {
+    /** Keys that were asked for. */
+    getCount: number
+    /** Those of them that were there. */
+    hitCount: number
+  }
   /** Batches and entries written by this process; a put is a batch of one. */
-  writes: { batchCount: number; entryCount: number }
-  /**
-   * `tableCount`: table iterators under them; shows which tables a range skipped. `passedCount`: deleted keys
-   * that those which have ended walked over on their way forward; shows what tombstones cost.
-   */
-  iterators: { activeCount: number; tableCount: number; passedCount: number }
-  snapshots: { activeCount: number; oldestSeqNum: SeqNum | null; oldestAgeMs: number }
+  writes: {
+    /** Batches that were acknowledged or are on their way into the log. */
+    batchCount: number
+    /** Puts and deletions in them. */
+    entryCount: number
+  }
+  /** Iterators over ranges. */
+  iterators: {
+    /** Iterators that are open now. */
+    activeCount: number
+    /** Table iterators under them: shows which tables a range skipped. */
+    tableCount: number
+    /** Deleted keys that iterators which have ended walked over on their way forward: what tombstones cost. */
+    passedCount: number
+  }
+  /** Snapshots, which keep old versions of keys alive. */
+  snapshots: {
+    /** Snapshots that were taken and not released. */
+    activeCount: number
+    /** What the oldest of them sees; null without any. */
+    oldestSeqNum: SeqNum | null
+    /** How long ago it was taken. */
+    oldestAgeMs: number
+  }
+  /** Memory, allocated, part by part: what `memoryBudget` bounds. */
   memory: MemoryStats
   /** The failure that decides the state now, or null. */
   backgroundError: BackgroundErrorStats | null
   /** What the open found; null without an open (statistics of files alone). */
   recovery: RecoveryReport | null
-  manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
-  /** Durable retention pins: the first log each keeps. */
-  pins: { name: string; firstLogNum: FileNum }[]
+  /** The file that lists all others. */
+  manifest: {
+    /** Its number. */
+    fileNum: FileNum
+    /** Its length now. */
+    fileBytes: number
+    /** Groups of edits in it. */
+    groupCount: number
+  }
+  /** Durable retention pins. */
+  pins: {
+    /** The name it was acquired with. */
+    name: string
+    /** The first log that it keeps. */
+    firstLogNum: FileNum
+  }[]
+  /** Files of tables: open ones, and those on their way out. */
   files: FilesStats
-  jobs: { workerCount: number; activeCount: number; workerLostCount: number }
-  events: { emittedCount: number; droppedCount: number; listenerErrorCount: number }
-  lock: { generation: number; isHeld: boolean }
+  /** Threads for background work. */
+  jobs: {
+    /** Threads that this database may use; 0 does the work on the caller's thread. */
+    workerCount: number
+    /** Jobs that are running now. */
+    activeCount: number
+    /** Threads that ended while they worked for this database; their jobs run again. */
+    workerLostCount: number
+  }
+  /** Events, as `onEvent` hears them. */
+  events: {
+    /** Events that happened, with or without a listener. */
+    emittedCount: number
+    /** Events that the listener never heard, because too many waited for a pause of the caller. */
+    droppedCount: number
+    /** How often the listener threw. */
+    listenerErrorCount: number
+  }
+  /** The lock on the directory. */
+  lock: {
+    /** Number of this holder: one more than that of the holder before. */
+    generation: number
+    /** Whether this database holds it; always false when it was opened read-only. */
+    isHeld: boolean
+  }
   /** What the run before this one did, as far as it could still save; null when none is known. */
   lastRun: LastRunStats | null
 }
 
-export interface FilesStats {
-  deletedCount: number
-  deleteWaitingCount: number
-  /** Tables that no version lists any more and somebody still reads. */
-  heldCount: number
-  /** Tables whose files are open now. */
-  openCount: number
-  /** So many may be open: `maxOpenFiles`, or what the process may have for tables of all its databases. */
-  openMaxCount: number
-  /** How often a read opened one again that was closed for another. */
-  reopenedCount: number
-}
-
+/** The database as a whole. */
 export interface DatabaseStats {
+  /** The directory, absolute and without links. */
   location: string
+  /** What the database accepts now. */
   state: DatabaseState
+  /** It was opened with `readOnly: true`. */
   isReadOnly: boolean
   /** What a read that begins now sees. */
   visibleSeq: SeqNum
 }
 
+/** Full memtables on their way into tables: they wait, are built, installed, and released. */
 export interface FlushStats {
-  /** Memtables that are sealed and not yet in a table that readers see: queue + active. */
+  /** Memtables that are sealed and not yet in a table that readers see: `queue` and `active` together. */
   pending: number
   /** Of these, waiting for their build. */
   queue: number
@@ -71,200 +134,105 @@ export interface FlushStats {
   active: number
   /** Flushed, seen by readers, and not yet durable: their logs stay. Only with `manifestSync: false`. */
   held: number
+  /** Flushes that are done. */
   completed: number
+  /** Attempts that failed. */
   failed: number
+  /** Builds that were begun anew after a failure. */
   retried: number
+  /** From the moment a memtable was full until its build began. */
   wait: StageStats
+  /** Sorting, writing and syncing the table. */
   build: StageStats
+  /** Giving the table its name, and making it known in the manifest. */
   install: StageStats
+  /** Letting the log and the memory go. */
   release: StageStats
 }
 
+/** The logs that writes go to first. */
 export interface WalStats {
   /** The log that takes writes. */
   logNum: FileNum
   /** Logs that a reopen would read, or that a pin keeps. */
   logCount: number
+  /** Bytes of those logs. */
   logBytes: number
-  /** Groups of batches written at once. */
+  /** Groups of batches that were written at once. */
   groupCount: number
+  /** Bytes that were written to logs. */
   writtenBytes: number
+  /** Bytes that no sync has covered yet. */
   unsyncedBytes: number
   /** Everything up to this number survives power loss. */
   durableSeq: SeqNum
+  /** Syncs of logs. */
   sync: StageStats
 }
 
-export interface LevelStats {
-  level: LevelNum
-  tableCount: number
-  tableBytes: number
-  entryCount: number
-  tombstoneCount: number
-  /** Keys and values as the user gave them. */
-  rawBytes: number
-}
-
-export interface CompactionStats {
-  style: string
-  active: number
-  /** Levels that ask for work. */
-  queue: number
-  completed: number
-  /** Tables or groups of them that only changed their level. */
-  moved: number
-  failed: number
-  readBytes: number
-  writtenBytes: number
-  droppedVersionCount: number
-  droppedTombstoneCount: number
-  /** Bytes that must still be merged until every level is within its size. */
-  debtBytes: number
-  /** Numbers of corrupt tables, left alone. */
-  blockedTables: FileNum[]
-  run: StageStats
-  running: CompactionRunStats[]
-  levels: CompactionLevelStats[]
-}
-
-export interface CompactionRunStats {
-  id: number
-  reason: string
-  fromLevel: LevelNum
-  toLevel: LevelNum
-  inputBytes: number
-  doneBytes: number
-  ageMs: number
-}
-
-export interface CompactionLevelStats {
-  level: LevelNum
-  /** ≥ 1 asks for work. */
-  score: number
-  /** Bytes with which it scores 1; 0 where bytes do not decide. */
-  targetBytes: number
-  /** By compactions into this level, since the open. */
-  readBytes: number
-  writtenBytes: number
-}
-
-export interface ValueLogStats {
-  fileCount: number
-  fileBytes: number
-  liveBytes: number
-  garbageBytes: number
-  files: { fileNum: FileNum; fileBytes: number; liveBytes: number; garbageBytes: number }[]
-}
-
+/** Whether writes must be slower than the caller would have them. */
 export interface WriteStallStats {
+  /** Now: `slow` lets asynchronous writes through at a pace, `stopped` makes writers wait. */
   state: 'none' | 'slow' | 'stopped'
+  /** What there is too much of; null when nothing stalls. */
   reason: string | null
+  /** How often a stall began. */
   stallCount: number
+  /** How long stalls lasted, all together. */
   totalMs: number
   /** Calls that wait for room. */
   waitingCount: number
 }
 
-export interface CacheStats {
-  capacityBytes: number
-  usedBytes: number
-  blockCount: number
-  hitCount: number
-  missCount: number
-  evictionCount: number
-}
-
-export interface MemoryStats {
-  /** The option `memoryBudget`, or what it came to. */
-  budgetBytes: number
-  /** Slabs that hold writes. */
-  slabBytes: number
-  /** Slabs kept for reuse. */
-  freeSlabBytes: number
-  memtableCount: number
-  /** Hash indexes and runs of memtables. */
-  memtableIndexBytes: number
-  /** Of open tables; each has a point hash, or a filter in its place. */
-  tableIndexBytes: number
-  filterBytes: number
-  pointHashBytes: number
-  cacheBytes: number
-  /** Copies of writes that wait for room. */
-  waitingBytes: number
-  /** The sum of the bytes above, the budget excepted. */
-  totalBytes: number
-}
-
+/** The failure that decides the state. */
 export interface BackgroundErrorStats {
+  /** A code of a VarveError, or what the system calls it. */
   code: string
+  /** What happened. */
   message: string
+  /** The step at which it happened. */
   place: string
+  /** The file, where it is known. */
   file: string | null
 }
 
-/** Read-only, it is the run that is going on, if one is: what its last flush saved. */
+/** The run before; read-only, the run that is going on, if one is: what its last flush saved. */
 export interface LastRunStats {
-  /** Its lock's: tells runs apart. */
+  /** Generation of its lock: tells runs apart. */
   generation: number
   /** When this was saved: milliseconds since 1970. */
   savedMs: number
+  /** How often a stall began. */
   stallCount: number
+  /** How long stalls lasted, all together. */
   stallMs: number
+  /** Its flushes: counts and stages as in `flush`. */
   flush: Omit<FlushStats, 'pending' | 'queue' | 'active' | 'held'>
 }
 
+/** What the open found. */
 export interface RecoveryReport {
+  /** How long the open took. */
   durationMs: number
+  /** Entries that were in logs and not yet in tables. */
   replayedEntryCount: number
+  /** Bytes of logs that were replayed. */
   replayedBytes: number
-  /** Where history ended before the last byte, and how many bytes lay behind; null when it did not. */
-  cut: { file: string; offset: number; bytes: number } | null
+  /** Where history ended before the last byte; null when it did not. */
+  cut: {
+    /** The log. */
+    file: string
+    /** Where its history ends. */
+    offset: number
+    /** Bytes that lay behind, in this log and later ones. */
+    bytes: number
+  } | null
+  /** Files that were not finished and are removed. */
   tempFileCount: number
+  /** Tables that no manifest names and are removed. */
   orphanTableCount: number
+  /** Logs that nothing needed any more and are removed. */
   releasedLogCount: number
+  /** Names in the directory that are not Varve's; they stay. */
   foreignFileCount: number
-}
-
-/** All zero: what a collector fills, and what files alone do not tell. */
-export function emptyStats(location: string): Stats {
-  return {
-    database: { location, state: 'CLOSED', isReadOnly: false, visibleSeq: 0 },
-    flush: {
-      pending: 0, queue: 0, active: 0, held: 0, completed: 0, failed: 0, retried: 0,
-      wait: emptyStageStats(), build: emptyStageStats(),
-      install: emptyStageStats(), release: emptyStageStats(),
-    },
-    wal: {
-      logNum: 0, logCount: 0, logBytes: 0, groupCount: 0, writtenBytes: 0, unsyncedBytes: 0,
-      durableSeq: 0, sync: emptyStageStats(),
-    },
-    levels: [],
-    compaction: {
-      style: 'none', active: 0, queue: 0, completed: 0, moved: 0, failed: 0,
-      readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
-      blockedTables: [], run: emptyStageStats(), running: [], levels: [],
-    },
-    valueLog: { fileCount: 0, fileBytes: 0, liveBytes: 0, garbageBytes: 0, files: [] },
-    writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
-    cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
-    reads: { getCount: 0, hitCount: 0 },
-    writes: { batchCount: 0, entryCount: 0 },
-    iterators: { activeCount: 0, tableCount: 0, passedCount: 0 },
-    snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
-    memory: {
-      budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
-      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
-    },
-    backgroundError: null,
-    recovery: null,
-    manifest: { fileNum: 0, fileBytes: 0, groupCount: 0 },
-    pins: [],
-    files: {
-      deletedCount: 0, deleteWaitingCount: 0, heldCount: 0, openCount: 0, openMaxCount: 0, reopenedCount: 0,
-    },
-    jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
-    events: { emittedCount: 0, droppedCount: 0, listenerErrorCount: 0 },
-    lock: { generation: 0, isHeld: false },
-    lastRun: null,
-  }
 }

@@ -1,0 +1,47 @@
+/** What: statistics before anything was counted. */
+import type { Stats } from './stats.js'
+import { emptyStageStats } from './stage-times.js'
+
+/** All zero: what a collector fills, and what files alone do not tell. */
+export function emptyStats(location: string): Stats {
+  return {
+    database: { location, state: 'CLOSED', isReadOnly: false, visibleSeq: 0 },
+    flush: {
+      pending: 0, queue: 0, active: 0, held: 0, completed: 0, failed: 0, retried: 0,
+      wait: emptyStageStats(), build: emptyStageStats(),
+      install: emptyStageStats(), release: emptyStageStats(),
+    },
+    wal: {
+      logNum: 0, logCount: 0, logBytes: 0, groupCount: 0, writtenBytes: 0, unsyncedBytes: 0,
+      durableSeq: 0, sync: emptyStageStats(),
+    },
+    levels: [],
+    compaction: {
+      style: 'none', active: 0, queue: 0, completed: 0, moved: 0, failed: 0,
+      readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
+      blockedTables: [], run: emptyStageStats(), running: [], levels: [],
+    },
+    valueLog: { fileCount: 0, fileBytes: 0, liveBytes: 0, garbageBytes: 0, files: [] },
+    writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
+    cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
+    reads: { getCount: 0, hitCount: 0 },
+    writes: { batchCount: 0, entryCount: 0 },
+    iterators: { activeCount: 0, tableCount: 0, passedCount: 0 },
+    snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
+    memory: {
+      budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
+      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
+    },
+    backgroundError: null,
+    recovery: null,
+    manifest: { fileNum: 0, fileBytes: 0, groupCount: 0 },
+    pins: [],
+    files: {
+      deletedCount: 0, deleteWaitingCount: 0, heldCount: 0, openCount: 0, openMaxCount: 0, reopenedCount: 0,
+    },
+    jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
+    events: { emittedCount: 0, droppedCount: 0, listenerErrorCount: 0 },
+    lock: { generation: 0, isHeld: false },
+    lastRun: null,
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * What: the parts of `db.stats()` that tell of tables, of the memory and files that they take, and of compactions.
+ * Names are API: add, do not rename.
+ */
+import type { FileNum, LevelNum } from '../base/index.js'
+import type { StageStats } from './stage-times.js'
+
+/** Files of tables. */
+export interface FilesStats {
+  /** Files that were no longer needed and are gone. */
+  deletedCount: number
+  /** Files that are no longer needed and still there: a reader has them, or their removal failed and is tried again. */
+  deleteWaitingCount: number
+  /** Tables that no version lists any more and somebody still reads. */
+  heldCount: number
+  /** Tables whose files are open now. */
+  openCount: number
+  /** So many may be open: `maxOpenFiles`, or what the process may have for tables of all its databases. */
+  openMaxCount: number
+  /** How often a read opened a file again that was closed for another. */
+  reopenedCount: number
+}
+
+/** The tables of one level. */
+export interface LevelStats {
+  /** Which level. */
+  level: LevelNum
+  /** Tables in it. */
+  tableCount: number
+  /** Bytes of their files. */
+  tableBytes: number
+  /** Entries in them, deletions and old versions too. */
+  entryCount: number
+  /** Deletions among them. */
+  tombstoneCount: number
+  /** Keys and values as the user gave them. */
+  rawBytes: number
+}
+
+/** Merges of tables in the background. */
+export interface CompactionStats {
+  /** The style: the option `compaction.style`. */
+  style: string
+  /** Compactions that are running now. */
+  active: number
+  /** Levels that ask for work. */
+  queue: number
+  /** Compactions that are done. */
+  completed: number
+  /** Tables, or groups of them, that only changed their level. */
+  moved: number
+  /** Attempts that failed. */
+  failed: number
+  /** Bytes of tables that compactions read. */
+  readBytes: number
+  /** Bytes of tables that compactions wrote. */
+  writtenBytes: number
+  /** Old versions of keys that nobody could see any more. */
+  droppedVersionCount: number
+  /** Deletions below which nothing was left to delete. */
+  droppedTombstoneCount: number
+  /** Bytes that must still be merged until every level is within its size. */
+  debtBytes: number
+  /** Numbers of corrupt tables, which are left alone. */
+  blockedTables: FileNum[]
+  /** Whole compactions. */
+  run: StageStats
+  /** Those that are running now. */
+  running: CompactionRunStats[]
+  /** What each level asks for, and what came into it. */
+  levels: CompactionLevelStats[]
+}
+
+/** A compaction that is running. */
+export interface CompactionRunStats {
+  /** Tells it from others of this run; events have the same. */
+  id: number
+  /** Why it was begun. */
+  reason: string
+  /** The level that it began with. */
+  fromLevel: LevelNum
+  /** The level that its tables go to. */
+  toLevel: LevelNum
+  /** Bytes of its input tables. */
+  inputBytes: number
+  /** Of these, those that it has merged. */
+  doneBytes: number
+  /** How long it has been running. */
+  ageMs: number
+}
+
+/** What compactions have to do with one level. */
+export interface CompactionLevelStats {
+  /** Which level. */
+  level: LevelNum
+  /** How much it asks for work: from 1 on it gets some. */
+  score: number
+  /** Bytes with which it scores 1; 0 where bytes do not decide. */
+  targetBytes: number
+  /** Bytes that compactions into this level read since the open. */
+  readBytes: number
+  /** Bytes that compactions into this level wrote since the open. */
+  writtenBytes: number
+}
+
+/** Files that tables point into for large values. */
+export interface ValueLogStats {
+  /** Such files. */
+  fileCount: number
+  /** Their bytes. */
+  fileBytes: number
+  /** Bytes of values that a table points to. */
+  liveBytes: number
+  /** All other bytes of them. */
+  garbageBytes: number
+  /** Each of them. */
+  files: {
+    /** Its number. */
+    fileNum: FileNum
+    /** Its bytes. */
+    fileBytes: number
+    /** Bytes of values in it that a table points to. */
+    liveBytes: number
+    /** All other bytes of it. */
+    garbageBytes: number
+  }[]
+}
+
+/** The cache of table blocks. */
+export interface CacheStats {
+  /** What it may hold now: less than `blockCacheSize` where tables need memory for their indexes. */
+  capacityBytes: number
+  /** What it holds. */
+  usedBytes: number
+  /** Blocks in it. */
+  blockCount: number
+  /** Reads that found their block in it. */
+  hitCount: number
+  /** Reads that had to read their block from the file. */
+  missCount: number
+  /** Blocks that gave way to others. */
+  evictionCount: number
+}
+
+/** Memory, allocated, part by part; also what was never touched yet. */
+export interface MemoryStats {
+  /** The option `memoryBudget`, or what it came to. */
+  budgetBytes: number
+  /** Slabs that hold writes. */
+  slabBytes: number
+  /** Slabs kept for reuse. */
+  freeSlabBytes: number
+  /** Memtables: the one that takes writes, and sealed ones. */
+  memtableCount: number
+  /** Hash indexes and runs of memtables. */
+  memtableIndexBytes: number
+  /** Indexes of open tables. Each table has a point hash besides, or a filter in its place. */
+  tableIndexBytes: number
+  /** Filters of open tables. */
+  filterBytes: number
+  /** Point hashes of open tables. */
+  pointHashBytes: number
+  /** The cache of table blocks. */
+  cacheBytes: number
+  /** Copies of writes that wait for room. */
+  waitingBytes: number
+  /** The sum of the bytes above, the budget excepted. */
+  totalBytes: number
+}
