@@ -2,10 +2,13 @@
  * What: time as a parameter. Nothing else in `src` reads a clock or sets a timer.
  */
 
+/** Something that will happen. */
 export interface Timer {
+  /** It will not; without effect when it has. */
   cancel(): void
 }
 
+/** Time, as far as Varve knows it. */
 export interface Clock {
   /** Monotonic milliseconds with a fraction. */
   nowMs(): number

@@ -31,7 +31,9 @@ export type ErrorCode =
   | 'ABORTED'
   | 'INTERNAL' // a bug in Varve
 
+/** What an error says besides its message. */
 export interface ErrorDetails {
+  /** The error behind it. */
   cause?: unknown
   /** File name relative to the database directory. */
   file?: string
@@ -43,11 +45,16 @@ export interface ErrorDetails {
 
 /** Every error that Varve throws or rejects with. Recognise it by `code`. */
 export class VarveError extends Error {
+  /** What the caller can do about it; stable, where messages are not. */
   readonly code: ErrorCode
+  /** The file that it is about, relative to the database directory. */
   readonly file: string | undefined
+  /** A byte offset in that file. */
   readonly offset: number | undefined
+  /** What to do about it, in words. */
   readonly hint: string | undefined
 
+  /** For file systems and other components of your own. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'VarveError'

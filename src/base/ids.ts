@@ -6,7 +6,7 @@
 export type FileNum = number
 /** Position of one entry in the history of the database. 0 is before everything. */
 export type SeqNum = number
-/** 0 is where flushes arrive. */
+/** Number of a level: flushes arrive in 0, and data sinks to higher ones. */
 export type LevelNum = number
 
 /** Kinds of entries. On disk: do not change these numbers. */

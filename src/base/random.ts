@@ -2,9 +2,11 @@
  * What: randomness as a parameter: the system's for salts and ids, a seeded one for simulation and tests.
  */
 
+/** Where salts, seeds and ids come from. */
 export interface Random {
   /** Uniform in [0, 2^32). */
   u32(): number
+  /** Makes each byte random. */
   fill(bytes: Uint8Array): void
 }
 

@@ -4,7 +4,7 @@
  */
 import { MiB, WRITE_BUFFER_BYTES_DEFAULT } from '../base/index.js'
 
-/** `none`: nothing by itself, only ranges by hand. */
+/** How tables are merged in the background; with 'none' only ranges by hand, by `compact()`. */
 export type CompactionStyle = 'leveled' | 'none'
 export const COMPACTION_STYLES: readonly CompactionStyle[] = ['leveled', 'none']
 

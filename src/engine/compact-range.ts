@@ -11,14 +11,17 @@ import type { KeyRange } from '../iterator/index.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 
+/** How far a `compact()` is. */
 export interface CompactProgress {
   /** Bytes of tables read by compactions since the call. */
   readBytes: number
+  /** Bytes of tables written by compactions since the call. */
   writtenBytes: number
   /** Compactions that ended since the call. */
   stepCount: number
 }
 
+/** Options of `compact()`. */
 export interface CompactOptions {
   /** Ends the call with the signal's reason; the step under way is given up, those done stay. */
   signal?: AbortSignal | undefined

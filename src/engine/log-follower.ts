@@ -15,17 +15,23 @@ import { FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
 import type { EngineCore } from './engine-core.js'
 import type { RetainedLog } from './retention-registry.js'
 
+/** A write, as a follower reads it from a log. */
 export interface FollowedOperation {
+  /** Whether the key was stored or deleted. */
   type: 'put' | 'del'
+  /** The key. */
   key: Uint8Array
+  /** The value; empty for a deletion. */
   value: Uint8Array
 }
 
+/** A batch, as a follower reads it from a log; a put or deletion of its own is a batch of one. */
 export interface FollowedBatch {
   /** The log it stands in: a pin may advance to it when every batch of older logs was taken. */
   log: FileNum
   /** Sequence number of its first operation; the others follow one by one. */
   seqNum: SeqNum
+  /** What was written, in order. */
   operations: FollowedOperation[]
 }
 

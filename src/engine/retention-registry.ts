@@ -43,7 +43,9 @@ export interface RetentionOptions {
   retained: readonly RetainedLog[]
 }
 
+/** A pin. */
 export interface PinInfo {
+  /** The name it was acquired with. */
   name: string
   /** Every log from this number on is kept. */
   firstLog: FileNum

@@ -8,9 +8,11 @@
 import { VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 
-/** `kind` names the function in the job table; `input` crosses threads by structured clone. */
+/** A piece of background work. */
 export interface Job<Input = unknown> {
+  /** Name of its function in the job table. */
   kind: string
+  /** What the function gets; it crosses threads by structured clone. */
   input: Input
   /**
    * Higher goes first, 0 when absent; jobs of one priority go in the order they were submitted. At its
@@ -24,12 +26,13 @@ export function priorityOf(job: Job): number {
 }
 
 /**
- * `context` is what the thread has: the engine puts its Vfs there; this layer does not look inside.
- * Yields a pause point at least every millisecond or so of work.
+ * Does a job, and yields where it may pause: at least every millisecond or so of work. The context is what its
+ * thread has.
  */
 export type JobFunction<Input, Output, Context> =
   (input: Input, context: Context) => Generator<undefined, Output, unknown>
 
+/** Functions by the kinds of their jobs. */
 export type JobTable<Context> = Record<string, JobFunction<never, unknown, Context>>
 
 /**
@@ -40,6 +43,7 @@ export type JobTable<Context> = Record<string, JobFunction<never, unknown, Conte
 export interface Executor {
   /** Threads besides the caller's; 0 runs jobs here, in time slices. */
   readonly workerCount: number
+  /** Resolves with what the job gives. */
   submit<Output>(job: Job): Promise<Output>
   /**
    * Delivers results that have arrived without a turn of the event loop, for callers that must not
@@ -52,7 +56,7 @@ export interface Executor {
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void
   /** Jobs submitted and not finished. */
   readonly activeCount: number
-  /** `close` was called: nothing may be submitted any more, also not by who is told a result. */
+  /** Whether `close` was called: then nothing may be submitted, also not by who is told a result. */
   readonly isClosed: boolean
   /** Fails what has not begun with VarveError 'ABORTED', waits for running jobs, ends the threads. */
   close(): Promise<void>
@@ -68,6 +72,7 @@ export type ExecutorEvent =
   /** Threads are forbidden here (permission model, sandbox): jobs run on this thread. */
   | { type: 'workersRefused'; error: unknown }
 
+/** What a job gave, or what it threw. */
 export type JobResult<Output> = { ok: true; output: Output } | { ok: false; error: unknown }
 
 /** The generator of a job, not yet advanced. */

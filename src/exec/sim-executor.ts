@@ -12,6 +12,7 @@ import type { PendingJob } from './job-queue.js'
 import { abortedJob, beginJob, closedExecutor, priorityOf } from './job.js'
 import type { Executor, ExecutorFactory, Job, JobResult, JobTable } from './job.js'
 
+/** Options of `simExecutor`. */
 export interface SimExecutorOptions {
   /** Decides the order of everything. */
   seed: number

@@ -39,51 +39,74 @@ export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
   multithreading?: boolean | undefined
 }
 
+/** Options that have their own meaning here. */
 type ClassicNames = 'compression' | 'writeBufferSize' | 'blockSize' | 'maxOpenFiles'
+/** Varve's own options. */
 type EngineOptions = Partial<Omit<VarveOptions, keyof AbstractOpenOptions | ClassicNames>>
 
+/** Options of reads. */
 interface ReadOptions {
   /** Accepted; what was read is always kept in the cache. */
   fillCache?: boolean | undefined
 }
 
+/** Options of writes. */
 interface WriteOptions {
   /** Wait until the write survives power loss; default false, or the option `sync` of `open`. */
   sync?: boolean | undefined
 }
 
+/** Options of iterators, beside abstract-level's. */
 interface AdditionalIteratorOptions extends ReadOptions {
   /**
-   * `nextv` gives no more entries once they have more than this many bytes of keys and values; default
-   * 1 MiB (ClassicLevel: 16 KiB). `next` reads one entry at a time, whatever this says.
+   * Bytes of keys and values after which `nextv` gives no more entries; default 1 MiB (ClassicLevel: 16 KiB). A
+   * `next` reads one entry at a time, whatever this says.
    */
   highWaterMarkBytes?: number | undefined
 }
 
+/** Options of `get`. */
 export interface GetOptions<K, V> extends AbstractGetOptions<K, V>, ReadOptions {}
+/** Options of `getMany`. */
 export interface GetManyOptions<K, V> extends AbstractGetManyOptions<K, V>, ReadOptions {}
+/** Options of `has`. */
 export interface HasOptions<K> extends AbstractHasOptions<K>, ReadOptions {}
+/** Options of `hasMany`. */
 export interface HasManyOptions<K> extends AbstractHasManyOptions<K>, ReadOptions {}
+/** Options of `put`. */
 export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+/** Options of `del`. */
 export interface DelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
+/** Options of `batch`. */
 export interface BatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
+/** Options of a chained batch's `write`. */
 export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
 
-/** Of `approximateSize` and `compactRange`. */
+/** Options of `approximateSize` and `compactRange`. */
 export interface StartEndOptions<K> {
   /** How `start` and `end` are encoded. */
   keyEncoding?: string | Transcoder.PartialEncoder<K> | undefined
 }
 
+/** A batch that is put together call by call. */
 export interface ChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDatabase, K, V> {
+  /** Writes all of it, or nothing. */
   write(options?: ChainedBatchWriteOptions): Promise<void>
 }
 
+/** One operation of a batch. */
 export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V>
+/** Over entries. */
 export type Iterator<TDatabase, K, V> = AbstractIterator<TDatabase, K, V>
+/** Over keys. */
 export type KeyIterator<TDatabase, K> = AbstractKeyIterator<TDatabase, K>
+/** Over values. */
 export type ValueIterator<TDatabase, K, V> = AbstractValueIterator<TDatabase, K, V>
+/** Options of `iterator`. */
 export type IteratorOptions<K, V> = AbstractIteratorOptions<K, V> & AdditionalIteratorOptions
+/** Options of `keys`. */
 export type KeyIteratorOptions<K> = AbstractKeyIteratorOptions<K> & AdditionalIteratorOptions
+/** Options of `values`. */
 export type ValueIteratorOptions<K, V> = AbstractValueIteratorOptions<K, V> & AdditionalIteratorOptions
+/** A moment to read from; close it. */
 export type Snapshot = AbstractSnapshot

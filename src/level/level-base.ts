@@ -49,14 +49,23 @@ export interface SnapshotOwner {
   owner: object
 }
 
+/** What abstract-level is told that this database can do. */
 interface Manifest {
+  /** Formats of keys and values. */
   encodings: Record<FormatName, boolean>
+  /** Methods beside abstract-level's. */
   additionalMethods: Record<string, boolean>
-  signals: { iterators: boolean }
+  /** What takes an AbortSignal. */
+  signals: {
+    /** Iterators do. */
+    iterators: boolean
+  }
   [feature: string]: unknown
 }
 
+/** An abstract-level database with ClassicLevel's options. */
 declare abstract class TypedLevel<K, V> extends AbstractLevel<Format, K, V> {
+  /** What a database can do, and what it is asked to. */
   constructor(manifest: Manifest, options?: DatabaseOptions<K, V>)
 
   override open(options?: OpenOptions): Promise<void>
@@ -111,5 +120,6 @@ declare abstract class TypedSnapshot extends AbstractSnapshot {
   protected _close(): Promise<void>
 }
 
+/** What `VarveLevel` extends. */
 export const LevelBase = AbstractLevel as unknown as typeof TypedLevel
 export const SnapshotBase = AbstractSnapshot as unknown as typeof TypedSnapshot

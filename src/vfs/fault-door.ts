@@ -10,7 +10,9 @@ import type { FileOp } from './file-op.js'
 import { OpLog } from './op-log.js'
 import { FileSystemError } from './vfs-error.js'
 
+/** Options of `FaultyVfs`. */
 export interface FaultyOptions {
+  /** What is random follows from it. */
   seed?: number
   /** What a write says when the budget is used up. Default ENOSPC. */
   spaceError?: string

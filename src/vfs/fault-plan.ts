@@ -7,6 +7,7 @@ import { fileClassesOf } from './file-op.js'
 import type { FileClass, FileOp, OpKind } from './file-op.js'
 import type { SyncFailureMode } from './sim-node.js'
 
+/** What goes wrong: `do` names it. */
 export type Fault =
   /** 'before': nothing happened. 'after': it happened, and the caller sees an error all the same. */
   | { do: 'error'; code: string; when?: 'before' | 'after' }
@@ -23,13 +24,17 @@ export type Fault =
   /** An asynchronous call does not begin until `releaseHung`. */
   | { do: 'hang' }
 
+/** Which calls a fault meets. Without more it meets the next call, once. */
 export interface FaultRule {
+  /** What goes wrong. */
   fault: Fault
   /** From this call on, counted over all calls from 1. */
   op?: number
-  /** 'sync' stands for 'dataSync' too. */
+  /** Only calls of this kind; that of 'sync' stands for 'dataSync' too. */
   kind?: OpKind | OpKind[]
+  /** Only files whose names tell that they are this. */
   fileClass?: FileClass | FileClass[]
+  /** Only this file or directory. */
   path?: string
   /** From the nth matching call on; 1 is the first. */
   nth?: number
@@ -41,8 +46,11 @@ export interface FaultRule {
 
 /** A rule at work. */
 export class ActiveFault {
+  /** The rule. */
   readonly rule: FaultRule
+  /** Calls that it was about. */
   matchCount = 0
+  /** Calls that it made fail. */
   hitCount = 0
   private readonly plan: FaultPlan
 
@@ -52,6 +60,7 @@ export class ActiveFault {
     this.plan = plan
   }
 
+  /** It meets no call any more. */
   remove(): void {
     this.plan.remove(this)
   }

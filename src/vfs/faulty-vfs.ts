@@ -11,6 +11,7 @@ import type { OpRecorder } from './op-log.js'
 import type { EffectHook } from './sim-machine.js'
 import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
+/** Any file system, with faults: the rules are those of `SimVfs`, but nothing that was synced is ever lost. */
 export class FaultyVfs implements Vfs {
   readonly hasSyncIo: boolean
   /** Faults stay in this thread, and so must everything that shall meet them. */
@@ -19,6 +20,7 @@ export class FaultyVfs implements Vfs {
   private readonly inner: Vfs
   private readonly door: FaultDoor
 
+  /** Around this file system. */
   constructor(inner: Vfs, options: FaultyOptions = {}) {
     this.inner = inner
     this.hasSyncIo = inner.hasSyncIo
@@ -26,14 +28,17 @@ export class FaultyVfs implements Vfs {
     this.door = new FaultDoor(options)
   }
 
+  /** Adds a rule by which calls fail. */
   addFault(rule: FaultRule): ActiveFault {
     return this.door.faults.add(rule)
   }
 
+  /** Removes all rules. */
   clearFaults(): void {
     this.door.faults.clear()
   }
 
+  /** Lets calls go on that a rule has stopped. */
   releaseHung(): void {
     this.door.releaseHung()
   }
@@ -43,14 +48,17 @@ export class FaultyVfs implements Vfs {
     return this.door.log.record(dir)
   }
 
+  /** Calls so far, also failed ones; `FaultRule.op` counts the same way. */
   get opCount(): number {
     return this.door.opCount
   }
 
+  /** Changes of the disk so far. */
   get effectCount(): number {
     return this.door.effectCount
   }
 
+  /** Called after every change of the disk, before the caller learns of it. */
   set onEffect(hook: EffectHook | null) {
     this.door.onEffect = hook
   }

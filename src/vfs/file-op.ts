@@ -3,6 +3,7 @@
  */
 import { parseFileName } from '../base/index.js'
 
+/** A kind of call to a file system. */
 export type OpKind =
   | 'create' | 'open' | 'read' | 'write' | 'truncate' | 'sync' | 'dataSync' | 'close'
   | 'link' | 'rename' | 'unlink' | 'mkdir' | 'rmdir' | 'list' | 'stat' | 'syncDir' | 'freeBytes' | 'lock'
@@ -13,19 +14,23 @@ const effectKinds: ReadonlySet<OpKind> = new Set<OpKind>([
   'link', 'rename', 'unlink', 'mkdir', 'rmdir', 'syncDir',
 ])
 
+/** One call to a file system. */
 export interface FileOp {
+  /** Its kind. */
   kind: OpKind
+  /** The file or directory. */
   path: string
   /** The second path of link and rename. */
   to?: string
-  /** Of read and write; `length` is what was really done once the call returned. */
+  /** Where a read or write begins. */
   position?: number
+  /** Bytes of a read or write: what was really done, once the call returned. */
   length?: number
-  /** Of truncate. */
+  /** What a file was cut to. */
   size?: number
 }
 
-/** By the name; what is done to a directory itself is 'dir'. */
+/** What a file is, by its name; what is done to a directory itself is 'dir'. */
 export type FileClass =
   | 'log' | 'table' | 'manifest' | 'vlog' | 'marker' | 'lock' | 'temp' | 'dir' | 'other'
 

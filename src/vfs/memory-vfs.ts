@@ -37,6 +37,7 @@ export function pathParts(path: string): string[] {
   return parts
 }
 
+/** A whole file system in memory, for tests and for databases that need not outlive the process. */
 export class MemoryVfs implements Vfs {
   readonly hasSyncIo = true
   readonly workerSpec = null

@@ -8,7 +8,9 @@ import type { FileOp } from './file-op.js'
 
 /** Collects lines until stopped. */
 export interface OpRecorder {
+  /** What was written down so far. */
   readonly lines: string[]
+  /** Ends it, and gives the lines. */
   stop(): string[]
 }
 

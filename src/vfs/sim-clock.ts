@@ -15,6 +15,7 @@ interface PendingTimer {
   callback: () => void
 }
 
+/** Virtual time: it moves a little with every operation of the simulated machine, and by `advance`. */
 export class SimClock implements Clock {
   /** With a timer that always sets itself again the process never ends: off unless asked for. */
   private isAutomatic = false

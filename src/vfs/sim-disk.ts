@@ -64,6 +64,7 @@ export function finishDisk(machine: SimMachine, isPowerLoss: boolean): void {
   }
 }
 
+/** How bytes change at rest: `do` names it. */
 export type Damage =
   | { do: 'flipBit'; offset: number; bit?: number }
   | { do: 'zero'; offset: number; length: number }

@@ -16,6 +16,7 @@ import type { SimNode } from './sim-node.js'
 import { HANG, SimScheduler } from './sim-scheduler.js'
 import { FileSystemError } from './vfs-error.js'
 
+/** Options of `SimVfs`. */
 export interface SimOptions {
   /** Everything random follows from it. */
   seed?: number

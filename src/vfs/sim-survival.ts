@@ -7,6 +7,7 @@ import type { PagedBytes } from './sim-bytes.js'
 import { applyName, composeFile, firstSector, lastSector, SimDirectoryNode, SimFileNode } from './sim-node.js'
 import type { ComposedFile, FileEffect, NameEffect, SimNode } from './sim-node.js'
 
+/** All ways in which a simulated disk can lose, at a power loss, what was not synced. */
 export const survivalPolicies = [
   'none', 'all',
   /** Of every file and directory its own prefix of effects. */
@@ -27,6 +28,7 @@ export const survivalPolicies = [
   /** Everything but one sector, size or name. */
   'allButOne',
 ] as const
+/** What of the unsynced survives a power loss. */
 export type SurvivalPolicy = (typeof survivalPolicies)[number]
 
 export interface SurvivalOptions {

@@ -21,6 +21,7 @@ import type { SurvivalPolicy } from './sim-survival.js'
 import { FileSystemError } from './vfs-error.js'
 import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
+/** A machine with a simulated disk, which loses what was not synced, in every way that disks have shown. */
 export class SimVfs implements Vfs {
   readonly hasSyncIo = true
   readonly workerSpec = null
@@ -30,6 +31,7 @@ export class SimVfs implements Vfs {
   private readonly machine: SimMachine
   private readonly names: SimNames
 
+  /** An empty disk. */
   constructor(options?: SimOptions)
   /** @internal */
   constructor(options: SimOptions | undefined, machine: SimMachine)
@@ -52,10 +54,12 @@ export class SimVfs implements Vfs {
     return this.machine.opCount
   }
 
+  /** Changes of the disk so far. */
   get effectCount(): number {
     return this.machine.effectCount
   }
 
+  /** Files that are open now. */
   get openFileCount(): number {
     return this.machine.openFileCount
   }
@@ -75,22 +79,27 @@ export class SimVfs implements Vfs {
     this.machine.onUnlink = hook
   }
 
+  /** Size of the disk: writes beyond it fail. */
   set capacityBytes(bytes: number) {
     this.machine.options.capacityBytes = bytes
   }
 
+  /** Bytes of files on it. */
   get usedBytes(): number {
     return this.machine.usedBytes
   }
 
+  /** Adds a rule by which calls fail. */
   addFault(rule: FaultRule): ActiveFault {
     return this.machine.faults.add(rule)
   }
 
+  /** Removes all rules. */
   clearFaults(): void {
     this.machine.faults.clear()
   }
 
+  /** Lets calls go on that a rule has stopped. */
   releaseHung(): void {
     this.machine.scheduler.releaseHung()
   }

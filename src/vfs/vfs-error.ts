@@ -25,10 +25,14 @@ const reasons: Record<string, string> = {
 
 /** An error with an errno name in `code`; it is not a VarveError, the engine wraps it. */
 export class FileSystemError extends Error {
+  /** The errno name. */
   readonly code: string
+  /** The operation that failed. */
   readonly syscall: string
+  /** What it failed on. */
   readonly path: string
 
+  /** The message names all three. */
   constructor(code: string, syscall: string, path: string, why?: string) {
     super(`${code}: ${why ?? reasons[code] ?? 'failed'}, ${syscall} '${path}'`)
     this.name = 'FileSystemError'

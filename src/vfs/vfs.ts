@@ -15,6 +15,7 @@
  * A handle whose sync failed must only be closed: the same call again may return "ok" about lost data.
  */
 
+/** How a file is opened; 'create' makes it, and refuses a name that is taken. */
 export type OpenMode =
   /** Existing file, read only. ENOENT when missing. Never follows a symbolic link. */
   | 'read'
@@ -23,8 +24,11 @@ export type OpenMode =
   /** New file, read and write, mode 0600. EEXIST when the name is taken. */
   | 'create'
 
+/** What stands at a path. */
 export interface FileInfo {
+  /** A link is something other. */
   kind: 'file' | 'directory' | 'other'
+  /** Bytes of a file. */
   size: number
   /** Device and inode: equal for two names of one file. */
   identity: string
@@ -37,38 +41,48 @@ export interface FileInfo {
  * every other call throws an error with code 'EBADF', so that no late write can reach another file.
  */
 export interface VfsFile {
+  /** As it was opened. */
   readonly path: string
 
   /** Reads up to `length` bytes at `position` into target[at…]; fewer only at the end of the file. */
   readSync(target: Uint8Array, at: number, length: number, position: number): number
+  /** The same, asynchronously. */
   read(target: Uint8Array, at: number, length: number, position: number): Promise<number>
 
   /** Writes source[at, at + length) at `position`. May write fewer bytes without an error: loop. */
   writeSync(source: Uint8Array, at: number, length: number, position: number): number
+  /** The same, asynchronously. */
   write(source: Uint8Array, at: number, length: number, position: number): Promise<number>
 
+  /** When it returns, content and size survive power loss; it says nothing about the name. */
   syncSync(): void
+  /** The same, asynchronously. */
   sync(): Promise<void>
+  /** As `syncSync`; only times may be missing. */
   dataSyncSync(): void
+  /** The same, asynchronously. */
   dataSync(): Promise<void>
 
+  /** Cuts the file, or adds zeros. */
   truncateSync(size: number): void
+  /** The same, asynchronously. */
   truncate(size: number): Promise<void>
 
+  /** Bytes of the file. */
   sizeSync(): number
   /** Device and inode, as in FileInfo. */
   identitySync(): string
 
   /** Idempotent. May throw; the handle is gone all the same. */
   closeSync(): void
+  /** The same, asynchronously. */
   close(): Promise<void>
 }
 
 /**
- * What has become of a locked directory:
- *   removed     it is gone, or its files are
- *   replaced    its name means another directory now, and there is no other way to it
- *   overtaken   another holder took over (only after an unlock by force)
+ * What has become of a locked directory. It was removed when it is gone, or its files are; replaced when its name
+ * means another directory now, and there is no other way to it; overtaken when another holder took over, which only
+ * happens after an unlock by force.
  */
 export type HoldState = 'held' | 'removed' | 'replaced' | 'overtaken'
 
@@ -85,9 +99,11 @@ export interface VfsLock {
   readonly spec: HoldSpec | null
   /** Throws what the file system throws when it cannot be seen. */
   stateSync(): HoldState
+  /** Lets the directory go; whoever opens it next is its holder. */
   release(): Promise<void>
 }
 
+/** A file system: each operation has a blocking form, and one that returns a promise. */
 export interface Vfs {
   /** False where only the asynchronous forms exist; then the …Sync forms throw ENOTSUP. */
   readonly hasSyncIo: boolean
@@ -100,35 +116,46 @@ export interface Vfs {
   /** True of a holder's view of a directory (held-vfs.ts). */
   readonly isHeld?: true
 
+  /** Opens or makes a file, never through a link. */
   openSync(path: string, mode: OpenMode): VfsFile
+  /** The same, asynchronously. */
   open(path: string, mode: OpenMode): Promise<VfsFile>
 
   /** A second name for one file. EEXIST when `to` is taken; ENOTSUP or EPERM without hard links. */
   linkSync(from: string, to: string): void
+  /** The same, asynchronously. */
   link(from: string, to: string): Promise<void>
 
   /** Replaces `to` when it is taken. */
   renameSync(from: string, to: string): void
+  /** The same, asynchronously. */
   rename(from: string, to: string): Promise<void>
 
+  /** Removes a name of a file. */
   unlinkSync(path: string): void
+  /** The same, asynchronously. */
   unlink(path: string): Promise<void>
 
   /** Mode 0700. EEXIST when the name is taken. */
   mkdirSync(path: string): void
+  /** The same, asynchronously. */
   mkdir(path: string): Promise<void>
   /** Removes an empty directory. */
   rmdir(path: string): Promise<void>
 
   /** Names in the directory, in no particular order. */
   listSync(path: string): string[]
+  /** The same, asynchronously. */
   list(path: string): Promise<string[]>
 
   /** Null when there is nothing of that name. Does not follow a symbolic link. */
   statSync(path: string): FileInfo | null
+  /** The same, asynchronously. */
   stat(path: string): Promise<FileInfo | null>
 
+  /** When it returns, the names in the directory survive power loss, as they are now. */
   syncDirSync(path: string): void
+  /** The same, asynchronously. */
   syncDir(path: string): Promise<void>
 
   /** Bytes that this user may still write there; Infinity when unknown. */
@@ -137,7 +164,7 @@ export interface Vfs {
   /** Absolute path without symbolic links; the path must exist. */
   realPath(path: string): Promise<string>
 
-  /** `dir/name`. */
+  /** The path of `name` in `dir`. */
   join(dir: string, name: string): string
   /** The directory that holds `path`. */
   parent(path: string): string
@@ -146,23 +173,32 @@ export interface Vfs {
   lock(dir: string): Promise<VfsLock>
 }
 
+/** Plain data from which another thread makes the same file system. */
 export interface VfsSpec {
+  /** Which file system. */
   kind: 'node'
 }
 
+/** Plain data from which another thread tells whether a directory is still held. */
 export interface HoldSpec {
+  /** Which file system. */
   kind: 'node'
+  /** The name of the directory. */
   dir: string
+  /** A path that leads to it whatever has its name. */
   place: string
   /** Descriptor of the directory; -1 where a directory cannot be opened. */
   descriptor: number
   /** Device and inode of the directory. */
   identity: string
-  /** The holder's file, and that of whoever would take over. */
+  /** The holder's file. */
   file: string
+  /** The file of whoever would take over. */
   nextFile: string
-  /** Of the holder's file, as it was made. */
+  /** Device and inode of the holder's file, as it was made. */
   fileIdentity: string
+  /** When it was made. */
   fileTime: string
+  /** What the holder wrote into it, and nobody else would. */
   nonce: string
 }
