@@ -15,7 +15,7 @@ import { Memtable } from '../../src/memtable/index.js'
 import { SlabPool } from '../../src/slab/index.js'
 import { TableBuilder } from '../../src/sstable/index.js'
 import { NodeVfs } from '../../src/vfs/index.js'
-import { LogFile } from '../../src/wal/index.js'
+import { LogFile, noPredecessor } from '../../src/wal/index.js'
 import { micro } from './harness.js'
 import type { MicroCase } from './harness.js'
 
@@ -104,7 +104,7 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
   const header: FileHeader = { ...headerOf(1), magic: 'varvelog' }
   const log = new LogFile(vfs.openSync(path.join(dir, `log${nextNum++}`), 'create'), header, new Uint8Array(128))
   const buffer = new WriteBuffer(log, memtable, 1, false)
-  buffer.begin({ fileNum: 0, lastSeqNum: 0, end: 0 })
+  buffer.begin(noPredecessor(0))
   let count = 0
   while (buffer.encodedEnd < capacity - 2 ** 18) {
     const batch: BatchOperation[] = []

@@ -25,6 +25,7 @@ import type { FileNum } from './ids.js'
 import { NAME_NUMBER_MAX } from './limits.js'
 
 export const FILE_HEADER_BYTES = 128
+export const SALT_BYTES = 8
 /**
  * Format 1 was never released. Until format 2 is whole, what is written says so: no released version reads it.
  */

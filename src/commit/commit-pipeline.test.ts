@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { EntryKind, MiB, VarveError } from '../base/index.js'
+import { FIRST_BATCH_OFFSET } from '../wal/index.js'
 import { CommitScene, follow, puts } from '../../test/support/commit-scene.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { settled } from '../../test/support/hand-clock.js'
@@ -287,24 +288,13 @@ test('the newest sync mark goes into each frame', () => {
   putSync('d')
   const bytes = scene.logBytes
   const intact = bytes.get(1)!.slice()
-  const frameBytes = (intact.length - 192) / 4
-  const damagedAt = 192 + frameBytes * 2 + 50
+  const frameBytes = (intact.length - FIRST_BATCH_OFFSET) / 4
+  const damagedAt = FIRST_BATCH_OFFSET + frameBytes * 2 + 50
   bytes.get(1)![damagedAt]! ^= 1
   expectError(() => readHistory(bytes), 'CORRUPTION') // the mark in d speaks of c
-  bytes.set(1, intact.slice(0, 192 + frameBytes * 3))
+  bytes.set(1, intact.slice(0, FIRST_BATCH_OFFSET + frameBytes * 3))
   bytes.get(1)![damagedAt]! ^= 1
   assert.deepEqual(readHistory(bytes).entries, ['1 a a', '2 b b'], 'nothing says that c was synced')
-})
-
-test('the last frame of a clean close says what is synced', () => {
-  putSync('a', true)
-  scene.takeCalls()
-  scene.pipeline.writeMark()
-  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'datasync 1.wal'])
-  const bytes = scene.logBytes
-  assert.deepEqual(readHistory(bytes), { entries: ['1 a a'], cut: null })
-  bytes.get(1)![200]! ^= 1
-  expectError(() => readHistory(bytes), 'CORRUPTION')
 })
 
 test('timers are not starved: after two milliseconds a group waits for the loop', async () => {

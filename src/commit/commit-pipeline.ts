@@ -10,6 +10,7 @@ import {
   assert, copyBytes, EntryKind, MiB, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { Bytes, SeqNum } from '../base/index.js'
+import { noPredecessor } from '../wal/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
@@ -63,7 +64,7 @@ export class CommitPipeline {
     this.writer = new GroupWriter(first, parts)
     this.counters = this.writer.counters
     this.waiting = new WaitingWrites(Math.max(WAITING_BYTES_MIN, 2 * first.bytes.length))
-    first.begin({ fileNum: 0, lastSeqNum, end: 0 })
+    first.begin(noPredecessor(lastSeqNum))
   }
 
   /** The buffer that takes batches now. */
@@ -83,11 +84,6 @@ export class CommitPipeline {
   /** Resolves when nothing encoded is unwritten and no write is in flight. */
   idle(): Promise<void> {
     return this.writer.idle()
-  }
-
-  /** At a clean close: a last frame that says what is synced. Requires: idle, synced. */
-  writeMark(): void {
-    this.writer.writeMark()
   }
 
   // ── Calls that return when the bytes are in the log ─────────────────────────────────────────────
@@ -276,7 +272,7 @@ export class CommitPipeline {
   private swap(next: WriteBuffer): void {
     const sealed = this.current
     const predecessor = sealed.isUsed
-      ? { fileNum: sealed.log.fileNum, lastSeqNum: this.lastSeqNum, end: sealed.encodedEnd }
+      ? { fileNum: sealed.log.fileNum, salt: sealed.log.salt, lastSeqNum: this.lastSeqNum, end: sealed.encodedEnd }
       : { ...sealed.predecessor, lastSeqNum: this.lastSeqNum }
     if (!sealed.isUsed) sealed.voidUnwritten()
     next.begin(predecessor)

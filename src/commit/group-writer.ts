@@ -8,7 +8,7 @@
  * Invariants: COM-3 visible in sequence order, only when in the log. COM-5 what is encoded behind a
  * failed write fails with it. COM-7 every caller is answered, once.
  */
-import { FRAME_HEADER_BYTES, ioError, MiB, VarveError } from '../base/index.js'
+import { ioError, MiB, VarveError } from '../base/index.js'
 import type { SeqNum, Turns } from '../base/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
@@ -307,16 +307,6 @@ export class GroupWriter {
       if (this.poolWrite !== null) await this.poolWrite
       else await (this.unsettled[0]?.group ?? this.group)?.promise.catch(() => undefined)
     }
-  }
-
-  /** At a clean close: a last frame that says what is synced. Requires: idle, synced. */
-  writeMark(): void {
-    const { buffer } = this
-    if (!buffer.isUsed || buffer.log.hasFailed || buffer.roomBytes < 2 * FRAME_HEADER_BYTES) return
-    buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    buffer.encodeMark()
-    this.commitNow()
-    this.syncer.syncNow()
   }
 }
 

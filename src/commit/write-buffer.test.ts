@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, FRAME_HEADER_BYTES, frameBytes, SeededRandom, bytesLength, VarveError } from '../base/index.js'
+import { EntryKind, FRAME_HEADER_BYTES, SeededRandom, bytesLength, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
-import { FIRST_BATCH_OFFSET } from '../wal/index.js'
+import { FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
 import { describeEntry, readHistory } from '../../test/support/log-history.js'
 import { sampleBuffer } from '../../test/support/write-buffer-samples.js'
 import { batchBytesBound, encodeBatch } from './batch-encoder.js'
@@ -17,7 +17,7 @@ const noSync = { sync: false, position: null }
 
 function begun(capacity = 64 * 1024, lastSeqNum = 0): WriteBuffer {
   const { buffer } = sampleBuffer(1, { capacity, lastSeqNum })
-  buffer.begin({ fileNum: 0, lastSeqNum, end: 0 })
+  buffer.begin(noPredecessor(lastSeqNum))
   return buffer
 }
 
@@ -142,17 +142,6 @@ test('memory that another thread makes longer during the call: what was measured
   assert.equal(buffer.isUsed, false)
   write(3, 5)
   assert.deepEqual(entriesOf(buffer).entries, ['1 \x01\x01\x01 \x02\x02\x02\x02\x02'])
-})
-
-test('a mark frame holds the mark and nothing else', () => {
-  const buffer = begun()
-  encode(buffer, [{ type: 'put', key: 'a', value: 'v' }], noSync, 1)
-  const at = buffer.encodedEnd
-  buffer.setMark(1, at)
-  buffer.encodeMark()
-  assert.equal(buffer.encodedEnd, at + frameBytes(0))
-  assert.equal(frameBytes(0), FRAME_HEADER_BYTES)
-  assert.deepEqual(entriesOf(buffer).entries, ['1 a v'])
 })
 
 test('void bytes are written over', () => {

@@ -13,7 +13,7 @@ import {
 import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Slab } from '../slab/index.js'
-import { encodePredecessor, FIRST_BATCH_OFFSET } from '../wal/index.js'
+import { encodePredecessor, FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
 import type { LogFile, Predecessor } from '../wal/index.js'
 import { checkKey, checkValue } from './check-input.js'
 
@@ -34,7 +34,7 @@ export class WriteBuffer {
   /** With a larger index it takes no more batches, whatever room the slab has. */
   indexBytesMax = NUMBER_MAX
   /** Where the log before this one ends. */
-  predecessor: Predecessor = { fileNum: 0, lastSeqNum: 0, end: 0 }
+  predecessor: Predecessor = noPredecessor(0)
   /** Reused for every frame: nothing is allocated per batch. */
   private readonly frame: FrameHeader
 
@@ -147,16 +147,6 @@ export class WriteBuffer {
     frame.count = count
     this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, frame)
     this.encodedSeqNum = firstSeqNum + count - 1
-  }
-
-  /** A frame without entries that carries the newest sync mark: written at a clean close. */
-  encodeMark(): void {
-    const at = this.encodedEnd
-    const { frame } = this
-    const header = {
-      ...frame, type: FrameType.mark, bodyBytes: 0, extensionBytes: 0, firstSeqNum: this.encodedSeqNum, count: 0,
-    }
-    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, header)
   }
 
   /** Encoded bytes that never reached the log are void. */

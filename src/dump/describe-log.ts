@@ -2,7 +2,7 @@
  * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts.
  * Thread: any (pure).
  */
-import { EXTENSION_POSITION, EntryKind, FrameType } from '../base/index.js'
+import { EXTENSION_POSITION, EntryKind, FrameType, toHex } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import type { Annotator, Section } from './annotate.js'
 import type { ByteSource } from './byte-source.js'
@@ -40,7 +40,7 @@ function describePredecessor(it: Annotator): Record<string, unknown> {
     end: it.u32('end of the frames in that log'),
   }
   it.zeros(4)
-  return { predecessor }
+  return { predecessor: { ...predecessor, salt: toHex(it.raw(8, 'salt of that log')) } }
 }
 
 /** The position is the only extension with a meaning so far. */

@@ -1,6 +1,6 @@
 /**
  * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log
- * synced and marked → background work ends → manifest marked and closed → handles, lock.
+ * synced, its end in the manifest → background work ends → manifest marked and closed → handles, lock.
  * Every step is tried, whatever failed before; the first error is what the caller hears.
  * Thread: main.
  */
@@ -32,11 +32,10 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   await attempt(() => pipeline.idle())
   if (isWritable()) {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))
-    // Worth a blocking sync where there is one; without, recovery knows a little less of where damage begins.
-    if (engine.parts.vfs.hasBlockingSync !== false) await attempt(async () => pipeline.writeMark())
     await attempt(() => engine.heldEdits.whenSettled())
-    // The times of the last flush are known only now: they ride with this edit.
-    if (engine.flusher.completedCount > 0) await attempt(() => engine.versions.appended({}))
+    pipeline.current.log.isSealed = true
+    // Where the logs end is known only now, and so are the times of the last flush: they ride with this edit.
+    if (isWritable()) await attempt(() => engine.versions.appended({}))
   }
   await endBackgroundWork(engine)
   const { manifest } = engine.versions

@@ -44,6 +44,8 @@ export interface EngineParts {
   tables: TableSet
   memory: MemoryBudget
   versions: (onFailure: (error: unknown) => void) => VersionSet
+  /** Durable, and listed in the manifest. */
+  firstLog: LogFile
   databaseId: Uint8Array
   names: UniqueNames
   report: RecoveryReport

@@ -90,7 +90,7 @@ export class Engine implements EngineCore, ReadView {
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs }),
     })
-    this.buffers = new WriteBuffers(makeBufferHost(this))
+    this.buffers = new WriteBuffers(makeBufferHost(this), parts.firstLog)
     this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
     this.flusher = new Flusher(makeFlushHost(this), Math.max(1, parts.executor.workerCount - 1))
     this.heldEdits = new HeldEdits({
@@ -106,6 +106,7 @@ export class Engine implements EngineCore, ReadView {
     this.stalls = new WriteStalls(this)
     this.compactor = new Compactor(makeCompactorHost(this), makePickers(parts.options))
     this.versions.runStats = () => runStatsText(this)
+    this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     const onLost = (error: VarveError): void => this.failForGood('lock', error)
     parts.vfs.onLost = onLost
@@ -114,11 +115,9 @@ export class Engine implements EngineCore, ReadView {
     parts.patience.onMended = () => this.health.recoverFrom(PATIENCE_PLACE)
   }
 
-  /** The first log; from here on writes are accepted. */
-  async start(): Promise<void> {
-    await this.buffers.prepared()
-    const first = this.buffers.take(0)
-    if (first === null) throw this.health.cause
+  /** From here on writes are accepted. */
+  start(): void {
+    const first = this.buffers.take(0)!
     this.syncer.add(first.log)
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {

@@ -5,8 +5,9 @@
  * Invariants: MAN-22 manifest synced → directory synced → marker created and synced → directory
  * synced; only then older manifests are obsolete.
  */
+import { VarveError } from '../base/index.js'
 import type { FileNum, Random, Steps } from '../base/index.js'
-import { createManifest, moveMarker } from '../manifest/index.js'
+import { createManifest, moveMarker, removeQuietly } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
 
@@ -25,6 +26,8 @@ export function* writeManifest(place: ManifestPlace, fileNum: FileNum, version: 
     yield* moveMarker(vfs, dir, fileNum)
   } catch (error) {
     yield* log.close()
+    const mayCount = VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
+    if (!mayCount) yield* removeQuietly(vfs, vfs.join(dir, log.name))
     throw error
   }
   return log

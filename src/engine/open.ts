@@ -1,9 +1,10 @@
 /**
  * What: opens a database for writing, in this order, each step durable before the next that needs it:
  *
- *   lock → marker → manifest → tables opened → logs synced, directory synced → logs replayed →
- *   replayed entries written to tables, synced, named, directory synced → new manifest with a full
- *   version, synced → marker moved, directory synced → new log → obsolete files deleted → writes
+ *   lock → marker → manifest → tables opened → logs with frames synced, then replayed → replayed entries
+ *   written to tables, synced, named, directory synced → new log, synced → new manifest with a full
+ *   version that lists it, synced → directory synced: log and manifest have their names → marker moved,
+ *   directory synced → obsolete files deleted → writes
  *
  * Where there is no marker, the directory's own name is synced first.
  * Nothing old is appended to or truncated. Since the replayed entries stand in synced tables before
@@ -12,7 +13,7 @@
  * Thread: main.
  */
 import {
-  assert, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, tempFileName, VarveError,
+  assert, errnoOf, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, SALT_BYTES, tempFileName, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -20,7 +21,7 @@ import { makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
 import { isRetained } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
-import { applyEdits, emptyVersion, findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
+import { applyEdits, emptyVersion } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { PublishTablesInput } from '../output/index.js'
@@ -29,11 +30,14 @@ import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
+import { createLog } from '../wal/index.js'
+import type { LogFile } from '../wal/index.js'
 import { checkOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
 import { HeldExecutor } from './held-jobs.js'
 import { jobs } from './jobs.js'
 import type { EngineJobContext } from './jobs.js'
+import { findObsolete, findRetained } from './leftovers.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
@@ -43,7 +47,6 @@ import { prepareDirectory, syncFoundName } from './prepare-directory.js'
 import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 import { decodeRunStats } from './run-stats.js'
-import type { RetainedLog } from './retention-registry.js'
 import { TableSet } from './table-set.js'
 import { UniqueNames } from './unique-names.js'
 import { VersionSet } from './version-set.js'
@@ -84,6 +87,8 @@ class Opening {
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0 }
   private tables: TableSet | null = null
+  /** The new log, until the engine has it. */
+  private log: LogFile | null = null
   private manifest: ManifestLog | null = null
   private memtables: Memtable[] = []
   private nextFileNum: FileNum = 1
@@ -133,11 +138,13 @@ class Opening {
     const replayed = await this.replay(found, version, databaseId)
     const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
     for (const facts of replayedTables) await tables.load(facts)
-    const recovered = this.nextVersion(version, replayed, replayedTables)
-    const log = await runAsync(writeManifest(this.place(databaseId), this.allocate(), recovered))
-    this.manifest = log
-    const obsolete = await this.findObsolete(recovered)
-    const retainedLogs = await this.findRetained(recovered)
+    const place = this.place(databaseId)
+    const manifestNum = this.allocate()
+    const log = await this.makeLog(place)
+    const recovered = this.nextVersion(version, replayed, replayedTables, log)
+    const manifest = await this.makeManifest(place, manifestNum, recovered)
+    const obsolete = await findObsolete(vfs, dir, recovered, this.events)
+    const retainedLogs = await findRetained(vfs, dir, recovered)
     this.letMemtablesGo()
     const report: RecoveryReport = {
       durationMs: options.clock.nowMs() - startMs,
@@ -148,17 +155,18 @@ class Opening {
     }
     const versions = (onFailure: (error: unknown) => void) =>
       new VersionSet(
-        { executor: this.executor, dir, version: recovered, log, nextFileNum: this.nextFileNum }, onFailure,
+        { executor: this.executor, dir, version: recovered, log: manifest, nextFileNum: this.nextFileNum }, onFailure,
       )
     const memory = new MemoryBudget(options, cache, tables, this.pool)
     const engine = new Engine({
       dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor,
       patience: this.patience, pool: this.pool,
-      cache, tables, memory, versions, databaseId, names: this.names, report, position: recovered.position,
-      retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
+      cache, tables, memory, versions, firstLog: log, databaseId, names: this.names, report,
+      position: recovered.position, retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
+    this.log = null // the engine's now
     try {
-      await engine.start()
+      engine.start()
     } catch (error) {
       await engine.abandon()
       throw error
@@ -173,6 +181,7 @@ class Opening {
     this.letMemtablesGo()
     this.tables?.closeUnused()
     await this.tables?.idle()
+    await this.log?.file.close().catch(() => undefined)
     if (this.manifest !== null) await runAsync(this.manifest.close())
     await this.executor.close()
     await this.lock.release().catch(() => undefined)
@@ -227,14 +236,9 @@ class Opening {
     const { vfs, dir, pool, options } = this
     const replayed = await replayLogs(found.names, {
       vfs, dir, pool, random: options.random, databaseId,
-      logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
+      listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
     })
     this.memtables = replayed.memtables
-    try {
-      await vfs.syncDir(dir)
-    } catch (error) {
-      throw ioError(error, 'sync', '.')
-    }
     return replayed
   }
 
@@ -271,58 +275,52 @@ class Opening {
     return facts
   }
 
+  /**
+   * The new log, synced; its name becomes durable with that of the manifest that lists it. What is left of one
+   * that could not be made, or whose manifest could not, goes at once: another try takes other numbers.
+   */
+  private async makeLog({ vfs, dir, databaseId, generation, random }: ManifestPlace): Promise<LogFile> {
+    const salt = new Uint8Array(SALT_BYTES)
+    random.fill(salt)
+    const header: FileHeader = { magic: 'varvelog', databaseId, fileNum: this.allocate(), salt, generation }
+    try {
+      this.log = await runAsync(createLog(vfs, dir, header))
+      return this.log
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') await this.removeLog(header.fileNum)
+      throw ioError(error, 'create', logFileName(header.fileNum))
+    }
+  }
+
+  private async makeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Promise<ManifestLog> {
+    try {
+      this.manifest = await runAsync(writeManifest(place, fileNum, version))
+      return this.manifest
+    } catch (error) {
+      // Where the new manifest may count, its log must stay.
+      const mayCount = VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
+      if (!mayCount) await this.removeLog(this.log!.fileNum)
+      throw error
+    }
+  }
+
+  private async removeLog(fileNum: FileNum): Promise<void> {
+    await this.vfs.unlink(this.vfs.join(this.dir, logFileName(fileNum))).catch(() => undefined)
+  }
+
   /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
-  private nextVersion(version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[]): Version {
-    const firstNum = this.nextFileNum + 1 // the manifest takes the number in between
+  private nextVersion(
+    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[], log: LogFile,
+  ): Version {
     return applyEdits(version, [{
       addTables: tables.map((facts) => ({ level: 0, facts })),
-      logPointer: firstNum,
+      logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
-      nextFileNum: firstNum,
+      nextFileNum: this.nextFileNum,
       // A follower must not read what is not history.
-      logEnds: replayed.shortLogs.filter(({ fileNum }) => isRetained(fileNum, version.pins)),
+      logs: [...replayed.logs.filter(({ fileNum }) => isRetained(fileNum, version.pins)), log.facts],
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: JSON.stringify({ format: FORMAT_VERSION, writeBufferKiB: this.options.writeBufferSize / KiB }),
     }])
   }
-
-  /** Logs below the pointer that pins keep, and how much of each is history. */
-  private async findRetained(version: Version): Promise<RetainedLog[]> {
-    const retained: RetainedLog[] = []
-    for (const fileNum of logNumbers(await this.vfs.list(this.dir))) {
-      if (fileNum >= version.logPointer || !isRetained(fileNum, version.pins)) continue
-      const info = await this.vfs.stat(this.vfs.join(this.dir, logFileName(fileNum)))
-      const end = version.logEnds.get(fileNum)
-      retained.push({ fileNum, bytes: Math.min(info?.size ?? 0, end ?? Infinity) })
-    }
-    return retained
-  }
-
-  /** Looked up again: only what is there now is deleted, and only what the new manifest does not need. */
-  private async findObsolete(version: Version): Promise<{ names: string[]; counts: DeletedCounts }> {
-    const names = await this.vfs.list(this.dir)
-    const marker = readMarker(names)
-    assert(marker !== null, 'the marker that was just moved is there')
-    const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set() })
-    const { temps, tables, logs, manifests, markers, foreign } = found
-    for (const file of temps) this.events.emit({ type: 'fileRemoved', file, reason: 'temp' })
-    for (const file of tables) this.events.emit({ type: 'fileRemoved', file, reason: 'orphan' })
-    for (const file of logs) this.events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
-    return {
-      names: [...temps, ...tables, ...logs, ...manifests, ...markers],
-      counts: {
-        tempFileCount: temps.length,
-        orphanTableCount: tables.length,
-        releasedLogCount: logs.length,
-        foreignFileCount: foreign.length,
-      },
-    }
-  }
-}
-
-interface DeletedCounts {
-  tempFileCount: number
-  orphanTableCount: number
-  releasedLogCount: number
-  foreignFileCount: number
 }

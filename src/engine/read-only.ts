@@ -84,7 +84,7 @@ class Reading {
     const pool = new SlabPool(0, 0)
     const replayed = await replayLogs(names, {
       vfs, dir, pool, random: options.random, databaseId,
-      logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
+      listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
     })
     const tables = this.tablesOf(databaseId)
     for (const level of version.levels) for (const facts of level) await tables.load(facts)

@@ -6,17 +6,18 @@
  * empty or shorter database.
  */
 import {
-  corruption, drawHashSeed, FILE_BYTES_MAX, fileNumOf, ioError, logFileName, manifestFileName, markerFileName,
-  NAME_NUMBER_MAX, parseFileName, runAsync, VarveError,
+  corruption, drawHashSeed, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileNumOf, ioError, logFileName, manifestFileName,
+  markerFileName, NAME_NUMBER_MAX, parseFileName, runAsync, SALT_BYTES, VarveError,
 } from '../base/index.js'
-import type { FileNum, Random, SeqNum } from '../base/index.js'
+import type { FileNum, LogFacts, Random, SeqNum } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
 import type { ManifestContents, Marker } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
-import { findHistory, FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
+import { findHistory, FIRST_BATCH_OFFSET, holdToListed, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
+import { isCutCreation } from './cut-creation.js'
 
 /** More file numbers than a database can use up while it is open. */
 const NUMBERS_LEFT_MIN = 2 ** 32
@@ -38,7 +39,7 @@ export async function readDirectory(vfs: Vfs, dir: string): Promise<FoundDirecto
     throw ioError(error, 'list', '.')
   }
   const marker = readMarker(names)
-  if (marker === null && holdsData(names)) {
+  if (marker === null && holdsData(names) && !(await isCutCreation(vfs, dir, names))) {
     throw new VarveError('MISSING_MARKER', 'there are logs or tables here, but no marker names a manifest', {
       hint: 'restore the file marker.* from a backup; nothing was changed',
     })
@@ -80,8 +81,8 @@ export interface ReplayedLogs {
   logCount: number
   logBytes: number
   lastLogNum: FileNum
-  /** Logs with bytes behind their last frame of history, and where that ends. */
-  shortLogs: { fileNum: FileNum; bytes: number }[]
+  /** Those logs, and where history ends in each. */
+  logs: LogFacts[]
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null
 }
@@ -92,12 +93,14 @@ export interface ReplayOptions {
   pool: SlabPool
   random: Random
   databaseId: Uint8Array
+  /** What the manifest says of logs. */
+  listed: ReadonlyMap<FileNum, LogFacts>
   /** First log to replay. */
   logPointer: FileNum
   lastSeqNum: SeqNum
   /**
-   * The caller writes here, alone: each log is synced before it is read, for what recovery acts on must
-   * not vanish. Otherwise a writer may be at work: newer logs are read first, so that what they say was
+   * The caller writes here, alone: each log with frames is synced before it is read, for what recovery acts
+   * on must not vanish. Otherwise a writer may be at work: newer logs are read first, so that what they say was
    * synced in older ones is there when those are read.
    */
   isWriting: boolean
@@ -110,21 +113,22 @@ export async function replayLogs(names: readonly string[], options: ReplayOption
   const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
   const replayed: ReplayedLogs = {
     memtables: [], lastSeqNum: options.lastSeqNum, cut: null, replayedBytes: 0, entryCount: 0,
-    shortLogs: [], position: null,
+    logs: [], position: null,
     logCount: numbers.length, logBytes: 0, lastLogNum: numbers.at(-1) ?? 0,
   }
   try {
-    const logs: ScannedLog[] = []
+    const scanned: ScannedLog[] = []
     for (const fileNum of options.isWriting ? numbers : numbers.toReversed()) {
       const { slab, fileBytes } = await readLog(fileNum, options)
       slabs.set(fileNum, slab)
       replayed.logBytes += fileBytes
-      logs.push(scanLog(fileNum, slab.bytes, fileBytes, databaseId))
+      scanned.push(scanLog(fileNum, slab.bytes, fileBytes, databaseId))
     }
-    logs.sort((a, b) => a.fileNum - b.fileNum)
+    scanned.sort((a, b) => a.fileNum - b.fileNum)
+    const logs = holdToListed(scanned, options.listed.values(), logPointer)
     replayed.cut = findHistory(logs, logPointer)
+    replayed.logs = scanned.map((log) => factsOf(log, logs.includes(log)))
     for (const log of logs) {
-      if (log.goodEnd < log.fileBytes) replayed.shortLogs.push({ fileNum: log.fileNum, bytes: log.goodEnd })
       if (log.predecessor !== null && log.goodEnd >= FIRST_BATCH_OFFSET) {
         replayed.lastSeqNum = Math.max(replayed.lastSeqNum, log.lastSeqNum)
       }
@@ -146,6 +150,13 @@ export async function replayLogs(names: readonly string[], options: ReplayOption
   return replayed
 }
 
+function factsOf({ fileNum, header, goodEnd }: ScannedLog, counts: boolean): LogFacts {
+  if (!counts || header === null || goodEnd < FILE_HEADER_BYTES) {
+    return { fileNum, salt: header?.salt ?? new Uint8Array(SALT_BYTES), bytes: 0, isExact: true, mustExist: false }
+  }
+  return { fileNum, salt: header.salt, bytes: goodEnd, isExact: true, mustExist: true }
+}
+
 async function readLog(
   fileNum: FileNum, options: ReplayOptions,
 ): Promise<{ slab: ReturnType<SlabPool['take']>; fileBytes: number }> {
@@ -154,8 +165,8 @@ async function readLog(
   let file: VfsFile | null = null
   try {
     file = await vfs.open(vfs.join(dir, name), isWriting ? 'write' : 'read')
-    if (isWriting) await file.sync()
     const fileBytes = file.sizeSync()
+    if (isWriting && fileBytes > FILE_HEADER_BYTES) await file.sync()
     if (fileBytes > FILE_BYTES_MAX) throw new RangeError(`${fileBytes} bytes are more than a log can have`)
     const slab = pool.take(fileBytes)
     let done = 0

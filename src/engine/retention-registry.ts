@@ -87,9 +87,9 @@ export class RetentionRegistry {
     }
     const input = { dir, names: kept.map(({ name }) => name) }
     executor.submitPolled<null>({ kind: 'syncFiles', input, priority: SYNC_PRIORITY }, (result) => {
-      // A pin that came meanwhile may keep more of them.
-      if (result.ok) this.whenKeptSynced(logs.filter((log) => !kept.includes(log)), done)
-      else done(result.error)
+      if (!result.ok) return done(result.error)
+      for (const log of kept) log.noteSynced()
+      this.whenKeptSynced(logs, done) // a pin that came meanwhile may keep more of them
     })
   }
 

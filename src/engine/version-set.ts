@@ -8,7 +8,7 @@
  * MAN-21 file numbers are given out once, above everything ever found in the directory.
  */
 import { NAME_NUMBER_MAX, VarveError } from '../base/index.js'
-import type { FileNum } from '../base/index.js'
+import type { FileNum, LogFacts } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
 import { INSTALL_PRIORITY } from '../output/index.js'
@@ -37,6 +37,8 @@ export class VersionSet {
   private failure: unknown = null
   /** Text about the run so far that rides with each group; '' for none yet. */
   runStats: () => string = () => ''
+  /** What is known of the logs in use. */
+  logFacts: () => LogFacts[] = () => []
 
   constructor(
     start: { executor: Executor; dir: string; version: Version; log: ManifestLog; nextFileNum: FileNum },
@@ -167,9 +169,8 @@ export class VersionSet {
     let next: Version
     let write: GroupWrite
     try {
-      const flushStats = this.runStats()
-      const more = { nextFileNum: this.nextNum, ...(flushStats === '' ? {} : { flushStats }) }
-      const edits = group.flatMap((each) => each.edits).map((edit) => ({ ...edit, ...more }))
+      const edits = group.flatMap((each) => each.edits)
+      edits.push({ ...edits.pop(), ...this.ridingFacts() })
       next = applyEdits(this.durableVersion, edits)
       write = this.log.beginGroup(edits)
     } catch (error) {
@@ -187,6 +188,20 @@ export class VersionSet {
     })
   }
 
+  /**
+   * What goes along with every group: so each says which logs there must be, and how much of them.
+   * Logs that the pointer has passed are nobody's concern, but for pins.
+   */
+  private ridingFacts(): VersionEdit {
+    const { logs: known, pins } = this.durableVersion
+    const flushStats = this.runStats()
+    const logs = this.logFacts().filter((facts) =>
+      (facts.fileNum >= this.appendedPointer || pins.size > 0) && isNews(facts, known.get(facts.fileNum)))
+    return {
+      nextFileNum: this.nextNum, ...(flushStats === '' ? {} : { flushStats }), ...(logs.length === 0 ? {} : { logs }),
+    }
+  }
+
   private noteDurable(group: WaitingEdits[], next: Version): void {
     this.durableVersion = next
     for (const { edits, isHeld } of group) {
@@ -199,4 +214,8 @@ export class VersionSet {
     this.stop(error)
     for (const { done } of group) done(error)
   }
+}
+
+function isNews({ bytes, isExact }: LogFacts, known: LogFacts | undefined): boolean {
+  return known === undefined || bytes !== known.bytes || isExact !== known.isExact
 }

@@ -64,8 +64,10 @@ export class WriteBuffers {
   /** Ends a pause between two attempts. */
   private wake: () => void = () => undefined
 
-  constructor(options: WriteBufferOptions) {
+  /** `first` is durable. */
+  constructor(options: WriteBufferOptions, first: LogFile | null = null) {
     this.options = options
+    this.spare = first
   }
 
   /** Begins to make a spare when there is none. */

@@ -9,6 +9,7 @@ import { isVersionSeen } from '../iterator/index.js'
 import { openTable } from '../sstable/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { noPredecessor } from '../wal/index.js'
 import { describeEntry } from '../../test/support/log-history.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
@@ -27,7 +28,7 @@ function newVfs(): MemoryVfs {
 
 function filled(batches: BatchOperation[][]): WriteBuffer {
   const { buffer } = sampleBuffer(5, { capacity: 1 << 20 })
-  buffer.begin({ fileNum: 0, lastSeqNum: 0, end: 0 })
+  buffer.begin(noPredecessor(0))
   let seqNum = 1
   for (const [i, operations] of batches.entries()) {
     const position = i % 3 === 0 ? Uint8Array.of(i) : null
@@ -160,7 +161,7 @@ test('FLUSH-4: the file is synced before the result is told; fast mode leaves th
 
 test('a large table is synced in steps', () => {
   const { buffer } = sampleBuffer(5, { capacity: 20 << 20 })
-  buffer.begin({ fileNum: 0, lastSeqNum: 0, end: 0 })
+  buffer.begin(noPredecessor(0))
   const value = new Uint8Array(8000)
   for (let i = 1; i <= 2100; i++) buffer.encodeOne(EntryKind.value, `k${i}`, value, i)
   buffer.memtable.insertFrames(buffer.encodedEnd)

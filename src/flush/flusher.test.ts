@@ -4,6 +4,7 @@ import { EntryKind, VarveError } from '../base/index.js'
 import type { FileHeader, TableFacts } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { PublishTablesInput } from '../output/index.js'
+import { noPredecessor } from '../wal/index.js'
 import { HandClock, settled } from '../../test/support/hand-clock.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
@@ -69,7 +70,7 @@ class Scene implements FlushHost {
   /** A sealed memtable with `entryCount` entries joins the queue. */
   add(entryCount = 2): void {
     const { buffer } = sampleBuffer(++this.logNum, { lastSeqNum: this.seqNum })
-    buffer.begin({ fileNum: 0, lastSeqNum: this.seqNum, end: 0 })
+    buffer.begin(noPredecessor(this.seqNum))
     for (let i = 0; i < entryCount; i++) buffer.encodeOne(EntryKind.value, `k${i}`, 'v', ++this.seqNum)
     buffer.memtable.insertFrames(buffer.encodedEnd)
     this.flusher.prepare(buffer.memtable, buffer.log)
@@ -144,7 +145,7 @@ test('the four stages, one after the other; the pointer goes to the next log', a
 
 test('a build waits until every byte of its log is written or void', () => {
   const { buffer } = sampleBuffer(1)
-  buffer.begin({ fileNum: 0, lastSeqNum: 0, end: 0 })
+  buffer.begin(noPredecessor(0))
   buffer.encodeOne(EntryKind.value, 'k', 'v', 1)
   buffer.memtable.insertFrames(buffer.encodedEnd)
   scene.flusher.prepare(buffer.memtable, buffer.log)

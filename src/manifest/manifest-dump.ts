@@ -2,11 +2,11 @@
  * What: a manifest as annotated sections, and a version as a tree, for people and golden files.
  * Thread: any (pure).
  */
-import { FrameType } from '../base/index.js'
+import { FrameType, SALT_BYTES, toHex } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
-import { FIELD_IGNORABLE, FieldTag, RecordTag } from './manifest-format.js'
+import { FIELD_IGNORABLE, FieldTag, LOG_EXACT, LOG_MUST_EXIST, RecordTag } from './manifest-format.js'
 import { tableCount } from './version.js'
 import type { Version } from './version.js'
 
@@ -73,7 +73,7 @@ const fieldReaders = new Map<number, FieldReader>([
     ({ firstLog: it.u53('first log kept'), name: text('pin')(it, end) })],
   [FieldTag.removePin, text('pin')],
   [FieldTag.position, (it, end) => printBytes(it.raw(end - it.position, 'position'), 4096)],
-  [FieldTag.logEnd, (it) => ({ fileNum: it.u53('log'), bytes: it.u53('bytes that count') })],
+  [FieldTag.log, readLog],
   [FieldTag.addValueLog, (it) => ({
     fileNum: it.u53('value log'), bytes: it.u53('bytes of the file'),
     isLog: it.u32('kind', (n) => (n === 1 ? 'log' : 'value log')) === 1,
@@ -114,6 +114,13 @@ function readTable(it: Annotator, end: number): Record<string, unknown> {
   return { ...numbers, smallestKey, largestKey, valueFiles, ...(more.length === 0 ? {} : { more }) }
 }
 
+function readLog(it: Annotator): Record<string, unknown> {
+  const log = { fileNum: it.u53('log'), salt: toHex(it.raw(SALT_BYTES, 'salt')), bytes: it.u53('bytes known synced') }
+  const flags = it.u32('flags', (n) => `${n & LOG_EXACT ? 'exactly these bytes' : 'at least these bytes'}, ${n}`)
+  it.zeros(4)
+  return { ...log, isExact: (flags & LOG_EXACT) !== 0, mustExist: (flags & LOG_MUST_EXIST) !== 0 }
+}
+
 function readValueFile(it: Annotator): Record<string, unknown> {
   return {
     fileNum: it.u53('value file'),
@@ -145,7 +152,9 @@ function* otherLines(version: Version): Generator<string> {
     const what = isLog ? 'log with values' : 'value log'
     yield `${what} ${fileNum}: ${liveCount} live values, ${liveBytes} of ${bytes} bytes`
   }
-  for (const [fileNum, bytes] of version.logEnds) yield `log ${fileNum} ends at ${bytes}`
+  for (const { fileNum, bytes, isExact } of version.logs.values()) {
+    yield `log ${fileNum}: ${isExact ? 'ends at' : 'synced up to'} ${bytes}`
+  }
   for (const [name, log] of version.pins) yield `pin ${JSON.stringify(name)} keeps log ${log} on`
   if (version.position !== null) yield `position ${printBytes(version.position)}`
   if (version.settings !== '') yield `settings ${printJson(version.settings)}`

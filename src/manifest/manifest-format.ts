@@ -37,8 +37,8 @@ export const FieldTag = {
   removePin: 8,
   /** Opaque bytes. */
   position: 9,
-  /** u64 log, u64 bytes of it that count. */
-  logEnd: 10,
+  /** u64 number, 8 B salt, u64 bytes, u32 flags (LOG_*), u32 zero. */
+  log: 10,
   /** u64 file number, u64 bytes of the file, u32 kind: 0 value log, 1 log. */
   addValueLog: 11,
   /** u64 file number. */
@@ -59,12 +59,17 @@ export const RecordTag = {
 
 export const FIELD_IGNORABLE = 1
 
+/** Of a log: exactly the bytes named count. */
+export const LOG_EXACT = 1
+/** Of a log: without it, or with fewer bytes, history has a hole. */
+export const LOG_MUST_EXIST = 2
+
 /** Caps: what is above them is not believed, and never written. */
 export const LEVELS_MAX = 64
 export const TABLES_MAX = 2 ** 20
 export const VALUE_LOGS_MAX = 2 ** 20
 export const VALUE_FILES_PER_TABLE_MAX = 2 ** 16
-export const LOG_ENDS_MAX = 2 ** 16
+export const LOGS_MAX = 2 ** 16
 export const PINS_MAX = 1024
 export const PIN_NAME_BYTES_MAX = 255
 export const POSITION_BYTES_MAX = 65_535

@@ -108,7 +108,7 @@ function* closeQuietly(file: VfsFile): Steps<void> {
 }
 
 /** Of a file that nothing names: on a full disk its bytes are missed. */
-function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
+export function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
   try {
     yield* unlinkFile(vfs, path)
   } catch {

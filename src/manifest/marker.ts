@@ -35,10 +35,7 @@ export function compareMarkers(a: Marker, b: Marker): number {
   return a.iteration - b.iteration || a.manifest - b.manifest
 }
 
-/**
- * True when the names tell that a database lives here: then a missing marker is an error, never an
- * empty database. A manifest alone is a database whose creation was cut short.
- */
+/** True when the names tell that there may be data here: a manifest alone has none. */
 export function holdsData(names: readonly string[]): boolean {
   return names.some((name) => {
     const kind = parseFileName(name)?.kind

@@ -21,13 +21,12 @@
  *        …       fields as in an edit, for what tables learn later:
  *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
  */
-import { BadBytes, KEY_BYTES_MAX } from '../base/index.js'
+import { BadBytes, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
 import type {
   ByteReader, ByteWriter, LevelNum, TableFacts, ValueFileReference,
 } from '../base/index.js'
 import { FIELD_IGNORABLE, LEVELS_MAX, RecordTag } from './manifest-format.js'
 
-const SALT_BYTES = 8
 const VALUE_FILE_BYTES = 24
 
 export interface LevelTable {

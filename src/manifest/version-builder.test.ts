@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { VarveError } from '../base/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import {
-  bytesOf, sampleBase, sampleTable, sampleVersions,
+  bytesOf, sampleBase, sampleLogFacts, sampleTable, sampleVersions,
 } from '../../test/support/manifest-samples.js'
 import { emptyVersion } from './version.js'
 import type { Version } from './version.js'
@@ -36,7 +36,7 @@ test('numbers rise with what an edit brings', () => {
   assert.equal(version.nextFileNum, 31)
   assert.equal(version.lastSeqNum, 309)
   assert.equal(applyEdit(version, { logPointer: 40 }).nextFileNum, 40)
-  assert.equal(applyEdit(version, { logEnds: [{ fileNum: 50, bytes: 1 }] }).nextFileNum, 51)
+  assert.equal(applyEdit(version, { logs: [sampleLogFacts(50, 128)] }).nextFileNum, 51)
   const addValueLogs = [{ fileNum: 60, isLog: false, bytes: 1 }]
   assert.equal(applyEdit(version, { addValueLogs }).nextFileNum, 61)
 })
@@ -98,16 +98,16 @@ test('live bytes of a value log follow the tables', () => {
   assert.deepEqual(live, [null, null, [3, 70_000], [1, 20_000], [1, 20_000], [1, 20_000]])
 })
 
-test('the end of a log is forgotten when neither replay nor a pin may read it', () => {
+test('what is known of a log is forgotten when neither replay nor a pin may read it', () => {
   const cut = applyEdits(sampleBase, [{
-    logEnds: [{ fileNum: 8, bytes: 200 }, { fileNum: 9, bytes: 0 }],
+    logs: [sampleLogFacts(8, 200), sampleLogFacts(9, 300)],
     addPins: [{ name: 'follower', firstLog: 9 }],
   }])
-  assert.deepEqual([...cut.logEnds.keys()], [8, 9])
+  assert.deepEqual([...cut.logs.keys()], [8, 9])
   const flushed = applyEdit(cut, { logPointer: 12 })
-  assert.deepEqual([...flushed.logEnds.keys()], [9])
+  assert.deepEqual([...flushed.logs.keys()], [9])
   const released = applyEdit(flushed, { removePins: ['follower'] })
-  assert.deepEqual([...released.logEnds.keys()], [])
+  assert.deepEqual([...released.logs.keys()], [])
 })
 
 const refused: [string, VersionEdit, RegExp][] = [
@@ -118,7 +118,10 @@ const refused: [string, VersionEdit, RegExp][] = [
   ['pointer back', { logPointer: 14 }, /MAN-9: logPointer/],
   ['sequence number back', { lastSeqNum: 148 }, /MAN-9: lastSeqNum/],
   ['file number back', { nextFileNum: 20 }, /MAN-9: nextFileNum/],
-  ['end of a log up', { logEnds: [{ fileNum: 15, bytes: 4_225 }] }, /MAN-9: the end/],
+  ['end of a log up', { logs: [sampleLogFacts(15, 4_225, { isExact: true })] }, /MAN-9: the end/],
+  ['end of a log open again', { logs: [sampleLogFacts(15, 4_224)] }, /MAN-9: the end/],
+  ['fewer bytes of a log', { logs: [sampleLogFacts(17, 127)] }, /MAN-9: log 17 shrinks/],
+  ['another log', { logs: [sampleLogFacts(17, 128, { salt: new Uint8Array(8) })] }, /MAN-9: log 17 becomes another/],
   ['value log twice', { addValueLogs: [{ fileNum: 12, isLog: true, bytes: 1 }] }, /already listed/],
   ['value log not there', { removeValueLogs: [16] }, /not listed/],
   ['value log with live values', { removeValueLogs: [12] }, /MAN-7/],

@@ -4,8 +4,8 @@
  * Does not own: what must be true of the result (version-check.ts), asked once in `finish`.
  * Thread: any.
  */
-import { VarveError } from '../base/index.js'
-import type { FileNum, LevelNum, TableFacts, ValueFileReference } from '../base/index.js'
+import { compareBytes, VarveError } from '../base/index.js'
+import type { FileNum, LevelNum, LogFacts, TableFacts, ValueFileReference } from '../base/index.js'
 import { LEVELS_MIN, compareTables, firstNeededLog } from './version.js'
 import type { ValueLogFacts, Version } from './version.js'
 import { findProblemAfter } from './version-check.js'
@@ -38,14 +38,14 @@ export class VersionBuilder {
   private readonly levels = new Map<LevelNum, Map<FileNum, TableFacts>>()
   private readonly added = new Map<FileNum, TableFacts>()
   private readonly pins: Map<string, FileNum>
-  private readonly logEnds: Map<FileNum, number>
+  private readonly logs: Map<FileNum, LogFacts>
   private readonly valueLogs = new Map<FileNum, Mutable<ValueLogFacts>>()
   private blame: Blame
 
   constructor(base: Version, blame: Blame) {
     this.next = { ...base }
     this.pins = new Map(base.pins)
-    this.logEnds = new Map(base.logEnds)
+    this.logs = new Map(base.logs)
     for (const log of base.valueLogs.values()) this.valueLogs.set(log.fileNum, { ...log })
     this.blame = blame
   }
@@ -57,13 +57,7 @@ export class VersionBuilder {
     this.applyValueLogs(edit)
     this.applyTables(edit)
     this.applyPins(edit)
-    for (const { fileNum, bytes } of edit.logEnds ?? []) {
-      if (bytes > (this.logEnds.get(fileNum) ?? Infinity)) {
-        throw blame(`MAN-9: the end of log ${fileNum} goes up`)
-      }
-      this.logEnds.set(fileNum, bytes)
-      this.raiseFileNum(fileNum + 1)
-    }
+    for (const facts of edit.logs ?? []) this.applyLog(facts)
     this.removeValueLogs(edit)
     if (edit.position !== undefined) this.next.position = edit.position
     if (edit.settings !== undefined) this.next.settings = edit.settings
@@ -77,8 +71,8 @@ export class VersionBuilder {
     next.pins = this.pins
     next.valueLogs = this.valueLogs
     const first = firstNeededLog(next)
-    for (const fileNum of this.logEnds.keys()) if (fileNum < first) this.logEnds.delete(fileNum)
-    next.logEnds = this.logEnds
+    for (const fileNum of this.logs.keys()) if (fileNum < first) this.logs.delete(fileNum)
+    next.logs = this.logs
     const change = { levels: new Set(this.levels.keys()), added: [...this.added.values()] }
     const problem = findProblemAfter(next, change)
     if (problem !== null) throw this.blame(problem)
@@ -99,6 +93,23 @@ export class VersionBuilder {
 
   private raiseFileNum(floor: FileNum): void {
     if (this.next.nextFileNum < floor) this.next.nextFileNum = floor
+  }
+
+  /** What is known of a log only becomes more: it grows until its end is known, which can only be cut. */
+  private applyLog(facts: LogFacts): void {
+    const { fileNum, bytes } = facts
+    const known = this.logs.get(fileNum)
+    if (known !== undefined) {
+      if (known.mustExist && compareBytes(known.salt, facts.salt) !== 0) {
+        throw this.blame(`MAN-9: log ${fileNum} becomes another one`)
+      }
+      if (known.isExact && (!facts.isExact || bytes > known.bytes)) {
+        throw this.blame(`MAN-9: the end of log ${fileNum} goes up`)
+      }
+      if (!facts.isExact && bytes < known.bytes) throw this.blame(`MAN-9: log ${fileNum} shrinks`)
+    }
+    this.logs.set(fileNum, facts)
+    this.raiseFileNum(fileNum + 1)
   }
 
   private applyValueLogs(edit: VersionEdit): void {

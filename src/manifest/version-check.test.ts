@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom, VarveError } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
-import { sampleBase, sampleTable, sampleVersions } from '../../test/support/manifest-samples.js'
+import type { LogFacts, TableFacts } from '../base/index.js'
+import { sampleBase, sampleLogFacts, sampleTable, sampleVersions } from '../../test/support/manifest-samples.js'
 import { emptyVersion } from './version.js'
 import type { ValueLogFacts, Version } from './version.js'
 import { applyEdit } from './version-builder.js'
@@ -14,12 +14,16 @@ const sound = sampleVersions().at(-1)!
 
 function withLevel(level: number, ...tables: TableFacts[]): Version {
   const levels = sound.levels.map((it, i) => (i === level ? tables : it))
-  const numbers = { nextFileNum: 1000, lastSeqNum: 9999, logPointer: 500, logEnds: new Map() }
+  const numbers = { nextFileNum: 1000, lastSeqNum: 9999, logPointer: 500, logs: new Map() }
   return { ...sound, ...numbers, levels }
 }
 
 function withValueLog(more: Partial<ValueLogFacts>): Version {
   return { ...sound, valueLogs: new Map([[12, { ...sound.valueLogs.get(12)!, ...more }]]) }
+}
+
+function withLog(facts: LogFacts): Version {
+  return { ...sound, logs: new Map([[facts.fileNum, facts]]) }
 }
 
 test('the samples are sound', () => {
@@ -71,9 +75,9 @@ const broken: [string, Version][] = [
     sampleTable(40, 'a-f', { smallestSeqNum: 1 }), sampleTable(35, 'g-h'), sampleTable(30, 'b-c'))],
   ['MAN-4: file number 11 is used twice', withLevel(0, sampleTable(11))],
   ['MAN-4: file number 12 is used twice', withLevel(0, sampleTable(12))],
-  ['MAN-4: file 18 is not below', { ...sound, nextFileNum: 18, logEnds: new Map() }],
+  ['MAN-4: file 18 is not below', { ...sound, nextFileNum: 18, logs: new Map() }],
   ['MAN-4: table 18 has', { ...sound, lastSeqNum: 148 }],
-  ['MAN-4: log pointer', { ...sound, logPointer: 22, logEnds: new Map() }],
+  ['MAN-4: log pointer', { ...sound, logPointer: 22, logs: new Map() }],
   ['MAN-4: a number is not', { ...sound, lastSeqNum: Infinity }],
   ['MAN-5: table 11', { ...sound, logPointer: 9 }],
   ['MAN-6: the name', { ...sound, pins: new Map([['', 15]]) }],
@@ -82,14 +86,16 @@ const broken: [string, Version][] = [
   ['MAN-7: table 30 points', withLevel(0, sampleTable(30, 'a-z', { valueFiles: [valueFile] }))],
   ['MAN-7: value log 12 is not as', withValueLog({ liveCount: 2 })],
   ['MAN-7: value log 12 has', withValueLog({ bytes: 19_999 })],
-  ['MAN-8: log 14 has an end', { ...sound, logEnds: new Map([[14, 1]]) }],
-  ['MAN-8: log 21 is not below', { ...sound, logEnds: new Map([[21, 1]]) }],
-  ['MAN-8: log 20 ends at', { ...sound, logEnds: new Map([[20, -1]]) }],
+  ['MAN-8: log 14 is listed, but', withLog(sampleLogFacts(14, 128))],
+  ['MAN-8: log 21 is not below', withLog(sampleLogFacts(21, 128))],
+  ['MAN-8: log 20 of -1 bytes', withLog(sampleLogFacts(20, -1))],
+  ['MAN-8: log 20 of 128 bytes', withLog(sampleLogFacts(20, 128, { salt: new Uint8Array(7) }))],
+  ['MAN-8: log 20 must exist', withLog(sampleLogFacts(20, 127))],
   ['settings', { ...sound, settings: 'x'.repeat(2 ** 20 + 1) }],
   ['flush statistics', { ...sound, flushStats: 'é'.repeat(2 ** 19 + 1) }],
   ['position', { ...sound, position: new Uint8Array(65_536) }],
   ['1025 pins', { ...sound, pins: mapOf(1025, (i) => [`pin ${i}`, 15]) }],
-  ['65537 ends of logs', { ...sound, logEnds: mapOf(65_537, (i) => [i + 20, 0]) }],
+  ['65537 logs', { ...sound, logs: mapOf(65_537, (i) => [i + 20, sampleLogFacts(i + 20, 128)]) }],
   ['1048577 value logs', {
     ...sound, valueLogs: mapOf(2 ** 20 + 1, (i) => [i + 20, someValueLog]),
   }],

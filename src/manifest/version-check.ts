@@ -10,13 +10,16 @@
  *   MAN-5  the logs that a table was flushed from lie below the log pointer: nothing is read twice
  *   MAN-6  pins have names and keep logs that exist or will
  *   MAN-7  tables point only to listed value logs; live bytes of a value log are the tables' sum
- *   MAN-8  a log's recorded end is kept while replay or a pin may read the log, and no longer
- *   MAN-9  lastSeqNum, nextFileNum, logPointer and each pin never go back (version-builder.ts)
+ *   MAN-8  what is known of a log is kept while replay or a pin may read the log, and no longer
+ *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and what is known of a log never go back
+ *          (version-builder.ts)
  */
-import { FILE_BYTES_MAX, KEY_BYTES_MAX, NAME_NUMBER_MAX, SEQ_NUM_MAX, compareBytes } from '../base/index.js'
+import {
+  FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, SALT_BYTES, SEQ_NUM_MAX, compareBytes,
+} from '../base/index.js'
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
 import {
-  LEVELS_MAX, LOG_ENDS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, TABLES_MAX,
+  LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, TABLES_MAX,
   TEXT_BYTES_MAX, VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
 } from './manifest-format.js'
 import { LEVELS_MIN, compareTables, firstNeededLog, tableCount, tablesOverlap } from './version.js'
@@ -64,15 +67,15 @@ function* problems(version: Version, { levels, added }: TableChange): Problems {
   yield* tableNumberProblems(version, added)
   yield* pinProblems(version)
   yield* valueLogProblems(version, added)
-  yield* logEndProblems(version)
+  yield* logProblems(version)
 }
 
 function* capProblems(version: Version): Problems {
-  const { levels, valueLogs, logEnds, pins, position, settings, flushStats } = version
+  const { levels, valueLogs, logs, pins, position, settings, flushStats } = version
   if (levels.length < LEVELS_MIN || levels.length > LEVELS_MAX) yield `${levels.length} levels`
   if (tableCount(version) > TABLES_MAX) yield `${tableCount(version)} tables`
   if (valueLogs.size > VALUE_LOGS_MAX) yield `${valueLogs.size} value logs`
-  if (logEnds.size > LOG_ENDS_MAX) yield `${logEnds.size} ends of logs`
+  if (logs.size > LOGS_MAX) yield `${logs.size} logs`
   if (pins.size > PINS_MAX) yield `${pins.size} pins`
   if ((position?.length ?? 0) > POSITION_BYTES_MAX) yield 'position is too long'
   if (utf8Bytes(settings) > TEXT_BYTES_MAX) yield 'settings are too long'
@@ -230,13 +233,14 @@ function* liveValueProblems(version: Version): Problems {
   }
 }
 
-function* logEndProblems(version: Version): Problems {
+function* logProblems(version: Version): Problems {
   const first = firstNeededLog(version)
-  for (const [fileNum, bytes] of version.logEnds) {
-    if (!isPositive(fileNum) || !isCount(bytes) || bytes > FILE_BYTES_MAX) {
-      yield `MAN-8: log ${fileNum} ends at ${bytes}`
+  for (const { fileNum, salt, bytes, mustExist } of version.logs.values()) {
+    if (!isPositive(fileNum) || !isCount(bytes) || bytes > FILE_BYTES_MAX || salt.length !== SALT_BYTES) {
+      yield `MAN-8: log ${fileNum} of ${bytes} bytes`
     }
-    if (fileNum < first) yield `MAN-8: log ${fileNum} has an end, but is below ${first}`
+    if (mustExist && bytes < FILE_HEADER_BYTES) yield `MAN-8: log ${fileNum} must exist, without a header`
+    if (fileNum < first) yield `MAN-8: log ${fileNum} is listed, but is below ${first}`
     if (fileNum >= version.nextFileNum) {
       yield `MAN-8: log ${fileNum} is not below ${version.nextFileNum}`
     }

@@ -95,7 +95,7 @@ test('a field that stands twice is corruption', () => {
   const fields: [number, Uint8Array][] = [
     [FieldTag.logPointer, u53(12)], [FieldTag.settings, bytesOf('{}')],
     [FieldTag.addTable, table.finish()], [FieldTag.addPin, pin], [FieldTag.removeValueLog, u53(3)],
-    [FieldTag.logEnd, u53(3, 128)], [FieldTag.discard, u53(3, 1, 1)],
+    [FieldTag.log, u53(3, 5, 128, 3)], [FieldTag.discard, u53(3, 1, 1)],
   ]
   for (const field of fields) {
     decode(groupOf(field))
@@ -114,6 +114,9 @@ test('bad values are corruption, with their offset', () => {
     [FieldTag.position, new Uint8Array(65_536)],
     [FieldTag.deleteTable, new ByteWriter().u32(64).u53(5).finish()],
     [FieldTag.addValueLog, new ByteWriter().u53(5).u53(5).u32(2).finish()],
+    [FieldTag.log, u53(3, 5, 128, 4)],
+    [FieldTag.log, u53(3, 5, 128, 2 ** 32)],
+    [FieldTag.log, u53(3, 5, 128)],
     [FieldTag.addPin, new ByteWriter().u53(5).raw(new Uint8Array(256).fill(0x61)).finish()],
   ]
   for (const [tag, value] of bad) {

@@ -6,10 +6,11 @@
 import {
   BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, VarveError, corruption,
 } from '../base/index.js'
-import type { FileNum, LevelNum, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
+import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
 import {
   FIELD_IGNORABLE, FieldTag, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, RecordTag, TEXT_BYTES_MAX,
 } from './manifest-format.js'
+import { decodeLogFacts, encodeLogFacts } from './log-record.js'
 import {
   decodeLevel, decodeRecordField, decodeTableRecord, decodeValueFile, encodeTableRecord, encodeValueFile,
 } from './table-record.js'
@@ -27,11 +28,6 @@ export interface LevelTableNum {
 export interface Pin {
   readonly name: string
   readonly firstLog: FileNum
-}
-
-export interface LogEnd {
-  readonly fileNum: FileNum
-  readonly bytes: number
 }
 
 export interface NewValueLog {
@@ -53,7 +49,8 @@ export interface VersionEdit {
   /** New pins, and old ones that move forward. */
   readonly addPins?: readonly Pin[]
   readonly position?: Uint8Array
-  readonly logEnds?: readonly LogEnd[]
+  /** New facts of logs, and newer ones. */
+  readonly logs?: readonly LogFacts[]
   readonly removeValueLogs?: readonly FileNum[]
   readonly addValueLogs?: readonly NewValueLog[]
   /** What a job says it let go of; must agree with the records of the tables. */
@@ -76,7 +73,7 @@ export function versionToEdit(version: Version): VersionEdit {
     addTables,
     addPins: [...version.pins].map(([name, firstLog]) => ({ name, firstLog })),
     ...(version.position === null ? {} : { position: version.position }),
-    logEnds: [...version.logEnds].map(([fileNum, bytes]) => ({ fileNum, bytes })),
+    logs: [...version.logs.values()],
     addValueLogs,
     ...(version.settings === '' ? {} : { settings: version.settings }),
     ...(version.flushStats === '' ? {} : { flushStats: version.flushStats }),
@@ -129,7 +126,7 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   if (edit.position !== undefined) {
     writer.field(FieldTag.position, (out) => out.raw(edit.position!))
   }
-  writer.fields(FieldTag.logEnd, edit.logEnds, (out, end) => out.u53(end.fileNum).u53(end.bytes))
+  writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.removeValueLog, edit.removeValueLogs, (out, fileNum) => out.u53(fileNum))
   writer.fields(FieldTag.addValueLog, edit.addValueLogs, (out, log) => {
     out.u53(log.fileNum).u53(log.bytes).u32(log.isLog ? 1 : 0)
@@ -177,8 +174,7 @@ const decoders = new Map<number, FieldDecoder>([
     add((draft.addPins ??= []), {
       firstLog: value.u53(), name: restText(value, PIN_NAME_BYTES_MAX),
     }).name],
-  [FieldTag.logEnd, (draft, value) =>
-    add((draft.logEnds ??= []), { fileNum: value.u53(), bytes: value.u53() }).fileNum],
+  [FieldTag.log, (draft, value) => add((draft.logs ??= []), decodeLogFacts(value)).fileNum],
   [FieldTag.removeValueLog, (draft, value) => add((draft.removeValueLogs ??= []), value.u53())],
   [FieldTag.addValueLog, (draft, value) =>
     add((draft.addValueLogs ??= []), {

@@ -5,7 +5,7 @@
  * Invariants: MAN-1 to MAN-8, version-check.ts.
  */
 import { compareBytes } from '../base/index.js'
-import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
+import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts } from '../base/index.js'
 
 /** `levels` has at least this many, so that they can be named without asking. */
 export const LEVELS_MIN = 7
@@ -36,11 +36,8 @@ export interface Version {
   readonly pins: ReadonlyMap<string, FileNum>
   /** The caller's position in some outside history, of the newest flushed batch that had one. */
   readonly position: Uint8Array | null
-  /**
-   * Logs whose history ends before their last byte, and the bytes that count. 0: all of it is void.
-   * Kept while replay or a pin may still read that log.
-   */
-  readonly logEnds: ReadonlyMap<FileNum, number>
+  /** What is known of logs, kept while replay or a pin may still read them; not of every log. */
+  readonly logs: ReadonlyMap<FileNum, LogFacts>
   readonly valueLogs: ReadonlyMap<FileNum, ValueLogFacts>
   /** JSON that the engine saves with the database; opaque here. */
   readonly settings: string
@@ -55,7 +52,7 @@ export const emptyVersion: Version = Object.freeze({
   nextFileNum: 1,
   pins: new Map<string, FileNum>(),
   position: null,
-  logEnds: new Map<FileNum, number>(),
+  logs: new Map<FileNum, LogFacts>(),
   valueLogs: new Map<FileNum, ValueLogFacts>(),
   settings: '',
   flushStats: '',

@@ -1,4 +1,5 @@
 /** Rank 3: the write-ahead log. */
+export * from './listed-logs.js'
 export * from './log-file.js'
 export * from './log-format.js'
 export * from './log-reader.js'

@@ -74,7 +74,9 @@ test('after a failed write the written end stays', () => {
 
 test('the predecessor frame comes back', () => {
   const bytes = new Uint8Array(400)
-  const predecessor = { fileNum: NAME_NUMBER_MAX, lastSeqNum: SEQ_NUM_MAX, end: 2 ** 32 - 8 }
+  const predecessor = {
+    fileNum: NAME_NUMBER_MAX, salt: Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1), lastSeqNum: SEQ_NUM_MAX, end: 2 ** 32 - 8,
+  }
   assert.equal(encodePredecessor(bytes, 5, 1, predecessor), FIRST_BATCH_OFFSET)
   assert.deepEqual(decodePredecessor(bytes, FILE_HEADER_BYTES + 40), predecessor)
   for (const larger of [{ fileNum: NAME_NUMBER_MAX + 1 }, { lastSeqNum: SEQ_NUM_MAX + 1 }]) {

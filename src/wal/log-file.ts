@@ -11,7 +11,7 @@
 import {
   encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB,
 } from '../base/index.js'
-import type { FileHeader, FileNum, SeqNum, Steps } from '../base/index.js'
+import type { FileHeader, FileNum, LogFacts, SeqNum, Steps } from '../base/index.js'
 import { openFile, syncFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
@@ -26,6 +26,7 @@ export class LogFile {
   readonly fileNum: FileNum
   readonly name: string
   readonly headerBytes: Uint8Array
+  readonly salt: Uint8Array
   /** Start of every checksum in the file. */
   readonly seed: number
   readonly file: VfsFile
@@ -49,12 +50,25 @@ export class LogFile {
     this.file = file
     this.fileNum = header.fileNum
     this.name = logFileName(header.fileNum)
+    this.salt = header.salt
     this.seed = fileSeed(header)
     this.headerBytes = headerBytes
   }
 
   get unsyncedBytes(): number {
     return this.writtenEnd - this.syncedEnd
+  }
+
+  /** What the manifest may say of it now. */
+  get facts(): LogFacts {
+    const { fileNum, salt, syncedEnd: bytes, isSealed, unsyncedBytes } = this
+    return { fileNum, salt, bytes, isExact: isSealed && unsyncedBytes === 0, mustExist: true }
+  }
+
+  /** All of it was synced, elsewhere. Requires: sealed. */
+  noteSynced(): void {
+    this.syncedEnd = this.writtenEnd
+    this.syncedSeqNum = this.writtenSeqNum
   }
 
   /** Blocking; loops over short writes. On an error `writtenEnd` stays where it was. */

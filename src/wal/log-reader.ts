@@ -9,12 +9,12 @@
  * Invariants: REC-1 history has no hole. REC-2 damage below a sync mark is never taken for an end.
  */
 import {
-  BATCH_COUNT_MAX, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes,
-  entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
+  BATCH_COUNT_MAX, compareBytes, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind,
+  entryBytes, entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
   getU32, logFileName, readFrame, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
-import { decodePredecessor } from './log-format.js'
+import { decodePredecessor, PREDECESSOR_BODY_BYTES } from './log-format.js'
 import type { Predecessor } from './log-format.js'
 
 /** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
@@ -101,7 +101,7 @@ function readHeader(
 /** False when a frame with a good checksum does not fit: it cannot be history. */
 function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
   if (at === FILE_HEADER_BYTES) {
-    if (frame.type !== FrameType.predecessor || frame.bodyBytes < 24) return false
+    if (frame.type !== FrameType.predecessor || frame.bodyBytes < PREDECESSOR_BODY_BYTES) return false
     log.predecessor = decodePredecessor(log.bytes, at + FRAME_HEADER_BYTES)
     if (log.predecessor === null) return false
     log.lastSeqNum = log.predecessor.lastSeqNum
@@ -190,9 +190,13 @@ function checkChain(
     if (log.goodEnd === FILE_HEADER_BYTES && log.endsClean) return 'unused'
     return 'broken'
   }
-  const { fileNum, end } = log.predecessor
+  const { fileNum, salt, end } = log.predecessor
   if (fileNum < logPointer || fileNum === 0) return previous === null ? 'good' : 'broken'
   if (previous !== null && previous.fileNum === fileNum) {
+    if (compareBytes(previous.header!.salt, salt) !== 0) {
+      const what = `it follows another ${logFileName(fileNum)} than the one that is here`
+      throw corruption(logFileName(log.fileNum), FILE_HEADER_BYTES, what)
+    }
     if (previous.goodEnd < end) return 'broken'
     if (previous.lastSeqNum <= log.predecessor.lastSeqNum) return 'good'
     throw corruption(logFileName(log.fileNum), FILE_HEADER_BYTES, 'sequence numbers go back')
@@ -214,8 +218,8 @@ function checkNeverUsed(log: ScannedLog, logs: ScannedLog[]): void {
   }
 }
 
-/** Frames behind the end that the next log declares were refused to their writers: they are void. */
-function cutVoidFrames(log: ScannedLog, end: number): void {
+/** Frames behind the end that the next log, or the manifest, declares are void: they were refused to their writers. */
+export function cutVoidFrames(log: ScannedLog, end: number): void {
   const seed = fileSeed(log.header!)
   const frame = emptyFrameHeader()
   let at = FILE_HEADER_BYTES
@@ -227,7 +231,7 @@ function cutVoidFrames(log: ScannedLog, end: number): void {
     }
     at += frameBytes(frame.bodyBytes)
   }
-  if (at !== end) throw corruption(logFileName(log.fileNum), end, 'the next log names an end inside a frame')
+  if (at !== end) throw corruption(logFileName(log.fileNum), end, 'the recorded end of this log lies inside a frame')
   log.goodEnd = at
   log.entryCount = count
   log.lastSeqNum = lastSeqNum

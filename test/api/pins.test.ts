@@ -215,7 +215,7 @@ describe('pins', () => {
     await db.pins.advance('f', (await oldLogs(vfs, db))[1]!)
     let acquired: Promise<PinInfo> | null = null
     vfs.onEffect = (_, text) => {
-      if (/^sync .*log$/.test(text)) acquired ??= db.pins.acquire('g')
+      if (/^sync .*wal$/.test(text)) acquired ??= db.pins.acquire('g')
     }
     await vfs.clock.advance(1000)
     assert.deepEqual(await acquired!, { name: 'g', firstLog: first })

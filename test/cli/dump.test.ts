@@ -84,7 +84,7 @@ describe('varve dump', () => {
     for (const [kind, name] of FILES) {
       const file = path.join(dir, name)
       const bytes = readFileSync(file)
-      bytes[kind === 'log' ? 260 : 400]! ^= 1
+      bytes[kind === 'log' ? 268 : 400]! ^= 1
       writeFileSync(file, bytes)
       const { code, out, error } = await dump(kind, file, '--brief')
       assert.equal(code, 1)

@@ -10,6 +10,7 @@ const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'rever
 async function filled(settings = {}): Promise<Workload> {
   const w = new Workload({ seed: 3, settings })
   await w.open()
+  await w.vfs.settled()
   for (let i = 0; i < 4; i++) await w.put(`k${i}`, 500, { sync: true })
   return w
 }

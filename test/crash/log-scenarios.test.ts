@@ -7,6 +7,7 @@ import { crc32, putU32 } from '../../src/base/index.js'
 import { VarveError } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
 import type { Vfs, VfsFile } from '../../src/vfs/index.js'
+import { FIRST_BATCH_OFFSET } from '../../src/wal/index.js'
 import { hashDisk } from '../support/crash-image.js'
 import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile, turns } from '../support/crash-steps.js'
 import type { CrashedDisk, Way } from '../support/crash-steps.js'
@@ -19,6 +20,7 @@ const LOG = '000002.wal'
 async function opened(options: Partial<WorkloadOptions> = {}): Promise<Workload> {
   const w = new Workload({ seed: 9, ...options })
   await w.open()
+  await w.vfs.settled()
   return w
 }
 
@@ -99,16 +101,16 @@ async function hundredSynced(): Promise<{ disk: CrashedDisk; bytes: Uint8Array; 
   for (let i = 0; i < 100; i++) await w.put(`k${String(i).padStart(3, '0')}`, 100, { sync: true })
   const disk = crashNow(w, 'all')
   const bytes = withoutZeros(readFile(disk.vfs, LOG))
-  return { disk, bytes, frameBytes: (bytes.length - 192) / 100 }
+  return { disk, bytes, frameBytes: (bytes.length - FIRST_BATCH_OFFSET) / 100 }
 }
 
 test('W05: a bad byte among synced frames: the open is refused, with file and offset', async () => {
   const { disk, bytes, frameBytes } = await hundredSynced()
   for (const inFrame of [0, 5, 9, 20, 37, 60]) {
     const bad = bytes.slice()
-    bad[192 + 49 * frameBytes + inFrame]! ^= 0x10
+    bad[FIRST_BATCH_OFFSET + 49 * frameBytes + inFrame]! ^= 0x10
     const error = await refuses(withLog(disk, bad).vfs, 'CORRUPTION', LOG)
-    assert.equal(error.offset, 192 + 49 * frameBytes)
+    assert.equal(error.offset, FIRST_BATCH_OFFSET + 49 * frameBytes)
   }
 })
 
@@ -154,9 +156,9 @@ test('W08: a log in the middle is missing: refused, with its name', async () => 
 test('W09: a log is cut exactly behind a frame: the next log tells that something is missing', async () => {
   const disk = await twoSyncedLogs()
   const bytes = readFile(disk.vfs, LOG)
-  const frame = (bytes.length - 192) / 7
+  const frame = (bytes.length - FIRST_BATCH_OFFSET) / 7
   assert.ok(Number.isInteger(frame))
-  await refuses(withLog(disk, bytes.slice(0, 192 + 4 * frame)).vfs, 'CORRUPTION', LOG)
+  await refuses(withLog(disk, bytes.slice(0, FIRST_BATCH_OFFSET + 4 * frame)).vfs, 'CORRUPTION', LOG)
 })
 
 test('W10: a synced batch in a new log is not acknowledged before the old log is synced to its end', async () => {

@@ -4,7 +4,7 @@
  * Not here, since nothing can be lost without them; the golden lists of calls hold them in place:
  *   marker               a marker is all name: its content is empty
  *   manifest mark        says to a later reader that a bad last group is damage, not a torn write
- *   replayed log, recovered names   what was replayed stands in synced tables before anything is acknowledged
+ *   replayed log         what was replayed stands in synced tables before anything is acknowledged
  *   replayed table name  the directory is synced again before the marker moves
  */
 import assert from 'node:assert/strict'
@@ -23,7 +23,9 @@ const strict: SyncClass[] = [
 ]
 const fast: SyncClass[] = ['held table', 'held table name', 'manifest edit', 'compaction table']
 
-const flushes = ['first create', 'fill and flush', 'batches with sync'].map((name) => scenarios[name]!)
+const flushes = [
+  'first create', 'fill and flush', 'batches with sync', 'a writer that syncs each write',
+].map((name) => scenarios[name]!)
 const compactions = [compactionScenarios['several tables are compacted']!]
 
 async function findFailure(

@@ -58,7 +58,7 @@ test('each byte of a dump is in exactly one field', () => {
 
 test('a damaged file is shown up to its end', () => {
   const bytes = closedManifest()
-  bytes[300]! ^= 1
+  bytes[400]! ^= 1
   const titles = Array.from(describeManifest(bytesSource(bytes), 'manifest'), ({ title }) => title)
   assert.deepEqual(titles, [
     'file header', 'frame: editGroup', 'no frame, but frames behind it',

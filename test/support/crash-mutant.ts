@@ -10,7 +10,7 @@ import type { Vfs, VfsFile } from '../../src/vfs/index.js'
 export type SyncClass =
   | 'database directory' | 'log header' | 'log name' | 'log data' | 'table' | 'table name'
   | 'manifest edit' | 'new manifest' | 'manifest name' | 'manifest mark' | 'marker' | 'marker name'
-  | 'replayed log' | 'recovered names' | 'replayed table' | 'replayed table name'
+  | 'replayed log' | 'replayed table' | 'replayed table name'
   | 'held table' | 'held table name' | 'compaction table' | 'compaction table name'
 
 type Method = (...args: unknown[]) => unknown
@@ -157,7 +157,7 @@ function fileClass(
 function directoryClass(isDatabase: boolean, isBlocking: boolean, progress: Progress): SyncClass {
   if (!isDatabase) return 'database directory'
   const { phase, last } = progress
-  if (phase === 'recovery') return isBlocking ? 'replayed table name' : 'recovered names'
+  if (phase === 'recovery') return 'replayed table name'
   if (phase === 'manifest') return 'manifest name'
   if (phase === 'marker') {
     progress.phase = 'running'

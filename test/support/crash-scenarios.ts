@@ -60,7 +60,7 @@ export const scenarios: Record<string, Scenario> = {
     async run(w) {
       await w.open()
       for (let i = 0; i < 12; i++) await w.put(`k${i % 7}`, 100 + i, { sync: true })
-      for (let i = 0; i < 4; i++) w.putSync(`s${i}`, BIG, { sync: i % 2 === 0 })
+      for (let i = 0; i < 7; i++) w.putSync(`s${i}`, BIG, { sync: i % 2 === 0 })
       w.checkReads()
       await w.put('rotates', BIG, { sync: true })
       await w.put('end', BIG)

@@ -1,11 +1,11 @@
 /** Histories of several logs as bytes, and reading them back as recovery does. */
 import { EntryKind, FRAME_HEADER_BYTES } from '../../src/base/index.js'
-import type { SeqNum } from '../../src/base/index.js'
+import type { LogFacts, SeqNum } from '../../src/base/index.js'
 import { encodeBatch, OperationList } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
 import { Memtable } from '../../src/memtable/index.js'
 import { SlabPool } from '../../src/slab/index.js'
-import { findHistory, FIRST_BATCH_OFFSET, scanLog } from '../../src/wal/index.js'
+import { findHistory, FIRST_BATCH_OFFSET, holdToListed, noPredecessor, scanLog } from '../../src/wal/index.js'
 import type { HistoryCut } from '../../src/wal/index.js'
 import { sampleBuffer, sampleDatabaseId } from './write-buffer-samples.js'
 
@@ -42,12 +42,14 @@ export function describeEntry(seqNum: SeqNum, kind: number, key: Uint8Array, val
 }
 
 /** Logs with the given numbers and batches, each naming the one before it. */
-export function buildHistory(logs: [fileNum: number, batches: HistoryBatch[]][], firstSeqNum = 1): History {
+export function buildHistory(
+  logs: [fileNum: number, batches: HistoryBatch[]][], firstSeqNum = 1, firstSalt = 1,
+): History {
   const history: History = { files: new Map(), frames: [], entries: [] }
-  let predecessor = { fileNum: 0, lastSeqNum: firstSeqNum - 1, end: 0 }
+  let predecessor = noPredecessor(firstSeqNum - 1)
   for (const [fileNum, batches] of logs) {
     let { lastSeqNum } = predecessor
-    const { buffer } = sampleBuffer(fileNum, { lastSeqNum })
+    const { buffer } = sampleBuffer(fileNum, { lastSeqNum, firstSalt })
     buffer.begin(predecessor)
     for (const { operations, mark = NO_MARK } of batches) {
       const at = buffer.encodedEnd
@@ -57,7 +59,7 @@ export function buildHistory(logs: [fileNum: number, batches: HistoryBatch[]][],
       history.frames.push({ log: fileNum, at, end: buffer.encodedEnd, seqNum: lastSeqNum, mark })
     }
     history.files.set(fileNum, buffer.bytes.slice(0, buffer.encodedEnd))
-    predecessor = { fileNum, lastSeqNum, end: buffer.encodedEnd }
+    predecessor = { fileNum, salt: buffer.log.salt, lastSeqNum, end: buffer.encodedEnd }
   }
   history.entries = readHistory(history.files).entries
   return history
@@ -69,7 +71,9 @@ export interface ReadBack {
 }
 
 /** Scans and decides as recovery does; entries are taken from memtables, as readers take them. */
-export function readHistory(files: Map<number, Uint8Array>, logPointer = 1): ReadBack {
+export function readHistory(
+  files: Map<number, Uint8Array>, logPointer = 1, listed: readonly LogFacts[] = [],
+): ReadBack {
   const pool = new SlabPool(0, 0)
   const numbers = [...files.keys()].filter((fileNum) => fileNum >= logPointer).sort((a, b) => a - b)
   const logs = numbers.map((fileNum) => {
@@ -78,10 +82,11 @@ export function readHistory(files: Map<number, Uint8Array>, logPointer = 1): Rea
     slab.bytes.set(file)
     return { slab, scanned: scanLog(fileNum, slab.bytes, file.length, sampleDatabaseId) }
   })
-  const cut = findHistory(logs.map(({ scanned }) => scanned), logPointer)
+  const counting = holdToListed(logs.map(({ scanned }) => scanned), listed, logPointer)
+  const cut = findHistory(counting, logPointer)
   const entries: [SeqNum, string][] = []
   for (const { slab, scanned } of logs) {
-    if (scanned.goodEnd <= FIRST_BATCH_OFFSET) continue
+    if (!counting.includes(scanned) || scanned.goodEnd <= FIRST_BATCH_OFFSET) continue
     const memtable = new Memtable(slab, {
       logNum: scanned.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: scanned.predecessor!.lastSeqNum,
       hashSeed: { low: 1, high: 2 }, executor: null,

@@ -42,7 +42,7 @@ function entriesBody(entries: SampleEntry[], position: string) {
 export function sampleLog(): Uint8Array {
   const bytes = new Uint8Array(4096)
   encodeFileHeader(header, bytes)
-  const predecessor = { fileNum: 11, lastSeqNum: 0, end: 4096 }
+  const predecessor = { fileNum: 11, salt: new Uint8Array(8).fill(0x4b), lastSeqNum: 0, end: 4096 }
   let end = encodePredecessor(bytes, fileSeed(header), header.generation, predecessor)
   const addFrame = (entries: SampleEntry[], more: Partial<FrameHeader> = {}, position = '') => {
     const { body, extensionBytes } = entriesBody(entries, position)

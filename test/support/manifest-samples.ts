@@ -1,7 +1,7 @@
 /** Tables, versions and edits that use every field of the manifest's format. */
 import { MemoryVfs } from '../../src/testing.js'
 import { SeededRandom, runSync } from '../../src/base/index.js'
-import type { TableFacts } from '../../src/base/index.js'
+import type { LogFacts, TableFacts } from '../../src/base/index.js'
 import { applyEdit, applyEdits, createManifest, emptyVersion } from '../../src/manifest/index.js'
 import type {
   ManifestLog, ManifestOptions, Version, VersionEdit,
@@ -31,12 +31,17 @@ export function sampleOptions(fileNum = 7): ManifestOptions {
   return { fileNum, databaseId, generation: 3, random: new SeededRandom(11, 'manifest') }
 }
 
+/** A log that must exist, with at least so many bytes. */
+export function sampleLogFacts(fileNum: number, bytes: number, more: Partial<LogFacts> = {}): LogFacts {
+  return { fileNum, salt: new Uint8Array(8).fill(fileNum), bytes, isExact: false, mustExist: true, ...more }
+}
+
 /** What a database begins with. */
 export const sampleBase: Version = applyEdit(emptyVersion, {
-  nextFileNum: 10, logPointer: 8, settings: '{"compaction":"leveled"}',
+  nextFileNum: 10, logPointer: 8, settings: '{"compaction":"leveled"}', logs: [sampleLogFacts(8, 128)],
 })
 
-/** A flush, a flush with all that a group can carry, a compaction with a move, and a cut log. */
+/** A flush, a flush with all that a group can carry, a compaction with a move, and logs in every state. */
 export const sampleGroups: VersionEdit[][] = [
   [{
     logPointer: 12, lastSeqNum: 119, nextFileNum: 14,
@@ -81,7 +86,13 @@ export const sampleGroups: VersionEdit[][] = [
     ],
     removeValueLogs: [16],
   }],
-  [{ logEnds: [{ fileNum: 15, bytes: 4_224 }, { fileNum: 19, bytes: 0 }], nextFileNum: 21 }],
+  [{
+    logs: [
+      sampleLogFacts(15, 4_224, { isExact: true }), sampleLogFacts(17, 128),
+      { fileNum: 19, salt: new Uint8Array(8), bytes: 0, isExact: true, mustExist: false },
+    ],
+    nextFileNum: 21,
+  }],
   [{
     removePins: ['follower'], addPins: [{ name: 'backup', firstLog: 15 }],
     settings: '{"compaction":"tiered"}',

@@ -9,8 +9,8 @@ import { HandFile } from './hand-file.js'
 
 export const sampleDatabaseId = new Uint8Array(16).fill(0xdb)
 
-export function sampleLogHeader(fileNum: number): FileHeader {
-  const salt = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, fileNum)
+export function sampleLogHeader(fileNum: number, firstSalt = 1): FileHeader {
+  const salt = Uint8Array.of(firstSalt, 2, 3, 4, 5, 6, 7, fileNum)
   return { magic: 'varvelog', databaseId: sampleDatabaseId, fileNum, salt, generation: 4 }
 }
 
@@ -24,13 +24,16 @@ export interface SampleBufferOptions {
   capacity?: number
   calls?: string[]
   isXl?: boolean
+  /** First byte of the log's salt. */
+  firstSalt?: number
 }
 
 /** A buffer for log `fileNum`, not begun; its file holds the header. */
 export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {}): SampleBuffer {
-  const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isXl = false } = options
+  const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isXl = false, firstSalt = 1 } = options
+  const header = sampleLogHeader(fileNum, firstSalt)
   const headerBytes = new Uint8Array(FILE_HEADER_BYTES)
-  encodeFileHeader(sampleLogHeader(fileNum), headerBytes)
+  encodeFileHeader(header, headerBytes)
   const file = new HandFile(`${fileNum}.wal`)
   file.writeSync(headerBytes, 0, FILE_HEADER_BYTES, 0)
   const named = new HandFile(file.path, calls)
@@ -40,6 +43,6 @@ export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {})
     logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: { low: 7, high: 2 }, executor: null,
   })
   slab.release()
-  const log = new LogFile(named, sampleLogHeader(fileNum), headerBytes)
+  const log = new LogFile(named, header, headerBytes)
   return { buffer: new WriteBuffer(log, memtable, 4, isXl), file: named }
 }

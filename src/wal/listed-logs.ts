@@ -1,0 +1,50 @@
+/**
+ * What: holds the logs that were found against those that the manifest lists: what must be there is there,
+ * is the log that was meant, and has the bytes that were synced; what is behind a recorded end does not count.
+ * Owns: nothing; functions over what was scanned. Thread: main.
+ * Invariants: REC-4 a log that the manifest lists is never missing, shorter or another one without an error.
+ */
+import { compareBytes, corruption, FILE_HEADER_BYTES, logFileName, VarveError } from '../base/index.js'
+import type { FileNum, LogFacts } from '../base/index.js'
+import { cutVoidFrames } from './log-reader.js'
+import type { ScannedLog } from './log-reader.js'
+
+/** The logs that may hold history. Throws MISSING_FILE or CORRUPTION when one that must be there is not. */
+export function holdToListed(
+  logs: readonly ScannedLog[], listed: Iterable<LogFacts>, logPointer: FileNum,
+): ScannedLog[] {
+  const isVoid = new Set<ScannedLog>()
+  for (const facts of listed) {
+    if (facts.fileNum < logPointer) continue
+    const log = logs.find(({ fileNum }) => fileNum === facts.fileNum)
+    if (log === undefined) checkMayBeMissing(facts)
+    else if (holdToFacts(log, facts) === 'void') isVoid.add(log)
+  }
+  return logs.filter((log) => !isVoid.has(log))
+}
+
+function checkMayBeMissing({ fileNum, mustExist }: LogFacts): void {
+  if (!mustExist) return
+  const file = logFileName(fileNum)
+  throw new VarveError('MISSING_FILE', `${file} is missing, but the manifest lists it`, {
+    file, hint: 'restore the file from a backup; nothing was changed',
+  })
+}
+
+function holdToFacts(log: ScannedLog, { salt, bytes, isExact, mustExist }: LogFacts): 'void' | 'counts' {
+  const file = logFileName(log.fileNum)
+  if (mustExist) {
+    if (log.header === null) throw log.headerProblem!
+    if (compareBytes(log.header.salt, salt) !== 0) {
+      throw corruption(file, 48, 'this is a log of another history than the one that the manifest lists')
+    }
+    if (log.goodEnd < bytes) {
+      throw corruption(file, log.goodEnd, `the good frames end here, but ${bytes} bytes of this log were synced`)
+    }
+  }
+  if (!isExact) return 'counts'
+  if (bytes < FILE_HEADER_BYTES) return 'void'
+  if (log.goodEnd > bytes) cutVoidFrames(log, bytes)
+  if (log.goodEnd === bytes) log.endsClean = true
+  return 'counts'
+}
