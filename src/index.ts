@@ -1,2 +1,11 @@
 /** The package's main entry. */
-export * from './api/index.js'
+export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
+export type {
+  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CompactionLevelStats, CompactionRunStats,
+  CompactionStats, CompactionStyle, CompactOptions, CompactProgress, Components, DatabaseState, DatabaseStats,
+  EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo, FileNum, FileRemovalReason, FilesStats,
+  FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions, Job, JobFunction, JobResult, JobTable,
+  KeyBounds, LastRunStats, LevelNum, LevelStats, MemoryStats, OpenMode, PinInfo, Random, RangeOptions, ReadOptions,
+  RecoveryReport, SeqNum, StageStats, Stats, Timer, ValueLogStats, VarveOptions, Vfs, VfsFile, VfsLock, VfsSpec,
+  WalStats, WriteOptions, WriteStallStats,
+} from './api/index.js'

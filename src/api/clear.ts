@@ -4,28 +4,38 @@
  * Thread: main. Memory: one batch.
  */
 import { KiB, VarveError } from '../base/index.js'
-import type { BatchOperation } from '../commit/index.js'
 import { Cursor } from '../engine/index.js'
 import type { CursorOptions, ReadView } from '../engine/index.js'
+
+interface DelOperation {
+  type: 'del'
+  key: Uint8Array
+}
 
 const BATCH_COUNT = 1000
 const BATCH_KEY_BYTES = 256 * KiB
 
 /** Every key that `options` sees when it is called; `write` resolves when a batch is in the log. */
 export async function clearKeys(
-  view: ReadView, options: CursorOptions, write: (operations: BatchOperation[]) => Promise<void>,
+  view: ReadView, options: CursorOptions, write: (operations: DelOperation[]) => Promise<void>,
 ): Promise<void> {
-  const cursor = new Cursor(view, options)
+  const cursor = new Cursor(view, { ...options, pauses: true })
+  const { turns } = view
   try {
-    for (let batch = nextBatch(cursor); batch.length > 0; batch = nextBatch(cursor)) await write(batch)
+    for (;;) {
+      const batch = nextBatch(cursor)
+      if (batch.length > 0) await write(batch)
+      else if (!cursor.isPaused) break
+      if (turns.isOverNow()) await turns.next()
+    }
     if (cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed during clear')
   } finally {
     cursor.close()
   }
 }
 
-function nextBatch(cursor: Cursor): BatchOperation[] {
-  const operations: BatchOperation[] = []
+function nextBatch(cursor: Cursor): DelOperation[] {
+  const operations: DelOperation[] = []
   let bytes = 0
   while (operations.length < BATCH_COUNT && bytes < BATCH_KEY_BYTES && cursor.next()) {
     const key = cursor.key()

@@ -1,4 +1,4 @@
-/** Rank 7: what programs import. */
+/** Rank 7: what programs import; what of it is public, src/index.ts says. */
 export { VarveError } from '../base/index.js'
 export type {
   Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer,
@@ -14,10 +14,11 @@ export type {
   MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs/index.js'
+export { clearKeys } from './clear.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'
 export type { KeyBounds, RangeOptions } from './ranges.js'
-export { Snapshot } from './read-options.js'
+export { newSnapshot, seqNumOf, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
-export { Varve } from './varve.js'
+export { readersOf, Varve } from './varve.js'
 export type { BatchOp, BatchWriteOptions, WriteOptions } from './varve.js'

@@ -2,7 +2,7 @@
  * What: durable retention pins as users hold them, and reading the logs that they keep: what a
  * replicated log, a change feed or a backup needs.
  */
-import { invalidArgument, takeOptions } from '../base/index.js'
+import { invalidArgument, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
 
@@ -12,11 +12,18 @@ export interface FollowOptions {
 }
 
 export class Pins {
-  private readonly engine: Engine
+  private declare readonly engine: Engine
 
-  /** @internal */
-  constructor(engine: Engine) {
-    this.engine = engine
+  static {
+    printAs(this, (pins) => printedObject('Pins', { names: pins.list().map(({ name }) => name).join(', ') }))
+  }
+
+  private constructor(engine: Engine) {
+    setHidden(this, { engine })
+  }
+
+  private static of(engine: Engine): Pins {
+    return new Pins(engine)
   }
 
   /**
@@ -52,7 +59,12 @@ export class Pins {
    */
   read(name: string, options: FollowOptions = {}): AsyncIterable<FollowedBatch> {
     const after = takeOptions('follow', ['after'], options, ({ after = 0 }) => after)
+    if (typeof name !== 'string') throw invalidArgument('the name of a pin is a string')
     if (!Number.isSafeInteger(after) || after < 0) throw invalidArgument('option after must be a sequence number')
     return this.engine.follow(name, after)
   }
+}
+
+export function newPins(engine: Engine): Pins {
+  return Pins['of'](engine)
 }

@@ -4,47 +4,52 @@
  * for loop), and when the database closes; then it throws CLOSED.
  */
 import { checkFlag, copyBytes, invalidArgument, takeOptions, VarveError } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import type { Bytes, Turns } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { Cursor } from '../engine/index.js'
 import type { CursorOptions, ReadView } from '../engine/index.js'
 import { ALL_KEYS, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
-import { snapshotSeqNum } from './read-options.js'
+import { placeOf } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
-export interface RangeOptions extends ReadOptions {
+/** The keys of a range, whatever their order. Bounds combine: a key must satisfy all of them. */
+export interface KeyBounds {
+  /** Only keys above this one. */
   gt?: Bytes | undefined
+  /** Only this key and those above it. */
   gte?: Bytes | undefined
+  /** Only keys below this one. */
   lt?: Bytes | undefined
+  /** Only this key and those below it. */
   lte?: Bytes | undefined
-  /** Only keys that begin with this; combines with the bounds. */
+  /** Only keys that begin with these bytes. */
   prefix?: Bytes | undefined
-  /** From the last key to the first; default false. */
+}
+
+/** Which entries, in which order, as of when. Without any of it, all entries from the first key to the last. */
+export interface RangeOptions extends ReadOptions, KeyBounds {
+  /** Goes from the last key to the first; default false. */
   reverse?: boolean | undefined
-  /** Entries at most, an integer ≥ 0; -1 or Infinity for all, the default. */
+  /** At most so many entries, an integer ≥ 0; -1 or Infinity for all, the default. */
   limit?: number | undefined
 }
 
 const BOUND_NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix']
-const NAMES = [...BOUND_NAMES, 'reverse', 'limit', 'snapshot']
+const NAMES = [...BOUND_NAMES, 'reverse', 'limit', 'snapshot', 'ownBuffers']
 
-/** The keys of a range without an order. */
-export type KeyBounds = Pick<RangeOptions, 'gt' | 'gte' | 'lt' | 'lte' | 'prefix'>
-
-/** Throws INVALID_ARGUMENT before anything is opened. */
+/** Throws INVALID_ARGUMENT, or CLOSED, before anything is opened. */
 export function readRange(options: RangeOptions | undefined, view: ReadView): CursorOptions {
-  view.checkReadable()
   if (options === undefined) {
-    return { range: keyRange({}), reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
+    view.checkReadable()
+    return { range: ALL_KEYS, reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
   }
   const given = takeOptions('range', NAMES, options, takeRange)
-  const { reverse, limit, snapshot } = given
   return {
     range: readBounds(given),
-    reverse: checkFlag(reverse, 'reverse') ?? false,
-    limit: readLimit(limit),
-    seqNum: snapshotSeqNum(snapshot, view),
+    reverse: checkFlag(given.reverse, 'reverse') ?? false,
+    limit: readLimit(given.limit),
+    ...placeOf(given, view),
   }
 }
 
@@ -54,8 +59,9 @@ export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
   return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeRange))
 }
 
-function takeRange({ gt, gte, lt, lte, prefix, reverse, limit, snapshot }: RangeOptions): RangeOptions {
-  return { gt, gte, lt, lte, prefix, reverse, limit, snapshot }
+function takeRange(range: RangeOptions): RangeOptions {
+  const { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers } = range
+  return { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers }
 }
 
 function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
@@ -77,68 +83,98 @@ function readLimit(limit: unknown): number {
   return limit
 }
 
-/** The synchronous iterator, and the asynchronous one over the same cursor. */
-abstract class RangeIterable<T> implements IterableIterator<T> {
-  protected readonly cursor: Cursor
-  private readonly view: ReadView
+/** What of an entry an iterable gives. */
+export type Part<T> = (cursor: Cursor) => T
 
-  constructor(view: ReadView, options: CursorOptions) {
-    this.view = view
-    this.cursor = new Cursor(view, options)
+export const ENTRY: Part<[Uint8Array, Uint8Array]> = (cursor) => cursor.entry()
+export const KEY: Part<Uint8Array> = (cursor) => cursor.key()
+export const VALUE: Part<Uint8Array> = (cursor) => cursor.value()
+
+/** The synchronous iterator over a range. */
+export class RangeIterable<T> implements IterableIterator<T> {
+  readonly #cursor: Cursor
+  readonly #part: Part<T>
+
+  constructor(view: ReadView, options: CursorOptions, part: Part<T>) {
+    this.#cursor = new Cursor(view, options)
+    this.#part = part
   }
-
-  protected abstract current(): T
 
   [Symbol.iterator](): this {
     return this
   }
 
   next(): IteratorResult<T, undefined> {
-    if (this.cursor.next()) {
-      const value = this.current()
-      // Who takes the one entry that was asked for does not come back to hear that there is no other.
-      if (this.cursor.isSpent) this.cursor.close()
-      return { done: false, value }
-    }
-    if (this.cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed during the iteration')
-    return { done: true, value: undefined }
+    const cursor = this.#cursor
+    return cursor.next() ? given(cursor, this.#part) : ended(cursor)
   }
 
   return(): IteratorResult<T, undefined> {
-    this.cursor.close()
+    this.#cursor.close()
+    return { done: true, value: undefined }
+  }
+}
+
+/** The asynchronous one: it gives way to timers, also in the middle of a step that passes many deleted keys. */
+export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
+  readonly #turns: Turns
+  readonly #cursor: Cursor
+  readonly #part: Part<T>
+  /** The last step that was asked for, when one that has begun is not at its end: the next one waits for it. */
+  #last: Promise<unknown> | null = null
+
+  constructor(view: ReadView, options: CursorOptions, part: Part<T>) {
+    this.#turns = view.turns
+    this.#cursor = new Cursor(view, { ...options, pauses: true })
+    this.#part = part
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    const last = this.#last
+    if (last !== null) return this.#queue(last.then(() => this.#step(), () => this.#step()))
+    const step = this.#step()
+    return this.#cursor.isPaused ? this.#queue(step) : step
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#cursor.close()
     return { done: true, value: undefined }
   }
 
-  /** The same walk as an asynchronous iterator that gives way to timers. */
-  async(): AsyncIterableIterator<T> {
-    const { turns } = this.view
-    const settle = async (turn: IteratorResult<T, undefined>) => {
-      if (turns.isOver()) await turns.next()
-      return turn
+  #queue(step: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
+    this.#last = step
+    const end = (): void => {
+      if (this.#last === step) this.#last = null
     }
-    const iterator: AsyncIterableIterator<T> = {
-      next: async () => settle(this.next()),
-      return: async () => this.return(),
-      [Symbol.asyncIterator]: () => iterator,
+    step.then(end, end)
+    return step
+  }
+
+  async #step(): Promise<IteratorResult<T, undefined>> {
+    const cursor = this.#cursor
+    const turns = this.#turns
+    while (!cursor.next()) {
+      if (!cursor.isPaused) return ended(cursor)
+      if (turns.isOverNow()) await turns.next()
     }
-    return iterator
+    const result = given(cursor, this.#part)
+    if (turns.isOver()) await turns.next()
+    return result
   }
 }
 
-export class EntryIterable extends RangeIterable<[Uint8Array, Uint8Array]> {
-  protected current(): [Uint8Array, Uint8Array] {
-    return this.cursor.entry()
-  }
+function given<T>(cursor: Cursor, part: Part<T>): IteratorResult<T, undefined> {
+  const value = part(cursor)
+  // Who takes the one entry that was asked for does not come back to hear that there is no other.
+  if (cursor.isSpent) cursor.close()
+  return { done: false, value }
 }
 
-export class KeyIterable extends RangeIterable<Uint8Array> {
-  protected current(): Uint8Array {
-    return this.cursor.key()
-  }
-}
-
-export class ValueIterable extends RangeIterable<Uint8Array> {
-  protected current(): Uint8Array {
-    return this.cursor.value()
-  }
+function ended(cursor: Cursor): IteratorResult<never, undefined> {
+  if (cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed during the iteration')
+  return { done: true, value: undefined }
 }

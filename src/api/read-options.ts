@@ -1,61 +1,109 @@
 /**
  * What: options of reads, and snapshots as users hold them.
  */
-import { invalidArgument, takeOptions, VarveError } from '../base/index.js'
-import type { SeqNum } from '../base/index.js'
-import type { ReadView } from '../engine/index.js'
+import {
+  checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
+} from '../base/index.js'
+import type { SeqNum, UserBytes } from '../base/index.js'
+import type { HeldSnapshot, ReadView, Resource } from '../engine/index.js'
 
+/** Options of every read. */
 export interface ReadOptions {
-  /** Read as of this moment instead of now. */
+  /** Reads as of this moment instead of now. */
   snapshot?: Snapshot | undefined
+  /**
+   * Gives each key and value an ArrayBuffer of its own, which may be transferred to another thread. The default is the
+   * option `ownBuffers` of `Varve.open`: without, small ones share memory in chunks of 8 KiB.
+   */
+  ownBuffers?: boolean | undefined
 }
 
-/** A moment of the database. Reads with it see exactly the writes made before it, however long it lives. */
+/**
+ * A moment of the database. Reads with it see exactly the writes made before it, however long it lives. What was
+ * deleted or replaced since then is kept for it, so it should be released, at the latest by closing the database.
+ */
 export class Snapshot {
-  private readonly view: ReadView
-  private readonly held: { readonly seqNum: SeqNum; release(): void }
-  private isReleased = false
+  private declare readonly view: ReadView
+  private declare readonly held: HeldSnapshot
+  private declare readonly resource: Resource
+  private declare isReleased: boolean
 
-  /** @internal */
-  constructor(view: ReadView) {
-    this.view = view
-    this.held = view.holdSnapshot()
-    view.attach(this)
+  static {
+    printAs(this, ({ held, isReleased }) => printedObject('Snapshot', { sequence: held.seqNum, isReleased }))
   }
 
-  /** Old versions kept for it may go. Idempotent. */
+  private constructor(view: ReadView) {
+    const resource: Resource = { cut: () => this.release() }
+    setHidden(this, { view, held: view.holdSnapshot(), resource, isReleased: false })
+    view.attach(resource)
+  }
+
+  private static of(view: ReadView): Snapshot {
+    return new Snapshot(view)
+  }
+
+  /** Lets go of the moment: old versions that were kept for it may go. May be called again. */
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    this.view.detach(this)
+    this.view.detach(this.resource)
     this.held.release()
   }
 
-  /** @internal The database is being closed. */
-  cut(): void {
-    this.release()
-  }
-
+  /** Releases it at the end of a block: `using snapshot = db.snapshot()`. */
   [Symbol.dispose](): void {
     this.release()
   }
+}
 
-  /** @internal Its sequence number. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
-  seqNumFor(view: ReadView): SeqNum {
-    if (view !== this.view) throw invalidArgument('the snapshot is of another database')
-    if (this.isReleased) throw new VarveError('CLOSED', 'the snapshot was released')
-    return this.held.seqNum
+export function newSnapshot(view: ReadView): Snapshot {
+  return Snapshot['of'](view)
+}
+
+/** A snapshot's sequence number. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
+export function seqNumOf(snapshot: Snapshot, view: ReadView): SeqNum {
+  if (snapshot['view'] !== view) throw invalidArgument('the snapshot is of another database')
+  if (snapshot['isReleased']) throw new VarveError('CLOSED', 'the snapshot was released')
+  return snapshot['held'].seqNum
+}
+
+/** Where to read, and what copies the result. */
+export interface ReadPlace {
+  seqNum: SeqNum
+  copies: UserBytes
+}
+
+const NAMES = ['snapshot', 'ownBuffers']
+
+/** Throws INVALID_ARGUMENT, or CLOSED. */
+export function readPlace(options: ReadOptions | undefined, view: ReadView): ReadPlace {
+  if (options !== undefined) return placeOf(takeReadOptions(options), view)
+  view.checkReadable()
+  return { seqNum: view.visibleSeqNum, copies: view.iterators.copies.byDefault }
+}
+
+/** What the options say, not checked yet: that follows when no code of the caller can run any more. */
+export function takeReadOptions(options: ReadOptions | undefined): ReadOptions {
+  return options === undefined ? {} : takeOptions('read', NAMES, options, takeFields)
+}
+
+function takeFields({ snapshot, ownBuffers }: ReadOptions): ReadOptions {
+  return { snapshot, ownBuffers }
+}
+
+/** Throws INVALID_ARGUMENT, or CLOSED. */
+export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): ReadPlace {
+  const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
+  const held = snapshot === undefined ? null : seqNumOfGiven(snapshot, view)
+  view.checkReadable()
+  return { seqNum: held ?? view.visibleSeqNum, copies }
+}
+
+function seqNumOfGiven(snapshot: unknown, view: ReadView): SeqNum {
+  try {
+    if (!(snapshot instanceof Snapshot)) throw invalidArgument('option snapshot must come from db.snapshot()')
+    return seqNumOf(snapshot, view)
+  } catch (error) {
+    throw unreadableArgument('option snapshot', error)
   }
-}
-
-/** The sequence number to read at. */
-export function readSnapshot(options: ReadOptions | undefined, view: ReadView): SeqNum {
-  if (options === undefined) return view.visibleSeqNum
-  return snapshotSeqNum(takeOptions('read', ['snapshot'], options, ({ snapshot }) => snapshot), view)
-}
-
-export function snapshotSeqNum(snapshot: unknown, view: ReadView): SeqNum {
-  if (snapshot === undefined) return view.visibleSeqNum
-  if (!(snapshot instanceof Snapshot)) throw invalidArgument('option snapshot must come from db.snapshot()')
-  return snapshot.seqNumFor(view)
 }

@@ -4,11 +4,13 @@
  * Uint8Array. Calls ending in Sync return when the work is done; the others return promises. Errors are
  * VarveError with a stable `code`; a call that is refused changed nothing.
  */
-import { checkFlag, EntryKind, errnoOf, invalidArgument, ioError, takeOptions, VarveError } from '../base/index.js'
+import {
+  checkFlag, EntryKind, errnoOf, invalidArgument, ioError, printAs, printedObject, setHidden, takeOptions, VarveError,
+} from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
-import { collectStats, openEngine, openReadOnly, ReadPath, resolveOptions } from '../engine/index.js'
+import { collectStats, openEngine, openReadOnly, readMany, ReadPath, resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/index.js'
 import type { Stats } from '../stats/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
@@ -17,11 +19,12 @@ import type { Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
-import { Pins } from './pins.js'
-import { EntryIterable, KeyIterable, readKeyRange, readRange, ValueIterable } from './ranges.js'
+import { newPins } from './pins.js'
+import type { Pins } from './pins.js'
+import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
-import { readSnapshot, Snapshot } from './read-options.js'
-import type { ReadOptions } from './read-options.js'
+import { newSnapshot, placeOf, readPlace, takeReadOptions } from './read-options.js'
+import type { ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
 
@@ -42,17 +45,22 @@ export type BatchOp =
 export class Varve {
   /** The directory, absolute and without links. */
   readonly location: string
-  private readonly view: ReadView
+  private declare readonly view: ReadView
   /** Null when opened read-only. */
-  private readonly engine: Engine | null
-  private readonly reads = new ReadPath()
-  private readonly syncByDefault: boolean
+  private declare readonly engine: Engine | null
+  private declare readonly reads: ReadPath
+  private declare readonly syncByDefault: boolean
+
+  static {
+    printAs(this, (db) => {
+      const { location, state, isReadOnly } = db.stats().database
+      return printedObject('Varve', { location, state, isReadOnly })
+    })
+  }
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
     this.location = view.dir
-    this.view = view
-    this.engine = engine
-    this.syncByDefault = syncByDefault
+    setHidden(this, { view, engine, reads: new ReadPath(), syncByDefault })
   }
 
   /**
@@ -140,10 +148,10 @@ export class Varve {
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<void> {
     const { view } = this
+    const sync = this.syncOption(options)
+    const cursorOptions = readRange(range, view)
     this.writer().checkWritable()
-    const resolved = { sync: this.syncOption(options), position: null }
-    await clearKeys(view, readRange(range, view), (operations) =>
-      this.writer().pipeline.writeBatch(operations, resolved))
+    await clearKeys(view, cursorOptions, (operations) => this.batch(operations, { sync }))
   }
 
   /** Resolves when every write acknowledged before the call survives power loss. */
@@ -180,17 +188,20 @@ export class Varve {
   }
 
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
-    const { view } = this
-    view.checkReadable()
-    const seqNum = readSnapshot(options, view)
+    const { view, reads } = this
+    const { seqNum, copies } = readPlace(options, view)
     checkKey(key)
-    return this.reads.get(view.state, key, seqNum)
+    return reads.get(view.state, key, seqNum, copies)
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     try {
-      return this.view.turns.answer(this.getManySync(keys, options))
+      const { view, reads } = this
+      const given = takeReadOptions(options)
+      const own = takeKeys(keys)
+      const { seqNum, copies } = placeOf(given, view)
+      return readMany(view, own, (state, key) => reads.get(state, key, seqNum, copies))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -198,12 +209,11 @@ export class Varve {
 
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
     const { view, reads } = this
-    view.checkReadable()
-    const seqNum = readSnapshot(options, view)
+    const given = takeReadOptions(options)
     const own = takeKeys(keys)
-    for (const key of own) checkKey(key)
+    const { seqNum, copies } = placeOf(given, view)
     const { state } = view
-    return own.map((key) => reads.get(state, key, seqNum))
+    return own.map((key) => reads.get(state, key, seqNum, copies))
   }
 
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
@@ -215,47 +225,46 @@ export class Varve {
   }
 
   hasSync(key: Bytes, options?: ReadOptions): boolean {
-    const { view } = this
-    view.checkReadable()
-    const seqNum = readSnapshot(options, view)
+    const { view, reads } = this
+    const { seqNum } = readPlace(options, view)
     checkKey(key)
-    return this.reads.has(view.state, key, seqNum)
+    return reads.has(view.state, key, seqNum)
   }
 
   /** `[key, value]` of a range in key order; sees the state of the moment of the call. */
   entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return new EntryIterable(this.view, readRange(range, this.view)).async()
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
 
   entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
-    return new EntryIterable(this.view, readRange(range, this.view))
+    return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
 
   keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new KeyIterable(this.view, readRange(range, this.view)).async()
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
   }
 
   keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new KeyIterable(this.view, readRange(range, this.view))
+    return new RangeIterable(this.view, readRange(range, this.view), KEY)
   }
 
   values(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new ValueIterable(this.view, readRange(range, this.view)).async()
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
   }
 
   valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new ValueIterable(this.view, readRange(range, this.view))
+    return new RangeIterable(this.view, readRange(range, this.view), VALUE)
   }
 
   /** A point in time to read from; release it, since it keeps old versions alive. */
   snapshot(): Snapshot {
     this.view.checkReadable()
-    return new Snapshot(this.view)
+    return newSnapshot(this.view)
   }
 
   /** Durable retention pins: they keep logs for a follower, over restarts too. */
   get pins(): Pins {
-    return new Pins(this.writer())
+    return newPins(this.writer())
   }
 
   /** The external position of the last batch that carried one, or null. */
@@ -317,6 +326,11 @@ export class Varve {
     const ownPosition = position === undefined ? null : copyPosition(position)
     return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
   }
+}
+
+/** What the Level facade reads with: it is the engine's second face. */
+export function readersOf(db: Varve): { view: ReadView; reads: ReadPath } {
+  return { view: db['view'], reads: db['reads'] }
 }
 
 /** What the file system said about the directory itself or its lock, in our words; a bug stays what it is. */

@@ -48,20 +48,21 @@ export class VarveError extends Error {
   /** What the caller can do about it; stable, where messages are not. */
   readonly code: ErrorCode
   /** The file that it is about, relative to the database directory. */
-  readonly file: string | undefined
+  declare readonly file: string | undefined
   /** A byte offset in that file. */
-  readonly offset: number | undefined
+  declare readonly offset: number | undefined
   /** What to do about it, in words. */
-  readonly hint: string | undefined
+  declare readonly hint: string | undefined
 
   /** For file systems and other components of your own. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'VarveError'
     this.code = code
-    this.file = details.file
-    this.offset = details.offset
-    this.hint = details.hint
+    // Printed errors show no field that says nothing.
+    if (details.file !== undefined) this.file = details.file
+    if (details.offset !== undefined) this.offset = details.offset
+    if (details.hint !== undefined) this.hint = details.hint
     Object.defineProperty(this, brand, { value: true })
   }
 

@@ -3,6 +3,9 @@
  * Buffer pool: copying 100 bytes into a chunk takes a tenth of the time of an own buffer. (Views are made
  * with `new Uint8Array`: `subarray` looks up the species and takes longer.)
  * Owns: the chunk that is being filled. Thread: each its own.
+ *
+ * Who transfers the buffer of one value to another thread would take away the others that share it. So the platform is
+ * asked to refuse that, as it does for its own pool; a chunk that is gone all the same is not filled any more.
  */
 
 const CHUNK_BYTES = 8192
@@ -12,28 +15,42 @@ const SHARED_BYTES_MAX = 1024
 const LOOP_BYTES_MAX = 20
 const NO_CHUNK = new Uint8Array(0)
 
+type ChunkGuard = (chunk: ArrayBuffer) => void
+let guard: ChunkGuard | null = null
+
+/** What keeps a chunk from being transferred, where the platform has such a thing. */
+export function useChunkGuard(keep: ChunkGuard | null): void {
+  guard = keep
+}
+
 export class UserBytes {
   /** Made with the first copy, an empty one too: many owners never make one. */
   private chunk = NO_CHUNK
   /** The chunk's memory. */
   buffer = NO_CHUNK.buffer
-  private used = CHUNK_BYTES + 1
+  private used = 0
+  private readonly sharedBytesMax: number
+
+  /** `sharedBytesMax`: larger copies get a buffer of their own; with -1 all of them. */
+  constructor(sharedBytesMax = SHARED_BYTES_MAX) {
+    this.sharedBytesMax = sharedBytesMax
+  }
 
   /** A copy of bytes[start, end) that nothing in the engine refers to. */
   copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-    if (end - start > SHARED_BYTES_MAX) return ownCopy(bytes, start, end)
+    if (end - start > this.sharedBytesMax) return ownCopy(bytes, start, end)
     const at = this.place(bytes, start, end - start)
     return new Uint8Array(this.buffer, at, end - start)
   }
 
   /** The same for callers that make a view of their own: it begins here in `buffer`, or -1 for a large one. */
   copyTo(bytes: Uint8Array, start: number, end: number): number {
-    return end - start > SHARED_BYTES_MAX ? -1 : this.place(bytes, start, end - start)
+    return end - start > this.sharedBytesMax ? -1 : this.place(bytes, start, end - start)
   }
 
   /** Copies of two neighbours, bytes[start, middle) and bytes[middle, end), for the price of one. */
   copyPair(bytes: Uint8Array, start: number, middle: number, end: number): [Uint8Array, Uint8Array] {
-    if (end - start > SHARED_BYTES_MAX) return [this.copy(bytes, start, middle), this.copy(bytes, middle, end)]
+    if (end - start > this.sharedBytesMax) return [this.copy(bytes, start, middle), this.copy(bytes, middle, end)]
     const at = this.place(bytes, start, end - start)
     const { buffer } = this
     return [new Uint8Array(buffer, at, middle - start), new Uint8Array(buffer, at + middle - start, end - middle)]
@@ -41,11 +58,8 @@ export class UserBytes {
 
   /** Copies into the chunk, or into a new one; returns where. */
   private place(bytes: Uint8Array, start: number, length: number): number {
-    if (this.used + length > CHUNK_BYTES) {
-      this.chunk = new Uint8Array(CHUNK_BYTES)
-      this.buffer = this.chunk.buffer
-      this.used = 0
-    }
+    // A chunk that was transferred away has no bytes left.
+    if (this.used + length >= this.chunk.length) this.begin()
     const at = this.used
     const { chunk } = this
     if (length <= LOOP_BYTES_MAX) for (let i = 0; i < length; i++) chunk[at + i] = bytes[start + i]!
@@ -53,7 +67,21 @@ export class UserBytes {
     this.used = (at + length + 7) & ~7
     return at
   }
+
+  private begin(): void {
+    this.chunk = new Uint8Array(CHUNK_BYTES)
+    this.buffer = this.chunk.buffer
+    this.used = 0
+    try {
+      guard?.(this.buffer)
+    } catch {
+      guard = null // it exists by name only
+    }
+  }
 }
+
+/** Copies that share nothing: each may be transferred to another thread. */
+export const OWN_BUFFERS = new UserBytes(-1)
 
 function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const copy = new Uint8Array(end - start)

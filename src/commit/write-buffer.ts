@@ -8,7 +8,7 @@
  */
 import {
   bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType,
-  FILE_HEADER_BYTES, invalidArgument, NUMBER_MAX, sealFrame, writeText,
+  FILE_HEADER_BYTES, NUMBER_MAX, sealFrame, writeText, writeView,
 } from '../base/index.js'
 import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -169,10 +169,6 @@ export function exactRoom(data: Bytes, room: number): number {
 /** What a view got longer meanwhile is written too, and written over by what follows. */
 function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: number): number {
   if (typeof data === 'string') return writeText(data, bytes, at)
-  try {
-    bytes.set(data, at)
-  } catch {
-    throw invalidArgument('the memory of a key or value grew during the call')
-  }
+  writeView(data, bytes, at)
   return room
 }

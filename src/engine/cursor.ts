@@ -7,7 +7,7 @@
  * range are never opened. READ-5 a read error is thrown, never taken for the end.
  */
 import { compareBytes } from '../base/index.js'
-import type { InternalIterator, SeqNum, TableFacts } from '../base/index.js'
+import type { InternalIterator, SeqNum, TableFacts, UserBytes } from '../base/index.js'
 import {
   ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, MergingIterator, VisibleIterator,
 } from '../iterator/index.js'
@@ -21,9 +21,16 @@ export interface CursorOptions {
   /** Entries at most; Infinity for all. */
   limit: number
   seqNum: SeqNum
+  /** What copies keys and values; default: as the database does. */
+  copies?: UserBytes
   /** The end of the range does not close it: `seek` may go back. Default false. */
   staysOpen?: boolean
+  /** `next` pauses when it had to pass many entries, so that its caller can give way. Default false. */
+  pauses?: boolean
 }
+
+/** Passed in a fraction of a millisecond. */
+const STEPS_PER_PAUSE = 1000
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -40,12 +47,19 @@ export class Cursor {
   private readonly range: KeyRange
   private readonly reverse: boolean
   private readonly staysOpen: boolean
+  private readonly copies: UserBytes
   private left: number
   private place: Place = Place.edge
   /** What was sought. */
   private target: Uint8Array | null = null
   private isClosed = false
   wasCut = false
+  /** Where the walk entered, while it looks for its first entry. */
+  private enteredAt: Uint8Array | null = null
+  /** Entries of the current memtable, all of which it sees; -1: it sees an older time. */
+  private readonly seenCount: number
+  /** The last `next` gave false and knows nothing yet: call it again. */
+  isPaused = false
   private readonly tableIterators: number
 
   constructor(view: ReadView, options: CursorOptions) {
@@ -53,26 +67,37 @@ export class Cursor {
     this.range = options.range
     this.reverse = options.reverse
     this.staysOpen = options.staysOpen ?? false
+    this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
     view.prepareIteration()
     this.state = view.state
     this.state.hold()
     const before = view.iterators.tableCount
+    const memtable = this.state.memtables[0]
+    this.seenCount = memtable?.lastSeqNum === options.seqNum ? memtable.entryCount : -1
     this.seqNum = options.seqNum
     this.visible = isEmptyRange(options.range)
       ? null
       : new VisibleIterator(openChildren(view, this.state, options.range), options.seqNum, options.range)
     this.iterator = this.visible ?? new EmptyIterator()
+    if (options.pauses === true && this.visible !== null) this.visible.stepsMax = STEPS_PER_PAUSE
     this.tableIterators = view.iterators.tableCount - before
     view.iterators.count++
     view.attach(this)
   }
 
-  /** Moves to the next entry; false at the end, and then the cursor is closed, unless it stays open. */
+  /**
+   * Moves to the next entry; false at the end, and then the cursor is closed, unless it stays open, and false when it
+   * `isPaused`.
+   */
   next(): boolean {
     if (this.isClosed) return false
     try {
-      if (this.left > 0 && this.place !== Place.end) this.step()
+      if (this.isPaused) this.visible!.resume()
+      else if (this.left > 0 && this.place !== Place.end) this.step()
+      this.isPaused = this.visible?.isPaused === true
+      if (this.isPaused) return false
+      if (this.enteredAt !== null) this.noteGap(this.enteredAt)
     } catch (error) {
       this.close()
       throw error
@@ -102,19 +127,27 @@ export class Cursor {
     }
   }
 
-  /** To the first entry from `key` on; past what is known to be deleted, and remembers what was not known. */
+  /** To the first entry from `key` on; past what is known to be deleted. */
   private enter(key: Uint8Array): void {
-    const { visible, view, state, seqNum, range } = this
+    const { visible, view, state, seqNum } = this
     if (visible === null) return
-    const { gap } = view.iterators
     const memtable = state.memtables[0]
-    const known = memtable === undefined ? null : gap.find(memtable, seqNum, key)
+    const known = memtable === undefined ? null : view.iterators.gap.find(memtable, seqNum, key)
     const from = known?.end ?? key
+    this.enteredAt = known?.lower ?? key
     visible.seekGE(from, 0, from.length)
-    if (visible.passedCount === 0 || memtable === undefined) return
+  }
+
+  /** What was found to be deleted from where the walk entered on is remembered. */
+  private noteGap(from: Uint8Array): void {
+    this.enteredAt = null
+    const { seenCount, visible, view, seqNum, range } = this
+    const memtable = this.state.memtables[0]
+    // What a snapshot of older times sees says nothing about now.
+    if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
     const end = valid ? Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd) : range.upper
-    gap.note(memtable, seqNum, visible.passedCount, known?.lower ?? key, end)
+    view.iterators.gap.note({ memtable, seqNum, entryCount: seenCount }, visible.passedCount, from, end)
   }
 
   /**
@@ -123,6 +156,8 @@ export class Cursor {
    */
   seek(key: Uint8Array): void {
     const { lower, upper } = this.range
+    this.isPaused = false
+    this.enteredAt = null
     const isBefore = lower !== null && compareBytes(key, lower) < 0
     const isBehind = upper !== null && compareBytes(key, upper) >= 0
     this.place = isBefore || isBehind ? Place.end : Place.target
@@ -137,19 +172,19 @@ export class Cursor {
   /** Requires: the last `next` gave true. */
   key(): Uint8Array {
     const { iterator } = this
-    return this.view.iterators.userBytes.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
+    return this.copies.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
   }
 
   value(): Uint8Array {
     const { iterator } = this
-    return this.view.iterators.userBytes.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
+    return this.copies.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
   }
 
   entry(): [Uint8Array, Uint8Array] {
-    const { iterator, view: { iterators: { userBytes } } } = this
+    const { copies, iterator } = this
     const { keyBytes, keyStart, keyEnd, valueStart, valueEnd } = iterator
     if (keyBytes === iterator.valueBytes && keyEnd === valueStart) {
-      return userBytes.copyPair(keyBytes, keyStart, keyEnd, valueEnd)
+      return copies.copyPair(keyBytes, keyStart, keyEnd, valueEnd)
     }
     return [this.key(), this.value()]
   }
@@ -169,6 +204,7 @@ export class Cursor {
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.isPaused = false
     this.view.detach(this)
     this.view.iterators.tableCount -= this.tableIterators
     this.view.iterators.count--

@@ -61,8 +61,7 @@ export class Engine implements EngineCore, ReadView {
   readonly heldEdits: HeldEdits
   readonly retention: RetentionRegistry
   readonly compactor: Compactor
-  /** Set by start. */
-  pipeline!: CommitPipeline
+  pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
   /** Set by close.ts: nothing more is written. */
   isClosing = false
@@ -73,11 +72,12 @@ export class Engine implements EngineCore, ReadView {
   readonly closingLogs = new Set<Promise<void>>()
   /** Iterators, snapshots and what else a close must end. */
   readonly resources = new Set<Resource>()
-  readonly iterators = new Iterators()
+  readonly iterators: Iterators
 
   constructor(parts: EngineParts) {
     this.parts = parts
     this.options = parts.options
+    this.iterators = new Iterators(parts.options.ownBuffers)
     const { clock } = parts.options
     this.health = new Health((state, place, error) => parts.events.emit({ type: 'stateChanged', state, place, error }))
     this.versions = parts.versions((error) => this.failForGood('manifest', error))

@@ -11,6 +11,14 @@ import { compareBytes } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
 
+/** A reader that sees all of the current memtable as it was at one moment. */
+export interface GapReader {
+  memtable: Memtable
+  seqNum: SeqNum
+  /** Entries of the memtable at that moment. */
+  entryCount: number
+}
+
 /** Fewer are walked over again. */
 const PASSED_COUNT_MIN = 32
 /** More new entries than this are not looked through. */
@@ -26,13 +34,12 @@ export class GapHint {
   /** Exclusive; null: there is no key behind it. */
   private upper: Uint8Array | null = null
 
-  /** A reader at `seqNum` passed so many tombstones from `lower` on to `upper`. */
-  note(memtable: Memtable, seqNum: SeqNum, passedCount: number, lower: Uint8Array, upper: Uint8Array | null): void {
-    // What a snapshot of older times sees says nothing about now.
-    if (passedCount < PASSED_COUNT_MIN || seqNum !== memtable.lastSeqNum) return
-    this.memtable = memtable
-    this.entryCount = memtable.entryCount
-    this.seqNum = seqNum
+  /** `reader` passed so many tombstones from `lower` on to `upper`. */
+  note(reader: GapReader, passedCount: number, lower: Uint8Array, upper: Uint8Array | null): void {
+    if (passedCount < PASSED_COUNT_MIN) return
+    this.memtable = reader.memtable
+    this.entryCount = reader.entryCount
+    this.seqNum = reader.seqNum
     this.lower = lower
     this.upper = upper
   }

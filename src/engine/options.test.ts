@@ -10,7 +10,8 @@ import type { VarveOptions } from './options.js'
 
 const MiB = 1024 * 1024
 const flags = [
-  'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'allowSharedDirectory',
+  'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'ownBuffers',
+  'allowSharedDirectory',
 ] as const
 const numbers: Record<string, [min: number, max: number]> = {
   memoryBudget: [MiB, 1024 * 1024 * MiB],
@@ -39,7 +40,8 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
-    pinBytesMax: 1024 * MiB, flushOnClose: true, allowSharedDirectory: false,
+    pinBytesMax: 1024 * MiB, flushOnClose: true, ownBuffers: false,
+    allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())
   const names = [...flags, ...Object.keys(numbers), 'components']

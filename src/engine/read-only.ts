@@ -139,7 +139,7 @@ export class ReadOnlyView implements ReadView {
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
   readonly position: Uint8Array | null
-  readonly iterators = new Iterators()
+  readonly iterators: Iterators
   readonly parts: ReadOnlyParts
   readonly snapshots: SnapshotList
   readonly report: RecoveryReport
@@ -151,6 +151,7 @@ export class ReadOnlyView implements ReadView {
     this.parts = parts
     this.dir = dir
     this.turns = new Turns(options.clock)
+    this.iterators = new Iterators(options.ownBuffers)
     this.state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     this.visibleSeqNum = replayed.lastSeqNum

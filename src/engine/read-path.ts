@@ -4,8 +4,8 @@
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state.
  */
-import { bytesBound, compareRanges, EntryKind, UserBytes, viewLength, writeText } from '../base/index.js'
-import type { Bytes, PointResult, SeqNum, TableFacts } from '../base/index.js'
+import { bytesBound, compareRanges, EntryKind, viewLength, writeText } from '../base/index.js'
+import type { Bytes, PointResult, SeqNum, TableFacts, UserBytes } from '../base/index.js'
 import type { ReadState } from './read-state.js'
 
 const NO_BYTES = new Uint8Array(0)
@@ -13,15 +13,14 @@ const NO_BYTES = new Uint8Array(0)
 export class ReadPath {
   private scratch = new Uint8Array(1024)
   private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
-  private readonly userBytes = new UserBytes()
   getCount = 0
   hitCount = 0
 
   /** The value as private memory, or undefined. */
-  get(state: ReadState, key: Bytes, snapshot: SeqNum): Uint8Array | undefined {
+  get(state: ReadState, key: Bytes, snapshot: SeqNum, copies: UserBytes): Uint8Array | undefined {
     if (!this.find(state, key, snapshot)) return undefined
     const { found } = this
-    return this.userBytes.copy(found.valueBytes, found.valueStart, found.valueEnd)
+    return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
   has(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {

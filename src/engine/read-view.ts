@@ -1,7 +1,7 @@
 /**
  * What: what readers need of a database, open for writing or read-only.
  */
-import { UserBytes } from '../base/index.js'
+import { OWN_BUFFERS, UserBytes } from '../base/index.js'
 import type { SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
@@ -16,7 +16,24 @@ export interface HeldSnapshot {
   release(): void
 }
 
-/** What the cursors of a database share. */
+/** What copies keys and values for the user: all that is read fills one chunk together, or shares nothing. */
+class UserCopies {
+  private readonly shared = new UserBytes()
+  /** As the option `ownBuffers` of `open` says. */
+  readonly byDefault: UserBytes
+
+  constructor(ownBuffers: boolean) {
+    this.byDefault = ownBuffers ? OWN_BUFFERS : this.shared
+  }
+
+  /** As the same option of a read says; undefined: the default. */
+  for(ownBuffers: boolean | undefined): UserBytes {
+    if (ownBuffers === undefined) return this.byDefault
+    return ownBuffers ? OWN_BUFFERS : this.shared
+  }
+}
+
+/** What the readers of a database share. */
 export class Iterators {
   /** Open cursors, and the table iterators under them. */
   count = 0
@@ -24,8 +41,11 @@ export class Iterators {
   /** Deleted keys that closed cursors walked over, forward. */
   passedCount = 0
   readonly gap = new GapHint()
-  /** Short walks fill one chunk together. */
-  readonly userBytes = new UserBytes()
+  readonly copies: UserCopies
+
+  constructor(ownBuffers: boolean) {
+    this.copies = new UserCopies(ownBuffers)
+  }
 }
 
 export interface ReadView {

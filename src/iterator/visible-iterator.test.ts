@@ -50,7 +50,78 @@ function versions(text: string, seqNums: readonly number[]): TestEntry[] {
     ({ key: bytes(text), seqNum, kind: EntryKind.value, value: bytes(`${text}${seqNum}`) }))
 }
 
+/** Pauses after every few entries, and goes on at once. */
+class PausingIterator extends VisibleIterator {
+  pauseCount = 0
+
+  override first(): void {
+    super.first()
+    this.goOn()
+  }
+
+  override last(): void {
+    super.last()
+    this.goOn()
+  }
+
+  override seekGE(key: Uint8Array, start: number, end: number): void {
+    super.seekGE(key, start, end)
+    this.goOn()
+  }
+
+  override seekLT(key: Uint8Array, start: number, end: number): void {
+    super.seekLT(key, start, end)
+    this.goOn()
+  }
+
+  override next(): void {
+    super.next()
+    this.goOn()
+  }
+
+  override prev(): void {
+    super.prev()
+    this.goOn()
+  }
+
+  private goOn(): void {
+    while (this.isPaused) {
+      assert.equal(this.valid, false)
+      this.pauseCount++
+      this.resume()
+    }
+  }
+}
+
 describe('VisibleIterator', () => {
+  it('walks the same with pauses, and passes no more entries in between than it may', () => {
+    let pauseCount = 0
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = new SeededRandom(seed, 'pausing')
+      const entries = randomEntries(random, random.below(60))
+      const snapshot = random.below(130)
+      const bounds = random.chance(0.3) ? {} : randomBounds(random)
+      const visible = new PausingIterator(new CheckingIterator(new ArrayIterator(entries)), snapshot, keyRange(bounds))
+      visible.stepsMax = random.pick([1, 2, 3, 7])
+      const expected = visibleModel(entries, snapshot, bounds)
+      checkAgainstModelWithin(new CheckingIterator(visible), expected, bounds, random)
+      pauseCount += visible.pauseCount
+    }
+    assert.ok(pauseCount > 5000, `${pauseCount} pauses`)
+    const tombstones = versions('a', [1]).concat(...Array.from({ length: 999 }, (_, i) =>
+      versions(`b${i + 1000}`, [i + 2]).map((entry) => ({ ...entry, kind: EntryKind.tombstone, value: bytes('') }))))
+    for (const [call, many] of [['first', tombstones.slice(1)], ['last', tombstones.slice(1)]] as const) {
+      const child = new ArrayIterator(many)
+      const visible = new VisibleIterator(child, 5000)
+      visible.stepsMax = 10
+      for (visible[call](); visible.isPaused; visible.resume()) {
+        assert.ok(child.callCount <= 25, `${child.callCount} calls in a step`)
+        child.callCount = 0
+      }
+      assert.equal(visible.valid, false)
+    }
+  })
+
   it('walks like the model, with any snapshot, bounds and turns', () => {
     for (let seed = 1; seed <= 400; seed++) {
       const random = new SeededRandom(seed, 'visible')

@@ -4,6 +4,8 @@
  * Owns: its child; `close` closes it.
  * Does not own: the read state that keeps the child's bytes alive.
  * Thread: any.
+ * A step may have to pass any number of entries that the reader does not see. With `stepsMax` it pauses after so many:
+ * nothing is known yet, and `resume` goes on.
  * States: forward: the child stands on the current entry, whose bytes are lent on. Backward: the child
  * stands before all versions of the current key, and the current entry is a copy: the newest visible
  * version is known only after the step that takes its bytes back.
@@ -39,6 +41,15 @@ export class VisibleIterator implements InternalIterator {
   /** The same of all steps. */
   passedTotal = 0
   private forward = true
+  /** Entries that a call passes before it pauses. */
+  stepsMax = Infinity
+  private stepCount = 0
+  /** The call has passed as many entries as it may: call `resume`. */
+  isPaused = false
+  /** Backward: within the versions of the saved key; what is known of them. */
+  private isInKey = false
+  private isFound = false
+  private invisibleCount = 0
 
   constructor(child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS) {
     this.child = child
@@ -48,8 +59,7 @@ export class VisibleIterator implements InternalIterator {
   }
 
   first(): void {
-    this.valid = false
-    this.forward = true
+    this.begin(true)
     const { child, lower } = this
     if (lower === null) child.first()
     else child.seekGE(lower, 0, lower.length)
@@ -57,8 +67,7 @@ export class VisibleIterator implements InternalIterator {
   }
 
   last(): void {
-    this.valid = false
-    this.forward = false
+    this.begin(false)
     const { child, upper } = this
     if (upper === null) child.last()
     else child.seekLT(upper, 0, upper.length)
@@ -71,8 +80,7 @@ export class VisibleIterator implements InternalIterator {
       this.first()
       return
     }
-    this.valid = false
-    this.forward = true
+    this.begin(true)
     this.child.seekGE(bytes, start, end)
     this.findForward()
   }
@@ -83,17 +91,15 @@ export class VisibleIterator implements InternalIterator {
       this.last()
       return
     }
-    this.valid = false
-    this.forward = false
+    this.begin(false)
     this.child.seekLT(bytes, start, end)
     this.findBackward()
   }
 
   next(): void {
-    this.valid = false
-    const { child } = this
-    if (!this.forward) {
-      this.forward = true
+    const { child, forward } = this
+    this.begin(true)
+    if (!forward) {
       if (child.valid) child.next()
       else child.first()
       this.skipSaved()
@@ -108,9 +114,9 @@ export class VisibleIterator implements InternalIterator {
   }
 
   prev(): void {
-    this.valid = false
-    if (this.forward) {
-      this.forward = false
+    const { forward } = this
+    this.begin(false)
+    if (forward) {
       // On a newer version of the same key, which the snapshot does not see, or on the key before it.
       this.child.prev()
     }
@@ -123,10 +129,33 @@ export class VisibleIterator implements InternalIterator {
     this.child.close()
   }
 
+  /** Goes on where a pause was made. Requires: `isPaused`. */
+  resume(): void {
+    this.isPaused = false
+    this.stepCount = 0
+    if (this.forward) this.findForward()
+    else this.findBackward()
+  }
+
+  private begin(forward: boolean): void {
+    this.valid = false
+    this.forward = forward
+    this.isPaused = false
+    this.isInKey = false
+    this.stepCount = 0
+    this.passedCount = 0
+  }
+
+  /** Counts a step; true when it was the last of this call. */
+  private pauses(): boolean {
+    if (++this.stepCount < this.stepsMax) return false
+    this.isPaused = true
+    return true
+  }
+
   /** From the child's entry on; the child stands on the newest version of a key, or on an invisible one. */
   private findForward(): void {
     const { child, snapshot, upper } = this
-    this.passedCount = 0
     while (child.valid) {
       if (upper !== null && this.compareChildKey(upper) >= 0) return
       if (child.seqNum > snapshot) {
@@ -141,6 +170,7 @@ export class VisibleIterator implements InternalIterator {
         child.next()
         this.skipSaved()
       }
+      if (this.pauses()) return
     }
   }
 
@@ -153,37 +183,43 @@ export class VisibleIterator implements InternalIterator {
     }
   }
 
-  /** From the child's entry back; the child stands on the oldest version of a key. */
+  /** From the child's entry back; the child stands on the oldest version of a key, or within one. */
   private findBackward(): void {
     const { child, lower } = this
-    while (child.valid) {
-      if (lower !== null && this.compareChildKey(lower) < 0) return
-      this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
-      if (this.takeNewestVisible()) {
+    while (child.valid || this.isInKey) {
+      if (!this.isInKey) {
+        if (lower !== null && this.compareChildKey(lower) < 0) return
+        this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
+        this.isInKey = true
+        this.isFound = false
+        this.invisibleCount = 0
+      }
+      if (!this.passVersions()) return
+      this.isInKey = false
+      if (this.isFound) {
         this.loadSaved()
         return
       }
+      if (this.pauses()) return
     }
   }
 
-  /** Backward over all versions of the saved key; true when the snapshot sees a value. */
-  private takeNewestVisible(): boolean {
+  /** Backward over all versions of the saved key, and takes the newest that the snapshot sees; false: it pauses. */
+  private passVersions(): boolean {
     const { child, snapshot, savedKey } = this
-    let found = false
-    let invisible = 0
-    do {
+    for (;;) {
       if (child.seqNum <= snapshot) {
-        found = child.kind !== EntryKind.tombstone
-        if (found) this.saveValue()
-      } else if (++invisible > STEPS_BEFORE_SEEK) {
+        this.isFound = child.kind !== EntryKind.tombstone
+        if (this.isFound) this.saveValue()
+      } else if (++this.invisibleCount > STEPS_BEFORE_SEEK) {
         child.seekLT(savedKey.bytes, 0, savedKey.length)
-        return found
+        return true
       }
       const seqNum = child.seqNum
       child.prev()
-      if (!child.valid || child.seqNum < seqNum) return found
-    } while (this.isSaved())
-    return found
+      if (!child.valid || child.seqNum < seqNum || !this.isSaved()) return true
+      if (this.pauses()) return false
+    }
   }
 
   private saveValue(): void {

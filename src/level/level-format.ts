@@ -1,26 +1,31 @@
 /**
  * What: bytes of the engine in the form that an encoding asks for, as private memory; and back.
- * Owns: the chunk that small copies share. Thread: main.
+ * Thread: main.
  */
-import { copyBytes, isByteView, UserBytes } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import { bytesOfView, copyBytes, hasMemory, isByteView, viewLength } from '../base/index.js'
+import type { Bytes, UserBytes } from '../base/index.js'
 import type { FormatName } from './level-base.js'
+import { LevelError } from './level-error.js'
 import type { Format } from './classic-level.js'
 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class FormatCopier {
-  private readonly userBytes = new UserBytes()
+  private readonly copies: UserBytes
+
+  constructor(copies: UserBytes) {
+    this.copies = copies
+  }
 
   /** bytes[start, end) as a string, a Buffer or a Uint8Array of the user's own. */
   copy(bytes: Uint8Array, start: number, end: number, format: FormatName): Format {
     if (format === 'utf8') return this.text(bytes, start, end)
-    const { userBytes } = this
-    if (format === 'view') return userBytes.copy(bytes, start, end)
+    const { copies } = this
+    if (format === 'view') return copies.copy(bytes, start, end)
     // A Buffer of the memory at once: one made of a view would cost two objects.
-    const at = userBytes.copyTo(bytes, start, end)
-    if (at >= 0) return Buffer.from(userBytes.buffer, at, end - start)
-    const { buffer, byteOffset, length } = userBytes.copy(bytes, start, end)
+    const at = copies.copyTo(bytes, start, end)
+    if (at >= 0) return Buffer.from(copies.buffer, at, end - start)
+    const { buffer, byteOffset, length } = copies.copy(bytes, start, end)
     return Buffer.from(buffer, byteOffset, length)
   }
 
@@ -53,16 +58,30 @@ export class PinnedCopier extends FormatCopier {
 }
 
 /**
- * What a custom encoding made of a key or a value, as the engine takes it: a view of any type, also one
- * of another realm, counts as its bytes.
+ * What an encoding made of a key, as the engine takes it: a view of whatever type counts as its bytes. Throws
+ * LEVEL_INVALID_KEY for what is none, or has lost its memory.
  */
-export function engineBytes(data: Format): Bytes {
-  if (typeof data === 'string' || isByteView(data) || !ArrayBuffer.isView(data)) return data
-  const { buffer, byteOffset, byteLength } = data as ArrayBufferView
-  return new Uint8Array(buffer, byteOffset, byteLength)
+export function engineKey(data: Format): Bytes {
+  return engineBytes(data) ?? invalid('LEVEL_INVALID_KEY', 'key', data)
+}
+
+/** The same of a value. Throws LEVEL_INVALID_VALUE. */
+export function engineValue(data: Format): Bytes {
+  return engineBytes(data) ?? invalid('LEVEL_INVALID_VALUE', 'value', data)
+}
+
+function engineBytes(data: Format): Bytes | null {
+  if (typeof data === 'string') return data
+  if (!isByteView(data)) return bytesOfView(data)
+  return viewLength(data) > 0 || hasMemory(data) ? data : null
+}
+
+function invalid(code: string, what: string, given: unknown): never {
+  const found = ArrayBuffer.isView(given) ? 'a view whose memory is gone' : `a value of type ${typeof given}`
+  throw new LevelError(code, `Encoded ${what} must be a string or a view, not ${found}`)
 }
 
 /** A bound of a range, or a key to seek, as bytes that nobody changes. */
 export function keyBytes(data: Format): Uint8Array {
-  return copyBytes(engineBytes(data))
+  return copyBytes(engineKey(data))
 }

@@ -6,7 +6,7 @@
 import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level'
 import type { PrivateRangeOptions } from './level-base.js'
 import { abortError, levelError } from './level-error.js'
-import type { Item, Part, RangeReader } from './range-reader.js'
+import type { Item, Page, Part, RangeReader } from './range-reader.js'
 import type { Format } from './classic-level.js'
 
 /** Entries that are read without a look at the clock. */
@@ -27,23 +27,22 @@ function overReader(base: unknown) {
     }
 
     protected async _next(): Promise<Item | undefined> {
-      const isOver = this.reader.view.turns.isOver()
-      if (isOver || this.signal !== null) await this.pause(isOver)
-      try {
-        return this.reader.next()
-      } catch (error) {
-        throw levelError(error)
+      const { reader } = this
+      for (let isOver = reader.view.turns.isOver(); ; isOver = reader.view.turns.isOverNow()) {
+        if (isOver || this.signal !== null) await this.pause(isOver)
+        const item = read(() => reader.next())
+        if (item !== undefined || !reader.isPaused) return item
       }
     }
 
     protected async _nextv(size: number): Promise<Item[]> {
-      const isOver = this.reader.view.turns.isOverNow()
-      if (isOver || this.signal !== null) await this.pause(isOver)
-      try {
-        return this.reader.page(size)
-      } catch (error) {
-        throw levelError(error)
-      }
+      const { reader } = this
+      const page: Page = { items: [], bytes: 0 }
+      do {
+        const isOver = reader.view.turns.isOverNow()
+        if (isOver || this.signal !== null) await this.pause(isOver)
+      } while (!read(() => reader.fill(page, size)))
+      return page.items
     }
 
     protected async _all(): Promise<Item[]> {
@@ -69,6 +68,14 @@ function overReader(base: unknown) {
       else await undefined
       if (this.signal?.aborted === true) throw abortError()
     }
+  }
+}
+
+function read<T>(step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    throw levelError(error)
   }
 }
 

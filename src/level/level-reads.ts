@@ -3,30 +3,32 @@
  * of the call; lists keep that state over their pauses.
  * Owns: the memory that small results share. Thread: main.
  */
+import { clearKeys, newSnapshot, readersOf } from '../api/index.js'
 import type { Varve } from '../api/index.js'
 import type { Bytes, SeqNum } from '../base/index.js'
-import { approximateBytes } from '../engine/index.js'
+import { approximateBytes, readMany } from '../engine/index.js'
 import type { ReadPath, ReadState, ReadView } from '../engine/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
-import { engineBytes, FormatCopier } from './level-format.js'
+import { engineKey, FormatCopier } from './level-format.js'
 import { levelIterator } from './level-iterators.js'
 import { LevelSnapshot, seqNumOf } from './level-snapshot.js'
 import type { Format } from './classic-level.js'
-import { RangeReader } from './range-reader.js'
+import { levelRange, RangeReader } from './range-reader.js'
 import type { Part } from './range-reader.js'
 
 export class LevelReads {
   private readonly db: Varve
   private readonly view: ReadView
   private readonly reads: ReadPath
-  private readonly copier = new FormatCopier()
+  private readonly copier: FormatCopier
 
   constructor(db: Varve) {
+    const { view, reads } = readersOf(db)
     this.db = db
-    // The facade is the engine's second face: it reads where Varve itself does, which nobody else shall see.
-    this.view = db['view']
-    this.reads = db['reads']
+    this.view = view
+    this.reads = reads
+    this.copier = new FormatCopier(view.iterators.copies.byDefault)
   }
 
   get state(): ReadState {
@@ -36,7 +38,7 @@ export class LevelReads {
   getSync(key: Format, options: PrivateReadOptions): Format | undefined {
     const { view } = this
     view.checkReadable()
-    return this.read(view.state, engineBytes(key), options.valueEncoding, seqNumOf(options, view))
+    return this.read(view.state, engineKey(key), options.valueEncoding, seqNumOf(options, view))
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
@@ -46,16 +48,24 @@ export class LevelReads {
   has(key: Format, options: PrivateReadOptions): Promise<boolean> {
     const { view } = this
     view.checkReadable()
-    return this.answer(this.reads.has(view.state, engineBytes(key), seqNumOf(options, view)))
+    return this.answer(this.reads.has(view.state, engineKey(key), seqNumOf(options, view)))
   }
 
-  getMany(keys: readonly Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
+  async getMany(keys: readonly Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
+    const { view } = this
     const { valueEncoding } = options
-    return this.forEach(keys, options, (state, key, seqNum) => this.read(state, key, valueEncoding, seqNum))
+    const own = keys.map(engineKey)
+    view.checkReadable()
+    const seqNum = seqNumOf(options, view)
+    return readMany(view, own, (state, key) => this.read(state, key, valueEncoding, seqNum))
   }
 
-  hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
-    return this.forEach(keys, options, (state, key, seqNum) => this.reads.has(state, key, seqNum))
+  async hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
+    const { view } = this
+    const own = keys.map(engineKey)
+    view.checkReadable()
+    const seqNum = seqNumOf(options, view)
+    return readMany(view, own, (state, key) => this.reads.has(state, key, seqNum))
   }
 
   /** An abstract-level iterator for `owner`. */
@@ -65,7 +75,19 @@ export class LevelReads {
   }
 
   snapshot(options: SnapshotOwner): LevelSnapshot {
-    return new LevelSnapshot(this.db.snapshot(), this.view, options)
+    return new LevelSnapshot(newSnapshot(this.view), this.view, options)
+  }
+
+  /** Deletes what the range holds now, in batches. */
+  async clear(options: PrivateRangeOptions): Promise<void> {
+    const { view, db } = this
+    const { reverse, limit } = options
+    const range = levelRange(options)
+    view.checkReadable()
+    const seqNum = seqNumOf(options, view)
+    await db.batch([]) // refused where nothing may be written
+    const what = { range, reverse, limit: limit < 0 ? Infinity : limit, seqNum }
+    await clearKeys(view, what, (operations) => db.batch(operations))
   }
 
   approximateBytes(range: KeyRange): number {
@@ -81,26 +103,5 @@ export class LevelReads {
     const found = this.reads.lend(state, key, seqNum)
     if (found === null) return undefined
     return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, format)
-  }
-
-  /** In the order of the keys, all from one state, without holding the event loop for long. */
-  private async forEach<T>(
-    keys: readonly Format[], options: PrivateReadOptions, one: (state: ReadState, key: Bytes, seqNum: SeqNum) => T,
-  ): Promise<T[]> {
-    const { view } = this
-    view.checkReadable()
-    const seqNum = seqNumOf(options, view)
-    const { state } = view
-    const results = new Array<T>(keys.length)
-    state.hold()
-    try {
-      for (let i = 0; i < keys.length; i++) {
-        results[i] = one(state, engineBytes(keys[i]!), seqNum)
-        if (view.turns.isOver()) await view.turns.next()
-      }
-    } finally {
-      state.release()
-    }
-    return results
   }
 }

@@ -6,6 +6,7 @@
  */
 import { invalidArgument } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
+import { seqNumOf as seqNumOfHeld } from '../api/index.js'
 import type { Snapshot } from '../api/index.js'
 import type { ReadView } from '../engine/index.js'
 import { SnapshotBase } from './level-base.js'
@@ -20,7 +21,7 @@ export class LevelSnapshot extends SnapshotBase {
     super(options)
     this.held = held
     this.view = view
-    this.seqNum = held.seqNumFor(view)
+    this.seqNum = seqNumOfHeld(held, view)
   }
 
   protected override async _close(): Promise<void> {

@@ -23,12 +23,18 @@ export type Part = 'entry' | 'key' | 'value'
 /** A part in its format; of an entry what was asked for. */
 export type Item = Format | [Format | undefined, Format | undefined]
 
+export interface Page {
+  items: Item[]
+  /** Of keys and values. */
+  bytes: number
+}
+
 export class RangeReader {
   readonly view: ReadView
   private readonly cursor: Cursor
   /** One each: a table's keys and values stand in different memory. */
-  private readonly keys = new PinnedCopier()
-  private readonly values = new PinnedCopier()
+  private readonly keys: PinnedCopier
+  private readonly values: PinnedCopier
   private readonly part: Part
   private readonly withKey: boolean
   private readonly withValue: boolean
@@ -40,6 +46,8 @@ export class RangeReader {
 
   constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
     this.view = view
+    this.keys = new PinnedCopier(view.iterators.copies.byDefault)
+    this.values = new PinnedCopier(view.iterators.copies.byDefault)
     this.part = part
     this.withKey = part === 'key' || (part === 'entry' && options.keys !== false)
     this.withValue = part === 'value' || (part === 'entry' && options.values !== false)
@@ -49,28 +57,37 @@ export class RangeReader {
     this.pageBytesMax = typeof mark === 'number' && mark >= 0 ? mark : PAGE_BYTES_MAX
     this.cursor = new Cursor(view, {
       range: levelRange(options), reverse: options.reverse, limit: Infinity, seqNum: seqNumOf(options, view),
-      staysOpen: true,
+      staysOpen: true, pauses: true,
     })
   }
 
-  /** Undefined at the end. Throws what the engine throws, and LEVEL_DATABASE_NOT_OPEN when it was closed. */
+  /** The last read knows nothing yet, since it had to pass many deleted keys: it is to be called again. */
+  get isPaused(): boolean {
+    return this.cursor.isPaused
+  }
+
+  /** Undefined at the end, and when it `isPaused`. Throws what the engine throws, and LEVEL_DATABASE_NOT_OPEN. */
   next(): Item | undefined {
     if (this.cursor.next()) return this.read(this.cursor.lent)
     if (this.cursor.wasCut) throw notOpenError('cannot read from the iterator')
     return undefined
   }
 
-  /** At most `size` items, fewer when they get large; none at the end. */
-  page(size: number): Item[] {
-    const items: Item[] = []
-    let bytes = 0
-    while (items.length < size && bytes <= this.pageBytesMax) {
+  /**
+   * Fills a page up to `size` items, fewer when they get large. False when it stopped because it has taken long: then
+   * it is to be called again. A page that stays empty is the end.
+   */
+  fill(page: Page, size: number): boolean {
+    const { turns } = this.view
+    const { items } = page
+    while (items.length < size && page.bytes <= this.pageBytesMax) {
       const item = this.next()
-      if (item === undefined) break
+      if (item === undefined) return !this.isPaused
       items.push(item)
-      bytes += this.lastBytes
+      page.bytes += this.lastBytes
+      if (turns.isOver()) return false
     }
-    return items
+    return true
   }
 
   seek(target: Format): void {

@@ -10,20 +10,18 @@ import type {
   AbstractIterator, AbstractKeyIterator, AbstractSnapshot, AbstractValueIterator, Transcoder,
 } from 'abstract-level'
 import { Varve } from '../api/index.js'
-import type { BatchOp, RangeOptions, WriteOptions } from '../api/index.js'
-import { VarveError } from '../base/index.js'
+import type { BatchOp, WriteOptions } from '../api/index.js'
+import { printAs, printedObject, VarveError } from '../base/index.js'
 import { LevelBase } from './level-base.js'
 import type {
   PrivateOperation, PrivateRangeOptions, PrivateReadOptions, PrivateWriteOptions, SnapshotOwner,
 } from './level-base.js'
 import { LevelError, levelError, notOpenError, rethrow } from './level-error.js'
-import { engineBytes, keyBytes } from './level-format.js'
+import { engineKey, engineValue, keyBytes } from './level-format.js'
 import { engineOptions } from './level-options.js'
 import { propertyText } from './level-properties.js'
 import { LevelReads } from './level-reads.js'
-import { LevelSnapshot } from './level-snapshot.js'
 import type { DatabaseOptions, Format, GetOptions, StartEndOptions } from './classic-level.js'
-import { levelRange } from './range-reader.js'
 import type { Part } from './range-reader.js'
 import { openAlone, openShared } from './shared-databases.js'
 import type { OpenedDatabase } from './shared-databases.js'
@@ -49,6 +47,10 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   /** The promise of the last write, and the same with errors as abstract-level's users know them. */
   #lastWrite: Promise<void> | null = null
   #lastAnswer: Promise<void> | null = null
+
+  static {
+    printAs(this, ({ location, status }) => printedObject('VarveLevel', { location, status }))
+  }
 
   /** `location`: path of a directory. The database opens itself soon; calls wait until it is open. */
   constructor(location: string, options?: DatabaseOptions<KDefault, VDefault>) {
@@ -157,17 +159,17 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   }
 
   protected override _put(key: Format, value: Format, options: PrivateWriteOptions): Promise<void> {
-    return this.#answer(this.engine.put(engineBytes(key), engineBytes(value), writeOptions(options)))
+    return this.#answer(this.engine.put(engineKey(key), engineValue(value), writeOptions(options)))
   }
 
   protected override _del(key: Format, options: PrivateWriteOptions): Promise<void> {
-    return this.#answer(this.engine.del(engineBytes(key), writeOptions(options)))
+    return this.#answer(this.engine.del(engineKey(key), writeOptions(options)))
   }
 
   protected override _batch(operations: PrivateOperation[], options: PrivateWriteOptions): Promise<void> {
     for (const operation of operations) {
-      operation.key = engineBytes(operation.key)
-      if (operation.type === 'put') operation.value = engineBytes(operation.value!)
+      operation.key = engineKey(operation.key)
+      if (operation.type === 'put') operation.value = engineValue(operation.value!)
     }
     return this.#answer(this.engine.batch(operations as BatchOp[], writeOptions(options)))
   }
@@ -183,13 +185,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
 
   /** Not atomic: keys written meanwhile may stay or go. */
   protected override async _clear(options: PrivateRangeOptions): Promise<void> {
-    const { reverse, limit, snapshot } = options
-    const { lower, upper } = levelRange(options)
-    const range: RangeOptions = { reverse, limit }
-    if (lower !== null) range.gte = lower
-    if (upper !== null) range.lt = upper
-    if (snapshot instanceof LevelSnapshot) range.snapshot = snapshot.held
-    await this.engine.clear(range).catch(rethrow)
+    await this.#openReads.clear(options).catch(rethrow)
   }
 
   protected override _get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {

@@ -4,8 +4,9 @@
  */
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
+import * as threads from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
-import { errnoOf, tellOpenFilesMax, useNativeCrc32 } from '../base/index.js'
+import { errnoOf, tellOpenFilesMax, useChunkGuard, useNativeCrc32 } from '../base/index.js'
 import { HeldVfs } from './held-vfs.js'
 import { NodeFile } from './node-file.js'
 import { heldDescriptor, holdState } from './node-hold.js'
@@ -17,6 +18,7 @@ import { FileSystemError } from './vfs-error.js'
 import type { FileInfo, HoldSpec, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
 
 if (typeof crc32 === 'function') useNativeCrc32(crc32)
+if (typeof threads.markAsUntransferable === 'function') useChunkGuard(threads.markAsUntransferable)
 tellOpenFilesMax(openFilesMax)
 
 const {

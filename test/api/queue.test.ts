@@ -76,13 +76,14 @@ test('a stretch of deleted keys is remembered until a key is put into it', () =>
   const hint = new GapHint()
   const { buffer } = sampleBuffer(1, { capacity: 1 << 16, lastSeqNum: 0 })
   const { memtable } = buffer
+  const reader = { memtable, seqNum: memtable.lastSeqNum, entryCount: memtable.entryCount }
   const find = (from: string, seqNum = memtable.lastSeqNum) => {
     const found = hint.find(memtable, seqNum, bytes(from))
     return found === null ? null : [text(found.lower), text(found.end)]
   }
-  hint.note(memtable, memtable.lastSeqNum, 31, bytes('a'), bytes('m'))
+  hint.note(reader, 31, bytes('a'), bytes('m'))
   assert.equal(find('a'), null, 'too few')
-  hint.note(memtable, memtable.lastSeqNum, 32, bytes('b'), bytes('m'))
+  hint.note(reader, 32, bytes('b'), bytes('m'))
   assert.deepEqual(find('b'), ['b', 'm'])
   assert.deepEqual(find('lzz'), ['b', 'm'])
   assert.deepEqual([find('a'), find('m'), find('b', memtable.lastSeqNum - 1)], [null, null, null])

@@ -125,6 +125,54 @@ test('W26: the caller may change, and transfer, what it gave', () => onEach(asyn
   assert.equal([...entries].length, 1)
 }))
 
+/** Sends a value's memory to another thread, as `postMessage` does; Node 20 sends a copy instead, later ones refuse. */
+function transfer(value: Uint8Array): void {
+  try {
+    structuredClone(value, { transfer: [value.buffer as ArrayBuffer] })
+  } catch (error) {
+    assert.equal((error as Error).name, 'DataCloneError')
+  }
+}
+
+test('who transfers a small value takes nothing from others, and reads go on', () => onEach(async (place) => {
+  const db = await place.open()
+  for (let i = 0; i < 200; i++) db.putSync(`k${i}`, `value ${i}`)
+  const values = Array.from({ length: 200 }, (_, i) => db.getSync(`k${i}`)!)
+  const entries = [...db.entriesSync()]
+  for (const value of [values[7]!, entries[9]![0], entries[11]![1]]) transfer(value)
+  values.forEach((value, i) => assert.equal(text(value), `value ${i}`))
+  assert.deepEqual([...db.entriesSync()], entries)
+  for (let i = 0; i < 3000; i++) assert.equal(text(db.getSync(`k${i % 200}`)), `value ${i % 200}`)
+}))
+
+test('ownBuffers, for all reads or one: each key and value has memory of its own, to be sent away', async () => {
+  const place = new Place('memory')
+  const all = async (db: Varve, options?: { ownBuffers: boolean }) => {
+    const [entry] = [...db.entriesSync(options)]
+    const async: Uint8Array[] = []
+    for await (const each of db.entries(options)) async.push(...each)
+    return [
+      db.getSync('k', options)!, (await db.get('k', options))!, db.getManySync(['k'], options)[0]!,
+      (await db.getMany(['k'], options))[0]!, ...entry!, ...async, ...db.keysSync(options), ...db.valuesSync(options),
+    ]
+  }
+  const isOwn = ({ buffer, byteLength }: Uint8Array) => buffer.byteLength === byteLength
+  for (const readOnly of [false, true]) {
+    for (const ownBuffers of [false, true]) {
+      const db = await place.open({ ownBuffers, readOnly })
+      if (!readOnly) await db.put('k', 'value')
+      const [byDefault, own] = [await all(db), await all(db, { ownBuffers: true })]
+      const shared = await all(db, { ownBuffers: false })
+      assert.deepEqual([own.every(isOwn), shared.some(isOwn), byDefault.every(isOwn)], [true, false, ownBuffers])
+      for (const value of own) {
+        structuredClone(value, { transfer: [value.buffer as ArrayBuffer] })
+        assert.equal(value.length, 0)
+      }
+      await db.close()
+    }
+  }
+})
+
 test('the position is that of the last batch that carried one, over flush and reopen', () => onEach(async (place) => {
   let db = await place.open()
   const positionNow = () => text(db.position ?? undefined)

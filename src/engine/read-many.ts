@@ -1,0 +1,95 @@
+/**
+ * What: many lookups in one state that do not hold the event loop: what the turn of the call does not reach follows in
+ * later ones. By then the keys are the caller's again, so what is left of them is copied before the call returns.
+ * Owns: a hold on the read state from the first pause on. Thread: main.
+ * Invariants: READ-2 all lookups look at the state of the moment of the call.
+ */
+import { VarveError, viewLength, writeView } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import type { ReadState } from './read-state.js'
+import type { ReadView } from './read-view.js'
+
+type Lookup<T> = (state: ReadState, key: Bytes) => T
+
+/** What `lookup` gives for each key, in their order. Requires: they were checked. Rejects with CLOSED. */
+export function readMany<T>(view: ReadView, keys: readonly Bytes[], lookup: Lookup<T>): Promise<T[]> {
+  const { state, turns } = view
+  const found = new Array<T>(keys.length)
+  let at = 0
+  while (at < keys.length && !turns.isOver()) {
+    found[at] = lookup(state, keys[at]!)
+    at++
+  }
+  return at === keys.length ? Promise.resolve(found) : new LaterLookups(view, keys, lookup).run(found, at)
+}
+
+class LaterLookups<T> {
+  private readonly view: ReadView
+  private readonly state: ReadState
+  private readonly keys: readonly Bytes[]
+  private readonly lookup: Lookup<T>
+  private isClosed = false
+
+  constructor(view: ReadView, keys: readonly Bytes[], lookup: Lookup<T>) {
+    this.view = view
+    this.keys = keys
+    this.lookup = lookup
+    this.state = view.state
+    this.state.hold()
+    view.attach(this)
+  }
+
+  async run(found: T[], from: number): Promise<T[]> {
+    const { lookup, state, view: { turns } } = this
+    try {
+      const own = new OwnKeys(this.keys, from)
+      for (let at = from; at < found.length; at++) {
+        if (at === from || turns.isOver()) await turns.next()
+        if (this.isClosed) throw new VarveError('CLOSED', 'the database was closed before all keys were read')
+        found[at] = lookup(state, own.at(at))
+      }
+      return found
+    } finally {
+      this.cut()
+    }
+  }
+
+  /** The database is being closed, or all is done. */
+  cut(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.view.detach(this)
+    this.state.release()
+  }
+}
+
+/** The keys from a place on: strings as they are, bytes as a copy. */
+class OwnKeys {
+  private readonly keys: readonly Bytes[]
+  private readonly from: number
+  private readonly bytes: Uint8Array
+  private readonly ends: Float64Array
+
+  constructor(keys: readonly Bytes[], from: number) {
+    this.keys = keys.slice(from)
+    this.from = from
+    this.ends = new Float64Array(this.keys.length)
+    let end = 0
+    this.keys.forEach((key, i) => {
+      if (typeof key !== 'string') end += viewLength(key)
+      this.ends[i] = end
+    })
+    this.bytes = new Uint8Array(end)
+    this.keys.forEach((key, i) => {
+      if (typeof key !== 'string') writeView(key, this.bytes, this.ends[i - 1] ?? 0)
+    })
+  }
+
+  at(index: number): Bytes {
+    const i = index - this.from
+    const key = this.keys[i]!
+    if (typeof key === 'string') return key
+    const start = this.ends[i - 1] ?? 0
+    return new Uint8Array(this.bytes.buffer, start, this.ends[i]! - start)
+  }
+}
