@@ -133,7 +133,7 @@ class Opening {
     const tables = new TableSet({ vfs, dir, databaseId, cache, files })
     tables.parts.limitBytes = tableBytesMax(options)
     this.tables = tables
-    for (const level of version.levels) for (const facts of level) await tables.load(facts)
+    await tables.loadAll(version.levels.flat())
     await checkOrphans(vfs, dir, found.names, version)
     const replayed = await this.replay(found, version, databaseId)
     const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)

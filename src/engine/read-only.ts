@@ -87,7 +87,7 @@ class Reading {
       listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
     })
     const tables = this.tablesOf(databaseId)
-    for (const level of version.levels) for (const facts of level) await tables.load(facts)
+    await tables.loadAll(version.levels.flat())
     const manifest = { fileNum: marker.manifest, fileBytes: goodBytes, groupCount: groups }
     const view = new ReadOnlyView({
       dir, options, version, tables, cache, replayed, manifest, generation, startMs,

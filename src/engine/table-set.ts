@@ -15,6 +15,8 @@ import type { Table, TablePlace } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { LoadedParts } from './loaded-parts.js'
 
+const LOADS_AT_ONCE = 8
+
 interface OpenTable {
   table: Table
   file: PooledFile
@@ -60,6 +62,17 @@ export class TableSet {
       await file.close()
       throw ioError(error, 'read', name)
     }
+  }
+
+  /** The same for many: some at a time, since each waits for the disk several times. The first error is thrown. */
+  async loadAll(tables: readonly TableFacts[]): Promise<void> {
+    let next = 0
+    const loadNext = async (): Promise<void> => {
+      while (next < tables.length) await this.load(tables[next++]!)
+    }
+    const count = Math.min(LOADS_AT_ONCE, this.files.capacity)
+    const results = await Promise.allSettled(Array.from({ length: count }, loadNext))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
   /** Blocking form of `load`: installs must not wait for the event loop. */

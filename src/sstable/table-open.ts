@@ -16,6 +16,7 @@ import type { TableProperties } from './properties.js'
 import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from './table-format.js'
 import type { Footer } from './table-format.js'
 import { TableIndex } from './table-index.js'
+import { withTail } from './table-tail.js'
 
 export interface TableFile {
   file: ReadableFile
@@ -45,13 +46,15 @@ export function* readParts(table: TableFile, choice: PartChoice): Steps<TablePar
   const fileBytes = sizeOf(table)
   const isShort = fileBytes < FILE_HEADER_BYTES + FOOTER_BYTES
   if (isShort) throw corruption(name, fileBytes, 'the file is cut short')
-  const header = yield* readHeader(table)
-  const source = { file, name, seed: fileSeed(header) }
+  const near = { file: yield* withTail(file, fileBytes), name }
+  const header = yield* readHeader(near)
+  const source = { ...near, seed: fileSeed(header) }
   const footer = yield* readFooter(source, fileBytes)
   const index = yield* readIndex(source, footer)
   const properties = yield* readProperties(source, footer)
   checkAgreement(source, footer, index, properties)
-  return { source, header, footer, properties, index, ...(yield* readLookups({ source, footer, properties }, choice)) }
+  const lookups = yield* readLookups({ source, footer, properties }, choice)
+  return { source: { ...source, file }, header, footer, properties, index, ...lookups }
 }
 
 /** What finds a key without the index, as far as it is wanted and the file has it. */

@@ -66,7 +66,7 @@ export class NodeVfs implements Vfs {
   async open(path: string, mode: OpenMode): Promise<VfsFile> {
     const fd = await call<number>((done) => fs.open(path, openFlags[mode], FILE_MODE, done))
     try {
-      if (mode !== 'create') checkIsFile(await call<fs.Stats>((done) => fs.fstat(fd, done)), path)
+      if (mode !== 'create') checkIsFile(fs.fstatSync(fd), path) // what an open file is, is known without the disk
       return new NodeFile(path, fd)
     } catch (error) {
       await call<void>((done) => fs.close(fd, done as fs.NoParamCallback))
