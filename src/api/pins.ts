@@ -6,11 +6,13 @@ import { invalidArgument, printAs, printedObject, setHidden, takeOptions } from 
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
 
+/** Options of `pins.read`. */
 export interface FollowOptions {
   /** Only batches whose first sequence number is above this one; default 0. */
   after?: SeqNum | undefined
 }
 
+/** Durable retention pins: each keeps logs for a follower that reads them, over restarts too. */
 export class Pins {
   private declare readonly engine: Engine
 
@@ -48,6 +50,7 @@ export class Pins {
     return this.engine.retention.release(name)
   }
 
+  /** All pins there are. */
   list(): PinInfo[] {
     this.engine.health.checkReadable()
     return this.engine.retention.list()

@@ -28,20 +28,27 @@ import type { ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
 
+/** Options of writes. */
 export interface WriteOptions {
   /** Wait until the write survives power loss; default: the database's option `sync`. */
   sync?: boolean | undefined
 }
 
+/** Options of batches. */
 export interface BatchWriteOptions extends WriteOptions {
   /** Opaque bytes, at most 4096, stored atomically with the batch; `db.position` gives the last. */
   position?: Uint8Array | undefined
 }
 
+/** One operation of a batch. */
 export type BatchOp =
   | { type: 'put'; key: Bytes; value: Bytes }
   | { type: 'del'; key: Bytes }
 
+/**
+ * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
+ * given are copied inside the call. A call that is refused has changed nothing.
+ */
 export class Varve {
   /** The directory, absolute and without links. */
   readonly location: string
@@ -97,6 +104,7 @@ export class Varve {
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
 
+  /** Stores a value under a key, in place of the one that is there. */
   put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<void> {
     try {
       const sync = this.syncOption(options)
@@ -106,6 +114,7 @@ export class Varve {
     }
   }
 
+  /** As `put`, done when it returns. */
   putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
@@ -121,6 +130,7 @@ export class Varve {
     }
   }
 
+  /** As `del`, done when it returns. */
   delSync(key: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
     this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
@@ -136,6 +146,7 @@ export class Varve {
     }
   }
 
+  /** As `batch`, done when it returns. */
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
     const resolved = this.batchOptions(options)
     this.checkBlockingSync(resolved.sync)
@@ -187,6 +198,7 @@ export class Varve {
     }
   }
 
+  /** As `get`, at once. */
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
     const { view, reads } = this
     const { seqNum, copies } = readPlace(options, view)
@@ -207,6 +219,7 @@ export class Varve {
     }
   }
 
+  /** As `getMany`, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
     const { view, reads } = this
     const given = takeReadOptions(options)
@@ -216,6 +229,7 @@ export class Varve {
     return own.map((key) => reads.get(state, key, seqNum, copies))
   }
 
+  /** Whether the key is there. Sees the state of the moment of the call. */
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     try {
       return this.view.turns.answer(this.hasSync(key, options))
@@ -224,6 +238,7 @@ export class Varve {
     }
   }
 
+  /** As `has`, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
     const { view, reads } = this
     const { seqNum } = readPlace(options, view)
@@ -231,27 +246,32 @@ export class Varve {
     return reads.has(view.state, key, seqNum)
   }
 
-  /** `[key, value]` of a range in key order; sees the state of the moment of the call. */
+  /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */
   entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
 
+  /** As `entries`, to be walked along without waiting. */
   entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
     return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
 
+  /** Keys of a range, in their order. Sees the state of the moment of the call. */
   keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
   }
 
+  /** As `keys`, to be walked along without waiting. */
   keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
     return new RangeIterable(this.view, readRange(range, this.view), KEY)
   }
 
+  /** Values of a range, in the order of their keys. Sees the state of the moment of the call. */
   values(range?: RangeOptions): AsyncIterable<Uint8Array> {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
   }
 
+  /** As `values`, to be walked along without waiting. */
   valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
     return new RangeIterable(this.view, readRange(range, this.view), VALUE)
   }
@@ -293,6 +313,7 @@ export class Varve {
     }
   }
 
+  /** Closes it at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -20,7 +20,9 @@ import { planMemory } from './memory-plan.js'
 export interface Components {
   /** The file system; on Node the real one. */
   vfs?: Vfs
+  /** Time; on each platform its own. */
   clock?: Clock
+  /** Salts, seeds and ids; by default the system's. */
   random?: Random
   /** Runs background work in place of threads; then `workers` says nothing. */
   executor?: ExecutorFactory
@@ -28,6 +30,7 @@ export interface Components {
   onEvent?: (event: EngineEvent) => void
 }
 
+/** Options of `open`. An unknown one, or a value of the wrong type or size, is refused. */
 export interface VarveOptions {
   /** Make the database when there is none; default true. */
   createIfMissing?: boolean
@@ -57,7 +60,7 @@ export interface VarveOptions {
   sync?: boolean
   /** A background sync starts this long after the first unsynced write; 1 to 3,600,000 ms, default 1000. */
   syncIntervalMs?: number
-  /** … or after this many unsynced bytes; 64 KiB to 1 GiB, default 8 MiB. */
+  /** A background sync starts after this many unsynced bytes; 64 KiB to 1 GiB, default 8 MiB. */
   syncBytes?: number
   /**
    * Worker threads that background work may use at once, 0 to 16; 0 does it on the caller's thread in slices. All
@@ -77,11 +80,11 @@ export interface VarveOptions {
    * databases together; where the system does not tell, 1,152.
    */
   maxOpenFiles?: number
-  /**
-   * How tables are merged in the background: 'leveled' (default) or 'none': only `compact()` merges, and
-   * reads slow down with each flush.
-   */
-  compaction?: { style?: CompactionStyle }
+  /** How tables are merged in the background. */
+  compaction?: {
+    /** By themselves with 'leveled', the default; with 'none' only by `compact()`: reads slow down with each flush. */
+    style?: CompactionStyle
+  }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
   pinBytesMax?: number
   /** Flush memtables on close; default true. Without, the next open replays the log. */
@@ -94,6 +97,7 @@ export interface VarveOptions {
   ownBuffers?: boolean
   /** Everybody may write the directory; default false: such a directory is refused. */
   allowSharedDirectory?: boolean
+  /** Parts of the platform: file system, time, chance, threads; and who hears of events. */
   components?: Components
 }
 

@@ -40,6 +40,7 @@ const MANIFEST = {
 const SYNC: WriteOptions = { sync: true }
 const NO_SYNC: WriteOptions = { sync: false }
 
+/** Varve as an abstract-level database, with ClassicLevel's constructor, options and extras. */
 export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<KDefault, VDefault> {
   readonly #location: string
   #opened: OpenedDatabase | null = null
@@ -52,7 +53,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     printAs(this, ({ location, status }) => printedObject('VarveLevel', { location, status }))
   }
 
-  /** `location`: path of a directory. The database opens itself soon; calls wait until it is open. */
+  /** In the directory `location`. The database opens itself soon; calls wait until it is open. */
   constructor(location: string, options?: DatabaseOptions<KDefault, VDefault>) {
     checkLocation(location)
     super(MANIFEST, options)
