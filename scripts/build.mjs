@@ -4,6 +4,7 @@
 // The worker is inlined so that a bundler or a single-file app cannot lose it.
 import { build } from 'esbuild'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { bundlePackage, root } from './bundle.mjs'
@@ -18,7 +19,7 @@ const withoutWorkerSource = {
   name: 'without-worker-source',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /worker-source\.js$/ }, ({ path }) => ({ path, namespace: 'empty', sideEffects: false }))
-    onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: "export const workerSource = ''" }))
+    onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: "export const [sourceId, workerSource] = ['', '']" }))
   },
 }
 
@@ -29,6 +30,17 @@ const withoutWorkerSource = {
  */
 function asModuleOrScript(text) {
   return `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
+}
+
+/** Of everything that the package is made from. */
+function hashOfSources() {
+  const hash = createHash('sha256')
+  const names = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  for (const name of names.filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts')).sort()) {
+    const file = path.join(root, 'src', name)
+    if (file !== workerSource) hash.update(`${name}\n`).update(readFileSync(file))
+  }
+  return hash.digest('hex').slice(0, 16)
 }
 
 /** Writes the worker as a module with one string; leaves the file alone when nothing changed. */
@@ -46,7 +58,9 @@ async function inlineWorker() {
   })
   const text =
     '// Made by scripts/build.mjs from src/engine/worker-main.ts. Do not edit, do not commit.\n' +
-    `export const workerSource: string = ${JSON.stringify(asModuleOrScript(bundle.outputFiles[0].text))}\n`
+    `export const workerSource: string = ${JSON.stringify(asModuleOrScript(bundle.outputFiles[0].text))}\n` +
+    '/** Builds with the same one were made from the same sources. */\n' +
+    `export const sourceId: string = '${hashOfSources()}'\n`
   if (!existsSync(workerSource) || readFileSync(workerSource, 'utf8') !== text) writeFileSync(workerSource, text)
 }
 

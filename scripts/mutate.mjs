@@ -103,7 +103,7 @@ async function inlineWorker(bench, { file }, code) {
       setup({ onLoad }) {
         onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
           if (file === isMutated) return { contents: code, loader: 'js' }
-          if (file.endsWith('worker-source.ts')) return { contents: "export const workerSource = ''" }
+          if (file.endsWith('worker-source.ts')) return { contents: "export const [sourceId, workerSource] = ['', '']" }
           return { contents: readFileSync(file, 'utf8'), loader: 'ts' }
         })
       },
@@ -111,7 +111,7 @@ async function inlineWorker(bench, { file }, code) {
   })
   const text = bundle.outputFiles[0]?.text ?? ''
   const source = `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
-  const module = `export const workerSource = ${JSON.stringify(source)}\n`
+  const module = `export const workerSource = ${JSON.stringify(source)}\nexport const sourceId = 'mutant'\n`
   writeFileSync(path.join(bench, 'dist/src/exec/worker-source.js'), module)
 }
 

@@ -1,10 +1,13 @@
 /**
  * What: ClassicLevel's option `multithreading`, within one thread: handles that give the same location
- * share one open database. The first handle's options count.
+ * share one open database. The first handle's options count. Handles of two builds of the same sources share too:
+ * a handle reads inside the database, so other versions of this package are left alone, and find it locked.
  * Owns: which databases are shared, and by how many handles; the last one closes. Thread: each its own.
  */
 import { Varve } from '../api/index.js'
 import type { VarveOptions } from '../api/index.js'
+import { processShared } from '../base/index.js'
+import { sourceId } from '../exec/index.js'
 
 interface SharedDatabase {
   opening: Promise<Varve>
@@ -13,13 +16,18 @@ interface SharedDatabase {
   closing: Promise<void> | null
 }
 
-/** By file system and location. */
-const places = new WeakMap<object, Map<string, SharedDatabase>>()
+/** By location; those of the platform's file system, and of others. */
+class Places {
+  readonly ofPlatform = new Map<string, SharedDatabase>()
+  readonly ofOthers = new WeakMap<object, Map<string, SharedDatabase>>()
+}
 
 function databasesOf(options: VarveOptions): Map<string, SharedDatabase> {
-  const fileSystem = options.components?.vfs ?? Varve
-  const databases = places.get(fileSystem) ?? new Map<string, SharedDatabase>()
-  places.set(fileSystem, databases)
+  const { ofPlatform, ofOthers } = processShared(`level.places ${sourceId}`, () => new Places())
+  const fileSystem = options.components?.vfs
+  if (fileSystem === undefined) return ofPlatform
+  const databases = ofOthers.get(fileSystem) ?? new Map<string, SharedDatabase>()
+  ofOthers.set(fileSystem, databases)
   return databases
 }
 

@@ -3,10 +3,12 @@
  * descriptor number is forbidden; a FileHandle may sync, but has no blocking form. So a helper thread
  * does it while this one waits. Needs --allow-worker. Node 26 forbids the FileHandle's sync too: then every
  * sync fails there with ERR_ACCESS_DENIED, and that is what the caller gets.
- * Owns: one helper per thread, started at the first use; it never keeps the process alive.
+ * Owns: one helper per thread, for all copies of this package, started at the first use; it never keeps the process
+ * alive.
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import { processShared } from '../base/index.js'
 import { FileSystemError } from './vfs-error.js'
 
 const { permission } = process as { permission?: { has(right: string): boolean } }
@@ -47,7 +49,10 @@ interface SyncThread {
   signal: Int32Array
 }
 
-let thread: SyncThread | null = null
+/** Copies of this package share it; the number changes with what is said to the helper. */
+function helper(): { thread: SyncThread | null } {
+  return processShared('syncThread.1', () => ({ thread: null }))
+}
 
 function startThread(): SyncThread {
   const { port1, port2 } = new MessageChannel()
@@ -61,13 +66,13 @@ function startThread(): SyncThread {
 
 /** Syncs what is called `path` if it still is the file or directory with this device and inode. */
 export function syncBlocking(path: string, identity: string): void {
-  thread ??= startThread()
-  const { port, signal } = thread
+  const shared = helper()
+  const { port, signal } = (shared.thread ??= startThread())
   Atomics.store(signal, 0, 0)
   port.postMessage({ path, identity })
   Atomics.wait(signal, 0, 0, WAIT_MS_MAX)
   const reply = receiveMessageOnPort(port) as { message: string } | undefined
-  if (reply === undefined) thread = null // a late answer must not be taken for that of the next call
+  if (reply === undefined) shared.thread = null // a late answer must not be taken for that of the next call
   if (reply?.message === '') return
   throw new FileSystemError(reply?.message ?? 'EIO', 'fsync', path)
 }

@@ -97,6 +97,58 @@ test('what is exported is called what it is, and is the same for import and requ
   assert.equal(lines.length - named.length, 3)
 })
 
+const twoBuilds = `
+import { createRequire } from 'node:module'
+import * as modern from 'varve'
+import { VarveLevel } from 'varve/level'
+const require = createRequire(import.meta.url)
+const common = require('varve')
+const other = require('varve/level')
+const told = (promise) => promise.then(() => 'done', (error) => error)
+console.log('two copies', modern.Varve !== common.Varve && VarveLevel !== other.VarveLevel)
+
+const db = await common.Varve.open('both', { writeBufferSize: 65536, workers: 1 })
+const error = await told(modern.Varve.open('both'))
+console.log(error.code, /this process/.test(error.message))
+console.log(error instanceof common.VarveError, common.VarveError.is(error))
+await db.put('a', 'b')
+await db.close()
+const again = await modern.Varve.open('both')
+console.log(Buffer.from(again.getSync('a')).toString(), again.getSync('a') instanceof Uint8Array)
+
+const beside = await common.Varve.open('beside', { writeBufferSize: 65536, workers: 1 })
+for (const database of [again, beside]) {
+  for (let i = 0; i < 200; i++) await database.put(String(i), new Uint8Array(1000))
+  await database.flush()
+}
+const shared = globalThis[Symbol.for('varve.shared.1')]
+const pools = [...shared].filter(([name]) => name.startsWith('workers')).map(([, pool]) => pool.threadCount)
+console.log('pools', pools.length, 'threads', pools[0] >= 1 && pools[0] <= 2)
+await again.close()
+await beside.close()
+
+const first = new VarveLevel('level', { multithreading: true })
+await first.put('a', 'b')
+const second = new other.VarveLevel('level', { multithreading: true })
+console.log('level', await second.get('a'), await second.iterator().all())
+await first.close()
+await second.put('c', 'd')
+const alone = new VarveLevel('level')
+console.log((await told(alone.open())).cause.code)
+await second.close()
+await alone.open()
+console.log(await alone.get('c'))
+await alone.close()
+`
+
+test('both builds in one process know what the other has open, and share its threads', () => {
+  write('two-builds.mjs', twoBuilds)
+  assert.deepEqual(node(['--no-warnings', 'two-builds.mjs']).trim().split('\n'), [
+    'two copies true', 'LOCKED true', 'true true', 'b true', 'pools 1 threads true', "level b [ [ 'a', 'b' ] ]",
+    'LEVEL_LOCKED', 'd',
+  ])
+})
+
 // From Node 26 on the permission model forbids every form of fsync, and a database cannot do without.
 const majorVersion = Number(process.versions.node.split('.')[0])
 
