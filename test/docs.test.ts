@@ -5,6 +5,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import {
+  BATCH_BYTES_MAX, BATCH_COUNT_MAX, GiB, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX, VALUE_BYTES_MAX, WRITE_BUFFER_BYTES_MAX,
+  WRITE_BUFFER_BYTES_MIN,
+} from '../src/base/index.js'
+import { POSITION_BYTES_MAX } from '../src/commit/check-input.js'
 import { resolveOptions } from '../src/engine/options.js'
 import { packageDir } from './support/golden.js'
 
@@ -38,6 +43,19 @@ describe('the documents', () => {
     assert.deepEqual(named.sort(), [...options, 'components'].sort())
   })
 
+  it('say the limits that the code has', () => {
+    const limits = read('README.md').split('### Limits')[1]!.split('\n#')[0]!
+    const bytes = [KEY_BYTES_MAX, POSITION_BYTES_MAX, WRITE_BUFFER_BYTES_MIN, WRITE_BUFFER_BYTES_MAX]
+    const [key, position, least, most] = bytes.map((count) => count.toLocaleString('en-US'))
+    const framing = (BATCH_BYTES_MAX - GiB) / MiB
+    for (const expected of [
+      `| a key | 0 to ${key} bytes |`, `| a value | 0 bytes to ${VALUE_BYTES_MAX / GiB} GiB |`,
+      `| a batch | 2^${Math.log2(BATCH_COUNT_MAX)} operations, 1 GiB + ${framing} MiB with its framing |`,
+      `| a position | ${position} bytes |`, `| \`writeBufferSize\` | ${least} to ${most} bytes;`,
+      `| writes in the life of a database | 2^${Math.log2(SEQ_NUM_MAX + 1)}: `,
+    ]) assert.ok(limits.includes(expected), expected)
+  })
+
   it('explain every error code, and no other', () => {
     const codes = matches(read('src/base/errors.ts'), /^ {2}\| '([A-Z_]+)'/gm)
     assert.ok(codes.length > 15)
@@ -48,7 +66,7 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    const pages = ['errors', 'cli', 'level', 'migration'].map((name) => `docs/${name}.md`)
+    const pages = ['errors', 'cli', 'level', 'migration', 'stats'].map((name) => `docs/${name}.md`)
     for (const page of ['README.md', 'ARCHITECTURE.md', ...pages]) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
         assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)
