@@ -17,6 +17,7 @@ import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
+import { readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
@@ -184,7 +185,7 @@ export class Varve {
   async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {
     const engine = this.writer()
     const keys = readKeyRange(range)
-    await engine.compact(keys, readCompactOptions(options))
+    await engine.compact(keys, readCompactCall(options))
   }
 
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
@@ -366,20 +367,6 @@ function checkLocation(location: unknown): string {
   return location
 }
 
-function takeCompactOptions({ signal, onProgress }: CompactOptions): CompactOptions {
-  return { signal, onProgress }
-}
-
 function takeBatchOptions({ sync, position }: BatchWriteOptions): BatchWriteOptions {
   return { sync, position }
-}
-
-function readCompactOptions(options: CompactOptions | undefined): CompactOptions {
-  if (options === undefined) return {}
-  const { signal, onProgress } = takeOptions('compact', ['signal', 'onProgress'], options, takeCompactOptions)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidArgument('onProgress must be a function')
-  }
-  return { signal, onProgress }
 }

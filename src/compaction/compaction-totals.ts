@@ -8,6 +8,7 @@ import type { CompactionRunOutput } from './compaction-run.js'
 interface LevelTotals {
   readBytes: number
   writtenBytes: number
+  runMs: number
 }
 
 export class CompactionTotals {
@@ -17,19 +18,20 @@ export class CompactionTotals {
   droppedTombstoneCount = 0
   private readonly levels = new Map<LevelNum, LevelTotals>()
 
-  add({ outputLevel }: CompactionPick, output: CompactionRunOutput): void {
+  add({ outputLevel }: CompactionPick, output: CompactionRunOutput, durationMs: number): void {
     this.readBytes += output.readBytes
     this.writtenBytes += output.writtenBytes
     this.droppedVersionCount += output.droppedVersionCount
     this.droppedTombstoneCount += output.droppedTombstoneCount
-    const { readBytes, writtenBytes } = this.level(outputLevel)
+    const { readBytes, writtenBytes, runMs } = this.level(outputLevel)
     this.levels.set(outputLevel, {
       readBytes: readBytes + output.readBytes, writtenBytes: writtenBytes + output.writtenBytes,
+      runMs: runMs + durationMs,
     })
   }
 
   /** By compactions whose outputs went to this level. */
   level(level: LevelNum): LevelTotals {
-    return this.levels.get(level) ?? { readBytes: 0, writtenBytes: 0 }
+    return this.levels.get(level) ?? { readBytes: 0, writtenBytes: 0, runMs: 0 }
   }
 }

@@ -274,8 +274,9 @@ export class Compactor {
       this.failuresInRow = 0 // a move writes no table: it shows nothing
       this.extra.noteSuccess(task.askedBy)
       this.completedCount++
-      this.runTimes.record(this.host.clock.nowMs() - task.startMs)
-      this.totals.add(task.pick, task.result!)
+      const durationMs = this.host.clock.nowMs() - task.startMs
+      this.runTimes.record(durationMs)
+      this.totals.add(task.pick, task.result!, durationMs)
       this.drain.add(reliefOf(task.pick))
     }
     this.remove(task)

@@ -3,11 +3,12 @@
  * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for. It ends:
  * done, given up, or with why it cannot be done. (docs/design/0014-compaction.md)
  */
-import { VarveError } from '../base/index.js'
+import { callContained, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import { inputTables, manualPicker } from '../compaction/index.js'
 import type { ManualPicker } from '../compaction/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import type { AbortWatch } from './abort-watch.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 
@@ -29,17 +30,21 @@ export interface CompactOptions {
   onProgress?: ((progress: CompactProgress) => void) | undefined
 }
 
+/** The options of one call, checked. */
+export interface CompactCall {
+  abort: AbortWatch | null
+  onProgress: ((progress: CompactProgress) => void) | undefined
+}
+
 const PROGRESS_MS = 200
 
-export async function compactRange(engine: EngineCore, range: KeyRange, options: CompactOptions): Promise<void> {
+export async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const { compactor } = engine
+  const { abort } = call
   const picker = manualPicker(compactionSettings(engine.options), {
     keyspaceId: 0, range, upTo: engine.visibleSeqNum,
   })
-  const progress = startProgress(engine, options)
-  const aborted = new Promise<void>((resolve) => {
-    options.signal?.addEventListener('abort', () => resolve(), { once: true })
-  })
+  const progress = startProgress(engine, call)
   compactor.addExtra(picker)
   try {
     while (!compactor.isDone(picker)) {
@@ -48,9 +53,12 @@ export async function compactRange(engine: EngineCore, range: KeyRange, options:
       if (failure !== null) throw failure.error
       const step = compactor.nextStep()
       compactor.schedule() // a snapshot that went may have made work
-      await Promise.race([step, aborted])
-      progress.tell()
-      options.signal?.throwIfAborted()
+      try {
+        await (abort === null ? step : abort.orAborted(step))
+      } finally {
+        progress.tell()
+      }
+      abort?.check() // who hears of the progress may have had enough
     }
   } catch (error) {
     compactor.giveUp(picker)
@@ -79,21 +87,18 @@ function checkGoingOn(engine: EngineCore): void {
   engine.checkWritable()
 }
 
-function startProgress({ compactor, options: { clock } }: EngineCore, { onProgress }: CompactOptions) {
+function startProgress({ compactor, options: { clock } }: EngineCore, { onProgress }: CompactCall) {
   const { totals } = compactor
   const start = { ...totals, stepCount: compactor.completedCount + compactor.movedCount }
   let timer: Timer | null = null
   const tell = (): void => {
     if (onProgress === undefined) return
-    try {
-      onProgress({
-        readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
-        writtenBytes: totals.writtenBytes - start.writtenBytes,
-        stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,
-      })
-    } catch {
-      // The listener's own business.
+    const now = {
+      readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
+      writtenBytes: totals.writtenBytes - start.writtenBytes,
+      stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,
     }
+    callContained(() => onProgress(now), () => undefined)
   }
   const repeat = (): void => {
     timer = clock.after(PROGRESS_MS, () => {

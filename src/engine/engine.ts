@@ -22,7 +22,7 @@ import type { LogFile } from '../wal/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { closeEngine } from './close.js'
 import { compactRange } from './compact-range.js'
-import type { CompactOptions } from './compact-range.js'
+import type { CompactCall } from './compact-range.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { FileDeleter } from './file-deleter.js'
 import { Health } from './health.js'
@@ -352,10 +352,15 @@ export class Engine implements EngineCore, ReadView {
   }
 
   /** Merges what lies in a range down to one version a key. Resolves when readers see the result. */
-  async compact(range: KeyRange, options: CompactOptions): Promise<void> {
-    options.signal?.throwIfAborted()
-    await this.flush()
-    await compactRange(this, range, options)
+  async compact(range: KeyRange, call: CompactCall): Promise<void> {
+    const { abort } = call
+    try {
+      abort?.check()
+      await (abort === null ? this.flush() : abort.orAborted(this.flush()))
+      await compactRange(this, range, call)
+    } finally {
+      abort?.end()
+    }
   }
 
   async rotateIfUsed(): Promise<void> {

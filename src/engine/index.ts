@@ -1,6 +1,7 @@
 /** Rank 6: the parts put together. */
+export { AbortWatch } from './abort-watch.js'
 export { approximateBytes } from './approximate-bytes.js'
-export type { CompactOptions, CompactProgress } from './compact-range.js'
+export type { CompactCall, CompactOptions, CompactProgress } from './compact-range.js'
 export { Cursor } from './cursor.js'
 export type { CursorOptions } from './cursor.js'
 export { Engine } from './engine.js'

@@ -9,11 +9,15 @@ const FILES_AT_LEVEL = 'leveldb.num-files-at-level'
 /** LevelDB has seven. */
 const LEVELS_SHOWN = 7
 const MB = 1_048_576
+const STATS_HEAD = [
+  `${' '.repeat(31)}Compactions`, 'Level  Files Size(MB) Time(sec) Read(MB) Write(MB)', '-'.repeat(50),
+]
+const COLUMNS = [8, 8, 9, 8, 9]
 
 /** The empty string for what has no answer, as LevelDB does. */
 export function propertyText(name: string, stats: Stats, version: Version): string {
   if (name.startsWith(FILES_AT_LEVEL)) return fileCountText(name.slice(FILES_AT_LEVEL.length), stats.levels)
-  if (name === 'leveldb.stats') return statsText(stats.levels)
+  if (name === 'leveldb.stats') return statsText(stats)
   if (name === 'leveldb.sstables') return tablesText(version.levels)
   if (name === 'leveldb.approximate-memory-usage') return String(stats.memory.totalBytes)
   return ''
@@ -25,15 +29,16 @@ function fileCountText(number: string, levels: readonly LevelStats[]): string {
   return String(levels.find((stats) => stats.level === level)?.tableCount ?? 0)
 }
 
-/** A line for each level that has tables. */
-function statsText(levels: readonly LevelStats[]): string {
-  const lines = levels
-    .filter(({ tableCount }) => tableCount > 0)
-    .map(({ level, tableCount, tableBytes, entryCount, tombstoneCount }) => {
-      const cells = [String(tableCount), (tableBytes / MB).toFixed(1), String(entryCount), String(tombstoneCount)]
-      return [String(level).padStart(3), ...cells.map((cell) => cell.padStart(10))].join(' ')
-    })
-  return ['Level     Files   Size(MB)    Entries Tombstones', '-'.repeat(48), ...lines, ''].join('\n')
+/** LevelDB's own table, as programs look for it: a line for each level that has tables or was compacted into. */
+function statsText({ levels, compaction }: Stats): string {
+  const lines = [...Array(Math.max(LEVELS_SHOWN, levels.length)).keys()].flatMap((level) => {
+    const { tableCount = 0, tableBytes = 0 } = levels.find((each) => each.level === level) ?? {}
+    const { runMs = 0, readBytes = 0, writtenBytes = 0 } = compaction.levels.find((each) => each.level === level) ?? {}
+    if (tableCount === 0 && runMs === 0) return []
+    const cells = [tableCount, tableBytes / MB, runMs / 1000, readBytes / MB, writtenBytes / MB]
+    return [[String(level).padStart(3), ...cells.map((cell, i) => cell.toFixed(0).padStart(COLUMNS[i]!))].join(' ')]
+  })
+  return [...STATS_HEAD, ...lines, ''].join('\n')
 }
 
 function tablesText(levels: readonly (readonly TableFacts[])[]): string {

@@ -48,6 +48,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   /** The promise of the last write, and the same with errors as abstract-level's users know them. */
   #lastWrite: Promise<void> | null = null
   #lastAnswer: Promise<void> | null = null
+  /** Calls that take several turns. */
+  readonly #underWay = new Set<Promise<unknown>>()
 
   static {
     printAs(this, ({ location, status }) => printedObject('VarveLevel', { location, status }))
@@ -86,7 +88,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     checkStartEnd(arguments.length)
     if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))
     const [gte, lte] = this.#bounds('compactRange', start, end, options)
-    await this.engine.compact({ gte, lte }).catch(rethrow)
+    await this.#track(this.engine.compact({ gte, lte }))
   }
 
   /** Answers LevelDB's names: `leveldb.stats`, `leveldb.sstables` and so on; '' for any other. */
@@ -146,12 +148,27 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     this.#reads = new LevelReads(this.#opened.db)
   }
 
-  /** An error is told once: the database is closed all the same, and the next call says so. */
+  /**
+   * Waits for what is under way, as ClassicLevel does. An error is told once: the database is closed all the same, and
+   * the next call says so.
+   */
   protected override async _close(): Promise<void> {
+    await Promise.allSettled([...this.#underWay, this.#lastAnswer])
     const opened = this.#opened
     this.#opened = null
     this.#reads = null
     await opened?.close().catch(rethrow)
+  }
+
+  async #track<T>(call: Promise<T>): Promise<T> {
+    this.#underWay.add(call)
+    try {
+      return await call
+    } catch (error) {
+      throw levelError(error)
+    } finally {
+      this.#underWay.delete(call)
+    }
   }
 
   get #openReads(): LevelReads {
@@ -186,7 +203,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
 
   /** Not atomic: keys written meanwhile may stay or go. */
   protected override async _clear(options: PrivateRangeOptions): Promise<void> {
-    await this.#openReads.clear(options).catch(rethrow)
+    await this.#track(this.#openReads.clear(options))
   }
 
   protected override _get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
@@ -206,7 +223,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   }
 
   protected override _getMany(keys: Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
-    return this.#openReads.getMany(keys, options).catch(rethrow)
+    return this.#track(this.#openReads.getMany(keys, options))
   }
 
   protected override _has(key: Format, options: PrivateReadOptions): Promise<boolean> {
@@ -218,7 +235,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   }
 
   protected override _hasMany(keys: Format[], options: PrivateReadOptions): Promise<boolean[]> {
-    return this.#openReads.hasMany(keys, options).catch(rethrow)
+    return this.#track(this.#openReads.hasMany(keys, options))
   }
 
   // The base class decodes: K and V are known only to it.

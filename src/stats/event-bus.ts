@@ -5,6 +5,7 @@
  * Thread: main.
  * Invariants: a listener that throws harms nobody: it is told to all others once, then only counted.
  */
+import { callContained } from '../base/index.js'
 import type { EngineEvent, EventListener } from './events.js'
 
 /** A caller that never lets microtasks run must not fill the memory: the oldest events go. */
@@ -55,13 +56,7 @@ export class EventBus {
   }
 
   private tell(listener: EventListener, event: EngineEvent): void {
-    try {
-      const returned: unknown = listener(event)
-      // An async listener must not end the process with an unhandled rejection.
-      if (returned instanceof Promise) returned.catch((error: unknown) => this.noteFailure(listener, error))
-    } catch (error) {
-      this.noteFailure(listener, error)
-    }
+    callContained(() => listener(event), (error) => this.noteFailure(listener, error))
   }
 
   private noteFailure(listener: EventListener, error: unknown): void {

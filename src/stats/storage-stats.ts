@@ -101,6 +101,8 @@ export interface CompactionLevelStats {
   readBytes: number
   /** Bytes that compactions into this level wrote since the open. */
   writtenBytes: number
+  /** Milliseconds that those compactions took, added up. */
+  runMs: number
 }
 
 /** Files that tables point into for large values. */

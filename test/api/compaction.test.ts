@@ -1,5 +1,6 @@
 /** Compaction through the API: contents, files, snapshots, failures, giving up. */
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { SeededRandom } from '../../src/base/index.js'
@@ -173,6 +174,38 @@ test('a compaction can be given up; what it had done stays, the database goes on
   await db.close()
   await closed.catch(() => closing)
 }))
+
+test('however a compaction ends, its signal has no listener of ours any more', async () => {
+  const db = await new Place('memory').open({ workers: 0, flushOnClose: false })
+  const controller = new AbortController()
+  const { signal } = controller
+  const listenerCount = () => getEventListeners(signal, 'abort').length
+  const bad = { signal, other: 1 } as never
+  await assert.rejects(db.compact({ prefix: 7 as never }, { signal }), { code: 'INVALID_ARGUMENT' })
+  for (const options of [bad, { signal, onProgress: 7 as never }]) {
+    await assert.rejects(db.compact({}, options), { code: 'INVALID_ARGUMENT' })
+  }
+  assert.equal(listenerCount(), 0)
+  for (let i = 0; i < 20; i++) {
+    await db.put(`k${i}`, 'x'.repeat(5000))
+    await db.compact({}, { signal, onProgress: async () => { throw new Error('nobody hears it') } })
+    assert.equal(listenerCount(), 0)
+  }
+  await db.put('k', 'x')
+  const reason = new Error('enough')
+  const given = db.compact({}, { signal })
+  assert.equal(listenerCount(), 1)
+  controller.abort(reason)
+  await assert.rejects(given, reason) // in the flush that it begins with
+  assert.equal(listenerCount(), 0)
+  const other = new AbortController()
+  await db.put('k', 'y')
+  const cut = assert.rejects(db.compact({}, { signal: other.signal }), { code: 'CLOSED' })
+  await db.close()
+  await cut
+  await assert.rejects(db.compact({}, { signal: other.signal }), { code: 'CLOSED' })
+  assert.equal(getEventListeners(other.signal, 'abort').length, 0)
+})
 
 test('only the range that is asked for is merged', async () => {
   const place = new Place('memory')

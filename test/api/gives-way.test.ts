@@ -132,7 +132,7 @@ test('clear gives way over what is deleted already, and deletes the rest', async
   await db.close()
 })
 
-test('the facade gives way: steps, pages, lists, clear', async () => {
+test('the facade gives way: steps, pages, lists, clear; close waits for what is under way', async () => {
   const db = new VarveLevel<string, string>('/db', {
     workers: 0, writeBufferSize: 8 << 20, components: { clock: steppingClock(systemClock), vfs: new MemoryVfs() },
   })
@@ -159,5 +159,10 @@ test('the facade gives way: steps, pages, lists, clear', async () => {
   assert.equal(await givingWay(() => db.keys({ snapshot }).next()), 'z')
   assert.deepEqual(await givingWay(() => db.keys({ snapshot }).nextv(5)), ['z'])
   await snapshot.close()
+  await db.batch(keys.map((each) => ({ type: 'put', key: each, value: `value of ${each}` })))
+  const lookups = [db.getMany(keys), db.hasMany(keys)] as const
+  const underWay = [...lookups, db.compactRange('', 'zzz'), db.put('last', ''), db.clear()] as const
   await db.close()
+  const [values, has] = await Promise.all(underWay)
+  assert.deepEqual([values[COUNT - 1], has[COUNT - 1]], [`value of ${keys[COUNT - 1]}`, true])
 })

@@ -1,0 +1,15 @@
+/**
+ * What: calls code of the caller whose failures are his own: a listener, a progress report. What it throws, and what a
+ * promise that it returns rejects with, goes to `onError` and no further: nothing of ours stops, and no rejection is
+ * left unhandled.
+ */
+export function callContained(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    const returned = call()
+    if (typeof (returned as { then?: unknown } | null | undefined)?.then === 'function') {
+      Promise.resolve(returned).then(undefined, onError)
+    }
+  } catch (error) {
+    onError(error)
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What: a signal of the caller's while a call of his goes on: an AbortSignal of any realm, or what has the same form.
+ * Code of the caller runs when the watch begins, when the signal fires and when the watch ends, and nowhere else.
+ * Owns: the listener on the signal: it is gone when the watch has ended, however the call did.
+ */
+import { invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
+
+type Signal = Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener' | 'removeEventListener'>
+
+export class AbortWatch {
+  private readonly signal: Signal
+  private fired: { reason: unknown } | null = null
+  private wake: () => void = () => undefined
+  private readonly firing = new Promise<void>((resolve) => (this.wake = resolve))
+
+  /** Throws INVALID_ARGUMENT for what is no signal. */
+  constructor(signal: unknown) {
+    try {
+      this.signal = checkSignal(signal)
+      if (this.signal.aborted) this.onAbort()
+      else this.signal.addEventListener('abort', this.onAbort)
+    } catch (error) {
+      throw unreadableArgument('option signal', error)
+    }
+  }
+
+  private readonly onAbort = (): void => {
+    this.fired ??= { reason: reasonOf(this.signal) }
+    this.wake()
+  }
+
+  /** Throws the signal's reason when it has fired. */
+  check(): void {
+    if (this.fired !== null) throw this.fired.reason
+  }
+
+  /** What `waited` gives, or throws the signal's reason when that comes first. */
+  async orAborted<T>(waited: Promise<T>): Promise<T> {
+    const first = await Promise.race([waited, this.firing])
+    this.check()
+    return first as T
+  }
+
+  /** The call has ended. */
+  end(): void {
+    try {
+      this.signal.removeEventListener('abort', this.onAbort)
+    } catch {
+      // The caller's own code.
+    }
+  }
+}
+
+function checkSignal(signal: unknown): Signal {
+  const { aborted, addEventListener, removeEventListener } = Object(signal) as Partial<Signal>
+  const isSignal = typeof aborted === 'boolean' && typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  if (!isSignal) throw invalidArgument('option signal must be an AbortSignal')
+  return signal as Signal
+}
+
+/** Older forms of signals give none. */
+function reasonOf(signal: Signal): unknown {
+  try {
+    if (signal.reason !== undefined) return signal.reason
+  } catch {
+    // The caller's own code.
+  }
+  return new VarveError('ABORTED', 'the call was aborted')
+}
