@@ -2,7 +2,7 @@
  * What: durable retention pins as users hold them, and reading the logs that they keep: what a
  * replicated log, a change feed or a backup needs.
  */
-import { invalidArgument, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
+import { invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
 
@@ -35,19 +35,19 @@ export class Pins {
    */
   async acquire(name: string): Promise<PinInfo> {
     this.engine.checkWritable()
-    return this.engine.retention.acquire(name)
+    return this.waitFor(this.engine.retention.acquire(name))
   }
 
   /** Logs before `firstLog` may go. A pin never moves back. */
   async advance(name: string, firstLog: FileNum): Promise<void> {
     this.engine.checkWritable()
-    return this.engine.retention.advance(name, firstLog)
+    return this.waitFor(this.engine.retention.advance(name, firstLog))
   }
 
   /** Everything that only this pin keeps may go. */
   async release(name: string): Promise<void> {
     this.engine.checkWritable()
-    return this.engine.retention.release(name)
+    return this.waitFor(this.engine.retention.release(name))
   }
 
   /** All pins there are. */
@@ -65,6 +65,11 @@ export class Pins {
     if (typeof name !== 'string') throw invalidArgument('the name of a pin is a string')
     if (!Number.isSafeInteger(after) || after < 0) throw invalidArgument('option after must be a sequence number')
     return this.engine.follow(name, after)
+  }
+
+  /** The process does not end meanwhile. */
+  private waitFor<T>(work: Promise<T>): Promise<T> {
+    return keepAliveUntil(this.engine.clock, work)
   }
 }
 

@@ -5,7 +5,8 @@
  * VarveError with a stable `code`; a call that is refused changed nothing.
  */
 import {
-  checkFlag, EntryKind, errnoOf, invalidArgument, ioError, printAs, printedObject, setHidden, takeOptions, VarveError,
+  checkFlag, EntryKind, errnoOf, invalidArgument, ioError, keepAliveUntil, printAs, printedObject, setHidden,
+  systemClock, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
@@ -81,8 +82,11 @@ export class Varve {
     const resolved = resolveOptions(options, BLOCK_BYTES_DEFAULT)
     const vfs = resolved.vfs ?? new NodeVfs()
     try {
-      if (resolved.readOnly) return new Varve(await openReadOnly(path, vfs, resolved), null, false)
-      const engine = await openEngine(path, vfs, resolved)
+      const { clock } = resolved
+      if (resolved.readOnly) {
+        return new Varve(await keepAliveUntil(clock, openReadOnly(path, vfs, resolved)), null, false)
+      }
+      const engine = await keepAliveUntil(clock, openEngine(path, vfs, resolved))
       return new Varve(engine, engine, resolved.sync)
     } catch (error) {
       throw diskError(error, 'open')
@@ -97,7 +101,7 @@ export class Varve {
     const path = checkLocation(location)
     const vfs = takeOptions('destroy', ['vfs'], options, (given) => given.vfs) ?? new NodeVfs()
     try {
-      await destroyDatabase(vfs, path)
+      await keepAliveUntil(systemClock, destroyDatabase(vfs, path))
     } catch (error) {
       throw diskError(error, 'destroy')
     }
@@ -173,7 +177,7 @@ export class Varve {
 
   /** Resolves when every write made before the call stands in synced tables. */
   async flush(): Promise<void> {
-    await this.writer().flush()
+    await this.waitFor(this.writer().flush())
   }
 
   /**
@@ -185,7 +189,7 @@ export class Varve {
   async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {
     const engine = this.writer()
     const keys = readKeyRange(range)
-    await engine.compact(keys, readCompactCall(options))
+    await this.waitFor(engine.compact(keys, readCompactCall(options)))
   }
 
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
@@ -302,13 +306,13 @@ export class Varve {
 
   /** Brings writes back after a failure that allows it. Rejects with the reason when it does not. */
   async resume(): Promise<void> {
-    await this.writer().resume()
+    await this.waitFor(this.writer().resume())
   }
 
   /** Flushes, syncs, lets go of everything. Rejects with the first background error. Idempotent. */
   async close(): Promise<void> {
     try {
-      await this.view.close()
+      await this.waitFor(this.view.close())
     } catch (error) {
       throw diskError(error, 'close')
     }
@@ -317,6 +321,11 @@ export class Varve {
   /** Closes it at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** What background work answers: the process does not end meanwhile. */
+  private waitFor(work: Promise<void>): Promise<void> {
+    return keepAliveUntil(this.view.clock, work)
   }
 
   private writer(): Engine {

@@ -1,5 +1,8 @@
 /**
  * What: time as a parameter. Nothing else in `src` reads a clock or sets a timer.
+ *
+ * Whether a program ends by itself is decided here, and only here: it does, unless somebody waits. Timers and
+ * background work do not keep it; a call of the user that is not answered yet does, see keep-alive.ts.
  */
 
 /** Something that will happen. */
@@ -14,10 +17,14 @@ export interface Clock {
   nowMs(): number
   /** Milliseconds since 1970, for people and for expiry; may jump. */
   wallMs(): number
-  /** Calls back once after `delayMs`. Keeps the process alive only when somebody waits for it. */
-  after(delayMs: number, callback: () => void, isAwaited?: boolean): Timer
+  /** Calls back once after `delayMs`. Does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer
   /** Calls back in a macrotask of its own, after timers had their turn. Keeps the process alive. */
   defer(callback: () => void): void
+  /** As `defer`, for background work: keeps the process alive only while somebody waits. */
+  deferWork(callback: () => void): void
+  /** Somebody waits: keeps the process alive until it is cancelled. */
+  keepAlive(): Timer
 }
 
 type Immediate = (callback: () => void) => unknown
@@ -25,15 +32,38 @@ type Immediate = (callback: () => void) => unknown
 const immediate: Immediate =
   (globalThis as { setImmediate?: Immediate }).setImmediate ?? ((callback) => setTimeout(callback, 0))
 
+/** Of timers that do nothing. */
+const LONG_MS = 2 ** 30
+
+/** How many wait, and the timer that stands for all of them. */
+let waitingCount = 0
+let waitingTimer: unknown
+
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
-  after(delayMs, callback, isAwaited = false) {
+  after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs) as unknown as { unref?: () => void }
-    if (!isAwaited) timer.unref?.()
+    timer.unref?.()
     return { cancel: () => clearTimeout(timer as never) }
   },
   defer(callback) {
     immediate(callback)
+  },
+  deferWork(callback) {
+    // Not an immediate that does not keep the process: it would run only when something else turned the loop.
+    if (waitingCount > 0) immediate(callback)
+    else systemClock.after(0, callback)
+  },
+  keepAlive() {
+    if (waitingCount++ === 0) waitingTimer = setInterval(() => undefined, LONG_MS)
+    let isWaiting = true
+    return {
+      cancel() {
+        if (!isWaiting) return
+        isWaiting = false
+        if (--waitingCount === 0) clearInterval(waitingTimer as never)
+      },
+    }
   },
 }

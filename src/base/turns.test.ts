@@ -10,6 +10,8 @@ class HandClock implements Clock {
   wallMs = () => this.time
   after = () => ({ cancel: () => undefined })
   defer = (callback: () => void) => void this.deferred.push(callback)
+  deferWork = this.defer
+  keepAlive = () => ({ cancel: () => undefined })
   turn(): void {
     for (const callback of this.deferred.splice(0)) callback()
   }

@@ -63,7 +63,7 @@ export class CommitPipeline {
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, parts)
     this.counters = this.writer.counters
-    this.waiting = new WaitingWrites(Math.max(WAITING_BYTES_MIN, 2 * first.bytes.length))
+    this.waiting = new WaitingWrites(Math.max(WAITING_BYTES_MIN, 2 * first.bytes.length), parts.clock)
     first.begin(noPredecessor(lastSeqNum))
   }
 

@@ -8,8 +8,8 @@
  * Invariants: COM-3 visible in sequence order, only when in the log. COM-5 what is encoded behind a
  * failed write fails with it. COM-7 every caller is answered, once.
  */
-import { ioError, MiB, VarveError } from '../base/index.js'
-import type { SeqNum, Turns } from '../base/index.js'
+import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
+import type { Clock, SeqNum, Turns } from '../base/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
@@ -28,6 +28,7 @@ export interface GroupWriterHost {
 export interface GroupWriterParts {
   syncer: LogSyncer
   turns: Turns
+  clock: Clock
   host: GroupWriterHost
   /** Of the entry before the first one to be written. */
   lastSeqNum: SeqNum
@@ -60,6 +61,7 @@ export class GroupWriter {
   private readonly host: GroupWriterHost
   private readonly syncer: LogSyncer
   private readonly turns: Turns
+  private readonly clock: Clock
   /** Takes the batches; replaced at rotation. */
   buffer: WriteBuffer
   /** Sealed buffers with bytes that are not written yet, oldest first. */
@@ -77,12 +79,13 @@ export class GroupWriter {
   readonly counters = { batches: 0, entries: 0, groups: 0, poolWrites: 0, bytes: 0 }
 
   constructor(first: WriteBuffer, parts: GroupWriterParts) {
-    const { syncer, turns, host, lastSeqNum, position } = parts
+    const { syncer, turns, clock, host, lastSeqNum, position } = parts
     this.buffer = first
     this.visibleSeqNum = lastSeqNum
     this.position = position
     this.syncer = syncer
     this.turns = turns
+    this.clock = clock
     this.host = host
   }
 
@@ -202,7 +205,7 @@ export class GroupWriter {
     this.poolGroup = group
     if (this.unsettled.length > 0) this.unsettled[0]!.group = null
     else this.group = null
-    this.poolWrite = log.writeRange(buffer.bytes, start, end).then(
+    this.poolWrite = keepAliveUntil(this.clock, log.writeRange(buffer.bytes, start, end)).then(
       () => this.finishPoolWrite(buffer, end, seqNum, null),
       (error: unknown) => this.finishPoolWrite(buffer, end, seqNum, { error }),
     )

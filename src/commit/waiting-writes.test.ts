@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { follow, puts as operations } from '../../test/support/commit-scene.js'
-import { settled } from '../../test/support/hand-clock.js'
+import { HandClock, settled } from '../../test/support/hand-clock.js'
 import { OperationList } from './operation-list.js'
 import { WaitingWrites } from './waiting-writes.js'
 
@@ -9,9 +9,11 @@ const puts = (key: string) => OperationList.read(operations(key))
 const options = { sync: false, position: null }
 
 test('COM-6: first come, first served, up to a bound in bytes; one call may always wait', async () => {
-  const waiting = new WaitingWrites(100)
+  const clock = new HandClock()
+  const waiting = new WaitingWrites(100, clock)
   const large = follow(waiting.push(puts('large'), options, 1000))
   assert.throws(() => waiting.push(puts('b'), options, 1), { code: 'BUSY' })
+  assert.equal(clock.waitingCount, 1, 'the process is kept while one waits')
   waiting.shift(Promise.resolve())
   const answers = ['a', 'b'].map((key) => follow(waiting.push(puts(key), options, 50)))
   assert.throws(() => waiting.push(puts('c'), options, 1), { code: 'BUSY' })
@@ -22,4 +24,5 @@ test('COM-6: first come, first served, up to a bound in bytes; one call may alwa
   await settled()
   assert.deepEqual([large, ...answers].map(({ state }) => state), ['done', 'NO_SPACE', 'done'])
   assert.deepEqual([waiting.isEmpty, waiting.first, waiting.bytes], [true, null, 0])
+  assert.equal(clock.waitingCount, 0)
 })

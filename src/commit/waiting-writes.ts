@@ -1,9 +1,10 @@
 /**
  * What: asynchronous writes that wait for room, as private copies, in order.
- * Owns: the queue and its bytes. Thread: main.
+ * Owns: the queue and its bytes; while there is one, the process is kept alive. Thread: main.
  * Invariants: COM-6 the queue's bytes are bounded; what does not fit is refused with BUSY.
  */
-import { VarveError } from '../base/index.js'
+import { KeptAlive, VarveError } from '../base/index.js'
+import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
 import type { OperationList } from './operation-list.js'
 
@@ -20,10 +21,12 @@ export class WaitingWrites {
   private readonly bytesMax: number
   private queue: WaitingWrite[] = []
   private head = 0
+  private readonly keptAlive: KeptAlive
   bytes = 0
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, clock: Clock) {
     this.bytesMax = bytesMax
+    this.keptAlive = new KeptAlive(clock)
   }
 
   get isEmpty(): boolean {
@@ -45,6 +48,7 @@ export class WaitingWrites {
       })
     }
     this.bytes += bytes
+    this.keptAlive.set(true)
     return new Promise((resolve, reject) => this.queue.push({ operations, options, bytes, resolve, reject }))
   }
 
@@ -55,6 +59,7 @@ export class WaitingWrites {
     if (this.head === this.queue.length) {
       this.queue = []
       this.head = 0
+      this.keptAlive.set(false)
     }
     first.resolve(written)
   }
@@ -64,6 +69,7 @@ export class WaitingWrites {
     this.queue = []
     this.head = 0
     this.bytes = 0
+    this.keptAlive.set(false)
     for (const { reject } of waiting) reject(error)
   }
 }

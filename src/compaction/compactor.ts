@@ -314,8 +314,7 @@ export class Compactor {
       this.schedule()
       if (this.tasks.length === 0) this.wake() // nobody wants anything any more: who waits for a step hears of it
     }
-    // Writers or a call may be waiting: a program must not end in the middle of their awaits.
-    this.retryTimer ??= this.host.clock.after(delayMs, retry, true)
+    this.retryTimer ??= this.host.clock.after(delayMs, retry)
   }
 
   private end(task: CompactionTask): void {

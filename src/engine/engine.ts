@@ -121,7 +121,7 @@ export class Engine implements EngineCore, ReadView {
     this.syncer.add(first.log)
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {
-      syncer: this.syncer, turns: this.turns, host: makeCommitHost(this),
+      syncer: this.syncer, turns: this.turns, clock: this.clock, host: makeCommitHost(this),
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)

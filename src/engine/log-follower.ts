@@ -7,12 +7,12 @@
  */
 import {
   corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, fileSeed,
-  FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, FrameType, logFileName, readFrameHeader,
+  FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, keepAliveUntil, FrameType, logFileName, readFrameHeader,
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
-import type { EngineCore } from './engine-core.js'
+import type { EngineCore, EngineParts } from './engine-core.js'
 import type { RetainedLog } from './retention-registry.js'
 
 /** A write, as a follower reads it from a log. */
@@ -59,12 +59,12 @@ async function* readLogs(
 
 /** Batches of one log with a sequence number above `after`, in order. */
 async function* readLogBatches(
-  place: { vfs: Vfs; dir: string; databaseId: Uint8Array }, source: RetainedLog, after: SeqNum,
+  { vfs, dir, databaseId, options: { clock } }: EngineParts, source: RetainedLog, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { fileNum, bytes: end } = source
   if (end === 0) return
-  const bytes = await readBytes(place.vfs, place.vfs.join(place.dir, logFileName(fileNum)), source)
-  const log = scanLog(fileNum, bytes, bytes.length, place.databaseId)
+  const bytes = await keepAliveUntil(clock, readBytes(vfs, vfs.join(dir, logFileName(fileNum)), source))
+  const log = scanLog(fileNum, bytes, bytes.length, databaseId)
   if (log.header === null || log.goodEnd !== end) {
     throw corruption(
       logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,

@@ -77,8 +77,7 @@ export class PatientExecutor implements Executor {
 
   private wait(submit: () => void, tries: number): void {
     const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** tries, BACKOFF_MAX_MS)
-    // Somebody may be waiting for it: a program must not end in the middle of his await.
-    const timer = this.clock.after(delayMs, () => this.again(waiting), true)
+    const timer = this.clock.after(delayMs, () => this.again(waiting))
     const waiting = { timer, dueMs: this.clock.nowMs() + delayMs, submit }
     this.waiting.add(waiting)
   }

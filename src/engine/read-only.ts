@@ -9,7 +9,7 @@
  * Owns: the read state, the table handles. Thread: main.
  */
 import { compareBytes, Turns, VarveError } from '../base/index.js'
-import type { FileNum, SeqNum } from '../base/index.js'
+import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import type { Version } from '../manifest/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -135,6 +135,7 @@ interface ReadOnlyParts {
 
 export class ReadOnlyView implements ReadView {
   readonly dir: string
+  readonly clock: Clock
   readonly turns: Turns
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
@@ -150,6 +151,7 @@ export class ReadOnlyView implements ReadView {
     const { dir, options, version, tables, replayed } = parts
     this.parts = parts
     this.dir = dir
+    this.clock = options.clock
     this.turns = new Turns(options.clock)
     this.iterators = new Iterators(options.ownBuffers)
     this.state = new ReadState([...replayed.memtables].reverse(), version, tables)

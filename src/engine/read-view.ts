@@ -2,7 +2,7 @@
  * What: what readers need of a database, open for writing or read-only.
  */
 import { OWN_BUFFERS, UserBytes } from '../base/index.js'
-import type { SeqNum, Turns } from '../base/index.js'
+import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
 
@@ -50,6 +50,7 @@ export class Iterators {
 
 export interface ReadView {
   readonly dir: string
+  readonly clock: Clock
   readonly turns: Turns
   /** Swapped whole; hold it over an await. */
   readonly state: ReadState

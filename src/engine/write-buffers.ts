@@ -98,10 +98,9 @@ export class WriteBuffers {
     }
   }
 
-  /** Writers may be waiting for the log: a program must not end in the middle of their awaits. */
   private sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.options.clock.after(delayMs, resolve, true)
+      const timer = this.options.clock.after(delayMs, resolve)
       this.wake = () => {
         timer.cancel()
         resolve()

@@ -190,7 +190,7 @@ export class WriteStalls {
       this.timer = null
       if (state === 'slow') this.lostMs += clock.nowMs() - startMs // the time of a stop counts as a whole
       this.engine.pipeline.encodeWaiting()
-    }, true)
+    })
   }
 
   // ── Stopped ─────────────────────────────────────────────────────────────────────────────────────

@@ -90,7 +90,7 @@ export class InThreadExecutor<Context> implements Executor {
   private scheduleSlice(): void {
     if (this.sliceDue) return
     this.sliceDue = true
-    this.clock.defer(() => this.runSlice())
+    this.clock.deferWork(() => this.runSlice())
   }
 
   private runSlice(): void {

@@ -6,7 +6,7 @@
  * all threads are busy, a request goes to one that has less urgent ones, which stand back for it, or whose equal ones
  * are other databases': those take turns with it. So nobody's long work keeps another's waiting.
  *
- * Copies of this package share a pool (docs/design/0022): what they say to each other are the types of this file.
+ * Copies of this package share a pool (docs/design/0025): what they say to each other are the types of this file.
  * POOL_VERSION changes with them.
  * Owns: the threads, the requests that wait, and that each is answered once.
  * Does not own: what jobs do; what an answer means (worker-executor.ts).

@@ -4,7 +4,7 @@
  * Does not own: which requests it gets, and what happens with an answer (worker-pool.ts).
  * Thread: main.
  * States: idle ⇄ busy → ended
- * Invariants: the thread keeps the process alive only while a request is unanswered.
+ * Invariants: the thread never keeps the process alive; who waits for an answer does (base/keep-alive.ts).
  */
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
@@ -70,7 +70,8 @@ export class WorkerThread<Request extends ThreadRequest> {
     })
     port1.on('message', (answer: WorkerAnswer) => owner.onAnswer(this, answer))
     port1.on('messageerror', (error) => this.giveUp(error))
-    this.unref()
+    this.worker.unref()
+    port1.unref()
   }
 
   get isIdle(): boolean {
@@ -88,8 +89,6 @@ export class WorkerThread<Request extends ThreadRequest> {
     const id = this.nextId++
     this.port.postMessage({ kind, input, priority, id } satisfies WorkerRequest)
     this.sent.push({ id, request })
-    this.worker.ref()
-    this.port.ref()
   }
 
   /** An answer that has arrived and that the event loop has not delivered yet. */
@@ -107,9 +106,7 @@ export class WorkerThread<Request extends ThreadRequest> {
   settle({ id }: WorkerAnswer): Request | null {
     const at = this.sent.findIndex((each) => each.id === id)
     if (at < 0) return null
-    const { request } = this.sent.splice(at, 1)[0]!
-    if (this.isIdle) this.unref()
-    return request
+    return this.sent.splice(at, 1)[0]!.request
   }
 
   /** The thread is gone: takes what it did not answer. */
@@ -126,10 +123,5 @@ export class WorkerThread<Request extends ThreadRequest> {
   private giveUp(error: unknown): void {
     this.error ??= error
     void this.terminate()
-  }
-
-  private unref(): void {
-    this.worker.unref()
-    this.port.unref()
   }
 }

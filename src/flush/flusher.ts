@@ -323,8 +323,7 @@ export class Flusher {
       this.retryTimer = null
       this.schedule()
     }
-    // Writers may be waiting for this flush: a program must not end in the middle of their awaits.
-    this.retryTimer ??= this.host.clock.after(delayMs, retry, true)
+    this.retryTimer ??= this.host.clock.after(delayMs, retry)
   }
 }
 

@@ -15,6 +15,8 @@ function manualClock(): Clock & { timeMs: number } {
     wallMs: () => 0,
     after: () => ({ cancel() {} }),
     defer() {},
+    deferWork() {},
+    keepAlive: () => ({ cancel() {} }),
   }
 }
 

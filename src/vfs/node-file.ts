@@ -156,7 +156,7 @@ export class NodeFile implements VfsFile {
       } catch (error) {
         if (!isOutOfFiles(error) || delayMs > OPEN_DELAY_MS_MAX) throw error
       }
-      if (!giveBackFiles()) await new Promise<void>((resolve) => systemClock.after(delayMs, resolve, true))
+      if (!giveBackFiles()) await new Promise<void>((resolve) => systemClock.after(delayMs, resolve))
     }
   }
 

@@ -51,6 +51,15 @@ export class SimClock implements Clock {
     this.scheduler.defer(callback)
   }
 
+  deferWork(callback: () => void): void {
+    this.scheduler.defer(callback)
+  }
+
+  /** A simulated process does not end by itself. */
+  keepAlive(): Timer {
+    return { cancel: () => undefined }
+  }
+
   /** From now on timers come as soon as nothing else is left to do. */
   setAutomatic(isAutomatic: boolean): void {
     this.isAutomatic = isAutomatic

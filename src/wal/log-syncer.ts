@@ -7,7 +7,7 @@
  * bytes were written, and after every older log was synced to its end. WAL-4 a failed sync is never
  * repeated. WAL-5 with bytes unsynced, a sync starts after at most syncIntervalMs or syncBytes.
  */
-import { assert, VarveError } from '../base/index.js'
+import { assert, KeptAlive, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum, Timer } from '../base/index.js'
 import { StageTimes } from '../stats/index.js'
 import type { LogFile } from './log-file.js'
@@ -33,6 +33,7 @@ export class LogSyncer {
   /** Logs that are not known synced to their end, oldest first; the last one may be the current log. */
   private readonly logs: LogFile[] = []
   private waiters: Waiter[] = []
+  private readonly keptAlive: KeptAlive
   private timer: Timer | null = null
   private running: Promise<void> | null = null
   private failure: VarveError | null = null
@@ -46,6 +47,7 @@ export class LogSyncer {
   constructor(durableSeqNum: SeqNum, options: LogSyncerOptions) {
     this.durableSeqNum = durableSeqNum
     this.options = options
+    this.keptAlive = new KeptAlive(options.clock)
   }
 
   /** A log takes frames from now on. Its name and header are durable. */
@@ -83,6 +85,7 @@ export class LogSyncer {
     if (this.failure !== null) return Promise.reject(this.failure)
     if (seqNum <= this.durableSeqNum) return Promise.resolve()
     const waiting = new Promise<void>((resolve, reject) => this.waiters.push({ seqNum, resolve, reject }))
+    this.keptAlive.set(true)
     this.start()
     return waiting
   }
@@ -218,6 +221,7 @@ export class LogSyncer {
       else waiting.push(waiter)
     }
     this.waiters = waiting
+    this.keptAlive.set(waiting.length > 0)
   }
 
   /** A sync failed, here or elsewhere: from now on nothing counts as durable. Returns what waiters get. */
@@ -240,6 +244,7 @@ export class LogSyncer {
   private rejectWaiters(error: VarveError): void {
     const waiters = this.waiters
     this.waiters = []
+    this.keptAlive.set(false)
     for (const waiter of waiters) waiter.reject(error)
   }
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { VarveError, systemClock } from '../../src/base/index.js'
 import {
   InThreadExecutor, WorkerExecutor, makeExecutor, workerSource,
@@ -12,6 +12,10 @@ import {
 import { SimExecutor } from '../../src/exec/sim-executor.js'
 import type { Executor, ExecutorEvent, JobResult, JobTable } from '../../src/exec/index.js'
 import { testJobs } from './executor-jobs.js'
+
+/** Neither jobs nor threads keep a process: who waits for them does. */
+const waiting = systemClock.keepAlive()
+after(() => waiting.cancel())
 
 const source = `import(${JSON.stringify(new URL('./executor-worker.js', import.meta.url).href)})`
 
@@ -373,7 +377,7 @@ describe('WorkerExecutor only', () => {
       const executor = new WorkerExecutor({
         workerCount: 1, contextSpec: 'spec', clock: systemClock, source: ${JSON.stringify(source)},
       })
-      await executor.submit({ kind: 'echo', input: 1 })
+      await keepAliveUntil(systemClock, executor.submit({ kind: 'echo', input: 1 }))
       executor.submitPolled({ kind: 'sleep', input: { durationMs: 200 } }, (result) => console.log(result.output))
       console.log(executor.poll(3_600_000))
     `)
@@ -449,24 +453,32 @@ describe('makeExecutor', () => {
         workerCount: 1, contextSpec: 'spec', source: '', clock: systemClock, context: {},
         jobs: { *echo(input) { return input } }, onEvent: (event) => events.push(event),
       })
-      const output = await executor.submit({ kind: 'echo', input: 5 })
+      const output = await keepAliveUntil(systemClock, executor.submit({ kind: 'echo', input: 5 }))
       await executor.close()
       console.log(JSON.stringify([executor.workerCount, output, events[0].type, events[0].error.code]))
     `)
     assert.deepEqual(JSON.parse(report), [0, 5, 'workersRefused', 'ERR_ACCESS_DENIED'])
   })
 
-  it('an idle executor does not keep the process, a busy one does', () => {
+  it('jobs do not keep the process, here or in threads, unless somebody waits', () => {
     const report = runScript([], `
-      const executor = makeExecutor({
-        workerCount: 1, contextSpec: null, source: '', clock: systemClock, context: {}, jobs: {},
-      })
-      const threads = new WorkerExecutor({
-        workerCount: 1, contextSpec: 'spec', clock: systemClock, source: ${JSON.stringify(source)},
-      })
-      threads.submit({ kind: 'echo', input: 6 }).then((output) => console.log(output))
+      const jobs = { *forever() { for (;;) yield }, *echo(input) { yield; return input } }
+      const executors = [
+        makeExecutor({ workerCount: 0, contextSpec: null, source: '', clock: systemClock, context: {}, jobs }),
+        new WorkerExecutor({
+          workerCount: 1, contextSpec: 'spec', clock: systemClock, source: ${JSON.stringify(source)},
+        }),
+      ]
+      for (const executor of executors) {
+        const answer = executor.submit({ kind: 'echo', input: 6, priority: 1 })
+        console.log(await keepAliveUntil(systemClock, answer))
+      }
+      const flag = new Int32Array(new SharedArrayBuffer(4))
+      executors[0].submitPolled({ kind: 'forever', input: null }, () => {})
+      executors[1].submitPolled({ kind: 'waitFor', input: { flag, value: 1 } }, () => {})
+      console.log('through')
     `)
-    assert.equal(report.trim(), '6')
+    assert.equal(report, '6\n6\nthrough\n')
   })
 
   it('the bundled worker starts and answers, in a program that is a module too', () => {
@@ -475,7 +487,8 @@ describe('makeExecutor', () => {
       const executor = new WorkerExecutor({
         workerCount: 1, contextSpec: { vfs: { kind: 'node' } }, clock: systemClock, source: workerSource,
       })
-      executor.submit({ kind: 'no such job', input: 6 }).catch((error) => console.log(error.message))
+      const answer = keepAliveUntil(systemClock, executor.submit({ kind: 'no such job', input: 6 }))
+      answer.catch((error) => console.log(error.message))
     `)
     assert.equal(report.trim(), 'no job of kind no such job')
   })
@@ -485,7 +498,7 @@ describe('makeExecutor', () => {
 function runScript(flags: string[], text: string): string {
   const index = (name: string): string => new URL(`../../src/${name}/index.js`, import.meta.url).href
   const head = `
-    import { systemClock } from ${JSON.stringify(index('base'))}
+    import { keepAliveUntil, systemClock } from ${JSON.stringify(index('base'))}
     import { WorkerExecutor, makeExecutor, workerSource } from ${JSON.stringify(index('exec'))}
   `
   const child = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', head + text], {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { SeededRandom, systemClock } from '../../src/base/index.js'
 import { WorkerExecutor, processorsToSpare } from '../../src/exec/index.js'
@@ -15,6 +15,10 @@ import { WorkerPool } from '../../src/exec/worker-pool.js'
 import { HandClock } from '../support/hand-clock.js'
 import { newDirectory } from '../support/databases.js'
 import { packageDir } from '../support/golden.js'
+
+/** Threads do not keep a process: who waits for them does. */
+const waiting = systemClock.keepAlive()
+after(() => waiting.cancel())
 
 const source = `import(${JSON.stringify(new URL('./executor-worker.js', import.meta.url).href)})`
 
@@ -269,16 +273,16 @@ describe('threads of the pool', () => {
   it('do not keep the process, and are forgotten when they die', () => {
     const index = (name: string): string => new URL(`../../src/${name}/index.js`, import.meta.url).href
     const child = spawnSync(process.execPath, ['--input-type=module', '-e', `
-      import { systemClock } from ${JSON.stringify(index('base'))}
+      import { keepAliveUntil, systemClock } from ${JSON.stringify(index('base'))}
       import { WorkerExecutor } from ${JSON.stringify(index('exec'))}
       const options = { workerCount: 1, contextSpec: 'spec', clock: systemClock, source: ${JSON.stringify(source)} }
       const executor = new WorkerExecutor(options)
       const flag = new Int32Array(new SharedArrayBuffer(4))
-      await executor.submit({ kind: 'answerAndExit', input: { flag } })
+      await keepAliveUntil(systemClock, executor.submit({ kind: 'answerAndExit', input: { flag } }))
       await executor.close()
       while (Atomics.load(flag, 0) === 0) await new Promise((resolve) => setImmediate(resolve))
       const next = new WorkerExecutor(options)
-      const answer = () => next.submit({ kind: 'echo', input: 2 })
+      const answer = () => keepAliveUntil(systemClock, next.submit({ kind: 'echo', input: 2 }))
       // Taken before its end was heard of, its job is lost and told so, as of any thread that dies.
       console.log(await answer().catch(answer))
     `], { encoding: 'utf8', timeout: 30_000 })

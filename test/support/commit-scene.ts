@@ -43,7 +43,7 @@ export class CommitScene implements CommitHost {
     const first = this.makeBuffer(0, lastSeqNum)
     this.syncer.add(first.log)
     this.pipeline = new CommitPipeline(first, {
-      syncer: this.syncer, turns: new Turns(this.clock), host: this, lastSeqNum, position: null,
+      syncer: this.syncer, turns: new Turns(this.clock), clock: this.clock, host: this, lastSeqNum, position: null,
     })
   }
 

@@ -32,6 +32,8 @@ const stillClock: Clock = {
   wallMs: () => 0,
   after: () => ({ cancel: () => undefined }),
   defer: (run) => void setImmediate(run),
+  deferWork: (run) => void setImmediate(run),
+  keepAlive: () => ({ cancel: () => undefined }),
 }
 
 const endings = {

@@ -29,6 +29,18 @@ export class HandClock implements Clock {
     this.deferred.push(callback)
   }
 
+  deferWork(callback: () => void): void {
+    this.deferred.push(callback)
+  }
+
+  /** How many keep the process alive now. */
+  waitingCount = 0
+
+  keepAlive(): Timer {
+    this.waitingCount++
+    return { cancel: () => void this.waitingCount-- }
+  }
+
   get timerCount(): number {
     return this.timers.length
   }

@@ -13,5 +13,7 @@ export function steppingClock(clock: Clock): Clock {
     wallMs: () => clock.wallMs(),
     after: (delayMs, callback) => clock.after(delayMs, callback),
     defer: (callback) => clock.defer(callback),
+    deferWork: (callback) => clock.deferWork(callback),
+    keepAlive: () => clock.keepAlive(),
   }
 }
