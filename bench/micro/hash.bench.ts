@@ -1,0 +1,28 @@
+/** The hash of keys, by their length, read as bytes and from a view (docs/design/0022-keyed-hash.md). */
+import { drawHashSeed, hashRange, hashView, SeededRandom } from '../../src/base/index.js'
+import { micro } from './harness.js'
+
+const KEYS = 4096
+/** As the header of an entry in a log. */
+const GAP_BYTES = 8
+
+const random = new SeededRandom(1)
+const seed = drawHashSeed(random)
+let sum = 0
+
+for (const size of [5, 8, 16, 40, 100]) {
+  const step = size + GAP_BYTES
+  const bytes = new Uint8Array(new SharedArrayBuffer(KEYS * step + GAP_BYTES))
+  random.fill(bytes)
+  const view = new DataView(bytes.buffer)
+  const each = (hash: (start: number, end: number) => number) => () => {
+    for (let round = 0; round < 64; round++) {
+      for (let start = 0; start < KEYS * step; start += step) sum ^= hash(start, start + size)
+    }
+  }
+  await micro(`hash of ${size} bytes`, [
+    { name: 'bytes', count: 64 * KEYS, run: each((start, end) => hashRange(bytes, start, end, seed)) },
+    { name: 'view', count: 64 * KEYS, run: each((start, end) => hashView(view, start, end, seed)) },
+  ])
+}
+if (sum === 0.5) console.log(sum)
