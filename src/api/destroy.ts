@@ -2,28 +2,37 @@
  * What: removes a database: only files with names of ours, only in a directory that proves to be ours.
  * Thread: main; holds the lock meanwhile, so no open database is touched.
  */
-import { ioError, parseFileName, VarveError } from '../base/index.js'
+import { directoryError, parseFileName, VarveError } from '../base/index.js'
+import { checkNotForeign, findDirectory, lockFor, namesIn } from '../engine/index.js'
 import { holdsData, readMarker } from '../manifest/index.js'
+import { HeldVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 /** What the magic of every kind of file begins with. */
 const MAGIC_START = 'varve'
 
 export async function destroyDatabase(vfs: Vfs, location: string): Promise<void> {
-  if ((await vfs.stat(location)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
+  if ((await findDirectory(location, vfs)) === null) {
+    throw new VarveError('NOT_FOUND', `${location} does not exist`)
+  }
   const dir = await vfs.realPath(location)
+  checkNotForeign(dir, await namesIn(dir, vfs))
   if (!(await isOurs(vfs, dir))) {
     throw new VarveError('NOT_FOUND', `there is no database in ${location}`)
   }
-  const lock = await vfs.lock(dir)
+  const lock = await lockFor(dir, vfs)
+  const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
+  let identity: string | undefined
   try {
-    await removeFiles(vfs, dir)
+    await removeFiles(held, dir)
+    identity = (await held.stat(dir))?.identity
+    await lock.discard()
   } catch (error) {
-    throw ioError(error, 'destroy', '.')
+    throw directoryError(error, 'destroy', dir)
   } finally {
-    await lock.release()
+    await lock.release().catch(() => undefined) // the first error is told
   }
-  await removeLocks(vfs, dir)
+  await removeEmpty(vfs, dir, identity)
 }
 
 /** A marker, or a file of ours that says so itself: other databases have files named 000003.wal, too. */
@@ -59,14 +68,11 @@ async function removeFiles(vfs: Vfs, dir: string): Promise<void> {
   await vfs.syncDir(dir)
 }
 
-/** The lock's files and the directory go when nothing else is left; a new owner may be quicker. */
-async function removeLocks(vfs: Vfs, dir: string): Promise<void> {
-  const names = await vfs.list(dir)
-  if (names.some((name) => parseFileName(name)?.kind !== 'lock')) return
+/** The directory goes when nothing else is in it; a new owner may be quicker. */
+async function removeEmpty(vfs: Vfs, dir: string, identity: string | undefined): Promise<void> {
   try {
-    for (const name of names) await vfs.unlink(vfs.join(dir, name))
-    await vfs.rmdir(dir)
+    if ((await vfs.stat(dir))?.identity === identity) await vfs.rmdir(dir)
   } catch {
-    // Somebody made something in it meanwhile: it is theirs.
+    // There is something in it: it is theirs.
   }
 }

@@ -13,7 +13,9 @@ export type {
   DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, LastRunStats, LevelStats,
   MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
-export type { FileInfo, HoldSpec, HoldState, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs/index.js'
+export type {
+  FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
+} from '../vfs/index.js'
 export { clearKeys } from './clear.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'

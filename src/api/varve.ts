@@ -5,8 +5,7 @@
  * VarveError with a stable `code`; a call that is refused changed nothing.
  */
 import {
-  checkFlag, EntryKind, errnoOf, invalidArgument, ioError, keepAliveUntil, printAs, printedObject, setHidden,
-  systemClock, takeOptions, VarveError,
+  checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
@@ -16,13 +15,14 @@ import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/i
 import type { Stats } from '../stats/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
-import type { Vfs } from '../vfs/index.js'
+import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
 import { readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
+import { atPlace, checkLocation, diskError, unlockDirectory } from './place.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { newSnapshot, placeOf, readPlace, takeReadOptions } from './read-options.js'
@@ -89,7 +89,7 @@ export class Varve {
       const engine = await keepAliveUntil(clock, openEngine(path, vfs, resolved))
       return new Varve(engine, engine, resolved.sync)
     } catch (error) {
-      throw diskError(error, 'open')
+      throw diskError(error, 'open', path)
     }
   }
 
@@ -98,13 +98,17 @@ export class Varve {
    * NOT_FOUND when there is no database, LOCKED while it is open; files that are not Varve's stay.
    */
   static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
-    const path = checkLocation(location)
-    const vfs = takeOptions('destroy', ['vfs'], options, (given) => given.vfs) ?? new NodeVfs()
-    try {
-      await keepAliveUntil(systemClock, destroyDatabase(vfs, path))
-    } catch (error) {
-      throw diskError(error, 'destroy')
-    }
+    await atPlace('destroy', location, options, destroyDatabase)
+  }
+
+  /**
+   * Takes the process that had the database in `location` open for dead, when it cannot be seen from here whether it
+   * lives. To be called when it certainly does not: two writers destroy a database. Resolves to the process it was,
+   * or to null when nobody was in the way. Rejects with LOCKED when it certainly lives, and with NOT_FOUND when there
+   * is no directory.
+   */
+  static async forceUnlock(location: string, options: { vfs?: Vfs } = {}): Promise<LockHolder | null> {
+    return atPlace('forceUnlock', location, options, unlockDirectory)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -314,7 +318,7 @@ export class Varve {
     try {
       await this.waitFor(this.view.close())
     } catch (error) {
-      throw diskError(error, 'close')
+      throw diskError(error, 'close', this.location)
     }
   }
 
@@ -362,18 +366,6 @@ export class Varve {
 /** What the Level facade reads with: it is the engine's second face. */
 export function readersOf(db: Varve): { view: ReadView; reads: ReadPath } {
   return { view: db['view'], reads: db['reads'] }
-}
-
-/** What the file system said about the directory itself or its lock, in our words; a bug stays what it is. */
-function diskError(error: unknown, operation: string): unknown {
-  return errnoOf(error) === '' ? error : ioError(error, operation, '.')
-}
-
-function checkLocation(location: unknown): string {
-  if (typeof location !== 'string' || location === '' || location.includes('\0')) {
-    throw invalidArgument('the location must be the path of a directory')
-  }
-  return location
 }
 
 function takeBatchOptions({ sync, position }: BatchWriteOptions): BatchWriteOptions {

@@ -142,18 +142,33 @@ function hintOf(error: unknown): ErrorDetails {
     }
     case 'ENFILE':
       return { hint: 'the machine has as many files open as it may: raise its limit (sysctl fs.file-max)' }
+    case 'EROFS':
+      return { hint: 'the file system is mounted read-only: open the database with readOnly: true' }
+    case 'EACCES':
+    case 'EPERM':
+      return { hint: 'this user may not do that: look at owner and mode; to read is enough for readOnly: true' }
+    case 'ERR_ACCESS_DENIED':
+      return { hint: 'the permission model forbids it: docs/containers.md tells which flags are needed' }
     default:
       return {}
   }
 }
 
-/** Wraps what the file system threw; NO_SPACE and IO_ERROR both mean "not done". */
-export function ioError(error: unknown, operation: string, file: string): VarveError {
+/** Wraps what the file system threw; NO_SPACE and IO_ERROR both mean "not done". `place`: how the message names it. */
+export function ioError(error: unknown, operation: string, file: string, place = file): VarveError {
   if (VarveError.is(error)) return error
   const code = isNoSpace(error) ? 'NO_SPACE' : 'IO_ERROR'
   const reason = errnoOf(error) || String((error as Error)?.message ?? error)
   const why = isOutOfFiles(error) ? `${reason}, too many open files` : reason
-  return new VarveError(code, `${operation} ${file} failed: ${why}`, { cause: error, file, ...hintOf(error) })
+  return new VarveError(code, `${operation} ${place} failed: ${why}`, { cause: error, file, ...hintOf(error) })
+}
+
+/** The directory itself, in the `file` of errors. */
+export const DIRECTORY_NAME = '.'
+
+/** As `ioError`, about the directory of a database itself: the message has its path. */
+export function directoryError(error: unknown, operation: string, dir: string): VarveError {
+  return ioError(error, operation, DIRECTORY_NAME, dir)
 }
 
 /** Wraps what the file system threw when a file that the manifest lists was opened. */

@@ -8,8 +8,9 @@
  *   000012.manifest                   manifest
  *   000012.table.tmp.<pid>.<ns>       table being built; logs and value logs take the same form
  *   marker.000003.000012              iteration 3: the manifest is number 12; the highest iteration wins
- *   lock                              carrier of the kernel lock, never deleted
- *   lock.000000000007                 generation 7 of the lock
+ *   varve.lock                        carrier of the kernel lock (not `lock`: where case is ignored that is LevelDB's)
+ *   varve.lock.000000000007           generation 7 of the lock
+ *   varve.lock.socket.<pid>.<number>  its holder's sign of life, where the kernel lock cannot be taken
  */
 import type { FileNum } from './ids.js'
 import { NAME_NUMBER_MAX } from './limits.js'
@@ -57,10 +58,15 @@ export function probeFileName(unique: string): string {
   return `probe.tmp.${unique}`
 }
 
-export const LOCK_FILE_NAME = 'lock'
+export const LOCK_FILE_NAME = 'varve.lock'
 
 export function lockGenerationFileName(generation: number): string {
-  return `lock.${pad(generation, 12)}`
+  return `${LOCK_FILE_NAME}.${pad(generation, 12)}`
+}
+
+/** `unique` as for temp files. */
+export function lockSocketFileName(unique: string): string {
+  return `${LOCK_FILE_NAME}.socket.${unique}`
 }
 
 /** Null when the name is not one of ours. */
@@ -81,8 +87,9 @@ export function parseFileName(name: string): FileName | null {
       return numbered(manifest, 6, (fileNum) => ({ kind: 'marker', iteration, fileNum }))
     })
   }
-  match = /^lock\.(\d{12,16})$/.exec(name)
+  match = /^varve\.lock\.(\d{12,16})$/.exec(name)
   if (match) return numbered(match[1]!, 12, (generation) => ({ kind: 'lock', generation }))
+  if (/^varve\.lock\.socket\.\d+\.\d+$/.test(name)) return { kind: 'lock', generation: null }
   if (/^probe\.tmp\.\d+\.\d+$/.test(name)) return { kind: 'probe' }
   return null
 }

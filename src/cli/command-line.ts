@@ -8,11 +8,12 @@ import type { Command, Terminal } from './command.js'
 import { dumpCommand } from './commands/dump.js'
 import { shellCommand } from './commands/shell.js'
 import { statsCommand } from './commands/stats.js'
+import { unlockCommand } from './commands/unlock.js'
 import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand]
+const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, unlockCommand]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
 const HELP_NAMES = new Set(['help', '--help', '-h'])

@@ -1,27 +1,49 @@
 /**
  * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log
  * synced, its end in the manifest → background work ends → manifest marked and closed → handles, lock.
- * Every step is tried, whatever failed before; the first error is what the caller hears.
+ * Every step is tried, whatever failed before; the lock is let go of in any case; the caller hears the first error.
  * Thread: main.
  */
-import { manifestFileName, runAsync, VarveError } from '../base/index.js'
+import { runAsync, VarveError } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
+type Attempt = (step: () => Promise<unknown>) => Promise<void>
+
 export async function closeEngine(engine: EngineCore): Promise<void> {
-  const { health, pipeline, syncer } = engine
-  const failures: unknown[] = []
-  const attempt = async (step: () => Promise<unknown>) => {
+  const { health, parts } = engine
+  engine.watch.look()
+  const cause = isWritable(engine) || isOfLoss(health.cause) ? null : health.cause
+  const failures: unknown[] = isWritable(engine) ? [] : [health.cause]
+  const attempt: Attempt = async (step) => {
     try {
       await step()
     } catch (error) {
       failures.push(error)
     }
   }
+  await attempt(() => endInOrder(engine, attempt))
+  engine.watch.look()
+  const { isRemoved } = parts.vfs
+  health.raise('CLOSED', '', null)
+  await attempt(() => parts.lock.release())
+  parts.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })
+  // Where the whole directory was removed, nothing failed that anybody could want: only what went wrong before is told.
+  if (isRemoved ? cause !== null : failures.length > 0) throw isRemoved ? cause : failures[0]
+}
+
+function isWritable({ health }: EngineCore): boolean {
+  return health.state === 'OPEN' || health.state === 'DEGRADED'
+}
+
+function isOfLoss(error: unknown): boolean {
+  return VarveError.is(error) && error.code === 'LOCKED'
+}
+
+async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
+  const { health, pipeline, syncer } = engine
   engine.parts.patience.hurry()
-  const isWritable = () => health.state === 'OPEN' || health.state === 'DEGRADED'
-  if (!isWritable()) failures.push(health.cause)
   await attempt(() => pipeline.idle())
-  if (isWritable() && engine.options.flushOnClose) await attempt(() => engine.flush())
+  if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => engine.flush())
   engine.isClosing = true
   pipeline.waiting.rejectAll(new VarveError('CLOSED', 'the database was closed before this was written'))
   for (const resource of [...engine.resources]) resource.cut()
@@ -30,25 +52,21 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   engine.resumer.stop()
   engine.stalls.stop()
   await attempt(() => pipeline.idle())
-  if (isWritable()) {
+  if (isWritable(engine)) {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))
     await attempt(() => engine.heldEdits.whenSettled())
     pipeline.current.log.isSealed = true
     // Where the logs end is known only now, and so are the times of the last flush: they ride with this edit.
-    if (isWritable()) await attempt(() => engine.versions.appended({}))
+    if (isWritable(engine)) await attempt(() => engine.versions.appended({}))
   }
   await endBackgroundWork(engine)
   const { manifest } = engine.versions
   await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean()))
   for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
-  health.raise('CLOSED', '', null)
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()
   engine.parts.tables.closeUnused() // a table whose edit failed
   await Promise.all([engine.parts.tables.idle(), ...engine.closingLogs])
-  await attempt(() => engine.parts.lock.release())
-  engine.parts.events.emit({ type: 'closed', manifest: manifestFileName(manifest.fileNum) })
-  if (failures.length > 0) throw failures[0]
 }
 
 /** After this no job runs, no timer is set and no sync is in flight. */

@@ -82,6 +82,7 @@ export interface EngineCore {
   readonly closingLogs: ReadonlySet<Promise<void>>
   /** Iterators and snapshots that a close must end. */
   readonly resources: ReadonlySet<Resource>
+  readonly watch: { look(): void }
   /** Set by close.ts: nothing more is written. */
   isClosing: boolean
   /** Throws why nothing may be written. */

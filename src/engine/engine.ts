@@ -13,7 +13,7 @@ import { Compactor } from '../compaction/index.js'
 import type { CompactionTask } from '../compaction/index.js'
 import { Flusher } from '../flush/index.js'
 import type { FlushTask } from '../flush/index.js'
-import { isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
+import { DIRECTORY_NAME, isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -23,6 +23,7 @@ import type { KeyRange } from '../iterator/index.js'
 import { closeEngine } from './close.js'
 import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
+import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { FileDeleter } from './file-deleter.js'
 import { Health } from './health.js'
@@ -73,6 +74,7 @@ export class Engine implements EngineCore, ReadView {
   /** Iterators, snapshots and what else a close must end. */
   readonly resources = new Set<Resource>()
   readonly iterators: Iterators
+  readonly watch: DirectoryWatch
 
   constructor(parts: EngineParts) {
     this.parts = parts
@@ -88,7 +90,10 @@ export class Engine implements EngineCore, ReadView {
       syncIntervalMs: parts.options.syncIntervalMs,
       syncBytes: parts.options.syncBytes,
       onFailure: (error) => this.failForGood('log sync', error),
-      onSynced: (log, durationMs) => parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs }),
+      onSynced: (log, durationMs) => {
+        parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })
+        this.watch.onSynced()
+      },
     })
     this.buffers = new WriteBuffers(makeBufferHost(this), parts.firstLog)
     this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
@@ -108,9 +113,7 @@ export class Engine implements EngineCore, ReadView {
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
-    const onLost = (error: VarveError): void => this.failForGood('lock', error)
-    parts.vfs.onLost = onLost
-    parts.executor.onLost = onLost
+    this.watch = new DirectoryWatch(this)
     parts.patience.onShort = (error) => this.health.raise('DEGRADED', PATIENCE_PLACE, error)
     parts.patience.onMended = () => this.health.recoverFrom(PATIENCE_PLACE)
   }
@@ -291,7 +294,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onLogFailure(error: unknown): void {
-    if ((error as VarveError).file === '.' && !isOutOfFiles(error)) this.failForGood('directory sync', error)
+    if ((error as VarveError).file === DIRECTORY_NAME && !isOutOfFiles(error)) this.failForGood('directory sync', error)
     else this.stopWrites('log creation', error)
   }
 

@@ -13,7 +13,8 @@
  * Thread: main.
  */
 import {
-  assert, errnoOf, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, SALT_BYTES, tempFileName, VarveError,
+  assert, directoryError, errnoOf, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, SALT_BYTES,
+  tempFileName, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -43,7 +44,7 @@ import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
 import type { ResolvedOptions } from './options.js'
 import { PatientExecutor } from './patient-executor.js'
-import { prepareDirectory, syncFoundName } from './prepare-directory.js'
+import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
 import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 import { decodeRunStats } from './run-stats.js'
@@ -57,7 +58,7 @@ const FREE_SLABS_MAX = 2
 /** Opens for writing. The caller gave a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
   const { dir, isMade } = await prepareDirectory(location, vfs, options)
-  const lock = await vfs.lock(dir)
+  const lock = await lockFor(dir, vfs)
   const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
   const opening = new Opening(dir, held, options, lock)
   try {
@@ -65,6 +66,14 @@ export async function openEngine(location: string, vfs: Vfs, options: ResolvedOp
   } catch (error) {
     await opening.abandon()
     throw error
+  }
+}
+
+export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
+  try {
+    return await vfs.lock(dir)
+  } catch (error) {
+    throw directoryError(error, 'lock', dir)
   }
 }
 
@@ -123,7 +132,7 @@ class Opening {
     const { vfs, dir, options } = this
     const startMs = options.clock.nowMs()
     const found = await readDirectory(vfs, dir)
-    this.checkExistence(found)
+    checkExistence(dir, found.marker !== null, options)
     if (found.marker === null && !isMade) await this.syncOwnName()
     this.nextFileNum = found.highestFileNum + 1
     const { version, databaseId } = await this.readVersion(found)
@@ -176,7 +185,7 @@ class Opening {
     return engine
   }
 
-  /** Lets go of everything: the directory is as another open may find it. */
+  /** Lets go of everything: the directory is as another open may find it, and no lock stays where no database is. */
   async abandon(): Promise<void> {
     this.letMemtablesGo()
     this.tables?.closeUnused()
@@ -184,7 +193,8 @@ class Opening {
     await this.log?.file.close().catch(() => undefined)
     if (this.manifest !== null) await runAsync(this.manifest.close())
     await this.executor.close()
-    await this.lock.release().catch(() => undefined)
+    const isOurs = await this.vfs.list(this.dir).then(holdsFiles, () => true)
+    await (isOurs ? this.lock.release() : this.lock.discard()).catch(() => undefined)
   }
 
   private letMemtablesGo(): void {
@@ -200,21 +210,11 @@ class Opening {
     return { vfs, dir, databaseId, generation: this.lock.generation, random: this.options.random }
   }
 
-  private checkExistence(found: FoundDirectory): void {
-    const { createIfMissing, errorIfExists } = this.options
-    if (found.marker === null && !createIfMissing) {
-      throw new VarveError('NOT_FOUND', `there is no database in ${this.dir}`, { hint: 'open it with createIfMissing' })
-    }
-    if (found.marker !== null && errorIfExists) {
-      throw new VarveError('ALREADY_EXISTS', `a database exists in ${this.dir}`)
-    }
-  }
-
   private async syncOwnName(): Promise<void> {
     try {
       await syncFoundName(this.dir, this.vfs)
     } catch (error) {
-      throw ioError(error, 'sync the parent of', '.')
+      throw directoryError(error, 'sync the parent of', this.dir)
     }
   }
 

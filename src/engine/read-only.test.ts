@@ -36,7 +36,9 @@ function write(engine: Engine, key: number): void {
   engine.pipeline.writeOneSync(1, `key ${key}`, 'v', false)
 }
 
-async function readBeside(nth: number, goOn: (engine: Engine, key: () => number) => Promise<void>): Promise<boolean> {
+type GoOn = (engine: Engine, key: () => number, vfs: Vfs) => Promise<void>
+
+async function readBeside(nth: number, goOn: GoOn): Promise<boolean> {
   const vfs = new MemoryVfs()
   const engine = await openEngine('/db', vfs, options)
   let count = 0
@@ -45,7 +47,7 @@ async function readBeside(nth: number, goOn: (engine: Engine, key: () => number)
   await engine.flush()
   write(engine, key())
   const countBefore = count
-  const reader = interrupted(vfs, nth, () => goOn(engine, key))
+  const reader = interrupted(vfs, nth, () => goOn(engine, key, vfs))
   const view = await openReadOnly('/db', reader.vfs, options)
   assert.ok(view.visibleSeqNum >= countBefore, `${view.visibleSeqNum} entries of ${countBefore}`)
   const reads = new ReadPath()
@@ -89,10 +91,10 @@ describe('openReadOnly beside a writer', () => {
 
   it('that closes and opens again in between', async () => {
     for (let nth = 1; nth <= STEPS; nth++) {
-      await readBeside(nth, async (engine, key) => {
+      await readBeside(nth, async (engine, key, vfs) => {
         write(engine, key())
         await engine.close()
-        const again = await openEngine(engine.dir, engine.parts.vfs, options)
+        const again = await openEngine(engine.dir, vfs, options)
         write(again, key())
         await again.close()
       })

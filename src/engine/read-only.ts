@@ -17,10 +17,11 @@ import { SnapshotList } from '../snapshot/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { checkNotForeign } from './foreign-database.js'
 import { checkOrphans } from './orphan-check.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
-import { findDirectory } from './prepare-directory.js'
+import { findDirectory, namesIn } from './prepare-directory.js'
 import { ReadState } from './read-state.js'
 import { Iterators } from './read-view.js'
 import type { HeldSnapshot, ReadView, Resource } from './read-view.js'
@@ -35,6 +36,7 @@ export async function openReadOnly(location: string, vfs: Vfs, options: Resolved
     throw new VarveError('NOT_FOUND', `${location} does not exist`)
   }
   const dir = await vfs.realPath(location)
+  checkNotForeign(dir, await namesIn(dir, vfs))
   const reading = new Reading(dir, vfs, options)
   let before = ''
   for (let attempt = 1; ; attempt++) {

@@ -6,8 +6,8 @@
  * empty or shorter database.
  */
 import {
-  corruption, drawHashSeed, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileNumOf, ioError, logFileName, manifestFileName,
-  markerFileName, NAME_NUMBER_MAX, parseFileName, runAsync, SALT_BYTES, VarveError,
+  corruption, directoryError, drawHashSeed, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileNumOf, ioError, logFileName,
+  manifestFileName, markerFileName, NAME_NUMBER_MAX, parseFileName, runAsync, SALT_BYTES, VarveError,
 } from '../base/index.js'
 import type { FileNum, LogFacts, Random, SeqNum } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
@@ -36,7 +36,7 @@ export async function readDirectory(vfs: Vfs, dir: string): Promise<FoundDirecto
   try {
     names = await vfs.list(dir)
   } catch (error) {
-    throw ioError(error, 'list', '.')
+    throw directoryError(error, 'list', dir)
   }
   const marker = readMarker(names)
   if (marker === null && holdsData(names) && !(await isCutCreation(vfs, dir, names))) {

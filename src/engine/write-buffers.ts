@@ -6,13 +6,13 @@
  * numbers rise in the order in which logs are used.
  */
 import {
-  drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles, logFileName, runAsync, runSync, VarveError,
+  directoryError, drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles, logFileName, runAsync,
+  runSync, VarveError,
 } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable } from '../memtable/index.js'
-import { DIRECTORY_NAME } from '../output/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -181,7 +181,7 @@ export class WriteBuffers {
     } catch (error) {
       log.file.closeSync()
       this.unused.push(log)
-      throw ioError(error, 'sync', DIRECTORY_NAME)
+      throw directoryError(error, 'sync', dir)
     }
     return log
   }

@@ -38,7 +38,7 @@ test('the highest iteration wins, whatever the order of the names', () => {
 
 test('names that tell of data', () => {
   assert.equal(holdsData([]), false)
-  assert.equal(holdsData(['lock', 'lock.000000000001', '000001.manifest', 'x.wal', '000002.log']), false)
+  assert.equal(holdsData(['varve.lock', 'varve.lock.000000000001', '000001.manifest', 'x.wal', '000002.log']), false)
   for (const name of ['000002.wal', '000002.table', '000002.vlog', '000002.table.tmp.1.2']) {
     assert.equal(holdsData(['000001.manifest', name]), true, name)
   }

@@ -7,7 +7,9 @@
  *   MAN-12  a marker is created only when its manifest, name included, survives power loss; an
  *           older marker goes only when the new one survives power loss
  */
-import { VarveError, errnoOf, ioError, isOutOfFiles, markerFileName, parseFileName } from '../base/index.js'
+import {
+  directoryError, errnoOf, ioError, isOutOfFiles, markerFileName, parseFileName, VarveError,
+} from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
 import {
   closeFile, listDirectory, openFile, syncDirectory, syncFile, unlinkFile,
@@ -71,7 +73,7 @@ function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
   try {
     yield* syncDirectory(vfs, dir)
   } catch (error) {
-    throw isOutOfFiles(error) ? ioError(error, 'sync', '.') : markerUnknown(error, 'marker')
+    throw isOutOfFiles(error) ? directoryError(error, 'sync', dir) : markerUnknown(error, 'marker')
   }
   try {
     return readMarker(yield* listDirectory(vfs, dir))?.iteration ?? 0

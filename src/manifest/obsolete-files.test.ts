@@ -22,7 +22,7 @@ const nothing = {
 test('what the version lists stays', () => {
   const names = [
     '000011.table', '000018.table', '000012.wal', '000015.wal', '000022.wal', '000020.manifest',
-    'marker.000003.000020', 'lock', 'lock.000000000003',
+    'marker.000003.000020', 'varve.lock', 'varve.lock.000000000003',
   ]
   assert.deepEqual(find(names), nothing)
 })
@@ -94,7 +94,7 @@ test('no version, no deletion of logs', () => {
 test('numbers begin above everything found', () => {
   assert.equal(highestFileNum([]), 0)
   assert.equal(highestFileNum(['000009.wal', '000012.table.tmp.1.2', '000010.manifest']), 12)
-  assert.equal(highestFileNum(['marker.000050.000013', 'lock.000000000099', '000010.wal']), 13)
+  assert.equal(highestFileNum(['marker.000050.000013', 'varve.lock.000000000099', '000010.wal']), 13)
   assert.equal(highestFileNum(['000099.logs', '000099.log', '281474976710656.wal', '9007199254740991.table']), 0)
 })
 

@@ -6,7 +6,9 @@
  * Invariants: FLUSH-5 file synced → name linked → directory synced → edit group written → manifest
  * synced; no step begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
  */
-import { errnoOf, ioError, isOutOfFiles, tableFileName, VarveError } from '../base/index.js'
+import {
+  DIRECTORY_NAME, directoryError, errnoOf, ioError, isOutOfFiles, tableFileName, VarveError,
+} from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -19,9 +21,6 @@ export interface PublishTablesInput {
 
 /** Of jobs that end an install: builds and sorts stand back for them, since writers may be waiting. */
 export const INSTALL_PRIORITY = 2
-
-/** The directory itself, in errors. */
-export const DIRECTORY_NAME = '.'
 
 /**
  * Renames without replacing, then one directory sync. Gives the temp names that stayed beside the final ones.
@@ -134,6 +133,6 @@ function syncDirectory(vfs: Vfs, dir: string): void {
   try {
     vfs.syncDirSync(dir)
   } catch (error) {
-    throw ioError(error, 'sync', DIRECTORY_NAME)
+    throw directoryError(error, 'sync', dir)
   }
 }

@@ -42,6 +42,10 @@ export type EngineEvent =
   | { type: 'pinDropped'; name: string; firstLog: FileNum; retainedBytes: number }
   /** Writes are accepted again. */
   | { type: 'resumed' }
+  /** The directory was removed, replaced or taken over: nothing more is written. Told once. */
+  | { type: 'directoryLost'; error: unknown }
+  /** The directory has another path now; the database goes on in it. */
+  | { type: 'directoryMoved'; from: string; to: string }
   /** A log that was no longer needed could not be closed; nothing is lost. */
   | { type: 'closeFailed'; file: string; error: unknown }
   /** A worker thread ended by itself; what it was doing is tried again. */

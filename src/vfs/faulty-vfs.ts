@@ -9,7 +9,7 @@ import { FaultyFile } from './faulty-file.js'
 import type { FileOp } from './file-op.js'
 import type { OpRecorder } from './op-log.js'
 import type { EffectHook } from './sim-machine.js'
-import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 /** Any file system, with faults: the rules are those of `SimVfs`, but nothing that was synced is ever lost. */
 export class FaultyVfs implements Vfs {
@@ -179,6 +179,10 @@ export class FaultyVfs implements Vfs {
 
   lock(dir: string): Promise<VfsLock> {
     return this.door.run({ kind: 'lock', path: dir }, () => this.inner.lock(dir))
+  }
+
+  forceUnlock(dir: string): Promise<LockHolder | null> {
+    return this.inner.forceUnlock(dir)
   }
 }
 

@@ -9,7 +9,7 @@
  * Design: docs/design/0005-lock.md.
  */
 import { errnoOf, VarveError } from '../base/index.js'
-import type { FileInfo, HoldState, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+import type { FileInfo, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 const losses: Record<Exclude<HoldState, 'held'>, { what: string; hint: string }> = {
   removed: {
@@ -44,7 +44,8 @@ export class HeldVfs implements Vfs {
   private readonly inner: Vfs
   private readonly hold: Hold
   private readonly prefix: string
-  private readonly isMoved: boolean
+  /** The directory is reached whatever its name is. */
+  readonly hasPlace: boolean
 
   constructor(inner: Vfs, hold: Hold) {
     this.inner = inner
@@ -54,7 +55,16 @@ export class HeldVfs implements Vfs {
     this.workerSpec = inner.workerSpec
     this.openFilesMax = inner.openFilesMax
     this.prefix = inner.join(hold.dir, '-').slice(0, -1)
-    this.isMoved = hold.place !== hold.dir
+    this.hasPlace = hold.place !== hold.dir
+  }
+
+  /** The directory of the database was removed, on purpose or not: nothing is left that could be saved. */
+  get isRemoved(): boolean {
+    try {
+      return this.hold.stateSync() === 'removed'
+    } catch {
+      return false
+    }
   }
 
   /** Throws LOCKED when the directory is not ours any more; what the file system throws when that cannot be seen. */
@@ -168,8 +178,12 @@ export class HeldVfs implements Vfs {
     return this.inner.lock(dir)
   }
 
+  forceUnlock(dir: string): Promise<LockHolder | null> {
+    return this.inner.forceUnlock(dir)
+  }
+
   private at(path: string): string {
-    if (!this.isMoved) return path
+    if (!this.hasPlace) return path
     const { dir, place } = this.hold
     if (path.startsWith(this.prefix)) return `${place}/${path.slice(this.prefix.length)}`
     return path === dir ? `${place}/.` : path
@@ -199,7 +213,7 @@ export class HeldVfs implements Vfs {
 
   /** Errors name the directory as its user does. */
   private named(error: unknown): unknown {
-    if (!this.isMoved || !(error instanceof Error)) return error
+    if (!this.hasPlace || !(error instanceof Error)) return error
     const { dir, place } = this.hold
     const plain = (text: string): string => text.replaceAll(`${place}/.'`, `${dir}'`).replaceAll(place, dir)
     error.message = plain(error.message)

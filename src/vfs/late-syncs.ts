@@ -5,12 +5,13 @@
  * Requires: within a job nothing depends on a sync that came before; jobs are cut so (docs/design/0010).
  * Thread: the caller's.
  */
-import { ioError } from '../base/index.js'
+import { DIRECTORY_NAME, directoryError, ioError } from '../base/index.js'
 import type { OpenMode, Vfs, VfsFile } from './vfs.js'
 
 interface OwedSync {
   /** In errors; `.` is the directory. */
   name: string
+  path: string
   sync(): Promise<void>
   /** Lets go of the handle. */
   close(): Promise<void>
@@ -25,7 +26,7 @@ export class LateSyncs {
     this.vfs = delegate(inner, {
       openSync: (path: string, mode: OpenMode) => this.file(inner.openSync(path, mode)),
       syncDirSync: (path: string) => {
-        this.owed.push({ name: '.', sync: () => inner.syncDir(path), close: async () => undefined })
+        this.owed.push({ name: DIRECTORY_NAME, path, sync: () => inner.syncDir(path), close: async () => undefined })
       },
     })
   }
@@ -34,11 +35,11 @@ export class LateSyncs {
   async settle(): Promise<void> {
     const owed = this.owed.splice(0)
     try {
-      for (const { name, sync } of owed) {
+      for (const { name, path, sync } of owed) {
         try {
           await sync()
         } catch (error) {
-          throw ioError(error, 'sync', name)
+          throw name === DIRECTORY_NAME ? directoryError(error, 'sync', path) : ioError(error, 'sync', name)
         }
       }
     } finally {
@@ -57,7 +58,8 @@ export class LateSyncs {
     const owe = (): void => {
       if (isOwed) return
       isOwed = true
-      this.owed.push({ name: lastPart(inner.path), sync: () => inner.sync(), close: () => inner.close() })
+      const { path } = inner
+      this.owed.push({ name: lastPart(path), path, sync: () => inner.sync(), close: () => inner.close() })
     }
     return delegate(inner, {
       syncSync: owe,

@@ -7,7 +7,7 @@
  */
 import { VarveError } from '../base/index.js'
 import { FileSystemError } from './vfs-error.js'
-import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 interface FileNode {
   kind: 'file'
@@ -208,6 +208,9 @@ export class MemoryVfs implements Vfs {
     }
     node.isLocked = true
     const generation = ++node.lockGeneration
+    const release = async (): Promise<void> => {
+      if (node.lockGeneration === generation) node.isLocked = false
+    }
     return {
       generation,
       place: dir,
@@ -215,12 +218,19 @@ export class MemoryVfs implements Vfs {
       stateSync: () => {
         if (!node.isLocked || node.lockGeneration !== generation) return 'overtaken'
         const found = this.find(dir)
-        return found === node ? 'held' : found === null ? 'removed' : 'replaced'
+        if (found === node) return 'held'
+        return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
       },
-      async release() {
-        if (node.lockGeneration === generation) node.isLocked = false
-      },
+      release,
+      discard: release,
     }
+  }
+
+  async forceUnlock(dir: string): Promise<LockHolder | null> {
+    if (this.directory(dir, 'lock').isLocked) {
+      throw new VarveError('LOCKED', `${dir} is open in this process`, { hint: 'close it there' })
+    }
+    return null
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { lockGenerationFileName, parseFileName } from '../base/index.js'
 import { readLockRecord } from './node-lock-record.js'
 import type { HoldSpec, HoldState } from './vfs.js'
 
@@ -56,6 +57,16 @@ function leadsTo(place: string, identity: string): boolean {
   }
 }
 
+/** Of a generation that was just taken. */
+export function holdSpecOf(directory: OpenDirectory, generation: number, nonce: string): HoldSpec {
+  const file = lockGenerationFileName(generation)
+  const stats = fs.lstatSync(join(directory.place, file), { bigint: true })
+  return {
+    ...directory, kind: 'node', file, nextFile: lockGenerationFileName(generation + 1),
+    fileIdentity: identityOf(stats), fileTime: String(stats.mtimeNs), nonce,
+  }
+}
+
 /** The descriptor whose directory this path means, or -1. */
 export function heldDescriptor(path: string): number {
   const match = /^\/proc\/self\/fd\/(\d+)\/\.$/.exec(path)
@@ -68,13 +79,25 @@ const asNumbers = { bigint: true, throwIfNoEntry: false } as const
 export function holdState(hold: HoldSpec): HoldState {
   if (hold.place === hold.dir) {
     const found = fs.statSync(hold.dir, asNumbers)
-    if (found === undefined) return 'removed'
-    if (identityOf(found) !== hold.identity) return 'replaced'
+    if (found === undefined || identityOf(found) !== hold.identity) return isUnlinked(hold) ? 'removed' : 'replaced'
   }
   const mine = fs.lstatSync(join(hold.place, hold.file), asNumbers)
-  if (mine === undefined) return fs.existsSync(join(hold.place, hold.nextFile)) ? 'overtaken' : 'removed'
+  if (mine === undefined) return isEmptied(hold) ? 'removed' : 'overtaken'
   if (!isUnchanged(mine, hold) && !isMine(hold)) return 'overtaken'
   return fs.lstatSync(join(hold.place, hold.nextFile), asNumbers) === undefined ? 'held' : 'overtaken'
+}
+
+/** No name means this directory any more; of a moved one that is not known without a descriptor. */
+function isUnlinked({ descriptor }: HoldSpec): boolean {
+  return descriptor >= 0 && fs.fstatSync(descriptor).nlink === 0
+}
+
+/** Nothing of the database is left: as good as removed. When only the lock's files are gone, somebody meant those. */
+function isEmptied({ place }: HoldSpec): boolean {
+  return !fs.readdirSync(place).some((name) => {
+    const kind = parseFileName(name)?.kind
+    return kind !== undefined && kind !== 'temp' && kind !== 'probe'
+  })
 }
 
 function isUnchanged(found: fs.BigIntStats, { fileIdentity, fileTime }: HoldSpec): boolean {

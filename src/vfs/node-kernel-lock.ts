@@ -1,56 +1,59 @@
 /**
- * What: the lock that the kernel takes back by itself when the process dies, on the file `lock`.
+ * What: what the kernel takes back by itself when the process dies, and so proves its death to whoever comes next, also
+ * from another container: a lock on the file `varve.lock`, or else a socket in the directory (node-lock-socket.ts).
  *
  * Node cannot call flock(2), but a child can do it for us: the lock belongs to the open file description,
  * which the child inherits as descriptor 3 and shares with us, so it stays when the child has ended. macOS and
- * Windows take the lock by an open flag instead. The file is never deleted: that would be a race itself.
+ * Windows take the lock by an open flag instead.
  * Design: docs/design/0005-lock.md.
  */
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, LOCK_FILE_NAME } from '../base/index.js'
-
-export interface KernelLock {
-  /** Device and inode of the file; together with the boot id it names this lock and no other. */
-  readonly identity: string
-  /** The lock goes with the descriptor. */
-  close(): void
-}
-
-/** 'none': this platform, sandbox or file system has no such lock. */
-export type KernelLockResult = KernelLock | 'busy' | 'none'
+import { identityOf } from './node-hold.js'
+import { listenIn } from './node-lock-socket.js'
+import type { KernelLock } from './node-lock-socket.js'
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
 
 /** Darwin: O_EXLOCK | O_NONBLOCK. Windows: UV_FS_O_EXLOCK, libuv's flag for "share with nobody". */
 const lockingOpenFlags: Partial<Record<NodeJS.Platform, number>> = { darwin: 0x24, win32: 0x10000000 }
 
-export function takeKernelLock(dir: string): KernelLockResult {
-  const path = join(dir, LOCK_FILE_NAME)
-  const locking = lockingOpenFlags[process.platform]
-  if (locking !== undefined) return openLocked(path, locking)
-  const fd = fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-  const result = flockByChild(fd)
-  if (result === 'taken') return kernelLock(fd)
-  fs.closeSync(fd)
-  return result
+/** Null where this platform, sandbox or file system has nothing of the kind. */
+export async function takeKernelLock(place: string): Promise<KernelLock | 'busy' | null> {
+  const locking = lockingOpenFlags[process.platform] ?? 0
+  const path = join(place, LOCK_FILE_NAME)
+  for (;;) {
+    const fd = openCarrier(path, locking)
+    if (typeof fd !== 'number') return fd
+    const result = locking !== 0 ? 'taken' : flockByChild(fd)
+    if (result === 'taken' && isNamed(path, fd)) return fileLock(fd)
+    fs.closeSync(fd)
+    if (result === 'busy') return 'busy'
+    if (result === 'none') return listenIn(place)
+    // Whoever destroyed the database removed the file while we waited for it: its lock is worth nothing.
+  }
 }
 
-function kernelLock(fd: number): KernelLock {
-  const { dev, ino } = fs.fstatSync(fd, { bigint: true })
-  return { identity: `${dev}:${ino}`, close: () => fs.closeSync(fd) }
-}
-
-function openLocked(path: string, locking: number): KernelLockResult {
+function openCarrier(path: string, locking: number): number | 'busy' | null {
   try {
-    return kernelLock(fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | locking, 0o600))
+    return fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | locking, 0o600)
   } catch (error) {
     const code = errnoOf(error)
-    if (code === 'EAGAIN' || code === 'EBUSY') return 'busy'
-    if (code === 'ENOTSUP' || code === 'EOPNOTSUPP') return 'none'
+    if (locking !== 0 && (code === 'EAGAIN' || code === 'EBUSY')) return 'busy'
+    if (locking !== 0 && (code === 'ENOTSUP' || code === 'EOPNOTSUPP')) return null
     throw error
   }
+}
+
+function fileLock(fd: number): KernelLock {
+  return { text: `file ${identityOf(fs.fstatSync(fd, { bigint: true }))}`, close: () => fs.closeSync(fd) }
+}
+
+function isNamed(path: string, fd: number): boolean {
+  const found = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return found !== undefined && identityOf(found) === identityOf(fs.fstatSync(fd, { bigint: true }))
 }
 
 /** Known places first: a name found by PATH is the last resort. */

@@ -1,106 +1,231 @@
 /**
- * What: one process at a time in a directory. Always two layers: the kernel's lock where there is one
- * (node-kernel-lock.ts), and generation files `lock.<12 digits>`, which also tell who holds it.
+ * What: one process at a time in a directory. Two layers: what the kernel takes back when a process dies
+ * (node-kernel-lock.ts), and generation files `varve.lock.<12 digits>`, which also tell who holds it.
+ * Taking a generation: lock-claim.ts. Who counts as gone: node-owner.ts. The files go only with `discard`.
  *
- * A holder makes generation n + 1 by link(2), which fails when the name is taken, after it found that the
- * owner of n released it or is certainly dead. Lower generations are removed in ascending order, the highest
- * never: so whoever linked n + 1 and still finds n knows that n + 1 never existed before.
  * Owns: the lock files of the directory; the registry of directories locked in this thread.
- * States: held → released, or overtaken (a higher generation exists: only by force).
+ * States: held → released, or lost (node-hold.ts).
  * Design: docs/design/0005-lock.md.
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import {
-  errnoOf, lockGenerationFileName, parseFileName, probeFileName, processShared, systemClock, systemRandom, VarveError,
+  corruption, LOCK_FILE_NAME, lockGenerationFileName, NAME_NUMBER_MAX, parseFileName, processShared,
+  systemClock, systemRandom,
 } from '../base/index.js'
-import { closeDirectory, holdState, identityOf, openDirectory } from './node-hold.js'
+import { claimGeneration, removeLower } from './lock-claim.js'
+import type { GenerationFiles } from './lock-claim.js'
+import { closeDirectory, holdSpecOf, holdState, openDirectory } from './node-hold.js'
 import type { OpenDirectory } from './node-hold.js'
 import { takeKernelLock } from './node-kernel-lock.js'
-import type { KernelLock } from './node-kernel-lock.js'
-import { readLockRecord, lockRecordText } from './node-lock-record.js'
+import { beingOpened, holderOf, lockedBy, openHere } from './node-lock-error.js'
+import { createEmpty, fillWith, markReleased, readLockRecord } from './node-lock-record.js'
 import type { LockRecord } from './node-lock-record.js'
-import { identifyProcess, livenessOf } from './node-process.js'
-import type { HoldSpec, HoldState, VfsLock } from './vfs.js'
+import { removeDeadSockets } from './node-lock-socket.js'
+import type { KernelLock } from './node-lock-socket.js'
+import { isLocalFileSystem, letGo, lifeOfOwner } from './node-owner.js'
+import type { Onlooker } from './node-owner.js'
+import { identifyProcess } from './node-process.js'
+import type { Liveness } from './node-process.js'
+import type { HoldSpec, HoldState, LockHolder, VfsLock } from './vfs.js'
 
 export interface LockOptions {
-  /** Each is false only in tests of the other layers. */
+  /** Each is false only in tests of what is left then. */
   useKernelLock?: boolean
-  useHardLinks?: boolean
   usePlace?: boolean
+  isLocal?: boolean
 }
 
 const ATTEMPTS_MAX = 16
 
 /** Throws VarveError LOCKED, naming the holder. */
-export async function lockDirectory(dir: string, options: LockOptions = {}): Promise<VfsLock> {
+export async function lockDirectory(dir: string, options: LockOptions = {}): Promise<DirectoryLock> {
+  const attempt = await begin(dir, options)
+  try {
+    const { me } = attempt
+    const record = newRecord(me)
+    const generation = await takeGeneration(dir, me, record, (owner, life) => {
+      if (life !== 'dead') throw lockedBy(dir, owner, life)
+    })
+    const spec = holdSpecOf(attempt.directory, generation, record.nonce)
+    await removeDeadSockets(me.place)
+    return new DirectoryLock(generation, spec, record, attempt.end)
+  } catch (error) {
+    attempt.end()
+    throw error
+  }
+}
+
+/**
+ * Declares the owner dead: for an operator who knows it. Returns whom, or null when nobody was in the way.
+ * Throws LOCKED when the owner certainly lives.
+ */
+export async function forceUnlock(dir: string, options: LockOptions = {}): Promise<LockHolder | null> {
+  if (generationsOf(dir).length === 0) return null
+  const attempt = await begin(dir, options)
+  try {
+    const { me } = attempt
+    let declaredDead: LockHolder | null = null
+    const record: LockRecord = { ...newRecord(me), state: 'released' }
+    await takeGeneration(dir, me, record, (owner, life) => {
+      if (life === 'alive') throw lockedBy(dir, owner, life)
+      if (life === 'unknown') declaredDead = holderOf(owner)
+    })
+    return declaredDead
+  } finally {
+    attempt.end()
+  }
+}
+
+/** Who has the directory; null when nobody does, or who did is certainly dead. Changes nothing. */
+export async function lockHolder(dir: string): Promise<LockHolder | null> {
+  const generation = generationsOf(dir).at(-1)
+  if (generation === undefined) return null
+  const directory = openDirectory(dir)
+  try {
+    const me = onlooker(directory, '', {})
+    const record = readLockRecord(join(me.place, lockGenerationFileName(generation)))
+    if (typeof record === 'string') return null
+    return (await lifeOfOwner(record, me)) === 'dead' ? null : holderOf(record)
+  } finally {
+    closeDirectory(directory)
+  }
+}
+
+interface Attempt {
+  directory: OpenDirectory
+  me: Onlooker
+  /** Lets go of all that this thread has of the directory. */
+  end(): void
+}
+
+/** This thread's own entry, and the kernel's lock. */
+async function begin(dir: string, options: LockOptions): Promise<Attempt> {
   const directory = openDirectory(dir, options.usePlace)
   const { identity, place } = directory
   const registry = lockedDirectories()
   if (registry.has(identity)) {
     closeDirectory(directory)
-    throw lockedError(dir, 'this process')
+    throw openHere(dir)
   }
   registry.add(identity)
   let kernel: KernelLock | null = null
-  const letGo = (): void => {
+  const end = (): void => {
     kernel?.close()
     registry.delete(identity)
     closeDirectory(directory)
   }
   try {
-    if (options.useKernelLock !== false) kernel = kernelLockOf(place, dir)
-    const record = newRecord(kernel)
-    const generation = await takeGeneration(place, dir, record, options.useHardLinks !== false)
-    return new DirectoryLock(generation, holdSpec(directory, generation, record), letGo)
+    const taken = options.useKernelLock === false ? null : await takeKernelLock(place)
+    if (taken === 'busy') throw busyError(dir, place)
+    kernel = taken
+    return { directory, me: onlooker(directory, kernel?.text ?? '', options), end }
   } catch (error) {
-    letGo()
+    end()
     throw error
   }
 }
 
-function holdSpec(directory: OpenDirectory, generation: number, { nonce }: LockRecord): HoldSpec {
-  const file = lockGenerationFileName(generation)
-  const stats = fs.lstatSync(join(directory.place, file), { bigint: true })
+/** Shared by every copy of this package in the thread; other threads meet the two layers. */
+function lockedDirectories(): Set<string> {
+  return processShared('lockedDirectories', () => new Set())
+}
+
+function onlooker({ place, identity }: OpenDirectory, kernelLock: string, options: LockOptions): Onlooker {
+  const isLocal = options.isLocal ?? isLocalFileSystem(place)
+  return { ...identifyProcess(), place, directory: identity, isLocal, kernelLock }
+}
+
+function newRecord(me: Onlooker): LockRecord {
+  const { pid, startTime, bootId, pidNamespace, host, kernelLock, directory } = me
   return {
-    ...directory, kind: 'node', file, nextFile: lockGenerationFileName(generation + 1),
-    fileIdentity: identityOf(stats), fileTime: String(stats.mtimeNs), nonce,
+    pid, startTime, bootId, pidNamespace, host, state: 'held',
+    nonce: `${systemRandom.u32()}-${systemRandom.u32()}`,
+    since: new Date(systemClock.wallMs()).toISOString(),
+    kernelLock, directory,
   }
 }
 
-export interface LockHolder {
-  pid: number
-  host: string
-  /** ISO time. */
-  since: string
+function busyError(dir: string, place: string): Error {
+  const generation = generationsOf(place).at(-1)
+  const record = generation === undefined ? 'absent' : readLockRecord(join(place, lockGenerationFileName(generation)))
+  if (typeof record === 'string' || record.state === 'released') return beingOpened(dir)
+  return lockedBy(dir, record, 'alive')
 }
 
-/** Who has the directory; null when nobody does, or who did is certainly dead. Changes nothing. */
-export function lockHolder(dir: string): LockHolder | null {
-  const generation = highestGeneration(dir)
-  if (generation === 0) return null
-  const record = readLockRecord(join(dir, lockGenerationFileName(generation)))
-  if (typeof record === 'string' || record.state === 'released') return null
-  const { pid, host, since } = record
-  return livenessOf(record, identifyProcess()) === 'dead' ? null : { pid, host, since }
+/** Who is in the way, if he is: throws. */
+type JudgeLife = (owner: LockRecord, life: Liveness) => void
+
+async function takeGeneration(dir: string, me: Onlooker, record: LockRecord, judge: JudgeLife): Promise<number> {
+  const files = new GenerationFilesOf(me.place, record)
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const generation = await claimGeneration(files, async (owner) => judge(owner, await lifeOfOwner(owner, me)))
+    if (generation === null) continue // lost: look who won
+    await removeLower(files, generation)
+    return generation
+  }
+  throw beingOpened(dir)
 }
 
-/** Declares the present holder dead. For an operator who knows it; two writers destroy a database. */
-export async function forceUnlock(dir: string): Promise<void> {
-  const generation = highestGeneration(dir)
-  if (generation > 0) await markReleased(dir, generation)
+class GenerationFilesOf implements GenerationFiles<LockRecord> {
+  private readonly place: string
+  private readonly record: LockRecord
+  private fd = -1
+
+  constructor(place: string, record: LockRecord) {
+    this.place = place
+    this.record = record
+  }
+
+  list(): number[] {
+    return generationsOf(this.place)
+  }
+
+  read(generation: number): LockRecord | 'unreadable' | 'absent' {
+    return readLockRecord(join(this.place, lockGenerationFileName(generation)))
+  }
+
+  create(generation: number): boolean {
+    if (generation > NAME_NUMBER_MAX) {
+      const file = lockGenerationFileName(generation - 1)
+      throw corruption(file, 0, 'no higher number is left', 'no process has the database: remove that file')
+    }
+    const fd = createEmpty(join(this.place, lockGenerationFileName(generation)))
+    this.fd = fd ?? -1
+    return fd !== null
+  }
+
+  write(): void {
+    fillWith(this.fd, this.record)
+  }
+
+  remove(generation: number): void {
+    fs.rmSync(join(this.place, lockGenerationFileName(generation)), { force: true })
+  }
+}
+
+/** Ascending. */
+function generationsOf(dir: string): number[] {
+  const generations: number[] = []
+  for (const name of fs.readdirSync(dir)) {
+    const parsed = parseFileName(name)
+    if (parsed?.kind === 'lock' && parsed.generation !== null) generations.push(parsed.generation)
+  }
+  return generations.sort((a, b) => a - b)
 }
 
 class DirectoryLock implements VfsLock {
   readonly generation: number
   readonly spec: HoldSpec
-  private readonly letGo: () => void
+  private readonly record: LockRecord
+  private readonly end: () => void
   private releasing: Promise<void> | null = null
 
-  constructor(generation: number, spec: HoldSpec, letGo: () => void) {
+  constructor(generation: number, spec: HoldSpec, record: LockRecord, end: () => void) {
     this.generation = generation
     this.spec = spec
-    this.letGo = letGo
+    this.record = record
+    this.end = end
   }
 
   get place(): string {
@@ -112,184 +237,30 @@ class DirectoryLock implements VfsLock {
   }
 
   release(): Promise<void> {
-    this.releasing ??= this.letGoOf()
+    this.releasing ??= this.leave(() => markReleased(join(this.place, this.spec.file), this.record))
     return this.releasing
   }
 
-  /** Whatever has become of the directory, this process has nothing of it any more. */
-  private async letGoOf(): Promise<void> {
+  discard(): Promise<void> {
+    this.releasing ??= this.leave(() => this.removeFiles())
+    return this.releasing
+  }
+
+  /** Whatever has become of the directory, and whatever fails: this process has nothing of it any more. */
+  private async leave(lastAct: () => void): Promise<void> {
     try {
-      if (holdState(this.spec) === 'held') await markReleased(this.place, this.generation)
-    } finally {
-      this.letGo()
-    }
-  }
-}
-
-/** Shared by every copy of this package in the thread; other threads meet the two layers. */
-function lockedDirectories(): Set<string> {
-  return processShared('lockedDirectories', () => new Set())
-}
-
-function kernelLockOf(place: string, dir: string): KernelLock | null {
-  const result = takeKernelLock(place)
-  if (result === 'none') return null
-  if (result !== 'busy') return result
-  const generation = highestGeneration(place)
-  const record = generation === 0 ? 'absent' : readLockRecord(join(place, lockGenerationFileName(generation)))
-  throw lockedError(dir, record)
-}
-
-function newRecord(kernel: KernelLock | null): LockRecord {
-  return {
-    ...identifyProcess(),
-    state: 'held',
-    nonce: `${systemRandom.u32()}-${systemRandom.u32()}`,
-    since: new Date(systemClock.wallMs()).toISOString(),
-    kernelLock: kernel?.identity ?? '',
-  }
-}
-
-async function takeGeneration(
-  place: string, dir: string, mine: LockRecord, useHardLinks: boolean,
-): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const before = highestGeneration(place)
-    if (before > 0) {
-      const record = readLockRecord(join(place, lockGenerationFileName(before)))
-      if (record === 'absent') continue // somebody went past it
-      if (mayLive(record, mine)) throw lockedError(dir, record)
-    }
-    const generation = before + 1
-    if (!(await claim(place, generation, mine, useHardLinks))) continue // lost: look who won
-    if (isFirst(place, generation)) {
-      await syncDirectory(place)
-      removeLower(place, generation)
-      return generation
-    }
-    fs.unlinkSync(join(place, lockGenerationFileName(generation)))
-  }
-  throw lockedError(dir, 'absent')
-}
-
-function mayLive(owner: LockRecord | 'damaged', mine: LockRecord): boolean {
-  if (owner === 'damaged') return true // perhaps being written at this moment
-  if (owner.state === 'released') return false
-  // It held the kernel lock of this very file in this very kernel, and now we do: it is gone, also when
-  // its process id cannot be seen from here (a container that was replaced).
-  const isSameKernel = mine.bootId !== '' && owner.bootId === mine.bootId
-  if (isSameKernel && mine.kernelLock !== '' && owner.kernelLock === mine.kernelLock) return false
-  return livenessOf(owner, mine) !== 'dead'
-}
-
-/** False when the name is taken. */
-async function claim(
-  dir: string, generation: number, mine: LockRecord, useHardLinks: boolean,
-): Promise<boolean> {
-  const target = join(dir, lockGenerationFileName(generation))
-  if (useHardLinks) {
-    const source = await writeTemp(dir, lockRecordText(mine))
-    try {
-      fs.linkSync(source, target)
-      return true
+      if (holdState(this.spec) === 'held') lastAct()
+      else letGo().add(this.record.nonce)
     } catch (error) {
-      const code = errnoOf(error)
-      if (code === 'EEXIST' || code === 'ENOENT') return false // ENOENT: swept away as a leftover
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
+      letGo().add(this.record.nonce)
+      throw error
     } finally {
-      fs.rmSync(source, { force: true })
+      this.end()
     }
   }
-  try {
-    await writeNew(target, lockRecordText(mine)) // half-written counts as held
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
-    throw error
+
+  /** Our own generation last: until then nobody else gets in. */
+  private removeFiles(): void {
+    for (const name of [LOCK_FILE_NAME, this.spec.file]) fs.rmSync(join(this.place, name), { force: true })
   }
-}
-
-/** Requires: we made this generation. False when it existed before: somebody is further already. */
-function isFirst(dir: string, generation: number): boolean {
-  const isPredecessorThere =
-    generation === 1 || fs.existsSync(join(dir, lockGenerationFileName(generation - 1)))
-  return isPredecessorThere && highestGeneration(dir) === generation
-}
-
-function generationsOf(dir: string): number[] {
-  const generations: number[] = []
-  for (const name of fs.readdirSync(dir)) {
-    const parsed = parseFileName(name)
-    if (parsed?.kind === 'lock' && parsed.generation !== null) generations.push(parsed.generation)
-  }
-  return generations.sort((a, b) => a - b)
-}
-
-/** 0 when there is none. */
-function highestGeneration(dir: string): number {
-  return generationsOf(dir).at(-1) ?? 0
-}
-
-function removeLower(dir: string, generation: number): void {
-  for (const lower of generationsOf(dir)) {
-    if (lower >= generation) return
-    try {
-      fs.unlinkSync(join(dir, lockGenerationFileName(lower)))
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') return // the next holder tries again; ascending order matters
-    }
-  }
-}
-
-/** Over itself, so that the highest generation is there at every moment. */
-async function markReleased(dir: string, generation: number): Promise<void> {
-  const path = join(dir, lockGenerationFileName(generation))
-  const record = readLockRecord(path)
-  const known = typeof record === 'string' ? newRecord(null) : record
-  const source = await writeTemp(dir, lockRecordText({ ...known, state: 'released' }))
-  fs.renameSync(source, path)
-}
-
-/** A name that recovery knows as a leftover when we die before it is gone. */
-async function writeTemp(dir: string, text: string): Promise<string> {
-  const path = join(dir, probeFileName(`${process.pid}.${systemRandom.u32()}`))
-  await writeNew(path, text)
-  return path
-}
-
-/** Synced: a name must never appear after a power loss without its content. */
-async function writeNew(path: string, text: string): Promise<void> {
-  const handle = await fs.promises.open(path, 'wx', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await fs.promises.open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function lockedError(dir: string, holder: LockRecord | 'damaged' | 'absent' | 'this process'): VarveError {
-  if (holder === 'this process') {
-    return new VarveError('LOCKED', `${dir} is already open in this process`, { hint: 'close it there first' })
-  }
-  if (typeof holder === 'string') {
-    const hint = 'try again; if it stays, no process has it, and nobody is writing the lock file: force the unlock'
-    return new VarveError('LOCKED', `${dir} is being opened by another process`, { hint })
-  }
-  const { pid, host, since } = holder
-  const isVisible = livenessOf(holder, identifyProcess()) !== 'unknown'
-  const hint = isVisible
-    ? `close it there; it becomes free when process ${pid} ends`
-    : `whether that process still lives cannot be seen from here; when it certainly does not, force the unlock`
-  return new VarveError('LOCKED', `${dir} is open in process ${pid} on ${host} since ${since}`, { hint })
 }

@@ -36,9 +36,8 @@ export function livenessOf(owner: ProcessIdentity, me: ProcessIdentity): Livenes
   if (owner.pidNamespace === '' || owner.pidNamespace !== me.pidNamespace) return 'unknown'
   if (!isProcess(owner.pid)) return 'dead'
   const stat = statOf(String(owner.pid))
-  if (stat === null) return 'alive'
-  if (stat.isGone) return 'dead'
-  return owner.startTime !== '' && owner.startTime !== stat.startTime ? 'dead' : 'alive'
+  if (stat === null || owner.startTime === '') return 'unknown' // the number may be another's by now
+  return stat.isGone || owner.startTime !== stat.startTime ? 'dead' : 'alive'
 }
 
 function isProcess(pid: number): boolean {

@@ -11,11 +11,11 @@ import { HeldVfs } from './held-vfs.js'
 import { NodeFile } from './node-file.js'
 import { heldDescriptor, holdState } from './node-hold.js'
 import { openFilesMax } from './node-limits.js'
-import { lockDirectory } from './node-lock.js'
+import { forceUnlock, lockDirectory } from './node-lock.js'
 import type { LockOptions } from './node-lock.js'
 import { hasBlockingSync, syncBlocking, syncsByHandle } from './node-sync-thread.js'
 import { FileSystemError } from './vfs-error.js'
-import type { FileInfo, HoldSpec, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
+import type { FileInfo, HoldSpec, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from './vfs.js'
 
 if (typeof crc32 === 'function') useNativeCrc32(crc32)
 if (typeof threads.markAsUntransferable === 'function') useChunkGuard(threads.markAsUntransferable)
@@ -184,6 +184,10 @@ export class NodeVfs implements Vfs {
 
   lock(dir: string): Promise<VfsLock> {
     return lockDirectory(dir, this.lockOptions)
+  }
+
+  forceUnlock(dir: string): Promise<LockHolder | null> {
+    return forceUnlock(dir, this.lockOptions)
   }
 }
 

@@ -230,6 +230,9 @@ export class SimNames {
       node.isLocked = true
       const generation = ++node.lockGeneration
       const isOurs = () => node.isLocked && node.lockGeneration === generation
+      const release = async (): Promise<void> => {
+        if (!this.machine.isOff && isOurs()) node.isLocked = false
+      }
       return {
         generation,
         place: path,
@@ -238,11 +241,11 @@ export class SimNames {
           this.machine.checkOn({ kind: 'stat', path: normalPath(path) })
           if (!isOurs()) return 'overtaken'
           const found = this.find(path)
-          return found === node ? 'held' : found === null ? 'removed' : 'replaced'
+          if (found === node) return 'held'
+          return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
         },
-        release: async () => {
-          if (!this.machine.isOff && isOurs()) node.isLocked = false
-        },
+        release,
+        discard: release,
       }
     })
   }

@@ -19,7 +19,7 @@ import type { SimDirectoryNode } from './sim-node.js'
 import { survive } from './sim-survival.js'
 import type { SurvivalPolicy } from './sim-survival.js'
 import { FileSystemError } from './vfs-error.js'
-import type { FileInfo, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 /** A machine with a simulated disk, which loses what was not synced, in every way that disks have shown. */
 export class SimVfs implements Vfs {
@@ -266,6 +266,11 @@ export class SimVfs implements Vfs {
 
   lock(dir: string): Promise<VfsLock> {
     return this.later(() => this.names.lock(dir))
+  }
+
+  /** Locks of a simulated machine go with its processes: nobody is in the way. */
+  async forceUnlock(): Promise<LockHolder | null> {
+    return null
   }
 
   private later<T>(act: () => T): Promise<T> {

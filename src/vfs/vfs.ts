@@ -99,8 +99,17 @@ export interface VfsLock {
   readonly spec: HoldSpec | null
   /** Throws what the file system throws when it cannot be seen. */
   stateSync(): HoldState
-  /** Lets the directory go; whoever opens it next is its holder. */
+  /** Lets the directory go; whoever opens it next is its holder. May throw: it is let go all the same. */
   release(): Promise<void>
+  /** As `release`, and leaves no file of the lock: for a directory that is no database (any more). */
+  discard(): Promise<void>
+}
+
+export interface LockHolder {
+  pid: number
+  host: string
+  /** ISO time. */
+  since: string
 }
 
 /** A file system: each operation has a blocking form, and one that returns a promise. */
@@ -171,6 +180,8 @@ export interface Vfs {
 
   /** Throws VarveError LOCKED, naming the holder, when another process has the directory. */
   lock(dir: string): Promise<VfsLock>
+  /** Takes an owner of whom nothing is known for dead, and returns it; throws LOCKED when it certainly lives. */
+  forceUnlock(dir: string): Promise<LockHolder | null>
 }
 
 /** Plain data from which another thread makes the same file system. */

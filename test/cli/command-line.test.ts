@@ -51,6 +51,7 @@ describe('varve', () => {
       ['shell'], ['shell', ''], ['shell', 'a', 'b'], ['shell', 'a', '--readonly'],
       ['shell', 'a', '--create', '--read-only'], ['shel', 'a'],
       ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
+      ['unlock'], ['unlock', ''], ['unlock', 'a', 'b'], ['unlock', 'a', '--force'],
       ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]
     for (const args of wrong) {

@@ -35,7 +35,7 @@ function makeLevelDb(place: string): void {
 /** What is below it; locks may be left behind. */
 function contentOf(dir: string): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort()
-    .filter((name) => !path.basename(name).startsWith('lock'))
+    .filter((name) => !path.basename(name).startsWith('varve.lock'))
     .map((name) => {
       const place = path.join(dir, name)
       return lstatSync(place).isFile() ? `${name} ${readFileSync(place, 'latin1')}` : name

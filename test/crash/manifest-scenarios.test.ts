@@ -235,7 +235,7 @@ test('M18: what is obsolete cannot be removed: the open works, no number is used
   await db.put('x', 'y', { sync: true })
   await disk!.vfs.clock.advance(30_000)
   const after = disk!.vfs.listSync(DIR)
-  assert.ok(before.filter((name) => !name.startsWith('lock')).every((name) => after.includes(name)))
+  assert.ok(before.filter((name) => !name.startsWith('varve.lock')).every((name) => after.includes(name)))
   const numbers = (names: string[]) => (['log', 'table', 'manifest'] as const).flatMap((kind) => numbersOf(names, kind))
   const fresh = numbers(after.filter((name) => !before.includes(name)))
   assert.ok(Math.min(...fresh) > Math.max(...numbers(before)))

@@ -318,7 +318,7 @@ test('destroy removes the database and nothing else; repair refuses', async () =
   await db.close()
   writeFileSync(path.join(location, 'mine.txt'), 'x')
   await VarveLevel.destroy(location)
-  assert.deepEqual(readdirSync(location).filter((name) => !name.startsWith('lock')), ['mine.txt'])
+  assert.deepEqual(readdirSync(location).filter((name) => !name.startsWith('varve.lock')), ['mine.txt'])
   assert.equal((await failure(VarveLevel.repair(location))).code, 'LEVEL_NOT_SUPPORTED')
   assert.ok(existsSync(path.join(location, 'mine.txt')))
 })

@@ -61,7 +61,7 @@ async function readStats(dir: string): Promise<OfflineStats> {
   const db = await Varve.open(dir, { readOnly: true })
   try {
     const stats = db.stats()
-    const holder = lockHolder(db.location)
+    const holder = await lockHolder(db.location)
     return { ...stats, lock: { ...stats.lock, isHeld: holder !== null, holder } }
   } finally {
     await db.close()

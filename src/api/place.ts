@@ -1,0 +1,39 @@
+/**
+ * What: calls about a place where a database is or may be: its check, the file system, and what that says.
+ */
+import {
+  directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError,
+} from '../base/index.js'
+import { findDirectory } from '../engine/index.js'
+import { NodeVfs } from '../vfs/index.js'
+import type { LockHolder, Vfs } from '../vfs/index.js'
+
+/** A call that needs no open database. */
+export async function atPlace<T>(
+  name: string, location: string, options: { vfs?: Vfs }, call: (vfs: Vfs, path: string) => Promise<T>,
+): Promise<T> {
+  const path = checkLocation(location)
+  const vfs = takeOptions(name, ['vfs'], options, (given) => given.vfs) ?? new NodeVfs()
+  try {
+    return await keepAliveUntil(systemClock, call(vfs, path))
+  } catch (error) {
+    throw diskError(error, name, path)
+  }
+}
+
+export async function unlockDirectory(vfs: Vfs, path: string): Promise<LockHolder | null> {
+  if ((await findDirectory(path, vfs)) === null) throw new VarveError('NOT_FOUND', `${path} does not exist`)
+  return vfs.forceUnlock(await vfs.realPath(path))
+}
+
+/** What the file system said about the directory itself, in our words; a bug stays what it is. */
+export function diskError(error: unknown, operation: string, dir: string): unknown {
+  return errnoOf(error) === '' ? error : directoryError(error, operation, dir)
+}
+
+export function checkLocation(location: unknown): string {
+  if (typeof location !== 'string' || location === '' || location.includes('\0')) {
+    throw invalidArgument('the location must be the path of a directory')
+  }
+  return location
+}

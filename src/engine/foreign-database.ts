@@ -1,0 +1,43 @@
+/**
+ * What: tells a directory of another database by the names in it, before anything is made there: no file of ours, not
+ * even the lock's, may lie among LevelDB's.
+ */
+import { VarveError } from '../base/index.js'
+import { readMarker } from '../manifest/index.js'
+
+const MIGRATION = 'docs/migration.md tells how to copy its entries; give Varve a directory of its own'
+
+/** Throws UNSUPPORTED_FORMAT when these names are those of another database, and there is none of ours beside it. */
+export function checkNotForeign(dir: string, names: readonly string[]): void {
+  const kind = foreignKind(new Set(names))
+  if (kind === null || readMarker(names) !== null) return
+  throw new VarveError('UNSUPPORTED_FORMAT', `${dir} holds a ${kind} database, none of Varve`, { hint: MIGRATION })
+}
+
+function foreignKind(names: ReadonlySet<string>): string | null {
+  if (names.has('CURRENT') && some(names, /^MANIFEST-\d+$/)) {
+    return names.has('IDENTITY') || some(names, /^OPTIONS-\d+$/) ? 'RocksDB' : 'LevelDB'
+  }
+  return names.has('data.mdb') ? 'LMDB' : null
+}
+
+function some(names: ReadonlySet<string>, pattern: RegExp): boolean {
+  for (const name of names) if (pattern.test(name)) return true
+  return false
+}
+
+/** What a file begins with that is given in the place of a directory. */
+const FILE_KINDS: readonly { begins: string; at: number; kind: string }[] = [
+  { begins: 'SQLite format 3\0', at: 0, kind: 'SQLite' },
+  { begins: '\xde\xc0\xef\xbe', at: 16, kind: 'LMDB' },
+]
+
+export const FOREIGN_FILE_BYTES = 20
+
+/** As `checkNotForeign`, of the first bytes of a file. */
+export function checkFileNotForeign(path: string, bytes: Uint8Array): void {
+  const text = String.fromCharCode(...bytes)
+  const found = FILE_KINDS.find(({ begins, at }) => text.startsWith(begins, at))
+  if (found === undefined) return
+  throw new VarveError('UNSUPPORTED_FORMAT', `${path} is a ${found.kind} database, none of Varve`, { hint: MIGRATION })
+}
