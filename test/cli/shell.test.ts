@@ -121,7 +121,7 @@ describe('varve shell', () => {
     assert.equal(code, 0)
     const [database, table, manifest] = text.split('flushed in')[1]!.split(/^(?=file header)/m)
     assertGolden('shell-dump.txt', steady(`flushed in${database!}`, dir))
-    assert.match(database!, /^ {2}000003\.wal {2}248 bytes, a reopen replays it$/m)
+    assert.match(database!, /^ {2}000003\.wal {2}256 bytes, a reopen replays it$/m)
     assert.match(table!, /^block 0, .*: 4 entries, prefix ""$/m)
     assert.match(table!, /^footer, /m)
     assert.match(manifest!, /^frame: editGroup, /m)
