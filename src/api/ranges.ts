@@ -56,12 +56,16 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
 /** Throws INVALID_ARGUMENT. */
 export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
   if (bounds === undefined) return ALL_KEYS
-  return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeRange))
+  return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeBounds))
+}
+
+function takeBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyBounds {
+  return { gt, gte, lt, lte, prefix }
 }
 
 function takeRange(range: RangeOptions): RangeOptions {
-  const { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers } = range
-  return { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers }
+  const { reverse, limit, snapshot, ownBuffers } = range
+  return { ...takeBounds(range), reverse, limit, snapshot, ownBuffers }
 }
 
 function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
