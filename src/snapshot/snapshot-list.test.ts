@@ -60,4 +60,20 @@ describe('SnapshotList', () => {
     old.release()
     assert.equal(list.oldestAgeMs, 150)
   })
+
+  it('compares few numbers, whether the oldest or the newest of very many go first', () => {
+    const count = 30_000
+    for (const order of ['oldest first', 'newest first']) {
+      let comparisons = 0
+      const list = new SnapshotList(manualClock())
+      const held = Array.from({ length: count }, (_, i) => {
+        const counted = { valueOf: () => (comparisons++, i) } as unknown as number
+        return list.acquire(counted)
+      })
+      if (order === 'newest first') held.reverse()
+      for (const snapshot of held) snapshot.release()
+      assert.equal(list.oldest, null)
+      assert.ok(comparisons <= 4 * count, `${comparisons} comparisons, ${order}`)
+    }
+  })
 })

@@ -3,38 +3,44 @@
  * Owns: which numbers are held, how often, since when.
  * Does not own: the read state that a reader looks at; the rule (iterator/retention.ts).
  * Thread: main.
- * Invariants: `held` is ascending without repeats, each with at least one holder.
+ * Invariants: the numbers rise from `oldestHeld` to `newestHeld` without repeats, each with at least one holder.
  */
 import { assert } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 
+/** In a chain, so that thousands of snapshots go in any order without a search. */
 interface HeldNumber {
   readonly seqNum: SeqNum
   readonly sinceMs: number
   holderCount: number
+  older: HeldNumber | null
+  newer: HeldNumber | null
 }
 
 /** A point in the history of the database, held until released. */
 export class Snapshot {
   readonly seqNum: SeqNum
-  private list: SnapshotList | null
+  private held: HeldNumber | null
+  private readonly list: SnapshotList
 
-  constructor(seqNum: SeqNum, list: SnapshotList) {
-    this.seqNum = seqNum
+  constructor(held: HeldNumber, list: SnapshotList) {
+    this.seqNum = held.seqNum
+    this.held = held
     this.list = list
   }
 
   /** Idempotent. */
   release(): void {
-    const { list } = this
-    this.list = null
-    list?.drop(this.seqNum)
+    const { held } = this
+    this.held = null
+    if (held !== null) this.list.drop(held)
   }
 }
 
 export class SnapshotList {
   private readonly clock: Clock
-  private readonly held: HeldNumber[] = []
+  private oldestHeld: HeldNumber | null = null
+  private newestHeld: HeldNumber | null = null
   private holders = 0
 
   constructor(clock: Clock) {
@@ -42,21 +48,36 @@ export class SnapshotList {
   }
 
   acquire(seqNum: SeqNum): Snapshot {
-    const at = this.lowerBound(seqNum)
-    const found = this.held[at]
-    if (found !== undefined && found.seqNum === seqNum) found.holderCount++
-    else this.held.splice(at, 0, { seqNum, sinceMs: this.clock.nowMs(), holderCount: 1 })
+    // Snapshots are mostly taken at the newest number: looked for from the end.
+    let older = this.newestHeld
+    while (older !== null && older.seqNum > seqNum) older = older.older
+    const held = older !== null && older.seqNum === seqNum ? older : this.insert(seqNum, older)
+    held.holderCount++
     this.holders++
-    return new Snapshot(seqNum, this)
+    return new Snapshot(held, this)
+  }
+
+  private insert(seqNum: SeqNum, older: HeldNumber | null): HeldNumber {
+    const newer = older === null ? this.oldestHeld : older.newer
+    const held = { seqNum, sinceMs: this.clock.nowMs(), holderCount: 0, older, newer }
+    this.link(older, held)
+    this.link(held, newer)
+    return held
   }
 
   /** For Snapshot.release only. */
-  drop(seqNum: SeqNum): void {
-    const at = this.lowerBound(seqNum)
-    const found = this.held[at]
-    assert(found !== undefined && found.seqNum === seqNum, 'a released snapshot was held')
+  drop(held: HeldNumber): void {
+    assert(held.holderCount > 0, 'a released snapshot was held')
     this.holders--
-    if (--found.holderCount === 0) this.held.splice(at, 1)
+    if (--held.holderCount === 0) this.link(held.older, held.newer)
+  }
+
+  /** Makes them neighbours; null: the end of the chain. */
+  private link(older: HeldNumber | null, newer: HeldNumber | null): void {
+    if (older === null) this.oldestHeld = newer
+    else older.newer = newer
+    if (newer === null) this.newestHeld = older
+    else newer.older = older
   }
 
   /** Snapshots held; those of one number count each. */
@@ -66,25 +87,18 @@ export class SnapshotList {
 
   /** The lowest number held, or null. */
   get oldest(): SeqNum | null {
-    return this.held[0]?.seqNum ?? null
+    return this.oldestHeld?.seqNum ?? null
   }
 
   /** How long the lowest number has been held; 0 when none is. */
   get oldestAgeMs(): number {
-    const oldest = this.held[0]
-    return oldest === undefined ? 0 : this.clock.nowMs() - oldest.sinceMs
+    return this.oldestHeld === null ? 0 : this.clock.nowMs() - this.oldestHeld.sinceMs
   }
 
   /** The numbers held, ascending, each once; the caller's own. */
   seqNums(): SeqNum[] {
-    return this.held.map((held) => held.seqNum)
-  }
-
-  /** Position of the first held number at or above this one. */
-  private lowerBound(seqNum: SeqNum): number {
-    // Snapshots are taken at the newest number and mostly released soon: look from the end.
-    let at = this.held.length
-    while (at > 0 && this.held[at - 1]!.seqNum >= seqNum) at--
-    return at
+    const found: SeqNum[] = []
+    for (let held = this.oldestHeld; held !== null; held = held.newer) found.push(held.seqNum)
+    return found
   }
 }
