@@ -66,6 +66,7 @@ function readSettings(writeBufferBytes: number): CompactionSettings {
   const tableBytes = number('table', MiB, defaults.tableBytes)
   const tablesPerPick = defaults.inputBytesMax / defaults.tableBytes
   return {
+    ...defaults,
     style,
     level0TablesMin: number('level0-tables', 1, defaults.level0TablesMin),
     level0ShareMin: number('level0-share', 1, defaults.level0ShareMin),

@@ -19,6 +19,8 @@ const POOL_WRITE_BYTES_MIN = MiB
 export interface GroupWriterHost {
   /** Throws the reason when writes are refused. */
   checkWritable(): void
+  /** Entries are visible. */
+  onPublished(): void
   /** Every encoded byte of a sealed buffer is in its log, or void. */
   onSettled(buffer: WriteBuffer): void
   /** Nothing behind the last published frame was applied; `cut` tells whether the log was cut there. */
@@ -186,6 +188,7 @@ export class GroupWriter {
     this.visibleSeqNum = log.writtenSeqNum
     if (buffer.memtable.position !== null) this.position = buffer.memtable.position
     this.syncer.noteWritten(log)
+    this.host.onPublished()
   }
 
   /** The buffer of this group is written, and so is everything before it. */

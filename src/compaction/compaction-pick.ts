@@ -10,7 +10,7 @@ import { tablesOverlap } from '../manifest/index.js'
 import type { KeySpan, Version, VersionEdit } from '../manifest/index.js'
 
 /** Why a step is taken. */
-export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0'
+export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small'
 
 export interface PickInput {
   readonly level: LevelNum
@@ -54,6 +54,20 @@ export interface LevelScore {
   readonly targetBytes: number
 }
 
+/** Something that grows while compactions are behind, and for which writers are slowed down and stopped. */
+export interface Pressure {
+  /** For events. */
+  readonly reason: string
+  /** For people, with the value. */
+  readonly text: string
+  readonly unit: 'tables' | 'bytes'
+  readonly value: number
+  /** Writers are slowed down, and stopped, from these values on; each is left `hysteresis` below where it is met. */
+  readonly slow: number
+  readonly stop: number
+  readonly hysteresis: number
+}
+
 /** One style of compaction. All answers are pure functions of the arguments. */
 export interface Picker {
   /**
@@ -68,6 +82,17 @@ export interface Picker {
   scores(version: Version, running: readonly RunningCompaction[]): LevelScore[]
   /** Bytes that compactions still have to read, and write about as many, until every score is below 1. */
   pendingBytes(version: Version): number
+  /**
+   * What slows writers down and stops them. COMP-6: when one of these is at `slow − hysteresis` or above, `pick` gives
+   * a step, unless something is under way; and when it gives none any more, all are below. So what no step can end,
+   * as where all is blocked, is not told here.
+   */
+  pressures(version: Version, blocked: ReadonlySet<FileNum>): readonly Pressure[]
+  /**
+   * Picks only steps of at most about so many bytes that leave fewer tables, where there are many small ones: for an
+   * open or a close, which must not take long.
+   */
+  tidy(bytesMax: number): Pick<Picker, 'pick'>
 }
 
 /** What a pick takes while it runs. */

@@ -15,6 +15,8 @@ export interface CompactionSettings {
   level0TablesMin: number
   /** … and as soon as it holds this share of the bytes that it would be merged with. */
   level0ShareMin: number
+  /** … or so many tables for which nothing is under way, however few of them lie over one another. */
+  level0CrowdMin: number
   /** Least target of the first deep level that is used. */
   baseLevelBytes: number
   /** Each level's target is so many times the one above: dynamic, from the deepest level up. */
@@ -29,6 +31,8 @@ export interface CompactionSettings {
   tombstoneRatio: number
   /** … if the bytes it may free are this share of those that have to be merged. */
   reclaimShareMin: number
+  /** A deep level has at most so many tables more than its bytes need: then small neighbours are merged. */
+  smallTablesMax: number
 }
 
 /** For memtables of `writeBufferBytes`. Figures: docs/design/0015-leveled-picks.md. */
@@ -38,6 +42,7 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     style: 'leveled',
     level0TablesMin: 8,
     level0ShareMin: 1,
+    level0CrowdMin: 12,
     baseLevelBytes: Math.max(4 * writeBufferBytes, 16 * MiB),
     levelMultiplier: 8,
     tableBytes,
@@ -45,6 +50,7 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     inputBytesMax: 25 * tableBytes,
     tombstoneRatio: 0.25,
     reclaimShareMin: 0.25,
+    smallTablesMax: 32,
   }
 }
 
@@ -54,5 +60,7 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     ...settings,
     level0ShareMin: Math.min(settings.level0ShareMin, 0.2),
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
+    level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
+    smallTablesMax: Math.min(settings.smallTablesMax, 8),
   }
 }

@@ -30,6 +30,10 @@ export interface CompactorHost {
   visibleSeqNum(): SeqNum
   /** Held snapshots, ascending. */
   snapshotSeqNums(): SeqNum[]
+  /** The first of them, or null. */
+  oldestSnapshot(): SeqNum | null
+  /** Writers wait for a compaction. */
+  areWritersStopped(): boolean
   /** What readers see. */
   version(): Version
   /** Opens the table's reader; throws when it cannot be read. */

@@ -12,7 +12,7 @@ const stack = () => drawnVersion({ 0: STACK })
 const twoStacks = () => drawnVersion({ 0: ['8: x-z', '7: x-z', '6: x-z', '5: x-z', ...STACK] })
 
 function picking(pick: Picker['pick']): Picker {
-  return { pick, scores: () => [], pendingBytes: () => 0 }
+  return { pick, scores: () => [], pendingBytes: () => 0, pressures: () => [], tidy: () => nothing }
 }
 
 /** Moves the first table of level 0 to level 6. */

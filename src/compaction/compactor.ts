@@ -1,41 +1,37 @@
 /**
- * What: drives picks through run and install, beside the flushes: pick → run → publish → install.
+ * What: decides when which compaction begins, beside the flushes, and what follows from how it ends.
  * Owns: what is under way and its reservations, back-off after failures, tables that are left alone, totals.
- * Does not own: choices (pickers), the merge (compaction-run.ts), the version, the read state, error states (host).
+ * Does not own: choices (pickers), the way from run to install (compaction-steps.ts), the version, the read state,
+ * error states (host).
  * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
- * COMP-4 inputs are given to the host for deletion only when the edit that replaces them is durable.
  * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
  */
-import { tableFileName, VarveError } from '../base/index.js'
-import type { FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
-import type { Job, JobResult } from '../exec/index.js'
+import { MiB, VarveError } from '../base/index.js'
+import type { FileNum, SeqNum, Timer } from '../base/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
-import { INSTALL_PRIORITY, namesMade, submitPublish } from '../output/index.js'
+import { namesMade } from '../output/index.js'
 import { StageTimes } from '../stats/index.js'
-import { findOutputProblem } from './compaction-output-check.js'
-import { canRunBeside, editOf, inputTables, reservationOf } from './compaction-pick.js'
-import type { CompactionPick, Picker, RunningCompaction } from './compaction-pick.js'
-import type { CompactionRunOutput } from './compaction-run.js'
-import { corruptInput, newTask, runInput } from './compaction-task.js'
+import { canRunBeside, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick, Picker, Pressure, RunningCompaction } from './compaction-pick.js'
+import { CompactionSteps } from './compaction-steps.js'
+import { corruptInput, newTask } from './compaction-task.js'
 import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
+import { QuietWatch } from './quiet-watch.js'
 
-/** Below every flush and sort: they wait for nothing here. */
-const RUN_PRIORITY = -1
-const PASS: Job = { kind: 'pass', input: null, priority: INSTALL_PRIORITY }
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
-/** After so long without a write, what is only worth it in quiet times is done. */
-const QUIET_MS = 1000
+/** An open or a close waits for merges of small tables of so many bytes in all; runs of more are given up at close. */
+const TIDY_BYTES_MAX = 8 * MiB
 const PROGRESS_UNIT_BYTES = 64 * 1024
 
 export interface CompactorPickers {
   /** While writes come. */
   busy: Picker
-  /** When none has come for a second. */
+  /** When none has come for a second; and at close, for what leaves fewer small tables. */
   quiet: Picker
 }
 
@@ -55,22 +51,33 @@ export class Compactor {
   readonly extra = new ExtraPickers()
   private readonly host: CompactorHost
   private readonly pickers: CompactorPickers
+  private readonly steps: CompactionSteps
+  private readonly quiet: QuietWatch
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
   private nextId = 1
   /** The oldest snapshot when a picker was asked last. */
   private heldAsked: SeqNum = Infinity
-  private failuresInRow = 0
+  failuresInRow = 0
   private retryTimer: Timer | null = null
-  private quietTimer: Timer | null = null
+  /** Nothing new begins by itself. */
   private isSuspended = false
+  /** Nothing new begins. */
+  private isGivenUp = false
   private isScheduling = false
   private stepWaiters: (() => void)[] = []
   private restWaiters: (() => void)[] = []
+  private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
 
   constructor(host: CompactorHost, pickers: CompactorPickers) {
     this.host = host
     this.pickers = pickers
+    this.steps = new CompactionSteps(host, {
+      onInstalled: (task, edit) => this.onInstalled(task, edit),
+      onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
+      onStopped: (task) => this.end(task),
+    })
+    this.quiet = new QuietWatch(host.clock, () => host.visibleSeqNum(), () => this.onSecond())
     this.runsMax = Math.max(1, host.executor.workerCount - 1)
   }
 
@@ -85,6 +92,21 @@ export class Compactor {
 
   scores(version: Version): ReturnType<Picker['scores']> {
     return this.pickers.busy.scores(version, this.reservations)
+  }
+
+  /** What slows writers down and stops them; reckoned once for each version. */
+  get pressures(): readonly Pressure[] {
+    const version = this.host.version()
+    const blockedCount = this.corruptions.size
+    if (this.pressed?.version !== version || this.pressed.blockedCount !== blockedCount) {
+      this.pressed = { version, blockedCount, pressures: this.pickers.busy.pressures(version, this.blocked) }
+    }
+    return this.pressed.pressures
+  }
+
+  /** Something is under way, or will be tried again. */
+  get isAtWork(): boolean {
+    return this.tasks.length > 0 || this.retryTimer !== null
   }
 
   /** Bytes read so far by runs under way. */
@@ -119,11 +141,26 @@ export class Compactor {
     if (this.isScheduling) return // a step that ends at once: the loop below goes on
     this.isScheduling = true
     try {
-      while (this.mayStart && this.tasks.length < this.runsMax && this.startNext(this.pickers.busy));
+      while (this.mayStart && this.tasks.length < this.runsMax && (this.startNext() || this.startQuiet()));
     } finally {
       this.isScheduling = false
     }
-    if (this.mayStart && this.tasks.length === 0) this.watchQuiet()
+    if (!this.mayStart || this.tasks.length > 0) return
+    // In quiet times the next write is what changes something, or a snapshot that goes.
+    if (!this.quiet.isQuiet || this.host.oldestSnapshot() !== null) this.quiet.watch()
+  }
+
+  /** Entries are visible: the quiet, if it was, is over. */
+  noteWrite(): void {
+    if (this.mayStart) this.quiet.watch()
+  }
+
+  private onSecond(): void {
+    if (!this.mayStart || this.tasks.length > 0) return
+    if (this.quiet.isQuiet) this.host.onQuiet()
+    // A snapshot that went may make work, and the next flush may be far away.
+    if (this.quiet.isQuiet || this.heldFrom > this.heldAsked) this.schedule()
+    else this.quiet.watch()
   }
 
   get blocked(): ReadonlySet<FileNum> {
@@ -140,18 +177,27 @@ export class Compactor {
 
   /** The oldest snapshot. */
   private get heldFrom(): SeqNum {
-    return this.host.snapshotSeqNums()[0] ?? Infinity
+    return this.host.oldestSnapshot() ?? Infinity
   }
 
-  /** False when nobody wants anything. */
-  private startNext(picker: Picker): boolean {
-    for (const each of [...this.extra.all, picker]) {
+  /** False when nobody wants anything. Who asked comes first, but not while writers are stopped. */
+  private startNext(): boolean {
+    const { busy } = this.pickers
+    const extra = this.extra.all
+    for (const each of this.host.areWritersStopped() ? [busy, ...extra] : [...extra, busy]) {
       const pick = this.ask(each)
       if (pick === null) continue
-      this.start(pick, each === picker ? null : each)
+      this.start(pick, each === busy ? null : each)
       return true
     }
     return false
+  }
+
+  /** One at a time, one after the other. */
+  private startQuiet(): boolean {
+    const pick = this.tasks.length === 0 && this.quiet.isQuiet ? this.ask(this.pickers.quiet) : null
+    if (pick !== null) this.start(pick, null)
+    return pick !== null
   }
 
   private ask(picker: ExtraPicker): CompactionPick | null {
@@ -163,110 +209,19 @@ export class Compactor {
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
   }
 
-  /** Nothing to do: in a second, if no write came, what is worth doing only in quiet times. */
-  private watchQuiet(): void {
-    if (this.quietTimer !== null) return
-    const seqNum = this.host.visibleSeqNum()
-    this.quietTimer = this.host.clock.after(QUIET_MS, () => {
-      this.quietTimer = null
-      if (this.isSuspended || this.tasks.length > 0 || this.retryTimer !== null) return
-      if (this.host.visibleSeqNum() !== seqNum) {
-        // A snapshot that went may make work, and the next flush may be far away.
-        if (this.heldFrom > this.heldAsked) this.schedule()
-        else this.watchQuiet()
-        return
-      }
-      this.host.onQuiet()
-      const isStarted = this.startNext(this.pickers.quiet)
-      if (!isStarted && this.host.snapshotSeqNums().length > 0) this.watchQuiet() // what it holds back may go later
-    })
-  }
-
   // ── Run ─────────────────────────────────────────────────────────────────────────────────────────
 
-  private start(pick: CompactionPick, askedBy: ExtraPicker | null): void {
+  private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
     const task = newTask(host, { id: this.nextId++, pick, askedBy })
     if (this.tasks.length === 0) this.busySinceMs = host.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
-    if (pick.isTrivialMove) {
-      this.install(task, inputTables(pick))
-      return
-    }
-    const job = { kind: 'compactionRun', input: runInput(host, task), priority: RUN_PRIORITY }
-    host.executor.submitPolled<CompactionRunOutput>(job, (result) => this.onRun(task, result))
+    this.steps.begin(task)
+    return task
   }
 
-  private onRun(task: CompactionTask, result: JobResult<CompactionRunOutput>): void {
-    if (!result.ok) {
-      this.onFailure(task, result.error)
-      return
-    }
-    const { output } = result
-    const problem = findOutputProblem(task, output)
-    if (problem !== null) {
-      this.onFailure(task, new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`))
-      return
-    }
-    task.result = output
-    if (this.host.isStrict && output.outputs.length > 0) this.publish(task, output.outputs)
-    else this.readBack(task, output.outputs)
-  }
-
-  // ── Install ─────────────────────────────────────────────────────────────────────────────────────
-
-  private publish(task: CompactionTask, tables: readonly TableFacts[]): void {
-    const used = new Set(tables.map(({ fileNum }) => fileNum))
-    const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
-    submitPublish(this.host.executor, { dir: this.host.dir, tables: outputs }, {
-      onStayed: (names) => this.host.onAbandoned(names),
-      onNamed: () => this.readBack(task, tables),
-      onDirectoryFailed: (error) => this.onDirectoryFailed(task, error),
-      onFailed: (error) => this.onFailure(task, error, outputs.map(({ tableNum }) => tableFileName(tableNum))),
-    })
-  }
-
-  private onDirectoryFailed(task: CompactionTask, error: unknown): void {
-    this.host.onDirectoryFailure(error)
-    this.end(task)
-  }
-
-  /**
-   * Outputs are opened for reading before the manifest names them. Each takes a millisecond or more, and there can be
-   * hundreds: between two of them the event loop turns.
-   */
-  private readBack(task: CompactionTask, tables: readonly TableFacts[], at = 0): void {
-    try {
-      if (at < tables.length) this.host.openTable(tables[at]!)
-    } catch (error) {
-      this.host.onReplaced(tables) // they have their names already
-      this.onFailure(task, error)
-      return
-    }
-    if (at + 1 >= tables.length) this.install(task, tables)
-    else this.host.executor.submitPolled(PASS, () => this.readBack(task, tables, at + 1))
-  }
-
-  private install(task: CompactionTask, tables: readonly TableFacts[]): void {
-    const { host } = this
-    const edit: VersionEdit = editOf(task.pick, tables)
-    const kept = new Set(tables.map(({ fileNum }) => fileNum))
-    const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-    if (!host.isStrict) {
-      host.holdEdit(edit, () => host.onReplaced(replaced))
-      this.onInstalled(task, edit)
-      return
-    }
-    host.appendEdit(edit, (error) => {
-      if (error === null) {
-        this.onInstalled(task, edit)
-        host.onReplaced(replaced)
-      } else {
-        this.end(task) // the manifest failed: the host has stopped everything
-      }
-    })
-  }
+  // ── How a task ends ─────────────────────────────────────────────────────────────────────────────
 
   private onInstalled(task: CompactionTask, edit: VersionEdit): void {
     if (task.pick.isTrivialMove) this.movedCount++
@@ -297,11 +252,11 @@ export class Compactor {
     this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
-      this.host.onFailed(task, error, corrupt === null)
       if (corrupt === null) {
         this.extra.noteFailure(task.askedBy, error)
         this.backOff()
       }
+      this.host.onFailed(task, error, corrupt === null)
     }
     this.wake()
     this.schedule()
@@ -309,6 +264,7 @@ export class Compactor {
 
   private backOff(): void {
     const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.failuresInRow++, BACKOFF_MAX_MS)
+    if (this.isSuspended) return
     const retry = () => {
       this.retryTimer = null
       this.schedule()
@@ -329,12 +285,16 @@ export class Compactor {
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────
 
-  /** Somebody wants it now: no pause goes on. */
   addExtra(picker: ExtraPicker): void {
     this.extra.add(picker)
+    this.failuresInRow = 0
+    this.endPause()
+  }
+
+  /** Somebody waits for it now: no pause after failures goes on. */
+  endPause(): void {
     this.retryTimer?.cancel()
     this.retryTimer = null
-    this.failuresInRow = 0
     this.schedule()
   }
 
@@ -365,18 +325,46 @@ export class Compactor {
 
   /** Nothing new begins; runs under way give up at their next pause. */
   suspend(): void {
+    this.isGivenUp = true
+    this.suspendBut(0)
+  }
+
+  private suspendBut(bytesMax: number): void {
     this.isSuspended = true
     this.retryTimer?.cancel()
     this.retryTimer = null
-    this.quietTimer?.cancel()
-    this.quietTimer = null
-    for (const { control } of this.tasks) Atomics.store(control, 0, 1)
+    this.quiet.stop()
+    for (const { control, inputBytes } of this.tasks) if (inputBytes > bytesMax) Atomics.store(control, 0, 1)
     this.wakeWaiting()
+  }
+
+  /** At a close: short runs end, long ones are given up, and small tables that are too many are merged. */
+  async windUp(): Promise<void> {
+    this.suspendBut(TIDY_BYTES_MAX)
+    await this.resting()
+    await this.tidyUp(this.pickers.quiet)
+  }
+
+  /**
+   * Merges small tables that are too many, as far as that takes not long: without it a program whose every run is short
+   * would leave one more table each time.
+   */
+  async tidyUp(picker = this.pickers.busy): Promise<void> {
+    const { failedCount } = this
+    let bytesLeft = TIDY_BYTES_MAX
+    while (!this.isGivenUp && this.failedCount === failedCount) {
+      const pick = this.ask(picker.tidy(bytesLeft))
+      if (pick === null) return
+      bytesLeft -= totalBytes(inputTables(pick))
+      const task = this.start(pick, null)
+      while (this.tasks.includes(task)) await this.nextStep()
+    }
   }
 
   /** After a suspension for a reason that is gone. */
   resume(): void {
     this.isSuspended = false
+    this.isGivenUp = false
     this.failuresInRow = 0
     this.schedule()
   }
@@ -385,7 +373,7 @@ export class Compactor {
     return this.isSuspended
   }
 
-  /** Resolves when nothing is under way. Requires: suspended. */
+  /** Resolves when nothing is under way. */
   async resting(): Promise<void> {
     while (this.tasks.length > 0) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
   }

@@ -32,14 +32,14 @@ export interface Level0Stack {
 }
 
 /** A stack that cannot go down is merged in itself when it is so many times as high as it may be. */
-const STUCK_HEIGHT = 2
+export const STUCK_HEIGHT = 2
 /**
  * Tables of level 0 that one step takes: each is an open file and 64 KiB of the run's 16 MiB. A higher stack (after a
  * long stall, or one that the style `none` left) is first merged in itself; where that cannot be, its oldest go down.
  */
 export const STEP_TABLES_MAX = 255
 /** Of a stack that may stay, its newest tables are looked at for a merge within it: choosing is quadratic. */
-const WINDOW_TABLES_MAX = 64
+export const WINDOW_TABLES_MAX = 64
 
 /** Every stack of available tables, the most urgent first. */
 export function level0Stacks(scene: PickScene): Level0Stack[] {
@@ -155,23 +155,23 @@ function slicesWithin(
 }
 
 /** Slices of at least `lengthMin` tables that fit into a file, those that cost least for each table fewer first. */
-function windows(
+export function windows(
   tables: readonly TableFacts[], lengthMin: number, lengthMax = tables.length,
-): { start: number; end: number }[] {
-  const found: { start: number; end: number; cost: number }[] = []
+): { start: number; end: number; bytes: number; cost: number }[] {
+  const found: { start: number; end: number; bytes: number; cost: number }[] = []
   for (let start = 0; start + lengthMin <= tables.length; start++) {
     let bytes = 0
     for (let end = start + 1; end <= Math.min(tables.length, start + lengthMax); end++) {
       bytes += tables[end - 1]!.bytes
       if (bytes > FILE_BYTES_MAX / 2) break
-      if (end - start >= lengthMin) found.push({ start, end, cost: bytes / (end - start - 1) })
+      if (end - start >= lengthMin) found.push({ start, end, bytes, cost: bytes / (end - start - 1) })
     }
   }
   return found.sort((a, b) => a.cost - b.cost || a.start - b.start || a.end - b.end)
 }
 
 /** COMP-1 within level 0: what is not in the slice and shares its keys is newer or older as a whole (MAN-2). */
-function isSliceClosed(level0: readonly TableFacts[], slice: readonly TableFacts[]): boolean {
+export function isSliceClosed(level0: readonly TableFacts[], slice: readonly TableFacts[]): boolean {
   const span = spanOf(slice)
   const taken = new Set(slice)
   let [smallest, largest] = [Infinity, 0]

@@ -8,4 +8,6 @@ export const nonePicker: Picker = {
   pick: () => null,
   scores: (version) => version.levels.map((_, level) => ({ level, score: 0, targetBytes: 0 })),
   pendingBytes: () => 0,
+  pressures: () => [],
+  tidy: () => nonePicker,
 }

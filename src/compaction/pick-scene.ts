@@ -84,6 +84,21 @@ export interface PickPlan {
   readonly isTrivialMove?: boolean
 }
 
+/**
+ * Bytes and number of a deep level's tables that share keys with a span; to be asked about spans that begin as `first`
+ * does, and grow.
+ */
+export function overlapMeter(
+  tables: readonly TableFacts[], first: KeySpan,
+): (span: KeySpan) => { bytes: number; count: number } {
+  const start = firstEndingAtOrAfter(tables, first)
+  let [end, bytes] = [start, 0]
+  return (span) => {
+    while (end < tables.length && tablesOverlap(tables[end]!, span)) bytes += tables[end++]!.bytes
+    return { bytes, count: end - start }
+  }
+}
+
 /** The pick, or null when something that it touches is not available now. */
 export function planPick(scene: PickScene, plan: PickPlan): CompactionPick | null {
   const tables = inputTables(plan)

@@ -65,8 +65,7 @@ export class SimulatedTables {
     let bytes = 0
     for (const i of keptEntries(merged, rule, isBottom)) {
       const key = merged.keys[i]!
-      const overlapBytes = cut.passedBytes(key)
-      const isFull = bytes >= pick.tableBytes || overlapBytes > pick.overlapBytesMax
+      const isFull = bytes >= pick.tableBytes || cut.entersBeyond(key, pick.overlapBytesMax)
       if (isFull && output.keys.length > 0 && key !== output.keys.at(-1)) {
         outputs.push(this.add(output))
         output = noEntries()
@@ -177,6 +176,12 @@ class Passing {
       this.bytes += this.tables[this.end++]!.bytes
     }
     return this.bytes
+  }
+
+  /** True when the key is the first in another table, and those since the last restart are larger than this. */
+  entersBeyond(key: number, bytesMax: number): boolean {
+    const { end } = this
+    return this.passedBytes(key) > bytesMax && this.end > end
   }
 
   /** Requires: this key was asked for. */

@@ -4,7 +4,9 @@
  */
 import { SeededRandom } from '../base/index.js'
 
-export const WORKLOADS = ['fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot'] as const
+export const WORKLOADS = [
+  'fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot', 'walk', 'counter',
+] as const
 export type Workload = (typeof WORKLOADS)[number]
 
 export interface Write {
@@ -25,6 +27,8 @@ export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
   hot: 'a fill, then three times as many writes, nine of ten to a hundredth of the keys',
   queue: 'keys pushed in order and popped again, a hundredth of all in the queue, at the end none',
   delete: 'a fill, then nine tenths of the keys deleted in random order',
+  walk: 'every key in order, and again, and again',
+  counter: 'numbers in order, whose keys are their decimal digits, so that new ones lie between old ones',
   snapshot: 'a fill, then as many writes to random keys while a snapshot is held, which is let go in the end',
 }
 
@@ -33,11 +37,16 @@ const HOT_SHARE = 0.01
 const HOT_WRITES_SHARE = 0.9
 const QUEUED_SHARE = 0.01
 const DELETED_SHARE = 0.9
+const WALKS = 3
 
 export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotStep> {
   const random = new SeededRandom(seed, workload)
   switch (workload) {
-    case 'sequential': return yield* puts(Array.from({ length: keyCount }, (_, key) => key))
+    case 'sequential': return yield* puts(inOrder(keyCount))
+    case 'walk':
+      for (let i = 0; i < WALKS; i++) yield* puts(inOrder(keyCount))
+      return
+    case 'counter': return yield* puts(placesOfDecimals(keyCount))
     case 'queue': return yield* queue(keyCount)
   }
   const order = shuffled(keyCount, random)
@@ -78,8 +87,19 @@ function put(key: number): Write {
   return { key, isTombstone: false }
 }
 
+function inOrder(count: number): number[] {
+  return Array.from({ length: count }, (_, key) => key)
+}
+
+/** Of each number, its place among all when they are sorted as texts. */
+function placesOfDecimals(count: number): number[] {
+  const places: number[] = []
+  for (const [place, text] of inOrder(count).map(String).sort().entries()) places[Number(text)] = place
+  return places
+}
+
 function shuffled(count: number, random: SeededRandom): number[] {
-  const order = Array.from({ length: count }, (_, key) => key)
+  const order = inOrder(count)
   for (let i = count - 1; i > 0; i--) {
     const j = random.below(i + 1)
     const kept = order[i]!

@@ -47,6 +47,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   engine.isClosing = true
   pipeline.waiting.rejectAll(new VarveError('CLOSED', 'the database was closed before this was written'))
   for (const resource of [...engine.resources]) resource.cut()
+  if (isWritable(engine)) await engine.compactor.windUp()
   engine.compactor.suspend()
   await engine.compactor.resting()
   engine.resumer.stop()

@@ -76,7 +76,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
 function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
   if (corruptions.size === 0) return null
   const { current } = versions
-  const pick = picker.pick(current, [], snapshots.seqNums()[0] ?? Infinity, new Set())
+  const pick = picker.pick(current, [], snapshots.oldest ?? Infinity, new Set())
   const met = [...current.levels.flat().filter(picker.wants), ...(pick === null ? [] : inputTables(pick))]
   const table = met.find(({ fileNum }) => corruptions.has(fileNum))
   return table === undefined ? null : corruptions.get(table.fileNum)

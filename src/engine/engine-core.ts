@@ -71,8 +71,11 @@ export interface EngineCore {
   readonly heldEdits: HeldEdits
   readonly retention: RetentionRegistry
   readonly deleter: FileDeleter
-  readonly stalls: { mustStop(): boolean; mustDelay(): boolean; waitBlocking(): void; stop(): void }
-  readonly resumer: { stop(): void; idle(): Promise<void> }
+  readonly stalls: {
+    readonly isStopped: boolean
+    assess(): void; mustStop(): boolean; mustDelay(): boolean; waitBlocking(): void; stop(): void
+  }
+  readonly resumer: { resume(): Promise<void>; stop(): void; idle(): Promise<void> }
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
   /** Sealed memtables that are not in tables yet, newest first. */
@@ -90,9 +93,9 @@ export interface EngineCore {
   flush(): Promise<void>
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
   onInstalled(task: FlushTask, edit: VersionEdit): void
-  onQuiet(): void
   onCompacted(task: CompactionTask, edit: VersionEdit): void
-  onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
+  /** Writes are refused until the cause is gone. */
+  stopWrites(place: string, error: unknown): void
   onLogFailure(error: unknown): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void

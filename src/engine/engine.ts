@@ -24,6 +24,7 @@ import { closeEngine } from './close.js'
 import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { DirectoryWatch } from './directory-watch.js'
+import { onCompactionMended } from './compaction-health.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { FileDeleter } from './file-deleter.js'
 import { Health } from './health.js'
@@ -42,9 +43,7 @@ import { WriteStalls } from './write-stalls.js'
 import type { VersionSet } from './version-set.js'
 import { WriteBuffers } from './write-buffers.js'
 
-const COMPACTION_PLACE = 'compaction'
 const PATIENCE_PLACE = 'opening files'
-const QUIET_TOMBSTONES_MIN = 4096
 
 export class Engine implements EngineCore, ReadView {
   readonly parts: EngineParts
@@ -129,7 +128,6 @@ export class Engine implements EngineCore, ReadView {
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)
     this.parts.memory.fit(this.stateNow)
-    this.compactor.schedule()
   }
 
   /** A start that failed: what was begun is let go of. */
@@ -193,6 +191,7 @@ export class Engine implements EngineCore, ReadView {
     this.buffers.expectedKeys = sealed.memtable.keyCount
     this.flusher.prepare(sealed.memtable, sealed.log)
     this.swapState(next.memtable)
+    this.stalls.assess()
     this.parts.events.emit({ type: 'rotated', log: next.log.fileNum })
   }
 
@@ -201,7 +200,6 @@ export class Engine implements EngineCore, ReadView {
     this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.parts.tables)
     old.release()
     this.parts.memory.fit(this.stateNow)
-    this.stalls.assess()
   }
 
   /** Tables in, memtable out; the log goes when the edit is durable. */
@@ -217,6 +215,7 @@ export class Engine implements EngineCore, ReadView {
     else this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
     this.compactor.schedule()
+    this.stalls.assess() // may begin compactions: not before the flush's own edit is on its way
     this.pipeline.encodeWaiting()
   }
 
@@ -224,7 +223,7 @@ export class Engine implements EngineCore, ReadView {
   onCompacted(task: CompactionTask, edit: VersionEdit): void {
     this.swapState(this.pipeline.current.memtable)
     const { id, startMs, result, pick } = task
-    if (!pick.isTrivialMove) this.health.recoverFrom(COMPACTION_PLACE)
+    if (!pick.isTrivialMove) onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.parts.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
     for (const { level, facts } of edit.addTables ?? []) {
@@ -232,22 +231,8 @@ export class Engine implements EngineCore, ReadView {
       this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
     }
     this.rollManifest()
+    this.stalls.assess()
     this.pipeline.encodeWaiting()
-  }
-
-  /** Tombstones give no space back while they wait in memory for writes that do not come. */
-  onQuiet(): void {
-    const { memtable } = this.pipeline.current
-    if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN || this.isClosing || this.health.state !== 'OPEN') return
-    void this.flush().catch(() => undefined) // told as an event and by the state
-  }
-
-  /** Nothing has changed. A corrupt table stays where it is, and the state says so until the next open. */
-  onCompactionFailed(task: CompactionTask, error: unknown, willRetry: boolean): void {
-    this.parts.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
-    const file = VarveError.is(error) ? error.file ?? '' : ''
-    if (willRetry) this.health.raise('DEGRADED', COMPACTION_PLACE, error)
-    else this.health.degradeForGood(`compaction of ${file}`, error)
   }
 
   /** The edit that replaces the log is durable. */
@@ -305,7 +290,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   /** Writes are refused until the cause is gone; a full disk is watched. */
-  private stopWrites(place: string, error: unknown): void {
+  stopWrites(place: string, error: unknown): void {
     this.health.raise('READ_ONLY', place, error)
     this.refuseWaiting()
     this.compactor.wakeWaiting()
@@ -315,6 +300,7 @@ export class Engine implements EngineCore, ReadView {
   private refuseWaiting(): void {
     const refusal = this.refusal()
     if (refusal !== null) this.pipeline?.waiting.rejectAll(refusal)
+    this.stalls?.assess()
   }
 
   /** What a write is told now, or null. */
@@ -349,6 +335,7 @@ export class Engine implements EngineCore, ReadView {
   async flush(): Promise<void> {
     this.checkWritable()
     await this.pipeline.idle()
+    await this.stalls.going() // a table more for each call: a loop of them must not outrun compactions
     await this.rotateIfUsed()
     await this.flusher.whenReleased()
     await this.heldEdits.whenSettled()

@@ -8,6 +8,7 @@ import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
 import { runFilesMax } from '../vfs/index.js'
+import { onCompactionFailed, onQuiet } from './compaction-health.js'
 import type { EngineCore } from './engine-core.js'
 import type { WriteBufferOptions } from './write-buffers.js'
 
@@ -25,6 +26,7 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
       return engine.buffers.takeNow(batchBytes)
     },
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
+    onPublished: () => engine.compactor.noteWrite(),
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
     onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
   }
@@ -95,6 +97,8 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
     tableHeader: (tableNum) => tableHeader(engine, tableNum),
     visibleSeqNum: () => engine.visibleSeqNum,
     snapshotSeqNums: () => engine.snapshots.seqNums(),
+    oldestSnapshot: () => engine.snapshots.oldest,
+    areWritersStopped: () => engine.stalls.isStopped,
     version: () => engine.versions.current,
     openTable: (facts) => parts.tables.loadSync(facts),
     appendEdit: (edit, done) => engine.versions.append(edit, done),
@@ -109,11 +113,11 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
       }
     },
     onAbandoned: (names) => engine.deleter.add(names),
-    onQuiet: () => engine.onQuiet(),
+    onQuiet: () => onQuiet(engine),
     onBegin: ({ id, pick: { reason }, inputBytes }) => {
       parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
     },
-    onFailed: (task, error, willRetry) => engine.onCompactionFailed(task, error, willRetry),
+    onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
     onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
   }
 }

@@ -176,6 +176,8 @@ class Opening {
     this.log = null // the engine's now
     try {
       engine.start()
+      await engine.compactor.tidyUp()
+      engine.compactor.schedule()
     } catch (error) {
       await engine.abandon()
       throw error

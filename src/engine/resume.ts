@@ -71,6 +71,7 @@ export class Resumer {
     if (health.state === 'OPEN') return
     if (health.state === 'DEGRADED') {
       engine.flusher.resume()
+      engine.compactor.endPause()
       return
     }
     if (health.state !== 'READ_ONLY') health.checkWritable()
@@ -87,6 +88,7 @@ export class Resumer {
     if (health.state !== 'READ_ONLY') return
     health.recover()
     engine.parts.events.emit({ type: 'resumed' })
+    engine.compactor.endPause()
     engine.pipeline.encodeWaiting()
   }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { KiB, MiB } from '../base/index.js'
 import { HandClock } from '../../test/support/hand-clock.js'
+import { follow } from '../../test/support/commit-scene.js'
 import { DrainMeter } from '../compaction/drain-meter.js'
+import type { Pressure } from '../compaction/index.js'
 import type { EngineCore } from './engine-core.js'
 import { WriteStalls } from './write-stalls.js'
 
@@ -16,13 +18,17 @@ class Scene {
   sealed = 0
   level0 = 0
   debtBytes = 0
-  style = 'leveled'
+  /** What is under way for what slows writers, and what begins when it is asked for. */
+  isFlushing = true
+  isAtWork = true
+  onSchedule = (): void => undefined
+  pausesEnded = 0
+  readonly bugs: string[] = []
   immutablesMax = 4
   written = 0
   encoded = 0
   /** What writes that waited do when they are let through. */
   onTurn = (): void => undefined
-  blocked = new Set<number>()
   isFull = false
   /** How many sealed or full memtables leave no room for the index of another. */
   indexesMax = Infinity
@@ -43,15 +49,19 @@ class Scene {
       options: {
         clock: this.clock, writeBufferSize: 64 * MiB,
         get immutablesMax() { return scene.immutablesMax },
-        get compaction() { return { style: scene.style } },
       },
-      versions: { get current() { return { levels: [Array.from({ length: scene.level0 })] } } },
+      health: { state: 'OPEN', degradeForGood: (_place: string, error: Error) => void scene.bugs.push(error.message) },
       compactor: {
-        blocked: this.blocked, debtBytes: () => this.debtBytes,
+        get pressures() { return scene.pressures },
+        get isAtWork() { return scene.isAtWork },
+        get running() { return scene.isAtWork ? [null] : [] },
+        schedule: () => scene.onSchedule(),
+        endPause: () => void scene.pausesEnded++,
         get drainBytesPerMs() { return scene.drain },
         get reliefMs() { return scene.reliefMs },
       },
       flusher: {
+        get isAtWork() { return scene.isFlushing && scene.sealed > 0 },
         queue: { oldest: null },
         buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
       },
@@ -82,6 +92,19 @@ class Scene {
       },
     }
     this.stalls = new WriteStalls(engine as unknown as EngineCore)
+  }
+
+  get pressures(): Pressure[] {
+    return [
+      {
+        reason: 'level 0 tables', text: `${this.level0} tables in level 0 wait for compaction`, unit: 'tables',
+        value: this.level0, slow: 20, stop: 36, hysteresis: 4,
+      },
+      {
+        reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
+        value: this.debtBytes, slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB,
+      },
+    ]
   }
 
   /** State and reason now. */
@@ -134,17 +157,58 @@ test('level 0: each limit is left four tables below where it is met', () => {
   assert.equal(scene.look(), 'stopped 36 tables in level 0 wait for compaction')
 })
 
-test('compaction debt slows and stops; without compaction, or behind a corrupt table, writing does not end', () => {
+test('compaction debt slows and stops', () => {
   scene.debtBytes = 4096 * MiB
   assert.equal(scene.look(), 'slow compactions are far behind')
   scene.debtBytes = 16_384 * MiB
   assert.equal(scene.look(), 'stopped compactions are far behind')
-  scene.blocked.add(7)
-  assert.equal(scene.look(), 'slow compactions are far behind')
-  scene.level0 = 40
-  assert.equal(scene.look(), 'slow 40 tables in level 0 wait for compaction')
-  scene.style = 'none'
-  assert.equal(scene.look(), 'none')
+})
+
+test('STALL-1: who makes writers wait asks for what ends it', () => {
+  Object.assign(scene, { level0: 36, isAtWork: false, onSchedule: () => void (scene.isAtWork = true) })
+  assert.equal(scene.look(), 'stopped 36 tables in level 0 wait for compaction')
+  Object.assign(scene, { isAtWork: false, onSchedule: () => void (scene.level0 = 3) })
+  assert.equal(scene.look(), 'none', 'a step that ended at once')
+  assert.deepEqual(scene.bugs, [])
+})
+
+test('STALL-1: where nothing is under way writers go on, and it is told', () => {
+  for (const state of [{ level0: 20 }, { level0: 36 }, { debtBytes: 2 ** 45 }, { sealed: 4 }]) {
+    scene = new Scene()
+    Object.assign(scene, { ...state, isAtWork: false, isFlushing: false })
+    assert.equal(scene.look(), 'none')
+    assert.equal(scene.stalls.mustStop(), false)
+    assert.match(scene.bugs[0]!, /^writers would be (slow|stopped) since .*, but nothing is under way that ends it$/)
+  }
+})
+
+test('a stop ends the pause after failed compactions, once', () => {
+  scene.level0 = 36
+  scene.look()
+  scene.look()
+  assert.equal(scene.pausesEnded, 1)
+  Object.assign(scene, { level0: 0, sealed: 4 })
+  scene.look()
+  assert.equal(scene.pausesEnded, 1, 'no flush waits for compactions')
+})
+
+test('who waits for the end of a stop goes on then, or hears why writes are refused', async () => {
+  const ends: [string, Record<string, unknown>, string][] = [
+    ['level 0 is low', { level0: 3 }, 'done'], ['what was under way is not any more', { isAtWork: false }, 'done'],
+    ['writes are refused', { refusal: new Error('refused') }, 'Error: refused'],
+  ]
+  for (const [name, end, expected] of ends) {
+    scene = new Scene()
+    scene.level0 = 36
+    const going = follow(scene.stalls.going())
+    scene.stalls.assess()
+    await scene.clock.turn()
+    assert.equal(going.state, 'waiting')
+    Object.assign(scene, end)
+    scene.stalls.assess()
+    await scene.clock.turn()
+    assert.equal(going.state, expected, name)
+  }
 })
 
 test('each change is told once, with the reason that ends and the one that begins; time stopped counts', async () => {

@@ -1,10 +1,13 @@
 /**
  * What: backpressure: when writers are slowed down or must wait, why, and how a blocked caller waits.
- * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts).
+ * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts); what slows
+ * writers for the sake of compactions, and what relieves that (the style's picker).
  * Thread: main.
  * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work
  * keeps up with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a
  * little below where it is met.
+ * Invariants: STALL-1 writers are slow or stopped only while something is under way that ends it, or is tried again;
+ * where nothing is, they go on, and the state says so (docs/design/0023-every-stop-ends.md).
  * A call that blocks never turns the event loop: it polls finished jobs and so installs them itself.
  */
 import { MiB, VarveError } from '../base/index.js'
@@ -28,21 +31,19 @@ const PAUSE_MS_MAX = 100
 /** Written without waiting at the start of a slow time, and so much is let through at once. */
 const BURST_BYTES = MiB
 
-export type StallReason = 'sealed memtables' | 'level 0 tables' | 'compaction debt'
-
-/** Tables in level 0, each of them looked at by every read. Limits as RocksDB has them. */
-const LEVEL0 = { reason: 'level 0 tables', slow: 20, stop: 36, hysteresis: 4 } as const
-/** Bytes that compactions are behind. */
-const DEBT = { reason: 'compaction debt', slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB } as const
+/** Why, where it is not a pressure of the compaction style. */
+const SEALED = 'sealed memtables'
 
 interface Assessment {
   state: 'none' | 'slow' | 'stopped'
-  reason: StallReason | null
+  reason: string | null
+  /** The reason, for people. */
+  text: string | null
   /** Where between the limits of slow and stopped, 0 to 1. */
   depth: number
 }
 
-const NONE: Assessment = { state: 'none', reason: null, depth: 0 }
+const NONE: Assessment = { state: 'none', reason: null, text: null, depth: 0 }
 
 export class WriteStalls {
   private readonly engine: EngineCore
@@ -56,20 +57,49 @@ export class WriteStalls {
   private paceMs = 0
   private paceBytes = 0
   private timer: Timer | null = null
+  /** Who waits for the end of a stop. */
+  private waiters: (() => void)[] = []
 
   constructor(engine: EngineCore) {
     this.engine = engine
   }
 
-  /** To be called when a memtable, a table or a version comes or goes. */
+  /** To be called when a memtable, a table or a version comes or goes, and when what was under way has failed. */
   assess(): void {
-    const next = this.look()
+    this.change(this.endable())
+    this.wake()
+  }
+
+  /** STALL-1: what there is, if something ends it. */
+  private endable(): Assessment {
+    let next = this.look()
+    if (this.isEnding(next)) return next
+    // Whoever makes writers wait sees to it that it ends.
+    this.engine.compactor.schedule()
+    next = this.look()
+    if (this.isEnding(next)) return next
+    const told = `writers would be ${next.state} since ${next.text}, but nothing is under way that ends it`
+    this.engine.health.degradeForGood('write stall', new VarveError('INTERNAL', told, {
+      hint: 'writes go on; please report this with stats()',
+    }))
+    return NONE
+  }
+
+  private isEnding({ state, reason }: Assessment): boolean {
+    const { compactor, flusher, health, isClosing } = this.engine
+    if (state === 'none' || isClosing) return true
+    // Else writes are refused, and nobody waits.
+    if (health.state !== 'OPEN' && health.state !== 'DEGRADED') return true
+    return reason === SEALED ? flusher.isAtWork : compactor.isAtWork
+  }
+
+  private change(next: Assessment): void {
     const { now } = this
     if (next.state === now.state && next.reason === now.reason) {
       this.now = next
       return
     }
-    const { events } = this.engine.parts
+    const { compactor, parts: { events } } = this.engine
     const nowMs = this.engine.options.clock.nowMs()
     if (now.state !== 'none') {
       const durationMs = nowMs - this.sinceMs
@@ -86,33 +116,28 @@ export class WriteStalls {
       this.paceBytes = this.engine.pipeline.counters.bytes
     }
     events.emit({ type: 'stallBegin', state: next.state, reason: next.reason! })
+    if (next.state === 'stopped' && next.reason !== SEALED) compactor.endPause()
   }
 
   private look(): Assessment {
-    const { immutables, options } = this.engine
-    const wait = options.immutablesMax
-    const sealed = { reason: 'sealed memtables', depth: 0 } as const
-    if (immutables.length >= wait || this.isIndexShort()) return { state: 'stopped', ...sealed }
-    const behind = options.compaction.style === 'none' ? NONE : this.lookAtCompaction()
+    const { immutables, options: { immutablesMax } } = this.engine
+    const sealed = { reason: SEALED, text: `${immutables.length} memtables wait for their flush`, depth: 0 }
+    if (immutables.length >= immutablesMax || this.isIndexShort()) return { state: 'stopped', ...sealed }
+    const behind = this.lookAtCompaction()
     if (behind.state !== 'none') return behind
-    return wait > 2 && immutables.length === wait - 1 ? { state: 'slow', ...sealed } : NONE
+    const isNext = immutablesMax > 2 && immutables.length === immutablesMax - 1
+    return isNext ? { state: 'slow', ...sealed } : NONE
   }
 
   private lookAtCompaction(): Assessment {
-    const { compactor, versions } = this.engine
-    const level0 = versions.current.levels[0]!.length
-    // Where a corrupt table holds compaction up, writing must not end with it.
-    const mayStop = compactor.blocked.size === 0
-    const debt = level0 >= LEVEL0.slow - LEVEL0.hysteresis ? 0 : compactor.debtBytes(versions.current)
-    const measures = [{ ...LEVEL0, value: level0 }, { ...DEBT, value: debt }]
+    const { pressures } = this.engine.compactor
     for (const state of ['stopped', 'slow'] as const) {
-      if (state === 'stopped' && !mayStop) continue
-      for (const { reason, value, slow, stop, hysteresis } of measures) {
+      for (const { reason, text, value, slow, stop, hysteresis } of pressures) {
         const limit = state === 'stopped' ? stop : slow
         // Lower while it is exceeded.
         const isMet = this.now.reason === reason && (this.now.state === state || this.now.state === 'stopped')
         const depth = Math.min(1, Math.max(0, (value - slow) / (stop - slow)))
-        if (value >= limit - (isMet ? hysteresis : 0)) return { state, reason, depth }
+        if (value >= limit - (isMet ? hysteresis : 0)) return { state, reason, text, depth }
       }
     }
     return NONE
@@ -130,7 +155,7 @@ export class WriteStalls {
 
   /** Bytes a millisecond that background work keeps up with. */
   private pace(nowMs: number): number {
-    const bytesPerSecond = this.now.reason === 'sealed memtables'
+    const bytesPerSecond = this.now.reason === SEALED
       ? Math.max(PACE_FIRST, this.flushPace(nowMs) * 1000)
       : Math.max(PACE_MIN, this.compactionPace() * 1000)
     return bytesPerSecond / 1000
@@ -160,10 +185,12 @@ export class WriteStalls {
     return reliefMs === Infinity ? pace : Math.min(pace, this.level0Room() / Math.max(1, reliefMs))
   }
 
-  /** Bytes that may be written until level 0 stops writers. */
+  /** Bytes that may be written until the number of tables stops writers. */
   private level0Room(): number {
-    const { immutables, pipeline, options, versions } = this.engine
-    const tables = LEVEL0.stop - 1 - versions.current.levels[0]!.length - immutables.length
+    const { compactor, immutables, pipeline, options } = this.engine
+    const level0 = compactor.pressures.find(({ unit }) => unit === 'tables')
+    if (level0 === undefined) return Infinity
+    const tables = level0.stop - 1 - level0.value - immutables.length
     return Math.max(0, (tables - 1) * options.writeBufferSize + pipeline.current.roomBytes)
   }
 
@@ -197,8 +224,20 @@ export class WriteStalls {
 
   /** True while no write buffer may be given out. */
   mustStop(): boolean {
-    this.assess()
+    this.change(this.endable()) // wakes nobody: those who wait ask here themselves
     return this.now.state === 'stopped'
+  }
+
+  get isStopped(): boolean {
+    return this.now.state === 'stopped'
+  }
+
+  /** Resolves when writers are not stopped. Throws why writes are refused. */
+  async going(): Promise<void> {
+    while (this.mustStop()) {
+      this.engine.checkWritable()
+      await new Promise<void>((resolve) => this.waiters.push(resolve))
+    }
   }
 
   /** Waits until there is room. Throws BUSY when no job makes progress, or why writes are refused. */
@@ -214,19 +253,8 @@ export class WriteStalls {
       }
       idleMs += POLL_MS
       if (idleMs >= BLOCKED_MS_MAX || executor.activeCount === 0) {
-        throw new VarveError('BUSY', this.reasonText!, { hint: 'let the event loop turn, or await writes' })
+        throw new VarveError('BUSY', this.now.text!, { hint: 'let the event loop turn, or await writes' })
       }
-    }
-  }
-
-  get reasonText(): string | null {
-    const { immutables, versions } = this.engine
-    const level0 = versions.current.levels[0]!.length
-    switch (this.now.reason) {
-      case null: return null
-      case 'sealed memtables': return `${immutables.length} memtables wait for their flush`
-      case 'level 0 tables': return `${level0} tables in level 0 wait for compaction`
-      case 'compaction debt': return 'compactions are far behind'
     }
   }
 
@@ -235,12 +263,18 @@ export class WriteStalls {
     const { now, stallCount, lostMs } = this
     const isStopped = now.state === 'stopped'
     const sinceMs = isStopped ? this.engine.options.clock.nowMs() - this.sinceMs : 0
-    return { state: now.state, reason: this.reasonText, stallCount, totalMs: lostMs + sinceMs }
+    return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + sinceMs }
   }
 
-  /** No timer is left. */
+  /** No timer is left, and nobody waits. */
   stop(): void {
     this.timer?.cancel()
     this.timer = null
+    this.wake()
+  }
+
+  /** Whoever waits for the end of a stop looks again. */
+  private wake(): void {
+    for (const wake of this.waiters.splice(0)) wake()
   }
 }

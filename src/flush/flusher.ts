@@ -131,6 +131,11 @@ export class Flusher {
     while (this.isBusy) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
   }
 
+  /** Something waits for its flush, and flushing goes on: each step that ends begins the next, or a retry does. */
+  get isAtWork(): boolean {
+    return this.queue.length > 0 && !this.isSuspended
+  }
+
   private get isBusy(): boolean {
     return this.queue.countInStage('building') + this.queue.countInStage('installing') > 0
   }

@@ -86,6 +86,8 @@ export class CommitScene implements CommitHost {
     this.told.push(`rotated ${sealed.log.fileNum} to ${next.log.fileNum}`)
   }
 
+  onPublished(): void {}
+
   onSettled(buffer: WriteBuffer): void {
     this.told.push(`settled ${buffer.log.fileNum}`)
   }

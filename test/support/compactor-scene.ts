@@ -36,6 +36,8 @@ export class CompactorScene implements CompactorHost {
   current: Version
   seqNum = 1000
   snapshots: SeqNum[] = []
+  /** Writers wait for a compaction. */
+  isStopped = false
   readonly opened: FileNum[] = []
   openError: VarveError | null = null
   private nextNum = 100
@@ -53,6 +55,8 @@ export class CompactorScene implements CompactorHost {
     ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 })
   visibleSeqNum = () => this.seqNum
   snapshotSeqNums = () => this.snapshots
+  oldestSnapshot = () => this.snapshots[0] ?? null
+  areWritersStopped = () => this.isStopped
   version = () => this.current
   openTable = ({ fileNum }: TableFacts) => {
     if (this.openError !== null) throw this.openError
@@ -73,6 +77,11 @@ export class CompactorScene implements CompactorHost {
   onDirectoryFailure = () => {
     this.told.push('directory failed')
     this.compactor.suspend()
+  }
+
+  write(): void {
+    this.seqNum++
+    this.compactor.noteWrite()
   }
 
   /** What was told since the last call. */

@@ -1,0 +1,13 @@
+/** What: COMP-6 over drawn versions, for every style: test/support/pick-liveness.ts. */
+import { test } from 'node:test'
+import { checkRest, checkStyle, LIVES } from '../../test/support/pick-liveness.js'
+import { COMPACTION_STYLES } from './compaction-settings.js'
+
+for (const style of COMPACTION_STYLES) {
+  for (const drawn of Object.keys(LIVES) as (keyof typeof LIVES)[]) {
+    test(`COMP-6: ${style}, ${drawn}: writers wait only for what is under way or is picked`, () =>
+      checkStyle(style, drawn, 35))
+  }
+}
+
+test('at rest there are few tables in level 0, and of small neighbours no more than are allowed', () => checkRest(25))

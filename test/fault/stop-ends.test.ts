@@ -1,0 +1,125 @@
+/**
+ * What: every stop of writers ends: with the work that ends it, or with why that cannot be done. Writers are
+ * awaited here and nobody else turns the clock, so a stop that does not end is a test that does not end.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VarveError } from '../../src/base/index.js'
+import type { EngineEvent, VarveOptions } from '../../src/index.js'
+import { Varve } from '../../src/index.js'
+import { simExecutor, SimVfs } from '../../src/testing.js'
+import { RunGate, withRuns } from '../support/run-hooks.js'
+import { steppingClock } from '../support/stepping-clock.js'
+
+const DIR = '/db'
+const STOP = 36
+const value = (i: number) => Buffer.alloc(20_000, `${i}`)
+
+interface Scene {
+  vfs: SimVfs
+  db: Varve
+  events: EngineEvent[]
+}
+
+async function opened(executor = simExecutor({ seed: 5 }), options: VarveOptions = {}): Promise<Scene> {
+  const vfs = new SimVfs({ seed: 5 })
+  vfs.clock.setAutomatic(true)
+  const events: EngineEvent[] = []
+  const onEvent = (event: EngineEvent): void => void events.push(event)
+  const components = { vfs, clock: steppingClock(vfs.clock), executor, onEvent }
+  const db = await Varve.open(DIR, { writeBufferSize: 64 * 1024, ...options, components })
+  return { vfs, db, events }
+}
+
+/** Tables over one another, all with the same two keys. */
+async function fill({ db }: Scene, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    db.batchSync([{ type: 'put', key: 'a', value: value(i) }, { type: 'put', key: 'z', value: value(i) }])
+    await db.flush()
+  }
+}
+
+async function fillToStop(scene: Scene): Promise<void> {
+  while (scene.db.stats().writeStall.state !== 'stopped') await fill(scene, 1)
+  assert.equal(level0Of(scene), STOP)
+}
+
+const level0Of = ({ db }: Scene) => db.stats().levels[0]!.tableCount
+const bugsOf = ({ events }: Scene) =>
+  events.filter((event) => 'error' in event && (event.error as VarveError | null)?.code === 'INTERNAL')
+
+test('flush waits at the stop as writers do, until compactions have caught up', async () => {
+  const gate = new RunGate()
+  gate.isClosed = true
+  const scene = await opened(gate.executor)
+  await fillToStop(scene)
+  const { db } = scene
+  db.putSync('k', 'v')
+  let isFlushed = false
+  const flushed = db.flush().then(() => (isFlushed = true))
+  const closed = Promise.all(Array.from({ length: 20 }, () => db.flush()))
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([isFlushed, level0Of(scene)], [false, STOP], 'a loop of flushes does not outrun compactions')
+  gate.isClosed = false
+  await Promise.all([flushed, closed])
+  assert.ok(level0Of(scene) < STOP)
+  await db.close()
+  assert.deepEqual(bugsOf(scene), [])
+})
+
+test('who waits for a compaction that fails again and again is told why; it mends itself', async () => {
+  let isBroken = true
+  const scene = await opened(withRuns((input) => {
+    if (isBroken) throw new VarveError('IO_ERROR', 'the disk says no')
+    return input
+  }))
+  const { db } = scene
+  await assert.rejects(fill(scene, 2 * STOP), { code: 'BACKGROUND_ERROR', message: /after compaction failed/ })
+  assert.deepEqual([level0Of(scene), db.stats().database.state], [STOP, 'READ_ONLY'])
+  await assert.rejects(db.put('k', 'v'), { code: 'BACKGROUND_ERROR' })
+  assert.throws(() => db.putSync('k', 'v'), { code: 'BACKGROUND_ERROR' })
+  assert.equal(db.getSync('a')?.length, 20_000, 'reads go on')
+  isBroken = false
+  await new Promise<void>((resolve) => {
+    const look = (): void => (db.stats().database.state === 'OPEN' ? resolve() : void setImmediate(look))
+    look()
+  })
+  await db.put('k', 'v')
+  await fill(scene, 5)
+  assert.ok(level0Of(scene) < STOP)
+  await db.close()
+})
+
+test('writers that wait when compactions fail hear of it; resume() tries at once', async () => {
+  let isBroken = true
+  const scene = await opened(withRuns((input) => {
+    if (isBroken) throw new VarveError('NO_SPACE', 'full')
+    return input
+  }))
+  const { db } = scene
+  const writes = Array.from({ length: 160 }, (_, i) => db.put(i % 2 === 0 ? 'a' : 'z', value(i)))
+  const answers = await Promise.allSettled(writes)
+  const refused = answers.filter((it) => it.status === 'rejected').map(({ reason }) => (reason as VarveError).code)
+  assert.ok(refused.length > 0 && refused.every((code) => code === 'NO_SPACE'), refused.join())
+  assert.equal(db.stats().database.state, 'READ_ONLY')
+  isBroken = false
+  await db.resume()
+  await Promise.all(Array.from({ length: 160 }, (_, i) => db.put(i % 2 === 0 ? 'a' : 'z', value(i))))
+  assert.equal(db.stats().database.state, 'OPEN')
+  await db.close()
+})
+
+test('a close at the stop waits for the compaction', async () => {
+  const gate = new RunGate()
+  gate.isClosed = true
+  const scene = await opened(gate.executor)
+  await fillToStop(scene)
+  scene.db.putSync('k', 'v')
+  let isClosed = false
+  const closed = scene.db.close().then(() => (isClosed = true))
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isClosed, false)
+  gate.isClosed = false
+  await closed
+  assert.ok(scene.db.stats().compaction.completed >= 1, 'it was not given up')
+})

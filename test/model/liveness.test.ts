@@ -1,0 +1,38 @@
+/**
+ * What: some of the liveness matrix, drawn by a seed that is printed: test/support/liveness.ts. All of it is in
+ * liveness.long.ts. VARVE_SEED=<seed> draws others.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SeededRandom } from '../../src/base/index.js'
+import { numberFromEnv } from '../support/crash-run.js'
+import { allPatterns, checkLiveness, nameOf } from '../support/liveness.js'
+import type { Pattern } from '../support/liveness.js'
+
+const TOTAL_BYTES = 5 * 2 ** 20
+
+/** Writers of these were stopped for ever, or left a table for each flush. */
+const KNOWN = ([
+  { order: 'counter', valueBytes: 200, session: 'one', calls: 'awaited' },
+  { order: 'users', valueBytes: 200, session: 'flushes', calls: 'awaited' },
+  { order: 'ordered', valueBytes: 10, session: 'closes', calls: 'sync' },
+] as const).map((it, seed): Pattern => ({ ...it, buffers: '64 KiB', style: 'leveled', seed }))
+const DRAWN = 4
+
+test('writers progress, and files are bounded by what is live', async (t) => {
+  const seed = numberFromEnv('VARVE_SEED', 20_261)
+  const random = new SeededRandom(seed, 'liveness')
+  const all = allPatterns()
+  const drawn = Array.from({ length: DRAWN }, () => random.pick(all))
+  t.diagnostic(`seed ${seed}, ${DRAWN} of ${all.length} patterns`)
+  let stalls = 0
+  for (const pattern of [...KNOWN, ...drawn]) {
+    const startMs = process.cpuUsage().user / 1000
+    const { writeCount, stallCount, flushCount, tableCount } = await checkLiveness(pattern, TOTAL_BYTES)
+    const ms = Math.round(process.cpuUsage().user / 1000 - startMs)
+    t.diagnostic(`${nameOf(pattern)}: ${writeCount} writes, ${flushCount} flushes, ${stallCount} stalls, ` +
+      `${tableCount} tables at rest, ${ms} ms`)
+    stalls += stallCount
+  }
+  assert.ok(stalls > 0)
+})
