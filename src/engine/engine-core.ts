@@ -2,7 +2,7 @@
  * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, stall-waiter.ts): which
  * collaborators there are and what may be reported. Only engine.ts knows how they are wired.
  */
-import type { FileNum, SeqNum } from '../base/index.js'
+import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
@@ -63,6 +63,7 @@ export interface EngineCore {
   readonly health: Health
   readonly versions: VersionSet
   readonly snapshots: SnapshotList
+  readonly turns: Turns
   readonly syncer: LogSyncer
   readonly buffers: WriteBuffers
   readonly pipeline: CommitPipeline

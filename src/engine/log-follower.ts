@@ -9,10 +9,11 @@ import {
   corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, fileSeed,
   FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, keepAliveUntil, FrameType, logFileName, readFrameHeader,
 } from '../base/index.js'
-import type { FileNum, SeqNum } from '../base/index.js'
+import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { FIRST_BATCH_OFFSET, scanLog } from '../wal/index.js'
-import type { EngineCore, EngineParts } from './engine-core.js'
+import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
+import type { ScannedLog } from '../wal/index.js'
+import type { EngineCore } from './engine-core.js'
 import type { RetainedLog } from './retention-registry.js'
 
 /** A write, as a follower reads it from a log. */
@@ -49,22 +50,27 @@ export function followLogs(
 }
 
 async function* readLogs(
-  { health, parts }: EngineCore, sources: readonly RetainedLog[], after: SeqNum,
+  engine: EngineCore, sources: readonly RetainedLog[], after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
+  const { health, turns } = engine
   for (const source of sources) {
     health.checkReadable()
-    yield* readLogBatches(parts, source, after)
+    for await (const batch of readLogBatches(engine, source, after)) {
+      if (turns.isOver(1 + batch.operations.length)) await turns.next()
+      yield batch
+    }
   }
 }
 
 /** Batches of one log with a sequence number above `after`, in order. */
 async function* readLogBatches(
-  { vfs, dir, databaseId, options: { clock } }: EngineParts, source: RetainedLog, after: SeqNum,
+  { parts, turns }: EngineCore, source: RetainedLog, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { fileNum, bytes: end } = source
+  const { vfs, dir, options: { clock } } = parts
   if (end === 0) return
   const bytes = await keepAliveUntil(clock, readBytes(vfs, vfs.join(dir, logFileName(fileNum)), source))
-  const log = scanLog(fileNum, bytes, bytes.length, databaseId)
+  const log = await scanGivingWay(scanSlices(fileNum, bytes, bytes.length, parts.databaseId), turns)
   if (log.header === null || log.goodEnd !== end) {
     throw corruption(
       logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,
@@ -78,6 +84,14 @@ async function* readLogBatches(
     if (frame.type !== FrameType.batch || frame.count === 0 || frame.firstSeqNum <= after) continue
     const start = at + FRAME_HEADER_BYTES + frame.extensionBytes
     yield { log: fileNum, seqNum: frame.firstSeqNum, operations: readOperations(bytes, start, frame.count) }
+  }
+}
+
+async function scanGivingWay(slices: ReturnType<typeof scanSlices>, turns: Turns): Promise<ScannedLog> {
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done === true) return value
+    if (turns.isOverNow()) await turns.next()
   }
 }
 

@@ -11,7 +11,7 @@
 import {
   BATCH_COUNT_MAX, compareBytes, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind,
   entryBytes, entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
-  getU32, logFileName, readFrame, SEQ_NUM_MAX, VarveError,
+  getU32, KiB, logFileName, readFrame, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
 import { decodePredecessor, PREDECESSOR_BODY_BYTES } from './log-format.js'
@@ -19,6 +19,9 @@ import type { Predecessor } from './log-format.js'
 
 /** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
 const SEQ_NUMS_PER_LOG_MAX = 2 ** 32
+
+/** Takes about a millisecond when frames are small. */
+const SLICE_BYTES = 128 * KiB
 
 /** One log as it was found, its bytes in memory. */
 export interface ScannedLog {
@@ -52,6 +55,17 @@ export interface HistoryCut {
 export function scanLog(
   fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
 ): ScannedLog {
+  const slices = scanSlices(fileNum, bytes, fileBytes, databaseId)
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done === true) return value
+  }
+}
+
+/** The same, with a pause now and then for who must not hold the event loop. */
+export function* scanSlices(
+  fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
+): Generator<undefined, ScannedLog, undefined> {
   const name = logFileName(fileNum)
   const log: ScannedLog = {
     fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,
@@ -66,7 +80,12 @@ export function scanLog(
   const seed = fileSeed(header)
   const frame = emptyFrameHeader()
   let at = FILE_HEADER_BYTES
+  let pauseAt = at + SLICE_BYTES
   for (;;) {
+    if (at >= pauseAt) {
+      pauseAt = at + SLICE_BYTES
+      yield
+    }
     const state = readFrame(bytes, at, fileBytes, at, seed, frame)
     if (state !== 'good' || !acceptFrame(log, at, frame, name)) {
       log.goodEnd = at

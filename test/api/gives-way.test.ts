@@ -21,7 +21,7 @@ const key = (i: number): string => `k${String(i).padStart(6, '0')}`
 const keys = Array.from({ length: COUNT }, (_, i) => key(i))
 
 /** What the call gave, and that the event loop turned often before it did. */
-async function givingWay<T>(call: () => Promise<T>): Promise<T> {
+async function givingWay<T>(call: () => Promise<T>, turnsMin = TURNS_MIN): Promise<T> {
   let turns = 0
   let isOver = false
   const count = (): void => {
@@ -33,7 +33,7 @@ async function givingWay<T>(call: () => Promise<T>): Promise<T> {
     return await call()
   } finally {
     isOver = true
-    assert.ok(turns >= TURNS_MIN, `${turns} turns: ${String(call)}`)
+    assert.ok(turns >= turnsMin, `${turns} turns: ${String(call)}`)
   }
 }
 
@@ -129,6 +129,20 @@ test('clear gives way over what is deleted already, and deletes the rest', async
   const { after } = await sparse(db)
   await givingWay(() => db.clear({ lt: 'm', snapshot: after }))
   assert.deepEqual([...db.keysSync()].map(text), ['z', 'zz'])
+  await db.close()
+})
+
+test('a follower that reads a log gives way, while it checks it and from batch to batch', async () => {
+  const db = await new Place('memory').open(options())
+  await db.pins.acquire('pin')
+  for (const each of keys) db.putSync(each, each)
+  const batches = db.pins.read('pin')[Symbol.asyncIterator]()
+  assert.equal((await givingWay(() => batches.next(), 3)).value?.seqNum, 1)
+  let count = 1
+  await givingWay(async () => {
+    for (let next = await batches.next(); next.done !== true; next = await batches.next()) count++
+  })
+  assert.equal(count, COUNT)
   await db.close()
 })
 
