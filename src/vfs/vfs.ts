@@ -105,10 +105,13 @@ export interface VfsLock {
   discard(): Promise<void>
 }
 
+/** Who has a directory. */
 export interface LockHolder {
+  /** Number of the process. */
   pid: number
+  /** Name of its machine or container. */
   host: string
-  /** ISO time. */
+  /** Since when, as ISO time. */
   since: string
 }
 

@@ -32,7 +32,7 @@ function makeLevelDb(place: string): void {
   writeFileSync(path.join(place, 'CURRENT'), 'MANIFEST-000004\n')
 }
 
-/** What is below it; locks may be left behind. */
+/** What is below it. */
 function contentOf(dir: string): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort()
     .filter((name) => !path.basename(name).startsWith('varve.lock'))
