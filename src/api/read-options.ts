@@ -4,8 +4,9 @@
 import {
   checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
 } from '../base/index.js'
-import type { SeqNum, UserBytes } from '../base/index.js'
-import type { HeldSnapshot, ReadView, Resource } from '../engine/index.js'
+import type { UserBytes } from '../base/index.js'
+import { placeAt } from '../engine/index.js'
+import type { HeldSnapshot, ReadPlace, ReadView, Resource } from '../engine/index.js'
 
 /** Options of every read. */
 export interface ReadOptions {
@@ -60,26 +61,25 @@ export function newSnapshot(view: ReadView): Snapshot {
   return Snapshot['of'](view)
 }
 
-/** A snapshot's sequence number. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
-export function seqNumOf(snapshot: Snapshot, view: ReadView): SeqNum {
+/** What a snapshot holds. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
+export function heldBy(snapshot: Snapshot, view: ReadView): HeldSnapshot {
   if (snapshot['view'] !== view) throw invalidArgument('the snapshot is of another database')
   if (snapshot['isReleased']) throw new VarveError('CLOSED', 'the snapshot was released')
-  return snapshot['held'].seqNum
+  return snapshot['held']
 }
 
 /** Where to read, and what copies the result. */
-export interface ReadPlace {
-  seqNum: SeqNum
-  copies: UserBytes
+export interface CopyingPlace extends ReadPlace {
+  readonly copies: UserBytes
 }
 
 const NAMES = ['snapshot', 'ownBuffers']
 
 /** Throws INVALID_ARGUMENT, or CLOSED. */
-export function readPlace(options: ReadOptions | undefined, view: ReadView): ReadPlace {
+export function readPlace(options: ReadOptions | undefined, view: ReadView): CopyingPlace {
   if (options !== undefined) return placeOf(takeReadOptions(options), view)
   view.checkReadable()
-  return { seqNum: view.visibleSeqNum, copies: view.iterators.copies.byDefault }
+  return { state: view.state, seqNum: view.visibleSeqNum, isNow: true, copies: view.iterators.copies.byDefault }
 }
 
 /** What the options say, not checked yet: that follows when no code of the caller can run any more. */
@@ -92,17 +92,17 @@ function takeFields({ snapshot, ownBuffers }: ReadOptions): ReadOptions {
 }
 
 /** Throws INVALID_ARGUMENT, or CLOSED. */
-export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): ReadPlace {
+export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): CopyingPlace {
   const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
-  const held = snapshot === undefined ? null : seqNumOfGiven(snapshot, view)
+  const held = snapshot === undefined ? null : heldByGiven(snapshot, view)
   view.checkReadable()
-  return { seqNum: held ?? view.visibleSeqNum, copies }
+  return { ...placeAt(view, held), copies }
 }
 
-function seqNumOfGiven(snapshot: unknown, view: ReadView): SeqNum {
+function heldByGiven(snapshot: unknown, view: ReadView): HeldSnapshot {
   try {
     if (!(snapshot instanceof Snapshot)) throw invalidArgument('option snapshot must come from db.snapshot()')
-    return seqNumOf(snapshot, view)
+    return heldBy(snapshot, view)
   } catch (error) {
     throw unreadableArgument('option snapshot', error)
   }

@@ -10,8 +10,10 @@ import {
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
-import { collectStats, openEngine, openReadOnly, readMany, ReadPath, resolveOptions } from '../engine/index.js'
-import type { CompactOptions, Engine, ReadView, VarveOptions } from '../engine/index.js'
+import {
+  collectStats, openEngine, openReadOnly, readAnew, readMany, ReadPath, resolveOptions,
+} from '../engine/index.js'
+import type { CompactOptions, Engine, ReadPlace, ReadView, VarveOptions } from '../engine/index.js'
 import type { Stats } from '../stats/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -210,9 +212,9 @@ export class Varve {
   /** As `get`, at once. */
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
     const { view, reads } = this
-    const { seqNum, copies } = readPlace(options, view)
+    const place = readPlace(options, view)
     checkKey(key)
-    return reads.get(view.state, key, seqNum, copies)
+    return reads.get(place, key, place.copies, view)
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
@@ -221,8 +223,8 @@ export class Varve {
       const { view, reads } = this
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
-      const { seqNum, copies } = placeOf(given, view)
-      return readMany(view, own, (state, key) => reads.get(state, key, seqNum, copies))
+      const place = placeOf(given, view)
+      return readMany(view, place, own, (at, key) => reads.get(at, key, place.copies))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -233,9 +235,13 @@ export class Varve {
     const { view, reads } = this
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
-    const { seqNum, copies } = placeOf(given, view)
-    const { state } = view
-    return own.map((key) => reads.get(state, key, seqNum, copies))
+    const place = placeOf(given, view)
+    const getAll = (at: ReadPlace) => own.map((key) => reads.get(at, key, place.copies))
+    try {
+      return getAll(place)
+    } catch (error) {
+      return readAnew(view, place, error, getAll)
+    }
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */
@@ -250,9 +256,9 @@ export class Varve {
   /** As `has`, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
     const { view, reads } = this
-    const { seqNum } = readPlace(options, view)
+    const place = readPlace(options, view)
     checkKey(key)
-    return reads.has(view.state, key, seqNum)
+    return reads.has(place, key, view)
   }
 
   /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */

@@ -21,6 +21,8 @@ export interface CursorOptions {
   /** Entries at most; Infinity for all. */
   limit: number
   seqNum: SeqNum
+  /** Default: the present one. */
+  state?: ReadState
   /** What copies keys and values; default: as the database does. */
   copies?: UserBytes
   /** The end of the range does not close it: `seek` may go back. Default false. */
@@ -70,7 +72,7 @@ export class Cursor {
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
     view.prepareIteration()
-    this.state = view.state
+    this.state = options.state ?? view.state
     this.state.hold()
     const before = view.iterators.tableCount
     const memtable = this.state.memtables[0]
@@ -100,6 +102,7 @@ export class Cursor {
       if (this.enteredAt !== null) this.noteGap(this.enteredAt)
     } catch (error) {
       this.close()
+      this.view.renew(error) // for walks to come: this one would not go on where it was
       throw error
     }
     if (!this.iterator.valid || this.left <= 0 || this.place === Place.end) {

@@ -166,6 +166,11 @@ export class Engine implements EngineCore, ReadView {
     this.health.checkReadable()
   }
 
+  /** Nobody but this process removes its tables. */
+  renew(): boolean {
+    return false
+  }
+
   deleteObsolete(names: readonly string[]): void {
     this.deleter.add(names)
   }

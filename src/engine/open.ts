@@ -142,7 +142,7 @@ class Opening {
     const tables = new TableSet({ vfs, dir, databaseId, cache, files })
     tables.parts.limitBytes = tableBytesMax(options)
     this.tables = tables
-    await tables.loadAll(version.levels.flat())
+    await runAsync(tables.loadAll(version.levels.flat()))
     await checkOrphans(vfs, dir, found.names, version)
     const replayed = await this.replay(found, version, databaseId)
     const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
@@ -236,10 +236,10 @@ class Opening {
     found: FoundDirectory, version: Version, databaseId: Uint8Array,
   ): Promise<ReplayedLogs> {
     const { vfs, dir, pool, options } = this
-    const replayed = await replayLogs(found.names, {
+    const replayed = await runAsync(replayLogs(found.names, {
       vfs, dir, pool, random: options.random, databaseId,
       listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
-    })
+    }))
     this.memtables = replayed.memtables
     return replayed
   }

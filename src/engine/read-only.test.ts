@@ -9,6 +9,7 @@ import type { Vfs } from '../vfs/index.js'
 import type { Engine } from './engine.js'
 import { openEngine } from './open.js'
 import { resolveOptions } from './options.js'
+import { placeAt } from './read-anew.js'
 import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
 
@@ -52,7 +53,7 @@ async function readBeside(nth: number, goOn: GoOn): Promise<boolean> {
   assert.ok(view.visibleSeqNum >= countBefore, `${view.visibleSeqNum} entries of ${countBefore}`)
   const reads = new ReadPath()
   for (let i = 0; i < view.visibleSeqNum; i++) {
-    assert.ok(reads.has(view.state, `key ${i}`, view.visibleSeqNum), `key ${i} of ${view.visibleSeqNum}`)
+    assert.ok(reads.has(placeAt(view, null), `key ${i}`), `key ${i} of ${view.visibleSeqNum}`)
   }
   await view.close()
   await engine.close()

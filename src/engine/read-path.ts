@@ -6,7 +6,10 @@
  */
 import { bytesBound, compareRanges, EntryKind, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, TableFacts, UserBytes } from '../base/index.js'
+import { readAnew } from './read-anew.js'
+import type { ReadPlace } from './read-anew.js'
 import type { ReadState } from './read-state.js'
+import type { ReadView } from './read-view.js'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -16,23 +19,32 @@ export class ReadPath {
   getCount = 0
   hitCount = 0
 
-  /** The value as private memory, or undefined. */
-  get(state: ReadState, key: Bytes, snapshot: SeqNum, copies: UserBytes): Uint8Array | undefined {
-    if (!this.find(state, key, snapshot)) return undefined
+  /** The value as private memory, or undefined. `renewing`: may look anew (read-anew.ts). */
+  get(place: ReadPlace, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
+    if (!this.has(place, key, renewing)) return undefined
     const { found } = this
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
-  has(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {
-    return this.find(state, key, snapshot)
+  has(place: ReadPlace, key: Bytes, renewing?: ReadView): boolean {
+    if (renewing === undefined) return this.find(place, key)
+    try {
+      return this.find(place, key)
+    } catch (error) {
+      return this.findAnew(renewing, place, error, key)
+    }
   }
 
   /** Where the value stands, lent until the next read of anything; null when there is none. */
-  lend(state: ReadState, key: Bytes, snapshot: SeqNum): PointResult | null {
-    return this.find(state, key, snapshot) ? this.found : null
+  lend(place: ReadPlace, key: Bytes, renewing?: ReadView): PointResult | null {
+    return this.has(place, key, renewing) ? this.found : null
   }
 
-  private find(state: ReadState, key: Bytes, snapshot: SeqNum): boolean {
+  private findAnew(view: ReadView, place: ReadPlace, error: unknown, key: Bytes): boolean {
+    return readAnew(view, place, error, (newer) => this.find(newer, key))
+  }
+
+  private find({ state, seqNum: snapshot }: ReadPlace, key: Bytes): boolean {
     let bytes: Uint8Array
     let end: number
     if (typeof key === 'string') {

@@ -13,6 +13,8 @@ export interface Resource {
 
 export interface HeldSnapshot {
   readonly seqNum: SeqNum
+  /** What it sees is there only; absent: in every later state too. */
+  readonly state?: ReadState | undefined
   release(): void
 }
 
@@ -60,6 +62,11 @@ export interface ReadView {
   /** Throws CLOSED. */
   checkReadable(): void
   holdSnapshot(): HeldSnapshot
+  /**
+   * A read failed. Where that may be because another process removed a table, looks at the directory anew, blocking.
+   * True: there is a newer state now.
+   */
+  renew(error: unknown): boolean
   /** Called before a cursor is made. */
   prepareIteration(): void
   attach(resource: Resource): void

@@ -9,11 +9,12 @@ import {
   corruption, directoryError, drawHashSeed, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileNumOf, ioError, logFileName,
   manifestFileName, markerFileName, NAME_NUMBER_MAX, parseFileName, runAsync, SALT_BYTES, VarveError,
 } from '../base/index.js'
-import type { FileNum, LogFacts, Random, SeqNum } from '../base/index.js'
+import type { FileNum, LogFacts, Random, SeqNum, Steps } from '../base/index.js'
 import { highestFileNum, holdsData, logNumbers, readManifest, readMarker } from '../manifest/index.js'
 import type { ManifestContents, Marker } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
+import { closeQuietly, openFile, readFully, syncFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { findHistory, FIRST_BATCH_OFFSET, holdToListed, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
@@ -107,7 +108,7 @@ export interface ReplayOptions {
 }
 
 /** Reads every log from the pointer on into a slab of its own and indexes what is history. */
-export async function replayLogs(names: readonly string[], options: ReplayOptions): Promise<ReplayedLogs> {
+export function* replayLogs(names: readonly string[], options: ReplayOptions): Steps<ReplayedLogs> {
   const { random, databaseId, logPointer } = options
   const numbers = logNumbers(names).filter((fileNum) => fileNum >= logPointer)
   const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
@@ -119,7 +120,7 @@ export async function replayLogs(names: readonly string[], options: ReplayOption
   try {
     const scanned: ScannedLog[] = []
     for (const fileNum of options.isWriting ? numbers : numbers.toReversed()) {
-      const { slab, fileBytes } = await readLog(fileNum, options)
+      const { slab, fileBytes } = yield* readLog(fileNum, options)
       slabs.set(fileNum, slab)
       replayed.logBytes += fileBytes
       scanned.push(scanLog(fileNum, slab.bytes, fileBytes, databaseId))
@@ -157,28 +158,22 @@ function factsOf({ fileNum, header, goodEnd }: ScannedLog, counts: boolean): Log
   return { fileNum, salt: header.salt, bytes: goodEnd, isExact: true, mustExist: true }
 }
 
-async function readLog(
+function* readLog(
   fileNum: FileNum, options: ReplayOptions,
-): Promise<{ slab: ReturnType<SlabPool['take']>; fileBytes: number }> {
+): Steps<{ slab: ReturnType<SlabPool['take']>; fileBytes: number }> {
   const { vfs, dir, pool, isWriting } = options
   const name = logFileName(fileNum)
   let file: VfsFile | null = null
   try {
-    file = await vfs.open(vfs.join(dir, name), isWriting ? 'write' : 'read')
+    file = yield* openFile(vfs, vfs.join(dir, name), isWriting ? 'write' : 'read')
     const fileBytes = file.sizeSync()
-    if (isWriting && fileBytes > FILE_HEADER_BYTES) await file.sync()
+    if (isWriting && fileBytes > FILE_HEADER_BYTES) yield* syncFile(file)
     if (fileBytes > FILE_BYTES_MAX) throw new RangeError(`${fileBytes} bytes are more than a log can have`)
     const slab = pool.take(fileBytes)
-    let done = 0
-    while (done < fileBytes) {
-      const count = await file.read(slab.bytes, done, fileBytes - done, done)
-      if (count === 0) break
-      done += count
-    }
-    return { slab, fileBytes: done }
+    return { slab, fileBytes: yield* readFully(file, slab.bytes, fileBytes) }
   } catch (error) {
     throw ioError(error, 'read', name)
   } finally {
-    await file?.close().catch(() => undefined)
+    if (file !== null) yield* closeQuietly(file)
   }
 }

@@ -9,6 +9,7 @@ import { SimVfs } from '../vfs/sim-vfs.js'
 import type { Engine } from './engine.js'
 import { openEngine } from './open.js'
 import { resolveOptions } from './options.js'
+import { placeAt } from './read-anew.js'
 import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
 import { collectStats } from './stats-collector.js'
@@ -59,8 +60,8 @@ describe('collectStats', () => {
     const reads = new ReadPath()
     assert.equal(check(collectStats(engine, reads)).lastRun, null)
     fill(engine, 2000)
-    reads.get(engine.state, 'key 7', engine.visibleSeqNum, engine.iterators.copies.byDefault)
-    reads.get(engine.state, 'no such key', engine.visibleSeqNum, engine.iterators.copies.byDefault)
+    reads.get(placeAt(engine, null), 'key 7', engine.iterators.copies.byDefault)
+    reads.get(placeAt(engine, null), 'no such key', engine.iterators.copies.byDefault)
     const snapshot = engine.holdSnapshot()
     await engine.flush()
     const stats = check(collectStats(engine, reads))
@@ -116,7 +117,7 @@ describe('collectStats', () => {
 
     const view = await openReadOnly('/db', vfs, options)
     const reads = new ReadPath()
-    assert.notEqual(reads.get(view.state, 'key 1', view.visibleSeqNum, view.iterators.copies.byDefault), undefined)
+    assert.notEqual(reads.get(placeAt(view, null), 'key 1', view.iterators.copies.byDefault), undefined)
     const held = view.holdSnapshot()
     const stats = check(collectStats(view, reads))
     held.release()

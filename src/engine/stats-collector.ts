@@ -63,7 +63,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
 
 /** Nothing runs here: what the files tell. */
 function collectFiles(stats: Stats, view: ReadOnlyView): void {
-  const { version, replayed, cache, tables, manifest, generation } = view.parts
+  const { version, replayed, tables, manifest, generation } = view.sight
+  const { cache, options } = view.reading
   const { memtables } = replayed
   stats.database.state = view.isClosed ? 'CLOSED' : 'OPEN'
   stats.database.isReadOnly = true
@@ -85,7 +86,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const memtableIndexBytes = memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0)
   stats.memory = addUp({
     ...stats.memory,
-    budgetBytes: view.parts.options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
+    budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
     ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots

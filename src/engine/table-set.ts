@@ -7,7 +7,7 @@
  * Invariants: READ-1 a table may be read, and its file stays in the directory, as long as a read state lists it;
  * whether the file is open at the moment says nothing about that.
  */
-import { assert, ioError, openListedError, runAsync, runSync } from '../base/index.js'
+import { assert, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
@@ -15,6 +15,7 @@ import type { Table, TablePlace } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { LoadedParts } from './loaded-parts.js'
 
+/** As long as they are few beside what may be open: a file that is being opened cannot be closed for another. */
 const LOADS_AT_ONCE = 8
 
 interface OpenTable {
@@ -64,13 +65,21 @@ export class TableSet {
     }
   }
 
-  /** The same for many: some at a time, since each waits for the disk several times. The first error is thrown. */
-  async loadAll(tables: readonly TableFacts[]): Promise<void> {
+  /** The same for many. */
+  loadAll(tables: readonly TableFacts[]): Steps<void> {
+    return step({
+      sync: () => tables.forEach((facts) => this.loadSync(facts)),
+      async: () => this.loadSeveral(tables),
+    })
+  }
+
+  /** Some at a time, since each waits for the disk. Throws the first error. */
+  private async loadSeveral(tables: readonly TableFacts[]): Promise<void> {
     let next = 0
     const loadNext = async (): Promise<void> => {
       while (next < tables.length) await this.load(tables[next++]!)
     }
-    const count = Math.min(LOADS_AT_ONCE, this.files.capacity)
+    const count = Math.max(1, Math.min(LOADS_AT_ONCE, Math.floor(this.files.capacity / 8)))
     const results = await Promise.allSettled(Array.from({ length: count }, loadNext))
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }

@@ -5,14 +5,14 @@
  */
 import { clearKeys, newSnapshot, readersOf } from '../api/index.js'
 import type { Varve } from '../api/index.js'
-import type { Bytes, SeqNum } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
 import { approximateBytes, readMany } from '../engine/index.js'
-import type { ReadPath, ReadState, ReadView } from '../engine/index.js'
+import type { ReadPath, ReadPlace, ReadState, ReadView } from '../engine/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
 import { engineKey, FormatCopier } from './level-format.js'
 import { levelIterator } from './level-iterators.js'
-import { LevelSnapshot, seqNumOf } from './level-snapshot.js'
+import { LevelSnapshot, placeOf } from './level-snapshot.js'
 import type { Format } from './classic-level.js'
 import { levelRange, RangeReader } from './range-reader.js'
 import type { Part } from './range-reader.js'
@@ -38,7 +38,7 @@ export class LevelReads {
   getSync(key: Format, options: PrivateReadOptions): Format | undefined {
     const { view } = this
     view.checkReadable()
-    return this.read(view.state, engineKey(key), options.valueEncoding, seqNumOf(options, view))
+    return this.read(placeOf(options, view), engineKey(key), options.valueEncoding, view)
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
@@ -48,7 +48,7 @@ export class LevelReads {
   has(key: Format, options: PrivateReadOptions): Promise<boolean> {
     const { view } = this
     view.checkReadable()
-    return this.answer(this.reads.has(view.state, engineKey(key), seqNumOf(options, view)))
+    return this.answer(this.reads.has(placeOf(options, view), engineKey(key), view))
   }
 
   async getMany(keys: readonly Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
@@ -56,16 +56,14 @@ export class LevelReads {
     const { valueEncoding } = options
     const own = keys.map(engineKey)
     view.checkReadable()
-    const seqNum = seqNumOf(options, view)
-    return readMany(view, own, (state, key) => this.read(state, key, valueEncoding, seqNum))
+    return readMany(view, placeOf(options, view), own, (place, key) => this.read(place, key, valueEncoding))
   }
 
   async hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
     const { view } = this
     const own = keys.map(engineKey)
     view.checkReadable()
-    const seqNum = seqNumOf(options, view)
-    return readMany(view, own, (state, key) => this.reads.has(state, key, seqNum))
+    return readMany(view, placeOf(options, view), own, (place, key) => this.reads.has(place, key))
   }
 
   /** An abstract-level iterator for `owner`. */
@@ -84,7 +82,7 @@ export class LevelReads {
     const { reverse, limit } = options
     const range = levelRange(options)
     view.checkReadable()
-    const seqNum = seqNumOf(options, view)
+    const { seqNum } = placeOf(options, view)
     await db.batch([]) // refused where nothing may be written
     const what = { range, reverse, limit: limit < 0 ? Infinity : limit, seqNum }
     await clearKeys(view, what, (operations) => db.batch(operations))
@@ -99,8 +97,8 @@ export class LevelReads {
     return this.view.turns.answer(value)
   }
 
-  private read(state: ReadState, key: Bytes, format: FormatName, seqNum: SeqNum): Format | undefined {
-    const found = this.reads.lend(state, key, seqNum)
+  private read(place: ReadPlace, key: Bytes, format: FormatName, renewing?: ReadView): Format | undefined {
+    const found = this.reads.lend(place, key, renewing)
     if (found === null) return undefined
     return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, format)
   }

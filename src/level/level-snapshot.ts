@@ -1,37 +1,40 @@
 /**
  * What: an explicit snapshot of abstract-level over one of the engine.
- * Does not own: who uses it and whether it is open (abstract-level): its number is given also after the
+ * Does not own: who uses it and whether it is open (abstract-level): it tells where to read also after the
  * release, for an iterator is made before anybody asks whether it may read.
  * Thread: main.
  */
 import { invalidArgument } from '../base/index.js'
-import type { SeqNum } from '../base/index.js'
-import { seqNumOf as seqNumOfHeld } from '../api/index.js'
+import { heldBy } from '../api/index.js'
 import type { Snapshot } from '../api/index.js'
-import type { ReadView } from '../engine/index.js'
+import { placeAt } from '../engine/index.js'
+import type { HeldSnapshot, ReadPlace, ReadView } from '../engine/index.js'
 import { SnapshotBase } from './level-base.js'
 import type { PrivateReadOptions, SnapshotOwner } from './level-base.js'
 
 export class LevelSnapshot extends SnapshotBase {
-  readonly held: Snapshot
   readonly view: ReadView
-  readonly seqNum: SeqNum
+  /** Its state goes with the release. */
+  held: HeldSnapshot
+  private readonly snapshot: Snapshot
 
-  constructor(held: Snapshot, view: ReadView, options: SnapshotOwner) {
+  constructor(snapshot: Snapshot, view: ReadView, options: SnapshotOwner) {
     super(options)
-    this.held = held
+    this.snapshot = snapshot
     this.view = view
-    this.seqNum = seqNumOfHeld(held, view)
+    this.held = heldBy(snapshot, view)
   }
 
   protected override async _close(): Promise<void> {
-    this.held.release()
+    const { seqNum } = this.held
+    this.held = { seqNum, release: () => undefined }
+    this.snapshot.release()
   }
 }
 
-/** Where to read: at the snapshot of the options, or now. */
-export function seqNumOf({ snapshot }: PrivateReadOptions, view: ReadView): SeqNum {
-  if (snapshot === undefined || snapshot === null) return view.visibleSeqNum
-  if (snapshot instanceof LevelSnapshot && snapshot.view === view) return snapshot.seqNum
+/** At the snapshot of the options, or now. */
+export function placeOf({ snapshot }: PrivateReadOptions, view: ReadView): ReadPlace {
+  if (snapshot === undefined || snapshot === null) return placeAt(view, null)
+  if (snapshot instanceof LevelSnapshot && snapshot.view === view) return placeAt(view, snapshot.held)
   throw invalidArgument('the snapshot is of another database')
 }

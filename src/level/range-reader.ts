@@ -13,7 +13,7 @@ import type { KeyRange } from '../iterator/index.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
 import { keyBytes, PinnedCopier } from './level-format.js'
-import { seqNumOf } from './level-snapshot.js'
+import { placeOf } from './level-snapshot.js'
 import type { Format } from './classic-level.js'
 
 const PAGE_BYTES_MAX = MiB
@@ -56,7 +56,7 @@ export class RangeReader {
     const { highWaterMarkBytes: mark } = options
     this.pageBytesMax = typeof mark === 'number' && mark >= 0 ? mark : PAGE_BYTES_MAX
     this.cursor = new Cursor(view, {
-      range: levelRange(options), reverse: options.reverse, limit: Infinity, seqNum: seqNumOf(options, view),
+      range: levelRange(options), reverse: options.reverse, limit: Infinity, ...placeOf(options, view),
       staysOpen: true, pauses: true,
     })
   }

@@ -15,7 +15,7 @@ import {
   encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, sealFrame,
 } from '../base/index.js'
 import type { FileHeader, FileNum, Random, Steps } from '../base/index.js'
-import { closeFile, openFile, syncFile, unlinkFile, writeFully } from '../vfs/index.js'
+import { closeQuietly, openFile, syncFile, unlinkFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { GROUPS_MAX, MANIFEST_ROLL_BYTES } from './manifest-format.js'
 import type { Version } from './version.js'
@@ -96,14 +96,6 @@ function checkReadable(body: Uint8Array, count: number): void {
   } catch (error) {
     const what = (error as Error).message
     throw new VarveError('INTERNAL', `a version edit cannot be encoded: ${what}`, { cause: error })
-  }
-}
-
-function* closeQuietly(file: VfsFile): Steps<void> {
-  try {
-    yield* closeFile(file)
-  } catch {
-    // An earlier failure is being reported, and nothing counts on this handle.
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
 import {
-  closeFile, listDirectory, openFile, syncDirectory, syncFile, unlinkFile,
+  closeQuietly, listDirectory, openFile, syncDirectory, syncFile, unlinkFile,
 } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
@@ -96,14 +96,6 @@ function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<VfsFile> 
       throw markerUnknown(error, name)
     }
     throw ioError(error, 'creating', name)
-  }
-}
-
-function* closeQuietly(file: VfsFile): Steps<void> {
-  try {
-    yield* closeFile(file)
-  } catch {
-    // The file is empty and its sync has answered.
   }
 }
 

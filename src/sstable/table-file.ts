@@ -2,7 +2,7 @@
  * What: the file of a table that a version lists, open while its pool has room.
  * Does not own: the pool. Thread: that of the pool; opening it again blocks.
  */
-import { openListedError, runSync, tableFileName } from '../base/index.js'
+import { errnoOf, ioError, openListedError, runSync, tableFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { PooledFile } from '../vfs/index.js'
 import type { FilePool, Vfs } from '../vfs/index.js'
@@ -24,7 +24,16 @@ export function listedTable(
   const file = new PooledFile({
     vfs, path: vfs.join(dir, name), pool,
     check: (opened) => runSync(checkSameTable({ file: opened, name }, facts, databaseId)),
-    reopenError: (error) => openListedError(error, name),
+    reopenError: (error) => (pool.isKeeping ? goneError(error, name) : openListedError(error, name)),
   })
   return { file, name }
+}
+
+/** Of a view that would have kept it open. */
+function goneError(error: unknown, name: string): VarveError {
+  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
+  return new VarveError('MISSING_FILE', `${name} was removed by another process while it had to be closed`, {
+    cause: error, file: name,
+    hint: 'begin again: the database was read anew; with more files (maxOpenFiles, ulimit -n) all tables stay open',
+  })
 }

@@ -5,8 +5,8 @@
  * Owns: how many are open, of the database and of all that share the thread, and the order of their last use.
  * Does not own: the files; what other threads have open, for which room is left (`runFilesMax`).
  * Thread: one; all databases in it share one count, also those of other copies of the package.
- * Invariants: FILE-1 no more files are open than the pool and the thread may have; the one that is closed is, of those
- * that are not kept, the one whose last use is longest ago.
+ * Invariants: FILE-1 no more files are open than the pool and the thread may have, as far as any can be closed; the one
+ * that is closed is, of those that are not kept, the one whose last use is longest ago.
  */
 import { processShared } from '../base/index.js'
 
@@ -52,6 +52,11 @@ function tableFilesMax(openFilesMax = OPEN_FILES_UNKNOWN): number {
 /** … and so many for each compaction, when so many threads may run one. */
 export function runFilesMax(openFilesMax = OPEN_FILES_UNKNOWN, threadCount = 1): number {
   return clamp((openFilesMax * RUNS_PART) / Math.max(1, threadCount), RUN_MIN, RUN_MAX)
+}
+
+/** One place at least is left to the next file. */
+function keptMax(max: number): number {
+  return Math.floor(max * KEPT_PART)
 }
 
 function clamp(value: number, min: number, max: number): number {
@@ -104,7 +109,7 @@ export class FilePool implements SharingPool {
   /** Opened again by a read. */
   reopenedCount = 0
   private readonly max: number
-  private readonly isKeeping: boolean
+  readonly isKeeping: boolean
   private readonly thread = threadFiles()
   private keptCount = 0
   private oldest: Poolable | null = null
@@ -147,7 +152,7 @@ export class FilePool implements SharingPool {
 
   private get mayKeep(): boolean {
     const { keptCount, max, thread } = this
-    return this.isKeeping && keptCount < max * KEPT_PART && thread.keptCount < thread.capacity * KEPT_PART
+    return this.isKeeping && keptCount < keptMax(max) && thread.keptCount < keptMax(thread.capacity)
   }
 
   private append(file: Poolable): void {

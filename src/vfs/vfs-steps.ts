@@ -25,6 +25,15 @@ export function closeFile(file: VfsFile): Steps<void> {
   return step({ sync: () => file.closeSync(), async: () => file.close() })
 }
 
+/** Of a handle with nothing to lose. */
+export function* closeQuietly(file: VfsFile): Steps<void> {
+  try {
+    yield* closeFile(file)
+  } catch {
+    // Whatever it says, the handle is gone.
+  }
+}
+
 export function syncFile(file: VfsFile): Steps<void> {
   return step({ sync: () => file.syncSync(), async: () => file.sync() })
 }
@@ -43,22 +52,27 @@ export function* writeFully(
   }
 }
 
+/** Reads the first `size` bytes, however short single reads are; gives how many there were. */
+export function* readFully(file: VfsFile, target: Uint8Array, size: number): Steps<number> {
+  let done = 0
+  while (done < size) {
+    const from = done
+    const count = yield* step({
+      sync: () => file.readSync(target, from, size - from, from),
+      async: () => file.read(target, from, size - from, from),
+    })
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
 /** The whole file; throws RangeError when it is larger than `max`. */
 export function* readWhole(file: VfsFile, max: number): Steps<Uint8Array> {
   const size = file.sizeSync()
   if (size > max) throw new RangeError(`${size} bytes, more than ${max}`)
   const bytes = new Uint8Array(size)
-  let done = 0
-  while (done < size) {
-    const from = done
-    const count = yield* step({
-      sync: () => file.readSync(bytes, from, size - from, from),
-      async: () => file.read(bytes, from, size - from, from),
-    })
-    if (count === 0) return bytes.subarray(0, done)
-    done += count
-  }
-  return bytes
+  return bytes.subarray(0, yield* readFully(file, bytes, size))
 }
 
 export function unlinkFile(vfs: Vfs, path: string): Steps<void> {
