@@ -105,8 +105,7 @@ export class Resumer {
         while (done < PROBE_BYTES) done += await file.write(bytes, done, PROBE_BYTES - done, done)
         await file.sync()
       } finally {
-        await file.close()
-        await vfs.unlink(path)
+        await file.close().finally(() => vfs.unlink(path))
       }
       await vfs.syncDir(dir)
     } catch (error) {
