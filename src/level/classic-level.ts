@@ -16,6 +16,9 @@ export type Format = string | Buffer | Uint8Array
 /** Options of the constructor: those of `open`, and the default encodings. */
 export interface DatabaseOptions<K, V> extends AbstractDatabaseOptions<K, V>, Omit<OpenOptions, 'passive'> {}
 
+/** Options of the constructor of VarveLevel: another name for `DatabaseOptions`. */
+export type VarveLevelOptions<K = string, V = string> = DatabaseOptions<K, V>
+
 /**
  * Options of `open`: ClassicLevel's, then Varve's own. Numbers outside of what Varve takes count as its
  * nearest limit. `true` and `false` are what ClassicLevel takes for `compression`.
