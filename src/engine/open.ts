@@ -14,7 +14,7 @@
  */
 import {
   assert, directoryError, errnoOf, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, SALT_BYTES,
-  tempFileName, VarveError,
+  tableFileName, tempFileName, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -25,6 +25,7 @@ import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { applyEdits, emptyVersion } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import { namesMade } from '../output/index.js'
 import type { PublishTablesInput } from '../output/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
@@ -99,6 +100,8 @@ class Opening {
   /** The new log, until the engine has it. */
   private log: LogFile | null = null
   private manifest: ManifestLog | null = null
+  /** What replay wrote, until a manifest may name it. */
+  private replayedNames: string[] = []
   private memtables: Memtable[] = []
   private nextFileNum: FileNum = 1
 
@@ -193,6 +196,8 @@ class Opening {
     this.tables?.closeUnused()
     await this.tables?.idle()
     await this.log?.file.close().catch(() => undefined)
+    // On a full disk each try would leave as much again.
+    for (const name of this.replayedNames) await this.vfs.unlink(this.vfs.join(this.dir, name)).catch(() => undefined)
     if (this.manifest !== null) await runAsync(this.manifest.close())
     await this.executor.close()
     const isOurs = await this.vfs.list(this.dir).then(holdsFiles, () => true)
@@ -268,12 +273,19 @@ class Opening {
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [],
     }
+    this.replayedNames.push(tempName)
     const { facts, keptCount, droppedCount } =
       await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
     const publish: PublishTablesInput = { dir, tables: [{ tempName, tableNum }] }
-    await executor.submit({ kind: 'publishTables', input: publish })
+    try {
+      await executor.submit({ kind: 'publishTables', input: publish })
+    } catch (error) {
+      this.replayedNames.push(...namesMade([tableFileName(tableNum)], error))
+      throw error
+    }
+    this.replayedNames.push(tableFileName(tableNum))
     return facts
   }
 
@@ -297,11 +309,13 @@ class Opening {
   private async makeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Promise<ManifestLog> {
     try {
       this.manifest = await runAsync(writeManifest(place, fileNum, version))
+      this.replayedNames = []
       return this.manifest
     } catch (error) {
-      // Where the new manifest may count, its log must stay.
+      // Where the new manifest may count, its log and tables must stay.
       const mayCount = VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
-      if (!mayCount) await this.removeLog(this.log!.fileNum)
+      if (mayCount) this.replayedNames = []
+      else await this.removeLog(this.log!.fileNum)
       throw error
     }
   }
