@@ -22,17 +22,15 @@ export async function destroyDatabase(vfs: Vfs, location: string): Promise<void>
   }
   const lock = await lockFor(dir, vfs)
   const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
-  let identity: string | undefined
   try {
     await removeFiles(held, dir)
-    identity = (await held.stat(dir))?.identity
     await lock.discard()
   } catch (error) {
     throw directoryError(error, 'destroy', dir)
   } finally {
     await lock.release().catch(() => undefined) // the first error is told
   }
-  await removeEmpty(vfs, dir, identity)
+  await removeEmpty(vfs, dir, lock.identity)
 }
 
 /** A marker, or a file of ours that says so itself: other databases have files named 000003.wal, too. */
@@ -69,7 +67,7 @@ async function removeFiles(vfs: Vfs, dir: string): Promise<void> {
 }
 
 /** The directory goes when nothing else is in it; a new owner may be quicker. */
-async function removeEmpty(vfs: Vfs, dir: string, identity: string | undefined): Promise<void> {
+async function removeEmpty(vfs: Vfs, dir: string, identity: string): Promise<void> {
   try {
     if ((await vfs.stat(dir))?.identity === identity) await vfs.rmdir(dir)
   } catch {

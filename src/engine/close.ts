@@ -5,6 +5,7 @@
  * Thread: main.
  */
 import { runAsync, VarveError } from '../base/index.js'
+import { isOfLoss } from './directory-watch.js'
 import type { EngineCore } from './engine-core.js'
 
 type Attempt = (step: () => Promise<unknown>) => Promise<void>
@@ -33,10 +34,6 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
 
 function isWritable({ health }: EngineCore): boolean {
   return health.state === 'OPEN' || health.state === 'DEGRADED'
-}
-
-function isOfLoss(error: unknown): boolean {
-  return VarveError.is(error) && error.code === 'LOCKED'
 }
 
 async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {

@@ -10,9 +10,13 @@ import type { EngineCore } from './engine-core.js'
 /** Not more often than syncs, nor than this. */
 const LOOK_MS = 1000
 
+/** Says an error that the directory is not the one any more that was opened? */
+export function isOfLoss(error: unknown): error is VarveError {
+  return VarveError.is(error) && error.code === 'LOCKED'
+}
+
 export class DirectoryWatch {
   private readonly engine: EngineCore
-  private readonly onLost: (error: VarveError) => void
   private lookedMs = -Infinity
   private hasToldLoss = false
   /** Where it was when that was last told. */
@@ -22,13 +26,9 @@ export class DirectoryWatch {
     const { parts } = engine
     this.engine = engine
     this.knownPath = parts.dir
-    this.onLost = (error) => {
-      if (!this.hasToldLoss) parts.events.emit({ type: 'directoryLost', error })
-      this.hasToldLoss = true
-      engine.failForGood('lock', error)
-    }
-    parts.vfs.onLost = this.onLost
-    parts.executor.onLost = this.onLost
+    // Whoever made the call is in the middle of something that a failure must not change under its hands.
+    parts.vfs.onLost = (error) => queueMicrotask(() => this.tell(error))
+    parts.executor.onLost = (error) => this.tell(error)
   }
 
   onSynced(): void {
@@ -42,9 +42,15 @@ export class DirectoryWatch {
   look(): void {
     try {
       this.engine.parts.vfs.check()
-    } catch {
-      // A loss has been told. What cannot be seen now may be seen later.
+    } catch (error) {
+      if (isOfLoss(error)) this.tell(error) // what cannot be seen now may be seen later
     }
+  }
+
+  private tell(error: VarveError): void {
+    if (!this.hasToldLoss) this.engine.parts.events.emit({ type: 'directoryLost', error })
+    this.hasToldLoss = true
+    this.engine.failForGood('lock', error)
   }
 
   private async lookForMove(): Promise<void> {

@@ -3,7 +3,7 @@
  * and logs that pins keep. Reads only; the engine deletes.
  * Thread: main.
  */
-import { assert, logFileName } from '../base/index.js'
+import { logFileName, VarveError } from '../base/index.js'
 import { isRetained } from '../flush/index.js'
 import { findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
@@ -24,7 +24,9 @@ export async function findObsolete(
 ): Promise<{ names: string[]; counts: DeletedCounts }> {
   const names = await vfs.list(dir)
   const marker = readMarker(names)
-  assert(marker !== null, 'the marker that was just moved is there')
+  if (marker === null) {
+    throw new VarveError('MISSING_MARKER', 'the marker that was just made is gone: somebody removes files here')
+  }
   const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set() })
   const { temps, tables, logs, manifests, markers, foreign } = found
   for (const file of temps) events.emit({ type: 'fileRemoved', file, reason: 'temp' })

@@ -79,12 +79,25 @@ export class HeldVfs implements Vfs {
 
   openSync(path: string, mode: OpenMode): VfsFile {
     if (mode !== 'read') this.check()
-    return this.run(() => this.inner.openSync(this.at(path), mode))
+    const file = this.run(() => this.inner.openSync(this.at(path), mode))
+    return this.isOurs() ? file : this.refuse(file)
   }
 
   async open(path: string, mode: OpenMode): Promise<VfsFile> {
     if (mode !== 'read') this.check()
-    return this.wait(this.inner.open(this.at(path), mode))
+    const file = await this.wait(this.inner.open(this.at(path), mode))
+    return this.isOurs() ? file : this.refuse(file)
+  }
+
+  /** By the path, what was opened may be another database's file of that name: not to be taken for a damaged one. */
+  private isOurs(): boolean {
+    return this.hasPlace || this.hold.stateSync() === 'held'
+  }
+
+  private refuse(file: VfsFile): never {
+    file.closeSync()
+    this.check()
+    throw new VarveError('LOCKED', `${this.hold.dir} was not ours for a moment`, losses.replaced)
   }
 
   linkSync(from: string, to: string): void {
@@ -132,12 +145,17 @@ export class HeldVfs implements Vfs {
     await this.wait(this.inner.rmdir(this.at(path)))
   }
 
+  /** What a lost directory has, or has not, says nothing about the database. */
   listSync(path: string): string[] {
-    return this.run(() => this.inner.listSync(this.at(path)))
+    const names = this.run(() => this.inner.listSync(this.at(path)))
+    this.check()
+    return names
   }
 
-  list(path: string): Promise<string[]> {
-    return this.wait(this.inner.list(this.at(path)))
+  async list(path: string): Promise<string[]> {
+    const names = await this.wait(this.inner.list(this.at(path)))
+    this.check()
+    return names
   }
 
   statSync(path: string): FileInfo | null {
@@ -148,13 +166,14 @@ export class HeldVfs implements Vfs {
     return this.wait(this.inner.stat(this.at(path)))
   }
 
+  /** Through the descriptor it is the right directory; only a path must be looked at. */
   syncDirSync(path: string): void {
-    this.check()
+    if (!this.hasPlace) this.check()
     this.run(() => this.inner.syncDirSync(this.at(path)))
   }
 
   async syncDir(path: string): Promise<void> {
-    this.check()
+    if (!this.hasPlace) this.check()
     await this.wait(this.inner.syncDir(this.at(path)))
   }
 

@@ -214,6 +214,7 @@ export class MemoryVfs implements Vfs {
     return {
       generation,
       place: dir,
+      identity: `memory:${node.id}`,
       spec: null,
       stateSync: () => {
         if (!node.isLocked || node.lockGeneration !== generation) return 'overtaken'

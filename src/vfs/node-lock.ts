@@ -232,6 +232,10 @@ class DirectoryLock implements VfsLock {
     return this.spec.place
   }
 
+  get identity(): string {
+    return this.spec.identity
+  }
+
   stateSync(): HoldState {
     return this.releasing === null ? holdState(this.spec) : 'overtaken'
   }

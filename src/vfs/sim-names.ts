@@ -236,6 +236,7 @@ export class SimNames {
       return {
         generation,
         place: path,
+        identity: identityOf(node),
         spec: null,
         stateSync: () => {
           this.machine.checkOn({ kind: 'stat', path: normalPath(path) })

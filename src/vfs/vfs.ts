@@ -90,6 +90,8 @@ export type HoldState = 'held' | 'removed' | 'replaced' | 'overtaken'
 export interface VfsLock {
   /** Rises with every holder of this directory; never used twice. */
   readonly generation: number
+  /** Device and inode of the locked directory. */
+  readonly identity: string
   /**
    * A path that leads to the locked directory whatever has its name, in every thread of this process, until `release`;
    * the name itself where the platform has no such path.

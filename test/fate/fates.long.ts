@@ -1,0 +1,4 @@
+/** The fate of the directory before every call of a life. */
+import { registerFates } from '../support/fate-tests.js'
+
+await registerFates((_, moments) => moments)
