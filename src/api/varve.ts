@@ -181,7 +181,7 @@ export class Varve {
     await this.writer().sync()
   }
 
-  /** Resolves when every write made before the call stands in synced tables. */
+  /** Resolves when every write made before the call stands in synced tables. Waits, as writes do, at a write stall. */
   async flush(): Promise<void> {
     await this.waitFor(this.writer().flush())
   }

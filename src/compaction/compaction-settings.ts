@@ -61,6 +61,6 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     level0ShareMin: Math.min(settings.level0ShareMin, 0.2),
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
-    smallTablesMax: Math.min(settings.smallTablesMax, 8),
+    smallTablesMax: Math.min(settings.smallTablesMax, 6),
   }
 }

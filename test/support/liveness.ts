@@ -262,7 +262,7 @@ class Life {
     const { tableBytes } = defaultCompactionSettings(writeBufferSize)
     // Level 0, and what a quiet time leaves of small tables in each level that is used.
     const needed = levels.slice(1).reduce((sum, it) =>
-      (it.tableCount === 0 ? sum : sum + 9 + Math.ceil((3 * it.tableBytes) / tableBytes)), 9)
+      (it.tableCount === 0 ? sum : sum + 7 + Math.ceil((3 * it.tableBytes) / tableBytes)), 9)
     const tables = levels.reduce((sum, { tableCount }) => sum + tableCount, 0)
     this.report.tableCount = Math.max(this.report.tableCount, tables)
     assert.ok(tables <= needed, `${when}: ${tables} tables, ${needed} are enough: ${JSON.stringify(levels)}`)
