@@ -18,7 +18,7 @@ const KiB = 1024
 const TIMES = 40
 const QUIET_MS = 1000
 /** Quiet seconds until everything must be at rest. */
-const REST_SECONDS_MAX = 120
+const REST_SECONDS_MAX = 2000
 /** Real time between two looks at a database whose writers may be waiting. */
 const LOOK_MS = 25
 
