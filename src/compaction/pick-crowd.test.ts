@@ -57,6 +57,13 @@ describe('a crowd in level 0', () => {
       'intra0 0: 14 | 0: 13 | 0: 12 | 0: 11 | 0: 10 → 0')
   })
 
+  it('leaves out what is due by itself: tables that may only move are not merged', () => {
+    const free = [...'bdfhjlnp'].map((key, i) => `${i + 30}: ${key}a-${key}b`)
+    const version = drawnVersion({ 0: [...free, '20: qa-qb 1', '21: sa-sb 1'], 6: ['3: q-z 3000'] })
+    assert.equal(shown(version), 'level0 0: 30 moves to 6')
+    assert.equal(picker.scores(version, [])[0]!.score, 1)
+  })
+
   it('begins with what costs least for each table that goes, if that leaves half of the crowd', () => {
     const tables = [...small('bdf', 400), ...['20: ja-jb 1', '21: la-lb 1', '22: na-nb 1', '23: pa-pb 1']]
     assert.equal(shown(drawnVersion({ 0: tables, 6: base })), 'intra0 0: 23 | 0: 22 | 0: 21 | 0: 20 → 0')

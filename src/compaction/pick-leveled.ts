@@ -61,10 +61,15 @@ function scoresOf(scene: PickScene, stacks: readonly Level0Stack[]): LevelScore[
   const { targets } = scene.sizes
   return targets.map((targetBytes, level) => {
     const score = level === 0
-      ? Math.max(stacks[0]?.score ?? 0, crowdScore(scene, stacks))
+      ? Math.max(stacks[0]?.score ?? 0, crowdScore(scene, lowStacks(stacks)))
       : Math.max(sizeScore(scene, level), smallScore(scene, level))
     return { level, score, targetBytes }
   })
+}
+
+/** What is due by itself is no part of a crowd: it may only move, or goes down as a whole. */
+function lowStacks(stacks: readonly Level0Stack[]): readonly Level0Stack[] {
+  return stacks.filter(({ score }) => score < 1)
 }
 
 function deepLevels({ sizes }: PickScene): LevelNum[] {
@@ -94,9 +99,10 @@ function dueSteps(
 ): { score: number; pick: () => CompactionPick | null }[] {
   const { inputBytesMax } = scene.settings
   const down = stacks.map((stack) => ({ score: stack.score, pick: () => pickStack(scene, stack) }))
+  const low = lowStacks(stacks)
   const crowd = {
-    score: crowdScore(scene, stacks),
-    pick: () => pickCrowd(scene, stacks, inputBytesMax) ?? pickCrowd(scene, stacks, Infinity),
+    score: crowdScore(scene, low),
+    pick: () => pickCrowd(scene, low, inputBytesMax) ?? pickCrowd(scene, low, Infinity),
   }
   const deeper = deepLevels(scene).flatMap((level) => {
     const [size, small] = [sizeScore(scene, level), smallScore(scene, level)]
