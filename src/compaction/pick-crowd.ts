@@ -17,6 +17,9 @@ import type { Level0Stack } from './pick-level0.js'
 import { overlapMeter, overlapping, planPick } from './pick-scene.js'
 import type { PickScene } from './pick-scene.js'
 
+/** Of more stacks (the style `none` may have left them) the first with a step are looked at: choosing is quadratic. */
+const CHOICE_STACKS_MAX = 128
+
 interface Step {
   readonly isDown: boolean
   /** Bytes to be merged for each table that goes. */
@@ -46,11 +49,23 @@ export function crowdScore({ settings }: PickScene, stacks: readonly Level0Stack
 export function pickCrowd(
   scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number,
 ): CompactionPick | null {
+  const score = crowdScore(scene, stacks)
+  const ordered = stacks.map((stack) => neighbourOf(scene, stack)).sort((a, b) =>
+    a.span.keyspaceId - b.span.keyspaceId || compareBytes(a.span.smallestKey, b.span.smallestKey))
+  let pick: CompactionPick | null = null
+  for (let at = 0; at < ordered.length; at += CHOICE_STACKS_MAX) {
+    pick ??= pickAmong(scene, ordered.slice(at, at + CHOICE_STACKS_MAX), { bytesMax, score })
+  }
+  return pick
+}
+
+function pickAmong(
+  scene: PickScene, stacks: readonly Neighbour[], { bytesMax, score }: { bytesMax: number; score: number },
+): CompactionPick | null {
   const enough = Math.floor(scene.settings.level0CrowdMin / 2)
   const rankOf = ({ fewer }: Step): number => (fewer >= enough ? 0 : 1)
   const steps = [...neighbourSteps(scene, stacks, bytesMax), ...sliceSteps(stacks, bytesMax)]
   steps.sort((a, b) => rankOf(a) - rankOf(b) || a.cost - b.cost)
-  const score = crowdScore(scene, stacks)
   for (const step of steps) {
     const pick = planStep(scene, step, score)
     if (pick !== null) return pick
@@ -78,17 +93,14 @@ interface Neighbour extends Level0Stack {
   readonly isFreeHere: boolean
 }
 
+function neighbourOf(scene: PickScene, stack: Level0Stack): Neighbour {
+  const isFreeBelow = !stack.isStuck && isFree(scene, stack.span, scene.sizes.baseLevel)
+  return { ...stack, isFreeBelow, isFreeHere: isFree(scene, stack.span, 0) }
+}
+
 /** Whole stacks that are neighbours in key order. */
-function* neighbourSteps(
-  scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number,
-): Generator<Step> {
-  const ordered = stacks.map((stack): Neighbour => {
-    const isFreeBelow = !stack.isStuck && isFree(scene, stack.span, scene.sizes.baseLevel)
-    return { ...stack, isFreeBelow, isFreeHere: isFree(scene, stack.span, 0) }
-  })
-  ordered.sort((a, b) =>
-    a.span.keyspaceId - b.span.keyspaceId || compareBytes(a.span.smallestKey, b.span.smallestKey))
-  for (const start of ordered.keys()) yield* stepsFrom(scene, ordered.slice(start), bytesMax)
+function* neighbourSteps(scene: PickScene, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
+  for (const start of stacks.keys()) yield* stepsFrom(scene, stacks.slice(start), bytesMax)
 }
 
 /** Where one of the stacks is not free, no step with it is. */

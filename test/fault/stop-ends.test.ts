@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { VarveError } from '../../src/base/index.js'
+import type { ExecutorFactory } from '../../src/exec/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
 import { Varve } from '../../src/index.js'
 import { simExecutor, SimVfs } from '../../src/testing.js'
@@ -13,6 +15,9 @@ import { steppingClock } from '../support/stepping-clock.js'
 
 const DIR = '/db'
 const STOP = 36
+/** Then the test would have ended. */
+const ATTEMPTS_MAX = 100
+const TURNS_MAX = 200_000
 const value = (i: number) => Buffer.alloc(20_000, `${i}`)
 
 interface Scene {
@@ -58,7 +63,7 @@ test('flush waits at the stop as writers do, until compactions have caught up', 
   let isFlushed = false
   const flushed = db.flush().then(() => (isFlushed = true))
   const closed = Promise.all(Array.from({ length: 20 }, () => db.flush()))
-  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 50; i++) await setImmediate()
   assert.deepEqual([isFlushed, level0Of(scene)], [false, STOP], 'a loop of flushes does not outrun compactions')
   gate.isClosed = false
   await Promise.all([flushed, closed])
@@ -67,23 +72,32 @@ test('flush waits at the stop as writers do, until compactions have caught up', 
   assert.deepEqual(bugsOf(scene), [])
 })
 
+/** Runs fail until they are mended; and then too when nobody heard of it for long: the test fails then, and ends. */
+class BrokenRuns {
+  isBroken = true
+  readonly executor: ExecutorFactory
+  private failedCount = 0
+
+  constructor(code: 'IO_ERROR' | 'NO_SPACE') {
+    this.executor = withRuns((input) => {
+      if (this.isBroken && this.failedCount++ < ATTEMPTS_MAX) throw new VarveError(code, 'told to fail')
+      return input
+    })
+  }
+}
+
 test('who waits for a compaction that fails again and again is told why; it mends itself', async () => {
-  let isBroken = true
-  const scene = await opened(withRuns((input) => {
-    if (isBroken) throw new VarveError('IO_ERROR', 'the disk says no')
-    return input
-  }))
+  const runs = new BrokenRuns('IO_ERROR')
+  const scene = await opened(runs.executor)
   const { db } = scene
   await assert.rejects(fill(scene, 2 * STOP), { code: 'BACKGROUND_ERROR', message: /after compaction failed/ })
   assert.deepEqual([level0Of(scene), db.stats().database.state], [STOP, 'READ_ONLY'])
+  assert.equal(db.stats().backgroundError?.place, 'compaction')
   await assert.rejects(db.put('k', 'v'), { code: 'BACKGROUND_ERROR' })
   assert.throws(() => db.putSync('k', 'v'), { code: 'BACKGROUND_ERROR' })
   assert.equal(db.getSync('a')?.length, 20_000, 'reads go on')
-  isBroken = false
-  await new Promise<void>((resolve) => {
-    const look = (): void => (db.stats().database.state === 'OPEN' ? resolve() : void setImmediate(look))
-    look()
-  })
+  runs.isBroken = false
+  for (let turn = 0; turn < TURNS_MAX && db.stats().database.state !== 'OPEN'; turn++) await setImmediate()
   await db.put('k', 'v')
   await fill(scene, 5)
   assert.ok(level0Of(scene) < STOP)
@@ -91,18 +105,15 @@ test('who waits for a compaction that fails again and again is told why; it mend
 })
 
 test('writers that wait when compactions fail hear of it; resume() tries at once', async () => {
-  let isBroken = true
-  const scene = await opened(withRuns((input) => {
-    if (isBroken) throw new VarveError('NO_SPACE', 'full')
-    return input
-  }))
+  const runs = new BrokenRuns('NO_SPACE')
+  const scene = await opened(runs.executor)
   const { db } = scene
   const writes = Array.from({ length: 160 }, (_, i) => db.put(i % 2 === 0 ? 'a' : 'z', value(i)))
   const answers = await Promise.allSettled(writes)
   const refused = answers.filter((it) => it.status === 'rejected').map(({ reason }) => (reason as VarveError).code)
   assert.ok(refused.length > 0 && refused.every((code) => code === 'NO_SPACE'), refused.join())
   assert.equal(db.stats().database.state, 'READ_ONLY')
-  isBroken = false
+  runs.isBroken = false
   await db.resume()
   await Promise.all(Array.from({ length: 160 }, (_, i) => db.put(i % 2 === 0 ? 'a' : 'z', value(i))))
   assert.equal(db.stats().database.state, 'OPEN')
@@ -117,7 +128,7 @@ test('a close at the stop waits for the compaction', async () => {
   scene.db.putSync('k', 'v')
   let isClosed = false
   const closed = scene.db.close().then(() => (isClosed = true))
-  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 50; i++) await setImmediate()
   assert.equal(isClosed, false)
   gate.isClosed = false
   await closed
