@@ -3,7 +3,8 @@
  * reader sees one whole state, at least as new as when it began, and takes no race for damage.
  */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
+import { systemClock } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import type { Engine } from './engine.js'
@@ -12,6 +13,10 @@ import { resolveOptions } from './options.js'
 import { placeAt } from './read-anew.js'
 import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
+
+// Nothing but the caller of an API keeps the process, and these tests call the parts behind it.
+const waiting = systemClock.keepAlive()
+after(() => waiting.cancel())
 
 const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0 }, 4096)
 

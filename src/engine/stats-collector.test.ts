@@ -1,6 +1,7 @@
 /** Statistics in every state of a database: one shape, plain numbers, and sums that hold. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
+import { systemClock } from '../base/index.js'
 import { emptyStats } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
 import { MemoryVfs } from '../vfs/index.js'
@@ -13,6 +14,10 @@ import { placeAt } from './read-anew.js'
 import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
 import { collectStats } from './stats-collector.js'
+
+// Nothing but the caller of an API keeps the process, and these tests call the parts behind it.
+const waiting = systemClock.keepAlive()
+after(() => waiting.cancel())
 
 const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0, compaction: { style: 'none' } }, 4096)
 const noFlush = resolveOptions({

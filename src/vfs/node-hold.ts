@@ -19,8 +19,11 @@ export interface OpenDirectory {
   place: string
 }
 
-/** A permission model goes by the names of paths, and nobody allows this one. */
-const isRestricted = (process as { permission?: unknown }).permission !== undefined
+/**
+ * A permission model goes by the names of paths, and nobody allows this one. Deno counts descriptors of its own in each
+ * thread: in a worker the number means another file, or none.
+ */
+const isRestricted = (process as { permission?: unknown }).permission !== undefined || 'Deno' in globalThis
 
 const { O_RDONLY, O_DIRECTORY = 0 } = fs.constants
 
