@@ -96,18 +96,6 @@ export class LogFile {
     }
   }
 
-  /** A sealed log ends where its frames end. True when zeros were cut off: that wants a sync too. */
-  trim(): boolean {
-    if (!this.isSealed || this.zerosEnd <= this.writtenEnd) return false
-    this.zerosEnd = 0
-    try {
-      this.file.truncateSync(this.writtenEnd)
-      return true
-    } catch {
-      return false // zeros are a legal end
-    }
-  }
-
   /** As writeSync, through the thread pool; the caller moves `writtenEnd` when it settles. */
   async writeRange(bytes: Uint8Array, start: number, end: number): Promise<void> {
     let at = start

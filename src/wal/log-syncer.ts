@@ -96,14 +96,12 @@ export class LogSyncer {
     for (const log of [...this.logs]) {
       if (!this.isPending(log)) continue
       const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
-      const isTrimmed = log.trim()
-      if (isTrimmed || log.unsyncedBytes > 0) {
+      if (log.unsyncedBytes > 0) {
         const startMs = this.options.clock.nowMs()
         try {
           checkUncut(log)
           log.fillAhead()
-          if (isTrimmed) log.file.syncSync()
-          else log.file.dataSyncSync()
+          log.file.dataSyncSync()
         } catch (error) {
           throw this.fail(error, log)
         }
@@ -161,13 +159,12 @@ export class LogSyncer {
       const log = this.nextLog
       if (log === null) return
       const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
-      const isTrimmed = log.trim()
-      if (isTrimmed || log.unsyncedBytes > 0) {
+      if (log.unsyncedBytes > 0) {
         const startMs = this.options.clock.nowMs()
         try {
           checkUncut(log)
           if (this.waiters.length > 0) log.fillAhead()
-          await (isTrimmed ? log.file.sync() : log.file.dataSync())
+          await log.file.dataSync()
         } catch (error) {
           this.fail(error, log)
           return

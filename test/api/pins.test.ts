@@ -226,6 +226,28 @@ describe('pins', () => {
     await next.close()
   })
 
+  it('are read up to where history ends, whatever stands behind it: zeros ahead, a slow sync', async () => {
+    const vfs = new SimVfs()
+    let db = await openSim(vfs)
+    await db.pins.acquire('f')
+    for (let i = 0; i < 30; i++) await db.put(`k${i}`, 'v', { sync: true })
+    const kept = logFileName(currentLog(db))
+    assert.ok(vfs.statSync(`${SIM_DIR}/${kept}`)!.size > 32_000, 'zeros stand ahead')
+    hangLogSync(vfs)
+    await db.put('unsynced', 'v')
+    await db.flush()
+    const batches = await readBatches(db, 'f')
+    assert.equal(batches.length, 31)
+    for (const disk of [vfs.kill(1), vfs.crash('none', 1), vfs.crash('all', 1)]) {
+      db = await openSim(disk)
+      assert.deepEqual(await readBatches(db, 'f'), batches)
+      await db.close()
+      db = await openSim(disk)
+      assert.deepEqual(await readBatches(db, 'f'), batches)
+      await db.close()
+    }
+  })
+
   it('keep what they promise, whenever they are acquired during a flush', async () => {
     let [isDone, firsts] = [false, new Set<number>()]
     for (let at = 1; !isDone; at++) {
