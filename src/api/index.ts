@@ -10,8 +10,8 @@ export type {
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, LastRunStats, LevelStats,
-  MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
+  DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
+  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
 import { dumpCommand } from './commands/dump.js'
+import { orphansCommand } from './commands/orphans.js'
 import { shellCommand } from './commands/shell.js'
 import { statsCommand } from './commands/stats.js'
 import { unlockCommand } from './commands/unlock.js'
@@ -13,7 +14,7 @@ import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, unlockCommand]
+const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, orphansCommand, unlockCommand]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
 const HELP_NAMES = new Set(['help', '--help', '-h'])

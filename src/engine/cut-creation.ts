@@ -13,17 +13,23 @@ import type { Vfs } from '../vfs/index.js'
  * no table, no log has a frame, and no manifest says that anything was ever written.
  */
 export async function isCutCreation(vfs: Vfs, dir: string, names: readonly string[]): Promise<boolean> {
-  for (const name of names) {
-    const parsed = parseFileName(name)
-    if (parsed?.kind === 'table' || parsed?.kind === 'vlog' || parsed?.kind === 'temp') return false
-    if (parsed?.kind === 'log' && ((await vfs.stat(vfs.join(dir, name)))?.size ?? 0) > FILE_HEADER_BYTES) return false
-    if (parsed?.kind === 'manifest' && !(await isBlank(vfs, dir, parsed.fileNum))) return false
-  }
+  for (const name of names) if (!(await isBlankFile(vfs, dir, name))) return false
   return true
 }
 
+/** A file that holds nothing: not ours, a log without a frame, the manifest of an empty database. */
+export async function isBlankFile(vfs: Vfs, dir: string, name: string): Promise<boolean> {
+  const parsed = parseFileName(name)
+  switch (parsed?.kind) {
+    case 'table': case 'vlog': case 'temp': return false
+    case 'log': return ((await vfs.stat(vfs.join(dir, name)))?.size ?? 0) <= FILE_HEADER_BYTES
+    case 'manifest': return isBlankManifest(vfs, dir, parsed.fileNum)
+    default: return true
+  }
+}
+
 /** One that is not whole was not finished: before the marker that is the creation, too. */
-async function isBlank(vfs: Vfs, dir: string, fileNum: FileNum): Promise<boolean> {
+async function isBlankManifest(vfs: Vfs, dir: string, fileNum: FileNum): Promise<boolean> {
   try {
     const { version } = await runAsync(readManifest(vfs, dir, fileNum))
     return tableCount(version) === 0 && version.lastSeqNum === 0 && version.pins.size === 0 && version.position === null

@@ -13,14 +13,17 @@ import { BlockCache } from '../cache/index.js'
 import { readManifest, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { SlabPool } from '../slab/index.js'
+import type { KeptFile } from '../stats/index.js'
 import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
-import { checkOrphans } from './orphan-check.js'
+import { keptOrphans, readOrphans } from './orphan-check.js'
+import type { Orphan } from './orphan-check.js'
 import { ReadState } from './read-state.js'
 import { readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
+import { keptTablesIn } from './saved-settings.js'
 import { TableSet } from './table-set.js'
 
 const ATTEMPTS_MAX = 20
@@ -29,8 +32,11 @@ const ATTEMPTS_MAX = 20
 export interface Sight {
   readonly state: ReadState
   readonly version: Version
+  readonly databaseId: Uint8Array
   readonly tables: TableSet
   readonly replayed: ReplayedLogs
+  /** Files that are not part of the database and that no open deletes. */
+  readonly keptFiles: KeptFile[]
   readonly manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
   /** Of the lock under which the manifest was made. */
   readonly generation: number
@@ -83,12 +89,15 @@ export class DirectoryReading {
     const { names, marker } = yield* this.look()
     if (marker === null) throw new VarveError('NOT_FOUND', `there is no database in ${dir}`)
     const { version, databaseId, goodBytes, groups, generation } = yield* readManifest(vfs, dir, marker.manifest)
-    yield* step({ async: () => checkOrphans(vfs, dir, names, version), sync: () => undefined })
+    const known = { version, databaseId, manifestNum: marker.manifest }
+    const orphans = yield* step({ async: () => readOrphans(vfs, dir, names, known), sync: (): Orphan[] => [] })
     const pool = new SlabPool(0, 0)
     const replayed = yield* replayLogs(names, {
       vfs, dir, pool, random: options.random, databaseId,
       listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
     })
+    const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
+    const keptFiles = kept.map(({ file, reason }) => ({ file, reason }))
     const tables = this.tablesOf(databaseId)
     yield* tables.loadAll(version.levels.flat())
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
@@ -96,7 +105,8 @@ export class DirectoryReading {
     tables.closeUnused()
     new MemoryBudget(options, cache, tables, pool).fit(state)
     const manifest = { fileNum: marker.manifest, fileBytes: goodBytes, groupCount: groups }
-    return { state, version, tables, replayed, manifest, generation, durationMs: options.clock.nowMs() - startMs }
+    const durationMs = options.clock.nowMs() - startMs
+    return { state, version, databaseId, tables, replayed, keptFiles, manifest, generation, durationMs }
   }
 
   private look(): Steps<Pick<FoundDirectory, 'names' | 'marker'>> {

@@ -13,8 +13,7 @@
  * Thread: main.
  */
 import {
-  assert, directoryError, errnoOf, FORMAT_VERSION, ioError, KiB, logFileName, runAsync, SALT_BYTES,
-  tableFileName, tempFileName, VarveError,
+  assert, directoryError, errnoOf, ioError, logFileName, runAsync, SALT_BYTES, tableFileName, tempFileName, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -34,12 +33,12 @@ import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
-import { checkOrphans } from './orphan-check.js'
+import { keptOrphans, readOrphans } from './orphan-check.js'
 import { Engine } from './engine.js'
 import { HeldExecutor } from './held-jobs.js'
 import { jobs } from './jobs.js'
 import type { EngineJobContext } from './jobs.js'
-import { findObsolete, findRetained } from './leftovers.js'
+import { findLeftovers, findRetained } from './leftovers.js'
 import { MemoryBudget, tableBytesMax } from './memory-budget.js'
 import { writeManifest } from './manifest-roll.js'
 import type { ManifestPlace } from './manifest-roll.js'
@@ -49,6 +48,7 @@ import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './p
 import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
 import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 import { decodeRunStats } from './run-stats.js'
+import { encodeSettings, keptTablesIn } from './saved-settings.js'
 import { TableSet } from './table-set.js'
 import { UniqueNames } from './unique-names.js'
 import { VersionSet } from './version-set.js'
@@ -146,16 +146,19 @@ class Opening {
     tables.parts.limitBytes = tableBytesMax(options)
     this.tables = tables
     await runAsync(tables.loadAll(version.levels.flat()))
-    await checkOrphans(vfs, dir, found.names, version)
+    const known = { version, databaseId, manifestNum: found.marker?.manifest ?? 0 }
+    const orphans = await readOrphans(vfs, dir, found.names, known)
     const replayed = await this.replay(found, version, databaseId)
+    const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
     const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
     for (const facts of replayedTables) await tables.load(facts)
     const place = this.place(databaseId)
     const manifestNum = this.allocate()
     const log = await this.makeLog(place)
-    const recovered = this.nextVersion(version, replayed, replayedTables, log)
+    const keptTables = kept.filter(({ reason }) => reason === 'unknownWrites').map(({ fileNum }) => fileNum)
+    const recovered = this.nextVersion(version, replayed, replayedTables, { log, keptTables })
     const manifest = await this.makeManifest(place, manifestNum, recovered)
-    const obsolete = await findObsolete(vfs, dir, recovered, this.events)
+    const leftovers = await findLeftovers({ vfs, dir, events: this.events, kept, history: known }, recovered)
     const retainedLogs = await findRetained(vfs, dir, recovered)
     this.letMemtablesGo()
     const report: RecoveryReport = {
@@ -163,7 +166,7 @@ class Opening {
       replayedEntryCount: replayed.entryCount,
       replayedBytes: replayed.replayedBytes,
       cut: replayed.cut,
-      ...obsolete.counts,
+      ...leftovers.report,
     }
     const versions = (onFailure: (error: unknown) => void) =>
       new VersionSet(
@@ -186,7 +189,7 @@ class Opening {
       throw error
     }
     if (replayed.cut !== null) this.events.emit({ type: 'historyCut', ...replayed.cut })
-    engine.deleteObsolete(obsolete.names)
+    engine.deleteObsolete(leftovers.names)
     return engine
   }
 
@@ -326,7 +329,8 @@ class Opening {
 
   /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
   private nextVersion(
-    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[], log: LogFile,
+    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[],
+    { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
   ): Version {
     return applyEdits(version, [{
       addTables: tables.map((facts) => ({ level: 0, facts })),
@@ -336,7 +340,7 @@ class Opening {
       // A follower must not read what is not history.
       logs: [...replayed.logs.filter(({ fileNum }) => isRetained(fileNum, version.pins)), log.facts],
       ...(replayed.position === null ? {} : { position: replayed.position }),
-      settings: JSON.stringify({ format: FORMAT_VERSION, writeBufferKiB: this.options.writeBufferSize / KiB }),
+      settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])
   }
 }

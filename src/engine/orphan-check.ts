@@ -1,46 +1,112 @@
 /**
- * What: looks at tables that no version lists, before anything is deleted: one of them may prove that
- * the manifest lost an edit that was once durable (manifest/obsolete-files.ts, findLostEdit).
+ * What: looks at tables that no version lists, and decides which of them are debris and which stay. Only what is
+ * surely not needed is deleted: a table whose writes history has, or a file that was never finished.
+ * Kept are a table of another database, and one that holds writes which neither manifest nor logs know: a power
+ * loss may leave such a table, legally, and so does a manifest that is not the one it should be. When the manifest
+ * has nothing to set against such tables, it is the manifest that is wrong, and that is an error.
  * Thread: main. Changes nothing.
+ * Invariants: REC-5 an open deletes no file that may hold what is nowhere else, and no file of another database.
  */
-import { corruption, manifestFileName, parseFileName, runAsync } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
-import { findLostEdit, logNumbers, readMarker } from '../manifest/index.js'
+import { compareBytes, corruption, errnoOf, manifestFileName, parseFileName, runAsync } from '../base/index.js'
+import type { FileNum, SeqNum, TableFacts } from '../base/index.js'
+import { findLostEdit, logNumbers, tableCount } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
-import { readTableFacts } from '../sstable/index.js'
+import { readUnlistedTable } from '../sstable/index.js'
+import type { KeptFile, KeptFileReason } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
 
-/** Throws CORRUPTION when the manifest is proven to have lost an edit. */
-export async function checkOrphans(
-  vfs: Vfs, dir: string, names: readonly string[], version: Version,
-): Promise<void> {
+/** A table that no version lists. */
+export interface Orphan {
+  file: string
+  fileNum: FileNum
+  /** False: its header says that it belongs to another database. */
+  isOurs: boolean
+  /** Null for a file that is not a whole table: an unfinished write holds nothing that its logs do not. */
+  facts: TableFacts | null
+  /** Nothing is known of it. */
+  isUnreadable: boolean
+}
+
+/** What an open knows of its own history. */
+export interface KnownHistory {
+  version: Version
+  databaseId: Uint8Array
+  /** Number of the manifest that was read, for errors. */
+  manifestNum: FileNum
+}
+
+/** Reads the orphans among the names. Throws CORRUPTION when one proves that the manifest lost an edit. */
+export async function readOrphans(
+  vfs: Vfs, dir: string, names: readonly string[], { version, databaseId, manifestNum }: KnownHistory,
+): Promise<Orphan[]> {
   const listed = new Set(version.levels.flatMap((level) => level.map((facts) => facts.fileNum)))
-  const orphans: TableFacts[] = []
-  for (const name of names) {
-    const parsed = parseFileName(name)
+  const orphans: Orphan[] = []
+  for (const file of names) {
+    const parsed = parseFileName(file)
     if (parsed?.kind !== 'table' || listed.has(parsed.fileNum)) continue
-    const facts = await readOrphan(vfs, vfs.join(dir, name), name)
-    if (facts !== null) orphans.push(facts)
+    const unread: Orphan = { file, fileNum: parsed.fileNum, isOurs: true, facts: null, isUnreadable: false }
+    const found = await readOrphan(vfs, vfs.join(dir, file), unread, databaseId)
+    if (found !== null) orphans.push(found)
   }
-  const lost = findLostEdit(orphans, logNumbers(names), version)
-  if (lost === null) return
-  const manifest = manifestFileName(readMarker(names)?.manifest ?? 0)
+  const ours = orphans.flatMap(({ isOurs, facts }) => (isOurs && facts !== null ? [facts] : []))
+  const lost = findLostEdit(ours, logNumbers(names), version)
+  if (lost === null) return orphans
   throw corruption(
-    manifest, 0, `table ${lost.table} was flushed from log ${lost.log}, which is gone, yet no edit lists the table`,
+    manifestFileName(manifestNum), 0,
+    `table ${lost.table} was flushed from log ${lost.log}, which is gone, yet no edit lists the table`,
     'the manifest lost an edit: restore it from a backup; nothing was changed',
   )
 }
 
-/** Null for a file that is not a whole table: an unfinished write proves nothing. */
-async function readOrphan(vfs: Vfs, path: string, name: string): Promise<TableFacts | null> {
+/** Null when it is gone meanwhile. */
+async function readOrphan(
+  vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array,
+): Promise<Orphan | null> {
   try {
-    const file = await vfs.open(path, 'read')
+    const handle = await vfs.open(path, 'read')
     try {
-      return await runAsync(readTableFacts({ file, name }))
+      const found = await runAsync(readUnlistedTable({ file: handle, name: unread.file }))
+      const isOurs = found.databaseId === null || compareBytes(found.databaseId, databaseId) === 0
+      return { ...unread, isOurs, facts: found.facts }
     } finally {
-      await file.close()
+      await handle.close()
     }
-  } catch {
-    return null
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' ? null : { ...unread, isUnreadable: true }
   }
+}
+
+/**
+ * The orphans that stay. `lastSeqNum`: history as the manifest and the logs give it ends here; `known`: those that
+ * an open before this one kept. Throws CORRUPTION when the manifest cannot be that of these tables: one of an
+ * empty database beside tables of another one; one that lists no table and no log, as after a clean close, beside
+ * a table that is newer. (Where a log is listed, its unsynced end may be lost, and a table of it may be there.)
+ */
+export function keptOrphans(
+  orphans: readonly Orphan[], { version, manifestNum }: KnownHistory, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
+): (KeptFile & { fileNum: FileNum })[] {
+  const kept = orphans.flatMap((orphan) => {
+    const reason = reasonToKeep(orphan, lastSeqNum, known)
+    return reason === null ? [] : [{ file: orphan.file, fileNum: orphan.fileNum, reason }]
+  })
+  const isEmpty = tableCount(version) === 0
+  const contradiction = kept.find(({ fileNum, reason }) => {
+    if (reason === 'otherDatabase') return isEmpty && lastSeqNum === 0
+    return reason === 'unknownWrites' && isEmpty && version.logs.size === 0 && !known.has(fileNum)
+  })
+  if (contradiction === undefined) return kept
+  const { file, reason } = contradiction
+  const what = reason === 'otherDatabase' ? 'belongs to another database' : 'holds writes that it does not know'
+  throw corruption(
+    manifestFileName(manifestNum), 0, `it speaks of an empty database, but ${file} is there and ${what}`,
+    'restore the manifest and its marker from a backup, or move those tables away; nothing was changed',
+  )
+}
+
+function reasonToKeep(
+  { fileNum, isOurs, facts, isUnreadable }: Orphan, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
+): KeptFileReason | null {
+  if (isUnreadable) return 'unreadable'
+  if (!isOurs) return 'otherDatabase'
+  return known.has(fileNum) || (facts !== null && facts.largestSeqNum > lastSeqNum) ? 'unknownWrites' : null
 }

@@ -69,10 +69,10 @@ export class ReadOnlyView implements ReadView {
   }
 
   get report(): RecoveryReport {
-    const { durationMs, replayed: { entryCount, replayedBytes, cut } } = this.sight
+    const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
     return {
       durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
-      tempFileCount: 0, orphanTableCount: 0, releasedLogCount: 0, foreignFileCount: 0,
+      tempFileCount: 0, orphanTableCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
     }
   }
 

@@ -87,6 +87,11 @@ test('a pin of any version keeps its logs, and the promoted log stays', () => {
   assert.deepEqual(find(names).logs, ['000009.wal', '000010.wal', '000014.wal'])
 })
 
+test('a kept table stays, its temporary name goes', () => {
+  const found = find(['000030.table', '000030.table.tmp.1.2', '000031.table'], { kept: new Set([30]) })
+  assert.deepEqual(found, { ...nothing, temps: ['000030.table.tmp.1.2'], tables: ['000031.table'] })
+})
+
 test('no version, no deletion of logs', () => {
   assert.deepEqual(find(['000009.wal'], { versions: [] }), nothing)
 })

@@ -21,6 +21,8 @@ export interface FilesInDirectory {
   marker: Marker
   /** Numbers of files that a read state, job, checkpoint, open log or held edit uses. */
   inUse: ReadonlySet<FileNum>
+  /** Numbers of tables that are in no version and stay. */
+  kept?: ReadonlySet<FileNum>
 }
 
 /** Names of our files, by ascending number; everything not listed under a heading stays. */
@@ -57,8 +59,8 @@ interface Needed {
   marker: Marker
 }
 
-function collectNeeded({ versions, marker, inUse }: FilesInDirectory): Needed {
-  const numbers = new Set<FileNum>(inUse)
+function collectNeeded({ versions, marker, inUse, kept = new Set() }: FilesInDirectory): Needed {
+  const numbers = new Set<FileNum>([...inUse, ...kept])
   numbers.add(marker.manifest)
   let firstLog = Infinity
   for (const version of versions) {

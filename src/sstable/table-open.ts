@@ -104,6 +104,23 @@ export function* readTableFacts(table: TableFile): Steps<TableFacts> {
   return factsOf(yield* readParts(table, { pointHash: false, filter: 'never' }))
 }
 
+/**
+ * What a file under a table's name is: whose, if its header is good, and its facts, if it is a whole table.
+ * Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
+ */
+export function* readUnlistedTable(
+  table: TableFile,
+): Steps<{ databaseId: Uint8Array | null; facts: TableFacts | null }> {
+  let databaseId: Uint8Array | null = null
+  try {
+    databaseId = (yield* readHeader(table)).databaseId
+    return { databaseId, facts: yield* readTableFacts(table) }
+  } catch (error) {
+    if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw error
+    return { databaseId, facts: null }
+  }
+}
+
 function factsOf(parts: TableParts): TableFacts {
   const { keyCount, hashSeed, blockBytes, ...facts } = parts.properties
   const { fileNum, salt } = parts.header

@@ -59,6 +59,8 @@ export type EngineEvent =
   | { type: 'manifestTail'; bytes: number }
   /** The open removed a file. */
   | { type: 'fileRemoved'; file: string; reason: FileRemovalReason }
+  /** The open found a file that is not part of the database, and leaves it where it is: see `varve orphans`. */
+  | { type: 'fileKept'; file: string; reason: KeptFileReason }
   /** The database is closed; everything is written down in this manifest. */
   | { type: 'closed'; manifest: string }
   // Listening
@@ -70,6 +72,9 @@ export type FlushStageName = 'queued' | 'building' | 'built' | 'installing' | 'r
 
 /** Why: an orphan was written and never named by a manifest, a temp not even finished; others are no longer needed. */
 export type FileRemovalReason = 'orphan' | 'temp' | 'obsolete'
+
+/** Why a file that is not part of the database stays: see `recovery.keptFiles` in the statistics. */
+export type KeptFileReason = 'otherDatabase' | 'unknownWrites' | 'unreadable'
 
 /** Hears of events. */
 export type EventListener = (event: EngineEvent) => void

@@ -2,11 +2,19 @@
  * What: `stats()` as a table of fixed width, for people.
  */
 import type { StageStats } from './stage-times.js'
-import type { LastRunStats, Stats } from './stats.js'
+import type { KeptFileReason } from './events.js'
+import type { KeptFile, LastRunStats, Stats } from './stats.js'
 import type { LevelStats } from './storage-stats.js'
 
 const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 13
+
+/** Why a file is kept, for people. */
+export const KEPT_BECAUSE: Readonly<Record<KeptFileReason, string>> = {
+  otherDatabase: 'it belongs to another database',
+  unknownWrites: 'it holds writes that history does not know',
+  unreadable: 'it cannot be read',
+}
 
 /** Lines of at most 80 columns (a long path or message apart), without a line break at the end. */
 export function statsText(stats: Stats): string {
@@ -177,14 +185,14 @@ function memoryLines({ database, memory, cache, reads, writes, iterators, snapsh
 function recoveryLines({ database, recovery }: Stats): string[] {
   if (recovery === null) return []
   const { durationMs, replayedEntryCount, replayedBytes, cut } = recovery
-  const { tempFileCount, orphanTableCount, releasedLogCount, foreignFileCount } = recovery
+  const { tempFileCount, orphanTableCount, releasedLogCount, foreignFileCount, keptFiles } = recovery
   const opened = pairs('opened', [
     ['in', ms(durationMs)], ['replayed', `${count(replayedEntryCount)} entries`], ['from', bytes(replayedBytes)],
   ])
   if (database.isReadOnly) {
     // What stands behind may be lost, or a writer's at this moment.
     const end = cut === null ? [] : [pairs('', [['history ends', `in ${cut.file} at ${cut.offset}`]])]
-    return [opened, ...end]
+    return [opened, ...end, ...keptLines(keptFiles)]
   }
   const lines = [
     opened,
@@ -196,7 +204,11 @@ function recoveryLines({ database, recovery }: Stats): string[] {
   if (cut !== null) {
     lines.push(pairs('', [['history cut', `${cut.file} at ${cut.offset}, ${bytes(cut.bytes)} lost unsynced`]]))
   }
-  return lines
+  return [...lines, ...keptLines(keptFiles)]
+}
+
+function keptLines(files: readonly KeptFile[]): string[] {
+  return files.map(({ file, reason }) => pairs('', [[`kept ${file}`, KEPT_BECAUSE[reason]]]))
 }
 
 function stageRow(label: string, { count: times, totalMs, lastMs, avgMs, maxMs }: StageStats): string {

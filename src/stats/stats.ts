@@ -3,7 +3,7 @@
  * Names are API: add, do not rename. `npm run docs` makes docs/stats.md from the comments.
  */
 import type { FileNum, SeqNum } from '../base/index.js'
-import type { DatabaseState } from './events.js'
+import type { DatabaseState, KeptFileReason } from './events.js'
 import type { StageStats } from './stage-times.js'
 import type {
   CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, ValueLogStats,
@@ -210,6 +210,17 @@ export interface LastRunStats {
   flush: Omit<FlushStats, 'pending' | 'queue' | 'active' | 'held'>
 }
 
+/** A file under one of our names that is not part of the database and that nothing deletes by itself. */
+export interface KeptFile {
+  /** Its name. */
+  file: string
+  /**
+   * Another database wrote it; it holds writes that neither the manifest nor the logs know; or it cannot be read:
+   * the disk gives an error, or a later version wrote it.
+   */
+  reason: KeptFileReason
+}
+
 /** What the open found. */
 export interface RecoveryReport {
   /** How long the open took. */
@@ -229,8 +240,10 @@ export interface RecoveryReport {
   } | null
   /** Files that were not finished and are removed. */
   tempFileCount: number
-  /** Tables that no manifest names and are removed. */
+  /** Tables that no manifest names and are removed: what they hold is elsewhere. */
   orphanTableCount: number
+  /** Files that no manifest names and that stay, for what they hold may be nowhere else: see `varve orphans`. */
+  keptFiles: KeptFile[]
   /** Logs that nothing needed any more and are removed. */
   releasedLogCount: number
   /** Names in the directory that are not Varve's; they stay. */
