@@ -6,8 +6,9 @@
  * a follower that goes on behind a gap would never know.
  */
 import {
-  corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, fileSeed,
-  FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, keepAliveUntil, FrameType, logFileName, readFrameHeader,
+  corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, errnoOf,
+  fileSeed, FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, keepAliveUntil, FrameType, logFileName,
+  readFrameHeader, VarveError,
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -15,6 +16,8 @@ import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
 import type { ScannedLog } from '../wal/index.js'
 import type { EngineCore } from './engine-core.js'
 import type { RetainedLog } from './retention-registry.js'
+
+const LOST_HINT = 'the follower must begin anew; the database itself does not need this log'
 
 /** A write, as a follower reads it from a log. */
 export interface FollowedOperation {
@@ -74,7 +77,7 @@ async function* readLogBatches(
   if (log.header === null || log.goodEnd !== end) {
     throw corruption(
       logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,
-      'the follower must begin anew; the database itself does not need this log',
+      LOST_HINT,
     )
   }
   const seed = fileSeed(log.header)
@@ -111,7 +114,11 @@ async function readBytes(vfs: Vfs, path: string, { fileNum, bytes: end }: Retain
       await file.close()
     }
   } catch (error) {
-    throw ioError(error, 'read', logFileName(fileNum))
+    const file = logFileName(fileNum)
+    if (errnoOf(error) !== 'ENOENT') throw ioError(error, 'read', file)
+    throw new VarveError('MISSING_FILE', `${file} is missing, but a pin keeps it`, {
+      cause: error, file, hint: LOST_HINT,
+    })
   }
 }
 

@@ -132,6 +132,6 @@ test('a kept log that is gone is an error for its reader, and for nobody else', 
   assert.deepEqual([...db.keysSync()].map(text).length, 11)
   await assert.rejects(async () => {
     for await (const batch of db.pins.read('p')) assert.ok(batch.log > 0)
-  }, { file: kept })
+  }, { code: 'MISSING_FILE', file: kept })
   await db.close()
 })
