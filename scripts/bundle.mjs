@@ -68,12 +68,13 @@ function inAscii(text) {
 
 /**
  * Classes are called as in the source, in a stack trace and by `console.log`. esbuild writes one that names itself as
- * `var Varve = class _Varve`, and the second of a name as `var Snapshot2 = class`.
+ * `var Varve = class _Varve`, and the second of a name as `var Snapshot2 = class`, or
+ * as both.
  * @param {string} text
  */
 function withOwnNames(text) {
   let result = text
-  for (const [, name] of text.matchAll(/^var (\w+) = class _\1\b/gm)) {
+  for (const [, name] of text.matchAll(/^var (\w+?)\d* = class _\1\b/gm)) {
     result = result.replace(new RegExp(`\\b_${name}\\b`, 'g'), `${name}`)
   }
   return result.replace(/^var (\w+?)\d+ = class(?= \{| extends)/gm, (whole, name) => {
