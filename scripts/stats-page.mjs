@@ -129,7 +129,7 @@ function eventsSection(aliases) {
     const shown = fields.map((field) => `\`${field.name.getText()}\``).join(', ')
     return `| ${name} | ${shown} | ${leadingComment(type)} |`
   })
-  const names = aliases.filter(({ name }) => ['DatabaseState', 'FlushStageName', 'FileRemovalReason'].includes(name.text))
+  const names = aliases.filter(({ name }) => ['DatabaseState', 'FlushStageName', 'FileRemovalReason', 'KeptFileReason'].includes(name.text))
   const notes = names.map((alias) => {
     const values = alias.type.getText().replaceAll("'", '`').replaceAll(' | ', ', ')
     return `- ${alias.name.text}: ${values}. ${commentOf(alias)}`
