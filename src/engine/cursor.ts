@@ -71,9 +71,10 @@ export class Cursor {
     this.staysOpen = options.staysOpen ?? false
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
-    view.prepareIteration()
     this.state = options.state ?? view.state
+    // Held first: what is prepared may install a flush, which lets go of the state that the caller looked at.
     this.state.hold()
+    view.prepareIteration()
     const before = view.iterators.tableCount
     const memtable = this.state.memtables[0]
     this.seenCount = memtable?.lastSeqNum === options.seqNum ? memtable.entryCount : -1
