@@ -21,7 +21,7 @@ export async function destroyDatabase(vfs: Vfs, location: string): Promise<void>
     throw new VarveError('NOT_FOUND', `there is no database in ${location}`)
   }
   const lock = await lockFor(dir, vfs)
-  const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
+  const held = new HeldVfs(vfs, dir, lock)
   try {
     await removeFiles(held, dir)
     await lock.discard()

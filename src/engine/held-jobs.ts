@@ -5,6 +5,7 @@
  * Thread: `HeldExecutor` main, `asHolder` any.
  */
 import { VarveError } from '../base/index.js'
+import { submitAwaited } from '../exec/index.js'
 import type { Executor, Job, JobFunction, JobResult } from '../exec/index.js'
 import { heldVfsFromSpec } from '../vfs/index.js'
 import type { HoldSpec, Vfs } from '../vfs/index.js'
@@ -38,7 +39,7 @@ export class HeldExecutor implements Executor {
   }
 
   submit<Output>(job: Job): Promise<Output> {
-    return this.inner.submit(this.held(job))
+    return submitAwaited(this, job)
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {

@@ -60,7 +60,7 @@ const FREE_SLABS_MAX = 2
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
   const { dir, isMade } = await prepareDirectory(location, vfs, options)
   const lock = await lockFor(dir, vfs)
-  const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
+  const held = new HeldVfs(vfs, dir, lock)
   const opening = new Opening(dir, held, options, lock)
   try {
     return await opening.run(isMade)

@@ -3,7 +3,7 @@
  * and removes them when somebody asks for it and everything else is whole.
  * Thread: main.
  */
-import { ioError, runAsync, tableFileName, VarveError } from '../base/index.js'
+import { directoryError, runAsync, tableFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
@@ -39,7 +39,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
   await listOrphans(location, vfs, options) // so that there is a database before there is a file of its lock
   const dir = await vfs.realPath(location)
   const lock = await lockFor(dir, vfs)
-  const held = new HeldVfs(vfs, { dir, place: lock.place, stateSync: () => lock.stateSync() })
+  const held = new HeldVfs(vfs, dir, lock)
   try {
     const view = await openReadOnly(dir, held, options)
     try {
@@ -87,7 +87,7 @@ async function remove(vfs: Vfs, dir: string, files: readonly KeptFileInfo[]): Pr
     for (const { file } of files) await vfs.unlink(vfs.join(dir, file))
     if (files.length > 0) await vfs.syncDir(dir)
   } catch (error) {
-    throw ioError(error, 'remove orphans from', '.')
+    throw directoryError(error, 'remove orphans from', dir)
   }
 }
 

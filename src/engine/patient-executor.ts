@@ -7,6 +7,7 @@
  */
 import { isOutOfFiles } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
+import { submitAwaited } from '../exec/index.js'
 import type { Executor, Job, JobResult } from '../exec/index.js'
 import { giveBackFiles } from '../vfs/index.js'
 
@@ -51,9 +52,7 @@ export class PatientExecutor implements Executor {
   }
 
   submit<Output>(job: Job): Promise<Output> {
-    return new Promise((resolve, reject) => {
-      this.submitPolled<Output>(job, (result) => (result.ok ? resolve(result.output) : reject(result.error)))
-    })
+    return submitAwaited(this, job)
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
-import { abortedJob, beginJob, closedExecutor, priorityOf } from './job.js'
+import { abortedJob, beginJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
 import type { Executor, Job, JobResult, JobTable } from './job.js'
 
 /** Short enough that timers and sockets of the program are not late by a frame. */
@@ -56,12 +56,7 @@ export class InThreadExecutor<Context> implements Executor {
   }
 
   submit<Output>(job: Job): Promise<Output> {
-    return new Promise((resolve, reject) => {
-      this.submitPolled<Output>(job, (result) => {
-        if (result.ok) resolve(result.output)
-        else reject(result.error)
-      })
-    })
+    return submitAwaited(this, job)
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {

@@ -84,6 +84,13 @@ export function beginJob<Context>(
   return run(job.input as never, context)
 }
 
+/** `Executor.submit` in terms of `submitPolled`, which alone an executor has to make. */
+export function submitAwaited<Output>(executor: Pick<Executor, 'submitPolled'>, job: Job): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    executor.submitPolled<Output>(job, (result) => (result.ok ? resolve(result.output) : reject(result.error)))
+  })
+}
+
 export function abortedJob(job: Job): VarveError {
   return new VarveError('ABORTED', `the executor was closed before job ${job.kind} began`)
 }

@@ -9,7 +9,7 @@ import { SeededRandom } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
-import { abortedJob, beginJob, closedExecutor, priorityOf } from './job.js'
+import { abortedJob, beginJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
 import type { Executor, ExecutorFactory, Job, JobResult, JobTable } from './job.js'
 
 /** Options of `simExecutor`. */
@@ -63,9 +63,7 @@ export class SimExecutor<Context> implements Executor {
   }
 
   submit<Output>(job: Job): Promise<Output> {
-    return new Promise((resolve, reject) => {
-      this.submitPolled<Output>(job, (result) => (result.ok ? resolve(result.output) : reject(result.error)))
-    })
+    return submitAwaited(this, job)
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {

@@ -9,7 +9,7 @@
 import { VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { decodeError } from './error-transfer.js'
-import { abortedJob, closedExecutor, priorityOf } from './job.js'
+import { abortedJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
 import type { Executor, ExecutorEvent, Job, JobResult } from './job.js'
 import type { JobAnswer } from './worker-messages.js'
 import { sharedPool } from './worker-pool.js'
@@ -52,12 +52,7 @@ export class WorkerExecutor implements Executor {
   }
 
   submit<Output>(job: Job): Promise<Output> {
-    return new Promise((resolve, reject) => {
-      this.submitPolled<Output>(job, (result) => {
-        if (result.ok) resolve(result.output)
-        else reject(result.error)
-      })
-    })
+    return submitAwaited(this, job)
   }
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {

@@ -30,9 +30,8 @@ async function hold(t: TestContext, usePlace: boolean): Promise<Held> {
     await lock.release()
     fs.rmSync(root, { recursive: true })
   })
-  const view = { dir, place: lock.place, stateSync: () => lock.stateSync() }
   const worker = heldVfsFromSpec(new NodeVfs(), structuredClone(lock.spec!))
-  return { root, dir, lock, vfs: new HeldVfs(inner, view), worker }
+  return { root, dir, lock, vfs: new HeldVfs(inner, dir, lock), worker }
 }
 
 function write(vfs: Vfs, path: string, text: string): void {

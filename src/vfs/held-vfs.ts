@@ -26,12 +26,8 @@ const losses: Record<Exclude<HoldState, 'held'>, { what: string; hint: string }>
   },
 }
 
-export interface Hold {
-  /** What callers' paths begin with, and what errors name. */
-  readonly dir: string
-  readonly place: string
-  stateSync(): HoldState
-}
+/** What a lock says of the directory it holds. */
+export type Hold = Pick<VfsLock, 'place' | 'stateSync'>
 
 export class HeldVfs implements Vfs {
   readonly hasSyncIo: boolean
@@ -42,20 +38,23 @@ export class HeldVfs implements Vfs {
   /** Told when a call found the directory lost, before the call throws. */
   onLost: ((error: VarveError) => void) | null = null
   private readonly inner: Vfs
+  private readonly dir: string
   private readonly hold: Hold
   private readonly prefix: string
   /** The directory is reached whatever its name is. */
   readonly hasPlace: boolean
 
-  constructor(inner: Vfs, hold: Hold) {
+  /** `dir` is what callers' paths begin with, and what errors name. */
+  constructor(inner: Vfs, dir: string, hold: Hold) {
     this.inner = inner
+    this.dir = dir
     this.hold = hold
     this.hasSyncIo = inner.hasSyncIo
     this.hasBlockingSync = inner.hasBlockingSync ?? true
     this.workerSpec = inner.workerSpec
     this.openFilesMax = inner.openFilesMax
-    this.prefix = inner.join(hold.dir, '-').slice(0, -1)
-    this.hasPlace = hold.place !== hold.dir
+    this.prefix = inner.join(dir, '-').slice(0, -1)
+    this.hasPlace = hold.place !== dir
   }
 
   /** The directory of the database was removed, on purpose or not: nothing is left that could be saved. */
@@ -72,7 +71,7 @@ export class HeldVfs implements Vfs {
     const state = this.hold.stateSync()
     if (state === 'held') return
     const { what, hint } = losses[state]
-    const error = new VarveError('LOCKED', `${this.hold.dir} ${what}`, { hint })
+    const error = new VarveError('LOCKED', `${this.dir} ${what}`, { hint })
     this.onLost?.(error)
     throw error
   }
@@ -97,7 +96,7 @@ export class HeldVfs implements Vfs {
   private refuse(file: VfsFile): never {
     file.closeSync()
     this.check()
-    throw new VarveError('LOCKED', `${this.hold.dir} was not ours for a moment`, losses.replaced)
+    throw new VarveError('LOCKED', `${this.dir} was not ours for a moment`, losses.replaced)
   }
 
   linkSync(from: string, to: string): void {
@@ -203,7 +202,7 @@ export class HeldVfs implements Vfs {
 
   private at(path: string): string {
     if (!this.hasPlace) return path
-    const { dir, place } = this.hold
+    const { dir, hold: { place } } = this
     if (path.startsWith(this.prefix)) return `${place}/${path.slice(this.prefix.length)}`
     return path === dir ? `${place}/.` : path
   }
@@ -233,7 +232,7 @@ export class HeldVfs implements Vfs {
   /** Errors name the directory as its user does. */
   private named(error: unknown): unknown {
     if (!this.hasPlace || !(error instanceof Error)) return error
-    const { dir, place } = this.hold
+    const { dir, hold: { place } } = this
     const plain = (text: string): string => text.replaceAll(`${place}/.'`, `${dir}'`).replaceAll(place, dir)
     error.message = plain(error.message)
     for (const name of ['path', 'dest'] as const) {

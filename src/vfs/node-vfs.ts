@@ -203,7 +203,7 @@ export function vfsFromSpec(spec: VfsSpec): Vfs {
 export function heldVfsFromSpec(vfs: Vfs, spec: HoldSpec): HeldVfs {
   switch (spec.kind) {
     case 'node':
-      return new HeldVfs(vfs, { dir: spec.dir, place: spec.place, stateSync: () => holdState(spec) })
+      return new HeldVfs(vfs, spec.dir, { place: spec.place, stateSync: () => holdState(spec) })
   }
 }
 

@@ -6,10 +6,10 @@
  * Invariants: FILE-2 what is opened again is looked at (`check`) before it is read: another file of that name is an
  * error, never other data.
  */
-import { isOutOfFiles } from '../base/index.js'
-import { giveBackFiles } from './file-pool.js'
+import { runAsync, runSync } from '../base/index.js'
 import type { FilePool, Poolable } from './file-pool.js'
 import { FileSystemError } from './vfs-error.js'
+import { openFile } from './vfs-steps.js'
 import type { Vfs, VfsFile } from './vfs.js'
 
 /** What reading needs of a file. */
@@ -48,30 +48,22 @@ export class PooledFile implements ReadableFile, Poolable {
   openSync(): void {
     const { vfs, path, pool } = this.options
     pool.reserve()
-    for (;;) {
-      try {
-        this.enter(vfs.openSync(path, 'read'))
-        return
-      } catch (error) {
-        if (isOutOfFiles(error) && giveBackFiles()) continue
-        pool.free()
-        throw error
-      }
+    try {
+      this.enter(runSync(openFile(vfs, path, 'read')))
+    } catch (error) {
+      pool.free()
+      throw error
     }
   }
 
   async open(): Promise<void> {
     const { vfs, path, pool } = this.options
     pool.reserve()
-    for (;;) {
-      try {
-        this.enter(await vfs.open(path, 'read'))
-        return
-      } catch (error) {
-        if (isOutOfFiles(error) && giveBackFiles()) continue
-        pool.free()
-        throw error
-      }
+    try {
+      this.enter(await runAsync(openFile(vfs, path, 'read')))
+    } catch (error) {
+      pool.free()
+      throw error
     }
   }
 
