@@ -3,7 +3,7 @@
 // path. Each file runs in a process of its own, two to four at a time. The last line is `N passed, N failed`.
 // Large counts (crash sweeps, fault loops, bytes to flip, random lives) draw a share of their cases, by a seed that the
 // commit fixes; with names given, and with --long, all of their cases are run: test/support/share.ts.
-//   --quick  a small share, without the slow files: a minute
+//   --quick  a small share, without the slow files and the tests of crashes, faults and programs: a minute
 //   --long   everything in full, and the long suites (*.long.ts); VARVE_LONG scales them
 import { run } from 'node:test'
 import { spawnSync } from 'node:child_process'
@@ -45,6 +45,9 @@ const SLOW = [
   'test/package/package.test.ts',
 ]
 
+/** What --quick leaves out besides: crashes, faults and whole programs, of which a small share says little. */
+const NOT_QUICK = ['test/cli/', 'test/contract/', 'test/crash/', 'test/fate/', 'test/fault/', 'test/model/', 'test/api/waiting', 'test/api/stall']
+
 const isLong = process.argv.includes('--long')
 const isQuick = process.argv.includes('--quick')
 /** A file that takes this long hangs. */
@@ -52,6 +55,8 @@ const MINUTES_MAX = isLong ? 12 * 60 : 10
 const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
 /** Of the large counts. */
 const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 5
+/** @param {string} source */
+const isLeftOut = (source) => SLOW.includes(source) || NOT_QUICK.some((start) => source.startsWith(start))
 /** @param {string} name */
 const isWanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter))
 
@@ -103,7 +108,7 @@ function collectTests() {
     .filter(({ source }) => existsSync(path.join(root, source)) && isTestFile(source))
   const scripts = listFiles('scripts', (name) => ending.test(name)).map((file) => ({ file, source: file }))
   return [...scripts, ...compiled]
-    .filter(({ source }) => isWanted(source) && !(isQuick && SLOW.includes(source)))
+    .filter(({ source }) => isWanted(source) && !(isQuick && isLeftOut(source)))
     .map(({ file, source }) => new FileResult(path.join(root, file), source))
 }
 

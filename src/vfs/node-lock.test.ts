@@ -310,6 +310,56 @@ test('a socket whose owner was killed proves it, and goes', { skip: !hasSockets 
   await lock.release()
 })
 
+/** As in a process of which a child would be a copy of 8 GiB. */
+async function inLargeProcess<T>(run: () => Promise<T>): Promise<T> {
+  mock.method(process.memoryUsage, 'rss', () => 2 ** 33)
+  const spawned = mock.method(childProcess, 'spawnSync')
+  syncBuiltinESMExports()
+  try {
+    return await run()
+  } finally {
+    childCount = spawned.mock.callCount()
+    mock.restoreAll()
+    syncBuiltinESMExports()
+  }
+}
+
+let childCount = 0
+
+test('a large process makes no child: the copy of its page tables would stop it', { skip: !hasSockets }, async (t) => {
+  const dir = directory(t)
+  const lock = await inLargeProcess(() => lockDirectory(dir))
+  assert.equal(childCount, 0)
+  assert.equal(sockets(dir).length, 1)
+  await refused(dir, new RegExp(`already open in this process`), {})
+  await lock.release()
+  const second = await lockDirectory(dir)
+  assert.equal(second.generation, 2)
+  await second.release()
+})
+
+test('a large process and the lock of a file', { skip: !hasKernelLock }, async (t) => {
+  const dir = directory(t)
+  const { child } = await heldByChild(t, dir, {})
+  await inLargeProcess(() => refused(dir, new RegExp(`open in process ${child.pid}`), {}))
+  assert.equal(childCount, 0, 'a process that is seen needs no trial')
+  const record = readLockRecord(generationPath(dir, 1))
+  assert.ok(typeof record !== 'string')
+  const unseen = { ...record, ...replaced }
+  plant(dir, 1, unseen)
+  const { hint } = await inLargeProcess(() => refused(dir, /replaced-container/, {}))
+  assert.match(hint!, /becomes free when process 77 ends/)
+  const exit = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await exit
+  plant(dir, 1, { ...unseen, kernelLock: 'file 1:2' })
+  await inLargeProcess(() => refused(dir, /replaced-container/, {}))
+  plant(dir, 1, unseen)
+  const lock = await inLargeProcess(() => lockDirectory(dir))
+  assert.equal(lock.generation, 2)
+  await lock.release()
+})
+
 test('a number behind which there is none is refused, and named', async (t) => {
   const dir = directory(t)
   plant(dir, NAME_NUMBER_MAX, { state: 'released' })

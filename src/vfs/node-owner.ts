@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import { processShared } from '../base/index.js'
+import { lifeOfFileLock } from './node-kernel-lock.js'
 import type { LockRecord } from './node-lock-record.js'
 import { socketLife } from './node-lock-socket.js'
 import { livenessOf } from './node-process.js'
@@ -24,12 +25,12 @@ export async function lifeOfOwner(owner: LockRecord, me: Onlooker): Promise<Live
   if (owner.state === 'released' || letGo().has(owner.nonce)) return 'dead'
   const isSameKernel = owner.bootId === me.bootId && (me.bootId !== '' || owner.host === me.host)
   // Who is elsewhere is not seen by this kernel; but on a local file system nobody is elsewhere.
-  if (isSameKernel || me.isLocal) {
-    if (!isSameInode(owner.directory, me.directory, isSameKernel)) return 'dead' // the record came with a copy
-    const life = await lifeByKernel(owner.kernelLock, me, isSameKernel)
-    if (life !== 'unknown') return life
-  }
-  return livenessOf(owner, me)
+  if (!isSameKernel && !me.isLocal) return livenessOf(owner, me)
+  if (!isSameInode(owner.directory, me.directory, isSameKernel)) return 'dead' // the record came with a copy
+  const life = await lifeByKernel(owner.kernelLock, me, isSameKernel)
+  if (life !== 'unknown') return life
+  const seen = livenessOf(owner, me)
+  return seen === 'unknown' ? lifeByTrial(owner.kernelLock, me, isSameKernel) : seen
 }
 
 async function lifeByKernel(lock: string, me: Onlooker, isSameKernel: boolean): Promise<Liveness> {
@@ -38,6 +39,13 @@ async function lifeByKernel(lock: string, me: Onlooker, isSameKernel: boolean): 
   const [myKind, mine = ''] = me.kernelLock.split(' ')
   // It held the lock of this very file, and now we do.
   return kind === 'file' && myKind === 'file' && isSameInode(what, mine, isSameKernel) ? 'dead' : 'unknown'
+}
+
+/** The asker listens on a socket, and the owner had the lock of a file: does anybody have that? */
+function lifeByTrial(lock: string, me: Onlooker, isSameKernel: boolean): Liveness {
+  const [kind, what = ''] = lock.split(' ')
+  if (kind !== 'file' || !me.kernelLock.startsWith('socket ')) return 'unknown'
+  return lifeOfFileLock(me.place, (identity) => isSameInode(what, identity, isSameKernel))
 }
 
 /** Of two `device:inode`. A device may be numbered anew at each boot. */

@@ -1,6 +1,9 @@
-/** abstract-level's suite with every optional feature on, on the real file system. */
+/** abstract-level's suite with every optional feature on, on the real file system. A short run draws strict or fast. */
 import { suiteTest } from '../support/level-suite-tests.js'
+import { drawn } from '../support/share.js'
 
-for (const manifestSync of [true, false]) {
-  for (const isFlushed of [true, false]) suiteTest({ platform: 'disk', manifestSync, isFlushed })
+for (const isFlushed of [true, false]) {
+  for (const manifestSync of drawn(`suite, disk, ${isFlushed}`, [true, false])) {
+    suiteTest({ platform: 'disk', manifestSync, isFlushed })
+  }
 }

@@ -1,6 +1,9 @@
-/** abstract-level's suite with every optional feature on, on a MemoryVfs. */
+/** abstract-level's suite with every optional feature on, on a MemoryVfs. A short run draws strict or fast. */
 import { suiteTest } from '../support/level-suite-tests.js'
+import { drawn } from '../support/share.js'
 
-for (const manifestSync of [true, false]) {
-  for (const isFlushed of [true, false]) suiteTest({ platform: 'memory', manifestSync, isFlushed })
+for (const isFlushed of [true, false]) {
+  for (const manifestSync of drawn(`suite, memory, ${isFlushed}`, [true, false])) {
+    suiteTest({ platform: 'memory', manifestSync, isFlushed })
+  }
 }
