@@ -100,11 +100,12 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
   const capacity = 32 * 2 ** 20
   const slab = new SlabPool(capacity, 1).take(capacity)
   const hashSeed = drawHashSeed(systemRandom)
-  const memtable = new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed, executor: null })
+  const memtable = new Memtable({ logNum: 1, start: 128, baseSeqNum: 0, hashSeed, executor: null })
   const header: FileHeader = { ...headerOf(1), magic: 'varvelog' }
   const log = new LogFile(vfs.openSync(path.join(dir, `log${nextNum++}`), 'create'), header, new Uint8Array(128))
-  const buffer = new WriteBuffer(log, memtable, 1, false)
+  const buffer = new WriteBuffer(log, memtable, 1)
   buffer.begin(noPredecessor(0))
+  buffer.fill(slab)
   let count = 0
   while (buffer.encodedEnd < capacity - 2 ** 18) {
     const batch: BatchOperation[] = []

@@ -51,7 +51,8 @@ const microseconds = (startMs: number, count: number): number => ((performance.n
 function insertOnly(): number {
   const slab = new SlabPool(128 * MiB, 0).take(0)
   const options = { logNum: 1, start: FILE_HEADER_BYTES, baseSeqNum: 0, hashSeed: drawHashSeed(random), executor: null }
-  const memtable = new Memtable(slab, options)
+  const memtable = new Memtable(options)
+  memtable.fill(slab)
   const ends: number[] = []
   let at = FILE_HEADER_BYTES
   for (let i = 0; i < entries; i += 1000) {

@@ -319,17 +319,69 @@ test('timers are not starved: after two milliseconds a group waits for the loop'
   assert.ok(deferred > 0)
 })
 
-test('a call that no buffer can be made for is refused, those behind it are not', async () => {
+test('a call that there is no memory for is refused, those behind it are not', async () => {
   await put('fill', false, 'x'.repeat(60_000))
   scene.spares = 0
   const huge = follow(put('huge', false, 'x'.repeat(10_000)))
   const small = follow(put('small'))
-  const make = scene.takeBuffer.bind(scene)
-  scene.takeBuffer = (bytes) => {
+  const fill = scene.fill.bind(scene)
+  scene.fill = (buffer, bytes) => {
     if (bytes > 5000) throw new VarveError('BUSY', 'no memory')
-    return make(bytes)
+    fill(buffer, bytes)
   }
+  scene.spares = 1
   scene.pipeline.encodeWaiting()
   await settled()
   assert.deepEqual([huge.state, small.state], ['BUSY', 'done'])
+  expectError(() => putSync('huge', false, 'x'.repeat(70_000)), 'BUSY')
+  putSync('after')
+  assert.deepEqual(recovered(), scene.published)
+})
+
+test('an empty buffer gets its slab with the first batch, whatever its size; the log is not left for it', async () => {
+  for (const [first, isXl] of [['a', false], ['x'.repeat(200_000), true]] as const) {
+    for (const isSync of [false, true]) {
+      scene = new CommitScene({ isFilled: false, lastSeqNum: 7 })
+      assert.deepEqual([scene.pipeline.current.isFilled, scene.pipeline.current.isUsed], [false, false])
+      if (isSync) putSync('first', false, first)
+      else await put('first', false, first)
+      assert.equal(scene.buffers[0]!.isXl, isXl)
+      assert.equal(scene.buffers.length, isXl ? 2 : 1)
+      assert.equal(scene.buffers[1]?.isFilled ?? false, false, 'behind an XL batch nothing is written yet')
+      await put('second')
+      assert.deepEqual(recovered(), scene.published)
+      assert.deepEqual(scene.pipeline.visibleSeqNum, 9)
+    }
+  }
+})
+
+test('a buffer that was never filled may be left: nothing is in its log', async () => {
+  scene = new CommitScene({ isFilled: false, lastSeqNum: 7 })
+  scene.pipeline.rotate(scene.takeBuffer()!)
+  assert.deepEqual(scene.told, ['rotated 1 to 2', 'settled 1'])
+  await put('a')
+  assert.deepEqual(recovered(), ['8 a a'])
+})
+
+test('while too much waits to be flushed, no slab is given out', async () => {
+  scene = new CommitScene({ isFilled: false })
+  scene.isStopped = true
+  const waiting = follow(put('a'))
+  await settled()
+  assert.deepEqual([waiting.state, scene.pipeline.current.isFilled], ['waiting', false])
+  scene.isStopped = false
+  scene.pipeline.encodeWaiting()
+  await settled()
+  assert.equal(waiting.state, 'done')
+})
+
+test('the next log is asked for when half of the current one is written, by bytes or by the index', async () => {
+  await put('a', false, 'x'.repeat(20_000))
+  assert.equal(scene.halfFullCount, 0)
+  await put('b', false, 'x'.repeat(20_000))
+  assert.equal(scene.halfFullCount, 1)
+  scene = new CommitScene()
+  scene.pipeline.current.indexBytesMax = 200_000
+  putSync('tiny')
+  assert.equal(scene.halfFullCount, 1)
 })

@@ -22,8 +22,8 @@ import { WaitingWrites } from './waiting-writes.js'
 import type { WaitingWrite } from './waiting-writes.js'
 import type { WriteBuffer } from './write-buffer.js'
 
-/** Calls that wait for room may hold at least this much. */
-const WAITING_BYTES_MIN = 256 * MiB
+/** Calls that wait for room may hold so much. */
+const WAITING_BYTES_MAX = 256 * MiB
 
 /** What the pipeline needs of the engine. All of it is synchronous unless it says otherwise. */
 export interface CommitHost extends GroupWriterHost {
@@ -33,10 +33,14 @@ export interface CommitHost extends GroupWriterHost {
   mustStop(): boolean
   /** True while writes are slowed down and it is not their turn; `encodeWaiting` is called when it is. */
   mustDelay(): boolean
-  /** A prepared buffer with room for a batch of this size, or null: then one is being made. */
-  takeBuffer(batchBytes: number): WriteBuffer | null
-  /** Blocking: waits for flushes when it must, makes a buffer. Throws BUSY or what I/O throws. */
-  takeBufferNow(batchBytes: number): WriteBuffer
+  /** Blocking: until `mustStop` is false. Throws BUSY, or why nothing may be written. */
+  waitForRoom(): void
+  /** An empty buffer, or null: then its log is being made. */
+  takeBuffer(): WriteBuffer | null
+  /** Blocking: makes the log if it must. Throws what I/O throws. */
+  takeBufferNow(): WriteBuffer
+  /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
+  fill(buffer: WriteBuffer, batchBytes: number): void
   /** `sealed` takes no more batches, `next` is the current one. */
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
 }
@@ -63,7 +67,7 @@ export class CommitPipeline {
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, parts)
     this.counters = this.writer.counters
-    this.waiting = new WaitingWrites(Math.max(WAITING_BYTES_MIN, 2 * first.bytes.length), parts.clock)
+    this.waiting = new WaitingWrites(WAITING_BYTES_MAX, parts.clock)
     first.begin(noPredecessor(lastSeqNum))
   }
 
@@ -91,7 +95,7 @@ export class CommitPipeline {
   writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): void {
     this.beginSync()
     if (!this.encodeOne(kind, key, value)) {
-      this.rotate(this.takeBufferNow(entryBytesBound(kind, key, value)))
+      this.makeRoomNow(entryBytesBound(kind, key, value))
       assert(this.encodeOne(kind, key, value), 'a fresh buffer has room for the entry it was taken for')
     }
     this.writer.commitNow()
@@ -103,7 +107,7 @@ export class CommitPipeline {
     const operations = OperationList.read(given)
     this.beginSync()
     if (!this.encodeBatch(operations, options)) {
-      this.rotate(this.takeBufferNow(batchBytesBound(operations, options)))
+      this.makeRoomNow(batchBytesBound(operations, options))
       assert(this.encodeBatch(operations, options), 'a fresh buffer has room for the batch it was taken for')
     }
     this.writer.commitNow()
@@ -121,11 +125,14 @@ export class CommitPipeline {
    * Blocking. What is encoded is written first, so that its flush can begin. While it waits, flushes end
    * and would encode waiting calls: not in the middle of this one.
    */
-  private takeBufferNow(batchBytes: number): WriteBuffer {
+  private makeRoomNow(batchBytes: number): void {
+    const { host } = this
     this.writer.commitNow()
     this.isTaking = true
     try {
-      return this.host.takeBufferNow(batchBytes)
+      host.waitForRoom()
+      if (this.current.isFilled) this.rotate(host.takeBufferNow())
+      host.fill(this.current, batchBytes)
     } finally {
       this.isTaking = false
     }
@@ -191,10 +198,7 @@ export class CommitPipeline {
   /** False while there is no room for the first waiting call. */
   private encodeFirst(next: WaitingWrite): boolean {
     if (!this.encodeBatch(next.operations, next.options)) {
-      if (this.host.mustStop()) return false
-      const buffer = this.host.takeBuffer(next.bytes)
-      if (buffer === null) return false
-      this.rotate(buffer)
+      if (!this.makeRoom(next.bytes)) return false
       assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
@@ -202,22 +206,30 @@ export class CommitPipeline {
     return true
   }
 
+  /** False while there can be none. Throws BUSY when there is no memory. */
+  private makeRoom(batchBytes: number): boolean {
+    const { host } = this
+    if (host.mustStop()) return false
+    if (this.current.isFilled) {
+      const next = host.takeBuffer()
+      if (next === null) return false
+      this.rotate(next)
+    }
+    host.fill(this.current, batchBytes)
+    return true
+  }
+
   /** A batch that needed a slab of its own is sealed at once: its flush need not wait for more writes. */
   private leaveXl(): void {
     if (!this.current.isXl || !this.current.isUsed) return
-    let next: WriteBuffer | null
-    try {
-      next = this.host.takeBuffer(0)
-    } catch {
-      return // the next write that needs a buffer meets the same error
-    }
+    const next = this.host.takeBuffer()
     if (next !== null) this.rotate(next)
   }
 
   private encodeWaitingNow(): void {
     const next = this.waiting.first!
     if (!this.encodeBatch(next.operations, next.options)) {
-      this.rotate(this.takeBufferNow(next.bytes))
+      this.makeRoomNow(next.bytes)
       assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))

@@ -118,7 +118,7 @@ test('COM-4: numbers of a failed write are never used again; the next log goes o
   scene.files[0]!.failing.set('write', 'ENOSPC')
   await assert.rejects(put('lost'), { code: 'NO_SPACE' })
   scene.refusal = null
-  scene.pipeline.rotate(scene.takeBuffer(0)!)
+  scene.pipeline.rotate(scene.takeBuffer()!)
   putSync('after')
   assert.deepEqual(published(), ['1 before', '3 after'])
   assert.deepEqual(readHistory(scene.logBytes), { entries: scene.published, cut: null })

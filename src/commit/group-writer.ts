@@ -19,8 +19,8 @@ const POOL_WRITE_BYTES_MIN = MiB
 export interface GroupWriterHost {
   /** Throws the reason when writes are refused. */
   checkWritable(): void
-  /** Entries are visible. */
-  onPublished(): void
+  /** Entries of this buffer are visible. */
+  onPublished(buffer: WriteBuffer): void
   /** Every encoded byte of a sealed buffer is in its log, or void. */
   onSettled(buffer: WriteBuffer): void
   /** Nothing behind the last published frame was applied; `cut` tells whether the log was cut there. */
@@ -188,7 +188,7 @@ export class GroupWriter {
     this.visibleSeqNum = log.writtenSeqNum
     if (buffer.memtable.position !== null) this.position = buffer.memtable.position
     this.syncer.noteWritten(log)
-    this.host.onPublished()
+    this.host.onPublished(buffer)
   }
 
   /** The buffer of this group is written, and so is everything before it. */

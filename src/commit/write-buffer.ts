@@ -1,8 +1,9 @@
 /**
- * What: a slab, its log and its memtable, bound together for life; batches are encoded here.
+ * What: a log, its memtable and their slab, bound together for life; batches are encoded here.
  * Owns: the encode position and the sequence number of the last encoded entry.
  * Does not own: what is written (wal/log-file.ts) or visible (commit/commit-pipeline.ts).
  * Thread: main.
+ * States: empty (a log that waits for its first batch; takes no memory) → filled (has its slab).
  * Invariants: COM-1 a batch's bytes stand in one slab, one log and one memtable. COM-2 bytes behind
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
@@ -22,12 +23,15 @@ export function frameBytesBound(keyBytes: number, valueBytes: number): number {
   return FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES + keyBytes + valueBytes + 16
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 export class WriteBuffer {
-  readonly slab: Slab
   readonly log: LogFile
   readonly memtable: Memtable
-  readonly isXl: boolean
-  readonly bytes: Uint8Array
+  /** The slab's; none while it is empty, so that nothing has room. */
+  bytes: Uint8Array = NO_BYTES
+  /** Its slab is larger than others, for one batch. */
+  isXl = false
   /** What is encoded; [log.writtenEnd, encodedEnd) waits to be written. */
   encodedEnd = FILE_HEADER_BYTES
   encodedSeqNum: SeqNum = 0
@@ -38,15 +42,10 @@ export class WriteBuffer {
   /** Reused for every frame: nothing is allocated per batch. */
   private readonly frame: FrameHeader
 
-  /** The memtable is over the same slab. */
-  constructor(log: LogFile, memtable: Memtable, generation: number, isXl: boolean) {
-    const { slab } = memtable
-    this.slab = slab
+  /** The memtable is empty. */
+  constructor(log: LogFile, memtable: Memtable, generation: number) {
     this.log = log
     this.memtable = memtable
-    this.isXl = isXl
-    this.bytes = slab.bytes
-    this.bytes.set(log.headerBytes)
     this.frame = {
       type: FrameType.batch, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,
       generation: generation >>> 0, markDistance: 0, markBytes: 0,
@@ -56,8 +55,31 @@ export class WriteBuffer {
   /** The buffer becomes the current one: its first frame names the log before it. */
   begin(predecessor: Predecessor): void {
     this.predecessor = predecessor
-    this.encodedEnd = encodePredecessor(this.bytes, this.log.seed, this.frame.generation, predecessor)
     this.encodedSeqNum = predecessor.lastSeqNum
+    if (this.isFilled) this.encodeStart()
+  }
+
+  /** Before its first batch: it is bound to this slab. `expectedKeys` as for the memtable. */
+  fill(slab: Slab, expectedKeys = 0): void {
+    this.memtable.fill(slab, expectedKeys)
+    this.bytes = slab.bytes
+    this.log.bytesMax = slab.capacity
+    this.encodeStart()
+  }
+
+  private encodeStart(): void {
+    const { bytes, log, frame, predecessor } = this
+    bytes.set(log.headerBytes)
+    this.encodedEnd = encodePredecessor(bytes, log.seed, frame.generation, predecessor)
+  }
+
+  get isFilled(): boolean {
+    return this.bytes !== NO_BYTES
+  }
+
+  /** Requires: it is filled. */
+  get slab(): Slab {
+    return this.memtable.slab
   }
 
   /** True once a batch was encoded. */
@@ -74,6 +96,12 @@ export class WriteBuffer {
     return this.memtable.indexBytes > this.indexBytesMax && this.isUsed
   }
 
+  /** True when it is time to make the next log: half of what it may take is written. */
+  get isHalfFull(): boolean {
+    return this.log.writtenEnd * 2 > this.bytes.length || this.memtable.indexBytes * 2 > this.indexBytesMax
+  }
+
+  /** Below 0 while it is empty. */
   get roomBytes(): number {
     return this.bytes.length - this.encodedEnd
   }

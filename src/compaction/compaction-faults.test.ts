@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { EntryKind, SeededRandom, systemClock, tableFileName, VarveError } from '../base/index.js'
 import { InThreadExecutor, WorkerExecutor, workerSource } from '../exec/index.js'
 import type { Executor } from '../exec/index.js'
@@ -14,16 +14,14 @@ import {
   compact, DIR, inputOf, mergeModel, newDisk, readOutput, writeInput,
 } from '../../test/support/compaction-scene.js'
 import { expectError } from '../../test/support/expect-error.js'
+import { keepProcess } from '../../test/support/keep-process.js'
 import { compareEntries, shown } from '../../test/support/table-samples.js'
 import type { Entry } from '../../test/support/table-samples.js'
 import { compactionRun } from './compaction-run.js'
 import type { CompactionRunInput, CompactionRunOutput } from './compaction-run.js'
 
-// Nothing but the caller of an API keeps the process, and these tests call the parts behind it.
-const waiting = systemClock.keepAlive()
-after(() => waiting.cancel())
-
 Error.stackTraceLimit = 3
+keepProcess()
 
 /** Newest first. */
 function sampleRuns(runCount: number, count: number): Entry[][] {

@@ -43,6 +43,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => engine.flush())
   engine.isClosing = true
   pipeline.waiting.rejectAll(new VarveError('CLOSED', 'the database was closed before this was written'))
+  engine.iterators.cut()
   for (const resource of [...engine.resources]) resource.cut()
   if (isWritable(engine)) await engine.compactor.windUp()
   engine.compactor.suspend()

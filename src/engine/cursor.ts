@@ -1,10 +1,18 @@
 /**
  * What: a user's walk over a range: the iterator stack over a pinned read state, limits, copies out.
- * Owns: the hold on the read state until it is closed, the count of open table iterators.
+ *
+ * A walk may be left open for any time, while writes go on: so it keeps no memtable that was flushed. When one is
+ * sealed, the moment that an open cursor sees is held like a snapshot, so that all it sees gets into tables; when it is
+ * in a table, the cursor lets go of its read state, and its next step goes on from its place in the state of then.
+ * (Nothing above that moment is in a table before: no compaction can have dropped what only it sees. See
+ * docs/design/0031-what-an-open-database-holds.md.)
+ * Owns: the hold on the read state, the held moment, the count of open table iterators.
  * Thread: main.
- * States: open → closed: by the end of the range, by close, by an error, by the database's close.
+ * States: standing on a read state ⇄ between two (holds none) → closed: by the end of the range, by close, by an error,
+ * by the database's close.
  * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the
- * range are never opened. READ-5 a read error is thrown, never taken for the end.
+ * range are never opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is
+ * in a table, but in the middle of a step.
  */
 import { compareBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, TableFacts, UserBytes } from '../base/index.js'
@@ -13,7 +21,7 @@ import {
 } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
-import type { ReadView } from './read-view.js'
+import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 
 export interface CursorOptions {
   range: KeyRange
@@ -35,17 +43,20 @@ export interface CursorOptions {
 const STEPS_PER_PAUSE = 1000
 
 const NO_BYTES = new Uint8Array(0)
+const NOTHING = new EmptyIterator()
 
 /** Where the next step begins. */
 const Place = { edge: 0, target: 1, entry: 2, end: 3 } as const
 type Place = (typeof Place)[keyof typeof Place]
 
-export class Cursor {
+export class Cursor implements OpenCursor {
   private readonly view: ReadView
-  private readonly state: ReadState
-  private readonly iterator: InternalIterator
-  private readonly visible: VisibleIterator | null
+  /** Null between two states, and for an empty range. */
+  private state: ReadState | null = null
+  private iterator: InternalIterator = NOTHING
+  private visible: VisibleIterator | null = null
   private readonly seqNum: SeqNum
+  private moment: HeldSnapshot | null = null
   private readonly range: KeyRange
   private readonly reverse: boolean
   private readonly staysOpen: boolean
@@ -59,10 +70,11 @@ export class Cursor {
   /** Where the walk entered, while it looks for its first entry. */
   private enteredAt: Uint8Array | null = null
   /** Entries of the current memtable, all of which it sees; -1: it sees an older time. */
-  private readonly seenCount: number
+  private seenCount = -1
   /** The last `next` gave false and knows nothing yet: call it again. */
   isPaused = false
-  private readonly tableIterators: number
+  private readonly stepsMax: number
+  private tableIterators = 0
 
   constructor(view: ReadView, options: CursorOptions) {
     this.view = view
@@ -71,22 +83,63 @@ export class Cursor {
     this.staysOpen = options.staysOpen ?? false
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
-    this.state = options.state ?? view.state
-    // Held first: what is prepared may install a flush, which lets go of the state that the caller looked at.
-    this.state.hold()
-    view.prepareIteration()
-    const before = view.iterators.tableCount
-    const memtable = this.state.memtables[0]
-    this.seenCount = memtable?.lastSeqNum === options.seqNum ? memtable.entryCount : -1
     this.seqNum = options.seqNum
-    this.visible = isEmptyRange(options.range)
-      ? null
-      : new VisibleIterator(openChildren(view, this.state, options.range), options.seqNum, options.range)
-    this.iterator = this.visible ?? new EmptyIterator()
-    if (options.pauses === true && this.visible !== null) this.visible.stepsMax = STEPS_PER_PAUSE
+    this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
+    if (isEmptyRange(options.range)) this.place = Place.end
+    else this.enterState(options.state ?? view.state)
+    // What only an older moment sees may be dropped as soon as nobody holds that.
+    if (options.seqNum !== view.visibleSeqNum) this.holdMoment()
+    view.iterators.open.add(this)
+  }
+
+  private enterState(state: ReadState): void {
+    const { view, seqNum, range } = this
+    // Held first: what is prepared may install a flush, which lets go of the state that the caller looked at.
+    state.hold()
+    view.prepareIteration()
+    const memtable = state.memtables[0]
+    this.seenCount = memtable?.lastSeqNum === seqNum ? memtable.entryCount : -1
+    const before = view.iterators.tableCount
+    const visible = new VisibleIterator(openChildren(view, state, range), seqNum, range)
+    visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before
-    view.iterators.count++
-    view.attach(this)
+    this.state = state
+    this.visible = visible
+    this.iterator = visible
+  }
+
+  private leaveState(): void {
+    const { view, state, visible } = this
+    if (state === null) return
+    view.iterators.tableCount -= this.tableIterators
+    view.iterators.passedCount += visible!.passedTotal
+    visible!.close()
+    state.release()
+    this.state = null
+    this.visible = null
+    this.iterator = NOTHING
+  }
+
+  /** Flushes and compactions that begin now keep what it sees. */
+  holdMoment(): void {
+    this.moment ??= this.view.holdMoment(this.seqNum)
+  }
+
+  /** A memtable is in a table now. Requires: `holdMoment` was called before it was flushed. */
+  letGo(): void {
+    const { state, view } = this
+    if (state === null || state.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
+    if (this.isPaused) {
+      view.turns.defer(() => this.letGo()) // when the step that is under way is done
+      return
+    }
+    if (this.place === Place.entry) {
+      const { keyBytes, keyStart, keyEnd } = this.iterator
+      const key = Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd)
+      this.place = Place.target
+      this.target = this.reverse ? key : keySuccessor(key)
+    }
+    this.leaveState()
   }
 
   /**
@@ -116,12 +169,21 @@ export class Cursor {
   }
 
   private step(): void {
-    const { iterator, place, target } = this
-    this.place = Place.entry
-    if (place === Place.entry) {
-      if (this.reverse) iterator.prev()
-      else iterator.next()
-    } else if (place === Place.target) {
+    const { place } = this
+    if (place !== Place.entry) {
+      if (this.state === null) this.enterState(this.view.state)
+      this.place = Place.entry
+      this.stepFrom(place)
+    } else if (this.reverse) {
+      this.iterator.prev()
+    } else {
+      this.iterator.next()
+    }
+  }
+
+  private stepFrom(place: Place): void {
+    const { iterator, target } = this
+    if (place === Place.target) {
       if (this.reverse) iterator.seekLT(target!, 0, target!.length)
       else this.enter(target!)
     } else if (this.reverse) {
@@ -134,19 +196,18 @@ export class Cursor {
   /** To the first entry from `key` on; past what is known to be deleted. */
   private enter(key: Uint8Array): void {
     const { visible, view, state, seqNum } = this
-    if (visible === null) return
-    const memtable = state.memtables[0]
+    const memtable = state!.memtables[0]
     const known = memtable === undefined ? null : view.iterators.gap.find(memtable, seqNum, key)
     const from = known?.end ?? key
     this.enteredAt = known?.lower ?? key
-    visible.seekGE(from, 0, from.length)
+    visible!.seekGE(from, 0, from.length)
   }
 
   /** What was found to be deleted from where the walk entered on is remembered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
-    const { seenCount, visible, view, seqNum, range } = this
-    const memtable = this.state.memtables[0]
+    const { seenCount, state, visible, view, seqNum, range } = this
+    const memtable = state?.memtables[0]
     // What a snapshot of older times sees says nothing about now.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
@@ -209,12 +270,9 @@ export class Cursor {
     if (this.isClosed) return
     this.isClosed = true
     this.isPaused = false
-    this.view.detach(this)
-    this.view.iterators.tableCount -= this.tableIterators
-    this.view.iterators.count--
-    this.view.iterators.passedCount += this.visible?.passedTotal ?? 0
-    this.iterator.close()
-    this.state.release()
+    this.view.iterators.open.delete(this)
+    this.leaveState()
+    this.moment?.release()
   }
 }
 

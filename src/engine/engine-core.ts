@@ -22,7 +22,7 @@ import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
 import type { PatientExecutor } from './patient-executor.js'
 import type { ReadState } from './read-state.js'
-import type { Resource } from './read-view.js'
+import type { Iterators, Resource } from './read-view.js'
 import type { RetainedLog, RetentionRegistry } from './retention-registry.js'
 import type { TableSet } from './table-set.js'
 import type { UniqueNames } from './unique-names.js'
@@ -84,7 +84,8 @@ export interface EngineCore {
   readonly openLogs: ReadonlyMap<FileNum, LogFile>
   /** Released logs whose handles are being closed. */
   readonly closingLogs: ReadonlySet<Promise<void>>
-  /** Iterators and snapshots that a close must end. */
+  readonly iterators: Iterators
+  /** Snapshots and what else a close must end. */
   readonly resources: ReadonlySet<Resource>
   readonly watch: { look(): void }
   /** Set by close.ts: nothing more is written. */

@@ -70,7 +70,7 @@ export class Engine implements EngineCore, ReadView {
   immutables: Memtable[] = []
   readonly openLogs = new Map<FileNum, LogFile>()
   readonly closingLogs = new Set<Promise<void>>()
-  /** Iterators, snapshots and what else a close must end. */
+  /** Snapshots and what else a close must end. */
   readonly resources = new Set<Resource>()
   readonly iterators: Iterators
   readonly watch: DirectoryWatch
@@ -119,7 +119,7 @@ export class Engine implements EngineCore, ReadView {
 
   /** From here on writes are accepted. */
   start(): void {
-    const first = this.buffers.take(0)!
+    const first = this.buffers.take()!
     this.syncer.add(first.log)
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {
@@ -159,7 +159,11 @@ export class Engine implements EngineCore, ReadView {
   }
 
   holdSnapshot(): HeldSnapshot {
-    return this.snapshots.acquire(this.visibleSeqNum)
+    return this.holdMoment(this.visibleSeqNum)
+  }
+
+  holdMoment(seqNum: SeqNum): HeldSnapshot {
+    return this.snapshots.acquire(seqNum)
   }
 
   checkReadable(): void {
@@ -194,6 +198,7 @@ export class Engine implements EngineCore, ReadView {
     this.openLogs.set(next.log.fileNum, next.log)
     this.immutables = [sealed.memtable, ...this.immutables]
     this.buffers.expectedKeys = sealed.memtable.keyCount
+    this.iterators.holdMoments()
     this.flusher.prepare(sealed.memtable, sealed.log)
     this.swapState(next.memtable)
     this.stalls.assess()
@@ -211,6 +216,7 @@ export class Engine implements EngineCore, ReadView {
   onInstalled(task: FlushTask, edit: VersionEdit): void {
     this.immutables = this.immutables.filter((memtable) => memtable !== task.memtable)
     this.swapState(this.pipeline.current.memtable)
+    this.iterators.letGo()
     task.memtable.release()
     for (const { level, facts } of edit.addTables ?? []) {
       const { fileNum, bytes, entryCount } = facts
@@ -360,7 +366,7 @@ export class Engine implements EngineCore, ReadView {
 
   async rotateIfUsed(): Promise<void> {
     while (this.pipeline.current.isUsed) {
-      const next = this.buffers.take(0)
+      const next = this.buffers.take()
       if (next !== null) {
         this.pipeline.rotate(next)
         return

@@ -19,14 +19,21 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     takeResults: () => parts.executor.poll(0),
     mustStop: () => engine.stalls.mustStop(),
     mustDelay: () => engine.stalls.mustDelay(),
-    takeBuffer: (batchBytes) => engine.buffers.take(batchBytes),
-    takeBufferNow: (batchBytes) => {
+    waitForRoom: () => {
       engine.stalls.waitBlocking()
       engine.checkWritable()
-      return engine.buffers.takeNow(batchBytes)
+    },
+    takeBuffer: () => engine.buffers.take(),
+    takeBufferNow: () => engine.buffers.takeNow(),
+    fill: (buffer, batchBytes) => {
+      engine.buffers.fill(buffer, batchBytes)
+      if (buffer.isXl) parts.memory.fit(engine.state)
     },
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
-    onPublished: () => engine.compactor.noteWrite(),
+    onPublished: (buffer) => {
+      if (buffer.isHalfFull) engine.buffers.prepare()
+      engine.compactor.noteWrite()
+    },
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
     onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
   }
@@ -39,7 +46,7 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
     executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
-    indexBytesMax: () => parts.memory.nextIndexBytes(engine.pipeline === undefined ? [] : engine.state.memtables),
+    indexBytesMax: () => parts.memory.nextIndexBytes(engine.state.memtables),
     onReady: () => engine.pipeline?.encodeWaiting(),
     onFailure: (error) => engine.onLogFailure(error),
   }

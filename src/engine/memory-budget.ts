@@ -3,7 +3,7 @@
  * Owns: no memory; the decision who gives way. Does not own: the plan (memory-plan.ts).
  * Thread: main. To be called when a memtable, a table or a version came or went.
  * Invariants: BUD-1 all parts together are under the budget, but for an XL batch, a batch of very many entries, and
- * slabs that long readers hold.
+ * slabs that long lists of reads hold.
  */
 import type { BlockCache } from '../cache/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -57,7 +57,7 @@ export class MemoryBudget {
     return this.indexBytesBeside(memtables) || indexShare(this.options.writeBufferSize)
   }
 
-  /** Slabs that long readers or large batches hold above the write part take from the cache too. */
+  /** Slabs that long lists of reads or large batches hold above the write part take from the cache too. */
   fit({ memtables }: ReadState): void {
     const { options, pool, tables } = this
     tables.parts.fit()

@@ -111,7 +111,7 @@ class Opening {
     this.options = options
     this.lock = lock
     this.events = new EventBus(options.onEvent)
-    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX)
+    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
     this.names = new UniqueNames(options.clock)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
       workerCount: options.workers,
@@ -243,7 +243,9 @@ class Opening {
   private async replay(
     found: FoundDirectory, version: Version, databaseId: Uint8Array,
   ): Promise<ReplayedLogs> {
-    const { vfs, dir, pool, options } = this
+    const { vfs, dir, options } = this
+    // Each slab as large as its log: they are used once.
+    const pool = new SlabPool(0, 0, options.clock)
     const replayed = await runAsync(replayLogs(found.names, {
       vfs, dir, pool, random: options.random, databaseId,
       listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,

@@ -95,6 +95,11 @@ export class ReadOnlyView implements ReadView {
     }
   }
 
+  /** Readers stay in the state they began in. */
+  holdMoment(): null {
+    return null
+  }
+
   renew(error: unknown): boolean {
     const gone = goneTable(error)
     if (gone === null || this.isClosed) return false
@@ -125,6 +130,7 @@ export class ReadOnlyView implements ReadView {
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
+    this.iterators.cut()
     for (const resource of [...this.resources]) resource.cut()
     this.state.release()
     await this.sight.tables.idle()

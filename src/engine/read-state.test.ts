@@ -5,7 +5,6 @@ import type { FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { emptyVersion } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
-import { SlabPool } from '../slab/index.js'
 import { TableBuilder } from '../sstable/index.js'
 import { FilePool, MemoryVfs } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
@@ -38,8 +37,7 @@ function writeTable(vfs: MemoryVfs, fileNum: FileNum): TableFacts {
 }
 
 function memtable(): Memtable {
-  const slab = new SlabPool(4096, 0).take(0)
-  return new Memtable(slab, { logNum: 1, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor: null })
+  return new Memtable({ logNum: 1, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor: null })
 }
 
 function newTables(vfs: MemoryVfs): TableSet {

@@ -35,10 +35,17 @@ class UserCopies {
   }
 }
 
+/** A walk that a user has open: see cursor.ts. */
+export interface OpenCursor {
+  holdMoment(): void
+  letGo(): void
+  cut(): void
+}
+
 /** What the readers of a database share. */
 export class Iterators {
-  /** Open cursors, and the table iterators under them. */
-  count = 0
+  readonly open = new Set<OpenCursor>()
+  /** Table iterators under them. */
   tableCount = 0
   /** Deleted keys that closed cursors walked over, forward. */
   passedCount = 0
@@ -47,6 +54,21 @@ export class Iterators {
 
   constructor(ownBuffers: boolean) {
     this.copies = new UserCopies(ownBuffers)
+  }
+
+  /** To be called when a memtable is sealed. */
+  holdMoments(): void {
+    for (const cursor of this.open) cursor.holdMoment()
+  }
+
+  /** To be called when readers that begin now find in tables what a memtable held. */
+  letGo(): void {
+    for (const cursor of this.open) cursor.letGo()
+  }
+
+  /** The database is closed. */
+  cut(): void {
+    for (const cursor of [...this.open]) cursor.cut()
   }
 }
 
@@ -62,6 +84,8 @@ export interface ReadView {
   /** Throws CLOSED. */
   checkReadable(): void
   holdSnapshot(): HeldSnapshot
+  /** Until it is released, every later state has what that moment sees; null: readers stay in the state they hold. */
+  holdMoment(seqNum: SeqNum): HeldSnapshot | null
   /**
    * A read failed. Where that may be because another process removed a table, looks at the directory anew, blocking.
    * True: there is a newer state now.

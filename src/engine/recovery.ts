@@ -134,11 +134,11 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
         replayed.lastSeqNum = Math.max(replayed.lastSeqNum, log.lastSeqNum)
       }
       if (log.goodEnd <= FIRST_BATCH_OFFSET) continue
-      const slab = slabs.get(log.fileNum)!
-      const memtable = new Memtable(slab, {
+      const memtable = new Memtable({
         logNum: log.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: log.predecessor!.lastSeqNum,
         hashSeed: drawHashSeed(random), executor: null,
       })
+      memtable.fill(slabs.get(log.fileNum)!)
       memtable.insertFrames(log.goodEnd)
       replayed.position = memtable.position ?? replayed.position
       replayed.memtables.push(memtable)

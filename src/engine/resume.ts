@@ -77,7 +77,7 @@ export class Resumer {
     if (health.state !== 'READ_ONLY') health.checkWritable()
     await this.probe()
     await engine.buffers.prepared()
-    const next = engine.buffers.take(0)
+    const next = engine.buffers.take()
     if (next === null) throw health.cause
     engine.pipeline.rotate(next)
     engine.flusher.resume()

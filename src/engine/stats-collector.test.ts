@@ -1,12 +1,12 @@
 /** Statistics in every state of a database: one shape, plain numbers, and sums that hold. */
 import assert from 'node:assert/strict'
-import { after, describe, it } from 'node:test'
-import { systemClock } from '../base/index.js'
+import { describe, it } from 'node:test'
 import { emptyStats } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { SimVfs } from '../vfs/sim-vfs.js'
+import { keepProcess } from '../../test/support/keep-process.js'
 import type { Engine } from './engine.js'
 import { openEngine } from './open.js'
 import { resolveOptions } from './options.js'
@@ -15,9 +15,7 @@ import { openReadOnly } from './read-only.js'
 import { ReadPath } from './read-path.js'
 import { collectStats } from './stats-collector.js'
 
-// Nothing but the caller of an API keeps the process, and these tests call the parts behind it.
-const waiting = systemClock.keepAlive()
-after(() => waiting.cancel())
+keepProcess()
 
 const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0, compaction: { style: 'none' } }, 4096)
 const noFlush = resolveOptions({

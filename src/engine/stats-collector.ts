@@ -23,8 +23,8 @@ import type { TableSet } from './table-set.js'
 export function collectStats(view: ReadView, reads: ReadPath): Stats {
   const stats = emptyStats(view.dir)
   stats.reads = { getCount: reads.getCount, hitCount: reads.hitCount }
-  const { count, tableCount, passedCount } = view.iterators
-  stats.iterators = { activeCount: count, tableCount, passedCount }
+  const { open, tableCount, passedCount } = view.iterators
+  stats.iterators = { activeCount: open.size, tableCount, passedCount }
   stats.database.visibleSeq = view.visibleSeqNum
   if (view instanceof Engine) collectEngine(stats, view)
   else if (view instanceof ReadOnlyView) collectFiles(stats, view)

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { SeededRandom, systemClock } from '../base/index.js'
 import { SlabPool } from '../slab/index.js'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
+import { settled } from '../../test/support/hand-clock.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
 import { watchedVfs } from '../../test/support/watched-vfs.js'
 import { sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
@@ -13,6 +14,7 @@ let failing: string
 let failures: unknown[]
 let readyCount: number
 let nextNum: number
+let pool: SlabPool
 let buffers: WriteBuffers
 
 beforeEach(() => {
@@ -21,6 +23,7 @@ beforeEach(() => {
   failures = []
   readyCount = 0
   nextNum = 10
+  pool = new SlabPool(64 * 1024, 2)
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/db')
   buffers = new WriteBuffers({
@@ -30,7 +33,7 @@ beforeEach(() => {
         if (name === failing) throw new FileSystemError('EIO', name, file)
       },
     }),
-    dir: '/db', clock: systemClock, pool: new SlabPool(64 * 1024, 2), random: new SeededRandom(1),
+    dir: '/db', clock: systemClock, pool, random: new SeededRandom(1),
     executor: new HandExecutor(),
     databaseId: sampleDatabaseId, generation: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
     indexBytesMax: () => 100_000,
@@ -46,17 +49,18 @@ const durable = (log: number) => [
 ]
 
 test('WAL-6: a log is handed out when its header and its name are durable, awaited or blocking', async () => {
-  assert.equal(buffers.take(0), null)
+  assert.equal(buffers.take(), null)
   assert.equal(readyCount, 0)
   await buffers.prepared()
   assert.deepEqual([calls.splice(0), readyCount], [durable(10), 1])
-  assert.equal(buffers.take(0)?.log.fileNum, 10)
+  assert.equal(buffers.take()?.log.fileNum, 10)
+  await settled()
+  assert.deepEqual(calls, [], 'the next one is made when it is asked for')
   await buffers.prepared()
   calls.length = 0
-  assert.equal(buffers.takeNow(0).log.fileNum, 11)
-  calls.length = 0 // the next spare has begun
-  const made = buffers.takeNow(0)
-  assert.deepEqual(calls.slice(0, 4), durable(made.log.fileNum))
+  assert.equal(buffers.takeNow().log.fileNum, 11)
+  const made = buffers.takeNow()
+  assert.deepEqual(calls, durable(made.log.fileNum))
 })
 
 test('WAL-7: log numbers rise in the order in which logs are used, blocked callers or not', async () => {
@@ -64,7 +68,7 @@ test('WAL-7: log numbers rise in the order in which logs are used, blocked calle
   for (let i = 0; i < 12; i++) {
     if (i % 4 === 0) await buffers.prepared()
     if (i % 4 === 1) await Promise.resolve()
-    used.push((i % 3 === 0 ? buffers.take(0) ?? buffers.takeNow(0) : buffers.takeNow(0)).log.fileNum)
+    used.push((i % 3 === 0 ? buffers.take() ?? buffers.takeNow() : buffers.takeNow()).log.fileNum)
   }
   assert.deepEqual(used, used.toSorted((a, b) => a - b))
   assert.equal(new Set(used).size, used.length)
@@ -74,13 +78,18 @@ test('WAL-7: log numbers rise in the order in which logs are used, blocked calle
   }
 })
 
-test('a buffer has room for its batch; one that an ordinary slab cannot take is XL', async () => {
+test('a buffer takes no memory until it gets a slab with room for its first batch; a larger one is XL', async () => {
   await buffers.prepared()
-  const small = buffers.take(1000)!
-  assert.deepEqual([small.isXl, small.bytes.length], [false, 64 * 1024])
-  const large = buffers.takeNow(100_000)
-  assert.ok(large.isXl && large.bytes.length > 100_000 + 192)
+  const small = buffers.take()!
+  assert.deepEqual([small.isFilled, small.isUsed, small.memtable.indexBytes, pool.usedBytes], [false, false, 0, 0])
+  buffers.fill(small, 1000)
+  assert.deepEqual([small.isXl, small.bytes.length, pool.usedBytes], [false, 64 * 1024, 64 * 1024])
+  const large = buffers.takeNow()
+  buffers.fill(large, 100_000)
+  assert.ok(large.isXl && large.roomBytes > 100_000)
   assert.equal(large.memtable.lastSeqNum, 5)
+  for (const { memtable } of [small, large]) memtable.release()
+  assert.equal(pool.usedBytes, 0)
 })
 
 test('a log that cannot be made is told; the directory’s sync is told apart', async () => {
@@ -89,16 +98,17 @@ test('a log that cannot be made is told; the directory’s sync is told apart', 
     failing = name!
     await buffers.prepared()
     assert.equal((failures.at(-1) as { file: string }).file, file)
-    assert.throws(() => buffers.takeNow(0), { name: 'VarveError' })
+    assert.throws(() => buffers.takeNow(), { name: 'VarveError' })
     assert.equal(buffers.spareName, null)
   }
 })
 
-test('without memory the spare stays', async () => {
-  await buffers.prepared()
-  assert.throws(() => buffers.take(2 ** 50), { code: 'BUSY' })
-  assert.equal(buffers.spareName, '000010.wal')
-  assert.equal(buffers.take(0)?.log.fileNum, 10)
+test('without memory a buffer stays empty, for a smaller batch', () => {
+  const buffer = buffers.takeNow()
+  assert.throws(() => buffers.fill(buffer, 2 ** 50), { code: 'BUSY' })
+  assert.deepEqual([buffer.isFilled, pool.usedBytes], [false, 0])
+  buffers.fill(buffer, 10)
+  assert.equal(buffer.isFilled, true)
 })
 
 test('close waits for what is being made and lets go of it; then nothing is made and nobody is told', async () => {

@@ -1,5 +1,7 @@
 /**
- * What: makes write buffers: a log made ahead, so that rotation is a swap, plus a slab and a memtable.
+ * What: makes write buffers: a log, made ahead when the one before it is half full, so that rotation is a swap, and an
+ * empty memtable; with the first batch they get a slab. So a database that is only open holds no memory for writes,
+ * and makes no file.
  * Owns: the spare log. Does not own: buffers once they are handed out; the slab pool.
  * Thread: main.
  * Invariants: WAL-6 a log is handed out only when its header and its name are durable. WAL-7 log
@@ -114,23 +116,37 @@ export class WriteBuffers {
     while (this.making !== null) await this.making
   }
 
-  /** A buffer with room for a batch of this size, or null while the spare is being made. */
-  take(batchBytes: number): WriteBuffer | null {
+  /** An empty buffer, or null while its log is being made. */
+  take(): WriteBuffer | null {
     const log = this.spare
     if (log === null) {
       this.prepare()
       return null
     }
-    const buffer = this.bind(log, batchBytes)
     this.spare = null
-    this.prepare()
-    return buffer
+    this.lastTakenNum = log.fileNum
+    const { lastSeqNum, executor, random, generation } = this.options
+    const memtable = new Memtable({
+      logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed: drawHashSeed(random), executor,
+    })
+    return new WriteBuffer(log, memtable, generation)
   }
 
   /** Blocking form: makes the log here when no spare is ready. Throws what I/O throws, wrapped, or BUSY. */
-  takeNow(batchBytes: number): WriteBuffer {
+  takeNow(): WriteBuffer {
     this.spare ??= this.makeNow()
-    return this.take(batchBytes)!
+    return this.take()!
+  }
+
+  /** Gives an empty buffer a slab with room for a batch of this size. Throws BUSY when there is no memory. */
+  fill(buffer: WriteBuffer, batchBytes: number): void {
+    const { pool, indexBytesMax } = this.options
+    const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
+    buffer.isXl = slab.capacity > pool.slabBytes
+    buffer.indexBytesMax = indexBytesMax()
+    const keysMax = Math.floor(buffer.indexBytesMax / BYTES_PER_EXPECTED_KEY)
+    buffer.fill(slab, buffer.isXl ? 0 : Math.min(this.expectedKeys, keysMax))
+    slab.release() // the memtable holds it from here on
   }
 
   private makeNow(): LogFile {
@@ -201,23 +217,5 @@ export class WriteBuffers {
     const passed = this.unused.filter(({ fileNum }) => fileNum < logPointer)
     this.unused = this.unused.filter((log) => !passed.includes(log))
     return passed.map(({ name }) => name)
-  }
-
-  private bind(log: LogFile, batchBytes: number): WriteBuffer {
-    const { pool, random, generation } = this.options
-    this.lastTakenNum = log.fileNum
-    const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
-    log.bytesMax = slab.capacity
-    const isXl = slab.capacity > pool.slabBytes
-    const indexBytesMax = this.options.indexBytesMax()
-    const expectedKeys = isXl ? 0 : Math.min(this.expectedKeys, Math.floor(indexBytesMax / BYTES_PER_EXPECTED_KEY))
-    const memtable = new Memtable(slab, {
-      logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: this.options.lastSeqNum(),
-      hashSeed: drawHashSeed(random), executor: this.options.executor, expectedKeys,
-    })
-    slab.release() // the memtable holds it from here on
-    const buffer = new WriteBuffer(log, memtable, generation, isXl)
-    buffer.indexBytesMax = indexBytesMax
-    return buffer
   }
 }

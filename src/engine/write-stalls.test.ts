@@ -67,7 +67,7 @@ class Scene {
       },
       pipeline: {
         counters: { get bytes() { return scene.written } },
-        current: { roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
+        current: { isFilled: true, roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
         encodeWaiting: () => {
           this.encoded++
           this.onTurn()

@@ -163,13 +163,13 @@ export class WriteStalls {
 
   /** What is left of the current buffer lasts until the oldest flush is done, as far as can be told. */
   private flushPace(nowMs: number): number {
-    const { flusher, pipeline } = this.engine
+    const { flusher } = this.engine
     const expectedMs = flusher.buildTimes.stats().lastMs + flusher.installTimes.stats().lastMs
     const { oldest } = flusher.queue
     const ageMs = oldest === null || oldest.stage === 'queued' ? 0 : nowMs - oldest.buildStartMs
     // One that is overdue takes half as long again, each time it is looked at.
     const leftMs = Math.max(expectedMs - ageMs, ageMs / 2, 1)
-    return (pipeline.current.roomBytes / leftMs) * FLUSH_SHARE
+    return (this.currentRoom / leftMs) * FLUSH_SHARE
   }
 
   /**
@@ -187,11 +187,17 @@ export class WriteStalls {
 
   /** Bytes that may be written until the number of tables stops writers. */
   private level0Room(): number {
-    const { compactor, immutables, pipeline, options } = this.engine
+    const { compactor, immutables, options } = this.engine
     const level0 = compactor.pressures.find(({ unit }) => unit === 'tables')
     if (level0 === undefined) return Infinity
     const tables = level0.stop - 1 - level0.value - immutables.length
-    return Math.max(0, (tables - 1) * options.writeBufferSize + pipeline.current.roomBytes)
+    return Math.max(0, (tables - 1) * options.writeBufferSize + this.currentRoom)
+  }
+
+  /** Bytes that the current buffer still takes; one without a slab is as good as new. */
+  private get currentRoom(): number {
+    const { pipeline: { current }, options } = this.engine
+    return current.isFilled ? current.roomBytes : options.writeBufferSize
   }
 
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */

@@ -24,10 +24,11 @@ function make(capacity = 1 << 20, withExecutor = true): Filled {
   const pool = new SlabPool(capacity, 0)
   const slab = pool.take(capacity)
   const executor = new HandExecutor({ sortRun, mergeRuns } as never)
-  const memtable = new Memtable(slab, {
+  const memtable = new Memtable({
     logNum: 3, start: FILE_HEADER_BYTES, baseSeqNum: BASE, hashSeed: { low: 99, high: 2 },
     executor: withExecutor ? executor : null,
   })
+  memtable.fill(slab)
   return { memtable, writer: frameWriter(slab.bytes, FILE_HEADER_BYTES), executor }
 }
 
@@ -212,7 +213,8 @@ test('SLAB-1: the slab goes back when its last user lets go, a sort in a worker 
   const pool = new SlabPool(4 << 20, 1)
   const slab = pool.take(0)
   const executor = new HandExecutor({ sortRun, mergeRuns } as never)
-  const memtable = new Memtable(slab, { logNum: 3, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor })
+  const memtable = new Memtable({ logNum: 3, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor })
+  memtable.fill(slab)
   slab.release()
   const writer = frameWriter(slab.bytes, 128)
   writer.batch(Array.from({ length: 8192 }, (_, i) => ({ ...emptyValue, key: Buffer.from(`${i}`), seqNum: i + 1 })))

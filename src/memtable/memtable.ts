@@ -3,7 +3,8 @@
  * Owns: the index, the order, a hold on the slab, the count of its own users.
  * Does not own: the bytes (slab) nor what is published (commit gives only published frames).
  * Thread: main.
- * States: mutable → sealed (no more inserts) → freed with its last user.
+ * States: empty (takes no memory) → filled (has its slab, takes inserts) → sealed (no more inserts) → freed with its
+ * last user; an empty one may be sealed, too.
  * Invariants: MEM-1 an entry is visible here only after its frame is in the log (the caller inserts
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
@@ -29,24 +30,27 @@ export interface MemtableOptions {
   baseSeqNum: SeqNum
   /** Drawn anew for each memtable: keys cannot be aimed at one slot. */
   hashSeed: HashSeed
-  /** About how many different keys will come, if anything is known of it. */
-  expectedKeys?: number
   /** Sorts ahead; null: everything is sorted when it is asked for. */
   executor: Executor | null
 }
 
+const NO_BYTES = new Uint8Array(0)
+/** Of memtables that are empty: nothing is in it, and nothing is put into it. */
+const NO_INDEX = new HashIndex()
+
 export class Memtable {
-  readonly slab: Slab
+  private slabNow: Slab | null = null
   /** Number of the log whose bytes these are. */
   readonly logNum: FileNum
   /** Where its frames begin in the slab. */
   readonly start: number
   private readonly seed: HashSeed
   private readonly baseSeqNum: SeqNum
-  private readonly bytes: Uint8Array
+  private readonly executor: Executor | null
+  private bytes: Uint8Array = NO_BYTES
   private readonly entries = new EntryTable()
-  private readonly index: HashIndex
-  private readonly order: MemtableOrder
+  private index = NO_INDEX
+  private order: MemtableOrder | null = null
   private users = 1
   /** End of the last inserted frame in the slab. */
   publishedEnd: number
@@ -57,19 +61,34 @@ export class Memtable {
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null = null
 
-  constructor(slab: Slab, options: MemtableOptions) {
+  constructor(options: MemtableOptions) {
     const { logNum, start, baseSeqNum } = options
-    this.slab = slab
     this.logNum = logNum
     this.start = start
     this.publishedEnd = start
     this.baseSeqNum = baseSeqNum
     this.lastSeqNum = baseSeqNum
     this.seed = options.hashSeed
+    this.executor = options.executor
+  }
+
+  /**
+   * Its frames stand in this slab, which it holds. `expectedKeys`: about how many different keys will come, if
+   * anything is known of it. Requires: it is empty.
+   */
+  fill(slab: Slab, expectedKeys = 0): void {
+    assert(this.slabNow === null, 'a memtable has one slab')
+    this.slabNow = slab
     this.bytes = slab.bytes
-    this.index = new HashIndex(options.expectedKeys)
-    this.order = new MemtableOrder(slab, this.entries, options.executor)
+    this.index = new HashIndex(expectedKeys)
+    this.order = new MemtableOrder(slab, this.entries, this.executor)
     slab.hold()
+  }
+
+  /** Requires: it is filled. */
+  get slab(): Slab {
+    assert(this.slabNow !== null, 'an empty memtable has no slab')
+    return this.slabNow
   }
 
   get entryCount(): number {
@@ -83,12 +102,13 @@ export class Memtable {
 
   /** Memory besides the slab. */
   get indexBytes(): number {
-    return this.entries.memoryBytes + this.index.memoryBytes + this.order.memoryBytes
+    const { order } = this
+    return order === null ? 0 : this.entries.memoryBytes + this.index.memoryBytes + order.memoryBytes
   }
 
   /** Sorted chunks that wait to be delivered, or are being sorted. */
   get sortsBehind(): number {
-    return this.order.sortsBehind
+    return this.order?.sortsBehind ?? 0
   }
 
   hold(): void {
@@ -98,8 +118,8 @@ export class Memtable {
   release(): void {
     assert(this.users > 0, 'memtable released more often than held')
     if (--this.users > 0) return
-    this.order.close()
-    this.slab.release()
+    this.order?.close()
+    this.slabNow?.release()
   }
 
   /** Indexes the frames from `publishedEnd` to `end`. Requires: they are whole and in the log. */
@@ -118,7 +138,7 @@ export class Memtable {
     }
     assert(at === end, 'frames end where the log ends')
     this.publishedEnd = end
-    this.order.noteInserted()
+    this.order!.noteInserted()
   }
 
   private insertEntries(start: number, count: number, firstSeqNum: SeqNum): void {
@@ -187,10 +207,13 @@ export class Memtable {
     return first === upper ? null : first
   }
 
-  /** Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. */
+  /**
+   * Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. Requires: there
+   * are any.
+   */
   iterator(): InternalIterator {
     const { bytes, entries, baseSeqNum } = this
-    return this.order.iterator((run) => new RunIterator(bytes, entries, baseSeqNum, run))
+    return this.order!.iterator((run) => new RunIterator(bytes, entries, baseSeqNum, run))
   }
 }
 

@@ -1,10 +1,15 @@
 /**
- * What: makes slabs and keeps a few free ones, since a fresh one costs page faults on its first use.
+ * What: makes slabs and keeps a few free ones, since a fresh one costs page faults on its first use. They go when
+ * none was taken for a while: a database that rests holds no memory for writes.
  * Owns: the free list and the count of bytes in use.
  * Thread: main.
  */
-import { VarveError } from '../base/index.js'
+import { systemClock, VarveError } from '../base/index.js'
+import type { Clock, Timer } from '../base/index.js'
 import { Slab } from './slab.js'
+
+/** So long free slabs are kept when none comes or goes. */
+const FREE_MS = 10_000
 
 export class SlabPool {
   /** Capacity of an ordinary slab. */
@@ -12,10 +17,13 @@ export class SlabPool {
   private readonly freeMax: number
   private readonly free: Slab[] = []
   private usedBytesNow = 0
+  private readonly clock: Clock
+  private timer: Timer | null = null
 
-  constructor(slabBytes: number, freeMax: number) {
+  constructor(slabBytes: number, freeMax: number, clock: Clock = systemClock) {
     this.slabBytes = slabBytes
     this.freeMax = freeMax
+    this.clock = clock
   }
 
   /**
@@ -30,12 +38,20 @@ export class SlabPool {
         : newSlab(capacity, (freed) => this.takeBack(freed))
     this.usedBytesNow += slab.capacity
     slab.hold()
+    this.keepForAWhile()
     return slab
   }
 
   private takeBack(slab: Slab): void {
     this.usedBytesNow -= slab.capacity
     if (slab.capacity === this.slabBytes && this.free.length < this.freeMax) this.free.push(slab)
+    this.keepForAWhile()
+  }
+
+  private keepForAWhile(): void {
+    this.timer?.cancel()
+    this.timer = null
+    if (this.free.length > 0) this.timer = this.clock.after(FREE_MS, () => (this.free.length = 0))
   }
 
   get usedBytes(): number {

@@ -50,9 +50,9 @@ export interface Stats {
     /** Deleted keys that iterators which have ended walked over on their way forward: what tombstones cost. */
     passedCount: number
   }
-  /** Snapshots, which keep old versions of keys alive. */
+  /** Snapshots, and iterators that were open while a memtable was sealed: they keep old versions of keys alive. */
   snapshots: {
-    /** Snapshots that were taken and not released. */
+    /** Snapshots that were taken and not released, and moments that open iterators hold. */
     activeCount: number
     /** What the oldest of them sees; null without any. */
     oldestSeqNum: SeqNum | null

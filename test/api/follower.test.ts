@@ -296,7 +296,7 @@ describe('a crash at any moment', () => {
     it(`leaves no gap and no repeat, ${manifestSync ? 'strict' : 'fast'}`, async () => {
       const moments: Moment[] = []
       await scenario(manifestSync, (moment) => moments.push(moment))
-      assert.ok(moments.length > 50)
+      assert.ok(moments.length > 40)
       for (const { vfs, what, follower, synced, begun } of moments) {
         const db = await openSim(vfs, { manifestSync })
         try {

@@ -4,18 +4,18 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { VarveError, systemClock } from '../../src/base/index.js'
 import {
   InThreadExecutor, WorkerExecutor, makeExecutor, workerSource,
 } from '../../src/exec/index.js'
 import { SimExecutor } from '../../src/exec/sim-executor.js'
 import type { Executor, ExecutorEvent, JobResult, JobTable } from '../../src/exec/index.js'
+import { keepProcess } from '../support/keep-process.js'
 import { testJobs } from './executor-jobs.js'
 
 /** Neither jobs nor threads keep a process: who waits for them does. */
-const waiting = systemClock.keepAlive()
-after(() => waiting.cancel())
+keepProcess()
 
 const source = `import(${JSON.stringify(new URL('./executor-worker.js', import.meta.url).href)})`
 

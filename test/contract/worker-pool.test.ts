@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { after, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { SeededRandom, systemClock } from '../../src/base/index.js'
 import { WorkerExecutor, processorsToSpare } from '../../src/exec/index.js'
@@ -15,10 +15,10 @@ import { WorkerPool } from '../../src/exec/worker-pool.js'
 import { HandClock } from '../support/hand-clock.js'
 import { newDirectory } from '../support/databases.js'
 import { packageDir } from '../support/golden.js'
+import { keepProcess } from '../support/keep-process.js'
 
 /** Threads do not keep a process: who waits for them does. */
-const waiting = systemClock.keepAlive()
-after(() => waiting.cancel())
+keepProcess()
 
 const source = `import(${JSON.stringify(new URL('./executor-worker.js', import.meta.url).href)})`
 

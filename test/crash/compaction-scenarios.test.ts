@@ -201,11 +201,12 @@ for (const [mode, manifestSync] of MODES) {
     const w = await opened({ settings: { manifestSync } })
     await table(w, 'abcdefgh', 900)
     await table(w, 'bd', 100)
+    await deleted(w, 'abc')
+    await w.flush()
     const inputs = tablesOf(w)
     const reading = w.db.entriesSync()
     const expected = [...w.db.entriesSync()].map(([, value]) => value.length)
     const seen = [reading.next().value![1].length]
-    await deleted(w, 'abc')
     await w.compact()
     await w.vfs.clock.advance(60_000)
     assert.deepEqual(tablesOf(w).slice(0, inputs.length), inputs, 'they are still there')

@@ -18,7 +18,7 @@ async function filled(settings = {}): Promise<Workload> {
 test('crash after prepare: two logs, both are replayed', async () => {
   const w = await filled()
   const disks = await crashAfter(w, /write \/db\/000003\.wal 128\+/, ['kill', 'all'], async () => {
-    for (let i = 0; i < 7; i++) w.putSync(`big${i}`, 10_000)
+    for (let i = 0; i < 7; i++) await w.put(`big${i}`, 10_000)
     await w.vfs.settled()
   })
   for (const disk of disks) {

@@ -17,12 +17,12 @@ const OPENING: OpKind[] = ['create', 'open', 'list', 'syncDir']
 /** Everything that opens files: flushes, a compaction, a longer log, a new manifest, a pin. */
 async function live(w: Workload): Promise<void> {
   for (let i = 0; i < 3; i++) {
-    await w.batch([{ key: 'a', length: 300 + i }, { key: `k${i}`, length: 200 }])
+    await patiently(w, () => w.batch([{ key: 'a', length: 300 + i }, { key: `k${i}`, length: 200 }]))
     await patiently(w, () => w.flush())
   }
-  for (let i = 0; i < 7; i++) await w.put(`big${i}`, 10_000)
+  for (let i = 0; i < 7; i++) await patiently(w, () => w.put(`big${i}`, 10_000))
   await patiently(w, () => w.compact())
-  await w.put('b', 100, { sync: true })
+  await patiently(w, () => w.put('b', 100, { sync: true }))
   await patiently(w, () => w.sync())
 }
 

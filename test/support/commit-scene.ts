@@ -6,11 +6,13 @@ import { LogSyncer } from '../../src/wal/index.js'
 import { describeEntry } from './log-history.js'
 import { HandClock } from './hand-clock.js'
 import type { HandFile } from './hand-file.js'
-import { sampleBuffer } from './write-buffer-samples.js'
+import { fillBuffer, sampleBuffer } from './write-buffer-samples.js'
 
 export interface SceneOptions {
   capacity?: number
   lastSeqNum?: number
+  /** Default true: the first buffer has its slab. */
+  isFilled?: boolean
 }
 
 export class CommitScene implements CommitHost {
@@ -25,13 +27,16 @@ export class CommitScene implements CommitHost {
   refusal: VarveError | null = null
   isStopped = false
   isDelayed = false
+  /** What `fill` throws. */
+  noMemory: VarveError | null = null
+  halfFullCount = 0
   /** Buffers that `takeBuffer` may give at once. */
   spares = 100
-  /** Runs inside takeBufferNow, where flushes end and the engine calls back. */
+  /** Runs inside waitForRoom, where flushes end and the engine calls back. */
   whileBlocked: () => void = () => undefined
   private readonly capacity: number
 
-  constructor({ capacity = 64 * 1024, lastSeqNum = 0 }: SceneOptions = {}) {
+  constructor({ capacity = 64 * 1024, lastSeqNum = 0, isFilled = true }: SceneOptions = {}) {
     this.capacity = capacity
     this.syncer = new LogSyncer(lastSeqNum, {
       clock: this.clock, syncIntervalMs: 1000, syncBytes: 1 << 30,
@@ -40,18 +45,16 @@ export class CommitScene implements CommitHost {
         this.refusal = new VarveError('BACKGROUND_ERROR', 'log sync')
       },
     })
-    const first = this.makeBuffer(0, lastSeqNum)
+    const first = this.makeBuffer(lastSeqNum)
     this.syncer.add(first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: new Turns(this.clock), clock: this.clock, host: this, lastSeqNum, position: null,
     })
+    if (isFilled) this.fill(first, 0)
   }
 
-  private makeBuffer(batchBytes: number, lastSeqNum: number): WriteBuffer {
-    const isXl = batchBytes + 1500 > this.capacity
-    const { buffer, file } = sampleBuffer(this.buffers.length + 1, {
-      capacity: isXl ? batchBytes + 1500 : this.capacity, lastSeqNum, calls: this.calls, isXl,
-    })
+  private makeBuffer(lastSeqNum: number): WriteBuffer {
+    const { buffer, file } = sampleBuffer(this.buffers.length + 1, { lastSeqNum, calls: this.calls, isFilled: false })
     this.buffers.push(buffer)
     this.files.push(file)
     return buffer
@@ -71,22 +74,35 @@ export class CommitScene implements CommitHost {
     return this.isDelayed
   }
 
-  takeBuffer(batchBytes: number): WriteBuffer | null {
-    return this.spares-- > 0 ? this.makeBuffer(batchBytes, this.pipeline.lastSeqNum) : null
-  }
-
-  takeBufferNow(batchBytes: number): WriteBuffer {
+  waitForRoom(): void {
     this.told.push('blocked')
     this.whileBlocked()
     this.checkWritable()
-    return this.makeBuffer(batchBytes, this.pipeline.lastSeqNum)
+  }
+
+  takeBuffer(): WriteBuffer | null {
+    return this.spares-- > 0 ? this.makeBuffer(this.pipeline.lastSeqNum) : null
+  }
+
+  takeBufferNow(): WriteBuffer {
+    return this.makeBuffer(this.pipeline.lastSeqNum)
+  }
+
+  fill(buffer: WriteBuffer, batchBytes: number): void {
+    if (this.noMemory !== null) throw this.noMemory
+    const bytes = batchBytes + 1500
+    buffer.isXl = bytes > this.capacity
+    fillBuffer(buffer, Math.max(bytes, this.capacity))
+  }
+
+  onPublished({ isHalfFull }: WriteBuffer): void {
+    if (isHalfFull) this.halfFullCount++
   }
 
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void {
     this.told.push(`rotated ${sealed.log.fileNum} to ${next.log.fileNum}`)
   }
 
-  onPublished(): void {}
 
   onSettled(buffer: WriteBuffer): void {
     this.told.push(`settled ${buffer.log.fileNum}`)
@@ -102,6 +118,7 @@ export class CommitScene implements CommitHost {
   get published(): string[] {
     const entries: [number, string][] = []
     for (const { memtable } of this.buffers) {
+      if (memtable.entryCount === 0) continue
       const it = memtable.iterator()
       for (it.first(); it.valid; it.next()) {
         const key = it.keyBytes.slice(it.keyStart, it.keyEnd)

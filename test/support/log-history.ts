@@ -87,10 +87,11 @@ export function readHistory(
   const entries: [SeqNum, string][] = []
   for (const { slab, scanned } of logs) {
     if (!counting.includes(scanned) || scanned.goodEnd <= FIRST_BATCH_OFFSET) continue
-    const memtable = new Memtable(slab, {
+    const memtable = new Memtable({
       logNum: scanned.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: scanned.predecessor!.lastSeqNum,
       hashSeed: { low: 1, high: 2 }, executor: null,
     })
+    memtable.fill(slab)
     memtable.insertFrames(scanned.goodEnd)
     const it = memtable.iterator()
     for (it.first(); it.valid; it.next()) {

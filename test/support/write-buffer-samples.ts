@@ -23,14 +23,15 @@ export interface SampleBufferOptions {
   lastSeqNum?: SeqNum
   capacity?: number
   calls?: string[]
-  isXl?: boolean
+  /** Default true: it has its slab. */
+  isFilled?: boolean
   /** First byte of the log's salt. */
   firstSalt?: number
 }
 
 /** A buffer for log `fileNum`, not begun; its file holds the header. */
 export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {}): SampleBuffer {
-  const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isXl = false, firstSalt = 1 } = options
+  const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isFilled = true, firstSalt = 1 } = options
   const header = sampleLogHeader(fileNum, firstSalt)
   const headerBytes = new Uint8Array(FILE_HEADER_BYTES)
   encodeFileHeader(header, headerBytes)
@@ -38,11 +39,16 @@ export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {})
   file.writeSync(headerBytes, 0, FILE_HEADER_BYTES, 0)
   const named = new HandFile(file.path, calls)
   Object.assign(named, { bytes: file.bytes, size: file.size })
-  const slab = new SlabPool(capacity, 1).take(capacity)
-  const memtable = new Memtable(slab, {
+  const memtable = new Memtable({
     logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: { low: 7, high: 2 }, executor: null,
   })
+  const buffer = new WriteBuffer(new LogFile(named, header, headerBytes), memtable, 4)
+  if (isFilled) fillBuffer(buffer, capacity)
+  return { buffer, file: named }
+}
+
+export function fillBuffer(buffer: WriteBuffer, capacity: number): void {
+  const slab = new SlabPool(capacity, 1).take(capacity)
+  buffer.fill(slab)
   slab.release()
-  const log = new LogFile(named, header, headerBytes)
-  return { buffer: new WriteBuffer(log, memtable, 4, isXl), file: named }
 }
