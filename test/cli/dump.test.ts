@@ -49,7 +49,7 @@ interface DumpJson {
   problems: { offset: number; message: string }[]
 }
 
-const FILES = [['log', '000004.wal'], ['manifest', '000001.manifest'], ['table', '000005.table']] as const
+const FILES = [['log', '000005.wal'], ['manifest', '000001.manifest'], ['table', '000005.table']] as const
 
 describe('varve dump', () => {
   it('prints every byte of a good file, as text, as data and in brief', async () => {
@@ -101,7 +101,7 @@ describe('varve dump', () => {
 
   it('says clearly which file is no such file', async () => {
     const dir = await killedDatabase()
-    const table = path.join(dir, '000005.table')
+    const table = path.join(dir, '000004.table')
     const asLog = await dump('log', table)
     assert.deepEqual([asLog.code, asLog.out], [1, ''])
     assert.match(asLog.error, /^varve: INVALID_ARGUMENT: .*\.table is a table, not a log\n.*\n {2}hint .* table\n$/)
@@ -129,13 +129,13 @@ describe('varve dump', () => {
   it('shows names and bytes so that a terminal is safe from them', async () => {
     const dir = await killedDatabase()
     const evil = path.join(dir, 'a\u001b]0;x\u0007\n.wal')
-    symlinkSync(path.join(dir, '000004.wal'), evil)
+    symlinkSync(path.join(dir, '000005.wal'), evil)
     for (const more of [[], ['--json'], ['--brief']]) {
       const { code, out, error } = await dump('log', evil, ...more)
       assert.deepEqual([code, error], [0, ''])
       assert.doesNotMatch(out.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f]/)
     }
-    rmSync(path.join(dir, '000004.wal'))
+    rmSync(path.join(dir, '000005.wal'))
     const { error } = await runVarve('dump', 'log', evil)
     assert.doesNotMatch(error.replaceAll('\n', ''), /[\u0000-\u001f]/)
   })

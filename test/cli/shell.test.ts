@@ -115,7 +115,7 @@ describe('varve shell', () => {
     const other = newDir()
     await writeFixture('closed', other)
     const { code, text } = await runLines(dir, [
-      'fill 1 3', 'put \\x1b x', 'flush', 'put k v', 'dump', 'dump table 000005.table',
+      'fill 1 3', 'put \\x1b x', 'flush', 'put k v', 'dump', 'dump table 000004.table',
       `dump manifest "${path.join(other, '000001.manifest')}"`,
     ])
     assert.equal(code, 0)
@@ -125,7 +125,7 @@ describe('varve shell', () => {
     assert.match(table!, /^block 0, .*: 4 entries, prefix ""$/m)
     assert.match(table!, /^footer, /m)
     assert.match(manifest!, /^frame: editGroup, /m)
-    const wrong = await runLines(dir, ['dump log 000005.table'])
+    const wrong = await runLines(dir, ['dump log 000004.table'])
     assert.deepEqual([wrong.code, /INVALID_ARGUMENT: .* is a table, not a log\n/.test(wrong.text)], [1, true])
   })
 
