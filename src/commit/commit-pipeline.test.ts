@@ -363,10 +363,24 @@ test('a buffer that was never filled may be left: nothing is in its log', async 
   assert.deepEqual(recovered(), ['8 a a'])
 })
 
-test('while too much waits to be flushed, no slab is given out', async () => {
+test('while writers are stopped the current buffer takes what fits into it, and no other is filled', async () => {
   scene = new CommitScene({ isFilled: false })
   scene.isStopped = true
-  const waiting = follow(put('a'))
+  await put('a')
+  putSync('b')
+  const waiting = follow(put('c', false, 'x'.repeat(70_000)))
+  await settled()
+  assert.deepEqual([waiting.state, scene.buffers.length, scene.told], ['waiting', 1, []])
+  scene.isStopped = false
+  scene.pipeline.encodeWaiting()
+  await settled()
+  assert.equal(waiting.state, 'done')
+})
+
+test('while writers are stopped an empty buffer takes no batch that needs a slab of its own', async () => {
+  scene = new CommitScene({ isFilled: false })
+  scene.isStopped = true
+  const waiting = follow(put('a', false, 'x'.repeat(70_000)))
   await settled()
   assert.deepEqual([waiting.state, scene.pipeline.current.isFilled], ['waiting', false])
   scene.isStopped = false

@@ -39,6 +39,8 @@ export interface CommitHost extends GroupWriterHost {
   takeBuffer(): WriteBuffer | null
   /** Blocking: makes the log if it must. Throws what I/O throws. */
   takeBufferNow(): WriteBuffer
+  /** Whether a batch of this size needs a slab of its own. */
+  needsXl(batchBytes: number): boolean
   /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
   fill(buffer: WriteBuffer, batchBytes: number): void
   /** `sealed` takes no more batches, `next` is the current one. */
@@ -130,7 +132,8 @@ export class CommitPipeline {
     this.writer.commitNow()
     this.isTaking = true
     try {
-      host.waitForRoom()
+      if (this.mayFill(batchBytes)) host.checkWritable()
+      else host.waitForRoom()
       if (this.current.isFilled) this.rotate(host.takeBufferNow())
       host.fill(this.current, batchBytes)
     } finally {
@@ -209,7 +212,7 @@ export class CommitPipeline {
   /** False while there can be none. Throws BUSY when there is no memory. */
   private makeRoom(batchBytes: number): boolean {
     const { host } = this
-    if (host.mustStop()) return false
+    if (!this.mayFill(batchBytes) && host.mustStop()) return false
     if (this.current.isFilled) {
       const next = host.takeBuffer()
       if (next === null) return false
@@ -217,6 +220,11 @@ export class CommitPipeline {
     }
     host.fill(this.current, batchBytes)
     return true
+  }
+
+  /** Whether the current buffer takes a batch of this size: writers are stopped only where they need another one. */
+  private mayFill(batchBytes: number): boolean {
+    return !this.current.isFilled && !this.host.needsXl(batchBytes)
   }
 
   /** A batch that needed a slab of its own is sealed at once: its flush need not wait for more writes. */

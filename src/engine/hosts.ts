@@ -25,6 +25,7 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     },
     takeBuffer: () => engine.buffers.take(),
     takeBufferNow: () => engine.buffers.takeNow(),
+    needsXl: (batchBytes) => engine.buffers.needsXl(batchBytes),
     fill: (buffer, batchBytes) => {
       engine.buffers.fill(buffer, batchBytes)
       if (buffer.isXl) parts.memory.fit(engine.state)

@@ -138,6 +138,10 @@ export class WriteBuffers {
     return this.take()!
   }
 
+  needsXl(batchBytes: number): boolean {
+    return FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES > this.options.pool.slabBytes
+  }
+
   /** Gives an empty buffer a slab with room for a batch of this size. Throws BUSY when there is no memory. */
   fill(buffer: WriteBuffer, batchBytes: number): void {
     const { pool, indexBytesMax } = this.options

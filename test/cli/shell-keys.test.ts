@@ -133,7 +133,7 @@ describe('a shell that somebody types in', () => {
     await terminal.sees('flushed in')
     await typeAndTab('du', 'mp ')
     await typeAndTab('tab', 'le ')
-    await typeAndTab('0', '00005.table ')
+    await typeAndTab('0', '00004.table ')
     terminal.type('\r')
     await terminal.sees('file header, 128 bytes at 0')
     terminal.type(`\r${CTRL_D}`)

@@ -8,6 +8,9 @@ import { HandClock } from './hand-clock.js'
 import type { HandFile } from './hand-file.js'
 import { fillBuffer, sampleBuffer } from './write-buffer-samples.js'
 
+/** Of a slab, besides its first batch. */
+const SLACK_BYTES = 1500
+
 export interface SceneOptions {
   capacity?: number
   lastSeqNum?: number
@@ -88,11 +91,14 @@ export class CommitScene implements CommitHost {
     return this.makeBuffer(this.pipeline.lastSeqNum)
   }
 
+  needsXl(batchBytes: number): boolean {
+    return batchBytes + SLACK_BYTES > this.capacity
+  }
+
   fill(buffer: WriteBuffer, batchBytes: number): void {
     if (this.noMemory !== null) throw this.noMemory
-    const bytes = batchBytes + 1500
-    buffer.isXl = bytes > this.capacity
-    fillBuffer(buffer, Math.max(bytes, this.capacity))
+    buffer.isXl = this.needsXl(batchBytes)
+    fillBuffer(buffer, Math.max(batchBytes + SLACK_BYTES, this.capacity))
   }
 
   onPublished({ isHalfFull }: WriteBuffer): void {

@@ -26,6 +26,9 @@ export class TestTerminal implements Terminal {
   }
 }
 
+/** More than any answer takes. */
+const TURNS_MAX = 1_000_000
+
 /** Somebody sits there; `screenText` is what he sees, control sequences and all. */
 export class TypingTerminal extends TestTerminal {
   override readonly screen: NodeJS.WritableStream
@@ -62,7 +65,10 @@ export class TypingTerminal extends TestTerminal {
 
   /** Until the screen shows it, behind what was seen before. */
   async sees(text: string): Promise<void> {
-    while (!this.screenText.includes(text)) await this.printed()
+    for (let i = 0; !this.screenText.includes(text); i++) {
+      if (i === TURNS_MAX) throw new Error(`never saw ${JSON.stringify(text)} in ${JSON.stringify(this.screenText)}`)
+      await this.printed()
+    }
     this.screenText = this.screenText.slice(this.screenText.indexOf(text) + text.length)
   }
 }
