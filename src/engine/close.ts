@@ -6,7 +6,9 @@
  */
 import { runAsync, VarveError } from '../base/index.js'
 import { isOfLoss } from './directory-watch.js'
+import type { VersionEdit } from '../manifest/index.js'
 import type { EngineCore } from './engine-core.js'
+import { flushLast, refuseWrites } from './flush-all.js'
 
 type Attempt = (step: () => Promise<unknown>) => Promise<void>
 
@@ -38,11 +40,11 @@ function isWritable({ health }: EngineCore): boolean {
 
 async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   const { health, pipeline, syncer } = engine
+  let lastWords: VersionEdit = {}
   engine.parts.patience.hurry()
   await attempt(() => pipeline.idle())
-  if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => engine.flush())
-  engine.isClosing = true
-  pipeline.waiting.rejectAll(new VarveError('CLOSED', 'the database was closed before this was written'))
+  if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => flushLast(engine))
+  refuseWrites(engine)
   engine.iterators.cut()
   for (const resource of [...engine.resources]) resource.cut()
   if (isWritable(engine)) await engine.compactor.windUp()
@@ -54,13 +56,12 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   if (isWritable(engine)) {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))
     await attempt(() => engine.heldEdits.whenSettled())
-    pipeline.current.log.isSealed = true
-    // Where the logs end is known only now, and so are the times of the last flush: they ride with this edit.
-    if (isWritable(engine)) await attempt(() => engine.versions.appended({}))
+    pipeline.current.log.isSealed = pipeline.current.isUsed
+    if (isWritable(engine)) await attempt(async () => (lastWords = await engine.versions.end()))
   }
   await endBackgroundWork(engine)
   const { manifest } = engine.versions
-  await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean()))
+  await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean(lastWords)))
   for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()

@@ -74,7 +74,8 @@ export interface EngineCore {
   readonly deleter: FileDeleter
   readonly stalls: {
     readonly isStopped: boolean
-    assess(): void; mustStop(): boolean; mustDelay(): boolean; waitBlocking(): void; stop(): void
+    assess(): void; mustStop(): boolean; mustDelay(): boolean
+    going(): Promise<void>; waitBlocking(): void; stop(): void
   }
   readonly resumer: { resume(): Promise<void>; stop(): void; idle(): Promise<void> }
   readonly state: ReadState

@@ -29,6 +29,7 @@ import type { EngineCore, EngineParts } from './engine-core.js'
 import { FileDeleter } from './file-deleter.js'
 import { Health } from './health.js'
 import { HeldEdits } from './held-edits.js'
+import { flushAll } from './flush-all.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { makePickers } from './compaction-options.js'
@@ -195,7 +196,7 @@ export class Engine implements EngineCore, ReadView {
   // ── What the write path and the flush pipeline report (hosts.ts) ────────────────────────────────
 
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void {
-    this.openLogs.set(next.log.fileNum, next.log)
+    if (next.log.isMade) this.openLogs.set(next.log.fileNum, next.log)
     this.immutables = [sealed.memtable, ...this.immutables]
     this.buffers.expectedKeys = sealed.memtable.keyCount
     this.iterators.holdMoments()
@@ -343,13 +344,8 @@ export class Engine implements EngineCore, ReadView {
   // ── Manual flush, sync and close ────────────────────────────────────────────────────────────────
 
   /** Resolves when everything written before the call stands in synced tables. */
-  async flush(): Promise<void> {
-    this.checkWritable()
-    await this.pipeline.idle()
-    await this.stalls.going() // a table more for each call: a loop of them must not outrun compactions
-    await this.rotateIfUsed()
-    await this.flusher.whenReleased()
-    await this.heldEdits.whenSettled()
+  flush(): Promise<void> {
+    return flushAll(this)
   }
 
   /** Merges what lies in a range down to one version a key. Resolves when readers see the result. */
@@ -361,18 +357,6 @@ export class Engine implements EngineCore, ReadView {
       await compactRange(this, range, call)
     } finally {
       abort?.end()
-    }
-  }
-
-  async rotateIfUsed(): Promise<void> {
-    while (this.pipeline.current.isUsed) {
-      const next = this.buffers.take()
-      if (next !== null) {
-        this.pipeline.rotate(next)
-        return
-      }
-      await this.buffers.prepared()
-      this.checkWritable()
     }
   }
 

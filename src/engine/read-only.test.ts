@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { keepProcess } from '../../test/support/keep-process.js'
+import { rotateIfUsed } from './flush-all.js'
 import type { Engine } from './engine.js'
 import { openEngine } from './open.js'
 import { resolveOptions } from './options.js'
@@ -86,7 +87,7 @@ describe('openReadOnly beside a writer', () => {
       await readBeside(nth, async (engine, key) => {
         write(engine, key())
         await engine.sync()
-        await engine.rotateIfUsed()
+        await rotateIfUsed(engine)
         write(engine, key())
         await engine.sync()
         write(engine, key())

@@ -188,18 +188,30 @@ export class VersionSet {
     })
   }
 
-  /**
-   * What goes along with every group: so each says which logs there must be, and how much of them.
-   * Logs that the pointer has passed are nobody's concern, but for pins.
-   */
+  /** What goes along with every group: so each says which logs there must be, and how much of them. */
   private ridingFacts(): VersionEdit {
-    const { logs: known, pins } = this.durableVersion
     const flushStats = this.runStats()
-    const logs = this.logFacts().filter((facts) =>
-      (facts.fileNum >= this.appendedPointer || pins.size > 0) && isNews(facts, known.get(facts.fileNum)))
+    const logs = this.logNews()
     return {
       nextFileNum: this.nextNum, ...(flushStats === '' ? {} : { flushStats }), ...(logs.length === 0 ? {} : { logs }),
     }
+  }
+
+  /** More than `durable` knows of logs. Those that the pointer has passed are nobody's concern, but for pins. */
+  private logNews(): LogFacts[] {
+    const { logs: known, pins } = this.durableVersion
+    return this.logFacts().filter((facts) =>
+      (facts.fileNum >= this.appendedPointer || pins.size > 0) && isNews(facts, known.get(facts.fileNum)))
+  }
+
+  /**
+   * Before the manifest is closed: where the logs end is known only now, and made durable. Returns what else is news,
+   * times of the last flush, which may be lost. Requires: nothing is written any more.
+   */
+  async end(): Promise<VersionEdit> {
+    if (this.logNews().length > 0) await this.appended({})
+    const flushStats = this.runStats()
+    return flushStats === '' || flushStats === this.durableVersion.flushStats ? {} : { flushStats }
   }
 
   private noteDurable(group: WaitingEdits[], next: Version): void {

@@ -18,8 +18,7 @@ import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { createLog, FIRST_BATCH_OFFSET } from '../wal/index.js'
-import type { LogFile } from '../wal/index.js'
+import { createLog, FIRST_BATCH_OFFSET, LogFile } from '../wal/index.js'
 
 export interface WriteBufferOptions {
   vfs: Vfs
@@ -124,6 +123,18 @@ export class WriteBuffers {
       return null
     }
     this.spare = null
+    return this.bind(log)
+  }
+
+  /** A buffer that takes nothing, behind the last one that does: no log is made for it. */
+  takeLast(): WriteBuffer {
+    const { spare } = this
+    this.spare = null
+    if (spare !== null) this.discard(spare)
+    return this.bind(new LogFile(null, this.newHeader(), new Uint8Array(FILE_HEADER_BYTES)))
+  }
+
+  private bind(log: LogFile): WriteBuffer {
     this.lastTakenNum = log.fileNum
     const { lastSeqNum, executor, random, generation } = this.options
     const memtable = new Memtable({
@@ -183,11 +194,9 @@ export class WriteBuffers {
   }
 
   private *makeLog(): Steps<LogFile> {
-    const { vfs, dir, random, databaseId, generation } = this.options
-    const salt = new Uint8Array(8)
-    random.fill(salt)
-    const fileNum = this.options.allocateFileNum()
-    const header: FileHeader = { magic: 'varvelog', databaseId, fileNum, salt, generation }
+    const { vfs, dir } = this.options
+    const header = this.newHeader()
+    const { fileNum } = header
     let log: LogFile
     try {
       log = yield* createLog(vfs, dir, header)
@@ -206,12 +215,23 @@ export class WriteBuffers {
     return log
   }
 
+  private newHeader(): FileHeader {
+    const { random, databaseId, generation } = this.options
+    const salt = new Uint8Array(8)
+    random.fill(salt)
+    return { magic: 'varvelog', databaseId, fileNum: this.options.allocateFileNum(), salt, generation }
+  }
+
   private keep(log: LogFile): void {
     // A blocked caller may have made and used a log of a higher number meanwhile: this one comes too late.
     if (log.fileNum > this.lastTakenNum && this.spare === null && !this.isStopped) {
       this.spare = log
       return
     }
+    this.discard(log)
+  }
+
+  private discard(log: LogFile): void {
     this.discarding = log.file.close().catch(() => undefined)
     this.unused.push(log)
   }

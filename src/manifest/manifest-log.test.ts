@@ -39,7 +39,7 @@ test('the calls, in order: each group is synced before the next is written', asy
     'open create 000007.manifest', 'write 000007.manifest', 'sync 000007.manifest',
     'write 000007.manifest', 'sync 000007.manifest',
     'write 000007.manifest', 'sync 000007.manifest',
-    'write 000007.manifest', 'sync 000007.manifest', 'close 000007.manifest',
+    'write 000007.manifest', 'close 000007.manifest', // the mark, which nothing depends on
   ]
   const calls: string[] = []
   const recorded = recordCalls(newDirectory(), calls)
@@ -199,6 +199,22 @@ test('a closed manifest takes nothing more, and says that it was closed', () => 
   assert.equal(contents.isClosed, true)
   assert.equal(contents.goodBytes, bytes + 40)
   assert.deepEqual(contents.version, sampleVersions().at(-1))
+})
+
+test('last words stand before the mark: torn they are no loss, and what was synced is closed all the same', () => {
+  const { vfs, log } = writeSampleManifest()
+  const { bytes } = log
+  const last = sampleVersions().at(-1)!
+  runSync(log.closeClean({ flushStats: 'last words' }))
+  const { version, isClosed } = runSync(readManifest(vfs, '/db', 7))
+  assert.deepEqual([version, isClosed], [{ ...last, flushStats: 'last words' }, true])
+  const file = vfs.openSync('/db/000007.manifest', 'write')
+  const end = file.sizeSync()
+  file.writeSync(new Uint8Array([0xff]), 0, 1, bytes + 41)
+  const torn = runSync(readManifest(vfs, '/db', 7))
+  assert.deepEqual([torn.version, torn.goodBytes, torn.tornBytes], [last, bytes, end - bytes])
+  file.writeSync(new Uint8Array([0xff]), 0, 1, bytes - 20)
+  expectError(() => runSync(readManifest(vfs, '/db', 7)), 'CORRUPTION')
 })
 
 test('a clean close syncs a group that waits for it', () => {

@@ -6,7 +6,7 @@
  * States: open → writing → open → closed; writing → failed → closed. Nothing is retried: after a
  *   failed write or sync, what is on disk is unknown, and only a reader after a restart may tell.
  * Invariants:
- *   MAN-10  at most one group is not synced; it is the last
+ *   MAN-10  at most one group is not synced; it is the last, but for the mark behind it
  *   MAN-11  nothing is written after a failed write or sync
  */
 import {
@@ -206,15 +206,17 @@ export class ManifestLog {
   }
 
   /**
-   * Writes a mark behind the last group, syncs and closes: from then on a bad byte in that group is
-   * known to be corruption, not a torn write. A failed manifest is only closed.
+   * Writes a mark behind the last group and closes: from then on a bad byte in that group is known to be
+   * corruption, not a torn write. `lastWords`, which nobody's data depends on, stand between the two. Neither is
+   * synced: who loses them in a power loss knows as much as after a kill. A failed manifest is only closed.
    */
-  *closeClean(): Steps<void> {
+  *closeClean(lastWords: VersionEdit = {}): Steps<void> {
     try {
       if (this.state !== 'open') return
       yield* this.sync()
+      const hasWords = Object.keys(lastWords).length > 0
+      if (hasWords) yield* this.write([lastWords])
       yield* this.write(null)
-      yield* this.sync()
     } finally {
       yield* this.close()
     }
@@ -257,7 +259,7 @@ export class ManifestLog {
   private nextGroup(edits: readonly VersionEdit[] | null): GroupWrite {
     this.checkOpen()
     const { fileNum, identity, header, writtenBytes: offset, syncedBytes } = this
-    assert(syncedBytes === offset, 'MAN-10: one unsynced group at most')
+    assert(syncedBytes === offset || edits === null, 'MAN-10: one unsynced group at most, and a mark behind it')
     const place = { offset, number: this.frameCount + 1, markBytes: syncedBytes }
     const frame = makeFrame(header, place, edits)
     const hasRoom = offset + frame.length <= MANIFEST_BYTES_MAX

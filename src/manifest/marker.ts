@@ -12,9 +12,9 @@ import {
 } from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
 import {
-  closeQuietly, listDirectory, openFile, syncDirectory, syncFile, unlinkFile,
+  closeQuietly, listDirectory, openFile, syncDirectory, unlinkFile,
 } from '../vfs/index.js'
-import type { Vfs, VfsFile } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
 
 export interface Marker {
   iteration: number
@@ -54,14 +54,11 @@ export function holdsData(names: readonly string[]): boolean {
 export function* moveMarker(vfs: Vfs, dir: string, manifest: FileNum): Steps<Marker> {
   const iteration = (yield* highestIteration(vfs, dir)) + 1
   const name = markerFileName(iteration, manifest)
-  const file = yield* createMarkerFile(vfs, dir, name)
+  yield* createMarkerFile(vfs, dir, name)
   try {
-    yield* syncFile(file)
     yield* syncDirectory(vfs, dir)
   } catch (error) {
     throw markerUnknown(error, name)
-  } finally {
-    yield* closeQuietly(file)
   }
   const marker = { iteration, manifest }
   yield* removeOlderMarkers(vfs, dir, marker)
@@ -82,20 +79,22 @@ function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
   }
 }
 
-/** A file system may fail a call that was done (M08): the directory is asked, not the error. */
-function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<VfsFile> {
-  const path = vfs.join(dir, name)
+/**
+ * An empty file: all there is of it is in the directory, and is synced with that. A file system may fail a call
+ * that was done (M08): the directory is asked, not the error.
+ */
+function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<void> {
   try {
-    return yield* openFile(vfs, path, 'create')
+    yield* closeQuietly(yield* openFile(vfs, vfs.join(dir, name), 'create'))
   } catch (error) {
     if (isOutOfFiles(error)) throw ioError(error, 'create', name)
+    let names: string[]
     try {
-      const names = yield* listDirectory(vfs, dir)
-      if (names.includes(name)) return yield* openFile(vfs, path, 'write')
+      names = yield* listDirectory(vfs, dir)
     } catch {
       throw markerUnknown(error, name)
     }
-    throw ioError(error, 'creating', name)
+    if (!names.includes(name)) throw ioError(error, 'creating', name)
   }
 }
 

@@ -9,7 +9,7 @@
  * written in order: [0, writtenEnd) is exactly what the slab holds, and what stands behind it is zeros.
  */
 import {
-  encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB,
+  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, LogFacts, SeqNum, Steps } from '../base/index.js'
 import { openFile, syncFile, writeFully } from '../vfs/index.js'
@@ -29,7 +29,7 @@ export class LogFile {
   readonly salt: Uint8Array
   /** Start of every checksum in the file. */
   readonly seed: number
-  readonly file: VfsFile
+  private readonly fileNow: VfsFile | null
   /** Bytes that are in the file. */
   writtenEnd = FILE_HEADER_BYTES
   /** What is in the file and not written yet is zeros, up to here. */
@@ -46,13 +46,25 @@ export class LogFile {
   isSealed = false
   hasFailed = false
 
-  constructor(file: VfsFile, header: FileHeader, headerBytes: Uint8Array) {
-    this.file = file
+  /** `file` null: only a number, behind the last log of a database that ends. Nothing is written to it. */
+  constructor(file: VfsFile | null, header: FileHeader, headerBytes: Uint8Array) {
+    this.fileNow = file
     this.fileNum = header.fileNum
     this.name = logFileName(header.fileNum)
     this.salt = header.salt
     this.seed = fileSeed(header)
     this.headerBytes = headerBytes
+  }
+
+  /** False for a log that only has a number. */
+  get isMade(): boolean {
+    return this.fileNow !== null
+  }
+
+  /** Requires: it is made. */
+  get file(): VfsFile {
+    assert(this.fileNow !== null, 'a log without a file is not written')
+    return this.fileNow
   }
 
   get unsyncedBytes(): number {

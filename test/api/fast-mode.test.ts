@@ -119,6 +119,7 @@ describe('a flush in fast mode', () => {
       if (/sync .*table/.test(text)) settled.push(text.slice(-12, -6))
     }
     const settling = w.flush()
+    while (settled.length === 0) await w.put('until it begins', 40)
     for (let i = 0; i < 60; i++) await w.put(`later ${i}`, 4000)
     await settling
     await w.flush()
