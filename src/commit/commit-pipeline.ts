@@ -7,7 +7,7 @@
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
 import {
-  assert, copyBytes, EntryKind, MiB, SEQ_NUM_MAX, VarveError,
+  assert, EntryKind, SEQ_NUM_MAX, VarveError,
 } from '../base/index.js'
 import type { Bytes, SeqNum } from '../base/index.js'
 import { noPredecessor } from '../wal/index.js'
@@ -18,12 +18,13 @@ import { GroupWriter } from './group-writer.js'
 import type { GroupWriterHost, GroupWriterParts } from './group-writer.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
+import { PackedOperations } from './packed-operations.js'
 import { WaitingWrites } from './waiting-writes.js'
 import type { WaitingWrite } from './waiting-writes.js'
 import type { WriteBuffer } from './write-buffer.js'
 
-/** Calls that wait for room may hold so much. */
-const WAITING_BYTES_MAX = 256 * MiB
+const UNSYNCED: BatchOptions = { sync: false, position: null }
+const SYNCED: BatchOptions = { sync: true, position: null }
 
 /** What the pipeline needs of the engine. All of it is synchronous unless it says otherwise. */
 export interface CommitHost extends GroupWriterHost {
@@ -49,6 +50,8 @@ export interface CommitHost extends GroupWriterHost {
 
 export interface CommitParts extends GroupWriterParts {
   host: CommitHost
+  /** Memory that calls which wait for room may take. */
+  waitingBytesMax: number
 }
 
 export class CommitPipeline {
@@ -69,7 +72,7 @@ export class CommitPipeline {
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, parts)
     this.counters = this.writer.counters
-    this.waiting = new WaitingWrites(WAITING_BYTES_MAX, parts.clock)
+    this.waiting = new WaitingWrites(parts.waitingBytesMax, parts.clock)
     first.begin(noPredecessor(lastSeqNum))
   }
 
@@ -147,9 +150,7 @@ export class CommitPipeline {
     try {
       this.host.checkWritable()
       if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
-      entryBytesBound(kind, key, value) // checked before it is copied
-      const copy = OperationList.of(copyBytes(key), kind === EntryKind.value ? copyBytes(value) : undefined)
-      return this.wait(copy, { sync, position: null })
+      return this.wait(OperationList.of(key, kind === EntryKind.value ? value : undefined), sync ? SYNCED : UNSYNCED)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -160,8 +161,8 @@ export class CommitPipeline {
       const operations = OperationList.read(given)
       this.host.checkWritable()
       if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
-      batchBytesBound(operations, options)
-      return this.wait(operations.copy(), options)
+      batchBytesBound(operations, options) // checked before it is copied
+      return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -178,8 +179,7 @@ export class CommitPipeline {
   // ── Waiting for room ────────────────────────────────────────────────────────────────────────────
 
   private wait(operations: OperationList, options: BatchOptions): Promise<void> {
-    const bytes = batchBytesBound(operations, options)
-    const written = this.waiting.push(operations, options, bytes)
+    const written = this.waiting.push(PackedOperations.pack(operations), options)
     this.encodeWaiting()
     return written
   }
@@ -200,13 +200,19 @@ export class CommitPipeline {
 
   /** False while there is no room for the first waiting call. */
   private encodeFirst(next: WaitingWrite): boolean {
-    if (!this.encodeBatch(next.operations, next.options)) {
-      if (!this.makeRoom(next.bytes)) return false
-      assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
+    const bytes = next.operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(next, bytes)) {
+      if (!this.makeRoom(bytes)) return false
+      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
     this.leaveXl()
     return true
+  }
+
+  /** Nothing is unpacked in vain: that may be a million operations, and be tried again at each end of a job. */
+  private encodeUnpacked(next: WaitingWrite, bytes: number): boolean {
+    return bytes <= this.current.roomBytes && this.encodeBatch(next.operations.unpack(), next.options)
   }
 
   /** False while there can be none. Throws BUSY when there is no memory. */
@@ -236,9 +242,10 @@ export class CommitPipeline {
 
   private encodeWaitingNow(): void {
     const next = this.waiting.first!
-    if (!this.encodeBatch(next.operations, next.options)) {
-      this.makeRoomNow(next.bytes)
-      assert(this.encodeBatch(next.operations, next.options), 'a fresh buffer has room')
+    const bytes = next.operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(next, bytes)) {
+      this.makeRoomNow(bytes)
+      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
   }

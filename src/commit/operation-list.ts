@@ -2,9 +2,9 @@
  * What: the operations of one batch, read from the caller's array once. Reading may run code of the caller (getters,
  * proxies), which may do anything: change the array, write, close. So all of it is read before anything else is looked
  * at, and from then on only this list counts.
- * Thread: main. Memory: what the caller gave is referred to, not copied; `copy` is private.
+ * Thread: main. Memory: what the caller gave is referred to, not copied.
  */
-import { BATCH_COUNT_MAX, copyBytes, invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
+import { BATCH_COUNT_MAX, invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkValue } from './check-input.js'
 
@@ -31,6 +31,11 @@ export class OperationList {
 
   get count(): number {
     return this.keys.length
+  }
+
+  /** To be filled. */
+  static ofCount(count: number): OperationList {
+    return new OperationList(count)
   }
 
   static of(key: Bytes, value: Bytes | undefined): OperationList {
@@ -61,18 +66,6 @@ export class OperationList {
     } catch (error) {
       throw unreadableArgument(at < 0 ? 'the batch' : `operation ${at}`, error)
     }
-  }
-
-  /** With private copies of keys and values. Requires: they were checked. */
-  copy(): OperationList {
-    const { count, keys, values } = this
-    const copy = new OperationList(count)
-    for (let i = 0; i < count; i++) {
-      const value = values[i]
-      copy.keys[i] = copyBytes(keys[i]!)
-      copy.values[i] = value === undefined ? undefined : copyBytes(value)
-    }
-    return copy
   }
 }
 

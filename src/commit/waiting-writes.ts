@@ -1,18 +1,19 @@
 /**
  * What: asynchronous writes that wait for room, as private copies, in order.
  * Owns: the queue and its bytes; while there is one, the process is kept alive. Thread: main.
- * Invariants: COM-6 the queue's bytes are bounded; what does not fit is refused with BUSY.
+ * Invariants: COM-6 the queue's memory is bounded; what does not fit is refused with BUSY.
  */
 import { KeptAlive, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
-import type { OperationList } from './operation-list.js'
+import type { PackedOperations } from './packed-operations.js'
+
+/** What a call that waits takes besides its bytes: its promise, and its place here. */
+const CALL_BYTES = 384
 
 export interface WaitingWrite {
-  operations: OperationList
+  operations: PackedOperations
   options: BatchOptions
-  /** Bytes of its frame at most. */
-  bytes: number
   resolve: (written: Promise<void>) => void
   reject: (error: unknown) => void
 }
@@ -22,6 +23,7 @@ export class WaitingWrites {
   private queue: WaitingWrite[] = []
   private head = 0
   private readonly keptAlive: KeptAlive
+  /** Memory that they take. */
   bytes = 0
 
   constructor(bytesMax: number, clock: Clock) {
@@ -41,21 +43,22 @@ export class WaitingWrites {
     return this.queue[this.head] ?? null
   }
 
-  push(operations: OperationList, options: BatchOptions, bytes: number): Promise<void> {
+  push(operations: PackedOperations, options: BatchOptions): Promise<void> {
+    const bytes = operations.memoryBytes + CALL_BYTES
     if (this.bytes + bytes > this.bytesMax && !this.isEmpty) {
       throw new VarveError('BUSY', `${this.bytes} bytes of writes wait for flushes`, {
-        hint: 'await writes before issuing more',
+        hint: 'await writes before issuing more, or set memoryBudget higher',
       })
     }
     this.bytes += bytes
     this.keptAlive.set(true)
-    return new Promise((resolve, reject) => this.queue.push({ operations, options, bytes, resolve, reject }))
+    return new Promise((resolve, reject) => this.queue.push({ operations, options, resolve, reject }))
   }
 
   /** The first one is encoded; it settles as its group does. */
   shift(written: Promise<void>): void {
     const first = this.queue[this.head++]!
-    this.bytes -= first.bytes
+    this.bytes -= first.operations.memoryBytes + CALL_BYTES
     if (this.head === this.queue.length) {
       this.queue = []
       this.head = 0

@@ -195,7 +195,7 @@ export function exactRoom(data: Bytes, room: number): number {
 }
 
 /** What a view got longer meanwhile is written too, and written over by what follows. */
-function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: number): number {
+export function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: number): number {
   if (typeof data === 'string') return writeText(data, bytes, at)
   writeView(data, bytes, at)
   return room

@@ -125,6 +125,7 @@ export class Engine implements EngineCore, ReadView {
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: this.turns, clock: this.clock, host: makeCommitHost(this),
+      waitingBytesMax: this.options.memoryBudget,
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)

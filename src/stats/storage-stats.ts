@@ -164,7 +164,7 @@ export interface MemoryStats {
   pointHashBytes: number
   /** The cache of table blocks. */
   cacheBytes: number
-  /** Copies of writes that wait for room. */
+  /** Writes that wait for room: copies, and what their calls take. At most as much again as the budget. */
   waitingBytes: number
   /** The sum of the bytes above, the budget excepted. */
   totalBytes: number

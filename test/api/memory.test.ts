@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB, MiB } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
+import type { VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
+import { newDirectory } from '../support/databases.js'
 import { checkMemory } from '../support/memory-run.js'
 
 test('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget and overhead', (t) => {
@@ -37,5 +39,24 @@ test('a scan of everything, twice, takes no block from point reads', async () =>
     assert.equal(after.missCount, before.missCount, `round ${round}`)
     assert.equal(after.hitCount - before.hitCount, 200)
   }
+  await db.close()
+})
+
+test('writes that wait for room take no more than the budget, and those that were taken are kept', async () => {
+  const budget = 4 * MiB
+  const db = await Varve.open(newDirectory(), { memoryBudget: budget })
+  let refused = 0
+  const kept: Promise<string>[] = []
+  for (let i = 0; i < 30_000; i++) {
+    const key = `key ${i}`
+    kept.push(db.put(key, 'v').then(() => key, (error: VarveError) => {
+      assert.equal(error.code, 'BUSY')
+      refused++
+      return ''
+    }))
+    if (i % 1000 === 0) assert.ok(db.stats().memory.waitingBytes <= budget)
+  }
+  for (const key of await Promise.all(kept)) if (key !== '') assert.equal(db.hasSync(key), true)
+  assert.ok(refused > 0 && refused < 25_000, `${refused} of 30,000`)
   await db.close()
 })

@@ -52,6 +52,7 @@ export class CommitScene implements CommitHost {
     this.syncer.add(first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: new Turns(this.clock), clock: this.clock, host: this, lastSeqNum, position: null,
+      waitingBytesMax: 1 << 28,
     })
     if (isFilled) this.fill(first, 0)
   }
