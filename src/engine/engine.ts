@@ -34,6 +34,7 @@ import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { makePickers } from './compaction-options.js'
 import { makeBufferHost, makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
+import { waitingBytesMax } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 import { runStatsText } from './run-stats.js'
 import { ReadState } from './read-state.js'
@@ -125,7 +126,7 @@ export class Engine implements EngineCore, ReadView {
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: this.turns, clock: this.clock, host: makeCommitHost(this),
-      waitingBytesMax: this.options.memoryBudget,
+      waitingBytesMax: waitingBytesMax(this.options),
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)

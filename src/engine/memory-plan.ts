@@ -32,6 +32,7 @@ const TABLES_DEFAULT = 32 * MiB
 /** The cache gives way to this part of its size, not under a chunk. */
 const CACHE_PART_MIN = 1 / 8
 const CACHE_BYTES_MIN = MiB
+const WAITING_BYTES_MIN = 16 * MiB
 
 /** Bytes set aside for writes. */
 export function writePart(immutablesMax: number, writeBufferSize: number): number {
@@ -41,6 +42,14 @@ export function writePart(immutablesMax: number, writeBufferSize: number): numbe
 /** Of these, bytes for the index of each memtable. Below the least that an index takes it is not held to it. */
 export function indexShare(writeBufferSize: number): number {
   return Math.max(INDEX_BYTES_MIN, Math.ceil(writeBufferSize * INDEX_PART))
+}
+
+/**
+ * Writes that wait for room may take as much again as all the rest. A small budget leaves them room for what a program
+ * that awaits every hundredth write has under way.
+ */
+export function waitingBytesMax({ memoryBudget }: MemoryOptions): number {
+  return Math.max(memoryBudget, WAITING_BYTES_MIN)
 }
 
 /** What the cache keeps whatever the tables need. */

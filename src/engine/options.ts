@@ -41,7 +41,7 @@ export interface VarveOptions {
   /**
    * Bytes that slabs, memtables, tables' indexes and the block cache may take together; 1 MiB to 1 TiB, default
    * 256 MiB, or what the sizes below need. Sizes that do not fit into it are refused. Writes that wait for room may
-   * take as much again. On top come the JavaScript heaps, worker threads and jobs' buffers:
+   * take as much again, 16 MiB at least. On top come the JavaScript heaps, worker threads and jobs' buffers:
    * docs/design/0018-memory-budget.md.
    */
   memoryBudget?: number

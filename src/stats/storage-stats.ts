@@ -164,7 +164,7 @@ export interface MemoryStats {
   pointHashBytes: number
   /** The cache of table blocks. */
   cacheBytes: number
-  /** Writes that wait for room: copies, and what their calls take. At most as much again as the budget. */
+  /** Writes that wait for room: copies, and what their calls take. At most the budget, or 16 MiB. */
   waitingBytes: number
   /** The sum of the bytes above, the budget excepted. */
   totalBytes: number
