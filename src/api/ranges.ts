@@ -45,12 +45,11 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
     return { range: ALL_KEYS, reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
   }
   const given = takeOptions('range', NAMES, options, takeRange)
-  return {
-    range: readBounds(given),
-    reverse: checkFlag(given.reverse, 'reverse') ?? false,
-    limit: readLimit(given.limit),
-    ...placeOf(given, view),
-  }
+  const range = readBounds(given)
+  const reverse = checkFlag(given.reverse, 'reverse') ?? false
+  const limit = readLimit(given.limit)
+  const { state, seqNum, copies } = placeOf(given, view)
+  return { range, reverse, limit, state, seqNum, copies }
 }
 
 /** Throws INVALID_ARGUMENT. */
@@ -64,8 +63,8 @@ function takeBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyBounds {
 }
 
 function takeRange(range: RangeOptions): RangeOptions {
-  const { reverse, limit, snapshot, ownBuffers } = range
-  return { ...takeBounds(range), reverse, limit, snapshot, ownBuffers }
+  const { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers } = range
+  return { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers }
 }
 
 function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {

@@ -96,7 +96,8 @@ export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): 
   const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
   const held = snapshot === undefined ? null : heldByGiven(snapshot, view)
   view.checkReadable()
-  return { ...placeAt(view, held), copies }
+  const { state, seqNum, isNow } = placeAt(view, held)
+  return { state, seqNum, isNow, copies }
 }
 
 function heldByGiven(snapshot: unknown, view: ReadView): HeldSnapshot {
