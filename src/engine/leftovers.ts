@@ -7,8 +7,7 @@ import {
   compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, logFileName, parseFileName, VarveError,
 } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
-import { isRetained } from '../flush/index.js'
-import { findObsoleteFiles, logNumbers, readMarker } from '../manifest/index.js'
+import { findObsoleteFiles, isRetained, logNumbers, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import type { EventBus, KeptFile, KeptFileReason, RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'

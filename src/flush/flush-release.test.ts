@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
 import { watchedVfs } from '../../test/support/watched-vfs.js'
-import { isRetained, unlinkFiles } from './flush-release.js'
+import { unlinkFiles } from './flush-release.js'
 
 test('files that are gone already count as removed; what stays is told', () => {
   const vfs = new MemoryVfs()
@@ -18,10 +18,4 @@ test('files that are gone already count as removed; what stays is told', () => {
   while (turn.done !== true) turn = job.next()
   assert.deepEqual(turn.value, ['2'])
   assert.deepEqual(vfs.listSync('/db'), ['2'])
-})
-
-test('FLUSH-7: a pin keeps its log and every later one', () => {
-  assert.equal(isRetained(7, new Map()), false)
-  const pins = new Map([['a', 9], ['b', 7]])
-  assert.deepEqual([6, 7, 8, 20].map((log) => isRetained(log, pins)), [false, true, true, true])
 })

@@ -1,19 +1,10 @@
 /**
- * What: stage 4, release: the log of an installed memtable goes, if nobody retains it.
- * Owns: the decision and the unlink. Does not own: pins (manifest version), slabs (their holders).
- * Thread: main; the unlink runs as a job.
- * Invariants: FLUSH-7 a log is deleted only when the durable log pointer has passed it and no pin
- * holds it; a retained log stays in the directory and is never replayed.
+ * What: a job that unlinks files.
+ * Does not own: the decision that nobody needs them (file-deleter.ts).
+ * Thread: any.
  */
 import { errnoOf } from '../base/index.js'
-import type { FileNum } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
-
-/** Does a pin keep this log? A pin keeps every log from its number on. */
-export function isRetained(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): boolean {
-  for (const firstKept of pins.values()) if (logNum >= firstKept) return true
-  return false
-}
 
 export interface UnlinkInput {
   dir: string

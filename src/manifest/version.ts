@@ -84,3 +84,9 @@ export function firstNeededLog(version: Version): FileNum {
   for (const log of version.pins.values()) if (log < first) first = log
   return first
 }
+
+/** Does a pin keep this log? A pin keeps every log from its number on. */
+export function isRetained(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): boolean {
+  for (const firstKept of pins.values()) if (logNum >= firstKept) return true
+  return false
+}

@@ -5,9 +5,19 @@
 import { SeededRandom } from '../base/index.js'
 import { fileClassesOf } from './file-op.js'
 import type { FileClass, FileOp, OpKind } from './file-op.js'
-import type { SyncFailureMode } from './sim-node.js'
 
 /** What goes wrong: `do` names it. */
+/** What a failed sync does. Names after Rebello et al., ATC 2020. */
+export type SyncFailureMode =
+  /** Pending effects are lost, memory keeps showing them, the next sync says "ok". */
+  | 'lostClean'
+  /** Pending effects are lost and memory shows the old content at once. */
+  | 'revert'
+  /** Pending effects are lost but this sync says "ok"; the error comes with the next one. */
+  | 'late'
+  /** Everything is durable in spite of the error. */
+  | 'benign'
+
 export type Fault =
   /** 'before': nothing happened. 'after': it happened, and the caller sees an error all the same. */
   | { do: 'error'; code: string; when?: 'before' | 'after' }

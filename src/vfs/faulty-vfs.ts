@@ -7,8 +7,7 @@ import type { FaultyOptions } from './fault-door.js'
 import type { ActiveFault, FaultRule } from './fault-plan.js'
 import { FaultyFile } from './faulty-file.js'
 import type { FileOp } from './file-op.js'
-import type { OpRecorder } from './op-log.js'
-import type { EffectHook } from './sim-machine.js'
+import type { EffectHook, OpRecorder } from './op-log.js'
 import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 /** Any file system, with faults: the rules are those of `SimVfs`, but nothing that was synced is ever lost. */

@@ -6,6 +6,9 @@ import { crc32 } from '../base/index.js'
 import { opText } from './file-op.js'
 import type { FileOp } from './file-op.js'
 
+/** Called after every change of the disk; `index` counts them from 1. */
+export type EffectHook = (index: number, description: string, op: FileOp) => void
+
 /** Collects lines until stopped. */
 export interface OpRecorder {
   /** What was written down so far. */

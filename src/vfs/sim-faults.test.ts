@@ -5,7 +5,7 @@ import type { Fault, FaultRule } from './fault-plan.js'
 import { FaultyVfs } from './faulty-vfs.js'
 import { MemoryVfs } from './memory-vfs.js'
 import type { SimOptions } from './sim-machine.js'
-import type { SyncFailureMode } from './sim-node.js'
+import type { SyncFailureMode } from './fault-plan.js'
 import { SimVfs } from './sim-vfs.js'
 import type { VfsFile } from './vfs.js'
 

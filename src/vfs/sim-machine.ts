@@ -10,6 +10,7 @@ import type { Fault } from './fault-plan.js'
 import { isEffect, opText } from './file-op.js'
 import type { FileOp } from './file-op.js'
 import { OpLog } from './op-log.js'
+import type { EffectHook } from './op-log.js'
 import type { PagedBytes } from './sim-bytes.js'
 import { SimDirectoryNode, SimFileNode } from './sim-node.js'
 import type { SimNode } from './sim-node.js'
@@ -44,9 +45,6 @@ export interface SimOptions {
 
 /** Deleted contents that are remembered for C5. */
 const STALE_MAX = 32
-
-/** Called after every change of the disk; `index` counts them from 1. */
-export type EffectHook = (index: number, description: string, op: FileOp) => void
 
 export class SimMachine {
   readonly options: Required<SimOptions>

@@ -4,6 +4,7 @@
  * Invariant: all pending effects applied to `durable` give `volatile`, unless a failed sync lost some of
  *   them (`isLost`): those stay visible in memory and can no longer become durable by themselves.
  */
+import type { SyncFailureMode } from './fault-plan.js'
 import { PagedBytes } from './sim-bytes.js'
 
 /** `seq` is the same for everything that one call did. */
@@ -17,17 +18,6 @@ export type NameEffect =
   | { what: 'move'; seq: number; from: string; to: string; node: SimNode; isLost: boolean }
 
 export type SimNode = SimFileNode | SimDirectoryNode
-
-/** What a failed sync does. Names after Rebello et al., ATC 2020. */
-export type SyncFailureMode =
-  /** Pending effects are lost, memory keeps showing them, the next sync says "ok". */
-  | 'lostClean'
-  /** Pending effects are lost and memory shows the old content at once. */
-  | 'revert'
-  /** Pending effects are lost but this sync says "ok"; the error comes with the next one. */
-  | 'late'
-  /** Everything is durable in spite of the error. */
-  | 'benign'
 
 export class SimFileNode {
   readonly kind = 'file'
