@@ -1,13 +1,15 @@
 /**
  * What: the simulator of compaction at the command line: `npm run simulate -- leveled [options]` plays
- * each kind of writes and prints what it costs. No disk is touched; see src/compaction/simulator.ts.
+ * each kind of writes and prints what it costs. No disk is touched; see src/bench/simulation/simulator.ts.
  */
 import { parseArgs } from 'node:util'
 import { KiB, MiB } from '../src/base/index.js'
-import {
-  COMPACTION_STYLES, defaultCompactionSettings, simulate, simulationText, WORKLOAD_TEXTS, WORKLOADS,
-} from '../src/compaction/index.js'
-import type { CompactionSettings, SimulationOptions } from '../src/compaction/index.js'
+import { COMPACTION_STYLES, defaultCompactionSettings } from '../src/pick/index.js'
+import type { CompactionSettings } from '../src/pick/index.js'
+import { WORKLOAD_TEXTS, WORKLOADS } from './simulation/simulated-writes.js'
+import { simulationText } from './simulation/simulation-report.js'
+import { simulate } from './simulation/simulator.js'
+import type { SimulationOptions } from './simulation/simulator.js'
 
 const HELP = `npm run simulate -- [${COMPACTION_STYLES.join(' | ')}] [options]
 

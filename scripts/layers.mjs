@@ -14,24 +14,31 @@ import { lineOf, readSourceTree, report } from './source-tree.mjs'
 
 const ranks = [
   ['base'],
-  ['vfs', 'exec', 'stats', 'cache', 'iterator', 'snapshot', 'dump'],
+  ['vfs', 'exec', 'stats', 'cache', 'iterator', 'dump'],
   ['slab'],
   ['memtable', 'wal', 'manifest', 'sstable', 'vlog'],
-  ['output'],
-  ['commit', 'flush', 'compaction', 'txn'],
+  ['tables', 'pick'],
+  ['versions', 'run'],
+  ['commit', 'flush', 'compaction', 'read', 'txn'],
   ['engine'],
+  ['open'],
   ['api'],
   ['level', 'blob-cache'],
   ['inspector'],
   ['cli'],
 ]
+/** Inside a folder with rooms: a room imports those before it, and the files that stand in none. */
+const rooms = /** @type {Record<string, string[]>} */ ({
+  vfs: ['', 'node', 'fault', 'sim'],
+  sstable: ['', 'block', 'lookup', 'read', 'write', 'dump'],
+})
 const rankOf = new Map(ranks.flatMap((folders, rank) => folders.map((folder) => /** @type {const} */ ([folder, rank]))))
 
 /** Files directly in src are the package's doors: they re-export folders up to this rank. */
-const ENTRY_RANK = 8
+const ENTRY_RANK = 10
 
 /** The only places where the platform is named; everything else gets it as a parameter. */
-const NODE_ALLOWED = [/^src\/vfs\/node-/, /^src\/exec\/worker-/, /^src\/inspector\//, /^src\/cli\//]
+const NODE_ALLOWED = [/^src\/vfs\/node\//, /^src\/exec\/worker-/, /^src\/inspector\//, /^src\/cli\//]
 const BUFFER_ALLOWED = [/^src\/api\//, /^src\/level\//, /^src\/vfs\//, /^src\/inspector\//, /^src\/cli\//]
 
 /** Packages that a part may import; the core has none. */
@@ -78,7 +85,8 @@ function judge(source, item, tree) {
 
   const [from, to] = [folderOf(file), folderOf(target)]
   if (from === to && from !== '') {
-    return target === `src/${to}/index.ts` ? 'a file does not import the door of its own folder' : undefined
+    if (target === `src/${to}/index.ts`) return 'a file does not import the door of its own folder'
+    return judgeRooms(file, target)
   }
   const [fromRank, toRank] = [rankOf.get(from) ?? ENTRY_RANK + 0.5, rankOf.get(to) ?? ENTRY_RANK]
   if (from !== '' && !rankOf.has(from)) return `folder '${from}' has no rank: add it to scripts/layers.mjs`
@@ -100,6 +108,21 @@ function judgePackage(file, specifier) {
   }
   const allowed = PACKAGES_ALLOWED.some(({ where, name }) => where.test(file) && name === specifier)
   return allowed ? undefined : `package '${specifier}' is not allowed here`
+}
+
+/** @param {string} file @param {string} target @returns {string | undefined} */
+function judgeRooms(file, target) {
+  const order = rooms[folderOf(file)]
+  const [from, to] = [roomOf(file), roomOf(target)]
+  if (order === undefined || from === to || /\/(index|testing)\.ts$/.test(file)) return undefined
+  const [fromRank, toRank] = [order.indexOf(from), order.indexOf(to)]
+  if (fromRank < 0 || toRank < 0) return `room '${fromRank < 0 ? from : to}' has no rank: add it to scripts/layers.mjs`
+  return toRank > fromRank ? `room '${from || folderOf(file)}' may not import room '${to}': only those before it` : undefined
+}
+
+/** @param {string} file @returns {string} the folder inside a folder of src, or nothing */
+function roomOf(file) {
+  return file.split('/').slice(2, -1).join('/')
 }
 
 /** @param {string} file */

@@ -52,6 +52,15 @@ for (const [name, file, text, expected] of /** @type {[string, string, string, R
   })
 }
 
+test('found: a room that imports a later one', () => {
+  const problems = problemsOf({
+    'src/sstable/block/block.ts': "import { t } from '../read/table.js'\nexport const b = t\n",
+    'src/sstable/read/table.ts': "import { f } from '../format.js'\nexport const t = f\n",
+    'src/sstable/format.ts': 'export const f = 1\n',
+  })
+  assert.deepEqual(problems, ["src/sstable/block/block.ts:1 room 'block' may not import room 'read': only those before it"])
+})
+
 test('found: a circle inside a folder, also through types', () => {
   const problems = problemsOf({
     'src/vfs/x.ts': "import type { Y } from './y.js'\nexport type X = Y\n",
@@ -64,7 +73,7 @@ test('found: a circle inside a folder, also through types', () => {
 
 test('allowed: Node in its places, abstract-level in the facade, anything in tests', () => {
   assert.deepEqual(problemsOf({
-    'src/vfs/node-vfs.ts': "import fs from 'node:fs'\n",
+    'src/vfs/node/node-vfs.ts': "import fs from 'node:fs'\n",
     'src/exec/worker-x.ts': "import { parentPort } from 'node:worker_threads'\n",
     'src/cli/main.ts': "import fs from 'node:fs'\nimport { e } from '../index.js'\nexport const x = Buffer.alloc(1)\n",
     'src/testing.ts': "export { sim } from './vfs/testing.js'\n",

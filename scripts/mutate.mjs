@@ -21,14 +21,16 @@ const checkTests = [
   ['src/base/', ['src/wal/', 'src/manifest/', 'src/sstable/']],
   ['src/wal/', ['test/crash/(log-scenarios|schedules)', 'test/api/(damage|follower)', 'src/engine/']],
   ['src/manifest/', ['test/crash/manifest', 'test/golden/', 'src/engine/']],
-  ['src/sstable/', ['test/golden/table', 'test/api/damage', 'test/crash/crash-table', 'src/compaction/']],
+  ['src/sstable/', ['test/golden/table', 'test/api/damage', 'test/crash/crash-table', 'src/run/']],
+  ['src/open/', ['test/api/(damage|orphans)', 'test/crash/(log|manifest)-scenarios']],
+  ['src/versions/', ['test/api/(damage|pins)', 'test/crash/(log|manifest)-scenarios']],
   ['src/engine/', ['test/api/(damage|follower|pins)', 'test/crash/(log|manifest)-scenarios']],
 ]
 
 /** What else can see a sync or an order that is gone: first what lists all calls, last what crashes after each. */
 const diskTests = [
-  'src/(output|commit|flush|manifest|wal)/', 'test/crash/(destroy|log-scenarios|manifest-scenarios|flush-scenarios)',
-  'src/engine/', 'test/crash/schedules',
+  'src/(tables|versions|commit|flush|manifest|wal)/', 'test/crash/(destroy|log-scenarios|manifest-scenarios|flush-scenarios)',
+  'src/(engine|open)/', 'test/crash/schedules',
   'test/api/(life|pins|fast-mode|compaction|awaited-syncs)', 'test/fault/full-disk',
   'test/crash/sweep-(strict|fast|compaction)',
 ]

@@ -16,19 +16,19 @@ import { lineOf } from './source-tree.mjs'
 
 /** Calls that make something durable. A file system itself is not looked at: it does what it is told. */
 const syncNames = /^(syncSync|dataSyncSync|sync|dataSync|syncDir|syncDirSync|syncDirectory|syncFile|syncNow)$/
-const syncFiles = /^src\/(wal|manifest|output|compaction|flush|commit|engine|api)\//
+const syncFiles = /^src\/(wal|manifest|tables|versions|compaction|run|flush|commit|engine|open|api)\//
 /** Who takes `sync` for something else than a file. */
 const notAFile = /^(api\/varve|engine\/engine|engine\/close)\.ts$/
 
 /** Where bytes from disk become values, and where values are held against each other. */
 const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(reader|format)|' +
   'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
-  'sstable/(block-io|block-reader|bloom-filter|point-hash|properties|table|table-blocks|table-check|table-format|' +
-  'table-index|table-open|table-scan)|engine/(recovery|log-follower|orphan-check))\\.ts$')
+  'sstable/(properties|table-format|block/(block-io|block-reader)|lookup/(bloom-filter|point-hash|table-index)|' +
+  'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower)\\.ts$')
 
 /** Where it is decided that a file may go, and the conditions that decide it. */
-const deletionFiles = new RegExp('^src/(manifest/obsolete-files|flush/flush-release|' +
-  'engine/(file-deleter|table-set|retention-registry|held-edits))\\.ts$')
+const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
+  'versions/(unlink-files|file-deleter|log-pins|held-edits))\\.ts$')
 const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
   'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling')
 
@@ -169,7 +169,7 @@ const orders = [
     to: '    this.release(task, edit)\n    this.host.appendEdit(task, edit, (error) => {\n      if (!error) return\n',
   },
   {
-    file: 'src/engine/table-set.ts', what: 'a table goes while it is read',
+    file: 'src/tables/open-tables.ts', what: 'a table goes while it is read',
     from: '    entry.onUnused = onUnused\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
     to: '    entry.onUnused = null\n    onUnused()\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
   },

@@ -25,7 +25,7 @@ const SLOW = [
   'test/level/suite-disk.test.ts',
   'src/engine/memory-budget.test.ts',
   'src/engine/write-stalls.test.ts',
-  'src/sstable/table.test.ts',
+  'src/sstable/read/table.test.ts',
   'test/api/compaction.test.ts',
   'test/api/fast-mode.test.ts',
   'test/api/life.test.ts',

@@ -4,8 +4,8 @@
  * Thread: main. Memory: one batch.
  */
 import { KiB, VarveError } from '../base/index.js'
-import { Cursor } from '../engine/index.js'
-import type { CursorOptions, ReadView } from '../engine/index.js'
+import { Cursor } from '../read/index.js'
+import type { CursorOptions, ReadView } from '../read/index.js'
 
 interface DelOperation {
   type: 'del'

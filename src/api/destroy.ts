@@ -3,8 +3,8 @@
  * Thread: main; holds the lock meanwhile, so no open database is touched.
  */
 import { directoryError, parseFileName, VarveError } from '../base/index.js'
-import { checkNotForeign, findDirectory, lockFor, namesIn } from '../engine/index.js'
 import { holdsData, readMarker } from '../manifest/index.js'
+import { checkNotForeign, findDirectory, lockFor, namesIn } from '../open/index.js'
 import { HeldVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 

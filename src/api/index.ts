@@ -1,18 +1,17 @@
-/** Rank 7: what programs import; what of it is public, src/index.ts says. */
+/** Rank 9: what programs import; what of it is public, src/index.ts says. */
 export { VarveError } from '../base/index.js'
+export type { Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer } from '../base/index.js'
 export type {
-  Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer,
-} from '../base/index.js'
-export type { CompactionStyle } from '../compaction/index.js'
-export type {
-  CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation, PinInfo, VarveOptions,
+  CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
+export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
   DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
   LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
+export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'

@@ -4,7 +4,8 @@
  */
 import { invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
-import type { Engine, FollowedBatch, PinInfo } from '../engine/index.js'
+import type { Engine, FollowedBatch } from '../engine/index.js'
+import type { PinInfo } from '../versions/index.js'
 
 /** Options of `pins.read`. */
 export interface FollowOptions {

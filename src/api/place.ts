@@ -4,7 +4,7 @@
 import {
   directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError,
 } from '../base/index.js'
-import { findDirectory } from '../engine/index.js'
+import { findDirectory } from '../open/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 

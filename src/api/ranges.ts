@@ -6,10 +6,10 @@
 import { checkFlag, copyBytes, invalidArgument, takeOptions, VarveError } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
-import { Cursor } from '../engine/index.js'
-import type { CursorOptions, ReadView } from '../engine/index.js'
 import { ALL_KEYS, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { Cursor } from '../read/index.js'
+import type { CursorOptions, ReadView } from '../read/index.js'
 import { placeOf } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 

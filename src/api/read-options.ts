@@ -5,8 +5,8 @@ import {
   checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
 } from '../base/index.js'
 import type { UserBytes } from '../base/index.js'
-import { placeAt } from '../engine/index.js'
-import type { HeldSnapshot, ReadPlace, ReadView, Resource } from '../engine/index.js'
+import { placeAt } from '../read/index.js'
+import type { HeldSnapshot, ReadPlace, ReadView, Resource } from '../read/index.js'
 
 /** Options of every read. */
 export interface ReadOptions {

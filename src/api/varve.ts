@@ -10,12 +10,13 @@ import {
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
-import {
-  collectStats, openEngine, openReadOnly, readAnew, readMany, ReadPath, resolveOptions,
-} from '../engine/index.js'
-import type { CompactOptions, Engine, ReadPlace, ReadView, VarveOptions } from '../engine/index.js'
-import type { Stats } from '../stats/index.js'
+import { resolveOptions } from '../engine/index.js'
+import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import { collectStats, openEngine, openReadOnly } from '../open/index.js'
+import { readAnew, readMany, ReadPath } from '../read/index.js'
+import type { ReadPlace, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
+import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'

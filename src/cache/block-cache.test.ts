@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB, MiB, SeededRandom } from '../base/index.js'
-import { BlockCache, MARK_HIT, MARK_POINT, MARK_SCAN } from './index.js'
-import type { CacheSlots } from './index.js'
+import { BlockCache, MARK_HIT, MARK_POINT, MARK_SCAN } from './block-cache.js'
+import type { CacheSlots } from './block-cache.js'
 
 /** As a table does: takes block `index` from the cache, or "reads" it; false when it was not taken in. */
 function use(cache: BlockCache, slots: CacheSlots, index: number, bytes: number, mark: number): boolean {

@@ -1,4 +1,4 @@
-/** Rank 5: the write path. */
+/** Rank 6: the write path. */
 export * from './batch-encoder.js'
 export * from './check-input.js'
 export * from './commit-pipeline.js'

@@ -3,9 +3,9 @@
  * Thread: any (pure).
  */
 import { compareBytes } from '../base/index.js'
-import type { CompactionPick, RunningCompaction } from './compaction-pick.js'
-import { inputTables } from './compaction-pick.js'
-import type { CompactionRunOutput } from './compaction-run.js'
+import { inputTables } from '../pick/index.js'
+import type { CompactionPick, RunningCompaction } from '../pick/index.js'
+import type { CompactionRunOutput } from '../run/index.js'
 
 export interface CheckedTask {
   pick: CompactionPick

@@ -6,10 +6,10 @@ import { tableFileName, tempFileName, VarveError } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
-import type { TableSettings } from '../output/index.js'
-import { inputTables, reservationOf, totalBytes } from './compaction-pick.js'
-import type { CompactionPick, Picker, RunningCompaction } from './compaction-pick.js'
-import type { CompactionRunInput, CompactionRunOutput } from './compaction-run.js'
+import { inputTables, reservationOf, totalBytes } from '../pick/index.js'
+import type { CompactionPick, Picker, RunningCompaction } from '../pick/index.js'
+import type { CompactionRunInput, CompactionRunOutput } from '../run/index.js'
+import type { TableSettings } from '../tables/index.js'
 
 /** What asks for work besides the style's picker; asked first. */
 export type ExtraPicker = Pick<Picker, 'pick'>

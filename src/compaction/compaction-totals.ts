@@ -2,8 +2,8 @@
  * What: what compactions have done so far, by output level. Thread: main.
  */
 import type { LevelNum } from '../base/index.js'
-import type { CompactionPick } from './compaction-pick.js'
-import type { CompactionRunOutput } from './compaction-run.js'
+import type { CompactionPick } from '../pick/index.js'
+import type { CompactionRunOutput } from '../run/index.js'
 
 interface LevelTotals {
   readBytes: number

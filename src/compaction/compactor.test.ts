@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { tableFileName, VarveError } from '../base/index.js'
-import { CompactorScene, leveledPickers } from '../../test/support/compactor-scene.js'
 import { follow } from '../../test/support/commit-scene.js'
+import { CompactorScene, leveledPickers } from '../../test/support/compactor-scene.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { drawnVersion } from '../../test/support/pick-scene.js'
-import type { CompactionPick, Picker } from './compaction-pick.js'
+import { tableFileName, VarveError } from '../base/index.js'
+import type { CompactionPick, Picker } from '../pick/compaction-pick.js'
 
 const STACK = ['4: a-c', '3: a-c', '2: a-c', '1: a-c']
 const stack = () => drawnVersion({ 0: STACK })

@@ -1,9 +1,9 @@
 /** The pace for writers is what compactions can do beside slow writers, over all levels. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DrainMeter, reliefOf } from './drain-meter.js'
-import type { CompactionPick } from './compaction-pick.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
+import type { CompactionPick } from '../pick/compaction-pick.js'
+import { DrainMeter, reliefOf } from './drain-meter.js'
 
 const GIB = 2 ** 30
 

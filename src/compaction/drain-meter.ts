@@ -6,8 +6,8 @@
  * deeper levels have their turn, level 0 is not relieved for seconds.
  * Owns: both averages. Thread: main.
  */
-import { totalBytes } from './compaction-pick.js'
-import type { CompactionPick } from './compaction-pick.js'
+import { totalBytes } from '../pick/index.js'
+import type { CompactionPick } from '../pick/index.js'
 
 /** Of one compaction: what it takes out of level 0, of all that it reads. */
 export interface Relief {

@@ -1,11 +1,3 @@
-/** Rank 5: tables into better tables. */
-export * from './compaction-pick.js'
-export * from './compaction-run.js'
-export * from './compaction-settings.js'
+/** Rank 6: tables into better tables. */
 export type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
 export * from './compactor.js'
-export * from './create-picker.js'
-export * from './pick-manual.js'
-export * from './simulated-writes.js'
-export * from './simulation-report.js'
-export * from './simulator.js'

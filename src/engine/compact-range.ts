@@ -5,9 +5,9 @@
  */
 import { callContained, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
-import { inputTables, manualPicker } from '../compaction/index.js'
-import type { ManualPicker } from '../compaction/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { inputTables, manualPicker } from '../pick/index.js'
+import type { ManualPicker } from '../pick/index.js'
 import type { AbortWatch } from './abort-watch.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'

@@ -1,8 +1,9 @@
 /**
  * What: the compaction settings that the options of open stand for.
  */
-import { createPicker, defaultCompactionSettings, settingsWhenQuiet } from '../compaction/index.js'
-import type { CompactionSettings, CompactorPickers } from '../compaction/index.js'
+import type { CompactorPickers } from '../compaction/index.js'
+import { createPicker, defaultCompactionSettings, settingsWhenQuiet } from '../pick/index.js'
+import type { CompactionSettings } from '../pick/index.js'
 import type { ResolvedOptions } from './options.js'
 
 export function compactionSettings(options: ResolvedOptions): CompactionSettings {

@@ -3,13 +3,14 @@
  */
 import { runSync } from '../base/index.js'
 import type { JobTable } from '../exec/index.js'
-import { compactionRun } from '../compaction/index.js'
-import { buildTable, unlinkFiles } from '../flush/index.js'
+import { buildTable } from '../flush/index.js'
 import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
-import { publishTables, syncFiles } from '../output/index.js'
-import type { TableJobContext } from '../output/index.js'
+import { compactionRun } from '../run/index.js'
+import { publishTables, syncFiles } from '../tables/index.js'
+import type { TableJobContext } from '../tables/index.js'
+import { unlinkFiles } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { asHolder } from './held-jobs.js'
 

@@ -11,11 +11,11 @@ import {
   readFrameHeader, VarveError,
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
+import type { RetainedLog } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
 import type { ScannedLog } from '../wal/index.js'
 import type { EngineCore } from './engine-core.js'
-import type { RetainedLog } from './retention-registry.js'
 
 const LOST_HINT = 'the follower must begin anew; the database itself does not need this log'
 

@@ -1,18 +1,18 @@
 /** The budget is divided as the page says, and what must give way does, with the same answers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KiB, MiB } from '../base/index.js'
-import { Varve } from '../index.js'
-import type { VarveOptions } from '../index.js'
-import { MemoryVfs } from '../testing.js'
 import { expectError } from '../../test/support/expect-error.js'
+import { KiB, MiB } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
+import { Varve } from '../index.js'
+import type { ReadState } from '../read/read-state.js'
 import { SlabPool } from '../slab/index.js'
+import type { TableSet } from '../tables/open-tables.js'
+import { MemoryVfs } from '../testing.js'
 import { MemoryBudget } from './memory-budget.js'
 import { cacheBytesMin, writePart } from './memory-plan.js'
 import { resolveOptions } from './options.js'
-import type { ReadState } from './read-state.js'
-import type { TableSet } from './table-set.js'
+import type { VarveOptions } from './options.js'
 
 function planned(options: VarveOptions): number[] {
   const { memoryBudget, writeBufferSize, blockCacheSize } = resolveOptions(options, 8192)

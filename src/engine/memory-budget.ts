@@ -7,11 +7,11 @@
  */
 import type { BlockCache } from '../cache/index.js'
 import type { Memtable } from '../memtable/index.js'
+import type { ReadState } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
+import type { TableSet } from '../tables/index.js'
 import { cacheBytesMin, indexShare, writePart } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
-import type { ReadState } from './read-state.js'
-import type { TableSet } from './table-set.js'
 
 /** Bytes that tables may take before parts of them go. */
 export function tableBytesMax(options: ResolvedOptions): number {

@@ -8,10 +8,10 @@ import {
   WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
-import { COMPACTION_STYLES } from '../compaction/index.js'
-import type { CompactionStyle } from '../compaction/index.js'
 import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
+import { COMPACTION_STYLES } from '../pick/index.js'
+import type { CompactionStyle } from '../pick/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { planMemory } from './memory-plan.js'

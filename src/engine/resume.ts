@@ -7,7 +7,7 @@
  */
 import { ioError, probeFileName, runAsync, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
-import { writeManifest } from './manifest-roll.js'
+import { writeManifest } from '../versions/index.js'
 import type { EngineCore } from './engine-core.js'
 
 const WATCH_MS = 1000

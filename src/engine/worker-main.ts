@@ -3,7 +3,7 @@
  * Thread: worker.
  */
 import { serveJobs } from '../exec/index.js'
-import { SpareMemory } from '../output/index.js'
+import { SpareMemory } from '../tables/index.js'
 import { vfsFromSpec } from '../vfs/index.js'
 import type { VfsSpec } from '../vfs/index.js'
 import { jobs } from './jobs.js'

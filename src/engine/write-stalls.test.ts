@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { KiB, MiB } from '../base/index.js'
-import { HandClock } from '../../test/support/hand-clock.js'
 import { follow } from '../../test/support/commit-scene.js'
+import { HandClock } from '../../test/support/hand-clock.js'
+import { KiB, MiB } from '../base/index.js'
 import { DrainMeter } from '../compaction/drain-meter.js'
-import type { Pressure } from '../compaction/index.js'
+import type { Pressure } from '../pick/index.js'
 import type { EngineCore } from './engine-core.js'
 import { WriteStalls } from './write-stalls.js'
 

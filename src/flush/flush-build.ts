@@ -7,15 +7,15 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes,
-  FrameType, getU32, getU53, KiB,
+  assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes, FrameType,
+  getU32, getU53, KiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
 import { sortEntries } from '../memtable/index.js'
-import { NewTable, SpareMemory } from '../output/index.js'
-import type { NewTableOptions, TableJobContext, TableSettings } from '../output/index.js'
 import type { TableBuilder } from '../sstable/index.js'
+import { NewTable, SpareMemory } from '../tables/index.js'
+import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'> {

@@ -8,7 +8,7 @@ import type {
   AbstractOpenOptions, AbstractPutOptions, AbstractSnapshot, AbstractValueIterator, AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level'
-import type { VarveOptions } from '../api/index.js'
+import type { VarveOptions } from '../engine/index.js'
 
 /** What keys and values are encoded to. */
 export type Format = string | Buffer | Uint8Array

@@ -1,3 +1,3 @@
-/** Rank 8: Varve as an abstract-level database. */
-export type * from './classic-level.js'
+/** Rank 10: Varve as an abstract-level database. */
+export * from './classic-level.js'
 export { VarveLevel } from './varve-level.js'

@@ -4,8 +4,8 @@
  * limits, as LevelDB does with its own.
  */
 import { KiB, MiB, OPEN_FILES_MAX, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN } from '../base/index.js'
-import type { VarveOptions } from '../api/index.js'
 import { OPTION_NAMES } from '../engine/index.js'
+import type { VarveOptions } from '../engine/index.js'
 
 interface Limits {
   min: number

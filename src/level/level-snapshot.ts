@@ -4,11 +4,11 @@
  * release, for an iterator is made before anybody asks whether it may read.
  * Thread: main.
  */
-import { invalidArgument } from '../base/index.js'
 import { heldBy } from '../api/index.js'
 import type { Snapshot } from '../api/index.js'
-import { placeAt } from '../engine/index.js'
-import type { HeldSnapshot, ReadPlace, ReadView } from '../engine/index.js'
+import { invalidArgument } from '../base/index.js'
+import { placeAt } from '../read/index.js'
+import type { HeldSnapshot, ReadPlace, ReadView } from '../read/index.js'
 import { SnapshotBase } from './level-base.js'
 import type { PrivateReadOptions, SnapshotOwner } from './level-base.js'
 

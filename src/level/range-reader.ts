@@ -6,15 +6,15 @@
  */
 import { MiB } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
-import { Cursor } from '../engine/index.js'
-import type { ReadView } from '../engine/index.js'
 import { keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { Cursor } from '../read/index.js'
+import type { ReadView } from '../read/index.js'
+import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
 import { keyBytes, PinnedCopier } from './level-format.js'
 import { placeOf } from './level-snapshot.js'
-import type { Format } from './classic-level.js'
 
 const PAGE_BYTES_MAX = MiB
 

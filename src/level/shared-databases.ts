@@ -5,8 +5,8 @@
  * Owns: which databases are shared, and by how many handles; the last one closes. Thread: each its own.
  */
 import { Varve } from '../api/index.js'
-import type { VarveOptions } from '../api/index.js'
 import { processShared } from '../base/index.js'
+import type { VarveOptions } from '../engine/index.js'
 import { sourceId } from '../exec/index.js'
 
 interface SharedDatabase {

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { murmurSiblings } from '../../test/support/murmur-siblings.js'
 import { drawHashSeed, hashRange, SeededRandom } from '../base/index.js'
 import type { HashSeed } from '../base/index.js'
-import { BloomFilter, encodeFilter } from './bloom-filter.js'
-import { encodePointHash, PointHash } from './point-hash.js'
+import { BloomFilter, encodeFilter } from './lookup/bloom-filter.js'
+import { encodePointHash, PointHash } from './lookup/point-hash.js'
 
 const ENTRIES_A_BLOCK = 32
 

@@ -8,8 +8,8 @@ import {
 import { alignUp, getU32, KEY_BYTES_MAX, putU32 } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { checkTable } from './index.js'
 import { decodeProperties, encodeProperties } from './properties.js'
+import { checkTable } from './read/table-check.js'
 import { encodeFooter, FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
 
 type Change = (content: Uint8Array) => void

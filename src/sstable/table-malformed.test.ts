@@ -1,20 +1,18 @@
 /** Bad bytes and bad disks: the right data or an error that says where, never anything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
 import {
   bytesOf, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
   TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
-import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
 import type { Entry, WrittenTable } from '../../test/support/table-samples.js'
-import {
-  crc32, FILE_HEADER_BYTES, putU32, runSync, SeededRandom, VarveError,
-} from '../base/index.js'
+import { crc32, FILE_HEADER_BYTES, putU32, runSync, SeededRandom, VarveError } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import type { VfsFile } from '../vfs/index.js'
-import { checkTable, readTableFacts } from './index.js'
 import { encodeProperties } from './properties.js'
-import { readParts } from './table-open.js'
+import { checkTable } from './read/table-check.js'
+import { readTableFacts, readParts } from './read/table-open.js'
 import { FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
 
 // Many thousand errors are made here; their stacks are most of the time.

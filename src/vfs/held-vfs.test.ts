@@ -8,7 +8,7 @@ import { mock, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { lockGenerationFileName, VarveError } from '../base/index.js'
 import { HeldVfs } from './held-vfs.js'
-import { heldVfsFromSpec, NodeVfs } from './node-vfs.js'
+import { heldVfsFromSpec, NodeVfs } from './node/node-vfs.js'
 import type { Vfs, VfsFile, VfsLock } from './vfs.js'
 
 interface Held {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LateSyncs } from './late-syncs.js'
-import { SimVfs } from './sim-vfs.js'
+import { SimVfs } from './sim/sim-vfs.js'
 
 function scene(): { sim: SimVfs; late: LateSyncs; lines: () => string[] } {
   const sim = new SimVfs({ hasBlockingSync: false })

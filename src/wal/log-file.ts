@@ -2,7 +2,7 @@
  * What: one log file that is being written.
  * Owns: the open file, how far it is written and synced, and whether it failed.
  * Does not own: the bytes (the slab has them), nor who may still need the file (see wal/log-syncer.ts
- * for syncs, flush/flush-release.ts for its end).
+ * for syncs, versions/unlink-files.ts for its end).
  * Thread: main.
  * States: spare → current → sealed → closed; failed from any of them: then nothing more is written.
  * Invariants: WAL-1 a log that saw a failed write or sync is never written again. WAL-2 bytes are

@@ -4,10 +4,10 @@ import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { SeededRandom } from '../../src/base/index.js'
-import type { CompactionRunInput } from '../../src/compaction/index.js'
 import { WorkerThread } from '../../src/exec/worker-thread.js'
 import type { ThreadRequest } from '../../src/exec/worker-thread.js'
 import type { EngineEvent } from '../../src/index.js'
+import type { CompactionRunInput } from '../../src/run/index.js'
 import { Place, text } from '../support/databases.js'
 
 /** Ends the thread of the first run when it has read something; gives what each run was asked for. */

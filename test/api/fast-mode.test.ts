@@ -1,13 +1,13 @@
 /**
  * `manifestSync: false` as a user meets it: a flush is seen first and made durable in the background.
- * Invariants FLUSH-10 to FLUSH-12 over the whole database; src/engine/held-edits.test.ts has the part.
+ * Invariants FLUSH-10 to FLUSH-12 over the whole database; src/versions/held-edits.test.ts has the part.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { VarveError } from '../../src/index.js'
 import type { ErrorCode, Stats } from '../../src/index.js'
 import { survivalPolicies } from '../../src/testing.js'
-import type { FaultRule } from '../../src/vfs/fault-plan.js'
+import type { FaultRule } from '../../src/vfs/fault/fault-plan.js'
 import { guardFiles } from '../support/crash-files.js'
 import { crashNow, numbersOf, reopen } from '../support/crash-steps.js'
 import type { Way } from '../support/crash-steps.js'

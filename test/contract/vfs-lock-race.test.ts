@@ -12,8 +12,8 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom, VarveError } from '../../src/base/index.js'
-import { lockDirectory } from '../../src/vfs/node-lock.js'
-import type { LockOptions } from '../../src/vfs/node-lock.js'
+import { lockDirectory } from '../../src/vfs/node/node-lock.js'
+import type { LockOptions } from '../../src/vfs/node/node-lock.js'
 
 const RACERS = 4
 

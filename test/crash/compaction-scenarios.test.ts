@@ -1,7 +1,7 @@
 /**
  * What: C01–C14: what crashes, bad blocks, failed calls and readers do to compactions, through the whole engine.
  * Not here:
- *   C04, C07, C13   what a merge keeps: src/compaction/compaction-run.test.ts
+ *   C04, C07, C13   what a merge keeps: src/run/compaction-run.test.ts
  *   C08             two picks of one table: src/compaction/compactor.test.ts
  *   C09, C14        a full disk, a run that fails each time: test/fault/compaction-failures.test.ts
  */

@@ -3,9 +3,12 @@
  * shows what it costs, and where.
  */
 import { test } from 'node:test'
+import { WORKLOADS } from '../../bench/simulation/simulated-writes.js'
+import { simulationText } from '../../bench/simulation/simulation-report.js'
+import { simulate } from '../../bench/simulation/simulator.js'
+import type { SimulationOptions } from '../../bench/simulation/simulator.js'
 import { KiB, MiB } from '../../src/base/index.js'
-import { defaultCompactionSettings, simulate, simulationText, WORKLOADS } from '../../src/compaction/index.js'
-import type { SimulationOptions } from '../../src/compaction/index.js'
+import { defaultCompactionSettings } from '../../src/pick/index.js'
 import { assertGolden } from '../support/golden.js'
 
 const options: Omit<SimulationOptions, 'workload'> = {

@@ -1,13 +1,13 @@
 /** A compactor whose runs, installs and timers happen when a test says so. */
 import { VarveError } from '../../src/base/index.js'
 import type { ErrorCode, FileHeader, FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
-import { Compactor, createPicker, inputTables } from '../../src/compaction/index.js'
-import type {
-  CompactionRunInput, CompactionRunOutput, CompactionTask, CompactorHost, CompactorPickers,
-} from '../../src/compaction/index.js'
+import { Compactor } from '../../src/compaction/index.js'
+import type { CompactionTask, CompactorHost, CompactorPickers } from '../../src/compaction/index.js'
 import { applyEdit } from '../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../src/manifest/index.js'
-import type { PublishTablesInput } from '../../src/output/index.js'
+import { createPicker, inputTables } from '../../src/pick/index.js'
+import type { CompactionRunInput, CompactionRunOutput } from '../../src/run/index.js'
+import type { PublishTablesInput } from '../../src/tables/index.js'
 import { HandClock } from './hand-clock.js'
 import { HandExecutor } from './hand-executor.js'
 import { sampleTable } from './manifest-samples.js'

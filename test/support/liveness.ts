@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { SeededRandom } from '../../src/base/index.js'
-import { COMPACTION_STYLES, defaultCompactionSettings } from '../../src/compaction/index.js'
-import type { CompactionStyle } from '../../src/compaction/index.js'
 import { Varve } from '../../src/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
+import { COMPACTION_STYLES, defaultCompactionSettings } from '../../src/pick/index.js'
+import type { CompactionStyle } from '../../src/pick/index.js'
 import { MemoryVfs, simExecutor } from '../../src/testing.js'
 import { hastyClock } from './hasty-clock.js'
 

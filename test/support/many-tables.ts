@@ -1,9 +1,9 @@
 /** A database of very many tables, made at once: each would otherwise need a flush of its own. */
 import { runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileNum, TableFacts } from '../../src/base/index.js'
-import { writeManifest } from '../../src/engine/manifest-roll.js'
 import { emptyVersion } from '../../src/manifest/index.js'
 import { TableBuilder } from '../../src/sstable/index.js'
+import { writeManifest } from '../../src/versions/manifest-roll.js'
 import type { Vfs } from '../../src/vfs/index.js'
 
 const databaseId = new Uint8Array(16).fill(0xdb)

@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { SimulatedTables, keyOf, noEntries, sortedEntries } from '../../bench/simulation/simulated-tables.js'
 import type { FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
-import {
-  createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenQuiet,
-} from '../../src/compaction/index.js'
-import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../src/compaction/index.js'
-import { SimulatedTables, keyOf, noEntries, sortedEntries } from '../../src/compaction/simulated-tables.js'
 import { applyEdit, emptyVersion, findProblem } from '../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../src/manifest/index.js'
+import {
+  createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenQuiet,
+} from '../../src/pick/index.js'
+import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../src/pick/index.js'
 import { assertAvailable, assertBelow, assertClosed, shownPick } from './pick-scene.js'
 
 export const KEYS = 64

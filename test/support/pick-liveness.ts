@@ -5,13 +5,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { MiB } from '../../src/base/index.js'
-import { createPicker, settingsWhenQuiet, spanOf, totalBytes } from '../../src/compaction/index.js'
-import type { CompactionSettings, CompactionStyle, Pressure } from '../../src/compaction/index.js'
-import { overlapping } from '../../src/compaction/pick-scene.js'
 import type { Version } from '../../src/manifest/index.js'
-import {
-  drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, Life, VALUE_BYTES,
-} from './pick-life.js'
+import { createPicker, settingsWhenQuiet, spanOf, totalBytes } from '../../src/pick/index.js'
+import type { CompactionSettings, CompactionStyle, Pressure } from '../../src/pick/index.js'
+import { overlapping } from '../../src/pick/pick-context.js'
+import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, Life, VALUE_BYTES } from './pick-life.js'
 
 /** Of a value: so that a few flushes make a debt that slows writers down, and tables too large to be merged as one. */
 const LARGE = 64 * MiB

@@ -1,10 +1,10 @@
 /** Versions for pickers, drawn as texts, and what must hold of every pick. */
 import assert from 'node:assert/strict'
 import type { LevelNum, TableFacts } from '../../src/base/index.js'
-import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../src/compaction/index.js'
-import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../src/compaction/index.js'
 import { applyEdit, emptyVersion, tablesOverlap } from '../../src/manifest/index.js'
 import type { LevelTable, Version } from '../../src/manifest/index.js'
+import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../src/pick/index.js'
+import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../src/pick/index.js'
 import { sampleTable } from './manifest-samples.js'
 
 /** Small numbers: a table has 100 bytes, a base level 1000. */

@@ -1,7 +1,7 @@
 /** Executors of the simulation whose compaction runs a test looks at, changes or fails before they begin. */
 import type { Clock } from '../../src/base/index.js'
-import type { CompactionRunInput } from '../../src/compaction/index.js'
 import type { ExecutorFactory, JobFunction, JobTable } from '../../src/exec/index.js'
+import type { CompactionRunInput } from '../../src/run/index.js'
 import { simExecutor } from '../../src/testing.js'
 
 /** What `change` throws is the job's error. */

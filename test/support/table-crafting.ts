@@ -1,8 +1,8 @@
 /** The sample table with bytes changed under right checksums: what an attacker can write. */
 import { crc32, decodeFileHeader, fileSeed, putU32, runSync } from '../../src/base/index.js'
+import { readParts } from '../../src/sstable/read/table-open.js'
+import type { TableParts } from '../../src/sstable/read/table-open.js'
 import { FOOTER_BYTES, putTrailer, TRAILER_BYTES } from '../../src/sstable/table-format.js'
-import { readParts } from '../../src/sstable/table-open.js'
-import type { TableParts } from '../../src/sstable/table-open.js'
 import { bytesOf, sampleEntries, TABLE_NAME, writeTable } from './table-samples.js'
 
 export const sample = writeTable(sampleEntries(), { blockBytes: 1024 })

@@ -3,8 +3,9 @@
  * they hold may be nowhere else; removes them on request, when everything else is whole.
  */
 import { parseArgs } from 'node:util'
-import { deleteOrphans, listOrphans, resolveOptions } from '../../engine/index.js'
-import type { KeptFileInfo } from '../../engine/index.js'
+import { resolveOptions } from '../../engine/index.js'
+import { deleteOrphans, listOrphans } from '../../open/index.js'
+import type { KeptFileInfo } from '../../open/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../../sstable/index.js'
 import { KEPT_BECAUSE } from '../../stats/index.js'
 import { NodeVfs } from '../../vfs/index.js'

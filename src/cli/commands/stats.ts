@@ -4,8 +4,8 @@
  */
 import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'
-import type { Stats } from '../../api/index.js'
 import { statsText } from '../../stats/index.js'
+import type { Stats } from '../../stats/index.js'
 import { lockHolder } from '../../vfs/index.js'
 import type { LockHolder } from '../../vfs/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'

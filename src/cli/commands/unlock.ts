@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'
-import type { LockHolder } from '../../api/index.js'
+import type { LockHolder } from '../../vfs/index.js'
 import { EXIT_OK, UsageError } from '../command.js'
 import type { Command, Terminal } from '../command.js'
 import { printable } from '../printable.js'

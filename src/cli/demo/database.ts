@@ -2,9 +2,9 @@
  * What: the demo's database: its options, and making room for a new one.
  */
 import { rmdir } from 'node:fs/promises'
-import { MiB, VarveError } from '../../base/index.js'
 import { Varve } from '../../api/index.js'
-import type { VarveOptions } from '../../api/index.js'
+import { MiB, VarveError } from '../../base/index.js'
+import type { VarveOptions } from '../../engine/index.js'
 
 /** Small, so that there are many flushes to see. */
 export const DEMO_OPTIONS: VarveOptions = { writeBufferSize: 4 * MiB }

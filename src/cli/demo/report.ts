@@ -1,8 +1,9 @@
 /**
  * What: what the demo prints at its end: the flush table, levels, lookups, a scan.
  */
+import type { Varve } from '../../api/index.js'
 import { systemClock } from '../../base/index.js'
-import type { Stats, Varve } from '../../api/index.js'
+import type { Stats } from '../../stats/index.js'
 import { countText, msText, sizeText } from './numbers.js'
 
 const SCAN_SHOWN = 5

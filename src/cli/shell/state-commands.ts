@@ -2,7 +2,8 @@
  * What: the shell's commands about the database itself.
  */
 import path from 'node:path'
-import type { CompactProgress, KeyBounds } from '../../api/index.js'
+import type { KeyBounds } from '../../api/index.js'
+import type { CompactProgress } from '../../engine/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText, msText, sizeText } from '../demo/numbers.js'

@@ -1,0 +1,202 @@
+/**
+ * What: tables without files, for the simulator: entries as numbers in arrays, merged by the same rules as
+ * real ones.
+ * Owns: the entries of each table, by its number.
+ * Thread: any.
+ */
+import type { FileNum, TableFacts } from '../../src/base/index.js'
+import { isVersionSeen } from '../../src/iterator/index.js'
+import type { RetentionRule } from '../../src/iterator/index.js'
+import type { CompactionPick } from '../../src/pick/index.js'
+
+/** Of a table: in the order key ascending, sequence number descending. */
+export interface SimulatedEntries {
+  keys: number[]
+  seqNums: number[]
+  isTombstone: boolean[]
+}
+
+export interface EntrySizes {
+  readonly valueBytes: number
+  readonly tombstoneBytes: number
+}
+
+export class SimulatedTables {
+  nextFileNum = 1
+  private readonly entries = new Map<FileNum, SimulatedEntries>()
+  private readonly sizes: EntrySizes
+
+  constructor(sizes: EntrySizes) {
+    this.sizes = sizes
+  }
+
+  hasKey(fileNum: FileNum, key: number): boolean {
+    const { keys } = this.entriesOf(fileNum)
+    let low = 0
+    let high = keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (keys[middle]! < key) low = middle + 1
+      else high = middle
+    }
+    return keys[low] === key
+  }
+
+  entriesOf(fileNum: FileNum): SimulatedEntries {
+    return this.entries.get(fileNum)!
+  }
+
+  /** One table of all that the rule keeps, or null. */
+  flush(entries: SimulatedEntries, rule: RetentionRule): TableFacts | null {
+    const kept = noEntries()
+    for (const i of keptEntries(entries, rule, () => false)) append(kept, entries, i)
+    return kept.keys.length === 0 ? null : this.add(kept)
+  }
+
+  /** The outputs of a pick; its inputs stay readable until `drop`. */
+  run(pick: CompactionPick, rule: RetentionRule): TableFacts[] {
+    const merged = pick.inputs.map(({ tables }) => concat(tables.map((table) => this.entriesOf(table.fileNum))))
+      .reduceRight((older, newer) => merge(newer, older))
+    const below = pick.below.map((tables) => new Passing(tables))
+    const isBottom = (key: number): boolean => below.every((tables) => !tables.cover(key))
+    const cut = new Passing(pick.below[0] ?? [])
+    const outputs: TableFacts[] = []
+    let output = noEntries()
+    let bytes = 0
+    for (const i of keptEntries(merged, rule, isBottom)) {
+      const key = merged.keys[i]!
+      const isFull = bytes >= pick.tableBytes || cut.entersBeyond(key, pick.overlapBytesMax)
+      if (isFull && output.keys.length > 0 && key !== output.keys.at(-1)) {
+        outputs.push(this.add(output))
+        output = noEntries()
+        bytes = 0
+        cut.restart(key)
+      }
+      append(output, merged, i)
+      bytes += merged.isTombstone[i]! ? this.sizes.tombstoneBytes : this.sizes.valueBytes
+    }
+    if (output.keys.length > 0) outputs.push(this.add(output))
+    return outputs
+  }
+
+  drop(tables: readonly TableFacts[]): void {
+    for (const { fileNum } of tables) this.entries.delete(fileNum)
+  }
+
+  private add(entries: SimulatedEntries): TableFacts {
+    const { keys, seqNums, isTombstone } = entries
+    const fileNum = this.nextFileNum++
+    const tombstoneCount = isTombstone.filter(Boolean).length
+    const hiddenCount = keys.filter((key, i) => key === keys[i - 1]).length
+    const { valueBytes, tombstoneBytes } = this.sizes
+    const bytes = (keys.length - tombstoneCount) * valueBytes + tombstoneCount * tombstoneBytes
+    this.entries.set(fileNum, entries)
+    return {
+      fileNum, bytes, entryCount: keys.length, tombstoneCount, hiddenCount, rawBytes: bytes,
+      smallestKey: keyOf(keys[0]!), largestKey: keyOf(keys.at(-1)!),
+      smallestSeqNum: seqNums.reduce((a, b) => Math.min(a, b)),
+      largestSeqNum: seqNums.reduce((a, b) => Math.max(a, b)),
+      firstLog: 0, lastLog: 0, salt: new Uint8Array(8), keyspaceId: 0, expiryMin: 0, expiryMax: 0, valueFiles: [],
+    }
+  }
+}
+
+export function noEntries(): SimulatedEntries {
+  return { keys: [], seqNums: [], isTombstone: [] }
+}
+
+/** A memtable's entries in the order of a table. */
+export function sortedEntries({ keys, seqNums, isTombstone }: SimulatedEntries): SimulatedEntries {
+  const order = [...keys.keys()].sort((a, b) => keys[a]! - keys[b]! || seqNums[b]! - seqNums[a]!)
+  const pick = <T>(values: readonly T[]): T[] => order.map((i) => values[i]!)
+  return { keys: pick(keys), seqNums: pick(seqNums), isTombstone: pick(isTombstone) }
+}
+
+function append(to: SimulatedEntries, from: SimulatedEntries, i: number): void {
+  to.keys.push(from.keys[i]!)
+  to.seqNums.push(from.seqNums[i]!)
+  to.isTombstone.push(from.isTombstone[i]!)
+}
+
+function* keptEntries(
+  { keys, seqNums, isTombstone }: SimulatedEntries, rule: RetentionRule, isBottom: (key: number) => boolean,
+): Generator<number> {
+  const readersFrom = Math.min(rule.visibleSeqNum, rule.snapshots[0] ?? Infinity)
+  for (let i = 0; i < keys.length; i++) {
+    const newer = i > 0 && keys[i - 1] === keys[i] ? seqNums[i - 1]! : Infinity
+    if (!isVersionSeen(rule, seqNums[i]!, newer)) continue
+    if (isTombstone[i]! && seqNums[i]! <= readersFrom && isBottom(keys[i]!)) continue
+    yield i
+  }
+}
+
+function concat(parts: readonly SimulatedEntries[]): SimulatedEntries {
+  return {
+    keys: parts.flatMap((part) => part.keys),
+    seqNums: parts.flatMap((part) => part.seqNums),
+    isTombstone: parts.flatMap((part) => part.isTombstone),
+  }
+}
+
+function merge(a: SimulatedEntries, b: SimulatedEntries): SimulatedEntries {
+  const merged = noEntries()
+  let [i, j] = [0, 0]
+  while (i < a.keys.length || j < b.keys.length) {
+    const isFirst = j === b.keys.length || (i < a.keys.length &&
+      (a.keys[i]! - b.keys[j]! || b.seqNums[j]! - a.seqNums[i]!) < 0)
+    if (isFirst) append(merged, a, i++)
+    else append(merged, b, j++)
+  }
+  return merged
+}
+
+/** The tables of one list, asked with rising keys. */
+class Passing {
+  private readonly tables: readonly TableFacts[]
+  private readonly smallest: readonly number[]
+  private readonly largest: readonly number[]
+  /** Tables before `end` begin at or before the key. */
+  private end = 0
+  private bytes = 0
+
+  constructor(tables: readonly TableFacts[]) {
+    this.tables = tables
+    this.smallest = tables.map((table) => numberOf(table.smallestKey))
+    this.largest = tables.map((table) => numberOf(table.largestKey))
+  }
+
+  cover(key: number): boolean {
+    this.passedBytes(key)
+    return this.end > 0 && this.largest[this.end - 1]! >= key
+  }
+
+  /** Bytes of the tables between the last restart and this key. */
+  passedBytes(key: number): number {
+    while (this.end < this.tables.length && this.smallest[this.end]! <= key) {
+      this.bytes += this.tables[this.end++]!.bytes
+    }
+    return this.bytes
+  }
+
+  /** True when the key is the first in another table, and those since the last restart are larger than this. */
+  entersBeyond(key: number, bytesMax: number): boolean {
+    const { end } = this
+    return this.passedBytes(key) > bytesMax && this.end > end
+  }
+
+  /** Requires: this key was asked for. */
+  restart(key: number): void {
+    this.bytes = this.cover(key) ? this.tables[this.end - 1]!.bytes : 0
+  }
+}
+
+/** Four bytes, big-endian: in the order of the numbers. */
+export function keyOf(n: number): Uint8Array {
+  const key = new Uint8Array(4)
+  new DataView(key.buffer).setUint32(0, n)
+  return key
+}
+
+function numberOf(key: Uint8Array): number {
+  return new DataView(key.buffer, key.byteOffset).getUint32(0)
+}

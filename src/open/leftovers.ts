@@ -1,0 +1,121 @@
+/**
+ * What: what an open finds in the directory that the version it made durable does not need: files that go, files
+ * that stay because they may be somebody's, and logs that pins keep. Reads only; the engine deletes.
+ * Thread: main.
+ */
+import {
+  compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, logFileName, parseFileName, VarveError,
+} from '../base/index.js'
+import type { FileNum } from '../base/index.js'
+import { findObsoleteFiles, isRetained, logNumbers, readMarker } from '../manifest/index.js'
+import type { Version } from '../manifest/index.js'
+import type { EventBus, KeptFile, KeptFileReason, RecoveryReport } from '../stats/index.js'
+import type { RetainedLog } from '../versions/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { isBlankFile } from './cut-creation.js'
+import type { KnownHistory } from './orphan-check.js'
+
+/** What becomes of the files that are not part of the database. */
+export interface Leftovers {
+  /** They go. */
+  names: string[]
+  report: Pick<
+    RecoveryReport, 'tempFileCount' | 'orphanTableCount' | 'releasedLogCount' | 'foreignFileCount' | 'keptFiles'
+  >
+}
+
+export interface LeftoversOptions {
+  vfs: Vfs
+  dir: string
+  events: EventBus
+  /** Tables that are not in the version and stay. */
+  kept: readonly (KeptFile & { fileNum: FileNum })[]
+  /** What this open has read: its manifest and the logs from the pointer on were found to be ours. */
+  history: KnownHistory
+}
+
+/** Looked up again: only what is there now is deleted, and only what the new manifest does not need. */
+export async function findLeftovers(options: LeftoversOptions, version: Version): Promise<Leftovers> {
+  const { vfs, dir, events, kept } = options
+  const names = await vfs.list(dir)
+  const marker = readMarker(names)
+  if (marker === null) {
+    throw new VarveError('MISSING_MARKER', 'the marker that was just made is gone: somebody removes files here')
+  }
+  const keptNums = new Set(kept.map(({ fileNum }) => fileNum))
+  const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set(), kept: keptNums })
+  const { temps, tables, markers, foreign } = found
+  const more = await findKept(options, [...found.logs, ...found.manifests])
+  const logs = found.logs.filter((file) => !more.has(file))
+  const manifests = found.manifests.filter((file) => !more.has(file))
+  const keptFiles = [
+    ...kept.map(({ file, reason }) => ({ file, reason })), ...Array.from(more, ([file, reason]) => ({ file, reason })),
+  ]
+  for (const { file, reason } of keptFiles) events.emit({ type: 'fileKept', file, reason })
+  for (const file of temps) events.emit({ type: 'fileRemoved', file, reason: 'temp' })
+  for (const file of tables) events.emit({ type: 'fileRemoved', file, reason: 'orphan' })
+  for (const file of logs) events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
+  return {
+    names: [...temps, ...tables, ...logs, ...manifests, ...markers],
+    report: {
+      tempFileCount: temps.length,
+      orphanTableCount: tables.length,
+      releasedLogCount: logs.length,
+      foreignFileCount: foreign.length,
+      keptFiles,
+    },
+  }
+}
+
+/** Of logs and manifests: those that hold something and that another database wrote, or a later version. */
+async function findKept(
+  { vfs, dir, history }: LeftoversOptions, names: readonly string[],
+): Promise<Map<string, KeptFileReason>> {
+  const { version, databaseId, manifestNum } = history
+  const kept = new Map<string, KeptFileReason>()
+  for (const name of names) {
+    const parsed = parseFileName(name)
+    const number = fileNumOf(parsed)
+    if (parsed?.kind === 'log' ? number >= version.logPointer : number === manifestNum) continue
+    const reason = await reasonToKeep(vfs, vfs.join(dir, name), name, databaseId)
+    if (reason !== null && !(await isBlankFile(vfs, dir, name).catch(() => false))) kept.set(name, reason)
+  }
+  return kept
+}
+
+/** Null for what is ours as far as anybody can say: a header that is not whole is nobody's. */
+async function reasonToKeep(
+  vfs: Vfs, path: string, name: string, databaseId: Uint8Array,
+): Promise<KeptFileReason | null> {
+  const magic = parseFileName(name)?.kind === 'log' ? 'varvelog' : 'varveman'
+  try {
+    const file = await vfs.open(path, 'read')
+    try {
+      const bytes = new Uint8Array(FILE_HEADER_BYTES)
+      const count = await file.read(bytes, 0, bytes.length, 0)
+      const header = decodeFileHeader(bytes.subarray(0, count), magic, name)
+      return compareBytes(header.databaseId, databaseId) === 0 ? null : 'otherDatabase'
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    return VarveError.is(error) && error.code === 'CORRUPTION' ? null : 'unreadable'
+  }
+}
+
+/**
+ * Logs below the pointer that pins keep, and how much of each is history. One that the manifest lists and
+ * that is gone stays among them: who reads it must hear of it.
+ */
+export async function findRetained(vfs: Vfs, dir: string, version: Version): Promise<RetainedLog[]> {
+  const present = logNumbers(await vfs.list(dir))
+  const listed = [...version.logs.values()].flatMap(({ fileNum, mustExist }) => (mustExist ? [fileNum] : []))
+  const retained: RetainedLog[] = []
+  for (const fileNum of new Set([...present, ...listed])) {
+    if (fileNum >= version.logPointer || !isRetained(fileNum, version.pins)) continue
+    const facts = version.logs.get(fileNum)
+    const size = (await vfs.stat(vfs.join(dir, logFileName(fileNum))))?.size ?? 0
+    retained.push({ fileNum, bytes: facts?.bytes ?? size })
+  }
+  return retained
+}

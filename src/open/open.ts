@@ -1,0 +1,340 @@
+/**
+ * What: opens a database for writing, in this order, each step durable before the next that needs it:
+ *
+ *   lock → marker → manifest → tables opened → logs with frames synced, then replayed → replayed entries
+ *   written to tables, synced, named, directory synced → new log, synced → new manifest with a full
+ *   version that lists it, synced → directory synced: log and manifest have their names → marker moved,
+ *   directory synced → obsolete files deleted → writes
+ *
+ * Where there is no marker, the directory's own name is synced first.
+ * Nothing old is appended to or truncated. Since the replayed entries stand in synced tables before
+ * the first write is accepted, no later acknowledgement rests on pages whose sync once failed.
+ * A failure before the marker moved leaves the directory's data as it was.
+ * Thread: main.
+ */
+import {
+  assert, directoryError, errnoOf, ioError, logFileName, runAsync, SALT_BYTES, tableFileName, tempFileName, VarveError,
+} from '../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import { BlockCache } from '../cache/index.js'
+import {
+  Engine, HeldExecutor, jobs, MemoryBudget, tableBytesMax, PatientExecutor, decodeRunStats, encodeSettings,
+  keptTablesIn, UniqueNames,
+} from '../engine/index.js'
+import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
+import { makeExecutor, workerSource } from '../exec/index.js'
+import type { OwnContext } from '../exec/index.js'
+import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
+import { applyEdits, emptyVersion, isRetained } from '../manifest/index.js'
+import type { ManifestLog, Version } from '../manifest/index.js'
+import type { Memtable } from '../memtable/index.js'
+import { SlabPool } from '../slab/index.js'
+import { EventBus } from '../stats/index.js'
+import type { RecoveryReport } from '../stats/index.js'
+import { namesMade, TableSet } from '../tables/index.js'
+import type { PublishTablesInput } from '../tables/index.js'
+import { writeManifest, VersionSet } from '../versions/index.js'
+import type { ManifestPlace } from '../versions/index.js'
+import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
+import type { Vfs, VfsLock } from '../vfs/index.js'
+import { createLog } from '../wal/index.js'
+import type { LogFile } from '../wal/index.js'
+import { findLeftovers, findRetained } from './leftovers.js'
+import { keptOrphans, readOrphans } from './orphan-check.js'
+import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
+import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
+import type { FoundDirectory, ReplayedLogs } from './recovery.js'
+
+/** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
+const FREE_SLABS_MAX = 2
+
+/** Opens for writing. The caller gave a checked location; `vfs` is the platform's or the user's. */
+export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
+  const { dir, isMade } = await prepareDirectory(location, vfs, options)
+  const lock = await lockFor(dir, vfs)
+  const held = new HeldVfs(vfs, dir, lock)
+  const opening = new Opening(dir, held, options, lock)
+  try {
+    return await opening.run(isMade)
+  } catch (error) {
+    await opening.abandon()
+    throw error
+  }
+}
+
+export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
+  try {
+    return await vfs.lock(dir)
+  } catch (error) {
+    throw directoryError(error, 'lock', dir)
+  }
+}
+
+/** A job's syncs are awaited between its end and its answer, where the thread cannot block on one. */
+function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
+  const late = new LateSyncs(vfs)
+  return { context: { vfs: late.vfs }, end: (hasSucceeded) => (hasSucceeded ? late.settle() : late.abandon()) }
+}
+
+/** One attempt to open; holds what must be let go of when it fails. */
+class Opening {
+  private readonly dir: string
+  private readonly vfs: HeldVfs
+  private readonly options: ResolvedOptions
+  private readonly lock: VfsLock
+  private readonly events: EventBus
+  private readonly executor: HeldExecutor
+  private readonly patience: PatientExecutor
+  private readonly pool: SlabPool
+  private readonly names: UniqueNames
+  private readonly counts = { workersLost: 0 }
+  private tables: TableSet | null = null
+  /** The new log, until the engine has it. */
+  private log: LogFile | null = null
+  private manifest: ManifestLog | null = null
+  /** What replay wrote, until a manifest may name it. */
+  private replayedNames: string[] = []
+  private memtables: Memtable[] = []
+  private nextFileNum: FileNum = 1
+
+  constructor(dir: string, vfs: HeldVfs, options: ResolvedOptions, lock: VfsLock) {
+    this.dir = dir
+    this.vfs = vfs
+    this.options = options
+    this.lock = lock
+    this.events = new EventBus(options.onEvent)
+    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
+    this.names = new UniqueNames(options.clock)
+    const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
+      workerCount: options.workers,
+      jobs,
+      context: { vfs },
+      ownContext: vfs.hasBlockingSync === false ? () => lateSyncs(vfs) : null,
+      contextSpec: vfs.workerSpec,
+      clock: options.clock,
+      source: workerSource,
+      onEvent: (event) => {
+        if (event.type === 'workerLost') this.counts.workersLost++
+        this.events.emit(event)
+      },
+    })
+    this.patience = new PatientExecutor(executor, options.clock)
+    this.executor = new HeldExecutor(this.patience, vfs.workerSpec === null ? null : lock.spec)
+  }
+
+  /** `isMade`: the directory is new, and its name is durable. */
+  async run(isMade: boolean): Promise<Engine> {
+    const { vfs, dir, options } = this
+    const startMs = options.clock.nowMs()
+    const found = await readDirectory(vfs, dir)
+    checkExistence(dir, found.marker !== null, options)
+    if (found.marker === null && !isMade) await this.syncOwnName()
+    this.nextFileNum = found.highestFileNum + 1
+    const { version, databaseId } = await this.readVersion(found)
+    checkRoom(found, this.nextFileNum)
+    const cache = new BlockCache(options.blockCacheSize)
+    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
+    const tables = new TableSet({ vfs, dir, databaseId, cache, files })
+    tables.parts.limitBytes = tableBytesMax(options)
+    this.tables = tables
+    await runAsync(tables.loadAll(version.levels.flat()))
+    const known = { version, databaseId, manifestNum: found.marker?.manifest ?? 0 }
+    const orphans = await readOrphans(vfs, dir, found.names, known)
+    const replayed = await this.replay(found, version, databaseId)
+    const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
+    const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
+    for (const facts of replayedTables) await tables.load(facts)
+    const place = this.place(databaseId)
+    const manifestNum = this.allocate()
+    const log = await this.makeLog(place)
+    const keptTables = kept.filter(({ reason }) => reason === 'unknownWrites').map(({ fileNum }) => fileNum)
+    const recovered = this.nextVersion(version, replayed, replayedTables, { log, keptTables })
+    const manifest = await this.makeManifest(place, manifestNum, recovered)
+    const leftovers = await findLeftovers({ vfs, dir, events: this.events, kept, history: known }, recovered)
+    const retainedLogs = await findRetained(vfs, dir, recovered)
+    this.letMemtablesGo()
+    const report: RecoveryReport = {
+      durationMs: options.clock.nowMs() - startMs,
+      replayedEntryCount: replayed.entryCount,
+      replayedBytes: replayed.replayedBytes,
+      cut: replayed.cut,
+      ...leftovers.report,
+    }
+    const versions = (onFailure: (error: unknown) => void) =>
+      new VersionSet(
+        { executor: this.executor, dir, version: recovered, log: manifest, nextFileNum: this.nextFileNum }, onFailure,
+      )
+    const memory = new MemoryBudget(options, cache, tables, this.pool)
+    const engine = new Engine({
+      dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor,
+      patience: this.patience, pool: this.pool,
+      cache, tables, memory, versions, firstLog: log, databaseId, names: this.names, report,
+      position: recovered.position, retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
+    })
+    this.log = null // the engine's now
+    try {
+      engine.start()
+      await engine.compactor.tidyUp()
+      engine.compactor.schedule()
+    } catch (error) {
+      await engine.abandon()
+      throw error
+    }
+    if (replayed.cut !== null) this.events.emit({ type: 'historyCut', ...replayed.cut })
+    engine.deleteObsolete(leftovers.names)
+    return engine
+  }
+
+  /** Lets go of everything: the directory is as another open may find it, and no lock stays where no database is. */
+  async abandon(): Promise<void> {
+    this.letMemtablesGo()
+    this.tables?.closeUnused()
+    await this.tables?.idle()
+    await this.log?.file.close().catch(() => undefined)
+    // On a full disk each try would leave as much again.
+    for (const name of this.replayedNames) await this.vfs.unlink(this.vfs.join(this.dir, name)).catch(() => undefined)
+    if (this.manifest !== null) await runAsync(this.manifest.close())
+    await this.executor.close()
+    const isOurs = await this.vfs.list(this.dir).then(holdsFiles, () => true)
+    await (isOurs ? this.lock.release() : this.lock.discard()).catch(() => undefined)
+  }
+
+  private letMemtablesGo(): void {
+    for (const memtable of this.memtables.splice(0)) memtable.release()
+  }
+
+  private allocate(): FileNum {
+    return this.nextFileNum++
+  }
+
+  private place(databaseId: Uint8Array): ManifestPlace {
+    const { vfs, dir } = this
+    return { vfs, dir, databaseId, generation: this.lock.generation, random: this.options.random }
+  }
+
+  private async syncOwnName(): Promise<void> {
+    try {
+      await syncFoundName(this.dir, this.vfs)
+    } catch (error) {
+      throw directoryError(error, 'sync the parent of', this.dir)
+    }
+  }
+
+  private async readVersion(found: FoundDirectory): Promise<{ version: Version; databaseId: Uint8Array }> {
+    if (found.marker === null) {
+      const databaseId = new Uint8Array(16)
+      this.options.random.fill(databaseId)
+      return { version: emptyVersion, databaseId }
+    }
+    const contents = await readCurrentManifest(this.vfs, this.dir, found.marker)
+    if (contents.tornBytes > 0) this.events.emit({ type: 'manifestTail', bytes: contents.tornBytes })
+    this.nextFileNum = Math.max(this.nextFileNum, contents.version.nextFileNum)
+    return contents
+  }
+
+  private async replay(
+    found: FoundDirectory, version: Version, databaseId: Uint8Array,
+  ): Promise<ReplayedLogs> {
+    const { vfs, dir, options } = this
+    // Each slab as large as its log: they are used once.
+    const pool = new SlabPool(0, 0, options.clock)
+    const replayed = await runAsync(replayLogs(found.names, {
+      vfs, dir, pool, random: options.random, databaseId,
+      listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
+    }))
+    this.memtables = replayed.memtables
+    return replayed
+  }
+
+  /** Each replayed memtable becomes a synced table with its final name; the directory is synced. */
+  private async writeReplayed(memtables: readonly Memtable[], databaseId: Uint8Array): Promise<TableFacts[]> {
+    const written: TableFacts[] = []
+    for (const memtable of memtables) {
+      const facts = await this.writeTable(memtable, databaseId)
+      if (facts !== null) written.push(facts)
+    }
+    return written
+  }
+
+  private async writeTable(memtable: Memtable, databaseId: Uint8Array): Promise<TableFacts | null> {
+    const { dir, options, executor } = this
+    const tableNum = this.allocate()
+    const tempName = tempFileName(tableNum, this.names.next())
+    const salt = new Uint8Array(8)
+    options.random.fill(salt)
+    const header: FileHeader = {
+      magic: 'varvetab', databaseId, fileNum: tableNum, salt, generation: this.lock.generation,
+    }
+    const input: FlushBuildInput = {
+      dir, fileName: tempName, isSynced: true, header, settings: { blockBytes: options.blockSize },
+      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
+      logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [],
+    }
+    this.replayedNames.push(tempName)
+    const { facts, keptCount, droppedCount } =
+      await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
+    if (facts === null) return null
+    const publish: PublishTablesInput = { dir, tables: [{ tempName, tableNum }] }
+    try {
+      await executor.submit({ kind: 'publishTables', input: publish })
+    } catch (error) {
+      this.replayedNames.push(...namesMade([tableFileName(tableNum)], error))
+      throw error
+    }
+    this.replayedNames.push(tableFileName(tableNum))
+    return facts
+  }
+
+  /**
+   * The new log, synced; its name becomes durable with that of the manifest that lists it. What is left of one
+   * that could not be made, or whose manifest could not, goes at once: another try takes other numbers.
+   */
+  private async makeLog({ vfs, dir, databaseId, generation, random }: ManifestPlace): Promise<LogFile> {
+    const salt = new Uint8Array(SALT_BYTES)
+    random.fill(salt)
+    const header: FileHeader = { magic: 'varvelog', databaseId, fileNum: this.allocate(), salt, generation }
+    try {
+      this.log = await runAsync(createLog(vfs, dir, header))
+      return this.log
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') await this.removeLog(header.fileNum)
+      throw ioError(error, 'create', logFileName(header.fileNum))
+    }
+  }
+
+  private async makeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Promise<ManifestLog> {
+    try {
+      this.manifest = await runAsync(writeManifest(place, fileNum, version))
+      this.replayedNames = []
+      return this.manifest
+    } catch (error) {
+      // Where the new manifest may count, its log and tables must stay.
+      const mayCount = VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
+      if (mayCount) this.replayedNames = []
+      else await this.removeLog(this.log!.fileNum)
+      throw error
+    }
+  }
+
+  private async removeLog(fileNum: FileNum): Promise<void> {
+    await this.vfs.unlink(this.vfs.join(this.dir, logFileName(fileNum))).catch(() => undefined)
+  }
+
+  /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
+  private nextVersion(
+    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[],
+    { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
+  ): Version {
+    return applyEdits(version, [{
+      addTables: tables.map((facts) => ({ level: 0, facts })),
+      logPointer: log.fileNum,
+      lastSeqNum: replayed.lastSeqNum,
+      nextFileNum: this.nextFileNum,
+      // A follower must not read what is not history.
+      logs: [...replayed.logs.filter(({ fileNum }) => isRetained(fileNum, version.pins)), log.facts],
+      ...(replayed.position === null ? {} : { position: replayed.position }),
+      settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
+    }])
+  }
+}

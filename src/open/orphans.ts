@@ -1,0 +1,116 @@
+/**
+ * What: files of a database directory that are not part of the database and that no open deletes: names them,
+ * and removes them when somebody asks for it and everything else is whole.
+ * Thread: main.
+ */
+import { directoryError, runAsync, tableFileName, VarveError } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
+import type { ResolvedOptions } from '../engine/index.js'
+import { checkTable, readTableFacts } from '../sstable/index.js'
+import type { KeptFile } from '../stats/index.js'
+import { HeldVfs } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { lockFor } from './open.js'
+import { openReadOnly } from './read-only.js'
+import type { ReadOnlyView } from './read-only.js'
+
+/** What can be told of a kept file. */
+export interface KeptFileInfo extends KeptFile {
+  bytes: number
+  /** Of a whole table. */
+  table: { entryCount: number; smallestSeqNum: number; largestSeqNum: number } | null
+}
+
+/** Reads only, also beside a writer. Throws what a read-only open throws. */
+export async function listOrphans(location: string, vfs: Vfs, options: ResolvedOptions): Promise<KeptFileInfo[]> {
+  const view = await openReadOnly(location, vfs, options)
+  try {
+    return await describe(view, vfs)
+  } finally {
+    await view.close()
+  }
+}
+
+/**
+ * Removes them. Nobody may have the database open for writing; every table that the manifest lists is read from
+ * beginning to end first, and the logs are. What is doubtful in any way is an error, and nothing is removed.
+ */
+export async function deleteOrphans(location: string, vfs: Vfs, options: ResolvedOptions): Promise<KeptFileInfo[]> {
+  await listOrphans(location, vfs, options) // so that there is a database before there is a file of its lock
+  const dir = await vfs.realPath(location)
+  const lock = await lockFor(dir, vfs)
+  const held = new HeldVfs(vfs, dir, lock)
+  try {
+    const view = await openReadOnly(dir, held, options)
+    try {
+      const files = await describe(view, held)
+      checkCertain(view, files)
+      for (const level of view.sight.version.levels) for (const facts of level) await checkListed(view, held, facts)
+      await remove(held, dir, files)
+      return files
+    } finally {
+      await view.close()
+    }
+  } finally {
+    await lock.release()
+  }
+}
+
+/** Whatever is lost elsewhere, these files may be the only ones that have it. */
+function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFileInfo[]): void {
+  if (cut !== null) {
+    throw new VarveError('CORRUPTION', `history ends in ${cut.file} before its last byte`, {
+      file: cut.file, offset: cut.offset,
+      hint: 'open the database once and see what is there, then ask again; nothing was removed',
+    })
+  }
+  const unreadable = files.find(({ reason }) => reason === 'unreadable')
+  if (unreadable === undefined) return
+  throw new VarveError('CORRUPTION', `nobody can say what ${unreadable.file} is`, {
+    file: unreadable.file, hint: 'move it away by hand when it is not needed; nothing was removed',
+  })
+}
+
+async function checkListed({ sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts): Promise<void> {
+  const name = tableFileName(facts.fileNum)
+  const file = await vfs.open(vfs.join(dir, name), 'read')
+  try {
+    const checking = checkTable({ file, name, facts, databaseId: sight.databaseId })
+    while (checking.next().done !== true) if (turns.isOverNow()) await turns.next()
+  } finally {
+    await file.close()
+  }
+}
+
+async function remove(vfs: Vfs, dir: string, files: readonly KeptFileInfo[]): Promise<void> {
+  try {
+    for (const { file } of files) await vfs.unlink(vfs.join(dir, file))
+    if (files.length > 0) await vfs.syncDir(dir)
+  } catch (error) {
+    throw directoryError(error, 'remove orphans from', dir)
+  }
+}
+
+async function describe({ report, dir }: ReadOnlyView, vfs: Vfs): Promise<KeptFileInfo[]> {
+  const infos: KeptFileInfo[] = []
+  for (const kept of report.keptFiles) {
+    const size = (await vfs.stat(vfs.join(dir, kept.file)))?.size ?? 0
+    infos.push({ ...kept, bytes: size, table: await describeTable(vfs, vfs.join(dir, kept.file), kept.file) })
+  }
+  return infos
+}
+
+/** Null for what is not a whole table. */
+async function describeTable(vfs: Vfs, path: string, name: string): Promise<KeptFileInfo['table']> {
+  try {
+    const file = await vfs.open(path, 'read')
+    try {
+      const { entryCount, smallestSeqNum, largestSeqNum } = await runAsync(readTableFacts({ file, name }))
+      return { entryCount, smallestSeqNum, largestSeqNum }
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What: the directory of a database before it is locked: found or made, its name durable, closed to strangers.
+ * Thread: main.
+ */
+import { directoryError, errnoOf, parseFileName, VarveError } from '../base/index.js'
+import type { ResolvedOptions } from '../engine/index.js'
+import { readMarker } from '../manifest/index.js'
+import type { FileInfo, Vfs } from '../vfs/index.js'
+import { checkFileNotForeign, checkNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
+
+/** What a system, or Node's permission model, says of a directory that this process may not open. */
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED'])
+
+/** Null when nothing is there; rejects when it is no directory. */
+export async function findDirectory(location: string, vfs: Vfs): Promise<FileInfo | null> {
+  const info = await infoOf(location, vfs)
+  // A link to a directory is the user's way to name it; only inside the directory links are refused.
+  const target = info?.kind === 'other' ? await targetOf(location, vfs) : info
+  if (target === null || target.kind === 'directory') return target
+  if (target.kind === 'file') await checkFile(location, vfs)
+  throw new VarveError('INVALID_ARGUMENT', `${location} is not a directory`)
+}
+
+async function infoOf(path: string, vfs: Vfs): Promise<FileInfo | null> {
+  try {
+    return await vfs.stat(path)
+  } catch (error) {
+    throw directoryError(error, 'open', path)
+  }
+}
+
+async function targetOf(link: string, vfs: Vfs): Promise<FileInfo | null> {
+  try {
+    return await vfs.stat(await vfs.realPath(link))
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw directoryError(error, 'open', link)
+    throw new VarveError('NOT_FOUND', `${link} is a link to what does not exist`)
+  }
+}
+
+/** Says so when it is a whole database of another kind. */
+async function checkFile(path: string, vfs: Vfs): Promise<void> {
+  const bytes = new Uint8Array(FOREIGN_FILE_BYTES)
+  try {
+    const file = await vfs.open(await vfs.realPath(path), 'read')
+    await file.read(bytes, 0, bytes.length, 0).finally(() => file.close())
+  } catch {
+    return // then it is just no directory
+  }
+  checkFileNotForeign(path, bytes)
+}
+
+/** Makes the directory when that is allowed. Refuses, before a lock is taken, one that is not for this call. */
+export async function prepareDirectory(
+  location: string, vfs: Vfs, options: ResolvedOptions,
+): Promise<{ dir: string; isMade: boolean }> {
+  const info = await findDirectory(location, vfs)
+  if (info === null) {
+    checkExistence(location, false, options)
+    try {
+      await makeDirectories(location, vfs)
+      return { dir: await vfs.realPath(location), isMade: true }
+    } catch (error) {
+      throw directoryError(error, 'create', location)
+    }
+  }
+  if ((info.mode & 0o002) !== 0 && !options.allowSharedDirectory) {
+    throw new VarveError('INVALID_ARGUMENT', `${location} may be written by everybody`, {
+      hint: 'chmod o-w it, or open it with allowSharedDirectory: true',
+    })
+  }
+  const dir = await vfs.realPath(location)
+  const names = await namesIn(dir, vfs)
+  checkNotForeign(dir, names)
+  const isThere = readMarker(names) !== null
+  if (isThere || !holdsFiles(names)) checkExistence(dir, isThere, options) // else recovery says what is the matter
+  return { dir, isMade: false }
+}
+
+export async function namesIn(dir: string, vfs: Vfs): Promise<string[]> {
+  try {
+    return await vfs.list(dir)
+  } catch (error) {
+    throw directoryError(error, 'list', dir)
+  }
+}
+
+/** True when there are files of a database, whole or not: its lock's files alone are none. */
+export function holdsFiles(names: readonly string[]): boolean {
+  return names.some((name) => {
+    const kind = parseFileName(name)?.kind
+    return kind !== undefined && kind !== 'lock' && kind !== 'probe'
+  })
+}
+
+export function checkExistence(dir: string, exists: boolean, options: ResolvedOptions): void {
+  if (!exists && !options.createIfMissing) {
+    throw new VarveError('NOT_FOUND', `there is no database in ${dir}: it does not exist`, {
+      hint: 'open it with createIfMissing',
+    })
+  }
+  if (exists && options.errorIfExists) {
+    throw new VarveError('ALREADY_EXISTS', `a database exists in ${dir}`)
+  }
+}
+
+/** Each directory made is durable in its parent before the next. */
+async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
+  const parent = vfs.parent(path)
+  if (parent !== path && (await vfs.stat(parent)) === null) await makeDirectories(parent, vfs)
+  else await syncFoundName(parent, vfs)
+  try {
+    await vfs.mkdir(path)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'EEXIST') throw error
+  }
+  if (parent !== path) await vfs.syncDir(parent)
+}
+
+/**
+ * Of a directory that was there: whoever made it may have been killed before its name was durable.
+ * Where we may not look at the parent it is not we who made it.
+ */
+export async function syncFoundName(dir: string, vfs: Vfs): Promise<void> {
+  const parent = vfs.parent(dir)
+  if (parent === dir) return
+  try {
+    await vfs.syncDir(parent)
+  } catch (error) {
+    if (!FORBIDDEN.has(errnoOf(error))) throw error
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * What: a database opened for reading only: no lock, not one byte changed, also beside a live writer.
+ * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
+ *
+ * Its tables stay open while there is room, so that a writer may remove them. When a table that had no room is
+ * gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the one
+ * they began with, as far as its tables are still there.
+ * Owns: the read state. Thread: main.
+ */
+import { parseFileName, Turns, VarveError } from '../base/index.js'
+import type { Clock, SeqNum } from '../base/index.js'
+import type { ResolvedOptions } from '../engine/index.js'
+import { SnapshotList, Iterators } from '../read/index.js'
+import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
+import type { RecoveryReport } from '../stats/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { DirectoryReading } from './directory-reading.js'
+import type { Sight } from './directory-reading.js'
+import { checkNotForeign } from './foreign-database.js'
+import { findDirectory, namesIn } from './prepare-directory.js'
+
+export async function openReadOnly(location: string, vfs: Vfs, options: ResolvedOptions): Promise<ReadOnlyView> {
+  if ((await findDirectory(location, vfs)) === null) {
+    throw new VarveError('NOT_FOUND', `${location} does not exist`)
+  }
+  const dir = await vfs.realPath(location)
+  checkNotForeign(dir, await namesIn(dir, vfs))
+  const reading = new DirectoryReading(dir, vfs, options)
+  return new ReadOnlyView(reading, await reading.first())
+}
+
+export class ReadOnlyView implements ReadView {
+  readonly clock: Clock
+  readonly turns: Turns
+  readonly iterators: Iterators
+  readonly snapshots: SnapshotList
+  readonly reading: DirectoryReading
+  /** What it sees now. */
+  sight: Sight
+  private readonly resources = new Set<Resource>()
+  isClosed = false
+
+  constructor(reading: DirectoryReading, sight: Sight) {
+    const { clock, ownBuffers } = reading.options
+    this.reading = reading
+    this.sight = sight
+    this.clock = clock
+    this.turns = new Turns(clock)
+    this.iterators = new Iterators(ownBuffers)
+    this.snapshots = new SnapshotList(clock)
+  }
+
+  get dir(): string {
+    return this.reading.dir
+  }
+
+  get state(): ReadState {
+    return this.sight.state
+  }
+
+  get visibleSeqNum(): SeqNum {
+    return this.sight.replayed.lastSeqNum
+  }
+
+  get position(): Uint8Array | null {
+    return this.sight.replayed.position ?? this.sight.version.position
+  }
+
+  get report(): RecoveryReport {
+    const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
+    return {
+      durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
+      tempFileCount: 0, orphanTableCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
+    }
+  }
+
+  checkReadable(): void {
+    if (this.isClosed) throw new VarveError('CLOSED', 'the database is closed')
+  }
+
+  /** Its moment cannot be read from a later state: what only it sees may have been dropped by then. */
+  holdSnapshot(): HeldSnapshot {
+    const { state } = this
+    const held = this.snapshots.acquire(this.visibleSeqNum)
+    state.hold()
+    return {
+      seqNum: held.seqNum,
+      state,
+      release: () => {
+        held.release()
+        state.release()
+      },
+    }
+  }
+
+  /** Readers stay in the state they began in. */
+  holdMoment(): null {
+    return null
+  }
+
+  renew(error: unknown): boolean {
+    const gone = goneTable(error)
+    if (gone === null || this.isClosed) return false
+    let sight: Sight
+    try {
+      sight = this.reading.anew()
+    } catch {
+      return false // the error that there was says more
+    }
+    const before = this.sight
+    this.sight = sight
+    before.state.release()
+    return !sight.version.levels.some((level) => level.some(({ fileNum }) => fileNum === gone))
+  }
+
+  prepareIteration(): void {
+    // Nothing is sorted elsewhere.
+  }
+
+  attach(resource: Resource): void {
+    this.resources.add(resource)
+  }
+
+  detach(resource: Resource): void {
+    this.resources.delete(resource)
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.iterators.cut()
+    for (const resource of [...this.resources]) resource.cut()
+    this.state.release()
+    await this.sight.tables.idle()
+  }
+}
+
+/** The number of the table that an error says is not there any more, or null. */
+function goneTable(error: unknown): number | null {
+  if (!VarveError.is(error) || error.code !== 'MISSING_FILE') return null
+  const parsed = parseFileName(error.file ?? '')
+  return parsed?.kind === 'table' ? parsed.fileNum : null
+}

@@ -1,0 +1,217 @@
+/**
+ * What: `db.stats()`: gathers the numbers of an open database, or of one opened read-only, into one
+ * plain object. Reads only, never throws: it must also work after a failure and after close.
+ * Does not own: any number; the shape (stats/stats.ts).
+ * Thread: main.
+ */
+import { errnoOf, VarveError } from '../base/index.js'
+import type { BlockCache } from '../cache/index.js'
+import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
+import type { Health } from '../engine/index.js'
+import type { Version } from '../manifest/index.js'
+import type { ReadPath, ReadView } from '../read/index.js'
+import { emptyStats } from '../stats/index.js'
+import type {
+  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, WalStats,
+  WriteStallStats,
+} from '../stats/index.js'
+import type { TableSet } from '../tables/index.js'
+import { ReadOnlyView } from './read-only.js'
+
+export function collectStats(view: ReadView, reads: ReadPath): Stats {
+  const stats = emptyStats(view.dir)
+  stats.reads = { getCount: reads.getCount, hitCount: reads.hitCount }
+  const { open, tableCount, passedCount } = view.iterators
+  stats.iterators = { activeCount: open.size, tableCount, passedCount }
+  stats.database.visibleSeq = view.visibleSeqNum
+  if (view instanceof Engine) collectEngine(stats, view)
+  else if (view instanceof ReadOnlyView) collectFiles(stats, view)
+  return stats
+}
+
+function collectEngine(stats: Stats, engine: Engine): void {
+  const { parts, versions, deleter, health, pipeline } = engine
+  const { manifest } = versions
+  stats.database.state = health.state
+  stats.flush = flushStats(engine.flusher, engine.heldEdits.count)
+  stats.wal = walStats(engine)
+  stats.writes = { batchCount: pipeline.counters.batches, entryCount: pipeline.counters.entries }
+  stats.compaction = compactionStats(engine)
+  stats.writeStall = stallStats(engine)
+  stats.backgroundError = errorStats(health)
+  stats.recovery = parts.report
+  stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
+  const { deletedCount, waitingCount } = deleter
+  stats.files = { ...filesStats(parts.tables), deletedCount, deleteWaitingCount: waitingCount }
+  stats.jobs = {
+    workerCount: parts.executor.workerCount,
+    activeCount: parts.executor.activeCount,
+    workerLostCount: parts.counts.workersLost,
+  }
+  const { emittedCount, droppedCount, listenerErrorCount } = parts.events
+  stats.events = { emittedCount, droppedCount, listenerErrorCount }
+  stats.lock = { generation: parts.lock.generation, isHeld: health.state !== 'CLOSED' }
+  stats.lastRun = parts.lastRun
+  stats.cache = cacheStats(parts.cache)
+  stats.memory = memoryStats(engine)
+  const { count, oldest, oldestAgeMs } = engine.snapshots
+  stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
+  collectVersion(stats, versions.current)
+}
+
+/** Nothing runs here: what the files tell. */
+function collectFiles(stats: Stats, view: ReadOnlyView): void {
+  const { version, replayed, tables, manifest, generation } = view.sight
+  const { cache, options } = view.reading
+  const { memtables } = replayed
+  stats.database.state = view.isClosed ? 'CLOSED' : 'OPEN'
+  stats.database.isReadOnly = true
+  // What the next open for writing must flush.
+  stats.flush.pending = memtables.length
+  stats.flush.queue = memtables.length
+  stats.wal = {
+    ...stats.wal,
+    logNum: replayed.lastLogNum, logCount: replayed.logCount, logBytes: replayed.logBytes,
+    durableSeq: version.lastSeqNum,
+  }
+  stats.recovery = view.report
+  stats.manifest = manifest
+  stats.files = filesStats(tables)
+  stats.lock = { generation, isHeld: false }
+  stats.lastRun = decodeRunStats(version.flushStats)
+  stats.cache = cacheStats(cache)
+  const slabBytes = memtables.reduce((sum, { slab }) => sum + slab.capacity, 0)
+  const memtableIndexBytes = memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0)
+  stats.memory = addUp({
+    ...stats.memory,
+    budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
+  })
+  const { count, oldest, oldestAgeMs } = view.snapshots
+  stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
+  collectVersion(stats, version)
+}
+
+/** What stands in the manifest. */
+function collectVersion(stats: Stats, version: Version): void {
+  stats.levels = levelStats(version)
+  stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
+  for (const { fileNum, bytes, liveBytes } of version.valueLogs.values()) {
+    const file = { fileNum, fileBytes: bytes, liveBytes, garbageBytes: bytes - liveBytes }
+    stats.valueLog.files.push(file)
+    stats.valueLog.fileCount++
+    stats.valueLog.fileBytes += file.fileBytes
+    stats.valueLog.liveBytes += file.liveBytes
+    stats.valueLog.garbageBytes += file.garbageBytes
+  }
+}
+
+function levelStats(version: Version): LevelStats[] {
+  return version.levels.map((tables, level) => {
+    const stats: LevelStats = {
+      level, tableCount: tables.length, tableBytes: 0, entryCount: 0, tombstoneCount: 0, rawBytes: 0,
+    }
+    for (const facts of tables) {
+      stats.tableBytes += facts.bytes
+      stats.entryCount += facts.entryCount
+      stats.tombstoneCount += facts.tombstoneCount
+      stats.rawBytes += facts.rawBytes
+    }
+    return stats
+  })
+}
+
+function walStats({ pipeline, syncer, openLogs, retention }: Engine): WalStats {
+  let logBytes = retention.retainedBytes
+  for (const log of openLogs.values()) logBytes += log.writtenEnd
+  return {
+    logNum: pipeline.current.log.fileNum,
+    logCount: openLogs.size + retention.retainedLogs.length,
+    logBytes,
+    groupCount: pipeline.counters.groups,
+    writtenBytes: pipeline.counters.bytes,
+    unsyncedBytes: syncer.unsyncedBytes,
+    durableSeq: syncer.durableSeqNum,
+    sync: syncer.syncTimes.stats(),
+  }
+}
+
+function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
+  return { ...stalls.stats(), waitingCount: pipeline.waiting.count }
+}
+
+function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
+  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const version = versions.current
+  const scores = compactor.scores(version)
+  return {
+    style: options.compaction.style,
+    active: running.length,
+    queue: scores.filter(({ score }) => score >= 1).length,
+    completed: completedCount,
+    moved: movedCount,
+    failed: failedCount,
+    readBytes: totals.readBytes,
+    writtenBytes: totals.writtenBytes,
+    droppedVersionCount: totals.droppedVersionCount,
+    droppedTombstoneCount: totals.droppedTombstoneCount,
+    debtBytes: compactor.debtBytes(version),
+    blockedTables: [...blocked],
+    run: compactor.runTimes.stats(),
+    running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
+      id,
+      reason: pick.reason,
+      fromLevel: pick.inputs[0]!.level,
+      toLevel: pick.outputLevel,
+      inputBytes,
+      doneBytes: compactor.doneBytes(control),
+      ageMs: options.clock.nowMs() - startMs,
+    })),
+    levels: scores.map(({ level, score, targetBytes }) => ({ level, score, targetBytes, ...totals.level(level) })),
+  }
+}
+
+function errorStats({ cause, causePlace }: Health): BackgroundErrorStats | null {
+  if (cause === null) return null
+  const message = String((cause as Error | undefined)?.message ?? cause)
+  const code = VarveError.is(cause) ? cause.code : errnoOf(cause) || 'INTERNAL'
+  return { code, message, place: causePlace, file: VarveError.is(cause) ? cause.file ?? null : null }
+}
+
+function filesStats({ files, retiredCount }: TableSet): FilesStats {
+  const { openCount, capacity: openMaxCount, reopenedCount } = files
+  return { deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount }
+}
+
+function cacheStats(cache: BlockCache): CacheStats {
+  const { capacityBytes, usedBytes, blockCount, hitCount, missCount, evictionCount } = cache
+  return { capacityBytes, usedBytes, blockCount, hitCount, missCount, evictionCount }
+}
+
+/** What is allocated, also where it was never touched yet. */
+function memoryStats({ options, parts, pipeline, state }: Engine): MemoryStats {
+  const { pool, tables, cache } = parts
+  return addUp({
+    budgetBytes: options.memoryBudget,
+    slabBytes: pool.usedBytes,
+    freeSlabBytes: pool.freeBytes,
+    memtableCount: state.memtables.length,
+    memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
+    ...tableBytes(tables),
+    cacheBytes: cache.allocatedBytes,
+    waitingBytes: pipeline.waiting.bytes,
+    totalBytes: 0,
+  })
+}
+
+function tableBytes(tables: TableSet): Pick<MemoryStats, 'tableIndexBytes' | 'filterBytes' | 'pointHashBytes'> {
+  const { index, filter, pointHash } = tables.parts.bytes
+  return { tableIndexBytes: index, filterBytes: filter, pointHashBytes: pointHash }
+}
+
+function addUp(memory: MemoryStats): MemoryStats {
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { tableIndexBytes, filterBytes, pointHashBytes } = memory
+  const tables = tableIndexBytes + filterBytes + pointHashBytes
+  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
+}

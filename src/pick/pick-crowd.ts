@@ -1,0 +1,146 @@
+/**
+ * What: steps that leave fewer tables in level 0, however few of them lie over one another.
+ *
+ * A program that flushes little and often, or that writes here and there in turn, makes many stacks that share no keys:
+ * each is low, and small beside what it would be merged with, so none is due. Yet each table is a file that every read
+ * may have to look at, and their number stops writers. So neighbours are brought together: into the base level where
+ * that is worth rewriting, else into one table of level 0. First what costs least for each table that goes.
+ * Thread: any (pure).
+ */
+import { FILE_BYTES_MAX, compareBytes } from '../base/index.js'
+import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
+import type { KeySpan } from '../manifest/index.js'
+import { canRunBeside, spanOf } from './compaction-pick.js'
+import type { CompactionPick } from './compaction-pick.js'
+import { overlapMeter, overlapping, planPick } from './pick-context.js'
+import type { PickScene } from './pick-context.js'
+import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
+import type { Level0Stack } from './pick-level0.js'
+
+/** Of more stacks (the style `none` may have left them) the first with a step are looked at: choosing is quadratic. */
+const CHOICE_STACKS_MAX = 128
+
+interface Step {
+  readonly isDown: boolean
+  /** Bytes to be merged for each table that goes. */
+  readonly cost: number
+  readonly fewer: number
+  /** In any order. */
+  readonly tables: () => readonly TableFacts[]
+}
+
+/** ≥ 1: level 0 has too many tables for which nothing is under way; what waits for something may be a few more. */
+export function crowdScore({ settings }: PickScene, stacks: readonly Level0Stack[]): number {
+  const { level0CrowdMin, level0TablesMin } = settings
+  const stuckMin = Math.max(level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
+  let [ready, stuck] = [0, 0]
+  for (const { tables, isStuck } of stacks) {
+    if (isStuck) stuck += tables.length
+    else ready += tables.length
+  }
+  // In whole numbers up to the last step: it must be 1 exactly where it is said to be.
+  return (ready * stuckMin + stuck * level0CrowdMin) / (level0CrowdMin * stuckMin)
+}
+
+/**
+ * A step of at most so many bytes, if there is one; with Infinity there is one unless what is under way or blocked
+ * forbids it. What leaves half the crowd comes first: the next is not soon.
+ */
+export function pickCrowd(
+  scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number,
+): CompactionPick | null {
+  const score = crowdScore(scene, stacks)
+  const ordered = stacks.map((stack) => neighbourOf(scene, stack)).sort((a, b) =>
+    a.span.keyspaceId - b.span.keyspaceId || compareBytes(a.span.smallestKey, b.span.smallestKey))
+  let pick: CompactionPick | null = null
+  for (let at = 0; at < ordered.length; at += CHOICE_STACKS_MAX) {
+    pick ??= pickAmong(scene, ordered.slice(at, at + CHOICE_STACKS_MAX), { bytesMax, score })
+  }
+  return pick
+}
+
+function pickAmong(
+  scene: PickScene, stacks: readonly Neighbour[], { bytesMax, score }: { bytesMax: number; score: number },
+): CompactionPick | null {
+  const enough = Math.floor(scene.settings.level0CrowdMin / 2)
+  const rankOf = ({ fewer }: Step): number => (fewer >= enough ? 0 : 1)
+  const steps = [...neighbourSteps(scene, stacks, bytesMax), ...sliceSteps(stacks, bytesMax)]
+  steps.sort((a, b) => rankOf(a) - rankOf(b) || a.cost - b.cost)
+  for (const step of steps) {
+    const pick = planStep(scene, step, score)
+    if (pick !== null) return pick
+  }
+  return null
+}
+
+function planStep(scene: PickScene, step: Step, score: number): CompactionPick | null {
+  const level0 = scene.version.levels[0]!
+  const chosen = new Set(step.tables())
+  const tables = level0.filter((table) => chosen.has(table))
+  if (!step.isDown) {
+    if (!isSliceClosed(level0, tables)) return null
+    return planPick(scene, { reason: 'intra0', score, inputs: runsOf(tables), outputLevel: 0 })
+  }
+  const { baseLevel } = scene.sizes
+  const base = overlapping(scene.version.levels[baseLevel]!, spanOf(tables))
+  const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
+  return planPick(scene, { reason: 'level0', score, inputs, outputLevel: baseLevel })
+}
+
+interface Neighbour extends Level0Stack {
+  /** Nothing under way keeps it from going down, from being merged in level 0. */
+  readonly isFreeBelow: boolean
+  readonly isFreeHere: boolean
+}
+
+function neighbourOf(scene: PickScene, stack: Level0Stack): Neighbour {
+  const isFreeBelow = !stack.isStuck && isFree(scene, stack.span, scene.sizes.baseLevel)
+  return { ...stack, isFreeBelow, isFreeHere: isFree(scene, stack.span, 0) }
+}
+
+/** Whole stacks that are neighbours in key order. */
+function* neighbourSteps(scene: PickScene, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
+  for (const start of stacks.keys()) yield* stepsFrom(scene, stacks.slice(start), bytesMax)
+}
+
+/** Where one of the stacks is not free, no step with it is. */
+function isFree({ running }: PickScene, span: KeySpan, outputLevel: LevelNum): boolean {
+  const wanted = { ...span, inputs: new Set<FileNum>(), levels: [0], outputLevel }
+  return running.every((other) => canRunBeside(wanted, other))
+}
+
+/** The first stack alone, and with ever more of its neighbours. */
+function* stepsFrom(scene: PickScene, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
+  const { settings: { levelMultiplier }, sizes, version } = scene
+  const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.span)
+  let [bytes, count, mayGoDown, mayStay] = [0, 0, true, true]
+  let { span } = stacks[0]!
+  for (const [at, stack] of stacks.entries()) {
+    if (stack.span.keyspaceId !== span.keyspaceId) return
+    span = spanOf([span, stack.span])
+    bytes += stack.bytes
+    count += stack.tables.length
+    mayGoDown &&= stack.isFreeBelow
+    mayStay &&= stack.isFreeHere
+    if (bytes > bytesMax || count > (at === 0 ? STEP_TABLES_MAX : WINDOW_TABLES_MAX)) return
+    const { bytes: baseBytes } = base(span)
+    const tables = (): readonly TableFacts[] => stacks.slice(0, at + 1).flatMap((it) => it.tables)
+    const isWorthRewriting = baseBytes <= levelMultiplier * bytes
+    if (mayGoDown && (isWorthRewriting || bytesMax === Infinity) && bytes + baseBytes <= bytesMax) {
+      yield { isDown: true, fewer: count, cost: (bytes + baseBytes) / count, tables }
+    }
+    if (mayStay && !(mayGoDown && isWorthRewriting) && count > 1 && bytes <= FILE_BYTES_MAX / 2) {
+      yield { isDown: false, fewer: count - 1, cost: bytes / (count - 1), tables }
+    }
+  }
+}
+
+/** Within one stack, the tables between two ages. */
+function* sliceSteps(stacks: readonly Level0Stack[], bytesMax: number): Generator<Step> {
+  for (const { tables } of stacks) {
+    for (const { start, end, bytes, cost } of windows(tables.slice(0, WINDOW_TABLES_MAX), 2)) {
+      if (bytes > bytesMax) continue
+      yield { isDown: false, fewer: end - start - 1, cost, tables: () => tables.slice(start, end) }
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * What: steps out of level 0, and within it.
+ *
+ * Tables of level 0 that share keys, directly or through others, make a stack. A stack goes down as a whole into the
+ * base level: each byte that is rewritten there then carries as many new ones as possible. It is due when it is high
+ * (a reader looks at every table of it), or when it is about as large as what it would be merged with. A high stack of
+ * small tables over a large base is first merged in itself: that costs little, and lets it wait until the base is
+ * worth rewriting.
+ * Thread: any (pure).
+ */
+import { FILE_BYTES_MAX, compareBytes } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
+import { tablesOverlap } from '../manifest/index.js'
+import type { KeySpan } from '../manifest/index.js'
+import { spanOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick, PickInput } from './compaction-pick.js'
+import { isTombstoneRich, overlapping, planPick, sinkLevel } from './pick-context.js'
+import type { PickPlan, PickScene } from './pick-context.js'
+
+/** Tables of level 0 that share keys with one another and with nothing else there that is available. */
+export interface Level0Stack {
+  /** Newest first. */
+  readonly tables: readonly TableFacts[]
+  readonly span: KeySpan
+  readonly bytes: number
+  /** What it would be merged with. */
+  readonly base: readonly TableFacts[]
+  readonly baseBytes: number
+  readonly score: number
+  /** Something older that is not available shares its keys: it cannot go down now. */
+  readonly isStuck: boolean
+}
+
+/** A stack that cannot go down is merged in itself when it is so many times as high as it may be. */
+export const STUCK_HEIGHT = 2
+/**
+ * Tables of level 0 that one step takes: each is an open file and 64 KiB of the run's 16 MiB. A higher stack (after a
+ * long stall, or one that the style `none` left) is first merged in itself; where that cannot be, its oldest go down.
+ */
+export const STEP_TABLES_MAX = 255
+/** Of a stack that may stay, its newest tables are looked at for a merge within it: choosing is quadratic. */
+export const WINDOW_TABLES_MAX = 64
+
+/** Every stack of available tables, the most urgent first. */
+export function level0Stacks(scene: PickScene): Level0Stack[] {
+  const { ready, stuck } = splitLevel0(scene)
+  const make = (tables: readonly TableFacts[], isStuck: boolean) => stackOf(scene, tables, isStuck)
+  const stacks = [
+    ...connected(ready).map((tables) => make(tables, false)),
+    ...connected(stuck).map((tables) => make(tables, true)),
+  ]
+  return stacks.sort((a, b) => b.score - a.score || a.tables.at(-1)!.fileNum - b.tables.at(-1)!.fileNum)
+}
+
+/** Newest first, both. What lies over something that is not available is stuck. */
+function splitLevel0({ version, sizes, unavailable, blocked }: PickScene): {
+  ready: TableFacts[]; stuck: TableFacts[]
+} {
+  const level0 = version.levels[0]!
+  const obstacles = version.levels[sizes.baseLevel]!.filter(({ fileNum }) => blocked.has(fileNum))
+  const ready: TableFacts[] = []
+  const stuck: TableFacts[] = []
+  for (const table of level0.toReversed()) {
+    const isAvailable = !unavailable.has(table.fileNum)
+    const isReady = isAvailable && !obstacles.some((other) => tablesOverlap(other, table))
+    if (!isReady) obstacles.push(table)
+    if (isAvailable) (isReady ? ready : stuck).push(table)
+  }
+  return { ready: ready.reverse(), stuck: stuck.reverse() }
+}
+
+/** Groups of tables that share keys, directly or through others; each newest first. */
+function connected(tables: readonly TableFacts[]): TableFacts[][] {
+  const order = [...tables.keys()].sort((a, b) =>
+    tables[a]!.keyspaceId - tables[b]!.keyspaceId || compareBytes(tables[a]!.smallestKey, tables[b]!.smallestKey))
+  const groups: number[][] = []
+  let span: KeySpan | null = null
+  for (const at of order) {
+    const table = tables[at]!
+    const isJoined: boolean = span !== null && tablesOverlap(span, table)
+    if (isJoined) groups.at(-1)!.push(at)
+    else groups.push([at])
+    span = isJoined ? spanOf([span!, table]) : table
+  }
+  return groups.map((group) => group.sort((a, b) => a - b).map((at) => tables[at]!))
+}
+
+function stackOf(scene: PickScene, tables: readonly TableFacts[], isStuck: boolean): Level0Stack {
+  const { level0TablesMin, level0ShareMin } = scene.settings
+  const span = spanOf(tables)
+  const bytes = totalBytes(tables)
+  const base = overlapping(scene.version.levels[scene.sizes.baseLevel]!, span)
+  const baseBytes = totalBytes(base)
+  const height = tables.length / level0TablesMin
+  const isFree = baseBytes === 0 && sinkLevel(scene, span, scene.sizes.baseLevel) !== null
+  const share = isFree ? 1 : baseBytes === 0 ? 0 : bytes / baseBytes / level0ShareMin
+  const score = isStuck ? height / STUCK_HEIGHT : Math.max(height, share)
+  return { tables, span, bytes, base, baseBytes, score, isStuck }
+}
+
+/** The step for one stack that is due. */
+export function pickStack(scene: PickScene, stack: Level0Stack): CompactionPick | null {
+  const { settings } = scene
+  const height = stack.tables.length
+  const isHigh = height >= settings.level0TablesMin
+  const isWorthRewriting = stack.baseBytes <= settings.levelMultiplier * stack.bytes
+  const mayStay = isHigh && (!isWorthRewriting || height > STEP_TABLES_MAX)
+  const within = mayStay ? pickWithin(scene, stack) : null
+  if (within !== null) return within
+  const down = stack.isStuck ? null : pickDown(scene, stack)
+  return down ?? (height >= STUCK_HEIGHT * settings.level0TablesMin ? pickWithin(scene, stack) : null)
+}
+
+/** The stack, or its oldest tables, into the base level; one table that meets none sinks as deep as it can. */
+export function pickDown(
+  scene: PickScene, stack: Level0Stack,
+  plan: Pick<PickPlan, 'reason' | 'score'> = { reason: 'level0', score: stack.score },
+): CompactionPick | null {
+  const { baseLevel } = scene.sizes
+  const tables = stack.tables.slice(-STEP_TABLES_MAX)
+  const base = overlapping(scene.version.levels[baseLevel]!, spanOf(tables))
+  const deepest = tables.length === 1 ? sinkLevel(scene, stack.span, baseLevel) : null
+  const isTrivialMove = deepest !== null && !isTombstoneRich(scene, tables[0]!)
+  const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
+  return planPick(scene, { ...plan, inputs, outputLevel: deepest ?? baseLevel, isTrivialMove })
+}
+
+/** One run for each table. */
+export function runsOf(tables: readonly TableFacts[]): PickInput[] {
+  return tables.map((table) => ({ level: 0, tables: [table] }))
+}
+
+/** A slice of the stack becomes one table of level 0, so that half the height that is allowed is left. */
+function pickWithin(scene: PickScene, stack: Level0Stack): CompactionPick | null {
+  for (const { start, end } of slicesWithin(scene, stack.tables)) {
+    const slice = stack.tables.slice(start, end)
+    if (!isSliceClosed(scene.version.levels[0]!, slice)) continue
+    const plan = { reason: 'intra0', score: stack.score, inputs: runsOf(slice), outputLevel: 0 } as const
+    const pick = planPick(scene, plan)
+    if (pick !== null) return pick
+  }
+  return null
+}
+
+/** What is tried in turn. Of a stack that is far too high, slices of one length, the smallest first. */
+function slicesWithin(
+  { settings }: PickScene, tables: readonly TableFacts[],
+): { start: number; end: number }[] {
+  if (tables.length > STEP_TABLES_MAX) {
+    return windows(tables, WINDOW_TABLES_MAX, WINDOW_TABLES_MAX)
+  }
+  const newest = tables.slice(0, WINDOW_TABLES_MAX)
+  const shrink = newest.length - Math.floor(settings.level0TablesMin / 2)
+  return windows(newest, Math.max(2, Math.min(newest.length, shrink + 1)))
+}
+
+/** Slices of at least `lengthMin` tables that fit into a file, those that cost least for each table fewer first. */
+export function windows(
+  tables: readonly TableFacts[], lengthMin: number, lengthMax = tables.length,
+): { start: number; end: number; bytes: number; cost: number }[] {
+  const found: { start: number; end: number; bytes: number; cost: number }[] = []
+  for (let start = 0; start + lengthMin <= tables.length; start++) {
+    let bytes = 0
+    for (let end = start + 1; end <= Math.min(tables.length, start + lengthMax); end++) {
+      bytes += tables[end - 1]!.bytes
+      if (bytes > FILE_BYTES_MAX / 2) break
+      if (end - start >= lengthMin) found.push({ start, end, bytes, cost: bytes / (end - start - 1) })
+    }
+  }
+  return found.sort((a, b) => a.cost - b.cost || a.start - b.start || a.end - b.end)
+}
+
+/** COMP-1 within level 0: what is not in the slice and shares its keys is newer or older as a whole (MAN-2). */
+export function isSliceClosed(level0: readonly TableFacts[], slice: readonly TableFacts[]): boolean {
+  const span = spanOf(slice)
+  const taken = new Set(slice)
+  let [smallest, largest] = [Infinity, 0]
+  for (const { smallestSeqNum, largestSeqNum } of slice) {
+    smallest = Math.min(smallest, smallestSeqNum)
+    largest = Math.max(largest, largestSeqNum)
+  }
+  return level0.every((table) => taken.has(table) || !tablesOverlap(table, span) ||
+    table.smallestSeqNum > largest || table.largestSeqNum < smallest)
+}

@@ -1,0 +1,156 @@
+/**
+ * What: the style `leveled`: level 0 where flushes arrive, and one sorted run in each deeper level; sizes are
+ * in level-sizes.ts. The levels' scores say where work is most urgent; tombstones and hidden versions come after
+ * them.
+ * Invariants: COMP-6 what slows writers down or stops them is due here: level 0 by the number of its tables, the debt
+ * by the levels' sizes.
+ * Thread: any (pure).
+ */
+import { MiB } from '../base/index.js'
+import type { LevelNum } from '../base/index.js'
+import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
+import type { CompactionSettings } from './compaction-settings.js'
+import { idleBytes } from './level-sizes.js'
+import { pickScene } from './pick-context.js'
+import type { PickScene } from './pick-context.js'
+import { crowdScore, pickCrowd } from './pick-crowd.js'
+import { level0Stacks, pickStack, STUCK_HEIGHT } from './pick-level0.js'
+import type { Level0Stack } from './pick-level0.js'
+import { pickHidden } from './pick-obsolete-versions.js'
+import { pickSize } from './pick-size.js'
+import { pickSmall, smallScore } from './pick-small.js'
+import { pickTombstones } from './pick-tombstones.js'
+
+/**
+ * Of tables in level 0, each a file that a read may have to look at: above what is due at the latest, so many times
+ * `level0TablesMin`; by default the limits of RocksDB, 20 and 36.
+ */
+const LEVEL0_LIMITS = { slow: 0.5, stop: 2.5, hysteresis: 0.5 }
+/** Bytes that compactions are behind. */
+const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB }
+
+export function leveledPicker(settings: CompactionSettings): Picker {
+  return {
+    pick(version, running, held, blocked) {
+      const scene = pickScene(settings, { version, running, held, blocked })
+      const stacks = level0Stacks(scene)
+      return pickDue(scene, stacks) ?? pickTombstones(scene, stacks) ?? pickHidden(scene)
+    },
+    scores(version, running) {
+      const scene = pickScene(settings, { version, running })
+      return scoresOf(scene, level0Stacks(scene))
+    },
+    pendingBytes: (version) => pendingBytes(pickScene(settings, { version })),
+    pressures: (version, blocked) => pressures(pickScene(settings, { version, blocked })),
+    tidy: (bytesMax) => ({
+      pick(version, running, held, blocked) {
+        const scene = pickScene(settings, { version, running, held, blocked })
+        return pickTidy(scene, level0Stacks(scene), bytesMax)
+      },
+    }),
+  }
+}
+
+function pickTidy(scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number): CompactionPick | null {
+  let pick = crowdScore(scene, stacks) >= 1 ? pickCrowd(scene, stacks, bytesMax) : null
+  for (const level of deepLevels(scene)) pick ??= pickSmall(scene, level, bytesMax)
+  return pick
+}
+
+function scoresOf(scene: PickScene, stacks: readonly Level0Stack[]): LevelScore[] {
+  const { targets } = scene.sizes
+  return targets.map((targetBytes, level) => {
+    const score = level === 0
+      ? Math.max(stacks[0]?.score ?? 0, crowdScore(scene, lowStacks(stacks)))
+      : Math.max(sizeScore(scene, level), smallScore(scene, level))
+    return { level, score, targetBytes }
+  })
+}
+
+/** What is due by itself is no part of a crowd: it may only move, or goes down as a whole. */
+function lowStacks(stacks: readonly Level0Stack[]): readonly Level0Stack[] {
+  return stacks.filter(({ score }) => score < 1)
+}
+
+function deepLevels({ sizes }: PickScene): LevelNum[] {
+  return sizes.targets.map((_, level) => level).slice(1)
+}
+
+function sizeScore({ version, sizes, taken }: PickScene, level: LevelNum): number {
+  const target = sizes.targets[level]!
+  const bytes = level === sizes.lastLevel ? 0 : idleBytes(version, level, taken)
+  if (bytes === 0) return 0
+  // A level that should be empty gives way to those that are too full.
+  return target === 0 ? 1 : bytes / target
+}
+
+function pickDue(scene: PickScene, stacks: readonly Level0Stack[]): CompactionPick | null {
+  for (const { score, pick } of dueSteps(scene, stacks)) {
+    if (score < 1) break
+    const step = pick()
+    if (step !== null) return step
+  }
+  return null
+}
+
+/** The most urgent first; of equal ones the upper level. */
+function dueSteps(
+  scene: PickScene, stacks: readonly Level0Stack[],
+): { score: number; pick: () => CompactionPick | null }[] {
+  const { inputBytesMax } = scene.settings
+  const down = stacks.map((stack) => ({ score: stack.score, pick: () => pickStack(scene, stack) }))
+  const low = lowStacks(stacks)
+  const crowd = {
+    score: crowdScore(scene, low),
+    pick: () => pickCrowd(scene, low, inputBytesMax) ?? pickCrowd(scene, low, Infinity),
+  }
+  const deeper = deepLevels(scene).flatMap((level) => {
+    const [size, small] = [sizeScore(scene, level), smallScore(scene, level)]
+    return [
+      { score: size, pick: () => pickSize(scene, level, size) },
+      { score: small, pick: () => pickSmall(scene, level) },
+    ]
+  })
+  return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
+}
+
+/** None where nothing that is due can be picked, with nothing under way: then writers would wait for nothing. */
+function pressures(scene: PickScene): Pressure[] {
+  const { version, blocked, settings } = scene
+  const { slow, stop, hysteresis } = LEVEL0_LIMITS
+  const { level0TablesMin } = settings
+  const crowd = Math.max(settings.level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
+  const tables = version.levels[0]!.filter(({ fileNum }) => !blocked.has(fileNum)).length
+  const level0: Pressure = {
+    reason: 'level 0 tables', text: `${tables} tables in level 0 wait for compaction`, unit: 'tables', value: tables,
+    slow: crowd + Math.ceil(slow * level0TablesMin), stop: crowd + Math.ceil(stop * level0TablesMin),
+    hysteresis: Math.floor(hysteresis * level0TablesMin),
+  }
+  const isHigh = level0.value >= level0.slow - level0.hysteresis
+  const debt: Pressure = {
+    reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
+    // Reckoned only when it decides.
+    value: isHigh ? 0 : pendingBytes(scene), ...DEBT_LIMITS,
+  }
+  const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
+  return isPressing && pickDue(scene, level0Stacks(scene)) === null ? [] : [level0, debt]
+}
+
+/** As RocksDB's estimate: what each level has above its target goes down, and takes its share of the next along. */
+function pendingBytes(scene: PickScene): number {
+  const { sizes } = scene
+  let pending = 0
+  let arriving = 0
+  for (const stack of level0Stacks(scene)) {
+    if (stack.score < 1 || (stack.tables.length === 1 && stack.baseBytes === 0)) continue
+    pending += stack.bytes + stack.baseBytes
+    arriving += stack.bytes
+  }
+  for (let level = sizes.baseLevel; level < sizes.lastLevel; level++) {
+    const bytes = sizes.bytes[level]! + arriving
+    arriving = Math.max(0, bytes - sizes.targets[level]!)
+    if (arriving === 0) continue
+    pending += arriving + Math.min(sizes.bytes[level + 1]!, arriving / bytes * sizes.bytes[level + 1]!)
+  }
+  return pending
+}

@@ -1,0 +1,99 @@
+/**
+ * What: a range by hand: whatever lies in it goes down, step by step, until all of it is in the last level and
+ * neither a tombstone nor a hidden version is left that may go.
+ * Thread: any (pure).
+ */
+import { compareBytes } from '../base/index.js'
+import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
+import type { KeyRange } from '../iterator/index.js'
+import { spanOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick, Picker } from './compaction-pick.js'
+import type { CompactionSettings } from './compaction-settings.js'
+import { overlapping, pickScene, planPick, sinkLevel } from './pick-context.js'
+import type { PickScene } from './pick-context.js'
+import { level0Stacks, pickDown } from './pick-level0.js'
+
+export interface ManualRange {
+  readonly keyspaceId: number
+  readonly range: KeyRange
+  /** What is newer is left alone: otherwise a range that is being written would never be done. */
+  readonly upTo: SeqNum
+}
+
+export interface ManualPicker extends Pick<Picker, 'pick'> {
+  /** Does the table hold something of the range? */
+  wants(table: TableFacts): boolean
+}
+
+/** Null while nothing runs: done. Null while something runs: ask again when it has ended. */
+export function manualPicker(settings: CompactionSettings, wanted: ManualRange): ManualPicker {
+  return {
+    wants: (table) => isWanted(table, wanted),
+    pick(version, running, held, blocked) {
+      const scene = pickScene(settings, { version, running, held, blocked })
+      for (const step of manualSteps(scene, wanted)) if (step !== null) return step
+      return null
+    },
+  }
+}
+
+function* manualSteps(scene: PickScene, wanted: ManualRange): Generator<CompactionPick | null> {
+  const { version, sizes } = scene
+  const score = 0
+  for (const stack of level0Stacks(scene)) {
+    if (stack.isStuck || !stack.tables.some((table) => isWanted(table, wanted))) continue
+    yield pickDown(scene, stack, { reason: 'manual', score })
+  }
+  for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(scene, level, wanted)
+  const level = sizes.lastLevel
+  for (const table of version.levels[level]!) {
+    if (!isWanted(table, wanted) || !mayLoseEntries(scene, table)) continue
+    yield planPick(scene, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
+  }
+}
+
+/** Moves of single tables, or merges of as many as a pick may take with the next level that is used. */
+function* stepsDown(scene: PickScene, level: LevelNum, wanted: ManualRange): Generator<CompactionPick | null> {
+  const { version, sizes, unavailable } = scene
+  const tables = version.levels[level]!
+  const nextUsed = version.levels.findIndex((it, at) => at > level && it.length > 0)
+  const outputLevel = nextUsed < 0 ? sizes.lastLevel : nextUsed
+  const below = version.levels[outputLevel]!
+  for (const [start, table] of tables.entries()) {
+    if (!isWanted(table, wanted) || unavailable.has(table.fileNum)) continue
+    const deepest = mayLoseEntries(scene, table) ? null : sinkLevel(scene, table, level + 1)
+    const moveLevel = deepest !== null && deepest >= outputLevel ? deepest : null
+    const end = moveLevel === null ? sliceEnd(scene, { tables, start, below }, wanted) : start + 1
+    const own = tables.slice(start, end)
+    const met = moveLevel === null ? overlapping(below, spanOf(own)) : []
+    yield planPick(scene, {
+      reason: 'manual', score: 0, isTrivialMove: moveLevel !== null, outputLevel: moveLevel ?? outputLevel,
+      inputs: [{ level, tables: own }, { level: outputLevel, tables: met }],
+    })
+  }
+}
+
+/** Where the neighbours end that a merge may take along. */
+function sliceEnd(
+  { settings, unavailable }: PickScene,
+  { tables, start, below }: { tables: readonly TableFacts[]; start: number; below: readonly TableFacts[] },
+  wanted: ManualRange,
+): number {
+  let end = start + 1
+  while (end < tables.length && isWanted(tables[end]!, wanted) && !unavailable.has(tables[end]!.fileNum)) {
+    const own = tables.slice(start, end + 1)
+    if (totalBytes(own) + totalBytes(overlapping(below, spanOf(own))) > settings.inputBytesMax) break
+    end++
+  }
+  return end
+}
+
+function mayLoseEntries({ held }: PickScene, { tombstoneCount, hiddenCount, largestSeqNum }: TableFacts): boolean {
+  return tombstoneCount + hiddenCount > 0 && largestSeqNum <= held
+}
+
+function isWanted(table: TableFacts, { keyspaceId, range: { lower, upper }, upTo }: ManualRange): boolean {
+  return table.keyspaceId === keyspaceId && table.smallestSeqNum <= upTo &&
+    (lower === null || compareBytes(table.largestKey, lower) >= 0) &&
+    (upper === null || compareBytes(table.smallestKey, upper) < 0)
+}

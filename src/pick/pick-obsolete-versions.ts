@@ -1,0 +1,60 @@
+/**
+ * What: steps that rewrite tables of a deep level where they are, because what a snapshot held back in them may go
+ * now: versions that a newer one in the same table hides, and tombstones below which nothing lies. (As RocksDB marks
+ * files of its bottommost level.) So space comes back by itself when a snapshot is released.
+ *
+ * Only when no snapshot stands below the table's newest entry: then all of it goes, it is known how much, and
+ * no table is rewritten twice for the same. Neighbours that are worth it too come along, so that outputs are full.
+ * Thread: any (pure).
+ */
+import type { LevelNum, TableFacts } from '../base/index.js'
+import type { CompactionPick } from './compaction-pick.js'
+import { firstOverlap, planPick } from './pick-context.js'
+import type { PickScene } from './pick-context.js'
+
+interface Slice {
+  readonly level: LevelNum
+  readonly tables: TableFacts[]
+  bytes: number
+  goingBytes: number
+}
+
+export function pickHidden(scene: PickScene): CompactionPick | null {
+  const slices = [...slicesOf(scene)].sort((a, b) => b.goingBytes / b.bytes - a.goingBytes / a.bytes)
+  for (const { level, tables } of slices) {
+    const pick = planPick(scene, { reason: 'hidden', score: 0, inputs: [{ level, tables }], outputLevel: level })
+    if (pick !== null) return pick
+  }
+  return null
+}
+
+function* slicesOf(scene: PickScene): Generator<Slice> {
+  const { version, settings, sizes } = scene
+  for (let level = 1; level <= sizes.lastLevel; level++) {
+    let slice: Slice | null = null
+    for (const table of version.levels[level]!) {
+      const goingBytes = table.bytes * goingShare(scene, table, level)
+      const isWorth = goingBytes > 0 && goingBytes >= settings.reclaimShareMin * table.bytes
+      const isJoined: boolean = isWorth && slice !== null && slice.tables[0]!.keyspaceId === table.keyspaceId &&
+        slice.bytes + table.bytes <= settings.inputBytesMax
+      if (isJoined) {
+        slice!.tables.push(table)
+        slice!.bytes += table.bytes
+        slice!.goingBytes += goingBytes
+        continue
+      }
+      if (slice !== null) yield slice
+      slice = isWorth ? { level, tables: [table], bytes: table.bytes, goingBytes } : null
+    }
+    if (slice !== null) yield slice
+  }
+}
+
+/** The share of its entries that goes when the table is rewritten; 0 when a snapshot may need one of them. */
+function goingShare(scene: PickScene, table: TableFacts, level: LevelNum): number {
+  const { hiddenCount, tombstoneCount, entryCount, largestSeqNum, fileNum } = table
+  if (hiddenCount + tombstoneCount === 0 || largestSeqNum > scene.held || scene.unavailable.has(fileNum)) return 0
+  const isBottom = tombstoneCount > 0 && firstOverlap(scene, table, level + 1) === null
+  // A tombstone that is hidden counts once.
+  return Math.min(entryCount, hiddenCount + (isBottom ? tombstoneCount : 0)) / entryCount
+}

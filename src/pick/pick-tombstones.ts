@@ -1,0 +1,85 @@
+/**
+ * What: steps for tables that are rich in tombstones, also when every level is below its target: so an emptied
+ * range is fast again and its space comes back by itself.
+ *
+ * Such a table goes down to the tables that it hides something in, or is rewritten where it is when nothing lies
+ * below. Only if no snapshot needs one of its tombstones: then all that reach the bottom go, and no
+ * table is rewritten in vain. What it may free is guessed from the average entry below it.
+ * Thread: any (pure).
+ */
+import type { TableFacts } from '../base/index.js'
+import { spanOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick } from './compaction-pick.js'
+import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
+import type { PickPlan, PickScene } from './pick-context.js'
+import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
+import type { Level0Stack } from './pick-level0.js'
+
+interface Candidate {
+  /** Bytes that may be freed for each byte that has to be merged. */
+  readonly gain: number
+  readonly plan: PickPlan
+}
+
+export function pickTombstones(scene: PickScene, stacks: readonly Level0Stack[]): CompactionPick | null {
+  const candidates = [...stackCandidates(scene, stacks), ...tableCandidates(scene)]
+    .filter(({ gain }) => gain >= scene.settings.reclaimShareMin)
+    .sort((a, b) => b.gain - a.gain)
+  for (const { plan } of candidates) {
+    const pick = planPick(scene, plan)
+    if (pick !== null) return pick
+  }
+  return null
+}
+
+function* stackCandidates(scene: PickScene, stacks: readonly Level0Stack[]): Generator<Candidate> {
+  for (const stack of stacks) {
+    const rich = stack.tables.filter((table) => isTombstoneRich(scene, table))
+    if (stack.isStuck || rich.length === 0 || stack.tables.length > STEP_TABLES_MAX) continue
+    yield candidate(scene, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
+      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: scene.sizes.baseLevel,
+    })
+  }
+}
+
+function* tableCandidates(scene: PickScene): Generator<Candidate> {
+  for (let level = 1; level <= scene.sizes.lastLevel; level++) {
+    for (const table of scene.version.levels[level]!) {
+      if (!isTombstoneRich(scene, table) || scene.unavailable.has(table.fileNum)) continue
+      yield candidate(scene, { rich: [table], others: [] }, {
+        reason: 'tombstones', score: 0, inputs: [{ level, tables: [table] }], outputLevel: level,
+      })
+    }
+  }
+}
+
+/** Into the first level from its own, or from the base level, that has its keys; else where the plan says. */
+function candidate(
+  scene: PickScene, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
+): Candidate {
+  const span = spanOf([...rich, ...others])
+  const from = plan.outputLevel + (plan.inputs[0]!.level === 0 ? 0 : 1)
+  const met = firstOverlap(scene, span, from)
+  const hidden = met?.tables ?? []
+  const isBottom = met === null || firstOverlap(scene, span, met.level + 1) === null
+  return {
+    gain: gainOf({ rich, others: [...others, ...hidden], isBottom }),
+    plan: met === null ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },
+  }
+}
+
+/** Each tombstone frees at most one entry of those that it may hide, and at the bottom itself. */
+function gainOf({ rich, others, isBottom }: {
+  rich: readonly TableFacts[]; others: readonly TableFacts[]; isBottom: boolean
+}): number {
+  let [tombstoneCount, ownBytes] = [0, 0]
+  for (const table of rich) {
+    tombstoneCount += table.tombstoneCount
+    // At most: a tombstone takes less than an entry with a value.
+    ownBytes += table.bytes * (table.tombstoneCount / table.entryCount)
+  }
+  const entryCount = others.reduce((sum, table) => sum + table.entryCount, 0)
+  const otherBytes = totalBytes(others)
+  const hiddenBytes = entryCount === 0 ? 0 : otherBytes * Math.min(1, tombstoneCount / entryCount)
+  return (hiddenBytes + (isBottom ? ownBytes : 0)) / (totalBytes(rich) + otherBytes)
+}

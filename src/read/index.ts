@@ -1,0 +1,12 @@
+/** Rank 6: what a get and an iterator walk through. */
+export { approximateBytes } from './approximate-bytes.js'
+export { Cursor } from './cursor.js'
+export type { CursorOptions } from './cursor.js'
+export { ReadPath } from './point-read.js'
+export { placeAt, readAnew } from './read-anew.js'
+export type { ReadPlace } from './read-anew.js'
+export { readMany } from './read-many.js'
+export { ReadState } from './read-state.js'
+export { Iterators } from './read-view.js'
+export type { HeldSnapshot, ReadView, Resource } from './read-view.js'
+export { SnapshotList } from './snapshot-list.js'

@@ -1,0 +1,121 @@
+/**
+ * What: a compaction's work: sorted runs of tables are merged into new tables.
+ * Owns: the outputs while it runs; removes them when it fails.
+ * Does not own: the choice (pickers), file numbers and names (given), the install (compactor.ts).
+ * Thread: any: plain data in, plain data out; the same bytes in a worker and in slices on the main thread.
+ * Invariants: COMP-3 a version goes only by the shared retention rule; a tombstone only where no table
+ * below has its key range. COMP-5 a failed run changes nothing: its outputs are removed.
+ */
+import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
+import type { SeqNum, TableFacts } from '../base/index.js'
+import type { RetentionFilter } from '../iterator/index.js'
+import { SpareMemory } from '../tables/index.js'
+import type { TableJobContext } from '../tables/index.js'
+import { FilePool } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { BelowTables } from './below-tables.js'
+import { CompactionMerge } from './compaction-merge.js'
+import type { MergeState } from './compaction-merge.js'
+import { CompactionOutputs } from './compaction-outputs.js'
+import type { CompactionOutputOptions } from './compaction-outputs.js'
+import { RunCursor } from './run-cursor.js'
+
+export interface CompactionRunInput extends CompactionOutputOptions {
+  databaseId: Uint8Array
+  /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
+  inputs: readonly (readonly TableFacts[])[]
+  /** Of their files so many are open at once. */
+  openFilesMax: number
+  /** Held sequence numbers, ascending. */
+  snapshots: SeqNum[]
+  /** What a reader who comes now sees. */
+  visibleSeqNum: SeqNum
+  /** Int32Array: [0] not 0: give up ('ABORTED', outputs removed); [1] 64 KiB units read so far, for progress. */
+  control: SharedArrayBuffer
+}
+
+export interface CompactionRunOutput {
+  /** In key order; empty when nothing is left. */
+  outputs: TableFacts[]
+  /** Of blocks; indexes and properties are not counted. */
+  readBytes: number
+  writtenBytes: number
+  keptCount: number
+  droppedVersionCount: number
+  droppedTombstoneCount: number
+}
+
+const ENTRIES_PER_PAUSE = 2048
+const PROGRESS_UNIT_BYTES = 64 * KiB
+/** One read of an input; less when there are many, so that all together keep to the bound. */
+const PIECE_BYTES_MIN = 64 * KiB
+const PIECE_BYTES_MAX = 256 * KiB
+const PIECES_BYTES_MAX = 16 * MiB
+
+export function* compactionRun(
+  input: CompactionRunInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
+): Generator<undefined, CompactionRunOutput, unknown> {
+  const tables = input.inputs.flat()
+  const keyspaceId = tables[0]?.keyspaceId ?? 0
+  assert(tables.every((table) => table.keyspaceId === keyspaceId), 'a compaction has one keyspace')
+  assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
+  const headAt = sharedBytes(tables)
+  const { inputs } = input
+  const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)
+  const pieceBytes = Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES_MAX, share))
+  const memory = spare.take(input.settings.blockBytes, inputs.length * pieceBytes)
+  const options = { memory, pieceBytes, headAt }
+  const { dir, databaseId } = input
+  const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }
+  const runs = inputs.map((run) => new RunCursor(place, run, options))
+  const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
+  try {
+    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
+    yield* outputs.end()
+    const { facts, writtenBytes } = outputs
+    assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
+    return {
+      outputs: facts, readBytes: readBytes(runs), writtenBytes,
+      keptCount, droppedVersionCount, droppedTombstoneCount,
+    }
+  } catch (error) {
+    outputs.discard()
+    throw error
+  } finally {
+    for (const run of runs) run.close()
+    spare.give(memory)
+  }
+}
+
+function* merge(
+  input: CompactionRunInput, runs: readonly RunCursor[], outputs: CompactionOutputs,
+): Generator<undefined, RetentionFilter, unknown> {
+  const control = new Int32Array(input.control)
+  const merging = new CompactionMerge(runs, outputs, input, new BelowTables(input.below))
+  merging.begin()
+  for (let state: MergeState = 'paused'; state !== 'done';) {
+    if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
+    state = merging.step(ENTRIES_PER_PAUSE)
+    Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
+    if (state === 'output ends') yield* outputs.end()
+    else outputs.syncStep()
+    yield
+  }
+  return merging.retention
+}
+
+function readBytes(runs: readonly RunCursor[]): number {
+  return runs.reduce((sum, { scan }) => sum + scan.readBytes, 0)
+}
+
+/** Leading bytes that all keys of the tables share. */
+function sharedBytes(tables: readonly TableFacts[]): number {
+  const key = tables[0]?.smallestKey ?? new Uint8Array(0)
+  let shared = key.length
+  for (const { smallestKey, largestKey } of tables) {
+    for (const bound of [smallestKey, largestKey]) {
+      shared = sharedPrefixLength(key, 0, shared, bound, 0, bound.length)
+    }
+  }
+  return shared
+}

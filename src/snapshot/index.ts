@@ -1,2 +1,0 @@
-/** Rank 1: points in time that readers hold. */
-export * from './snapshot-list.js'

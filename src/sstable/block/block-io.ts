@@ -1,0 +1,91 @@
+/**
+ * What: the one place that reads a table file: exact ranges, checksums, one second try.
+ * Does not own: the file.
+ * Thread: any.
+ *
+ * A wrong checksum or EIO is read once more: the page cache or the cable may have erred. A second failure
+ * is thrown, CORRUPTION or IO_ERROR with file and offset; nothing is guessed.
+ */
+import { BadBytes, corruption, errnoOf, step, VarveError } from '../../base/index.js'
+import type { Steps } from '../../base/index.js'
+import type { ReadableFile } from '../../vfs/index.js'
+import { checkTrailer, TRAILER_BYTES, trailerHolds } from '../table-format.js'
+
+export interface TableSource {
+  file: ReadableFile
+  /** File name relative to the database directory, for errors. */
+  name: string
+  /** `fileSeed` of the header. */
+  seed: number
+}
+
+const TRIES = 2
+
+type Check = (bytes: Uint8Array) => boolean
+
+/** Reads the block or section at `offset` into target[at, at + bytes) and checks it, trailer included. */
+export function readCheckedSync(
+  source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
+): void {
+  for (let tries = TRIES; ; tries--) {
+    try {
+      const count = source.file.readSync(target, at, bytes, offset)
+      if (count !== bytes) throw cutShort(source.name, offset, count)
+      if (trailerHolds(target, at, at + bytes, offset, source.seed)) break
+      if (tries === 1) throw corruption(source.name, offset, 'checksum differs')
+    } catch (error) {
+      if (tries === 1 || errnoOf(error) !== 'EIO') throw readError(error, source.name, offset)
+    }
+  }
+  checkTrailer(target, at + bytes, offset + bytes, source.name)
+}
+
+/** The same as steps, into a buffer of its own; returns the content without the trailer. */
+export function* readContent(source: TableSource, offset: number, bytes: number): Steps<Uint8Array> {
+  const isGood = (target: Uint8Array): boolean => trailerHolds(target, 0, bytes, offset, source.seed)
+  const target = yield* readExactly(source, offset, bytes, isGood)
+  if (!isGood(target)) throw corruption(source.name, offset, 'checksum differs')
+  checkTrailer(target, bytes, offset + bytes, source.name)
+  return target.subarray(0, bytes - TRAILER_BYTES)
+}
+
+/** Reads the range, a second time when `isGood` says no; the caller decides what a second no means. */
+export function* readExactly(
+  source: Omit<TableSource, 'seed'>, offset: number, bytes: number, isGood: Check,
+): Steps<Uint8Array> {
+  const { file, name } = source
+  const target = new Uint8Array(bytes)
+  for (let tries = TRIES; ; tries--) {
+    try {
+      const count = yield* step({
+        sync: () => file.readSync(target, 0, bytes, offset),
+        async: () => file.read(target, 0, bytes, offset),
+      })
+      if (count !== bytes) throw cutShort(name, offset, count)
+      if (tries === 1 || isGood(target)) return target
+    } catch (error) {
+      if (tries === 1 || errnoOf(error) !== 'EIO') throw readError(error, name, offset)
+    }
+  }
+}
+
+function cutShort(name: string, offset: number, count: number): Error {
+  return corruption(name, offset + count, 'the file ends here, inside a block or section')
+}
+
+function readError(error: unknown, file: string, offset: number): VarveError {
+  if (VarveError.is(error)) return error
+  const reason = errnoOf(error) || String(error)
+  const message = `read ${file} at offset ${offset} failed: ${reason}`
+  return new VarveError('IO_ERROR', message, { cause: error, file, offset })
+}
+
+/** Runs a parser of `content`, which stands at `offset`; what it finds bad becomes CORRUPTION. */
+export function parseAt<T>(source: { name: string }, offset: number, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof BadBytes) throw corruption(source.name, offset + error.offset, error.message)
+    throw error
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What: the parts of a table that was read, field by field; table-dump.ts puts them in order.
+ * Thread: any (pure).
+ */
+import { alignUp, EntryKind, getU32, getU53, toHex } from '../../base/index.js'
+import { keyOf, printBytes } from '../../dump/index.js'
+import type { Section } from '../../dump/index.js'
+import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
+import type { BlockReader } from '../block/block-reader.js'
+import { BloomFilter } from '../lookup/bloom-filter.js'
+import { PointHash } from '../lookup/point-hash.js'
+import type { TableIndex } from '../lookup/table-index.js'
+import { describeProperties } from '../properties.js'
+import type { TableProperties } from '../properties.js'
+import { FOOTER_BYTES } from '../table-format.js'
+import type { Extent } from '../table-format.js'
+import { firstOf, SectionFields } from './fields.js'
+
+/** By their slots in the footer. */
+export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties']
+
+/** Bytes of a key or value in the data. */
+const DATA_BYTES_SHOWN = 64
+
+/** The block that `reader` was turned to. */
+export function blockSection(reader: BlockReader, number: number, extent: Extent): Section {
+  const { bytes, count, prefixBytes, prefixStart } = reader
+  const prefix = printBytes(bytes.subarray(prefixStart, prefixStart + prefixBytes), DATA_BYTES_SHOWN)
+  return {
+    title: `block ${number}`, ...extent, summary: `${count} entries, prefix ${prefix}`,
+    content: bytes.subarray(0, extent.bytes), fields: blockFields(reader, extent, prefix), problems: [],
+    data: { block: number, prefix, entries: firstOf(count, (i) => entryData(reader, i)) },
+  }
+}
+
+function entryData(reader: BlockReader, i: number): Record<string, unknown> {
+  const { bytes, prefixStart, prefixBytes } = reader
+  const key = new Uint8Array(prefixBytes + reader.suffixEnd(i) - reader.suffixStart(i))
+  key.set(bytes.subarray(prefixStart, prefixStart + prefixBytes))
+  key.set(bytes.subarray(reader.suffixStart(i), reader.suffixEnd(i)), prefixBytes)
+  const value = bytes.subarray(reader.valueStart(i), reader.valueEnd(i))
+  return {
+    seqNum: reader.seqNumAt(i), kind: keyOf(EntryKind, reader.kindAt(i)),
+    key: printBytes(key, DATA_BYTES_SHOWN), value: printBytes(value, DATA_BYTES_SHOWN), valueBytes: value.length,
+  }
+}
+
+function blockFields(reader: BlockReader, { offset, bytes: length }: Extent, prefix: string): Section['fields'] {
+  const { bytes, count, prefixBytes, prefixStart } = reader
+  const width = (prefixStart - BLOCK_HEADER_BYTES - (2 * count + 1) * 4) / count
+  const fields = new SectionFields(offset)
+    .add(2, `${count} entries`).add(1, `sequence column ${width} bytes wide`).add(1, 'flags')
+    .add(2, `prefix of ${prefixBytes} bytes`).add(2, 'zero').add(8, `base sequence number ${getU53(bytes, 8)}`)
+    .addEach(count, 4, (i) => {
+      return `entry ${i}: suffix at ${reader.suffixStart(i)}, kind ${keyOf(EntryKind, reader.kindAt(i))}`
+    })
+    .addEach(count, 4, (i) => `entry ${i}: value at ${reader.valueStart(i)}`)
+    .add(4, `values end at ${reader.valueEnd(count - 1)}`)
+    .addEach(count, width, (i) => `entry ${i}: sequence number ${reader.seqNumAt(i)}`)
+    .add(prefixBytes, 'prefix', prefix)
+  for (let i = 0; i < count; i++) {
+    const suffix = bytes.subarray(reader.suffixStart(i), reader.suffixEnd(i))
+    fields.add(suffix.length, `entry ${i}: suffix`, printBytes(suffix))
+  }
+  for (let i = 0; i < count; i++) {
+    const value = bytes.subarray(reader.valueStart(i), reader.valueEnd(i))
+    fields.add(value.length, `entry ${i}: value`, printBytes(value))
+  }
+  return fields.end(offset + length)
+}
+
+/** `content` is without the trailer, and the trailer stands behind it in its buffer. */
+function section(
+  title: string, extent: Extent, content: Uint8Array, said: Pick<Section, 'summary' | 'data' | 'fields'>,
+): Section {
+  const whole = new Uint8Array(content.buffer, content.byteOffset, extent.bytes)
+  return { title, ...extent, ...said, content: whole, problems: [] }
+}
+
+export function indexSection(index: TableIndex, content: Uint8Array, extent: Extent): Section {
+  const { blockCount: n, offsets, counts, keyStarts, keyBytes, seqNums } = index
+  const boundKey = (i: number): Uint8Array => keyBytes.subarray(keyStarts[i], keyStarts[i + 1])
+  const used = 8 + (3 * n + 2) * 4
+  const fields = new SectionFields(extent.offset)
+    .add(4, `${n} blocks`).add(4, `${keyBytes.length} bytes of bound keys`)
+    .addEach(n, 4, (i) => `block ${i} at ${offsets[i]}`).add(4, `data part ends at ${offsets[n]}`)
+    .addEach(n, 4, (i) => `block ${i}: ${counts[i]} entries`)
+    .addEach(n, 4, (i) => `bound key ${i} at ${keyStarts[i]}`).add(4, `bound keys end at ${keyStarts[n]}`)
+    .add(alignUp(used, 8) - used, 'zeros')
+    .addEach(n, 8, (i) => `block ${i}: bound sequence number ${seqNums[i]}`)
+  const keys = firstOf(n, boundKey)
+  keys.forEach((key, i) => fields.add(key.length, `block ${i}: bound key`, printBytes(key)))
+  fields.add(keyBytes.length - keyStarts[keys.length], `${n - keys.length} more`)
+  const blocks = keys.map((key, i) => ({
+    offset: offsets[i], entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN), boundSeqNum: seqNums[i],
+  }))
+  return section('index', extent, content, {
+    summary: `${n} blocks`, fields: fields.end(extent.offset + extent.bytes), data: { blockCount: n, blocks },
+  })
+}
+
+/** Throws BadBytes. */
+export function filterSection(content: Uint8Array, extent: Extent): Section {
+  const { lineCount, probes } = new BloomFilter(content)
+  const fields = new SectionFields(extent.offset)
+    .add(4, `${lineCount} lines`).add(1, 'kind').add(1, `${probes} probes`).add(10, 'zero')
+    .addEach(lineCount, 64, (i) => `line ${i}`)
+  return section('filter', extent, content, {
+    summary: `${lineCount} lines of 512 bits, ${probes} probes`,
+    fields: fields.end(extent.offset + extent.bytes), data: { lineCount, probes },
+  })
+}
+
+/** Throws BadBytes. */
+export function pointHashSection(content: Uint8Array, extent: Extent): Section {
+  const { slots, keyCount, entryBits, placeBits, placeMask } = new PointHash(content)
+  const slotName = (i: number): string => {
+    const slot = slots[i]
+    const place = (slot & placeMask) - 1
+    const where = `block ${place >>> entryBits} entry ${place & ((1 << entryBits) - 1)}`
+    return slot === 0 ? `slot ${i}: empty` : `slot ${i}: ${where}, tag ${slot >>> placeBits}`
+  }
+  const fields = new SectionFields(extent.offset)
+    .add(4, `${slots.length} slots`).add(4, `${keyCount} keys`)
+    .add(1, `entry number in ${entryBits} bits`).add(1, `place in ${placeBits} bits`).add(6, 'zero')
+    .addEach(slots.length, 4, slotName)
+  return section('point hash', extent, content, {
+    summary: `${keyCount} keys in ${slots.length} slots`,
+    fields: fields.end(extent.offset + extent.bytes),
+    data: { slotCount: slots.length, keyCount, entryBits, placeBits },
+  })
+}
+
+export function propertiesSection(properties: TableProperties, content: Uint8Array, extent: Extent): Section {
+  const { entryCount, keyCount, smallestKey, largestKey, hashSeed } = properties
+  const fields = new SectionFields(extent.offset)
+  for (const { bytes, what } of describeProperties(content)) fields.add(bytes, what)
+  const shown = {
+    smallestKey: printBytes(smallestKey, DATA_BYTES_SHOWN), largestKey: printBytes(largestKey, DATA_BYTES_SHOWN),
+    hashSeed: toHex(hashSeed),
+  }
+  return section('properties', extent, content, {
+    summary: `${entryCount} entries, ${keyCount} keys`,
+    fields: fields.end(extent.offset + extent.bytes), data: { ...properties, ...shown },
+  })
+}
+
+/** Whatever it says. */
+export function footerSection(content: Uint8Array, offset: number): Omit<Section, 'problems'> {
+  const fields = new SectionFields(offset)
+  const sections: { name: string; offset: number; bytes: number }[] = []
+  for (let at = 0, slot = 0; at < 64; at += 8, slot++) {
+    const place = { offset: getU32(content, at), bytes: getU32(content, at + 4) }
+    const name = SECTION_TITLES[slot] ?? `section ${slot}`
+    fields.add(8, place.bytes === 0 ? `${name}: none` : `${name} at ${place.offset}, ${place.bytes} bytes`)
+    if (place.bytes > 0) sections.push({ name, ...place })
+  }
+  const [blockCount, fileBytes, format] = [getU32(content, 64), getU32(content, 72), getU32(content, 112)]
+  fields.add(4, `${blockCount} blocks`).add(4, 'bytes of a trailer').add(4, `file of ${fileBytes} bytes`)
+    .add(36, 'reserved').add(4, `format version ${format}`).add(4, 'CRC-32').add(8, 'magic')
+  return {
+    title: 'footer', offset, bytes: FOOTER_BYTES, summary: `${blockCount} blocks, ${fileBytes} bytes`,
+    content, fields: fields.fields, data: { sections, blockCount, fileBytes, format },
+  }
+}

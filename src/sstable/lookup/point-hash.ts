@@ -1,0 +1,126 @@
+/**
+ * What: the point hash: from the hash of a user key to the place of its newest version. On disk: do not
+ * change. A key that is not found in it is not in the table.
+ *
+ *   offset size
+ *        0    4  slots
+ *        4    4  keys
+ *        8    1  e: low bits of a place that number the entry in its block
+ *        9    1  b: bits of a place + 1
+ *       10    6  zero
+ *       16    4  each slot: 0 = empty, else bits 0…b-1 the place + 1, bits b…31 the low bits of the hash
+ *        …       zeros up to a multiple of 8
+ *
+ * A place is block << e | entry. The slots are open addressing with linear probing from
+ * floor((hash >>> 6) × slots / 2^26), with at least three empty slots in ten: 5.7 bytes a key. The home
+ * slot uses the high bits of the hash and the slot keeps its low ones: a strange key passes for one of
+ * the table about once in 2^(32-b) / 6 lookups. A table whose places need more than 26 bits has no point
+ * hash.
+ */
+import { alignUp, BadBytes, getU32 } from '../../base/index.js'
+
+const HEADER_BYTES = 16
+const PLACE_BITS_MAX = 26
+const SLOTS_PER_KEY = 1 / 0.7
+const KEYS_PER_PAUSE = 16_384
+
+function homeSlot(hash: number, slotCount: number): number {
+  return Math.floor(((hash >>> 6) * slotCount) / 2 ** 26)
+}
+
+function bitsFor(n: number): number {
+  return 32 - Math.clz32(n)
+}
+
+/**
+ * The section for `keyCount` keys, or null when the places are too many; pauses now and then. `places` are
+ * block << 10 | entry.
+ */
+export function* encodePointHash(
+  hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
+): Generator<undefined, Uint8Array | null, unknown> {
+  const entryBits = bitsFor(entriesMax - 1)
+  const blocksMax = places[keyCount - 1] >>> 10
+  const placeBits = bitsFor((blocksMax + 1) * 2 ** entryBits)
+  if ((blocksMax + 1) * 2 ** entryBits >= 2 ** PLACE_BITS_MAX) return null
+  const slotCount = Math.ceil(keyCount * SLOTS_PER_KEY) + 1
+  const content = new Uint8Array(alignUp(HEADER_BYTES + 4 * slotCount, 8))
+  const words = new Uint32Array(content.buffer)
+  words[0] = slotCount
+  words[1] = keyCount
+  words[2] = entryBits | (placeBits << 8)
+  const slots = words.subarray(4, 4 + slotCount)
+  const entryMask = (1 << entryBits) - 1
+  for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
+    const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
+    for (let i = from; i < end; i++) {
+      const place = ((places[i] >>> 10) << entryBits) | (places[i] & entryMask)
+      putSlot(slots, hashes[i], (hashes[i] << placeBits) | (place + 1))
+    }
+    yield
+  }
+  return content
+}
+
+function putSlot(slots: Uint32Array, hash: number, word: number): void {
+  const slotCount = slots.length
+  let slot = homeSlot(hash, slotCount)
+  while (slots[slot] !== 0) if (++slot === slotCount) slot = 0
+  slots[slot] = word
+}
+
+export class PointHash {
+  readonly slots: Uint32Array
+  readonly keyCount: number
+  readonly entryBits: number
+  readonly placeBits: number
+  readonly placeMask: number
+  readonly memoryBytes: number
+
+  /** Throws BadBytes with the offset in `content`. What a slot names is checked when it is used. */
+  constructor(content: Uint8Array) {
+    if (content.length < HEADER_BYTES) throw new BadBytes(0, 'point hash is too short')
+    const slotCount = getU32(content, 0)
+    if (slotCount === 0 || alignUp(HEADER_BYTES + 4 * slotCount, 8) !== content.length) {
+      throw new BadBytes(0, `point hash of ${slotCount} slots`)
+    }
+    this.keyCount = getU32(content, 4)
+    this.entryBits = content[8]
+    this.placeBits = content[9]
+    if (this.keyCount >= slotCount) throw new BadBytes(4, `${this.keyCount} keys in ${slotCount} slots`)
+    if (this.entryBits > 10 || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
+      throw new BadBytes(8, 'bad width of a place')
+    }
+    for (let i = 10; i < HEADER_BYTES; i++) if (content[i] !== 0) throw new BadBytes(i, 'not zero')
+    for (let i = HEADER_BYTES + 4 * slotCount; i < content.length; i++) {
+      if (content[i] !== 0) throw new BadBytes(i, 'padding is not zero')
+    }
+    this.slots = new Uint32Array(content.buffer, content.byteOffset + HEADER_BYTES, slotCount)
+    this.placeMask = 2 ** this.placeBits - 1
+    this.memoryBytes = content.length + 300
+  }
+
+  /** Slot where the search for `hash` begins. */
+  home(hash: number): number {
+    return homeSlot(hash, this.slots.length)
+  }
+
+  /** True when a search for `hash` meets entry i of block `number`. */
+  holds(hash: number, number: number, i: number): boolean {
+    const { slots, placeBits, entryBits } = this
+    const word = ((hash << placeBits) | ((number * 2 ** entryBits + i + 1) & this.placeMask)) >>> 0
+    let slot = this.home(hash)
+    for (let left = slots.length; left > 0 && slots[slot] !== 0; left--) {
+      if (slots[slot] === word) return true
+      if (++slot === slots.length) slot = 0
+    }
+    return false
+  }
+
+  /** Slots in use. */
+  usedCount(): number {
+    let count = 0
+    for (const slot of this.slots) if (slot !== 0) count++
+    return count
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * What: the index: for each data block its place, its entry count and a bound of its entries. On disk: do
+ * not change. Read flat into typed arrays.
+ *
+ *   offset size
+ *        0    4  blocks n
+ *        4    4  bytes of all bound keys
+ *        8 4n+4  where block i starts; the last: where the data part ends
+ *        …   4n  entries of block i
+ *        … 4n+4  where bound key i starts, from the first key byte; the last: where they end
+ *        …       zeros up to a multiple of 8
+ *        …   8n  bound sequence number
+ *        …       bound keys
+ *        …       zeros up to a multiple of 8
+ *
+ * The bound (key, sequence number) of a block is at or behind its last entry and before the first entry
+ * of the next block. When a shorter key than the last one separates the blocks, it is taken, with
+ * sequence number 0. So versions of one key may span blocks, and any (key, sequence number) is found by
+ * one search.
+ */
+import {
+  alignUp, BadBytes, ByteWriter, compareRanges, FILE_HEADER_BYTES, getU32, getU53, KEY_BYTES_MAX, sharedPrefixLength,
+} from '../../base/index.js'
+import { BLOCK_ENTRIES_MAX, BLOCK_FILE_BYTES_MAX } from '../block/block-format.js'
+
+const HEADER_BYTES = 8
+/** Header, one entry with empty key and value, padding, trailer. */
+const BLOCK_FILE_BYTES_MIN = 40
+
+export class IndexBuilder {
+  private readonly offsets: number[] = []
+  private readonly counts: number[] = []
+  private readonly seqNums: number[] = []
+  private readonly keyStarts: number[] = [0]
+  private readonly keys = new ByteWriter(4096)
+
+  get blockCount(): number {
+    return this.offsets.length
+  }
+
+  /** What the section will take. */
+  get bytes(): number {
+    return this.offsets.length * 20 + this.keys.length + 32
+  }
+
+  addBlock(offset: number, count: number): void {
+    this.offsets.push(offset)
+    this.counts.push(count)
+  }
+
+  /** The bound of the block added last: its last entry. */
+  addBound(bytes: Uint8Array, start: number, end: number, seqNum: number): void {
+    this.keys.raw(bytes.subarray(start, end))
+    this.keyStarts.push(this.keys.length)
+    this.seqNums.push(seqNum)
+  }
+
+  /** The same, when the first key of the next block is known. */
+  addSeparator(
+    last: Uint8Array, lastStart: number, lastEnd: number, seqNum: number,
+    next: Uint8Array, nextStart: number, nextEnd: number,
+  ): void {
+    const shared = sharedPrefixLength(last, lastStart, lastEnd, next, nextStart, nextEnd)
+    const isShorter = shared < nextEnd - nextStart - 1 && shared < lastEnd - lastStart - 1
+    if (isShorter) this.addBound(next, nextStart, nextStart + shared + 1, 0)
+    else this.addBound(last, lastStart, lastEnd, seqNum)
+  }
+
+  /** `dataEnd`: where the data part ends in the file. */
+  finish(dataEnd: number): Uint8Array {
+    const writer = new ByteWriter(this.bytes)
+    writer.u32(this.offsets.length).u32(this.keys.length)
+    for (const offset of this.offsets) writer.u32(offset)
+    writer.u32(dataEnd)
+    for (const count of this.counts) writer.u32(count)
+    for (const start of this.keyStarts) writer.u32(start)
+    writer.align(8)
+    for (const seqNum of this.seqNums) writer.u53(seqNum)
+    return writer.raw(this.keys.finish()).align(8).finish()
+  }
+}
+
+export class TableIndex {
+  readonly blockCount: number
+  /** n + 1 places in the file. */
+  readonly offsets: Uint32Array
+  readonly counts: Uint32Array
+  /** Bound key i is keyBytes[keyStarts[i], keyStarts[i + 1]). */
+  readonly keyBytes: Uint8Array
+  readonly keyStarts: Uint32Array
+  readonly seqNums: Float64Array
+  readonly memoryBytes: number
+  /** Bytes that all bound keys share, and the four behind them, big-endian, zeros added. */
+  private readonly sharedBytes: number
+  private readonly heads: Uint32Array
+
+  /** `blockCount` and `dataEnd` as the footer says. Throws BadBytes with the offset in `content`. */
+  constructor(content: Uint8Array, blockCount: number, dataEnd: number) {
+    const n = content.length < HEADER_BYTES ? 0 : getU32(content, 0)
+    if (n === 0 || n !== blockCount) throw new BadBytes(0, `index of ${n} blocks, footer says ${blockCount}`)
+    const seqStart = alignUp(HEADER_BYTES + (3 * n + 2) * 4, 8)
+    const keyStart = seqStart + 8 * n
+    const keysBytes = getU32(content, 4)
+    const end = keyStart + keysBytes
+    if (alignUp(end, 8) !== content.length) throw new BadBytes(4, 'index length differs')
+    const words = new Uint32Array(content.buffer, content.byteOffset, content.length >>> 2)
+    this.blockCount = n
+    this.offsets = words.subarray(2, 3 + n)
+    this.counts = words.subarray(3 + n, 3 + 2 * n)
+    this.keyStarts = words.subarray(3 + 2 * n, 4 + 3 * n)
+    this.keyBytes = content.subarray(keyStart, end)
+    this.seqNums = new Float64Array(n)
+    for (let i = 0; i < n; i++) this.seqNums[i] = getU53(content, seqStart + 8 * i)
+    checkZeros(content, HEADER_BYTES + (3 * n + 2) * 4, seqStart)
+    checkZeros(content, end, content.length)
+    this.checkBlocks(dataEnd)
+    this.checkKeys(keysBytes)
+    const last = n - 1
+    const starts = this.keyStarts
+    this.sharedBytes = sharedPrefixLength(
+      this.keyBytes, 0, starts[1], this.keyBytes, starts[last], starts[n],
+    )
+    this.heads = new Uint32Array(n)
+    for (let i = 0; i < n; i++) {
+      this.heads[i] = headOf(this.keyBytes, starts[i] + this.sharedBytes, starts[i + 1])
+    }
+    this.memoryBytes = content.length + 12 * n + 600
+  }
+
+  /** First block whose bound is at or behind (key[start, end), seqNum); `blockCount` when there is none. */
+  find(key: Uint8Array, start: number, end: number, seqNum: number): number {
+    const { keyBytes, sharedBytes, heads, blockCount } = this
+    const length = sharedBytes < end - start ? sharedBytes : end - start
+    for (let i = 0; i < length; i++) {
+      const difference = keyBytes[i] - key[start + i]
+      if (difference !== 0) return difference > 0 ? 0 : blockCount
+    }
+    if (length < sharedBytes) return 0
+    const head = headOf(key, start + sharedBytes, end)
+    let low = 0
+    let high = blockCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = heads[middle]
+      const isBefore =
+        other === head ? this.compareBound(middle, key, start, end, seqNum) < 0 : other < head
+      if (isBefore) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Order of the bound of block i against (key[start, end), seqNum): negative, 0 or positive. */
+  compareBound(i: number, key: Uint8Array, start: number, end: number, seqNum: number): number {
+    const order = compareRanges(this.keyBytes, this.keyStarts[i], this.keyStarts[i + 1], key, start, end)
+    return order !== 0 ? order : seqNum - this.seqNums[i]
+  }
+
+  private checkBlocks(dataEnd: number): void {
+    const { offsets, counts, blockCount } = this
+    if (offsets[0] !== FILE_HEADER_BYTES || offsets[blockCount] !== dataEnd) {
+      throw new BadBytes(HEADER_BYTES, 'blocks do not fill the data part')
+    }
+    for (let i = 0; i < blockCount; i++) {
+      const bytes = offsets[i + 1] - offsets[i]
+      const isSized = bytes >= BLOCK_FILE_BYTES_MIN && bytes <= BLOCK_FILE_BYTES_MAX && bytes % 8 === 0
+      if (!isSized) throw new BadBytes(HEADER_BYTES + 4 * i, 'bad place of a block')
+      if (counts[i] === 0 || counts[i] > BLOCK_ENTRIES_MAX) {
+        throw new BadBytes(HEADER_BYTES + 4 * (blockCount + 1 + i), 'bad entry count of a block')
+      }
+    }
+  }
+
+  private checkKeys(keysBytes: number): void {
+    const { keyStarts, keyBytes, seqNums, blockCount } = this
+    const at = HEADER_BYTES + 4 * (2 * blockCount + 1)
+    const isFull = keyStarts[0] === 0 && keyStarts[blockCount] === keysBytes
+    if (!isFull) throw new BadBytes(at, 'bad ends of bound keys')
+    for (let i = 0; i < blockCount; i++) {
+      const start = keyStarts[i]
+      const end = keyStarts[i + 1]
+      const isKey = start <= end && end <= keysBytes && end - start <= KEY_BYTES_MAX
+      if (!isKey || Number.isNaN(seqNums[i])) throw new BadBytes(at + 4 * i, 'bad bound')
+      if (i > 0 && this.compareBound(i - 1, keyBytes, start, end, seqNums[i]) >= 0) {
+        throw new BadBytes(at + 4 * i, 'bounds are out of order')
+      }
+    }
+  }
+}
+
+function headOf(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start >= 4) {
+    return ((bytes[start] << 24) | (bytes[start + 1] << 16) | (bytes[start + 2] << 8) | bytes[start + 3]) >>> 0
+  }
+  let head = 0
+  for (let i = 0; i < 4; i++) head = (head << 8) | (start + i < end ? bytes[start + i] : 0)
+  return head >>> 0
+}
+
+function checkZeros(bytes: Uint8Array, start: number, end: number): void {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) throw new BadBytes(i, 'padding is not zero')
+}

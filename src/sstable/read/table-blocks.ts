@@ -1,0 +1,182 @@
+/**
+ * What: turns a BlockReader to a data block of one table, in the cache or read from the file.
+ * Owns: the index, which may be dropped and is then read again when it is needed; the table's frames in the cache.
+ * Does not own: the file, the cache.
+ * Thread: one; reads block.
+ * Invariants: a block that passed lies between the bounds that the index gives it, so all blocks together
+ * are in order whatever the file said.
+ */
+import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
+import type { PointResult, SeqNum } from '../../base/index.js'
+import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
+import type { BlockCache, CacheSlots } from '../../cache/index.js'
+import { parseAt, readCheckedSync } from '../block/block-io.js'
+import type { TableSource } from '../block/block-io.js'
+import type { BlockReader } from '../block/block-reader.js'
+import { PointEntries } from '../block/point-entries.js'
+import type { TableIndex } from '../lookup/table-index.js'
+import { TRAILER_BYTES } from '../table-format.js'
+import type { Footer } from '../table-format.js'
+import { readIndex } from './table-open.js'
+import type { TableParts } from './table-open.js'
+
+export interface TableBlocksOptions {
+  /** Called when a dropped index was read again. */
+  onIndexRead?: (() => void) | undefined
+  /** No entry is above it; default: not known. */
+  largestSeqNum?: SeqNum
+}
+
+export class TableBlocks {
+  readonly count: number
+  private loaded: TableIndex | null
+  private readonly source: TableSource
+  private readonly footer: Footer
+  private readonly cache: BlockCache
+  private readonly slots: CacheSlots
+  private readonly onIndexRead: () => void
+  readonly entries: PointEntries
+
+  constructor(
+    { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
+    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
+  ) {
+    this.source = source
+    this.footer = footer
+    this.loaded = index
+    this.count = index.blockCount
+    this.cache = cache
+    this.slots = cache.attach(index.blockCount)
+    this.onIndexRead = onIndexRead
+    this.entries = new PointEntries(index.blockCount, largestSeqNum)
+  }
+
+  /** Blocks while it is read again. */
+  get index(): TableIndex {
+    return this.loaded ?? this.readAgain()
+  }
+
+  get indexBytes(): number {
+    return this.loaded?.memoryBytes ?? 0
+  }
+
+  /** Whoever has it at hand keeps it. */
+  dropIndex(): void {
+    this.loaded = null
+  }
+
+  private readAgain(): TableIndex {
+    const index = runSync(readIndex(this.source, this.footer))
+    this.loaded = index
+    this.onIndexRead()
+    return index
+  }
+
+  /**
+   * Turns `reader` to block i: good until the next block is read through this cache. `mark` is what a
+   * newly read block starts with (MARK_POINT, MARK_SCAN; see BlockCache.scanMark).
+   */
+  open(reader: BlockReader, i: number, mark: number): void {
+    const frame = this.hit(i)
+    if (frame === 0) this.load(reader, i, mark)
+    else {
+      const { cache } = this
+      const { bytes, words } = cache.chunkOf(frame)
+      reader.open(bytes, words, cache.baseOf(frame))
+    }
+  }
+
+  /** PointEntries.read, wherever the block is. Requires: shapes are kept. */
+  readPoint(
+    reader: BlockReader, number: number, i: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): number {
+    const { cache, entries } = this
+    const frame = entries.isNoted(number) ? this.hit(number) : 0
+    if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
+    this.open(reader, number, MARK_POINT)
+    // It may be in the cache since before shapes were kept.
+    if (!entries.isNoted(number)) entries.note(reader, number)
+    return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
+  }
+
+  /** Where block i stands in the cache; 0: it is not there. */
+  private hit(i: number): number {
+    const { slots } = this
+    const frame = slots.frames[i]
+    if (frame !== 0) {
+      slots.marks[i] = MARK_HIT
+      this.cache.hitCount++
+    }
+    return frame
+  }
+
+  /** The same, and the block stays good until `unpin` with the number returned. */
+  openPinned(reader: BlockReader, i: number, mark: number): number {
+    this.open(reader, i, mark)
+    const frame = this.slots.frames[i]
+    if (frame !== 0) this.cache.pin(frame)
+    return frame
+  }
+
+  unpin(pinned: number): void {
+    if (pinned !== 0) this.cache.unpin(pinned)
+  }
+
+  /** Reads and checks block i into the reader's own buffer, whatever the cache has. */
+  read(reader: BlockReader, i: number): void {
+    const { offsets } = this.index
+    reader.makeRoom(offsets[i + 1] - offsets[i])
+    this.readInto(reader, i, reader.bytes, reader.words, 0)
+  }
+
+  /** Blocks in the cache. */
+  get cachedCount(): number {
+    return this.slots.count
+  }
+
+  /** Gives the cache its memory back. */
+  close(): void {
+    this.cache.detach(this.slots)
+  }
+
+  private load(reader: BlockReader, i: number, mark: number): void {
+    const { cache, slots } = this
+    const { offsets } = this.index
+    const length = offsets[i + 1] - offsets[i]
+    cache.missCount++
+    if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
+    const frame = slots.isAttached ? cache.reserve(length, mark) : 0
+    if (frame === 0) {
+      this.read(reader, i)
+      return
+    }
+    const { bytes, words } = cache.chunkOf(frame)
+    this.readInto(reader, i, bytes, words, cache.baseOf(frame))
+    cache.insert(slots, i, frame, length, mark)
+  }
+
+  private readInto(
+    reader: BlockReader, i: number, bytes: Uint8Array, words: Uint32Array, base: number,
+  ): void {
+    const { index, source } = this
+    const offset = index.offsets[i]
+    const length = index.offsets[i + 1] - offset
+    readCheckedSync(source, offset, length, bytes, base)
+    reader.open(bytes, words, base)
+    parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
+    checkBlockBounds(source, index, reader, i)
+    this.entries.note(reader, i)
+  }
+}
+
+/** Throws CORRUPTION unless block i has the entries that the index speaks of. Requires: columns checked. */
+export function checkBlockBounds(source: TableSource, index: TableIndex, reader: BlockReader, i: number): void {
+  if (reader.count === index.counts[i] && isBounded(index, reader, i)) return
+  throw corruption(source.name, index.offsets[i], 'the entries are not those that the index speaks of')
+}
+
+function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {
+  const last = reader.count - 1
+  if (reader.compareAt(last, keyBytes, keyStarts[i], keyStarts[i + 1], seqNums[i]) > 0) return false
+  return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1], keyStarts[i], seqNums[i - 1]) > 0
+}

@@ -1,0 +1,39 @@
+/**
+ * What: the file of a table that a version lists, open while its pool has room.
+ * Does not own: the pool. Thread: that of the pool; opening it again blocks.
+ */
+import { errnoOf, ioError, openListedError, runSync, tableFileName, VarveError } from '../../base/index.js'
+import type { TableFacts } from '../../base/index.js'
+import { PooledFile } from '../../vfs/index.js'
+import type { FilePool, Vfs } from '../../vfs/index.js'
+import { checkSameTable } from './table-open.js'
+
+/** Where tables are. */
+export interface TablePlace {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  pool: FilePool
+}
+
+/** Not open yet. A read that must open it again throws MISSING_FILE, or CORRUPTION when it is another file by then. */
+export function listedTable(
+  { vfs, dir, databaseId, pool }: TablePlace, facts: TableFacts,
+): { file: PooledFile; name: string } {
+  const name = tableFileName(facts.fileNum)
+  const file = new PooledFile({
+    vfs, path: vfs.join(dir, name), pool,
+    check: (opened) => runSync(checkSameTable({ file: opened, name }, facts, databaseId)),
+    reopenError: (error) => (pool.isKeeping ? goneError(error, name) : openListedError(error, name)),
+  })
+  return { file, name }
+}
+
+/** Of a view that would have kept it open. */
+function goneError(error: unknown, name: string): VarveError {
+  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
+  return new VarveError('MISSING_FILE', `${name} was removed by another process while it had to be closed`, {
+    cause: error, file: name,
+    hint: 'begin again: the database was read anew; with more files (maxOpenFiles, ulimit -n) all tables stay open',
+  })
+}

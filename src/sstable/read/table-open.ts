@@ -1,0 +1,215 @@
+/**
+ * What: reads and checks all of a table file but its data blocks.
+ * Does not own: the file. Thread: any; runs blocking or awaited.
+ */
+import {
+  compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
+} from '../../base/index.js'
+import type { FileHeader, Steps, TableFacts } from '../../base/index.js'
+import type { ReadableFile } from '../../vfs/index.js'
+import { parseAt, readContent, readExactly } from '../block/block-io.js'
+import type { TableSource } from '../block/block-io.js'
+import { BloomFilter } from '../lookup/bloom-filter.js'
+import { PointHash } from '../lookup/point-hash.js'
+import { TableIndex } from '../lookup/table-index.js'
+import { decodeProperties, factThatDiffers, hiddenCountOf, UnknownProperty } from '../properties.js'
+import type { TableProperties } from '../properties.js'
+import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
+import type { Footer } from '../table-format.js'
+import { withTail } from './table-tail.js'
+
+export interface TableFile {
+  file: ReadableFile
+  /** File name relative to the database directory, for errors. */
+  name: string
+}
+
+export interface TableParts {
+  source: TableSource
+  header: FileHeader
+  footer: Footer
+  properties: TableProperties
+  index: TableIndex
+  filter: BloomFilter | null
+  pointHash: PointHash | null
+}
+
+/** Which of the two to load, when the file has them. */
+export interface PartChoice {
+  pointHash: boolean
+  filter: 'always' | 'without point hash' | 'never'
+}
+
+/** Reads a table of which nothing is known. */
+export function* readParts(table: TableFile, choice: PartChoice): Steps<TableParts> {
+  const { file, name } = table
+  const fileBytes = sizeOf(table)
+  const isShort = fileBytes < FILE_HEADER_BYTES + FOOTER_BYTES
+  if (isShort) throw corruption(name, fileBytes, 'the file is cut short')
+  const near = { file: yield* withTail(file, fileBytes), name }
+  const header = yield* readHeader(near)
+  const source = { ...near, seed: fileSeed(header) }
+  const footer = yield* readFooter(source, fileBytes)
+  const index = yield* readIndex(source, footer)
+  const properties = yield* readProperties(source, footer)
+  checkAgreement(source, footer, index, properties)
+  const lookups = yield* readLookups({ source, footer, properties }, choice)
+  return { source: { ...source, file }, header, footer, properties, index, ...lookups }
+}
+
+/** What finds a key without the index, as far as it is wanted and the file has it. */
+export function* readLookups(
+  { source, footer, properties }: Pick<TableParts, 'source' | 'footer' | 'properties'>, choice: PartChoice,
+): Steps<Pick<TableParts, 'filter' | 'pointHash'>> {
+  const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
+  const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
+  const filter = isFilterUsed ? yield* readFilter(source, footer) : null
+  return { filter, pointHash }
+}
+
+/** Throws CORRUPTION when the file was cut or has grown. */
+export function checkSize(table: TableFile, facts: TableFacts): void {
+  const bytes = sizeOf(table)
+  if (bytes === facts.bytes) return
+  const offset = Math.min(bytes, facts.bytes)
+  throw corruption(table.name, offset, `it has ${bytes} bytes, the manifest says ${facts.bytes}`)
+}
+
+/** As `checkFacts`, from the size and the header alone: enough for a file that was looked at before. */
+export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId: Uint8Array): Steps<void> {
+  checkSize(table, facts)
+  checkHeader(table.name, yield* readHeader(table), facts, databaseId)
+}
+
+function checkHeader(name: string, header: FileHeader, facts: TableFacts, databaseId: Uint8Array): void {
+  if (compareBytes(header.databaseId, databaseId) !== 0) {
+    throw corruption(name, 24, 'it belongs to another database')
+  }
+  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
+  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
+}
+
+/** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
+export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
+  const { header, footer, properties } = parts
+  const { name } = parts.source
+  checkHeader(name, header, facts, databaseId)
+  const difference = factThatDiffers(properties, facts)
+  const { offset } = footer.sections[SectionSlot.properties]
+  if (difference !== null) throw corruption(name, offset, `not as the manifest says: ${difference}`)
+}
+
+/** What a manifest would say of this file, whatever it says now. Throws CORRUPTION unless it is whole. */
+export function* readTableFacts(table: TableFile): Steps<TableFacts> {
+  return factsOf(yield* readParts(table, { pointHash: false, filter: 'never' }))
+}
+
+/**
+ * What a file under a table's name is: whose, if its header is good, and its facts, if it is a whole table.
+ * Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
+ */
+export function* readUnlistedTable(
+  table: TableFile,
+): Steps<{ databaseId: Uint8Array | null; facts: TableFacts | null }> {
+  let databaseId: Uint8Array | null = null
+  try {
+    databaseId = (yield* readHeader(table)).databaseId
+    return { databaseId, facts: yield* readTableFacts(table) }
+  } catch (error) {
+    if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw error
+    return { databaseId, facts: null }
+  }
+}
+
+function factsOf(parts: TableParts): TableFacts {
+  const { keyCount, hashSeed, blockBytes, ...facts } = parts.properties
+  const { fileNum, salt } = parts.header
+  return { ...facts, fileNum, salt, bytes: parts.footer.fileBytes, hiddenCount: hiddenCountOf(parts.properties) }
+}
+
+export function sizeOf(table: TableFile): number {
+  try {
+    return table.file.sizeSync()
+  } catch (error) {
+    throw ioError(error, 'size of', table.name)
+  }
+}
+
+function* readHeader(table: TableFile): Steps<FileHeader> {
+  const isGood = (bytes: Uint8Array): boolean => {
+    try {
+      return decodeFileHeader(bytes, TABLE_MAGIC, table.name) !== null
+    } catch {
+      return false
+    }
+  }
+  const bytes = yield* readExactly(table, 0, FILE_HEADER_BYTES, isGood)
+  return decodeFileHeader(bytes, TABLE_MAGIC, table.name)
+}
+
+function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
+  const { name, seed } = source
+  const isGood = (bytes: Uint8Array): boolean => {
+    try {
+      return decodeFooter(bytes, fileBytes, seed, name) !== null
+    } catch {
+      return false
+    }
+  }
+  const bytes = yield* readExactly(source, fileBytes - FOOTER_BYTES, FOOTER_BYTES, isGood)
+  return decodeFooter(bytes, fileBytes, seed, name)
+}
+
+export function* readIndex(source: TableSource, footer: Footer): Steps<TableIndex> {
+  const { offset, bytes } = footer.sections[SectionSlot.index]
+  const content = yield* readContent(source, offset, bytes)
+  return parseAt(source, offset, () => new TableIndex(content, footer.blockCount, offset))
+}
+
+export function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
+  const { offset, bytes } = footer.sections[SectionSlot.properties]
+  const content = yield* readContent(source, offset, bytes)
+  try {
+    return parseAt(source, offset, () => decodeProperties(content))
+  } catch (error) {
+    if (!(error instanceof UnknownProperty)) throw error
+    throw new VarveError('UNSUPPORTED_FORMAT', `${source.name}: ${error.message}`, {
+      file: source.name, offset, hint: 'open it with a newer Varve',
+    })
+  }
+}
+
+function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | null> {
+  const { offset, bytes } = footer.sections[SectionSlot.filter]
+  if (bytes === 0) return null
+  const content = yield* readContent(source, offset, bytes)
+  return parseAt(source, offset, () => new BloomFilter(content))
+}
+
+function* readPointHash(
+  source: TableSource, footer: Footer, properties: TableProperties,
+): Steps<PointHash | null> {
+  const { offset, bytes } = footer.sections[SectionSlot.pointHash]
+  if (bytes === 0) return null
+  const content = yield* readContent(source, offset, bytes)
+  const pointHash = parseAt(source, offset, () => new PointHash(content))
+  if (pointHash.keyCount === properties.keyCount) return pointHash
+  throw corruption(source.name, offset, 'number of keys differs from the properties')
+}
+
+export function checkAgreement(
+  source: TableSource, footer: Footer, index: TableIndex, properties: TableProperties,
+): void {
+  const { name } = source
+  const { offset } = footer.sections[SectionSlot.properties]
+  let entryCount = 0
+  for (const count of index.counts) entryCount += count
+  if (entryCount !== properties.entryCount) {
+    throw corruption(name, offset, 'number of entries differs from the index')
+  }
+  const last = index.blockCount - 1
+  const largest = index.keyBytes.subarray(index.keyStarts[last], index.keyStarts[last + 1])
+  if (compareBytes(largest, properties.largestKey) !== 0) {
+    throw corruption(name, offset, 'largest key differs from the index')
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What: reads tables from the first block to the last, one after the other, for a merge: large reads into
+ * memory of its own, past the block cache.
+ * Owns: its part of the memory; the heads of the block it stands on.
+ * Does not own: the memory as a whole, the files.
+ * Thread: one; reads block. Nothing is allocated per entry.
+ * Invariants: what `nextBlock` shows was checked like any block that is read (table-blocks.ts), and its
+ * keys lie between the smallest and the largest key of the table's facts.
+ */
+import { corruption, runSync } from '../../base/index.js'
+import type { TableFacts } from '../../base/index.js'
+import { parseAt, readCheckedSync } from '../block/block-io.js'
+import type { TableSource } from '../block/block-io.js'
+import { BlockReader } from '../block/block-reader.js'
+import type { TableMemory } from '../block/build-buffer.js'
+import { KeyHeads } from '../block/key-heads.js'
+import { checkTrailer, TRAILER_BYTES, trailerHolds } from '../table-format.js'
+import { checkBlockBounds } from './table-blocks.js'
+import { checkFacts, checkSize, readParts } from './table-open.js'
+import type { TableFile, TableParts } from './table-open.js'
+
+export interface TableScanOptions {
+  memory: TableMemory
+  /** Bytes of one read, a multiple of 8; a larger block is read alone. Taken from the memory. */
+  pieceBytes: number
+  /** Leading bytes that all keys of all tables share. */
+  headAt: number
+}
+
+export class TableScan {
+  /** The block it stands on. */
+  readonly block = new BlockReader()
+  /** Over the block's bytes. */
+  view: DataView
+  readonly heads: KeyHeads
+  /** Bytes of blocks read so far, of all tables. */
+  readBytes = 0
+  private readonly memory: TableMemory
+  private readonly pieceBytes: number
+  private readonly pieceAt: number
+  private parts: TableParts | null = null
+  private smallestKey: Uint8Array = new Uint8Array(0)
+  /** Block `nextBlock` goes to. */
+  private next = 0
+  /** Blocks [pieceFirst, pieceEnd) stand in the memory. */
+  private pieceFirst = 0
+  private pieceEnd = 0
+  /** The piece is one block and its checksum was looked at. */
+  private isChecked = false
+
+  constructor({ memory, pieceBytes, headAt }: TableScanOptions) {
+    this.memory = memory
+    this.view = memory.view
+    this.heads = new KeyHeads(headAt)
+    this.pieceBytes = pieceBytes
+    this.pieceAt = memory.take(pieceBytes)
+  }
+
+  /** Turns to the start of a table. Throws CORRUPTION when it is not good or not the one of `facts`. */
+  open(table: TableFile, facts: TableFacts, databaseId: Uint8Array): void {
+    this.parts = null
+    checkSize(table, facts)
+    const parts = runSync(readParts(table, { pointHash: false, filter: 'never' }))
+    checkFacts(parts, facts, databaseId)
+    this.parts = parts
+    this.smallestKey = facts.smallestKey
+    this.next = this.pieceFirst = this.pieceEnd = 0
+  }
+
+  /** On to the next block of the table; false when there is none. Requires: a table is open. */
+  nextBlock(): boolean {
+    const parts = this.parts!
+    const number = this.next
+    if (number === parts.index.blockCount) return false
+    this.next++
+    if (number >= this.pieceEnd) this.readPiece(parts, number)
+    this.enter(parts, number)
+    return true
+  }
+
+  private readPiece({ source, index }: TableParts, first: number): void {
+    const { offsets, blockCount } = index
+    const { block, memory, pieceAt, pieceBytes } = this
+    const start = offsets[first]
+    let end = first + 1
+    while (end < blockCount && offsets[end + 1] - start <= pieceBytes) end++
+    block.bytes = memory.bytes
+    block.words = memory.words
+    this.view = memory.view
+    this.pieceFirst = first
+    this.isChecked = end === first + 1 || !readWhole(source.file, block.bytes, pieceAt, offsets[end] - start, start)
+    // What could not be read at once is read block by block, so that an error tells which one it is.
+    if (this.isChecked) end = first + 1
+    this.pieceEnd = end
+    const length = offsets[end] - start
+    this.readBytes += length
+    if (!this.isChecked) return
+    if (length > pieceBytes) {
+      block.makeRoom(length)
+      this.view = new DataView(block.bytes.buffer)
+    }
+    readCheckedSync(source, start, length, block.bytes, length > pieceBytes ? 0 : pieceAt)
+  }
+
+  private enter(parts: TableParts, number: number): void {
+    const { source, index } = parts
+    const { block, heads } = this
+    const { bytes, words } = block
+    const offset = index.offsets[number]
+    const length = index.offsets[number + 1] - offset
+    const isInMemory = bytes === this.memory.bytes
+    const base = isInMemory ? this.pieceAt + offset - index.offsets[this.pieceFirst] : 0
+    if (!this.isChecked) checkOrReadAgain(source, offset, length, bytes, base)
+    block.open(bytes, words, base)
+    parseAt(source, offset, () => block.checkColumns(length - TRAILER_BYTES))
+    checkBlockBounds(source, index, block, number)
+    const { smallestKey } = this
+    if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {
+      throw corruption(source.name, offset, 'the smallest key is another')
+    }
+    parseAt(source, offset, () => heads.read(block, this.view))
+  }
+}
+
+function checkOrReadAgain(
+  source: TableSource, offset: number, length: number, bytes: Uint8Array, base: number,
+): void {
+  if (trailerHolds(bytes, base, base + length, offset, source.seed)) {
+    checkTrailer(bytes, base + length, offset + length, source.name)
+  } else readCheckedSync(source, offset, length, bytes, base)
+}
+
+/** False when the read failed or was short. */
+function readWhole(
+  file: TableFile['file'], target: Uint8Array, at: number, length: number, offset: number,
+): boolean {
+  try {
+    return file.readSync(target, at, length, offset) === length
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * What: an open table: point reads, and iterators over it.
+ * Owns: filter or point hash in memory; index and places in the block cache are with its blocks (table-blocks.ts).
+ * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
+ * Thread: main, or a worker with its own cache. Reads block.
+ */
+import { corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
+import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
+import { MARK_POINT } from '../../cache/index.js'
+import type { BlockCache } from '../../cache/index.js'
+import { BlockReader } from '../block/block-reader.js'
+import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries.js'
+import type { BloomFilter } from '../lookup/bloom-filter.js'
+import type { PointHash } from '../lookup/point-hash.js'
+import type { TableIndex } from '../lookup/table-index.js'
+import { SectionSlot } from '../table-format.js'
+import { TableBlocks } from './table-blocks.js'
+import { TableIterator } from './table-iterator.js'
+import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
+import type { PartChoice, TableFile, TableParts } from './table-open.js'
+
+export interface TableOpenOptions extends TableFile {
+  databaseId: Uint8Array
+  /** As the manifest has them. */
+  facts: TableFacts
+  cache: BlockCache
+  /** What finds a key without the index; 'pointHash', or the filter where the file has none. */
+  lookup?: Lookup
+  /** The index had been dropped, and was read again for a call that goes on. */
+  onIndexRead?: () => void
+}
+
+/** What a table has in memory, besides its index, to find a key or to know that it is not there. */
+export type Lookup = 'pointHash' | 'filter' | 'none'
+
+/** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
+export function* openTable(options: TableOpenOptions): Steps<Table> {
+  const { facts, databaseId } = options
+  checkSize(options, facts)
+  const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
+  checkFacts(parts, facts, databaseId)
+  return new Table(parts, options)
+}
+
+function choiceOf(lookup: Lookup): PartChoice {
+  return { pointHash: lookup === 'pointHash', filter: lookup === 'none' ? 'never' : 'without point hash' }
+}
+
+/** What a table has loaded: memory outside of the cache. */
+export interface LoadedBytes {
+  index: number
+  filter: number
+  pointHash: number
+}
+
+export class Table {
+  readonly facts: TableFacts
+  private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
+  private readonly blocks: TableBlocks
+  private filter: BloomFilter | null
+  private pointHash: PointHash | null
+  private readonly hashSeed: HashSeed
+  /** For point reads; good within one call. */
+  private readonly reader = new BlockReader()
+
+  constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
+    this.facts = facts
+    this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
+    this.filter = parts.filter
+    this.pointHash = parts.pointHash
+    this.hashSeed = readHashSeed(parts.properties.hashSeed)
+    this.keepShapes()
+  }
+
+  get loadedBytes(): LoadedBytes {
+    const { blocks, filter, pointHash } = this
+    return {
+      index: 1000 + blocks.indexBytes + 11 * blocks.count,
+      filter: filter?.memoryBytes ?? 0,
+      pointHash: pointHash === null ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count),
+    }
+  }
+
+  /** For the index, which is read again when it is needed. */
+  private get index(): TableIndex {
+    return this.blocks.index
+  }
+
+  get lookup(): Lookup {
+    if (this.pointHash !== null) return 'pointHash'
+    return this.filter === null ? 'none' : 'filter'
+  }
+
+  /** Bytes of memory that it takes, about; 0: the file has none. */
+  lookupBytes(lookup: Lookup): number {
+    if (lookup === 'none') return 0
+    const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]
+    return lookup === 'pointHash' && bytes > 0 ? bytes + PointEntries.memoryBytes(this.blocks.count) : bytes
+  }
+
+  /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
+  get cachedPart(): number {
+    return this.blocks.cachedCount / this.blocks.count
+  }
+
+  /** Loads this in place of what is there: the same answers, in other time. After an error all is as it was. */
+  *loadLookup(lookup: Lookup): Steps<void> {
+    const { filter, pointHash } = yield* readLookups(this.parts, choiceOf(lookup))
+    this.filter = filter
+    this.pointHash = pointHash
+    this.keepShapes()
+  }
+
+  dropLookup(): void {
+    this.filter = null
+    this.pointHash = null
+    this.keepShapes()
+  }
+
+  /** What finds entries by their place comes and goes with the places. */
+  private keepShapes(): void {
+    this.blocks.entries.keepShapes(this.pointHash !== null)
+  }
+
+  /** A read that needs it reads it again. Iterators stay good. */
+  dropIndex(): void {
+    this.blocks.dropIndex()
+  }
+
+  /**
+   * The newest version of key[0, end) with a sequence number ≤ `snapshot`. False: there is none.
+   * The value in `out` is lent until the next read of any table with this cache.
+   */
+  get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const { pointHash, filter } = this
+    if (pointHash !== null) return this.getByHash(pointHash, key, end, snapshot, out)
+    if (filter !== null && !filter.mayContain(hashRange(key, 0, end, this.hashSeed))) return false
+    return this.getByIndex(key, end, snapshot, out)
+  }
+
+  /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
+  approximateBytesBelow(key: Uint8Array): number {
+    const { offsets, blockCount } = this.index
+    const [start, end] = [offsets[0], offsets[blockCount]]
+    const below = offsets[this.index.find(key, 0, key.length, NUMBER_MAX)] - start
+    return Math.round((below / (end - start)) * this.facts.bytes)
+  }
+
+  /** All versions of all keys. It must be closed: it keeps its block in the cache. */
+  iterator(): InternalIterator {
+    return new TableIterator(this.blocks)
+  }
+
+  /** Leaves the cache. Iterators stay good as long as the file is open. */
+  close(): void {
+    this.blocks.close()
+  }
+
+  private getByHash(
+    pointHash: PointHash, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): boolean {
+    const { slots, placeBits, placeMask, entryBits } = pointHash
+    const hash = hashRange(key, 0, end, this.hashSeed)
+    const tag = hash << placeBits
+    let slot = pointHash.home(hash)
+    for (let left = slots.length; left > 0; left--) {
+      const word = slots[slot]
+      if (word === 0) return false
+      if ((word ^ tag) >>> placeBits === 0) {
+        const place = (word & placeMask) - 1
+        const number = place >>> entryBits
+        const i = place & ((1 << entryBits) - 1)
+        if (number >= this.blocks.count) throw this.badPointHash()
+        const answer = this.blocks.readPoint(this.reader, number, i, key, end, snapshot, out)
+        if (answer === NO_ENTRY) throw this.badPointHash()
+        if (answer !== OTHER_KEY) return answer === FOUND || this.getByIndex(key, end, snapshot, out)
+      }
+      if (++slot === slots.length) slot = 0
+    }
+    throw this.badPointHash()
+  }
+
+  private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const number = this.index.find(key, 0, end, snapshot)
+    if (number === this.blocks.count) return false
+    const reader = this.reader
+    this.blocks.open(reader, number, MARK_POINT)
+    const i = reader.lowerBound(key, 0, end, snapshot)
+    // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
+    if (i === reader.count || !reader.keyEquals(i, key, 0, end)) return false
+    out.kind = reader.kindAt(i)
+    out.valueBytes = reader.bytes
+    out.valueStart = reader.valueStart(i)
+    out.valueEnd = reader.valueEnd(i)
+    return true
+  }
+
+  private badPointHash(): Error {
+    const { name } = this.parts.source
+    const { offset } = this.parts.footer.sections[SectionSlot.pointHash]
+    return corruption(name, offset, 'the point hash names no entry or is full')
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * What: writes one table from entries that come in order.
+ * Owns: the state of the file that grows. Does not own: the file handle, its sync and its final name.
+ * Thread: worker or main; writes block. Nothing is allocated per entry.
+ * States: open → finished. After a throw the file is garbage: its owner removes it.
+ * Invariants: entries are added in internal order (key ascending, sequence number descending).
+ */
+import {
+  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, readHashSeed, tableFileName,
+} from '../../base/index.js'
+import type { FileHeader, FileNum, HashSeed, TableFacts, ValueFileReference } from '../../base/index.js'
+import type { VfsFile } from '../../vfs/index.js'
+import { BlockBuilder } from '../block/block-builder.js'
+import {
+  BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN,
+} from '../block/block-format.js'
+import { TableMemory } from '../block/build-buffer.js'
+import { encodeFilter } from '../lookup/bloom-filter.js'
+import { encodePointHash } from '../lookup/point-hash.js'
+import { IndexBuilder } from '../lookup/table-index.js'
+import { encodeProperties, hiddenCountOf } from '../properties.js'
+import type { TableProperties } from '../properties.js'
+import type { TableScan } from '../read/table-scan.js'
+import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, TRAILER_BYTES } from '../table-format.js'
+import type { Extent } from '../table-format.js'
+import { TableOutput } from './table-output.js'
+
+/** Up to this length a loop over words beats a native copy from shared memory. */
+const WORDS_COPY_BYTES_MAX = 256
+
+export interface TableBuilderOptions {
+  fileNum: FileNum
+  databaseId: Uint8Array
+  /** Eight random bytes. */
+  salt: Uint8Array
+  /** Lock generation of this process. */
+  generation: number
+  /** A block of several entries is not larger, trailer included; 8 KiB. */
+  blockBytes?: number
+  /** Write a point hash; true. */
+  pointHash?: boolean
+  /** Bits of filter for each key, 0 = no filter; 10. */
+  filterBitsPerKey?: number
+  /** Logs whose entries come here; 0 and 0 for a compaction. */
+  firstLog?: FileNum
+  lastLog?: FileNum
+  keyspaceId?: number
+}
+
+export class TableBuilder {
+  private readonly options: Required<TableBuilderOptions>
+  private readonly blockBytes: number
+  private readonly isHashed: boolean
+  private readonly seed: number
+  private readonly hashSeed: HashSeed
+  private readonly output: TableOutput
+  private readonly memory: TableMemory
+  private readonly block: BlockBuilder
+  private readonly index = new IndexBuilder()
+  private keyCount = 0
+  /** Of closed blocks, as the next three. */
+  private closedEntryCount = 0
+  private rawBytes = 0
+  private smallestSeqNum = Infinity
+  private largestSeqNum = 0
+  /** Most entries of a block so far. */
+  private entriesMax = 1
+  private tombstoneCount = 0
+  private smallestKey = new Uint8Array(0)
+  /** Sequence number of the entry added last. */
+  private lastSeqNum = 0
+  private isFinished = false
+
+  /** `file` is new and empty. `memory` can serve several builders, one after the other. */
+  constructor(file: VfsFile, options: TableBuilderOptions, memory?: TableMemory) {
+    const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
+    assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
+    this.options = {
+      pointHash: true, filterBitsPerKey: 10, firstLog: 0, lastLog: 0, keyspaceId: 0, ...options, blockBytes,
+    }
+    this.blockBytes = blockBytes
+    this.isHashed = this.options.pointHash || this.options.filterBitsPerKey > 0
+    const { databaseId, fileNum, salt, generation } = options
+    const header: FileHeader = { magic: TABLE_MAGIC, databaseId, fileNum, salt, generation }
+    this.seed = fileSeed(header)
+    // The salt is drawn anew for each table: nobody can choose keys that meet in one slot of a table to come.
+    this.hashSeed = readHashSeed(salt)
+    this.memory = memory ?? new TableMemory(blockBytes)
+    this.block = new BlockBuilder(this.memory)
+    this.output = new TableOutput(file, tableFileName(fileNum), this.seed, this.memory)
+    const bytes = new Uint8Array(FILE_HEADER_BYTES)
+    encodeFileHeader(header, bytes)
+    this.output.raw(bytes)
+  }
+
+  get entryCount(): number {
+    return this.closedEntryCount + this.block.count
+  }
+
+  /** Blocks that are closed. */
+  get blockCount(): number {
+    return this.index.blockCount
+  }
+
+  /** Bytes handed to the file so far. */
+  get bytesWritten(): number {
+    return this.output.bytesWritten
+  }
+
+  /** About what the file would have if it were finished now, without the block that is being collected. */
+  get bytesEstimated(): number {
+    const perKey = (this.options.pointHash ? 6 : 0) + this.options.filterBitsPerKey / 8
+    return this.output.offset + this.index.bytes + Math.ceil(this.keyCount * perKey) + 1024
+  }
+
+  /** Requires: (key, seqNum) is behind the entry added last. Copies both ranges. */
+  add(
+    key: Uint8Array, keyStart: number, keyEnd: number, seqNum: number, kind: number,
+    value: Uint8Array, valueStart: number, valueEnd: number,
+  ): void {
+    const { block } = this
+    const valueBytes = valueEnd - valueStart
+    block.stage(key, keyStart, keyEnd)
+    const isNewKey = this.isNewKey(seqNum)
+    if (this.isFullFor(valueBytes)) this.closeBlock()
+    if (valueBytes >= OWN_BLOCK_BYTES_MIN) {
+      this.push(isNewKey, seqNum, kind, 0)
+      this.closeOwnBlock(value, valueStart, valueEnd)
+      return
+    }
+    this.push(isNewKey, seqNum, kind, valueBytes)
+    block.putValues(value, valueStart, valueEnd)
+  }
+
+  /**
+   * The same for an entry whose value stands right behind its key, both before bytes[valueEnd]; `view` is
+   * over `bytes`. For shared memory, from which native copies are slow.
+   */
+  addBehind(
+    bytes: Uint8Array, view: DataView, keyStart: number, keyEnd: number, valueEnd: number, seqNum: number, kind: number,
+  ): void {
+    const valueBytes = valueEnd - keyEnd
+    if (keyEnd - keyStart > WORDS_COPY_BYTES_MAX || valueBytes > WORDS_COPY_BYTES_MAX) {
+      this.add(bytes, keyStart, keyEnd, seqNum, kind, bytes, keyEnd, valueEnd)
+      return
+    }
+    const { block } = this
+    block.stageWords(view, keyStart, keyEnd)
+    const isNewKey = this.isNewKey(seqNum)
+    if (this.isFullFor(valueBytes)) this.closeBlock()
+    this.push(isNewKey, seqNum, kind, valueBytes)
+    block.putValueWords(view, keyEnd, valueEnd)
+  }
+
+  /**
+   * Adds entries `from` to `end`, but stops before one that belongs to another block than those before
+   * it; returns where it stopped. So a caller can look at `bytesEstimated` after each block.
+   */
+  addFrom(scan: TableScan, from: number, end: number): number {
+    const { block } = this
+    const source = scan.block
+    let i = from
+    for (; i < end; i++) {
+      const valueBytes = source.valueEnd(i) - source.valueStart(i)
+      const seqNum = source.seqNumAt(i)
+      block.stageFrom(source, scan.view, i)
+      const isNewKey = this.isNewKey(seqNum)
+      const isFull = this.isFullFor(valueBytes)
+      const isOwnBlock = valueBytes >= OWN_BLOCK_BYTES_MIN
+      if (isFull || isOwnBlock) {
+        if (i > from) block.putValues(source.bytes, source.valueStart(from), source.valueStart(i))
+        if (isFull) this.closeBlock()
+        if (isFull) return i
+        this.push(isNewKey, seqNum, source.kindAt(i), 0)
+        this.closeOwnBlock(source.bytes, source.valueStart(i), source.valueEnd(i))
+        return i + 1
+      }
+      this.push(isNewKey, seqNum, source.kindAt(i), valueBytes)
+    }
+    block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
+    return end
+  }
+
+  /** Writes the rest; the file is complete but not synced. Requires: at least one entry. */
+  finish(): TableFacts {
+    const steps = this.finishing()
+    let turn = steps.next()
+    while (turn.done !== true) turn = steps.next()
+    return turn.value
+  }
+
+  /** The same, with pauses. */
+  *finishing(valueFiles: ValueFileReference[] = []): Generator<undefined, TableFacts, unknown> {
+    assert(!this.isFinished && this.entryCount > 0, 'a table has entries and is finished once')
+    this.isFinished = true
+    const { block, index, memory, output, options } = this
+    if (block.count > 0) this.closeBlock()
+    index.addBound(block.keys, block.lastKeyStart, block.lastKeyEnd, this.lastSeqNum)
+    const sections = emptySections()
+    sections[SectionSlot.index] = output.section(index.finish(output.offset))
+    if (options.filterBitsPerKey > 0) {
+      const filter = yield* encodeFilter(memory.hashes, this.keyCount, options.filterBitsPerKey)
+      sections[SectionSlot.filter] = output.section(filter)
+    }
+    if (options.pointHash) {
+      const pointHash = yield* encodePointHash(memory.hashes, memory.places, this.keyCount, this.entriesMax)
+      if (pointHash !== null) sections[SectionSlot.pointHash] = output.section(pointHash)
+    }
+    const properties = this.properties(valueFiles)
+    sections[SectionSlot.properties] = output.section(encodeProperties(properties))
+    const bytes = output.offset + FOOTER_BYTES
+    output.raw(encodeFooter({ sections, blockCount: index.blockCount, fileBytes: bytes }, this.seed))
+    output.flush()
+    const { keyCount, hashSeed, blockBytes, ...facts } = properties
+    const hiddenCount = hiddenCountOf(properties)
+    return { ...facts, hiddenCount, fileNum: options.fileNum, bytes, salt: options.salt.slice() }
+  }
+
+  private properties(valueFiles: ValueFileReference[]): TableProperties {
+    const { block, options } = this
+    return {
+      entryCount: this.entryCount,
+      tombstoneCount: this.tombstoneCount,
+      rawBytes: this.rawBytes,
+      smallestKey: this.smallestKey,
+      largestKey: block.keys.slice(block.lastKeyStart, block.lastKeyEnd),
+      smallestSeqNum: this.smallestSeqNum,
+      largestSeqNum: this.largestSeqNum,
+      firstLog: options.firstLog,
+      lastLog: options.lastLog,
+      keyspaceId: options.keyspaceId,
+      expiryMin: 0,
+      expiryMax: 0,
+      valueFiles,
+      keyCount: this.keyCount,
+      hashSeed: options.salt,
+      blockBytes: this.blockBytes,
+    }
+  }
+
+  /** Whether the staged key is another than the last one. Throws unless (key, seqNum) is behind the last entry. */
+  private isNewKey(seqNum: number): boolean {
+    const order = this.block.measure()
+    if (order > 0 || this.entryCount === 0) return true
+    assert(order === 0 && seqNum < this.lastSeqNum, 'entries are added in order')
+    return false
+  }
+
+  /** True when the block must end before the staged key. */
+  private isFullFor(valueBytes: number): boolean {
+    const { block } = this
+    if (block.count === 0) return false
+    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes) > this.blockBytes ||
+      valueBytes >= OWN_BLOCK_BYTES_MIN
+  }
+
+  private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
+    const { block } = this
+    if (block.count === 0) this.beginBlock()
+    if (isNewKey && this.isHashed) this.addHash(block.stagedHash(this.hashSeed))
+    if (kind === EntryKind.tombstone) this.tombstoneCount++
+    this.lastSeqNum = seqNum
+    block.push(seqNum, kind, valueBytes)
+  }
+
+  private addHash(hash: number): void {
+    const keyCount = this.keyCount++
+    const { memory } = this
+    if (keyCount === memory.hashes.length) memory.growHashes()
+    memory.hashes[keyCount] = hash
+    memory.places[keyCount] = (this.index.blockCount * 1024) + this.block.count
+  }
+
+  private beginBlock(): void {
+    const { keys, lastKeyStart, lastKeyEnd, stagedEnd } = this.block
+    if (this.entryCount === 0) this.smallestKey = keys.slice(lastKeyEnd, stagedEnd)
+    else this.index.addSeparator(keys, lastKeyStart, lastKeyEnd, this.lastSeqNum, keys, lastKeyEnd, stagedEnd)
+  }
+
+  private closeBlock(): void {
+    const { block, output } = this
+    output.reserve(block.encodedBytesMax + TRAILER_BYTES)
+    this.endBlock(output.seal(block.encode(output.at)), 0)
+  }
+
+  private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
+    const { block, output } = this
+    output.reserve(block.encodedBytesMax + TRAILER_BYTES)
+    const head = block.encode(output.at, valueEnd - valueStart)
+    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart)
+  }
+
+  private endBlock(extent: Extent, ownValueBytes: number): void {
+    const { block, index } = this
+    index.addBlock(extent.offset, block.count)
+    assert(index.blockCount < BLOCK_COUNT_MAX, 'a block number has 22 bits')
+    this.closedEntryCount += block.count
+    this.rawBytes += block.keysBytes + block.valuesBytes + ownValueBytes
+    this.entriesMax = Math.max(this.entriesMax, block.count)
+    this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumMin)
+    this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
+    block.clear()
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * What: the open tables of a database, one reader each.
+ * Owns: the readers, how many read states use each, and closing them.
+ * Does not own: which tables make a version (manifest), unlinking them (file-deleter), which parts of them are in
+ * memory (table-memory-limit.ts), which of their files are open (vfs/file-pool.ts).
+ * Thread: main.
+ * Invariants: READ-1 a table may be read, and its file stays in the directory, as long as a read state lists it;
+ * whether the file is open at the moment says nothing about that.
+ */
+import { assert, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
+import type { FileNum, Steps, TableFacts } from '../base/index.js'
+import type { BlockCache } from '../cache/index.js'
+import { listedTable, openTable } from '../sstable/index.js'
+import type { Table, TablePlace } from '../sstable/index.js'
+import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
+import { LoadedParts } from './table-memory-limit.js'
+
+/** As long as they are few beside what may be open: a file that is being opened cannot be closed for another. */
+const LOADS_AT_ONCE = 8
+
+interface OpenTable {
+  table: Table
+  file: PooledFile
+  users: number
+  /** No version lists it any more: called when nobody reads it any more. */
+  onUnused: (() => void) | null
+}
+
+export interface TableSetOptions {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  cache: BlockCache
+  files: FilePool
+}
+
+export class TableSet {
+  private readonly place: TablePlace
+  private readonly cache: BlockCache
+  readonly files: FilePool
+  readonly parts = new LoadedParts((fileNum) => this.holdUsed(fileNum))
+  private readonly open = new Map<FileNum, OpenTable>()
+  private readonly closing = new Set<Promise<void>>()
+
+  constructor({ vfs, dir, databaseId, cache, files }: TableSetOptions) {
+    this.cache = cache
+    this.files = files
+    this.place = { vfs, dir, databaseId, pool: files }
+  }
+
+  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
+  async load(facts: TableFacts): Promise<void> {
+    if (this.open.has(facts.fileNum)) return
+    const { file, name } = listedTable(this.place, facts)
+    try {
+      await file.open()
+    } catch (error) {
+      throw openListedError(error, name)
+    }
+    try {
+      this.add(await runAsync(this.opening(file, facts, name)), file)
+    } catch (error) {
+      await file.close()
+      throw ioError(error, 'read', name)
+    }
+  }
+
+  /** The same for many. */
+  loadAll(tables: readonly TableFacts[]): Steps<void> {
+    return step({
+      sync: () => tables.forEach((facts) => this.loadSync(facts)),
+      async: () => this.loadSeveral(tables),
+    })
+  }
+
+  /** Some at a time, since each waits for the disk. Throws the first error. */
+  private async loadSeveral(tables: readonly TableFacts[]): Promise<void> {
+    let next = 0
+    const loadNext = async (): Promise<void> => {
+      while (next < tables.length) await this.load(tables[next++]!)
+    }
+    const count = Math.max(1, Math.min(LOADS_AT_ONCE, Math.floor(this.files.capacity / 8)))
+    const results = await Promise.allSettled(Array.from({ length: count }, loadNext))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** Blocking form of `load`: installs must not wait for the event loop. */
+  loadSync(facts: TableFacts): void {
+    if (this.open.has(facts.fileNum)) return
+    const { file, name } = listedTable(this.place, facts)
+    try {
+      file.openSync()
+      this.add(runSync(this.opening(file, facts, name)), file)
+    } catch (error) {
+      file.closeSync()
+      throw openListedError(error, name)
+    }
+  }
+
+  private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
+    const { cache, parts, place: { databaseId } } = this
+    const lookup = parts.lookupFor(facts)
+    const onIndexRead = (): void => parts.onIndexRead(facts.fileNum)
+    return openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
+  }
+
+  private add(table: Table, file: PooledFile): void {
+    this.open.set(table.facts.fileNum, { table, file, users: 0, onUnused: null })
+    this.parts.add(table)
+  }
+
+  /** Holds a loaded table. */
+  acquire(fileNum: FileNum): Table {
+    const entry = this.open.get(fileNum)
+    assert(entry !== undefined, `table ${fileNum} is open`)
+    entry.users++
+    return entry.table
+  }
+
+  /** Holds a table that somebody uses; null when nobody does. */
+  private holdUsed(fileNum: FileNum): (() => void) | null {
+    if ((this.open.get(fileNum)?.users ?? 0) === 0) return null
+    this.acquire(fileNum)
+    return () => this.release(fileNum)
+  }
+
+  release(fileNum: FileNum): void {
+    const entry = this.open.get(fileNum)
+    assert(entry !== undefined && entry.users > 0, `table ${fileNum} is held`)
+    if (--entry.users === 0) this.closeTable(fileNum, entry)
+  }
+
+  /** No version lists the table any more: calls back when nobody reads it, now or later. */
+  retire(fileNum: FileNum, onUnused: () => void): void {
+    const entry = this.open.get(fileNum)
+    if (entry === undefined) {
+      onUnused()
+      return
+    }
+    entry.onUnused = onUnused
+    if (entry.users === 0) this.closeTable(fileNum, entry)
+  }
+
+  private closeTable(fileNum: FileNum, { table, file, onUnused }: OpenTable): void {
+    this.open.delete(fileNum)
+    this.parts.remove(table)
+    table.close()
+    const closing = file.close().finally(() => this.closing.delete(closing))
+    this.closing.add(closing)
+    onUnused?.()
+  }
+
+  /** At the end: resolves when nothing is loaded and no file is being closed any more. */
+  async idle(): Promise<void> {
+    await this.parts.stop()
+    await Promise.all(this.closing)
+  }
+
+  get count(): number {
+    return this.open.size
+  }
+
+  /** Tables that no version lists and somebody still reads. */
+  get retiredCount(): number {
+    let count = 0
+    for (const { onUnused } of this.open.values()) if (onUnused !== null) count++
+    return count
+  }
+
+  /** Closes what no read state ever took. */
+  closeUnused(): void {
+    for (const [fileNum, entry] of [...this.open]) if (entry.users === 0) this.closeTable(fileNum, entry)
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * What: the current version and the one line of edits that changes it.
+ * Owns: the version, the manifest that is being written, the next file number, edits that wait.
+ * Does not own: the files that versions name; readers of tables (open-tables.ts).
+ * Thread: main; groups are written by jobs, one at a time, so that a blocked caller can drive them.
+ * Invariants: MAN-20 `durable` is what a reopen would find; it changes only after the manifest's sync.
+ * `current` is what readers see: `durable` plus edits that are held back (fast mode), never less.
+ * MAN-21 file numbers are given out once, above everything ever found in the directory.
+ */
+import { NAME_NUMBER_MAX, VarveError } from '../base/index.js'
+import type { FileNum, LogFacts } from '../base/index.js'
+import type { Executor } from '../exec/index.js'
+import { applyEdits } from '../manifest/index.js'
+import type { GroupWrite, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
+import { INSTALL_PRIORITY } from '../tables/index.js'
+
+interface WaitingEdits {
+  edits: readonly VersionEdit[]
+  /** Already in `current`. */
+  isHeld: boolean
+  done: (error: unknown) => void
+}
+
+export class VersionSet {
+  private readonly executor: Executor
+  private readonly dir: string
+  private durableVersion: Version
+  private currentVersion: Version
+  private log: ManifestLog
+  private nextNum: FileNum
+  private appendedPointer: FileNum
+  private waiting: WaitingEdits[] = []
+  private isWriting = false
+  private readonly idleWaiters: (() => void)[] = []
+  private readonly onFailure: (error: unknown) => void
+  /** Why no edit is written any more. */
+  private failure: unknown = null
+  /** Text about the run so far that rides with each group; '' for none yet. */
+  runStats: () => string = () => ''
+  /** What is known of the logs in use. */
+  logFacts: () => LogFacts[] = () => []
+
+  constructor(
+    start: { executor: Executor; dir: string; version: Version; log: ManifestLog; nextFileNum: FileNum },
+    onFailure: (error: unknown) => void,
+  ) {
+    this.executor = start.executor
+    this.dir = start.dir
+    this.durableVersion = start.version
+    this.currentVersion = start.version
+    this.log = start.log
+    this.nextNum = start.nextFileNum
+    this.appendedPointer = start.version.logPointer
+    this.onFailure = onFailure
+  }
+
+  /** What a reopen would find. */
+  get durable(): Version {
+    return this.durableVersion
+  }
+
+  /** What readers see. */
+  get current(): Version {
+    return this.currentVersion
+  }
+
+  get manifest(): ManifestLog {
+    return this.log
+  }
+
+  get nextFileNum(): FileNum {
+    return this.nextNum
+  }
+
+  /** The log pointer that `durable` has once every edit appended so far is durable. */
+  get appendedLogPointer(): FileNum {
+    return this.appendedPointer
+  }
+
+  allocateFileNum(): FileNum {
+    if (this.nextNum >= NAME_NUMBER_MAX) throw new VarveError('INTERNAL', 'file numbers are used up')
+    return this.nextNum++
+  }
+
+  /** Appends; `done` is called when the edit is durable, or with the error. Edits keep their order. */
+  append(edit: VersionEdit, done: (error: unknown) => void): void {
+    this.enqueue({ edits: [edit], isHeld: false, done })
+  }
+
+  /** Fast mode: readers see the edit now; `appendHeld` makes it durable later. */
+  hold(edit: VersionEdit): void {
+    this.currentVersion = applyEdits(this.currentVersion, [edit])
+  }
+
+  /** As `append`, for edits that were held. */
+  appendHeld(edits: readonly VersionEdit[], done: (error: unknown) => void): void {
+    this.enqueue({ edits, isHeld: true, done })
+  }
+
+  private enqueue(waiting: WaitingEdits): void {
+    for (const { logPointer } of waiting.edits) this.appendedPointer = logPointer ?? this.appendedPointer
+    this.waiting.push(waiting)
+    this.writeNext()
+  }
+
+  /** Resolves when the edit is durable. */
+  appended(edit: VersionEdit): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.append(edit, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  /** True when nothing is being written and nothing waits. */
+  get isIdle(): boolean {
+    return !this.isWriting && this.waiting.length === 0
+  }
+
+  /** Resolves when nothing is being written and nothing waits. */
+  async idle(): Promise<void> {
+    while (!this.isIdle) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  }
+
+  /**
+   * Runs `work` while no group is written; edits that come meanwhile wait. When it throws COMMIT_UNKNOWN,
+   * another manifest may count from now on: then no edit is written any more.
+   */
+  async exclusively(work: () => Promise<void>): Promise<void> {
+    while (this.isWriting) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+    if (this.failure !== null) throw this.failure
+    this.isWriting = true
+    try {
+      await work()
+    } catch (error) {
+      if (VarveError.is(error) && error.code === 'COMMIT_UNKNOWN') this.stop(error)
+      throw error
+    } finally {
+      this.endWriting()
+      this.writeNext()
+    }
+  }
+
+  /** No edit is written from now on; one whose write has begun ends. */
+  stop(error: unknown): void {
+    if (this.failure !== null) return
+    this.failure = error
+    this.onFailure(error)
+  }
+
+  private endWriting(): void {
+    this.isWriting = false
+    for (const wake of this.idleWaiters.splice(0)) wake()
+  }
+
+  /** Swaps in a new manifest that holds `durable`. Requires: inside `exclusively`. Returns the old one. */
+  replaceManifest(log: ManifestLog): ManifestLog {
+    const old = this.log
+    this.log = log
+    return old
+  }
+
+  private writeNext(): void {
+    if (this.isWriting || this.waiting.length === 0) return
+    const group = this.waiting
+    this.waiting = []
+    if (this.failure !== null) {
+      this.fail(group, this.failure)
+      return
+    }
+    let next: Version
+    let write: GroupWrite
+    try {
+      const edits = group.flatMap((each) => each.edits)
+      edits.push({ ...edits.pop(), ...this.ridingFacts() })
+      next = applyEdits(this.durableVersion, edits)
+      write = this.log.beginGroup(edits)
+    } catch (error) {
+      this.fail(group, error)
+      return
+    }
+    this.isWriting = true
+    const job = { kind: 'appendGroup', input: { dir: this.dir, group: write }, priority: INSTALL_PRIORITY }
+    this.executor.submitPolled<null>(job, (result) => {
+      this.endWriting()
+      const failure = this.log.endGroup(write, result.ok ? null : result.error)
+      if (failure === null) this.noteDurable(group, next)
+      else this.fail(group, failure)
+      this.writeNext()
+    })
+  }
+
+  /** What goes along with every group: so each says which logs there must be, and how much of them. */
+  private ridingFacts(): VersionEdit {
+    const flushStats = this.runStats()
+    const logs = this.logNews()
+    return {
+      nextFileNum: this.nextNum, ...(flushStats === '' ? {} : { flushStats }), ...(logs.length === 0 ? {} : { logs }),
+    }
+  }
+
+  /** More than `durable` knows of logs. Those that the pointer has passed are nobody's concern, but for pins. */
+  private logNews(): LogFacts[] {
+    const { logs: known, pins } = this.durableVersion
+    return this.logFacts().filter((facts) =>
+      (facts.fileNum >= this.appendedPointer || pins.size > 0) && isNews(facts, known.get(facts.fileNum)))
+  }
+
+  /**
+   * Before the manifest is closed: where the logs end is known only now, and made durable. Returns what else is news,
+   * times of the last flush, which may be lost. Requires: nothing is written any more.
+   */
+  async end(): Promise<VersionEdit> {
+    if (this.logNews().length > 0) await this.appended({})
+    const flushStats = this.runStats()
+    return flushStats === '' || flushStats === this.durableVersion.flushStats ? {} : { flushStats }
+  }
+
+  private noteDurable(group: WaitingEdits[], next: Version): void {
+    this.durableVersion = next
+    for (const { edits, isHeld } of group) {
+      if (!isHeld) this.currentVersion = applyEdits(this.currentVersion, edits)
+    }
+    for (const { done } of group) done(null)
+  }
+
+  private fail(group: WaitingEdits[], error: unknown): void {
+    this.stop(error)
+    for (const { done } of group) done(error)
+  }
+}
+
+function isNews({ bytes, isExact }: LogFacts, known: LogFacts | undefined): boolean {
+  return known === undefined || bytes !== known.bytes || isExact !== known.isExact
+}

@@ -1,0 +1,69 @@
+/**
+ * What: a sign of life where there is no program `flock`: the holder listens on a socket in the directory. The kernel
+ * finds it by its inode, so it answers across containers (process-id and network namespaces), also for a holder that is
+ * stopped, and refuses from the moment the holder is dead.
+ * Owns: the socket's file; what a dead holder left is removed by the next one.
+ */
+import * as fs from 'node:fs'
+import * as net from 'node:net'
+import { join } from 'node:path'
+import { errnoOf, LOCK_FILE_NAME, lockSocketFileName, systemRandom } from '../../base/index.js'
+
+export interface KernelLock {
+  /** As a lock record has it. */
+  readonly text: string
+  close(): void
+}
+
+/** What the kernel takes for a socket's path; a longer one would be cut. */
+const PATH_BYTES_MAX = 100
+
+/** Null where no socket can be made. Listens before it resolves: a record may name it from then on. */
+export async function listenIn(place: string): Promise<KernelLock | null> {
+  const name = lockSocketFileName(`${process.pid}.${systemRandom.u32()}`)
+  const path = join(place, name)
+  // On other systems a lock that an open flag takes is there; a permission model knows no paths below /proc.
+  if (process.platform !== 'linux' || Buffer.byteLength(path) > PATH_BYTES_MAX) return null
+  const server = net.createServer((connection) => connection.destroy())
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      // Not shared with the other processes of a cluster: they would keep it alive.
+      server.listen({ path, exclusive: true }, resolve)
+    })
+  } catch {
+    return null
+  }
+  server.on('error', () => undefined)
+  server.unref()
+  const close = (): void => {
+    server.close() // removes the name as well, where the platform does
+    fs.rmSync(path, { force: true })
+  }
+  return { text: `socket ${name}`, close }
+}
+
+/** 'unknown' when there is no such socket, or it may not be used. */
+export function socketLife(place: string, name: string): Promise<'alive' | 'dead' | 'unknown'> {
+  const path = join(place, name)
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return Promise.resolve('unknown')
+  return new Promise((resolve) => {
+    const connection = net.connect({ path })
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve('alive')
+    })
+    connection.once('error', (error) => {
+      const code = errnoOf(error)
+      resolve(code === 'ECONNREFUSED' ? 'dead' : code === 'EAGAIN' ? 'alive' : 'unknown')
+    })
+  })
+}
+
+/** Those of dead holders; the caller's own is alive. */
+export async function removeDeadSockets(place: string): Promise<void> {
+  for (const name of fs.readdirSync(place)) {
+    if (!name.startsWith(`${LOCK_FILE_NAME}.socket.`)) continue
+    if ((await socketLife(place, name)) === 'dead') fs.rmSync(join(place, name), { force: true })
+  }
+}
