@@ -36,25 +36,25 @@ export class Pins {
    */
   async acquire(name: string): Promise<PinInfo> {
     this.engine.checkWritable()
-    return this.waitFor(this.engine.retention.acquire(name))
+    return this.waitFor(this.engine.logPins.acquire(name))
   }
 
   /** Logs before `firstLog` may go. A pin never moves back. */
   async advance(name: string, firstLog: FileNum): Promise<void> {
     this.engine.checkWritable()
-    return this.waitFor(this.engine.retention.advance(name, firstLog))
+    return this.waitFor(this.engine.logPins.advance(name, firstLog))
   }
 
   /** Everything that only this pin keeps may go. */
   async release(name: string): Promise<void> {
     this.engine.checkWritable()
-    return this.waitFor(this.engine.retention.release(name))
+    return this.waitFor(this.engine.logPins.release(name))
   }
 
   /** All pins there are. */
   list(): PinInfo[] {
     this.engine.health.checkReadable()
-    return this.engine.retention.list()
+    return this.engine.logPins.list()
   }
 
   /**

@@ -13,7 +13,7 @@ import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { readAnew, readMany, ReadPath } from '../read/index.js'
+import { readAnew, readMany, PointReader } from '../read/index.js'
 import type { ReadPlace, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
@@ -60,7 +60,7 @@ export class Varve {
   private declare readonly view: ReadView
   /** Null when opened read-only. */
   private declare readonly engine: Engine | null
-  private declare readonly reads: ReadPath
+  private declare readonly reads: PointReader
   private declare readonly syncByDefault: boolean
 
   static {
@@ -72,7 +72,7 @@ export class Varve {
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
     this.location = view.dir
-    setHidden(this, { view, engine, reads: new ReadPath(), syncByDefault })
+    setHidden(this, { view, engine, reads: new PointReader(), syncByDefault })
   }
 
   /**
@@ -371,7 +371,7 @@ export class Varve {
 }
 
 /** What the Level facade reads with: it is the engine's second face. */
-export function readersOf(db: Varve): { view: ReadView; reads: ReadPath } {
+export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
   return { view: db['view'], reads: db['reads'] }
 }
 

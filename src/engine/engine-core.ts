@@ -12,8 +12,8 @@ import type { Memtable } from '../memtable/index.js'
 import type { SnapshotList, ReadState, Iterators, Resource } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
-import type { TableSet } from '../tables/index.js'
-import type { FileDeleter, HeldEdits, RetainedLog, RetentionRegistry, VersionSet } from '../versions/index.js'
+import type { OpenTables } from '../tables/index.js'
+import type { FileDeleter, HeldEdits, RetainedLog, LogPins, VersionSet } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
 import type { Health } from './health.js'
@@ -36,7 +36,7 @@ export interface EngineParts {
   patience: PatientExecutor
   pool: SlabPool
   cache: BlockCache
-  tables: TableSet
+  tables: OpenTables
   memory: MemoryBudget
   versions: (onFailure: (error: unknown) => void) => VersionSet
   /** Durable, and listed in the manifest. */
@@ -65,7 +65,7 @@ export interface EngineCore {
   readonly flusher: Flusher
   readonly compactor: Compactor
   readonly heldEdits: HeldEdits
-  readonly retention: RetentionRegistry
+  readonly logPins: LogPins
   readonly deleter: FileDeleter
   readonly stalls: {
     readonly isStopped: boolean

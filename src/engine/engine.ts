@@ -18,7 +18,7 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SnapshotList, Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
-import { FileDeleter, HeldEdits, RetentionRegistry } from '../versions/index.js'
+import { FileDeleter, HeldEdits, LogPins } from '../versions/index.js'
 import type { VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -57,7 +57,7 @@ export class Engine implements EngineCore, ReadView {
   readonly stalls: WriteStalls
   readonly resumer: Resumer
   readonly heldEdits: HeldEdits
-  readonly retention: RetentionRegistry
+  readonly logPins: LogPins
   readonly compactor: Compactor
   pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
@@ -98,10 +98,10 @@ export class Engine implements EngineCore, ReadView {
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
-      whenMayRelease: (logs, done) => this.retention.whenKeptSynced(logs, done),
+      whenMayRelease: (logs, done) => this.logPins.whenKeptSynced(logs, done),
       onFailure: (error) => this.failForGood('background sync', error),
     })
-    this.retention = new RetentionRegistry({
+    this.logPins = new LogPins({
       dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
       bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
     })
@@ -254,7 +254,7 @@ export class Engine implements EngineCore, ReadView {
       .catch((error: unknown) => this.parts.events.emit({ type: 'closeFailed', file: log.name, error }))
       .finally(() => this.closingLogs.delete(closing))
     this.closingLogs.add(closing)
-    this.retention.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
+    this.logPins.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
     this.deleter.add(this.buffers.takeUnusedBelow(this.versions.durable.logPointer))
     this.rollManifest()
   }

@@ -69,7 +69,7 @@ export function makeFlushHost(engine: EngineCore): FlushHost {
     currentLogNum: () => engine.pipeline.current.log.fileNum,
     openTable: (facts) => parts.tables.loadSync(facts),
     appendEdit: (task, edit, done) => {
-      engine.retention.whenKeptSynced([task.log], (error) => {
+      engine.logPins.whenKeptSynced([task.log], (error) => {
         if (error === null) {
           engine.versions.append(edit, done)
           return

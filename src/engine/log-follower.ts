@@ -43,12 +43,12 @@ export interface FollowedBatch {
 export function followLogs(
   engine: EngineCore, pin: string, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
-  const { health, versions, openLogs, retention } = engine
+  const { health, versions, openLogs, logPins } = engine
   health.checkReadable()
   const firstLog = versions.durable.pins.get(pin)
   if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
   const inUse = [...openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
-  const sources = [...retention.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
+  const sources = [...logPins.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
   return readLogs(engine, sources, after)
 }
 

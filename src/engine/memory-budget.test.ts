@@ -7,7 +7,7 @@ import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'
 import type { ReadState } from '../read/read-state.js'
 import { SlabPool } from '../slab/index.js'
-import type { TableSet } from '../tables/open-tables.js'
+import type { OpenTables } from '../tables/open-tables.js'
 import { MemoryVfs } from '../testing.js'
 import { MemoryBudget } from './memory-budget.js'
 import { cacheBytesMin, writePart } from './memory-plan.js'
@@ -163,12 +163,12 @@ function checkCount(db: Varve, count: number): void {
 test('BUD-1: the cache gives way also when a table reads its index again, or gets its point hash back', () => {
   const options = resolveOptions({ memoryBudget: 16 * MiB, writeBufferSize: MiB }, 8192)
   const cache = new BlockCache(options.blockCacheSize)
-  const parts = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
-  const budget = new MemoryBudget(options, cache, { parts } as unknown as TableSet, new SlabPool(MiB, 4))
+  const memoryLimit = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
+  const budget = new MemoryBudget(options, cache, { memoryLimit } as unknown as OpenTables, new SlabPool(MiB, 4))
   budget.fit({ memtables: [] } as unknown as ReadState)
   assert.equal(cache.capacityBytes, 11 * MiB)
-  parts.sumBytes = 4 * MiB
-  parts.onGrown()
+  memoryLimit.sumBytes = 4 * MiB
+  memoryLimit.onGrown()
   assert.equal(cache.capacityBytes, 7 * MiB)
 })
 

@@ -9,7 +9,7 @@ import type { BlockCache } from '../cache/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { ReadState } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
-import type { TableSet } from '../tables/index.js'
+import type { OpenTables } from '../tables/index.js'
 import { cacheBytesMin, indexShare, writePart } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 
@@ -26,18 +26,18 @@ function writesOf({ readOnly, immutablesMax, writeBufferSize }: ResolvedOptions)
 export class MemoryBudget {
   private readonly options: ResolvedOptions
   private readonly cache: BlockCache
-  private readonly tables: TableSet
+  private readonly tables: OpenTables
   private readonly pool: SlabPool
   /** What writes took when that was looked at last. */
   private writes: number
 
-  constructor(options: ResolvedOptions, cache: BlockCache, tables: TableSet, pool: SlabPool) {
+  constructor(options: ResolvedOptions, cache: BlockCache, tables: OpenTables, pool: SlabPool) {
     this.options = options
     this.cache = cache
     this.tables = tables
     this.pool = pool
     this.writes = writesOf(options)
-    tables.parts.onGrown = () => this.fitCache()
+    tables.memoryLimit.onGrown = () => this.fitCache()
   }
 
   /**
@@ -60,7 +60,7 @@ export class MemoryBudget {
   /** Slabs that long lists of reads or large batches hold above the write part take from the cache too. */
   fit({ memtables }: ReadState): void {
     const { options, pool, tables } = this
-    tables.parts.fit()
+    tables.memoryLimit.fit()
     let writes = pool.usedBytes + pool.freeBytes
     for (const { indexBytes } of memtables) writes += indexBytes
     this.writes = Math.max(writes, writesOf(options))
@@ -70,7 +70,7 @@ export class MemoryBudget {
   /** What is left for the cache. */
   private fitCache(): void {
     const { cache, options, tables, writes } = this
-    const left = options.memoryBudget - writes - tables.parts.sumBytes
+    const left = options.memoryBudget - writes - tables.memoryLimit.sumBytes
     const { blockCacheSize } = options
     cache.setCapacity(Math.min(blockCacheSize, Math.max(cacheBytesMin(blockCacheSize), left)))
   }

@@ -8,7 +8,7 @@ import type { Varve } from '../api/index.js'
 import type { Bytes } from '../base/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { approximateBytes, readMany } from '../read/index.js'
-import type { ReadPath, ReadPlace, ReadState, ReadView } from '../read/index.js'
+import type { PointReader, ReadPlace, ReadState, ReadView } from '../read/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
 import { engineKey, FormatCopier } from './level-format.js'
@@ -20,7 +20,7 @@ import type { Part } from './range-reader.js'
 export class LevelReads {
   private readonly db: Varve
   private readonly view: ReadView
-  private readonly reads: ReadPath
+  private readonly reads: PointReader
   private readonly copier: FormatCopier
 
   constructor(db: Varve) {

@@ -17,7 +17,7 @@ import type { Version } from '../manifest/index.js'
 import { ReadState } from '../read/index.js'
 import { SlabPool } from '../slab/index.js'
 import type { KeptFile } from '../stats/index.js'
-import { TableSet } from '../tables/index.js'
+import { OpenTables } from '../tables/index.js'
 import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { keptOrphans, readOrphans } from './orphan-check.js'
@@ -32,7 +32,7 @@ export interface Sight {
   readonly state: ReadState
   readonly version: Version
   readonly databaseId: Uint8Array
-  readonly tables: TableSet
+  readonly tables: OpenTables
   readonly replayed: ReplayedLogs
   /** Files that are not part of the database and that no open deletes. */
   readonly keptFiles: KeptFile[]
@@ -47,7 +47,7 @@ export class DirectoryReading {
   readonly options: ResolvedOptions
   readonly cache: BlockCache
   private readonly vfs: Vfs
-  private tables: { databaseId: Uint8Array; set: TableSet } | null = null
+  private tables: { databaseId: Uint8Array; set: OpenTables } | null = null
 
   constructor(dir: string, vfs: Vfs, options: ResolvedOptions) {
     this.dir = dir
@@ -120,7 +120,7 @@ export class DirectoryReading {
   }
 
   /** Another database may have taken the place of the one that was read first. */
-  private tablesOf(databaseId: Uint8Array): TableSet {
+  private tablesOf(databaseId: Uint8Array): OpenTables {
     if (this.tables === null || compareBytes(this.tables.databaseId, databaseId) !== 0) {
       this.tables?.set.closeUnused()
       this.tables = { databaseId, set: this.newTables(databaseId) }
@@ -128,12 +128,12 @@ export class DirectoryReading {
     return this.tables.set
   }
 
-  private newTables(databaseId: Uint8Array): TableSet {
+  private newTables(databaseId: Uint8Array): OpenTables {
     const { vfs, dir, cache, options } = this
     // A writer that removes tables does not hurt who has them open.
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax, isKeeping: true })
-    const tables = new TableSet({ vfs, dir, databaseId, cache, files })
-    tables.parts.limitBytes = tableBytesMax(options)
+    const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
+    tables.memoryLimit.limitBytes = tableBytesMax(options)
     return tables
   }
 }

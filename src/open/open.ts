@@ -31,7 +31,7 @@ import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { namesMade, TableSet } from '../tables/index.js'
+import { namesMade, OpenTables } from '../tables/index.js'
 import type { PublishTablesInput } from '../tables/index.js'
 import { writeManifest, VersionSet } from '../versions/index.js'
 import type { ManifestPlace } from '../versions/index.js'
@@ -88,7 +88,7 @@ class Opening {
   private readonly pool: SlabPool
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0 }
-  private tables: TableSet | null = null
+  private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
   private log: LogFile | null = null
   private manifest: ManifestLog | null = null
@@ -134,8 +134,8 @@ class Opening {
     checkRoom(found, this.nextFileNum)
     const cache = new BlockCache(options.blockCacheSize)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
-    const tables = new TableSet({ vfs, dir, databaseId, cache, files })
-    tables.parts.limitBytes = tableBytesMax(options)
+    const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
+    tables.memoryLimit.limitBytes = tableBytesMax(options)
     this.tables = tables
     await runAsync(tables.loadAll(version.levels.flat()))
     const known = { version, databaseId, manifestNum: found.marker?.manifest ?? 0 }

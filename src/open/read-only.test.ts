@@ -8,7 +8,7 @@ import { keepProcess } from '../../test/support/keep-process.js'
 import type { Engine } from '../engine/engine.js'
 import { rotateIfUsed } from '../engine/flush-all.js'
 import { resolveOptions } from '../engine/options.js'
-import { ReadPath } from '../read/point-read.js'
+import { PointReader } from '../read/point-read.js'
 import { placeAt } from '../read/read-anew.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -55,7 +55,7 @@ async function readBeside(nth: number, goOn: GoOn): Promise<boolean> {
   const reader = interrupted(vfs, nth, () => goOn(engine, key, vfs))
   const view = await openReadOnly('/db', reader.vfs, options)
   assert.ok(view.visibleSeqNum >= countBefore, `${view.visibleSeqNum} entries of ${countBefore}`)
-  const reads = new ReadPath()
+  const reads = new PointReader()
   for (let i = 0; i < view.visibleSeqNum; i++) {
     assert.ok(reads.has(placeAt(view, null), `key ${i}`), `key ${i} of ${view.visibleSeqNum}`)
   }

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { keepProcess } from '../../test/support/keep-process.js'
 import type { Engine } from '../engine/engine.js'
 import { resolveOptions } from '../engine/options.js'
-import { ReadPath } from '../read/point-read.js'
+import { PointReader } from '../read/point-read.js'
 import { placeAt } from '../read/read-anew.js'
 import { emptyStats } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
@@ -60,7 +60,7 @@ async function open(vfs: Vfs, path = '/db'): Promise<Engine> {
 describe('collectStats', () => {
   it('counts writes, reads, flushes and levels', async () => {
     const engine = await open(new MemoryVfs())
-    const reads = new ReadPath()
+    const reads = new PointReader()
     assert.equal(check(collectStats(engine, reads)).lastRun, null)
     fill(engine, 2000)
     reads.get(placeAt(engine, null), 'key 7', engine.iterators.copies.byDefault)
@@ -98,13 +98,13 @@ describe('collectStats', () => {
     fill(engine, 10)
     vfs.addFault({ kind: 'sync', fileClass: 'manifest', fault: { do: 'error', code: 'EIO' }, times: Infinity })
     await assert.rejects(engine.flush())
-    const stats = check(collectStats(engine, new ReadPath()))
+    const stats = check(collectStats(engine, new PointReader()))
     assert.equal(stats.database.state, 'FAILED')
     assert.equal(stats.backgroundError?.place, 'manifest')
     assert.equal(stats.backgroundError?.code, 'COMMIT_UNKNOWN')
     assert.match(stats.backgroundError?.file ?? '', /\.manifest$/)
     await assert.rejects(engine.close())
-    check(collectStats(engine, new ReadPath()))
+    check(collectStats(engine, new PointReader()))
   })
 
   it('tells from the files alone what the last run did and what the next must flush', async () => {
@@ -112,14 +112,14 @@ describe('collectStats', () => {
     const first = await open(vfs)
     fill(first, 2000)
     await first.close()
-    const ended = collectStats(first, new ReadPath())
+    const ended = collectStats(first, new PointReader())
     const second = await openEngine('/db', vfs, noFlush)
-    assert.equal(check(collectStats(second, new ReadPath())).lastRun?.generation, 1)
+    assert.equal(check(collectStats(second, new PointReader())).lastRun?.generation, 1)
     fill(second, 5)
     await second.close()
 
     const view = await openReadOnly('/db', vfs, options)
-    const reads = new ReadPath()
+    const reads = new PointReader()
     assert.notEqual(reads.get(placeAt(view, null), 'key 1', view.iterators.copies.byDefault), undefined)
     const held = view.holdSnapshot()
     const stats = check(collectStats(view, reads))

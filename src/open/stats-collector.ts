@@ -9,16 +9,16 @@ import type { BlockCache } from '../cache/index.js'
 import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
 import type { Health } from '../engine/index.js'
 import type { Version } from '../manifest/index.js'
-import type { ReadPath, ReadView } from '../read/index.js'
+import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
   BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, WalStats,
   WriteStallStats,
 } from '../stats/index.js'
-import type { TableSet } from '../tables/index.js'
+import type { OpenTables } from '../tables/index.js'
 import { ReadOnlyView } from './read-only.js'
 
-export function collectStats(view: ReadView, reads: ReadPath): Stats {
+export function collectStats(view: ReadView, reads: PointReader): Stats {
   const stats = emptyStats(view.dir)
   stats.reads = { getCount: reads.getCount, hitCount: reads.hitCount }
   const { open, tableCount, passedCount } = view.iterators
@@ -121,12 +121,12 @@ function levelStats(version: Version): LevelStats[] {
   })
 }
 
-function walStats({ pipeline, syncer, openLogs, retention }: Engine): WalStats {
-  let logBytes = retention.retainedBytes
+function walStats({ pipeline, syncer, openLogs, logPins }: Engine): WalStats {
+  let logBytes = logPins.retainedBytes
   for (const log of openLogs.values()) logBytes += log.writtenEnd
   return {
     logNum: pipeline.current.log.fileNum,
-    logCount: openLogs.size + retention.retainedLogs.length,
+    logCount: openLogs.size + logPins.retainedLogs.length,
     logBytes,
     groupCount: pipeline.counters.groups,
     writtenBytes: pipeline.counters.bytes,
@@ -178,7 +178,7 @@ function errorStats({ cause, causePlace }: Health): BackgroundErrorStats | null 
   return { code, message, place: causePlace, file: VarveError.is(cause) ? cause.file ?? null : null }
 }
 
-function filesStats({ files, retiredCount }: TableSet): FilesStats {
+function filesStats({ files, retiredCount }: OpenTables): FilesStats {
   const { openCount, capacity: openMaxCount, reopenedCount } = files
   return { deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount }
 }
@@ -204,8 +204,8 @@ function memoryStats({ options, parts, pipeline, state }: Engine): MemoryStats {
   })
 }
 
-function tableBytes(tables: TableSet): Pick<MemoryStats, 'tableIndexBytes' | 'filterBytes' | 'pointHashBytes'> {
-  const { index, filter, pointHash } = tables.parts.bytes
+function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | 'filterBytes' | 'pointHashBytes'> {
+  const { index, filter, pointHash } = tables.memoryLimit.bytes
   return { tableIndexBytes: index, filterBytes: filter, pointHashBytes: pointHash }
 }
 

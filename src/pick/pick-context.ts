@@ -14,7 +14,7 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { levelSizes, takenTables } from './level-sizes.js'
 import type { LevelSizes } from './level-sizes.js'
 
-export interface PickScene {
+export interface PickContext {
   readonly version: Version
   readonly settings: CompactionSettings
   readonly sizes: LevelSizes
@@ -27,11 +27,11 @@ export interface PickScene {
   readonly unavailable: ReadonlySet<FileNum>
 }
 
-export function pickScene(
+export function pickContext(
   settings: CompactionSettings,
   { version, running = [], held = Infinity, blocked = new Set() }: { version: Version } &
-    Partial<Pick<PickScene, 'running' | 'held' | 'blocked'>>,
-): PickScene {
+    Partial<Pick<PickContext, 'running' | 'held' | 'blocked'>>,
+): PickContext {
   const taken = takenTables(running)
   const unavailable = new Set([...taken, ...blocked])
   return { version, settings, sizes: levelSizes(version, settings), running, held, blocked, taken, unavailable }
@@ -61,7 +61,7 @@ function firstEndingAtOrAfter(tables: readonly TableFacts[], span: KeySpan): num
 
 /** The deep levels from `from` on that share keys with a span, the shallowest first. */
 export function firstOverlap(
-  { version, sizes }: PickScene, span: KeySpan, from: LevelNum,
+  { version, sizes }: PickContext, span: KeySpan, from: LevelNum,
 ): { level: LevelNum; tables: readonly TableFacts[] } | null {
   for (let level = from; level <= sizes.lastLevel; level++) {
     const tables = overlapping(version.levels[level]!, span)
@@ -71,7 +71,7 @@ export function firstOverlap(
 }
 
 /** True when a table has many tombstones, and none that a snapshot needs. */
-export function isTombstoneRich({ settings, held }: PickScene, table: TableFacts): boolean {
+export function isTombstoneRich({ settings, held }: PickContext, table: TableFacts): boolean {
   const { tombstoneCount, entryCount, largestSeqNum } = table
   return tombstoneCount > 0 && tombstoneCount >= settings.tombstoneRatio * entryCount && largestSeqNum <= held
 }
@@ -100,26 +100,26 @@ export function overlapMeter(
 }
 
 /** The pick, or null when something that it touches is not available now. */
-export function planPick(scene: PickScene, plan: PickPlan): CompactionPick | null {
+export function planPick(context: PickContext, plan: PickPlan): CompactionPick | null {
   const tables = inputTables(plan)
-  if (tables.some(({ fileNum }) => scene.unavailable.has(fileNum))) return null
+  if (tables.some(({ fileNum }) => context.unavailable.has(fileNum))) return null
   const { outputLevel } = plan
-  const { settings } = scene
+  const { settings } = context
   const pick: CompactionPick = {
     isTrivialMove: false,
     ...plan,
     inputs: plan.inputs.filter((input) => input.tables.length > 0),
-    below: tablesBelow(scene, tables, outputLevel),
+    below: tablesBelow(context, tables, outputLevel),
     // Tables of one level 0 output would count as several: it is written as one.
     tableBytes: outputLevel === 0 ? NUMBER_MAX : settings.tableBytes,
     overlapBytesMax: outputLevel === 0 ? NUMBER_MAX : settings.overlapBytesMax,
   }
   const reservation = reservationOf(pick)
-  return scene.running.every((other) => canRunBeside(reservation, other)) ? pick : null
+  return context.running.every((other) => canRunBeside(reservation, other)) ? pick : null
 }
 
 function tablesBelow(
-  { version, sizes }: PickScene, inputs: readonly TableFacts[], outputLevel: LevelNum,
+  { version, sizes }: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
 ): (readonly TableFacts[])[] {
   const span = spanOf(inputs)
   const below: (readonly TableFacts[])[] = []
@@ -139,9 +139,9 @@ function tablesBelow(
  * The deepest level from `from` on that a span can sink to without meeting another table, or null. It stops
  * where the level below would be met by too much: such a table is better cut while it is moved.
  */
-export function sinkLevel(scene: PickScene, span: KeySpan, from: LevelNum): LevelNum | null {
-  const { sizes, settings } = scene
-  const met = firstOverlap(scene, span, from)
+export function sinkLevel(context: PickContext, span: KeySpan, from: LevelNum): LevelNum | null {
+  const { sizes, settings } = context
+  const met = firstOverlap(context, span, from)
   if (met === null) return sizes.lastLevel
   if (met.level === from || totalBytes(met.tables) > settings.overlapBytesMax) return null
   return met.level - 1

@@ -13,7 +13,7 @@ import type { KeySpan } from '../manifest/index.js'
 import { canRunBeside, spanOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { overlapMeter, overlapping, planPick } from './pick-context.js'
-import type { PickScene } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
 import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
@@ -30,7 +30,7 @@ interface Step {
 }
 
 /** ≥ 1: level 0 has too many tables for which nothing is under way; what waits for something may be a few more. */
-export function crowdScore({ settings }: PickScene, stacks: readonly Level0Stack[]): number {
+export function crowdScore({ settings }: PickContext, stacks: readonly Level0Stack[]): number {
   const { level0CrowdMin, level0TablesMin } = settings
   const stuckMin = Math.max(level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
   let [ready, stuck] = [0, 0]
@@ -47,44 +47,44 @@ export function crowdScore({ settings }: PickScene, stacks: readonly Level0Stack
  * forbids it. What leaves half the crowd comes first: the next is not soon.
  */
 export function pickCrowd(
-  scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number,
+  context: PickContext, stacks: readonly Level0Stack[], bytesMax: number,
 ): CompactionPick | null {
-  const score = crowdScore(scene, stacks)
-  const ordered = stacks.map((stack) => neighbourOf(scene, stack)).sort((a, b) =>
+  const score = crowdScore(context, stacks)
+  const ordered = stacks.map((stack) => neighbourOf(context, stack)).sort((a, b) =>
     a.span.keyspaceId - b.span.keyspaceId || compareBytes(a.span.smallestKey, b.span.smallestKey))
   let pick: CompactionPick | null = null
   for (let at = 0; at < ordered.length; at += CHOICE_STACKS_MAX) {
-    pick ??= pickAmong(scene, ordered.slice(at, at + CHOICE_STACKS_MAX), { bytesMax, score })
+    pick ??= pickAmong(context, ordered.slice(at, at + CHOICE_STACKS_MAX), { bytesMax, score })
   }
   return pick
 }
 
 function pickAmong(
-  scene: PickScene, stacks: readonly Neighbour[], { bytesMax, score }: { bytesMax: number; score: number },
+  context: PickContext, stacks: readonly Neighbour[], { bytesMax, score }: { bytesMax: number; score: number },
 ): CompactionPick | null {
-  const enough = Math.floor(scene.settings.level0CrowdMin / 2)
+  const enough = Math.floor(context.settings.level0CrowdMin / 2)
   const rankOf = ({ fewer }: Step): number => (fewer >= enough ? 0 : 1)
-  const steps = [...neighbourSteps(scene, stacks, bytesMax), ...sliceSteps(stacks, bytesMax)]
+  const steps = [...neighbourSteps(context, stacks, bytesMax), ...sliceSteps(stacks, bytesMax)]
   steps.sort((a, b) => rankOf(a) - rankOf(b) || a.cost - b.cost)
   for (const step of steps) {
-    const pick = planStep(scene, step, score)
+    const pick = planStep(context, step, score)
     if (pick !== null) return pick
   }
   return null
 }
 
-function planStep(scene: PickScene, step: Step, score: number): CompactionPick | null {
-  const level0 = scene.version.levels[0]!
+function planStep(context: PickContext, step: Step, score: number): CompactionPick | null {
+  const level0 = context.version.levels[0]!
   const chosen = new Set(step.tables())
   const tables = level0.filter((table) => chosen.has(table))
   if (!step.isDown) {
     if (!isSliceClosed(level0, tables)) return null
-    return planPick(scene, { reason: 'intra0', score, inputs: runsOf(tables), outputLevel: 0 })
+    return planPick(context, { reason: 'intra0', score, inputs: runsOf(tables), outputLevel: 0 })
   }
-  const { baseLevel } = scene.sizes
-  const base = overlapping(scene.version.levels[baseLevel]!, spanOf(tables))
+  const { baseLevel } = context.sizes
+  const base = overlapping(context.version.levels[baseLevel]!, spanOf(tables))
   const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
-  return planPick(scene, { reason: 'level0', score, inputs, outputLevel: baseLevel })
+  return planPick(context, { reason: 'level0', score, inputs, outputLevel: baseLevel })
 }
 
 interface Neighbour extends Level0Stack {
@@ -93,25 +93,25 @@ interface Neighbour extends Level0Stack {
   readonly isFreeHere: boolean
 }
 
-function neighbourOf(scene: PickScene, stack: Level0Stack): Neighbour {
-  const isFreeBelow = !stack.isStuck && isFree(scene, stack.span, scene.sizes.baseLevel)
-  return { ...stack, isFreeBelow, isFreeHere: isFree(scene, stack.span, 0) }
+function neighbourOf(context: PickContext, stack: Level0Stack): Neighbour {
+  const isFreeBelow = !stack.isStuck && isFree(context, stack.span, context.sizes.baseLevel)
+  return { ...stack, isFreeBelow, isFreeHere: isFree(context, stack.span, 0) }
 }
 
 /** Whole stacks that are neighbours in key order. */
-function* neighbourSteps(scene: PickScene, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
-  for (const start of stacks.keys()) yield* stepsFrom(scene, stacks.slice(start), bytesMax)
+function* neighbourSteps(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
+  for (const start of stacks.keys()) yield* stepsFrom(context, stacks.slice(start), bytesMax)
 }
 
 /** Where one of the stacks is not free, no step with it is. */
-function isFree({ running }: PickScene, span: KeySpan, outputLevel: LevelNum): boolean {
+function isFree({ running }: PickContext, span: KeySpan, outputLevel: LevelNum): boolean {
   const wanted = { ...span, inputs: new Set<FileNum>(), levels: [0], outputLevel }
   return running.every((other) => canRunBeside(wanted, other))
 }
 
 /** The first stack alone, and with ever more of its neighbours. */
-function* stepsFrom(scene: PickScene, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
-  const { settings: { levelMultiplier }, sizes, version } = scene
+function* stepsFrom(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
+  const { settings: { levelMultiplier }, sizes, version } = context
   const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.span)
   let [bytes, count, mayGoDown, mayStay] = [0, 0, true, true]
   let { span } = stacks[0]!

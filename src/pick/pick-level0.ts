@@ -15,7 +15,7 @@ import type { KeySpan } from '../manifest/index.js'
 import { spanOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput } from './compaction-pick.js'
 import { isTombstoneRich, overlapping, planPick, sinkLevel } from './pick-context.js'
-import type { PickPlan, PickScene } from './pick-context.js'
+import type { PickPlan, PickContext } from './pick-context.js'
 
 /** Tables of level 0 that share keys with one another and with nothing else there that is available. */
 export interface Level0Stack {
@@ -42,9 +42,9 @@ export const STEP_TABLES_MAX = 255
 export const WINDOW_TABLES_MAX = 64
 
 /** Every stack of available tables, the most urgent first. */
-export function level0Stacks(scene: PickScene): Level0Stack[] {
-  const { ready, stuck } = splitLevel0(scene)
-  const make = (tables: readonly TableFacts[], isStuck: boolean) => stackOf(scene, tables, isStuck)
+export function level0Stacks(context: PickContext): Level0Stack[] {
+  const { ready, stuck } = splitLevel0(context)
+  const make = (tables: readonly TableFacts[], isStuck: boolean) => stackOf(context, tables, isStuck)
   const stacks = [
     ...connected(ready).map((tables) => make(tables, false)),
     ...connected(stuck).map((tables) => make(tables, true)),
@@ -53,7 +53,7 @@ export function level0Stacks(scene: PickScene): Level0Stack[] {
 }
 
 /** Newest first, both. What lies over something that is not available is stuck. */
-function splitLevel0({ version, sizes, unavailable, blocked }: PickScene): {
+function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
   ready: TableFacts[]; stuck: TableFacts[]
 } {
   const level0 = version.levels[0]!
@@ -85,44 +85,44 @@ function connected(tables: readonly TableFacts[]): TableFacts[][] {
   return groups.map((group) => group.sort((a, b) => a - b).map((at) => tables[at]!))
 }
 
-function stackOf(scene: PickScene, tables: readonly TableFacts[], isStuck: boolean): Level0Stack {
-  const { level0TablesMin, level0ShareMin } = scene.settings
+function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: boolean): Level0Stack {
+  const { level0TablesMin, level0ShareMin } = context.settings
   const span = spanOf(tables)
   const bytes = totalBytes(tables)
-  const base = overlapping(scene.version.levels[scene.sizes.baseLevel]!, span)
+  const base = overlapping(context.version.levels[context.sizes.baseLevel]!, span)
   const baseBytes = totalBytes(base)
   const height = tables.length / level0TablesMin
-  const isFree = baseBytes === 0 && sinkLevel(scene, span, scene.sizes.baseLevel) !== null
+  const isFree = baseBytes === 0 && sinkLevel(context, span, context.sizes.baseLevel) !== null
   const share = isFree ? 1 : baseBytes === 0 ? 0 : bytes / baseBytes / level0ShareMin
   const score = isStuck ? height / STUCK_HEIGHT : Math.max(height, share)
   return { tables, span, bytes, base, baseBytes, score, isStuck }
 }
 
 /** The step for one stack that is due. */
-export function pickStack(scene: PickScene, stack: Level0Stack): CompactionPick | null {
-  const { settings } = scene
+export function pickStack(context: PickContext, stack: Level0Stack): CompactionPick | null {
+  const { settings } = context
   const height = stack.tables.length
   const isHigh = height >= settings.level0TablesMin
   const isWorthRewriting = stack.baseBytes <= settings.levelMultiplier * stack.bytes
   const mayStay = isHigh && (!isWorthRewriting || height > STEP_TABLES_MAX)
-  const within = mayStay ? pickWithin(scene, stack) : null
+  const within = mayStay ? pickWithin(context, stack) : null
   if (within !== null) return within
-  const down = stack.isStuck ? null : pickDown(scene, stack)
-  return down ?? (height >= STUCK_HEIGHT * settings.level0TablesMin ? pickWithin(scene, stack) : null)
+  const down = stack.isStuck ? null : pickDown(context, stack)
+  return down ?? (height >= STUCK_HEIGHT * settings.level0TablesMin ? pickWithin(context, stack) : null)
 }
 
 /** The stack, or its oldest tables, into the base level; one table that meets none sinks as deep as it can. */
 export function pickDown(
-  scene: PickScene, stack: Level0Stack,
+  context: PickContext, stack: Level0Stack,
   plan: Pick<PickPlan, 'reason' | 'score'> = { reason: 'level0', score: stack.score },
 ): CompactionPick | null {
-  const { baseLevel } = scene.sizes
+  const { baseLevel } = context.sizes
   const tables = stack.tables.slice(-STEP_TABLES_MAX)
-  const base = overlapping(scene.version.levels[baseLevel]!, spanOf(tables))
-  const deepest = tables.length === 1 ? sinkLevel(scene, stack.span, baseLevel) : null
-  const isTrivialMove = deepest !== null && !isTombstoneRich(scene, tables[0]!)
+  const base = overlapping(context.version.levels[baseLevel]!, spanOf(tables))
+  const deepest = tables.length === 1 ? sinkLevel(context, stack.span, baseLevel) : null
+  const isTrivialMove = deepest !== null && !isTombstoneRich(context, tables[0]!)
   const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
-  return planPick(scene, { ...plan, inputs, outputLevel: deepest ?? baseLevel, isTrivialMove })
+  return planPick(context, { ...plan, inputs, outputLevel: deepest ?? baseLevel, isTrivialMove })
 }
 
 /** One run for each table. */
@@ -131,12 +131,12 @@ export function runsOf(tables: readonly TableFacts[]): PickInput[] {
 }
 
 /** A slice of the stack becomes one table of level 0, so that half the height that is allowed is left. */
-function pickWithin(scene: PickScene, stack: Level0Stack): CompactionPick | null {
-  for (const { start, end } of slicesWithin(scene, stack.tables)) {
+function pickWithin(context: PickContext, stack: Level0Stack): CompactionPick | null {
+  for (const { start, end } of slicesWithin(context, stack.tables)) {
     const slice = stack.tables.slice(start, end)
-    if (!isSliceClosed(scene.version.levels[0]!, slice)) continue
+    if (!isSliceClosed(context.version.levels[0]!, slice)) continue
     const plan = { reason: 'intra0', score: stack.score, inputs: runsOf(slice), outputLevel: 0 } as const
-    const pick = planPick(scene, plan)
+    const pick = planPick(context, plan)
     if (pick !== null) return pick
   }
   return null
@@ -144,7 +144,7 @@ function pickWithin(scene: PickScene, stack: Level0Stack): CompactionPick | null
 
 /** What is tried in turn. Of a stack that is far too high, slices of one length, the smallest first. */
 function slicesWithin(
-  { settings }: PickScene, tables: readonly TableFacts[],
+  { settings }: PickContext, tables: readonly TableFacts[],
 ): { start: number; end: number }[] {
   if (tables.length > STEP_TABLES_MAX) {
     return windows(tables, WINDOW_TABLES_MAX, WINDOW_TABLES_MAX)

@@ -11,12 +11,12 @@ import type { LevelNum } from '../base/index.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
-import { pickScene } from './pick-context.js'
-import type { PickScene } from './pick-context.js'
+import { pickContext } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
 import { crowdScore, pickCrowd } from './pick-crowd.js'
 import { level0Stacks, pickStack, STUCK_HEIGHT } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
-import { pickHidden } from './pick-obsolete-versions.js'
+import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickSize } from './pick-size.js'
 import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
@@ -32,37 +32,37 @@ const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * Mi
 export function leveledPicker(settings: CompactionSettings): Picker {
   return {
     pick(version, running, held, blocked) {
-      const scene = pickScene(settings, { version, running, held, blocked })
-      const stacks = level0Stacks(scene)
-      return pickDue(scene, stacks) ?? pickTombstones(scene, stacks) ?? pickHidden(scene)
+      const context = pickContext(settings, { version, running, held, blocked })
+      const stacks = level0Stacks(context)
+      return pickDue(context, stacks) ?? pickTombstones(context, stacks) ?? pickObsoleteVersions(context)
     },
     scores(version, running) {
-      const scene = pickScene(settings, { version, running })
-      return scoresOf(scene, level0Stacks(scene))
+      const context = pickContext(settings, { version, running })
+      return scoresOf(context, level0Stacks(context))
     },
-    pendingBytes: (version) => pendingBytes(pickScene(settings, { version })),
-    pressures: (version, blocked) => pressures(pickScene(settings, { version, blocked })),
+    pendingBytes: (version) => pendingBytes(pickContext(settings, { version })),
+    pressures: (version, blocked) => pressures(pickContext(settings, { version, blocked })),
     tidy: (bytesMax) => ({
       pick(version, running, held, blocked) {
-        const scene = pickScene(settings, { version, running, held, blocked })
-        return pickTidy(scene, level0Stacks(scene), bytesMax)
+        const context = pickContext(settings, { version, running, held, blocked })
+        return pickTidy(context, level0Stacks(context), bytesMax)
       },
     }),
   }
 }
 
-function pickTidy(scene: PickScene, stacks: readonly Level0Stack[], bytesMax: number): CompactionPick | null {
-  let pick = crowdScore(scene, stacks) >= 1 ? pickCrowd(scene, stacks, bytesMax) : null
-  for (const level of deepLevels(scene)) pick ??= pickSmall(scene, level, bytesMax)
+function pickTidy(context: PickContext, stacks: readonly Level0Stack[], bytesMax: number): CompactionPick | null {
+  let pick = crowdScore(context, stacks) >= 1 ? pickCrowd(context, stacks, bytesMax) : null
+  for (const level of deepLevels(context)) pick ??= pickSmall(context, level, bytesMax)
   return pick
 }
 
-function scoresOf(scene: PickScene, stacks: readonly Level0Stack[]): LevelScore[] {
-  const { targets } = scene.sizes
+function scoresOf(context: PickContext, stacks: readonly Level0Stack[]): LevelScore[] {
+  const { targets } = context.sizes
   return targets.map((targetBytes, level) => {
     const score = level === 0
-      ? Math.max(stacks[0]?.score ?? 0, crowdScore(scene, lowStacks(stacks)))
-      : Math.max(sizeScore(scene, level), smallScore(scene, level))
+      ? Math.max(stacks[0]?.score ?? 0, crowdScore(context, lowStacks(stacks)))
+      : Math.max(sizeScore(context, level), smallScore(context, level))
     return { level, score, targetBytes }
   })
 }
@@ -72,11 +72,11 @@ function lowStacks(stacks: readonly Level0Stack[]): readonly Level0Stack[] {
   return stacks.filter(({ score }) => score < 1)
 }
 
-function deepLevels({ sizes }: PickScene): LevelNum[] {
+function deepLevels({ sizes }: PickContext): LevelNum[] {
   return sizes.targets.map((_, level) => level).slice(1)
 }
 
-function sizeScore({ version, sizes, taken }: PickScene, level: LevelNum): number {
+function sizeScore({ version, sizes, taken }: PickContext, level: LevelNum): number {
   const target = sizes.targets[level]!
   const bytes = level === sizes.lastLevel ? 0 : idleBytes(version, level, taken)
   if (bytes === 0) return 0
@@ -84,8 +84,8 @@ function sizeScore({ version, sizes, taken }: PickScene, level: LevelNum): numbe
   return target === 0 ? 1 : bytes / target
 }
 
-function pickDue(scene: PickScene, stacks: readonly Level0Stack[]): CompactionPick | null {
-  for (const { score, pick } of dueSteps(scene, stacks)) {
+function pickDue(context: PickContext, stacks: readonly Level0Stack[]): CompactionPick | null {
+  for (const { score, pick } of dueSteps(context, stacks)) {
     if (score < 1) break
     const step = pick()
     if (step !== null) return step
@@ -95,28 +95,28 @@ function pickDue(scene: PickScene, stacks: readonly Level0Stack[]): CompactionPi
 
 /** The most urgent first; of equal ones the upper level. */
 function dueSteps(
-  scene: PickScene, stacks: readonly Level0Stack[],
+  context: PickContext, stacks: readonly Level0Stack[],
 ): { score: number; pick: () => CompactionPick | null }[] {
-  const { inputBytesMax } = scene.settings
-  const down = stacks.map((stack) => ({ score: stack.score, pick: () => pickStack(scene, stack) }))
+  const { inputBytesMax } = context.settings
+  const down = stacks.map((stack) => ({ score: stack.score, pick: () => pickStack(context, stack) }))
   const low = lowStacks(stacks)
   const crowd = {
-    score: crowdScore(scene, low),
-    pick: () => pickCrowd(scene, low, inputBytesMax) ?? pickCrowd(scene, low, Infinity),
+    score: crowdScore(context, low),
+    pick: () => pickCrowd(context, low, inputBytesMax) ?? pickCrowd(context, low, Infinity),
   }
-  const deeper = deepLevels(scene).flatMap((level) => {
-    const [size, small] = [sizeScore(scene, level), smallScore(scene, level)]
+  const deeper = deepLevels(context).flatMap((level) => {
+    const [size, small] = [sizeScore(context, level), smallScore(context, level)]
     return [
-      { score: size, pick: () => pickSize(scene, level, size) },
-      { score: small, pick: () => pickSmall(scene, level) },
+      { score: size, pick: () => pickSize(context, level, size) },
+      { score: small, pick: () => pickSmall(context, level) },
     ]
   })
   return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
 }
 
 /** None where nothing that is due can be picked, with nothing under way: then writers would wait for nothing. */
-function pressures(scene: PickScene): Pressure[] {
-  const { version, blocked, settings } = scene
+function pressures(context: PickContext): Pressure[] {
+  const { version, blocked, settings } = context
   const { slow, stop, hysteresis } = LEVEL0_LIMITS
   const { level0TablesMin } = settings
   const crowd = Math.max(settings.level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
@@ -130,18 +130,18 @@ function pressures(scene: PickScene): Pressure[] {
   const debt: Pressure = {
     reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
     // Reckoned only when it decides.
-    value: isHigh ? 0 : pendingBytes(scene), ...DEBT_LIMITS,
+    value: isHigh ? 0 : pendingBytes(context), ...DEBT_LIMITS,
   }
   const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
-  return isPressing && pickDue(scene, level0Stacks(scene)) === null ? [] : [level0, debt]
+  return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
 }
 
 /** As RocksDB's estimate: what each level has above its target goes down, and takes its share of the next along. */
-function pendingBytes(scene: PickScene): number {
-  const { sizes } = scene
+function pendingBytes(context: PickContext): number {
+  const { sizes } = context
   let pending = 0
   let arriving = 0
-  for (const stack of level0Stacks(scene)) {
+  for (const stack of level0Stacks(context)) {
     if (stack.score < 1 || (stack.tables.length === 1 && stack.baseBytes === 0)) continue
     pending += stack.bytes + stack.baseBytes
     arriving += stack.bytes

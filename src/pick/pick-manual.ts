@@ -9,8 +9,8 @@ import type { KeyRange } from '../iterator/index.js'
 import { spanOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick, Picker } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
-import { overlapping, pickScene, planPick, sinkLevel } from './pick-context.js'
-import type { PickScene } from './pick-context.js'
+import { overlapping, pickContext, planPick, sinkLevel } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
 
 export interface ManualRange {
@@ -30,43 +30,43 @@ export function manualPicker(settings: CompactionSettings, wanted: ManualRange):
   return {
     wants: (table) => isWanted(table, wanted),
     pick(version, running, held, blocked) {
-      const scene = pickScene(settings, { version, running, held, blocked })
-      for (const step of manualSteps(scene, wanted)) if (step !== null) return step
+      const context = pickContext(settings, { version, running, held, blocked })
+      for (const step of manualSteps(context, wanted)) if (step !== null) return step
       return null
     },
   }
 }
 
-function* manualSteps(scene: PickScene, wanted: ManualRange): Generator<CompactionPick | null> {
-  const { version, sizes } = scene
+function* manualSteps(context: PickContext, wanted: ManualRange): Generator<CompactionPick | null> {
+  const { version, sizes } = context
   const score = 0
-  for (const stack of level0Stacks(scene)) {
+  for (const stack of level0Stacks(context)) {
     if (stack.isStuck || !stack.tables.some((table) => isWanted(table, wanted))) continue
-    yield pickDown(scene, stack, { reason: 'manual', score })
+    yield pickDown(context, stack, { reason: 'manual', score })
   }
-  for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(scene, level, wanted)
+  for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(context, level, wanted)
   const level = sizes.lastLevel
   for (const table of version.levels[level]!) {
-    if (!isWanted(table, wanted) || !mayLoseEntries(scene, table)) continue
-    yield planPick(scene, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
+    if (!isWanted(table, wanted) || !mayLoseEntries(context, table)) continue
+    yield planPick(context, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
   }
 }
 
 /** Moves of single tables, or merges of as many as a pick may take with the next level that is used. */
-function* stepsDown(scene: PickScene, level: LevelNum, wanted: ManualRange): Generator<CompactionPick | null> {
-  const { version, sizes, unavailable } = scene
+function* stepsDown(context: PickContext, level: LevelNum, wanted: ManualRange): Generator<CompactionPick | null> {
+  const { version, sizes, unavailable } = context
   const tables = version.levels[level]!
   const nextUsed = version.levels.findIndex((it, at) => at > level && it.length > 0)
   const outputLevel = nextUsed < 0 ? sizes.lastLevel : nextUsed
   const below = version.levels[outputLevel]!
   for (const [start, table] of tables.entries()) {
     if (!isWanted(table, wanted) || unavailable.has(table.fileNum)) continue
-    const deepest = mayLoseEntries(scene, table) ? null : sinkLevel(scene, table, level + 1)
+    const deepest = mayLoseEntries(context, table) ? null : sinkLevel(context, table, level + 1)
     const moveLevel = deepest !== null && deepest >= outputLevel ? deepest : null
-    const end = moveLevel === null ? sliceEnd(scene, { tables, start, below }, wanted) : start + 1
+    const end = moveLevel === null ? sliceEnd(context, { tables, start, below }, wanted) : start + 1
     const own = tables.slice(start, end)
     const met = moveLevel === null ? overlapping(below, spanOf(own)) : []
-    yield planPick(scene, {
+    yield planPick(context, {
       reason: 'manual', score: 0, isTrivialMove: moveLevel !== null, outputLevel: moveLevel ?? outputLevel,
       inputs: [{ level, tables: own }, { level: outputLevel, tables: met }],
     })
@@ -75,7 +75,7 @@ function* stepsDown(scene: PickScene, level: LevelNum, wanted: ManualRange): Gen
 
 /** Where the neighbours end that a merge may take along. */
 function sliceEnd(
-  { settings, unavailable }: PickScene,
+  { settings, unavailable }: PickContext,
   { tables, start, below }: { tables: readonly TableFacts[]; start: number; below: readonly TableFacts[] },
   wanted: ManualRange,
 ): number {
@@ -88,7 +88,7 @@ function sliceEnd(
   return end
 }
 
-function mayLoseEntries({ held }: PickScene, { tombstoneCount, hiddenCount, largestSeqNum }: TableFacts): boolean {
+function mayLoseEntries({ held }: PickContext, { tombstoneCount, hiddenCount, largestSeqNum }: TableFacts): boolean {
   return tombstoneCount + hiddenCount > 0 && largestSeqNum <= held
 }
 

@@ -10,7 +10,7 @@
 import type { LevelNum, TableFacts } from '../base/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, planPick } from './pick-context.js'
-import type { PickScene } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
 
 interface Slice {
   readonly level: LevelNum
@@ -19,21 +19,21 @@ interface Slice {
   goingBytes: number
 }
 
-export function pickHidden(scene: PickScene): CompactionPick | null {
-  const slices = [...slicesOf(scene)].sort((a, b) => b.goingBytes / b.bytes - a.goingBytes / a.bytes)
+export function pickObsoleteVersions(context: PickContext): CompactionPick | null {
+  const slices = [...slicesOf(context)].sort((a, b) => b.goingBytes / b.bytes - a.goingBytes / a.bytes)
   for (const { level, tables } of slices) {
-    const pick = planPick(scene, { reason: 'hidden', score: 0, inputs: [{ level, tables }], outputLevel: level })
+    const pick = planPick(context, { reason: 'hidden', score: 0, inputs: [{ level, tables }], outputLevel: level })
     if (pick !== null) return pick
   }
   return null
 }
 
-function* slicesOf(scene: PickScene): Generator<Slice> {
-  const { version, settings, sizes } = scene
+function* slicesOf(context: PickContext): Generator<Slice> {
+  const { version, settings, sizes } = context
   for (let level = 1; level <= sizes.lastLevel; level++) {
     let slice: Slice | null = null
     for (const table of version.levels[level]!) {
-      const goingBytes = table.bytes * goingShare(scene, table, level)
+      const goingBytes = table.bytes * goingShare(context, table, level)
       const isWorth = goingBytes > 0 && goingBytes >= settings.reclaimShareMin * table.bytes
       const isJoined: boolean = isWorth && slice !== null && slice.tables[0]!.keyspaceId === table.keyspaceId &&
         slice.bytes + table.bytes <= settings.inputBytesMax
@@ -51,10 +51,10 @@ function* slicesOf(scene: PickScene): Generator<Slice> {
 }
 
 /** The share of its entries that goes when the table is rewritten; 0 when a snapshot may need one of them. */
-function goingShare(scene: PickScene, table: TableFacts, level: LevelNum): number {
+function goingShare(context: PickContext, table: TableFacts, level: LevelNum): number {
   const { hiddenCount, tombstoneCount, entryCount, largestSeqNum, fileNum } = table
-  if (hiddenCount + tombstoneCount === 0 || largestSeqNum > scene.held || scene.unavailable.has(fileNum)) return 0
-  const isBottom = tombstoneCount > 0 && firstOverlap(scene, table, level + 1) === null
+  if (hiddenCount + tombstoneCount === 0 || largestSeqNum > context.held || context.unavailable.has(fileNum)) return 0
+  const isBottom = tombstoneCount > 0 && firstOverlap(context, table, level + 1) === null
   // A tombstone that is hidden counts once.
   return Math.min(entryCount, hiddenCount + (isBottom ? tombstoneCount : 0)) / entryCount
 }

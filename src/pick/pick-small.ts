@@ -11,7 +11,7 @@ import type { LevelNum } from '../base/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { overlapMeter, planPick } from './pick-context.js'
-import type { PickScene } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
 
 /** For each `tableBytes` of a level, and for each `overlapBytesMax` below it: outputs are cut at both. */
 const TABLES_PER_SIZE = 3
@@ -28,39 +28,39 @@ interface Step {
 }
 
 /** Above 1 when the level has too many tables for what it holds, and some of them can go; else 0. */
-export function smallScore(scene: PickScene, level: LevelNum): number {
-  const score = scene.version.levels[level]!.length / tablesMax(scene, level)
-  return score > 1 && stepsOf(scene, level, Infinity).next().done === false ? score : 0
+export function smallScore(context: PickContext, level: LevelNum): number {
+  const score = context.version.levels[level]!.length / tablesMax(context, level)
+  return score > 1 && stepsOf(context, level, Infinity).next().done === false ? score : 0
 }
 
-function tablesMax({ settings, sizes }: PickScene, level: LevelNum): number {
+function tablesMax({ settings, sizes }: PickContext, level: LevelNum): number {
   const { tableBytes, overlapBytesMax, smallTablesMax } = settings
   const below = sizes.bytes[level + 1] ?? 0
   return smallTablesMax + TABLES_PER_SIZE * (sizes.bytes[level]! / tableBytes + below / overlapBytesMax)
 }
 
 /** A step of at most so many bytes, if there is one. What takes away half of the rest comes first. */
-export function pickSmall(scene: PickScene, level: LevelNum, bytesMax = Infinity): CompactionPick | null {
-  const { version, settings: { smallTablesMax } } = scene
+export function pickSmall(context: PickContext, level: LevelNum, bytesMax = Infinity): CompactionPick | null {
+  const { version, settings: { smallTablesMax } } = context
   const tables = version.levels[level]!
-  const excess = tables.length - tablesMax(scene, level)
+  const excess = tables.length - tablesMax(context, level)
   if (excess <= 0) return null
   const enough = excess + smallTablesMax / 2
   const rankOf = ({ fewer }: Step): number => (fewer >= enough ? 0 : 1)
-  const steps = [...stepsOf(scene, level, bytesMax)]
+  const steps = [...stepsOf(context, level, bytesMax)]
   steps.sort((a, b) => rankOf(a) - rankOf(b) || a.cost - b.cost || a.start - b.start)
-  const score = tables.length / tablesMax(scene, level)
+  const score = tables.length / tablesMax(context, level)
   for (const { start, end } of steps) {
     const inputs = [{ level, tables: tables.slice(start, end) }]
-    const pick = planPick(scene, { reason: 'small', score, inputs, outputLevel: level })
+    const pick = planPick(context, { reason: 'small', score, inputs, outputLevel: level })
     if (pick !== null) return pick
   }
   return null
 }
 
 /** Neighbours that make fewer tables than they are, and so get larger each time. */
-function* stepsOf(scene: PickScene, level: LevelNum, bytesMax: number): Generator<Step> {
-  const { version, settings, unavailable } = scene
+function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Generator<Step> {
+  const { version, settings, unavailable } = context
   const tables = version.levels[level]!
   const sumMax = Math.min(bytesMax, settings.tableBytes)
   for (const [start, first] of tables.entries()) {

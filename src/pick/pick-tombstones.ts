@@ -11,7 +11,7 @@ import type { TableFacts } from '../base/index.js'
 import { spanOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
-import type { PickPlan, PickScene } from './pick-context.js'
+import type { PickPlan, PickContext } from './pick-context.js'
 import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
@@ -21,32 +21,32 @@ interface Candidate {
   readonly plan: PickPlan
 }
 
-export function pickTombstones(scene: PickScene, stacks: readonly Level0Stack[]): CompactionPick | null {
-  const candidates = [...stackCandidates(scene, stacks), ...tableCandidates(scene)]
-    .filter(({ gain }) => gain >= scene.settings.reclaimShareMin)
+export function pickTombstones(context: PickContext, stacks: readonly Level0Stack[]): CompactionPick | null {
+  const candidates = [...stackCandidates(context, stacks), ...tableCandidates(context)]
+    .filter(({ gain }) => gain >= context.settings.reclaimShareMin)
     .sort((a, b) => b.gain - a.gain)
   for (const { plan } of candidates) {
-    const pick = planPick(scene, plan)
+    const pick = planPick(context, plan)
     if (pick !== null) return pick
   }
   return null
 }
 
-function* stackCandidates(scene: PickScene, stacks: readonly Level0Stack[]): Generator<Candidate> {
+function* stackCandidates(context: PickContext, stacks: readonly Level0Stack[]): Generator<Candidate> {
   for (const stack of stacks) {
-    const rich = stack.tables.filter((table) => isTombstoneRich(scene, table))
+    const rich = stack.tables.filter((table) => isTombstoneRich(context, table))
     if (stack.isStuck || rich.length === 0 || stack.tables.length > STEP_TABLES_MAX) continue
-    yield candidate(scene, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
-      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: scene.sizes.baseLevel,
+    yield candidate(context, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
+      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: context.sizes.baseLevel,
     })
   }
 }
 
-function* tableCandidates(scene: PickScene): Generator<Candidate> {
-  for (let level = 1; level <= scene.sizes.lastLevel; level++) {
-    for (const table of scene.version.levels[level]!) {
-      if (!isTombstoneRich(scene, table) || scene.unavailable.has(table.fileNum)) continue
-      yield candidate(scene, { rich: [table], others: [] }, {
+function* tableCandidates(context: PickContext): Generator<Candidate> {
+  for (let level = 1; level <= context.sizes.lastLevel; level++) {
+    for (const table of context.version.levels[level]!) {
+      if (!isTombstoneRich(context, table) || context.unavailable.has(table.fileNum)) continue
+      yield candidate(context, { rich: [table], others: [] }, {
         reason: 'tombstones', score: 0, inputs: [{ level, tables: [table] }], outputLevel: level,
       })
     }
@@ -55,13 +55,13 @@ function* tableCandidates(scene: PickScene): Generator<Candidate> {
 
 /** Into the first level from its own, or from the base level, that has its keys; else where the plan says. */
 function candidate(
-  scene: PickScene, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
+  context: PickContext, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
 ): Candidate {
   const span = spanOf([...rich, ...others])
   const from = plan.outputLevel + (plan.inputs[0]!.level === 0 ? 0 : 1)
-  const met = firstOverlap(scene, span, from)
+  const met = firstOverlap(context, span, from)
   const hidden = met?.tables ?? []
-  const isBottom = met === null || firstOverlap(scene, span, met.level + 1) === null
+  const isBottom = met === null || firstOverlap(context, span, met.level + 1) === null
   return {
     gain: gainOf({ rich, others: [...others, ...hidden], isBottom }),
     plan: met === null ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },

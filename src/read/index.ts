@@ -2,7 +2,7 @@
 export { approximateBytes } from './approximate-bytes.js'
 export { Cursor } from './cursor.js'
 export type { CursorOptions } from './cursor.js'
-export { ReadPath } from './point-read.js'
+export { PointReader } from './point-read.js'
 export { placeAt, readAnew } from './read-anew.js'
 export type { ReadPlace } from './read-anew.js'
 export { readMany } from './read-many.js'

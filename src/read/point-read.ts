@@ -13,7 +13,7 @@ import type { ReadView } from './read-view.js'
 
 const NO_BYTES = new Uint8Array(0)
 
-export class ReadPath {
+export class PointReader {
   private scratch = new Uint8Array(1024)
   private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
   getCount = 0

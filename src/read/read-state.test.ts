@@ -9,7 +9,7 @@ import { BlockCache } from '../cache/index.js'
 import { emptyVersion } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import { TableBuilder } from '../sstable/index.js'
-import { TableSet } from '../tables/open-tables.js'
+import { OpenTables } from '../tables/open-tables.js'
 import { writeManifest } from '../versions/manifest-roll.js'
 import { FilePool, MemoryVfs } from '../vfs/index.js'
 import { ReadState } from './read-state.js'
@@ -40,10 +40,10 @@ function memtable(): Memtable {
   return new Memtable({ logNum: 1, start: 128, baseSeqNum: 0, hashSeed: { low: 1, high: 2 }, executor: null })
 }
 
-function newTables(vfs: MemoryVfs): TableSet {
+function newTables(vfs: MemoryVfs): OpenTables {
   const cache = new BlockCache(0)
   const [watched, files] = [recordCalls(vfs, calls), new FilePool()]
-  return new TableSet({ vfs: watched, dir: '/db', databaseId: sampleDatabaseId, cache, files })
+  return new OpenTables({ vfs: watched, dir: '/db', databaseId: sampleDatabaseId, cache, files })
 }
 
 const closed = () => calls.splice(0).filter((call) => call.startsWith('close'))

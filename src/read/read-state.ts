@@ -8,7 +8,7 @@ import { assert } from '../base/index.js'
 import type { Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Table } from '../sstable/index.js'
-import type { TableSet } from '../tables/index.js'
+import type { OpenTables } from '../tables/index.js'
 
 export class ReadState {
   /** The one that takes writes first, then sealed ones, newest first. */
@@ -16,10 +16,10 @@ export class ReadState {
   readonly version: Version
   /** As `version.levels`: readers of the same tables in the same places. */
   readonly levels: readonly (readonly Table[])[]
-  private readonly tables: TableSet
+  private readonly tables: OpenTables
   private holds = 1
 
-  constructor(memtables: readonly Memtable[], version: Version, tables: TableSet) {
+  constructor(memtables: readonly Memtable[], version: Version, tables: OpenTables) {
     this.memtables = memtables
     this.version = version
     this.tables = tables

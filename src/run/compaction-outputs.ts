@@ -7,7 +7,7 @@
  */
 import type { FileHeader, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
-import type { TableMemory, TableScan } from '../sstable/index.js'
+import type { BuildBuffer, TableScan } from '../sstable/index.js'
 import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -29,7 +29,7 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
 
 export interface OutputPlace {
   vfs: Vfs
-  memory: TableMemory
+  memory: BuildBuffer
   keyspaceId: number
   /** Leading bytes that all keys share. */
   headAt: number

@@ -1,7 +1,7 @@
 /** Rank 4: the table files of an open database: made, named, opened, kept in memory. */
 export { NewTable } from './new-table.js'
 export type { NewTableOptions, TableSettings } from './new-table.js'
-export { TableSet } from './open-tables.js'
+export { OpenTables } from './open-tables.js'
 export { INSTALL_PRIORITY, namesMade, publishTables, submitPublish, syncFiles } from './publish-tables.js'
 export type { PublishTablesInput } from './publish-tables.js'
 export { SpareMemory } from './spare-memory.js'

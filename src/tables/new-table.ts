@@ -8,7 +8,7 @@
 import { ioError, MiB } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { TableBuilder } from '../sstable/index.js'
-import type { TableBuilderOptions, TableMemory } from '../sstable/index.js'
+import type { TableBuilderOptions, BuildBuffer } from '../sstable/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
 /** How tables are laid out; the same for every table of an open database. */
@@ -26,7 +26,7 @@ export interface NewTableOptions {
   isSynced: boolean
   table: TableBuilderOptions
   /** Serves several tables, one after the other; without it the builder makes its own. */
-  memory?: TableMemory
+  memory?: BuildBuffer
 }
 
 export class NewTable {

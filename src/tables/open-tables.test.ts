@@ -9,7 +9,7 @@ import { Varve, VarveError } from '../index.js'
 import { readCurrentManifest, readDirectory } from '../open/recovery.js'
 import { SimVfs } from '../testing.js'
 import { FilePool } from '../vfs/index.js'
-import { TableSet } from './open-tables.js'
+import { OpenTables } from './open-tables.js'
 
 const DIR = '/db'
 
@@ -28,7 +28,7 @@ test('READ-1: the file of a table is closed when the last read state lets go, no
   const { marker } = await readDirectory(vfs, DIR)
   const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
   const facts = version.levels[0]![0]!
-  const tables = new TableSet({ vfs, dir: DIR, databaseId, cache: new BlockCache(0), files: new FilePool() })
+  const tables = new OpenTables({ vfs, dir: DIR, databaseId, cache: new BlockCache(0), files: new FilePool() })
   const before = vfs.openFileCount
   tables.loadSync(facts)
   assert.equal(vfs.openFileCount, before + 1)

@@ -13,7 +13,7 @@ import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
 import type { Table, TablePlace } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
-import { LoadedParts } from './table-memory-limit.js'
+import { TableMemoryLimit } from './table-memory-limit.js'
 
 /** As long as they are few beside what may be open: a file that is being opened cannot be closed for another. */
 const LOADS_AT_ONCE = 8
@@ -34,11 +34,11 @@ export interface TableSetOptions {
   files: FilePool
 }
 
-export class TableSet {
+export class OpenTables {
   private readonly place: TablePlace
   private readonly cache: BlockCache
   readonly files: FilePool
-  readonly parts = new LoadedParts((fileNum) => this.holdUsed(fileNum))
+  readonly memoryLimit = new TableMemoryLimit((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
 
@@ -98,15 +98,15 @@ export class TableSet {
   }
 
   private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
-    const { cache, parts, place: { databaseId } } = this
-    const lookup = parts.lookupFor(facts)
-    const onIndexRead = (): void => parts.onIndexRead(facts.fileNum)
+    const { cache, memoryLimit, place: { databaseId } } = this
+    const lookup = memoryLimit.lookupFor(facts)
+    const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
     return openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
   }
 
   private add(table: Table, file: PooledFile): void {
     this.open.set(table.facts.fileNum, { table, file, users: 0, onUnused: null })
-    this.parts.add(table)
+    this.memoryLimit.add(table)
   }
 
   /** Holds a loaded table. */
@@ -143,7 +143,7 @@ export class TableSet {
 
   private closeTable(fileNum: FileNum, { table, file, onUnused }: OpenTable): void {
     this.open.delete(fileNum)
-    this.parts.remove(table)
+    this.memoryLimit.remove(table)
     table.close()
     const closing = file.close().finally(() => this.closing.delete(closing))
     this.closing.add(closing)
@@ -152,7 +152,7 @@ export class TableSet {
 
   /** At the end: resolves when nothing is loaded and no file is being closed any more. */
   async idle(): Promise<void> {
-    await this.parts.stop()
+    await this.memoryLimit.stop()
     await Promise.all(this.closing)
   }
 

@@ -3,20 +3,20 @@
  * only a collection of old objects frees, which a thread with little garbage sees late.
  * Owns: the memory between two jobs. Thread: a worker; not where jobs come and go on the main thread.
  */
-import { TableMemory } from '../sstable/index.js'
+import { BuildBuffer } from '../sstable/index.js'
 
 export class SpareMemory {
-  private kept: TableMemory | null = null
+  private kept: BuildBuffer | null = null
 
-  /** As `new TableMemory`. Two jobs may ask before one gives back. */
-  take(blockBytes: number | undefined, moreBytes: number): TableMemory {
+  /** As `new BuildBuffer`. Two jobs may ask before one gives back. */
+  take(blockBytes: number | undefined, moreBytes: number): BuildBuffer {
     const { kept } = this
     this.kept = null
-    return kept?.reuse(blockBytes, moreBytes) === true ? kept : new TableMemory(blockBytes, moreBytes)
+    return kept?.reuse(blockBytes, moreBytes) === true ? kept : new BuildBuffer(blockBytes, moreBytes)
   }
 
   /** Nobody uses it any more. */
-  give(memory: TableMemory): void {
+  give(memory: BuildBuffer): void {
     this.kept = memory
   }
 }

@@ -9,8 +9,8 @@ import { readCurrentManifest, readDirectory } from '../open/recovery.js'
 import type { Table } from '../sstable/index.js'
 import { SimVfs } from '../testing.js'
 import { FilePool } from '../vfs/index.js'
-import { TableSet } from './open-tables.js'
-import type { LoadedParts } from './table-memory-limit.js'
+import { OpenTables } from './open-tables.js'
+import type { TableMemoryLimit } from './table-memory-limit.js'
 
 const DIR = '/db'
 const ENTRIES = 400
@@ -18,8 +18,8 @@ const UNREADABLE = { kind: 'read', fileClass: 'table', times: Infinity, fault: {
 
 interface Opened {
   vfs: SimVfs
-  set: TableSet
-  parts: LoadedParts
+  set: OpenTables
+  limit: TableMemoryLimit
   tables: Table[]
   cache: BlockCache
 }
@@ -37,11 +37,11 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   const { marker } = await readDirectory(vfs, DIR)
   const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
   const cache = new BlockCache(64 * KiB)
-  const set = new TableSet({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
-  set.parts.limitBytes = limit
+  const set = new OpenTables({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
+  set.memoryLimit.limitBytes = limit
   const all = version.levels[0]!.toReversed()
   for (const facts of all) set.loadSync(facts)
-  return { vfs, set, parts: set.parts, cache, tables: all.map(({ fileNum }) => set.acquire(fileNum)) }
+  return { vfs, set, limit: set.memoryLimit, cache, tables: all.map(({ fileNum }) => set.acquire(fileNum)) }
 }
 
 function keyOf(table: number, i: number): string {
@@ -59,7 +59,7 @@ function finds(table: Table, key: string): boolean {
 }
 
 /** All answers of all tables, by lookups and by an iterator. */
-function checkAnswers({ tables, parts }: Opened): void {
+function checkAnswers({ tables, limit }: Opened): void {
   for (const [t, table] of tables.entries()) {
     for (let i = 0; i < ENTRIES; i += 7) {
       assert.ok(finds(table, keyOf(t, i)))
@@ -71,8 +71,8 @@ function checkAnswers({ tables, parts }: Opened): void {
     iterator.close()
     assert.equal(count, ENTRIES)
   }
-  const { index, filter, pointHash } = parts.bytes
-  assert.equal(parts.sumBytes, index + filter + pointHash, 'the sum that is kept is the sum')
+  const { index, filter, pointHash } = limit.bytes
+  assert.equal(limit.sumBytes, index + filter + pointHash, 'the sum that is kept is the sum')
 }
 
 /** A table of these without any part takes less, and its index more. */
@@ -84,7 +84,7 @@ const shown = ({ tables }: Opened): string =>
 /** What the parts of one of these tables take. */
 async function sizes(): Promise<{ index: number; pointHash: number; filter: number }> {
   const one = await opened(1)
-  const { pointHash } = one.parts.bytes
+  const { pointHash } = one.limit.bytes
   const [table] = one.tables
   const index = table!.loadedBytes.index
   const filter = table!.lookupBytes('filter') + 300
@@ -100,9 +100,9 @@ test('BUD-2: point hashes go first, then filters, then indexes; each at once and
   const first = Math.ceil((2 * index + pointHash + filter) * 8 / 7)
   const limits = [first, 2 * index + filter, 2 * index - 1, 2 * BARE_BYTES_MAX]
   const seen = limits.map((limit) => {
-    all.parts.limitBytes = limit
-    all.parts.fit()
-    assert.ok(all.parts.sumBytes <= Math.max(limit, 2 * BARE_BYTES_MAX), `${all.parts.sumBytes} of ${limit}`)
+    all.limit.limitBytes = limit
+    all.limit.fit()
+    assert.ok(all.limit.sumBytes <= Math.max(limit, 2 * BARE_BYTES_MAX), `${all.limit.sumBytes} of ${limit}`)
     return shown(all)
   })
   assert.deepEqual(seen, [
@@ -110,7 +110,7 @@ test('BUD-2: point hashes go first, then filters, then indexes; each at once and
   ])
   assert.equal(fault.hitCount, 0)
   fault.remove()
-  all.parts.limitBytes = index + BARE_BYTES_MAX
+  all.limit.limitBytes = index + BARE_BYTES_MAX
   checkAnswers(all)
   assert.equal(shown(all).split('no index').length, 2, 'one index at a time')
   await close(all)
@@ -123,11 +123,11 @@ test('filters come back in the background, then point hashes, as far as there is
   checkAnswers(all)
   const seen: string[] = []
   for (const limit of [2 * index + 2 * filter, 2 * index + 2 * filter + 2000, 2 * index + 2 * pointHash + 4000]) {
-    all.parts.limitBytes = Math.ceil(limit)
+    all.limit.limitBytes = Math.ceil(limit)
     checkAnswers(all)
-    all.parts.fit()
+    all.limit.fit()
     const before = shown(all)
-    await all.parts.settled()
+    await all.limit.settled()
     seen.push(`${before} → ${shown(all)}`)
     checkAnswers(all)
   }
@@ -140,13 +140,13 @@ test('filters come back in the background, then point hashes, as far as there is
 test('who shares the memory hears of each part that was loaded again', async () => {
   const all = await opened(1, 1)
   let told = 0
-  all.parts.onGrown = () => told++
+  all.limit.onGrown = () => told++
   finds(all.tables[0]!, keyOf(0, 1))
   assert.equal(told, 1, 'an index')
-  all.parts.limitBytes = NUMBER_MAX
-  all.parts.fit()
+  all.limit.limitBytes = NUMBER_MAX
+  all.limit.fit()
   assert.equal(told, 1)
-  await all.parts.settled()
+  await all.limit.settled()
   assert.equal(told, 3, 'a filter, then a point hash')
   await close(all)
 })
@@ -156,11 +156,11 @@ test('the least read tables give way', async () => {
   const all = await opened(3)
   for (let i = 0; i < ENTRIES; i++) finds(all.tables[1]!, keyOf(1, i))
   const { filter } = await sizes()
-  all.parts.limitBytes = Math.ceil((3 * index + pointHash + 2 * filter) * 8 / 7)
-  all.parts.fit()
+  all.limit.limitBytes = Math.ceil((3 * index + pointHash + 2 * filter) * 8 / 7)
+  all.limit.fit()
   assert.equal(shown(all), 'none | pointHash | none')
-  all.parts.limitBytes = index + 2 * BARE_BYTES_MAX
-  all.parts.fit()
+  all.limit.limitBytes = index + 2 * BARE_BYTES_MAX
+  all.limit.fit()
   assert.equal(shown(all), 'none, no index | none | none, no index')
   await close(all)
 })
@@ -169,12 +169,12 @@ test('an index that goes while iterators are in its table is read again, also by
   const all = await opened(1)
   const iterator = all.tables[0]!.iterator()
   iterator.first()
-  all.parts.limitBytes = 1
-  all.parts.fit()
+  all.limit.limitBytes = 1
+  all.limit.fit()
   assert.equal(shown(all), 'none, no index')
   let count = 1
   for (iterator.next(); iterator.valid; iterator.next()) {
-    if (++count % 50 === 0) all.parts.fit()
+    if (++count % 50 === 0) all.limit.fit()
   }
   assert.equal(count, ENTRIES)
   iterator.close()
@@ -185,12 +185,12 @@ test('a part that cannot be read leaves the table as it was, and is not tried ag
   const all = await opened(1, 1)
   const fault = all.vfs.addFault(UNREADABLE)
   assert.throws(() => finds(all.tables[0]!, keyOf(0, 1)), { code: 'IO_ERROR' })
-  all.parts.limitBytes = NUMBER_MAX
-  all.parts.fit()
-  await all.parts.settled()
+  all.limit.limitBytes = NUMBER_MAX
+  all.limit.fit()
+  await all.limit.settled()
   const { hitCount } = fault
-  all.parts.fit()
-  await all.parts.settled()
+  all.limit.fit()
+  await all.limit.settled()
   assert.equal(fault.hitCount, hitCount)
   fault.remove()
   assert.equal(shown(all), 'none, no index')
@@ -200,9 +200,9 @@ test('a part that cannot be read leaves the table as it was, and is not tried ag
 
 test('READ-1: a table that is being read in the background stays open until that has ended', async () => {
   const all = await opened(1, 1)
-  const { vfs, set, parts } = all
-  parts.limitBytes = NUMBER_MAX
-  parts.fit()
+  const { vfs, set, limit } = all
+  limit.limitBytes = NUMBER_MAX
+  limit.fit()
   await null
   const before = vfs.openFileCount
   set.release(all.tables[0]!.facts.fileNum)

@@ -33,7 +33,7 @@ const FILTER_BYTES_PER_KEY = 1.5
 /** Indexes that are compared when one must go. */
 const INDEXES_COMPARED = 8
 
-export class LoadedParts {
+export class TableMemoryLimit {
   /** To be set before the first table comes. */
   limitBytes = NUMBER_MAX
   /** Parts were loaded since the last `fit`: others may have to give way. */

@@ -50,7 +50,7 @@ export interface PinInfo {
   firstLog: FileNum
 }
 
-export class RetentionRegistry {
+export class LogPins {
   private readonly options: RetentionOptions
   /** By ascending number. */
   private retained: RetainedLog[]

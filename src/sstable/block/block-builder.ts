@@ -12,7 +12,7 @@ import type { HashSeed } from '../../base/index.js'
 import { TRAILER_BYTES } from '../table-format.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
-import type { TableMemory } from './build-buffer.js'
+import type { BuildBuffer } from './build-buffer.js'
 
 /** From this length on a native copy beats a loop over words (measured, docs/design/0019-merge-speed.md). */
 const NATIVE_COPY_BYTES_MIN = 64
@@ -43,14 +43,14 @@ export class BlockBuilder {
   /** Leading bytes that all keys of the block share. */
   private prefixBytes = 0
   private valuesEnd: number
-  private readonly memory: TableMemory
+  private readonly memory: BuildBuffer
   /** Where the key before ends is where key i starts. */
   private readonly keyEnds = new Uint32Array(BLOCK_ENTRIES_MAX)
   private readonly valueEnds = new Uint32Array(BLOCK_ENTRIES_MAX)
   private readonly seqNums = new Float64Array(BLOCK_ENTRIES_MAX)
   private readonly kinds = new Uint8Array(BLOCK_ENTRIES_MAX)
 
-  constructor(memory: TableMemory) {
+  constructor(memory: BuildBuffer) {
     this.memory = memory
     this.valuesEnd = memory.valuesAt
   }

@@ -14,7 +14,7 @@ import { BLOCK_BYTES_DEFAULT, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN } from './b
 /** Larger writes take no less for a byte, and leave more of what is needed next out of the cache. */
 const WRITE_BYTES = 512 * KiB
 
-export class TableMemory {
+export class BuildBuffer {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   readonly view: DataView

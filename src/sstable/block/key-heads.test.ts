@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { compareBytes, SeededRandom } from '../../base/index.js'
 import { BlockBuilder } from './block-builder.js'
 import { BlockReader } from './block-reader.js'
-import { TableMemory } from './build-buffer.js'
+import { BuildBuffer } from './build-buffer.js'
 import { compareTied, headOf, KeyHeads } from './key-heads.js'
 
 /** An open block of these keys. */
 function blockOf(keys: readonly Uint8Array[], kind = 1): { block: BlockReader; view: DataView } {
-  const memory = new TableMemory()
+  const memory = new BuildBuffer()
   const builder = new BlockBuilder(memory)
   for (const [i, key] of keys.entries()) {
     builder.stage(key, 0, key.length)

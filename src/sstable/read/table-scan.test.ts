@@ -9,14 +9,14 @@ import type { Entry, WrittenTable } from '../../../test/support/table-samples.js
 import { EntryKind, runSync, SeededRandom, VarveError } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import type { VfsFile } from '../../vfs/index.js'
-import { TableMemory } from '../block/build-buffer.js'
+import { BuildBuffer } from '../block/build-buffer.js'
 import { encodeProperties } from '../properties.js'
 import { putTrailer, SectionSlot, TRAILER_BYTES } from '../table-format.js'
 import { readParts } from './table-open.js'
 import { TableScan } from './table-scan.js'
 
 function scanAll({ file, facts }: WrittenTable, pieceBytes = 4096, headAt = 0): Entry[] {
-  const memory = new TableMemory(1024, pieceBytes)
+  const memory = new BuildBuffer(1024, pieceBytes)
   const scan = new TableScan({ memory, pieceBytes, headAt })
   scan.open({ file, name: TABLE_NAME }, facts, DATABASE_ID)
   const entries: Entry[] = []

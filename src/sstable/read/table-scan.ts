@@ -12,7 +12,7 @@ import type { TableFacts } from '../../base/index.js'
 import { parseAt, readCheckedSync } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
-import type { TableMemory } from '../block/build-buffer.js'
+import type { BuildBuffer } from '../block/build-buffer.js'
 import { KeyHeads } from '../block/key-heads.js'
 import { checkTrailer, TRAILER_BYTES, trailerHolds } from '../table-format.js'
 import { checkBlockBounds } from './table-blocks.js'
@@ -20,7 +20,7 @@ import { checkFacts, checkSize, readParts } from './table-open.js'
 import type { TableFile, TableParts } from './table-open.js'
 
 export interface TableScanOptions {
-  memory: TableMemory
+  memory: BuildBuffer
   /** Bytes of one read, a multiple of 8; a larger block is read alone. Taken from the memory. */
   pieceBytes: number
   /** Leading bytes that all keys of all tables share. */
@@ -35,7 +35,7 @@ export class TableScan {
   readonly heads: KeyHeads
   /** Bytes of blocks read so far, of all tables. */
   readBytes = 0
-  private readonly memory: TableMemory
+  private readonly memory: BuildBuffer
   private readonly pieceBytes: number
   private readonly pieceAt: number
   private parts: TableParts | null = null

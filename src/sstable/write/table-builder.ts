@@ -14,7 +14,7 @@ import { BlockBuilder } from '../block/block-builder.js'
 import {
   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN,
 } from '../block/block-format.js'
-import { TableMemory } from '../block/build-buffer.js'
+import { BuildBuffer } from '../block/build-buffer.js'
 import { encodeFilter } from '../lookup/bloom-filter.js'
 import { encodePointHash } from '../lookup/point-hash.js'
 import { IndexBuilder } from '../lookup/table-index.js'
@@ -54,7 +54,7 @@ export class TableBuilder {
   private readonly seed: number
   private readonly hashSeed: HashSeed
   private readonly output: TableOutput
-  private readonly memory: TableMemory
+  private readonly memory: BuildBuffer
   private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
   private keyCount = 0
@@ -72,7 +72,7 @@ export class TableBuilder {
   private isFinished = false
 
   /** `file` is new and empty. `memory` can serve several builders, one after the other. */
-  constructor(file: VfsFile, options: TableBuilderOptions, memory?: TableMemory) {
+  constructor(file: VfsFile, options: TableBuilderOptions, memory?: BuildBuffer) {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
@@ -85,7 +85,7 @@ export class TableBuilder {
     this.seed = fileSeed(header)
     // The salt is drawn anew for each table: nobody can choose keys that meet in one slot of a table to come.
     this.hashSeed = readHashSeed(salt)
-    this.memory = memory ?? new TableMemory(blockBytes)
+    this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
     this.output = new TableOutput(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)

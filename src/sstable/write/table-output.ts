@@ -7,7 +7,7 @@
  */
 import { alignUp, assert, crc32, FILE_BYTES_MAX, ioError, putU32 } from '../../base/index.js'
 import type { VfsFile } from '../../vfs/index.js'
-import type { TableMemory } from '../block/build-buffer.js'
+import type { BuildBuffer } from '../block/build-buffer.js'
 import { putTrailer, SECTION_BYTES_MAX, TRAILER_BYTES } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 
@@ -21,7 +21,7 @@ export class TableOutput {
   private readonly seed: number
   private written = 0
 
-  constructor(file: VfsFile, name: string, seed: number, memory: TableMemory) {
+  constructor(file: VfsFile, name: string, seed: number, memory: BuildBuffer) {
     this.buffer = memory.bytes
     this.bufferBytes = memory.outputBytes
     this.file = file
