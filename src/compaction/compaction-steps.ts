@@ -2,16 +2,17 @@
  * What: takes a compaction from its run to its install: run → publish → read back → edit.
  * Owns: nothing; a task and where it is are known by the job that is under way for it.
  * Does not own: which tasks there are, what follows from a failure (compactor.ts), the version (host).
- * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
+ * Thread: main. A procedure, so that a blocked caller can drive it (executor.poll).
  * Invariants: COMP-4 inputs are given to the host for deletion only when the edit that replaces them is durable.
  */
 import { tableFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import type { Job, JobResult } from '../exec/index.js'
+import { jobResult, runJob, waitFor } from '../exec/index.js'
+import type { Job, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
-import { INSTALL_PRIORITY, submitPublish } from '../tables/index.js'
+import { INSTALL_PRIORITY, isDirectoryFailure, publish } from '../tables/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorHost } from './compaction-task.js'
@@ -29,88 +30,79 @@ export interface CompactionEnds {
   onStopped(task: CompactionTask): void
 }
 
-export class CompactionSteps {
-  private readonly host: CompactorHost
-  private readonly ends: CompactionEnds
+export function* runCompaction(host: CompactorHost, ends: CompactionEnds, task: CompactionTask): Procedure<void> {
+  const { isTrivialMove } = task.pick
+  const tables = isTrivialMove ? inputTables(task.pick) : yield* makeTables(host, ends, task)
+  if (tables !== null) yield* install(host, ends, task, tables)
+}
 
-  constructor(host: CompactorHost, ends: CompactionEnds) {
-    this.host = host
-    this.ends = ends
-  }
-
-  begin(task: CompactionTask): void {
-    const { host } = this
-    if (task.pick.isTrivialMove) {
-      this.install(task, inputTables(task.pick))
-      return
+/** Merges, names what came out, and opens it. Null: the task has ended. */
+function* makeTables(
+  host: CompactorHost, ends: CompactionEnds, task: CompactionTask,
+): Procedure<readonly TableFacts[] | null> {
+  let finalNames: string[] = []
+  try {
+    const tables = yield* merge(host, task)
+    if (host.isStrict && tables.length > 0) {
+      const used = new Set(tables.map(({ fileNum }) => fileNum))
+      const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
+      finalNames = outputs.map(({ tableNum }) => tableFileName(tableNum))
+      const stayed = yield* publish(host.executor, { dir: host.dir, tables: outputs })
+      if (stayed.length > 0) host.onAbandoned(stayed)
     }
-    const job = { kind: 'compactionRun', input: runInput(host, task), priority: RUN_PRIORITY }
-    host.executor.submitPolled<CompactionRunOutput>(job, (result) => this.onRun(task, result))
+    return (yield* readBack(host, ends, task, tables)) ? tables : null
+  } catch (error) {
+    if (finalNames.length > 0 && isDirectoryFailure(error)) {
+      host.onDirectoryFailure(error)
+      ends.onStopped(task)
+    } else ends.onFailure(task, error, finalNames)
+    return null
   }
+}
 
-  private onRun(task: CompactionTask, result: JobResult<CompactionRunOutput>): void {
-    if (!result.ok) {
-      this.ends.onFailure(task, result.error)
-      return
-    }
-    const { output } = result
-    const problem = findOutputProblem(task, output)
-    if (problem !== null) {
-      this.ends.onFailure(task, new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`))
-      return
-    }
-    task.result = output
-    if (this.host.isStrict && output.outputs.length > 0) this.publish(task, output.outputs)
-    else this.readBack(task, output.outputs)
-  }
+/** What a worker says is checked before anything is done with it. */
+function* merge(host: CompactorHost, task: CompactionTask): Procedure<readonly TableFacts[]> {
+  const job = { kind: 'compactionRun', input: runInput(host, task), priority: RUN_PRIORITY }
+  const output = yield* runJob<CompactionRunOutput>(host.executor, job)
+  const problem = findOutputProblem(task, output)
+  if (problem !== null) throw new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`)
+  task.result = output
+  return output.outputs
+}
 
-  private publish(task: CompactionTask, tables: readonly TableFacts[]): void {
-    const { host } = this
-    const used = new Set(tables.map(({ fileNum }) => fileNum))
-    const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
-    const finalNames = outputs.map(({ tableNum }) => tableFileName(tableNum))
-    submitPublish(host.executor, { dir: host.dir, tables: outputs }, {
-      onStayed: (names) => host.onAbandoned(names),
-      onNamed: () => this.readBack(task, tables),
-      onDirectoryFailed: (error) => {
-        host.onDirectoryFailure(error)
-        this.ends.onStopped(task)
-      },
-      onFailed: (error) => this.ends.onFailure(task, error, finalNames),
-    })
-  }
-
-  /**
-   * Outputs are opened for reading before the manifest names them. Each takes a millisecond or more, and there can be
-   * hundreds: between two of them the event loop turns.
-   */
-  private readBack(task: CompactionTask, tables: readonly TableFacts[], at = 0): void {
-    const { host } = this
+/**
+ * Outputs are opened for reading before the manifest names them. Each takes a millisecond or more, and there can be
+ * hundreds: between two of them the event loop turns. False: the task has ended.
+ */
+function* readBack(
+  host: CompactorHost, ends: CompactionEnds, task: CompactionTask, tables: readonly TableFacts[],
+): Procedure<boolean> {
+  for (const [at, facts] of tables.entries()) {
+    if (at > 0) yield* jobResult(host.executor, PASS)
     try {
-      if (at < tables.length) host.openTable(tables[at]!)
+      host.openTable(facts)
     } catch (error) {
       host.onReplaced(tables) // they have their names already
-      this.ends.onFailure(task, error)
-      return
+      ends.onFailure(task, error)
+      return false
     }
-    if (at + 1 >= tables.length) this.install(task, tables)
-    else host.executor.submitPolled(PASS, () => this.readBack(task, tables, at + 1))
   }
+  return true
+}
 
-  private install(task: CompactionTask, tables: readonly TableFacts[]): void {
-    const { host, ends } = this
-    const edit: VersionEdit = editOf(task.pick, tables)
-    const kept = new Set(tables.map(({ fileNum }) => fileNum))
-    const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-    if (!host.isStrict) {
-      host.holdEdit(edit, () => host.onReplaced(replaced))
-      ends.onInstalled(task, edit)
-      return
-    }
-    host.appendEdit(edit, (error) => {
-      if (error !== null) return ends.onStopped(task)
-      ends.onInstalled(task, edit)
-      host.onReplaced(replaced)
-    })
+function* install(
+  host: CompactorHost, ends: CompactionEnds, task: CompactionTask, tables: readonly TableFacts[],
+): Procedure<void> {
+  const edit: VersionEdit = editOf(task.pick, tables)
+  const kept = new Set(tables.map(({ fileNum }) => fileNum))
+  const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
+  if (!host.isStrict) {
+    host.holdEdit(edit, () => host.onReplaced(replaced))
+    ends.onInstalled(task, edit)
+    return
   }
+  const error = yield* waitFor<unknown>((done) => host.appendEdit(edit, done))
+  if (error !== null) return ends.onStopped(task)
+  ends.onInstalled(task, edit)
+  host.onReplaced(replaced)
 }

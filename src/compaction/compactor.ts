@@ -3,18 +3,20 @@
  * Owns: what is under way and its reservations, back-off after failures, tables that are left alone, totals.
  * Does not own: choices (pickers), the way from run to install (compaction-steps.ts), the version, the read state,
  * error states (host).
- * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
+ * Thread: main. Runs are procedures, so that a blocked caller can drive them (executor.poll).
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
  * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
  */
 import { MiB, VarveError } from '../base/index.js'
 import type { FileNum, SeqNum, Timer } from '../base/index.js'
+import { drive } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { canRunBeside, inputTables, reservationOf, totalBytes } from '../pick/index.js'
 import type { CompactionPick, Picker, Pressure, RunningCompaction } from '../pick/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
-import { CompactionSteps } from './compaction-steps.js'
+import { runCompaction } from './compaction-steps.js'
+import type { CompactionEnds } from './compaction-steps.js'
 import { corruptInput, newTask } from './compaction-task.js'
 import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
@@ -51,7 +53,7 @@ export class Compactor {
   readonly extra = new ExtraPickers()
   private readonly host: CompactorHost
   private readonly pickers: CompactorPickers
-  private readonly steps: CompactionSteps
+  private readonly ends: CompactionEnds
   private readonly quiet: QuietWatch
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
@@ -72,11 +74,11 @@ export class Compactor {
   constructor(host: CompactorHost, pickers: CompactorPickers) {
     this.host = host
     this.pickers = pickers
-    this.steps = new CompactionSteps(host, {
+    this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
       onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
       onStopped: (task) => this.end(task),
-    })
+    }
     this.quiet = new QuietWatch(host.clock, () => host.visibleSeqNum(), () => this.onSecond())
     this.runsMax = Math.max(1, host.executor.workerCount - 1)
   }
@@ -217,7 +219,7 @@ export class Compactor {
     if (this.tasks.length === 0) this.busySinceMs = host.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
-    this.steps.begin(task)
+    drive(runCompaction(host, this.ends, task))
     return task
   }
 

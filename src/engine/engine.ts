@@ -98,7 +98,7 @@ export class Engine implements EngineCore, ReadView {
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
-      whenMayRelease: (logs, done) => this.logPins.whenKeptSynced(logs, done),
+      syncKept: (logs) => this.logPins.syncKept(logs),
       onFailure: (error) => this.failForGood('background sync', error),
     })
     this.logPins = new LogPins({

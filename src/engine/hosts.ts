@@ -6,7 +6,10 @@ import { tableFileName } from '../base/index.js'
 import type { FileHeader, FileNum } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
-import type { FlushHost } from '../flush/index.js'
+import { drive } from '../exec/index.js'
+import type { Procedure } from '../exec/index.js'
+import type { FlushHost, FlushTask } from '../flush/index.js'
+import type { VersionEdit } from '../manifest/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
 import type { EngineCore } from './engine-core.js'
@@ -68,16 +71,7 @@ export function makeFlushHost(engine: EngineCore): FlushHost {
     snapshotSeqNums: () => engine.snapshots.seqNums(),
     currentLogNum: () => engine.pipeline.current.log.fileNum,
     openTable: (facts) => parts.tables.loadSync(facts),
-    appendEdit: (task, edit, done) => {
-      engine.logPins.whenKeptSynced([task.log], (error) => {
-        if (error === null) {
-          engine.versions.append(edit, done)
-          return
-        }
-        engine.failForGood('log sync', error)
-        done(error)
-      })
-    },
+    appendEdit: (task, edit, done) => drive(appendFlush(engine, task, edit, done)),
     holdEdit: (edit) => engine.versions.hold(edit),
     onInstalled: (task, edit) => engine.onInstalled(task, edit),
     onStage: (task, stage, durationMs) => {
@@ -88,6 +82,20 @@ export function makeFlushHost(engine: EngineCore): FlushHost {
     onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
     onBug: (error) => engine.failForGood('flush', error),
   }
+}
+
+/** A log that a pin keeps is synced before the pointer passes it: no recovery reads it again. */
+function* appendFlush(
+  engine: EngineCore, task: FlushTask, edit: VersionEdit, done: (error: unknown) => void,
+): Procedure<void> {
+  try {
+    yield* engine.logPins.syncKept([task.log])
+  } catch (error) {
+    engine.failForGood('log sync', error)
+    done(error)
+    return
+  }
+  engine.versions.append(edit, done)
 }
 
 export function makeCompactorHost(engine: EngineCore): CompactorHost {

@@ -1,6 +1,7 @@
 /** Rank 1: where background work runs. */
 export * from './in-thread-executor.js'
 export * from './job.js'
+export * from './procedure.js'
 export * from './worker-count.js'
 export * from './worker-executor.js'
 export * from './worker-loop.js'

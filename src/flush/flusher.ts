@@ -2,17 +2,18 @@
  * What: drives memtables through the four stages: prepare → build → install → release.
  * Owns: which task is in which stage, retries and their back-off, the timings.
  * Does not own: the stages' work (flush-*.ts), the version, the read state, error states (host).
- * Thread: main. Every step is a callback of a job, so that a blocked caller can drive it (executor.poll).
+ * Thread: main. Build and install are procedures, so that a blocked caller can drive them (executor.poll).
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
 import { assert, isOutOfFiles, tableFileName, tempFileName, VarveError } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
-import type { Executor, JobResult } from '../exec/index.js'
+import { drive, jobResult, waitFor } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
-import { namesMade, submitPublish } from '../tables/index.js'
+import { isDirectoryFailure, namesMade, publish } from '../tables/index.js'
 import type { TableSettings } from '../tables/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
@@ -104,7 +105,7 @@ export class Flusher {
     while (this.retryTimer === null && this.queue.countInStage('building') < this.buildsMax) {
       const task = this.queue.nextQueued
       if (task === null) break
-      this.startBuild(task)
+      drive(this.build(task))
     }
     this.tryInstall()
   }
@@ -154,7 +155,7 @@ export class Flusher {
 
   // ── Stage 2: build ──────────────────────────────────────────────────────────────────────────────
 
-  private startBuild(task: FlushTask): void {
+  private *build(task: FlushTask): Procedure<void> {
     const { host } = this
     const { memtable } = task
     const nowMs = host.clock.nowMs()
@@ -167,11 +168,27 @@ export class Flusher {
       this.finishBuild(task, { facts: null, keptCount: 0, droppedCount: 0 })
       return
     }
+    const input = this.buildInput(task)
+    memtable.slab.hold()
+    host.onStage(task, 'building', nowMs - task.queuedMs)
+    const result = yield* jobResult<FlushBuildOutput>(host.executor, { kind: 'flushBuild', input })
+    memtable.slab.release()
+    if (!result.ok) return this.onAttemptFailed(task, result.error)
+    const problem = checkOutput(task, result.output)
+    if (problem === null) return this.finishBuild(task, result.output)
+    const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
+    if (task.attempts > 1) host.onBug(error)
+    this.onAttemptFailed(task, error)
+  }
+
+  private buildInput(task: FlushTask): FlushBuildInput {
+    const { host } = this
+    const { memtable } = task
     task.tableNum = host.allocateFileNum()
     task.tempName = host.isStrict
       ? tempFileName(task.tableNum, host.uniqueSuffix())
       : tableFileName(task.tableNum)
-    const input: FlushBuildInput = {
+    return {
       dir: host.dir,
       fileName: task.tempName,
       isSynced: host.isStrict,
@@ -184,27 +201,6 @@ export class Flusher {
       visibleSeqNum: host.visibleSeqNum(),
       snapshots: host.snapshotSeqNums(),
     }
-    memtable.slab.hold()
-    host.onStage(task, 'building', nowMs - task.queuedMs)
-    host.executor.submitPolled<FlushBuildOutput>({ kind: 'flushBuild', input }, (result) => {
-      memtable.slab.release()
-      this.onBuilt(task, result)
-    })
-  }
-
-  private onBuilt(task: FlushTask, result: JobResult<FlushBuildOutput>): void {
-    if (!result.ok) {
-      this.onAttemptFailed(task, result.error)
-      return
-    }
-    const problem = checkOutput(task, result.output)
-    if (problem === null) {
-      this.finishBuild(task, result.output)
-      return
-    }
-    const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
-    if (task.attempts > 1) this.host.onBug(error)
-    this.onAttemptFailed(task, error)
   }
 
   private finishBuild(task: FlushTask, output: FlushBuildOutput): void {
@@ -225,53 +221,52 @@ export class Flusher {
     task.stage = 'installing'
     task.installStartMs = this.host.clock.nowMs()
     this.host.onStage(task, 'installing', 0)
-    if (task.facts === null) this.appendEdit(task)
-    else if (this.host.isStrict) this.publish(task)
-    else this.readBack(task)
+    drive(this.install(task))
   }
 
-  private publish(task: FlushTask): void {
+  private *install(task: FlushTask): Procedure<void> {
+    const { host } = this
+    if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
+    const edit = this.editOf(task)
+    if (host.isStrict) {
+      const error = yield* waitFor<unknown>((done) => host.appendEdit(task, edit, done))
+      if (error !== null) return this.putBack(task)
+    } else host.holdEdit(edit)
+    this.release(task, edit)
+  }
+
+  /**
+   * The table gets its name, and is opened for reading before the manifest names it: what cannot be read is built
+   * again. False: the attempt has ended.
+   */
+  private *makeReadable(task: FlushTask, facts: TableFacts): Procedure<boolean> {
+    const { host } = this
     const { tempName, tableNum } = task
-    submitPublish(this.host.executor, { dir: this.host.dir, tables: [{ tempName, tableNum }] }, {
-      onStayed: (names) => this.host.onAbandoned(names),
-      onNamed: () => this.readBack(task),
-      onDirectoryFailed: (error) => this.onDirectoryFailed(task, error),
-      onFailed: (error) => this.onAttemptFailed(task, error),
-    })
-  }
-
-  private onDirectoryFailed(task: FlushTask, error: unknown): void {
-    this.host.onDirectoryFailure(error)
-    this.putBack(task)
-  }
-
-  /** The table is opened for reading before the manifest names it: what cannot be read is built again. */
-  private readBack(task: FlushTask): void {
+    let isPublished = !host.isStrict
     try {
-      this.host.openTable(task.facts!)
+      if (!isPublished) {
+        const stayed = yield* publish(host.executor, { dir: host.dir, tables: [{ tempName, tableNum }] })
+        if (stayed.length > 0) host.onAbandoned(stayed)
+        isPublished = true
+      }
+      host.openTable(facts)
+      return true
     } catch (error) {
-      this.onAttemptFailed(task, error)
-      return
+      if (!isPublished && isDirectoryFailure(error)) {
+        host.onDirectoryFailure(error)
+        this.putBack(task)
+      } else this.onAttemptFailed(task, error)
+      return false
     }
-    this.appendEdit(task)
   }
 
-  private appendEdit(task: FlushTask): void {
-    const edit: VersionEdit = {
+  private editOf({ memtable, facts }: FlushTask): VersionEdit {
+    return {
       logPointer: this.queue.second?.log.fileNum ?? this.host.currentLogNum(),
-      lastSeqNum: task.memtable.lastSeqNum,
-      ...(task.memtable.position === null ? {} : { position: task.memtable.position }),
-      ...(task.facts === null ? {} : { addTables: [{ level: 0, facts: task.facts }] }),
+      lastSeqNum: memtable.lastSeqNum,
+      ...(memtable.position === null ? {} : { position: memtable.position }),
+      ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
     }
-    if (!this.host.isStrict) {
-      this.host.holdEdit(edit)
-      this.release(task, edit)
-      return
-    }
-    this.host.appendEdit(task, edit, (error) => {
-      if (error === null) this.release(task, edit)
-      else this.putBack(task)
-    })
   }
 
   /** The task stands still: the host decides whether anything is tried again. */

@@ -2,7 +2,7 @@
 export { NewTable } from './new-table.js'
 export type { NewTableOptions, TableSettings } from './new-table.js'
 export { OpenTables } from './open-tables.js'
-export { INSTALL_PRIORITY, namesMade, publishTables, submitPublish, syncFiles } from './publish-tables.js'
+export { INSTALL_PRIORITY, isDirectoryFailure, namesMade, publish, publishTables, syncFiles } from './publish-tables.js'
 export type { PublishTablesInput } from './publish-tables.js'
 export { SpareMemory } from './spare-memory.js'
 export type { TableJobContext } from './spare-memory.js'

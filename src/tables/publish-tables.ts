@@ -10,7 +10,8 @@ import {
   DIRECTORY_NAME, directoryError, errnoOf, ioError, isOutOfFiles, tableFileName, VarveError,
 } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { runJob } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 export interface PublishTablesInput {
@@ -54,28 +55,17 @@ export function namesMade(names: readonly string[], error: unknown): string[] {
   return names.slice(0, at < 0 ? names.length : at)
 }
 
-/** What becomes of a publish: one of the last three, once. */
-export interface PublishOutcome {
-  /** Temp names beside their final ones; told before `onNamed`. */
-  onStayed(names: readonly string[]): void
-  onNamed(): void
-  /**
-   * The directory could not be synced: nobody knows which names will be there after a crash. (One that could not even
-   * be opened for it is as it was.)
-   */
-  onDirectoryFailed(error: unknown): void
-  onFailed(error: unknown): void
+/** Names the tables, durably. Gives temp names that stayed beside the final ones; throws what the job threw. */
+export function publish(executor: Executor, input: PublishTablesInput): Procedure<string[]> {
+  return runJob<string[]>(executor, { kind: 'publishTables', input, priority: INSTALL_PRIORITY })
 }
 
-export function submitPublish(executor: Executor, input: PublishTablesInput, outcome: PublishOutcome): void {
-  executor.submitPolled<string[]>({ kind: 'publishTables', input, priority: INSTALL_PRIORITY }, (result) => {
-    if (result.ok) {
-      if (result.output.length > 0) outcome.onStayed(result.output)
-      outcome.onNamed()
-    } else if (VarveError.is(result.error) && result.error.file === DIRECTORY_NAME && !isOutOfFiles(result.error)) {
-      outcome.onDirectoryFailed(result.error)
-    } else outcome.onFailed(result.error)
-  })
+/**
+ * Whether a publish failed at the directory's sync: then nobody knows which names will be there after a crash. (A
+ * directory that could not even be opened for it is as it was.)
+ */
+export function isDirectoryFailure(error: unknown): boolean {
+  return VarveError.is(error) && error.file === DIRECTORY_NAME && !isOutOfFiles(error)
 }
 
 const NO_HARD_LINKS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'ENOSYS', 'EMLINK'])

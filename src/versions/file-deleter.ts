@@ -1,11 +1,12 @@
 /**
  * What: removes files that no version needs.
- * Owns: the names that wait, retries. Does not own: the decision (unlink-files.ts, recovery.ts).
+ * Owns: the names that wait, retries. Does not own: the decision that nobody needs a file.
  * Thread: main; unlinks run as jobs.
  * Invariants: ERR-3 nothing is deleted after a failure that makes the disk's state uncertain.
  */
 import type { Clock, Timer } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { drive, jobResult } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 
 const RETRY_MS = 10_000
 /** Short: it need not wait for builds. */
@@ -51,24 +52,26 @@ export class FileDeleter {
 
   private run(): void {
     if (this.isRunning || this.waiting.length === 0 || this.retryTimer !== null) return
-    if (!this.mayDelete()) return
+    if (this.mayDelete()) drive(this.unlinkWaiting())
+  }
+
+  private *unlinkWaiting(): Procedure<void> {
     const names = this.waiting
     this.waiting = []
     this.isRunning = true
     const job = { kind: 'unlinkFiles', input: { dir: this.dir, names }, priority: UNLINK_PRIORITY }
-    this.executor.submitPolled<string[]>(job, (result) => {
-      this.isRunning = false
-      const stayed = result.ok ? result.output : names
-      this.deletedCount += names.length - stayed.length
-      if (stayed.length > 0) {
-        this.waiting.push(...stayed)
-        this.retryTimer = this.clock.after(RETRY_MS, () => {
-          this.retryTimer = null
-          this.run()
-        })
-      }
-      for (const wake of this.idleWaiters.splice(0)) wake()
-      this.run()
-    })
+    const result = yield* jobResult<string[]>(this.executor, job)
+    this.isRunning = false
+    const stayed = result.ok ? result.output : names
+    this.deletedCount += names.length - stayed.length
+    if (stayed.length > 0) {
+      this.waiting.push(...stayed)
+      this.retryTimer = this.clock.after(RETRY_MS, () => {
+        this.retryTimer = null
+        this.run()
+      })
+    }
+    for (const wake of this.idleWaiters.splice(0)) wake()
+    this.run()
   }
 }

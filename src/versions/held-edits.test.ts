@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { VarveError } from '../base/index.js'
+import { waitFor } from '../exec/index.js'
+import type { Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { follow } from '../../test/support/commit-scene.js'
 import { HandClock, settled } from '../../test/support/hand-clock.js'
@@ -20,11 +22,14 @@ function make(): void {
   released = []
   failures = []
   const versions = {
-    appendHeld: (edits: readonly VersionEdit[], done: (error: unknown) => void) => appended.push({ edits, done }),
+    *appendingHeld(edits: readonly VersionEdit[]): Procedure<void> {
+      const error = yield* waitFor<unknown>((done) => appended.push({ edits, done }))
+      if (error !== null) throw error
+    },
   }
   held = new HeldEdits({
     dir: '/db', clock, executor, intervalMs: 1000, versions: versions as never,
-    whenMayRelease: (_logs, done) => done(null),
+    *syncKept() {},
     onFailure: (error) => failures.push(error),
   })
 }

@@ -9,7 +9,8 @@
  */
 import { tableFileName } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { drive, runJob } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { VersionSet } from './version-set.js'
@@ -31,8 +32,8 @@ export interface HeldEditsOptions {
   executor: Executor
   versions: VersionSet
   intervalMs: number
-  /** Calls back when the log pointer may pass these logs. */
-  whenMayRelease(logs: readonly LogFile[], done: (error: unknown) => void): void
+  /** Ends when the log pointer may pass these logs. Throws why it may not. */
+  syncKept: (logs: readonly LogFile[]) => Procedure<void>
   /** A sync or the manifest failed. */
   onFailure(error: unknown): void
 }
@@ -91,34 +92,26 @@ export class HeldEdits {
     if (this.isSettling || this.failure !== null || this.held.length === 0) return
     this.stop()
     this.isSettling = true
-    const group = [...this.held]
-    const input = { dir: this.options.dir, names: newTableNames(group) }
-    this.options.executor.submitPolled<null>({ kind: 'syncFiles', input, priority: 1 }, (result) => {
-      if (result.ok) this.prepareRelease(group)
-      else this.fail(result.error)
-    })
+    drive(this.settleGroup([...this.held]))
   }
 
-  private prepareRelease(group: HeldEdit[]): void {
-    this.options.whenMayRelease(group.flatMap(({ log }) => log ?? []), (error) => {
-      if (error === null) this.append(group)
-      else this.fail(error)
-    })
-  }
-
-  private append(group: HeldEdit[]): void {
-    this.options.versions.appendHeld(group.map(({ edit }) => edit), (error) => {
-      if (error !== null) {
-        this.fail(error)
-        return
-      }
-      this.endSettling()
-      this.held = this.held.slice(group.length)
-      for (const { onDurable } of group) onDurable()
-      if (this.held.length === 0) for (const { resolve } of this.waiters.splice(0)) resolve()
-      else if (this.waiters.length > 0 || this.held.length >= HELD_COUNT_MAX) this.settle()
-      else this.startTimer()
-    })
+  private *settleGroup(group: HeldEdit[]): Procedure<void> {
+    const { dir, executor, versions, syncKept } = this.options
+    try {
+      const input = { dir, names: newTableNames(group) }
+      yield* runJob<null>(executor, { kind: 'syncFiles', input, priority: 1 })
+      yield* syncKept(group.flatMap(({ log }) => log ?? []))
+      yield* versions.appendingHeld(group.map(({ edit }) => edit))
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    this.endSettling()
+    this.held = this.held.slice(group.length)
+    for (const { onDurable } of group) onDurable()
+    if (this.held.length === 0) for (const { resolve } of this.waiters.splice(0)) resolve()
+    else if (this.waiters.length > 0 || this.held.length >= HELD_COUNT_MAX) this.settle()
+    else this.startTimer()
   }
 
   private endSettling(): void {

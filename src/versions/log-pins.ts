@@ -13,7 +13,8 @@
  */
 import { invalidArgument, logFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { runJob } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 import { isRetained, PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { EventBus } from '../stats/index.js'
@@ -76,20 +77,16 @@ export class LogPins {
     return [...this.durable].map(([name, firstLog]) => ({ name, firstLog }))
   }
 
-  /** Calls back when those of these sealed logs that a pin keeps are durable. The pointer may pass then. */
-  whenKeptSynced(logs: readonly LogFile[], done: (error: unknown) => void): void {
+  /** Syncs those of these sealed logs that a pin keeps: then the pointer may pass. Throws what a sync threw. */
+  *syncKept(logs: readonly LogFile[]): Procedure<void> {
     const { dir, executor } = this.options
-    const kept = logs.filter(({ fileNum, unsyncedBytes }) => unsyncedBytes > 0 && this.isKept(fileNum))
-    if (kept.length === 0) {
-      done(null)
-      return
-    }
-    const input = { dir, names: kept.map(({ name }) => name) }
-    executor.submitPolled<null>({ kind: 'syncFiles', input, priority: SYNC_PRIORITY }, (result) => {
-      if (!result.ok) return done(result.error)
+    for (;;) { // a pin that came meanwhile may keep more of them
+      const kept = logs.filter(({ fileNum, unsyncedBytes }) => unsyncedBytes > 0 && this.isKept(fileNum))
+      if (kept.length === 0) return
+      const input = { dir, names: kept.map(({ name }) => name) }
+      yield* runJob<null>(executor, { kind: 'syncFiles', input, priority: SYNC_PRIORITY })
       for (const log of kept) log.noteSynced()
-      this.whenKeptSynced(logs, done) // a pin that came meanwhile may keep more of them
-    })
+    }
   }
 
   /** The durable pointer has passed this log: it goes, or a pin keeps it. */

@@ -6,6 +6,7 @@ import { HandExecutor } from '../../test/support/hand-executor.js'
 import { sampleBase, sampleOptions, sampleTable } from '../../test/support/manifest-samples.js'
 import { runSync, VarveError } from '../base/index.js'
 import { jobs } from '../engine/jobs.js'
+import { drive } from '../exec/index.js'
 import { createManifest, readManifest } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import { MemoryVfs } from '../vfs/index.js'
@@ -95,7 +96,7 @@ test('fast mode: readers see a held edit at once, the manifest later; never twic
   versions.hold(addTable(100))
   assert.deepEqual([added(versions.current), added(versions.durable), onDisk()], [[100], [], []])
   versions.append(addTable(101), () => undefined)
-  versions.appendHeld([addTable(100)], () => undefined)
+  drive(versions.appendingHeld([addTable(100)]))
   executor.run()
   executor.run()
   for (const version of [versions.current, versions.durable]) assert.deepEqual(added(version).sort(), [100, 101])

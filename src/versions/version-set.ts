@@ -9,7 +9,8 @@
  */
 import { NAME_NUMBER_MAX, VarveError } from '../base/index.js'
 import type { FileNum, LogFacts } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { drive, jobResult, waitFor } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
 import type { GroupWrite, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
@@ -92,9 +93,16 @@ export class VersionSet {
     this.currentVersion = applyEdits(this.currentVersion, [edit])
   }
 
-  /** As `append`, for edits that were held. */
-  appendHeld(edits: readonly VersionEdit[], done: (error: unknown) => void): void {
-    this.enqueue({ edits, isHeld: true, done })
+  /** Ends when the edit is durable; throws when it is not. */
+  *appending(edit: VersionEdit): Procedure<void> {
+    const error = yield* waitFor<unknown>((done) => this.append(edit, done))
+    if (error !== null) throw error
+  }
+
+  /** As `appending`, for edits that were held. */
+  *appendingHeld(edits: readonly VersionEdit[]): Procedure<void> {
+    const error = yield* waitFor<unknown>((done) => this.enqueue({ edits, isHeld: true, done }))
+    if (error !== null) throw error
   }
 
   private enqueue(waiting: WaitingEdits): void {
@@ -159,33 +167,38 @@ export class VersionSet {
   }
 
   private writeNext(): void {
-    if (this.isWriting || this.waiting.length === 0) return
-    const group = this.waiting
-    this.waiting = []
-    if (this.failure !== null) {
-      this.fail(group, this.failure)
-      return
+    if (!this.isWriting && this.waiting.length > 0) drive(this.writeGroups())
+  }
+
+  /** Whoever is told of one group may have begun the next. */
+  private *writeGroups(): Procedure<void> {
+    while (!this.isWriting && this.waiting.length > 0) {
+      const group = this.waiting
+      this.waiting = []
+      const next = this.failure === null ? this.nextGroup(group) : { error: this.failure }
+      if ('error' in next) {
+        this.fail(group, next.error)
+        continue
+      }
+      const { version, write } = next
+      this.isWriting = true
+      const job = { kind: 'appendGroup', input: { dir: this.dir, group: write }, priority: INSTALL_PRIORITY }
+      const result = yield* jobResult<null>(this.executor, job)
+      this.endWriting()
+      const failure = this.log.endGroup(write, result.ok ? null : result.error)
+      if (failure === null) this.noteDurable(group, version)
+      else this.fail(group, failure)
     }
-    let next: Version
-    let write: GroupWrite
+  }
+
+  private nextGroup(group: WaitingEdits[]): { version: Version; write: GroupWrite } | { error: unknown } {
     try {
       const edits = group.flatMap((each) => each.edits)
       edits.push({ ...edits.pop(), ...this.ridingFacts() })
-      next = applyEdits(this.durableVersion, edits)
-      write = this.log.beginGroup(edits)
+      return { version: applyEdits(this.durableVersion, edits), write: this.log.beginGroup(edits) }
     } catch (error) {
-      this.fail(group, error)
-      return
+      return { error }
     }
-    this.isWriting = true
-    const job = { kind: 'appendGroup', input: { dir: this.dir, group: write }, priority: INSTALL_PRIORITY }
-    this.executor.submitPolled<null>(job, (result) => {
-      this.endWriting()
-      const failure = this.log.endGroup(write, result.ok ? null : result.error)
-      if (failure === null) this.noteDurable(group, next)
-      else this.fail(group, failure)
-      this.writeNext()
-    })
   }
 
   /** What goes along with every group: so each says which logs there must be, and how much of them. */
