@@ -1,6 +1,6 @@
 /**
  * What: the simulator of compaction at the command line: `npm run simulate -- leveled [options]` plays
- * each kind of writes and prints what it costs. No disk is touched; see src/bench/simulation/simulator.ts.
+ * each kind of writes and prints what it costs. No disk is touched; see bench/simulation/simulator.ts.
  */
 import { parseArgs } from 'node:util'
 import { KiB, MiB } from '../src/base/index.js'

@@ -5,11 +5,12 @@
 import { readFileSync, existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readSourceTree, report, root } from './source-tree.mjs'
+import { listFiles, readSourceTree, report, root } from './source-tree.mjs'
 import { checkText } from './tidy-text.mjs'
 import { checkSyntax } from './tidy-syntax.mjs'
 import { checkUnused } from './tidy-unused.mjs'
 import { checkInvariants } from './tidy-invariants.mjs'
+import { checkMentions } from './tidy-mentions.mjs'
 
 /** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
 /** @typedef {import('./source-tree.mjs').Problem} Problem */
@@ -22,11 +23,13 @@ import { checkInvariants } from './tidy-invariants.mjs'
  * @param {SourceTree} tree
  * @param {Exception[]} exceptions
  * @param {string | undefined} invariantsPage  text of docs/invariants.md
+ * @param {{ pages: Record<string, string>, others: string[] }} mentions  as for checkMentions
  * @returns {Problem[]}
  */
-export function checkTidy(tree, exceptions, invariantsPage) {
+export function checkTidy(tree, exceptions, invariantsPage, mentions = { pages: {}, others: [] }) {
   const problems = [...tree.values()].flatMap((source) => [...checkText(source), ...checkSyntax(source)])
   problems.push(...checkUnused(tree, entryFiles()), ...checkInvariants(tree, invariantsPage))
+  problems.push(...checkMentions(tree, mentions.pages, mentions.others))
   return applyExceptions(problems, exceptions)
 }
 
@@ -67,12 +70,21 @@ function entryFiles() {
   return new Set([...named].map((match) => `${match[1]}.ts`))
 }
 
+/** What names files besides the sources, and files besides them that may be named. */
+function mentioned() {
+  const docs = listFiles('docs', (name) => name.endsWith('.md'))
+  const names = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...docs]
+  const pages = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(root, name), 'utf8')]))
+  const others = [...listFiles('scripts', (name) => name.endsWith('.mjs')), ...listFiles('examples', () => true)]
+  return { pages, others: [...others, 'src/exec/worker-source.ts'] }
+}
+
 /** @returns {{ problems: Problem[], exceptions: Exception[] }} */
 export function runTidy(tree = readSourceTree()) {
   const page = path.join(root, 'docs/invariants.md')
   const exceptions = JSON.parse(readFileSync(path.join(root, 'scripts/tidy-exceptions.json'), 'utf8'))
   const text = existsSync(page) ? readFileSync(page, 'utf8') : undefined
-  return { problems: checkTidy(tree, exceptions, text), exceptions }
+  return { problems: checkTidy(tree, exceptions, text, mentioned()), exceptions }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { parseTree } from './source-tree.mjs'
 import { applyExceptions, checkTidy } from './tidy.mjs'
 import { checkInvariants } from './tidy-invariants.mjs'
+import { checkMentions } from './tidy-mentions.mjs'
 import { checkUnused } from './tidy-unused.mjs'
 
 /** @param {string} text @param {string} [file] */
@@ -106,6 +107,18 @@ test('unused: exports and files, seen through doors', () => {
   ])
   const test = { 'src/base/x.test.ts': "import * as bytes from './bytes.js'\nimport { hidden } from '../api/open.js'\n" }
   assert.deepEqual(unusedIn({ ...files, ...test }), ['src/base/lost.ts nothing imports it'])
+})
+
+test('files that a comment or a page names are there', () => {
+  const tree = parseTree({
+    'src/wal/log.ts': '// see wal/log.ts, log.ts and src/base/lost.ts\nexport const a = "gone.ts" // not cut.ts\n',
+  })
+  const pages = { 'README.md': 'old.ts, but `wal/log.ts` and\n`old.ts`, `made.mjs`, `x.d.ts`' }
+  assert.deepEqual(checkMentions(tree, pages, ['scripts/made.mjs']).map((p) => `${p.file}:${p.line} ${p.text}`), [
+    'src/wal/log.ts:1 there is no file src/base/lost.ts',
+    'src/wal/log.ts:2 there is no file cut.ts',
+    'README.md:2 there is no file old.ts',
+  ])
 })
 
 test('invariants: numbers in the code are defined, defined ones are tested', () => {

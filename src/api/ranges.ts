@@ -172,7 +172,7 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
 
 function given<T>(cursor: Cursor, part: Part<T>): IteratorResult<T, undefined> {
   const value = part(cursor)
-  // Who takes the one entry that was asked for does not come back to hear that there is no other.
+  // A caller with limit 1 never calls next() again, so the cursor is closed now.
   if (cursor.isSpent) cursor.close()
   return { done: false, value }
 }

@@ -305,7 +305,7 @@ export class Compactor {
     for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
   }
 
-  /** True when this picker would want nothing if nothing were under way: what is, it does not care for. */
+  /** True when this picker has no work left; compactions that are running are not counted as done. */
   isDone(picker: ExtraPicker): boolean {
     return picker.pick(this.host.version(), [], this.heldFrom, this.blocked) === null
   }

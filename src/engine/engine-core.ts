@@ -1,5 +1,5 @@
 /**
- * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, stall-waiter.ts): which
+ * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): which
  * collaborators there are and what may be reported. Only engine.ts knows how they are wired.
  */
 import type { FileNum, SeqNum, Turns } from '../base/index.js'

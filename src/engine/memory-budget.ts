@@ -18,7 +18,7 @@ export function tableBytesMax(options: ResolvedOptions): number {
   return options.memoryBudget - writesOf(options) - cacheBytesMin(options.blockCacheSize)
 }
 
-/** Who only reads sets nothing aside for writes. */
+/** A read-only database reserves nothing for writes. */
 function writesOf({ readOnly, immutablesMax, writeBufferSize }: ResolvedOptions): number {
   return readOnly ? 0 : writePart(immutablesMax, writeBufferSize)
 }

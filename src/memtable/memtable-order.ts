@@ -51,10 +51,10 @@ export class MemtableOrder {
   sortsBehind = 0
   /** Ids from here on are the tail. */
   private tailStart = 0
-  /** The first of these are in sorted pieces, oldest first, */
+  /** The sorted pieces of the tail, oldest first. */
   private pieces: ReadRun[] = []
   private pieceEntries = 0
-  /** and the last ones here, as far as somebody has asked. */
+  /** The rest of the tail, sorted as far as an iterator needed. */
   private readonly tail: SortedTail
   /** Somebody reads in order: fewer runs are worth their merging. */
   private isIterated = false

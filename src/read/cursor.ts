@@ -193,7 +193,7 @@ export class Cursor implements OpenCursor {
     }
   }
 
-  /** To the first entry from `key` on; past what is known to be deleted. */
+  /** Seeks to the first visible entry at or after `key`, and skips the deleted stretch that the gap hint knows. */
   private enter(key: Uint8Array): void {
     const { visible, view, state, seqNum } = this
     const memtable = state!.memtables[0]

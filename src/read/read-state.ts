@@ -14,7 +14,7 @@ export class ReadState {
   /** The one that takes writes first, then sealed ones, newest first. */
   readonly memtables: readonly Memtable[]
   readonly version: Version
-  /** As `version.levels`: readers of the same tables in the same places. */
+  /** Readers of the tables in `version.levels`, at the same places. */
   readonly levels: readonly (readonly Table[])[]
   private readonly tables: OpenTables
   private holds = 1

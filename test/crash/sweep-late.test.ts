@@ -1,7 +1,7 @@
 /**
  * What: scenarios on a machine whose syncs can only be awaited, crashed after every change of the disk: a
  * job's syncs are done between its end and its answer. Left out are those with Sync calls, which need a
- * blocking sync; they are refused (test/api/bad-input.test.ts).
+ * blocking sync; they are refused (test/api/awaited-syncs.test.ts).
  */
 import { declareSweeps } from '../support/crash-run.js'
 import { scenarios } from '../support/crash-scenarios.js'

@@ -1,0 +1,44 @@
+// @ts-check
+// A file that a comment or a page names is there: what was renamed or cut is found in what is said of it, too.
+import path from 'node:path'
+
+/** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
+/** @typedef {import('./source-tree.mjs').Problem} Problem */
+
+/**
+ * @param {SourceTree} tree
+ * @param {Record<string, string>} pages  texts by path
+ * @param {readonly string[]} others  files besides the tree that may be named: scripts, examples, what is generated
+ * @returns {Problem[]}
+ */
+export function checkMentions(tree, pages, others) {
+  const files = [...tree.keys(), ...others]
+  const known = new Set(files.flatMap((file) => endingsOf(file)))
+  /** @type {Problem[]} */
+  const problems = []
+  /** @param {string} file @param {number} line @param {string} text */
+  const look = (file, line, text) => {
+    for (const [name] of text.matchAll(/(?<![\w*{}.…/-])[\w-]+(?:[./-][\w-]+)*\.(?:ts|mjs)\b(?![\w-])/g)) {
+      if (known.has(name.replace(/^\.\//, '')) || name.endsWith('.d.ts')) continue
+      problems.push({ file, line, rule: 'mention', text: `there is no file ${name}` })
+    }
+  }
+  for (const { file, lines } of tree.values()) {
+    for (const [at, line] of lines.entries()) {
+      const comment = /^\s*(?:\/?\*+|\/\/)(.*)$/.exec(line) ?? /\s\/\/ (.*)$/.exec(line)
+      if (comment !== null) look(file, at + 1, comment[1] ?? '')
+    }
+  }
+  for (const [file, text] of Object.entries(pages)) {
+    for (const [at, line] of text.split('\n').entries()) {
+      for (const [, quoted] of line.matchAll(/`([^`]+)`/g)) look(file, at + 1, quoted ?? '')
+    }
+  }
+  return problems
+}
+
+/** A file may be named by any end of its path: `log.ts`, `wal/log.ts`. @param {string} file @returns {string[]} */
+function endingsOf(file) {
+  const parts = file.split(path.posix.sep)
+  return parts.map((_, at) => parts.slice(at).join('/'))
+}
