@@ -7,12 +7,13 @@
  */
 import { tableFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import { jobResult, runJob, waitFor } from '../exec/index.js'
+import { jobResult, runJob } from '../exec/index.js'
 import type { Job, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
-import { INSTALL_PRIORITY, isDirectoryFailure, publish } from '../tables/index.js'
+import { INSTALL_PRIORITY } from '../tables/index.js'
+import type { Installer } from '../versions/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorHost } from './compaction-task.js'
@@ -30,40 +31,44 @@ export interface CompactionEnds {
   onStopped(task: CompactionTask): void
 }
 
-export function* runCompaction(host: CompactorHost, ends: CompactionEnds, task: CompactionTask): Procedure<void> {
-  const { isTrivialMove } = task.pick
-  const tables = isTrivialMove ? inputTables(task.pick) : yield* makeTables(host, ends, task)
-  if (tables !== null) yield* install(host, ends, task, tables)
+/** What a compaction's story needs. */
+export interface CompactionParts {
+  host: CompactorHost
+  installer: Installer
+  ends: CompactionEnds
+}
+
+export function* runCompaction(parts: CompactionParts, task: CompactionTask): Procedure<void> {
+  const tables = task.pick.isTrivialMove ? inputTables(task.pick) : yield* makeTables(parts, task)
+  if (tables !== null) yield* install(parts, task, tables)
 }
 
 /** Merges, names what came out, and opens it. Null: the task has ended. */
-function* makeTables(
-  host: CompactorHost, ends: CompactionEnds, task: CompactionTask,
-): Procedure<readonly TableFacts[] | null> {
+function* makeTables(parts: CompactionParts, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
+  const { installer, ends } = parts
   let finalNames: string[] = []
   try {
-    const tables = yield* merge(host, task)
-    if (host.isStrict && tables.length > 0) {
+    const tables = yield* merge(parts, task)
+    if (installer.isStrict && tables.length > 0) {
       const used = new Set(tables.map(({ fileNum }) => fileNum))
       const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
       finalNames = outputs.map(({ tableNum }) => tableFileName(tableNum))
-      const stayed = yield* publish(host.executor, { dir: host.dir, tables: outputs })
-      if (stayed.length > 0) host.onAbandoned(stayed)
+      if (!(yield* installer.name(outputs))) {
+        ends.onStopped(task)
+        return null
+      }
     }
-    return (yield* readBack(host, ends, task, tables)) ? tables : null
+    return (yield* readBack(parts, task, tables)) ? tables : null
   } catch (error) {
-    if (finalNames.length > 0 && isDirectoryFailure(error)) {
-      host.onDirectoryFailure(error)
-      ends.onStopped(task)
-    } else ends.onFailure(task, error, finalNames)
+    ends.onFailure(task, error, finalNames)
     return null
   }
 }
 
 /** What a worker says is checked before anything is done with it. */
-function* merge(host: CompactorHost, task: CompactionTask): Procedure<readonly TableFacts[]> {
-  const job = { kind: 'compactionRun', input: runInput(host, task), priority: RUN_PRIORITY }
-  const output = yield* runJob<CompactionRunOutput>(host.executor, job)
+function* merge({ host, installer }: CompactionParts, task: CompactionTask): Procedure<readonly TableFacts[]> {
+  const job = { kind: 'compactionRun', input: runInput(host, installer, task), priority: RUN_PRIORITY }
+  const output = yield* runJob<CompactionRunOutput>(installer.executor, job)
   const problem = findOutputProblem(task, output)
   if (problem !== null) throw new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`)
   task.result = output
@@ -75,12 +80,12 @@ function* merge(host: CompactorHost, task: CompactionTask): Procedure<readonly T
  * hundreds: between two of them the event loop turns. False: the task has ended.
  */
 function* readBack(
-  host: CompactorHost, ends: CompactionEnds, task: CompactionTask, tables: readonly TableFacts[],
+  { host, installer, ends }: CompactionParts, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<boolean> {
   for (const [at, facts] of tables.entries()) {
-    if (at > 0) yield* jobResult(host.executor, PASS)
+    if (at > 0) yield* jobResult(installer.executor, PASS)
     try {
-      host.openTable(facts)
+      installer.open(facts)
     } catch (error) {
       host.onReplaced(tables) // they have their names already
       ends.onFailure(task, error)
@@ -91,18 +96,17 @@ function* readBack(
 }
 
 function* install(
-  host: CompactorHost, ends: CompactionEnds, task: CompactionTask, tables: readonly TableFacts[],
+  { host, installer, ends }: CompactionParts, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<void> {
   const edit: VersionEdit = editOf(task.pick, tables)
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-  if (!host.isStrict) {
+  if (!installer.isStrict) {
     host.holdEdit(edit, () => host.onReplaced(replaced))
     ends.onInstalled(task, edit)
     return
   }
-  const error = yield* waitFor<unknown>((done) => host.appendEdit(edit, done))
-  if (error !== null) return ends.onStopped(task)
+  if (!(yield* installer.list(edit))) return ends.onStopped(task)
   ends.onInstalled(task, edit)
   host.onReplaced(replaced)
 }

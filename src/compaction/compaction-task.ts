@@ -2,31 +2,25 @@
  * What: one compaction under way, as plain data, what its run is given, and what the driver needs of the engine.
  * Thread: main.
  */
-import { tableFileName, tempFileName, VarveError } from '../base/index.js'
-import type { Clock, FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
-import type { Executor } from '../exec/index.js'
+import { tableFileName, VarveError } from '../base/index.js'
+import type { Clock, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { inputTables, reservationOf, totalBytes } from '../pick/index.js'
 import type { CompactionPick, Picker, RunningCompaction } from '../pick/index.js'
 import type { CompactionRunInput, CompactionRunOutput } from '../run/index.js'
 import type { TableSettings } from '../tables/index.js'
+import type { Installer, PlannedTable } from '../versions/index.js'
 
 /** What asks for work besides the style's picker; asked first. */
 export type ExtraPicker = Pick<Picker, 'pick'>
 
+/** What compaction needs to know of the engine, and what it reports. */
 export interface CompactorHost {
-  readonly dir: string
   readonly databaseId: Uint8Array
-  readonly executor: Executor
   readonly clock: Clock
   readonly tableSettings: TableSettings
-  /** Of a run's inputs so many may be open at once. */
+  /** So many of a run's inputs may be open at once. */
   readonly runFilesMax: number
-  /** Strict: every step durable before the next. Fast: installed in memory, made durable later. */
-  readonly isStrict: boolean
-  allocateFileNum(): FileNum
-  uniqueSuffix(): string
-  tableHeader(tableNum: FileNum): FileHeader
   visibleSeqNum(): SeqNum
   /** Held snapshots, ascending. */
   snapshotSeqNums(): SeqNum[]
@@ -36,25 +30,17 @@ export interface CompactorHost {
   areWritersStopped(): boolean
   /** What readers see. */
   version(): Version
-  /** Opens the table's reader; throws when it cannot be read. */
-  openTable(facts: TableFacts): void
-  /** One edit group, durable when `done` is called without an error. Order is kept. */
-  appendEdit(edit: VersionEdit, done: (error: unknown) => void): void
   /** Fast mode: readers see the edit from now on; `onDurable` is called when a reopen would too. */
   holdEdit(edit: VersionEdit, onDurable: () => void): void
   /** Readers may see the edit: swap the read state. */
   onInstalled(task: CompactionTask, edit: VersionEdit): void
   /** The edit is durable: the inputs are needed only by those who still hold them. */
   onReplaced(tables: readonly TableFacts[]): void
-  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
-  onAbandoned(names: readonly string[]): void
   /** No write came for a second: what only waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
-  /** `blocked`: a table is corrupt and is left alone from now on. */
+  /** Without a retry a table is corrupt, and is left alone from now on. */
   onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
-  /** The directory could not be synced: nothing may be trusted any more. */
-  onDirectoryFailure(error: unknown): void
 }
 
 export interface CompactionTask {
@@ -66,7 +52,7 @@ export interface CompactionTask {
   /** [0] not 0: give up; [1] 64 KiB units read. */
   readonly control: Int32Array
   /** Names while they are written, and the numbers they will have. */
-  readonly outputs: readonly { tempName: string; tableNum: FileNum }[]
+  readonly outputs: readonly PlannedTable[]
   /** Who asked for it; null for the style's picker. */
   readonly askedBy: ExtraPicker | null
   result: CompactionRunOutput | null
@@ -79,33 +65,31 @@ interface Planned {
 }
 
 /** Numbers and names for every output there may be: more than the sizes ask for, since overlaps cut too. */
-export function newTask(host: CompactorHost, { id, pick, askedBy }: Planned): CompactionTask {
+export function newTask(installer: Installer, startMs: number, { id, pick, askedBy }: Planned): CompactionTask {
   const inputBytes = totalBytes(inputTables(pick))
   const count = pick.isTrivialMove ? 0 : 2 + 2 * Math.ceil(inputBytes / pick.tableBytes)
-  const outputs = Array.from({ length: count }, () => {
-    const tableNum = host.allocateFileNum()
-    const tempName = host.isStrict ? tempFileName(tableNum, host.uniqueSuffix()) : tableFileName(tableNum)
-    return { tableNum, tempName }
-  })
+  const outputs = Array.from({ length: count }, () => installer.plan())
   return {
     id, pick, askedBy, inputBytes, outputs,
     reservation: reservationOf(pick),
-    startMs: host.clock.nowMs(),
+    startMs,
     control: new Int32Array(new SharedArrayBuffer(8)),
     result: null,
   }
 }
 
-export function runInput(host: CompactorHost, { pick, outputs, control }: CompactionTask): CompactionRunInput {
+export function runInput(
+  host: CompactorHost, installer: Installer, { pick, outputs, control }: CompactionTask,
+): CompactionRunInput {
   return {
-    dir: host.dir,
+    dir: installer.dir,
     databaseId: host.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
     openFilesMax: host.runFilesMax,
     below: pick.below,
-    headers: outputs.map(({ tableNum }) => host.tableHeader(tableNum)),
+    headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),
-    isSynced: host.isStrict,
+    isSynced: installer.isStrict,
     settings: host.tableSettings,
     tableBytes: pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,

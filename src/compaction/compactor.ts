@@ -15,6 +15,7 @@ import { canRunBeside, inputTables, reservationOf, totalBytes } from '../pick/in
 import type { CompactionPick, Picker, Pressure, RunningCompaction } from '../pick/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
+import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
 import { corruptInput, newTask } from './compaction-task.js'
@@ -53,6 +54,7 @@ export class Compactor {
   readonly extra = new ExtraPickers()
   private readonly host: CompactorHost
   private readonly pickers: CompactorPickers
+  private readonly installer: Installer
   private readonly ends: CompactionEnds
   private readonly quiet: QuietWatch
   private readonly runsMax: number
@@ -71,8 +73,9 @@ export class Compactor {
   private restWaiters: (() => void)[] = []
   private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
 
-  constructor(host: CompactorHost, pickers: CompactorPickers) {
+  constructor(host: CompactorHost, installer: Installer, pickers: CompactorPickers) {
     this.host = host
+    this.installer = installer
     this.pickers = pickers
     this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
@@ -80,7 +83,7 @@ export class Compactor {
       onStopped: (task) => this.end(task),
     }
     this.quiet = new QuietWatch(host.clock, () => host.visibleSeqNum(), () => this.onSecond())
-    this.runsMax = Math.max(1, host.executor.workerCount - 1)
+    this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
 
   get running(): readonly CompactionTask[] {
@@ -215,11 +218,11 @@ export class Compactor {
 
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
-    const task = newTask(host, { id: this.nextId++, pick, askedBy })
+    const task = newTask(this.installer, host.clock.nowMs(), { id: this.nextId++, pick, askedBy })
     if (this.tasks.length === 0) this.busySinceMs = host.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
-    drive(runCompaction(host, this.ends, task))
+    drive(runCompaction({ host, installer: this.installer, ends: this.ends }, task))
     return task
   }
 
@@ -251,7 +254,7 @@ export class Compactor {
     if (corrupt !== null) this.corruptions.set(corrupt, error)
     this.remove(task)
     const tempNames = task.outputs.map(({ tempName }) => tempName)
-    this.host.onAbandoned([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
+    this.installer.abandon([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
       if (corrupt === null) {

@@ -31,7 +31,7 @@ import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
-import { makeBufferHost, makeCommitHost, makeCompactorHost, makeFlushHost } from './hosts.js'
+import { makeBufferHost, makeCommitHost, makeCompactorHost, makeFlushHost, makeInstaller } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
@@ -94,19 +94,20 @@ export class Engine implements EngineCore, ReadView {
     })
     this.buffers = new WriteBuffers(makeBufferHost(this), parts.firstLog)
     this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
-    this.flusher = new Flusher(makeFlushHost(this), Math.max(1, parts.executor.workerCount - 1))
+    this.logPins = new LogPins({
+      dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
+      bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
+    })
+    const installer = makeInstaller(this)
+    this.flusher = new Flusher(makeFlushHost(this), installer, Math.max(1, parts.executor.workerCount - 1))
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
       syncKept: (logs) => this.logPins.syncKept(logs),
       onFailure: (error) => this.failForGood('background sync', error),
     })
-    this.logPins = new LogPins({
-      dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
-      bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
-    })
     this.stalls = new WriteStalls(this)
-    this.compactor = new Compactor(makeCompactorHost(this), makePickers(parts.options))
+    this.compactor = new Compactor(makeCompactorHost(this), installer, makePickers(parts.options))
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)

@@ -6,10 +6,8 @@ import { tableFileName } from '../base/index.js'
 import type { FileHeader, FileNum } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
-import { drive } from '../exec/index.js'
-import type { Procedure } from '../exec/index.js'
-import type { FlushHost, FlushTask } from '../flush/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { FlushHost } from '../flush/index.js'
+import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
 import type { EngineCore } from './engine-core.js'
@@ -56,68 +54,47 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
   }
 }
 
+export function makeInstaller(engine: EngineCore): Installer {
+  const { parts, options } = engine
+  return new Installer({
+    dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
+    versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
+    uniqueSuffix: () => parts.names.next(),
+    newHeader: (tableNum) => tableHeader(engine, tableNum),
+    onFailure: (place, error) => engine.failForGood(place, error),
+  })
+}
+
 export function makeFlushHost(engine: EngineCore): FlushHost {
   const { parts, options } = engine
   return {
-    dir: parts.dir,
-    executor: parts.executor,
     clock: options.clock,
     tableSettings: { blockBytes: options.blockSize },
-    isStrict: options.manifestSync,
-    allocateFileNum: () => engine.versions.allocateFileNum(),
-    uniqueSuffix: () => parts.names.next(),
-    tableHeader: (tableNum) => tableHeader(engine, tableNum),
     visibleSeqNum: () => engine.visibleSeqNum,
     snapshotSeqNums: () => engine.snapshots.seqNums(),
     currentLogNum: () => engine.pipeline.current.log.fileNum,
-    openTable: (facts) => parts.tables.loadSync(facts),
-    appendEdit: (task, edit, done) => drive(appendFlush(engine, task, edit, done)),
     holdEdit: (edit) => engine.versions.hold(edit),
     onInstalled: (task, edit) => engine.onInstalled(task, edit),
     onStage: (task, stage, durationMs) => {
       parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
     },
     onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
-    onAbandoned: (names) => engine.deleter.add(names),
-    onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
     onBug: (error) => engine.failForGood('flush', error),
   }
-}
-
-/** A log that a pin keeps is synced before the pointer passes it: no recovery reads it again. */
-function* appendFlush(
-  engine: EngineCore, task: FlushTask, edit: VersionEdit, done: (error: unknown) => void,
-): Procedure<void> {
-  try {
-    yield* engine.logPins.syncKept([task.log])
-  } catch (error) {
-    engine.failForGood('log sync', error)
-    done(error)
-    return
-  }
-  engine.versions.append(edit, done)
 }
 
 export function makeCompactorHost(engine: EngineCore): CompactorHost {
   const { parts, options } = engine
   return {
-    dir: parts.dir,
     databaseId: parts.databaseId,
-    executor: parts.executor,
     clock: options.clock,
     tableSettings: { blockBytes: options.blockSize },
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
-    isStrict: options.manifestSync,
-    allocateFileNum: () => engine.versions.allocateFileNum(),
-    uniqueSuffix: () => parts.names.next(),
-    tableHeader: (tableNum) => tableHeader(engine, tableNum),
     visibleSeqNum: () => engine.visibleSeqNum,
     snapshotSeqNums: () => engine.snapshots.seqNums(),
     oldestSnapshot: () => engine.snapshots.oldest,
     areWritersStopped: () => engine.stalls.isStopped,
     version: () => engine.versions.current,
-    openTable: (facts) => parts.tables.loadSync(facts),
-    appendEdit: (edit, done) => engine.versions.append(edit, done),
     holdEdit: (edit, onDurable) => {
       engine.versions.hold(edit)
       engine.heldEdits.add({ edit, log: null, onDurable })
@@ -128,13 +105,11 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
         parts.tables.retire(fileNum, () => engine.deleter.add([tableFileName(fileNum)]))
       }
     },
-    onAbandoned: (names) => engine.deleter.add(names),
     onQuiet: () => onQuiet(engine),
     onBegin: ({ id, pick: { reason }, inputBytes }) => {
       parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
     },
     onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
-    onDirectoryFailure: (error) => engine.failForGood('directory sync', error),
   }
 }
 

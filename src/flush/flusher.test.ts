@@ -6,9 +6,10 @@ import { HandExecutor } from '../../test/support/hand-executor.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
 import { EntryKind, VarveError } from '../base/index.js'
-import type { FileHeader, TableFacts } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { PublishTablesInput } from '../tables/index.js'
+import { Installer } from '../versions/index.js'
 import { noPredecessor } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import type { FlushTask } from './flush-queue.js'
@@ -16,11 +17,9 @@ import { Flusher } from './flusher.js'
 import type { FlushHost } from './flusher.js'
 
 class Scene implements FlushHost {
-  readonly dir = '/db'
   readonly executor = new HandExecutor()
   readonly clock = new HandClock()
   readonly tableSettings = { blockBytes: 4096 }
-  isStrict = true
   readonly told: string[] = []
   readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
   readonly flusher: Flusher
@@ -29,38 +28,43 @@ class Scene implements FlushHost {
   private logNum = 0
   private seqNum = 0
 
-  constructor(buildsMax = 2) {
-    this.flusher = new Flusher(this, buildsMax)
+  constructor(buildsMax = 2, isStrict = true) {
+    const installer = new Installer({
+      dir: '/db', executor: this.executor, isStrict,
+      versions: {
+        allocateFileNum: () => this.nextNum++,
+        append: (edit, done) => void this.edits.push({ edit, done }),
+      },
+      tables: {
+        loadSync: () => {
+          if (this.openError !== null) throw this.openError
+        },
+      },
+      logPins: { *syncKept() {} },
+      deleter: { add: (names) => void this.abandoned.push(...names) },
+      uniqueSuffix: () => '1.2',
+      newHeader: (fileNum) =>
+        ({ magic: 'varvetab', databaseId: sampleDatabaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),
+      onFailure: (_place, error) => {
+        this.told.push('directory failed')
+        this.flusher.suspend(error)
+      },
+    })
+    this.flusher = new Flusher(this, installer, buildsMax)
   }
 
-  allocateFileNum = () => this.nextNum++
-  uniqueSuffix = () => '1.2'
-  tableHeader = (fileNum: number): FileHeader => ({
-    magic: 'varvetab', databaseId: sampleDatabaseId, fileNum, salt: new Uint8Array(8), generation: 1,
-  })
   visibleSeqNum = () => this.seqNum
   snapshotSeqNums = () => []
   currentLogNum = () => 99
-  openTable = () => {
-    if (this.openError !== null) throw this.openError
-  }
-  appendEdit = (_task: FlushTask, edit: VersionEdit, done: (error: unknown) => void) => {
-    this.edits.push({ edit, done })
-  }
   holdEdit = (edit: VersionEdit) => void this.told.push(`held up to log ${edit.logPointer}`)
   onInstalled = (task: FlushTask, edit: VersionEdit) => {
     const table = edit.addTables?.[0]?.facts.fileNum ?? 'no table'
     this.told.push(`installed log ${task.log.fileNum}: table ${table}, pointer ${edit.logPointer}`)
   }
   readonly abandoned: string[] = []
-  onAbandoned = (names: readonly string[]) => void this.abandoned.push(...names)
   onStage = () => undefined
   onAttemptFailed = (task: FlushTask, error: unknown, willRetry: boolean) => {
     this.told.push(`log ${task.log.fileNum} failed: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)
-  }
-  onDirectoryFailure = (error: unknown) => {
-    this.told.push('directory failed')
-    this.flusher.suspend(error)
   }
   onBug = (error: VarveError) => {
     this.told.push(`bug: ${error.message}`)
@@ -350,7 +354,7 @@ test('whenReleased waits for what is queued at the call, not for what comes late
 })
 
 test('fast mode: the final name at once, installed as soon as it can be read', () => {
-  scene.isStrict = false
+  scene = new Scene(2, false)
   scene.add()
   const { fileName, isSynced } = scene.executor.jobs[0]!.job.input as FlushBuildInput
   assert.deepEqual([fileName, isSynced], ['000100.table', false])

@@ -6,15 +6,16 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
-import { assert, isOutOfFiles, tableFileName, tempFileName, VarveError } from '../base/index.js'
-import type { Clock, FileHeader, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
-import { drive, jobResult, waitFor } from '../exec/index.js'
-import type { Executor, Procedure } from '../exec/index.js'
+import { assert, isOutOfFiles, tableFileName, VarveError } from '../base/index.js'
+import type { Clock, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
+import { drive, jobResult } from '../exec/index.js'
+import type { Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
-import { isDirectoryFailure, namesMade, publish } from '../tables/index.js'
+import { namesMade } from '../tables/index.js'
 import type { TableSettings } from '../tables/index.js'
+import type { Installer } from '../versions/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { FlushQueue } from './flush-queue.js'
@@ -26,26 +27,15 @@ const ATTEMPTS_OUT_OF_FILES_MAX = 8
 const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 10_000
 
+/** What flushing needs to know of the engine, and what it reports. */
 export interface FlushHost {
-  readonly dir: string
-  readonly executor: Executor
   readonly clock: Clock
   readonly tableSettings: TableSettings
-  /** Strict: every step durable before the next. Fast: installed in memory, made durable later. */
-  readonly isStrict: boolean
-  allocateFileNum(): FileNum
-  /** Digits and dots that no other process or moment has. */
-  uniqueSuffix(): string
-  tableHeader(tableNum: FileNum): FileHeader
   visibleSeqNum(): SeqNum
   /** Held snapshots, ascending. */
   snapshotSeqNums(): SeqNum[]
   /** The log that takes writes now. */
   currentLogNum(): FileNum
-  /** Opens the table's reader; throws when it cannot be read. */
-  openTable(facts: TableFacts): void
-  /** One edit group, durable when `done` is called without an error. Order is kept. */
-  appendEdit(task: FlushTask, edit: VersionEdit, done: (error: unknown) => void): void
   /** Fast mode: readers see the edit from now on. */
   holdEdit(edit: VersionEdit): void
   /** Readers may see the edit (strict: it is durable): swap the read state, let go of the memtable. */
@@ -53,10 +43,6 @@ export interface FlushHost {
   /** Called at each change of a task's stage. */
   onStage(task: FlushTask, stage: FlushStage, durationMs: number): void
   onAttemptFailed(task: FlushTask, error: unknown, willRetry: boolean): void
-  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
-  onAbandoned(names: readonly string[]): void
-  /** The directory could not be synced: nothing may be trusted any more. */
-  onDirectoryFailure(error: unknown): void
   /** What a build gave does not match its memtable, twice: a bug. */
   onBug(error: VarveError): void
 }
@@ -71,6 +57,7 @@ export class Flusher {
   failedCount = 0
   retriedCount = 0
   private readonly host: FlushHost
+  private readonly installer: Installer
   private readonly buildsMax: number
   private retryTimer: Timer | null = null
   /** No new step begins: given up, or failed for good. */
@@ -79,8 +66,9 @@ export class Flusher {
   private giveUpError: unknown = null
   private restWaiters: (() => void)[] = []
 
-  constructor(host: FlushHost, buildsMax: number) {
+  constructor(host: FlushHost, installer: Installer, buildsMax: number) {
     this.host = host
+    this.installer = installer
     this.buildsMax = buildsMax
   }
 
@@ -156,7 +144,7 @@ export class Flusher {
   // ── Stage 2: build ──────────────────────────────────────────────────────────────────────────────
 
   private *build(task: FlushTask): Procedure<void> {
-    const { host } = this
+    const { host, installer } = this
     const { memtable } = task
     const nowMs = host.clock.nowMs()
     if (task.attempts === 0) this.waitTimes.record(nowMs - task.queuedMs)
@@ -171,7 +159,7 @@ export class Flusher {
     const input = this.buildInput(task)
     memtable.slab.hold()
     host.onStage(task, 'building', nowMs - task.queuedMs)
-    const result = yield* jobResult<FlushBuildOutput>(host.executor, { kind: 'flushBuild', input })
+    const result = yield* jobResult<FlushBuildOutput>(installer.executor, { kind: 'flushBuild', input })
     memtable.slab.release()
     if (!result.ok) return this.onAttemptFailed(task, result.error)
     const problem = checkOutput(task, result.output)
@@ -182,17 +170,16 @@ export class Flusher {
   }
 
   private buildInput(task: FlushTask): FlushBuildInput {
-    const { host } = this
+    const { host, installer } = this
     const { memtable } = task
-    task.tableNum = host.allocateFileNum()
-    task.tempName = host.isStrict
-      ? tempFileName(task.tableNum, host.uniqueSuffix())
-      : tableFileName(task.tableNum)
+    const { tableNum, tempName } = installer.plan()
+    task.tableNum = tableNum
+    task.tempName = tempName
     return {
-      dir: host.dir,
-      fileName: task.tempName,
-      isSynced: host.isStrict,
-      header: host.tableHeader(task.tableNum),
+      dir: installer.dir,
+      fileName: tempName,
+      isSynced: installer.isStrict,
+      header: installer.newHeader(tableNum),
       settings: host.tableSettings,
       slab: memtable.slab.buffer,
       start: memtable.start,
@@ -225,37 +212,27 @@ export class Flusher {
   }
 
   private *install(task: FlushTask): Procedure<void> {
-    const { host } = this
+    const { host, installer } = this
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
-    if (host.isStrict) {
-      const error = yield* waitFor<unknown>((done) => host.appendEdit(task, edit, done))
-      if (error !== null) return this.putBack(task)
-    } else host.holdEdit(edit)
+    if (!installer.isStrict) host.holdEdit(edit)
+    else if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
     this.release(task, edit)
   }
 
-  /**
-   * The table gets its name, and is opened for reading before the manifest names it: what cannot be read is built
-   * again. False: the attempt has ended.
-   */
+  /** The table gets its name and is opened: what cannot be read is built again. False: the attempt has ended. */
   private *makeReadable(task: FlushTask, facts: TableFacts): Procedure<boolean> {
-    const { host } = this
+    const { installer } = this
     const { tempName, tableNum } = task
-    let isPublished = !host.isStrict
     try {
-      if (!isPublished) {
-        const stayed = yield* publish(host.executor, { dir: host.dir, tables: [{ tempName, tableNum }] })
-        if (stayed.length > 0) host.onAbandoned(stayed)
-        isPublished = true
+      if (installer.isStrict && !(yield* installer.name([{ tempName, tableNum }]))) {
+        this.putBack(task)
+        return false
       }
-      host.openTable(facts)
+      installer.open(facts)
       return true
     } catch (error) {
-      if (!isPublished && isDirectoryFailure(error)) {
-        host.onDirectoryFailure(error)
-        this.putBack(task)
-      } else this.onAttemptFailed(task, error)
+      this.onAttemptFailed(task, error)
       return false
     }
   }
@@ -309,7 +286,7 @@ export class Flusher {
   private onAttemptFailed(task: FlushTask, error: unknown): void {
     this.failedCount++
     const names = new Set([task.tempName, ...(task.stage === 'installing' ? [tableFileName(task.tableNum)] : [])])
-    this.host.onAbandoned(namesMade([...names], error))
+    this.installer.abandon(namesMade([...names], error))
     this.putBack(task)
     const attemptsMax = isOutOfFiles(error) ? ATTEMPTS_OUT_OF_FILES_MAX : ATTEMPTS_MAX
     const willRetry = task.attempts < attemptsMax && !this.isSuspended

@@ -1,6 +1,6 @@
 /** A compactor whose runs, installs and timers happen when a test says so. */
 import { VarveError } from '../../src/base/index.js'
-import type { ErrorCode, FileHeader, FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
+import type { ErrorCode, FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
 import { Compactor } from '../../src/compaction/index.js'
 import type { CompactionTask, CompactorHost, CompactorPickers } from '../../src/compaction/index.js'
 import { applyEdit } from '../../src/manifest/index.js'
@@ -8,6 +8,7 @@ import type { Version, VersionEdit } from '../../src/manifest/index.js'
 import { createPicker, inputTables } from '../../src/pick/index.js'
 import type { CompactionRunInput, CompactionRunOutput } from '../../src/run/index.js'
 import type { PublishTablesInput } from '../../src/tables/index.js'
+import { Installer } from '../../src/versions/index.js'
 import { HandClock } from './hand-clock.js'
 import { HandExecutor } from './hand-executor.js'
 import { sampleTable } from './manifest-samples.js'
@@ -21,7 +22,6 @@ export function leveledPickers(): CompactorPickers {
 }
 
 export class CompactorScene implements CompactorHost {
-  readonly dir = '/db'
   readonly databaseId = new Uint8Array(16)
   readonly executor: HandExecutor
   readonly clock = new HandClock()
@@ -46,39 +46,47 @@ export class CompactorScene implements CompactorHost {
     this.current = version
     this.isStrict = isStrict
     this.executor = new HandExecutor({}, {}, workerCount)
-    this.compactor = new Compactor(this, pickers)
+    const installer = new Installer({
+      dir: '/db', executor: this.executor, isStrict,
+      versions: {
+        allocateFileNum: () => this.allocateFileNum(),
+        append: (edit, done) => void this.edits.push({ edit, done }),
+      },
+      tables: {
+        loadSync: ({ fileNum }) => {
+          if (this.openError !== null) throw this.openError
+          this.opened.push(fileNum)
+        },
+      },
+      logPins: { *syncKept() {} },
+      deleter: { add: (names) => void this.told.push(`abandoned ${names.length} names`) },
+      uniqueSuffix: () => '1.2',
+      newHeader: (fileNum) =>
+        ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),
+      onFailure: () => {
+        this.told.push('directory failed')
+        this.compactor.suspend()
+      },
+    })
+    this.compactor = new Compactor(this, installer, pickers)
   }
 
   allocateFileNum = () => this.nextNum++
-  uniqueSuffix = () => '1.2'
-  tableHeader = (fileNum: number): FileHeader =>
-    ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 })
   visibleSeqNum = () => this.seqNum
   snapshotSeqNums = () => this.snapshots
   oldestSnapshot = () => this.snapshots[0] ?? null
   areWritersStopped = () => this.isStopped
   version = () => this.current
-  openTable = ({ fileNum }: TableFacts) => {
-    if (this.openError !== null) throw this.openError
-    this.opened.push(fileNum)
-  }
-  appendEdit = (edit: VersionEdit, done: (error: unknown) => void) => void this.edits.push({ edit, done })
   holdEdit = (edit: VersionEdit, onDurable: () => void) => {
     this.current = applyEdit(this.current, edit)
     this.held.push(onDurable)
   }
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
   onReplaced = (tables: readonly TableFacts[]) => void this.told.push(`replaced ${numsOf(tables)}`)
-  onAbandoned = (names: readonly string[]) => void this.told.push(`abandoned ${names.length} names`)
   onQuiet = () => void this.told.push('quiet')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
   onFailed = ({ id }: CompactionTask, error: unknown, willRetry: boolean) =>
     void this.told.push(`failed ${id}: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)
-  onDirectoryFailure = () => {
-    this.told.push('directory failed')
-    this.compactor.suspend()
-  }
-
   write(): void {
     this.seqNum++
     this.compactor.noteWrite()

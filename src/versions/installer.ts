@@ -1,0 +1,104 @@
+/**
+ * What: how new table files become part of the database, the same for a flush and a compaction: numbered, and written
+ * by a job → named, the directory synced → opened for reading → listed by an edit that is durable.
+ * Owns: the order of these steps. Does not own: which tables are made (flush, compaction), the bytes (jobs).
+ * Thread: main. Steps that wait are procedures, so that a blocked caller can drive them (executor.poll).
+ * Invariants: FLUSH-5 no step begins before the one before it succeeded.
+ */
+import { tableFileName, tempFileName } from '../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import { waitFor } from '../exec/index.js'
+import type { Executor, Procedure } from '../exec/index.js'
+import type { VersionEdit } from '../manifest/index.js'
+import { isDirectoryFailure, publish } from '../tables/index.js'
+import type { OpenTables } from '../tables/index.js'
+import type { LogFile } from '../wal/index.js'
+import type { FileDeleter } from './file-deleter.js'
+import type { LogPins } from './log-pins.js'
+import type { VersionSet } from './version-set.js'
+
+/** A table that is to be made: its number, and its name while it is written. */
+export interface PlannedTable {
+  tableNum: FileNum
+  /** In fast mode the final name: nothing is renamed there. */
+  tempName: string
+}
+
+export interface InstallerParts {
+  dir: string
+  executor: Executor
+  /** Every step is durable before the next; in fast mode tables are seen first, and made durable later. */
+  isStrict: boolean
+  versions: Pick<VersionSet, 'allocateFileNum' | 'append'>
+  tables: Pick<OpenTables, 'loadSync'>
+  logPins: Pick<LogPins, 'syncKept'>
+  deleter: Pick<FileDeleter, 'add'>
+  /** Gives digits and dots that no other process or moment has. */
+  uniqueSuffix(): string
+  newHeader(tableNum: FileNum): FileHeader
+  /** The directory or a log could not be synced: nothing may be trusted any more. */
+  onFailure(place: 'directory sync' | 'log sync', error: unknown): void
+}
+
+export class Installer {
+  readonly dir: string
+  readonly executor: Executor
+  readonly isStrict: boolean
+  private readonly parts: InstallerParts
+
+  constructor(parts: InstallerParts) {
+    this.dir = parts.dir
+    this.executor = parts.executor
+    this.isStrict = parts.isStrict
+    this.parts = parts
+  }
+
+  /** Every attempt to make a table takes a number of its own. */
+  plan(): PlannedTable {
+    const { versions, uniqueSuffix, isStrict } = this.parts
+    const tableNum = versions.allocateFileNum()
+    return { tableNum, tempName: isStrict ? tempFileName(tableNum, uniqueSuffix()) : tableFileName(tableNum) }
+  }
+
+  newHeader(tableNum: FileNum): FileHeader {
+    return this.parts.newHeader(tableNum)
+  }
+
+  /**
+   * Strict mode: gives the tables their names, durably. False when the directory's sync failed: the engine was told and
+   * stops. Throws what else went wrong; then some may have their names (`namesMade`).
+   */
+  *name(tables: readonly PlannedTable[]): Procedure<boolean> {
+    const { dir, executor, onFailure } = this.parts
+    try {
+      this.abandon(yield* publish(executor, { dir, tables }))
+      return true
+    } catch (error) {
+      if (!isDirectoryFailure(error)) throw error
+      onFailure('directory sync', error)
+      return false
+    }
+  }
+
+  /** Opens a table for reading before the manifest lists it: throws when it cannot be read. */
+  open(facts: TableFacts): void {
+    this.parts.tables.loadSync(facts)
+  }
+
+  /** Strict mode: makes the edit durable. False when that failed: the engine was told and stops. */
+  *list(edit: VersionEdit, replacedLogs: readonly LogFile[] = []): Procedure<boolean> {
+    const { versions, logPins, onFailure } = this.parts
+    try {
+      yield* logPins.syncKept(replacedLogs) // no recovery reads them again once the pointer has passed them
+    } catch (error) {
+      onFailure('log sync', error)
+      return false
+    }
+    return (yield* waitFor<unknown>((done) => versions.append(edit, done))) === null
+  }
+
+  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
+  abandon(names: readonly string[]): void {
+    if (names.length > 0) this.parts.deleter.add(names)
+  }
+}
