@@ -3,10 +3,10 @@
  * answered by its parts. No state, no decision. Thread: main.
  */
 import { tableFileName } from '../base/index.js'
-import type { FileHeader, FileNum } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
+import { newTableHeader } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
@@ -56,11 +56,13 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
 
 export function makeInstaller(engine: EngineCore): Installer {
   const { parts, options } = engine
+  const { databaseId, lock: { generation } } = parts
+  const { random } = options
   return new Installer({
     dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
     versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
     uniqueSuffix: () => parts.names.next(),
-    newHeader: (tableNum) => tableHeader(engine, tableNum),
+    newHeader: (tableNum) => newTableHeader({ databaseId, generation, random }, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
@@ -111,11 +113,4 @@ export function makeCompactorHost(engine: EngineCore): CompactorHost {
     },
     onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
   }
-}
-
-function tableHeader(engine: EngineCore, tableNum: FileNum): FileHeader {
-  const { databaseId, lock } = engine.parts
-  const salt = new Uint8Array(8)
-  engine.options.random.fill(salt)
-  return { magic: 'varvetab', databaseId, fileNum: tableNum, salt, generation: lock.generation }
 }

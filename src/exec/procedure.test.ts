@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drive, jobResult, runJob, waitFor } from './procedure.js'
+import { drive, finished, jobResult, runJob, waitFor } from './procedure.js'
 import type { Procedure } from './procedure.js'
 import type { Job, JobResult } from './job.js'
 
@@ -43,6 +43,16 @@ test('a procedure goes on inside the answer that it waited for, not a turn later
   answers.answer({ ok: false, error: 'nor this' })
   assert.deepEqual(told.splice(0), ['c failed: nor this'])
   assert.equal(answers.waiting.length, 0)
+})
+
+test('a procedure that is awaited gives what it returns, or what it threw', async () => {
+  const answers = new Answers()
+  const given = finished(runJob<number>(answers, { kind: 'd', input: null }))
+  answers.answer({ ok: true, output: 5 })
+  assert.equal(await given, 5)
+  const failed = finished(runJob<number>(answers, { kind: 'e', input: null }))
+  answers.answer({ ok: false, error: new Error('no') })
+  await assert.rejects(failed, /no/)
 })
 
 test('a hundred thousand answers that come at once need no deep stack', () => {

@@ -37,6 +37,20 @@ function advance(procedure: Procedure<void>, firstAnswer: unknown): void {
   }
 }
 
+/** Drives a procedure for callers that may wait for the event loop. */
+export function finished<T>(procedure: Procedure<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    function* told(): Procedure<void> {
+      try {
+        resolve(yield* procedure)
+      } catch (error) {
+        reject(error)
+      }
+    }
+    drive(told())
+  })
+}
+
 /** Waits for what `begin` calls back with. */
 export function* waitFor<T>(begin: (resume: (answer: T) => void) => void): Procedure<T> {
   return (yield begin as Wait) as T

@@ -22,7 +22,7 @@ import {
   keptTablesIn, UniqueNames,
 } from '../engine/index.js'
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
-import { makeExecutor, workerSource } from '../exec/index.js'
+import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { applyEdits, emptyVersion, isRetained } from '../manifest/index.js'
@@ -31,8 +31,7 @@ import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { namesMade, OpenTables } from '../tables/index.js'
-import type { PublishTablesInput } from '../tables/index.js'
+import { namesMade, newTableHeader, OpenTables, publish } from '../tables/index.js'
 import { writeManifest, VersionSet } from '../versions/index.js'
 import type { ManifestPlace } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
@@ -260,11 +259,7 @@ class Opening {
     const { dir, options, executor } = this
     const tableNum = this.allocate()
     const tempName = tempFileName(tableNum, this.names.next())
-    const salt = new Uint8Array(8)
-    options.random.fill(salt)
-    const header: FileHeader = {
-      magic: 'varvetab', databaseId, fileNum: tableNum, salt, generation: this.lock.generation,
-    }
+    const header = newTableHeader({ databaseId, generation: this.lock.generation, random: options.random }, tableNum)
     const input: FlushBuildInput = {
       dir, fileName: tempName, isSynced: true, header, settings: { blockBytes: options.blockSize },
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
@@ -275,9 +270,8 @@ class Opening {
       await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
-    const publish: PublishTablesInput = { dir, tables: [{ tempName, tableNum }] }
     try {
-      await executor.submit({ kind: 'publishTables', input: publish })
+      await finished(publish(executor, { dir, tables: [{ tempName, tableNum }] }))
     } catch (error) {
       this.replayedNames.push(...namesMade([tableFileName(tableNum)], error))
       throw error
