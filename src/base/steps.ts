@@ -1,7 +1,7 @@
 /**
  * What: I/O written once that can run either way: blocking the thread, or through the event loop.
  *
- * A procedure is a generator that yields steps; each step knows both forms of one operation. `runSync`
+ * A chain is a generator that yields steps; each step knows both forms of one operation. `runSync`
  * drives it to its end at once (worker threads, and Sync callers that must not wait for the loop),
  * `runAsync` awaits each step. State changes stand between two yields and so are never interrupted.
  * Design: docs/design/0003-steps.md.
@@ -13,7 +13,7 @@ export interface Step<T> {
   async(): Promise<T>
 }
 
-/** A procedure made of steps, with a result. */
+/** A chain of steps, with a result. */
 export type Steps<T> = Generator<Step<unknown>, T, unknown>
 
 /** `const size = yield* step(file.sizeStep())` with the right type. */
