@@ -1,9 +1,12 @@
 // @ts-check
-// Writes the pages that are made from comments.
+// Writes the pages that are made from comments and declarations.
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { API_PAGE, apiReport } from './api-report.mjs'
 import { root } from './source-tree.mjs'
 import { STATS_PAGE, statsPage } from './stats-page.mjs'
 
-writeFileSync(path.join(root, STATS_PAGE), statsPage())
-console.log(STATS_PAGE)
+for (const [page, text] of [[STATS_PAGE, statsPage()], [API_PAGE, apiReport()]]) {
+  writeFileSync(path.join(root, page), text)
+  console.log(page)
+}

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { it } from 'node:test'
+import { API_PAGE, apiReport } from './api-report.mjs'
 import { root } from './source-tree.mjs'
 import { STATS_PAGE, statsPage } from './stats-page.mjs'
 
@@ -13,4 +14,11 @@ it(`${STATS_PAGE} is what src/stats says, every name with a sentence`, () => {
   const rows = page.split('\n').filter((line) => /^\| [`[]/.test(line))
   assert.ok(rows.length > 100)
   for (const row of rows) assert.match(row, / \| [A-Z][^|]*\. \|$/, row)
+})
+
+it(`${API_PAGE} is what programs can import, and nothing private`, () => {
+  const page = apiReport()
+  assert.equal(readFileSync(path.join(root, API_PAGE), 'utf8'), page, 'npm run docs writes it anew')
+  assert.doesNotMatch(page, /private (?!constructor)|\*\//)
+  for (const name of ['class Varve', 'class VarveLevel', 'class SimVfs']) assert.ok(page.includes(`export declare ${name}`), name)
 })
