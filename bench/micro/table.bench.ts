@@ -24,14 +24,14 @@ for (let i = 0; i < entries; i++) {
 }
 for (let i = entries - 1; i > 0; i--) {
   const j = random.below(i + 1)
-  const kept = order[i]
-  order[i] = order[j]
+  const kept = order[i]!
+  order[i] = order[j]!
   order[j] = kept
 }
 const absent = new Uint8Array(16 * entries)
 for (let i = 0; i < entries; i++) {
   absent.set(keys.subarray(16 * i, 16 * i + 16), 16 * i)
-  absent[16 * i + 15]++
+  absent[16 * i + 15]!++
 }
 const values = new Uint8Array(1 << 20)
 random.fill(values)
@@ -62,7 +62,7 @@ const chain = new Uint32Array(1 << 24)
 for (let i = 0; i < chain.length; i++) chain[i] = (Math.imul(i, 0x9e3779b1) + 12345) >>> 8
 report('one random load in 64 MiB', 1_000_000, () => {
   let at = 1
-  for (let i = 0; i < 1_000_000; i++) at = (chain[at] + i) & 0xffffff
+  for (let i = 0; i < 1_000_000; i++) at = (chain[at]! + i) & 0xffffff
   if (at < 0) console.log(at)
 })
 
@@ -109,14 +109,14 @@ for (const pointHash of [true, false]) {
   for (let round = 0; round < 3; round++) {
     report('get, random', entries, () => {
       for (let n = 0; n < entries; n++) {
-        const i = order[n]
+        const i = order[n]!
         if (!table.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
         sum += out.valueEnd
       }
     })
     report('get, absent', entries, () => {
       for (let n = 0; n < entries; n++) {
-        const i = order[n]
+        const i = order[n]!
         if (table.get(absent.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('found')
       }
     })
@@ -124,7 +124,7 @@ for (const pointHash of [true, false]) {
   report('seekGE, random', entries, () => {
     const iterator = table.iterator()
     for (let n = 0; n < entries; n++) {
-      const i = order[n]
+      const i = order[n]!
       iterator.seekGE(keys, 16 * i, 16 * i + 16)
       sum += iterator.valueEnd
     }
@@ -135,7 +135,7 @@ for (const pointHash of [true, false]) {
   const cold = runSync(openTable({ ...options, cache: new BlockCache(0) }))
   report('get, random, no cache', 100_000, () => {
     for (let n = 0; n < 100_000; n++) {
-      const i = order[n]
+      const i = order[n]!
       if (!cold.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
     }
   })

@@ -22,7 +22,7 @@ function use(cache: BlockCache, slots: CacheSlots, index: number, bytes: number,
 }
 
 function byteAt(cache: BlockCache, frame: number, offset: number): number {
-  return cache.chunkOf(frame).bytes[cache.baseOf(frame) + offset]
+  return cache.chunkOf(frame).bytes[cache.baseOf(frame) + offset]!
 }
 
 function presentCount(slots: CacheSlots): number {
@@ -88,7 +88,7 @@ test('the capacity falls at once, pinned blocks excepted, and rises again', () =
   const slots = cache.attach(2000)
   for (let i = 0; i < 1024; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
   assert.equal(cache.allocatedBytes, 8 * MiB)
-  const frame = slots.frames[900]
+  const frame = slots.frames[900]!
   cache.pin(frame)
   cache.setCapacity(2 * MiB)
   assert.equal(cache.allocatedBytes, 8 * MiB, 'chunks have numbers: those below the pinned block stay')
@@ -114,7 +114,7 @@ test('memory is taken as it is needed, up to the capacity', () => {
   for (let i = 0; i < 700; i++) {
     use(cache, slots, i, 4 * KiB, MARK_POINT)
     sizes.add(cache.allocatedBytes)
-    for (const k of [0, i >> 1, i]) assert.equal(byteAt(cache, slots.frames[k], 4 * KiB - 1), k & 0xff)
+    for (const k of [0, i >> 1, i]) assert.equal(byteAt(cache, slots.frames[k]!, 4 * KiB - 1), k & 0xff)
   }
   assert.equal(cache.evictionCount, 0)
   assert.deepEqual([...sizes], [1, 2, 3].map((n) => n * 1024 * KiB))
@@ -136,10 +136,10 @@ test('all pinned: nothing is taken in; after unpin it is', () => {
   const slots = cache.attach(20)
   for (let i = 0; i < 8; i++) {
     use(cache, slots, i, 8 * KiB, MARK_HIT)
-    cache.pin(slots.frames[i])
+    cache.pin(slots.frames[i]!)
   }
   assert.equal(use(cache, slots, 9, 8 * KiB, MARK_POINT), false)
-  cache.unpin(slots.frames[3])
+  cache.unpin(slots.frames[3]!)
   assert.ok(use(cache, slots, 9, 8 * KiB, MARK_POINT))
   assert.equal(slots.frames[3], 0)
 })
@@ -148,7 +148,7 @@ test('detach frees what is not pinned, and the rest when it is unpinned', () => 
   const cache = new BlockCache(64 * KiB)
   const slots = cache.attach(8)
   for (let i = 0; i < 8; i++) use(cache, slots, i, 5 * KiB, MARK_POINT)
-  const frame = slots.frames[2]
+  const frame = slots.frames[2]!
   cache.pin(frame)
   cache.pin(frame)
   cache.detach(slots)
@@ -171,22 +171,22 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
   for (let turn = 0; turn < 30_000; turn++) {
     const at = random.below(tables.length)
     const index = random.below(blocks)
-    if (use(cache, tables[at], index, sizes[index], random.below(2))) {
-      const frame = tables[at].frames[index]
-      for (const offset of [0, sizes[index] - 1]) assert.equal(byteAt(cache, frame, offset), index & 0xff)
+    if (use(cache, tables[at]!, index, sizes[index]!, random.below(2))) {
+      const frame = tables[at]!.frames[index]!
+      for (const offset of [0, sizes[index]! - 1]) assert.equal(byteAt(cache, frame, offset), index & 0xff)
       if (pinned.length < 6 && random.chance(0.1)) {
         cache.pin(frame)
         pinned.push({ frame, index })
       }
     }
     if (random.chance(0.08) && pinned.length > 0) {
-      cache.unpin(pinned.splice(random.below(pinned.length), 1)[0].frame)
+      cache.unpin(pinned.splice(random.below(pinned.length), 1)[0]!.frame)
     }
     for (const { frame, index: i } of pinned) {
-      assert.ok(byteAt(cache, frame, 0) === (i & 0xff) && byteAt(cache, frame, sizes[i] - 1) === (i & 0xff))
+      assert.ok(byteAt(cache, frame, 0) === (i & 0xff) && byteAt(cache, frame, sizes[i]! - 1) === (i & 0xff))
     }
     if (random.chance(0.002)) {
-      cache.detach(tables[at])
+      cache.detach(tables[at]!)
       tables[at] = cache.attach(blocks)
     }
     if (random.chance(0.001)) {
@@ -199,7 +199,7 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
   assert.ok(cache.allocatedBytes <= cache.capacityBytes)
   let bytes = 0
   for (const slots of tables) {
-    slots.frames.forEach((frame, i) => (bytes += frame === 0 ? 0 : Math.ceil(sizes[i] / KiB) * KiB))
+    slots.frames.forEach((frame, i) => (bytes += frame === 0 ? 0 : Math.ceil(sizes[i]! / KiB) * KiB))
   }
   assert.equal(cache.usedBytes, bytes)
   assert.ok(cache.evictionCount > 5000)

@@ -122,7 +122,7 @@ export class BlockCache {
   setCapacity(capacityBytes: number): void {
     this.capacity = capacityBytes
     this.chunkCountMax = this.chunksIn(capacityBytes)
-    for (let i = this.chunkCountMax; i < this.chunks.length; i++) this.emptyChunk(this.chunks[i])
+    for (let i = this.chunkCountMax; i < this.chunks.length; i++) this.emptyChunk(this.chunks[i]!)
     this.dropChunks()
   }
 
@@ -133,7 +133,7 @@ export class BlockCache {
 
   /** The memory that a frame lies in. */
   chunkOf(frame: number): CacheChunk {
-    return this.chunks[frame - 1 >>> CHUNK_SHIFT]
+    return this.chunks[frame - 1 >>> CHUNK_SHIFT]!
   }
 
   /** Where in it the block starts: a multiple of 1 KiB. */
@@ -151,7 +151,7 @@ export class BlockCache {
     slots.isAttached = false
     slots.count = 0
     for (let i = 0; i < slots.frames.length; i++) {
-      const frame = slots.frames[i]
+      const frame = slots.frames[i]!
       if (frame === 0) continue
       const chunk = this.chunkOf(frame)
       const granule = this.baseOf(frame) >>> GRANULE_SHIFT
@@ -168,7 +168,7 @@ export class BlockCache {
   scanMark(slots: CacheSlots, index: number, bytes: number): number {
     this.scannedBytes += bytes
     const tick = Math.floor((this.scannedBytes * TICKS_PER_CAPACITY) / (this.capacity + 1)) % TICK_COUNT
-    const last = slots.scanTicks[index] - 1
+    const last = slots.scanTicks[index]! - 1
     const age = last < 0 ? Infinity : (tick - last + TICK_COUNT) % TICK_COUNT
     if (age > 1) slots.scanTicks[index] = tick + 1
     return age > 1 && age <= TICKS_PER_CAPACITY ? MARK_POINT : MARK_SCAN
@@ -194,8 +194,8 @@ export class BlockCache {
         run = 0
         continue
       }
-      const chunk = this.chunks[this.handChunk]
-      const length = chunk.lengths[granule]
+      const chunk = this.chunks[this.handChunk]!
+      const length = chunk.lengths[granule]!
       if (length === 0) run++
       else if (this.evict(chunk, granule, aging)) run += length
       else {
@@ -226,13 +226,13 @@ export class BlockCache {
 
   /** The block at `frame` stays there until as many `unpin`. */
   pin(frame: number): void {
-    this.chunkOf(frame).pins[this.baseOf(frame) >>> GRANULE_SHIFT]++
+    this.chunkOf(frame).pins[this.baseOf(frame) >>> GRANULE_SHIFT]!++
   }
 
   unpin(frame: number): void {
     const chunk = this.chunkOf(frame)
     const granule = this.baseOf(frame) >>> GRANULE_SHIFT
-    if (--chunk.pins[granule] > 0) return
+    if (--chunk.pins[granule]! > 0) return
     if (chunk.owners[granule] === null) this.free(chunk, granule)
     if (this.chunks.length <= this.chunkCountMax) return
     if (frame - 1 >>> CHUNK_SHIFT >= this.chunkCountMax) this.emptyChunk(chunk)
@@ -257,11 +257,11 @@ export class BlockCache {
 
   /** True when the block is gone; otherwise it is `aging` steps nearer to it. */
   private evict(chunk: CacheChunk, granule: number, aging: number): boolean {
-    if (chunk.pins[granule] > 0) return false
+    if (chunk.pins[granule]! > 0) return false
     const slots = chunk.owners[granule]!
-    const index = chunk.indexes[granule]
-    if (slots.marks[index] > 0) {
-      slots.marks[index] -= aging
+    const index = chunk.indexes[granule]!
+    if (slots.marks[index]! > 0) {
+      slots.marks[index]! -= aging
       return false
     }
     this.remove(chunk, granule)
@@ -270,7 +270,7 @@ export class BlockCache {
 
   private remove(chunk: CacheChunk, granule: number): void {
     const slots = chunk.owners[granule]!
-    slots.frames[chunk.indexes[granule]] = 0
+    slots.frames[chunk.indexes[granule]!] = 0
     slots.count--
     chunk.owners[granule] = null
     this.evictionCount++
@@ -280,7 +280,7 @@ export class BlockCache {
   /** All but what is pinned. */
   private emptyChunk(chunk: CacheChunk): void {
     for (let granule = 0; granule < this.chunkGranules; granule++) {
-      const isThere = chunk.lengths[granule] > 0
+      const isThere = chunk.lengths[granule]! > 0
       if (isThere && chunk.pins[granule] === 0) this.remove(chunk, granule)
     }
   }
@@ -288,14 +288,14 @@ export class BlockCache {
   /** Chunks have numbers, so only those at the end can go. */
   private dropChunks(): void {
     const { chunks } = this
-    while (chunks.length > this.chunkCountMax && chunks[chunks.length - 1].isEmpty) chunks.pop()
+    while (chunks.length > this.chunkCountMax && chunks[chunks.length - 1]!.isEmpty) chunks.pop()
     if (this.handChunk < chunks.length && this.handChunk < this.chunkCountMax) return
     this.handChunk = Math.min(chunks.length, this.chunkCountMax) - 1
     this.hand = this.chunkGranules
   }
 
   private free(chunk: CacheChunk, granule: number): void {
-    this.usedBytes -= chunk.lengths[granule] * GRANULE_BYTES
+    this.usedBytes -= chunk.lengths[granule]! * GRANULE_BYTES
     chunk.lengths[granule] = 0
     this.blockCount--
   }

@@ -201,12 +201,14 @@ export class GroupWriter {
 
   private startPoolWrite(): void {
     this.counters.poolWrites++
-    const { buffer, group } = this.unsettled[0] ?? this
+    const sealed = this.unsettled[0]
+    const buffer = sealed?.buffer ?? this.buffer
+    const group = sealed === undefined ? this.group : sealed.group
     const { log, slab } = buffer
     const [start, end, seqNum] = [log.writtenEnd, buffer.encodedEnd, buffer.encodedSeqNum]
     slab.hold()
     this.poolGroup = group
-    if (this.unsettled.length > 0) this.unsettled[0]!.group = null
+    if (sealed !== undefined) sealed.group = null
     else this.group = null
     this.poolWrite = keepAliveUntil(this.clock, log.writeRange(buffer.bytes, start, end)).then(
       () => this.finishPoolWrite(buffer, end, seqNum, null),

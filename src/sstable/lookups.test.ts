@@ -29,7 +29,7 @@ function slotsPassed(pointHash: PointHash, hash: number, i: number): number {
   const { slots, placeMask } = pointHash
   const home = pointHash.home(hash)
   let slot = home
-  while ((slots[slot] & placeMask) !== i + 1) slot = (slot + 1) % slots.length
+  while ((slots[slot]! & placeMask) !== i + 1) slot = (slot + 1) % slots.length
   return (slot - home + slots.length) % slots.length
 }
 
@@ -75,7 +75,7 @@ test('of strange keys one in a hundred passes the filter, one in some thousands 
 function meetsTag(pointHash: PointHash, hash: number): boolean {
   const { slots, placeBits } = pointHash
   for (let slot = pointHash.home(hash); slots[slot] !== 0; slot = (slot + 1) % slots.length) {
-    if ((slots[slot] ^ (hash << placeBits)) >>> placeBits === 0) return true
+    if ((slots[slot]! ^ (hash << placeBits)) >>> placeBits === 0) return true
   }
   return false
 }

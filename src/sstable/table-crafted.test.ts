@@ -72,9 +72,9 @@ test('data block', () => {
 test('versions of one key out of order', () => {
   const { index } = sampleParts()
   const number = 1
-  const seqNums = 16 + 4 * (2 * index.counts[number] + 1)
-  const second = getU32(good, index.offsets[number] + seqNums + 4)
-  checkRefused(index.offsets[number], [['same number twice', put(seqNums, second), /out of order/]])
+  const seqNums = 16 + 4 * (2 * index.counts[number]! + 1)
+  const second = getU32(good, index.offsets[number]! + seqNums + 4)
+  checkRefused(index.offsets[number]!, [['same number twice', put(seqNums, second), /out of order/]])
 })
 
 test('index', () => {
@@ -83,35 +83,35 @@ test('index', () => {
   const countColumn = 8 + 4 * (n + 1)
   const keyColumn = countColumn + 4 * n
   const keysAt = alignUp(keyColumn + 4 * (n + 1), 8) + 8 * n
-  const bytesOf = (i: number): number => index.offsets[i + 1] - index.offsets[i]
-  checkRefused(footer.sections[SectionSlot.index].offset, [
+  const bytesOf = (i: number): number => index.offsets[i + 1]! - index.offsets[i]!
+  checkRefused(footer.sections[SectionSlot.index]!.offset, [
     ['block count', put(0, n + 1), /index of/],
     ['key bytes', put(4, index.keyBytes.length + 8), /length differs/],
     ['first block', put(8, 136), /data part/],
-    ['data end', put(8 + 4 * n, index.offsets[n] + 8), /data part/],
+    ['data end', put(8 + 4 * n, index.offsets[n]! + 8), /data part/],
     ['block too small', put(12, 128 + 32), /bad place/],
-    ['block not aligned', put(12, index.offsets[1] + 4), /bad place/],
-    ['blocks overlap', put(16, index.offsets[1] - 8), /bad place/],
+    ['block not aligned', put(12, index.offsets[1]! + 4), /bad place/],
+    ['blocks overlap', put(16, index.offsets[1]! - 8), /bad place/],
     ['no entries', put(countColumn, 0), /entry count/],
     ['too many entries', put(countColumn, 1025), /entry count/],
-    ['sum of entries', put(countColumn, index.counts[0] + 1), /number of entries/],
+    ['sum of entries', put(countColumn, index.counts[0]! + 1), /number of entries/],
     ['first key', put(keyColumn, 1), /bound keys/],
     ['key ends', put(keyColumn + 4 * n, index.keyBytes.length - 1), /bound keys/],
     ['key backwards', put(keyColumn + 4, 0xffffffff), /bad bound/],
     ['order of bounds', (content) => (content[keysAt] = 0xff), /bounds are out of order/],
     ['padding', (content) => (content[content.length - 1] ||= 1), /padding|largest key/],
     ['entries moved', (content) => {
-      putU32(content, countColumn, index.counts[0] + 1)
-      putU32(content, countColumn + 4, index.counts[1] - 1)
+      putU32(content, countColumn, index.counts[0]! + 1)
+      putU32(content, countColumn + 4, index.counts[1]! - 1)
     }, /index speaks of/],
-    ['border moved', put(12, index.offsets[1] + (bytesOf(1) > bytesOf(0) ? 8 : -8)), /checksum/],
+    ['border moved', put(12, index.offsets[1]! + (bytesOf(1) > bytesOf(0) ? 8 : -8)), /checksum/],
   ])
 })
 
 test('point hash and filter', () => {
   const { footer, pointHash, filter } = sampleParts()
   const slotCount = pointHash!.slots.length
-  checkRefused(footer.sections[SectionSlot.pointHash].offset, [
+  checkRefused(footer.sections[SectionSlot.pointHash]!.offset, [
     ['no slots', put(0, 0), /0 slots/],
     ['more slots', put(0, slotCount + 2), /slots/],
     ['more keys than slots', put(4, slotCount), /keys in/],
@@ -121,7 +121,7 @@ test('point hash and filter', () => {
     ['no block bits', put(8, 5 | (5 << 8)), /width of a place/],
     ['reserved', put(12, 1), /not zero/],
   ])
-  checkRefused(footer.sections[SectionSlot.filter].offset, [
+  checkRefused(footer.sections[SectionSlot.filter]!.offset, [
     ['no lines', put(0, 0), /0 lines/],
     ['more lines', put(0, filter!.lineCount + 1), /lines/],
     ['kind', put(4, 2 | (6 << 8)), /unknown filter/],
@@ -133,7 +133,7 @@ test('point hash and filter', () => {
 
 test('a point hash that names what is not there, or has no empty slot, ends the lookup', () => {
   const { footer, pointHash } = sampleParts()
-  const { offset } = footer.sections[SectionSlot.pointHash]
+  const { offset } = footer.sections[SectionSlot.pointHash]!
   const { placeMask, entryBits } = pointHash!
   const keys = sampleEntries().map((entry) => entry.key)
   const setAll = (word: (slot: number) => number): Change => (content) => {
@@ -151,7 +151,7 @@ test('a point hash that names what is not there, or has no empty slot, ends the 
 
 test('properties', () => {
   const { footer, properties } = sampleParts()
-  const { offset } = footer.sections[SectionSlot.properties]
+  const { offset } = footer.sections[SectionSlot.properties]!
   checkRefused(offset, [
     ['more', put(0, 18), /needs|left/],
     ['fewer', put(0, 16), /behind the last/],
@@ -160,7 +160,7 @@ test('properties', () => {
     ['order of ids', put(8 + 8 + 16, 1), /property id/],
     ['flags', put(8, 1 | (2 << 16)), /property id or flags/],
     ['length', put(12, 0xfffffff0), /length|limit/],
-    ['order name', (content) => (content[16] ^= 1), /key order/],
+    ['order name', (content) => (content[16]! ^= 1), /key order/],
     ['not a number', put(8 + 8 + 16 + 4, 7), /not a number/],
     ['missing', put(8 + 8 + 16, 0), /property id/],
     ['padding', (content) => (content[8 + 8 + 15] = 1), /padding/],
@@ -175,7 +175,7 @@ test('properties', () => {
 })
 
 test('an unknown property is skipped, or refused when it must be known', () => {
-  const { offset } = sampleParts().footer.sections[SectionSlot.properties]
+  const { offset } = sampleParts().footer.sections[SectionSlot.properties]!
   const unknown = craft(offset, put(lastProperty(), 40))
   assert.throws(() => check(unknown), { code: 'CORRUPTION', message: /property 17 is missing/ })
   const required = craft(offset, put(lastProperty(), 40 | (1 << 16)))
@@ -184,7 +184,7 @@ test('an unknown property is skipped, or refused when it must be known', () => {
 
 /** Where the last property (blockBytes, 16 bytes in all) starts in its section. */
 function lastProperty(): number {
-  return sampleParts().footer.sections[SectionSlot.properties].bytes - 8 - 16
+  return sampleParts().footer.sections[SectionSlot.properties]!.bytes - 8 - 16
 }
 
 test('a section of a later version is skipped, but its checksum is checked', () => {
@@ -198,7 +198,7 @@ test('a section of a later version is skipped, but its checksum is checked', () 
   bytes.set(encodeFooter({ ...footer, sections, fileBytes: bytes.length }, seed), at + 24)
   const facts = { ...sample.facts, bytes: bytes.length }
   check(bytes, facts)
-  bytes[at + 3] ^= 1
+  bytes[at + 3]! ^= 1
   openWritten({ file: newFile(bytes), facts }, new BlockCache(0))
   assert.throws(() => check(bytes, facts), { code: 'CORRUPTION', offset: at })
 })
@@ -206,7 +206,7 @@ test('a section of a later version is skipped, but its checksum is checked', () 
 test('footer', () => {
   const { footer } = sampleParts()
   const footerAt = good.length - FOOTER_BYTES
-  const [index, filter] = footer.sections
+  const [index, filter] = footer.sections as [{ offset: number; bytes: number }, { offset: number; bytes: number }]
   const change = (at: number, value: number): Uint8Array => craft(footerAt, put(at, value))
   const cases: [string, Uint8Array, RegExp][] = [
     ['index moved', change(0, index.offset + 8), /section|data part/],
@@ -218,7 +218,7 @@ test('footer', () => {
     ['filter left out', craft(footerAt, (content) => content.fill(0, 8, 16)), /section/],
     ['filter without length', change(12, 0), /missing/],
     ['filter elsewhere', change(8, filter.offset - 8), /section/],
-    ['sections end early', change(28, footer.sections[3].bytes - 8), /footer/],
+    ['sections end early', change(28, footer.sections[3]!.bytes - 8), /footer/],
     ['block count', change(64, footer.blockCount + 1), /index of/],
     ['file bytes', change(72, good.length - 8), /bytes/],
     ['reserved', change(100, 1), /reserved/],

@@ -110,10 +110,10 @@ export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number,
 }
 
 function sectionFault(sections: Extent[], end: number): { slot: number; what: string } | null {
-  let next = sections[SectionSlot.index].offset
+  let next = sections[SectionSlot.index]!.offset
   if (next < FILE_HEADER_BYTES) return { slot: 0, what: 'index stands inside the file header' }
   for (let slot = 0; slot < SECTION_SLOTS; slot++) {
-    const { offset, bytes } = sections[slot]
+    const { offset, bytes } = sections[slot]!
     if (bytes === 0) {
       const isNeeded = slot === SectionSlot.index || slot === SectionSlot.properties
       if (isNeeded || offset !== 0) return { slot, what: 'section is missing' }

@@ -53,11 +53,11 @@ function readAll(written: WrittenTable, turn: number, see: (text: string) => voi
     iterator.close()
     assert.equal(forward.length, entries.length)
     assert.deepEqual(backward.reverse(), forward)
-    for (let i = 1; i < forward.length; i++) assert.ok(compareEntries(forward[i - 1], forward[i]) < 0)
+    for (let i = 1; i < forward.length; i++) assert.ok(compareEntries(forward[i - 1]!, forward[i]!) < 0)
     for (const entry of forward) see(shown(entry))
   })
   for (let i = turn % 5; i < entries.length; i += 5) {
-    const entry = entries[i]
+    const entry = entries[i]!
     isRefused(() => {
       const found = getEntry(table, entry.key, entry.seqNum)
       see(found !== null && shownPoint(found) === shownPoint(entry) ? shown(entry) : 'another answer')
@@ -80,14 +80,14 @@ test('a flipped bit anywhere is found by the check; reads give the right entry o
   const file = newFile(bytes)
   const one = new Uint8Array(1)
   for (let offset = 0; offset < good.length; offset++) {
-    one[0] = good[offset] ^ (1 << ((offset * 5) % 8))
+    one[0] = good[offset]! ^ (1 << ((offset * 5) % 8))
     file.writeSync(one, 0, 1, offset)
     const written = { file, facts: sample.facts }
     assert.ok(isRefused(() => check(written)), `offset ${offset}`)
     isRefused(() => {
       readAll(written, offset, (text) => assert.ok(expected.has(text), `offset ${offset}: ${text}`))
     })
-    one[0] = good[offset]
+    one[0] = good[offset]!
     file.writeSync(one, 0, 1, offset)
   }
   check({ file, facts: sample.facts })
@@ -131,7 +131,7 @@ test('crafted bytes under a right checksum: CORRUPTION or entries, no error of a
   const runs = 2000
   for (let run = 0; run < runs; run++) {
     const bytes = good.slice()
-    const piece = pieces[run % pieces.length]
+    const piece = pieces[run % pieces.length]!
     for (let change = random.below(3); change >= 0; change--) {
       const at = piece.offset + random.below(piece.bytes)
       if (random.chance(0.5)) bytes[at] = random.u32()
@@ -157,18 +157,18 @@ test('a good block at another place, or of another file, is CORRUPTION', () => {
   const bytes = bytesOf(written.file)
   const parts = runSync(readParts({ file: written.file, name: TABLE_NAME }, { pointHash: false, filter: 'never' }))
   const { offsets } = parts.index
-  assert.equal(offsets[2] - offsets[1], offsets[1] - offsets[0])
+  assert.equal(offsets[2]! - offsets[1]!, offsets[1]! - offsets[0]!)
   const checkRefused = (): void => {
     const expected = { code: 'CORRUPTION', offset: offsets[1] }
-    assert.throws(() => getEntry(openWritten(written, noCache), same[1].key, 9), expected)
+    assert.throws(() => getEntry(openWritten(written, noCache), same[1]!.key, 9), expected)
   }
   const first = bytes.slice(offsets[0], offsets[1])
-  written.file.writeSync(first, 0, first.length, offsets[1])
+  written.file.writeSync(first, 0, first.length, offsets[1]!)
   assert.ok(isRefused(() => check(written)))
   checkRefused()
-  written.file.writeSync(other, offsets[1], first.length, offsets[1])
+  written.file.writeSync(other, offsets[1]!, first.length, offsets[1]!)
   checkRefused()
-  written.file.writeSync(bytes, offsets[1], first.length, offsets[1])
+  written.file.writeSync(bytes, offsets[1]!, first.length, offsets[1]!)
   check(written)
 })
 
@@ -182,11 +182,11 @@ test('the check finds a filter or a point hash that misses a key or has one too 
       const { placeMask } = sampleParts().pointHash!
       const last = slots.findLastIndex((slot) => slot !== 0)
       const first = slots.findIndex((slot) => slot !== 0)
-      slots[first] = (slots[first] & ~placeMask) | (slots[last] & placeMask)
+      slots[first] = (slots[first]! & ~placeMask) | (slots[last]! & placeMask)
     }],
   ]
   for (const [slot, change] of changes) {
-    const written = { file: newFile(craft(sampleParts().footer.sections[slot].offset, change)), facts: sample.facts }
+    const written = { file: newFile(craft(sampleParts().footer.sections[slot]!.offset, change)), facts: sample.facts }
     assert.ok(isRefused(() => check(written)), `section ${slot}`)
   }
 })
@@ -196,7 +196,7 @@ test('the check finds properties and facts that agree with each other and not wi
   for (const name of names) {
     let properties = sampleParts().properties
     properties = { ...properties, [name]: properties[name] + 1 }
-    const { offset } = sampleParts().footer.sections[SectionSlot.properties]
+    const { offset } = sampleParts().footer.sections[SectionSlot.properties]!
     const bytes = craft(offset, (content) => content.set(encodeProperties(properties)))
     const facts = { ...sample.facts, ...(name === 'keyCount' ? {} : { [name]: properties[name] }) }
     assert.ok(isRefused(() => check({ file: newFile(bytes), facts })), name)
@@ -210,7 +210,7 @@ test('the check finds a smallest key that is not the first', () => {
   const smallestKey = new Uint8Array([4])
   const content = encodeProperties({ ...properties, smallestKey })
   const bytes = bytesOf(written.file)
-  const { offset } = footer.sections[SectionSlot.properties]
+  const { offset } = footer.sections[SectionSlot.properties]!
   bytes.set(content, offset)
   putTrailer(bytes, offset, offset + content.length, offset, seed)
   const facts = { ...written.facts, smallestKey }
@@ -219,7 +219,7 @@ test('the check finds a smallest key that is not the first', () => {
 
 test('an unknown codec is UNSUPPORTED_FORMAT', () => {
   const bytes = good.slice()
-  const piece = pieces[1]
+  const piece = pieces[1]!
   const end = piece.offset + piece.bytes
   bytes[end] = 3
   putU32(bytes, end + 4, crc32(bytes, piece.offset, end + 4, (seed ^ piece.offset) >>> 0))
@@ -235,7 +235,7 @@ function failing(offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
     const count = readSync(target, at, length, position)
     if (offset < position || offset >= position + length || times-- <= 0) return count
     if (how === 'EIO') throw Object.assign(new Error('disk'), { code: 'EIO' })
-    target[at + offset - position] ^= 1
+    target[at + offset - position]! ^= 1
     return count
   }
   return file
@@ -261,9 +261,10 @@ test('EIO and a wrong checksum are read once more, then reported with file and o
 test('a file cut while it is open is CORRUPTION where it ends', () => {
   const file = newFile(good)
   const table = openWritten({ file, facts: sample.facts }, noCache)
-  file.truncateSync(pieces[1].offset + 100)
-  assert.throws(() => getEntry(table, entries[0].key, Infinity), { code: 'CORRUPTION', offset: pieces[1].offset + 100 })
-  assert.throws(() => getEntry(table, entries[entries.length - 1].key, Infinity), { code: 'CORRUPTION' })
+  file.truncateSync(pieces[1]!.offset + 100)
+  const offset = pieces[1]!.offset + 100
+  assert.throws(() => getEntry(table, entries[0]!.key, Infinity), { code: 'CORRUPTION', offset })
+  assert.throws(() => getEntry(table, entries[entries.length - 1]!.key, Infinity), { code: 'CORRUPTION' })
 })
 
 test('other read errors are IO_ERROR at once, and the table can be read again later', () => {
@@ -275,9 +276,9 @@ test('other read errors are IO_ERROR at once, and the table can be read again la
   }
   assert.throws(() => iterator.first(), { code: 'IO_ERROR', file: TABLE_NAME, offset: FILE_HEADER_BYTES })
   assert.equal(iterator.valid, false)
-  assert.throws(() => getEntry(table, entries[0].key, Infinity), { code: 'IO_ERROR' })
+  assert.throws(() => getEntry(table, entries[0]!.key, Infinity), { code: 'IO_ERROR' })
   sample.file.readSync = readSync
   iterator.first()
-  assert.equal(shown(entryAt(iterator)), shown([...entries].sort(compareEntries)[0]))
+  assert.equal(shown(entryAt(iterator)), shown([...entries].sort(compareEntries)[0]!))
   iterator.close()
 })

@@ -29,7 +29,7 @@ function findPieces(): Piece[] {
   const { footer, index } = sampleParts()
   const extents = footer.sections.filter((section) => section.bytes > 0)
   for (let i = 0; i < index.blockCount; i++) {
-    extents.push({ offset: index.offsets[i], bytes: index.offsets[i + 1] - index.offsets[i] })
+    extents.push({ offset: index.offsets[i]!, bytes: index.offsets[i + 1]! - index.offsets[i]! })
   }
   const found: Piece[] = extents.map(({ offset, bytes }) => ({
     offset,

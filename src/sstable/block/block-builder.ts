@@ -73,7 +73,7 @@ export class BlockBuilder {
     if (this.stagedEnd + SLACK_BYTES > this.keys.length) this.growKeys()
     const { keys } = this
     if (end - start >= NATIVE_COPY_BYTES_MIN) keys.set(key.subarray(start, end), at)
-    else for (let i = start, to = at; i < end; i++) keys[to++] = key[i]
+    else for (let i = start, to = at; i < end; i++) keys[to++] = key[i]!
   }
 
   /** The same by words. */
@@ -117,7 +117,7 @@ export class BlockBuilder {
       return keyBytes - lastBytes
     }
     this.shared = i
-    return keys[lastKeyEnd + i] - keys[lastKeyStart + i]
+    return keys[lastKeyEnd + i]! - keys[lastKeyStart + i]!
   }
 
   stagedHash(seed: HashSeed): number {
@@ -154,7 +154,7 @@ export class BlockBuilder {
     const at = this.valuesEnd - (end - start)
     if (source === bytes) bytes.copyWithin(at, start, end)
     else if (end - start >= NATIVE_COPY_BYTES_MIN) bytes.set(source.subarray(start, end), at)
-    else for (let i = start, to = at; i < end; i++) bytes[to++] = source[i]
+    else for (let i = start, to = at; i < end; i++) bytes[to++] = source[i]!
   }
 
   /** The same by words, of one entry. */
@@ -196,8 +196,8 @@ export class BlockBuilder {
     const valueWord = word + 4 + count
     const shift = position - at - valuesAt
     words[valueWord] = position - at
-    for (let i = 0; i < count; i++) words[valueWord + 1 + i] = valueEnds[i] + shift
-    words[valueWord + count] += valueBytes
+    for (let i = 0; i < count; i++) words[valueWord + 1 + i] = valueEnds[i]! + shift
+    words[valueWord + count]! += valueBytes
     bytes.copyWithin(position, valuesAt, this.valuesEnd)
     position += this.valuesEnd - valuesAt
     if (valueBytes > 0) return position - at
@@ -213,8 +213,8 @@ export class BlockBuilder {
     const keyWord = (at >>> 2) + 4
     let from = this.keysStart + prefixBytes
     for (let i = 0; i < count; i++) {
-      words[keyWord + i] = (position - at) | (kinds[i] << KIND_SHIFT)
-      const end = keyEnds[i]
+      words[keyWord + i] = (position - at) | (kinds[i]! << KIND_SHIFT)
+      const end = keyEnds[i]!
       copyWords(keyView, from, view, position, end - from)
       position += end - from
       from = end + prefixBytes
@@ -226,11 +226,11 @@ export class BlockBuilder {
   private encodeSeqNums(at: number): 0 | 4 | 8 {
     const { count, seqNums } = this
     const { bytes, words } = this.memory
-    let base = seqNums[0]
+    let base = seqNums[0]!
     let top = base
     for (let i = 1; i < count; i++) {
-      if (seqNums[i] < base) base = seqNums[i]
-      if (seqNums[i] > top) top = seqNums[i]
+      if (seqNums[i]! < base) base = seqNums[i]!
+      if (seqNums[i]! > top) top = seqNums[i]!
     }
     this.seqNumMin = base
     this.seqNumMax = top
@@ -238,11 +238,11 @@ export class BlockBuilder {
     if (base === top) return 0
     let word = (at >>> 2) + 5 + 2 * count
     if (top - base < 2 ** 32) {
-      for (let i = 0; i < count; i++) words[word++] = seqNums[i] - base
+      for (let i = 0; i < count; i++) words[word++] = seqNums[i]! - base
       return 4
     }
     for (let i = 0; i < count; i++) {
-      putU53(bytes, word * 4, seqNums[i] - base)
+      putU53(bytes, word * 4, seqNums[i]! - base)
       word += 2
     }
     return 8

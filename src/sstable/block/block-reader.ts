@@ -49,7 +49,7 @@ export class BlockReader {
   /** Turns to the block at bytes[base]. Requires: it was checked, or `check` is called next. */
   open(bytes: Uint8Array, words: Uint32Array, base: number): void {
     const word = base >>> 2
-    const head = words[word]
+    const head = words[word]!
     const count = head & 0xffff
     const width = head >>> 16
     this.bytes = bytes
@@ -57,8 +57,8 @@ export class BlockReader {
     this.base = base
     this.count = count
     this.seqWidth = width
-    this.prefixBytes = words[word + 1]
-    this.seqBase = words[word + 2] + words[word + 3] * 2 ** 32
+    this.prefixBytes = words[word + 1]!
+    this.seqBase = words[word + 2]! + words[word + 3]! * 2 ** 32
     this.keyWord = word + 4
     this.valueWord = word + 4 + count
     this.seqWord = word + 5 + 2 * count
@@ -67,30 +67,30 @@ export class BlockReader {
 
   seqNumAt(i: number): number {
     if (this.seqWidth === 0) return this.seqBase
-    if (this.seqWidth === 4) return this.seqBase + this.words[this.seqWord + i]
+    if (this.seqWidth === 4) return this.seqBase + this.words[this.seqWord + i]!
     const word = this.seqWord + 2 * i
-    return this.seqBase + this.words[word] + this.words[word + 1] * 2 ** 32
+    return this.seqBase + this.words[word]! + this.words[word + 1]! * 2 ** 32
   }
 
   kindAt(i: number): number {
-    return this.words[this.keyWord + i] >>> KIND_SHIFT
+    return this.words[this.keyWord + i]! >>> KIND_SHIFT
   }
 
   /** Places in `bytes`. */
   suffixStart(i: number): number {
-    return this.base + (this.words[this.keyWord + i] & START_MASK)
+    return this.base + (this.words[this.keyWord + i]! & START_MASK)
   }
 
   suffixEnd(i: number): number {
-    return this.base + (this.words[this.keyWord + i + 1] & START_MASK)
+    return this.base + (this.words[this.keyWord + i + 1]! & START_MASK)
   }
 
   valueStart(i: number): number {
-    return this.base + this.words[this.valueWord + i]
+    return this.base + this.words[this.valueWord + i]!
   }
 
   valueEnd(i: number): number {
-    return this.base + this.words[this.valueWord + i + 1]
+    return this.base + this.words[this.valueWord + i + 1]!
   }
 
   keyBytesAt(i: number): number {
@@ -101,8 +101,8 @@ export class BlockReader {
   copyKey(i: number, target: Uint8Array): number {
     const { bytes, prefixStart, prefixBytes } = this
     const [start, end] = [this.suffixStart(i), this.suffixEnd(i)]
-    for (let k = 0; k < prefixBytes; k++) target[k] = bytes[prefixStart + k]
-    for (let k = start, at = prefixBytes; k < end; k++) target[at++] = bytes[k]
+    for (let k = 0; k < prefixBytes; k++) target[k] = bytes[prefixStart + k]!
+    for (let k = start, at = prefixBytes; k < end; k++) target[at++] = bytes[k]!
     return prefixBytes + end - start
   }
 
@@ -148,7 +148,7 @@ export class BlockReader {
     const { bytes, prefixStart, prefixBytes } = this
     const length = prefixBytes < end - start ? prefixBytes : end - start
     for (let k = 0; k < length; k++) {
-      const difference = bytes[prefixStart + k] - key[start + k]
+      const difference = bytes[prefixStart + k]! - key[start + k]!
       if (difference !== 0) return difference
     }
     return prefixBytes - length
@@ -160,7 +160,7 @@ export class BlockReader {
     const own = this.suffixEnd(i) - from
     const length = own < end - start ? own : end - start
     for (let k = 0; k < length; k++) {
-      const difference = bytes[from + k] - key[start + k]
+      const difference = bytes[from + k]! - key[start + k]!
       if (difference !== 0) return difference
     }
     return own - (end - start)
@@ -191,7 +191,7 @@ export class BlockReader {
     const suffixMax = KEY_BYTES_MAX - this.prefixBytes
     let previous = first
     for (let i = 0; i < count; i++) {
-      const word = words[keyWord + i]
+      const word = words[keyWord + i]!
       const start = word & START_MASK
       const kind = word >>> KIND_SHIFT
       const isBad = i === 0 ? start !== first : start < previous || start - previous > suffixMax
@@ -199,7 +199,7 @@ export class BlockReader {
       if (kind === 0 || kind > KIND_MAX) throw new BadBytes(16 + 4 * i, `unknown kind or flags ${kind}`)
       previous = start
     }
-    const end = words[keyWord + count]
+    const end = words[keyWord + count]!
     if (end < previous || end - previous > suffixMax || end > START_MASK) {
       throw new BadBytes(16 + 4 * count, 'end of keys out of order')
     }
@@ -207,9 +207,9 @@ export class BlockReader {
 
   private checkValueStarts(length: number): void {
     const { words, valueWord, count, bytes, base } = this
-    let previous = words[valueWord]
+    let previous = words[valueWord]!
     for (let i = 1; i <= count; i++) {
-      const end = words[valueWord + i]
+      const end = words[valueWord + i]!
       if (end < previous) throw new BadBytes(16 + 4 * (count + i), 'value start out of order')
       previous = end
     }
@@ -236,13 +236,13 @@ export class BlockReader {
   /** Checks that entry i − 1 is before entry i; true when they have the same key. */
   checkOrderAt(i: number): boolean {
     const { bytes, words, keyWord, base } = this
-    const last = base + (words[keyWord + i - 1] & START_MASK)
-    const start = base + (words[keyWord + i] & START_MASK)
-    const end = base + (words[keyWord + i + 1] & START_MASK)
+    const last = base + (words[keyWord + i - 1]! & START_MASK)
+    const start = base + (words[keyWord + i]! & START_MASK)
+    const end = base + (words[keyWord + i + 1]! & START_MASK)
     let order = start - last - (end - start)
     for (let a = last, b = start; a < start && b < end; a++, b++) {
       if (bytes[a] === bytes[b]) continue
-      order = bytes[a] - bytes[b]
+      order = bytes[a]! - bytes[b]!
       break
     }
     if (order > 0 || (order === 0 && this.seqNumAt(i - 1) <= this.seqNumAt(i))) {

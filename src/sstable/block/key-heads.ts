@@ -52,7 +52,7 @@ export class KeyHeads {
     this.givenHigh = 0
     this.givenLow = 0
     for (let k = 0; k < this.given; k++) {
-      const byte = bytes[prefixStart + headAt + k]
+      const byte = bytes[prefixStart + headAt + k]!
       if (k < 4) this.givenHigh |= byte << (24 - 8 * k)
       else this.givenLow |= byte << (56 - 8 * k)
     }
@@ -63,16 +63,16 @@ export class KeyHeads {
     const skipped = Math.max(0, this.headAt - prefixBytes)
     const own = HEAD_BYTES - given
     const shift = 8 * (given & 3)
-    let start = base + (words[keyWord] & START_MASK) + skipped
+    let start = base + (words[keyWord]! & START_MASK) + skipped
     for (let i = 0; i < count; i++) {
-      const next = base + (words[keyWord + i + 1] & START_MASK) + skipped
+      const next = base + (words[keyWord + i + 1]! & START_MASK) + skipped
       let left = next - skipped - start
       if (left > own) left = own
       let first = 0
       let second = 0
       if (left > 0) {
-        first = view.getInt32(start) & MASKS_HIGH[left]
-        second = view.getInt32(start + 4) & MASKS_LOW[left]
+        first = view.getInt32(start) & MASKS_HIGH[left]!
+        second = view.getInt32(start + 4) & MASKS_LOW[left]!
       }
       if (given === 0) {
         high[i] = first ^ SIGN
@@ -94,11 +94,11 @@ export class KeyHeads {
     let lastHigh = SIGN
     let lastLow = SIGN
     for (let i = 0; i < count; i++) {
-      const isAbove = high[i] > lastHigh || (high[i] === lastHigh && low[i] > lastLow)
+      const isAbove = high[i]! > lastHigh || (high[i] === lastHigh && low[i]! > lastLow)
       if (!isAbove && i > 0) block.checkOrderAt(i)
-      isPlain[i] = (isAbove || i === 0) && words[keyWord + i] >>> KIND_SHIFT === EntryKind.value ? 1 : 0
-      lastHigh = high[i]
-      lastLow = low[i]
+      isPlain[i] = (isAbove || i === 0) && words[keyWord + i]! >>> KIND_SHIFT === EntryKind.value ? 1 : 0
+      lastHigh = high[i]!
+      lastLow = low[i]!
     }
   }
 }
@@ -111,8 +111,8 @@ export function compareTied(a: BlockReader, i: number, b: BlockReader, j: number
   const aSuffix = a.suffixStart(i) - a.prefixBytes
   const bSuffix = b.suffixStart(j) - b.prefixBytes
   for (let k = headAt + HEAD_BYTES; k < length; k++) {
-    const aByte = a.bytes[k + (k < a.prefixBytes ? a.prefixStart : aSuffix)]
-    const bByte = b.bytes[k + (k < b.prefixBytes ? b.prefixStart : bSuffix)]
+    const aByte = a.bytes[k + (k < a.prefixBytes ? a.prefixStart : aSuffix)]!
+    const bByte = b.bytes[k + (k < b.prefixBytes ? b.prefixStart : bSuffix)]!
     if (aByte !== bByte) return aByte - bByte
   }
   return aBytes - bBytes

@@ -67,7 +67,7 @@ export class PointEntries {
   }
 
   isNoted(number: number): boolean {
-    return this.shapes[SHAPE_WORDS * number] > 0
+    return this.shapes[SHAPE_WORDS * number]! > 0
   }
 
   /** Takes the shape of a checked block, if shapes are kept. */
@@ -97,19 +97,19 @@ export class PointEntries {
     const { bytes, words } = memory
     const { shapes } = this
     const shape = SHAPE_WORDS * number
-    const flags = shapes[shape]
+    const flags = shapes[shape]!
     const count = flags & COUNT_MASK
     if (i >= count) return NO_ENTRY
     const head = base >>> 2
     const column = head + HEADER_WORDS + i
-    const prefixBytes = shapes[shape + 1]
+    const prefixBytes = shapes[shape + 1]!
     const prefix = base + BLOCK_HEADER_BYTES + 8 * count + 4 + count * ((flags >>> WIDTH_SHIFT) & WIDTH_MASK)
     let suffix = prefix + prefixBytes
-    let suffixBytes = shapes[shape + 2]
+    let suffixBytes = shapes[shape + 2]!
     if ((flags & KEYS_ALIKE) !== 0) suffix += i * suffixBytes
     else {
-      suffix = base + (words[column] & START_MASK)
-      suffixBytes = base + (words[column + 1] & START_MASK) - suffix
+      suffix = base + (words[column]! & START_MASK)
+      suffixBytes = base + (words[column + 1]! & START_MASK) - suffix
     }
     if (end !== prefixBytes + suffixBytes) return OTHER_KEY
     // From the end: keys that share a hash tag by chance differ there at once.
@@ -118,24 +118,24 @@ export class PointEntries {
     if (snapshot < this.largestSeqNum && seqNumOf(words, head, count, i) > snapshot) return TOO_NEW
     out.valueBytes = bytes
     if ((flags & ALL_ALIKE) === ALL_ALIKE) {
-      const valueBytes = shapes[shape + 3]
+      const valueBytes = shapes[shape + 3]!
       out.kind = EntryKind.value
       out.valueStart = prefix + prefixBytes + count * suffixBytes + i * valueBytes
       out.valueEnd = out.valueStart + valueBytes
     } else {
-      out.kind = words[column] >>> KIND_SHIFT
-      out.valueStart = base + words[column + count]
-      out.valueEnd = base + words[column + count + 1]
+      out.kind = words[column]! >>> KIND_SHIFT
+      out.valueStart = base + words[column + count]!
+      out.valueEnd = base + words[column + count + 1]!
     }
     return FOUND
   }
 }
 
 function seqNumOf(words: Uint32Array, head: number, count: number, i: number): number {
-  const first = words[head + 2] + words[head + 3] * 2 ** 32
-  const width = words[head] >>> 16
+  const first = words[head + 2]! + words[head + 3]! * 2 ** 32
+  const width = words[head]! >>> 16
   const column = head + HEADER_WORDS + 2 * count + 1
   if (width === 0) return first
-  if (width === 4) return first + words[column + i]
-  return first + words[column + 2 * i] + words[column + 2 * i + 1] * 2 ** 32
+  if (width === 4) return first + words[column + i]!
+  return first + words[column + 2 * i]! + words[column + 2 * i + 1]! * 2 ** 32
 }

@@ -92,11 +92,11 @@ class Layout {
 
   private *describeParts(footer: Footer): Generator<Section> {
     const index = attempt(() => runSync(readIndex(this.source, footer)))
-    const dataEnd = footer.sections[SectionSlot.index].offset
+    const dataEnd = footer.sections[SectionSlot.index]!.offset
     if (index.value !== null) yield* this.describeBlocks(footer, index.value)
     else yield this.unknown('blocks, not readable without the index', FILE_HEADER_BYTES, dataEnd, [])
     for (const slot of footer.sections.keys()) {
-      if (footer.sections[slot].bytes > 0) yield this.section(slot, footer, index)
+      if (footer.sections[slot]!.bytes > 0) yield this.section(slot, footer, index)
     }
   }
 
@@ -104,7 +104,7 @@ class Layout {
     const blocks = new TableBlocks({ source: this.source, footer, index }, new BlockCache(0))
     const reader = new BlockReader()
     for (let number = 0; number < blocks.count; number++) {
-      const [offset, end] = [index.offsets[number], index.offsets[number + 1]]
+      const [offset, end] = [index.offsets[number]!, index.offsets[number + 1]!]
       const { problems } = attempt(() => blocks.read(reader, number))
       yield problems.length > 0
         ? this.unknown(`block ${number}`, offset, end, problems)
@@ -114,7 +114,7 @@ class Layout {
 
   private section(slot: number, footer: Footer, index: Attempt<TableIndex>): Section {
     const { source } = this
-    const { offset, bytes } = footer.sections[slot]
+    const { offset, bytes } = footer.sections[slot]!
     const described = attempt(() => this.knownSection(slot, footer, index.value))
     if (described.value === null) {
       return this.unknown(SECTION_TITLES[slot] ?? `section ${slot}`, offset, offset + bytes, described.problems)
@@ -129,7 +129,7 @@ class Layout {
   /** Throws what is wrong with it. */
   private knownSection(slot: number, footer: Footer, index: TableIndex | null): Section {
     const { source } = this
-    const extent = footer.sections[slot]
+    const extent = footer.sections[slot]!
     const properties = slot === SectionSlot.properties ? runSync(readProperties(source, footer)) : null
     const known = index ?? (slot === SectionSlot.index ? runSync(readIndex(source, footer)) : null)
     const content = runSync(readContent(source, extent.offset, extent.bytes))

@@ -90,7 +90,7 @@ export function indexSection(index: TableIndex, content: Uint8Array, extent: Ext
     .addEach(n, 8, (i) => `block ${i}: bound sequence number ${seqNums[i]}`)
   const keys = firstOf(n, boundKey)
   keys.forEach((key, i) => fields.add(key.length, `block ${i}: bound key`, printBytes(key)))
-  fields.add(keyBytes.length - keyStarts[keys.length], `${n - keys.length} more`)
+  fields.add(keyBytes.length - keyStarts[keys.length]!, `${n - keys.length} more`)
   const blocks = keys.map((key, i) => ({
     offset: offsets[i], entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN), boundSeqNum: seqNums[i],
   }))
@@ -115,7 +115,7 @@ export function filterSection(content: Uint8Array, extent: Extent): Section {
 export function pointHashSection(content: Uint8Array, extent: Extent): Section {
   const { slots, keyCount, entryBits, placeBits, placeMask } = new PointHash(content)
   const slotName = (i: number): string => {
-    const slot = slots[i]
+    const slot = slots[i]!
     const place = (slot & placeMask) - 1
     const where = `block ${place >>> entryBits} entry ${place & ((1 << entryBits) - 1)}`
     return slot === 0 ? `slot ${i}: empty` : `slot ${i}: ${where}, tag ${slot >>> placeBits}`

@@ -39,7 +39,7 @@ export function* encodeFilter(
   const lines = words.subarray(4)
   for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
     const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
-    for (let i = from; i < end; i++) setBits(lines, hashes[i], lineCount, probes)
+    for (let i = from; i < end; i++) setBits(lines, hashes[i]!, lineCount, probes)
     yield
   }
   return content
@@ -50,7 +50,7 @@ function setBits(lines: Uint32Array, hash: number, lineCount: number, probes: nu
   let x = Math.imul(hash, GOLDEN)
   for (let k = 0; k < probes; k++) {
     x = Math.imul(x, GOLDEN)
-    lines[line + (x >>> 28)] |= 1 << ((x >>> 23) & 31)
+    lines[line + (x >>> 28)]! |= 1 << ((x >>> 23) & 31)
   }
 }
 
@@ -67,7 +67,7 @@ export class BloomFilter {
     if (lineCount === 0 || HEADER_BYTES + LINE_BYTES * lineCount !== content.length) {
       throw new BadBytes(0, `filter of ${lineCount} lines`)
     }
-    this.probes = content[5]
+    this.probes = content[5]!
     if (content[4] !== KIND_BLOCKED_BLOOM || this.probes === 0 || this.probes > PROBES_MAX) {
       throw new BadBytes(4, 'unknown filter')
     }
@@ -84,7 +84,7 @@ export class BloomFilter {
     let x = Math.imul(hash, GOLDEN)
     for (let k = 0; k < probes; k++) {
       x = Math.imul(x, GOLDEN)
-      if ((lines[line + (x >>> 28)] & (1 << ((x >>> 23) & 31))) === 0) return false
+      if ((lines[line + (x >>> 28)]! & (1 << ((x >>> 23) & 31))) === 0) return false
     }
     return true
   }

@@ -40,7 +40,7 @@ export function* encodePointHash(
   hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
 ): Generator<undefined, Uint8Array | null, unknown> {
   const entryBits = bitsFor(entriesMax - 1)
-  const blocksMax = places[keyCount - 1] >>> 10
+  const blocksMax = places[keyCount - 1]! >>> 10
   const placeBits = bitsFor((blocksMax + 1) * 2 ** entryBits)
   if ((blocksMax + 1) * 2 ** entryBits >= 2 ** PLACE_BITS_MAX) return null
   const slotCount = Math.ceil(keyCount * SLOTS_PER_KEY) + 1
@@ -54,8 +54,8 @@ export function* encodePointHash(
   for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
     const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
     for (let i = from; i < end; i++) {
-      const place = ((places[i] >>> 10) << entryBits) | (places[i] & entryMask)
-      putSlot(slots, hashes[i], (hashes[i] << placeBits) | (place + 1))
+      const place = ((places[i]! >>> 10) << entryBits) | (places[i]! & entryMask)
+      putSlot(slots, hashes[i]!, (hashes[i]! << placeBits) | (place + 1))
     }
     yield
   }
@@ -85,8 +85,8 @@ export class PointHash {
       throw new BadBytes(0, `point hash of ${slotCount} slots`)
     }
     this.keyCount = getU32(content, 4)
-    this.entryBits = content[8]
-    this.placeBits = content[9]
+    this.entryBits = content[8]!
+    this.placeBits = content[9]!
     if (this.keyCount >= slotCount) throw new BadBytes(4, `${this.keyCount} keys in ${slotCount} slots`)
     if (this.entryBits > 10 || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
       throw new BadBytes(8, 'bad width of a place')

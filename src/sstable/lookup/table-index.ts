@@ -118,11 +118,11 @@ export class TableIndex {
     const last = n - 1
     const starts = this.keyStarts
     this.sharedBytes = sharedPrefixLength(
-      this.keyBytes, 0, starts[1], this.keyBytes, starts[last], starts[n],
+      this.keyBytes, 0, starts[1]!, this.keyBytes, starts[last]!, starts[n]!,
     )
     this.heads = new Uint32Array(n)
     for (let i = 0; i < n; i++) {
-      this.heads[i] = headOf(this.keyBytes, starts[i] + this.sharedBytes, starts[i + 1])
+      this.heads[i] = headOf(this.keyBytes, starts[i]! + this.sharedBytes, starts[i + 1]!)
     }
     this.memoryBytes = content.length + 12 * n + 600
   }
@@ -132,7 +132,7 @@ export class TableIndex {
     const { keyBytes, sharedBytes, heads, blockCount } = this
     const length = sharedBytes < end - start ? sharedBytes : end - start
     for (let i = 0; i < length; i++) {
-      const difference = keyBytes[i] - key[start + i]
+      const difference = keyBytes[i]! - key[start + i]!
       if (difference !== 0) return difference > 0 ? 0 : blockCount
     }
     if (length < sharedBytes) return 0
@@ -141,7 +141,7 @@ export class TableIndex {
     let high = blockCount
     while (low < high) {
       const middle = (low + high) >>> 1
-      const other = heads[middle]
+      const other = heads[middle]!
       const isBefore =
         other === head ? this.compareBound(middle, key, start, end, seqNum) < 0 : other < head
       if (isBefore) low = middle + 1
@@ -152,8 +152,8 @@ export class TableIndex {
 
   /** Order of the bound of block i against (key[start, end), seqNum): negative, 0 or positive. */
   compareBound(i: number, key: Uint8Array, start: number, end: number, seqNum: number): number {
-    const order = compareRanges(this.keyBytes, this.keyStarts[i], this.keyStarts[i + 1], key, start, end)
-    return order !== 0 ? order : seqNum - this.seqNums[i]
+    const order = compareRanges(this.keyBytes, this.keyStarts[i]!, this.keyStarts[i + 1]!, key, start, end)
+    return order !== 0 ? order : seqNum - this.seqNums[i]!
   }
 
   private checkBlocks(dataEnd: number): void {
@@ -162,10 +162,10 @@ export class TableIndex {
       throw new BadBytes(HEADER_BYTES, 'blocks do not fill the data part')
     }
     for (let i = 0; i < blockCount; i++) {
-      const bytes = offsets[i + 1] - offsets[i]
+      const bytes = offsets[i + 1]! - offsets[i]!
       const isSized = bytes >= BLOCK_FILE_BYTES_MIN && bytes <= BLOCK_FILE_BYTES_MAX && bytes % 8 === 0
       if (!isSized) throw new BadBytes(HEADER_BYTES + 4 * i, 'bad place of a block')
-      if (counts[i] === 0 || counts[i] > BLOCK_ENTRIES_MAX) {
+      if (counts[i] === 0 || counts[i]! > BLOCK_ENTRIES_MAX) {
         throw new BadBytes(HEADER_BYTES + 4 * (blockCount + 1 + i), 'bad entry count of a block')
       }
     }
@@ -177,11 +177,11 @@ export class TableIndex {
     const isFull = keyStarts[0] === 0 && keyStarts[blockCount] === keysBytes
     if (!isFull) throw new BadBytes(at, 'bad ends of bound keys')
     for (let i = 0; i < blockCount; i++) {
-      const start = keyStarts[i]
-      const end = keyStarts[i + 1]
+      const start = keyStarts[i]!
+      const end = keyStarts[i + 1]!
       const isKey = start <= end && end <= keysBytes && end - start <= KEY_BYTES_MAX
       if (!isKey || Number.isNaN(seqNums[i])) throw new BadBytes(at + 4 * i, 'bad bound')
-      if (i > 0 && this.compareBound(i - 1, keyBytes, start, end, seqNums[i]) >= 0) {
+      if (i > 0 && this.compareBound(i - 1, keyBytes, start, end, seqNums[i]!) >= 0) {
         throw new BadBytes(at + 4 * i, 'bounds are out of order')
       }
     }
@@ -190,10 +190,10 @@ export class TableIndex {
 
 function headOf(bytes: Uint8Array, start: number, end: number): number {
   if (end - start >= 4) {
-    return ((bytes[start] << 24) | (bytes[start + 1] << 16) | (bytes[start + 2] << 8) | bytes[start + 3]) >>> 0
+    return ((bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!) >>> 0
   }
   let head = 0
-  for (let i = 0; i < 4; i++) head = (head << 8) | (start + i < end ? bytes[start + i] : 0)
+  for (let i = 0; i < 4; i++) head = (head << 8) | (start + i < end ? bytes[start + i]! : 0)
   return head >>> 0
 }
 

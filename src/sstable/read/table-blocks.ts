@@ -102,7 +102,7 @@ export class TableBlocks {
   /** Where block i stands in the cache; 0: it is not there. */
   private hit(i: number): number {
     const { slots } = this
-    const frame = slots.frames[i]
+    const frame = slots.frames[i]!
     if (frame !== 0) {
       slots.marks[i] = MARK_HIT
       this.cache.hitCount++
@@ -113,7 +113,7 @@ export class TableBlocks {
   /** The same, and the block stays good until `unpin` with the number returned. */
   openPinned(reader: BlockReader, i: number, mark: number): number {
     this.open(reader, i, mark)
-    const frame = this.slots.frames[i]
+    const frame = this.slots.frames[i]!
     if (frame !== 0) this.cache.pin(frame)
     return frame
   }
@@ -125,7 +125,7 @@ export class TableBlocks {
   /** Reads and checks block i into the reader's own buffer, whatever the cache has. */
   read(reader: BlockReader, i: number): void {
     const { offsets } = this.index
-    reader.makeRoom(offsets[i + 1] - offsets[i])
+    reader.makeRoom(offsets[i + 1]! - offsets[i]!)
     this.readInto(reader, i, reader.bytes, reader.words, 0)
   }
 
@@ -142,7 +142,7 @@ export class TableBlocks {
   private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
     const { offsets } = this.index
-    const length = offsets[i + 1] - offsets[i]
+    const length = offsets[i + 1]! - offsets[i]!
     cache.missCount++
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
@@ -159,8 +159,8 @@ export class TableBlocks {
     reader: BlockReader, i: number, bytes: Uint8Array, words: Uint32Array, base: number,
   ): void {
     const { index, source } = this
-    const offset = index.offsets[i]
-    const length = index.offsets[i + 1] - offset
+    const offset = index.offsets[i]!
+    const length = index.offsets[i + 1]! - offset
     readCheckedSync(source, offset, length, bytes, base)
     reader.open(bytes, words, base)
     parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
@@ -172,11 +172,11 @@ export class TableBlocks {
 /** Throws CORRUPTION unless block i has the entries that the index speaks of. Requires: columns checked. */
 export function checkBlockBounds(source: TableSource, index: TableIndex, reader: BlockReader, i: number): void {
   if (reader.count === index.counts[i] && isBounded(index, reader, i)) return
-  throw corruption(source.name, index.offsets[i], 'the entries are not those that the index speaks of')
+  throw corruption(source.name, index.offsets[i]!, 'the entries are not those that the index speaks of')
 }
 
 function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {
   const last = reader.count - 1
-  if (reader.compareAt(last, keyBytes, keyStarts[i], keyStarts[i + 1], seqNums[i]) > 0) return false
-  return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1], keyStarts[i], seqNums[i - 1]) > 0
+  if (reader.compareAt(last, keyBytes, keyStarts[i]!, keyStarts[i + 1]!, seqNums[i]!) > 0) return false
+  return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1]!, keyStarts[i]!, seqNums[i - 1]!) > 0
 }

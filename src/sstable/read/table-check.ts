@@ -101,6 +101,6 @@ class Tally {
   }
 
   private bad(slot: SectionSlot, what: string): VarveError {
-    return corruption(this.parts.source.name, this.parts.footer.sections[slot].offset, what)
+    return corruption(this.parts.source.name, this.parts.footer.sections[slot]!.offset, what)
   }
 }

@@ -105,7 +105,7 @@ export class TableIterator implements InternalIterator {
     const { bytes, prefixStart, prefixBytes } = reader
     if (prefixBytes > this.keyBytes.length) this.keyBytes = new Uint8Array(prefixBytes + KEY_BUFFER_BYTES)
     const key = this.keyBytes
-    for (let k = 0; k < prefixBytes; k++) key[k] = bytes[prefixStart + k]
+    for (let k = 0; k < prefixBytes; k++) key[k] = bytes[prefixStart + k]!
     this.valueBytes = bytes
   }
 
@@ -124,7 +124,7 @@ export class TableIterator implements InternalIterator {
     const keyEnd = prefixBytes + length
     if (keyEnd > this.keyBytes.length) this.growKey(keyEnd, prefixBytes)
     const key = this.keyBytes
-    for (let k = 0; k < length; k++) key[prefixBytes + k] = bytes[from + k]
+    for (let k = 0; k < length; k++) key[prefixBytes + k] = bytes[from + k]!
     this.keyEnd = keyEnd
     this.seqNum = reader.seqNumAt(i)
     this.kind = reader.kindAt(i)

@@ -95,7 +95,7 @@ export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uin
   const { name } = parts.source
   checkHeader(name, header, facts, databaseId)
   const difference = factThatDiffers(properties, facts)
-  const { offset } = footer.sections[SectionSlot.properties]
+  const { offset } = footer.sections[SectionSlot.properties]!
   if (difference !== null) throw corruption(name, offset, `not as the manifest says: ${difference}`)
 }
 
@@ -161,13 +161,13 @@ function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
 }
 
 export function* readIndex(source: TableSource, footer: Footer): Steps<TableIndex> {
-  const { offset, bytes } = footer.sections[SectionSlot.index]
+  const { offset, bytes } = footer.sections[SectionSlot.index]!
   const content = yield* readContent(source, offset, bytes)
   return parseAt(source, offset, () => new TableIndex(content, footer.blockCount, offset))
 }
 
 export function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
-  const { offset, bytes } = footer.sections[SectionSlot.properties]
+  const { offset, bytes } = footer.sections[SectionSlot.properties]!
   const content = yield* readContent(source, offset, bytes)
   try {
     return parseAt(source, offset, () => decodeProperties(content))
@@ -180,7 +180,7 @@ export function* readProperties(source: TableSource, footer: Footer): Steps<Tabl
 }
 
 function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | null> {
-  const { offset, bytes } = footer.sections[SectionSlot.filter]
+  const { offset, bytes } = footer.sections[SectionSlot.filter]!
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
   return parseAt(source, offset, () => new BloomFilter(content))
@@ -189,7 +189,7 @@ function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | n
 function* readPointHash(
   source: TableSource, footer: Footer, properties: TableProperties,
 ): Steps<PointHash | null> {
-  const { offset, bytes } = footer.sections[SectionSlot.pointHash]
+  const { offset, bytes } = footer.sections[SectionSlot.pointHash]!
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
   const pointHash = parseAt(source, offset, () => new PointHash(content))
@@ -201,7 +201,7 @@ export function checkAgreement(
   source: TableSource, footer: Footer, index: TableIndex, properties: TableProperties,
 ): void {
   const { name } = source
-  const { offset } = footer.sections[SectionSlot.properties]
+  const { offset } = footer.sections[SectionSlot.properties]!
   let entryCount = 0
   for (const count of index.counts) entryCount += count
   if (entryCount !== properties.entryCount) {

@@ -92,7 +92,7 @@ test('a table whose first key is not the smallest key of its facts is refused', 
   const bytes = bytesOf(file)
   const { source, footer, properties } = runSync(
     readParts({ file, name: TABLE_NAME }, { pointHash: false, filter: 'never' }))
-  const { offset, bytes: length } = footer.sections[SectionSlot.properties]
+  const { offset, bytes: length } = footer.sections[SectionSlot.properties]!
   const smallestKey = Buffer.from('fruit/a1')
   assert.equal(smallestKey.length, properties.smallestKey.length)
   bytes.set(encodeProperties({ ...properties, smallestKey }), offset)

@@ -81,18 +81,18 @@ export class TableScan {
   private readPiece({ source, index }: TableParts, first: number): void {
     const { offsets, blockCount } = index
     const { block, memory, pieceAt, pieceBytes } = this
-    const start = offsets[first]
+    const start = offsets[first]!
     let end = first + 1
-    while (end < blockCount && offsets[end + 1] - start <= pieceBytes) end++
+    while (end < blockCount && offsets[end + 1]! - start <= pieceBytes) end++
     block.bytes = memory.bytes
     block.words = memory.words
     this.view = memory.view
     this.pieceFirst = first
-    this.isChecked = end === first + 1 || !readWhole(source.file, block.bytes, pieceAt, offsets[end] - start, start)
+    this.isChecked = end === first + 1 || !readWhole(source.file, block.bytes, pieceAt, offsets[end]! - start, start)
     // What could not be read at once is read block by block, so that an error tells which one it is.
     if (this.isChecked) end = first + 1
     this.pieceEnd = end
-    const length = offsets[end] - start
+    const length = offsets[end]! - start
     this.readBytes += length
     if (!this.isChecked) return
     if (length > pieceBytes) {
@@ -106,10 +106,10 @@ export class TableScan {
     const { source, index } = parts
     const { block, heads } = this
     const { bytes, words } = block
-    const offset = index.offsets[number]
-    const length = index.offsets[number + 1] - offset
+    const offset = index.offsets[number]!
+    const length = index.offsets[number + 1]! - offset
     const isInMemory = bytes === this.memory.bytes
-    const base = isInMemory ? this.pieceAt + offset - index.offsets[this.pieceFirst] : 0
+    const base = isInMemory ? this.pieceAt + offset - index.offsets[this.pieceFirst]! : 0
     if (!this.isChecked) checkOrReadAgain(source, offset, length, bytes, base)
     block.open(bytes, words, base)
     parseAt(source, offset, () => block.checkColumns(length - TRAILER_BYTES))

@@ -57,7 +57,7 @@ function checkSeeks(table: Table, entries: Entry[], keys: Uint8Array[]): void {
 
 function checkStands(iterator: InternalIterator, entries: Entry[], at: number): void {
   assert.equal(iterator.valid, at >= 0 && at < entries.length)
-  if (iterator.valid) assert.equal(shown(entryAt(iterator)), shown(entries[at]))
+  if (iterator.valid) assert.equal(shown(entryAt(iterator)), shown(entries[at]!))
 }
 
 interface Shape {
@@ -150,7 +150,7 @@ test('a point hash that comes when blocks are in the cache already, goes and com
 
 test('iterators and gets share a cache that is too small for them', () => {
   const random = new SeededRandom(11)
-  const entries = randomEntries(random, SHAPES['few versions'])
+  const entries = randomEntries(random, SHAPES['few versions']!)
   const cache = new BlockCache(24 * 1024)
   const table = openWritten(writeTable(entries, { blockBytes: 1024 }), cache)
   const walks = Array.from({ length: 8 }, () => ({ iterator: table.iterator(), at: -1 }))
@@ -159,7 +159,7 @@ test('iterators and gets share a cache that is too small for them', () => {
     const { iterator } = walk
     if (!iterator.valid || random.chance(0.05)) {
       walk.at = random.below(entries.length)
-      const { key } = entries[walk.at]
+      const { key } = entries[walk.at]!
       walk.at = entries.findIndex((e) => compareBytes(e.key, key) === 0)
       iterator.seekGE(key, 0, key.length)
     } else if (random.chance(0.7)) {
@@ -193,7 +193,7 @@ test('a block has at most 1024 entries, and is not larger than asked', () => {
     if (blockBytes > 1024) assert.equal(blocks.length, Math.ceil(5000 / 1024))
     const table = openWritten(written, new BlockCache(1 << 20))
     checkScans(table, entries)
-    for (let i = 0; i < 5000; i += 100) checkGet(table, entries, entries[i].key, 1)
+    for (let i = 0; i < 5000; i += 100) checkGet(table, entries, entries[i]!.key, 1)
   }
 })
 
@@ -207,10 +207,10 @@ test('a block is full with what its keys share counted once', () => {
 })
 
 test('hits and misses are counted; what point reads use stays through a scan', () => {
-  const entries = randomEntries(new SeededRandom(12), SHAPES['few versions'])
+  const entries = randomEntries(new SeededRandom(12), SHAPES['few versions']!)
   const cache = new BlockCache(16 * 1024)
   const table = openWritten(writeTable(entries, { blockBytes: 1024 }), cache)
-  const hot = entries[700].key
+  const hot = entries[700]!.key
   checkGet(table, entries, hot, Infinity)
   assert.deepEqual([cache.hitCount, cache.missCount], [0, 1])
   const iterator = table.iterator()
@@ -239,17 +239,17 @@ test('bounds between blocks are short', () => {
 
 test('facts say what is in the table, and the file alone says the same', async () => {
   const random = new SeededRandom(5)
-  const entries = randomEntries(random, SHAPES['few versions'])
+  const entries = randomEntries(random, SHAPES['few versions']!)
   const { file, facts } = writeTable(entries, { firstLog: 3, lastLog: 4 })
   assert.deepEqual(facts, {
     fileNum: 7,
     bytes: file.sizeSync(),
     entryCount: entries.length,
     tombstoneCount: entries.filter((e) => e.kind === EntryKind.tombstone).length,
-    hiddenCount: entries.filter((e, i) => i > 0 && Buffer.compare(e.key, entries[i - 1].key) === 0).length,
+    hiddenCount: entries.filter((e, i) => i > 0 && Buffer.compare(e.key, entries[i - 1]!.key) === 0).length,
     rawBytes: entries.reduce((sum, e) => sum + e.key.length + e.value.length, 0),
-    smallestKey: entries[0].key,
-    largestKey: entries[entries.length - 1].key,
+    smallestKey: entries[0]!.key,
+    largestKey: entries[entries.length - 1]!.key,
     smallestSeqNum: Math.min(...entries.map((e) => e.seqNum)),
     largestSeqNum: Math.max(...entries.map((e) => e.seqNum)),
     firstLog: 3,
@@ -292,12 +292,12 @@ test('versions of one key over many blocks: each snapshot finds its own', () => 
   for (const pointHash of [true, false]) {
     const table = openWritten(written, new BlockCache(1 << 20), pointHash)
     for (let snapshot = 0; snapshot <= 4001; snapshot++) checkGet(table, entries, key, snapshot)
-    checkSeeks(table, entries, [key, entries[0].key, entries[entries.length - 1].key])
+    checkSeeks(table, entries, [key, entries[0]!.key, entries[entries.length - 1]!.key])
   }
 })
 
 test('a file that takes a few bytes at a time gets the same bytes', () => {
-  const entries = randomEntries(new SeededRandom(6), SHAPES['values larger than a block'])
+  const entries = randomEntries(new SeededRandom(6), SHAPES['values larger than a block']!)
   const { file } = writeTable(entries)
   const slow = newFile()
   const writeSync = slow.writeSync.bind(slow)

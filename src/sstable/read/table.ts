@@ -95,7 +95,7 @@ export class Table {
   /** Bytes of memory that it takes, about; 0: the file has none. */
   lookupBytes(lookup: Lookup): number {
     if (lookup === 'none') return 0
-    const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]
+    const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]!
     return lookup === 'pointHash' && bytes > 0 ? bytes + PointEntries.memoryBytes(this.blocks.count) : bytes
   }
 
@@ -142,8 +142,8 @@ export class Table {
   /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
   approximateBytesBelow(key: Uint8Array): number {
     const { offsets, blockCount } = this.index
-    const [start, end] = [offsets[0], offsets[blockCount]]
-    const below = offsets[this.index.find(key, 0, key.length, NUMBER_MAX)] - start
+    const [start, end] = [offsets[0]!, offsets[blockCount]!]
+    const below = offsets[this.index.find(key, 0, key.length, NUMBER_MAX)]! - start
     return Math.round((below / (end - start)) * this.facts.bytes)
   }
 
@@ -165,7 +165,7 @@ export class Table {
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
     for (let left = slots.length; left > 0; left--) {
-      const word = slots[slot]
+      const word = slots[slot]!
       if (word === 0) return false
       if ((word ^ tag) >>> placeBits === 0) {
         const place = (word & placeMask) - 1
@@ -198,7 +198,7 @@ export class Table {
 
   private badPointHash(): Error {
     const { name } = this.parts.source
-    const { offset } = this.parts.footer.sections[SectionSlot.pointHash]
+    const { offset } = this.parts.footer.sections[SectionSlot.pointHash]!
     return corruption(name, offset, 'the point hash names no entry or is full')
   }
 }
