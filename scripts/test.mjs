@@ -89,6 +89,12 @@ function runChecks() {
     if (exceptions.length > 0) console.log(`  tidy: ${exceptions.length} exceptions (npm run tidy lists them)`)
     return lines(problems)
   })
+  runCheck('lint', () => {
+    const lint = path.join(root, 'node_modules/oxlint/bin/oxlint')
+    const args = [lint, '--type-aware', '--format', 'unix', 'src', 'test', 'bench']
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+    return status === 0 ? [] : `${stdout}${stderr}`.trim().split('\n')
+  })
   runCheck('types', () => {
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
     const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', path.join(root, 'scripts')], { encoding: 'utf8' })

@@ -48,6 +48,7 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
       return
     case 'counter': return yield* puts(placesOfDecimals(keyCount))
     case 'queue': return yield* queue(keyCount)
+    default: // all others begin with every key, in any order
   }
   const order = shuffled(keyCount, random)
   yield* puts(order)
@@ -68,6 +69,8 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
       return yield { isHeld: false }
     case 'delete':
       for (const key of shuffled(keyCount, random).slice(0, keyCount * DELETED_SHARE)) yield { key, isTombstone: true }
+      return
+    case 'fill':
   }
 }
 

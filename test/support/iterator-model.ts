@@ -91,6 +91,7 @@ function modelCall(call: Call, at: number, entries: readonly TestEntry[], target
     case 'last': return entries.length - 1
     case 'next': return at + 1
     case 'prev': return at - 1
+    case 'seekGE': case 'seekLT': break
   }
   const found = entries.findIndex((entry) => compareBytes(entry.key, target) >= 0)
   const lowerBound = found < 0 ? entries.length : found
