@@ -7,7 +7,7 @@
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
  * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
  */
-import { MiB, VarveError } from '../base/index.js'
+import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { FileNum, SeqNum, Timer } from '../base/index.js'
 import { drive } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
@@ -69,8 +69,8 @@ export class Compactor {
   /** Nothing new begins. */
   private isGivenUp = false
   private isScheduling = false
-  private stepWaiters: (() => void)[] = []
-  private restWaiters: (() => void)[] = []
+  private readonly stepWaiters = new Waiters()
+  private readonly restWaiters = new Waiters()
   private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
 
   constructor(host: CompactorHost, installer: Installer, pickers: CompactorPickers) {
@@ -315,17 +315,17 @@ export class Compactor {
 
   /** Resolves when the next run under way has ended, well or not. */
   nextStep(): Promise<void> {
-    return new Promise((resolve) => this.stepWaiters.push(resolve))
+    return this.stepWaiters.next()
   }
 
   /** Whoever waits for a step looks again whether to go on. */
   wakeWaiting(): void {
-    for (const wake of this.stepWaiters.splice(0)) wake()
+    this.stepWaiters.wake()
   }
 
   private wake(): void {
     this.wakeWaiting()
-    if (this.tasks.length === 0) for (const wake of this.restWaiters.splice(0)) wake()
+    if (this.tasks.length === 0) this.restWaiters.wake()
   }
 
   /** Nothing new begins; runs under way give up at their next pause. */
@@ -379,7 +379,7 @@ export class Compactor {
   }
 
   /** Resolves when nothing is under way. */
-  async resting(): Promise<void> {
-    while (this.tasks.length > 0) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
+  resting(): Promise<void> {
+    return this.restWaiters.until(() => this.tasks.length === 0)
   }
 }

@@ -10,7 +10,7 @@
  * where nothing is, they go on, and the state says so (docs/design/0023-every-stop-ends.md).
  * A call that blocks never turns the event loop: it polls finished jobs and so installs them itself.
  */
-import { MiB, VarveError } from '../base/index.js'
+import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
@@ -58,7 +58,7 @@ export class WriteStalls {
   private paceBytes = 0
   private timer: Timer | null = null
   /** Who waits for the end of a stop. */
-  private waiters: (() => void)[] = []
+  private readonly waiters = new Waiters()
 
   constructor(engine: EngineCore) {
     this.engine = engine
@@ -242,7 +242,7 @@ export class WriteStalls {
   async going(): Promise<void> {
     while (this.mustStop()) {
       this.engine.checkWritable()
-      await new Promise<void>((resolve) => this.waiters.push(resolve))
+      await this.waiters.next()
     }
   }
 
@@ -281,6 +281,6 @@ export class WriteStalls {
 
   /** Whoever waits for the end of a stop looks again. */
   private wake(): void {
-    for (const wake of this.waiters.splice(0)) wake()
+    this.waiters.wake()
   }
 }

@@ -6,7 +6,7 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
-import { assert, isOutOfFiles, tableFileName, VarveError } from '../base/index.js'
+import { assert, isOutOfFiles, tableFileName, VarveError, Waiters } from '../base/index.js'
 import type { Clock, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
 import { drive, jobResult } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
@@ -64,7 +64,7 @@ export class Flusher {
   private isSuspended = false
   private waiters: { taskId: number; resolve: () => void; reject: (error: unknown) => void }[] = []
   private giveUpError: unknown = null
-  private restWaiters: (() => void)[] = []
+  private readonly restWaiters = new Waiters()
 
   constructor(host: FlushHost, installer: Installer, buildsMax: number) {
     this.host = host
@@ -116,8 +116,8 @@ export class Flusher {
   }
 
   /** Resolves when no build and no install is under way. Requires: suspended, so none begins. */
-  async resting(): Promise<void> {
-    while (this.isBusy) await new Promise<void>((resolve) => this.restWaiters.push(resolve))
+  resting(): Promise<void> {
+    return this.restWaiters.until(() => !this.isBusy)
   }
 
   /** Something waits for its flush, and flushing goes on: each step that ends begins the next, or a retry does. */
@@ -130,7 +130,7 @@ export class Flusher {
   }
 
   private wakeResting(): void {
-    if (!this.isBusy) for (const wake of this.restWaiters.splice(0)) wake()
+    if (!this.isBusy) this.restWaiters.wake()
   }
 
   /** After a suspension: tries again from the oldest memtable on. */

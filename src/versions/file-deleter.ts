@@ -4,6 +4,7 @@
  * Thread: main; unlinks run as jobs.
  * Invariants: ERR-3 nothing is deleted after a failure that makes the disk's state uncertain.
  */
+import { Waiters } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import { drive, jobResult } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
@@ -20,7 +21,7 @@ export class FileDeleter {
   private waiting: string[] = []
   private isRunning = false
   private retryTimer: Timer | null = null
-  private idleWaiters: (() => void)[] = []
+  private readonly idleWaiters = new Waiters()
   deletedCount = 0
 
   constructor(executor: Executor, dir: string, clock: Clock, mayDelete: () => boolean) {
@@ -40,8 +41,8 @@ export class FileDeleter {
   }
 
   /** Resolves when no unlink is in flight. */
-  async idle(): Promise<void> {
-    while (this.isRunning) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  idle(): Promise<void> {
+    return this.idleWaiters.until(() => !this.isRunning)
   }
 
   stop(): void {
@@ -71,7 +72,7 @@ export class FileDeleter {
         this.run()
       })
     }
-    for (const wake of this.idleWaiters.splice(0)) wake()
+    this.idleWaiters.wake()
     this.run()
   }
 }

@@ -7,7 +7,7 @@
  * Invariants: FLUSH-10 the manifest never names a file that is not synced. FLUSH-11 a log goes only
  * after the edit that replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
  */
-import { tableFileName } from '../base/index.js'
+import { tableFileName, Waiters } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import { drive, runJob } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
@@ -44,7 +44,7 @@ export class HeldEdits {
   private isSettling = false
   private failure: { error: unknown } | null = null
   private timer: Timer | null = null
-  private idleWaiters: (() => void)[] = []
+  private readonly idleWaiters = new Waiters()
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
 
   constructor(options: HeldEditsOptions) {
@@ -79,8 +79,8 @@ export class HeldEdits {
   }
 
   /** Resolves when no background step is under way; starts none. */
-  async idle(): Promise<void> {
-    while (this.isSettling) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  idle(): Promise<void> {
+    return this.idleWaiters.until(() => !this.isSettling)
   }
 
   stop(): void {
@@ -116,7 +116,7 @@ export class HeldEdits {
 
   private endSettling(): void {
     this.isSettling = false
-    for (const wake of this.idleWaiters.splice(0)) wake()
+    this.idleWaiters.wake()
   }
 
   private fail(error: unknown): void {

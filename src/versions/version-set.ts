@@ -7,7 +7,7 @@
  * `current` is what readers see: `durable` plus edits that are held back (fast mode), never less.
  * MAN-21 file numbers are given out once, above everything ever found in the directory.
  */
-import { NAME_NUMBER_MAX, VarveError } from '../base/index.js'
+import { NAME_NUMBER_MAX, VarveError, Waiters } from '../base/index.js'
 import type { FileNum, LogFacts } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
@@ -32,7 +32,7 @@ export class VersionSet {
   private appendedPointer: FileNum
   private waiting: WaitingEdits[] = []
   private isWriting = false
-  private readonly idleWaiters: (() => void)[] = []
+  private readonly idleWaiters = new Waiters()
   private readonly onFailure: (error: unknown) => void
   /** Why no edit is written any more. */
   private failure: unknown = null
@@ -124,8 +124,8 @@ export class VersionSet {
   }
 
   /** Resolves when nothing is being written and nothing waits. */
-  async idle(): Promise<void> {
-    while (!this.isIdle) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  idle(): Promise<void> {
+    return this.idleWaiters.until(() => this.isIdle)
   }
 
   /**
@@ -133,7 +133,7 @@ export class VersionSet {
    * another manifest may count from now on: then no edit is written any more.
    */
   async exclusively(work: () => Promise<void>): Promise<void> {
-    while (this.isWriting) await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+    while (this.isWriting) await this.idleWaiters.next()
     if (this.failure !== null) throw this.failure
     this.isWriting = true
     try {
@@ -156,7 +156,7 @@ export class VersionSet {
 
   private endWriting(): void {
     this.isWriting = false
-    for (const wake of this.idleWaiters.splice(0)) wake()
+    this.idleWaiters.wake()
   }
 
   /** Swaps in a new manifest that holds `durable`. Requires: inside `exclusively`. Returns the old one. */
