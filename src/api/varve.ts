@@ -126,7 +126,7 @@ export class Varve {
     }
   }
 
-  /** As `put`, done when it returns. */
+  /** Puts as `put` does; done when it returns. */
   putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
@@ -142,7 +142,7 @@ export class Varve {
     }
   }
 
-  /** As `del`, done when it returns. */
+  /** Deletes as `del` does; done when it returns. */
   delSync(key: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
     this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
@@ -158,7 +158,7 @@ export class Varve {
     }
   }
 
-  /** As `batch`, done when it returns. */
+  /** Writes as `batch` does; done when it returns. */
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
     const resolved = this.batchOptions(options)
     this.checkBlockingSync(resolved.sync)
@@ -210,7 +210,7 @@ export class Varve {
     }
   }
 
-  /** As `get`, at once. */
+  /** Reads as `get` does, at once. */
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
     const { view, reads } = this
     const place = readPlace(options, view)
@@ -231,7 +231,7 @@ export class Varve {
     }
   }
 
-  /** As `getMany`, at once. */
+  /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
     const { view, reads } = this
     const given = takeReadOptions(options)
@@ -254,7 +254,7 @@ export class Varve {
     }
   }
 
-  /** As `has`, at once. */
+  /** Looks as `has` does, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
     const { view, reads } = this
     const place = readPlace(options, view)
@@ -267,7 +267,7 @@ export class Varve {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
 
-  /** As `entries`, to be walked along without waiting. */
+  /** Gives what `entries` gives, to be walked along without waiting. */
   entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
     return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
   }
@@ -277,7 +277,7 @@ export class Varve {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
   }
 
-  /** As `keys`, to be walked along without waiting. */
+  /** Gives what `keys` gives, to be walked along without waiting. */
   keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
     return new RangeIterable(this.view, readRange(range, this.view), KEY)
   }
@@ -287,7 +287,7 @@ export class Varve {
     return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
   }
 
-  /** As `values`, to be walked along without waiting. */
+  /** Gives what `values` gives, to be walked along without waiting. */
   valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
     return new RangeIterable(this.view, readRange(range, this.view), VALUE)
   }

@@ -21,7 +21,7 @@ export interface Clock {
   after(delayMs: number, callback: () => void): Timer
   /** Calls back in a macrotask of its own, after timers had their turn. Keeps the process alive. */
   defer(callback: () => void): void
-  /** As `defer`, for background work: keeps the process alive only while somebody waits. */
+  /** Defers background work: the process is kept alive for it only while somebody waits. */
   deferWork(callback: () => void): void
   /** Somebody waits: keeps the process alive until it is cancelled. */
   keepAlive(): Timer
@@ -32,7 +32,7 @@ type Immediate = (callback: () => void) => unknown
 const immediate: Immediate =
   (globalThis as { setImmediate?: Immediate }).setImmediate ?? ((callback) => setTimeout(callback, 0))
 
-/** Of timers that do nothing. */
+/** The period of timers that do nothing. */
 const LONG_MS = 2 ** 30
 
 /** How many wait, and the timer that stands for all of them. */

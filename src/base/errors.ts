@@ -166,7 +166,7 @@ export function ioError(error: unknown, operation: string, file: string, place =
 /** The directory itself, in the `file` of errors. */
 export const DIRECTORY_NAME = '.'
 
-/** As `ioError`, about the directory of a database itself: the message has its path. */
+/** Makes an I/O error about the directory of a database itself: the message has its path. */
 export function directoryError(error: unknown, operation: string, dir: string): VarveError {
   return ioError(error, operation, DIRECTORY_NAME, dir)
 }

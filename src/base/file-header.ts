@@ -100,7 +100,7 @@ export function fileSeed(header: FileHeader): number {
   return crc32(bytes, 0, 16)
 }
 
-/** The same from bytes[0, 128) as they stand there, also when the header is damaged elsewhere. */
+/** Gives the seed from bytes[0, 128) as they stand there, also when the header is damaged elsewhere. */
 export function fileSeedOf(bytes: Uint8Array): number {
   return crc32(bytes, 40, 56)
 }

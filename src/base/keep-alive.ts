@@ -17,7 +17,7 @@ export async function keepAliveUntil<T>(clock: Clock, work: Promise<T>): Promise
   }
 }
 
-/** The same for an owner of many promises: while there are any. */
+/** Keeps the process alive for an owner of many promises, while there are any. */
 export class KeptAlive {
   private readonly clock: Clock
   private waiting: Timer | null = null

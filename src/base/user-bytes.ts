@@ -43,7 +43,7 @@ export class UserBytes {
     return new Uint8Array(this.buffer, at, end - start)
   }
 
-  /** The same for callers that make a view of their own: it begins here in `buffer`, or -1 for a large one. */
+  /** Copies for callers that make a view of their own. Gives where it begins in `buffer`, or -1 for a large one. */
   copyTo(bytes: Uint8Array, start: number, end: number): number {
     return end - start > this.sharedBytesMax ? -1 : this.place(bytes, start, end - start)
   }

@@ -51,7 +51,7 @@ export class CacheSlots {
   readonly marks: Uint8Array
   /** When a scan last missed block i, in ticks. */
   readonly scanTicks: Uint16Array
-  /** Of the blocks that are there. */
+  /** The number of blocks that are there. */
   count = 0
   isAttached = true
 

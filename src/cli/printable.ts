@@ -5,7 +5,7 @@
 
 /** Control characters, line and paragraph separators, direction marks, lone surrogates. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\p{Surrogate}]/gu
-/** The same without what JSON escapes itself. */
+/** Characters that may not reach a terminal, without those that JSON escapes itself. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 /** One line; what is unsafe, and the backslash, is written as \xNN or \u{…}. */

@@ -25,7 +25,7 @@ export function checkKey(key: unknown): number {
   return length
 }
 
-/** The same of a value: INVALID_ARGUMENT, VALUE_TOO_LARGE. */
+/** Checks a value as `checkKey` does a key. Throws INVALID_ARGUMENT or VALUE_TOO_LARGE. */
 export function checkValue(value: unknown): number {
   if (typeof value === 'string') {
     const room = value.length * 3

@@ -32,7 +32,7 @@ export interface GroupWriterParts {
   turns: Turns
   clock: Clock
   host: GroupWriterHost
-  /** Of the entry before the first one to be written. */
+  /** The sequence number of the entry before the first one to be written. */
   lastSeqNum: SeqNum
   /** The external position of the last batch that carried one. */
   position: Uint8Array | null

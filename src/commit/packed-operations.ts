@@ -15,7 +15,7 @@ const DELETED = -1
 
 export class PackedOperations {
   private readonly bytes: Uint8Array
-  /** Of each operation: bytes of the key, bytes of the value. */
+  /** For each operation the bytes of its key and of its value. */
   private readonly lengths: readonly number[]
 
   private constructor(bytes: Uint8Array, lengths: readonly number[]) {

@@ -19,7 +19,7 @@ export interface CompactorHost {
   readonly databaseId: Uint8Array
   readonly clock: Clock
   readonly tableSettings: TableSettings
-  /** So many of a run's inputs may be open at once. */
+  /** How many of a run's inputs may be open at once. */
   readonly runFilesMax: number
   visibleSeqNum(): SeqNum
   /** Held snapshots, ascending. */
@@ -53,7 +53,7 @@ export interface CompactionTask {
   readonly control: Int32Array
   /** Names while they are written, and the numbers they will have. */
   readonly outputs: readonly PlannedTable[]
-  /** Who asked for it; null for the style's picker. */
+  /** The picker that asked for it; null for the style's own. */
   readonly askedBy: ExtraPicker | null
   result: CompactionRunOutput | null
 }

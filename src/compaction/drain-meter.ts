@@ -9,7 +9,7 @@
 import { totalBytes } from '../pick/index.js'
 import type { CompactionPick } from '../pick/index.js'
 
-/** Of one compaction: what it takes out of level 0, of all that it reads. */
+/** What one compaction takes out of level 0, and all that it reads. */
 export interface Relief {
   readonly level0Bytes: number
   readonly inputBytes: number
@@ -61,7 +61,7 @@ export class DrainMeter {
   }
 }
 
-/** Of a merge within level 0, what counts as a table less. */
+/** What a compaction relieves. A merge within level 0 counts by the tables that become fewer. */
 export function reliefOf({ inputs, outputLevel }: CompactionPick): Relief {
   const level0 = inputs.filter(({ level }) => level === 0).flatMap(({ tables }) => tables)
   const share = outputLevel === 0 ? 1 - 1 / Math.max(1, level0.length) : 1

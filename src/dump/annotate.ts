@@ -124,7 +124,7 @@ export class Annotator {
 }
 
 const BYTES_PER_LINE = 8
-/** Of one field; a longer one is cut. */
+/** How many bytes of one field are shown; a longer one is cut. */
 export const FIELD_BYTES_SHOWN = 64
 
 /** The section's first line. */

@@ -9,7 +9,7 @@ import type { ByteSource } from './byte-source.js'
 import { frameSections, keyOf, nameOf } from './file-sections.js'
 import { printBytes } from './hex-dump.js'
 
-/** Of one batch; the others are told as one field. */
+/** How many entries of one batch are shown; the others are told as one field. */
 const ENTRIES_SHOWN = 4096
 
 /** Every byte of it, whatever state it is in. */

@@ -23,7 +23,7 @@ export function nameOf(names: Readonly<Record<string, number>>, value: number): 
   return `${keyOf(names, value)} (${value})`
 }
 
-/** Of a VarveError about a file's bytes; any other error is thrown on. */
+/** The problem that a VarveError tells about a file's bytes; any other error is thrown on. */
 export function problemOf(error: unknown): Problem {
   if (!VarveError.is(error)) throw error
   return { offset: error.offset ?? 0, message: error.message }

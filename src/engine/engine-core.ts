@@ -47,7 +47,7 @@ export interface EngineParts {
   position: Uint8Array | null
   /** Logs below the pointer that pins keep. */
   retainedLogs: readonly RetainedLog[]
-  /** Of the run before this one. */
+  /** Statistics of the run before this one; null when there was none. */
   lastRun: LastRunStats | null
   counts: { workersLost: number }
 }

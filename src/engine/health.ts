@@ -59,7 +59,7 @@ export class Health {
     if (rises) this.onChange(state, place, error)
   }
 
-  /** As `raise`, for what no success mends. */
+  /** Raises DEGRADED for what no later success mends. */
   degradeForGood(place: string, error: unknown): void {
     this.lasting ??= { place, error }
     this.raise('DEGRADED', place, error)

@@ -39,7 +39,7 @@ export interface FollowedBatch {
   operations: FollowedOperation[]
 }
 
-/** As `Engine.follow`. Which logs there are is decided in the call. */
+/** Gives the batches of `Engine.follow`. Which logs there are is decided in the call. */
 export function followLogs(
   engine: EngineCore, pin: string, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {

@@ -22,7 +22,7 @@ type GivenSizes = { [name in keyof MemoryOptions]: number | undefined }
 const BUDGET_DEFAULT = 256 * MiB
 /** Without a size for it: the part of a given budget for writes. */
 const WRITE_PART = 5 / 8
-/** Of a slab: what the index of its memtable takes. Entries of 100 bytes: 0.2; of 1 KiB: 0.04. */
+/** The index of a memtable takes this part of its slab. Entries of 100 bytes take 0.2, of 1 KiB 0.04. */
 const INDEX_PART = 1 / 4
 /** An empty index takes 161 KiB. */
 const INDEX_BYTES_MIN = 192 * KiB
@@ -39,7 +39,7 @@ export function writePart(immutablesMax: number, writeBufferSize: number): numbe
   return Math.ceil((immutablesMax + 1) * writeBufferSize * (1 + INDEX_PART))
 }
 
-/** Of these, bytes for the index of each memtable. Below the least that an index takes it is not held to it. */
+/** Bytes of the write part for the index of each memtable, and never less than the smallest index takes. */
 export function indexShare(writeBufferSize: number): number {
   return Math.max(INDEX_BYTES_MIN, Math.ceil(writeBufferSize * INDEX_PART))
 }

@@ -15,7 +15,7 @@ import { giveBackFiles } from '../vfs/index.js'
 const REPEATABLE: ReadonlySet<string> = new Set(['appendGroup', 'syncFiles', 'unlinkFiles'])
 const BACKOFF_FIRST_MS = 20
 const BACKOFF_MAX_MS = 1000
-/** Who closes waits for about three seconds. */
+/** How often a job is tried again during a close: for about three seconds. */
 const LAST_TRIES = 8
 
 interface WaitingJob {

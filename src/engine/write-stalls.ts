@@ -22,9 +22,9 @@ const BLOCKED_MS_MAX = 30_000
 const PACE_FIRST = 16 * MiB
 /** Compactions may be slower than that for long: writers then wait for each write, but are not stopped. */
 const PACE_MIN = MiB
-/** Of the speed of flushes: a little less, so that they catch up. */
+/** Writers go at this part of the speed of flushes, so that flushes catch up. */
 const FLUSH_SHARE = 0.9
-/** Of the speed of compactions, where writers stop: a measured speed may be wrong by a factor of two. */
+/** Where writers stop they go at this part of the speed of compactions: a measured speed may be wrong by two. */
 const COMPACTION_SHARE_MIN = 0.5
 /** No write waits longer for its turn, however slow the pace. */
 const PAUSE_MS_MAX = 100
@@ -57,7 +57,7 @@ export class WriteStalls {
   private paceMs = 0
   private paceBytes = 0
   private timer: Timer | null = null
-  /** Who waits for the end of a stop. */
+  /** Callers that wait for the end of a stop. */
   private readonly waiters = new Waiters()
 
   constructor(engine: EngineCore) {

@@ -52,7 +52,7 @@ export interface Executor {
    * oldest job to its end.
    */
   poll(waitMs: number): number
-  /** As `submit`, but the result is given to `deliver` as soon as it is seen, by the loop or by `poll`. */
+  /** Submits a job whose result is given to `deliver` as soon as it is seen, by the loop or by `poll`. */
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void
   /** Jobs submitted and not finished. */
   readonly activeCount: number

@@ -11,7 +11,7 @@ import { beginJob } from './job.js'
 import type { JobTable } from './job.js'
 import type { JobAnswer, WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
 
-/** Of 10 processor shares that both want, a thread of niceness 10 gets one. */
+/** The niceness of a worker: where both want the processor, it gets about a tenth. */
 const WORKER_NICENESS = 10
 /** Long enough that what one job has in the processor's caches is used, short beside any job worth a thread. */
 const TURN_MS = 20

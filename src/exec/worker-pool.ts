@@ -31,7 +31,7 @@ const IDLE_MS = 10_000
 /** Equal requests that share a thread: each may take tens of megabytes. */
 const TURNS_MAX = 4
 
-/** Who asks for a seat. */
+/** An executor, as the pool sees it: it asks for seats. */
 export interface PoolClient {
   /** Threads that it may use at once. */
   readonly threadsMax: number

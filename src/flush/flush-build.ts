@@ -92,12 +92,12 @@ interface SortedEntries {
   order: Uint32Array
 }
 
-/** Of the slab, for an entry. */
+/** The bytes of the slab for each entry, on average. */
 function bytesEach({ offsets }: SortedEntries): number {
   return 1 + (offsets.at(-1)! - offsets[0]!) / offsets.length
 }
 
-/** So many entries are brought into the processor's cache at a time. */
+/** How many entries are brought into the processor's cache at a time. */
 const BATCH_ENTRIES = 64
 const CACHE_LINE_BYTES = 64
 const LINES_TOUCHED_MAX = 4
@@ -108,8 +108,9 @@ class EntryWriter {
   private readonly builder: TableBuilder
   private readonly retention: RetentionFilter
   private readonly view: DataView
-  /** Of the entries in hand: offset, sequence number. */
+  /** Offsets of the entries in hand. */
   private readonly places = new Uint32Array(BATCH_ENTRIES)
+  /** Sequence numbers of the entries in hand. */
   private readonly numbers = new Float64Array(BATCH_ENTRIES)
   private readonly touched = new Uint8Array(BATCH_ENTRIES)
   private lastPlace = -1

@@ -53,7 +53,7 @@ export class RetentionFilter {
   droppedTombstoneCount = 0
   private readonly rule: RetentionRule
   private readonly isBottom: BottomTest
-  /** Of the entry before. */
+  /** The sequence number of the entry before. */
   private previousSeqNum: SeqNum = 0
 
   constructor(rule: RetentionRule, isBottom: BottomTest = NEVER_BOTTOM) {
@@ -80,7 +80,7 @@ export class RetentionFilter {
     return true
   }
 
-  /** The same for `count` entries at once, each the newest version of its key and none a tombstone: all stay. */
+  /** Keeps `count` entries at once, each the newest version of its key and none a tombstone. */
   keepNewest(count: number, lastSeqNum: SeqNum): void {
     this.keptCount += count
     this.previousSeqNum = lastSeqNum

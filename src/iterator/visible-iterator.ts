@@ -17,7 +17,7 @@ import { ALL_KEYS } from './key-range.js'
 import type { KeyRange } from './key-range.js'
 import { SavedKey } from './saved-key.js'
 
-/** So many versions of one key are stepped over, then the iterator seeks past the rest. */
+/** How many versions of one key are stepped over before the iterator seeks past the rest. */
 const STEPS_BEFORE_SEEK = 16
 
 export class VisibleIterator implements InternalIterator {
@@ -38,7 +38,7 @@ export class VisibleIterator implements InternalIterator {
   private savedValue: Uint8Array = NO_BYTES
   /** Deleted keys that the last step forward passed. */
   passedCount = 0
-  /** The same of all steps. */
+  /** Deleted keys that all steps forward together passed. */
   passedTotal = 0
   private forward = true
   /** Entries that a call passes before it pauses. */

@@ -44,7 +44,7 @@ export interface PrivateWriteOptions {
   sync?: unknown
 }
 
-/** Who closes a snapshot when it is closed itself. */
+/** A database that closes its snapshots when it is closed itself. */
 export interface SnapshotOwner {
   owner: object
 }

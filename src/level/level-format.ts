@@ -65,7 +65,7 @@ export function engineKey(data: Format): Bytes {
   return engineBytes(data) ?? invalid('LEVEL_INVALID_KEY', 'key', data)
 }
 
-/** The same of a value. Throws LEVEL_INVALID_VALUE. */
+/** Checks a value and gives its bytes. Throws LEVEL_INVALID_VALUE. */
 export function engineValue(data: Format): Bytes {
   return engineBytes(data) ?? invalid('LEVEL_INVALID_VALUE', 'value', data)
 }

@@ -25,7 +25,7 @@ export type Item = Format | [Format | undefined, Format | undefined]
 
 export interface Page {
   items: Item[]
-  /** Of keys and values. */
+  /** Bytes of keys and values. */
   bytes: number
 }
 

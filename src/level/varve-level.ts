@@ -62,7 +62,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     this.#location = location
   }
 
-  /** As the constructor got it. */
+  /** The location that the constructor got. */
   get location(): string {
     return this.#location
   }
@@ -124,7 +124,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
 
   // ── A shorter way ───────────────────────────────────────────────────────────────────────────────
 
-  /** As abstract-level's, which would wait once more for an answer that is there already. */
+  /** Does what abstract-level's `get` does, which would wait once more for an answer that is there already. */
   override get(key: KDefault): Promise<VDefault | undefined>
   override get<K = KDefault, V = VDefault>(key: K, options: GetOptions<K, V>): Promise<V | undefined>
   override get(key: KDefault, options?: GetOptions<KDefault, VDefault>): Promise<VDefault | undefined> {

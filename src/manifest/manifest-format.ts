@@ -59,9 +59,9 @@ export const RecordTag = {
 
 export const FIELD_IGNORABLE = 1
 
-/** Of a log: exactly the bytes named count. */
+/** Flag of a log record: exactly the bytes named count. */
 export const LOG_EXACT = 1
-/** Of a log: without it, or with fewer bytes, history has a hole. */
+/** Flag of a log record: without the log, or with fewer bytes of it, history has a hole. */
 export const LOG_MUST_EXIST = 2
 
 /** Caps: what is above them is not believed, and never written. */

@@ -99,7 +99,7 @@ function checkReadable(body: Uint8Array, count: number): void {
   }
 }
 
-/** Of a file that nothing names: on a full disk its bytes are missed. */
+/** Removes a file that nothing names: on a full disk its bytes are missed. */
 export function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
   try {
     yield* unlinkFile(vfs, path)

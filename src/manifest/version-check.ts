@@ -44,7 +44,7 @@ export function findProblem(version: Version): string | null {
   }())
 }
 
-/** The same for a version made from a sound one by applying edits: cheap when little changed. */
+/** Finds a problem in a version that edits made from a sound one: cheap when little changed. */
 export function findProblemAfter(version: Version, change: TableChange): string | null {
   return first(problems(version, change))
 }

@@ -25,13 +25,13 @@ import type { ReadRun } from './sorted-tail.js'
 
 const CHUNK_ENTRIES = 8192
 const SORTS_BEHIND_MAX = 3
-/** So many neighbours of one length class become one run. */
+/** How many neighbouring runs of one length class become one run. */
 const MERGE_COUNT = 4
 /** Insertions into the sorted tail, one by one, up to this many at a time; more are sorted together. */
 const INSERTIONS_MAX = 64
 /** Each insertion moves half of them. */
 const INSERTED_ENTRIES_MAX = 512
-/** So many pieces become one. */
+/** How many pieces of the tail become one. */
 const PIECES_MAX = 8
 
 /** A stretch of ids in arrival order: sorted, or with its sort under way. */

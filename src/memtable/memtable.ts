@@ -35,7 +35,7 @@ export interface MemtableOptions {
 }
 
 const NO_BYTES = new Uint8Array(0)
-/** Of memtables that are empty: nothing is in it, and nothing is put into it. */
+/** The index of every memtable that is empty: nothing is ever put into it. */
 const NO_INDEX = new HashIndex()
 
 export class Memtable {

@@ -9,7 +9,7 @@ import type { EntryTable } from './entry-table.js'
 import { newRun } from './order-jobs.js'
 import type { Run } from './order-jobs.js'
 
-/** Who reads the arrays; a reader takes itself off when it closes. */
+/** The readers of a run's arrays; a reader takes itself off when it closes. */
 export interface RunLease {
   readers: number
 }
@@ -22,7 +22,7 @@ export interface ReadRun extends Run {
   lease: RunLease | null
 }
 
-/** Of a run that never changes. */
+/** Makes a run readable that never changes. */
 export function readRun({ ids, offsets }: Run): ReadRun {
   return { ids, offsets, count: ids.length, lease: null }
 }

@@ -37,7 +37,7 @@ export interface Sight {
   /** Files that are not part of the database and that no open deletes. */
   readonly keptFiles: KeptFile[]
   readonly manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
-  /** Of the lock under which the manifest was made. */
+  /** The lock generation under which the manifest was made. */
   readonly generation: number
   readonly durationMs: number
 }

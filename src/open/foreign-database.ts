@@ -34,7 +34,7 @@ const FILE_KINDS: readonly { begins: string; at: number; kind: string }[] = [
 
 export const FOREIGN_FILE_BYTES = 20
 
-/** As `checkNotForeign`, of the first bytes of a file. */
+/** Throws when the first bytes of a file are those of another kind of database. */
 export function checkFileNotForeign(path: string, bytes: Uint8Array): void {
   const text = String.fromCharCode(...bytes)
   const found = FILE_KINDS.find(({ begins, at }) => text.startsWith(begins, at))

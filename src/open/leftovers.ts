@@ -67,7 +67,7 @@ export async function findLeftovers(options: LeftoversOptions, version: Version)
   }
 }
 
-/** Of logs and manifests: those that hold something and that another database wrote, or a later version. */
+/** Finds logs and manifests that hold something and that another database wrote, or a later version. */
 async function findKept(
   { vfs, dir, history }: LeftoversOptions, names: readonly string[],
 ): Promise<Map<string, KeptFileReason>> {

@@ -17,7 +17,7 @@ import type { ReadOnlyView } from './read-only.js'
 /** What can be told of a kept file. */
 export interface KeptFileInfo extends KeptFile {
   bytes: number
-  /** Of a whole table. */
+  /** What a whole table holds; null for any other file. */
   table: { entryCount: number; smallestSeqNum: number; largestSeqNum: number } | null
 }
 

@@ -78,7 +78,7 @@ export interface ReplayedLogs {
   cut: HistoryCut | null
   replayedBytes: number
   entryCount: number
-  /** Of the logs from the pointer on. */
+  /** The number of logs from the pointer on. */
   logCount: number
   logBytes: number
   lastLogNum: FileNum

@@ -33,9 +33,9 @@ export interface CompactionPick {
   readonly below: readonly (readonly TableFacts[])[]
   /** Where outputs are cut. NUMBER_MAX: one output. */
   readonly tableBytes: number
-  /** Of the first list in `below`. */
+  /** Overlap with the first list in `below` at which an output ends. */
   readonly overlapBytesMax: number
-  /** Of the level, at the time of the pick; below 1 for what is picked early. */
+  /** The score of the level at the time of the pick; below 1 for what is picked early. */
   readonly score: number
 }
 

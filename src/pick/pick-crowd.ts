@@ -17,7 +17,7 @@ import type { PickContext } from './pick-context.js'
 import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
-/** Of more stacks (the style `none` may have left them) the first with a step are looked at: choosing is quadratic. */
+/** How many stacks are looked at (the style `none` may have left more): choosing is quadratic. */
 const CHOICE_STACKS_MAX = 128
 
 interface Step {

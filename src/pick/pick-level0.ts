@@ -38,7 +38,7 @@ export const STUCK_HEIGHT = 2
  * long stall, or one that the style `none` left) is first merged in itself; where that cannot be, its oldest go down.
  */
 export const STEP_TABLES_MAX = 255
-/** Of a stack that may stay, its newest tables are looked at for a merge within it: choosing is quadratic. */
+/** How many of the newest tables of a stack are looked at for a merge within it: choosing is quadratic. */
 export const WINDOW_TABLES_MAX = 64
 
 /** Every stack of available tables, the most urgent first. */

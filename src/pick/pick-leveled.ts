@@ -136,7 +136,7 @@ function pressures(context: PickContext): Pressure[] {
   return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
 }
 
-/** As RocksDB's estimate: what each level has above its target goes down, and takes its share of the next along. */
+/** Estimates as RocksDB does: what each level has above its target goes down, and takes its share of the next along. */
 function pendingBytes(context: PickContext): number {
   const { sizes } = context
   let pending = 0

@@ -21,14 +21,14 @@ export interface HeldSnapshot {
 /** What copies keys and values for the user: all that is read fills one chunk together, or shares nothing. */
 class UserCopies {
   private readonly shared = new UserBytes()
-  /** As the option `ownBuffers` of `open` says. */
+  /** Makes copies as the option `ownBuffers` of `open` says. */
   readonly byDefault: UserBytes
 
   constructor(ownBuffers: boolean) {
     this.byDefault = ownBuffers ? OWN_BUFFERS : this.shared
   }
 
-  /** As the same option of a read says; undefined: the default. */
+  /** Makes copies as the option of a read says; undefined for the default. */
   for(ownBuffers: boolean | undefined): UserBytes {
     if (ownBuffers === undefined) return this.byDefault
     return ownBuffers ? OWN_BUFFERS : this.shared

@@ -22,7 +22,7 @@ import type { RunCursor } from './run-cursor.js'
 /** Why `step` has stopped; 'output ends': the caller ends the output before the next step. */
 export type MergeState = 'paused' | 'output ends' | 'done'
 
-/** So many bytes of a block count as one entry: large values take time without being many. */
+/** How many bytes of a block count as one entry: large values take time without being many. */
 const BYTES_PER_ENTRY = 512
 
 export class CompactionMerge {

@@ -24,7 +24,7 @@ export interface CompactionRunInput extends CompactionOutputOptions {
   databaseId: Uint8Array
   /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
   inputs: readonly (readonly TableFacts[])[]
-  /** Of their files so many are open at once. */
+  /** How many files of the inputs are open at once. */
   openFilesMax: number
   /** Held sequence numbers, ascending. */
   snapshots: SeqNum[]
@@ -37,7 +37,7 @@ export interface CompactionRunInput extends CompactionOutputOptions {
 export interface CompactionRunOutput {
   /** In key order; empty when nothing is left. */
   outputs: TableFacts[]
-  /** Of blocks; indexes and properties are not counted. */
+  /** Bytes of blocks; indexes and properties are not counted. */
   readBytes: number
   writtenBytes: number
   keptCount: number

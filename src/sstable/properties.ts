@@ -59,7 +59,7 @@ export class UnknownProperty extends Error {
 export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
   /** Different user keys. */
   keyCount: number
-  /** Of point hash and filter: eight bytes (readHashSeed). */
+  /** The hash seed of point hash and filter, eight bytes (readHashSeed). */
   hashSeed: Uint8Array
   /** Size at which blocks were closed. */
   blockBytes: number

@@ -33,7 +33,7 @@ export class StageTimes {
     return this.count === 0 ? 0 : this.totalMs / this.count
   }
 
-  /** As plain data. */
+  /** The times as plain data. */
   stats(): StageStats {
     const { count, totalMs, lastMs, maxMs, avgMs } = this
     return { count, totalMs, lastMs, maxMs, avgMs }

@@ -128,9 +128,9 @@ export interface DatabaseStats {
 export interface FlushStats {
   /** Memtables that are sealed and not yet in a table that readers see: `queue` and `active` together. */
   pending: number
-  /** Of these, waiting for their build. */
+  /** Memtables of these that wait for their build. */
   queue: number
-  /** Of these, being built or installed. */
+  /** Memtables of these that are being built or installed. */
   active: number
   /** Flushed, seen by readers, and not yet durable: their logs stay. Only with `manifestSync: false`. */
   held: number

@@ -15,7 +15,7 @@ export interface FilesStats {
   heldCount: number
   /** Tables whose files are open now. */
   openCount: number
-  /** So many may be open: `maxOpenFiles`, or what the process may have for tables of all its databases. */
+  /** How many may be open: `maxOpenFiles`, or what the process may have for tables of all its databases. */
   openMaxCount: number
   /** How often a read opened a file again that was closed for another. */
   reopenedCount: number
@@ -83,7 +83,7 @@ export interface CompactionRunStats {
   toLevel: LevelNum
   /** Bytes of its input tables. */
   inputBytes: number
-  /** Of these, those that it has merged. */
+  /** Bytes of these that it has merged. */
   doneBytes: number
   /** How long it has been running. */
   ageMs: number

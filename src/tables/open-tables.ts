@@ -15,7 +15,7 @@ import type { Table, TablePlace } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { TableMemoryLimit } from './table-memory-limit.js'
 
-/** As long as they are few beside what may be open: a file that is being opened cannot be closed for another. */
+/** How many tables are loaded at once. A file that is being opened cannot be closed for another, so they are few. */
 const LOADS_AT_ONCE = 8
 
 interface OpenTable {
@@ -65,7 +65,7 @@ export class OpenTables {
     }
   }
 
-  /** The same for many. */
+  /** Opens many tables, as `load` does. */
   loadAll(tables: readonly TableFacts[]): Steps<void> {
     return step({
       sync: () => tables.forEach((facts) => this.loadSync(facts)),

@@ -20,7 +20,7 @@ export interface PublishTablesInput {
   tables: readonly { tempName: string; tableNum: FileNum }[]
 }
 
-/** Of jobs that end an install: builds and sorts stand back for them, since writers may be waiting. */
+/** The priority of jobs that end an install: builds and sorts stand back, since writers may be waiting. */
 export const INSTALL_PRIORITY = 2
 
 /**

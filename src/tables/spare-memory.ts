@@ -8,7 +8,7 @@ import { BuildBuffer } from '../sstable/index.js'
 export class SpareMemory {
   private kept: BuildBuffer | null = null
 
-  /** As `new BuildBuffer`. Two jobs may ask before one gives back. */
+  /** Gives the spare buffer, or makes one. Two jobs may ask before one gives back. */
   take(blockBytes: number | undefined, moreBytes: number): BuildBuffer {
     const { kept } = this
     this.kept = null

@@ -16,13 +16,13 @@ import type { LoadedBytes, Lookup, Table } from '../sstable/index.js'
 
 interface Entry {
   readonly table: Table
-  /** As counted in the sum. */
+  /** The bytes that the sum counts for it. */
   bytes: number
   /** Its filter or point hash could not be read: it stays as it is. */
   isFixed: boolean
 }
 
-/** Who keeps a table open while a part of it is read; null: it is about to be closed. */
+/** Keeps a table open while a part of it is read, and gives what lets go; null when it is about to be closed. */
 export type HoldTable = (fileNum: FileNum) => (() => void) | null
 
 /** Lookups come back up to this part of the limit: what fits narrowly would soon have to go again. */
@@ -143,7 +143,7 @@ export class TableMemoryLimit {
     }
   }
 
-  /** So many that their filters have room in their place. */
+  /** Drops point hashes until filters have room in their place. */
   private dropPointHashes(): void {
     let filterBytes = 0
     for (const { entry } of this.byUse('pointHash')) {
@@ -164,7 +164,7 @@ export class TableMemoryLimit {
     this.count(entry)
   }
 
-  /** Of the next few the least read one; those that are read more have their turn again later. */
+  /** Chooses the least read of the next few; those that are read more have their turn again later. */
   private nextIndex(inUse: Entry | null): Entry | null {
     const compared: { entry: Entry; use: number }[] = []
     for (const entry of this.indexed) {

@@ -15,7 +15,7 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { VersionSet } from './version-set.js'
 
-/** So many held edits are settled without waiting for the timer. */
+/** How many held edits are settled without waiting for the timer. */
 const HELD_COUNT_MAX = 8
 
 export interface HeldEdit {

@@ -22,7 +22,7 @@ import type { LogFile } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { VersionSet } from './version-set.js'
 
-/** As for other steps of an install that a caller may be waiting for. */
+/** The priority of syncs: a caller may be waiting for the install that they are a step of. */
 const SYNC_PRIORITY = 1
 
 /** A log that is kept though its entries are in tables. */

@@ -99,7 +99,7 @@ export class VersionSet {
     if (error !== null) throw error
   }
 
-  /** As `appending`, for edits that were held. */
+  /** Makes edits durable that were held; throws when they are not. */
   *appendingHeld(edits: readonly VersionEdit[]): Procedure<void> {
     const error = yield* waitFor<unknown>((done) => this.enqueue({ edits, isHeld: true, done }))
     if (error !== null) throw error

@@ -22,9 +22,9 @@ export interface Poolable {
   rest(): void
 }
 
-/** As other copies of the package see it. */
+/** A pool as other copies of the package see it. */
 interface SharingPool {
-  /** Of the file that would be closed next; Infinity: there is none. */
+  /** The last use of the file that would be closed next; Infinity when there is none. */
   readonly oldestUse: number
   closeOldest(): void
 }
@@ -44,7 +44,7 @@ const KEPT_PART = 7 / 8
 const GIVE_BACK_MIN = 8
 const GIVE_BACK_PART = 1 / 4
 
-/** Of the files that a process may have open: so many for tables that are read. */
+/** How many of the files that a process may have open are for tables that are read. */
 function tableFilesMax(openFilesMax = OPEN_FILES_UNKNOWN): number {
   return clamp(openFilesMax * TABLES_PART, TABLES_MIN, TABLES_MAX)
 }
@@ -121,7 +121,7 @@ export class FilePool implements SharingPool {
     if (openFilesMax !== undefined) this.thread.capacity = tableFilesMax(openFilesMax)
   }
 
-  /** So many may be open at once, as long as no other database has any. */
+  /** How many may be open at once, as long as no other database has any. */
   get capacity(): number {
     return Math.min(this.max, this.thread.capacity)
   }

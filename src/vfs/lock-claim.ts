@@ -21,7 +21,7 @@ export interface GenerationFiles<Owner> {
   create(generation: number): Soon<boolean>
   /** Fills the file that was made. */
   write(generation: number): Soon<void>
-  /** Of one that is not there: nothing. */
+  /** Removes a generation; does nothing when it is not there. */
   remove(generation: number): Soon<void>
 }
 

@@ -346,7 +346,7 @@ class MemoryFile implements VfsFile {
   }
 }
 
-/** As Node does: a range outside the buffer is the caller's bug, not an I/O error. */
+/** Throws as Node does: a range outside the buffer is the caller's bug, not an I/O error. */
 export function checkRange(bytes: Uint8Array, at: number, length: number, position: number): void {
   if (at < 0 || length < 0 || at + length > bytes.length || position < 0 || !Number.isSafeInteger(position)) {
     throw new RangeError(`range ${at}+${length} at ${position} in a buffer of ${bytes.length} bytes`)

@@ -124,7 +124,7 @@ export class PooledFile implements ReadableFile, Poolable {
     await this.leave()?.close().catch(() => undefined)
   }
 
-  /** As `close`, at once. */
+  /** Closes it before it returns. */
   closeSync(): void {
     this.isClosed = true
     this.rest()

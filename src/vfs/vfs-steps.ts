@@ -25,7 +25,7 @@ export function closeFile(file: VfsFile): Steps<void> {
   return step({ sync: () => file.closeSync(), async: () => file.close() })
 }
 
-/** Of a handle with nothing to lose. */
+/** Closes a handle with nothing to lose. */
 export function* closeQuietly(file: VfsFile): Steps<void> {
   try {
     yield* closeFile(file)

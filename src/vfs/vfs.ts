@@ -41,7 +41,7 @@ export interface FileInfo {
  * every other call throws an error with code 'EBADF', so that no late write can reach another file.
  */
 export interface VfsFile {
-  /** As it was opened. */
+  /** The path that it was opened with. */
   readonly path: string
 
   /** Reads up to `length` bytes at `position` into target[at…]; fewer only at the end of the file. */
@@ -58,7 +58,7 @@ export interface VfsFile {
   syncSync(): void
   /** The same, asynchronously. */
   sync(): Promise<void>
-  /** As `syncSync`; only times may be missing. */
+  /** Syncs content and size; only times may be missing. */
   dataSyncSync(): void
   /** The same, asynchronously. */
   dataSync(): Promise<void>
@@ -103,11 +103,11 @@ export interface VfsLock {
   stateSync(): HoldState
   /** Lets the directory go; whoever opens it next is its holder. May throw: it is let go all the same. */
   release(): Promise<void>
-  /** As `release`, and leaves no file of the lock: for a directory that is no database (any more). */
+  /** Releases and leaves no file of the lock: for a directory that is no database (any more). */
   discard(): Promise<void>
 }
 
-/** Who has a directory. */
+/** The process that has a directory. */
 export interface LockHolder {
   /** Number of the process. */
   pid: number

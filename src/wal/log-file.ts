@@ -108,7 +108,7 @@ export class LogFile {
     }
   }
 
-  /** As writeSync, through the thread pool; the caller moves `writtenEnd` when it settles. */
+  /** Writes through the thread pool; the caller moves `writtenEnd` when it settles. */
   async writeRange(bytes: Uint8Array, start: number, end: number): Promise<void> {
     let at = start
     while (at < end) at += await this.file.write(bytes, at, end - at, at)

@@ -26,7 +26,7 @@ export interface Predecessor {
 
 export const PREDECESSOR_BODY_BYTES = 32
 
-/** Of the first log after an open: what came before stands in tables. */
+/** What the first log after an open says: what came before it stands in tables. */
 export function noPredecessor(lastSeqNum: SeqNum): Predecessor {
   return { fileNum: 0, salt: new Uint8Array(SALT_BYTES), lastSeqNum, end: 0 }
 }

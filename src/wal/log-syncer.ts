@@ -41,7 +41,7 @@ export class LogSyncer {
   markLog: FileNum = 0
   markBytes = 0
   durableSeqNum: SeqNum
-  /** Of the syncs that succeeded. */
+  /** The times of the syncs that succeeded. */
   readonly syncTimes = new StageTimes()
 
   constructor(durableSeqNum: SeqNum, options: LogSyncerOptions) {

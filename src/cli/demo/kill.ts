@@ -31,7 +31,7 @@ export function loadUntilKilled(
 
 class KillRun {
   private readonly child: ChildProcess
-  /** So many acknowledgements; drawn, so that each run dies somewhere else. */
+  /** After how many acknowledgements it is killed; drawn, so that each run dies somewhere else. */
   private readonly killCount: number
   private readonly onProgress: (progress: LoadProgress) => void
   private readonly acknowledged = new Set<number>()

@@ -55,7 +55,7 @@ export class BlockBuilder {
     this.valuesEnd = memory.valuesAt
   }
 
-  /** Of the pushed entries. */
+  /** The bytes of the keys of the pushed entries. */
   get keysBytes(): number {
     return this.lastKeyEnd - this.keysStart
   }
@@ -76,7 +76,7 @@ export class BlockBuilder {
     else for (let i = start, to = at; i < end; i++) keys[to++] = key[i]!
   }
 
-  /** The same by words. */
+  /** Copies the key behind the last one, word by word. */
   stageWords(source: DataView, start: number, end: number): void {
     const at = this.lastKeyEnd
     this.stagedEnd = at + end - start
@@ -157,7 +157,7 @@ export class BlockBuilder {
     else for (let i = start, to = at; i < end; i++) bytes[to++] = source[i]!
   }
 
-  /** The same by words, of one entry. */
+  /** Copies the value of the entry pushed last, word by word. */
   putValueWords(source: DataView, start: number, end: number): void {
     copyExactly(source, start, end, this.memory.view, this.valuesEnd - (end - start))
   }

@@ -40,7 +40,7 @@ export function readCheckedSync(
   checkTrailer(target, at + bytes, offset + bytes, source.name)
 }
 
-/** The same as steps, into a buffer of its own; returns the content without the trailer. */
+/** Reads a block or section in steps, into a buffer of its own; gives the content without the trailer. */
 export function* readContent(source: TableSource, offset: number, bytes: number): Steps<Uint8Array> {
   const isGood = (target: Uint8Array): boolean => trailerHolds(target, 0, bytes, offset, source.seed)
   const target = yield* readExactly(source, offset, bytes, isGood)

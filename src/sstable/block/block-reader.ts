@@ -143,7 +143,7 @@ export class BlockReader {
     return low
   }
 
-  /** Of the prefix against a key: 0 when the key begins with it, else the order of all keys of the block. */
+  /** Compares the block's prefix with a key: 0 when the key begins with it, else the order of all keys. */
   private comparePrefix(key: Uint8Array, start: number, end: number): number {
     const { bytes, prefixStart, prefixBytes } = this
     const length = prefixBytes < end - start ? prefixBytes : end - start

@@ -20,7 +20,7 @@ export class BuildBuffer {
   readonly view: DataView
   readonly outputBytes: number
   readonly valuesAt: number
-  /** Of each key of the table that is written: its hash, and where its newest version stands. */
+  /** For each key of the table that is written its hash, and where its newest version stands. */
   hashes = new Uint32Array(4096)
   places = new Uint32Array(4096)
   private readonly blockBytes: number

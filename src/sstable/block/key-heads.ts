@@ -18,7 +18,7 @@ const SIGN = 0x80000000 | 0
 const MASKS_HIGH = Int32Array.of(0, 0xff000000, 0xffff0000, 0xffffff00, -1, -1, -1, -1, -1)
 const MASKS_LOW = Int32Array.of(0, 0, 0, 0, 0, 0xff000000, 0xffff0000, 0xffffff00, -1)
 
-/** Of the entries of one block. */
+/** The first bytes of the keys of one block. */
 export class KeyHeads {
   readonly high = new Int32Array(BLOCK_ENTRIES_MAX)
   readonly low = new Int32Array(BLOCK_ENTRIES_MAX)

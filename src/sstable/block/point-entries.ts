@@ -30,7 +30,7 @@ const KEYS_ALIKE = 1 << 20
 const VALUES_ALIKE = 1 << 21
 const ALL_ALIKE = KEYS_ALIKE | VALUES_ALIKE
 
-/** The same memory as bytes and as u32: a chunk of the cache, or a reader's own buffer. */
+/** One memory as bytes and as u32: a chunk of the cache, or a reader's own buffer. */
 interface Memory {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
@@ -55,7 +55,7 @@ export class PointEntries {
     this.largestSeqNum = largestSeqNum
   }
 
-  /** Of the shapes of so many blocks. */
+  /** The memory that the shapes of so many blocks take. */
   static memoryBytes(blockCount: number): number {
     return 4 * SHAPE_WORDS * blockCount
   }

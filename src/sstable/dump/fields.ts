@@ -4,7 +4,7 @@
 import type { Field } from '../../dump/index.js'
 import { TRAILER_BYTES } from '../table-format.js'
 
-/** Of a long column; the others are told as one field. */
+/** How many elements of a long column are shown; the others are told as one field. */
 const ELEMENTS_SHOWN = 4096
 
 export class SectionFields {

@@ -16,7 +16,7 @@ import type { TableFile, TableParts } from './table-open.js'
 
 export interface TableCheckOptions extends TableFile {
   databaseId: Uint8Array
-  /** As the manifest has them. */
+  /** The facts that the manifest has. */
   facts: TableFacts
 }
 

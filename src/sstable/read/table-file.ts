@@ -29,7 +29,7 @@ export function listedTable(
   return { file, name }
 }
 
-/** Of a view that would have kept it open. */
+/** The error for a table that is gone, and that a view would have kept open. */
 function goneError(error: unknown, name: string): VarveError {
   if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
   return new VarveError('MISSING_FILE', `${name} was removed by another process while it had to be closed`, {

@@ -75,7 +75,7 @@ export function checkSize(table: TableFile, facts: TableFacts): void {
   throw corruption(table.name, offset, `it has ${bytes} bytes, the manifest says ${facts.bytes}`)
 }
 
-/** As `checkFacts`, from the size and the header alone: enough for a file that was looked at before. */
+/** Checks a table by size and header alone: enough for a file that was looked at before. */
 export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId: Uint8Array): Steps<void> {
   checkSize(table, facts)
   checkHeader(table.name, yield* readHeader(table), facts, databaseId)

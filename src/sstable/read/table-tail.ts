@@ -9,7 +9,7 @@ import type { ReadableFile } from '../../vfs/index.js'
 
 const TAIL_BYTES = 16 * 1024
 
-/** The same file, with its end at hand; itself when that cannot be read: whoever needs it meets the error. */
+/** Gives the file with its end at hand, or the file itself when that cannot be read: who needs it meets the error. */
 export function* withTail(file: ReadableFile, fileBytes: number): Steps<ReadableFile> {
   const bytes = new Uint8Array(Math.min(TAIL_BYTES, fileBytes))
   const start = fileBytes - bytes.length

@@ -21,7 +21,7 @@ import type { PartChoice, TableFile, TableParts } from './table-open.js'
 
 export interface TableOpenOptions extends TableFile {
   databaseId: Uint8Array
-  /** As the manifest has them. */
+  /** The facts that the manifest has. */
   facts: TableFacts
   cache: BlockCache
   /** What finds a key without the index; 'pointHash', or the filter where the file has none. */

@@ -58,7 +58,7 @@ export class TableBuilder {
   private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
   private keyCount = 0
-  /** Of closed blocks, as the next three. */
+  /** The entries of closed blocks; the next three count in closed blocks, too. */
   private closedEntryCount = 0
   private rawBytes = 0
   private smallestSeqNum = Infinity

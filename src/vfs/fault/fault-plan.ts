@@ -48,7 +48,7 @@ export interface FaultRule {
   path?: string
   /** From the nth matching call on; 1 is the first. */
   nth?: number
-  /** Of the matching calls only this part, at random. */
+  /** Hits only this part of the matching calls, at random. */
   rate?: number
   /** How often: once when not given, Infinity for "from now on". */
   times?: number

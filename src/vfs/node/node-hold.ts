@@ -60,7 +60,7 @@ function leadsTo(place: string, identity: string): boolean {
   }
 }
 
-/** Of a generation that was just taken. */
+/** Describes the hold of a generation that was just taken. */
 export function holdSpecOf(directory: OpenDirectory, generation: number, nonce: string): HoldSpec {
   const file = lockGenerationFileName(generation)
   const stats = fs.lstatSync(join(directory.place, file), { bigint: true })

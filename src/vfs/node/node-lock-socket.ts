@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { errnoOf, LOCK_FILE_NAME, lockSocketFileName, systemRandom } from '../../base/index.js'
 
 export interface KernelLock {
-  /** As a lock record has it. */
+  /** The text that a lock record has of it. */
   readonly text: string
   close(): void
 }

@@ -77,7 +77,7 @@ export async function forceUnlock(dir: string, options: LockOptions = {}): Promi
   }
 }
 
-/** Who has the directory; null when nobody does, or who did is certainly dead. Changes nothing. */
+/** Tells who has the directory; null when nobody does, or who did is certainly dead. Changes nothing. */
 export async function lockHolder(dir: string): Promise<LockHolder | null> {
   const generation = generationsOf(dir).at(-1)
   if (generation === undefined) return null
@@ -153,7 +153,7 @@ function busyError(dir: string, place: string): Error {
   return lockedBy(dir, record, 'alive')
 }
 
-/** Who is in the way, if he is: throws. */
+/** Throws when this owner is in the way. */
 type JudgeLife = (owner: LockRecord, life: Liveness) => void
 
 async function takeGeneration(dir: string, me: Onlooker, record: LockRecord, judge: JudgeLife): Promise<number> {

@@ -10,7 +10,7 @@ import { socketLife } from './node-lock-socket.js'
 import { livenessOf } from './node-process.js'
 import type { Liveness, ProcessIdentity } from './node-process.js'
 
-/** Who asks, and where. */
+/** The process that asks, and where. */
 export interface Onlooker extends ProcessIdentity {
   place: string
   /** Device and inode. */
@@ -48,7 +48,7 @@ function lifeByTrial(lock: string, me: Onlooker, isSameKernel: boolean): Livenes
   return lifeOfFileLock(me.place, (identity) => isSameInode(what, identity, isSameKernel))
 }
 
-/** Of two `device:inode`. A device may be numbered anew at each boot. */
+/** Compares two `device:inode`. A device may be numbered anew at each boot. */
 function isSameInode(a: string, b: string, isSameKernel: boolean): boolean {
   return isSameKernel ? a === b : a.slice(a.indexOf(':')) === b.slice(b.indexOf(':'))
 }

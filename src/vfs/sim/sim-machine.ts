@@ -52,7 +52,7 @@ export class SimMachine {
   readonly faults: FaultPlan
   readonly log = new OpLog()
   readonly root: SimDirectoryNode
-  /** Of listings, wrong bits and the like. */
+  /** Draws the order of listings, wrong bits and the like. */
   readonly random: SeededRandom
   stale: PagedBytes[] = []
   violations: string[] = []

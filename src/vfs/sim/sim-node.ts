@@ -91,7 +91,7 @@ export class SimFileNode {
     this.pending = this.pending.filter((effect) => !effect.isLost)
   }
 
-  /** The same file of another disk; everything is shared until written. */
+  /** Copies the file for another disk; everything is shared until written. */
   copy(): SimFileNode {
     const other = new SimFileNode(this.id)
     other.volatile = this.volatile.share()
@@ -103,7 +103,7 @@ export class SimFileNode {
   }
 }
 
-/** As FileInfo has it. */
+/** The identity that FileInfo has. */
 export function identityOf({ id }: { id: number }): string {
   return `sim:${id}`
 }
