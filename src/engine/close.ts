@@ -28,6 +28,7 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   engine.watch.look()
   const { isRemoved } = parts.vfs
   health.raise('CLOSED', '', null)
+  parts.vfs.end()
   await attempt(() => parts.lock.release())
   parts.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })
   // Where the whole directory was removed, nothing failed that anybody could want: only what went wrong before is told.
@@ -76,6 +77,7 @@ async function endBackgroundWork(engine: EngineCore): Promise<void> {
   engine.heldEdits.stop()
   // What has begun goes on to where it rests: its next step must not find the executor closed.
   await engine.flusher.resting()
+  engine.flusher.abandonBuilt()
   await engine.resumer.idle()
   await engine.heldEdits.idle()
   await engine.versions.idle()

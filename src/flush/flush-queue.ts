@@ -74,6 +74,11 @@ export class FlushQueue {
     return this.tasks.reduce((count, task) => count + (task.stage === stage ? 1 : 0), 0)
   }
 
+  /** Names of the files that are written and not installed. */
+  get builtNames(): string[] {
+    return this.tasks.filter(({ stage, facts }) => stage === 'built' && facts !== null).map(({ tempName }) => tempName)
+  }
+
   find(memtable: Memtable): FlushTask | null {
     return this.tasks.find((task) => task.memtable === memtable) ?? null
   }

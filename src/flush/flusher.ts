@@ -120,6 +120,11 @@ export class Flusher {
     return this.restWaiters.until(() => !this.isBusy)
   }
 
+  /** Files that were built and will not be installed any more. Requires: suspended, and at rest. */
+  abandonBuilt(): void {
+    this.installer.abandon(this.queue.builtNames)
+  }
+
   /** Something waits for its flush, and flushing goes on: each step that ends begins the next, or a retry does. */
   get isAtWork(): boolean {
     return this.queue.length > 0 && !this.isSuspended

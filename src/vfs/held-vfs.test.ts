@@ -179,3 +179,19 @@ test('the sync of a held directory needs no descriptor', { skip: !hasPlaces }, a
     syncBuiltinESMExports()
   }
 })
+
+test('after its end nothing is reached: the descriptor may be another directory\'s by then', async (t) => {
+  for (const usePlace of [true, false]) {
+    const { dir, vfs } = await hold(t, usePlace)
+    write(vfs, join(dir, 'a'), 'a')
+    let told = 0
+    vfs.onLost = () => void told++
+    vfs.end()
+    const closed = { code: 'CLOSED' }
+    for (const [name, act] of changes) await assert.rejects(async () => act(vfs, dir), closed, name)
+    await assert.rejects(vfs.open(join(dir, 'a'), 'read'), closed)
+    await assert.rejects(vfs.list(dir), closed)
+    assert.throws(() => vfs.openSync(join(dir, 'gone'), 'read'), closed)
+    assert.equal(told, 0)
+  }
+})

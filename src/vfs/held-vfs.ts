@@ -41,6 +41,7 @@ export class HeldVfs implements Vfs {
   private readonly dir: string
   private readonly hold: Hold
   private readonly prefix: string
+  private isEnded = false
   /** The directory is reached whatever its name is. */
   readonly hasPlace: boolean
 
@@ -66,8 +67,17 @@ export class HeldVfs implements Vfs {
     }
   }
 
-  /** Throws LOCKED when the directory is not ours any more; what the file system throws when that cannot be seen. */
+  /** The database was closed, and lets go of its directory: from now on nothing is reached through this. */
+  end(): void {
+    this.isEnded = true
+  }
+
+  /**
+   * Throws LOCKED when the directory is not ours any more, and CLOSED after `end`; what the file system throws when
+   * that cannot be seen.
+   */
   check(): void {
+    if (this.isEnded) throw closedError()
     const state = this.hold.stateSync()
     if (state === 'held') return
     const { what, hint } = losses[state]
@@ -200,7 +210,9 @@ export class HeldVfs implements Vfs {
     return this.inner.forceUnlock(dir)
   }
 
+  /** The descriptor that a place goes by may be another directory's after `end`. */
   private at(path: string): string {
+    if (this.isEnded) throw closedError()
     if (!this.hasPlace) return path
     const { dir, hold: { place } } = this
     if (path.startsWith(this.prefix)) return `${place}/${path.slice(this.prefix.length)}`
@@ -242,4 +254,8 @@ export class HeldVfs implements Vfs {
     }
     return error
   }
+}
+
+function closedError(): VarveError {
+  return new VarveError('CLOSED', 'the database is closed')
 }

@@ -88,6 +88,24 @@ test('F15: a close without flush during a flush is no error, whatever stage it i
   }
 })
 
+test('a close without flush leaves no temp file of what was under way', () => onEach(async (place) => {
+  for (let round = 0; round < 18; round++) {
+    const db = await place.open({ flushOnClose: false, workers: round % 3, manifestSync: round % 2 === 0 })
+    for (let i = 0; i < 60; i++) await db.put(`${round} ${(i * 7919) % 997}`, 'x'.repeat(3000))
+    const work = round % 4 < 2 ? db.flush() : db.compact()
+    const told = work.catch((error: unknown) => assert.equal((error as VarveError).code, 'CLOSED'))
+    if (round % 4 > 0) await new Promise((resolve) => setTimeout(resolve, round % 7))
+    await db.close()
+    await told
+    const names = place.vfs?.listSync(place.location) ?? fs.readdirSync(place.location)
+    assert.deepEqual(names.filter((name) => name.includes('.tmp.')), [], `round ${round}`)
+    const again = await place.open()
+    assert.equal(again.stats().recovery!.tempFileCount, 0)
+    assert.equal([...again.keysSync()].length, 60 * (round + 1))
+    await again.close()
+  }
+}))
+
 test('M12: one writer in this process, whatever the path is spelled like', async () => {
   const place = new Place('node')
   const db = await place.open()
