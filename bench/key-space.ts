@@ -76,7 +76,11 @@ function makeValues({ valueBytes, valueKind }: KeySpaceOptions): Buffer[] {
 
 /** The numbers 0…count-1 in an order that depends only on `stream`. */
 export function shuffled(count: number, stream: string): Uint32Array {
-  const random = new SeededRandom(SEED, stream)
+  return shuffledBy(count, new SeededRandom(SEED, stream))
+}
+
+/** The numbers 0…count-1 in an order that `random` draws. */
+export function shuffledBy(count: number, random: SeededRandom): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {
     const j = random.below(i + 1)

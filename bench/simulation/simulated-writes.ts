@@ -3,6 +3,7 @@
  * Thread: any; the same seed gives the same writes.
  */
 import { SeededRandom } from '../../src/base/index.js'
+import { shuffledBy } from '../key-space.js'
 
 export const WORKLOADS = [
   'fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot', 'walk', 'counter',
@@ -50,7 +51,7 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
     case 'queue': return yield* queue(keyCount)
     default: // all others begin with every key, in any order
   }
-  const order = shuffled(keyCount, random)
+  const order = shuffledBy(keyCount, random)
   yield* puts(order)
   switch (workload) {
     case 'overwrite':
@@ -68,7 +69,9 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
       for (let i = 0; i < keyCount; i++) yield put(random.below(keyCount))
       return yield { isHeld: false }
     case 'delete':
-      for (const key of shuffled(keyCount, random).slice(0, keyCount * DELETED_SHARE)) yield { key, isTombstone: true }
+      for (const key of shuffledBy(keyCount, random).subarray(0, keyCount * DELETED_SHARE)) {
+        yield { key, isTombstone: true }
+      }
       return
     case 'fill':
   }
@@ -82,7 +85,7 @@ function* queue(keyCount: number): Generator<Write> {
   }
 }
 
-function* puts(keys: readonly number[]): Generator<Write> {
+function* puts(keys: Iterable<number>): Generator<Write> {
   for (const key of keys) yield put(key)
 }
 
@@ -99,15 +102,4 @@ function placesOfDecimals(count: number): number[] {
   const places: number[] = []
   for (const [place, text] of inOrder(count).map(String).sort().entries()) places[Number(text)] = place
   return places
-}
-
-function shuffled(count: number, random: SeededRandom): number[] {
-  const order = inOrder(count)
-  for (let i = count - 1; i > 0; i--) {
-    const j = random.below(i + 1)
-    const kept = order[i]!
-    order[i] = order[j]!
-    order[j] = kept
-  }
-  return order
 }

@@ -23,6 +23,7 @@ import { getU32, getU53, putU32, putU53 } from './coding.js'
 import { corruption, VarveError } from './errors.js'
 import type { FileNum } from './ids.js'
 import { NAME_NUMBER_MAX } from './limits.js'
+import type { Random } from './random.js'
 
 export const FILE_HEADER_BYTES = 128
 export const SALT_BYTES = 8
@@ -40,6 +41,23 @@ export interface FileHeader {
   fileNum: FileNum
   salt: Uint8Array
   generation: number
+}
+
+/** What the headers of the files that one process writes have in common. */
+export interface FileOrigin {
+  databaseId: Uint8Array
+  generation: number
+  /** Draws the salts. */
+  random: Random
+}
+
+/** The header of a file that is to be made, with a salt of its own. */
+export function newFileHeader(
+  magic: FileMagic, { databaseId, generation, random }: FileOrigin, fileNum: FileNum,
+): FileHeader {
+  const salt = new Uint8Array(SALT_BYTES)
+  random.fill(salt)
+  return { magic, databaseId, fileNum, salt, generation }
 }
 
 /** Writes the header at bytes[0, 128). */

@@ -59,16 +59,23 @@ export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): numb
   return frameBytesBound(roomOf(key), roomOf(value))
 }
 
+/** Bytes that a frame of `count` entries takes at most, whose keys and values have `dataBytes` together. */
+export function batchFrameBound(count: number, dataBytes: number, { position }: BatchOptions): number {
+  const extensionBytes = position === null ? 0 : position.length + 8
+  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * (ENTRY_HEADER_BYTES + 4) + dataBytes
+}
+
 /** Bytes that the batch's frame takes at most; checks every operation. */
 export function batchBytesBound({ count, keys, values }: OperationList, options: BatchOptions): number {
-  let bytes = FRAME_HEADER_BYTES + 32 + (options.position === null ? 0 : options.position.length + 8)
+  let dataBytes = 0
   for (let i = 0; i < count; i++) {
     const key = keys[i]!
     const value = values[i]
     checkKey(key)
     if (value !== undefined) checkValue(value)
-    bytes += ENTRY_HEADER_BYTES + 4 + roomOf(key) + (value === undefined ? 0 : roomOf(value))
+    dataBytes += roomOf(key) + (value === undefined ? 0 : roomOf(value))
   }
+  const bytes = batchFrameBound(count, dataBytes, options)
   if (bytes > BATCH_BYTES_MAX) {
     throw new VarveError('BATCH_TOO_LARGE', `the batch takes ${bytes} bytes, the limit is ${BATCH_BYTES_MAX}`)
   }

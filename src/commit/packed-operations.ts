@@ -3,8 +3,8 @@
  * value would take more than most of them hold.
  * Thread: main.
  */
-import { ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
+import { batchFrameBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { checkKey, checkValue } from './check-input.js'
 import { OperationList } from './operation-list.js'
@@ -48,10 +48,8 @@ export class PackedOperations {
   }
 
   /** Bytes that the frame of these takes at most. */
-  frameBytesBound({ position }: BatchOptions): number {
-    const extension = position === null ? 0 : position.length + 8
-    const entries = (this.lengths.length / 2) * (ENTRY_HEADER_BYTES + 4)
-    return FRAME_HEADER_BYTES + 32 + extension + entries + this.bytes.length
+  frameBytesBound(options: BatchOptions): number {
+    return batchFrameBound(this.lengths.length / 2, this.bytes.length, options)
   }
 
   /** Views into the packed memory, to be encoded at once. */

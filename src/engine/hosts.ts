@@ -2,11 +2,10 @@
  * What: how the write path and the flush pipeline reach the rest of the engine: their host interfaces,
  * answered by its parts. No state, no decision. Thread: main.
  */
-import { tableFileName } from '../base/index.js'
+import { newFileHeader, tableFileName } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import type { CompactorHost } from '../compaction/index.js'
 import type { FlushHost } from '../flush/index.js'
-import { newTableHeader } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
@@ -62,7 +61,7 @@ export function makeInstaller(engine: EngineCore): Installer {
     dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
     versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
     uniqueSuffix: () => parts.names.next(),
-    newHeader: (tableNum) => newTableHeader({ databaseId, generation, random }, tableNum),
+    newHeader: (tableNum) => newFileHeader('varvetab', { databaseId, generation, random }, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }

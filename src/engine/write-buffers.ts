@@ -8,8 +8,8 @@
  * numbers rise in the order in which logs are used.
  */
 import {
-  directoryError, drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles, logFileName, runAsync,
-  runSync, VarveError,
+  directoryError, drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles,
+  logFileName, newFileHeader, runAsync, runSync, VarveError,
 } from '../base/index.js'
 import type { Clock, FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
@@ -150,14 +150,14 @@ export class WriteBuffers {
   }
 
   needsXl(batchBytes: number): boolean {
-    return FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES > this.options.pool.slabBytes
+    return slabBytesFor(batchBytes) > this.options.pool.slabBytes
   }
 
   /** Gives an empty buffer a slab with room for a batch of this size. Throws BUSY when there is no memory. */
   fill(buffer: WriteBuffer, batchBytes: number): void {
     const { pool, indexBytesMax } = this.options
-    const slab = pool.take(FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES)
-    buffer.isXl = slab.capacity > pool.slabBytes
+    const slab = pool.take(slabBytesFor(batchBytes))
+    buffer.isXl = this.needsXl(batchBytes)
     buffer.indexBytesMax = indexBytesMax()
     const keysMax = Math.floor(buffer.indexBytesMax / BYTES_PER_EXPECTED_KEY)
     buffer.fill(slab, buffer.isXl ? 0 : Math.min(this.expectedKeys, keysMax))
@@ -216,10 +216,7 @@ export class WriteBuffers {
   }
 
   private newHeader(): FileHeader {
-    const { random, databaseId, generation } = this.options
-    const salt = new Uint8Array(8)
-    random.fill(salt)
-    return { magic: 'varvelog', databaseId, fileNum: this.options.allocateFileNum(), salt, generation }
+    return newFileHeader('varvelog', this.options, this.options.allocateFileNum())
   }
 
   private keep(log: LogFile): void {
@@ -242,4 +239,9 @@ export class WriteBuffers {
     this.unused = this.unused.filter((log) => !passed.includes(log))
     return passed.map(({ name }) => name)
   }
+}
+
+/** The least slab for a buffer whose first batch has this size. */
+function slabBytesFor(batchBytes: number): number {
+  return FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES
 }

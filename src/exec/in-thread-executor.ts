@@ -6,6 +6,7 @@
  * Invariants: a job never runs inside `submit`; each slice goes on with the first job in the queue, so a
  * job of higher priority suspends a lower one at its next pause point.
  */
+import { Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
@@ -39,7 +40,7 @@ export class InThreadExecutor<Context> implements Executor {
   /** True while a job's own code is on the stack. */
   private stepping = false
   isClosed = false
-  private whenIdle: (() => void)[] = []
+  private readonly whenIdle = new Waiters()
 
   /** `ownContext`: makes the context of each job; without, all have `context`. */
   constructor(
@@ -79,7 +80,7 @@ export class InThreadExecutor<Context> implements Executor {
     for (const item of this.queue.removeAll((item) => item.steps === null)) {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }
-    if (this.activeCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    if (this.activeCount > 0) await this.whenIdle.next()
   }
 
   private scheduleSlice(): void {
@@ -137,7 +138,7 @@ export class InThreadExecutor<Context> implements Executor {
   }
 
   private answer(item: SlicedJob<Context>, result: JobResult<unknown>): void {
-    if (this.activeCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    if (this.activeCount === 0) this.whenIdle.wake()
     item.deliver(result)
   }
 }

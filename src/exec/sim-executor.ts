@@ -5,7 +5,7 @@
  * Thread: main.
  * Invariants: a job never runs or is answered inside `submit`; each is answered once.
  */
-import { SeededRandom } from '../base/index.js'
+import { SeededRandom, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { JobQueue } from './job-queue.js'
 import type { PendingJob } from './job-queue.js'
@@ -48,7 +48,7 @@ export class SimExecutor<Context> implements Executor {
   private isTurnDue = false
   /** True while a job's own code is on the stack. */
   private isStepping = false
-  private whenIdle: (() => void)[] = []
+  private readonly whenIdle = new Waiters()
 
   constructor(jobs: JobTable<Context>, context: Context, clock: Clock, options: SimExecutorOptions) {
     this.jobs = jobs
@@ -84,7 +84,7 @@ export class SimExecutor<Context> implements Executor {
   async close(): Promise<void> {
     this.isClosed = true
     for (const { job, deliver } of this.queue.removeAll(() => true)) deliver({ ok: false, error: abortedJob(job) })
-    if (this.activeCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    if (this.activeCount > 0) await this.whenIdle.next()
   }
 
   private scheduleTurn(): void {
@@ -133,7 +133,7 @@ export class SimExecutor<Context> implements Executor {
 
   private deliverOne(): number {
     const [{ deliver, result }] = this.arriving.splice(this.random.below(this.arriving.length), 1) as [ArrivingResult]
-    if (this.activeCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    if (this.activeCount === 0) this.whenIdle.wake()
     deliver(result)
     return 1
   }

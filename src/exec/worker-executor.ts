@@ -6,7 +6,7 @@
  * Thread: main.
  * States: open → closing (running jobs go on) → closed
  */
-import { VarveError } from '../base/index.js'
+import { VarveError, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { decodeError } from './error-transfer.js'
 import { abortedJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
@@ -34,7 +34,7 @@ export class WorkerExecutor implements Executor {
   private readonly seat: PoolSeat
   isClosed = false
   private hasLeft = false
-  private whenIdle: (() => void)[] = []
+  private readonly whenIdle = new Waiters()
 
   /** Throws when the platform forbids threads. */
   constructor(options: WorkerExecutorOptions) {
@@ -79,13 +79,13 @@ export class WorkerExecutor implements Executor {
   async close(): Promise<void> {
     this.isClosed = true
     for (const job of this.seat.withdraw() as SubmittedJob[]) job.deliver({ ok: false, error: abortedJob(job) })
-    if (this.activeCount > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve))
+    if (this.activeCount > 0) await this.whenIdle.next()
     if (!this.hasLeft) this.seat.leave()
     this.hasLeft = true
   }
 
   private finish({ deliver }: SubmittedJob, result: JobResult<unknown>): void {
-    if (this.isClosed && this.activeCount === 0) for (const resolve of this.whenIdle.splice(0)) resolve()
+    if (this.isClosed && this.activeCount === 0) this.whenIdle.wake()
     deliver(result)
   }
 

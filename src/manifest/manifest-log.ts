@@ -12,7 +12,7 @@
 import {
   FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, VarveError, assert,
   emptyFrameHeader,
-  encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, sealFrame,
+  encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, newFileHeader, sealFrame,
 } from '../base/index.js'
 import type { FileHeader, FileNum, Random, Steps } from '../base/index.js'
 import { closeQuietly, openFile, syncFile, unlinkFile, writeFully } from '../vfs/index.js'
@@ -39,11 +39,9 @@ export interface ManifestOptions {
 export function* createManifest(
   vfs: Vfs, dir: string, options: ManifestOptions, version: Version,
 ): Steps<ManifestLog> {
-  const { fileNum, databaseId, generation, random } = options
+  const { fileNum } = options
   const name = manifestFileName(fileNum)
-  const salt = new Uint8Array(8)
-  random.fill(salt)
-  const header: FileHeader = { magic: 'varveman', databaseId, fileNum, salt, generation }
+  const header = newFileHeader('varveman', options, fileNum)
   const place = { offset: FILE_HEADER_BYTES, number: 1, markBytes: 0 }
   const frame = makeFrame(header, place, [versionToEdit(version)])
   const bytes = new Uint8Array(FILE_HEADER_BYTES + frame.length)

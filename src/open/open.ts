@@ -13,9 +13,10 @@
  * Thread: main.
  */
 import {
-  assert, directoryError, errnoOf, ioError, logFileName, runAsync, SALT_BYTES, tableFileName, tempFileName, VarveError,
+  assert, directoryError, errnoOf, ioError, logFileName,
+  newFileHeader, runAsync, tableFileName, tempFileName, VarveError,
 } from '../base/index.js'
-import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import type { FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import {
   Engine, HeldExecutor, jobs, MemoryBudget, tableBytesMax, PatientExecutor, decodeRunStats, encodeSettings,
@@ -31,7 +32,7 @@ import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { namesMade, newTableHeader, OpenTables, publish } from '../tables/index.js'
+import { namesMade, OpenTables, publish } from '../tables/index.js'
 import { writeManifest, VersionSet } from '../versions/index.js'
 import type { ManifestPlace } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
@@ -259,7 +260,7 @@ class Opening {
     const { dir, options, executor } = this
     const tableNum = this.allocate()
     const tempName = tempFileName(tableNum, this.names.next())
-    const header = newTableHeader({ databaseId, generation: this.lock.generation, random: options.random }, tableNum)
+    const header = newFileHeader('varvetab', this.place(databaseId), tableNum)
     const input: FlushBuildInput = {
       dir, fileName: tempName, isSynced: true, header, settings: { blockBytes: options.blockSize },
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
@@ -284,12 +285,10 @@ class Opening {
    * The new log, synced; its name becomes durable with that of the manifest that lists it. What is left of one
    * that could not be made, or whose manifest could not, goes at once: another try takes other numbers.
    */
-  private async makeLog({ vfs, dir, databaseId, generation, random }: ManifestPlace): Promise<LogFile> {
-    const salt = new Uint8Array(SALT_BYTES)
-    random.fill(salt)
-    const header: FileHeader = { magic: 'varvelog', databaseId, fileNum: this.allocate(), salt, generation }
+  private async makeLog(place: ManifestPlace): Promise<LogFile> {
+    const header = newFileHeader('varvelog', place, this.allocate())
     try {
-      this.log = await runAsync(createLog(vfs, dir, header))
+      this.log = await runAsync(createLog(this.vfs, this.dir, header))
       return this.log
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') await this.removeLog(header.fileNum)

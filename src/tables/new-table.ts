@@ -5,29 +5,14 @@
  * Thread: worker or main; I/O blocks.
  * States: open → finished (synced in strict mode, closed); discarded from either.
  */
-import { ioError, MiB, SALT_BYTES } from '../base/index.js'
-import type { FileHeader, FileNum, Random, TableFacts } from '../base/index.js'
+import { ioError, MiB } from '../base/index.js'
+import type { TableFacts } from '../base/index.js'
 import { TableBuilder } from '../sstable/index.js'
 import type { TableBuilderOptions, BuildBuffer } from '../sstable/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
 /** How tables are laid out; the same for every table of an open database. */
 export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
-
-/** What the headers of a database's files have in common. */
-export interface HeaderPlace {
-  databaseId: Uint8Array
-  /** Lock generation of this process. */
-  generation: number
-  random: Random
-}
-
-/** The header of a table that is to be made, with a salt of its own. */
-export function newTableHeader({ databaseId, generation, random }: HeaderPlace, fileNum: FileNum): FileHeader {
-  const salt = new Uint8Array(SALT_BYTES)
-  random.fill(salt)
-  return { magic: 'varvetab', databaseId, fileNum, salt, generation }
-}
 
 /** The kernel gets the file in pieces, so that the last sync is not one long one. */
 const SYNC_STEP_BYTES = 8 * MiB
