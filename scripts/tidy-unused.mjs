@@ -1,6 +1,6 @@
 // @ts-check
-// Files that nothing reaches and exports that nothing uses. Tests count as users; doors do not:
-// `export * from './x.js'` in an index.ts passes a name on, it does not use it.
+// Files that nothing reaches and exports that nothing uses. A test is no user of what stands in src: code that only
+// its own test calls is dead. Doors are none either: `export * from './x.js'` in an index.ts passes a name on.
 import ts from 'typescript-5'
 import { lineOf } from './source-tree.mjs'
 
@@ -18,7 +18,20 @@ const DOOR = 'src/index.ts'
  */
 export function checkUnused(tree, entries) {
   if (!tree.has(DOOR)) return []
-  return [...unreachable(tree, entries), ...unusedExports(tree, entries)]
+  const unused = unusedExports(tree, entries, () => true, 'is not used elsewhere')
+  const forTests = unusedExports(tree, entries, isUser, 'is used by tests only', true).filter(({ file, line }) =>
+    isProduct(file) && !unused.some((other) => other.file === file && other.line === line))
+  return [...unreachable(tree, entries), ...unused, ...forTests]
+}
+
+/** Code that is shipped: the simulated disk and the other doors for tests are made for them. @param {string} file */
+function isProduct(file) {
+  return file.startsWith('src/') && !file.endsWith('.test.ts') && !file.endsWith('.long.ts')
+}
+
+/** @param {SourceFile} source */
+function isUser(source) {
+  return !source.isTest
 }
 
 /** @param {SourceFile} source @param {Set<string>} entries */
@@ -43,8 +56,15 @@ function unreachable(tree, entries) {
     .map((file) => ({ file, line: 1, rule: 'unused-file', text: 'nothing imports it' }))
 }
 
-/** @param {SourceTree} tree @param {Set<string>} entries @returns {Problem[]} */
-function unusedExports(tree, entries) {
+/**
+ * @param {SourceTree} tree
+ * @param {Set<string>} entries
+ * @param {(source: SourceFile) => boolean} isUser  whose imports count
+ * @param {string} what  ends the sentence of a problem
+ * @param {boolean} [ownUse]  true when the file that declares a name counts as its user
+ * @returns {Problem[]}
+ */
+function unusedExports(tree, entries, isUser, what, ownUse = false) {
   /** @type {Set<string>} `file#name`; `file#*` is the whole file */
   const used = new Set()
   /** Marks a name where it is declared, through the doors that pass it on. */
@@ -63,6 +83,7 @@ function unusedExports(tree, entries) {
     }
   }
   for (const source of tree.values()) {
+    if (!isUser(source)) continue
     if (isEntry(source, entries)) mark(source.file, '*')
     for (const { form, target, names } of source.imports) {
       if (form === 'import') for (const { imported } of names) mark(target, imported)
@@ -70,10 +91,10 @@ function unusedExports(tree, entries) {
   }
   return [...tree.values()].flatMap((source) => {
     if (used.has(`${source.file}#*`)) return []
-    return declaredExports(source)
+    return declaredExports(source, ownUse)
       .filter(({ name, inner }) => !inner && !used.has(`${source.file}#${name}`))
       .map(({ name, node }) => ({
-        file: source.file, line: lineOf(source.ast, node), rule: 'unused-export', text: `${name} is not used elsewhere`,
+        file: source.file, line: lineOf(source.ast, node), rule: 'unused-export', text: `${name} ${what}`,
       }))
   })
 }
@@ -82,21 +103,25 @@ function unusedExports(tree, entries) {
  * Names that a file declares and exports. `inner` ones are types that the file itself uses: they may be
  * needed to spell a signature, and cost nothing.
  * @param {SourceFile} source
+ * @param {boolean} ownUse  the same for every other name
  */
-function declaredExports({ ast, text }) {
+function declaredExports({ ast, text }, ownUse) {
   /** @type {{ name: string, node: ts.Node, inner: boolean }[]} */
   const found = []
+  /** @param {string} name */
+  const standsAgain = (name) => [...text.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length > 1
   for (const node of ast.statements) {
     if (!ts.canHaveModifiers(node) || !ts.getModifiers(node)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword)) continue
     if (ts.isVariableStatement(node)) {
       for (const { name } of node.declarationList.declarations) {
-        if (ts.isIdentifier(name)) found.push({ name: name.text, node, inner: false })
+        if (ts.isIdentifier(name)) {
+          found.push({ name: name.text, node, inner: ownUse && standsAgain(name.text) })
+        }
       }
     } else if ('name' in node && node.name !== undefined) {
       const name = /** @type {ts.Identifier} */ (node.name).text
       const isType = ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)
-      const inner = isType && [...text.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length > 1
-      found.push({ name, node, inner })
+      found.push({ name, node, inner: (isType || ownUse) && standsAgain(name) })
     }
   }
   return found

@@ -156,13 +156,3 @@ function* fieldLines(section: Section, field: Field): Generator<string> {
   }
   if (bytes > shown.length) yield `  ${hexNumber(offset + shown.length)}  … ${bytes - shown.length} bytes more`
 }
-
-/** All sections as one text. */
-export function sectionsText(sections: Iterable<Section>): string {
-  let text = ''
-  for (const section of sections) {
-    for (const line of sectionLines(section)) text += `${line}\n`
-    text += '\n'
-  }
-  return text
-}

@@ -2,18 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BadBytes } from '../base/index.js'
-import { Annotator, sectionsText } from './annotate.js'
-import { hexLines, printBytes } from './hex-dump.js'
+import { sectionsText } from '../../test/support/sections-text.js'
+import { Annotator } from './annotate.js'
+import { printBytes } from './hex-dump.js'
 import { treeText } from './tree-printer.js'
 
 const bytes = Uint8Array.from({ length: 40 }, (_, i) => i + 0x58)
-
-test('hex lines have offset, bytes and letters', () => {
-  assert.deepEqual([...hexLines(bytes.subarray(0, 18), 0x100)], [
-    '00000100  58 59 5a 5b 5c 5d 5e 5f 60 61 62 63 64 65 66 67  XYZ[\\]^_`abcdefg',
-    '00000110  68 69                                            hi',
-  ])
-})
 
 test('bytes are shown as text only when a terminal is safe from them', () => {
   const show = (text: string) => printBytes(new TextEncoder().encode(text))

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ArrayIterator } from '../../test/support/array-iterator.js'
 import type { TestEntry } from '../../test/support/array-iterator.js'
+import { CheckingIterator } from '../../test/support/checking-iterator.js'
 import { checkAgainstModel, collect, randomEntries } from '../../test/support/iterator-model.js'
 import { EntryKind, SeededRandom } from '../base/index.js'
-import { CheckingIterator } from './checking-iterator.js'
 import { ConcatIterator } from './concat-iterator.js'
 
 interface TestTable {

@@ -1,5 +1,4 @@
 /** Rank 1: iterators over iterators, and which versions must be kept. */
-export * from './checking-iterator.js'
 export * from './concat-iterator.js'
 export * from './empty-iterator.js'
 export * from './key-range.js'

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ArrayIterator } from '../../test/support/array-iterator.js'
 import type { TestEntry } from '../../test/support/array-iterator.js'
+import { CheckingIterator } from '../../test/support/checking-iterator.js'
 import {
   checkAgainstModel, collect, describeEntry, randomEntries,
 } from '../../test/support/iterator-model.js'
 import { EntryKind, SeededRandom } from '../base/index.js'
-import { CheckingIterator } from './checking-iterator.js'
 import { MergingIterator, mergeIterators } from './merging-iterator.js'
 
 /** Deals entries to children at random, some of which get none. */

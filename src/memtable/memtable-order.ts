@@ -15,7 +15,7 @@
  */
 import type { InternalIterator } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
-import { MergingIterator } from '../iterator/index.js'
+import { mergeIterators } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import type { EntryTable } from './entry-table.js'
 import { mergeNow, sortNow } from './order-jobs.js'
@@ -86,7 +86,7 @@ export class MemtableOrder {
     for (const stretch of this.stretches) children.push(open(this.sorted(stretch)))
     for (const piece of this.pieces) children.push(open(piece))
     if (this.tail.count > 0) children.push(open(this.tail.read()))
-    return children.length === 1 ? children[0]! : new MergingIterator(children)
+    return mergeIterators(children)
   }
 
   /** The memtable goes: results of jobs that are still under way are ignored. */

@@ -17,7 +17,7 @@
 import { compareBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, TableFacts, UserBytes } from '../base/index.js'
 import {
-  ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, MergingIterator, VisibleIterator,
+  ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
 } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
@@ -294,8 +294,7 @@ function openChildren(view: ReadView, state: ReadState, range: KeyRange): Intern
       chosen.map((at) => ({ ...facts[at]!, reader: tables[at]! })), ({ reader }) => reader.iterator(),
     ))
   })
-  if (children.length === 0) return new EmptyIterator()
-  return children.length === 1 ? children[0]! : new MergingIterator(children)
+  return mergeIterators(children)
 }
 
 function overlaps(table: TableFacts, { lower, upper }: KeyRange): boolean {

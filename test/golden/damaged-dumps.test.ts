@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytesSource, describeLog, sectionsText } from '../../src/dump/index.js'
+import { bytesSource, describeLog } from '../../src/dump/index.js'
 import type { Section } from '../../src/dump/index.js'
 import { describeManifest } from '../../src/manifest/index.js'
 import { describeTable } from '../../src/sstable/index.js'
 import { sampleLog } from '../support/log-samples.js'
 import { writeSampleManifest } from '../support/manifest-samples.js'
 import { bytesOf, newFile, sampleEntries, writeTable } from '../support/table-samples.js'
+import { sectionsText } from '../support/sections-text.js'
 
 interface Sample {
   bytes: Uint8Array

@@ -1,12 +1,13 @@
 /** Every byte of a log and a manifest, named: a byte that moves shows in the golden file. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytesSource, describeLog, sectionsText } from '../../src/dump/index.js'
+import { bytesSource, describeLog } from '../../src/dump/index.js'
 import { describeManifest, versionText } from '../../src/manifest/index.js'
 import { assertGolden } from '../support/golden.js'
 import { sampleLog } from '../support/log-samples.js'
 import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
 import { runSync } from '../../src/base/index.js'
+import { sectionsText } from '../support/sections-text.js'
 
 function json(sections: Iterable<{ data: unknown }>): string {
   return Array.from(sections, ({ data }) => `${JSON.stringify(data)}\n`).join('')

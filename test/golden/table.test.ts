@@ -1,11 +1,11 @@
 /** The format of a table: a small one is written byte for byte as in table.txt; UPDATE=1 rewrites that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sectionsText } from '../../src/dump/index.js'
 import { describeTable } from '../../src/sstable/index.js'
 import { assertGolden } from '../support/golden.js'
 import { sampleEntries, TABLE_NAME, writeTable } from '../support/table-samples.js'
 import type { Entry } from '../support/table-samples.js'
+import { sectionsText } from '../support/sections-text.js'
 
 /** A part of the sample that still has two blocks, versions, a tombstone. */
 function fewEntries(): Entry[] {

@@ -1,13 +1,13 @@
 /**
- * What: wraps an iterator in debug runs and tests: throws INTERNAL on a call that the contract forbids and
+ * What: wraps an iterator: throws INTERNAL on a call that the contract forbids and
  * on entries out of order, and overwrites what it lent at the next call, so that a borrower who keeps
  * bytes too long is found.
  * Owns: its child; the copies it lends.
  * Thread: any.
  */
-import { assert, compareBytes, compareRanges } from '../base/index.js'
-import type { InternalIterator } from '../base/index.js'
-import { NO_BYTES } from './empty-iterator.js'
+import { assert, compareBytes, compareRanges } from '../../src/base/index.js'
+import type { InternalIterator } from '../../src/base/index.js'
+import { NO_BYTES } from '../../src/iterator/index.js'
 
 /** Overwrites taken-back bytes: easy to recognise in a dump, and no legal start of most keys. */
 const TAKEN_BACK = 0xdd

@@ -1,9 +1,9 @@
 /** The checker must catch what it is for: otherwise the other tests prove less than they say. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ArrayIterator } from '../../test/support/array-iterator.js'
-import type { TestEntry } from '../../test/support/array-iterator.js'
-import { EntryKind } from '../base/index.js'
+import { ArrayIterator } from './array-iterator.js'
+import type { TestEntry } from './array-iterator.js'
+import { EntryKind } from '../../src/base/index.js'
 import { CheckingIterator } from './checking-iterator.js'
 
 function entries(...keys: number[]): TestEntry[] {
