@@ -34,7 +34,9 @@ async function measure(name, operation) {
   await operation()
   const files = new Set()
   const folders = new Set()
-  let [functions, calls, hostFunctions, hostCalls] = [0, 0, 0, 0]
+  let [functions, calls] = [0, 0]
+  /** @type {string[]} */
+  const told = []
   for (const { url, functions: all } of post('Profiler.takePreciseCoverage').result) {
     if (!url.startsWith('file:')) continue
     const file = path.relative(dist, fileURLToPath(url))
@@ -45,15 +47,14 @@ async function measure(name, operation) {
       functions++
       calls += count
       if (/(^|\/)hosts\.js$/.test(file) && !/^make/.test(functionName)) {
-        hostFunctions++
-        hostCalls += count
+        told.push(count === 1 ? functionName : `${functionName} × ${count}`)
       }
       if (file.startsWith('base/')) continue
       files.add(file)
       folders.add(path.dirname(file))
     }
   }
-  return { name, files: files.size, folders: folders.size, functions, calls, hosts: `${hostFunctions} (${hostCalls})` }
+  return { name, files: files.size, folders: folders.size, functions, calls, hosts: told.sort().join(', ') }
 }
 
 /** @type {Path[]} */
@@ -110,5 +111,5 @@ await reopened.close()
 
 rmSync(lab, { recursive: true, force: true })
 const columns = /** @type {const} */ (['name', 'files', 'folders', 'functions', 'calls', 'hosts'])
-console.log('| operation | files | folders | functions | calls | host functions (calls) |\n|---|---|---|---|---|---|')
+console.log('| operation | files | folders | functions | calls | what hosts are asked and told |\n|---|---|---|---|---|---|')
 for (const each of paths) console.log(`| ${columns.map((column) => each[column]).join(' | ')} |`)

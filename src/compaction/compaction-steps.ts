@@ -1,9 +1,9 @@
 /**
  * What: takes a compaction from its run to its install: run → publish → read back → edit.
  * Owns: nothing; a task and where it is are known by the job that is under way for it.
- * Does not own: which tasks there are, what follows from a failure (compactor.ts), the version (host).
+ * Does not own: which tasks there are, what follows from a failure (compactor.ts), the version.
  * Thread: main. A procedure, so that a blocked caller can drive it (executor.poll).
- * Invariants: COMP-4 inputs are given to the host for deletion only when the edit that replaces them is durable.
+ * Invariants: COMP-4 inputs are given away for deletion only when the edit that replaces them is durable.
  */
 import { tableFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
@@ -13,10 +13,9 @@ import type { VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
-import type { Installer } from '../versions/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
-import type { CompactionTask, CompactorHost } from './compaction-task.js'
+import type { CompactionTask, CompactorParts } from './compaction-task.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
@@ -32,19 +31,17 @@ export interface CompactionEnds {
 }
 
 /** What a compaction's story needs. */
-export interface CompactionParts {
-  host: CompactorHost
-  installer: Installer
+export interface CompactionStory extends CompactorParts {
   ends: CompactionEnds
 }
 
-export function* runCompaction(parts: CompactionParts, task: CompactionTask): Procedure<void> {
+export function* runCompaction(parts: CompactionStory, task: CompactionTask): Procedure<void> {
   const tables = task.pick.isTrivialMove ? inputTables(task.pick) : yield* makeTables(parts, task)
   if (tables !== null) yield* install(parts, task, tables)
 }
 
 /** Merges, names what came out, and opens it. Null: the task has ended. */
-function* makeTables(parts: CompactionParts, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
+function* makeTables(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
   const { installer, ends } = parts
   let finalNames: string[] = []
   try {
@@ -66,8 +63,9 @@ function* makeTables(parts: CompactionParts, task: CompactionTask): Procedure<re
 }
 
 /** What a worker says is checked before anything is done with it. */
-function* merge({ host, installer }: CompactionParts, task: CompactionTask): Procedure<readonly TableFacts[]> {
-  const job = { kind: 'compactionRun', input: runInput(host, installer, task), priority: RUN_PRIORITY }
+function* merge(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[]> {
+  const { installer } = parts
+  const job = { kind: 'compactionRun', input: runInput(parts, task), priority: RUN_PRIORITY }
   const output = yield* runJob<CompactionRunOutput>(installer.executor, job)
   const problem = findOutputProblem(task, output)
   if (problem !== null) throw new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`)
@@ -80,14 +78,14 @@ function* merge({ host, installer }: CompactionParts, task: CompactionTask): Pro
  * hundreds: between two of them the event loop turns. False: the task has ended.
  */
 function* readBack(
-  { host, installer, ends }: CompactionParts, task: CompactionTask, tables: readonly TableFacts[],
+  { installer, ends }: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<boolean> {
   for (const [at, facts] of tables.entries()) {
     if (at > 0) yield* jobResult(installer.executor, PASS)
     try {
       installer.open(facts)
     } catch (error) {
-      host.onReplaced(tables) // they have their names already
+      installer.retire(tables) // they have their names already
       ends.onFailure(task, error)
       return false
     }
@@ -96,17 +94,12 @@ function* readBack(
 }
 
 function* install(
-  { host, installer, ends }: CompactionParts, task: CompactionTask, tables: readonly TableFacts[],
+  { installer, ends }: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<void> {
   const edit: VersionEdit = editOf(task.pick, tables)
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-  if (!installer.isStrict) {
-    host.holdEdit(edit, () => host.onReplaced(replaced))
-    ends.onInstalled(task, edit)
-    return
-  }
   if (!(yield* installer.list(edit))) return ends.onStopped(task)
   ends.onInstalled(task, edit)
-  host.onReplaced(replaced)
+  installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
 }

@@ -3,44 +3,48 @@
  * Thread: main.
  */
 import { tableFileName, VarveError } from '../base/index.js'
-import type { Clock, FileNum, SeqNum, TableFacts } from '../base/index.js'
-import type { Version, VersionEdit } from '../manifest/index.js'
+import type { Clock, FileNum } from '../base/index.js'
+import type { VersionEdit } from '../manifest/index.js'
 import { inputTables, reservationOf, totalBytes } from '../pick/index.js'
 import type { CompactionPick, Picker, RunningCompaction } from '../pick/index.js'
 import type { CompactionRunInput, CompactionRunOutput } from '../run/index.js'
 import type { TableSettings } from '../tables/index.js'
-import type { Installer, PlannedTable } from '../versions/index.js'
+import type { Installer, PlannedTable, SnapshotList, VersionSet } from '../versions/index.js'
 
 /** What asks for work besides the style's picker; asked first. */
 export type ExtraPicker = Pick<Picker, 'pick'>
 
-/** What compaction needs to know of the engine, and what it reports. */
+/** What compaction reports, and the one thing it asks. */
 export interface CompactorHost {
-  readonly databaseId: Uint8Array
-  readonly clock: Clock
-  readonly tableSettings: TableSettings
-  /** How many of a run's inputs may be open at once. */
-  readonly runFilesMax: number
-  visibleSeqNum(): SeqNum
-  /** Held snapshots, ascending. */
-  snapshotSeqNums(): SeqNum[]
-  /** The first of them, or null. */
-  oldestSnapshot(): SeqNum | null
   /** Writers wait for a compaction. */
   areWritersStopped(): boolean
-  /** What readers see. */
-  version(): Version
-  /** Fast mode: readers see the edit from now on; `onDurable` is called when a reopen would too. */
-  holdEdit(edit: VersionEdit, onDurable: () => void): void
-  /** Readers may see the edit: swap the read state. */
+  /** The edit is current: swap the read state. */
   onInstalled(task: CompactionTask, edit: VersionEdit): void
-  /** The edit is durable: the inputs are needed only by those who still hold them. */
-  onReplaced(tables: readonly TableFacts[]): void
   /** No write came for a second: what only waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
   /** Without a retry a table is corrupt, and is left alone from now on. */
   onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
+}
+
+export interface CompactorPickers {
+  /** While writes come. */
+  busy: Picker
+  /** When none has come for a second; and at close, for what leaves fewer small tables. */
+  quiet: Picker
+}
+
+export interface CompactorParts {
+  clock: Clock
+  installer: Installer
+  snapshots: Pick<SnapshotList, 'rule' | 'oldest' | 'visibleSeqNum'>
+  versions: Pick<VersionSet, 'current'>
+  databaseId: Uint8Array
+  tableSettings: TableSettings
+  /** How many of a run's inputs may be open at once. */
+  runFilesMax: number
+  pickers: CompactorPickers
+  host: CompactorHost
 }
 
 export interface CompactionTask {
@@ -78,23 +82,21 @@ export function newTask(installer: Installer, startMs: number, { id, pick, asked
   }
 }
 
-export function runInput(
-  host: CompactorHost, installer: Installer, { pick, outputs, control }: CompactionTask,
-): CompactionRunInput {
+export function runInput(parts: CompactorParts, { pick, outputs, control }: CompactionTask): CompactionRunInput {
+  const { installer } = parts
   return {
     dir: installer.dir,
-    databaseId: host.databaseId,
+    databaseId: parts.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
-    openFilesMax: host.runFilesMax,
+    openFilesMax: parts.runFilesMax,
     below: pick.below,
     headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),
     isSynced: installer.isStrict,
-    settings: host.tableSettings,
+    settings: parts.tableSettings,
     tableBytes: pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,
-    snapshots: host.snapshotSeqNums(),
-    visibleSeqNum: host.visibleSeqNum(),
+    ...parts.snapshots.rule,
     control: control.buffer as SharedArrayBuffer,
   }
 }

@@ -6,7 +6,7 @@ import { CompactorScene, leveledPickers } from '../../test/support/compactor-sce
 import { drawnVersion, smallSettings } from '../../test/support/pick-scene.js'
 import type { Picker } from '../pick/compaction-pick.js'
 import { createPicker } from '../pick/create-picker.js'
-import type { CompactorPickers } from './compactor.js'
+import type { CompactorPickers } from './compaction-task.js'
 
 const STACK = ['4: a-c', '3: a-c', '2: a-c', '1: a-c']
 /** Over one another are as many as a stack may have; two merges of a quiet time. */

@@ -310,7 +310,7 @@ test('a trivial move writes nothing and takes no numbers; thousands of them in a
   let left = 20_000
   const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
   const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })
-  scene.holdEdit = (_edit, onDurable) => void scene.held.push(onDurable) // the version stays: there is always one more
+  scene.hold = () => undefined // the version stays: there is always one more
   scene.compactor.schedule()
   assert.deepEqual([scene.compactor.movedCount, scene.allocateFileNum(), scene.doing], [20_000, 100, []])
   scene.held[0]!()

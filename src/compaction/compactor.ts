@@ -8,7 +8,7 @@
  * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
-import type { FileNum, SeqNum, Timer } from '../base/index.js'
+import type { Clock, FileNum, SeqNum, Timer } from '../base/index.js'
 import { drive } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { canRunBeside, inputTables, reservationOf, totalBytes } from '../pick/index.js'
@@ -19,7 +19,7 @@ import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
 import { corruptInput, newTask } from './compaction-task.js'
-import type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
+import type { CompactionTask, CompactorHost, CompactorParts, CompactorPickers, ExtraPicker } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
@@ -30,13 +30,6 @@ const BACKOFF_MAX_MS = 60_000
 /** An open or a close waits for merges of small tables of so many bytes in all; runs of more are given up at close. */
 const TIDY_BYTES_MAX = 8 * MiB
 const PROGRESS_UNIT_BYTES = 64 * 1024
-
-export interface CompactorPickers {
-  /** While writes come. */
-  busy: Picker
-  /** When none has come for a second; and at close, for what leaves fewer small tables. */
-  quiet: Picker
-}
 
 export class Compactor {
   readonly totals = new CompactionTotals()
@@ -52,7 +45,9 @@ export class Compactor {
   readonly corruptions = new Map<FileNum, unknown>()
   /** Asked before the style's picker; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
+  private readonly parts: CompactorParts
   private readonly host: CompactorHost
+  private readonly clock: Clock
   private readonly pickers: CompactorPickers
   private readonly installer: Installer
   private readonly ends: CompactionEnds
@@ -73,16 +68,19 @@ export class Compactor {
   private readonly restWaiters = new Waiters()
   private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
 
-  constructor(host: CompactorHost, installer: Installer, pickers: CompactorPickers) {
-    this.host = host
+  constructor(parts: CompactorParts) {
+    const { installer, snapshots } = parts
+    this.parts = parts
+    this.host = parts.host
+    this.clock = parts.clock
     this.installer = installer
-    this.pickers = pickers
+    this.pickers = parts.pickers
     this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
       onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
       onStopped: (task) => this.end(task),
     }
-    this.quiet = new QuietWatch(host.clock, () => host.visibleSeqNum(), () => this.onSecond())
+    this.quiet = new QuietWatch(parts.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
     this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
 
@@ -101,7 +99,7 @@ export class Compactor {
 
   /** What slows writers down and stops them; reckoned once for each version. */
   get pressures(): readonly Pressure[] {
-    const version = this.host.version()
+    const version = this.version
     const blockedCount = this.corruptions.size
     if (this.pressed?.version !== version || this.pressed.blockedCount !== blockedCount) {
       this.pressed = { version, blockedCount, pressures: this.pickers.busy.pressures(version, this.blocked) }
@@ -122,7 +120,7 @@ export class Compactor {
   /** Bytes a millisecond that compactions take out of level 0; 0: not known yet. To be asked while writers are slow. */
   get drainBytesPerMs(): number {
     const { totals, tasks } = this
-    const busyMs = this.busyMs + (tasks.length > 0 ? this.host.clock.nowMs() - this.busySinceMs : 0)
+    const busyMs = this.busyMs + (tasks.length > 0 ? this.clock.nowMs() - this.busySinceMs : 0)
     const running = tasks.map(({ pick }) => reliefOf(pick))
     return this.drain.bytesPerMs(busyMs, totals.readBytes + this.progressBytes, running)
   }
@@ -152,7 +150,7 @@ export class Compactor {
     }
     if (!this.mayStart || this.tasks.length > 0) return
     // In quiet times the next write is what changes something, or a snapshot that goes.
-    if (!this.quiet.isQuiet || this.host.oldestSnapshot() !== null) this.quiet.watch()
+    if (!this.quiet.isQuiet || this.parts.snapshots.oldest !== null) this.quiet.watch()
   }
 
   /** Entries are visible: the quiet, if it was, is over. */
@@ -166,6 +164,10 @@ export class Compactor {
     // A snapshot that went may make work, and the next flush may be far away.
     if (this.quiet.isQuiet || this.heldFrom > this.heldAsked) this.schedule()
     else this.quiet.watch()
+  }
+
+  private get version(): Version {
+    return this.parts.versions.current
   }
 
   get blocked(): ReadonlySet<FileNum> {
@@ -182,7 +184,7 @@ export class Compactor {
 
   /** The oldest snapshot. */
   private get heldFrom(): SeqNum {
-    return this.host.oldestSnapshot() ?? Infinity
+    return this.parts.snapshots.oldest ?? Infinity
   }
 
   /** False when nobody wants anything. Who asked comes first, but not while writers are stopped. */
@@ -206,9 +208,9 @@ export class Compactor {
   }
 
   private ask(picker: ExtraPicker): CompactionPick | null {
-    const { host, reservations } = this
+    const { reservations } = this
     this.heldAsked = this.heldFrom
-    const pick = picker.pick(host.version(), reservations, this.heldAsked, this.blocked)
+    const pick = picker.pick(this.version, reservations, this.heldAsked, this.blocked)
     if (pick === null) return null
     const wanted = reservationOf(pick)
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
@@ -218,11 +220,11 @@ export class Compactor {
 
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
-    const task = newTask(this.installer, host.clock.nowMs(), { id: this.nextId++, pick, askedBy })
-    if (this.tasks.length === 0) this.busySinceMs = host.clock.nowMs()
+    const task = newTask(this.installer, this.clock.nowMs(), { id: this.nextId++, pick, askedBy })
+    if (this.tasks.length === 0) this.busySinceMs = this.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
-    drive(runCompaction({ host, installer: this.installer, ends: this.ends }, task))
+    drive(runCompaction({ ...this.parts, ends: this.ends }, task))
     return task
   }
 
@@ -234,7 +236,7 @@ export class Compactor {
       this.failuresInRow = 0 // a move writes no table: it shows nothing
       this.extra.noteSuccess(task.askedBy)
       this.completedCount++
-      const durationMs = this.host.clock.nowMs() - task.startMs
+      const durationMs = this.clock.nowMs() - task.startMs
       this.runTimes.record(durationMs)
       this.totals.add(task.pick, task.result!, durationMs)
       this.drain.add(reliefOf(task.pick))
@@ -275,7 +277,7 @@ export class Compactor {
       this.schedule()
       if (this.tasks.length === 0) this.wake() // nobody wants anything any more: who waits for a step hears of it
     }
-    this.retryTimer ??= this.host.clock.after(delayMs, retry)
+    this.retryTimer ??= this.clock.after(delayMs, retry)
   }
 
   private end(task: CompactionTask): void {
@@ -285,7 +287,7 @@ export class Compactor {
 
   private remove(task: CompactionTask): void {
     this.tasks.splice(this.tasks.indexOf(task), 1)
-    if (this.tasks.length === 0) this.busyMs += this.host.clock.nowMs() - this.busySinceMs
+    if (this.tasks.length === 0) this.busyMs += this.clock.nowMs() - this.busySinceMs
   }
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────
@@ -310,7 +312,7 @@ export class Compactor {
 
   /** True when this picker has no work left; compactions that are running are not counted as done. */
   isDone(picker: ExtraPicker): boolean {
-    return picker.pick(this.host.version(), [], this.heldFrom, this.blocked) === null
+    return picker.pick(this.version, [], this.heldFrom, this.blocked) === null
   }
 
   /** Resolves when the next run under way has ended, well or not. */

@@ -1,3 +1,3 @@
 /** Rank 6: tables into better tables. */
-export type { CompactionTask, CompactorHost, ExtraPicker } from './compaction-task.js'
+export type { CompactionTask, CompactorPickers, CompactorHost, ExtraPicker } from './compaction-task.js'
 export * from './compactor.js'

@@ -9,11 +9,13 @@ import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import type { SnapshotList, ReadState, Iterators, Resource } from '../read/index.js'
+import type { ReadState, Iterators, Resource } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
-import type { FileDeleter, HeldEdits, RetainedLog, LogPins, VersionSet } from '../versions/index.js'
+import type {
+  FileDeleter, HeldEdits, Installer, LogPins, RetainedLog, SnapshotList, VersionSet,
+} from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
 import type { Health } from './health.js'
@@ -66,6 +68,7 @@ export interface EngineCore {
   readonly compactor: Compactor
   readonly heldEdits: HeldEdits
   readonly logPins: LogPins
+  readonly installer: Installer
   readonly deleter: FileDeleter
   readonly stalls: {
     readonly isStopped: boolean

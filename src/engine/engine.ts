@@ -9,29 +9,26 @@ import { DIRECTORY_NAME, isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } 
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
-import { Compactor } from '../compaction/index.js'
-import type { CompactionTask } from '../compaction/index.js'
-import { Flusher } from '../flush/index.js'
-import type { FlushTask } from '../flush/index.js'
+import type { Compactor, CompactionTask } from '../compaction/index.js'
+import type { Flusher, FlushTask } from '../flush/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import { SnapshotList, Iterators, ReadState } from '../read/index.js'
+import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
-import { FileDeleter, HeldEdits, LogPins } from '../versions/index.js'
-import type { VersionSet } from '../versions/index.js'
+import { FileDeleter, HeldEdits, LogPins, SnapshotList } from '../versions/index.js'
+import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
 import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
-import { makePickers } from './compaction-options.js'
 import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
-import { makeBufferHost, makeCommitHost, makeCompactorHost, makeFlushHost, makeInstaller } from './hosts.js'
+import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
@@ -58,6 +55,7 @@ export class Engine implements EngineCore, ReadView {
   readonly resumer: Resumer
   readonly heldEdits: HeldEdits
   readonly logPins: LogPins
+  readonly installer: Installer
   readonly compactor: Compactor
   pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
@@ -80,7 +78,7 @@ export class Engine implements EngineCore, ReadView {
     const { clock } = parts.options
     this.health = new Health((state, place, error) => parts.events.emit({ type: 'stateChanged', state, place, error }))
     this.versions = parts.versions((error) => this.failForGood('manifest', error))
-    this.snapshots = new SnapshotList(clock)
+    this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
     this.turns = new Turns(clock)
     this.syncer = new LogSyncer(this.versions.durable.lastSeqNum, {
       clock,
@@ -98,16 +96,16 @@ export class Engine implements EngineCore, ReadView {
       dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
       bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
     })
-    const installer = makeInstaller(this)
-    this.flusher = new Flusher(makeFlushHost(this), installer, Math.max(1, parts.executor.workerCount - 1))
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
       syncKept: (logs) => this.logPins.syncKept(logs),
       onFailure: (error) => this.failForGood('background sync', error),
     })
+    this.installer = makeInstaller(this)
+    this.flusher = makeFlusher(this)
     this.stalls = new WriteStalls(this)
-    this.compactor = new Compactor(makeCompactorHost(this), installer, makePickers(parts.options))
+    this.compactor = makeCompactor(this)
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
@@ -199,7 +197,7 @@ export class Engine implements EngineCore, ReadView {
     this.immutables = [sealed.memtable, ...this.immutables]
     this.buffers.expectedKeys = sealed.memtable.keyCount
     this.iterators.holdMoments()
-    this.flusher.prepare(sealed.memtable, sealed.log)
+    this.flusher.prepare({ memtable: sealed.memtable, log: sealed.log, nextLogNum: next.log.fileNum })
     this.swapState(next.memtable)
     this.stalls.assess()
     this.parts.events.emit({ type: 'rotated', log: next.log.fileNum })
@@ -222,8 +220,7 @@ export class Engine implements EngineCore, ReadView {
       const { fileNum, bytes, entryCount } = facts
       this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
     }
-    if (this.options.manifestSync) this.releaseLog(task)
-    else this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
+    this.installer.whenDurable({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
     this.compactor.schedule()
     this.stalls.assess() // may begin compactions: not before the flush's own edit is on its way

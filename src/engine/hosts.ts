@@ -1,14 +1,15 @@
 /**
- * What: how the write path and the flush pipeline reach the rest of the engine: their host interfaces,
- * answered by its parts. No state, no decision. Thread: main.
+ * What: makes the parts of the engine that report to it: the write path, the flush pipeline, the compactor.
+ * No state, no decision. Thread: main.
  */
-import { newFileHeader, tableFileName } from '../base/index.js'
+import { newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
-import type { CompactorHost } from '../compaction/index.js'
-import type { FlushHost } from '../flush/index.js'
+import { Compactor } from '../compaction/index.js'
+import { Flusher } from '../flush/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
+import { makePickers } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 import type { WriteBufferOptions } from './write-buffers.js'
 
@@ -60,56 +61,46 @@ export function makeInstaller(engine: EngineCore): Installer {
   return new Installer({
     dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
     versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
+    heldEdits: engine.heldEdits,
     uniqueSuffix: () => parts.names.next(),
     newHeader: (tableNum) => newFileHeader('varvetab', { databaseId, generation, random }, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
 
-export function makeFlushHost(engine: EngineCore): FlushHost {
-  const { parts, options } = engine
-  return {
-    clock: options.clock,
+export function makeFlusher(engine: EngineCore): Flusher {
+  const { parts, options, installer, snapshots } = engine
+  return new Flusher({
+    installer, snapshots, clock: options.clock,
     tableSettings: { blockBytes: options.blockSize },
-    visibleSeqNum: () => engine.visibleSeqNum,
-    snapshotSeqNums: () => engine.snapshots.seqNums(),
-    currentLogNum: () => engine.pipeline.current.log.fileNum,
-    holdEdit: (edit) => engine.versions.hold(edit),
-    onInstalled: (task, edit) => engine.onInstalled(task, edit),
-    onStage: (task, stage, durationMs) => {
-      parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
+    buildsMax: Math.max(1, parts.executor.workerCount - 1),
+    host: {
+      onInstalled: (task, edit) => engine.onInstalled(task, edit),
+      onStage: (task, stage, durationMs) => {
+        parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
+      },
+      onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
+      onBug: (error) => engine.failForGood('flush', error),
     },
-    onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
-    onBug: (error) => engine.failForGood('flush', error),
-  }
+  })
 }
 
-export function makeCompactorHost(engine: EngineCore): CompactorHost {
-  const { parts, options } = engine
-  return {
+export function makeCompactor(engine: EngineCore): Compactor {
+  const { parts, options, installer, snapshots, versions } = engine
+  return new Compactor({
+    installer, snapshots, versions, clock: options.clock,
     databaseId: parts.databaseId,
-    clock: options.clock,
     tableSettings: { blockBytes: options.blockSize },
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
-    visibleSeqNum: () => engine.visibleSeqNum,
-    snapshotSeqNums: () => engine.snapshots.seqNums(),
-    oldestSnapshot: () => engine.snapshots.oldest,
-    areWritersStopped: () => engine.stalls.isStopped,
-    version: () => engine.versions.current,
-    holdEdit: (edit, onDurable) => {
-      engine.versions.hold(edit)
-      engine.heldEdits.add({ edit, log: null, onDurable })
+    pickers: makePickers(options),
+    host: {
+      areWritersStopped: () => engine.stalls.isStopped,
+      onBegin: ({ id, pick: { reason }, inputBytes }) => {
+        parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
+      },
+      onInstalled: (task, edit) => engine.onCompacted(task, edit),
+      onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
+      onQuiet: () => onQuiet(engine),
     },
-    onInstalled: (task, edit) => engine.onCompacted(task, edit),
-    onReplaced: (tables) => {
-      for (const { fileNum } of tables) {
-        parts.tables.retire(fileNum, () => engine.deleter.add([tableFileName(fileNum)]))
-      }
-    },
-    onQuiet: () => onQuiet(engine),
-    onBegin: ({ id, pick: { reason }, inputBytes }) => {
-      parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
-    },
-    onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
-  }
+  })
 }

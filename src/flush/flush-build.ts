@@ -10,15 +10,16 @@ import {
   assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes, FrameType,
   getU32, getU53, KiB,
 } from '../base/index.js'
-import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
+import type { RetentionRule } from '../iterator/index.js'
 import { sortEntries } from '../memtable/index.js'
 import type { TableBuilder } from '../sstable/index.js'
 import { NewTable, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 
-export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'> {
+export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'>, RetentionRule {
   header: FileHeader
   settings: TableSettings
   slab: SharedArrayBuffer
@@ -26,10 +27,6 @@ export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName
   start: number
   end: number
   logNum: FileNum
-  /** What a reader who comes now sees; at least every sequence number in these frames. */
-  visibleSeqNum: SeqNum
-  /** Held sequence numbers, ascending. */
-  snapshots: SeqNum[]
 }
 
 export interface FlushBuildOutput {

@@ -12,10 +12,16 @@ import type { LogFile } from '../wal/index.js'
 
 export type FlushStage = 'queued' | 'building' | 'built' | 'installing' | 'released'
 
-export interface FlushTask {
-  readonly id: number
+/** A memtable that takes no more entries. */
+export interface SealedMemtable {
   readonly memtable: Memtable
   readonly log: LogFile
+  /** The log that took over: replay begins there once this memtable is a table. */
+  readonly nextLogNum: FileNum
+}
+
+export interface FlushTask extends SealedMemtable {
+  readonly id: number
   stage: FlushStage
   /** Every byte of the log is written or void: the build may begin. */
   isSettled: boolean
@@ -35,9 +41,9 @@ export class FlushQueue {
   private readonly tasks: FlushTask[] = []
   private nextId = 1
 
-  push(memtable: Memtable, log: LogFile, nowMs: number): FlushTask {
+  push(sealed: SealedMemtable, nowMs: number): FlushTask {
     const task: FlushTask = {
-      id: this.nextId++, memtable, log, stage: 'queued', isSettled: false, attempts: 0,
+      id: this.nextId++, ...sealed, stage: 'queued', isSettled: false, attempts: 0,
       tableNum: 0, tempName: '', facts: null,
       queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
     }
@@ -51,11 +57,6 @@ export class FlushQueue {
 
   get newest(): FlushTask | null {
     return this.tasks.at(-1) ?? null
-  }
-
-  /** The task that follows the oldest. */
-  get second(): FlushTask | null {
-    return this.tasks[1] ?? null
   }
 
   get length(): number {

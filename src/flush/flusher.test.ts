@@ -19,7 +19,6 @@ import type { FlushHost } from './flusher.js'
 class Scene implements FlushHost {
   readonly executor = new HandExecutor()
   readonly clock = new HandClock()
-  readonly tableSettings = { blockBytes: 4096 }
   readonly told: string[] = []
   readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
   readonly flusher: Flusher
@@ -34,13 +33,16 @@ class Scene implements FlushHost {
       versions: {
         allocateFileNum: () => this.nextNum++,
         append: (edit, done) => void this.edits.push({ edit, done }),
+        hold: (edit) => void this.told.push(`held up to log ${edit.logPointer}`),
       },
       tables: {
         loadSync: () => {
           if (this.openError !== null) throw this.openError
         },
+        retire: () => undefined,
       },
       logPins: { *syncKept() {} },
+      heldEdits: { add: () => undefined },
       deleter: { add: (names) => void this.abandoned.push(...names) },
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
@@ -50,13 +52,14 @@ class Scene implements FlushHost {
         this.flusher.suspend(error)
       },
     })
-    this.flusher = new Flusher(this, installer, buildsMax)
+    const scene = this
+    const snapshots = { get rule() { return { snapshots: [], visibleSeqNum: scene.seqNum } } }
+    const { clock } = this
+    this.flusher = new Flusher({
+      installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
+    })
   }
 
-  visibleSeqNum = () => this.seqNum
-  snapshotSeqNums = () => []
-  currentLogNum = () => 99
-  holdEdit = (edit: VersionEdit) => void this.told.push(`held up to log ${edit.logPointer}`)
   onInstalled = (task: FlushTask, edit: VersionEdit) => {
     const table = edit.addTables?.[0]?.facts.fileNum ?? 'no table'
     this.told.push(`installed log ${task.log.fileNum}: table ${table}, pointer ${edit.logPointer}`)
@@ -77,7 +80,7 @@ class Scene implements FlushHost {
     buffer.begin(noPredecessor(this.seqNum))
     for (let i = 0; i < entryCount; i++) buffer.encodeOne(EntryKind.value, `k${i}`, 'v', ++this.seqNum)
     buffer.memtable.insertFrames(buffer.encodedEnd)
-    this.flusher.prepare(buffer.memtable, buffer.log)
+    this.flusher.prepare({ memtable: buffer.memtable, log: buffer.log, nextLogNum: this.logNum + 1 })
     this.flusher.settle(buffer.memtable)
   }
 
@@ -141,7 +144,7 @@ test('the four stages, one after the other; the pointer goes to the next log', a
   scene.published()
   assert.deepEqual(scene.told, [], 'nothing is installed before its edit is durable')
   scene.durable()
-  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 99'])
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2'])
   await settled()
   assert.equal(released.state, 'done')
   assert.equal(scene.flusher.completedCount, 1)
@@ -152,7 +155,7 @@ test('a build waits until every byte of its log is written or void', () => {
   buffer.begin(noPredecessor(0))
   buffer.encodeOne(EntryKind.value, 'k', 'v', 1)
   buffer.memtable.insertFrames(buffer.encodedEnd)
-  scene.flusher.prepare(buffer.memtable, buffer.log)
+  scene.flusher.prepare({ memtable: buffer.memtable, log: buffer.log, nextLogNum: 2 })
   scene.flusher.schedule()
   assert.deepEqual(scene.doing, [])
   scene.flusher.settle(buffer.memtable)
@@ -176,7 +179,7 @@ test('FLUSH-1, F12: two are built at a time, and installed in order however they
   scene.published()
   scene.durable()
   assert.deepEqual(scene.told.slice(1), [
-    'installed log 2: table 101, pointer 3', 'installed log 3: table 102, pointer 99',
+    'installed log 2: table 101, pointer 3', 'installed log 3: table 102, pointer 4',
   ])
 })
 
@@ -258,7 +261,7 @@ test('everything dropped is no lie: no table, the pointer moves', () => {
   scene.add()
   scene.built(1, { facts: null, keptCount: 0, droppedCount: 2 })
   scene.durable()
-  assert.deepEqual(scene.told, ['installed log 1: table no table, pointer 99'])
+  assert.deepEqual(scene.told, ['installed log 1: table no table, pointer 2'])
 })
 
 test('F13: an empty memtable needs no job, but waits for its turn', () => {
@@ -270,7 +273,7 @@ test('F13: an empty memtable needs no job, but waits for its turn', () => {
   scene.published()
   scene.durable()
   scene.durable()
-  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2', 'installed log 2: table no table, pointer 99'])
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2', 'installed log 2: table no table, pointer 3'])
 })
 
 test('FLUSH-13: a name that cannot be linked: once more; a directory that cannot be synced: the end', async () => {
@@ -359,7 +362,7 @@ test('fast mode: the final name at once, installed as soon as it can be read', (
   const { fileName, isSynced } = scene.executor.jobs[0]!.job.input as FlushBuildInput
   assert.deepEqual([fileName, isSynced], ['000100.table', false])
   scene.built(1)
-  assert.deepEqual(scene.told, ['held up to log 99', 'installed log 1: table 100, pointer 99'])
+  assert.deepEqual(scene.told, ['held up to log 2', 'installed log 1: table 100, pointer 2'])
   assert.deepEqual(scene.edits, [])
 })
 

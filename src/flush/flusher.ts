@@ -7,7 +7,7 @@
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
  */
 import { assert, isOutOfFiles, tableFileName, VarveError, Waiters } from '../base/index.js'
-import type { Clock, FileNum, SeqNum, TableFacts, Timer } from '../base/index.js'
+import type { Clock, TableFacts, Timer } from '../base/index.js'
 import { drive, jobResult } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
@@ -15,11 +15,10 @@ import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
 import type { TableSettings } from '../tables/index.js'
-import type { Installer } from '../versions/index.js'
-import type { LogFile } from '../wal/index.js'
+import type { Installer, SnapshotList } from '../versions/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { FlushQueue } from './flush-queue.js'
-import type { FlushStage, FlushTask } from './flush-queue.js'
+import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
 
 const ATTEMPTS_MAX = 3
 /** When nothing can be opened: for a quarter of a minute. */
@@ -27,24 +26,25 @@ const ATTEMPTS_OUT_OF_FILES_MAX = 8
 const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 10_000
 
-/** What flushing needs to know of the engine, and what it reports. */
+/** What flushing reports. */
 export interface FlushHost {
-  readonly clock: Clock
-  readonly tableSettings: TableSettings
-  visibleSeqNum(): SeqNum
-  /** Held snapshots, ascending. */
-  snapshotSeqNums(): SeqNum[]
-  /** The log that takes writes now. */
-  currentLogNum(): FileNum
-  /** Fast mode: readers see the edit from now on. */
-  holdEdit(edit: VersionEdit): void
-  /** Readers may see the edit (strict: it is durable): swap the read state, let go of the memtable. */
+  /** The edit is current: swap the read state, let go of the memtable, and of the log once the edit is durable. */
   onInstalled(task: FlushTask, edit: VersionEdit): void
   /** Called at each change of a task's stage. */
   onStage(task: FlushTask, stage: FlushStage, durationMs: number): void
   onAttemptFailed(task: FlushTask, error: unknown, willRetry: boolean): void
   /** What a build gave does not match its memtable, twice: a bug. */
   onBug(error: VarveError): void
+}
+
+export interface FlusherParts {
+  clock: Clock
+  installer: Installer
+  snapshots: Pick<SnapshotList, 'rule'>
+  tableSettings: TableSettings
+  /** How many tables are built at the same time. */
+  buildsMax: number
+  host: FlushHost
 }
 
 export class Flusher {
@@ -56,9 +56,10 @@ export class Flusher {
   completedCount = 0
   failedCount = 0
   retriedCount = 0
+  private readonly parts: FlusherParts
   private readonly host: FlushHost
+  private readonly clock: Clock
   private readonly installer: Installer
-  private readonly buildsMax: number
   private retryTimer: Timer | null = null
   /** No new step begins: given up, or failed for good. */
   private isSuspended = false
@@ -66,15 +67,16 @@ export class Flusher {
   private giveUpError: unknown = null
   private readonly restWaiters = new Waiters()
 
-  constructor(host: FlushHost, installer: Installer, buildsMax: number) {
-    this.host = host
-    this.installer = installer
-    this.buildsMax = buildsMax
+  constructor(parts: FlusherParts) {
+    this.parts = parts
+    this.host = parts.host
+    this.clock = parts.clock
+    this.installer = parts.installer
   }
 
   /** Stage 1: a sealed memtable joins the queue; its wait clock starts. */
-  prepare(memtable: Memtable, log: LogFile): FlushTask {
-    const task = this.queue.push(memtable, log, this.host.clock.nowMs())
+  prepare(sealed: SealedMemtable): FlushTask {
+    const task = this.queue.push(sealed, this.clock.nowMs())
     this.host.onStage(task, 'queued', 0)
     return task
   }
@@ -90,7 +92,7 @@ export class Flusher {
   /** Starts whatever may start. */
   schedule(): void {
     if (this.isSuspended) return
-    while (this.retryTimer === null && this.queue.countInStage('building') < this.buildsMax) {
+    while (this.retryTimer === null && this.queue.countInStage('building') < this.parts.buildsMax) {
       const task = this.queue.nextQueued
       if (task === null) break
       drive(this.build(task))
@@ -151,7 +153,7 @@ export class Flusher {
   private *build(task: FlushTask): Procedure<void> {
     const { host, installer } = this
     const { memtable } = task
-    const nowMs = host.clock.nowMs()
+    const nowMs = this.clock.nowMs()
     if (task.attempts === 0) this.waitTimes.record(nowMs - task.queuedMs)
     else this.retriedCount++
     task.attempts++
@@ -175,7 +177,7 @@ export class Flusher {
   }
 
   private buildInput(task: FlushTask): FlushBuildInput {
-    const { host, installer } = this
+    const { installer } = this
     const { memtable } = task
     const { tableNum, tempName } = installer.plan()
     task.tableNum = tableNum
@@ -185,18 +187,17 @@ export class Flusher {
       fileName: tempName,
       isSynced: installer.isStrict,
       header: installer.newHeader(tableNum),
-      settings: host.tableSettings,
+      settings: this.parts.tableSettings,
       slab: memtable.slab.buffer,
       start: memtable.start,
       end: memtable.publishedEnd,
       logNum: task.log.fileNum,
-      visibleSeqNum: host.visibleSeqNum(),
-      snapshots: host.snapshotSeqNums(),
+      ...this.parts.snapshots.rule,
     }
   }
 
   private finishBuild(task: FlushTask, output: FlushBuildOutput): void {
-    const durationMs = this.host.clock.nowMs() - task.buildStartMs
+    const durationMs = this.clock.nowMs() - task.buildStartMs
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
     task.stage = 'built'
@@ -211,17 +212,16 @@ export class Flusher {
     const task = this.queue.oldest
     if (task === null || task.stage !== 'built' || this.isSuspended) return
     task.stage = 'installing'
-    task.installStartMs = this.host.clock.nowMs()
+    task.installStartMs = this.clock.nowMs()
     this.host.onStage(task, 'installing', 0)
     drive(this.install(task))
   }
 
   private *install(task: FlushTask): Procedure<void> {
-    const { host, installer } = this
+    const { installer } = this
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
-    if (!installer.isStrict) host.holdEdit(edit)
-    else if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
+    if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
     this.release(task, edit)
   }
 
@@ -242,9 +242,9 @@ export class Flusher {
     }
   }
 
-  private editOf({ memtable, facts }: FlushTask): VersionEdit {
+  private editOf({ memtable, nextLogNum, facts }: FlushTask): VersionEdit {
     return {
-      logPointer: this.queue.second?.log.fileNum ?? this.host.currentLogNum(),
+      logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
       ...(memtable.position === null ? {} : { position: memtable.position }),
       ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
@@ -262,14 +262,14 @@ export class Flusher {
 
   private release(task: FlushTask, edit: VersionEdit): void {
     const { host } = this
-    const nowMs = host.clock.nowMs()
+    const nowMs = this.clock.nowMs()
     this.installTimes.record(nowMs - task.installStartMs)
     task.releaseStartMs = nowMs
     assert(this.queue.shift() === task, 'tasks are installed in order')
     host.onInstalled(task, edit)
     task.stage = 'released'
     this.completedCount++
-    const durationMs = host.clock.nowMs() - nowMs
+    const durationMs = this.clock.nowMs() - nowMs
     this.releaseTimes.record(durationMs)
     host.onStage(task, 'released', durationMs)
     this.wakeWaiters(task.id)
@@ -305,7 +305,7 @@ export class Flusher {
       this.retryTimer = null
       this.schedule()
     }
-    this.retryTimer ??= this.host.clock.after(delayMs, retry)
+    this.retryTimer ??= this.clock.after(delayMs, retry)
   }
 }
 

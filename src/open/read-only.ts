@@ -10,7 +10,8 @@
 import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
-import { SnapshotList, Iterators } from '../read/index.js'
+import { Iterators } from '../read/index.js'
+import { SnapshotList } from '../versions/index.js'
 import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -47,7 +48,7 @@ export class ReadOnlyView implements ReadView {
     this.clock = clock
     this.turns = new Turns(clock)
     this.iterators = new Iterators(ownBuffers)
-    this.snapshots = new SnapshotList(clock)
+    this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
   }
 
   get dir(): string {

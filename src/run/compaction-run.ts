@@ -7,8 +7,8 @@
  * below has its key range. COMP-5 a failed run changes nothing: its outputs are removed.
  */
 import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
-import type { SeqNum, TableFacts } from '../base/index.js'
-import type { RetentionFilter } from '../iterator/index.js'
+import type { TableFacts } from '../base/index.js'
+import type { RetentionFilter, RetentionRule } from '../iterator/index.js'
 import { SpareMemory } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { FilePool } from '../vfs/index.js'
@@ -20,16 +20,12 @@ import { CompactionOutputs } from './compaction-outputs.js'
 import type { CompactionOutputOptions } from './compaction-outputs.js'
 import { RunCursor } from './run-cursor.js'
 
-export interface CompactionRunInput extends CompactionOutputOptions {
+export interface CompactionRunInput extends CompactionOutputOptions, RetentionRule {
   databaseId: Uint8Array
   /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
   inputs: readonly (readonly TableFacts[])[]
   /** How many files of the inputs are open at once. */
   openFilesMax: number
-  /** Held sequence numbers, ascending. */
-  snapshots: SeqNum[]
-  /** What a reader who comes now sees. */
-  visibleSeqNum: SeqNum
   /** Int32Array: [0] not 0: give up ('ABORTED', outputs removed); [1] 64 KiB units read so far, for progress. */
   control: SharedArrayBuffer
 }

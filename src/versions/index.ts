@@ -1,11 +1,12 @@
-/** Rank 5: which files make the database as it goes on: versions, held edits, pins, deletion. */
+/** Rank 5: what makes the database as it goes on: versions, held edits, pins, snapshots, deletion. */
 export { FileDeleter } from './file-deleter.js'
 export { HeldEdits } from './held-edits.js'
 export { Installer } from './installer.js'
-export type { InstallerParts, PlannedTable } from './installer.js'
+export type { PlannedTable } from './installer.js'
 export { LogPins } from './log-pins.js'
 export type { PinInfo, RetainedLog } from './log-pins.js'
 export { writeManifest } from './manifest-roll.js'
 export type { ManifestPlace } from './manifest-roll.js'
+export { SnapshotList } from './snapshot-list.js'
 export { unlinkFiles } from './unlink-files.js'
 export { VersionSet } from './version-set.js'

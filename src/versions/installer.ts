@@ -1,9 +1,10 @@
 /**
  * What: how new table files become part of the database, the same for a flush and a compaction: numbered, and written
- * by a job → named, the directory synced → opened for reading → listed by an edit that is durable.
+ * by a job → named, the directory synced → opened for reading → listed by an edit → what it replaces goes.
  * Owns: the order of these steps. Does not own: which tables are made (flush, compaction), the bytes (jobs).
  * Thread: main. Steps that wait are procedures, so that a blocked caller can drive them (executor.poll).
- * Invariants: FLUSH-5 no step begins before the one before it succeeded.
+ * Invariants: FLUSH-5 no step begins before the one before it succeeded. COMP-4 what an edit replaces
+ * is given away only when the edit is durable.
  */
 import { tableFileName, tempFileName } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
@@ -14,6 +15,7 @@ import { isDirectoryFailure, publish } from '../tables/index.js'
 import type { OpenTables } from '../tables/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
+import type { HeldEdit, HeldEdits } from './held-edits.js'
 import type { LogPins } from './log-pins.js'
 import type { VersionSet } from './version-set.js'
 
@@ -29,10 +31,11 @@ export interface InstallerParts {
   executor: Executor
   /** Every step is durable before the next; in fast mode tables are seen first, and made durable later. */
   isStrict: boolean
-  versions: Pick<VersionSet, 'allocateFileNum' | 'append'>
-  tables: Pick<OpenTables, 'loadSync'>
+  versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'hold'>
+  tables: Pick<OpenTables, 'loadSync' | 'retire'>
   logPins: Pick<LogPins, 'syncKept'>
   deleter: Pick<FileDeleter, 'add'>
+  heldEdits: Pick<HeldEdits, 'add'>
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
   newHeader(tableNum: FileNum): FileHeader
@@ -85,9 +88,16 @@ export class Installer {
     this.parts.tables.loadSync(facts)
   }
 
-  /** Strict mode: makes the edit durable. False when that failed: the engine was told and stops. */
+  /**
+   * Makes the edit durable and current; in fast mode current only, the rest comes later (`whenDurable`). False when
+   * that failed: the engine was told and stops.
+   */
   *list(edit: VersionEdit, replacedLogs: readonly LogFile[] = []): Procedure<boolean> {
     const { versions, logPins, onFailure } = this.parts
+    if (!this.isStrict) {
+      versions.hold(edit)
+      return true
+    }
     try {
       yield* logPins.syncKept(replacedLogs) // no recovery reads them again once the pointer has passed them
     } catch (error) {
@@ -95,6 +105,19 @@ export class Installer {
       return false
     }
     return (yield* waitFor<unknown>((done) => versions.append(edit, done))) === null
+  }
+
+  /** Calls `onDurable` when a reopen would find the edit, which `list` has let pass: at once in strict mode. */
+  whenDurable(held: HeldEdit): void {
+    if (this.isStrict) held.onDurable()
+    else this.parts.heldEdits.add(held)
+  }
+
+  /** Tables that no version lists any more: their files go when the last reader has let go of them. */
+  retire(tables: readonly TableFacts[]): void {
+    for (const { fileNum } of tables) {
+      this.parts.tables.retire(fileNum, () => this.parts.deleter.add([tableFileName(fileNum)]))
+    }
   }
 
   /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */

@@ -114,7 +114,7 @@ export function mergeModel(all: readonly Entry[], input: CompactionRunInput): Mo
       model.droppedVersionCount++
       return
     }
-    const isAboveNobody = seqNum <= visibleSeqNum && snapshots.every((snapshot) => seqNum <= snapshot)
+    const isAboveNobody = seqNum <= visibleSeqNum && Array.from(snapshots).every((snapshot) => seqNum <= snapshot)
     const isCovered = input.below.flat().some(({ smallestKey, largestKey }) =>
       compareBytes(smallestKey, key) <= 0 && compareBytes(largestKey, key) >= 0)
     if (kind === EntryKind.tombstone && isAboveNobody && !isCovered) model.droppedTombstoneCount++

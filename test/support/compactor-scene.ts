@@ -25,8 +25,6 @@ export class CompactorScene implements CompactorHost {
   readonly databaseId = new Uint8Array(16)
   readonly executor: HandExecutor
   readonly clock = new HandClock()
-  readonly tableSettings = { blockBytes: 4096 }
-  readonly runFilesMax = 255
   readonly isStrict: boolean
   readonly compactor: Compactor
   /** What the host was told, in order. */
@@ -51,14 +49,17 @@ export class CompactorScene implements CompactorHost {
       versions: {
         allocateFileNum: () => this.allocateFileNum(),
         append: (edit, done) => void this.edits.push({ edit, done }),
+        hold: (edit) => this.hold(edit),
       },
       tables: {
         loadSync: ({ fileNum }) => {
           if (this.openError !== null) throw this.openError
           this.opened.push(fileNum)
         },
+        retire: () => undefined,
       },
       logPins: { *syncKept() {} },
+      heldEdits: { add: ({ onDurable }) => void this.held.push(onDurable) },
       deleter: { add: (names) => void this.told.push(`abandoned ${names.length} names`) },
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
@@ -68,21 +69,26 @@ export class CompactorScene implements CompactorHost {
         this.compactor.suspend()
       },
     })
-    this.compactor = new Compactor(this, installer, pickers)
+    installer.retire = (tables) => void this.told.push(`replaced ${numsOf(tables)}`)
+    const scene = this
+    this.compactor = new Compactor({
+      installer, pickers, host: this, clock: this.clock, runFilesMax: 255,
+      databaseId: this.databaseId, tableSettings: { blockBytes: 4096 },
+      versions: { get current() { return scene.current } },
+      snapshots: {
+        get rule() { return { snapshots: scene.snapshots, visibleSeqNum: scene.seqNum } },
+        get oldest() { return scene.snapshots[0] ?? null },
+        get visibleSeqNum() { return scene.seqNum },
+      },
+    })
   }
 
   allocateFileNum = () => this.nextNum++
-  visibleSeqNum = () => this.seqNum
-  snapshotSeqNums = () => this.snapshots
-  oldestSnapshot = () => this.snapshots[0] ?? null
-  areWritersStopped = () => this.isStopped
-  version = () => this.current
-  holdEdit = (edit: VersionEdit, onDurable: () => void) => {
+  hold = (edit: VersionEdit) => {
     this.current = applyEdit(this.current, edit)
-    this.held.push(onDurable)
   }
+  areWritersStopped = () => this.isStopped
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
-  onReplaced = (tables: readonly TableFacts[]) => void this.told.push(`replaced ${numsOf(tables)}`)
   onQuiet = () => void this.told.push('quiet')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
   onFailed = ({ id }: CompactionTask, error: unknown, willRetry: boolean) =>

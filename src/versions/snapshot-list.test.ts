@@ -24,7 +24,7 @@ describe('SnapshotList', () => {
   it('holds each number until its last holder lets go', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const random = new SeededRandom(seed, 'snapshots')
-      const list = new SnapshotList(manualClock())
+      const list = new SnapshotList(manualClock(), () => 20)
       const held: Snapshot[] = []
       for (let i = 0; i < 60; i++) {
         if (held.length > 0 && random.chance(0.45)) {
@@ -33,7 +33,7 @@ describe('SnapshotList', () => {
           snapshot!.release()
         } else held.push(list.acquire(random.below(10)))
         const numbers = [...new Set(held.map((snapshot) => snapshot.seqNum))].sort((a, b) => a - b)
-        assert.deepEqual(list.seqNums(), numbers)
+        assert.deepEqual(list.rule, { snapshots: numbers, visibleSeqNum: 20 })
         assert.equal(list.count, held.length)
         assert.equal(list.oldest, numbers[0] ?? null)
       }
@@ -41,7 +41,7 @@ describe('SnapshotList', () => {
   })
 
   it('gives an array of the caller\'s own', () => {
-    const list = new SnapshotList(manualClock())
+    const list = new SnapshotList(manualClock(), () => 20)
     list.acquire(5)
     list.seqNums().pop()
     assert.deepEqual(list.seqNums(), [5])
@@ -49,7 +49,7 @@ describe('SnapshotList', () => {
 
   it('knows how long the oldest is held', () => {
     const clock = manualClock()
-    const list = new SnapshotList(clock)
+    const list = new SnapshotList(clock, () => 20)
     assert.equal(list.oldestAgeMs, 0)
     const old = list.acquire(5)
     clock.timeMs = 100
@@ -65,7 +65,7 @@ describe('SnapshotList', () => {
     const count = 30_000
     for (const order of ['oldest first', 'newest first']) {
       let comparisons = 0
-      const list = new SnapshotList(manualClock())
+      const list = new SnapshotList(manualClock(), () => 20)
       const held = Array.from({ length: count }, (_, i) => {
         const counted = { valueOf: () => (comparisons++, i) } as unknown as number
         return list.acquire(counted)

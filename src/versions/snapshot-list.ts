@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
+import type { RetentionRule } from '../iterator/index.js'
 
 /** In a chain, so that thousands of snapshots go in any order without a search. */
 interface HeldNumber {
@@ -39,12 +40,25 @@ export class Snapshot {
 
 export class SnapshotList {
   private readonly clock: Clock
+  private readonly visible: () => SeqNum
   private oldestHeld: HeldNumber | null = null
   private newestHeld: HeldNumber | null = null
   private holders = 0
 
-  constructor(clock: Clock) {
+  /** `visible` gives the number that a reader who comes now sees. */
+  constructor(clock: Clock, visible: () => SeqNum) {
     this.clock = clock
+    this.visible = visible
+  }
+
+  /** What a reader who comes now sees. */
+  get visibleSeqNum(): SeqNum {
+    return this.visible()
+  }
+
+  /** What flush and compaction must keep if they begin now. */
+  get rule(): RetentionRule {
+    return { snapshots: this.seqNums(), visibleSeqNum: this.visibleSeqNum }
   }
 
   acquire(seqNum: SeqNum): Snapshot {
