@@ -1,5 +1,6 @@
 // @ts-check
-// A file that a comment or a page names is there: what was renamed or cut is found in what is said of it, too.
+// A file that a comment or a page names is there, and so is a function that a page places in a file: what was renamed or
+// cut is found in what is said of it, too. A page places functions as rows of a table: | `file.ts` | `first` → `second` |
 import path from 'node:path'
 
 /** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
@@ -32,9 +33,25 @@ export function checkMentions(tree, pages, others) {
   for (const [file, text] of Object.entries(pages)) {
     for (const [at, line] of text.split('\n').entries()) {
       for (const [, quoted] of line.matchAll(/`([^`]+)`/g)) look(file, at + 1, quoted ?? '')
+      problems.push(...misplaced(tree, line).map((text) => ({ file, line: at + 1, rule: 'mention', text })))
     }
   }
   return problems
+}
+
+/**
+ * What is wrong with a row that names a file and functions in it.
+ * @param {SourceTree} tree @param {string} line @returns {string[]}
+ */
+function misplaced(tree, line) {
+  const row = /^\| `([\w./-]+\.ts)` \| (.*) \|$/.exec(line)
+  if (row === null) return []
+  const source = [...tree.values()].find(({ file }) => endingsOf(file).includes(row[1] ?? ''))
+  if (source === undefined) return []
+  return [...(row[2] ?? '').matchAll(/`([A-Za-z]\w*)`/g)]
+    .map(([, name]) => name ?? '')
+    .filter((name) => !new RegExp(`\\b${name}\\b`).test(source.text))
+    .map((name) => `${source.file} has no ${name}`)
 }
 
 /** A file may be named by any end of its path: `log.ts`, `wal/log.ts`. @param {string} file @returns {string[]} */
