@@ -117,13 +117,13 @@ test('files that a comment or a page names are there', () => {
   const tree = parseTree({
     'src/wal/log.ts': '// see wal/log.ts, log.ts and src/base/lost.ts\nexport const a = "gone.ts" // not cut.ts\n',
   })
-  const rows = '| `wal/log.ts` | `a` → `gone` |'
+  const rows = '| `wal/log.ts` | `a` → `away` |'
   const pages = { 'README.md': `old.ts, but \`wal/log.ts\` and\n\`old.ts\`, \`made.mjs\`, \`x.d.ts\`\n${rows}` }
   assert.deepEqual(checkMentions(tree, pages, ['scripts/made.mjs']).map((p) => `${p.file}:${p.line} ${p.text}`), [
     'src/wal/log.ts:1 there is no file src/base/lost.ts',
     'src/wal/log.ts:2 there is no file cut.ts',
     'README.md:2 there is no file old.ts',
-    'README.md:3 src/wal/log.ts has no gone',
+    'README.md:3 src/wal/log.ts has no away',
   ])
 })
 
