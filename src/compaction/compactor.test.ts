@@ -5,6 +5,7 @@ import { CompactorScene, leveledPickers } from '../../test/support/compactor-sce
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { drawnVersion } from '../../test/support/pick-scene.js'
 import { tableFileName, VarveError } from '../base/index.js'
+import { levelOf } from '../manifest/index.js'
 import type { CompactionPick, Picker } from '../pick/compaction-pick.js'
 
 const STACK = ['4: a-c', '3: a-c', '2: a-c', '1: a-c']
@@ -17,16 +18,16 @@ function picking(pick: Picker['pick']): Picker {
 
 /** Moves the first table of level 0 to level 6. */
 function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null {
-  const table = version.levels[0]!.at(-1)
+  const table = version.levels[0]!.tables.at(-1)
   if (table === undefined) return null
   return {
-    reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, isTrivialMove: true, below: [],
+    kind: 'move', reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, below: [],
     tableBytes: 100, overlapBytesMax: 100, score: 0,
   }
 }
 
 function entriesOf({ current }: CompactorScene): number {
-  return current.levels[0]!.reduce((sum, { entryCount }) => sum + entryCount, 0)
+  return current.levels[0]!.tables.reduce((sum, { entryCount }) => sum + entryCount, 0)
 }
 
 const nothing = picking(() => null)
@@ -115,7 +116,7 @@ test('a move is no success that makes the back-off short: it writes no table', a
   let isMoveNext = false
   const { busy } = leveledPickers()
   const either = picking((version, ...state) => {
-    const levels = [version.levels[0]!.filter(({ fileNum }) => fileNum > 8)]
+    const levels = [levelOf(0, version.levels[0]!.tables.filter(({ fileNum }) => fileNum > 8))]
     const pick = isMoveNext ? moveOf({ ...version, levels }, ...state) : busy.pick(version, ...state)
     isMoveNext = false
     return pick
@@ -248,7 +249,7 @@ test('extra pickers come first; giving up ends only what they asked for', async 
   const { busy } = leveledPickers()
   const upper = picking((version, running, held, blocked) => {
     const [level0, ...deeper] = version.levels
-    return busy.pick({ ...version, levels: [level0!.slice(0, 4), ...deeper] }, running, held, blocked)
+    return busy.pick({ ...version, levels: [levelOf(0, level0!.tables.slice(0, 4)), ...deeper] }, running, held, blocked)
   })
   compactor.addExtra(upper)
   assert.deepEqual(scene.doing, ['run 8 7 6 5', 'run 4 3 2 1'])

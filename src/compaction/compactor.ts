@@ -231,7 +231,7 @@ export class Compactor {
   // ── How a task ends ─────────────────────────────────────────────────────────────────────────────
 
   private onInstalled(task: CompactionTask, edit: VersionEdit): void {
-    if (task.pick.isTrivialMove) this.movedCount++
+    if (task.pick.kind === 'move') this.movedCount++
     else {
       this.failuresInRow = 0 // a move writes no table: it shows nothing
       this.extra.noteSuccess(task.askedBy)

@@ -1,10 +1,12 @@
 /** Rank 3: which files make the database. */
+export * from './extent.js'
 export * from './manifest-dump.js'
 export * from './manifest-format.js'
 export * from './manifest-log.js'
 export * from './manifest-reader.js'
 export * from './marker.js'
 export * from './obsolete-files.js'
+export * from './sorted-run.js'
 export * from './table-record.js'
 export * from './version-builder.js'
 export * from './version-check.js'

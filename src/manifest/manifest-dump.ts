@@ -135,7 +135,7 @@ export function versionText(version: Version): string {
 }
 
 function versionTree(version: Version): TreeNode {
-  const levels = version.levels.map((tables, level) =>
+  const levels = version.levels.map(({ tables }, level) =>
     ({ label: `level ${level}`, children: tables.map(tableNode) }))
   const children: TreeNode[] = [
     { label: `replay from log ${version.logPointer}` },

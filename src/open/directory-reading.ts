@@ -12,7 +12,7 @@ import type { FileNum, Steps } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { MemoryBudget, tableBytesMax, keptTablesIn } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
-import { readManifest, readMarker } from '../manifest/index.js'
+import { allTables, readManifest, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { ReadState } from '../read/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -98,7 +98,7 @@ export class DirectoryReading {
     const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
     const keptFiles = kept.map(({ file, reason }) => ({ file, reason }))
     const tables = this.tablesOf(databaseId)
-    yield* tables.loadAll(version.levels.flat())
+    yield* tables.loadAll(allTables(version))
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     tables.closeUnused()

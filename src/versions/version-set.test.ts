@@ -33,7 +33,7 @@ function addTable(fileNum: number) {
   return { lastSeqNum: 2000, addTables: [{ level: 0, facts: sampleTable(fileNum) }] }
 }
 
-const level0 = (version: Version) => version.levels[0]!.map(({ fileNum }) => fileNum)
+const level0 = (version: Version) => version.levels[0]!.tables.map(({ fileNum }) => fileNum)
 const added = (version: Version) => level0(version).filter((fileNum) => fileNum >= 100)
 const onDisk = () => added(runSync(readManifest(vfs, '/db', 7)).version)
 const eio = new VarveError('IO_ERROR', 'disk')

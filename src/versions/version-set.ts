@@ -27,6 +27,8 @@ export class VersionSet {
   private readonly dir: string
   private durableVersion: Version
   private currentVersion: Version
+  /** Edits that `current` has and `durable` has not. */
+  private heldCount = 0
   private log: ManifestLog
   private nextNum: FileNum
   private appendedPointer: FileNum
@@ -91,6 +93,7 @@ export class VersionSet {
   /** Fast mode: readers see the edit now; `appendHeld` makes it durable later. */
   hold(edit: VersionEdit): void {
     this.currentVersion = applyEdits(this.currentVersion, [edit])
+    this.heldCount++
   }
 
   /** Ends when the edit is durable; throws when it is not. */
@@ -229,10 +232,14 @@ export class VersionSet {
 
   private noteDurable(group: WaitingEdits[], next: Version): void {
     this.durableVersion = next
-    for (const { edits, isHeld } of group) {
-      if (!isHeld) this.currentVersion = applyEdits(this.currentVersion, edits)
-    }
+    for (const { edits, isHeld } of group) if (isHeld) this.heldCount -= edits.length
+    this.currentVersion = this.heldCount === 0 ? next : this.withNew(group)
     for (const { done } of group) done(null)
+  }
+
+  /** The current version with the edits of a group that it does not have yet. */
+  private withNew(group: readonly WaitingEdits[]): Version {
+    return applyEdits(this.currentVersion, group.flatMap(({ edits, isHeld }) => (isHeld ? [] : edits)))
   }
 
   private fail(group: WaitingEdits[], error: unknown): void {
