@@ -172,7 +172,8 @@ class Simulation {
   private flush(): void {
     this.endUntil(this.time)
     const startTime = this.time
-    while (this.version.levels[0]!.tables.length >= this.options.level0TablesMax && this.underWay.length > 0) this.endNext()
+    const { level0TablesMax } = this.options
+    while (this.version.levels[0]!.tables.length >= level0TablesMax && this.underWay.length > 0) this.endNext()
     this.stalledTime += this.time - startTime
     const table = this.tables.flush(sortedEntries(this.buffer), this.rule)
     this.buffer = noEntries()

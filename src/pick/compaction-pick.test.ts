@@ -15,7 +15,8 @@ test('a pick reserves its tables and all their keys, and its edit replaces them'
   assert.deepEqual(reservation.levels, [0, 6])
   assert.deepEqual(reservation.extent, { lower: bytesOf('a'), upper: bytesOf('e'), isUpperInside: true })
   const after = applyEdit(version, editOf(pick, [sampleTable(9, 'a-e')]))
-  assert.deepEqual(after.levels.map(({ tables }) => tables.map(({ fileNum }) => fileNum)), [[], [], [], [], [], [], [9, 3]])
+  const numbers = after.levels.map(({ tables }) => tables.map(({ fileNum }) => fileNum))
+  assert.deepEqual(numbers, [[], [], [], [], [], [], [9, 3]])
 })
 
 test('a move keeps its tables', () => {

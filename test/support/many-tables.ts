@@ -43,7 +43,8 @@ export function makeTables(vfs: Vfs, dir: string, { count, stacked = 0 }: ManyTa
   names.push(...names.splice(0, stacked))
   levels[0]!.reverse()
   const version = {
-    ...emptyVersion, levels: levels.map((tables, level) => levelOf(level, tables)), lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
+    ...emptyVersion, levels: levels.map((tables, level) => levelOf(level, tables)),
+    lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
   }
   const random = new SeededRandom(1, 'many tables')
   const log = runSync(writeManifest({ vfs, dir, databaseId, generation: 1, random }, fileNum + 1, version))

@@ -67,7 +67,8 @@ export function assertAvailable(
   for (const { fileNum } of inputTables(pick)) assert.ok(!blocked.has(fileNum), `${fileNum} is blocked`)
   for (const other of running) {
     for (const fileNum of own.inputs) assert.ok(!other.inputs.has(fileNum), `${fileNum} is taken`)
-    if (other.outputLevel === own.outputLevel) assert.ok(!extentsOverlap(own.extent, other.extent), 'two write the same keys')
+    const isMet = other.outputLevel === own.outputLevel && extentsOverlap(own.extent, other.extent)
+    assert.ok(!isMet, 'two write the same keys')
     assert.ok(canRunBeside(own, other) && canRunBeside(other, own))
   }
 }

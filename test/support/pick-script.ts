@@ -49,7 +49,8 @@ function drawnTables(text: string): TableFacts[] {
   const counts = {
     bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
   }
-  return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => sampleTable(Number(first) + i, keys, counts))
+  const length = Number(last) - Number(first) + 1
+  return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
 }
 
 class Question {
@@ -60,7 +61,8 @@ class Question {
   constructor(line: string, common: ReadonlyMap<string, string>) {
     const [command = '', ...own] = line.split(' ')
     this.command = command
-    this.args = new Map([...common, ...own.map((arg) => arg.split('=')).map(([name, value = '']) => [name!, value] as const)])
+    const pairs = own.map((arg) => arg.split('=')).map(([name = '', value = '']) => [name, value] as const)
+    this.args = new Map([...common, ...pairs])
   }
 
   has(name: string): boolean {
