@@ -106,7 +106,8 @@ export function corruption(file: string, offset: number, what: string, hint?: st
 
 /** Something with right checksums that this version does not know: a newer one wrote it. */
 export function unsupportedFormat(file: string, offset: number, what: string): VarveError {
-  return new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: ${what}`, {
+  const message = `${file} at offset ${offset}: ${what}, which this version does not know`
+  return new VarveError('UNSUPPORTED_FORMAT', message, {
     file, offset, hint: 'open it with a newer Varve; nothing was changed',
   })
 }

@@ -10,6 +10,7 @@ import {
 } from './entry.js'
 import { corruption, unsupportedFormat } from './errors.js'
 import type { VarveError } from './errors.js'
+import { FILE_HEADER_BYTES } from './file-header.js'
 import {
   EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, FrameFlag, FrameType, PREDECESSOR_BODY_BYTES,
 } from './frame.js'
@@ -57,8 +58,9 @@ export function frameProblem(
     if (problem !== null) return problem
   }
   if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
-  const isPredecessor = frame.type === FrameType.predecessor
-  if (!isPredecessor || (frame.bodyBytes === PREDECESSOR_BODY_BYTES && frame.extensionBytes === 0)) return null
+  if (frame.type !== FrameType.predecessor) return null
+  if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
+  if (frame.bodyBytes === PREDECESSOR_BODY_BYTES && frame.extensionBytes === 0) return null
   return unsupportedFormat(file, at + shift, `predecessor frame with a body of ${frame.bodyBytes} bytes`)
 }
 

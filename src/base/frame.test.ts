@@ -91,7 +91,7 @@ test('no length is believed: longer than the bytes left, extensions longer than 
   assert.equal(readFrame(bytes, 0, 256, 0, SEED, KNOWN, emptyFrameHeader()), 'bad')
 })
 
-test('a header that is right, of a type or with flags that are not known, is no torn frame, whatever its body is', () => {
+test('a right header of an unknown type or with unknown flags is no torn frame, whatever its body is', () => {
   const { bytes, end } = sampleFrame(32)
   const read = (type: number, flags: number, known = KNOWN, limit = end) => {
     const frame = bytes.slice()

@@ -19,11 +19,11 @@
  * or another offset does not pass. Forty zero bytes are the legal end. A sync mark offset of 0 says
  * nothing. A frame whose sync mark stands above a bad place proves corruption there.
  *
- * A frame whose header is right and whose type or flags a reader does not know is not the end of anything: the file is
- * refused. So a later version may change what the checksum of a body covers, as the flag does.
+ * A frame whose header is right and whose type or flags a reader does not know is not the end of anything: the file
+ * is refused. So a later version may change what the checksum of a body covers, as the flag does.
  *
- * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }, each once, types ascending. Of those
- * that a reader does not know it skips the types from 128 on, and refuses the others:
+ * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }, each once, types ascending. Of
+ * those that a reader does not know it skips the types from 128 on, and refuses the others:
  *   1 external position    0 to 4096 opaque bytes of the caller, stored atomically with the batch
  *   2 replication          epoch u64, index u64 (reserved)
  */

@@ -25,7 +25,8 @@ const entries: CraftedEntry[] = [
 
 function sample(): { bytes: Uint8Array; at: number; end: number } {
   const log = LogCraft.begin(header, { fileNum: 0, salt: new Uint8Array(8), lastSeqNum: 0, end: 0 })
-  const at = log.frame({ firstSeqNum: 1, flags: FrameFlag.valuesApart, entries, extensions: [{ type: 1, content: 'p' }] })
+  const extensions = [{ type: 1, content: 'p' }]
+  const at = log.frame({ firstSeqNum: 1, flags: FrameFlag.valuesApart, entries, extensions })
   return { bytes: log.finish(), at, end: log.end }
 }
 

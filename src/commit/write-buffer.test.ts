@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, FRAME_HEADER_BYTES, POSITION_BYTES_MAX, SeededRandom, bytesLength, VarveError } from '../base/index.js'
+import {
+  bytesLength, EntryKind, FRAME_HEADER_BYTES, POSITION_BYTES_MAX, SeededRandom, VarveError,
+} from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
 import { describeEntry, readHistory } from '../../test/support/log-history.js'

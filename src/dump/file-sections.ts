@@ -188,7 +188,7 @@ function describeBody(
   if (!isKnownFrame(frame, known)) return { problems: [problemOf(unknownFrame(file, at, frame, known))], body: {} }
   const refused = problemIn?.(it.content, frame, file, at) ?? null
   const problems = refused === null ? [] : [problemOf(refused)]
-  return { problems, body: readBodySafely(it, frame, readBody, file, problems) }
+  return { problems, body: readBodySafely(() => readBody(it, frame), file, problems) }
 }
 
 function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
@@ -201,10 +201,10 @@ function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
 
 /** A right checksum around a wrong body must not stop a dump. */
 function readBodySafely(
-  it: Annotator, frame: FrameHeader, readBody: FrameFormat['readBody'], file: string, problems: Problem[],
+  read: () => Record<string, unknown>, file: string, problems: Problem[],
 ): Record<string, unknown> {
   try {
-    return readBody(it, frame)
+    return read()
   } catch (error) {
     if (!(error instanceof BadBytes)) throw error
     const { offset, message } = error

@@ -6,7 +6,9 @@
  * ones by insertion. (A most-significant-digit multikey sort: Bentley and Sedgewick, 1997.)
  * Thread: any. No state.
  */
-import { compareRanges, entryKeyBytes, entryKeyEnd, entryKeyStart, viewedKeyBytes, viewedKeyStart } from '../base/index.js'
+import {
+  compareRanges, entryKeyBytes, entryKeyEnd, entryKeyStart, viewedKeyBytes, viewedKeyStart,
+} from '../base/index.js'
 
 const INSERTION_COUNT_MAX = 12
 

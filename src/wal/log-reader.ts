@@ -125,12 +125,7 @@ function readHeader(
 function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
   const problem = frameProblem(log.bytes, at, frame, name)
   if (problem !== null) throw problem
-  const isFirst = at === FILE_HEADER_BYTES
-  if (frame.type === FrameType.predecessor) {
-    if (!isFirst) throw corruption(name, at, 'predecessor frame behind other frames')
-    return acceptPredecessor(log, at)
-  }
-  if (isFirst) return false
+  if (at === FILE_HEADER_BYTES) return frame.type === FrameType.predecessor && acceptPredecessor(log, at)
   return frame.type === FrameType.mark || acceptBatch(log, at, frame, name)
 }
 

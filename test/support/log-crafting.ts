@@ -3,8 +3,9 @@
  * flags and extensions, entries of any kind with any flags, values apart.
  */
 import {
-  ByteWriter, crc32, emptyFrameHeader, EncodingFlag, encodeFileHeader, EntryKind, FILE_HEADER_BYTES, fileSeed,
-  FRAME_HEADER_BYTES, FrameFlag, FrameType, frameBytes, KIND_MASK, putU32, sealFrame, VersionFlag,
+  ByteWriter, crc32, decodeFileHeader, emptyFrameHeader, EncodingFlag, encodeFileHeader, EntryKind, FILE_HEADER_BYTES,
+  fileSeed, fileSeedOf, FRAME_HEADER_BYTES, FrameFlag, FrameType, frameBytes, KIND_MASK, LOG_FRAMES, putU32, readFrame,
+  sealFrame, VersionFlag,
 } from '../../src/base/index.js'
 import type { FileHeader, NewFrame } from '../../src/base/index.js'
 import { encodePredecessor } from '../../src/wal/index.js'
@@ -34,7 +35,7 @@ export interface CraftedFrame extends Partial<NewFrame> {
   entries?: readonly CraftedEntry[]
 }
 
-/** Bytes whose values start at these places of the body and are left out of its checksum. */
+/** A body, and the places in it of values that have a checksum of their own. */
 interface Body {
   bytes: Uint8Array
   extensionBytes: number
@@ -46,7 +47,7 @@ function writeEntry(out: ByteWriter, entry: CraftedEntry): { start: number; end:
   const frontBytes = (kind & VersionFlag.expiry) === 0 || (kind & KIND_MASK) === EntryKind.tombstone ? 0 : 8
   const valueBytes = frontBytes + value.length
   out.u8(kind).u8(encoding).u8(key.length).u8(key.length >>> 8).u32(valueBytes)
-  if (encoding & EncodingFlag.keyspace) out.u8(keyspaceId >>> 24).u8(keyspaceId >>> 16).u8(keyspaceId >>> 8).u8(keyspaceId)
+  if (encoding & EncodingFlag.keyspace) for (const shift of [24, 16, 8, 0]) out.u8(keyspaceId >>> shift)
   out.raw(bytesOf(key))
   if (frontBytes > 0) out.u53(expiry)
   const start = out.length
@@ -91,6 +92,22 @@ export class LogCraft {
     const seed = fileSeed(header)
     const end = encodePredecessor(bytes, seed, header.generation, predecessor)
     return new LogCraft(bytes, end, { seed, generation: header.generation })
+  }
+
+  /** Behind the last good frame of a log. */
+  static behind(log: Uint8Array, capacity = log.length + 8192): { craft: LogCraft; nextSeqNum: number } {
+    const bytes = new Uint8Array(capacity)
+    bytes.set(log)
+    const seed = fileSeedOf(bytes)
+    const frame = emptyFrameHeader()
+    let at = FILE_HEADER_BYTES
+    let nextSeqNum = 0
+    while (readFrame(bytes, at, log.length, at, seed, LOG_FRAMES, frame) === 'good') {
+      nextSeqNum = frame.firstSeqNum + frame.count
+      at += frameBytes(frame.bodyBytes)
+    }
+    const { generation } = decodeFileHeader(bytes, 'varvelog', 'log')
+    return { craft: new LogCraft(bytes, at, { seed, generation }), nextSeqNum }
   }
 
   /** One frame; returns its offset. */

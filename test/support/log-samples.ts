@@ -1,4 +1,4 @@
-/** A log's bytes with every kind of frame and entry field, those that are reserved too. */
+/** Logs with every kind of frame and every field of entries. */
 import { EncodingFlag, EntryKind, ExtensionType, FrameFlag, FrameType, VersionFlag } from '../../src/base/index.js'
 import type { FileHeader } from '../../src/base/index.js'
 import { LogCraft } from './log-crafting.js'
@@ -8,9 +8,10 @@ const header: FileHeader = {
   magic: 'varvelog', databaseId, fileNum: 12, salt: new Uint8Array(8).fill(0x5a), generation: 3,
 }
 
-/** Header, the predecessor frame, batches and sixteen zeros. Two of the frames are refused by readers. */
+const predecessor = { fileNum: 11, salt: new Uint8Array(8).fill(0x4b), lastSeqNum: 0, end: 4096 }
+
+/** Header, the predecessor frame, batches and sixteen zeros: all that a reader takes. */
 export function sampleLog(): Uint8Array {
-  const predecessor = { fileNum: 11, salt: new Uint8Array(8).fill(0x4b), lastSeqNum: 0, end: 4096 }
   const log = LogCraft.begin(header, predecessor)
   log.frame({ firstSeqNum: 1, entries: [{ key: 'apple', value: 'green' }] })
   log.frame({
@@ -28,13 +29,19 @@ export function sampleLog(): Uint8Array {
       { kind: EntryKind.tombstone, key: 'pear' },
     ],
   })
+  return log.finish(16)
+}
+
+/** Fields and a frame that are reserved. */
+export function reservedLog(): Uint8Array {
+  const log = LogCraft.begin(header, predecessor)
   log.frame({
-    firstSeqNum: 7,
+    firstSeqNum: 1, extensions: [{ type: ExtensionType.replication, content: 'epoch   index   ' }],
     entries: [{
       kind: EntryKind.value | VersionFlag.expiry, encoding: EncodingFlag.keyspace,
       key: 'fig', value: 'ripe', keyspaceId: 5, expiry: 1_700_000_000_000,
     }],
   })
-  log.frame({ type: FrameType.ingestNote, firstSeqNum: 8, entries: [] })
+  log.frame({ type: FrameType.ingestNote, firstSeqNum: 2, entries: [] })
   return log.finish(16)
 }
