@@ -3,6 +3,7 @@
  * What it does not know is told by name, as UNSUPPORTED_FORMAT; what no version writes is CORRUPTION. Recovery and
  * followers throw what is found here, a dump prints it.
  * Thread: any (pure). Nothing is allocated for a frame that is understood.
+ * Invariants: REC-7 what is not known is refused by name, never taken for an end.
  */
 import { alignUp } from './bytes.js'
 import {

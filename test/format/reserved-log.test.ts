@@ -123,7 +123,7 @@ const extensions: Case[] = [
   { ...entry({}), extensions: [{ type: type as number, content: 'sixteen bytes, 1' }] }, `extension ${name}`, BODY,
 ])
 
-describe('a log with a reserved code is refused by name, and nothing is changed', () => {
+describe('REC-7: a log with a reserved code is refused by name, and nothing is changed', () => {
   for (const [frame, what, shift] of [
     ...frameTypes, ...frameFlags, ...entryKinds, ...versionFlags, ...encodingFlags, ...extensions,
   ]) {
