@@ -102,18 +102,23 @@ export function entryValueEnd(bytes: Uint8Array, at: number): number {
 
 /** Where the next entry starts. */
 export function entryEnd(bytes: Uint8Array, at: number): number {
-  const contentBytes = entryValueEnd(bytes, at) - at
-  // The flag's number is the length of the checksum.
-  return at + ((contentBytes + 3) & ~3) + (bytes[at + 1]! & EncodingFlag.checksum)
+  return paddedEnd(bytes, at, entryValueEnd(bytes, at) - at)
 }
 
 /** The same for bytes that nobody has vouched for: -1 when the entry reaches over `limit`. */
 export function entryEndWithin(bytes: Uint8Array, at: number, limit: number): number {
   if (limit - at < ENTRY_BYTES_MIN) return -1
-  // A value may claim 2^32 - 1 bytes: no bit operation before it is compared.
-  if (entryValueEnd(bytes, at) > limit) return -1
-  const end = entryEnd(bytes, at)
+  // A value may claim 2^32 - 1 bytes: only what is compared next depends on it.
+  const contentBytes = entryValueEnd(bytes, at) - at
+  if (contentBytes > limit - at) return -1
+  const end = paddedEnd(bytes, at, contentBytes)
   return end > limit ? -1 : end
+}
+
+/** `contentBytes`: header, key and value. */
+function paddedEnd(bytes: Uint8Array, at: number, contentBytes: number): number {
+  // The number of the flag is the length of the checksum. Right for any length: the mask takes the lowest bits only.
+  return at + contentBytes + (-contentBytes & 3) + (bytes[at + 1]! & EncodingFlag.checksum)
 }
 
 /** True when a checksum of its own stands behind the value. */

@@ -138,6 +138,19 @@ describe('REC-7: a log with a reserved code is refused by name, and nothing is c
     await refuses(craftedDir(frame, (log, at) => log.subarray(0, at + BODY)), 'UNSUPPORTED_FORMAT', what, 0)
   })
 
+  it('a predecessor frame of another length, too: the first batch has its place', async () => {
+    const crafted = craftedDir(entry({}))
+    for (const entries of [[{ key: 'k'.repeat(8), value: 'v'.repeat(24) }], [{ key: 'k'.repeat(8), value: '' }]]) {
+      const bytes = readFileSync(path.join(crafted.dir, crafted.log)).fill(0, FILE_HEADER_BYTES)
+      const { craft } = LogCraft.behind(bytes)
+      const at = craft.frame({ type: FrameType.predecessor, entries })
+      writeFileSync(path.join(crafted.dir, crafted.log), craft.finish())
+      const bodyBytes = craft.end - at - BODY
+      const what = `predecessor frame with a body of ${bodyBytes} bytes${NEWER}`
+      await refuses({ ...crafted, at }, 'UNSUPPORTED_FORMAT', what, 0)
+    }
+  })
+
   it('in values apart, too', () =>
     refuses(
       craftedDir({ flags: APART, entries: [{ encoding: checksum | keyspace, key: 'k', value: 'v', keyspaceId: 7 }] }),
