@@ -2,7 +2,7 @@
  * What: a manifest as annotated sections, and a version as a tree, for people and golden files.
  * Thread: any (pure).
  */
-import { FrameType, SALT_BYTES, toHex } from '../base/index.js'
+import { FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
@@ -12,7 +12,7 @@ import type { Version } from './version.js'
 
 /** Every byte of it, whatever state it is in. */
 export function describeManifest(source: ByteSource, file: string): Generator<Section> {
-  return frameSections(source, 'varveman', file, readBody)
+  return frameSections(source, file, { magic: 'varveman', known: MANIFEST_FRAMES, readBody })
 }
 
 function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {

@@ -8,10 +8,10 @@
  * first group is always corruption.
  */
 import {
-  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, VarveError, corruption,
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, MANIFEST_FRAMES, VarveError, corruption,
   decodeFileHeader,
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
-  readFrameHeader,
+  readFrameHeader, unknownFrame,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
 import { closeFile, openFile, readWhole } from '../vfs/index.js'
@@ -121,7 +121,9 @@ function* readFrames(
   let offset = FILE_HEADER_BYTES
   for (let number = 1; ; number++) {
     const frame = emptyFrameHeader()
-    if (readFrame(bytes, offset, bytes.length, offset, seed, frame) !== 'good') break
+    const state = readFrame(bytes, offset, bytes.length, offset, seed, MANIFEST_FRAMES, frame)
+    if (state === 'unknown') throw unknownFrame(file, offset, frame, MANIFEST_FRAMES)
+    if (state !== 'good') break
     if (number > GROUPS_MAX) throw corruption(file, offset, `more than ${GROUPS_MAX} groups`)
     checkFrame(frame, { file, offset, number, generation: header.generation })
     const start = offset + FRAME_HEADER_BYTES
@@ -146,9 +148,8 @@ interface FramePlace {
 
 /** The checksum is right, so whatever is wrong here was written so, by someone. */
 function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FramePlace): void {
-  const isKnown = frame.type === FrameType.editGroup || frame.type === FrameType.mark
-  if (!isKnown || frame.extensionBytes !== 0) {
-    const what = `${file} at offset ${offset}: frame of unknown type ${frame.type}`
+  if (frame.extensionBytes !== 0) {
+    const what = `${file} at offset ${offset}: frame with extensions`
     throw new VarveError('UNSUPPORTED_FORMAT', what, {
       file, offset, hint: 'open it with a newer Varve',
     })

@@ -4,8 +4,9 @@
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state.
  */
-import { bytesBound, EntryKind, viewLength, writeText } from '../base/index.js'
+import { bytesBound, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
+import { isSeen } from '../iterator/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadPlace } from './read-anew.js'
 import type { ReadState } from './read-state.js'
@@ -59,7 +60,7 @@ export class PointReader {
     this.getCount++
     const isThere =
       (this.findInMemtables(state, bytes, end, snapshot) || this.findInTables(state, bytes, end, snapshot)) &&
-      this.found.kind !== EntryKind.tombstone
+      isSeen(this.found.kind)
     if (isThere) this.hitCount++
     return isThere
   }
