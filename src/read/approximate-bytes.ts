@@ -9,10 +9,10 @@ import type { Extent } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 
-export function approximateBytes(state: ReadState, range: KeyRange): number {
+export function approximateBytes({ runs }: Pick<ReadState, 'runs'>, range: KeyRange): number {
   const extent = extentOfRange(range)
   let bytes = 0
-  for (const run of state.runs) for (const table of run.overlapping(extent)) bytes += bytesInside(table, extent)
+  for (const run of runs) for (const table of run.overlapping(extent)) bytes += bytesInside(table, extent)
   return bytes
 }
 

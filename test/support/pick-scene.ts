@@ -14,20 +14,25 @@ export const smallSettings: CompactionSettings = {
   overlapBytesMax: 2500, inputBytesMax: 2500,
 }
 
-/** `5: a-c 100 t8 h2`: number, keys, bytes, how many of its ten entries are tombstones, and hidden. */
-function drawnTable(text: string): TableFacts {
-  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(text)
+/**
+ * `5..7: a-c 100 e20 t8 h2`: one table, or several alike, with keys, bytes, entries, and how many of these are
+ * tombstones and hidden. The colon may be left out.
+ */
+export function drawnTables(text: string): TableFacts[] {
+  const found = /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(text)
   assert.ok(found !== null, text)
-  const [, fileNum, keys, bytes = '100', tombstones = '0', hidden = '0'] = found
-  return sampleTable(Number(fileNum), keys, {
-    bytes: Number(bytes), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
-  })
+  const [, first = '', last = first, keys, bytes = '100', entries = '10', tombstones = '0', hidden = '0'] = found
+  const counts = {
+    bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
+  }
+  const length = Number(last) - Number(first) + 1
+  return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
 }
 
 /** Tables by level; the higher the number, the newer. */
 export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>>): Version {
   const addTables: LevelTable[] = Object.entries(levels).flatMap(([level, texts]) =>
-    texts!.map((text) => ({ level: Number(level), facts: drawnTable(text) })))
+    texts!.flatMap(drawnTables).map((facts) => ({ level: Number(level), facts })))
   return applyEdit(emptyVersion, { addTables })
 }
 

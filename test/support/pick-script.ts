@@ -24,8 +24,8 @@ import {
 } from '../../src/pick/index.js'
 import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../src/pick/index.js'
 import type { DataCase } from './datadriven.js'
-import { bytesOf, sampleTable } from './manifest-samples.js'
-import { assertBelow, assertClosed, shownPick, smallSettings } from './pick-scene.js'
+import { bytesOf } from './manifest-samples.js'
+import { assertBelow, assertClosed, drawnTables, shownPick, smallSettings } from './pick-scene.js'
 
 export function runPickCase({ command, args, input }: DataCase): string {
   if (command === 'beside') return shownBeside(input)
@@ -40,17 +40,6 @@ export function runPickCase({ command, args, input }: DataCase): string {
 function drawnLevel(line: string): LevelTable[] {
   const [level, tables] = line.split(': ')
   return tables!.split(', ').flatMap(drawnTables).map((facts) => ({ level: Number(level), facts }))
-}
-
-function drawnTables(text: string): TableFacts[] {
-  const found = /^(\d+)(?:\.\.(\d+))? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(text)
-  assert.ok(found !== null, text)
-  const [, first = '', last = first, keys, bytes = '100', entries = '10', tombstones = '0', hidden = '0'] = found
-  const counts = {
-    bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
-  }
-  const length = Number(last) - Number(first) + 1
-  return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
 }
 
 class Question {
