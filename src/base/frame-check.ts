@@ -6,6 +6,7 @@
  * Invariants: REC-7 what is not known is refused by name, never taken for an end.
  */
 import { alignUp } from './bytes.js'
+import { getU32 } from './coding.js'
 import {
   EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKind, KIND_MASK, VersionFlag,
 } from './entry.js'
@@ -14,6 +15,7 @@ import type { VarveError } from './errors.js'
 import { FILE_HEADER_BYTES } from './file-header.js'
 import {
   EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, FrameFlag, FrameType, PREDECESSOR_BODY_BYTES,
+  PREDECESSOR_ZEROS_AT,
 } from './frame.js'
 import type { FrameHeader, KnownFrames } from './frame.js'
 import { EntryKind } from './ids.js'
@@ -61,8 +63,11 @@ export function frameProblem(
   if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
   if (frame.type !== FrameType.predecessor) return null
   if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
-  if (frame.bodyBytes === PREDECESSOR_BODY_BYTES && frame.extensionBytes === 0) return null
-  return unsupportedFormat(file, at + shift, `predecessor frame with a body of ${frame.bodyBytes} bytes`)
+  if (frame.bodyBytes !== PREDECESSOR_BODY_BYTES || frame.extensionBytes !== 0) {
+    return unsupportedFormat(file, at + shift, `predecessor frame with a body of ${frame.bodyBytes} bytes`)
+  }
+  if (getU32(bytes, start + PREDECESSOR_ZEROS_AT) === 0) return null
+  return unsupportedFormat(file, start + PREDECESSOR_ZEROS_AT + shift, 'predecessor frame with more than zeros')
 }
 
 function extensionsProblem(
@@ -78,6 +83,9 @@ function extensionsProblem(
     if (type <= lastType) return corruption(file, at + shift, `extension ${type} behind extension ${lastType}`)
     if (type !== ExtensionType.position && type < EXTENSION_SKIPPED_MIN) {
       return unsupportedFormat(file, at + shift, `extension ${named(ExtensionType, type)}`)
+    }
+    if (type < EXTENSION_SKIPPED_MIN && bytes[at + 1] !== 0) {
+      return unsupportedFormat(file, at + shift, `extension ${named(ExtensionType, type)} with flags ${bytes[at + 1]}`)
     }
     if (type === ExtensionType.position && length > POSITION_BYTES_MAX) {
       return corruption(file, at + shift, `position of ${length} bytes`)

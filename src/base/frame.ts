@@ -88,6 +88,8 @@ export interface FrameHeader extends NewFrame {
 
 /** The body of a predecessor frame, which wal/log-format.ts draws: the first batch of every log has the same place. */
 export const PREDECESSOR_BODY_BYTES = 32
+/** Four zeros in it. */
+export const PREDECESSOR_ZEROS_AT = 20
 
 /** Bytes of a frame in the file, padding included. */
 export function frameBytes(bodyBytes: number): number {

@@ -117,6 +117,10 @@ const encodingFlags: Case[] = [
   [1, '1 (keyspace)'], [2, '2'], [8, '8 (touch)'], [16, '16'], [32, '32'], [64, '64'], [128, '128'],
 ].map(([flag, name]) => [entry({ encoding: flag as number }), `entry encoding flag ${name}`, BODY])
 
+const flaggedExtension: Case = [
+  { ...entry({}), extensions: [{ type: 1, flags: 3, content: 'here' }] }, 'extension 1 (position) with flags 3', BODY,
+]
+
 const extensions: Case[] = [
   [2, '2 (replication)'], [3, '3'], [127, '127'],
 ].map(([type, name]) => [
@@ -125,7 +129,7 @@ const extensions: Case[] = [
 
 describe('REC-7: a log with a reserved code is refused by name, and nothing is changed', () => {
   for (const [frame, what, shift] of [
-    ...frameTypes, ...frameFlags, ...entryKinds, ...versionFlags, ...encodingFlags, ...extensions,
+    ...frameTypes, ...frameFlags, ...entryKinds, ...versionFlags, ...encodingFlags, ...extensions, flaggedExtension,
   ]) {
     it(what, () => refuses(craftedDir(frame), 'UNSUPPORTED_FORMAT', `${what}${NEWER}`, shift))
   }
@@ -136,6 +140,15 @@ describe('REC-7: a log with a reserved code is refused by name, and nothing is c
     const damaged = craftedDir(frame, (log, at) => (log.fill(0xaa, at + BODY, at + BODY + 8), log))
     await refuses(damaged, 'UNSUPPORTED_FORMAT', what, 0)
     await refuses(craftedDir(frame, (log, at) => log.subarray(0, at + BODY)), 'UNSUPPORTED_FORMAT', what, 0)
+  })
+
+  it('a predecessor frame with something in the place of its zeros, too', async () => {
+    const crafted = craftedDir(entry({}))
+    const bytes = readFileSync(path.join(crafted.dir, crafted.log)).fill(0, FILE_HEADER_BYTES)
+    const { craft } = LogCraft.behind(bytes)
+    const at = craft.frame({ type: FrameType.predecessor, entries: [{ key: 'k'.repeat(8), value: 'v'.repeat(16) }] })
+    writeFileSync(path.join(crafted.dir, crafted.log), craft.finish())
+    await refuses({ ...crafted, at }, 'UNSUPPORTED_FORMAT', `predecessor frame with more than zeros${NEWER}`, BODY + 20)
   })
 
   it('a predecessor frame of another length, too: the first batch has its place', async () => {

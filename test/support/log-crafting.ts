@@ -26,6 +26,8 @@ export interface CraftedEntry {
 
 export interface CraftedExtension {
   type: number
+  /** The byte behind the type, which is 0. */
+  flags?: number
   content: string
 }
 
@@ -61,8 +63,8 @@ function writeEntry(out: ByteWriter, entry: CraftedEntry): { start: number; end:
 
 function bodyOf({ extensions = [], entries = [] }: CraftedFrame): Body {
   const out = new ByteWriter()
-  for (const { type, content } of extensions) {
-    out.u8(type).u8(0).u8(content.length).u8(content.length >>> 8).raw(bytesOf(content)).align(4)
+  for (const { type, flags = 0, content } of extensions) {
+    out.u8(type).u8(flags).u8(content.length).u8(content.length >>> 8).raw(bytesOf(content)).align(4)
   }
   const extensionBytes = out.length
   const places = entries.map((entry) => writeEntry(out, entry))
