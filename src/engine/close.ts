@@ -27,7 +27,7 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   await attempt(() => endInOrder(engine, attempt))
   engine.watch.look()
   const { isRemoved } = parts.vfs
-  health.raise('CLOSED', '', null)
+  health.close()
   parts.vfs.end()
   await attempt(() => parts.lock.release())
   parts.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })

@@ -18,7 +18,7 @@ import type {
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
-import type { Health } from './health.js'
+import type { FailurePlace, Health } from './health.js'
 import type { HeldExecutor } from './held-jobs.js'
 import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
@@ -96,9 +96,9 @@ export interface EngineCore {
   onInstalled(task: FlushTask, edit: VersionEdit): void
   onCompacted(task: CompactionTask, edit: VersionEdit): void
   /** Writes are refused until the cause is gone. */
-  stopWrites(place: string, error: unknown): void
+  stopWrites(place: FailurePlace, error: unknown): void
   onLogFailure(error: unknown): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void
-  failForGood(place: string, error: unknown): void
+  failForGood(place: FailurePlace, error: unknown): void
 }

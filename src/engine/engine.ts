@@ -5,7 +5,7 @@
  * Thread: main.
  * States: starting → open → closing → closed.
  */
-import { DIRECTORY_NAME, isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
+import { isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
@@ -16,6 +16,7 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
+import { isDirectoryFailure } from '../tables/index.js'
 import { FileDeleter, HeldEdits, LogPins, SnapshotList } from '../versions/index.js'
 import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
@@ -28,6 +29,7 @@ import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
+import type { FailurePlace } from './health.js'
 import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
@@ -37,8 +39,6 @@ import { Resumer } from './resume.js'
 import { runStatsText } from './run-stats.js'
 import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
-
-const PATIENCE_PLACE = 'opening files'
 
 export class Engine implements EngineCore, ReadView {
   readonly parts: EngineParts
@@ -110,8 +110,8 @@ export class Engine implements EngineCore, ReadView {
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
-    parts.patience.onShort = (error) => this.health.raise('DEGRADED', PATIENCE_PLACE, error)
-    parts.patience.onMended = () => this.health.recoverFrom(PATIENCE_PLACE)
+    parts.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
+    parts.patience.onMended = () => this.health.recoverFrom('opening files')
   }
 
   /** From here on writes are accepted. */
@@ -269,7 +269,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   /** Nothing more is written or deleted by this process; reads go on. */
-  failForGood(place: string, error: unknown): void {
+  failForGood(place: FailurePlace, error: unknown): void {
     this.health.raise('FAILED', place, error)
     const told = VarveError.is(error) ? error : this.refusal()
     this.versions.stop(told)
@@ -287,7 +287,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onLogFailure(error: unknown): void {
-    if ((error as VarveError).file === DIRECTORY_NAME && !isOutOfFiles(error)) this.failForGood('directory sync', error)
+    if (isDirectoryFailure(error)) this.failForGood('directory sync', error)
     else this.stopWrites('log creation', error)
   }
 
@@ -298,7 +298,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   /** Writes are refused until the cause is gone; a full disk is watched. */
-  stopWrites(place: string, error: unknown): void {
+  stopWrites(place: FailurePlace, error: unknown): void {
     this.health.raise('READ_ONLY', place, error)
     this.refuseWaiting()
     this.compactor.wakeWaiting()

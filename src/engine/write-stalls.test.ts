@@ -50,7 +50,7 @@ class Scene {
         clock: this.clock, writeBufferSize: 64 * MiB,
         get immutablesMax() { return scene.immutablesMax },
       },
-      health: { state: 'OPEN', degradeForGood: (_place: string, error: Error) => void scene.bugs.push(error.message) },
+      health: { state: 'OPEN', degradeForGood: (_place: unknown, error: Error) => void scene.bugs.push(error.message) },
       compactor: {
         get pressures() { return scene.pressures },
         get isAtWork() { return scene.isAtWork },
