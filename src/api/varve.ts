@@ -1,8 +1,8 @@
 /**
  * What: the database as programs use it: checks every argument, then asks the engine.
- * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give
- * Uint8Array. Calls ending in Sync return when the work is done; the others return promises. Errors are
- * VarveError with a stable `code`; a call that is refused changed nothing.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give Uint8Array. Calls
+ * ending in Sync return when the work is done; the others return promises. Errors are VarveError with a stable `code`;
+ * a call that is refused has changed nothing.
  */
 import {
   checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
@@ -334,7 +334,7 @@ export class Varve {
     await this.close()
   }
 
-  /** What background work answers: the process does not end meanwhile. */
+  /** Waits for background work, and keeps the process alive meanwhile. */
   private waitFor(work: Promise<void>): Promise<void> {
     return keepAliveUntil(this.view.clock, work)
   }
@@ -370,7 +370,7 @@ export class Varve {
   }
 }
 
-/** What the Level facade reads with: it is the engine's second face. */
+/** Gives the Level facade what it reads with. */
 export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
   return { view: db['view'], reads: db['reads'] }
 }

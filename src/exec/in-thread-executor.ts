@@ -13,13 +13,13 @@ import type { PendingJob } from './job-queue.js'
 import { abortedJob, beginJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
 import type { Executor, Job, JobResult, JobTable } from './job.js'
 
-/** Short enough that timers and sockets of the program are not late by a frame. */
+/** A slice is short enough that timers and sockets of the program are not late by a frame. */
 const SLICE_MS = 2
 
-/** A context for one job, where some of its work can only be awaited. */
+/** The context of one job, where some of the job's work can only be awaited. */
 export interface OwnContext<Context> {
   context: Context
-  /** Between the end of the job and its answer; what it rejects with is the job's error. */
+  /** Runs between the end of the job and its answer; what it rejects with is the job's error. */
   end(hasSucceeded: boolean): Promise<void>
 }
 
@@ -42,7 +42,7 @@ export class InThreadExecutor<Context> implements Executor {
   isClosed = false
   private readonly whenIdle = new Waiters()
 
-  /** `ownContext`: makes the context of each job; without, all have `context`. */
+  /** With `ownContext` each job gets a context of its own; without, all share `context`. */
   constructor(
     jobs: JobTable<Context>, context: Context, clock: Clock, ownContext: (() => OwnContext<Context>) | null = null,
   ) {

@@ -14,19 +14,19 @@ import type { Executor, ExecutorFactory, Job, JobResult, JobTable } from './job.
 
 /** Options of `simExecutor`. */
 export interface SimExecutorOptions {
-  /** Decides the order of everything. */
+  /** The seed decides the order of everything. */
   seed: number
   /** Jobs that run at the same time; default 3, so that two flushes are built at once. */
   workerCount?: number
 }
 
-/** For `components.executor`. */
+/** Makes executors for `components.executor`. */
 export function simExecutor(options: SimExecutorOptions): ExecutorFactory {
   return (jobs, context, clock) => new SimExecutor(jobs, context, clock, options)
 }
 
 interface RunningJob extends PendingJob {
-  /** Null until a thread has turned to it. */
+  /** The running job; null until a thread has begun it. */
   steps: Generator<undefined, unknown, unknown> | null
 }
 
@@ -72,7 +72,7 @@ export class SimExecutor<Context> implements Executor {
     this.scheduleTurn()
   }
 
-  /** With `waitMs` the threads go on until something arrives, however long that takes. */
+  /** With `waitMs` it lets the threads go on until something arrives, however long that takes. */
   poll(waitMs: number): number {
     if (this.isStepping) return 0
     let deliveredCount = 0
@@ -100,7 +100,7 @@ export class SimExecutor<Context> implements Executor {
     })
   }
 
-  /** Free threads take jobs; then one thing happens, or nothing, as when no thread gets the processor. */
+  /** Gives free threads their jobs; then one thing happens, or nothing, as when no thread gets the processor. */
   private act(): number {
     while (this.running.length < this.workerCount && this.queue.length > 0) {
       this.running.push({ ...this.queue.shift()!, steps: null })
@@ -111,7 +111,7 @@ export class SimExecutor<Context> implements Executor {
     return 0
   }
 
-  /** One job goes on to its next pause point. */
+  /** Runs one job to its next pause point. */
   private stepOne(): void {
     const at = this.random.below(this.running.length)
     const item = this.running[at]!

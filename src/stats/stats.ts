@@ -196,7 +196,10 @@ export interface BackgroundErrorStats {
   file: string | null
 }
 
-/** The run before; read-only, the run that is going on, if one is: what its last flush saved. */
+/**
+ * What the run before this one did. A read-only database tells of the run that goes on, if there is one: what its last
+ * flush saved.
+ */
 export interface LastRunStats {
   /** Generation of its lock: tells runs apart. */
   generation: number

@@ -12,7 +12,7 @@ import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vf
 interface FileNode {
   kind: 'file'
   id: number
-  /** May be longer than the file; everything from `size` on is zero. */
+  /** The content, in memory that may be longer than the file; everything from `size` on is zero. */
   bytes: Uint8Array
   size: number
 }
@@ -66,7 +66,7 @@ export class MemoryVfs implements Vfs {
     return node
   }
 
-  /** The directory that holds `path`, and the last part of the name. */
+  /** Finds the directory that holds `path`, and the last part of the name. */
   private place(path: string, call: string): { dir: DirectoryNode; name: string } {
     const parts = pathParts(path)
     const name = parts.pop()
@@ -220,7 +220,7 @@ export class MemoryVfs implements Vfs {
         if (!node.isLocked || node.lockGeneration !== generation) return 'overtaken'
         const found = this.find(dir)
         if (found === node) return 'held'
-        return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
+        return node.entries.size === 0 ? 'removed' : 'replaced' // a directory must be empty to be removed
       },
       release,
       discard: release,
@@ -346,7 +346,7 @@ class MemoryFile implements VfsFile {
   }
 }
 
-/** Throws as Node does: a range outside the buffer is the caller's bug, not an I/O error. */
+/** Checks a range of a buffer, and throws as Node does: a range outside of it is the caller's bug, not an I/O error. */
 export function checkRange(bytes: Uint8Array, at: number, length: number, position: number): void {
   if (at < 0 || length < 0 || at + length > bytes.length || position < 0 || !Number.isSafeInteger(position)) {
     throw new RangeError(`range ${at}+${length} at ${position} in a buffer of ${bytes.length} bytes`)

@@ -60,7 +60,7 @@ export class SimNames {
     try {
       return this.machine.perform(op, () => (file = this.openNode(op, mode)))
     } catch (error) {
-      // Opened, but the caller will never know.
+      // The file was opened, but the caller will never know.
       ;(file as SimFile | null)?.abandon()
       throw error
     }
@@ -121,7 +121,7 @@ export class SimNames {
     })
   }
 
-  /** In one directory a rename is one effect; between two it is two, which survive independently. */
+  /** Renames. In one directory that is one effect; between two it is two, which survive independently. */
   private move(source: Place, target: Place, node: SimNode): void {
     const { seq } = this.machine
     if (source.dir === target.dir) source.dir.move(seq, source.name, target.name, node)
@@ -171,7 +171,7 @@ export class SimNames {
     })
   }
 
-  /** In an order that differs from call to call (C11). */
+  /** Lists the names, in an order that differs from call to call (C11). */
   list(path: string): string[] {
     return this.machine.perform({ kind: 'list', path: normalPath(path) }, () => {
       const names = [...this.directory(path, 'scandir').entries.keys()]
@@ -243,7 +243,7 @@ export class SimNames {
           if (!isOurs()) return 'overtaken'
           const found = this.find(path)
           if (found === node) return 'held'
-          return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
+          return node.entries.size === 0 ? 'removed' : 'replaced' // a directory must be empty to be removed
         },
         release,
         discard: release,
