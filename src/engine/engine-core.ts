@@ -1,6 +1,6 @@
 /**
- * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): which
- * collaborators there are and what may be reported. Only engine.ts knows how they are wired.
+ * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): its collaborators, and
+ * what may be reported. Only engine.ts knows how they are wired.
  */
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
@@ -34,14 +34,14 @@ export interface EngineParts {
   lock: VfsLock
   events: EventBus
   executor: HeldExecutor
-  /** Under the executor. */
+  /** The executor that `executor` submits to. */
   patience: PatientExecutor
   pool: SlabPool
   cache: BlockCache
   tables: OpenTables
   memory: MemoryBudget
   versions: (onFailure: (error: unknown) => void) => VersionSet
-  /** Durable, and listed in the manifest. */
+  /** A durable log that the manifest lists. */
   firstLog: LogFile
   databaseId: Uint8Array
   names: UniqueNames
@@ -84,7 +84,7 @@ export interface EngineCore {
   /** Released logs whose handles are being closed. */
   readonly closingLogs: ReadonlySet<Promise<void>>
   readonly iterators: Iterators
-  /** Snapshots and what else a close must end. */
+  /** Snapshots, and other things that a close must end. */
   readonly resources: ReadonlySet<Resource>
   readonly watch: { look(): void }
   /** Set by close.ts: nothing more is written. */
@@ -95,7 +95,7 @@ export interface EngineCore {
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
   onInstalled(task: FlushTask, edit: VersionEdit): void
   onCompacted(task: CompactionTask, edit: VersionEdit): void
-  /** Writes are refused until the cause is gone. */
+  /** Refuses writes until the cause is gone. */
   stopWrites(place: FailurePlace, error: unknown): void
   onLogFailure(error: unknown): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void

@@ -3,14 +3,14 @@
  * Owns: the state, the first cause. Does not own: what failed, nor how it is mended (resume.ts).
  * Thread: main.
  * States:
- *   OPEN → DEGRADED    a background step failed and is tried again
+ *   OPEN → DEGRADED    background work failed and is tried again
  *   OPEN, DEGRADED → READ_ONLY   writes are refused until resume; reads go on
  *   any → FAILED       nothing more is written or deleted; reads go on; reopen
  *   any → CLOSED
  *   DEGRADED, READ_ONLY → OPEN   only by a success that mends the cause; back to DEGRADED when something
  *                                else is broken until the next open
- * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is
- * told. ERR-3 in FAILED this process deletes no file.
+ * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is reported. ERR-3
+ * in FAILED this process deletes no file.
  */
 import { isNoSpace, isOutOfFiles, VarveError } from '../base/index.js'
 

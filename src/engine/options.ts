@@ -96,7 +96,7 @@ export interface VarveOptions {
    * otherwise.
    */
   ownBuffers?: boolean
-  /** Everybody may write the directory; default false: such a directory is refused. */
+  /** True: other users may write the directory. By default such a directory is refused. */
   allowSharedDirectory?: boolean
   /** Parts of the platform: file system, time, chance, threads; and who hears of events. */
   components?: Components
@@ -178,12 +178,15 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
 /** Every name that `open` knows. */
 export const OPTION_NAMES: readonly string[] = [...Object.keys(CHECKS), 'components']
 
-/** What each component must be. */
+/** The type of each component, and its name in messages. */
 const PARTS: Record<string, string> = {
   vfs: 'object', clock: 'object', random: 'object', executor: 'function', onEvent: 'function',
 }
 
-/** Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the table format. */
+/**
+ * Checks and completes the options. Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the
+ * table format.
+ */
 export function resolveOptions(options: unknown, blockSize: number): ResolvedOptions {
   const given = readOptions(options)
   const components = readComponents(given.get('components'))
@@ -233,7 +236,7 @@ function readOptions(options: unknown): Map<string, unknown> {
   return given
 }
 
-/** Reads those of these fields that are given. */
+/** Makes a function that reads those of these fields that are given. */
 function fieldsOf(names: readonly string[]): (options: Record<string, unknown>) => [name: string, value: unknown][] {
   return (options) => names.flatMap((name): [string, unknown][] => {
     const value = options[name]
