@@ -15,12 +15,12 @@ export interface Write {
   readonly isTombstone: boolean
 }
 
-/** A reader takes a snapshot, or lets go of it. */
+/** A reader takes a snapshot, or releases it. */
 export interface SnapshotStep {
   readonly isHeld: boolean
 }
 
-/** What each one is, for people. */
+/** What each kind of writes is, for people. */
 export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
   fill: 'every key once, in random order',
   sequential: 'every key once, in order',
@@ -97,7 +97,7 @@ function inOrder(count: number): number[] {
   return Array.from({ length: count }, (_, key) => key)
 }
 
-/** Of each number, its place among all when they are sorted as texts. */
+/** Gives for each number its rank when all are sorted as texts. */
 function placesOfDecimals(count: number): number[] {
   const places: number[] = []
   for (const [place, text] of inOrder(count).map(String).sort().entries()) places[Number(text)] = place

@@ -83,7 +83,10 @@ export interface VarveOptions {
   maxOpenFiles?: number
   /** How tables are merged in the background. */
   compaction?: {
-    /** By themselves with 'leveled', the default; with 'none' only by `compact()`: reads slow down with each flush. */
+    /**
+     * With 'leveled', the default, tables are merged by themselves; with 'none' only by `compact()`, and reads slow
+     * down with each flush.
+     */
     style?: CompactionStyle
   }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */

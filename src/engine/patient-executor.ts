@@ -90,7 +90,7 @@ export class PatientExecutor implements Executor {
     waiting.submit()
   }
 
-  /** Also tries the waiting jobs again, for a caller that blocks and so lets no timer come. */
+  /** Tries the waiting jobs again too, for a caller that blocks and so lets no timer come. */
   poll(waitMs: number): number {
     const nowMs = this.clock.nowMs()
     for (const waiting of [...this.waiting]) if (waiting.dueMs <= nowMs) this.again(waiting)

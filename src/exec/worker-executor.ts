@@ -4,7 +4,7 @@
  * by the end of its thread.
  * Does not own: threads, and which jobs they get (worker-pool.ts); what jobs do, and retries.
  * Thread: main.
- * States: open → closing (running jobs go on) → closed
+ * States: open → closing (running jobs go on) → closed.
  */
 import { VarveError, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'

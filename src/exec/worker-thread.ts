@@ -3,7 +3,7 @@
  * Owns: the Worker, its port, which requests it has not answered.
  * Does not own: which requests it gets, and what happens with an answer (worker-pool.ts).
  * Thread: main.
- * States: idle ⇄ busy → ended
+ * States: idle ⇄ busy → ended.
  * Invariants: the thread never keeps the process alive; a caller that waits for an answer does (base/keep-alive.ts).
  */
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads'
