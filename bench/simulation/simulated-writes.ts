@@ -16,7 +16,7 @@ export interface Write {
 }
 
 /** A reader takes a snapshot, or releases it. */
-export interface SnapshotStep {
+export interface SnapshotChange {
   readonly isHeld: boolean
 }
 
@@ -40,14 +40,14 @@ const QUEUED_SHARE = 0.01
 const DELETED_SHARE = 0.9
 const WALKS = 3
 
-export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotStep> {
+export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotChange> {
   const random = new SeededRandom(seed, workload)
   switch (workload) {
     case 'sequential': return yield* puts(inOrder(keyCount))
     case 'walk':
       for (let i = 0; i < WALKS; i++) yield* puts(inOrder(keyCount))
       return
-    case 'counter': return yield* puts(placesOfDecimals(keyCount))
+    case 'counter': return yield* puts(ranksOfDecimals(keyCount))
     case 'queue': return yield* queue(keyCount)
     default: // all others begin with every key, in any order
   }
@@ -98,7 +98,7 @@ function inOrder(count: number): number[] {
 }
 
 /** Gives for each number its rank when all are sorted as texts. */
-function placesOfDecimals(count: number): number[] {
+function ranksOfDecimals(count: number): number[] {
   const places: number[] = []
   for (const [place, text] of inOrder(count).map(String).sort().entries()) places[Number(text)] = place
   return places

@@ -119,14 +119,14 @@ export class RangeIterable<T> implements IterableIterator<T> {
 }
 
 /**
- * The asynchronous iterator over a range. It gives way to timers, also in the middle of a step that passes many deleted
+ * The asynchronous iterator over a range. It gives way to timers, also inside a call of `next` that passes many deleted
  * keys.
  */
 export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
   readonly #turns: Turns
   readonly #cursor: Cursor
   readonly #part: Part<T>
-  /** The last step that was asked for, while it goes on: the next one waits for it. */
+  /** The last result that was asked for, while it is not there: the next one waits for it. */
   #last: Promise<unknown> | null = null
 
   constructor(view: ReadView, options: CursorOptions, part: Part<T>) {
@@ -141,9 +141,9 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     const last = this.#last
-    if (last !== null) return this.#queue(last.then(() => this.#step(), () => this.#step()))
-    const step = this.#step()
-    return this.#cursor.isPaused ? this.#queue(step) : step
+    if (last !== null) return this.#queue(last.then(() => this.#advance(), () => this.#advance()))
+    const result = this.#advance()
+    return this.#cursor.isPaused ? this.#queue(result) : result
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
@@ -151,16 +151,16 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
     return { done: true, value: undefined }
   }
 
-  #queue(step: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
-    this.#last = step
+  #queue(result: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
+    this.#last = result
     const end = (): void => {
-      if (this.#last === step) this.#last = null
+      if (this.#last === result) this.#last = null
     }
-    step.then(end, end)
-    return step
+    result.then(end, end)
+    return result
   }
 
-  async #step(): Promise<IteratorResult<T, undefined>> {
+  async #advance(): Promise<IteratorResult<T, undefined>> {
     const cursor = this.#cursor
     const turns = this.#turns
     while (!cursor.next()) {

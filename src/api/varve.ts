@@ -25,7 +25,7 @@ import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
-import { atPlace, checkLocation, diskError, unlockDirectory } from './place.js'
+import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { newSnapshot, placeOf, readPlace, takeReadOptions } from './read-options.js'
@@ -101,7 +101,7 @@ export class Varve {
    * NOT_FOUND when there is no database, LOCKED while it is open; files that are not Varve's stay.
    */
   static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
-    await atPlace('destroy', location, options, destroyDatabase)
+    await atLocation('destroy', location, options, destroyDatabase)
   }
 
   /**
@@ -111,7 +111,7 @@ export class Varve {
    * is no directory.
    */
   static async forceUnlock(location: string, options: { vfs?: Vfs } = {}): Promise<LockHolder | null> {
-    return atPlace('forceUnlock', location, options, unlockDirectory)
+    return atLocation('forceUnlock', location, options, unlockDirectory)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -189,8 +189,8 @@ export class Varve {
 
   /**
    * Merges the tables of a range down to one version a key, and lets go of what was deleted; flushes first.
-   * Resolves when it is done. With `signal` it can be given up: steps that are done stay. Rejects with the
-   * signal's reason, CLOSED, why writing has stopped, the error of a step that failed three times in a row
+   * Resolves when it is done. With `signal` it can be given up: compactions that are done stay. Rejects with the
+   * signal's reason, CLOSED, why writing has stopped, the error of a compaction that failed three times in a row
    * (NO_SPACE, IO_ERROR, …), or CORRUPTION: a table of the range was left alone, the rest is done.
    */
   async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {

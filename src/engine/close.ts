@@ -10,16 +10,16 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { EngineCore } from './engine-core.js'
 import { flushLast, refuseWrites } from './flush-all.js'
 
-type Attempt = (step: () => Promise<unknown>) => Promise<void>
+type Attempt = (act: () => Promise<unknown>) => Promise<void>
 
 export async function closeEngine(engine: EngineCore): Promise<void> {
   const { health, parts } = engine
   engine.watch.look()
   const cause = isWritable(engine) || isOfLoss(health.cause) ? null : health.cause
   const failures: unknown[] = isWritable(engine) ? [] : [health.cause]
-  const attempt: Attempt = async (step) => {
+  const attempt: Attempt = async (act) => {
     try {
-      await step()
+      await act()
     } catch (error) {
       failures.push(error)
     }

@@ -25,9 +25,9 @@ export interface CompactProgress {
 
 /** Options of `compact()`. */
 export interface CompactOptions {
-  /** Ends the call with the signal's reason; the step under way is given up, those done stay. */
+  /** Ends the call with the signal's reason; the compaction under way is given up, those done stay. */
   signal?: AbortSignal | undefined
-  /** Called after each step, and every 200 ms. What it throws is ignored. */
+  /** Called after each compaction, and every 200 ms. What it throws is ignored. */
   onProgress?: ((progress: CompactProgress) => void) | undefined
 }
 

@@ -78,7 +78,7 @@ export class Health {
     this.raise('DEGRADED', place, error)
   }
 
-  /** A background step works again: mends what its failure degraded. */
+  /** Background work succeeds again: mends what its failure degraded. */
   recoverFrom(place: FailurePlace): void {
     if (this.stateNow === 'DEGRADED' && this.place === place) this.recover()
   }

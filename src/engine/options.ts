@@ -53,7 +53,7 @@ export interface VarveOptions {
   /** Sealed memtables that may wait for their flush before writers must wait; 1 to 64, default 3. */
   immutablesMax?: number
   /**
-   * Default true: each step of a flush is durable before the next. False: tables are installed in memory
+   * Default true: each stage of an install is durable before the next. False: tables are installed in memory
    * first and made durable in the background; the logs stay until then, so nothing more can be lost.
    */
   manifestSync?: boolean

@@ -28,7 +28,7 @@ export function flushStats(flusher: Flusher, held: number): FlushStats {
 }
 
 /** The engine, as far as these statistics come from it. */
-export interface RunSource {
+export interface RunStatsSource {
   readonly flusher: Flusher
   readonly stalls: { stats(): { stallCount: number; totalMs: number } }
   readonly options: { readonly clock: Clock }
@@ -36,7 +36,7 @@ export interface RunSource {
 }
 
 /** The text to save; '' before the first flush, since the run before is still the one to tell of. */
-export function runStatsText({ flusher, stalls, options, parts }: RunSource): string {
+export function runStatsText({ flusher, stalls, options, parts }: RunStatsSource): string {
   const { completed, failed, retried, wait, build, install, release } = flushStats(flusher, 0)
   if (wait.count === 0) return ''
   const { stallCount, totalMs } = stalls.stats()

@@ -27,7 +27,7 @@ export function simExecutor(options: SimExecutorOptions): ExecutorFactory {
 
 interface RunningJob extends PendingJob {
   /** The running job; null until a thread has begun it. */
-  steps: Generator<undefined, unknown, unknown> | null
+  generator: Generator<undefined, unknown, unknown> | null
 }
 
 interface ArrivingResult {
@@ -47,7 +47,7 @@ export class SimExecutor<Context> implements Executor {
   private readonly arriving: ArrivingResult[] = []
   private isTurnDue = false
   /** True while a job's own code is on the stack. */
-  private isStepping = false
+  private isInJob = false
   private readonly whenIdle = new Waiters()
 
   constructor(jobs: JobTable<Context>, context: Context, clock: Clock, options: SimExecutorOptions) {
@@ -74,7 +74,7 @@ export class SimExecutor<Context> implements Executor {
 
   /** With `waitMs` it lets the threads go on until something arrives, however long that takes. */
   poll(waitMs: number): number {
-    if (this.isStepping) return 0
+    if (this.isInJob) return 0
     let deliveredCount = 0
     while (this.arriving.length > 0 && this.random.chance(0.5)) deliveredCount += this.deliverOne()
     while (waitMs > 0 && deliveredCount === 0 && this.activeCount > 0) deliveredCount = this.act()
@@ -103,29 +103,29 @@ export class SimExecutor<Context> implements Executor {
   /** Gives free threads their jobs; then one thing happens, or nothing, as when no thread gets the processor. */
   private act(): number {
     while (this.running.length < this.workerCount && this.queue.length > 0) {
-      this.running.push({ ...this.queue.shift()!, steps: null })
+      this.running.push({ ...this.queue.shift()!, generator: null })
     }
     const choice = this.random.below(8)
     if (choice < 2) return this.arriving.length > 0 ? this.deliverOne() : 0
-    if (choice < 7 && this.running.length > 0) this.stepOne()
+    if (choice < 7 && this.running.length > 0) this.advanceOne()
     return 0
   }
 
   /** Runs one job to its next pause point. */
-  private stepOne(): void {
+  private advanceOne(): void {
     const at = this.random.below(this.running.length)
     const item = this.running[at]!
     let result: JobResult<unknown>
-    this.isStepping = true
+    this.isInJob = true
     try {
-      item.steps ??= beginJob(this.jobs, item.job, this.context)
-      const turn = item.steps.next()
+      item.generator ??= beginJob(this.jobs, item.job, this.context)
+      const turn = item.generator.next()
       if (turn.done !== true) return
       result = { ok: true, output: turn.value }
     } catch (error) {
       result = { ok: false, error }
     } finally {
-      this.isStepping = false
+      this.isInJob = false
     }
     this.running.splice(at, 1)
     this.arriving.push({ deliver: item.deliver, result })

@@ -47,7 +47,7 @@ interface Port {
 interface RunningJob {
   readonly id: number
   readonly priority: number
-  readonly steps: Generator<undefined, unknown, unknown>
+  readonly generator: Generator<undefined, unknown, unknown>
 }
 
 class JobLoop<Context> {
@@ -70,7 +70,7 @@ class JobLoop<Context> {
   run(request: WorkerRequest): void {
     this.begin(request)
     for (let job = this.running[0]; job !== undefined; job = this.running[0]) {
-      const answer = step(job)
+      const answer = advance(job)
       if (answer !== null) {
         this.running.splice(this.running.indexOf(job), 1)
         this.port.answer({ ...answer, id: job.id })
@@ -83,7 +83,7 @@ class JobLoop<Context> {
   private begin(request: WorkerRequest): void {
     const { id, priority } = request
     try {
-      this.add({ id, priority, steps: beginJob(this.jobs, request, this.context) })
+      this.add({ id, priority, generator: beginJob(this.jobs, request, this.context) })
     } catch (error) {
       this.port.answer({ ok: false, error: encodeError(error), id })
     }
@@ -109,9 +109,9 @@ class JobLoop<Context> {
 }
 
 /** Runs a job to its next pause; gives its answer, or null when it goes on. */
-function step({ steps }: RunningJob): JobAnswer | null {
+function advance({ generator }: RunningJob): JobAnswer | null {
   try {
-    const turn = steps.next()
+    const turn = generator.next()
     return turn.done === true ? { ok: true, output: turn.value } : null
   } catch (error) {
     return { ok: false, error: encodeError(error) }

@@ -65,7 +65,7 @@ interface Manifest {
 
 /** An abstract-level database with ClassicLevel's options. */
 declare abstract class TypedLevel<K, V> extends AbstractLevel<Format, K, V> {
-  /** `manifest` says what the database can do, `options` what it is asked to. */
+  /** Takes what the database can do, as `manifest`, and what it is asked to, as `options`. */
   constructor(manifest: Manifest, options?: DatabaseOptions<K, V>)
 
   override open(options?: OpenOptions): Promise<void>

@@ -38,7 +38,7 @@ export class FormatCopier {
  * Decodes many texts out of the same memory: a Buffer over all of it decodes faster than a view of each. It keeps the
  * memory alive until it forgets it; the owner keeps the memory pinned until then.
  */
-export class PinnedCopier extends FormatCopier {
+export class SameMemoryCopier extends FormatCopier {
   private memory: ArrayBufferLike | null = null
   private buffer: Buffer | null = null
 

@@ -74,9 +74,9 @@ function overReader(base: unknown) {
   }
 }
 
-function read<T>(step: () => T): T {
+function read<T>(act: () => T): T {
   try {
-    return step()
+    return act()
   } catch (error) {
     throw levelError(error)
   }

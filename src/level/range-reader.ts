@@ -13,7 +13,7 @@ import type { ReadView } from '../read/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
-import { keyBytes, PinnedCopier } from './level-format.js'
+import { keyBytes, SameMemoryCopier } from './level-format.js'
 import { placeOf } from './level-snapshot.js'
 
 const PAGE_BYTES_MAX = MiB
@@ -33,8 +33,8 @@ export class RangeReader {
   readonly view: ReadView
   private readonly cursor: Cursor
   /** Copiers for keys and for values: in a table the two stand in different memory. */
-  private readonly keys: PinnedCopier
-  private readonly values: PinnedCopier
+  private readonly keys: SameMemoryCopier
+  private readonly values: SameMemoryCopier
   private readonly part: Part
   private readonly withKey: boolean
   private readonly withValue: boolean
@@ -46,8 +46,8 @@ export class RangeReader {
 
   constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
     this.view = view
-    this.keys = new PinnedCopier(view.iterators.copies.byDefault)
-    this.values = new PinnedCopier(view.iterators.copies.byDefault)
+    this.keys = new SameMemoryCopier(view.iterators.copies.byDefault)
+    this.values = new SameMemoryCopier(view.iterators.copies.byDefault)
     this.part = part
     this.withKey = part === 'key' || (part === 'entry' && options.keys !== false)
     this.withValue = part === 'value' || (part === 'entry' && options.values !== false)

@@ -1,6 +1,6 @@
 /**
  * What: everything that an open database reports as it happens: one stream for logs, tools and tests.
- * An `error` is what failed, as it was thrown; `place` says at which step. `npm run docs` makes a part of
+ * An `error` is what failed, as it was thrown; `place` names the operation that failed. `npm run docs` makes a part of
  * docs/stats.md from the comments.
  */
 import type { FileNum, LevelNum } from '../base/index.js'

@@ -190,7 +190,7 @@ export interface BackgroundErrorStats {
   code: string
   /** What happened. */
   message: string
-  /** The step at which it happened. */
+  /** The operation that failed. */
   place: string
   /** The file, where it is known. */
   file: string | null

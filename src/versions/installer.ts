@@ -26,7 +26,7 @@ export interface PlannedTable {
   tempName: string
 }
 
-export interface InstallerParts {
+export interface InstallerOptions {
   dir: string
   executor: Executor
   /**
@@ -34,7 +34,7 @@ export interface InstallerParts {
    * later.
    */
   isStrict: boolean
-  versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'hold'>
+  versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'holdBack'>
   tables: Pick<OpenTables, 'loadSync' | 'retire'>
   logPins: Pick<LogPins, 'syncKept'>
   deleter: Pick<FileDeleter, 'add'>
@@ -50,24 +50,24 @@ export class Installer {
   readonly dir: string
   readonly executor: Executor
   readonly isStrict: boolean
-  private readonly parts: InstallerParts
+  private readonly options: InstallerOptions
 
-  constructor(parts: InstallerParts) {
-    this.dir = parts.dir
-    this.executor = parts.executor
-    this.isStrict = parts.isStrict
-    this.parts = parts
+  constructor(options: InstallerOptions) {
+    this.dir = options.dir
+    this.executor = options.executor
+    this.isStrict = options.isStrict
+    this.options = options
   }
 
   /** Gives a table that is to be made a number of its own, one for every attempt. */
   plan(): PlannedTable {
-    const { versions, uniqueSuffix, isStrict } = this.parts
+    const { versions, uniqueSuffix, isStrict } = this.options
     const tableNum = versions.allocateFileNum()
     return { tableNum, tempName: isStrict ? tempFileName(tableNum, uniqueSuffix()) : tableFileName(tableNum) }
   }
 
   newHeader(tableNum: FileNum): FileHeader {
-    return this.parts.newHeader(tableNum)
+    return this.options.newHeader(tableNum)
   }
 
   /**
@@ -75,7 +75,7 @@ export class Installer {
    * told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
    */
   *name(tables: readonly PlannedTable[]): Procedure<boolean> {
-    const { dir, executor, onFailure } = this.parts
+    const { dir, executor, onFailure } = this.options
     try {
       this.abandon(yield* publish(executor, { dir, tables }))
       return true
@@ -88,7 +88,7 @@ export class Installer {
 
   /** Opens a table for reading before the manifest lists it; throws when it cannot be read. */
   open(facts: TableFacts): void {
-    this.parts.tables.loadSync(facts)
+    this.options.tables.loadSync(facts)
   }
 
   /**
@@ -96,9 +96,9 @@ export class Installer {
    * that failed: the engine was told and stops.
    */
   *list(edit: VersionEdit, replacedLogs: readonly LogFile[] = []): Procedure<boolean> {
-    const { versions, logPins, onFailure } = this.parts
+    const { versions, logPins, onFailure } = this.options
     if (!this.isStrict) {
-      versions.hold(edit)
+      versions.holdBack(edit)
       return true
     }
     try {
@@ -113,13 +113,13 @@ export class Installer {
   /** Calls `onDurable` when a reopen would find the edit that `list` has passed on: at once in strict mode. */
   whenDurable(held: HeldEdit): void {
     if (this.isStrict) held.onDurable()
-    else this.parts.heldEdits.add(held)
+    else this.options.heldEdits.add(held)
   }
 
   /** Removes the files of tables that no version lists any more, each when its last reader is done. */
   retire(tables: readonly TableFacts[]): void {
     for (const { fileNum } of tables) {
-      this.parts.tables.retire(fileNum, () => this.parts.deleter.add([tableFileName(fileNum)]))
+      this.options.tables.retire(fileNum, () => this.options.deleter.add([tableFileName(fileNum)]))
     }
   }
 
@@ -127,6 +127,6 @@ export class Installer {
    * Removes files that no version lists, and none will: what a failed attempt may have left, temp names that stayed.
    */
   abandon(names: readonly string[]): void {
-    if (names.length > 0) this.parts.deleter.add(names)
+    if (names.length > 0) this.options.deleter.add(names)
   }
 }

@@ -31,7 +31,7 @@ export interface RetainedLog {
   bytes: number
 }
 
-export interface RetentionOptions {
+export interface LogPinsOptions {
   dir: string
   executor: Executor
   versions: VersionSet
@@ -51,14 +51,14 @@ export interface PinInfo {
 }
 
 export class LogPins {
-  private readonly options: RetentionOptions
+  private readonly options: LogPinsOptions
   /** Kept logs, by ascending number. */
   private retained: RetainedLog[]
   /** The pins as they are once every edit appended so far is durable. */
   private readonly wanted: Map<string, FileNum>
   private unsettledCount = 0
 
-  constructor(options: RetentionOptions) {
+  constructor(options: LogPinsOptions) {
     this.options = options
     this.retained = [...options.retained].sort((a, b) => a.fileNum - b.fileNum)
     this.wanted = new Map(this.durable)

@@ -94,7 +94,7 @@ test('an edit that fits no version fails before anything is written', () => {
 })
 
 test('fast mode: readers see a held edit at once, the manifest later; never twice', () => {
-  versions.hold(addTable(100))
+  versions.holdBack(addTable(100))
   assert.deepEqual([added(versions.current), added(versions.durable), onDisk()], [[100], [], []])
   versions.append(addTable(101), () => undefined)
   drive(versions.appendingHeld([addTable(100)]))

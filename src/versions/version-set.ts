@@ -91,7 +91,7 @@ export class VersionSet {
   }
 
   /** Makes an edit visible to readers, in fast mode; `appendHeld` makes it durable later. */
-  hold(edit: VersionEdit): void {
+  holdBack(edit: VersionEdit): void {
     this.currentVersion = applyEdits(this.currentVersion, [edit])
     this.heldCount++
   }

@@ -67,7 +67,7 @@ export class MemoryVfs implements Vfs {
   }
 
   /** Finds the directory that holds `path`, and the last part of the name. */
-  private place(path: string, call: string): { dir: DirectoryNode; name: string } {
+  private slotOf(path: string, call: string): { dir: DirectoryNode; name: string } {
     const parts = pathParts(path)
     const name = parts.pop()
     if (name === undefined) throw new FileSystemError('EBUSY', call, path)
@@ -75,7 +75,7 @@ export class MemoryVfs implements Vfs {
   }
 
   openSync(path: string, mode: OpenMode): VfsFile {
-    const { dir, name } = this.place(path, 'open')
+    const { dir, name } = this.slotOf(path, 'open')
     let node = dir.entries.get(name)
     if (mode === 'create') {
       if (node !== undefined) throw new FileSystemError('EEXIST', 'open', path)
@@ -91,14 +91,14 @@ export class MemoryVfs implements Vfs {
     const node = this.find(from)
     if (node === null) throw new FileSystemError('ENOENT', 'link', from)
     if (node.kind !== 'file') throw new FileSystemError('EPERM', 'link', from)
-    const { dir, name } = this.place(to, 'link')
+    const { dir, name } = this.slotOf(to, 'link')
     if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'link', to)
     dir.entries.set(name, node)
   }
 
   renameSync(from: string, to: string): void {
-    const source = this.place(from, 'rename')
-    const target = this.place(to, 'rename')
+    const source = this.slotOf(from, 'rename')
+    const target = this.slotOf(to, 'rename')
     const node = source.dir.entries.get(source.name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'rename', from)
     if (node.kind === 'directory' && isInside(pathParts(to), pathParts(from))) {
@@ -112,7 +112,7 @@ export class MemoryVfs implements Vfs {
   }
 
   unlinkSync(path: string): void {
-    const { dir, name } = this.place(path, 'unlink')
+    const { dir, name } = this.slotOf(path, 'unlink')
     const node = dir.entries.get(name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'unlink', path)
     if (node.kind !== 'file') throw new FileSystemError('EISDIR', 'unlink', path)
@@ -121,13 +121,13 @@ export class MemoryVfs implements Vfs {
 
   mkdirSync(path: string): void {
     if (pathParts(path).length === 0) throw new FileSystemError('EEXIST', 'mkdir', path)
-    const { dir, name } = this.place(path, 'mkdir')
+    const { dir, name } = this.slotOf(path, 'mkdir')
     if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'mkdir', path)
     dir.entries.set(name, this.newDirectory())
   }
 
   async rmdir(path: string): Promise<void> {
-    const { dir, name } = this.place(path, 'rmdir')
+    const { dir, name } = this.slotOf(path, 'rmdir')
     const node = dir.entries.get(name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'rmdir', path)
     if (node.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'rmdir', path)

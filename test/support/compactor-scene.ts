@@ -49,7 +49,7 @@ export class CompactorScene implements CompactorHost {
       versions: {
         allocateFileNum: () => this.allocateFileNum(),
         append: (edit, done) => void this.edits.push({ edit, done }),
-        hold: (edit) => this.hold(edit),
+        holdBack: (edit) => this.holdBack(edit),
       },
       tables: {
         loadSync: ({ fileNum }) => {
@@ -84,7 +84,7 @@ export class CompactorScene implements CompactorHost {
   }
 
   allocateFileNum = () => this.nextNum++
-  hold = (edit: VersionEdit) => {
+  holdBack = (edit: VersionEdit) => {
     this.current = applyEdit(this.current, edit)
   }
   areWritersStopped = () => this.isStopped

@@ -10,7 +10,7 @@ import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 
 /** Makes a call that needs no open database, and explains the errors of its directory. */
-export async function atPlace<T>(
+export async function atLocation<T>(
   name: string, location: string, options: { vfs?: Vfs }, call: (vfs: Vfs, path: string) => Promise<T>,
 ): Promise<T> {
   const path = checkLocation(location)
