@@ -149,24 +149,21 @@ function addBoth(condition, add) {
  */
 const orders = [
   {
-    file: 'src/compaction/compactor.ts', what: 'inputs go before the edit is durable',
-    from: '    host.appendEdit(edit, (error) => {',
-    to: '    host.onReplaced(replaced)\n    host.appendEdit(edit, (error) => {',
+    file: 'src/compaction/compaction-steps.ts', what: 'inputs go before the edit is durable',
+    from: '  if (!(yield* installer.list(edit))) return ends.onStopped(task)\n  ends.onInstalled(task, edit)\n' +
+      '  installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })\n',
+    to: '  installer.retire(replaced)\n  if (!(yield* installer.list(edit))) return ends.onStopped(task)\n' +
+      '  ends.onInstalled(task, edit)\n',
   },
   {
-    file: 'src/compaction/compactor.ts', what: 'fast mode: inputs go before the held edit is durable',
-    from: 'host.holdEdit(edit, () => host.onReplaced(replaced))',
-    to: 'host.holdEdit(edit, () => undefined)\n      host.onReplaced(replaced)',
-  },
-  {
-    file: 'src/engine/engine.ts', what: 'fast mode: the log goes before its edit is durable',
-    from: 'this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })',
-    to: '[this.releaseLog(task), this.heldEdits.add({ edit, log: task.log, onDurable: () => undefined })]',
+    file: 'src/versions/installer.ts', what: 'fast mode: what an edit replaces goes before the held edit is durable',
+    from: '    else this.options.heldEdits.add(held)\n',
+    to: '    else {\n      held.onDurable()\n      this.options.heldEdits.add({ ...held, onDurable: () => undefined })\n    }\n',
   },
   {
     file: 'src/flush/flusher.ts', what: 'the log goes before the edit is durable',
-    from: '    this.host.appendEdit(task, edit, (error) => {\n',
-    to: '    this.release(task, edit)\n    this.host.appendEdit(task, edit, (error) => {\n      if (!error) return\n',
+    from: '    if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)\n    this.release(task, edit)\n',
+    to: '    this.release(task, edit)\n    yield* installer.list(edit, [task.log])\n',
   },
   {
     file: 'src/tables/open-tables.ts', what: 'a table goes while it is read',
