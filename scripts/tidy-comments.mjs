@@ -7,8 +7,11 @@
 /** First words of a fragment: "Of a table: …", "As above", "So many", "Who only reads", "… or fewer". */
 const FRAGMENT = /^(?:…|\.\.\.|(?:Of|As|The same|So|Who|Whom|To|For|By|Also|Then|Else|Until|Over|Asked|Told)\b)/
 
-/** Ends of a sentence; code, and what stands in parentheses, may end it too. */
+/** Ends of a sentence; code and parentheses may end it too. */
 const END = /[.?!:`)]$/
+
+/** A drawing or a list at the end of a comment, which is indented. */
+const DRAWING = /^ *\* {3,}\S[^\n]*\n *$/m
 
 /** Folders whose comments are not held to this yet. */
 const EXCEPTIONS = [
@@ -30,7 +33,7 @@ export function checkComments(texts) {
       const line = text.slice(0, match.index).split('\n').length
       const add = (/** @type {string} */ what) => problems.push({ file, line, rule: 'comment', text: `${what}: ${said.slice(0, 60)}` })
       if (FRAGMENT.test(said)) add('a fragment')
-      else if (said !== '' && !END.test(said)) add('no end of a sentence')
+      else if (said !== '' && !END.test(said) && !DRAWING.test(/** @type {string} */ (match[1]))) add('no end of a sentence')
     }
   }
   return problems

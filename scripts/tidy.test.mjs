@@ -101,7 +101,7 @@ test('doc comments: no fragment, and an end of a sentence', () => {
   assert.deepEqual(judgeComment('/** Size of the file */'), ['3 no end of a sentence: Size of the file'])
   assert.deepEqual(judgeComment('/**\n   * Size of\n   * the file\n   */'), ['3 no end of a sentence: Size of the file'])
   for (const words of ['Size of the file in bytes.', 'Often there are none.', 'Run: `node x.js [entries]`', 'Gone?',
-    '@param {string} x', 'Gives a name. @param {string} x  the path', 'Total (in bytes.)', '@internal']) {
+    '\n * The form:\n *\n *   name=value\n', '@param {string} x', 'Gives a name. @param {string} x  the path', 'Total (in bytes.)', '@internal']) {
     assert.deepEqual(judgeComment(`/** ${words} */`), [], words)
   }
   assert.deepEqual(judgeComment('/** Of a table */', 'src/sstable/x.ts'), [])

@@ -3,7 +3,7 @@
  * Not here:
  *   C04, C07, C13   what a merge keeps: src/run/compaction-run.test.ts
  *   C08             two picks of one table: src/compaction/compactor.test.ts
- *   C09, C14        a full disk, a run that fails each time: test/fault/compaction-failures.test.ts.
+ *   C09, C14        a full disk, a run that fails each time: test/fault/compaction-failures.test.ts
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

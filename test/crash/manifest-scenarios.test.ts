@@ -2,7 +2,7 @@
  * What: M01–M18: manifest, marker, open. Not here:
  *   M05   a marker is a new file, never renamed: swept by test/crash/sweep-*.test.ts
  *   M12, its second process   src/vfs/node/node-lock.test.ts and test/contract/vfs-lock-race.test.ts
- *   M14   there is one format.
+ *   M14   there is one format
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -5,7 +5,7 @@
  *   marker               a marker is all name: its content is empty
  *   manifest mark        says to a later reader that a bad last group is damage, not a torn write
  *   replayed log         what was replayed stands in synced tables before anything is acknowledged
- *   replayed table name  the directory is synced again before the marker moves.
+ *   replayed table name  the directory is synced again before the marker moves
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -4,7 +4,7 @@
  *   H5   needs compaction (tables that replace tables)
  *   H14, H15   need the value log
  *   H16  needs checkpoints (a log that has a second name)
- *   H12, its second half   needs promoted logs and value collection.
+ *   H12, its second half   needs promoted logs and value collection
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
