@@ -1,5 +1,5 @@
 /**
- * What: finds the name that somebody meant who mistyped it.
+ * What: finds the name that was meant when it was mistyped.
  */
 
 /** Gives the one name that begins so, or the closest when at most one letter in three was mistyped; else null. */

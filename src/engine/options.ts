@@ -101,7 +101,7 @@ export interface VarveOptions {
   ownBuffers?: boolean
   /** True: other users may write the directory. By default such a directory is refused. */
   allowSharedDirectory?: boolean
-  /** Parts of the platform: file system, time, chance, threads; and who hears of events. */
+  /** Parts of the platform: file system, time, chance, threads; and the listener of events. */
   components?: Components
 }
 

@@ -101,7 +101,7 @@ export interface VfsLock {
   readonly spec: HoldSpec | null
   /** Tells whether the directory is still held. Throws what the file system throws when it cannot be seen. */
   stateSync(): HoldState
-  /** Lets the directory go; whoever opens it next is its holder. May throw: it is let go all the same. */
+  /** Lets the directory go; the next one to open it is its holder. May throw: it is let go all the same. */
   release(): Promise<void>
   /** Releases and leaves no file of the lock: for a directory that is no database (any more). */
   discard(): Promise<void>
@@ -185,7 +185,7 @@ export interface Vfs {
 
   /** Takes the lock of a directory. Throws VarveError LOCKED, naming the holder, when another process has it. */
   lock(dir: string): Promise<VfsLock>
-  /** Declares an owner dead of whom nothing is known, and returns it; throws LOCKED when it certainly lives. */
+  /** Declares an owner dead of which nothing is known, and returns it; throws LOCKED when it certainly lives. */
   forceUnlock(dir: string): Promise<LockHolder | null>
 }
 
