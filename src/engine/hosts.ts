@@ -6,6 +6,7 @@ import { newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
 import { Flusher } from '../flush/index.js'
+import { tableSettings } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
@@ -72,7 +73,7 @@ export function makeFlusher(engine: EngineCore): Flusher {
   const { parts, options, installer, snapshots } = engine
   return new Flusher({
     installer, snapshots, clock: options.clock,
-    tableSettings: { blockBytes: options.blockSize },
+    tableSettings: tableSettings(options),
     buildsMax: Math.max(1, parts.executor.workerCount - 1),
     host: {
       onInstalled: (task, edit) => engine.onInstalled(task, edit),
@@ -90,7 +91,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
   return new Compactor({
     installer, snapshots, versions, clock: options.clock,
     databaseId: parts.databaseId,
-    tableSettings: { blockBytes: options.blockSize },
+    tableSettings: tableSettings(options),
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
     pickers: makePickers(options),
     host: {

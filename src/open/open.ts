@@ -32,7 +32,7 @@ import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
-import { namesMade, OpenTables, publish } from '../tables/index.js'
+import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
 import { writeManifest, VersionSet } from '../versions/index.js'
 import type { ManifestPlace } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
@@ -262,7 +262,7 @@ class Opening {
     const tempName = tempFileName(tableNum, this.names.next())
     const header = newFileHeader('varvetab', this.place(databaseId), tableNum)
     const input: FlushBuildInput = {
-      dir, fileName: tempName, isSynced: true, header, settings: { blockBytes: options.blockSize },
+      dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [],
     }

@@ -73,8 +73,8 @@ test('versions of one key out of order', () => {
   const { index } = sampleParts()
   const number = 1
   const seqNums = 16 + 4 * (2 * index.counts[number]! + 1)
-  const second = getU32(good, index.offsets[number]! + seqNums + 4)
-  checkRefused(index.offsets[number]!, [['same number twice', put(seqNums, second), /out of order/]])
+  const second = getU32(good, index.offset(number) + seqNums + 4)
+  checkRefused(index.offset(number), [['same number twice', put(seqNums, second), /out of order/]])
 })
 
 test('index', () => {
@@ -83,15 +83,14 @@ test('index', () => {
   const countColumn = 8 + 4 * (n + 1)
   const keyColumn = countColumn + 4 * n
   const keysAt = alignUp(keyColumn + 4 * (n + 1), 8) + 8 * n
-  const bytesOf = (i: number): number => index.offsets[i + 1]! - index.offsets[i]!
   checkRefused(footer.sections[SectionSlot.index]!.offset, [
     ['block count', put(0, n + 1), /index of/],
     ['key bytes', put(4, index.keyBytes.length + 8), /length differs/],
     ['first block', put(8, 136), /data part/],
-    ['data end', put(8 + 4 * n, index.offsets[n]! + 8), /data part/],
+    ['data end', put(8 + 4 * n, index.offset(n) + 8), /data part/],
     ['block too small', put(12, 128 + 32), /bad place/],
-    ['block not aligned', put(12, index.offsets[1]! + 4), /bad place/],
-    ['blocks overlap', put(16, index.offsets[1]! - 8), /bad place/],
+    ['block not aligned', put(12, index.offset(1) + 4), /bad place/],
+    ['blocks overlap', put(16, index.offset(1) - 8), /bad place/],
     ['no entries', put(countColumn, 0), /entry count/],
     ['too many entries', put(countColumn, 1025), /entry count/],
     ['sum of entries', put(countColumn, index.counts[0]! + 1), /number of entries/],
@@ -104,7 +103,7 @@ test('index', () => {
       putU32(content, countColumn, index.counts[0]! + 1)
       putU32(content, countColumn + 4, index.counts[1]! - 1)
     }, /index speaks of/],
-    ['border moved', put(12, index.offsets[1]! + (bytesOf(1) > bytesOf(0) ? 8 : -8)), /checksum/],
+    ['border moved', put(12, index.offset(1) + (index.bytes(1) > index.bytes(0) ? 8 : -8)), /checksum/],
   ])
 })
 

@@ -128,6 +128,11 @@ function sectionFault(sections: Extent[], end: number): { slot: number; what: st
   return next === end ? null : { slot: 0, what: 'sections do not reach the footer' }
 }
 
+/** What a block or section that takes so many bytes in the file has without its trailer. */
+export function contentBytes(bytes: number): number {
+  return bytes - TRAILER_BYTES
+}
+
 /** Writes the trailer behind bytes[start, end); `offset` is the place of `start` in the file. */
 export function putTrailer(
   bytes: Uint8Array, start: number, end: number, offset: number, seed: number,

@@ -156,19 +156,19 @@ test('a good block at another place, or of another file, is CORRUPTION', () => {
   const other = bytesOf(writeTable(same, { blockBytes: 1024, salt: new Uint8Array(8) }).file)
   const bytes = bytesOf(written.file)
   const parts = runSync(readParts({ file: written.file, name: TABLE_NAME }, { pointHash: false, filter: 'never' }))
-  const { offsets } = parts.index
-  assert.equal(offsets[2]! - offsets[1]!, offsets[1]! - offsets[0]!)
+  const { index } = parts
+  assert.equal(index.bytes(1), index.bytes(0))
   const checkRefused = (): void => {
-    const expected = { code: 'CORRUPTION', offset: offsets[1] }
+    const expected = { code: 'CORRUPTION', offset: index.offset(1) }
     assert.throws(() => getEntry(openWritten(written, noCache), same[1]!.key, 9), expected)
   }
-  const first = bytes.slice(offsets[0], offsets[1])
-  written.file.writeSync(first, 0, first.length, offsets[1]!)
+  const first = bytes.slice(index.offset(0), index.offset(1))
+  written.file.writeSync(first, 0, first.length, index.offset(1))
   assert.ok(isRefused(() => check(written)))
   checkRefused()
-  written.file.writeSync(other, offsets[1]!, first.length, offsets[1]!)
+  written.file.writeSync(other, index.offset(1), first.length, index.offset(1))
   checkRefused()
-  written.file.writeSync(bytes, offsets[1]!, first.length, offsets[1]!)
+  written.file.writeSync(bytes, index.offset(1), first.length, index.offset(1))
   check(written)
 })
 

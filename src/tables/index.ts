@@ -1,5 +1,5 @@
 /** Rank 4: the table files of an open database: made, named, opened, kept in memory. */
-export { NewTable } from './new-table.js'
+export { NewTable, tableSettings } from './new-table.js'
 export type { NewTableOptions, TableSettings } from './new-table.js'
 export { OpenTables } from './open-tables.js'
 export { INSTALL_PRIORITY, isDirectoryFailure, namesMade, publish, publishTables, syncFiles } from './publish-tables.js'

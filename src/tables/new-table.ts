@@ -14,6 +14,11 @@ import type { Vfs, VfsFile } from '../vfs/index.js'
 /** The layout of tables; the same for every table of an open database. */
 export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
 
+/** The one place where options of a database become settings of its tables. */
+export function tableSettings({ blockSize }: { blockSize: number }): TableSettings {
+  return { blockBytes: blockSize }
+}
+
 /** The file is synced after each piece of this size, so that the last sync is not one long one. */
 const SYNC_STEP_BYTES = 8 * MiB
 

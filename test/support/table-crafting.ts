@@ -2,7 +2,7 @@
 import { crc32, decodeFileHeader, fileSeed, putU32, runSync } from '../../src/base/index.js'
 import { readParts } from '../../src/sstable/read/table-open.js'
 import type { TableParts } from '../../src/sstable/read/table-open.js'
-import { FOOTER_BYTES, putTrailer, TRAILER_BYTES } from '../../src/sstable/table-format.js'
+import { contentBytes, FOOTER_BYTES, putTrailer } from '../../src/sstable/table-format.js'
 import { bytesOf, sampleEntries, TABLE_NAME, writeTable } from './table-samples.js'
 
 export const sample = writeTable(sampleEntries(), { blockBytes: 1024 })
@@ -29,12 +29,12 @@ function findPieces(): Piece[] {
   const { footer, index } = sampleParts()
   const extents = footer.sections.filter((section) => section.bytes > 0)
   for (let i = 0; i < index.blockCount; i++) {
-    extents.push({ offset: index.offsets[i]!, bytes: index.offsets[i + 1]! - index.offsets[i]! })
+    extents.push({ offset: index.offset(i), bytes: index.bytes(i) })
   }
   const found: Piece[] = extents.map(({ offset, bytes }) => ({
     offset,
-    bytes: bytes - TRAILER_BYTES,
-    seal: (file) => putTrailer(file, offset, offset + bytes - TRAILER_BYTES, offset, seed),
+    bytes: contentBytes(bytes),
+    seal: (file) => putTrailer(file, offset, offset + contentBytes(bytes), offset, seed),
   }))
   const footerAt = good.length - FOOTER_BYTES
   const sealFooter = (file: Uint8Array): void => {

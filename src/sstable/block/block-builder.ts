@@ -9,7 +9,6 @@
  */
 import { alignUp, hashView, putU53 } from '../../base/index.js'
 import type { HashSeed } from '../../base/index.js'
-import { TRAILER_BYTES } from '../table-format.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 import type { BuildBuffer } from './build-buffer.js'
@@ -19,8 +18,8 @@ const NATIVE_COPY_BYTES_MIN = 64
 /** Copies of words may go this far behind a key. */
 const SLACK_BYTES = 8
 
-/** Header, last column word, trailer; and the columns of one entry. */
-const FIXED_BYTES = BLOCK_HEADER_BYTES + 4 + TRAILER_BYTES
+/** Header, last column word; and the columns of one entry. */
+const FIXED_BYTES = BLOCK_HEADER_BYTES + 4
 const ENTRY_BYTES = 12
 
 export class BlockBuilder {
@@ -126,7 +125,7 @@ export class BlockBuilder {
 
   // ── The block ───────────────────────────────────────────────────────────────────────────────────
 
-  /** What the block would take in the file with the staged key, sequence numbers counted as 4 bytes. */
+  /** What the block would have with the staged key, without padding, sequence numbers counted as 4 bytes. */
   bytesWith(valueBytes: number): number {
     const { count, shared } = this
     const prefixBytes = shared < this.prefixBytes ? shared : this.prefixBytes

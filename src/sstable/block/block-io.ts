@@ -1,5 +1,6 @@
 /**
- * What: the one place that reads a table file: exact ranges, checksums, one second try.
+ * What: the one place that reads a table file: exact ranges, checksums, one second try. Whoever reads through it gets
+ * the content of a block or section, and need not know that a trailer stands behind it in the file.
  * Does not own: the file.
  * Thread: any.
  *
@@ -9,7 +10,7 @@
 import { BadBytes, corruption, errnoOf, step, VarveError } from '../../base/index.js'
 import type { Steps } from '../../base/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
-import { checkTrailer, TRAILER_BYTES, trailerHolds } from '../table-format.js'
+import { checkTrailer, contentBytes, trailerHolds } from '../table-format.js'
 
 export interface TableSource {
   file: ReadableFile
@@ -23,10 +24,13 @@ const TRIES = 2
 
 type Check = (bytes: Uint8Array) => boolean
 
-/** Reads the block or section at `offset` into target[at, at + bytes) and checks it, trailer included. */
-export function readCheckedSync(
+/**
+ * Reads the block that takes `bytes` at `offset` of the file to target[at, at + bytes), and checks it. Returns the bytes
+ * of its content, which starts at `at`.
+ */
+export function readBlock(
   source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
-): void {
+): number {
   for (let tries = TRIES; ; tries--) {
     try {
       const count = source.file.readSync(target, at, bytes, offset)
@@ -38,15 +42,25 @@ export function readCheckedSync(
     }
   }
   checkTrailer(target, at + bytes, offset + bytes, source.name)
+  return contentBytes(bytes)
 }
 
-/** Reads a block or section in steps, into a buffer of its own; gives the content without the trailer. */
+/** The same for a block that was read already, unchecked: what is wrong with it is read again. */
+export function checkBlock(
+  source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
+): number {
+  if (!trailerHolds(target, at, at + bytes, offset, source.seed)) return readBlock(source, offset, bytes, target, at)
+  checkTrailer(target, at + bytes, offset + bytes, source.name)
+  return contentBytes(bytes)
+}
+
+/** Reads a section in steps, into a buffer of its own; gives the content without the trailer. */
 export function* readContent(source: TableSource, offset: number, bytes: number): Steps<Uint8Array> {
   const isGood = (target: Uint8Array): boolean => trailerHolds(target, 0, bytes, offset, source.seed)
   const target = yield* readExactly(source, offset, bytes, isGood)
   if (!isGood(target)) throw corruption(source.name, offset, 'checksum differs')
   checkTrailer(target, bytes, offset + bytes, source.name)
-  return target.subarray(0, bytes - TRAILER_BYTES)
+  return target.subarray(0, contentBytes(bytes))
 }
 
 /** Reads the range, a second time when `isGood` says no; the caller decides what a second no means. */

@@ -2,7 +2,7 @@
  * What: collects the fields of one section of a table, one behind the other, for dumps.
  */
 import type { Field } from '../../dump/index.js'
-import { TRAILER_BYTES } from '../table-format.js'
+import { contentBytes } from '../table-format.js'
 
 /** How many elements of a long column are shown; the others are told as one field. */
 const ELEMENTS_SHOWN = 4096
@@ -31,7 +31,7 @@ export class SectionFields {
 
   /** Zeros up to `end`, which is behind the trailer; then the trailer. */
   end(end: number): Field[] {
-    this.add(end - TRAILER_BYTES - this.offset, 'zeros').add(1, 'codec').add(3, 'zero').add(4, 'CRC-32')
+    this.add(contentBytes(end - this.offset), 'zeros').add(1, 'codec').add(3, 'zero').add(4, 'CRC-32')
     return this.fields
   }
 }

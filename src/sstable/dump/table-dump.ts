@@ -15,7 +15,7 @@ import { TableBlocks } from '../read/table-blocks.js'
 import { checkAgreement, readIndex, readProperties, sizeOf } from '../read/table-open.js'
 import type { TableFile } from '../read/table-open.js'
 import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
-import type { Footer } from '../table-format.js'
+import type { Extent, Footer } from '../table-format.js'
 import {
   blockSection, filterSection, footerSection, indexSection, pointHashSection, propertiesSection, SECTION_TITLES,
 } from './table-sections.js'
@@ -86,7 +86,7 @@ class Layout {
     const content = bytes.read(end, FOOTER_BYTES)
     const footer = attempt(() => decodeFooter(content, bytes.size, source.seed, source.name))
     if (footer.value !== null) yield* this.describeParts(footer.value)
-    else if (end > FILE_HEADER_BYTES) yield this.unknown('not readable without the footer', FILE_HEADER_BYTES, end, [])
+    else if (end > FILE_HEADER_BYTES) yield this.unknown('not readable without the footer', dataPart(end), [])
     yield { ...footerSection(content, end), problems: footer.problems }
   }
 
@@ -94,7 +94,7 @@ class Layout {
     const index = attempt(() => runSync(readIndex(this.source, footer)))
     const dataEnd = footer.sections[SectionSlot.index]!.offset
     if (index.value !== null) yield* this.describeBlocks(footer, index.value)
-    else yield this.unknown('blocks, not readable without the index', FILE_HEADER_BYTES, dataEnd, [])
+    else yield this.unknown('blocks, not readable without the index', dataPart(dataEnd), [])
     for (const slot of footer.sections.keys()) {
       if (footer.sections[slot]!.bytes > 0) yield this.section(slot, footer, index)
     }
@@ -104,20 +104,19 @@ class Layout {
     const blocks = new TableBlocks({ source: this.source, footer, index }, new BlockCache(0))
     const reader = new BlockReader()
     for (let number = 0; number < blocks.count; number++) {
-      const [offset, end] = [index.offsets[number]!, index.offsets[number + 1]!]
+      const extent = { offset: index.offset(number), bytes: index.bytes(number) }
       const { problems } = attempt(() => blocks.read(reader, number))
       yield problems.length > 0
-        ? this.unknown(`block ${number}`, offset, end, problems)
-        : blockSection(reader, number, { offset, bytes: end - offset })
+        ? this.unknown(`block ${number}`, extent, problems)
+        : blockSection(reader, number, extent)
     }
   }
 
   private section(slot: number, footer: Footer, index: Attempt<TableIndex>): Section {
     const { source } = this
-    const { offset, bytes } = footer.sections[slot]!
     const described = attempt(() => this.knownSection(slot, footer, index.value))
     if (described.value === null) {
-      return this.unknown(SECTION_TITLES[slot] ?? `section ${slot}`, offset, offset + bytes, described.problems)
+      return this.unknown(SECTION_TITLES[slot] ?? `section ${slot}`, footer.sections[slot]!, described.problems)
     }
     const section = described.value
     if (slot !== SectionSlot.properties || index.value === null) return section
@@ -138,11 +137,16 @@ class Layout {
       if (slot === SectionSlot.filter) return filterSection(content, extent)
       if (slot === SectionSlot.pointHash) return pointHashSection(content, extent)
       if (slot === SectionSlot.properties) return propertiesSection(properties!, content, extent)
-      return this.unknown(`section ${slot}`, extent.offset, extent.offset + extent.bytes, [])
+      return this.unknown(`section ${slot}`, extent, [])
     })
   }
 
-  private unknown(title: string, offset: number, end: number, problems: Problem[]): Section {
-    return unknownSection(this.bytes, { title, offset, bytes: end - offset, problems })
+  private unknown(title: string, extent: Extent, problems: Problem[]): Section {
+    return unknownSection(this.bytes, { title, ...extent, problems })
   }
+}
+
+/** What stands before `end` and behind the file header. */
+function dataPart(end: number): Extent {
+  return { offset: FILE_HEADER_BYTES, bytes: end - FILE_HEADER_BYTES }
 }

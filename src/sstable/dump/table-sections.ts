@@ -78,12 +78,13 @@ function section(
 }
 
 export function indexSection(index: TableIndex, content: Uint8Array, extent: Extent): Section {
-  const { blockCount: n, offsets, counts, keyStarts, keyBytes, seqNums } = index
+  const { blockCount: n, counts, keyStarts, keyBytes, seqNums } = index
   const boundKey = (i: number): Uint8Array => keyBytes.subarray(keyStarts[i], keyStarts[i + 1])
   const used = 8 + (3 * n + 2) * 4
   const fields = new SectionFields(extent.offset)
     .add(4, `${n} blocks`).add(4, `${keyBytes.length} bytes of bound keys`)
-    .addEach(n, 4, (i) => `block ${i} at ${offsets[i]}`).add(4, `data part ends at ${offsets[n]}`)
+    .addEach(n, 4, (i) => `block ${i} at ${index.offset(i)}`)
+    .add(4, `data part ends at ${index.offset(n)}`)
     .addEach(n, 4, (i) => `block ${i}: ${counts[i]} entries`)
     .addEach(n, 4, (i) => `bound key ${i} at ${keyStarts[i]}`).add(4, `bound keys end at ${keyStarts[n]}`)
     .add(alignUp(used, 8) - used, 'zeros')
@@ -92,7 +93,7 @@ export function indexSection(index: TableIndex, content: Uint8Array, extent: Ext
   keys.forEach((key, i) => fields.add(key.length, `block ${i}: bound key`, printBytes(key)))
   fields.add(keyBytes.length - keyStarts[keys.length]!, `${n - keys.length} more`)
   const blocks = keys.map((key, i) => ({
-    offset: offsets[i], entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN), boundSeqNum: seqNums[i],
+    offset: index.offset(i), entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN), boundSeqNum: seqNums[i],
   }))
   return section('index', extent, content, {
     summary: `${n} blocks`, fields: fields.end(extent.offset + extent.bytes), data: { blockCount: n, blocks },

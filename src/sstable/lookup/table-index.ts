@@ -83,7 +83,7 @@ export class IndexBuilder {
 export class TableIndex {
   readonly blockCount: number
   /** n + 1 places in the file. */
-  readonly offsets: Uint32Array
+  private readonly offsets: Uint32Array
   readonly counts: Uint32Array
   /** Bound key i is keyBytes[keyStarts[i], keyStarts[i + 1]). */
   readonly keyBytes: Uint8Array
@@ -127,6 +127,16 @@ export class TableIndex {
     this.memoryBytes = content.length + 12 * n + 600
   }
 
+  /** Where block i starts in the file; `i` of `blockCount`: where the data part ends. */
+  offset(i: number): number {
+    return this.offsets[i]!
+  }
+
+  /** What block i takes in the file, or blocks `i` to `end` - 1 together. */
+  bytes(i: number, end = i + 1): number {
+    return this.offsets[end]! - this.offsets[i]!
+  }
+
   /** First block whose bound is at or behind (key[start, end), seqNum); `blockCount` when there is none. */
   find(key: Uint8Array, start: number, end: number, seqNum: number): number {
     const { keyBytes, sharedBytes, heads, blockCount } = this
@@ -162,7 +172,7 @@ export class TableIndex {
       throw new BadBytes(HEADER_BYTES, 'blocks do not fill the data part')
     }
     for (let i = 0; i < blockCount; i++) {
-      const bytes = offsets[i + 1]! - offsets[i]!
+      const bytes = this.bytes(i)
       const isSized = bytes >= BLOCK_FILE_BYTES_MIN && bytes <= BLOCK_FILE_BYTES_MAX && bytes % 8 === 0
       if (!isSized) throw new BadBytes(HEADER_BYTES + 4 * i, 'bad place of a block')
       if (counts[i] === 0 || counts[i]! > BLOCK_ENTRIES_MAX) {

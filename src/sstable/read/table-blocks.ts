@@ -10,12 +10,11 @@ import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
-import { parseAt, readCheckedSync } from '../block/block-io.js'
+import { parseAt, readBlock } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { PointEntries } from '../block/point-entries.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { TRAILER_BYTES } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
@@ -124,8 +123,7 @@ export class TableBlocks {
 
   /** Reads and checks block i into the reader's own buffer, whatever the cache has. */
   read(reader: BlockReader, i: number): void {
-    const { offsets } = this.index
-    reader.makeRoom(offsets[i + 1]! - offsets[i]!)
+    reader.makeRoom(this.index.bytes(i))
     this.readInto(reader, i, reader.bytes, reader.words, 0)
   }
 
@@ -141,8 +139,7 @@ export class TableBlocks {
 
   private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
-    const { offsets } = this.index
-    const length = offsets[i + 1]! - offsets[i]!
+    const length = this.index.bytes(i)
     cache.missCount++
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
@@ -159,11 +156,10 @@ export class TableBlocks {
     reader: BlockReader, i: number, bytes: Uint8Array, words: Uint32Array, base: number,
   ): void {
     const { index, source } = this
-    const offset = index.offsets[i]!
-    const length = index.offsets[i + 1]! - offset
-    readCheckedSync(source, offset, length, bytes, base)
+    const offset = index.offset(i)
+    const length = readBlock(source, offset, index.bytes(i), bytes, base)
     reader.open(bytes, words, base)
-    parseAt(source, offset, () => reader.check(length - TRAILER_BYTES))
+    parseAt(source, offset, () => reader.check(length))
     checkBlockBounds(source, index, reader, i)
     this.entries.note(reader, i)
   }
@@ -172,7 +168,7 @@ export class TableBlocks {
 /** Throws CORRUPTION unless block i has the entries that the index speaks of. Requires: columns checked. */
 export function checkBlockBounds(source: TableSource, index: TableIndex, reader: BlockReader, i: number): void {
   if (reader.count === index.counts[i] && isBounded(index, reader, i)) return
-  throw corruption(source.name, index.offsets[i]!, 'the entries are not those that the index speaks of')
+  throw corruption(source.name, index.offset(i), 'the entries are not those that the index speaks of')
 }
 
 function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {

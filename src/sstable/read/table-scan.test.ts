@@ -11,7 +11,7 @@ import { BlockCache } from '../../cache/index.js'
 import type { VfsFile } from '../../vfs/index.js'
 import { BuildBuffer } from '../block/build-buffer.js'
 import { encodeProperties } from '../properties.js'
-import { putTrailer, SectionSlot, TRAILER_BYTES } from '../table-format.js'
+import { contentBytes, putTrailer, SectionSlot } from '../table-format.js'
 import { readParts } from './table-open.js'
 import { TableScan } from './table-scan.js'
 
@@ -96,7 +96,7 @@ test('a table whose first key is not the smallest key of its facts is refused', 
   const smallestKey = Buffer.from('fruit/a1')
   assert.equal(smallestKey.length, properties.smallestKey.length)
   bytes.set(encodeProperties({ ...properties, smallestKey }), offset)
-  putTrailer(bytes, offset, offset + length - TRAILER_BYTES, offset, source.seed)
+  putTrailer(bytes, offset, offset + contentBytes(length), offset, source.seed)
   const crafted = { file: newFile(bytes), facts: { ...facts, smallestKey } }
   assert.equal(iterateAll(crafted).length, 4)
   assert.throws(() => scanAll(crafted), { code: 'CORRUPTION', file: TABLE_NAME, message: /smallest key is another/ })

@@ -9,12 +9,10 @@
  */
 import { corruption, runSync } from '../../base/index.js'
 import type { TableFacts } from '../../base/index.js'
-import { parseAt, readCheckedSync } from '../block/block-io.js'
-import type { TableSource } from '../block/block-io.js'
+import { checkBlock, parseAt, readBlock } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
 import type { BuildBuffer } from '../block/build-buffer.js'
 import { KeyHeads } from '../block/key-heads.js'
-import { checkTrailer, TRAILER_BYTES, trailerHolds } from '../table-format.js'
 import { checkBlockBounds } from './table-blocks.js'
 import { checkFacts, checkSize, readParts } from './table-open.js'
 import type { TableFile, TableParts } from './table-open.js'
@@ -45,8 +43,8 @@ export class TableScan {
   /** Blocks [pieceFirst, pieceEnd) stand in the memory. */
   private pieceFirst = 0
   private pieceEnd = 0
-  /** The piece is one block and its checksum was looked at. */
-  private isChecked = false
+  /** The piece is one block that was checked: the bytes of its content; else 0. */
+  private checkedBytes = 0
 
   constructor({ memory, pieceBytes, headAt }: TableScanOptions) {
     this.memory = memory
@@ -79,40 +77,39 @@ export class TableScan {
   }
 
   private readPiece({ source, index }: TableParts, first: number): void {
-    const { offsets, blockCount } = index
     const { block, memory, pieceAt, pieceBytes } = this
-    const start = offsets[first]!
+    const start = index.offset(first)
     let end = first + 1
-    while (end < blockCount && offsets[end + 1]! - start <= pieceBytes) end++
+    while (end < index.blockCount && index.bytes(first, end + 1) <= pieceBytes) end++
     block.bytes = memory.bytes
     block.words = memory.words
     this.view = memory.view
     this.pieceFirst = first
-    this.isChecked = end === first + 1 || !readWhole(source.file, block.bytes, pieceAt, offsets[end]! - start, start)
+    const isAlone = end === first + 1 || !readWhole(source.file, block.bytes, pieceAt, index.bytes(first, end), start)
     // What could not be read at once is read block by block, so that an error tells which one it is.
-    if (this.isChecked) end = first + 1
+    if (isAlone) end = first + 1
     this.pieceEnd = end
-    const length = offsets[end]! - start
+    const length = index.bytes(first, end)
     this.readBytes += length
-    if (!this.isChecked) return
+    this.checkedBytes = 0
+    if (!isAlone) return
     if (length > pieceBytes) {
       block.makeRoom(length)
       this.view = new DataView(block.bytes.buffer)
     }
-    readCheckedSync(source, start, length, block.bytes, length > pieceBytes ? 0 : pieceAt)
+    this.checkedBytes = readBlock(source, start, length, block.bytes, length > pieceBytes ? 0 : pieceAt)
   }
 
   private enter(parts: TableParts, number: number): void {
     const { source, index } = parts
     const { block, heads } = this
     const { bytes, words } = block
-    const offset = index.offsets[number]!
-    const length = index.offsets[number + 1]! - offset
+    const offset = index.offset(number)
     const isInMemory = bytes === this.memory.bytes
-    const base = isInMemory ? this.pieceAt + offset - index.offsets[this.pieceFirst]! : 0
-    if (!this.isChecked) checkOrReadAgain(source, offset, length, bytes, base)
+    const base = isInMemory ? this.pieceAt + index.bytes(this.pieceFirst, number) : 0
+    const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
     block.open(bytes, words, base)
-    parseAt(source, offset, () => block.checkColumns(length - TRAILER_BYTES))
+    parseAt(source, offset, () => block.checkColumns(length))
     checkBlockBounds(source, index, block, number)
     const { smallestKey } = this
     if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {
@@ -120,14 +117,6 @@ export class TableScan {
     }
     parseAt(source, offset, () => heads.read(block, this.view))
   }
-}
-
-function checkOrReadAgain(
-  source: TableSource, offset: number, length: number, bytes: Uint8Array, base: number,
-): void {
-  if (trailerHolds(bytes, base, base + length, offset, source.seed)) {
-    checkTrailer(bytes, base + length, offset + length, source.name)
-  } else readCheckedSync(source, offset, length, bytes, base)
 }
 
 /** False when the read failed or was short. */

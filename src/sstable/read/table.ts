@@ -141,10 +141,9 @@ export class Table {
 
   /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
   approximateBytesBelow(key: Uint8Array): number {
-    const { offsets, blockCount } = this.index
-    const [start, end] = [offsets[0]!, offsets[blockCount]!]
-    const below = offsets[this.index.find(key, 0, key.length, NUMBER_MAX)]! - start
-    return Math.round((below / (end - start)) * this.facts.bytes)
+    const { index } = this
+    const below = index.bytes(0, index.find(key, 0, key.length, NUMBER_MAX))
+    return Math.round((below / index.bytes(0, index.blockCount)) * this.facts.bytes)
   }
 
   /** All versions of all keys. It must be closed: it keeps its block in the cache. */

@@ -22,7 +22,7 @@ import { IndexBuilder } from '../lookup/table-index.js'
 import { encodeProperties, hiddenCountOf } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import type { TableScan } from '../read/table-scan.js'
-import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, TRAILER_BYTES } from '../table-format.js'
+import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, contentBytes } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { TableOutput } from './table-output.js'
 
@@ -51,6 +51,8 @@ export interface TableBuilderOptions {
 export class TableBuilder {
   private readonly options: Required<TableBuilderOptions>
   private readonly blockBytes: number
+  /** A block of several entries has at most this content. */
+  private readonly contentBytesMax: number
   private readonly isHashed: boolean
   private readonly seed: number
   private readonly hashSeed: HashSeed
@@ -80,6 +82,7 @@ export class TableBuilder {
       pointHash: true, filterBitsPerKey: 10, firstLog: 0, lastLog: 0, keyspaceId: 0, ...options, blockBytes,
     }
     this.blockBytes = blockBytes
+    this.contentBytesMax = contentBytes(blockBytes)
     this.isHashed = this.options.pointHash || this.options.filterBitsPerKey > 0
     const { databaseId, fileNum, salt, generation } = options
     const header: FileHeader = { magic: TABLE_MAGIC, databaseId, fileNum, salt, generation }
@@ -251,7 +254,7 @@ export class TableBuilder {
   private isFullFor(valueBytes: number): boolean {
     const { block } = this
     if (block.count === 0) return false
-    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes) > this.blockBytes ||
+    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes) > this.contentBytesMax ||
       valueBytes >= OWN_BLOCK_BYTES_MIN
   }
 
@@ -280,13 +283,13 @@ export class TableBuilder {
 
   private closeBlock(): void {
     const { block, output } = this
-    output.reserve(block.encodedBytesMax + TRAILER_BYTES)
+    output.reserve(block.encodedBytesMax)
     this.endBlock(output.seal(block.encode(output.at)), 0)
   }
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
     const { block, output } = this
-    output.reserve(block.encodedBytesMax + TRAILER_BYTES)
+    output.reserve(block.encodedBytesMax)
     const head = block.encode(output.at, valueEnd - valueStart)
     this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart)
   }

@@ -39,8 +39,12 @@ export class TableOutput {
     return this.written
   }
 
-  /** Makes room for `bytes` behind `at`. */
-  reserve(bytes: number): void {
+  /** Makes room behind `at` for a block or section with this content, and for its trailer. */
+  reserve(contentBytes: number): void {
+    this.makeRoom(contentBytes + TRAILER_BYTES)
+  }
+
+  private makeRoom(bytes: number): void {
     if (this.at + bytes <= this.bufferBytes) return
     this.flush()
     assert(bytes <= this.bufferBytes, 'a block of several entries fits into the buffer')
@@ -59,7 +63,7 @@ export class TableOutput {
   section(content: Uint8Array): Extent {
     assert(content.length + TRAILER_BYTES <= SECTION_BYTES_MAX, 'a section has at most 1 GiB')
     if (content.length + TRAILER_BYTES > this.bufferBytes) return this.sealLarge(0, content, 0, content.length)
-    this.reserve(content.length + TRAILER_BYTES)
+    this.reserve(content.length)
     this.buffer.set(content, this.at)
     return this.seal(content.length)
   }
@@ -83,7 +87,7 @@ export class TableOutput {
 
   /** Bytes as they are, without a trailer. */
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length)
+    this.makeRoom(bytes.length)
     this.buffer.set(bytes, this.at)
     this.at += bytes.length
   }
