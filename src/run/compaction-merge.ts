@@ -40,6 +40,8 @@ export class CompactionMerge {
   private lastLow = HEAD_MIN.low
   private readonly savedKey = new Uint8Array(KEY_BYTES_MAX)
   private savedEnd = -1
+  /** The entry in question is kept, and waits for an output. */
+  private isKept = false
 
   constructor(runs: readonly RunCursor[], outputs: CompactionOutputs, rule: RetentionRule, below: BelowTables) {
     this.live = [...runs]
@@ -60,8 +62,9 @@ export class CompactionMerge {
       const run = this.live[0]!
       const from = run.at
       const end = this.plainEnd(run, from + left)
-      if (end === from && this.isOutputToEnd(run)) return 'output ends'
+      if (end === from) this.tellOutputs(run)
       const next = end > from ? this.addPlain(run, end) : this.addOne(run)
+      if (this.isKept) return 'output ends'
       left -= 1 + next - from
       if (next < run.count) {
         run.moveTo(next)
@@ -148,14 +151,14 @@ export class CompactionMerge {
     return next
   }
 
-  private isOutputToEnd(run: RunCursor): boolean {
+  private tellOutputs(run: RunCursor): void {
     const { outputs } = this
-    if (!outputs.mustAsk(run.high, run.low) || this.hasLastKey(run)) return false
+    if (!outputs.mustTell(run.high, run.low) || this.hasLastKey(run)) return
     this.keyEnd = run.scan.block.copyKey(run.at, this.key)
-    return outputs.endsBefore(this.key, this.keyEnd)
+    outputs.noteKey(this.key, this.keyEnd)
   }
 
-  /** Any entry. */
+  /** Any entry. One that is kept waits where it is (`isKept`) while the output is full. */
   private addOne(run: RunCursor): number {
     const { scan, at } = run
     const { block } = scan
@@ -163,7 +166,9 @@ export class CompactionMerge {
     const isOlder = this.hasLastKey(run)
     const kind = block.kindAt(at)
     if (outputs.isDue || isTombstone(kind)) this.keyEnd = block.copyKey(at, this.key)
-    if (this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
+    if (this.isKept || this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
+      this.isKept = outputs.isFull
+      if (this.isKept) return at
       outputs.begin(this.key, this.keyEnd)
       while (outputs.addFrom(scan, at, at + 1) === at);
     }

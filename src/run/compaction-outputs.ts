@@ -4,6 +4,8 @@
  * Does not own: which entries come (compaction-run.ts).
  * Thread: worker or main; I/O blocks.
  * Invariants: all versions of a key stand in one output. COMP-5 after `discard` nothing is left.
+ * An output that is full stays open until the next one has its first entry, or the merge is done: only then it is known
+ * whether it is the last one.
  */
 import type { FileHeader, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
@@ -36,9 +38,11 @@ export interface OutputPlace {
 
 export class CompactionOutputs {
   readonly facts: TableFacts[] = []
-  /** The next key must ask (`mustAsk`): there is no output yet, or it has its size. */
+  /** The next key must be told (`mustTell`): there is no output yet, or it has its size. */
   isDue = true
-  /** A head from which on a key must ask: it may be the first that overlaps another table below. */
+  /** The output takes no more entries: it must be ended before the next one that is kept. */
+  isFull = false
+  /** A head from which on a key must be told: it may be the first that overlaps another table below. */
   limitHigh = HEAD_MIN.high
   limitLow = HEAD_MIN.low
   private readonly place: OutputPlace
@@ -57,19 +61,21 @@ export class CompactionOutputs {
     return this.tables.reduce((sum, { builder }) => sum + builder.bytesWritten, 0)
   }
 
-  /** Must `endsBefore` be asked before the first entry of a key with this head? */
-  mustAsk(high: number, low: number): boolean {
+  /** Must `noteKey` be called before the first entry of a key with this head? */
+  mustTell(high: number, low: number): boolean {
     return this.isDue || high > this.limitHigh || (high === this.limitHigh && low >= this.limitLow)
   }
 
-  /** A new key comes next: key[0, end). True when the output must be ended before it. */
-  endsBefore(key: Uint8Array, end: number): boolean {
+  /** A new key comes next: key[0, end). It may belong to another output. */
+  noteKey(key: Uint8Array, end: number): void {
     const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax)
     this.findLimit()
-    return this.current !== null && (this.isDue || (this.mayBegin && !isWithin))
+    if (this.current === null || !(this.isDue || (this.mayBegin && !isWithin))) return
+    this.isFull = true
+    this.isDue = true
   }
 
-  /** Makes sure that there is an output for an entry with key[0, end). */
+  /** Makes sure that there is an output for an entry with key[0, end). Requires: the one before is not full. */
   begin(key: Uint8Array, end: number): void {
     if (this.current !== null) return
     const { options, tables } = this
@@ -110,6 +116,7 @@ export class CompactionOutputs {
   *end(): Generator<undefined, void, unknown> {
     if (this.current !== null) this.facts.push(yield* this.current.finish())
     this.current = null
+    this.isFull = false
     this.isDue = true
   }
 

@@ -233,3 +233,27 @@ test('COMP-5: given up, it says ABORTED and removes its outputs; progress is tol
   const opened = calls.filter((call) => call.startsWith('open')).map((call) => call.replace(/^open \w+/, 'close'))
   for (const close of opened) assert.ok(calls.includes(close), close)
 })
+
+test('a full output is closed only when the next one has its first entry, or the merge is done', () => {
+  const vfs = newDisk()
+  const below = [[writeInput(vfs, 2, [put('k', 1)]), writeInput(vfs, 3, [put('p', 1)])]]
+  const closes = (entries: Entry[], fileNum: number): string[] => {
+    const calls: string[] = []
+    const input = inputOf([[writeInput(vfs, fileNum, entries)]], { below, overlapBytesMax: 1 })
+    const fresh = { headers: input.headers.slice(2 * fileNum), fileNames: input.fileNames.slice(2 * fileNum) }
+    const { outputs } = compact(recordCalls(vfs, calls), { ...input, ...fresh })
+    const names = new Map([[tableFileName(fileNum), 'input']])
+    outputs.forEach((_, i) => names.set(fresh.fileNames[i]!, `output ${i}`))
+    return calls.flatMap((call) => {
+      const [what, name] = [call.split(' ')[0]!, names.get(call.split(' ').at(-1)!)]
+      return name !== undefined && (what === 'close' || call.startsWith('open create')) ? [`${what} ${name}`] : []
+    })
+  }
+  // Key m is behind table k below, so it does not belong to the output of a; but nothing is left of it.
+  const gone = Array.from({ length: 9 }, (_, i) => del(`m${i}`, 20 + i))
+  assert.deepEqual(closes([put('a', 10), ...gone], 4), ['open output 0', 'close input', 'close output 0'])
+  assert.deepEqual(
+    closes([put('a', 10), ...gone, put('n', 40)], 5),
+    ['open output 0', 'close output 0', 'open output 1', 'close input', 'close output 1'],
+  )
+})
