@@ -77,7 +77,7 @@ function merge(name: string, inputs: TableFacts[][], isSynced = false, snapshots
     const numbers = Array.from({ length: 100 }, () => nextNum++)
     const { keptCount } = drain(compactionRun({
       dir: '', databaseId, below: [], isSynced, settings: {}, tableBytes: TABLE_BYTES, overlapBytesMax: Infinity,
-      inputs, openFilesMax: 255,
+      inputs, openFilesMax: 255, unlisted: [],
       headers: numbers.map(headerOf), fileNames: numbers.map((n) => path.join(outDir, tableFileName(n))),
       snapshots, visibleSeqNum: nextSeqNum, control: new SharedArrayBuffer(8),
     }, { vfs: inDir }))
@@ -121,7 +121,7 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
     drain(buildTable({
       dir: outDir, fileName: tableFileName(fileNum), isSynced: false, header: headerOf(fileNum), settings: {},
       slab: slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 1,
-      visibleSeqNum: memtable.lastSeqNum, snapshots: [],
+      visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [],
     }, { vfs }))
   }
   return { name, count, run, prepare: emptyOutDir }

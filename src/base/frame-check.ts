@@ -126,23 +126,30 @@ function entriesProblem(
 function entryProblem(
   bytes: Uint8Array, at: number, isApart: boolean, file: string, offset: number,
 ): VarveError | null {
-  const kind = entryKind(bytes, at) & KIND_MASK
-  const versionFlags = entryKind(bytes, at) & ~KIND_MASK
+  const kind = entryKind(bytes, at)
   const encoding = encodingFlags(bytes, at)
-  const kindName = named(EntryKind, kind)
-  const hasContent = kind === EntryKind.value || kind === EntryKind.valueHandle || kind === EntryKind.operand
-  if (!hasContent && (versionFlags & VERSION_FLAGS_DEFINED) !== 0) {
-    const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
-    return corruption(file, offset, `entry kind ${kindName} with version flag ${flag}`)
-  }
-  if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
-    return unsupportedFormat(file, offset, `entry kind ${kindName}`)
-  }
-  if (versionFlags !== 0) return unsupportedFormat(file, offset, `entry version flag ${flagName(versionFlags)}`)
+  const problem = kindProblem(kind)
+  if (problem !== null) return (problem.isCorrupt ? corruption : unsupportedFormat)(file, offset, problem.what)
   const unknown = lowestBit(encoding & ~EncodingFlag.checksum)
   if (unknown !== 0) return unsupportedFormat(file, offset, `entry encoding flag ${named(EncodingFlag, unknown)}`)
   if (!isApart) return corruption(file, offset, 'a value has a checksum of its own, but its frame does not say so')
   return kind === EntryKind.value ? null : corruption(file, offset, 'a tombstone with the checksum of a value')
+}
+
+/** Tells why no entry of a log or table that this version reads has this kind and these version flags, or null. */
+export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: string } | null {
+  const kind = kindAndFlags & KIND_MASK
+  const versionFlags = kindAndFlags & ~KIND_MASK
+  const kindName = named(EntryKind, kind)
+  const hasContent = kind === EntryKind.value || kind === EntryKind.valueHandle || kind === EntryKind.operand
+  if (!hasContent && (versionFlags & VERSION_FLAGS_DEFINED) !== 0) {
+    const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
+    return { isCorrupt: true, what: `entry kind ${kindName} with version flag ${flag}` }
+  }
+  if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
+    return { isCorrupt: false, what: `entry kind ${kindName}` }
+  }
+  return versionFlags === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(versionFlags)}` }
 }
 
 /** The lowest of these version flags. */

@@ -94,6 +94,7 @@ export function runInput(parts: CompactorParts, { pick, outputs, control }: Comp
     fileNames: outputs.map(({ tempName }) => tempName),
     isSynced: installer.isStrict,
     settings: parts.tableSettings,
+    unlisted: installer.unlisted,
     tableBytes: pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,
     ...parts.snapshots.rule,

@@ -43,7 +43,7 @@ test('COMP-4: run → publish → edit → installed; inputs are given away when
   assert.deepEqual(scene.news, ['abandoned 1 names'], 'a temp name that stayed beside the final one')
   assert.equal(scene.compactor.running.length, 1, 'no input is given away yet')
   scene.durable()
-  assert.deepEqual(scene.news, ['installed 1', 'replaced 4 3 2 1'])
+  assert.deepEqual(scene.news, ['replaced 4 3 2 1', 'installed 1'])
   const { completedCount, failedCount, totals, running } = scene.compactor
   assert.deepEqual([completedCount, failedCount, totals.readBytes, running], [1, 0, 400, []])
 })

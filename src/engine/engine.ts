@@ -100,6 +100,7 @@ export class Engine implements EngineCore, ReadView {
     this.heldEdits = new HeldEdits({
       dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
       intervalMs: parts.options.syncIntervalMs,
+      syncingDirectory: () => this.deleter.syncingDirectory(),
       syncKept: (logs) => this.logPins.syncKept(logs),
       onFailure: (error) => this.failForGood('background sync', error),
     })

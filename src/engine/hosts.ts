@@ -12,6 +12,7 @@ import { runFilesMax } from '../vfs/index.js'
 import { onCompactionFailed, onQuiet } from './compaction-health.js'
 import { makePickers } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
+import { keptTablesIn } from './saved-settings.js'
 import type { WriteBufferOptions } from './write-buffers.js'
 
 export function makeCommitHost(engine: EngineCore): CommitHost {
@@ -63,6 +64,10 @@ export function makeInstaller(engine: EngineCore): Installer {
     dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
     versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
     heldEdits: engine.heldEdits,
+    unlistedTables: () => {
+      const kept = keptTablesIn(engine.versions.current.settings)
+      return [...new Set([...parts.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
+    },
     uniqueSuffix: () => parts.names.next(),
     newHeader: (tableNum) => newFileHeader('varvetab', { databaseId, generation, random }, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),

@@ -43,7 +43,7 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
   return {
     dir: '/db', fileName: '000012.table.tmp.1.2', isSynced: true, header, settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 5,
-    visibleSeqNum: memtable.lastSeqNum, snapshots: [], ...more,
+    visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
 }
 

@@ -14,6 +14,7 @@ import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
 import type { RetentionRule } from '../iterator/index.js'
 import { sortEntries } from '../memtable/index.js'
+import { replacedByFlush } from '../sstable/index.js'
 import type { TableBuilder } from '../sstable/index.js'
 import { NewTable, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
@@ -27,6 +28,8 @@ export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName
   start: number
   end: number
   logNum: FileNum
+  /** Tables that are in no version, and whose removal is not known to be durable. */
+  unlisted: readonly FileNum[]
 }
 
 export interface FlushBuildOutput {
@@ -74,7 +77,8 @@ function* writeTable(
     table.syncStep()
     yield
   }
-  const facts = yield* table.finish()
+  const { header: { fileNum }, unlisted } = input
+  const facts = yield* table.finish({ ...replacedByFlush(unlisted), group: fileNum, index: 0, isLast: true })
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
   return { facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount }

@@ -43,7 +43,8 @@ class Scene implements FlushHost {
       },
       logPins: { *syncKept() {} },
       heldEdits: { add: () => undefined },
-      deleter: { add: (names) => void this.abandoned.push(...names) },
+      deleter: { add: (names) => void this.abandoned.push(...names), syncingDirectory: () => () => undefined },
+      unlistedTables: () => [3],
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
         ({ magic: 'varvetab', databaseId: sampleDatabaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),

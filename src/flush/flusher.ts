@@ -192,6 +192,7 @@ export class Flusher {
       start: memtable.start,
       end: memtable.publishedEnd,
       logNum: task.log.fileNum,
+      unlisted: installer.unlisted,
       ...this.parts.snapshots.rule,
     }
   }

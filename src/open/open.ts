@@ -142,7 +142,8 @@ class Opening {
     const orphans = await readOrphans(vfs, dir, found.names, known)
     const replayed = await this.replay(found, version, databaseId)
     const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
-    const replayedTables = await this.writeReplayed(replayed.memtables, databaseId)
+    const unlisted = orphans.flatMap(({ isOurs, fileNum }) => (isOurs ? [fileNum] : []))
+    const replayedTables = await this.writeReplayed(replayed.memtables, databaseId, unlisted)
     for (const facts of replayedTables) await tables.load(facts)
     const place = this.place(databaseId)
     const manifestNum = this.allocate()
@@ -172,6 +173,7 @@ class Opening {
       position: recovered.position, retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
     this.log = null // the engine's now
+    engine.deleter.announce(leftovers.names)
     try {
       engine.start()
       await engine.compactor.tidyUp()
@@ -247,16 +249,20 @@ class Opening {
   }
 
   /** Each replayed memtable becomes a synced table with its final name; the directory is synced. */
-  private async writeReplayed(memtables: readonly Memtable[], databaseId: Uint8Array): Promise<TableFacts[]> {
+  private async writeReplayed(
+    memtables: readonly Memtable[], databaseId: Uint8Array, unlisted: readonly FileNum[],
+  ): Promise<TableFacts[]> {
     const written: TableFacts[] = []
     for (const memtable of memtables) {
-      const facts = await this.writeTable(memtable, databaseId)
+      const facts = await this.writeTable(memtable, databaseId, unlisted)
       if (facts !== null) written.push(facts)
     }
     return written
   }
 
-  private async writeTable(memtable: Memtable, databaseId: Uint8Array): Promise<TableFacts | null> {
+  private async writeTable(
+    memtable: Memtable, databaseId: Uint8Array, unlisted: readonly FileNum[],
+  ): Promise<TableFacts | null> {
     const { dir, options, executor } = this
     const tableNum = this.allocate()
     const tempName = tempFileName(tableNum, this.names.next())
@@ -264,7 +270,7 @@ class Opening {
     const input: FlushBuildInput = {
       dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
-      logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [],
+      logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
     this.replayedNames.push(tempName)
     const { facts, keptCount, droppedCount } =

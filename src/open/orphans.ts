@@ -4,10 +4,11 @@
  * Thread: main.
  */
 import { directoryError, runAsync, tableFileName, VarveError } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
+import type { ErrorDetails, TableFacts } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
+import type { TableProblem } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
 import { HeldVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -46,7 +47,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
     try {
       const files = await describe(view, held)
       checkCertain(view, files)
-      for (const facts of allTables(view.sight.version)) await checkListed(view, held, facts)
+      await checkTables(view, held)
       await remove(held, dir, files)
       return files
     } finally {
@@ -72,11 +73,25 @@ function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFil
   })
 }
 
-async function checkListed({ sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts): Promise<void> {
+/** Throws the first thing that is wrong in a listed table, and tells how many more there are. */
+async function checkTables(view: ReadOnlyView, vfs: Vfs): Promise<void> {
+  const problems: TableProblem[] = []
+  for (const facts of allTables(view.sight.version)) await checkListed(view, vfs, facts, problems)
+  if (problems.length === 0) return
+  const { error } = problems[0]!
+  if (problems.length === 1) throw error
+  const more = `and ${problems.length - 1} more in the tables of this database`
+  throw new VarveError(error.code, `${error.message} (${more})`, { ...(error as ErrorDetails), cause: error })
+}
+
+async function checkListed(
+  { sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts, problems: TableProblem[],
+): Promise<void> {
   const name = tableFileName(facts.fileNum)
   const file = await vfs.open(vfs.join(dir, name), 'read')
   try {
-    const checking = checkTable({ file, name, facts, databaseId: sight.databaseId })
+    const options = { file, name, facts, databaseId: sight.databaseId }
+    const checking = checkTable(options, (problem) => problems.push(problem))
     while (checking.next().done !== true) if (turns.isOverNow()) await turns.next()
   } finally {
     await file.close()

@@ -5,11 +5,11 @@
  * Thread: worker or main; I/O blocks.
  * Invariants: all versions of a key stand in one output. COMP-5 after `discard` nothing is left.
  * An output that is full stays open until the next one has its first entry, or the merge is done: only then it is known
- * whether it is the last one.
+ * whether it is the last one, and the file says so (sstable/replaces.ts).
  */
-import type { FileHeader, TableFacts } from '../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
-import type { BuildBuffer, TableScan } from '../sstable/index.js'
+import type { BuildBuffer, Replaced, TableScan } from '../sstable/index.js'
 import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -25,6 +25,8 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
   tableBytes: number
   /** or when it would overlap more bytes than this of the level below its own, if it overlaps two tables. */
   overlapBytesMax: number
+  /** Tables that are in no version, and whose removal is not known to be durable. */
+  unlisted: readonly FileNum[]
   /** Tables below the output level that share keys with the inputs, level by level, in key order. */
   below: readonly (readonly TableFacts[])[]
 }
@@ -34,6 +36,8 @@ export interface OutputPlace {
   memory: BuildBuffer
   /** Leading bytes that all keys share. */
   headAt: number
+  /** What all outputs together stand for. */
+  replaced: Replaced
 }
 
 export class CompactionOutputs {
@@ -113,8 +117,12 @@ export class CompactionOutputs {
   }
 
   /** Ends the output, if there is one. */
-  *end(): Generator<undefined, void, unknown> {
-    if (this.current !== null) this.facts.push(yield* this.current.finish())
+  *end(isLast: boolean): Generator<undefined, void, unknown> {
+    const { current, facts, options, place: { replaced } } = this
+    if (current !== null) {
+      const group = options.headers[0]!.fileNum
+      facts.push(yield* current.finish({ ...replaced, group, index: facts.length, isLast }))
+    }
     this.current = null
     this.isFull = false
     this.isDue = true

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, SeededRandom, tableFileName } from '../base/index.js'
+import { EntryKind, runSync, SeededRandom, tableFileName } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import {
   compact, compactAndCheck, compactInterrupted, DIR, inputOf, newDisk, writeInput, writeRun,
 } from '../../test/support/compaction-scene.js'
+import { readParts } from '../sstable/read/table-open.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { recordCalls } from '../../test/support/watched-vfs.js'
 import { compareEntries } from '../../test/support/table-samples.js'
@@ -256,4 +257,24 @@ test('a full output is closed only when the next one has its first entry, or the
     closes([put('a', 10), ...gone, put('n', 40)], 5),
     ['open output 0', 'close output 0', 'open output 1', 'close input', 'close output 1'],
   )
+})
+
+test('each output says which it is of how many, and what all of them replace', () => {
+  const vfs = newDisk()
+  const inputs = [3, 5].map((fileNum) => (
+    [writeInput(vfs, fileNum, Array.from({ length: 3000 }, (_, i) => put(`${10_000 + i}`, fileNum * 10_000 - i)))]
+  ))
+  const input = inputOf(inputs, { tableBytes: 20_000, unlisted: [4, 1], visibleSeqNum: 1_000_000 })
+  const { outputs } = compact(vfs, input)
+  assert.ok(outputs.length > 2)
+  const said = outputs.map((_, i) => {
+    const file = vfs.openSync(`${DIR}/${input.fileNames[i]}`, 'read')
+    const parts = runSync(readParts({ file, name: 'output' }, { pointHash: false, filter: 'never' }))
+    const { lower, upper, ...rest } = parts.properties.replaces!
+    return { ...rest, lower: String(Buffer.from(lower)), upper: String(Buffer.from(upper!)) }
+  })
+  assert.deepEqual(said, outputs.map((_, index) => ({
+    group: outputs[0]!.fileNum, index, isLast: index === outputs.length - 1, lower: '10000', upper: '12999\0',
+    inputs: [3, 5], unlisted: [1, 4],
+  })))
 })

@@ -9,6 +9,7 @@
 import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import type { RetentionFilter, RetentionRule } from '../iterator/index.js'
+import { replacedByMerge } from '../sstable/index.js'
 import { SpareMemory } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { FilePool } from '../vfs/index.js'
@@ -62,10 +63,11 @@ export function* compactionRun(
   const { dir, databaseId } = input
   const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }
   const runs = inputs.map((run) => new RunCursor(place, run, options))
-  const outputs = new CompactionOutputs({ vfs, memory, headAt }, input)
+  const replaced = replacedByMerge(tables, input.unlisted)
+  const outputs = new CompactionOutputs({ vfs, memory, headAt, replaced }, input)
   try {
     const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
-    yield* outputs.end()
+    yield* outputs.end(true)
     const { facts, writtenBytes } = outputs
     assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
     return {
@@ -91,7 +93,7 @@ function* merge(
     if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
     state = merging.step(ENTRIES_PER_PAUSE)
     Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
-    if (state === 'output ends') yield* outputs.end()
+    if (state === 'output ends') yield* outputs.end(false)
     else outputs.syncStep()
     yield
   }

@@ -5,9 +5,9 @@
  *   offset size
  *        0    4  properties
  *        4    4  zero
- *   then each, ids ascending:
- *        0    2  id (PROPERTY)
- *        2    2  flags: 1 = a reader that does not know this id must refuse the table
+ *   then each, tags ascending:
+ *        0    2  tag (PropertyTag)
+ *        2    2  flags: 1 = a reader that does not know this tag must refuse the table; without it he passes it over
  *        4    4  bytes of the value, without the zeros behind it
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
@@ -17,9 +17,12 @@ import {
 } from '../base/index.js'
 import type { TableFacts, ValueFileReference } from '../base/index.js'
 import { printBytes } from '../dump/index.js'
+import { decodeReplaces, encodeReplaces } from './replaces.js'
+import type { Replaces } from './replaces.js'
+import { UnknownCode } from './table-format.js'
 
-/** Ids. On disk: do not change. 32–63 are reserved: range tombstones, prefix extractor, seqNum override. */
-const PROPERTY = {
+/** What is written. On disk: do not change these numbers. */
+const PropertyTag = {
   orderName: 1, // text
   entryCount: 2, // numbers up to largestSeqNum, but for the two keys
   tombstoneCount: 3,
@@ -37,7 +40,26 @@ const PROPERTY = {
   keyCount: 15,
   hashSeed: 16, // eight bytes
   blockBytes: 17,
+  /** Which files the table stands for (replaces.ts); none in a table that no database made. */
+  replaces: 20,
 } as const
+
+/** What later versions write. On disk: do not change these numbers. */
+const ReservedPropertyTag = {
+  expiringCount: 18,
+  expiryOctiles: 19,
+  keyspaceName: 21,
+  operatorName: 22,
+  operandCount: 23,
+  handleCount: 24,
+  spanCount: 32,
+  prefixExtractor: 33,
+  newestMs: 34,
+} as const
+const REQUIRED_TAGS: ReadonlySet<number> = new Set([ReservedPropertyTag.spanCount])
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries({ ...PropertyTag, ...ReservedPropertyTag }).map(([name, tag]) => [tag, name]),
+)
 
 const FLAG_REQUIRED = 1
 const NUMBERS = [
@@ -45,15 +67,6 @@ const NUMBERS = [
   'keyspaceId', 'expiryMin', 'expiryMax', 'keyCount', 'blockBytes',
 ] as const
 type NumberName = (typeof NUMBERS)[number]
-
-/** Thrown as is by the reader: a property that must be known is not. */
-export class UnknownProperty extends Error {
-  readonly id: number
-  constructor(id: number) {
-    super(`property ${id} is not known`)
-    this.id = id
-  }
-}
 
 /** What the file itself says; size, number and salt are in header and footer. */
 export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
@@ -63,50 +76,74 @@ export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 
   hashSeed: Uint8Array
   /** Size at which blocks were closed. */
   blockBytes: number
+  /** Null: it was not made by a database. */
+  replaces: Replaces | null
 }
 
 export function encodeProperties(properties: TableProperties): Uint8Array {
   const values = new Map<number, Uint8Array>()
-  values.set(PROPERTY.orderName, new TextEncoder().encode(KEY_ORDER_NAME))
-  values.set(PROPERTY.smallestKey, properties.smallestKey)
-  values.set(PROPERTY.largestKey, properties.largestKey)
-  values.set(PROPERTY.valueFiles, encodeValueFiles(properties.valueFiles))
-  values.set(PROPERTY.hashSeed, properties.hashSeed)
-  for (const name of NUMBERS) values.set(PROPERTY[name], new ByteWriter(8).u53(properties[name]).finish())
+  values.set(PropertyTag.orderName, new TextEncoder().encode(KEY_ORDER_NAME))
+  values.set(PropertyTag.smallestKey, properties.smallestKey)
+  values.set(PropertyTag.largestKey, properties.largestKey)
+  values.set(PropertyTag.valueFiles, encodeValueFiles(properties.valueFiles))
+  values.set(PropertyTag.hashSeed, properties.hashSeed)
+  if (properties.replaces !== null) values.set(PropertyTag.replaces, encodeReplaces(properties.replaces))
+  for (const name of NUMBERS) values.set(PropertyTag[name], new ByteWriter(8).u53(properties[name]).finish())
   const writer = new ByteWriter(512).u32(values.size).u32(0)
-  for (const id of [...values.keys()].sort((a, b) => a - b)) {
-    writer.u32(id).bytes(values.get(id)!).align(8)
+  for (const tag of [...values.keys()].sort((a, b) => a - b)) {
+    writer.u32(tag + flagsOf(tag) * 2 ** 16).bytes(values.get(tag)!).align(8)
   }
   return writer.finish()
 }
 
-/** Throws BadBytes with the offset in `content`, or UnknownProperty. */
+function flagsOf(tag: number): number {
+  return REQUIRED_TAGS.has(tag) ? FLAG_REQUIRED : 0
+}
+
+/** Throws BadBytes with the offset in `content`. */
 export function decodeProperties(content: Uint8Array): TableProperties {
   const values = readValues(content)
-  const bytesOf = (id: number): Uint8Array => {
-    const value = values.get(id)
-    if (value === undefined) throw new BadBytes(0, `property ${id} is missing`)
+  const bytesOf = (tag: number): Uint8Array => {
+    const value = values.get(tag)
+    if (value === undefined) throw new BadBytes(0, `property ${nameOf(tag)} is missing`)
     return value
   }
-  const order = new TextDecoder().decode(bytesOf(PROPERTY.orderName))
+  const order = new TextDecoder().decode(bytesOf(PropertyTag.orderName))
   if (order !== KEY_ORDER_NAME) throw new BadBytes(0, `key order is ${JSON.stringify(order)}`)
   const numbers = {} as Record<NumberName, number>
   for (const name of NUMBERS) {
-    const value = bytesOf(PROPERTY[name])
+    const value = bytesOf(PropertyTag[name])
     if (value.length !== 8) throw new BadBytes(0, `property ${name} is not a number`)
     numbers[name] = new ByteReader(value).u53()
   }
-  const smallestKey = bytesOf(PROPERTY.smallestKey)
-  const largestKey = bytesOf(PROPERTY.largestKey)
+  const smallestKey = bytesOf(PropertyTag.smallestKey)
+  const largestKey = bytesOf(PropertyTag.largestKey)
   const keyBytes = Math.max(smallestKey.length, largestKey.length)
   if (keyBytes > KEY_BYTES_MAX) throw new BadBytes(0, 'a key is too long')
   if (compareBytes(smallestKey, largestKey) > 0) throw new BadBytes(0, 'smallest key is above largest')
   if (numbers.largestSeqNum > SEQ_NUM_MAX) throw new BadBytes(0, 'a sequence number is 2^51 or more')
   if (numbers.lastLog > NAME_NUMBER_MAX) throw new BadBytes(0, 'the number of a log is 2^48 or more')
-  const hashSeed = bytesOf(PROPERTY.hashSeed)
+  const hashSeed = bytesOf(PropertyTag.hashSeed)
   if (hashSeed.length !== HASH_SEED_BYTES) throw new BadBytes(0, 'property hashSeed is not eight bytes')
-  const valueFiles = decodeValueFiles(bytesOf(PROPERTY.valueFiles))
-  return { ...numbers, smallestKey, largestKey, hashSeed, valueFiles }
+  const valueFiles = decodeValueFiles(bytesOf(PropertyTag.valueFiles))
+  checkKnown(numbers, valueFiles)
+  const replaces = values.get(PropertyTag.replaces)
+  return {
+    ...numbers, smallestKey, largestKey, hashSeed, valueFiles,
+    replaces: replaces === undefined ? null : decodeReplaces(replaces),
+  }
+}
+
+/** Refuses what later versions say in properties of today. */
+function checkKnown(numbers: Record<NumberName, number>, valueFiles: readonly ValueFileReference[]): void {
+  const { keyspaceId, expiryMin, expiryMax } = numbers
+  if (keyspaceId !== 0) throw new UnknownCode(0, `a table of keyspace ${keyspaceId}`)
+  if (expiryMin !== 0 || expiryMax !== 0) throw new UnknownCode(0, 'entries with expiry')
+  if (valueFiles.length > 0) throw new UnknownCode(0, 'values in value files')
+}
+
+function nameOf(tag: number): string {
+  return NAMES.get(tag) ?? String(tag)
 }
 
 function readValues(content: Uint8Array): Map<number, Uint8Array> {
@@ -114,17 +151,22 @@ function readValues(content: Uint8Array): Map<number, Uint8Array> {
   const count = reader.count(8)
   if (reader.u32() !== 0) throw new BadBytes(4, 'not zero')
   const values = new Map<number, Uint8Array>()
-  const known = new Set<number>(Object.values(PROPERTY))
+  const known = new Set<number>(Object.values(PropertyTag))
   let previous = 0
   for (let i = 0; i < count; i++) {
     const at = reader.position
     const head = reader.u32()
-    const id = head & 0xffff
+    const tag = head & 0xffff
     const flags = head >>> 16
-    if (id <= previous || flags > FLAG_REQUIRED) throw new BadBytes(at, 'bad property id or flags')
-    if (!known.has(id) && flags === FLAG_REQUIRED) throw new UnknownProperty(id)
-    previous = id
-    values.set(id, reader.bytes(content.length))
+    if (tag <= previous) throw new BadBytes(at, 'tags of properties do not ascend')
+    if (NAMES.has(tag) ? flags !== flagsOf(tag) : flags > FLAG_REQUIRED) {
+      throw new BadBytes(at, `property ${nameOf(tag)} with flags ${flags}`)
+    }
+    if (!known.has(tag) && flags === FLAG_REQUIRED) {
+      throw new UnknownCode(at, `property ${tag}, ${NAMES.get(tag) ?? 'unknown'}`)
+    }
+    previous = tag
+    values.set(tag, reader.bytes(content.length))
     for (const byte of reader.raw(alignUp(reader.position, 8) - reader.position)) {
       if (byte !== 0) throw new BadBytes(at, 'padding is not zero')
     }
@@ -135,12 +177,11 @@ function readValues(content: Uint8Array): Map<number, Uint8Array> {
 
 /** The parts of a good section, one behind the other, for dumps. */
 export function describeProperties(content: Uint8Array): { bytes: number; what: string }[] {
-  const names = new Map<number, string>(Object.entries(PROPERTY).map(([name, id]) => [id, name]))
   const values = readValues(content)
   const parts = [{ bytes: 4, what: `${values.size} properties` }, { bytes: 4, what: 'zero' }]
-  for (const [id, value] of values) {
-    const name = names.get(id) ?? `property ${id}`
-    parts.push({ bytes: 8, what: `${name}: id ${id}, ${value.length} bytes` })
+  for (const [tag, value] of values) {
+    const name = NAMES.get(tag) ?? `property ${tag}`
+    parts.push({ bytes: 8, what: `${name}: tag ${tag}, ${value.length} bytes` })
     parts.push({ bytes: value.length, what: `${name} ${shownValue(name, value)}` })
     parts.push({ bytes: alignUp(value.length, 8) - value.length, what: 'zeros' })
   }
@@ -149,8 +190,15 @@ export function describeProperties(content: Uint8Array): { bytes: number; what: 
 
 function shownValue(name: string, value: Uint8Array): string {
   if (name === 'hashSeed') return toHex(value)
+  if (name === 'replaces') return replacesText(decodeReplaces(value))
   const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
   return isNumber ? String(new ByteReader(value).u53()) : printBytes(value)
+}
+
+function replacesText({ group, index, isLast, lower, upper, inputs, unlisted }: Replaces): string {
+  const place = `output ${index}${isLast ? ', the last one,' : ''} of group ${group}`
+  const range = `keys from ${printBytes(lower)} ${upper === null ? 'to the end' : `to ${printBytes(upper)}`}`
+  return `${place}, ${range}, inputs [${inputs.join(', ')}], unlisted [${unlisted.join(', ')}]`
 }
 
 function encodeValueFiles(files: readonly ValueFileReference[]): Uint8Array {
@@ -168,8 +216,14 @@ function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
   return files
 }
 
+/** What the manifest has of them. */
+export function factsIn(properties: TableProperties): Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
+  const { keyCount, hashSeed, blockBytes, replaces, ...facts } = properties
+  return { ...facts, hiddenCount: hiddenCountOf(properties) }
+}
+
 /** All versions of a key but its newest. */
-export function hiddenCountOf({ entryCount, keyCount }: TableProperties): number {
+function hiddenCountOf({ entryCount, keyCount }: TableProperties): number {
   return entryCount - keyCount
 }
 

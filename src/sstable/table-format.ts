@@ -4,8 +4,8 @@
  *   file header (base/file-header.ts, magic 'varvetab')   128 bytes
  *   data blocks (block-format.ts)
  *   index (table-index.ts)
- *   filter (bloom-filter.ts), may be absent
- *   point hash (point-hash.ts), may be absent
+ *   filter (bloom-filter.ts)
+ *   point hash (point-hash.ts); one of the two may be absent
  *   properties (properties.ts)
  *   footer                                                128 bytes
  *
@@ -13,7 +13,7 @@
  * 8 and a trailer:
  *
  *   offset size
- *        0    1  codec: 0 = none
+ *        0    1  codec: 0 none; others are reserved
  *        1    3  zero
  *        4    4  CRC-32 of everything before, seeded with fileSeed XOR the offset of the block or section
  *
@@ -21,27 +21,43 @@
  *
  *   offset size
  *        0   64  8 times offset u32, bytes u32 (with trailer): index, filter, point hash, properties,
- *                four not used yet. In this order in the file; zeros when absent
+ *                spans, prefix filter, dictionary (reserved), one free. In this order in the file; zeros when absent
  *       64    4  data blocks
  *       68    4  bytes of a trailer: 8
  *       72    4  bytes of the file
- *       76   36  zero
+ *       76   12  feature bits, three words (base/features.ts): what the table has; the file header, which is written
+ *                first, says what is known by then, and both count
+ *       88    1  unit of offsets and lengths: 0 = bytes
+ *       89   23  zero
  *      112    4  format version
  *      116    4  CRC-32 of footer bytes 0–115, seeded with fileSeed XOR the footer's offset
  *      120    8  magic 'varvetab'
  *
  * So every byte of the file is under exactly one checksum or compared with what it must be.
+ *
+ * Codes that have a meaning in a later version are refused by name, with UNSUPPORTED_FORMAT: what this version does not
+ * know it would misread.
  */
 import {
-  corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getU32, GiB, putU32, VarveError,
+  BadBytes, checkMustKnow, corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getFeatures, getU32, GiB, putFeatures,
+  putU32, unsupportedFormat,
 } from '../base/index.js'
+import type { Features, VarveError } from '../base/index.js'
 
 export const TABLE_MAGIC = 'varvetab'
 export const TRAILER_BYTES = 8
 export const FOOTER_BYTES = 128
 const CODEC_NONE = 0
+/** On disk: do not change these numbers. */
+const RESERVED_CODECS: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 'plain LZ4', 3: 'zstd' }
 
 const SECTION_SLOTS = 8
+/** Slots of sections that later versions have. On disk: do not change these numbers. */
+const RESERVED_SLOTS: Readonly<Record<number, string>> = { 4: 'spans', 5: 'a prefix filter', 6: 'a dictionary' }
+const FEATURES_OFFSET = 76
+const UNIT_OFFSET = 88
+/** The bits of the first word that this version knows in a footer. */
+const KNOWN_FEATURES = 0
 /** A larger section is neither written nor believed. */
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
@@ -57,10 +73,14 @@ export interface Extent {
 }
 
 export interface Footer {
+  features: Features
   sections: Extent[]
   blockCount: number
   fileBytes: number
 }
+
+/** Thrown by parsers that meet a code of a later version; their callers make UNSUPPORTED_FORMAT of it (block-io.ts). */
+export class UnknownCode extends BadBytes {}
 
 export function emptySections(): Extent[] {
   return Array.from({ length: SECTION_SLOTS }, () => ({ offset: 0, bytes: 0 }))
@@ -75,6 +95,7 @@ export function encodeFooter(footer: Footer, seed: number): Uint8Array {
   putU32(bytes, 64, footer.blockCount)
   putU32(bytes, 68, TRAILER_BYTES)
   putU32(bytes, 72, footer.fileBytes)
+  putFeatures(bytes, FEATURES_OFFSET, footer.features)
   putU32(bytes, 112, FORMAT_VERSION)
   const offset = footer.fileBytes - FOOTER_BYTES
   putU32(bytes, FOOTER_CRC_OFFSET, crc32(bytes, 0, FOOTER_CRC_OFFSET, (seed ^ offset) >>> 0))
@@ -84,7 +105,8 @@ export function encodeFooter(footer: Footer, seed: number): Uint8Array {
 
 /**
  * Reads the footer of a file of `fileBytes`. Ensures: the sections follow each other without a gap up to
- * the footer, index and properties are there, and what is before the index is at least the header.
+ * the footer; index, properties and something that finds a key are there; what is before the index is at least the
+ * header. Throws UNSUPPORTED_FORMAT when something is there that this version does not know.
  */
 export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number, file: string): Footer {
   const offset = fileBytes - FOOTER_BYTES
@@ -94,19 +116,33 @@ export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number,
   }
   const crc = crc32(bytes, 0, FOOTER_CRC_OFFSET, (seed ^ offset) >>> 0)
   if (getU32(bytes, FOOTER_CRC_OFFSET) !== crc) throw bad(FOOTER_CRC_OFFSET, 'footer checksum differs')
-  if (getU32(bytes, 112) !== FORMAT_VERSION || getU32(bytes, 68) !== TRAILER_BYTES) {
-    throw new VarveError('UNSUPPORTED_FORMAT', `${file} has a table format that this Varve does not read`, {
-      file, offset: offset + 112, hint: 'open it with a newer Varve',
-    })
-  }
-  if (getU32(bytes, 72) !== fileBytes) throw bad(72, `footer says ${getU32(bytes, 72)} bytes`)
-  for (let i = 76; i < 112; i++) if (bytes[i] !== 0) throw bad(i, 'reserved bytes are not zero')
+  const features = getFeatures(bytes, FEATURES_OFFSET)
   const sections = emptySections().map((_, slot) => ({
     offset: getU32(bytes, slot * 8), bytes: getU32(bytes, slot * 8 + 4),
   }))
+  const unknown = unknownInFooter(bytes, sections)
+  if (unknown !== null) throw unsupportedFormat(file, offset + unknown.at, unknown.what)
+  checkMustKnow(features, KNOWN_FEATURES, featuresPlace(fileBytes, file))
+  if (getU32(bytes, 72) !== fileBytes) throw bad(72, `footer says ${getU32(bytes, 72)} bytes`)
+  for (let i = UNIT_OFFSET + 1; i < 112; i++) if (bytes[i] !== 0) throw bad(i, 'reserved bytes are not zero')
   const fault = sectionFault(sections, offset)
   if (fault !== null) throw bad(fault.slot * 8, fault.what)
-  return { sections, blockCount: getU32(bytes, 64), fileBytes }
+  return { features, sections, blockCount: getU32(bytes, 64), fileBytes }
+}
+
+/** Where a footer tells the features of its table, for errors. */
+export function featuresPlace(fileBytes: number, file: string): { file: string; offset: number } {
+  return { file, offset: fileBytes - FOOTER_BYTES + FEATURES_OFFSET }
+}
+
+/** What a later version may say, but for features. */
+function unknownInFooter(bytes: Uint8Array, sections: readonly Extent[]): { at: number; what: string } | null {
+  const [version, trailerBytes, unit] = [getU32(bytes, 112), getU32(bytes, 68), bytes[UNIT_OFFSET]!]
+  if (version !== FORMAT_VERSION) return { at: 112, what: `table format ${version}` }
+  if (trailerBytes !== TRAILER_BYTES) return { at: 68, what: `trailers of ${trailerBytes} bytes` }
+  if (unit !== 0) return { at: UNIT_OFFSET, what: `offsets in unit ${unit}` }
+  const slot = sections.findIndex(({ bytes: length }, at) => at > SectionSlot.properties && length > 0)
+  return slot < 0 ? null : { at: 8 * slot, what: `section ${slot}, ${RESERVED_SLOTS[slot] ?? 'unknown'}` }
 }
 
 function sectionFault(sections: Extent[], end: number): { slot: number; what: string } | null {
@@ -124,6 +160,9 @@ function sectionFault(sections: Extent[], end: number): { slot: number; what: st
       return { slot, what: 'section is not where it must be' }
     }
     next = offset + bytes
+  }
+  if (sections[SectionSlot.filter]!.bytes + sections[SectionSlot.pointHash]!.bytes === 0) {
+    return { slot: SectionSlot.filter, what: 'neither filter nor point hash' }
   }
   return next === end ? null : { slot: 0, what: 'sections do not reach the footer' }
 }
@@ -152,11 +191,9 @@ export function trailerHolds(
 /** Checks the rest of the trailer before bytes[end], which is `offset` in the file. */
 export function checkTrailer(bytes: Uint8Array, end: number, offset: number, file: string): void {
   const at = end - TRAILER_BYTES
-  const codec = bytes[at]
+  const codec = bytes[at]!
   if (codec !== CODEC_NONE) {
-    throw new VarveError('UNSUPPORTED_FORMAT', `${file} uses codec ${codec}, unknown to this Varve`, {
-      file, offset: offset - TRAILER_BYTES, hint: 'open it with a newer Varve',
-    })
+    throw unsupportedFormat(file, offset - TRAILER_BYTES, `codec ${codec}, ${RESERVED_CODECS[codec] ?? 'unknown'}`)
   }
   if (bytes[at + 1] !== 0 || bytes[at + 2] !== 0 || bytes[at + 3] !== 0) {
     throw corruption(file, offset - TRAILER_BYTES + 1, 'reserved bytes are not zero')

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
 import {
-  bytesOf, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
+  bytesOf, checkWritten, compareEntries, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
   TABLE_NAME, writeTable,
 } from '../../test/support/table-samples.js'
 import type { Entry, WrittenTable } from '../../test/support/table-samples.js'
@@ -11,7 +11,6 @@ import { crc32, FILE_HEADER_BYTES, putU32, runSync, SeededRandom, VarveError } f
 import { BlockCache } from '../cache/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { encodeProperties } from './properties.js'
-import { checkTable } from './read/table-check.js'
 import { readTableFacts, readParts } from './read/table-open.js'
 import { FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
 
@@ -21,11 +20,6 @@ Error.stackTraceLimit = 3
 const entries = sampleEntries()
 const expected = new Set(entries.map(shown))
 const noCache = new BlockCache(0)
-
-function check(written: WrittenTable): void {
-  const checking = checkTable({ ...written, name: TABLE_NAME, databaseId: DATABASE_ID })
-  while (checking.next().done !== true);
-}
 
 /** Runs `read`; true when it ended with CORRUPTION (or what else is allowed) in this file. */
 function isRefused(read: () => void, codes = ['CORRUPTION']): boolean {
@@ -67,7 +61,7 @@ function readAll(written: WrittenTable, turn: number, see: (text: string) => voi
 }
 
 test('the sample is good, and has every part', () => {
-  check(sample)
+  checkWritten(sample)
   for (let turn = 0; turn < 10; turn++) readAll(sample, turn, (text) => assert.ok(expected.has(text), text))
   const { footer, index } = sampleParts()
   const isThere = footer.sections.map((section) => section.bytes > 0)
@@ -83,14 +77,14 @@ test('a flipped bit anywhere is found by the check; reads give the right entry o
     one[0] = good[offset]! ^ (1 << ((offset * 5) % 8))
     file.writeSync(one, 0, 1, offset)
     const written = { file, facts: sample.facts }
-    assert.ok(isRefused(() => check(written)), `offset ${offset}`)
+    assert.ok(isRefused(() => checkWritten(written)), `offset ${offset}`)
     isRefused(() => {
       readAll(written, offset, (text) => assert.ok(expected.has(text), `offset ${offset}: ${text}`))
     })
     one[0] = good[offset]!
     file.writeSync(one, 0, 1, offset)
   }
-  check({ file, facts: sample.facts })
+  checkWritten({ file, facts: sample.facts })
 })
 
 test('a file of another length is CORRUPTION', () => {
@@ -99,7 +93,7 @@ test('a file of another length is CORRUPTION', () => {
     assert.ok(isRefused(() => openWritten({ file, facts: sample.facts }, noCache)))
     assert.ok(isRefused(() => openWritten({ file, facts: { ...sample.facts, bytes: length } }, noCache)))
     assert.ok(isRefused(() => void runSync(readTableFacts({ file, name: TABLE_NAME }))))
-    assert.ok(isRefused(() => check({ file, facts: sample.facts })))
+    assert.ok(isRefused(() => checkWritten({ file, facts: sample.facts })))
   }
   const longer = new Uint8Array(good.length + 8)
   longer.set(good)
@@ -140,7 +134,7 @@ test('crafted bytes under a right checksum: CORRUPTION or entries, no error of a
     piece.seal(bytes)
     const written = { file: newFile(bytes), facts: sample.facts }
     const codes = ['CORRUPTION', 'UNSUPPORTED_FORMAT']
-    const isBad = isRefused(() => check(written), codes)
+    const isBad = isRefused(() => checkWritten(written), codes)
     isRefused(() => readAll(written, run, () => undefined), codes)
     if (isBad) refused++
   }
@@ -164,12 +158,12 @@ test('a good block at another place, or of another file, is CORRUPTION', () => {
   }
   const first = bytes.slice(index.offset(0), index.offset(1))
   written.file.writeSync(first, 0, first.length, index.offset(1))
-  assert.ok(isRefused(() => check(written)))
+  assert.ok(isRefused(() => checkWritten(written)))
   checkRefused()
   written.file.writeSync(other, index.offset(1), first.length, index.offset(1))
   checkRefused()
   written.file.writeSync(bytes, index.offset(1), first.length, index.offset(1))
-  check(written)
+  checkWritten(written)
 })
 
 test('the check finds a filter or a point hash that misses a key or has one too many', () => {
@@ -187,7 +181,7 @@ test('the check finds a filter or a point hash that misses a key or has one too 
   ]
   for (const [slot, change] of changes) {
     const written = { file: newFile(craft(sampleParts().footer.sections[slot]!.offset, change)), facts: sample.facts }
-    assert.ok(isRefused(() => check(written)), `section ${slot}`)
+    assert.ok(isRefused(() => checkWritten(written)), `section ${slot}`)
   }
 })
 
@@ -199,7 +193,7 @@ test('the check finds properties and facts that agree with each other and not wi
     const { offset } = sampleParts().footer.sections[SectionSlot.properties]!
     const bytes = craft(offset, (content) => content.set(encodeProperties(properties)))
     const facts = { ...sample.facts, ...(name === 'keyCount' ? {} : { [name]: properties[name] }) }
-    assert.ok(isRefused(() => check({ file: newFile(bytes), facts })), name)
+    assert.ok(isRefused(() => checkWritten({ file: newFile(bytes), facts })), name)
   }
 })
 
@@ -214,7 +208,7 @@ test('the check finds a smallest key that is not the first', () => {
   bytes.set(content, offset)
   putTrailer(bytes, offset, offset + content.length, offset, seed)
   const facts = { ...written.facts, smallestKey }
-  assert.throws(() => check({ file: newFile(bytes), facts }), { code: 'CORRUPTION', message: /smallest key/ })
+  assert.throws(() => checkWritten({ file: newFile(bytes), facts }), { code: 'CORRUPTION', message: /smallest key/ })
 })
 
 test('an unknown codec is UNSUPPORTED_FORMAT', () => {
@@ -224,7 +218,7 @@ test('an unknown codec is UNSUPPORTED_FORMAT', () => {
   bytes[end] = 3
   putU32(bytes, end + 4, crc32(bytes, piece.offset, end + 4, (seed ^ piece.offset) >>> 0))
   const written = { file: newFile(bytes), facts: sample.facts }
-  assert.ok(isRefused(() => check(written), ['UNSUPPORTED_FORMAT']))
+  assert.ok(isRefused(() => checkWritten(written), ['UNSUPPORTED_FORMAT']))
 })
 
 /** A file whose reads of the byte at `offset` go wrong `times` times. */
@@ -244,11 +238,11 @@ function failing(offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
 test('EIO and a wrong checksum are read once more, then reported with file and offset', () => {
   for (const { offset } of pieces) {
     for (const how of ['EIO', 'flip'] as const) {
-      check({ file: failing(offset, 1, how), facts: sample.facts })
+      checkWritten({ file: failing(offset, 1, how), facts: sample.facts })
       const code = how === 'EIO' ? 'IO_ERROR' : 'CORRUPTION'
       const isLast = offset === good.length - FOOTER_BYTES
       const written = { file: failing(offset, Infinity, how), facts: sample.facts }
-      assert.throws(() => check(written), (error: VarveError) => {
+      assert.throws(() => checkWritten(written), (error: VarveError) => {
         assert.equal(error.code, code)
         assert.equal(error.file, TABLE_NAME)
         if (how === 'EIO' || (!isLast && offset >= FILE_HEADER_BYTES)) assert.equal(error.offset, offset)

@@ -8,7 +8,7 @@
 import { ioError, MiB } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { TableBuilder } from '../sstable/index.js'
-import type { TableBuilderOptions, BuildBuffer } from '../sstable/index.js'
+import type { BuildBuffer, Replaces, TableBuilderOptions } from '../sstable/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
 /** The layout of tables; the same for every table of an open database. */
@@ -59,8 +59,8 @@ export class NewTable {
   }
 
   /** Finishes the table, with pauses. Requires: at least one entry. */
-  *finish(): Generator<undefined, TableFacts, unknown> {
-    const facts = yield* this.builder.finishing()
+  *finish(replaces: Replaces): Generator<undefined, TableFacts, unknown> {
+    const facts = yield* this.builder.finishing(replaces)
     if (this.options.isSynced) this.attempt('sync', () => this.file.syncSync())
     this.attempt('close', () => this.file.closeSync())
     return facts

@@ -35,23 +35,27 @@ export interface TableSetOptions {
   databaseId: Uint8Array
   cache: BlockCache
   files: FilePool
+  /** Nobody writes to the database through this object. */
+  isReadOnly?: boolean
 }
 
 export class OpenTables {
   private readonly place: TablePlace
   private readonly cache: BlockCache
   readonly files: FilePool
+  private readonly isForWriting: boolean
   readonly memoryLimit = new TableMemoryLimit((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
 
-  constructor({ vfs, dir, databaseId, cache, files }: TableSetOptions) {
+  constructor({ vfs, dir, databaseId, cache, files, isReadOnly = false }: TableSetOptions) {
     this.cache = cache
     this.files = files
+    this.isForWriting = !isReadOnly
     this.place = { vfs, dir, databaseId, pool: files }
   }
 
-  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
+  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
   async load(facts: TableFacts): Promise<void> {
     if (this.open.has(facts.fileNum)) return
     const { file, name } = listedTable(this.place, facts)
@@ -101,10 +105,10 @@ export class OpenTables {
   }
 
   private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
-    const { cache, memoryLimit, place: { databaseId } } = this
+    const { cache, memoryLimit, isForWriting, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    return openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
+    return openTable({ file, name, facts, cache, databaseId, lookup, isForWriting, onIndexRead })
   }
 
   private add(table: Table, file: PooledFile): void {
@@ -144,6 +148,11 @@ export class OpenTables {
     if (entry.users === 0) this.closeTable(fileNum, entry)
   }
 
+  /** Tables that no version lists any more and somebody still reads. */
+  retiredNums(): FileNum[] {
+    return [...this.open].flatMap(([fileNum, { onUnused }]) => (onUnused === null ? [] : [fileNum]))
+  }
+
   private closeTable(fileNum: FileNum, { table, file, onUnused }: OpenTable): void {
     this.open.delete(fileNum)
     this.memoryLimit.remove(table)
@@ -165,9 +174,7 @@ export class OpenTables {
 
   /** The number of tables that no version lists and somebody still reads. */
   get retiredCount(): number {
-    let count = 0
-    for (const { onUnused } of this.open.values()) if (onUnused !== null) count++
-    return count
+    return this.retiredNums().length
   }
 
   /** Closes tables that no read state ever took. */

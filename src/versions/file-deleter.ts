@@ -1,11 +1,13 @@
 /**
  * What: removes files that no version needs.
- * Owns: the names that wait, retries. Does not own: the decision that nobody needs a file.
+ * Owns: the names that wait, retries; which removals no sync of the directory has made durable yet.
+ * Does not own: the decision that nobody needs a file.
  * Thread: main; unlinks run as jobs.
- * Invariants: ERR-3 nothing is deleted after a failure that makes the disk's state uncertain.
+ * Invariants: ERR-3 nothing is deleted after a failure that makes the disk's state uncertain. TAB-2 a table is among
+ * `tableNums` from the moment on in which it is to go until its removal is durable.
  */
-import { Waiters } from '../base/index.js'
-import type { Clock, Timer } from '../base/index.js'
+import { parseFileName, Waiters } from '../base/index.js'
+import type { Clock, FileNum, Timer } from '../base/index.js'
 import { drive, jobResult } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 
@@ -19,6 +21,10 @@ export class FileDeleter {
   private readonly clock: Clock
   private readonly mayDelete: () => boolean
   private waiting: string[] = []
+  /** Tables among what waits, or is being removed, or was removed without a sync of the directory since. */
+  private readonly tables = new Map<string, FileNum>()
+  /** Those of them that are removed. */
+  private readonly removedTables = new Set<string>()
   private isRunning = false
   private retryTimer: Timer | null = null
   private readonly idleWaiters = new Waiters()
@@ -33,11 +39,36 @@ export class FileDeleter {
 
   add(names: readonly string[]): void {
     this.waiting.push(...names)
+    this.announce(names)
     this.run()
+  }
+
+  /** Names that will be added: from now on what is written knows that the tables among them do not count. */
+  announce(names: readonly string[]): void {
+    for (const name of names) {
+      const parsed = parseFileName(name)
+      if (parsed?.kind === 'table') this.tables.set(name, parsed.fileNum)
+    }
   }
 
   get waitingCount(): number {
     return this.waiting.length
+  }
+
+  /** Tables whose removal is not known to be durable. */
+  tableNums(): FileNum[] {
+    return [...this.tables.values()]
+  }
+
+  /** A sync of the directory begins. To be called when it has succeeded: what was removed before stays removed. */
+  syncingDirectory(): () => void {
+    const removed = [...this.removedTables]
+    return () => {
+      for (const name of removed) {
+        this.removedTables.delete(name)
+        this.tables.delete(name)
+      }
+    }
   }
 
   /** Resolves when no unlink is in flight. */
@@ -65,6 +96,7 @@ export class FileDeleter {
     this.isRunning = false
     const stayed = result.ok ? result.output : names
     this.deletedCount += names.length - stayed.length
+    for (const name of names) if (this.tables.has(name) && !stayed.includes(name)) this.removedTables.add(name)
     if (stayed.length > 0) {
       this.waiting.push(...stayed)
       this.retryTimer = this.clock.after(RETRY_MS, () => {

@@ -30,6 +30,7 @@ function make(): void {
   held = new HeldEdits({
     dir: '/db', clock, executor, intervalMs: 1000, versions: versions as never,
     *syncKept() {},
+    syncingDirectory: () => () => undefined,
     onFailure: (error) => failures.push(error),
   })
 }

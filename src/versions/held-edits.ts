@@ -32,6 +32,8 @@ export interface HeldEditsOptions {
   executor: Executor
   versions: VersionSet
   intervalMs: number
+  /** A sync of the directory begins; what it gives is called when that has succeeded. */
+  syncingDirectory: () => () => void
   /** Ends when the log pointer may pass these logs. Throws why it may not. */
   syncKept: (logs: readonly LogFile[]) => Procedure<void>
   /** Called when a sync or the manifest failed. */
@@ -96,10 +98,12 @@ export class HeldEdits {
   }
 
   private *settleGroup(group: HeldEdit[]): Procedure<void> {
-    const { dir, executor, versions, syncKept } = this.options
+    const { dir, executor, versions, syncKept, syncingDirectory } = this.options
+    const onSynced = syncingDirectory()
     try {
       const input = { dir, names: newTableNames(group) }
       yield* runJob<null>(executor, { kind: 'syncFiles', input, priority: 1 })
+      onSynced()
       yield* syncKept(group.flatMap(({ log }) => log ?? []))
       yield* versions.appendingHeld(group.map(({ edit }) => edit))
     } catch (error) {

@@ -37,8 +37,10 @@ export interface InstallerOptions {
   versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'holdBack'>
   tables: Pick<OpenTables, 'loadSync' | 'retire'>
   logPins: Pick<LogPins, 'syncKept'>
-  deleter: Pick<FileDeleter, 'add'>
+  deleter: Pick<FileDeleter, 'add' | 'syncingDirectory'>
   heldEdits: Pick<HeldEdits, 'add'>
+  /** Tables that are in no version, and whose removal is not known to be durable. */
+  unlistedTables(): FileNum[]
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
   newHeader(tableNum: FileNum): FileHeader
@@ -75,9 +77,11 @@ export class Installer {
    * told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
    */
   *name(tables: readonly PlannedTable[]): Procedure<boolean> {
-    const { dir, executor, onFailure } = this.options
+    const { dir, executor, deleter, onFailure } = this.options
+    const onSynced = deleter.syncingDirectory()
     try {
       this.abandon(yield* publish(executor, { dir, tables }))
+      onSynced()
       return true
     } catch (error) {
       if (!isDirectoryFailure(error)) throw error
@@ -121,6 +125,11 @@ export class Installer {
     for (const { fileNum } of tables) {
       this.options.tables.retire(fileNum, () => this.options.deleter.add([tableFileName(fileNum)]))
     }
+  }
+
+  /** Tables that a crash may leave behind though no version lists them: every new table says which they are. */
+  get unlisted(): readonly FileNum[] {
+    return this.options.unlistedTables()
   }
 
   /**

@@ -64,7 +64,7 @@ export function inputOf(
   return {
     dir: DIR, databaseId, inputs, openFilesMax: 255, below: [], headers: numbers.map(headerOf),
     fileNames: numbers.map((fileNum) => `${tableFileName(fileNum)}.tmp.1.2`), isSynced: true,
-    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, overlapBytesMax: 1 << 30, snapshots: [],
+    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, overlapBytesMax: 1 << 30, unlisted: [], snapshots: [],
     visibleSeqNum: Number.MAX_SAFE_INTEGER, control: new SharedArrayBuffer(8), ...more,
   }
 }
@@ -83,7 +83,9 @@ export function readOutput(vfs: Vfs, facts: TableFacts): Entry[] {
   const name = tableFileName(facts.fileNum)
   const file = vfs.openSync(`${DIR}/${name}.tmp.1.2`, 'read')
   const options = { file, name, facts, databaseId }
-  const checking = checkTable(options)
+  const checking = checkTable(options, ({ error }) => {
+    throw error
+  })
   while (checking.next().done !== true);
   const table = runSync(openTable({ ...options, cache: new BlockCache(0) }))
   const iterator = table.iterator()

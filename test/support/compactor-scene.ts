@@ -60,7 +60,10 @@ export class CompactorScene implements CompactorHost {
       },
       logPins: { *syncKept() {} },
       heldEdits: { add: ({ onDurable }) => void this.held.push(onDurable) },
-      deleter: { add: (names) => void this.told.push(`abandoned ${names.length} names`) },
+      deleter: {
+        add: (names) => void this.told.push(`abandoned ${names.length} names`), syncingDirectory: () => () => undefined,
+      },
+      unlistedTables: () => [],
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
         ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),

@@ -2,8 +2,8 @@
 import { compareBytes, EntryKind, runSync } from '../../src/base/index.js'
 import type { InternalIterator, PointResult, TableFacts } from '../../src/base/index.js'
 import type { BlockCache } from '../../src/cache/index.js'
-import { openTable, TableBuilder } from '../../src/sstable/index.js'
-import type { Table, TableBuilderOptions } from '../../src/sstable/index.js'
+import { checkTable, openTable, TableBuilder } from '../../src/sstable/index.js'
+import type { Replaces, Table, TableBuilderOptions } from '../../src/sstable/index.js'
 import { MemoryVfs } from '../../src/vfs/index.js'
 import type { VfsFile } from '../../src/vfs/index.js'
 
@@ -18,6 +18,11 @@ export const TABLE_NAME = '000007.table'
 export const DATABASE_ID = new Uint8Array(16).fill(9)
 const SALT = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8])
 
+/** The third output of a compaction says this. */
+const SAMPLE_REPLACES: Replaces = {
+  group: 5, index: 2, isLast: true, lower: new Uint8Array(0), upper: null, inputs: [2, 4], unlisted: [1],
+}
+
 export interface WrittenTable {
   file: VfsFile
   facts: TableFacts
@@ -31,18 +36,27 @@ export function newFile(bytes: Uint8Array = new Uint8Array(0)): VfsFile {
 
 export function writeTable(
   entries: Entry[], options: Partial<TableBuilderOptions> = {}, file = newFile(),
+  replaces: Replaces | null = SAMPLE_REPLACES,
 ): WrittenTable {
   const identity = { fileNum: 7, databaseId: DATABASE_ID, salt: SALT, generation: 1 }
   const builder = new TableBuilder(file, { ...identity, ...options })
   for (const { key, seqNum, kind, value } of entries) {
     builder.add(key, 0, key.length, seqNum, kind, value, 0, value.length)
   }
-  return { file, facts: builder.finish() }
+  return { file, facts: builder.finish(replaces) }
 }
 
 export function openWritten({ file, facts }: WrittenTable, cache: BlockCache, pointHash = true): Table {
   const lookup = pointHash ? 'pointHash' : 'filter'
   return runSync(openTable({ file, name: TABLE_NAME, databaseId: DATABASE_ID, facts, cache, lookup }))
+}
+
+/** Reads every byte of it; throws the first thing that is wrong. */
+export function checkWritten({ file, facts }: WrittenTable): void {
+  const checking = checkTable({ file, name: TABLE_NAME, databaseId: DATABASE_ID, facts }, ({ error }) => {
+    throw error
+  })
+  while (checking.next().done !== true);
 }
 
 export function bytesOf(file: VfsFile): Uint8Array {

@@ -4,11 +4,12 @@
  *   offset size
  *        0    2  entries n, 1–1024
  *        2    1  width w of the sequence column: 0, 4 or 8
- *        3    1  flags, 0
+ *        3    1  block flags, 0; 2 is reserved: rows instead of columns
  *        4    2  bytes p of the prefix that all keys of the block share
  *        6    2  zero
  *        8    8  base sequence number: the smallest of the block
- *       16   4n  word i: bits 0–23 where key suffix i starts, bits 24–27 kind, bits 28–31 flags, 0
+ *       16   4n  word i: bits 0–23 where key suffix i starts, 24–27 kind, 28–31 version flags, 0; of the kinds all but
+ *                value and tombstone are reserved, of the version flags all
  *        …   4n  where value i starts
  *        …    4  where the last value ends
  *        …   wn  sequence number minus base: 0 bytes (all equal), u32 or u64
@@ -22,7 +23,8 @@
  * together, so that a search touches few cache lines, and values are moved as one piece when a block is
  * built. Why so: docs/design/0006-table-block.md.
  */
-import { KiB, MiB, VALUE_BYTES_MAX } from '../../base/index.js'
+import { BadBytes, codeName, kindProblem, KiB, MiB, VALUE_BYTES_MAX } from '../../base/index.js'
+import { UnknownCode } from '../table-format.js'
 
 export const BLOCK_HEADER_BYTES = 16
 export const BLOCK_ENTRIES_MAX = 1024
@@ -32,8 +34,11 @@ export const BLOCK_COUNT_MAX = 2 ** 22
 /** Bits of a column word that say where a suffix starts. */
 export const START_MASK = 0xffffff
 export const KIND_SHIFT = 24
-/** Four bits, of EntryKind 1–7 are defined; the flags above them must be zero. */
-export const KIND_MAX = 7
+/** On disk: do not change these numbers. */
+const ReservedBlockFlag = {
+  /** Rows instead of columns. */
+  rows: 2,
+} as const
 
 /** No block in a file is larger: one value, its key, what stands around them. */
 export const BLOCK_FILE_BYTES_MAX = VALUE_BYTES_MAX + 128 * KiB
@@ -44,3 +49,17 @@ export const BLOCK_BYTES_MAX = MiB
 export const BLOCK_BYTES_DEFAULT = 8 * KiB
 /** A value from this length on is written from where it stands, in a block of its own. */
 export const OWN_BLOCK_BYTES_MIN = 64 * KiB
+
+/** What to throw for the kind and version flags of an entry that is neither a plain value nor a tombstone. */
+export function refusedEntry(at: number, kindAndFlags: number): BadBytes {
+  const { isCorrupt, what } = kindProblem(kindAndFlags)!
+  return isCorrupt ? new BadBytes(at, what) : new UnknownCode(at, what)
+}
+
+/** What to throw for a width of the sequence column that is none, or for block flags, which stand above it. */
+export function refusedWidth(widthAndFlags: number): BadBytes {
+  const flags = widthAndFlags >>> 8
+  if (flags === 0) return new BadBytes(2, `sequence column ${widthAndFlags} bytes wide`)
+  const name = codeName(ReservedBlockFlag, flags)
+  return new UnknownCode(3, `block flags ${flags}${name === undefined ? '' : ` (${name})`}`)
+}

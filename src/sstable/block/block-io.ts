@@ -7,10 +7,10 @@
  * A wrong checksum or EIO is read once more: the page cache or the cable may have erred. A second failure
  * is thrown, CORRUPTION or IO_ERROR with file and offset; nothing is guessed.
  */
-import { BadBytes, corruption, errnoOf, step, VarveError } from '../../base/index.js'
+import { BadBytes, corruption, errnoOf, step, unsupportedFormat, VarveError } from '../../base/index.js'
 import type { Steps } from '../../base/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
-import { checkTrailer, contentBytes, trailerHolds } from '../table-format.js'
+import { checkTrailer, contentBytes, trailerHolds, UnknownCode } from '../table-format.js'
 
 export interface TableSource {
   file: ReadableFile
@@ -25,8 +25,8 @@ const TRIES = 2
 type Check = (bytes: Uint8Array) => boolean
 
 /**
- * Reads the block that takes `bytes` at `offset` of the file to target[at, at + bytes), and checks it. Returns the bytes
- * of its content, which starts at `at`.
+ * Reads the block that takes `bytes` at `offset` of the file to target[at, at + bytes), and checks it. Returns how long
+ * its content is, which starts at `at`.
  */
 export function readBlock(
   source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
@@ -94,11 +94,12 @@ function readError(error: unknown, file: string, offset: number): VarveError {
   return new VarveError('IO_ERROR', message, { cause: error, file, offset })
 }
 
-/** Runs a parser of `content`, which stands at `offset`; what it finds bad becomes CORRUPTION. */
+/** Runs a parser of what stands at `offset`: what is bad becomes CORRUPTION, what is unknown UNSUPPORTED_FORMAT. */
 export function parseAt<T>(source: { name: string }, offset: number, parse: () => T): T {
   try {
     return parse()
   } catch (error) {
+    if (error instanceof UnknownCode) throw unsupportedFormat(source.name, offset + error.offset, error.message)
     if (error instanceof BadBytes) throw corruption(source.name, offset + error.offset, error.message)
     throw error
   }

@@ -6,8 +6,10 @@
  * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the
  * block and that entries are in order, whatever the file said; the other methods rely on it.
  */
-import { alignUp, BadBytes, getU53, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX } from '../../base/index.js'
-import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_MAX, KIND_SHIFT, START_MASK } from './block-format.js'
+import { alignUp, BadBytes, EntryKind, getU53, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX } from '../../base/index.js'
+import {
+  BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
+} from './block-format.js'
 
 /** A larger buffer is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
@@ -166,7 +168,7 @@ export class BlockReader {
     return own - (end - start)
   }
 
-  /** Checks the open block of `length` bytes (no trailer). Throws BadBytes with the offset in the block. */
+  /** Checks the open block of `length` bytes (no trailer). Throws BadBytes, with the offset in the block. */
   check(length: number): void {
     this.checkColumns(length)
     this.checkOrder()
@@ -177,7 +179,7 @@ export class BlockReader {
     const { count, seqWidth, prefixBytes } = this
     if (length < BLOCK_HEADER_BYTES + 12) throw new BadBytes(0, 'block is too short')
     if (count === 0 || count > BLOCK_ENTRIES_MAX) throw new BadBytes(0, `block of ${count} entries`)
-    if (seqWidth !== 0 && seqWidth !== 4 && seqWidth !== 8) throw new BadBytes(2, 'unknown width or flags')
+    if (seqWidth !== 0 && seqWidth !== 4 && seqWidth !== 8) throw refusedWidth(seqWidth)
     if (prefixBytes > KEY_BYTES_MAX) throw new BadBytes(4, 'prefix is longer than a key')
     const start = this.prefixStart - this.base + prefixBytes
     if (start > length) throw new BadBytes(4, 'columns do not fit')
@@ -196,7 +198,7 @@ export class BlockReader {
       const kind = word >>> KIND_SHIFT
       const isBad = i === 0 ? start !== first : start < previous || start - previous > suffixMax
       if (isBad) throw new BadBytes(16 + 4 * i, 'key start out of order')
-      if (kind === 0 || kind > KIND_MAX) throw new BadBytes(16 + 4 * i, `unknown kind or flags ${kind}`)
+      if (kind !== EntryKind.value && kind !== EntryKind.tombstone) throw refusedEntry(16 + 4 * i, kind)
       previous = start
     }
     const end = words[keyWord + count]!

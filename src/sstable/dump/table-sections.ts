@@ -2,7 +2,7 @@
  * What: the parts of a table that was read, field by field; table-dump.ts puts them in order.
  * Thread: any (pure).
  */
-import { alignUp, EntryKind, getU32, getU53, toHex } from '../../base/index.js'
+import { alignUp, EntryKind, getFeatures, getU32, getU53, listFeatures, toHex } from '../../base/index.js'
 import { keyOf, printBytes } from '../../dump/index.js'
 import type { Section } from '../../dump/index.js'
 import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
@@ -49,7 +49,7 @@ function blockFields(reader: BlockReader, { offset, bytes: length }: Extent, pre
   const { bytes, count, prefixBytes, prefixStart } = reader
   const width = (prefixStart - BLOCK_HEADER_BYTES - (2 * count + 1) * 4) / count
   const fields = new SectionFields(offset)
-    .add(2, `${count} entries`).add(1, `sequence column ${width} bytes wide`).add(1, 'flags')
+    .add(2, `${count} entries`).add(1, `sequence column ${width} bytes wide`).add(1, 'block flags')
     .add(2, `prefix of ${prefixBytes} bytes`).add(2, 'zero').add(8, `base sequence number ${getU53(bytes, 8)}`)
     .addEach(count, 4, (i) => {
       return `entry ${i}: suffix at ${reader.suffixStart(i)}, kind ${keyOf(EntryKind, reader.kindAt(i))}`
@@ -93,7 +93,8 @@ export function indexSection(index: TableIndex, content: Uint8Array, extent: Ext
   keys.forEach((key, i) => fields.add(key.length, `block ${i}: bound key`, printBytes(key)))
   fields.add(keyBytes.length - keyStarts[keys.length]!, `${n - keys.length} more`)
   const blocks = keys.map((key, i) => ({
-    offset: index.offset(i), entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN), boundSeqNum: seqNums[i],
+    offset: index.offset(i), entryCount: counts[i], boundKey: printBytes(key, DATA_BYTES_SHOWN),
+    boundSeqNum: seqNums[i],
   }))
   return section('index', extent, content, {
     summary: `${n} blocks`, fields: fields.end(extent.offset + extent.bytes), data: { blockCount: n, blocks },
@@ -123,7 +124,8 @@ export function pointHashSection(content: Uint8Array, extent: Extent): Section {
   }
   const fields = new SectionFields(extent.offset)
     .add(4, `${slots.length} slots`).add(4, `${keyCount} keys`)
-    .add(1, `entry number in ${entryBits} bits`).add(1, `place in ${placeBits} bits`).add(6, 'zero')
+    .add(1, `entry number in ${entryBits} bits`).add(1, `place in ${placeBits} bits`)
+    .add(1, 'place kind').add(5, 'zero')
     .addEach(slots.length, 4, slotName)
   return section('point hash', extent, content, {
     summary: `${keyCount} keys in ${slots.length} slots`,
@@ -156,11 +158,14 @@ export function footerSection(content: Uint8Array, offset: number): Omit<Section
     fields.add(8, place.bytes === 0 ? `${name}: none` : `${name} at ${place.offset}, ${place.bytes} bytes`)
     if (place.bytes > 0) sections.push({ name, ...place })
   }
+  const features = getFeatures(content, 76)
   const [blockCount, fileBytes, format] = [getU32(content, 64), getU32(content, 72), getU32(content, 112)]
   fields.add(4, `${blockCount} blocks`).add(4, 'bytes of a trailer').add(4, `file of ${fileBytes} bytes`)
-    .add(36, 'reserved').add(4, `format version ${format}`).add(4, 'CRC-32').add(8, 'magic')
+    .add(4, `must know: ${listFeatures(features.mustKnow) || 'nothing'}`)
+    .add(4, 'features a writer must know').add(4, 'features anyone may ignore')
+    .add(1, 'unit').add(23, 'zero').add(4, `format version ${format}`).add(4, 'CRC-32').add(8, 'magic')
   return {
     title: 'footer', offset, bytes: FOOTER_BYTES, summary: `${blockCount} blocks, ${fileBytes} bytes`,
-    content, fields: fields.fields, data: { sections, blockCount, fileBytes, format },
+    content, fields: fields.fields, data: { sections, blockCount, fileBytes, features, format },
   }
 }

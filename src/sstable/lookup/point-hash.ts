@@ -7,7 +7,9 @@
  *        4    4  keys
  *        8    1  e: low bits of a place that number the entry in its block
  *        9    1  b: bits of a place + 1
- *       10    6  zero
+ *       10    1  place kind, what the low bits of a place are: 0 the number of the entry; 2 and 3, reserved for blocks
+ *                of rows: its offset in the block, in units of 4 or 8 bytes
+ *       11    5  zero
  *       16    4  each slot: 0 = empty, else bits 0…b-1 the place + 1, bits b…31 the low bits of the hash
  *        …       zeros up to a multiple of 8
  *
@@ -18,8 +20,10 @@
  * hash.
  */
 import { alignUp, BadBytes, getU32 } from '../../base/index.js'
+import { UnknownCode } from '../table-format.js'
 
 const HEADER_BYTES = 16
+const PLACE_KIND_OFFSET = 10
 const PLACE_BITS_MAX = 26
 const SLOTS_PER_KEY = 1 / 0.7
 const KEYS_PER_PAUSE = 16_384
@@ -28,21 +32,26 @@ function homeSlot(hash: number, slotCount: number): number {
   return Math.floor(((hash >>> 6) * slotCount) / 2 ** 26)
 }
 
+function nameOfKind(placeKind: number): string {
+  return placeKind === 2 || placeKind === 3 ? 'offsets of rows' : 'unknown'
+}
+
 function bitsFor(n: number): number {
   return 32 - Math.clz32(n)
 }
 
-/**
- * The section for `keyCount` keys, or null when the places are too many; pauses now and then. `places` are
- * block << 10 | entry.
- */
+/** False when places are too many for a point hash: those of `blockCount` blocks with at most `entriesMax` entries. */
+export function placesFit(blockCount: number, entriesMax: number): boolean {
+  return blockCount * 2 ** bitsFor(entriesMax - 1) < 2 ** PLACE_BITS_MAX
+}
+
+/** The section for `keyCount` keys; pauses now and then. `places` are block << 10 | entry. Requires: they fit. */
 export function* encodePointHash(
   hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
-): Generator<undefined, Uint8Array | null, unknown> {
+): Generator<undefined, Uint8Array, unknown> {
   const entryBits = bitsFor(entriesMax - 1)
   const blocksMax = places[keyCount - 1]! >>> 10
   const placeBits = bitsFor((blocksMax + 1) * 2 ** entryBits)
-  if ((blocksMax + 1) * 2 ** entryBits >= 2 ** PLACE_BITS_MAX) return null
   const slotCount = Math.ceil(keyCount * SLOTS_PER_KEY) + 1
   const content = new Uint8Array(alignUp(HEADER_BYTES + 4 * slotCount, 8))
   const words = new Uint32Array(content.buffer)
@@ -84,6 +93,8 @@ export class PointHash {
     if (slotCount === 0 || alignUp(HEADER_BYTES + 4 * slotCount, 8) !== content.length) {
       throw new BadBytes(0, `point hash of ${slotCount} slots`)
     }
+    const placeKind = content[PLACE_KIND_OFFSET]!
+    if (placeKind !== 0) throw new UnknownCode(PLACE_KIND_OFFSET, `place kind ${placeKind}, ${nameOfKind(placeKind)}`)
     this.keyCount = getU32(content, 4)
     this.entryBits = content[8]!
     this.placeBits = content[9]!
@@ -91,7 +102,7 @@ export class PointHash {
     if (this.entryBits > 10 || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
       throw new BadBytes(8, 'bad width of a place')
     }
-    for (let i = 10; i < HEADER_BYTES; i++) if (content[i] !== 0) throw new BadBytes(i, 'not zero')
+    for (let i = PLACE_KIND_OFFSET + 1; i < HEADER_BYTES; i++) if (content[i] !== 0) throw new BadBytes(i, 'not zero')
     for (let i = HEADER_BYTES + 4 * slotCount; i < content.length; i++) {
       if (content[i] !== 0) throw new BadBytes(i, 'padding is not zero')
     }

@@ -1,19 +1,25 @@
 /**
- * What: reads every byte of a table and compares all that is said twice: in the file, in the manifest.
+ * What: reads every byte of a table and compares all that is said twice: in the file, in the manifest. What is wrong is
+ * told, and the check goes on with the other parts, as far as the index tells where they are.
  * Does not own: the file. Thread: any; blocking, with a pause after each block.
+ * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  compareBytes, corruption, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
+  compareBytes, corruption, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
-import type { HashSeed, TableFacts, VarveError } from '../../base/index.js'
+import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import { isTombstone } from '../../iterator/index.js'
-import { readContent } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
+import type { TableProperties } from '../properties.js'
+import { findReplacesProblem } from '../replaces.js'
 import { SectionSlot } from '../table-format.js'
+import type { Extent, Footer } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
-import { checkFacts, checkSize, readParts } from './table-open.js'
-import type { TableFile, TableParts } from './table-open.js'
+import {
+  checkAgreement, checkHeader, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
+} from './table-open.js'
+import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
 export interface TableCheckOptions extends TableFile {
   databaseId: Uint8Array
@@ -21,49 +27,136 @@ export interface TableCheckOptions extends TableFile {
   facts: TableFacts
 }
 
-/** Ends when the table is good; throws CORRUPTION at the first thing that is not. */
-export function* checkTable(options: TableCheckOptions): Generator<undefined, void, unknown> {
-  checkSize(options, options.facts)
-  const parts = runSync(readParts(options, { pointHash: true, filter: 'always' }))
-  checkFacts(parts, options.facts, options.databaseId)
-  for (const { offset, bytes } of parts.footer.sections.slice(SectionSlot.properties + 1)) {
-    if (bytes > 0) runSync(readContent(parts.source, offset, bytes))
-  }
+/** Something in a table that is not as it must be. */
+export interface TableProblem {
+  /** The part of the file that cannot be believed. */
+  readonly extent: Extent
+  /** The number of the block that this part is; null for any other part. */
+  readonly block: number | null
+  /** What a reader of it would meet. */
+  readonly error: VarveError
+}
+
+/** Tells each problem. What `report` throws ends the check. */
+export function* checkTable(
+  options: TableCheckOptions, report: (problem: TableProblem) => void,
+): Generator<undefined, void, unknown> {
+  const { facts, databaseId } = options
+  const reporter = new Reporter(report)
+  const outline = reporter.attempt({ offset: 0, bytes: facts.bytes }, () => {
+    checkSize(options, facts)
+    const read = runSync(readOutline(options))
+    checkHeader(options.name, read.header, facts, databaseId)
+    return read
+  })
+  if (outline === null) return
+  const tally = readTally(outline, facts, reporter)
   yield
-  const tally = new Tally(parts)
-  const blocks = new TableBlocks(parts, new BlockCache(0))
+  const blocks = new TableBlocks(outline, new BlockCache(0))
   const reader = new BlockReader()
   for (let number = 0; number < blocks.count; number++) {
-    blocks.read(reader, number)
-    for (let i = 0; i < reader.count; i++) tally.add(reader, number, i)
+    const extent = { offset: outline.index.offset(number), bytes: outline.index.bytes(number) }
+    const isGood = reporter.attempt(extent, () => (blocks.read(reader, number), true), number) !== null
+    if (isGood) tally?.addBlock(reader, number)
+    else tally?.skipBlock()
     yield
   }
-  tally.compare()
+  tally?.compare()
+}
+
+/** Reads all but the blocks. Null: without properties there is nothing to compare the entries with. */
+function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter): Tally | null {
+  const { source, footer, index } = outline
+  const [, filterAt, pointHashAt, propertiesAt] = footer.sections as [Extent, Extent, Extent, Extent]
+  const properties = reporter.attempt(propertiesAt, () => {
+    const read = runSync(readProperties(source, footer))
+    checkAgreement(source, footer, index, read)
+    return read
+  })
+  const parts = { source, footer, properties }
+  const lookups: TableLookups = {
+    pointHash: reporter.attempt(pointHashAt, () => runSync(readLookups(parts, POINT_HASH)).pointHash),
+    filter: reporter.attempt(filterAt, () => runSync(readLookups(parts, FILTER)).filter),
+  }
+  if (properties === null) return null
+  reporter.attempt(propertiesAt, () => checkPropertyFacts(source, footer, properties, facts))
+  const tally = new Tally({ name: source.name, footer, properties, lookups }, reporter)
+  const wrong = properties.replaces === null ? null : findReplacesProblem(properties.replaces, facts)
+  if (wrong !== null) tally.tell(SectionSlot.properties, `replaces: ${wrong}`)
+  return tally
+}
+
+const POINT_HASH = { pointHash: true, filter: 'never' } as const
+const FILTER = { pointHash: false, filter: 'always' } as const
+
+class Reporter {
+  private readonly report: (problem: TableProblem) => void
+
+  constructor(report: (problem: TableProblem) => void) {
+    this.report = report
+  }
+
+  /** Null: it was told what is wrong. */
+  attempt<T>(extent: Extent, read: () => T, block: number | null = null): T | null {
+    try {
+      return read()
+    } catch (error) {
+      if (!VarveError.is(error)) throw error
+      this.tell(extent, error, block)
+      return null
+    }
+  }
+
+  tell(extent: Extent, error: VarveError, block: number | null = null): void {
+    this.report({ extent, block, error })
+  }
+}
+
+interface Known {
+  name: string
+  footer: Footer
+  properties: TableProperties
+  lookups: TableLookups
 }
 
 const COUNTED = ['keyCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum'] as const
 
 /** Counts what the entries are, and looks each key up in filter and point hash. */
 class Tally {
-  private readonly parts: TableParts
-  private readonly smallestKey: Uint8Array
+  private readonly known: Known
+  private readonly reporter: Reporter
   private readonly hashSeed: HashSeed
   private key = new Uint8Array(KEY_BYTES_MAX)
   private lastKey = new Uint8Array(KEY_BYTES_MAX)
   private lastKeyBytes = -1
+  /** A block is missing: nothing is compared with what all blocks have together. */
+  private hasGap = false
+  /** The block before is missing: whether the next key is a new one, nobody knows. */
+  private isBehindGap = false
+  /** Told once for each kind: a bad section misses many keys. */
+  private readonly told = new Set<string>()
   private keyCount = 0
   private tombstoneCount = 0
   private rawBytes = 0
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
 
-  constructor(parts: TableParts) {
-    this.parts = parts
-    this.smallestKey = parts.properties.smallestKey
-    this.hashSeed = readHashSeed(parts.properties.hashSeed)
+  constructor(known: Known, reporter: Reporter) {
+    this.known = known
+    this.reporter = reporter
+    this.hashSeed = readHashSeed(known.properties.hashSeed)
   }
 
-  add(reader: BlockReader, number: number, i: number): void {
+  skipBlock(): void {
+    this.hasGap = true
+    this.isBehindGap = true
+  }
+
+  addBlock(reader: BlockReader, number: number): void {
+    for (let i = 0; i < reader.count; i++) this.add(reader, number, i)
+  }
+
+  private add(reader: BlockReader, number: number, i: number): void {
     const { key, lastKey } = this
     const keyBytes = reader.copyKey(i, key)
     const seqNum = reader.seqNumAt(i)
@@ -78,30 +171,36 @@ class Tally {
   }
 
   private addKey(keyBytes: number, number: number, i: number): void {
-    const { key, parts } = this
-    if (this.keyCount++ === 0 && compareBytes(key.subarray(0, keyBytes), this.smallestKey) !== 0) {
-      throw this.bad(SectionSlot.properties, 'the smallest key is another')
+    const { key, isBehindGap, known: { properties, lookups: { filter, pointHash } } } = this
+    this.keyCount++
+    this.isBehindGap = false
+    const isFirst = number === 0 && i === 0
+    if (isFirst && compareBytes(key.subarray(0, keyBytes), properties.smallestKey) !== 0) {
+      this.tell(SectionSlot.properties, 'the smallest key is another')
     }
     const hash = hashRange(key, 0, keyBytes, this.hashSeed)
-    if (parts.filter?.mayContain(hash) === false) throw this.bad(SectionSlot.filter, 'the filter misses a key')
-    if (parts.pointHash?.holds(hash, number, i) === false) {
-      throw this.bad(SectionSlot.pointHash, 'the point hash misses the newest version of a key')
+    if (filter?.mayContain(hash) === false) this.tell(SectionSlot.filter, 'the filter misses a key')
+    if (!isBehindGap && pointHash?.holds(hash, number, i) === false) {
+      this.tell(SectionSlot.pointHash, 'the point hash misses the newest version of a key')
     }
   }
 
   compare(): void {
-    const { properties, pointHash } = this.parts
+    if (this.hasGap) return
+    const { properties, lookups: { pointHash } } = this.known
     for (const name of COUNTED) {
       if (this[name] === properties[name]) continue
-      const what = `${name} is ${this[name]}, the properties say ${properties[name]}`
-      throw this.bad(SectionSlot.properties, what)
+      this.tell(SectionSlot.properties, `${name} is ${this[name]}, the properties say ${properties[name]}`)
     }
     if (pointHash !== null && pointHash.usedCount() !== this.keyCount) {
-      throw this.bad(SectionSlot.pointHash, 'the point hash has more slots in use than there are keys')
+      this.tell(SectionSlot.pointHash, 'the point hash has more slots in use than there are keys')
     }
   }
 
-  private bad(slot: SectionSlot, what: string): VarveError {
-    return corruption(this.parts.source.name, this.parts.footer.sections[slot]!.offset, what)
+  tell(slot: SectionSlot, what: string): void {
+    if (this.told.has(what)) return
+    this.told.add(what)
+    const extent = this.known.footer.sections[slot]!
+    this.reporter.tell(extent, corruption(this.known.name, extent.offset, what))
   }
 }

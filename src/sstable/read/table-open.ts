@@ -12,7 +12,7 @@ import type { TableSource } from '../block/block-io.js'
 import { BloomFilter } from '../lookup/bloom-filter.js'
 import { PointHash } from '../lookup/point-hash.js'
 import { TableIndex } from '../lookup/table-index.js'
-import { decodeProperties, factThatDiffers, hiddenCountOf, UnknownProperty } from '../properties.js'
+import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
 import type { Footer } from '../table-format.js'
@@ -24,14 +24,22 @@ export interface TableFile {
   name: string
 }
 
-export interface TableParts {
+/** What tells where everything else is. */
+export interface TableOutline {
   source: TableSource
   header: FileHeader
   footer: Footer
-  properties: TableProperties
   index: TableIndex
+}
+
+/** What finds a key without the index. */
+export interface TableLookups {
   filter: BloomFilter | null
   pointHash: PointHash | null
+}
+
+export interface TableParts extends TableOutline, TableLookups {
+  properties: TableProperties
 }
 
 /** Which of the two to load, when the file has them. */
@@ -42,25 +50,39 @@ export interface PartChoice {
 
 /** Reads a table of which nothing is known. */
 export function* readParts(table: TableFile, choice: PartChoice): Steps<TableParts> {
+  const { near, ...outline } = yield* readNearOutline(table)
+  const { footer, index } = outline
+  const properties = yield* readProperties(near, footer)
+  checkAgreement(near, footer, index, properties)
+  const lookups = yield* readLookups({ source: near, footer, properties }, choice)
+  return { ...outline, properties, ...lookups }
+}
+
+/** The first parts of it. */
+export function* readOutline(table: TableFile): Steps<TableOutline> {
+  const { near, ...outline } = yield* readNearOutline(table)
+  return outline
+}
+
+/** `near`: the same file, its end in memory for the next parts that are read. */
+function* readNearOutline(table: TableFile): Steps<TableOutline & { near: TableSource }> {
   const { file, name } = table
   const fileBytes = sizeOf(table)
   const isShort = fileBytes < FILE_HEADER_BYTES + FOOTER_BYTES
   if (isShort) throw corruption(name, fileBytes, 'the file is cut short')
-  const near = { file: yield* withTail(file, fileBytes), name }
-  const header = yield* readHeader(near)
-  const source = { ...near, seed: fileSeed(header) }
-  const footer = yield* readFooter(source, fileBytes)
-  const index = yield* readIndex(source, footer)
-  const properties = yield* readProperties(source, footer)
-  checkAgreement(source, footer, index, properties)
-  const lookups = yield* readLookups({ source, footer, properties }, choice)
-  return { source: { ...source, file }, header, footer, properties, index, ...lookups }
+  const tail = { file: yield* withTail(file, fileBytes), name }
+  const header = yield* readHeader(tail)
+  const near = { ...tail, seed: fileSeed(header) }
+  const footer = yield* readFooter(near, fileBytes)
+  const index = yield* readIndex(near, footer)
+  return { near, source: { ...near, file }, header, footer, index }
 }
 
-/** What finds a key without the index, as far as it is wanted and the file has it. */
+/** What finds a key without the index, as far as it is wanted and the file has it. `properties` null: not known. */
 export function* readLookups(
-  { source, footer, properties }: Pick<TableParts, 'source' | 'footer' | 'properties'>, choice: PartChoice,
-): Steps<Pick<TableParts, 'filter' | 'pointHash'>> {
+  { source, footer, properties }: Pick<TableParts, 'source' | 'footer'> & { properties: TableProperties | null },
+  choice: PartChoice,
+): Steps<TableLookups> {
   const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
   const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
   const filter = isFilterUsed ? yield* readFilter(source, footer) : null
@@ -81,7 +103,8 @@ export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId:
   checkHeader(table.name, yield* readHeader(table), facts, databaseId)
 }
 
-function checkHeader(name: string, header: FileHeader, facts: TableFacts, databaseId: Uint8Array): void {
+/** Throws CORRUPTION when the header is not that of the file that `facts` speaks of. */
+export function checkHeader(name: string, header: FileHeader, facts: TableFacts, databaseId: Uint8Array): void {
   if (compareBytes(header.databaseId, databaseId) !== 0) {
     throw corruption(name, 24, 'it belongs to another database')
   }
@@ -91,9 +114,14 @@ function checkHeader(name: string, header: FileHeader, facts: TableFacts, databa
 
 /** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
 export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
-  const { header, footer, properties } = parts
-  const { name } = parts.source
-  checkHeader(name, header, facts, databaseId)
+  const { source, header, footer, properties } = parts
+  checkHeader(source.name, header, facts, databaseId)
+  checkPropertyFacts(source, footer, properties, facts)
+}
+
+export function checkPropertyFacts(
+  { name }: TableSource, footer: Footer, properties: TableProperties, facts: TableFacts,
+): void {
   const difference = factThatDiffers(properties, facts)
   const { offset } = footer.sections[SectionSlot.properties]!
   if (difference !== null) throw corruption(name, offset, `not as the manifest says: ${difference}`)
@@ -122,9 +150,8 @@ export function* readUnlistedTable(
 }
 
 function factsOf(parts: TableParts): TableFacts {
-  const { keyCount, hashSeed, blockBytes, ...facts } = parts.properties
   const { fileNum, salt } = parts.header
-  return { ...facts, fileNum, salt, bytes: parts.footer.fileBytes, hiddenCount: hiddenCountOf(parts.properties) }
+  return { ...factsIn(parts.properties), fileNum, salt, bytes: parts.footer.fileBytes }
 }
 
 export function sizeOf(table: TableFile): number {
@@ -169,14 +196,7 @@ export function* readIndex(source: TableSource, footer: Footer): Steps<TableInde
 export function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
   const { offset, bytes } = footer.sections[SectionSlot.properties]!
   const content = yield* readContent(source, offset, bytes)
-  try {
-    return parseAt(source, offset, () => decodeProperties(content))
-  } catch (error) {
-    if (!(error instanceof UnknownProperty)) throw error
-    throw new VarveError('UNSUPPORTED_FORMAT', `${source.name}: ${error.message}`, {
-      file: source.name, offset, hint: 'open it with a newer Varve',
-    })
-  }
+  return parseAt(source, offset, () => decodeProperties(content))
 }
 
 function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | null> {
@@ -187,13 +207,13 @@ function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | n
 }
 
 function* readPointHash(
-  source: TableSource, footer: Footer, properties: TableProperties,
+  source: TableSource, footer: Footer, properties: TableProperties | null,
 ): Steps<PointHash | null> {
   const { offset, bytes } = footer.sections[SectionSlot.pointHash]!
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
   const pointHash = parseAt(source, offset, () => new PointHash(content))
-  if (pointHash.keyCount === properties.keyCount) return pointHash
+  if (properties === null || pointHash.keyCount === properties.keyCount) return pointHash
   throw corruption(source.name, offset, 'number of keys differs from the properties')
 }
 

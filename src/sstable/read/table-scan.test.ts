@@ -41,12 +41,13 @@ function iterateAll(written: WrittenTable): Entry[] {
   return entries
 }
 
-/** What it gives, or null when that is CORRUPTION. */
+/** What it gives, or null when it refuses the file. */
 function outcome(read: () => Entry[]): string[] | null {
   try {
     return read().map(shown)
   } catch (error) {
-    if (VarveError.is(error) && error.code === 'CORRUPTION' && error.file === TABLE_NAME) return null
+    const isRefused = VarveError.is(error) && (error.code === 'CORRUPTION' || error.code === 'UNSUPPORTED_FORMAT')
+    if (isRefused && error.file === TABLE_NAME) return null
     throw error
   }
 }

@@ -4,7 +4,7 @@
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
+import { checkMayWrite, corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
 import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
@@ -13,7 +13,7 @@ import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries
 import type { BloomFilter } from '../lookup/bloom-filter.js'
 import type { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { SectionSlot } from '../table-format.js'
+import { featuresPlace, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
 import { TableIterator } from './table-iterator.js'
 import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
@@ -26,6 +26,8 @@ export interface TableOpenOptions extends TableFile {
   cache: BlockCache
   /** What finds a key without the index; 'pointHash', or the filter where the file has none. */
   lookup?: Lookup
+  /** Somebody is going to write to its database: refuses a table that asks more of a writer. */
+  isForWriting?: boolean
   /** The index had been dropped, and was read again for a call that goes on. */
   onIndexRead?: () => void
 }
@@ -33,12 +35,16 @@ export interface TableOpenOptions extends TableFile {
 /** What a table has in memory, besides its index, to find a key or to know that it is not there. */
 export type Lookup = 'pointHash' | 'filter' | 'none'
 
-/** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
+/**
+ * Throws CORRUPTION when the file is not good or not the one of `facts`, UNSUPPORTED_FORMAT when it has something that
+ * this version does not know. Reads no data block.
+ */
 export function* openTable(options: TableOpenOptions): Steps<Table> {
-  const { facts, databaseId } = options
+  const { facts, databaseId, name, isForWriting = false } = options
   checkSize(options, facts)
   const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
   checkFacts(parts, facts, databaseId)
+  if (isForWriting) checkMayWrite(parts.footer.features, featuresPlace(facts.bytes, name))
   return new Table(parts, options)
 }
 

@@ -3,12 +3,13 @@
  * Owns: the state of the file that grows. Does not own: the file handle, its sync and its final name.
  * Thread: worker or main; writes block. Nothing is allocated per entry.
  * States: open → finished. After a throw the file is garbage: its owner removes it.
- * Invariants: entries are added in internal order (key ascending, sequence number descending).
+ * Invariants: entries are added in internal order (key ascending, sequence number descending). TAB-1 filter or point
+ * hash is there, and what is there covers every user key.
  */
 import {
-  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, readHashSeed, tableFileName,
+  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, NO_FEATURES, readHashSeed, tableFileName,
 } from '../../base/index.js'
-import type { FileHeader, FileNum, HashSeed, TableFacts, ValueFileReference } from '../../base/index.js'
+import type { FileHeader, FileNum, HashSeed, TableFacts } from '../../base/index.js'
 import { isTombstone } from '../../iterator/index.js'
 import type { VfsFile } from '../../vfs/index.js'
 import { BlockBuilder } from '../block/block-builder.js'
@@ -17,15 +18,17 @@ import {
 } from '../block/block-format.js'
 import { BuildBuffer } from '../block/build-buffer.js'
 import { encodeFilter } from '../lookup/bloom-filter.js'
-import { encodePointHash } from '../lookup/point-hash.js'
+import { encodePointHash, placesFit } from '../lookup/point-hash.js'
 import { IndexBuilder } from '../lookup/table-index.js'
-import { encodeProperties, hiddenCountOf } from '../properties.js'
+import { encodeProperties, factsIn } from '../properties.js'
 import type { TableProperties } from '../properties.js'
+import type { Replaces } from '../replaces.js'
 import type { TableScan } from '../read/table-scan.js'
 import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, contentBytes } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { TableOutput } from './table-output.js'
 
+const FILTER_BITS_PER_KEY = 10
 /** Up to this length a loop over words beats a native copy from shared memory. */
 const WORDS_COPY_BYTES_MAX = 256
 
@@ -40,7 +43,7 @@ export interface TableBuilderOptions {
   blockBytes?: number
   /** Write a point hash; true. */
   pointHash?: boolean
-  /** Bits of filter for each key, 0 = no filter; 10. */
+  /** Bits of filter for each key; 10. 0: a filter only where there is no point hash. */
   filterBitsPerKey?: number
   /** Logs whose entries come here; 0 and 0 for a compaction. */
   firstLog?: FileNum
@@ -53,7 +56,6 @@ export class TableBuilder {
   private readonly blockBytes: number
   /** A block of several entries has at most this content. */
   private readonly contentBytesMax: number
-  private readonly isHashed: boolean
   private readonly seed: number
   private readonly hashSeed: HashSeed
   private readonly output: TableOutput
@@ -79,11 +81,11 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      pointHash: true, filterBitsPerKey: 10, firstLog: 0, lastLog: 0, keyspaceId: 0, ...options, blockBytes,
+      pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0, keyspaceId: 0, ...options,
+      blockBytes,
     }
     this.blockBytes = blockBytes
     this.contentBytesMax = contentBytes(blockBytes)
-    this.isHashed = this.options.pointHash || this.options.filterBitsPerKey > 0
     const { databaseId, fileNum, salt, generation } = options
     const header: FileHeader = { magic: TABLE_MAGIC, databaseId, fileNum, salt, generation }
     this.seed = fileSeed(header)
@@ -186,41 +188,47 @@ export class TableBuilder {
   }
 
   /** Writes the rest; the file is complete but not synced. Requires: at least one entry. */
-  finish(): TableFacts {
-    const steps = this.finishing()
+  finish(replaces: Replaces | null = null): TableFacts {
+    const steps = this.finishing(replaces)
     let turn = steps.next()
     while (turn.done !== true) turn = steps.next()
     return turn.value
   }
 
   /** The same, with pauses. */
-  *finishing(valueFiles: ValueFileReference[] = []): Generator<undefined, TableFacts, unknown> {
+  *finishing(replaces: Replaces | null): Generator<undefined, TableFacts, unknown> {
     assert(!this.isFinished && this.entryCount > 0, 'a table has entries and is finished once')
     this.isFinished = true
-    const { block, index, memory, output, options } = this
+    const { block, index, output, options } = this
     if (block.count > 0) this.closeBlock()
     index.addBound(block.keys, block.lastKeyStart, block.lastKeyEnd, this.lastSeqNum)
     const sections = emptySections()
     sections[SectionSlot.index] = output.section(index.finish(output.offset))
-    if (options.filterBitsPerKey > 0) {
-      const filter = yield* encodeFilter(memory.hashes, this.keyCount, options.filterBitsPerKey)
-      sections[SectionSlot.filter] = output.section(filter)
-    }
-    if (options.pointHash) {
-      const pointHash = yield* encodePointHash(memory.hashes, memory.places, this.keyCount, this.entriesMax)
-      if (pointHash !== null) sections[SectionSlot.pointHash] = output.section(pointHash)
-    }
-    const properties = this.properties(valueFiles)
+    yield* this.addLookups(sections)
+    const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
     const bytes = output.offset + FOOTER_BYTES
-    output.raw(encodeFooter({ sections, blockCount: index.blockCount, fileBytes: bytes }, this.seed))
+    const footer = { features: NO_FEATURES, sections, blockCount: index.blockCount, fileBytes: bytes }
+    output.raw(encodeFooter(footer, this.seed))
     output.flush()
-    const { keyCount, hashSeed, blockBytes, ...facts } = properties
-    const hiddenCount = hiddenCountOf(properties)
-    return { ...facts, hiddenCount, fileNum: options.fileNum, bytes, salt: options.salt.slice() }
+    return { ...factsIn(properties), fileNum: options.fileNum, bytes, salt: options.salt.slice() }
   }
 
-  private properties(valueFiles: ValueFileReference[]): TableProperties {
+  /** Filter and point hash: TAB-1, at least one of the two. */
+  private *addLookups(sections: Extent[]): Generator<undefined, void, unknown> {
+    const { index, memory, output, options, keyCount, entriesMax } = this
+    const isPointHashed = options.pointHash && placesFit(index.blockCount, entriesMax)
+    const filterBits = options.filterBitsPerKey || (isPointHashed ? 0 : FILTER_BITS_PER_KEY)
+    if (filterBits > 0) {
+      sections[SectionSlot.filter] = output.section(yield* encodeFilter(memory.hashes, keyCount, filterBits))
+    }
+    if (isPointHashed) {
+      const pointHash = yield* encodePointHash(memory.hashes, memory.places, keyCount, entriesMax)
+      sections[SectionSlot.pointHash] = output.section(pointHash)
+    }
+  }
+
+  private properties(replaces: Replaces | null): TableProperties {
     const { block, options } = this
     return {
       entryCount: this.entryCount,
@@ -235,10 +243,11 @@ export class TableBuilder {
       keyspaceId: options.keyspaceId,
       expiryMin: 0,
       expiryMax: 0,
-      valueFiles,
+      valueFiles: [],
       keyCount: this.keyCount,
       hashSeed: options.salt,
       blockBytes: this.blockBytes,
+      replaces,
     }
   }
 
@@ -261,7 +270,7 @@ export class TableBuilder {
   private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
     const { block } = this
     if (block.count === 0) this.beginBlock()
-    if (isNewKey && this.isHashed) this.addHash(block.stagedHash(this.hashSeed))
+    if (isNewKey) this.addHash(block.stagedHash(this.hashSeed))
     if (isTombstone(kind)) this.tombstoneCount++
     this.lastSeqNum = seqNum
     block.push(seqNum, kind, valueBytes)
