@@ -107,7 +107,7 @@ function* install(
   const edit: VersionEdit = editOf(task.pick, tables)
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-  // The tables that the next job makes must know of those that are replaced (sstable/replaces.ts), so they retire first.
+  // What the next job makes must know of the tables that are replaced (sstable/replaces.ts): they retire first.
   if (!(yield* installer.list(edit))) return ends.onStopped(task)
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)

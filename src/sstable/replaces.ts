@@ -1,6 +1,6 @@
 /**
- * What: the property `replaces`: which files a table stands for. It serves whoever has tables and no manifest, and must
- * know which of them count (TAB-2). On disk: do not change.
+ * What: the property `replaces`: which files a table stands for. It tells which tables of a directory count when the
+ * manifest is lost (TAB-2). On disk: do not change.
  *
  *   offset size
  *        0    8  group: file number of the first output of the job that made the table
@@ -16,7 +16,7 @@
  *        …   8m  file numbers of the unlisted tables, ascending
  *
  * An unlisted table is in no version when the job begins, and its removal is not known to be durable: a crash may leave
- * it in the directory. Whoever has tables alone goes through the groups, the newest first:
+ * it in the directory. Which tables count is found by going through the groups, the newest first:
  *
  *   - an unlisted table does not count, and says nothing about its own inputs;
  *   - a group whose outputs are all there, or replaced by newer groups, replaces its inputs;

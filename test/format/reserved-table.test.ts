@@ -152,7 +152,7 @@ test('footer: each feature that a reader must know', async () => {
   }
 })
 
-test('footer: each feature that a writer must know; whoever only reads takes the table', async () => {
+test('footer: each feature that a writer must know; a read-only open takes the table', async () => {
   for (let bit = 0; bit < 32; bit++) {
     await refusedAtOpen(footerWith(80, 2 ** bit), new RegExp(`writer feature ${bit}`), { isReadable: true })
   }

@@ -1,6 +1,6 @@
 /**
- * What: the one place that reads a table file: exact ranges, checksums, one second try. Whoever reads through it gets
- * the content of a block or section, and need not know that a trailer stands behind it in the file.
+ * What: the one place that reads a table file: exact ranges, checksums, one second try. It gives the content of blocks
+ * and sections, so its callers need not know that a trailer stands behind each in the file.
  * Does not own: the file.
  * Thread: any.
  *
