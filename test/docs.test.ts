@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import {
-  BATCH_BYTES_MAX, BATCH_COUNT_MAX, GiB, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX, VALUE_BYTES_MAX, WRITE_BUFFER_BYTES_MAX,
-  WRITE_BUFFER_BYTES_MIN,
+  BATCH_BYTES_MAX, BATCH_COUNT_MAX, GiB, KEY_BYTES_MAX, MiB, POSITION_BYTES_MAX, SEQ_NUM_MAX, VALUE_BYTES_MAX,
+  WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../src/base/index.js'
-import { POSITION_BYTES_MAX } from '../src/commit/check-input.js'
 import { resolveOptions } from '../src/engine/options.js'
 import { packageDir } from './support/golden.js'
 

@@ -15,6 +15,8 @@ export const VALUE_BYTES_MAX = GiB
 export const BATCH_BYTES_MAX = GiB + 64 * MiB
 /** Operations in one batch: the frame's count is a u32, this keeps the memtable's ids small. */
 export const BATCH_COUNT_MAX = 2 ** 24
+/** The caller's position in a history of his own, which goes along with a batch. */
+export const POSITION_BYTES_MAX = 4096
 /** Offsets are u32 on disk. */
 export const FILE_BYTES_MAX = 2 ** 32 - 8
 /** Whatever is counted in a u64 field is a safe integer. */

@@ -3,10 +3,9 @@
  * Thread: main. No state.
  */
 import {
-  bytesLength, copyView, hasMemory, invalidArgument, isByteView, KEY_BYTES_MAX, VALUE_BYTES_MAX, VarveError, viewLength,
+  bytesLength, copyView, hasMemory, invalidArgument, isByteView, KEY_BYTES_MAX, POSITION_BYTES_MAX,
+  VALUE_BYTES_MAX, VarveError, viewLength,
 } from '../base/index.js'
-
-export const POSITION_BYTES_MAX = 4096
 
 /**
  * Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, KEY_TOO_LARGE. Returns the bytes

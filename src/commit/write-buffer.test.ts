@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, FRAME_HEADER_BYTES, SeededRandom, bytesLength, VarveError } from '../base/index.js'
+import {
+  EntryKind, FRAME_HEADER_BYTES, POSITION_BYTES_MAX, SeededRandom, bytesLength, VarveError,
+} from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
 import { describeEntry, readHistory } from '../../test/support/log-history.js'
 import { sampleBuffer } from '../../test/support/write-buffer-samples.js'
 import { batchBytesBound, encodeBatch } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
-import { POSITION_BYTES_MAX } from './check-input.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { frameBytesBound, roomOf } from './write-buffer.js'

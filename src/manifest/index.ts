@@ -1,4 +1,5 @@
 /** Rank 3: which files make the database. */
+export * from './lineage.js'
 export * from './manifest-dump.js'
 export * from './manifest-format.js'
 export * from './manifest-log.js'
@@ -6,6 +7,7 @@ export * from './manifest-reader.js'
 export * from './marker.js'
 export * from './obsolete-files.js'
 export * from './table-record.js'
+export * from './value-log-record.js'
 export * from './version-builder.js'
 export * from './version-check.js'
 export * from './version-edit.js'

@@ -13,8 +13,8 @@ import {
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
   readFrameHeader,
 } from '../base/index.js'
-import type { FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
-import { closeFile, openFile, readWhole } from '../vfs/index.js'
+import type { Features, FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
+import { readWhole, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { GROUPS_MAX } from './manifest-format.js'
 import { emptyVersion } from './version.js'
@@ -25,10 +25,14 @@ import type { Blame } from './version-builder.js'
 import { decodeGroup } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
 
+/** Place of a frame's flags in its header. */
+const FLAGS_OFFSET = 13
+
 export interface ManifestContents {
   version: Version
   databaseId: Uint8Array
   generation: number
+  features: Features
   /** Groups replayed. */
   groups: number
   /** End of the last good frame. */
@@ -47,12 +51,7 @@ export function* readManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<Ma
 
 function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Array> {
   try {
-    const file = yield* openFile(vfs, path, 'read')
-    try {
-      return yield* readWhole(file, MANIFEST_BYTES_MAX)
-    } finally {
-      yield* closeFile(file)
-    }
+    return yield* withFile(vfs, path, 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw new VarveError('MISSING_FILE', `${name} is missing`, {
@@ -103,7 +102,7 @@ export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestCon
   if (problem !== null) throw corruption(file, goodBytes, problem)
   return {
     version,
-    databaseId: header.databaseId, generation: header.generation,
+    databaseId: header.databaseId, generation: header.generation, features: header.features,
     groups, goodBytes, tornBytes: bytes.length - goodBytes, isClosed,
   }
 }
@@ -121,12 +120,15 @@ function* readFrames(
   let offset = FILE_HEADER_BYTES
   for (let number = 1; ; number++) {
     const frame = emptyFrameHeader()
-    if (readFrame(bytes, offset, bytes.length, offset, seed, frame) !== 'good') break
+    const state = readFrame(bytes, offset, bytes.length, offset, seed, frame)
+    if (hasFrameHeader(bytes, offset, seed)) checkKnown(frame, bytes[offset + FLAGS_OFFSET]!, { file, offset })
+    if (state !== 'good') break
     if (number > GROUPS_MAX) throw corruption(file, offset, `more than ${GROUPS_MAX} groups`)
     checkFrame(frame, { file, offset, number, generation: header.generation })
     const start = offset + FRAME_HEADER_BYTES
     const edits = decodeGroup(bytes, start, start + frame.bodyBytes, { count: frame.count, file })
-    if (number === 1) checkFirstGroup(frame, edits, file)
+    if (number === 1) checkFirstGroup(frame, edits, header, file)
+    else checkLaterGroup(edits, file, offset)
     yield { offset, header: frame, edits }
     offset += frameBytes(frame.bodyBytes)
   }
@@ -144,15 +146,25 @@ interface FramePlace {
   generation: number
 }
 
+function hasFrameHeader(bytes: Uint8Array, offset: number, seed: number): boolean {
+  return bytes.length - offset >= FRAME_HEADER_BYTES &&
+    readFrameHeader(bytes, offset, offset, seed, emptyFrameHeader())
+}
+
+/** A header that is right and not understood is no torn end, whatever its body is: that may be checked otherwise. */
+function checkKnown(
+  { type, extensionBytes }: FrameHeader, flags: number, { file, offset }: Pick<FramePlace, 'file' | 'offset'>,
+): void {
+  const isKnown = type === FrameType.editGroup || type === FrameType.mark
+  if (isKnown && flags === 0 && extensionBytes === 0) return
+  const what = !isKnown ? `of unknown type ${type}` : flags !== 0 ? `with unknown flags ${flags}` : 'with extensions'
+  throw new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: frame ${what}`, {
+    file, offset, hint: 'open it with a newer Varve',
+  })
+}
+
 /** The checksum is right, so whatever is wrong here was written so, by someone. */
 function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FramePlace): void {
-  const isKnown = frame.type === FrameType.editGroup || frame.type === FrameType.mark
-  if (!isKnown || frame.extensionBytes !== 0) {
-    const what = `${file} at offset ${offset}: frame of unknown type ${frame.type}`
-    throw new VarveError('UNSUPPORTED_FORMAT', what, {
-      file, offset, hint: 'open it with a newer Varve',
-    })
-  }
   if (frame.firstSeqNum !== number) {
     throw corruption(file, offset, `frame ${frame.firstSeqNum} where ${number} belongs`)
   }
@@ -167,11 +179,18 @@ function checkFrame(frame: FrameHeader, { file, offset, number, generation }: Fr
   }
 }
 
-function checkFirstGroup(frame: FrameHeader, edits: VersionEdit[], file: string): void {
-  const isWhole = edits.length === 1 && edits[0]!.keyOrder !== undefined
-  if (frame.type !== FrameType.editGroup || !isWhole) {
+function checkFirstGroup(frame: FrameHeader, edits: VersionEdit[], header: FileHeader, file: string): void {
+  const whole = edits.length === 1 ? edits[0]! : {}
+  if (frame.type !== FrameType.editGroup || whole.keyOrder === undefined || whole.lineage === undefined) {
     throw corruption(file, FILE_HEADER_BYTES, 'the first group does not hold a whole version')
   }
+  if (whole.lineage.own === header.lineage) return
+  throw corruption(file, FILE_HEADER_BYTES, `lineage is ${whole.lineage.own}, in the file header ${header.lineage}`)
+}
+
+function checkLaterGroup(edits: VersionEdit[], file: string, offset: number): void {
+  if (edits.every(({ keyOrder, lineage }) => keyOrder === undefined && lineage === undefined)) return
+  throw corruption(file, offset, 'key order or lineage behind the first group')
 }
 
 /**

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { VarveError } from '../base/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import {
-  bytesOf, sampleBase, sampleLogFacts, sampleTable, sampleVersions,
+  bytesOf, sampleBase, sampleLogFacts, sampleTable, sampleValueLog, sampleVersions,
 } from '../../test/support/manifest-samples.js'
 import { emptyVersion } from './version.js'
 import type { Version } from './version.js'
@@ -37,7 +37,7 @@ test('numbers rise with what an edit brings', () => {
   assert.equal(version.lastSeqNum, 309)
   assert.equal(applyEdit(version, { logPointer: 40 }).nextFileNum, 40)
   assert.equal(applyEdit(version, { logs: [sampleLogFacts(50, 128)] }).nextFileNum, 51)
-  const addValueLogs = [{ fileNum: 60, isLog: false, bytes: 1 }]
+  const addValueLogs = [sampleValueLog(60, 1)]
   assert.equal(applyEdit(version, { addValueLogs }).nextFileNum, 61)
 })
 
@@ -122,7 +122,7 @@ const refused: [string, VersionEdit, RegExp][] = [
   ['end of a log open again', { logs: [sampleLogFacts(15, 4_224)] }, /MAN-9: the end/],
   ['fewer bytes of a log', { logs: [sampleLogFacts(17, 127)] }, /MAN-9: log 17 shrinks/],
   ['another log', { logs: [sampleLogFacts(17, 128, { salt: new Uint8Array(8) })] }, /MAN-9: log 17 becomes another/],
-  ['value log twice', { addValueLogs: [{ fileNum: 12, isLog: true, bytes: 1 }] }, /already listed/],
+  ['value log twice', { addValueLogs: [sampleValueLog(12, 1)] }, /already listed/],
   ['value log not there', { removeValueLogs: [16] }, /not listed/],
   ['value log with live values', { removeValueLogs: [12] }, /MAN-7/],
   ['discard that no table shows', {

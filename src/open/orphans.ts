@@ -3,12 +3,12 @@
  * and removes them when somebody asks for it and everything else is whole.
  * Thread: main.
  */
-import { directoryError, runAsync, tableFileName, VarveError } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
+import { directoryError, runAsync, step, tableFileName, VarveError } from '../base/index.js'
+import type { Steps, TableFacts } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
-import { HeldVfs } from '../vfs/index.js'
+import { HeldVfs, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { lockFor } from './open.js'
 import { openReadOnly } from './read-only.js'
@@ -45,7 +45,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
     try {
       const files = await describe(view, held)
       checkCertain(view, files)
-      for (const level of view.sight.version.levels) for (const facts of level) await checkListed(view, held, facts)
+      for (const facts of view.sight.version.levels.flat()) await runAsync(checkListed(view, held, facts))
       await remove(held, dir, files)
       return files
     } finally {
@@ -71,15 +71,13 @@ function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFil
   })
 }
 
-async function checkListed({ sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts): Promise<void> {
+function* checkListed({ sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts): Steps<void> {
   const name = tableFileName(facts.fileNum)
-  const file = await vfs.open(vfs.join(dir, name), 'read')
-  try {
+  const giveWay = { sync: () => undefined, async: () => turns.next() }
+  yield* withFile(vfs, vfs.join(dir, name), 'read', function* (file) {
     const checking = checkTable({ file, name, facts, databaseId: sight.databaseId })
-    while (checking.next().done !== true) if (turns.isOverNow()) await turns.next()
-  } finally {
-    await file.close()
-  }
+    while (checking.next().done !== true) if (turns.isOverNow()) yield* step<unknown>(giveWay)
+  })
 }
 
 async function remove(vfs: Vfs, dir: string, files: readonly KeptFileInfo[]): Promise<void> {
@@ -103,13 +101,9 @@ async function describe({ report, dir }: ReadOnlyView, vfs: Vfs): Promise<KeptFi
 /** Null for what is not a whole table. */
 async function describeTable(vfs: Vfs, path: string, name: string): Promise<KeptFileInfo['table']> {
   try {
-    const file = await vfs.open(path, 'read')
-    try {
-      const { entryCount, smallestSeqNum, largestSeqNum } = await runAsync(readTableFacts({ file, name }))
-      return { entryCount, smallestSeqNum, largestSeqNum }
-    } finally {
-      await file.close()
-    }
+    const facts = await runAsync(withFile(vfs, path, 'read', (file) => readTableFacts({ file, name })))
+    const { entryCount, smallestSeqNum, largestSeqNum } = facts
+    return { entryCount, smallestSeqNum, largestSeqNum }
   } catch {
     return null
   }

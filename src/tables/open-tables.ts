@@ -7,7 +7,7 @@
  * Invariants: READ-1 a table may be read, and its file stays in the directory, as long as a read state lists it;
  * whether the file is open at the moment says nothing about that.
  */
-import { assert, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
+import { assert, checkMayWrite, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
@@ -32,6 +32,8 @@ export interface TableSetOptions {
   databaseId: Uint8Array
   cache: BlockCache
   files: FilePool
+  /** The database is open for writing: a table that only readers may do with is refused. */
+  isWriting?: boolean
 }
 
 export class OpenTables {
@@ -41,9 +43,11 @@ export class OpenTables {
   readonly memoryLimit = new TableMemoryLimit((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
+  private readonly isWriting: boolean
 
-  constructor({ vfs, dir, databaseId, cache, files }: TableSetOptions) {
+  constructor({ vfs, dir, databaseId, cache, files, isWriting = false }: TableSetOptions) {
     this.cache = cache
+    this.isWriting = isWriting
     this.files = files
     this.place = { vfs, dir, databaseId, pool: files }
   }
@@ -97,11 +101,13 @@ export class OpenTables {
     }
   }
 
-  private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
+  private *opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
     const { cache, memoryLimit, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    return openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
+    const table = yield* openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
+    if (this.isWriting) checkMayWrite(table.features, name)
+    return table
   }
 
   private add(table: Table, file: PooledFile): void {

@@ -1,14 +1,15 @@
 /** A log's bytes with every kind of frame and entry field. */
 import {
-  EXTENSION_POSITION, EntryKind, FRAME_HEADER_BYTES, FrameType, ByteWriter,
+  EXTENSION_POSITION, EntryKind, FRAME_HEADER_BYTES, FrameType, ByteWriter, NO_FEATURES,
   emptyFrameHeader, encodeFileHeader, fileSeed, frameBytes, sealFrame,
 } from '../../src/base/index.js'
 import type { FileHeader, FrameHeader } from '../../src/base/index.js'
 import { encodePredecessor } from '../../src/wal/index.js'
-import { bytesOf, databaseId } from './manifest-samples.js'
+import { bytesOf, databaseId, sampleLineage } from './manifest-samples.js'
 
 const header: FileHeader = {
-  magic: 'varvelog', databaseId, fileNum: 12, salt: new Uint8Array(8).fill(0x5a), generation: 3,
+  magic: 'varvelog', features: NO_FEATURES, databaseId, fileNum: 12, salt: new Uint8Array(8).fill(0x5a),
+  generation: 3, lineage: sampleLineage,
 }
 
 interface SampleEntry {

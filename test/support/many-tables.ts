@@ -1,7 +1,7 @@
 /** A database of very many tables, made at once: each would otherwise need a flush of its own. */
 import { runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileNum, TableFacts } from '../../src/base/index.js'
-import { emptyVersion } from '../../src/manifest/index.js'
+import { emptyVersion, newLineage } from '../../src/manifest/index.js'
 import { TableBuilder } from '../../src/sstable/index.js'
 import { writeManifest } from '../../src/versions/manifest-roll.js'
 import type { Vfs } from '../../src/vfs/index.js'
@@ -42,9 +42,13 @@ export function makeTables(vfs: Vfs, dir: string, { count, stacked = 0 }: ManyTa
   const names = levels.flatMap((tables) => tables).map((facts) => tableFileName(facts.fileNum))
   names.push(...names.splice(0, stacked))
   levels[0]!.reverse()
-  const version = { ...emptyVersion, levels, lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2 }
   const random = new SeededRandom(1, 'many tables')
-  const log = runSync(writeManifest({ vfs, dir, databaseId, generation: 1, random }, fileNum + 1, version))
+  const lineage = newLineage(random)
+  const version = {
+    ...emptyVersion, lineage, levels, lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
+  }
+  const origin = { databaseId, generation: 1, lineage: lineage.own, random }
+  const log = runSync(writeManifest({ ...origin, vfs, dir }, fileNum + 1, version))
   runSync(log.closeClean())
   return { entries, names }
 }

@@ -5,7 +5,7 @@
  * Thread: main, or a worker with its own cache. Reads block.
  */
 import { corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
-import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
+import type { Features, HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
 import { BlockReader } from '../block/block-reader.js'
@@ -55,6 +55,7 @@ export interface LoadedBytes {
 
 export class Table {
   readonly facts: TableFacts
+  readonly features: Features
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
   private filter: BloomFilter | null
@@ -65,6 +66,7 @@ export class Table {
 
   constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
     this.facts = facts
+    this.features = parts.header.features
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
     this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
     this.filter = parts.filter

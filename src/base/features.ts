@@ -1,0 +1,82 @@
+/**
+ * What: the feature bits of files: their names, and what a reader does about one that it does not know.
+ * There are three words of them. They stand in every file header (file-header.ts), and again in the footer of a table,
+ * which is written when it is known what the table has; of a table both count.
+ *
+ *   must know   an unknown bit refuses the file, and with it the database
+ *   read-only   an unknown bit in a file that the database needs refuses all but an open with `readOnly`
+ *   ignorable   nothing
+ *
+ * A bit of the first word means the same wherever it stands. No bit of the other two has a meaning yet.
+ */
+import { getU32, putU32 } from './coding.js'
+import { VarveError } from './errors.js'
+
+/** Names of the bits that a reader must know, by their numbers. On disk: do not change the order. */
+const MUST_KNOW_NAMES = [
+  'entries with expiry', 'merge operands', 'range tombstones', 'value handles', 'row blocks', 'packed blocks',
+  'a dictionary', 'values packed one by one',
+] as const
+
+export interface Features {
+  readonly mustKnow: number
+  readonly readOnly: number
+  readonly ignorable: number
+}
+
+export const NO_FEATURES: Features = Object.freeze({ mustKnow: 0, readOnly: 0, ignorable: 0 })
+
+/** Three words of four bytes. */
+export const FEATURES_BYTES = 12
+
+/** Where a file says what it has, for errors. */
+export interface FeaturesPlace {
+  file: string
+  /** Of the first word. */
+  offset: number
+}
+
+export function putFeatures(bytes: Uint8Array, at: number, { mustKnow, readOnly, ignorable }: Features): void {
+  putU32(bytes, at, mustKnow)
+  putU32(bytes, at + 4, readOnly)
+  putU32(bytes, at + 8, ignorable)
+}
+
+export function getFeatures(bytes: Uint8Array, at: number): Features {
+  return { mustKnow: getU32(bytes, at), readOnly: getU32(bytes, at + 4), ignorable: getU32(bytes, at + 8) }
+}
+
+/** Features of a file that says them in two places. */
+export function joinFeatures(a: Features, b: Features): Features {
+  return {
+    mustKnow: (a.mustKnow | b.mustKnow) >>> 0, readOnly: (a.readOnly | b.readOnly) >>> 0,
+    ignorable: (a.ignorable | b.ignorable) >>> 0,
+  }
+}
+
+/** Throws UNSUPPORTED_FORMAT when a reader must know a bit that is not in the mask `known`. */
+export function checkMustKnow({ mustKnow }: Features, known: number, { file, offset }: FeaturesPlace): void {
+  const unknown = (mustKnow & ~known) >>> 0
+  if (unknown === 0) return
+  throw new VarveError('UNSUPPORTED_FORMAT', `${file} has ${listFeatures(unknown)}, which this Varve cannot read`, {
+    file, offset, hint: 'open it with a newer Varve',
+  })
+}
+
+/** For who is going to write: throws UNSUPPORTED_FORMAT when a writer must know a bit that this one does not. */
+export function checkMayWrite({ readOnly }: Features, file: string): void {
+  if (readOnly === 0) return
+  const names = listNumbers(readOnly).map((bit) => `writer feature ${bit}`).join(', ')
+  throw new VarveError('UNSUPPORTED_FORMAT', `${file} has ${names}, beside which this Varve cannot write`, {
+    file, hint: 'open it with readOnly: true, or with a newer Varve',
+  })
+}
+
+/** Names of the bits that a reader must know, for people. */
+export function listFeatures(mustKnow: number): string {
+  return listNumbers(mustKnow).map((bit) => MUST_KNOW_NAMES[bit] ?? `feature ${bit}`).join(', ')
+}
+
+function listNumbers(word: number): number[] {
+  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => (word >>> bit) % 2 === 1)
+}
