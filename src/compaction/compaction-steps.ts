@@ -99,7 +99,12 @@ function* install(
   const edit: VersionEdit = editOf(task.pick, tables)
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
-  if (!(yield* installer.list(edit))) return ends.onStopped(task)
+  try {
+    if (!(yield* installer.list(edit))) return ends.onStopped(task)
+  } catch (error) {
+    if (!task.pick.isTrivialMove) installer.retire(tables) // they have their names already
+    return ends.onFailure(task, error)
+  }
   ends.onInstalled(task, edit)
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
 }

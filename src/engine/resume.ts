@@ -131,7 +131,7 @@ export class Resumer {
     await versions.exclusively(async () => {
       const place = { ...parts.origin, vfs: parts.vfs, dir: parts.dir }
       const fileNum = versions.allocateFileNum()
-      const log = await runAsync(writeManifest(place, fileNum, versions.durable))
+      const log = await runAsync(writeManifest(place, fileNum, versions.whole))
       const old = versions.replaceManifest(log)
       await runAsync(old.close())
       deleter.add([old.name])

@@ -1,6 +1,6 @@
 /**
- * What: what the last run did, saved with the database as JSON text that the manifest does not look into.
- * So `varve stats` on a closed or crashed database still shows how flushes went.
+ * What: what a run did, saved with the database as JSON text that the manifest does not look into: at a close, and
+ * when a new manifest is begun. So `varve stats` on a closed database shows how flushes went; a crash loses it.
  * Thread: any (pure). May be lost or of another version: then there is none, never an error.
  */
 import type { Clock } from '../base/index.js'

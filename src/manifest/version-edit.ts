@@ -115,6 +115,7 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   writer.number(FieldTag.logPointer, edit.logPointer)
   const { lineage } = edit
   if (lineage !== undefined) writer.field(FieldTag.lineage, (out) => encodeLineage(out, lineage))
+  writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.deleteTable, edit.deleteTables, (out, table) => {
     out.u32(table.level).u53(table.fileNum)
   })
@@ -128,7 +129,6 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   if (edit.position !== undefined) {
     writer.field(FieldTag.position, (out) => out.raw(edit.position!))
   }
-  writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.removeValueLog, edit.removeValueLogs, (out, fileNum) => out.u53(fileNum))
   writer.fields(FieldTag.addValueLog, edit.addValueLogs, encodeValueLog)
   writer.fields(FieldTag.discard, edit.discards, encodeValueFile)

@@ -108,7 +108,7 @@ export interface Stats {
     /** Whether this database holds it; always false when it was opened read-only. */
     isHeld: boolean
   }
-  /** What the run before this one did, as far as it could still save; null when none is known. */
+  /** What the last run that was closed did; null when none is known. A run that was killed leaves nothing of it. */
   lastRun: LastRunStats | null
 }
 
@@ -196,7 +196,7 @@ export interface BackgroundErrorStats {
   file: string | null
 }
 
-/** The run before; read-only, the run that is going on, if one is: what its last flush saved. */
+/** An earlier run, as it saved it when it was closed, or when its manifest had become long and was written anew. */
 export interface LastRunStats {
   /** Generation of its lock: tells runs apart. */
   generation: number
