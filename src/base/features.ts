@@ -26,9 +26,6 @@ export interface Features {
 
 export const NO_FEATURES: Features = Object.freeze({ mustKnow: 0, readOnly: 0, ignorable: 0 })
 
-/** Three words of four bytes. */
-export const FEATURES_BYTES = 12
-
 /** Where a file says what it has, for errors. */
 export interface FeaturesPlace {
   file: string
@@ -46,14 +43,6 @@ export function getFeatures(bytes: Uint8Array, at: number): Features {
   return { mustKnow: getU32(bytes, at), readOnly: getU32(bytes, at + 4), ignorable: getU32(bytes, at + 8) }
 }
 
-/** Features of a file that says them in two places. */
-export function joinFeatures(a: Features, b: Features): Features {
-  return {
-    mustKnow: (a.mustKnow | b.mustKnow) >>> 0, readOnly: (a.readOnly | b.readOnly) >>> 0,
-    ignorable: (a.ignorable | b.ignorable) >>> 0,
-  }
-}
-
 /** Throws UNSUPPORTED_FORMAT when a reader must know a bit that is not in the mask `known`. */
 export function checkMustKnow({ mustKnow }: Features, known: number, { file, offset }: FeaturesPlace): void {
   const unknown = (mustKnow & ~known) >>> 0
@@ -64,11 +53,11 @@ export function checkMustKnow({ mustKnow }: Features, known: number, { file, off
 }
 
 /** For who is going to write: throws UNSUPPORTED_FORMAT when a writer must know a bit that this one does not. */
-export function checkMayWrite({ readOnly }: Features, file: string): void {
+export function checkMayWrite({ readOnly }: Features, { file, offset }: FeaturesPlace): void {
   if (readOnly === 0) return
   const names = listNumbers(readOnly).map((bit) => `writer feature ${bit}`).join(', ')
   throw new VarveError('UNSUPPORTED_FORMAT', `${file} has ${names}, beside which this Varve cannot write`, {
-    file, hint: 'open it with readOnly: true, or with a newer Varve',
+    file, offset: offset + 4, hint: 'open it with readOnly: true, or with a newer Varve',
   })
 }
 

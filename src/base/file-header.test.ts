@@ -71,9 +71,9 @@ test('features: one that must be known refuses the file by its name, the others 
     assert.equal(error.message, `x has ${listFeatures(word)}, which this Varve cannot read`)
     assert.deepEqual(read({ ignorable: word }), { ...NO_FEATURES, ignorable: word })
     const features = read({ readOnly: word })
-    const refused = expectError(() => checkMayWrite(features, 'x'), 'UNSUPPORTED_FORMAT')
+    const refused = expectError(() => checkMayWrite(features, { file: 'x', offset: 12 }), 'UNSUPPORTED_FORMAT')
     assert.match(refused.message, new RegExp(`^x has writer feature ${bit},`))
-    checkMayWrite(read({ ignorable: word }), 'x')
+    checkMayWrite(read({ ignorable: word }), { file: 'x', offset: 12 })
   }
   assert.equal(listFeatures(0b1000_1000), 'value handles, values packed one by one')
   assert.equal(listFeatures(2 ** 31 + 2 ** 8), 'feature 8, feature 31')

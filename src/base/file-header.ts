@@ -33,7 +33,8 @@ export const SALT_BYTES = 8
  */
 export const FORMAT_VERSION = 0x8002
 const FORMAT_VERSION_BEFORE_RELEASE = 1
-const FEATURES_OFFSET = 12
+/** Of the feature words. */
+export const FEATURES_OFFSET = 12
 const LINEAGE_OFFSET = 72
 
 export type FileMagic = 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg'

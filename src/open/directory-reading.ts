@@ -8,8 +8,8 @@
  * Invariants: REC-3 what cannot be read or does not fit together is an error, never an empty or shorter database.
  */
 import {
-  checkMayWrite, corruption, directoryError, fileNumOf, manifestFileName, markerFileName, NAME_NUMBER_MAX,
-  parseFileName, VarveError,
+  checkMayWrite, corruption, directoryError, FEATURES_OFFSET, fileNumOf, manifestFileName, markerFileName,
+  NAME_NUMBER_MAX, parseFileName, VarveError,
 } from '../base/index.js'
 import type { FileNum, Random, Steps } from '../base/index.js'
 import { keptTablesIn } from '../engine/index.js'
@@ -105,7 +105,8 @@ export function* readHistory(
   const nextFileNum = Math.max(found.highestFileNum + 1, version.nextFileNum)
   if (policy.isWriting) {
     checkRoom(found, nextFileNum)
-    if (manifest !== null) checkMayWrite(manifest.features, manifestFileName(known.manifestNum))
+    const file = manifestFileName(known.manifestNum)
+    if (manifest !== null) checkMayWrite(manifest.features, { file, offset: FEATURES_OFFSET })
   }
   const orphans = policy.readsOrphans ? yield* readOrphans(vfs, dir, names, known) : []
   const replayed = yield* replayLogs(names, { ...place, ...known, isWriting: policy.isWriting })

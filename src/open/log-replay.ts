@@ -4,9 +4,9 @@
  * Invariants: REC-1 no hole.
  */
 import {
-  checkMayWrite, drawHashSeed, FILE_BYTES_MAX, FILE_HEADER_BYTES, ioError, logFileName, SALT_BYTES,
+  checkMayWrite, drawHashSeed, FEATURES_OFFSET, FILE_BYTES_MAX, FILE_HEADER_BYTES, ioError, logFileName, SALT_BYTES,
 } from '../base/index.js'
-import type { FileNum, LogFacts, Random, SeqNum, Steps } from '../base/index.js'
+import type { FeaturesPlace, FileNum, LogFacts, Random, SeqNum, Steps } from '../base/index.js'
 import { logNumbers } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
@@ -61,7 +61,7 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
       slabs.set(fileNum, slab)
       replayed.logBytes += fileBytes
       const log = scanLog(fileNum, slab.bytes, fileBytes, databaseId)
-      if (isWriting && log.header !== null) checkMayWrite(log.header.features, logFileName(fileNum))
+      if (isWriting && log.header !== null) checkMayWrite(log.header.features, placeOf(fileNum))
       scanned.push(log)
     }
     scanned.sort((a, b) => a.fileNum - b.fileNum)
@@ -88,6 +88,10 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
     for (const slab of slabs.values()) slab.release()
   }
   return replayed
+}
+
+function placeOf(fileNum: FileNum): FeaturesPlace {
+  return { file: logFileName(fileNum), offset: FEATURES_OFFSET }
 }
 
 function factsOf({ fileNum, header, goodEnd }: ScannedLog, counts: boolean): LogFacts {

@@ -129,7 +129,7 @@ class Opening {
     const { version, databaseId, replayed, kept } = history
     const cache = new BlockCache(options.blockCacheSize)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
-    const tables = new OpenTables({ vfs, dir, databaseId, cache, files, isWriting: true })
+    const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     tables.memoryLimit.limitBytes = tableBytesMax(options)
     this.tables = tables
     await runAsync(tables.loadAll(version.levels.flat()))

@@ -112,7 +112,7 @@ export class PatientReading {
     const { vfs, dir, cache, options } = this
     // A writer that removes tables does not hurt who has them open.
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax, isKeeping: true })
-    const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
+    const tables = new OpenTables({ vfs, dir, databaseId, cache, files, isReadOnly: true })
     tables.memoryLimit.limitBytes = tableBytesMax(options)
     return tables
   }

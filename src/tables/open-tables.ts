@@ -7,7 +7,7 @@
  * Invariants: READ-1 a table may be read, and its file stays in the directory, as long as a read state lists it;
  * whether the file is open at the moment says nothing about that.
  */
-import { assert, checkMayWrite, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
+import { assert, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
@@ -32,27 +32,27 @@ export interface TableSetOptions {
   databaseId: Uint8Array
   cache: BlockCache
   files: FilePool
-  /** The database is open for writing: a table that only readers may do with is refused. */
-  isWriting?: boolean
+  /** Nobody writes to the database through this object. */
+  isReadOnly?: boolean
 }
 
 export class OpenTables {
   private readonly place: TablePlace
   private readonly cache: BlockCache
   readonly files: FilePool
+  private readonly isForWriting: boolean
   readonly memoryLimit = new TableMemoryLimit((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
   private readonly closing = new Set<Promise<void>>()
-  private readonly isWriting: boolean
 
-  constructor({ vfs, dir, databaseId, cache, files, isWriting = false }: TableSetOptions) {
+  constructor({ vfs, dir, databaseId, cache, files, isReadOnly = false }: TableSetOptions) {
     this.cache = cache
-    this.isWriting = isWriting
     this.files = files
+    this.isForWriting = !isReadOnly
     this.place = { vfs, dir, databaseId, pool: files }
   }
 
-  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
+  /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
   async load(facts: TableFacts): Promise<void> {
     if (this.open.has(facts.fileNum)) return
     const { file, name } = listedTable(this.place, facts)
@@ -101,13 +101,11 @@ export class OpenTables {
     }
   }
 
-  private *opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
-    const { cache, memoryLimit, place: { databaseId } } = this
+  private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
+    const { cache, memoryLimit, isForWriting, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    const table = yield* openTable({ file, name, facts, cache, databaseId, lookup, onIndexRead })
-    if (this.isWriting) checkMayWrite(table.features, name)
-    return table
+    return openTable({ file, name, facts, cache, databaseId, lookup, isForWriting, onIndexRead })
   }
 
   private add(table: Table, file: PooledFile): void {

@@ -4,8 +4,8 @@
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
-import type { Features, HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
+import { checkMayWrite, corruption, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
+import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
 import { BlockReader } from '../block/block-reader.js'
@@ -26,6 +26,8 @@ export interface TableOpenOptions extends TableFile {
   cache: BlockCache
   /** What finds a key without the index; 'pointHash', or the filter where the file has none. */
   lookup?: Lookup
+  /** Somebody is going to write to its database: refuses a table that asks more of a writer. */
+  isForWriting?: boolean
   /** The index had been dropped, and was read again for a call that goes on. */
   onIndexRead?: () => void
 }
@@ -33,12 +35,16 @@ export interface TableOpenOptions extends TableFile {
 /** What a table has in memory, besides its index, to find a key or to know that it is not there. */
 export type Lookup = 'pointHash' | 'filter' | 'none'
 
-/** Throws CORRUPTION when the file is not good or not the one of `facts`. Reads no data block. */
+/**
+ * Throws CORRUPTION when the file is not good or not the one of `facts`, UNSUPPORTED_FORMAT when it has something that
+ * this version does not know. Reads no data block.
+ */
 export function* openTable(options: TableOpenOptions): Steps<Table> {
-  const { facts, databaseId } = options
+  const { facts, databaseId, name, isForWriting = false } = options
   checkSize(options, facts)
   const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
   checkFacts(parts, facts, databaseId)
+  if (isForWriting) checkMayWrite(parts.header.features, { file: name, offset: FEATURES_OFFSET })
   return new Table(parts, options)
 }
 
@@ -55,7 +61,6 @@ export interface LoadedBytes {
 
 export class Table {
   readonly facts: TableFacts
-  readonly features: Features
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
   private filter: BloomFilter | null
@@ -66,7 +71,6 @@ export class Table {
 
   constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
     this.facts = facts
-    this.features = parts.header.features
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
     this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
     this.filter = parts.filter
