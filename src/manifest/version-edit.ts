@@ -233,12 +233,20 @@ function checkEnd(value: ByteReader, tag: number): void {
   if (value.left > 0) throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
 }
 
+/** Where the bytes of a group come from. */
+export interface GroupPlace {
+  count: number
+  file: string
+  /** Place of bytes[0] in the file, for errors. */
+  base?: number
+}
+
 /**
- * The `count` edits that fill bytes[start, end) of `file`; offsets in errors are places in `bytes`.
+ * The `count` edits that fill bytes[start, end).
  * Throws CORRUPTION, or UNSUPPORTED_FORMAT when a field is unknown and needed.
  */
 export function decodeGroup(
-  bytes: Uint8Array, start: number, end: number, { count, file }: { count: number, file: string },
+  bytes: Uint8Array, start: number, end: number, { count, file, base = 0 }: GroupPlace,
 ): VersionEdit[] {
   try {
     const reader = new ByteReader(bytes, start, end)
@@ -257,16 +265,18 @@ export function decodeGroup(
     }
     return edits
   } catch (error) {
-    throw located(error, file)
+    throw located(error, file, base)
   }
 }
 
-function located(error: unknown, file: string): unknown {
+function located(error: unknown, file: string, base: number): unknown {
+  if (!(error instanceof BadBytes)) return error
+  const offset = base + error.offset
+  const { message } = error
   if (error instanceof UnknownField) {
-    const { offset, message } = error
     return new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: ${message}`, {
       file, offset, hint: 'open it with a newer Varve', cause: error,
     })
   }
-  return error instanceof BadBytes ? corruption(file, error.offset, error.message) : error
+  return corruption(file, offset, message)
 }
