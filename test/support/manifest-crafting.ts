@@ -12,7 +12,7 @@ export interface CraftedField {
   value: Uint8Array
 }
 
-export function encodeFields(fields: readonly CraftedField[]): Uint8Array {
+function encodeFields(fields: readonly CraftedField[]): Uint8Array {
   const out = new ByteWriter()
   for (const { tag, flags = 0, value } of fields) out.u32(tag + flags * 2 ** 16).bytes(value)
   return out.finish()
@@ -49,9 +49,8 @@ export interface CraftedFrame {
 }
 
 /** The manifest with one more frame of one edit behind its last one, and where that stands. */
-export function withFrame(
-  manifest: Uint8Array, { body, type = FrameType.editGroup, flags = 0, extensionBytes = 0, isTorn = false }: CraftedFrame,
-): { bytes: Uint8Array; at: number } {
+export function withFrame(manifest: Uint8Array, crafted: CraftedFrame): { bytes: Uint8Array; at: number } {
+  const { body, type = FrameType.editGroup, flags = 0, extensionBytes = 0, isTorn = false } = crafted
   const header = decodeFileHeader(manifest, 'varveman', 'manifest')
   const seed = fileSeed(header)
   const frame = emptyFrameHeader()

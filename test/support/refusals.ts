@@ -57,7 +57,9 @@ export function dumpProblem(image: Image, name: string): string {
 }
 
 function sectionsOf(image: Image, name: string): Iterable<Section> {
-  if (name.endsWith('.table')) return describeTable({ file: vfsOf(image, DIR).openSync(`${DIR}/${name}`, 'read'), name })
+  if (name.endsWith('.table')) {
+    return describeTable({ file: vfsOf(image, DIR).openSync(`${DIR}/${name}`, 'read'), name })
+  }
   const source = bytesSource(image.get(name)!)
   return name.endsWith('.wal') ? describeLog(source, name) : describeManifest(source, name)
 }
