@@ -76,8 +76,8 @@ export type KeptOrphan = KeptFile & { fileNum: FileNum }
 /**
  * The orphans that stay. `lastSeqNum`: history as the manifest and the logs give it ends here; `known`: those that
  * an open before this one kept. Throws CORRUPTION when the manifest cannot be that of these tables: one of an
- * empty database beside tables of another one; one that lists no table and no log, as after a clean close, beside
- * a table that is newer. (Where a log is listed, its unsynced end may be lost, and a table of it may be there.)
+ * empty database beside tables of another one; one that lists no table and no log beside tables of its own. (Each open
+ * lists its log, whose unsynced end may be lost, and a table of it may be there.)
  */
 export function keptOrphans(
   orphans: readonly Orphan[], { version, manifestNum }: KnownHistory, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
@@ -86,14 +86,23 @@ export function keptOrphans(
     const reason = reasonToKeep(orphan, lastSeqNum, known)
     return reason === null ? [] : [{ file: orphan.file, fileNum: orphan.fileNum, reason }]
   })
-  const isEmpty = tableCount(version) === 0
-  const contradiction = kept.find(({ fileNum, reason }) => {
-    if (reason === 'otherDatabase') return isEmpty && lastSeqNum === 0
-    return reason === 'unknownWrites' && isEmpty && version.logs.size === 0 && !known.has(fileNum)
+  checkManifest(orphans, { version, manifestNum }, lastSeqNum, known)
+  return kept
+}
+
+/** Throws CORRUPTION when the manifest cannot be that of these tables. */
+function checkManifest(
+  orphans: readonly Orphan[], { version, manifestNum }: Pick<KnownHistory, 'version' | 'manifestNum'>,
+  lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
+): void {
+  if (tableCount(version) > 0) return
+  const contradiction = orphans.find(({ fileNum, isOurs, facts, isUnreadable }) => {
+    if (isUnreadable) return false
+    return isOurs ? facts !== null && version.logs.size === 0 && !known.has(fileNum) : lastSeqNum === 0
   })
-  if (contradiction === undefined) return kept
-  const { file, reason } = contradiction
-  const what = reason === 'otherDatabase' ? 'belongs to another database' : 'holds writes that it does not know'
+  if (contradiction === undefined) return
+  const { file, isOurs } = contradiction
+  const what = isOurs ? 'holds writes of it' : 'belongs to another database'
   throw corruption(
     manifestFileName(manifestNum), 0, `it speaks of an empty database, but ${file} is there and ${what}`,
     'restore the manifest and its marker from a backup, or move those tables away; nothing was changed',
