@@ -50,8 +50,12 @@ test('another kind of file is corruption, a newer format says so', () => {
     putU32(bytes, 124, crc32(bytes, 0, 124))
     return () => decodeFileHeader(bytes, 'varvetab', 'x')
   }
-  for (const version of [0, 2, FORMAT_VERSION + 1]) expectError(changed(8, version), 'UNSUPPORTED_FORMAT')
-  assert.match(expectError(changed(8, 1), 'UNSUPPORTED_FORMAT').message, /made before the first release/)
+  for (const version of [0, FORMAT_VERSION + 1]) {
+    assert.match(expectError(changed(8, version), 'UNSUPPORTED_FORMAT').message, /this Varve reads format 2$/)
+  }
+  for (const version of [1, 0x8002]) {
+    assert.match(expectError(changed(8, version), 'UNSUPPORTED_FORMAT').message, /made before the first release/)
+  }
   expectError(changed(64, 1), 'UNSUPPORTED_FORMAT')
   expectError(changed(76, 0x200000), 'CORRUPTION')
   for (const high of [0x10000, 0x200000, 0xffffffff]) {

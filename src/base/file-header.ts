@@ -28,11 +28,9 @@ import type { Random } from './random.js'
 
 export const FILE_HEADER_BYTES = 128
 export const SALT_BYTES = 8
-/**
- * Format 1 was never released. Until format 2 is whole, what is written says so: no released version reads it.
- */
-export const FORMAT_VERSION = 0x8002
-const FORMAT_VERSION_BEFORE_RELEASE = 1
+export const FORMAT_VERSION = 2
+/** Format 1, and format 2 while it was not whole: never released. */
+const FORMATS_BEFORE_RELEASE: ReadonlySet<number> = new Set([1, 0x8002])
 /** Of the feature words. */
 export const FEATURES_OFFSET = 12
 const LINEAGE_OFFSET = 72
@@ -120,7 +118,7 @@ export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: stri
 function checkFormat(bytes: Uint8Array, file: string): void {
   const version = getU32(bytes, 8)
   if (version === FORMAT_VERSION) return
-  if (version === FORMAT_VERSION_BEFORE_RELEASE) {
+  if (FORMATS_BEFORE_RELEASE.has(version)) {
     throw new VarveError('UNSUPPORTED_FORMAT', `${file} has format ${version}, made before the first release`, {
       file, offset: 8, hint: 'read it with the Varve that wrote it, and write it anew with this one',
     })
