@@ -1,6 +1,6 @@
 // @ts-check
 // Invariants have numbers (WAL-1). Each number in the code stands in docs/invariants.md, and each
-// number there is named in at least one test.
+// number there is named in at least one test, or in the title of a case of test/data.
 
 /** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
 /** @typedef {import('./source-tree.mjs').Problem} Problem */
@@ -10,9 +10,10 @@ const PAGE = 'docs/invariants.md'
 /**
  * @param {SourceTree} tree
  * @param {string | undefined} page  its text; without the page nothing is asked
+ * @param {Record<string, string>} cases  texts of test/data by path
  * @returns {Problem[]}
  */
-export function checkInvariants(tree, page) {
+export function checkInvariants(tree, page, cases = {}) {
   if (page === undefined) return []
   const defined = definedIds(page)
   const prefixes = new Set([...defined.keys()].map((id) => id.slice(0, id.lastIndexOf('-'))))
@@ -20,7 +21,9 @@ export function checkInvariants(tree, page) {
   const problems = []
   /** @type {Set<string>} */
   const tested = new Set()
-  for (const { file, lines, isTest } of tree.values()) {
+  const titles = Object.entries(cases).map(([file, text]) =>
+    ({ file, lines: text.split('\n').map((line) => (line.startsWith('#') ? line : '')), isTest: true }))
+  for (const { file, lines, isTest } of [...tree.values(), ...titles]) {
     for (const [at, line] of lines.entries()) {
       const isList = /^\s*\*\s+Invariants:/.test(line)
       for (const id of idsIn(line)) {

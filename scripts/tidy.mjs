@@ -24,11 +24,12 @@ import { checkMentions } from './tidy-mentions.mjs'
  * @param {Exception[]} exceptions
  * @param {string | undefined} invariantsPage  text of docs/invariants.md
  * @param {{ pages: Record<string, string>, others: string[] }} mentions  as for checkMentions
+ * @param {Record<string, string>} cases  as for checkInvariants
  * @returns {Problem[]}
  */
-export function checkTidy(tree, exceptions, invariantsPage, mentions = { pages: {}, others: [] }) {
+export function checkTidy(tree, exceptions, invariantsPage, mentions = { pages: {}, others: [] }, cases = {}) {
   const problems = [...tree.values()].flatMap((source) => [...checkText(source), ...checkSyntax(source)])
-  problems.push(...checkUnused(tree, entryFiles()), ...checkInvariants(tree, invariantsPage))
+  problems.push(...checkUnused(tree, entryFiles()), ...checkInvariants(tree, invariantsPage, cases))
   problems.push(...checkMentions(tree, mentions.pages, mentions.others))
   return applyExceptions(problems, exceptions)
 }
@@ -74,9 +75,14 @@ function entryFiles() {
 function mentioned() {
   const docs = listFiles('docs', (name) => name.endsWith('.md'))
   const names = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...docs]
-  const pages = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(root, name), 'utf8')]))
+  const pages = textsOf(names)
   const others = [...listFiles('scripts', (name) => name.endsWith('.mjs')), ...listFiles('examples', () => true)]
   return { pages, others: [...others, 'src/exec/worker-source.ts'] }
+}
+
+/** @param {readonly string[]} files @returns {Record<string, string>} by path */
+function textsOf(files) {
+  return Object.fromEntries(files.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]))
 }
 
 /** @returns {{ problems: Problem[], exceptions: Exception[] }} */
@@ -84,7 +90,8 @@ export function runTidy(tree = readSourceTree()) {
   const page = path.join(root, 'docs/invariants.md')
   const exceptions = JSON.parse(readFileSync(path.join(root, 'scripts/tidy-exceptions.json'), 'utf8'))
   const text = existsSync(page) ? readFileSync(page, 'utf8') : undefined
-  return { problems: checkTidy(tree, exceptions, text, mentioned()), exceptions }
+  const cases = textsOf(listFiles('test/data', (name) => name.endsWith('.txt')))
+  return { problems: checkTidy(tree, exceptions, text, mentioned(), cases), exceptions }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -137,4 +137,8 @@ test('invariants: numbers in the code are defined, defined ones are tested', () 
   assert.deepEqual(judge('// WAL-4\n', all), ['src/a/x.ts:1 WAL-4 is not in docs/invariants.md'])
   assert.deepEqual(judge('/**\n * Invariants:  FLUSH-1\n */\n', all), ['src/a/x.ts:2 FLUSH-1 is not in docs/invariants.md'])
   assert.deepEqual(judge('', '// WAL-1–2\n'), ['docs/invariants.md:6 WAL-3 is named in no test'])
+  const cases = { 'test/data/x.txt': '# WAL-1, 2: a title\npick\n----\nWAL-3 WAL-5\n\n# WAL-4\npick\n----\n' }
+  assert.deepEqual(checkInvariants(parseTree({}), page, cases).map((p) => `${p.file}:${p.line} ${p.text}`), [
+    'test/data/x.txt:6 WAL-4 is not in docs/invariants.md', 'docs/invariants.md:6 WAL-3 is named in no test',
+  ])
 })

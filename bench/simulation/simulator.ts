@@ -7,10 +7,10 @@
  */
 import { SeededRandom } from '../../src/base/index.js'
 import type { SeqNum, TableFacts } from '../../src/base/index.js'
-import { applyEdit, emptyVersion, tablesOverlap } from '../../src/manifest/index.js'
+import { allTables, applyEdit, emptyVersion } from '../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../src/manifest/index.js'
 import {
-  editOf, inputTables, reservationOf, totalBytes, settingsWhenQuiet, createPicker, overlapping,
+  editOf, inputTables, reservationOf, totalBytes, settingsWhenQuiet, createPicker,
 } from '../../src/pick/index.js'
 import type {
   CompactionPick, LevelScore, Picker, PickReason, RunningCompaction, CompactionSettings,
@@ -155,7 +155,7 @@ class Simulation {
     const { version, userBytes, flushed, reasons, readCosts } = this
     const written = [...reasons.values()].reduce((sum, { writtenBytes }) => sum + writtenBytes, flushed.bytes)
     const levels = this.picker.scores(version, []).map((score) => {
-      const tables = version.levels[score.level]!
+      const { tables } = version.levels[score.level]!
       return { ...score, tableCount: tables.length, bytes: totalBytes(tables) }
     })
     return {
@@ -172,7 +172,8 @@ class Simulation {
   private flush(): void {
     this.endUntil(this.time)
     const startTime = this.time
-    while (this.version.levels[0]!.length >= this.options.level0TablesMax && this.underWay.length > 0) this.endNext()
+    const { level0TablesMax } = this.options
+    while (this.version.levels[0]!.tables.length >= level0TablesMax && this.underWay.length > 0) this.endNext()
     this.stalledTime += this.time - startTime
     const table = this.tables.flush(sortedEntries(this.buffer), this.rule)
     this.buffer = noEntries()
@@ -209,7 +210,7 @@ class Simulation {
     const counts = this.reasons.get(pick.reason) ?? { pickCount: 0, moveCount: 0, readBytes: 0, writtenBytes: 0 }
     this.reasons.set(pick.reason, counts)
     counts.pickCount++
-    if (pick.isTrivialMove) {
+    if (pick.kind === 'move') {
       counts.moveCount++
       this.install(editOf(pick, inputs))
       return
@@ -246,14 +247,14 @@ class Simulation {
   private install(edit: VersionEdit): void {
     const { nextFileNum } = this.tables
     this.version = applyEdit(this.version, { ...edit, nextFileNum, lastSeqNum: this.seqNum })
-    this.level0TablesMost = Math.max(this.level0TablesMost, this.version.levels[0]!.length)
+    this.level0TablesMost = Math.max(this.level0TablesMost, this.version.levels[0]!.tables.length)
     this.spaceMost = Math.max(this.spaceMost, this.spaceCost())
   }
 
   private spaceCost(): number {
     const outputs = this.underWay.reduce((sum, { outputBytes }) => sum + outputBytes, 0)
     const liveBytes = Math.max(this.live.size * this.sizes.valueBytes, this.options.writeBufferBytes)
-    return (totalBytes(this.version.levels.flat()) + outputs) / liveBytes
+    return (totalBytes(allTables(this.version)) + outputs) / liveBytes
   }
 
   private readCost(): number {
@@ -263,14 +264,13 @@ class Simulation {
   }
 
   private tablesLookedAt(key: number): number {
-    const span = { keyspaceId: 0, smallestKey: keyOf(key), largestKey: keyOf(key) }
+    const bytes = keyOf(key)
     let count = 0
-    for (const [level, tables] of this.version.levels.entries()) {
-      const found = level === 0 ? tables.filter((table) => tablesOverlap(table, span)) : overlapping(tables, span)
-      for (const { fileNum } of found) {
-        count++
-        if (this.tables.hasKey(fileNum, key)) return count
-      }
+    for (const run of this.version.levels.flatMap(({ runs }) => runs)) {
+      const table = run.tableFor(bytes, 0, bytes.length)
+      if (table === null) continue
+      count++
+      if (this.tables.hasKey(table.fileNum, key)) return count
     }
     return count
   }

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import {
   alignUp, compareBytes, compareRanges, equalRanges, prefixSuccessor, sharedPrefixLength, toHex,
 } from './bytes.js'
-import { entryBytes } from './entry.js'
 import { SeededRandom } from './random.js'
 
 const random = new SeededRandom(1, 'bytes')
@@ -41,6 +40,4 @@ test('the successor of a prefix is above all keys that begin with it, and below 
 test('sizes are rounded up', () => {
   assert.deepEqual([0, 1, 8, 9].map((n) => alignUp(n, 8)), [0, 8, 8, 16])
   assert.equal(alignUp(2 ** 32 + 1, 8), 2 ** 32 + 8)
-  assert.deepEqual([0, 1, 4, 5].map((n) => entryBytes(n, 0)), [8, 12, 12, 16])
-  assert.equal(entryBytes(65_535, 2 ** 30), Math.ceil((8 + 65_535 + 2 ** 30) / 4) * 4)
 })

@@ -104,6 +104,14 @@ export function corruption(file: string, offset: number, what: string, hint?: st
   })
 }
 
+/** Something with right checksums that this version does not know: a newer one wrote it. */
+export function unsupportedFormat(file: string, offset: number, what: string): VarveError {
+  const message = `${file} at offset ${offset}: ${what}, which this version does not know`
+  return new VarveError('UNSUPPORTED_FORMAT', message, {
+    file, offset, hint: 'open it with a newer Varve; nothing was changed',
+  })
+}
+
 /** The errno name of a file-system error (`ENOSPC`, `EIO`, …), or '' when it has none. */
 export function errnoOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code

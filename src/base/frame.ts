@@ -7,7 +7,7 @@
  *        4    4  body bytes, without the padding
  *        8    4  CRC-32 of the body
  *       12    1  frame type
- *       13    1  flags, 0
+ *       13    1  flags: 1 values apart (values-apart.ts)
  *       14    2  bytes of extensions at the start of the body
  *       16    8  first sequence number (manifest: number of the edit group)
  *       24    4  count of entries (manifest: of edits)
@@ -19,24 +19,58 @@
  * or another offset does not pass. Forty zero bytes are the legal end. A sync mark offset of 0 says
  * nothing. A frame whose sync mark stands above a bad place proves corruption there.
  *
- * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }:
- *   1 external position    opaque bytes of the caller, stored atomically with the batch
+ * A frame whose header is right and whose type or flags a reader does not know is not the end of anything: the file
+ * is refused. So a later version may change what the checksum of a body covers, as the flag does.
+ *
+ * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }, each once, types ascending. Of
+ * those that a reader does not know it skips the types from 128 on, and refuses the others:
+ *   1 external position    0 to 4096 opaque bytes of the caller, stored atomically with the batch
  *   2 replication          epoch u64, index u64 (reserved)
  */
 import { alignUp } from './bytes.js'
 import { crc32 } from './checksum.js'
 import { getU32, getU53, putU32, putU53 } from './coding.js'
+import { apartChecksum, areValuesGood } from './values-apart.js'
 
 export const FRAME_HEADER_BYTES = 40
 
 /** On disk: do not change. */
-export const FrameType = { batch: 1, predecessor: 2, editGroup: 3, mark: 4 } as const
-export type FrameType = (typeof FrameType)[keyof typeof FrameType]
+export const FrameType = {
+  batch: 1,
+  predecessor: 2,
+  editGroup: 3,
+  mark: 4,
+  /** One large value, in a value log. Reserved. */
+  values: 5,
+  /** In a log: tables that came from outside. Reserved. */
+  ingestNote: 6,
+  /** In an export stream. Reserved. */
+  exportRecords: 7,
+  /** In an export stream. Reserved. */
+  exportEnd: 8,
+} as const
 
-export const EXTENSION_POSITION = 1
+/** On disk: do not change. */
+export const FrameFlag = { valuesApart: 1 } as const
+
+/** Which flags a reader knows of each type of frame; a type that is not here it does not know. */
+export type KnownFrames = Readonly<Record<number, number>>
+
+export const LOG_FRAMES: KnownFrames = {
+  [FrameType.batch]: FrameFlag.valuesApart, [FrameType.predecessor]: 0, [FrameType.mark]: 0,
+}
+export const MANIFEST_FRAMES: KnownFrames = { [FrameType.editGroup]: 0, [FrameType.mark]: 0 }
+
+/** On disk: do not change. */
+export const ExtensionType = {
+  position: 1,
+  /** Reserved. */
+  replication: 2,
+} as const
 export const EXTENSION_HEADER_BYTES = 4
 
-export interface FrameHeader {
+/** What a writer says of a frame. */
+export interface NewFrame {
   type: number
   bodyBytes: number
   extensionBytes: number
@@ -48,17 +82,26 @@ export interface FrameHeader {
   markBytes: number
 }
 
+export interface FrameHeader extends NewFrame {
+  flags: number
+}
+
+/** The body of a predecessor frame, which wal/log-format.ts draws: the first batch of every log has the same place. */
+export const PREDECESSOR_BODY_BYTES = 32
+/** Four zeros in it. */
+export const PREDECESSOR_ZEROS_AT = 20
+
 /** Bytes of a frame in the file, padding included. */
 export function frameBytes(bodyBytes: number): number {
   return alignUp(FRAME_HEADER_BYTES + bodyBytes, 8)
 }
 
 /**
- * Writes header, checksums and padding around a body that already stands at `at + 40`.
+ * Writes header, checksums and padding around a body that already stands at `at + 40`; the frame has no flags.
  * `offset` is the frame's offset in its file; `at` its place in `bytes`. Returns the frame's bytes.
  */
 export function sealFrame(
-  bytes: Uint8Array, at: number, offset: number, seed: number, header: FrameHeader,
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame,
 ): number {
   const { bodyBytes } = header
   const bodyStart = at + FRAME_HEADER_BYTES
@@ -80,24 +123,43 @@ export function sealFrame(
   return total
 }
 
-export type FrameState = 'good' | 'end' | 'bad'
+/**
+ * 'end': nothing but zeros where a header would stand, or no byte left. 'unknown': a header that is right, of a type or
+ * with flags that are not among the known ones. 'bad': anything else.
+ */
+export type FrameState = 'good' | 'end' | 'unknown' | 'bad'
 
 /**
- * Checks the frame at bytes[at…end); `offset` is its place in the file. Fills `out` when it is 'good'.
- * 'end': nothing but zeros where a header would stand, or no byte left. 'bad': anything else.
+ * Checks the frame at bytes[at…end); `offset` is its place in the file. Fills `out` when it is 'good' or 'unknown'.
  * No length is believed before the header's checksum and the bytes left agree with it.
  */
 export function readFrame(
-  bytes: Uint8Array, at: number, end: number, offset: number, seed: number, out: FrameHeader,
+  bytes: Uint8Array, at: number, end: number, offset: number, seed: number, known: KnownFrames, out: FrameHeader,
 ): FrameState {
   if (end - at < FRAME_HEADER_BYTES) return allZero(bytes, at, end) ? 'end' : 'bad'
   if (!readFrameHeader(bytes, at, offset, seed, out)) {
     return allZero(bytes, at, at + FRAME_HEADER_BYTES) ? 'end' : 'bad'
   }
-  const bodyStart = at + FRAME_HEADER_BYTES
+  if (!isKnownFrame(out, known)) return 'unknown'
   if (frameBytes(out.bodyBytes) > end - at || out.extensionBytes > out.bodyBytes) return 'bad'
-  const crc = crc32(bytes, bodyStart, bodyStart + out.bodyBytes, (seed ^ offset) >>> 0)
-  return crc === getU32(bytes, at + 8) ? 'good' : 'bad'
+  return isBodyGood(bytes, at, offset, seed, out) ? 'good' : 'bad'
+}
+
+/** True when a reader that knows these frames may look into this one. */
+export function isKnownFrame({ type, flags }: FrameHeader, known: KnownFrames): boolean {
+  const knownFlags = known[type]
+  return knownFlags !== undefined && (flags & ~knownFlags) === 0
+}
+
+function isBodyGood(bytes: Uint8Array, at: number, offset: number, seed: number, frame: FrameHeader): boolean {
+  const start = at + FRAME_HEADER_BYTES
+  const end = start + frame.bodyBytes
+  const first = (seed ^ offset) >>> 0
+  const expected = getU32(bytes, at + 8)
+  if (frame.flags === 0) return crc32(bytes, start, end, first) === expected
+  const { count, extensionBytes } = frame
+  const body = { bytes, start, entries: start + extensionBytes, end, count, shift: offset - at, seed }
+  return apartChecksum(body, first) === expected && areValuesGood(body)
 }
 
 /** Header only: true when its checksum is right, whatever the body is. */
@@ -107,6 +169,7 @@ export function readFrameHeader(
   if (getU32(bytes, at) !== crc32(bytes, at + 4, at + FRAME_HEADER_BYTES, (seed ^ offset) >>> 0)) return false
   out.bodyBytes = getU32(bytes, at + 4)
   out.type = bytes[at + 12]!
+  out.flags = bytes[at + 13]!
   out.extensionBytes = bytes[at + 14]! | (bytes[at + 15]! << 8)
   out.firstSeqNum = getU53(bytes, at + 16)
   out.count = getU32(bytes, at + 24)
@@ -118,7 +181,7 @@ export function readFrameHeader(
 
 export function emptyFrameHeader(): FrameHeader {
   return {
-    type: 0, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,
+    type: 0, flags: 0, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,
     generation: 0, markDistance: 0, markBytes: 0,
   }
 }

@@ -9,7 +9,7 @@ export type SeqNum = number
 /** Number of a level: flushes arrive in 0, and data sinks to higher ones. */
 export type LevelNum = number
 
-/** Kinds of entries. On disk: do not change these numbers. */
+/** Kinds of entries, in the lower half of a byte. On disk: do not change these numbers. */
 export const EntryKind = {
   value: 1,
   tombstone: 2,
@@ -17,8 +17,8 @@ export const EntryKind = {
   valueHandle: 3,
   /** Key is the start, value the end of a deleted range. Reserved. */
   rangeTombstone: 4,
-  /** Reserved. */
-  mergeOperand: 5,
+  /** A change that is merged into the value before it. Reserved. */
+  operand: 5,
   /** Reserved. */
   prepare: 6,
   /** Reserved. */

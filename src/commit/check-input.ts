@@ -3,8 +3,8 @@
  * Thread: main. No state.
  */
 import {
-  bytesLength, copyView, hasMemory, invalidArgument, isByteView, KEY_BYTES_MAX, POSITION_BYTES_MAX,
-  VALUE_BYTES_MAX, VarveError, viewLength,
+  bytesLength, copyView, hasMemory, invalidArgument, isByteView, KEY_BYTES_MAX, POSITION_BYTES_MAX, VALUE_BYTES_MAX,
+  VarveError, viewLength,
 } from '../base/index.js'
 
 /**

@@ -6,10 +6,8 @@
  * Thread: main. All state changes stand in sync functions: nothing comes between encode and bind.
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
-import {
-  assert, EntryKind, SEQ_NUM_MAX, VarveError,
-} from '../base/index.js'
-import type { Bytes, SeqNum } from '../base/index.js'
+import { assert, SEQ_NUM_MAX, VarveError } from '../base/index.js'
+import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { noPredecessor } from '../wal/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
@@ -150,7 +148,7 @@ export class CommitPipeline {
     try {
       this.host.checkWritable()
       if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
-      return this.wait(OperationList.of(key, kind === EntryKind.value ? value : undefined), sync ? SYNCED : UNSYNCED)
+      return this.wait(OperationList.of(kind, key, value), sync ? SYNCED : UNSYNCED)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -5,12 +5,14 @@
  * Thread: main. Memory: what the caller gave is referred to, not copied.
  */
 import { BATCH_COUNT_MAX, invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import type { Bytes, EntryKind } from '../base/index.js'
 import { checkValue } from './check-input.js'
+import { operationNamed } from './operations.js'
+import type { Operation } from './operations.js'
 
 /** One operation of a batch, as callers give it. */
 export interface BatchOperation {
-  type: 'put' | 'del'
+  type: Operation['type']
   key: Bytes
   value?: Bytes
 }
@@ -18,15 +20,21 @@ export interface BatchOperation {
 /** More are not believed before they were read: an array may say that it is longer than it is. */
 const COUNT_BELIEVED = 65_536
 
+const NO_VALUE = new Uint8Array(0)
+
 export class OperationList {
+  /** The kinds of their entries. */
+  readonly kinds: EntryKind[]
   /** What was given, not checked yet. */
   readonly keys: Bytes[]
-  /** Undefined where the key is deleted. */
-  readonly values: (Bytes | undefined)[]
+  /** Empty for an operation that has none. */
+  readonly values: Bytes[]
 
   private constructor(count: number) {
-    this.keys = new Array<Bytes>(Math.min(count, COUNT_BELIEVED))
-    this.values = new Array<Bytes | undefined>(Math.min(count, COUNT_BELIEVED))
+    const countBelieved = Math.min(count, COUNT_BELIEVED)
+    this.kinds = new Array<EntryKind>(countBelieved)
+    this.keys = new Array<Bytes>(countBelieved)
+    this.values = new Array<Bytes>(countBelieved)
   }
 
   get count(): number {
@@ -38,11 +46,17 @@ export class OperationList {
     return new OperationList(count)
   }
 
-  static of(key: Bytes, value: Bytes | undefined): OperationList {
+  /** A batch of one. */
+  static of(kind: EntryKind, key: Bytes, value: Bytes): OperationList {
     const list = new OperationList(1)
-    list.keys[0] = key
-    list.values[0] = value
+    list.set(0, kind, key, value)
     return list
+  }
+
+  set(at: number, kind: EntryKind, key: Bytes, value: Bytes): void {
+    this.kinds[at] = kind
+    this.keys[at] = key
+    this.values[at] = value
   }
 
   /**
@@ -56,11 +70,10 @@ export class OperationList {
       const count = checkCount(operations.length)
       const list = new OperationList(count)
       for (at = 0; at < count; at++) {
-        const operation = operations[at] as Partial<BatchOperation> | null | undefined
-        const isPut = isPutOperation(operation?.type, at)
-        list.keys[at] = operation!.key!
-        if (isPut) list.values[at] = givenValue(operation!.value)
-        else list.values[at] = undefined
+        const given = operations[at] as Partial<BatchOperation> | null | undefined
+        const { kind, hasValue } = operationNamed(given?.type, at)
+        const key = given!.key!
+        list.set(at, kind, key, hasValue ? givenValue(given!.value) : NO_VALUE)
       }
       return list
     } catch (error) {
@@ -75,13 +88,6 @@ function checkCount(count: unknown): number {
     throw new VarveError('BATCH_TOO_LARGE', `the batch has ${count} operations, the limit is ${BATCH_COUNT_MAX}`)
   }
   return count as number
-}
-
-function isPutOperation(type: unknown, index: number): boolean {
-  if (type === 'put') return true
-  if (type === 'del') return false
-  const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : `a ${typeof type}`
-  throw invalidArgument(`the type of operation ${index} must be 'put' or 'del', not ${given}`)
 }
 
 function givenValue(value: Bytes | undefined): Bytes {

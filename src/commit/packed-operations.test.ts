@@ -4,6 +4,7 @@ import { SeededRandom } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
+import { operationOf } from './operations.js'
 import { PackedOperations } from './packed-operations.js'
 
 const texts = ['', 'a', 'ä€', '\u{1F600}', '\ud800', 'x'.repeat(100), 'é'.repeat(70)]
@@ -15,7 +16,7 @@ function drawBytes(random: SeededRandom): Bytes {
   return new Uint8Array(memory, 7, length).fill(random.u32())
 }
 
-const asBytes = (data: Bytes | undefined) => (data === undefined ? undefined : Buffer.from(data as Uint8Array))
+const asBytes = (data: Bytes) => Buffer.from(data as Uint8Array)
 
 test('what is packed comes out again, as bytes of its own, within the bound of its frame', () => {
   const random = new SeededRandom(11)
@@ -24,13 +25,14 @@ test('what is packed comes out again, as bytes of its own, within the bound of i
       const key = drawBytes(random)
       return random.chance(0.3) ? { type: 'del', key } : { type: 'put', key, value: drawBytes(random) }
     })
-    const expected = given.map(({ key, value }) => [asBytes(key), asBytes(value)])
+    const expected = given.map(({ type, key, value }) => [type, asBytes(key), asBytes(value ?? '')])
     const packed = PackedOperations.pack(OperationList.read(given))
     for (const { key, value } of given) for (const data of [key, value]) if (ArrayBuffer.isView(data)) data.fill(0x5a)
-    const { keys, values, count } = packed.unpack()
-    assert.deepEqual(keys.map((key, i) => [asBytes(key), asBytes(values[i])]), expected)
-    const dataBytes = expected.flat().reduce((sum, data) => sum + (data?.length ?? 0), 0)
-    assert.equal(packed.memoryBytes, dataBytes + 16 * count)
+    const { kinds, keys, values, count } = packed.unpack()
+    const unpacked = kinds.map((kind, i) => [operationOf(kind).type, asBytes(keys[i]!), asBytes(values[i]!)])
+    assert.deepEqual(unpacked, expected)
+    const dataBytes = expected.reduce((sum, [, key, value]) => sum + key!.length + value!.length, 0)
+    assert.equal(packed.memoryBytes, dataBytes + 17 * count)
     const position = round % 2 === 0 ? null : new Uint8Array(9)
     const leastBytes = 40 + 8 * count + dataBytes + (position?.length ?? 0)
     assert.ok(packed.frameBytesBound({ sync: false, position }) >= leastBytes)

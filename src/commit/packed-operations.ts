@@ -3,35 +3,35 @@
  * value would take more than most of them hold.
  * Thread: main.
  */
-import type { Bytes } from '../base/index.js'
+import type { Bytes, EntryKind } from '../base/index.js'
 import { batchFrameBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
-import { checkKey, checkValue } from './check-input.js'
+import { checkKey } from './check-input.js'
 import { OperationList } from './operation-list.js'
+import { checkContent } from './operations.js'
 import { exactRoom, writeBytes } from './write-buffer.js'
-
-/** In the place of a value's length: the key is deleted. */
-const DELETED = -1
 
 export class PackedOperations {
   private readonly bytes: Uint8Array
   /** For each operation the bytes of its key and of its value. */
   private readonly lengths: readonly number[]
+  /** The kinds of their entries. */
+  private readonly kinds: Uint8Array
 
-  private constructor(bytes: Uint8Array, lengths: readonly number[]) {
+  private constructor(bytes: Uint8Array, lengths: readonly number[], kinds: Uint8Array) {
     this.bytes = bytes
     this.lengths = lengths
+    this.kinds = kinds
   }
 
   /** Throws INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE. */
-  static pack({ count, keys, values }: OperationList): PackedOperations {
+  static pack({ count, kinds, keys, values }: OperationList): PackedOperations {
     const lengths = new Array<number>(2 * count)
     let total = 0
     for (let i = 0; i < count; i++) {
-      const value = values[i]
       lengths[2 * i] = exactRoom(keys[i]!, checkKey(keys[i]))
-      lengths[2 * i + 1] = value === undefined ? DELETED : exactRoom(value, checkValue(value))
-      total += lengths[2 * i]! + Math.max(lengths[2 * i + 1]!, 0)
+      lengths[2 * i + 1] = exactRoom(values[i]!, checkContent(kinds[i]!, values[i]!))
+      total += lengths[2 * i]! + lengths[2 * i + 1]!
     }
     const bytes = new Uint8Array(total)
     let at = 0
@@ -40,11 +40,10 @@ export class PackedOperations {
       at += length
     }
     for (let i = 0; i < count; i++) {
-      const value = values[i]
       add(keys[i]!, lengths[2 * i]!)
-      if (value !== undefined) add(value, lengths[2 * i + 1]!)
+      add(values[i]!, lengths[2 * i + 1]!)
     }
-    return new PackedOperations(bytes, lengths)
+    return new PackedOperations(bytes, lengths, Uint8Array.from(kinds))
   }
 
   /** Bytes that the frame of these takes at most. */
@@ -54,19 +53,19 @@ export class PackedOperations {
 
   /** Views into the packed memory, to be encoded at once. */
   unpack(): OperationList {
-    const { bytes, lengths } = this
+    const { bytes, lengths, kinds } = this
     const list = OperationList.ofCount(lengths.length / 2)
     let at = 0
     for (let i = 0; i < list.count; i++) {
-      const valueBytes = lengths[2 * i + 1]!
-      list.keys[i] = bytes.subarray(at, (at += lengths[2 * i]!))
-      list.values[i] = valueBytes === DELETED ? undefined : bytes.subarray(at, (at += valueBytes))
+      const key = bytes.subarray(at, (at += lengths[2 * i]!))
+      const value = bytes.subarray(at, (at += lengths[2 * i + 1]!))
+      list.set(i, kinds[i] as EntryKind, key, value)
     }
     return list
   }
 
   /** Memory that these take. */
   get memoryBytes(): number {
-    return this.bytes.length + 8 * this.lengths.length
+    return this.bytes.length + 8 * this.lengths.length + this.kinds.length
   }
 }

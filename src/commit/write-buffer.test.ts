@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  EntryKind, FRAME_HEADER_BYTES, POSITION_BYTES_MAX, SeededRandom, bytesLength, VarveError,
+  bytesLength, EntryKind, FRAME_HEADER_BYTES, POSITION_BYTES_MAX, SeededRandom, VarveError,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'

@@ -8,19 +8,20 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  bytesBound, bytesLength, ENTRY_HEADER_BYTES, EntryKind, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType,
-  FILE_HEADER_BYTES, NUMBER_MAX, sealFrame, writeText, writeView,
+  bytesBound, bytesLength, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishEntry, FRAME_HEADER_BYTES, FrameType,
+  newKeyStart, NUMBER_MAX, sealFrame, writeText, writeView,
 } from '../base/index.js'
-import type { Bytes, FrameHeader, SeqNum } from '../base/index.js'
+import type { Bytes, EntryKind, NewFrame, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Slab } from '../slab/index.js'
 import { encodePredecessor, FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
 import type { LogFile, Predecessor } from '../wal/index.js'
-import { checkKey, checkValue } from './check-input.js'
+import { checkKey } from './check-input.js'
+import { checkContent } from './operations.js'
 
 /** Bytes that a frame with one entry needs at most. */
 export function frameBytesBound(keyBytes: number, valueBytes: number): number {
-  return FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES + keyBytes + valueBytes + 16
+  return FRAME_HEADER_BYTES + entryBytesMax(keyBytes, valueBytes) + 12
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -40,7 +41,7 @@ export class WriteBuffer {
   /** Where the log before this one ends. */
   predecessor: Predecessor = noPredecessor(0)
   /** Reused for every frame: nothing is allocated per batch. */
-  private readonly frame: FrameHeader
+  private readonly frame: NewFrame
 
   /** The memtable is empty. */
   constructor(log: LogFile, memtable: Memtable, generation: number) {
@@ -118,7 +119,7 @@ export class WriteBuffer {
    */
   encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
     const keyRoom = checkKey(key)
-    const valueRoom = kind === EntryKind.value ? checkValue(value) : 0
+    const valueRoom = checkContent(kind, value)
     if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
       if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
     }
@@ -135,27 +136,16 @@ export class WriteBuffer {
    */
   writeEntry(at: number, kind: EntryKind, key: Bytes, keyRoom: number, value: Bytes, valueRoom: number): number {
     const { bytes } = this
-    const keyStart = at + ENTRY_HEADER_BYTES
+    const keyStart = newKeyStart(at)
     const keyBytes = writeBytes(bytes, keyStart, key, keyRoom)
-    const valueStart = keyStart + keyBytes
-    const valueBytes = writeBytes(bytes, valueStart, value, valueRoom)
-    bytes[at] = kind
-    bytes[at + 1] = 0
-    bytes[at + 2] = keyBytes
-    bytes[at + 3] = keyBytes >>> 8
-    bytes[at + 4] = valueBytes
-    bytes[at + 5] = valueBytes >>> 8
-    bytes[at + 6] = valueBytes >>> 16
-    bytes[at + 7] = valueBytes >>> 24
-    let end = valueStart + valueBytes
-    while ((end & 3) !== 0) bytes[end++] = 0
-    return end
+    const valueBytes = writeBytes(bytes, keyStart + keyBytes, value, valueRoom)
+    return finishEntry(bytes, at, kind, keyBytes, valueBytes)
   }
 
   /** Writes the external position in front of the entries; returns the offset behind it. */
   writePosition(at: number, position: Uint8Array): number {
     const { bytes } = this
-    bytes[at] = EXTENSION_POSITION
+    bytes[at] = ExtensionType.position
     bytes[at + 1] = 0
     bytes[at + 2] = position.length
     bytes[at + 3] = position.length >>> 8

@@ -2,7 +2,7 @@
  * What: what a worker says about its outputs is checked before the manifest believes it.
  * Thread: any (pure).
  */
-import { compareBytes } from '../base/index.js'
+import { extentCovers, extentOf } from '../manifest/index.js'
 import { inputTables } from '../pick/index.js'
 import type { CompactionPick, RunningCompaction } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
@@ -22,11 +22,10 @@ export function findOutputProblem(task: CheckedTask, output: CompactionRunOutput
   }
   const written = outputs.reduce((sum, { entryCount }) => sum + entryCount, 0)
   if (written !== keptCount) return `${written} entries in the outputs, ${keptCount} were kept`
-  const { smallestKey, largestKey } = task.reservation
   for (const [i, facts] of outputs.entries()) {
     if (facts.fileNum !== task.outputs[i]?.tableNum) return `table ${facts.fileNum} has a number of its own`
     if (facts.entryCount === 0) return `table ${facts.fileNum} is empty`
-    if (compareBytes(facts.smallestKey, smallestKey) < 0 || compareBytes(facts.largestKey, largestKey) > 0) {
+    if (!extentCovers(task.reservation.extent, extentOf(facts))) {
       return `table ${facts.fileNum} has keys that no input has`
     }
   }

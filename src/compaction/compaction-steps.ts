@@ -36,8 +36,16 @@ export interface CompactionStory extends CompactorParts {
 }
 
 export function* runCompaction(parts: CompactionStory, task: CompactionTask): Procedure<void> {
-  const tables = task.pick.isTrivialMove ? inputTables(task.pick) : yield* makeTables(parts, task)
+  const tables = yield* outputsOf(parts, task)
   if (tables !== null) yield* install(parts, task, tables)
+}
+
+/** What the output level gets. Null: the task has ended. */
+function* outputsOf(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
+  switch (task.pick.kind) {
+    case 'merge': return yield* makeTables(parts, task)
+    case 'move': return inputTables(task.pick)
+  }
 }
 
 /** Merges, names what came out, and opens it. Null: the task has ended. */
@@ -102,7 +110,7 @@ function* install(
   try {
     if (!(yield* installer.list(edit))) return ends.onStopped(task)
   } catch (error) {
-    if (!task.pick.isTrivialMove) installer.retire(tables) // they have their names already
+    if (task.pick.kind !== 'move') installer.retire(tables) // they have their names already
     return ends.onFailure(task, error)
   }
   ends.onInstalled(task, edit)

@@ -71,7 +71,7 @@ interface Planned {
 /** Numbers and names for every output there may be: more than the sizes ask for, since overlaps cut too. */
 export function newTask(installer: Installer, startMs: number, { id, pick, askedBy }: Planned): CompactionTask {
   const inputBytes = totalBytes(inputTables(pick))
-  const count = pick.isTrivialMove ? 0 : 2 + 2 * Math.ceil(inputBytes / pick.tableBytes)
+  const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(inputBytes / pick.tableBytes) : 0
   const outputs = Array.from({ length: count }, () => installer.plan())
   return {
     id, pick, askedBy, inputBytes, outputs,

@@ -79,7 +79,7 @@ test('at open small tables that are too many are merged first, and nothing else 
 })
 
 test('at close short runs end, and small tables that are too many are merged; nothing begins by itself', async () => {
-  const tiny = TINY.levels[0]!.map(({ fileNum }) => `${fileNum}: n${fileNum}-n${fileNum}x 1`)
+  const tiny = TINY.levels[0]!.tables.map(({ fileNum }) => `${fileNum}: n${fileNum}-n${fileNum}x 1`)
   const version = drawnVersion({ 0: [...STACK, ...tiny], 6: ['30: k-z 9000'] })
   const scene = new CompactorScene(version, { pickers: pickers() })
   scene.compactor.schedule()

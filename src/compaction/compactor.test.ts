@@ -5,6 +5,7 @@ import { CompactorScene, leveledPickers } from '../../test/support/compactor-sce
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { drawnVersion } from '../../test/support/pick-scene.js'
 import { tableFileName, VarveError } from '../base/index.js'
+import { levelOf } from '../manifest/index.js'
 import type { CompactionPick, Picker } from '../pick/compaction-pick.js'
 import { EditRefused } from '../versions/version-set.js'
 
@@ -18,16 +19,16 @@ function picking(pick: Picker['pick']): Picker {
 
 /** Moves the first table of level 0 to level 6. */
 function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null {
-  const table = version.levels[0]!.at(-1)
+  const table = version.levels[0]!.tables.at(-1)
   if (table === undefined) return null
   return {
-    reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, isTrivialMove: true, below: [],
+    kind: 'move', reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, below: [],
     tableBytes: 100, overlapBytesMax: 100, score: 0,
   }
 }
 
 function entriesOf({ current }: CompactorScene): number {
-  return current.levels[0]!.reduce((sum, { entryCount }) => sum + entryCount, 0)
+  return current.levels[0]!.tables.reduce((sum, { entryCount }) => sum + entryCount, 0)
 }
 
 const nothing = picking(() => null)
@@ -116,7 +117,7 @@ test('a move is no success that makes the back-off short: it writes no table', a
   let isMoveNext = false
   const { busy } = leveledPickers()
   const either = picking((version, ...state) => {
-    const levels = [version.levels[0]!.filter(({ fileNum }) => fileNum > 8)]
+    const levels = [levelOf(0, version.levels[0]!.tables.filter(({ fileNum }) => fileNum > 8))]
     const pick = isMoveNext ? moveOf({ ...version, levels }, ...state) : busy.pick(version, ...state)
     isMoveNext = false
     return pick
@@ -266,7 +267,8 @@ test('extra pickers come first; giving up ends only what they asked for', async 
   const { busy } = leveledPickers()
   const upper = picking((version, running, held, blocked) => {
     const [level0, ...deeper] = version.levels
-    return busy.pick({ ...version, levels: [level0!.slice(0, 4), ...deeper] }, running, held, blocked)
+    const newest = levelOf(0, level0!.tables.slice(0, 4))
+    return busy.pick({ ...version, levels: [newest, ...deeper] }, running, held, blocked)
   })
   compactor.addExtra(upper)
   assert.deepEqual(scene.doing, ['run 8 7 6 5', 'run 4 3 2 1'])
@@ -324,7 +326,7 @@ test('it is done when it would want nothing, whatever is under way or waits', ()
   assert.deepEqual([compactor.isDone(nothing), compactor.isDone(leveledPickers().busy)], [true, false])
 })
 
-test('a trivial move writes nothing and takes no numbers; thousands of them in a row are no recursion', () => {
+test('a move writes nothing and takes no numbers; thousands of them in a row are no recursion', () => {
   let left = 20_000
   const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
   const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })

@@ -231,20 +231,29 @@ export class Compactor {
   // ── How a task ends ─────────────────────────────────────────────────────────────────────────────
 
   private onInstalled(task: CompactionTask, edit: VersionEdit): void {
-    if (task.pick.isTrivialMove) this.movedCount++
-    else {
-      this.failuresInRow = 0 // a move writes no table: it shows nothing
-      this.extra.noteSuccess(task.askedBy)
-      this.completedCount++
-      const durationMs = this.clock.nowMs() - task.startMs
-      this.runTimes.record(durationMs)
-      this.totals.add(task.pick, task.result!, durationMs)
-      this.drain.add(reliefOf(task.pick))
+    switch (task.pick.kind) {
+      case 'merge':
+        this.noteMerged(task)
+        break
+      case 'move':
+        this.movedCount++
+        break
     }
     this.remove(task)
     this.host.onInstalled(task, edit)
     this.wake()
     this.schedule()
+  }
+
+  /** Failures before it count no more. A move writes no table, so it does not show that tables can be written. */
+  private noteMerged(task: CompactionTask): void {
+    this.failuresInRow = 0
+    this.extra.noteSuccess(task.askedBy)
+    this.completedCount++
+    const durationMs = this.clock.nowMs() - task.startMs
+    this.runTimes.record(durationMs)
+    this.totals.add(task.pick, task.result!, durationMs)
+    this.drain.add(reliefOf(task.pick))
   }
 
   // ── Failure: nothing has changed; tried again later, by then perhaps another pick ───────────────

@@ -90,6 +90,11 @@ export class Annotator {
     return getU32(this.content, this.take(4, name, (at) => meaning(getU32(this.content, at))))
   }
 
+  u32BigEndian(name: string): number {
+    const read = (at: number) => getU32(this.content.slice(at, at + 4).reverse(), 0)
+    return read(this.take(4, name, (at) => String(read(at))))
+  }
+
   u53(name: string, meaning: Meaning = numberText): number {
     return getU53(this.content, this.take(8, name, (at) => meaning(getU53(this.content, at))))
   }

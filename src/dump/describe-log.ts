@@ -1,20 +1,31 @@
 /**
- * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts.
+ * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts. Reserved fields have their
+ * names, too; what a reader refuses is told beside them.
  * Thread: any (pure).
  */
-import { EXTENSION_POSITION, EntryKind, FrameType, toHex } from '../base/index.js'
+import {
+  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VersionFlag,
+} from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import type { Annotator, Section } from './annotate.js'
 import type { ByteSource } from './byte-source.js'
-import { frameSections, keyOf, nameOf } from './file-sections.js'
+import { flagNames, frameSections, keyOf, nameOf } from './file-sections.js'
+import type { FrameFormat } from './file-sections.js'
 import { printBytes } from './hex-dump.js'
 
 /** How many entries of one batch are shown; the others are told as one field. */
 const ENTRIES_SHOWN = 4096
 
+const LOG_FORMAT: FrameFormat = {
+  magic: 'varvelog',
+  known: LOG_FRAMES,
+  readBody: describeBody,
+  problemIn: (content, frame, file, offset) => frameProblem(content, 0, frame, file, offset),
+}
+
 /** Every byte of it, whatever state it is in. */
 export function describeLog(source: ByteSource, file: string): Generator<Section> {
-  return frameSections(source, 'varvelog', file, describeBody)
+  return frameSections(source, file, LOG_FORMAT)
 }
 
 function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
@@ -48,29 +59,36 @@ function describeExtensions(it: Annotator, bytes: number): Record<string, unknow
   const end = it.position + bytes
   const data: Record<string, unknown> = {}
   while (it.position < end) {
-    const type = it.u8('extension', (n) => (n === EXTENSION_POSITION ? 'position (1)' : String(n)))
+    const type = it.u8('extension', (n) => nameOf(ExtensionType, n))
     it.zeros(1)
     const value = it.raw(it.u16('extension, bytes'), 'extension')
     it.zeros(Math.min(-value.length & 3, end - it.position))
-    if (type === EXTENSION_POSITION) data['position'] = printBytes(value, 64)
+    if (type === ExtensionType.position) data['position'] = printBytes(value, 64)
   }
   return data
 }
 
 function describeEntry(it: Annotator): Record<string, unknown> {
   const start = it.position
-  const kind = it.u8('kind', (n) => nameOf(EntryKind, n))
-  const flags = it.u8('flags')
+  const kind = it.u8('kind', kindText)
+  const flags = it.u8('encoding flags', (n) => flagNames(EncodingFlag, n))
   const keyBytes = it.u16('key bytes')
   const valueBytes = it.u32('value bytes')
-  const keyspaceId = flags & 1 ? it.u32('keyspace id') : 0
-  const expiry = flags & 2 ? it.u53('expiry, ms') : 0
+  const keyspaceId = flags & EncodingFlag.keyspace ? it.u32BigEndian('keyspace id') : 0
   const key = it.raw(keyBytes, 'key')
-  const value = it.raw(valueBytes, 'value')
+  const hasExpiry = (kind & VersionFlag.expiry) !== 0 && valueBytes >= 8
+  const expiry = hasExpiry ? it.u53('expiry, ms') : 0
+  const value = it.raw(hasExpiry ? valueBytes - 8 : valueBytes, 'value')
   it.zeros(Math.min((start - it.position) & 3, it.left))
+  if (flags & EncodingFlag.checksum) it.checksum('checksum of the value')
   return {
-    kind: keyOf(EntryKind, kind),
+    kind: keyOf(EntryKind, kind & KIND_MASK),
     key: printBytes(key, 64), value: printBytes(value, 64), valueBytes,
     ...(keyspaceId === 0 ? {} : { keyspaceId }), ...(expiry === 0 ? {} : { expiry }),
   }
+}
+
+function kindText(byte: number): string {
+  const flags = byte & ~KIND_MASK
+  return `${nameOf(EntryKind, byte & KIND_MASK)}${flags === 0 ? '' : ` with ${flagNames(VersionFlag, flags)}`}`
 }

@@ -4,10 +4,10 @@
  * Thread: any (pure).
  */
 import {
-  BadBytes, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, VarveError, decodeFileHeader, emptyFrameHeader,
-  fileSeedOf, frameBytes, listFeatures, readFrame, readFrameHeader, toHex,
+  BadBytes, codeName, decodeFileHeader, emptyFrameHeader, FILE_HEADER_BYTES, fileSeedOf, FRAME_HEADER_BYTES, frameBytes,
+  FrameFlag, FrameType, isKnownFrame, listFeatures, readFrame, readFrameHeader, toHex, unknownFrame, VarveError,
 } from '../base/index.js'
-import type { FileMagic, FrameHeader } from '../base/index.js'
+import type { FileMagic, FrameHeader, KnownFrames } from '../base/index.js'
 import { Annotator, FIELD_BYTES_SHOWN } from './annotate.js'
 import type { Problem, Section } from './annotate.js'
 import { bytesSource } from './byte-source.js'
@@ -15,7 +15,13 @@ import type { ByteSource } from './byte-source.js'
 
 /** The name that a format gives a number. */
 export function keyOf(names: Readonly<Record<string, number>>, value: number): string {
-  return Object.keys(names).find((name) => names[name] === value) ?? `unknown ${value}`
+  return codeName(names, value) ?? `unknown ${value}`
+}
+
+/** `name (number)`, with the names of all flags that are set. */
+export function flagNames(names: Readonly<Record<string, number>>, flags: number): string {
+  const set = Object.keys(names).filter((name) => (flags & names[name]!) !== 0)
+  return flags === 0 ? '0' : `${set.join(', ')} (${flags})`.trimStart()
 }
 
 /** `name (number)`. */
@@ -91,7 +97,7 @@ function annotateFrameHeader(it: Annotator): void {
   it.u32('body bytes')
   it.checksum('checksum of the body')
   it.u8('frame type', (type) => nameOf(FrameType, type))
-  it.u8('flags')
+  it.u8('flags', (flags) => flagNames(FrameFlag, flags))
   it.u16('bytes of extensions')
   it.u53('first sequence number, or group')
   it.u32('count')
@@ -100,21 +106,28 @@ function annotateFrameHeader(it: Annotator): void {
   it.u32('sync mark: bytes')
 }
 
-/** Annotates a frame's body and gives what it says as named values. */
-export type BodyReader = (it: Annotator, frame: FrameHeader) => Record<string, unknown>
+/** How one kind of file uses frames. */
+export interface FrameFormat {
+  magic: FileMagic
+  known: KnownFrames
+  /** Annotates a frame's body and gives what it says as named values. */
+  readBody: (it: Annotator, frame: FrameHeader) => Record<string, unknown>
+  /** Why the frame at the start of `content` is refused, or null; `offset`: its place in the file. */
+  problemIn?: (content: Uint8Array, frame: FrameHeader, file: string, offset: number) => VarveError | null
+}
 
 /**
- * The file header, each good frame with what `readBody` finds in its body, and what is no frame, with what
+ * The file header, each frame with what `readBody` finds in its body, and what is no frame, with what
  * is wrong there. Frames behind a bad place are looked for, so that damage shows as what it is; only
  * zeros at the end are no problem.
  */
 export function* frameSections(
-  source: ByteSource, magic: FileMagic, file: string, readBody: BodyReader,
+  source: ByteSource, file: string, format: FrameFormat,
 ): Generator<Section> {
   const header = source.read(0, FILE_HEADER_BYTES).slice()
-  yield fileHeaderSection(header, magic, file)
+  yield fileHeaderSection(header, format.magic, file)
   if (header.length < FILE_HEADER_BYTES) return
-  const frames: FrameSource = { source, file, seed: fileSeedOf(header), readBody }
+  const frames: FrameSource = { source, file, seed: fileSeedOf(header), format }
   for (let at = FILE_HEADER_BYTES; at < source.size;) {
     const section = frameSection(frames, at) ?? noFrameSection(frames, at)
     yield section
@@ -126,7 +139,7 @@ interface FrameSource {
   source: ByteSource
   file: string
   seed: number
-  readBody: BodyReader
+  format: FrameFormat
 }
 
 /** True when a good frame header stands at `at`; fills `frame`. */
@@ -135,25 +148,23 @@ function readHeaderAt({ source, seed }: FrameSource, at: number, frame: FrameHea
   return header.length === FRAME_HEADER_BYTES && readFrameHeader(header, 0, at, seed, frame)
 }
 
-/** The whole frame at `at` when it is a good one; fills `frame`. */
+/** The frame at `at`, as far as the file goes, when it is good or its header is right and unknown; fills `frame`. */
 function readFrameAt(frames: FrameSource, at: number, frame: FrameHeader): Uint8Array | null {
-  const { source, seed } = frames
+  const { source, seed, format: { known } } = frames
   if (!readHeaderAt(frames, at, frame)) return null
-  const total = frameBytes(frame.bodyBytes)
-  if (total > source.size - at) return null
-  const bytes = source.read(at, total)
-  return readFrame(bytes, 0, bytes.length, at, seed, frame) === 'good' ? bytes : null
+  const bytes = source.read(at, Math.min(frameBytes(frame.bodyBytes), source.size - at))
+  const state = readFrame(bytes, 0, bytes.length, at, seed, known, frame)
+  return state === 'good' || state === 'unknown' ? bytes : null
 }
 
 function frameSection(frames: FrameSource, at: number): Section | null {
   const frame = emptyFrameHeader()
   const content = readFrameAt(frames, at, frame)
   if (content === null) return null
-  const bodyEnd = FRAME_HEADER_BYTES + frame.bodyBytes
+  const bodyEnd = Math.min(FRAME_HEADER_BYTES + frame.bodyBytes, content.length)
   const it = new Annotator(content, at, bodyEnd)
   annotateFrameHeader(it)
-  const problems: Problem[] = []
-  const body = readBodySafely(it, frame, frames, problems)
+  const { problems, body } = describeBody(frames, it, frame, at)
   if (it.left > 0) it.raw(it.left, 'body')
   const padding = { offset: at + bodyEnd, bytes: content.length - bodyEnd, name: 'padding', meaning: '' }
   if (padding.bytes > 0) it.fields.push(padding)
@@ -170,6 +181,17 @@ function frameSection(frames: FrameSource, at: number): Section | null {
   }
 }
 
+/** What the body says and what is wrong with the frame: the same that a reader of the database would say. */
+function describeBody(
+  { file, format }: FrameSource, it: Annotator, frame: FrameHeader, at: number,
+): { problems: Problem[]; body: Record<string, unknown> } {
+  const { known, readBody, problemIn } = format
+  if (!isKnownFrame(frame, known)) return { problems: [problemOf(unknownFrame(file, at, frame, known))], body: {} }
+  const refused = problemIn?.(it.content, frame, file, at) ?? null
+  const problems = refused === null ? [] : [problemOf(refused)]
+  return { problems, body: readBodySafely(() => readBody(it, frame), file, problems) }
+}
+
 function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
   if (type === FrameType.batch) {
     const last = firstSeqNum + count - 1
@@ -180,14 +202,14 @@ function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
 
 /** A right checksum around a wrong body must not stop a dump. */
 function readBodySafely(
-  it: Annotator, frame: FrameHeader, { file, readBody }: FrameSource, problems: Problem[],
+  read: () => Record<string, unknown>, file: string, problems: Problem[],
 ): Record<string, unknown> {
   try {
-    return readBody(it, frame)
+    return read()
   } catch (error) {
     if (!(error instanceof BadBytes)) throw error
     const { offset, message } = error
-    problems.push({ offset, message: `${file} at offset ${offset}: ${message}` })
+    if (problems.length === 0) problems.push({ offset, message: `${file} at offset ${offset}: ${message}` })
     return {}
   }
 }

@@ -6,6 +6,7 @@
 import { callContained, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { allTables, extentOfRange } from '../manifest/index.js'
 import { inputTables, manualPicker } from '../pick/index.js'
 import type { ManualPicker } from '../pick/index.js'
 import type { AbortWatch } from './abort-watch.js'
@@ -41,9 +42,8 @@ const PROGRESS_MS = 200
 export async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const { compactor } = engine
   const { abort } = call
-  const picker = manualPicker(compactionSettings(engine.options), {
-    keyspaceId: 0, range, upTo: engine.visibleSeqNum,
-  })
+  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum }
+  const picker = manualPicker(compactionSettings(engine.options), wanted)
   const progress = startProgress(engine, call)
   compactor.addExtra(picker)
   try {
@@ -77,7 +77,7 @@ function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: Engi
   if (corruptions.size === 0) return null
   const { current } = versions
   const pick = picker.pick(current, [], snapshots.oldest ?? Infinity, new Set())
-  const met = [...current.levels.flat().filter(picker.wants), ...(pick === null ? [] : inputTables(pick))]
+  const met = [...allTables(current).filter(picker.wants), ...(pick === null ? [] : inputTables(pick))]
   const table = met.find(({ fileNum }) => corruptions.has(fileNum))
   return table === undefined ? null : corruptions.get(table.fileNum)
 }

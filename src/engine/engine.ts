@@ -231,7 +231,7 @@ export class Engine implements EngineCore, ReadView {
   onCompacted(task: CompactionTask, edit: VersionEdit): void {
     this.swapState(this.pipeline.current.memtable)
     const { id, startMs, result, pick } = task
-    if (!pick.isTrivialMove) onCompactionMended(this)
+    if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.parts.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
     for (const { level, facts } of edit.addTables ?? []) {

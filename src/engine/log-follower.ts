@@ -6,11 +6,12 @@
  * a follower that goes on behind a gap would never know.
  */
 import {
-  corruption, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind, entryBytes, entryKeyBytes, entryValueBytes, errnoOf,
-  fileSeed, FRAME_HEADER_BYTES, invalidArgument, ioError, frameBytes, keepAliveUntil, FrameType, logFileName,
-  readFrameHeader, VarveError,
+  corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, fileSeed,
+  FRAME_HEADER_BYTES, frameBytes, FrameType, invalidArgument, ioError, keepAliveUntil, logFileName, readFrameHeader,
+  VarveError,
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
+import { operationOf } from '../commit/index.js'
 import type { RetainedLog } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
@@ -126,15 +127,13 @@ function readOperations(bytes: Uint8Array, start: number, count: number): Follow
   const operations: FollowedOperation[] = []
   let at = start
   for (let i = 0; i < count; i++) {
-    const keyStart = at + ENTRY_HEADER_BYTES
-    const valueStart = keyStart + entryKeyBytes(bytes, at)
-    const valueEnd = valueStart + entryValueBytes(bytes, at)
+    const keyEnd = entryKeyEnd(bytes, at)
     operations.push({
-      type: bytes[at] === EntryKind.tombstone ? 'del' : 'put',
-      key: bytes.slice(keyStart, valueStart),
-      value: bytes.slice(valueStart, valueEnd),
+      type: operationOf(entryKind(bytes, at)).type,
+      key: bytes.slice(entryKeyStart(bytes, at), keyEnd),
+      value: bytes.slice(keyEnd, entryValueEnd(bytes, at)),
     })
-    at += entryBytes(valueStart - keyStart, valueEnd - valueStart)
+    at = entryEnd(bytes, at)
   }
   return operations
 }

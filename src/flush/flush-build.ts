@@ -7,8 +7,8 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, entryValueBytes, FRAME_HEADER_BYTES, frameBytes, FrameType,
-  getU32, getU53, KiB,
+  assert, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, FRAME_HEADER_BYTES, frameBytes,
+  FrameType, getU32, getU53, KiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
@@ -164,13 +164,13 @@ class EntryWriter {
     let previous = this.lastPlace
     for (let i = 0; i < count; i++) {
       const at = places[i]!
-      const keyStart = at + ENTRY_HEADER_BYTES
-      const keyEnd = keyStart + entryKeyBytes(bytes, at)
+      const keyStart = entryKeyStart(bytes, at)
+      const keyEnd = entryKeyEnd(bytes, at)
       const seqNum = numbers[i]!
-      const kind = bytes[at]!
+      const kind = entryKind(bytes, at)
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
-        builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), seqNum, kind)
+        builder.addBehind(bytes, view, keyStart, keyEnd, entryValueEnd(bytes, at), seqNum, kind)
       }
       previous = at
     }
@@ -182,9 +182,9 @@ class EntryWriter {
 function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
   const keyBytes = entryKeyBytes(bytes, a)
   if (entryKeyBytes(bytes, b) !== keyBytes) return false
-  for (let k = ENTRY_HEADER_BYTES + keyBytes - 1; k >= ENTRY_HEADER_BYTES; k--) {
-    if (bytes[a + k] !== bytes[b + k]) return false
-  }
+  const aStart = entryKeyStart(bytes, a)
+  const bStart = entryKeyStart(bytes, b)
+  for (let k = keyBytes - 1; k >= 0; k--) if (bytes[aStart + k] !== bytes[bStart + k]) return false
   return true
 }
 
@@ -207,7 +207,7 @@ function collectEntries(
     for (let n = 0; n < entryCount; n++) {
       offsets[i] = entry
       seqNums[i++] = firstSeqNum + n
-      entry += entryBytes(entryKeyBytes(bytes, entry), entryValueBytes(bytes, entry))
+      entry = entryEnd(bytes, entry)
     }
   }
   return { offsets, seqNums }

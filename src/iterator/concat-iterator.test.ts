@@ -6,6 +6,7 @@ import type { TestEntry } from '../../test/support/array-iterator.js'
 import { CheckingIterator } from '../../test/support/checking-iterator.js'
 import { checkAgainstModel, collect, randomEntries } from '../../test/support/iterator-model.js'
 import { EntryKind, SeededRandom } from '../base/index.js'
+import { SortedRun } from '../manifest/index.js'
 import { ConcatIterator } from './concat-iterator.js'
 
 interface TestTable {
@@ -35,7 +36,7 @@ function countedRun(tables: TestTable[]): {
 } {
   const opened: TestTable[] = []
   const iterators: ArrayIterator[] = []
-  const run = new ConcatIterator(tables, (table) => {
+  const run = new ConcatIterator(SortedRun.of(tables), (table) => {
     opened.push(table)
     const iterator = new ArrayIterator(table.entries)
     iterators.push(iterator)
@@ -82,7 +83,7 @@ describe('ConcatIterator', () => {
     const tables = tablesAt([1, 2], [3, 4], [5, 6])
     for (const place of ['open', 'read']) {
       let broken = true
-      const run = new ConcatIterator(tables, (table) => {
+      const run = new ConcatIterator(SortedRun.of(tables), (table) => {
         const iterator = new ArrayIterator(table.entries)
         if (broken && table === tables[1] && place === 'open') throw iterator.failure
         if (broken && table === tables[1]) iterator.failAt = 1

@@ -1,22 +1,24 @@
 /**
  * What: a run of disjoint tables, in order, as one iterator. A table is opened when the iterator gets
  * there and closed when it leaves: one open table at a time.
- * Owns: the open table's iterator.
+ * Owns: the open table's iterator. Does not own: where a key is among the tables, which the run says.
  * Thread: any.
  * Invariants: tables are sorted by key; one may begin with the key at which the one before it ends (then
  * the earlier one has the newer versions).
  */
-import { compareRanges } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { NO_BYTES } from './empty-iterator.js'
 
-/** What must be known of a table to skip it. */
-export interface TableBounds {
-  readonly smallestKey: Uint8Array
-  readonly largestKey: Uint8Array
+/** Tables in key order, and where a key is among them; a sorted run is one. */
+export interface TableRun<Table> {
+  readonly tables: readonly Table[]
+  /** Place of the first table with a key at or behind key[start, end); their number when there is none. */
+  firstEndingAtOrAfter(key: Uint8Array, start: number, end: number): number
+  /** Place of the last table with a key before key[start, end); -1 when there is none. */
+  lastBeginningBefore(key: Uint8Array, start: number, end: number): number
 }
 
-export class ConcatIterator<Table extends TableBounds> implements InternalIterator {
+export class ConcatIterator<Table> implements InternalIterator {
   valid = false
   keyBytes = NO_BYTES
   keyStart = 0
@@ -26,14 +28,14 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
   valueBytes = NO_BYTES
   valueStart = 0
   valueEnd = 0
-  private readonly tables: readonly Table[]
+  private readonly run: TableRun<Table>
   private readonly openTable: (table: Table) => InternalIterator
   private current: InternalIterator | null = null
-  /** Position of `current` in `tables`. */
+  /** Place of `current` in the run. */
   private index = -1
 
-  constructor(tables: readonly Table[], openTable: (table: Table) => InternalIterator) {
-    this.tables = tables
+  constructor(run: TableRun<Table>, openTable: (table: Table) => InternalIterator) {
+    this.run = run
     this.openTable = openTable
   }
 
@@ -47,7 +49,7 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
 
   last(): void {
     this.valid = false
-    const table = this.enter(this.tables.length - 1)
+    const table = this.enter(this.run.tables.length - 1)
     if (table === null) return
     table.last()
     this.goBackward(table)
@@ -55,7 +57,7 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
 
   seekGE(bytes: Uint8Array, start: number, end: number): void {
     this.valid = false
-    const table = this.enter(this.firstEndingAtOrAfter(bytes, start, end))
+    const table = this.enter(this.run.firstEndingAtOrAfter(bytes, start, end))
     if (table === null) return
     table.seekGE(bytes, start, end)
     this.goForward(table)
@@ -63,7 +65,7 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
 
   seekLT(bytes: Uint8Array, start: number, end: number): void {
     this.valid = false
-    const table = this.enter(this.lastBeginningBefore(bytes, start, end))
+    const table = this.enter(this.run.lastBeginningBefore(bytes, start, end))
     if (table === null) return
     table.seekLT(bytes, start, end)
     this.goBackward(table)
@@ -113,7 +115,7 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
   private enter(index: number): InternalIterator | null {
     if (this.current !== null && index === this.index) return this.current
     this.leave()
-    const table = this.tables[index]
+    const table = this.run.tables[index]
     if (table === undefined) return null
     this.current = this.openTable(table)
     this.index = index
@@ -125,30 +127,6 @@ export class ConcatIterator<Table extends TableBounds> implements InternalIterat
     this.current = null
     this.index = -1
     current?.close()
-  }
-
-  private firstEndingAtOrAfter(bytes: Uint8Array, start: number, end: number): number {
-    let low = 0
-    let high = this.tables.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const { largestKey } = this.tables[middle]!
-      if (compareRanges(largestKey, 0, largestKey.length, bytes, start, end) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  private lastBeginningBefore(bytes: Uint8Array, start: number, end: number): number {
-    let low = 0
-    let high = this.tables.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const { smallestKey } = this.tables[middle]!
-      if (compareRanges(smallestKey, 0, smallestKey.length, bytes, start, end) < 0) low = middle + 1
-      else high = middle
-    }
-    return low - 1
   }
 
   private load(table: InternalIterator): void {

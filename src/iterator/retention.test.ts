@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ArrayIterator } from '../../test/support/array-iterator.js'
 import type { TestEntry } from '../../test/support/array-iterator.js'
+import { datadriven } from '../../test/support/datadriven.js'
+import type { DataCase } from '../../test/support/datadriven.js'
 import { collect, describeEntry, randomEntries } from '../../test/support/iterator-model.js'
 import { compareBytes, EntryKind, SeededRandom } from '../base/index.js'
 import { mergeIterators } from './merging-iterator.js'
@@ -26,17 +28,26 @@ function seenAt(snapshot: number, ...sources: (readonly TestEntry[])[]): string[
   return collect(new VisibleIterator(merged, snapshot)).map(describeEntry)
 }
 
-function put(seqNum: number, kind: number = EntryKind.value): TestEntry {
-  return { key: new Uint8Array([0x6b]), seqNum, kind, value: new Uint8Array(1) }
+/** `key number` a line, with `deleted` behind it for a tombstone: the lines that are kept, and what was asked. */
+function keptLines({ args, input }: DataCase): string {
+  const entries = input.map((line): TestEntry & { line: string } => {
+    const [key = '', seqNum, kind] = line.split(' ')
+    return {
+      line, key: Buffer.from(key), seqNum: Number(seqNum), value: new Uint8Array(1),
+      kind: kind === 'deleted' ? EntryKind.tombstone : EntryKind.value,
+    }
+  })
+  const snapshots = (args.get('snapshots') ?? '').split(',').filter((text) => text !== '').map(Number)
+  let askedCount = 0
+  const isBottom = () => {
+    askedCount++
+    return args.has('bottom')
+  }
+  const kept = filtered(entries, { snapshots, visibleSeqNum: Number(args.get('visible')) }, isBottom)
+  const lines = entries.filter((entry) => kept.includes(entry)).map(({ line }) => line)
+  const asked = askedCount === 0 ? [] : [`asked ${askedCount} times whether anything lies below`]
+  return [...(lines.length === 0 ? ['nothing'] : lines), ...asked].join('\n')
 }
-
-function keptNumbers(
-  entries: readonly TestEntry[], snapshots: number[], visibleSeqNum: number, bottom = false,
-): number[] {
-  return filtered(entries, { snapshots, visibleSeqNum }, () => bottom).map((entry) => entry.seqNum)
-}
-
-const TOMBSTONE = EntryKind.tombstone
 
 describe('RetentionFilter', () => {
   it('changes nothing that a held snapshot or a later reader sees', () => {
@@ -71,42 +82,10 @@ describe('RetentionFilter', () => {
       assert.equal(filtered(entries, rule, () => true).length, seenAt(1000, entries).length)
     }
   })
+})
 
-  it('H11: an entry that a snapshot between two versions will need stays, held yet or not', () => {
-    // 20 is not visible when the build starts; someone takes a snapshot at 15 before it is installed.
-    assert.deepEqual(keptNumbers([put(20), put(10)], [], 15), [20, 10])
-    assert.deepEqual(keptNumbers([put(20), put(16), put(10)], [], 15), [20, 16, 10])
-    assert.deepEqual(keptNumbers([put(20), put(10)], [], 20), [20])
-  })
-
-  it('C05: a put that a snapshot sees stays below a newer tombstone, and so does the tombstone', () => {
-    assert.deepEqual(keptNumbers([put(100, TOMBSTONE), put(30)], [50], 100, true), [100, 30])
-    assert.deepEqual(keptNumbers([put(100, TOMBSTONE), put(30)], [], 100, true), [])
-  })
-
-  it('C06: a snapshot sees the entry of its own number, and only that', () => {
-    assert.deepEqual(keptNumbers([put(60), put(50), put(40)], [50], 100), [60, 50])
-    assert.deepEqual(keptNumbers([put(60), put(50), put(40)], [49], 100), [60, 40])
-    assert.deepEqual(keptNumbers([put(60), put(50), put(40)], [60], 100), [60])
-    assert.deepEqual(keptNumbers([put(60, TOMBSTONE), put(50)], [60], 100, true), [])
-    assert.deepEqual(keptNumbers([put(60, TOMBSTONE)], [59], 100, true), [60])
-  })
-
-  it('keeps tombstones where something older may lie below', () => {
-    const tombstones = [put(60, TOMBSTONE), put(50, TOMBSTONE)]
-    assert.deepEqual(keptNumbers(tombstones, [], 100), [60])
-    let askedCount = 0
-    filtered([...tombstones, put(40)], { snapshots: [], visibleSeqNum: 100 }, () => {
-      askedCount++
-      return false
-    })
-    assert.equal(askedCount, 1, 'about tombstones that would be kept, and nothing else')
-  })
-
-  it('does not take a key for an older version of the one before it', () => {
-    const other = { ...put(5), key: new Uint8Array([0x6b, 0]) }
-    assert.deepEqual(keptNumbers([put(10), other], [], 100), [10, 5])
-  })
+describe('what is kept', () => {
+  datadriven('iterator/retention.txt', keptLines)
 })
 
 describe('isVersionSeen', () => {

@@ -11,8 +11,8 @@
  * it dropped above a snapshot, the older value kept for that snapshot would come back for all.)
  * Thread: any (pure).
  */
-import { EntryKind } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
+import { isTombstone } from './visibility.js'
 
 export interface RetentionRule {
   /** Sequence numbers of the held snapshots, ascending. */
@@ -53,8 +53,8 @@ export class RetentionFilter {
   droppedTombstoneCount = 0
   private readonly rule: RetentionRule
   private readonly isBottom: BottomTest
-  /** The sequence number of the entry before. */
-  private previousSeqNum: SeqNum = 0
+  /** The newest entry of the key so far that hides what is older of it: the entry before. */
+  private hiderSeqNum: SeqNum = 0
 
   constructor(rule: RetentionRule, isBottom: BottomTest = NEVER_BOTTOM) {
     this.rule = rule
@@ -66,13 +66,13 @@ export class RetentionFilter {
    * the entry must be written.
    */
   keep(seqNum: SeqNum, kind: number, isOlder: boolean): boolean {
-    const newerSeqNum = isOlder ? this.previousSeqNum : Infinity
-    this.previousSeqNum = seqNum
+    const newerSeqNum = isOlder ? this.hiderSeqNum : Infinity
+    this.hiderSeqNum = seqNum
     if (!isVersionSeen(this.rule, seqNum, newerSeqNum)) {
       this.droppedVersionCount++
       return false
     }
-    if (kind === EntryKind.tombstone && isBelowAllReaders(this.rule, seqNum) && this.isBottom()) {
+    if (isTombstone(kind) && isBelowAllReaders(this.rule, seqNum) && this.isBottom()) {
       this.droppedTombstoneCount++
       return false
     }
@@ -83,6 +83,6 @@ export class RetentionFilter {
   /** Keeps `count` entries at once, each the newest version of its key and none a tombstone. */
   keepNewest(count: number, lastSeqNum: SeqNum): void {
     this.keptCount += count
-    this.previousSeqNum = lastSeqNum
+    this.hiderSeqNum = lastSeqNum
   }
 }

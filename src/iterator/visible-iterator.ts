@@ -10,12 +10,13 @@
  * stands before all versions of the current key, and the current entry is a copy: the newest visible
  * version is known only after the step that takes its bytes back.
  */
-import { EntryKind, MiB, compareRanges } from '../base/index.js'
+import { MiB, compareRanges } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import { NO_BYTES } from './empty-iterator.js'
 import { ALL_KEYS } from './key-range.js'
 import type { KeyRange } from './key-range.js'
 import { SavedKey } from './saved-key.js'
+import { isSeen } from './visibility.js'
 
 /** How many versions of one key are stepped over before the iterator seeks past the rest. */
 const STEPS_BEFORE_SEEK = 16
@@ -160,7 +161,7 @@ export class VisibleIterator implements InternalIterator {
       if (upper !== null && this.compareChildKey(upper) >= 0) return
       if (child.seqNum > snapshot) {
         child.next()
-      } else if (child.kind !== EntryKind.tombstone) {
+      } else if (isSeen(child.kind)) {
         this.loadChild()
         return
       } else {
@@ -209,7 +210,7 @@ export class VisibleIterator implements InternalIterator {
     const { child, snapshot, savedKey } = this
     for (;;) {
       if (child.seqNum <= snapshot) {
-        this.isFound = child.kind !== EntryKind.tombstone
+        this.isFound = isSeen(child.kind)
         if (this.isFound) this.saveValue()
       } else if (++this.invisibleCount > STEPS_BEFORE_SEEK) {
         child.seekLT(savedKey.bytes, 0, savedKey.length)

@@ -1,8 +1,7 @@
 /**
  * What: the properties that LevelDB answers, told of Varve: the same names and about the same texts.
  */
-import type { TableFacts } from '../base/index.js'
-import type { Version } from '../manifest/index.js'
+import type { Level, Version } from '../manifest/index.js'
 import type { LevelStats, Stats } from '../stats/index.js'
 
 const FILES_AT_LEVEL = 'leveldb.num-files-at-level'
@@ -41,11 +40,11 @@ function statsText({ levels, compaction }: Stats): string {
   return [...STATS_HEAD, ...lines, ''].join('\n')
 }
 
-function tablesText(levels: readonly (readonly TableFacts[])[]): string {
+function tablesText(levels: readonly Level[]): string {
   const lines: string[] = []
   for (let level = 0; level < Math.max(LEVELS_SHOWN, levels.length); level++) {
     lines.push(`--- level ${level} ---`)
-    for (const { fileNum, bytes, smallestKey, largestKey } of levels[level] ?? []) {
+    for (const { fileNum, bytes, smallestKey, largestKey } of levels[level]?.tables ?? []) {
       lines.push(` ${fileNum}:${bytes}['${keyText(smallestKey)}' .. '${keyText(largestKey)}']`)
     }
   }

@@ -1,4 +1,5 @@
 /** Rank 3: which files make the database. */
+export * from './extent.js'
 export * from './lineage.js'
 export * from './manifest-dump.js'
 export * from './manifest-format.js'
@@ -6,6 +7,7 @@ export * from './manifest-log.js'
 export * from './manifest-reader.js'
 export * from './marker.js'
 export * from './obsolete-files.js'
+export * from './sorted-run.js'
 export * from './table-record.js'
 export * from './value-log-record.js'
 export * from './version-builder.js'

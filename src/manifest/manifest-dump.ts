@@ -2,37 +2,35 @@
  * What: a manifest as annotated sections, and a version as a tree, for people and golden files.
  * Thread: any (pure).
  */
-import { FRAME_HEADER_BYTES, FrameType, getU32, SALT_BYTES, toHex } from '../base/index.js'
+import { FRAME_HEADER_BYTES, FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex, VarveError } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
-import { frameSections, keyOf, nameOf, printBytes, printJson, problemOf, treeText } from '../dump/index.js'
-import type { Annotator, ByteSource, Problem, Section, TreeNode } from '../dump/index.js'
+import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
+import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
 import { EDIT_FIELDS, RECORD_FIELDS } from './fields.js'
 import type { FieldSet } from './fields.js'
 import { FIELD_IGNORABLE, FieldTag, LOG_EXACT, LOG_MUST_EXIST, RecordTag } from './manifest-format.js'
 import type { Lineage } from './lineage.js'
+import { checkNoExtensions } from './manifest-reader.js'
 import { tableCount } from './version.js'
 import type { Version } from './version.js'
 import { decodeGroup } from './version-edit.js'
 
 /** Every byte of it, whatever state it is in. */
-export function* describeManifest(source: ByteSource, file: string): Generator<Section> {
-  for (const section of frameSections(source, 'varveman', file, readBody)) {
-    const isAsked = section.title === EDIT_GROUP && section.problems.length === 0
-    const problem = isAsked ? groupProblem(section, file) : null
-    yield problem === null ? section : { ...section, problems: [problem] }
-  }
+export function describeManifest(source: ByteSource, file: string): Generator<Section> {
+  return frameSections(source, file, { magic: 'varveman', known: MANIFEST_FRAMES, readBody, problemIn })
 }
 
-const EDIT_GROUP = 'frame: editGroup'
-
-/** Why a reader refuses a group, or null. */
-function groupProblem({ content, offset }: Section, file: string): Problem | null {
-  const end = FRAME_HEADER_BYTES + getU32(content, 4)
+/** Why a reader refuses a frame, or null. */
+function problemIn(content: Uint8Array, frame: FrameHeader, file: string, offset: number): VarveError | null {
+  const end = FRAME_HEADER_BYTES + frame.bodyBytes
   try {
-    decodeGroup(content, FRAME_HEADER_BYTES, end, { count: getU32(content, 24), file, base: offset })
+    checkNoExtensions(frame, file, offset)
+    if (frame.type !== FrameType.editGroup) return null
+    decodeGroup(content, FRAME_HEADER_BYTES, end, { count: frame.count, file, base: offset })
     return null
   } catch (error) {
-    return problemOf(error)
+    if (VarveError.is(error)) return error
+    throw error
   }
 }
 
@@ -168,7 +166,7 @@ export function versionText(version: Version): string {
 }
 
 function versionTree(version: Version): TreeNode {
-  const levels = version.levels.map((tables, level) =>
+  const levels = version.levels.map(({ tables }, level) =>
     ({ label: `level ${level}`, children: tables.map(tableNode) }))
   const children: TreeNode[] = [
     { label: lineageText(version.lineage) },

@@ -209,7 +209,7 @@ test('edits that do not fit are corruption with the offset of their group', () =
 
 test('a version that breaks an invariant at the end is corruption', () => {
   const { vfs, log } = writeSampleManifest()
-  const [facts] = versions[1]!.levels[0]!
+  const [facts] = versions[1]!.levels[0]!.tables
   const wrong = { ...facts!, fileNum: 30, lastLog: 40 }
   runSync(log.append([{ addTables: [{ level: 2, facts: wrong }] }]))
   const error = expectError(() => runSync(readManifest(vfs, '/db', 7)), 'CORRUPTION')

@@ -8,10 +8,10 @@
  * first group is always corruption.
  */
 import {
-  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, VarveError, corruption,
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, MANIFEST_FRAMES, VarveError, corruption,
   decodeFileHeader,
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
-  readFrameHeader,
+  readFrameHeader, unknownFrame,
 } from '../base/index.js'
 import type { Features, FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
 import { readWhole, withFile } from '../vfs/index.js'
@@ -24,9 +24,6 @@ import { findProblem } from './version-check.js'
 import type { Blame } from './version-builder.js'
 import { decodeGroup } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
-
-/** Place of a frame's flags in its header. */
-const FLAGS_OFFSET = 13
 
 export interface ManifestContents {
   version: Version
@@ -120,8 +117,8 @@ function* readFrames(
   let offset = FILE_HEADER_BYTES
   for (let number = 1; ; number++) {
     const frame = emptyFrameHeader()
-    const state = readFrame(bytes, offset, bytes.length, offset, seed, frame)
-    if (hasFrameHeader(bytes, offset, seed)) checkKnown(frame, bytes[offset + FLAGS_OFFSET]!, { file, offset })
+    const state = readFrame(bytes, offset, bytes.length, offset, seed, MANIFEST_FRAMES, frame)
+    if (state === 'unknown') throw unknownFrame(file, offset, frame, MANIFEST_FRAMES)
     if (state !== 'good') break
     if (number > GROUPS_MAX) throw corruption(file, offset, `more than ${GROUPS_MAX} groups`)
     checkFrame(frame, { file, offset, number, generation: header.generation })
@@ -146,25 +143,17 @@ interface FramePlace {
   generation: number
 }
 
-function hasFrameHeader(bytes: Uint8Array, offset: number, seed: number): boolean {
-  return bytes.length - offset >= FRAME_HEADER_BYTES &&
-    readFrameHeader(bytes, offset, offset, seed, emptyFrameHeader())
-}
-
-/** A header that is right and not understood is no torn end, whatever its body is: that may be checked otherwise. */
-function checkKnown(
-  { type, extensionBytes }: FrameHeader, flags: number, { file, offset }: Pick<FramePlace, 'file' | 'offset'>,
-): void {
-  const isKnown = type === FrameType.editGroup || type === FrameType.mark
-  if (isKnown && flags === 0 && extensionBytes === 0) return
-  const what = !isKnown ? `of unknown type ${type}` : flags !== 0 ? `with unknown flags ${flags}` : 'with extensions'
-  throw new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: frame ${what}`, {
+/** What frames of logs may carry has no meaning in a manifest. */
+export function checkNoExtensions({ extensionBytes }: FrameHeader, file: string, offset: number): void {
+  if (extensionBytes === 0) return
+  throw new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: frame with extensions`, {
     file, offset, hint: 'open it with a newer Varve',
   })
 }
 
 /** The checksum is right, so whatever is wrong here was written so, by someone. */
 function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FramePlace): void {
+  checkNoExtensions(frame, file, offset)
   if (frame.firstSeqNum !== number) {
     throw corruption(file, offset, `frame ${frame.firstSeqNum} where ${number} belongs`)
   }

@@ -10,7 +10,7 @@ import { fileNumOf, parseFileName } from '../base/index.js'
 import type { FileName, FileNum, TableFacts } from '../base/index.js'
 import { compareMarkers } from './marker.js'
 import type { Marker } from './marker.js'
-import { firstNeededLog } from './version.js'
+import { allTables, firstNeededLog } from './version.js'
 import type { Version } from './version.js'
 
 export interface FilesInDirectory {
@@ -64,7 +64,7 @@ function collectNeeded({ versions, marker, inUse, kept = new Set() }: FilesInDir
   numbers.add(marker.manifest)
   let firstLog = Infinity
   for (const version of versions) {
-    for (const tables of version.levels) for (const table of tables) numbers.add(table.fileNum)
+    for (const { fileNum } of allTables(version)) numbers.add(fileNum)
     for (const fileNum of version.valueLogs.keys()) numbers.add(fileNum)
     firstLog = Math.min(firstLog, firstNeededLog(version))
   }

@@ -6,7 +6,8 @@
  */
 import { compareBytes, VarveError } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, TableFacts, ValueFileReference } from '../base/index.js'
-import { LEVELS_MIN, compareTables, firstNeededLog } from './version.js'
+import type { Level } from './sorted-run.js'
+import { LEVELS_MIN, compareTables, firstNeededLog, levelOf } from './version.js'
 import type { ValueLogFacts, Version } from './version.js'
 import { findProblemAfter } from './version-check.js'
 import type { VersionEdit } from './version-edit.js'
@@ -34,7 +35,7 @@ export function applyEdit(version: Version, edit: VersionEdit): Version {
 /** After a throw the builder is of no use. */
 export class VersionBuilder {
   private readonly next: Mutable<Version>
-  /** Levels that an edit touched; the others keep their arrays. */
+  /** Levels that an edit touched; the others stay as they are. */
   private readonly levels = new Map<LevelNum, Map<FileNum, TableFacts>>()
   private readonly added = new Map<FileNum, TableFacts>()
   private readonly pins: Map<string, FileNum>
@@ -155,7 +156,7 @@ export class VersionBuilder {
   private tablesOf(level: LevelNum): Map<FileNum, TableFacts> {
     let tables = this.levels.get(level)
     if (tables === undefined) {
-      const base = this.next.levels[level] ?? []
+      const base = this.next.levels[level]?.tables ?? []
       tables = new Map(base.map((facts) => [facts.fileNum, facts]))
       this.levels.set(level, tables)
     }
@@ -206,15 +207,15 @@ export class VersionBuilder {
     }
   }
 
-  private buildLevels(): (readonly TableFacts[])[] {
+  private buildLevels(): Level[] {
     const base = this.next.levels
     const length = Math.max(base.length, ...[...this.levels.keys()].map((level) => level + 1))
     const levels = Array.from({ length }, (_, level) => {
       const tables = this.levels.get(level)
-      if (tables === undefined) return base[level] ?? []
-      return [...tables.values()].sort((a, b) => compareTables(level, a, b))
+      if (tables === undefined) return base[level] ?? levelOf(level, [])
+      return levelOf(level, [...tables.values()].sort((a, b) => compareTables(level, a, b)))
     })
-    while (levels.length > LEVELS_MIN && levels.at(-1)!.length === 0) levels.pop()
+    while (levels.length > LEVELS_MIN && levels.at(-1)!.tables.length === 0) levels.pop()
     return levels
   }
 }

@@ -1,4 +1,4 @@
-/** Each invariant, broken by one change, is named; the quick check agrees with the whole one. */
+/** Limits of a version that are too large to be written down; the quick check agrees with the whole one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom, VarveError } from '../base/index.js'
@@ -6,8 +6,8 @@ import type { LogFacts, TableFacts } from '../base/index.js'
 import {
   sampleBase, sampleLogFacts, sampleTable, sampleValueLog, sampleVersions,
 } from '../../test/support/manifest-samples.js'
-import { emptyVersion } from './version.js'
-import type { ValueLogFacts, Version } from './version.js'
+import { emptyVersion, levelOf } from './version.js'
+import type { Version } from './version.js'
 import { applyEdit } from './version-builder.js'
 import { findProblem } from './version-check.js'
 import type { LevelTableNum, VersionEdit } from './version-edit.js'
@@ -15,13 +15,9 @@ import type { LevelTableNum, VersionEdit } from './version-edit.js'
 const sound = sampleVersions().at(-1)!
 
 function withLevel(level: number, ...tables: TableFacts[]): Version {
-  const levels = sound.levels.map((it, i) => (i === level ? tables : it))
+  const levels = sound.levels.map((it, i) => (i === level ? levelOf(level, tables) : it))
   const numbers = { nextFileNum: 1000, lastSeqNum: 9999, logPointer: 500, logs: new Map() }
   return { ...sound, ...numbers, levels }
-}
-
-function withValueLog(more: Partial<ValueLogFacts>): Version {
-  return { ...sound, valueLogs: new Map([[12, { ...sound.valueLogs.get(12)!, ...more }]]) }
 }
 
 function withLog(facts: LogFacts): Version {
@@ -30,23 +26,10 @@ function withLog(facts: LogFacts): Version {
 
 test('the samples are sound', () => {
   for (const version of sampleVersions()) assert.equal(findProblem(version), null)
-  assert.equal(findProblem(withLevel(0, sampleTable(31), sampleTable(30))), null)
 })
 
 const badTables: [string, Partial<TableFacts>][] = [
-  ['keys', { smallestKey: new Uint8Array([2]), largestKey: new Uint8Array([1]) }],
-  ['long key', { largestKey: new Uint8Array(65_536).fill(0xff) }],
-  ['numbers', { smallestSeqNum: 500 }], ['no number', { smallestSeqNum: NaN }],
-  ['size 0', { bytes: 0 }], ['size', { bytes: 2 ** 32 }], ['half', { rawBytes: 0.5 }],
-  ['negative', { rawBytes: -1 }], ['empty', { entryCount: 0, tombstoneCount: 0 }],
-  ['tombstones', { tombstoneCount: 11 }], ['hidden', { hiddenCount: 10 }], ['keyspace', { keyspaceId: 2 ** 32 }],
-  ['logs', { firstLog: 5, lastLog: 4 }], ['first log', { firstLog: 0, lastLog: 4 }],
-  ['expiry', { expiryMin: 2, expiryMax: 1 }], ['salt', { salt: new Uint8Array(4) }],
-  ['file number', { fileNum: 0 }],
-  ['value file twice', { valueFiles: [
-    { fileNum: 12, valueCount: 1, valueBytes: 1 }, { fileNum: 12, valueCount: 1, valueBytes: 1 },
-  ] }],
-  ['no values', { valueFiles: [{ fileNum: 12, valueCount: 0, valueBytes: 1 }] }],
+  ['long key', { largestKey: new Uint8Array(65_536).fill(0xff) }], ['salt', { salt: new Uint8Array(4) }],
 ]
 for (const [name, more] of badTables) {
   test(`MAN-3: ${name}`, () => {
@@ -64,35 +47,8 @@ function mapOf<K, V>(size: number, make: (i: number) => [K, V]): Map<K, V> {
 }
 
 const broken: [string, Version][] = [
-  ['MAN-1: tables 30 and 31 of level 2 overlap', withLevel(2,
-    sampleTable(30, 'a-m'), sampleTable(31, 'm-z'))],
-  ['MAN-1: tables 30 and 31 of level 2 stand', withLevel(2,
-    sampleTable(30, 'n-z'), sampleTable(31, 'a-m'))],
-  ['MAN-1: tables 30 and 31 of level 2 stand', withLevel(2,
-    sampleTable(30, 'a-c', { keyspaceId: 1 }), sampleTable(31, 'd-e'))],
-  ['MAN-2: tables 30 and 31 stand', withLevel(0, sampleTable(30), sampleTable(31))],
-  ['MAN-2: tables 31 and 30 share', withLevel(0,
-    sampleTable(31, 'a-f', { smallestSeqNum: 309 }), sampleTable(30, 'f-z'))],
-  ['MAN-2: tables 40 and 30 share', withLevel(0,
-    sampleTable(40, 'a-f', { smallestSeqNum: 1 }), sampleTable(35, 'g-h'), sampleTable(30, 'b-c'))],
-  ['MAN-4: file number 11 is used twice', withLevel(0, sampleTable(11))],
-  ['MAN-4: file number 12 is used twice', withLevel(0, sampleTable(12))],
-  ['MAN-4: file 18 is not below', { ...sound, nextFileNum: 18, logs: new Map() }],
-  ['MAN-4: table 18 has', { ...sound, lastSeqNum: 148 }],
-  ['MAN-4: log pointer', { ...sound, logPointer: 22, logs: new Map() }],
-  ['MAN-4: a number is not', { ...sound, lastSeqNum: Infinity }],
-  ['MAN-5: table 11', { ...sound, logPointer: 9 }],
-  ['MAN-6: the name', { ...sound, pins: new Map([['', 15]]) }],
   ['MAN-6: the name', { ...sound, pins: new Map([['é'.repeat(128), 15]]) }],
-  ['MAN-6: pin of log', { ...sound, pins: new Map([['p', 22]]) }],
-  ['MAN-7: table 30 points', withLevel(0, sampleTable(30, 'a-z', { valueFiles: [valueFile] }))],
-  ['MAN-7: value log 12 is not as', withValueLog({ liveCount: 2 })],
-  ['MAN-7: value log 12 has', withValueLog({ bytes: 19_999 })],
-  ['MAN-8: log 14 is listed, but', withLog(sampleLogFacts(14, 128))],
-  ['MAN-8: log 21 is not below', withLog(sampleLogFacts(21, 128))],
-  ['MAN-8: log 20 of -1 bytes', withLog(sampleLogFacts(20, -1))],
   ['MAN-8: log 20 of 128 bytes', withLog(sampleLogFacts(20, 128, { salt: new Uint8Array(7) }))],
-  ['MAN-8: log 20 must exist', withLog(sampleLogFacts(20, 127))],
   ['settings', { ...sound, settings: 'x'.repeat(2 ** 20 + 1) }],
   ['flush statistics', { ...sound, flushStats: 'é'.repeat(2 ** 19 + 1) }],
   ['position', { ...sound, position: new Uint8Array(65_536) }],
@@ -101,11 +57,10 @@ const broken: [string, Version][] = [
   ['1048577 value logs', {
     ...sound, valueLogs: mapOf(2 ** 20 + 1, (i) => [i + 20, someValueLog]),
   }],
-  ['1048577 tables', { ...sound, levels: [manyTables, ...emptyVersion.levels.slice(1)] }],
+  ['1048577 tables', { ...sound, levels: [levelOf(0, []), levelOf(1, manyTables), ...emptyVersion.levels.slice(2)] }],
   ['MAN-3: table 30: 65537 value files', withLevel(2,
     sampleTable(30, 'a-z', { valueFiles: new Array(65_537).fill(valueFile) }))],
-  ['65 levels', { ...sound, levels: Array.from({ length: 65 }, () => []) }],
-  ['6 levels', { ...sound, levels: sound.levels.slice(0, 6) }],
+  ['65 levels', { ...sound, levels: Array.from({ length: 65 }, () => levelOf(1, [])) }],
 ]
 for (const [name, version] of broken) {
   test(`found: ${name}`, () => {
@@ -114,14 +69,8 @@ for (const [name, version] of broken) {
   })
 }
 
-test('tables of one flush may share sequence numbers while their keys do not', () => {
-  const more = { smallestSeqNum: 300, largestSeqNum: 330 }
-  const version = withLevel(0, sampleTable(31, 'n-z', more), sampleTable(30, 'a-m', more))
-  assert.equal(findProblem(version), null)
-})
-
 function randomEdit(random: SeededRandom, version: Version, fileNum: number): VersionEdit {
-  const tables: LevelTableNum[] = version.levels.flatMap((it, level) =>
+  const tables: LevelTableNum[] = version.levels.flatMap(({ tables: it }, level) =>
     it.map((facts) => ({ level, fileNum: facts.fileNum })))
   const letter = () => String.fromCharCode(97 + random.below(26))
   const keys = [letter(), letter()].sort().join('-')

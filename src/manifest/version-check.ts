@@ -2,8 +2,8 @@
  * What: what is true of every version, as functions that name what is not.
  * Thread: any (pure).
  * Invariants:
- *   MAN-1  levels ≥ 1 are sorted by keyspace and key, and their tables are disjoint
- *   MAN-2  level 0 is newest first; of two tables that share keys, one is newer as a whole
+ *   MAN-1  the tables of a run are sorted by key and disjoint
+ *   MAN-2  a level's runs are newest first; of two tables that share keys, one is newer as a whole
  *   MAN-3  a table's facts agree with themselves: keys, numbers, counts, sizes, expiry, logs
  *   MAN-4  a file number names one table or one value log; all are below nextFileNum, and no table
  *          holds a sequence number above lastSeqNum
@@ -23,7 +23,9 @@ import {
   LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, TABLES_MAX, TEXT_BYTES_MAX,
   VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
 } from './manifest-format.js'
-import { LEVELS_MIN, compareTables, firstNeededLog, tableCount, tablesOverlap } from './version.js'
+import { compareLowers, extentsOverlap, tablesOverlap } from './extent.js'
+import type { SortedRun } from './sorted-run.js'
+import { LEVELS_MIN, allTables, compareTables, firstNeededLog, tableCount } from './version.js'
 import type { Version } from './version.js'
 
 type Problems = Generator<string>
@@ -38,7 +40,7 @@ export interface TableChange {
 
 /** The first thing that is wrong with a version, as one sentence, or null. */
 export function findProblem(version: Version): string | null {
-  const everything = { levels: new Set(version.levels.keys()), added: version.levels.flat() }
+  const everything = { levels: new Set(version.levels.keys()), added: allTables(version) }
   return first(function* () {
     yield* problems(version, everything)
     yield* liveValueProblems(version)
@@ -61,8 +63,9 @@ function* problems(version: Version, { levels, added }: TableChange): Problems {
     for (const problem of tableProblems(table)) yield `MAN-3: table ${table.fileNum}: ${problem}`
   }
   for (const level of levels) {
-    const tables = version.levels[level] ?? []
-    yield* level === 0 ? level0Problems(tables) : deepLevelProblems(level, tables)
+    const { runs = [], tables = [] } = version.levels[level] ?? {}
+    for (const run of runs) yield* runProblems(level, run)
+    if (runs.length > 1) yield* ageProblems(level, tables)
   }
   yield* numberProblems(version)
   yield* tableNumberProblems(version, added)
@@ -97,7 +100,8 @@ function* tableProblems(table: TableFacts): Problems {
     yield `${tombstoneCount} tombstones of ${entryCount} entries`
   }
   if (hiddenCount >= entryCount) yield `${hiddenCount} hidden versions of ${entryCount} entries`
-  if (keyspaceId >= 2 ** 32) yield `keyspace ${keyspaceId}`
+  // Readers and pickers ask for no keyspace.
+  if (keyspaceId !== 0) yield `keyspace ${keyspaceId}`
   if (Math.max(smallestKey.length, largestKey.length) > KEY_BYTES_MAX) yield 'key is too long'
   if (compareBytes(smallestKey, largestKey) > 0) yield 'smallest key is above the largest'
   if (smallestSeqNum > largestSeqNum) yield 'smallest sequence number is above the largest'
@@ -119,21 +123,21 @@ function* referenceProblems({ valueFiles }: TableFacts): Problems {
   }
 }
 
-function* deepLevelProblems(level: LevelNum, tables: readonly TableFacts[]): Problems {
+function* runProblems(level: LevelNum, { tables, extents }: SortedRun<TableFacts>): Problems {
   for (let i = 1; i < tables.length; i++) {
-    const [left, right] = [tables[i - 1]!, tables[i]!]
-    const which = `tables ${left.fileNum} and ${right.fileNum} of level ${level}`
-    if (compareTables(level, left, right) >= 0) yield `MAN-1: ${which} stand in wrong order`
-    if (tablesOverlap(left, right)) yield `MAN-1: ${which} overlap`
+    const which = `tables ${tables[i - 1]!.fileNum} and ${tables[i]!.fileNum} of level ${level}`
+    if (compareLowers(extents[i - 1]!, extents[i]!) >= 0) yield `MAN-1: ${which} stand in wrong order`
+    if (extentsOverlap(extents[i - 1]!, extents[i]!)) yield `MAN-1: ${which} overlap`
   }
 }
 
-function* level0Problems(tables: readonly TableFacts[]): Problems {
+/** Requires: one table a run. */
+function* ageProblems(level: LevelNum, tables: readonly TableFacts[]): Problems {
   // Sorted by largest number: keys are compared only while ranges of numbers intersect.
   let open: TableFacts[] = []
   for (const [i, table] of tables.entries()) {
     const newer = tables[i - 1]
-    if (newer !== undefined && compareTables(0, newer, table) >= 0) {
+    if (newer !== undefined && compareTables(level, newer, table) >= 0) {
       yield `MAN-2: tables ${newer.fileNum} and ${table.fileNum} stand in wrong order`
     }
     open = open.filter((it) => it.smallestSeqNum <= table.largestSeqNum)
@@ -181,7 +185,7 @@ function* tableNumberProblems(version: Version, added: readonly TableFacts[]): P
 
 function findUsedTwice(version: Version, suspects: ReadonlySet<FileNum>): FileNum | null {
   const seen = new Set(version.valueLogs.keys())
-  for (const tables of version.levels) {
+  for (const { tables } of version.levels) {
     for (const { fileNum } of tables) {
       if (!suspects.has(fileNum)) continue
       if (seen.has(fileNum)) return fileNum
@@ -221,7 +225,7 @@ function* valueLogProblems(version: Version, added: readonly TableFacts[]): Prob
 function* liveValueProblems(version: Version): Problems {
   const counts = new Map<FileNum, number>()
   const bytes = new Map<FileNum, number>()
-  for (const { valueFiles } of version.levels.flat()) {
+  for (const { valueFiles } of allTables(version)) {
     for (const { fileNum, valueCount, valueBytes } of valueFiles) {
       counts.set(fileNum, (counts.get(fileNum) ?? 0) + valueCount)
       bytes.set(fileNum, (bytes.get(fileNum) ?? 0) + valueBytes)

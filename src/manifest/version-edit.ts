@@ -61,7 +61,7 @@ export interface VersionEdit {
 
 /** The edit that makes this version out of nothing. */
 export function versionToEdit(version: Version): VersionEdit {
-  const addTables = version.levels.flatMap((tables, level) =>
+  const addTables = version.levels.flatMap(({ tables }, level) =>
     tables.map((facts) => ({ level, facts })))
   const addValueLogs = [...version.valueLogs.values()].map(({ liveCount, liveBytes, ...facts }) => facts)
   return {

@@ -4,8 +4,9 @@
  * Thread: any.
  * Invariants: MAN-1 to MAN-8, version-check.ts.
  */
-import { compareBytes } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts } from '../base/index.js'
+import { compareLowers, extentOf } from './extent.js'
+import { Level, SortedRun } from './sorted-run.js'
 import { NO_LINEAGE } from './lineage.js'
 import type { Lineage } from './lineage.js'
 
@@ -30,10 +31,8 @@ export interface ValueLogFacts {
 }
 
 export interface Version {
-  /**
-   * Level 0: newest first, tables may overlap. Deeper levels: by keyspace and key, disjoint.
-   */
-  readonly levels: readonly (readonly TableFacts[])[]
+  /** What is in a level is newer than what shares its keys in a deeper one, run by run. */
+  readonly levels: readonly Level[]
   /** First log to replay; what older logs held is in the tables. */
   readonly logPointer: FileNum
   readonly lineage: Lineage
@@ -55,7 +54,7 @@ export interface Version {
 }
 
 export const emptyVersion: Version = Object.freeze({
-  levels: Object.freeze(Array.from({ length: LEVELS_MIN }, (): readonly TableFacts[] => [])),
+  levels: Object.freeze(Array.from({ length: LEVELS_MIN }, () => new Level([]))),
   logPointer: 0,
   lineage: NO_LINEAGE,
   lastSeqNum: 0,
@@ -68,24 +67,25 @@ export const emptyVersion: Version = Object.freeze({
   flushStats: '',
 })
 
-/** Order of the tables in one level. */
+/** Order of the tables in one level: by age in level 0, by key in the others. */
 export function compareTables(level: LevelNum, a: TableFacts, b: TableFacts): number {
   if (level === 0) return b.largestSeqNum - a.largestSeqNum || b.fileNum - a.fileNum
-  return a.keyspaceId - b.keyspaceId ||
-    compareBytes(a.smallestKey, b.smallestKey) || a.fileNum - b.fileNum
+  return compareLowers(extentOf(a), extentOf(b)) || a.fileNum - b.fileNum
 }
 
-/** From the smallest to the largest key, both inclusive; a table is one. */
-export type KeySpan = Pick<TableFacts, 'keyspaceId' | 'smallestKey' | 'largestKey'>
+/** The level of these tables, which stand in its order: a run for each table of level 0, one for all of another. */
+export function levelOf(level: LevelNum, tables: readonly TableFacts[]): Level {
+  if (level === 0) return new Level(tables.map((table) => SortedRun.of([table])))
+  return new Level(tables.length === 0 ? [] : [SortedRun.of(tables)])
+}
 
-/** True when some key may be in both. */
-export function tablesOverlap(a: KeySpan, b: KeySpan): boolean {
-  return a.keyspaceId === b.keyspaceId &&
-    compareBytes(a.smallestKey, b.largestKey) <= 0 && compareBytes(b.smallestKey, a.largestKey) <= 0
+/** Level by level, each in its order. */
+export function allTables(version: Version): TableFacts[] {
+  return version.levels.flatMap(({ tables }) => tables)
 }
 
 export function tableCount(version: Version): number {
-  return version.levels.reduce((sum, tables) => sum + tables.length, 0)
+  return version.levels.reduce((sum, { tables }) => sum + tables.length, 0)
 }
 
 /** The first log that replay or a pin needs. */

@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareBytes, entryBytes, SeededRandom } from '../base/index.js'
+import { compareBytes, entryBytesMax, EntryKind, finishEntry, newKeyStart, SeededRandom } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
 /** Entries with these keys, one behind the other, as a slab has them. */
 function layOut(keys: Uint8Array[]): { bytes: Uint8Array; offsets: Uint32Array } {
-  const total = keys.reduce((sum, key) => sum + entryBytes(key.length, 2), 8)
+  const total = keys.reduce((sum, key) => sum + entryBytesMax(key.length, 2), 8)
   const bytes = new Uint8Array(new SharedArrayBuffer(total)).fill(0xee)
   const offsets = new Uint32Array(keys.length)
   let at = 8
   for (const [i, key] of keys.entries()) {
     offsets[i] = at
-    bytes.set([1, 0, key.length & 0xff, key.length >> 8, 2, 0, 0, 0], at)
-    bytes.set(key, at + 8)
-    at += entryBytes(key.length, 2)
+    bytes.set(key, newKeyStart(at))
+    at = finishEntry(bytes, at, EntryKind.value, key.length, 2)
   }
   return { bytes, offsets }
 }

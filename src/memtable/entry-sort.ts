@@ -6,13 +6,15 @@
  * ones by insertion. (A most-significant-digit multikey sort: Bentley and Sedgewick, 1997.)
  * Thread: any. No state.
  */
-import { ENTRY_HEADER_BYTES, compareRanges, entryKeyBytes } from '../base/index.js'
+import {
+  compareRanges, entryKeyBytes, entryKeyEnd, entryKeyStart, viewedKeyBytes, viewedKeyStart,
+} from '../base/index.js'
 
 const INSERTION_COUNT_MAX = 12
 
 /** The 4 key bytes at `depth`, big-endian, zeros behind the end. */
 export function keyWord(bytes: Uint8Array, offset: number, depth: number): number {
-  const start = offset + ENTRY_HEADER_BYTES + depth
+  const start = entryKeyStart(bytes, offset) + depth
   const left = entryKeyBytes(bytes, offset) - depth
   if (left >= 4) {
     return (
@@ -28,11 +30,9 @@ export function keyWord(bytes: Uint8Array, offset: number, depth: number): numbe
 
 /** Bytewise order of the keys of two entries. */
 export function compareEntryKeys(bytes: Uint8Array, a: number, b: number): number {
-  const aStart = a + ENTRY_HEADER_BYTES
-  const bStart = b + ENTRY_HEADER_BYTES
   return compareRanges(
-    bytes, aStart, aStart + entryKeyBytes(bytes, a),
-    bytes, bStart, bStart + entryKeyBytes(bytes, b),
+    bytes, entryKeyStart(bytes, a), entryKeyEnd(bytes, a),
+    bytes, entryKeyStart(bytes, b), entryKeyEnd(bytes, b),
   )
 }
 
@@ -66,11 +66,11 @@ interface Sorting {
 
 /** Leading bytes that all keys share. */
 function sharedKeyBytes(view: DataView, offsets: Uint32Array): number {
-  const first = offsets[0]! + ENTRY_HEADER_BYTES
-  let shared = view.getUint16(offsets[0]! + 2, true)
+  const first = viewedKeyStart(view, offsets[0]!)
+  let shared = viewedKeyBytes(view, offsets[0]!)
   for (let i = 1; i < offsets.length && shared > 0; i++) {
-    const start = offsets[i]! + ENTRY_HEADER_BYTES
-    const keyBytes = view.getUint16(offsets[i]! + 2, true)
+    const start = viewedKeyStart(view, offsets[i]!)
+    const keyBytes = viewedKeyBytes(view, offsets[i]!)
     if (keyBytes < shared) shared = keyBytes
     let k = 0
     while (k + 4 <= shared && view.getInt32(first + k) === view.getInt32(start + k)) k += 4
@@ -90,8 +90,8 @@ function loadHeads({ offsets, order, scratch, seconds }: Sorting, view: DataView
   let lastSecond = -1
   for (let i = 0; i < offsets.length; i++) {
     const offset = offsets[i]!
-    const start = offset + ENTRY_HEADER_BYTES + depth
-    const left = view.getUint16(offset + 2, true) - depth
+    const start = viewedKeyStart(view, offset) + depth
+    const left = viewedKeyBytes(view, offset) - depth
     const first = wordOf(view, start, left)
     const second = wordOf(view, start + 4, left - 4)
     if (first < lastFirst || (first === lastFirst && second <= lastSecond)) isRising = false

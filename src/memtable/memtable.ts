@@ -9,12 +9,12 @@
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
 import {
-  alignUp, assert, compareRanges, ENTRY_HEADER_BYTES, entryBytes, entryKeyBytes, EntryKind, entryValueBytes,
-  equalRanges, EXTENSION_HEADER_BYTES, EXTENSION_POSITION, FRAME_HEADER_BYTES, frameBytes,
-  FrameType, getU32, getU53, hashRange,
+  alignUp, assert, compareRanges, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, equalRanges,
+  EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, hashRange,
 } from '../base/index.js'
 import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
+import { isTombstone } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import { EntryTable } from './entry-table.js'
 import { keyWord } from './entry-sort.js'
@@ -145,32 +145,29 @@ export class Memtable {
     let at = start
     let seqDelta = firstSeqNum - this.baseSeqNum
     for (let i = 0; i < count; i++) {
-      at += this.insertEntry(at, seqDelta)
+      this.insertEntry(at, seqDelta)
+      at = entryEnd(this.bytes, at)
       seqDelta++
     }
     this.lastSeqNum = firstSeqNum + count - 1
   }
 
-  /** Returns the entry's bytes in the slab. */
-  private insertEntry(offset: number, seqDelta: number): number {
+  private insertEntry(offset: number, seqDelta: number): void {
     const { bytes, entries, index } = this
-    const keyLength = entryKeyBytes(bytes, offset)
-    const valueLength = entryValueBytes(bytes, offset)
-    const keyStart = offset + ENTRY_HEADER_BYTES
-    const keyEnd = keyStart + keyLength
+    const keyStart = entryKeyStart(bytes, offset)
+    const keyEnd = entryKeyEnd(bytes, offset)
     const hash = hashRange(bytes, keyStart, keyEnd, this.seed)
     let older = index.find(hash)
     while (older !== 0 && !this.keyIs(older - 1, bytes, keyStart, keyEnd)) older = index.next(hash)
     index.put(hash, entries.add(offset, seqDelta, older, keyWord(bytes, offset, 0)))
-    if (bytes[offset] === EntryKind.tombstone) this.tombstoneCount++
-    this.rawBytes += keyLength + valueLength
-    return entryBytes(keyLength, valueLength)
+    if (isTombstone(entryKind(bytes, offset))) this.tombstoneCount++
+    this.rawBytes += entryValueEnd(bytes, offset) - keyStart
   }
 
   private keyIs(id: number, key: Uint8Array, start: number, end: number): boolean {
+    const { bytes } = this
     const offset = this.entries.offset(id)
-    const keyStart = offset + ENTRY_HEADER_BYTES
-    return equalRanges(this.bytes, keyStart, keyStart + entryKeyBytes(this.bytes, offset), key, start, end)
+    return equalRanges(bytes, entryKeyStart(bytes, offset), entryKeyEnd(bytes, offset), key, start, end)
   }
 
   /** The newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
@@ -182,11 +179,12 @@ export class Memtable {
     const deltaMax = snapshot - this.baseSeqNum
     while (found !== 0 && entries.seqDelta(found - 1) > deltaMax) found = entries.older(found - 1)
     if (found === 0) return false
+    const { bytes } = this
     const offset = entries.offset(found - 1)
-    out.kind = this.bytes[offset]!
-    out.valueBytes = this.bytes
-    out.valueStart = offset + ENTRY_HEADER_BYTES + entryKeyBytes(this.bytes, offset)
-    out.valueEnd = out.valueStart + entryValueBytes(this.bytes, offset)
+    out.kind = entryKind(bytes, offset)
+    out.valueBytes = bytes
+    out.valueStart = entryKeyEnd(bytes, offset)
+    out.valueEnd = entryValueEnd(bytes, offset)
     return true
   }
 
@@ -196,9 +194,9 @@ export class Memtable {
     let first = upper
     for (let id = entryCount; id < entries.count; id++) {
       const offset = entries.offset(id)
-      if (bytes[offset] === EntryKind.tombstone) continue
-      const start = offset + ENTRY_HEADER_BYTES
-      const end = start + entryKeyBytes(bytes, offset)
+      if (isTombstone(entryKind(bytes, offset))) continue
+      const start = entryKeyStart(bytes, offset)
+      const end = entryKeyEnd(bytes, offset)
       if (compareRanges(bytes, start, end, lower, 0, lower.length) < 0) continue
       if (first !== null && compareRanges(bytes, start, end, first, 0, first.length) >= 0) continue
       first = new Uint8Array(end - start)
@@ -224,7 +222,7 @@ function findPosition(bytes: Uint8Array, start: number, end: number): Uint8Array
     const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
     const valueStart = at + EXTENSION_HEADER_BYTES
     if (valueStart + length > end) return null
-    if (bytes[at] === EXTENSION_POSITION) {
+    if (bytes[at] === ExtensionType.position) {
       const position = new Uint8Array(length)
       position.set(bytes.subarray(valueStart, valueStart + length))
       return position

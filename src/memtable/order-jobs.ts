@@ -2,7 +2,7 @@
  * What: the two jobs that put memtable entries in order: sort a chunk, merge runs.
  * Thread: any: shared slab and shared arrays in, shared arrays out, so nothing is copied between threads.
  */
-import { ENTRY_HEADER_BYTES, entryKeyBytes, sharedPrefixLength } from '../base/index.js'
+import { entryKeyEnd, entryKeyStart, sharedPrefixLength } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
 /** Entries in key order, newest first among equal keys: their ids, and where they stand in the slab. */
@@ -89,13 +89,12 @@ export function mergeNow(slab: SharedArrayBuffer, runs: Run[]): Run {
 /** How many leading bytes all keys of all runs share: what the first and last key of each share. */
 function sharedKeyBytes(bytes: Uint8Array, runs: readonly Run[]): number {
   const first = runs[0]!.offsets[0]!
-  const firstStart = first + ENTRY_HEADER_BYTES
-  let shared = entryKeyBytes(bytes, first)
+  const firstStart = entryKeyStart(bytes, first)
+  let shared = entryKeyEnd(bytes, first) - firstStart
   for (const { offsets } of runs) {
     for (const offset of [offsets[0]!, offsets[offsets.length - 1]!]) {
-      const start = offset + ENTRY_HEADER_BYTES
       shared = sharedPrefixLength(
-        bytes, firstStart, firstStart + shared, bytes, start, start + entryKeyBytes(bytes, offset),
+        bytes, firstStart, firstStart + shared, bytes, entryKeyStart(bytes, offset), entryKeyEnd(bytes, offset),
       )
     }
   }

@@ -2,7 +2,7 @@
  * What: one sorted run of a memtable as an internal iterator.
  * Thread: main. Fields of the entry point straight into the slab.
  */
-import { compareRanges, ENTRY_HEADER_BYTES, entryKeyBytes, entryValueBytes } from '../base/index.js'
+import { compareRanges, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import type { EntryTable } from './entry-table.js'
 import type { ReadRun, RunLease } from './sorted-tail.js'
@@ -73,8 +73,8 @@ export class RunIterator implements InternalIterator {
     while (low < high) {
       const middle = (low + high) >>> 1
       const offset = this.offsets[middle]!
-      const keyStart = offset + ENTRY_HEADER_BYTES
-      const keyEnd = keyStart + entryKeyBytes(this.keyBytes, offset)
+      const keyStart = entryKeyStart(this.keyBytes, offset)
+      const keyEnd = entryKeyEnd(this.keyBytes, offset)
       if (compareRanges(this.keyBytes, keyStart, keyEnd, key, start, end) < 0) low = middle + 1
       else high = middle
     }
@@ -90,11 +90,11 @@ export class RunIterator implements InternalIterator {
     const bytes = this.keyBytes
     const offset = this.offsets[at]!
     this.seqNum = this.baseSeqNum + this.entries.seqDelta(this.ids[at]!)
-    this.kind = bytes[offset]!
-    this.keyStart = offset + ENTRY_HEADER_BYTES
-    this.keyEnd = this.keyStart + entryKeyBytes(bytes, offset)
+    this.kind = entryKind(bytes, offset)
+    this.keyStart = entryKeyStart(bytes, offset)
+    this.keyEnd = entryKeyEnd(bytes, offset)
     this.valueStart = this.keyEnd
-    this.valueEnd = this.keyEnd + entryValueBytes(bytes, offset)
+    this.valueEnd = entryValueEnd(bytes, offset)
     this.valid = true
   }
 }

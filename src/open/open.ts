@@ -26,7 +26,7 @@ import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
-import { applyEdits, isRetained } from '../manifest/index.js'
+import { allTables, applyEdits, isRetained } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -132,7 +132,7 @@ class Opening {
     const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     tables.memoryLimit.limitBytes = tableBytesMax(options)
     this.tables = tables
-    await runAsync(tables.loadAll(version.levels.flat()))
+    await runAsync(tables.loadAll(allTables(version)))
     const { lock: { generation } } = this
     const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
     const replayedTables = await this.writeReplayed(replayed.memtables, origin)

@@ -9,7 +9,7 @@
  */
 import { compareBytes, corruption, errnoOf, manifestFileName, parseFileName } from '../base/index.js'
 import type { FileNum, SeqNum, Steps, TableFacts } from '../base/index.js'
-import { findLostEdit, logNumbers, tableCount } from '../manifest/index.js'
+import { allTables, findLostEdit, logNumbers, tableCount } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { readUnlistedTable } from '../sstable/index.js'
 import type { KeptFile, KeptFileReason } from '../stats/index.js'
@@ -40,7 +40,7 @@ export interface KnownHistory {
 export function* readOrphans(
   vfs: Vfs, dir: string, names: readonly string[], { version, databaseId, manifestNum }: KnownHistory,
 ): Steps<Orphan[]> {
-  const listed = new Set(version.levels.flatMap((level) => level.map((facts) => facts.fileNum)))
+  const listed = new Set(allTables(version).map(({ fileNum }) => fileNum))
   const orphans: Orphan[] = []
   for (const file of names) {
     const parsed = parseFileName(file)

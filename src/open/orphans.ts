@@ -6,6 +6,7 @@
 import { directoryError, runAsync, step, tableFileName, VarveError } from '../base/index.js'
 import type { Steps, TableFacts } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
+import { allTables } from '../manifest/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
 import { HeldVfs, withFile } from '../vfs/index.js'
@@ -45,7 +46,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
     try {
       const files = await describe(view, held)
       checkCertain(view, files)
-      for (const facts of view.sight.version.levels.flat()) await runAsync(checkListed(view, held, facts))
+      for (const facts of allTables(view.sight.version)) await runAsync(checkListed(view, held, facts))
       await remove(held, dir, files)
       return files
     } finally {

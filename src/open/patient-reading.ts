@@ -10,6 +10,7 @@ import type { FileNum, Steps } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { MemoryBudget, tableBytesMax } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
+import { allTables } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { ReadState } from '../read/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -88,7 +89,7 @@ export class PatientReading {
     const { version, databaseId, replayed } = history
     const { goodBytes, groups, generation } = history.manifest!
     const tables = this.tablesOf(databaseId)
-    yield* tables.loadAll(version.levels.flat())
+    yield* tables.loadAll(allTables(version))
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     tables.closeUnused()

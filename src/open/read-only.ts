@@ -10,6 +10,7 @@
 import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
+import { allTables } from '../manifest/index.js'
 import { Iterators } from '../read/index.js'
 import { SnapshotList } from '../versions/index.js'
 import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
@@ -111,7 +112,7 @@ export class ReadOnlyView implements ReadView {
     const before = this.sight
     this.sight = sight
     before.state.release()
-    return !sight.version.levels.some((level) => level.some(({ fileNum }) => fileNum === gone))
+    return !allTables(sight.version).some(({ fileNum }) => fileNum === gone)
   }
 
   prepareIteration(): void {

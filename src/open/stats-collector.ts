@@ -107,7 +107,7 @@ function collectVersion(stats: Stats, version: Version): void {
 }
 
 function levelStats(version: Version): LevelStats[] {
-  return version.levels.map((tables, level) => {
+  return version.levels.map(({ tables }, level) => {
     const stats: LevelStats = {
       level, tableCount: tables.length, tableBytes: 0, entryCount: 0, tombstoneCount: 0, rawBytes: 0,
     }

@@ -4,10 +4,9 @@
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes or
  * passes.
  */
-import { compareBytes } from '../base/index.js'
 import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import { tablesOverlap } from '../manifest/index.js'
-import type { KeySpan, Version, VersionEdit } from '../manifest/index.js'
+import { extentOfTables, extentsOverlap } from '../manifest/index.js'
+import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 
 /** Why a step is taken. */
 export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small'
@@ -17,14 +16,16 @@ export interface PickInput {
   readonly tables: readonly TableFacts[]
 }
 
-/** One step of work, decided: nothing in it refers to open files. All inputs are of one keyspace. */
+/** What becomes of the inputs: they are merged into new tables, or only change their level, and nothing is read. */
+export type PickKind = 'merge' | 'move'
+
+/** One step of work, decided: nothing in it refers to open files. */
 export interface CompactionPick {
+  readonly kind: PickKind
   readonly reason: PickReason
   /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
   readonly inputs: readonly PickInput[]
   readonly outputLevel: LevelNum
-  /** The inputs only change their level: nothing is read or written. */
-  readonly isTrivialMove: boolean
   /**
    * What is older than the inputs and shares keys with them: for an output in level 0 first the older tables
    * there, one a list; then one list for each level below the output's, in key order. Where none has a key, a
@@ -39,8 +40,10 @@ export interface CompactionPick {
   readonly score: number
 }
 
-/** What is under way: no pick may take its inputs, or write into its key range on the levels it passes. */
-export interface RunningCompaction extends KeySpan {
+/** What is under way: no pick may take its inputs, or write into its extent on the levels it passes. */
+export interface RunningCompaction {
+  /** From the first key of its inputs to the end of the last. */
+  readonly extent: Extent
   readonly inputs: ReadonlySet<FileNum>
   readonly levels: readonly LevelNum[]
   readonly outputLevel: LevelNum
@@ -99,7 +102,7 @@ export interface Picker {
 export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel'>): RunningCompaction {
   const tables = inputTables(pick)
   return {
-    ...spanOf(tables),
+    extent: extentOfTables(tables),
     inputs: new Set(tables.map(({ fileNum }) => fileNum)),
     levels: pick.inputs.map(({ level }) => level).filter((level, i, all) => level !== all[i - 1]),
     outputLevel: pick.outputLevel,
@@ -110,7 +113,7 @@ export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel
 export function canRunBeside(a: RunningCompaction, b: RunningCompaction): boolean {
   for (const fileNum of a.inputs) if (b.inputs.has(fileNum)) return false
   const areLevelsShared = firstWritten(a) <= b.outputLevel && firstWritten(b) <= a.outputLevel
-  return !(areLevelsShared && tablesOverlap(a, b))
+  return !(areLevelsShared && extentsOverlap(a.extent, b.extent))
 }
 
 /** The first level that it writes or passes. */
@@ -118,7 +121,7 @@ function firstWritten({ levels, outputLevel }: RunningCompaction): LevelNum {
   return Math.min(levels[0]! + 1, outputLevel)
 }
 
-/** The edit that makes a pick true. A trivial move has its inputs as outputs. */
+/** The edit that makes a pick true. A move has its inputs as outputs. */
 export function editOf(
   pick: CompactionPick, outputs: readonly TableFacts[],
 ): Required<Pick<VersionEdit, 'deleteTables' | 'addTables'>> {
@@ -130,16 +133,6 @@ export function editOf(
 
 export function inputTables(pick: Pick<CompactionPick, 'inputs'>): TableFacts[] {
   return pick.inputs.flatMap(({ tables }) => tables)
-}
-
-/** Requires: at least one, all of one keyspace. */
-export function spanOf(spans: readonly KeySpan[]): KeySpan {
-  let { keyspaceId, smallestKey, largestKey } = spans[0]!
-  for (const span of spans) {
-    if (compareBytes(span.smallestKey, smallestKey) < 0) smallestKey = span.smallestKey
-    if (compareBytes(span.largestKey, largestKey) > 0) largestKey = span.largestKey
-  }
-  return { keyspaceId, smallestKey, largestKey }
 }
 
 export function totalBytes(tables: readonly TableFacts[]): number {

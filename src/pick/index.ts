@@ -1,9 +1,10 @@
 /** Rank 4: what to compact next; pure functions of a version. */
-export { canRunBeside, editOf, inputTables, reservationOf, spanOf, totalBytes } from './compaction-pick.js'
-export type { CompactionPick, LevelScore, PickReason, Picker, Pressure, RunningCompaction } from './compaction-pick.js'
+export { canRunBeside, editOf, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+export type {
+  CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, RunningCompaction,
+} from './compaction-pick.js'
 export { COMPACTION_STYLES, defaultCompactionSettings, settingsWhenQuiet } from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 export { createPicker } from './create-picker.js'
-export { overlapping } from './pick-context.js'
 export { manualPicker } from './pick-manual.js'
 export type { ManualPicker } from './pick-manual.js'

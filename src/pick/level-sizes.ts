@@ -27,7 +27,7 @@ const GIVE_UP_SHARE = 0.5
 
 export function levelSizes(version: Version, settings: CompactionSettings): LevelSizes {
   const { levelMultiplier, baseLevelBytes } = settings
-  const bytes = version.levels.map(totalBytes)
+  const bytes = version.levels.map(({ tables }) => totalBytes(tables))
   const lastLevel = bytes.length - 1
   const targets = bytes.map(() => 0)
   let target = Math.max(...bytes.slice(1))
@@ -49,7 +49,7 @@ export function levelSizes(version: Version, settings: CompactionSettings): Leve
 /** Bytes of a level, without what is being moved away. */
 export function idleBytes(version: Version, level: LevelNum, taken: ReadonlySet<FileNum>): number {
   let bytes = 0
-  for (const table of version.levels[level]!) if (!taken.has(table.fileNum)) bytes += table.bytes
+  for (const table of version.levels[level]!.tables) if (!taken.has(table.fileNum)) bytes += table.bytes
   return bytes
 }
 

@@ -4,12 +4,12 @@
  * Invariants: COMP-1 a pick's inputs are closed: of the tables that are not taken and share keys with the
  * inputs, the newer ones lie above the output, the older ones below it.
  */
-import { NUMBER_MAX, compareBytes } from '../base/index.js'
+import { NUMBER_MAX } from '../base/index.js'
 import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import { tablesOverlap } from '../manifest/index.js'
-import type { KeySpan, Version } from '../manifest/index.js'
-import { canRunBeside, inputTables, reservationOf, spanOf, totalBytes } from './compaction-pick.js'
-import type { CompactionPick, PickInput, PickReason, RunningCompaction } from './compaction-pick.js'
+import { extentOfTables, extentsOverlap } from '../manifest/index.js'
+import type { Extent, Level, Version } from '../manifest/index.js'
+import { canRunBeside, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+import type { CompactionPick, PickInput, PickKind, PickReason, RunningCompaction } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { levelSizes, takenTables } from './level-sizes.js'
 import type { LevelSizes } from './level-sizes.js'
@@ -37,34 +37,12 @@ export function pickContext(
   return { version, settings, sizes: levelSizes(version, settings), running, held, blocked, taken, unavailable }
 }
 
-/** The tables of a deep level that share keys with a span, in key order. */
-export function overlapping(tables: readonly TableFacts[], span: KeySpan): readonly TableFacts[] {
-  const start = firstEndingAtOrAfter(tables, span)
-  let end = start
-  while (end < tables.length && tablesOverlap(tables[end]!, span)) end++
-  return tables.slice(start, end)
-}
-
-/** Place of the first table of a deep level that does not lie wholly before the span. */
-function firstEndingAtOrAfter(tables: readonly TableFacts[], span: KeySpan): number {
-  let low = 0
-  let high = tables.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const table = tables[middle]!
-    const order = table.keyspaceId - span.keyspaceId || compareBytes(table.largestKey, span.smallestKey)
-    if (order < 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** The deep levels from `from` on that share keys with a span, the shallowest first. */
+/** What shares keys with an extent in the first level from `from` on that has such tables, or null. */
 export function firstOverlap(
-  { version, sizes }: PickContext, span: KeySpan, from: LevelNum,
+  { version, sizes }: PickContext, extent: Extent, from: LevelNum,
 ): { level: LevelNum; tables: readonly TableFacts[] } | null {
   for (let level = from; level <= sizes.lastLevel; level++) {
-    const tables = overlapping(version.levels[level]!, span)
+    const tables = version.levels[level]!.overlapping(extent)
     if (tables.length > 0) return { level, tables }
   }
   return null
@@ -81,20 +59,23 @@ export interface PickPlan {
   readonly score: number
   readonly inputs: readonly PickInput[]
   readonly outputLevel: LevelNum
-  readonly isTrivialMove?: boolean
+  /** Default: merge. */
+  readonly kind?: PickKind
 }
 
 /**
- * Bytes and number of a deep level's tables that share keys with a span; to be asked about spans that begin as `first`
- * does, and grow.
+ * Bytes and number of a deep level's tables that share keys with an extent; to be asked about extents that begin as
+ * `first` does, and grow.
  */
 export function overlapMeter(
-  tables: readonly TableFacts[], first: KeySpan,
-): (span: KeySpan) => { bytes: number; count: number } {
-  const start = firstEndingAtOrAfter(tables, first)
+  { runs: [run] }: Level, first: Extent,
+): (extent: Extent) => { bytes: number; count: number } {
+  if (run === undefined) return () => ({ bytes: 0, count: 0 })
+  const { tables, extents } = run
+  const start = run.firstEndingAtOrAfter(first.lower, 0, first.lower.length)
   let [end, bytes] = [start, 0]
-  return (span) => {
-    while (end < tables.length && tablesOverlap(tables[end]!, span)) bytes += tables[end++]!.bytes
+  return (extent) => {
+    while (end < tables.length && extentsOverlap(extents[end]!, extent)) bytes += tables[end++]!.bytes
     return { bytes, count: end - start }
   }
 }
@@ -106,7 +87,7 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
   const { outputLevel } = plan
   const { settings } = context
   const pick: CompactionPick = {
-    isTrivialMove: false,
+    kind: 'merge',
     ...plan,
     inputs: plan.inputs.filter((input) => input.tables.length > 0),
     below: tablesBelow(context, tables, outputLevel),
@@ -121,27 +102,25 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
 function tablesBelow(
   { version, sizes }: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
 ): (readonly TableFacts[])[] {
-  const span = spanOf(inputs)
+  const extent = extentOfTables(inputs)
   const below: (readonly TableFacts[])[] = []
   if (outputLevel === 0) {
     const oldest = inputs.reduce((least, table) => Math.min(least, table.smallestSeqNum), Infinity)
-    for (const table of version.levels[0]!) {
-      if (table.smallestSeqNum < oldest && tablesOverlap(table, span)) below.push([table])
-    }
+    for (const table of version.levels[0]!.overlapping(extent)) if (table.smallestSeqNum < oldest) below.push([table])
   }
   for (let level = outputLevel + 1; level <= sizes.lastLevel; level++) {
-    below.push(overlapping(version.levels[level]!, span))
+    below.push(version.levels[level]!.overlapping(extent))
   }
   return below
 }
 
 /**
- * The deepest level from `from` on that a span can sink to without meeting another table, or null. It stops
+ * The deepest level from `from` on that a table can sink to without meeting another table, or null. It stops
  * where the level below would be met by too much: such a table is better cut while it is moved.
  */
-export function sinkLevel(context: PickContext, span: KeySpan, from: LevelNum): LevelNum | null {
+export function sinkLevel(context: PickContext, extent: Extent, from: LevelNum): LevelNum | null {
   const { sizes, settings } = context
-  const met = firstOverlap(context, span, from)
+  const met = firstOverlap(context, extent, from)
   if (met === null) return sizes.lastLevel
   if (met.level === from || totalBytes(met.tables) > settings.overlapBytesMax) return null
   return met.level - 1

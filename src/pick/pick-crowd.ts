@@ -7,12 +7,13 @@
  * that is worth rewriting, else into one table of level 0. First what costs least for each table that goes.
  * Thread: any (pure).
  */
-import { FILE_BYTES_MAX, compareBytes } from '../base/index.js'
+import { FILE_BYTES_MAX } from '../base/index.js'
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
-import type { KeySpan } from '../manifest/index.js'
-import { canRunBeside, spanOf } from './compaction-pick.js'
+import { compareLowers, extentOfTables, joinExtents } from '../manifest/index.js'
+import type { Extent } from '../manifest/index.js'
+import { canRunBeside } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { overlapMeter, overlapping, planPick } from './pick-context.js'
+import { overlapMeter, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
@@ -50,8 +51,8 @@ export function pickCrowd(
   context: PickContext, stacks: readonly Level0Stack[], bytesMax: number,
 ): CompactionPick | null {
   const score = crowdScore(context, stacks)
-  const ordered = stacks.map((stack) => neighbourOf(context, stack)).sort((a, b) =>
-    a.span.keyspaceId - b.span.keyspaceId || compareBytes(a.span.smallestKey, b.span.smallestKey))
+  const ordered = stacks.map((stack) => neighbourOf(context, stack))
+    .sort((a, b) => compareLowers(a.extent, b.extent))
   let pick: CompactionPick | null = null
   for (let at = 0; at < ordered.length; at += CHOICE_STACKS_MAX) {
     pick ??= pickAmong(context, ordered.slice(at, at + CHOICE_STACKS_MAX), { bytesMax, score })
@@ -74,7 +75,7 @@ function pickAmong(
 }
 
 function planStep(context: PickContext, step: Step, score: number): CompactionPick | null {
-  const level0 = context.version.levels[0]!
+  const level0 = context.version.levels[0]!.tables
   const chosen = new Set(step.tables())
   const tables = level0.filter((table) => chosen.has(table))
   if (!step.isDown) {
@@ -82,7 +83,7 @@ function planStep(context: PickContext, step: Step, score: number): CompactionPi
     return planPick(context, { reason: 'intra0', score, inputs: runsOf(tables), outputLevel: 0 })
   }
   const { baseLevel } = context.sizes
-  const base = overlapping(context.version.levels[baseLevel]!, spanOf(tables))
+  const base = context.version.levels[baseLevel]!.overlapping(extentOfTables(tables))
   const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
   return planPick(context, { reason: 'level0', score, inputs, outputLevel: baseLevel })
 }
@@ -94,8 +95,8 @@ interface Neighbour extends Level0Stack {
 }
 
 function neighbourOf(context: PickContext, stack: Level0Stack): Neighbour {
-  const isFreeBelow = !stack.isStuck && isFree(context, stack.span, context.sizes.baseLevel)
-  return { ...stack, isFreeBelow, isFreeHere: isFree(context, stack.span, 0) }
+  const isFreeBelow = !stack.isStuck && isFree(context, stack.extent, context.sizes.baseLevel)
+  return { ...stack, isFreeBelow, isFreeHere: isFree(context, stack.extent, 0) }
 }
 
 /** Whole stacks that are neighbours in key order. */
@@ -104,26 +105,25 @@ function* neighbourSteps(context: PickContext, stacks: readonly Neighbour[], byt
 }
 
 /** Where one of the stacks is not free, no step with it is. */
-function isFree({ running }: PickContext, span: KeySpan, outputLevel: LevelNum): boolean {
-  const wanted = { ...span, inputs: new Set<FileNum>(), levels: [0], outputLevel }
+function isFree({ running }: PickContext, extent: Extent, outputLevel: LevelNum): boolean {
+  const wanted = { extent, inputs: new Set<FileNum>(), levels: [0], outputLevel }
   return running.every((other) => canRunBeside(wanted, other))
 }
 
 /** The first stack alone, and with ever more of its neighbours. */
 function* stepsFrom(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
   const { settings: { levelMultiplier }, sizes, version } = context
-  const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.span)
+  const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.extent)
   let [bytes, count, mayGoDown, mayStay] = [0, 0, true, true]
-  let { span } = stacks[0]!
+  let { extent } = stacks[0]!
   for (const [at, stack] of stacks.entries()) {
-    if (stack.span.keyspaceId !== span.keyspaceId) return
-    span = spanOf([span, stack.span])
+    extent = joinExtents(extent, stack.extent)
     bytes += stack.bytes
     count += stack.tables.length
     mayGoDown &&= stack.isFreeBelow
     mayStay &&= stack.isFreeHere
     if (bytes > bytesMax || count > (at === 0 ? STEP_TABLES_MAX : WINDOW_TABLES_MAX)) return
-    const { bytes: baseBytes } = base(span)
+    const { bytes: baseBytes } = base(extent)
     const tables = (): readonly TableFacts[] => stacks.slice(0, at + 1).flatMap((it) => it.tables)
     const isWorthRewriting = baseBytes <= levelMultiplier * bytes
     if (mayGoDown && (isWorthRewriting || bytesMax === Infinity) && bytes + baseBytes <= bytesMax) {

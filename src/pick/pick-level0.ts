@@ -8,20 +8,22 @@
  * worth rewriting.
  * Thread: any (pure).
  */
-import { FILE_BYTES_MAX, compareBytes } from '../base/index.js'
+import { FILE_BYTES_MAX } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import { tablesOverlap } from '../manifest/index.js'
-import type { KeySpan } from '../manifest/index.js'
-import { spanOf, totalBytes } from './compaction-pick.js'
+import {
+  compareLowers, extentOf, extentOfTables, extentsOverlap, joinExtents, tablesOverlap,
+} from '../manifest/index.js'
+import type { Extent } from '../manifest/index.js'
+import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput } from './compaction-pick.js'
-import { isTombstoneRich, overlapping, planPick, sinkLevel } from './pick-context.js'
+import { isTombstoneRich, planPick, sinkLevel } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 
 /** Tables of level 0 that share keys with one another and with nothing else there that is available. */
 export interface Level0Stack {
   /** Newest first. */
   readonly tables: readonly TableFacts[]
-  readonly span: KeySpan
+  readonly extent: Extent
   readonly bytes: number
   /** What it would be merged with. */
   readonly base: readonly TableFacts[]
@@ -56,8 +58,8 @@ export function level0Stacks(context: PickContext): Level0Stack[] {
 function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
   ready: TableFacts[]; stuck: TableFacts[]
 } {
-  const level0 = version.levels[0]!
-  const obstacles = version.levels[sizes.baseLevel]!.filter(({ fileNum }) => blocked.has(fileNum))
+  const level0 = version.levels[0]!.tables
+  const obstacles = version.levels[sizes.baseLevel]!.tables.filter(({ fileNum }) => blocked.has(fileNum))
   const ready: TableFacts[] = []
   const stuck: TableFacts[] = []
   for (const table of level0.toReversed()) {
@@ -71,31 +73,31 @@ function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
 
 /** Groups of tables that share keys, directly or through others; each newest first. */
 function connected(tables: readonly TableFacts[]): TableFacts[][] {
-  const order = [...tables.keys()].sort((a, b) =>
-    tables[a]!.keyspaceId - tables[b]!.keyspaceId || compareBytes(tables[a]!.smallestKey, tables[b]!.smallestKey))
+  const extents = tables.map(extentOf)
+  const order = [...tables.keys()].sort((a, b) => compareLowers(extents[a]!, extents[b]!))
   const groups: number[][] = []
-  let span: KeySpan | null = null
+  let met: Extent | null = null
   for (const at of order) {
-    const table = tables[at]!
-    const isJoined: boolean = span !== null && tablesOverlap(span, table)
+    const extent = extents[at]!
+    const isJoined: boolean = met !== null && extentsOverlap(met, extent)
     if (isJoined) groups.at(-1)!.push(at)
     else groups.push([at])
-    span = isJoined ? spanOf([span!, table]) : table
+    met = isJoined ? joinExtents(met!, extent) : extent
   }
   return groups.map((group) => group.sort((a, b) => a - b).map((at) => tables[at]!))
 }
 
 function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: boolean): Level0Stack {
   const { level0TablesMin, level0ShareMin } = context.settings
-  const span = spanOf(tables)
+  const extent = extentOfTables(tables)
   const bytes = totalBytes(tables)
-  const base = overlapping(context.version.levels[context.sizes.baseLevel]!, span)
+  const base = context.version.levels[context.sizes.baseLevel]!.overlapping(extent)
   const baseBytes = totalBytes(base)
   const height = tables.length / level0TablesMin
-  const isFree = baseBytes === 0 && sinkLevel(context, span, context.sizes.baseLevel) !== null
+  const isFree = baseBytes === 0 && sinkLevel(context, extent, context.sizes.baseLevel) !== null
   const share = isFree ? 1 : baseBytes === 0 ? 0 : bytes / baseBytes / level0ShareMin
   const score = isStuck ? height / STUCK_HEIGHT : Math.max(height, share)
-  return { tables, span, bytes, base, baseBytes, score, isStuck }
+  return { tables, extent, bytes, base, baseBytes, score, isStuck }
 }
 
 /** The step for one stack that is due. */
@@ -118,11 +120,11 @@ export function pickDown(
 ): CompactionPick | null {
   const { baseLevel } = context.sizes
   const tables = stack.tables.slice(-STEP_TABLES_MAX)
-  const base = overlapping(context.version.levels[baseLevel]!, spanOf(tables))
-  const deepest = tables.length === 1 ? sinkLevel(context, stack.span, baseLevel) : null
-  const isTrivialMove = deepest !== null && !isTombstoneRich(context, tables[0]!)
+  const base = context.version.levels[baseLevel]!.overlapping(extentOfTables(tables))
+  const deepest = tables.length === 1 ? sinkLevel(context, stack.extent, baseLevel) : null
+  const kind = deepest !== null && !isTombstoneRich(context, tables[0]!) ? 'move' : 'merge'
   const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
-  return planPick(context, { ...plan, inputs, outputLevel: deepest ?? baseLevel, isTrivialMove })
+  return planPick(context, { ...plan, inputs, outputLevel: deepest ?? baseLevel, kind })
 }
 
 /** One run for each table. */
@@ -134,7 +136,7 @@ export function runsOf(tables: readonly TableFacts[]): PickInput[] {
 function pickWithin(context: PickContext, stack: Level0Stack): CompactionPick | null {
   for (const { start, end } of slicesWithin(context, stack.tables)) {
     const slice = stack.tables.slice(start, end)
-    if (!isSliceClosed(context.version.levels[0]!, slice)) continue
+    if (!isSliceClosed(context.version.levels[0]!.tables, slice)) continue
     const plan = { reason: 'intra0', score: stack.score, inputs: runsOf(slice), outputLevel: 0 } as const
     const pick = planPick(context, plan)
     if (pick !== null) return pick
@@ -172,13 +174,13 @@ export function windows(
 
 /** COMP-1 within level 0: what is not in the slice and shares its keys is newer or older as a whole (MAN-2). */
 export function isSliceClosed(level0: readonly TableFacts[], slice: readonly TableFacts[]): boolean {
-  const span = spanOf(slice)
+  const extent = extentOfTables(slice)
   const taken = new Set(slice)
   let [smallest, largest] = [Infinity, 0]
   for (const { smallestSeqNum, largestSeqNum } of slice) {
     smallest = Math.min(smallest, smallestSeqNum)
     largest = Math.max(largest, largestSeqNum)
   }
-  return level0.every((table) => taken.has(table) || !tablesOverlap(table, span) ||
+  return level0.every((table) => taken.has(table) || !extentsOverlap(extentOf(table), extent) ||
     table.smallestSeqNum > largest || table.largestSeqNum < smallest)
 }

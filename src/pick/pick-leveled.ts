@@ -120,7 +120,7 @@ function pressures(context: PickContext): Pressure[] {
   const { slow, stop, hysteresis } = LEVEL0_LIMITS
   const { level0TablesMin } = settings
   const crowd = Math.max(settings.level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
-  const tables = version.levels[0]!.filter(({ fileNum }) => !blocked.has(fileNum)).length
+  const tables = version.levels[0]!.tables.filter(({ fileNum }) => !blocked.has(fileNum)).length
   const level0: Pressure = {
     reason: 'level 0 tables', text: `${tables} tables in level 0 wait for compaction`, unit: 'tables', value: tables,
     slow: crowd + Math.ceil(slow * level0TablesMin), stop: crowd + Math.ceil(stop * level0TablesMin),

@@ -3,19 +3,18 @@
  * neither a tombstone nor a hidden version is left that may go.
  * Thread: any (pure).
  */
-import { compareBytes } from '../base/index.js'
 import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import type { KeyRange } from '../iterator/index.js'
-import { spanOf, totalBytes } from './compaction-pick.js'
+import { extentOf, extentOfTables, extentsOverlap } from '../manifest/index.js'
+import type { Extent, Level } from '../manifest/index.js'
+import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, Picker } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
-import { overlapping, pickContext, planPick, sinkLevel } from './pick-context.js'
+import { pickContext, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
 
 export interface ManualRange {
-  readonly keyspaceId: number
-  readonly range: KeyRange
+  readonly extent: Extent
   /** What is newer is left alone: otherwise a range that is being written would never be done. */
   readonly upTo: SeqNum
 }
@@ -46,7 +45,7 @@ function* manualSteps(context: PickContext, wanted: ManualRange): Generator<Comp
   }
   for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(context, level, wanted)
   const level = sizes.lastLevel
-  for (const table of version.levels[level]!) {
+  for (const table of version.levels[level]!.tables) {
     if (!isWanted(table, wanted) || !mayLoseEntries(context, table)) continue
     yield planPick(context, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
   }
@@ -55,19 +54,19 @@ function* manualSteps(context: PickContext, wanted: ManualRange): Generator<Comp
 /** Moves of single tables, or merges of as many as a pick may take with the next level that is used. */
 function* stepsDown(context: PickContext, level: LevelNum, wanted: ManualRange): Generator<CompactionPick | null> {
   const { version, sizes, unavailable } = context
-  const tables = version.levels[level]!
-  const nextUsed = version.levels.findIndex((it, at) => at > level && it.length > 0)
+  const { tables } = version.levels[level]!
+  const nextUsed = version.levels.findIndex((it, at) => at > level && it.tables.length > 0)
   const outputLevel = nextUsed < 0 ? sizes.lastLevel : nextUsed
   const below = version.levels[outputLevel]!
   for (const [start, table] of tables.entries()) {
     if (!isWanted(table, wanted) || unavailable.has(table.fileNum)) continue
-    const deepest = mayLoseEntries(context, table) ? null : sinkLevel(context, table, level + 1)
+    const deepest = mayLoseEntries(context, table) ? null : sinkLevel(context, extentOf(table), level + 1)
     const moveLevel = deepest !== null && deepest >= outputLevel ? deepest : null
     const end = moveLevel === null ? sliceEnd(context, { tables, start, below }, wanted) : start + 1
     const own = tables.slice(start, end)
-    const met = moveLevel === null ? overlapping(below, spanOf(own)) : []
+    const met = moveLevel === null ? below.overlapping(extentOfTables(own)) : []
     yield planPick(context, {
-      reason: 'manual', score: 0, isTrivialMove: moveLevel !== null, outputLevel: moveLevel ?? outputLevel,
+      reason: 'manual', score: 0, kind: moveLevel !== null ? 'move' : 'merge', outputLevel: moveLevel ?? outputLevel,
       inputs: [{ level, tables: own }, { level: outputLevel, tables: met }],
     })
   }
@@ -76,13 +75,13 @@ function* stepsDown(context: PickContext, level: LevelNum, wanted: ManualRange):
 /** Where the neighbours end that a merge may take along. */
 function sliceEnd(
   { settings, unavailable }: PickContext,
-  { tables, start, below }: { tables: readonly TableFacts[]; start: number; below: readonly TableFacts[] },
+  { tables, start, below }: { tables: readonly TableFacts[]; start: number; below: Level },
   wanted: ManualRange,
 ): number {
   let end = start + 1
   while (end < tables.length && isWanted(tables[end]!, wanted) && !unavailable.has(tables[end]!.fileNum)) {
     const own = tables.slice(start, end + 1)
-    if (totalBytes(own) + totalBytes(overlapping(below, spanOf(own))) > settings.inputBytesMax) break
+    if (totalBytes(own) + totalBytes(below.overlapping(extentOfTables(own))) > settings.inputBytesMax) break
     end++
   }
   return end
@@ -92,8 +91,6 @@ function mayLoseEntries({ held }: PickContext, { tombstoneCount, hiddenCount, la
   return tombstoneCount + hiddenCount > 0 && largestSeqNum <= held
 }
 
-function isWanted(table: TableFacts, { keyspaceId, range: { lower, upper }, upTo }: ManualRange): boolean {
-  return table.keyspaceId === keyspaceId && table.smallestSeqNum <= upTo &&
-    (lower === null || compareBytes(table.largestKey, lower) >= 0) &&
-    (upper === null || compareBytes(table.smallestKey, upper) < 0)
+function isWanted(table: TableFacts, { extent, upTo }: ManualRange): boolean {
+  return table.smallestSeqNum <= upTo && extentsOverlap(extentOf(table), extent)
 }

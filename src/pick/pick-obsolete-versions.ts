@@ -8,6 +8,7 @@
  * Thread: any (pure).
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
+import { extentOf } from '../manifest/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -32,10 +33,10 @@ function* slicesOf(context: PickContext): Generator<Slice> {
   const { version, settings, sizes } = context
   for (let level = 1; level <= sizes.lastLevel; level++) {
     let slice: Slice | null = null
-    for (const table of version.levels[level]!) {
+    for (const table of version.levels[level]!.tables) {
       const goingBytes = table.bytes * goingShare(context, table, level)
       const isWorth = goingBytes > 0 && goingBytes >= settings.reclaimShareMin * table.bytes
-      const isJoined: boolean = isWorth && slice !== null && slice.tables[0]!.keyspaceId === table.keyspaceId &&
+      const isJoined: boolean = isWorth && slice !== null &&
         slice.bytes + table.bytes <= settings.inputBytesMax
       if (isJoined) {
         slice!.tables.push(table)
@@ -54,7 +55,7 @@ function* slicesOf(context: PickContext): Generator<Slice> {
 function goingShare(context: PickContext, table: TableFacts, level: LevelNum): number {
   const { hiddenCount, tombstoneCount, entryCount, largestSeqNum, fileNum } = table
   if (hiddenCount + tombstoneCount === 0 || largestSeqNum > context.held || context.unavailable.has(fileNum)) return 0
-  const isBottom = tombstoneCount > 0 && firstOverlap(context, table, level + 1) === null
+  const isBottom = tombstoneCount > 0 && firstOverlap(context, extentOf(table), level + 1) === null
   // A tombstone that is hidden counts once.
   return Math.min(entryCount, hiddenCount + (isBottom ? tombstoneCount : 0)) / entryCount
 }

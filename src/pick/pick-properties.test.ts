@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, KEYS, Life } from '../../test/support/pick-life.js'
+import { allTables } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import { settingsWhenQuiet } from './compaction-settings.js'
 import { createPicker } from './create-picker.js'
@@ -31,8 +32,8 @@ test('when no snapshot is left, every hidden version and every tombstone at the 
     life.settle()
     life.held.length = 0
     life.settle()
-    for (const table of life.version.levels.slice(1).flat()) assert.equal(table.hiddenCount, 0)
-    for (const table of life.version.levels.at(-1)!) assert.equal(table.tombstoneCount, 0)
+    for (const table of life.version.levels.slice(1).flatMap(({ tables }) => tables)) assert.equal(table.hiddenCount, 0)
+    for (const table of life.version.levels.at(-1)!.tables) assert.equal(table.tombstoneCount, 0)
   }), { numRuns: 150, includeErrorInReport: true })
 })
 
@@ -51,7 +52,7 @@ test('a range by hand ends in the last level, without tombstones that nobody nee
     for (const step of todo) life.step(step)
     life.held.length = 0
     life.settle(life.manual(from, from + span))
-    for (const [level, tables] of life.version.levels.entries()) {
+    for (const [level, { tables }] of life.version.levels.entries()) {
       for (const { smallestKey, largestKey, tombstoneCount, hiddenCount } of tables) {
         const [smallest, largest] = [smallestKey, largestKey].map((key) => new DataView(key.buffer).getUint32(0))
         if (largest! < from || smallest! >= from + span) continue
@@ -77,8 +78,8 @@ test('a database whose keys are all deleted vanishes when the last snapshot goes
     life.step({ do: 'flush', from, span: 1, count: 1, tombstones: 1, seed: 0 })
   }
   life.settle()
-  assert.ok(totalBytes(life.version.levels.flat()) > 0, 'a snapshot holds it')
+  assert.ok(totalBytes(allTables(life.version)) > 0, 'a snapshot holds it')
   life.step({ do: 'let go' })
   life.settle()
-  assert.equal(totalBytes(life.version.levels.flat()), 0)
+  assert.equal(totalBytes(allTables(life.version)), 0)
 })

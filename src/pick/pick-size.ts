@@ -6,10 +6,11 @@
  * Thread: any (pure).
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
-import { spanOf, totalBytes } from './compaction-pick.js'
+import { extentOf, extentOfTables } from '../manifest/index.js'
+import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { idleBytes } from './level-sizes.js'
-import { isTombstoneRich, overlapping, planPick, sinkLevel } from './pick-context.js'
+import { isTombstoneRich, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
 /** Neighbours in one level, and what lies below them. */
@@ -22,7 +23,7 @@ interface Slice {
 }
 
 export function pickSize(context: PickContext, level: LevelNum, score: number): CompactionPick | null {
-  const tables = context.version.levels[level]!
+  const { tables } = context.version.levels[level]!
   const seeds = tables.flatMap((table, at) => {
     if (context.unavailable.has(table.fileNum)) return []
     const slice = sliceOf(context, level, at, at + 1)
@@ -37,12 +38,12 @@ export function pickSize(context: PickContext, level: LevelNum, score: number): 
 }
 
 function pickSlice(context: PickContext, level: LevelNum, seed: Slice, score: number): CompactionPick | null {
-  const tables = context.version.levels[level]!
+  const { tables } = context.version.levels[level]!
   const table = tables[seed.start]!
-  const deepest = seed.below.length === 0 ? sinkLevel(context, table, level + 1) : null
+  const deepest = seed.below.length === 0 ? sinkLevel(context, extentOf(table), level + 1) : null
   if (deepest !== null && !isTombstoneRich(context, table)) {
     const inputs = [{ level, tables: [table] }]
-    return planPick(context, { reason: 'size', score, inputs, outputLevel: deepest, isTrivialMove: true })
+    return planPick(context, { reason: 'size', score, inputs, outputLevel: deepest, kind: 'move' })
   }
   const { start, end, below } = widened(context, level, seed)
   const inputs = [{ level, tables: tables.slice(start, end) }, { level: level + 1, tables: below }]
@@ -66,17 +67,15 @@ function widened(context: PickContext, level: LevelNum, seed: Slice): Slice {
 }
 
 function isAvailable(context: PickContext, level: LevelNum, { start, end, below }: Slice): boolean {
-  const tables = [...context.version.levels[level]!.slice(start, end), ...below]
+  const tables = [...context.version.levels[level]!.tables.slice(start, end), ...below]
   return tables.every(({ fileNum }) => !context.unavailable.has(fileNum))
 }
 
-/** Ends that lie outside the level, or in another keyspace, are brought in. */
+/** Ends that lie outside the level are brought in. */
 function sliceOf(context: PickContext, level: LevelNum, start: number, end: number): Slice {
-  const all = context.version.levels[level]!
+  const all = context.version.levels[level]!.tables
   const [from, to] = [Math.max(0, start), Math.min(all.length, end)]
   const own = all.slice(from, to)
-  const isOneKeyspace = own[0]!.keyspaceId === own.at(-1)!.keyspaceId
-  if (!isOneKeyspace) return { start, end, bytes: 0, below: [], belowBytes: 0 }
-  const below = overlapping(context.version.levels[level + 1]!, spanOf(own))
+  const below = context.version.levels[level + 1]!.overlapping(extentOfTables(own))
   return { start: from, end: to, bytes: totalBytes(own), below, belowBytes: totalBytes(below) }
 }

@@ -8,6 +8,7 @@
  * Thread: any (pure).
  */
 import type { LevelNum } from '../base/index.js'
+import { extentOf, joinExtents, Level } from '../manifest/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { overlapMeter, planPick } from './pick-context.js'
@@ -17,6 +18,8 @@ import type { PickContext } from './pick-context.js'
 const TABLES_PER_SIZE = 3
 /** Tables that one step takes: each is an open file. */
 const STEP_TABLES_MAX = 64
+/** Below the last level. */
+const NO_TABLES = new Level([])
 
 interface Step {
   readonly start: number
@@ -29,7 +32,7 @@ interface Step {
 
 /** Above 1 when the level has too many tables for what it holds, and some of them can go; else 0. */
 export function smallScore(context: PickContext, level: LevelNum): number {
-  const score = context.version.levels[level]!.length / tablesMax(context, level)
+  const score = context.version.levels[level]!.tables.length / tablesMax(context, level)
   return score > 1 && stepsOf(context, level, Infinity).next().done === false ? score : 0
 }
 
@@ -42,7 +45,7 @@ function tablesMax({ settings, sizes }: PickContext, level: LevelNum): number {
 /** A step of at most so many bytes, if there is one. What takes away half of the rest comes first. */
 export function pickSmall(context: PickContext, level: LevelNum, bytesMax = Infinity): CompactionPick | null {
   const { version, settings: { smallTablesMax } } = context
-  const tables = version.levels[level]!
+  const { tables } = version.levels[level]!
   const excess = tables.length - tablesMax(context, level)
   if (excess <= 0) return null
   const enough = excess + smallTablesMax / 2
@@ -61,17 +64,19 @@ export function pickSmall(context: PickContext, level: LevelNum, bytesMax = Infi
 /** Neighbours that make fewer tables than they are, and so get larger each time. */
 function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Generator<Step> {
   const { version, settings, unavailable } = context
-  const tables = version.levels[level]!
+  const { tables } = version.levels[level]!
   const sumMax = Math.min(bytesMax, settings.tableBytes)
   for (const [start, first] of tables.entries()) {
-    const below = overlapMeter(version.levels[level + 1] ?? [], first)
+    let extent = extentOf(first)
+    const below = overlapMeter(version.levels[level + 1] ?? NO_TABLES, extent)
     let { bytes } = first
     if (unavailable.has(first.fileNum)) continue
     for (let end = start + 1; end < Math.min(tables.length, start + STEP_TABLES_MAX); end++) {
       const last = tables[end]!
       bytes += last.bytes
-      if (bytes > sumMax || last.keyspaceId !== first.keyspaceId || unavailable.has(last.fileNum)) break
-      const met = below({ ...first, largestKey: last.largestKey })
+      if (bytes > sumMax || unavailable.has(last.fileNum)) break
+      extent = joinExtents(extent, extentOf(last))
+      const met = below(extent)
       const fewer = end + 1 - start - outputsMax(settings, met)
       if (fewer > 0) yield { start, end: end + 1, fewer, cost: bytes / fewer }
     }

@@ -8,7 +8,8 @@
  * Thread: any (pure).
  */
 import type { TableFacts } from '../base/index.js'
-import { spanOf, totalBytes } from './compaction-pick.js'
+import { extentOfTables } from '../manifest/index.js'
+import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
@@ -44,7 +45,7 @@ function* stackCandidates(context: PickContext, stacks: readonly Level0Stack[]):
 
 function* tableCandidates(context: PickContext): Generator<Candidate> {
   for (let level = 1; level <= context.sizes.lastLevel; level++) {
-    for (const table of context.version.levels[level]!) {
+    for (const table of context.version.levels[level]!.tables) {
       if (!isTombstoneRich(context, table) || context.unavailable.has(table.fileNum)) continue
       yield candidate(context, { rich: [table], others: [] }, {
         reason: 'tombstones', score: 0, inputs: [{ level, tables: [table] }], outputLevel: level,
@@ -57,11 +58,11 @@ function* tableCandidates(context: PickContext): Generator<Candidate> {
 function candidate(
   context: PickContext, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
 ): Candidate {
-  const span = spanOf([...rich, ...others])
+  const extent = extentOfTables([...rich, ...others])
   const from = plan.outputLevel + (plan.inputs[0]!.level === 0 ? 0 : 1)
-  const met = firstOverlap(context, span, from)
+  const met = firstOverlap(context, extent, from)
   const hidden = met?.tables ?? []
-  const isBottom = met === null || firstOverlap(context, span, met.level + 1) === null
+  const isBottom = met === null || firstOverlap(context, extent, met.level + 1) === null
   return {
     gain: gainOf({ rich, others: [...others, ...hidden], isBottom }),
     plan: met === null ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },

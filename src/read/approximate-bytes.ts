@@ -3,25 +3,23 @@
  * read. What is not flushed yet does not count, and every version of a key does.
  * Thread: main. No state.
  */
-import { compareBytes } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { beginsBefore, endsBefore, extentOf, extentOfRange } from '../manifest/index.js'
+import type { Extent } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 
-export function approximateBytes(state: ReadState, { lower, upper }: KeyRange): number {
+export function approximateBytes({ runs }: Pick<ReadState, 'runs'>, range: KeyRange): number {
+  const extent = extentOfRange(range)
   let bytes = 0
-  state.version.levels.forEach((facts, level) => facts.forEach((table, at) => {
-    const reader = state.levels[level]![at]!
-    const from = lower === null ? 0 : bytesBefore(table, reader, lower)
-    const to = upper === null ? table.bytes : bytesBefore(table, reader, upper)
-    bytes += Math.max(0, to - from)
-  }))
+  for (const run of runs) for (const table of run.overlapping(extent)) bytes += bytesInside(table, extent)
   return bytes
 }
 
-/** All of a table whose keys are smaller, nothing of one whose keys are not. */
-function bytesBefore(table: TableFacts, reader: Table, key: Uint8Array): number {
-  if (compareBytes(key, table.smallestKey) <= 0) return 0
-  return compareBytes(key, table.largestKey) > 0 ? table.bytes : reader.approximateBytesBelow(key)
+/** All of a table that lies in the extent as a whole. Requires: they overlap. */
+function bytesInside(table: Table, { lower, upper }: Extent): number {
+  const own = extentOf(table.facts)
+  const from = beginsBefore(own, lower, 0, lower.length) ? table.approximateBytesBelow(lower) : 0
+  const isWithin = upper === null || endsBefore(own, upper, 0, upper.length)
+  return Math.max(0, (isWithin ? table.facts.bytes : table.approximateBytesBelow(upper)) - from)
 }

@@ -15,11 +15,13 @@
  * in a table, but in the middle of a step.
  */
 import { compareBytes } from '../base/index.js'
-import type { InternalIterator, SeqNum, TableFacts, UserBytes } from '../base/index.js'
+import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
 import {
   ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
 } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
+import { extentOfRange } from '../manifest/index.js'
+import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 
@@ -281,23 +283,15 @@ function openChildren(view: ReadView, state: ReadState, range: KeyRange): Intern
   for (const memtable of state.memtables) {
     if (memtable.entryCount > 0) children.push(memtable.iterator())
   }
-  state.version.levels.forEach((facts, level) => {
-    const chosen = facts.flatMap((table, at) => (overlaps(table, range) ? [at] : []))
-    if (chosen.length === 0) return
-    const tables = state.levels[level]!
-    view.iterators.tableCount += chosen.length
-    if (level === 0) {
-      for (const at of chosen) children.push(tables[at]!.iterator())
-      return
-    }
-    children.push(new ConcatIterator(
-      chosen.map((at) => ({ ...facts[at]!, reader: tables[at]! })), ({ reader }) => reader.iterator(),
-    ))
-  })
+  const extent = extentOfRange(range)
+  for (const run of state.runs) {
+    const met = run.within(extent)
+    if (met.tables.length === 0) continue
+    view.iterators.tableCount += met.tables.length
+    // A run of one table, as each of level 0, needs nobody who goes from table to table.
+    children.push(run.tables.length === 1 ? run.tables[0]!.iterator() : new ConcatIterator(met, openIterator))
+  }
   return mergeIterators(children)
 }
 
-function overlaps(table: TableFacts, { lower, upper }: KeyRange): boolean {
-  if (lower !== null && compareBytes(table.largestKey, lower) < 0) return false
-  return upper === null || compareBytes(table.smallestKey, upper) < 0
-}
+const openIterator = (table: Table): InternalIterator => table.iterator()

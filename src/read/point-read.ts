@@ -1,11 +1,12 @@
 /**
- * What: one key through the read state: memtables newest first, then level 0 newest first, then one
- * table of each deeper level. The first version found at or below the snapshot is the answer.
+ * What: one key through the read state: memtables newest first, then one table of each sorted run. The first version
+ * found at or below the snapshot is the answer.
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state.
  */
-import { bytesBound, compareRanges, EntryKind, viewLength, writeText } from '../base/index.js'
-import type { Bytes, PointResult, SeqNum, TableFacts, UserBytes } from '../base/index.js'
+import { bytesBound, viewLength, writeText } from '../base/index.js'
+import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
+import { isSeen } from '../iterator/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadPlace } from './read-anew.js'
 import type { ReadState } from './read-state.js'
@@ -59,7 +60,7 @@ export class PointReader {
     this.getCount++
     const isThere =
       (this.findInMemtables(state, bytes, end, snapshot) || this.findInTables(state, bytes, end, snapshot)) &&
-      this.found.kind !== EntryKind.tombstone
+      isSeen(this.found.kind)
     if (isThere) this.hitCount++
     return isThere
   }
@@ -74,40 +75,11 @@ export class PointReader {
   }
 
   private findInTables(state: ReadState, key: Uint8Array, end: number, snapshot: SeqNum): boolean {
-    const { levels, version } = state
-    for (let level = 0; level < levels.length; level++) {
-      const tables = levels[level]!
-      const facts = version.levels[level]!
-      if (level > 0) {
-        const at = tableFor(facts, key, end)
-        if (at >= 0 && tables[at]!.get(key, end, snapshot, this.found)) return true
-        continue
-      }
-      for (let i = 0; i < tables.length; i++) {
-        if (isInside(facts[i]!, key, end) && tables[i]!.get(key, end, snapshot, this.found)) return true
-      }
+    const { runs } = state
+    for (let i = 0; i < runs.length; i++) {
+      const table = runs[i]!.tableFor(key, 0, end)
+      if (table !== null && table.get(key, end, snapshot, this.found)) return true
     }
     return false
   }
-}
-
-function isInside(facts: TableFacts, key: Uint8Array, end: number): boolean {
-  const { smallestKey, largestKey } = facts
-  return (
-    compareRanges(key, 0, end, smallestKey, 0, smallestKey.length) >= 0 &&
-    compareRanges(key, 0, end, largestKey, 0, largestKey.length) <= 0
-  )
-}
-
-/** Index of the one table of a sorted, disjoint level that may hold the key, or -1. */
-function tableFor(tables: readonly TableFacts[], key: Uint8Array, end: number): number {
-  let low = 0
-  let high = tables.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const { largestKey } = tables[middle]!
-    if (compareRanges(largestKey, 0, largestKey.length, key, 0, end) < 0) low = middle + 1
-    else high = middle
-  }
-  return low < tables.length && isInside(tables[low]!, key, end) ? low : -1
 }

@@ -6,7 +6,7 @@ import { sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
 import { runSync, SeededRandom } from '../base/index.js'
 import type { FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { emptyVersion, newLineage } from '../manifest/index.js'
+import { emptyVersion, levelOf, newLineage } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import { TableBuilder } from '../sstable/index.js'
 import { OpenTables } from '../tables/open-tables.js'
@@ -56,7 +56,7 @@ test('READ-1, READ-2: a table is closed when the last read state that lists it l
   tables.loadSync(b)
   tables.loadSync(b)
   calls.length = 0
-  const versionOf = (...facts: TableFacts[]) => ({ ...emptyVersion, levels: [facts, [], [], [], [], [], []] })
+  const versionOf = (...facts: TableFacts[]) => ({ ...emptyVersion, levels: [levelOf(0, facts)] })
   const first = new ReadState([memtable()], versionOf(b, a), tables)
   const second = new ReadState([memtable()], versionOf(b), tables)
   first.hold()

@@ -5,7 +5,7 @@
  * Invariants: READ-2 readers see one state from beginning to end; it is swapped whole.
  */
 import { assert } from '../base/index.js'
-import type { Version } from '../manifest/index.js'
+import type { SortedRun, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Table } from '../sstable/index.js'
 import type { OpenTables } from '../tables/index.js'
@@ -14,8 +14,8 @@ export class ReadState {
   /** The one that takes writes first, then sealed ones, newest first. */
   readonly memtables: readonly Memtable[]
   readonly version: Version
-  /** Readers of the tables in `version.levels`, at the same places. */
-  readonly levels: readonly (readonly Table[])[]
+  /** Readers of the version's tables: of two runs that share keys, the first has the newer versions. */
+  readonly runs: readonly SortedRun<Table>[]
   private readonly tables: OpenTables
   private holds = 1
 
@@ -24,7 +24,8 @@ export class ReadState {
     this.version = version
     this.tables = tables
     for (const memtable of memtables) memtable.hold()
-    this.levels = version.levels.map((level) => level.map((facts) => tables.acquire(facts.fileNum)))
+    this.runs = version.levels.flatMap(({ runs }) => runs)
+      .map((run) => run.map(({ fileNum }) => tables.acquire(fileNum)))
   }
 
   hold(): void {
@@ -35,6 +36,6 @@ export class ReadState {
     assert(this.holds > 0, 'read state released more often than held')
     if (--this.holds > 0) return
     for (const memtable of this.memtables) memtable.release()
-    for (const level of this.version.levels) for (const facts of level) this.tables.release(facts.fileNum)
+    for (const run of this.runs) for (const { facts } of run.tables) this.tables.release(facts.fileNum)
   }
 }

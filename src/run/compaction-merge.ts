@@ -11,9 +11,9 @@
  * stand in one block, before the next entry of any other run, goes to the output as one piece, without a
  * look at anything but the heads of the keys. Why so: docs/design/0019-merge-speed.md.
  */
-import { EntryKind, KEY_BYTES_MAX } from '../base/index.js'
+import { KEY_BYTES_MAX } from '../base/index.js'
 import type { RetentionRule } from '../iterator/index.js'
-import { RetentionFilter } from '../iterator/index.js'
+import { isTombstone, RetentionFilter } from '../iterator/index.js'
 import { HEAD_MIN } from '../sstable/index.js'
 import type { BelowTables } from './below-tables.js'
 import type { CompactionOutputs } from './compaction-outputs.js'
@@ -162,7 +162,7 @@ export class CompactionMerge {
     const { outputs } = this
     const isOlder = this.hasLastKey(run)
     const kind = block.kindAt(at)
-    if (outputs.isDue || kind === EntryKind.tombstone) this.keyEnd = block.copyKey(at, this.key)
+    if (outputs.isDue || isTombstone(kind)) this.keyEnd = block.copyKey(at, this.key)
     if (this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
       outputs.begin(this.key, this.keyEnd)
       while (outputs.addFrom(scan, at, at + 1) === at);

@@ -30,7 +30,6 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
 export interface OutputPlace {
   vfs: Vfs
   memory: BuildBuffer
-  keyspaceId: number
   /** Leading bytes that all keys share. */
   headAt: number
 }
@@ -74,9 +73,9 @@ export class CompactionOutputs {
   begin(key: Uint8Array, end: number): void {
     if (this.current !== null) return
     const { options, tables } = this
-    const { vfs, memory, keyspaceId } = this.place
+    const { vfs, memory } = this.place
     const { dir, isSynced, headers, fileNames, settings } = options
-    const table = { ...headers[tables.length]!, ...settings, keyspaceId }
+    const table = { ...headers[tables.length]!, ...settings }
     this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
     tables.push(this.current)
     this.isDue = false

@@ -52,8 +52,6 @@ export function* compactionRun(
   input: CompactionRunInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, CompactionRunOutput, unknown> {
   const tables = input.inputs.flat()
-  const keyspaceId = tables[0]?.keyspaceId ?? 0
-  assert(tables.every((table) => table.keyspaceId === keyspaceId), 'a compaction has one keyspace')
   assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
   const headAt = sharedBytes(tables)
   const { inputs } = input
@@ -64,7 +62,7 @@ export function* compactionRun(
   const { dir, databaseId } = input
   const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }
   const runs = inputs.map((run) => new RunCursor(place, run, options))
-  const outputs = new CompactionOutputs({ vfs, memory, keyspaceId, headAt }, input)
+  const outputs = new CompactionOutputs({ vfs, memory, headAt }, input)
   try {
     const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
     yield* outputs.end()

@@ -29,7 +29,7 @@ test('READ-1: the file of a table is closed when the last read state lets go, no
   const vfs = await oneTable()
   const { marker } = runSync(findDatabase({ vfs, dir: DIR }))
   const { version, databaseId } = runSync(readManifest(vfs, DIR, marker!.manifest))
-  const facts = version.levels[0]![0]!
+  const facts = version.levels[0]!.tables[0]!
   const tables = new OpenTables({ vfs, dir: DIR, databaseId, cache: new BlockCache(0), files: new FilePool() })
   const before = vfs.openFileCount
   tables.loadSync(facts)

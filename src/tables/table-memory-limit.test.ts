@@ -40,7 +40,7 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   const cache = new BlockCache(64 * KiB)
   const set = new OpenTables({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
   set.memoryLimit.limitBytes = limit
-  const all = version.levels[0]!.toReversed()
+  const all = version.levels[0]!.tables.toReversed()
   for (const facts of all) set.loadSync(facts)
   return { vfs, set, limit: set.memoryLimit, cache, tables: all.map(({ fileNum }) => set.acquire(fileNum)) }
 }

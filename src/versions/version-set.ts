@@ -39,6 +39,8 @@ export class VersionSet {
   private readonly dir: string
   private durableVersion: Version
   private currentVersion: Version
+  /** Edits that `current` has and `durable` has not. */
+  private heldCount = 0
   private log: ManifestLog
   private nextNum: FileNum
   private appendedPointer: FileNum
@@ -112,6 +114,7 @@ export class VersionSet {
   /** Fast mode: readers see the edit now; `appendHeld` makes it durable later. */
   hold(edit: VersionEdit): void {
     this.currentVersion = applyEdits(this.currentVersion, [edit])
+    this.heldCount++
   }
 
   /** Ends when the edit is durable; throws when it is not. */
@@ -217,7 +220,7 @@ export class VersionSet {
     /** What the edits before do to a table: true when it is there behind them. */
     const changed = new Map<string, boolean>()
     const isThere = ({ level, fileNum }: LevelTableNum): boolean =>
-      changed.get(`${level} ${fileNum}`) ?? levels[level]?.some((facts) => facts.fileNum === fileNum) ?? false
+      changed.get(`${level} ${fileNum}`) ?? levels[level]?.tables.some((facts) => facts.fileNum === fileNum) ?? false
     const group: WaitingEdits[] = []
     const refused: RefusedEdit[] = []
     for (const each of waiting) {
@@ -273,10 +276,14 @@ export class VersionSet {
 
   private noteDurable(group: WaitingEdits[], next: Version): void {
     this.durableVersion = next
-    for (const { edits, isHeld } of group) {
-      if (!isHeld) this.currentVersion = applyEdits(this.currentVersion, edits)
-    }
+    for (const { edits, isHeld } of group) if (isHeld) this.heldCount -= edits.length
+    this.currentVersion = this.heldCount === 0 ? next : this.withNew(group)
     for (const { done } of group) done(null)
+  }
+
+  /** The current version with the edits of a group that it does not have yet. */
+  private withNew(group: readonly WaitingEdits[]): Version {
+    return applyEdits(this.currentVersion, group.flatMap(({ edits, isHeld }) => (isHeld ? [] : edits)))
   }
 
   private fail(group: WaitingEdits[], error: unknown): void {

@@ -12,8 +12,8 @@
  * docs/format/log.md draws the whole file.
  */
 import {
-  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, frameBytes, getU32, getU53, NAME_NUMBER_MAX, putU32,
-  putU53, SALT_BYTES, SEQ_NUM_MAX, sealFrame,
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, frameBytes, getU32, getU53, NAME_NUMBER_MAX, PREDECESSOR_BODY_BYTES,
+  PREDECESSOR_ZEROS_AT, putU32, putU53, SALT_BYTES, SEQ_NUM_MAX, sealFrame,
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 
@@ -23,8 +23,6 @@ export interface Predecessor {
   lastSeqNum: SeqNum
   end: number
 }
-
-export const PREDECESSOR_BODY_BYTES = 32
 
 /** What the first log after an open says: what came before it stands in tables. */
 export function noPredecessor(lastSeqNum: SeqNum): Predecessor {
@@ -43,7 +41,7 @@ export function encodePredecessor(
   putU53(bytes, body, predecessor.fileNum)
   putU53(bytes, body + 8, predecessor.lastSeqNum)
   putU32(bytes, body + 16, predecessor.end)
-  putU32(bytes, body + 20, 0)
+  putU32(bytes, body + PREDECESSOR_ZEROS_AT, 0)
   bytes.set(predecessor.salt, body + 24)
   return at + sealFrame(bytes, at, at, seed, {
     type: FrameType.predecessor,

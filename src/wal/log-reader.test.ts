@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import {
   crc32, fileSeed, FRAME_HEADER_BYTES, getU32, putU32, putU53, SeededRandom, VarveError,
 } from '../base/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { datadriven } from '../../test/support/datadriven.js'
 import { bodyOf, buildHistory, frameFields, readHistory } from '../../test/support/log-history.js'
 import type { History, HistoryBatch, HistoryFrame, Mark } from '../../test/support/log-history.js'
+import { readText } from '../../test/support/log-text.js'
 import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
 import { FIRST_BATCH_OFFSET } from './log-format.js'
 
@@ -85,15 +86,8 @@ function changed(history: History, log: number, change: (bytes: Uint8Array) => U
   return files
 }
 
-test('REC-1: what was written comes back, over several logs, also from a later log pointer', () => {
-  for (const history of [unsynced(), synced()]) {
-    const { entries, cut } = readHistory(history.files)
-    assert.equal(entries.length, 10)
-    assert.equal(cut, null)
-    assert.deepEqual(readHistory(history.files, 4).entries, entries.slice(4))
-    assert.deepEqual(readHistory(history.files, 6).entries, entries.slice(7))
-    assert.deepEqual(readHistory(new Map()), { entries: [], cut: null })
-  }
+describe('histories, and what is read of them', () => {
+  datadriven('wal/log-reader.txt', ({ input }) => readText(input))
 })
 
 test('REC-1, REC-2: a log cut at any byte', () => {
@@ -136,85 +130,6 @@ test('REC-1, REC-2: zeros from any byte on, to the end or for a sector', () => {
       }
     }
   }
-})
-
-test('H2: the unsynced tail lost a sector in its middle: history ends there, good frames behind it are void', () => {
-  const history = unsynced()
-  const lost = history.frames[4]!
-  const files = changed(history, 9, (bytes) => bytes.fill(0, lost.at, lost.end))
-  const { entries, cut } = readHistory(files)
-  assert.deepEqual(entries, history.entries.slice(0, 7))
-  assert.deepEqual(cut, { file: '000009.wal', offset: lost.at, bytes: files.get(9)!.length - lost.at })
-})
-
-test('H2: the tail of a log is lost and the next log is there in part: it is void', () => {
-  const history = unsynced()
-  const lost = history.frames[3]!
-  const files = changed(history, 5, (bytes) => bytes.subarray(0, lost.at))
-  const { entries, cut } = readHistory(files)
-  assert.deepEqual(entries, history.entries.slice(0, 5))
-  assert.equal(cut?.file, '000005.wal')
-  assert.equal(cut.offset, lost.at)
-})
-
-test('H3: once the pointer is behind a cut, the void log does not come back', () => {
-  const history = unsynced()
-  const files = changed(history, 5, (bytes) => bytes.subarray(0, history.frames[3]!.at))
-  assert.equal(readHistory(files, 3).entries.length, 5)
-  const again = buildHistory([[12, [batch(undefined, put('new'))]]], 11)
-  files.set(12, again.files.get(12)!)
-  const { entries, cut } = readHistory(files, 12)
-  assert.deepEqual([entries, cut], [again.entries, null])
-})
-
-test('REC-2: synced data that are damaged are an error that names the place', () => {
-  const history = synced()
-  const damaged = history.frames[1]!
-  const files = changed(history, 3, (bytes) => bytes.fill(0xaa, damaged.at, damaged.end))
-  const error = expectError(() => readHistory(files), 'CORRUPTION')
-  assert.equal(error.file, '000003.wal')
-  assert.equal(error.offset, damaged.at)
-})
-
-test('W08: a log that another one follows is missing', () => {
-  const files = unsynced().files
-  files.delete(5)
-  assert.equal(expectError(() => readHistory(files), 'MISSING_FILE').file, '000005.wal')
-})
-
-test('a log that was never used counts for nothing: empty, part of a header, that of a deleted log', () => {
-  const history = unsynced()
-  const header = history.files.get(9)!.slice(0, 128)
-  for (const size of [0, 1, 127, 128]) {
-    history.files.set(12, header.slice(0, size))
-    assert.deepEqual(readHistory(history.files).entries, history.entries)
-  }
-})
-
-test('a log with frames under another number is refused', () => {
-  const history = unsynced()
-  history.files.set(12, history.files.get(9)!)
-  assert.match(expectError(() => readHistory(history.files), 'CORRUPTION').message, /this is log 9/)
-})
-
-test('a log of another database is refused', () => {
-  const history = unsynced()
-  const files = changed(history, 5, (bytes) => {
-    bytes[30]! ^= 1
-    putU32(bytes, 124, crc32(bytes, 0, 124))
-    return bytes
-  })
-  assert.match(expectError(() => readHistory(files), 'CORRUPTION').message, /another database/)
-})
-
-test('frames behind the end that the next log names are void: they were refused to their writers', () => {
-  const whole = unsynced()
-  const shorter = buildHistory([
-    [3, [batch(undefined, put('a'), put('b'), del('a'))]],
-    [5, [batch(undefined, put('z'))]],
-  ])
-  const files = new Map([[3, whole.files.get(3)!], [5, shorter.files.get(5)!]])
-  assert.deepEqual(readHistory(files), { entries: shorter.entries, cut: null })
 })
 
 /** Gives a changed frame right checksums, as an attacker would. */

@@ -9,12 +9,12 @@
  * Invariants: REC-1 history has no hole. REC-2 damage below a sync mark is never taken for an end.
  */
 import {
-  BATCH_COUNT_MAX, compareBytes, corruption, decodeFileHeader, emptyFrameHeader, ENTRY_HEADER_BYTES, EntryKind,
-  entryBytes, entryKeyBytes, entryValueBytes, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
-  getU32, KiB, logFileName, readFrame, SEQ_NUM_MAX, VarveError,
+  compareBytes, corruption, decodeFileHeader, emptyFrameHeader, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES,
+  frameBytes, frameProblem, FrameType, getU32, KiB, LOG_FRAMES, logFileName, readFrame, readFrameHeader, SEQ_NUM_MAX,
+  unknownFrame, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
-import { decodePredecessor, PREDECESSOR_BODY_BYTES } from './log-format.js'
+import { decodePredecessor } from './log-format.js'
 import type { Predecessor } from './log-format.js'
 
 /** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
@@ -86,7 +86,8 @@ export function* scanSlices(
       pauseAt = at + SLICE_BYTES
       yield
     }
-    const state = readFrame(bytes, at, fileBytes, at, seed, frame)
+    const state = readFrame(bytes, at, fileBytes, at, seed, LOG_FRAMES, frame)
+    if (state === 'unknown') throw unknownFrame(name, at, frame, LOG_FRAMES)
     if (state !== 'good' || !acceptFrame(log, at, frame, name)) {
       log.goodEnd = at
       log.endsClean = state === 'end' && isZero(bytes, at, fileBytes)
@@ -117,21 +118,25 @@ function readHeader(
   return header
 }
 
-/** False when a frame with a good checksum does not fit: it cannot be history. */
+/**
+ * False when a frame with a good checksum does not fit: it cannot be history. Throws UNSUPPORTED_FORMAT for what this
+ * version does not know, CORRUPTION for what no version writes.
+ */
 function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
-  if (at === FILE_HEADER_BYTES) {
-    if (frame.type !== FrameType.predecessor || frame.bodyBytes < PREDECESSOR_BODY_BYTES) return false
-    log.predecessor = decodePredecessor(log.bytes, at + FRAME_HEADER_BYTES)
-    if (log.predecessor === null) return false
-    log.lastSeqNum = log.predecessor.lastSeqNum
-    return true
-  }
-  if (frame.type === FrameType.mark) return true
-  if (frame.type !== FrameType.batch) {
-    throw new VarveError('UNSUPPORTED_FORMAT', `${name} at offset ${at}: frame type ${frame.type}`, {
-      file: name, offset: at, hint: 'open it with a newer Varve',
-    })
-  }
+  const problem = frameProblem(log.bytes, at, frame, name)
+  if (problem !== null) throw problem
+  if (at === FILE_HEADER_BYTES) return frame.type === FrameType.predecessor && acceptPredecessor(log, at)
+  return frame.type === FrameType.mark || acceptBatch(log, at, frame, name)
+}
+
+function acceptPredecessor(log: ScannedLog, at: number): boolean {
+  log.predecessor = decodePredecessor(log.bytes, at + FRAME_HEADER_BYTES)
+  if (log.predecessor === null) return false
+  log.lastSeqNum = log.predecessor.lastSeqNum
+  return true
+}
+
+function acceptBatch(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
   const expected = log.lastSeqNum + 1
   const isFirst = log.entryCount === 0
   if (isFirst ? frame.firstSeqNum < expected : frame.firstSeqNum !== expected) return false
@@ -139,34 +144,10 @@ function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: stri
   if (lastSeqNum > SEQ_NUM_MAX || lastSeqNum - log.predecessor!.lastSeqNum >= SEQ_NUMS_PER_LOG_MAX) {
     throw corruption(name, at, 'sequence numbers leap')
   }
-  checkEntries(log.bytes, at, frame, name)
   if (isFirst) log.firstSeqNum = frame.firstSeqNum
   log.entryCount += frame.count
   log.lastSeqNum = lastSeqNum
   return true
-}
-
-/** Entries of a frame whose checksum is right must fill its body exactly. */
-function checkEntries(bytes: Uint8Array, frameAt: number, frame: FrameHeader, name: string): void {
-  const end = frameAt + FRAME_HEADER_BYTES + frame.bodyBytes
-  let at = frameAt + FRAME_HEADER_BYTES + frame.extensionBytes
-  if (frame.count > BATCH_COUNT_MAX) throw corruption(name, frameAt, `batch of ${frame.count} entries`)
-  for (let i = 0; i < frame.count; i++) {
-    if (end - at < ENTRY_HEADER_BYTES) throw corruption(name, at, 'entry runs over the end of its frame')
-    const kind = bytes[at]!
-    if ((kind !== EntryKind.value && kind !== EntryKind.tombstone) || bytes[at + 1] !== 0) {
-      throw new VarveError('UNSUPPORTED_FORMAT', `${name} at offset ${at}: entry kind ${kind}`, {
-        file: name, offset: at, hint: 'open it with a newer Varve',
-      })
-    }
-    const keyBytes = entryKeyBytes(bytes, at)
-    const valueBytes = entryValueBytes(bytes, at) // up to 2^32 - 1: no bit operation before it is checked
-    if (ENTRY_HEADER_BYTES + keyBytes + valueBytes > end - at) {
-      throw corruption(name, at, 'entry runs over the end of its frame')
-    }
-    at += entryBytes(keyBytes, valueBytes)
-  }
-  if (at !== end) throw corruption(name, at, 'entries do not fill their frame')
 }
 
 function isZero(bytes: Uint8Array, start: number, end: number): boolean {
@@ -243,7 +224,7 @@ export function cutVoidFrames(log: ScannedLog, end: number): void {
   const frame = emptyFrameHeader()
   let at = FILE_HEADER_BYTES
   let [count, lastSeqNum] = [0, log.predecessor!.lastSeqNum]
-  while (at < end && readFrame(log.bytes, at, log.fileBytes, at, seed, frame) === 'good') {
+  while (at < end && readFrame(log.bytes, at, log.fileBytes, at, seed, LOG_FRAMES, frame) === 'good') {
     if (frame.type === FrameType.batch) {
       count += frame.count
       lastSeqNum = frame.firstSeqNum + frame.count - 1
@@ -275,7 +256,10 @@ function endHistory(logs: ScannedLog[], index: number, last: ScannedLog | null):
   return { file: logFileName(log.fileNum), offset, bytes: lostBytes }
 }
 
-/** Looks for good frames of `witness` from `start` on whose sync mark is above the end of history. */
+/**
+ * Looks for frames of `witness` from `start` on whose sync mark is above the end of history. The mark stands in the
+ * header, so a header that is right is a witness, whatever the frame is and whatever became of its body.
+ */
 function refuteBySyncMarks(ended: ScannedLog, offset: number, witness: ScannedLog, start: number): void {
   if (witness.header === null) return
   const { bytes, fileBytes } = witness
@@ -283,9 +267,9 @@ function refuteBySyncMarks(ended: ScannedLog, offset: number, witness: ScannedLo
   const frame = emptyFrameHeader()
   let at = Math.max(start, FILE_HEADER_BYTES)
   while (at + FRAME_HEADER_BYTES <= fileBytes) {
-    const type = bytes[at + 12]!
-    const plausible = type >= FrameType.batch && type <= FrameType.mark && bytes[at + 13] === 0
-    if (!plausible || getU32(bytes, at) === 0 || readFrame(bytes, at, fileBytes, at, seed, frame) !== 'good') {
+    // Before the checksum, since it is quick: zeros are no header, nor is a sequence number of 2^56 or more.
+    const isPlausible = bytes[at + 23] === 0 && getU32(bytes, at) !== 0
+    if (!isPlausible || !readFrameHeader(bytes, at, at, seed, frame)) {
       at += 8
       continue
     }

@@ -177,8 +177,7 @@ test('REC-3, inv. 14: any byte of a closed database', async () => {
   const sample = await closedSample()
   assert.equal(await tryImage(sample.image, sample, {}), 'whole')
   const counts = await flipBytes(sample)
-  assert.ok(counts.get('table')!.get('CORRUPTION')! > atLeast(100))
-  assert.ok(counts.get('manifest')!.get('CORRUPTION')! > atLeast(100))
+  for (const kind of ['table', 'manifest']) assert.ok((counts.get(kind)!.get('CORRUPTION') ?? 0) >= atLeast(100), kind)
 })
 
 test('REC-2, REC-3: any byte of a killed database', async () => {
@@ -186,7 +185,9 @@ test('REC-2, REC-3: any byte of a killed database', async () => {
   assert.equal(await tryImage(sample.image, sample, {}), 'whole')
   const counts = await flipBytes(sample)
   const logs = counts.get('wal')!
-  assert.ok(logs.get('CORRUPTION')! > atLeast(50) && logs.get('prefix')! > atLeast(50), JSON.stringify([...logs]))
+  for (const outcome of ['CORRUPTION', 'prefix']) {
+    assert.ok((logs.get(outcome) ?? 0) >= atLeast(50), `${outcome}: ${JSON.stringify([...logs])}`)
+  }
 })
 
 test('M16: a table that is missing, cut, or another one', async () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { bytesSource, describeLog } from '../../src/dump/index.js'
 import { describeManifest, versionText } from '../../src/manifest/index.js'
 import { assertGolden } from '../support/golden.js'
-import { sampleLog } from '../support/log-samples.js'
+import { reservedLog, sampleLog } from '../support/log-samples.js'
 import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
 import { runSync } from '../../src/base/index.js'
 import { sectionsText } from '../support/sections-text.js'
@@ -25,6 +25,10 @@ test('a log, annotated', () => {
   assertGolden('log.txt', `${text}${json(describeLog(bytes, '000012.wal'))}`)
 })
 
+test('a log of a later version: what is reserved has its name, and the words of the error beside it', () => {
+  assertGolden('log-reserved.txt', sectionsText(describeLog(bytesSource(reservedLog()), '000012.wal')))
+})
+
 test('how many versions of a table are hidden stands in its record, and is named', () => {
   const { vfs, log } = writeSampleManifest()
   runSync(log.append([{ addTables: [{ level: 3, facts: sampleTable(20, 'a-z', { hiddenCount: 3 }) }] }]))
@@ -42,6 +46,7 @@ test('a manifest, annotated, and the version it makes', () => {
 test('each byte of a dump is in exactly one field', () => {
   for (const [bytes, sections] of [
     [sampleLog(), describeLog(bytesSource(sampleLog()), 'log')],
+    [reservedLog(), describeLog(bytesSource(reservedLog()), 'log')],
     [closedManifest(), describeManifest(bytesSource(closedManifest()), 'manifest')],
   ] as const) {
     let end = 0

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { parseFileName, runSync } from '../../src/base/index.js'
 import type { FileName } from '../../src/base/index.js'
 import { keptTablesIn } from '../../src/engine/saved-settings.js'
-import { firstNeededLog, readManifest, readMarker } from '../../src/manifest/index.js'
+import { allTables, firstNeededLog, readManifest, readMarker } from '../../src/manifest/index.js'
 import type { Marker, Version } from '../../src/manifest/index.js'
 import type { SimVfs } from '../../src/testing.js'
 
@@ -31,7 +31,7 @@ export function checkFiles(vfs: SimVfs, dir: string): string[] {
   const { names, marker, version } = files
   // A power loss may leave a table whose log lost its end: it stays, and the manifest says so.
   const listed = new Set(keptTablesIn(version.settings))
-  for (const { fileNum, bytes } of version.levels.flat()) {
+  for (const { fileNum, bytes } of allTables(version)) {
     listed.add(fileNum)
     const name = names.find((candidate) => isFile(parseFileName(candidate), 'table', fileNum))
     assert.ok(name !== undefined, `table ${fileNum} is there`)
@@ -85,7 +85,7 @@ export function guardFiles(vfs: SimVfs, dir: string, problems: string[]): void {
 /** Would a process that finds these files miss this one? */
 function wouldMiss(parsed: FileName, { marker, version }: DatabaseFiles): boolean {
   switch (parsed.kind) {
-    case 'table': return version.levels.flat().some(({ fileNum }) => fileNum === parsed.fileNum)
+    case 'table': return allTables(version).some(({ fileNum }) => fileNum === parsed.fileNum)
     case 'log': return parsed.fileNum >= firstNeededLog(version)
     case 'manifest': return parsed.fileNum === marker.manifest
     case 'marker': return parsed.iteration === marker.iteration

@@ -1,6 +1,6 @@
 /** Batch frames in a slab, with any sequence numbers, kinds and keys. */
 import {
-  emptyFrameHeader, entryBytes, EXTENSION_POSITION, FRAME_HEADER_BYTES, FrameType, putU32, sealFrame,
+  emptyFrameHeader, ExtensionType, finishEntry, FRAME_HEADER_BYTES, FrameType, newKeyStart, sealFrame,
 } from '../../src/base/index.js'
 import type { TestEntry } from './array-iterator.js'
 
@@ -13,20 +13,15 @@ export interface FrameWriter {
 export function frameWriter(bytes: Uint8Array, start: number): FrameWriter {
   let end = start
   const writeEntry = (at: number, { key, kind, value }: TestEntry): number => {
-    bytes[at] = kind
-    bytes[at + 1] = 0
-    bytes[at + 2] = key.length
-    bytes[at + 3] = key.length >>> 8
-    putU32(bytes, at + 4, value.length)
-    bytes.set(key, at + 8)
-    bytes.set(value, at + 8 + key.length)
-    return at + entryBytes(key.length, value.length)
+    bytes.set(key, newKeyStart(at))
+    bytes.set(value, newKeyStart(at) + key.length)
+    return finishEntry(bytes, at, kind, key.length, value.length)
   }
   const batch = (entries: readonly TestEntry[], position?: Uint8Array) => {
     const body = end + FRAME_HEADER_BYTES
     let at = body
     if (position !== undefined) {
-      bytes.set([EXTENSION_POSITION, 0, position.length, position.length >>> 8], at)
+      bytes.set([ExtensionType.position, 0, position.length, position.length >>> 8], at)
       bytes.set(position, at + 4)
       at += (4 + position.length + 3) & ~3
     }

@@ -1,7 +1,7 @@
 /** A database of very many tables, made at once: each would otherwise need a flush of its own. */
 import { runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileNum, TableFacts } from '../../src/base/index.js'
-import { emptyVersion, newLineage } from '../../src/manifest/index.js'
+import { emptyVersion, levelOf, newLineage } from '../../src/manifest/index.js'
 import { TableBuilder } from '../../src/sstable/index.js'
 import { writeManifest } from '../../src/versions/manifest-roll.js'
 import type { Vfs } from '../../src/vfs/index.js'
@@ -45,7 +45,8 @@ export function makeTables(vfs: Vfs, dir: string, { count, stacked = 0 }: ManyTa
   const random = new SeededRandom(1, 'many tables')
   const lineage = newLineage(random)
   const version = {
-    ...emptyVersion, lineage, levels, lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
+    ...emptyVersion, lineage, levels: levels.map((tables, level) => levelOf(level, tables)),
+    lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
   }
   const origin = { databaseId, generation: 1, lineage: lineage.own, random }
   const log = runSync(writeManifest({ ...origin, vfs, dir }, fileNum + 1, version))

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { SimulatedTables, keyOf, noEntries, sortedEntries } from '../../bench/simulation/simulated-tables.js'
 import type { FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
-import { applyEdit, emptyVersion, findProblem } from '../../src/manifest/index.js'
+import { allTables, applyEdit, emptyVersion, extentOfRange, findProblem } from '../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../src/manifest/index.js'
 import {
   createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenQuiet,
@@ -107,14 +107,14 @@ export class Life {
       case 'tidy': return void this.start(this.tidying(step.bytesMax))
       case 'hold': return this.hold()
       case 'let go': return void this.held.shift()
-      case 'block': return void this.blocked.add(this.version.levels.flat()[step.which]?.fileNum ?? 0)
+      case 'block': return void this.blocked.add(allTables(this.version)[step.which]?.fileNum ?? 0)
       case 'manual': return void this.start(this.manual(step.from, step.from + step.span))
     }
   }
 
   manual(from: number, to: number): Pick<Picker, 'pick'> {
     const range = { lower: keyOf(from), upper: keyOf(to) }
-    return manualPicker(this.settings, { keyspaceId: 0, range, upTo: this.seqNum })
+    return manualPicker(this.settings, { extent: extentOfRange(range), upTo: this.seqNum })
   }
 
   private tidying(bytesMax: number): Pick<Picker, 'pick'> {
@@ -158,9 +158,9 @@ export class Life {
     assertBelow(this.version, pick)
     const inputs = inputTables(pick)
     const rule = { snapshots: [...this.held], visibleSeqNum: this.seqNum }
-    const outputs = pick.isTrivialMove ? inputs : this.tables.run(pick, rule)
+    const outputs = pick.kind === 'move' ? inputs : this.tables.run(pick, rule)
     this.underWay.push({ pick, reservation: reservationOf(pick), outputs })
-    if (pick.isTrivialMove) this.end(this.underWay.length - 1)
+    if (pick.kind === 'move') this.end(this.underWay.length - 1)
     return true
   }
 
@@ -189,7 +189,7 @@ export class Life {
 
   /** As a lookup goes: newest tables first, then level by level, to the first version that is visible. */
   private read(key: number, at: SeqNum): SeqNum | undefined {
-    for (const { fileNum } of this.version.levels.flat()) {
+    for (const { fileNum } of allTables(this.version)) {
       const { keys, seqNums, isTombstone } = this.tables.entriesOf(fileNum)
       const found = keys.findIndex((it, i) => it === key && seqNums[i]! <= at)
       if (found >= 0) return isTombstone[found]! ? undefined : seqNums[found]

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { MiB } from '../../src/base/index.js'
+import { extentOfTables } from '../../src/manifest/index.js'
 import type { Version } from '../../src/manifest/index.js'
-import { createPicker, settingsWhenQuiet, spanOf, totalBytes } from '../../src/pick/index.js'
+import { createPicker, settingsWhenQuiet, totalBytes } from '../../src/pick/index.js'
 import type { CompactionSettings, CompactionStyle, Pressure } from '../../src/pick/index.js'
-import { overlapping } from '../../src/pick/pick-context.js'
 import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, Life, VALUE_BYTES } from './pick-life.js'
 
 /** Of a value: so that a few flushes make a debt that slows writers down, and tables too large to be merged as one. */
@@ -33,13 +33,14 @@ function checkPressures(life: Life, settings: CompactionSettings): string[] {
 
 /** Three neighbours that would fit into one table, in a deep level that has more than it may. */
 function findSmallNeighbours({ levels }: Version, chosen: CompactionSettings): string | null {
-  for (const [at, tables] of levels.slice(1).entries()) {
-    const below = levels[at + 2] ?? []
-    const needed = 3 * (totalBytes(tables) / chosen.tableBytes + totalBytes(below) / chosen.overlapBytesMax)
+  for (const [at, { tables }] of levels.slice(1).entries()) {
+    const below = levels[at + 2]
+    const belowBytes = totalBytes(below?.tables ?? [])
+    const needed = 3 * (totalBytes(tables) / chosen.tableBytes + belowBytes / chosen.overlapBytesMax)
     if (tables.length <= chosen.smallTablesMax + needed) continue
     for (let from = 0; from + 3 <= tables.length; from++) {
       const three = tables.slice(from, from + 3)
-      const isCut = totalBytes(overlapping(below, spanOf(three))) > chosen.overlapBytesMax
+      const isCut = totalBytes(below?.overlapping(extentOfTables(three)) ?? []) > chosen.overlapBytesMax
       if (totalBytes(three) <= chosen.tableBytes && !isCut) return three.map(({ fileNum }) => fileNum).join()
     }
   }
@@ -69,7 +70,7 @@ export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, nu
     }
     life.settle()
     assert.deepEqual(checkPressures(life, chosen), [], 'at rest nothing slows writers down')
-    const level0 = life.version.levels[0]!.length
+    const level0 = life.version.levels[0]!.tables.length
     if (style === 'none' || life.blocked.size > 0) return
     assert.ok(level0 < chosen.level0CrowdMin, `${level0} tables in level 0 at rest`)
   }), { numRuns, includeErrorInReport: true })
@@ -84,7 +85,7 @@ export function checkRest(numRuns: number): void {
     for (const step of steps) life.step(step)
     for (const chosen of [settings, settingsWhenQuiet(settings)]) {
       life.settle(createPicker(chosen))
-      const level0 = life.version.levels[0]!.length
+      const level0 = life.version.levels[0]!.tables.length
       assert.ok(level0 < chosen.level0CrowdMin, `${level0} tables in level 0`)
       assert.equal(findSmallNeighbours(life.version, chosen), null)
     }

@@ -1,7 +1,7 @@
 /** Versions for pickers, drawn as texts, and what must hold of every pick. */
 import assert from 'node:assert/strict'
 import type { LevelNum, TableFacts } from '../../src/base/index.js'
-import { applyEdit, emptyVersion, tablesOverlap } from '../../src/manifest/index.js'
+import { applyEdit, emptyVersion, extentsOverlap, tablesOverlap } from '../../src/manifest/index.js'
 import type { LevelTable, Version } from '../../src/manifest/index.js'
 import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../src/pick/index.js'
 import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../src/pick/index.js'
@@ -14,21 +14,25 @@ export const smallSettings: CompactionSettings = {
   overlapBytesMax: 2500, inputBytesMax: 2500,
 }
 
-/** `5: a-c 100 t8 h2 k7`: number, keys, bytes, how many of its ten entries are tombstones, and hidden, keyspace. */
-function drawnTable(text: string): TableFacts {
-  const found = /^(\d+): (\S+-\S+)(?: (\d+))?(?: t(\d+))?(?: h(\d+))?(?: k(\d+))?$/.exec(text)
+/**
+ * `5..7: a-c 100 e20 t8 h2`: one table, or several alike, with keys, bytes, entries, and how many of these are
+ * tombstones and hidden. The colon may be left out.
+ */
+export function drawnTables(text: string): TableFacts[] {
+  const found = /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(text)
   assert.ok(found !== null, text)
-  const [, fileNum, keys, bytes = '100', tombstones = '0', hidden = '0', keyspace = '0'] = found
-  return sampleTable(Number(fileNum), keys, {
-    bytes: Number(bytes), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
-    keyspaceId: Number(keyspace),
-  })
+  const [, first = '', last = first, keys, bytes = '100', entries = '10', tombstones = '0', hidden = '0'] = found
+  const counts = {
+    bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
+  }
+  const length = Number(last) - Number(first) + 1
+  return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
 }
 
 /** Tables by level; the higher the number, the newer. */
 export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>>): Version {
   const addTables: LevelTable[] = Object.entries(levels).flatMap(([level, texts]) =>
-    texts!.map((text) => ({ level: Number(level), facts: drawnTable(text) })))
+    texts!.flatMap(drawnTables).map((facts) => ({ level: Number(level), facts })))
   return applyEdit(emptyVersion, { addTables })
 }
 
@@ -36,7 +40,7 @@ export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>
 export function shownPick(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const inputs = pick.inputs.map(({ level, tables }) => `${level}: ${tables.map((it) => it.fileNum).join(' ')}`)
-  return `${pick.reason} ${inputs.join(' | ')} ${pick.isTrivialMove ? 'moves to' : '→'} ${pick.outputLevel}`
+  return `${pick.reason} ${inputs.join(' | ')} ${pick.kind === 'move' ? 'moves to' : '→'} ${pick.outputLevel}`
 }
 
 /** COMP-1, told independently of how picks are made. */
@@ -45,8 +49,8 @@ export function assertClosed(version: Version, pick: CompactionPick): void {
   const { outputLevel } = pick
   for (const { level, tables } of pick.inputs) {
     for (const input of tables) {
-      assert.ok(version.levels[level]!.includes(input), `${input.fileNum} is in level ${level}`)
-      for (const [otherLevel, others] of version.levels.entries()) {
+      assert.ok(version.levels[level]!.tables.includes(input), `${input.fileNum} is in level ${level}`)
+      for (const [otherLevel, { tables: others }] of version.levels.entries()) {
         for (const other of others) {
           if (inputs.has(other) || !tablesOverlap(input, other)) continue
           const isOlder = otherLevel > level || (otherLevel === level && other.largestSeqNum < input.smallestSeqNum)
@@ -68,7 +72,8 @@ export function assertAvailable(
   for (const { fileNum } of inputTables(pick)) assert.ok(!blocked.has(fileNum), `${fileNum} is blocked`)
   for (const other of running) {
     for (const fileNum of own.inputs) assert.ok(!other.inputs.has(fileNum), `${fileNum} is taken`)
-    if (other.outputLevel === own.outputLevel) assert.ok(!tablesOverlap(own, other), 'two write the same keys')
+    const isMet = other.outputLevel === own.outputLevel && extentsOverlap(own.extent, other.extent)
+    assert.ok(!isMet, 'two write the same keys')
     assert.ok(canRunBeside(own, other) && canRunBeside(other, own))
   }
 }
@@ -77,7 +82,7 @@ export function assertAvailable(
 export function assertBelow(version: Version, pick: CompactionPick): void {
   const inputs = new Set(inputTables(pick))
   const told = new Set(pick.below.flat())
-  for (const [level, tables] of version.levels.entries()) {
+  for (const [level, { tables }] of version.levels.entries()) {
     for (const table of tables) {
       if (inputs.has(table)) continue
       const isOlder = level > pick.outputLevel || (level === 0 && pick.outputLevel === 0 &&

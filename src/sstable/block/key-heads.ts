@@ -7,7 +7,7 @@
  * are equal.
  * Thread: any. Nothing is allocated per entry.
  */
-import { EntryKind } from '../../base/index.js'
+import { isPlain } from '../../iterator/index.js'
 import { BLOCK_ENTRIES_MAX, KIND_SHIFT, START_MASK } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 
@@ -89,14 +89,14 @@ export class KeyHeads {
   }
 
   private compareNeighbours(block: BlockReader): void {
-    const { high, low, isPlain } = this
+    const { high, low, isPlain: plain } = this
     const { words, keyWord, count } = block
     let lastHigh = SIGN
     let lastLow = SIGN
     for (let i = 0; i < count; i++) {
       const isAbove = high[i]! > lastHigh || (high[i] === lastHigh && low[i]! > lastLow)
       if (!isAbove && i > 0) block.checkOrderAt(i)
-      isPlain[i] = (isAbove || i === 0) && words[keyWord + i]! >>> KIND_SHIFT === EntryKind.value ? 1 : 0
+      plain[i] = (isAbove || i === 0) && isPlain(words[keyWord + i]! >>> KIND_SHIFT) ? 1 : 0
       lastHigh = high[i]!
       lastLow = low[i]!
     }

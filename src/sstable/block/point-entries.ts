@@ -9,8 +9,8 @@
  * suffix is found by arithmetic, and if its values have one length too, neither header nor columns are waited
  * for. Figures: docs/design/0006-table-block.md.
  */
-import { EntryKind } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
+import { isPlain, PLAIN_KIND } from '../../iterator/index.js'
 import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 
@@ -79,7 +79,7 @@ export class PointEntries {
     let flags = ALL_ALIKE
     for (let i = 0; i < count; i++) {
       if (block.suffixEnd(i) - block.suffixStart(i) !== suffixBytes) flags &= ~KEYS_ALIKE
-      const isAlike = block.kindAt(i) === EntryKind.value && block.valueEnd(i) - block.valueStart(i) === valueBytes
+      const isAlike = isPlain(block.kindAt(i)) && block.valueEnd(i) - block.valueStart(i) === valueBytes
       if (!isAlike) flags &= ~VALUES_ALIKE
     }
     const at = SHAPE_WORDS * number
@@ -119,7 +119,7 @@ export class PointEntries {
     out.valueBytes = bytes
     if ((flags & ALL_ALIKE) === ALL_ALIKE) {
       const valueBytes = shapes[shape + 3]!
-      out.kind = EntryKind.value
+      out.kind = PLAIN_KIND
       out.valueStart = prefix + prefixBytes + count * suffixBytes + i * valueBytes
       out.valueEnd = out.valueStart + valueBytes
     } else {

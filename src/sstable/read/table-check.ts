@@ -3,10 +3,11 @@
  * Does not own: the file. Thread: any; blocking, with a pause after each block.
  */
 import {
-  compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
+  compareBytes, corruption, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts, VarveError } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
+import { isTombstone } from '../../iterator/index.js'
 import { readContent } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
 import { SectionSlot } from '../table-format.js'
@@ -71,7 +72,7 @@ class Tally {
     this.lastKey = key
     this.lastKeyBytes = keyBytes
     this.rawBytes += keyBytes + reader.valueEnd(i) - reader.valueStart(i)
-    if (reader.kindAt(i) === EntryKind.tombstone) this.tombstoneCount++
+    if (isTombstone(reader.kindAt(i))) this.tombstoneCount++
     if (seqNum < this.smallestSeqNum) this.smallestSeqNum = seqNum
     if (seqNum > this.largestSeqNum) this.largestSeqNum = seqNum
   }

@@ -6,9 +6,10 @@
  * Invariants: entries are added in internal order (key ascending, sequence number descending).
  */
 import {
-  assert, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, NO_FEATURES, readHashSeed, tableFileName,
+  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, NO_FEATURES, readHashSeed, tableFileName,
 } from '../../base/index.js'
 import type { FileHeader, FileNum, HashSeed, TableFacts, ValueFileReference } from '../../base/index.js'
+import { isTombstone } from '../../iterator/index.js'
 import type { VfsFile } from '../../vfs/index.js'
 import { BlockBuilder } from '../block/block-builder.js'
 import {
@@ -262,7 +263,7 @@ export class TableBuilder {
     const { block } = this
     if (block.count === 0) this.beginBlock()
     if (isNewKey && this.isHashed) this.addHash(block.stagedHash(this.hashSeed))
-    if (kind === EntryKind.tombstone) this.tombstoneCount++
+    if (isTombstone(kind)) this.tombstoneCount++
     this.lastSeqNum = seqNum
     block.push(seqNum, kind, valueBytes)
   }

@@ -1,0 +1,152 @@
+/**
+ * What: the one place that decides which frames of a log a reader understands: types, flags, extensions, entries.
+ * What it does not know is told by name, as UNSUPPORTED_FORMAT; what no version writes is CORRUPTION. Recovery and
+ * followers throw what is found here, a dump prints it.
+ * Thread: any (pure). Nothing is allocated for a frame that is understood.
+ * Invariants: REC-7 what is not known is refused by name, never taken for an end.
+ */
+import { alignUp } from './bytes.js'
+import { getU32 } from './coding.js'
+import {
+  EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKind, KIND_MASK, VersionFlag,
+} from './entry.js'
+import { corruption, unsupportedFormat } from './errors.js'
+import type { VarveError } from './errors.js'
+import { FILE_HEADER_BYTES } from './file-header.js'
+import {
+  EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, FrameFlag, FrameType, PREDECESSOR_BODY_BYTES,
+  PREDECESSOR_ZEROS_AT,
+} from './frame.js'
+import type { FrameHeader, KnownFrames } from './frame.js'
+import { EntryKind } from './ids.js'
+import { BATCH_COUNT_MAX, POSITION_BYTES_MAX } from './limits.js'
+
+/** Extensions of these types and above say nothing that a reader must know. */
+const EXTENSION_SKIPPED_MIN = 128
+const VERSION_FLAGS_DEFINED = VersionFlag.expiry | VersionFlag.packed
+
+/** The name that a format gives a number. */
+export function codeName(names: Readonly<Record<string, number>>, code: number): string | undefined {
+  return Object.keys(names).find((name) => names[name] === code)
+}
+
+function named(names: Readonly<Record<string, number>>, code: number, shown = String(code)): string {
+  const name = codeName(names, code)
+  return name === undefined ? shown : `${shown} (${name})`
+}
+
+/** What is told of a frame whose header is right, of a type or with flags that a reader of this file does not know. */
+export function unknownFrame(file: string, offset: number, frame: FrameHeader, known: KnownFrames): VarveError {
+  const { type, flags } = frame
+  const knownFlags = known[type]
+  if (knownFlags === undefined) return unsupportedFormat(file, offset, `frame type ${named(FrameType, type)}`)
+  const what = `frame flag ${named(FrameFlag, lowestBit(flags & ~knownFlags))} of type ${named(FrameType, type)}`
+  return unsupportedFormat(file, offset, what)
+}
+
+function lowestBit(flags: number): number {
+  return flags & -flags
+}
+
+/**
+ * Why a good frame of a log cannot be taken, or null. It stands at bytes[at], `shift` less than its offset in the file.
+ * Requires: its checksums were right.
+ */
+export function frameProblem(
+  bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift = 0,
+): VarveError | null {
+  const start = at + FRAME_HEADER_BYTES
+  if (frame.extensionBytes > 0) {
+    const problem = extensionsProblem(bytes, start, start + frame.extensionBytes, file, shift)
+    if (problem !== null) return problem
+  }
+  if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
+  if (frame.type !== FrameType.predecessor) return null
+  if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
+  if (frame.bodyBytes !== PREDECESSOR_BODY_BYTES || frame.extensionBytes !== 0) {
+    return unsupportedFormat(file, at + shift, `predecessor frame with a body of ${frame.bodyBytes} bytes`)
+  }
+  if (getU32(bytes, start + PREDECESSOR_ZEROS_AT) === 0) return null
+  return unsupportedFormat(file, start + PREDECESSOR_ZEROS_AT + shift, 'predecessor frame with more than zeros')
+}
+
+function extensionsProblem(
+  bytes: Uint8Array, start: number, end: number, file: string, shift: number,
+): VarveError | null {
+  let lastType = -1
+  for (let at = start; at < end;) {
+    if (end - at < EXTENSION_HEADER_BYTES) return corruption(file, at + shift, 'extension runs over its frame')
+    const type = bytes[at]!
+    const length = bytes[at + 2]! | (bytes[at + 3]! << 8)
+    const next = alignUp(at + EXTENSION_HEADER_BYTES + length - start, 4) + start
+    if (next > end) return corruption(file, at + shift, 'extension runs over its frame')
+    if (type <= lastType) return corruption(file, at + shift, `extension ${type} behind extension ${lastType}`)
+    if (type !== ExtensionType.position && type < EXTENSION_SKIPPED_MIN) {
+      return unsupportedFormat(file, at + shift, `extension ${named(ExtensionType, type)}`)
+    }
+    if (type < EXTENSION_SKIPPED_MIN && bytes[at + 1] !== 0) {
+      return unsupportedFormat(file, at + shift, `extension ${named(ExtensionType, type)} with flags ${bytes[at + 1]}`)
+    }
+    if (type === ExtensionType.position && length > POSITION_BYTES_MAX) {
+      return corruption(file, at + shift, `position of ${length} bytes`)
+    }
+    lastType = type
+    at = next
+  }
+  return null
+}
+
+/** Entries fill the body exactly. */
+function entriesProblem(
+  bytes: Uint8Array, frameAt: number, frame: FrameHeader, file: string, shift: number,
+): VarveError | null {
+  const { count, flags } = frame
+  if (count > BATCH_COUNT_MAX) return corruption(file, frameAt + shift, `batch of ${count} entries`)
+  const isApart = (flags & FrameFlag.valuesApart) !== 0
+  const end = frameAt + FRAME_HEADER_BYTES + frame.bodyBytes
+  let at = frameAt + FRAME_HEADER_BYTES + frame.extensionBytes
+  let isAnyApart = false
+  for (let i = 0; i < count; i++) {
+    if (end - at < ENTRY_BYTES_MIN) return corruption(file, at + shift, 'entry runs over the end of its frame')
+    const kind = entryKind(bytes, at)
+    if ((kind !== EntryKind.value && kind !== EntryKind.tombstone) || encodingFlags(bytes, at) !== 0) {
+      const problem = entryProblem(bytes, at, isApart, file, at + shift)
+      if (problem !== null) return problem
+      isAnyApart = true
+    }
+    const next = entryEndWithin(bytes, at, end)
+    if (next < 0) return corruption(file, at + shift, 'entry runs over the end of its frame')
+    at = next
+  }
+  if (at !== end) return corruption(file, at + shift, 'entries do not fill their frame')
+  return isApart && !isAnyApart ? corruption(file, frameAt + shift, 'no value is apart in a frame that says so') : null
+}
+
+/** What is wrong with an entry that is not plain; null: it is a value with a checksum of its own, as the frame says. */
+function entryProblem(
+  bytes: Uint8Array, at: number, isApart: boolean, file: string, offset: number,
+): VarveError | null {
+  const kind = entryKind(bytes, at) & KIND_MASK
+  const versionFlags = entryKind(bytes, at) & ~KIND_MASK
+  const encoding = encodingFlags(bytes, at)
+  const kindName = named(EntryKind, kind)
+  const hasContent = kind === EntryKind.value || kind === EntryKind.valueHandle || kind === EntryKind.operand
+  if (!hasContent && (versionFlags & VERSION_FLAGS_DEFINED) !== 0) {
+    const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
+    return corruption(file, offset, `entry kind ${kindName} with version flag ${flag}`)
+  }
+  if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
+    return unsupportedFormat(file, offset, `entry kind ${kindName}`)
+  }
+  if (versionFlags !== 0) return unsupportedFormat(file, offset, `entry version flag ${flagName(versionFlags)}`)
+  const unknown = lowestBit(encoding & ~EncodingFlag.checksum)
+  if (unknown !== 0) return unsupportedFormat(file, offset, `entry encoding flag ${named(EncodingFlag, unknown)}`)
+  if (!isApart) return corruption(file, offset, 'a value has a checksum of its own, but its frame does not say so')
+  return kind === EntryKind.value ? null : corruption(file, offset, 'a tombstone with the checksum of a value')
+}
+
+/** The lowest of these version flags. */
+function flagName(flags: number): string {
+  const flag = lowestBit(flags)
+  return named(VersionFlag, flag, `0x${flag.toString(16)}`)
+}

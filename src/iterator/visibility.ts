@@ -1,0 +1,27 @@
+/**
+ * What: the one place that says what an entry means to a reader. Its kind byte (base/entry.ts: kind and version flags)
+ * is carried through iterators, tables and merges unopened, and is asked about here alone.
+ *
+ * `isSeen`       is there a value for a reader?     reads, iterators
+ * `isTombstone`  does it only hide older versions?  retention, counts
+ * `isPlain`      is the value all that the entry says, as it stands? The fast paths of blocks and merges, which
+ *                step aside by themselves for any other kind and for any version flag
+ * Thread: any (pure). Called once an entry: plain numbers in, nothing allocated.
+ */
+import { EntryKind } from '../base/index.js'
+
+/** The newest version that a reader may see is a value; otherwise the key is not there for it. */
+export function isSeen(kind: number): boolean {
+  return kind !== EntryKind.tombstone
+}
+
+export function isTombstone(kind: number): boolean {
+  return kind === EntryKind.tombstone
+}
+
+/** The kind byte of a value without version flags. */
+export const PLAIN_KIND: number = EntryKind.value
+
+export function isPlain(kind: number): boolean {
+  return kind === PLAIN_KIND
+}

@@ -1,0 +1,104 @@
+/**
+ * What: a sorted run: tables in key order of which no two share a key, and the questions that everybody asks of them:
+ * which table has this key, which ones meet this extent. A level is a list of runs.
+ * Owns: nothing; immutable. The tables may be what a manifest says of them, or readers of them.
+ * Does not own: that a run is sound, which version-check.ts asks (MAN-1).
+ * Thread: any; crosses no threads (a worker makes runs of the facts that it gets).
+ */
+import type { TableFacts } from '../base/index.js'
+import { beginsBefore, beginsBehind, endsBefore, extentOf, extentsOverlap } from './extent.js'
+import type { Extent, TableKeys } from './extent.js'
+
+export class SortedRun<T> {
+  readonly tables: readonly T[]
+  /** Extents of the tables, at the same places. */
+  readonly extents: readonly Extent[]
+
+  /** Requires: as many extents as tables, ascending. */
+  constructor(tables: readonly T[], extents: readonly Extent[]) {
+    this.tables = tables
+    this.extents = extents
+  }
+
+  static of<T extends TableKeys>(tables: readonly T[]): SortedRun<T> {
+    return new SortedRun(tables, tables.map(extentOf))
+  }
+
+  /** The same run with something else in the place of each table. */
+  map<U>(make: (table: T) => U): SortedRun<U> {
+    return new SortedRun(this.tables.map(make), this.extents)
+  }
+
+  /** The one table that may have key[start, end), or null. */
+  tableFor(key: Uint8Array, start: number, end: number): T | null {
+    const at = this.firstEndingAtOrAfter(key, start, end)
+    if (at === this.tables.length || beginsBehind(this.extents[at]!, key, start, end)) return null
+    return this.tables[at]!
+  }
+
+  /** Place of the first table with a key at or behind key[start, end); their number when there is none. */
+  firstEndingAtOrAfter(key: Uint8Array, start: number, end: number): number {
+    const { extents } = this
+    let low = 0
+    let high = extents.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (endsBefore(extents[middle]!, key, start, end)) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Place of the last table with a key before key[start, end); -1 when there is none. */
+  lastBeginningBefore(key: Uint8Array, start: number, end: number): number {
+    const { extents } = this
+    let low = 0
+    let high = extents.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (beginsBefore(extents[middle]!, key, start, end)) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  /** The tables that share keys with an extent. */
+  overlapping(extent: Extent): readonly T[] {
+    const { start, end } = this.placesIn(extent)
+    return end - start === this.tables.length ? this.tables : this.tables.slice(start, end)
+  }
+
+  /** The part of the run that shares keys with an extent. */
+  within(extent: Extent): SortedRun<T> {
+    const { start, end } = this.placesIn(extent)
+    if (end - start === this.tables.length) return this
+    return new SortedRun(this.tables.slice(start, end), this.extents.slice(start, end))
+  }
+
+  private placesIn(extent: Extent): { start: number; end: number } {
+    const { extents } = this
+    const start = this.firstEndingAtOrAfter(extent.lower, 0, extent.lower.length)
+    let end = start
+    while (end < extents.length && extentsOverlap(extents[end]!, extent)) end++
+    return { start, end }
+  }
+}
+
+/** One level of a version. */
+export class Level {
+  /** Newest first. Level 0 has a run for each table, a deeper level one for all, or none while it is empty. */
+  readonly runs: readonly SortedRun<TableFacts>[]
+  /** The tables of the runs, in their order. */
+  readonly tables: readonly TableFacts[]
+
+  constructor(runs: readonly SortedRun<TableFacts>[]) {
+    this.runs = runs
+    this.tables = runs.flatMap((run) => run.tables)
+  }
+
+  /** The tables that share keys with an extent, run by run. */
+  overlapping(extent: Extent): readonly TableFacts[] {
+    const { runs } = this
+    return runs.length === 1 ? runs[0]!.overlapping(extent) : runs.flatMap((run) => run.overlapping(extent))
+  }
+}
