@@ -14,7 +14,7 @@ export interface ChildTask {
 export interface ChildAnswer {
   rows: RowResult[]
   sustained: SustainedResult | null
-  /** Highest resident memory of the process, above what it had before the database was opened. */
+  /** The highest resident memory of the process, above what it had before the database was opened. */
   memoryBytes: number
 }
 

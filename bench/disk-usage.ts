@@ -13,18 +13,18 @@ export function directoryBytes(dir: string): number {
 function fileBytes(name: string): number {
   const stat = statSync(name, { throwIfNoEntry: false })
   if (stat === undefined) return 0
-  // Blocks, not length: a memory map may have holes.
+  // Blocks count, not the length: a memory map may have holes.
   return stat.blocks > 0 ? stat.blocks * 512 : stat.size
 }
 
 export interface WrittenBytes {
-  /** Pages of files that were made dirty, without those thrown away before they reached the disk. */
+  /** Bytes of file pages that were made dirty, without those thrown away before they reached the disk. */
   diskBytes: number
-  /** Handed to the system's write calls. */
+  /** Bytes that were handed to the system's write calls. */
   callBytes: number
 }
 
-/** Linux only: by all threads of this process, since `before`. */
+/** Bytes that all threads of this process wrote since `before`; Linux only. */
 export function writtenBytes(before: WrittenBytes | null = null): WrittenBytes | null {
   if (!existsSync('/proc/self/io')) return null
   const text = readFileSync('/proc/self/io', 'utf8')

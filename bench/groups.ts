@@ -11,11 +11,14 @@ import type { Key } from './store.js'
 export interface Group {
   name: string
   rows: readonly string[]
-  /** Its writes wait for the disk. */
+  /** True when its writes wait for the disk. */
   isDurable: boolean
-  /** Only when asked for: it takes minutes. Keys are made while it runs: an array of them would not fit. */
+  /**
+   * True when it runs only on request, as it takes minutes. Keys are made while it runs: an array of them would not
+   * fit.
+   */
   isLong: boolean
-  /** Gives what the table of rows cannot tell, if there is any. */
+  /** Runs the rows, and gives what the table of rows cannot show, if there is any. */
   run(bench: Bench): Promise<SustainedResult | void>
 }
 
@@ -41,9 +44,9 @@ const RANDOM_BATCH = 100
 const IN_FLIGHT = 1000
 const MANY = 100
 const SEEK_ENTRIES = 100
-/** Operations between two looks at the clock. */
+/** The number of operations between two looks at the clock. */
 const STEP = 64
-/** A durable write takes long: look at the clock after each few. */
+/** A durable write takes long, so the clock is looked at after a few of them. */
 const DURABLE_STEP = 4
 
 /** Runs `one` for the numbers of `order` from `done` on, `count` at most; gives how many. */
@@ -80,7 +83,7 @@ const writes: Group = {
   },
 }
 
-/** Writes every entry once, in batches, to the end: the time does not cut it short. */
+/** Writes every entry once, in batches, to the end, however long it takes. */
 async function fillRow(bench: Bench, row: string, order: Uint32Array, batch: number): Promise<void> {
   await bench.row(row, order.length, (done) => bench.writeBatch(order, done, batch), Infinity)
 }

@@ -9,7 +9,7 @@ import type { Key } from './store.js'
 export const KEY_SHAPES = ['number', 'uuid', 'path'] as const
 export type KeyShape = (typeof KEY_SHAPES)[number]
 
-/** How well they compress: half of each is random, all is random, or one letter repeats. */
+/** Kinds of values by how well they compress: half of each is random, all is random, or one letter repeats. */
 export const VALUE_KINDS = ['half', 'random', 'same'] as const
 export type ValueKind = (typeof VALUE_KINDS)[number]
 
@@ -42,7 +42,7 @@ export class KeySpace {
     return this.make(2 * i + 1)
   }
 
-  /** The value of entry i in its given generation: a rewritten entry has another one. */
+  /** Gives the value of entry i in a generation: a rewritten entry has another one. */
   value(i: number, generation: number): Buffer {
     return this.values[(i + 7 * generation) % VALUE_COUNT]!
   }
@@ -74,12 +74,12 @@ function makeValues({ valueBytes, valueKind }: KeySpaceOptions): Buffer[] {
   })
 }
 
-/** The numbers 0…count-1 in an order that depends only on `stream`. */
+/** Gives the numbers 0…count-1 in an order that depends only on `stream`. */
 export function shuffled(count: number, stream: string): Uint32Array {
   return shuffledBy(count, new SeededRandom(SEED, stream))
 }
 
-/** The numbers 0…count-1 in an order that `random` draws. */
+/** Gives the numbers 0…count-1 in an order that `random` draws. */
 export function shuffledBy(count: number, random: SeededRandom): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {
@@ -91,7 +91,7 @@ export function shuffledBy(count: number, random: SeededRandom): Uint32Array {
   return order
 }
 
-/** The numbers of the keys in the order of the keys. */
+/** Gives the numbers of the keys in the order of the keys. */
 export function sorted(keys: readonly Key[]): Uint32Array {
   const order = Array.from(keys, (_, i) => i)
   const isText = typeof keys[0] === 'string'

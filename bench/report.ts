@@ -1,4 +1,4 @@
-/** What: many results of each row become a table: medians, spreads, and how we stand to the best peer. */
+/** What: makes a table of many results of each row: medians, spreads, and the ratio of our rate to the best peer's. */
 import { ROW } from './groups.js'
 
 /** One measured rate of one engine in one round. */
@@ -20,17 +20,17 @@ export interface Usage {
   diskBytes: number
 }
 
-/** Times the best peer. */
+/** A goal, as a multiple of the best peer's rate. */
 interface Goal {
   varve: number
   level: number
-  /** With whom the facade is compared instead. */
+  /** The peer that the facade is compared with instead. */
   levelPeer?: string
 }
 
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
-/** Compared with nobody: ours, and the ceiling. */
+/** Engines that are compared with nobody: ours, and the ceiling. */
 const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level']
 
 /** How much faster than the best peer we want to be; see docs/design. */
@@ -60,7 +60,7 @@ export function median(values: readonly number[]): number {
 
 interface Cell {
   median: number
-  /** Half the distance of the extremes, as a part of the median. */
+  /** Half the distance between the extremes, as a part of the median. */
   spread: number
 }
 
@@ -78,7 +78,7 @@ function bestPeer(samples: readonly Sample[], row: string): number {
   return Math.max(0, ...rates)
 }
 
-/** What one engine's rate is compared with: the best peer, or the one that the goal names. */
+/** Gives the rate that an engine's is compared with: the best peer's, or the one that the goal names. */
 function rivalOf(samples: readonly Sample[], row: string, name: string): number {
   const peer = name === OUR_LEVEL ? GOALS[row]?.levelPeer : undefined
   return peer === undefined ? bestPeer(samples, row) : (cellOf(samples, row, peer)?.median ?? 0)
@@ -104,7 +104,9 @@ function ratioText(cell: Cell | undefined, best: number, goal: number | undefine
   return `${ratio.toFixed(2)} of ${goal} ${ratio >= goal ? '✔' : '✖'}`
 }
 
-/** Operations a second: a line a row, a column an engine, and our ratios to the best peer with the goals. */
+/**
+ * Makes the table of operations a second: a line for each row, a column for each engine, and our ratios with the goals.
+ */
 export function rateTable(samples: readonly Sample[], engines: readonly string[]): string {
   const ours = [OURS, OUR_LEVEL].filter((name) => engines.includes(name))
   const head = ['operations a second', ...engines, ...ours.map((name) => `${name} ÷ best peer`)]
@@ -121,7 +123,7 @@ export function rateTable(samples: readonly Sample[], engines: readonly string[]
   return textTable([head, ...lines])
 }
 
-/** Memory and disk of each group. */
+/** Makes the table of memory and disk of each group. */
 export function usageTable(usages: readonly Usage[], engines: readonly string[]): string {
   const groups = [...new Set(usages.map((usage) => usage.group))]
   const line = (title: string, group: string, of: (usage: Usage) => number): string[] => [
@@ -137,7 +139,7 @@ export function usageTable(usages: readonly Usage[], engines: readonly string[])
   return textTable([['space', ...engines], ...lines])
 }
 
-/** Columns as wide as their widest cell, the first to the left, the others to the right. */
+/** Makes columns as wide as their widest cell, the first to the left, the others to the right. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => [...row[column]!].length)))
   const text = rows.map((row) => row

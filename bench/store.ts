@@ -1,5 +1,5 @@
 /**
- * What: what the workloads ask of an engine. Each adapter does it in the way its engine's manual
+ * What: the calls that the workloads make of an engine. Each adapter makes them in the way its engine's manual
  * recommends for binary keys and values; a method is missing where the engine has no such call.
  */
 import { createRequire } from 'node:module'
@@ -11,11 +11,11 @@ export type Key = string | Buffer
 
 export interface StoreOptions {
   dir: string
-  /** Keys are strings; values are bytes always. */
+  /** True when keys are strings; values are always bytes. */
   stringKeys: boolean
-  /** The process is for the rows that wait for the disk. */
+  /** True when the process is for the rows that wait for the disk. */
   durable: boolean
-  /** Entries that a scan will give once all are written. */
+  /** The number of entries that a scan will give once all are written. */
   entryCount: number
 }
 
@@ -24,24 +24,24 @@ export interface Store {
   batch(keys: readonly Key[], values: readonly Buffer[]): Promise<void> | void
   put(key: Key, value: Buffer): Promise<unknown>
   putSync?(key: Key, value: Buffer): void
-  /** Done when the write survives power loss. */
+  /** Writes an entry; done when the write survives power loss. */
   putDurable(key: Key, value: Buffer): Promise<unknown>
   putDurableSync?(key: Key, value: Buffer): void
   get(key: Key): Promise<Uint8Array | undefined>
   getSync?(key: Key): Uint8Array | undefined
   getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]>
-  /** Every entry in order, by the engine's fastest way that gives key and value. */
+  /** Visits every entry in order, by the engine's fastest way that gives key and value. */
   scan(visit: (key: Uint8Array | string, value: Uint8Array) => void): Promise<void> | void
-  /** Up to `limit` entries from the first key ≥ `start`; gives how many there were. */
+  /** Reads up to `limit` entries from the first key ≥ `start`; gives how many there were. */
   seek(start: Key, limit: number): Promise<number> | number
-  /** Brings the files into the state of rest: what is merged or moved in the background, or on request, is. */
+  /** Waits until the files are at rest: what is merged or moved in the background, or on request, is. */
   settle(): Promise<void> | void
   close(): Promise<void>
 }
 
 export interface EngineAdapter {
   name: string
-  /** A ceiling does no work: its answers are not checked, and nobody is compared with it. */
+  /** A ceiling does no work, so its answers are not checked, and nobody is compared with it. */
   role: 'ours' | 'peer' | 'ceiling'
   /** The npm package of a peer, looked for in bench/node_modules. */
   packageName?: string
@@ -56,7 +56,7 @@ export const CACHE_BYTES = 64 * 2 ** 20
 export const rootDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const requireFromBench = createRequire(path.join(rootDir, 'bench/package.json'))
 
-/** Loads a peer. Its types are not needed to compile this; the adapter says what it uses of it. */
+/** Loads a peer. Its types are not needed to compile this; the adapter says which part of it is used. */
 export function loadPeer<T>(name: string): T {
   return requireFromBench(name) as T
 }

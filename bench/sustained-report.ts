@@ -1,4 +1,7 @@
-/** What: the figures of the sustained fill, a line a figure, a column an engine, each the median of the rounds. */
+/**
+ * What: the figures of the sustained fill, a line for each figure, a column for each engine, each the median of the
+ * rounds.
+ */
 import { median, textTable } from './report.js'
 import type { SustainedResult, Times } from './sustained.js'
 
@@ -9,12 +12,12 @@ export interface SustainedSample extends SustainedResult {
 
 interface Line {
   title: string
-  /** NaN where it is not known. */
+  /** The figure of a sample; NaN where it is not known. */
   of: (sample: SustainedSample) => number
   digits: number
 }
 
-/** Times of engines that wrote different numbers of entries are compared for each million. */
+/** Engines wrote different numbers of entries, so their times are compared for each million. */
 const PER = 1e6
 
 function times(title: string, of: (sample: SustainedSample) => Times): Line[] {

@@ -13,10 +13,10 @@ import type { Bench } from './workload.js'
 const BATCH = 1000
 const GETS = 200_000
 const IDLE_MS = 2000
-/** At rest the directory may be so many times as large as keys and values. */
+/** At rest the directory may be this many times as large as keys and values. */
 const SPACE_MAX = 1.2
 const LOOK_MS = 20
-/** After the engine's own rest, for files that are on their way out. */
+/** The wait after the engine's own rest, for files that are being removed. */
 const SMALLER_MS_MAX = 5000
 /** Milliseconds between two looks of the monitors: the finest, and the default of Node. */
 const RESOLUTIONS = [1, 10]
@@ -27,7 +27,7 @@ export interface Times {
   maxMs: number
 }
 
-/** As `monitorEventLoopDelay` tells it: an idle loop shows its resolution, and a little more. */
+/** Delays of the event loop, from `monitorEventLoopDelay`: an idle loop shows its resolution, and a little more. */
 export interface LoopDelay {
   resolutionMs: number
   idleP99Ms: number
@@ -36,23 +36,26 @@ export interface LoopDelay {
 }
 
 export interface SustainedResult {
-  /** Fewer than asked for when the time was over. */
+  /** The number of entries written: fewer than asked for when the time was over. */
   entryCount: number
   ackedMs: number
-  /** From the start of the fill until the engine is at rest and its directory is no more than 1.2 × `liveBytes`. */
+  /**
+   * Milliseconds from the start of the fill until the engine is at rest and its directory is no more than 1.2 ×
+   * `liveBytes`.
+   */
   settledMs: number
-  /** False for an engine that is at rest with more than that. */
+  /** False for an engine whose directory is larger than that at rest. */
   isSmall: boolean
-  /** Keys and values. */
+  /** Bytes of keys and values. */
   liveBytes: number
   diskBytes: number
-  /** By the process from open to rest; null where the system does not say. */
+  /** Bytes that the process wrote from open to rest; null where the system does not say. */
   written: WrittenBytes | null
-  /** From the call to the answer. */
+  /** Times from the call of a batch to its answer. */
   batch: Times
-  /** Of that, what ran before the call returned: the batch's own encoding, or all of it in a blocking engine. */
+  /** Times until the call returned: the batch's own encoding, or all of it in a blocking engine. */
   encoding: Times
-  /** The program's own: keys and values of a batch. */
+  /** Times of the program itself, to make the keys and values of a batch. */
   making: Times
   loop: LoopDelay[]
   scanMs: number
@@ -102,7 +105,7 @@ export async function runSustained(bench: Bench, order: Uint32Array): Promise<Su
   const startMs = performance.now()
   const filled = await fill(bench, order)
   const ackedMs = performance.now() - startMs
-  // A delay that is still going on is told only when the loop turns.
+  // The monitor reports a delay that is still going on only when the loop turns.
   await setImmediate()
   await setImmediate()
   for (const monitor of monitors) monitor.disable()
@@ -133,7 +136,7 @@ async function fill(
     await answer
     const answeredMs = performance.now()
     batch.add(answeredMs - madeMs)
-    // Where nothing was awaited, the program has to turn the loop, or nothing else runs until the end.
+    // When nothing was awaited, the program has to turn the loop, or nothing else runs until the end.
     if (answer === undefined) await setImmediate()
     nowMs = performance.now()
     entryCount += keys.length
@@ -141,7 +144,7 @@ async function fill(
   return { entryCount, batch: batch.sum(), encoding: encoding.sum(), making: making.sum() }
 }
 
-/** The engine's own rest, and a small directory, or only the former when the latter does not come. */
+/** Waits for the engine's own rest and a small directory, or only for the former when the latter does not come. */
 async function settle({ store, options }: Bench, diskMax: number): Promise<{ isSmall: boolean; atMs: number }> {
   await store.settle()
   const atMs = performance.now()

@@ -1,6 +1,6 @@
 /**
- * What: one process's work: opens one engine in one directory, runs the rows of one group in order, and
- * tells the rates. Then it checks, outside the timing, that the database holds what was written.
+ * What: the work of one process: opens one engine in one directory, runs the rows of one group in order, and gives the
+ * rates. Then it checks, outside the timing, that the database holds what was written.
  */
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { KeySpace, shuffled } from './key-space.js'
 import type { KeySpaceOptions } from './key-space.js'
 import type { EngineAdapter, Key, Store } from './store.js'
 
-/** Before each row, so that it does not pay for the last one's garbage and late answers. */
+/** A pause before each row, so that it does not pay for the last one's garbage and late answers. */
 const PAUSE_MS = 100
 const LOAD_BATCH = 1000
 const CHECKED = 2000
@@ -17,10 +17,10 @@ export interface RunOptions extends KeySpaceOptions {
   num: number
   /** A row ends after this time, or when it has touched every entry once. */
   seconds: number
-  /** The sustained fill ends after this time: a slow engine writes fewer entries. */
+  /** The sustained fill ends after this time, in which a slow engine writes fewer entries. */
   fillSeconds: number
   dir: string
-  /** Rows to run, by name; the others are left out, except what a later row needs. */
+  /** Names of the rows to run; the others are left out, except those that a later row needs. */
   only: readonly string[]
 }
 
@@ -30,11 +30,13 @@ export interface RowResult {
   ms: number
   /** Processor time of all threads. */
   cpuMs: number
-  /** The longest step: what a caller waited at worst for some operations, stalls counted. */
+  /**
+   * The longest time between two looks at the clock: what a caller waited at worst for some operations, stalls counted.
+   */
   longestMs: number
 }
 
-/** What the rows of one group share. */
+/** The state that the rows of one group share. */
 export class Bench {
   readonly options: RunOptions
   readonly space: KeySpace
@@ -72,7 +74,7 @@ export class Bench {
     this.opened = undefined
   }
 
-  /** The value to write next for entry i. */
+  /** Gives the value to write next for entry i. */
   nextValue(i: number): Buffer {
     return this.space.value(i, ++this.generations[i]!)
   }
@@ -88,8 +90,8 @@ export class Bench {
   }
 
   /**
-   * Times `step` until all `total` operations are done or the time is over. A step does some operations
-   * and says how many.
+   * Times `step` until all `total` operations are done or the time is over. A step does some operations and gives how
+   * many.
    */
   async row(
     row: string, total: number, step: (done: number) => Promise<number> | number, seconds = this.options.seconds,
@@ -117,7 +119,7 @@ export class Bench {
     return keys.length
   }
 
-  /** The next values of `count` entries of `order` from `done` on: they count as written. */
+  /** Makes the next values of `count` entries of `order` from `done` on, which count as written. */
   makeBatch(order: Uint32Array, done: number, count: number): { keys: Key[]; values: Buffer[] } {
     const keys: Key[] = []
     const values: Buffer[] = []
@@ -136,7 +138,7 @@ export class Bench {
     for (let done = 0; done < order.length;) done += await this.writeBatch(order, done, LOAD_BATCH)
   }
 
-  /** Reads a sample by every call, and scans: throws when anything differs from what was written. */
+  /** Reads a sample by every call, and scans; throws when anything differs from what was written. */
   async check(): Promise<void> {
     if (this.engine.role === 'ceiling') return
     const { store, space } = this

@@ -11,7 +11,7 @@ async function main() {
   await db.put('city/berlin', '3.7 million')
   console.log(Buffer.from(await db.get('city/berlin')).toString())
 
-  // The same package by `import`: another copy of the code, and it knows what this one has open.
+  // The same package by `import` is another copy of the code, and it knows what this one has open.
   const modern = await import('varve')
   const error = await modern.Varve.open(location).catch((error) => error)
   console.log(error.code, error instanceof VarveError)

@@ -10,7 +10,7 @@ const db = new VarveLevel(location)
 const collection = (name) => db.sublevel(name, { valueEncoding: 'json' })
 const [accounts, transfers] = [collection('accounts'), collection('transfers')]
 
-// Both accounts and the transfer, or nothing; on the disk when it resolves.
+// Writes both accounts and the transfer, or nothing. When it resolves, they are on the disk.
 async function transfer(id, from, to, amount) {
   const [source, target] = await accounts.getMany([from, to])
   if (source.balance < amount) throw new Error(`${from} has only ${source.balance}`)

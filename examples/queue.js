@@ -15,7 +15,7 @@ import { VarveLevel } from 'varve/level'
 class Queue {
   #items
   #next = 0
-  /** Everything up to this key is gone. */
+  /** Every key up to this one is gone. */
   #popped = ''
 
   constructor(db, name) {
@@ -28,12 +28,12 @@ class Queue {
     this.#next = last === undefined ? 0 : Number(last) + 1
   }
 
-  /** All of them or none. */
+  /** Adds all of them or none. */
   async push(values) {
     await this.#items.batch(values.map((value) => ({ type: 'put', key: this.#key(), value })))
   }
 
-  /** At most `count` items, oldest first; they are gone when it resolves. */
+  /** Takes at most `count` items, oldest first; they are gone when it resolves. */
   async pop(count) {
     const entries = await this.#items.iterator({ gt: this.#popped, limit: count }).all()
     if (entries.length === 0) return []
@@ -42,7 +42,7 @@ class Queue {
     return entries.map(([, value]) => value)
   }
 
-  /** Where a program that has just started finds its front. */
+  /** Finds the front as a program does that has just started. */
   async front() {
     return (await this.#items.keys({ limit: 1 }).all())[0]
   }
@@ -58,7 +58,7 @@ const db = new VarveLevel(location, { writeBufferSize: 2 ** 20 })
 const queue = new Queue(db, 'jobs')
 await queue.open()
 
-// Producers and consumers at once: the queue is 50,000 items long when they run in step.
+// Producers and consumers run at once: the queue is 50,000 items long when they run in step.
 const [BATCH, LENGTH, REPORTS] = [1000, Math.min(50_000, total / 2), 5]
 let [pushed, popped, startMs] = [0, 0, performance.now()]
 while (popped < total) {

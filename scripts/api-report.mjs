@@ -1,6 +1,6 @@
 // @ts-check
 // The public surface in one page, without comments and private members: a change of it is a change of this page, so
-// that whoever reviews it sees what programs will see. Made from the declarations that are published.
+// that a reviewer sees what programs will see. Made from the declarations that are published.
 import ts from 'typescript-5'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'

@@ -13,7 +13,7 @@ const workerEntry = path.join(root, 'src/engine/worker-main.ts')
 const workerSource = path.join(root, 'src/exec/worker-source.ts')
 const dist = path.join(root, 'dist')
 
-/** The worker needs no copy of itself, and the file is not there yet in a new clone. */
+/** Leaves the worker's own source out: it needs no copy of itself, and the file is not there yet in a new clone. */
 /** @type {import('esbuild').Plugin} */
 const withoutWorkerSource = {
   name: 'without-worker-source',
@@ -24,15 +24,15 @@ const withoutWorkerSource = {
 }
 
 /**
- * A worker inherits the program's flags, the permission model among them, and `--input-type=module`
- * makes its source a module: so the text must be right as both, without a `require` of its own.
+ * Makes the text right as a module and as a script, without a `require` of its own: a worker inherits the program's
+ * flags, the permission model among them, and `--input-type=module` makes its source a module.
  * @param {string} text
  */
 function asModuleOrScript(text) {
   return `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
 }
 
-/** Of everything that the package is made from. */
+/** The hash of everything that the package is made from. */
 function hashOfSources() {
   const hash = createHash('sha256')
   const names = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -64,7 +64,7 @@ async function inlineWorker() {
   if (!existsSync(workerSource) || readFileSync(workerSource, 'utf8') !== text) writeFileSync(workerSource, text)
 }
 
-/** Output of sources that are gone would still be packed, imported and tested. */
+/** Removes the output of sources that are gone, which would still be packed, imported and tested. */
 function pruneDist() {
   for (const dir of ['src', 'test', 'bench']) {
     if (!existsSync(path.join(dist, dir))) continue
@@ -83,7 +83,7 @@ function compile() {
   })
 }
 
-/** esbuild has printed its own errors. @param {Promise<void>} step */
+/** Waits for a part of the build; esbuild has printed its own errors. @param {Promise<void>} step */
 const isDone = (step) => step.then(() => true, () => false)
 
 // When the worker cannot be inlined, tsc may still say more about why.

@@ -18,7 +18,7 @@ const entries = {
   cli: 'src/cli/main.ts',
 }
 
-/** What is shared is named after those who share it; these have names that a reader of a stack trace knows. */
+/** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
   ['index level cli', 'engine'],
   ['index level testing cli', 'base'],
@@ -56,8 +56,8 @@ async function bundleModules() {
 }
 
 /**
- * V8 reads and keeps a text of nothing but ASCII at half the cost. esbuild has escaped what is not in strings; what is
- * left stands in comments: lines across the page, which go, and signs.
+ * Makes the text ASCII, which V8 reads and keeps at half the cost. esbuild has escaped other characters in strings;
+ * those that are left stand in comments: lines across the page, which go, and signs.
  * @param {string} text
  */
 function inAscii(text) {
@@ -67,9 +67,8 @@ function inAscii(text) {
 }
 
 /**
- * Classes are called as in the source, in a stack trace and by `console.log`. esbuild writes one that names itself as
- * `var Varve = class _Varve`, and the second of a name as `var Snapshot2 = class`, or
- * as both.
+ * Gives classes the names of the source, in a stack trace and by `console.log`. esbuild writes a class that names itself
+ * as `var Varve = class _Varve`, and the second of a name as `var Snapshot2 = class`, or as both.
  * @param {string} text
  */
 function withOwnNames(text) {

@@ -9,7 +9,7 @@ import { lib, root } from './bundle.mjs'
 const declared = path.join(root, 'dist/src')
 const entries = ['index', 'level', 'testing']
 
-/** When a file was written; 0 when it is not there. @param {string} file */
+/** Gives when a file was written; 0 when it is not there. @param {string} file */
 function writtenMs(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
@@ -21,7 +21,7 @@ function isUpToDate() {
   return entries.every((entry) => ['d.ts', 'd.cts'].every((end) => writtenMs(path.join(lib, `${entry}.${end}`)) > newest))
 }
 
-/** Whoever reads meanwhile gets the old text or the new one. @param {string} name @param {string} text */
+/** Replaces a file at once: a reader gets the old text or the new one. @param {string} name @param {string} text */
 function write(name, text) {
   const file = path.join(lib, name)
   writeFileSync(`${file}.${process.pid}`, text)

@@ -1,10 +1,10 @@
 // @ts-check
-// What an editor shows of a public name is whole sentences.
+// An editor shows whole sentences about every public name.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ENTRIES, publicNames } from './public-names.mjs'
 
-/** An example may end it. */
+/** A comment of whole sentences; an example may end it. */
 const SENTENCES = /^[A-Z].*([^.]\.|```)$/
 
 describe('a public name', () => {

@@ -1,5 +1,5 @@
 // @ts-check
-// Who may import whom. A folder of src imports folders of a lower rank, through their index.ts, and its
+// Checks which file may import which. A folder of src imports folders of a lower rank, through their index.ts, and its
 // own files directly. So no two folders depend on each other; circles inside a folder are looked for.
 // Type-only imports count: a type is knowledge too.
 import ts from 'typescript-5'
@@ -92,7 +92,7 @@ function judge(source, item, tree) {
   if (from !== '' && !rankOf.has(from)) return `folder '${from}' has no rank: add it to scripts/layers.mjs`
   if (to !== '' && !rankOf.has(to)) return `folder '${to}' has no rank: add it to scripts/layers.mjs`
   if (toRank >= fromRank) return `'${from || 'entry'}' may not import '${to || 'entry'}': only lower ranks`
-  // What only tests load has a door of its own: src/testing.ts alone opens it.
+  // Code that only tests load has a door of its own: src/testing.ts alone opens it.
   if (file === 'src/testing.ts' && target === `src/${to}/testing.ts`) return undefined
   if (to !== '' && target !== `src/${to}/index.ts`) return `'${specifier}' passes by the door: import '${to}/index.js'`
   return undefined
@@ -151,7 +151,7 @@ function bufferUses({ file, ast }) {
 }
 
 /**
- * Circles among the files of one folder, each told once.
+ * Finds circles among the files of one folder, each once.
  * @param {SourceTree} tree
  * @returns {Problem[]}
  */

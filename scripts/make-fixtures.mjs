@@ -1,7 +1,7 @@
 // @ts-check
 // Writes test/fixtures/<format>/database-*: small databases as this version makes them, for the test that
-// later versions still open them. What is there already is never written again: a released format does
-// not change. Run after a build: node scripts/make-fixtures.mjs
+// later versions still open them. A file that is there already is never written again: a released format
+// does not change. Run after a build: node scripts/make-fixtures.mjs
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

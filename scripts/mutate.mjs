@@ -13,10 +13,10 @@ import { findMutants, orderMutants } from './mutation-sites.mjs'
 /** @typedef {import('./mutation-sites.mjs').Mutant} Mutant */
 /** @typedef {{ mutant: Mutant, killer: string | null }} Verdict */
 
-/** A mutant that makes a test run for ever is seen too. Counted while this process runs: both may be stopped. */
+/** A test that takes longer has seen its mutant. The time counts only while this process runs, since both may be stopped. */
 const TEST_SECONDS_MAX = 90
 
-/** What else can see a check that is gone, beside the tests of its own folder. */
+/** Tests that can see a check that is gone, besides those of its own folder. */
 const checkTests = [
   ['src/base/', ['src/wal/', 'src/manifest/', 'src/sstable/']],
   ['src/wal/', ['test/crash/(log-scenarios|schedules)', 'test/api/(damage|follower)', 'src/engine/']],
@@ -27,7 +27,7 @@ const checkTests = [
   ['src/engine/', ['test/api/(damage|follower|pins)', 'test/crash/(log|manifest)-scenarios']],
 ]
 
-/** What else can see a sync or an order that is gone: first what lists all calls, last what crashes after each. */
+/** Tests that can see a sync or an order that is gone: first one that lists all calls, last one that crashes after each. */
 const diskTests = [
   'src/(tables|versions|commit|flush|manifest|wal)/', 'test/crash/(destroy|log-scenarios|manifest-scenarios|flush-scenarios)',
   'src/(engine|open)/', 'test/crash/schedules',
@@ -53,7 +53,7 @@ const tests = listFiles('dist', (name) => name.endsWith('.test.js')).map((file) 
 /** @param {Mutant} mutant */
 const label = ({ file, line, kind, what }) => `${file}:${line} ${kind}: ${what.slice(0, 90)}`
 
-/** A copy of what is built, beside links to everything else that tests look for. */
+/** Makes a copy of what is built, beside links to everything else that tests look for. */
 function newBench() {
   const bench = mkdtempSync(path.join(root, '.mutate-'))
   const linked = ['package.json', 'README.md', 'node_modules', 'src', 'test', 'docs', 'examples', 'scripts', 'bench']
@@ -64,7 +64,7 @@ function newBench() {
   return bench
 }
 
-/** Tests that may see it, the likeliest first. @param {Mutant} mutant */
+/** Gives the tests that may see a mutant, the likeliest first. @param {Mutant} mutant */
 function testsFor({ file, kind }) {
   const isCheck = kind === 'check' || kind === 'checksum'
   const ofFolder = checkTests.flatMap(([where, parts]) => (file.startsWith(`${where}`) ? parts : []))
@@ -73,7 +73,7 @@ function testsFor({ file, kind }) {
   const matching = (pattern) => tests.filter((test) => new RegExp(`^${pattern}`).test(test))
   const own = file.replace(/\.ts$/, '.test.js')
   const first = isCheck ? [] : ['test/golden/calls', 'test/crash/directory-name']
-  // The folder of all parts has slow tests: after what is near to the disk.
+  // The folder of all parts has slow tests, so they come after those that are near to the disk.
   const folder = `${path.dirname(file)}/`
   const order = folder === 'src/engine/' ? [...first, own, ...further, folder] : [own, ...first, folder, ...further]
   return [...new Set(order.flatMap(matching))]
@@ -94,7 +94,7 @@ function passes(bench, test) {
   })
 }
 
-/** Workers have a copy of the code of their own. @param {string} bench @param {Mutant} mutant @param {string} code */
+/** Changes the workers' own copy of the code. @param {string} bench @param {Mutant} mutant @param {string} code */
 async function inlineWorker(bench, { file }, code) {
   const isMutated = path.join(root, file)
   const bundle = await build({
@@ -117,7 +117,7 @@ async function inlineWorker(bench, { file }, code) {
   writeFileSync(path.join(bench, 'dist/src/exec/worker-source.js'), module)
 }
 
-/** Tests that pass without a mutant, and those that do not and tell nothing. @type {Map<string, Promise<boolean>>} */
+/** Whether a test passes without a mutant; one that does not says nothing. @type {Map<string, Promise<boolean>>} */
 const sound = new Map()
 
 /** @param {string} bench @param {Mutant} mutant @returns {Promise<string | null>} the test that failed */

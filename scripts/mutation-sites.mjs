@@ -14,19 +14,19 @@ import { lineOf } from './source-tree.mjs'
  * @property {string} text  the whole source without it
  */
 
-/** Calls that make something durable. A file system itself is not looked at: it does what it is told. */
+/** Calls that make something durable. File systems themselves are left out: they do what they are told. */
 const syncNames = /^(syncSync|dataSyncSync|sync|dataSync|syncDir|syncDirSync|syncDirectory|syncFile|syncNow)$/
 const syncFiles = /^src\/(wal|manifest|tables|versions|compaction|run|flush|commit|engine|open|api)\//
-/** Who takes `sync` for something else than a file. */
+/** Files in which `sync` is not the sync of a file. */
 const notAFile = /^(api\/varve|engine\/engine|engine\/close)\.ts$/
 
-/** Where bytes from disk become values, and where values are held against each other. */
+/** Files in which bytes from disk become values, or values are compared with each other. */
 const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(reader|format)|' +
   'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
   'sstable/(properties|table-format|block/(block-io|block-reader)|lookup/(bloom-filter|point-hash|table-index)|' +
   'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower)\\.ts$')
 
-/** Where it is decided that a file may go, and the conditions that decide it. */
+/** Files that decide whether a file may go, and under which conditions. */
 const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
   'versions/(unlink-files|file-deleter|log-pins|held-edits))\\.ts$')
 const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
@@ -62,7 +62,7 @@ export function findMutants(source) {
 function addSync(node, add) {
   if (!ts.isCallExpression(node) || !syncNames.test(lastName(node.expression))) return
   const { parent } = node
-  // A step that does nothing.
+  // An operation that does nothing takes its place.
   if (ts.isYieldExpression(parent) || lastName(node.expression) === 'syncFile') add(node, 'sync', '[]')
   else if (/Sync$|^syncDirectory$|^syncNow$/.test(lastName(node.expression))) add(node, 'sync', 'undefined')
   else add(node, 'sync', 'Promise.resolve()')
@@ -118,7 +118,7 @@ function previousStatement(statement) {
   return parent.statements[parent.statements.indexOf(statement) - 1] ?? null
 }
 
-/** The parts of `a || b || c`. @param {ts.Expression} expression @returns {ts.Expression[]} */
+/** Gives the parts of `a || b || c`. @param {ts.Expression} expression @returns {ts.Expression[]} */
 function alternatives(expression) {
   const inner = ts.isParenthesizedExpression(expression) ? expression.expression : expression
   if (!ts.isBinaryExpression(inner) || inner.operatorToken.kind !== ts.SyntaxKind.BarBarToken) return [inner]
@@ -126,7 +126,7 @@ function alternatives(expression) {
 }
 
 /**
- * A deletion that does not wait for its condition, or never comes.
+ * Adds a deletion that does not wait for its condition, or never comes.
  * @param {ts.Node} node @param {Add} add
  */
 function addDeletion(node, add) {
@@ -144,29 +144,24 @@ function addBoth(condition, add) {
 }
 
 /**
- * What two lines say in an order that matters: each entry makes the later one come first.
+ * Pairs of lines whose order matters: each entry makes the later one come first.
  * @type {readonly { file: string, from: string, to: string, what: string }[]}
  */
 const orders = [
   {
-    file: 'src/compaction/compactor.ts', what: 'inputs go before the edit is durable',
-    from: '    host.appendEdit(edit, (error) => {',
-    to: '    host.onReplaced(replaced)\n    host.appendEdit(edit, (error) => {',
+    file: 'src/compaction/compaction-steps.ts', what: 'inputs go before the edit is durable',
+    from: '    if (!(yield* installer.list(edit))) return ends.onStopped(task)\n',
+    to: '    installer.retire(replaced)\n    if (!(yield* installer.list(edit))) return ends.onStopped(task)\n',
   },
   {
-    file: 'src/compaction/compactor.ts', what: 'fast mode: inputs go before the held edit is durable',
-    from: 'host.holdEdit(edit, () => host.onReplaced(replaced))',
-    to: 'host.holdEdit(edit, () => undefined)\n      host.onReplaced(replaced)',
-  },
-  {
-    file: 'src/engine/engine.ts', what: 'fast mode: the log goes before its edit is durable',
-    from: 'this.heldEdits.add({ edit, log: task.log, onDurable: () => this.releaseLog(task) })',
-    to: '[this.releaseLog(task), this.heldEdits.add({ edit, log: task.log, onDurable: () => undefined })]',
+    file: 'src/versions/installer.ts', what: 'fast mode: what an edit replaces goes before the held edit is durable',
+    from: '    else this.options.heldEdits.add(held)\n',
+    to: '    else {\n      held.onDurable()\n      this.options.heldEdits.add({ ...held, onDurable: () => undefined })\n    }\n',
   },
   {
     file: 'src/flush/flusher.ts', what: 'the log goes before the edit is durable',
-    from: '    this.host.appendEdit(task, edit, (error) => {\n',
-    to: '    this.release(task, edit)\n    this.host.appendEdit(task, edit, (error) => {\n      if (!error) return\n',
+    from: '    if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)\n    this.release(task, edit)\n',
+    to: '    this.release(task, edit)\n    yield* installer.list(edit, [task.log])\n',
   },
   {
     file: 'src/tables/open-tables.ts', what: 'a table goes while it is read',

@@ -1,5 +1,5 @@
 // @ts-check
-// How far one operation walks through the code: files, folders, functions and calls of the built package, counted by
+// Measures how far one operation goes through the code: files, folders, functions and calls of the built package, counted by
 // the engine's own coverage. `npm run paths` prints a table; docs/design/ quotes it before and after a redraw.
 // Files of base/ are not counted as files: every path goes through them.
 import { Session } from 'node:inspector'

@@ -1,11 +1,11 @@
 // @ts-check
-// The public names of the package with what an editor shows of them, from the declarations that are published.
+// The public names of the package with the comments that an editor shows, from the declarations that are published.
 import ts from 'typescript-5'
 import path from 'node:path'
 import { lib } from './bundle.mjs'
 import './declarations.mjs'
 
-/** What programs import, and the file that declares it. @type {Record<string, string>} */
+/** The entry points that programs import, and the files that declare them. @type {Record<string, string>} */
 const FILES = { varve: 'index', 'varve/level': 'level', 'varve/testing': 'testing' }
 export const ENTRIES = Object.keys(FILES)
 
@@ -19,14 +19,14 @@ export const ENTRIES = Object.keys(FILES)
 /** @param {string} entry */
 const fileOf = (entry) => path.join(lib, `${FILES[entry]}.d.ts`)
 
-// Without the library's types: names and comments do not depend on them.
+// The library's types are left out: names and comments do not depend on them.
 const program = ts.createProgram(ENTRIES.map(fileOf), {
   noLib: true, types: [], target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.NodeNext,
   moduleResolution: ts.ModuleResolutionKind.NodeNext,
 })
 const checker = program.getTypeChecker()
 
-/** Every declaration that users of an entry point can reach, and every member that is not private. @param {string} entry */
+/** Gives every declaration that users of an entry point can reach, and every member that is not private. @param {string} entry */
 export function publicNames(entry) {
   const source = program.getSourceFile(fileOf(entry))
   if (source === undefined) throw new Error(`${fileOf(entry)} is missing`)
@@ -54,7 +54,7 @@ function membersOf(node, around) {
   })
 }
 
-/** Of a list of such things as well. @param {ts.Node} node @returns {readonly (ts.ClassElement | ts.TypeElement)[]} */
+/** Gives the members of a type, also of a list of that type. @param {ts.Node} node @returns {readonly (ts.ClassElement | ts.TypeElement)[]} */
 function literalOf(node) {
   if (ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node) || ts.isTypeLiteralNode(node)) return [...node.members]
   if (ts.isArrayTypeNode(node)) return literalOf(node.elementType)
@@ -67,7 +67,7 @@ function isPublic(member) {
   return (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Private) === 0
 }
 
-/** Its own, or that of the member it implements or overrides. @param {ts.Node} node */
+/** Gives its own comment, or that of the member it implements or overrides. @param {ts.Node} node */
 function commentOf(node) {
   const declaration = /** @type {ts.NamedDeclaration} */ (node)
   const symbol = checker.getSymbolAtLocation(declaration.name ?? node) ?? /** @type {any} */ (node).symbol

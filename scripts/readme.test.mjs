@@ -7,13 +7,13 @@ import { it } from 'node:test'
 import { publicNames } from './public-names.mjs'
 import { root } from './source-tree.mjs'
 
-/** The names of classes in the README, where a member is not one of `db`. */
+/** Classes by their names in the README, where a member is not one of `db`. */
 const CLASSES = new Map([['pins', 'Pins'], ['snapshot', 'Snapshot'], ['Varve', 'Varve'], ['VarveError', 'VarveError']])
-/** What is written as a declaration. */
+/** Members that the README writes as a declaration. */
 const DECLARED = new Map([
   ['await using db = …', 'Varve.[Symbol.asyncDispose]'], ['using snapshot = …', 'Snapshot.[Symbol.dispose]'],
 ])
-/** Told in words: what an error says stands under "Errors", and `instanceof` below the table. */
+/** Members that the README describes in words: those of an error under "Errors", `instanceof` below the table. */
 const ELSEWHERE = /^VarveError\.(code|file|offset|hint|constructor|\[Symbol\.hasInstance\])$/
 
 it('the README names every public call, and no other', () => {

@@ -1,18 +1,18 @@
 // @ts-check
-// All that the types of an entry point name, in one text of declarations, from what tsc wrote into dist/. What the
-// main entry point exports, the others import from it, so that a class is one class everywhere. Members that are
+// Writes all that the types of an entry point name into one text of declarations, from what tsc wrote into dist/. The
+// exports of the main entry point are imported by the others, so that a class is one class everywhere. Members that are
 // marked @internal are left out, and so are those that begin with `_`, abstract-level's way to say the same.
 import ts from 'typescript-5'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { lib } from './bundle.mjs'
 
-/** Without it, Symbol.dispose would be unknown to users whose `lib` is older. */
+/** The first line, without which Symbol.dispose would be unknown to users whose `lib` is older. */
 const head = '/// <reference lib="esnext.disposable" />\n'
 /** Comments that stand at the head of a source file and tell of the file, not of its first declaration. */
 const headComment = /^\/\*\*[\s*]*(What|Rank \d+):/
 
-/** What a file of declarations has of one symbol. @typedef {{ symbol: ts.Symbol, name: string, isPublic: boolean }} Item */
+/** One symbol in a file of declarations. @typedef {{ symbol: ts.Symbol, name: string, isPublic: boolean }} Item */
 
 /** The declarations of one entry point. */
 class RollUp {
@@ -38,7 +38,7 @@ class RollUp {
     const module = source && this.checker.getSymbolAtLocation(source)
     if (module === undefined) throw new Error(`${file} is missing: npm run build makes it`)
     for (const symbol of this.checker.getExportsOfModule(module)) this.add(this.original(symbol), symbol.name, true)
-    // What is added meanwhile comes last, and is followed too.
+    // Symbols that are added meanwhile come last, and are followed too.
     for (const { symbol } of this.items.values()) for (const statement of this.statementsOf(symbol)) this.follow(statement)
   }
 
@@ -51,7 +51,7 @@ class RollUp {
     this.items.set(symbol, { symbol, name, isPublic })
   }
 
-  /** Its declarations, when they are ours and stand at the top of a file. @param {ts.Symbol} symbol @returns {ts.Statement[]} */
+  /** Gives a symbol's declarations, when they are ours and stand at the top of a file. @param {ts.Symbol} symbol @returns {ts.Statement[]} */
   statementsOf(symbol) {
     return (symbol.declarations ?? []).flatMap((declaration) => {
       const statement = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration
@@ -61,12 +61,12 @@ class RollUp {
     })
   }
 
-  /** What an import or a re-export stands for. @param {ts.Symbol} symbol */
+  /** Gives the symbol that an import or a re-export stands for. @param {ts.Symbol} symbol */
   original(symbol) {
     return symbol.flags & ts.SymbolFlags.Alias ? this.checker.getAliasedSymbol(symbol) : symbol
   }
 
-  /** Adds what a statement names. @param {ts.Node} node */
+  /** Adds everything that a statement names. @param {ts.Node} node */
   follow(node) {
     if (isHidden(node)) return
     if (ts.isImportTypeNode(node)) throw new Error(`${node.getSourceFile().fileName}: write the type of ${node.getText()}`)
@@ -110,7 +110,7 @@ class RollUp {
     ].join('\n')
   }
 
-  /** A class of which only the type is exported cannot be exported where it stands. @param {Item} item */
+  /** False for a class of which only the type is exported: it cannot be exported in place. @param {Item} item */
   isExportedInPlace({ symbol, name, isPublic }) {
     return isPublic && ((symbol.flags & ts.SymbolFlags.Value) === 0 || this.values.has(name))
   }
@@ -129,7 +129,7 @@ class RollUp {
   }
 
   /**
-   * What is printed otherwise than it stands: names, and members that are not for users.
+   * Gives the changes of a statement when it is printed: names, and members that are not for users.
    * @param {ts.Statement} statement
    * @param {ts.SourceFile} source
    */
@@ -139,7 +139,7 @@ class RollUp {
     /** @param {ts.Node} node */
     const visit = (node) => {
       if (isHidden(node)) {
-        // Without any constructor declared, users could call one.
+        // If no constructor were declared, users could call one.
         const isOnly = ts.isConstructorDeclaration(node) && node.parent.members.filter(ts.isConstructorDeclaration).length === 1
         found.push({ at: node.pos, end: node.end, by: isOnly ? '\n    private constructor();' : '' })
         return
@@ -162,7 +162,7 @@ class RollUp {
   }
 }
 
-/** A member for the package's own parts, or for the class that it extends. @param {ts.Node} node */
+/** True for a member that only the package's own parts, or the class that it extends, may use. @param {ts.Node} node */
 function isHidden(node) {
   if (!ts.isClassElement(node)) return false
   const isForBase = node.name !== undefined && ts.isIdentifier(node.name) && node.name.text.startsWith('_')

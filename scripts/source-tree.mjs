@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 
-/** Written by scripts/build.mjs, so it may be missing and is not held to the style. */
+/** A file that scripts/build.mjs writes, so it may be missing and is not held to the style. */
 const GENERATED = 'src/exec/worker-source.ts'
 
 /**
@@ -107,7 +107,7 @@ function findImports(file, ast) {
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       add(node.arguments[0], 'import', [{ imported: '*', local: '' }])
     } else if (ts.isNewExpression(node) && node.expression.getText(ast) === 'URL') {
-      // new URL('./child.js', import.meta.url): a file for another process or thread
+      // `new URL('./child.js', import.meta.url)` names a file for another process or thread.
       const at = node.arguments?.[0]
       if (at !== undefined && ts.isStringLiteralLike(at) && /^\..*\.js$/.test(at.text)) {
         add(at, 'import', [{ imported: '*', local: '' }])

@@ -1,5 +1,5 @@
 // @ts-check
-// docs/stats.md, from the comments in src/stats: `npm run docs` writes it.
+// Makes docs/stats.md from the comments in src/stats; `npm run docs` writes it.
 import ts from 'typescript-5'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -25,7 +25,7 @@ const db = await Varve.open('./my-db', { components: { onEvent: (event) => log(e
 It is called from a microtask, never inside a call of yours. What it throws harms nothing. An event is a plain object whose
 \`type\` says what happened; an \`error\` in it is what failed, as it was thrown, and \`place\` says at which step.`
 
-/** What one name is. @typedef {{ name: string, type: string, comment: string }} Row */
+/** One name of the statistics. @typedef {{ name: string, type: string, comment: string }} Row */
 
 /** @returns {string} */
 export function statsPage() {
@@ -43,7 +43,7 @@ export function statsPage() {
 
 /** @param {Map<string, ts.InterfaceDeclaration>} interfaces @returns {string[]} */
 function statsSections(interfaces) {
-  /** Stages look alike everywhere, so they have a section of their own. @type {Set<string>} */
+  /** Interfaces with a section of their own, since stages look alike everywhere. @type {Set<string>} */
   const later = new Set()
   const sections = membersOf(interfaces.get('Stats')).map((member) => {
     const { name, comment } = rowOf(member)
@@ -59,7 +59,7 @@ function statsSections(interfaces) {
 }
 
 /**
- * The fields below a member, as far as they are declared here.
+ * Gives the fields below a member, as far as they are declared here.
  * @param {ts.PropertySignature} member @param {Map<string, ts.InterfaceDeclaration>} interfaces @param {Set<string>} later
  * @returns {Row[]}
  */
@@ -110,7 +110,7 @@ function table(rows) {
   return ['| | | |', '|---|---|---|', ...lines].join('\n')
 }
 
-/** As users see it: numbers are numbers, whatever they count. @param {string} type */
+/** Gives a type as users see it: numbers are numbers, whatever they count. @param {string} type */
 function shownType(type) {
   const plain = type.replace(/\b(FileNum|SeqNum|LevelNum)\b/g, 'number')
   if (/^\{.*\}\[\]$/.test(plain) || /^[A-Z]\w+\[\]$/.test(plain)) return 'list'
@@ -138,10 +138,10 @@ function eventsSection(aliases) {
   return `## What onEvent hears\n\n${EVENTS_INTRODUCTION}\n\n${head}\n${rows.join('\n')}\n\n${notes.join('\n')}`
 }
 
-/** The comment before a member of a union. @param {ts.Node} node */
+/** Gives the comment before a member of a union. @param {ts.Node} node */
 function leadingComment(node) {
   const text = node.getSourceFile().text
-  // The bar stands between them.
+  // The bar stands between the comment and the member.
   const before = text.slice(0, node.getStart()).replace(/\|\s*$/, '')
   const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(before)?.[1]
   if (comment === undefined) throw new Error(`no comment before ${node.getText()}`)

@@ -85,7 +85,7 @@ function findNode(lab) {
   return program
 }
 
-/** Peers find each other by this machine's addresses: a network of its own has only the loopback one. */
+/** Gives the command a network of its own: peers find each other by addresses, and there is only the loopback one. */
 function withOwnNetwork(/** @type {string[]} */ command) {
   const isAllowed = spawnSync('unshare', ['-n', 'true']).status === 0
   return isAllowed ? ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh', ...command] : command

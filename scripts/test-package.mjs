@@ -1,5 +1,5 @@
 // @ts-check
-// The published package in the tools of those who use it: `npm run test:package` all of test/package/*.package.ts,
+// Tests the published package in the tools of its users: `npm run test:package` runs all of test/package/*.package.ts,
 // `npm run test:package -- jest` those tests with "jest" in their name. The tools come from the npm registry and
 // stay in .tools; some 200 MB. The last line is `N passed, N failed`.
 import { run } from 'node:test'
@@ -15,7 +15,7 @@ const tools = {
   'typescript-newest': 'npm:typescript@latest', 'vitest': '4', 'webpack': '5',
 }
 
-/** Installs them anew when the list has changed. */
+/** Installs the tools again when the list has changed. */
 function installTools() {
   const dir = path.join(root, '.tools')
   const manifest = `${JSON.stringify({ private: true, dependencies: tools }, null, 2)}\n`
@@ -34,7 +34,7 @@ installTools()
 const filters = process.argv.slice(2)
 const files = listFiles('dist/test/package', (name) => name.endsWith('.package.js')).map((file) => path.join(root, file))
 let [passed, failed] = [0, 0]
-// One after the other: each tool takes all processors for itself.
+// The files run one after the other, since each tool takes all processors.
 /** @type {any} the types of events differ between versions of Node */
 const stream = run({ files, concurrency: 1, testNamePatterns: filters.length > 0 ? filters.map((word) => new RegExp(word, 'i')) : undefined })
 for await (const { type, data } of stream) {

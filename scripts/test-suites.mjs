@@ -1,6 +1,6 @@
 // @ts-check
 // Runs test suites of other projects on Varve: `npm run test:suites`. The last line is `N passed, N failed`.
-//   those that stand in test/suites: each of ClassicLevel's own test files, with its index swapped for Varve
+//   ClassicLevel's own test files, which stand in test/suites, with its index swapped for Varve
 //   --orbitdb DIR   OrbitDB's, in a clone of its repository where `npm ci --ignore-scripts` was run
 // What they need comes from the npm registry and stays in .suites. Varve is installed from what `npm pack` packs.
 import { spawnSync } from 'node:child_process'
@@ -22,7 +22,7 @@ function npm(cwd, args) {
   return stdout.trim()
 }
 
-/** Gives the path of the package as it would be published. */
+/** Packs the package as it would be published, and gives its path. */
 function pack() {
   mkdirSync(lab, { recursive: true })
   return path.join(lab, npm(root, ['pack', '--silent', '--pack-destination', lab]))
@@ -76,7 +76,7 @@ function runTapeFile(dir, file, exceptions) {
   console.log(`${file}: ${results.size} tests`)
 }
 
-/** The tests of a run of tape, and the first assertion of each that failed, or null. @param {string} text */
+/** Gives the tests of a run of tape, and the first assertion of each that failed, or null. @param {string} text */
 function readTap(text) {
   /** @type {Map<string, string | null>} */
   const results = new Map()

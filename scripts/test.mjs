@@ -18,8 +18,8 @@ import { runTidy } from './tidy.mjs'
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()))
 const SLOWEST_SHOWN = 5
 /**
- * Each takes more than three seconds of a processor and draws no share. Begun first, so that no processor waits for them
- * at the end, and left out by --quick.
+ * Files that take more than three seconds of a processor each and draw no share. They begin first, so that no processor
+ * waits for them at the end, and --quick leaves them out.
  */
 const SLOW = [
   'test/level/suite-disk.test.ts',
@@ -45,7 +45,7 @@ const SLOW = [
   'test/package/package.test.ts',
 ]
 
-/** What --quick leaves out besides: crashes, faults and whole programs, of which a small share says little. */
+/** Files that --quick leaves out too: crashes, faults and whole programs, of which a small share says little. */
 const NOT_QUICK = ['test/cli/', 'test/contract/', 'test/crash/', 'test/fate/', 'test/fault/', 'test/model/', 'test/api/waiting', 'test/api/stall']
 
 const isLong = process.argv.includes('--long')
@@ -53,7 +53,7 @@ const isQuick = process.argv.includes('--quick')
 /** A file that takes this long hangs. */
 const MINUTES_MAX = isLong ? 12 * 60 : 10
 const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
-/** Of the large counts. */
+/** The share of the large counts that this run draws. */
 const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 5
 /** @param {string} source */
 const isLeftOut = (source) => SLOW.includes(source) || NOT_QUICK.some((start) => source.startsWith(start))
@@ -103,7 +103,7 @@ function runChecks() {
 }
 
 /**
- * Compiled test files whose source still exists, and the tests of the scripts themselves.
+ * Gives the compiled test files whose source still exists, and the tests of the scripts themselves.
  * @returns {FileResult[]}
  */
 function collectTests() {
@@ -133,13 +133,13 @@ class FileResult {
 }
 
 /**
- * One run() for each file: a test can be written in another file than the one that was started, and
+ * Starts one run() for each file: a test can be written in another file than the one that was started, and
  * events name only the former.
  * @param {FileResult} result
  */
 async function runFile(result) {
   const isLive = isLong || filters.length > 0
-  // Not the option `timeout`: with it, Node 24 reports the file but does not end its process.
+  // A signal, since with the option `timeout` Node 24 reports the file but does not end its process.
   const signal = AbortSignal.timeout(MINUTES_MAX * 60_000)
   const startMs = performance.now()
   /** @type {any} the types of events differ between versions of Node */
@@ -204,7 +204,7 @@ function printSlowest(results) {
   console.log(`slowest: ${slowest.map(({ source, ms }) => `${source} ${(ms / 1000).toFixed(1)} s`).join(', ')}`)
 }
 
-/** The commit decides which cases are drawn, so that a failure comes again. @returns {string} */
+/** Gives the seed of the draw: the commit, so that a failure comes again. @returns {string} */
 function drawOfCommit() {
   const { status, stdout } = spawnSync('git', ['rev-parse', '--short=8', 'HEAD'], { cwd: root, encoding: 'utf8' })
   return status === 0 ? stdout.trim() : '1'

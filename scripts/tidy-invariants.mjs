@@ -41,7 +41,7 @@ export function checkInvariants(tree, page, cases = {}) {
   return problems
 }
 
-/** Also understands the short form `WAL-1, 2, 5` and the range `WAL-1–4`. */
+/** Finds the numbers in a line, also in the short form `WAL-1, 2, 5` and the range `WAL-1–4`. */
 /** @param {string} line @returns {string[]} */
 function idsIn(line) {
   return [...line.matchAll(/\b([A-Z][A-Z0-9]+)-(\d+)((?:(?:, |–)\d+\b)*)/g)].flatMap(([, prefix, first, rest]) => {
@@ -55,7 +55,7 @@ function idsIn(line) {
 }
 
 /**
- * An invariant is defined where its number opens a heading, a list item, a table row or a line.
+ * Finds the lines that define invariants: their number opens a heading, a list item, a table row or a line.
  * @param {string} page
  * @returns {Map<string, number>} id → line
  */

@@ -40,7 +40,7 @@ export function checkMentions(tree, pages, others) {
 }
 
 /**
- * What is wrong with a row that names a file and functions in it.
+ * Gives what is wrong with a row that names a file and functions in it.
  * @param {SourceTree} tree @param {string} line @returns {string[]}
  */
 function misplaced(tree, line) {
@@ -54,7 +54,7 @@ function misplaced(tree, line) {
     .map((name) => `${source.file} has no ${name}`)
 }
 
-/** A file may be named by any end of its path: `log.ts`, `wal/log.ts`. @param {string} file @returns {string[]} */
+/** Gives all ends of a path, since any of them may name the file: `log.ts`, `wal/log.ts`. @param {string} file @returns {string[]} */
 function endingsOf(file) {
   const parts = file.split(path.posix.sep)
   return parts.map((_, at) => parts.slice(at).join('/'))

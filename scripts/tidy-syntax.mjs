@@ -69,7 +69,7 @@ function functionName(node) {
   return parent !== undefined && ts.isVariableDeclaration(parent) ? parent.name.getText() : 'a function'
 }
 
-/** A function that lists tests is a table of contents, not a function to hold in the head at once. */
+/** True for a function that lists tests: it is a table of contents, not a function to hold in the head at once. */
 /** @param {ts.Node} body */
 function registersTests(body) {
   return ts.forEachChild(body, /** @returns {boolean | undefined} */ function visit(node) {

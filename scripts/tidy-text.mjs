@@ -9,7 +9,7 @@ const LINE_COLUMNS_MAX = 120
 const FILE_LINES_MAX = 400
 const TEST_FILE_LINES_MAX = 600
 
-/** Left-overs anywhere; second names of a thing in src only (docs/glossary.md has the first ones). */
+/** Words that are refused: left-overs anywhere, second names of a thing in src only (see docs/glossary.md). */
 const anywhere = [{ word: /\b(FIXME|TODO|XXX)\b/, text: 'left-over' }]
 const inSources = [
   { word: /\bSSTs?\b/, text: 'say table' },

@@ -1,6 +1,6 @@
 // @ts-check
-// Files that nothing reaches and exports that nothing uses. A test is no user of what stands in src: code that only
-// its own test calls is dead. Doors are none either: `export * from './x.js'` in an index.ts passes a name on.
+// Finds files that nothing reaches and exports that nothing uses. A test is no user of what stands in src: code that
+// only its own test calls is dead. A door is no user either: `export * from './x.js'` in an index.ts passes a name on.
 import ts from 'typescript-5'
 import { lineOf } from './source-tree.mjs'
 
@@ -24,7 +24,7 @@ export function checkUnused(tree, entries) {
   return [...unreachable(tree, entries), ...unused, ...forTests]
 }
 
-/** Code that is shipped: the simulated disk and the other doors for tests are made for them. @param {string} file */
+/** True for code that is shipped; the simulated disk and the other doors for tests are made for tests. @param {string} file */
 function isProduct(file) {
   return file.startsWith('src/') && !file.endsWith('.test.ts') && !file.endsWith('.long.ts')
 }
@@ -100,10 +100,10 @@ function unusedExports(tree, entries, isUser, what, ownUse = false) {
 }
 
 /**
- * Names that a file declares and exports. `inner` ones are types that the file itself uses: they may be
+ * Gives the names that a file declares and exports. `inner` ones are types that the file itself uses: they may be
  * needed to spell a signature, and cost nothing.
  * @param {SourceFile} source
- * @param {boolean} ownUse  the same for every other name
+ * @param {boolean} ownUse  true when other names that the file itself uses count as `inner` too
  */
 function declaredExports({ ast, text }, ownUse) {
   /** @type {{ name: string, node: ts.Node, inner: boolean }[]} */

@@ -11,6 +11,7 @@ import { checkSyntax } from './tidy-syntax.mjs'
 import { checkUnused } from './tidy-unused.mjs'
 import { checkInvariants } from './tidy-invariants.mjs'
 import { checkMentions } from './tidy-mentions.mjs'
+import { checkComments } from './tidy-comments.mjs'
 
 /** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
 /** @typedef {import('./source-tree.mjs').Problem} Problem */
@@ -31,6 +32,7 @@ export function checkTidy(tree, exceptions, invariantsPage, mentions = { pages: 
   const problems = [...tree.values()].flatMap((source) => [...checkText(source), ...checkSyntax(source)])
   problems.push(...checkUnused(tree, entryFiles()), ...checkInvariants(tree, invariantsPage, cases))
   problems.push(...checkMentions(tree, mentions.pages, mentions.others))
+  problems.push(...checkComments(Object.fromEntries([...tree].map(([file, { text }]) => [file, text]))))
   return applyExceptions(problems, exceptions)
 }
 
@@ -59,7 +61,7 @@ export function applyExceptions(problems, exceptions) {
   return left
 }
 
-/** Sources that something outside the tree starts: named in package.json or in a script. */
+/** Gives the sources that something outside the tree starts: those named in package.json or in a script. */
 function entryFiles() {
   const names = ['build', 'bundle', 'test', 'bench', 'test-runtimes', 'test-package']
   const scripts = names.map((name) => path.join(root, `scripts/${name}.mjs`))
@@ -71,7 +73,7 @@ function entryFiles() {
   return new Set([...named].map((match) => `${match[1]}.ts`))
 }
 
-/** What names files besides the sources, and files besides them that may be named. */
+/** Gives the pages that may name files, and the files besides the sources that may be named. */
 function mentioned() {
   const docs = listFiles('docs', (name) => name.endsWith('.md'))
   const names = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...docs]
@@ -91,7 +93,9 @@ export function runTidy(tree = readSourceTree()) {
   const exceptions = JSON.parse(readFileSync(path.join(root, 'scripts/tidy-exceptions.json'), 'utf8'))
   const text = existsSync(page) ? readFileSync(page, 'utf8') : undefined
   const cases = textsOf(listFiles('test/data', (name) => name.endsWith('.txt')))
-  return { problems: checkTidy(tree, exceptions, text, mentioned(), cases), exceptions }
+  const scripts = textsOf([...listFiles('scripts', (name) => name.endsWith('.mjs')), ...listFiles('examples', () => true)])
+  const problems = [...checkTidy(tree, exceptions, text, mentioned(), cases), ...checkComments(scripts)]
+  return { problems, exceptions }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { parseTree } from './source-tree.mjs'
 import { applyExceptions, checkTidy } from './tidy.mjs'
+import { checkComments } from './tidy-comments.mjs'
 import { checkInvariants } from './tidy-invariants.mjs'
 import { checkMentions } from './tidy-mentions.mjs'
 import { checkUnused } from './tidy-unused.mjs'
@@ -83,6 +84,27 @@ test('exceptions: hold one breach up to its count, and must shrink with it', () 
   assert.match(applyExceptions([problem], [{ ...exception, count: 90 }])[0].text, /can shrink from 90 to 80/)
   assert.match(applyExceptions([], [exception])[0].text, /not needed any more/)
   assert.equal(applyExceptions([{ ...problem, text: 'g has 80 lines' }], [exception]).length, 2)
+})
+
+/** @param {string} comment @param {string} [file] */
+function judgeComment(comment, file = 'src/vfs/x.ts') {
+  return checkComments({ [file]: `import { a } from './a.js'\n\n  ${comment}\nconst b = a\n` })
+    .map((p) => `${p.line} ${p.text}`)
+}
+
+test('doc comments: no fragment, and an end of a sentence', () => {
+  for (const words of ['Of a table.', 'As above.', 'The same, asynchronously.', 'So many at most.', 'Who only reads.',
+    'To be called once.', 'For tests.', '… or fewer.', 'By path.']) {
+    assert.deepEqual(judgeComment(`/** ${words} */`), [`3 a fragment: ${words}`])
+    assert.deepEqual(judgeComment(`/**\n   * ${words}\n   */`), [`3 a fragment: ${words}`])
+  }
+  assert.deepEqual(judgeComment('/** Size of the file */'), ['3 no end of a sentence: Size of the file'])
+  assert.deepEqual(judgeComment('/**\n   * Size of\n   * the file\n   */'), ['3 no end of a sentence: Size of the file'])
+  for (const words of ['Size of the file in bytes.', 'Often there are none.', 'Run: `node x.js [entries]`', 'Gone?',
+    '\n * The form:\n *\n *   name=value\n', '@param {string} x', 'Gives a name. @param {string} x  the path', 'Total (in bytes.)', '@internal']) {
+    assert.deepEqual(judgeComment(`/** ${words} */`), [], words)
+  }
+  assert.deepEqual(judgeComment('/** Of a table */', 'src/sstable/x.ts'), [])
 })
 
 /** @param {Record<string, string>} files */

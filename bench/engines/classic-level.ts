@@ -30,7 +30,7 @@ export const classicLevel: EngineAdapter = {
       cacheSize: CACHE_BYTES,
     })
     await db.open()
-    // Between these two lie all keys of a run.
+    // All keys of a run lie between these two.
     return levelStore(db, () => db.compactRange(...FIRST_AND_LAST[stringKeys ? 'strings' : 'bytes']))
   },
 }

@@ -6,7 +6,7 @@ interface LevelIterator {
   close(): Promise<void>
 }
 
-/** What is used of abstract-level. */
+/** The part of abstract-level that is used. */
 export interface LevelDatabase {
   open(): Promise<void>
   close(): Promise<void>
@@ -21,7 +21,7 @@ export interface LevelDatabase {
 const SYNC = { sync: true }
 const SCAN_STEP = 1000
 
-/** `settle` as in Store. */
+/** Makes a Store of an abstract-level database, with `settle` as the Store's own. */
 export function levelStore(db: LevelDatabase, settle: () => Promise<void>): Store {
   return {
     batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),

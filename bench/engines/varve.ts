@@ -10,7 +10,7 @@ const SYNC = { sync: true }
 
 const LOOK_MS = 20
 
-/** Until nothing is under way and no level asks for work. */
+/** Resolves when nothing is under way and no level asks for work. */
 export async function settle(db: Varve): Promise<void> {
   for (;;) {
     const { flush, compaction } = db.stats()

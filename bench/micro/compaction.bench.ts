@@ -1,6 +1,6 @@
 /**
- * Merge and flush build, I/O and checksums included: nanoseconds an input entry of 16 + 100 bytes.
- * Run: node dist/bench/micro/compaction.bench.js [thousand entries] [part of a case's name]
+ * Merge and flush build, I/O and checksums included: nanoseconds for each input entry of 16 + 100 bytes.
+ * Run: `node dist/bench/micro/compaction.bench.js [thousand entries] [part of a case's name]`
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -43,7 +43,7 @@ function headerOf(fileNum: number): FileHeader {
 let nextNum = 1
 let nextSeqNum = 1
 
-/** A table with these keys, as decimal numbers; `step` is a function of the place. */
+/** Writes a table with these keys, as decimal numbers; `keyAt` is a function of the index. */
 function writeTable(count: number, keyAt: (i: number) => number): TableFacts {
   const fileNum = nextNum++
   const file = vfs.openSync(path.join(dir, tableFileName(fileNum)), 'create')

@@ -5,22 +5,22 @@
 
 export interface MicroCase {
   name: string
-  /** Operations that one call of `run` does. */
+  /** The number of operations that one call of `run` does. */
   count: number
   run(): void | Promise<void>
-  /** Before each timed call, untimed. */
+  /** Runs before each timed call, untimed. */
   prepare?(): void | Promise<void>
 }
 
 export interface MicroResult {
   name: string
-  /** Nanoseconds an operation. */
+  /** Nanoseconds for one operation. */
   median: number
   min: number
   max: number
 }
 
-/** A first, untimed round lets the compiler do its work. */
+/** Runs each case several times. A first, untimed round lets the compiler do its work. */
 export async function measure(cases: readonly MicroCase[], rounds = 7): Promise<MicroResult[]> {
   const times = cases.map(() => [] as number[])
   for (let round = 0; round <= rounds; round++) {

@@ -3,7 +3,7 @@ import { drawHashSeed, hashRange, hashView, SeededRandom } from '../../src/base/
 import { micro } from './harness.js'
 
 const KEYS = 4096
-/** As the header of an entry in a log. */
+/** Bytes between two keys, as many as the header of an entry in a log has. */
 const GAP_BYTES = 8
 
 const random = new SeededRandom(1)

@@ -1,6 +1,6 @@
 /**
  * Table: nanoseconds per add, get, scanned entry.
- * Run: node dist/bench/micro/table.bench.js [entries] [block KiB]
+ * Run: `node dist/bench/micro/table.bench.js [entries] [block KiB]`
  */
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'

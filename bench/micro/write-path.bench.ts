@@ -1,6 +1,6 @@
 /**
  * Write path: what one call takes, what the first entry of an iterator takes, and the longest call.
- * Run: node dist/bench/micro/write-path.bench.js [entries] [directory]
+ * Run: `node dist/bench/micro/write-path.bench.js [entries] [directory]`
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ const keys = Array.from({ length: entries }, () => {
   return key
 })
 
-/** One figure of each round: the median, the least and the largest. */
+/** Prints one figure of each round: the median, the least and the largest. */
 async function report(what: string, unit: string, run: () => number | Promise<number>): Promise<void> {
   const figures: number[] = []
   for (let round = 0; round < ROUNDS; round++) figures.push(await run())
@@ -47,7 +47,7 @@ async function withDatabase(options: VarveOptions, use: (db: Varve) => number | 
 
 const microseconds = (startMs: number, count: number): number => ((performance.now() - startMs) * 1000) / count
 
-/** Frames of 1000 entries that are in the slab already: the index alone. */
+/** Inserts frames of 1000 entries that are in the slab already: this measures the index alone. */
 function insertOnly(): number {
   const slab = new SlabPool(128 * MiB, 0).take(0)
   const options = { logNum: 1, start: FILE_HEADER_BYTES, baseSeqNum: 0, hashSeed: drawHashSeed(random), executor: null }
@@ -88,7 +88,7 @@ function batchAll(db: Varve): number {
   return microseconds(startMs, entries)
 }
 
-/** The iterator is opened in the turn of the last write. */
+/** Opens the iterator in the turn of the last write. */
 function firstEntry(db: Varve): number {
   batchAll(db)
   const startMs = performance.now()
@@ -99,7 +99,7 @@ function firstEntry(db: Varve): number {
   return ms
 }
 
-/** What opening an iterator and taking its first entry adds to each of 100,000 puts. */
+/** Measures what opening an iterator and taking its first entry adds to each of 100,000 puts. */
 function putAndIterate(db: Varve): number {
   const count = Math.min(100_000, entries)
   let iteratingMs = 0

@@ -9,7 +9,7 @@ import { isVersionSeen } from '../../src/iterator/index.js'
 import type { RetentionRule } from '../../src/iterator/index.js'
 import type { CompactionPick } from '../../src/pick/index.js'
 
-/** Of a table: in the order key ascending, sequence number descending. */
+/** The entries of a table, in the order key ascending, sequence number descending. */
 export interface SimulatedEntries {
   keys: number[]
   seqNums: number[]
@@ -46,14 +46,14 @@ export class SimulatedTables {
     return this.entries.get(fileNum)!
   }
 
-  /** One table of all that the rule keeps, or null. */
+  /** Makes one table of all entries that the rule keeps, or null. */
   flush(entries: SimulatedEntries, rule: RetentionRule): TableFacts | null {
     const kept = noEntries()
     for (const i of keptEntries(entries, rule, () => false)) append(kept, entries, i)
     return kept.keys.length === 0 ? null : this.add(kept)
   }
 
-  /** The outputs of a pick; its inputs stay readable until `drop`. */
+  /** Makes the outputs of a pick; its inputs stay readable until `drop`. */
   run(pick: CompactionPick, rule: RetentionRule): TableFacts[] {
     const merged = pick.inputs.map(({ tables }) => concat(tables.map((table) => this.entriesOf(table.fileNum))))
       .reduceRight((older, newer) => merge(newer, older))
@@ -105,7 +105,7 @@ export function noEntries(): SimulatedEntries {
   return { keys: [], seqNums: [], isTombstone: [] }
 }
 
-/** A memtable's entries in the order of a table. */
+/** Sorts a memtable's entries into the order of a table. */
 export function sortedEntries({ keys, seqNums, isTombstone }: SimulatedEntries): SimulatedEntries {
   const order = [...keys.keys()].sort((a, b) => keys[a]! - keys[b]! || seqNums[b]! - seqNums[a]!)
   const pick = <T>(values: readonly T[]): T[] => order.map((i) => values[i]!)
@@ -155,7 +155,7 @@ class Passing {
   private readonly tables: readonly TableFacts[]
   private readonly smallest: readonly number[]
   private readonly largest: readonly number[]
-  /** Tables before `end` begin at or before the key. */
+  /** The number of tables that begin at or before the key. */
   private end = 0
   private bytes = 0
 
@@ -190,7 +190,7 @@ class Passing {
   }
 }
 
-/** Four bytes, big-endian: in the order of the numbers. */
+/** Makes a key of four bytes, big-endian: such keys have the order of their numbers. */
 export function keyOf(n: number): Uint8Array {
   const key = new Uint8Array(4)
   new DataView(key.buffer).setUint32(0, n)

@@ -15,12 +15,12 @@ export interface Write {
   readonly isTombstone: boolean
 }
 
-/** A reader takes a snapshot, or lets go of it. */
-export interface SnapshotStep {
+/** A reader takes a snapshot, or releases it. */
+export interface SnapshotChange {
   readonly isHeld: boolean
 }
 
-/** What each one is, for people. */
+/** What each kind of writes is, for people. */
 export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
   fill: 'every key once, in random order',
   sequential: 'every key once, in order',
@@ -40,14 +40,14 @@ const QUEUED_SHARE = 0.01
 const DELETED_SHARE = 0.9
 const WALKS = 3
 
-export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotStep> {
+export function* workloadWrites(workload: Workload, keyCount: number, seed: number): Generator<Write | SnapshotChange> {
   const random = new SeededRandom(seed, workload)
   switch (workload) {
     case 'sequential': return yield* puts(inOrder(keyCount))
     case 'walk':
       for (let i = 0; i < WALKS; i++) yield* puts(inOrder(keyCount))
       return
-    case 'counter': return yield* puts(placesOfDecimals(keyCount))
+    case 'counter': return yield* puts(ranksOfDecimals(keyCount))
     case 'queue': return yield* queue(keyCount)
     default: // all others begin with every key, in any order
   }
@@ -97,8 +97,8 @@ function inOrder(count: number): number[] {
   return Array.from({ length: count }, (_, key) => key)
 }
 
-/** Of each number, its place among all when they are sorted as texts. */
-function placesOfDecimals(count: number): number[] {
+/** Gives for each number its rank when all are sorted as texts. */
+function ranksOfDecimals(count: number): number[] {
   const places: number[] = []
   for (const [place, text] of inOrder(count).map(String).sort().entries()) places[Number(text)] = place
   return places

@@ -48,7 +48,7 @@ function mib(bytes: number): string {
   return (bytes / MiB).toFixed(0)
 }
 
-/** Columns of equal width, the first to the left. */
+/** Makes columns of equal width, the first to the left. */
 function rows(cells: readonly (readonly string[])[]): string[] {
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
   return cells.map((row) => row.map((cell, column) =>

@@ -23,20 +23,20 @@ import type { Workload } from './simulated-writes.js'
 export interface SimulationOptions {
   readonly workload: Workload
   readonly settings: CompactionSettings
-  /** Of all keys, each once. */
+  /** Bytes of all keys with their values, each once. */
   readonly dataBytes: number
   readonly writeBufferBytes: number
-  /** Of one simulated entry; it stands for as many real neighbours as fill them. */
+  /** Bytes of one simulated entry; it stands for as many real neighbours as fill them. */
   readonly entryBytes: number
   /** Bytes of a tombstone for each byte of a value. */
   readonly tombstoneShare: number
-  /** Bytes that one compaction merges while the user writes one. Infinity: it takes no time. */
+  /** Bytes that one compaction merges while the user writes one; with Infinity it takes no time. */
   readonly speed: number
-  /** Compactions at the same time. */
+  /** The number of compactions at the same time. */
   readonly workers: number
-  /** A flush waits while level 0 has so many tables and a compaction is under way. */
+  /** A flush waits while level 0 has this many tables and a compaction is under way. */
   readonly level0TablesMax: number
-  /** In the end do also what is done when nothing else is to do. */
+  /** True also does at the end what is done when there is nothing else to do. */
   readonly isQuietAtEnd: boolean
   readonly seed: number
 }
@@ -61,12 +61,12 @@ export interface SimulationReport {
   readonly levels: readonly LevelReport[]
   /** Bytes written into tables for each byte of the user; the log is not counted. */
   readonly writeAmplification: number
-  /** Tables looked at until a live key is found, without filters: mean after all flushes, and at the end. */
+  /** Tables looked at until a live key is found, without filters: the mean after all flushes, and at the end. */
   readonly readAmplification: { readonly mean: number; readonly end: number }
-  /** Bytes of all files for each live byte, at least a memtable's; with outputs that are being written. */
+  /** Bytes of all files for each live byte, counted as at least a memtable's, with outputs that are being written. */
   readonly spaceAmplification: { readonly most: number; readonly end: number }
   readonly level0TablesMost: number
-  /** Share of the time that flushes waited. */
+  /** The share of the time that flushes waited. */
   readonly stalledShare: number
 }
 
@@ -89,7 +89,7 @@ interface UnderWay {
 }
 
 const SAMPLED_KEYS = 64
-/** More steps than this at one time: the picker goes in circles. */
+/** With more compactions than this at one time, the picker goes in circles. */
 const STEPS_MAX = 100_000
 
 class Simulation {
@@ -105,7 +105,7 @@ class Simulation {
   private bufferBytes = 0
   private seqNum = 0
   private snapshots: SeqNum[] = []
-  /** Bytes of the user and, besides, of waiting. */
+  /** Time so far: bytes of the user, and of waiting. */
   private time = 0
   private stalledTime = 0
   private userBytes = 0
@@ -137,12 +137,12 @@ class Simulation {
     if (this.bufferBytes >= this.options.writeBufferBytes) this.flush()
   }
 
-  /** One at a time. */
+  /** Takes or releases the one snapshot that there may be. */
   holdSnapshot(isHeld: boolean): void {
     this.snapshots = isHeld ? [this.seqNum] : []
   }
 
-  /** The last flush, and all that is due then. */
+  /** Ends the writes: does the last flush, and all that is due then. */
   finish(): void {
     this.flush()
     this.settle()
@@ -229,7 +229,7 @@ class Simulation {
     this.time = time
   }
 
-  /** Time passes to the end of the next compaction; others begin. */
+  /** Lets time pass to the end of the next compaction; others begin then. */
   private endNext(): void {
     this.endFirst()
     this.pickAll()

@@ -1,6 +1,6 @@
 /**
- * What: deletes the keys of a range, batch by batch, while there are no range tombstones that would do it
- * at once. Keys alone are looked at: no value is copied, or read from where large ones are.
+ * What: deletes the keys of a range, batch by batch, while there are no range tombstones that would do it at once. It
+ * looks at keys alone: no value is copied, or read from where large ones are.
  * Thread: main. Memory: one batch.
  */
 import { KiB, VarveError } from '../base/index.js'
@@ -15,7 +15,7 @@ interface DelOperation {
 const BATCH_COUNT = 1000
 const BATCH_KEY_BYTES = 256 * KiB
 
-/** Every key that `options` sees when it is called; `write` resolves when a batch is in the log. */
+/** Deletes every key that `options` sees when it is called; `write` resolves when a batch is in the log. */
 export async function clearKeys(
   view: ReadView, options: CursorOptions, write: (operations: DelOperation[]) => Promise<void>,
 ): Promise<void> {

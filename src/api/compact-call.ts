@@ -7,7 +7,7 @@ import type { CompactCall, CompactOptions } from '../engine/index.js'
 
 const NAMES = ['signal', 'onProgress']
 
-/** Begins to watch the signal: `compact` ends that, so it must follow. Throws INVALID_ARGUMENT. */
+/** Begins to watch the signal. `compact` ends the watch, so the caller must go on to it. Throws INVALID_ARGUMENT. */
 export function readCompactCall(options: CompactOptions | undefined): CompactCall {
   if (options === undefined) return { abort: null, onProgress: undefined }
   const { signal, onProgress } = takeOptions('compact', NAMES, options, takeFields)

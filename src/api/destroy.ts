@@ -1,6 +1,6 @@
 /**
  * What: removes a database: only files with names of ours, only in a directory that proves to be ours.
- * Thread: main; holds the lock meanwhile, so no open database is touched.
+ * Thread: main; it holds the lock meanwhile, so no open database is touched.
  */
 import { directoryError, parseFileName, VarveError } from '../base/index.js'
 import { holdsData, readMarker } from '../manifest/index.js'
@@ -28,12 +28,12 @@ export async function destroyDatabase(vfs: Vfs, location: string): Promise<void>
   } catch (error) {
     throw directoryError(error, 'destroy', dir)
   } finally {
-    await lock.release().catch(() => undefined) // the first error is told
+    await lock.release().catch(() => undefined) // the first error is reported
   }
   await removeEmpty(vfs, dir, lock.identity)
 }
 
-/** A marker, or a file of ours that says so itself: other databases have files named 000003.wal, too. */
+/** True for a marker, or a file of ours that says so itself: other databases have files named 000003.wal, too. */
 async function isOurs(vfs: Vfs, dir: string): Promise<boolean> {
   const names = await vfs.list(dir)
   if (readMarker(names) !== null) return true
@@ -54,7 +54,7 @@ async function beginsAsOurs(vfs: Vfs, path: string): Promise<boolean> {
   }
 }
 
-/** The markers go last: a crash in between leaves a directory that another destroy recognises. */
+/** Removes the markers last: a crash in between leaves a directory that another destroy recognises. */
 async function removeFiles(vfs: Vfs, dir: string): Promise<void> {
   const names = await vfs.list(dir)
   const kindOf = (name: string) => parseFileName(name)?.kind
@@ -66,11 +66,11 @@ async function removeFiles(vfs: Vfs, dir: string): Promise<void> {
   await vfs.syncDir(dir)
 }
 
-/** The directory goes when nothing else is in it; a new owner may be quicker. */
+/** Removes the directory when nothing else is in it. A new owner may be quicker. */
 async function removeEmpty(vfs: Vfs, dir: string, identity: string): Promise<void> {
   try {
     if ((await vfs.stat(dir))?.identity === identity) await vfs.rmdir(dir)
   } catch {
-    // There is something in it: it is theirs.
+    // There is something in it that belongs to somebody else.
   }
 }

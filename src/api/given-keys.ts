@@ -14,13 +14,13 @@ export function takeKeys(keys: readonly Bytes[]): Bytes[] {
     const { length } = keys
     for (let i = 0; i < length; i++) {
       const key: Bytes = keys[i]
-      checkKey(key) // at once: an array may say that it is longer than it is
+      checkKey(key) // checked at once: an array may claim a length that it does not have
       own.push(key)
     }
   } catch (error) {
     throw unreadableArgument('keys', error)
   }
-  // The code that ran may have taken memory away, which a string does not have.
+  // Reading the list may have run code that detached the memory of a key; a string has no such memory.
   for (const key of own) if (typeof key !== 'string') checkKey(key)
   return own
 }

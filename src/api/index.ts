@@ -1,4 +1,4 @@
-/** Rank 9: what programs import; what of it is public, src/index.ts says. */
+/** Rank 9: what programs import. src/index.ts says what of it is public. */
 export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer } from '../base/index.js'
 export type {

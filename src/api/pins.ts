@@ -68,7 +68,7 @@ export class Pins {
     return this.engine.follow(name, after)
   }
 
-  /** The process does not end meanwhile. */
+  /** Keeps the process alive while the work goes on. */
   private waitFor<T>(work: Promise<T>): Promise<T> {
     return keepAliveUntil(this.engine.clock, work)
   }

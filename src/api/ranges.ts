@@ -1,7 +1,7 @@
 /**
  * What: ranges as users give them, and the iterables over them.
- * An iterable pins the state of the moment of the call. It lets go at its end, at `return` (leaving a
- * for loop), and when the database closes; then it throws CLOSED.
+ * An iterable holds the state of the moment of the call. It lets go at its end, at `return` (leaving a for loop), and
+ * when the database closes; then it throws CLOSED.
  */
 import { checkFlag, copyBytes, invalidArgument, takeOptions, VarveError } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
@@ -38,7 +38,7 @@ export interface RangeOptions extends ReadOptions, KeyBounds {
 const BOUND_NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix']
 const NAMES = [...BOUND_NAMES, 'reverse', 'limit', 'snapshot', 'ownBuffers']
 
-/** Throws INVALID_ARGUMENT, or CLOSED, before anything is opened. */
+/** Reads and checks the options of a range. Throws INVALID_ARGUMENT, or CLOSED, before anything is opened. */
 export function readRange(options: RangeOptions | undefined, view: ReadView): CursorOptions {
   if (options === undefined) {
     view.checkReadable()
@@ -52,7 +52,7 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
   return { range, reverse, limit, state, seqNum, copies }
 }
 
-/** Throws INVALID_ARGUMENT. */
+/** Reads and checks the bounds of a range. Throws INVALID_ARGUMENT. */
 export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
   if (bounds === undefined) return ALL_KEYS
   return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeBounds))
@@ -71,7 +71,7 @@ function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
   return keyRange({ gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte), prefix: bound(prefix) })
 }
 
-/** An own copy, so that the caller may change the buffer. */
+/** Copies a bound, so that the caller may change the buffer. */
 function bound(key: Bytes | undefined): Uint8Array | undefined {
   if (key === undefined) return undefined
   checkKey(key)
@@ -86,7 +86,7 @@ function readLimit(limit: unknown): number {
   return limit
 }
 
-/** What of an entry an iterable gives. */
+/** Reads the part of an entry that an iterable gives: its key, its value, or both. */
 export type Part<T> = (cursor: Cursor) => T
 
 export const ENTRY: Part<[Uint8Array, Uint8Array]> = (cursor) => cursor.entry()
@@ -118,12 +118,15 @@ export class RangeIterable<T> implements IterableIterator<T> {
   }
 }
 
-/** The asynchronous one: it gives way to timers, also in the middle of a step that passes many deleted keys. */
+/**
+ * The asynchronous iterator over a range. It gives way to timers, also inside a call of `next` that passes many deleted
+ * keys.
+ */
 export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
   readonly #turns: Turns
   readonly #cursor: Cursor
   readonly #part: Part<T>
-  /** The last step that was asked for, when one that has begun is not at its end: the next one waits for it. */
+  /** The last result that was asked for, while it is not there: the next one waits for it. */
   #last: Promise<unknown> | null = null
 
   constructor(view: ReadView, options: CursorOptions, part: Part<T>) {
@@ -138,9 +141,9 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     const last = this.#last
-    if (last !== null) return this.#queue(last.then(() => this.#step(), () => this.#step()))
-    const step = this.#step()
-    return this.#cursor.isPaused ? this.#queue(step) : step
+    if (last !== null) return this.#queue(last.then(() => this.#advance(), () => this.#advance()))
+    const result = this.#advance()
+    return this.#cursor.isPaused ? this.#queue(result) : result
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
@@ -148,16 +151,16 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
     return { done: true, value: undefined }
   }
 
-  #queue(step: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
-    this.#last = step
+  #queue(result: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
+    this.#last = result
     const end = (): void => {
-      if (this.#last === step) this.#last = null
+      if (this.#last === result) this.#last = null
     }
-    step.then(end, end)
-    return step
+    result.then(end, end)
+    return result
   }
 
-  async #step(): Promise<IteratorResult<T, undefined>> {
+  async #advance(): Promise<IteratorResult<T, undefined>> {
     const cursor = this.#cursor
     const turns = this.#turns
     while (!cursor.next()) {

@@ -61,28 +61,28 @@ export function newSnapshot(view: ReadView): Snapshot {
   return Snapshot['of'](view)
 }
 
-/** What a snapshot holds. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
+/** Gives what a snapshot holds. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
 export function heldBy(snapshot: Snapshot, view: ReadView): HeldSnapshot {
   if (snapshot['view'] !== view) throw invalidArgument('the snapshot is of another database')
   if (snapshot['isReleased']) throw new VarveError('CLOSED', 'the snapshot was released')
   return snapshot['held']
 }
 
-/** Where to read, and what copies the result. */
+/** The state and sequence number to read at, and what copies the result. */
 export interface CopyingPlace extends ReadPlace {
   readonly copies: UserBytes
 }
 
 const NAMES = ['snapshot', 'ownBuffers']
 
-/** Throws INVALID_ARGUMENT, or CLOSED. */
+/** Gives where to read with these options. Throws INVALID_ARGUMENT, or CLOSED. */
 export function readPlace(options: ReadOptions | undefined, view: ReadView): CopyingPlace {
   if (options !== undefined) return placeOf(takeReadOptions(options), view)
   view.checkReadable()
   return { state: view.state, seqNum: view.visibleSeqNum, isNow: true, copies: view.iterators.copies.byDefault }
 }
 
-/** What the options say, not checked yet: that follows when no code of the caller can run any more. */
+/** Reads the options without checking them: that follows when no code of the caller can run any more. */
 export function takeReadOptions(options: ReadOptions | undefined): ReadOptions {
   return options === undefined ? {} : takeOptions('read', NAMES, options, takeFields)
 }
@@ -91,7 +91,7 @@ function takeFields({ snapshot, ownBuffers }: ReadOptions): ReadOptions {
   return { snapshot, ownBuffers }
 }
 
-/** Throws INVALID_ARGUMENT, or CLOSED. */
+/** Checks options that were read before. Throws INVALID_ARGUMENT, or CLOSED. */
 export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): CopyingPlace {
   const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
   const held = snapshot === undefined ? null : heldByGiven(snapshot, view)

@@ -1,8 +1,8 @@
 /**
  * What: the database as programs use it: checks every argument, then asks the engine.
- * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give
- * Uint8Array. Calls ending in Sync return when the work is done; the others return promises. Errors are
- * VarveError with a stable `code`; a call that is refused changed nothing.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give Uint8Array. Calls
+ * ending in Sync return when the work is done; the others return promises. Errors are VarveError with a stable `code`;
+ * a call that is refused has changed nothing.
  */
 import {
   checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
@@ -25,7 +25,7 @@ import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
-import { atPlace, checkLocation, diskError, unlockDirectory } from './place.js'
+import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { newSnapshot, placeOf, readPlace, takeReadOptions } from './read-options.js'
@@ -101,7 +101,7 @@ export class Varve {
    * NOT_FOUND when there is no database, LOCKED while it is open; files that are not Varve's stay.
    */
   static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
-    await atPlace('destroy', location, options, destroyDatabase)
+    await atLocation('destroy', location, options, destroyDatabase)
   }
 
   /**
@@ -111,7 +111,7 @@ export class Varve {
    * is no directory.
    */
   static async forceUnlock(location: string, options: { vfs?: Vfs } = {}): Promise<LockHolder | null> {
-    return atPlace('forceUnlock', location, options, unlockDirectory)
+    return atLocation('forceUnlock', location, options, unlockDirectory)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -189,8 +189,8 @@ export class Varve {
 
   /**
    * Merges the tables of a range down to one version a key, and lets go of what was deleted; flushes first.
-   * Resolves when it is done. With `signal` it can be given up: steps that are done stay. Rejects with the
-   * signal's reason, CLOSED, why writing has stopped, the error of a step that failed three times in a row
+   * Resolves when it is done. With `signal` it can be given up: compactions that are done stay. Rejects with the
+   * signal's reason, CLOSED, why writing has stopped, the error of a compaction that failed three times in a row
    * (NO_SPACE, IO_ERROR, …), or CORRUPTION: a table of the range was left alone, the rest is done.
    */
   async compact(range?: KeyBounds, options?: CompactOptions): Promise<void> {
@@ -334,7 +334,7 @@ export class Varve {
     await this.close()
   }
 
-  /** What background work answers: the process does not end meanwhile. */
+  /** Waits for background work, and keeps the process alive meanwhile. */
   private waitFor(work: Promise<void>): Promise<void> {
     return keepAliveUntil(this.view.clock, work)
   }
@@ -370,7 +370,7 @@ export class Varve {
   }
 }
 
-/** What the Level facade reads with: it is the engine's second face. */
+/** Gives the Level facade what it reads with. */
 export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
   return { view: db['view'], reads: db['reads'] }
 }

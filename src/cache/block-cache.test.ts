@@ -5,7 +5,7 @@ import { KiB, MiB, SeededRandom } from '../base/index.js'
 import { BlockCache, MARK_HIT, MARK_POINT, MARK_SCAN } from './block-cache.js'
 import type { CacheSlots } from './block-cache.js'
 
-/** As a table does: takes block `index` from the cache, or "reads" it; false when it was not taken in. */
+/** Takes block `index` from the cache as a table does, or "reads" it; false when the cache did not take it in. */
 function use(cache: BlockCache, slots: CacheSlots, index: number, bytes: number, mark: number): boolean {
   if (slots.frames[index] !== 0) {
     slots.marks[index] = MARK_HIT

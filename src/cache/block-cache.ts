@@ -34,19 +34,19 @@ const GRANULE_BYTES = KiB
 /** Granules of a chunk: memory is taken in steps of 1 MiB, as it is needed. */
 const CHUNK_SHIFT = 10
 const CHUNK_GRANULES = MiB / GRANULE_BYTES
-/** Blocks that a scan's miss looks at for room: a small part of the time that reading the block takes. */
+/** A scan's miss looks at this many blocks for room: a small part of the time that reading the block takes. */
 const SCAN_LOOKS_MAX = 64
-/** Time as scans see it: one tick for so large a part of the capacity that they missed. */
+/** Scans measure time in ticks: there are this many while they miss as many bytes as the cache can hold. */
 const TICKS_PER_CAPACITY = 8
-/** Ticks fit 16 bits; 0: no scan missed this block yet. */
+/** Ticks fit 16 bits; 0 means that no scan missed this block yet. */
 const TICK_COUNT = 65_535
 
-/** A block larger than this part of the capacity is not kept: one value must not empty the cache. */
+/** A block larger than this part of the capacity is not kept, since one value must not empty the cache. */
 const BLOCK_PART_MAX = 1 / 8
 
 /** The frames of the blocks of one table. Hot paths read `frames` and set `marks` themselves. */
 export class CacheSlots {
-  /** Frame of block i: see BlockCache.chunkOf and baseOf; 0: it is not there. */
+  /** The frame of each block (see BlockCache.chunkOf and baseOf); 0 when it is not there. */
   readonly frames: Uint32Array
   readonly marks: Uint8Array
   /** When a scan last missed block i, in ticks. */
@@ -65,7 +65,7 @@ export class CacheSlots {
 class CacheChunk {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
-  /** By first granule of a block; length 0 says that a granule is free or inside a block. */
+  /** The length of the block that begins at each granule; 0 where a granule is free or inside a block. */
   readonly lengths: Uint16Array
   readonly pins: Uint32Array
   readonly indexes: Uint32Array
@@ -94,7 +94,7 @@ export class BlockCache {
 
   private readonly chunks: CacheChunk[] = []
   private capacity: number
-  /** More chunks than this: those at the end go as soon as nothing in them is pinned. */
+  /** Chunks at the end beyond this number go as soon as nothing in them is pinned. */
   private chunkCountMax: number
   private readonly chunkGranules: number
   /** Bytes that scans missed. */
@@ -103,7 +103,7 @@ export class BlockCache {
   private handChunk = -1
   private hand: number
 
-  /** `setCapacity` may lower it later; above 1 MiB it may also rise. */
+  /** Makes an empty cache. `setCapacity` may lower the capacity later; above 1 MiB it may also rise. */
   constructor(capacityBytes: number) {
     this.capacity = capacityBytes
     this.chunkGranules = Math.min(CHUNK_GRANULES, Math.floor(capacityBytes / GRANULE_BYTES))
@@ -116,8 +116,8 @@ export class BlockCache {
   }
 
   /**
-   * From now on the cache takes no more than this. Memory above it is let go of at once, but for chunks
-   * with pinned blocks: those follow when they are unpinned.
+   * Sets the most that the cache may take from now on. Memory above it goes at once, except chunks with pinned blocks:
+   * those follow when they are unpinned.
    */
   setCapacity(capacityBytes: number): void {
     this.capacity = capacityBytes
@@ -136,12 +136,12 @@ export class BlockCache {
     return this.chunks[frame - 1 >>> CHUNK_SHIFT]!
   }
 
-  /** Where in it the block starts: a multiple of 1 KiB. */
+  /** The offset in its chunk where the block starts: a multiple of 1 KiB. */
   baseOf(frame: number): number {
     return (frame - 1 & CHUNK_GRANULES - 1) << GRANULE_SHIFT
   }
 
-  /** Frames for `count` blocks of a new table. */
+  /** Makes the frames for `count` blocks of a new table. */
   attach(count: number): CacheSlots {
     return new CacheSlots(count)
   }
@@ -175,8 +175,8 @@ export class BlockCache {
   }
 
   /**
-   * A frame with room for a block that will have `mark`, evicting others. 0: the block is too large,
-   * everything is pinned, or a scan found nothing near that may go.
+   * Gives a frame with room for a block that will have `mark`, evicting others. 0: the block is too large, everything
+   * is pinned, or a scan found nothing near that may go.
    */
   reserve(bytes: number, mark: number): number {
     const needed = granulesOf(bytes)
@@ -185,7 +185,7 @@ export class BlockCache {
     let looks = mark === MARK_SCAN ? SCAN_LOOKS_MAX : Infinity
     let start = this.hand
     let run = 0
-    // Marks are at most MARK_HIT: after so many rounds only pinned blocks are left.
+    // Marks are at most MARK_HIT, so after that many rounds only pinned blocks are left.
     for (let rounds = 0; run < needed;) {
       const granule = start + run
       if (granule === this.chunkGranules) {
@@ -210,7 +210,7 @@ export class BlockCache {
     return (this.handChunk << CHUNK_SHIFT) + start + 1
   }
 
-  /** The reserved room at `frame` now holds a good block. */
+  /** Records that the reserved room at `frame` now holds a good block. */
   insert(slots: CacheSlots, index: number, frame: number, bytes: number, mark: number): void {
     const chunk = this.chunkOf(frame)
     const granule = this.baseOf(frame) >>> GRANULE_SHIFT
@@ -224,7 +224,7 @@ export class BlockCache {
     this.blockCount++
   }
 
-  /** The block at `frame` stays there until as many `unpin`. */
+  /** Keeps the block at `frame` where it is until `unpin` was called as often. */
   pin(frame: number): void {
     this.chunkOf(frame).pins[this.baseOf(frame) >>> GRANULE_SHIFT]!++
   }
@@ -243,7 +243,9 @@ export class BlockCache {
     return this.chunkGranules === 0 ? 0 : Math.floor(bytes / (this.chunkGranules * GRANULE_BYTES))
   }
 
-  /** Moves the hand to the next chunk, a new one while there is capacity. True when it begins again. */
+  /**
+   * Moves the hand to the next chunk, a new one while there is capacity. True when the hand begins again at the first.
+   */
   private nextChunk(): boolean {
     this.handChunk++
     if (this.handChunk < Math.min(this.chunks.length, this.chunkCountMax)) return false
@@ -255,7 +257,7 @@ export class BlockCache {
     return true
   }
 
-  /** True when the block is gone; otherwise it is `aging` steps nearer to it. */
+  /** Takes `aging` off the block's mark. True when the block is gone. */
   private evict(chunk: CacheChunk, granule: number, aging: number): boolean {
     if (chunk.pins[granule]! > 0) return false
     const slots = chunk.owners[granule]!
@@ -277,7 +279,7 @@ export class BlockCache {
     this.free(chunk, granule)
   }
 
-  /** All but what is pinned. */
+  /** Evicts every block of a chunk that is not pinned. */
   private emptyChunk(chunk: CacheChunk): void {
     for (let granule = 0; granule < this.chunkGranules; granule++) {
       const isThere = chunk.lengths[granule]! > 0
@@ -285,7 +287,7 @@ export class BlockCache {
     }
   }
 
-  /** Chunks have numbers, so only those at the end can go. */
+  /** Drops chunks at the end that are empty: chunks have numbers, so only those can go. */
   private dropChunks(): void {
     const { chunks } = this
     while (chunks.length > this.chunkCountMax && chunks[chunks.length - 1]!.isEmpty) chunks.pop()

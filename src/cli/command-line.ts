@@ -1,5 +1,5 @@
 /**
- * What: `varve <command> …`: finds the command, runs it, tells what went wrong, gives the exit code.
+ * What: `varve <command> …`: finds the command, runs it, prints what went wrong, gives the exit code.
  * Owns: the list of commands. Does not own: what they do (commands/).
  */
 import { createRequire } from 'node:module'
@@ -75,13 +75,13 @@ function overview(): string {
   return ['Usage:', ...rows, '', 'Exit codes: 0 done, 1 error, 2 wrong command line.', ''].join('\n')
 }
 
-/** Also what node:util's parseArgs throws. */
+/** Recognises our UsageError, and what node:util's parseArgs throws. */
 function isUsageError(error: unknown): error is Error {
   const code = (error as { code?: unknown } | null)?.code
   return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
 }
 
-/** What parseArgs says of an unknown option goes on about arguments that begin with a dash. */
+/** Cuts what parseArgs adds about arguments that begin with a dash. */
 function usageText({ message }: Error): string {
   return message.replace(/\. To specify a positional argument .*/, '')
 }

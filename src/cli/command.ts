@@ -2,21 +2,21 @@
  * What: what a command of the command line is, and where it prints and reads.
  */
 
-/** Where a command prints and reads; the process's own streams, or a test's. */
+/** Streams that a command prints to and reads from: the process's own, or a test's. */
 export interface Terminal {
   out(text: string): void
   error(text: string): void
   /**
-   * Resolves when what was printed is out. Whoever prints much awaits it now and then. Rejects with
-   * OutputClosed when nobody reads any more, or with what is wrong with the output.
+   * Resolves when what was printed is out; a command that prints much awaits it now and then. Rejects with OutputClosed
+   * when nobody reads any more, or with what is wrong with the output.
    */
   printed(): Promise<void>
   readonly input: NodeJS.ReadableStream
-  /** Where somebody sits who types and reads; null when input or output is a file or a pipe. */
+  /** A terminal at which somebody reads and types; null when input or output is a file or a pipe. */
   readonly screen: NodeJS.WritableStream | null
 }
 
-/** Whoever read our output has enough of it (`varve dump log FILE | head`). */
+/** The reader of our output has enough of it (`varve dump log FILE | head`). */
 export class OutputClosed extends Error {}
 
 /** Exit codes; they are API. */
@@ -28,7 +28,7 @@ export const EXIT_USAGE = 2
 
 export interface Command {
   readonly name: string
-  /** What stands behind the name. */
+  /** The arguments behind the command's name, as `varve help` shows them. */
   readonly synopsis: string
   readonly summary: string
   /** More lines for `varve help <name>`. */

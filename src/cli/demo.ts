@@ -1,6 +1,6 @@
 /**
- * What: `npm start`: loads real files, dies in the middle, comes back, proves that nothing acknowledged
- * is lost, finishes, and shows what there is to see. Exit code 0 only when all of it is true.
+ * What: `npm start`: loads real files, dies in the middle, comes back, proves that nothing acknowledged is lost,
+ * finishes, and shows what there is to see. The exit code is 0 only when all of it is true.
  */
 import path from 'node:path'
 import { errnoOf, systemClock } from '../base/index.js'
@@ -17,7 +17,7 @@ import { ProgressLine } from './demo/progress-line.js'
 import { flushTable, levelTable, lookups, prefixScan } from './demo/report.js'
 import { errorText } from './error-text.js'
 
-/** What is left of the load may take this long; otherwise only the copy that was begun is finished. */
+/** The rest of the load may take this long; after that only the copy that was begun is finished. */
 const REST_MS_MAX = 15_000
 
 const line = new ProgressLine(process.stdout)
@@ -96,7 +96,7 @@ function printRecovery(db: Varve): void {
   print(`            the log ends in ${cut.file} at ${cut.offset}: a write that was not acknowledged`)
 }
 
-/** How many records there will be at the end: all, or on a slow machine whole copies. */
+/** How many records there will be at the end: all of them, or on a slow machine only whole copies. */
 function targetCount(input: Input, presentCount: number, durationMs: number): number {
   const all = recordCount(input)
   const restMs = ((all - presentCount) / Math.max(1, presentCount)) * durationMs
@@ -140,7 +140,7 @@ try {
   await main(path.resolve(source), path.resolve(dir))
 } catch (error) {
   line.end()
-  // Without a code it is our own finding.
+  // An error without a code is our own finding.
   const text = errnoOf(error) === '' ? `${(error as Error).message}\n` : errorText(error)
   process.stderr.write(`The demo failed.\n${text}`)
   process.exitCode = 1

@@ -16,28 +16,25 @@ const MAGICS = { log: 'varvelog', manifest: 'varveman', table: 'varvetab' } as c
 export type DumpKind = keyof typeof MAGICS
 export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
 
-/** Printed at once. */
+/** This much text is printed at once. */
 const CHUNK_CHARACTERS = 64 * 1024
 
 export interface DumpOptions {
   isJson: boolean
-  /** One line a section, and what is wrong with it. */
+  /** True prints one line a section, and what is wrong with it. */
   isBrief: boolean
-  /** Asked between sections; true ends the dump. */
+  /** Called between sections; true ends the dump. */
   isInterrupted?: () => boolean
 }
 
-/** Throws UsageError. */
+/** Finds the kind of dump by its name. Throws UsageError. */
 export function dumpKind(name: string): DumpKind {
   const kind = DUMP_KINDS.find((each) => each === name)
   if (kind === undefined) throw new UsageError(`what is dumped is one of ${DUMP_KINDS.join(', ')}, not '${name}'`)
   return kind
 }
 
-/**
- * Prints the file; gives what is wrong in it. Rejects when it cannot be read, or is a good file of
- * another kind.
- */
+/** Prints the file and gives what is wrong in it. Rejects when it cannot be read, or is a good file of another kind. */
 export async function dumpFile(
   kind: DumpKind, name: string, options: DumpOptions, terminal: Terminal,
 ): Promise<Problem[]> {
@@ -58,7 +55,7 @@ export async function dumpFile(
   }
 }
 
-/** A header that is damaged may be of the right kind. */
+/** Refuses a file of another kind. A damaged header proves nothing, so it passes. */
 function checkKind(bytes: FileBytes, kind: DumpKind, name: string): void {
   const magic = String.fromCharCode(...bytes.read(0, FILE_HEADER_BYTES).subarray(0, 8))
   const found = DUMP_KINDS.find((each) => MAGICS[each] === magic)
@@ -79,7 +76,7 @@ class SectionPrinter {
     this.options = options
   }
 
-  /** A disk that fails on the way is a problem of the file, too. */
+  /** Prints the sections. A disk that fails on the way is a problem of the file, too. */
   async sections(sections: Generator<Section>): Promise<void> {
     const { isJson, isInterrupted } = this.options
     let before = ',"sections":[\n'
@@ -134,7 +131,7 @@ class SectionPrinter {
   }
 }
 
-/** For people who look at the end only. */
+/** Lists the problems once more, for people who look at the end only. */
 export function problemsText(name: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
   return [`varve: ${count} in ${printable(name)}`, ...problems.map(({ message }) => `  ${message}`)].join('\n') + '\n'

@@ -1,5 +1,5 @@
 /**
- * What: an error as the command line tells it: code, what happened, where, what to do.
+ * What: an error as the command line reports it: code, what happened, where, what to do.
  */
 import { VarveError } from '../base/index.js'
 import { printable } from './printable.js'
@@ -10,11 +10,11 @@ export interface ErrorReport {
   file: string | null
   offset: number | null
   hint: string | null
-  /** What was behind it. */
+  /** The message of the error that caused it, if there is one. */
   cause: string | null
 }
 
-/** `code` is a VarveError's, an errno name, or INTERNAL. */
+/** Describes an error. `code` is a VarveError's, an errno name, or INTERNAL. */
 export function errorReport(error: unknown): ErrorReport {
   if (VarveError.is(error)) {
     const { code, message, file, offset, hint, cause } = error

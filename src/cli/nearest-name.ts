@@ -1,8 +1,8 @@
 /**
- * What: the name that somebody meant who typed another.
+ * What: finds the name that was meant when it was mistyped.
  */
 
-/** The one that begins so, or the closest when at most one letter in three was mistyped; else null. */
+/** Gives the one name that begins so, or the closest when at most one letter in three was mistyped; else null. */
 function nearestName(typed: string, names: readonly string[]): string | null {
   const begun = names.filter((name) => typed !== '' && name.startsWith(typed))
   if (begun.length === 1) return begun[0]!
@@ -17,9 +17,9 @@ function nearestName(typed: string, names: readonly string[]): string | null {
   return nearest
 }
 
-/** Letters that were left out, added, taken for another, or two that changed places. */
+/** Counts letters that were left out, added, replaced, or swapped with their neighbour. */
 function mistakesBetween(a: string, b: string): number {
-  // rows[i][j]: between the first i letters of `a` and the first j of `b`.
+  // rows[i][j] is the distance between the first i letters of `a` and the first j of `b`.
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {
     const [row, above] = [[i], rows[i - 1]!]
@@ -35,7 +35,7 @@ function mistakesBetween(a: string, b: string): number {
   return rows[a.length]![b.length]!
 }
 
-/** `unknown command 'gte': did you mean 'get'?` */
+/** Gives, for example, `unknown command 'gte': did you mean 'get'?`. */
 export function unknownText(what: string, typed: string, names: readonly string[]): string {
   const nearest = nearestName(typed, names)
   return `unknown ${what} '${typed}'${nearest === null ? '' : `: did you mean '${nearest}'?`}`

@@ -1,5 +1,5 @@
 /**
- * What: a file that a user named, opened for reading, and its bytes by place.
+ * What: a file that a user named, opened for reading, and its bytes by offset.
  */
 import path from 'node:path'
 import { errnoOf, ioError, VarveError } from '../base/index.js'
@@ -8,8 +8,8 @@ import { NodeVfs } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 
 /**
- * Follows links. Rejects with NOT_FOUND, with INVALID_ARGUMENT for what is no file, or with IO_ERROR; in
- * each the file has the name that the user gave it.
+ * Opens a file, following links. Rejects with NOT_FOUND, with INVALID_ARGUMENT for what is no file, or with IO_ERROR;
+ * each names the file as the user did.
  */
 export async function openForReading(file: string): Promise<VfsFile> {
   const vfs = new NodeVfs()

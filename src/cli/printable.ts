@@ -8,7 +8,7 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e
 /** Characters that may not reach a terminal, without those that JSON escapes itself. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
-/** One line; what is unsafe, and the backslash, is written as \xNN or \u{…}. */
+/** Makes one line of text: what is unsafe, and the backslash, is written as \xNN or \u{…}. */
 export function printable(text: string): string {
   return text.replaceAll('\\', '\\\\').replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!
@@ -20,8 +20,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
 /**
- * A key or value: as text when it is UTF-8, with the bytes of what is unsafe as \xNN; else each byte that
- * is not ASCII as \xNN. The backslash is doubled, so the bytes can be told from the text.
+ * Shows a key or value: as text when it is UTF-8, with unsafe bytes as \xNN; else with each byte that is not ASCII as
+ * \xNN. The backslash is doubled, so that the bytes can be told from the text.
  */
 export function printableBytes(bytes: Uint8Array): string {
   let text: string
@@ -41,7 +41,7 @@ function escapedByte(byte: number): string {
   return `\\x${byte.toString(16).padStart(2, '0')}`
 }
 
-/** Every text in a plain object. */
+/** Makes every text in a plain object printable. */
 export function printableTexts<T>(value: T): T {
   if (typeof value === 'string') return printable(value) as T
   if (Array.isArray(value)) return value.map(printableTexts) as T
@@ -49,12 +49,12 @@ export function printableTexts<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, printableTexts(each)])) as T
 }
 
-/** JSON that stays JSON and is safe to print; `indent` 0 makes it one line. */
+/** Gives JSON that stays JSON and is safe to print; `indent` 0 makes it one line. */
 export function printableJson(value: unknown, indent = 2): string {
   return withoutUnsafe(JSON.stringify(value, null, indent))
 }
 
-/** Text that is made of JSON strings, and of nothing else that could be unsafe. */
+/** Makes a text safe that consists of JSON strings and of nothing else that could be unsafe. */
 export function withoutUnsafe(text: string): string {
   return text.replace(UNSAFE_IN_JSON, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -1,6 +1,6 @@
 /**
  * What: the process's own streams as a terminal.
- * Thread: main. One for the process.
+ * Thread: main. There is one for the process.
  */
 import { errnoOf, ioError, systemClock } from '../base/index.js'
 import { OutputClosed } from './command.js'
@@ -30,7 +30,7 @@ export class ProcessTerminal implements Terminal {
   }
 
   async printed(): Promise<void> {
-    // Also where writes block: an error is told, and a signal seen, only in another turn.
+    // Waits even where writes block: an error is reported, and a signal seen, only in another turn.
     await new Promise<void>((resolve) => systemClock.defer(resolve))
     if (this.failure === null && process.stdout.writableLength > 0) {
       await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))

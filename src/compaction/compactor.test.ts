@@ -330,7 +330,7 @@ test('a move writes nothing and takes no numbers; thousands of them in a row are
   let left = 20_000
   const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
   const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })
-  scene.hold = () => undefined // the version stays: there is always one more
+  scene.holdBack = () => undefined // the version stays: there is always one more
   scene.compactor.schedule()
   assert.deepEqual([scene.compactor.movedCount, scene.allocateFileNum(), scene.doing], [20_000, 100, []])
   scene.held[0]!()

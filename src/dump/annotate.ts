@@ -1,47 +1,47 @@
 /**
- * What: a range of bytes with a name and a meaning beside each field, for dumps and golden files.
- * An Annotator reads fields as ByteReader does and notes each one; the notes are plain data.
+ * What: a range of bytes with a name and a meaning beside each field, for dumps and golden files. An Annotator reads
+ * fields as ByteReader does and notes each one; the notes are plain data.
  * Thread: any.
  */
 import { BadBytes, getU32, getU53 } from '../base/index.js'
 import { hexNumber, hexPairs, printBytes } from './hex-dump.js'
 
 export interface Field {
-  /** In the file. */
+  /** The offset of the field in the file. */
   offset: number
   bytes: number
   name: string
-  /** What the bytes say, for people; '' when the name says it all. */
+  /** The meaning of the bytes, for people; '' when the name says it all. */
   meaning: string
 }
 
 /** What is wrong in a file, and where. */
 export interface Problem {
-  /** In the file. */
+  /** The offset of the problem in the file. */
   offset: number
   message: string
 }
 
-/** A part of a file: its fields, and the same as named values. */
+/** A part of a file, as annotated fields and as named values. */
 export interface Section {
   title: string
   offset: number
   bytes: number
-  /** What is in it, in a few words; '' when the title says it all. */
+  /** The content in a few words; '' when the title says it all. */
   summary: string
   /**
-   * The bytes; of a part that has no meaning only the first, enough for a dump. Lent: good until the
-   * next section is asked for.
+   * The bytes; of a part that has no meaning only the first, enough for a dump. Lent: good until the next section is
+   * taken.
    */
   content: Uint8Array
   fields: Field[]
-  /** Plain data for JSON. */
+  /** The named values, as plain data for JSON. */
   data: Record<string, unknown>
-  /** Empty when all is well. */
+  /** The problems of this part; empty when all is well. */
   problems: Problem[]
 }
 
-/** What a number says, for people. */
+/** Describes a number, for people. */
 export type Meaning = (value: number) => string
 
 function numberText(value: number): string {
@@ -51,7 +51,7 @@ function numberText(value: number): string {
 export class Annotator {
   readonly fields: Field[] = []
   readonly content: Uint8Array
-  /** In `content`, as is `position`. */
+  /** The end of what may be read, as an index into `content`, like `position`. */
   readonly end: number
   position = 0
   private readonly offset: number
@@ -110,17 +110,17 @@ export class Annotator {
     return this.content.subarray(at, at + bytes)
   }
 
-  /** u32 length, then the bytes. */
+  /** Reads a u32 length, then the bytes. */
   bytes(name: string): Uint8Array {
     return this.raw(this.u32(`${name}, bytes`), name)
   }
 
-  /** Throws BadBytes for this place. */
+  /** Throws BadBytes for the present position. */
   missing(what: string): never {
     throw new BadBytes(this.offset + this.position, what)
   }
 
-  /** Bytes that mean nothing. */
+  /** Reads bytes that mean nothing. */
   zeros(bytes: number): void {
     if (bytes <= 0) return
     const isZero = this.content.subarray(this.position, this.position + bytes).every((byte) => byte === 0)
@@ -129,22 +129,22 @@ export class Annotator {
 }
 
 const BYTES_PER_LINE = 8
-/** How many bytes of one field are shown; a longer one is cut. */
+/** This many bytes of one field are shown; a longer one is cut. */
 export const FIELD_BYTES_SHOWN = 64
 
-/** The section's first line. */
+/** Gives the section's first line. */
 export function sectionTitle({ title, bytes, offset, summary }: Section): string {
   return `${title}, ${bytes} bytes at ${offset}${summary === '' ? '' : `: ${summary}`}`
 }
 
-/** The section as text: a title, what is wrong, then offset, bytes and comment of each field. */
+/** Gives the section as text: a title, what is wrong, then offset, bytes and comment of each field. */
 export function* sectionLines(section: Section): Generator<string> {
   yield sectionTitle(section)
   for (const { message } of section.problems) yield `  ! ${message}`
   for (const field of section.fields) yield* fieldLines(section, field)
 }
 
-/** The bytes of a field that a dump shows. */
+/** Gives the bytes of a field that a dump shows. */
 export function shownFieldBytes({ content, offset }: Section, field: Field): Uint8Array {
   const at = field.offset - offset
   return content.subarray(at, at + Math.min(field.bytes, FIELD_BYTES_SHOWN))

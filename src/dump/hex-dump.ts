@@ -11,19 +11,19 @@ export function hexNumber(n: number, digits = 8): string {
   return n.toString(16).padStart(digits, '0')
 }
 
-/** `61 62 63` */
+/** Gives bytes as `61 62 63`. */
 export function hexPairs(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => hexNumber(byte, 2)).join(' ')
 }
 
-/** `"quoted text"` for text without control characters, `0x…` for other bytes; cut at `max`. */
+/** Gives `"quoted text"` for text without control characters, `0x…` for other bytes; cut at `max`. */
 export function printBytes(bytes: Uint8Array, max = 32): string {
   const shown = bytes.subarray(0, max)
   const rest = bytes.length > max ? `… (${bytes.length} bytes)` : ''
   return (printableText(shown) ?? `0x${toHex(shown)}`) + rest
 }
 
-/** JSON in the shortest form, when the text is JSON; else the text as a JSON string. Safe as `printBytes` is. */
+/** Gives JSON in the shortest form, when the text is JSON; else the text as a JSON string. Safe as `printBytes` is. */
 export function printJson(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text)).replace(NOT_PRINTABLE, escaped)

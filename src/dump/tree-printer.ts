@@ -8,7 +8,7 @@ export interface TreeNode {
   children?: readonly TreeNode[]
 }
 
-/** One line a node; children stand two columns to the right of their parent, joined by lines. */
+/** Prints one line for each node; children stand two columns to the right of their parent, joined by lines. */
 export function treeText(root: TreeNode): string {
   return [root.label, ...childLines(root)].join('\n') + '\n'
 }

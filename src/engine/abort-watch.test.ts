@@ -6,7 +6,7 @@ import { AbortWatch } from './abort-watch.js'
 
 const never = new Promise<never>(() => undefined)
 
-/** As older libraries make them, and as another realm's would look from here. */
+/** Makes a signal as older libraries do, and as another realm's would look from here. */
 function polyfill(fields: object = {}) {
   const listeners = new Set<() => void>()
   const signal = {

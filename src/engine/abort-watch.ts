@@ -1,6 +1,6 @@
 /**
- * What: a signal of the caller's while a call of his goes on: an AbortSignal of any realm, or what has the same form.
- * Code of the caller runs when the watch begins, when the signal fires and when the watch ends, and nowhere else.
+ * What: the caller's signal while a call goes on: an AbortSignal of any realm, or an object of the same form. Code of
+ * the caller runs when the watch begins, when the signal fires and when the watch ends, and nowhere else.
  * Owns: the listener on the signal: it is gone when the watch has ended, however the call did.
  */
 import { invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
@@ -13,7 +13,7 @@ export class AbortWatch {
   private wake: () => void = () => undefined
   private readonly firing = new Promise<void>((resolve) => (this.wake = resolve))
 
-  /** Throws INVALID_ARGUMENT for what is no signal. */
+  /** Begins to watch. Throws INVALID_ARGUMENT for what is no signal. */
   constructor(signal: unknown) {
     try {
       this.signal = checkSignal(signal)
@@ -34,19 +34,19 @@ export class AbortWatch {
     if (this.fired !== null) throw this.fired.reason
   }
 
-  /** What `waited` gives, or throws the signal's reason when that comes first. */
+  /** Gives what `waited` gives, or throws the signal's reason when that comes first. */
   async orAborted<T>(waited: Promise<T>): Promise<T> {
     const first = await Promise.race([waited, this.firing])
     this.check()
     return first as T
   }
 
-  /** The call has ended. */
+  /** Ends the watch, since the call has ended. */
   end(): void {
     try {
       this.signal.removeEventListener('abort', this.onAbort)
     } catch {
-      // The caller's own code.
+      // An error of the caller's own code changes nothing.
     }
   }
 }
@@ -59,12 +59,12 @@ function checkSignal(signal: unknown): Signal {
   return signal as Signal
 }
 
-/** Older forms of signals give none. */
+/** Gives the reason of a signal; older forms of signals have none. */
 function reasonOf(signal: Signal): unknown {
   try {
     if (signal.reason !== undefined) return signal.reason
   } catch {
-    // The caller's own code.
+    // An error of the caller's own code changes nothing.
   }
   return new VarveError('ABORTED', 'the call was aborted')
 }

@@ -1,7 +1,7 @@
 /**
- * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log
- * synced, its end in the manifest → background work ends → manifest marked and closed → handles, lock.
- * Every step is tried, whatever failed before; the lock is let go of in any case; the caller hears the first error.
+ * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log synced, its end in
+ * the manifest → background work ends → manifest marked and closed → handles, lock. Every operation is tried, whatever
+ * failed before; the lock is released in any case; the caller hears the first error.
  * Thread: main.
  */
 import { runAsync, VarveError } from '../base/index.js'
@@ -10,16 +10,16 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { EngineCore } from './engine-core.js'
 import { flushLast, refuseWrites } from './flush-all.js'
 
-type Attempt = (step: () => Promise<unknown>) => Promise<void>
+type Attempt = (act: () => Promise<unknown>) => Promise<void>
 
 export async function closeEngine(engine: EngineCore): Promise<void> {
   const { health, parts } = engine
   engine.watch.look()
   const cause = isWritable(engine) || isOfLoss(health.cause) ? null : health.cause
   const failures: unknown[] = isWritable(engine) ? [] : [health.cause]
-  const attempt: Attempt = async (step) => {
+  const attempt: Attempt = async (act) => {
     try {
-      await step()
+      await act()
     } catch (error) {
       failures.push(error)
     }
@@ -27,11 +27,12 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   await attempt(() => endInOrder(engine, attempt))
   engine.watch.look()
   const { isRemoved } = parts.vfs
-  health.raise('CLOSED', '', null)
+  health.close()
   parts.vfs.end()
   await attempt(() => parts.lock.release())
   parts.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })
-  // Where the whole directory was removed, nothing failed that anybody could want: only what went wrong before is told.
+  // Where the whole directory was removed, a failure of the close means nothing: only what went wrong before is
+  // reported.
   if (isRemoved ? cause !== null : failures.length > 0) throw isRemoved ? cause : failures[0]
 }
 
@@ -70,12 +71,12 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   await Promise.all([engine.parts.tables.idle(), ...engine.closingLogs])
 }
 
-/** After this no job runs, no timer is set and no sync is in flight. */
+/** Ends background work: afterwards no job runs, no timer is set and no sync is in flight. */
 async function endBackgroundWork(engine: EngineCore): Promise<void> {
   const closed = new VarveError('CLOSED', 'the database was closed before this was synced')
   engine.flusher.suspend(closed)
   engine.heldEdits.stop()
-  // What has begun goes on to where it rests: its next step must not find the executor closed.
+  // Work that has begun goes on to a point where it rests, or its next job would find the executor closed.
   await engine.flusher.resting()
   engine.flusher.abandonBuilt()
   await engine.resumer.idle()

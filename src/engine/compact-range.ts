@@ -1,7 +1,7 @@
 /**
- * What: `compact()`: asks for steps over a range until there is none left, tells how far it is.
- * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for. It ends:
- * done, given up, or with why it cannot be done. (docs/design/0014-compaction.md)
+ * What: `compact()`: asks for compactions of a range until there is nothing left to do, and reports progress.
+ * Thread: main. Invariants: other compactions go on beside it; what is written meanwhile is not waited for. It always
+ * ends: done, given up, or with the reason why it cannot be done. (docs/design/0014-compaction.md)
  */
 import { callContained, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
@@ -13,7 +13,7 @@ import type { AbortWatch } from './abort-watch.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 
-/** How far a `compact()` is. */
+/** How far a `compact()` has come. */
 export interface CompactProgress {
   /** Bytes of tables read by compactions since the call. */
   readBytes: number
@@ -25,9 +25,9 @@ export interface CompactProgress {
 
 /** Options of `compact()`. */
 export interface CompactOptions {
-  /** Ends the call with the signal's reason; the step under way is given up, those done stay. */
+  /** Ends the call with the signal's reason; the compaction under way is given up, those done stay. */
   signal?: AbortSignal | undefined
-  /** Called after each step, and every 200 ms. What it throws is ignored. */
+  /** Called after each compaction, and every 200 ms. What it throws is ignored. */
   onProgress?: ((progress: CompactProgress) => void) | undefined
 }
 
@@ -58,7 +58,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
       } finally {
         progress.tell()
       }
-      abort?.check() // who hears of the progress may have had enough
+      abort?.check() // the listener may have had enough
     }
   } catch (error) {
     compactor.giveUp(picker)
@@ -72,7 +72,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
   if (corruption !== null) throw corruption
 }
 
-/** What is wrong with a corrupt table of the range, or with one that keeps a table of the range where it is. */
+/** Finds what is wrong with a corrupt table of the range, or with one that keeps a table of the range where it is. */
 function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
   if (corruptions.size === 0) return null
   const { current } = versions

@@ -1,5 +1,5 @@
 /**
- * What: what follows from a compaction that failed, or that works again, and from a quiet time. No state.
+ * What: reactions to a compaction that failed, to one that works again, and to a quiet time. No state.
  * Thread: main.
  */
 import { VarveError } from '../base/index.js'
@@ -7,16 +7,22 @@ import type { CompactionTask } from '../compaction/index.js'
 import type { EngineCore } from './engine-core.js'
 
 const PLACE = 'compaction'
-/** Then writers that wait for a compaction are told why it does not come; as many as a flush is tried. */
+/**
+ * After this many failures, as many as a flush is tried, writers that wait for a compaction are told why it does not
+ * come.
+ */
 const FAILURES_MAX = 3
 const QUIET_TOMBSTONES_MIN = 4096
 
-/** Nothing has changed. A corrupt table stays where it is, and the state says so until the next open. */
+/**
+ * A compaction failed, and nothing has changed. A corrupt table stays where it is, and the state says so until the next
+ * open.
+ */
 export function onCompactionFailed(engine: EngineCore, task: CompactionTask, error: unknown, willRetry: boolean): void {
   const { compactor, health, parts, stalls } = engine
   parts.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
   const file = VarveError.is(error) ? error.file ?? '' : ''
-  // Else those who wait would wait for who knows how long.
+  // Without this, writers that wait would wait for an unknown time.
   const mustTell = stalls.isStopped && compactor.failuresInRow >= FAILURES_MAX
   if (!willRetry) health.degradeForGood(`compaction of ${file}`, error)
   else if (mustTell) engine.stopWrites(PLACE, error)
@@ -24,16 +30,18 @@ export function onCompactionFailed(engine: EngineCore, task: CompactionTask, err
   stalls.assess()
 }
 
-/** A compaction has written tables. Writes that were refused for the sake of compactions come back by themselves. */
+/** A compaction has written tables. Writes that were refused because compactions failed come back by themselves. */
 export function onCompactionMended({ health, resumer }: EngineCore): void {
   health.recoverFrom(PLACE)
   if (health.state !== 'READ_ONLY' || health.causePlace !== PLACE) return
-  void resumer.resume().catch(() => undefined) // told by the state, which stays
+  void resumer.resume().catch(() => undefined) // reported by the state, which stays
 }
 
-/** Tombstones give no space back while they wait in memory for writes that do not come. */
+/**
+ * Flushes tombstones in a quiet time: they give no space back while they wait in memory for writes that do not come.
+ */
 export function onQuiet(engine: EngineCore): void {
   const { memtable } = engine.pipeline.current
   if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN || engine.isClosing || engine.health.state !== 'OPEN') return
-  void engine.flush().catch(() => undefined) // told as an event and by the state
+  void engine.flush().catch(() => undefined) // reported by an event and the state
 }

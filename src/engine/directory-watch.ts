@@ -1,16 +1,16 @@
 /**
- * What: notices that the directory of an open database was lost or moved, and tells it. Calls of the file system find a
- * loss themselves (vfs/held-vfs.ts); this looks now and then while writes go to a log, which would notice nothing until
- * the log is full.
- * Owns: what was told. Thread: main.
+ * What: notices that the directory of an open database was lost or moved, and reports it. Calls of the file system find
+ * a loss themselves (vfs/held-vfs.ts); this looks now and then while writes go to a log, which would notice nothing
+ * until the log is full.
+ * Owns: what was reported. Thread: main.
  */
 import { VarveError } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
-/** Not more often than syncs, nor than this. */
+/** The watch looks no more often than logs are synced, nor than this. */
 const LOOK_MS = 1000
 
-/** Says an error that the directory is not the one any more that was opened? */
+/** Tells whether an error says that the directory is not the one any more that was opened. */
 export function isOfLoss(error: unknown): error is VarveError {
   return VarveError.is(error) && error.code === 'LOCKED'
 }
@@ -19,14 +19,14 @@ export class DirectoryWatch {
   private readonly engine: EngineCore
   private lookedMs = -Infinity
   private hasToldLoss = false
-  /** Where it was when that was last told. */
+  /** The path that was reported last. */
   private knownPath: string
 
   constructor(engine: EngineCore) {
     const { parts } = engine
     this.engine = engine
     this.knownPath = parts.dir
-    // Whoever made the call is in the middle of something that a failure must not change under its hands.
+    // The caller is in the middle of something that a failure must not change under its hands.
     parts.vfs.onLost = (error) => queueMicrotask(() => this.tell(error))
     parts.executor.onLost = (error) => this.tell(error)
   }
@@ -61,7 +61,7 @@ export class DirectoryWatch {
       events.emit({ type: 'directoryMoved', from: this.knownPath, to: path })
       this.knownPath = path
     } catch {
-      // It is gone, or cannot be seen: the next look tells.
+      // The directory is gone, or cannot be seen: the next look reports it.
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): which
- * collaborators there are and what may be reported. Only engine.ts knows how they are wired.
+ * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): its collaborators, and
+ * what may be reported. Only engine.ts knows how they are wired.
  */
 import type { FileNum, FileOrigin, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
@@ -18,7 +18,7 @@ import type {
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
-import type { Health } from './health.js'
+import type { FailurePlace, Health } from './health.js'
 import type { HeldExecutor } from './held-jobs.js'
 import type { MemoryBudget } from './memory-budget.js'
 import type { ResolvedOptions } from './options.js'
@@ -34,14 +34,14 @@ export interface EngineParts {
   lock: VfsLock
   events: EventBus
   executor: HeldExecutor
-  /** Under the executor. */
+  /** The executor that `executor` submits to. */
   patience: PatientExecutor
   pool: SlabPool
   cache: BlockCache
   tables: OpenTables
   memory: MemoryBudget
   versions: (onFailure: (error: unknown) => void) => VersionSet
-  /** Durable, and listed in the manifest. */
+  /** A durable log that the manifest lists. */
   firstLog: LogFile
   /** What the headers of new files say. */
   origin: FileOrigin
@@ -85,7 +85,7 @@ export interface EngineCore {
   /** Released logs whose handles are being closed. */
   readonly closingLogs: ReadonlySet<Promise<void>>
   readonly iterators: Iterators
-  /** Snapshots and what else a close must end. */
+  /** Snapshots, and other things that a close must end. */
   readonly resources: ReadonlySet<Resource>
   readonly watch: { look(): void }
   /** Set by close.ts: nothing more is written. */
@@ -96,10 +96,10 @@ export interface EngineCore {
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
   onInstalled(task: FlushTask, edit: VersionEdit): void
   onCompacted(task: CompactionTask, edit: VersionEdit): void
-  /** Writes are refused until the cause is gone. */
-  stopWrites(place: string, error: unknown): void
+  /** Refuses writes until the cause is gone. */
+  stopWrites(place: FailurePlace, error: unknown): void
   onLogFailure(error: unknown): void
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void
-  failForGood(place: string, error: unknown): void
+  failForGood(place: FailurePlace, error: unknown): void
 }

@@ -1,11 +1,12 @@
 /**
  * What: an open database: wires the parts and delegates; no algorithm of its own.
  * Owns: the read state, and the order of start and close.
- * Does not own: encode and log (commit, wal), stages (flush), versions (version-set.ts), errors (health.ts).
+ * Does not own: encoding and logs (commit, wal), the stages of a flush (flush), versions (version-set.ts), errors
+ * (health.ts).
  * Thread: main.
  * States: starting → open → closing → closed.
  */
-import { DIRECTORY_NAME, isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
+import { isNoSpace, isOutOfFiles, runAsync, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
@@ -16,6 +17,7 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
+import { isDirectoryFailure } from '../tables/index.js'
 import { FileDeleter, HeldEdits, LogPins, SnapshotList } from '../versions/index.js'
 import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
@@ -28,6 +30,7 @@ import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineParts } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
+import type { FailurePlace } from './health.js'
 import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
@@ -37,8 +40,6 @@ import { Resumer } from './resume.js'
 import { runStatsText } from './run-stats.js'
 import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
-
-const PATIENCE_PLACE = 'opening files'
 
 export class Engine implements EngineCore, ReadView {
   readonly parts: EngineParts
@@ -66,7 +67,7 @@ export class Engine implements EngineCore, ReadView {
   immutables: Memtable[] = []
   readonly openLogs = new Map<FileNum, LogFile>()
   readonly closingLogs = new Set<Promise<void>>()
-  /** Snapshots and what else a close must end. */
+  /** Snapshots, and other things that a close must end. */
   readonly resources = new Set<Resource>()
   readonly iterators: Iterators
   readonly watch: DirectoryWatch
@@ -110,11 +111,11 @@ export class Engine implements EngineCore, ReadView {
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
-    parts.patience.onShort = (error) => this.health.raise('DEGRADED', PATIENCE_PLACE, error)
-    parts.patience.onMended = () => this.health.recoverFrom(PATIENCE_PLACE)
+    parts.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
+    parts.patience.onMended = () => this.health.recoverFrom('opening files')
   }
 
-  /** From here on writes are accepted. */
+  /** Starts the database: from here on writes are accepted. */
   start(): void {
     const first = this.buffers.take()!
     this.syncer.add(first.log)
@@ -128,14 +129,14 @@ export class Engine implements EngineCore, ReadView {
     this.parts.memory.fit(this.stateNow)
   }
 
-  /** A start that failed: what was begun is let go of. */
+  /** Ends what a start that failed had begun. */
   async abandon(): Promise<void> {
     this.syncer.stop(new VarveError('CLOSED', 'the database was not opened'))
     await this.buffers.close()
     await runAsync(this.versions.manifest.close())
   }
 
-  /** What reads look at now. Hold it over an await. */
+  /** The state that reads look at now. Hold it over an await. */
   get state(): ReadState {
     return this.stateNow
   }
@@ -168,7 +169,7 @@ export class Engine implements EngineCore, ReadView {
     this.health.checkReadable()
   }
 
-  /** Nobody but this process removes its tables. */
+  /** False: nobody but this process removes its tables, so there is nothing newer to read. */
   renew(): boolean {
     return false
   }
@@ -177,7 +178,7 @@ export class Engine implements EngineCore, ReadView {
     this.deleter.add(names)
   }
 
-  /** Sorted runs that have arrived are taken before an iterator sorts them again. */
+  /** Takes sorted runs that have arrived, before an iterator sorts them again. */
   prepareIteration(): void {
     if (this.pipeline.current.memtable.sortsBehind > 0) this.parts.executor.poll(0)
   }
@@ -210,7 +211,7 @@ export class Engine implements EngineCore, ReadView {
     this.parts.memory.fit(this.stateNow)
   }
 
-  /** Tables in, memtable out; the log goes when the edit is durable. */
+  /** Readers see a flush's tables in place of its memtable; the log goes when the edit is durable. */
   onInstalled(task: FlushTask, edit: VersionEdit): void {
     this.immutables = this.immutables.filter((memtable) => memtable !== task.memtable)
     this.swapState(this.pipeline.current.memtable)
@@ -227,7 +228,7 @@ export class Engine implements EngineCore, ReadView {
     this.pipeline.encodeWaiting()
   }
 
-  /** A compaction's tables are in: readers that begin now use them. */
+  /** Readers that begin now use a compaction's tables. */
   onCompacted(task: CompactionTask, edit: VersionEdit): void {
     this.swapState(this.pipeline.current.memtable)
     const { id, startMs, result, pick } = task
@@ -243,7 +244,7 @@ export class Engine implements EngineCore, ReadView {
     this.pipeline.encodeWaiting()
   }
 
-  /** The edit that replaces the log is durable. */
+  /** Releases a log when the edit that replaces it is durable. */
   private releaseLog(task: FlushTask): void {
     const { log } = task
     this.syncer.drop(log)
@@ -268,8 +269,8 @@ export class Engine implements EngineCore, ReadView {
     this.health.checkWritable()
   }
 
-  /** Nothing more is written or deleted by this process; reads go on. */
-  failForGood(place: string, error: unknown): void {
+  /** Ends writing: nothing more is written or deleted by this process; reads go on. */
+  failForGood(place: FailurePlace, error: unknown): void {
     this.health.raise('FAILED', place, error)
     const told = VarveError.is(error) ? error : this.refusal()
     this.versions.stop(told)
@@ -287,7 +288,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onLogFailure(error: unknown): void {
-    if ((error as VarveError).file === DIRECTORY_NAME && !isOutOfFiles(error)) this.failForGood('directory sync', error)
+    if (isDirectoryFailure(error)) this.failForGood('directory sync', error)
     else this.stopWrites('log creation', error)
   }
 
@@ -297,8 +298,8 @@ export class Engine implements EngineCore, ReadView {
     else this.stopWrites('flush', error)
   }
 
-  /** Writes are refused until the cause is gone; a full disk is watched. */
-  stopWrites(place: string, error: unknown): void {
+  /** Refuses writes until the cause is gone; a full disk is watched. */
+  stopWrites(place: FailurePlace, error: unknown): void {
     this.health.raise('READ_ONLY', place, error)
     this.refuseWaiting()
     this.compactor.wakeWaiting()
@@ -311,7 +312,7 @@ export class Engine implements EngineCore, ReadView {
     this.stalls?.assess()
   }
 
-  /** What a write is told now, or null. */
+  /** The error that a write would get now, or null. */
   private refusal(): unknown {
     try {
       this.health.checkWritable()
@@ -321,7 +322,7 @@ export class Engine implements EngineCore, ReadView {
     }
   }
 
-  /** Only while the disk's state is known and the directory is ours; a directory that cannot be seen says neither. */
+  /** True only while the disk's state is known and the directory is ours; false when the directory cannot be seen. */
   private mayDelete(): boolean {
     if (!this.health.mayDelete) return false
     try {

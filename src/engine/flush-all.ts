@@ -1,5 +1,5 @@
 /**
- * What: a flush that somebody asked for: everything written so far gets into tables. The last one, at a close, ends
+ * What: a flush that a caller asked for: everything written so far gets into tables. The last one, at a close, ends
  * writing first, so that no log has to be made for more.
  * Thread: main.
  */
@@ -11,7 +11,7 @@ export function flushAll(engine: EngineCore): Promise<void> {
   return flushBehind(engine, () => rotateIfUsed(engine))
 }
 
-/** The same, and from some moment of it on nothing more is written. */
+/** Flushes as `flushAll` does, and from some moment of it on nothing more is written. */
 export function flushLast(engine: EngineCore): Promise<void> {
   return flushBehind(engine, () => {
     refuseWrites(engine)
@@ -27,7 +27,7 @@ export function refuseWrites(engine: EngineCore): void {
 async function flushBehind(engine: EngineCore, rotate: () => Promise<void> | void): Promise<void> {
   engine.checkWritable()
   await engine.pipeline.idle()
-  await engine.stalls.going() // a table more for each call: a loop of them must not outrun compactions
+  await engine.stalls.going() // each call adds a table: a loop of calls must not outrun compactions
   await rotate()
   await engine.flusher.whenReleased()
   await engine.heldEdits.whenSettled()

@@ -4,7 +4,7 @@ import { VarveError } from '../base/index.js'
 import { FileSystemError } from '../vfs/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { Health } from './health.js'
-import type { HealthState } from './health.js'
+import type { FailurePlace, HealthState } from './health.js'
 
 const states: HealthState[] = ['OPEN', 'DEGRADED', 'READ_ONLY', 'FAILED', 'CLOSED']
 const full = new FileSystemError('ENOSPC', 'write', 'x')
@@ -15,12 +15,17 @@ function make(): { health: Health; changes: string[] } {
   return { health: new Health((state, place) => changes.push(`${state} ${place}`.trim())), changes }
 }
 
+function reach(health: Health, state: HealthState, place: FailurePlace, error: unknown): void {
+  if (state === 'CLOSED') health.close()
+  else if (state !== 'OPEN') health.raise(state, place, error)
+}
+
 test('ERR-1: the state only rises, and each rise is told once', () => {
   for (const first of states) {
     for (const second of states) {
       const { health, changes } = make()
-      health.raise(first, 'a', broken)
-      health.raise(second, 'b', broken)
+      reach(health, first, 'flush', broken)
+      reach(health, second, 'manifest', broken)
       const rises = states.indexOf(second) > states.indexOf(first)
       assert.equal(health.state, rises ? second : first)
       assert.equal(changes.length, (first === 'OPEN' ? 0 : 1) + (rises ? 1 : 0))
@@ -31,7 +36,7 @@ test('ERR-1: the state only rises, and each rise is told once', () => {
 test('ERR-1: only DEGRADED and READ_ONLY can be mended', () => {
   for (const state of states) {
     const { health, changes } = make()
-    health.raise(state, 'flush', broken)
+    reach(health, state, 'flush', broken)
     health.recover()
     const isMended = state === 'DEGRADED' || state === 'READ_ONLY'
     assert.equal(health.state, isMended ? 'OPEN' : state)
@@ -54,7 +59,7 @@ test('ERR-2: the first error is the cause, until it is mended', () => {
 test('ERR-3: files are deleted only while the state of the disk is known', () => {
   for (const state of states) {
     const { health } = make()
-    health.raise(state, 'x', broken)
+    reach(health, state, 'flush', broken)
     assert.equal(health.mayDelete, states.indexOf(state) < states.indexOf('FAILED'), state)
   }
 })
@@ -63,7 +68,7 @@ test('writes are refused with a code that says what to do; reads go on until the
   const codes: Partial<Record<HealthState, string>> = {}
   for (const state of states) {
     const { health } = make()
-    health.raise(state, 'flush', broken)
+    reach(health, state, 'flush', broken)
     try {
       health.checkWritable()
     } catch (error) {

@@ -3,31 +3,36 @@
  * Owns: the state, the first cause. Does not own: what failed, nor how it is mended (resume.ts).
  * Thread: main.
  * States:
- *   OPEN → DEGRADED    a background step failed and is tried again
+ *   OPEN → DEGRADED    background work failed and is tried again
  *   OPEN, DEGRADED → READ_ONLY   writes are refused until resume; reads go on
  *   any → FAILED       nothing more is written or deleted; reads go on; reopen
  *   any → CLOSED
  *   DEGRADED, READ_ONLY → OPEN   only by a success that mends the cause; back to DEGRADED when something
  *                                else is broken until the next open
- * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is
- * told. ERR-3 in FAILED this process deletes no file.
+ * Invariants: ERR-1 the state only rises, except by resume. ERR-2 the first error is the cause that is reported. ERR-3
+ * in FAILED this process deletes no file.
  */
 import { isNoSpace, isOutOfFiles, VarveError } from '../base/index.js'
 
 export type HealthState = 'OPEN' | 'DEGRADED' | 'READ_ONLY' | 'FAILED' | 'CLOSED'
+
+/** The operation that failed: what `stateChanged` and `stats().backgroundError` call its place. */
+export type FailurePlace =
+  | 'log append' | 'log creation' | 'log sync' | 'background sync' | 'directory sync' | 'manifest' | 'flush'
+  | 'compaction' | `compaction of ${string}` | 'write stall' | 'lock' | 'opening files'
 
 const RANK: Record<HealthState, number> = { OPEN: 0, DEGRADED: 1, READ_ONLY: 2, FAILED: 3, CLOSED: 4 }
 
 export class Health {
   private stateNow: HealthState = 'OPEN'
   private first: unknown = null
-  /** Where the first failure was: `log append`, `manifest sync`, … */
-  private place = ''
+  /** The operation that failed first; '' while nothing has. */
+  private place: FailurePlace | '' = ''
   /** What stays broken until the next open, or null. */
-  private lasting: { place: string; error: unknown } | null = null
-  private readonly onChange: (state: HealthState, place: string, error: unknown) => void
+  private lasting: { place: FailurePlace; error: unknown } | null = null
+  private readonly onChange: (state: HealthState, place: FailurePlace | '', error: unknown) => void
 
-  constructor(onChange: (state: HealthState, place: string, error: unknown) => void) {
+  constructor(onChange: (state: HealthState, place: FailurePlace | '', error: unknown) => void) {
     this.onChange = onChange
   }
 
@@ -40,7 +45,7 @@ export class Health {
     return this.first
   }
 
-  get causePlace(): string {
+  get causePlace(): FailurePlace | '' {
     return this.place
   }
 
@@ -48,7 +53,15 @@ export class Health {
     return RANK[this.stateNow] < RANK.FAILED
   }
 
-  raise(state: HealthState, place: string, error: unknown): void {
+  raise(state: 'DEGRADED' | 'READ_ONLY' | 'FAILED', place: FailurePlace, error: unknown): void {
+    this.rise(state, place, error)
+  }
+
+  close(): void {
+    this.rise('CLOSED', '', null)
+  }
+
+  private rise(state: HealthState, place: FailurePlace | '', error: unknown): void {
     if (RANK[state] < RANK[this.stateNow]) return
     const rises = RANK[state] > RANK[this.stateNow]
     if (this.first === null && state !== 'CLOSED') {
@@ -60,13 +73,13 @@ export class Health {
   }
 
   /** Raises DEGRADED for what no later success mends. */
-  degradeForGood(place: string, error: unknown): void {
+  degradeForGood(place: FailurePlace, error: unknown): void {
     this.lasting ??= { place, error }
     this.raise('DEGRADED', place, error)
   }
 
-  /** A background step works again: mends what its failure degraded. */
-  recoverFrom(place: string): void {
+  /** Background work succeeds again: mends what its failure degraded. */
+  recoverFrom(place: FailurePlace): void {
     if (this.stateNow === 'DEGRADED' && this.place === place) this.recover()
   }
 

@@ -1,7 +1,7 @@
 /**
  * What: jobs that touch the directory do it as its holder: in a worker they get the holder's view of the file system
- * (vfs/held-vfs.ts), and when a job finds the directory lost, the engine hears of it before the job's owner does.
- * Both ends stand here, so that no job and no submitter has to think of it.
+ * (vfs/held-vfs.ts), and when a job finds the directory lost, the engine hears of it before the job's owner does. Both
+ * ends stand here, so that no job and no submitter has to think of it.
  * Thread: `HeldExecutor` main, `asHolder` any.
  */
 import { VarveError } from '../base/index.js'
@@ -18,7 +18,7 @@ interface HeldInput {
 export class HeldExecutor implements Executor {
   private readonly inner: Executor
   private readonly hold: HoldSpec | null
-  /** Told when a job found the directory lost. */
+  /** Called when a job found the directory lost. */
   onLost: ((error: VarveError) => void) | null = null
 
   constructor(inner: Executor, hold: HoldSpec | null) {
@@ -64,7 +64,7 @@ export class HeldExecutor implements Executor {
   }
 }
 
-/** A job with the file system of the directory's holder. */
+/** Gives a job the file system of the directory's holder. */
 export function asHolder<Input extends { dir: string }, Output, Context extends { vfs: Vfs }>(
   run: JobFunction<Input, Output, Context>,
 ): JobFunction<Input, Output, Context> {

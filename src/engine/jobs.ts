@@ -25,7 +25,10 @@ function* appendGroupJob(
   return null
 }
 
-/** What is to be done in pieces on the main thread asks for this between them: a caller that polls gets it too. */
+/**
+ * A pause. Work that is done in pieces on the main thread asks for it between them, so that a caller that polls gets it
+ * too.
+ */
 function* pass(): Generator<undefined, null, unknown> {
   return null
 }

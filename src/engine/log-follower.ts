@@ -1,9 +1,8 @@
 /**
- * What: reads batches back from logs, for a follower that holds them with a pin.
- * Reads only what is history: up to the last published byte of a log in use, up to the recorded end of a
- * log whose tail was cut. Owns: nothing. Thread: main.
- * Invariants: FOL-1 a log that does not hold all its history any more is an error, never a shorter log:
- * a follower that goes on behind a gap would never know.
+ * What: reads batches back from logs, for a follower that keeps them with a pin. Reads only what is history: up to the
+ * last published byte of a log in use, up to the recorded end of a log whose tail was cut. Owns: nothing. Thread: main.
+ * Invariants: FOL-1 a log that does not hold all its history any more is an error, never a shorter log: a follower that
+ * goes on behind a gap would never know.
  */
 import {
   corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, fileSeed,

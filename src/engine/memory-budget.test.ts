@@ -1,4 +1,6 @@
-/** The budget is divided as the page says, and what must give way does, with the same answers. */
+/**
+ * The budget is divided as docs/design/0018-memory-budget.md says, and what must give way does, with the same answers.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectError } from '../../test/support/expect-error.js'
@@ -55,7 +57,7 @@ test('a budget that is too small for the sizes is refused, and the message has t
 const SMALL = { memoryBudget: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const
 const keyOf = (i: number): string => `key${String(i * 7919 % 1_000_003).padStart(8, '0')}`
 
-/** Key and value of 20 bytes: point hashes come to a third of the data. */
+/** Writes entries with a key and value of 20 bytes: point hashes come to a third of the data. */
 async function load(db: Varve, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i += 500) {
     await db.batch(Array.from({ length: 500 }, (_, k) => ({ type: 'put', key: keyOf(i + k), value: `value ${i + k}` })))

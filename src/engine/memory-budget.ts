@@ -1,7 +1,7 @@
 /**
  * What: keeps slabs, memtables, tables and the block cache together under the memory budget.
- * Owns: no memory; the decision who gives way. Does not own: the plan (memory-plan.ts).
- * Thread: main. To be called when a memtable, a table or a version came or went.
+ * Owns: no memory; the decision what gives way. Does not own: the plan (memory-plan.ts).
+ * Thread: main. It is called when a memtable, a table or a version came or went.
  * Invariants: BUD-1 all parts together are under the budget, but for an XL batch, a batch of very many entries, and
  * slabs that long lists of reads hold.
  */
@@ -28,7 +28,7 @@ export class MemoryBudget {
   private readonly cache: BlockCache
   private readonly tables: OpenTables
   private readonly pool: SlabPool
-  /** What writes took when that was looked at last. */
+  /** The bytes for writes when they were last looked at. */
   private writes: number
 
   constructor(options: ResolvedOptions, cache: BlockCache, tables: OpenTables, pool: SlabPool) {
@@ -41,8 +41,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Bytes that the index of one more memtable may take beside these: twice its share, as far as they leave it.
-   * 0: they leave less than its share; it must wait until one of them is flushed.
+   * Bytes that the index of one more memtable may take beside these: twice its share, as far as they leave it. 0 when
+   * they leave less than its share: then it must wait until one of them is flushed.
    */
   indexBytesBeside(memtables: readonly Memtable[]): number {
     const { immutablesMax, writeBufferSize } = this.options
@@ -52,12 +52,15 @@ export class MemoryBudget {
     return left < share ? 0 : Math.min(2 * share, left)
   }
 
-  /** What the index of the next memtable may take beside these: at least its share. */
+  /** Bytes that the index of the next memtable may take beside these: at least its share. */
   nextIndexBytes(memtables: readonly Memtable[]): number {
     return this.indexBytesBeside(memtables) || indexShare(this.options.writeBufferSize)
   }
 
-  /** Slabs that long lists of reads or large batches hold above the write part take from the cache too. */
+  /**
+   * Fits the cache to what is left. Slabs that long lists of reads or large batches hold above the write part take from
+   * the cache too.
+   */
   fit({ memtables }: ReadState): void {
     const { options, pool, tables } = this
     tables.memoryLimit.fit()
@@ -67,7 +70,7 @@ export class MemoryBudget {
     this.fitCache()
   }
 
-  /** What is left for the cache. */
+  /** Gives the cache what is left. */
   private fitCache(): void {
     const { cache, options, tables, writes } = this
     const left = options.memoryBudget - writes - tables.memoryLimit.sumBytes

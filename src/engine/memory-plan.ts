@@ -20,16 +20,16 @@ export interface MemoryOptions {
 type GivenSizes = { [name in keyof MemoryOptions]: number | undefined }
 
 const BUDGET_DEFAULT = 256 * MiB
-/** Without a size for it: the part of a given budget for writes. */
+/** The part of a given budget that is for writes, when no size is given for it. */
 const WRITE_PART = 5 / 8
-/** The index of a memtable takes this part of its slab. Entries of 100 bytes take 0.2, of 1 KiB 0.04. */
+/** The part of its slab that the index of a memtable takes. Entries of 100 bytes take 0.2, of 1 KiB 0.04. */
 const INDEX_PART = 1 / 4
-/** An empty index takes 161 KiB. */
+/** The least for an index: an empty one takes 161 KiB. */
 const INDEX_BYTES_MIN = 192 * KiB
-/** Without a budget there is at least so much for cache and tables. */
+/** The least for cache and tables when no budget is given. */
 const CACHE_DEFAULT = 64 * MiB
 const TABLES_DEFAULT = 32 * MiB
-/** The cache gives way to this part of its size, not under a chunk. */
+/** The cache gives way down to this part of its size, but not below a chunk. */
 const CACHE_PART_MIN = 1 / 8
 const CACHE_BYTES_MIN = MiB
 const WAITING_BYTES_MIN = 16 * MiB
@@ -45,19 +45,22 @@ export function indexShare(writeBufferSize: number): number {
 }
 
 /**
- * Writes that wait for room may take as much again as all the rest. A small budget leaves them room for what a program
- * that awaits every hundredth write has under way.
+ * Bytes that writes which wait for room may take: as much again as all the rest. A small budget leaves them room for
+ * the writes that a program has under way which awaits every hundredth one.
  */
 export function waitingBytesMax({ memoryBudget }: MemoryOptions): number {
   return Math.max(memoryBudget, WAITING_BYTES_MIN)
 }
 
-/** What the cache keeps whatever the tables need. */
+/** The bytes that the cache keeps whatever the tables need. */
 export function cacheBytesMin(blockCacheSize: number): number {
   return Math.min(blockCacheSize, Math.max(blockCacheSize * CACHE_PART_MIN, CACHE_BYTES_MIN))
 }
 
-/** A size that was given counts. Throws INVALID_ARGUMENT when the sizes do not fit into a budget that was given. */
+/**
+ * Divides the budget. Sizes that are given count. Throws INVALID_ARGUMENT when they do not fit into a budget that is
+ * given.
+ */
 export function planMemory(immutablesMax: number, given: GivenSizes): MemoryOptions {
   const { memoryBudget: budget, blockCacheSize: cache } = given
   const fallback = budget === undefined ? WRITE_BUFFER_BYTES_DEFAULT : slabFor(budget, immutablesMax)

@@ -53,7 +53,7 @@ export interface VarveOptions {
   /** Sealed memtables that may wait for their flush before writers must wait; 1 to 64, default 3. */
   immutablesMax?: number
   /**
-   * Default true: each step of a flush is durable before the next. False: tables are installed in memory
+   * Default true: each stage of an install is durable before the next. False: tables are installed in memory
    * first and made durable in the background; the logs stay until then, so nothing more can be lost.
    */
   manifestSync?: boolean
@@ -83,7 +83,10 @@ export interface VarveOptions {
   maxOpenFiles?: number
   /** How tables are merged in the background. */
   compaction?: {
-    /** By themselves with 'leveled', the default; with 'none' only by `compact()`: reads slow down with each flush. */
+    /**
+     * With 'leveled', the default, tables are merged by themselves; with 'none' only by `compact()`, and reads slow
+     * down with each flush.
+     */
     style?: CompactionStyle
   }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
@@ -96,9 +99,9 @@ export interface VarveOptions {
    * otherwise.
    */
   ownBuffers?: boolean
-  /** Everybody may write the directory; default false: such a directory is refused. */
+  /** True: other users may write the directory. By default such a directory is refused. */
   allowSharedDirectory?: boolean
-  /** Parts of the platform: file system, time, chance, threads; and who hears of events. */
+  /** Parts of the platform: file system, time, chance, threads; and the listener of events. */
   components?: Components
 }
 
@@ -178,12 +181,15 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
 /** Every name that `open` knows. */
 export const OPTION_NAMES: readonly string[] = [...Object.keys(CHECKS), 'components']
 
-/** What each component must be. */
+/** The type of each component, and its name in messages. */
 const PARTS: Record<string, string> = {
   vfs: 'object', clock: 'object', random: 'object', executor: 'function', onEvent: 'function',
 }
 
-/** Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the table format. */
+/**
+ * Checks and completes the options. Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the
+ * table format.
+ */
 export function resolveOptions(options: unknown, blockSize: number): ResolvedOptions {
   const given = readOptions(options)
   const components = readComponents(given.get('components'))
@@ -233,7 +239,7 @@ function readOptions(options: unknown): Map<string, unknown> {
   return given
 }
 
-/** Reads those of these fields that are given. */
+/** Makes a function that reads those of these fields that are given. */
 function fieldsOf(names: readonly string[]): (options: Record<string, unknown>) => [name: string, value: unknown][] {
   return (options) => names.flatMap((name): [string, unknown][] => {
     const value = options[name]

@@ -1,4 +1,7 @@
-/** Jobs that found no descriptor: done again where that is right, in the loop or by who blocks, and not for ever. */
+/**
+ * Jobs that found no descriptor: they are done again where that is right, in the loop or by a caller that blocks, and
+ * not for ever.
+ */
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { ioError } from '../base/index.js'

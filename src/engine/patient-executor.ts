@@ -1,9 +1,9 @@
 /**
  * What: an executor whose jobs outlive a moment without file descriptors. A job that failed because it could open
- * nothing gets descriptors that tables can do without; one that may be done twice is done again, later, and who
- * submitted it hears nothing of it. (Others are tried again by their owners, under new names.)
+ * nothing gets descriptors that tables can do without; a job that may be done twice is done again, later, and its
+ * submitter hears nothing of it. (Others are tried again by their owners, under new names.)
  * Owns: the jobs that wait. Thread: main.
- * Invariants: ERR-4 no descriptor to be had is no failed sync: nothing ends by it.
+ * Invariants: ERR-4 a missing descriptor is no failed sync, and ends nothing.
  */
 import { isOutOfFiles } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
@@ -11,11 +11,14 @@ import { submitAwaited } from '../exec/index.js'
 import type { Executor, Job, JobResult } from '../exec/index.js'
 import { giveBackFiles } from '../vfs/index.js'
 
-/** What they write and sync is the same again: a group at its place, whole files, a directory; what is gone is gone. */
+/**
+ * Jobs that may be done twice. They write and sync the same again: a group at its offset, whole files, a directory; a
+ * file that is gone stays gone.
+ */
 const REPEATABLE: ReadonlySet<string> = new Set(['appendGroup', 'syncFiles', 'unlinkFiles'])
 const BACKOFF_FIRST_MS = 20
 const BACKOFF_MAX_MS = 1000
-/** How often a job is tried again during a close: for about three seconds. */
+/** A job is tried again this often during a close: for about three seconds. */
 const LAST_TRIES = 8
 
 interface WaitingJob {
@@ -29,9 +32,9 @@ export class PatientExecutor implements Executor {
   private readonly clock: Clock
   private readonly waiting = new Set<WaitingJob>()
   private triesLeft = Infinity
-  /** A job could open nothing, and waits. */
+  /** Called when a job could open nothing, and waits. */
   onShort: (error: unknown) => void = () => undefined
-  /** Nothing waits any more. */
+  /** Called when nothing waits any more. */
   onMended: () => void = () => undefined
 
   constructor(inner: Executor, clock: Clock) {
@@ -87,14 +90,14 @@ export class PatientExecutor implements Executor {
     waiting.submit()
   }
 
-  /** Also for who blocks, and so lets no timer come. */
+  /** Tries the waiting jobs again too, for a caller that blocks and so lets no timer come. */
   poll(waitMs: number): number {
     const nowMs = this.clock.nowMs()
     for (const waiting of [...this.waiting]) if (waiting.dueMs <= nowMs) this.again(waiting)
     return this.inner.poll(waitMs)
   }
 
-  /** The end is near: from now on jobs are done again a few times only. */
+  /** Ends the patience: from now on jobs are done again a few times only. */
   hurry(): void {
     this.triesLeft = Math.min(this.triesLeft, LAST_TRIES)
   }

@@ -24,7 +24,7 @@ export class Resumer {
     this.engine = engine
   }
 
-  /** After a full disk, or when nothing could be opened: tries again every second, as soon as there is room. */
+  /** Tries again every second, as soon as there is room, after a full disk or when nothing could be opened. */
   watch(): void {
     if (this.isStopped || this.timer !== null) return
     this.timer = this.engine.options.clock.after(WATCH_MS, () => {
@@ -40,7 +40,7 @@ export class Resumer {
       const free = await parts.vfs.freeBytes(parts.dir)
       if (free >= 2 * options.writeBufferSize) await this.resume()
     } catch {
-      // Told by the state and by its event; looked at again in a second.
+      // Reported by the state and by its event; looked at again in a second.
     }
     if (health.state === 'READ_ONLY') this.watch()
   }
@@ -92,7 +92,7 @@ export class Resumer {
     engine.pipeline.encodeWaiting()
   }
 
-  /** The disk takes a file, syncs it and lets it go again. */
+  /** Checks that the disk takes a file, syncs it and lets it go again. */
   private async probe(): Promise<void> {
     const { vfs, dir, names } = this.engine.parts
     const name = probeFileName(names.next())
@@ -113,7 +113,7 @@ export class Resumer {
     }
   }
 
-  /** The manifest is long: a new one takes over, between two groups. */
+  /** Lets a new manifest take over a long one, between two groups. */
   rollManifest(): void {
     if (this.rolling !== null || this.isStopped || !this.engine.versions.isIdle) return
     this.rolling = this.writeWholeManifest()

@@ -1,4 +1,4 @@
-/** What a run saves comes back; what is not ours is nothing, never an error. */
+/** What a run saves comes back; text that is not ours gives nothing, never an error. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { LastRunStats } from '../stats/index.js'

@@ -1,7 +1,7 @@
 /**
- * What: what a run did, saved with the database as JSON text that the manifest does not look into: at a close, and
- * when a new manifest is begun. So `varve stats` on a closed database shows how flushes went; a crash loses it.
- * Thread: any (pure). May be lost or of another version: then there is none, never an error.
+ * What: statistics of one life of the process, saved with the database as JSON text that the manifest does not look
+ * into: at a close, and when a new manifest is begun. So `varve stats` on a closed database shows how flushes went.
+ * Thread: any (pure). A crash loses the text, or it is of another version: then there is none, never an error.
  */
 import type { Clock } from '../base/index.js'
 import type { Flusher } from '../flush/index.js'
@@ -9,14 +9,14 @@ import { emptyStageStats } from '../stats/index.js'
 import type { FlushStats, LastRunStats, StageStats } from '../stats/index.js'
 
 const VERSION = 1
-/** Ours has less than 1 KiB; more is not parsed. */
+/** Our text has less than 1 KiB; more is not parsed. */
 const TEXT_LENGTH_MAX = 16 * 1024
 const STAGES = ['wait', 'build', 'install', 'release'] as const
 const STAGE_NUMBERS = ['count', 'totalMs', 'lastMs', 'maxMs', 'avgMs'] as const
 const COUNTS = ['completed', 'failed', 'retried'] as const
 const NUMBERS = ['generation', 'savedMs', 'stallCount', 'stallMs'] as const
 
-/** `held`: edits that are not durable yet. */
+/** Statistics of flushes; `held` is the number of edits that are not durable yet. */
 export function flushStats(flusher: Flusher, held: number): FlushStats {
   const queue = flusher.queue.countInStage('queued')
   return {
@@ -27,16 +27,16 @@ export function flushStats(flusher: Flusher, held: number): FlushStats {
   }
 }
 
-/** What an engine has of it. */
-export interface RunSource {
+/** The engine, as far as these statistics come from it. */
+export interface RunStatsSource {
   readonly flusher: Flusher
   readonly stalls: { stats(): { stallCount: number; totalMs: number } }
   readonly options: { readonly clock: Clock }
   readonly parts: { readonly lock: { readonly generation: number } }
 }
 
-/** '' before the first flush: then the run before is still the one to tell of. */
-export function runStatsText({ flusher, stalls, options, parts }: RunSource): string {
+/** The text to save; '' before the first flush, since the run before is still the one to tell of. */
+export function runStatsText({ flusher, stalls, options, parts }: RunStatsSource): string {
   const { completed, failed, retried, wait, build, install, release } = flushStats(flusher, 0)
   if (wait.count === 0) return ''
   const { stallCount, totalMs } = stalls.stats()

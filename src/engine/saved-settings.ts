@@ -1,5 +1,5 @@
 /**
- * What: what the engine saves with the database as JSON text, which the manifest does not look into.
+ * What: the engine's own settings, saved with the database as JSON text that the manifest does not look into.
  * Thread: any (pure).
  */
 import { FORMAT_VERSION, KiB } from '../base/index.js'
@@ -8,8 +8,8 @@ import type { FileNum } from '../base/index.js'
 export interface SavedSettings {
   writeBufferBytes: number
   /**
-   * Tables of this database that no version lists and that hold what history does not know: an open found them
-   * and kept them. Later history gives out their sequence numbers again, so a later open could not tell.
+   * Tables of this database that no version lists and that hold what history does not know: an open found them and kept
+   * them. Later history gives out their sequence numbers again, so a later open could not tell.
    */
   keptTables: readonly FileNum[]
 }

@@ -27,23 +27,23 @@ export interface WriteBufferOptions extends FileOrigin {
   pool: SlabPool
   executor: Executor
   allocateFileNum(): FileNum
-  /** The last sequence number given out. */
+  /** Gives the last sequence number given out. */
   lastSeqNum(): SeqNum
-  /** What the index of the next memtable may take. */
+  /** Bytes that the index of the next memtable may take. */
   indexBytesMax(): number
-  /** A spare is ready that somebody may be waiting for. */
+  /** Called when a spare is ready that somebody may be waiting for. */
   onReady(): void
-  /** Making a log failed; `file` '.' when the directory's sync did. */
+  /** Called when making a log failed; the error's `file` is DIRECTORY_NAME when the directory's sync did. */
   onFailure(error: unknown): void
 }
 
-/** A hash index made for so many keys takes at most so much for each; a memtable is not made half full. */
+/** Bytes of a hash index for each key that it is made for, at most; no memtable is made half full. */
 const BYTES_PER_EXPECTED_KEY = 2 * 22
 
-/** Room behind a batch for what its size does not count: alignment and bounds of short strings. */
+/** Bytes behind a batch that its size does not count: alignment and bounds of short strings. */
 const SLACK_BYTES = 1024
 
-/** Pauses when nothing can be opened: five seconds together. */
+/** The first pause when nothing can be opened; all of them take five seconds together. */
 const OUT_OF_FILES_FIRST_MS = 20
 const OUT_OF_FILES_MAX_MS = 2560
 
@@ -51,18 +51,18 @@ export class WriteBuffers {
   private readonly options: WriteBufferOptions
   private spare: LogFile | null = null
   private making: Promise<void> | null = null
-  /** A log that came too late is being closed. */
+  /** Ends when a log that came too late is closed. */
   private discarding: Promise<void> = Promise.resolve()
   /** Logs that came too late to be used, or that could not be made. */
   private unused: { fileNum: FileNum; name: string }[] = []
   private lastTakenNum = 0
-  /** The next memtable will be much like the last full one. */
+  /** The number of keys to expect: the next memtable will be much like the last full one. */
   expectedKeys = 0
   private isStopped = false
   /** Ends a pause between two attempts. */
   private wake: () => void = () => undefined
 
-  /** `first` is durable. */
+  /** Begins with no spare; `first` is durable. */
   constructor(options: WriteBufferOptions, first: LogFile | null = null) {
     this.options = options
     this.spare = first
@@ -84,7 +84,7 @@ export class WriteBuffers {
     )
   }
 
-  /** When nothing can be opened, again a little later: that may pass. */
+  /** Makes a log. When nothing can be opened it tries again a little later: that may pass. */
   private async makePatiently(): Promise<LogFile> {
     for (let delayMs = OUT_OF_FILES_FIRST_MS; ; delayMs *= 2) {
       try {
@@ -112,7 +112,7 @@ export class WriteBuffers {
     while (this.making !== null) await this.making
   }
 
-  /** An empty buffer, or null while its log is being made. */
+  /** Gives an empty buffer, or null while its log is being made. */
   take(): WriteBuffer | null {
     const log = this.spare
     if (log === null) {
@@ -123,7 +123,7 @@ export class WriteBuffers {
     return this.bind(log)
   }
 
-  /** A buffer that takes nothing, behind the last one that does: no log is made for it. */
+  /** Gives a buffer that takes nothing, behind the last one that does: no log is made for it. */
   takeLast(): WriteBuffer {
     const { spare } = this
     this.spare = null
@@ -140,7 +140,7 @@ export class WriteBuffers {
     return new WriteBuffer(log, memtable, generation)
   }
 
-  /** Blocking form: makes the log here when no spare is ready. Throws what I/O throws, wrapped, or BUSY. */
+  /** Gives an empty buffer, and makes the log here when no spare is ready. Throws what I/O throws, wrapped, or BUSY. */
   takeNow(): WriteBuffer {
     this.spare ??= this.makeNow()
     return this.take()!
@@ -185,7 +185,7 @@ export class WriteBuffers {
     if (spare !== null) await spare.file.close().catch(() => undefined)
   }
 
-  /** Name of the unused spare: an empty log that may be removed. */
+  /** The name of the unused spare: an empty log that may be removed. */
   get spareName(): string | null {
     return this.spare?.name ?? null
   }
@@ -230,7 +230,7 @@ export class WriteBuffers {
     this.unused.push(log)
   }
 
-  /** Names of logs that never took a frame and never will, and that the durable pointer has passed. */
+  /** Takes names of logs that never took a frame and never will, and that the durable pointer has passed. */
   takeUnusedBelow(logPointer: FileNum): string[] {
     const passed = this.unused.filter(({ fileNum }) => fileNum < logPointer)
     this.unused = this.unused.filter((log) => !passed.includes(log))
@@ -238,7 +238,7 @@ export class WriteBuffers {
   }
 }
 
-/** The least slab for a buffer whose first batch has this size. */
+/** The smallest slab for a buffer whose first batch has this size. */
 function slabBytesFor(batchBytes: number): number {
   return FIRST_BATCH_OFFSET + batchBytes + SLACK_BYTES
 }

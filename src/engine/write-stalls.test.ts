@@ -11,14 +11,14 @@ import { WriteStalls } from './write-stalls.js'
 const PACE_MIN = MiB
 const BURST = MiB
 
-/** What the stalls look at. */
+/** A database as the stalls see it. */
 class Scene {
   readonly clock = new HandClock()
   readonly told: string[] = []
   sealed = 0
   level0 = 0
   debtBytes = 0
-  /** What is under way for what slows writers, and what begins when it is asked for. */
+  /** True when something is under way that relieves writers, or begins when it is asked for. */
   isFlushing = true
   isAtWork = true
   onSchedule = (): void => undefined
@@ -27,15 +27,15 @@ class Scene {
   immutablesMax = 4
   written = 0
   encoded = 0
-  /** What writes that waited do when they are let through. */
+  /** What waiting writers do when they are let through. */
   onTurn = (): void => undefined
   isFull = false
-  /** How many sealed or full memtables leave no room for the index of another. */
+  /** The number of sealed or full memtables that leave no room for the index of another. */
   indexesMax = Infinity
-  /** How long the last flush took, and bytes a millisecond that compactions take out of level 0. */
+  /** How long the last flush took, and the bytes a millisecond that compactions take out of level 0. */
   flushMs = 0
   drain = 0
-  /** Until a compaction out of level 0 is done. */
+  /** Milliseconds until a compaction out of level 0 is done. */
   reliefMs = Infinity
   jobs = 0
   readonly polls: (() => void)[] = []
@@ -50,7 +50,7 @@ class Scene {
         clock: this.clock, writeBufferSize: 64 * MiB,
         get immutablesMax() { return scene.immutablesMax },
       },
-      health: { state: 'OPEN', degradeForGood: (_place: string, error: Error) => void scene.bugs.push(error.message) },
+      health: { state: 'OPEN', degradeForGood: (_place: unknown, error: Error) => void scene.bugs.push(error.message) },
       compactor: {
         get pressures() { return scene.pressures },
         get isAtWork() { return scene.isAtWork },
@@ -107,7 +107,7 @@ class Scene {
     ]
   }
 
-  /** State and reason now. */
+  /** Shows the state and its reason now. */
   look(): string {
     this.stalls.assess()
     const { state, reason } = this.stalls.stats()
@@ -248,7 +248,7 @@ test('slow: a burst at once, then the speed of compactions, and a timer for the 
   assert.equal(scene.stalls.stats().totalMs, 80)
 })
 
-/** Bytes that are let through in a second, after the burst, in writes of 16 KiB. */
+/** Measures the bytes that are let through in a second, after the burst, in writes of 16 KiB. */
 async function paceNow(): Promise<number> {
   const start = scene.written
   let allowed = 0
@@ -275,7 +275,7 @@ test('the pace falls to half the speed of compactions where writers stop, and go
 test('what level 0 has room for lasts until the compaction out of it is done', async () => {
   Object.assign(scene, { level0: 30, drain: 1000 * MiB / 1000, reliefMs: 10_000 })
   scene.look()
-  // Four tables of 64 MiB, and the buffer.
+  // The room is four tables of 64 MiB, and the buffer.
   assert.ok(Math.abs(await paceNow() / (5 * 6.4 * MiB) - 1) < 0.05)
   scene.level0 = 35
   scene.look()
@@ -337,7 +337,7 @@ const TABLE_BYTES = 32 * MiB
 const BATCH_BYTES = 128 * KiB
 const MERGED_TOGETHER_MIN = 8
 
-/** Level 0 fills by writes and empties by one compaction after the other, each with all of it and a base. */
+/** Fills level 0 by writes, and empties it by one compaction after the other, each with all of it and a base. */
 class Load {
   readonly scene = new Scene()
   readonly meter = new DrainMeter()
@@ -347,7 +347,7 @@ class Load {
   pauseMsMost = 0
   level0Most = 0
   private running: { tables: number; startMs: number; endMs: number } | null = null
-  /** Since the beginning. */
+  /** Milliseconds since the beginning. */
   private totalBusyMs = 0
   private pausedSinceMs: number | null = null
   private tables = 0
@@ -361,7 +361,7 @@ class Load {
   private write(): void {
     const { scene } = this
     const nowMs = scene.clock.nowMs()
-    // No faster than 1 GiB/s.
+    // The writer is no faster than 1 GiB/s.
     for (let left = 8 * STEP_MS; left > 0 && !scene.stalls.mustDelay() && !scene.stalls.mustStop(); left--) {
       if (this.pausedSinceMs !== null) this.pauseMsMost = Math.max(this.pauseMsMost, nowMs - this.pausedSinceMs)
       this.pausedSinceMs = null
@@ -428,7 +428,7 @@ for (const [speedMiB, baseMiB] of [[200, 256], [200, 2048], [50, 512], [600, 102
     assert.ok(load.level0Most < 36, `${load.level0Most} tables`)
     assert.ok(load.busyMs > 0.9 * 30_000, `busy for ${load.busyMs} ms`)
     assert.ok(load.pauseMsMost <= 100, `a pause of ${load.pauseMsMost} ms`)
-    // Once for each compaction at most.
+    // There is at most one stall for each compaction.
     assert.ok(load.scene.stalls.stats().stallCount - stallCount <= 30_000 / 1000)
     assert.ok(load.scene.stalls.stats().totalMs > 0)
   })

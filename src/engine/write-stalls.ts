@@ -1,45 +1,45 @@
 /**
  * What: backpressure: when writers are slowed down or must wait, why, and how a blocked caller waits.
- * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts); what slows
- * writers for the sake of compactions, and what relieves that (the style's picker).
+ * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts); which backlog
+ * of compactions slows writers, and what relieves it (the style's picker).
  * Thread: main.
- * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work
- * keeps up with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a
- * little below where it is met.
+ * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work keeps up
+ * with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a little below
+ * where it is met.
  * Invariants: STALL-1 writers are slow or stopped only while something is under way that ends it, or is tried again;
- * where nothing is, they go on, and the state says so (docs/design/0023-every-stop-ends.md).
- * A call that blocks never turns the event loop: it polls finished jobs and so installs them itself.
+ * where nothing is, they go on, and the state says so (docs/design/0023-every-stop-ends.md). A call that blocks never
+ * turns the event loop: it polls finished jobs and so installs them itself.
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
-/** One wait for a job; polls deliver as soon as one is done. */
+/** The longest wait for one job; polls deliver as soon as one is done. */
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
 const BLOCKED_MS_MAX = 30_000
-/** Nothing is measured yet; and flushes are not waited for longer: a batch of 128 KiB each 8 ms. */
+/** The pace while nothing is measured, and the least for flushes: a batch of 128 KiB each 8 ms. */
 const PACE_FIRST = 16 * MiB
-/** Compactions may be slower than that for long: writers then wait for each write, but are not stopped. */
+/** The least pace for compactions: writers then wait for each write for a long time, but are not stopped. */
 const PACE_MIN = MiB
 /** Writers go at this part of the speed of flushes, so that flushes catch up. */
 const FLUSH_SHARE = 0.9
-/** Where writers stop they go at this part of the speed of compactions: a measured speed may be wrong by two. */
+/** At the stop, writers go at this part of the speed of compactions: the measured speed may be wrong by two. */
 const COMPACTION_SHARE_MIN = 0.5
-/** No write waits longer for its turn, however slow the pace. */
+/** The longest wait of a write for its turn, however slow the pace. */
 const PAUSE_MS_MAX = 100
-/** Written without waiting at the start of a slow time, and so much is let through at once. */
+/** Bytes that are written without waiting at the start of a slow time, and that are let through at once later. */
 const BURST_BYTES = MiB
 
-/** Why, where it is not a pressure of the compaction style. */
+/** The reason where it is not a pressure of the compaction style. */
 const SEALED = 'sealed memtables'
 
 interface Assessment {
   state: 'none' | 'slow' | 'stopped'
   reason: string | null
-  /** The reason, for people. */
+  /** The reason, for people; null when nothing stalls. */
   text: string | null
-  /** Where between the limits of slow and stopped, 0 to 1. */
+  /** How far between the limits of slow and stopped, 0 to 1. */
   depth: number
 }
 
@@ -51,9 +51,9 @@ export class WriteStalls {
   private stallCount = 0
   private lostMs = 0
   private sinceMs = 0
-  /** While slow: bytes that may be written at once; below 0 the next write waits. */
+  /** Bytes that may be written at once while slow; below 0 the next write waits. */
   private allowance = 0
-  /** When that was reckoned, and how many bytes were written by then. */
+  /** When the allowance was reckoned, and how many bytes were written by then. */
   private paceMs = 0
   private paceBytes = 0
   private timer: Timer | null = null
@@ -64,17 +64,20 @@ export class WriteStalls {
     this.engine = engine
   }
 
-  /** To be called when a memtable, a table or a version comes or goes, and when what was under way has failed. */
+  /**
+   * Looks at the limits again: called when a memtable, a table or a version comes or goes, and when work under way has
+   * failed.
+   */
   assess(): void {
     this.change(this.endable())
     this.wake()
   }
 
-  /** STALL-1: what there is, if something ends it. */
+  /** Gives the stall that the limits ask for, if something under way ends it (STALL-1). */
   private endable(): Assessment {
     let next = this.look()
     if (this.isEnding(next)) return next
-    // Whoever makes writers wait sees to it that it ends.
+    // A stall starts the work that ends it.
     this.engine.compactor.schedule()
     next = this.look()
     if (this.isEnding(next)) return next
@@ -88,7 +91,7 @@ export class WriteStalls {
   private isEnding({ state, reason }: Assessment): boolean {
     const { compactor, flusher, health, isClosing } = this.engine
     if (state === 'none' || isClosing) return true
-    // Else writes are refused, and nobody waits.
+    // In any other state writes are refused, and nobody waits.
     if (health.state !== 'OPEN' && health.state !== 'DEGRADED') return true
     return reason === SEALED ? flusher.isAtWork : compactor.isAtWork
   }
@@ -134,7 +137,7 @@ export class WriteStalls {
     for (const state of ['stopped', 'slow'] as const) {
       for (const { reason, text, value, slow, stop, hysteresis } of pressures) {
         const limit = state === 'stopped' ? stop : slow
-        // Lower while it is exceeded.
+        // Once exceeded, the limit counts as lower.
         const isMet = this.now.reason === reason && (this.now.state === state || this.now.state === 'stopped')
         const depth = Math.min(1, Math.max(0, (value - slow) / (stop - slow)))
         if (value >= limit - (isMet ? hysteresis : 0)) return { state, reason, text, depth }
@@ -143,7 +146,7 @@ export class WriteStalls {
     return NONE
   }
 
-  /** The indexes of sealed memtables, with the current one when it is full, leave no share for another. */
+  /** True when the indexes of sealed memtables, with the current one when it is full, leave no share for another. */
   private isIndexShort(): boolean {
     const { immutables, parts, pipeline } = this.engine
     if (immutables.length === 0) return false
@@ -153,7 +156,7 @@ export class WriteStalls {
 
   // ── Slow: a pace ────────────────────────────────────────────────────────────────────────────────
 
-  /** Bytes a millisecond that background work keeps up with. */
+  /** The bytes a millisecond that background work keeps up with. */
   private pace(nowMs: number): number {
     const bytesPerSecond = this.now.reason === SEALED
       ? Math.max(PACE_FIRST, this.flushPace(nowMs) * 1000)
@@ -161,21 +164,21 @@ export class WriteStalls {
     return bytesPerSecond / 1000
   }
 
-  /** What is left of the current buffer lasts until the oldest flush is done, as far as can be told. */
+  /** The pace at which the rest of the current buffer lasts until the oldest flush is done, as far as can be told. */
   private flushPace(nowMs: number): number {
     const { flusher } = this.engine
     const expectedMs = flusher.buildTimes.stats().lastMs + flusher.installTimes.stats().lastMs
     const { oldest } = flusher.queue
     const ageMs = oldest === null || oldest.stage === 'queued' ? 0 : nowMs - oldest.buildStartMs
-    // One that is overdue takes half as long again, each time it is looked at.
+    // A flush that is overdue is expected to take half as long again, each time it is looked at.
     const leftMs = Math.max(expectedMs - ageMs, ageMs / 2, 1)
     return (this.currentRoom / leftMs) * FLUSH_SHARE
   }
 
   /**
-   * As fast as compactions take level 0 down, the less the nearer the stop is: so the height of level 0 settles where
-   * the two agree. What is written reaches every deeper level through level 0, and the time for those is in it. And
-   * no faster than that what level 0 has room for lasts until the compaction out of it that is under way is done.
+   * The pace at which compactions take level 0 down, less the nearer the stop is: so the height of level 0 settles
+   * where the two agree. What is written reaches every deeper level through level 0, and the time for those is in it.
+   * At this pace the room in level 0 also lasts until the compaction out of it that is under way is done.
    */
   private compactionPace(): number {
     const { compactor } = this.engine
@@ -185,7 +188,7 @@ export class WriteStalls {
     return reliefMs === Infinity ? pace : Math.min(pace, this.level0Room() / Math.max(1, reliefMs))
   }
 
-  /** Bytes that may be written until the number of tables stops writers. */
+  /** The bytes that may be written until the number of tables stops writers. */
   private level0Room(): number {
     const { compactor, immutables, options } = this.engine
     const level0 = compactor.pressures.find(({ unit }) => unit === 'tables')
@@ -194,7 +197,7 @@ export class WriteStalls {
     return Math.max(0, (tables - 1) * options.writeBufferSize + this.currentRoom)
   }
 
-  /** Bytes that the current buffer still takes; one without a slab is as good as new. */
+  /** The bytes that the current buffer still takes; one without a slab is as good as new. */
   private get currentRoom(): number {
     const { pipeline: { current }, options } = this.engine
     return current.isFilled ? current.roomBytes : options.writeBufferSize
@@ -230,7 +233,7 @@ export class WriteStalls {
 
   /** True while no write buffer may be given out. */
   mustStop(): boolean {
-    this.change(this.endable()) // wakes nobody: those who wait ask here themselves
+    this.change(this.endable()) // wakes nobody: waiting callers ask here themselves
     return this.now.state === 'stopped'
   }
 
@@ -264,7 +267,7 @@ export class WriteStalls {
     }
   }
 
-  /** The time of a wait that goes on counts. */
+  /** Gives the statistics, with the time of a wait that goes on. */
   stats(): { state: Assessment['state']; reason: string | null; stallCount: number; totalMs: number } {
     const { now, stallCount, lostMs } = this
     const isStopped = now.state === 'stopped'
@@ -272,14 +275,14 @@ export class WriteStalls {
     return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + sinceMs }
   }
 
-  /** No timer is left, and nobody waits. */
+  /** Ends all waits and the timer. */
   stop(): void {
     this.timer?.cancel()
     this.timer = null
     this.wake()
   }
 
-  /** Whoever waits for the end of a stop looks again. */
+  /** Lets callers that wait for the end of a stop look again. */
   private wake(): void {
     this.waiters.wake()
   }

@@ -10,7 +10,7 @@ import type { ErrorCode, ErrorDetails } from '../base/index.js'
 /** Deeper chains of causes are cut. */
 const CAUSE_DEPTH_MAX = 4
 
-/** What system errors of the platform carry besides `code`. */
+/** Fields that system errors of the platform carry besides `code`. */
 const SYSTEM_FIELDS = ['errno', 'syscall', 'path', 'dest'] as const
 
 export interface ErrorData {

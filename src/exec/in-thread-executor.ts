@@ -13,18 +13,18 @@ import type { PendingJob } from './job-queue.js'
 import { abortedJob, beginJob, closedExecutor, priorityOf, submitAwaited } from './job.js'
 import type { Executor, Job, JobResult, JobTable } from './job.js'
 
-/** Short enough that timers and sockets of the program are not late by a frame. */
+/** A slice is short enough that timers and sockets of the program are not late by a frame. */
 const SLICE_MS = 2
 
-/** A context for one job, where some of its work can only be awaited. */
+/** The context of one job, where some of the job's work can only be awaited. */
 export interface OwnContext<Context> {
   context: Context
-  /** Between the end of the job and its answer; what it rejects with is the job's error. */
+  /** Runs between the end of the job and its answer; what it rejects with is the job's error. */
   end(hasSucceeded: boolean): Promise<void>
 }
 
 interface SlicedJob<Context> extends PendingJob {
-  steps: Generator<undefined, unknown, unknown> | null
+  generator: Generator<undefined, unknown, unknown> | null
   own: OwnContext<Context> | null
 }
 
@@ -38,11 +38,11 @@ export class InThreadExecutor<Context> implements Executor {
   private endingCount = 0
   private sliceDue = false
   /** True while a job's own code is on the stack. */
-  private stepping = false
+  private isInJob = false
   isClosed = false
   private readonly whenIdle = new Waiters()
 
-  /** `ownContext`: makes the context of each job; without, all have `context`. */
+  /** With `ownContext` each job gets a context of its own; without, all share `context`. */
   constructor(
     jobs: JobTable<Context>, context: Context, clock: Clock, ownContext: (() => OwnContext<Context>) | null = null,
   ) {
@@ -63,21 +63,21 @@ export class InThreadExecutor<Context> implements Executor {
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
     this.queue.push({
-      job, priority: priorityOf(job), deliver: deliver as PendingJob['deliver'], steps: null, own: null,
+      job, priority: priorityOf(job), deliver: deliver as PendingJob['deliver'], generator: null, own: null,
     })
     this.scheduleSlice()
   }
 
   poll(_waitMs: number): number {
     const item = this.queue.first
-    if (item === undefined || this.stepping) return 0
-    while (!this.step(item));
+    if (item === undefined || this.isInJob) return 0
+    while (!this.advance(item));
     return item.own === null ? 1 : 0
   }
 
   async close(): Promise<void> {
     this.isClosed = true
-    for (const item of this.queue.removeAll((item) => item.steps === null)) {
+    for (const item of this.queue.removeAll((item) => item.generator === null)) {
       item.deliver({ ok: false, error: abortedJob(item.job) })
     }
     if (this.activeCount > 0) await this.whenIdle.next()
@@ -94,7 +94,7 @@ export class InThreadExecutor<Context> implements Executor {
     const end = this.clock.nowMs() + SLICE_MS
     try {
       for (let item = this.queue.first; item !== undefined; item = this.queue.first) {
-        this.step(item)
+        this.advance(item)
         if (this.clock.nowMs() >= end) break
       }
     } finally {
@@ -103,18 +103,18 @@ export class InThreadExecutor<Context> implements Executor {
   }
 
   /** Runs the job to its next pause point; true when it has ended. */
-  private step(item: SlicedJob<Context>): boolean {
+  private advance(item: SlicedJob<Context>): boolean {
     let result: JobResult<unknown>
-    this.stepping = true
+    this.isInJob = true
     try {
-      item.steps ??= beginJob(this.jobs, item.job, this.contextOf(item))
-      const turn = item.steps.next()
+      item.generator ??= beginJob(this.jobs, item.job, this.contextOf(item))
+      const turn = item.generator.next()
       if (turn.done !== true) return false
       result = { ok: true, output: turn.value }
     } catch (error) {
       result = { ok: false, error }
     } finally {
-      this.stepping = false
+      this.isInJob = false
     }
     this.queue.remove(item)
     if (item.own === null) this.answer(item, result)

@@ -1,7 +1,7 @@
 /**
  * What: jobs that were submitted, higher priority first, then first come first served.
  * Owns: their order. Does not own: whether one has begun; that is the executor's.
- * Thread: main. Short (a handful of jobs), so a plain array.
+ * Thread: main. A queue has a handful of jobs, so it is a plain array.
  */
 import type { Job, JobResult } from './job.js'
 

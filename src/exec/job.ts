@@ -15,8 +15,8 @@ export interface Job<Input = unknown> {
   /** What the function gets; it crosses threads by structured clone. */
   input: Input
   /**
-   * Higher goes first, 0 when absent; jobs of one priority go in the order they were submitted. At its
-   * pauses a job stands back for those of higher priority.
+   * A higher priority goes first, 0 when absent; jobs of one priority go in the order they were submitted. At its
+   * pauses a job lets those of higher priority go first.
    */
   priority?: number
 }
@@ -36,46 +36,45 @@ export type JobFunction<Input, Output, Context> =
 export type JobTable<Context> = Record<string, JobFunction<never, unknown, Context>>
 
 /**
- * Runs jobs. A job that throws rejects with the same error (VarveError keeps code, file and offset). A
- * worker that dies rejects its job with VarveError 'INTERNAL' (`hint`: 'worker lost') and is replaced;
- * whoever submitted decides about a retry.
+ * Runs jobs. A job that throws rejects with the same error (VarveError keeps code, file and offset). A worker that dies
+ * rejects its job with VarveError 'INTERNAL' (`hint`: 'worker lost') and is replaced; the submitter decides whether to
+ * try again.
  */
 export interface Executor {
-  /** Threads besides the caller's; 0 runs jobs here, in time slices. */
+  /** The number of threads besides the caller's; 0 runs jobs on the caller's thread, in time slices. */
   readonly workerCount: number
   /** Resolves with what the job gives. */
   submit<Output>(job: Job): Promise<Output>
   /**
-   * Delivers results that have arrived without a turn of the event loop, for callers that must not
-   * wait for it: `deliver` functions given to `submitPolled` run inside this call. With `waitMs` it
-   * waits at most that long for a first result. Returns how many were delivered. In-thread: runs the
-   * oldest job to its end.
+   * Delivers results that have arrived without a turn of the event loop, for callers that must not wait for it:
+   * `deliver` functions given to `submitPolled` run inside this call. With `waitMs` it waits at most that long for a
+   * first result. Returns how many were delivered. An in-thread executor runs its oldest job to its end.
    */
   poll(waitMs: number): number
   /** Submits a job whose result is given to `deliver` as soon as it is seen, by the loop or by `poll`. */
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void
-  /** Jobs submitted and not finished. */
+  /** The number of jobs submitted and not finished. */
   readonly activeCount: number
-  /** Whether `close` was called: then nothing may be submitted, also not by who is told a result. */
+  /** True once `close` was called: from then on nothing may be submitted, not even inside `deliver`. */
   readonly isClosed: boolean
   /** Fails what has not begun with VarveError 'ABORTED', waits for running jobs, ends the threads. */
   close(): Promise<void>
 }
 
-/** Makes what runs the jobs of one database in place of threads; `context` is what each job gets. */
+/** Makes an executor that runs the jobs of one database in place of threads; each job gets `context`. */
 export type ExecutorFactory = <Context>(jobs: JobTable<Context>, context: Context, clock: Clock) => Executor
 
-/** What an executor tells whoever made it; called at once, so it must not run user code. */
+/** What an executor reports to its owner. It is called at once, so it must not run user code. */
 export type ExecutorEvent =
   /** A thread ended by itself; `jobKind` is what it was doing. */
   | { type: 'workerLost'; jobKind: string | null; error: unknown }
   /** Threads are forbidden here (permission model, sandbox): jobs run on this thread. */
   | { type: 'workersRefused'; error: unknown }
 
-/** What a job gave, or what it threw. */
+/** The outcome of a job: what it gave, or what it threw. */
 export type JobResult<Output> = { ok: true; output: Output } | { ok: false; error: unknown }
 
-/** The generator of a job, not yet advanced. */
+/** Makes the generator of a job, not yet advanced. */
 export function beginJob<Context>(
   jobs: JobTable<Context>, job: Job, context: Context,
 ): Generator<undefined, unknown, unknown> {
@@ -84,7 +83,7 @@ export function beginJob<Context>(
   return run(job.input as never, context)
 }
 
-/** `Executor.submit` in terms of `submitPolled`, which alone an executor has to make. */
+/** Implements `Executor.submit` with `submitPolled`, which alone an executor has to make. */
 export function submitAwaited<Output>(executor: Pick<Executor, 'submitPolled'>, job: Job): Promise<Output> {
   return new Promise((resolve, reject) => {
     executor.submitPolled<Output>(job, (result) => (result.ok ? resolve(result.output) : reject(result.error)))

@@ -6,7 +6,7 @@ import type { Job, JobResult } from './job.js'
 
 const told: string[] = []
 
-/** Answers jobs when it is told to. */
+/** An executor that answers jobs when it is told to. */
 class Answers {
   waiting: ((result: JobResult<never>) => void)[] = []
   submitPolled = <Output>(job: Job, deliver: (result: JobResult<Output>) => void): void => {

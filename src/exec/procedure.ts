@@ -1,24 +1,24 @@
 /**
  * What: work that goes on over several jobs, told from top to bottom: a generator that yields whatever it waits for. It
- * goes on inside the answer, so a caller that blocks and takes the answers itself (`Executor.poll`) drives it too; a
+ * continues inside the answer, so a caller that blocks and takes the answers itself (`Executor.poll`) drives it too; a
  * promise would wait for a turn of the event loop.
  * Thread: main.
  * Design: docs/design/0010-installs-are-jobs.md.
  */
 import type { Executor, Job, JobResult } from './job.js'
 
-/** Something to wait for: it calls `resume` with its answer, once, at once or later. */
+/** Something to wait for: it calls `resume` with its answer exactly once, at once or later. */
 export type Wait = (resume: (answer: unknown) => void) => void
 
 /** Work that yields what it waits for, and in the end gives a `T`. */
 export type Procedure<T> = Generator<Wait, T, unknown>
 
-/** Begins a procedure. What it throws meets whoever gave the last answer: it should not throw. */
+/** Begins a procedure. It should not throw: an error would reach the code that gave the last answer. */
 export function drive(procedure: Procedure<void>): void {
   advance(procedure, undefined)
 }
 
-/** Answers that come at once are taken in a loop, so that many of them need no deep stack. */
+/** Takes answers that come at once in a loop, so that many of them need no deep stack. */
 function advance(procedure: Procedure<void>, firstAnswer: unknown): void {
   let answer = firstAnswer
   for (let turn = procedure.next(answer); turn.done !== true; turn = procedure.next(answer)) {
@@ -37,7 +37,7 @@ function advance(procedure: Procedure<void>, firstAnswer: unknown): void {
   }
 }
 
-/** Drives a procedure for callers that may wait for the event loop. */
+/** Drives a procedure and gives a promise of its result, for callers that may wait for the event loop. */
 export function finished<T>(procedure: Procedure<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     function* told(): Procedure<void> {
@@ -51,12 +51,12 @@ export function finished<T>(procedure: Procedure<T>): Promise<T> {
   })
 }
 
-/** Waits for what `begin` calls back with. */
+/** Waits until `begin` calls back, and gives what it called back with. */
 export function* waitFor<T>(begin: (resume: (answer: T) => void) => void): Procedure<T> {
   return (yield begin as Wait) as T
 }
 
-/** Waits for a job. */
+/** Waits for a job and gives its outcome. */
 export function* jobResult<Output>(
   executor: Pick<Executor, 'submitPolled'>, job: Job,
 ): Procedure<JobResult<Output>> {

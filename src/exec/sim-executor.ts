@@ -14,20 +14,20 @@ import type { Executor, ExecutorFactory, Job, JobResult, JobTable } from './job.
 
 /** Options of `simExecutor`. */
 export interface SimExecutorOptions {
-  /** Decides the order of everything. */
+  /** The seed decides the order of everything. */
   seed: number
   /** Jobs that run at the same time; default 3, so that two flushes are built at once. */
   workerCount?: number
 }
 
-/** For `components.executor`. */
+/** Makes executors for `components.executor`. */
 export function simExecutor(options: SimExecutorOptions): ExecutorFactory {
   return (jobs, context, clock) => new SimExecutor(jobs, context, clock, options)
 }
 
 interface RunningJob extends PendingJob {
-  /** Null until a thread has turned to it. */
-  steps: Generator<undefined, unknown, unknown> | null
+  /** The running job; null until a thread has begun it. */
+  generator: Generator<undefined, unknown, unknown> | null
 }
 
 interface ArrivingResult {
@@ -47,7 +47,7 @@ export class SimExecutor<Context> implements Executor {
   private readonly arriving: ArrivingResult[] = []
   private isTurnDue = false
   /** True while a job's own code is on the stack. */
-  private isStepping = false
+  private isInJob = false
   private readonly whenIdle = new Waiters()
 
   constructor(jobs: JobTable<Context>, context: Context, clock: Clock, options: SimExecutorOptions) {
@@ -72,9 +72,9 @@ export class SimExecutor<Context> implements Executor {
     this.scheduleTurn()
   }
 
-  /** With `waitMs` the threads go on until something arrives, however long that takes. */
+  /** With `waitMs` it lets the threads go on until something arrives, however long that takes. */
   poll(waitMs: number): number {
-    if (this.isStepping) return 0
+    if (this.isInJob) return 0
     let deliveredCount = 0
     while (this.arriving.length > 0 && this.random.chance(0.5)) deliveredCount += this.deliverOne()
     while (waitMs > 0 && deliveredCount === 0 && this.activeCount > 0) deliveredCount = this.act()
@@ -100,32 +100,32 @@ export class SimExecutor<Context> implements Executor {
     })
   }
 
-  /** Free threads take jobs; then one thing happens, or nothing, as when no thread gets the processor. */
+  /** Gives free threads their jobs; then one thing happens, or nothing, as when no thread gets the processor. */
   private act(): number {
     while (this.running.length < this.workerCount && this.queue.length > 0) {
-      this.running.push({ ...this.queue.shift()!, steps: null })
+      this.running.push({ ...this.queue.shift()!, generator: null })
     }
     const choice = this.random.below(8)
     if (choice < 2) return this.arriving.length > 0 ? this.deliverOne() : 0
-    if (choice < 7 && this.running.length > 0) this.stepOne()
+    if (choice < 7 && this.running.length > 0) this.advanceOne()
     return 0
   }
 
-  /** One job goes on to its next pause point. */
-  private stepOne(): void {
+  /** Runs one job to its next pause point. */
+  private advanceOne(): void {
     const at = this.random.below(this.running.length)
     const item = this.running[at]!
     let result: JobResult<unknown>
-    this.isStepping = true
+    this.isInJob = true
     try {
-      item.steps ??= beginJob(this.jobs, item.job, this.context)
-      const turn = item.steps.next()
+      item.generator ??= beginJob(this.jobs, item.job, this.context)
+      const turn = item.generator.next()
       if (turn.done !== true) return
       result = { ok: true, output: turn.value }
     } catch (error) {
       result = { ok: false, error }
     } finally {
-      this.isStepping = false
+      this.isInJob = false
     }
     this.running.splice(at, 1)
     this.arriving.push({ deliver: item.deliver, result })

@@ -4,7 +4,7 @@
  * by the end of its thread.
  * Does not own: threads, and which jobs they get (worker-pool.ts); what jobs do, and retries.
  * Thread: main.
- * States: open → closing (running jobs go on) → closed
+ * States: open → closing (running jobs go on) → closed.
  */
 import { VarveError, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
@@ -16,9 +16,9 @@ import { sharedPool } from './worker-pool.js'
 import type { PoolSeat } from './worker-pool.js'
 import type { ThreadRequest, ThreadSpec } from './worker-thread.js'
 
-/** `source` calls `serveJobs`, and makes the context of jobs from `contextSpec`. */
+/** The executor's thread: `source` calls `serveJobs`, and makes the context of jobs from `contextSpec`. */
 export interface WorkerExecutorOptions extends ThreadSpec {
-  /** Threads that it may use at once. */
+  /** The number of threads that it may use at once. */
   workerCount: number
   clock: Clock
   onEvent?: ((event: ExecutorEvent) => void) | undefined
@@ -36,7 +36,7 @@ export class WorkerExecutor implements Executor {
   private hasLeft = false
   private readonly whenIdle = new Waiters()
 
-  /** Throws when the platform forbids threads. */
+  /** Takes a seat in the pool. Throws when the platform forbids threads. */
   constructor(options: WorkerExecutorOptions) {
     this.options = options
     this.workerCount = options.workerCount
@@ -66,7 +66,7 @@ export class WorkerExecutor implements Executor {
     const { seat, options: { clock } } = this
     const end = clock.nowMs() + waitMs
     for (;;) {
-      // Read before the ports are: see worker-messages.ts.
+      // The signal must be read before the ports: see worker-messages.ts.
       const signal = Atomics.load(seat.signal, 0)
       const delivered = seat.receive()
       if (delivered > 0 || seat.activeCount === 0) return delivered

@@ -1,6 +1,6 @@
 /**
  * What: the whole life of a worker thread: takes requests, runs their jobs, answers each.
- * Owns: the jobs that have begun, and whose turn it is: the most urgent one's; equals take turns.
+ * Owns: the jobs that have begun, and which of them runs: the most urgent one; equally urgent ones take turns.
  * Thread: worker.
  */
 import os from 'node:os'
@@ -11,12 +11,12 @@ import { beginJob } from './job.js'
 import type { JobTable } from './job.js'
 import type { JobAnswer, WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
 
-/** The niceness of a worker: where both want the processor, it gets about a tenth. */
+/** The niceness of a worker: where the program wants the same processor, the worker gets about a tenth. */
 const WORKER_NICENESS = 10
-/** Long enough that what one job has in the processor's caches is used, short beside any job worth a thread. */
+/** A turn is long enough to use what the job has in the processor's caches, and short beside any job worth a thread. */
 const TURN_MS = 20
 
-/** To be called once by the worker's entry. What `makeContext` throws ends the thread. */
+/** Serves jobs for ever; the worker's entry calls it once. What `makeContext` throws ends the thread. */
 export function serveJobs<Context>(
   jobs: JobTable<Context>, makeContext: (contextSpec: unknown) => Context,
 ): void {
@@ -39,7 +39,7 @@ export function serveJobs<Context>(
 }
 
 interface Port {
-  /** The next request that has arrived. */
+  /** Gives the next request that has arrived. */
   next(): WorkerRequest | undefined
   answer(answer: WorkerAnswer): void
 }
@@ -47,16 +47,16 @@ interface Port {
 interface RunningJob {
   readonly id: number
   readonly priority: number
-  readonly steps: Generator<undefined, unknown, unknown>
+  readonly generator: Generator<undefined, unknown, unknown>
 }
 
 class JobLoop<Context> {
   private readonly jobs: JobTable<Context>
   private readonly context: Context
   private readonly port: Port
-  /** The most urgent first; the first of its equals has the turn. */
+  /** The most urgent job first; among equally urgent ones, the first has the turn. */
   private readonly running: RunningJob[] = []
-  /** Whose turn it is among equals, and until when. */
+  /** The job that has the turn, and until when it has it. */
   private turnId = 0
   private turnEndMs = 0
 
@@ -66,11 +66,11 @@ class JobLoop<Context> {
     this.port = port
   }
 
-  /** Runs this job, and what arrives meanwhile, to their ends. */
+  /** Runs this job, and jobs that arrive meanwhile, to their ends. */
   run(request: WorkerRequest): void {
     this.begin(request)
     for (let job = this.running[0]; job !== undefined; job = this.running[0]) {
-      const answer = step(job)
+      const answer = advance(job)
       if (answer !== null) {
         this.running.splice(this.running.indexOf(job), 1)
         this.port.answer({ ...answer, id: job.id })
@@ -83,13 +83,13 @@ class JobLoop<Context> {
   private begin(request: WorkerRequest): void {
     const { id, priority } = request
     try {
-      this.add({ id, priority, steps: beginJob(this.jobs, request, this.context) })
+      this.add({ id, priority, generator: beginJob(this.jobs, request, this.context) })
     } catch (error) {
       this.port.answer({ ok: false, error: encodeError(error), id })
     }
   }
 
-  /** Behind its equals. */
+  /** Puts a job behind those that are as urgent. */
   private add(job: RunningJob): void {
     const at = this.running.findIndex(({ priority }) => priority < job.priority)
     this.running.splice(at < 0 ? this.running.length : at, 0, job)
@@ -108,10 +108,10 @@ class JobLoop<Context> {
   }
 }
 
-/** To its next pause; null when it goes on. */
-function step({ steps }: RunningJob): JobAnswer | null {
+/** Runs a job to its next pause; gives its answer, or null when it goes on. */
+function advance({ generator }: RunningJob): JobAnswer | null {
   try {
-    const turn = steps.next()
+    const turn = generator.next()
     return turn.done === true ? { ok: true, output: turn.value } : null
   } catch (error) {
     return { ok: false, error: encodeError(error) }
@@ -119,14 +119,14 @@ function step({ steps }: RunningJob): JobAnswer | null {
 }
 
 /**
- * Where there are fewer processors than threads, the program's own thread goes first. On Linux niceness
- * belongs to a thread; elsewhere it would slow the whole process.
+ * Lets the program's own thread go first where there are fewer processors than threads. On Linux niceness belongs to a
+ * thread; elsewhere it would slow the whole process.
  */
 function yieldToCaller(): void {
   if (process.platform !== 'linux') return
   try {
     os.setPriority(0, WORKER_NICENESS)
   } catch {
-    // Forbidden here: threads compete as equals.
+    // Where this is forbidden, threads compete as equals.
   }
 }

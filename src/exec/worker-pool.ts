@@ -1,10 +1,10 @@
 /**
  * What: the worker threads of this process, for all its databases together.
  *
- * Threads are started when there is work for them, and end when there was none for a while. Which request a free
- * thread gets: the most urgent one; of several databases' equals, that of the one which was served longest ago. Where
- * all threads are busy, a request goes to one that has less urgent ones, which stand back for it, or whose equal ones
- * are other databases': those take turns with it. So nobody's long work keeps another's waiting.
+ * Threads are started when there is work for them, and end when there was none for a while. A free thread gets the most
+ * urgent request; among equally urgent ones, that of the database which was served longest ago. Where all threads are
+ * busy, a request goes to a thread whose requests are less urgent, which pause for it, or to one whose equally urgent
+ * requests belong to other databases: those take turns with it. So nobody's long work keeps another's waiting.
  *
  * Copies of this package share a pool (docs/design/0025): what they say to each other are the types of this file.
  * POOL_VERSION changes with them.
@@ -26,34 +26,34 @@ import { WorkerThread } from './worker-thread.js'
 import type { ThreadRequest, ThreadSpec } from './worker-thread.js'
 
 const POOL_VERSION = 1
-/** A thread that runs nothing for so long ends: to start one and to end it takes 40 ms of processor time. */
+/** A thread that has run nothing for this long ends: starting and ending one takes 40 ms of processor time. */
 const IDLE_MS = 10_000
-/** Equal requests that share a thread: each may take tens of megabytes. */
+/** At most this many equally urgent requests share a thread: each may take tens of megabytes. */
 const TURNS_MAX = 4
 
 /** An executor, as the pool sees it: it asks for seats. */
 export interface PoolClient {
-  /** Threads that it may use at once. */
+  /** The number of threads that it may use at once. */
   readonly threadsMax: number
-  /** `request` is the object that was submitted. */
+  /** Called with the answer to a request; `request` is the object that was submitted. */
   onAnswer(request: ThreadRequest, answer: JobAnswer): void
-  /** A thread has ended, and these requests of the client with it, the most urgent one last. */
+  /** Called when a thread has ended, with the client's requests that were lost with it, the most urgent one last. */
   onLost(requests: ThreadRequest[], error: unknown): void
 }
 
 /** A database's place in the pool. */
 export interface PoolSeat {
-  /** Changes with each answer: see worker-messages.ts. */
+  /** A number that changes with each answer: see worker-messages.ts. */
   readonly signal: Int32Array
-  /** Requests that are not answered yet. */
+  /** The number of requests that are not answered yet. */
   readonly activeCount: number
-  /** Never answers before it returns. */
+  /** Submits a request. Never answers before it returns. */
   submit(request: ThreadRequest): void
   /** Answers what has arrived, without a turn of the event loop; returns how many. */
   receive(): number
-  /** Takes back what was not sent to a thread. */
+  /** Takes back the requests that were not sent to a thread. */
   withdraw(): ThreadRequest[]
-  /** Requires: nothing is active. */
+  /** Gives the seat up. Requires: nothing is active. */
   leave(): void
 }
 
@@ -91,7 +91,7 @@ export class WorkerPool {
     return this.threads.length
   }
 
-  /** The first one starts a thread; throws what the platform throws when it forbids that. */
+  /** Takes a seat for a client. The first one starts a thread; throws what the platform throws when it forbids that. */
   join(client: PoolClient): PoolSeat {
     if (!this.mayStart) this.noteIdle(this.startThread())
     this.mayStart = true
@@ -110,7 +110,7 @@ export class WorkerPool {
     while (this.placeOne());
   }
 
-  /** Takes what stands on the ports: for this seat now, for others in turns of their own. */
+  /** Takes the answers that stand on the ports: this seat's now, those of others in turns of their own. */
   collect(forSeat: Seat): void {
     const signal = Atomics.load(this.signal, 0)
     if (signal === this.signalSeen) return
@@ -136,14 +136,16 @@ export class WorkerPool {
     return false
   }
 
-  /** The most urgent request first; among equals, who was served longest ago. */
+  /** Seats with a waiting request, the most urgent first; among equally urgent ones, the one served longest ago. */
   private waitingSeats(): Seat[] {
     const waiting = [...this.seats].filter(({ queue }) => queue.length > 0)
     const priority = ({ queue }: Seat): number => queue.first!.priority
     return waiting.sort((a, b) => priority(b) - priority(a) || a.servedAt - b.servedAt)
   }
 
-  /** Null when it must wait; the error when there is no thread and none can be started. */
+  /**
+   * Finds a thread for a request. Null when it must wait; the error when there is no thread and none can be started.
+   */
   private threadFor(request: SeatRequest): Thread | { error: unknown } | null {
     const { seat } = request
     const own = this.threads.filter((thread) => thread.requests.some((each) => each.seat === seat))
@@ -160,7 +162,7 @@ export class WorkerPool {
     return leastUrgent(this.threads, request)
   }
 
-  /** One database has what it asked for; several together leave the program a processor. */
+  /** One database gets the threads that it asked for; several together leave a processor to the program. */
   private get threadsMax(): number {
     const wanted = [...this.seats].map(({ client }) => client.threadsMax)
     const sum = wanted.reduce((total, each) => total + each, 0)
@@ -225,7 +227,7 @@ export class WorkerPool {
 
   private onExit(thread: Thread, error: unknown): void {
     this.forget(thread)
-    this.drain(thread) // what it had answered counts
+    this.drain(thread) // its last answers count
     for (const seat of this.seats) seat.deliverSoon()
     this.lose(thread.takeUnanswered(), error)
     this.dispatch()
@@ -239,7 +241,7 @@ export class WorkerPool {
   }
 }
 
-/** The thread that may take it with the least urgent work, or null. */
+/** The thread that may take the request and has the least urgent work, or null. */
 function leastUrgent(threads: readonly Thread[], { priority, seat }: SeatRequest): Thread | null {
   let [best, bestTop] = [null as Thread | null, Infinity]
   for (const thread of threads) {
@@ -257,7 +259,7 @@ class Seat implements PoolSeat {
   readonly queue = new JobQueue<SeatRequest>()
   servedAt = 0
   private readonly pool: WorkerPool
-  /** Answers on their way to the client. */
+  /** Answers that are on their way to the client. */
   private readonly arrived: (() => void)[] = []
   private unanswered = 0
   private isDeliveryDue = false
@@ -312,7 +314,7 @@ class Seat implements PoolSeat {
     })
   }
 
-  /** What has arrived, in a turn of its own. */
+  /** Delivers what has arrived in a turn of its own. */
   deliverSoon(): void {
     if (this.isDeliveryDue || this.arrived.length === 0) return
     this.isDeliveryDue = true
@@ -330,7 +332,7 @@ class Seat implements PoolSeat {
         next()
       }
     } finally {
-      this.deliverSoon() // what is left when a client threw
+      this.deliverSoon() // the rest, when a client threw
     }
     return count
   }

@@ -8,14 +8,14 @@ import type { Executor, ExecutorEvent, JobTable } from './job.js'
 import { WorkerExecutor } from './worker-executor.js'
 
 export interface ExecutorOptions<Context> {
-  /** 0: no threads. */
+  /** The number of threads; 0 means none. */
   workerCount: number
   jobs: JobTable<Context>
-  /** What jobs on this thread get. */
+  /** The context of jobs that run on this thread. */
   context: Context
-  /** Makes one for each job on this thread instead, where some work can only be awaited. */
+  /** Makes a context for each job on this thread instead, where some work can only be awaited. */
   ownContext?: (() => OwnContext<Context>) | null
-  /** From which a worker makes its own context; null when that cannot cross threads. */
+  /** Plain data from which a worker makes its own context; null when that cannot cross threads. */
   contextSpec: unknown
   clock: Clock
   /** CommonJS text of the worker's entry. */
@@ -23,7 +23,7 @@ export interface ExecutorOptions<Context> {
   onEvent?: (event: ExecutorEvent) => void
 }
 
-/** Threads where asked for and possible, else slices on this thread. */
+/** Makes an executor with threads where they are asked for and possible, else one with slices on this thread. */
 export function makeExecutor<Context>(options: ExecutorOptions<Context>): Executor {
   const { workerCount, jobs, context, ownContext, contextSpec, clock, source, onEvent } = options
   if (workerCount > 0 && contextSpec !== null) {

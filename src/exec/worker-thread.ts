@@ -3,21 +3,24 @@
  * Owns: the Worker, its port, which requests it has not answered.
  * Does not own: which requests it gets, and what happens with an answer (worker-pool.ts).
  * Thread: main.
- * States: idle ⇄ busy → ended
- * Invariants: the thread never keeps the process alive; who waits for an answer does (base/keep-alive.ts).
+ * States: idle ⇄ busy → ended.
+ * Invariants: the thread never keeps the process alive; a caller that waits for an answer does (base/keep-alive.ts).
  */
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { WorkerAnswer, WorkerRequest, WorkerStart } from './worker-messages.js'
 
-/** Jobs make little garbage: the default of 48 MiB a thread would only be filled because it may be. */
+/**
+ * The young generation of a worker's heap, in MiB: jobs make little garbage, and the default of 48 would be filled only
+ * because it may be.
+ */
 const YOUNG_MIB_MAX = 6
 
-/** What a thread is for. */
+/** The code of a thread, and the data that it starts with. */
 export interface ThreadSpec {
   /** CommonJS text of the worker's entry. */
   source: string
-  /** Plain data. */
+  /** Plain data for the worker's entry. */
   contextSpec: unknown
 }
 
@@ -29,23 +32,23 @@ export interface ThreadRequest {
 }
 
 export interface ThreadOwner<Request extends ThreadRequest> {
-  /** An answer has arrived, by the event loop. */
+  /** Called when the event loop delivers an answer. */
   onAnswer(thread: WorkerThread<Request>, answer: WorkerAnswer): void
-  /** The thread is gone; what it had answered before can still be taken with `receive`. */
+  /** Called when the thread is gone; answers that it gave before can still be taken with `receive`. */
   onExit(thread: WorkerThread<Request>, error: unknown): void
 }
 
 let startedCount = 0
 
 export class WorkerThread<Request extends ThreadRequest> {
-  /** Not answered yet, in the order in which they were sent. */
+  /** Requests that are not answered yet, in the order in which they were sent. */
   private readonly sent: { id: number; request: Request }[] = []
   private nextId = 1
   private readonly port: MessagePort
   private readonly worker: Worker
   private error: unknown = null
 
-  /** Throws what the platform throws when it forbids threads. `signal` counts the answers. */
+  /** Starts a thread. `signal` counts the answers. Throws what the platform throws when it forbids threads. */
   constructor({ source, contextSpec }: ThreadSpec, signal: Int32Array, owner: ThreadOwner<Request>) {
     const { port1, port2 } = new MessageChannel()
     this.port = port1
@@ -54,7 +57,7 @@ export class WorkerThread<Request extends ThreadRequest> {
         eval: true,
         name: `varve-${++startedCount}`,
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
-        // No execArgv: an empty one would start a thread outside the program's permission model.
+        // `execArgv` is not set: an empty one would start a thread outside the program's permission model.
         workerData: { port: port2, signal, contextSpec } satisfies WorkerStart,
         transferList: [port2],
       })
@@ -78,12 +81,12 @@ export class WorkerThread<Request extends ThreadRequest> {
     return this.sent.length === 0
   }
 
-  /** What it has not answered yet. */
+  /** The requests that it has not answered yet. */
   get requests(): Request[] {
     return this.sent.map(({ request }) => request)
   }
 
-  /** Throws when the input cannot be cloned; then nothing was sent. */
+  /** Sends a request. Throws when the input cannot be cloned; then nothing was sent. */
   send(request: Request): void {
     const { kind, input, priority } = request
     const id = this.nextId++
@@ -91,7 +94,7 @@ export class WorkerThread<Request extends ThreadRequest> {
     this.sent.push({ id, request })
   }
 
-  /** An answer that has arrived and that the event loop has not delivered yet. */
+  /** Takes an answer that has arrived and that the event loop has not delivered yet. */
   receive(): WorkerAnswer | null {
     try {
       const received = receiveMessageOnPort(this.port)
@@ -102,14 +105,14 @@ export class WorkerThread<Request extends ThreadRequest> {
     }
   }
 
-  /** The request that this answers. */
+  /** Finds the request that an answer belongs to. */
   settle({ id }: WorkerAnswer): Request | null {
     const at = this.sent.findIndex((each) => each.id === id)
     if (at < 0) return null
     return this.sent.splice(at, 1)[0]!.request
   }
 
-  /** The thread is gone: takes what it did not answer. */
+  /** Takes the requests that the thread did not answer before it ended. */
   takeUnanswered(): Request[] {
     this.port.close()
     return this.sent.splice(0).map(({ request }) => request)
@@ -119,7 +122,9 @@ export class WorkerThread<Request extends ThreadRequest> {
     await this.worker.terminate()
   }
 
-  /** Whose answer cannot be read is not known: all that it was given is lost. */
+  /**
+   * Gives up the thread after an answer that cannot be read: nobody knows whose it was, so all its requests are lost.
+   */
   private giveUp(error: unknown): void {
     this.error ??= error
     void this.terminate()

@@ -33,7 +33,7 @@ class Scene implements FlushHost {
       versions: {
         allocateFileNum: () => this.nextNum++,
         append: (edit, done) => void this.edits.push({ edit, done }),
-        hold: (edit) => void this.told.push(`held up to log ${edit.logPointer}`),
+        holdBack: (edit) => void this.told.push(`held up to log ${edit.logPointer}`),
       },
       tables: {
         loadSync: () => {

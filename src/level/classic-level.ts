@@ -99,11 +99,11 @@ export interface ChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDat
 
 /** One operation of a batch. */
 export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V>
-/** Over entries. */
+/** An iterator over entries. */
 export type Iterator<TDatabase, K, V> = AbstractIterator<TDatabase, K, V>
-/** Over keys. */
+/** An iterator over keys. */
 export type KeyIterator<TDatabase, K> = AbstractKeyIterator<TDatabase, K>
-/** Over values. */
+/** An iterator over values. */
 export type ValueIterator<TDatabase, K, V> = AbstractValueIterator<TDatabase, K, V>
 /** Options of `iterator`. */
 export type IteratorOptions<K, V> = AbstractIteratorOptions<K, V> & AdditionalIteratorOptions

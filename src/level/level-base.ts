@@ -9,10 +9,10 @@ import type {
   HasManyOptions, HasOptions, IteratorOptions, KeyIteratorOptions, OpenOptions, PutOptions, ValueIteratorOptions,
 } from './classic-level.js'
 
-/** In which form data reach an implementation. */
+/** The form in which data reach an implementation. */
 export type FormatName = 'utf8' | 'buffer' | 'view'
 
-/** Options as the private methods get them: encodings are names of formats. */
+/** Options as the private methods get them: an encoding is the name of a format. */
 export interface PrivateReadOptions {
   keyEncoding: FormatName
   valueEncoding: FormatName
@@ -25,7 +25,7 @@ export interface PrivateRangeOptions extends PrivateReadOptions {
   lt?: Format
   lte?: Format
   reverse: boolean
-  /** -1 for all. */
+  /** The most items to give; -1 for all. */
   limit: number
   keys?: boolean
   values?: boolean
@@ -33,7 +33,7 @@ export interface PrivateRangeOptions extends PrivateReadOptions {
   highWaterMarkBytes?: unknown
 }
 
-/** Data are encoded; other properties are the user's. */
+/** An operation with encoded data; its other properties are the user's. */
 export interface PrivateOperation {
   type: 'put' | 'del'
   key: Format
@@ -49,15 +49,15 @@ export interface SnapshotOwner {
   owner: object
 }
 
-/** What abstract-level is told that this database can do. */
+/** What abstract-level is told about the abilities of this database. */
 interface Manifest {
   /** Formats of keys and values. */
   encodings: Record<FormatName, boolean>
   /** Methods beside abstract-level's. */
   additionalMethods: Record<string, boolean>
-  /** What takes an AbortSignal. */
+  /** Kinds of calls that take an AbortSignal. */
   signals: {
-    /** Iterators do. */
+    /** True when iterators take one. */
     iterators: boolean
   }
   [feature: string]: unknown
@@ -65,7 +65,7 @@ interface Manifest {
 
 /** An abstract-level database with ClassicLevel's options. */
 declare abstract class TypedLevel<K, V> extends AbstractLevel<Format, K, V> {
-  /** What a database can do, and what it is asked to. */
+  /** Takes what the database can do, as `manifest`, and what it is asked to, as `options`. */
   constructor(manifest: Manifest, options?: DatabaseOptions<K, V>)
 
   override open(options?: OpenOptions): Promise<void>
@@ -120,6 +120,6 @@ declare abstract class TypedSnapshot extends AbstractSnapshot {
   protected _close(): Promise<void>
 }
 
-/** What `VarveLevel` extends. */
+/** The base class of `VarveLevel`, with the types above. */
 export const LevelBase = AbstractLevel as unknown as typeof TypedLevel
 export const SnapshotBase = AbstractSnapshot as unknown as typeof TypedSnapshot

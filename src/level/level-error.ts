@@ -34,7 +34,7 @@ export class LevelError extends Error {
   }
 }
 
-/** What a call that was aborted throws; the name is what the web platform says. */
+/** Makes the error that an aborted call throws; its name is what the web platform says. */
 export function abortError(): LevelError {
   const error = new LevelError('LEVEL_ABORTED', 'Operation has been aborted')
   error.name = 'AbortError'
@@ -51,7 +51,7 @@ export function levelError(error: unknown): unknown {
   return code === undefined ? error : new LevelError(code, error.message, error)
 }
 
-/** For the end of a promise chain. */
+/** Throws an engine's error as abstract-level's users know it, at the end of a promise chain. */
 export function rethrow(error: unknown): never {
   throw levelError(error)
 }

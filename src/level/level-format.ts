@@ -17,12 +17,12 @@ export class FormatCopier {
     this.copies = copies
   }
 
-  /** bytes[start, end) as a string, a Buffer or a Uint8Array of the user's own. */
+  /** Copies bytes[start, end) as a string, a Buffer or a Uint8Array of the user's own. */
   copy(bytes: Uint8Array, start: number, end: number, format: FormatName): Format {
     if (format === 'utf8') return this.text(bytes, start, end)
     const { copies } = this
     if (format === 'view') return copies.copy(bytes, start, end)
-    // A Buffer of the memory at once: one made of a view would cost two objects.
+    // A Buffer over the memory itself: making one from a view would cost two objects.
     const at = copies.copyTo(bytes, start, end)
     if (at >= 0) return Buffer.from(copies.buffer, at, end - start)
     const { buffer, byteOffset, length } = copies.copy(bytes, start, end)
@@ -35,10 +35,10 @@ export class FormatCopier {
 }
 
 /**
- * For many texts out of the same memory: a Buffer over all of it decodes faster than a view of each. It
- * keeps the memory alive until it forgets it: its owner has it pinned until then.
+ * Decodes many texts out of the same memory: a Buffer over all of it decodes faster than a view of each. It keeps the
+ * memory alive until it forgets it; the owner keeps the memory pinned until then.
  */
-export class PinnedCopier extends FormatCopier {
+export class SameMemoryCopier extends FormatCopier {
   private memory: ArrayBufferLike | null = null
   private buffer: Buffer | null = null
 
@@ -58,8 +58,8 @@ export class PinnedCopier extends FormatCopier {
 }
 
 /**
- * What an encoding made of a key, as the engine takes it: a view of whatever type counts as its bytes. Throws
- * LEVEL_INVALID_KEY for what is none, or has lost its memory.
+ * Gives an encoded key as the engine takes it: a view of whatever type counts as its bytes. Throws LEVEL_INVALID_KEY
+ * for what is no key, or has lost its memory.
  */
 export function engineKey(data: Format): Bytes {
   return engineBytes(data) ?? invalid('LEVEL_INVALID_KEY', 'key', data)
@@ -81,7 +81,7 @@ function invalid(code: string, what: string, given: unknown): never {
   throw new LevelError(code, `Encoded ${what} must be a string or a view, not ${found}`)
 }
 
-/** A bound of a range, or a key to seek, as bytes that nobody changes. */
+/** Gives a bound of a range, or a key to seek, as bytes that nobody changes. */
 export function keyBytes(data: Format): Uint8Array {
   return copyBytes(engineKey(data))
 }

@@ -9,10 +9,10 @@ import { abortError, levelError } from './level-error.js'
 import type { Item, Page, Part, RangeReader } from './range-reader.js'
 import type { Format } from './classic-level.js'
 
-/** Entries that are read without a look at the clock. */
+/** This many entries are read without a look at the clock. */
 const PAGE_ENTRIES = 1000
 
-/** What abstract-level's iterators have; the types of their package name only the public part. */
+/** The members that abstract-level's iterators have; the types of their package name only the public part. */
 type IteratorConstructor = new (db: object, options: object) => { readonly count: number; readonly limit: number }
 
 function overReader(base: unknown) {
@@ -62,7 +62,10 @@ function overReader(base: unknown) {
       this.reader.close()
     }
 
-    /** Gives way, to timers when the turn is over. Throws LEVEL_ABORTED, also when the abort follows on the call. */
+    /**
+     * Pauses between two pages: for timers when the turn is over. Throws LEVEL_ABORTED, also when the abort comes right
+     * after the call.
+     */
     private async pause(isOver: boolean): Promise<void> {
       if (isOver) await this.reader.view.turns.next()
       else await undefined
@@ -71,9 +74,9 @@ function overReader(base: unknown) {
   }
 }
 
-function read<T>(step: () => T): T {
+function read<T>(act: () => T): T {
   try {
-    return step()
+    return act()
   } catch (error) {
     throw levelError(error)
   }

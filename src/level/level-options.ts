@@ -24,12 +24,12 @@ export function engineOptions(options: Record<string, unknown>): VarveOptions {
   result.blockSize = clipped(options.blockSize, BLOCK)
   result.maxOpenFiles = clipped(options.maxOpenFiles, OPEN_FILES)
   result.blockCacheSize ??= clipped(options.cacheSize, CACHE)
-  // ClassicLevel's means Snappy or nothing, and says nothing about codecs of ours.
+  // ClassicLevel's `compression` means Snappy or nothing, and says nothing about codecs of ours.
   if (typeof result.compression === 'boolean') delete result.compression
   return result as VarveOptions
 }
 
-/** What is no number means the default. */
+/** Moves a number inside the limits; anything else means the default. */
 function clipped(given: unknown, { min, max }: Limits): number | undefined {
   if (typeof given !== 'number' || Number.isNaN(given)) return undefined
   return Math.trunc(Math.min(Math.max(given, min), max))

@@ -1,11 +1,11 @@
 /**
- * What: the properties that LevelDB answers, told of Varve: the same names and about the same texts.
+ * What: the properties that LevelDB answers, answered for Varve: the same names and about the same texts.
  */
 import type { Level, Version } from '../manifest/index.js'
 import type { LevelStats, Stats } from '../stats/index.js'
 
 const FILES_AT_LEVEL = 'leveldb.num-files-at-level'
-/** LevelDB has seven. */
+/** The number of levels that LevelDB has. */
 const LEVELS_SHOWN = 7
 const MB = 1_048_576
 const STATS_HEAD = [
@@ -13,7 +13,7 @@ const STATS_HEAD = [
 ]
 const COLUMNS = [8, 8, 9, 8, 9]
 
-/** The empty string for what has no answer, as LevelDB does. */
+/** Answers a property; gives the empty string for an unknown one, as LevelDB does. */
 export function propertyText(name: string, stats: Stats, version: Version): string {
   if (name.startsWith(FILES_AT_LEVEL)) return fileCountText(name.slice(FILES_AT_LEVEL.length), stats.levels)
   if (name === 'leveldb.stats') return statsText(stats)
@@ -28,7 +28,7 @@ function fileCountText(number: string, levels: readonly LevelStats[]): string {
   return String(levels.find((stats) => stats.level === level)?.tableCount ?? 0)
 }
 
-/** LevelDB's own table, as programs look for it: a line for each level that has tables or was compacted into. */
+/** Prints LevelDB's own table, as programs look for it: a line for each level that has tables or was compacted into. */
 function statsText({ levels, compaction }: Stats): string {
   const lines = [...Array(Math.max(LEVELS_SHOWN, levels.length)).keys()].flatMap((level) => {
     const { tableCount = 0, tableBytes = 0 } = levels.find((each) => each.level === level) ?? {}
@@ -51,7 +51,7 @@ function tablesText(levels: readonly Level[]): string {
   return [...lines, ''].join('\n')
 }
 
-/** Printable ASCII as it is, other bytes as \xhh. */
+/** Shows printable ASCII as it is, other bytes as \xhh. */
 function keyText(key: Uint8Array): string {
   return Array.from(key, (byte) =>
     byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`).join('')

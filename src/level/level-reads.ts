@@ -66,7 +66,7 @@ export class LevelReads {
     return readMany(view, placeOf(options, view), own, (place, key) => this.reads.has(place, key))
   }
 
-  /** An abstract-level iterator for `owner`. */
+  /** Makes an abstract-level iterator for `owner`. */
   iterator(owner: object, part: Part, options: PrivateRangeOptions): object {
     this.view.checkReadable()
     return levelIterator(owner, part, options, new RangeReader(this.view, part, options))

@@ -1,7 +1,7 @@
 /**
  * What: an explicit snapshot of abstract-level over one of the engine.
- * Does not own: who uses it and whether it is open (abstract-level): it tells where to read also after the
- * release, for an iterator is made before anybody asks whether it may read.
+ * Does not own: its users and whether it is open (abstract-level). It says where to read even after the release, since
+ * an iterator is made before anybody asks whether it may read.
  * Thread: main.
  */
 import { heldBy } from '../api/index.js'
@@ -14,7 +14,7 @@ import type { PrivateReadOptions, SnapshotOwner } from './level-base.js'
 
 export class LevelSnapshot extends SnapshotBase {
   readonly view: ReadView
-  /** Its state goes with the release. */
+  /** What the snapshot holds; the state in it goes with the release. */
   held: HeldSnapshot
   private readonly snapshot: Snapshot
 
@@ -32,7 +32,7 @@ export class LevelSnapshot extends SnapshotBase {
   }
 }
 
-/** At the snapshot of the options, or now. */
+/** Gives where to read: at the snapshot of the options, or now. */
 export function placeOf({ snapshot }: PrivateReadOptions, view: ReadView): ReadPlace {
   if (snapshot === undefined || snapshot === null) return placeAt(view, null)
   if (snapshot instanceof LevelSnapshot && snapshot.view === view) return placeAt(view, snapshot.held)

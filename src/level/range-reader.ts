@@ -1,7 +1,7 @@
 /**
- * What: a walk over a range for an iterator of abstract-level: entries, keys or values in their formats,
- * one by one or in pages; no promise in it.
- * Owns: the cursor, which pins the state of the moment the reader was made.
+ * What: a walk over a range for an iterator of abstract-level: entries, keys or values in their formats, one by one or
+ * in pages; no promise in it.
+ * Owns: the cursor, which holds the state of the moment the reader was made.
  * Thread: main.
  */
 import { MiB } from '../base/index.js'
@@ -13,41 +13,41 @@ import type { ReadView } from '../read/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
-import { keyBytes, PinnedCopier } from './level-format.js'
+import { keyBytes, SameMemoryCopier } from './level-format.js'
 import { placeOf } from './level-snapshot.js'
 
 const PAGE_BYTES_MAX = MiB
 
-/** What of an entry is read. */
+/** The part of an entry that is read. */
 export type Part = 'entry' | 'key' | 'value'
-/** A part in its format; of an entry what was asked for. */
+/** The part that was asked for, in its format. */
 export type Item = Format | [Format | undefined, Format | undefined]
 
 export interface Page {
   items: Item[]
-  /** Bytes of keys and values. */
+  /** The bytes of its keys and values. */
   bytes: number
 }
 
 export class RangeReader {
   readonly view: ReadView
   private readonly cursor: Cursor
-  /** One each: a table's keys and values stand in different memory. */
-  private readonly keys: PinnedCopier
-  private readonly values: PinnedCopier
+  /** Copiers for keys and for values: in a table the two stand in different memory. */
+  private readonly keys: SameMemoryCopier
+  private readonly values: SameMemoryCopier
   private readonly part: Part
   private readonly withKey: boolean
   private readonly withValue: boolean
   private readonly keyFormat: FormatName
   private readonly valueFormat: FormatName
   private readonly pageBytesMax: number
-  /** Bytes of the entry that was read last. */
+  /** The bytes of the entry that was read last. */
   private lastBytes = 0
 
   constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
     this.view = view
-    this.keys = new PinnedCopier(view.iterators.copies.byDefault)
-    this.values = new PinnedCopier(view.iterators.copies.byDefault)
+    this.keys = new SameMemoryCopier(view.iterators.copies.byDefault)
+    this.values = new SameMemoryCopier(view.iterators.copies.byDefault)
     this.part = part
     this.withKey = part === 'key' || (part === 'entry' && options.keys !== false)
     this.withValue = part === 'value' || (part === 'entry' && options.values !== false)
@@ -61,12 +61,15 @@ export class RangeReader {
     })
   }
 
-  /** The last read knows nothing yet, since it had to pass many deleted keys: it is to be called again. */
+  /** True when the last read has no answer yet, since it had to pass many deleted keys: it must be called again. */
   get isPaused(): boolean {
     return this.cursor.isPaused
   }
 
-  /** Undefined at the end, and when it `isPaused`. Throws what the engine throws, and LEVEL_DATABASE_NOT_OPEN. */
+  /**
+   * Gives the next item; undefined at the end, and when it `isPaused`. Throws what the engine throws, and
+   * LEVEL_DATABASE_NOT_OPEN.
+   */
   next(): Item | undefined {
     if (this.cursor.next()) return this.read(this.cursor.lent)
     if (this.cursor.wasCut) throw notOpenError('cannot read from the iterator')
@@ -74,8 +77,8 @@ export class RangeReader {
   }
 
   /**
-   * Fills a page up to `size` items, fewer when they get large. False when it stopped because it has taken long: then
-   * it is to be called again. A page that stays empty is the end.
+   * Fills a page up to `size` items, fewer when they get large. False when it stopped because it has taken long: it
+   * must be called again. A page that stays empty is the end.
    */
   fill(page: Page, size: number): boolean {
     const { turns } = this.view
@@ -121,7 +124,7 @@ export class RangeReader {
   }
 }
 
-/** `gte` goes before `gt`, `lte` before `lt`. */
+/** Makes bounds of a range: `gte` goes before `gt`, `lte` before `lt`. */
 export function levelRange({ gt, gte, lt, lte }: Pick<PrivateRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>): KeyRange {
   return keyRange({
     gte: gte === undefined ? undefined : keyBytes(gte),

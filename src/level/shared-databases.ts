@@ -12,11 +12,11 @@ import { sourceId } from '../exec/index.js'
 interface SharedDatabase {
   opening: Promise<Varve>
   users: number
-  /** Set when the last user closes: the next one waits for it. */
+  /** Set when the last user closes; the next one waits for it. */
   closing: Promise<void> | null
 }
 
-/** By location; those of the platform's file system, and of others. */
+/** Shared databases by location, one map for each file system. */
 class Places {
   readonly ofPlatform = new Map<string, SharedDatabase>()
   readonly ofOthers = new WeakMap<object, Map<string, SharedDatabase>>()
@@ -31,7 +31,7 @@ function databasesOf(options: VarveOptions): Map<string, SharedDatabase> {
   return databases
 }
 
-/** A handle's way to its database: alone, or with others. */
+/** A handle's access to its database, which it has alone or shares. */
 export interface OpenedDatabase {
   readonly db: Varve
   close(): Promise<void>
@@ -46,7 +46,7 @@ export async function openShared(location: string, options: VarveOptions): Promi
   const databases = databasesOf(options)
   let shared = databases.get(location)
   while (shared !== undefined && shared.closing !== null) {
-    await shared.closing.catch(() => undefined) // told to whoever closes
+    await shared.closing.catch(() => undefined) // the handle that closes reports it
     shared = databases.get(location)
   }
   if (shared === undefined) {

@@ -45,10 +45,10 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   readonly #location: string
   #opened: OpenedDatabase | null = null
   #reads: LevelReads | null = null
-  /** The promise of the last write, and the same with errors as abstract-level's users know them. */
+  /** The promise of the last write, and the one that reports errors as abstract-level's users know them. */
   #lastWrite: Promise<void> | null = null
   #lastAnswer: Promise<void> | null = null
-  /** Calls that take several turns. */
+  /** Calls that take several turns and are not over. */
   readonly #underWay = new Set<Promise<unknown>>()
 
   static {
@@ -149,8 +149,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
   }
 
   /**
-   * Waits for what is under way, as ClassicLevel does. An error is told once: the database is closed all the same, and
-   * the next call says so.
+   * Waits for calls that are under way, as ClassicLevel does. An error is reported once: the database is closed all the
+   * same, and the next call says so.
    */
   protected override async _close(): Promise<void> {
     await Promise.allSettled([...this.#underWay, this.#lastAnswer])
@@ -192,7 +192,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     return this.#answer(this.engine.batch(operations as BatchOp[], writeOptions(options)))
   }
 
-  /** Writes of one group share a promise; so do their answers. */
+  /** Writes of one group share a promise, so their answers share one too. */
   #answer(written: Promise<void>): Promise<void> {
     if (written !== this.#lastWrite) {
       this.#lastWrite = written
@@ -279,7 +279,7 @@ function checkStartEnd(count: number): void {
   if (count < 2) throw new TypeError("The arguments 'start' and 'end' are required")
 }
 
-/** Undefined: as the database was opened. */
+/** Gives the options of a write; undefined leaves them as the database was opened. */
 function writeOptions({ sync }: PrivateWriteOptions): WriteOptions | undefined {
   if (sync === true) return SYNC
   return sync === false ? NO_SYNC : undefined

@@ -8,7 +8,7 @@ import { systemClock, VarveError } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import { Slab } from './slab.js'
 
-/** So long free slabs are kept when none comes or goes. */
+/** Free slabs are kept this long when none comes or goes. */
 const FREE_MS = 10_000
 
 export class SlabPool {
@@ -27,8 +27,8 @@ export class SlabPool {
   }
 
   /**
-   * A slab with room for `bytesMin`, held once by the caller. Larger ones are not pooled.
-   * Throws BUSY when there is no memory.
+   * Gives a slab with room for `bytesMin`, held once by the caller. Larger ones are not pooled. Throws BUSY when there
+   * is no memory.
    */
   take(bytesMin: number): Slab {
     const capacity = Math.max(bytesMin, this.slabBytes)

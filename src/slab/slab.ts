@@ -24,7 +24,7 @@ export class Slab {
     return this.bytes.length
   }
 
-  /** Whoever reads or writes the bytes over an await, or in another thread, holds the slab. */
+  /** Counts a user: code that reads or writes the bytes over an await, or in another thread. */
   hold(): void {
     this.holds++
   }

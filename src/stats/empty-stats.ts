@@ -2,7 +2,7 @@
 import type { Stats } from './stats.js'
 import { emptyStageStats } from './stage-times.js'
 
-/** All zero: what a collector fills, and what files alone do not tell. */
+/** Statistics with zeros: a collector fills them, and files alone do not tell the rest. */
 export function emptyStats(location: string): Stats {
   return {
     database: { location, state: 'CLOSED', isReadOnly: false, visibleSeq: 0 },

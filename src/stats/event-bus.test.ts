@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { EventBus } from './event-bus.js'
 import type { EngineEvent } from './events.js'
 
-/** Everything that is queued as a microtask now has run. */
+/** Resolves when every microtask that is queued now has run. */
 async function microtasks(): Promise<void> {
   for (let i = 0; i < 10; i++) await undefined
 }

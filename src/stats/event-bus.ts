@@ -1,14 +1,14 @@
 /**
- * What: hands events to listeners, in order, from a microtask: never inside the engine's sync functions,
- * where user code must not run.
+ * What: hands events to listeners, in order, from a microtask: never inside the engine's sync functions, where user
+ * code must not run.
  * Owns: the listeners, events not handed out yet.
  * Thread: main.
- * Invariants: a listener that throws harms nobody: it is told to all others once, then only counted.
+ * Invariants: a listener that throws harms nobody: its error is reported to all others once, then only counted.
  */
 import { callContained } from '../base/index.js'
 import type { EngineEvent, EventListener } from './events.js'
 
-/** A caller that never lets microtasks run must not fill the memory: the oldest events go. */
+/** At most this many events wait. A caller that never lets microtasks run must not fill the memory: the oldest go. */
 const WAITING_MAX = 4096
 
 export class EventBus {
@@ -24,9 +24,9 @@ export class EventBus {
     this.listeners = listener === null ? [] : [listener]
   }
 
-  /** Returns the function that ends it. A listener hears what is emitted from now on. */
+  /** Adds a listener of events that are emitted from now on. Returns the function that removes it. */
   subscribe(listener: EventListener): () => void {
-    // Each subscription is its own, though it be the same function twice.
+    // Each subscription has a function of its own, even when it is the same listener twice.
     const own: EventListener = (event) => listener(event)
     this.listeners = [...this.listeners, own]
     return () => {
@@ -34,7 +34,7 @@ export class EventBus {
     }
   }
 
-  /** Cheap without listeners. */
+  /** Hands an event to the listeners, and costs next to nothing when there are none. */
   emit(event: EngineEvent): void {
     this.emittedCount++
     if (this.listeners.length === 0) return

@@ -1,6 +1,6 @@
 /**
  * What: everything that an open database reports as it happens: one stream for logs, tools and tests.
- * An `error` is what failed, as it was thrown; `place` says at which step. `npm run docs` makes a part of
+ * An `error` is what failed, as it was thrown; `place` names the operation that failed. `npm run docs` makes a part of
  * docs/stats.md from the comments.
  */
 import type { FileNum, LevelNum } from '../base/index.js'
@@ -17,21 +17,21 @@ export type EngineEvent =
   | { type: 'syncDone'; log: FileNum; durationMs: number }
   /** Writes are let through at a pace, or must wait. */
   | { type: 'stallBegin'; state: 'slow' | 'stopped'; reason: string }
-  /** That is over, or has become the other state or reason. */
+  /** A write stall has ended, or has another state or reason now. */
   | { type: 'stallEnd'; state: 'slow' | 'stopped'; reason: string; durationMs: number }
   // Flush
   /** A sealed memtable has entered this stage; `durationMs` is that of the stage it left. */
   | { type: 'flushStage'; id: number; log: FileNum; stage: FlushStageName; durationMs: number }
-  /** An attempt failed. */
+  /** An attempt of a flush failed. */
   | { type: 'flushFailed'; id: number; attempts: number; willRetry: boolean; error: unknown }
   /** Readers see a new table, of a flush or of a compaction. */
   | { type: 'tableAdded'; table: FileNum; level: LevelNum; tableBytes: number; entryCount: number }
   // Compaction
   /** Tables begin to be merged. */
   | { type: 'compactionBegin'; id: number; reason: string; inputBytes: number }
-  /** They are merged. */
+  /** The tables of a compaction are merged. */
   | { type: 'compactionEnd'; id: number; outputBytes: number; durationMs: number }
-  /** An attempt failed. */
+  /** An attempt of a compaction failed. */
   | { type: 'compactionFailed'; id: number; willRetry: boolean; error: unknown }
   // Failures and what mends them
   /** The database accepts something else from now on, because of `error`. */
@@ -63,14 +63,17 @@ export type EngineEvent =
   | { type: 'fileKept'; file: string; reason: KeptFileReason }
   /** The database is closed; everything is written down in this manifest. */
   | { type: 'closed'; manifest: string }
-  // Listening
+  // A listener threw. It is reported once for each listener, and counted in `stats().events`.
   /** A listener threw; told once a listener, counted in `stats().events`. */
   | { type: 'listenerError'; error: unknown }
 
 /** The stages of a flush, in their order. */
 export type FlushStageName = 'queued' | 'building' | 'built' | 'installing' | 'released'
 
-/** Why: an orphan was written and never named by a manifest, a temp not even finished; others are no longer needed. */
+/**
+ * Why a file was removed: an orphan was written and never named by a manifest, a temp file was not even finished, and
+ * an obsolete one is no longer needed.
+ */
 export type FileRemovalReason = 'orphan' | 'temp' | 'obsolete'
 
 /** Why a file that is not part of the database stays: see `recovery.keptFiles` in the statistics. */

@@ -42,7 +42,7 @@ function busyStats(): Stats {
   return stats
 }
 
-/** As the command line sees a database that another process filled. */
+/** Statistics as the command line sees those of a database that another process filled. */
 function filesStats(): Stats {
   const stats = emptyStats('/data/files')
   stats.database.isReadOnly = true

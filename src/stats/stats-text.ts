@@ -9,7 +9,7 @@ import type { LevelStats } from './storage-stats.js'
 const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 13
 
-/** Why a file is kept, for people. */
+/** Reasons for which a file is kept, in words for people. */
 export const KEPT_BECAUSE: Readonly<Record<KeptFileReason, string>> = {
   otherDatabase: 'it belongs to another database',
   unknownWrites: 'it holds writes that history does not know',
@@ -57,7 +57,7 @@ function databaseLines({ database, backgroundError, writeStall, lock }: Stats): 
 }
 
 function flushLines({ database, flush }: Stats): string[] {
-  // Who only reads flushes nothing: what waits is for the next one who writes.
+  // A read-only database flushes nothing: what is pending waits for the next writer.
   if (database.isReadOnly) return [pairs('flush', [['pending', count(flush.pending)]])]
   const { pending, queue, active, held, completed, failed, retried } = flush
   return [
@@ -70,7 +70,7 @@ function flushLines({ database, flush }: Stats): string[] {
   ]
 }
 
-/** An open database has a table of its own: there the last run is not told. */
+/** Tells of the last run, except for an open database: there the table of this run stands. */
 function lastRunLines({ database, lastRun }: Stats): string[] {
   if (lastRun === null || !database.isReadOnly) return []
   const { generation, savedMs, stallCount, stallMs, flush } = lastRun
@@ -190,7 +190,7 @@ function recoveryLines({ database, recovery }: Stats): string[] {
     ['in', ms(durationMs)], ['replayed', `${count(replayedEntryCount)} entries`], ['from', bytes(replayedBytes)],
   ])
   if (database.isReadOnly) {
-    // What stands behind may be lost, or a writer's at this moment.
+    // Bytes behind the end may be lost, or a writer may be writing them at this moment.
     const end = cut === null ? [] : [pairs('', [['history ends', `in ${cut.file} at ${cut.offset}`]])]
     return [opened, ...end, ...keptLines(keptFiles)]
   }
@@ -226,12 +226,12 @@ function pairs(label: string, items: readonly Pair[]): string {
   return label.padEnd(LABEL_COLUMNS) + texts.join('  ')
 }
 
-/** 1234567 → 1,234,567. */
+/** Writes 1234567 as 1,234,567. */
 function count(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** The milliseconds may come from a file: anything may stand there. */
+/** Writes a time. The milliseconds may come from a file, where anything may stand. */
 function isoTime(wallMs: number): string {
   const time = new Date(wallMs)
   return Number.isNaN(time.getTime()) ? 'at an unknown time' : time.toISOString().slice(0, 19) + 'Z'

@@ -190,13 +190,13 @@ export interface BackgroundErrorStats {
   code: string
   /** What happened. */
   message: string
-  /** The step at which it happened. */
+  /** The operation that failed. */
   place: string
   /** The file, where it is known. */
   file: string | null
 }
 
-/** An earlier run, as it saved it when it was closed, or when its manifest had become long and was written anew. */
+/** What an earlier run did, as it saved it when it was closed, or when its manifest was replaced by a shorter one. */
 export interface LastRunStats {
   /** Generation of its lock: tells runs apart. */
   generation: number

@@ -11,21 +11,21 @@ import { TableBuilder } from '../sstable/index.js'
 import type { TableBuilderOptions, BuildBuffer } from '../sstable/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
-/** How tables are laid out; the same for every table of an open database. */
+/** The layout of tables; the same for every table of an open database. */
 export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
 
-/** The kernel gets the file in pieces, so that the last sync is not one long one. */
+/** The file is synced after each piece of this size, so that the last sync is not one long one. */
 const SYNC_STEP_BYTES = 8 * MiB
 
 export interface NewTableOptions {
   vfs: Vfs
   dir: string
-  /** File to make; the name does not exist yet. A temp name in strict mode, the table's in fast mode. */
+  /** The name of the file to make, which does not exist yet: a temp name in strict mode, the table's in fast mode. */
   fileName: string
-  /** Strict: the file is synced before anyone hears of it. */
+  /** True in strict mode: the file is synced before anyone hears of it. */
   isSynced: boolean
   table: TableBuilderOptions
-  /** Serves several tables, one after the other; without it the builder makes its own. */
+  /** Memory that serves several tables, one after the other; without it the builder makes its own. */
   memory?: BuildBuffer
 }
 
@@ -36,7 +36,7 @@ export class NewTable {
   private readonly file: VfsFile
   private syncedBytes = 0
 
-  /** Throws IO_ERROR when the name is taken. */
+  /** Makes the file. Throws IO_ERROR when the name is taken. */
   constructor(options: NewTableOptions) {
     const { vfs, dir, fileName, table, memory } = options
     this.options = options
@@ -45,7 +45,7 @@ export class NewTable {
     this.builder = new TableBuilder(this.file, table, memory)
   }
 
-  /** To be called now and then: syncs what was written, when it is much. */
+  /** Syncs what was written when it is much; called now and then. */
   syncStep(): void {
     const { bytesWritten } = this.builder
     if (!this.options.isSynced || bytesWritten - this.syncedBytes < SYNC_STEP_BYTES) return
@@ -53,7 +53,7 @@ export class NewTable {
     this.syncedBytes = bytesWritten
   }
 
-  /** Pauses now and then. Requires: at least one entry. */
+  /** Finishes the table, with pauses. Requires: at least one entry. */
   *finish(): Generator<undefined, TableFacts, unknown> {
     const facts = yield* this.builder.finishing()
     if (this.options.isSynced) this.attempt('sync', () => this.file.syncSync())
@@ -61,13 +61,13 @@ export class NewTable {
     return facts
   }
 
-  /** Removes the file, finished or not; if that fails, whoever gave the name does it. */
+  /** Removes the file, finished or not; if that fails, the caller that gave the name does it. */
   discard(): void {
     for (const remove of [() => this.file.closeSync(), () => this.options.vfs.unlinkSync(this.path)]) {
       try {
         remove()
       } catch {
-        // A handle is gone all the same; the file's name is given to the deleter with those of the whole attempt.
+        // The handle is gone all the same; the name is given to the deleter with those of the whole attempt.
       }
     }
   }

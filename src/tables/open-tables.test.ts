@@ -1,4 +1,7 @@
-/** What: readers of tables live as long as somebody lists them, and errors of reads reach the caller. */
+/**
+ * What: readers of tables live as long as a version lists them or a reader uses them, and errors of reads reach the
+ * caller.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { text } from '../../test/support/databases.js'
@@ -15,7 +18,7 @@ import { OpenTables } from './open-tables.js'
 
 const DIR = '/db'
 
-/** A closed database with one table of many blocks. */
+/** Makes a closed database with one table of many blocks. */
 async function oneTable(): Promise<SimVfs> {
   const vfs = new SimVfs({ seed: 5 })
   const options = { blockSize: 1024, workers: 0, compaction: { style: 'none' as const } }

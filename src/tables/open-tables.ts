@@ -15,14 +15,17 @@ import type { Table, TablePlace } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { TableMemoryLimit } from './table-memory-limit.js'
 
-/** How many tables are loaded at once. A file that is being opened cannot be closed for another, so they are few. */
+/**
+ * The number of tables that are loaded at once. A file that is being opened cannot be closed for another, so they are
+ * few.
+ */
 const LOADS_AT_ONCE = 8
 
 interface OpenTable {
   table: Table
   file: PooledFile
   users: number
-  /** No version lists it any more: called when nobody reads it any more. */
+  /** Set when no version lists the table any more; called when nobody reads it any more. */
   onUnused: (() => void) | null
 }
 
@@ -77,7 +80,7 @@ export class OpenTables {
     })
   }
 
-  /** Some at a time, since each waits for the disk. Throws the first error. */
+  /** Opens some tables at a time, since each waits for the disk. Throws the first error. */
   private async loadSeveral(tables: readonly TableFacts[]): Promise<void> {
     let next = 0
     const loadNext = async (): Promise<void> => {
@@ -113,7 +116,7 @@ export class OpenTables {
     this.memoryLimit.add(table)
   }
 
-  /** Holds a loaded table. */
+  /** Counts a user of a loaded table. */
   acquire(fileNum: FileNum): Table {
     const entry = this.open.get(fileNum)
     assert(entry !== undefined, `table ${fileNum} is open`)
@@ -121,7 +124,7 @@ export class OpenTables {
     return entry.table
   }
 
-  /** Holds a table that somebody uses; null when nobody does. */
+  /** Counts one more user of a table that has users; null when it has none. */
   private holdUsed(fileNum: FileNum): (() => void) | null {
     if ((this.open.get(fileNum)?.users ?? 0) === 0) return null
     this.acquire(fileNum)
@@ -154,7 +157,7 @@ export class OpenTables {
     onUnused?.()
   }
 
-  /** At the end: resolves when nothing is loaded and no file is being closed any more. */
+  /** Resolves when nothing is loaded and no file is being closed any more; called at the end. */
   async idle(): Promise<void> {
     await this.memoryLimit.stop()
     await Promise.all(this.closing)
@@ -164,14 +167,14 @@ export class OpenTables {
     return this.open.size
   }
 
-  /** Tables that no version lists and somebody still reads. */
+  /** The number of tables that no version lists and somebody still reads. */
   get retiredCount(): number {
     let count = 0
     for (const { onUnused } of this.open.values()) if (onUnused !== null) count++
     return count
   }
 
-  /** Closes what no read state ever took. */
+  /** Closes tables that no read state ever took. */
   closeUnused(): void {
     for (const [fileNum, entry] of [...this.open]) if (entry.users === 0) this.closeTable(fileNum, entry)
   }

@@ -9,7 +9,7 @@ import { namesMade, publishTables, syncFiles } from './publish-tables.js'
 const temp = '000012.table.tmp.1.2'
 const input = { dir: '/db', tables: [{ tempName: temp, tableNum: 12 }] }
 
-/** A directory with files that contain their name. */
+/** Makes a directory with files that contain their name. */
 function newVfs(...names: string[]): MemoryVfs {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/db')

@@ -1,10 +1,10 @@
 /**
- * What: built temp files get their final names, durably: the first half of an install. A job, so that a
- * blocked caller can drive it and a failure's place is known.
- * Owns: the order of the steps. Does not own: the edit group that makes the tables part of the database.
+ * What: gives built temp files their final names, durably: the first half of an install. A job, so that a blocked
+ * caller can drive it and the operation that failed is known.
+ * Owns: the order of its operations. Does not own: the edit group that makes the tables part of the database.
  * Thread: any.
- * Invariants: FLUSH-5 file synced → name linked → directory synced → edit group written → manifest
- * synced; no step begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
+ * Invariants: FLUSH-5 file synced → name linked → directory synced → edit group written → manifest synced; none of
+ * these begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
  */
 import {
   DIRECTORY_NAME, directoryError, errnoOf, ioError, isOutOfFiles, tableFileName, VarveError,
@@ -16,7 +16,7 @@ import type { Vfs } from '../vfs/index.js'
 
 export interface PublishTablesInput {
   dir: string
-  /** At least one. */
+  /** At least one table. */
   tables: readonly { tempName: string; tableNum: FileNum }[]
 }
 
@@ -24,9 +24,9 @@ export interface PublishTablesInput {
 export const INSTALL_PRIORITY = 2
 
 /**
- * Renames without replacing, then one directory sync. Gives the temp names that stayed beside the final ones.
- * Throws with `file` '.' when the sync is what failed; when a name could not be given, nothing is synced, and
- * what is there already is the caller's to remove (`namesMade`).
+ * Renames without replacing, then syncs the directory once. Gives the temp names that stayed beside the final ones.
+ * Throws with `file` DIRECTORY_NAME when the sync is what failed; when a name could not be given, nothing is synced,
+ * and the caller removes what is there already (`namesMade`).
  */
 export function* publishTables(
   { dir, tables }: PublishTablesInput, { vfs }: { vfs: Vfs },
@@ -46,8 +46,8 @@ export function* publishTables(
 }
 
 /**
- * Which of the names that a failed step was to make, in this order, may be there now: a call that fails may have had
- * its effect. One that was taken is another's, and those after it were not tried.
+ * Gives those of the names that may be there now, after an operation failed that makes them in this order: a call that
+ * fails may have had its effect. A name that was taken is another file's, and those after it were not tried.
  */
 export function namesMade(names: readonly string[], error: unknown): string[] {
   const isTaken = VarveError.is(error) && errnoOf(error.cause) === 'EEXIST'
@@ -61,8 +61,8 @@ export function publish(executor: Executor, input: PublishTablesInput): Procedur
 }
 
 /**
- * Whether a publish failed at the directory's sync: then nobody knows which names will be there after a crash. (A
- * directory that could not even be opened for it is as it was.)
+ * Tells whether a publish failed at the directory's sync: then nobody knows which names will be there after a crash. (A
+ * directory that could not even be opened for the sync is as it was.)
  */
 export function isDirectoryFailure(error: unknown): boolean {
   return VarveError.is(error) && error.file === DIRECTORY_NAME && !isOutOfFiles(error)
@@ -97,7 +97,9 @@ export interface SyncFilesInput {
   names: string[]
 }
 
-/** Fast mode's second half: files, then the directory. Throws with `file` '.' when that sync failed. */
+/**
+ * Syncs files, then the directory: fast mode's second half. Throws with `file` DIRECTORY_NAME when that sync failed.
+ */
 export function* syncFiles(
   input: SyncFilesInput, { vfs }: { vfs: Vfs },
 ): Generator<undefined, null, unknown> {

@@ -1,4 +1,4 @@
-/** Memory is handed on when it is large enough, and never to two jobs at once. */
+/** Memory is passed on when it is large enough, and never to two jobs at once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB } from '../base/index.js'

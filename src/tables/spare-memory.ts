@@ -1,7 +1,7 @@
 /**
  * What: the memory of a job that writes tables, kept for the next one. Without it each job would leave megabytes that
  * only a collection of old objects frees, which a thread with little garbage sees late.
- * Owns: the memory between two jobs. Thread: a worker; not where jobs come and go on the main thread.
+ * Owns: the memory between two jobs. Thread: a worker; not the main thread, where jobs come and go.
  */
 import { BuildBuffer } from '../sstable/index.js'
 
@@ -15,13 +15,13 @@ export class SpareMemory {
     return kept?.reuse(blockBytes, moreBytes) === true ? kept : new BuildBuffer(blockBytes, moreBytes)
   }
 
-  /** Nobody uses it any more. */
+  /** Keeps memory that no job uses any more. */
   give(memory: BuildBuffer): void {
     this.kept = memory
   }
 }
 
-/** What jobs that write tables may get beside the file system. */
+/** The context of jobs that write tables: the file system, and what they may get beside it. */
 export interface TableJobContext {
   readonly spare?: SpareMemory | undefined
 }

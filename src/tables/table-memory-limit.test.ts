@@ -25,7 +25,7 @@ interface Opened {
   cache: BlockCache
 }
 
-/** As many tables as asked for, each with its own keys, in use; the limit is what `limit` makes of all their parts. */
+/** Opens this many tables, each with its own keys and in use; the limit is what `limit` makes of all their parts. */
 async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   const vfs = new SimVfs({ seed: 5 })
   const options = { blockSize: 1024, workers: 0, compaction: { style: 'none' as const } }
@@ -59,7 +59,7 @@ function finds(table: Table, key: string): boolean {
   return table.get(Buffer.from(key), key.length, NUMBER_MAX, out)
 }
 
-/** All answers of all tables, by lookups and by an iterator. */
+/** Gives all answers of all tables, by lookups and by an iterator. */
 function checkAnswers({ tables, limit }: Opened): void {
   for (const [t, table] of tables.entries()) {
     for (let i = 0; i < ENTRIES; i += 7) {
@@ -76,13 +76,13 @@ function checkAnswers({ tables, limit }: Opened): void {
   assert.equal(limit.sumBytes, index + filter + pointHash, 'the sum that is kept is the sum')
 }
 
-/** A table of these without any part takes less, and its index more. */
+/** Without any part one of these tables takes less than this, and its index more. */
 const BARE_BYTES_MAX = 2000
 
 const shown = ({ tables }: Opened): string =>
   tables.map((it) => `${it.lookup}${it.loadedBytes.index > BARE_BYTES_MAX ? '' : ', no index'}`).join(' | ')
 
-/** What the parts of one of these tables take. */
+/** Measures the parts of one of these tables. */
 async function sizes(): Promise<{ index: number; pointHash: number; filter: number }> {
   const one = await opened(1)
   const { pointHash } = one.limit.bytes

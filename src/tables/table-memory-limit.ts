@@ -1,13 +1,13 @@
 /**
  * What: which parts of the open tables are in memory: of each its index, and a point hash or a filter.
- * Owns: the limit for all of them, and who gives way. Does not own: the tables, their files (open-tables.ts).
+ * Owns: the limit for all of them, and which give way. Does not own: the tables, their files (open-tables.ts).
  * Thread: main.
- * Invariants: BUD-2 after each call the parts are below the limit, but for what no table can do without and the
- * index that is in use.
+ * Invariants: BUD-2 after each call the parts are below the limit, but for what no table can do without and the index
+ * that is in use.
  *
- * What is too much goes at once, which reads nothing: point hashes, so many that filters have room in their place,
- * then filters, then indexes; those of the least read tables first. An index comes back when a read needs it, and
- * others go for it. Filters, then point hashes come back in the background while all parts stay well below the
+ * What is too much goes at once, which reads nothing: first point hashes, as many as make room for filters in their
+ * place, then filters, then indexes; those of the least read tables first. An index comes back when a read needs it,
+ * and others go for it. Filters, then point hashes come back in the background while all parts stay well below the
  * limit. Answers are the same in every state.
  */
 import { NUMBER_MAX, runAsync } from '../base/index.js'
@@ -16,32 +16,35 @@ import type { LoadedBytes, Lookup, Table } from '../sstable/index.js'
 
 interface Entry {
   readonly table: Table
-  /** The bytes that the sum counts for it. */
+  /** The bytes that the sum counts for this table. */
   bytes: number
-  /** Its filter or point hash could not be read: it stays as it is. */
+  /** True when its filter or point hash could not be read: it stays as it is. */
   isFixed: boolean
 }
 
-/** Keeps a table open while a part of it is read, and gives what lets go; null when it is about to be closed. */
+/**
+ * Keeps a table open while a part of it is read; gives the function that ends that, or null when the table is about to
+ * be closed.
+ */
 export type HoldTable = (fileNum: FileNum) => (() => void) | null
 
-/** Lookups come back up to this part of the limit: what fits narrowly would soon have to go again. */
+/** Lookups come back up to this part of the limit: what barely fits would soon have to go again. */
 const REGAIN_PART = 7 / 8
-/** For a guess before the table is open. */
+/** A guess for a table that is not open yet. */
 const POINT_HASH_BYTES_PER_KEY = 6
 const FILTER_BYTES_PER_KEY = 1.5
-/** Indexes that are compared when one must go. */
+/** The number of indexes that are compared when one must go. */
 const INDEXES_COMPARED = 8
 
 export class TableMemoryLimit {
-  /** To be set before the first table comes. */
+  /** The most bytes for all parts; set before the first table comes. */
   limitBytes = NUMBER_MAX
-  /** Parts were loaded since the last `fit`: others may have to give way. */
+  /** Called when parts were loaded since the last `fit`: others may have to give way. */
   onGrown: () => void = () => undefined
   private readonly hold: HoldTable
   private sum = 0
   private readonly entries = new Map<FileNum, Entry>()
-  /** Those with an index, in the order in which they are looked at when one must go. */
+  /** Tables with an index, in the order in which they are looked at when one must go. */
   private readonly indexed = new Set<Entry>()
   private regaining: Promise<void> | null = null
   private isStopped = false
@@ -50,14 +53,14 @@ export class TableMemoryLimit {
     this.hold = hold
   }
 
-  /** What a table that is opened now should load besides its index. */
+  /** The lookup that a table which is opened now should load besides its index. */
   lookupFor({ entryCount }: TableFacts): Lookup {
     const room = this.limitBytes - this.sum
     if (entryCount * POINT_HASH_BYTES_PER_KEY <= room) return 'pointHash'
     return entryCount * FILTER_BYTES_PER_KEY <= room ? 'filter' : 'none'
   }
 
-  /** An open table; when there is no room it is the first that gives its parts back. */
+  /** Adds an open table; when there is no room it is the first that gives its parts back. */
   add(table: Table): void {
     const entry = { table, bytes: 0, isFixed: false }
     this.entries.set(table.facts.fileNum, entry)
@@ -75,7 +78,7 @@ export class TableMemoryLimit {
     this.sum -= entry.bytes
   }
 
-  /** A read needed the index of a table that had given it back. */
+  /** Counts the index that a read loaded again, and lets others give way for it. */
   onIndexRead(fileNum: FileNum): void {
     const entry = this.entries.get(fileNum)
     if (entry === undefined) return // it is being opened
@@ -85,13 +88,13 @@ export class TableMemoryLimit {
     this.onGrown()
   }
 
-  /** To be called when the limit, or what is open, has changed. */
+  /** Lets parts give way or come back; called when the limit, or what is open, has changed. */
   fit(): void {
     this.shrink(null)
     this.regaining ??= this.regain().finally(() => (this.regaining = null))
   }
 
-  /** Resolves when nothing is being loaded any more, and nothing will be. */
+  /** Ends loading. Resolves when nothing is being loaded any more. */
   async stop(): Promise<void> {
     this.isStopped = true
     await this.regaining
@@ -193,8 +196,8 @@ export class TableMemoryLimit {
   // ── What comes back ─────────────────────────────────────────────────────────────────────────────
 
   /**
-   * First filters for tables that have neither, then point hashes in place of filters; the most read first. One at
-   * a time: other work goes on between the reads.
+   * Loads first filters for tables that have neither, then point hashes in place of filters; the most read first. One
+   * at a time: other work goes on between the reads.
    */
   private async regain(): Promise<void> {
     await null // never within the call that asked for it
@@ -219,7 +222,7 @@ export class TableMemoryLimit {
     try {
       await runAsync(table.loadLookup(lookup))
     } catch {
-      // The table answers as it did; a read that needs the bad place says so.
+      // The table answers as it did; a read that needs the bad bytes reports it.
       entry.isFixed = true
     } finally {
       if (this.entries.has(table.facts.fileNum)) this.count(entry)
@@ -230,7 +233,10 @@ export class TableMemoryLimit {
   }
 }
 
-/** The part of the blocks that is in the cache; where nothing is, the larger table lies deeper and is read less. */
+/**
+ * Compares by the part of the blocks that is in the cache; where nothing is, the larger table lies deeper and is read
+ * less.
+ */
 function byUse(a: { entry: Entry; use: number }, b: { entry: Entry; use: number }): number {
   return a.use - b.use || b.entry.table.facts.entryCount - a.entry.table.facts.entryCount
 }

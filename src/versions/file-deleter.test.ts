@@ -18,7 +18,7 @@ beforeEach(() => {
   deleter = new FileDeleter(executor, '/db', clock, () => mayDelete)
 })
 
-/** Names in the unlink that is under way. */
+/** Gives the names in the unlink that is under way. */
 const underWay = () => executor.jobs.flatMap(({ job }) => (job.input as UnlinkInput).names)
 const end = (stayed: string[]) => executor.jobs.shift()!.deliver({ ok: true, output: stayed as never })
 

@@ -10,7 +10,7 @@ import { drive, jobResult } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 
 const RETRY_MS = 10_000
-/** Short: it need not wait for builds. */
+/** An unlink is short, so it need not wait for builds. */
 const UNLINK_PRIORITY = 1
 
 export class FileDeleter {

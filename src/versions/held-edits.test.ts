@@ -45,7 +45,7 @@ function add(id: number): void {
   held.add({ edit, log: null, onDurable: () => released.push(id) })
 }
 
-/** The names that are being synced. */
+/** Gives the names that are being synced. */
 const syncing = () => executor.jobs.map(({ job }) => (job.input as { names: string[] }).names)
 const synced = () => executor.jobs.shift()!.deliver({ ok: true, output: null as never })
 

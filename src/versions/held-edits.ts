@@ -1,11 +1,11 @@
 /**
- * What: fast mode's second half: installed in memory, not yet durable. A background step syncs the files
- * of all held edits → the directory → one manifest group with all of them → the manifest.
+ * What: fast mode's second half: edits that are installed in memory and not yet durable. In the background it syncs the
+ * files of all held edits → the directory → one manifest group with all of them → the manifest.
  * Owns: the held edits, in order, and the timer.
  * Does not own: the versions (version-set.ts), the logs that stay meanwhile (engine.ts).
  * Thread: main; the syncs run as a job.
- * Invariants: FLUSH-10 the manifest never names a file that is not synced. FLUSH-11 a log goes only
- * after the edit that replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
+ * Invariants: FLUSH-10 the manifest never names a file that is not synced. FLUSH-11 a log goes only after the edit that
+ * replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
  */
 import { tableFileName, Waiters } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
@@ -15,14 +15,14 @@ import type { VersionEdit } from '../manifest/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { VersionSet } from './version-set.js'
 
-/** How many held edits are settled without waiting for the timer. */
+/** This many held edits are settled without waiting for the timer. */
 const HELD_COUNT_MAX = 8
 
 export interface HeldEdit {
   edit: VersionEdit
-  /** The log that the edit replaces; null for a compaction's. */
+  /** The log that the edit replaces; null for a compaction's edit. */
   log: LogFile | null
-  /** A reopen would find the edit: what it replaces may go. */
+  /** Called when a reopen would find the edit: what it replaces may go. */
   onDurable: () => void
 }
 
@@ -34,7 +34,7 @@ export interface HeldEditsOptions {
   intervalMs: number
   /** Ends when the log pointer may pass these logs. Throws why it may not. */
   syncKept: (logs: readonly LogFile[]) => Procedure<void>
-  /** A sync or the manifest failed. */
+  /** Called when a sync or the manifest failed. */
   onFailure(error: unknown): void
 }
 
@@ -55,7 +55,7 @@ export class HeldEdits {
     return this.held.length
   }
 
-  /** The edit is in the current version; soon it will be durable too. */
+  /** Takes an edit that is in the current version, to make it durable soon. */
   add(held: HeldEdit): void {
     this.held.push(held)
     if (this.held.length >= HELD_COUNT_MAX) this.settle()
@@ -78,7 +78,7 @@ export class HeldEdits {
     return settled
   }
 
-  /** Resolves when no background step is under way; starts none. */
+  /** Resolves when no settling is under way; starts none. */
   idle(): Promise<void> {
     return this.idleWaiters.until(() => !this.isSettling)
   }
@@ -127,7 +127,10 @@ export class HeldEdits {
   }
 }
 
-/** Tables that no durable edit named before, also those that a later edit of the group replaces: they exist. */
+/**
+ * Names of tables that no durable edit named before. Tables that a later edit of the group replaces are among them,
+ * since their files exist.
+ */
 function newTableNames(group: readonly HeldEdit[]): string[] {
   const nums = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => facts.fileNum))
   return [...new Set(nums)].map(tableFileName)

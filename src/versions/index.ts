@@ -1,4 +1,4 @@
-/** Rank 5: what makes the database as it goes on: versions, held edits, pins, snapshots, deletion. */
+/** Rank 5: the state of a database as it goes on: versions, held edits, pins, snapshots, deletion. */
 export { FileDeleter } from './file-deleter.js'
 export { HeldEdits } from './held-edits.js'
 export { Installer } from './installer.js'

@@ -1,10 +1,10 @@
 /**
- * What: how new table files become part of the database, the same for a flush and a compaction: numbered, and written
- * by a job → named, the directory synced → opened for reading → listed by an edit → what it replaces goes.
- * Owns: the order of these steps. Does not own: which tables are made (flush, compaction), the bytes (jobs).
- * Thread: main. Steps that wait are procedures, so that a blocked caller can drive them (executor.poll).
- * Invariants: FLUSH-5 no step begins before the one before it succeeded. COMP-4 what an edit replaces
- * is given away only when the edit is durable.
+ * What: makes new table files part of the database, for a flush as for a compaction: numbered, and written by a job →
+ * named, the directory synced → opened for reading → listed by an edit → what it replaces goes.
+ * Owns: the order of these operations. Does not own: which tables are made (flush, compaction), the bytes (jobs).
+ * Thread: main. Operations that wait are procedures, so that a blocked caller can drive them (executor.poll).
+ * Invariants: FLUSH-5 none begins before the one before it succeeded. COMP-4 what an edit replaces is given away only
+ * when the edit is durable.
  */
 import { tableFileName, tempFileName } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
@@ -23,16 +23,19 @@ import type { VersionSet } from './version-set.js'
 /** A table that is to be made: its number, and its name while it is written. */
 export interface PlannedTable {
   tableNum: FileNum
-  /** In fast mode the final name: nothing is renamed there. */
+  /** The name while the table is written. In fast mode it is the final one: nothing is renamed there. */
   tempName: string
 }
 
-export interface InstallerParts {
+export interface InstallerOptions {
   dir: string
   executor: Executor
-  /** Every step is durable before the next; in fast mode tables are seen first, and made durable later. */
+  /**
+   * True: every operation is durable before the next. False, in fast mode: tables are seen first, and made durable
+   * later.
+   */
   isStrict: boolean
-  versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'hold'>
+  versions: Pick<VersionSet, 'allocateFileNum' | 'append' | 'holdBack'>
   tables: Pick<OpenTables, 'loadSync' | 'retire'>
   logPins: Pick<LogPins, 'syncKept'>
   deleter: Pick<FileDeleter, 'add'>
@@ -40,7 +43,7 @@ export interface InstallerParts {
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
   newHeader(tableNum: FileNum): FileHeader
-  /** The directory or a log could not be synced: nothing may be trusted any more. */
+  /** Called when the directory or a log could not be synced: nothing may be trusted any more. */
   onFailure(place: 'directory sync' | 'log sync', error: unknown): void
 }
 
@@ -48,32 +51,32 @@ export class Installer {
   readonly dir: string
   readonly executor: Executor
   readonly isStrict: boolean
-  private readonly parts: InstallerParts
+  private readonly options: InstallerOptions
 
-  constructor(parts: InstallerParts) {
-    this.dir = parts.dir
-    this.executor = parts.executor
-    this.isStrict = parts.isStrict
-    this.parts = parts
+  constructor(options: InstallerOptions) {
+    this.dir = options.dir
+    this.executor = options.executor
+    this.isStrict = options.isStrict
+    this.options = options
   }
 
-  /** Every attempt to make a table takes a number of its own. */
+  /** Gives a table that is to be made a number of its own, one for every attempt. */
   plan(): PlannedTable {
-    const { versions, uniqueSuffix, isStrict } = this.parts
+    const { versions, uniqueSuffix, isStrict } = this.options
     const tableNum = versions.allocateFileNum()
     return { tableNum, tempName: isStrict ? tempFileName(tableNum, uniqueSuffix()) : tableFileName(tableNum) }
   }
 
   newHeader(tableNum: FileNum): FileHeader {
-    return this.parts.newHeader(tableNum)
+    return this.options.newHeader(tableNum)
   }
 
   /**
-   * Strict mode: gives the tables their names, durably. False when the directory's sync failed: the engine was told and
-   * stops. Throws what else went wrong; then some may have their names (`namesMade`).
+   * Gives the tables their names, durably; strict mode only. False when the directory's sync failed: the engine was
+   * told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
    */
   *name(tables: readonly PlannedTable[]): Procedure<boolean> {
-    const { dir, executor, onFailure } = this.parts
+    const { dir, executor, onFailure } = this.options
     try {
       this.abandon(yield* publish(executor, { dir, tables }))
       return true
@@ -84,9 +87,9 @@ export class Installer {
     }
   }
 
-  /** Opens a table for reading before the manifest lists it: throws when it cannot be read. */
+  /** Opens a table for reading before the manifest lists it; throws when it cannot be read. */
   open(facts: TableFacts): void {
-    this.parts.tables.loadSync(facts)
+    this.options.tables.loadSync(facts)
   }
 
   /**
@@ -94,9 +97,9 @@ export class Installer {
    * that failed: the engine was told and stops. Throws when the edit was refused: nothing has changed.
    */
   *list(edit: VersionEdit, replacedLogs: readonly LogFile[] = []): Procedure<boolean> {
-    const { versions, logPins, onFailure } = this.parts
+    const { versions, logPins, onFailure } = this.options
     if (!this.isStrict) {
-      versions.hold(edit)
+      versions.holdBack(edit)
       return true
     }
     try {
@@ -110,21 +113,23 @@ export class Installer {
     return error === null
   }
 
-  /** Calls `onDurable` when a reopen would find the edit, which `list` has let pass: at once in strict mode. */
+  /** Calls `onDurable` when a reopen would find the edit that `list` has passed on: at once in strict mode. */
   whenDurable(held: HeldEdit): void {
     if (this.isStrict) held.onDurable()
-    else this.parts.heldEdits.add(held)
+    else this.options.heldEdits.add(held)
   }
 
-  /** Tables that no version lists any more: their files go when the last reader has let go of them. */
+  /** Removes the files of tables that no version lists any more, each when its last reader is done. */
   retire(tables: readonly TableFacts[]): void {
     for (const { fileNum } of tables) {
-      this.parts.tables.retire(fileNum, () => this.parts.deleter.add([tableFileName(fileNum)]))
+      this.options.tables.retire(fileNum, () => this.options.deleter.add([tableFileName(fileNum)]))
     }
   }
 
-  /** Files that no version lists, and none will: what a failed attempt may have left, temp names that stayed. */
+  /**
+   * Removes files that no version lists, and none will: what a failed attempt may have left, temp names that stayed.
+   */
   abandon(names: readonly string[]): void {
-    if (names.length > 0) this.parts.deleter.add(names)
+    if (names.length > 0) this.options.deleter.add(names)
   }
 }

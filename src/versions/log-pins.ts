@@ -1,15 +1,14 @@
 /**
- * What: durable pins: named promises, kept in the manifest, that logs from a number on stay in the
- * directory after their entries went into tables, for a follower that reads them.
+ * What: durable pins: named promises, kept in the manifest, that logs from a number on stay in the directory after
+ * their entries went into tables, for a follower that reads them.
  * Owns: which released logs are kept and how many bytes they take; what pins will be.
  * Does not own: what pins are (version), deletion (file-deleter.ts), reading (log-follower.ts).
  * Thread: main.
- * Invariants: FLUSH-7 a log is deleted only when the durable log pointer has passed it and no pin holds
- * it. PIN-1 kept logs stay under `bytesMax`: over it, the pin that holds the oldest log is dropped, and
- * an event says so. PIN-2 a kept log is synced to its end before the pointer passes it: after that no
- * recovery reads it, so a power loss must not be able to shorten it. PIN-3 an edit of pins is appended
- * only if it fits behind all edits appended before it: a call that is refused, or comes at the same
- * time as another, never reaches the manifest's checks.
+ * Invariants: FLUSH-7 a log is deleted only when the durable log pointer has passed it and no pin keeps it. PIN-1 kept
+ * logs stay under `bytesMax`: over it, the pin that keeps the oldest log is dropped, and an event says so. PIN-2 a kept
+ * log is synced to its end before the pointer passes it: after that no recovery reads it, so a power loss must not be
+ * able to shorten it. PIN-3 an edit of pins is appended only if it fits behind all edits appended before it: a call
+ * that is refused, or comes at the same time as another, never reaches the manifest's checks.
  */
 import { invalidArgument, logFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
@@ -22,17 +21,17 @@ import type { LogFile } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { VersionSet } from './version-set.js'
 
-/** The priority of syncs: a caller may be waiting for the install that they are a step of. */
+/** The priority of syncs: a caller may be waiting for the install that they are a part of. */
 const SYNC_PRIORITY = 1
 
 /** A log that is kept though its entries are in tables. */
 export interface RetainedLog {
   fileNum: FileNum
-  /** Bytes of it that are history. */
+  /** Bytes of the log that are history. */
   bytes: number
 }
 
-export interface RetentionOptions {
+export interface LogPinsOptions {
   dir: string
   executor: Executor
   versions: VersionSet
@@ -43,7 +42,7 @@ export interface RetentionOptions {
   retained: readonly RetainedLog[]
 }
 
-/** A pin. */
+/** A durable pin: its name, and the logs that it keeps. */
 export interface PinInfo {
   /** The name it was acquired with. */
   name: string
@@ -52,14 +51,14 @@ export interface PinInfo {
 }
 
 export class LogPins {
-  private readonly options: RetentionOptions
-  /** By ascending number. */
+  private readonly options: LogPinsOptions
+  /** Kept logs, by ascending number. */
   private retained: RetainedLog[]
   /** The pins as they are once every edit appended so far is durable. */
   private readonly wanted: Map<string, FileNum>
   private unsettledCount = 0
 
-  constructor(options: RetentionOptions) {
+  constructor(options: LogPinsOptions) {
     this.options = options
     this.retained = [...options.retained].sort((a, b) => a.fileNum - b.fileNum)
     this.wanted = new Map(this.durable)
@@ -89,7 +88,7 @@ export class LogPins {
     }
   }
 
-  /** The durable pointer has passed this log: it goes, or a pin keeps it. */
+  /** The durable pointer has passed this log: it is deleted, unless a pin keeps it. */
   onLogReleased(log: RetainedLog): void {
     if (!this.isKept(log.fileNum)) {
       this.options.deleter.add([logFileName(log.fileNum)])
@@ -99,7 +98,7 @@ export class LogPins {
     this.enforceCap()
   }
 
-  /** From now on no log that replay still needs goes. A name that is taken keeps what it has. */
+  /** Makes a pin: from now on no log goes that replay still needs. A name that is taken keeps what it has. */
   async acquire(name: string): Promise<PinInfo> {
     checkName(name)
     const taken = this.wanted.get(name)
@@ -108,14 +107,14 @@ export class LogPins {
       return { name, firstLog: taken }
     }
     if (this.wanted.size >= PINS_MAX) throw new VarveError('BUSY', `there are ${PINS_MAX} pins already`)
-    // Logs below are in tables as soon as the edits that are being written are durable.
+    // Logs below it are in tables as soon as the edits that are being written are durable.
     const firstLog = this.options.versions.appendedLogPointer
     this.wanted.set(name, firstLog)
     await this.append({ addPins: [{ name, firstLog }] })
     return { name, firstLog }
   }
 
-  /** The follower has read everything before `firstLog`: those logs may go. */
+  /** Moves a pin forward, since the follower has read everything before `firstLog`: those logs may go. */
   async advance(name: string, firstLog: FileNum): Promise<void> {
     checkName(name)
     const now = this.wanted.get(name)
@@ -128,7 +127,7 @@ export class LogPins {
     await this.append({ addPins: [{ name, firstLog }] })
   }
 
-  /** Lets go of everything that only this pin keeps. A name that is not there is not an error. */
+  /** Removes a pin, and what only it keeps. A name that is not there is not an error. */
   async release(name: string): Promise<void> {
     checkName(name)
     if (this.wanted.delete(name)) await this.append({ removePins: [name] })

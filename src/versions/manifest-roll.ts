@@ -2,7 +2,7 @@
  * What: makes a manifest that holds one whole version, and lets the marker name it.
  * Used at open, when the manifest has grown long, and at resume.
  * Thread: main.
- * Invariants: MAN-22 manifest synced → directory synced → marker created and synced → directory
+ * Invariants: MAN-22 manifest synced → directory synced → marker created → directory
  * synced; only then older manifests are obsolete.
  */
 import { VarveError } from '../base/index.js'

@@ -1,4 +1,4 @@
-/** The list against a plain multiset. */
+/** The list of snapshots against a plain multiset. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SeededRandom } from '../base/index.js'

@@ -1,5 +1,5 @@
 /**
- * What: the sequence numbers that readers hold, so that flush and compaction keep what those see.
+ * What: the sequence numbers that readers hold, so that flush and compaction keep the entries that those see.
  * Owns: which numbers are held, how often, since when.
  * Does not own: the read state that a reader looks at; the rule (iterator/retention.ts).
  * Thread: main.
@@ -9,7 +9,7 @@ import { assert } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 import type { RetentionRule } from '../iterator/index.js'
 
-/** In a chain, so that thousands of snapshots go in any order without a search. */
+/** A number in a chain, so that thousands of snapshots go in any order without a search. */
 interface HeldNumber {
   readonly seqNum: SeqNum
   readonly sinceMs: number
@@ -30,7 +30,7 @@ export class Snapshot {
     this.list = list
   }
 
-  /** Idempotent. */
+  /** Lets the point go. Idempotent. */
   release(): void {
     const { held } = this
     this.held = null
@@ -45,13 +45,13 @@ export class SnapshotList {
   private newestHeld: HeldNumber | null = null
   private holders = 0
 
-  /** `visible` gives the number that a reader who comes now sees. */
+  /** Makes an empty list; `visible` gives the number that a reader which begins now sees. */
   constructor(clock: Clock, visible: () => SeqNum) {
     this.clock = clock
     this.visible = visible
   }
 
-  /** What a reader who comes now sees. */
+  /** The number that a reader which begins now sees. */
   get visibleSeqNum(): SeqNum {
     return this.visible()
   }
@@ -62,7 +62,7 @@ export class SnapshotList {
   }
 
   acquire(seqNum: SeqNum): Snapshot {
-    // Snapshots are mostly taken at the newest number: looked for from the end.
+    // The search begins at the end, since snapshots are mostly taken at the newest number.
     let older = this.newestHeld
     while (older !== null && older.seqNum > seqNum) older = older.older
     const held = older !== null && older.seqNum === seqNum ? older : this.insert(seqNum, older)
@@ -79,14 +79,14 @@ export class SnapshotList {
     return held
   }
 
-  /** For Snapshot.release only. */
+  /** Removes a holder; only Snapshot.release calls it. */
   drop(held: HeldNumber): void {
     assert(held.holderCount > 0, 'a released snapshot was held')
     this.holders--
     if (--held.holderCount === 0) this.link(held.older, held.newer)
   }
 
-  /** Makes them neighbours; null: the end of the chain. */
+  /** Makes two numbers neighbours; null is the end of the chain. */
   private link(older: HeldNumber | null, newer: HeldNumber | null): void {
     if (older === null) this.oldestHeld = newer
     else older.newer = newer
@@ -94,7 +94,7 @@ export class SnapshotList {
     else newer.older = older
   }
 
-  /** Snapshots held; those of one number count each. */
+  /** The number of snapshots held; those at one sequence number count each. */
   get count(): number {
     return this.holders
   }
@@ -109,7 +109,7 @@ export class SnapshotList {
     return this.oldestHeld === null ? 0 : this.clock.nowMs() - this.oldestHeld.sinceMs
   }
 
-  /** The numbers held, ascending, each once; the caller's own. */
+  /** The numbers held, ascending, each once, in an array of the caller's own. */
   seqNums(): SeqNum[] {
     const found: SeqNum[] = []
     for (let held = this.oldestHeld; held !== null; held = held.newer) found.push(held.seqNum)

@@ -133,7 +133,7 @@ test('a new manifest begins with what the run did so far; groups do not carry it
 })
 
 test('fast mode: readers see a held edit at once, the manifest later; never twice', () => {
-  versions.hold(addTable(100))
+  versions.holdBack(addTable(100))
   assert.deepEqual([added(versions.current), added(versions.durable), onDisk()], [[100], [], []])
   versions.append(addTable(101), () => undefined)
   drive(versions.appendingHeld([addTable(100)]))

@@ -3,9 +3,9 @@
  * Owns: the version, the manifest that is being written, the next file number, edits that wait.
  * Does not own: the files that versions name; readers of tables (open-tables.ts).
  * Thread: main; groups are written by jobs, one at a time, so that a blocked caller can drive them.
- * Invariants: MAN-20 `durable` is what a reopen would find; it changes only after the manifest's sync.
- * `current` is what readers see: `durable` plus edits that are held back (fast mode), never less.
- * MAN-21 file numbers are given out once, above everything ever found in the directory.
+ * Invariants: MAN-20 `durable` is what a reopen would find; it changes only after the manifest's sync. `current` is
+ * what readers see: `durable` plus edits that are held back (fast mode), never less. MAN-21 file numbers are given out
+ * once, above everything ever found in the directory.
  */
 import { NAME_NUMBER_MAX, VarveError, Waiters } from '../base/index.js'
 import type { FileNum, LogFacts } from '../base/index.js'
@@ -17,7 +17,7 @@ import { INSTALL_PRIORITY } from '../tables/index.js'
 
 interface WaitingEdits {
   edits: readonly VersionEdit[]
-  /** Already in `current`. */
+  /** True when the edit is in `current` already. */
   isHeld: boolean
   done: (error: unknown) => void
 }
@@ -48,11 +48,11 @@ export class VersionSet {
   private isWriting = false
   private readonly idleWaiters = new Waiters()
   private readonly onFailure: (error: unknown) => void
-  /** Why no edit is written any more. */
+  /** The error that ended the writing of edits, or null. */
   private failure: unknown = null
-  /** Text about the run so far, for a new manifest and for the end of one; '' for none yet. */
+  /** Gives text about the run so far, for a new manifest and for the end of one; '' for none yet. */
   runStats: () => string = () => ''
-  /** What is known of the logs in use. */
+  /** Gives what is known of the logs in use. */
   logFacts: () => LogFacts[] = () => []
 
   constructor(
@@ -69,12 +69,12 @@ export class VersionSet {
     this.onFailure = onFailure
   }
 
-  /** What a reopen would find. */
+  /** The version that a reopen would find. */
   get durable(): Version {
     return this.durableVersion
   }
 
-  /** What readers see. */
+  /** The version that readers see. */
   get current(): Version {
     return this.currentVersion
   }
@@ -111,19 +111,19 @@ export class VersionSet {
     this.enqueue({ edits: [edit], isHeld: false, done })
   }
 
-  /** Fast mode: readers see the edit now; `appendHeld` makes it durable later. */
-  hold(edit: VersionEdit): void {
+  /** Makes an edit visible to readers, in fast mode; `appendHeld` makes it durable later. */
+  holdBack(edit: VersionEdit): void {
     this.currentVersion = applyEdits(this.currentVersion, [edit])
     this.heldCount++
   }
 
-  /** Ends when the edit is durable; throws when it is not. */
+  /** Appends an edit. Ends when it is durable; throws when it is not. */
   *appending(edit: VersionEdit): Procedure<void> {
     const error = yield* waitFor<unknown>((done) => this.append(edit, done))
     if (error !== null) throw error
   }
 
-  /** Makes edits durable that were held; throws when they are not. */
+  /** Makes held edits durable; throws when that fails. */
   *appendingHeld(edits: readonly VersionEdit[]): Procedure<void> {
     const error = yield* waitFor<unknown>((done) => this.enqueue({ edits, isHeld: true, done }))
     if (error !== null) throw error
@@ -135,7 +135,7 @@ export class VersionSet {
     this.writeNext()
   }
 
-  /** Resolves when the edit is durable. */
+  /** Appends an edit. Resolves when it is durable. */
   appended(edit: VersionEdit): Promise<void> {
     return new Promise((resolve, reject) => {
       this.append(edit, (error) => (error === null ? resolve() : reject(error)))
@@ -171,7 +171,7 @@ export class VersionSet {
     }
   }
 
-  /** No edit is written from now on; one whose write has begun ends. */
+  /** Ends the writing of edits: none begins from now on; one whose write has begun ends. */
   stop(error: unknown): void {
     if (this.failure !== null) return
     this.failure = error
@@ -194,7 +194,7 @@ export class VersionSet {
     if (!this.isWriting && this.waiting.length > 0) drive(this.writeGroups())
   }
 
-  /** Whoever is told of one group may have begun the next. */
+  /** Writes groups until there is none. A callback of one group may have begun the next. */
   private *writeGroups(): Procedure<void> {
     while (!this.isWriting && this.waiting.length > 0) {
       const { group, refused } = this.sortOut(this.waiting)
@@ -251,13 +251,13 @@ export class VersionSet {
     }
   }
 
-  /** What goes along with every group: so each says which logs there must be, and how much of them. */
+  /** The facts that are written with every group, so that each says which logs there must be, and how much of them. */
   private ridingFacts(): VersionEdit {
     const logs = this.logNews()
     return { nextFileNum: this.nextNum, ...(logs.length === 0 ? {} : { logs }) }
   }
 
-  /** More than `durable` knows of logs. Those that the pointer has passed are nobody's concern, but for pins. */
+  /** Facts of logs that `durable` does not have. Logs that the pointer has passed matter only to pins. */
   private logNews(): LogFacts[] {
     const { logs: known, pins } = this.durableVersion
     return this.logFacts().filter((facts) =>
@@ -265,8 +265,8 @@ export class VersionSet {
   }
 
   /**
-   * Before the manifest is closed: where the logs end is known only now, and made durable. Returns what else is news,
-   * what the run did, which may be lost. Requires: nothing is written any more.
+   * Makes durable where the logs end, which is known only now that the manifest is about to be closed. Returns the
+   * other news, what the run did, which may be lost. Requires: nothing is written any more.
    */
   async end(): Promise<VersionEdit> {
     if (this.logNews().length > 0) await this.appended({})

@@ -10,7 +10,7 @@ import { FileSystemError } from './vfs-error.js'
 import type { OpenMode, Vfs, VfsFile } from './vfs.js'
 
 const DIR = '/d'
-/** What all pools of the thread together may have; set by a pool that knows of a limit. */
+/** The count that all pools of the thread share; set by a pool that knows of a limit. */
 interface Thread {
   capacity: number
   openCount: number
@@ -67,7 +67,7 @@ function contentOf(file: Pick<VfsFile, 'readSync'>): string {
   return Buffer.from(bytes.subarray(0, file.readSync(bytes, 0, 100, 0))).toString()
 }
 
-/** What a pool should have open: a list by last use. */
+/** A model of a pool: a list of the files that it should have open, by last use. */
 class Model {
   readonly pools: { max: number; open: { i: number; use: number }[] }[] = []
   private useCount = 0

@@ -1,24 +1,24 @@
 /**
- * What: the files of one database that are open only while there is room: others are closed for them, and the next
- * read opens them again (pooled-file.ts).
+ * What: the files of one database that are open only while there is room: others are closed for them, and the next read
+ * opens them again (pooled-file.ts).
  * A pool that keeps its files closes none while there is room: somebody else may remove them.
  * Owns: how many are open, of the database and of all that share the thread, and the order of their last use.
  * Does not own: the files; what other threads have open, for which room is left (`runFilesMax`).
- * Thread: one; all databases in it share one count, also those of other copies of the package.
- * Invariants: FILE-1 no more files are open than the pool and the thread may have, as far as any can be closed; the one
- * that is closed is, of those that are not kept, the one whose last use is longest ago.
+ * Thread: one; all databases in it share one count, and so do other copies of the package.
+ * Invariants: FILE-1 no more files are open than the pool and the thread may have, as far as any can be closed; of
+ * those that are not kept, the one whose last use is longest ago is closed first.
  */
 import { processShared } from '../base/index.js'
 
-/** What the pool does with a file. */
+/** What the pool needs to know of a file. */
 export interface Poolable {
   /** Neighbours in the order of use. */
   older: Poolable | null
   newer: Poolable | null
   lastUse: number
-  /** It has no place in that order: it is not closed for others. */
+  /** True when the file is not in that order, so it is not closed for others. */
   isKept: boolean
-  /** Closes it; the next read opens it again. */
+  /** Closes the file; the next read opens it again. */
   rest(): void
 }
 
@@ -29,32 +29,35 @@ interface SharingPool {
   closeOldest(): void
 }
 
-/** What is left to all else: sockets, logs, manifests, locks, Node itself. */
+/**
+ * The part of the process's open files that tables may take; sockets, logs, manifests, locks and Node itself need the
+ * rest.
+ */
 const TABLES_PART = 9 / 16
 const RUNS_PART = 3 / 16
-/** Where the platform does not say how many files a process may have open. */
+/** Assumed where the platform does not say how many files a process may have open. */
 const OPEN_FILES_UNKNOWN = 2048
 const TABLES_MIN = 8
 const TABLES_MAX = 8192
 const RUN_MIN = 4
-/** A compaction has no more inputs. */
+/** The most input tables that a compaction opens. */
 const RUN_MAX = 255
-/** Files that are kept leave so much to others. */
+/** Kept files leave the rest of the room to others. */
 const KEPT_PART = 7 / 8
 const GIVE_BACK_MIN = 8
 const GIVE_BACK_PART = 1 / 4
 
-/** How many of the files that a process may have open are for tables that are read. */
+/** How many files of tables may be open for reads, of those that the process may have open. */
 function tableFilesMax(openFilesMax = OPEN_FILES_UNKNOWN): number {
   return clamp(openFilesMax * TABLES_PART, TABLES_MIN, TABLES_MAX)
 }
 
-/** … and so many for each compaction, when so many threads may run one. */
+/** How many files each compaction may open, when this many threads may run one. */
 export function runFilesMax(openFilesMax = OPEN_FILES_UNKNOWN, threadCount = 1): number {
   return clamp((openFilesMax * RUNS_PART) / Math.max(1, threadCount), RUN_MIN, RUN_MAX)
 }
 
-/** One place at least is left to the next file. */
+/** How many files may be kept: room is left for at least one other file. */
 function keptMax(max: number): number {
   return Math.floor(max * KEPT_PART)
 }
@@ -69,7 +72,7 @@ class ThreadFiles {
   openCount = 0
   keptCount = 0
   useCount = 0
-  /** Those with open files. */
+  /** Pools with open files. */
   readonly pools = new Set<SharingPool>()
 
   closeOldest(): boolean {
@@ -85,8 +88,8 @@ function threadFiles(): ThreadFiles {
 }
 
 /**
- * The platform gives no more files: those of any database that can be opened again are closed, a good part of them.
- * False: there were none.
+ * Closes a good part of the files of any database that can be opened again, since the platform gives no more. False
+ * when there were none.
  */
 export function giveBackFiles(): boolean {
   const thread = threadFiles()
@@ -97,16 +100,16 @@ export function giveBackFiles(): boolean {
 }
 
 export interface FilePoolOptions {
-  /** Files that may be open at once; default: what the thread may have. */
+  /** Files that may be open at once; by default what the thread may have. */
   max?: number
-  /** What the platform says that the process may have open (Vfs). */
+  /** The number of files that the process may have open, as the Vfs tells it. */
   openFilesMax?: number | undefined
   isKeeping?: boolean
 }
 
 export class FilePool implements SharingPool {
   openCount = 0
-  /** Opened again by a read. */
+  /** How often a read opened a file again. */
   reopenedCount = 0
   private readonly max: number
   readonly isKeeping: boolean
@@ -126,7 +129,7 @@ export class FilePool implements SharingPool {
     return Math.min(this.max, this.thread.capacity)
   }
 
-  /** One more will be open: closes others for it. */
+  /** Takes room for one more open file, and closes others for it. */
   reserve(): void {
     const { thread } = this
     while (this.openCount >= this.max && this.oldest !== null) this.closeOldest()
@@ -135,13 +138,13 @@ export class FilePool implements SharingPool {
     if (this.openCount++ === 0) thread.pools.add(this)
   }
 
-  /** It was not opened, or is closed. */
+  /** Gives room back: the file was not opened, or is closed. */
   free(): void {
     this.thread.openCount--
     if (--this.openCount === 0) this.thread.pools.delete(this)
   }
 
-  /** A file was opened. Requires: a place was reserved for it. */
+  /** Counts a file that was opened. Requires: room was reserved for it. */
   add(file: Poolable): void {
     if (this.mayKeep) {
       file.isKept = true
@@ -163,7 +166,7 @@ export class FilePool implements SharingPool {
     this.newest = file
   }
 
-  /** It is closed: its place stays its own until `free`. */
+  /** Removes a file that is closed: its room stays its own until `free`. */
   remove(file: Poolable): void {
     if (file.isKept) {
       file.isKept = false

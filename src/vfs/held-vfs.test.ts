@@ -16,7 +16,7 @@ interface Held {
   dir: string
   lock: VfsLock
   vfs: HeldVfs
-  /** As a worker makes it. */
+  /** The view that a worker makes. */
   worker: HeldVfs
 }
 
@@ -65,7 +65,7 @@ const changes: Act[] = [
   ['mkdir, awaited', (vfs, dir) => vfs.mkdir(join(dir, 'new'))],
 ]
 
-/** Also when the names are looked for by the path. */
+/** Changes that must be refused even when names are looked up by the path. */
 const changesByPath: Act[] = [
   ...changes,
   ['sync', (vfs, dir) => vfs.syncDirSync(dir)],
@@ -76,7 +76,7 @@ const changesByPath: Act[] = [
   ['list, awaited', (vfs, dir) => vfs.list(dir)],
 ]
 
-/** Every change is refused, and the directory at the path is as it was. */
+/** Checks that every change is refused, and that the directory at the path is as it was. */
 async function nothingChanges(held: Held, vfs: HeldVfs, what: RegExp): Promise<void> {
   const before = fs.existsSync(held.dir) ? fs.readdirSync(held.dir).sort() : null
   const told: string[] = []

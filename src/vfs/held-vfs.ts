@@ -1,8 +1,8 @@
 /**
  * What: the file system as the holder of a directory uses it. Two things keep it away from whatever is at the
- * directory's path now: paths inside the directory lead to the directory that was locked, also when it was moved or
- * another one has its name; and before each call that changes a name, or opens a file to change it, the hold is
- * looked at.
+ * directory's path now: paths inside the directory lead to the directory that was locked, even when it was moved or
+ * another one has its name; and before each call that changes a name, or opens a file to change it, it checks that the
+ * directory is still held.
  * Owns: nothing; the lock owns the descriptor. Thread: any; a worker makes its own (`vfsOfHolder`).
  * Invariants: LOCK-1 no name is made, replaced or removed, and no file opened for writing, in a directory that is not
  * the one that was locked, or that another holder has taken over.
@@ -35,17 +35,17 @@ export class HeldVfs implements Vfs {
   readonly workerSpec: Vfs['workerSpec']
   readonly openFilesMax: number | undefined
   readonly isHeld = true
-  /** Told when a call found the directory lost, before the call throws. */
+  /** Called when a call found the directory lost, before the call throws. */
   onLost: ((error: VarveError) => void) | null = null
   private readonly inner: Vfs
   private readonly dir: string
   private readonly hold: Hold
   private readonly prefix: string
   private isEnded = false
-  /** The directory is reached whatever its name is. */
+  /** True when the directory is reached whatever its name is. */
   readonly hasPlace: boolean
 
-  /** `dir` is what callers' paths begin with, and what errors name. */
+  /** Makes the view. Callers' paths begin with `dir`, and errors name it. */
   constructor(inner: Vfs, dir: string, hold: Hold) {
     this.inner = inner
     this.dir = dir
@@ -58,7 +58,7 @@ export class HeldVfs implements Vfs {
     this.hasPlace = hold.place !== dir
   }
 
-  /** The directory of the database was removed, on purpose or not: nothing is left that could be saved. */
+  /** True when the directory of the database was removed, on purpose or not: nothing is left that could be saved. */
   get isRemoved(): boolean {
     try {
       return this.hold.stateSync() === 'removed'
@@ -67,14 +67,14 @@ export class HeldVfs implements Vfs {
     }
   }
 
-  /** The database was closed, and lets go of its directory: from now on nothing is reached through this. */
+  /** The database was closed and lets its directory go: nothing is reached through this view from now on. */
   end(): void {
     this.isEnded = true
   }
 
   /**
-   * Throws LOCKED when the directory is not ours any more, and CLOSED after `end`; what the file system throws when
-   * that cannot be seen.
+   * Throws LOCKED when the directory is not ours any more, and CLOSED after `end`; throws the file system's error when
+   * it cannot tell.
    */
   check(): void {
     if (this.isEnded) throw closedError()
@@ -98,7 +98,10 @@ export class HeldVfs implements Vfs {
     return this.isOurs() ? file : this.refuse(file)
   }
 
-  /** By the path, what was opened may be another database's file of that name: not to be taken for a damaged one. */
+  /**
+   * True when what was opened is in our directory. By the path it may be another database's file of that name, which
+   * must not be taken for a damaged one of ours.
+   */
   private isOurs(): boolean {
     return this.hasPlace || this.hold.stateSync() === 'held'
   }
@@ -154,7 +157,7 @@ export class HeldVfs implements Vfs {
     await this.wait(this.inner.rmdir(this.at(path)))
   }
 
-  /** What a lost directory has, or has not, says nothing about the database. */
+  /** Lists the directory. What a lost directory has, or lacks, says nothing about the database. */
   listSync(path: string): string[] {
     const names = this.run(() => this.inner.listSync(this.at(path)))
     this.check()
@@ -175,7 +178,7 @@ export class HeldVfs implements Vfs {
     return this.wait(this.inner.stat(this.at(path)))
   }
 
-  /** Through the descriptor it is the right directory; only a path must be looked at. */
+  /** Syncs the directory. Through the descriptor it is the right one; only a path must be checked. */
   syncDirSync(path: string): void {
     if (!this.hasPlace) this.check()
     this.run(() => this.inner.syncDirSync(this.at(path)))
@@ -210,7 +213,7 @@ export class HeldVfs implements Vfs {
     return this.inner.forceUnlock(dir)
   }
 
-  /** The descriptor that a place goes by may be another directory's after `end`. */
+  /** Gives the path to use for a caller's path. After `end` the descriptor may belong to another directory. */
   private at(path: string): string {
     if (this.isEnded) throw closedError()
     if (!this.hasPlace) return path
@@ -235,13 +238,13 @@ export class HeldVfs implements Vfs {
     }
   }
 
-  /** What is missing may be so because the directory is. */
+  /** Explains an error: a file may be missing because the whole directory is. */
   private explained(error: unknown): unknown {
     if (errnoOf(error) === 'ENOENT') this.check()
     return this.named(error)
   }
 
-  /** Errors name the directory as its user does. */
+  /** Gives an error that names the directory as its user does. */
   private named(error: unknown): unknown {
     if (!this.hasPlace || !(error instanceof Error)) return error
     const { dir, hold: { place } } = this

@@ -1,4 +1,4 @@
-/** Rank 1: the file system as a parameter. The simulated ones stand behind testing.ts. */
+/** Rank 1: the file system as a parameter. testing.ts is the door to the simulated ones. */
 export * from './file-pool.js'
 export { HeldVfs } from './held-vfs.js'
 export * from './late-syncs.js'

@@ -1,15 +1,15 @@
 /**
- * What: the syncs of one job on a thread that can only await them. The job does blocking I/O; its syncs are
- * noted, and done between its end and its answer: nobody hears of the job before they succeeded.
+ * What: the syncs of one job on a thread that can only await them. The job does blocking I/O; its syncs are noted, and
+ * done between its end and its answer: nobody hears of the job before they succeeded.
  * Owns: the handles that wait for their sync, after the job has closed them.
- * Requires: within a job nothing depends on a sync that came before; jobs are cut so (docs/design/0010).
+ * Requires: within a job nothing depends on a sync that came before (docs/design/0010).
  * Thread: the caller's.
  */
 import { DIRECTORY_NAME, directoryError, ioError } from '../base/index.js'
 import type { OpenMode, Vfs, VfsFile } from './vfs.js'
 
 interface OwedSync {
-  /** In errors; `.` is the directory. */
+  /** The name of the file in errors; `.` is the directory. */
   name: string
   path: string
   sync(): Promise<void>
@@ -18,7 +18,7 @@ interface OwedSync {
 }
 
 export class LateSyncs {
-  /** What the job works on. */
+  /** The file system that the job works on. */
   readonly vfs: Vfs
   private readonly owed: OwedSync[] = []
 
@@ -31,7 +31,7 @@ export class LateSyncs {
     })
   }
 
-  /** Throws IO_ERROR or NO_SPACE for the first that failed; the others are not tried then. */
+  /** Does the syncs. Throws IO_ERROR or NO_SPACE for the first that failed; the others are not tried then. */
   async settle(): Promise<void> {
     const owed = this.owed.splice(0)
     try {
@@ -43,16 +43,16 @@ export class LateSyncs {
         }
       }
     } finally {
-      for (const { close } of owed) await close().catch(() => undefined) // gone all the same
+      for (const { close } of owed) await close().catch(() => undefined) // the handle is gone in any case
     }
   }
 
-  /** The job failed: what it wrote is not used, and so not synced. */
+  /** Closes the handles of a job that failed: its files are not used, and so not synced. */
   async abandon(): Promise<void> {
     for (const { close } of this.owed.splice(0)) await close().catch(() => undefined)
   }
 
-  /** Its handle stays open until the sync that is owed is done. */
+  /** A file whose handle stays open until the sync that is owed is done. */
   private file(inner: VfsFile): VfsFile {
     let isOwed = false
     const owe = (): void => {
@@ -71,7 +71,7 @@ export class LateSyncs {
   }
 }
 
-/** Other calls go to `target` itself. */
+/** Makes an object with the calls of `own`; all others go to `target`. */
 function delegate<T extends object>(target: T, own: Partial<T>): T {
   return new Proxy(target, {
     get(_, name) {

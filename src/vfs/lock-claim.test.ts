@@ -1,6 +1,6 @@
 /**
- * Nobody gets a directory beside another: every order of the calls of two claimants, and drawn orders of more, who may
- * die anywhere, release, and come back, after every kind of file that a crash may leave.
+ * Nobody gets a directory beside another: every order of the calls of two claimants, and drawn orders of more, which
+ * may die anywhere, release, and come back, after every kind of file that a crash may leave.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -14,13 +14,13 @@ interface Owner {
   isReleased: boolean
 }
 
-/** A directory as all see it. */
+/** The files of a directory, which all claimants see. */
 type Files = Map<number, Owner | 'unreadable'>
 
 class Scene {
   readonly files: Files
   readonly dead = new Set<number>()
-  /** Who has it now, and has not died. */
+  /** Claimants that have the directory and have not died. */
   readonly holders = new Map<number, number>()
   readonly given: number[] = []
   readonly claimants: Claimant[] = []
@@ -37,7 +37,7 @@ class Scene {
   }
 }
 
-/** One process: its calls happen when `step` says so. */
+/** One process, whose calls happen when `step` says so. */
 class Claimant implements GenerationFiles<Owner> {
   readonly id: number
   private readonly scene: Scene
@@ -56,7 +56,7 @@ class Claimant implements GenerationFiles<Owner> {
     return this.waiting !== null && !this.isStopped
   }
 
-  /** Lets the next call happen; what follows from it happens before the returned promise resolves. */
+  /** Lets the next call happen, and all that follows from it before the returned promise resolves. */
   step(): Promise<void> {
     const act = this.waiting!
     this.waiting = null
@@ -106,7 +106,7 @@ class Claimant implements GenerationFiles<Owner> {
   }
 
   write(generation: number): Promise<void> {
-    // Into the file that was made, wherever its name is now.
+    // The write goes into the file that was made, wherever its name is now.
     return this.turn(() => {
       if (this.scene.files.has(generation)) this.scene.files.set(generation, { id: this.id, isReleased: false })
     })
@@ -169,7 +169,7 @@ test('two claimants, every order of their calls', async () => {
   }
 })
 
-/** Claimants that come back, some of whom die somewhere. */
+/** Runs claimants that come back, some of which die somewhere. */
 async function drawnOrders(seed: number): Promise<void> {
   const random = new SeededRandom(seed, 'claims')
   const scene = new Scene(starts[random.below(starts.length)]![1])
@@ -182,7 +182,7 @@ async function drawnOrders(seed: number): Promise<void> {
     const ready = scene.claimants.filter((claimant) => claimant.isReady)
     assert.equal(scene.problem, '')
     if (ready.length === 0) return
-    // In runs, so that others pause for long.
+    // One claimant makes several calls in a row, so that others pause for long.
     if (!ready.includes(last!) || !random.chance(stickiness)) last = ready[random.below(ready.length)]!
     const chosen = last!
     if (random.chance(0.03)) {

@@ -2,11 +2,12 @@
  * What: how one of many that want a directory gets its next generation, and never two of them. Platform-free, one call
  * of `files` at a time, so that a test can try every order in which several do it at once.
  *
- * All owners that are there must be gone. The file of generation n + 1, n being the highest, is made, which fails when
- * the name is taken; the record is written into it; then all are looked at again. Who finds a higher generation, or a
- * lower owner that lives after all, steps back. Of two that write and then look, one at least sees the other: so a file
- * without a readable record is nobody's. Either its writer is still on its way, and will see who came later; or it was
- * torn by a power loss, which no owner survived. So nothing has to be synced.
+ * All owners that are there must be gone. With n the highest generation, the claimant makes the file of generation n +
+ * 1, which fails when the name is taken; it writes its record into the file; then it looks at all files again. If it
+ * finds a higher generation, or a lower owner that lives after all, it withdraws. Of two claimants that write and then
+ * look, at least one sees the other: so a file without a readable record is nobody's. Either its writer is still on its
+ * way, and will see the later one; or it was torn by a power loss, which no owner survived. So nothing has to be
+ * synced.
  * The holder removes lower generations in ascending order. The highest stays, released, so that numbers rise.
  * Design: docs/design/0005-lock.md.
  */
@@ -14,7 +15,7 @@
 type Soon<T> = T | Promise<T>
 
 export interface GenerationFiles<Owner> {
-  /** Ascending. */
+  /** Gives the generations that are there, ascending. */
   list(): Soon<number[]>
   read(generation: number): Soon<Owner | 'unreadable' | 'absent'>
   /** Makes an empty file; false when the name is taken. */
@@ -25,10 +26,13 @@ export interface GenerationFiles<Owner> {
   remove(generation: number): Soon<void>
 }
 
-/** Throws when this owner is in the way. */
+/** Looks at an owner; throws when it is in the way. */
 export type Judge<Owner> = (owner: Owner) => Soon<void>
 
-/** Null: the name was taken, or somebody is further already. Throws what `judge` throws, and leaves nothing then. */
+/**
+ * Takes the next generation. Null: the name was taken, or somebody is further already. Throws what `judge` throws, and
+ * leaves no file then.
+ */
 export async function claimGeneration<Owner>(
   files: GenerationFiles<Owner>, judge: Judge<Owner>,
 ): Promise<number | null> {
@@ -57,7 +61,10 @@ async function judgeAll<Owner>(
   }
 }
 
-/** Requires: the caller holds `generation`. What cannot be removed is left to the next holder, with all above it. */
+/**
+ * Removes generations below the caller's own. Requires: the caller holds `generation`. A file that cannot be removed is
+ * left to the next holder, with all above it.
+ */
 export async function removeLower<Owner>(files: GenerationFiles<Owner>, generation: number): Promise<void> {
   for (const lower of await files.list()) {
     if (lower >= generation) return

@@ -12,7 +12,7 @@ import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vf
 interface FileNode {
   kind: 'file'
   id: number
-  /** May be longer than the file; everything from `size` on is zero. */
+  /** The content, in memory that may be longer than the file; everything from `size` on is zero. */
   bytes: Uint8Array
   size: number
 }
@@ -66,8 +66,8 @@ export class MemoryVfs implements Vfs {
     return node
   }
 
-  /** The directory that holds `path`, and the last part of the name. */
-  private place(path: string, call: string): { dir: DirectoryNode; name: string } {
+  /** Finds the directory that holds `path`, and the last part of the name. */
+  private slotOf(path: string, call: string): { dir: DirectoryNode; name: string } {
     const parts = pathParts(path)
     const name = parts.pop()
     if (name === undefined) throw new FileSystemError('EBUSY', call, path)
@@ -75,7 +75,7 @@ export class MemoryVfs implements Vfs {
   }
 
   openSync(path: string, mode: OpenMode): VfsFile {
-    const { dir, name } = this.place(path, 'open')
+    const { dir, name } = this.slotOf(path, 'open')
     let node = dir.entries.get(name)
     if (mode === 'create') {
       if (node !== undefined) throw new FileSystemError('EEXIST', 'open', path)
@@ -91,14 +91,14 @@ export class MemoryVfs implements Vfs {
     const node = this.find(from)
     if (node === null) throw new FileSystemError('ENOENT', 'link', from)
     if (node.kind !== 'file') throw new FileSystemError('EPERM', 'link', from)
-    const { dir, name } = this.place(to, 'link')
+    const { dir, name } = this.slotOf(to, 'link')
     if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'link', to)
     dir.entries.set(name, node)
   }
 
   renameSync(from: string, to: string): void {
-    const source = this.place(from, 'rename')
-    const target = this.place(to, 'rename')
+    const source = this.slotOf(from, 'rename')
+    const target = this.slotOf(to, 'rename')
     const node = source.dir.entries.get(source.name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'rename', from)
     if (node.kind === 'directory' && isInside(pathParts(to), pathParts(from))) {
@@ -112,7 +112,7 @@ export class MemoryVfs implements Vfs {
   }
 
   unlinkSync(path: string): void {
-    const { dir, name } = this.place(path, 'unlink')
+    const { dir, name } = this.slotOf(path, 'unlink')
     const node = dir.entries.get(name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'unlink', path)
     if (node.kind !== 'file') throw new FileSystemError('EISDIR', 'unlink', path)
@@ -121,13 +121,13 @@ export class MemoryVfs implements Vfs {
 
   mkdirSync(path: string): void {
     if (pathParts(path).length === 0) throw new FileSystemError('EEXIST', 'mkdir', path)
-    const { dir, name } = this.place(path, 'mkdir')
+    const { dir, name } = this.slotOf(path, 'mkdir')
     if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'mkdir', path)
     dir.entries.set(name, this.newDirectory())
   }
 
   async rmdir(path: string): Promise<void> {
-    const { dir, name } = this.place(path, 'rmdir')
+    const { dir, name } = this.slotOf(path, 'rmdir')
     const node = dir.entries.get(name)
     if (node === undefined) throw new FileSystemError('ENOENT', 'rmdir', path)
     if (node.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'rmdir', path)
@@ -220,7 +220,7 @@ export class MemoryVfs implements Vfs {
         if (!node.isLocked || node.lockGeneration !== generation) return 'overtaken'
         const found = this.find(dir)
         if (found === node) return 'held'
-        return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
+        return node.entries.size === 0 ? 'removed' : 'replaced' // a directory must be empty to be removed
       },
       release,
       discard: release,
@@ -346,7 +346,7 @@ class MemoryFile implements VfsFile {
   }
 }
 
-/** Throws as Node does: a range outside the buffer is the caller's bug, not an I/O error. */
+/** Checks a range of a buffer, and throws as Node does: a range outside of it is the caller's bug, not an I/O error. */
 export function checkRange(bytes: Uint8Array, at: number, length: number, position: number): void {
   if (at < 0 || length < 0 || at + length > bytes.length || position < 0 || !Number.isSafeInteger(position)) {
     throw new RangeError(`range ${at}+${length} at ${position} in a buffer of ${bytes.length} bytes`)

@@ -3,8 +3,8 @@
  * Owns: the open file, while there is one. Does not own: the order in which files are closed (file-pool.ts).
  * Thread: one.
  * States: resting ⇄ open → closed.
- * Invariants: FILE-2 what is opened again is looked at (`check`) before it is read: another file of that name is an
- * error, never other data.
+ * Invariants: FILE-2 a file that is opened again is checked (`check`) before it is read: another file of that name is
+ * an error, never other data.
  */
 import { runAsync, runSync } from '../base/index.js'
 import type { FilePool, Poolable } from './file-pool.js'
@@ -12,7 +12,7 @@ import { FileSystemError } from './vfs-error.js'
 import { openFile } from './vfs-steps.js'
 import type { Vfs, VfsFile } from './vfs.js'
 
-/** What reading needs of a file. */
+/** The calls that reading needs of a file. */
 export type ReadableFile = Pick<VfsFile, 'path' | 'readSync' | 'read' | 'sizeSync'>
 
 export interface PooledFileOptions {
@@ -21,7 +21,7 @@ export interface PooledFileOptions {
   pool: FilePool
   /** Throws unless it is the file that was opened first. */
   check(file: VfsFile): void
-  /** Wraps what opening it again threw. */
+  /** Wraps an error of opening the file again. */
   reopenError(error: unknown): unknown
 }
 
@@ -44,7 +44,7 @@ export class PooledFile implements ReadableFile, Poolable {
 
   // ── The first time ──────────────────────────────────────────────────────────────────────────────
 
-  /** Throws what the file system throws. */
+  /** Opens the file for the first time. Throws what the file system throws. */
   openSync(): void {
     const { vfs, path, pool } = this.options
     pool.reserve()
@@ -109,22 +109,25 @@ export class PooledFile implements ReadableFile, Poolable {
 
   // ── The end ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** A handle that only reads has nothing to lose: an error on its close means nothing. */
+  /**
+   * Closes the file until the next read. A handle that only reads has nothing to lose, so an error on its close means
+   * nothing.
+   */
   rest(): void {
     try {
       this.leave()?.closeSync()
     } catch {
-      // See above.
+      // Nothing is lost with a handle that only reads.
     }
   }
 
-  /** For good. Resolves when reads in flight have ended. */
+  /** Closes the file for good. Resolves when reads in flight have ended. */
   async close(): Promise<void> {
     this.isClosed = true
     await this.leave()?.close().catch(() => undefined)
   }
 
-  /** Closes it before it returns. */
+  /** Closes the file for good before it returns. */
   closeSync(): void {
     this.isClosed = true
     this.rest()

@@ -1,4 +1,4 @@
-/** The door to the file systems for tests: only src/testing.ts opens it, so that no program loads them. */
+/** The door to the file systems for tests. Only src/testing.ts opens it, so that no program loads them. */
 export type { FaultyOptions } from './fault/fault-door.js'
 export type { ActiveFault, Fault, FaultRule, SyncFailureMode } from './fault/fault-plan.js'
 export { FaultyVfs } from './fault/faulty-vfs.js'

@@ -29,10 +29,10 @@ export class FileSystemError extends Error {
   readonly code: string
   /** The operation that failed. */
   readonly syscall: string
-  /** What it failed on. */
+  /** The path on which it failed. */
   readonly path: string
 
-  /** The message names all three. */
+  /** Makes an error whose message names all three. */
   constructor(code: string, syscall: string, path: string, why?: string) {
     super(`${code}: ${why ?? reasons[code] ?? 'failed'}, ${syscall} '${path}'`)
     this.name = 'FileSystemError'

@@ -30,7 +30,7 @@ export function* closeQuietly(file: VfsFile): Steps<void> {
   try {
     yield* closeFile(file)
   } catch {
-    // Whatever it says, the handle is gone.
+    // The handle is gone, whatever the call says.
   }
 }
 
@@ -77,7 +77,7 @@ export function* readFully(file: VfsFile, target: Uint8Array, size: number): Ste
   return done
 }
 
-/** The whole file; throws RangeError when it is larger than `max`. */
+/** Reads the whole file; throws RangeError when it is larger than `max`. */
 export function* readWhole(file: VfsFile, max: number): Steps<Uint8Array> {
   const size = file.sizeSync()
   if (size > max) throw new RangeError(`${size} bytes, more than ${max}`)

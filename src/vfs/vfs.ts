@@ -17,16 +17,16 @@
 
 /** How a file is opened; 'create' makes it, and refuses a name that is taken. */
 export type OpenMode =
-  /** Existing file, read only. ENOENT when missing. Never follows a symbolic link. */
+  /** Opens an existing file to read only. ENOENT when missing. Never follows a symbolic link. */
   | 'read'
-  /** Existing file, read and write. */
+  /** Opens an existing file to read and write. */
   | 'write'
-  /** New file, read and write, mode 0600. EEXIST when the name is taken. */
+  /** Makes a new file, to read and write, mode 0600. EEXIST when the name is taken. */
   | 'create'
 
 /** What stands at a path. */
 export interface FileInfo {
-  /** A link is something other. */
+  /** The kind of thing; a symbolic link is 'other'. */
   kind: 'file' | 'directory' | 'other'
   /** Bytes of a file. */
   size: number
@@ -46,36 +46,36 @@ export interface VfsFile {
 
   /** Reads up to `length` bytes at `position` into target[at…]; fewer only at the end of the file. */
   readSync(target: Uint8Array, at: number, length: number, position: number): number
-  /** The same, asynchronously. */
+  /** Reads as `readSync` does, asynchronously. */
   read(target: Uint8Array, at: number, length: number, position: number): Promise<number>
 
   /** Writes source[at, at + length) at `position`. May write fewer bytes without an error: loop. */
   writeSync(source: Uint8Array, at: number, length: number, position: number): number
-  /** The same, asynchronously. */
+  /** Writes as `writeSync` does, asynchronously. */
   write(source: Uint8Array, at: number, length: number, position: number): Promise<number>
 
   /** When it returns, content and size survive power loss; it says nothing about the name. */
   syncSync(): void
-  /** The same, asynchronously. */
+  /** Syncs as `syncSync` does, asynchronously. */
   sync(): Promise<void>
   /** Syncs content and size; only times may be missing. */
   dataSyncSync(): void
-  /** The same, asynchronously. */
+  /** Syncs as `dataSyncSync` does, asynchronously. */
   dataSync(): Promise<void>
 
   /** Cuts the file, or adds zeros. */
   truncateSync(size: number): void
-  /** The same, asynchronously. */
+  /** Cuts or grows as `truncateSync` does, asynchronously. */
   truncate(size: number): Promise<void>
 
   /** Bytes of the file. */
   sizeSync(): number
-  /** Device and inode, as in FileInfo. */
+  /** The device and inode of the file, as in FileInfo. */
   identitySync(): string
 
-  /** Idempotent. May throw; the handle is gone all the same. */
+  /** Closes the handle. Idempotent. May throw; the handle is gone all the same. */
   closeSync(): void
-  /** The same, asynchronously. */
+  /** Closes as `closeSync` does, after operations in flight. */
   close(): Promise<void>
 }
 
@@ -86,11 +86,11 @@ export interface VfsFile {
  */
 export type HoldState = 'held' | 'removed' | 'replaced' | 'overtaken'
 
-/** Held by one process (or one simulated process) until released or until the process dies. */
+/** A lock on a directory, held by one process (or one simulated process) until released or until the process dies. */
 export interface VfsLock {
-  /** Rises with every holder of this directory; never used twice. */
+  /** The number of this holder: it rises with every holder of this directory, and is never used twice. */
   readonly generation: number
-  /** Device and inode of the locked directory. */
+  /** The device and inode of the locked directory. */
   readonly identity: string
   /**
    * A path that leads to the locked directory whatever has its name, in every thread of this process, until `release`;
@@ -99,9 +99,9 @@ export interface VfsLock {
   readonly place: string
   /** Plain data from which another thread tells the state too; null when the Vfs cannot cross threads. */
   readonly spec: HoldSpec | null
-  /** Throws what the file system throws when it cannot be seen. */
+  /** Tells whether the directory is still held. Throws what the file system throws when it cannot be seen. */
   stateSync(): HoldState
-  /** Lets the directory go; whoever opens it next is its holder. May throw: it is let go all the same. */
+  /** Lets the directory go; the next one to open it is its holder. May throw: it is let go all the same. */
   release(): Promise<void>
   /** Releases and leaves no file of the lock: for a directory that is no database (any more). */
   discard(): Promise<void>
@@ -109,11 +109,11 @@ export interface VfsLock {
 
 /** The process that has a directory. */
 export interface LockHolder {
-  /** Number of the process. */
+  /** The process id. */
   pid: number
-  /** Name of its machine or container. */
+  /** The name of its machine or container. */
   host: string
-  /** Since when, as ISO time. */
+  /** When it took the directory, as ISO time. */
   since: string
 }
 
@@ -132,72 +132,72 @@ export interface Vfs {
 
   /** Opens or makes a file, never through a link. */
   openSync(path: string, mode: OpenMode): VfsFile
-  /** The same, asynchronously. */
+  /** Opens or makes a file as `openSync` does, asynchronously. */
   open(path: string, mode: OpenMode): Promise<VfsFile>
 
-  /** A second name for one file. EEXIST when `to` is taken; ENOTSUP or EPERM without hard links. */
+  /** Gives a file a second name. EEXIST when `to` is taken; ENOTSUP or EPERM without hard links. */
   linkSync(from: string, to: string): void
-  /** The same, asynchronously. */
+  /** Links as `linkSync` does, asynchronously. */
   link(from: string, to: string): Promise<void>
 
-  /** Replaces `to` when it is taken. */
+  /** Renames a file; replaces `to` when it is taken. */
   renameSync(from: string, to: string): void
-  /** The same, asynchronously. */
+  /** Renames as `renameSync` does, asynchronously. */
   rename(from: string, to: string): Promise<void>
 
   /** Removes a name of a file. */
   unlinkSync(path: string): void
-  /** The same, asynchronously. */
+  /** Removes a name as `unlinkSync` does, asynchronously. */
   unlink(path: string): Promise<void>
 
-  /** Mode 0700. EEXIST when the name is taken. */
+  /** Makes a directory, mode 0700. EEXIST when the name is taken. */
   mkdirSync(path: string): void
-  /** The same, asynchronously. */
+  /** Makes a directory as `mkdirSync` does, asynchronously. */
   mkdir(path: string): Promise<void>
   /** Removes an empty directory. */
   rmdir(path: string): Promise<void>
 
-  /** Names in the directory, in no particular order. */
+  /** Gives the names in the directory, in no particular order. */
   listSync(path: string): string[]
-  /** The same, asynchronously. */
+  /** Lists as `listSync` does, asynchronously. */
   list(path: string): Promise<string[]>
 
-  /** Null when there is nothing of that name. Does not follow a symbolic link. */
+  /** Tells what stands at a path; null when there is nothing. Does not follow a symbolic link. */
   statSync(path: string): FileInfo | null
-  /** The same, asynchronously. */
+  /** Looks as `statSync` does, asynchronously. */
   stat(path: string): Promise<FileInfo | null>
 
   /** When it returns, the names in the directory survive power loss, as they are now. */
   syncDirSync(path: string): void
-  /** The same, asynchronously. */
+  /** Syncs as `syncDirSync` does, asynchronously. */
   syncDir(path: string): Promise<void>
 
-  /** Bytes that this user may still write there; Infinity when unknown. */
+  /** Gives the bytes that this user may still write there; Infinity when unknown. */
   freeBytes(path: string): Promise<number>
 
-  /** Absolute path without symbolic links; the path must exist. */
+  /** Gives the absolute path without symbolic links; the path must exist. */
   realPath(path: string): Promise<string>
 
-  /** The path of `name` in `dir`. */
+  /** Gives the path of `name` in `dir`. */
   join(dir: string, name: string): string
-  /** The directory that holds `path`. */
+  /** Gives the directory that holds `path`. */
   parent(path: string): string
 
-  /** Throws VarveError LOCKED, naming the holder, when another process has the directory. */
+  /** Takes the lock of a directory. Throws VarveError LOCKED, naming the holder, when another process has it. */
   lock(dir: string): Promise<VfsLock>
-  /** Takes an owner of whom nothing is known for dead, and returns it; throws LOCKED when it certainly lives. */
+  /** Declares an owner dead of which nothing is known, and returns it; throws LOCKED when it certainly lives. */
   forceUnlock(dir: string): Promise<LockHolder | null>
 }
 
 /** Plain data from which another thread makes the same file system. */
 export interface VfsSpec {
-  /** Which file system. */
+  /** Names the file system. */
   kind: 'node'
 }
 
 /** Plain data from which another thread tells whether a directory is still held. */
 export interface HoldSpec {
-  /** Which file system. */
+  /** Names the file system. */
   kind: 'node'
   /** The name of the directory. */
   dir: string
@@ -207,14 +207,14 @@ export interface HoldSpec {
   descriptor: number
   /** Device and inode of the directory. */
   identity: string
-  /** The holder's file. */
+  /** The path of the holder's file. */
   file: string
-  /** The file of whoever would take over. */
+  /** The path of the file that another holder would make. */
   nextFile: string
-  /** Device and inode of the holder's file, as it was made. */
+  /** The device and inode of the holder's file, as it was made. */
   fileIdentity: string
-  /** When it was made. */
+  /** The time when the file was made. */
   fileTime: string
-  /** What the holder wrote into it, and nobody else would. */
+  /** Random text that the holder wrote into its file, and that nobody else would write. */
   nonce: string
 }

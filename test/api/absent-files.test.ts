@@ -26,7 +26,7 @@ import { TestTerminal } from '../support/test-terminal.js'
 import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
 import type { Image } from '../support/vfs-image.js'
 
-/** Of each file so many are cut off at places that are spread over what was written. */
+/** This many lengths of each file are tried, spread over what was written. */
 const CUTS = 24
 const LEGAL = ['CORRUPTION', 'MISSING_FILE', 'MISSING_MARKER', 'NOT_FOUND']
 
@@ -102,7 +102,7 @@ function sameMap(a: Map<string, string>, b: Map<string, string>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value)
 }
 
-/** Of the writes that were acknowledged, all must be there; but of a log more may go than anybody can know. */
+/** Checks that all acknowledged writes are there; but a log may lose more than anybody can know. */
 function checkCount(count: number, life: Life, file: string): void {
   const least = kindOf(file) === 'log' ? life.listedCount : life.states.length - 1
   assert.ok(count >= least, `${count} writes are there, ${least} must be`)
@@ -197,7 +197,7 @@ async function checkDeleted(
   }
 }
 
-/** Of the first file whose header is whole. */
+/** Gives the id in the first file whose header is whole. */
 function databaseIdOf(image: Image): Uint8Array | null {
   for (const [name, bytes] of image) {
     const magic = MAGICS.get(kindOf(name) as 'log')

@@ -17,7 +17,7 @@ interface Call {
   run: (db: Varve, options: never) => unknown
   /** Values that change nothing about the result. */
   fields: Options
-  /** For each field, values of the wrong kind. */
+  /** Values of the wrong kind for each field. */
   wrong: Record<string, unknown[]>
 }
 
@@ -71,7 +71,7 @@ const any = (value: unknown) => value as never
 const mine = new Error('mine')
 const fail = (): never => { throw mine }
 
-/** The same fields in other objects. */
+/** Gives the fields in objects of other kinds. */
 function objectsOf(fields: Options): [name: string, options: unknown][] {
   const accessors = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, { get: () => value }]))
   class OfClass {}

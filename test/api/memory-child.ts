@@ -15,7 +15,7 @@ export interface MemoryReport {
 }
 
 const KEY_BYTES = 16
-/** Of values and keys. */
+/** Bytes of values and keys in a batch. */
 const BATCH_BYTES = 64 * KiB
 const BATCH_ENTRIES_MAX = 1000
 const SAMPLE_BATCHES = 64

@@ -35,7 +35,7 @@ async function replaceAll(writer: Varve, entries: Map<string, string>, value?: s
   await compactAway(writer)
 }
 
-/** Until what was replaced is gone. */
+/** Compacts, and waits until the replaced tables are gone. */
 async function compactAway(writer: Varve): Promise<void> {
   await writer.compact()
   while (writer.stats().jobs.activeCount > 0) await new Promise((resolve) => setImmediate(resolve))
@@ -197,7 +197,7 @@ class Rounds {
   }
 }
 
-/** Of all values, which have the same; -1: they are not there. */
+/** Gives the round of all values, which have the same; -1 when they are not there. */
 function roundOf(values: (Uint8Array | undefined)[]): number {
   const rounds = new Set(values.map((value) => Number(text(value) ?? -1)))
   assert.equal(rounds.size, 1, `rounds ${[...rounds]} of one group`)

@@ -44,7 +44,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 /** Each waits for something else. */
 const waits: Record<string, (db: Varve, dir: string, platform: string) => Promise<unknown>> = {
-  /** For spare logs and flushes: two buffers may wait. */
+  /** Waits for spare logs and flushes: two buffers may wait. */
   stopped: (db) => Promise.all(keysOf('stopped', 60).map((key) => db.put(key, value))),
   async oneByOne(db) {
     for (const key of keysOf('oneByOne', 60)) await db.put(key, value)
@@ -124,7 +124,7 @@ export const leavings: Record<string, (dir: string) => Promise<unknown>> = {
     const db = await Varve.open(dir, SMALL)
     for (let i = 0; i < 500; i++) await db.put(`busy ${i % 100}`, value)
   },
-  /** The same on this thread. */
+  /** Does background work on this thread. */
   async sliced(dir) {
     const db = await Varve.open(dir, { ...SMALL, workers: 0 })
     for (let i = 0; i < 300; i++) await db.put(`sliced ${i % 100}`, value)

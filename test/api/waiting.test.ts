@@ -11,7 +11,10 @@ import { leavings } from './waiting-child.js'
 
 const child = JSON.stringify(new URL('./waiting-child.js', import.meta.url).href)
 
-/** As a module: an unsettled `await` at the top ends with exit code 13; in CommonJS nothing shows it. */
+/**
+ * Ways to run a program. In a module an unsettled `await` at the top ends with exit code 13; in CommonJS nothing shows
+ * it.
+ */
 const programs = {
   module: (call: string) => ['module', `
     const child = await import(${child})

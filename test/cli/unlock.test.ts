@@ -16,7 +16,7 @@ async function unlock(dir: string): Promise<{ code: number; out: string; error: 
   return { code, out: terminal.outText, error: terminal.errorText }
 }
 
-/** As a process of another container, and one that left no proof, would have left it. */
+/** Writes the record of a process in another container that left no proof of its death. */
 function plantOwner(dir: string): void {
   for (const name of readdirSync(dir)) if (name.startsWith('varve.lock.')) rmSync(path.join(dir, name))
   const { dev, ino } = statSync(dir, { bigint: true })

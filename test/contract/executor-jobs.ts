@@ -34,7 +34,7 @@ export const testJobs: JobTable<TestContext> = {
     for (let i = 0; i < 1e9 && Atomics.load(input.flag, 0) !== input.value; i++) yield undefined
     return Atomics.load(input.flag, 0)
   },
-  /** As `waitFor`, and counts that it has begun. */
+  /** Counts that it has begun, and waits for the flag. */
   *countAndWait(input: { started: Int32Array; flag: Int32Array }) {
     Atomics.add(input.started, 0, 1)
     for (let i = 0; i < 1e9 && Atomics.load(input.flag, 0) === 0; i++) yield undefined

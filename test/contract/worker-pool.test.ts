@@ -312,7 +312,7 @@ describe('copies of the package in one process', () => {
   })
 })
 
-/** The same modules from another place. */
+/** Imports the same modules from another place. */
 async function importCopy(): Promise<{
   WorkerExecutor: typeof WorkerExecutor
   VarveError: typeof import('../../src/base/index.js').VarveError

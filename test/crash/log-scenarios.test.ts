@@ -24,7 +24,7 @@ async function opened(options: Partial<WorkloadOptions> = {}): Promise<Workload>
   return w
 }
 
-/** The same disk with other bytes in its log. */
+/** Gives the disk with other bytes in its log. */
 function withLog({ vfs, oracle, expected }: CrashedDisk, bytes: Uint8Array, name = LOG): CrashedDisk {
   const copy = vfs.cloneKilled(1)
   rewriteFile(copy, name, bytes)

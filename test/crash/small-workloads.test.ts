@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { drawn, isWholeRun } from '../support/share.js'
 import { programsOf, SmallWorkloads } from '../support/small-workloads.js'
 
-/** Of the programs of this length every so many-th is run; odd, so that each operation comes at each place. */
+/** One program in this many is run, by length; odd numbers, so that each operation comes at each position. */
 const EVERY = [1, 1, 1, 61, 431]
 
 for (const [mode, settings, hasThreads] of [

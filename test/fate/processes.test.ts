@@ -136,7 +136,7 @@ function registerTests(): void {
   })
 }
 
-/** As a user for whom the permissions of files count. */
+/** Runs the child as a user for whom the permissions of files count. */
 function runChild(t: TestContext, name: string, [program, ...args]: string[]): void {
   const root = newRoot(t)
   const nobody = { uid: 65534, gid: 65534 }

@@ -15,7 +15,7 @@ import { steppingClock } from '../support/stepping-clock.js'
 
 const DIR = '/db'
 const STOP = 36
-/** Then the test would have ended. */
+/** After this many attempts the test would have ended. */
 const ATTEMPTS_MAX = 100
 const TURNS_MAX = 20_000
 const value = (i: number) => Buffer.alloc(20_000, `${i}`)

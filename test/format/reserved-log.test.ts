@@ -54,7 +54,7 @@ interface Crafted {
 
 const isLock = (line: string) => /^\S*lock/.test(line)
 
-/** Of the files, without those that say who has the directory open. */
+/** Describes the files, without those of the lock. */
 const filesState = (dir: string) => directoryState(dir).slice(1).filter((line) => !isLock(line))
 
 async function refusal(dir: string, readOnly: boolean): Promise<string> {

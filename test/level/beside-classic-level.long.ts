@@ -47,7 +47,7 @@ async function outcome(run: () => unknown): Promise<unknown> {
   }
 }
 
-/** The same call on both, one after the other: the same outcome. */
+/** Makes the same call on both, one after the other; the outcome must be the same. */
 async function onBoth(levels: Level[], what: string, call: Call): Promise<void> {
   const [classic, varve] = [
     await outcome(() => call(levels[0]!, 0)), await outcome(() => call(levels[1]!, 1)),

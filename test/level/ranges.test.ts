@@ -16,7 +16,7 @@ interface Bounds {
   lte?: Uint8Array
 }
 
-/** As abstract-level defines a range: `gte` goes before `gt`, `lte` before `lt`. */
+/** Tells what is inside a range, as abstract-level defines it: `gte` goes before `gt`, `lte` before `lt`. */
 function isInside({ gt, gte, lt, lte }: Bounds, key: Uint8Array): boolean {
   if (gte !== undefined ? compareBytes(key, gte) < 0 : gt !== undefined && compareBytes(key, gt) <= 0) return false
   return lte !== undefined ? compareBytes(key, lte) <= 0 : lt === undefined || compareBytes(key, lt) < 0

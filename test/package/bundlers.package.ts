@@ -12,7 +12,7 @@ const { root, lab, project, node, write } = packed
 const tools = path.join(root, '.tools/node_modules')
 const require = createRequire(path.join(tools, 'x.js'))
 
-/** The same through the facade, as a module. */
+/** A module that does the same through the facade. */
 const levelProgram = oldProgram.replace("const { ClassicLevel } = require('classic-level')", `
   import { VarveLevel as ClassicLevel } from 'varve/level'
 `)

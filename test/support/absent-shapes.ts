@@ -1,6 +1,6 @@
 /**
- * What: databases at rest, in many shapes, each with what its life was: the state after every write, how its files
- * were at earlier moments, and the same life of another database, for files to take from.
+ * What: databases at rest, in many shapes, each with its history: the state after every write, its files at earlier
+ * moments, and the same life of another database, for files to take from.
  */
 import assert from 'node:assert/strict'
 import { Varve } from '../../src/index.js'
@@ -16,11 +16,14 @@ export const PIN = 'follower'
 
 export interface Life {
   image: Image
-  /** By number of writes, which is also the sequence number of the last. */
+  /** The state after each number of writes, which is also the sequence number of the last one. */
   states: Map<string, string>[]
-  /** As they were before, oldest first. */
+  /** The files at earlier moments, oldest first. */
   moments: Image[]
-  /** So many writes a log that is cut or gone cannot take away: what was synced when the manifest was last written. */
+  /**
+   * The number of writes that a log which is cut or gone cannot take away: they were synced when the manifest was last
+   * written.
+   */
   listedCount: number
 }
 
@@ -44,7 +47,7 @@ class Living {
     this.noteEdit()
   }
 
-  /** Twelve writes, two of them deletions, some of keys that were there before. */
+  /** Makes twelve writes; two of them are deletions, and some have keys that were there before. */
   async write(name: string, sync = false): Promise<void> {
     for (let i = 0; i < 12; i++) {
       const key = `${i % 4 === 0 ? 'common' : name} ${i}`
@@ -72,7 +75,7 @@ class Living {
     this.noteEdit()
   }
 
-  /** The manifest was written, and every log was synced before. */
+  /** Records that the manifest was written, and that every log was synced before. */
   noteEdit(): void {
     this.listedCount = this.states.length - 1
     this.noteMoment()
@@ -85,7 +88,7 @@ class Living {
 
 interface Shape {
   options?: VarveOptions
-  /** Left open, it is killed. */
+  /** Lives the life. A database that is left open is killed. */
   live(life: Living): Promise<void>
 }
 
@@ -112,7 +115,7 @@ async function held(life: Living): Promise<void> {
   await life.write('a')
   for (let i = 0; life.db.stats().flush.held < 3; i++) {
     assert.ok(i < 50, 'no flush is held')
-    // So long that each log takes a few.
+    // The writes are so long that each log takes only a few.
     const [key, value] = [`long ${i}`, `${i} `.repeat(9000)]
     await life.db.put(key, value)
     life.states.push(new Map(life.states.at(-1)).set(key, value))

@@ -1,6 +1,6 @@
 /**
- * What: an iterator over entries in memory, for tests. Lends from one buffer that holds one entry at a
- * time, as a table iterator does: bytes that are kept after the next call are wrong.
+ * What: an iterator over entries in memory, for tests. It lends from one buffer that holds one entry at a time, as a
+ * table iterator does: a caller that keeps bytes after the next call reads wrong ones.
  */
 import { compareBytes, compareRanges } from '../../src/base/index.js'
 import type { InternalIterator } from '../../src/base/index.js'
@@ -27,9 +27,9 @@ export class ArrayIterator implements InternalIterator {
   valueStart = 0
   valueEnd = 0
   isClosed = false
-  /** Steps and seeks so far. */
+  /** The number of calls so far. */
   callCount = 0
-  /** Throws this instead of doing call number `failAt`. */
+  /** The error that call number `failAt` throws. */
   failAt = Infinity
   failure: Error = new Error('read failed')
   private readonly entries: readonly TestEntry[]

@@ -1,7 +1,6 @@
 /**
- * What: wraps an iterator: throws INTERNAL on a call that the contract forbids and
- * on entries out of order, and overwrites what it lent at the next call, so that a borrower who keeps
- * bytes too long is found.
+ * What: wraps an iterator: throws INTERNAL on a call that the contract forbids and on entries out of order, and
+ * overwrites what it lent at the next call, so that a borrower that keeps bytes too long is found.
  * Owns: its child; the copies it lends.
  * Thread: any.
  */
@@ -9,7 +8,7 @@ import { assert, compareBytes, compareRanges } from '../../src/base/index.js'
 import type { InternalIterator } from '../../src/base/index.js'
 import { NO_BYTES } from '../../src/iterator/index.js'
 
-/** Overwrites taken-back bytes: easy to recognise in a dump, and no legal start of most keys. */
+/** A byte that overwrites what was lent: easy to recognise in a dump, and no legal start of most keys. */
 const TAKEN_BACK = 0xdd
 
 export class CheckingIterator implements InternalIterator {
@@ -24,7 +23,7 @@ export class CheckingIterator implements InternalIterator {
   valueEnd = 0
   private readonly child: InternalIterator
   private closed = false
-  /** The entry before the last step, to check its order against the next. */
+  /** The entry before the last call, to check its order against the next. */
   private fromKey = NO_BYTES
   private fromSeqNum = 0
 
@@ -110,7 +109,7 @@ export class CheckingIterator implements InternalIterator {
     this.valid = true
   }
 
-  /** Order of the entry now against the one before: key ascending, sequence number descending. */
+  /** Compares the entry with the one before: key ascending, sequence number descending. */
   private orderFrom(): number {
     const { keyBytes, keyEnd, fromKey } = this
     const order = compareRanges(keyBytes, 0, keyEnd, fromKey, 0, fromKey.length)

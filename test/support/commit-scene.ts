@@ -8,19 +8,19 @@ import { HandClock } from './hand-clock.js'
 import type { HandFile } from './hand-file.js'
 import { fillBuffer, sampleBuffer } from './write-buffer-samples.js'
 
-/** Of a slab, besides its first batch. */
+/** Bytes of a slab besides its first batch. */
 const SLACK_BYTES = 1500
 
 export interface SceneOptions {
   capacity?: number
   lastSeqNum?: number
-  /** Default true: the first buffer has its slab. */
+  /** True when the first buffer has its slab, the default. */
   isFilled?: boolean
 }
 
 export class CommitScene implements CommitHost {
   readonly calls: string[] = []
-  /** What the pipeline told its host. */
+  /** The calls that the pipeline made of its host. */
   readonly told: string[] = []
   readonly clock = new HandClock()
   readonly syncer: LogSyncer
@@ -30,10 +30,10 @@ export class CommitScene implements CommitHost {
   refusal: VarveError | null = null
   isStopped = false
   isDelayed = false
-  /** What `fill` throws. */
+  /** The error that `fill` throws. */
   noMemory: VarveError | null = null
   halfFullCount = 0
-  /** Buffers that `takeBuffer` may give at once. */
+  /** The number of buffers that `takeBuffer` may give at once. */
   spares = 100
   /** Runs inside waitForRoom, where flushes end and the engine calls back. */
   whileBlocked: () => void = () => undefined
@@ -121,7 +121,7 @@ export class CommitScene implements CommitHost {
     this.refusal = new VarveError('BACKGROUND_ERROR', 'log append')
   }
 
-  /** Every entry that is in a memtable, in sequence order, as text. */
+  /** Gives every entry that is in a memtable, in sequence order, as text. */
   get published(): string[] {
     const entries: [number, string][] = []
     for (const { memtable } of this.buffers) {
@@ -136,12 +136,12 @@ export class CommitScene implements CommitHost {
     return entries.sort((a, b) => a[0] - b[0]).map(([, text]) => text)
   }
 
-  /** Bytes of each log as a process kill would leave them. */
+  /** Gives the bytes of each log as a process kill would leave them. */
   get logBytes(): Map<number, Uint8Array> {
     return new Map(this.files.map((file, i) => [i + 1, file.bytes.slice(0, file.size)]))
   }
 
-  /** Data calls on the logs since the last look. */
+  /** Takes the data calls on the logs since the last look. */
   takeCalls(): string[] {
     return this.calls.splice(0)
   }

@@ -1,10 +1,10 @@
 /**
- * What: short programs that meet every step of a compaction, by hand and by itself.
+ * What: short programs that together meet every state of a compaction, on request and by itself.
  */
 import type { Scenario } from './crash-scenarios.js'
 import type { Workload } from './workload.js'
 
-/** A table of its own with these keys. */
+/** Makes a table with these keys and no others. */
 export async function table(w: Workload, keys: string, length: number): Promise<void> {
   await w.batch([...keys].map((key) => ({ key, length: length + key.charCodeAt(0) })))
   await w.flush()

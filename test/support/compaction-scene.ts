@@ -41,7 +41,7 @@ export function writeInput(
   return facts
 }
 
-/** Tables of one run: cut at random, never between two versions of a key. */
+/** Writes the tables of one run: cut at random, never between two versions of a key. */
 export function writeRun(
   vfs: Vfs, random: SeededRandom, nextNum: () => number, entries: readonly Entry[], tablesMax: number,
 ): TableFacts[] {
@@ -79,7 +79,7 @@ export function compact(vfs: Vfs, input: CompactionRunInput): CompactionRunOutpu
   }
 }
 
-/** The entries of an output, which is checked from the first byte to the last. */
+/** Gives the entries of an output, which is checked from the first byte to the last. */
 export function readOutput(vfs: Vfs, facts: TableFacts): Entry[] {
   const name = tableFileName(facts.fileNum)
   const file = vfs.openSync(`${DIR}/${name}.tmp.1.2`, 'read')
@@ -102,7 +102,7 @@ export interface Model {
   droppedTombstoneCount: number
 }
 
-/** What must be left of all input entries. */
+/** Gives what must be left of all input entries. */
 export function mergeModel(all: readonly Entry[], input: CompactionRunInput): Model {
   const { snapshots, visibleSeqNum } = input
   const sorted = [...all].sort(compareEntries)
@@ -124,7 +124,7 @@ export function mergeModel(all: readonly Entry[], input: CompactionRunInput): Mo
   return model
 }
 
-/** Runs it and compares everything that it says and wrote with the model; gives the outputs' entries. */
+/** Runs a compaction and compares everything that it says and wrote with the model; gives the outputs' entries. */
 export function compactAndCheck(vfs: MemoryVfs, all: readonly Entry[], input: CompactionRunInput): Entry[][] {
   const model = mergeModel(all, input)
   const before = new Set(vfs.listSync(DIR))
@@ -145,7 +145,7 @@ export function compactAndCheck(vfs: MemoryVfs, all: readonly Entry[], input: Co
   return outputs
 }
 
-/** Runs it; calls `interrupt` at each pause. */
+/** Runs a compaction, and calls `interrupt` at each pause. */
 export function compactInterrupted(vfs: Vfs, input: CompactionRunInput, interrupt: () => void): void {
   const job = compactionRun(input, { vfs })
   while (job.next().done !== true) interrupt()

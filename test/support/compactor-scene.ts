@@ -27,14 +27,14 @@ export class CompactorScene implements CompactorHost {
   readonly clock = new HandClock()
   readonly isStrict: boolean
   readonly compactor: Compactor
-  /** What the host was told, in order. */
+  /** The events that the compactor reported, in order. */
   readonly told: string[] = []
   readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
   readonly held: (() => void)[] = []
   current: Version
   seqNum = 1000
   snapshots: SeqNum[] = []
-  /** Writers wait for a compaction. */
+  /** True when writers wait for a compaction. */
   isStopped = false
   readonly opened: FileNum[] = []
   openError: VarveError | null = null
@@ -49,7 +49,7 @@ export class CompactorScene implements CompactorHost {
       versions: {
         allocateFileNum: () => this.allocateFileNum(),
         append: (edit, done) => void this.edits.push({ edit, done }),
-        hold: (edit) => this.hold(edit),
+        holdBack: (edit) => this.holdBack(edit),
       },
       tables: {
         loadSync: ({ fileNum }) => {
@@ -86,7 +86,7 @@ export class CompactorScene implements CompactorHost {
   }
 
   allocateFileNum = () => this.nextNum++
-  hold = (edit: VersionEdit) => {
+  holdBack = (edit: VersionEdit) => {
     this.current = applyEdit(this.current, edit)
   }
   areWritersStopped = () => this.isStopped
@@ -100,12 +100,12 @@ export class CompactorScene implements CompactorHost {
     this.compactor.noteWrite()
   }
 
-  /** What was told since the last call. */
+  /** Takes the events since the last call. */
   get news(): string[] {
     return this.told.splice(0)
   }
 
-  /** What is being done now: `run 4 3 2 1`, `publish 100`. */
+  /** Gives the jobs under way: `run 4 3 2 1`, `publish 100`. */
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => job.kind === 'compactionRun'
       ? `run ${numsOf((job.input as CompactionRunInput).inputs.flat())}`
@@ -116,12 +116,12 @@ export class CompactorScene implements CompactorHost {
     return this.executor.take((job) => job.kind === kind)
   }
 
-  /** The oldest run under way. */
+  /** The input of the oldest run under way. */
   get runInput(): CompactionRunInput {
     return this.executor.jobs.find(({ job }) => job.kind === 'compactionRun')!.job.input as CompactionRunInput
   }
 
-  /** The oldest run ends: one table with the keys of its inputs, with these changes to what it says. */
+  /** Ends the oldest run with one table that has the keys of its inputs; `lie` changes what the run says of it. */
   ran(lie: Partial<CompactionRunOutput> & { table?: Partial<TableFacts> } = {}): void {
     const { job, deliver } = this.take('compactionRun')
     const { inputs, headers } = job.input as CompactionRunInput
@@ -149,19 +149,19 @@ export class CompactorScene implements CompactorHost {
     this.take('publishTables').deliver({ ok: true, output: stayed as never })
   }
 
-  /** What was under way on the main thread goes on. */
+  /** Lets what was under way on the main thread go on. */
   passed(): void {
     this.take('pass').deliver({ ok: true, output: null as never })
   }
 
-  /** The oldest edit is durable and current. */
+  /** Makes the oldest edit durable and current. */
   durable(): void {
     const { edit, done } = this.edits.shift()!
     this.current = applyEdit(this.current, edit)
     done(null)
   }
 
-  /** A run that goes well from here to its end. */
+  /** Lets a run succeed from here to its end. */
   finishRun(): void {
     this.ran()
     if (!this.isStrict) return

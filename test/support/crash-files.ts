@@ -15,7 +15,7 @@ export interface DatabaseFiles {
   version: Version
 }
 
-/** What a process that starts now finds; null when there is no database yet. */
+/** Reads what a process that starts now finds; null when there is no database yet. */
 function readFiles(vfs: SimVfs, dir: string): DatabaseFiles | null {
   if (vfs.statSync(dir) === null) return null
   const names = vfs.listSync(dir).sort()
@@ -24,7 +24,7 @@ function readFiles(vfs: SimVfs, dir: string): DatabaseFiles | null {
   return { names, marker, version: runSync(readManifest(vfs, dir, marker.manifest)).version }
 }
 
-/** Requires: the database is open and has nothing to do. Returns the names. */
+/** Checks the files, and returns their names. Requires: the database is open and has nothing to do. */
 export function checkFiles(vfs: SimVfs, dir: string): string[] {
   const files = readFiles(vfs, dir)
   assert.ok(files !== null, 'there is a marker')
@@ -62,7 +62,7 @@ function isNeeded(
 }
 
 /**
- * From now on, whenever a file is unlinked that a process would need that starts after a power loss now,
+ * Watches deletions: whenever a file is unlinked that would be needed by a process which starts after a power loss now,
  * or after the death of this one, a line is added to `problems`.
  */
 export function guardFiles(vfs: SimVfs, dir: string, problems: string[]): void {
@@ -82,7 +82,7 @@ export function guardFiles(vfs: SimVfs, dir: string, problems: string[]): void {
   }
 }
 
-/** Would a process that finds these files miss this one? */
+/** Tells whether a process that finds these files would miss this one. */
 function wouldMiss(parsed: FileName, { marker, version }: DatabaseFiles): boolean {
   switch (parsed.kind) {
     case 'table': return allTables(version).some(({ fileNum }) => fileNum === parsed.fileNum)
@@ -93,7 +93,7 @@ function wouldMiss(parsed: FileName, { marker, version }: DatabaseFiles): boolea
   }
 }
 
-/** What has its final name, or is not current any more, is never written again. */
+/** Forbids later writes to a file that has its final name, or is not current any more. */
 export function sealFinished(vfs: SimVfs, op: { kind: string; path: string; to?: string }): void {
   const nameOf = (path: string) => parseFileName(path.slice(path.lastIndexOf('/') + 1))
   if (op.kind === 'link' && nameOf(op.to!)?.kind === 'table') vfs.seal(op.to!)

@@ -14,7 +14,7 @@ import type { Batch, Expectation, Oracle, SeenState } from './oracle.js'
 import { atRest, DIR, openOn, toOps, valueOf } from './workload.js'
 import type { OpenOptions } from './workload.js'
 
-/** Names and contents as a process finds them. */
+/** Hashes names and contents as a process finds them. */
 export function hashDisk(vfs: SimVfs, dir = '/'): string {
   const hash = createHash('sha1')
   hashDirectory(vfs, dir, hash)
@@ -37,9 +37,8 @@ function hashDirectory(vfs: SimVfs, dir: string, hash: ReturnType<typeof createH
 }
 
 /**
- * Opens the database: it opens, shows a legal state, leaves no file behind that nobody needs, and is
- * usable: it is closed and opened again, or written, crashed and opened again (`seed` decides).
- * The machine is used up.
+ * Opens the database: it opens, shows a legal state, leaves no file behind that nobody needs, and is usable: it is
+ * closed and opened again, or written, crashed and opened again (`seed` decides). The machine is used up.
  */
 export async function checkImage(
   image: SimVfs, oracle: Oracle, expected: Expectation, options: OpenOptions & { seed: number },
@@ -56,7 +55,7 @@ export async function checkImage(
   return seen
 }
 
-/** A1, A9: closed and opened again it shows the same, with as many files. */
+/** A1, A9: the database, closed and opened again, shows the same, with as many files. */
 async function checkAgain(
   image: SimVfs, db: Varve, oracle: Oracle, { options, names }: { options: OpenOptions; names: string[] },
 ): Promise<void> {
@@ -114,7 +113,7 @@ function assertClean(vfs: SimVfs): void {
   assert.deepEqual([...vfs.violations], [], 'rules for handles')
 }
 
-/** The newest batches first: for messages. */
+/** Describes the newest batches first, for messages. */
 export function describeExpectation({ batches, atLeast }: Expectation): string {
   const text = (batch: Batch | undefined) => (batch === undefined ? 'none' : `${batch.id} (${batch.outcome})`)
   return `${batches.length} batches, last ${text(batches.at(-1))}; at least up to ${text(batches[atLeast - 1])}`

@@ -1,8 +1,8 @@
 /**
- * What: a file system that leaves out one class of syncs and says that they were done. A sweep over a
- * database on it must fail: that is the check of the sweep.
+ * What: a file system that leaves out one class of syncs and says that they were done. A sweep over a database on it
+ * must fail: that is the check of the sweep.
  *
- * Which sync it is follows from the file, and for directories from what the opening process did last.
+ * The class of a sync follows from the file, and for directories from what the opening process did last.
  */
 import { parseFileName } from '../../src/base/index.js'
 import type { Vfs, VfsFile } from '../../src/vfs/index.js'
@@ -15,19 +15,19 @@ export type SyncClass =
 
 type Method = (...args: unknown[]) => unknown
 
-/** What one process on the mutant has done so far. */
+/** The work that one process on the mutant has done so far. */
 interface Progress {
-  /** What open is at: the next directory sync is about this. */
+  /** The stage that an open has reached: the next directory sync belongs to it. */
   phase: 'recovery' | 'manifest' | 'marker' | 'running'
   /** The last blocking call, with the kind of its file. */
   last: string
   /** Tables opened for reading so far. */
   readonly opened: Set<string>
-  /** Those opened again, as only a compaction does, since an output was last created. */
+  /** Tables that were opened again since an output was last created, as only a compaction does. */
   inputs: string[]
-  /** Outputs of compactions, by the name they were created with, and what they were made from. */
+  /** Outputs of compactions by the name they were created with, and the tables they were made from. */
   readonly outputs: Map<string, readonly string[]>
-  /** The last name was given to such an output. */
+  /** True when the last name was given to such an output. */
   isOutputNamed: boolean
 }
 
@@ -37,11 +37,11 @@ function newProgress(): Progress {
 
 export interface Mutant {
   wrap: (vfs: Vfs) => Vfs
-  /** How many syncs were left out. */
+  /** Gives how many syncs were left out. */
   readonly dropCount: () => number
 }
 
-/** Each call of `wrap` is a new process. */
+/** Makes a mutant; each call of its `wrap` is a new process. */
 export function mutantWithout(dropped: SyncClass, dir: string): Mutant {
   let dropCount = 0
   const isDropped = (found: SyncClass) => found === dropped && ++dropCount > 0
@@ -66,7 +66,10 @@ export function mutantWithout(dropped: SyncClass, dir: string): Mutant {
   return { wrap, dropCount: () => dropCount }
 }
 
-/** Compactions unlink their inputs as soon as their output has its name: the edit is not written yet. */
+/**
+ * Makes a mutant whose compactions unlink their inputs as soon as their output has its name, before the edit is
+ * written.
+ */
 export function mutantThatDeletesEarly(): Mutant {
   let dropCount = 0
   const wrap = (vfs: Vfs) => {

@@ -1,5 +1,5 @@
 /**
- * What: reads a whole database in every way there is; they must agree.
+ * What: reads a whole database in every way there is, which must agree.
  */
 import assert from 'node:assert/strict'
 import { compareBytes } from '../../src/base/index.js'
@@ -8,7 +8,7 @@ import { describeValue, keyBytes, keyText, show } from './crash-values.js'
 import { matchState } from './oracle.js'
 import type { Expectation, Oracle, SeenState } from './oracle.js'
 
-/** Forward scan, reverse scan and a lookup of each of `keys` give one state, which is returned. */
+/** Gives the one state that a forward scan, a reverse scan and a lookup of each of `keys` show. */
 export function readState(db: Varve, keys: Iterable<string>, snapshot?: Snapshot): SeenState {
   const read = snapshot === undefined ? {} : { snapshot }
   const forward = [...db.entriesSync(read)]
@@ -47,7 +47,7 @@ function checkReverse(db: Varve, forward: [Uint8Array, Uint8Array][], read: { sn
   assert.equal(left, 0, 'the reverse scan gives as many entries as the forward scan')
 }
 
-/** The number of batches that the open database shows. Throws when that is not a legal state. */
+/** Gives the number of batches that the open database shows. Throws when that is not a legal state. */
 export function matchSeen(db: Varve, oracle: Oracle, expected: Expectation): number {
   return matchState(readState(db, oracle.keys), expected)
 }

@@ -11,16 +11,16 @@ import { atLeast, Draw } from './share.js'
 import type { Settings } from './workload.js'
 
 export interface SweepRun {
-  /** Begins the names of the tests. */
+  /** The beginning of the tests' names. */
   title: string
   scenarios: Record<string, Scenario>
   settings?: Settings
-  /** Of the simulated disk. */
+  /** Options of the simulated disk. */
   sim?: SimOptions
-  /** Background work is interleaved as with threads. */
+  /** True interleaves background work as threads do. */
   hasThreads?: boolean
   sweep: SweepOptions
-  /** At least so many different disks must have been checked by a run that does all. */
+  /** The least number of different disks that a run which does all cases must have checked. */
   imagesMin: number
 }
 
@@ -49,7 +49,7 @@ function describeCounts({ effects, points, images, recoveryImages }: SweepCounts
     `${images} different disks checked, ${recoveryImages} of them left by crashes inside a recovery`
 }
 
-/** A whole number from the environment. */
+/** Reads a whole number from the environment. */
 export function numberFromEnv(name: string, fallback: number): number {
   const value = Number(process.env[name] ?? fallback)
   return Number.isSafeInteger(value) && value > 0 ? value : fallback

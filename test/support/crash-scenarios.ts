@@ -1,5 +1,5 @@
 /**
- * What: short programs that meet every step of the write path, the flush pipeline and recovery.
+ * What: short programs that together meet every state of the write path, the flush pipeline and recovery.
  */
 import type { SurvivalPolicy } from '../../src/testing.js'
 import type { Operation } from './oracle.js'
@@ -10,7 +10,7 @@ export interface Scenario {
   settings?: Settings
 }
 
-/** 6 of these fill a write buffer of 64 KiB. */
+/** The length of a value, of which 6 fill a write buffer of 64 KiB. */
 const BIG = 11_000
 
 function ops(...lengths: [string, number | null][]): Operation[] {

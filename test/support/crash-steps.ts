@@ -1,5 +1,5 @@
 /**
- * What: crashes at one named step, and a look at what the next open makes of it.
+ * What: crashes at one named change of the disk, and looks what the next open makes of it.
  */
 import assert from 'node:assert/strict'
 import { parseFileName } from '../../src/base/index.js'
@@ -23,15 +23,15 @@ export interface CrashedDisk {
   expected: Expectation
 }
 
-/** The machine after a crash now; the workload goes on. */
+/** Makes the machine after a crash now; the workload goes on. */
 export function crashNow(w: Workload, way: Way, seed = 1): CrashedDisk {
   const vfs = way === 'kill' ? w.vfs.cloneKilled(seed) : w.vfs.clone(way, seed)
   return { vfs, oracle: w.oracle, expected: w.expect(way === 'kill' ? 'process' : 'power') }
 }
 
 /**
- * Runs a part of a program and crashes the machine right after the nth change of its disk whose text
- * matches, in each of the ways. The program goes on to the end of the part.
+ * Runs a part of a program and crashes the machine right after the nth change of its disk whose text matches, in each
+ * of the ways. The program goes on to the end of the part.
  */
 export async function crashAfter(
   w: Workload, step: RegExp, ways: readonly Way[], run: () => Promise<void>, nth = 1,
@@ -50,15 +50,15 @@ export async function crashAfter(
 
 export interface Reopened {
   db: Varve
-  /** How many of the batches are there. */
+  /** The number of batches that are there. */
   matched: number
-  /** Names before the open and, when it has nothing left to do, after. */
+  /** File names before the open and, when it has nothing left to do, after. */
   before: string[]
   after: string[]
   events: EngineEvent[]
 }
 
-/** Opens the database on the disk: a legal state, and no file that nobody needs. */
+/** Opens the database on the disk, and checks for a legal state and for files that nobody needs. */
 export async function reopen({ vfs, oracle, expected }: CrashedDisk, options: OpenOptions = {}): Promise<Reopened> {
   const before = vfs.statSync(DIR) === null ? [] : vfs.listSync(DIR).sort()
   const events: EngineEvent[] = []
@@ -68,7 +68,7 @@ export async function reopen({ vfs, oracle, expected }: CrashedDisk, options: Op
   return { db, matched, before, after: checkFiles(vfs, DIR), events }
 }
 
-/** Numbers of the files of one kind among the names. */
+/** Gives the numbers of the files of one kind among the names. */
 export function numbersOf(names: readonly string[], kind: DataFileKind | 'temp'): number[] {
   return names.flatMap((name) => {
     const parsed = parseFileName(name)
@@ -85,7 +85,7 @@ export function readFile(vfs: SimVfs, name: string): Uint8Array {
   return bytes
 }
 
-/** Writes, cuts and syncs a file as nobody but a test may. */
+/** Writes, cuts and syncs a file, as only a test may. */
 export function rewriteFile(vfs: SimVfs, name: string, bytes: Uint8Array): void {
   const path = vfs.join(DIR, name)
   const file = vfs.openSync(path, vfs.statSync(path) === null ? 'create' : 'write')
@@ -96,12 +96,12 @@ export function rewriteFile(vfs: SimVfs, name: string, bytes: Uint8Array): void 
   vfs.syncDirSync(DIR)
 }
 
-/** Some turns of the event loop of the machine. */
+/** Lets some turns of the machine's event loop pass. */
 export async function turns(w: Workload, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise<void>((resolve) => w.vfs.clock.defer(resolve))
 }
 
-/** Time passes during the call, so that what failed is tried again. */
+/** Lets time pass during the call, so that what failed is tried again. */
 export async function patiently(w: Workload, call: () => Promise<void>): Promise<void> {
   let isDone = false
   const called = call().finally(() => (isDone = true))

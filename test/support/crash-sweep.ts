@@ -1,7 +1,7 @@
 /**
- * What: crashes a machine after every change of its disk, in every way that matters, and checks what the
- * database makes of it. The scenario runs once; each crash is a copy of the machine. Crashes that leave
- * the same disk are opened once, and judged by what was promised at each of them.
+ * What: crashes a machine after every change of its disk, in every way that matters, and checks what the database makes
+ * of it. The scenario runs once; each crash is a copy of the machine. Crashes that leave the same disk are opened once,
+ * and judged by what was promised at each of them.
  */
 import { SeededRandom } from '../../src/base/index.js'
 import type { SimVfs, SurvivalPolicy } from '../../src/testing.js'
@@ -16,39 +16,39 @@ import type { OpenOptions, WorkloadOptions } from './workload.js'
 
 type Way = SurvivalPolicy | 'kill'
 
-/** These find errors of order fastest, so each crash is tried with all of them. */
+/** Ways that find errors of order fastest, so each crash is tried with all of them. */
 const FIXED_WAYS: readonly Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
 const RANDOM_WAYS = survivalPolicies.filter((policy) => !FIXED_WAYS.includes(policy))
 
 export interface SweepOptions {
   seed: number
-  /** Random ways to crash at each point, besides the fixed ones. */
+  /** The number of random ways to crash at each point, besides the fixed ones. */
   randomCount?: number
-  /** So many of the images are also crashed again, inside their recovery. */
+  /** The number of images that are also crashed again, inside their recovery. */
   recoveryCount?: number
-  /** 2: a crash inside the recovery from a crash. */
+  /** With 2, a crash inside the recovery from a crash is tried. */
   depth?: number
-  /** Decides which of the crashes are tried; without, all of them. */
+  /** Decides which of the crashes are tried; without it, all of them. */
   draw?: Draw
-  /** What was found on which disk; several sweeps over programs that begin alike may share it. */
+  /** Findings by disk; several sweeps over programs that begin alike may share them. */
   findings?: Map<string, SeenState>
 }
 
 export interface SweepCounts {
-  /** Changes of a disk after which crashes were tried. */
+  /** The number of changes of a disk after which crashes were tried. */
   effects: number
-  /** Crashes tried. */
+  /** The number of crashes tried. */
   points: number
-  /** Different disks among them, each opened and checked on its own. */
+  /** The number of different disks among them, each opened and checked on its own. */
   images: number
-  /** Of these, inside a recovery. */
+  /** The number of those disks that come from a recovery. */
   recoveryImages: number
 }
 
 interface CrashPoint {
   way: Way
   seed: number
-  /** Which change of the disk, and of which machine. */
+  /** The machine and the change of its disk. */
   what: string
   expected: Expectation
   /** What has to be there after a power loss at that moment. */
@@ -63,12 +63,12 @@ interface CrashImage {
 
 type Expect = (loss: 'power' | 'process') => Expectation
 
-/** Tells where and how the machine was crashed. */
+/** An error that tells where and how the machine was crashed. */
 class CrashFailure extends Error {}
 
 export class CrashSweep {
   readonly counts: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
-  /** No crashes for now: another sweep has tried them. */
+  /** True while no crashes are tried, since another sweep has tried them. */
   isPaused = false
   private readonly options: Required<Omit<SweepOptions, 'findings' | 'draw'>>
   private readonly random: SeededRandom
@@ -108,7 +108,7 @@ export class CrashSweep {
     return this.counts
   }
 
-  /** From now on every change of the disk adds crashes. */
+  /** Watches a machine: from now on every change of its disk adds crashes. */
   private watch(vfs: SimVfs, images: Map<string, CrashImage>, expect: Expect, where: string): void {
     guardFiles(vfs, DIR, this.problems)
     vfs.onEffect = (index, description, op) => {
@@ -135,7 +135,7 @@ export class CrashSweep {
 
   private add(images: Map<string, CrashImage>, vfs: SimVfs, point: CrashPoint): void {
     this.counts.points++
-    // What is not synced is a part of the disk that a kill leaves.
+    // Unsynced bytes are a part of the disk that a kill leaves.
     const key = `${hashDisk(vfs)} ${point.way === 'kill' ? hashDisk(vfs.clone('none', 1)) : ''}`
     const image = images.get(key)
     if (image === undefined) images.set(key, { vfs, points: [point] })

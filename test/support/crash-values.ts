@@ -28,7 +28,7 @@ export interface ValueOrigin {
   operation: number
 }
 
-/** A value of exactly `length` bytes. */
+/** Makes a value of exactly `length` bytes. */
 export function makeValue({ key, batch, operation }: ValueOrigin, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   const head = keyBytes(`V${batch}.${operation} ${length} ${key}\n`)
@@ -39,7 +39,7 @@ export function makeValue({ key, batch, operation }: ValueOrigin, length: number
   return bytes
 }
 
-/** `<batch>.<operation>` of a good value, `raw <hex>` of a short one; throws for anything else. */
+/** Describes a value: `<batch>.<operation>` of a good one, `raw <hex>` of a short one; throws for anything else. */
 export function describeValue(key: string, bytes: Uint8Array): string {
   if (bytes.length === 0 || bytes[0] !== MARK) {
     if (bytes.length > key.length + 40) throw new Error(`value of ${show(key)}: ${bytes.length} bytes without a mark`)
@@ -57,7 +57,7 @@ export function describeValue(key: string, bytes: Uint8Array): string {
   return `${match[1]}.${match[2]}`
 }
 
-/** A key for messages. */
+/** Shows a key in a message. */
 export function show(key: string): string {
   const text = JSON.stringify(key)
   return text.length > 40 ? `${text.slice(0, 36)}…" (${key.length} bytes)` : text

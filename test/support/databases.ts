@@ -18,14 +18,14 @@ after(() => {
   for (const dir of directories) rmSync(dir, { recursive: true, force: true })
 })
 
-/** A directory that does not exist yet and goes after the tests. */
+/** Gives a directory that does not exist yet and is removed after the tests. */
 export function newDirectory(): string {
   const parent = mkdtempSync(path.join(tmpdir(), 'varve-test-'))
   directories.push(parent)
   return path.join(parent, 'db')
 }
 
-/** Where databases of one test live; `open` opens the same place again and again. */
+/** The place where databases of one test live; `open` opens the same one again and again. */
 export class Place {
   readonly location: string
   readonly vfs: MemoryVfs | null

@@ -37,7 +37,7 @@ interface ParsedCase extends DataCase {
 
 const SEPARATOR = '----'
 
-/** One test for each case of test/data/`name`; `run` gives the output of a case, without a newline at its end. */
+/** Makes one test for each case of test/data/`name`; `run` gives the output of a case, without a newline at its end. */
 export function datadriven(name: string, run: (test: DataCase) => string): void {
   const file = path.join(packageDir, 'test/data', name)
   const cases = parseCases(readFileSync(file, 'utf8'), name)

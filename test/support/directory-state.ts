@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** One line a file: name, kind and mode, size, times of change, hash of the content. */
+/** Describes each file in a line: name, kind and mode, size, times of change, hash of the content. */
 export function directoryState(dir: string): string[] {
   const { mode, mtimeNs, ctimeNs } = lstatSync(dir, { bigint: true })
   const lines = [`. ${mode} ${mtimeNs} ${ctimeNs}`]
@@ -16,7 +16,7 @@ export function directoryState(dir: string): string[] {
   return lines
 }
 
-/** Of a directory whose writer was told to stop: its threads finish the calls that they are in. */
+/** Describes a directory whose writer was told to stop: its threads finish the calls that they are in. */
 export async function stoppedDirectoryState(dir: string): Promise<string[]> {
   for (let before = directoryState(dir); ;) {
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -7,7 +7,7 @@ import { memoryWorld, newFateRoot, nodeWorld } from './fate-worlds.js'
 
 const lives = { life: liveWithFate, 'end by destroy': destroyWithFate }
 
-/** `choose` gets the moments of one test: before the first call, the second and so on. */
+/** Registers the tests. `choose` gets the moments of one test: before the first call, the second and so on. */
 export async function registerFates(choose: (name: string, moments: number[]) => number[]): Promise<void> {
   const worlds: [string, () => FateWorld][] = [['by the path, in memory', memoryWorld]]
   if (fs.existsSync('/proc/self/fd')) {

@@ -47,7 +47,7 @@ function bytesOf(vfs: MemoryVfs, place: string): Uint8Array {
   return bytes
 }
 
-/** Syncs cost little there. */
+/** A directory in which syncs cost little. */
 const FAST_PLACE = '/dev/shm'
 
 export function newFateRoot(): string {

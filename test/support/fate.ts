@@ -1,6 +1,6 @@
 /**
  * A life of a database whose directory meets a fate before one of its calls of the file system: removed, moved,
- * replaced, closed, full. Whoever has the path then keeps every byte, and what was acknowledged is where the
+ * replaced, closed, full. Another owner of the path then keeps every byte, and what was acknowledged is where the
  * directory went.
  */
 import assert from 'node:assert/strict'
@@ -11,11 +11,11 @@ import type { Clock } from '../../src/base/index.js'
 import { FileSystemError } from '../../src/testing.js'
 import { SMALL } from './databases.js'
 
-/** Where lives happen: a directory `root` with the database in `root/db`. */
+/** A file system where lives happen: a directory `root` with the database in `root/db`. */
 export interface FateWorld {
   readonly vfs: Vfs
   readonly root: string
-  /** A holder reaches the directory it locked by another way than its path. */
+  /** True when a holder reaches the directory it locked by another way than its path. */
   readonly hasPlace: boolean
   removeTree(path: string): void
   emptyTree(path: string): void
@@ -23,17 +23,20 @@ export interface FateWorld {
   move(from: string, to: string): void
   makeEmpty(path: string): void
   removeLocks(path: string): void
-  /** Names and contents below it; null when it is not there. */
+  /** Gives names and contents below a path; null when it is not there. */
   contentOf(path: string): string[] | null
-  /** What must be as before when a life has ended: open descriptors and the like. */
+  /** Counts what must be as before when a life has ended: open descriptors and the like. */
   leftOpen(): number
 }
 
-/** What a fate does to calls from then on: an errno for this one, or ''. */
+/** The effect of a fate on later calls: an errno for a call, or ''. */
 export type Refusal = (call: FateCall) => string
 
 export interface FateCall {
-  /** Without `Sync`; `open create`, `open write`, `open read`; `file.write` and so on; the lock's `state`. */
+  /**
+   * The name of the call without `Sync`; `open create`, `open write`, `open read`; `file.write` and so on; the lock's
+   * `state`.
+   */
   name: string
   isChange: boolean
 }
@@ -42,27 +45,27 @@ export interface Fate {
   name: string
   /** Where the database is afterwards, below the root; null when it is nowhere. */
   goesTo: string | null
-  /** At its path there is something that is nobody's of this life. */
+  /** True when its path is then taken by something that this life has not made. */
   isTaken: boolean
   act(world: FateWorld): Refusal | null
   needsPlace?: boolean
-  /** It is over before the database is closed. */
+  /** True when the fate is over before the database is closed. */
   passes?: boolean
 }
 
 const DB = 'db'
 const MOVED = 'moved'
-/** A database of somebody else, made beforehand. */
+/** The name of another database, made beforehand. */
 const OTHER = 'other'
 
 function at(world: FateWorld, name: string): string {
   return world.vfs.join(world.root, name)
 }
 
-/** Calls of paths, not of open files. */
+/** Refuses calls of paths, not of open files. */
 const refuseNames = (code: string): Refusal => ({ name }) => (name.startsWith('file.') ? '' : code)
 const refuseChanges = (code: string): Refusal => ({ isChange }) => (isChange ? code : '')
-/** Some, then no more: what waits for a descriptor waits as long as it takes. */
+/** Refuses some opens, then no more: a call that waits for a descriptor waits as long as it takes. */
 function refuseOpens(code: string, count: number): Refusal {
   return ({ name }) => (name.startsWith('open ') && count-- > 0 ? code : '')
 }
@@ -119,7 +122,7 @@ export const fates: readonly Fate[] = [
   { name: 'without descriptors, for a while', goesTo: DB, isTaken: false, act: () => refuseOpens('EMFILE', 15) },
 ]
 
-/** Waits for a moment and for a minute are as long. */
+/** Clocks run this much faster, or a wait for a minute would take one. */
 const HURRY = 50
 
 const hurried: Clock = {
@@ -131,7 +134,7 @@ const hurried: Clock = {
 const NAME_CHANGES = new Set(['link', 'rename', 'unlink', 'mkdir', 'rmdir', 'open create', 'open write', 'syncDir'])
 const FILE_CHANGES = new Set(['file.write', 'file.truncate'])
 const CHECKED = NAME_CHANGES
-/** An empty directory can only be removed by its name. */
+/** The call that nothing guards: an empty directory can only be removed by its name. */
 const UNGUARDED = 'rmdir'
 
 /** Counts calls from the lock on, and lets the fate happen before one of them. */
@@ -155,7 +158,7 @@ class FateDoor {
     return this.wrap(this.world.vfs, '') as Vfs
   }
 
-  /** What refused calls refuses them no longer. */
+  /** Ends the refusals. */
   pass(): void {
     this.refusal = null
   }
@@ -163,7 +166,7 @@ class FateDoor {
   private meet(name: string): void {
     if (!this.isArmed) return
     const call = { name, isChange: NAME_CHANGES.has(name) || FILE_CHANGES.has(name) }
-    // By path there is a moment between look and act; no fate is early enough for it and late enough for the look.
+    // A holder that goes by the path looks first and acts then; a fate between the two is one that it cannot see.
     if (this.world.hasPlace ? name !== UNGUARDED : !CHECKED.has(name)) {
       if (++this.callCount === this.before && this.fate !== null) {
         this.refusal = this.fate.act(this.world)
@@ -227,7 +230,7 @@ const UNCOUNTED = new Set([
 ])
 
 const VALUE = 'v'.repeat(3000)
-/** Each puts more than one buffer takes. */
+/** The number of puts, which together fill more than one buffer. */
 const PUTS = 30
 const STEP_MS_MAX = 60_000
 
@@ -239,7 +242,7 @@ const TOLD = new Set<string>([
   'LOCKED', 'IO_ERROR', 'NO_SPACE', 'COMMIT_UNKNOWN', 'MISSING_FILE', 'MISSING_MARKER', 'CLOSED', 'ABORTED',
 ])
 
-/** What a call of a life may say when its directory met a fate. */
+/** Tells whether a call of a life may throw this when its directory met a fate. */
 function isTold(error: unknown): boolean {
   if (!VarveError.is(error)) return error instanceof FileSystemError
   if (error.code === 'BACKGROUND_ERROR') return isTold(error.cause)
@@ -251,7 +254,7 @@ class Life {
   private readonly errors: unknown[] = []
   private count = 0
 
-  /** One step; what it says is judged at once. */
+  /** Makes one call; its outcome is judged at once. */
   async attempt(what: string, step: () => unknown): Promise<boolean> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const tooLong = new Promise((_, reject) => {
@@ -297,7 +300,7 @@ class Life {
   }
 }
 
-/** `before` 0: no fate; tells how many calls there are. */
+/** Lives a life with its fate. With `before` 0 there is no fate; that tells how many calls there are. */
 export async function liveWithFate(world: FateWorld, fate: Fate | null, before: number): Promise<LifeResult> {
   const { vfs } = world
   const path = at(world, DB)
@@ -328,7 +331,7 @@ export async function liveWithFate(world: FateWorld, fate: Fate | null, before: 
   return { callCount: door.callCount }
 }
 
-/** As `liveWithFate`, of a database that is destroyed. */
+/** Lives as `liveWithFate` does, with a database that is destroyed. */
 export async function destroyWithFate(world: FateWorld, fate: Fate | null, before: number): Promise<LifeResult> {
   const { vfs } = world
   const path = at(world, DB)
@@ -362,7 +365,7 @@ async function makeOther(world: FateWorld): Promise<void> {
   await other.close()
 }
 
-/** Opened by the next one, it has these keys, and takes writes. */
+/** Checks that the next process which opens the database finds these keys, and can write. */
 async function expectKeys(vfs: Vfs, path: string, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return
   const db = await Varve.open(path, { ...SMALL, workers: 0, createIfMissing: false, components: { vfs } })

@@ -1,7 +1,7 @@
 /**
- * What: one small program, run once for each of its calls to the file system with a fault at that call.
- * After each run: errors have the right codes, the state is the one that the place of the failure asks
- * for, reads go on, and no reopen shows anything illegal. (reliability.md S02, S03; SQLite's error loops)
+ * What: one small program, run once for each of its calls to the file system with a fault at that call. After each run:
+ * errors have the right codes, the state is the one that the failed operation asks for, reads go on, and no reopen
+ * shows anything illegal. (reliability.md S02, S03; SQLite's error loops)
  */
 import assert from 'node:assert/strict'
 import { VarveError } from '../../src/index.js'
@@ -14,7 +14,7 @@ import { Draw } from './share.js'
 import { DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
-/** Fills, syncs, flushes, rotates and writes on. Goes on whatever fails. */
+/** Fills, syncs, flushes, rotates and writes on, whatever fails. */
 async function runProgram(w: Workload): Promise<void> {
   await w.put('a', 300)
   await w.batch([{ key: 'b', length: 500 }, { key: 'a', length: null }], { sync: true })
@@ -27,9 +27,9 @@ async function runProgram(w: Workload): Promise<void> {
 }
 
 export interface FaultProgram {
-  /** Calls in it do not fail: another program's loop has them. */
+  /** Runs before the faults: another program's loop has these calls. */
   before?: (w: Workload) => Promise<void>
-  /** Goes on whatever fails. */
+  /** The program; it goes on whatever fails. */
   run: (w: Workload) => Promise<void>
   /** Checks an open database. */
   after?: (w: Workload) => Promise<unknown>
@@ -37,7 +37,7 @@ export interface FaultProgram {
 
 const writeProgram: FaultProgram = { run: runProgram, after: checkNothingLeft }
 
-/** What still works has removed what failed calls left, without an open. True when it works. */
+/** Checks that what still works has removed what failed calls left, without an open. True when it works. */
 export async function checkNothingLeft(w: Workload): Promise<boolean> {
   await w.vfs.clock.advance(12_000) // what could not be deleted is tried again
   await w.vfs.settled()
@@ -51,20 +51,20 @@ export async function checkNothingLeft(w: Workload): Promise<boolean> {
 type DatabaseState = Stats['database']['state']
 
 export interface FaultRun {
-  /** The fault, without its place. */
+  /** The fault, without the call that it meets. */
   rule: Omit<FaultRule, 'op'>
   settings?: Settings
-  /** In place of one that writes and flushes. */
+  /** The program, in place of one that writes and flushes. */
   program?: FaultProgram
-  /** What was acknowledged without a sync may be lost with the process too: a sync lost it. */
+  /** True when a sync lost data: what was acknowledged without a sync may be lost with the process too. */
   losesUnsynced?: boolean
-  /** What a sync said may be wrong: only the form of the state is checked. */
+  /** True when a sync may lie: only the form of the state is checked. */
   syncLies?: boolean
   /** The crashes after the run. */
   ways?: readonly Way[]
 }
 
-/** What may be said about a disk that lied. */
+/** Codes that a disk which lied may cause. */
 const LOSSES = new Set(['CORRUPTION', 'MISSING_FILE', 'MISSING_MARKER'])
 
 export interface FaultOutcome {
@@ -75,7 +75,7 @@ export interface FaultOutcome {
   events: EngineEvent[]
 }
 
-/** The numbers, from 1 on, of the calls in the program that the rule is about, as they are without a fault. */
+/** Gives the numbers, from 1 on, of the calls in the program that match the rule when there is no fault. */
 async function callsOf({ rule, settings = {}, program = writeProgram }: FaultRun): Promise<number[]> {
   const w = new Workload({ seed: 29, settings })
   const { lines } = w.vfs.recordOps(DIR)
@@ -92,7 +92,7 @@ async function callsOf({ rule, settings = {}, program = writeProgram }: FaultRun
   return Array.from({ length: w.vfs.opCount - first + 1 }, (_, i) => first + i).filter(isMeant)
 }
 
-/** Runs the program with the fault at call `op`; checks what must be true whatever it was. */
+/** Runs the program with the fault at call `op`; checks what must be true whatever the fault was. */
 async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
   const { rule, settings, syncLies, program = writeProgram } = run
   const events: EngineEvent[] = []
@@ -124,7 +124,7 @@ async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
   return { op: line, openError, errors: w.errors, state, events }
 }
 
-/** Once for each call that shall fail; the short run draws a share of them. */
+/** Runs the program once for each call that shall fail; the short run draws a share of them. */
 export async function runLoop(run: FaultRun): Promise<FaultOutcome[]> {
   const outcomes: FaultOutcome[] = []
   const draw = new Draw(JSON.stringify([run.rule, run.settings]))
@@ -149,7 +149,7 @@ async function tryOpen(w: Workload): Promise<string | null> {
   }
 }
 
-/** Reads go on in every state; in a state that refuses writes all of them are refused alike. */
+/** Checks that reads go on in every state, and that a state which refuses writes refuses all of them alike. */
 async function checkOpen(w: Workload, state: DatabaseState): Promise<void> {
   w.checkReads()
   if (state !== 'READ_ONLY' && state !== 'FAILED') return
@@ -163,7 +163,7 @@ async function checkOpen(w: Workload, state: DatabaseState): Promise<void> {
   w.checkReads()
 }
 
-/** The cause is gone: it takes writes again, and what failed calls left goes. */
+/** Checks that the database takes writes again once the cause is gone, and that what failed calls left goes. */
 async function checkResumes(w: Workload, fault: ActiveFault): Promise<void> {
   const errors = w.errors.splice(0)
   fault.remove()

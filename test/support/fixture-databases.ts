@@ -7,13 +7,13 @@ import { MemoryVfs } from '../../src/testing.js'
 
 export interface FixtureContent {
   position: string | null
-  /** `<key> <value>` in hex, in key order. */
+  /** Lines `<key> <value>` in hex, in key order. */
   entries: string[]
 }
 
 export type FixtureEnding = keyof typeof endings
 
-/** The same numbers each time: fixtures can be compared. */
+/** Random numbers that are the same each time, so that fixtures can be compared. */
 class CountingRandom implements Random {
   private next = 1
 
@@ -26,7 +26,7 @@ class CountingRandom implements Random {
   }
 }
 
-/** Time stands still: no timer, and the same statistics each time. */
+/** A clock on which time stands still: no timer, and the same statistics each time. */
 const stillClock: Clock = {
   nowMs: () => 0,
   wallMs: () => 0,
@@ -37,7 +37,7 @@ const stillClock: Clock = {
 }
 
 const endings = {
-  /** A log with synced and unsynced batches, one of several operations, one with a position. */
+  /** Makes a log with synced and unsynced batches, one of several operations, one with a position. */
   async killed(db: Varve): Promise<void> {
     await db.put('log: synced', 'one', { sync: true })
     await db.del('table: 3')

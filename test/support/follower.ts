@@ -1,4 +1,4 @@
-/** A consumer of the logs that a pin keeps: remembers how far it came, and refuses gaps and repeats. */
+/** A follower that reads the logs which a pin keeps: it remembers how far it came, and refuses gaps and repeats. */
 import assert from 'node:assert/strict'
 import type { FollowedBatch, Varve } from '../../src/index.js'
 import { textOf } from './simulated.js'
@@ -11,9 +11,9 @@ export async function readBatches(db: Varve, name: string, after = 0): Promise<F
 
 export class Follower {
   readonly name: string
-  /** `put key=value` and `del key`, in order. */
+  /** The operations read, as `put key=value` and `del key`, in order. */
   readonly taken: string[]
-  /** Sequence number of the last operation taken. */
+  /** The sequence number of the last operation read. */
   lastSeqNum: number
   lastLog = 0
 
@@ -29,7 +29,7 @@ export class Follower {
     return this
   }
 
-  /** Takes what is new; operations must follow one by one. */
+  /** Reads what is new; operations must follow one by one. */
   async catchUp(db: Varve): Promise<this> {
     for (const { log, seqNum, operations } of await readBatches(db, this.name, this.lastSeqNum)) {
       assert.equal(seqNum, this.lastSeqNum + 1, `${this.name}: a gap or a repeat`)
@@ -43,7 +43,7 @@ export class Follower {
     return this
   }
 
-  /** Logs before the last one taken may go. */
+  /** Moves the pin: logs before the last one read may go. */
   async advance(db: Varve): Promise<this> {
     if (this.lastLog > 0) await db.pins.advance(this.name, this.lastLog)
     return this

@@ -6,7 +6,7 @@ import type { TestEntry } from './array-iterator.js'
 
 export interface FrameWriter {
   readonly end: number
-  /** One frame; the entries' sequence numbers follow each other. */
+  /** Writes one frame; the entries' sequence numbers follow each other. */
   batch(entries: readonly TestEntry[], position?: Uint8Array): void
 }
 

@@ -33,7 +33,7 @@ export class HandClock implements Clock {
     this.deferred.push(callback)
   }
 
-  /** How many keep the process alive now. */
+  /** The number of calls that keep the process alive now. */
   waitingCount = 0
 
   keepAlive(): Timer {
@@ -52,7 +52,7 @@ export class HandClock implements Clock {
     await settled()
   }
 
-  /** Time passes; timers that are due run in their order. */
+  /** Lets time pass; timers that are due run in their order. */
   async advance(ms: number): Promise<void> {
     const endMs = this.timeMs + ms
     for (;;) {

@@ -9,7 +9,7 @@ interface HeldJob {
 export class HandExecutor implements Executor {
   readonly workerCount: number
   isClosed = false
-  /** Under way, oldest first. */
+  /** Jobs under way, oldest first. */
   readonly jobs: HeldJob[] = []
   private readonly table: JobTable<unknown>
   private readonly context: unknown
@@ -48,7 +48,7 @@ export class HandExecutor implements Executor {
     return this.jobs.splice(at, 1)[0]!
   }
 
-  /** Job number `at` is done. */
+  /** Runs job number `at` and answers it. */
   run(at = 0): void {
     const { job, deliver } = this.jobs.splice(at, 1)[0]!
     const steps = this.table[job.kind]!(job.input as never, this.context)
@@ -60,7 +60,7 @@ export class HandExecutor implements Executor {
     }
   }
 
-  /** The oldest job fails. */
+  /** Lets the oldest job fail. */
   fail(error: unknown): void {
     this.jobs.shift()!.deliver({ ok: false, error })
   }

@@ -18,11 +18,11 @@ export class HandFile implements VfsFile {
   size = 0
   /** Operations in flight, oldest first. */
   held: HeldCall[] = []
-  /** Blocking calls of these names fail with this errno. */
+  /** The errno with which blocking calls of a name fail. */
   failing = new Map<string, string>()
-  /** At most so many bytes a write. */
+  /** The most bytes that one write takes. */
   writeBytesMax = Infinity
-  /** Then the disk is full. */
+  /** The bytes until the disk is full. */
   spaceBytes = Infinity
 
   constructor(path: string, calls: string[] = []) {
@@ -30,7 +30,7 @@ export class HandFile implements VfsFile {
     this.calls = calls
   }
 
-  /** The oldest operation in flight ends well. */
+  /** Lets the oldest operation in flight succeed. */
   finish(): void {
     this.held.shift()!.finish()
   }

@@ -1,4 +1,4 @@
-/** Real time that runs faster: what waits for timers is done the sooner, in the same order. */
+/** Real time that runs faster: timers fire sooner, in the same order. */
 import { systemClock } from '../../src/base/index.js'
 import type { Clock } from '../../src/base/index.js'
 

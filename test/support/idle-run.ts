@@ -1,4 +1,4 @@
-/** What many idle databases take, measured in a process of their own: test/api/idle-child.ts. */
+/** Measures what many idle databases take, in a process of their own: test/api/idle-child.ts. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -10,14 +10,14 @@ import { newDirectory } from './databases.js'
 
 const child = fileURLToPath(new URL('../api/idle-child.js', import.meta.url))
 
-/** Directory, lock, manifest and log; and the one table. */
+/** Descriptors of a database: directory, lock, manifest and log; and the one table. */
 const DESCRIPTORS = { new: 4, written: 5, flushed: 5 }
-/** Of one database: 50 to 230 KiB, and room for what a machine does differently. */
+/** Bytes of one database: 50 to 230 KiB, and room for what a machine does differently. */
 const BYTES = 300 * KiB
-/** The same for all of them. */
+/** Bytes that all of them take together. */
 const MORE_BYTES = 8 * MiB
 
-/** Gives what was measured. */
+/** Measures, checks, and gives what was measured. */
 export async function checkIdle(count: number, how: keyof typeof DESCRIPTORS): Promise<IdleReport> {
   const args = ['--expose-gc', child, newDirectory(), String(count), how]
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 300_000 })
@@ -26,7 +26,7 @@ export async function checkIdle(count: number, how: keyof typeof DESCRIPTORS): P
   assert.ok(report.descriptors <= count * DESCRIPTORS[how], stdout)
   assert.ok(report.threads <= processorsToSpare(), stdout)
   assert.ok(report.grownBytes <= count * BYTES + MORE_BYTES, stdout)
-  // Lock and its generation, marker, manifest, log, and the table.
+  // The files are lock and generation, marker, manifest, log, and the table.
   assert.ok(report.files <= 7, stdout)
   return report
 }

@@ -1,15 +1,18 @@
-/** Everything that callers may hand in for bytes: what it must count as, or that it is refused. */
+/** Everything that callers may pass for bytes: what it must count as, or that it is refused. */
 import { runInNewContext } from 'node:vm'
 
 export interface BytesKind {
   name: string
-  /** A new one each time; what it counts as, null for what is refused. Changes the memory under it with `spoil`. */
+  /**
+   * Makes a new one each time, and gives what it counts as, null for what is refused. `spoil` changes the memory under
+   * it.
+   */
   make(): { given: unknown; bytes: Uint8Array | null; spoil?: () => void }
-  /** A view of another type: so many zeros. */
+  /** The number of zeros that a view of another type stands for. */
   viewBytes?: number
 }
 
-/** Not in the types of the oldest Node we run on, although it has them. */
+/** A constructor that the types of the oldest supported Node lack, although that Node has it. */
 const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & {
   resize(length: number): void
 }
@@ -19,7 +22,7 @@ const Growable = SharedArrayBuffer as unknown as new (length: number, options: o
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Claims to be longer or shorter than it is, and to stand elsewhere; its methods give nonsense. */
+/** Makes an array that claims to be longer or shorter than it is, and to stand elsewhere; its methods give nonsense. */
 function liarOf(claim: unknown): new (bytes: Uint8Array) => Uint8Array {
   class Liar extends Uint8Array {
     static get [Symbol.species](): never { throw new Error('species') }
@@ -156,10 +159,10 @@ const refusedKinds: [name: string, make: () => unknown, viewBytes?: number][] = 
   ['cut off', () => cutOff(false)], ['cut off, length tracking', () => cutOff(true)],
 ]
 
-/** Are taken as the bytes that they are. */
+/** Kinds that are taken as the bytes that they are. */
 export const acceptedBytes: readonly BytesKind[] = [...strings(), ...views(), ...otherMemory()]
 
-/** Are refused. */
+/** Kinds that are refused. */
 export const refusedBytes: readonly BytesKind[] = refusedKinds.map(([name, make, viewBytes]) =>
   ({ name, make: () => ({ given: make(), bytes: null }), ...(viewBytes === undefined ? {} : { viewBytes }) }))
 

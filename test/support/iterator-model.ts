@@ -7,14 +7,14 @@ import type { InternalIterator, SeededRandom } from '../../src/base/index.js'
 import { compareEntries } from './array-iterator.js'
 import type { TestEntry } from './array-iterator.js'
 
-/** Few letters and short keys: equal keys, prefixes of each other, the empty key, 0x00 and 0xFF. */
+/** Draws a key of few letters: equal keys, prefixes of each other, the empty key, 0x00 and 0xFF. */
 export function randomKey(random: SeededRandom): Uint8Array {
   const key = new Uint8Array(random.below(4))
   for (let i = 0; i < key.length; i++) key[i] = random.pick([0x00, 0x61, 0x62, 0xff])
   return key
 }
 
-/** Sorted entries with distinct sequence numbers, several versions and tombstones among them. */
+/** Draws sorted entries with distinct sequence numbers, several versions and tombstones among them. */
 export function randomEntries(random: SeededRandom, count: number): TestEntry[] {
   const entries: TestEntry[] = []
   const numbers = Array.from({ length: count }, (_, i) => (i + 1) * 2)
@@ -54,7 +54,7 @@ export function describeEntry(entry: TestEntry | undefined): string {
     : `${toHex(entry.key)}@${entry.seqNum} kind ${entry.kind} = ${toHex(entry.value)}`
 }
 
-/** All entries from one end to the other. */
+/** Gives all entries from one end to the other. */
 export function collect(iterator: InternalIterator, backward = false): TestEntry[] {
   const entries: TestEntry[] = []
   if (backward) for (iterator.last(); iterator.valid; iterator.prev()) entries.push(readEntry(iterator))
@@ -62,7 +62,7 @@ export function collect(iterator: InternalIterator, backward = false): TestEntry
   return entries
 }
 
-/** Makes `callCount` random calls; `expected` is what a walk must give. Steps often change direction. */
+/** Makes `callCount` random calls; `expected` is what a walk must give. The walk often changes direction. */
 export function checkAgainstModel(
   iterator: InternalIterator, expected: readonly TestEntry[], random: SeededRandom, callCount: number,
 ): void {

@@ -1,6 +1,6 @@
 /**
- * What: a history that is cut short: four writers in flight, each batch with a record of its own and a
- * set of keys that only whole batches change. `checkHistory` finds lost batches and half ones.
+ * What: a history that is cut short: four writers in flight, each batch with a record of its own and a set of keys that
+ * only whole batches change. `checkHistory` finds lost batches and half ones.
  */
 import type { BatchOp, Varve } from '../../src/index.js'
 
@@ -8,7 +8,7 @@ const WRITERS = [1, 2, 3, 4]
 /** The last writer uses the Sync calls. */
 const SYNC_WRITER = 4
 
-/** Keys that batch `i` of a writer sets, besides its own record. */
+/** Gives the number of keys that batch `i` of a writer sets, besides its own record. */
 function keyCount(writer: number, i: number): number {
   return 1 + ((i * 7 + writer) % 5)
 }
@@ -23,7 +23,7 @@ function batchOf(round: number, writer: number, i: number): { name: string; oper
   return { name, operations }
 }
 
-/** Writes until `goesOn` says no, or until it is killed; tells of each acknowledged batch. */
+/** Writes until `goesOn` says no, or until it is killed; reports each acknowledged batch. */
 export async function writeHistory(
   db: Varve, round: number, acknowledge: (name: string) => void, goesOn: (i: number) => boolean,
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function writeHistory(
   await Promise.all(WRITERS.map(run))
 }
 
-/** What is wrong: acknowledged batches that are gone, and batches of which only a part is there. */
+/** Lists what is wrong: acknowledged batches that are gone, and batches of which only a part is there. */
 export function checkHistory(db: Varve, acknowledged: Iterable<string>): string[] {
   const problems: string[] = []
   const text = (key: string) => {

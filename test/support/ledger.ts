@@ -27,7 +27,7 @@ export class Ledger {
     return ledger
   }
 
-  /** Was written, or will be when what waits is. */
+  /** Adds an entry that was written, or will be when what waits is written. */
   put(key: Data, value: Data): void {
     this.entryCount++
     this.entries.set(hexOf(key), hexOf(value))
@@ -45,7 +45,7 @@ export class Ledger {
     assert.deepEqual(found, [...this.entries].sort(([a], [b]) => (a < b ? -1 : 1)), where)
   }
 
-  /** The call throws or rejects with this code, and nothing has changed; what it threw. */
+  /** Checks that the call throws or rejects with this code, and that nothing has changed; gives what it threw. */
   async refuses(where: string, call: () => unknown, ...codes: ErrorCode[]): Promise<VarveError> {
     let thrown: unknown
     try {
@@ -62,7 +62,7 @@ export class Ledger {
     return thrown
   }
 
-  /** From the logs, and once more from tables: all of it is there. */
+  /** Opens the database again, once from the logs and once more from tables: all of it is there. */
   async reopen(): Promise<void> {
     for (const flush of [false, true]) {
       if (flush) await this.db.flush()

@@ -1,6 +1,6 @@
 /**
- * abstract-level's own suite, from its npm package, over VarveLevel: every optional feature is on, so none
- * of it is left out. Runs on any runtime: it needs no test runner but tape.
+ * abstract-level's own suite, from its npm package, over VarveLevel: every optional feature is on, so none of it is
+ * left out. It runs on any runtime, since it needs no test runner but tape.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,7 +10,7 @@ import { VarveLevel } from '../../src/level.js'
 import type { DatabaseOptions } from '../../src/level.js'
 import { MemoryVfs } from '../../src/testing.js'
 
-/** What classic-level 3 runs of abstract-level 3.1.1. */
+/** The number of cases that classic-level 3 runs of abstract-level 3.1.1. */
 export const SUITE_CASES = 1505
 export const SUITE_ASSERTIONS = 5168
 
@@ -18,7 +18,7 @@ export interface SuiteMode {
   platform: 'memory' | 'disk'
   /** The slowest and the fastest way to install a table. */
   manifestSync: boolean
-  /** The smallest slabs; every write is flushed before it is answered, and every third one compacts. */
+  /** True: the smallest slabs; every write is flushed before it is answered, and every third one compacts. */
   isFlushed: boolean
   workers?: number
 }
@@ -27,7 +27,7 @@ export interface SuiteResult {
   caseCount: number
   assertionCount: number
   skipCount: number
-  /** Names of what failed, with what was expected and what came. */
+  /** Names of the cases that failed, with what was expected and what came. */
   failures: string[]
 }
 
@@ -51,7 +51,7 @@ type Suite = (options: { test: object; factory: (options?: DatabaseOptions<strin
 
 const require = createRequire(import.meta.url)
 
-/** Where files that need not outlive the machine are quickest: most of the time goes into syncs. */
+/** A directory where files that need not outlive the machine are quickest: most of the time goes into syncs. */
 function scratchDirectory(): string {
   return existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 }
@@ -69,7 +69,7 @@ export async function runSuite(mode: SuiteMode): Promise<SuiteResult> {
   }
 }
 
-/** Adds the mode below abstract-level: its suite looks at the options that go through it. */
+/** Adds the mode below abstract-level, since its suite looks at the options that go through it. */
 class SuiteLevel extends VarveLevel {
   private readonly mode: SuiteMode
   private readonly engineOptions: Record<string, unknown>

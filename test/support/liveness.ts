@@ -14,30 +14,30 @@ import { hastyClock } from './hasty-clock.js'
 
 const DIR = '/db'
 const KiB = 1024
-/** So that pauses and quiet seconds are short. */
+/** The clock runs this many times faster, so that pauses and quiet seconds are short. */
 const TIMES = 40
 const QUIET_MS = 1000
-/** Quiet seconds until everything must be at rest. */
+/** The number of quiet seconds until everything must be at rest. */
 const REST_SECONDS_MAX = 2000
-/** Real time between two looks at a database whose writers may be waiting. */
+/** Milliseconds of real time between two looks at a database whose writers may be waiting. */
 const LOOK_MS = 25
 
 // ── What there is to combine ────────────────────────────────────────────────────────────────────────
 
 const padded = (n: number): string => String(n).padStart(9, '0')
 
-/** Of write `i` of `count`: which key. */
+/** The key of write `i` of `count`. */
 const KEY_ORDERS = {
   ordered: (i) => `k${padded(i)}`,
-  /** Unpadded: new keys lie between old ones. */
+  /** Unpadded numbers: new keys lie between old ones. */
   counter: (i) => `k${i}`,
   reverse: (i) => `k${padded(999_999_999 - i)}`,
-  /** In order, again and again: each walk updates the one before. */
+  /** Keys in order, again and again: each walk updates the one before. */
   walk: (i, count) => `k${padded(i % Math.ceil(count / 3))}`,
   uuid: (i) => new SeededRandom(i, 'uuid').u32().toString(16).padStart(8, '0').repeat(2),
-  /** Few writers of series, in turn. */
+  /** A few writers of series, in turn. */
   series: (i) => `host${i % 4}/${padded(i)}`,
-  /** Many users, a while one, a while the other, over what they have. */
+  /** Many users, one after the other for a while each, over what they have. */
   users: (i, count) => `user${padded(Math.floor(i / 20) % 60)}/${padded((i * 7) % Math.ceil(count / 60))}`,
 } satisfies Record<string, (i: number, count: number) => string>
 type KeyOrder = keyof typeof KEY_ORDERS
@@ -56,7 +56,7 @@ type Buffers = keyof typeof BUFFERS
 
 /** How the writes are spread: one session, with flushes, or opened and closed again and again. */
 const SESSIONS = ['one', 'flushes', 'closes'] as const
-/** One after the other, many at once, or blocking. */
+/** How a write is called: one after the other, many at once, or blocking. */
 const CALLS = ['awaited', 'together', 'sync'] as const
 
 export interface Pattern {
@@ -69,7 +69,7 @@ export interface Pattern {
   seed: number
 }
 
-/** All of them, in a fixed order. */
+/** Gives all patterns, in a fixed order. */
 export function allPatterns(): Pattern[] {
   const patterns: Pattern[] = []
   for (const style of COMPACTION_STYLES) {
@@ -99,7 +99,7 @@ export interface LivenessReport {
   tableCount: number
 }
 
-/** Writes about so many bytes; throws when something is not as it must be. */
+/** Writes about this many bytes; throws when something is not as it must be. */
 export async function checkLiveness(pattern: Pattern, totalBytes: number): Promise<LivenessReport> {
   const life = new Life(pattern, totalBytes)
   let timer: ReturnType<typeof setInterval> | undefined
@@ -127,7 +127,7 @@ class Life {
 
   constructor(pattern: Pattern, totalBytes: number) {
     this.pattern = pattern
-    // Short sessions have few writes each, so fewer in all.
+    // Short sessions have few writes each, so there are fewer writes in all.
     const most = pattern.session === 'one' ? Infinity : 6000
     this.writeCount = Math.min(most, Math.ceil(totalBytes / (pattern.valueBytes + 40)))
   }
@@ -182,7 +182,7 @@ class Life {
     if (event.type === 'stallBegin') this.look()
   }
 
-  /** A stop has work under way. Events come late: what is asked is how it is now. True when something is wrong. */
+  /** Looks whether a stop has work under way, as it is now, since events come late. True when something is wrong. */
   look(): boolean {
     if (this.database === null) return false
     const { writeStall, compaction, flush, database } = this.database.stats()
@@ -219,7 +219,7 @@ class Life {
     await Promise.all(pending)
   }
 
-  /** A blocked call may give up when nothing ends while it waits; then the loop turns. */
+  /** Writes with a blocking call, which may give up when nothing ends while it waits; then the loop turns. */
   private async putSync(key: string, value: Uint8Array): Promise<void> {
     for (;;) {
       try {
@@ -238,7 +238,7 @@ class Life {
 
   // ── At rest ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** Until a quiet second has passed in which nothing was under way or changed. */
+  /** Resolves when a quiet second has passed in which nothing was under way or changed. */
   private async rest(): Promise<void> {
     await this.db.flush()
     let last = ''
@@ -260,7 +260,7 @@ class Life {
     const { levels } = this.db.stats()
     const { writeBufferSize = 256 * KiB } = BUFFERS[buffers] as VarveOptions
     const { tableBytes } = defaultCompactionSettings(writeBufferSize)
-    // Level 0, and what a quiet time leaves of small tables in each level that is used.
+    // These are level 0, and what a quiet time leaves of small tables in each level that is used.
     const needed = levels.slice(1).reduce((sum, it) =>
       (it.tableCount === 0 ? sum : sum + 7 + Math.ceil((3 * it.tableBytes) / tableBytes)), 9)
     const tables = levels.reduce((sum, { tableCount }) => sum + tableCount, 0)

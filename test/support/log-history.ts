@@ -10,7 +10,7 @@ import type { HistoryCut } from '../../src/wal/index.js'
 import { sampleLineage } from './manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from './write-buffer-samples.js'
 
-/** What a sync mark says: log and bytes. */
+/** A sync mark: log and bytes. */
 export type Mark = readonly [log: number, bytes: number]
 
 const NO_MARK: Mark = [0, 0]
@@ -24,7 +24,7 @@ export interface HistoryFrame {
   log: number
   at: number
   end: number
-  /** Sequence number of its last entry. */
+  /** The sequence number of its last entry. */
   seqNum: SeqNum
   mark: Mark
 }
@@ -42,7 +42,7 @@ export function describeEntry(seqNum: SeqNum, kind: number, key: Uint8Array, val
   return `${seqNum} ${Buffer.from(key).toString('latin1')} ${text}`
 }
 
-/** Logs with the given numbers and batches, each naming the one before it. */
+/** Makes logs with the given numbers and batches, each naming the one before it. */
 export function buildHistory(
   logs: [fileNum: number, batches: HistoryBatch[]][], firstSeqNum = 1, firstSalt = 1,
 ): History {
@@ -71,7 +71,7 @@ export interface ReadBack {
   cut: HistoryCut | null
 }
 
-/** Scans and decides as recovery does; entries are taken from memtables, as readers take them. */
+/** Reads logs and decides as recovery does; entries are taken from memtables, as readers take them. */
 export function readHistory(
   files: Map<number, Uint8Array>, logPointer = 1, listed: readonly LogFacts[] = [],
 ): ReadBack {
@@ -108,6 +108,6 @@ export function readHistory(
   return { entries: entries.sort((a, b) => a[0] - b[0]).map(([, text]) => text), cut }
 }
 
-/** Offsets at which the fields of a frame's header stand. */
+/** Offsets of the fields of a frame's header. */
 export const frameFields = { bodyBytes: 4, type: 12, extensionBytes: 14, firstSeqNum: 16, count: 24, mark: 32 } as const
 export const bodyOf = (frame: HistoryFrame): number => frame.at + FRAME_HEADER_BYTES

@@ -1,7 +1,7 @@
 /**
- * What: a platform on which nothing but a call that waits keeps the process alive: after each operation of the file
- * system, and before the answer of each job, stands a timer that does not. So a program ends in the middle of an
- * `await` wherever nobody says that a call waits.
+ * What: a platform on which nothing but a call that waits keeps the process alive: each operation of the file system
+ * ends with a timer that does not keep it alive, and so does each answer of a job. So a program ends in the middle of
+ * an `await` wherever no code says that a call waits.
  */
 import { setTimeout } from 'node:timers'
 import { InThreadExecutor } from '../../src/exec/index.js'
@@ -9,7 +9,7 @@ import type { Executor, ExecutorFactory, Job, JobResult } from '../../src/exec/i
 import type { Vfs, VfsFile } from '../../src/vfs/index.js'
 
 const DELAY_MS = 1
-/** Longer than what goes on beside it. */
+/** A write takes longer than what goes on beside it. */
 const WRITE_DELAY_MS = 20
 
 function looseTimer(delayMs = DELAY_MS): Promise<void> {
@@ -49,7 +49,7 @@ function loosen<T extends object>(target: T, faults: LooseFaults, ownPath: strin
   })
 }
 
-/** Jobs run here, in slices; `isLost` names those that never end. */
+/** Makes an executor that runs jobs here, in slices; `isLost` names those that never end. */
 export function looseExecutor(isLost: (job: Job) => boolean = () => false): ExecutorFactory {
   return (jobs, context, clock) => {
     const inner = new InThreadExecutor(jobs, context, clock)

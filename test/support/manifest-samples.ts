@@ -11,7 +11,7 @@ export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
-/** A table with keys [smallest, largest] and sequence numbers [10 × fileNum, 10 × fileNum + 9]. */
+/** Makes a table with keys [smallest, largest] and sequence numbers [10 × fileNum, 10 × fileNum + 9]. */
 export function sampleTable(
   fileNum: number, keys = 'a-z', more: Partial<TableFacts> = {},
 ): TableFacts {
@@ -27,14 +27,14 @@ export function sampleTable(
 
 export const databaseId = new Uint8Array(16).map((_, i) => 0xa0 + i)
 
-/** Of the sample manifests and logs. */
+/** The sample manifests and logs are of this lineage. */
 export const sampleLineage = 2 ** 52 + 7
 
 export function sampleOptions(fileNum = 7): ManifestOptions {
   return { fileNum, databaseId, generation: 3, random: new SeededRandom(11, 'manifest') }
 }
 
-/** A log that must exist, with at least so many bytes. */
+/** Makes the facts of a log that must exist, with at least this many bytes. */
 export function sampleLogFacts(fileNum: number, bytes: number, more: Partial<LogFacts> = {}): LogFacts {
   return { fileNum, salt: new Uint8Array(8).fill(fileNum), bytes, isExact: false, mustExist: true, ...more }
 }
@@ -44,7 +44,7 @@ export function sampleValueLog(fileNum: number, bytes: number, more: Partial<New
   return { fileNum, bytes, isLog: false, salt, putCount: 4, putBytes: bytes - 200, namedInLog: 0, ...more }
 }
 
-/** What a database begins with. */
+/** The version that a database begins with. */
 export const sampleBase: Version = applyEdit(emptyVersion, {
   lineage: { own: sampleLineage, parent: 2 ** 33, partedSeqNum: 5 },
   nextFileNum: 10, logPointer: 8, settings: '{"compaction":"leveled"}', logs: [sampleLogFacts(8, 128)],
@@ -108,7 +108,7 @@ export const sampleGroups: VersionEdit[][] = [
   }],
 ]
 
-/** The version after each group; the first is the base. */
+/** Gives the version after each group; the first is the base. */
 export function sampleVersions(): Version[] {
   const versions = [sampleBase]
   for (const group of sampleGroups) versions.push(applyEdits(versions.at(-1)!, group))
@@ -118,11 +118,11 @@ export function sampleVersions(): Version[] {
 export interface WrittenManifest {
   vfs: MemoryVfs
   log: ManifestLog
-  /** End of the first group, and of each group behind it. */
+  /** The end of the first group, and of each group behind it. */
   ends: number[]
 }
 
-/** The sample groups in `/db/000007.manifest`, not closed. */
+/** Writes the sample groups into `/db/000007.manifest`, which is not closed. */
 export function writeSampleManifest(): WrittenManifest {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/db')

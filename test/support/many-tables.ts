@@ -1,4 +1,4 @@
-/** A database of very many tables, made at once: each would otherwise need a flush of its own. */
+/** Makes a database of very many tables at once: each would otherwise need a flush of its own. */
 import { runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileNum, TableFacts } from '../../src/base/index.js'
 import { emptyVersion, levelOf, newLineage } from '../../src/manifest/index.js'
@@ -10,14 +10,14 @@ const databaseId = new Uint8Array(16).fill(0xdb)
 const LEVEL = 6
 
 export interface ManyTables {
-  /** Disjoint tables on a deep level, two keys each. */
+  /** The number of disjoint tables on a deep level, with two keys each. */
   count: number
-  /** Tables of level 0 over them that all overlap: the first key, the last, and one of their own. */
+  /** The number of tables of level 0 over them that all overlap: the first key, the last, and one of their own. */
   stacked?: number
 }
 
 export interface MadeTables {
-  /** What the database holds. */
+  /** The entries that the database holds. */
   entries: Map<string, string>
   /** File names of the tables, in key order; those of level 0 at the end, oldest first. */
   names: string[]

@@ -1,4 +1,4 @@
-/** What: loads and scans a database in a process of its own, and checks what that took of memory. */
+/** What: loads and scans a database in a process of its own, and checks how much memory that took. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -6,13 +6,16 @@ import { MiB } from '../../src/base/index.js'
 import type { MemoryReport } from '../api/memory-child.js'
 import { newDirectory } from './databases.js'
 
-/** What docs/design/0018-memory-budget.md says comes on top of the budget. */
+/** What comes on top of the budget, as docs/design/0018-memory-budget.md says. */
 const OVERHEAD_MIB = 128
 const WORKER_OVERHEAD_MIB = 50
 
 const child = fileURLToPath(new URL('../api/memory-child.js', import.meta.url))
 
-/** Resident memory stays under budget and overhead, what is counted under the budget. Returns a line to tell. */
+/**
+ * Checks that resident memory stays under budget and overhead, and what is counted under the budget. Returns a line to
+ * print.
+ */
 export function checkMemory(loadMiB: number, budgetMiB: number, workers: number, valueBytes = 1000): string {
   const args = [child, newDirectory(), loadMiB, budgetMiB, workers, valueBytes].map(String)
   const report = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as MemoryReport

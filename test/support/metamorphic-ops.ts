@@ -1,21 +1,21 @@
 /**
- * What: one random sequence of calls, as plain data: every choice is in it, so that it can be run again
- * under other settings, and with parts left out.
+ * What: one random sequence of calls, as plain data: every choice is in it, so that it can be run again under other
+ * settings, and with parts left out.
  */
 import { SeededRandom } from '../../src/base/index.js'
 import type { BatchOp, RangeOptions } from '../../src/index.js'
 import { randomKey, randomRange } from './range-model.js'
 
-/** Of an entry that is written: null deletes the key. */
+/** A change of one entry; a null value deletes the key. */
 export interface Change {
   key: Uint8Array
   value: Uint8Array | null
 }
 
-/** How a call is made: blocking, awaited, or awaited with others before the next read. */
+/** The form of a call: blocking, awaited, or awaited with others before the next read. */
 export type Form = 'sync' | 'awaited' | 'pending'
 
-/** `id` names a snapshot or iterator; where it is not open, the call answers nothing. */
+/** One call. `id` names a snapshot or iterator; where it is not open, the call answers nothing. */
 export type Operation =
   | { do: 'write'; form: Form; changes: Change[]; sync: boolean; position: Uint8Array | null }
   | { do: 'get'; form: Form; keys: Uint8Array[]; snapshot: number | null }
@@ -24,7 +24,7 @@ export type Operation =
   | { do: 'next'; id: number; count: number }
   | { do: 'endIteration' | 'snapshot' | 'release'; id: number }
   | { do: 'clear' | 'compact'; range: RangeOptions }
-  /** `reopen` is left out by settings that say so: nothing is held over it. */
+  /** Settings may say that `reopen` is left out: nothing is held over it. */
   | { do: 'flush' | 'sync' | 'position' | 'reopen' }
 
 const LENGTHS = [0, 1, 20, 20, 100, 100, 2000, 9000]
@@ -41,7 +41,7 @@ class Generator {
   private readonly snapshots: number[] = []
   private readonly iterations: number[] = []
   private nextId = 1
-  /** Writes come in bursts, so that slabs fill between looks. */
+  /** The writes that are left of a burst; they come in bursts, so that slabs fill between looks. */
   private burst = 0
 
   constructor(seed: number) {
@@ -78,7 +78,7 @@ class Generator {
 
   private key(): Uint8Array {
     const { random } = this
-    // Few keys are written often, many once: tables that overlap, and tables that do not.
+    // A few keys are written often, many once: tables that overlap, and tables that do not.
     return random.chance(0.6) ? randomKey(random) : new TextEncoder().encode(`key ${random.below(3000)}`)
   }
 
@@ -135,7 +135,7 @@ class Generator {
     return { do: 'release', id: snapshots.splice(random.below(snapshots.length), 1)[0]! }
   }
 
-  /** What is held goes first. */
+  /** Ends what is held, and opens again. */
   private reopen(): Operation {
     const [iteration] = this.iterations.splice(0, 1)
     if (iteration !== undefined) return { do: 'endIteration', id: iteration }
@@ -149,7 +149,7 @@ export function toBatch(changes: readonly Change[]): BatchOp[] {
   return changes.map(({ key, value }) => (value === null ? { type: 'del', key } : { type: 'put', key, value }))
 }
 
-/** One line for people. */
+/** Describes a call in one line, for people. */
 export function describeOperation(operation: Operation): string {
   return JSON.stringify(operation, (_, value: unknown) => {
     if (!(value instanceof Uint8Array)) return value

@@ -1,6 +1,6 @@
 /**
- * What: runs a sequence of calls on a database, or on a map that is the definition; each call has one
- * answer as text. Whatever the settings, the answers must be the same.
+ * What: runs a sequence of calls on a database, or on a map that is the definition; each call has one answer as text.
+ * Whatever the settings, the answers must be the same.
  */
 import { crc32, VarveError } from '../../src/base/index.js'
 import type { RangeOptions, Snapshot, Varve, VarveOptions } from '../../src/index.js'
@@ -14,7 +14,7 @@ export interface Configuration {
   name: string
   platform: Platform
   options: VarveOptions
-  /** Otherwise a reopen in the sequence is left out. */
+  /** False leaves a reopen in the sequence out. */
   reopens: boolean
 }
 
@@ -24,7 +24,7 @@ interface Subject {
   answer(operation: Operation): Promise<string>
 }
 
-/** One answer a call; a failure of a call is an answer too. */
+/** Gives one answer for each call; a failure of a call is an answer too. */
 async function answersOf(subject: Subject, operations: readonly Operation[]): Promise<string[]> {
   const answers: string[] = []
   for (const operation of operations) {
@@ -37,7 +37,7 @@ async function answersOf(subject: Subject, operations: readonly Operation[]): Pr
   return answers
 }
 
-/** Runs on a new database; closes it. */
+/** Runs the sequence on a new database, and closes it. */
 export async function runOnDatabase(
   { platform, options, reopens }: Configuration, operations: readonly Operation[],
 ): Promise<string[]> {
@@ -98,7 +98,7 @@ class DatabaseSubject implements Subject {
     return NOTHING
   }
 
-  /** What is under way is not a part of what is compared. */
+  /** Waits for what is under way, which is not a part of what is compared. */
   async settle(): Promise<void> {
     await Promise.all(this.pending.splice(0))
   }
@@ -125,7 +125,7 @@ class DatabaseSubject implements Subject {
     else this.db.putSync(key, value, { sync })
   }
 
-  /** A snapshot that a shorter sequence does not open any more is the present. */
+  /** Gives the snapshot to read at. One that a shorter sequence does not open any more is the present. */
   private seen(id: number | null): { snapshot?: Snapshot } {
     const snapshot = id === null ? undefined : this.snapshots.get(id)
     return snapshot === undefined ? {} : { snapshot }
@@ -186,12 +186,12 @@ class DatabaseSubject implements Subject {
   }
 }
 
-/** What the answers mean. */
+/** The definition of the answers. */
 class ModelSubject implements Subject {
   private readonly now = new MapModel()
   private lastPosition = NOTHING
   private readonly snapshots = new Map<number, MapModel>()
-  /** What each still has to give. */
+  /** The entries that each iterator still has to give. */
   private readonly iterations = new Map<number, string[]>()
 
   async answer(operation: Operation): Promise<string> {
@@ -244,7 +244,7 @@ class ModelSubject implements Subject {
   }
 }
 
-/** The model's `key=value`, with the value as an answer has it. No key has an equals sign. */
+/** Gives the model's `key=value`, with the value as an answer has it. No key has an equals sign. */
 function entryOf(pair: string): string {
   const at = pair.indexOf('=')
   return `${pair.slice(0, at)}=${valueText(Buffer.from(pair.slice(at + 1), 'latin1'))}`

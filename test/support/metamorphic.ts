@@ -1,13 +1,13 @@
 /**
- * What: compares the answers of one sequence of calls under several settings, and cuts a sequence that
- * tells them apart down to what is needed to tell them apart.
+ * What: compares the answers of one sequence of calls under several settings, and cuts a sequence with different
+ * answers down to the calls that are needed for the difference.
  */
 import { describeOperation, randomOperations } from './metamorphic-ops.js'
 import type { Change, Operation } from './metamorphic-ops.js'
 import { runOnDatabase, runOnModel } from './metamorphic-run.js'
 import type { Configuration } from './metamorphic-run.js'
 
-/** Runs that a cut may take. */
+/** The number of runs that a cut may take. */
 const RUNS_MAX = 200
 const SHOWN_MAX = 40
 const KIB = 1024
@@ -57,7 +57,7 @@ function firstDifference(answers: readonly string[], expected: readonly string[]
   return at < 0 ? null : at
 }
 
-/** Null when the sequence is answered as it should. */
+/** Runs the sequence; null when it is answered as it should. */
 async function failureOf(configuration: Configuration, operations: readonly Operation[]): Promise<string | null> {
   const [answers, expected] = [await runOnDatabase(configuration, operations), await runOnModel(operations)]
   const at = firstDifference(answers, expected)
@@ -83,7 +83,7 @@ export async function shrink<T>(items: readonly T[], fails: (items: readonly T[]
   return rest
 }
 
-/** The same inside each batch. */
+/** Leaves out parts of each batch while the rest still fails. */
 async function shrinkWrites(
   operations: readonly Operation[], fails: (operations: readonly Operation[]) => Promise<boolean>,
 ): Promise<Operation[]> {

@@ -4,7 +4,7 @@
  * takes it away again. So each pair of words has a twin, and keys of n pairs have 2^n siblings.
  */
 
-/** All of eight bytes times `pairs`; `count` ≤ 2^pairs of them. */
+/** Makes `count` ≤ 2^pairs keys of eight bytes times `pairs`. */
 export function murmurSiblings(pairs: number, count: number): Uint8Array[] {
   const twin = [unmix(mix(FIRST) ^ (1 << 18)), unmix(mix(SECOND) ^ (1 << 31))] as const
   return Array.from({ length: count }, (_, n) => {
@@ -18,7 +18,7 @@ export function murmurSiblings(pairs: number, count: number): Uint8Array[] {
   })
 }
 
-/** The hash that they meet in. Requires: a multiple of four bytes. */
+/** The hash that they share. Requires: a multiple of four bytes. */
 export function murmurHash(bytes: Uint8Array, seed: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let hash = seed
@@ -48,7 +48,7 @@ function rotate(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits))
 }
 
-/** Of an odd number, modulo 2^32: each step doubles the bits that are right. */
+/** The inverse of an odd number, modulo 2^32: each round doubles the bits that are right. */
 function inverse(odd: number): number {
   let x = odd
   for (let i = 0; i < 5; i++) x = Math.imul(x, 2 - Math.imul(odd, x))

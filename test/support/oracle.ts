@@ -1,41 +1,40 @@
 /**
  * What: knows what was written and what the database said about it, and judges what it shows later.
  *
- * Batches are numbered in the order of the calls, which is the order of commit. A state is legal when it
- * is exactly what some prefix of them gives, batches that were refused left out, and the prefix holds
- * everything that had to survive: after power loss what was acknowledged as synced, after the death of
- * the process everything acknowledged.
+ * Batches are numbered in the order of the calls, which is the order of commit. A state is legal when it is exactly
+ * what some prefix of them gives, batches that were refused left out, and the prefix holds everything that had to
+ * survive: after power loss what was acknowledged as synced, after the death of the process everything acknowledged.
  * Once a reopened database has shown a state, that state is history: what it lacked never comes back.
  */
 import { describeValue, makeValue, show } from './crash-values.js'
 
 export interface Operation {
   key: string
-  /** Length of the value; null deletes. */
+  /** The length of the value; null deletes. */
   length: number | null
 }
 
 export interface Batch {
   readonly id: number
   readonly operations: readonly Operation[]
-  /** What a reader finds for each operation; null: nothing. */
+  /** What a reader finds for each operation; null is nothing. */
   readonly descriptors: readonly (string | null)[]
-  /** External position stored with it, or null. */
+  /** The external position stored with it, or null. */
   readonly position: string | null
-  /** 'refused': never applied, now or later. 'unknown': may have been. */
+  /** The outcome of a call. 'refused': never applied, now or later. 'unknown': it may have been applied. */
   outcome: 'open' | 'acked' | 'refused' | 'unknown'
 }
 
 /** Everything that a reader can see. */
 export interface SeenState {
-  /** Key → descriptor of the value. */
+  /** Descriptors of the values, by key. */
   entries: ReadonlyMap<string, string>
   position: string | null
 }
 
 export type Loss = 'power' | 'process'
 
-/** What may be seen after a crash at some moment: a prefix of `batches` of at least `atLeast`. */
+/** The states that may be seen after a crash at some moment: a prefix of `batches` of at least `atLeast`. */
 export interface Expectation {
   readonly batches: readonly Batch[]
   readonly atLeast: number
@@ -94,37 +93,37 @@ export class Oracle {
     this.history.splice(at, 1)
   }
 
-  /** How many batches a sync or flush that begins now covers: everything acknowledged so far. */
+  /** The number of batches that a sync or flush covers which begins now: everything acknowledged so far. */
   get ackedCount(): number {
     for (let i = this.history.length; i > 0; i--) if (this.history[i - 1]!.outcome === 'acked') return i
     return 0
   }
 
-  /** The last batch that a sync or flush that begins now covers, or null. */
+  /** The last batch that a sync or flush covers which begins now, or null. */
   get lastAcked(): Batch | null {
     return this.history[this.ackedCount - 1] ?? null
   }
 
-  /** Everything up to `last` was promised to survive power loss. */
+  /** Records that everything up to `last` was promised to survive power loss. */
   noteDurable(last: Batch | null): void {
     if (last === null) return
     this.durableCount = Math.max(this.durableCount, this.history.indexOf(last) + 1)
   }
 
-  /** What a reader may find after a crash at this moment. */
+  /** Gives what a reader may find after a crash at this moment. */
   expect(loss: Loss): Expectation {
     const atLeast = Math.max(this.durableCount, loss === 'process' ? this.ackedCount : 0)
     return { batches: this.history.slice(), atLeast }
   }
 
-  /** A reopened database has shown the first `count` batches: they are durable, the others are gone. */
+  /** Records that a reopened database has shown the first `count` batches: they are durable, the others are gone. */
   settle(batches: readonly Batch[], count: number): void {
     this.history = batches.slice(0, count)
     for (const batch of this.history) batch.outcome = 'acked'
     this.durableCount = count
   }
 
-  /** Another oracle that knows the same and learns on its own; `expectation` is what is history for it. */
+  /** Makes another oracle that knows the same and learns on its own; `expectation` is history for it. */
   fork(expectation: Expectation, count: number): Oracle {
     const fork = new Oracle(this)
     fork.settle(expectation.batches.map((batch) => ({ ...batch })), count)
@@ -132,9 +131,7 @@ export class Oracle {
   }
 }
 
-/**
- * How many batches of the expectation the state shows. Throws when it shows none of the legal states.
- */
+/** Gives how many batches of the expectation the state shows. Throws when it shows none of the legal states. */
 export function matchState(seen: SeenState, { batches, atLeast }: Expectation): number {
   const state = new StateBuilder()
   let matched = -1
@@ -176,7 +173,7 @@ class StateBuilder {
     if (position !== null) this.position = position
   }
 
-  /** What is different, for people. */
+  /** Lists the differences, for people. */
   compare(seen: SeenState): string[] {
     const problems: string[] = []
     for (const [key, descriptor] of this.entries) {

@@ -1,6 +1,9 @@
-/** What users of the package write: programs that tests run, and modules that they compile, in many ways. */
+/** Programs and modules of users of the package: tests run the former, and compile the latter, in many ways. */
 
-/** Writes through a worker thread and reads; arguments: directory, `open`'s options. Prints `1000 100 true`. */
+/**
+ * A program that writes through a worker thread and reads; arguments: directory, `open`'s options. Prints `1000 100
+ * true`.
+ */
 const body = `
   const [, , dir = 'data', options = '{}'] = process.argv
   const db = await Varve.open(dir, { writeBufferSize: 65536, workers: 1, ...JSON.parse(options) })
@@ -18,7 +21,7 @@ export const modernProgram = `import { Varve } from 'varve'\n${body}`
 export const commonProgram = `const { Varve } = require('varve')\nasync function main() {${body}}\nmain()\n`
 export const programOutput = '1000 100 true'
 
-/** A program of ClassicLevel's; the name is the package's that it requires. */
+/** A program written for ClassicLevel; `name` is the package that it requires. */
 export const oldProgram = `
 const { ClassicLevel } = require('classic-level')
 

@@ -9,7 +9,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 const lab = mkdtempSync(path.join(os.tmpdir(), 'varve-package-'))
 const project = path.join(lab, 'project')
 
-/** What the program wrote; throws when it fails. */
+/** Runs a program and gives what it wrote; throws when it fails. */
 function node(args: string[], cwd = project): string {
   return execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
@@ -20,7 +20,9 @@ function npm(args: string[], cwd: string): string {
   return execFileSync('npm', all, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Gives the path of the tarball. `type` is the project's: what its files ending in .js are. */
+/**
+ * Installs the package, and gives the path of the tarball. `type` is the project's: what its files ending in .js are.
+ */
 function install(type: 'module' | 'commonjs' = 'module'): string {
   mkdirSync(project)
   node([path.join(root, 'scripts/declarations.mjs')], root)
@@ -31,7 +33,7 @@ function install(type: 'module' | 'commonjs' = 'module'): string {
   return path.join(lab, tarball)
 }
 
-/** A package of this checkout, or of `from`, and what it depends on, as if the project had installed it. */
+/** Links a package of this checkout, or of `from`, and what it depends on, as if the project had installed it. */
 function link(name: string, from = path.join(root, 'node_modules')): void {
   const target = path.join(project, 'node_modules', name)
   const source = path.join(from, name)
@@ -57,10 +59,10 @@ export const packed = {
 }
 
 export interface Compilation {
-  /** File name and text. */
+  /** File names and texts. */
   files: Record<string, string>
   options: Record<string, unknown>
-  /** Path of the compiler's program. */
+  /** The path of the compiler's program. */
   tsc?: string
 }
 

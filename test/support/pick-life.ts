@@ -1,6 +1,6 @@
 /**
- * Random lives of a version under the pickers, with real contents: tables are flushed, merged and installed in
- * whatever order, and at every install all readers see what they saw.
+ * Random lives of a version under the pickers, with real contents: tables are flushed, merged and installed in whatever
+ * order, and at every install all readers see what they saw.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
@@ -15,9 +15,9 @@ import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } fr
 import { assertAvailable, assertBelow, assertClosed, shownPick } from './pick-scene.js'
 
 export const KEYS = 64
-/** Of a value, where a test does not say otherwise. */
+/** The length of a value, where a test does not say otherwise. */
 export const VALUE_BYTES = 100
-/** One life never needs more steps than this to come to rest. */
+/** One life never needs more compactions than this to come to rest. */
 const STEPS_MAX = 400
 
 export type Step =
@@ -42,18 +42,18 @@ const others: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('tidy' as const), bytesMax: fc.constantFrom(200, 2000) }) },
 )
 
-/** Flushes of any keys. */
+/** Draws flushes of any keys. */
 export const drawnSteps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: flushed(KEYS, 20) }, { weight: 13, arbitrary: others },
 )
-/** Flushes of few keys, so that many tables share none. */
+/** Draws flushes of few keys, so that many tables share none. */
 export const drawnNarrowSteps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: flushed(KEYS, 20) }, { weight: 12, arbitrary: flushed(3, 2) },
   { weight: 6, arbitrary: others },
 )
 export const drawnBlock: fc.Arbitrary<Step> = fc.record({ do: fc.constant('block' as const), which: fc.nat(50) })
 
-/** For values of so many bytes. */
+/** Draws settings for values of this many bytes. */
 export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<CompactionSettings> {
   const values = (...counts: number[]): fc.Arbitrary<number> =>
     fc.constantFrom(...counts.map((count) => count * valueBytes))
@@ -85,14 +85,14 @@ export class Life {
   readonly blocked = new Set<FileNum>()
   private underWay: UnderWay[] = []
   private readonly tables: SimulatedTables
-  /** Per reader, what each key was written last: a sequence number, or undefined. */
+  /** The last write of each key, for each reader: a sequence number, or undefined. */
   private readonly now = new Map<number, SeqNum>()
   private readonly seen = new Map<SeqNum, Map<number, SeqNum>>()
   private seqNum = 0
   private readonly settings: CompactionSettings
   private readonly isRead: boolean
 
-  /** `isRead`: after each install all readers look at every key. */
+  /** Begins a life. With `isRead`, all readers look at every key after each install. */
   constructor(chosen: CompactionSettings, { valueBytes = VALUE_BYTES, isRead = true } = {}) {
     this.settings = chosen
     this.isRead = isRead
@@ -146,7 +146,7 @@ export class Life {
     return this.underWay.map(({ reservation }) => reservation)
   }
 
-  /** False when nothing was picked. */
+  /** Starts a compaction that is picked; false when nothing was picked. */
   start(picker: Pick<Picker, 'pick'>): boolean {
     const running = this.reservations
     const ask = () => picker.pick(this.version, running, this.held[0] ?? Infinity, this.blocked)
@@ -187,7 +187,7 @@ export class Life {
     }
   }
 
-  /** As a lookup goes: newest tables first, then level by level, to the first version that is visible. */
+  /** Reads as a lookup does: newest tables first, then level by level, to the first version that is visible. */
   private read(key: number, at: SeqNum): SeqNum | undefined {
     for (const { fileNum } of allTables(this.version)) {
       const { keys, seqNums, isTombstone } = this.tables.entriesOf(fileNum)

@@ -1,6 +1,6 @@
 /**
- * COMP-6 over drawn versions: what slows writers down or stops them has a step that ends it, or something is under
- * way; steps come to an end; and then there are no more tables than what they hold needs.
+ * COMP-6 over drawn versions: what slows writers down or stops them has a compaction that ends it, or something is
+ * under way; compactions come to an end; and then there are no more tables than what they hold needs.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
@@ -11,7 +11,9 @@ import { createPicker, settingsWhenQuiet, totalBytes } from '../../src/pick/inde
 import type { CompactionSettings, CompactionStyle, Pressure } from '../../src/pick/index.js'
 import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, Life, VALUE_BYTES } from './pick-life.js'
 
-/** Of a value: so that a few flushes make a debt that slows writers down, and tables too large to be merged as one. */
+/**
+ * A value so large that a few flushes make a debt that slows writers down, and tables too large to be merged as one.
+ */
 const LARGE = 64 * MiB
 
 const isPressing = ({ value, slow, hysteresis }: Pressure): boolean => value >= slow - hysteresis
@@ -31,7 +33,7 @@ function checkPressures(life: Life, settings: CompactionSettings): string[] {
   return pressing.map(({ reason }) => reason)
 }
 
-/** Three neighbours that would fit into one table, in a deep level that has more than it may. */
+/** Finds three neighbours that would fit into one table, in a deep level that has more than it may. */
 function findSmallNeighbours({ levels }: Version, chosen: CompactionSettings): string | null {
   for (const [at, { tables }] of levels.slice(1).entries()) {
     const below = levels[at + 2]
@@ -47,7 +49,7 @@ function findSmallNeighbours({ levels }: Version, chosen: CompactionSettings): s
   return null
 }
 
-/** What is drawn, and for what it must have slowed writers down. */
+/** Kinds of drawn lives, and the reasons for which each must have slowed writers down. */
 export const LIVES = {
   'many small tables': { valueBytes: VALUE_BYTES, step: drawnNarrowSteps, reasons: ['level 0 tables'] },
   'tables too large for one file, a large debt': {
@@ -55,7 +57,7 @@ export const LIVES = {
   },
 }
 
-/** Writers wait only for what is under way or is picked. */
+/** Checks that writers wait only for what is under way or is picked. */
 export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, numRuns: number): void {
   const { valueBytes, step, reasons } = LIVES[drawn]
   const seen = new Set<string>()
@@ -77,7 +79,7 @@ export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, nu
   assert.deepEqual([...seen].sort(), style === 'none' ? [] : reasons)
 }
 
-/** At rest there are few tables in level 0, and of small neighbours no more than are allowed. */
+/** Checks that at rest there are few tables in level 0, and of small neighbours no more than are allowed. */
 export function checkRest(numRuns: number): void {
   const lives = fc.tuple(drawnSettings(), fc.array(drawnNarrowSteps, { minLength: 30, maxLength: 120 }))
   fc.assert(fc.property(lives, ([settings, steps]) => {

@@ -7,7 +7,7 @@ import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } f
 import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../src/pick/index.js'
 import { sampleTable } from './manifest-samples.js'
 
-/** Small numbers: a table has 100 bytes, a base level 1000. */
+/** Settings of small numbers: a table has 100 bytes, a base level 1000. */
 export const smallSettings: CompactionSettings = {
   ...defaultCompactionSettings(),
   level0TablesMin: 4, level0ShareMin: 1, baseLevelBytes: 1000, levelMultiplier: 10, tableBytes: 100,
@@ -15,7 +15,7 @@ export const smallSettings: CompactionSettings = {
 }
 
 /**
- * `5..7: a-c 100 e20 t8 h2`: one table, or several alike, with keys, bytes, entries, and how many of these are
+ * Draws `5..7: a-c 100 e20 t8 h2`: one table, or several alike, with keys, bytes, entries, and how many of these are
  * tombstones and hidden. The colon may be left out.
  */
 export function drawnTables(text: string): TableFacts[] {
@@ -29,21 +29,21 @@ export function drawnTables(text: string): TableFacts[] {
   return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
 }
 
-/** Tables by level; the higher the number, the newer. */
+/** Draws a version of tables by level; the higher the number, the newer. */
 export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>>): Version {
   const addTables: LevelTable[] = Object.entries(levels).flatMap(([level, texts]) =>
     texts!.flatMap(drawnTables).map((facts) => ({ level: Number(level), facts })))
   return applyEdit(emptyVersion, { addTables })
 }
 
-/** `level0 0: 3 2 | 6: 1 → 6`: reason, inputs as runs, output level. */
+/** Shows a pick as `level0 0: 3 2 | 6: 1 → 6`: reason, inputs as runs, output level. */
 export function shownPick(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const inputs = pick.inputs.map(({ level, tables }) => `${level}: ${tables.map((it) => it.fileNum).join(' ')}`)
   return `${pick.reason} ${inputs.join(' | ')} ${pick.kind === 'move' ? 'moves to' : '→'} ${pick.outputLevel}`
 }
 
-/** COMP-1, told independently of how picks are made. */
+/** Checks COMP-1, told independently of how picks are made. */
 export function assertClosed(version: Version, pick: CompactionPick): void {
   const inputs = new Set(inputTables(pick))
   const { outputLevel } = pick
@@ -64,7 +64,7 @@ export function assertClosed(version: Version, pick: CompactionPick): void {
   }
 }
 
-/** COMP-2, and that tables which must be left alone are. */
+/** Checks COMP-2, and that tables which must be left alone are. */
 export function assertAvailable(
   pick: CompactionPick, running: readonly RunningCompaction[], blocked: ReadonlySet<number>,
 ): void {
@@ -78,7 +78,7 @@ export function assertAvailable(
   }
 }
 
-/** Every older table that shares keys with the inputs is told, and nothing else. */
+/** Checks that every older table that shares keys with the inputs is told, and nothing else. */
 export function assertBelow(version: Version, pick: CompactionPick): void {
   const inputs = new Set(inputTables(pick))
   const told = new Set(pick.below.flat())

@@ -12,7 +12,7 @@
  * A table is its number, or the numbers of many alike, its keys, and, where they are not 100, 10, 0 and 0, its bytes,
  * its entries, and how many of these are tombstones and hidden. Table n has the sequence numbers 10 n to 10 n + 9, so
  * the higher the number, the newer. Settings stand behind `version`, or behind one question. Each question is answered
- * by one line, but for `manual`, which has a line for each step.
+ * by one line, except `manual`, which has a line for each compaction.
  */
 import assert from 'node:assert/strict'
 import type { FileNum, LevelNum, TableFacts } from '../../src/base/index.js'
@@ -135,7 +135,7 @@ function scoresOf(version: Version, question: Question): ReturnType<Picker['scor
   return createPicker(question.settings).scores(version, [])
 }
 
-/** Of a pick of many: how many inputs there are, and the first and the last. */
+/** Shows a pick of many inputs: how many there are, and the first and the last. */
 function shownEnds(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const [first, last] = [pick.inputs[0]!, pick.inputs.at(-1)!]
@@ -146,7 +146,7 @@ function shownInput({ level, tables }: { level: LevelNum; tables: readonly Table
   return `${level}: ${tables.map(({ fileNum }) => fileNum).join(' ')}`
 }
 
-/** What is older than the inputs and shares keys with them, and where the output is cut. */
+/** Shows what is older than the inputs and shares keys with them, and where the output is cut. */
 function shownBelow(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const below = pick.below.filter((tables) => tables.length > 0)
@@ -171,7 +171,7 @@ function manualOf(question: Question): ReturnType<typeof manualPicker> {
   })
 }
 
-/** All steps to the end, where a merge gives one table without tombstones. */
+/** Shows all compactions to the end, where a merge gives one table without tombstones. */
 function manualSteps(version: Version, question: Question): string[] {
   const picker = manualOf(question)
   const pick = pickOf(version, question, picker)

@@ -1,20 +1,20 @@
-/** A queue on VarveLevel, whose every pop looks for its head from the very start: what it walks over. */
+/** A queue on VarveLevel, whose every pop looks for its head from the very start, and counts of what it walks over. */
 import assert from 'node:assert/strict'
 import { VarveLevel } from '../../src/level.js'
 import type { DatabaseOptions } from '../../src/level.js'
 
 export interface QueueRun {
-  /** Items that go through it. */
+  /** The number of items that go through it. */
   total: number
-  /** Items in it when pushes and pops run in step. */
+  /** The number of items in it when pushes and pops run in step. */
   length: number
   batch: number
   options: DatabaseOptions<string, string>
-  /** After each so many pops it waits for flushes and compactions: then counts do not depend on time. */
+  /** After this many pops it waits for flushes and compactions: then counts do not depend on time. */
   settleEvery?: number
 }
 
-/** Of one tenth of the pops. */
+/** Counts of one tenth of the pops. */
 export interface QueueTenth {
   /** Deleted keys walked over for each item popped. */
   passedEach: number

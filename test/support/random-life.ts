@@ -1,7 +1,6 @@
 /**
- * What: the life of a database as one seed has it: random calls, settings, faults, kills and power losses
- * on a simulated machine, also in the middle of an open. After every step that can be judged the oracle
- * judges it.
+ * What: the life of a database as one seed has it: random calls, settings, faults, kills and power losses on a
+ * simulated machine, also in the middle of an open. After every call that can be judged the oracle judges it.
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../src/base/index.js'
@@ -24,11 +23,11 @@ const FAULT_KINDS = ['write', 'sync', 'syncDir', 'create', 'link', 'unlink', 're
 export interface LifeOptions {
   seed: number
   steps: number
-  /** Calls fail now and then. */
+  /** True when calls fail now and then. */
   hasFaults: boolean
-  /** Leveled compaction by itself, and by hand now and then. */
+  /** True runs leveled compaction by itself, and by hand now and then. */
   isLeveled?: boolean
-  /** Background work is interleaved as with threads. */
+  /** True interleaves background work as threads do. */
   hasThreads: boolean
 }
 
@@ -47,7 +46,7 @@ export class RandomLife {
   private pending: Promise<void>[] = []
   private held: { snapshot: Snapshot; check: () => void }[] = []
   private restartCount = 0
-  /** A sync of this machine lost what it should have kept: a kill may show it. */
+  /** True when a sync of this machine lost what it should have kept: a kill may show it. */
   private hasLost = false
 
   constructor(options: LifeOptions) {
@@ -154,7 +153,7 @@ export class RandomLife {
     return options.isLeveled === true && random.chance(0.5) ? w.compact() : w.flush()
   }
 
-  /** Everything that is under way is answered. */
+  /** Resolves when everything that was under way is answered. */
   private async settle(): Promise<void> {
     const pending = this.pending.splice(0)
     await patiently(this.w, async () => void (await Promise.all(pending)))
@@ -207,7 +206,7 @@ export class RandomLife {
     await this.afterOpen()
   }
 
-  /** The next machine dies once more, after so many changes of its disk. */
+  /** Lets the next machine die once more, after this many changes of its disk. */
   private crashInOpen(effect: number): void {
     const policies = ['kill', 'random50', 'none'] as const
     this.w.crashInOpen = effect === 0 ? null : { effect, policy: this.random.pick(policies) }

@@ -1,10 +1,10 @@
-/** What a database must answer: a sorted map of versions, and ranges over it by their definition. */
+/** The answers that a database must give: a sorted map of versions, and ranges over it by their definition. */
 import { compareBytes } from '../../src/base/index.js'
 import type { SeededRandom } from '../../src/base/index.js'
 import type { RangeOptions } from '../../src/index.js'
 
 export class MapModel {
-  /** By key as latin1 text. */
+  /** Entries by key as latin1 text. */
   private readonly entries = new Map<string, string>()
 
   constructor(from?: MapModel) {
@@ -23,7 +23,7 @@ export class MapModel {
     return this.entries.get(latin1(key))
   }
 
-  /** `key=value` of a range, in its order. */
+  /** Gives `key=value` of a range, in its order. */
   range({ gt, gte, lt, lte, prefix, reverse, limit }: RangeOptions): string[] {
     const isInside = (key: Uint8Array) =>
       (gt === undefined || compareBytes(key, asBytes(gt)) > 0) &&
@@ -45,12 +45,12 @@ export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
 }
 
-/** Short keys of few letters: equal ones, prefixes of each other, the empty key, 0x00 and 0xFF. */
+/** Draws a short key of few letters: equal ones, prefixes of each other, the empty key, 0x00 and 0xFF. */
 export function randomKey(random: SeededRandom): Uint8Array {
   return Uint8Array.from({ length: random.below(5) }, () => random.pick([0x00, 0x61, 0x62, 0xff]))
 }
 
-/** Any combination of bounds, direction and limit. */
+/** Draws any combination of bounds, direction and limit. */
 export function randomRange(random: SeededRandom): RangeOptions {
   const range: RangeOptions = {}
   for (const name of ['gt', 'gte', 'lt', 'lte', 'prefix'] as const) {

@@ -7,7 +7,7 @@ import { checkHistory } from './kill-history.js'
 
 const child = fileURLToPath(new URL('../crash/kill-child.js', import.meta.url))
 
-/** One life: SIGKILL up to `afterMs` behind its first acknowledgement. Returns what was acknowledged. */
+/** Lives one life: SIGKILL up to `afterMs` behind its first acknowledgement. Returns what was acknowledged. */
 async function liveAndDie(args: string[], afterMs: number): Promise<string[]> {
   const process_ = spawn(process.execPath, [child, ...args], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] })
   let text = ''
@@ -22,11 +22,11 @@ async function liveAndDie(args: string[], afterMs: number): Promise<string[]> {
   await new Promise((resolve) => setTimeout(resolve, afterMs))
   process_.kill('SIGKILL')
   await ended
-  // A name without its line feed was being told when the process died.
+  // A name without its line feed was being written when the process died.
   return text.split('\n').slice(0, -1)
 }
 
-/** All problems of `rounds` lives in one directory, and how many batches were acknowledged. */
+/** Gives all problems of `rounds` lives in one directory, and how many batches were acknowledged. */
 export async function killAgainAndAgain(
   directory: string, options: { rounds: number; mode: 'strict' | 'fast'; random: SeededRandom },
 ): Promise<{ problems: string[]; acknowledged: number }> {
@@ -36,7 +36,7 @@ export async function killAgainAndAgain(
     const told = await liveAndDie([directory, String(round), options.mode], options.random.below(300))
     acknowledged.push(...told)
     const db = await Varve.open(directory)
-    // Every life's batches right after it; all of them at the end.
+    // Every life's batches are checked right after it; all of them at the end.
     problems.push(...checkHistory(db, round === options.rounds - 1 ? acknowledged : told))
     await db.close()
   }

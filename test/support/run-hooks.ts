@@ -4,7 +4,7 @@ import type { ExecutorFactory, JobFunction, JobTable } from '../../src/exec/inde
 import type { CompactionRunInput } from '../../src/run/index.js'
 import { simExecutor } from '../../src/testing.js'
 
-/** What `change` throws is the job's error. */
+/** Makes an executor whose runs `change` may change; what it throws is the job's error. */
 export function withRuns(change: (input: CompactionRunInput) => CompactionRunInput, seed = 1): ExecutorFactory {
   return <Context>(jobs: JobTable<Context>, context: Context, clock: Clock) => {
     const run = jobs['compactionRun']! as JobFunction<CompactionRunInput, unknown, Context>
@@ -15,10 +15,10 @@ export function withRuns(change: (input: CompactionRunInput) => CompactionRunInp
   }
 }
 
-/** Outputs end after a block or two, until there are four. */
+/** An executor with small outputs: they end after a block or two, until there are four. */
 export const smallOutputs: ExecutorFactory = withRuns((input) => ({ ...input, tableBytes: 600 }))
 
-/** Runs stand still at their beginning while the gate is closed. */
+/** A gate that holds runs at their beginning while it is closed. */
 export class RunGate {
   isClosed = false
   readonly executor: ExecutorFactory

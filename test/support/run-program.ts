@@ -4,7 +4,7 @@ import path from 'node:path'
 import { packageDir } from './golden.js'
 
 export interface ProgramResult {
-  /** Null when a signal ended it. */
+  /** The exit code; null when a signal ended the program. */
   code: number | null
   out: string
   error: string
@@ -14,12 +14,12 @@ export function runVarve(...args: string[]): Promise<ProgramResult> {
   return runProgram('src/cli/main.js', args)
 }
 
-/** The same with something on standard input. */
+/** Runs `varve` with something on standard input. */
 export function pipeToVarve(input: string | Uint8Array, ...args: string[]): Promise<ProgramResult> {
   return runProgram('src/cli/main.js', args, packageDir, input)
 }
 
-/** `script` is relative to `dist`. */
+/** Runs a program; `script` is relative to `dist`. */
 export function runProgram(
   script: string, args: string[], cwd = packageDir, input: string | Uint8Array = '',
 ): Promise<ProgramResult> {

@@ -1,11 +1,11 @@
 /**
  * What: how much of a large count this run does. The short run draws a share of the cases, the long run and a run of
- * named files do all of them. The draw is fixed by the commit (scripts/test.mjs sets it), so a failure comes again,
- * and the next commit draws other cases.
+ * named files do all of them. The draw is fixed by the commit (scripts/test.mjs sets it), so a failure comes again, and
+ * the next commit draws other cases.
  */
 import { SeededRandom } from '../../src/base/index.js'
 
-/** Of the cases of a large count, 0 < share ≤ 1. */
+/** The share of the cases of a large count, 0 < share ≤ 1. */
 export const shareOfRun = readShare(process.env['VARVE_SHARE'])
 export const isWholeRun = shareOfRun === 1
 
@@ -26,13 +26,13 @@ export class Draw {
     this.random = new SeededRandom(drawSeed, name)
   }
 
-  /** Whether this run does the next case. */
+  /** Tells whether this run does the next case. */
   takes(): boolean {
     return this.random.chance(shareOfRun)
   }
 }
 
-/** The cases that this run does, in their order: at least one. */
+/** Gives the cases that this run does, in their order: at least one. */
 export function drawn<T>(name: string, cases: Iterable<T>): T[] {
   const all = [...cases]
   const draw = new Draw(name)
@@ -40,7 +40,7 @@ export function drawn<T>(name: string, cases: Iterable<T>): T[] {
   return taken.length > 0 || all.length === 0 ? taken : [new SeededRandom(drawSeed, `${name} one`).pick(all)]
 }
 
-/** How many of so many cases are enough to be sure that a share of this run was done: a draw varies. */
+/** The number of cases, of this many, that is enough to be sure that a share of this run was done: a draw varies. */
 export function atLeast(count: number): number {
   return isWholeRun ? count : Math.floor(count * shareOfRun * 0.6)
 }

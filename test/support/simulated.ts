@@ -11,7 +11,7 @@ export interface SimOpenOptions extends Omit<VarveOptions, 'components'> {
   onEvent?: (event: EngineEvent) => void
 }
 
-/** Timers fire only when a test moves the clock. */
+/** Opens a database whose timers fire only when a test moves the clock. */
 export function openSim(vfs: SimVfs, { onEvent, ...options }: SimOpenOptions = {}): Promise<Varve> {
   const random = new SeededRandom(1, 'engine')
   const components = { vfs, clock: vfs.clock, random, ...(onEvent === undefined ? {} : { onEvent }) }
@@ -19,7 +19,7 @@ export function openSim(vfs: SimVfs, { onEvent, ...options }: SimOpenOptions = {
   return Varve.open(SIM_DIR, { workers: 0, ...sizes, ...options, components })
 }
 
-/** Numbers of the files of one kind, ascending. */
+/** Gives the numbers of the files of one kind, ascending. */
 export function fileNums(vfs: SimVfs, kind: DataFileKind): number[] {
   return vfs.listSync(SIM_DIR)
     .flatMap((name) => {
@@ -29,7 +29,7 @@ export function fileNums(vfs: SimVfs, kind: DataFileKind): number[] {
     .sort((a, b) => a - b)
 }
 
-/** All entries, as text. */
+/** Gives all entries, as text. */
 export function readAllText(db: Varve): Map<string, string> {
   const entries = new Map<string, string>()
   for (const [key, value] of db.entriesSync()) entries.set(textOf(key), textOf(value))

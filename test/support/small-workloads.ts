@@ -1,21 +1,21 @@
 /**
- * What: every short program over a small set of operations, each crashed after every change of the disk
- * that its last operation makes: what the ones before it make, shorter programs have shown. After B3 and
- * ACE, which found most crash bugs of file systems with three operations.
+ * What: every short program over a small set of operations, each crashed after every change of the disk that its last
+ * operation makes: shorter programs have shown the changes of the ones before it. It follows B3 and ACE, which found
+ * most crash bugs of file systems with three operations.
  */
 import { CrashSweep } from './crash-sweep.js'
 import type { SweepCounts } from './crash-sweep.js'
 import type { SeenState } from './oracle.js'
 import type { Settings, Workload } from './workload.js'
 
-/** Two of these do not fit into one write buffer. */
+/** The length of a value, of which two do not fit into one write buffer. */
 const BIG = 40_000
 
 interface Run {
   w: Workload
-  /** The place in the program, so that no two writes give the same value. */
+  /** The number of operations so far, so that no two writes give the same value. */
   i: number
-  /** Of the snapshots that are held. */
+  /** Checks of the snapshots that are held. */
   checks: (() => void)[]
 }
 
@@ -39,7 +39,7 @@ const operations: Record<string, (run: Run) => Promise<void>> = {
 
 export type Program = readonly string[]
 
-/** All programs of exactly so many operations. */
+/** Gives all programs of exactly this many operations. */
 export function* programsOf(length: number): Generator<Program> {
   if (length === 0) {
     yield []

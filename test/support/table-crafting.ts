@@ -1,4 +1,4 @@
-/** The sample table with bytes changed under right checksums: what an attacker can write. */
+/** The sample table with bytes changed under right checksums: an attacker can write such tables. */
 import { crc32, decodeFileHeader, fileSeed, putU32, runSync } from '../../src/base/index.js'
 import { readParts } from '../../src/sstable/read/table-open.js'
 import type { TableParts } from '../../src/sstable/read/table-open.js'
@@ -19,7 +19,7 @@ interface Piece {
   seal: (file: Uint8Array) => void
 }
 
-/** Of all checksums in the sample. */
+/** The seed of all checksums in the sample. */
 export const seed = fileSeed(decodeFileHeader(good, 'varvetab', TABLE_NAME))
 
 /** Every piece of the sample: header, blocks, sections, footer. */
@@ -45,7 +45,7 @@ function findPieces(): Piece[] {
   return found.sort((a, b) => a.offset - b.offset)
 }
 
-/** A copy of the sample whose piece at `offset` was changed and sealed. */
+/** Makes a copy of the sample whose piece at `offset` was changed and sealed. */
 export function craft(offset: number, change: (content: Uint8Array) => void): Uint8Array {
   const file = good.slice()
   const piece = pieces.find((each) => each.offset === offset)!

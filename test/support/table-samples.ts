@@ -1,4 +1,4 @@
-/** Small tables and what is in them, for tests of the sstable layer. */
+/** Small tables and their entries, for tests of the sstable layer. */
 import { compareBytes, EntryKind, runSync } from '../../src/base/index.js'
 import type { InternalIterator, PointResult, TableFacts } from '../../src/base/index.js'
 import type { BlockCache } from '../../src/cache/index.js'
@@ -51,17 +51,17 @@ export function bytesOf(file: VfsFile): Uint8Array {
   return bytes
 }
 
-/** Order of internal keys. */
+/** Compares two entries in the order of internal keys. */
 export function compareEntries(a: Entry, b: Entry): number {
   return compareBytes(a.key, b.key) || b.seqNum - a.seqNum
 }
 
-/** An entry as one line, to compare and to show. */
+/** Shows an entry as one line, to compare and to print. */
 export function shown({ key, seqNum, kind, value }: Entry): string {
   return `${latin1(key)} ${seqNum} ${kind} ${value.length} ${latin1(value)}`
 }
 
-/** As `shown`, of what a point read tells. */
+/** Shows the result of a point read as `shown` does an entry. */
 export function shownPoint({ kind, value }: Pick<Entry, 'kind' | 'value'>): string {
   return `${kind} ${value.length} ${latin1(value)}`
 }
@@ -71,7 +71,7 @@ function latin1(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, 9), ...bytes.subarray(-9))
 }
 
-/** Where the iterator stands. Throws RangeError when it lends anything outside its bytes. */
+/** Gives the entry of an iterator. Throws RangeError when it lends anything outside its bytes. */
 export function entryAt(iterator: InternalIterator): Entry {
   const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd, seqNum, kind } = iterator
   const key = range(keyBytes, keyStart, keyEnd)
@@ -82,7 +82,7 @@ function emptyResult(): PointResult {
   return { kind: 0, valueBytes: new Uint8Array(0), valueStart: 0, valueEnd: 0 }
 }
 
-/** What `get` finds, or null. It does not tell sequence numbers: versions are told apart by their values. */
+/** Gives what `get` finds, or null. It does not tell sequence numbers: versions are told apart by their values. */
 export function getEntry(table: Table, key: Uint8Array, snapshot: number): Pick<Entry, 'kind' | 'value'> | null {
   const out = emptyResult()
   const padded = new Uint8Array([...key, 0])
@@ -96,7 +96,7 @@ function range(bytes: Uint8Array, start: number, end: number): Uint8Array {
   throw new RangeError(`[${start}, ${end}) of ${bytes.length}`)
 }
 
-/** A fixed table with everything in it: versions over blocks, tombstones, empty values, a long key. */
+/** Gives a fixed table with everything in it: versions over blocks, tombstones, empty values, a long key. */
 export function sampleEntries(): Entry[] {
   const entries: Entry[] = []
   const add = (key: string, seqNum: number, value: string | null): void => {

@@ -26,10 +26,10 @@ export class TestTerminal implements Terminal {
   }
 }
 
-/** More than any answer takes. */
+/** More turns than any answer takes. */
 const TURNS_MAX = 1_000_000
 
-/** Somebody sits there; `screenText` is what he sees, control sequences and all. */
+/** A terminal with a person at it; `screenText` is what is shown, control sequences and all. */
 export class TypingTerminal extends TestTerminal {
   override readonly screen: NodeJS.WritableStream
   private readonly keys: PassThrough
@@ -53,7 +53,7 @@ export class TypingTerminal extends TestTerminal {
     this.keys.write(keys)
   }
 
-  /** A tab must come alone: in a paste it is no key. */
+  /** Types a tab, which must come alone: in a paste it is no key. */
   async tab(completion: string): Promise<void> {
     this.type('\t')
     await this.sees(completion)
@@ -63,7 +63,7 @@ export class TypingTerminal extends TestTerminal {
     this.keys.end()
   }
 
-  /** Until the screen shows it, behind what was seen before. */
+  /** Waits until the screen shows the text, behind what was seen before. */
   async sees(text: string): Promise<void> {
     for (let i = 0; !this.screenText.includes(text); i++) {
       if (i === TURNS_MAX) throw new Error(`never saw ${JSON.stringify(text)} in ${JSON.stringify(this.screenText)}`)

@@ -1,6 +1,6 @@
 /**
- * What: programs, as somebody would write them, that once stopped writers for ever, left a table for each flush or
- * session, or left deleted data where it was. Each in a size that is given.
+ * What: programs of users that once stopped writers for ever, left a table for each flush or session, or left deleted
+ * data where it was. Each takes its size as an argument.
  */
 import assert from 'node:assert/strict'
 import { Varve } from '../../src/index.js'
@@ -8,16 +8,16 @@ import type { VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { openOn } from './workload.js'
 
-/** Where the databases of one program live; `open` opens it again. */
+/** The place where the databases of one program live; `open` opens it again. */
 export interface Site {
   open(options?: VarveOptions): Promise<Varve>
-  /** Names in its directory. */
+  /** Gives the names in its directory. */
   names(): string[]
-  /** Resolves after so many milliseconds of the database's clock. */
+  /** Resolves after this many milliseconds of the database's clock. */
   pause(ms: number): Promise<void>
 }
 
-/** Until what happens by itself has happened, on a machine that does much else. */
+/** Seconds until what happens by itself has happened, on a machine that does much else. */
 const SECONDS_MAX = 120
 
 const userKey = (user: number, i: number): string =>
@@ -26,7 +26,7 @@ const userKey = (user: number, i: number): string =>
 const level0Of = (db: Varve): number => db.stats().levels[0]!.tableCount
 const tablesOf = (db: Varve): number => db.stats().levels.reduce((sum, { tableCount }) => sum + tableCount, 0)
 
-/** Many users share one table; then each writes a little and flushes; then a large import comes. */
+/** Lets many users share one table; then each writes a little and flushes; then a large import comes. */
 export async function usersThenImport(site: Site, rows: number, imported: number): Promise<void> {
   const db = await site.open({ writeBufferSize: 256 * 1024 })
   const users = Array.from({ length: 60 }, (_, user) => user)
@@ -44,7 +44,7 @@ export async function usersThenImport(site: Site, rows: number, imported: number
   await db.close()
 }
 
-/** One ascending key and a flush, again and again. */
+/** Writes one ascending key and flushes, again and again. */
 export async function flushesInALoop(site: Site, count: number): Promise<void> {
   const db = await site.open()
   let most = 0
@@ -60,7 +60,7 @@ export async function flushesInALoop(site: Site, count: number): Promise<void> {
   await db.close()
 }
 
-/** Open, one put, close, again and again. `keyOf`: which key. */
+/** Opens, makes one put and closes, again and again; `keyOf` gives the key. */
 export async function shortSessions(site: Site, count: number, keyOf: (i: number) => string): Promise<number> {
   const keys = new Set<string>()
   let most = 0
@@ -79,7 +79,7 @@ export async function shortSessions(site: Site, count: number, keyOf: (i: number
   return most
 }
 
-/** Everything is deleted after the database had nothing to do for a while; nothing else is written. */
+/** Deletes everything after the database had nothing to do for a while; nothing else is written. */
 export async function deletedAfterAPause(site: Site, count: number): Promise<void> {
   const db = await site.open()
   for (let i = 0; i < count; i++) await db.put(`k${i}`, Buffer.alloc(200))
@@ -92,7 +92,7 @@ export async function deletedAfterAPause(site: Site, count: number): Promise<voi
   await db.close()
 }
 
-/** Each process is killed right after its only write. */
+/** Kills each process right after its only write. */
 export async function killedSessions(count: number): Promise<number> {
   let vfs = new SimVfs({ seed: 3 })
   let most = 0

@@ -1,4 +1,4 @@
-/** The files of one directory as bytes: to damage them, to compare them, to open them again. */
+/** The files of one directory as bytes, which tests damage, compare and open again. */
 import { MemoryVfs } from '../../src/testing.js'
 
 export type Image = Map<string, Uint8Array>
@@ -15,7 +15,7 @@ export function takeImage(vfs: MemoryVfs, dir: string): Image {
   return image
 }
 
-/** A file system whose directory `dir` holds exactly these files. */
+/** Makes a file system whose directory `dir` holds exactly these files. */
 export function vfsOf(image: Image, dir: string): MemoryVfs {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(dir)
@@ -27,7 +27,7 @@ export function vfsOf(image: Image, dir: string): MemoryVfs {
   return vfs
 }
 
-/** The image with one file changed. */
+/** Gives the image with one file changed. */
 export function withFile(image: Image, name: string, bytes: Uint8Array): Image {
   return new Map(image).set(name, bytes)
 }

@@ -1,11 +1,11 @@
-/** A Vfs whose calls are seen, and may be failed, before and after they take effect. */
+/** A Vfs whose calls a test sees, and may fail, before and after they take effect. */
 import { FileSystemError } from '../../src/vfs/index.js'
 import type { Vfs, VfsFile } from '../../src/vfs/index.js'
 
 export interface WatchedCall {
-  /** Name of the blocking form without `Sync`, with the open mode: `open create`. */
+  /** The name of the blocking form without `Sync`, with the open mode: `open create`. */
   name: string
-  /** Last part of the path. */
+  /** The last part of the path. */
   file: string
 }
 
@@ -48,7 +48,7 @@ export function watchedVfs(vfs: Vfs, watcher: Watcher): Vfs {
   return watch(vfs, watcher, null)
 }
 
-/** `name file` of each call. */
+/** Records `name file` of each call. */
 export function recordCalls(vfs: Vfs, calls: string[]): Vfs {
   return watchedVfs(vfs, { before: ({ name, file }) => void calls.push(`${name} ${file}`) })
 }

@@ -1,6 +1,6 @@
 /**
- * What: a program that uses a database on a simulated machine and tells the oracle of every call and
- * every answer. The machine may be killed or lose power in between; then it goes on with the next one.
+ * What: a program that uses a database on a simulated machine and tells the oracle of every call and every answer. The
+ * machine may be killed or lose power in between; then it goes on with the next one.
  */
 import { SeededRandom, VarveError } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
@@ -19,12 +19,12 @@ export const DIR = '/db'
 
 export type Settings = Omit<VarveOptions, 'components'>
 
-/** Small, so that everything happens soon. */
+/** Small settings, so that everything happens soon. */
 const SETTINGS: Settings = {
   workers: 0, writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024, compaction: { style: 'none' },
 }
 
-/** Some times as long as the quiet after which more is merged, and as fast mode waits. */
+/** A few times as long as the quiet after which more is merged, and as fast mode waits. */
 const REST_MS = 5000
 
 export interface OpenOptions {
@@ -33,9 +33,9 @@ export interface OpenOptions {
   /** The file system that the database gets in place of the machine's own. */
   wrap?: (vfs: Vfs) => Vfs
   onEvent?: (event: EngineEvent) => void
-  /** Background work is interleaved as with threads, in an order that the seed decides. */
+  /** True interleaves background work as threads do, in an order that the seed decides. */
   hasThreads?: boolean
-  /** In place of either way of running it. */
+  /** An executor in place of either way of running background work. */
   executor?: ExecutorFactory
 }
 
@@ -53,7 +53,7 @@ export function openOn(
   return Varve.open(DIR, { ...SETTINGS, ...settings, components })
 }
 
-/** Until nothing is under way; with leveled compaction, until it wants nothing more and all is durable. */
+/** Resolves when nothing is under way; with leveled compaction, when it wants nothing more and all is durable. */
 export async function atRest(vfs: SimVfs, settings: Settings = {}): Promise<void> {
   await vfs.settled()
   if (settings.compaction?.style !== 'leveled') return
@@ -66,11 +66,11 @@ export interface WorkloadOptions extends OpenOptions {
   sim?: SimOptions
   /** Called with every machine before the database is opened on it. */
   onMachine?: (vfs: SimVfs, workload: Workload) => void
-  /** Failed writes are told to the oracle and go on; without, they end the test. */
+  /** True tells the oracle of failed writes and goes on; without it, they end the test. */
   toleratesErrors?: boolean
 }
 
-/** Of an open: the machine dies after so many changes of its disk, or when it is open. */
+/** A crash inside an open: the machine dies after this many changes of its disk, or when it is open. */
 export interface CrashInOpen {
   effect: number
   policy: SurvivalPolicy | 'kill'
@@ -86,15 +86,15 @@ export class Workload {
   readonly random: SeededRandom
   readonly options: WorkloadOptions
   vfs: SimVfs
-  /** Null until opened and after a close. */
+  /** The open database; null until opened and after a close. */
   private database: Varve | null = null
-  /** While a database is being opened again: what it may show. */
+  /** The states that a database may show while it is being opened again. */
   private reopening: { power: Expectation; process: Expectation } | null = null
   /** Codes of failed calls, in order. */
   readonly errors: string[] = []
-  /** The next open uses these. */
+  /** Settings of the next open. */
   settings: Settings
-  /** What happens in the next open that follows a crash. */
+  /** The crash that happens in the next open that follows a crash. */
   crashInOpen: CrashInOpen | null = null
   private restarts = 0
 
@@ -115,7 +115,7 @@ export class Workload {
     return this.database !== null
   }
 
-  /** What may be found after a crash now. */
+  /** Gives what may be found after a crash now. */
   expect(loss: Loss): Expectation {
     return this.reopening?.[loss] ?? this.oracle.expect(loss)
   }
@@ -139,14 +139,14 @@ export class Workload {
     await this.goOn(this.oracle.expect('process'), this.oracle.expect('power'))
   }
 
-  /** The process dies now and starts again; after a failed sync what was not synced may be gone too. */
+  /** Kills the process and starts it again; after a failed sync what was not synced may be gone too. */
   async killed(loss: Loss = 'process'): Promise<void> {
     const [process, power] = [this.oracle.expect(loss), this.oracle.expect('power')]
     this.move(this.vfs.kill(this.options.seed + 1000 + this.restarts))
     await this.goOn(process, power)
   }
 
-  /** The machine loses power now and starts again. */
+  /** Cuts the machine's power and starts it again. */
   async lostPower(policy: SurvivalPolicy): Promise<void> {
     const power = this.oracle.expect('power')
     this.move(this.vfs.crash(policy, this.options.seed + 2000 + this.restarts))
@@ -238,7 +238,7 @@ export class Workload {
     await this.alive(call, () => this.oracle.ack(batch, sync === true), batch)
   }
 
-  /** What a call answers counts only if the process that made it lives. */
+  /** Records what a call answers only if the process that made it lives. */
   private async alive(call: () => Promise<void>, then: () => void, batch: Batch | null = null): Promise<void> {
     const { vfs } = this
     try {
@@ -266,12 +266,12 @@ export class Workload {
 
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** Everything acknowledged is visible now, in every way of reading. */
+  /** Checks that everything acknowledged is visible now, in every way of reading. */
   checkReads(): void {
     matchSeen(this.db, this.oracle, this.oracle.expect('process'))
   }
 
-  /** A snapshot, and a function that checks that it still shows what it showed first. */
+  /** Takes a snapshot, and gives a function that checks that it still shows what it showed first. */
   snapshot(): { snapshot: Snapshot; check: () => void } {
     const snapshot = this.db.snapshot()
     const first = readState(this.db, this.oracle.keys, snapshot)

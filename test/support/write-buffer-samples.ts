@@ -25,13 +25,13 @@ export interface SampleBufferOptions {
   lastSeqNum?: SeqNum
   capacity?: number
   calls?: string[]
-  /** Default true: it has its slab. */
+  /** True when it has its slab, the default. */
   isFilled?: boolean
-  /** First byte of the log's salt. */
+  /** The first byte of the log's salt. */
   firstSalt?: number
 }
 
-/** A buffer for log `fileNum`, not begun; its file holds the header. */
+/** Makes a buffer for log `fileNum`, not begun; its file holds the header. */
 export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {}): SampleBuffer {
   const { lastSeqNum = 0, capacity = 64 * 1024, calls = [], isFilled = true, firstSalt = 1 } = options
   const header = sampleLogHeader(fileNum, firstSalt)

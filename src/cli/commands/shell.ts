@@ -50,7 +50,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
 
 interface ShellArguments {
   dir: string
-  /** Make the database when there is none. */
+  /** True makes the database when there is none. */
   isCreate: boolean
   readOnly: boolean
 }
@@ -69,7 +69,7 @@ function parse(args: readonly string[]): ShellArguments {
   return { dir, isCreate, readOnly }
 }
 
-/** A database is made when that was asked for, never by a name that was mistyped. */
+/** Opens the database. It is made only when that was asked for, never because a name was mistyped. */
 async function open({ dir, isCreate, readOnly }: ShellArguments): Promise<{ db: Varve; isNew: boolean }> {
   try {
     return { db: await Varve.open(dir, { readOnly, createIfMissing: false }), isNew: false }

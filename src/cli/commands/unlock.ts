@@ -1,5 +1,5 @@
 /**
- * What: `varve unlock`: takes the process that had a database open for dead, where nobody can see whether it lives.
+ * What: `varve unlock`: declares the process that had a database open dead, where nobody can see whether it lives.
  */
 import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'

@@ -41,7 +41,7 @@ describe('the demo', () => {
     const { db, acknowledged } = await loaded()
     assert.equal(acknowledged.size, COUNT)
     assert.equal(await proveAcknowledged(db, input, acknowledged), COUNT)
-    acknowledged.delete(COUNT - 1) // in the log, not yet told of
+    acknowledged.delete(COUNT - 1) // in the log, not acknowledged yet
     assert.equal(await proveAcknowledged(db, input, acknowledged), COUNT)
     await checkAll(db, input, COUNT)
     await db.close()

@@ -7,8 +7,8 @@ import { readContentSync, recordAt } from './input.js'
 import type { Input } from './input.js'
 
 /**
- * Every acknowledged record is there with its right content, and nothing else but the records next in
- * order: what was under way when the process died. Returns how many records there are.
+ * Checks that every acknowledged record is there with its right content, and nothing else but the records next in
+ * order: those were under way when the process died. Returns how many records there are.
  */
 export async function proveAcknowledged(
   db: Varve, input: Input, acknowledged: ReadonlySet<number>,
@@ -23,7 +23,7 @@ export async function proveAcknowledged(
   return presentCount
 }
 
-/** The first `count` records and nothing else. Reads in key order, as a scan gives them. */
+/** Checks that the first `count` records are there and nothing else. Reads in key order, as a scan gives them. */
 export async function checkAll(db: Varve, input: Input, count: number): Promise<void> {
   const indexes = new Map<string, number>()
   for (let index = 0; index < count; index++) indexes.set(recordAt(input, index).key, index)

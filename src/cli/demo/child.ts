@@ -1,6 +1,6 @@
 /**
- * What: the process that loads and is killed. Tells its parent which records are acknowledged, each only
- * after its promise resolved. Never ends by itself, only with its parent.
+ * What: the process that loads and is killed. Reports to its parent which records are acknowledged, each only after its
+ * promise resolved. Never ends by itself, only with its parent.
  */
 import { systemClock } from '../../base/index.js'
 import { Varve } from '../../api/index.js'
@@ -14,7 +14,7 @@ export type ChildMessage =
   | { type: 'progress'; progress: LoadProgress }
 
 const PROGRESS_MS = 100
-/** Killed soon after the half; a child that is quicker than its parent waits for it here. */
+/** The child is killed soon after half of the load; one that is quicker than its parent waits for it here. */
 const PART_MAX = 0.75
 
 function send(message: ChildMessage): void {

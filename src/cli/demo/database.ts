@@ -6,10 +6,10 @@ import { Varve } from '../../api/index.js'
 import { MiB, VarveError } from '../../base/index.js'
 import type { VarveOptions } from '../../engine/index.js'
 
-/** Small, so that there are many flushes to see. */
+/** A small buffer, so that there are many flushes to see. */
 export const DEMO_OPTIONS: VarveOptions = { writeBufferSize: 4 * MiB }
 
-/** Removes the database of an earlier demo; what is not Varve's own stays, and is an error. */
+/** Removes the database of an earlier demo. Files that are not Varve's stay, and are an error. */
 export async function removeOldDatabase(dir: string): Promise<void> {
   try {
     await Varve.destroy(dir)

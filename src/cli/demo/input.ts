@@ -1,5 +1,5 @@
 /**
- * What: the demo's input: every file under a directory, repeated under prefixes until it is much enough.
+ * What: the demo's input: every file under a directory, repeated under prefixes until there is enough of it.
  * Record i of copy c has the key `copy<c>/<path>` and the file's bytes as its value.
  */
 import { readFileSync } from 'node:fs'
@@ -7,25 +7,25 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MiB } from '../../base/index.js'
 
-/** So that a load lasts long enough to be killed in its middle. */
+/** Enough records that the load lasts until it is killed in its middle. */
 const RECORDS_MIN = 3000
 const BYTES_MIN = 128 * MiB
 const COPIES_MAX = 64
 
 export interface InputFile {
-  /** Relative to the root, with slashes. */
+  /** The path from the root, with slashes. */
   path: string
   bytes: number
 }
 
 export interface Input {
   root: string
-  /** By path. */
+  /** The files, sorted by path. */
   files: InputFile[]
   bytes: number
   copies: number
   symlinkCount: number
-  /** Neither file, directory nor symbolic link. */
+  /** Paths of what is neither file, directory nor symbolic link. */
   others: string[]
 }
 

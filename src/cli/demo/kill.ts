@@ -10,9 +10,9 @@ import type { Input } from './input.js'
 import { recordCount } from './input.js'
 import type { LoadProgress } from './load.js'
 
-/** A slow machine is killed before the half, so that the whole ends in time. */
+/** A slow machine is killed after this time, before half of the load, so that the whole ends in time. */
 const LOAD_MS_MAX = 15_000
-/** No acknowledgement for so long: something hangs. */
+/** Something hangs when there was no acknowledgement for this long. */
 const SILENCE_MS_MAX = 30_000
 
 export interface KilledLoad {
@@ -31,7 +31,7 @@ export function loadUntilKilled(
 
 class KillRun {
   private readonly child: ChildProcess
-  /** After how many acknowledgements it is killed; drawn, so that each run dies somewhere else. */
+  /** The number of acknowledgements after which it is killed; drawn, so that each run dies somewhere else. */
   private readonly killCount: number
   private readonly onProgress: (progress: LoadProgress) => void
   private readonly acknowledged = new Set<number>()

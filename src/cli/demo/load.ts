@@ -6,7 +6,7 @@ import type { Varve } from '../../api/index.js'
 import { readContent, recordAt } from './input.js'
 import type { Input } from './input.js'
 
-/** Puts that are not acknowledged, and files that are read ahead: each at most so many, so large. */
+/** Limits of the puts that are not acknowledged, and of the files that are read ahead: a number and bytes each. */
 const COUNT_MAX = 64
 const BYTES_MAX = 16 * MiB
 
@@ -20,12 +20,12 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   from: number
-  /** Not included. */
+  /** The end of the load; this record is not included. */
   to: number
   onAcknowledged(index: number): void
 }
 
-/** Resolves when all are acknowledged; rejects with the first put that failed. */
+/** Loads the records. Resolves when all are acknowledged; rejects with the first put that failed. */
 export async function load(db: Varve, input: Input, { from, to, onAcknowledged }: LoadOptions): Promise<void> {
   const reads = new Window()
   const puts = new Window()
@@ -34,7 +34,7 @@ export async function load(db: Varve, input: Input, { from, to, onAcknowledged }
   for (let index = from; index < to; index++) {
     for (; readIndex < to; readIndex++) {
       const record = recordAt(input, readIndex)
-      // At least the one that is put now.
+      // Reads at least the record that is put now.
       if (contents.length > 0 && !reads.hasRoom(record.file.bytes)) break
       const content = readContent(input, record)
       reads.add(record.file.bytes, content)

@@ -28,7 +28,7 @@ export class ProgressLine {
     stream.write(`${text}\n`)
   }
 
-  /** The line's place is free for other text. */
+  /** Ends the line: other text may follow. */
   end(): void {
     if (this.isShown) this.stream.write('\r\u001b[2K')
     this.isShown = false

@@ -9,7 +9,7 @@ import { quoted } from './words.js'
 
 const FILL_DIGITS_MAX = 15
 const BATCH_ENTRIES = 1000
-/** How many bytes of a value are shown; the rest is told as a number. */
+/** This many bytes of a value are shown; the rest is reported as a number. */
 const VALUE_BYTES_SHOWN = 64 * 1024
 const CHUNK_CHARACTERS = 64 * 1024
 

@@ -1,7 +1,7 @@
 /**
  * What: the files of an open database as a reopen would find them: manifest, levels, logs.
- * Only reads, and in one go: the files are those of one moment, unless a background thread deletes one
- * just then; then it looks again.
+ * It only reads, and in one go: the files are those of one moment, unless a background thread deletes one just then; in
+ * that case it reads again.
  */
 import path from 'node:path'
 import type { Varve } from '../../api/index.js'
@@ -40,7 +40,7 @@ function readText(vfs: NodeVfs, db: Varve): string {
   ].join('\n')
 }
 
-/** None for one that was deleted since. */
+/** Describes one log; gives no line for one that was deleted meanwhile. */
 function logLine(vfs: NodeVfs, dir: string, number: number, version: Version): string[] {
   const name = logFileName(number)
   const info = vfs.statSync(path.join(dir, name))

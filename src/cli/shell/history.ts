@@ -1,7 +1,7 @@
 /**
- * What: the lines typed in earlier shells, in a file of the user's state folder that only he can read.
+ * What: the lines typed in earlier shells, in a file of the user's state folder that only the user can read.
  * Keys and values stand in it, so it never lies in a database directory: that one may be given away.
- * Owns: the file. What cannot be read or written is no error: then there is no history.
+ * Owns: the file. What cannot be read or written is no error; then there is no history.
  */
 import * as fs from 'node:fs'
 import { homedir } from 'node:os'
@@ -23,13 +23,13 @@ export class History {
   private readonly databaseDir: string
   private readonly typed: string[] = []
 
-  /** `databaseDir` is absolute and without links. */
+  /** `databaseDir` is absolute and without links; a history inside of it is not saved. */
   constructor(folder: string, databaseDir: string) {
     this.file = path.join(folder, 'varve', 'history')
     this.databaseDir = databaseDir
   }
 
-  /** Oldest first. */
+  /** Reads the lines, oldest first. */
   load(): string[] {
     try {
       return fs.readFileSync(this.file, 'utf8').split('\n').filter((line) => line !== '')
@@ -50,7 +50,7 @@ export class History {
       fs.mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o700 })
       this.replace([...this.load(), ...this.typed].filter((line, i, all) => line !== all[i + 1]))
     } catch {
-      // As said above.
+      // A history that cannot be written is no error.
     }
   }
 
@@ -70,7 +70,7 @@ export class History {
   }
 }
 
-/** Without links, as far as it exists. */
+/** Resolves the links of a path, as far as it exists. */
 function realPath(folder: string): string {
   for (let known = folder; ; known = path.dirname(known)) {
     if (fs.existsSync(known)) return path.join(fs.realpathSync(known), path.relative(known, folder))

@@ -8,14 +8,14 @@ import type { Terminal } from '../command.js'
 
 export interface LineReaderOptions {
   prompt: string
-  /** Oldest first. */
+  /** Lines of earlier shells, oldest first. */
   history: readonly string[]
   complete(line: string): [string[], string]
-  /** Ctrl-C, where somebody sits, before the next line was asked for. */
+  /** Called at Ctrl-C on a terminal before the next line was asked for. */
   onInterrupt(): void
 }
 
-/** A pipe is paused when so many lines wait. */
+/** A pipe is paused when this many lines wait. */
 const WAITING_MAX = 1000
 
 export class LineReader {
@@ -23,7 +23,7 @@ export class LineReader {
   private readonly isInteractive: boolean
   private readonly waiting: string[] = []
   private isClosed = false
-  /** A line was given and the next one not asked for. */
+  /** True while a line was given and the next one not asked for. */
   private isBusy = false
   private wake = (): void => {}
 
@@ -33,16 +33,16 @@ export class LineReader {
     this.readline.on('line', (line) => this.onLine(line))
     this.readline.on('close', () => this.onClose())
     this.readline.on('SIGINT', () => {
-      // As a terminal does: what was typed ahead is meant no more.
+      // As on any terminal, Ctrl-C discards what was typed ahead.
       this.waiting.length = 0
       if (this.readline.line !== '') this.clearLine()
       if (this.isBusy) options.onInterrupt()
     })
-    // A terminal that went away is the end of the lines.
+    // When the terminal goes away, the lines end.
     input.on('error', () => this.readline.close())
   }
 
-  /** One after the other; prompts when none waits. */
+  /** Gives the lines one after the other; prompts when none waits. */
   async *lines(): AsyncGenerator<{ text: string; bytes: Uint8Array }, void, undefined> {
     for (;;) {
       const text = this.waiting.shift()
@@ -80,7 +80,7 @@ export class LineReader {
   }
 }
 
-/** A byte is a character here: what is not UTF-8 must not be changed. */
+/** Reads a pipe with one character for each byte: what is not UTF-8 must not be changed. */
 function pipeReader(input: NodeJS.ReadableStream): Interface {
   input.setEncoding('latin1')
   return createInterface({ input, terminal: false, crlfDelay: Infinity })

@@ -10,31 +10,31 @@ export interface Session {
   readonly db: Varve
   readonly terminal: Terminal
   readonly clock: Clock
-  /** Ctrl-C was pressed during this command. */
+  /** True when Ctrl-C was pressed during this command. */
   isInterrupted: boolean
-  /** What Ctrl-C does besides, for a command that does not look at `isInterrupted`. */
+  /** Runs at Ctrl-C too, for a command that does not look at `isInterrupted`. */
   onInterrupt: (() => void) | null
-  /** The shell ends after this command. */
+  /** True when the shell ends after this command. */
   isDone: boolean
-  /** Fills so far. */
+  /** The number of fills so far. */
   fillCount: number
 }
 
 export interface ShellCommand {
   readonly name: string
   readonly aliases?: readonly string[]
-  /** What stands behind the name. */
+  /** The arguments behind the command's name, as `help` shows them. */
   readonly synopsis: string
   readonly summary: string
   /** More lines for `help <name>`. */
   readonly details?: readonly string[]
-  /** How many words may stand behind the name. */
+  /** Numbers of words that may stand behind the name. */
   readonly wordCounts: readonly number[]
   /** Gives the exit code. Throws UsageError, or what went wrong. */
   run(words: readonly Uint8Array[], session: Session): Promise<number>
 }
 
-/** The exit code of a command that can be stopped: what the user stopped is not done. */
+/** Gives the exit code of a command that can be stopped: what the user stopped is not done. */
 export function interrupted({ isInterrupted, terminal }: Session): number {
   if (!isInterrupted) return EXIT_OK
   terminal.error('interrupted\n')

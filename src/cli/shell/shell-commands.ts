@@ -31,7 +31,7 @@ const commands: readonly ShellCommand[] = [
 
 const namesOf = ({ name, aliases = [] }: ShellCommand): string[] => [name, ...aliases]
 
-/** Throws UsageError. */
+/** Finds a command by its name. Throws UsageError. */
 export function findCommand(name: Uint8Array): ShellCommand {
   const text = decoder.decode(name)
   const command = commands.find((each) => namesOf(each).includes(text))
@@ -58,7 +58,7 @@ function overview(): string {
   ].join('\n')
 }
 
-/** For node:readline: what the last word of the line may become, and that word. */
+/** Completes a line for node:readline: what its last word may become, and that word. */
 export function complete(line: string, fileNames: () => readonly string[]): [string[], string] {
   const words = line.trimStart().split(/[ \t]+/)
   const last = words.at(-1)!

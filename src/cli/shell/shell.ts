@@ -1,5 +1,5 @@
 /**
- * What: the shell: reads lines, runs their commands one after the other, tells what went wrong and goes on.
+ * What: the shell: reads lines, runs their commands one after the other, reports what went wrong and goes on.
  * Does not own: the database.
  * Thread: main.
  */
@@ -17,8 +17,8 @@ import { complete, findCommand, usage } from './shell-commands.js'
 import { parseWords } from './words.js'
 
 /**
- * Runs until the input ends or a command says so. Gives the exit code of the first command that failed;
- * where somebody sits and has seen it, 0. Rejects only for what is wrong with the output.
+ * Runs until the input ends or a command says so. Gives the exit code of the first command that failed; on a terminal,
+ * where somebody has seen the failure, 0. Rejects only for what is wrong with the output.
  */
 export async function runShell(db: Varve, terminal: Terminal): Promise<number> {
   const session: Session = {

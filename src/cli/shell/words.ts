@@ -9,13 +9,13 @@ import { UsageError } from '../command.js'
 import { printableBytes } from '../printable.js'
 
 const [TAB, BLANK, HASH, QUOTE, APOSTROPHE, BACKSLASH] = Array.from('\t #"\'\\', (c) => c.charCodeAt(0))
-/** What a letter behind a backslash stands for. */
+/** The byte that each letter behind a backslash stands for. */
 const LETTERS = new Map(Object.entries({ n: '\n', r: '\r', t: '\t' }).map(([letter, c]) => {
   return [letter.charCodeAt(0), c.charCodeAt(0)]
 }))
 const LITERAL = new Set([BACKSLASH, BLANK, TAB, QUOTE, APOSTROPHE, HASH])
 
-/** Throws UsageError. */
+/** Splits a line into words. Throws UsageError. */
 export function parseWords(line: Uint8Array): Uint8Array[] {
   const parser = new LineParser(line)
   const words: Uint8Array[] = []
@@ -31,7 +31,7 @@ class LineParser {
     this.line = line
   }
 
-  /** Null at the end of the line. */
+  /** Gives the next word; null at the end of the line. */
   next(): Uint8Array | null {
     const { line } = this
     while (isBlank(line[this.at])) this.at++
@@ -74,7 +74,7 @@ function isBlank(byte: number | undefined): boolean {
   return byte === BLANK || byte === TAB
 }
 
-/** Safe to print, and one word for the shell. */
+/** Gives text that is safe to print, and one word for the shell. */
 export function quoted(bytes: Uint8Array): string {
   const text = printableBytes(bytes)
   return text === '' || /[\s"']|^#/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text

@@ -12,9 +12,9 @@ import { OpLog } from './op-log.js'
 
 /** Options of `FaultyVfs`. */
 export interface FaultyOptions {
-  /** What is random follows from it. */
+  /** The seed of everything that is random. */
   seed?: number
-  /** What a write says when the budget is used up. Default ENOSPC. */
+  /** The errno of a write when the budget is used up. Default ENOSPC. */
   spaceError?: string
 }
 
@@ -63,7 +63,7 @@ export class FaultDoor {
     for (const resolve of this.waiting.splice(0)) resolve()
   }
 
-  /** How many of `length` bytes may be written. */
+  /** Takes bytes for a write of `length` from the budget; gives how many may be written. */
   spend(op: FileOp, length: number): number {
     const count = Math.min(length, this.writeBudgetBytes)
     if (count <= 0 && length > 0) throw new FileSystemError(this.spaceError, op.kind, op.path)

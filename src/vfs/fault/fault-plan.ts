@@ -6,7 +6,7 @@ import { SeededRandom } from '../../base/index.js'
 import { fileClassesOf } from './file-op.js'
 import type { FileClass, FileOp, OpKind } from './file-op.js'
 
-/** What a failed sync does. Names after Rebello et al., ATC 2020. */
+/** What a failed sync does. The names follow Rebello et al., ATC 2020. */
 export type SyncFailureMode =
   /** Pending effects are lost, memory keeps showing them, the next sync says "ok". */
   | 'lostClean'
@@ -17,7 +17,7 @@ export type SyncFailureMode =
   /** Everything is durable in spite of the error. */
   | 'benign'
 
-/** What goes wrong: `do` names it. */
+/** What goes wrong; `do` is its name. */
 export type Fault =
   /** 'before': nothing happened. 'after': it happened, and the caller sees an error all the same. */
   | { do: 'error'; code: string; when?: 'before' | 'after' }
@@ -34,23 +34,23 @@ export type Fault =
   /** An asynchronous call does not begin until `releaseHung`. */
   | { do: 'hang' }
 
-/** Which calls a fault meets. Without more it meets the next call, once. */
+/** The calls that a fault meets. A rule without more meets the next call, once. */
 export interface FaultRule {
   /** What goes wrong. */
   fault: Fault
-  /** From this call on, counted over all calls from 1. */
+  /** The number of the first call that it meets, counting all calls from 1. */
   op?: number
-  /** Only calls of this kind; that of 'sync' stands for 'dataSync' too. */
+  /** Only calls of this kind; 'sync' includes 'dataSync'. */
   kind?: OpKind | OpKind[]
-  /** Only files whose names tell that they are this. */
+  /** Only files of this class, as their names tell it. */
   fileClass?: FileClass | FileClass[]
   /** Only this file or directory. */
   path?: string
-  /** From the nth matching call on; 1 is the first. */
+  /** The number of the first matching call that it meets; 1 is the first. */
   nth?: number
-  /** Hits only this part of the matching calls, at random. */
+  /** The part of the matching calls that it hits, at random. */
   rate?: number
-  /** How often: once when not given, Infinity for "from now on". */
+  /** The number of calls that it hits: 1 when not given, Infinity for all from then on. */
   times?: number
 }
 
@@ -58,7 +58,7 @@ export interface FaultRule {
 export class ActiveFault {
   /** The rule. */
   readonly rule: FaultRule
-  /** Calls that it was about. */
+  /** Calls that matched the rule. */
   matchCount = 0
   /** Calls that it made fail. */
   hitCount = 0
@@ -70,7 +70,7 @@ export class ActiveFault {
     this.plan = plan
   }
 
-  /** It meets no call any more. */
+  /** Removes the rule: it meets no call any more. */
   remove(): void {
     this.plan.remove(this)
   }
@@ -127,7 +127,7 @@ function includes<T>(wanted: T | T[], one: T): boolean {
   return Array.isArray(wanted) ? wanted.includes(one) : wanted === one
 }
 
-/** Bytes that a short read or write still does. */
+/** Bytes that a short read or write still transfers. */
 export function shortLength(fault: Fault & { do: 'short' }, length: number): number {
   return Math.min(length, fault.bytes ?? Math.max(1, length >> 1))
 }

@@ -1,5 +1,5 @@
 /**
- * What: an open file of a FaultyVfs. Life and counting of operations are the inner file's.
+ * What: an open file of a FaultyVfs. The inner file does the work and counts operations.
  */
 import { FileSystemError } from '../vfs-error.js'
 import type { VfsFile } from '../vfs.js'
@@ -13,7 +13,7 @@ export class FaultyFile implements VfsFile {
   readonly path: string
   private readonly inner: VfsFile
   private readonly door: FaultDoor
-  /** A sync said "ok" although it was not done ('late'): the next one tells. */
+  /** A sync said "ok" although it was not done ('late'): the next one fails. */
   private owesSyncError = false
   private isClosed = false
 
@@ -118,7 +118,7 @@ export class FaultyFile implements VfsFile {
     return this.inner.sizeSync()
   }
 
-  /** A fault is reported after the handle is gone. */
+  /** Closes the handle, and reports a fault only when it is gone. */
   closeSync(): void {
     this.inner.closeSync()
     if (this.isClosed) return

@@ -1,6 +1,6 @@
 /**
- * What: any file system, with faults. The rules are those of SimVfs; what only a simulated disk can do
- * (losing what a failed sync covered) is left out: there the sync is simply not done.
+ * What: any file system, with faults. The rules are those of SimVfs, except for what only a simulated disk can do
+ * (losing what a failed sync covered): here the sync is simply not done.
  */
 import type { FileInfo, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from '../vfs.js'
 import { FaultDoor, throwFailedSync } from './fault-door.js'
@@ -13,13 +13,13 @@ import type { EffectHook, OpRecorder } from './op-log.js'
 /** Any file system, with faults: the rules are those of `SimVfs`, but nothing that was synced is ever lost. */
 export class FaultyVfs implements Vfs {
   readonly hasSyncIo: boolean
-  /** Faults stay in this thread, and so must everything that shall meet them. */
+  /** Faults stay in this thread, and so must all code that is meant to meet them. */
   readonly workerSpec = null
   readonly openFilesMax: number | undefined
   private readonly inner: Vfs
   private readonly door: FaultDoor
 
-  /** Around this file system. */
+  /** Adds faults to the file system `inner`. */
   constructor(inner: Vfs, options: FaultyOptions = {}) {
     this.inner = inner
     this.hasSyncIo = inner.hasSyncIo
@@ -42,17 +42,17 @@ export class FaultyVfs implements Vfs {
     this.door.releaseHung()
   }
 
-  /** Lines such as `write 000003.wal 0+128`, names relative to `dir`. */
+  /** Records calls as lines such as `write 000003.wal 0+128`, with names relative to `dir`. */
   recordOps(dir = '/'): OpRecorder {
     return this.door.log.record(dir)
   }
 
-  /** Calls so far, also failed ones; `FaultRule.op` counts the same way. */
+  /** The number of calls so far, failed ones included; `FaultRule.op` counts the same way. */
   get opCount(): number {
     return this.door.opCount
   }
 
-  /** Changes of the disk so far. */
+  /** The number of changes of the disk so far. */
   get effectCount(): number {
     return this.door.effectCount
   }
@@ -62,7 +62,7 @@ export class FaultyVfs implements Vfs {
     this.door.onEffect = hook
   }
 
-  /** Bytes that may still be written: then one short write, then errors. */
+  /** Sets how many bytes may still be written: after them comes one short write, then errors. */
   set writeBudgetBytes(bytes: number) {
     this.door.writeBudgetBytes = bytes
   }

@@ -1,5 +1,5 @@
 /**
- * What: one call to a file system as data: what fault rules match, logs print and hooks are told.
+ * What: one call to a file system as data: fault rules match it, logs print it and hooks get it.
  */
 import { parseFileName } from '../../base/index.js'
 
@@ -16,21 +16,21 @@ const effectKinds: ReadonlySet<OpKind> = new Set<OpKind>([
 
 /** One call to a file system. */
 export interface FileOp {
-  /** Its kind. */
+  /** The kind of the call. */
   kind: OpKind
   /** The file or directory. */
   path: string
   /** The second path of link and rename. */
   to?: string
-  /** Where a read or write begins. */
+  /** The offset at which a read or write begins. */
   position?: number
-  /** Bytes of a read or write: what was really done, once the call returned. */
+  /** The bytes of a read or write: those that were transferred, once the call returned. */
   length?: number
-  /** What a file was cut to. */
+  /** The size to which a file was cut. */
   size?: number
 }
 
-/** What a file is, by its name; what is done to a directory itself is 'dir'. */
+/** The class of a file, by its name; 'dir' is a directory itself. */
 export type FileClass =
   | 'log' | 'table' | 'manifest' | 'vlog' | 'marker' | 'lock' | 'temp' | 'dir' | 'other'
 
@@ -52,7 +52,7 @@ function classOfName(path: string): FileClass {
   return kind === undefined ? 'other' : kind === 'probe' ? 'temp' : kind
 }
 
-/** For example `write 000003.wal 0+128`, `syncDir .`, with names relative to `dir`. */
+/** Describes a call, for example `write 000003.wal 0+128` or `syncDir .`, with names relative to `dir`. */
 export function opText(op: FileOp, dir = ''): string {
   let text = `${op.kind} ${relative(op.path, dir)}`
   if (op.to !== undefined) text += ` ${relative(op.to, dir)}`

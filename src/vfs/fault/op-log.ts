@@ -9,11 +9,11 @@ import type { FileOp } from './file-op.js'
 /** Called after every change of the disk; `index` counts them from 1. */
 export type EffectHook = (index: number, description: string, op: FileOp) => void
 
-/** Collects lines until stopped. */
+/** Collects lines until it is stopped. */
 export interface OpRecorder {
   /** What was written down so far. */
   readonly lines: string[]
-  /** Ends it, and gives the lines. */
+  /** Ends the recording, and gives the lines. */
   stop(): string[]
 }
 
@@ -23,7 +23,7 @@ export class OpLog {
   private readonly encoder = new TextEncoder()
   private readonly buffer = new Uint8Array(1024)
 
-  /** `outcome` is an errno name, or '' for success. `data` is what was written. */
+  /** Adds a call. `outcome` is an errno name, or '' for success; `data` is what was written. */
   add(op: FileOp, outcome: string, data?: { bytes: Uint8Array; at: number; length: number }): void {
     const { written } = this.encoder.encodeInto(`${opText(op)} ${outcome}\n`, this.buffer)
     this.hash = crc32(this.buffer, 0, written, this.hash)
@@ -37,7 +37,7 @@ export class OpLog {
     return this.hash.toString(16).padStart(8, '0')
   }
 
-  /** Names in the lines are relative to `dir`. */
+  /** Records calls as text, with names relative to `dir`. */
   record(dir: string): OpRecorder {
     const recorder = { dir, lines: [] as string[] }
     this.recorders.push(recorder)

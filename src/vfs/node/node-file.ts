@@ -23,7 +23,7 @@ export class NodeFile implements VfsFile {
   readonly path: string
   private fd: number
   private inFlight = 0
-  /** Set when `close` found operations in flight: what the last of them calls. */
+  /** Set when `close` found operations in flight; called when the last of them ends. */
   private whenIdle: (() => void) | null = null
   private closing: Promise<void> | null = null
   /** A second descriptor of the same file, for `syncsByHandle` only. */
@@ -72,7 +72,7 @@ export class NodeFile implements VfsFile {
     return fs.fstatSync(this.fd).size
   }
 
-  /** With operations in flight the descriptor is closed when the last of them has ended. */
+  /** Closes the descriptor; with operations in flight, the last of them does it when it ends. */
   closeSync(): void {
     if (this.fd < 0) return
     const fd = this.fd
@@ -126,7 +126,7 @@ export class NodeFile implements VfsFile {
         if (error === null) resolve(result)
         else reject(error)
       })
-      this.inFlight++ // only when `begin` did not throw
+      this.inFlight++ // not reached when `begin` threw
     })
   }
 
@@ -148,7 +148,10 @@ export class NodeFile implements VfsFile {
     throw new FileSystemError('ENOENT', 'fsync', this.path, 'the file has another name now')
   }
 
-  /** An open that failed is not a sync that failed: when there is no descriptor it waits for one. */
+  /**
+   * Opens the file for a sync, and waits for a descriptor when there is none: an open that failed is not a sync that
+   * failed.
+   */
   private async openPatiently(): Promise<fs.promises.FileHandle> {
     for (let delayMs = 10; ; delayMs *= 2) {
       try {

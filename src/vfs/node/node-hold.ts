@@ -11,29 +11,29 @@ import { readLockRecord } from './node-lock-record.js'
 
 export interface OpenDirectory {
   dir: string
-  /** Device and inode. */
+  /** The device and inode of the directory. */
   identity: string
-  /** -1 where a directory cannot be opened. */
+  /** The descriptor; -1 where a directory cannot be opened. */
   descriptor: number
-  /** See VfsLock. */
+  /** A path that leads to the directory whatever has its name; see VfsLock. */
   place: string
 }
 
 /**
- * A permission model goes by the names of paths, and nobody allows this one. Deno counts descriptors of its own in each
- * thread: in a worker the number means another file, or none.
+ * True where `/proc/self/fd` cannot be used. A permission model allows paths by name, and nobody allows this one. Deno
+ * counts descriptors of its own in each thread: in a worker the number means another file, or none.
  */
 const isRestricted = (process as { permission?: unknown }).permission !== undefined || 'Deno' in globalThis
 
 const { O_RDONLY, O_DIRECTORY = 0 } = fs.constants
 
-/** `usePlace` is false only in tests of the other way. */
+/** Opens a directory. `usePlace` is false only in tests of platforms without such a path. */
 export function openDirectory(dir: string, usePlace = true): OpenDirectory {
   let descriptor = -1
   try {
     descriptor = fs.openSync(dir, O_RDONLY | O_DIRECTORY)
   } catch (error) {
-    // Windows does not let a directory go that has open files in it: there nothing is lost without it.
+    // Windows does not remove a directory that has open files in it, so nothing is lost there without a descriptor.
     if (process.platform !== 'win32') throw error
   }
   const stats = descriptor < 0 ? fs.statSync(dir, { bigint: true }) : fs.fstatSync(descriptor, { bigint: true })
@@ -51,7 +51,7 @@ export function identityOf({ dev, ino }: fs.BigIntStats): string {
   return `${dev}:${ino}`
 }
 
-/** False without /proc, and where a sandbox forbids the way. */
+/** False without /proc, and where a sandbox forbids this path. */
 function leadsTo(place: string, identity: string): boolean {
   try {
     return identityOf(fs.lstatSync(`${place}/.`, { bigint: true })) === identity
@@ -78,7 +78,7 @@ export function heldDescriptor(path: string): number {
 
 const asNumbers = { bigint: true, throwIfNoEntry: false } as const
 
-/** Whether the holder whose file this describes still has the directory. */
+/** Tells whether the holder whose file this describes still has the directory. */
 export function holdState(hold: HoldSpec): HoldState {
   if (hold.place === hold.dir) {
     const found = fs.statSync(hold.dir, asNumbers)
@@ -90,12 +90,17 @@ export function holdState(hold: HoldSpec): HoldState {
   return fs.lstatSync(join(hold.place, hold.nextFile), asNumbers) === undefined ? 'held' : 'overtaken'
 }
 
-/** No name means this directory any more; of a moved one that is not known without a descriptor. */
+/**
+ * True when no name means this directory any more. Without a descriptor a removed one cannot be told from a moved one.
+ */
 function isUnlinked({ descriptor }: HoldSpec): boolean {
   return descriptor >= 0 && fs.fstatSync(descriptor).nlink === 0
 }
 
-/** Nothing of the database is left: as good as removed. When only the lock's files are gone, somebody meant those. */
+/**
+ * True when nothing of the database is left, which is as good as removed. When only the lock's files are gone, somebody
+ * removed those on purpose.
+ */
 function isEmptied({ place }: HoldSpec): boolean {
   return !fs.readdirSync(place).some((name) => {
     const kind = parseFileName(name)?.kind
@@ -107,7 +112,10 @@ function isUnchanged(found: fs.BigIntStats, { fileIdentity, fileTime }: HoldSpec
   return identityOf(found) === fileIdentity && String(found.mtimeNs) === fileTime
 }
 
-/** An inode number is used again, and a time can be changed by anybody: the nonce decides. */
+/**
+ * Tells whether the file is the holder's own. An inode number is used again, and anybody can change a time, so the
+ * nonce decides.
+ */
 function isMine({ place, file, nonce }: HoldSpec): boolean {
   const record = readLockRecord(join(place, file))
   return typeof record !== 'string' && record.state === 'held' && record.nonce === nonce

@@ -1,11 +1,12 @@
 /**
- * What: what the kernel takes back by itself when the process dies, and so proves its death to whoever comes next, also
- * from another container: a lock on the file `varve.lock`, or else a socket in the directory (node-lock-socket.ts).
+ * What: a lock that the kernel takes back by itself when the process dies. It proves that death to the next process,
+ * even from another container: a lock on the file `varve.lock`, or else a socket in the directory
+ * (node-lock-socket.ts).
  *
- * Node cannot call flock(2), but a child can do it for us: the lock belongs to the open file description,
- * which the child inherits as descriptor 3 and shares with us, so it stays when the child has ended. Making a child
- * stops this process while the kernel copies its page tables, so a large process listens on a socket instead. macOS and
- * Windows take the lock by an open flag.
+ * Node cannot call flock(2), but a child can do it for us: the lock belongs to the open file description, which the
+ * child inherits as descriptor 3 and shares with us, so it stays when the child has ended. Making a child stops this
+ * process while the kernel copies its page tables, so a large process listens on a socket instead. macOS and Windows
+ * take the lock by an open flag.
  * Design: docs/design/0005-lock.md.
  */
 import { spawnSync } from 'node:child_process'
@@ -19,13 +20,16 @@ import type { Liveness } from './node-process.js'
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
 
-/** Resident memory from which on no child is made: its copy of the page tables took 30 to 40 ms there. */
+/** A process with this much resident memory makes no child: copying its page tables took 30 to 40 ms. */
 const FORK_RSS_MAX = 512 * MiB
 
-/** Darwin: O_EXLOCK | O_NONBLOCK. Windows: UV_FS_O_EXLOCK, libuv's flag for "share with nobody". */
+/**
+ * Open flags that take a lock. Darwin: O_EXLOCK | O_NONBLOCK. Windows: UV_FS_O_EXLOCK, libuv's flag for "share with
+ * nobody".
+ */
 const lockingOpenFlags: Partial<Record<NodeJS.Platform, number>> = { darwin: 0x24, win32: 0x10000000 }
 
-/** Null where this platform, sandbox or file system has nothing of the kind. */
+/** Takes the lock. Null where this platform, sandbox or file system has nothing of the kind. */
 export async function takeKernelLock(place: string): Promise<KernelLock | 'busy' | null> {
   const locking = lockingOpenFlags[process.platform] ?? 0
   const path = join(place, LOCK_FILE_NAME)
@@ -41,13 +45,13 @@ export async function takeKernelLock(place: string): Promise<KernelLock | 'busy'
     fs.closeSync(fd)
     if (result === 'busy') return 'busy'
     if (result === 'none') return listenIn(place)
-    // Whoever destroyed the database removed the file while we waited for it: its lock is worth nothing.
+    // A destroy removed the file while we waited for it: its lock is worth nothing.
   }
 }
 
 /**
- * Whether somebody holds the lock of the file that is known by `isIt`, asked by who holds another one, and only where
- * nothing else can tell: this makes a child whatever the size of this process.
+ * Tells whether somebody holds the lock of the file that `isIt` recognises. It makes a child whatever the size of this
+ * process, so only the holder of another lock asks, where nothing else can tell.
  */
 export function lifeOfFileLock(place: string, isIt: (identity: string) => boolean): Liveness {
   let fd: number
@@ -85,7 +89,7 @@ function isNamed(path: string, fd: number): boolean {
   return found !== undefined && identityOf(found) === identityOf(fs.fstatSync(fd, { bigint: true }))
 }
 
-/** Known places first: a name found by PATH is the last resort. */
+/** Programs to try. Known paths come first: a name that is found by PATH is the last resort. */
 const flockPrograms = ['/usr/bin/flock', '/bin/flock', 'flock']
 
 function flockByChild(fd: number): 'taken' | 'busy' | 'none' {
@@ -94,7 +98,7 @@ function flockByChild(fd: number): 'taken' | 'busy' | 'none' {
       const stdio = ['ignore', 'ignore', 'ignore', fd] as const
       const { status, error } = spawnSync(program, ['-n', '-x', '3'], { stdio: [...stdio], timeout: 5000 })
       if (errnoOf(error) === 'ENOENT') continue
-      // 1 is "held by another"; everything else (no support, wrong program) says nothing.
+      // Status 1 is "held by another"; everything else (no support, wrong program) says nothing.
       return status === 0 ? 'taken' : status === 1 ? 'busy' : 'none'
     } catch {
       return 'none' // the permission model forbids child processes

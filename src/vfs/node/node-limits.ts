@@ -6,7 +6,10 @@ import * as fs from 'node:fs'
 
 let known: { openFilesMax: number | undefined } | null = null
 
-/** Undefined where it is not known: other systems, or a permission model that forbids to look. */
+/**
+ * How many files this process may have open. Undefined where it is not known: on other systems, and where a permission
+ * model forbids to look.
+ */
 export function openFilesMax(): number | undefined {
   known ??= { openFilesMax: readLimit() }
   return known.openFilesMax
@@ -21,7 +24,7 @@ function readLimit(): number | undefined {
   }
 }
 
-/** From the text of /proc/self/limits: the soft limit. */
+/** Reads the soft limit from the text of /proc/self/limits. */
 export function parseOpenFilesMax(text: string): number | undefined {
   const soft = /^Max open files\s+(\d+|unlimited)\s/m.exec(text)?.[1]
   return soft === undefined || soft === 'unlimited' ? undefined : Number(soft)

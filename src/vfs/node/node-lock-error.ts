@@ -1,5 +1,5 @@
 /**
- * What: how LOCKED is told: who has the directory, and what to do.
+ * What: the error LOCKED: who has the directory, and what to do.
  */
 import { VarveError } from '../../base/index.js'
 import type { LockHolder } from '../vfs.js'
@@ -13,7 +13,7 @@ export function openHere(dir: string): VarveError {
   return new VarveError('LOCKED', `${dir} is already open in this process`, { hint: 'close it there first' })
 }
 
-/** Somebody is about to have it, and cannot be named yet. */
+/** The error when somebody is about to have the directory, and cannot be named yet. */
 export function beingOpened(dir: string): VarveError {
   return new VarveError('LOCKED', `${dir} is being opened by another process`, { hint: 'try again' })
 }

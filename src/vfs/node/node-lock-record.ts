@@ -9,14 +9,14 @@ import type { ProcessIdentity } from './node-process.js'
 export interface LockRecord extends ProcessIdentity {
   state: 'held' | 'released'
   nonce: string
-  /** ISO time. */
+  /** When the holder took the directory, as ISO time. */
   since: string
   /**
-   * What the kernel takes back by itself when the holder dies: `file <dev>:<ino>`, a lock on that file;
-   * `socket <name>`, a socket that it listens on; '' for nothing.
+   * The lock that the kernel takes back by itself when the holder dies: `file <dev>:<ino>`, a lock on that file;
+   * `socket <name>`, a socket that it listens on; '' for none.
    */
   kernelLock: string
-  /** Device and inode of the directory: in a copy of it this record says nothing. */
+  /** The device and inode of the directory: in a copy of the directory the record says nothing. */
   directory: string
 }
 
@@ -27,7 +27,7 @@ function textOf(record: LockRecord): string {
   return JSON.stringify(record) + '\n'
 }
 
-/** A new, empty file, open to be written; null when the name is taken. */
+/** Makes a new, empty file and opens it for writing; null when the name is taken. */
 export function createEmpty(path: string): number | null {
   try {
     return fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
@@ -37,7 +37,7 @@ export function createEmpty(path: string): number | null {
   }
 }
 
-/** Closes it, whatever happens. */
+/** Writes the record and closes the file, whatever happens. */
 export function fillWith(fd: number, record: LockRecord): void {
   try {
     fs.writeSync(fd, textOf(record), 0)
@@ -46,7 +46,10 @@ export function fillWith(fd: number, record: LockRecord): void {
   }
 }
 
-/** Over the record itself, whose text is shorter: at every moment the file is the record, or cannot be read. */
+/**
+ * Marks the record as released by writing over it. The new text is shorter, so at every moment the file is the record
+ * or cannot be read.
+ */
 export function markReleased(path: string, record: LockRecord): void {
   const fd = fs.openSync(path, O_WRONLY | O_NOFOLLOW)
   try {

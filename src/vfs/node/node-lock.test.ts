@@ -1,6 +1,6 @@
 /**
- * The lock of a real directory: who counts as dead, what the error says, what stays on disk.
- * Races between processes: test/contract/vfs-lock-race.test.ts.
+ * The lock of a real directory: who counts as dead, what the error says, what stays on disk. Races between processes
+ * are in test/contract/vfs-lock-race.test.ts.
  */
 import assert from 'node:assert/strict'
 import childProcess, { spawn, spawnSync } from 'node:child_process'
@@ -33,7 +33,7 @@ function generationPath(dir: string, generation: number): string {
   return join(dir, lockGenerationFileName(generation))
 }
 
-/** A record as a process like this one would have left it. */
+/** Writes a record that a process like this one would have left. */
 function plant(dir: string, generation: number, changes: Partial<LockRecord>): void {
   const record: LockRecord = {
     ...identifyProcess(), state: 'held', nonce: '1-2', since: '2026-01-02T03:04:05.000Z', kernelLock: '',
@@ -86,7 +86,7 @@ const elsewhere: Partial<LockRecord> = { host: 'elsewhere', pid: 77, bootId: 'ot
 const shared: LockOptions = { ...withoutKernel, isLocal: false }
 const local: LockOptions = { ...withoutKernel, isLocal: true }
 
-/** What the owner's record says of itself, and who looks. */
+/** Owners: what a record says of its owner, how the next process looks at it, and the outcome. */
 const owners: [string, Partial<LockRecord>, LockOptions, 'taken' | 'refused'][] = [
   ['its process is gone', { pid: deadPid() }, shared, 'taken'],
   ['its process id is used by another process now', { startTime: '1' }, shared, 'taken'],
@@ -229,9 +229,9 @@ test('the kernel lock proves the death of an owner that cannot be seen', { skip:
     [{ ...replaced, kernelLock: '' }, { isLocal: true }, 'refused'],
     [{ ...replaced, kernelLock: 'file 1:2' }, { isLocal: true }, 'refused'],
     [{ ...replaced, kernelLock }, withoutKernel, 'refused'],
-    // A disk that was moved to another machine, or a machine that was renamed and booted.
+    // A disk was moved to another machine, or the machine was renamed and booted.
     [{ ...otherKernel, kernelLock: `file 99:${inode}` }, { isLocal: true }, 'taken'],
-    // A file system of which another machine may have the lock.
+    // Another machine may have the lock of such a file system.
     [{ ...otherKernel, kernelLock }, { isLocal: false }, 'refused'],
   ]
   for (const [changes, options, expected] of proofs) {
@@ -263,7 +263,7 @@ test('a lock on a file that was removed meanwhile is taken anew', { skip: !hasKe
   await lock.release()
 })
 
-/** As where there is no program `flock`. */
+/** Runs as on a machine without the program `flock`. */
 async function withoutFlock<T>(run: () => Promise<T>): Promise<T> {
   mock.method(childProcess, 'spawnSync', () => ({ status: null, error: { code: 'ENOENT' } }))
   syncBuiltinESMExports()
@@ -310,7 +310,7 @@ test('a socket whose owner was killed proves it, and goes', { skip: !hasSockets 
   await lock.release()
 })
 
-/** As in a process of which a child would be a copy of 8 GiB. */
+/** Runs as in a process of which a child would be a copy of 8 GiB. */
 async function inLargeProcess<T>(run: () => Promise<T>): Promise<T> {
   mock.method(process.memoryUsage, 'rss', () => 2 ** 33)
   const spawned = mock.method(childProcess, 'spawnSync')

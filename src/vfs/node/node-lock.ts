@@ -1,7 +1,7 @@
 /**
- * What: one process at a time in a directory. Two layers: what the kernel takes back when a process dies
- * (node-kernel-lock.ts), and generation files `varve.lock.<12 digits>`, which also tell who holds it.
- * Taking a generation: lock-claim.ts. Who counts as gone: node-owner.ts. The files go only with `discard`.
+ * What: one process at a time in a directory. Two layers: a lock that the kernel takes back when a process dies
+ * (node-kernel-lock.ts), and generation files `varve.lock.<12 digits>`, which also name the holder. lock-claim.ts takes
+ * a generation; node-owner.ts decides which owners are gone. The files go only with `discard`.
  *
  * Owns: the lock files of the directory; the registry of directories locked in this thread.
  * States: held → released, or lost (node-hold.ts).
@@ -29,8 +29,8 @@ import type { Onlooker } from './node-owner.js'
 import { identifyProcess } from './node-process.js'
 import type { Liveness } from './node-process.js'
 
+/** What the platform has; found out when not given, and false only in tests of platforms without it. */
 export interface LockOptions {
-  /** Each is false only in tests of what is left then. */
   useKernelLock?: boolean
   usePlace?: boolean
   isLocal?: boolean
@@ -38,7 +38,7 @@ export interface LockOptions {
 
 const ATTEMPTS_MAX = 16
 
-/** Throws VarveError LOCKED, naming the holder. */
+/** Takes the directory. Throws VarveError LOCKED, naming the holder. */
 export async function lockDirectory(dir: string, options: LockOptions = {}): Promise<DirectoryLock> {
   const attempt = await begin(dir, options)
   try {
@@ -57,7 +57,7 @@ export async function lockDirectory(dir: string, options: LockOptions = {}): Pro
 }
 
 /**
- * Declares the owner dead: for an operator who knows it. Returns whom, or null when nobody was in the way.
+ * Declares the owner dead: for an operator who knows that it is. Returns the owner, or null when none was in the way.
  * Throws LOCKED when the owner certainly lives.
  */
 export async function forceUnlock(dir: string, options: LockOptions = {}): Promise<LockHolder | null> {
@@ -77,7 +77,7 @@ export async function forceUnlock(dir: string, options: LockOptions = {}): Promi
   }
 }
 
-/** Tells who has the directory; null when nobody does, or who did is certainly dead. Changes nothing. */
+/** Tells who has the directory; null when nobody does, or the one who did is certainly dead. Changes nothing. */
 export async function lockHolder(dir: string): Promise<LockHolder | null> {
   const generation = generationsOf(dir).at(-1)
   if (generation === undefined) return null
@@ -95,11 +95,11 @@ export async function lockHolder(dir: string): Promise<LockHolder | null> {
 interface Attempt {
   directory: OpenDirectory
   me: Onlooker
-  /** Lets go of all that this thread has of the directory. */
+  /** Lets everything go that this thread has of the directory. */
   end(): void
 }
 
-/** This thread's own entry, and the kernel's lock. */
+/** Takes this thread's own entry, and the kernel's lock. */
 async function begin(dir: string, options: LockOptions): Promise<Attempt> {
   const directory = openDirectory(dir, options.usePlace)
   const { identity, place } = directory
@@ -126,7 +126,9 @@ async function begin(dir: string, options: LockOptions): Promise<Attempt> {
   }
 }
 
-/** Shared by every copy of this package in the thread; other threads meet the two layers. */
+/**
+ * Directories that are locked in this thread, shared by every copy of this package; other threads meet the two layers.
+ */
 function lockedDirectories(): Set<string> {
   return processShared('lockedDirectories', () => new Set())
 }
@@ -153,14 +155,14 @@ function busyError(dir: string, place: string): Error {
   return lockedBy(dir, record, 'alive')
 }
 
-/** Throws when this owner is in the way. */
+/** Looks at an owner; throws when it is in the way. */
 type JudgeLife = (owner: LockRecord, life: Liveness) => void
 
 async function takeGeneration(dir: string, me: Onlooker, record: LockRecord, judge: JudgeLife): Promise<number> {
   const files = new GenerationFilesOf(me.place, record)
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const generation = await claimGeneration(files, async (owner) => judge(owner, await lifeOfOwner(owner, me)))
-    if (generation === null) continue // lost: look who won
+    if (generation === null) continue // lost: look at the winner
     await removeLower(files, generation)
     return generation
   }
@@ -204,7 +206,7 @@ class GenerationFilesOf implements GenerationFiles<LockRecord> {
   }
 }
 
-/** Ascending. */
+/** Gives the generations in a directory, ascending. */
 function generationsOf(dir: string): number[] {
   const generations: number[] = []
   for (const name of fs.readdirSync(dir)) {
@@ -250,7 +252,7 @@ class DirectoryLock implements VfsLock {
     return this.releasing
   }
 
-  /** Whatever has become of the directory, and whatever fails: this process has nothing of it any more. */
+  /** Releases everything that this process has of the directory, whatever has become of it and whatever fails. */
   private async leave(lastAct: () => void): Promise<void> {
     try {
       if (holdState(this.spec) === 'held') lastAct()
@@ -263,7 +265,7 @@ class DirectoryLock implements VfsLock {
     }
   }
 
-  /** Our own generation last: until then nobody else gets in. */
+  /** Removes the files of the lock, our own generation last: until then nobody else gets in. */
   private removeFiles(): void {
     for (const name of [LOCK_FILE_NAME, this.spec.file]) fs.rmSync(join(this.place, name), { force: true })
   }

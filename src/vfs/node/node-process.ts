@@ -1,6 +1,6 @@
 /**
- * What: who a process is, well enough that another process can tell later whether it still lives.
- * A process id alone is not enough: it is used again, and containers each count their own.
+ * What: the identity of a process, by which another process can tell later whether it still lives. A process id alone
+ * is not enough: it is used again, and containers each count their own.
  */
 import * as fs from 'node:fs'
 import { hostname } from 'node:os'
@@ -10,9 +10,9 @@ export interface ProcessIdentity {
   pid: number
   /** Field 22 of /proc/<pid>/stat; '' where unknown. */
   startTime: string
-  /** Differs after every boot; '' where unknown. */
+  /** A number that differs after every boot; '' where unknown. */
   bootId: string
-  /** 'none' on platforms that have none, '' where it cannot be read. */
+  /** The namespace that process ids count in; 'none' on platforms that have none, '' where it cannot be read. */
   pidNamespace: string
   host: string
 }
@@ -29,14 +29,14 @@ export function identifyProcess(): ProcessIdentity {
   }
 }
 
-/** 'dead' only when it is certain; 'unknown' when it cannot be seen from here. */
+/** Tells whether a process lives: 'dead' only when it is certain; 'unknown' when it cannot be seen from here. */
 export function livenessOf(owner: ProcessIdentity, me: ProcessIdentity): Liveness {
   if (owner.host !== me.host) return 'unknown'
   if (owner.bootId !== '' && me.bootId !== '' && owner.bootId !== me.bootId) return 'dead'
   if (owner.pidNamespace === '' || owner.pidNamespace !== me.pidNamespace) return 'unknown'
   if (!isProcess(owner.pid)) return 'dead'
   const stat = statOf(String(owner.pid))
-  if (stat === null || owner.startTime === '') return 'unknown' // the number may be another's by now
+  if (stat === null || owner.startTime === '') return 'unknown' // another process may have the number by now
   return stat.isGone || owner.startTime !== stat.startTime ? 'dead' : 'alive'
 }
 
@@ -51,7 +51,7 @@ function isProcess(pid: number): boolean {
 
 interface ProcessStat {
   startTime: string
-  /** Killed and not yet reaped by its parent, with no thread left that could still be writing. */
+  /** True when it was killed and not yet reaped by its parent, with no thread left that could still be writing. */
   isGone: boolean
 }
 
@@ -64,7 +64,7 @@ function statOf(pid: string): ProcessStat | null {
   return { startTime, isGone: (state === 'Z' || state === 'X') && Number(threadCount) <= 1 }
 }
 
-/** '' when it is not there or the permission model forbids it. */
+/** Reads a file; '' when it is not there or the permission model forbids it. */
 function readText(path: string): string {
   try {
     return fs.readFileSync(path, 'latin1').trim()

@@ -54,7 +54,7 @@ test('writes queued before close never reach the file that gets the descriptor n
   const big = new Uint8Array(4 << 20).fill(1)
   for (const form of ['sync', 'async'] as const) {
     const file = vfs.openSync(join(dir, `old-${form}`), 'create')
-    // More than the four threads of the pool, so that some are still queued.
+    // There are more writes than the four threads of the pool, so some are still queued.
     const writes = Array.from({ length: 8 }, (_, i) => file.write(big, 0, big.length, i * big.length))
     if (form === 'sync') file.closeSync()
     else void file.close()

@@ -23,9 +23,9 @@ tellOpenFilesMax(openFilesMax)
 
 const {
   O_RDONLY, O_RDWR, O_CREAT, O_EXCL,
-  // Zero where the platform does not know them (Windows).
+  // Windows does not know these flags.
   O_NOFOLLOW = 0, O_DIRECTORY = 0,
-  // So that opening a pipe that lies in the directory does not wait for its writer.
+  // With it, opening a pipe that lies in the directory does not wait for a writer.
   O_NONBLOCK = 0,
 } = fs.constants
 
@@ -66,7 +66,7 @@ export class NodeVfs implements Vfs {
   async open(path: string, mode: OpenMode): Promise<VfsFile> {
     const fd = await call<number>((done) => fs.open(path, openFlags[mode], FILE_MODE, done))
     try {
-      if (mode !== 'create') checkIsFile(fs.fstatSync(fd), path) // what an open file is, is known without the disk
+      if (mode !== 'create') checkIsFile(fs.fstatSync(fd), path) // asked of the open file, not of the disk
       return new NodeFile(path, fd)
     } catch (error) {
       await call<void>((done) => fs.close(fd, done as fs.NoParamCallback))
@@ -191,7 +191,7 @@ export class NodeVfs implements Vfs {
   }
 }
 
-/** The Vfs of another thread, made again in this one. */
+/** Makes the Vfs of another thread again in this one. */
 export function vfsFromSpec(spec: VfsSpec): Vfs {
   switch (spec.kind) {
     case 'node':
@@ -199,7 +199,7 @@ export function vfsFromSpec(spec: VfsSpec): Vfs {
   }
 }
 
-/** The holder's view of a directory, in another thread. */
+/** Makes a holder's view of a directory again in another thread. */
 export function heldVfsFromSpec(vfs: Vfs, spec: HoldSpec): HeldVfs {
   switch (spec.kind) {
     case 'node':
@@ -234,7 +234,7 @@ function absentOr(error: unknown): null {
   throw error
 }
 
-/** Windows cannot sync a directory (EPERM); NTFS keeps the order of names itself. Nowhere else. */
+/** True on Windows, which cannot sync a directory (EPERM); NTFS keeps the order of names itself. */
 function isWithoutDirectorySync(error: unknown): boolean {
   return process.platform === 'win32' && errnoOf(error) === 'EPERM'
 }

@@ -9,9 +9,9 @@ const ZEROS = new Uint8Array(PAGE_BYTES)
 
 export class PagedBytes {
   size = 0
-  /** A missing page is zeros; everything behind `size` is zeros too. */
+  /** Pages of the content; a missing page is zeros, and so is everything behind `size`. */
   private pages: (Uint8Array | undefined)[] = []
-  /** Pages that only this content has. Null: even the list is shared. */
+  /** Numbers of the pages that only this content has; null when even the list is shared. */
   private owned: Set<number> | null = new Set()
 
   /** Another content, equal now and independent later. */
@@ -23,7 +23,7 @@ export class PagedBytes {
     return other
   }
 
-  /** Copies [position, position + length) to target[at…]; zeros where there is nothing. */
+  /** Copies [position, position + length) to target[at…]; where there is no content it writes zeros. */
   read(target: Uint8Array, at: number, length: number, position: number): void {
     for (let done = 0; done < length;) {
       const offset = (position + done) % PAGE_BYTES
@@ -40,7 +40,7 @@ export class PagedBytes {
     return bytes
   }
 
-  /** Grows the content when it must. */
+  /** Writes bytes, and grows the content when it must. */
   write(source: Uint8Array, at: number, length: number, position: number): void {
     for (let done = 0; done < length;) {
       const offset = (position + done) % PAGE_BYTES
@@ -52,7 +52,7 @@ export class PagedBytes {
     if (length > 0 && position + length > this.size) this.size = position + length
   }
 
-  /** Zeros in [from, to), as far as there is content. */
+  /** Writes zeros in [from, to), as far as there is content. */
   zero(from: number, to: number): void {
     const end = Math.min(to, this.size)
     for (let position = from; position < end;) {

@@ -5,9 +5,9 @@
 import type { Clock, Timer } from '../../base/index.js'
 import type { SimScheduler } from './sim-scheduler.js'
 
-/** What one turn of the event loop takes. */
+/** The time that one turn of the event loop takes. */
 const TURN_MS = 0.02
-/** 2026-01-01; any fixed day will do. */
+/** The wall clock begins at 2026-01-01; any fixed day will do. */
 const WALL_START_MS = 1_767_225_600_000
 
 interface PendingTimer {
@@ -17,11 +17,11 @@ interface PendingTimer {
 
 /** Virtual time: it moves a little with every operation of the simulated machine, and by `advance`. */
 export class SimClock implements Clock {
-  /** With a timer that always sets itself again the process never ends: off unless asked for. */
+  /** With it, a timer that always sets itself again would never let the process end: off unless asked for. */
   private isAutomatic = false
   private time = 0
   private wallOffset = 0
-  /** Sorted by time, then by age. */
+  /** Timers sorted by time, then by age. */
   private timers: PendingTimer[] = []
   private readonly scheduler: SimScheduler
 
@@ -55,12 +55,12 @@ export class SimClock implements Clock {
     this.scheduler.defer(callback)
   }
 
-  /** A simulated process does not end by itself. */
+  /** Gives a timer that does nothing: a simulated process does not end by itself. */
   keepAlive(): Timer {
     return { cancel: () => undefined }
   }
 
-  /** From now on timers come as soon as nothing else is left to do. */
+  /** Chooses whether timers come as soon as nothing else is left to do. */
   setAutomatic(isAutomatic: boolean): void {
     this.isAutomatic = isAutomatic
     if (isAutomatic && this.timers.length > 0) this.scheduler.wake()
@@ -77,7 +77,7 @@ export class SimClock implements Clock {
     this.time = Math.max(this.time, target)
   }
 
-  /** The wall clock is set to another time by somebody. */
+  /** Sets the wall clock to another time, as an operator may do. */
   jumpWall(ms: number): void {
     this.wallOffset += ms
   }

@@ -1,5 +1,5 @@
 /**
- * What: whole simulated disks: copying one, the first look after a start, damage at rest.
+ * What: whole simulated disks: copies, a start after a crash, damage at rest.
  */
 import type { SeededRandom } from '../../base/index.js'
 import type { SimMachine } from './sim-machine.js'
@@ -8,8 +8,8 @@ import type { NameEffect, SimNode } from './sim-node.js'
 import { nodesOf } from './sim-survival.js'
 
 /**
- * The disk as the system's memory has it, everything unsynced still pending. Writes in flight have done
- * any prefix of their bytes, with `random` null all of them.
+ * Copies the disk as the system's memory has it, everything unsynced still pending. Writes in flight have done any
+ * prefix of their bytes; with `random` null, all of them.
  */
 export function copyDisk(machine: SimMachine, random: SeededRandom | null): SimDirectoryNode {
   const copies = new Map<SimNode, SimNode>()
@@ -45,7 +45,7 @@ export function copyDisk(machine: SimMachine, random: SeededRandom | null): SimD
   return root
 }
 
-/** Accounts and foreign files of a machine that has just started. */
+/** Counts the bytes and adds the foreign files of a machine that has just started. */
 export function finishDisk(machine: SimMachine, isPowerLoss: boolean): void {
   const { foreignNames, capacityBytes } = machine.options
   const isCounted = capacityBytes !== Infinity
@@ -64,7 +64,7 @@ export function finishDisk(machine: SimMachine, isPowerLoss: boolean): void {
   }
 }
 
-/** How bytes change at rest: `do` names it. */
+/** How bytes change at rest; `do` is its name. */
 export type Damage =
   | { do: 'flipBit'; offset: number; bit?: number }
   | { do: 'zero'; offset: number; length: number }

@@ -29,7 +29,7 @@ function put(sim: SimVfs, path: string, bytes: Uint8Array): VfsFile {
   return file
 }
 
-/** First byte of each sector. */
+/** Shows the first byte of each sector. */
 function sectorsOf(sim: SimVfs, path: string): string {
   const size = sim.statSync(path)?.size
   if (size === undefined) return '-'

@@ -1,9 +1,9 @@
 /**
  * What: an open file of the simulated machine.
- * Owns: what this handle has seen of failures. After a failed sync only `close` may come; after a failed
- *   write only a truncate, then a sync, and `close` (invariant 20). Reads are always allowed.
- * States: open → closing (operations in flight) → closed.
- *   Health: good → writeFailed → cut (truncated since); any → syncFailed.
+ * Owns: what this handle has seen of failures. After a failed sync only `close` may come; after a failed write only a
+ * truncate, then a sync, and `close` (invariant 20). Reads are always allowed.
+ * States: open → closing (operations in flight) → closed. Health: good → writeFailed → cut (truncated since); any →
+ * syncFailed.
  */
 import { shortLength } from '../fault/fault-plan.js'
 import type { Fault } from '../fault/fault-plan.js'
@@ -23,7 +23,7 @@ export class SimFile implements VfsFile {
   private readonly machine: SimMachine
   private readonly node: SimFileNode
   private readonly isWritable: boolean
-  /** For misdirected writes into another file. */
+  /** Finds the file that a misdirected write goes to. */
   private readonly findFile: (path: string) => SimFileNode
   private isOpen = true
   private inFlight = 0
@@ -124,7 +124,7 @@ export class SimFile implements VfsFile {
     return this.closing
   }
 
-  /** Closes without a trace: the caller never got this handle. */
+  /** Closes without a trace, since the caller never got this handle. */
   abandon(): void {
     if (!this.isOpen) return
     this.isOpen = false
@@ -137,7 +137,7 @@ export class SimFile implements VfsFile {
     this.machine.letGo(this.node)
   }
 
-  /** At the call: what was in flight when another call failed is not a breach of the rules. */
+  /** Checks the use of the handle at the call: what was in flight when another call failed breaks no rule. */
   private checkUse(call: Call): void {
     const needsWrite = call === 'write' || call === 'ftruncate'
     if (!this.isOpen || (needsWrite && !this.isWritable)) throw new FileSystemError('EBADF', call, this.path)
@@ -241,7 +241,7 @@ export class SimFile implements VfsFile {
         }
         node.sync(sectorBytes)
         if (this.seenSyncErrors === node.syncErrorCount) return
-        // An earlier failure that this handle has not been told of.
+        // There was an earlier failure that this handle has not reported.
         this.seenSyncErrors = node.syncErrorCount
         throw new FileSystemError('EIO', kind, this.path, 'an earlier sync failed')
       })

@@ -1,6 +1,6 @@
 /**
- * What: the inside of one simulated machine: disk, space, faults, log, and the one door (`perform`) that
- * every call passes.
+ * What: the inside of one simulated machine: disk, space, faults, log, and the one door (`perform`) that every call
+ * passes.
  * Owns: everything that SimVfs and its files share.
  * States: on → off (crashed or killed): then every call fails and nothing has an effect any more.
  */
@@ -19,31 +19,31 @@ import { HANG, SimScheduler } from './sim-scheduler.js'
 
 /** Options of `SimVfs`. */
 export interface SimOptions {
-  /** Everything random follows from it. */
+  /** The seed of everything that is random. */
   seed?: number
-  /** What the disk writes as a whole: 512 (default) or 4096. */
+  /** Bytes that the disk writes as a whole: 512 (default) or 4096. */
   sectorBytes?: number
-  /** Chance per file that a hole shows the bytes of a deleted file after power loss (C5). Default 0. */
+  /** The chance for each file that a hole shows the bytes of a deleted file after power loss (C5). Default 0. */
   staleChance?: number
   /** The last write may be cut inside a sector, or leave garbage in its own range. Default false. */
   tornSector?: boolean
   /** A rename may leave both names (C7). Default false. */
   renameSplit?: boolean
-  /** Empty files that lie in every directory but the root after power loss (C11). */
+  /** Names of empty files that lie in every directory but the root after power loss (C11). */
   foreignNames?: string[]
   /** Size of the disk; default Infinity. */
   capacityBytes?: number
-  /** What a full disk says: ENOSPC (default), EDQUOT, EFBIG. */
+  /** The errno of a full disk: ENOSPC (default), EDQUOT, EFBIG. */
   spaceError?: string
-  /** More open files than this fail with EMFILE. Default Infinity. */
+  /** The number of files that may be open; opening more fails with EMFILE. Default Infinity. */
   openFilesMax?: number
-  /** Throw when a handle is used after a failed write or sync. Default true. */
+  /** True throws when a handle is used after a failed write or sync. Default true. */
   checkDiscipline?: boolean
-  /** False: blocking syncs throw, as under a permission model without threads. Default true. */
+  /** False makes blocking syncs throw, as under a permission model without threads. Default true. */
   hasBlockingSync?: boolean
 }
 
-/** Deleted contents that are remembered for C5. */
+/** Contents of this many deleted files are remembered for C5. */
 const STALE_MAX = 32
 
 export class SimMachine {
@@ -57,7 +57,7 @@ export class SimMachine {
   stale: PagedBytes[] = []
   violations: string[] = []
   nextNodeId: number
-  /** Number of the call that is changing the disk now. */
+  /** The number of the call that is changing the disk now. */
   seq = 0
   opCount = 0
   effectCount = 0
@@ -81,12 +81,12 @@ export class SimMachine {
     this.nextNodeId = nextNodeId
   }
 
-  /** Throws what every call on a machine that is off throws. */
+  /** Throws on a machine that is off, as every call does. */
   checkOn(op: FileOp): void {
     if (this.isOff) throw new FileSystemError('EIO', op.kind, op.path, 'the simulated machine is off')
   }
 
-  /** Requires: `act` throws before it changed anything, or lets `failSync` and short writes be its own. */
+  /** Does one call. Requires: `act` throws before it changed anything, or does `failSync` and short writes itself. */
   perform<T>(op: FileOp, act: (fault: Fault | null) => T, data?: Uint8Array, at = 0): T {
     this.checkOn(op)
     const fault = this.faults.pick(op, ++this.opCount)
@@ -120,7 +120,7 @@ export class SimMachine {
     return this.options.capacityBytes - this.usedBytes
   }
 
-  /** Names need room too. */
+  /** Throws where a blocking sync is forbidden. */
   checkBlockingSync(path: string): void {
     if (!this.options.hasBlockingSync) throw new FileSystemError('ERR_ACCESS_DENIED', 'fsync', path)
   }
@@ -160,7 +160,7 @@ export class SimMachine {
     if (this.stale.length > STALE_MAX) this.stale.shift()
   }
 
-  /** A name or a handle of it is gone: with the last one its space comes back. */
+  /** Frees the space of a file when its last name and its last handle are gone. */
   letGo(node: SimNode): void {
     if (node.kind === 'directory' || node.linkCount > 0 || node.openCount > 0) return
     this.usedBytes -= node.volatile.size

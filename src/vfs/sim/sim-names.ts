@@ -12,7 +12,7 @@ import type { SimMachine } from './sim-machine.js'
 import { identityOf } from './sim-node.js'
 import type { SimDirectoryNode, SimFileNode, SimNode } from './sim-node.js'
 
-interface Place {
+interface Slot {
   dir: SimDirectoryNode
   name: string
 }
@@ -47,7 +47,7 @@ export class SimNames {
     return node
   }
 
-  private place(path: string, call: string): Place {
+  private slotOf(path: string, call: string): Slot {
     const parts = pathParts(path)
     const name = parts.pop()
     if (name === undefined) throw new FileSystemError('EBUSY', call, path)
@@ -60,7 +60,7 @@ export class SimNames {
     try {
       return this.machine.perform(op, () => (file = this.openNode(op, mode)))
     } catch (error) {
-      // Opened, but the caller will never know.
+      // The file was opened, but the caller will never know.
       ;(file as SimFile | null)?.abandon()
       throw error
     }
@@ -72,7 +72,7 @@ export class SimNames {
     if (machine.openFileCount >= machine.options.openFilesMax) {
       throw new FileSystemError('EMFILE', 'open', path)
     }
-    const { dir, name } = this.place(path, 'open')
+    const { dir, name } = this.slotOf(path, 'open')
     let node = dir.entries.get(name)
     if (mode === 'create') {
       if (node !== undefined) throw new FileSystemError('EEXIST', 'open', path)
@@ -93,7 +93,7 @@ export class SimNames {
       const node = this.find(from)
       if (node === null) throw new FileSystemError('ENOENT', 'link', from)
       if (node.kind !== 'file') throw new FileSystemError('EPERM', 'link', from)
-      const { dir, name } = this.place(to, 'link')
+      const { dir, name } = this.slotOf(to, 'link')
       if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'link', to)
       this.machine.checkRoomForName(op)
       node.linkCount++
@@ -104,8 +104,8 @@ export class SimNames {
   rename(from: string, to: string): void {
     const op: FileOp = { kind: 'rename', path: normalPath(from), to: normalPath(to) }
     this.machine.perform(op, () => {
-      const source = this.place(from, 'rename')
-      const target = this.place(to, 'rename')
+      const source = this.slotOf(from, 'rename')
+      const target = this.slotOf(to, 'rename')
       const node = source.dir.entries.get(source.name)
       if (node === undefined) throw new FileSystemError('ENOENT', 'rename', from)
       if (node.kind === 'directory' && isInside(pathParts(to), pathParts(from))) {
@@ -121,8 +121,8 @@ export class SimNames {
     })
   }
 
-  /** In one directory a rename is one effect; between two it is two, which survive independently. */
-  private move(source: Place, target: Place, node: SimNode): void {
+  /** Renames. In one directory that is one effect; between two it is two, which survive independently. */
+  private move(source: Slot, target: Slot, node: SimNode): void {
     const { seq } = this.machine
     if (source.dir === target.dir) source.dir.move(seq, source.name, target.name, node)
     else {
@@ -134,7 +134,7 @@ export class SimNames {
   unlink(path: string): void {
     const op: FileOp = { kind: 'unlink', path: normalPath(path) }
     this.machine.perform(op, () => {
-      const { dir, name } = this.place(path, 'unlink')
+      const { dir, name } = this.slotOf(path, 'unlink')
       const node = dir.entries.get(name)
       if (node === undefined) throw new FileSystemError('ENOENT', 'unlink', path)
       if (node.kind !== 'file') throw new FileSystemError('EISDIR', 'unlink', path)
@@ -153,7 +153,7 @@ export class SimNames {
     const op: FileOp = { kind: 'mkdir', path: normalPath(path) }
     this.machine.perform(op, () => {
       if (op.path === '/') throw new FileSystemError('EEXIST', 'mkdir', path)
-      const { dir, name } = this.place(path, 'mkdir')
+      const { dir, name } = this.slotOf(path, 'mkdir')
       if (dir.entries.has(name)) throw new FileSystemError('EEXIST', 'mkdir', path)
       this.machine.checkRoomForName(op)
       dir.add(this.machine.seq, name, this.machine.newDirectory())
@@ -162,7 +162,7 @@ export class SimNames {
 
   rmdir(path: string): void {
     this.machine.perform({ kind: 'rmdir', path: normalPath(path) }, () => {
-      const { dir, name } = this.place(path, 'rmdir')
+      const { dir, name } = this.slotOf(path, 'rmdir')
       const node = dir.entries.get(name)
       if (node === undefined) throw new FileSystemError('ENOENT', 'rmdir', path)
       if (node.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'rmdir', path)
@@ -171,7 +171,7 @@ export class SimNames {
     })
   }
 
-  /** In an order that differs from call to call (C11). */
+  /** Lists the names, in an order that differs from call to call (C11). */
   list(path: string): string[] {
     return this.machine.perform({ kind: 'list', path: normalPath(path) }, () => {
       const names = [...this.directory(path, 'scandir').entries.keys()]
@@ -243,7 +243,7 @@ export class SimNames {
           if (!isOurs()) return 'overtaken'
           const found = this.find(path)
           if (found === node) return 'held'
-          return node.entries.size === 0 ? 'removed' : 'replaced' // what is removed was emptied before
+          return node.entries.size === 0 ? 'removed' : 'replaced' // a directory must be empty to be removed
         },
         release,
         discard: release,

@@ -1,13 +1,13 @@
 /**
- * What: files and directories of the simulated disk. Each has what readers see now (volatile), what is
- * certain to survive power loss (durable), and the effects between the two, in the order of issue.
- * Invariant: all pending effects applied to `durable` give `volatile`, unless a failed sync lost some of
- *   them (`isLost`): those stay visible in memory and can no longer become durable by themselves.
+ * What: files and directories of the simulated disk. Each has what readers see now (volatile), what is certain to
+ * survive power loss (durable), and the effects between the two, in the order of issue.
+ * Invariant: all pending effects applied to `durable` give `volatile`, unless a failed sync lost some of them
+ * (`isLost`): those stay visible in memory and can no longer become durable by themselves.
  */
 import type { SyncFailureMode } from '../fault/fault-plan.js'
 import { PagedBytes } from './sim-bytes.js'
 
-/** `seq` is the same for everything that one call did. */
+/** One change of a file; `seq` is the same for everything that one call did. */
 export type FileEffect =
   | { what: 'write'; seq: number; position: number; bytes: Uint8Array; isLost: boolean }
   | { what: 'size'; seq: number; size: number; isShrink: boolean; isLost: boolean }
@@ -27,18 +27,18 @@ export class SimFileNode {
   pending: FileEffect[] = []
   linkCount = 0
   openCount = 0
-  /** Failed syncs so far; each handle reports those that it has not seen once. */
+  /** The number of failed syncs so far; each handle reports those that it has not reported yet. */
   syncErrorCount = 0
-  /** No write may come any more (set by a test). */
+  /** True when no write may come any more (set by a test). */
   isSealed = false
-  /** Reads that touch [from, to) fail. */
+  /** A range of which every read fails. */
   unreadable: { from: number; to: number } | null = null
 
   constructor(id: number) {
     this.id = id
   }
 
-  /** Requires: length > 0. */
+  /** Writes to memory. Requires: length > 0. */
   write(seq: number, source: Uint8Array, at: number, length: number, position: number): void {
     const size = position + length
     if (size > this.volatile.size) this.pushSize(seq, size)
@@ -82,7 +82,7 @@ export class SimFileNode {
     this.syncErrorCount++
   }
 
-  /** The cache lets clean pages go: where a sync failed, the old bytes come back. */
+  /** Drops clean pages from the cache: where a sync failed, the old bytes come back. */
   evict(sectorBytes: number): void {
     if (!this.hasLost()) return
     const { size } = this.volatile
@@ -103,7 +103,7 @@ export class SimFileNode {
   }
 }
 
-/** The identity that FileInfo has. */
+/** The identity of a node in FileInfo. */
 export function identityOf({ id }: { id: number }): string {
   return `sim:${id}`
 }
@@ -115,9 +115,9 @@ export class SimDirectoryNode {
   durableEntries = new Map<string, SimNode>()
   pending: NameEffect[] = []
   linkCount = 0
-  /** A sync said "ok" although it failed ('late'): the next one tells. */
+  /** A sync said "ok" although it failed ('late'): the next one fails. */
   owesSyncError = false
-  /** The lock's generations survive everything. */
+  /** The last generation of the lock, which survives everything. */
   lockGeneration = 0
   isLocked = false
 
@@ -147,7 +147,7 @@ export class SimDirectoryNode {
     this.pending = this.pending.filter((effect) => effect.isLost)
   }
 
-  /** Names have no 'revert': what was renamed stays renamed until the next start. */
+  /** Fails a sync of the names. They have no 'revert': what was renamed stays renamed until the next start. */
   failSync(mode: SyncFailureMode): void {
     if (mode === 'benign') this.sync()
     else this.pending = this.pending.map((effect) => ({ ...effect, isLost: true }))
@@ -164,7 +164,7 @@ export function applyName(entries: Map<string, SimNode>, effect: NameEffect, isS
   }
 }
 
-/** `sector` is -1 for a size. */
+/** Decides whether an effect survives; `sector` is -1 for a size. */
 export type KeepsFileEffect = (effect: FileEffect, sector: number) => boolean
 
 export interface ComposedFile {
@@ -174,10 +174,10 @@ export interface ComposedFile {
 }
 
 /**
- * The durable content with those pending effects that `keeps` picks; it is asked once for every sector
- * of every write and for every size, in order of issue, but not about lost ones.
- * The disk gets whole sectors from the cache: a sector that survives in the version of one write also
- * has what earlier writes and cuts, kept or lost, put into it.
+ * Gives the durable content with those pending effects that `keeps` picks; it is asked once for every sector of every
+ * write and for every size, in order of issue, but not about lost ones.
+ * The disk gets whole sectors from the cache: a sector that survives in the version of one write also has what earlier
+ * writes and cuts, kept or lost, put into it.
  */
 export function composeFile(
   node: SimFileNode, sectorBytes: number, keeps: KeepsFileEffect,
@@ -234,7 +234,10 @@ function copyKeptSectors(
   }
 }
 
-/** A cut takes everything behind it when it survives, and always counts in later versions of a sector. */
+/**
+ * Applies the cuts behind a write: a cut takes everything behind it when it survives, and always counts in later
+ * versions of a sector.
+ */
 function cutBehind(
   content: PagedBytes, size: number, isKept: boolean, sectorBytes: number,
   index: number, written: Map<number, number>,

@@ -6,7 +6,7 @@ import { MemoryVfs } from '../memory-vfs.js'
 import type { Vfs, VfsFile } from '../vfs.js'
 import { SimVfs } from './sim-vfs.js'
 
-/** Random calls, several at a time; returns what a reader sees at the end. */
+/** Makes random calls, several at a time; returns what a reader sees at the end. */
 async function workload(vfs: Vfs, seed: number, step: () => void = () => undefined): Promise<string> {
   const random = new SeededRandom(seed, 'workload')
   const files = new Map<string, VfsFile>()
@@ -52,7 +52,7 @@ async function change(
       return
     }
     default: {
-      // Two disjoint writes at once: their order must not matter.
+      // The two writes are disjoint, so their order must not matter.
       const bytes = new Uint8Array(random.below(3000) + 1)
       random.fill(bytes)
       const position = random.below(9000)
@@ -207,7 +207,7 @@ test('clones are cheap: they share everything until it is written', () => {
     if (i % 10 !== 0) file.syncSync()
     file.closeSync()
   }
-  // 400 clones of 3 MiB would be 1.2 GiB if they were copies.
+  // As copies, 400 clones of 3 MiB would take 1.2 GiB.
   const clones: SimVfs[] = []
   const before = process.memoryUsage().arrayBuffers
   for (const policy of ['none', 'all'] as const) {

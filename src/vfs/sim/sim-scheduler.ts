@@ -1,12 +1,12 @@
 /**
- * What: decides which asynchronous operation of a simulated machine happens next. Nothing happens at the
- * call: each operation waits in one bag, and each turn of the event loop takes one of them out, chosen by
- * the seed. So the order between independent operations differs from seed to seed and is the same for one.
+ * What: decides which asynchronous operation of a simulated machine happens next. Nothing happens at the call: each
+ * operation waits in one bag, and each turn of the event loop takes one of them out, chosen by the seed. So the order
+ * between independent operations differs from seed to seed and is the same for one.
  * States: running → stopped (everything waiting is refused).
  */
 import { SeededRandom, systemClock } from '../../base/index.js'
 
-/** What a write that has not happened yet would do: a crash may have done a part of it. */
+/** A write that has not happened yet: a crash may have done a part of it. */
 export interface InFlightWrite {
   nodeId: number
   source: Uint8Array
@@ -25,7 +25,7 @@ interface Task {
 export const HANG = Symbol('hang')
 
 export class SimScheduler {
-  /** True while an operation runs: such a one may hang. */
+  /** True while an operation runs, which may hang. */
   isInTask = false
   private ready: Task[] = []
   private hung: Task[] = []
@@ -60,7 +60,7 @@ export class SimScheduler {
     this.enqueue({ run: callback, refuse: () => undefined, write: null })
   }
 
-  /** A clock takes part: it is told of every turn, and asked when nothing else is left. */
+  /** Connects a clock: it is told of every turn, and asked when nothing else is left. */
   join(onTurn: () => void, onIdle: () => boolean): void {
     this.onTurn = onTurn
     this.onIdle = onIdle
@@ -74,7 +74,7 @@ export class SimScheduler {
     for (const task of this.hung.splice(0)) this.enqueue(task)
   }
 
-  /** Resolves when nothing is ready any more, also nothing that followed from what was. */
+  /** Resolves when nothing is ready any more, nor anything that followed. */
   async settled(): Promise<void> {
     do await new Promise<void>((resolve) => systemClock.defer(resolve))
     while (this.isTurning)
@@ -91,7 +91,7 @@ export class SimScheduler {
     this.wake()
   }
 
-  /** Something may be ready, or the clock wants to move. */
+  /** Goes on when something may be ready, or the clock wants to move. */
   wake(): void {
     if (this.isTurning) return
     this.isTurning = true

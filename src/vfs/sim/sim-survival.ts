@@ -1,5 +1,5 @@
 /**
- * What: which of the effects that no sync has covered survive a power loss, and the disk that results.
+ * What: decides which of the effects that no sync has covered survive a power loss, and makes the disk that results.
  * Rules C1–C11: docs/design/0004-simulated-disk.md.
  */
 import type { SeededRandom } from '../../base/index.js'
@@ -10,7 +10,7 @@ import type { ComposedFile, FileEffect, NameEffect, SimNode } from './sim-node.j
 /** All ways in which a simulated disk can lose, at a power loss, what was not synced. */
 export const survivalPolicies = [
   'none', 'all',
-  /** Of every file and directory its own prefix of effects. */
+  /** A prefix of the effects of every file and directory, each its own. */
   'prefix',
   /** One prefix of all effects of the disk. */
   'globalPrefix',
@@ -21,19 +21,19 @@ export const survivalPolicies = [
   'namesOnly',
   /** Everything in the files, no names. */
   'dataOnly',
-  /** Of every file and directory only what the newest call did. */
+  /** Only what the newest call did to every file and directory. */
   'reverse',
   /** What one call did to one file or directory. */
   'one',
   /** Everything but one sector, size or name. */
   'allButOne',
 ] as const
-/** What of the unsynced survives a power loss. */
+/** Which unsynced effects survive a power loss. */
 export type SurvivalPolicy = (typeof survivalPolicies)[number]
 
 export interface SurvivalOptions {
   sectorBytes: number
-  /** Chance that a hole of a file shows the bytes of a deleted file (C5). */
+  /** The chance that a hole of a file shows the bytes of a deleted file (C5). */
   staleChance: number
   /** The last write may have been cut inside a sector, or have left garbage in its own range. */
   tornSector: boolean
@@ -41,10 +41,10 @@ export interface SurvivalOptions {
   renameSplit: boolean
 }
 
-/** Asked once for every effect, in order of issue within a node; `sector` is -1 for sizes and names. */
+/** Decides about every effect, once each, in order of issue within a node; `sector` is -1 for sizes and names. */
 type Keeps = (node: SimNode, seq: number, what: 'data' | 'size' | 'name', sector: number) => boolean
 
-/** One surviving thing that can be kept or lost by itself. */
+/** The smallest thing that can be kept or lost by itself. */
 interface Atom {
   node: SimNode
   seq: number
@@ -52,7 +52,7 @@ interface Atom {
   sector: number
 }
 
-/** Every file and directory that the disk knows, durable or not. */
+/** Gives every file and directory that the disk knows, durable or not. */
 export function nodesOf(root: SimDirectoryNode): SimNode[] {
   const found = new Set<SimNode>([root])
   for (const node of found) {
@@ -135,7 +135,7 @@ function chooseByAtoms(
     (what === 'data' ? seq < chosen.seq : seq !== chosen.seq)
 }
 
-/** The disk after a power loss. Nothing of `root` is changed. */
+/** Makes the disk after a power loss. Nothing of `root` is changed. */
 export function survive(
   root: SimDirectoryNode, policy: SurvivalPolicy, random: SeededRandom,
   options: SurvivalOptions & { stale: PagedBytes[] },
@@ -194,7 +194,7 @@ function surviveFile(
   return file
 }
 
-/** Sectors that the file got but that were never written show what the disk had there before. */
+/** Shows what the disk had before, in sectors that belong to the file but were never written. */
 function showStale(
   file: ComposedFile, stale: PagedBytes, durableSize: number, sectorBytes: number,
 ): void {
@@ -220,7 +220,7 @@ function newestWrite(nodes: SimNode[]): { node: SimFileNode; effect: WriteEffect
   return newest
 }
 
-/** One sector of the write ends somewhere inside: behind it the old bytes, or garbage. */
+/** Ends one sector of the write somewhere inside: behind it come the old bytes, or garbage. */
 function tear(
   file: SimFileNode, effect: WriteEffect, random: SeededRandom, sectorBytes: number,
 ): void {

@@ -20,7 +20,7 @@ function machine(options: SimOptions = {}): SimVfs {
   return sim
 }
 
-/** `pattern` 'ab' becomes one sector of a's and one of b's; '0' is zeros. */
+/** Makes sectors from a pattern: 'ab' becomes one sector of a's and one of b's; '0' is zeros. */
 function sectors(pattern: string, sectorBytes = SECTOR): Uint8Array {
   const bytes = new Uint8Array(pattern.length * sectorBytes)
   for (let i = 0; i < pattern.length; i++) {
@@ -47,7 +47,9 @@ function bytesOf(sim: SimVfs, path: string): Uint8Array | null {
   return bytes
 }
 
-/** The inverse of `sectors`; '-' when the file is missing, '?' for a sector that is mixed. */
+/**
+ * Shows sectors as a pattern, the inverse of `sectors`; '-' when the file is missing, '?' for a sector that is mixed.
+ */
 function pattern(sim: SimVfs, path: string, sectorBytes = SECTOR): string {
   const bytes = bytesOf(sim, path)
   if (bytes === null) return '-'

@@ -25,13 +25,13 @@ import type { SurvivalPolicy } from './sim-survival.js'
 export class SimVfs implements Vfs {
   readonly hasSyncIo = true
   readonly workerSpec = null
-  /** Virtual time of this machine; in the same queue as its operations. */
+  /** Virtual time of this machine, in one queue with its operations. */
   readonly clock: SimClock
   readonly hasBlockingSync: boolean
   private readonly machine: SimMachine
   private readonly names: SimNames
 
-  /** An empty disk. */
+  /** Makes a machine with an empty disk. */
   constructor(options?: SimOptions)
   /** @internal */
   constructor(options: SimOptions | undefined, machine: SimMachine)
@@ -44,27 +44,27 @@ export class SimVfs implements Vfs {
 
   // ---- What tests ask and do ----
 
-  /** Equal for two runs with the same seed, different when anything was done differently. */
+  /** A hash that is equal for two runs with the same seed, and different when anything was done differently. */
   get traceHash(): string {
     return this.machine.log.traceHash
   }
 
-  /** Calls so far, also failed ones; FaultRule.op counts the same way. */
+  /** The number of calls so far, failed ones included; FaultRule.op counts the same way. */
   get opCount(): number {
     return this.machine.opCount
   }
 
-  /** Changes of the disk so far. */
+  /** The number of changes of the disk so far. */
   get effectCount(): number {
     return this.machine.effectCount
   }
 
-  /** Files that are open now. */
+  /** The number of files that are open now. */
   get openFileCount(): number {
     return this.machine.openFileCount
   }
 
-  /** What broke the rules for handles; also thrown where it happened. Must stay empty. */
+  /** Calls that broke the rules for handles; each was thrown where it happened too. The list must stay empty. */
   get violations(): readonly string[] {
     return this.machine.violations
   }
@@ -79,12 +79,12 @@ export class SimVfs implements Vfs {
     this.machine.onUnlink = hook
   }
 
-  /** Size of the disk: writes beyond it fail. */
+  /** The size of the disk: writes beyond it fail. */
   set capacityBytes(bytes: number) {
     this.machine.options.capacityBytes = bytes
   }
 
-  /** Bytes of files on it. */
+  /** The bytes of all files on the disk. */
   get usedBytes(): number {
     return this.machine.usedBytes
   }
@@ -104,7 +104,7 @@ export class SimVfs implements Vfs {
     this.machine.scheduler.releaseHung()
   }
 
-  /** Lines such as `write 000003.wal 0+128`, names relative to `dir`. */
+  /** Records calls as lines such as `write 000003.wal 0+128`, with names relative to `dir`. */
   recordOps(dir = '/'): OpRecorder {
     return this.machine.log.record(normalPath(dir))
   }
@@ -114,29 +114,29 @@ export class SimVfs implements Vfs {
     return this.machine.scheduler.settled()
   }
 
-  /** From now on any write to this file is a violation. */
+  /** Makes any later write to this file a violation. */
   seal(path: string): void {
     this.names.file(path).isSealed = true
   }
 
-  /** Bytes change at rest, behind everybody's back. */
+  /** Changes bytes at rest, unseen by the database. */
   damage(path: string, how: Damage): void {
     damage(this.names.file(path), how, this.machine.random)
   }
 
-  /** The cache lets clean pages go: after a failed sync the old bytes come back. */
+  /** Drops clean pages of a file from the cache: after a failed sync the old bytes come back. */
   evict(path: string): void {
     this.names.file(path).evict(this.machine.options.sectorBytes)
   }
 
-  /** Somebody else takes the lock of the directory by force. */
+  /** Lets another holder take the lock of the directory by force. */
   overtakeLock(dir: string): void {
     const node = this.names.directory(dir, 'lock')
     node.lockGeneration++
     node.isLocked = false
   }
 
-  /** A new machine as after a power loss now; this one goes on. */
+  /** Makes the machine that a power loss now would leave; this one goes on. */
   clone(policy: SurvivalPolicy, seed: number): SimVfs {
     const { machine } = this
     const random = new SeededRandom(seed, 'survival')
@@ -146,19 +146,21 @@ export class SimVfs implements Vfs {
     return this.another(root, seed, true)
   }
 
-  /** A new machine as after the death of the process now: memory of the system stays, handles are closed. */
+  /** Makes the machine that the death of the process now would leave: the system's memory stays, handles are closed. */
   cloneKilled(seed: number): SimVfs {
     return this.another(copyDisk(this.machine, new SeededRandom(seed, 'survival')), seed, false)
   }
 
-  /** Power loss: this machine is off, the returned one is what it wakes up as. */
+  /** Power loss: this machine is off; the returned one has the disk that is left. */
   crash(policy: SurvivalPolicy, seed: number): SimVfs {
     const next = this.clone(policy, seed)
     this.machine.turnOff()
     return next
   }
 
-  /** The process dies: the same, with everything that was written, and not yet synced, still pending. */
+  /**
+   * The process dies: this machine is off; the returned one has all that was written, unsynced effects still pending.
+   */
   kill(seed: number): SimVfs {
     const next = this.cloneKilled(seed)
     this.machine.turnOff()
@@ -268,7 +270,7 @@ export class SimVfs implements Vfs {
     return this.later(() => this.names.lock(dir))
   }
 
-  /** Locks of a simulated machine go with its processes: nobody is in the way. */
+  /** Does nothing: locks of a simulated machine go with its processes, so nobody is in the way. */
   async forceUnlock(): Promise<LockHolder | null> {
     return null
   }

@@ -1,5 +1,6 @@
 /**
- * What: calls about a place where a database is or may be: its check, the file system, and what that says.
+ * What: calls about a location where a database is or may be: the check of the location, the file system, and the
+ * errors that it reports.
  */
 import {
   directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError,
@@ -8,8 +9,8 @@ import { findDirectory } from '../open/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 
-/** A call that needs no open database. */
-export async function atPlace<T>(
+/** Makes a call that needs no open database, and explains the errors of its directory. */
+export async function atLocation<T>(
   name: string, location: string, options: { vfs?: Vfs }, call: (vfs: Vfs, path: string) => Promise<T>,
 ): Promise<T> {
   const path = checkLocation(location)
@@ -26,7 +27,7 @@ export async function unlockDirectory(vfs: Vfs, path: string): Promise<LockHolde
   return vfs.forceUnlock(await vfs.realPath(path))
 }
 
-/** What the file system said about the directory itself, in our words; a bug stays what it is. */
+/** Turns an error of the file system about the directory itself into ours; a bug stays what it is. */
 export function diskError(error: unknown, operation: string, dir: string): unknown {
   return errnoOf(error) === '' ? error : directoryError(error, operation, dir)
 }
