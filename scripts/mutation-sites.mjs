@@ -150,9 +150,8 @@ function addBoth(condition, add) {
 const orders = [
   {
     file: 'src/compaction/compaction-steps.ts', what: 'inputs go before the edit is durable',
-    from: '  if (!(yield* installer.list(edit))) return ends.onStopped(task)\n' +
-      '  installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })\n',
-    to: '  installer.retire(replaced)\n  if (!(yield* installer.list(edit))) return ends.onStopped(task)\n',
+    from: '    if (!(yield* installer.list(edit))) return ends.onStopped(task)\n',
+    to: '    installer.retire(replaced)\n    if (!(yield* installer.list(edit))) return ends.onStopped(task)\n',
   },
   {
     file: 'src/versions/installer.ts', what: 'fast mode: what an edit replaces goes before the held edit is durable',

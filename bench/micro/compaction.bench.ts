@@ -5,7 +5,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { drawHashSeed, EntryKind, SeededRandom, systemRandom, tableFileName } from '../../src/base/index.js'
+import {
+  drawHashSeed, EntryKind, NO_FEATURES, SeededRandom, systemRandom, tableFileName,
+} from '../../src/base/index.js'
 import type { FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
 import { encodeBatch, OperationList, WriteBuffer } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
@@ -35,7 +37,7 @@ random.fill(values)
 function headerOf(fileNum: number): FileHeader {
   const salt = new Uint8Array(8)
   random.fill(salt)
-  return { magic: 'varvetab', databaseId, fileNum, salt, generation: 1 }
+  return { magic: 'varvetab', features: NO_FEATURES, databaseId, fileNum, salt, generation: 1, lineage: 1 }
 }
 
 let nextNum = 1

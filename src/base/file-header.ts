@@ -4,15 +4,14 @@
  *   offset size
  *        0    8  magic: 'varvelog', 'varvetab', 'varveman', 'varvevlg'
  *        8    4  format version
- *       12    4  feature bits a reader must know, or refuse the file
- *       16    4  feature bits a reader must know, or open the database read-only
- *       20    4  feature bits a reader may ignore
+ *       12   12  feature bits, three words (features.ts)
  *       24   16  database id, random, same in every file of a database
  *       40    8  file number
  *       48    8  salt, random per file
  *       56    8  writer generation: the lock generation of the process that wrote it
  *       64    8  encryption key id, 0 = none
- *       72   52  zero, reserved
+ *       72    8  lineage: the history that wrote the file, random, below 2^53
+ *       80   44  zero, reserved
  *      124    4  CRC-32 of bytes 0–123
  *
  * The checksums of everything behind it are seeded with `fileSeed`: bytes of another file, or of an
@@ -21,43 +20,58 @@
 import { crc32 } from './checksum.js'
 import { getU32, getU53, putU32, putU53 } from './coding.js'
 import { corruption, VarveError } from './errors.js'
+import { checkMustKnow, getFeatures, NO_FEATURES, putFeatures } from './features.js'
+import type { Features } from './features.js'
 import type { FileNum } from './ids.js'
 import { NAME_NUMBER_MAX } from './limits.js'
 import type { Random } from './random.js'
 
 export const FILE_HEADER_BYTES = 128
 export const SALT_BYTES = 8
-/**
- * Format 1 was never released. Until format 2 is whole, what is written says so: no released version reads it.
- */
-export const FORMAT_VERSION = 0x8002
-const FORMAT_VERSION_BEFORE_RELEASE = 1
+export const FORMAT_VERSION = 2
+/** Format 1, and format 2 while it was not whole: never released. */
+const FORMATS_BEFORE_RELEASE: ReadonlySet<number> = new Set([1, 0x8002])
+/** Of the feature words. */
+export const FEATURES_OFFSET = 12
+const LINEAGE_OFFSET = 72
 
 export type FileMagic = 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg'
 
+/** The bits of the first feature word that this version knows in a header. */
+const KNOWN_FEATURES: Readonly<Record<FileMagic, number>> = { varvelog: 0, varvetab: 0, varveman: 0, varvevlg: 0 }
+
 export interface FileHeader {
   magic: FileMagic
+  features: Features
   databaseId: Uint8Array
   fileNum: FileNum
   salt: Uint8Array
   generation: number
+  /** A copy that is written to has a history of its own, though it shares database id and numbers with its source. */
+  lineage: number
 }
 
 /** What the headers of the files that one process writes have in common. */
 export interface FileOrigin {
   databaseId: Uint8Array
   generation: number
+  lineage: number
   /** Draws the salts. */
   random: Random
 }
 
 /** The header of a file that is to be made, with a salt of its own. */
 export function newFileHeader(
-  magic: FileMagic, { databaseId, generation, random }: FileOrigin, fileNum: FileNum,
+  magic: FileMagic, { databaseId, generation, lineage, random }: FileOrigin, fileNum: FileNum,
 ): FileHeader {
   const salt = new Uint8Array(SALT_BYTES)
   random.fill(salt)
-  return { magic, databaseId, fileNum, salt, generation }
+  return { magic, features: NO_FEATURES, databaseId, fileNum, salt, generation, lineage }
+}
+
+/** A number for a new history. */
+export function drawLineage(random: Random): number {
+  return (random.u32() >>> 11) * 2 ** 32 + random.u32() || 1
 }
 
 /** Writes the header at bytes[0, 128). */
@@ -65,16 +79,19 @@ export function encodeFileHeader(header: FileHeader, bytes: Uint8Array): void {
   bytes.fill(0, 0, FILE_HEADER_BYTES)
   for (let i = 0; i < 8; i++) bytes[i] = header.magic.charCodeAt(i)
   putU32(bytes, 8, FORMAT_VERSION)
+  putFeatures(bytes, FEATURES_OFFSET, header.features)
   bytes.set(header.databaseId, 24)
   putU53(bytes, 40, header.fileNum)
   bytes.set(header.salt, 48)
   putU53(bytes, 56, header.generation)
+  putU53(bytes, LINEAGE_OFFSET, header.lineage)
   putU32(bytes, 124, crc32(bytes, 0, 124))
 }
 
 /**
  * Reads bytes[0, 128) of `file`.
  * Throws CORRUPTION when it is not a good header of this kind, UNSUPPORTED_FORMAT when it is newer.
+ * Whoever is going to write looks at the features too (`checkMayWrite`).
  */
 export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: string): FileHeader {
   if (bytes.length < FILE_HEADER_BYTES) throw corruption(file, bytes.length, 'file header is cut short')
@@ -83,6 +100,8 @@ export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: stri
     if (bytes[i] !== magic.charCodeAt(i)) throw corruption(file, i, `magic is not ${magic}`)
   }
   checkFormat(bytes, file)
+  const features = getFeatures(bytes, FEATURES_OFFSET)
+  checkMustKnow(features, KNOWN_FEATURES[magic], { file, offset: FEATURES_OFFSET })
   const fileNum = getU53(bytes, 40)
   const generation = getU53(bytes, 56)
   if (!(fileNum <= NAME_NUMBER_MAX && generation <= NAME_NUMBER_MAX)) {
@@ -91,21 +110,22 @@ export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: stri
   if (getU53(bytes, 64) !== 0) {
     throw new VarveError('UNSUPPORTED_FORMAT', `${file} is encrypted`, { file, offset: 64 })
   }
-  return { magic, databaseId: bytes.slice(24, 40), fileNum, salt: bytes.slice(48, 56), generation }
+  const lineage = getU53(bytes, LINEAGE_OFFSET)
+  if (Number.isNaN(lineage)) throw corruption(file, LINEAGE_OFFSET, 'lineage of 2^53 or more')
+  return { magic, features, databaseId: bytes.slice(24, 40), fileNum, salt: bytes.slice(48, 56), generation, lineage }
 }
 
 function checkFormat(bytes: Uint8Array, file: string): void {
   const version = getU32(bytes, 8)
-  const features = getU32(bytes, 12)
-  if (version === FORMAT_VERSION && features === 0) return
-  if (version === FORMAT_VERSION_BEFORE_RELEASE) {
+  if (version === FORMAT_VERSION) return
+  if (FORMATS_BEFORE_RELEASE.has(version)) {
     throw new VarveError('UNSUPPORTED_FORMAT', `${file} has format ${version}, made before the first release`, {
       file, offset: 8, hint: 'read it with the Varve that wrote it, and write it anew with this one',
     })
   }
   throw new VarveError(
     'UNSUPPORTED_FORMAT',
-    `${file} has format ${version}, features ${features}; this Varve reads format ${FORMAT_VERSION}`,
+    `${file} has format ${version}; this Varve reads format ${FORMAT_VERSION}`,
     { file, offset: 8, hint: 'open it with a newer Varve' },
   )
 }

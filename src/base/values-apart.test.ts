@@ -5,6 +5,7 @@ import type { CraftedEntry } from '../../test/support/log-crafting.js'
 import { crc32 } from './checksum.js'
 import { putU32 } from './coding.js'
 import { encodingFlags, entryContentStart, entryEnd, EncodingFlag, entryValueEnd, VersionFlag } from './entry.js'
+import { NO_FEATURES } from './features.js'
 import { fileSeed } from './file-header.js'
 import type { FileHeader } from './file-header.js'
 import { emptyFrameHeader, FRAME_HEADER_BYTES, FrameFlag, frameBytes, LOG_FRAMES, readFrame } from './frame.js'
@@ -12,7 +13,8 @@ import type { FrameState } from './frame.js'
 import { EntryKind } from './ids.js'
 
 const header: FileHeader = {
-  magic: 'varvelog', databaseId: new Uint8Array(16).fill(1), fileNum: 4, salt: new Uint8Array(8).fill(2), generation: 3,
+  magic: 'varvelog', features: NO_FEATURES, databaseId: new Uint8Array(16).fill(1), fileNum: 4,
+  salt: new Uint8Array(8).fill(2), generation: 3, lineage: 1,
 }
 const APART = EncodingFlag.checksum
 const entries: CraftedEntry[] = [

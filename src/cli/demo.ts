@@ -84,14 +84,14 @@ function printInput(input: Input, shownDir: string): void {
 }
 
 function printRecovery(db: Varve): void {
-  const { recovery, lastRun } = db.stats()
+  const { recovery, levels } = db.stats()
   const { durationMs, replayedEntryCount, replayedBytes, tempFileCount, orphanTableCount, cut } = recovery!
   print(
     `reopened    in ${msText(durationMs)}: ${countText(replayedEntryCount)} entries replayed from ` +
       `${sizeText(replayedBytes)} of log; removed ${tempFileCount} unfinished and ${orphanTableCount} unlisted tables`,
   )
-  const flushCount = lastRun?.flush.completed ?? 0
-  print(`            the killed process had flushed ${flushCount} memtables to tables`)
+  const tableCount = levels.reduce((sum, level) => sum + level.tableCount, 0)
+  print(`            all of it is in ${tableCount} tables now`)
   if (cut === null) return
   print(`            the log ends in ${cut.file} at ${cut.offset}: a write that was not acknowledged`)
 }

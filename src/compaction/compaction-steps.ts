@@ -107,8 +107,13 @@ function* install(
   const edit: VersionEdit = editOf(task.pick, tables)
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
+  try {
+    if (!(yield* installer.list(edit))) return ends.onStopped(task)
+  } catch (error) {
+    if (task.pick.kind !== 'move') installer.retire(tables) // they have their names already
+    return ends.onFailure(task, error)
+  }
   // What the next job makes must know of the tables that are replaced (sstable/replaces.ts): they retire first.
-  if (!(yield* installer.list(edit))) return ends.onStopped(task)
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)
 }

@@ -7,6 +7,7 @@ import { drawnVersion } from '../../test/support/pick-scene.js'
 import { tableFileName, VarveError } from '../base/index.js'
 import { levelOf } from '../manifest/index.js'
 import type { CompactionPick, Picker } from '../pick/compaction-pick.js'
+import { EditRefused } from '../versions/version-set.js'
 
 const STACK = ['4: a-c', '3: a-c', '2: a-c', '1: a-c']
 const stack = () => drawnVersion({ 0: STACK })
@@ -200,6 +201,23 @@ test('the directory or the manifest fails: nothing is given away, abandoned or b
     await scene.clock.advance(100_000)
     assert.deepEqual([scene.doing, scene.edits, scene.news, scene.compactor.running], [[], [], [], []])
     await scene.compactor.resting()
+  }
+})
+
+test('an edit that is refused: the outputs go, what a move would have moved stays, and it is tried again', async () => {
+  for (const isMove of [false, true]) {
+    const scene = new CompactorScene(stack(), isMove ? { pickers: { busy: picking(moveOf), quiet: nothing } } : {})
+    scene.compactor.schedule()
+    if (!isMove) {
+      scene.ran()
+      scene.published()
+    }
+    scene.news
+    scene.edits.shift()!.done(new EditRefused({ level: 0, fileNum: 3 }))
+    const failed = 'failed 1: INTERNAL, again later'
+    assert.deepEqual(scene.news, isMove ? [failed] : ['replaced 100', 'abandoned 10 names', failed])
+    await scene.clock.advance(200)
+    assert.equal(scene.compactor.running.length, 1)
   }
 })
 

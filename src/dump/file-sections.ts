@@ -5,7 +5,7 @@
  */
 import {
   BadBytes, codeName, decodeFileHeader, emptyFrameHeader, FILE_HEADER_BYTES, fileSeedOf, FRAME_HEADER_BYTES, frameBytes,
-  FrameFlag, FrameType, isKnownFrame, readFrame, readFrameHeader, toHex, unknownFrame, VarveError,
+  FrameFlag, FrameType, isKnownFrame, listFeatures, readFrame, readFrameHeader, toHex, unknownFrame, VarveError,
 } from '../base/index.js'
 import type { FileMagic, FrameHeader, KnownFrames } from '../base/index.js'
 import { Annotator, FIELD_BYTES_SHOWN } from './annotate.js'
@@ -77,7 +77,7 @@ export function fileHeaderSection(content: Uint8Array, magic: FileMagic, file: s
 function annotateFileHeader(it: Annotator): Record<string, unknown> {
   it.raw(8, 'magic')
   const format = it.u32('format version')
-  it.u32('features a reader must know')
+  it.u32('features a reader must know', (n) => (n === 0 ? '0' : listFeatures(n)))
   it.u32('features a writer must know')
   it.u32('features anyone may ignore')
   const databaseId = it.raw(16, 'database id')
@@ -85,9 +85,10 @@ function annotateFileHeader(it: Annotator): Record<string, unknown> {
   const salt = it.raw(8, 'salt')
   const generation = it.u53('writer generation')
   it.u53('encryption key id')
-  it.zeros(52)
+  const lineage = it.u53('lineage')
+  it.zeros(44)
   it.checksum('checksum of the header')
-  return { format, fileNum, generation, databaseId: toHex(databaseId), salt: toHex(salt) }
+  return { format, fileNum, generation, lineage, databaseId: toHex(databaseId), salt: toHex(salt) }
 }
 
 /** Annotates a frame's header; the body begins at the annotator's position then. */

@@ -2,7 +2,7 @@
  * What: the engine as its own parts see it (close.ts, hosts.ts, resume.ts, write-stalls.ts): its collaborators, and
  * what may be reported. Only engine.ts knows how they are wired.
  */
-import type { FileNum, SeqNum, Turns } from '../base/index.js'
+import type { FileNum, FileOrigin, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
@@ -43,7 +43,8 @@ export interface EngineParts {
   versions: (onFailure: (error: unknown) => void) => VersionSet
   /** A durable log that the manifest lists. */
   firstLog: LogFile
-  databaseId: Uint8Array
+  /** What the headers of new files say. */
+  origin: FileOrigin
   names: UniqueNames
   report: RecoveryReport
   position: Uint8Array | null

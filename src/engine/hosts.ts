@@ -46,8 +46,7 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
   const { parts, options } = engine
   return {
-    vfs: parts.vfs, dir: parts.dir, clock: options.clock, pool: parts.pool, random: options.random,
-    executor: parts.executor, databaseId: parts.databaseId, generation: parts.lock.generation,
+    ...parts.origin, vfs: parts.vfs, dir: parts.dir, clock: options.clock, pool: parts.pool, executor: parts.executor,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
     indexBytesMax: () => parts.memory.nextIndexBytes(engine.state.memtables),
@@ -58,8 +57,6 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
 
 export function makeInstaller(engine: EngineCore): Installer {
   const { parts, options } = engine
-  const { databaseId, lock: { generation } } = parts
-  const { random } = options
   return new Installer({
     dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
     versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
@@ -69,7 +66,7 @@ export function makeInstaller(engine: EngineCore): Installer {
       return [...new Set([...parts.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
     },
     uniqueSuffix: () => parts.names.next(),
-    newHeader: (tableNum) => newFileHeader('varvetab', { databaseId, generation, random }, tableNum),
+    newHeader: (tableNum) => newFileHeader('varvetab', parts.origin, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
@@ -95,7 +92,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
   const { parts, options, installer, snapshots, versions } = engine
   return new Compactor({
     installer, snapshots, versions, clock: options.clock,
-    databaseId: parts.databaseId,
+    databaseId: parts.origin.databaseId,
     tableSettings: tableSettings(options),
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
     pickers: makePickers(options),

@@ -73,7 +73,7 @@ async function* readLogBatches(
   const { vfs, dir, options: { clock } } = parts
   if (end === 0) return
   const bytes = await keepAliveUntil(clock, readBytes(vfs, vfs.join(dir, logFileName(fileNum)), source))
-  const log = await scanGivingWay(scanSlices(fileNum, bytes, bytes.length, parts.databaseId), turns)
+  const log = await scanGivingWay(scanSlices(fileNum, bytes, bytes.length, parts.origin.databaseId), turns)
   if (log.header === null || log.goodEnd !== end) {
     throw corruption(
       logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,

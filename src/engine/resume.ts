@@ -127,12 +127,11 @@ export class Resumer {
   }
 
   private async writeWholeManifest(): Promise<void> {
-    const { versions, parts, options, deleter } = this.engine
+    const { versions, parts, deleter } = this.engine
     await versions.exclusively(async () => {
-      const { vfs, dir, databaseId, lock } = parts
-      const place = { vfs, dir, databaseId, generation: lock.generation, random: options.random }
+      const place = { ...parts.origin, vfs: parts.vfs, dir: parts.dir }
       const fileNum = versions.allocateFileNum()
-      const log = await runAsync(writeManifest(place, fileNum, versions.durable))
+      const log = await runAsync(writeManifest(place, fileNum, versions.whole))
       const old = versions.replaceManifest(log)
       await runAsync(old.close())
       deleter.add([old.name])

@@ -1,7 +1,7 @@
 /**
- * What: statistics of the last life of the process, saved with the database as JSON text that the manifest does not
- * look into. So `varve stats` on a closed or crashed database still shows how flushes went.
- * Thread: any (pure). The text may be lost or of another version: then there is none, never an error.
+ * What: statistics of one life of the process, saved with the database as JSON text that the manifest does not look
+ * into: at a close, and when a new manifest is begun. So `varve stats` on a closed database shows how flushes went.
+ * Thread: any (pure). A crash loses the text, or it is of another version: then there is none, never an error.
  */
 import type { Clock } from '../base/index.js'
 import type { Flusher } from '../flush/index.js'

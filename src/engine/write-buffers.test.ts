@@ -35,7 +35,7 @@ beforeEach(() => {
     }),
     dir: '/db', clock: systemClock, pool, random: new SeededRandom(1),
     executor: new HandExecutor(),
-    databaseId: sampleDatabaseId, generation: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
+    databaseId: sampleDatabaseId, generation: 1, lineage: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
     indexBytesMax: () => 100_000,
     onReady: () => readyCount++,
     onFailure: (error) => failures.push(error),

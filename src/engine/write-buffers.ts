@@ -11,7 +11,7 @@ import {
   directoryError, drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles,
   logFileName, newFileHeader, runAsync, runSync, VarveError,
 } from '../base/index.js'
-import type { Clock, FileHeader, FileNum, Random, SeqNum, Steps } from '../base/index.js'
+import type { Clock, FileHeader, FileNum, FileOrigin, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable } from '../memtable/index.js'
@@ -20,15 +20,12 @@ import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { createLog, FIRST_BATCH_OFFSET, LogFile } from '../wal/index.js'
 
-export interface WriteBufferOptions {
+export interface WriteBufferOptions extends FileOrigin {
   vfs: Vfs
   dir: string
   clock: Clock
   pool: SlabPool
-  random: Random
   executor: Executor
-  databaseId: Uint8Array
-  generation: number
   allocateFileNum(): FileNum
   /** Gives the last sequence number given out. */
   lastSeqNum(): SeqNum

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, runSync, SeededRandom } from '../base/index.js'
+import { EntryKind, NO_FEATURES, runSync, SeededRandom } from '../base/index.js'
 import type { FileHeader, SeqNum } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { encodeBatch, OperationList } from '../commit/index.js'
@@ -17,7 +17,8 @@ import { buildTable } from './flush-build.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 
 const header: FileHeader = {
-  magic: 'varvetab', databaseId: sampleDatabaseId, fileNum: 12, salt: new Uint8Array(8).fill(3), generation: 1,
+  magic: 'varvetab', features: NO_FEATURES, databaseId: sampleDatabaseId, fileNum: 12,
+  salt: new Uint8Array(8).fill(3), generation: 1, lineage: 1,
 }
 
 function newVfs(): MemoryVfs {

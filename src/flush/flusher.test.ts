@@ -5,7 +5,7 @@ import { HandClock, settled } from '../../test/support/hand-clock.js'
 import { HandExecutor } from '../../test/support/hand-executor.js'
 import { sampleTable } from '../../test/support/manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
-import { EntryKind, VarveError } from '../base/index.js'
+import { EntryKind, newFileHeader, SeededRandom, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { PublishTablesInput } from '../tables/index.js'
@@ -47,7 +47,9 @@ class Scene implements FlushHost {
       unlistedTables: () => [3],
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
-        ({ magic: 'varvetab', databaseId: sampleDatabaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),
+        newFileHeader('varvetab', {
+          databaseId: sampleDatabaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
+        }, fileNum),
       onFailure: (_place, error) => {
         this.told.push('directory failed')
         this.flusher.suspend(error)

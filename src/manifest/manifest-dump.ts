@@ -2,17 +2,36 @@
  * What: a manifest as annotated sections, and a version as a tree, for people and golden files.
  * Thread: any (pure).
  */
-import { FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex } from '../base/index.js'
+import { FRAME_HEADER_BYTES, FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex, VarveError } from '../base/index.js'
 import type { FrameHeader, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
+import { EDIT_FIELDS, RECORD_FIELDS } from './fields.js'
+import type { FieldSet } from './fields.js'
 import { FIELD_IGNORABLE, FieldTag, LOG_EXACT, LOG_MUST_EXIST, RecordTag } from './manifest-format.js'
+import type { Lineage } from './lineage.js'
+import { checkNoExtensions } from './manifest-reader.js'
 import { tableCount } from './version.js'
 import type { Version } from './version.js'
+import { decodeGroup } from './version-edit.js'
 
 /** Every byte of it, whatever state it is in. */
 export function describeManifest(source: ByteSource, file: string): Generator<Section> {
-  return frameSections(source, file, { magic: 'varveman', known: MANIFEST_FRAMES, readBody })
+  return frameSections(source, file, { magic: 'varveman', known: MANIFEST_FRAMES, readBody, problemIn })
+}
+
+/** Why a reader refuses a frame, or null. */
+function problemIn(content: Uint8Array, frame: FrameHeader, file: string, offset: number): VarveError | null {
+  const end = FRAME_HEADER_BYTES + frame.bodyBytes
+  try {
+    checkNoExtensions(frame, file, offset)
+    if (frame.type !== FrameType.editGroup) return null
+    decodeGroup(content, FRAME_HEADER_BYTES, end, { count: frame.count, file, base: offset })
+    return null
+  } catch (error) {
+    if (VarveError.is(error)) return error
+    throw error
+  }
 }
 
 function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
@@ -28,12 +47,13 @@ function readBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
   return { edits }
 }
 
-function readField(it: Annotator, tags: Record<string, number> = FieldTag): Record<string, unknown> {
+function readField(it: Annotator, set: FieldSet = EDIT_FIELDS): Record<string, unknown> {
+  const tags = { ...set.known, ...set.reserved }
   const tag = it.u16('field', (n) => nameOf(tags, n))
   it.u16('flags', (n) => (n === FIELD_IGNORABLE ? 'ignorable' : String(n)))
   const bytes = it.u32('value, bytes')
   const end = it.position + bytes
-  const read = (tags === FieldTag ? fieldReaders : recordReaders).get(tag)
+  const read = (set === EDIT_FIELDS ? fieldReaders : recordReaders).get(tag)
   const value = read === undefined ? printBytes(it.raw(bytes, 'value')) : read(it, end)
   return { [keyOf(tags, tag)]: value }
 }
@@ -67,6 +87,9 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.nextFileNum, number('next file number')],
   [FieldTag.lastSeqNum, number('last sequence number')],
   [FieldTag.logPointer, number('first log to replay')],
+  [FieldTag.lineage, (it) => ({
+    own: it.u53('lineage'), parent: it.u53('lineage it came from'), partedSeqNum: it.u53('last common sequence number'),
+  })],
   [FieldTag.addTable, readTable],
   [FieldTag.deleteTable, (it) => ({ level: it.u32('level'), fileNum: it.u53('file number') })],
   [FieldTag.addPin, (it, end) =>
@@ -74,10 +97,7 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.removePin, text('pin')],
   [FieldTag.position, (it, end) => printBytes(it.raw(end - it.position, 'position'), 4096)],
   [FieldTag.log, readLog],
-  [FieldTag.addValueLog, (it) => ({
-    fileNum: it.u53('value log'), bytes: it.u53('bytes of the file'),
-    isLog: it.u32('kind', (n) => (n === 1 ? 'log' : 'value log')) === 1,
-  })],
+  [FieldTag.addValueLog, readValueLog],
   [FieldTag.removeValueLog, number('value log')],
   [FieldTag.discard, readValueFile],
   [FieldTag.settings, json('settings')],
@@ -110,7 +130,7 @@ function readTable(it: Annotator, end: number): Record<string, unknown> {
   const count = it.u32('value files')
   for (let i = 0; i < count && it.left > 0; i++) valueFiles.push(readValueFile(it))
   const more: unknown[] = []
-  while (it.position < Math.min(end, it.end)) more.push(readField(it, RecordTag))
+  while (it.position < Math.min(end, it.end)) more.push(readField(it, RECORD_FIELDS))
   return { ...numbers, smallestKey, largestKey, valueFiles, ...(more.length === 0 ? {} : { more }) }
 }
 
@@ -119,6 +139,17 @@ function readLog(it: Annotator): Record<string, unknown> {
   const flags = it.u32('flags', (n) => `${n & LOG_EXACT ? 'exactly these bytes' : 'at least these bytes'}, ${n}`)
   it.zeros(4)
   return { ...log, isExact: (flags & LOG_EXACT) !== 0, mustExist: (flags & LOG_MUST_EXIST) !== 0 }
+}
+
+function readValueLog(it: Annotator): Record<string, unknown> {
+  const fileNum = it.u53('value log')
+  const bytes = it.u53('bytes that count')
+  const isLog = it.u32('kind', (n) => (n === 1 ? 'log' : 'value log')) === 1
+  it.zeros(4)
+  return {
+    fileNum, bytes, isLog, salt: toHex(it.raw(SALT_BYTES, 'salt')), putCount: it.u53('values put'),
+    putBytes: it.u53('bytes of values put'), namedInLog: it.u53('log that names it'),
+  }
 }
 
 function readValueFile(it: Annotator): Record<string, unknown> {
@@ -138,6 +169,7 @@ function versionTree(version: Version): TreeNode {
   const levels = version.levels.map(({ tables }, level) =>
     ({ label: `level ${level}`, children: tables.map(tableNode) }))
   const children: TreeNode[] = [
+    { label: lineageText(version.lineage) },
     { label: `replay from log ${version.logPointer}` },
     { label: `last sequence number ${version.lastSeqNum}` },
     { label: `next file number ${version.nextFileNum}` },
@@ -145,6 +177,10 @@ function versionTree(version: Version): TreeNode {
     ...[...otherLines(version)].map((label) => ({ label })),
   ]
   return { label: `version, ${tableCount(version)} tables`, children }
+}
+
+function lineageText({ own, parent, partedSeqNum }: Lineage): string {
+  return `lineage ${own}${parent === 0 ? '' : `, of ${parent} until sequence number ${partedSeqNum}`}`
 }
 
 function* otherLines(version: Version): Generator<string> {

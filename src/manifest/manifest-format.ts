@@ -37,9 +37,9 @@ export const FieldTag = {
   removePin: 8,
   /** Opaque bytes. */
   position: 9,
-  /** u64 number, 8 B salt, u64 bytes, u32 flags (LOG_*), u32 zero. */
+  /** Record of a log (log-record.ts). */
   log: 10,
-  /** u64 file number, u64 bytes of the file, u32 kind: 0 value log, 1 log. */
+  /** Record of a value log (value-log-record.ts). */
   addValueLog: 11,
   /** u64 file number. */
   removeValueLog: 12,
@@ -47,17 +47,49 @@ export const FieldTag = {
   discard: 13,
   /** Text. */
   settings: 14,
-  /** Text; ignorable. */
+  /** Text; ignorable. Only in the first group, and in the last one before a clean close. */
   flushStats: 15,
+  /** Lineage (lineage.ts); in the first group, always, and nowhere else. */
+  lineage: 20,
 } as const
 
-/** Fields at the end of a table's record. */
+/** Fields that later versions may write: taken, so that nothing else uses their numbers. */
+export const ReservedFieldTag = {
+  dropTime: 16,
+  addKeyspace: 17,
+  dropKeyspace: 18,
+  nextKeyspaceId: 19,
+  remapOfValueFiles: 21,
+  scrubPosition: 22,
+  hashSeed: 23,
+  causeOfTheEdit: 24,
+  newLevelNumbers: 25,
+  timeOfTheClose: 26,
+} as const
+
+/** Fields at the end of a table's record: tags ascending, each once. */
 export const RecordTag = {
   /** u64; ignorable. */
   hiddenCount: 1,
 } as const
 
+/** As `ReservedFieldTag`. */
+export const ReservedRecordTag = {
+  expiringCount: 2,
+  spans: 3,
+  widestSpans: 4,
+  origin: 5,
+  sequenceOverride: 6,
+  operandCount: 7,
+  handleCount: 8,
+  valueFilesAsDeltas: 9,
+} as const
+
+/** Flag of a field: nothing rests on it, so whoever does not know it leaves it out. */
 export const FIELD_IGNORABLE = 1
+
+/** Fields that are written with the flag. */
+export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([FieldTag.flushStats])
 
 /** Flag of a log record: exactly the bytes named count. */
 export const LOG_EXACT = 1
@@ -72,7 +104,6 @@ export const VALUE_FILES_PER_TABLE_MAX = 2 ** 16
 export const LOGS_MAX = 2 ** 16
 export const PINS_MAX = 1024
 export const PIN_NAME_BYTES_MAX = 255
-export const POSITION_BYTES_MAX = 65_535
 /** Settings and flush statistics, each. */
 export const TEXT_BYTES_MAX = 1024 * 1024
 export const GROUPS_MAX = 2 ** 22

@@ -14,22 +14,18 @@ import {
   emptyFrameHeader,
   encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, newFileHeader, sealFrame,
 } from '../base/index.js'
-import type { FileHeader, FileNum, Random, Steps } from '../base/index.js'
-import { closeQuietly, openFile, syncFile, unlinkFile, writeFully } from '../vfs/index.js'
+import type { FileHeader, FileNum, FileOrigin, Steps } from '../base/index.js'
+import { closeQuietly, openFile, syncFile, unlinkFile, withFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { GROUPS_MAX, MANIFEST_ROLL_BYTES } from './manifest-format.js'
 import type { Version } from './version.js'
 import { decodeGroup, encodeGroup, versionToEdit } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
 
-export interface ManifestOptions {
+/** The lineage is in the version. */
+export interface ManifestOptions extends Omit<FileOrigin, 'lineage'> {
   /** Fresh for every attempt. */
   fileNum: FileNum
-  /** 16 bytes, the same in every file of the database. */
-  databaseId: Uint8Array
-  /** Lock generation of this process. */
-  generation: number
-  random: Random
 }
 
 /**
@@ -41,7 +37,7 @@ export function* createManifest(
 ): Steps<ManifestLog> {
   const { fileNum } = options
   const name = manifestFileName(fileNum)
-  const header = newFileHeader('varveman', options, fileNum)
+  const header = newFileHeader('varveman', { ...options, lineage: version.lineage.own }, fileNum)
   const place = { offset: FILE_HEADER_BYTES, number: 1, markBytes: 0 }
   const frame = makeFrame(header, place, [versionToEdit(version)])
   const bytes = new Uint8Array(FILE_HEADER_BYTES + frame.length)
@@ -121,8 +117,7 @@ export interface GroupWrite {
  */
 export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<void> {
   const name = manifestFileName(group.fileNum)
-  const file = yield* openFile(vfs, vfs.join(dir, name), 'write')
-  try {
+  yield* withFile(vfs, vfs.join(dir, name), 'write', function* (file) {
     if (file.identitySync() !== group.identity) {
       throw new VarveError('LOCKED', `${name} is not the file any more that this process writes`, {
         file: name, hint: 'somebody replaced files of the open database: close it, and open it again',
@@ -130,9 +125,7 @@ export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<vo
     }
     yield* writeFully(file, group.frame, 0, group.frame.length, group.offset)
     yield* syncFile(file)
-  } finally {
-    yield* closeQuietly(file)
-  }
+  })
 }
 
 export class ManifestLog {

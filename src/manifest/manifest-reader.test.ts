@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import {
   FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, SeededRandom, VarveError,
-  decodeFileHeader,
-  emptyFrameHeader, encodeFileHeader, fileSeed, frameBytes, readFrameHeader, runSync, sealFrame,
+  crc32, decodeFileHeader, emptyFrameHeader, encodeFileHeader, fileSeed, frameBytes, putU32, putU53, readFrameHeader,
+  runSync, sealFrame,
 } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
@@ -18,6 +18,7 @@ import { createManifest } from './manifest-log.js'
 import { readManifest, replayManifest } from './manifest-reader.js'
 import type { Version } from './version.js'
 import { findProblem } from './version-check.js'
+import { encodeGroup, versionToEdit } from './version-edit.js'
 
 const versions = sampleVersions()
 
@@ -175,6 +176,26 @@ test('the first group must hold a whole version', () => {
   sealFrame(moved, FILE_HEADER_BYTES, FILE_HEADER_BYTES, seed, first)
   const end = FILE_HEADER_BYTES + frameBytes(header.bodyBytes)
   const error = expectError(() => replayManifest(moved.slice(0, end), 7), 'CORRUPTION')
+  assert.match(error.message, /whole version/)
+})
+
+test('the first group has a lineage, which is that of the file header', () => {
+  const { bytes, ends } = sampleBytes()
+  const other = bytes.slice()
+  putU53(other, 72, 9)
+  putU32(other, 124, crc32(other, 0, 124))
+  const differs = expectError(() => replayManifest(other, 7), 'CORRUPTION')
+  assert.match(differs.message, /lineage is \d+, in the file header 9/)
+  const { lineage: _, ...whole } = versionToEdit(versions[0]!)
+  const body = encodeGroup([whole])
+  const end = FILE_HEADER_BYTES + frameBytes(body.length)
+  const without = bytes.slice(0, ends[0])
+  without.set(body, FILE_HEADER_BYTES + FRAME_HEADER_BYTES)
+  const seed = fileSeed(decodeFileHeader(bytes, 'varveman', 'manifest'))
+  const header = emptyFrameHeader()
+  readFrameHeader(bytes, FILE_HEADER_BYTES, FILE_HEADER_BYTES, seed, header)
+  sealFrame(without, FILE_HEADER_BYTES, FILE_HEADER_BYTES, seed, { ...header, bodyBytes: body.length })
+  const error = expectError(() => replayManifest(without.slice(0, end), 7), 'CORRUPTION')
   assert.match(error.message, /whole version/)
 })
 

@@ -13,8 +13,8 @@ import {
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
   readFrameHeader, unknownFrame,
 } from '../base/index.js'
-import type { FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
-import { closeFile, openFile, readWhole } from '../vfs/index.js'
+import type { Features, FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
+import { readWhole, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { GROUPS_MAX } from './manifest-format.js'
 import { emptyVersion } from './version.js'
@@ -29,6 +29,7 @@ export interface ManifestContents {
   version: Version
   databaseId: Uint8Array
   generation: number
+  features: Features
   /** Groups replayed. */
   groups: number
   /** End of the last good frame. */
@@ -47,12 +48,7 @@ export function* readManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<Ma
 
 function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Array> {
   try {
-    const file = yield* openFile(vfs, path, 'read')
-    try {
-      return yield* readWhole(file, MANIFEST_BYTES_MAX)
-    } finally {
-      yield* closeFile(file)
-    }
+    return yield* withFile(vfs, path, 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw new VarveError('MISSING_FILE', `${name} is missing`, {
@@ -103,7 +99,7 @@ export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestCon
   if (problem !== null) throw corruption(file, goodBytes, problem)
   return {
     version,
-    databaseId: header.databaseId, generation: header.generation,
+    databaseId: header.databaseId, generation: header.generation, features: header.features,
     groups, goodBytes, tornBytes: bytes.length - goodBytes, isClosed,
   }
 }
@@ -128,7 +124,8 @@ function* readFrames(
     checkFrame(frame, { file, offset, number, generation: header.generation })
     const start = offset + FRAME_HEADER_BYTES
     const edits = decodeGroup(bytes, start, start + frame.bodyBytes, { count: frame.count, file })
-    if (number === 1) checkFirstGroup(frame, edits, file)
+    if (number === 1) checkFirstGroup(frame, edits, header, file)
+    else checkLaterGroup(edits, file, offset)
     yield { offset, header: frame, edits }
     offset += frameBytes(frame.bodyBytes)
   }
@@ -146,14 +143,17 @@ interface FramePlace {
   generation: number
 }
 
+/** What frames of logs may carry has no meaning in a manifest. */
+export function checkNoExtensions({ extensionBytes }: FrameHeader, file: string, offset: number): void {
+  if (extensionBytes === 0) return
+  throw new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: frame with extensions`, {
+    file, offset, hint: 'open it with a newer Varve',
+  })
+}
+
 /** The checksum is right, so whatever is wrong here was written so, by someone. */
 function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FramePlace): void {
-  if (frame.extensionBytes !== 0) {
-    const what = `${file} at offset ${offset}: frame with extensions`
-    throw new VarveError('UNSUPPORTED_FORMAT', what, {
-      file, offset, hint: 'open it with a newer Varve',
-    })
-  }
+  checkNoExtensions(frame, file, offset)
   if (frame.firstSeqNum !== number) {
     throw corruption(file, offset, `frame ${frame.firstSeqNum} where ${number} belongs`)
   }
@@ -168,11 +168,18 @@ function checkFrame(frame: FrameHeader, { file, offset, number, generation }: Fr
   }
 }
 
-function checkFirstGroup(frame: FrameHeader, edits: VersionEdit[], file: string): void {
-  const isWhole = edits.length === 1 && edits[0]!.keyOrder !== undefined
-  if (frame.type !== FrameType.editGroup || !isWhole) {
+function checkFirstGroup(frame: FrameHeader, edits: VersionEdit[], header: FileHeader, file: string): void {
+  const whole = edits.length === 1 ? edits[0]! : {}
+  if (frame.type !== FrameType.editGroup || whole.keyOrder === undefined || whole.lineage === undefined) {
     throw corruption(file, FILE_HEADER_BYTES, 'the first group does not hold a whole version')
   }
+  if (whole.lineage.own === header.lineage) return
+  throw corruption(file, FILE_HEADER_BYTES, `lineage is ${whole.lineage.own}, in the file header ${header.lineage}`)
+}
+
+function checkLaterGroup(edits: VersionEdit[], file: string, offset: number): void {
+  if (edits.every(({ keyOrder, lineage }) => keyOrder === undefined && lineage === undefined)) return
+  throw corruption(file, offset, 'key order or lineage behind the first group')
 }
 
 /**

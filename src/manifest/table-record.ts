@@ -3,7 +3,7 @@
  *
  *   offset size
  *        0    4  level
- *        4    4  keyspace id
+ *        4    4  keyspace id: 0 until there are keyspaces
  *        8    8  file number
  *       16    8  bytes of the file
  *       24    8  entries
@@ -13,18 +13,19 @@
  *       56    8  largest sequence number
  *       64    8  first log
  *       72    8  last log
- *       80    8  smallest expiry
- *       88    8  largest expiry
+ *       80    8  smallest expiry: 0 until entries can expire
+ *       88    8  largest expiry: likewise
  *       96    8  salt
  *      104       smallest key, largest key: u32 length and bytes each
  *        …    4  count of value files, then { u64 file number, u64 values, u64 bytes } each
- *        …       fields as in an edit, for what tables learn later:
+ *        …       fields as in an edit, for what tables learn later, tags ascending:
  *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
  */
 import { BadBytes, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
 import type {
   ByteReader, ByteWriter, LevelNum, TableFacts, ValueFileReference,
 } from '../base/index.js'
+import { UnknownField } from './fields.js'
 import { FIELD_IGNORABLE, LEVELS_MAX, RecordTag } from './manifest-format.js'
 
 const VALUE_FILE_BYTES = 24
@@ -51,6 +52,7 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
 
 /** Everything but the fields at the end, which the caller reads (`decodeRecordField`). */
 export function decodeTableRecord(reader: ByteReader): LevelTable {
+  const at = reader.position
   const level = decodeLevel(reader)
   const facts: TableFacts = {
     keyspaceId: reader.u32(),
@@ -71,12 +73,17 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
     largestKey: reader.bytes(KEY_BYTES_MAX),
     valueFiles: decodeValueFiles(reader),
   }
+  const { fileNum, keyspaceId, expiryMin, expiryMax } = facts
+  if (keyspaceId !== 0) throw new UnknownField(at + 4, `table ${fileNum} is of keyspace ${keyspaceId}, not 0`)
+  if (expiryMin !== 0 || expiryMax !== 0) throw new UnknownField(at + 80, `table ${fileNum} has entries with expiry`)
   return { level, facts }
 }
 
 /** A field at the end of a record; `RecordTag` has its tag. */
-export function decodeRecordField(facts: TableFacts, value: ByteReader): void {
-  facts.hiddenCount = value.u53()
+export function decodeRecordField(facts: TableFacts, tag: number, value: ByteReader): void {
+  switch (tag) {
+    case RecordTag.hiddenCount: facts.hiddenCount = value.u53()
+  }
 }
 
 export function decodeLevel(reader: ByteReader): LevelNum {

@@ -60,6 +60,7 @@ export class VersionBuilder {
     this.applyPins(edit)
     for (const facts of edit.logs ?? []) this.applyLog(facts)
     this.removeValueLogs(edit)
+    if (edit.lineage !== undefined) this.next.lineage = edit.lineage
     if (edit.position !== undefined) this.next.position = edit.position
     if (edit.settings !== undefined) this.next.settings = edit.settings
     if (edit.flushStats !== undefined) this.next.flushStats = edit.flushStats
@@ -114,11 +115,12 @@ export class VersionBuilder {
   }
 
   private applyValueLogs(edit: VersionEdit): void {
-    for (const { fileNum, isLog, bytes } of edit.addValueLogs ?? []) {
+    for (const facts of edit.addValueLogs ?? []) {
+      const { fileNum } = facts
       if (this.valueLogs.has(fileNum)) {
         throw this.blame(`value log ${fileNum} to add is already listed`)
       }
-      this.valueLogs.set(fileNum, { fileNum, isLog, bytes, liveCount: 0, liveBytes: 0 })
+      this.valueLogs.set(fileNum, { ...facts, liveCount: 0, liveBytes: 0 })
       this.raiseFileNum(fileNum + 1)
     }
   }

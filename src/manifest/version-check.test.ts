@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom, VarveError } from '../base/index.js'
 import type { LogFacts, TableFacts } from '../base/index.js'
-import { sampleBase, sampleLogFacts, sampleTable, sampleVersions } from '../../test/support/manifest-samples.js'
+import {
+  sampleBase, sampleLogFacts, sampleTable, sampleValueLog, sampleVersions,
+} from '../../test/support/manifest-samples.js'
 import { emptyVersion, levelOf } from './version.js'
 import type { Version } from './version.js'
 import { applyEdit } from './version-builder.js'
@@ -79,13 +81,13 @@ function randomEdit(random: SeededRandom, version: Version, fileNum: number): Ve
     ...(tables.length > 0 && random.chance(0.6) ? { deleteTables: [random.pick(tables)] } : {}),
     addTables: [{ level: random.below(4), facts }],
     ...(random.chance(0.05) ? { removeValueLogs: [5] } : {}),
-    ...(random.chance(0.05) ? { addValueLogs: [{ fileNum: 5, isLog: false, bytes: 30 }] } : {}),
+    ...(random.chance(0.05) ? { addValueLogs: [sampleValueLog(5, 300)] } : {}),
   }
 }
 
 test('what edits check of what they touch is as good as checking everything', () => {
   const random = new SeededRandom(3, 'edits')
-  let version = applyEdit(sampleBase, { addValueLogs: [{ fileNum: 5, isLog: false, bytes: 30 }] })
+  let version = applyEdit(sampleBase, { addValueLogs: [sampleValueLog(5, 300)] })
   let [refused, applied] = [0, 0]
   for (let i = 20; i < 1200; i++) {
     try {

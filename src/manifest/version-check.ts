@@ -15,12 +15,13 @@
  *          (version-builder.ts)
  */
 import {
-  FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, SALT_BYTES, SEQ_NUM_MAX, compareBytes,
+  FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, POSITION_BYTES_MAX, SALT_BYTES, SEQ_NUM_MAX,
+  compareBytes,
 } from '../base/index.js'
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
 import {
-  LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, TABLES_MAX,
-  TEXT_BYTES_MAX, VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
+  LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, TABLES_MAX, TEXT_BYTES_MAX,
+  VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
 } from './manifest-format.js'
 import { compareLowers, extentsOverlap, tablesOverlap } from './extent.js'
 import type { SortedRun } from './sorted-run.js'
@@ -213,8 +214,8 @@ function* valueLogProblems(version: Version, added: readonly TableFacts[]): Prob
       }
     }
   }
-  for (const { fileNum, bytes, liveBytes } of version.valueLogs.values()) {
-    if (!isCount(bytes) || bytes > FILE_BYTES_MAX || liveBytes > bytes) {
+  for (const { fileNum, bytes, salt, liveBytes } of version.valueLogs.values()) {
+    if (!isCount(bytes) || bytes > FILE_BYTES_MAX || liveBytes > bytes || salt.length !== SALT_BYTES) {
       yield `MAN-7: value log ${fileNum} has ${liveBytes} live bytes of ${bytes}`
     }
   }

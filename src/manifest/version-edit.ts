@@ -4,17 +4,22 @@
  * Thread: any.
  */
 import {
-  BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, VarveError, corruption,
+  BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, POSITION_BYTES_MAX, VarveError, corruption,
 } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
+import { EDIT_FIELDS, readFields, RECORD_FIELDS, UnknownField } from './fields.js'
 import {
-  FIELD_IGNORABLE, FieldTag, PIN_NAME_BYTES_MAX, POSITION_BYTES_MAX, RecordTag, TEXT_BYTES_MAX,
+  FIELD_IGNORABLE, FieldTag, IGNORABLE_FIELDS, PIN_NAME_BYTES_MAX, TEXT_BYTES_MAX,
 } from './manifest-format.js'
+import { decodeLineage, encodeLineage } from './lineage.js'
+import type { Lineage } from './lineage.js'
 import { decodeLogFacts, encodeLogFacts } from './log-record.js'
 import {
   decodeLevel, decodeRecordField, decodeTableRecord, decodeValueFile, encodeTableRecord, encodeValueFile,
 } from './table-record.js'
 import type { LevelTable } from './table-record.js'
+import { decodeValueLog, encodeValueLog } from './value-log-record.js'
+import type { NewValueLog } from './value-log-record.js'
 import type { Version } from './version.js'
 
 const textEncoder = new TextEncoder()
@@ -30,16 +35,11 @@ export interface Pin {
   readonly firstLog: FileNum
 }
 
-export interface NewValueLog {
-  readonly fileNum: FileNum
-  readonly isLog: boolean
-  readonly bytes: number
-}
-
 /** A field that is not there changes nothing. Deletes come before adds: tables may change level. */
 export interface VersionEdit {
-  /** Only in the edit that holds a whole version. */
+  /** Both only in the edit that holds a whole version. */
   readonly keyOrder?: string
+  readonly lineage?: Lineage
   readonly nextFileNum?: FileNum
   readonly lastSeqNum?: SeqNum
   readonly logPointer?: FileNum
@@ -63,10 +63,10 @@ export interface VersionEdit {
 export function versionToEdit(version: Version): VersionEdit {
   const addTables = version.levels.flatMap(({ tables }, level) =>
     tables.map((facts) => ({ level, facts })))
-  const addValueLogs = [...version.valueLogs.values()].map(({ fileNum, isLog, bytes }) =>
-    ({ fileNum, isLog, bytes }))
+  const addValueLogs = [...version.valueLogs.values()].map(({ liveCount, liveBytes, ...facts }) => facts)
   return {
     keyOrder: KEY_ORDER_NAME,
+    lineage: version.lineage,
     nextFileNum: version.nextFileNum,
     lastSeqNum: version.lastSeqNum,
     logPointer: version.logPointer,
@@ -88,7 +88,7 @@ class FieldWriter {
     const { value } = this
     value.length = 0
     write(value)
-    const flags = tag === FieldTag.flushStats ? FIELD_IGNORABLE : 0
+    const flags = IGNORABLE_FIELDS.has(tag) ? FIELD_IGNORABLE : 0
     this.out.u32(tag + flags * 2 ** 16).bytes(value.finish())
   }
 
@@ -113,6 +113,9 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   writer.number(FieldTag.nextFileNum, edit.nextFileNum)
   writer.number(FieldTag.lastSeqNum, edit.lastSeqNum)
   writer.number(FieldTag.logPointer, edit.logPointer)
+  const { lineage } = edit
+  if (lineage !== undefined) writer.field(FieldTag.lineage, (out) => encodeLineage(out, lineage))
+  writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.deleteTable, edit.deleteTables, (out, table) => {
     out.u32(table.level).u53(table.fileNum)
   })
@@ -126,11 +129,8 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   if (edit.position !== undefined) {
     writer.field(FieldTag.position, (out) => out.raw(edit.position!))
   }
-  writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.removeValueLog, edit.removeValueLogs, (out, fileNum) => out.u53(fileNum))
-  writer.fields(FieldTag.addValueLog, edit.addValueLogs, (out, log) => {
-    out.u53(log.fileNum).u53(log.bytes).u32(log.isLog ? 1 : 0)
-  })
+  writer.fields(FieldTag.addValueLog, edit.addValueLogs, encodeValueLog)
   writer.fields(FieldTag.discard, edit.discards, encodeValueFile)
   writer.text(FieldTag.settings, edit.settings)
   writer.text(FieldTag.flushStats, edit.flushStats)
@@ -159,6 +159,7 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.nextFileNum, (draft, value) => ((draft.nextFileNum = value.u53()), 0)],
   [FieldTag.lastSeqNum, (draft, value) => ((draft.lastSeqNum = value.u53()), 0)],
   [FieldTag.logPointer, (draft, value) => ((draft.logPointer = value.u53()), 0)],
+  [FieldTag.lineage, (draft, value) => ((draft.lineage = decodeLineage(value)), 0)],
   [FieldTag.position, (draft, value) =>
     ((draft.position = restBytes(value, POSITION_BYTES_MAX)), 0)],
   [FieldTag.settings, (draft, value) => ((draft.settings = restText(value, TEXT_BYTES_MAX)), 0)],
@@ -177,9 +178,7 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.log, (draft, value) => add((draft.logs ??= []), decodeLogFacts(value)).fileNum],
   [FieldTag.removeValueLog, (draft, value) => add((draft.removeValueLogs ??= []), value.u53())],
   [FieldTag.addValueLog, (draft, value) =>
-    add((draft.addValueLogs ??= []), {
-      fileNum: value.u53(), bytes: value.u53(), isLog: decodeFlag(value),
-    }).fileNum],
+    add((draft.addValueLogs ??= []), decodeValueLog(value)).fileNum],
   [FieldTag.discard, (draft, value) =>
     add((draft.discards ??= []), decodeValueFile(value)).fileNum],
 ])
@@ -206,46 +205,10 @@ function restText(value: ByteReader, max: number): string {
   }
 }
 
-function decodeFlag(value: ByteReader): boolean {
-  const at = value.position
-  const flag = value.u32()
-  if (flag > 1) throw new BadBytes(at, `kind ${flag} of a value log`)
-  return flag === 1
-}
-
-/** An unknown field that may not be left out. */
-class UnknownField extends BadBytes {}
-
-interface FieldHeader {
-  tag: number
-  at: number
-  value: ByteReader
-}
-
-/** The fields from the reader's position to its end, without unknown ones that may be left out. */
-function* readFields(
-  bytes: Uint8Array, reader: ByteReader, isKnown: (tag: number) => boolean,
-): Generator<FieldHeader> {
-  while (reader.left > 0) {
-    const at = reader.position
-    const head = reader.u32()
-    const [tag, flags] = [head % 2 ** 16, Math.floor(head / 2 ** 16)]
-    const valueBytes = reader.u32()
-    if (valueBytes > reader.left) {
-      throw new BadBytes(at, `field of ${valueBytes} bytes, ${reader.left} are left`)
-    }
-    const start = reader.position
-    reader.position += valueBytes
-    if (isKnown(tag)) yield { tag, at, value: new ByteReader(bytes, start, start + valueBytes) }
-    else if ((flags & FIELD_IGNORABLE) === 0) throw new UnknownField(at, `unknown field ${tag}`)
-  }
-}
-
 function decodeEdit(bytes: Uint8Array, start: number, end: number): VersionEdit {
   const draft: Draft = {}
   const seen = new Set<string>()
-  const fields = readFields(bytes, new ByteReader(bytes, start, end), (tag) => decoders.has(tag))
-  for (const { tag, at, value } of fields) {
+  for (const { tag, at, value } of readFields(bytes, new ByteReader(bytes, start, end), EDIT_FIELDS)) {
     const name = `${tag} ${decoders.get(tag)!(draft, value)}`
     if (seen.has(name)) throw new BadBytes(at, `field ${name} stands twice`)
     seen.add(name)
@@ -260,11 +223,8 @@ function decodeEdit(bytes: Uint8Array, start: number, end: number): VersionEdit 
 
 /** Those at the end of a table's record. */
 function readRecordFields(bytes: Uint8Array, record: ByteReader, facts: TableFacts): void {
-  let isSeen = false
-  for (const { tag, at, value } of readFields(bytes, record, (tag) => tag === RecordTag.hiddenCount)) {
-    if (isSeen) throw new BadBytes(at, `field ${tag} stands twice in a table's record`)
-    isSeen = true
-    decodeRecordField(facts, value)
+  for (const { tag, value } of readFields(bytes, record, RECORD_FIELDS)) {
+    decodeRecordField(facts, tag, value)
     checkEnd(value, tag)
   }
 }
@@ -273,12 +233,20 @@ function checkEnd(value: ByteReader, tag: number): void {
   if (value.left > 0) throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
 }
 
+/** Where the bytes of a group come from. */
+export interface GroupPlace {
+  count: number
+  file: string
+  /** Place of bytes[0] in the file, for errors. */
+  base?: number
+}
+
 /**
- * The `count` edits that fill bytes[start, end) of `file`; offsets in errors are places in `bytes`.
+ * The `count` edits that fill bytes[start, end).
  * Throws CORRUPTION, or UNSUPPORTED_FORMAT when a field is unknown and needed.
  */
 export function decodeGroup(
-  bytes: Uint8Array, start: number, end: number, { count, file }: { count: number, file: string },
+  bytes: Uint8Array, start: number, end: number, { count, file, base = 0 }: GroupPlace,
 ): VersionEdit[] {
   try {
     const reader = new ByteReader(bytes, start, end)
@@ -297,16 +265,18 @@ export function decodeGroup(
     }
     return edits
   } catch (error) {
-    throw located(error, file)
+    throw located(error, file, base)
   }
 }
 
-function located(error: unknown, file: string): unknown {
+function located(error: unknown, file: string, base: number): unknown {
+  if (!(error instanceof BadBytes)) return error
+  const offset = base + error.offset
+  const { message } = error
   if (error instanceof UnknownField) {
-    const { offset, message } = error
     return new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: ${message}`, {
       file, offset, hint: 'open it with a newer Varve', cause: error,
     })
   }
-  return error instanceof BadBytes ? corruption(file, error.offset, error.message) : error
+  return corruption(file, offset, message)
 }

@@ -7,6 +7,8 @@
 import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts } from '../base/index.js'
 import { compareLowers, extentOf } from './extent.js'
 import { Level, SortedRun } from './sorted-run.js'
+import { NO_LINEAGE } from './lineage.js'
+import type { Lineage } from './lineage.js'
 
 /** `levels` has at least this many, so that they can be named without asking. */
 export const LEVELS_MIN = 7
@@ -15,8 +17,14 @@ export interface ValueLogFacts {
   readonly fileNum: FileNum
   /** A write-ahead log that was promoted (`000012.wal`), not a file of its own (`000012.vlog`). */
   readonly isLog: boolean
-  /** Size of the file. */
+  /** Bytes of the file that count. */
   readonly bytes: number
+  readonly salt: Uint8Array
+  /** What was put into it, live or not. */
+  readonly putCount: number
+  readonly putBytes: number
+  /** The log whose entries name the file before a table does; 0: none. */
+  readonly namedInLog: FileNum
   /** What this version's tables point to in it. */
   readonly liveCount: number
   readonly liveBytes: number
@@ -27,6 +35,7 @@ export interface Version {
   readonly levels: readonly Level[]
   /** First log to replay; what older logs held is in the tables. */
   readonly logPointer: FileNum
+  readonly lineage: Lineage
   /** No sequence number up to this one is given out again. */
   readonly lastSeqNum: SeqNum
   /** No file number below this one is given out again. */
@@ -47,6 +56,7 @@ export interface Version {
 export const emptyVersion: Version = Object.freeze({
   levels: Object.freeze(Array.from({ length: LEVELS_MIN }, () => new Level([]))),
   logPointer: 0,
+  lineage: NO_LINEAGE,
   lastSeqNum: 0,
   nextFileNum: 1,
   pins: new Map<string, FileNum>(),

@@ -1,146 +1,147 @@
 /**
- * What: reads a directory that another process may be writing, and changes nothing.
+ * What: reads a database directory back, for whoever opens it: names → marker → manifest → tables that no version
+ * lists → logs from the pointer on, and where history ends. Changes nothing; open.ts acts on it.
  *
- * Order: names → manifest → logs, newest first → tables. What is read later is at least as new: a table
- * among the names is in the manifest or still has its log, and an old log has all that a newer one says
- * was synced. A file may still be gone when its turn comes; then all is read again, and tables that are
- * open already stay. So an error counts only when a second reading meets the same one at the same place.
- * Owns: the cache and the tables of all readings. Thread: main.
+ * The order is one that a reader beside a writer needs: what is read later is at least as new. A table among the names
+ * is in the manifest or still has its log.
+ * Thread: main; runs blocking or awaited.
+ * Invariants: REC-3 what cannot be read or does not fit together is an error, never an empty or shorter database.
  */
-import { compareBytes, runAsync, runSync, step, VarveError } from '../base/index.js'
-import type { FileNum, Steps } from '../base/index.js'
-import { BlockCache } from '../cache/index.js'
-import { MemoryBudget, tableBytesMax, keptTablesIn } from '../engine/index.js'
-import type { ResolvedOptions } from '../engine/index.js'
-import { allTables, readManifest, readMarker } from '../manifest/index.js'
-import type { Version } from '../manifest/index.js'
-import { ReadState } from '../read/index.js'
-import { SlabPool } from '../slab/index.js'
-import type { KeptFile } from '../stats/index.js'
-import { OpenTables } from '../tables/index.js'
-import { FilePool } from '../vfs/index.js'
+import {
+  checkMayWrite, corruption, directoryError, FEATURES_OFFSET, fileNumOf, manifestFileName, markerFileName,
+  NAME_NUMBER_MAX, parseFileName, VarveError,
+} from '../base/index.js'
+import type { FileNum, Random, Steps } from '../base/index.js'
+import { keptTablesIn } from '../engine/index.js'
+import {
+  emptyVersion, highestFileNum, holdsData, newLineage, readManifest, readMarker,
+} from '../manifest/index.js'
+import type { ManifestContents, Marker } from '../manifest/index.js'
+import type { SlabPool } from '../slab/index.js'
+import { listDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { isCutCreation } from './cut-creation.js'
+import { replayLogs } from './log-replay.js'
+import type { ReplayedLogs } from './log-replay.js'
 import { keptOrphans, readOrphans } from './orphan-check.js'
-import type { Orphan } from './orphan-check.js'
-import { readDirectory, replayLogs } from './recovery.js'
-import type { FoundDirectory, ReplayedLogs } from './recovery.js'
+import type { KeptOrphan, KnownHistory } from './orphan-check.js'
 
-const ATTEMPTS_MAX = 20
+/** More file numbers than a database can use up while it is open. */
+const NUMBERS_LEFT_MIN = 2 ** 32
 
-/** What a reading found. */
-export interface Sight {
-  readonly state: ReadState
-  readonly version: Version
-  readonly databaseId: Uint8Array
-  readonly tables: OpenTables
-  readonly replayed: ReplayedLogs
-  /** Files that are not part of the database and that no open deletes. */
-  readonly keptFiles: KeptFile[]
-  readonly manifest: { fileNum: FileNum; fileBytes: number; groupCount: number }
-  /** The lock generation under which the manifest was made. */
-  readonly generation: number
-  readonly durationMs: number
+/** What one kind of open does otherwise than another. */
+export interface ReadingPolicy {
+  /**
+   * The caller holds the lock and is going to write: logs are synced before they are read, for what he acts on must not
+   * vanish; what only readers may do without is refused; and there must be room for new files.
+   * Otherwise a writer may be at work: newer logs are read first, so that what they say was synced in older ones is
+   * there when those are read.
+   */
+  readonly isWriting: boolean
+  /** Tables that no version lists are looked at. */
+  readonly readsOrphans: boolean
 }
 
-export class DirectoryReading {
-  readonly dir: string
-  readonly options: ResolvedOptions
-  readonly cache: BlockCache
-  private readonly vfs: Vfs
-  private tables: { databaseId: Uint8Array; set: OpenTables } | null = null
+export const TO_WRITE: ReadingPolicy = { isWriting: true, readsOrphans: true }
+export const TO_READ: ReadingPolicy = { isWriting: false, readsOrphans: true }
+/** For a reader that has read before, and cannot wait. */
+export const TO_READ_AGAIN: ReadingPolicy = { isWriting: false, readsOrphans: false }
 
-  constructor(dir: string, vfs: Vfs, options: ResolvedOptions) {
-    this.dir = dir
-    this.vfs = vfs
-    this.options = options
-    this.cache = new BlockCache(options.blockCacheSize)
+export interface ReadingPlace {
+  vfs: Vfs
+  dir: string
+  random: Random
+  /** Lends a slab for each log, as large as the log. */
+  pool: SlabPool
+}
+
+/** What the directory holds, before anything of it is believed. */
+export interface FoundDirectory {
+  names: string[]
+  /** Null: there is no database here. */
+  marker: Marker | null
+  /** Above every number ever seen here. */
+  highestFileNum: FileNum
+}
+
+export function* findDatabase({ vfs, dir }: Pick<ReadingPlace, 'vfs' | 'dir'>): Steps<FoundDirectory> {
+  let names: string[]
+  try {
+    names = yield* listDirectory(vfs, dir)
+  } catch (error) {
+    throw directoryError(error, 'list', dir)
   }
-
-  first(): Promise<Sight> {
-    return runAsync(this.patiently())
-  }
-
-  /** Later, blocking: for a read that cannot wait. Debris is not looked at again. */
-  anew(): Sight {
-    return runSync(this.patiently())
-  }
-
-  private *patiently(): Steps<Sight> {
-    let before = ''
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return yield* this.read()
-      } catch (error) {
-        const place = placeOf(error)
-        if (place !== before && attempt < ATTEMPTS_MAX) {
-          before = place
-          continue
-        }
-        this.tables?.set.closeUnused()
-        throw error
-      }
-    }
-  }
-
-  private *read(): Steps<Sight> {
-    const { dir, vfs, options, cache } = this
-    const startMs = options.clock.nowMs()
-    const { names, marker } = yield* this.look()
-    if (marker === null) throw new VarveError('NOT_FOUND', `there is no database in ${dir}`)
-    const { version, databaseId, goodBytes, groups, generation } = yield* readManifest(vfs, dir, marker.manifest)
-    const known = { version, databaseId, manifestNum: marker.manifest }
-    const orphans = yield* step({ async: () => readOrphans(vfs, dir, names, known), sync: (): Orphan[] => [] })
-    const pool = new SlabPool(0, 0)
-    const replayed = yield* replayLogs(names, {
-      vfs, dir, pool, random: options.random, databaseId,
-      listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: false,
+  const marker = readMarker(names)
+  if (marker === null && holdsData(names) && !(yield* isCutCreation(vfs, dir, names))) {
+    throw new VarveError('MISSING_MARKER', 'there are logs or tables here, but no marker names a manifest', {
+      hint: 'restore the file marker.* from a backup; nothing was changed',
     })
+  }
+  return { names, marker, highestFileNum: highestFileNum(names) }
+}
+
+/** A database as its files tell it. */
+export interface FoundHistory extends KnownHistory {
+  /** Null: there is none yet. */
+  manifest: ManifestContents | null
+  /** No file has this number or a higher one, and none had. */
+  nextFileNum: FileNum
+  replayed: ReplayedLogs
+  /** Files that are not part of the database and stay. */
+  kept: readonly KeptOrphan[]
+  /** Tables of this database that no version lists. */
+  unlisted: readonly FileNum[]
+}
+
+/** The caller lets go of the memtables. */
+export function* readHistory(
+  place: ReadingPlace, found: FoundDirectory, policy: ReadingPolicy,
+): Steps<FoundHistory> {
+  const { vfs, dir, random } = place
+  const { names, marker } = found
+  const manifest = marker === null ? null : yield* readManifest(vfs, dir, marker.manifest)
+  const known = manifest === null || marker === null ? newHistory(random) : {
+    version: manifest.version, databaseId: manifest.databaseId, manifestNum: marker.manifest,
+  }
+  const { version } = known
+  const nextFileNum = Math.max(found.highestFileNum + 1, version.nextFileNum)
+  if (policy.isWriting) {
+    checkRoom(found, nextFileNum)
+    const file = manifestFileName(known.manifestNum)
+    if (manifest !== null) checkMayWrite(manifest.features, { file, offset: FEATURES_OFFSET })
+  }
+  const orphans = policy.readsOrphans ? yield* readOrphans(vfs, dir, names, known) : []
+  const replayed = yield* replayLogs(names, { ...place, ...known, isWriting: policy.isWriting })
+  try {
     const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
-    const keptFiles = kept.map(({ file, reason }) => ({ file, reason }))
-    const tables = this.tablesOf(databaseId)
-    yield* tables.loadAll(allTables(version))
-    const state = new ReadState([...replayed.memtables].reverse(), version, tables)
+    const unlisted = orphans.flatMap(({ isOurs, fileNum }) => (isOurs ? [fileNum] : []))
+    return { ...known, manifest, nextFileNum, replayed, kept, unlisted }
+  } catch (error) {
     for (const memtable of replayed.memtables) memtable.release()
-    tables.closeUnused()
-    new MemoryBudget(options, cache, tables, pool).fit(state)
-    const manifest = { fileNum: marker.manifest, fileBytes: goodBytes, groupCount: groups }
-    const durationMs = options.clock.nowMs() - startMs
-    return { state, version, databaseId, tables, replayed, keptFiles, manifest, generation, durationMs }
-  }
-
-  private look(): Steps<Pick<FoundDirectory, 'names' | 'marker'>> {
-    const { dir, vfs } = this
-    return step({
-      async: () => readDirectory(vfs, dir),
-      sync: () => {
-        const names = vfs.listSync(dir)
-        return { names, marker: readMarker(names) }
-      },
-    })
-  }
-
-  /** Another database may have taken the place of the one that was read first. */
-  private tablesOf(databaseId: Uint8Array): OpenTables {
-    if (this.tables === null || compareBytes(this.tables.databaseId, databaseId) !== 0) {
-      this.tables?.set.closeUnused()
-      this.tables = { databaseId, set: this.newTables(databaseId) }
-    }
-    return this.tables.set
-  }
-
-  private newTables(databaseId: Uint8Array): OpenTables {
-    const { vfs, dir, cache, options } = this
-    // A writer that removes tables does not hurt who has them open.
-    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax, isKeeping: true })
-    const tables = new OpenTables({ vfs, dir, databaseId, cache, files, isReadOnly: true })
-    tables.memoryLimit.limitBytes = tableBytesMax(options)
-    return tables
+    throw error
   }
 }
 
-/** A writer that went on meanwhile leads to another place each time, or to none. */
-function placeOf(error: unknown): string {
-  if (!VarveError.is(error)) return String(error)
-  const { code, file, offset, message } = error
-  return JSON.stringify([code, file, offset, message])
+function newHistory(random: Random): KnownHistory {
+  const databaseId = new Uint8Array(16)
+  random.fill(databaseId)
+  return { version: { ...emptyVersion, lineage: newLineage(random) }, databaseId, manifestNum: 0 }
+}
+
+/**
+ * For a writer, before it changes anything: new files take numbers above all that are there, and the
+ * marker's next iteration is above the one that counts. A number that leaves no room is nobody's work of ours.
+ */
+function checkRoom({ names, marker, highestFileNum }: FoundDirectory, nextFileNum: FileNum): void {
+  const noRoom = (file: string) => corruption(
+    file, 0, `this number leaves no room for new files: they have numbers below ${NAME_NUMBER_MAX + 1}`,
+    'Varve never came that far: move the file away; nothing was changed',
+  )
+  const max = NAME_NUMBER_MAX - NUMBERS_LEFT_MIN
+  if (highestFileNum > max) {
+    throw noRoom(names.find((name) => fileNumOf(parseFileName(name)) === highestFileNum)!)
+  }
+  if (marker === null) return
+  if (marker.iteration > max) throw noRoom(markerFileName(marker.iteration, marker.manifest))
+  if (nextFileNum > max) throw noRoom(manifestFileName(marker.manifest))
 }

@@ -1,24 +1,27 @@
 /**
  * What: what an open finds in the directory that the version it made durable does not need: files that go, files
  * that stay because they may be somebody's, and logs that pins keep. Reads only; the engine deletes.
- * Thread: main.
+ * Thread: main; runs blocking or awaited.
  */
 import {
   compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, logFileName, parseFileName, VarveError,
 } from '../base/index.js'
-import type { FileNum } from '../base/index.js'
+import type { Steps } from '../base/index.js'
 import { findObsoleteFiles, isRetained, logNumbers, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
-import type { EventBus, KeptFile, KeptFileReason, RecoveryReport } from '../stats/index.js'
+import type { EventBus, KeptFileReason, RecoveryReport } from '../stats/index.js'
 import type { RetainedLog } from '../versions/index.js'
+import { listDirectory, readFully, statFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { isBlankFile } from './cut-creation.js'
-import type { KnownHistory } from './orphan-check.js'
+import type { KeptOrphan, KnownHistory } from './orphan-check.js'
 
 /** What becomes of the files that are not part of the database. */
 export interface Leftovers {
   /** They go. */
   names: string[]
+  /** Logs below the pointer that pins keep. */
+  retainedLogs: RetainedLog[]
   report: Pick<
     RecoveryReport, 'tempFileCount' | 'orphanTableCount' | 'releasedLogCount' | 'foreignFileCount' | 'keptFiles'
   >
@@ -29,15 +32,15 @@ export interface LeftoversOptions {
   dir: string
   events: EventBus
   /** Tables that are not in the version and stay. */
-  kept: readonly (KeptFile & { fileNum: FileNum })[]
+  kept: readonly KeptOrphan[]
   /** What this open has read: its manifest and the logs from the pointer on were found to be ours. */
   history: KnownHistory
 }
 
 /** Looked up again: only what is there now is deleted, and only what the new manifest does not need. */
-export async function findLeftovers(options: LeftoversOptions, version: Version): Promise<Leftovers> {
+export function* findLeftovers(options: LeftoversOptions, version: Version): Steps<Leftovers> {
   const { vfs, dir, events, kept } = options
-  const names = await vfs.list(dir)
+  const names = yield* listDirectory(vfs, dir)
   const marker = readMarker(names)
   if (marker === null) {
     throw new VarveError('MISSING_MARKER', 'the marker that was just made is gone: somebody removes files here')
@@ -45,7 +48,7 @@ export async function findLeftovers(options: LeftoversOptions, version: Version)
   const keptNums = new Set(kept.map(({ fileNum }) => fileNum))
   const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set(), kept: keptNums })
   const { temps, tables, markers, foreign } = found
-  const more = await findKept(options, [...found.logs, ...found.manifests])
+  const more = yield* findKept(options, [...found.logs, ...found.manifests])
   const logs = found.logs.filter((file) => !more.has(file))
   const manifests = found.manifests.filter((file) => !more.has(file))
   const keptFiles = [
@@ -57,6 +60,7 @@ export async function findLeftovers(options: LeftoversOptions, version: Version)
   for (const file of logs) events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
   return {
     names: [...temps, ...tables, ...logs, ...manifests, ...markers],
+    retainedLogs: yield* findRetained(options, names, version),
     report: {
       tempFileCount: temps.length,
       orphanTableCount: tables.length,
@@ -68,36 +72,37 @@ export async function findLeftovers(options: LeftoversOptions, version: Version)
 }
 
 /** Finds logs and manifests that hold something and that another database wrote, or a later version. */
-async function findKept(
+function* findKept(
   { vfs, dir, history }: LeftoversOptions, names: readonly string[],
-): Promise<Map<string, KeptFileReason>> {
+): Steps<Map<string, KeptFileReason>> {
   const { version, databaseId, manifestNum } = history
   const kept = new Map<string, KeptFileReason>()
   for (const name of names) {
     const parsed = parseFileName(name)
     const number = fileNumOf(parsed)
     if (parsed?.kind === 'log' ? number >= version.logPointer : number === manifestNum) continue
-    const reason = await reasonToKeep(vfs, vfs.join(dir, name), name, databaseId)
-    if (reason !== null && !(await isBlankFile(vfs, dir, name).catch(() => false))) kept.set(name, reason)
+    const reason = yield* reasonToKeep(vfs, vfs.join(dir, name), name, databaseId)
+    if (reason !== null && !(yield* isSurelyBlank(vfs, dir, name))) kept.set(name, reason)
   }
   return kept
 }
 
+function* isSurelyBlank(vfs: Vfs, dir: string, name: string): Steps<boolean> {
+  try {
+    return yield* isBlankFile(vfs, dir, name)
+  } catch {
+    return false
+  }
+}
+
 /** Null for what is ours as far as anybody can say: a header that is not whole is nobody's. */
-async function reasonToKeep(
-  vfs: Vfs, path: string, name: string, databaseId: Uint8Array,
-): Promise<KeptFileReason | null> {
+function* reasonToKeep(vfs: Vfs, path: string, name: string, databaseId: Uint8Array): Steps<KeptFileReason | null> {
   const magic = parseFileName(name)?.kind === 'log' ? 'varvelog' : 'varveman'
   try {
-    const file = await vfs.open(path, 'read')
-    try {
-      const bytes = new Uint8Array(FILE_HEADER_BYTES)
-      const count = await file.read(bytes, 0, bytes.length, 0)
-      const header = decodeFileHeader(bytes.subarray(0, count), magic, name)
-      return compareBytes(header.databaseId, databaseId) === 0 ? null : 'otherDatabase'
-    } finally {
-      await file.close()
-    }
+    const bytes = new Uint8Array(FILE_HEADER_BYTES)
+    const count = yield* withFile(vfs, path, 'read', (file) => readFully(file, bytes, bytes.length))
+    const header = decodeFileHeader(bytes.subarray(0, count), magic, name)
+    return compareBytes(header.databaseId, databaseId) === 0 ? null : 'otherDatabase'
   } catch (error) {
     return VarveError.is(error) && error.code === 'CORRUPTION' ? null : 'unreadable'
   }
@@ -107,14 +112,16 @@ async function reasonToKeep(
  * Logs below the pointer that pins keep, and how much of each is history. One that the manifest lists and
  * that is gone stays among them: who reads it must hear of it.
  */
-export async function findRetained(vfs: Vfs, dir: string, version: Version): Promise<RetainedLog[]> {
-  const present = logNumbers(await vfs.list(dir))
+function* findRetained(
+  { vfs, dir }: LeftoversOptions, names: readonly string[], version: Version,
+): Steps<RetainedLog[]> {
+  const present = logNumbers(names)
   const listed = [...version.logs.values()].flatMap(({ fileNum, mustExist }) => (mustExist ? [fileNum] : []))
   const retained: RetainedLog[] = []
   for (const fileNum of new Set([...present, ...listed])) {
     if (fileNum >= version.logPointer || !isRetained(fileNum, version.pins)) continue
     const facts = version.logs.get(fileNum)
-    const size = (await vfs.stat(vfs.join(dir, logFileName(fileNum))))?.size ?? 0
+    const size = (yield* statFile(vfs, vfs.join(dir, logFileName(fileNum))))?.size ?? 0
     retained.push({ fileNum, bytes: facts?.bytes ?? size })
   }
   return retained

@@ -1,8 +1,8 @@
 /**
  * What: opens a database for writing, in this order, each step durable before the next that needs it:
  *
- *   lock → marker → manifest → tables opened → logs with frames synced, then replayed → replayed entries
- *   written to tables, synced, named, directory synced → new log, synced → new manifest with a full
+ *   lock → marker, manifest, logs synced and replayed (directory-reading.ts) → tables opened → replayed
+ *   entries written to tables, synced, named, directory synced → new log, synced → new manifest with a full
  *   version that lists it, synced → directory synced: log and manifest have their names → marker moved,
  *   directory synced → obsolete files deleted → writes
  *
@@ -16,17 +16,17 @@ import {
   assert, directoryError, errnoOf, ioError, logFileName,
   newFileHeader, runAsync, tableFileName, tempFileName, VarveError,
 } from '../base/index.js'
-import type { FileNum, TableFacts } from '../base/index.js'
+import type { FileNum, FileOrigin, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import {
   Engine, HeldExecutor, jobs, MemoryBudget, tableBytesMax, PatientExecutor, decodeRunStats, encodeSettings,
-  keptTablesIn, UniqueNames,
+  UniqueNames,
 } from '../engine/index.js'
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
-import { allTables, applyEdits, emptyVersion, isRetained } from '../manifest/index.js'
+import { allTables, applyEdits, isRetained } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -34,16 +34,15 @@ import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
 import { writeManifest, VersionSet } from '../versions/index.js'
-import type { ManifestPlace } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
-import { findLeftovers, findRetained } from './leftovers.js'
-import { keptOrphans, readOrphans } from './orphan-check.js'
+import { findDatabase, readHistory, TO_WRITE } from './directory-reading.js'
+import type { FoundHistory } from './directory-reading.js'
+import { findLeftovers } from './leftovers.js'
+import type { ReplayedLogs } from './log-replay.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
-import { checkRoom, readCurrentManifest, readDirectory, replayLogs } from './recovery.js'
-import type { FoundDirectory, ReplayedLogs } from './recovery.js'
 
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
 const FREE_SLABS_MAX = 2
@@ -126,33 +125,24 @@ class Opening {
   async run(isMade: boolean): Promise<Engine> {
     const { vfs, dir, options } = this
     const startMs = options.clock.nowMs()
-    const found = await readDirectory(vfs, dir)
-    checkExistence(dir, found.marker !== null, options)
-    if (found.marker === null && !isMade) await this.syncOwnName()
-    this.nextFileNum = found.highestFileNum + 1
-    const { version, databaseId } = await this.readVersion(found)
-    checkRoom(found, this.nextFileNum)
+    const history = await this.readHistory(isMade)
+    const { version, databaseId, replayed, kept } = history
     const cache = new BlockCache(options.blockCacheSize)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
     const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     tables.memoryLimit.limitBytes = tableBytesMax(options)
     this.tables = tables
     await runAsync(tables.loadAll(allTables(version)))
-    const known = { version, databaseId, manifestNum: found.marker?.manifest ?? 0 }
-    const orphans = await readOrphans(vfs, dir, found.names, known)
-    const replayed = await this.replay(found, version, databaseId)
-    const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
-    const unlisted = orphans.flatMap(({ isOurs, fileNum }) => (isOurs ? [fileNum] : []))
-    const replayedTables = await this.writeReplayed(replayed.memtables, databaseId, unlisted)
+    const { lock: { generation } } = this
+    const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
+    const replayedTables = await this.writeReplayed(replayed.memtables, origin, history.unlisted)
     for (const facts of replayedTables) await tables.load(facts)
-    const place = this.place(databaseId)
     const manifestNum = this.allocate()
-    const log = await this.makeLog(place)
+    const log = await this.makeLog(origin)
     const keptTables = kept.filter(({ reason }) => reason === 'unknownWrites').map(({ fileNum }) => fileNum)
     const recovered = this.nextVersion(version, replayed, replayedTables, { log, keptTables })
-    const manifest = await this.makeManifest(place, manifestNum, recovered)
-    const leftovers = await findLeftovers({ vfs, dir, events: this.events, kept, history: known }, recovered)
-    const retainedLogs = await findRetained(vfs, dir, recovered)
+    const manifest = await this.makeManifest(origin, manifestNum, recovered)
+    const leftovers = await runAsync(findLeftovers({ vfs, dir, events: this.events, kept, history }, recovered))
     this.letMemtablesGo()
     const report: RecoveryReport = {
       durationMs: options.clock.nowMs() - startMs,
@@ -169,8 +159,9 @@ class Opening {
     const engine = new Engine({
       dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor,
       patience: this.patience, pool: this.pool,
-      cache, tables, memory, versions, firstLog: log, databaseId, names: this.names, report,
-      position: recovered.position, retainedLogs, lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
+      cache, tables, memory, versions, firstLog: log, origin, names: this.names, report,
+      position: recovered.position, retainedLogs: leftovers.retainedLogs,
+      lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
     this.log = null // the engine's now
     engine.deleter.announce(leftovers.names)
@@ -209,9 +200,19 @@ class Opening {
     return this.nextFileNum++
   }
 
-  private place(databaseId: Uint8Array): ManifestPlace {
-    const { vfs, dir } = this
-    return { vfs, dir, databaseId, generation: this.lock.generation, random: this.options.random }
+  /** What the directory holds; nothing is changed, but that what was found is synced. */
+  private async readHistory(isMade: boolean): Promise<FoundHistory> {
+    const { vfs, dir, options } = this
+    const place = { vfs, dir, random: options.random, pool: new SlabPool(0, 0, options.clock) }
+    const found = await runAsync(findDatabase(place))
+    checkExistence(dir, found.marker !== null, options)
+    if (found.marker === null && !isMade) await this.syncOwnName()
+    const history = await runAsync(readHistory(place, found, TO_WRITE))
+    this.memtables = history.replayed.memtables
+    this.nextFileNum = history.nextFileNum
+    const tornBytes = history.manifest?.tornBytes ?? 0
+    if (tornBytes > 0) this.events.emit({ type: 'manifestTail', bytes: tornBytes })
+    return history
   }
 
   private async syncOwnName(): Promise<void> {
@@ -222,51 +223,25 @@ class Opening {
     }
   }
 
-  private async readVersion(found: FoundDirectory): Promise<{ version: Version; databaseId: Uint8Array }> {
-    if (found.marker === null) {
-      const databaseId = new Uint8Array(16)
-      this.options.random.fill(databaseId)
-      return { version: emptyVersion, databaseId }
-    }
-    const contents = await readCurrentManifest(this.vfs, this.dir, found.marker)
-    if (contents.tornBytes > 0) this.events.emit({ type: 'manifestTail', bytes: contents.tornBytes })
-    this.nextFileNum = Math.max(this.nextFileNum, contents.version.nextFileNum)
-    return contents
-  }
-
-  private async replay(
-    found: FoundDirectory, version: Version, databaseId: Uint8Array,
-  ): Promise<ReplayedLogs> {
-    const { vfs, dir, options } = this
-    // Each slab as large as its log: they are used once.
-    const pool = new SlabPool(0, 0, options.clock)
-    const replayed = await runAsync(replayLogs(found.names, {
-      vfs, dir, pool, random: options.random, databaseId,
-      listed: version.logs, logPointer: version.logPointer, lastSeqNum: version.lastSeqNum, isWriting: true,
-    }))
-    this.memtables = replayed.memtables
-    return replayed
-  }
-
   /** Each replayed memtable becomes a synced table with its final name; the directory is synced. */
   private async writeReplayed(
-    memtables: readonly Memtable[], databaseId: Uint8Array, unlisted: readonly FileNum[],
+    memtables: readonly Memtable[], origin: FileOrigin, unlisted: readonly FileNum[],
   ): Promise<TableFacts[]> {
     const written: TableFacts[] = []
     for (const memtable of memtables) {
-      const facts = await this.writeTable(memtable, databaseId, unlisted)
+      const facts = await this.writeTable(memtable, origin, unlisted)
       if (facts !== null) written.push(facts)
     }
     return written
   }
 
   private async writeTable(
-    memtable: Memtable, databaseId: Uint8Array, unlisted: readonly FileNum[],
+    memtable: Memtable, origin: FileOrigin, unlisted: readonly FileNum[],
   ): Promise<TableFacts | null> {
     const { dir, options, executor } = this
     const tableNum = this.allocate()
     const tempName = tempFileName(tableNum, this.names.next())
-    const header = newFileHeader('varvetab', this.place(databaseId), tableNum)
+    const header = newFileHeader('varvetab', origin, tableNum)
     const input: FlushBuildInput = {
       dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
@@ -291,8 +266,8 @@ class Opening {
    * The new log, synced; its name becomes durable with that of the manifest that lists it. What is left of one
    * that could not be made, or whose manifest could not, goes at once: another try takes other numbers.
    */
-  private async makeLog(place: ManifestPlace): Promise<LogFile> {
-    const header = newFileHeader('varvelog', place, this.allocate())
+  private async makeLog(origin: FileOrigin): Promise<LogFile> {
+    const header = newFileHeader('varvelog', origin, this.allocate())
     try {
       this.log = await runAsync(createLog(this.vfs, this.dir, header))
       return this.log
@@ -302,9 +277,10 @@ class Opening {
     }
   }
 
-  private async makeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Promise<ManifestLog> {
+  private async makeManifest(origin: FileOrigin, fileNum: FileNum, version: Version): Promise<ManifestLog> {
+    const { vfs, dir } = this
     try {
-      this.manifest = await runAsync(writeManifest(place, fileNum, version))
+      this.manifest = await runAsync(writeManifest({ ...origin, vfs, dir }, fileNum, version))
       this.replayedNames = []
       return this.manifest
     } catch (error) {

@@ -4,15 +4,16 @@
  * Kept are a table of another database, and one that holds writes which neither manifest nor logs know: a power
  * loss may leave such a table, legally, and so does a manifest that is not the one it should be. When the manifest
  * has nothing to set against such tables, it is the manifest that is wrong, and that is an error.
- * Thread: main. Changes nothing.
+ * Thread: main; runs blocking or awaited. Changes nothing.
  * Invariants: REC-5 an open deletes no file that may hold what is nowhere else, and no file of another database.
  */
-import { compareBytes, corruption, errnoOf, manifestFileName, parseFileName, runAsync } from '../base/index.js'
-import type { FileNum, SeqNum, TableFacts } from '../base/index.js'
+import { compareBytes, corruption, errnoOf, manifestFileName, parseFileName } from '../base/index.js'
+import type { FileNum, SeqNum, Steps, TableFacts } from '../base/index.js'
 import { allTables, findLostEdit, logNumbers, tableCount } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { readUnlistedTable } from '../sstable/index.js'
 import type { KeptFile, KeptFileReason } from '../stats/index.js'
+import { withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 /** A table that no version lists. */
@@ -36,16 +37,16 @@ export interface KnownHistory {
 }
 
 /** Reads the orphans among the names. Throws CORRUPTION when one proves that the manifest lost an edit. */
-export async function readOrphans(
+export function* readOrphans(
   vfs: Vfs, dir: string, names: readonly string[], { version, databaseId, manifestNum }: KnownHistory,
-): Promise<Orphan[]> {
+): Steps<Orphan[]> {
   const listed = new Set(allTables(version).map(({ fileNum }) => fileNum))
   const orphans: Orphan[] = []
   for (const file of names) {
     const parsed = parseFileName(file)
     if (parsed?.kind !== 'table' || listed.has(parsed.fileNum)) continue
     const unread: Orphan = { file, fileNum: parsed.fileNum, isOurs: true, facts: null, isUnreadable: false }
-    const found = await readOrphan(vfs, vfs.join(dir, file), unread, databaseId)
+    const found = yield* readOrphan(vfs, vfs.join(dir, file), unread, databaseId)
     if (found !== null) orphans.push(found)
   }
   const ours = orphans.flatMap(({ isOurs, facts }) => (isOurs && facts !== null ? [facts] : []))
@@ -59,44 +60,49 @@ export async function readOrphans(
 }
 
 /** Null when it is gone meanwhile. */
-async function readOrphan(
-  vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array,
-): Promise<Orphan | null> {
+function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array): Steps<Orphan | null> {
   try {
-    const handle = await vfs.open(path, 'read')
-    try {
-      const found = await runAsync(readUnlistedTable({ file: handle, name: unread.file }))
-      const isOurs = found.databaseId === null || compareBytes(found.databaseId, databaseId) === 0
-      return { ...unread, isOurs, facts: found.facts }
-    } finally {
-      await handle.close()
-    }
+    const found = yield* withFile(vfs, path, 'read', (file) => readUnlistedTable({ file, name: unread.file }))
+    const isOurs = found.databaseId === null || compareBytes(found.databaseId, databaseId) === 0
+    return { ...unread, isOurs, facts: found.facts }
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? null : { ...unread, isUnreadable: true }
   }
 }
 
+/** A file that no version lists and that stays. */
+export type KeptOrphan = KeptFile & { fileNum: FileNum }
+
 /**
  * The orphans that stay. `lastSeqNum`: history as the manifest and the logs give it ends here; `known`: those that
  * an open before this one kept. Throws CORRUPTION when the manifest cannot be that of these tables: one of an
- * empty database beside tables of another one; one that lists no table and no log, as after a clean close, beside
- * a table that is newer. (Where a log is listed, its unsynced end may be lost, and a table of it may be there.)
+ * empty database beside tables of another one; one that lists no table and no log beside tables of its own. (Each open
+ * lists its log, whose unsynced end may be lost, and a table of it may be there.)
  */
 export function keptOrphans(
   orphans: readonly Orphan[], { version, manifestNum }: KnownHistory, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
-): (KeptFile & { fileNum: FileNum })[] {
+): KeptOrphan[] {
   const kept = orphans.flatMap((orphan) => {
     const reason = reasonToKeep(orphan, lastSeqNum, known)
     return reason === null ? [] : [{ file: orphan.file, fileNum: orphan.fileNum, reason }]
   })
-  const isEmpty = tableCount(version) === 0
-  const contradiction = kept.find(({ fileNum, reason }) => {
-    if (reason === 'otherDatabase') return isEmpty && lastSeqNum === 0
-    return reason === 'unknownWrites' && isEmpty && version.logs.size === 0 && !known.has(fileNum)
+  checkManifest(orphans, { version, manifestNum }, lastSeqNum, known)
+  return kept
+}
+
+/** Throws CORRUPTION when the manifest cannot be that of these tables. */
+function checkManifest(
+  orphans: readonly Orphan[], { version, manifestNum }: Pick<KnownHistory, 'version' | 'manifestNum'>,
+  lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
+): void {
+  if (tableCount(version) > 0) return
+  const contradiction = orphans.find(({ fileNum, isOurs, facts, isUnreadable }) => {
+    if (isUnreadable) return false
+    return isOurs ? facts !== null && version.logs.size === 0 && !known.has(fileNum) : lastSeqNum === 0
   })
-  if (contradiction === undefined) return kept
-  const { file, reason } = contradiction
-  const what = reason === 'otherDatabase' ? 'belongs to another database' : 'holds writes that it does not know'
+  if (contradiction === undefined) return
+  const { file, isOurs } = contradiction
+  const what = isOurs ? 'holds writes of it' : 'belongs to another database'
   throw corruption(
     manifestFileName(manifestNum), 0, `it speaks of an empty database, but ${file} is there and ${what}`,
     'restore the manifest and its marker from a backup, or move those tables away; nothing was changed',

@@ -3,14 +3,14 @@
  * and removes them when somebody asks for it and everything else is whole.
  * Thread: main.
  */
-import { directoryError, runAsync, tableFileName, VarveError } from '../base/index.js'
-import type { ErrorDetails, TableFacts } from '../base/index.js'
+import { directoryError, runAsync, step, tableFileName, VarveError } from '../base/index.js'
+import type { ErrorDetails, Steps, TableFacts } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
 import type { TableProblem } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
-import { HeldVfs } from '../vfs/index.js'
+import { HeldVfs, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { lockFor } from './open.js'
 import { openReadOnly } from './read-only.js'
@@ -76,7 +76,7 @@ function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFil
 /** Throws the first thing that is wrong in a listed table, and tells how many more there are. */
 async function checkTables(view: ReadOnlyView, vfs: Vfs): Promise<void> {
   const problems: TableProblem[] = []
-  for (const facts of allTables(view.sight.version)) await checkListed(view, vfs, facts, problems)
+  for (const facts of allTables(view.sight.version)) await runAsync(checkListed(view, vfs, facts, problems))
   if (problems.length === 0) return
   const { error } = problems[0]!
   if (problems.length === 1) throw error
@@ -84,18 +84,16 @@ async function checkTables(view: ReadOnlyView, vfs: Vfs): Promise<void> {
   throw new VarveError(error.code, `${error.message} (${more})`, { ...(error as ErrorDetails), cause: error })
 }
 
-async function checkListed(
+function* checkListed(
   { sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts, problems: TableProblem[],
-): Promise<void> {
+): Steps<void> {
   const name = tableFileName(facts.fileNum)
-  const file = await vfs.open(vfs.join(dir, name), 'read')
-  try {
+  const giveWay = { sync: () => undefined, async: () => turns.next() }
+  yield* withFile(vfs, vfs.join(dir, name), 'read', function* (file) {
     const options = { file, name, facts, databaseId: sight.databaseId }
     const checking = checkTable(options, (problem) => problems.push(problem))
-    while (checking.next().done !== true) if (turns.isOverNow()) await turns.next()
-  } finally {
-    await file.close()
-  }
+    while (checking.next().done !== true) if (turns.isOverNow()) yield* step<unknown>(giveWay)
+  })
 }
 
 async function remove(vfs: Vfs, dir: string, files: readonly KeptFileInfo[]): Promise<void> {
@@ -119,13 +117,9 @@ async function describe({ report, dir }: ReadOnlyView, vfs: Vfs): Promise<KeptFi
 /** Null for what is not a whole table. */
 async function describeTable(vfs: Vfs, path: string, name: string): Promise<KeptFileInfo['table']> {
   try {
-    const file = await vfs.open(path, 'read')
-    try {
-      const { entryCount, smallestSeqNum, largestSeqNum } = await runAsync(readTableFacts({ file, name }))
-      return { entryCount, smallestSeqNum, largestSeqNum }
-    } finally {
-      await file.close()
-    }
+    const facts = await runAsync(withFile(vfs, path, 'read', (file) => readTableFacts({ file, name })))
+    const { entryCount, smallestSeqNum, largestSeqNum } = facts
+    return { entryCount, smallestSeqNum, largestSeqNum }
   } catch {
     return null
   }

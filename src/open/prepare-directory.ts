@@ -2,9 +2,10 @@
  * What: the directory of a database before it is locked: found or made, its name durable, closed to strangers.
  * Thread: main.
  */
-import { directoryError, errnoOf, parseFileName, VarveError } from '../base/index.js'
+import { directoryError, errnoOf, parseFileName, runAsync, VarveError } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { readMarker } from '../manifest/index.js'
+import { readFully, withFile } from '../vfs/index.js'
 import type { FileInfo, Vfs } from '../vfs/index.js'
 import { checkFileNotForeign, checkNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
 
@@ -42,8 +43,8 @@ async function targetOf(link: string, vfs: Vfs): Promise<FileInfo | null> {
 async function checkFile(path: string, vfs: Vfs): Promise<void> {
   const bytes = new Uint8Array(FOREIGN_FILE_BYTES)
   try {
-    const file = await vfs.open(await vfs.realPath(path), 'read')
-    await file.read(bytes, 0, bytes.length, 0).finally(() => file.close())
+    const target = await vfs.realPath(path)
+    await runAsync(withFile(vfs, target, 'read', (file) => readFully(file, bytes, bytes.length)))
   } catch {
     return // then it is just no directory
   }

@@ -16,9 +16,9 @@ import { SnapshotList } from '../versions/index.js'
 import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { DirectoryReading } from './directory-reading.js'
-import type { Sight } from './directory-reading.js'
 import { checkNotForeign } from './foreign-database.js'
+import { PatientReading } from './patient-reading.js'
+import type { Sight } from './patient-reading.js'
 import { findDirectory, namesIn } from './prepare-directory.js'
 
 export async function openReadOnly(location: string, vfs: Vfs, options: ResolvedOptions): Promise<ReadOnlyView> {
@@ -27,7 +27,7 @@ export async function openReadOnly(location: string, vfs: Vfs, options: Resolved
   }
   const dir = await vfs.realPath(location)
   checkNotForeign(dir, await namesIn(dir, vfs))
-  const reading = new DirectoryReading(dir, vfs, options)
+  const reading = new PatientReading(dir, vfs, options)
   return new ReadOnlyView(reading, await reading.first())
 }
 
@@ -36,13 +36,13 @@ export class ReadOnlyView implements ReadView {
   readonly turns: Turns
   readonly iterators: Iterators
   readonly snapshots: SnapshotList
-  readonly reading: DirectoryReading
+  readonly reading: PatientReading
   /** What it sees now. */
   sight: Sight
   private readonly resources = new Set<Resource>()
   isClosed = false
 
-  constructor(reading: DirectoryReading, sight: Sight) {
+  constructor(reading: PatientReading, sight: Sight) {
     const { clock, ownBuffers } = reading.options
     this.reading = reading
     this.sight = sight

@@ -6,7 +6,7 @@ import { sampleDatabaseId } from '../../test/support/write-buffer-samples.js'
 import { runSync, SeededRandom } from '../base/index.js'
 import type { FileNum, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { emptyVersion, levelOf } from '../manifest/index.js'
+import { emptyVersion, levelOf, newLineage } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import { TableBuilder } from '../sstable/index.js'
 import { OpenTables } from '../tables/open-tables.js'
@@ -97,10 +97,12 @@ test('a missing table, and one that is not that of the manifest, are named; no h
 test('MAN-22: the new manifest is durable before the marker is made, the marker before old ones go', () => {
   const vfs = newVfs()
   const random = new SeededRandom(1)
-  const place = { vfs: recordCalls(vfs, calls), dir: '/db', databaseId: sampleDatabaseId, generation: 1, random }
-  runSync(writeManifest(place, 1, emptyVersion))
+  const origin = { databaseId: sampleDatabaseId, generation: 1, lineage: 1, random }
+  const place = { vfs: recordCalls(vfs, calls), dir: '/db', ...origin }
+  const version = { ...emptyVersion, lineage: newLineage(random) }
+  runSync(writeManifest(place, 1, version))
   calls.length = 0
-  runSync(writeManifest(place, 2, emptyVersion))
+  runSync(writeManifest(place, 2, version))
   assert.deepEqual(calls.splice(0).filter((call) => !/^(list|close)/.test(call)), [
     'open create 000002.manifest', 'write 000002.manifest', 'sync 000002.manifest', 'syncDir db',
     'open create marker.000002.000002', 'syncDir db', 'unlink marker.000001.000001',

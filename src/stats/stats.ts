@@ -108,7 +108,7 @@ export interface Stats {
     /** Whether this database holds it; always false when it was opened read-only. */
     isHeld: boolean
   }
-  /** What the run before this one did, as far as it could still save; null when none is known. */
+  /** What the last run that was closed did; null when none is known. A run that was killed leaves nothing of it. */
   lastRun: LastRunStats | null
 }
 
@@ -196,10 +196,7 @@ export interface BackgroundErrorStats {
   file: string | null
 }
 
-/**
- * What the run before this one did. A read-only database tells of the run that goes on, if there is one: what its last
- * flush saved.
- */
+/** What an earlier run did, as it saved it when it was closed, or when its manifest was replaced by a shorter one. */
 export interface LastRunStats {
   /** Generation of its lock: tells runs apart. */
   generation: number

@@ -7,9 +7,11 @@ import { test } from 'node:test'
 import { text } from '../../test/support/databases.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { makeTables } from '../../test/support/many-tables.js'
+import { runSync } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve, VarveError } from '../index.js'
-import { readCurrentManifest, readDirectory } from '../open/recovery.js'
+import { readManifest } from '../manifest/index.js'
+import { findDatabase } from '../open/directory-reading.js'
 import { SimVfs } from '../testing.js'
 import { FilePool } from '../vfs/index.js'
 import { OpenTables } from './open-tables.js'
@@ -28,8 +30,8 @@ async function oneTable(): Promise<SimVfs> {
 
 test('READ-1: the file of a table is closed when the last read state lets go, not before', async () => {
   const vfs = await oneTable()
-  const { marker } = await readDirectory(vfs, DIR)
-  const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
+  const { marker } = runSync(findDatabase({ vfs, dir: DIR }))
+  const { version, databaseId } = runSync(readManifest(vfs, DIR, marker!.manifest))
   const facts = version.levels[0]!.tables[0]!
   const tables = new OpenTables({ vfs, dir: DIR, databaseId, cache: new BlockCache(0), files: new FilePool() })
   const before = vfs.openFileCount

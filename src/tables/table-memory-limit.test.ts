@@ -1,11 +1,12 @@
 /** Parts of tables go and come back as the limit says, and the answers stay the same. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KiB, NUMBER_MAX } from '../base/index.js'
+import { KiB, NUMBER_MAX, runSync } from '../base/index.js'
 import type { PointResult } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'
-import { readCurrentManifest, readDirectory } from '../open/recovery.js'
+import { readManifest } from '../manifest/index.js'
+import { findDatabase } from '../open/directory-reading.js'
 import type { Table } from '../sstable/index.js'
 import { SimVfs } from '../testing.js'
 import { FilePool } from '../vfs/index.js'
@@ -34,8 +35,8 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
     await db.flush()
   }
   await db.close()
-  const { marker } = await readDirectory(vfs, DIR)
-  const { version, databaseId } = await readCurrentManifest(vfs, DIR, marker!)
+  const { marker } = runSync(findDatabase({ vfs, dir: DIR }))
+  const { version, databaseId } = runSync(readManifest(vfs, DIR, marker!.manifest))
   const cache = new BlockCache(64 * KiB)
   const set = new OpenTables({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
   set.memoryLimit.limitBytes = limit

@@ -17,6 +17,7 @@ import type { LogFile } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { HeldEdit, HeldEdits } from './held-edits.js'
 import type { LogPins } from './log-pins.js'
+import { EditRefused } from './version-set.js'
 import type { VersionSet } from './version-set.js'
 
 /** A table that is to be made: its number, and its name while it is written. */
@@ -97,7 +98,7 @@ export class Installer {
 
   /**
    * Makes the edit durable and current; in fast mode current only, the rest comes later (`whenDurable`). False when
-   * that failed: the engine was told and stops.
+   * that failed: the engine was told and stops. Throws when the edit was refused: nothing has changed.
    */
   *list(edit: VersionEdit, replacedLogs: readonly LogFile[] = []): Procedure<boolean> {
     const { versions, logPins, onFailure } = this.options
@@ -111,7 +112,9 @@ export class Installer {
       onFailure('log sync', error)
       return false
     }
-    return (yield* waitFor<unknown>((done) => versions.append(edit, done))) === null
+    const error = yield* waitFor<unknown>((done) => versions.append(edit, done))
+    if (error instanceof EditRefused) throw error
+    return error === null
   }
 
   /** Calls `onDurable` when a reopen would find the edit that `list` has passed on: at once in strict mode. */

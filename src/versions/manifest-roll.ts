@@ -6,22 +6,19 @@
  * synced; only then older manifests are obsolete.
  */
 import { VarveError } from '../base/index.js'
-import type { FileNum, Random, Steps } from '../base/index.js'
+import type { FileNum, FileOrigin, Steps } from '../base/index.js'
 import { createManifest, moveMarker, removeQuietly } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
 
-export interface ManifestPlace {
+export interface ManifestPlace extends FileOrigin {
   vfs: Vfs
   dir: string
-  databaseId: Uint8Array
-  generation: number
-  random: Random
 }
 
 export function* writeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Steps<ManifestLog> {
-  const { vfs, dir, databaseId, generation, random } = place
-  const log = yield* createManifest(vfs, dir, { fileNum, databaseId, generation, random }, version)
+  const { vfs, dir, ...origin } = place
+  const log = yield* createManifest(vfs, dir, { ...origin, fileNum }, version)
   try {
     yield* moveMarker(vfs, dir, fileNum)
   } catch (error) {

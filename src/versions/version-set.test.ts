@@ -10,7 +10,7 @@ import { drive } from '../exec/index.js'
 import { createManifest, readManifest } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import { MemoryVfs } from '../vfs/index.js'
-import { VersionSet } from './version-set.js'
+import { EditRefused, VersionSet } from './version-set.js'
 
 let vfs: MemoryVfs
 let executor: HandExecutor
@@ -84,13 +84,52 @@ test('a failed write is told once, to everybody; nothing is written any more', a
   await versions.idle()
 })
 
-test('an edit that fits no version fails before anything is written', () => {
+test('an edit that deletes a table which is not there goes back to its caller, others are written', async () => {
+  const remove = (fileNum: number) => versions.appended({ deleteTables: [{ level: 0, fileNum }] })
+  const alone = follow(remove(9999))
+  await settled()
+  assert.equal(alone.state, 'INTERNAL')
+  assert.equal(executor.jobs.length, 0)
+  const first = follow(versions.appended(addTable(100)))
+  const group = [
+    follow(versions.appended(addTable(101))), follow(remove(9999)), follow(remove(101)), follow(remove(101)),
+    follow(versions.appended(addTable(102))),
+  ]
+  executor.run()
+  executor.run()
+  await settled()
+  const states = group.map(({ state }) => state)
+  assert.deepEqual([first.state, ...states], ['done', 'done', 'INTERNAL', 'done', 'INTERNAL', 'done'])
+  assert.deepEqual([onDisk(), failures], [[102, 100], []])
+})
+
+test('whoever is refused and appends again comes behind what is on its way', () => {
   const told: unknown[] = []
-  versions.append({ deleteTables: [{ level: 3, fileNum: 9999 }] }, (error) => told.push(error))
+  versions.append(addTable(100), () => undefined)
+  versions.append({ deleteTables: [{ level: 3, fileNum: 9999 }] }, (error) => {
+    assert.ok(error instanceof EditRefused)
+    versions.append(addTable(102), (again) => told.push(again))
+  })
+  versions.append(addTable(101), (error) => told.push(error))
+  for (let i = 0; i < 3; i++) executor.run()
+  assert.deepEqual([onDisk(), told, failures], [[102, 101, 100], [null, null], []])
+})
+
+test('any other edit that fits no version fails before anything is written, and ends all writing', () => {
+  const told: unknown[] = []
+  versions.append({ logPointer: 1 }, (error) => told.push(error))
   assert.equal(executor.jobs.length, 0)
   assert.equal(told.length, 1)
   assert.notEqual(told[0], null)
   assert.equal(failures.length, 1)
+})
+
+test('a new manifest begins with what the run did so far; groups do not carry it', () => {
+  versions.runStats = () => 'so far'
+  versions.append(addTable(100), () => undefined)
+  executor.run()
+  assert.equal(runSync(readManifest(vfs, '/db', 7)).version.flushStats, '')
+  assert.deepEqual(versions.whole, { ...versions.durable, flushStats: 'so far' })
 })
 
 test('fast mode: readers see a held edit at once, the manifest later; never twice', () => {

@@ -12,7 +12,7 @@ import type { FileNum, LogFacts } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
-import type { GroupWrite, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
+import type { GroupWrite, LevelTableNum, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
 
 interface WaitingEdits {
@@ -20,6 +20,18 @@ interface WaitingEdits {
   /** True when the edit is in `current` already. */
   isHeld: boolean
   done: (error: unknown) => void
+}
+
+/** An edit deletes a table that is not there: it was not written, and everything goes on without it. */
+export class EditRefused extends VarveError {
+  constructor({ level, fileNum }: LevelTableNum) {
+    super('INTERNAL', `bad version edit: table ${fileNum} to delete is not in level ${level}`)
+  }
+}
+
+interface RefusedEdit {
+  done: (error: unknown) => void
+  error: EditRefused
 }
 
 export class VersionSet {
@@ -38,7 +50,7 @@ export class VersionSet {
   private readonly onFailure: (error: unknown) => void
   /** The error that ended the writing of edits, or null. */
   private failure: unknown = null
-  /** Gives text about the run so far that is written with each group; '' for none yet. */
+  /** Gives text about the run so far, for a new manifest and for the end of one; '' for none yet. */
   runStats: () => string = () => ''
   /** Gives what is known of the logs in use. */
   logFacts: () => LogFacts[] = () => []
@@ -67,6 +79,12 @@ export class VersionSet {
     return this.currentVersion
   }
 
+  /** What a new manifest begins with. */
+  get whole(): Version {
+    const flushStats = this.runStats()
+    return flushStats === '' ? this.durableVersion : { ...this.durableVersion, flushStats }
+  }
+
   get manifest(): ManifestLog {
     return this.log
   }
@@ -85,7 +103,10 @@ export class VersionSet {
     return this.nextNum++
   }
 
-  /** Appends; `done` is called when the edit is durable, or with the error. Edits keep their order. */
+  /**
+   * Appends; `done` is called when the edit is durable, or with the error. Edits keep their order. Every error but
+   * EditRefused has ended all writing.
+   */
   append(edit: VersionEdit, done: (error: unknown) => void): void {
     this.enqueue({ edits: [edit], isHeld: false, done })
   }
@@ -162,7 +183,7 @@ export class VersionSet {
     this.idleWaiters.wake()
   }
 
-  /** Swaps in a new manifest that holds `durable`. Requires: inside `exclusively`. Returns the old one. */
+  /** Swaps in a new manifest that holds `whole`. Requires: inside `exclusively`. Returns the old one. */
   replaceManifest(log: ManifestLog): ManifestLog {
     const old = this.log
     this.log = log
@@ -176,15 +197,13 @@ export class VersionSet {
   /** Writes groups until there is none. A callback of one group may have begun the next. */
   private *writeGroups(): Procedure<void> {
     while (!this.isWriting && this.waiting.length > 0) {
-      const group = this.waiting
+      const { group, refused } = this.sortOut(this.waiting)
       this.waiting = []
-      const next = this.failure === null ? this.nextGroup(group) : { error: this.failure }
-      if ('error' in next) {
-        this.fail(group, next.error)
-        continue
-      }
+      const next = group.length === 0 ? null : this.nextGroup(group)
+      this.isWriting = next !== null // whoever is told now and appends comes behind it
+      for (const { done, error } of refused) done(error)
+      if (next === null) continue
       const { version, write } = next
-      this.isWriting = true
       const job = { kind: 'appendGroup', input: { dir: this.dir, group: write }, priority: INSTALL_PRIORITY }
       const result = yield* jobResult<null>(this.executor, job)
       this.endWriting()
@@ -194,23 +213,48 @@ export class VersionSet {
     }
   }
 
-  private nextGroup(group: WaitingEdits[]): { version: Version; write: GroupWrite } | { error: unknown } {
+  /** The edits that go on. One that takes away a table which is not there is nobody's concern but its caller's. */
+  private sortOut(waiting: WaitingEdits[]): { group: WaitingEdits[]; refused: RefusedEdit[] } {
+    if (this.failure !== null) return { group: waiting, refused: [] }
+    const { levels } = this.durableVersion
+    /** What the edits before do to a table: true when it is there behind them. */
+    const changed = new Map<string, boolean>()
+    const isThere = ({ level, fileNum }: LevelTableNum): boolean =>
+      changed.get(`${level} ${fileNum}`) ?? levels[level]?.tables.some((facts) => facts.fileNum === fileNum) ?? false
+    const group: WaitingEdits[] = []
+    const refused: RefusedEdit[] = []
+    for (const each of waiting) {
+      const missing = each.edits.flatMap(({ deleteTables }) => deleteTables ?? []).find((table) => !isThere(table))
+      if (missing !== undefined && !each.isHeld) {
+        refused.push({ done: each.done, error: new EditRefused(missing) })
+        continue
+      }
+      group.push(each)
+      for (const { deleteTables = [], addTables = [] } of each.edits) {
+        for (const { level, fileNum } of deleteTables) changed.set(`${level} ${fileNum}`, false)
+        for (const { level, facts } of addTables) changed.set(`${level} ${facts.fileNum}`, true)
+      }
+    }
+    return { group, refused }
+  }
+
+  /** Null when it cannot be written; then the waiting ones were told. */
+  private nextGroup(group: WaitingEdits[]): { version: Version; write: GroupWrite } | null {
     try {
+      if (this.failure !== null) throw this.failure
       const edits = group.flatMap((each) => each.edits)
       edits.push({ ...edits.pop(), ...this.ridingFacts() })
       return { version: applyEdits(this.durableVersion, edits), write: this.log.beginGroup(edits) }
     } catch (error) {
-      return { error }
+      this.fail(group, error)
+      return null
     }
   }
 
   /** The facts that are written with every group, so that each says which logs there must be, and how much of them. */
   private ridingFacts(): VersionEdit {
-    const flushStats = this.runStats()
     const logs = this.logNews()
-    return {
-      nextFileNum: this.nextNum, ...(flushStats === '' ? {} : { flushStats }), ...(logs.length === 0 ? {} : { logs }),
-    }
+    return { nextFileNum: this.nextNum, ...(logs.length === 0 ? {} : { logs }) }
   }
 
   /** Facts of logs that `durable` does not have. Logs that the pointer has passed matter only to pins. */
@@ -222,7 +266,7 @@ export class VersionSet {
 
   /**
    * Makes durable where the logs end, which is known only now that the manifest is about to be closed. Returns the
-   * other news, times of the last flush, which may be lost. Requires: nothing is written any more.
+   * other news, what the run did, which may be lost. Requires: nothing is written any more.
    */
   async end(): Promise<VersionEdit> {
     if (this.logNews().length > 0) await this.appended({})

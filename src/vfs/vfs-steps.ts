@@ -5,7 +5,7 @@
 import { isOutOfFiles, step } from '../base/index.js'
 import type { Step, Steps } from '../base/index.js'
 import { giveBackFiles } from './file-pool.js'
-import type { OpenMode, Vfs, VfsFile } from './vfs.js'
+import type { FileInfo, OpenMode, Vfs, VfsFile } from './vfs.js'
 
 function* withDescriptor<T>(call: Step<T>): Steps<T> {
   for (;;) {
@@ -21,7 +21,7 @@ export function openFile(vfs: Vfs, path: string, mode: OpenMode): Steps<VfsFile>
   return withDescriptor({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
 }
 
-export function closeFile(file: VfsFile): Steps<void> {
+function closeFile(file: VfsFile): Steps<void> {
   return step({ sync: () => file.closeSync(), async: () => file.close() })
 }
 
@@ -31,6 +31,16 @@ export function* closeQuietly(file: VfsFile): Steps<void> {
     yield* closeFile(file)
   } catch {
     // The handle is gone, whatever the call says.
+  }
+}
+
+/** Opens a file, uses it and closes it, however that ends. */
+export function* withFile<T>(vfs: Vfs, path: string, mode: OpenMode, use: (file: VfsFile) => Steps<T>): Steps<T> {
+  const file = yield* openFile(vfs, path, mode)
+  try {
+    return yield* use(file)
+  } finally {
+    yield* closeQuietly(file)
   }
 }
 
@@ -81,6 +91,11 @@ export function unlinkFile(vfs: Vfs, path: string): Steps<void> {
 
 export function syncDirectory(vfs: Vfs, path: string): Steps<void> {
   return withDescriptor({ sync: () => vfs.syncDirSync(path), async: () => vfs.syncDir(path) })
+}
+
+/** Null when nothing is there. */
+export function statFile(vfs: Vfs, path: string): Steps<FileInfo | null> {
+  return step({ sync: () => vfs.statSync(path), async: () => vfs.stat(path) })
 }
 
 export function listDirectory(vfs: Vfs, path: string): Steps<string[]> {

@@ -1,6 +1,7 @@
-/** REC-4: logs against what the manifest says of them. */
+/** REC-4, REC-6: logs against what the manifest says of them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { crc32, putU32, putU53 } from '../base/index.js'
 import type { LogFacts } from '../base/index.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { buildHistory, readHistory } from '../../test/support/log-history.js'
@@ -85,4 +86,18 @@ test('a log that follows another one of the same number than the one that is the
   const files = new Map(mine.files).set(5, other.files.get(5)!)
   const error = expectError(() => readHistory(files), 'CORRUPTION')
   assert.match(error.message, /follows another 000003\.wal/)
+})
+
+test('REC-6: a log of another lineage is history when the manifest lists it with its salt, else an error', () => {
+  const history = sample()
+  const file = history.files.get(5)!.slice()
+  putU53(file, 72, 12)
+  putU32(file, 124, crc32(file, 0, 124))
+  const files = new Map(history.files).set(5, file)
+  assert.deepEqual(readHistory(files, 1, [listed(5, 128)]).entries, history.entries)
+  assert.equal(readHistory(files, 6, []).entries.length, 2, 'the pointer passed it')
+  for (const facts of [[], [listed(3, 128)], [listed(5, 128, { salt: new Uint8Array(8), mustExist: false })]]) {
+    const error = expectError(() => readHistory(files, 1, facts), 'CORRUPTION')
+    assert.deepEqual([error.file, error.offset], ['000005.wal', 72])
+  }
 })

@@ -3,24 +3,47 @@
  * is the log that was meant, and has the bytes that were synced; what is behind a recorded end does not count.
  * Owns: nothing; functions over what was scanned. Thread: main.
  * Invariants: REC-4 a log that the manifest lists is never missing, shorter or another one without an error.
+ * REC-6 a log that another copy of the database wrote is never taken for history.
  */
 import { compareBytes, corruption, FILE_HEADER_BYTES, logFileName, VarveError } from '../base/index.js'
 import type { FileNum, LogFacts } from '../base/index.js'
 import { cutVoidFrames } from './log-reader.js'
 import type { ScannedLog } from './log-reader.js'
 
-/** The logs that may hold history. Throws MISSING_FILE or CORRUPTION when one that must be there is not. */
+/** What a manifest says of its logs. */
+export interface ListedLogs {
+  listed: ReadonlyMap<FileNum, LogFacts>
+  logPointer: FileNum
+  /** Of the manifest. */
+  lineage: number
+}
+
+/**
+ * The logs that may hold history. Throws MISSING_FILE or CORRUPTION when one that must be there is not, or when one is
+ * there that another history wrote: a copy of the database, or its source.
+ */
 export function holdToListed(
-  logs: readonly ScannedLog[], listed: Iterable<LogFacts>, logPointer: FileNum,
+  logs: readonly ScannedLog[], { listed, logPointer, lineage }: ListedLogs,
 ): ScannedLog[] {
+  for (const log of logs) checkLineage(log, listed.get(log.fileNum), lineage)
   const isVoid = new Set<ScannedLog>()
-  for (const facts of listed) {
+  for (const facts of listed.values()) {
     if (facts.fileNum < logPointer) continue
     const log = logs.find(({ fileNum }) => fileNum === facts.fileNum)
     if (log === undefined) checkMayBeMissing(facts)
     else if (holdToFacts(log, facts) === 'void') isVoid.add(log)
   }
   return logs.filter((log) => !isVoid.has(log))
+}
+
+/** A copy may carry logs of its source: those it lists. */
+function checkLineage({ fileNum, header }: ScannedLog, facts: LogFacts | undefined, lineage: number): void {
+  if (header === null || header.lineage === lineage) return
+  if (facts !== undefined && compareBytes(header.salt, facts.salt) === 0) return
+  throw corruption(
+    logFileName(fileNum), 72, `a log of lineage ${header.lineage}, which the manifest of ${lineage} does not list`,
+    'another copy of this database wrote the log: move it back there; nothing was changed',
+  )
 }
 
 function checkMayBeMissing({ fileNum, mustExist }: LogFacts): void {

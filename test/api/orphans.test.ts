@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { tableFileName } from '../../src/base/index.js'
+import { decodeFileHeader, runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
+import { emptyVersion, newLineage } from '../../src/manifest/index.js'
 import { MemoryVfs } from '../../src/testing.js'
+import { writeManifest } from '../../src/versions/index.js'
 import { SMALL, text } from '../support/databases.js'
 import { eio, watchedVfs } from '../support/watched-vfs.js'
 import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
@@ -152,10 +154,22 @@ test('a manifest that lists nothing beside tables that it does not know is an er
     const { empty, filled } = await emptyThenFilled(isCompacted)
     const tables = new Map([...filled].filter(([name]) => name.endsWith('.table')))
     const another = (await emptyThenFilled()).empty
-    const message = isCompacted ? /holds writes that it does not know|is missing/ : /flushed from log .*, which is gone/
+    const message = isCompacted ? /holds writes of it|is missing/ : /flushed from log .*, which is gone/
     await refuses(new Map([...without(empty, '.wal'), ...tables]), message)
     await refuses(new Map([...another, ...tables]), /belongs to another database/)
   }
+})
+
+test('a manifest that lists no table and no log beside tables of its own is an error', async () => {
+  const { filled } = await emptyThenFilled()
+  const vfs = vfsOf(without(filled, '.wal', '.manifest', 'marker', 'lock'), DIR)
+  const old = filled.get(filesOf(filled, '.manifest')[0]!)!
+  const { databaseId } = decodeFileHeader(old, 'varveman', 'manifest')
+  const random = new SeededRandom(1)
+  const version = { ...emptyVersion, lineage: newLineage(random), lastSeqNum: 1000, logPointer: 50, nextFileNum: 60 }
+  const origin = { databaseId, generation: 1, lineage: version.lineage.own, random }
+  runSync(runSync(writeManifest({ ...origin, vfs, dir: DIR }, 55, version)).close())
+  await refuses(takeImage(vfs, DIR), /speaks of an empty database, but \S+ is there and holds writes of it/)
 })
 
 test('an older manifest is an error when what it lists, or what it should list, is gone', async () => {

@@ -38,6 +38,7 @@ function steady(text: string, dir: string): string {
     .replace(/(manifest \S+) [\d,]+ bytes, groups \d+/g, '$1 N bytes')
     .replace(/next file number \d+/g, 'next file number N')
     .replace(/level \d/g, 'level N')
+    .replace(/lineage \d+/g, 'lineage N')
     .replace(/flush statistics.*/g, 'flush statistics')
     .replace(/^ {2}\d+\.wal .*\n/gm, '')
 }

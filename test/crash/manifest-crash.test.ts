@@ -14,7 +14,7 @@ import {
 import type { ManifestLog, Version } from '../../src/manifest/index.js'
 import { FileSystemError, SimVfs, survivalPolicies } from '../../src/testing.js'
 import type { SimOptions } from '../../src/testing.js'
-import { sampleGroups, sampleOptions } from '../support/manifest-samples.js'
+import { sampleBase, sampleGroups, sampleOptions } from '../support/manifest-samples.js'
 
 /** What a database that nobody has finished creating looks like. */
 const NOTHING = -1
@@ -23,7 +23,7 @@ const NOTHING = -1
 const groups = [...sampleGroups, [{ settings: 's'.repeat(1200) }], [{ logPointer: 30 }]]
 const versions = groups.reduce<Version[]>(
   (all, group) => [...all, applyEdits(all.at(-1)!, group)],
-  [applyEdits(emptyVersion, [{ nextFileNum: 10, logPointer: 8 }])],
+  [applyEdits(emptyVersion, [{ nextFileNum: 10, logPointer: 8, lineage: sampleBase.lineage }])],
 )
 
 /** The index of the version that a reopen finds; throws when there is none that was written. */

@@ -1,6 +1,6 @@
 /** Tables to merge, the merge as a job, and the same merge on arrays. */
 import assert from 'node:assert/strict'
-import { compareBytes, EntryKind, runSync, tableFileName } from '../../src/base/index.js'
+import { compareBytes, EntryKind, NO_FEATURES, runSync, tableFileName } from '../../src/base/index.js'
 import type { FileHeader, SeededRandom, TableFacts } from '../../src/base/index.js'
 import { BlockCache } from '../../src/cache/index.js'
 import { isVersionSeen } from '../../src/iterator/index.js'
@@ -24,7 +24,8 @@ export function newDisk(): MemoryVfs {
 }
 
 function headerOf(fileNum: number): FileHeader {
-  return { magic: 'varvetab', databaseId, fileNum, salt: new Uint8Array(8).fill(fileNum), generation: 2 }
+  const salt = new Uint8Array(8).fill(fileNum)
+  return { magic: 'varvetab', features: NO_FEATURES, databaseId, fileNum, salt, generation: 2, lineage: 1 }
 }
 
 export function writeInput(

@@ -1,5 +1,5 @@
 /** A compactor whose runs, installs and timers happen when a test says so. */
-import { VarveError } from '../../src/base/index.js'
+import { newFileHeader, SeededRandom, VarveError } from '../../src/base/index.js'
 import type { ErrorCode, FileNum, SeqNum, TableFacts } from '../../src/base/index.js'
 import { Compactor } from '../../src/compaction/index.js'
 import type { CompactionTask, CompactorHost, CompactorPickers } from '../../src/compaction/index.js'
@@ -66,7 +66,9 @@ export class CompactorScene implements CompactorHost {
       unlistedTables: () => [],
       uniqueSuffix: () => '1.2',
       newHeader: (fileNum) =>
-        ({ magic: 'varvetab', databaseId: this.databaseId, fileNum, salt: new Uint8Array(8), generation: 1 }),
+        newFileHeader('varvetab', {
+          databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
+        }, fileNum),
       onFailure: () => {
         this.told.push('directory failed')
         this.compactor.suspend()

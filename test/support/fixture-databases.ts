@@ -49,6 +49,22 @@ const endings = {
     await db.put(Uint8Array.of(0xff, 0, 0xfe), Uint8Array.of(0, 0xff))
     for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve)) // background work rests
   },
+  /** A deep level, and tombstones over it in level 0. */
+  async compacted(db: Varve): Promise<void> {
+    for (let i = 0; i < 60; i += 2) await db.put(`table: ${i}`, `again ${i} `.repeat(i % 20))
+    await db.compact()
+    for (let i = 0; i < 10; i++) await db.del(`table: ${i}`)
+    await db.flush()
+    await db.close()
+  },
+  /** Logs that a pin keeps, beside one that replay needs. */
+  async pinned(db: Varve): Promise<void> {
+    await db.pins.acquire('follower')
+    await db.put('pinned: 1', 'in a kept log', { sync: true })
+    await db.flush()
+    await db.put('pinned: 2', 'in the last log', { sync: true })
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  },
   async closed(db: Varve): Promise<void> {
     await db.put('closed', 'yes')
     await db.close()

@@ -7,6 +7,7 @@ import { Memtable } from '../../src/memtable/index.js'
 import { SlabPool } from '../../src/slab/index.js'
 import { findHistory, FIRST_BATCH_OFFSET, holdToListed, noPredecessor, scanLog } from '../../src/wal/index.js'
 import type { HistoryCut } from '../../src/wal/index.js'
+import { sampleLineage } from './manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from './write-buffer-samples.js'
 
 /** A sync mark: log and bytes. */
@@ -82,7 +83,9 @@ export function readHistory(
     slab.bytes.set(file)
     return { slab, scanned: scanLog(fileNum, slab.bytes, file.length, sampleDatabaseId) }
   })
-  const counting = holdToListed(logs.map(({ scanned }) => scanned), listed, logPointer)
+  const counting = holdToListed(logs.map(({ scanned }) => scanned), {
+    listed: new Map(listed.map((facts) => [facts.fileNum, facts])), logPointer, lineage: sampleLineage,
+  })
   const cut = findHistory(counting, logPointer)
   const entries: [SeqNum, string][] = []
   for (const { slab, scanned } of logs) {

@@ -1,11 +1,14 @@
 /** Logs with every kind of frame and every field of entries. */
-import { EncodingFlag, EntryKind, ExtensionType, FrameFlag, FrameType, VersionFlag } from '../../src/base/index.js'
+import {
+  EncodingFlag, EntryKind, ExtensionType, FrameFlag, FrameType, NO_FEATURES, VersionFlag,
+} from '../../src/base/index.js'
 import type { FileHeader } from '../../src/base/index.js'
 import { LogCraft } from './log-crafting.js'
-import { databaseId } from './manifest-samples.js'
+import { databaseId, sampleLineage } from './manifest-samples.js'
 
 const header: FileHeader = {
-  magic: 'varvelog', databaseId, fileNum: 12, salt: new Uint8Array(8).fill(0x5a), generation: 3,
+  magic: 'varvelog', features: NO_FEATURES, databaseId, fileNum: 12, salt: new Uint8Array(8).fill(0x5a),
+  generation: 3, lineage: sampleLineage,
 }
 
 const predecessor = { fileNum: 11, salt: new Uint8Array(8).fill(0x4b), lastSeqNum: 0, end: 4096 }

@@ -4,7 +4,7 @@ import { SeededRandom, runSync } from '../../src/base/index.js'
 import type { LogFacts, TableFacts } from '../../src/base/index.js'
 import { applyEdit, applyEdits, createManifest, emptyVersion } from '../../src/manifest/index.js'
 import type {
-  ManifestLog, ManifestOptions, Version, VersionEdit,
+  ManifestLog, ManifestOptions, NewValueLog, Version, VersionEdit,
 } from '../../src/manifest/index.js'
 
 export function bytesOf(text: string): Uint8Array {
@@ -27,6 +27,9 @@ export function sampleTable(
 
 export const databaseId = new Uint8Array(16).map((_, i) => 0xa0 + i)
 
+/** The sample manifests and logs are of this lineage. */
+export const sampleLineage = 2 ** 52 + 7
+
 export function sampleOptions(fileNum = 7): ManifestOptions {
   return { fileNum, databaseId, generation: 3, random: new SeededRandom(11, 'manifest') }
 }
@@ -36,8 +39,14 @@ export function sampleLogFacts(fileNum: number, bytes: number, more: Partial<Log
   return { fileNum, salt: new Uint8Array(8).fill(fileNum), bytes, isExact: false, mustExist: true, ...more }
 }
 
+export function sampleValueLog(fileNum: number, bytes: number, more: Partial<NewValueLog> = {}): NewValueLog {
+  const salt = new Uint8Array(8).fill(fileNum)
+  return { fileNum, bytes, isLog: false, salt, putCount: 4, putBytes: bytes - 200, namedInLog: 0, ...more }
+}
+
 /** The version that a database begins with. */
 export const sampleBase: Version = applyEdit(emptyVersion, {
+  lineage: { own: sampleLineage, parent: 2 ** 33, partedSeqNum: 5 },
   nextFileNum: 10, logPointer: 8, settings: '{"compaction":"leveled"}', logs: [sampleLogFacts(8, 128)],
 })
 
@@ -53,13 +62,13 @@ export const sampleGroups: VersionEdit[][] = [
     {
       logPointer: 15, position: bytesOf('epoch 3, index 77'),
       addValueLogs: [
-        { fileNum: 12, isLog: true, bytes: 90_000 },
-        { fileNum: 16, isLog: false, bytes: 50_000 },
+        sampleValueLog(12, 90_000, { isLog: true }),
+        sampleValueLog(16, 50_000, { namedInLog: 15 }),
       ],
       addTables: [{
         level: 0,
         facts: sampleTable(14, 'a-zz', {
-          firstLog: 12, lastLog: 12, expiryMin: 1000, expiryMax: 2000,
+          firstLog: 12, lastLog: 12,
           valueFiles: [
             { fileNum: 12, valueCount: 3, valueBytes: 70_000 },
             { fileNum: 16, valueCount: 1, valueBytes: 9_000 },

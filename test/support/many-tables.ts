@@ -1,7 +1,7 @@
 /** Makes a database of very many tables at once: each would otherwise need a flush of its own. */
 import { runSync, SeededRandom, tableFileName } from '../../src/base/index.js'
 import type { FileNum, TableFacts } from '../../src/base/index.js'
-import { emptyVersion, levelOf } from '../../src/manifest/index.js'
+import { emptyVersion, levelOf, newLineage } from '../../src/manifest/index.js'
 import { TableBuilder } from '../../src/sstable/index.js'
 import { writeManifest } from '../../src/versions/manifest-roll.js'
 import type { Vfs } from '../../src/vfs/index.js'
@@ -42,12 +42,14 @@ export function makeTables(vfs: Vfs, dir: string, { count, stacked = 0 }: ManyTa
   const names = levels.flatMap((tables) => tables).map((facts) => tableFileName(facts.fileNum))
   names.push(...names.splice(0, stacked))
   levels[0]!.reverse()
+  const random = new SeededRandom(1, 'many tables')
+  const lineage = newLineage(random)
   const version = {
-    ...emptyVersion, levels: levels.map((tables, level) => levelOf(level, tables)),
+    ...emptyVersion, lineage, levels: levels.map((tables, level) => levelOf(level, tables)),
     lastSeqNum: seqNum, logPointer: fileNum + 2, nextFileNum: fileNum + 2,
   }
-  const random = new SeededRandom(1, 'many tables')
-  const log = runSync(writeManifest({ vfs, dir, databaseId, generation: 1, random }, fileNum + 1, version))
+  const origin = { databaseId, generation: 1, lineage: lineage.own, random }
+  const log = runSync(writeManifest({ ...origin, vfs, dir }, fileNum + 1, version))
   runSync(log.closeClean())
   return { entries, names }
 }

@@ -18,10 +18,10 @@ import assert from 'node:assert/strict'
 import { VarveError } from '../../src/base/index.js'
 import type { LogFacts, TableFacts } from '../../src/base/index.js'
 import { applyEdits, emptyVersion, findProblem, levelOf, versionToEdit } from '../../src/manifest/index.js'
-import type { NewValueLog, Version, VersionEdit } from '../../src/manifest/index.js'
+import type { Version, VersionEdit } from '../../src/manifest/index.js'
 import type { DataCase } from './datadriven.js'
 import { expectError } from './expect-error.js'
-import { bytesOf, sampleBase, sampleLogFacts, sampleTable, sampleVersions } from './manifest-samples.js'
+import { bytesOf, sampleBase, sampleLogFacts, sampleTable, sampleValueLog, sampleVersions } from './manifest-samples.js'
 
 const texts = new TextDecoder()
 const sound = sampleVersions().at(-1)!
@@ -108,7 +108,7 @@ function editOf(line: string): VersionEdit {
     case 'pin': return { addPins: [{ name: rest[0]!, firstLog: second }] }
     case 'unpin': return { removePins: [text] }
     case 'log': return { logs: [logOf(rest)] }
-    case 'value-log': return { addValueLogs: [newValueLog(first, second)] }
+    case 'value-log': return { addValueLogs: [sampleValueLog(first, second)] }
     case 'remove-value-log': return { removeValueLogs: [first] }
     case 'discard': return { discards: [{ fileNum: first, valueCount: second, valueBytes: third }] }
     case 'position': return { position: bytesOf(text) }
@@ -167,8 +167,4 @@ function logOf([fileNum, bytes, ...words]: readonly string[]): LogFacts {
   const { salt = Number(fileNum) } = numbersIn(words)
   const isExact = words.includes('exact')
   return sampleLogFacts(Number(fileNum), Number(bytes), { isExact, salt: new Uint8Array(8).fill(salt) })
-}
-
-function newValueLog(fileNum: number, bytes: number): NewValueLog {
-  return { fileNum, bytes, isLog: false }
 }

@@ -1,6 +1,7 @@
 /** Write buffers over files that a test controls. */
-import { encodeFileHeader, FILE_HEADER_BYTES } from '../../src/base/index.js'
+import { encodeFileHeader, FILE_HEADER_BYTES, NO_FEATURES } from '../../src/base/index.js'
 import type { FileHeader, SeqNum } from '../../src/base/index.js'
+import { sampleLineage } from './manifest-samples.js'
 import { WriteBuffer } from '../../src/commit/index.js'
 import { Memtable } from '../../src/memtable/index.js'
 import { SlabPool } from '../../src/slab/index.js'
@@ -11,7 +12,8 @@ export const sampleDatabaseId = new Uint8Array(16).fill(0xdb)
 
 export function sampleLogHeader(fileNum: number, firstSalt = 1): FileHeader {
   const salt = Uint8Array.of(firstSalt, 2, 3, 4, 5, 6, 7, fileNum)
-  return { magic: 'varvelog', databaseId: sampleDatabaseId, fileNum, salt, generation: 4 }
+  const more = { databaseId: sampleDatabaseId, fileNum, salt, generation: 4, lineage: sampleLineage }
+  return { magic: 'varvelog', features: NO_FEATURES, ...more }
 }
 
 export interface SampleBuffer {

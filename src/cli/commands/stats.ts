@@ -23,7 +23,7 @@ export const statsCommand: Command = {
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '',
     'The directory is only read, also while another process has the database open: then what is shown',
-    'is the moment of the call, and "last run" is what the running process saved at its last flush.',
+    'is the moment of the call. "last run" is the last one that was closed: a killed one leaves no such figures.',
   ],
   run,
 }

@@ -4,7 +4,7 @@
  * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { checkMayWrite, corruption, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
+import { checkMayWrite, corruption, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
 import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
@@ -44,7 +44,10 @@ export function* openTable(options: TableOpenOptions): Steps<Table> {
   checkSize(options, facts)
   const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
   checkFacts(parts, facts, databaseId)
-  if (isForWriting) checkMayWrite(parts.footer.features, featuresPlace(facts.bytes, name))
+  if (isForWriting) {
+    checkMayWrite(parts.header.features, { file: name, offset: FEATURES_OFFSET })
+    checkMayWrite(parts.footer.features, featuresPlace(facts.bytes, name))
+  }
   return new Table(parts, options)
 }
 

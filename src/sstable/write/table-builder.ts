@@ -39,6 +39,8 @@ export interface TableBuilderOptions {
   salt: Uint8Array
   /** Lock generation of this process. */
   generation: number
+  /** Of the history that the table belongs to; 0: of none. */
+  lineage?: number
   /** A block of several entries is not larger, trailer included; 8 KiB. */
   blockBytes?: number
   /** Write a point hash; true. */
@@ -81,13 +83,15 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0, keyspaceId: 0, ...options,
-      blockBytes,
+      pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0, keyspaceId: 0, lineage: 0,
+      ...options, blockBytes,
     }
     this.blockBytes = blockBytes
     this.contentBytesMax = contentBytes(blockBytes)
-    const { databaseId, fileNum, salt, generation } = options
-    const header: FileHeader = { magic: TABLE_MAGIC, databaseId, fileNum, salt, generation }
+    const { databaseId, fileNum, salt, generation, lineage } = this.options
+    const header: FileHeader = {
+      magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation, lineage,
+    }
     this.seed = fileSeed(header)
     // The salt is drawn anew for each table: nobody can choose keys that meet in one slot of a table to come.
     this.hashSeed = readHashSeed(salt)

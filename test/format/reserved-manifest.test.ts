@@ -1,0 +1,146 @@
+/**
+ * Manifests as later versions write them, in frames whose checksums are right: each reserved field, in an edit and in a
+ * table's record, is refused by its name before anything is changed, or left out where its writer says that nothing
+ * rests on it. Frames that are not understood are no torn end.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ByteWriter, FRAME_HEADER_BYTES } from '../../src/base/index.js'
+import { FIELD_IGNORABLE, FieldTag } from '../../src/manifest/index.js'
+import type { LevelTable } from '../../src/manifest/index.js'
+import { bodyOf, deletionOf, recordWith, versionIn, withFrame } from '../support/manifest-crafting.js'
+import type { CraftedField, CraftedFrame } from '../support/manifest-crafting.js'
+import { assertOpens, assertRefused, dumpProblem, killedImage, nameIn, outcome } from '../support/refusals.js'
+import { withFile } from '../support/vfs-image.js'
+import type { Image } from '../support/vfs-image.js'
+
+const image = await killedImage()
+const name = nameIn(image, '.manifest')
+const manifest = image.get(name)!
+const version = versionIn(manifest, Number.parseInt(name, 10))
+const table: LevelTable = { level: 0, facts: version.levels[0]!.tables[0]! }
+
+const FIELDS: readonly (readonly [tag: number, name: string])[] = [
+  [16, 'drop time'], [17, 'add keyspace'], [18, 'drop keyspace'], [19, 'next keyspace id'],
+  [21, 'remap of value files'], [22, 'scrub position'], [23, 'hash seed'], [24, 'cause of the edit'],
+  [25, 'new level numbers'], [26, 'time of the close'],
+]
+
+const RECORD_FIELDS: readonly (readonly [tag: number, name: string])[] = [
+  [2, 'expiring count'], [3, 'spans'], [4, 'widest spans'], [5, 'origin'], [6, 'sequence override'],
+  [7, 'operand count'], [8, 'handle count'], [9, 'value files as deltas'],
+]
+
+const value = new ByteWriter().u53(7).finish()
+
+interface Crafted {
+  image: Image
+  /** Place of the frame. */
+  at: number
+}
+
+function crafted(frame: CraftedFrame): Crafted {
+  const { bytes, at } = withFrame(manifest, frame)
+  return { image: withFile(image, name, bytes), at }
+}
+
+const edit = (...fields: CraftedField[]) => crafted({ body: bodyOf(fields) })
+
+/** The table's record written anew, with these bytes. */
+const record = (bytes: Uint8Array) =>
+  edit({ tag: FieldTag.deleteTable, value: deletionOf(table) }, { tag: FieldTag.addTable, value: bytes })
+const recordField = (...fields: CraftedField[]) => record(recordWith(table, fields))
+
+async function refuses({ image: files, at }: Crafted, shift: number, what: string): Promise<void> {
+  await assertRefused(files, name, `${name} at offset ${at + shift}: ${what}`)
+}
+
+/** Places in a group of one edit: its first field; the table's record behind the deletion, and the end of that. */
+const FIRST_FIELD = FRAME_HEADER_BYTES + 4
+const RECORD = FIRST_FIELD + 8 + 12 + 8
+const RECORD_END = RECORD + recordWith(table).length
+
+test('the crafted group is one that is taken', async () => {
+  await assertOpens(edit({ tag: FieldTag.nextFileNum, value: new ByteWriter().u53(50).finish() }).image, name)
+  await assertOpens(recordField().image, name)
+})
+
+for (const [tag, field] of FIELDS) {
+  test(`field ${tag}, ${field}: refused by its name, or left out when it may be`, async () => {
+    await refuses(edit({ tag, value }), FIRST_FIELD, `field ${tag}, ${field}, which this Varve does not know`)
+    await assertOpens(edit({ tag, value, flags: FIELD_IGNORABLE }).image, name)
+  })
+}
+
+for (const [tag, field] of RECORD_FIELDS) {
+  test(`record field ${tag}, ${field}: likewise`, async () => {
+    await refuses(recordField({ tag, value }), RECORD_END, `field ${tag}, ${field}, which this Varve does not know`)
+    await assertOpens(recordField({ tag, value, flags: FIELD_IGNORABLE }).image, name)
+  })
+}
+
+test('fields that nobody has reserved, and flags of fields', async () => {
+  for (const tag of [0, 27, 999, 65_535]) {
+    await refuses(edit({ tag, value }), FIRST_FIELD, `unknown field ${tag}`)
+    await assertOpens(edit({ tag, value, flags: FIELD_IGNORABLE }).image, name)
+  }
+  for (const tag of [10, 4000]) {
+    await refuses(recordField({ tag, value }), RECORD_END, `unknown field ${tag}`)
+    await assertOpens(recordField({ tag, value, flags: FIELD_IGNORABLE }).image, name)
+  }
+  for (const flags of [2, 3, 0x8000]) {
+    await refuses(edit({ tag: FieldTag.nextFileNum, value, flags }), FIRST_FIELD, `field 2 with flags ${flags}`)
+    await refuses(recordField({ tag: 1, value, flags }), RECORD_END, `field 1 with flags ${flags}`)
+  }
+})
+
+test('fields of a record stand once each, by ascending tag, also those that are left out', async () => {
+  const ignored = (tag: number): CraftedField => ({ tag, value, flags: FIELD_IGNORABLE })
+  await assertOpens(recordField(ignored(2), ignored(4), ignored(300)).image, name)
+  for (const [first, second] of [[4, 4], [4, 2], [8, 7]] as const) {
+    const { image: files, at } = recordField(ignored(first), ignored(second))
+    const message = `${name} at offset ${at + RECORD_END + 16}: field ${second} behind field ${first}`
+    for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)
+  }
+})
+
+test('a table of a keyspace, and one with entries that expire', async () => {
+  const { facts } = table
+  const withFacts = (more: Partial<typeof facts>) => record(recordWith({ level: 0, facts: { ...facts, ...more } }))
+  await refuses(withFacts({ keyspaceId: 5 }), RECORD + 4, `table ${facts.fileNum} is of keyspace 5, not 0`)
+  for (const more of [{ expiryMax: 2 ** 40 }, { expiryMin: 1, expiryMax: 1 }]) {
+    await refuses(withFacts(more), RECORD + 80, `table ${facts.fileNum} has entries with expiry`)
+  }
+})
+
+test('frames of an unknown type, with unknown flags, with extensions: no torn end, whatever the body is', async () => {
+  const body = bodyOf([{ tag: FieldTag.nextFileNum, value: new ByteWriter().u53(50).finish() }])
+  const frames: Partial<CraftedFrame>[] = [
+    ...[0, 1, 2, 5, 6, 7, 8, 77].map((type) => ({ type })),
+    ...[1, 2, 0x80].map((flags) => ({ flags })),
+  ]
+  for (const frame of frames) {
+    for (const isTorn of [false, true]) {
+      const { image: files, at } = crafted({ body, isTorn, ...frame })
+      const message = dumpProblem(files, name)
+      assert.match(message, new RegExp(`^${name} at offset ${at}: `), JSON.stringify(frame))
+      await assertRefused(files, name, message)
+    }
+  }
+  await refuses(crafted({ body, extensionBytes: 4 }), 0, 'frame with extensions')
+})
+
+test('another key order', async () => {
+  const keyOrder = new TextEncoder().encode('other.order')
+  const { image: files } = edit({ tag: FieldTag.keyOrder, value: keyOrder })
+  for (const readOnly of [true, false]) {
+    assert.match(await outcome(files, readOnly), /^UNSUPPORTED_FORMAT: .*'other.order'/)
+  }
+})
+
+test('a lineage behind the first group', async () => {
+  const lineage = new ByteWriter().u53(8).u53(0).u53(0).finish()
+  const { image: files, at } = edit({ tag: FieldTag.lineage, value: lineage })
+  const message = `${name} at offset ${at}: key order or lineage behind the first group`
+  for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)
+})
