@@ -93,9 +93,12 @@ export interface FoundHistory extends KnownHistory {
   unlisted: readonly FileNum[]
 }
 
-/** The caller lets go of the memtables. */
+/**
+ * The caller lets go of the memtables. `openTables` is called with what the manifest says, before logs are read: a
+ * writer that misses a table hears of it before it has synced a log.
+ */
 export function* readHistory(
-  place: ReadingPlace, found: FoundDirectory, policy: ReadingPolicy,
+  place: ReadingPlace, found: FoundDirectory, policy: ReadingPolicy, openTables?: (known: KnownHistory) => Steps<void>,
 ): Steps<FoundHistory> {
   const { vfs, dir, random } = place
   const { names, marker } = found
@@ -110,6 +113,7 @@ export function* readHistory(
     const file = manifestFileName(known.manifestNum)
     if (manifest !== null) checkMayWrite(manifest.features, { file, offset: FEATURES_OFFSET })
   }
+  if (openTables !== undefined) yield* openTables(known)
   const orphans = policy.readsOrphans ? yield* readOrphans(vfs, dir, names, known) : []
   const replayed = yield* replayLogs(names, { ...place, ...known, isWriting: policy.isWriting })
   try {

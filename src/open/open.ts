@@ -1,7 +1,7 @@
 /**
  * What: opens a database for writing, in this order, each step durable before the next that needs it:
  *
- *   lock → marker, manifest, logs synced and replayed (directory-reading.ts) → tables opened → replayed
+ *   lock → marker, manifest, tables opened, logs synced and replayed (directory-reading.ts) → replayed
  *   entries written to tables, synced, named, directory synced → new log, synced → new manifest with a full
  *   version that lists it, synced → directory synced: log and manifest have their names → marker moved,
  *   directory synced → obsolete files deleted → writes
@@ -16,7 +16,7 @@ import {
   assert, directoryError, errnoOf, ioError, logFileName,
   newFileHeader, runAsync, tableFileName, tempFileName, VarveError,
 } from '../base/index.js'
-import type { FileNum, FileOrigin, TableFacts } from '../base/index.js'
+import type { FileNum, FileOrigin, Steps, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import {
   Engine, HeldExecutor, jobs, MemoryBudget, tableBytesMax, PatientExecutor, decodeRunStats, encodeSettings,
@@ -40,6 +40,7 @@ import { createLog } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { findDatabase, readHistory, TO_WRITE } from './directory-reading.js'
 import type { FoundHistory } from './directory-reading.js'
+import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
@@ -87,6 +88,7 @@ class Opening {
   private readonly pool: SlabPool
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0 }
+  private readonly cache: BlockCache
   private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
   private log: LogFile | null = null
@@ -104,6 +106,7 @@ class Opening {
     this.events = new EventBus(options.onEvent)
     this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
     this.names = new UniqueNames(options.clock)
+    this.cache = new BlockCache(options.blockCacheSize)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
       workerCount: options.workers,
       jobs,
@@ -127,12 +130,8 @@ class Opening {
     const startMs = options.clock.nowMs()
     const history = await this.readHistory(isMade)
     const { version, databaseId, replayed, kept } = history
-    const cache = new BlockCache(options.blockCacheSize)
-    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
-    const tables = new OpenTables({ vfs, dir, databaseId, cache, files })
-    tables.memoryLimit.limitBytes = tableBytesMax(options)
-    this.tables = tables
-    await runAsync(tables.loadAll(allTables(version)))
+    const { cache, tables } = this
+    assert(tables !== null, 'tables are opened while history is read')
     const { lock: { generation } } = this
     const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
     const replayedTables = await this.writeReplayed(replayed.memtables, origin, history.unlisted)
@@ -207,12 +206,20 @@ class Opening {
     const found = await runAsync(findDatabase(place))
     checkExistence(dir, found.marker !== null, options)
     if (found.marker === null && !isMade) await this.syncOwnName()
-    const history = await runAsync(readHistory(place, found, TO_WRITE))
+    const history = await runAsync(readHistory(place, found, TO_WRITE, (known) => this.openTables(known)))
     this.memtables = history.replayed.memtables
     this.nextFileNum = history.nextFileNum
     const tornBytes = history.manifest?.tornBytes ?? 0
     if (tornBytes > 0) this.events.emit({ type: 'manifestTail', bytes: tornBytes })
     return history
+  }
+
+  private openTables({ version, databaseId }: KnownHistory): Steps<void> {
+    const { vfs, dir, options, cache } = this
+    const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
+    this.tables = new OpenTables({ vfs, dir, databaseId, cache, files })
+    this.tables.memoryLimit.limitBytes = tableBytesMax(options)
+    return this.tables.loadAll(allTables(version))
   }
 
   private async syncOwnName(): Promise<void> {
