@@ -10,7 +10,7 @@ import { ALL_KEYS, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { Cursor } from '../read/index.js'
 import type { CursorOptions, ReadView } from '../read/index.js'
-import { placeOf } from './read-options.js'
+import { momentOf } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
 /** The keys of a range, whatever their order. Bounds combine: a key must satisfy all of them. */
@@ -48,7 +48,7 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Cu
   const range = readBounds(given)
   const reverse = checkFlag(given.reverse, 'reverse') ?? false
   const limit = readLimit(given.limit)
-  const { state, seqNum, copies } = placeOf(given, view)
+  const { state, seqNum, copies } = momentOf(given, view)
   return { range, reverse, limit, state, seqNum, copies }
 }
 

@@ -5,8 +5,8 @@ import {
   checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
 } from '../base/index.js'
 import type { UserBytes } from '../base/index.js'
-import { placeAt } from '../read/index.js'
-import type { HeldSnapshot, ReadPlace, ReadView, Resource } from '../read/index.js'
+import { momentAt } from '../read/index.js'
+import type { HeldSnapshot, ReadMoment, ReadView, Resource } from '../read/index.js'
 
 /** Options of every read. */
 export interface ReadOptions {
@@ -69,15 +69,15 @@ export function heldBy(snapshot: Snapshot, view: ReadView): HeldSnapshot {
 }
 
 /** The state and sequence number to read at, and what copies the result. */
-export interface CopyingPlace extends ReadPlace {
+export interface CopyingMoment extends ReadMoment {
   readonly copies: UserBytes
 }
 
 const NAMES = ['snapshot', 'ownBuffers']
 
 /** Gives where to read with these options. Throws INVALID_ARGUMENT, or CLOSED. */
-export function readPlace(options: ReadOptions | undefined, view: ReadView): CopyingPlace {
-  if (options !== undefined) return placeOf(takeReadOptions(options), view)
+export function readMoment(options: ReadOptions | undefined, view: ReadView): CopyingMoment {
+  if (options !== undefined) return momentOf(takeReadOptions(options), view)
   view.checkReadable()
   return { state: view.state, seqNum: view.visibleSeqNum, isNow: true, copies: view.iterators.copies.byDefault }
 }
@@ -92,11 +92,11 @@ function takeFields({ snapshot, ownBuffers }: ReadOptions): ReadOptions {
 }
 
 /** Checks options that were read before. Throws INVALID_ARGUMENT, or CLOSED. */
-export function placeOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): CopyingPlace {
+export function momentOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView): CopyingMoment {
   const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
   const held = snapshot === undefined ? null : heldByGiven(snapshot, view)
   view.checkReadable()
-  const { state, seqNum, isNow } = placeAt(view, held)
+  const { state, seqNum, isNow } = momentAt(view, held)
   return { state, seqNum, isNow, copies }
 }
 

@@ -14,7 +14,7 @@ import { resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
 import { readAnew, readMany, PointReader } from '../read/index.js'
-import type { ReadPlace, ReadView } from '../read/index.js'
+import type { ReadMoment, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -28,7 +28,7 @@ import type { Pins } from './pins.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
-import { newSnapshot, placeOf, readPlace, takeReadOptions } from './read-options.js'
+import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
@@ -213,9 +213,9 @@ export class Varve {
   /** Reads as `get` does, at once. */
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
     const { view, reads } = this
-    const place = readPlace(options, view)
+    const moment = readMoment(options, view)
     checkKey(key)
-    return reads.get(place, key, place.copies, view)
+    return reads.get(moment, key, moment.copies, view)
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
@@ -224,8 +224,8 @@ export class Varve {
       const { view, reads } = this
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
-      const place = placeOf(given, view)
-      return readMany(view, place, own, (at, key) => reads.get(at, key, place.copies))
+      const moment = momentOf(given, view)
+      return readMany(view, moment, own, (at, key) => reads.get(at, key, moment.copies))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -236,12 +236,12 @@ export class Varve {
     const { view, reads } = this
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
-    const place = placeOf(given, view)
-    const getAll = (at: ReadPlace) => own.map((key) => reads.get(at, key, place.copies))
+    const moment = momentOf(given, view)
+    const getAll = (at: ReadMoment) => own.map((key) => reads.get(at, key, moment.copies))
     try {
-      return getAll(place)
+      return getAll(moment)
     } catch (error) {
-      return readAnew(view, place, error, getAll)
+      return readAnew(view, moment, error, getAll)
     }
   }
 
@@ -257,9 +257,9 @@ export class Varve {
   /** Looks as `has` does, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
     const { view, reads } = this
-    const place = readPlace(options, view)
+    const moment = readMoment(options, view)
     checkKey(key)
-    return reads.has(place, key, view)
+    return reads.has(moment, key, view)
   }
 
   /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */
@@ -356,7 +356,7 @@ export class Varve {
   }
 
   private checkBlockingSync(sync: boolean): void {
-    if (!sync || this.writer().parts.vfs.hasBlockingSync !== false) return
+    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return
     throw new VarveError('NOT_SUPPORTED', 'a Sync call cannot wait for the disk here', {
       hint: 'await the call, or allow worker threads (--allow-worker)',
     })

@@ -1,4 +1,4 @@
-/** The cache keeps its bound, keeps what is used and what is pinned, and never lets two blocks overlap. */
+/** The cache keeps its bound, keeps what is used and what is held, and never lets two blocks overlap. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB, MiB, SeededRandom } from '../base/index.js'
@@ -83,20 +83,20 @@ test('what is scanned again and again gets in, also when point reads have filled
   assert.equal(cache.evictionCount, evictionCount, 'all of it is there')
 })
 
-test('the capacity falls at once, pinned blocks excepted, and rises again', () => {
+test('the capacity falls at once, held blocks excepted, and rises again', () => {
   const cache = new BlockCache(8 * MiB)
   const slots = cache.attach(2000)
   for (let i = 0; i < 1024; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
   assert.equal(cache.allocatedBytes, 8 * MiB)
   const frame = slots.frames[900]!
-  cache.pin(frame)
+  cache.hold(frame)
   cache.setCapacity(2 * MiB)
-  assert.equal(cache.allocatedBytes, 8 * MiB, 'chunks have numbers: those below the pinned block stay')
+  assert.equal(cache.allocatedBytes, 8 * MiB, 'chunks have numbers: those below the held block stay')
   assert.equal(cache.usedBytes, 2 * MiB + 8 * KiB)
   assert.equal(byteAt(cache, frame, 0), 900 & 0xff)
   for (let i = 1024; i < 1500; i++) use(cache, slots, i, 8 * KiB, MARK_POINT)
   assert.equal(cache.usedBytes, 2 * MiB + 8 * KiB, 'nothing comes in above the capacity')
-  cache.unpin(frame)
+  cache.release(frame)
   assert.equal(slots.frames[900], 0)
   assert.deepEqual([cache.allocatedBytes, cache.usedBytes], [2 * MiB, 2 * MiB])
   cache.setCapacity(3 * MiB)
@@ -131,32 +131,32 @@ test('capacity 0 and blocks too large take nothing in', () => {
   assert.notEqual(cache.reserve(8 * KiB, MARK_POINT), 0)
 })
 
-test('all pinned: nothing is taken in; after unpin it is', () => {
+test('all held: nothing is taken in; after unpin it is', () => {
   const cache = new BlockCache(64 * KiB)
   const slots = cache.attach(20)
   for (let i = 0; i < 8; i++) {
     use(cache, slots, i, 8 * KiB, MARK_HIT)
-    cache.pin(slots.frames[i]!)
+    cache.hold(slots.frames[i]!)
   }
   assert.equal(use(cache, slots, 9, 8 * KiB, MARK_POINT), false)
-  cache.unpin(slots.frames[3]!)
+  cache.release(slots.frames[3]!)
   assert.ok(use(cache, slots, 9, 8 * KiB, MARK_POINT))
   assert.equal(slots.frames[3], 0)
 })
 
-test('detach frees what is not pinned, and the rest when it is unpinned', () => {
+test('detach frees what is not held, and the rest when it is released', () => {
   const cache = new BlockCache(64 * KiB)
   const slots = cache.attach(8)
   for (let i = 0; i < 8; i++) use(cache, slots, i, 5 * KiB, MARK_POINT)
   const frame = slots.frames[2]!
-  cache.pin(frame)
-  cache.pin(frame)
+  cache.hold(frame)
+  cache.hold(frame)
   cache.detach(slots)
   cache.detach(slots)
   assert.equal(cache.usedBytes, 5 * KiB)
-  cache.unpin(frame)
+  cache.release(frame)
   assert.equal(cache.usedBytes, 5 * KiB)
-  cache.unpin(frame)
+  cache.release(frame)
   assert.equal(cache.usedBytes, 0)
   assert.equal(cache.blockCount, 0)
 })
@@ -167,22 +167,22 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
   let pinnedAbove = 0
   const tables = [cache.attach(blocks), cache.attach(blocks), cache.attach(blocks)]
   const sizes = Array.from({ length: blocks }, () => 40 + random.below(12 * KiB))
-  const pinned: { frame: number; index: number }[] = []
+  const held: { frame: number; index: number }[] = []
   for (let turn = 0; turn < 30_000; turn++) {
     const at = random.below(tables.length)
     const index = random.below(blocks)
     if (use(cache, tables[at]!, index, sizes[index]!, random.below(2))) {
       const frame = tables[at]!.frames[index]!
       for (const offset of [0, sizes[index]! - 1]) assert.equal(byteAt(cache, frame, offset), index & 0xff)
-      if (pinned.length < 6 && random.chance(0.1)) {
-        cache.pin(frame)
-        pinned.push({ frame, index })
+      if (held.length < 6 && random.chance(0.1)) {
+        cache.hold(frame)
+        held.push({ frame, index })
       }
     }
-    if (random.chance(0.08) && pinned.length > 0) {
-      cache.unpin(pinned.splice(random.below(pinned.length), 1)[0]!.frame)
+    if (random.chance(0.08) && held.length > 0) {
+      cache.release(held.splice(random.below(held.length), 1)[0]!.frame)
     }
-    for (const { frame, index: i } of pinned) {
+    for (const { frame, index: i } of held) {
       assert.ok(byteAt(cache, frame, 0) === (i & 0xff) && byteAt(cache, frame, sizes[i]! - 1) === (i & 0xff))
     }
     if (random.chance(0.002)) {
@@ -195,7 +195,7 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
     }
     assert.ok(cache.usedBytes <= cache.capacityBytes + pinnedAbove)
   }
-  for (const { frame } of pinned) cache.unpin(frame)
+  for (const { frame } of held) cache.release(frame)
   assert.ok(cache.allocatedBytes <= cache.capacityBytes)
   let bytes = 0
   for (const slots of tables) {
@@ -205,7 +205,7 @@ function useAtRandom(capacityKiB: number, blocks: number): void {
   assert.ok(cache.evictionCount > 5000)
 }
 
-test('random use: blocks keep their bytes, pinned ones stay, the counts are right', () => {
+test('random use: blocks keep their bytes, held ones stay, the counts are right', () => {
   useAtRandom(100, 60)
   useAtRandom(2500, 500)
 })

@@ -4,11 +4,11 @@
  * Owns: the chunks, which blocks stay in them, and the counts of hits, misses and evictions.
  * Does not own: reading and checking a block (sstable). It sees bytes only.
  * Thread: one. A reservation is good until the next one.
- * Invariants: a pinned block stays where it is; frames[i] is 0 or says where that block stands.
+ * Invariants: a held block stays where it is; frames[i] is 0 or says where that block stands.
  *
  * Why chunks and not an object for each block: a random read costs one cache miss for every object on
  * its way, and a new buffer costs as much as reading it (docs/design/0006-table-block.md). Why safe: what
- * stays over the next call (an iterator's block) is pinned, all else is lent until the next read.
+ * stays over the next call (an iterator's block) is held, all else is lent until the next read.
  *
  * A hit must cost nothing: each table has one frame number for each block (CacheSlots), and a hit is a
  * load from there and a store of a mark. Eviction is a clock: a hand moves through the chunks, takes one
@@ -94,7 +94,7 @@ export class BlockCache {
 
   private readonly chunks: CacheChunk[] = []
   private capacity: number
-  /** Chunks at the end beyond this number go as soon as nothing in them is pinned. */
+  /** Chunks at the end beyond this number go as soon as nothing in them is held. */
   private chunkCountMax: number
   private readonly chunkGranules: number
   /** Bytes that scans missed. */
@@ -116,8 +116,8 @@ export class BlockCache {
   }
 
   /**
-   * Sets the most that the cache may take from now on. Memory above it goes at once, except chunks with pinned blocks:
-   * those follow when they are unpinned.
+   * Sets the most that the cache may take from now on. Memory above it goes at once, except chunks with held blocks:
+   * those follow when they are released.
    */
   setCapacity(capacityBytes: number): void {
     this.capacity = capacityBytes
@@ -146,7 +146,7 @@ export class BlockCache {
     return new CacheSlots(count)
   }
 
-  /** Forgets all blocks of a table; pinned ones stay in place until unpinned. Idempotent. */
+  /** Forgets all blocks of a table; held ones stay in place until released. Idempotent. */
   detach(slots: CacheSlots): void {
     slots.isAttached = false
     slots.count = 0
@@ -176,7 +176,7 @@ export class BlockCache {
 
   /**
    * Gives a frame with room for a block that will have `mark`, evicting others. 0: the block is too large, everything
-   * is pinned, or a scan found nothing near that may go.
+   * is held, or a scan found nothing near that may go.
    */
   reserve(bytes: number, mark: number): number {
     const needed = granulesOf(bytes)
@@ -185,7 +185,7 @@ export class BlockCache {
     let looks = mark === MARK_SCAN ? SCAN_LOOKS_MAX : Infinity
     let start = this.hand
     let run = 0
-    // Marks are at most MARK_HIT, so after that many rounds only pinned blocks are left.
+    // Marks are at most MARK_HIT, so after that many rounds only held blocks are left.
     for (let rounds = 0; run < needed;) {
       const granule = start + run
       if (granule === this.chunkGranules) {
@@ -224,12 +224,12 @@ export class BlockCache {
     this.blockCount++
   }
 
-  /** Keeps the block at `frame` where it is until `unpin` was called as often. */
-  pin(frame: number): void {
+  /** Keeps the block at `frame` where it is until `release` was called as often. */
+  hold(frame: number): void {
     this.chunkOf(frame).pins[this.baseOf(frame) >>> GRANULE_SHIFT]!++
   }
 
-  unpin(frame: number): void {
+  release(frame: number): void {
     const chunk = this.chunkOf(frame)
     const granule = this.baseOf(frame) >>> GRANULE_SHIFT
     if (--chunk.pins[granule]! > 0) return
@@ -279,7 +279,7 @@ export class BlockCache {
     this.free(chunk, granule)
   }
 
-  /** Evicts every block of a chunk that is not pinned. */
+  /** Evicts every block of a chunk that is not held. */
   private emptyChunk(chunk: CacheChunk): void {
     for (let granule = 0; granule < this.chunkGranules; granule++) {
       const isThere = chunk.lengths[granule]! > 0

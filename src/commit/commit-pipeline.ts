@@ -13,7 +13,7 @@ import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { GroupWriter } from './group-writer.js'
-import type { GroupWriterHost, GroupWriterParts } from './group-writer.js'
+import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { PackedOperations } from './packed-operations.js'
@@ -46,7 +46,7 @@ export interface CommitHost extends GroupWriterHost {
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
 }
 
-export interface CommitParts extends GroupWriterParts {
+export interface CommitOptions extends GroupWriterOptions {
   host: CommitHost
   /** Memory that calls which wait for room may take. */
   waitingBytesMax: number
@@ -63,14 +63,14 @@ export class CommitPipeline {
   lastSeqNum: SeqNum
   readonly counters: GroupWriter['counters']
 
-  constructor(first: WriteBuffer, parts: CommitParts) {
-    const { syncer, host, lastSeqNum } = parts
+  constructor(first: WriteBuffer, options: CommitOptions) {
+    const { syncer, host, lastSeqNum } = options
     this.host = host
     this.syncer = syncer
     this.lastSeqNum = lastSeqNum
-    this.writer = new GroupWriter(first, parts)
+    this.writer = new GroupWriter(first, options)
     this.counters = this.writer.counters
-    this.waiting = new WaitingWrites(parts.waitingBytesMax, parts.clock)
+    this.waiting = new WaitingWrites(options.waitingBytesMax, options.clock)
     first.begin(noPredecessor(lastSeqNum))
   }
 

@@ -27,7 +27,7 @@ export interface GroupWriterHost {
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
 }
 
-export interface GroupWriterParts {
+export interface GroupWriterOptions {
   syncer: LogSyncer
   turns: Turns
   clock: Clock
@@ -80,8 +80,8 @@ export class GroupWriter {
   position: Uint8Array | null
   readonly counters = { batches: 0, entries: 0, groups: 0, poolWrites: 0, bytes: 0 }
 
-  constructor(first: WriteBuffer, parts: GroupWriterParts) {
-    const { syncer, turns, clock, host, lastSeqNum, position } = parts
+  constructor(first: WriteBuffer, options: GroupWriterOptions) {
+    const { syncer, turns, clock, host, lastSeqNum, position } = options
     this.buffer = first
     this.visibleSeqNum = lastSeqNum
     this.position = position

@@ -15,7 +15,7 @@ import type { CompactionRunOutput } from '../run/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
-import type { CompactionTask, CompactorParts } from './compaction-task.js'
+import type { CompactionTask, CompactorOptions } from './compaction-task.js'
 
 /** Below every flush and sort: they wait for nothing here. */
 const RUN_PRIORITY = -1
@@ -31,29 +31,29 @@ export interface CompactionEnds {
 }
 
 /** What a compaction's story needs. */
-export interface CompactionStory extends CompactorParts {
+export interface CompactionStory extends CompactorOptions {
   ends: CompactionEnds
 }
 
-export function* runCompaction(parts: CompactionStory, task: CompactionTask): Procedure<void> {
-  const tables = yield* outputsOf(parts, task)
-  if (tables !== null) yield* install(parts, task, tables)
+export function* runCompaction(options: CompactionStory, task: CompactionTask): Procedure<void> {
+  const tables = yield* outputsOf(options, task)
+  if (tables !== null) yield* install(options, task, tables)
 }
 
 /** What the output level gets. Null: the task has ended. */
-function* outputsOf(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
+function* outputsOf(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
   switch (task.pick.kind) {
-    case 'merge': return yield* makeTables(parts, task)
+    case 'merge': return yield* makeTables(options, task)
     case 'move': return inputTables(task.pick)
   }
 }
 
 /** Merges, names what came out, and opens it. Null: the task has ended. */
-function* makeTables(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
-  const { installer, ends } = parts
+function* makeTables(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
+  const { installer, ends } = options
   let finalNames: string[] = []
   try {
-    const tables = yield* merge(parts, task)
+    const tables = yield* merge(options, task)
     if (installer.isStrict && tables.length > 0) {
       const used = new Set(tables.map(({ fileNum }) => fileNum))
       const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
@@ -63,7 +63,7 @@ function* makeTables(parts: CompactionStory, task: CompactionTask): Procedure<re
         return null
       }
     }
-    return (yield* readBack(parts, task, tables)) ? tables : null
+    return (yield* readBack(options, task, tables)) ? tables : null
   } catch (error) {
     ends.onFailure(task, error, finalNames)
     return null
@@ -71,9 +71,9 @@ function* makeTables(parts: CompactionStory, task: CompactionTask): Procedure<re
 }
 
 /** What a worker says is checked before anything is done with it. */
-function* merge(parts: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[]> {
-  const { installer } = parts
-  const job = { kind: 'compactionRun', input: runInput(parts, task), priority: RUN_PRIORITY }
+function* merge(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[]> {
+  const { installer } = options
+  const job = { kind: 'compactionRun', input: runInput(options, task), priority: RUN_PRIORITY }
   const output = yield* runJob<CompactionRunOutput>(installer.executor, job)
   const problem = findOutputProblem(task, output)
   if (problem !== null) throw new VarveError('INTERNAL', `compaction ${task.id}: ${problem}`)

@@ -34,7 +34,7 @@ export interface CompactorPickers {
   quiet: Picker
 }
 
-export interface CompactorParts {
+export interface CompactorOptions {
   clock: Clock
   installer: Installer
   snapshots: Pick<SnapshotList, 'rule' | 'oldest' | 'visibleSeqNum'>
@@ -82,22 +82,22 @@ export function newTask(installer: Installer, startMs: number, { id, pick, asked
   }
 }
 
-export function runInput(parts: CompactorParts, { pick, outputs, control }: CompactionTask): CompactionRunInput {
-  const { installer } = parts
+export function runInput(options: CompactorOptions, { pick, outputs, control }: CompactionTask): CompactionRunInput {
+  const { installer } = options
   return {
     dir: installer.dir,
-    databaseId: parts.databaseId,
+    databaseId: options.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
-    openFilesMax: parts.runFilesMax,
+    openFilesMax: options.runFilesMax,
     below: pick.below,
     headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),
     isSynced: installer.isStrict,
-    settings: parts.tableSettings,
+    settings: options.tableSettings,
     unlisted: installer.unlisted,
     tableBytes: pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,
-    ...parts.snapshots.rule,
+    ...options.snapshots.rule,
     control: control.buffer as SharedArrayBuffer,
   }
 }

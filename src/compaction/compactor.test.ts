@@ -239,7 +239,7 @@ test('suspended: runs are asked to give up, which is no failure; resumed it begi
   const { compactor } = scene
   compactor.schedule()
   const control = new Int32Array(scene.runInput.control)
-  const waiting = follow(compactor.nextStep())
+  const waiting = follow(compactor.nextEnd())
   compactor.suspend()
   const resting = follow(compactor.resting())
   await scene.clock.turn()
@@ -288,7 +288,7 @@ test('who waits for a step is woken when a back-off ends and nothing is left to 
   const { compactor } = scene
   compactor.schedule()
   scene.fails()
-  const waiting = follow(compactor.nextStep())
+  const waiting = follow(compactor.nextEnd())
   scene.current = drawnVersion({})
   await scene.clock.advance(200)
   assert.deepEqual([waiting.state, compactor.isDone(nothing)], ['done', true])

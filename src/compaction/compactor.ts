@@ -19,7 +19,9 @@ import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
 import { corruptInput, newTask } from './compaction-task.js'
-import type { CompactionTask, CompactorHost, CompactorParts, CompactorPickers, ExtraPicker } from './compaction-task.js'
+import type {
+  CompactionTask, CompactorHost, CompactorOptions, CompactorPickers, ExtraPicker,
+} from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
@@ -45,7 +47,7 @@ export class Compactor {
   readonly corruptions = new Map<FileNum, unknown>()
   /** Asked before the style's picker; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
-  private readonly parts: CompactorParts
+  private readonly options: CompactorOptions
   private readonly host: CompactorHost
   private readonly clock: Clock
   private readonly pickers: CompactorPickers
@@ -68,19 +70,19 @@ export class Compactor {
   private readonly restWaiters = new Waiters()
   private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
 
-  constructor(parts: CompactorParts) {
-    const { installer, snapshots } = parts
-    this.parts = parts
-    this.host = parts.host
-    this.clock = parts.clock
+  constructor(options: CompactorOptions) {
+    const { installer, snapshots } = options
+    this.options = options
+    this.host = options.host
+    this.clock = options.clock
     this.installer = installer
-    this.pickers = parts.pickers
+    this.pickers = options.pickers
     this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
       onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
       onStopped: (task) => this.end(task),
     }
-    this.quiet = new QuietWatch(parts.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
+    this.quiet = new QuietWatch(options.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
     this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
 
@@ -150,7 +152,7 @@ export class Compactor {
     }
     if (!this.mayStart || this.tasks.length > 0) return
     // In quiet times the next write is what changes something, or a snapshot that goes.
-    if (!this.quiet.isQuiet || this.parts.snapshots.oldest !== null) this.quiet.watch()
+    if (!this.quiet.isQuiet || this.options.snapshots.oldest !== null) this.quiet.watch()
   }
 
   /** Entries are visible: the quiet, if it was, is over. */
@@ -167,7 +169,7 @@ export class Compactor {
   }
 
   private get version(): Version {
-    return this.parts.versions.current
+    return this.options.versions.current
   }
 
   get blocked(): ReadonlySet<FileNum> {
@@ -184,7 +186,7 @@ export class Compactor {
 
   /** The oldest snapshot. */
   private get heldFrom(): SeqNum {
-    return this.parts.snapshots.oldest ?? Infinity
+    return this.options.snapshots.oldest ?? Infinity
   }
 
   /** False when nobody wants anything. Who asked comes first, but not while writers are stopped. */
@@ -224,7 +226,7 @@ export class Compactor {
     if (this.tasks.length === 0) this.busySinceMs = this.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
-    drive(runCompaction({ ...this.parts, ends: this.ends }, task))
+    drive(runCompaction({ ...this.options, ends: this.ends }, task))
     return task
   }
 
@@ -325,7 +327,7 @@ export class Compactor {
   }
 
   /** Resolves when the next run under way has ended, well or not. */
-  nextStep(): Promise<void> {
+  nextEnd(): Promise<void> {
     return this.stepWaiters.next()
   }
 
@@ -373,7 +375,7 @@ export class Compactor {
       if (pick === null) return
       bytesLeft -= totalBytes(inputTables(pick))
       const task = this.start(pick, null)
-      while (this.tasks.includes(task)) await this.nextStep()
+      while (this.tasks.includes(task)) await this.nextEnd()
     }
   }
 

@@ -13,7 +13,7 @@ import { flushLast, refuseWrites } from './flush-all.js'
 type Attempt = (act: () => Promise<unknown>) => Promise<void>
 
 export async function closeEngine(engine: EngineCore): Promise<void> {
-  const { health, parts } = engine
+  const { health, setup } = engine
   engine.watch.look()
   const cause = isWritable(engine) || isOfLoss(health.cause) ? null : health.cause
   const failures: unknown[] = isWritable(engine) ? [] : [health.cause]
@@ -26,11 +26,11 @@ export async function closeEngine(engine: EngineCore): Promise<void> {
   }
   await attempt(() => endInOrder(engine, attempt))
   engine.watch.look()
-  const { isRemoved } = parts.vfs
+  const { isRemoved } = setup.vfs
   health.close()
-  parts.vfs.end()
-  await attempt(() => parts.lock.release())
-  parts.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })
+  setup.vfs.end()
+  await attempt(() => setup.lock.release())
+  setup.events.emit({ type: 'closed', manifest: engine.versions.manifest.name })
   // Where the whole directory was removed, a failure of the close means nothing: only what went wrong before is
   // reported.
   if (isRemoved ? cause !== null : failures.length > 0) throw isRemoved ? cause : failures[0]
@@ -43,7 +43,7 @@ function isWritable({ health }: EngineCore): boolean {
 async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   const { health, pipeline, syncer } = engine
   let lastWords: VersionEdit = {}
-  engine.parts.patience.hurry()
+  engine.setup.patience.hurry()
   await attempt(() => pipeline.idle())
   if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => flushLast(engine))
   refuseWrites(engine)
@@ -67,8 +67,8 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()
-  engine.parts.tables.closeUnused() // a table whose edit failed
-  await Promise.all([engine.parts.tables.idle(), ...engine.closingLogs])
+  engine.setup.tables.closeUnused() // a table whose edit failed
+  await Promise.all([engine.setup.tables.idle(), ...engine.closingLogs])
 }
 
 /** Ends background work: afterwards no job runs, no timer is set and no sync is in flight. */
@@ -87,5 +87,5 @@ async function endBackgroundWork(engine: EngineCore): Promise<void> {
   await engine.buffers.close()
   await engine.deleter.idle()
   engine.deleter.stop()
-  await engine.parts.executor.close()
+  await engine.setup.executor.close()
 }

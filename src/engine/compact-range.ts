@@ -51,7 +51,7 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
       checkGoingOn(engine)
       const failure = compactor.extra.failureOf(picker)
       if (failure !== null) throw failure.error
-      const step = compactor.nextStep()
+      const step = compactor.nextEnd()
       compactor.schedule() // a snapshot that went may have made work
       try {
         await (abort === null ? step : abort.orAborted(step))

@@ -19,8 +19,8 @@ const QUIET_TOMBSTONES_MIN = 4096
  * open.
  */
 export function onCompactionFailed(engine: EngineCore, task: CompactionTask, error: unknown, willRetry: boolean): void {
-  const { compactor, health, parts, stalls } = engine
-  parts.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
+  const { compactor, health, setup, stalls } = engine
+  setup.events.emit({ type: 'compactionFailed', id: task.id, willRetry, error })
   const file = VarveError.is(error) ? error.file ?? '' : ''
   // Without this, writers that wait would wait for an unknown time.
   const mustTell = stalls.isStopped && compactor.failuresInRow >= FAILURES_MAX

@@ -23,12 +23,12 @@ export class DirectoryWatch {
   private knownPath: string
 
   constructor(engine: EngineCore) {
-    const { parts } = engine
+    const { setup } = engine
     this.engine = engine
-    this.knownPath = parts.dir
+    this.knownPath = setup.dir
     // The caller is in the middle of something that a failure must not change under its hands.
-    parts.vfs.onLost = (error) => queueMicrotask(() => this.tell(error))
-    parts.executor.onLost = (error) => this.tell(error)
+    setup.vfs.onLost = (error) => queueMicrotask(() => this.tell(error))
+    setup.executor.onLost = (error) => this.tell(error)
   }
 
   onSynced(): void {
@@ -36,25 +36,25 @@ export class DirectoryWatch {
     if (nowMs - this.lookedMs < LOOK_MS) return
     this.lookedMs = nowMs
     this.look()
-    if (this.engine.parts.vfs.hasPlace) void this.lookForMove()
+    if (this.engine.setup.vfs.hasPlace) void this.lookForMove()
   }
 
   look(): void {
     try {
-      this.engine.parts.vfs.check()
+      this.engine.setup.vfs.check()
     } catch (error) {
       if (isOfLoss(error)) this.tell(error) // what cannot be seen now may be seen later
     }
   }
 
   private tell(error: VarveError): void {
-    if (!this.hasToldLoss) this.engine.parts.events.emit({ type: 'directoryLost', error })
+    if (!this.hasToldLoss) this.engine.setup.events.emit({ type: 'directoryLost', error })
     this.hasToldLoss = true
     this.engine.failForGood('lock', error)
   }
 
   private async lookForMove(): Promise<void> {
-    const { vfs, dir, events } = this.engine.parts
+    const { vfs, dir, events } = this.engine.setup
     try {
       const path = await vfs.realPath(dir)
       if (path === this.knownPath || this.hasToldLoss) return

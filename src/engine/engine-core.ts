@@ -14,7 +14,7 @@ import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
 import type {
-  FileDeleter, HeldEdits, Installer, LogPins, RetainedLog, SnapshotList, VersionSet,
+  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, VersionSet,
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
@@ -27,7 +27,7 @@ import type { UniqueNames } from './unique-names.js'
 import type { WriteBuffers } from './write-buffers.js'
 
 /** What open.ts made ready. */
-export interface EngineParts {
+export interface EngineSetup {
   dir: string
   vfs: HeldVfs
   options: ResolvedOptions
@@ -49,14 +49,14 @@ export interface EngineParts {
   report: RecoveryReport
   position: Uint8Array | null
   /** Logs below the pointer that pins keep. */
-  retainedLogs: readonly RetainedLog[]
+  keptLogs: readonly KeptLog[]
   /** Statistics of the run before this one; null when there was none. */
   lastRun: LastRunStats | null
   counts: { workersLost: number }
 }
 
 export interface EngineCore {
-  readonly parts: EngineParts
+  readonly setup: EngineSetup
   readonly options: ResolvedOptions
   readonly health: Health
   readonly versions: VersionSet

@@ -27,7 +27,7 @@ import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
 import { DirectoryWatch } from './directory-watch.js'
-import type { EngineCore, EngineParts } from './engine-core.js'
+import type { EngineCore, EngineSetup } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
 import type { FailurePlace } from './health.js'
@@ -42,7 +42,7 @@ import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
 
 export class Engine implements EngineCore, ReadView {
-  readonly parts: EngineParts
+  readonly setup: EngineSetup
   readonly options: ResolvedOptions
   readonly versions: VersionSet
   readonly health: Health
@@ -72,34 +72,34 @@ export class Engine implements EngineCore, ReadView {
   readonly iterators: Iterators
   readonly watch: DirectoryWatch
 
-  constructor(parts: EngineParts) {
-    this.parts = parts
-    this.options = parts.options
-    this.iterators = new Iterators(parts.options.ownBuffers)
-    const { clock } = parts.options
-    this.health = new Health((state, place, error) => parts.events.emit({ type: 'stateChanged', state, place, error }))
-    this.versions = parts.versions((error) => this.failForGood('manifest', error))
+  constructor(setup: EngineSetup) {
+    this.setup = setup
+    this.options = setup.options
+    this.iterators = new Iterators(setup.options.ownBuffers)
+    const { clock } = setup.options
+    this.health = new Health((state, place, error) => setup.events.emit({ type: 'stateChanged', state, place, error }))
+    this.versions = setup.versions((error) => this.failForGood('manifest', error))
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
     this.turns = new Turns(clock)
     this.syncer = new LogSyncer(this.versions.durable.lastSeqNum, {
       clock,
-      syncIntervalMs: parts.options.syncIntervalMs,
-      syncBytes: parts.options.syncBytes,
+      syncIntervalMs: setup.options.syncIntervalMs,
+      syncBytes: setup.options.syncBytes,
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => {
-        parts.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })
+        setup.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })
         this.watch.onSynced()
       },
     })
-    this.buffers = new WriteBuffers(makeBufferHost(this), parts.firstLog)
-    this.deleter = new FileDeleter(parts.executor, parts.dir, clock, () => this.mayDelete())
+    this.buffers = new WriteBuffers(makeBufferHost(this), setup.firstLog)
+    this.deleter = new FileDeleter(setup.executor, setup.dir, clock, () => this.mayDelete())
     this.logPins = new LogPins({
-      dir: parts.dir, executor: parts.executor, versions: this.versions, deleter: this.deleter, events: parts.events,
-      bytesMax: parts.options.pinBytesMax, retained: parts.retainedLogs,
+      dir: setup.dir, executor: setup.executor, versions: this.versions, deleter: this.deleter, events: setup.events,
+      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs,
     })
     this.heldEdits = new HeldEdits({
-      dir: parts.dir, clock, executor: parts.executor, versions: this.versions,
-      intervalMs: parts.options.syncIntervalMs,
+      dir: setup.dir, clock, executor: setup.executor, versions: this.versions,
+      intervalMs: setup.options.syncIntervalMs,
       syncingDirectory: () => this.deleter.syncingDirectory(),
       syncKept: (logs) => this.logPins.syncKept(logs),
       onFailure: (error) => this.failForGood('background sync', error),
@@ -112,8 +112,8 @@ export class Engine implements EngineCore, ReadView {
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
-    parts.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
-    parts.patience.onMended = () => this.health.recoverFrom('opening files')
+    setup.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
+    setup.patience.onMended = () => this.health.recoverFrom('opening files')
   }
 
   /** Starts the database: from here on writes are accepted. */
@@ -124,10 +124,10 @@ export class Engine implements EngineCore, ReadView {
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: this.turns, clock: this.clock, host: makeCommitHost(this),
       waitingBytesMax: waitingBytesMax(this.options),
-      lastSeqNum: this.versions.durable.lastSeqNum, position: this.parts.position,
+      lastSeqNum: this.versions.durable.lastSeqNum, position: this.setup.position,
     })
-    this.stateNow = new ReadState([first.memtable], this.versions.durable, this.parts.tables)
-    this.parts.memory.fit(this.stateNow)
+    this.stateNow = new ReadState([first.memtable], this.versions.durable, this.setup.tables)
+    this.setup.memory.fit(this.stateNow)
   }
 
   /** Ends what a start that failed had begun. */
@@ -147,7 +147,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   get dir(): string {
-    return this.parts.dir
+    return this.setup.dir
   }
 
   get clock(): Clock {
@@ -163,7 +163,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   holdMoment(seqNum: SeqNum): HeldSnapshot {
-    return this.snapshots.acquire(seqNum)
+    return this.snapshots.hold(seqNum)
   }
 
   checkReadable(): void {
@@ -181,7 +181,7 @@ export class Engine implements EngineCore, ReadView {
 
   /** Takes sorted runs that have arrived, before an iterator sorts them again. */
   prepareIteration(): void {
-    if (this.pipeline.current.memtable.sortsBehind > 0) this.parts.executor.poll(0)
+    if (this.pipeline.current.memtable.sortsBehind > 0) this.setup.executor.poll(0)
   }
 
   attach(resource: Resource): void {
@@ -202,14 +202,14 @@ export class Engine implements EngineCore, ReadView {
     this.flusher.prepare({ memtable: sealed.memtable, log: sealed.log, nextLogNum: next.log.fileNum })
     this.swapState(next.memtable)
     this.stalls.assess()
-    this.parts.events.emit({ type: 'rotated', log: next.log.fileNum })
+    this.setup.events.emit({ type: 'rotated', log: next.log.fileNum })
   }
 
   private swapState(mutable: Memtable): void {
     const old = this.stateNow
-    this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.parts.tables)
+    this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.setup.tables)
     old.release()
-    this.parts.memory.fit(this.stateNow)
+    this.setup.memory.fit(this.stateNow)
   }
 
   /** Readers see a flush's tables in place of its memtable; the log goes when the edit is durable. */
@@ -220,7 +220,7 @@ export class Engine implements EngineCore, ReadView {
     task.memtable.release()
     for (const { level, facts } of edit.addTables ?? []) {
       const { fileNum, bytes, entryCount } = facts
-      this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
     }
     this.installer.whenDurable({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
@@ -235,10 +235,10 @@ export class Engine implements EngineCore, ReadView {
     const { id, startMs, result, pick } = task
     if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
-    this.parts.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
+    this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
     for (const { level, facts } of edit.addTables ?? []) {
       const { fileNum, bytes, entryCount } = facts
-      this.parts.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
     }
     this.rollManifest()
     this.stalls.assess()
@@ -251,7 +251,7 @@ export class Engine implements EngineCore, ReadView {
     this.syncer.drop(log)
     this.openLogs.delete(log.fileNum)
     const closing = log.file.close()
-      .catch((error: unknown) => this.parts.events.emit({ type: 'closeFailed', file: log.name, error }))
+      .catch((error: unknown) => this.setup.events.emit({ type: 'closeFailed', file: log.name, error }))
       .finally(() => this.closingLogs.delete(closing))
     this.closingLogs.add(closing)
     this.logPins.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
@@ -284,7 +284,7 @@ export class Engine implements EngineCore, ReadView {
 
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void {
     if (!cut) return this.failForGood('log append', error)
-    this.parts.events.emit({ type: 'backgroundError', place: 'log append', file: buffer.log.name, error })
+    this.setup.events.emit({ type: 'backgroundError', place: 'log append', file: buffer.log.name, error })
     this.stopWrites('log append', error)
   }
 
@@ -294,7 +294,7 @@ export class Engine implements EngineCore, ReadView {
   }
 
   onFlushFailed(task: FlushTask, error: unknown, willRetry: boolean): void {
-    this.parts.events.emit({ type: 'flushFailed', id: task.id, attempts: task.attempts, willRetry, error })
+    this.setup.events.emit({ type: 'flushFailed', id: task.id, attempts: task.attempts, willRetry, error })
     if (willRetry) this.health.raise('DEGRADED', 'flush', error)
     else this.stopWrites('flush', error)
   }
@@ -327,7 +327,7 @@ export class Engine implements EngineCore, ReadView {
   private mayDelete(): boolean {
     if (!this.health.mayDelete) return false
     try {
-      this.parts.vfs.check()
+      this.setup.vfs.check()
       return true
     } catch {
       return false

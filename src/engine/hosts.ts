@@ -16,10 +16,10 @@ import { keptTablesIn } from './saved-settings.js'
 import type { WriteBufferOptions } from './write-buffers.js'
 
 export function makeCommitHost(engine: EngineCore): CommitHost {
-  const { parts } = engine
+  const { setup } = engine
   return {
     checkWritable: () => engine.checkWritable(),
-    takeResults: () => parts.executor.poll(0),
+    takeResults: () => setup.executor.poll(0),
     mustStop: () => engine.stalls.mustStop(),
     mustDelay: () => engine.stalls.mustDelay(),
     waitForRoom: () => {
@@ -31,7 +31,7 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     needsXl: (batchBytes) => engine.buffers.needsXl(batchBytes),
     fill: (buffer, batchBytes) => {
       engine.buffers.fill(buffer, batchBytes)
-      if (buffer.isXl) parts.memory.fit(engine.state)
+      if (buffer.isXl) setup.memory.fit(engine.state)
     },
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onPublished: (buffer) => {
@@ -44,43 +44,43 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
 }
 
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
-  const { parts, options } = engine
+  const { setup, options } = engine
   return {
-    ...parts.origin, vfs: parts.vfs, dir: parts.dir, clock: options.clock, pool: parts.pool, executor: parts.executor,
+    ...setup.origin, vfs: setup.vfs, dir: setup.dir, clock: options.clock, pool: setup.pool, executor: setup.executor,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
-    indexBytesMax: () => parts.memory.nextIndexBytes(engine.state.memtables),
+    indexBytesMax: () => setup.memory.nextIndexBytes(engine.state.memtables),
     onReady: () => engine.pipeline?.encodeWaiting(),
     onFailure: (error) => engine.onLogFailure(error),
   }
 }
 
 export function makeInstaller(engine: EngineCore): Installer {
-  const { parts, options } = engine
+  const { setup, options } = engine
   return new Installer({
-    dir: parts.dir, executor: parts.executor, isStrict: options.manifestSync,
-    versions: engine.versions, tables: parts.tables, logPins: engine.logPins, deleter: engine.deleter,
+    dir: setup.dir, executor: setup.executor, isStrict: options.manifestSync,
+    versions: engine.versions, tables: setup.tables, logPins: engine.logPins, deleter: engine.deleter,
     heldEdits: engine.heldEdits,
     unlistedTables: () => {
       const kept = keptTablesIn(engine.versions.current.settings)
-      return [...new Set([...parts.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
+      return [...new Set([...setup.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
     },
-    uniqueSuffix: () => parts.names.next(),
-    newHeader: (tableNum) => newFileHeader('varvetab', parts.origin, tableNum),
+    uniqueSuffix: () => setup.names.next(),
+    newHeader: (tableNum) => newFileHeader('varvetab', setup.origin, tableNum),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
 
 export function makeFlusher(engine: EngineCore): Flusher {
-  const { parts, options, installer, snapshots } = engine
+  const { setup, options, installer, snapshots } = engine
   return new Flusher({
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
-    buildsMax: Math.max(1, parts.executor.workerCount - 1),
+    buildsMax: Math.max(1, setup.executor.workerCount - 1),
     host: {
       onInstalled: (task, edit) => engine.onInstalled(task, edit),
       onStage: (task, stage, durationMs) => {
-        parts.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
+        setup.events.emit({ type: 'flushStage', id: task.id, log: task.log.fileNum, stage, durationMs })
       },
       onAttemptFailed: (task, error, willRetry) => engine.onFlushFailed(task, error, willRetry),
       onBug: (error) => engine.failForGood('flush', error),
@@ -89,17 +89,17 @@ export function makeFlusher(engine: EngineCore): Flusher {
 }
 
 export function makeCompactor(engine: EngineCore): Compactor {
-  const { parts, options, installer, snapshots, versions } = engine
+  const { setup, options, installer, snapshots, versions } = engine
   return new Compactor({
     installer, snapshots, versions, clock: options.clock,
-    databaseId: parts.origin.databaseId,
+    databaseId: setup.origin.databaseId,
     tableSettings: tableSettings(options),
-    runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(parts.vfs.openFilesMax, parts.executor.workerCount)),
+    runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),
     host: {
       areWritersStopped: () => engine.stalls.isStopped,
       onBegin: ({ id, pick: { reason }, inputBytes }) => {
-        parts.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
+        setup.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
       },
       onInstalled: (task, edit) => engine.onCompacted(task, edit),
       onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),

@@ -11,7 +11,7 @@ import {
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import { operationOf } from '../commit/index.js'
-import type { RetainedLog } from '../versions/index.js'
+import type { KeptLog } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
 import type { ScannedLog } from '../wal/index.js'
@@ -48,12 +48,12 @@ export function followLogs(
   const firstLog = versions.durable.pins.get(pin)
   if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
   const inUse = [...openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
-  const sources = [...logPins.retainedLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
+  const sources = [...logPins.keptLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
   return readLogs(engine, sources, after)
 }
 
 async function* readLogs(
-  engine: EngineCore, sources: readonly RetainedLog[], after: SeqNum,
+  engine: EngineCore, sources: readonly KeptLog[], after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { health, turns } = engine
   for (const source of sources) {
@@ -67,13 +67,13 @@ async function* readLogs(
 
 /** Batches of one log with a sequence number above `after`, in order. */
 async function* readLogBatches(
-  { parts, turns }: EngineCore, source: RetainedLog, after: SeqNum,
+  { setup, turns }: EngineCore, source: KeptLog, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { fileNum, bytes: end } = source
-  const { vfs, dir, options: { clock } } = parts
+  const { vfs, dir, options: { clock } } = setup
   if (end === 0) return
   const bytes = await keepAliveUntil(clock, readBytes(vfs, vfs.join(dir, logFileName(fileNum)), source))
-  const log = await scanGivingWay(scanSlices(fileNum, bytes, bytes.length, parts.origin.databaseId), turns)
+  const log = await scanGivingWay(scanSlices(fileNum, bytes, bytes.length, setup.origin.databaseId), turns)
   if (log.header === null || log.goodEnd !== end) {
     throw corruption(
       logFileName(fileNum), log.goodEnd, `a kept log is damaged: ${end} bytes of it are history`,
@@ -98,7 +98,7 @@ async function scanGivingWay(slices: ReturnType<typeof scanSlices>, turns: Turns
   }
 }
 
-async function readBytes(vfs: Vfs, path: string, { fileNum, bytes: end }: RetainedLog): Promise<Uint8Array> {
+async function readBytes(vfs: Vfs, path: string, { fileNum, bytes: end }: KeptLog): Promise<Uint8Array> {
   try {
     const file = await vfs.open(path, 'read')
     try {

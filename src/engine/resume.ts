@@ -34,10 +34,10 @@ export class Resumer {
   }
 
   private async tryAgain(): Promise<void> {
-    const { health, parts, options } = this.engine
+    const { health, setup, options } = this.engine
     if (health.state !== 'READ_ONLY' || this.isStopped) return
     try {
-      const free = await parts.vfs.freeBytes(parts.dir)
+      const free = await setup.vfs.freeBytes(setup.dir)
       if (free >= 2 * options.writeBufferSize) await this.resume()
     } catch {
       // Reported by the state and by its event; looked at again in a second.
@@ -87,14 +87,14 @@ export class Resumer {
     await this.writeWholeManifest()
     if (health.state !== 'READ_ONLY') return
     health.recover()
-    engine.parts.events.emit({ type: 'resumed' })
+    engine.setup.events.emit({ type: 'resumed' })
     engine.compactor.endPause()
     engine.pipeline.encodeWaiting()
   }
 
   /** Checks that the disk takes a file, syncs it and lets it go again. */
   private async probe(): Promise<void> {
-    const { vfs, dir, names } = this.engine.parts
+    const { vfs, dir, names } = this.engine.setup
     const name = probeFileName(names.next())
     const path = vfs.join(dir, name)
     try {
@@ -119,7 +119,7 @@ export class Resumer {
     this.rolling = this.writeWholeManifest()
       .catch((error: unknown) => {
         // When the new manifest may count already, the version set has stopped everything.
-        this.engine.parts.events.emit({ type: 'backgroundError', place: 'manifest roll', file: '', error })
+        this.engine.setup.events.emit({ type: 'backgroundError', place: 'manifest roll', file: '', error })
       })
       .finally(() => {
         this.rolling = null
@@ -127,9 +127,9 @@ export class Resumer {
   }
 
   private async writeWholeManifest(): Promise<void> {
-    const { versions, parts, deleter } = this.engine
+    const { versions, setup, deleter } = this.engine
     await versions.exclusively(async () => {
-      const place = { ...parts.origin, vfs: parts.vfs, dir: parts.dir }
+      const place = { ...setup.origin, vfs: setup.vfs, dir: setup.dir }
       const fileNum = versions.allocateFileNum()
       const log = await runAsync(writeManifest(place, fileNum, versions.whole))
       const old = versions.replaceManifest(log)

@@ -32,16 +32,16 @@ export interface RunStatsSource {
   readonly flusher: Flusher
   readonly stalls: { stats(): { stallCount: number; totalMs: number } }
   readonly options: { readonly clock: Clock }
-  readonly parts: { readonly lock: { readonly generation: number } }
+  readonly setup: { readonly lock: { readonly generation: number } }
 }
 
 /** The text to save; '' before the first flush, since the run before is still the one to tell of. */
-export function runStatsText({ flusher, stalls, options, parts }: RunStatsSource): string {
+export function runStatsText({ flusher, stalls, options, setup }: RunStatsSource): string {
   const { completed, failed, retried, wait, build, install, release } = flushStats(flusher, 0)
   if (wait.count === 0) return ''
   const { stallCount, totalMs } = stalls.stats()
   return encodeRunStats({
-    generation: parts.lock.generation,
+    generation: setup.lock.generation,
     savedMs: options.clock.wallMs(),
     stallCount, stallMs: totalMs,
     flush: { completed, failed, retried, wait, build, install, release },

@@ -73,7 +73,7 @@ class Scene {
           this.onTurn()
         },
       },
-      parts: {
+      setup: {
         memory: { indexBytesBeside: (memtables: readonly unknown[]) => (memtables.length < scene.indexesMax ? 1 : 0) },
         events: {
           emit: (event: { type: string; state: string; reason: string }) =>

@@ -102,7 +102,7 @@ export class WriteStalls {
       this.now = next
       return
     }
-    const { compactor, parts: { events } } = this.engine
+    const { compactor, setup: { events } } = this.engine
     const nowMs = this.engine.options.clock.nowMs()
     if (now.state !== 'none') {
       const durationMs = nowMs - this.sinceMs
@@ -148,10 +148,10 @@ export class WriteStalls {
 
   /** True when the indexes of sealed memtables, with the current one when it is full, leave no share for another. */
   private isIndexShort(): boolean {
-    const { immutables, parts, pipeline } = this.engine
+    const { immutables, setup, pipeline } = this.engine
     if (immutables.length === 0) return false
     const { isFull, memtable } = pipeline.current
-    return parts.memory.indexBytesBeside(isFull ? [memtable, ...immutables] : immutables) === 0
+    return setup.memory.indexBytesBeside(isFull ? [memtable, ...immutables] : immutables) === 0
   }
 
   // ── Slow: a pace ────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +251,7 @@ export class WriteStalls {
 
   /** Waits until there is room. Throws BUSY when no job makes progress, or why writes are refused. */
   waitBlocking(): void {
-    const { executor } = this.engine.parts
+    const { executor } = this.engine.setup
     executor.poll(0)
     let idleMs = 0
     while (this.mustStop()) {

@@ -74,7 +74,7 @@ function* writeTable(
   const step = Math.min(ENTRIES_PER_PAUSE, Math.ceil(BYTES_PER_PAUSE / bytesEach(entries)))
   for (let from = 0; from < count; from += step) {
     writer.write(from, Math.min(count, from + step))
-    table.syncStep()
+    table.syncSome()
     yield
   }
   const { header: { fileNum }, unlisted } = input

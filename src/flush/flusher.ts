@@ -37,7 +37,7 @@ export interface FlushHost {
   onBug(error: VarveError): void
 }
 
-export interface FlusherParts {
+export interface FlusherOptions {
   clock: Clock
   installer: Installer
   snapshots: Pick<SnapshotList, 'rule'>
@@ -56,7 +56,7 @@ export class Flusher {
   completedCount = 0
   failedCount = 0
   retriedCount = 0
-  private readonly parts: FlusherParts
+  private readonly options: FlusherOptions
   private readonly host: FlushHost
   private readonly clock: Clock
   private readonly installer: Installer
@@ -67,11 +67,11 @@ export class Flusher {
   private giveUpError: unknown = null
   private readonly restWaiters = new Waiters()
 
-  constructor(parts: FlusherParts) {
-    this.parts = parts
-    this.host = parts.host
-    this.clock = parts.clock
-    this.installer = parts.installer
+  constructor(options: FlusherOptions) {
+    this.options = options
+    this.host = options.host
+    this.clock = options.clock
+    this.installer = options.installer
   }
 
   /** Stage 1: a sealed memtable joins the queue; its wait clock starts. */
@@ -92,7 +92,7 @@ export class Flusher {
   /** Starts whatever may start. */
   schedule(): void {
     if (this.isSuspended) return
-    while (this.retryTimer === null && this.queue.countInStage('building') < this.parts.buildsMax) {
+    while (this.retryTimer === null && this.queue.countInStage('building') < this.options.buildsMax) {
       const task = this.queue.nextQueued
       if (task === null) break
       drive(this.build(task))
@@ -187,13 +187,13 @@ export class Flusher {
       fileName: tempName,
       isSynced: installer.isStrict,
       header: installer.newHeader(tableNum),
-      settings: this.parts.tableSettings,
+      settings: this.options.tableSettings,
       slab: memtable.slab.buffer,
       start: memtable.start,
       end: memtable.publishedEnd,
       logNum: task.log.fileNum,
       unlisted: installer.unlisted,
-      ...this.parts.snapshots.rule,
+      ...this.options.snapshots.rule,
     }
   }
 

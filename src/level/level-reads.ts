@@ -8,12 +8,12 @@ import type { Varve } from '../api/index.js'
 import type { Bytes } from '../base/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { approximateBytes, readMany } from '../read/index.js'
-import type { PointReader, ReadPlace, ReadState, ReadView } from '../read/index.js'
+import type { PointReader, ReadMoment, ReadState, ReadView } from '../read/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
 import { engineKey, FormatCopier } from './level-format.js'
 import { levelIterator } from './level-iterators.js'
-import { LevelSnapshot, placeOf } from './level-snapshot.js'
+import { LevelSnapshot, momentOf } from './level-snapshot.js'
 import { levelRange, RangeReader } from './range-reader.js'
 import type { Part } from './range-reader.js'
 
@@ -38,7 +38,7 @@ export class LevelReads {
   getSync(key: Format, options: PrivateReadOptions): Format | undefined {
     const { view } = this
     view.checkReadable()
-    return this.read(placeOf(options, view), engineKey(key), options.valueEncoding, view)
+    return this.read(momentOf(options, view), engineKey(key), options.valueEncoding, view)
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
@@ -48,7 +48,7 @@ export class LevelReads {
   has(key: Format, options: PrivateReadOptions): Promise<boolean> {
     const { view } = this
     view.checkReadable()
-    return this.answer(this.reads.has(placeOf(options, view), engineKey(key), view))
+    return this.answer(this.reads.has(momentOf(options, view), engineKey(key), view))
   }
 
   async getMany(keys: readonly Format[], options: PrivateReadOptions): Promise<(Format | undefined)[]> {
@@ -56,14 +56,14 @@ export class LevelReads {
     const { valueEncoding } = options
     const own = keys.map(engineKey)
     view.checkReadable()
-    return readMany(view, placeOf(options, view), own, (place, key) => this.read(place, key, valueEncoding))
+    return readMany(view, momentOf(options, view), own, (moment, key) => this.read(moment, key, valueEncoding))
   }
 
   async hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
     const { view } = this
     const own = keys.map(engineKey)
     view.checkReadable()
-    return readMany(view, placeOf(options, view), own, (place, key) => this.reads.has(place, key))
+    return readMany(view, momentOf(options, view), own, (moment, key) => this.reads.has(moment, key))
   }
 
   /** Makes an abstract-level iterator for `owner`. */
@@ -82,7 +82,7 @@ export class LevelReads {
     const { reverse, limit } = options
     const range = levelRange(options)
     view.checkReadable()
-    const { seqNum } = placeOf(options, view)
+    const { seqNum } = momentOf(options, view)
     await db.batch([]) // refused where nothing may be written
     const what = { range, reverse, limit: limit < 0 ? Infinity : limit, seqNum }
     await clearKeys(view, what, (operations) => db.batch(operations))
@@ -97,8 +97,8 @@ export class LevelReads {
     return this.view.turns.answer(value)
   }
 
-  private read(place: ReadPlace, key: Bytes, format: FormatName, renewing?: ReadView): Format | undefined {
-    const found = this.reads.lend(place, key, renewing)
+  private read(moment: ReadMoment, key: Bytes, format: FormatName, renewing?: ReadView): Format | undefined {
+    const found = this.reads.lend(moment, key, renewing)
     if (found === null) return undefined
     return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, format)
   }

@@ -7,8 +7,8 @@
 import { heldBy } from '../api/index.js'
 import type { Snapshot } from '../api/index.js'
 import { invalidArgument } from '../base/index.js'
-import { placeAt } from '../read/index.js'
-import type { HeldSnapshot, ReadPlace, ReadView } from '../read/index.js'
+import { momentAt } from '../read/index.js'
+import type { HeldSnapshot, ReadMoment, ReadView } from '../read/index.js'
 import { SnapshotBase } from './level-base.js'
 import type { PrivateReadOptions, SnapshotOwner } from './level-base.js'
 
@@ -33,8 +33,8 @@ export class LevelSnapshot extends SnapshotBase {
 }
 
 /** Gives where to read: at the snapshot of the options, or now. */
-export function placeOf({ snapshot }: PrivateReadOptions, view: ReadView): ReadPlace {
-  if (snapshot === undefined || snapshot === null) return placeAt(view, null)
-  if (snapshot instanceof LevelSnapshot && snapshot.view === view) return placeAt(view, snapshot.held)
+export function momentOf({ snapshot }: PrivateReadOptions, view: ReadView): ReadMoment {
+  if (snapshot === undefined || snapshot === null) return momentAt(view, null)
+  if (snapshot instanceof LevelSnapshot && snapshot.view === view) return momentAt(view, snapshot.held)
   throw invalidArgument('the snapshot is of another database')
 }

@@ -14,7 +14,7 @@ import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions } from './level-base.js'
 import { notOpenError } from './level-error.js'
 import { keyBytes, SameMemoryCopier } from './level-format.js'
-import { placeOf } from './level-snapshot.js'
+import { momentOf } from './level-snapshot.js'
 
 const PAGE_BYTES_MAX = MiB
 
@@ -56,7 +56,7 @@ export class RangeReader {
     const { highWaterMarkBytes: mark } = options
     this.pageBytesMax = typeof mark === 'number' && mark >= 0 ? mark : PAGE_BYTES_MAX
     this.cursor = new Cursor(view, {
-      range: levelRange(options), reverse: options.reverse, limit: Infinity, ...placeOf(options, view),
+      range: levelRange(options), reverse: options.reverse, limit: Infinity, ...momentOf(options, view),
       staysOpen: true, pauses: true,
     })
   }

@@ -59,7 +59,7 @@ export function* createManifest(
   }
 }
 
-interface FramePlace {
+interface FrameContext {
   offset: number
   number: number
   markBytes: number
@@ -67,7 +67,7 @@ interface FramePlace {
 
 /** `edits` null: a mark. */
 function makeFrame(
-  header: FileHeader, place: FramePlace, edits: readonly VersionEdit[] | null,
+  header: FileHeader, place: FrameContext, edits: readonly VersionEdit[] | null,
 ): Uint8Array {
   const body = edits === null ? new Uint8Array(0) : encodeGroup(edits)
   const count = edits?.length ?? 0

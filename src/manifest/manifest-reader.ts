@@ -136,7 +136,7 @@ function* readFrames(
   return { header, goodBytes: offset }
 }
 
-interface FramePlace {
+interface FrameContext {
   file: string
   offset: number
   number: number
@@ -152,7 +152,7 @@ export function checkNoExtensions({ extensionBytes }: FrameHeader, file: string,
 }
 
 /** The checksum is right, so whatever is wrong here was written so, by someone. */
-function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FramePlace): void {
+function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FrameContext): void {
   checkNoExtensions(frame, file, offset)
   if (frame.firstSeqNum !== number) {
     throw corruption(file, offset, `frame ${frame.firstSeqNum} where ${number} belongs`)

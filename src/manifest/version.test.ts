@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRetained } from './version.js'
+import { isPinned } from './version.js'
 
 test('FLUSH-7: a pin keeps its log and every later one', () => {
-  assert.equal(isRetained(7, new Map()), false)
+  assert.equal(isPinned(7, new Map()), false)
   const pins = new Map([['a', 9], ['b', 7]])
-  assert.deepEqual([6, 7, 8, 20].map((log) => isRetained(log, pins)), [false, true, true, true])
+  assert.deepEqual([6, 7, 8, 20].map((log) => isPinned(log, pins)), [false, true, true, true])
 })

@@ -96,7 +96,7 @@ export function firstNeededLog(version: Version): FileNum {
 }
 
 /** Does a pin keep this log? A pin keeps every log from its number on. */
-export function isRetained(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): boolean {
+export function isPinned(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): boolean {
   for (const firstKept of pins.values()) if (logNum >= firstKept) return true
   return false
 }

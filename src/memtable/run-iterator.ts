@@ -5,7 +5,7 @@
 import { compareRanges, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import type { EntryTable } from './entry-table.js'
-import type { ReadRun, RunLease } from './sorted-tail.js'
+import type { ReadRun, RunHold } from './sorted-tail.js'
 
 export class RunIterator implements InternalIterator {
   valid = false
@@ -22,7 +22,7 @@ export class RunIterator implements InternalIterator {
   private readonly offsets: Uint32Array
   private readonly baseSeqNum: SeqNum
   private readonly count: number
-  private lease: RunLease | null
+  private hold: RunHold | null
   private at = 0
 
   constructor(bytes: Uint8Array, entries: EntryTable, baseSeqNum: SeqNum, run: ReadRun) {
@@ -33,7 +33,7 @@ export class RunIterator implements InternalIterator {
     this.offsets = run.offsets
     this.baseSeqNum = baseSeqNum
     this.count = run.count
-    this.lease = run.lease
+    this.hold = run.hold
   }
 
   first(): void {
@@ -62,8 +62,8 @@ export class RunIterator implements InternalIterator {
 
   close(): void {
     this.valid = false
-    if (this.lease !== null) this.lease.readers--
-    this.lease = null
+    if (this.hold !== null) this.hold.readers--
+    this.hold = null
   }
 
   /** Index of the first entry with key ≥ the given one. */

@@ -10,7 +10,7 @@ import { newRun } from './order-jobs.js'
 import type { Run } from './order-jobs.js'
 
 /** The readers of a run's arrays; a reader takes itself off when it closes. */
-export interface RunLease {
+export interface RunHold {
   readers: number
 }
 
@@ -19,18 +19,18 @@ export interface ReadRun extends Run {
   /** Entries in the arrays, from their start. */
   count: number
   /** The run may change once nobody reads it; null: it never does. */
-  lease: RunLease | null
+  hold: RunHold | null
 }
 
 /** Makes a run readable that never changes. */
 export function readRun({ ids, offsets }: Run): ReadRun {
-  return { ids, offsets, count: ids.length, lease: null }
+  return { ids, offsets, count: ids.length, hold: null }
 }
 
 export class SortedTail {
   count = 0
   private run: Run = newRun(0)
-  private lease: RunLease = { readers: 0 }
+  private hold: RunHold = { readers: 0 }
   private readonly bytes: Uint8Array
   private readonly entries: EntryTable
   private readonly capacity: number
@@ -74,9 +74,9 @@ export class SortedTail {
 
   /** For one more reader, who takes itself off the lease at its end. */
   read(): ReadRun {
-    const { run: { ids, offsets }, count, lease } = this
-    lease.readers++
-    return { ids, offsets, count, lease }
+    const { run: { ids, offsets }, count, hold } = this
+    hold.readers++
+    return { ids, offsets, count, hold }
   }
 
   copy(): Run {
@@ -86,9 +86,9 @@ export class SortedTail {
 
   private makeOwn(): void {
     const { ids, offsets } = this.run
-    if (ids.length > 0 && this.lease.readers === 0) return
+    if (ids.length > 0 && this.hold.readers === 0) return
     this.run = newRun(this.capacity)
-    this.lease = { readers: 0 }
+    this.hold = { readers: 0 }
     this.run.ids.set(ids.subarray(0, this.count))
     this.run.offsets.set(offsets.subarray(0, this.count))
   }

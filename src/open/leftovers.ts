@@ -7,10 +7,10 @@ import {
   compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, logFileName, parseFileName, VarveError,
 } from '../base/index.js'
 import type { Steps } from '../base/index.js'
-import { findObsoleteFiles, isRetained, logNumbers, readMarker } from '../manifest/index.js'
+import { findObsoleteFiles, isPinned, logNumbers, readMarker } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import type { EventBus, KeptFileReason, RecoveryReport } from '../stats/index.js'
-import type { RetainedLog } from '../versions/index.js'
+import type { KeptLog } from '../versions/index.js'
 import { listDirectory, readFully, statFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { isBlankFile } from './cut-creation.js'
@@ -21,7 +21,7 @@ export interface Leftovers {
   /** They go. */
   names: string[]
   /** Logs below the pointer that pins keep. */
-  retainedLogs: RetainedLog[]
+  keptLogs: KeptLog[]
   report: Pick<
     RecoveryReport, 'tempFileCount' | 'orphanTableCount' | 'releasedLogCount' | 'foreignFileCount' | 'keptFiles'
   >
@@ -60,7 +60,7 @@ export function* findLeftovers(options: LeftoversOptions, version: Version): Ste
   for (const file of logs) events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
   return {
     names: [...temps, ...tables, ...logs, ...manifests, ...markers],
-    retainedLogs: yield* findRetained(options, names, version),
+    keptLogs: yield* findKeptLogs(options, names, version),
     report: {
       tempFileCount: temps.length,
       orphanTableCount: tables.length,
@@ -112,17 +112,17 @@ function* reasonToKeep(vfs: Vfs, path: string, name: string, databaseId: Uint8Ar
  * Logs below the pointer that pins keep, and how much of each is history. One that the manifest lists and
  * that is gone stays among them: who reads it must hear of it.
  */
-function* findRetained(
+function* findKeptLogs(
   { vfs, dir }: LeftoversOptions, names: readonly string[], version: Version,
-): Steps<RetainedLog[]> {
+): Steps<KeptLog[]> {
   const present = logNumbers(names)
   const listed = [...version.logs.values()].flatMap(({ fileNum, mustExist }) => (mustExist ? [fileNum] : []))
-  const retained: RetainedLog[] = []
+  const kept: KeptLog[] = []
   for (const fileNum of new Set([...present, ...listed])) {
-    if (fileNum >= version.logPointer || !isRetained(fileNum, version.pins)) continue
+    if (fileNum >= version.logPointer || !isPinned(fileNum, version.pins)) continue
     const facts = version.logs.get(fileNum)
     const size = (yield* statFile(vfs, vfs.join(dir, logFileName(fileNum))))?.size ?? 0
-    retained.push({ fileNum, bytes: facts?.bytes ?? size })
+    kept.push({ fileNum, bytes: facts?.bytes ?? size })
   }
-  return retained
+  return kept
 }

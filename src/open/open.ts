@@ -26,7 +26,7 @@ import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
-import { allTables, applyEdits, isRetained } from '../manifest/index.js'
+import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
@@ -159,7 +159,7 @@ class Opening {
       dir, vfs, options, lock: this.lock, events: this.events, executor: this.executor,
       patience: this.patience, pool: this.pool,
       cache, tables, memory, versions, firstLog: log, origin, names: this.names, report,
-      position: recovered.position, retainedLogs: leftovers.retainedLogs,
+      position: recovered.position, keptLogs: leftovers.keptLogs,
       lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
     this.log = null // the engine's now
@@ -314,7 +314,7 @@ class Opening {
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,
       // A follower must not read what is not history.
-      logs: [...replayed.logs.filter(({ fileNum }) => isRetained(fileNum, version.pins)), log.facts],
+      logs: [...replayed.logs.filter(({ fileNum }) => isPinned(fileNum, version.pins)), log.facts],
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])

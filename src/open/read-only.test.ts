@@ -9,7 +9,7 @@ import type { Engine } from '../engine/engine.js'
 import { rotateIfUsed } from '../engine/flush-all.js'
 import { resolveOptions } from '../engine/options.js'
 import { PointReader } from '../read/point-read.js'
-import { placeAt } from '../read/read-anew.js'
+import { momentAt } from '../read/read-anew.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { openEngine } from './open.js'
@@ -57,7 +57,7 @@ async function readBeside(nth: number, goOn: GoOn): Promise<boolean> {
   assert.ok(view.visibleSeqNum >= countBefore, `${view.visibleSeqNum} entries of ${countBefore}`)
   const reads = new PointReader()
   for (let i = 0; i < view.visibleSeqNum; i++) {
-    assert.ok(reads.has(placeAt(view, null), `key ${i}`), `key ${i} of ${view.visibleSeqNum}`)
+    assert.ok(reads.has(momentAt(view, null), `key ${i}`), `key ${i} of ${view.visibleSeqNum}`)
   }
   await view.close()
   await engine.close()

@@ -83,7 +83,7 @@ export class ReadOnlyView implements ReadView {
   /** Its moment cannot be read from a later state: what only it sees may have been dropped by then. */
   holdSnapshot(): HeldSnapshot {
     const { state } = this
-    const held = this.snapshots.acquire(this.visibleSeqNum)
+    const held = this.snapshots.hold(this.visibleSeqNum)
     state.hold()
     return {
       seqNum: held.seqNum,

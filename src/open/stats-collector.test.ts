@@ -5,7 +5,7 @@ import { keepProcess } from '../../test/support/keep-process.js'
 import type { Engine } from '../engine/engine.js'
 import { resolveOptions } from '../engine/options.js'
 import { PointReader } from '../read/point-read.js'
-import { placeAt } from '../read/read-anew.js'
+import { momentAt } from '../read/read-anew.js'
 import { emptyStats } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
 import { MemoryVfs } from '../vfs/index.js'
@@ -31,13 +31,13 @@ function fill(engine: Engine, count: number): void {
 function check(stats: Stats): Stats {
   assert.deepEqual(shapeOf(stats), shapeOf(emptyStats('')))
   assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats)
-  const { budgetBytes, memtableCount, totalBytes, ...parts } = stats.memory
+  const { budgetBytes, memtableCount, totalBytes, ...setup } = stats.memory
   assert.ok(memtableCount >= 0 && budgetBytes === options.memoryBudget)
-  assert.deepEqual(Object.keys(parts), [
+  assert.deepEqual(Object.keys(setup), [
     'slabBytes', 'freeSlabBytes', 'memtableIndexBytes', 'tableIndexBytes', 'filterBytes', 'pointHashBytes',
     'cacheBytes', 'waitingBytes',
   ])
-  assert.equal(totalBytes, Object.values(parts).reduce((sum, bytes) => sum + bytes, 0))
+  assert.equal(totalBytes, Object.values(setup).reduce((sum, bytes) => sum + bytes, 0))
   assert.equal(stats.flush.pending, stats.flush.queue + stats.flush.active)
   return stats
 }
@@ -63,8 +63,8 @@ describe('collectStats', () => {
     const reads = new PointReader()
     assert.equal(check(collectStats(engine, reads)).lastRun, null)
     fill(engine, 2000)
-    reads.get(placeAt(engine, null), 'key 7', engine.iterators.copies.byDefault)
-    reads.get(placeAt(engine, null), 'no such key', engine.iterators.copies.byDefault)
+    reads.get(momentAt(engine, null), 'key 7', engine.iterators.copies.byDefault)
+    reads.get(momentAt(engine, null), 'no such key', engine.iterators.copies.byDefault)
     const snapshot = engine.holdSnapshot()
     await engine.flush()
     const stats = check(collectStats(engine, reads))
@@ -120,7 +120,7 @@ describe('collectStats', () => {
 
     const view = await openReadOnly('/db', vfs, options)
     const reads = new PointReader()
-    assert.notEqual(reads.get(placeAt(view, null), 'key 1', view.iterators.copies.byDefault), undefined)
+    assert.notEqual(reads.get(momentAt(view, null), 'key 1', view.iterators.copies.byDefault), undefined)
     const held = view.holdSnapshot()
     const stats = check(collectStats(view, reads))
     held.release()

@@ -30,7 +30,7 @@ export function collectStats(view: ReadView, reads: PointReader): Stats {
 }
 
 function collectEngine(stats: Stats, engine: Engine): void {
-  const { parts, versions, deleter, health, pipeline } = engine
+  const { setup, versions, deleter, health, pipeline } = engine
   const { manifest } = versions
   stats.database.state = health.state
   stats.flush = flushStats(engine.flusher, engine.heldEdits.count)
@@ -39,20 +39,20 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.compaction = compactionStats(engine)
   stats.writeStall = stallStats(engine)
   stats.backgroundError = errorStats(health)
-  stats.recovery = parts.report
+  stats.recovery = setup.report
   stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
   const { deletedCount, waitingCount } = deleter
-  stats.files = { ...filesStats(parts.tables), deletedCount, deleteWaitingCount: waitingCount }
+  stats.files = { ...filesStats(setup.tables), deletedCount, deleteWaitingCount: waitingCount }
   stats.jobs = {
-    workerCount: parts.executor.workerCount,
-    activeCount: parts.executor.activeCount,
-    workerLostCount: parts.counts.workersLost,
+    workerCount: setup.executor.workerCount,
+    activeCount: setup.executor.activeCount,
+    workerLostCount: setup.counts.workersLost,
   }
-  const { emittedCount, droppedCount, listenerErrorCount } = parts.events
+  const { emittedCount, droppedCount, listenerErrorCount } = setup.events
   stats.events = { emittedCount, droppedCount, listenerErrorCount }
-  stats.lock = { generation: parts.lock.generation, isHeld: health.state !== 'CLOSED' }
-  stats.lastRun = parts.lastRun
-  stats.cache = cacheStats(parts.cache)
+  stats.lock = { generation: setup.lock.generation, isHeld: health.state !== 'CLOSED' }
+  stats.lastRun = setup.lastRun
+  stats.cache = cacheStats(setup.cache)
   stats.memory = memoryStats(engine)
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
@@ -122,11 +122,11 @@ function levelStats(version: Version): LevelStats[] {
 }
 
 function walStats({ pipeline, syncer, openLogs, logPins }: Engine): WalStats {
-  let logBytes = logPins.retainedBytes
+  let logBytes = logPins.keptBytes
   for (const log of openLogs.values()) logBytes += log.writtenEnd
   return {
     logNum: pipeline.current.log.fileNum,
-    logCount: openLogs.size + logPins.retainedLogs.length,
+    logCount: openLogs.size + logPins.keptLogs.length,
     logBytes,
     groupCount: pipeline.counters.groups,
     writtenBytes: pipeline.counters.bytes,
@@ -189,8 +189,8 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** What is allocated, also where it was never touched yet. */
-function memoryStats({ options, parts, pipeline, state }: Engine): MemoryStats {
-  const { pool, tables, cache } = parts
+function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
+  const { pool, tables, cache } = setup
   return addUp({
     budgetBytes: options.memoryBudget,
     slabBytes: pool.usedBytes,

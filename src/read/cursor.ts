@@ -48,8 +48,8 @@ const NO_BYTES = new Uint8Array(0)
 const NOTHING = new EmptyIterator()
 
 /** Where the next step begins. */
-const Place = { edge: 0, target: 1, entry: 2, end: 3 } as const
-type Place = (typeof Place)[keyof typeof Place]
+const Standing = { edge: 0, target: 1, entry: 2, end: 3 } as const
+type Standing = (typeof Standing)[keyof typeof Standing]
 
 export class Cursor implements OpenCursor {
   private readonly view: ReadView
@@ -64,7 +64,7 @@ export class Cursor implements OpenCursor {
   private readonly staysOpen: boolean
   private readonly copies: UserBytes
   private left: number
-  private place: Place = Place.edge
+  private standing: Standing = Standing.edge
   /** What was sought. */
   private target: Uint8Array | null = null
   private isClosed = false
@@ -87,7 +87,7 @@ export class Cursor implements OpenCursor {
     this.left = options.limit
     this.seqNum = options.seqNum
     this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
-    if (isEmptyRange(options.range)) this.place = Place.end
+    if (isEmptyRange(options.range)) this.standing = Standing.end
     else this.enterState(options.state ?? view.state)
     // What only an older moment sees may be dropped as soon as nobody holds that.
     if (options.seqNum !== view.visibleSeqNum) this.holdMoment()
@@ -135,10 +135,10 @@ export class Cursor implements OpenCursor {
       view.turns.defer(() => this.letGo()) // when the step that is under way is done
       return
     }
-    if (this.place === Place.entry) {
+    if (this.standing === Standing.entry) {
       const { keyBytes, keyStart, keyEnd } = this.iterator
       const key = Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd)
-      this.place = Place.target
+      this.standing = Standing.target
       this.target = this.reverse ? key : keySuccessor(key)
     }
     this.leaveState()
@@ -152,7 +152,7 @@ export class Cursor implements OpenCursor {
     if (this.isClosed) return false
     try {
       if (this.isPaused) this.visible!.resume()
-      else if (this.left > 0 && this.place !== Place.end) this.step()
+      else if (this.left > 0 && this.standing !== Standing.end) this.step()
       this.isPaused = this.visible?.isPaused === true
       if (this.isPaused) return false
       if (this.enteredAt !== null) this.noteGap(this.enteredAt)
@@ -161,8 +161,8 @@ export class Cursor implements OpenCursor {
       this.view.renew(error) // for walks to come: this one would not go on where it was
       throw error
     }
-    if (!this.iterator.valid || this.left <= 0 || this.place === Place.end) {
-      this.place = Place.end
+    if (!this.iterator.valid || this.left <= 0 || this.standing === Standing.end) {
+      this.standing = Standing.end
       if (!this.staysOpen) this.close()
       return false
     }
@@ -171,11 +171,11 @@ export class Cursor implements OpenCursor {
   }
 
   private step(): void {
-    const { place } = this
-    if (place !== Place.entry) {
+    const { standing } = this
+    if (standing !== Standing.entry) {
       if (this.state === null) this.enterState(this.view.state)
-      this.place = Place.entry
-      this.stepFrom(place)
+      this.standing = Standing.entry
+      this.stepFrom(standing)
     } else if (this.reverse) {
       this.iterator.prev()
     } else {
@@ -183,9 +183,9 @@ export class Cursor implements OpenCursor {
     }
   }
 
-  private stepFrom(place: Place): void {
+  private stepFrom(standing: Standing): void {
     const { iterator, target } = this
-    if (place === Place.target) {
+    if (standing === Standing.target) {
       if (this.reverse) iterator.seekLT(target!, 0, target!.length)
       else this.enter(target!)
     } else if (this.reverse) {
@@ -227,7 +227,7 @@ export class Cursor implements OpenCursor {
     this.enteredAt = null
     const isBefore = lower !== null && compareBytes(key, lower) < 0
     const isBehind = upper !== null && compareBytes(key, upper) >= 0
-    this.place = isBefore || isBehind ? Place.end : Place.target
+    this.standing = isBefore || isBehind ? Standing.end : Standing.target
     this.target = this.reverse ? keySuccessor(key) : key
   }
 

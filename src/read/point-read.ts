@@ -8,7 +8,7 @@ import { bytesBound, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isSeen } from '../iterator/index.js'
 import { readAnew } from './read-anew.js'
-import type { ReadPlace } from './read-anew.js'
+import type { ReadMoment } from './read-anew.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
 
@@ -21,31 +21,31 @@ export class PointReader {
   hitCount = 0
 
   /** The value as private memory, or undefined. `renewing`: may look anew (read-anew.ts). */
-  get(place: ReadPlace, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
-    if (!this.has(place, key, renewing)) return undefined
+  get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
+    if (!this.has(moment, key, renewing)) return undefined
     const { found } = this
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
-  has(place: ReadPlace, key: Bytes, renewing?: ReadView): boolean {
-    if (renewing === undefined) return this.find(place, key)
+  has(moment: ReadMoment, key: Bytes, renewing?: ReadView): boolean {
+    if (renewing === undefined) return this.find(moment, key)
     try {
-      return this.find(place, key)
+      return this.find(moment, key)
     } catch (error) {
-      return this.findAnew(renewing, place, error, key)
+      return this.findAnew(renewing, moment, error, key)
     }
   }
 
   /** Where the value stands, lent until the next read of anything; null when there is none. */
-  lend(place: ReadPlace, key: Bytes, renewing?: ReadView): PointResult | null {
-    return this.has(place, key, renewing) ? this.found : null
+  lend(moment: ReadMoment, key: Bytes, renewing?: ReadView): PointResult | null {
+    return this.has(moment, key, renewing) ? this.found : null
   }
 
-  private findAnew(view: ReadView, place: ReadPlace, error: unknown, key: Bytes): boolean {
-    return readAnew(view, place, error, (newer) => this.find(newer, key))
+  private findAnew(view: ReadView, moment: ReadMoment, error: unknown, key: Bytes): boolean {
+    return readAnew(view, moment, error, (newer) => this.find(newer, key))
   }
 
-  private find({ state, seqNum: snapshot }: ReadPlace, key: Bytes): boolean {
+  private find({ state, seqNum: snapshot }: ReadMoment, key: Bytes): boolean {
     let bytes: Uint8Array
     let end: number
     if (typeof key === 'string') {

@@ -9,7 +9,7 @@ import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, ReadView } from './read-view.js'
 
 /** Where a read looks. */
-export interface ReadPlace {
+export interface ReadMoment {
   readonly state: ReadState
   readonly seqNum: SeqNum
   /** Not at a snapshot. */
@@ -20,17 +20,17 @@ export interface ReadPlace {
 const RENEWALS_MAX = 3
 
 /** At the snapshot, or now. */
-export function placeAt(view: ReadView, held: HeldSnapshot | null): ReadPlace {
+export function momentAt(view: ReadView, held: HeldSnapshot | null): ReadMoment {
   if (held === null) return { state: view.state, seqNum: view.visibleSeqNum, isNow: true }
   return { state: held.state ?? view.state, seqNum: held.seqNum, isNow: false }
 }
 
 /** After `error` of a read at `place`: the read again, if that helps. Throws the last error. */
-export function readAnew<T>(view: ReadView, place: ReadPlace, error: unknown, read: (place: ReadPlace) => T): T {
+export function readAnew<T>(view: ReadView, moment: ReadMoment, error: unknown, read: (moment: ReadMoment) => T): T {
   for (let left = RENEWALS_MAX; left > 0; left--) {
-    if (!view.renew(error) || !place.isNow) break
+    if (!view.renew(error) || !moment.isNow) break
     try {
-      return read(placeAt(view, null))
+      return read(momentAt(view, null))
     } catch (again) {
       error = again
     }

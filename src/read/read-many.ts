@@ -7,58 +7,58 @@
 import { VarveError, viewLength, writeView } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { readAnew } from './read-anew.js'
-import type { ReadPlace } from './read-anew.js'
+import type { ReadMoment } from './read-anew.js'
 import type { ReadView } from './read-view.js'
 
-type Lookup<T> = (place: ReadPlace, key: Bytes) => T
+type Lookup<T> = (moment: ReadMoment, key: Bytes) => T
 
 /** What `lookup` gives for each key, in their order. Requires: they were checked. Rejects with CLOSED. */
 export function readMany<T>(
-  view: ReadView, place: ReadPlace, keys: readonly Bytes[], lookup: Lookup<T>,
+  view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>,
 ): Promise<T[]> {
   try {
-    return begin(view, place, keys, lookup)
+    return begin(view, moment, keys, lookup)
   } catch (error) {
-    return readAnew(view, place, error, (newer) => begin(view, newer, keys, lookup))
+    return readAnew(view, moment, error, (newer) => begin(view, newer, keys, lookup))
   }
 }
 
 /** Throws what a lookup in this turn throws. */
-function begin<T>(view: ReadView, place: ReadPlace, keys: readonly Bytes[], lookup: Lookup<T>): Promise<T[]> {
+function begin<T>(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>): Promise<T[]> {
   const { turns } = view
   const found = new Array<T>(keys.length)
   let at = 0
   while (at < keys.length && !turns.isOver()) {
-    found[at] = lookup(place, keys[at]!)
+    found[at] = lookup(moment, keys[at]!)
     at++
   }
-  return at === keys.length ? Promise.resolve(found) : new LaterLookups(view, place, keys, lookup).run(found, at)
+  return at === keys.length ? Promise.resolve(found) : new LaterLookups(view, moment, keys, lookup).run(found, at)
 }
 
 class LaterLookups<T> {
   private readonly view: ReadView
-  private readonly place: ReadPlace
+  private readonly moment: ReadMoment
   private readonly keys: readonly Bytes[]
   private readonly lookup: Lookup<T>
   private isClosed = false
 
-  constructor(view: ReadView, place: ReadPlace, keys: readonly Bytes[], lookup: Lookup<T>) {
+  constructor(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>) {
     this.view = view
-    this.place = place
+    this.moment = moment
     this.keys = keys
     this.lookup = lookup
-    place.state.hold()
+    moment.state.hold()
     view.attach(this)
   }
 
   async run(found: T[], from: number): Promise<T[]> {
-    const { lookup, place, view: { turns } } = this
+    const { lookup, moment, view: { turns } } = this
     try {
       const own = new OwnKeys(this.keys, from)
       for (let at = from; at < found.length; at++) {
         if (at === from || turns.isOver()) await turns.next()
         if (this.isClosed) throw new VarveError('CLOSED', 'the database was closed before all keys were read')
-        found[at] = lookup(place, own.at(at))
+        found[at] = lookup(moment, own.at(at))
       }
       return found
     } catch (error) {
@@ -74,7 +74,7 @@ class LaterLookups<T> {
     if (this.isClosed) return
     this.isClosed = true
     this.view.detach(this)
-    this.place.state.release()
+    this.moment.state.release()
   }
 }
 

@@ -67,14 +67,14 @@ test('READ-1, READ-2: a table is closed when the last read state that lists it l
   second.release()
   assert.deepEqual([closed(), tables.count], [['close 000004.table'], 0])
   expectError(() => second.release(), 'INTERNAL')
-  expectError(() => tables.acquire(3), 'INTERNAL')
+  expectError(() => tables.hold(3), 'INTERNAL')
 })
 
 test('tables that no read state ever took are closed by an open that fails', async () => {
   const vfs = newVfs()
   const tables = newTables(vfs)
   tables.loadSync(writeTable(vfs, 3))
-  tables.acquire(3)
+  tables.hold(3)
   tables.loadSync(writeTable(vfs, 4))
   calls.length = 0
   tables.closeUnused()

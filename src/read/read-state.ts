@@ -25,7 +25,7 @@ export class ReadState {
     this.tables = tables
     for (const memtable of memtables) memtable.hold()
     this.runs = version.levels.flatMap(({ runs }) => runs)
-      .map((run) => run.map(({ fileNum }) => tables.acquire(fileNum)))
+      .map((run) => run.map(({ fileNum }) => tables.hold(fileNum)))
   }
 
   hold(): void {

@@ -19,7 +19,7 @@ import type { BelowTables } from './below-tables.js'
 import type { CompactionOutputs } from './compaction-outputs.js'
 import type { RunCursor } from './run-cursor.js'
 
-/** Why `step` has stopped; 'output ends': the caller ends the output before the next step. */
+/** Why `advance` has stopped; 'output ends': the caller ends the output before the next step. */
 export type MergeState = 'paused' | 'output ends' | 'done'
 
 /** How many bytes of a block count as one entry: large values take time without being many. */
@@ -55,7 +55,7 @@ export class CompactionMerge {
   }
 
   /** Does the work of about so many entries. */
-  step(entryCount: number): MergeState {
+  advance(entryCount: number): MergeState {
     let left = entryCount
     while (left > 0) {
       if (this.liveCount === 0) return 'done'

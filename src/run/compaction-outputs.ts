@@ -31,7 +31,7 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
   below: readonly (readonly TableFacts[])[]
 }
 
-export interface OutputPlace {
+export interface OutputContext {
   vfs: Vfs
   memory: BuildBuffer
   /** Leading bytes that all keys share. */
@@ -49,13 +49,13 @@ export class CompactionOutputs {
   /** A head from which on a key must be told: it may be the first that overlaps another table below. */
   limitHigh = HEAD_MIN.high
   limitLow = HEAD_MIN.low
-  private readonly place: OutputPlace
+  private readonly place: OutputContext
   private readonly options: CompactionOutputOptions
   private readonly tables: NewTable[] = []
   private readonly overlap: OverlapMeter
   private current: NewTable | null = null
 
-  constructor(place: OutputPlace, options: CompactionOutputOptions) {
+  constructor(place: OutputContext, options: CompactionOutputOptions) {
     this.place = place
     this.options = options
     this.overlap = new OverlapMeter(options.below[0] ?? [])
@@ -112,8 +112,8 @@ export class CompactionOutputs {
   }
 
   /** To be called now and then. */
-  syncStep(): void {
-    this.current?.syncStep()
+  syncSome(): void {
+    this.current?.syncSome()
   }
 
   /** Ends the output, if there is one. */

@@ -91,10 +91,10 @@ function* merge(
   merging.begin()
   for (let state: MergeState = 'paused'; state !== 'done';) {
     if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
-    state = merging.step(ENTRIES_PER_PAUSE)
+    state = merging.advance(ENTRIES_PER_PAUSE)
     Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
     if (state === 'output ends') yield* outputs.end(false)
-    else outputs.syncStep()
+    else outputs.syncSome()
     yield
   }
   return merging.retention

@@ -7,7 +7,7 @@
 import { openListedError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { compareTied, listedTable, TableScan } from '../sstable/index.js'
-import type { TablePlace, TableScanOptions } from '../sstable/index.js'
+import type { TableContext, TableScanOptions } from '../sstable/index.js'
 import type { PooledFile } from '../vfs/index.js'
 
 export class RunCursor {
@@ -18,14 +18,14 @@ export class RunCursor {
   /** The entry's head (sstable/block/key-heads.ts). */
   high = 0
   low = 0
-  private readonly place: TablePlace
+  private readonly place: TableContext
   private readonly tables: readonly TableFacts[]
   private readonly headAt: number
   /** Tables opened so far. */
   private openedCount = 0
   private file: PooledFile | null = null
 
-  constructor(place: TablePlace, tables: readonly TableFacts[], options: TableScanOptions) {
+  constructor(place: TableContext, tables: readonly TableFacts[], options: TableScanOptions) {
     this.place = place
     this.tables = tables
     this.headAt = options.headAt

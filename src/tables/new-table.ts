@@ -51,7 +51,7 @@ export class NewTable {
   }
 
   /** Syncs what was written when it is much; called now and then. */
-  syncStep(): void {
+  syncSome(): void {
     const { bytesWritten } = this.builder
     if (!this.options.isSynced || bytesWritten - this.syncedBytes < SYNC_STEP_BYTES) return
     this.attempt('sync', () => this.file.dataSyncSync())

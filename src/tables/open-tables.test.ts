@@ -37,8 +37,8 @@ test('READ-1: the file of a table is closed when the last read state lets go, no
   const before = vfs.openFileCount
   tables.loadSync(facts)
   assert.equal(vfs.openFileCount, before + 1)
-  tables.acquire(facts.fileNum)
-  const table = tables.acquire(facts.fileNum)
+  tables.hold(facts.fileNum)
+  const table = tables.hold(facts.fileNum)
   tables.release(facts.fileNum)
   const iterator = table.iterator()
   iterator.first()

@@ -11,7 +11,7 @@ import { assert, ioError, openListedError, runAsync, runSync, step } from '../ba
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { listedTable, openTable } from '../sstable/index.js'
-import type { Table, TablePlace } from '../sstable/index.js'
+import type { Table, TableContext } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { TableMemoryLimit } from './table-memory-limit.js'
 
@@ -40,7 +40,7 @@ export interface TableSetOptions {
 }
 
 export class OpenTables {
-  private readonly place: TablePlace
+  private readonly place: TableContext
   private readonly cache: BlockCache
   readonly files: FilePool
   private readonly isForWriting: boolean
@@ -117,7 +117,7 @@ export class OpenTables {
   }
 
   /** Counts a user of a loaded table. */
-  acquire(fileNum: FileNum): Table {
+  hold(fileNum: FileNum): Table {
     const entry = this.open.get(fileNum)
     assert(entry !== undefined, `table ${fileNum} is open`)
     entry.users++
@@ -127,7 +127,7 @@ export class OpenTables {
   /** Counts one more user of a table that has users; null when it has none. */
   private holdUsed(fileNum: FileNum): (() => void) | null {
     if ((this.open.get(fileNum)?.users ?? 0) === 0) return null
-    this.acquire(fileNum)
+    this.hold(fileNum)
     return () => this.release(fileNum)
   }
 

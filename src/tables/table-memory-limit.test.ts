@@ -42,7 +42,7 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
   set.memoryLimit.limitBytes = limit
   const all = version.levels[0]!.tables.toReversed()
   for (const facts of all) set.loadSync(facts)
-  return { vfs, set, limit: set.memoryLimit, cache, tables: all.map(({ fileNum }) => set.acquire(fileNum)) }
+  return { vfs, set, limit: set.memoryLimit, cache, tables: all.map(({ fileNum }) => set.hold(fileNum)) }
 }
 
 function keyOf(table: number, i: number): string {

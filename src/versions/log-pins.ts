@@ -14,7 +14,7 @@ import { invalidArgument, logFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import { runJob } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
-import { isRetained, PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
+import { isPinned, PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { EventBus } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -25,7 +25,7 @@ import type { VersionSet } from './version-set.js'
 const SYNC_PRIORITY = 1
 
 /** A log that is kept though its entries are in tables. */
-export interface RetainedLog {
+export interface KeptLog {
   fileNum: FileNum
   /** Bytes of the log that are history. */
   bytes: number
@@ -39,7 +39,7 @@ export interface LogPinsOptions {
   events: EventBus
   bytesMax: number
   /** Logs below the pointer that were found at open. */
-  retained: readonly RetainedLog[]
+  kept: readonly KeptLog[]
 }
 
 /** A durable pin: its name, and the logs that it keeps. */
@@ -53,23 +53,23 @@ export interface PinInfo {
 export class LogPins {
   private readonly options: LogPinsOptions
   /** Kept logs, by ascending number. */
-  private retained: RetainedLog[]
+  private kept: KeptLog[]
   /** The pins as they are once every edit appended so far is durable. */
   private readonly wanted: Map<string, FileNum>
   private unsettledCount = 0
 
   constructor(options: LogPinsOptions) {
     this.options = options
-    this.retained = [...options.retained].sort((a, b) => a.fileNum - b.fileNum)
+    this.kept = [...options.kept].sort((a, b) => a.fileNum - b.fileNum)
     this.wanted = new Map(this.durable)
   }
 
-  get retainedLogs(): readonly RetainedLog[] {
-    return this.retained
+  get keptLogs(): readonly KeptLog[] {
+    return this.kept
   }
 
-  get retainedBytes(): number {
-    return sumBytes(this.retained)
+  get keptBytes(): number {
+    return sumBytes(this.kept)
   }
 
   list(): PinInfo[] {
@@ -89,12 +89,12 @@ export class LogPins {
   }
 
   /** The durable pointer has passed this log: it is deleted, unless a pin keeps it. */
-  onLogReleased(log: RetainedLog): void {
+  onLogReleased(log: KeptLog): void {
     if (!this.isKept(log.fileNum)) {
       this.options.deleter.add([logFileName(log.fileNum)])
       return
     }
-    this.retained.push(log)
+    this.kept.push(log)
     this.enforceCap()
   }
 
@@ -139,7 +139,7 @@ export class LogPins {
   }
 
   private isKept(fileNum: FileNum): boolean {
-    return isRetained(fileNum, this.durable) || isRetained(fileNum, this.wanted)
+    return isPinned(fileNum, this.durable) || isPinned(fileNum, this.wanted)
   }
 
   private async append(edit: VersionEdit): Promise<void> {
@@ -158,28 +158,28 @@ export class LogPins {
   }
 
   private deleteUnkept(): void {
-    const gone = this.retained.filter(({ fileNum }) => !this.isKept(fileNum))
+    const gone = this.kept.filter(({ fileNum }) => !this.isKept(fileNum))
     if (gone.length === 0) return
-    this.retained = this.retained.filter((log) => !gone.includes(log))
+    this.kept = this.kept.filter((log) => !gone.includes(log))
     this.options.deleter.add(gone.map(({ fileNum }) => logFileName(fileNum)))
   }
 
   private enforceCap(): void {
     const { bytesMax, events } = this.options
     for (;;) {
-      const retainedBytes = sumBytes(this.retained.filter(({ fileNum }) => isRetained(fileNum, this.wanted)))
+      const keptBytes = sumBytes(this.kept.filter(({ fileNum }) => isPinned(fileNum, this.wanted)))
       const oldest = [...this.wanted].sort((a, b) => a[1] - b[1])[0]
-      if (retainedBytes <= bytesMax || oldest === undefined) return
+      if (keptBytes <= bytesMax || oldest === undefined) return
       const [name, firstLog] = oldest
       this.wanted.delete(name)
-      events.emit({ type: 'pinDropped', name, firstLog, retainedBytes })
+      events.emit({ type: 'pinDropped', name, firstLog, retainedBytes: keptBytes })
       // A failure has already ended all writing.
       this.append({ removePins: [name] }).catch(() => undefined)
     }
   }
 }
 
-function sumBytes(logs: readonly RetainedLog[]): number {
+function sumBytes(logs: readonly KeptLog[]): number {
   return logs.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 

@@ -11,12 +11,12 @@ import { createManifest, moveMarker, removeQuietly } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
 
-export interface ManifestPlace extends FileOrigin {
+export interface ManifestContext extends FileOrigin {
   vfs: Vfs
   dir: string
 }
 
-export function* writeManifest(place: ManifestPlace, fileNum: FileNum, version: Version): Steps<ManifestLog> {
+export function* writeManifest(place: ManifestContext, fileNum: FileNum, version: Version): Steps<ManifestLog> {
   const { vfs, dir, ...origin } = place
   const log = yield* createManifest(vfs, dir, { ...origin, fileNum }, version)
   try {

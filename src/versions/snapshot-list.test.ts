@@ -31,7 +31,7 @@ describe('SnapshotList', () => {
           const [snapshot] = held.splice(random.below(held.length), 1)
           snapshot!.release()
           snapshot!.release()
-        } else held.push(list.acquire(random.below(10)))
+        } else held.push(list.hold(random.below(10)))
         const numbers = [...new Set(held.map((snapshot) => snapshot.seqNum))].sort((a, b) => a - b)
         assert.deepEqual(list.rule, { snapshots: numbers, visibleSeqNum: 20 })
         assert.equal(list.count, held.length)
@@ -42,7 +42,7 @@ describe('SnapshotList', () => {
 
   it('gives an array of the caller\'s own', () => {
     const list = new SnapshotList(manualClock(), () => 20)
-    list.acquire(5)
+    list.hold(5)
     list.seqNums().pop()
     assert.deepEqual(list.seqNums(), [5])
   })
@@ -51,10 +51,10 @@ describe('SnapshotList', () => {
     const clock = manualClock()
     const list = new SnapshotList(clock, () => 20)
     assert.equal(list.oldestAgeMs, 0)
-    const old = list.acquire(5)
+    const old = list.hold(5)
     clock.timeMs = 100
-    list.acquire(9)
-    list.acquire(5)
+    list.hold(9)
+    list.hold(5)
     clock.timeMs = 150
     assert.equal(list.oldestAgeMs, 150)
     old.release()
@@ -68,7 +68,7 @@ describe('SnapshotList', () => {
       const list = new SnapshotList(manualClock(), () => 20)
       const held = Array.from({ length: count }, (_, i) => {
         const counted = { valueOf: () => (comparisons++, i) } as unknown as number
-        return list.acquire(counted)
+        return list.hold(counted)
       })
       if (order === 'newest first') held.reverse()
       for (const snapshot of held) snapshot.release()

@@ -61,7 +61,7 @@ export class SnapshotList {
     return { snapshots: this.seqNums(), visibleSeqNum: this.visibleSeqNum }
   }
 
-  acquire(seqNum: SeqNum): Snapshot {
+  hold(seqNum: SeqNum): Snapshot {
     // The search begins at the end, since snapshots are mostly taken at the newest number.
     let older = this.newestHeld
     while (older !== null && older.seqNum > seqNum) older = older.older

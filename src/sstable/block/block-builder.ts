@@ -1,7 +1,7 @@
 /**
  * What: collects the entries of one data block and lays them out (block-format.ts).
  * Owns: the staged keys; its part of the memory, where values are staged.
- * Does not own: when a block ends (table-builder.ts), checksum and place (table-output.ts).
+ * Does not own: when a block ends (table-builder.ts), checksum and place (table-writer.ts).
  * Thread: any, no sharing. Nothing is allocated per entry.
  *
  * An entry comes in steps: its key is staged behind the others, measured against the last one, and either

@@ -4,7 +4,7 @@
  * (25 ns for 100 bytes, where `set(subarray)` takes 50 and a loop 100 to 150).
  * Owns: the buffer and who has which part. Thread: one.
  *
- *   [0, outputBytes)        blocks are laid out here and leave in large writes (table-output.ts)
+ *   [0, outputBytes)        blocks are laid out here and leave in large writes (table-writer.ts)
  *   [valuesAt, …)           values of the block that is being collected (block-builder.ts)
  *   what `take` gives       pieces of tables that are read (table-scan.ts)
  */

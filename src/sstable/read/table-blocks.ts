@@ -109,16 +109,16 @@ export class TableBlocks {
     return frame
   }
 
-  /** The same, and the block stays good until `unpin` with the number returned. */
-  openPinned(reader: BlockReader, i: number, mark: number): number {
+  /** The same, and the block stays good until `release` with the number returned. */
+  openHeld(reader: BlockReader, i: number, mark: number): number {
     this.open(reader, i, mark)
     const frame = this.slots.frames[i]!
-    if (frame !== 0) this.cache.pin(frame)
+    if (frame !== 0) this.cache.hold(frame)
     return frame
   }
 
-  unpin(pinned: number): void {
-    if (pinned !== 0) this.cache.unpin(pinned)
+  release(held: number): void {
+    if (held !== 0) this.cache.release(held)
   }
 
   /** Reads and checks block i into the reader's own buffer, whatever the cache has. */

@@ -9,7 +9,7 @@ import type { FilePool, Vfs } from '../../vfs/index.js'
 import { checkSameTable } from './table-open.js'
 
 /** Where tables are. */
-export interface TablePlace {
+export interface TableContext {
   vfs: Vfs
   dir: string
   databaseId: Uint8Array
@@ -18,7 +18,7 @@ export interface TablePlace {
 
 /** Not open yet. A read that must open it again throws MISSING_FILE, or CORRUPTION when it is another file by then. */
 export function listedTable(
-  { vfs, dir, databaseId, pool }: TablePlace, facts: TableFacts,
+  { vfs, dir, databaseId, pool }: TableContext, facts: TableFacts,
 ): { file: PooledFile; name: string } {
   const name = tableFileName(facts.fileNum)
   const file = new PooledFile({

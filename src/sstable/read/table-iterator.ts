@@ -26,7 +26,7 @@ export class TableIterator implements InternalIterator {
   private readonly reader = new BlockReader()
   private number = NO_BLOCK
   /** Its frame in the cache, 0 when it stands in the reader's own buffer. */
-  private pinned = 0
+  private held = 0
   private i = 0
 
   constructor(blocks: TableBlocks) {
@@ -100,7 +100,7 @@ export class TableIterator implements InternalIterator {
     if (number === this.number) return
     const { reader } = this
     this.leave()
-    this.pinned = this.blocks.openPinned(reader, number, MARK_SCAN)
+    this.held = this.blocks.openHeld(reader, number, MARK_SCAN)
     this.number = number
     const { bytes, prefixStart, prefixBytes } = reader
     if (prefixBytes > this.keyBytes.length) this.keyBytes = new Uint8Array(prefixBytes + KEY_BUFFER_BYTES)
@@ -112,8 +112,8 @@ export class TableIterator implements InternalIterator {
   private leave(): void {
     this.valid = false
     this.number = NO_BLOCK
-    this.blocks.unpin(this.pinned)
-    this.pinned = 0
+    this.blocks.release(this.held)
+    this.held = 0
   }
 
   private show(i: number): void {

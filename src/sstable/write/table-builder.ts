@@ -26,7 +26,7 @@ import type { Replaces } from '../replaces.js'
 import type { TableScan } from '../read/table-scan.js'
 import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, contentBytes } from '../table-format.js'
 import type { Extent } from '../table-format.js'
-import { TableOutput } from './table-output.js'
+import { TableWriter } from './table-writer.js'
 
 const FILTER_BITS_PER_KEY = 10
 /** Up to this length a loop over words beats a native copy from shared memory. */
@@ -60,7 +60,7 @@ export class TableBuilder {
   private readonly contentBytesMax: number
   private readonly seed: number
   private readonly hashSeed: HashSeed
-  private readonly output: TableOutput
+  private readonly output: TableWriter
   private readonly memory: BuildBuffer
   private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
@@ -97,7 +97,7 @@ export class TableBuilder {
     this.hashSeed = readHashSeed(salt)
     this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
-    this.output = new TableOutput(file, tableFileName(fileNum), this.seed, this.memory)
+    this.output = new TableWriter(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
     encodeFileHeader(header, bytes)
     this.output.raw(bytes)

@@ -6,12 +6,12 @@ const noop = () => {}
 async function test (steps) {
   let step
 
-  function nextStep () {
+  function nextEnd () {
     step = steps.shift() || step
     return step
   }
 
-  if (nextStep() !== 'create') {
+  if (nextEnd() !== 'create') {
     // Send a message triggering an environment exit
     // and indicating at which step we stopped.
     process.send(step)
@@ -20,8 +20,8 @@ async function test (steps) {
 
   const db = testCommon.factory()
 
-  if (nextStep() !== 'open') {
-    if (nextStep() === 'open-error') {
+  if (nextEnd() !== 'open') {
+    if (nextEnd() === 'open-error') {
       // If opening fails the cleanup hook should be a noop.
       db.open({ createIfMissing: false, errorIfExists: true }).then(function () {
         throw new Error('Expected an open() error')
@@ -34,17 +34,17 @@ async function test (steps) {
   // Open the db, expected to be closed by the cleanup hook.
   await db.open()
 
-  if (nextStep() === 'create-iterator') {
+  if (nextEnd() === 'create-iterator') {
     // Create an iterator, expected to be closed by the cleanup hook.
     const it = db.iterator()
 
-    if (nextStep() === 'nexting') {
+    if (nextEnd() === 'nexting') {
       // This async work should finish before the cleanup hook is called.
       it.next()
     }
   }
 
-  if (nextStep() === 'close') {
+  if (nextEnd() === 'close') {
     // Close the db, after which the cleanup hook is a noop.
     db.close()
   }

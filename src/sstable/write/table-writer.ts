@@ -11,7 +11,7 @@ import type { BuildBuffer } from '../block/build-buffer.js'
 import { putTrailer, SECTION_BYTES_MAX, TRAILER_BYTES } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 
-export class TableOutput {
+export class TableWriter {
   /** Blocks are laid out in the memory from here on; a multiple of 8. */
   at = 0
   private readonly buffer: Uint8Array
