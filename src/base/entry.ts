@@ -105,6 +105,11 @@ export function entryEnd(bytes: Uint8Array, at: number): number {
   return paddedEnd(bytes, at, entryValueEnd(bytes, at) - at)
 }
 
+/** The same as `entryEnd`, for a caller that knows where the value ends. */
+export function entryEndBehind(bytes: Uint8Array, at: number, valueEnd: number): number {
+  return paddedEnd(bytes, at, valueEnd - at)
+}
+
 /** The same for bytes that nobody has vouched for: -1 when the entry reaches over `limit`. */
 export function entryEndWithin(bytes: Uint8Array, at: number, limit: number): number {
   if (limit - at < ENTRY_BYTES_MIN) return -1

@@ -9,7 +9,8 @@
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
 import {
-  alignUp, assert, compareRanges, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, equalRanges,
+  alignUp, assert, compareRanges, entryEndBehind, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes,
+  entryValueEnd, equalRanges,
   EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, hashRange,
 } from '../base/index.js'
 import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
@@ -145,29 +146,32 @@ export class Memtable {
     let at = start
     let seqDelta = firstSeqNum - this.baseSeqNum
     for (let i = 0; i < count; i++) {
-      this.insertEntry(at, seqDelta)
-      at = entryEnd(this.bytes, at)
+      at = this.insertEntry(at, seqDelta)
       seqDelta++
     }
     this.lastSeqNum = firstSeqNum + count - 1
   }
 
-  private insertEntry(offset: number, seqDelta: number): void {
+  /** Returns where the next entry starts. */
+  private insertEntry(offset: number, seqDelta: number): number {
     const { bytes, entries, index } = this
     const keyStart = entryKeyStart(bytes, offset)
-    const keyEnd = entryKeyEnd(bytes, offset)
+    const keyEnd = keyStart + entryKeyBytes(bytes, offset)
+    const valueEnd = keyEnd + entryValueBytes(bytes, offset)
     const hash = hashRange(bytes, keyStart, keyEnd, this.seed)
     let older = index.find(hash)
     while (older !== 0 && !this.keyIs(older - 1, bytes, keyStart, keyEnd)) older = index.next(hash)
     index.put(hash, entries.add(offset, seqDelta, older, keyWord(bytes, offset, 0)))
     if (isTombstone(entryKind(bytes, offset))) this.tombstoneCount++
-    this.rawBytes += entryValueEnd(bytes, offset) - keyStart
+    this.rawBytes += valueEnd - keyStart
+    return entryEndBehind(bytes, offset, valueEnd)
   }
 
   private keyIs(id: number, key: Uint8Array, start: number, end: number): boolean {
     const { bytes } = this
     const offset = this.entries.offset(id)
-    return equalRanges(bytes, entryKeyStart(bytes, offset), entryKeyEnd(bytes, offset), key, start, end)
+    const keyStart = entryKeyStart(bytes, offset)
+    return equalRanges(bytes, keyStart, keyStart + entryKeyBytes(bytes, offset), key, start, end)
   }
 
   /** The newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
