@@ -1,4 +1,4 @@
-/** Runs over bad bytes and bad disks: the right outputs, or an error that says where and no file left. */
+/** A run over bad bytes or a bad disk gives the right outputs, or an error with the place and leaves no file. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ import type { FaultRule } from '../vfs/testing.js'
 Error.stackTraceLimit = 3
 keepProcess()
 
-/** Newest first. */
+/** The input runs, newest first. */
 function sampleRuns(runCount: number, count: number): Entry[][] {
   const random = new SeededRandom(1, 'compaction faults')
   return Array.from({ length: runCount }, (_, run) => {
@@ -128,7 +128,7 @@ test('COMP-5: a failure at any call is told with the file, and leaves the inputs
       const { error, output, vfs, hit } = faultyRun({ op, fault: { do: 'error', code, when } })
       if (hit === '') break
       if (output !== null) {
-        // A read that is tried again, and a handle that is gone all the same.
+        // A failed read is tried again, and a handle whose close failed is gone all the same.
         assert.match(hit, /^(read|close) /)
         assert.deepEqual(output.outputs.flatMap((facts) => readOutput(vfs, facts)).map(shown), expected)
         continue
@@ -137,7 +137,7 @@ test('COMP-5: a failure at any call is told with the file, and leaves the inputs
       assert.ok(VarveError.is(error), String(error))
       assert.equal(error.code, code === 'ENOSPC' && !hit.startsWith('read') ? 'NO_SPACE' : 'IO_ERROR', hit)
       assert.match(error.file!, /^000\d+\.table/, hit)
-      // Whose file it is when `create` failed nobody knows: it is a temp file to the next open.
+      // After a failed `create` the owner of the file is unknown. It is a temp file that the next open removes.
       const unsure = hit.startsWith('create') && when === 'after' ? [/create (\S+)/.exec(hit)![1]!] : []
       assert.deepEqual(vfs.listSync(DIR).sort(), [...[1, 2, 3].map(tableFileName), ...unsure], hit)
     }

@@ -1,5 +1,5 @@
 /**
- * What: what a worker says about its outputs is checked before the manifest believes it.
+ * What: checks the facts that a worker gives of its outputs, before the manifest takes them over.
  * Thread: any (pure).
  */
 import { extentCovers, extentOf } from '../manifest/index.js'
@@ -13,7 +13,7 @@ export interface CheckedTask {
   outputs: readonly { tableNum: number }[]
 }
 
-/** What is wrong, or null. */
+/** Finds what is wrong with the outputs, or gives null. */
 export function findOutputProblem(task: CheckedTask, output: CompactionRunOutput): string | null {
   const { outputs, keptCount, droppedVersionCount, droppedTombstoneCount } = output
   const inputCount = inputTables(task.pick).reduce((sum, { entryCount }) => sum + entryCount, 0)

@@ -1,7 +1,7 @@
 /**
  * What: takes a compaction from its run to its install: run → publish → read back → edit.
- * Owns: nothing; a task and where it is are known by the job that is under way for it.
- * Does not own: which tasks there are, what follows from a failure (compactor.ts), the version.
+ * Owns: nothing; the procedure that runs for a task holds its state.
+ * Does not own: the list of tasks, the reaction to a failure (compactor.ts), the version.
  * Thread: main. A procedure, so that a blocked caller can drive it (executor.poll).
  * Invariants: COMP-4 inputs are given away for deletion only when the edit that replaces them is durable.
  */
@@ -17,20 +17,20 @@ import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorOptions } from './compaction-task.js'
 
-/** Below every flush and sort: they wait for nothing here. */
+/** The priority is below every flush and sort, so that none of them waits for a compaction. */
 const RUN_PRIORITY = -1
 const PASS: Job = { kind: 'pass', input: null, priority: INSTALL_PRIORITY }
 
-/** How a task ends: one of these, once. */
+/** Callbacks for the end of a task. One of them is called, once. */
 export interface CompactionEnds {
   onInstalled(task: CompactionTask, edit: VersionEdit): void
-  /** Nothing has changed. `finalNames`: names that a publish was to give. */
+  /** The task failed, and nothing has changed. `finalNames` are names that a publish was about to give. */
   onFailure(task: CompactionTask, error: unknown, finalNames?: readonly string[]): void
-  /** The directory or the manifest failed: the host has stopped everything. */
+  /** The directory or the manifest failed, and the host has stopped everything. */
   onStopped(task: CompactionTask): void
 }
 
-/** What a compaction's story needs. */
+/** The options of the procedure of a compaction. */
 export interface CompactionStory extends CompactorOptions {
   ends: CompactionEnds
 }
@@ -40,7 +40,7 @@ export function* runCompaction(options: CompactionStory, task: CompactionTask): 
   if (tables !== null) yield* install(options, task, tables)
 }
 
-/** What the output level gets. Null: the task has ended. */
+/** Gives the tables for the output level, or null when the task has ended. */
 function* outputsOf(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
   switch (task.pick.kind) {
     case 'merge': return yield* makeTables(options, task)
@@ -48,7 +48,7 @@ function* outputsOf(options: CompactionStory, task: CompactionTask): Procedure<r
   }
 }
 
-/** Merges, names what came out, and opens it. Null: the task has ended. */
+/** Merges the inputs, and names and opens the outputs. Null when the task has ended. */
 function* makeTables(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[] | null> {
   const { installer, ends } = options
   let finalNames: string[] = []
@@ -70,7 +70,7 @@ function* makeTables(options: CompactionStory, task: CompactionTask): Procedure<
   }
 }
 
-/** What a worker says is checked before anything is done with it. */
+/** Runs the merge, and checks the facts that it gives before they are used. */
 function* merge(options: CompactionStory, task: CompactionTask): Procedure<readonly TableFacts[]> {
   const { installer } = options
   const job = { kind: 'compactionRun', input: runInput(options, task), priority: RUN_PRIORITY }
@@ -82,8 +82,8 @@ function* merge(options: CompactionStory, task: CompactionTask): Procedure<reado
 }
 
 /**
- * Outputs are opened for reading before the manifest names them. Each takes a millisecond or more, and there can be
- * hundreds: between two of them the event loop turns. False: the task has ended.
+ * Opens the outputs for reading before the manifest names them. Each takes a millisecond or more, and there can be
+ * hundreds, so the event loop turns between two of them. False when the task has ended.
  */
 function* readBack(
   { installer, ends }: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
@@ -93,7 +93,7 @@ function* readBack(
     try {
       installer.open(facts)
     } catch (error) {
-      installer.retire(tables) // they have their names already
+      installer.retire(tables) // The tables have their final names already.
       ends.onFailure(task, error)
       return false
     }
@@ -110,10 +110,10 @@ function* install(
   try {
     if (!(yield* installer.list(edit))) return ends.onStopped(task)
   } catch (error) {
-    if (task.pick.kind !== 'move') installer.retire(tables) // they have their names already
+    if (task.pick.kind !== 'move') installer.retire(tables) // The tables have their final names already.
     return ends.onFailure(task, error)
   }
-  // What the next job makes must know of the tables that are replaced (sstable/replaces.ts): they retire first.
+  // The inputs retire first, since the tables of the next job must name them (sstable/replaces.ts).
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)
 }

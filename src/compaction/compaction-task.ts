@@ -1,5 +1,5 @@
 /**
- * What: one compaction under way, as plain data, what its run is given, and what the driver needs of the engine.
+ * What: one running compaction as plain data, the input of its run, and what the compactor needs of the engine.
  * Thread: main.
  */
 import { tableFileName, VarveError } from '../base/index.js'
@@ -11,26 +11,26 @@ import type { CompactionRunInput, CompactionRunOutput } from '../run/index.js'
 import type { TableSettings } from '../tables/index.js'
 import type { Installer, PlannedTable, SnapshotList, VersionSet } from '../versions/index.js'
 
-/** What asks for work besides the style's picker; asked first. */
+/** A picker besides the style's own, and asked before it. */
 export type ExtraPicker = Pick<Picker, 'pick'>
 
-/** What compaction reports, and the one thing it asks. */
+/** The engine as the compactor sees it: the listener of its reports, and one question. */
 export interface CompactorHost {
-  /** Writers wait for a compaction. */
+  /** True while writers wait for a compaction. */
   areWritersStopped(): boolean
-  /** The edit is current: swap the read state. */
+  /** The edit has become current, and the engine swaps the read state. */
   onInstalled(task: CompactionTask, edit: VersionEdit): void
-  /** No write came for a second: what only waits for more writes may be flushed. */
+  /** No write came for a second, so a memtable that waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
-  /** Without a retry a table is corrupt, and is left alone from now on. */
+  /** A task failed. When `willRetry` is false a table is corrupt, and is left alone from now on. */
   onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
 }
 
 export interface CompactorPickers {
-  /** While writes come. */
+  /** The picker while writes come. */
   busy: Picker
-  /** When none has come for a second; and at close, for what leaves fewer small tables. */
+  /** The picker when no write has come for a second. A close asks it for merges of small tables. */
   quiet: Picker
 }
 
@@ -41,7 +41,7 @@ export interface CompactorOptions {
   versions: Pick<VersionSet, 'current'>
   databaseId: Uint8Array
   tableSettings: TableSettings
-  /** How many of a run's inputs may be open at once. */
+  /** The most files of a run's inputs that may be open at once. */
   runFilesMax: number
   pickers: CompactorPickers
   host: CompactorHost
@@ -53,11 +53,11 @@ export interface CompactionTask {
   readonly reservation: RunningCompaction
   readonly inputBytes: number
   readonly startMs: number
-  /** [0] not 0: give up; [1] 64 KiB units read. */
+  /** When [0] is not 0 the run gives up. [1] counts the 64 KiB units that it has read. */
   readonly control: Int32Array
-  /** Names while they are written, and the numbers they will have. */
+  /** The names under which outputs are written, and the numbers that they will have. */
   readonly outputs: readonly PlannedTable[]
-  /** The picker that asked for it; null for the style's own. */
+  /** The extra picker that asked for the compaction; null for the style's own. */
   readonly askedBy: ExtraPicker | null
   result: CompactionRunOutput | null
 }
@@ -68,7 +68,7 @@ interface Planned {
   askedBy: ExtraPicker | null
 }
 
-/** Numbers and names for every output there may be: more than the sizes ask for, since overlaps cut too. */
+/** Makes a task with more output names than the sizes ask for, since overlaps cut outputs too. */
 export function newTask(installer: Installer, startMs: number, { id, pick, askedBy }: Planned): CompactionTask {
   const inputBytes = totalBytes(inputTables(pick))
   const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(inputBytes / pick.tableBytes) : 0
@@ -102,7 +102,7 @@ export function runInput(options: CompactorOptions, { pick, outputs, control }: 
   }
 }
 
-/** The input that a corruption names, or null. */
+/** The input that a corruption error names, or null. */
 export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum | null {
   if (!VarveError.is(error) || error.code !== 'CORRUPTION') return null
   return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null

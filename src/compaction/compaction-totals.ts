@@ -1,5 +1,5 @@
 /**
- * What: what compactions have done so far, by output level. Thread: main.
+ * What: totals of all compactions so far, by output level. Thread: main.
  */
 import type { LevelNum } from '../base/index.js'
 import type { CompactionPick } from '../pick/index.js'
@@ -30,7 +30,7 @@ export class CompactionTotals {
     })
   }
 
-  /** By compactions whose outputs went to this level. */
+  /** The totals of compactions whose outputs went to this level. */
   level(level: LevelNum): LevelTotals {
     return this.levels.get(level) ?? { readBytes: 0, writtenBytes: 0, runMs: 0 }
   }

@@ -1,4 +1,4 @@
-/** What: compactions when nothing is written, and what an open and a close wait for. */
+/** What: compactions while nothing is written, and those that an open and a close wait for. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { follow } from '../../test/support/commit-scene.js'
@@ -9,7 +9,7 @@ import { createPicker } from '../pick/create-picker.js'
 import type { CompactorPickers } from './compaction-task.js'
 
 const STACK = ['4: a-c', '3: a-c', '2: a-c', '1: a-c']
-/** Over one another are as many as a stack may have; two merges of a quiet time. */
+/** Two low stacks of level 0, which are two merges of a quiet time. */
 const PAIRS = drawnVersion({ 0: ['14: a-c', '13: a-c', '24: x-z', '23: x-z'], 6: ['1: a-d 900', '2: w-z 900'] })
 const TINY = drawnVersion({
   0: ['17: aa-ab 1', '16: ca-cb 1', '15: ea-eb 1', '14: ga-gb 1', '13: ia-ib 1', '12: ka-kb 1', '11: ma-mb 1'],
@@ -17,7 +17,7 @@ const TINY = drawnVersion({
 })
 const MiB = 2 ** 20
 
-/** Level 0 is merged when it holds a fifth of its base, and seven tables are a crowd. */
+/** Settings with which level 0 is merged when it holds a fifth of its base, and seven tables are a crowd. */
 function pickers(): CompactorPickers {
   const settings = { ...smallSettings, level0CrowdMin: 99 }
   const quiet = createPicker({ ...settings, level0ShareMin: 0.2, level0CrowdMin: 7 })

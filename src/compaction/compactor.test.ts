@@ -17,7 +17,7 @@ function picking(pick: Picker['pick']): Picker {
   return { pick, scores: () => [], pendingBytes: () => 0, pressures: () => [], tidy: () => nothing }
 }
 
-/** Moves the first table of level 0 to level 6. */
+/** Picks a move of the first table of level 0 to level 6. */
 function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null {
   const table = version.levels[0]!.tables.at(-1)
   if (table === undefined) return null
@@ -194,7 +194,7 @@ test('the directory or the manifest fails: nothing is given away, abandoned or b
     scene.news
     if (isManifest) {
       scene.published()
-      scene.compactor.suspend() // as the host does
+      scene.compactor.suspend() // The host does this too.
       scene.edits.shift()!.done(new VarveError('IO_ERROR', 'manifest'))
     } else scene.fails('IO_ERROR', '.', 'publishTables')
     assert.deepEqual(scene.news, isManifest ? [] : ['directory failed'])
@@ -330,7 +330,7 @@ test('a move writes nothing and takes no numbers; thousands of them in a row are
   let left = 20_000
   const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
   const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })
-  scene.holdBack = () => undefined // the version stays: there is always one more
+  scene.holdBack = () => undefined // The version does not change, so there is always work.
   scene.compactor.schedule()
   assert.deepEqual([scene.compactor.movedCount, scene.allocateFileNum(), scene.doing], [20_000, 100, []])
   scene.held[0]!()
@@ -380,7 +380,7 @@ test('how fast level 0 is relieved, and when next: known while something runs ou
   const control = new Int32Array(scene.runInput.control)
   assert.deepEqual(look(), [0, Infinity], 'nothing is measured yet')
   await scene.clock.advance(100)
-  control[1] = 1 // a unit of 64 KiB: more than there is
+  control[1] = 1 // One unit of 64 KiB is more than the inputs have.
   assert.deepEqual(look(), [64 * 1024 / 100, 0])
   scene.finishRun()
   assert.deepEqual(look().map((n) => Number.isNaN(n)), [false, false])

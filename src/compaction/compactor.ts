@@ -1,11 +1,11 @@
 /**
- * What: decides when which compaction begins, beside the flushes, and what follows from how it ends.
- * Owns: what is under way and its reservations, back-off after failures, tables that are left alone, totals.
+ * What: decides when a compaction begins, asks pickers which one, and reacts to its end.
+ * Owns: running tasks and their reservations, back-off after failures, tables that are left alone, totals.
  * Does not own: choices (pickers), the way from run to install (compaction-steps.ts), the version, the read state,
  * error states (host).
  * Thread: main. Runs are procedures, so that a blocked caller can drive them (executor.poll).
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes.
- * COMP-5 every attempt has table numbers of its own; a failed one changes nothing, the names it made are given away.
+ * COMP-5 every attempt has table numbers of its own. A failed one changes nothing, and its files go to the deleter.
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Clock, FileNum, SeqNum, Timer } from '../base/index.js'
@@ -29,7 +29,7 @@ import { QuietWatch } from './quiet-watch.js'
 
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
-/** An open or a close waits for merges of small tables of so many bytes in all; runs of more are given up at close. */
+/** The bytes of small tables that an open or a close merges. A close gives up running compactions of more bytes. */
 const TIDY_BYTES_MAX = 8 * MiB
 const PROGRESS_UNIT_BYTES = 64 * 1024
 
@@ -37,15 +37,15 @@ export class Compactor {
   readonly totals = new CompactionTotals()
   readonly runTimes = new StageTimes()
   private readonly drain = new DrainMeter()
-  /** How long anything was under way, up to the time when that began which is under way now. */
+  /** The time during which compactions ran, without the time since `busySinceMs` while one is running. */
   private busyMs = 0
   private busySinceMs = 0
   completedCount = 0
   movedCount = 0
   failedCount = 0
-  /** Tables with a corrupt block, and what is wrong: left alone until the database is opened again. */
+  /** Tables with a corrupt block and the errors found; they are left alone until the database is opened again. */
   readonly corruptions = new Map<FileNum, unknown>()
-  /** Asked before the style's picker; `addExtra` adds to them. */
+  /** Pickers that are asked before the style's own; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
   private readonly options: CompactorOptions
   private readonly host: CompactorHost
@@ -57,13 +57,13 @@ export class Compactor {
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
   private nextId = 1
-  /** The oldest snapshot when a picker was asked last. */
+  /** The oldest snapshot when a picker was last asked. */
   private heldAsked: SeqNum = Infinity
   failuresInRow = 0
   private retryTimer: Timer | null = null
-  /** Nothing new begins by itself. */
+  /** True when no compaction begins by itself; `tidyUp` may still begin some. */
   private isSuspended = false
-  /** Nothing new begins. */
+  /** True when no compaction begins at all. */
   private isGivenUp = false
   private isScheduling = false
   private readonly stepWaiters = new Waiters()
@@ -90,7 +90,7 @@ export class Compactor {
     return this.tasks
   }
 
-  /** Bytes that must still be merged until every level is within its size. */
+  /** The bytes that must be merged until every level is within its size. */
   debtBytes(version: Version): number {
     return this.pickers.busy.pendingBytes(version)
   }
@@ -99,7 +99,7 @@ export class Compactor {
     return this.pickers.busy.scores(version, this.reservations)
   }
 
-  /** What slows writers down and stops them; reckoned once for each version. */
+  /** The pressures that slow writers down and stop them, computed once for each version. */
   get pressures(): readonly Pressure[] {
     const version = this.version
     const blockedCount = this.corruptions.size
@@ -109,17 +109,17 @@ export class Compactor {
     return this.pressed.pressures
   }
 
-  /** Something is under way, or will be tried again. */
+  /** True while a compaction is running, or waits to be tried again. */
   get isAtWork(): boolean {
     return this.tasks.length > 0 || this.retryTimer !== null
   }
 
-  /** Bytes read so far by runs under way. */
+  /** The bytes that running compactions have read so far. */
   get progressBytes(): number {
     return this.tasks.reduce((sum, { control }) => sum + this.doneBytes(control), 0)
   }
 
-  /** Bytes a millisecond that compactions take out of level 0; 0: not known yet. To be asked while writers are slow. */
+  /** Bytes per millisecond that compactions take out of level 0, or 0 when unknown; measured while writers are slow. */
   get drainBytesPerMs(): number {
     const { totals, tasks } = this
     const busyMs = this.busyMs + (tasks.length > 0 ? this.clock.nowMs() - this.busySinceMs : 0)
@@ -127,7 +127,7 @@ export class Compactor {
     return this.drain.bytesPerMs(busyMs, totals.readBytes + this.progressBytes, running)
   }
 
-  /** In how many ms what is under way relieves level 0; Infinity: it does not, or that is not known. */
+  /** Milliseconds until running compactions relieve level 0; Infinity when they do not, or when it is unknown. */
   get reliefMs(): number {
     const speed = this.drain.speedNow
     const left = this.tasks
@@ -136,14 +136,14 @@ export class Compactor {
     return speed > 0 && left.length > 0 ? Math.min(...left) / (speed / this.tasks.length) : Infinity
   }
 
-  /** Bytes read by one run. */
+  /** The bytes that one run has read. */
   doneBytes(control: Int32Array): number {
     return Atomics.load(control, 1) * PROGRESS_UNIT_BYTES
   }
 
-  /** Starts whatever may start. */
+  /** Starts every compaction that may start. */
   schedule(): void {
-    if (this.isScheduling) return // a step that ends at once: the loop below goes on
+    if (this.isScheduling) return // A compaction ended at once, inside the loop below, which goes on.
     this.isScheduling = true
     try {
       while (this.mayStart && this.tasks.length < this.runsMax && (this.startNext() || this.startQuiet()));
@@ -151,11 +151,11 @@ export class Compactor {
       this.isScheduling = false
     }
     if (!this.mayStart || this.tasks.length > 0) return
-    // In quiet times the next write is what changes something, or a snapshot that goes.
+    // In quiet times only a write, or the release of a snapshot, can make work.
     if (!this.quiet.isQuiet || this.options.snapshots.oldest !== null) this.quiet.watch()
   }
 
-  /** Entries are visible: the quiet, if it was, is over. */
+  /** Notes that entries became visible, which ends a quiet time. */
   noteWrite(): void {
     if (this.mayStart) this.quiet.watch()
   }
@@ -163,7 +163,7 @@ export class Compactor {
   private onSecond(): void {
     if (!this.mayStart || this.tasks.length > 0) return
     if (this.quiet.isQuiet) this.host.onQuiet()
-    // A snapshot that went may make work, and the next flush may be far away.
+    // The release of a snapshot may make work, and the next flush may be far away.
     if (this.quiet.isQuiet || this.heldFrom > this.heldAsked) this.schedule()
     else this.quiet.watch()
   }
@@ -184,12 +184,12 @@ export class Compactor {
     return this.tasks.map(({ reservation }) => reservation)
   }
 
-  /** The oldest snapshot. */
+  /** The oldest snapshot, or Infinity. */
   private get heldFrom(): SeqNum {
     return this.options.snapshots.oldest ?? Infinity
   }
 
-  /** False when nobody wants anything. Who asked comes first, but not while writers are stopped. */
+  /** Starts a compaction; false when no picker has one. Extra pickers are first unless writers are stopped. */
   private startNext(): boolean {
     const { busy } = this.pickers
     const extra = this.extra.all
@@ -202,7 +202,7 @@ export class Compactor {
     return false
   }
 
-  /** One at a time, one after the other. */
+  /** Starts a compaction of a quiet time. These run one at a time. */
   private startQuiet(): boolean {
     const pick = this.tasks.length === 0 && this.quiet.isQuiet ? this.ask(this.pickers.quiet) : null
     if (pick !== null) this.start(pick, null)
@@ -247,7 +247,7 @@ export class Compactor {
     this.schedule()
   }
 
-  /** Failures before it count no more. A move writes no table, so it does not show that tables can be written. */
+  /** Counts a merge and forgets failures before it. A move does not do so, as it does not show that writes succeed. */
   private noteMerged(task: CompactionTask): void {
     this.failuresInRow = 0
     this.extra.noteSuccess(task.askedBy)
@@ -258,9 +258,9 @@ export class Compactor {
     this.drain.add(reliefOf(task.pick))
   }
 
-  // ── Failure: nothing has changed; tried again later, by then perhaps another pick ───────────────
+  // ── Failure: nothing has changed, and a later try may have another pick ───────────────────────────
 
-  /** `finalNames`: names that a publish was to give. */
+  /** Ends a task that failed. `finalNames` are names that a publish was about to give. */
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
     const corrupt = corruptInput(task, error)
@@ -286,7 +286,7 @@ export class Compactor {
     const retry = () => {
       this.retryTimer = null
       this.schedule()
-      if (this.tasks.length === 0) this.wake() // nobody wants anything any more: who waits for a step hears of it
+      if (this.tasks.length === 0) this.wake() // No picker has work any more, which callers that wait must hear.
     }
     this.retryTimer ??= this.clock.after(delayMs, retry)
   }
@@ -309,29 +309,29 @@ export class Compactor {
     this.endPause()
   }
 
-  /** Somebody waits for it now: no pause after failures goes on. */
+  /** Ends the pause after failures, since a caller waits for work now. */
   endPause(): void {
     this.retryTimer?.cancel()
     this.retryTimer = null
     this.schedule()
   }
 
-  /** Runs that it asked for end at their next pause. */
+  /** Makes the runs that this picker asked for end at their next pause. */
   giveUp(picker: ExtraPicker): void {
     for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
   }
 
-  /** True when this picker has no work left; compactions that are running are not counted as done. */
+  /** True when this picker has no work left. The work of running compactions is not done yet. */
   isDone(picker: ExtraPicker): boolean {
     return picker.pick(this.version, [], this.heldFrom, this.blocked) === null
   }
 
-  /** Resolves when the next run under way has ended, well or not. */
+  /** Resolves when the next running compaction has ended, well or not. */
   nextEnd(): Promise<void> {
     return this.stepWaiters.next()
   }
 
-  /** Whoever waits for a step looks again whether to go on. */
+  /** Wakes callers of `nextEnd`, which then look whether to go on. */
   wakeWaiting(): void {
     this.stepWaiters.wake()
   }
@@ -341,7 +341,7 @@ export class Compactor {
     if (this.tasks.length === 0) this.restWaiters.wake()
   }
 
-  /** Nothing new begins; runs under way give up at their next pause. */
+  /** Lets no compaction begin, and makes running ones give up at their next pause. */
   suspend(): void {
     this.isGivenUp = true
     this.suspendBut(0)
@@ -356,7 +356,7 @@ export class Compactor {
     this.wakeWaiting()
   }
 
-  /** At a close: short runs end, long ones are given up, and small tables that are too many are merged. */
+  /** Winds up at a close: waits for short runs, gives up long ones, and merges small tables if there are too many. */
   async windUp(): Promise<void> {
     this.suspendBut(TIDY_BYTES_MAX)
     await this.resting()
@@ -364,8 +364,8 @@ export class Compactor {
   }
 
   /**
-   * Merges small tables that are too many, as far as that takes not long: without it a program whose every run is short
-   * would leave one more table each time.
+   * Merges small tables if there are too many, and if that is quick. Without this a program that runs often and
+   * briefly would leave one more table each time.
    */
   async tidyUp(picker = this.pickers.busy): Promise<void> {
     const { failedCount } = this
@@ -379,7 +379,7 @@ export class Compactor {
     }
   }
 
-  /** After a suspension for a reason that is gone. */
+  /** Goes on after a suspension whose reason is gone. */
   resume(): void {
     this.isSuspended = false
     this.isGivenUp = false
@@ -391,7 +391,7 @@ export class Compactor {
     return this.isSuspended
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no compaction is running. */
   resting(): Promise<void> {
     return this.restWaiters.until(() => this.tasks.length === 0)
   }

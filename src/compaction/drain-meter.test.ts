@@ -1,4 +1,4 @@
-/** The pace for writers is what compactions can do beside slow writers, over all levels. */
+/** The pace for writers is the speed of compactions beside slow writers, over all levels. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleTable } from '../../test/support/manifest-samples.js'
@@ -7,7 +7,7 @@ import { DrainMeter, reliefOf } from './drain-meter.js'
 
 const GIB = 2 ** 30
 
-/** Asks each 50 ms while `ms` of compaction pass at `speed`. */
+/** Asks the meter every 50 ms while `ms` of compaction pass at `speed`. */
 class Asked {
   readonly meter = new DrainMeter()
   private ms = 0
@@ -33,7 +33,7 @@ test('the speed follows within seconds; what was not asked for does not count', 
   const asked = new Asked()
   assert.equal(asked.meter.bytesPerMs(0, 0, half), 0, 'not known')
   assert.equal(asked.ask(1000, 80, half), 40)
-  asked.pass(60_000, 5) // writers at full speed
+  asked.pass(60_000, 5) // Writers run at full speed.
   assert.equal(asked.ask(50, 80, half), 40)
   const later = asked.ask(2000, 20, half)
   assert.ok(later > 10 && later < 14, `${later}`)
@@ -43,7 +43,7 @@ test('the share is that of the latest compactions and of those under way', () =>
   const asked = new Asked()
   asked.meter.add({ level0Bytes: GIB / 4, inputBytes: GIB })
   assert.equal(asked.ask(1000, 80, []), 20)
-  asked.meter.add({ level0Bytes: 0, inputBytes: GIB }) // of deeper levels
+  asked.meter.add({ level0Bytes: 0, inputBytes: GIB }) // This is a compaction of deeper levels.
   const later = asked.ask(50, 80, [])
   assert.ok(Math.abs(later - 80 / 12) < 0.01, `${later}`)
   assert.ok(asked.ask(50, 80, [{ level0Bytes: GIB, inputBytes: GIB }]) > 40)

@@ -1,24 +1,24 @@
 /**
- * What: how fast compactions take away what comes into level 0: the pace at which writers may go on for ever.
- * It is the speed of compactions times the share of what they read that comes out of level 0. The speed is measured
- * only while somebody asks, which is while writers are slowed down: beside writers at full speed compactions get
- * less of the processors. The share is that of the latest compactions, with those under way, whole: where
- * deeper levels have their turn, level 0 is not relieved for seconds.
+ * What: measures how fast compactions take bytes out of level 0, which is the pace that writers can keep up for ever.
+ * It is the speed of compactions times the share of level 0 in what they read. The speed is measured only while it is
+ * asked for, which is while writers are slowed down: beside writers at full speed compactions get less of the
+ * processors. The share is that of the latest compactions, and of running ones as a whole, since level 0 gets no relief
+ * for seconds while deeper levels have their turn.
  * Owns: both averages. Thread: main.
  */
 import { totalBytes } from '../pick/index.js'
 import type { CompactionPick } from '../pick/index.js'
 
-/** What one compaction takes out of level 0, and all that it reads. */
+/** The bytes that one compaction takes out of level 0, and all bytes that it reads. */
 export interface Relief {
   readonly level0Bytes: number
   readonly inputBytes: number
 }
 
-/** What was read before so many bytes counts half. */
+/** The weight of a compaction halves when later ones have read this many bytes. */
 const SHARE_HALF_BYTES = 2 ** 30
 const SPEED_HALF_MS = 500
-/** Not asked for so long: what happened meanwhile says nothing about slow writers. */
+/** A longer gap between two calls gives no sample, since writers were not slow in between. */
 const GAP_MS_MAX = 1000
 const SAMPLE_MS_MIN = 20
 
@@ -28,14 +28,14 @@ export class DrainMeter {
   private sampledMs = -Infinity
   private sampledBytes = 0
 
-  /** A compaction has ended. */
+  /** Adds a compaction that has ended. */
   add(relief: Relief): void {
     this.past = sumOf(this.past, relief)
   }
 
   /**
-   * Bytes a millisecond; 0: not known yet. `busyMs`: how long any compaction ran so far; `readBytes`: what they read,
-   * those under way included.
+   * The bytes per millisecond out of level 0, or 0 when they are not known yet. `busyMs` is the time during which
+   * compactions ran so far, and `readBytes` what they read, including running ones.
    */
   bytesPerMs(busyMs: number, readBytes: number, running: readonly Relief[]): number {
     this.sample(busyMs, readBytes)
@@ -43,7 +43,7 @@ export class DrainMeter {
     return inputBytes > 0 ? this.speed * (level0Bytes / inputBytes) : 0
   }
 
-  /** Bytes a millisecond that all compactions read, when it was asked last; 0: not known yet. */
+  /** The bytes per millisecond that all compactions read at the latest sample; 0 when they are not known yet. */
   get speedNow(): number {
     return this.speed
   }
@@ -61,7 +61,7 @@ export class DrainMeter {
   }
 }
 
-/** What a compaction relieves. A merge within level 0 counts by the tables that become fewer. */
+/** The relief that a compaction brings. A merge within level 0 counts by the share of its tables that go. */
 export function reliefOf({ inputs, outputLevel }: CompactionPick): Relief {
   const level0 = inputs.filter(({ level }) => level === 0).flatMap(({ tables }) => tables)
   const share = outputLevel === 0 ? 1 - 1 / Math.max(1, level0.length) : 1

@@ -1,14 +1,14 @@
 /**
- * What: who asks for compactions besides the style, and how often in a row what they asked for has failed.
- * Owns: the list, in the order they came. Does not own: what is under way for them (compactor.ts).
+ * What: the pickers that ask for compactions besides the style's own, and how often each has failed in a row.
+ * Owns: the list, in the order in which they were added. Does not own: their running compactions (compactor.ts).
  * Thread: main.
  */
 import { isOutOfFiles } from '../base/index.js'
 import type { ExtraPicker } from './compaction-task.js'
 
-/** Then a call that waits is told; what the style asks for is tried for ever. */
+/** Failures in a row after which a waiting call rejects. The style's own compactions are tried for ever. */
 const ATTEMPTS_MAX = 3
-/** When nothing can be opened: after a quarter of a minute. */
+/** Failures in a row that are allowed when no file can be opened; they take a quarter of a minute. */
 const ATTEMPTS_OUT_OF_FILES_MAX = 7
 
 export class ExtraPickers {
@@ -38,7 +38,7 @@ export class ExtraPickers {
     asked.error = error
   }
 
-  /** What it asked for has failed so often that whoever asked should hear of it; null: go on. */
+  /** The error of a picker that failed so often that its caller must hear of it, or null. */
   failureOf(picker: ExtraPicker): { error: unknown } | null {
     const asked = this.asking.get(picker)
     if (asked === undefined) return null

@@ -1,5 +1,5 @@
 /**
- * What: tells when no write has come for a second, and until the next one comes.
+ * What: tells when no write has come for a second. The quiet time lasts until the next write.
  * Owns: the timer. Thread: main.
  */
 import type { Clock, SeqNum, Timer } from '../base/index.js'
@@ -11,10 +11,10 @@ export class QuietWatch {
   private readonly visibleSeqNum: () => SeqNum
   private readonly onSecond: () => void
   private timer: Timer | null = null
-  /** The newest entry when it was found to be quiet. */
+  /** The newest sequence number when the quiet time began. */
   private quietSeqNum: SeqNum | null = null
 
-  /** `onSecond`: the second is over, quiet or not. */
+  /** `onSecond` is called at the end of each watched second, quiet or not. */
   constructor(clock: Clock, visibleSeqNum: () => SeqNum, onSecond: () => void) {
     this.clock = clock
     this.visibleSeqNum = visibleSeqNum
@@ -26,7 +26,7 @@ export class QuietWatch {
     return this.quietSeqNum === this.visibleSeqNum()
   }
 
-  /** It is looked again in a second, unless that is to come anyway. */
+  /** Watches the next second, unless one is being watched already. */
   watch(): void {
     if (this.timer !== null) return
     const seqNum = this.visibleSeqNum()

@@ -81,7 +81,7 @@ function randomBatches(random: SeededRandom): BatchOperation[][] {
   }))
 }
 
-/** All versions of a memtable in key order, newest first. */
+/** All versions in a memtable, in key order and then newest first. */
 function versionsOf({ memtable }: WriteBuffer): { text: string; key: string; seqNum: SeqNum }[] {
   const versions = []
   const it = memtable.iterator()

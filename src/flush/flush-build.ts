@@ -1,8 +1,8 @@
 /**
- * What: stage 2, build: the published frames of one memtable become one sorted file, synced in strict mode.
+ * What: stage 2, build: makes one table, synced in strict mode, of the published frames of one memtable.
  * Owns: the new table while it runs; removes it when it fails.
  * Does not own: file numbers (given), the table's final name (publish-tables.ts).
- * Thread: any: plain data and shared memory in, plain data out.
+ * Thread: any. It takes plain data and shared memory, and gives plain data.
  * Invariants: FLUSH-2 only published frames are read. FLUSH-3 a version is dropped only when neither
  * the newest state nor a held snapshot sees it.
  */
@@ -24,16 +24,16 @@ export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName
   header: FileHeader
   settings: TableSettings
   slab: SharedArrayBuffer
-  /** Frames stand at [start, end). */
+  /** The frames are the bytes [start, end) of the slab. */
   start: number
   end: number
   logNum: FileNum
-  /** Tables that are in no version, and whose removal is not known to be durable. */
+  /** Tables that are in no version, and whose removal is not known to be durable. The new table names them. */
   unlisted: readonly FileNum[]
 }
 
 export interface FlushBuildOutput {
-  /** Null when nothing is left to write: then there is no file. */
+  /** The facts of the new table; null when no entry is kept, and so there is no file. */
   facts: TableFacts | null
   keptCount: number
   droppedCount: number
@@ -86,19 +86,19 @@ function* writeTable(
 
 interface SortedEntries {
   bytes: Uint8Array
-  /** In arrival order. */
+  /** The offset of each entry in the slab, in arrival order. */
   offsets: Uint32Array
   seqNums: Float64Array
-  /** Ordinals of the two, in key order. */
+  /** Indexes into `offsets` and `seqNums`, in key order. */
   order: Uint32Array
 }
 
-/** The bytes of the slab for each entry, on average. */
+/** The average number of bytes of the slab for each entry. */
 function bytesEach({ offsets }: SortedEntries): number {
   return 1 + (offsets.at(-1)! - offsets[0]!) / offsets.length
 }
 
-/** How many entries are brought into the processor's cache at a time. */
+/** The number of entries that are brought into the processor's cache at a time. */
 const BATCH_ENTRIES = 64
 const CACHE_LINE_BYTES = 64
 const LINES_TOUCHED_MAX = 4
@@ -109,9 +109,9 @@ class EntryWriter {
   private readonly builder: TableBuilder
   private readonly retention: RetentionFilter
   private readonly view: DataView
-  /** Offsets of the entries in hand. */
+  /** Offsets of the entries of the present batch. */
   private readonly places = new Uint32Array(BATCH_ENTRIES)
-  /** Sequence numbers of the entries in hand. */
+  /** Sequence numbers of the entries of the present batch. */
   private readonly numbers = new Float64Array(BATCH_ENTRIES)
   private readonly touched = new Uint8Array(BATCH_ENTRIES)
   private lastPlace = -1
@@ -125,7 +125,7 @@ class EntryWriter {
     this.linesTouched = Math.min(LINES_TOUCHED_MAX, Math.ceil(bytesEach(entries) / CACHE_LINE_BYTES))
   }
 
-  /** Writes the entries [from, to) of the order, as far as they are kept. */
+  /** Writes those of the entries [from, to) of the order that are kept. */
   write(from: number, to: number): void {
     for (let start = from; start < to; start += BATCH_ENTRIES) {
       const count = Math.min(to - start, BATCH_ENTRIES)
@@ -136,8 +136,9 @@ class EntryWriter {
   }
 
   /**
-   * Entries stand in the slab as they came: in key order nearly every load is a cache miss. Loads that do
-   * not wait for each other overlap, so each kind has a loop of its own (docs/design/0019-merge-speed.md).
+   * Collects a batch. Entries are in the slab in arrival order, so in key order nearly every load is a cache miss.
+   * Loads that do not wait for each other overlap, so each kind of load has a loop of its own
+   * (docs/design/0019-merge-speed.md).
    */
   private gather(from: number, count: number): void {
     const { offsets, seqNums, order } = this.entries
@@ -182,7 +183,7 @@ class EntryWriter {
   }
 }
 
-/** Looks from the end: neighbours in a sorted sequence differ there. */
+/** True when both entries have the same key. It compares from the end, where neighbours in key order differ. */
 function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
   const keyBytes = entryKeyBytes(bytes, a)
   if (entryKeyBytes(bytes, b) !== keyBytes) return false
@@ -192,7 +193,7 @@ function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
   return true
 }
 
-/** Offsets and sequence numbers of all entries, in arrival order. */
+/** Collects the offsets and sequence numbers of all entries, in arrival order. */
 function collectEntries(
   bytes: Uint8Array, start: number, end: number,
 ): { offsets: Uint32Array; seqNums: Float64Array } {

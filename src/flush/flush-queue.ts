@@ -1,7 +1,7 @@
 /**
  * What: stage 1, prepare: sealed memtables that wait to become tables, oldest first.
  * Owns: the queue, the stage and the times of each task.
- * Does not own: the memtables' content; what to do on failure (flusher.ts).
+ * Does not own: the memtables' content; the reaction to a failure (flusher.ts).
  * Thread: main.
  * States of a task: queued → building → built → installing → released; back to queued after a failure.
  * Invariants: FLUSH-1 tasks leave the queue strictly in the order they came.
@@ -16,20 +16,20 @@ export type FlushStage = 'queued' | 'building' | 'built' | 'installing' | 'relea
 export interface SealedMemtable {
   readonly memtable: Memtable
   readonly log: LogFile
-  /** The log that took over: replay begins there once this memtable is a table. */
+  /** The next log, at which replay begins once this memtable is a table. */
   readonly nextLogNum: FileNum
 }
 
 export interface FlushTask extends SealedMemtable {
   readonly id: number
   stage: FlushStage
-  /** Every byte of the log is written or void: the build may begin. */
+  /** True when every byte of the log is written or void, so that the build may begin. */
   isSettled: boolean
   attempts: number
-  /** Number of this attempt's table. */
+  /** The file number of this attempt's table. */
   tableNum: FileNum
   tempName: string
-  /** What the build gave; null for a memtable without entries. */
+  /** The facts of the table that was built; null before that, and when it would have no entries. */
   facts: TableFacts | null
   queuedMs: number
   buildStartMs: number
@@ -63,7 +63,7 @@ export class FlushQueue {
     return this.tasks.length
   }
 
-  /** Next task to build, or null. */
+  /** The next task to build, or null. */
   get nextQueued(): FlushTask | null {
     for (const task of this.tasks) {
       if (task.stage === 'queued') return task.isSettled ? task : null
@@ -75,7 +75,7 @@ export class FlushQueue {
     return this.tasks.reduce((count, task) => count + (task.stage === stage ? 1 : 0), 0)
   }
 
-  /** Names of the files that are written and not installed. */
+  /** The names of files that are written and not installed. */
   get builtNames(): string[] {
     return this.tasks.filter(({ stage, facts }) => stage === 'built' && facts !== null).map(({ tempName }) => tempName)
   }
@@ -84,7 +84,7 @@ export class FlushQueue {
     return this.tasks.find((task) => task.memtable === memtable) ?? null
   }
 
-  /** Every task has all its tries again. */
+  /** Gives every task all its attempts again. */
   forgetAttempts(): void {
     for (const task of this.tasks) task.attempts = 0
   }

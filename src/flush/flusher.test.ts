@@ -77,7 +77,7 @@ class Scene implements FlushHost {
     this.flusher.suspend(error)
   }
 
-  /** A sealed memtable with `entryCount` entries joins the queue. */
+  /** Adds a sealed memtable with `entryCount` entries to the queue. */
   add(entryCount = 2): void {
     const { buffer } = sampleBuffer(++this.logNum, { lastSeqNum: this.seqNum })
     buffer.begin(noPredecessor(this.seqNum))
@@ -87,7 +87,7 @@ class Scene implements FlushHost {
     this.flusher.settle(buffer.memtable)
   }
 
-  /** What is being done now: `build 1 as 100`, `publish 100`. */
+  /** The names of running jobs, such as `build 1 as 100` or `publish 100`. */
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => {
       if (job.kind === 'publishTables') return `publish ${(job.input as PublishTablesInput).tables[0]!.tableNum}`
@@ -104,7 +104,7 @@ class Scene implements FlushHost {
     return this.executor.take((job) => job.kind === 'publishTables')
   }
 
-  /** The build of this log ends, with these changes to what it says. */
+  /** Ends the build of this log, with these changes to its result. */
   built(logNum: number, lie: Partial<FlushBuildOutput> & { table?: Partial<TableFacts> } = {}): void {
     const { job, deliver } = this.takeBuild(logNum)
     const { header } = job.input as FlushBuildInput

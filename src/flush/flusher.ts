@@ -4,7 +4,7 @@
  * Does not own: the stages' work (flush-*.ts), the version, the read state, error states (host).
  * Thread: main. Build and install are procedures, so that a blocked caller can drive them (executor.poll).
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
- * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the names that a failed one made are given away.
+ * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the files of a failed one go to the deleter.
  */
 import { assert, isOutOfFiles, tableFileName, VarveError, Waiters } from '../base/index.js'
 import type { Clock, TableFacts, Timer } from '../base/index.js'
@@ -21,19 +21,19 @@ import { FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
 
 const ATTEMPTS_MAX = 3
-/** When nothing can be opened: for a quarter of a minute. */
+/** The attempts when no file can be opened; they take a quarter of a minute. */
 const ATTEMPTS_OUT_OF_FILES_MAX = 8
 const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 10_000
 
-/** What flushing reports. */
+/** The listener of reports of the flusher. */
 export interface FlushHost {
-  /** The edit is current: swap the read state, let go of the memtable, and of the log once the edit is durable. */
+  /** The edit has become current. The host swaps the read state, and releases the log once the edit is durable. */
   onInstalled(task: FlushTask, edit: VersionEdit): void
-  /** Called at each change of a task's stage. */
+  /** The stage of a task has changed. */
   onStage(task: FlushTask, stage: FlushStage, durationMs: number): void
   onAttemptFailed(task: FlushTask, error: unknown, willRetry: boolean): void
-  /** What a build gave does not match its memtable, twice: a bug. */
+  /** The result of a build did not match its memtable twice, which shows a bug. */
   onBug(error: VarveError): void
 }
 
@@ -42,7 +42,7 @@ export interface FlusherOptions {
   installer: Installer
   snapshots: Pick<SnapshotList, 'rule'>
   tableSettings: TableSettings
-  /** How many tables are built at the same time. */
+  /** The most tables that are built at the same time. */
   buildsMax: number
   host: FlushHost
 }
@@ -61,7 +61,7 @@ export class Flusher {
   private readonly clock: Clock
   private readonly installer: Installer
   private retryTimer: Timer | null = null
-  /** No new step begins: given up, or failed for good. */
+  /** True when no stage begins, since flushing was given up or failed for good. */
   private isSuspended = false
   private waiters: { taskId: number; resolve: () => void; reject: (error: unknown) => void }[] = []
   private giveUpError: unknown = null
@@ -74,14 +74,14 @@ export class Flusher {
     this.installer = options.installer
   }
 
-  /** Stage 1: a sealed memtable joins the queue; its wait clock starts. */
+  /** Adds a sealed memtable to the queue (stage 1), and notes the time. */
   prepare(sealed: SealedMemtable): FlushTask {
     const task = this.queue.push(sealed, this.clock.nowMs())
     this.host.onStage(task, 'queued', 0)
     return task
   }
 
-  /** Every byte of the task's log is written or void. */
+  /** Notes that every byte of a memtable's log is written or void. */
   settle(memtable: Memtable): void {
     const task = this.queue.find(memtable)
     assert(task !== null, 'a settled memtable is in the flush queue')
@@ -89,7 +89,7 @@ export class Flusher {
     this.schedule()
   }
 
-  /** Starts whatever may start. */
+  /** Starts every build and install that may start. */
   schedule(): void {
     if (this.isSuspended) return
     while (this.retryTimer === null && this.queue.countInStage('building') < this.options.buildsMax) {
@@ -100,7 +100,7 @@ export class Flusher {
     this.tryInstall()
   }
 
-  /** Resolves when everything that is queued now is released; rejects when flushing was given up. */
+  /** Resolves when everything that is queued now is released. Rejects when flushing was given up. */
   whenReleased(): Promise<void> {
     const { newest } = this.queue
     if (newest === null) return Promise.resolve()
@@ -108,7 +108,7 @@ export class Flusher {
     return new Promise((resolve, reject) => this.waiters.push({ taskId: newest.id, resolve, reject }))
   }
 
-  /** No new step begins; steps in flight end. */
+  /** Lets no build and no install begin; those that are running end. */
   suspend(error: unknown): void {
     this.isSuspended = true
     this.giveUpError ??= error
@@ -117,17 +117,17 @@ export class Flusher {
     for (const { reject } of this.waiters.splice(0)) reject(this.giveUpError)
   }
 
-  /** Resolves when no build and no install is under way. Requires: suspended, so none begins. */
+  /** Resolves when no build and no install is running. Requires: suspended, so none begins. */
   resting(): Promise<void> {
     return this.restWaiters.until(() => !this.isBusy)
   }
 
-  /** Files that were built and will not be installed any more. Requires: suspended, and at rest. */
+  /** Removes files that were built and will not be installed. Requires: suspended, and at rest. */
   abandonBuilt(): void {
     this.installer.abandon(this.queue.builtNames)
   }
 
-  /** Something waits for its flush, and flushing goes on: each step that ends begins the next, or a retry does. */
+  /** True when a memtable waits for its flush and flushing goes on, by a running stage or a retry to come. */
   get isAtWork(): boolean {
     return this.queue.length > 0 && !this.isSuspended
   }
@@ -140,7 +140,7 @@ export class Flusher {
     if (!this.isBusy) this.restWaiters.wake()
   }
 
-  /** After a suspension: tries again from the oldest memtable on. */
+  /** Goes on after a suspension, from the oldest memtable on. */
   resume(): void {
     this.isSuspended = false
     this.giveUpError = null
@@ -226,7 +226,7 @@ export class Flusher {
     this.release(task, edit)
   }
 
-  /** The table gets its name and is opened: what cannot be read is built again. False: the attempt has ended. */
+  /** Names and opens the table; one that cannot be opened is built again. False when the attempt has ended. */
   private *makeReadable(task: FlushTask, facts: TableFacts): Procedure<boolean> {
     const { installer } = this
     const { tempName, tableNum } = task
@@ -252,7 +252,7 @@ export class Flusher {
     }
   }
 
-  /** The task stands still: the host decides whether anything is tried again. */
+  /** Puts a task back into the queue, where it waits for a retry or the end. */
   private putBack(task: FlushTask): void {
     task.stage = 'queued'
     task.facts = null
@@ -287,7 +287,7 @@ export class Flusher {
     }
   }
 
-  // ── Failure: again under a new number, later; after a few tries it is somebody else's decision ──
+  // ── Failure: a later attempt has a new number; after the last one the host decides ────────────────
 
   private onAttemptFailed(task: FlushTask, error: unknown): void {
     this.failedCount++
@@ -310,7 +310,7 @@ export class Flusher {
   }
 }
 
-/** What a worker says is checked before the manifest believes it. */
+/** Checks the result of a build before the manifest takes it over. Gives what is wrong, or null. */
 function checkOutput(task: FlushTask, output: FlushBuildOutput): string | null {
   const { entryCount } = task.memtable
   if (output.keptCount + output.droppedCount !== entryCount) {

@@ -11,16 +11,16 @@ import type { KeyRange } from '../iterator/index.js'
 export interface Extent {
   /** The first key that may be inside. */
   readonly lower: Uint8Array
-  /** Where it ends. Null: at no key. */
+  /** The bound at which the extent ends; null when it has no end. */
   readonly upper: Uint8Array | null
   /**
-   * True: `upper` itself is the last key that may be inside, so the end is the successor of `upper`, which is never
-   * made. False: `upper` is outside.
+   * True when `upper` itself is the last key that may be inside, and false when `upper` is outside. The flag saves
+   * making the successor of a key.
    */
   readonly isUpperInside: boolean
 }
 
-/** What says which keys a table has. */
+/** The table facts that say which keys a table has. */
 export type TableKeys = Pick<TableFacts, 'smallestKey' | 'largestKey'>
 
 const FIRST_KEY = new Uint8Array(0)
@@ -33,14 +33,14 @@ export function extentOfRange({ lower, upper }: KeyRange): Extent {
   return { lower: lower ?? FIRST_KEY, upper, isUpperInside: false }
 }
 
-/** From the first key of any of the tables to the end of the last one. Requires: at least one. */
+/** The extent from the smallest to the largest key of the tables. Requires: at least one table. */
 export function extentOfTables(tables: readonly TableKeys[]): Extent {
   let extent = extentOf(tables[0]!)
   for (let i = 1; i < tables.length; i++) extent = joinExtents(extent, extentOf(tables[i]!))
   return extent
 }
 
-/** The smallest extent around both. */
+/** The smallest extent around both extents. */
 export function joinExtents(a: Extent, b: Extent): Extent {
   const { lower } = compareLowers(a, b) <= 0 ? a : b
   const { upper, isUpperInside } = compareUppers(a, b) >= 0 ? a : b
@@ -65,7 +65,7 @@ export function beginsBefore({ lower }: Extent, key: Uint8Array, start: number, 
   return compareRanges(lower, 0, lower.length, key, start, end) < 0
 }
 
-/** True when some key may be in both. */
+/** True when some key may be in both extents. */
 export function extentsOverlap(a: Extent, b: Extent): boolean {
   return !endsBefore(a, b.lower, 0, b.lower.length) && !endsBefore(b, a.lower, 0, a.lower.length)
 }
@@ -75,12 +75,12 @@ export function extentCovers(outer: Extent, inner: Extent): boolean {
   return compareLowers(outer, inner) <= 0 && compareUppers(outer, inner) >= 0
 }
 
-/** `extentsOverlap` of two tables. */
+/** True when some key may be in both tables. */
 export function tablesOverlap(a: TableKeys, b: TableKeys): boolean {
   return extentsOverlap(extentOf(a), extentOf(b))
 }
 
-/** Order by the first key. */
+/** Orders extents by their lower bounds. */
 export function compareLowers(a: Extent, b: Extent): number {
   return compareBytes(a.lower, b.lower)
 }

@@ -1,19 +1,19 @@
 /**
  * What: the fields of edits, and those at the end of table records: tag, flags, length, value (manifest-format.ts).
- * What a reader does not know it leaves out when the field says that this is allowed, and refuses otherwise.
+ * A reader skips a field that it does not know when the field says that it may be skipped, and refuses it otherwise.
  * Thread: any.
  */
 import { BadBytes, ByteReader } from '../base/index.js'
 import { FIELD_IGNORABLE, FieldTag, RecordTag, ReservedFieldTag, ReservedRecordTag } from './manifest-format.js'
 
-/** Something of a later version that may not be left out. */
+/** A field of a later version of Varve that may not be skipped. */
 export class UnknownField extends BadBytes {}
 
-/** Which fields may stand in one place. */
+/** The fields that may stand in one place of a file. */
 export interface FieldSet {
   readonly known: Readonly<Record<string, number>>
   readonly reserved: Readonly<Record<string, number>>
-  /** Tags rise, so each stands once. */
+  /** True when the tags must rise, so that each stands once. */
   readonly isAscending: boolean
 }
 
@@ -26,7 +26,7 @@ export interface FieldHeader {
   value: ByteReader
 }
 
-/** The fields from the reader's position to its end, without unknown ones that may be left out. */
+/** Gives the fields from the reader's position to its end, without unknown ones that may be skipped. */
 export function* readFields(bytes: Uint8Array, reader: ByteReader, set: FieldSet): Generator<FieldHeader> {
   const known = new Set(Object.values(set.known))
   let last = 0

@@ -1,13 +1,14 @@
 /**
  * What: which history a database is. A copy of a database that is written to shares id and file numbers with its
- * source; its lineage, drawn when it was made, tells the two apart. Each file's header says by which it was written.
+ * source; its lineage, drawn when it was made, tells the two apart. The header of each file says in which lineage the
+ * file was written.
  *
  *   offset size
  *        0    8  own lineage, never 0
- *        8    8  lineage that it came from, 0 = none
+ *        8    8  lineage of the source, 0 = none
  *       16    8  last sequence number that both have, 0 = none
  *
- * Drawn once, when the directory is made; each new manifest carries it on.
+ * A lineage is drawn once, when the directory is made, and each new manifest repeats it.
  */
 import { BadBytes, drawLineage } from '../base/index.js'
 import type { ByteReader, ByteWriter, Random, SeqNum } from '../base/index.js'
@@ -18,10 +19,10 @@ export interface Lineage {
   readonly partedSeqNum: SeqNum
 }
 
-/** Of nothing yet: what no manifest holds. */
+/** The lineage of a version before its first edit; no manifest holds it. */
 export const NO_LINEAGE: Lineage = Object.freeze({ own: 0, parent: 0, partedSeqNum: 0 })
 
-/** For a database that comes from no other. */
+/** Draws the lineage of a database that was not copied from another. */
 export function newLineage(random: Random): Lineage {
   return { ...NO_LINEAGE, own: drawLineage(random) }
 }

@@ -15,12 +15,12 @@ import { tableCount } from './version.js'
 import type { Version } from './version.js'
 import { decodeGroup } from './version-edit.js'
 
-/** Every byte of it, whatever state it is in. */
+/** Describes every byte of a manifest, damaged or not. */
 export function describeManifest(source: ByteSource, file: string): Generator<Section> {
   return frameSections(source, file, { magic: 'varveman', known: MANIFEST_FRAMES, readBody, problemIn })
 }
 
-/** Why a reader refuses a frame, or null. */
+/** The reason why a reader refuses a frame, or null. */
 function problemIn(content: Uint8Array, frame: FrameHeader, file: string, offset: number): VarveError | null {
   const end = FRAME_HEADER_BYTES + frame.bodyBytes
   try {
@@ -70,7 +70,7 @@ function text(name: string): FieldReader {
   return (it, end) => decoder.decode(it.raw(end - it.position, name))
 }
 
-/** What the text says as JSON; the text, when it is none. */
+/** Reads a text as JSON; gives the text itself when it is not JSON. */
 function json(name: string): FieldReader {
   return (it, end) => {
     const shown = decoder.decode(it.raw(end - it.position, name))
@@ -104,7 +104,7 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.flushStats, json('flush statistics')],
 ])
 
-/** Fields at the end of a table's record. */
+/** Readers of the fields at the end of a table's record. */
 const recordReaders = new Map<number, FieldReader>([[RecordTag.hiddenCount, number('hidden versions')]])
 
 function readTable(it: Annotator, end: number): Record<string, unknown> {
@@ -160,7 +160,7 @@ function readValueFile(it: Annotator): Record<string, unknown> {
   }
 }
 
-/** One line a fact; levels with nothing in them are left out. */
+/** Prints a version with one line for each fact; empty levels are left out. */
 export function versionText(version: Version): string {
   return treeText(versionTree(version))
 }

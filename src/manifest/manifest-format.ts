@@ -2,10 +2,10 @@
  * What: the bytes of a manifest. On disk: do not change these numbers.
  *
  *   file   = file header (base/file-header.ts, magic 'varveman'), then frames (base/frame.ts)
- *   frame  = type editGroup: one or more edits, true together or not at all; or type mark: no body
+ *   frame  = type editGroup: one or more edits that become true together; or type mark: no body
  *   number = the frame's first sequence number: 1 for the first frame, then rising by 1
  *   mark   = the bytes of this manifest that were synced when the frame was written (distance 0)
- *   body   = edits, `count` of them, and not one byte more
+ *   body   = exactly `count` edits
  *
  *   edit     offset size                       field    offset size
  *                 0    4  bytes of the fields                0    2  tag
@@ -13,13 +13,13 @@
  *                                                            4    4  bytes of the value
  *                                                            8       value
  *
- * The first group holds the whole version as one edit, applied to nothing. A writer never has more
+ * The first group holds the whole version as one edit, applied to the empty version. A writer never has more
  * than one group that is not synced, so a bad place with a frame behind it is corruption.
- * A reader leaves out unknown fields that are ignorable, and refuses the file for any other.
+ * A reader skips unknown fields that are ignorable, and refuses the file for any other.
  */
 
 export const FieldTag = {
-  /** Text, which fills the value: the name of the key order; in the first group, always. */
+  /** Text: the name of the key order. The first group always has it. */
   keyOrder: 1,
   /** u64. */
   nextFileNum: 2,
@@ -47,13 +47,13 @@ export const FieldTag = {
   discard: 13,
   /** Text. */
   settings: 14,
-  /** Text; ignorable. Only in the first group, and in the last one before a clean close. */
+  /** Text; ignorable. It stands only in the first group, and in the last one before a clean close. */
   flushStats: 15,
-  /** Lineage (lineage.ts); in the first group, always, and nowhere else. */
+  /** Lineage (lineage.ts). It always stands in the first group, and nowhere else. */
   lineage: 20,
 } as const
 
-/** Fields that later versions may write: taken, so that nothing else uses their numbers. */
+/** Numbers of fields that later versions may write; nothing else may use them. */
 export const ReservedFieldTag = {
   dropTime: 16,
   addKeyspace: 17,
@@ -67,13 +67,13 @@ export const ReservedFieldTag = {
   timeOfTheClose: 26,
 } as const
 
-/** Fields at the end of a table's record: tags ascending, each once. */
+/** Tags of the fields at the end of a table's record. They ascend, so each field stands once. */
 export const RecordTag = {
   /** u64; ignorable. */
   hiddenCount: 1,
 } as const
 
-/** As `ReservedFieldTag`. */
+/** Numbers of record fields that later versions may write; nothing else may use them. */
 export const ReservedRecordTag = {
   expiringCount: 2,
   spans: 3,
@@ -85,18 +85,18 @@ export const ReservedRecordTag = {
   valueFilesAsDeltas: 9,
 } as const
 
-/** Flag of a field: nothing rests on it, so whoever does not know it leaves it out. */
+/** Flag of a field: a reader that does not know the field may skip it. */
 export const FIELD_IGNORABLE = 1
 
-/** Fields that are written with the flag. */
+/** Fields that are written with the flag `FIELD_IGNORABLE`. */
 export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([FieldTag.flushStats])
 
-/** Flag of a log record: exactly the bytes named count. */
+/** Flag of a log record: exactly the bytes that it names count. */
 export const LOG_EXACT = 1
 /** Flag of a log record: without the log, or with fewer bytes of it, history has a hole. */
 export const LOG_MUST_EXIST = 2
 
-/** Caps: what is above them is not believed, and never written. */
+/** The most levels of a version. Counts above this limit and those below are never written, and not believed. */
 export const LEVELS_MAX = 64
 export const TABLES_MAX = 2 ** 20
 export const VALUE_LOGS_MAX = 2 ** 20
@@ -104,7 +104,7 @@ export const VALUE_FILES_PER_TABLE_MAX = 2 ** 16
 export const LOGS_MAX = 2 ** 16
 export const PINS_MAX = 1024
 export const PIN_NAME_BYTES_MAX = 255
-/** Settings and flush statistics, each. */
+/** The most bytes that the settings, and the flush statistics, may have. */
 export const TEXT_BYTES_MAX = 1024 * 1024
 export const GROUPS_MAX = 2 ** 22
 

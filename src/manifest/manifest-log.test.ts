@@ -1,4 +1,4 @@
-/** The writer: what it calls in which order, and that a failed manifest takes nothing more. */
+/** The order of the calls that the manifest writer makes; a failed manifest takes nothing more. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runAsync, runSync, VarveError } from '../base/index.js'
@@ -39,7 +39,7 @@ test('the calls, in order: each group is synced before the next is written', asy
     'open create 000007.manifest', 'write 000007.manifest', 'sync 000007.manifest',
     'write 000007.manifest', 'sync 000007.manifest',
     'write 000007.manifest', 'sync 000007.manifest',
-    'write 000007.manifest', 'close 000007.manifest', // the mark, which nothing depends on
+    'write 000007.manifest', 'close 000007.manifest', // The mark needs no sync, since nothing depends on it.
   ]
   const calls: string[] = []
   const recorded = recordCalls(newDirectory(), calls)

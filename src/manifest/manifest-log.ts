@@ -1,12 +1,12 @@
 /**
- * What: writes one manifest: created with a whole version, then group after group.
+ * What: writes one manifest: creates it with a whole version, then appends groups.
  * Owns: the open file and how many of its bytes are written and synced.
  * Does not own: which version is current (the engine), which manifest counts (marker.ts).
  * Thread: main.
  * States: open → writing → open → closed; writing → failed → closed. Nothing is retried: after a
- *   failed write or sync, what is on disk is unknown, and only a reader after a restart may tell.
+ *   failed write or sync, what is on disk is unknown until a restart reads it.
  * Invariants:
- *   MAN-10  at most one group is not synced; it is the last, but for the mark behind it
+ *   MAN-10  at most one group is not synced: the last one; only a mark may follow it
  *   MAN-11  nothing is written after a failed write or sync
  */
 import {
@@ -22,15 +22,15 @@ import type { Version } from './version.js'
 import { decodeGroup, encodeGroup, versionToEdit } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
 
-/** The lineage is in the version. */
+/** The origin of a new manifest; its lineage comes from the version. */
 export interface ManifestOptions extends Omit<FileOrigin, 'lineage'> {
-  /** Fresh for every attempt. */
+  /** A number that no earlier attempt used. */
   fileNum: FileNum
 }
 
 /**
- * A new manifest that holds `version`, synced. Its name is not: marker.ts does that.
- * Throws IO_ERROR or NO_SPACE; then nothing counts, and the file is removed if that is possible.
+ * Makes a manifest that holds `version`, and syncs the file. marker.ts syncs the file's name.
+ * Throws IO_ERROR or NO_SPACE; then the file does not count, and is removed if that is possible.
  */
 export function* createManifest(
   vfs: Vfs, dir: string, options: ManifestOptions, version: Version,
@@ -65,7 +65,7 @@ interface FrameContext {
   markBytes: number
 }
 
-/** `edits` null: a mark. */
+/** Makes a frame of `edits`, or a mark when `edits` is null. */
 function makeFrame(
   header: FileHeader, place: FrameContext, edits: readonly VersionEdit[] | null,
 ): Uint8Array {
@@ -83,7 +83,7 @@ function makeFrame(
   return frame
 }
 
-/** What cannot be read back must never be written. */
+/** Decodes a group again, since what cannot be read back must never be written. */
 function checkReadable(body: Uint8Array, count: number): void {
   try {
     decodeGroup(body, 0, body.length, { count, file: 'new group' })
@@ -93,16 +93,16 @@ function checkReadable(body: Uint8Array, count: number): void {
   }
 }
 
-/** Removes a file that nothing names: on a full disk its bytes are missed. */
+/** Removes a file that nothing names, if possible: a full disk needs its bytes. */
 export function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
   try {
     yield* unlinkFile(vfs, path)
   } catch {
-    // The next open removes it.
+    // The next open removes the file.
   }
 }
 
-/** One group on its way to the file: plain data. */
+/** A group that is being written, as plain data. */
 export interface GroupWrite {
   fileNum: FileNum
   /** Device and inode of the manifest that the engine holds. */
@@ -112,8 +112,8 @@ export interface GroupWrite {
 }
 
 /**
- * Writes and syncs one group; runs in any thread. The handle is closed again: its sync counts. A manifest that somebody
- * put in the place of ours is left alone.
+ * Writes and syncs one group, on any thread, through a handle of its own. It does not write to another file that was
+ * put in the place of this manifest.
  */
 export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<void> {
   const name = manifestFileName(group.fileNum)
@@ -141,7 +141,7 @@ export class ManifestLog {
   private writtenBytes: number
   private syncedBytes: number
 
-  /** Requires: a header and the first group are in `file`, `bytes` long and synced. */
+  /** Requires: `file` holds the header and the first group in `bytes` bytes, and is synced. */
   constructor(file: VfsFile, header: FileHeader, bytes: number) {
     this.fileNum = header.fileNum
     this.file = file
@@ -153,12 +153,12 @@ export class ManifestLog {
     this.syncedBytes = bytes
   }
 
-  /** Size of the file. */
+  /** The size of the file. */
   get bytes(): number {
     return this.writtenBytes
   }
 
-  /** Groups in the file, the one with the whole version included. */
+  /** The number of groups in the file, including the one with the whole version. */
   get groupCount(): number {
     return this.frameCount
   }
@@ -169,26 +169,26 @@ export class ManifestLog {
     return this.writtenBytes > bytesTarget || this.frameCount > GROUPS_MAX / 2
   }
 
-  /** Why this manifest takes no more groups, or null. */
+  /** The error after which this manifest takes no more groups, or null. */
   get failure(): VarveError | null {
     return this.cause
   }
 
   /**
-   * Appends `edits` as one group, true together, and syncs. Throws COMMIT_UNKNOWN when that fails:
-   * after a restart they may be there or not. Requires: the edits fit the current version.
+   * Appends `edits` as one group and syncs. Throws COMMIT_UNKNOWN when that fails: a restart then finds
+   * all of them or none. Requires: the edits fit the current version.
    */
   *append(edits: readonly VersionEdit[]): Steps<void> {
     yield* this.appendUnsynced(edits)
     yield* this.sync()
   }
 
-  /** The write of `append`. Requires: what was written before is synced. */
+  /** Appends a group without a sync. Requires: everything written before is synced. */
   *appendUnsynced(edits: readonly VersionEdit[]): Steps<void> {
     yield* this.write(edits)
   }
 
-  /** Ensures: everything appended survives power loss. */
+  /** Syncs the file: then everything appended survives power loss. */
   *sync(): Steps<void> {
     this.checkOpen()
     if (this.syncedBytes === this.writtenBytes) return
@@ -197,9 +197,9 @@ export class ManifestLog {
   }
 
   /**
-   * Writes a mark behind the last group and closes: from then on a bad byte in that group is known to be
-   * corruption, not a torn write. `lastWords`, which nobody's data depends on, stand between the two. Neither is
-   * synced: who loses them in a power loss knows as much as after a kill. A failed manifest is only closed.
+   * Writes `lastWords`, which no data depends on, and a mark, and closes the file. The mark shows that a bad byte
+   * before it is corruption and not a torn write. Neither is synced: a power loss that takes them leaves the manifest
+   * as a kill would. A failed manifest is only closed.
    */
   *closeClean(lastWords: VersionEdit = {}): Steps<void> {
     try {
@@ -213,7 +213,7 @@ export class ManifestLog {
     }
   }
 
-  /** Idempotent; promises nothing. */
+  /** Closes the file without a sync. Further calls do nothing. */
   *close(): Steps<void> {
     if (this.state === 'closed') return
     this.state = 'closed'
@@ -228,8 +228,8 @@ export class ManifestLog {
   }
 
   /**
-   * The next group, for `appendGroup` in another thread; `endGroup` tells how it went.
-   * Requires: as `append`. Between the two calls nothing else is written.
+   * Makes the next group, for `appendGroup` on another thread. The caller tells `endGroup` how that went, and
+   * writes nothing in between. Requires: the edits fit the current version.
    */
   beginGroup(edits: readonly VersionEdit[]): GroupWrite {
     const group = this.nextGroup(edits)
@@ -237,7 +237,7 @@ export class ManifestLog {
     return group
   }
 
-  /** `error` null: the group is synced. Otherwise this manifest is done; returns what to tell. */
+  /** Notes that a group is synced, or failed with `error`. Returns the error for the caller, or null. */
   endGroup(group: GroupWrite, error: unknown): VarveError | null {
     if (error !== null) return this.fail(error, 'appending to')
     this.writtenBytes = group.offset + group.frame.length
@@ -267,7 +267,7 @@ export class ManifestLog {
     assert(this.state === 'open', `MAN-11: ${this.name} is ${this.state}`)
   }
 
-  /** Runs I/O; its first failure ends this manifest. */
+  /** Runs I/O whose first failure ends this manifest. */
   private *guard(operation: string, steps: Steps<void>): Steps<void> {
     this.state = 'writing'
     try {

@@ -1,4 +1,4 @@
-/** Cuts, torn sectors, flipped bytes, forged frames: a version that was, or an error. */
+/** A manifest with cuts, torn sectors, flipped bytes or forged frames gives a version that was, or an error. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
@@ -28,7 +28,7 @@ function sampleBytes(isClosed = false): { bytes: Uint8Array, ends: number[] } {
   return { bytes: readAll(vfs, '/db/000007.manifest'), ends }
 }
 
-/** The version, or the code of the error. */
+/** Reads a manifest; gives the version, or the code of the error. */
 function outcome(bytes: Uint8Array): Version | string {
   try {
     return replayManifest(bytes, 7).version
@@ -121,7 +121,7 @@ test('a group in the middle turned to zeros is corruption', () => {
   assert.equal(outcome(bytes), 'CORRUPTION')
 })
 
-/** Writes the frame at `at` again with right checksums. */
+/** Writes the frame at `at` again, with right checksums. */
 function reseal(bytes: Uint8Array, at: number, more: Partial<FrameHeader> = {}): void {
   const seed = fileSeed(decodeFileHeader(bytes, 'varveman', 'manifest'))
   const header = emptyFrameHeader()
@@ -165,7 +165,7 @@ test('a frame behind a bad place proves nothing when its sync mark is not above 
 
 test('the first group must hold a whole version', () => {
   const { bytes, ends } = sampleBytes()
-  // The second group, put where the first stands, with its number.
+  // The second group, with the number of the first, stands in the place of the first.
   const moved = new Uint8Array(bytes.length)
   moved.set(bytes.subarray(0, FILE_HEADER_BYTES))
   moved.set(bytes.subarray(ends[0]!, ends[1]!), FILE_HEADER_BYTES)

@@ -1,10 +1,10 @@
 /**
- * What: a manifest file back into a version, and the rule for its end.
+ * What: reads a manifest file back into a version, and decides whether its end is torn.
  * Thread: main; changes nothing, so it also runs beside a live writer.
  *
- * The last group may be torn: then what is behind the last good frame does not count. But a writer
+ * The last group may be torn: then the bytes behind the last good frame do not count. But a writer
  * syncs each group before it writes the next, and the first one before the marker names the file.
- * So a frame behind a bad place, known by its header and its sync mark, proves corruption; a bad
+ * So a frame behind a bad place, known by its header and its sync mark, proves corruption, and a bad
  * first group is always corruption.
  */
 import {
@@ -30,17 +30,17 @@ export interface ManifestContents {
   databaseId: Uint8Array
   generation: number
   features: Features
-  /** Groups replayed. */
+  /** The number of groups that were replayed. */
   groups: number
-  /** End of the last good frame. */
+  /** The offset at which the last good frame ends. */
   goodBytes: number
-  /** Bytes behind it: a group that was being written when the process or the machine stopped. */
+  /** Bytes behind the last good frame, of a group that was being written when the process or the machine stopped. */
   tornBytes: number
-  /** The last frame is a mark: the writer closed the file. */
+  /** True when the last frame is a mark, so the writer closed the file. */
   isClosed: boolean
 }
 
-/** Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
+/** Reads a manifest. Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
 export function* readManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<ManifestContents> {
   const name = manifestFileName(fileNum)
   return replayManifest(yield* readManifestBytes(vfs, vfs.join(dir, name), name), fileNum)
@@ -75,7 +75,7 @@ interface ManifestEnd {
   goodBytes: number
 }
 
-/** The version that these bytes of a manifest hold. */
+/** Makes the version that these bytes of a manifest hold. */
 export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestContents {
   const file = manifestFileName(fileNum)
   const frames = readFrames(bytes, fileNum)
@@ -104,7 +104,7 @@ export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestCon
   }
 }
 
-/** The good frames in order; throws where what follows is not a torn end. */
+/** Gives the good frames in order; throws when what follows them is not a torn end. */
 function* readFrames(
   bytes: Uint8Array, fileNum: FileNum,
 ): Generator<ManifestFrame, ManifestEnd> {
@@ -143,7 +143,7 @@ interface FrameContext {
   generation: number
 }
 
-/** What frames of logs may carry has no meaning in a manifest. */
+/** Refuses extensions, which only frames of logs may carry. */
 export function checkNoExtensions({ extensionBytes }: FrameHeader, file: string, offset: number): void {
   if (extensionBytes === 0) return
   throw new VarveError('UNSUPPORTED_FORMAT', `${file} at offset ${offset}: frame with extensions`, {
@@ -151,7 +151,7 @@ export function checkNoExtensions({ extensionBytes }: FrameHeader, file: string,
   })
 }
 
-/** The checksum is right, so whatever is wrong here was written so, by someone. */
+/** Checks the fields of a frame with a right checksum: what is wrong in them was written so. */
 function checkFrame(frame: FrameHeader, { file, offset, number, generation }: FrameContext): void {
   checkNoExtensions(frame, file, offset)
   if (frame.firstSeqNum !== number) {
@@ -183,15 +183,15 @@ function checkLaterGroup(edits: VersionEdit[], file: string, offset: number): vo
 }
 
 /**
- * First place behind `bad` with a frame header that is right and whose sync mark is above `bad`, or
- * -1. What became of that frame's body does not matter.
+ * Finds the first place behind `bad` with a right frame header whose sync mark is above `bad`, or gives -1.
+ * The body of that frame may be bad too.
  */
 function findFrame(
   bytes: Uint8Array, { bad, seed, generation }: { bad: number, seed: number, generation: number },
 ): number {
   const header = emptyFrameHeader()
   for (let at = bad + 8; at + FRAME_HEADER_BYTES <= bytes.length; at += 8) {
-    // Before the checksum: quick, and torn bytes pass all three by chance once in 2^96.
+    // This check is quicker than the checksum. Torn bytes pass both by chance once in 2^96.
     if (getU32(bytes, at + 28) !== generation % 2 ** 32 || getU32(bytes, at + 32) !== 0) continue
     if (readFrameHeader(bytes, at, at, seed, header) && header.markBytes > bad) return at
   }

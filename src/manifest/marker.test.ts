@@ -1,4 +1,4 @@
-/** The marker at every step of its move, with calls that fail before or after they take effect. */
+/** The marker moves safely when any call fails, before or after it takes effect. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runAsync, runSync, VarveError } from '../base/index.js'
@@ -14,7 +14,7 @@ import { readManifest } from './manifest-reader.js'
 import { holdsData, moveMarker, readMarker } from './marker.js'
 import { applyEdits } from './version-builder.js'
 
-/** A directory whose marker names manifest 7; manifest 9 is written and synced. */
+/** Makes a directory whose marker names manifest 7, with manifest 9 written and synced. */
 function movableDirectory(): MemoryVfs {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/db')
@@ -68,7 +68,7 @@ function reopen(vfs: MemoryVfs): number {
   return marker.manifest
 }
 
-/** Nothing in Varve catches this: the process is gone. */
+/** Stands for the end of the process: nothing in Varve catches it. */
 class Crash extends Error {}
 
 test('a crash at every call of a move leaves the old manifest or the new one', () => {
@@ -96,7 +96,7 @@ test('a crash at every call of a move leaves the old manifest or the new one', (
 
 interface Failure {
   call: string
-  /** Which of the calls of that name, from 0. */
+  /** The index of the call among calls of that name, from 0. */
   nth: number
   when: 'before' | 'after'
   result: 'IO_ERROR' | 'COMMIT_UNKNOWN' | 'moved'

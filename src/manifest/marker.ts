@@ -1,5 +1,5 @@
 /**
- * What: the marker, a file that is all name (`marker.000003.000012`: iteration 3, manifest 12). It
+ * What: the marker, an empty file whose name says everything (`marker.000003.000012`: iteration 3, manifest 12). It
  * says which manifest counts; the highest iteration wins, so older markers left behind do no harm.
  * After Pebble's atomic marker.
  * Thread: main; the caller holds the directory's lock.
@@ -21,7 +21,7 @@ export interface Marker {
   manifest: FileNum
 }
 
-/** The marker that counts among the names of a directory, or null. */
+/** Finds the marker that counts among the names of a directory, or gives null. */
 export function readMarker(names: readonly string[]): Marker | null {
   let best: Marker | null = null
   for (const name of names) {
@@ -37,7 +37,7 @@ export function compareMarkers(a: Marker, b: Marker): number {
   return a.iteration - b.iteration || a.manifest - b.manifest
 }
 
-/** True when the names tell that there may be data here: a manifest alone has none. */
+/** True when the names show that the directory may hold data. A manifest alone holds none. */
 export function holdsData(names: readonly string[]): boolean {
   return names.some((name) => {
     const kind = parseFileName(name)?.kind
@@ -46,10 +46,10 @@ export function holdsData(names: readonly string[]): boolean {
 }
 
 /**
- * From now on `manifest` counts. Requires: it is synced.
- * Throws IO_ERROR or NO_SPACE when the marker is not there and nothing changed, COMMIT_UNKNOWN when
- * it may be there or a sync failed: then both manifests must stay until a restart has looked. A sync for
- * which no descriptor was to be had is not one that failed.
+ * Moves the marker, so that `manifest` counts. Requires: the manifest is synced.
+ * Throws IO_ERROR or NO_SPACE when there is no new marker and nothing changed, COMMIT_UNKNOWN when
+ * there may be one or a sync failed: then both manifests must stay until a restart has looked. A sync
+ * that did not begin for want of a descriptor does not count as failed.
  */
 export function* moveMarker(vfs: Vfs, dir: string, manifest: FileNum): Steps<Marker> {
   const iteration = (yield* highestIteration(vfs, dir)) + 1
@@ -80,8 +80,8 @@ function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
 }
 
 /**
- * An empty file: all there is of it is in the directory, and is synced with that. A file system may fail a call
- * that was done (M08): the directory is asked, not the error.
+ * Creates the marker, an empty file that is synced with its directory. A file system may report failure of a call
+ * that took effect (M08), so the directory decides whether the marker is there, not the error.
  */
 function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<void> {
   try {
@@ -105,7 +105,7 @@ function markerUnknown(error: unknown, name: string): VarveError {
   })
 }
 
-/** What cannot be removed is removed by a later move, or by the next open. */
+/** Removes older markers. One that cannot be removed now is left to a later move or the next open. */
 function* removeOlderMarkers(vfs: Vfs, dir: string, marker: Marker): Steps<void> {
   let names: string[] = []
   try {

@@ -1,4 +1,4 @@
-/** Which files go and which stay, and what an orphan proves. */
+/** Obsolete files go and others stay; an orphan may prove a lost edit. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleTable, sampleVersions } from '../../test/support/manifest-samples.js'
@@ -6,7 +6,7 @@ import { findLostEdit, findObsoleteFiles, highestFileNum, logNumbers } from './o
 import type { FilesInDirectory } from './obsolete-files.js'
 import { applyEdit } from './version-builder.js'
 
-/** Tables 11 and 18, value log 12, pointer 15, marker 3 naming manifest 20. */
+/** A version with tables 11 and 18, value log 12 and pointer 15; marker 3 names manifest 20. */
 const version = applyEdit(sampleVersions().at(-1)!, { removePins: ['backup'] })
 
 function find(names: string[], more: Partial<FilesInDirectory> = {}) {

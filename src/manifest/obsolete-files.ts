@@ -1,6 +1,6 @@
 /**
- * What: which files of a directory no version needs, and what their being there proves. Works on
- * names and numbers only, reads and deletes nothing.
+ * What: which files of a directory no version needs, and whether they prove that the manifest lost an edit.
+ * Works on names and numbers only; reads and deletes nothing.
  * Thread: any (pure).
  * Invariants:
  *   MAN-13  a file goes only when neither the durable version nor any later one lists it, the
@@ -15,28 +15,28 @@ import type { Version } from './version.js'
 
 export interface FilesInDirectory {
   names: readonly string[]
-  /** The durable version, then every later or still read one. Their pins count. */
+  /** The durable version, then every later one and every one that is still read. Their pins count. */
   versions: readonly Version[]
-  /** The marker that counts, durable. */
+  /** The durable marker that counts. */
   marker: Marker
   /** Numbers of files that a read state, job, checkpoint, open log or held edit uses. */
   inUse: ReadonlySet<FileNum>
-  /** Numbers of tables that are in no version and stay. */
+  /** Numbers of tables that are in no version and stay all the same. */
   kept?: ReadonlySet<FileNum>
 }
 
-/** Names of our files, by ascending number; everything not listed under a heading stays. */
+/** Names of files by ascending number. A file in none of the lists stays. */
 export interface ObsoleteFiles {
   /** Tables that were being built, and probe files. */
   temps: string[]
   /** Tables that no version lists. */
   tables: string[]
-  /** Logs that need not be replayed, and that nothing keeps. */
+  /** Logs that need no replay and that nothing keeps. */
   logs: string[]
   valueLogs: string[]
   manifests: string[]
   markers: string[]
-  /** Not ours: never touched, whatever they are. */
+  /** Files whose names are not Varve's; they are never touched. */
   foreign: string[]
 }
 
@@ -71,7 +71,7 @@ function collectNeeded({ versions, marker, inUse, kept = new Set() }: FilesInDir
   return { numbers, inUse, firstLog: versions.length === 0 ? 0 : firstLog, marker }
 }
 
-/** The heading that a file of ours belongs under, or null when it stays. */
+/** The list that an obsolete file belongs to, or null when the file stays. */
 function listFor(parsed: FileName, needed: Needed, out: ObsoleteFiles): string[] | null {
   if (parsed.kind === 'lock') return null
   if (parsed.kind === 'probe') return out.temps
@@ -79,7 +79,7 @@ function listFor(parsed: FileName, needed: Needed, out: ObsoleteFiles): string[]
     const marker = { iteration: parsed.iteration, manifest: parsed.fileNum }
     return compareMarkers(marker, needed.marker) < 0 ? out.markers : null
   }
-  // Beside a live table its temp name may have stayed.
+  // The temp name of a live table may have stayed beside its final name.
   if (parsed.kind === 'temp') return needed.inUse.has(parsed.fileNum) ? null : out.temps
   if (needed.numbers.has(parsed.fileNum)) return null
   switch (parsed.kind) {
@@ -90,13 +90,13 @@ function listFor(parsed: FileName, needed: Needed, out: ObsoleteFiles): string[]
   }
 }
 
-/** File numbers of all logs in the directory, ascending. */
+/** The file numbers of all logs in the directory, ascending. */
 export function logNumbers(names: readonly string[]): FileNum[] {
   return sortByNumber(names)
     .flatMap(({ parsed }) => (parsed?.kind === 'log' ? [parsed.fileNum] : []))
 }
 
-/** Above everything found, referenced or not, new file numbers begin. 0 when there is nothing. */
+/** The highest file number among the names, above which new numbers begin; 0 when there is none. */
 export function highestFileNum(names: readonly string[]): FileNum {
   return names.reduce((highest, name) => Math.max(highest, fileNumOf(parseFileName(name))), 0)
 }
@@ -109,15 +109,15 @@ function sortByNumber(names: readonly string[]): { name: string, parsed: FileNam
 
 export interface LostEdit {
   table: FileNum
-  /** Gone, though this manifest says it is still to be replayed. */
+  /** The log that is gone, though this manifest says that replay needs it. */
   log: FileNum
 }
 
 /**
  * Looks among orphans, tables that no version lists, for proof that the manifest lost an edit. A
- * crash between a table and its edit leaves the table's logs in place, for logs go only after the
+ * crash between a table and its edit leaves the table's logs in place, since logs go only after the
  * edit is durable. So an orphan from a log that replay needs and that is gone means a lost edit.
- * (Orphans of logs below the pointer are old files whose deletion was undone: legal.)
+ * Orphans of logs below the pointer are legal: old files whose deletion a crash undid.
  */
 export function findLostEdit(
   orphans: readonly Pick<TableFacts, 'fileNum' | 'firstLog' | 'lastLog'>[],

@@ -1,4 +1,4 @@
-/** Extents and runs agree with what lists of all keys say, whatever an extent's end is. */
+/** Extents and runs agree with lists of all their keys, whatever the end of an extent is. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compareBytes, SeededRandom } from '../base/index.js'
@@ -8,7 +8,7 @@ import { Level, SortedRun } from './sorted-run.js'
 
 const bytes = (...key: number[]): Uint8Array => new Uint8Array(key)
 
-/** All keys of at most three bytes of {0, 1, 2}. Bounds have two bytes at most, and no 0: their successors are keys. */
+/** All keys of up to three bytes of {0, 1, 2}. Bounds have at most two, and no 0, so their successors are keys. */
 const KEYS = [0, 1, 2, 3].flatMap(keysOf).sort(compareBytes)
 
 function keysOf(length: number): Uint8Array[] {
@@ -27,7 +27,7 @@ function drawnBound(random: SeededRandom): Uint8Array {
   return bytes(...Array.from({ length: random.below(3) }, () => 1 + random.below(2)))
 }
 
-/** Holds a key at least. */
+/** Draws an extent that holds at least one key. */
 function drawnExtent(random: SeededRandom): Extent {
   for (;;) {
     const lower = drawnBound(random)
@@ -38,7 +38,7 @@ function drawnExtent(random: SeededRandom): Extent {
   }
 }
 
-/** A run whose tables are their extents: neighbours often touch. */
+/** Draws a run in which each table is its own extent. Neighbours often touch. */
 function drawnRun(random: SeededRandom): SortedRun<Extent> {
   const extents: Extent[] = []
   for (let i = 0; i < 30; i++) {

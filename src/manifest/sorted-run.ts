@@ -1,8 +1,8 @@
 /**
- * What: a sorted run: tables in key order of which no two share a key, and the questions that everybody asks of them:
- * which table has this key, which ones meet this extent. A level is a list of runs.
- * Owns: nothing; immutable. The tables may be what a manifest says of them, or readers of them.
- * Does not own: that a run is sound, which version-check.ts asks (MAN-1).
+ * What: a sorted run: tables in key order of which no two share a key, and what is asked of them:
+ * which table has a key, and which tables overlap an extent. A level is a list of runs.
+ * Owns: nothing; immutable. A run holds the facts of its tables, or their readers.
+ * Does not own: the check that a run is sound (MAN-1 in version-check.ts).
  * Thread: any; crosses no threads (a worker makes runs of the facts that it gets).
  */
 import type { TableFacts } from '../base/index.js'
@@ -11,10 +11,10 @@ import type { Extent, TableKeys } from './extent.js'
 
 export class SortedRun<T> {
   readonly tables: readonly T[]
-  /** Extents of the tables, at the same places. */
+  /** The extent of each table, at the index of the table. */
   readonly extents: readonly Extent[]
 
-  /** Requires: as many extents as tables, ascending. */
+  /** Requires: one extent for each table, in ascending order. */
   constructor(tables: readonly T[], extents: readonly Extent[]) {
     this.tables = tables
     this.extents = extents
@@ -24,7 +24,7 @@ export class SortedRun<T> {
     return new SortedRun(tables, tables.map(extentOf))
   }
 
-  /** The same run with something else in the place of each table. */
+  /** Makes a run with the same extents and something else for each table. */
   map<U>(make: (table: T) => U): SortedRun<U> {
     return new SortedRun(this.tables.map(make), this.extents)
   }
@@ -36,7 +36,7 @@ export class SortedRun<T> {
     return this.tables[at]!
   }
 
-  /** Place of the first table with a key at or behind key[start, end); their number when there is none. */
+  /** Index of the first table with a key ≥ key[start, end); the number of tables when there is none. */
   firstEndingAtOrAfter(key: Uint8Array, start: number, end: number): number {
     const { extents } = this
     let low = 0
@@ -49,7 +49,7 @@ export class SortedRun<T> {
     return low
   }
 
-  /** Place of the last table with a key before key[start, end); -1 when there is none. */
+  /** Index of the last table with a key before key[start, end); -1 when there is none. */
   lastBeginningBefore(key: Uint8Array, start: number, end: number): number {
     const { extents } = this
     let low = 0
@@ -86,9 +86,9 @@ export class SortedRun<T> {
 
 /** One level of a version. */
 export class Level {
-  /** Newest first. Level 0 has a run for each table, a deeper level one for all, or none while it is empty. */
+  /** Newest first. Level 0 has one run for each table. A deeper level has one run, or none while it is empty. */
   readonly runs: readonly SortedRun<TableFacts>[]
-  /** The tables of the runs, in their order. */
+  /** The tables of all runs, in the order of the runs. */
   readonly tables: readonly TableFacts[]
 
   constructor(runs: readonly SortedRun<TableFacts>[]) {

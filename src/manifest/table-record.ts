@@ -18,7 +18,7 @@
  *       96    8  salt
  *      104       smallest key, largest key: u32 length and bytes each
  *        …    4  count of value files, then { u64 file number, u64 values, u64 bytes } each
- *        …       fields as in an edit, for what tables learn later, tags ascending:
+ *        …       fields as in an edit, for later additions, tags ascending:
  *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
  */
 import { BadBytes, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
@@ -50,7 +50,7 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
   }
 }
 
-/** Everything but the fields at the end, which the caller reads (`decodeRecordField`). */
+/** Decodes a record up to the fields at its end, which the caller reads (`decodeRecordField`). */
 export function decodeTableRecord(reader: ByteReader): LevelTable {
   const at = reader.position
   const level = decodeLevel(reader)
@@ -79,7 +79,7 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
   return { level, facts }
 }
 
-/** A field at the end of a record; `RecordTag` has its tag. */
+/** Decodes a field at the end of a record. Requires: `RecordTag` has its tag. */
 export function decodeRecordField(facts: TableFacts, tag: number, value: ByteReader): void {
   switch (tag) {
     case RecordTag.hiddenCount: facts.hiddenCount = value.u53()

@@ -15,7 +15,7 @@ import { BadBytes, SALT_BYTES } from '../base/index.js'
 import type { ByteReader, ByteWriter } from '../base/index.js'
 import type { ValueLogFacts } from './version.js'
 
-/** A value log as it is when it is listed: tables will say what of it is live. */
+/** A value log when it is first listed. Its live bytes follow from the tables that point to it. */
 export type NewValueLog = Omit<ValueLogFacts, 'liveCount' | 'liveBytes'>
 
 export function encodeValueLog(writer: ByteWriter, facts: NewValueLog): void {

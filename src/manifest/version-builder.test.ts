@@ -1,4 +1,4 @@
-/** What versions share, and how live bytes are counted; what edits do is in version-cases.test.ts. */
+/** Versions share levels, and live bytes are counted. The cases of edits are in version-cases.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleVersions } from '../../test/support/manifest-samples.js'

@@ -1,7 +1,7 @@
 /**
- * What: base version plus edits gives the next version.
- * Owns: the rules of one edit: what it may take away, and that numbers never go back (MAN-9).
- * Does not own: what must be true of the result (version-check.ts), asked once in `finish`.
+ * What: makes the next version from a base version and edits.
+ * Owns: the rules for one edit: it removes only what is there, and numbers never go back (MAN-9).
+ * Does not own: what must be true of the result (version-check.ts), which `finish` checks once.
  * Thread: any.
  */
 import { compareBytes, VarveError } from '../base/index.js'
@@ -12,14 +12,14 @@ import type { ValueLogFacts, Version } from './version.js'
 import { findProblemAfter } from './version-check.js'
 import type { VersionEdit } from './version-edit.js'
 
-/** Makes the error for a bad edit: a bug when we made the edit, corruption when a file holds it. */
+/** Makes the error for a bad edit: a bug when this process made it, corruption when a file holds it. */
 export type Blame = (what: string) => Error
 
 const blameUs: Blame = (what) => new VarveError('INTERNAL', `bad version edit: ${what}`)
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** The next version. Throws INTERNAL, and changes nothing, when an edit does not fit. */
+/** Makes the next version. Throws INTERNAL when an edit does not fit. */
 export function applyEdits(
   version: Version, edits: readonly VersionEdit[], blame: Blame = blameUs,
 ): Version {
@@ -32,10 +32,10 @@ export function applyEdit(version: Version, edit: VersionEdit): Version {
   return applyEdits(version, [edit])
 }
 
-/** After a throw the builder is of no use. */
+/** Applies edits to a base version. A builder that threw must not be used again. */
 export class VersionBuilder {
   private readonly next: Mutable<Version>
-  /** Levels that an edit touched; the others stay as they are. */
+  /** The tables of each level that an edit touched; the other levels stay as they are. */
   private readonly levels = new Map<LevelNum, Map<FileNum, TableFacts>>()
   private readonly added = new Map<FileNum, TableFacts>()
   private readonly pins: Map<string, FileNum>
@@ -51,7 +51,7 @@ export class VersionBuilder {
     this.blame = blame
   }
 
-  /** `blame` knows where this edit stands. */
+  /** Applies one edit. `blame` makes the error when the edit does not fit. */
   apply(edit: VersionEdit, blame = this.blame): void {
     this.blame = blame
     this.applyNumbers(edit)
@@ -66,7 +66,7 @@ export class VersionBuilder {
     if (edit.flushStats !== undefined) this.next.flushStats = edit.flushStats
   }
 
-  /** Requires: the base was sound. */
+  /** Makes the version and checks it. Requires: the base was sound. */
   finish(): Version {
     const { next } = this
     next.levels = this.buildLevels()
@@ -97,7 +97,7 @@ export class VersionBuilder {
     if (this.next.nextFileNum < floor) this.next.nextFileNum = floor
   }
 
-  /** What is known of a log only becomes more: it grows until its end is known, which can only be cut. */
+  /** Takes the facts of a log. Its known bytes only grow until its end is known, and then only shrink. */
   private applyLog(facts: LogFacts): void {
     const { fileNum, bytes } = facts
     const known = this.logs.get(fileNum)
@@ -197,8 +197,8 @@ export class VersionBuilder {
   }
 
   /**
-   * Pins are moved by users who do not wait for each other: a move back and the release of a pin that
-   * is gone change nothing, and are no reason to stop the database.
+   * Applies changes of pins. Users move pins without waiting for each other, so moving a pin back, or removing one
+   * that is gone, changes nothing and is not an error.
    */
   private applyPins(edit: VersionEdit): void {
     for (const name of edit.removePins ?? []) this.pins.delete(name)

@@ -1,4 +1,4 @@
-/** What edits do to a version, and what is wrong with versions: test/data/manifest says it without TypeScript. */
+/** Edits change a version, and checks find problems in versions. The cases are text in test/data/manifest. */
 import { describe } from 'node:test'
 import { datadriven } from '../../test/support/datadriven.js'
 import { runVersionCase } from '../../test/support/version-script.js'

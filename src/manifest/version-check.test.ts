@@ -1,4 +1,4 @@
-/** Limits of a version that are too large to be written down; the quick check agrees with the whole one. */
+/** Versions at limits that are too large for text cases; the quick check agrees with the full one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom, VarveError } from '../base/index.js'

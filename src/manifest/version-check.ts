@@ -1,5 +1,5 @@
 /**
- * What: what is true of every version, as functions that name what is not.
+ * What: checks the invariants of a version; each problem is a sentence that begins with its invariant.
  * Thread: any (pure).
  * Invariants:
  *   MAN-1  the tables of a run are sorted by key and disjoint
@@ -10,8 +10,8 @@
  *   MAN-5  the logs that a table was flushed from lie below the log pointer: nothing is read twice
  *   MAN-6  pins have names and keep logs that exist or will
  *   MAN-7  tables point only to listed value logs; live bytes of a value log are the tables' sum
- *   MAN-8  what is known of a log is kept while replay or a pin may read the log, and no longer
- *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and what is known of a log never go back
+ *   MAN-8  facts of a log are kept while replay or a pin may read the log, and no longer
+ *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and the facts of a log never go back
  *          (version-builder.ts)
  */
 import {
@@ -30,7 +30,7 @@ import type { Version } from './version.js'
 
 type Problems = Generator<string>
 
-/** What edits did to the tables of a version. */
+/** The changes that edits made to the tables of a version. */
 export interface TableChange {
   /** Levels that lost or gained tables. */
   levels: ReadonlySet<LevelNum>
@@ -38,7 +38,7 @@ export interface TableChange {
   added: readonly TableFacts[]
 }
 
-/** The first thing that is wrong with a version, as one sentence, or null. */
+/** Finds the first problem of a version, as one sentence, or gives null. */
 export function findProblem(version: Version): string | null {
   const everything = { levels: new Set(version.levels.keys()), added: allTables(version) }
   return first(function* () {
@@ -47,7 +47,7 @@ export function findProblem(version: Version): string | null {
   }())
 }
 
-/** Finds a problem in a version that edits made from a sound one: cheap when little changed. */
+/** Finds a problem in a version that edits made from a sound one; cheap when little changed. */
 export function findProblemAfter(version: Version, change: TableChange): string | null {
   return first(problems(version, change))
 }
@@ -100,7 +100,7 @@ function* tableProblems(table: TableFacts): Problems {
     yield `${tombstoneCount} tombstones of ${entryCount} entries`
   }
   if (hiddenCount >= entryCount) yield `${hiddenCount} hidden versions of ${entryCount} entries`
-  // Readers and pickers ask for no keyspace.
+  // Readers and pickers do not know keyspaces yet.
   if (keyspaceId !== 0) yield `keyspace ${keyspaceId}`
   if (Math.max(smallestKey.length, largestKey.length) > KEY_BYTES_MAX) yield 'key is too long'
   if (compareBytes(smallestKey, largestKey) > 0) yield 'smallest key is above the largest'
@@ -131,9 +131,9 @@ function* runProblems(level: LevelNum, { tables, extents }: SortedRun<TableFacts
   }
 }
 
-/** Requires: one table a run. */
+/** Checks the order of ages (MAN-2). Requires: each run has one table. */
 function* ageProblems(level: LevelNum, tables: readonly TableFacts[]): Problems {
-  // Sorted by largest number: keys are compared only while ranges of numbers intersect.
+  // Tables are sorted by largest sequence number, so keys are compared only where ranges of numbers intersect.
   let open: TableFacts[] = []
   for (const [i, table] of tables.entries()) {
     const newer = tables[i - 1]
@@ -149,7 +149,7 @@ function* ageProblems(level: LevelNum, tables: readonly TableFacts[]): Problems 
   }
 }
 
-/** MAN-4 of the version's own numbers. */
+/** Checks MAN-4 for the version's own numbers. */
 function* numberProblems({ logPointer, lastSeqNum, nextFileNum }: Version): Problems {
   if (![logPointer, lastSeqNum, nextFileNum].every(isCount)) {
     yield 'MAN-4: a number is not a safe integer ≥ 0'
@@ -161,7 +161,7 @@ function* numberProblems({ logPointer, lastSeqNum, nextFileNum }: Version): Prob
   }
 }
 
-/** MAN-4 and MAN-5 of the added tables, and of value logs. */
+/** Checks MAN-4 and MAN-5 for the added tables and for value logs. */
 function* tableNumberProblems(version: Version, added: readonly TableFacts[]): Problems {
   const { logPointer, lastSeqNum, nextFileNum } = version
   const suspects = new Set(version.valueLogs.keys())
@@ -205,7 +205,7 @@ function* pinProblems(version: Version): Problems {
   }
 }
 
-/** MAN-7, but for the sums. */
+/** Checks MAN-7 without the sums of live bytes. */
 function* valueLogProblems(version: Version, added: readonly TableFacts[]): Problems {
   for (const table of added) {
     for (const { fileNum } of table.valueFiles) {
@@ -221,7 +221,7 @@ function* valueLogProblems(version: Version, added: readonly TableFacts[]): Prob
   }
 }
 
-/** MAN-7: what edits summed up is what the tables say. */
+/** Checks that live counts, which edits keep up to date, are the sums over all tables (MAN-7). */
 function* liveValueProblems(version: Version): Problems {
   const counts = new Map<FileNum, number>()
   const bytes = new Map<FileNum, number>()

@@ -1,4 +1,4 @@
-/** Edits come back as they were written; a field that is not as the format says never passes. */
+/** Edits are read back as they were written; a field that breaks the format is refused. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteWriter, SeededRandom, VarveError } from '../base/index.js'
@@ -17,7 +17,7 @@ function decode(body: Uint8Array, count = 1): VersionEdit[] {
   return decodeGroup(body, 0, body.length, { count, file: '000007.manifest' })
 }
 
-/** One edit out of hand-made fields: tag, value, flags. */
+/** Makes the bytes of one edit from fields of tag, value and flags. */
 function groupOf(...fields: [number, Uint8Array, number?][]): Uint8Array {
   const edit = new ByteWriter()
   for (const [tag, value, flags = 0] of fields) edit.u32(tag + flags * 2 ** 16).bytes(value)

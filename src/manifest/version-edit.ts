@@ -35,9 +35,9 @@ export interface Pin {
   readonly firstLog: FileNum
 }
 
-/** A field that is not there changes nothing. Deletes come before adds: tables may change level. */
+/** A change of a version; an absent field changes nothing. Deletes come first, so a table may change its level. */
 export interface VersionEdit {
-  /** Both only in the edit that holds a whole version. */
+  /** The name of the key order. Only an edit that holds a whole version has it. */
   readonly keyOrder?: string
   readonly lineage?: Lineage
   readonly nextFileNum?: FileNum
@@ -46,20 +46,20 @@ export interface VersionEdit {
   readonly deleteTables?: readonly LevelTableNum[]
   readonly addTables?: readonly LevelTable[]
   readonly removePins?: readonly string[]
-  /** New pins, and old ones that move forward. */
+  /** New pins, and known pins that move forward. */
   readonly addPins?: readonly Pin[]
   readonly position?: Uint8Array
-  /** New facts of logs, and newer ones. */
+  /** Facts of logs, new or changed. */
   readonly logs?: readonly LogFacts[]
   readonly removeValueLogs?: readonly FileNum[]
   readonly addValueLogs?: readonly NewValueLog[]
-  /** What a job says it let go of; must agree with the records of the tables. */
+  /** The values that a job discarded, by file; must agree with the records of the tables. */
   readonly discards?: readonly ValueFileReference[]
   readonly settings?: string
   readonly flushStats?: string
 }
 
-/** The edit that makes this version out of nothing. */
+/** Makes the edit that turns the empty version into this one. */
 export function versionToEdit(version: Version): VersionEdit {
   const addTables = version.levels.flatMap(({ tables }, level) =>
     tables.map((facts) => ({ level, facts })))
@@ -137,7 +137,7 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   return writer.out.finish()
 }
 
-/** The body of a group. */
+/** Encodes edits as the body of a group. */
 export function encodeGroup(edits: readonly VersionEdit[]): Uint8Array {
   const out = new ByteWriter(1024)
   for (const edit of edits) out.bytes(encodeEdit(edit))
@@ -149,7 +149,7 @@ type Draft = {
     VersionEdit[Key] extends readonly (infer T)[] | undefined ? T[] : VersionEdit[Key]
 }
 
-/** What names the value inside its tag: a second field with the same tag and name is an error. */
+/** Tells fields with the same tag apart: two with the same tag and identity are an error. */
 type Identity = string | number
 
 type FieldDecoder = (draft: Draft, value: ByteReader) => Identity
@@ -188,7 +188,7 @@ function add<T>(list: T[], item: T): T {
   return item
 }
 
-/** What is left of a value. */
+/** Reads the rest of a value. */
 function restBytes(value: ByteReader, max: number): Uint8Array {
   if (value.left > max) {
     throw new BadBytes(value.position, `${value.left} bytes, the limit is ${max}`)
@@ -221,7 +221,7 @@ function decodeEdit(bytes: Uint8Array, start: number, end: number): VersionEdit 
   return draft as VersionEdit
 }
 
-/** Those at the end of a table's record. */
+/** Reads the fields at the end of a table's record. */
 function readRecordFields(bytes: Uint8Array, record: ByteReader, facts: TableFacts): void {
   for (const { tag, value } of readFields(bytes, record, RECORD_FIELDS)) {
     decodeRecordField(facts, tag, value)
@@ -233,16 +233,16 @@ function checkEnd(value: ByteReader, tag: number): void {
   if (value.left > 0) throw new BadBytes(value.position, `${value.left} bytes too many in field ${tag}`)
 }
 
-/** Where the bytes of a group come from. */
+/** The file and offset that the bytes of a group come from, for errors. */
 export interface GroupPlace {
   count: number
   file: string
-  /** Place of bytes[0] in the file, for errors. */
+  /** The offset of bytes[0] in the file. */
   base?: number
 }
 
 /**
- * The `count` edits that fill bytes[start, end).
+ * Decodes the `count` edits that fill bytes[start, end).
  * Throws CORRUPTION, or UNSUPPORTED_FORMAT when a field is unknown and needed.
  */
 export function decodeGroup(

@@ -1,6 +1,6 @@
 /**
  * What: one state of the database's files: which tables make which level, where replay begins, and
- * what else must be true after a restart. Immutable plain data; reads nothing.
+ * what else must survive a restart. Immutable plain data; reads nothing.
  * Thread: any.
  * Invariants: MAN-1 to MAN-8, version-check.ts.
  */
@@ -10,46 +10,46 @@ import { Level, SortedRun } from './sorted-run.js'
 import { NO_LINEAGE } from './lineage.js'
 import type { Lineage } from './lineage.js'
 
-/** `levels` has at least this many, so that they can be named without asking. */
+/** The least number of entries in `levels`, so that code may use these levels without a check. */
 export const LEVELS_MIN = 7
 
 export interface ValueLogFacts {
   readonly fileNum: FileNum
-  /** A write-ahead log that was promoted (`000012.wal`), not a file of its own (`000012.vlog`). */
+  /** True for a log that was promoted (`000012.wal`), false for a file of its own (`000012.vlog`). */
   readonly isLog: boolean
   /** Bytes of the file that count. */
   readonly bytes: number
   readonly salt: Uint8Array
-  /** What was put into it, live or not. */
+  /** The number of values that were put into the file, live or not. */
   readonly putCount: number
   readonly putBytes: number
-  /** The log whose entries name the file before a table does; 0: none. */
+  /** The log whose entries name the file before a table does; 0 when there is none. */
   readonly namedInLog: FileNum
-  /** What this version's tables point to in it. */
+  /** The number of values in the file that this version's tables point to. */
   readonly liveCount: number
   readonly liveBytes: number
 }
 
 export interface Version {
-  /** What is in a level is newer than what shares its keys in a deeper one, run by run. */
+  /** An entry in a level is newer than entries of the same key in deeper levels and in later runs of its level. */
   readonly levels: readonly Level[]
-  /** First log to replay; what older logs held is in the tables. */
+  /** The first log to replay; the entries of older logs are in tables. */
   readonly logPointer: FileNum
   readonly lineage: Lineage
-  /** No sequence number up to this one is given out again. */
+  /** The last sequence number that may be in use; none up to it is given out again. */
   readonly lastSeqNum: SeqNum
-  /** No file number below this one is given out again. */
+  /** The next file number; none below it is given out again. */
   readonly nextFileNum: FileNum
-  /** Name of each durable retention pin and the first log it keeps. */
+  /** The first log that each durable pin keeps, by the name of the pin. */
   readonly pins: ReadonlyMap<string, FileNum>
-  /** The caller's position in some outside history, of the newest flushed batch that had one. */
+  /** The caller's position that came with the newest flushed batch that had one. */
   readonly position: Uint8Array | null
-  /** What is known of logs, kept while replay or a pin may still read them; not of every log. */
+  /** Facts of some logs, kept while replay or a pin may still read the log. */
   readonly logs: ReadonlyMap<FileNum, LogFacts>
   readonly valueLogs: ReadonlyMap<FileNum, ValueLogFacts>
-  /** JSON that the engine saves with the database; opaque here. */
+  /** JSON that the engine saves with the database; nothing here reads it. */
   readonly settings: string
-  /** JSON about past flushes, for people; opaque here, may be lost. */
+  /** JSON about past flushes, for people; nothing here reads it, and it may be lost. */
   readonly flushStats: string
 }
 
@@ -67,19 +67,19 @@ export const emptyVersion: Version = Object.freeze({
   flushStats: '',
 })
 
-/** Order of the tables in one level: by age in level 0, by key in the others. */
+/** Orders the tables of one level: by age in level 0, by key in the others. */
 export function compareTables(level: LevelNum, a: TableFacts, b: TableFacts): number {
   if (level === 0) return b.largestSeqNum - a.largestSeqNum || b.fileNum - a.fileNum
   return compareLowers(extentOf(a), extentOf(b)) || a.fileNum - b.fileNum
 }
 
-/** The level of these tables, which stand in its order: a run for each table of level 0, one for all of another. */
+/** Makes a level of tables that are in its order: one run for each table in level 0, one run in all elsewhere. */
 export function levelOf(level: LevelNum, tables: readonly TableFacts[]): Level {
   if (level === 0) return new Level(tables.map((table) => SortedRun.of([table])))
   return new Level(tables.length === 0 ? [] : [SortedRun.of(tables)])
 }
 
-/** Level by level, each in its order. */
+/** All tables, level by level, in the order of each level. */
 export function allTables(version: Version): TableFacts[] {
   return version.levels.flatMap(({ tables }) => tables)
 }
@@ -95,7 +95,7 @@ export function firstNeededLog(version: Version): FileNum {
   return first
 }
 
-/** Does a pin keep this log? A pin keeps every log from its number on. */
+/** True when a pin keeps this log. A pin keeps every log from its number on. */
 export function isPinned(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): boolean {
   for (const firstKept of pins.values()) if (logNum >= firstKept) return true
   return false

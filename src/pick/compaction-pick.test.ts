@@ -1,4 +1,4 @@
-/** What is reserved, and the edit of a pick. */
+/** The reservation and the edit of a pick. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyEdit } from '../manifest/index.js'

@@ -1,5 +1,5 @@
 /**
- * What: what a pick is, and what is reserved while it runs. Plain data and pure functions.
+ * What: the data of a pick, and what a pick reserves while it runs. Plain data and pure functions.
  * Thread: any.
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes or
  * passes.
@@ -8,7 +8,7 @@ import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { extentOfTables, extentsOverlap } from '../manifest/index.js'
 import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 
-/** Why a step is taken. */
+/** The reason for a compaction. */
 export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small'
 
 export interface PickInput {
@@ -16,33 +16,33 @@ export interface PickInput {
   readonly tables: readonly TableFacts[]
 }
 
-/** What becomes of the inputs: they are merged into new tables, or only change their level, and nothing is read. */
+/** A merge makes new tables of the inputs; a move only changes their level, and reads nothing. */
 export type PickKind = 'merge' | 'move'
 
-/** One step of work, decided: nothing in it refers to open files. */
+/** A compaction that was decided, as plain data; it refers to no open files. */
 export interface CompactionPick {
   readonly kind: PickKind
   readonly reason: PickReason
-  /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
+  /** Sorted runs, newest first: one for each table of level 0, then the tables of a deeper level in key order. */
   readonly inputs: readonly PickInput[]
   readonly outputLevel: LevelNum
   /**
-   * What is older than the inputs and shares keys with them: for an output in level 0 first the older tables
-   * there, one a list; then one list for each level below the output's, in key order. Where none has a key, a
-   * tombstone that nobody needs may go.
+   * The tables that are older than the inputs and share keys with them. For an output in level 0 each older table
+   * there is a list of its own; one list for each level below the output level follows, in key order. A tombstone
+   * may go only where none of these tables may have its key.
    */
   readonly below: readonly (readonly TableFacts[])[]
-  /** Where outputs are cut. NUMBER_MAX: one output. */
+  /** The size at which an output is cut; NUMBER_MAX gives one output. */
   readonly tableBytes: number
-  /** Overlap with the first list in `below` at which an output ends. */
+  /** The bytes of the first list in `below` that an output may overlap before it is cut. */
   readonly overlapBytesMax: number
-  /** The score of the level at the time of the pick; below 1 for what is picked early. */
+  /** The score of the level at the time of the pick; below 1 for a pick that is made early. */
   readonly score: number
 }
 
-/** What is under way: no pick may take its inputs, or write into its extent on the levels it passes. */
+/** What a running compaction reserves: its inputs, and its extent on the levels that it passes or writes. */
 export interface RunningCompaction {
-  /** From the first key of its inputs to the end of the last. */
+  /** The extent around all inputs. */
   readonly extent: Extent
   readonly inputs: ReadonlySet<FileNum>
   readonly levels: readonly LevelNum[]
@@ -51,54 +51,53 @@ export interface RunningCompaction {
 
 export interface LevelScore {
   readonly level: LevelNum
-  /** ≥ 1 asks for work. */
+  /** How full the level is; from 1 on it asks for work. */
   readonly score: number
-  /** Bytes with which the level scores 1; 0 where bytes do not decide. */
+  /** The bytes with which the level scores 1; 0 where bytes do not decide. */
   readonly targetBytes: number
 }
 
-/** Something that grows while compactions are behind, and for which writers are slowed down and stopped. */
+/** A backlog that slows writers down and stops them while compactions are behind. */
 export interface Pressure {
-  /** For events. */
+  /** The name of the pressure in events. */
   readonly reason: string
-  /** For people, with the value. */
+  /** A sentence for people, with the value. */
   readonly text: string
   readonly unit: 'tables' | 'bytes'
   readonly value: number
-  /** Writers are slowed down, and stopped, from these values on; each is left `hysteresis` below where it is met. */
+  /** Writers are slowed down from `slow` on and stopped from `stop` on, until the value is `hysteresis` below. */
   readonly slow: number
   readonly stop: number
   readonly hysteresis: number
 }
 
-/** One style of compaction. All answers are pure functions of the arguments. */
+/** A style of compaction. All answers are pure functions of the arguments. */
 export interface Picker {
   /**
-   * The most urgent step that does not touch what is under way, or null. `held` is the oldest held snapshot
-   * (Infinity: none): tombstones above it cannot go yet, so such a table is not picked for them. `blocked`
-   * tables (corrupt ones) are left where they are; so is what is newer than they and shares their keys.
+   * Picks the most urgent compaction that does not touch a running one, or gives null. `held` is the oldest held
+   * snapshot, or Infinity: tombstones above it cannot go yet, so no table is picked for them. `blocked` tables, which
+   * are corrupt, stay where they are, and so do newer tables that share keys with them.
    */
   pick(
     version: Version, running: readonly RunningCompaction[], held: SeqNum, blocked: ReadonlySet<FileNum>,
   ): CompactionPick | null
-  /** Per level. With nothing running and nothing blocked, some level scores ≥ 1 only if there is a pick. */
+  /** The score of each level. With nothing running or blocked, a score ≥ 1 means that there is a pick. */
   scores(version: Version, running: readonly RunningCompaction[]): LevelScore[]
-  /** Bytes that compactions still have to read, and write about as many, until every score is below 1. */
+  /** The bytes that compactions have to read, and roughly also to write, until every score is below 1. */
   pendingBytes(version: Version): number
   /**
-   * What slows writers down and stops them. COMP-6: when one of these is at `slow − hysteresis` or above, `pick` gives
-   * a step, unless something is under way; and when it gives none any more, all are below. So what no step can end,
-   * as where all is blocked, is not told here.
+   * The pressures on writers. COMP-6: while one of them is at `slow − hysteresis` or above and nothing is running,
+   * `pick` gives a compaction. So a backlog that no compaction can end, such as blocked tables, is not reported.
    */
   pressures(version: Version, blocked: ReadonlySet<FileNum>): readonly Pressure[]
   /**
-   * Picks only steps of at most about so many bytes that leave fewer tables, where there are many small ones: for an
-   * open or a close, which must not take long.
+   * Makes a picker for an open or a close, which must not take long: it picks only compactions of at most about
+   * `bytesMax` bytes that leave fewer tables where there are many small ones.
    */
   tidy(bytesMax: number): Pick<Picker, 'pick'>
 }
 
-/** What a pick takes while it runs. */
+/** Makes the reservation of a pick. */
 export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel'>): RunningCompaction {
   const tables = inputTables(pick)
   return {
@@ -109,19 +108,19 @@ export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel
   }
 }
 
-/** COMP-2: true when both can run at the same time. */
+/** True when both compactions can run at the same time (COMP-2). */
 export function canRunBeside(a: RunningCompaction, b: RunningCompaction): boolean {
   for (const fileNum of a.inputs) if (b.inputs.has(fileNum)) return false
   const areLevelsShared = firstWritten(a) <= b.outputLevel && firstWritten(b) <= a.outputLevel
   return !(areLevelsShared && extentsOverlap(a.extent, b.extent))
 }
 
-/** The first level that it writes or passes. */
+/** The first level that a compaction writes or passes. */
 function firstWritten({ levels, outputLevel }: RunningCompaction): LevelNum {
   return Math.min(levels[0]! + 1, outputLevel)
 }
 
-/** The edit that makes a pick true. A move has its inputs as outputs. */
+/** Makes the edit that installs a pick. The outputs of a move are its inputs. */
 export function editOf(
   pick: CompactionPick, outputs: readonly TableFacts[],
 ): Required<Pick<VersionEdit, 'deleteTables' | 'addTables'>> {

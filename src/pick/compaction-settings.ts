@@ -4,38 +4,38 @@
  */
 import { MiB, WRITE_BUFFER_BYTES_DEFAULT } from '../base/index.js'
 
-/** How tables are merged in the background; with 'none' only ranges by hand, by `compact()`. */
+/** How tables are merged in the background. With 'none' only `compact()` merges them. */
 export type CompactionStyle = 'leveled' | 'none'
 export const COMPACTION_STYLES: readonly CompactionStyle[] = ['leveled', 'none']
 
-/** All bytes are sizes of files. */
+/** The limits that pickers compare with. All bytes are sizes of files. */
 export interface CompactionSettings {
   style: CompactionStyle
-  /** Level 0 scores 1 with so many tables over one another. */
+  /** Level 0 scores 1 with a stack of this many tables. */
   level0TablesMin: number
-  /** … and as soon as it holds this share of the bytes that it would be merged with. */
+  /** Level 0 scores 1 when a stack holds this share of the bytes that it would be merged with. */
   level0ShareMin: number
-  /** … or so many tables for which nothing is under way, however few of them lie over one another. */
+  /** Level 0 scores 1 with a crowd of this many tables that no compaction takes, however low their stacks are. */
   level0CrowdMin: number
-  /** Least target of the first deep level that is used. */
+  /** The least target of the first deep level that is used. */
   baseLevelBytes: number
-  /** Each level's target is so many times the one above: dynamic, from the deepest level up. */
+  /** The target of each level is this many times the target of the level above it. */
   levelMultiplier: number
   /** An output is ended at about this size. */
   tableBytes: number
-  /** … or when it overlaps so many bytes of the level below its own. */
+  /** An output is ended when it overlaps this many bytes of the level below its own. */
   overlapBytesMax: number
-  /** A pick below level 0 takes at most about so much, inputs of both levels together. */
+  /** A pick below level 0 takes at most about this many bytes, inputs of both levels together. */
   inputBytesMax: number
-  /** A table with this share of tombstones, which no snapshot needs, is picked early. */
+  /** A table with this share of tombstones is picked early when no snapshot needs them (`reclaimShareMin`). */
   tombstoneRatio: number
-  /** … if the bytes it may free are this share of those that have to be merged. */
+  /** A table is picked for its tombstones only if it may free this share of the bytes that are merged. */
   reclaimShareMin: number
-  /** A deep level has at most so many tables more than its bytes need: then small neighbours are merged. */
+  /** Small neighbours are merged when a deep level has this many tables more than its bytes need. */
   smallTablesMax: number
 }
 
-/** For memtables of `writeBufferBytes`. Figures: docs/design/0015-leveled-picks.md. */
+/** The settings for memtables of `writeBufferBytes`. docs/design/0015-leveled-picks.md has the figures behind them. */
 export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_DEFAULT): CompactionSettings {
   const tableBytes = Math.min(Math.max(writeBufferBytes / 2, 2 * MiB), 16 * MiB)
   return {
@@ -54,7 +54,7 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
   }
 }
 
-/** For a database that has nothing else to do: more is merged, for faster reads and less space. */
+/** The settings for a database that is idle: more is merged, for faster reads and less space. */
 export function settingsWhenQuiet(settings: CompactionSettings): CompactionSettings {
   return {
     ...settings,

@@ -1,4 +1,4 @@
-/** What: the picker of a style; a new style is one more line here. */
+/** What: makes the picker of a style. A new style needs one more line here. */
 import type { Picker } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { leveledPicker } from './pick-leveled.js'

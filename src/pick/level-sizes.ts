@@ -1,5 +1,5 @@
 /**
- * What: how large each level should be, and how full it is.
+ * What: the target size of each level, and how full the level is.
  *
  * The deepest level decides (as RocksDB's level_compaction_dynamic_level_bytes): each level above it has
  * the target of the one below, divided by the multiplier, as long as that is at least baseLevelBytes. The
@@ -14,11 +14,11 @@ import type { RunningCompaction } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 
 export interface LevelSizes {
-  /** Where level 0 goes. */
+  /** The level that level 0 is merged into. */
   readonly baseLevel: LevelNum
   readonly lastLevel: LevelNum
   readonly bytes: readonly number[]
-  /** 0 for level 0, and for a level that should be empty. */
+  /** The target bytes of each level; 0 for level 0, and for a level that should be empty. */
   readonly targets: readonly number[]
 }
 
@@ -46,14 +46,14 @@ export function levelSizes(version: Version, settings: CompactionSettings): Leve
   return { baseLevel, lastLevel, bytes, targets }
 }
 
-/** Bytes of a level, without what is being moved away. */
+/** The bytes of a level without the tables that running compactions take. */
 export function idleBytes(version: Version, level: LevelNum, taken: ReadonlySet<FileNum>): number {
   let bytes = 0
   for (const table of version.levels[level]!.tables) if (!taken.has(table.fileNum)) bytes += table.bytes
   return bytes
 }
 
-/** Every input of what is under way. */
+/** The inputs of all running compactions. */
 export function takenTables(running: readonly RunningCompaction[]): Set<FileNum> {
   const taken = new Set<FileNum>()
   for (const { inputs } of running) for (const fileNum of inputs) taken.add(fileNum)

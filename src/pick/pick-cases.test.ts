@@ -1,4 +1,4 @@
-/** What the pickers choose, case by case: test/data/pick says it without TypeScript. */
+/** The pickers choose as expected. The cases are text in test/data/pick. */
 import { describe } from 'node:test'
 import { datadriven } from '../../test/support/datadriven.js'
 import { runPickCase } from '../../test/support/pick-script.js'

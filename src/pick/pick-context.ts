@@ -21,9 +21,9 @@ export interface PickContext {
   readonly running: readonly RunningCompaction[]
   readonly held: SeqNum
   readonly blocked: ReadonlySet<FileNum>
-  /** Inputs of what is under way. */
+  /** The inputs of running compactions. */
   readonly taken: ReadonlySet<FileNum>
-  /** … and blocked tables. */
+  /** The tables that no pick may take: those in `taken` and those in `blocked`. */
   readonly unavailable: ReadonlySet<FileNum>
 }
 
@@ -37,7 +37,7 @@ export function pickContext(
   return { version, settings, sizes: levelSizes(version, settings), running, held, blocked, taken, unavailable }
 }
 
-/** What shares keys with an extent in the first level from `from` on that has such tables, or null. */
+/** Finds the first level from `from` on with tables that share keys with an extent, or gives null. */
 export function firstOverlap(
   { version, sizes }: PickContext, extent: Extent, from: LevelNum,
 ): { level: LevelNum; tables: readonly TableFacts[] } | null {
@@ -48,7 +48,7 @@ export function firstOverlap(
   return null
 }
 
-/** True when a table has many tombstones, and none that a snapshot needs. */
+/** True when a table has many tombstones and no snapshot needs any of them. */
 export function isTombstoneRich({ settings, held }: PickContext, table: TableFacts): boolean {
   const { tombstoneCount, entryCount, largestSeqNum } = table
   return tombstoneCount > 0 && tombstoneCount >= settings.tombstoneRatio * entryCount && largestSeqNum <= held
@@ -59,13 +59,13 @@ export interface PickPlan {
   readonly score: number
   readonly inputs: readonly PickInput[]
   readonly outputLevel: LevelNum
-  /** Default: merge. */
+  /** The kind of the pick; a merge when it is left out. */
   readonly kind?: PickKind
 }
 
 /**
- * Bytes and number of a deep level's tables that share keys with an extent; to be asked about extents that begin as
- * `first` does, and grow.
+ * Makes a function that gives the bytes and the number of a deep level's tables that share keys with an extent.
+ * Requires: each extent begins as `first` does, and contains the one before.
  */
 export function overlapMeter(
   { runs: [run] }: Level, first: Extent,
@@ -80,7 +80,7 @@ export function overlapMeter(
   }
 }
 
-/** The pick, or null when something that it touches is not available now. */
+/** Makes the pick, or gives null when it touches something that is not available now. */
 export function planPick(context: PickContext, plan: PickPlan): CompactionPick | null {
   const tables = inputTables(plan)
   if (tables.some(({ fileNum }) => context.unavailable.has(fileNum))) return null
@@ -91,7 +91,7 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
     ...plan,
     inputs: plan.inputs.filter((input) => input.tables.length > 0),
     below: tablesBelow(context, tables, outputLevel),
-    // Tables of one level 0 output would count as several: it is written as one.
+    // In level 0 each table is a run of its own, so an output there is never cut.
     tableBytes: outputLevel === 0 ? NUMBER_MAX : settings.tableBytes,
     overlapBytesMax: outputLevel === 0 ? NUMBER_MAX : settings.overlapBytesMax,
   }
@@ -115,8 +115,8 @@ function tablesBelow(
 }
 
 /**
- * The deepest level from `from` on that a table can sink to without meeting another table, or null. It stops
- * where the level below would be met by too much: such a table is better cut while it is moved.
+ * Finds the deepest level from `from` on that a table can move to without meeting another table, or gives null.
+ * A table that would stop above too many bytes does not move: a merge can cut it into smaller ones.
  */
 export function sinkLevel(context: PickContext, extent: Extent, from: LevelNum): LevelNum | null {
   const { sizes, settings } = context

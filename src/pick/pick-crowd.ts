@@ -1,10 +1,10 @@
 /**
- * What: steps that leave fewer tables in level 0, however few of them lie over one another.
+ * What: compactions that leave fewer tables in level 0 although its stacks are low.
  *
- * A program that flushes little and often, or that writes here and there in turn, makes many stacks that share no keys:
- * each is low, and small beside what it would be merged with, so none is due. Yet each table is a file that every read
- * may have to look at, and their number stops writers. So neighbours are brought together: into the base level where
- * that is worth rewriting, else into one table of level 0. First what costs least for each table that goes.
+ * A program that flushes little and often, or writes in many places by turns, makes many stacks that share no keys.
+ * Each stack is low, and small beside what it would be merged with, so none is due. But every read may have to look at
+ * each table, and their number stops writers. So neighbours are merged together: into the base level where that is
+ * worth rewriting, otherwise into one table of level 0. The merge that costs least for each table that goes is first.
  * Thread: any (pure).
  */
 import { FILE_BYTES_MAX } from '../base/index.js'
@@ -18,19 +18,19 @@ import type { PickContext } from './pick-context.js'
 import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
-/** How many stacks are looked at (the style `none` may have left more): choosing is quadratic. */
+/** How many stacks one choice looks at, since choosing is quadratic. The style `none` may have left more. */
 const CHOICE_STACKS_MAX = 128
 
 interface Step {
   readonly isDown: boolean
-  /** Bytes to be merged for each table that goes. */
+  /** The bytes that are merged for each table that goes. */
   readonly cost: number
   readonly fewer: number
-  /** In any order. */
+  /** Gives the inputs in any order. */
   readonly tables: () => readonly TableFacts[]
 }
 
-/** ≥ 1: level 0 has too many tables for which nothing is under way; what waits for something may be a few more. */
+/** The score of a crowd: from 1 on level 0 has too many free tables. More of them may be stuck than ready. */
 export function crowdScore({ settings }: PickContext, stacks: readonly Level0Stack[]): number {
   const { level0CrowdMin, level0TablesMin } = settings
   const stuckMin = Math.max(level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
@@ -39,13 +39,14 @@ export function crowdScore({ settings }: PickContext, stacks: readonly Level0Sta
     if (isStuck) stuck += tables.length
     else ready += tables.length
   }
-  // In whole numbers up to the last step: it must be 1 exactly where it is said to be.
+  // Only the last operation may round, so that the score is exactly 1 at the limit.
   return (ready * stuckMin + stuck * level0CrowdMin) / (level0CrowdMin * stuckMin)
 }
 
 /**
- * A step of at most so many bytes, if there is one; with Infinity there is one unless what is under way or blocked
- * forbids it. What leaves half the crowd comes first: the next is not soon.
+ * Picks a compaction of at most `bytesMax` bytes, or gives null. With Infinity there is one, unless running
+ * compactions or blocked tables forbid it. Compactions that remove half of a crowd come first, as they are needed less
+ * often.
  */
 export function pickCrowd(
   context: PickContext, stacks: readonly Level0Stack[], bytesMax: number,
@@ -89,8 +90,9 @@ function planStep(context: PickContext, step: Step, score: number): CompactionPi
 }
 
 interface Neighbour extends Level0Stack {
-  /** Nothing under way keeps it from going down, from being merged in level 0. */
+  /** True when no running compaction forbids a merge of the stack into the base level. */
   readonly isFreeBelow: boolean
+  /** True when no running compaction forbids a merge of the stack in level 0. */
   readonly isFreeHere: boolean
 }
 
@@ -99,18 +101,18 @@ function neighbourOf(context: PickContext, stack: Level0Stack): Neighbour {
   return { ...stack, isFreeBelow, isFreeHere: isFree(context, stack.extent, 0) }
 }
 
-/** Whole stacks that are neighbours in key order. */
+/** Gives merges of whole stacks that are neighbours in key order. */
 function* neighbourSteps(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
   for (const start of stacks.keys()) yield* stepsFrom(context, stacks.slice(start), bytesMax)
 }
 
-/** Where one of the stacks is not free, no step with it is. */
+/** True when no running compaction forbids writing into the extent. A merge needs this of all its stacks. */
 function isFree({ running }: PickContext, extent: Extent, outputLevel: LevelNum): boolean {
   const wanted = { extent, inputs: new Set<FileNum>(), levels: [0], outputLevel }
   return running.every((other) => canRunBeside(wanted, other))
 }
 
-/** The first stack alone, and with ever more of its neighbours. */
+/** Gives merges of the first stack alone, and with more and more of its neighbours. */
 function* stepsFrom(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
   const { settings: { levelMultiplier }, sizes, version } = context
   const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.extent)
@@ -135,7 +137,7 @@ function* stepsFrom(context: PickContext, stacks: readonly Neighbour[], bytesMax
   }
 }
 
-/** Within one stack, the tables between two ages. */
+/** Gives merges of the tables of one stack between two ages. */
 function* sliceSteps(stacks: readonly Level0Stack[], bytesMax: number): Generator<Step> {
   for (const { tables } of stacks) {
     for (const { start, end, bytes, cost } of windows(tables.slice(0, WINDOW_TABLES_MAX), 2)) {

@@ -1,11 +1,11 @@
 /**
- * What: steps out of level 0, and within it.
+ * What: compactions out of level 0, and within it.
  *
  * Tables of level 0 that share keys, directly or through others, make a stack. A stack goes down as a whole into the
- * base level: each byte that is rewritten there then carries as many new ones as possible. It is due when it is high
- * (a reader looks at every table of it), or when it is about as large as what it would be merged with. A high stack of
- * small tables over a large base is first merged in itself: that costs little, and lets it wait until the base is
- * worth rewriting.
+ * base level, so that each byte rewritten there brings in as many new ones as possible. A stack is due when it is high,
+ * since a reader looks at all its tables, or when it is about as large as what it would be merged with. A high stack of
+ * small tables over a large base is first merged within level 0: that costs little, and lets the stack wait until the
+ * base is worth rewriting.
  * Thread: any (pure).
  */
 import { FILE_BYTES_MAX } from '../base/index.js'
@@ -19,31 +19,32 @@ import type { CompactionPick, PickInput } from './compaction-pick.js'
 import { isTombstoneRich, planPick, sinkLevel } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 
-/** Tables of level 0 that share keys with one another and with nothing else there that is available. */
+/** Tables of level 0 that share keys with one another, and with no other table there that is available. */
 export interface Level0Stack {
   /** Newest first. */
   readonly tables: readonly TableFacts[]
   readonly extent: Extent
   readonly bytes: number
-  /** What it would be merged with. */
+  /** The tables of the base level that the stack would be merged with. */
   readonly base: readonly TableFacts[]
   readonly baseBytes: number
   readonly score: number
-  /** Something older that is not available shares its keys: it cannot go down now. */
+  /** True when the stack cannot go down now, since an older table that is not available shares its keys. */
   readonly isStuck: boolean
 }
 
-/** A stack that cannot go down is merged in itself when it is so many times as high as it may be. */
+/** A stack that cannot go down is merged within level 0 when it is this many times as high as a stack may be. */
 export const STUCK_HEIGHT = 2
 /**
- * Tables of level 0 that one step takes: each is an open file and 64 KiB of the run's 16 MiB. A higher stack (after a
- * long stall, or one that the style `none` left) is first merged in itself; where that cannot be, its oldest go down.
+ * The most tables of level 0 that one compaction takes, since each is an open file and 64 KiB of the run's 16 MiB. A
+ * higher stack, left by a long stall or by the style `none`, is first merged within level 0. Where that is impossible,
+ * its oldest tables go down.
  */
 export const STEP_TABLES_MAX = 255
-/** How many of the newest tables of a stack are looked at for a merge within it: choosing is quadratic. */
+/** How many of the newest tables of a stack are considered for a merge within it, since choosing is quadratic. */
 export const WINDOW_TABLES_MAX = 64
 
-/** Every stack of available tables, the most urgent first. */
+/** All stacks of available tables, the most urgent first. */
 export function level0Stacks(context: PickContext): Level0Stack[] {
   const { ready, stuck } = splitLevel0(context)
   const make = (tables: readonly TableFacts[], isStuck: boolean) => stackOf(context, tables, isStuck)
@@ -54,7 +55,7 @@ export function level0Stacks(context: PickContext): Level0Stack[] {
   return stacks.sort((a, b) => b.score - a.score || a.tables.at(-1)!.fileNum - b.tables.at(-1)!.fileNum)
 }
 
-/** Newest first, both. What lies over something that is not available is stuck. */
+/** Splits the available tables, newest first. A table over one that is not available is stuck. */
 function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
   ready: TableFacts[]; stuck: TableFacts[]
 } {
@@ -71,7 +72,7 @@ function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
   return { ready: ready.reverse(), stuck: stuck.reverse() }
 }
 
-/** Groups of tables that share keys, directly or through others; each newest first. */
+/** Groups tables that share keys, directly or through others; each group is newest first. */
 function connected(tables: readonly TableFacts[]): TableFacts[][] {
   const extents = tables.map(extentOf)
   const order = [...tables.keys()].sort((a, b) => compareLowers(extents[a]!, extents[b]!))
@@ -100,7 +101,7 @@ function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: b
   return { tables, extent, bytes, base, baseBytes, score, isStuck }
 }
 
-/** The step for one stack that is due. */
+/** Picks the compaction of a stack that is due. */
 export function pickStack(context: PickContext, stack: Level0Stack): CompactionPick | null {
   const { settings } = context
   const height = stack.tables.length
@@ -113,7 +114,7 @@ export function pickStack(context: PickContext, stack: Level0Stack): CompactionP
   return down ?? (height >= STUCK_HEIGHT * settings.level0TablesMin ? pickWithin(context, stack) : null)
 }
 
-/** The stack, or its oldest tables, into the base level; one table that meets none sinks as deep as it can. */
+/** Picks the stack, or its oldest tables, into the base level. A single table that meets none moves deeper. */
 export function pickDown(
   context: PickContext, stack: Level0Stack,
   plan: Pick<PickPlan, 'reason' | 'score'> = { reason: 'level0', score: stack.score },
@@ -127,12 +128,12 @@ export function pickDown(
   return planPick(context, { ...plan, inputs, outputLevel: deepest ?? baseLevel, kind })
 }
 
-/** One run for each table. */
+/** Makes one input run of each table. */
 export function runsOf(tables: readonly TableFacts[]): PickInput[] {
   return tables.map((table) => ({ level: 0, tables: [table] }))
 }
 
-/** A slice of the stack becomes one table of level 0, so that half the height that is allowed is left. */
+/** Picks a slice of the stack to become one table of level 0, so that about half the allowed height is left. */
 function pickWithin(context: PickContext, stack: Level0Stack): CompactionPick | null {
   for (const { start, end } of slicesWithin(context, stack.tables)) {
     const slice = stack.tables.slice(start, end)
@@ -144,7 +145,7 @@ function pickWithin(context: PickContext, stack: Level0Stack): CompactionPick | 
   return null
 }
 
-/** What is tried in turn. Of a stack that is far too high, slices of one length, the smallest first. */
+/** The slices to try, in order. For a stack that is far too high they have one length, the smallest first. */
 function slicesWithin(
   { settings }: PickContext, tables: readonly TableFacts[],
 ): { start: number; end: number }[] {
@@ -156,7 +157,7 @@ function slicesWithin(
   return windows(newest, Math.max(2, Math.min(newest.length, shrink + 1)))
 }
 
-/** Slices of at least `lengthMin` tables that fit into a file, those that cost least for each table fewer first. */
+/** Slices of at least `lengthMin` tables that fit into a file, the cheapest for each table that goes first. */
 export function windows(
   tables: readonly TableFacts[], lengthMin: number, lengthMax = tables.length,
 ): { start: number; end: number; bytes: number; cost: number }[] {
@@ -172,7 +173,7 @@ export function windows(
   return found.sort((a, b) => a.cost - b.cost || a.start - b.start || a.end - b.end)
 }
 
-/** COMP-1 within level 0: what is not in the slice and shares its keys is newer or older as a whole (MAN-2). */
+/** True when each other table that shares keys with the slice is newer or older as a whole (COMP-1, MAN-2). */
 export function isSliceClosed(level0: readonly TableFacts[], slice: readonly TableFacts[]): boolean {
   const extent = extentOfTables(slice)
   const taken = new Set(slice)

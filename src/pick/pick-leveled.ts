@@ -1,9 +1,8 @@
 /**
- * What: the style `leveled`: level 0 where flushes arrive, and one sorted run in each deeper level; sizes are
- * in level-sizes.ts. The levels' scores say where work is most urgent; tombstones and hidden versions come after
- * them.
- * Invariants: COMP-6 what slows writers down or stops them is due here: level 0 by the number of its tables, the debt
- * by the levels' sizes.
+ * What: the style `leveled`: flushes arrive in level 0, and each deeper level is one sorted run, with the sizes of
+ * level-sizes.ts. The scores of levels say which work is most urgent; tombstones and hidden versions come after that.
+ * Invariants: COMP-6 a pressure always has work that is due: the tables of level 0 by their number, the debt by the
+ * sizes of levels.
  * Thread: any (pure).
  */
 import { MiB } from '../base/index.js'
@@ -22,11 +21,11 @@ import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
 
 /**
- * Of tables in level 0, each a file that a read may have to look at: above what is due at the latest, so many times
- * `level0TablesMin`; by default the limits of RocksDB, 20 and 36.
+ * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
+ * compaction is always due. The defaults come to the limits of RocksDB, 20 and 36.
  */
 const LEVEL0_LIMITS = { slow: 0.5, stop: 2.5, hysteresis: 0.5 }
-/** Bytes that compactions are behind. */
+/** Limits of the bytes that compactions are behind. */
 const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB }
 
 export function leveledPicker(settings: CompactionSettings): Picker {
@@ -67,7 +66,7 @@ function scoresOf(context: PickContext, stacks: readonly Level0Stack[]): LevelSc
   })
 }
 
-/** What is due by itself is no part of a crowd: it may only move, or goes down as a whole. */
+/** The stacks that are not due. A stack that is due does not join a crowd, since it may move, or goes down whole. */
 function lowStacks(stacks: readonly Level0Stack[]): readonly Level0Stack[] {
   return stacks.filter(({ score }) => score < 1)
 }
@@ -80,7 +79,7 @@ function sizeScore({ version, sizes, taken }: PickContext, level: LevelNum): num
   const target = sizes.targets[level]!
   const bytes = level === sizes.lastLevel ? 0 : idleBytes(version, level, taken)
   if (bytes === 0) return 0
-  // A level that should be empty gives way to those that are too full.
+  // A level that should be empty comes after levels that are too full.
   return target === 0 ? 1 : bytes / target
 }
 
@@ -93,7 +92,7 @@ function pickDue(context: PickContext, stacks: readonly Level0Stack[]): Compacti
   return null
 }
 
-/** The most urgent first; of equal ones the upper level. */
+/** The compactions that are due, the most urgent first; the upper level comes first when scores are equal. */
 function dueSteps(
   context: PickContext, stacks: readonly Level0Stack[],
 ): { score: number; pick: () => CompactionPick | null }[] {
@@ -114,7 +113,7 @@ function dueSteps(
   return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
 }
 
-/** None where nothing that is due can be picked, with nothing under way: then writers would wait for nothing. */
+/** The pressures; none when nothing can be picked and nothing is running, as writers would wait for nothing. */
 function pressures(context: PickContext): Pressure[] {
   const { version, blocked, settings } = context
   const { slow, stop, hysteresis } = LEVEL0_LIMITS
@@ -129,14 +128,14 @@ function pressures(context: PickContext): Pressure[] {
   const isHigh = level0.value >= level0.slow - level0.hysteresis
   const debt: Pressure = {
     reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
-    // Reckoned only when it decides.
+    // The debt is computed only when it can decide.
     value: isHigh ? 0 : pendingBytes(context), ...DEBT_LIMITS,
   }
   const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
   return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
 }
 
-/** Estimates as RocksDB does: what each level has above its target goes down, and takes its share of the next along. */
+/** Estimates the debt as RocksDB does: the excess of a level goes down and rewrites its share of the next level. */
 function pendingBytes(context: PickContext): number {
   const { sizes } = context
   let pending = 0

@@ -1,4 +1,4 @@
-/** What: pick-liveness.test.ts with many more lives. VARVE_LONG scales them. */
+/** What: pick-liveness.test.ts with many more lives. VARVE_LONG scales their number. */
 import { test } from 'node:test'
 import { checkRest, checkStyle, LIVES } from '../../test/support/pick-liveness.js'
 import { COMPACTION_STYLES } from './compaction-settings.js'

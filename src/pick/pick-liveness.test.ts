@@ -1,4 +1,4 @@
-/** What: COMP-6 over drawn versions, for every style: test/support/pick-liveness.ts. */
+/** What: COMP-6 holds for random versions in every style (test/support/pick-liveness.ts). */
 import { test } from 'node:test'
 import { checkRest, checkStyle, LIVES } from '../../test/support/pick-liveness.js'
 import { COMPACTION_STYLES } from './compaction-settings.js'

@@ -1,6 +1,6 @@
 /**
- * What: a range by hand: whatever lies in it goes down, step by step, until all of it is in the last level and
- * neither a tombstone nor a hidden version is left that may go.
+ * What: compaction of a range on request: all tables in it go down, step by step, until they are in the last level
+ * and hold no tombstone and no hidden version that may go.
  * Thread: any (pure).
  */
 import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
@@ -15,16 +15,16 @@ import { level0Stacks, pickDown } from './pick-level0.js'
 
 export interface ManualRange {
   readonly extent: Extent
-  /** What is newer is left alone: otherwise a range that is being written would never be done. */
+  /** Tables with only newer entries are left alone: otherwise a range that is being written would never be done. */
   readonly upTo: SeqNum
 }
 
 export interface ManualPicker extends Pick<Picker, 'pick'> {
-  /** Does the table hold something of the range? */
+  /** True when the table may hold entries of the range. */
   wants(table: TableFacts): boolean
 }
 
-/** Null while nothing runs: done. Null while something runs: ask again when it has ended. */
+/** Makes a picker for a range. A pick of null means done when nothing is running, otherwise that it must wait. */
 export function manualPicker(settings: CompactionSettings, wanted: ManualRange): ManualPicker {
   return {
     wants: (table) => isWanted(table, wanted),
@@ -51,7 +51,7 @@ function* manualSteps(context: PickContext, wanted: ManualRange): Generator<Comp
   }
 }
 
-/** Moves of single tables, or merges of as many as a pick may take with the next level that is used. */
+/** Gives moves of single tables, and merges of as many tables as a pick may take with the next level in use. */
 function* stepsDown(context: PickContext, level: LevelNum, wanted: ManualRange): Generator<CompactionPick | null> {
   const { version, sizes, unavailable } = context
   const { tables } = version.levels[level]!
@@ -72,7 +72,7 @@ function* stepsDown(context: PickContext, level: LevelNum, wanted: ManualRange):
   }
 }
 
-/** Where the neighbours end that a merge may take along. */
+/** Finds the end of the neighbours that a merge may include. */
 function sliceEnd(
   { settings, unavailable }: PickContext,
   { tables, start, below }: { tables: readonly TableFacts[]; start: number; below: Level },

@@ -1,5 +1,5 @@
 /**
- * What: the style `none`: tables stay where they are until someone asks for a range.
+ * What: the style `none`: tables stay where they are until `compact()` is called for a range.
  * Thread: any (pure).
  */
 import type { Picker } from './compaction-pick.js'

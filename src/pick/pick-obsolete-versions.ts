@@ -1,10 +1,11 @@
 /**
- * What: steps that rewrite tables of a deep level where they are, because what a snapshot held back in them may go
- * now: versions that a newer one in the same table hides, and tombstones below which nothing lies. (As RocksDB marks
- * files of its bottommost level.) So space comes back by itself when a snapshot is released.
+ * What: compactions that rewrite tables of a deep level in place because a released snapshot lets entries go: versions
+ * that a newer one in the same table hides, and tombstones with nothing below them. So space comes back by itself when
+ * a snapshot is released. RocksDB marks files of its bottommost level for this.
  *
- * Only when no snapshot stands below the table's newest entry: then all of it goes, it is known how much, and
- * no table is rewritten twice for the same. Neighbours that are worth it too come along, so that outputs are full.
+ * A table is taken only when no snapshot is below its newest entry: then all of these entries go, their number is
+ * known, and no table is rewritten twice for the same reason. Neighbours that are worth it are included, so that
+ * outputs are full.
  * Thread: any (pure).
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
@@ -51,11 +52,11 @@ function* slicesOf(context: PickContext): Generator<Slice> {
   }
 }
 
-/** The share of its entries that goes when the table is rewritten; 0 when a snapshot may need one of them. */
+/** The share of its entries that a table loses when it is rewritten; 0 when a snapshot may need one of them. */
 function goingShare(context: PickContext, table: TableFacts, level: LevelNum): number {
   const { hiddenCount, tombstoneCount, entryCount, largestSeqNum, fileNum } = table
   if (hiddenCount + tombstoneCount === 0 || largestSeqNum > context.held || context.unavailable.has(fileNum)) return 0
   const isBottom = tombstoneCount > 0 && firstOverlap(context, extentOf(table), level + 1) === null
-  // A tombstone that is hidden counts once.
+  // A hidden tombstone is in both counts, so the sum may be above the number of entries.
   return Math.min(entryCount, hiddenCount + (isBottom ? tombstoneCount : 0)) / entryCount
 }

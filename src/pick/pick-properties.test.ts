@@ -1,6 +1,6 @@
 /**
- * What: random lives of a version under the pickers, with real contents: whatever is picked, run and
- * installed in whatever order, every reader goes on seeing what he saw.
+ * What: random lives of a version with real contents. Whatever compactions are picked, run and installed, in whatever
+ * order, every reader goes on seeing what it saw.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,8 +1,8 @@
 /**
- * What: steps that bring a deep level below its target: some of its tables into the level below.
+ * What: compactions that bring a deep level below its target by merging some of its tables into the next level.
  *
- * First the tables for which least has to be rewritten below for each byte that goes down (as RocksDB's
- * kMinOverlappingRatio). Neighbours come along: two picks would rewrite the tables between them twice.
+ * The tables for which the fewest bytes below are rewritten for each byte that goes down are first (RocksDB's
+ * kMinOverlappingRatio). Their neighbours are included, since two picks would rewrite the tables between them twice.
  * Thread: any (pure).
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
@@ -13,7 +13,7 @@ import { idleBytes } from './level-sizes.js'
 import { isTombstoneRich, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
-/** Neighbours in one level, and what lies below them. */
+/** Neighbours in one level, and the tables below them. */
 interface Slice {
   start: number
   end: number
@@ -50,7 +50,7 @@ function pickSlice(context: PickContext, level: LevelNum, seed: Slice, score: nu
   return planPick(context, { reason: 'size', score, inputs, outputLevel: level + 1 })
 }
 
-/** With neighbours, the cheaper first, until the level has what it may have or the pick is large enough. */
+/** Adds neighbours, the cheaper first, until the level would be at its target or the pick is large enough. */
 function widened(context: PickContext, level: LevelNum, seed: Slice): Slice {
   const { inputBytesMax } = context.settings
   const excess = idleBytes(context.version, level, context.taken) - context.sizes.targets[level]!
@@ -71,7 +71,7 @@ function isAvailable(context: PickContext, level: LevelNum, { start, end, below 
   return tables.every(({ fileNum }) => !context.unavailable.has(fileNum))
 }
 
-/** Ends that lie outside the level are brought in. */
+/** Makes a slice; an end outside the level is moved to the end of the level. */
 function sliceOf(context: PickContext, level: LevelNum, start: number, end: number): Slice {
   const all = context.version.levels[level]!.tables
   const [from, to] = [Math.max(0, start), Math.min(all.length, end)]

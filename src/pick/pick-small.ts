@@ -1,10 +1,10 @@
 /**
- * What: steps that merge small neighbours of a deep level where they are: so that the number of files is bounded by
+ * What: compactions that merge small neighbours of a deep level in place, so that the number of files is bounded by
  * what they hold, however little each flush wrote.
  *
- * Tables get small where they sink without being merged (a program that writes in order, and little between two
- * flushes), where most of them was deleted, and where outputs are cut. A level may have a few for each `tableBytes`
- * that it holds, and some more; above that the neighbours go together that cost least for each table that goes.
+ * Tables are small when they move down without a merge (after small flushes in key order), when most of their entries
+ * were deleted, and where outputs are cut. A level may have a few tables for each `tableBytes` that it holds, and some
+ * more. Above that the neighbours that cost least for each table that goes are merged.
  * Thread: any (pure).
  */
 import type { LevelNum } from '../base/index.js'
@@ -14,23 +14,23 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { overlapMeter, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
-/** For each `tableBytes` of a level, and for each `overlapBytesMax` below it: outputs are cut at both. */
+/** Tables allowed for each `tableBytes` of a level, and each `overlapBytesMax` below it: outputs are cut at both. */
 const TABLES_PER_SIZE = 3
-/** Tables that one step takes: each is an open file. */
+/** The most tables that one compaction takes, since each is an open file. */
 const STEP_TABLES_MAX = 64
-/** Below the last level. */
+/** The level below the last one. */
 const NO_TABLES = new Level([])
 
 interface Step {
   readonly start: number
   readonly end: number
-  /** At least. */
+  /** The least number of tables that go. */
   readonly fewer: number
-  /** Bytes to be merged for each table that goes. */
+  /** The bytes that are merged for each table that goes. */
   readonly cost: number
 }
 
-/** Above 1 when the level has too many tables for what it holds, and some of them can go; else 0. */
+/** A score above 1 when the level has too many tables for what it holds and some of them can go, otherwise 0. */
 export function smallScore(context: PickContext, level: LevelNum): number {
   const score = context.version.levels[level]!.tables.length / tablesMax(context, level)
   return score > 1 && stepsOf(context, level, Infinity).next().done === false ? score : 0
@@ -42,7 +42,7 @@ function tablesMax({ settings, sizes }: PickContext, level: LevelNum): number {
   return smallTablesMax + TABLES_PER_SIZE * (sizes.bytes[level]! / tableBytes + below / overlapBytesMax)
 }
 
-/** A step of at most so many bytes, if there is one. What takes away half of the rest comes first. */
+/** Picks a compaction of at most `bytesMax` bytes, or gives null. Those that remove enough tables come first. */
 export function pickSmall(context: PickContext, level: LevelNum, bytesMax = Infinity): CompactionPick | null {
   const { version, settings: { smallTablesMax } } = context
   const { tables } = version.levels[level]!
@@ -61,7 +61,7 @@ export function pickSmall(context: PickContext, level: LevelNum, bytesMax = Infi
   return null
 }
 
-/** Neighbours that make fewer tables than they are, and so get larger each time. */
+/** Gives slices of neighbours that become fewer tables, so that tables grow with each merge. */
 function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Generator<Step> {
   const { version, settings, unavailable } = context
   const { tables } = version.levels[level]!
@@ -83,7 +83,7 @@ function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Gene
   }
 }
 
-/** One, one more because sizes are estimated, and what overlaps below may cut. */
+/** One output, one more because sizes are estimated, and one for each table below at which an output may be cut. */
 function outputsMax({ overlapBytesMax }: CompactionSettings, below: { bytes: number; count: number }): number {
   return 2 + (below.bytes > overlapBytesMax ? below.count : 0)
 }

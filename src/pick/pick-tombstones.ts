@@ -1,10 +1,10 @@
 /**
- * What: steps for tables that are rich in tombstones, also when every level is below its target: so an emptied
- * range is fast again and its space comes back by itself.
+ * What: compactions of tables that are rich in tombstones, even when every level is below its target, so that an
+ * emptied range becomes fast and its space comes back by itself.
  *
- * Such a table goes down to the tables that it hides something in, or is rewritten where it is when nothing lies
- * below. Only if no snapshot needs one of its tombstones: then all that reach the bottom go, and no
- * table is rewritten in vain. What it may free is guessed from the average entry below it.
+ * Such a table is merged with the tables below in which it hides something, or rewritten in place when nothing lies
+ * below. It is taken only if no snapshot needs one of its tombstones: then all that reach the bottom go, and no
+ * table is rewritten in vain. The bytes that it may free are estimated from the average entry below it.
  * Thread: any (pure).
  */
 import type { TableFacts } from '../base/index.js'
@@ -17,7 +17,7 @@ import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
 interface Candidate {
-  /** Bytes that may be freed for each byte that has to be merged. */
+  /** The bytes that may be freed for each byte that is merged. */
   readonly gain: number
   readonly plan: PickPlan
 }
@@ -54,7 +54,7 @@ function* tableCandidates(context: PickContext): Generator<Candidate> {
   }
 }
 
-/** Into the first level from its own, or from the base level, that has its keys; else where the plan says. */
+/** Merges into the first level, from the base level or the next one on, that has the keys, or follows the plan. */
 function candidate(
   context: PickContext, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
 ): Candidate {
@@ -69,14 +69,14 @@ function candidate(
   }
 }
 
-/** Each tombstone frees at most one entry of those that it may hide, and at the bottom itself. */
+/** Estimates the gain: each tombstone frees at most one entry that it may hide, and at the bottom also itself. */
 function gainOf({ rich, others, isBottom }: {
   rich: readonly TableFacts[]; others: readonly TableFacts[]; isBottom: boolean
 }): number {
   let [tombstoneCount, ownBytes] = [0, 0]
   for (const table of rich) {
     tombstoneCount += table.tombstoneCount
-    // At most: a tombstone takes less than an entry with a value.
+    // This is an upper bound, since a tombstone takes less than an entry with a value.
     ownBytes += table.bytes * (table.tombstoneCount / table.entryCount)
   }
   const entryCount = others.reduce((sum, table) => sum + table.entryCount, 0)

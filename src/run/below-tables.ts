@@ -1,27 +1,27 @@
 /**
- * What: the tables below a compaction's output level: may a tombstone go, and how much would an output
- * overlap the level below its own.
- * Owns: a place in each run, which only moves forward. Thread: any, no sharing.
- * Invariants: keys are asked about in ascending order.
+ * What: looks at the tables below a compaction's output level, to tell whether a tombstone may go, and how many bytes
+ * of the level below its own an output overlaps.
+ * Owns: a position in each run, which only moves forward. Thread: any, no sharing.
+ * Invariants: callers give keys in ascending order.
  */
 import type { TableFacts } from '../base/index.js'
 import { beginsBehind, endsBefore, SortedRun } from '../manifest/index.js'
 
 interface RunWalk {
   readonly run: SortedRun<TableFacts>
-  /** The tables before it end before the key asked about last. */
+  /** The index of the first table that does not end before the latest key. */
   at: number
 }
 
 export class BelowTables {
   private readonly walks: RunWalk[]
 
-  /** The tables of each run in key order. */
+  /** Requires: the tables of each run are in key order. */
   constructor(runs: readonly (readonly TableFacts[])[]) {
     this.walks = runs.filter((tables) => tables.length > 0).map((tables) => ({ run: SortedRun.of(tables), at: 0 }))
   }
 
-  /** False when a table has this key in its range: then an older version may be there. */
+  /** False when the extent of a table has this key, so that an older version of it may be there. */
   isWithoutKey(key: Uint8Array, start: number, end: number): boolean {
     for (const walk of this.walks) {
       const { extents } = walk.run
@@ -32,10 +32,10 @@ export class BelowTables {
   }
 }
 
-/** Bytes of one run's tables that the output from its first key to the latest one overlaps. */
+/** Counts the bytes of one run's tables that an output overlaps from its first key to the latest one. */
 export class OverlapMeter {
   private readonly run: SortedRun<TableFacts>
-  /** First table that begins behind the key given last. */
+  /** The index of the first table that begins behind the latest key. */
   private next = 0
   private bytes = 0
 
@@ -44,8 +44,8 @@ export class OverlapMeter {
   }
 
   /**
-   * The output's next key. False when it begins to overlap another table and so more than `bytesMax`:
-   * then the key belongs to another output.
+   * Takes the output's next key. False when the output would begin to overlap another table and so more than
+   * `bytesMax`: then the key belongs to another output.
    */
   reaches(key: Uint8Array, start: number, end: number, bytesMax: number): boolean {
     const { run: { tables, extents }, next } = this
@@ -55,12 +55,12 @@ export class OverlapMeter {
     return this.next === next || this.bytes <= bytesMax
   }
 
-  /** A key below it changes nothing; null: no key does. */
+  /** The first key of the next table, before which no key adds to the overlap; null when there is no such table. */
   get nextBegin(): Uint8Array | null {
     return this.run.extents[this.next]?.lower ?? null
   }
 
-  /** An output begins with the key given last. */
+  /** Begins an output with the latest key. */
   begin(key: Uint8Array, start: number, end: number): void {
     const { tables, extents } = this.run
     const last = this.next - 1

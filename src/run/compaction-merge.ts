@@ -1,15 +1,15 @@
 /**
- * What: the merge of a compaction: the entries of all runs, in order, to the outputs, as far as the
- * retention rule keeps them.
- * Owns: the order of the runs; which key came last.
- * Does not own: outputs and what is below (given).
+ * What: the merge of a compaction: brings the entries of all runs, in order, to the outputs if the retention rule
+ * keeps them.
+ * Owns: the order of the runs; the latest key.
+ * Does not own: the outputs (compaction-outputs.ts), the tables below (below-tables.ts).
  * Thread: worker or main. Nothing is allocated per entry.
  * Invariants: `live` holds the runs that have an entry, in order of their entries. COMP-3 a version goes
  * only by the shared retention rule; a tombstone only where no table below has its key range.
  *
- * Most entries are the only version of their key, and not a tombstone. A stretch of such entries that
- * stand in one block, before the next entry of any other run, goes to the output as one piece, without a
- * look at anything but the heads of the keys. Why so: docs/design/0019-merge-speed.md.
+ * Most entries are the only version of their key, and not a tombstone. A stretch of such entries in one block
+ * that comes before the next entry of any other run goes to the output as one piece, and only the heads of its
+ * keys are compared. docs/design/0019-merge-speed.md gives the reasons.
  */
 import { KEY_BYTES_MAX } from '../base/index.js'
 import type { RetentionRule } from '../iterator/index.js'
@@ -19,10 +19,10 @@ import type { BelowTables } from './below-tables.js'
 import type { CompactionOutputs } from './compaction-outputs.js'
 import type { RunCursor } from './run-cursor.js'
 
-/** Why `advance` has stopped; 'output ends': the caller ends the output before the next step. */
+/** The reason why `advance` stopped. After 'output ends' the caller ends the output before it goes on. */
 export type MergeState = 'paused' | 'output ends' | 'done'
 
-/** How many bytes of a block count as one entry: large values take time without being many. */
+/** The bytes of a block that count as the work of one entry, since a few large values take time too. */
 const BYTES_PER_ENTRY = 512
 
 export class CompactionMerge {
@@ -30,17 +30,17 @@ export class CompactionMerge {
   private readonly live: RunCursor[]
   private liveCount = 0
   private readonly outputs: CompactionOutputs
-  /** Key of the entry in question: good where it says so. */
+  /** The key of the present entry. It is copied only where the outputs or the retention rule may look at it. */
   private readonly key = new Uint8Array(KEY_BYTES_MAX)
   private keyEnd = 0
-  /** The entry that came last: entry `lastAt` of `last`, or, when `last` has left its block, a saved key. */
+  /** The latest entry is entry `lastAt` of this run; null once the run has left its block and the key is saved. */
   private last: RunCursor | null = null
   private lastAt = -1
   private lastHigh = HEAD_MIN.high
   private lastLow = HEAD_MIN.low
   private readonly savedKey = new Uint8Array(KEY_BYTES_MAX)
   private savedEnd = -1
-  /** The entry in question is kept, and waits for an output. */
+  /** True while the present entry, which is kept, waits for an output. */
   private isKept = false
 
   constructor(runs: readonly RunCursor[], outputs: CompactionOutputs, rule: RetentionRule, below: BelowTables) {
@@ -49,12 +49,12 @@ export class CompactionMerge {
     this.retention = new RetentionFilter(rule, () => below.isWithoutKey(this.key, 0, this.keyEnd))
   }
 
-  /** To the first entry of each run. */
+  /** Moves to the first entry of each run. */
   begin(): void {
     for (const run of [...this.live]) if (run.nextBlock()) this.enter(run)
   }
 
-  /** Does the work of about so many entries. */
+  /** Does the work of about `entryCount` entries. */
   advance(entryCount: number): MergeState {
     let left = entryCount
     while (left > 0) {
@@ -86,7 +86,7 @@ export class CompactionMerge {
     live[at] = run
   }
 
-  /** The first run has moved: finds its new place. */
+  /** Finds the new place of the first run, which has moved. */
   private settle(run: RunCursor): void {
     const { live, liveCount } = this
     if (liveCount === 1 || !live[1]!.isBefore(run)) return
@@ -101,7 +101,7 @@ export class CompactionMerge {
     live[low - 1] = run
   }
 
-  /** The first run goes on to its next block, or out; returns what that counts, in entries. */
+  /** Moves the first run to its next block, or takes it out. Returns the work as a number of entries. */
   private leaveBlock(run: RunCursor): number {
     if (this.last === run) {
       this.savedEnd = run.scan.block.copyKey(this.lastAt, this.savedKey)
@@ -118,7 +118,7 @@ export class CompactionMerge {
 
   // ── Entries ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** Where the stretch of entries ends that need no look at their keys: at most at `end`. */
+  /** Finds the end, at most `end`, of the stretch of entries of which only the heads need be compared. */
   private plainEnd(run: RunCursor, end: number): number {
     const { high, low, isPlain } = run.scan.heads
     const { lastHigh, lastLow, outputs } = this
@@ -141,7 +141,7 @@ export class CompactionMerge {
     return at
   }
 
-  /** Adds entries up to `end`, or fewer; returns where it stopped. */
+  /** Adds entries up to `end`, or fewer. Returns the index of the next entry. */
   private addPlain(run: RunCursor, end: number): number {
     const { scan, at } = run
     const next = this.outputs.addFrom(scan, at, end)
@@ -158,7 +158,7 @@ export class CompactionMerge {
     outputs.noteKey(this.key, this.keyEnd)
   }
 
-  /** Any entry. One that is kept waits where it is (`isKept`) while the output is full. */
+  /** Takes an entry of any sort. An entry that is kept waits (`isKept`) while the output is full. */
   private addOne(run: RunCursor): number {
     const { scan, at } = run
     const { block } = scan

@@ -1,11 +1,11 @@
 /**
  * What: the outputs of a compaction, one table after the other.
- * Owns: where one ends and the next begins; the files, which `discard` removes, finished or not.
- * Does not own: which entries come (compaction-run.ts).
+ * Owns: the choice where one ends and the next begins; the files, which `discard` removes, finished or not.
+ * Does not own: the choice of the entries (compaction-merge.ts).
  * Thread: worker or main; I/O blocks.
- * Invariants: all versions of a key stand in one output. COMP-5 after `discard` nothing is left.
- * An output that is full stays open until the next one has its first entry, or the merge is done: only then it is known
- * whether it is the last one, and the file says so (sstable/replaces.ts).
+ * Invariants: all versions of a key are in one output. COMP-5 after `discard` nothing is left.
+ * A full output stays open until the next one has its first entry, or the merge is done. Only then it is known whether
+ * it is the last one, which its file says (sstable/replaces.ts).
  */
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
@@ -16,16 +16,16 @@ import type { Vfs } from '../vfs/index.js'
 import { OverlapMeter } from './below-tables.js'
 
 export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | 'isSynced'> {
-  /** A header for each output there may be, each with a fresh number; when they are used up, the last output grows. */
+  /** Headers with fresh file numbers, one for each possible output. The output with the last header is not cut. */
   headers: readonly FileHeader[]
-  /** Names of the outputs while they are written, one for each header: temp names, or final ones in fast mode. */
+  /** The names under which outputs are written, one for each header: temp names, or final names in fast mode. */
   fileNames: readonly string[]
   settings: TableSettings
-  /** An output is ended at about this size, */
+  /** An output is ended at about this size. */
   tableBytes: number
-  /** or when it would overlap more bytes than this of the level below its own, if it overlaps two tables. */
+  /** An output is ended before it overlaps two tables of the level below with more bytes than this. */
   overlapBytesMax: number
-  /** Tables that are in no version, and whose removal is not known to be durable. */
+  /** Tables that are in no version, and whose removal is not known to be durable. The outputs name them. */
   unlisted: readonly FileNum[]
   /** Tables below the output level that share keys with the inputs, level by level, in key order. */
   below: readonly (readonly TableFacts[])[]
@@ -34,19 +34,19 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
 export interface OutputContext {
   vfs: Vfs
   memory: BuildBuffer
-  /** Leading bytes that all keys share. */
+  /** The number of leading bytes that all keys share. */
   headAt: number
-  /** What all outputs together stand for. */
+  /** The tables that all outputs together replace. */
   replaced: Replaced
 }
 
 export class CompactionOutputs {
   readonly facts: TableFacts[] = []
-  /** The next key must be told (`mustTell`): there is no output yet, or it has its size. */
+  /** True when `noteKey` must hear of the next key: there is no output yet, or it has its size. */
   isDue = true
-  /** The output takes no more entries: it must be ended before the next one that is kept. */
+  /** True when the output takes no more entries, and must be ended before the next one is added. */
   isFull = false
-  /** A head from which on a key must be told: it may be the first that overlaps another table below. */
+  /** The head from which on `noteKey` must hear of a key, as the key may begin to overlap another table below. */
   limitHigh = HEAD_MIN.high
   limitLow = HEAD_MIN.low
   private readonly place: OutputContext
@@ -65,12 +65,12 @@ export class CompactionOutputs {
     return this.tables.reduce((sum, { builder }) => sum + builder.bytesWritten, 0)
   }
 
-  /** Must `noteKey` be called before the first entry of a key with this head? */
+  /** True when `noteKey` must be called before the first entry of a key with this head. */
   mustTell(high: number, low: number): boolean {
     return this.isDue || high > this.limitHigh || (high === this.limitHigh && low >= this.limitLow)
   }
 
-  /** A new key comes next: key[0, end). It may belong to another output. */
+  /** Notes that the new key key[0, end) comes next, and decides whether it belongs to another output. */
   noteKey(key: Uint8Array, end: number): void {
     const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax)
     this.findLimit()
@@ -79,7 +79,7 @@ export class CompactionOutputs {
     this.isDue = true
   }
 
-  /** Makes sure that there is an output for an entry with key[0, end). Requires: the one before is not full. */
+  /** Makes sure that there is an output for an entry with key[0, end). Requires: no full output is open. */
   begin(key: Uint8Array, end: number): void {
     if (this.current !== null) return
     const { options, tables } = this
@@ -93,14 +93,14 @@ export class CompactionOutputs {
   }
 
   /**
-   * Adds entries `from` to `end` in order, or those that end a block; returns where it stopped, which may
-   * be `from`. Requires: there is one.
+   * Adds the entries [from, end) in order, or fewer when a block ends. Returns the index of the next entry, which
+   * may be `from`. Requires: there is an output.
    */
   addFrom(scan: TableScan, from: number, end: number): number {
     const { builder } = this.current!
     const { blockCount } = builder
     const next = builder.addFrom(scan, from, end)
-    // Only then the estimate has changed.
+    // The estimate changes only with a block.
     if (builder.blockCount > blockCount) {
       this.isDue = this.mayBegin && builder.bytesEstimated >= this.options.tableBytes
     }
@@ -111,7 +111,7 @@ export class CompactionOutputs {
     return this.tables.length < this.options.headers.length
   }
 
-  /** To be called now and then. */
+  /** Syncs a part of the output. The caller does this now and then, so that the last sync is short. */
   syncSome(): void {
     this.current?.syncSome()
   }
@@ -134,7 +134,7 @@ export class CompactionOutputs {
 
   private findLimit(): void {
     const { nextBegin } = this.overlap
-    // One that does not share those bytes is behind all keys of the inputs: whatever its head, nothing is missed.
+    // A bound that does not share those bytes is behind all keys of the inputs, so its head misses nothing.
     const { high, low } = nextBegin === null ? HEAD_MAX : headOf(nextBegin, this.place.headAt)
     this.limitHigh = high
     this.limitLow = low

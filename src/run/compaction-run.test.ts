@@ -19,7 +19,7 @@ function del(key: string, seqNum: number): Entry {
   return { ...put(key, seqNum, ''), kind: EntryKind.tombstone }
 }
 
-/** Keys that are prefixes of each other, the empty one, zeros at ends, more than eight equal bytes, long ones. */
+/** Keys that are prefixes of each other, empty, long, with zeros at the end, or with more than eight equal bytes. */
 function keyOf(random: SeededRandom, n: number): string {
   if (n === 0) return ''
   const head = random.pick(['', 'a', 'prefix/', 'a much longer prefix/'])
@@ -36,7 +36,7 @@ function randomEntry(random: SeededRandom, seqNum: number, keyCount: number, pre
   return put(key, seqNum, value)
 }
 
-/** `runCount` runs of about `count` entries each, newest first. */
+/** Makes `runCount` runs of about `count` entries each, newest first. */
 function randomRuns(random: SeededRandom, runCount: number, count: number, keyCount: number): Entry[][] {
   let seqNum = random.chance(0.2) ? 2 ** 33 : 0
   const prefix = random.pick(['', 'p', 'all keys have this'])
@@ -206,7 +206,7 @@ test('it pauses every few thousand entries, also while an output is finished and
   let pauses = 0
   const count = () => void pauses++
   compactInterrupted(vfs, inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 700_000 }), count)
-  // Filter and point hash of an output of about 29,000 keys, and of one of 11,000.
+  // These are the filter and point hash of an output of about 29,000 keys, and of one of 11,000.
   assert.ok(pauses >= 40_000 / 2048 + 2 * 2 + 2, String(pauses))
   const large = Array.from({ length: 20 }, (_, i) => put(`large${i + 10}`, i + 1, new Uint8Array(1_000_000)))
   pauses = 0
@@ -250,7 +250,7 @@ test('a full output is closed only when the next one has its first entry, or the
       return name !== undefined && (what === 'close' || call.startsWith('open create')) ? [`${what} ${name}`] : []
     })
   }
-  // Key m is behind table k below, so it does not belong to the output of a; but nothing is left of it.
+  // Key m is behind table k below, so it does not belong to the output of a. But no entry of m is left.
   const gone = Array.from({ length: 9 }, (_, i) => del(`m${i}`, 20 + i))
   assert.deepEqual(closes([put('a', 10), ...gone], 4), ['open output 0', 'close input', 'close output 0'])
   assert.deepEqual(

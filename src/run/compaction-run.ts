@@ -1,5 +1,5 @@
 /**
- * What: a compaction's work: sorted runs of tables are merged into new tables.
+ * What: the work of a compaction: merges sorted runs of tables into new tables.
  * Owns: the outputs while it runs; removes them when it fails.
  * Does not own: the choice (pickers), file numbers and names (given), the install (compactor.ts).
  * Thread: any: plain data in, plain data out; the same bytes in a worker and in slices on the main thread.
@@ -23,18 +23,18 @@ import { RunCursor } from './run-cursor.js'
 
 export interface CompactionRunInput extends CompactionOutputOptions, RetentionRule {
   databaseId: Uint8Array
-  /** Sorted runs, newest first: one table each from level 0, then the tables of a deeper level in key order. */
+  /** Sorted runs, newest first: one for each table of level 0, then the tables of a deeper level in key order. */
   inputs: readonly (readonly TableFacts[])[]
-  /** How many files of the inputs are open at once. */
+  /** The most files of the inputs that are open at once. */
   openFilesMax: number
-  /** Int32Array: [0] not 0: give up ('ABORTED', outputs removed); [1] 64 KiB units read so far, for progress. */
+  /** An Int32Array. When [0] is not 0 the run gives up with 'ABORTED'. [1] is its progress in 64 KiB units read. */
   control: SharedArrayBuffer
 }
 
 export interface CompactionRunOutput {
-  /** In key order; empty when nothing is left. */
+  /** The new tables in key order; empty when no entry is left. */
   outputs: TableFacts[]
-  /** Bytes of blocks; indexes and properties are not counted. */
+  /** The bytes of blocks that were read, without indexes and properties. */
   readBytes: number
   writtenBytes: number
   keptCount: number
@@ -44,7 +44,7 @@ export interface CompactionRunOutput {
 
 const ENTRIES_PER_PAUSE = 2048
 const PROGRESS_UNIT_BYTES = 64 * KiB
-/** One read of an input; less when there are many, so that all together keep to the bound. */
+/** Bytes of one read of an input. With many inputs reads are shorter, to keep to `PIECES_BYTES_MAX` in all. */
 const PIECE_BYTES_MIN = 64 * KiB
 const PIECE_BYTES_MAX = 256 * KiB
 const PIECES_BYTES_MAX = 16 * MiB
@@ -104,7 +104,7 @@ function readBytes(runs: readonly RunCursor[]): number {
   return runs.reduce((sum, { scan }) => sum + scan.readBytes, 0)
 }
 
-/** Leading bytes that all keys of the tables share. */
+/** The number of leading bytes that all keys of the tables share. */
 function sharedBytes(tables: readonly TableFacts[]): number {
   const key = tables[0]?.smallestKey ?? new Uint8Array(0)
   let shared = key.length

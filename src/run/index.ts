@@ -1,3 +1,3 @@
-/** Rank 5: one compaction in a worker: tables in, better tables out. */
+/** Rank 5: the job of one compaction, which makes better tables of its inputs. */
 export { compactionRun } from './compaction-run.js'
 export type { CompactionRunInput, CompactionRunOutput } from './compaction-run.js'

@@ -1,5 +1,5 @@
 /**
- * What: a place in one sorted run of a compaction: an entry of a block of a table.
+ * What: a position in one sorted run of a compaction: an entry of a block of a table.
  * Owns: the scan over the run's tables and the file that it reads. Thread: worker or main; reads block.
  * Invariants: tables are opened one at a time, in key order; with many runs, a run's file may be closed between two
  * of its reads (vfs/file-pool.ts).
@@ -12,16 +12,16 @@ import type { PooledFile } from '../vfs/index.js'
 
 export class RunCursor {
   readonly scan: TableScan
-  /** Entry `at` of the `count` entries of the scan's block. */
+  /** The index of the present entry among the `count` entries of the scan's block. */
   at = 0
   count = 0
-  /** The entry's head (sstable/block/key-heads.ts). */
+  /** The high half of the present entry's head (sstable/block/key-heads.ts). */
   high = 0
   low = 0
   private readonly place: TableContext
   private readonly tables: readonly TableFacts[]
   private readonly headAt: number
-  /** Tables opened so far. */
+  /** The number of tables that were opened so far. */
   private openedCount = 0
   private file: PooledFile | null = null
 
@@ -32,7 +32,7 @@ export class RunCursor {
     this.scan = new TableScan(options)
   }
 
-  /** On to the first entry of the next block; false at the end of the run. */
+  /** Moves to the first entry of the next block; false at the end of the run. */
   nextBlock(): boolean {
     while (this.file === null || !this.scan.nextBlock()) {
       this.close()
@@ -44,7 +44,7 @@ export class RunCursor {
     return true
   }
 
-  /** Requires: the block has such an entry. */
+  /** Moves to an entry of the block. Requires: the block has it. */
   moveTo(at: number): void {
     const { heads } = this.scan
     this.at = at
@@ -52,7 +52,7 @@ export class RunCursor {
     this.low = heads.low[at]!
   }
 
-  /** True when its entry is before that of the other run. */
+  /** True when the entry of this run comes before that of the other run. */
   isBefore(other: RunCursor): boolean {
     if (this.high !== other.high) return this.high < other.high
     if (this.low !== other.low) return this.low < other.low
@@ -60,7 +60,7 @@ export class RunCursor {
     return order !== 0 ? order < 0 : this.scan.block.seqNumAt(this.at) > other.scan.block.seqNumAt(other.at)
   }
 
-  /** Order of the keys of its entry and of entry `at` of the other's block, when their heads are equal. */
+  /** Compares the keys of this entry and of entry `at` of the other's block. Requires: their heads are equal. */
   compareTied(other: RunCursor, at: number): number {
     return compareTied(this.scan.block, this.at, other.scan.block, at, this.headAt)
   }
