@@ -1,13 +1,13 @@
 /**
  * What: time as a parameter. Nothing else in `src` reads a clock or sets a timer.
  *
- * Whether a program ends by itself is decided here, and only here: it does, unless somebody waits. Timers and
- * background work do not keep it; a call of the user that is not answered yet does, see keep-alive.ts.
+ * Whether a program ends by itself is decided here, and only here. Timers and background work do not keep the process
+ * alive; a call of the user that is not answered yet does (keep-alive.ts).
  */
 
-/** Something that will happen. */
+/** A call that is planned for later. */
 export interface Timer {
-  /** It will not; without effect when it has. */
+  /** Prevents the call. It has no effect once the call was made. */
   cancel(): void
 }
 
@@ -15,15 +15,15 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds with a fraction. */
   nowMs(): number
-  /** Milliseconds since 1970, for people and for expiry; may jump. */
+  /** Milliseconds since 1970, for people and for expiry. They may jump. */
   wallMs(): number
-  /** Calls back once after `delayMs`. Does not keep the process alive. */
+  /** Calls back once after `delayMs`. This does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer
-  /** Calls back in a macrotask of its own, after timers had their turn. Keeps the process alive. */
+  /** Calls back in a macrotask of its own, after timers had their turn. This keeps the process alive. */
   defer(callback: () => void): void
-  /** Defers background work: the process is kept alive for it only while somebody waits. */
+  /** Defers background work: the process is kept alive for it only while a call of the user waits. */
   deferWork(callback: () => void): void
-  /** Somebody waits: keeps the process alive until it is cancelled. */
+  /** Keeps the process alive until the timer that it gives is cancelled. */
   keepAlive(): Timer
 }
 
@@ -35,7 +35,7 @@ const immediate: Immediate =
 /** The period of timers that do nothing. */
 const LONG_MS = 2 ** 30
 
-/** How many wait, and the timer that stands for all of them. */
+/** How many timers of `keepAlive` are not cancelled; one timer of the platform stands for all of them. */
 let waitingCount = 0
 let waitingTimer: unknown
 
@@ -51,7 +51,7 @@ export const systemClock: Clock = {
     immediate(callback)
   },
   deferWork(callback) {
-    // Not an immediate that does not keep the process: it would run only when something else turned the loop.
+    // An unreferenced immediate would not do: it runs only when something else turns the loop.
     if (waitingCount > 0) immediate(callback)
     else systemClock.after(0, callback)
   },

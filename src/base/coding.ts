@@ -1,13 +1,13 @@
 /**
  * What: little-endian fields of files, with bounds. Used where files are parsed, not in hot loops.
- * A reader throws BadBytes with the offset in the range it was given; owners turn it into `corruption`.
+ * A reader throws BadBytes with the offset in the range it was given; its owner turns that into `corruption`.
  */
 import { NUMBER_MAX } from './limits.js'
 
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
 
-/** Something in a parsed range was not as the format says. */
+/** Says that something in a parsed range was not as the format says. */
 export class BadBytes extends Error {
   readonly offset: number
   constructor(offset: number, what: string) {
@@ -27,13 +27,13 @@ export function getU32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
-/** A safe integer as u64. */
+/** Writes a safe integer as u64. */
 export function putU53(bytes: Uint8Array, at: number, value: number): void {
   putU32(bytes, at, value >>> 0)
   putU32(bytes, at + 4, Math.floor(value / 2 ** 32))
 }
 
-/** A u64 that must be a safe integer; NaN when it is not. */
+/** Reads a u64 that must be a safe integer; gives NaN when it is not. */
 export function getU53(bytes: Uint8Array, at: number): number {
   const value = getU32(bytes, at + 4) * 2 ** 32 + getU32(bytes, at)
   return value <= NUMBER_MAX ? value : NaN
@@ -89,23 +89,23 @@ export class ByteWriter {
     return this
   }
 
-  /** Length as u32, then the bytes. */
+  /** Writes the length as u32, then the bytes. */
   bytes(bytes: Uint8Array): this {
     return this.u32(bytes.length).raw(bytes)
   }
 
-  /** UTF-8, length first. */
+  /** Writes a string as UTF-8, length first. */
   text(text: string): this {
     return this.bytes(textEncoder.encode(text))
   }
 
-  /** Zeros up to the next multiple of `alignment`. */
+  /** Writes zeros up to the next multiple of `alignment`. */
   align(alignment: number): this {
     while (this.length % alignment !== 0) this.u8(0)
     return this
   }
 
-  /** The bytes written so far, as an own copy. */
+  /** Gives a copy of the bytes written so far. */
   finish(): Uint8Array {
     return this.buffer.slice(0, this.length)
   }
@@ -154,13 +154,13 @@ export class ByteReader {
     return new DataView(this.buffer.buffer, this.buffer.byteOffset).getFloat64(at, true)
   }
 
-  /** An own copy of the next `count` bytes. */
+  /** Reads the next `count` bytes, as a copy. */
   raw(count: number): Uint8Array {
     const at = this.take(count)
     return this.buffer.slice(at, at + count)
   }
 
-  /** An own copy of a field written by `ByteWriter.bytes`, at most `max` long. */
+  /** Reads a field that `ByteWriter.bytes` wrote, at most `max` bytes long, as a copy. */
   bytes(max: number): Uint8Array {
     const at = this.position
     const length = this.u32()
@@ -178,7 +178,7 @@ export class ByteReader {
     }
   }
 
-  /** Runs `count` times at most: each element must take at least `elementBytesMin` of what is left. */
+  /** Reads the count of a list whose elements take at least `elementBytesMin` each, and must fit into what is left. */
   count(elementBytesMin: number): number {
     const at = this.position
     const count = this.u32()

@@ -1,7 +1,6 @@
 /**
- * What: calls code of the caller whose failures are his own: a listener, a progress report. What it throws, and what a
- * promise that it returns rejects with, goes to `onError` and no further: nothing of ours stops, and no rejection is
- * left unhandled.
+ * What: calls code of the user, such as a listener, whose failures must not stop the database. What it throws, and what
+ * a promise that it returns rejects with, goes to `onError` and no further. No rejection is left unhandled.
  */
 export function callContained(call: () => unknown, onError: (error: unknown) => void): void {
   try {

@@ -9,7 +9,7 @@ import { EntryKind } from './ids.js'
 
 const AT = 12
 
-/** An entry at 12 with these two bytes, a key of `keyBytes` and a value of `valueBytes`, as far as there is room. */
+/** Makes an entry at 12 with these two bytes, a key and a value of these lengths, as far as there is room. */
 function entry(kind: number, flags: number, keyBytes: number, valueBytes: number): Uint8Array {
   const bytes = new Uint8Array(128).fill(0xee)
   bytes.set([kind, flags, keyBytes & 0xff, keyBytes >>> 8], AT)
@@ -17,7 +17,7 @@ function entry(kind: number, flags: number, keyBytes: number, valueBytes: number
   return bytes
 }
 
-/** Key start and end, value start behind its front, value end, entry end: from the entry's start. */
+/** Gives key start and end, value start behind its front, value end and entry end, counted from the entry's start. */
 function places(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer)
   assert.equal(viewedKeyStart(view, AT), entryKeyStart(bytes, AT))

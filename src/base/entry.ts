@@ -14,16 +14,16 @@
  *        …    4  CRC-32 of the value behind its front, from the file's seed XOR the value's offset in the file:
  *                only with the flag checksum
  *
- * Entries start at multiples of 4. Of the flags, readers take the checksum; a frame with any other is refused by name
- * (frame-check.ts).
- * Thread: any (pure). Nothing is allocated: most of this runs once an entry, or once a comparison.
+ * Entries start at multiples of 4. The only flag that readers take is the checksum; a frame with another one is refused
+ * by name (frame-check.ts).
+ * Thread: any (pure). Nothing is allocated: most functions here run once an entry, or once a comparison.
  */
 import { getU32 } from './coding.js'
 
 /** Bits of byte 0 that are the kind. */
 export const KIND_MASK = 0x0f
 
-/** Upper half of byte 0. On disk: do not change these numbers. */
+/** Flags in the upper half of byte 0. They are on disk: do not change these numbers. */
 export const VersionFlag = {
   /** The value begins with its expiry. Reserved. */
   expiry: 0x10,
@@ -31,31 +31,31 @@ export const VersionFlag = {
   packed: 0x20,
 } as const
 
-/** Byte 1. On disk: do not change these numbers. */
+/** Flags in byte 1. They are on disk: do not change these numbers. */
 export const EncodingFlag = {
   /** Reserved. */
   keyspace: 1,
   checksum: 4,
-  /** The value is the old one, given a new expiry. Reserved. */
+  /** The entry repeats the value before it with a new expiry. Reserved. */
   touch: 8,
 } as const
 
-/** The header before the key: no entry is shorter. */
+/** Bytes of the header before the key. No entry is shorter. */
 export const ENTRY_BYTES_MIN = 8
 const EXPIRY_BYTES = 8
 const CHECKSUM_BYTES = 4
 
-/** What a new entry takes at most: header, padding, and so many bytes of key and value. */
+/** Bytes that a new entry takes at most, header and padding included. */
 export function entryBytesMax(keyBytes: number, valueBytes: number): number {
   return ENTRY_BYTES_MIN + keyBytes + valueBytes + 4
 }
 
-/** Where the key of a new entry at `at` is to be written; its value follows at once. */
+/** Gives where to write the key of a new entry at `at`. The value follows it directly. */
 export function newKeyStart(at: number): number {
   return at + ENTRY_BYTES_MIN
 }
 
-/** Header and padding around a key and a value that stand there; returns the end of the entry. */
+/** Writes header and padding around a key and a value that stand in their place; returns the end of the entry. */
 export function finishEntry(bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number): number {
   bytes[at] = kind
   bytes[at + 1] = 0
@@ -91,7 +91,7 @@ export function entryKeyStart(bytes: Uint8Array, at: number): number {
   return at + ENTRY_BYTES_MIN + ((bytes[at + 1]! & EncodingFlag.keyspace) << 2)
 }
 
-/** Where the value starts, too. */
+/** Where the key ends and the value starts. */
 export function entryKeyEnd(bytes: Uint8Array, at: number): number {
   return entryKeyStart(bytes, at) + entryKeyBytes(bytes, at)
 }
@@ -100,38 +100,38 @@ export function entryValueEnd(bytes: Uint8Array, at: number): number {
   return entryKeyEnd(bytes, at) + entryValueBytes(bytes, at)
 }
 
-/** Where the next entry starts. */
+/** Where the entry ends and the next one starts. */
 export function entryEnd(bytes: Uint8Array, at: number): number {
   return paddedEnd(bytes, at, entryValueEnd(bytes, at) - at)
 }
 
-/** The same as `entryEnd`, for a caller that knows where the value ends. */
+/** Gives the end of an entry for a caller that knows where its value ends. */
 export function entryEndBehind(bytes: Uint8Array, at: number, valueEnd: number): number {
   return paddedEnd(bytes, at, valueEnd - at)
 }
 
-/** The same for bytes that nobody has vouched for: -1 when the entry reaches over `limit`. */
+/** Gives the end of an entry whose bytes are not checked yet, or -1 when it would reach over `limit`. */
 export function entryEndWithin(bytes: Uint8Array, at: number, limit: number): number {
   if (limit - at < ENTRY_BYTES_MIN) return -1
-  // A value may claim 2^32 - 1 bytes: only what is compared next depends on it.
+  // An unchecked value may claim 2^32 - 1 bytes, so the sum is compared before it is used.
   const contentBytes = entryValueEnd(bytes, at) - at
   if (contentBytes > limit - at) return -1
   const end = paddedEnd(bytes, at, contentBytes)
   return end > limit ? -1 : end
 }
 
-/** `contentBytes`: header, key and value. */
+/** The end of an entry with its padding. `contentBytes` counts header, key and value. */
 function paddedEnd(bytes: Uint8Array, at: number, contentBytes: number): number {
-  // The number of the flag is the length of the checksum. Right for any length: the mask takes the lowest bits only.
+  // The flag's number is the length of the checksum. The mask is right for any length: it takes the lowest bits only.
   return at + contentBytes + (-contentBytes & 3) + (bytes[at + 1]! & EncodingFlag.checksum)
 }
 
-/** True when a checksum of its own stands behind the value. */
+/** True when the value has a checksum of its own behind it. */
 export function hasValueChecksum(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 1]! & EncodingFlag.checksum) !== 0
 }
 
-/** Where the value starts behind its front. */
+/** Where the user's bytes of the value start, behind the front. */
 export function entryContentStart(bytes: Uint8Array, at: number): number {
   return entryKeyEnd(bytes, at) + ((bytes[at]! & VersionFlag.expiry) === 0 ? 0 : EXPIRY_BYTES)
 }
@@ -141,7 +141,7 @@ export function valueChecksum(bytes: Uint8Array, at: number): number {
   return getU32(bytes, entryEnd(bytes, at) - CHECKSUM_BYTES)
 }
 
-/** Bytes of the key, read through a view: for loops that read words of keys, too. */
+/** The length of the key, read through a view; loops that read words of keys have one anyway. */
 export function viewedKeyBytes(view: DataView, at: number): number {
   return view.getUint16(at + 2, true)
 }

@@ -6,7 +6,7 @@
 
 const brand = Symbol.for('varve.error')
 
-/** What the caller does next decides the code; `docs/errors.md` has a line for each. */
+/** Codes differ where the caller has to do different things; `docs/errors.md` has a line for each. */
 export type ErrorCode =
   | 'INVALID_ARGUMENT' // mend the call; nothing happened
   | 'KEY_TOO_LARGE'
@@ -31,35 +31,35 @@ export type ErrorCode =
   | 'ABORTED'
   | 'INTERNAL' // a bug in Varve
 
-/** What an error says besides its message. */
+/** The facts that an error carries besides its message. */
 export interface ErrorDetails {
-  /** The error behind it. */
+  /** The error that caused this one. */
   cause?: unknown
   /** File name relative to the database directory. */
   file?: string
   /** Byte offset in `file`. */
   offset?: number
-  /** What to do about it. */
+  /** What to do about the error, in words. */
   hint?: string
 }
 
 /** Every error that Varve throws or rejects with. Recognise it by `code`. */
 export class VarveError extends Error {
-  /** What the caller can do about it; stable, where messages are not. */
+  /** Tells what kind of error this is, and so what the caller can do about it. Codes are stable; messages are not. */
   readonly code: ErrorCode
-  /** The file that it is about, relative to the database directory. */
+  /** The file that the error is about, relative to the database directory. */
   declare readonly file: string | undefined
-  /** A byte offset in that file. */
+  /** Byte offset in `file`. */
   declare readonly offset: number | undefined
-  /** What to do about it, in words. */
+  /** What to do about the error, in words. */
   declare readonly hint: string | undefined
 
-  /** For file systems and other components of your own. */
+  /** Makes an error; meant for file systems and other components of your own. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'VarveError'
     this.code = code
-    // Printed errors show no field that says nothing.
+    // An absent detail makes no field, since printed errors would show it.
     if (details.file !== undefined) this.file = details.file
     if (details.offset !== undefined) this.offset = details.offset
     if (details.hint !== undefined) this.hint = details.hint
@@ -71,7 +71,7 @@ export class VarveError extends Error {
     return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true
   }
 
-  /** So `instanceof VarveError` holds for those of another copy too. A class of yours that extends it stays its own. */
+  /** Lets `instanceof VarveError` hold for errors of another copy of this package too; subclasses are not affected. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return this === VarveError ? VarveError.is(value) : Function.prototype[Symbol.hasInstance].call(this, value)
   }
@@ -82,8 +82,8 @@ export function invalidArgument(message: string): VarveError {
 }
 
 /**
- * What to throw when an argument could not be read: an error of ours as it is; whatever else the caller's own code
- * threw (a getter, a proxy) becomes the cause.
+ * Gives what to throw when an argument could not be read. An error of Varve is given as it is; whatever else the
+ * caller's own code threw (a getter, a proxy) becomes the cause.
  */
 export function unreadableArgument(what: string, thrown: unknown): VarveError {
   try {
@@ -95,7 +95,7 @@ export function unreadableArgument(what: string, thrown: unknown): VarveError {
   }
 }
 
-/** The only way to report bad bytes: it always says where. */
+/** Makes the error for bad bytes. It is the only way to report them, so that file and offset are always given. */
 export function corruption(file: string, offset: number, what: string, hint?: string): VarveError {
   return new VarveError('CORRUPTION', `${file} at offset ${offset}: ${what}`, {
     file,
@@ -104,7 +104,7 @@ export function corruption(file: string, offset: number, what: string, hint?: st
   })
 }
 
-/** Something with right checksums that this version does not know: a newer one wrote it. */
+/** Makes the error for bytes with right checksums that this version does not know, since a newer one wrote them. */
 export function unsupportedFormat(file: string, offset: number, what: string): VarveError {
   const message = `${file} at offset ${offset}: ${what}, which this version does not know`
   return new VarveError('UNSUPPORTED_FORMAT', message, {
@@ -118,14 +118,14 @@ export function errnoOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** True when the disk, the quota or the file size limit is exhausted: it may pass by itself. */
+/** True when the disk, the quota or the file size limit is exhausted. That may pass by itself. */
 export function isNoSpace(error: unknown): boolean {
   if (VarveError.is(error)) return error.code === 'NO_SPACE'
   const code = errnoOf(error)
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
 }
 
-/** True when the process or the machine has as many files open as it may: it may pass by itself. */
+/** True when the process or the machine has as many files open as it may. That may pass by itself. */
 export function isOutOfFiles(error: unknown): boolean {
   while (VarveError.is(error)) error = error.cause
   const code = errnoOf(error)
@@ -135,12 +135,12 @@ export function isOutOfFiles(error: unknown): boolean {
 /** How many files this process may have open, when that is known. */
 let openFilesMax: () => number | undefined = () => undefined
 
-/** To be called by who can ask the platform. */
+/** Gives this module the platform's way to ask how many files the process may have open. */
 export function tellOpenFilesMax(ask: () => number | undefined): void {
   openFilesMax = ask
 }
 
-/** What to do about an error of the file system, where there is more to say than that it failed. */
+/** Gives a hint about an error of the file system, where there is more to say than that it failed. */
 function hintOf(error: unknown): ErrorDetails {
   switch (errnoOf(error)) {
     case 'EMFILE': {
@@ -162,7 +162,7 @@ function hintOf(error: unknown): ErrorDetails {
   }
 }
 
-/** Wraps what the file system threw; NO_SPACE and IO_ERROR both mean "not done". `place`: how the message names it. */
+/** Wraps what the file system threw. NO_SPACE and IO_ERROR both mean "not done". The message names `place`. */
 export function ioError(error: unknown, operation: string, file: string, place = file): VarveError {
   if (VarveError.is(error)) return error
   const code = isNoSpace(error) ? 'NO_SPACE' : 'IO_ERROR'
@@ -171,7 +171,7 @@ export function ioError(error: unknown, operation: string, file: string, place =
   return new VarveError(code, `${operation} ${place} failed: ${why}`, { cause: error, file, ...hintOf(error) })
 }
 
-/** The directory itself, in the `file` of errors. */
+/** The `file` of an error that is about the directory itself. */
 export const DIRECTORY_NAME = '.'
 
 /** Makes an I/O error about the directory of a database itself: the message has its path. */

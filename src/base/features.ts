@@ -1,18 +1,18 @@
 /**
- * What: the feature bits of files: their names, and what a reader does about one that it does not know.
+ * What: the feature bits of files: their names, and what a reader does about a bit that it does not know.
  * There are three words of them. They stand in every file header (file-header.ts), and again in the footer of a table,
- * which is written when it is known what the table has; of a table both count.
+ * which is written when it is known what the table has. A table has the features of both.
  *
  *   must know   an unknown bit refuses the file, and with it the database
  *   read-only   an unknown bit in a file that the database needs refuses all but an open with `readOnly`
- *   ignorable   nothing
+ *   ignorable   an unknown bit refuses nothing
  *
  * A bit of the first word means the same wherever it stands. No bit of the other two has a meaning yet.
  */
 import { getU32, putU32 } from './coding.js'
 import { VarveError } from './errors.js'
 
-/** Names of the bits that a reader must know, by their numbers. On disk: do not change the order. */
+/** Names of the bits that a reader must know, by their numbers. The numbers are on disk: do not change the order. */
 const MUST_KNOW_NAMES = [
   'entries with expiry', 'merge operands', 'range tombstones', 'value handles', 'row blocks', 'packed blocks',
   'a dictionary', 'values packed one by one',
@@ -26,10 +26,10 @@ export interface Features {
 
 export const NO_FEATURES: Features = Object.freeze({ mustKnow: 0, readOnly: 0, ignorable: 0 })
 
-/** Where a file says what it has, for errors. */
+/** Where the feature words stand in a file; errors name it. */
 export interface FeaturesPlace {
   file: string
-  /** Of the first word. */
+  /** Offset of the first word. */
   offset: number
 }
 
@@ -52,7 +52,7 @@ export function checkMustKnow({ mustKnow }: Features, known: number, { file, off
   })
 }
 
-/** For who is going to write: throws UNSUPPORTED_FORMAT when a writer must know a bit that this one does not. */
+/** Throws UNSUPPORTED_FORMAT when a writer must know a bit that this version does not know. */
 export function checkMayWrite({ readOnly }: Features, { file, offset }: FeaturesPlace): void {
   if (readOnly === 0) return
   const names = listNumbers(readOnly).map((bit) => `writer feature ${bit}`).join(', ')
@@ -61,7 +61,7 @@ export function checkMayWrite({ readOnly }: Features, { file, offset }: Features
   })
 }
 
-/** Names of the bits that a reader must know, for people. */
+/** The names of the bits in `mustKnow`, as messages and dumps print them. */
 export function listFeatures(mustKnow: number): string {
   return listNumbers(mustKnow).map((bit) => MUST_KNOW_NAMES[bit] ?? `feature ${bit}`).join(', ')
 }

@@ -14,7 +14,7 @@
  *       80   44  zero, reserved
  *      124    4  CRC-32 of bytes 0–123
  *
- * The checksums of everything behind it are seeded with `fileSeed`: bytes of another file, or of an
+ * The checksums of everything behind the header are seeded with `fileSeed`: bytes of another file, or of an
  * older file of the same name, never pass.
  */
 import { crc32 } from './checksum.js'
@@ -29,9 +29,9 @@ import type { Random } from './random.js'
 export const FILE_HEADER_BYTES = 128
 export const SALT_BYTES = 8
 export const FORMAT_VERSION = 2
-/** Format 1, and format 2 while it was not whole: never released. */
+/** Formats that were never released: format 1, and format 2 while it was not whole. */
 const FORMATS_BEFORE_RELEASE: ReadonlySet<number> = new Set([1, 0x8002])
-/** Of the feature words. */
+/** Offset of the feature words in the header. */
 export const FEATURES_OFFSET = 12
 const LINEAGE_OFFSET = 72
 
@@ -47,7 +47,7 @@ export interface FileHeader {
   fileNum: FileNum
   salt: Uint8Array
   generation: number
-  /** A copy that is written to has a history of its own, though it shares database id and numbers with its source. */
+  /** Number of the history; a copy that is written to has its own, though it shares the database id with its source. */
   lineage: number
 }
 
@@ -56,11 +56,11 @@ export interface FileOrigin {
   databaseId: Uint8Array
   generation: number
   lineage: number
-  /** Draws the salts. */
+  /** The source of the salts. */
   random: Random
 }
 
-/** The header of a file that is to be made, with a salt of its own. */
+/** Makes the header of a new file, with a salt of its own. */
 export function newFileHeader(
   magic: FileMagic, { databaseId, generation, lineage, random }: FileOrigin, fileNum: FileNum,
 ): FileHeader {
@@ -69,7 +69,7 @@ export function newFileHeader(
   return { magic, features: NO_FEATURES, databaseId, fileNum, salt, generation, lineage }
 }
 
-/** A number for a new history. */
+/** Draws the lineage number of a new history. */
 export function drawLineage(random: Random): number {
   return (random.u32() >>> 11) * 2 ** 32 + random.u32() || 1
 }
@@ -91,7 +91,7 @@ export function encodeFileHeader(header: FileHeader, bytes: Uint8Array): void {
 /**
  * Reads bytes[0, 128) of `file`.
  * Throws CORRUPTION when it is not a good header of this kind, UNSUPPORTED_FORMAT when it is newer.
- * Whoever is going to write looks at the features too (`checkMayWrite`).
+ * A caller that is going to write must check the features too (`checkMayWrite`).
  */
 export function decodeFileHeader(bytes: Uint8Array, magic: FileMagic, file: string): FileHeader {
   if (bytes.length < FILE_HEADER_BYTES) throw corruption(file, bytes.length, 'file header is cut short')
@@ -130,7 +130,7 @@ function checkFormat(bytes: Uint8Array, file: string): void {
   )
 }
 
-/** Seed of every checksum in the file: differs with the file number and the salt. */
+/** The seed of every checksum in the file. It differs with the file number and the salt. */
 export function fileSeed(header: FileHeader): number {
   const bytes = new Uint8Array(16)
   putU53(bytes, 0, header.fileNum)
@@ -138,7 +138,7 @@ export function fileSeed(header: FileHeader): number {
   return crc32(bytes, 0, 16)
 }
 
-/** Gives the seed from bytes[0, 128) as they stand there, also when the header is damaged elsewhere. */
+/** Gives the seed from bytes[0, 128) as they are, also when the header is damaged elsewhere. */
 export function fileSeedOf(bytes: Uint8Array): number {
   return crc32(bytes, 40, 56)
 }

@@ -36,7 +36,7 @@ test('names sort as their numbers, up to a million files', () => {
 
 const digits = (fileNum: number) => logFileName(fileNum).slice(0, -'.wal'.length)
 
-/** Parsed names that are not spelled as we spell them would be a second name for one file. */
+/** True when the name does not parse, or is the one spelling that Varve writes: a file must not have two names. */
 function isSpelledOurWay(name: string): boolean {
   const parsed = parseFileName(name)
   if (parsed === null) return true

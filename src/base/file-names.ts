@@ -1,6 +1,6 @@
 /**
- * What: the names in a database directory, both ways. Lower case only; a name that does not parse is
- * not ours, is never touched, and no number in it is obeyed. So is a number above NAME_NUMBER_MAX.
+ * What: makes and parses the names in a database directory. They are lower case only. A file whose name does not parse,
+ * or has a number above NAME_NUMBER_MAX, is foreign: it is never touched, and no number in its name is obeyed.
  * A log is not called `000012.log`: LevelDB and its kin claim such names, and delete what they do not know.
  *
  *   000012.wal                        write-ahead log
@@ -48,12 +48,12 @@ export function markerFileName(iteration: number, manifest: FileNum): string {
   return `marker.${pad(iteration, 6)}.${pad(manifest, 6)}`
 }
 
-/** `unique` is made of digits and dots: process id and a time stamp. */
+/** Names a table that is being built. `unique` is made of digits and dots: process id and a time stamp. */
 export function tempFileName(table: FileNum, unique: string): string {
   return `${tableFileName(table)}.tmp.${unique}`
 }
 
-/** Written, synced and removed again to see whether the disk takes writes. */
+/** Names a file that is written, synced and removed again to see whether the disk takes writes. */
 export function probeFileName(unique: string): string {
   return `probe.tmp.${unique}`
 }
@@ -64,12 +64,12 @@ export function lockGenerationFileName(generation: number): string {
   return `${LOCK_FILE_NAME}.${pad(generation, 12)}`
 }
 
-/** `unique` as for temp files. */
+/** Names the socket of a lock's holder. `unique` is made as for `tempFileName`. */
 export function lockSocketFileName(unique: string): string {
   return `${LOCK_FILE_NAME}.socket.${unique}`
 }
 
-/** Null when the name is not one of ours. */
+/** Parses a name in the directory; gives null when it is the name of a foreign file. */
 export function parseFileName(name: string): FileName | null {
   if (name.length > 80) return null
   if (name === LOCK_FILE_NAME) return { kind: 'lock', generation: null }
@@ -94,12 +94,12 @@ export function parseFileName(name: string): FileName | null {
   return null
 }
 
-/** The file number in a name of ours; 0 in any other. */
+/** The file number in a parsed name; 0 when there is none. */
 export function fileNumOf(parsed: FileName | null): FileNum {
   return parsed !== null && 'fileNum' in parsed ? parsed.fileNum : 0
 }
 
-/** Only the spelling that we write counts: no second name for one number. */
+/** Parses digits of the width that Varve writes, and no others: a number has one name only. */
 function numbered(digits: string, width: number, make: (n: number) => FileName | null): FileName | null {
   const n = Number(digits)
   return n <= NAME_NUMBER_MAX && pad(n, width) === digits ? make(n) : null

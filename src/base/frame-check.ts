@@ -1,9 +1,9 @@
 /**
  * What: the one place that decides which frames of a log a reader understands: types, flags, extensions, entries.
- * What it does not know is told by name, as UNSUPPORTED_FORMAT; what no version writes is CORRUPTION. Recovery and
- * followers throw what is found here, a dump prints it.
+ * A code that is not known is refused by name with UNSUPPORTED_FORMAT; bytes that no version writes are CORRUPTION.
+ * Recovery and followers throw what is found here, a dump prints it.
  * Thread: any (pure). Nothing is allocated for a frame that is understood.
- * Invariants: REC-7 what is not known is refused by name, never taken for an end.
+ * Invariants: REC-7 a code that is not known is refused by name, never taken for an end.
  */
 import { alignUp } from './bytes.js'
 import { getU32 } from './coding.js'
@@ -21,11 +21,11 @@ import type { FrameHeader, KnownFrames } from './frame.js'
 import { EntryKind } from './ids.js'
 import { BATCH_COUNT_MAX, POSITION_BYTES_MAX } from './limits.js'
 
-/** Extensions of these types and above say nothing that a reader must know. */
+/** Extensions of this type and above say nothing that a reader must know. */
 const EXTENSION_SKIPPED_MIN = 128
 const VERSION_FLAGS_DEFINED = VersionFlag.expiry | VersionFlag.packed
 
-/** The name that a format gives a number. */
+/** The name that a format gives to a code. */
 export function codeName(names: Readonly<Record<string, number>>, code: number): string | undefined {
   return Object.keys(names).find((name) => names[name] === code)
 }
@@ -35,7 +35,7 @@ function named(names: Readonly<Record<string, number>>, code: number, shown = St
   return name === undefined ? shown : `${shown} (${name})`
 }
 
-/** What is told of a frame whose header is right, of a type or with flags that a reader of this file does not know. */
+/** Makes the error for a frame whose header is right, but whose type or flags a reader of this file does not know. */
 export function unknownFrame(file: string, offset: number, frame: FrameHeader, known: KnownFrames): VarveError {
   const { type, flags } = frame
   const knownFlags = known[type]
@@ -49,8 +49,8 @@ function lowestBit(flags: number): number {
 }
 
 /**
- * Why a good frame of a log cannot be taken, or null. It stands at bytes[at], `shift` less than its offset in the file.
- * Requires: its checksums were right.
+ * Tells why a good frame of a log cannot be taken, or null. The frame stands at bytes[at]; its offset in the file is
+ * `shift` more. Requires: the frame's checksums were right.
  */
 export function frameProblem(
   bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift = 0,
@@ -96,7 +96,7 @@ function extensionsProblem(
   return null
 }
 
-/** Entries fill the body exactly. */
+/** Tells why the entries of a body cannot be taken, or null; they must fill the body exactly. */
 function entriesProblem(
   bytes: Uint8Array, frameAt: number, frame: FrameHeader, file: string, shift: number,
 ): VarveError | null {
@@ -122,7 +122,7 @@ function entriesProblem(
   return isApart && !isAnyApart ? corruption(file, frameAt + shift, 'no value is apart in a frame that says so') : null
 }
 
-/** What is wrong with an entry that is not plain; null: it is a value with a checksum of its own, as the frame says. */
+/** Tells what is wrong with an entry that is not plain, or null when it is a value apart in a frame that says so. */
 function entryProblem(
   bytes: Uint8Array, at: number, isApart: boolean, file: string, offset: number,
 ): VarveError | null {
@@ -136,7 +136,7 @@ function entryProblem(
   return kind === EntryKind.value ? null : corruption(file, offset, 'a tombstone with the checksum of a value')
 }
 
-/** Tells why no entry of a log or table that this version reads has this kind and these version flags, or null. */
+/** Tells why this version reads no entry with this kind and these version flags, or null when it does. */
 export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: string } | null {
   const kind = kindAndFlags & KIND_MASK
   const versionFlags = kindAndFlags & ~KIND_MASK
@@ -152,7 +152,7 @@ export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: s
   return versionFlags === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(versionFlags)}` }
 }
 
-/** The lowest of these version flags. */
+/** The name of the lowest of these version flags. */
 function flagName(flags: number): string {
   const flag = lowestBit(flags)
   return named(VersionFlag, flag, `0x${flag.toString(16)}`)

@@ -17,7 +17,7 @@ const sample: FrameHeader = {
   generation: 77, markDistance: 9, markBytes: 4096,
 }
 
-/** A frame at offset 128 of its file and at 16 in the bytes, with rubbish around it. */
+/** Makes a frame at offset 128 of its file and at 16 in the bytes, with rubbish around it. */
 function sampleFrame(bodyBytes: number): { bytes: Uint8Array; end: number } {
   const bytes = new Uint8Array(16 + frameBytes(bodyBytes) + 16)
   new SeededRandom(bodyBytes, 'frame').fill(bytes)

@@ -16,14 +16,14 @@
  *       36    4  sync mark: bytes of that file that were known synced when this frame was written
  *
  * Both checksums start from the file's seed XOR the frame's offset, so a frame copied to another file
- * or another offset does not pass. Forty zero bytes are the legal end. A sync mark offset of 0 says
+ * or another offset does not pass. Forty zero bytes are the legal end. A sync mark of 0 bytes says
  * nothing. A frame whose sync mark stands above a bad place proves corruption there.
  *
- * A frame whose header is right and whose type or flags a reader does not know is not the end of anything: the file
- * is refused. So a later version may change what the checksum of a body covers, as the flag does.
+ * A frame with a right header, but of a type or with flags that a reader does not know, is not the end of anything: the
+ * file is refused. So a later version may change what the checksum of a body covers, as flag 1 does.
  *
- * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }, each once, types ascending. Of
- * those that a reader does not know it skips the types from 128 on, and refuses the others:
+ * Extensions are { u8 type, u8 0, u16 length, bytes, zeros up to a multiple of 4 }, each once, types ascending. A
+ * reader skips unknown types from 128 on, and refuses unknown ones below. The known ones are:
  *   1 external position    0 to 4096 opaque bytes of the caller, stored atomically with the batch
  *   2 replication          epoch u64, index u64 (reserved)
  */
@@ -53,7 +53,7 @@ export const FrameType = {
 /** On disk: do not change. */
 export const FrameFlag = { valuesApart: 1 } as const
 
-/** Which flags a reader knows of each type of frame; a type that is not here it does not know. */
+/** The frames that a reader knows: for each known type, the mask of its known flags. */
 export type KnownFrames = Readonly<Record<number, number>>
 
 export const LOG_FRAMES: KnownFrames = {
@@ -69,7 +69,7 @@ export const ExtensionType = {
 } as const
 export const EXTENSION_HEADER_BYTES = 4
 
-/** What a writer says of a frame. */
+/** The fields of a frame's header that its writer chooses. */
 export interface NewFrame {
   type: number
   bodyBytes: number
@@ -77,7 +77,7 @@ export interface NewFrame {
   firstSeqNum: number
   count: number
   generation: number
-  /** File distance and synced bytes; `markBytes` 0 says nothing. */
+  /** The sync mark: this file's number minus the number of the file that `markBytes` speaks of. */
   markDistance: number
   markBytes: number
 }
@@ -86,12 +86,12 @@ export interface FrameHeader extends NewFrame {
   flags: number
 }
 
-/** The body of a predecessor frame, which wal/log-format.ts draws: the first batch of every log has the same place. */
+/** Length of a predecessor frame's body (wal/log-format.ts). It is fixed, so the first batch always has one place. */
 export const PREDECESSOR_BODY_BYTES = 32
-/** Four zeros in it. */
+/** Where four zeros stand in the body of a predecessor frame. */
 export const PREDECESSOR_ZEROS_AT = 20
 
-/** Bytes of a frame in the file, padding included. */
+/** Bytes that a frame takes in the file, padding included. */
 export function frameBytes(bodyBytes: number): number {
   return alignUp(FRAME_HEADER_BYTES + bodyBytes, 8)
 }
@@ -124,8 +124,8 @@ export function sealFrame(
 }
 
 /**
- * 'end': nothing but zeros where a header would stand, or no byte left. 'unknown': a header that is right, of a type or
- * with flags that are not among the known ones. 'bad': anything else.
+ * How a frame was found. 'end': zeros stand where a header would, or no byte is left. 'unknown': the header is right,
+ * but the type or the flags are not known. 'bad': anything else that is not good.
  */
 export type FrameState = 'good' | 'end' | 'unknown' | 'bad'
 
@@ -145,7 +145,7 @@ export function readFrame(
   return isBodyGood(bytes, at, offset, seed, out) ? 'good' : 'bad'
 }
 
-/** True when a reader that knows these frames may look into this one. */
+/** True when type and flags of this frame are among the known ones. */
 export function isKnownFrame({ type, flags }: FrameHeader, known: KnownFrames): boolean {
   const knownFlags = known[type]
   return knownFlags !== undefined && (flags & ~knownFlags) === 0
@@ -162,7 +162,7 @@ function isBodyGood(bytes: Uint8Array, at: number, offset: number, seed: number,
   return apartChecksum(body, first) === expected && areValuesGood(body)
 }
 
-/** Header only: true when its checksum is right, whatever the body is. */
+/** Reads the header alone: true when its checksum is right, whatever the body is. */
 export function readFrameHeader(
   bytes: Uint8Array, at: number, offset: number, seed: number, out: FrameHeader,
 ): boolean {

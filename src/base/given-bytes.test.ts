@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { copyView, hasMemory, isByteView, viewLength } from './given-bytes.js'
 
-/** Says of itself whatever may do harm. */
+/** A view whose own properties and methods lie in every way that may do harm. */
 class Liar extends Uint8Array {
   static get [Symbol.species](): never { throw new Error('species') }
   override get length() { return 1 }
@@ -14,7 +14,7 @@ class Liar extends Uint8Array {
   override [Symbol.iterator](): never { throw new Error('iterator') }
 }
 
-/** Not in the types of the oldest Node we run on, although it has it. */
+/** The class as newer types declare it. The oldest supported Node has it, but its types do not. */
 const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & {
   resize(length: number): void
 }

@@ -1,6 +1,6 @@
 /**
- * What: bytes as callers hand them in. Only what a view is made of counts, never what it says of itself: a subclass or
- * an own property may claim another length, and a method may be overridden (`slice` of a Buffer is a view, not a copy).
+ * What: bytes as callers hand them in. A view is read by the intrinsic getters and methods only: a subclass or a
+ * property may claim another length, and a method may be overridden (`slice` of a Buffer gives a view, not a copy).
  */
 import { invalidArgument } from './errors.js'
 
@@ -25,12 +25,12 @@ function placeGetters(prototype: object) {
   }
 }
 
-/** True for a Uint8Array of any realm and for what extends it; false for a proxy, and for what only looks like one. */
+/** True for a Uint8Array of any realm or a subclass; false for a proxy, and for an object that only looks like one. */
 export function isByteView(value: unknown): value is Uint8Array {
   return tag.call(value) === 'Uint8Array'
 }
 
-/** How many bytes the view has. */
+/** The real length of the view in bytes. */
 export function viewLength(view: Uint8Array): number {
   return length.call(view)
 }
@@ -45,7 +45,7 @@ export function hasMemory(view: Uint8Array): boolean {
   }
 }
 
-/** The bytes of a typed array of whatever kind, or of a DataView; null for what is no view or has lost its memory. */
+/** The bytes under a typed array or DataView; null for anything else, and for a view that has lost its memory. */
 export function bytesOfView(view: unknown): Uint8Array | null {
   if (!ArrayBuffer.isView(view)) return null
   const { buffer, byteOffset, byteLength } = tag.call(view) === undefined ? placeOfDataView : placeOfArray
@@ -57,8 +57,8 @@ export function bytesOfView(view: unknown): Uint8Array | null {
 }
 
 /**
- * Writes a view's bytes, which were measured before, at bytes[at…]. Throws INVALID_ARGUMENT when another thread has
- * made its memory so much longer since then that it does not fit; what else it got longer stands behind the bytes.
+ * Writes the bytes of a view at bytes[at…]. Another thread may have made the view longer since it was measured: then
+ * more bytes are written behind the measured ones, or INVALID_ARGUMENT is thrown when there is no room.
  */
 export function writeView(view: Uint8Array, bytes: Uint8Array, at: number): void {
   try {
@@ -68,7 +68,7 @@ export function writeView(view: Uint8Array, bytes: Uint8Array, at: number): void
   }
 }
 
-/** A copy with memory of its own, and with no other class than Uint8Array. */
+/** Gives a copy with memory of its own, whose class is Uint8Array and nothing more special. */
 export function copyView(view: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(view)
 }

@@ -1,13 +1,13 @@
 /**
  * What: options as callers hand them in. Each field is read once, all of them before anything else happens: reading
- * may run code of the caller, and a getter need not say the same twice. Fields may be inherited; what is the object's
- * own must be known, for a misspelt option must not be silent.
+ * may run code of the caller, and a getter need not say the same twice. Fields may be inherited. The object's own
+ * fields must all be known, since a misspelt option must not be silent.
  */
 import { invalidArgument, unreadableArgument } from './errors.js'
 
 /**
- * What `take` reads of the options. Throws INVALID_ARGUMENT for what is no object or has an unknown field, and with
- * what the caller's own code threw as its cause.
+ * Gives what `take` reads of the options. Throws INVALID_ARGUMENT when they are no object, have an unknown field, or
+ * when the caller's own code throws, which becomes the cause.
  */
 export function takeOptions<O, T>(what: string, names: readonly string[], options: O, take: (options: O) => T): T {
   try {
@@ -28,7 +28,7 @@ function checkNames(what: string, names: readonly string[], options: unknown): v
   }
 }
 
-/** Throws INVALID_ARGUMENT for what is neither true nor false nor absent. */
+/** Gives the flag. Throws INVALID_ARGUMENT when it is neither true nor false nor absent. */
 export function checkFlag(value: unknown, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
   throw invalidArgument(`option ${name} must be true or false`)

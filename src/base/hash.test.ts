@@ -5,8 +5,8 @@ import { drawHashSeed, hashRange, hashView, readHashSeed } from './hash.js'
 import { SeededRandom } from './random.js'
 
 /**
- * Of the bytes 0, 1, 2, …: none of them, one, and so on, under the key 0, 1, …, 7: what the authors' halfsiphash.c
- * gives with 1 round a word and 3 at the end, as bytes in hex.
+ * Hashes of no byte, of 0, of 0 and 1, and so on, under the key 0, 1, …, 7. The authors' halfsiphash.c gives them
+ * with 1 round a word and 3 at the end; they are written as bytes in hex.
  */
 const VECTORS = `
   96c81458 ca64e8e7 300e4bbc 39995301 a69e057e 9bd8e388 650b08a0 d6d9389d
@@ -56,7 +56,7 @@ test('each bit of the seed and of the key changes half the bits of the hash', ()
   for (const bit of Array.from({ length: 64 + 8 * 19 }, (_, i) => i)) {
     let changed = 0
     for (let i = 0; i < COUNT; i++) {
-      // Eight bytes of seed, and a key that does not end with a word.
+      // The seed is eight bytes, and the key does not end with a word.
       const bytes = new Uint8Array(8 + 19)
       random.fill(bytes)
       const hash = hashRange(bytes, 8, bytes.length, readHashSeed(bytes))

@@ -1,15 +1,15 @@
 /**
  * What: the keyed 32-bit hash of a key range, for memtable index, table point hash and filter.
- * HalfSipHash-1-3 (J.-P. Aumasson, D. J. Bernstein; CC0). On disk: do not change.
+ * It is HalfSipHash-1-3 (J.-P. Aumasson, D. J. Bernstein; CC0). Hashes are on disk: do not change it.
  *
- * The seed is drawn anew for each memtable and table, so whoever chooses keys cannot tell which of them will
- * meet in one slot. A hash that is only seeded does not give that: of many, MurmurHash3 among them, keys are
- * known that collide under every seed. Why this one: docs/design/0022-keyed-hash.md.
+ * The seed is drawn anew for each memtable and table, so an attacker who chooses keys cannot tell which of them
+ * will meet in one slot. A seed alone does not give that: many hashes, MurmurHash3 among them, have known keys
+ * that collide under every seed. docs/design/0022-keyed-hash.md tells why this one was chosen.
  */
 import { getU32 } from './coding.js'
 import type { Random } from './random.js'
 
-/** Two signed 32-bit integers. Signed, because larger ones would be kept outside of the object that has them. */
+/** Two 32-bit integers. They are signed, because engines keep larger ones outside of the object that has them. */
 export interface HashSeed {
   readonly low: number
   readonly high: number
@@ -21,12 +21,12 @@ export function drawHashSeed(random: Random): HashSeed {
   return { low: random.u32() | 0, high: random.u32() | 0 }
 }
 
-/** From eight bytes, as reference implementations take their key. */
+/** Reads a seed from eight bytes, as the reference implementation reads its key. */
 export function readHashSeed(bytes: Uint8Array, offset = 0): HashSeed {
   return { low: getU32(bytes, offset) | 0, high: getU32(bytes, offset + 4) | 0 }
 }
 
-/** A signed 32-bit integer, so that no number is allocated for it. */
+/** Hashes bytes[start, end). The hash is a signed 32-bit integer, so that no number is allocated for it. */
 export function hashRange(bytes: Uint8Array, start: number, end: number, { low, high }: HashSeed): number {
   let v0 = low | 0
   let v1 = high | 0
@@ -51,7 +51,7 @@ export function hashRange(bytes: Uint8Array, start: number, end: number, { low, 
   return finishHash(v0, v1, v2, v3, last)
 }
 
-/** Gives the same hash from a view that reaches at least three bytes behind `end`: a fifth faster. */
+/** Gives the hash that `hashRange` gives, a fifth faster. Requires: the view reaches three bytes behind `end`. */
 export function hashView(view: DataView, start: number, end: number, { low, high }: HashSeed): number {
   let v0 = low | 0
   let v1 = high | 0
@@ -72,7 +72,7 @@ export function hashView(view: DataView, start: number, end: number, { low, high
   return finishHash(v0, v1, v2, v3, last)
 }
 
-/** The last word, then three rounds more. As one loop it is small enough to become part of both callers. */
+/** Mixes in the last word, then does three rounds more. One loop is small enough to be inlined into both callers. */
 function finishHash(v0: number, v1: number, v2: number, v3: number, last: number): number {
   v3 ^= last
   for (let round = 0; round < 4; round++) {

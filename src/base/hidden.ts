@@ -6,7 +6,7 @@
 /** Node and its relatives call a method of this name when they print an object. */
 const PRINTED = Symbol.for('nodejs.util.inspect.custom')
 
-/** Gives all objects of a class a text to be printed as; an object that is none prints its name alone. */
+/** Sets how objects of a class are printed. The prototype itself is printed as the name of the class alone. */
 export function printAs<T extends object>(type: { name: string; prototype: T }, print: (object: T) => string): void {
   const text = function text(this: T): string {
     try {
@@ -23,7 +23,7 @@ export function setHidden(object: object, fields: Readonly<Record<string, unknow
   for (const name of Object.keys(fields)) Object.defineProperty(object, name, { value: fields[name], writable: true })
 }
 
-/** `Name { field: 'text', other: 5 }`. */
+/** Gives a text such as `Name { field: 'text', other: 5 }`. */
 export function printedObject(name: string, fields: Readonly<Record<string, unknown>>): string {
   const texts = Object.keys(fields).map((field) => `${field}: ${printed(fields[field])}`)
   return `${name} { ${texts.join(', ')} }`

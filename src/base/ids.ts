@@ -2,20 +2,20 @@
  * What: the numbers that name things. All are safe integers (limits.ts), never bit-operated on.
  */
 
-/** Names a log, table, manifest or value log of one database; never used twice, never goes back. */
+/** Names a log, table, manifest or value log of one database. New numbers rise; none is used twice. */
 export type FileNum = number
 /** Position of one entry in the history of the database. 0 is before everything. */
 export type SeqNum = number
 /** Number of a level: flushes arrive in 0, and data sinks to higher ones. */
 export type LevelNum = number
 
-/** Kinds of entries, in the lower half of a byte. On disk: do not change these numbers. */
+/** Kinds of entries, in the lower half of a byte. They are on disk: do not change these numbers. */
 export const EntryKind = {
   value: 1,
   tombstone: 2,
   /** The value is a handle into a value log. Reserved. */
   valueHandle: 3,
-  /** Key is the start, value the end of a deleted range. Reserved. */
+  /** The key is the start and the value the end of a deleted range. Reserved. */
   rangeTombstone: 4,
   /** A change that is merged into the value before it. Reserved. */
   operand: 5,

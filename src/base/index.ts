@@ -1,4 +1,4 @@
-/** Rank 0: the vocabulary. Imports nothing but itself. */
+/** Rank 0: the vocabulary. It imports nothing but itself. */
 export * from './assert.js'
 export * from './bytes.js'
 export * from './checksum.js'

@@ -1,12 +1,12 @@
 /**
- * What: the contract of every iterator inside the engine: over all versions, in the order key
- * ascending, sequence number descending. Fields are read directly and nothing is allocated per entry.
+ * What: the contract of every iterator inside the engine. It gives all versions, keys ascending, and sequence
+ * numbers of one key descending. Fields are read directly and nothing is allocated per entry.
  *
  * The key stands at keyBytes[keyStart, keyEnd), the value at valueBytes[valueStart, valueEnd). Both are
  * lent: they are good until the next call on this iterator. `seqNum` and `kind` are plain numbers.
  * All fields mean something only while `valid` is true. A read error or corruption is thrown by the
  * call that met it, never hidden as an early end; after a throw the iterator is not valid.
- * Names of the verbs follow Pebble.
+ * The names of the methods follow Pebble.
  */
 export interface InternalIterator {
   valid: boolean
@@ -21,14 +21,14 @@ export interface InternalIterator {
 
   first(): void
   last(): void
-  /** First entry with key ≥ bytes[start, end): the newest version of that key. */
+  /** Moves to the first entry with key ≥ bytes[start, end), which is the newest version of its key. */
   seekGE(bytes: Uint8Array, start: number, end: number): void
-  /** Last entry with key < bytes[start, end): the oldest version of that key. */
+  /** Moves to the last entry with key < bytes[start, end), which is the oldest version of its key. */
   seekLT(bytes: Uint8Array, start: number, end: number): void
   /** Requires: valid. */
   next(): void
   /** Requires: valid. */
   prev(): void
-  /** Lets go of what is pinned. Idempotent; nothing may be called after it. */
+  /** Releases what the iterator holds. It may be called again; no other method may be called after it. */
   close(): void
 }

@@ -1,13 +1,13 @@
 /**
  * What: keeps the process alive while calls of the user wait. Node ends a program that has nothing left to do, also
- * in the middle of an `await`: with exit code 13, and in CommonJS with 0, as if all were done. What a call waits for is
- * often a worker thread or a timer, and those must not keep a program that is through. So whoever gives out a promise
- * that something in the background settles keeps the process until then (docs/design/0026-when-a-program-ends.md).
- * Thread: each its own.
+ * in the middle of an `await`: with exit code 13, and in CommonJS with 0, as if all were done. A call often waits for a
+ * worker thread or a timer, which must not keep a finished program alive. So code that gives out a promise which
+ * background work settles keeps the process alive until then (docs/design/0026-when-a-program-ends.md).
+ * Thread: each has its own.
  */
 import type { Clock, Timer } from './clock.js'
 
-/** While this promise is not settled, the process does not end by itself. */
+/** Keeps the process alive until this promise is settled; gives its result. */
 export async function keepAliveUntil<T>(clock: Clock, work: Promise<T>): Promise<T> {
   const waiting = clock.keepAlive()
   try {
@@ -17,7 +17,7 @@ export async function keepAliveUntil<T>(clock: Clock, work: Promise<T>): Promise
   }
 }
 
-/** Keeps the process alive for an owner of many promises, while there are any. */
+/** Keeps the process alive for an owner of many promises, while any of them is not settled. */
 export class KeptAlive {
   private readonly clock: Clock
   private waiting: Timer | null = null

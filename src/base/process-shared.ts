@@ -1,12 +1,12 @@
 /**
- * What: what all copies of this package share in one thread: two builds of it (import and require), two installed
- * versions, or a bundle beside the package must not each lock directories or start threads for themselves.
- * Owns: nothing; each value belongs to whoever asked for it first.
+ * What: values that all copies of this package share in one thread. Two builds of it (import and require), two
+ * installed versions, or a bundle beside the package must not each lock directories or start threads for themselves.
+ * Owns: nothing; each value belongs to the copy that asked for it first.
  * The key carries a number that changes with the meaning of a value, so that unlike versions never share one.
  */
 const SHARED = Symbol.for('varve.shared.1')
 
-/** The value of this name, made by the first who asks. */
+/** Gives the shared value of this name. The first call makes it. */
 export function processShared<T>(name: string, make: () => T): T {
   const holder = globalThis as { [SHARED]?: Map<string, unknown> }
   const values = (holder[SHARED] ??= new Map<string, unknown>())

@@ -2,9 +2,9 @@
  * What: randomness as a parameter: the system's for salts and ids, a seeded one for simulation and tests.
  */
 
-/** Where salts, seeds and ids come from. */
+/** The source of salts, seeds and ids. */
 export interface Random {
-  /** Uniform in [0, 2^32). */
+  /** Gives a number that is uniform in [0, 2^32). */
   u32(): number
   /** Makes each byte random. */
   fill(bytes: Uint8Array): void
@@ -19,14 +19,14 @@ export const systemRandom: Random = {
   },
 }
 
-/** Deterministic: sfc32 (Chris Doty-Humphrey, PractRand), seeded by a number and a stream name. */
+/** A deterministic source: sfc32 (Chris Doty-Humphrey, PractRand), seeded by a number and a stream name. */
 export class SeededRandom implements Random {
   private a: number
   private b: number
   private c: number
   private counter = 1
 
-  /** Two streams of one seed are independent: removing one use does not change the other's numbers. */
+  /** Streams of one seed are independent of each other, so a use that is removed does not change other numbers. */
   constructor(seed: number, stream = '') {
     this.a = seed >>> 0
     this.b = Math.floor(seed / 2 ** 32) >>> 0
@@ -46,12 +46,12 @@ export class SeededRandom implements Random {
     return t >>> 0
   }
 
-  /** Uniform in [0, n), n ≤ 2^32. */
+  /** Gives a number that is uniform in [0, n), for n ≤ 2^32. */
   below(n: number): number {
     return Math.floor((this.u32() / 2 ** 32) * n)
   }
 
-  /** True with probability p. */
+  /** Gives true with probability p. */
   chance(p: number): boolean {
     return this.u32() < p * 2 ** 32
   }

@@ -1,10 +1,10 @@
 /**
- * What: I/O written once that can run either way: blocking the thread, or through the event loop.
+ * What: lets I/O that is written once run either way: blocking the thread, or through the event loop.
  *
  * A chain is a generator that yields steps; each step knows both forms of one operation. `runSync`
- * drives it to its end at once (worker threads, and Sync callers that must not wait for the loop),
+ * drives it to its end at once (for worker threads, and for Sync calls, which must not wait for the loop);
  * `runAsync` awaits each step. State changes stand between two yields and so are never interrupted.
- * Design: docs/design/0003-steps.md.
+ * docs/design/0003-steps.md has the design.
  */
 
 /** One operation in its two forms. */
@@ -16,7 +16,7 @@ export interface Step<T> {
 /** A chain of steps, with a result. */
 export type Steps<T> = Generator<Step<unknown>, T, unknown>
 
-/** `const size = yield* step(file.sizeStep())` with the right type. */
+/** Gives a step's result its type: `const size = yield* step(file.sizeStep())`. */
 export function* step<T>(one: Step<T>): Steps<T> {
   return (yield one) as T
 }

@@ -1,10 +1,10 @@
 /**
- * What: what the database knows of a table without opening it; the manifest's record of a table, and
- * what a table builder reports. Plain data: crosses threads.
+ * What: what the database knows of a table without opening it. The manifest lists it, and a table builder
+ * reports it. It is plain data and crosses threads.
  */
 import type { FileNum, SeqNum } from './ids.js'
 
-/** What a table points to in one value-log file. */
+/** What a table points to in one value log. */
 export interface ValueFileReference {
   fileNum: FileNum
   valueCount: number
@@ -17,32 +17,32 @@ export interface TableFacts {
   bytes: number
   entryCount: number
   tombstoneCount: number
-  /** Versions that a newer one in the same table hides; 0 also where an older manifest does not say. */
+  /** Count of versions that a newer one in the same table hides; 0 also where an older manifest does not say. */
   hiddenCount: number
-  /** Keys and values as the user gave them, without framing. */
+  /** Bytes of keys and values as the user gave them, without framing. */
   rawBytes: number
   smallestKey: Uint8Array
   largestKey: Uint8Array
   smallestSeqNum: SeqNum
   largestSeqNum: SeqNum
-  /** Logs whose entries a flush put here, inclusive; 0 and 0 for a compaction's output. */
+  /** The first of the logs whose entries a flush put into this table; 0 in a compaction's output. */
   firstLog: FileNum
   lastLog: FileNum
-  /** The salt in the file's header: tells two files of one number apart. */
+  /** The salt in the file's header, which tells two files of one number apart. */
   salt: Uint8Array
-  /** 0 is the default keyspace. */
+  /** The keyspace of the keys; 0 is the default one. */
   keyspaceId: number
-  /** Milliseconds since 1970; 0 when no entry expires. */
+  /** The earliest expiry, in milliseconds since 1970; 0 when no entry expires. */
   expiryMin: number
   expiryMax: number
   valueFiles: ValueFileReference[]
 }
 
-/** What a point lookup found; filled by the owner of the entry, no allocation per lookup. */
+/** What a point lookup found. The owner of the entry fills it in, so that a lookup allocates nothing. */
 export interface PointResult {
-  /** EntryKind; a tombstone is a result too. */
+  /** The kind byte of the entry; a tombstone is a result too. */
   kind: number
-  /** Lent until the next operation on the source. */
+  /** The bytes with the value in them, lent until the next operation on the source. */
   valueBytes: Uint8Array
   valueStart: number
   valueEnd: number

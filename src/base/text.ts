@@ -14,7 +14,7 @@ const textEncoder = new TextEncoder()
 /** Below this many characters a loop over ASCII beats the call into the platform. */
 const LOOP_LENGTH_MAX = 48
 
-/** Writes `text` at bytes[at…], which must have room for 3 bytes a character; returns the bytes written. */
+/** Writes `text` at bytes[at…]; returns the count of bytes. Requires: there is room for 3 bytes a character. */
 export function writeText(text: string, bytes: Uint8Array, at: number): number {
   const length = text.length
   if (length <= LOOP_LENGTH_MAX) {
@@ -29,7 +29,7 @@ export function writeText(text: string, bytes: Uint8Array, at: number): number {
   return textEncoder.encodeInto(text, bytes.subarray(at, at + length * 3)).written
 }
 
-/** Bytes of `text` as UTF-8. */
+/** The length of `text` as UTF-8. */
 function textBytes(text: string): number {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
@@ -44,17 +44,17 @@ function textBytes(text: string): number {
   return bytes
 }
 
-/** Upper bound, without looking at the characters. */
+/** An upper bound of the length in bytes, found without a look at the characters. */
 export function bytesBound(data: Bytes): number {
   return typeof data === 'string' ? data.length * 3 : viewLength(data)
 }
 
-/** Exact length in bytes. */
+/** The exact length in bytes. */
 export function bytesLength(data: Bytes): number {
   return typeof data === 'string' ? textBytes(data) : viewLength(data)
 }
 
-/** An own copy as bytes. */
+/** Gives a copy as bytes. */
 export function copyBytes(data: Bytes): Uint8Array {
   return typeof data === 'string' ? textEncoder.encode(data) : copyView(data)
 }

@@ -1,12 +1,12 @@
 /**
  * What: keeps promise chains from starving timers. Work done in microtasks asks `isOver` now and then;
- * after 2 ms without a macrotask it says so, and the work continues in a macrotask of its own.
- * Owns: when the present turn of the event loop began. Thread: each its own.
+ * after 2 ms without a macrotask it says yes, and the work continues in a macrotask of its own.
+ * Owns: when the present turn of the event loop began. Thread: each has its own.
  */
 import type { Clock } from './clock.js'
 
 const TURN_MS_MAX = 2
-/** Reading the clock costs about as much as a small write or read: ask it after every 16th. */
+/** Work between two looks at the clock. A look costs about as much as a small read or write. */
 const WORK_PER_LOOK = 16
 
 export class Turns {
@@ -18,13 +18,13 @@ export class Turns {
     this.clock = clock
   }
 
-  /** True when this turn has lasted long enough: continue with `defer`. `work`: 1 for about a microsecond. */
+  /** True when the work must continue with `defer`. `work` says about how many microseconds were spent. */
   isOver(work = 1): boolean {
     this.work += work
     return this.work >= WORK_PER_LOOK && this.isOverNow()
   }
 
-  /** The same, and looks at the clock in any case. */
+  /** True when the work must continue with `defer`. This looks at the clock in any case. */
   isOverNow(): boolean {
     this.work = 0
     const nowMs = this.clock.nowMs()
@@ -32,7 +32,7 @@ export class Turns {
     return nowMs - this.startMs >= TURN_MS_MAX
   }
 
-  /** Calls back in a turn of its own, whose time counts from its beginning on. */
+  /** Calls back in a turn of its own, whose time begins to count there. */
   defer(callback: () => void): void {
     this.clock.defer(() => {
       this.begin(this.clock.nowMs())
@@ -45,7 +45,7 @@ export class Turns {
     return new Promise((resolve) => this.defer(resolve))
   }
 
-  /** A promise of what is known already: chains of such answers give way to timers now and then. */
+  /** Gives a promise of a known value. Long chains of such answers give way to timers now and then. */
   answer<T>(value: T): Promise<T> {
     return this.isOver() ? this.next().then(() => value) : Promise.resolve(value)
   }

@@ -1,49 +1,49 @@
 /**
  * What: private copies of keys and values for the user. Small ones share an 8 KiB chunk, as in Node's own
- * Buffer pool: copying 100 bytes into a chunk takes a tenth of the time of an own buffer. (Views are made
+ * Buffer pool: copying 100 bytes into a chunk takes a tenth of the time of a new buffer. (Views are made
  * with `new Uint8Array`: `subarray` looks up the species and takes longer.)
- * Owns: the chunk that is being filled. Thread: each its own.
+ * Owns: the chunk that is being filled. Thread: each has its own.
  *
- * Who transfers the buffer of one value to another thread would take away the others that share it. So the platform is
- * asked to refuse that, as it does for its own pool; a chunk that is gone all the same is not filled any more.
+ * A program that transfers the buffer of one value to another thread would take away the others that share it. So the
+ * platform is asked to refuse that, as it does for its own pool. A chunk that is gone all the same is filled no more.
  */
 
 const CHUNK_BYTES = 8192
-/** A larger value gets a buffer of its own, so that a kept small value holds at most one chunk. */
+/** Larger copies get buffers of their own, so that a small value that is kept holds at most one chunk. */
 const SHARED_BYTES_MAX = 1024
-/** Below this a loop beats a view and the call into `set`. */
+/** Up to this many bytes a loop beats a view and the call into `set`. */
 const LOOP_BYTES_MAX = 20
 const NO_CHUNK = new Uint8Array(0)
 
 type ChunkGuard = (chunk: ArrayBuffer) => void
 let guard: ChunkGuard | null = null
 
-/** What keeps a chunk from being transferred, where the platform has such a thing. */
+/** Sets the function that keeps a chunk from being transferred, where the platform has one. */
 export function useChunkGuard(keep: ChunkGuard | null): void {
   guard = keep
 }
 
 export class UserBytes {
-  /** Made with the first copy, an empty one too: many owners never make one. */
+  /** The chunk that is being filled. It is made at the first copy, since many owners never copy anything. */
   private chunk = NO_CHUNK
-  /** The chunk's memory. */
+  /** The memory of the chunk; `copyTo` gives places in it. */
   buffer = NO_CHUNK.buffer
   private used = 0
   private readonly sharedBytesMax: number
 
-  /** `sharedBytesMax`: larger copies get a buffer of their own; with -1 all of them. */
+  /** Copies larger than `sharedBytesMax` get buffers of their own; with -1 all copies do. */
   constructor(sharedBytesMax = SHARED_BYTES_MAX) {
     this.sharedBytesMax = sharedBytesMax
   }
 
-  /** A copy of bytes[start, end) that nothing in the engine refers to. */
+  /** Gives a copy of bytes[start, end) that nothing in the engine refers to. */
   copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
     if (end - start > this.sharedBytesMax) return ownCopy(bytes, start, end)
     const at = this.place(bytes, start, end - start)
     return new Uint8Array(this.buffer, at, end - start)
   }
 
-  /** Copies for callers that make a view of their own. Gives where it begins in `buffer`, or -1 for a large one. */
+  /** Copies into `buffer` and gives the place, so that the caller makes its own view; -1 when it is too large. */
   copyTo(bytes: Uint8Array, start: number, end: number): number {
     return end - start > this.sharedBytesMax ? -1 : this.place(bytes, start, end - start)
   }
@@ -56,7 +56,7 @@ export class UserBytes {
     return [new Uint8Array(buffer, at, middle - start), new Uint8Array(buffer, at + middle - start, end - middle)]
   }
 
-  /** Copies into the chunk, or into a new one; returns where. */
+  /** Copies into the chunk, or into a new one; returns the place in it. */
   private place(bytes: Uint8Array, start: number, length: number): number {
     // A chunk that was transferred away has no bytes left.
     if (this.used + length >= this.chunk.length) this.begin()
@@ -75,7 +75,7 @@ export class UserBytes {
     try {
       guard?.(this.buffer)
     } catch {
-      guard = null // it exists by name only
+      guard = null // This platform has the function by name only.
     }
   }
 }

@@ -32,7 +32,7 @@ function sample(): { bytes: Uint8Array; at: number; end: number } {
   return { bytes: log.finish(), at, end: log.end }
 }
 
-/** With `base` bytes of something else before the file. */
+/** Reads the frame of a file that has `base` other bytes before it in memory. */
 function stateOf(bytes: Uint8Array, at: number, base = 0): FrameState {
   const moved = new Uint8Array(base + bytes.length)
   moved.set(bytes, base)

@@ -6,18 +6,18 @@
  *                                        their own, padding, and the checksums of values
  *   covered by its own:                  each value whose entry has the encoding flag checksum, behind its front
  *
- * Which bytes those are is known only from entries that nothing has vouched for yet: they are walked inside the
- * bounds of the body, and a walk that does not end exactly where the body ends is a bad frame.
+ * Only the entries tell which bytes are covered, and they are not checked yet. So they are walked inside the bounds of
+ * the body, and a walk that does not end exactly where the body ends means a bad frame.
  * Thread: any (pure).
  */
 import { crc32 } from './checksum.js'
 import { entryContentStart, entryEndWithin, entryValueEnd, hasValueChecksum, valueChecksum } from './entry.js'
 
-/** A body in memory, and what its checksums start from. */
+/** The body of a frame in memory, and what its checksums start from. */
 export interface ApartBody {
   bytes: Uint8Array
   start: number
-  /** The first entry, behind the extensions. */
+  /** Where the first entry stands, behind the extensions. */
   entries: number
   end: number
   count: number
@@ -26,7 +26,7 @@ export interface ApartBody {
   seed: number
 }
 
-/** The checksum of the body, begun with `first`; -1 when the entries do not fill the body exactly. */
+/** The checksum of the body, begun with the seed `first`; -1 when the entries do not fill the body exactly. */
 export function apartChecksum(body: ApartBody, first: number): number {
   const { bytes, count, end } = body
   let crc = first
@@ -47,7 +47,7 @@ export function apartChecksum(body: ApartBody, first: number): number {
   return at === end ? crc32(bytes, covered, end, crc) : -1
 }
 
-/** True when each value that has a checksum of its own fits it. Requires: the checksum of the body was right. */
+/** True when every value with a checksum of its own matches it. Requires: the checksum of the body was right. */
 export function areValuesGood({ bytes, entries, end, shift, seed }: ApartBody): boolean {
   for (let at = entries; at < end; at = entryEndWithin(bytes, at, end)) {
     if (!hasValueChecksum(bytes, at)) continue

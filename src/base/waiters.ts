@@ -1,5 +1,5 @@
 /**
- * What: those who wait for something to change, woken all together. Who is woken looks again whether it is so.
+ * What: callers that wait for something to change and are woken all together. Each then looks again whether it is true.
  * Thread: main.
  */
 export class Waiters {
@@ -10,12 +10,12 @@ export class Waiters {
     return new Promise((resolve) => this.resolvers.push(resolve))
   }
 
-  /** Resolves when `isSo` is true: it is asked now, and after each `wake`. */
+  /** Resolves when `isSo` gives true. It is called now, and after each `wake`. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await this.next()
   }
 
-  /** Those who wait go on in later microtasks, and whoever comes from now on waits for the next call. */
+  /** Resumes all waiting callers, in later microtasks. A caller that comes from now on waits for the next `wake`. */
   wake(): void {
     for (const resolve of this.resolvers.splice(0)) resolve()
   }

@@ -1,5 +1,5 @@
 /**
- * What: a batch of operations as one frame. Every operation is checked as it is encoded; a bad one
+ * What: encodes a batch of operations as one frame. Every operation is checked as it is encoded; a bad one
  * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
@@ -55,7 +55,7 @@ export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): numb
   return frameBytesBound(roomOf(key), roomOf(value))
 }
 
-/** Bytes that a frame of `count` entries takes at most, whose keys and values have `dataBytes` together. */
+/** Bytes that a frame of `count` entries takes at most when their keys and values have `dataBytes` together. */
 export function batchFrameBound(count: number, dataBytes: number, { position }: BatchOptions): number {
   const extensionBytes = position === null ? 0 : position.length + 8
   return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + dataBytes

@@ -8,8 +8,8 @@ import {
 } from '../base/index.js'
 
 /**
- * Throws INVALID_ARGUMENT for anything but a string or a Uint8Array with its memory, KEY_TOO_LARGE. Returns the bytes
- * that the key takes: of a view exactly, measured once; of a string at most.
+ * Checks a key and returns its length in bytes: exact for a view, which is measured once, and an upper bound for a
+ * string. Throws INVALID_ARGUMENT for anything but a string or a Uint8Array that has its memory, and KEY_TOO_LARGE.
  */
 export function checkKey(key: unknown): number {
   if (typeof key === 'string') {
@@ -38,7 +38,7 @@ export function checkValue(value: unknown): number {
   return length
 }
 
-/** A copy. Throws INVALID_ARGUMENT for anything but a Uint8Array with its memory, of at most 4096 bytes. */
+/** Copies a position. Throws INVALID_ARGUMENT for anything but a Uint8Array with its memory, of at most 4096 bytes. */
 export function copyPosition(position: unknown): Uint8Array {
   if (!isByteView(position)) throw invalidArgument('the position must be a Uint8Array')
   const length = viewLength(position)
@@ -62,7 +62,7 @@ function valueTooLarge(bytes: number): VarveError {
   return new VarveError('VALUE_TOO_LARGE', `the value has ${bytes} bytes, the limit is ${VALUE_BYTES_MAX}`)
 }
 
-/** Memory that was transferred away, or cut off, leaves views of length 0 behind: not the same as an empty value. */
+/** Throws when the view has lost its memory. It then has length 0, which must not be taken for an empty value. */
 function checkMemory(what: string, view: Uint8Array): void {
   if (!hasMemory(view)) throw invalidArgument(`the memory of the ${what} was transferred away or cut off`)
 }

@@ -20,7 +20,7 @@ const put = (key: string, sync = false, value: string | Uint8Array = key) =>
 const putSync = (key: string, sync = false, value: string | Uint8Array = key) =>
   scene.pipeline.writeOneSync(EntryKind.value, key, value, sync)
 
-/** What a reopen after a process kill would read. */
+/** Reads what a reopen after a process kill would read. */
 const recovered = () => readHistory(scene.logBytes).entries
 
 test('calls of one turn share a write, and are answered when it is done', async () => {

@@ -1,9 +1,9 @@
 /**
- * What: the write path: every call is encoded once, inside the call, into the buffer that is current.
- * The operations of a batch are read before that: no code of the caller runs between two steps of ours.
+ * What: the write path. Every write is encoded once, inside the call, into the buffer that is current.
+ * The operations of a batch are read before that, so no code of the caller runs between two steps of it.
  * Owns: sequence numbers, rotation, async calls that wait for room.
  * Does not own: writing, publishing and answering (group-writer.ts), syncs (wal/log-syncer.ts), flushes.
- * Thread: main. All state changes stand in sync functions: nothing comes between encode and bind.
+ * Thread: main. All state changes stand in sync functions, so nothing comes between them.
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
 import { assert, SEQ_NUM_MAX, VarveError } from '../base/index.js'
@@ -24,31 +24,31 @@ import type { WriteBuffer } from './write-buffer.js'
 const UNSYNCED: BatchOptions = { sync: false, position: null }
 const SYNCED: BatchOptions = { sync: true, position: null }
 
-/** What the pipeline needs of the engine. All of it is synchronous unless it says otherwise. */
+/** What the pipeline needs of the engine. All functions are synchronous. */
 export interface CommitHost extends GroupWriterHost {
-  /** Delivers results of jobs that have arrived: a caller that blocks does not let the loop do it. */
+  /** Delivers results of jobs that have arrived. A caller that blocks does not let the event loop do it. */
   takeResults(): void
   /** True while too much waits to be flushed. */
   mustStop(): boolean
-  /** True while writes are slowed down and it is not their turn; `encodeWaiting` is called when it is. */
+  /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
   mustDelay(): boolean
-  /** Blocking: until `mustStop` is false. Throws BUSY, or why nothing may be written. */
+  /** Blocks until `mustStop` is false. Throws BUSY, or the reason why nothing may be written. */
   waitForRoom(): void
-  /** An empty buffer, or null: then its log is being made. */
+  /** Takes an empty buffer; gives null while its log is being made. */
   takeBuffer(): WriteBuffer | null
-  /** Blocking: makes the log if it must. Throws what I/O throws. */
+  /** Takes an empty buffer; makes the log, blocking, when there is none. Throws what I/O throws. */
   takeBufferNow(): WriteBuffer
-  /** Whether a batch of this size needs a slab of its own. */
+  /** True when a batch of this size needs a slab of its own. */
   needsXl(batchBytes: number): boolean
   /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
   fill(buffer: WriteBuffer, batchBytes: number): void
-  /** `sealed` takes no more batches, `next` is the current one. */
+  /** Called when `sealed` takes no more batches and `next` has become the current buffer. */
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
 }
 
 export interface CommitOptions extends GroupWriterOptions {
   host: CommitHost
-  /** Memory that calls which wait for room may take. */
+  /** Bytes of memory that calls which wait for room may take. */
   waitingBytesMax: number
 }
 
@@ -56,7 +56,7 @@ export class CommitPipeline {
   private readonly host: CommitHost
   private readonly syncer: LogSyncer
   private readonly writer: GroupWriter
-  /** A Sync call is waiting for a buffer. */
+  /** True while a Sync call is waiting for a buffer. */
   private isTaking = false
   private isRotating = false
   readonly waiting: WaitingWrites
@@ -125,8 +125,8 @@ export class CommitPipeline {
   }
 
   /**
-   * Blocking. What is encoded is written first, so that its flush can begin. While it waits, flushes end
-   * and would encode waiting calls: not in the middle of this one.
+   * Makes room, blocking. Encoded batches are written first, so that their flush can begin. Flushes that end
+   * meanwhile would encode waiting calls, which must not happen in the middle of this one.
    */
   private makeRoomNow(batchBytes: number): void {
     const { host } = this
@@ -159,7 +159,7 @@ export class CommitPipeline {
       const operations = OperationList.read(given)
       this.host.checkWritable()
       if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
-      batchBytesBound(operations, options) // checked before it is copied
+      batchBytesBound(operations, options) // This checks the batch before it is copied.
       return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
@@ -182,7 +182,7 @@ export class CommitPipeline {
     return written
   }
 
-  /** A buffer is ready or a flush is done: waiting calls are encoded, in order, as far as there is room. */
+  /** Called when a buffer is ready or a flush is done: encodes waiting calls, in order, as far as there is room. */
   encodeWaiting(): void {
     if (this.isTaking || this.isRotating) return
     this.leaveXl()
@@ -191,12 +191,12 @@ export class CommitPipeline {
       try {
         if (!this.encodeFirst(next)) return
       } catch (error) {
-        this.waiting.shift(Promise.reject(error)) // no buffer can be made for it
+        this.waiting.shift(Promise.reject(error)) // No buffer can be made for this call.
       }
     }
   }
 
-  /** False while there is no room for the first waiting call. */
+  /** Encodes the first waiting call; false while there is no room for it. */
   private encodeFirst(next: WaitingWrite): boolean {
     const bytes = next.operations.frameBytesBound(next.options)
     if (!this.encodeUnpacked(next, bytes)) {
@@ -208,12 +208,12 @@ export class CommitPipeline {
     return true
   }
 
-  /** Nothing is unpacked in vain: that may be a million operations, and be tried again at each end of a job. */
+  /** Unpacks and encodes a call only if there is room. A batch may be large, and each end of a job tries it again. */
   private encodeUnpacked(next: WaitingWrite, bytes: number): boolean {
     return bytes <= this.current.roomBytes && this.encodeBatch(next.operations.unpack(), next.options)
   }
 
-  /** False while there can be none. Throws BUSY when there is no memory. */
+  /** Makes room without blocking; false while there can be none. Throws BUSY when there is no memory. */
   private makeRoom(batchBytes: number): boolean {
     const { host } = this
     if (!this.mayFill(batchBytes) && host.mustStop()) return false
@@ -226,12 +226,12 @@ export class CommitPipeline {
     return true
   }
 
-  /** Whether the current buffer takes a batch of this size: writers are stopped only where they need another one. */
+  /** True when the current buffer can get a slab for this batch. Writers stop only when they need another buffer. */
   private mayFill(batchBytes: number): boolean {
     return !this.current.isFilled && !this.host.needsXl(batchBytes)
   }
 
-  /** A batch that needed a slab of its own is sealed at once: its flush need not wait for more writes. */
+  /** Seals a batch that has a slab of its own at once, since its flush need not wait for more writes. */
   private leaveXl(): void {
     if (!this.current.isXl || !this.current.isUsed) return
     const next = this.host.takeBuffer()
@@ -250,7 +250,7 @@ export class CommitPipeline {
 
   // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
 
-  /** False when there is no room. */
+  /** Encodes one operation; false when there is no room. */
   private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
     const buffer = this.current
     if (buffer.isFull) return false
@@ -282,8 +282,9 @@ export class CommitPipeline {
   }
 
   /**
-   * The swap. Requires: `next` is prepared and was never used. The flush of an empty memtable may end
-   * inside it; waiting calls are not encoded then, for `next` is meant for somebody.
+   * Seals the current buffer and makes `next` the current one. Requires: `next` is prepared and was never used.
+   * The flush of an empty memtable may end inside it; waiting calls are not encoded then, since the room in `next`
+   * is for the call that rotates.
    */
   rotate(next: WriteBuffer): void {
     this.isRotating = true

@@ -1,12 +1,12 @@
 /**
- * What: writes what is encoded to the logs, publishes it in order, and answers the callers.
- * Owns: the current write buffer and the sealed ones that are not written yet, the groups of async
- * callers, one a buffer, the write in the thread pool, what is visible.
+ * What: writes encoded batches to the logs, publishes them in order, and answers the callers.
+ * Owns: the current write buffer and the sealed ones that are not written yet, one group of async
+ * callers for each buffer, the write in the thread pool, what is visible.
  * Does not own: encoding and rotation (commit-pipeline.ts), syncs (wal/log-syncer.ts), what follows from
  * a failure (engine/health.ts).
  * Thread: main.
- * Invariants: COM-3 visible in sequence order, only when in the log. COM-5 what is encoded behind a
- * failed write fails with it. COM-7 every caller is answered, once.
+ * Invariants: COM-3 entries become visible in sequence order, and only when they are in the log. COM-5 batches
+ * encoded behind a failed write fail with it. COM-7 every caller is answered, once.
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
@@ -19,11 +19,11 @@ const POOL_WRITE_BYTES_MIN = MiB
 export interface GroupWriterHost {
   /** Throws the reason when writes are refused. */
   checkWritable(): void
-  /** Entries of this buffer are visible. */
+  /** Called when entries of this buffer have become visible. */
   onPublished(buffer: WriteBuffer): void
-  /** Every encoded byte of a sealed buffer is in its log, or void. */
+  /** Called when every encoded byte of a sealed buffer is in its log, or void. */
   onSettled(buffer: WriteBuffer): void
-  /** Nothing behind the last published frame was applied; `cut` tells whether the log was cut there. */
+  /** Called when a write failed. Nothing behind the last published frame was applied; `cut`: the log ends there. */
   onWriteFailure(error: unknown, buffer: WriteBuffer, cut: boolean): void
 }
 
@@ -64,16 +64,16 @@ export class GroupWriter {
   private readonly syncer: LogSyncer
   private readonly turns: Turns
   private readonly clock: Clock
-  /** Takes the batches; replaced at rotation. */
+  /** The buffer that takes batches. A rotation replaces it. */
   buffer: WriteBuffer
   /** Sealed buffers with bytes that are not written yet, oldest first. */
   private unsettled: SealedBuffer[] = []
   /** The callers whose bytes in `buffer` are not written yet. */
   private group: Group | null = null
   private isScheduled = false
-  /** A write in the thread pool; everything behind it waits. */
+  /** The write in the thread pool, if there is one. Everything behind it waits. */
   private poolWrite: Promise<void> | null = null
-  /** The callers whose bytes that write carries. */
+  /** The callers whose bytes the write in the thread pool carries. */
   private poolGroup: Group | null = null
   visibleSeqNum: SeqNum
   /** The external position of the last published batch that carried one. */
@@ -91,14 +91,14 @@ export class GroupWriter {
     this.host = host
   }
 
-  /** What is encoded up to `seqNum` goes out with the open group; settles when it is written, or synced. */
+  /** Joins the open group with entries up to `seqNum`. Settles when they are written, or synced if `sync` is set. */
   join(sync: boolean, seqNum: SeqNum): Promise<void> {
     const group = (this.group ??= newGroup())
     this.schedule()
     return sync ? group.promise.then(() => this.syncer.waitFor(seqNum)) : group.promise
   }
 
-  /** The buffer takes no more batches: it is settled when all of it is written. */
+  /** Called when a buffer takes no more batches. It is settled when all of it is written. */
   seal(sealed: WriteBuffer): void {
     if (sealed.isWritten) {
       this.settle(sealed)
@@ -121,7 +121,7 @@ export class GroupWriter {
   }
 
   private readonly runGroup = (): void => {
-    // Who writes 1 KiB has spent some microseconds on it.
+    // Encoding 1 KiB has taken about two microseconds.
     if (this.turns.isOver(1 + (this.unwrittenBytes() >>> 9))) {
       this.turns.defer(this.runGroupNow)
       return
@@ -139,7 +139,7 @@ export class GroupWriter {
     try {
       this.commitNow()
     } catch {
-      // The group was rejected where the failure was met.
+      // The code that met the failure has rejected the group.
     }
   }
 
@@ -191,7 +191,7 @@ export class GroupWriter {
     this.host.onPublished(buffer)
   }
 
-  /** The buffer of this group is written, and so is everything before it. */
+  /** Answers a group. Requires: its buffer is written, and so is everything before it. */
   private answer(group: Group | null): void {
     const { poolGroup } = this
     this.poolGroup = null
@@ -229,13 +229,13 @@ export class GroupWriter {
     } else {
       this.endPoolWrite(buffer, end, seqNum)
     }
-    // What was encoded meanwhile follows without another wait.
+    // Batches that were encoded meanwhile follow without another wait.
     this.runGroupNow()
   }
 
   private endPoolWrite(buffer: WriteBuffer, end: number, seqNum: SeqNum): void {
     const { log } = buffer
-    if (log.writtenEnd >= end) return // a Sync call wrote the same bytes meanwhile
+    if (log.writtenEnd >= end) return // A Sync call wrote the same bytes meanwhile.
     this.counters.bytes += end - log.writtenEnd
     log.writtenEnd = end
     log.writtenSeqNum = seqNum
@@ -248,7 +248,7 @@ export class GroupWriter {
     }
   }
 
-  /** Nothing behind the last published frame is applied: cut the log there, refuse everyone behind. */
+  /** Cuts the log behind the last published frame after a failed write, and refuses all callers behind it. */
   private fail(failed: WriteBuffer, error: unknown): VarveError {
     const wasInFlight = this.poolWrite !== null
     failed.log.hasFailed = true
@@ -260,7 +260,7 @@ export class GroupWriter {
     return refusal
   }
 
-  /** The log failed elsewhere, with its sync: what is encoded for it is not written any more. */
+  /** Refuses what is encoded for a log whose sync failed, since it must not be written any more. */
   private refuse(buffer: WriteBuffer): unknown {
     const refusal = this.poolGroup === null ? this.refusalNow(buffer) : commitUnknown(buffer, null)
     for (const sealed of this.voidEncoded(refusal)) this.settle(sealed)
@@ -276,7 +276,7 @@ export class GroupWriter {
     return new VarveError('INTERNAL', `${buffer.log.name} failed and nobody was told`)
   }
 
-  /** Everything encoded and not written is void, its callers hear why. Returns the sealed buffers. */
+  /** Makes everything encoded and not written void, and rejects its callers. Returns the sealed buffers. */
   private voidEncoded(refusal: unknown): WriteBuffer[] {
     const behind = [...this.unsettled.splice(0), { buffer: this.buffer, group: this.group }]
     const { poolGroup } = this
@@ -291,7 +291,7 @@ export class GroupWriter {
     return behind.slice(0, -1).map(({ buffer }) => buffer)
   }
 
-  /** True when the log durably ends at its last published frame. */
+  /** Cuts the log at its last published frame; true when it durably ends there. */
   private cutLog({ log }: WriteBuffer): boolean {
     try {
       log.file.truncateSync(log.writtenEnd)
@@ -301,7 +301,7 @@ export class GroupWriter {
     try {
       log.file.dataSyncSync()
     } catch (error) {
-      this.syncer.fail(error, log) // the next sync might say "ok" about what this one lost
+      this.syncer.fail(error, log) // The next sync might succeed without the bytes that this one lost.
       return false
     }
     log.syncedEnd = log.writtenEnd

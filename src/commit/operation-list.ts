@@ -1,8 +1,8 @@
 /**
  * What: the operations of one batch, read from the caller's array once. Reading may run code of the caller (getters,
- * proxies), which may do anything: change the array, write, close. So all of it is read before anything else is looked
- * at, and from then on only this list counts.
- * Thread: main. Memory: what the caller gave is referred to, not copied.
+ * proxies), which may do anything: change the array, write, close. So the array is read whole before anything else
+ * happens, and from then on only this list counts.
+ * Thread: main. Memory: keys and values are referred to, not copied.
  */
 import { BATCH_COUNT_MAX, invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
 import type { Bytes, EntryKind } from '../base/index.js'
@@ -17,17 +17,17 @@ export interface BatchOperation {
   value?: Bytes
 }
 
-/** More are not believed before they were read: an array may say that it is longer than it is. */
+/** The most operations that memory is reserved for ahead: an array may claim to be longer than it is. */
 const COUNT_BELIEVED = 65_536
 
 const NO_VALUE = new Uint8Array(0)
 
 export class OperationList {
-  /** The kinds of their entries. */
+  /** The kinds of the operations' entries. */
   readonly kinds: EntryKind[]
-  /** What was given, not checked yet. */
+  /** The keys as the caller gave them, not checked yet. */
   readonly keys: Bytes[]
-  /** Empty for an operation that has none. */
+  /** The values as the caller gave them, not checked yet. An operation without a value has an empty one. */
   readonly values: Bytes[]
 
   private constructor(count: number) {
@@ -41,12 +41,12 @@ export class OperationList {
     return this.keys.length
   }
 
-  /** To be filled. */
+  /** Makes a list of `count` operations that the caller fills with `set`. */
   static ofCount(count: number): OperationList {
     return new OperationList(count)
   }
 
-  /** A batch of one. */
+  /** Makes a list of one operation. */
   static of(kind: EntryKind, key: Bytes, value: Bytes): OperationList {
     const list = new OperationList(1)
     list.set(0, kind, key, value)
@@ -60,8 +60,8 @@ export class OperationList {
   }
 
   /**
-   * Throws INVALID_ARGUMENT for what is no array, for an operation that is none, and with what the caller's own code
-   * threw as its cause; BATCH_TOO_LARGE.
+   * Reads the caller's array. Throws BATCH_TOO_LARGE; INVALID_ARGUMENT when it is no array, an element is no operation,
+   * or the caller's own code throws, which becomes the cause.
    */
   static read(operations: readonly BatchOperation[]): OperationList {
     let at = -1

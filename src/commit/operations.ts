@@ -1,6 +1,6 @@
 /**
- * What: the operations of a batch, one row each: what callers and followers call it, what its entry says, and how what
- * it writes besides the key is checked and measured. Nothing else tells one operation from another.
+ * What: the operations of a batch as a table: the name of each for callers and followers, the kind of its entry, and
+ * whether it has a value. No other code tells one operation from another.
  * Thread: main. No state.
  */
 import { EntryKind, invalidArgument } from '../base/index.js'
@@ -8,11 +8,11 @@ import type { Bytes } from '../base/index.js'
 import { checkValue } from './check-input.js'
 
 export interface Operation {
-  /** Its name in batches, and for followers. */
+  /** The name of the operation in batches, and for followers. */
   readonly type: 'put' | 'del'
-  /** The kind of its entry. */
+  /** The kind of the entry that it writes. */
   readonly kind: EntryKind
-  /** Otherwise its entry has an empty one, whatever the caller gave. */
+  /** True when its entry takes the caller's value; otherwise the entry has an empty one, whatever the caller gave. */
   readonly hasValue: boolean
 }
 
@@ -20,7 +20,7 @@ const PUT: Operation = { type: 'put', kind: EntryKind.value, hasValue: true }
 const DEL: Operation = { type: 'del', kind: EntryKind.tombstone, hasValue: false }
 const OPERATIONS: readonly Operation[] = [PUT, DEL]
 
-/** By kind; kinds that no operation writes have none. */
+/** The operations by their kinds. Some kinds have none. */
 const byKind: readonly (Operation | undefined)[] = Array.from(
   { length: 1 + Math.max(...OPERATIONS.map(({ kind }) => kind)) },
   (_, kind) => OPERATIONS.find((operation) => operation.kind === kind),
@@ -31,7 +31,7 @@ export function operationOf(kind: number): Operation {
   return byKind[kind]!
 }
 
-/** The operation that a caller names; throws INVALID_ARGUMENT. `index`: its place in the batch. */
+/** The operation that a caller names. Throws INVALID_ARGUMENT with `index`, its place in the batch. */
 export function operationNamed(type: unknown, index: number): Operation {
   for (let i = 0; i < OPERATIONS.length; i++) if (OPERATIONS[i]!.type === type) return OPERATIONS[i]!
   const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : `a ${typeof type}`
@@ -39,7 +39,7 @@ export function operationNamed(type: unknown, index: number): Operation {
   throw invalidArgument(`the type of operation ${index} must be ${names}, not ${given}`)
 }
 
-/** Checks what an entry of this kind writes besides its key, as `checkValue` does; returns the bytes it takes. */
+/** Checks the value of an entry of this kind as `checkValue` does; returns the bytes that it takes. */
 export function checkContent(kind: EntryKind, value: Bytes): number {
   return operationOf(kind).hasValue ? checkValue(value) : 0
 }

@@ -1,6 +1,6 @@
 /**
- * What: the operations of a write that waits, as private copies in one piece of memory. A view for each key and each
- * value would take more than most of them hold.
+ * What: the operations of a write that waits, as private copies in one piece of memory. A view for each key and
+ * value would take more memory than most of them have bytes.
  * Thread: main.
  */
 import type { Bytes, EntryKind } from '../base/index.js'
@@ -13,9 +13,9 @@ import { exactRoom, writeBytes } from './write-buffer.js'
 
 export class PackedOperations {
   private readonly bytes: Uint8Array
-  /** For each operation the bytes of its key and of its value. */
+  /** Two numbers for each operation: the length of its key and of its value. */
   private readonly lengths: readonly number[]
-  /** The kinds of their entries. */
+  /** The kinds of the operations' entries. */
   private readonly kinds: Uint8Array
 
   private constructor(bytes: Uint8Array, lengths: readonly number[], kinds: Uint8Array) {
@@ -24,7 +24,7 @@ export class PackedOperations {
     this.kinds = kinds
   }
 
-  /** Throws INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE. */
+  /** Checks and copies operations. Throws INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE. */
   static pack({ count, kinds, keys, values }: OperationList): PackedOperations {
     const lengths = new Array<number>(2 * count)
     let total = 0
@@ -46,12 +46,12 @@ export class PackedOperations {
     return new PackedOperations(bytes, lengths, Uint8Array.from(kinds))
   }
 
-  /** Bytes that the frame of these takes at most. */
+  /** Bytes that the frame of these operations takes at most. */
   frameBytesBound(options: BatchOptions): number {
     return batchFrameBound(this.lengths.length / 2, this.bytes.length, options)
   }
 
-  /** Views into the packed memory, to be encoded at once. */
+  /** Gives the operations as views into the packed memory. */
   unpack(): OperationList {
     const { bytes, lengths, kinds } = this
     const list = OperationList.ofCount(lengths.length / 2)
@@ -64,7 +64,7 @@ export class PackedOperations {
     return list
   }
 
-  /** Memory that these take. */
+  /** Memory that these operations take. */
   get memoryBytes(): number {
     return this.bytes.length + 8 * this.lengths.length + this.kinds.length
   }

@@ -8,7 +8,7 @@ import { WaitingWrites } from './waiting-writes.js'
 
 const puts = (key: string) => PackedOperations.pack(OperationList.read(operations(key)))
 const options = { sync: false, position: null }
-/** Of a call that waits with a key and a value of one byte each. */
+/** Memory of a call that waits with a key and a value of one byte each. */
 const CALL_BYTES = 384 + 2 + 17
 
 test('COM-6: first come, first served, up to a bound in bytes; one call may always wait', async () => {

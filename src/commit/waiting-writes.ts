@@ -1,14 +1,14 @@
 /**
  * What: asynchronous writes that wait for room, as private copies, in order.
- * Owns: the queue and its bytes; while there is one, the process is kept alive. Thread: main.
- * Invariants: COM-6 the queue's memory is bounded; what does not fit is refused with BUSY.
+ * Owns: the queue and its bytes. The process is kept alive while a write waits. Thread: main.
+ * Invariants: COM-6 the queue's memory is bounded; a write that does not fit is refused with BUSY.
  */
 import { KeptAlive, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
 import type { PackedOperations } from './packed-operations.js'
 
-/** What a call that waits takes besides its bytes: its promise, and its place here. */
+/** Memory that a waiting call takes besides its bytes: its promise, and its place in the queue. */
 const CALL_BYTES = 384
 
 export interface WaitingWrite {
@@ -23,7 +23,7 @@ export class WaitingWrites {
   private queue: WaitingWrite[] = []
   private head = 0
   private readonly keptAlive: KeptAlive
-  /** Memory that they take. */
+  /** Memory that the waiting writes take. */
   bytes = 0
 
   constructor(bytesMax: number, clock: Clock) {
@@ -55,7 +55,7 @@ export class WaitingWrites {
     return new Promise((resolve, reject) => this.queue.push({ operations, options, resolve, reject }))
   }
 
-  /** The first one is encoded; it settles as its group does. */
+  /** Removes the first write when it is encoded. Its promise settles as `written` does. */
   shift(written: Promise<void>): void {
     const first = this.queue[this.head++]!
     this.bytes -= first.operations.memoryBytes + CALL_BYTES

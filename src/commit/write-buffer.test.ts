@@ -119,7 +119,7 @@ test('a batch has at most 2^24 operations and 1 GiB', () => {
   assert.ok(POSITION_BYTES_MAX < 65_536, 'its length is a u16')
 })
 
-/** Not in the types of the oldest Node we run on, although it has it. */
+/** The class as newer types declare it. The oldest supported Node has it, but its types do not. */
 interface ResizableBuffer extends ArrayBuffer {
   resize(length: number): void
 }

@@ -1,5 +1,5 @@
 /**
- * What: a log, its memtable and their slab, bound together for life; batches are encoded here.
+ * What: a log, its memtable and their slab, bound together for life. Batches are encoded here.
  * Owns: the encode position and the sequence number of the last encoded entry.
  * Does not own: what is written (wal/log-file.ts) or visible (commit/commit-pipeline.ts).
  * Thread: main.
@@ -29,21 +29,21 @@ const NO_BYTES = new Uint8Array(0)
 export class WriteBuffer {
   readonly log: LogFile
   readonly memtable: Memtable
-  /** The slab's; none while it is empty, so that nothing has room. */
+  /** The bytes of the slab. While the buffer is empty there are none, so that nothing has room. */
   bytes: Uint8Array = NO_BYTES
-  /** Its slab is larger than others, for one batch. */
+  /** True when its slab is larger than others, made for one batch. */
   isXl = false
-  /** What is encoded; [log.writtenEnd, encodedEnd) waits to be written. */
+  /** The end of the encoded bytes; [log.writtenEnd, encodedEnd) waits to be written. */
   encodedEnd = FILE_HEADER_BYTES
   encodedSeqNum: SeqNum = 0
-  /** With a larger index it takes no more batches, whatever room the slab has. */
+  /** The size of the memtable's index above which the buffer is full, whatever room the slab has. */
   indexBytesMax = NUMBER_MAX
   /** Where the log before this one ends. */
   predecessor: Predecessor = noPredecessor(0)
-  /** Reused for every frame: nothing is allocated per batch. */
+  /** The header that every frame reuses, so that nothing is allocated per batch. */
   private readonly frame: NewFrame
 
-  /** The memtable is empty. */
+  /** Requires: the memtable is empty. */
   constructor(log: LogFile, memtable: Memtable, generation: number) {
     this.log = log
     this.memtable = memtable
@@ -53,14 +53,14 @@ export class WriteBuffer {
     }
   }
 
-  /** The buffer becomes the current one: its first frame names the log before it. */
+  /** Called when the buffer becomes the current one. Its first frame names the log before it. */
   begin(predecessor: Predecessor): void {
     this.predecessor = predecessor
     this.encodedSeqNum = predecessor.lastSeqNum
     if (this.isFilled) this.encodeStart()
   }
 
-  /** Before its first batch: it is bound to this slab. `expectedKeys` as for the memtable. */
+  /** Binds the buffer to a slab, before its first batch. `expectedKeys` means what it means for `Memtable.fill`. */
   fill(slab: Slab, expectedKeys = 0): void {
     this.memtable.fill(slab, expectedKeys)
     this.bytes = slab.bytes
@@ -78,7 +78,7 @@ export class WriteBuffer {
     return this.bytes !== NO_BYTES
   }
 
-  /** Requires: it is filled. */
+  /** The slab in which batches are encoded. Requires: `isFilled`. */
   get slab(): Slab {
     return this.memtable.slab
   }
@@ -92,22 +92,22 @@ export class WriteBuffer {
     return this.encodedEnd === this.log.writtenEnd || (!this.isUsed && this.log.writtenEnd === FILE_HEADER_BYTES)
   }
 
-  /** It holds something, and its index has its size. */
+  /** True when the index is larger than it may be and there is a batch to seal. */
   get isFull(): boolean {
     return this.memtable.indexBytes > this.indexBytesMax && this.isUsed
   }
 
-  /** True when it is time to make the next log: half of what it may take is written. */
+  /** True when half of what the buffer may take is written, so that it is time to make the next log. */
   get isHalfFull(): boolean {
     return this.log.writtenEnd * 2 > this.bytes.length || this.memtable.indexBytes * 2 > this.indexBytesMax
   }
 
-  /** Below 0 while it is empty. */
+  /** Bytes that are left in the slab. The number is below 0 while the buffer is empty. */
   get roomBytes(): number {
     return this.bytes.length - this.encodedEnd
   }
 
-  /** What the sync marks of the next frames say. */
+  /** Sets what the sync marks of the next frames say. */
   setMark(log: number, bytes: number): void {
     this.frame.markDistance = this.log.fileNum - log
     this.frame.markBytes = log === 0 ? 0 : bytes
@@ -130,9 +130,9 @@ export class WriteBuffer {
   }
 
   /**
-   * Writes an entry at `at`; returns the offset behind its padding. Requires: room, as it was measured when key and
-   * value were checked. Throws INVALID_ARGUMENT when another thread has made their memory so much longer since then
-   * that it does not fit.
+   * Writes an entry at `at`; returns the offset behind its padding. Requires: there is the room that the checks of key
+   * and value measured. Throws INVALID_ARGUMENT when another thread has made a view so much longer since then that it
+   * does not fit.
    */
   writeEntry(at: number, kind: EntryKind, key: Bytes, keyRoom: number, value: Bytes, valueRoom: number): number {
     const { bytes } = this
@@ -155,7 +155,7 @@ export class WriteBuffer {
     return end
   }
 
-  /** Closes the frame whose body is [bodyStart, bodyEnd): now it is encoded. */
+  /** Closes the frame whose body is [bodyStart, bodyEnd). From then on the batch counts as encoded. */
   seal(bodyStart: number, bodyEnd: number, extensionBytes: number, firstSeqNum: SeqNum, count: number): void {
     const { frame } = this
     const at = this.encodedEnd
@@ -167,24 +167,24 @@ export class WriteBuffer {
     this.encodedSeqNum = firstSeqNum + count - 1
   }
 
-  /** Encoded bytes that never reached the log are void. */
+  /** Makes encoded bytes that never reached the log void. */
   voidUnwritten(): void {
     this.encodedEnd = this.log.writtenEnd
     this.encodedSeqNum = this.log.writtenSeqNum
   }
 }
 
-/** Room for `data`: short strings are not measured, their bound is near enough. */
+/** The room that `data` needs. Short strings are not measured, since their upper bound is near enough. */
 export function roomOf(data: Bytes): number {
   return typeof data === 'string' && data.length > 64 ? bytesLength(data) : bytesBound(data)
 }
 
-/** What `data` takes, when its room was found too large: that of a view is exact. */
+/** The exact room that `data` needs, for when `room` was too large. The room of a view is exact already. */
 export function exactRoom(data: Bytes, room: number): number {
   return typeof data === 'string' ? bytesLength(data) : room
 }
 
-/** What a view got longer meanwhile is written too, and written over by what follows. */
+/** Writes `data`; returns its length. If a view got longer meanwhile, what follows overwrites the excess. */
 export function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: number): number {
   if (typeof data === 'string') return writeText(data, bytes, at)
   writeView(data, bytes, at)

@@ -19,7 +19,7 @@ function tableOf(entries: TestEntry[]): TestTable {
   return { smallestKey: entries[0]!.key, largestKey: entries.at(-1)!.key, entries }
 }
 
-/** Cuts anywhere, also between two versions of one key. */
+/** Cuts entries into tables anywhere, also between two versions of one key. */
 function cut(entries: readonly TestEntry[], random: SeededRandom): TestTable[] {
   const tables: TestTable[] = []
   for (let at = 0; at < entries.length;) {
@@ -30,7 +30,7 @@ function cut(entries: readonly TestEntry[], random: SeededRandom): TestTable[] {
   return tables
 }
 
-/** A run whose opened and open tables are counted. */
+/** A run that counts the tables that were opened and that are open. */
 function countedRun(tables: TestTable[]): {
   run: ConcatIterator<TestTable>; opened: TestTable[]; openCount: () => number
 } {

@@ -1,7 +1,7 @@
 /**
  * What: a run of disjoint tables, in order, as one iterator. A table is opened when the iterator gets
- * there and closed when it leaves: one open table at a time.
- * Owns: the open table's iterator. Does not own: where a key is among the tables, which the run says.
+ * there and closed when it leaves, so that one table is open at a time.
+ * Owns: the open table's iterator. Does not own: the search for a key among the tables (the run does).
  * Thread: any.
  * Invariants: tables are sorted by key; one may begin with the key at which the one before it ends (then
  * the earlier one has the newer versions).
@@ -9,10 +9,10 @@
 import type { InternalIterator } from '../base/index.js'
 import { NO_BYTES } from './empty-iterator.js'
 
-/** Tables in key order, and where a key is among them; a sorted run is one. */
+/** Tables in key order, with a search for a key among them. A sorted run is one. */
 export interface TableRun<Table> {
   readonly tables: readonly Table[]
-  /** Place of the first table with a key at or behind key[start, end); their number when there is none. */
+  /** Place of the first table with a key at or behind key[start, end); the count of tables when there is none. */
   firstEndingAtOrAfter(key: Uint8Array, start: number, end: number): number
   /** Place of the last table with a key before key[start, end); -1 when there is none. */
   lastBeginningBefore(key: Uint8Array, start: number, end: number): number
@@ -90,7 +90,7 @@ export class ConcatIterator<Table> implements InternalIterator {
     this.leave()
   }
 
-  /** On to the next table while this one has no more. */
+  /** Moves on to the next table while this one has no more entries. */
   private goForward(from: InternalIterator): void {
     let table: InternalIterator | null = from
     while (!table.valid) {
@@ -111,7 +111,7 @@ export class ConcatIterator<Table> implements InternalIterator {
     this.load(table)
   }
 
-  /** The iterator of table `index`, or null, with nothing left open, when there is no such table. */
+  /** Opens the iterator of table `index`. Gives null and leaves nothing open when there is no such table. */
   private enter(index: number): InternalIterator | null {
     if (this.current !== null && index === this.index) return this.current
     this.leave()

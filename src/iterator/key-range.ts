@@ -1,9 +1,9 @@
 /**
- * What: bounds of a scan as one half-open range of keys.
+ * What: turns the bounds of a scan into one half-open range of keys.
  */
 import { compareBytes, prefixSuccessor } from '../base/index.js'
 
-/** The keys that satisfy all bounds given; absent ones do not bound. */
+/** Bounds of a scan, which its keys satisfy all. An absent one does not bound. */
 export interface KeyBounds {
   gt?: Uint8Array | undefined
   gte?: Uint8Array | undefined
@@ -13,9 +13,9 @@ export interface KeyBounds {
 }
 
 export interface KeyRange {
-  /** Inclusive; null: from the first key. */
+  /** The inclusive lower bound; null when the range begins with the first key. */
   readonly lower: Uint8Array | null
-  /** Exclusive; null: to the last key. */
+  /** The exclusive upper bound; null when the range ends with the last key. */
   readonly upper: Uint8Array | null
 }
 
@@ -40,7 +40,7 @@ export function isEmptyRange({ lower, upper }: KeyRange): boolean {
   return upper !== null && compareBytes(lower ?? new Uint8Array(0), upper) >= 0
 }
 
-/** The smallest key above this one; may be one byte longer than a stored key can be. */
+/** The smallest key above this one. It may be one byte longer than a stored key can be. */
 export function keySuccessor(key: Uint8Array): Uint8Array {
   const successor = new Uint8Array(key.length + 1)
   successor.set(key)

@@ -2,9 +2,9 @@
  * What: the entries of several iterators as one sequence, in both directions.
  * Owns: its children; `close` closes them.
  * Thread: any.
- * Invariants: `live` holds the children that have an entry, in the order of the direction; the first is
- * the current one. Forward, every child stands on its first entry at or behind the current one;
- * backward, on its last entry at or before it. So a turn needs one step of each child and no seek.
+ * Invariants: `live` holds the children that have an entry, in the order of the direction; the first one
+ * stands on the current entry. Forward, every child stands on its first entry at or behind the current one;
+ * backward, on its last entry at or before it. So a change of direction takes one step of each child and no seek.
  * No two children have an entry of the same key and sequence number.
  *
  * A sorted array beats a heap here: staying on the same child, the usual case (most entries are in one
@@ -15,7 +15,7 @@ import { compareRanges } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { EmptyIterator, NO_BYTES } from './empty-iterator.js'
 
-/** Where a child stands. Its key is held here, so that comparing keys never meets different classes. */
+/** Where a child stands. Its key is copied to fields here, so that comparisons never meet different classes. */
 class Cursor {
   readonly source: InternalIterator
   keyBytes = NO_BYTES
@@ -27,7 +27,7 @@ class Cursor {
     this.source = source
   }
 
-  /** Takes the source's position; false when it has none. */
+  /** Takes over where the source stands; false when it stands on no entry. */
   read(): boolean {
     const source = this.source
     if (!source.valid) return false
@@ -44,7 +44,7 @@ function compareCursors(a: Cursor, b: Cursor): number {
   return order !== 0 ? order : b.seqNum - a.seqNum
 }
 
-/** One iterator over all; the children must have no entry in common. Takes ownership of them. */
+/** Makes one iterator over all children and takes ownership of them. Requires: no two have an entry in common. */
 export function mergeIterators(children: readonly InternalIterator[]): InternalIterator {
   if (children.length === 0) return new EmptyIterator()
   return children.length === 1 ? children[0]! : new MergingIterator(children)
@@ -107,7 +107,7 @@ export class MergingIterator implements InternalIterator {
   }
 
   next(): void {
-    // Until the end of the call: a child may throw.
+    // A child may throw, so the iterator is valid again only at the end of the call.
     this.valid = false
     if (this.forward) {
       const top = this.live[0]!
@@ -152,7 +152,7 @@ export class MergingIterator implements InternalIterator {
     this.liveCount = 0
   }
 
-  /** Puts a child that has just moved among the live ones, if it has an entry. */
+  /** Puts a child that has just moved among the live ones if it has an entry. */
   private enter(cursor: Cursor): void {
     if (!cursor.read()) return
     const { live } = this
@@ -169,7 +169,7 @@ export class MergingIterator implements InternalIterator {
     return this.forward ? order < 0 : order > 0
   }
 
-  /** The first child has moved: finds its new place. */
+  /** Finds the new place of the first child, which has just moved. */
   private settle(top: Cursor): void {
     const { live, liveCount } = this
     if (liveCount === 1 || !this.isBefore(live[1]!, top)) return
@@ -190,7 +190,7 @@ export class MergingIterator implements InternalIterator {
     for (let i = 0; i < count; i++) live[i] = live[i + 1]!
   }
 
-  /** To the entry behind the current one: see the invariants. */
+  /** Changes the direction to forward and moves to the entry behind the current one. */
   private turnForward(): void {
     this.begin(true)
     for (const cursor of this.cursors) {

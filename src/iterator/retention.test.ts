@@ -1,4 +1,4 @@
-/** The rule against its definition: dropping entries must not change what any reader sees. */
+/** Tests the rule against its definition: dropping entries must not change what any reader sees. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ArrayIterator } from '../../test/support/array-iterator.js'
@@ -28,7 +28,7 @@ function seenAt(snapshot: number, ...sources: (readonly TestEntry[])[]): string[
   return collect(new VisibleIterator(merged, snapshot)).map(describeEntry)
 }
 
-/** `key number` a line, with `deleted` behind it for a tombstone: the lines that are kept, and what was asked. */
+/** Takes lines of `key number`, with `deleted` behind for a tombstone; gives the kept lines and the bottom tests. */
 function keptLines({ args, input }: DataCase): string {
   const entries = input.map((line): TestEntry & { line: string } => {
     const [key = '', seqNum, kind] = line.split(' ')

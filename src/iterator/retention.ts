@@ -1,14 +1,14 @@
 /**
- * What: which versions flush and compaction must keep: one rule for both.
+ * What: decides which versions flush and compaction must keep, by one rule for both.
  *
- * An entry with number s, whose next newer version has number n (Infinity when there is none), is what a
- * reader at t sees of this key exactly when s ≤ t < n. Readers are the held snapshots and everyone from
- * the visible sequence number on, now or later. So it is kept
+ * A reader at t sees an entry with number s, whose next newer version has number n (Infinity when there is
+ * none), exactly when s ≤ t < n. The readers are the held snapshots, and readers at the visible sequence
+ * number or above, now or later. So the entry is kept
  *   - if n > visible: a reader at or above both s and visible sees it, or will;
  *   - or if a held snapshot t has s ≤ t < n. A snapshot at s itself sees it.
- * A tombstone that is kept by this may still go where nothing older of its key lies below ('bottom'), if
- * no reader stands below it: then every older version in the stream goes too, and it hides nothing. (Were
- * it dropped above a snapshot, the older value kept for that snapshot would come back for all.)
+ * A tombstone that this rule keeps may still go where no older version of its key lies below ('bottom'), if
+ * no reader stands below it: then every older version in the stream goes too, and it hides nothing. (If it
+ * were dropped above a snapshot, the older value kept for that snapshot would come back for all readers.)
  * Thread: any (pure).
  */
 import type { SeqNum } from '../base/index.js'
@@ -17,7 +17,7 @@ import { isTombstone } from './visibility.js'
 export interface RetentionRule {
   /** Sequence numbers of the held snapshots, ascending. */
   readonly snapshots: ArrayLike<SeqNum>
-  /** What a reader who comes now sees; later ones see more. */
+  /** The highest sequence number that a reader who comes now sees. Later readers see more. */
   readonly visibleSeqNum: SeqNum
 }
 
@@ -41,19 +41,19 @@ function isBelowAllReaders(rule: RetentionRule, seqNum: SeqNum): boolean {
   return seqNum <= visibleSeqNum && (snapshots.length === 0 || seqNum <= snapshots[0]!)
 }
 
-/** Whether nothing older of the key in question lies below the output; asked only about tombstones. */
+/** True when no older version of the present key lies below the output. It is called for tombstones only. */
 export type BottomTest = () => boolean
 
 const NEVER_BOTTOM: BottomTest = () => false
 
-/** Decides over a sorted stream, entry by entry, without allocation. */
+/** Decides about a sorted stream entry by entry, without allocation. */
 export class RetentionFilter {
   keptCount = 0
   droppedVersionCount = 0
   droppedTombstoneCount = 0
   private readonly rule: RetentionRule
   private readonly isBottom: BottomTest
-  /** The newest entry of the key so far that hides what is older of it: the entry before. */
+  /** The sequence number of the entry before, which hides this one if both have the same key. */
   private hiderSeqNum: SeqNum = 0
 
   constructor(rule: RetentionRule, isBottom: BottomTest = NEVER_BOTTOM) {
@@ -62,8 +62,8 @@ export class RetentionFilter {
   }
 
   /**
-   * Requires: entries come in order, each once; `isOlder` when the one before has the same key. True when
-   * the entry must be written.
+   * True when the entry must be written. `isOlder` says that the entry before has the same key. Requires:
+   * entries come in order, each once.
    */
   keep(seqNum: SeqNum, kind: number, isOlder: boolean): boolean {
     const newerSeqNum = isOlder ? this.hiderSeqNum : Infinity

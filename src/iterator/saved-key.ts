@@ -1,13 +1,13 @@
 /**
- * What: a copy of one key, to tell whether the next entry has the same one after the iterator has taken
+ * What: a copy of one key. It tells whether the next entry has the same key, after the iterator has taken
  * its lent bytes back.
  */
 
-/** Above this a call into the runtime is faster than a loop over bytes (measured on Node 20). */
+/** Above this many bytes a call into the runtime is faster than a loop (measured on Node 20). */
 const LOOP_BYTES_MAX = 64
 
 export class SavedKey {
-  /** One byte longer than the key at least, so that its successor fits. */
+  /** Memory for the key. It is at least one byte longer, so that the key's successor fits. */
   bytes: Uint8Array = new Uint8Array(64)
   length = 0
 
@@ -20,7 +20,7 @@ export class SavedKey {
     else for (let i = 0; i < length; i++) target[i] = bytes[start + i]!
   }
 
-  /** Looks from the end: neighbours in a sorted sequence differ there. */
+  /** Compares from the end, since neighbours in a sorted sequence differ there. */
   equals(bytes: Uint8Array, start: number, end: number): boolean {
     const length = this.length
     if (end - start !== length) return false
@@ -29,7 +29,7 @@ export class SavedKey {
     return true
   }
 
-  /** The end of the smallest key above this one, which then stands at bytes[0, end). */
+  /** Makes bytes[0, end) the smallest key above this one, and gives that end. */
   successorEnd(): number {
     this.bytes[this.length] = 0
     return this.length + 1

@@ -1,6 +1,6 @@
 /**
- * What: the one place that says what an entry means to a reader. Its kind byte (base/entry.ts: kind and version flags)
- * is carried through iterators, tables and merges unopened, and is asked about here alone.
+ * What: the one place that says what an entry means to a reader. Iterators, tables and merges carry its kind byte
+ * (base/entry.ts: kind and version flags) unopened, and ask about it here.
  *
  * `isSeen`       is there a value for a reader?     reads, iterators
  * `isTombstone`  does it only hide older versions?  retention, counts
@@ -10,7 +10,7 @@
  */
 import { EntryKind } from '../base/index.js'
 
-/** The newest version that a reader may see is a value; otherwise the key is not there for it. */
+/** True when the entry is a value. If the newest version that a reader may see is none, the key is not there for it. */
 export function isSeen(kind: number): boolean {
   return kind !== EntryKind.tombstone
 }

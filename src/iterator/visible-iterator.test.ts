@@ -22,7 +22,7 @@ function satisfies(key: Uint8Array, bounds: KeyBounds): boolean {
     (prefix === undefined || compareBytes(key.subarray(0, prefix.length), prefix) === 0)
 }
 
-/** Straight from the definition: of each key the newest version that the snapshot sees. */
+/** Finds the newest version of each key that the snapshot sees, straight from the definition. */
 function visibleModel(entries: readonly TestEntry[], snapshot: number, bounds: KeyBounds): TestEntry[] {
   const newest = new Map<string, TestEntry>()
   for (const entry of entries) {
@@ -50,7 +50,7 @@ function versions(text: string, seqNums: readonly number[]): TestEntry[] {
     ({ key: bytes(text), seqNum, kind: EntryKind.value, value: bytes(`${text}${seqNum}`) }))
 }
 
-/** Pauses after every few entries, and goes on at once. */
+/** An iterator that pauses after every few entries, and goes on at once. */
 class PausingIterator extends VisibleIterator {
   pauseCount = 0
 

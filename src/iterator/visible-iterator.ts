@@ -1,11 +1,11 @@
 /**
- * What: what a reader at one sequence number sees: of each key the newest version at or below it, no
+ * What: gives what a reader at one sequence number sees: the newest version of each key at or below it, no
  * tombstones, within a range of keys, in both directions.
  * Owns: its child; `close` closes it.
  * Does not own: the read state that keeps the child's bytes alive.
  * Thread: any.
- * A step may have to pass any number of entries that the reader does not see. With `stepsMax` it pauses after so many:
- * nothing is known yet, and `resume` goes on.
+ * A call may have to pass any number of entries that the reader does not see. It pauses after `stepsMax` of them:
+ * then it has no result yet, and `resume` goes on.
  * States: forward: the child stands on the current entry, whose bytes are lent on. Backward: the child
  * stands before all versions of the current key, and the current entry is a copy: the newest visible
  * version is known only after the step that takes its bytes back.
@@ -18,7 +18,7 @@ import type { KeyRange } from './key-range.js'
 import { SavedKey } from './saved-key.js'
 import { isSeen } from './visibility.js'
 
-/** How many versions of one key are stepped over before the iterator seeks past the rest. */
+/** Versions of one key that are stepped over before the iterator seeks past the rest. */
 const STEPS_BEFORE_SEEK = 16
 
 export class VisibleIterator implements InternalIterator {
@@ -45,9 +45,9 @@ export class VisibleIterator implements InternalIterator {
   /** Entries that a call passes before it pauses. */
   stepsMax = Infinity
   private stepCount = 0
-  /** The call has passed as many entries as it may: call `resume`. */
+  /** True when the last call passed as many entries as it may, and `resume` must be called. */
   isPaused = false
-  /** Backward: within the versions of the saved key; what is known of them. */
+  /** True while a backward search is within the versions of the saved key. */
   private isInKey = false
   private isFound = false
   private invisibleCount = 0
@@ -118,7 +118,7 @@ export class VisibleIterator implements InternalIterator {
     const { forward } = this
     this.begin(false)
     if (forward) {
-      // On a newer version of the same key, which the snapshot does not see, or on the key before it.
+      // The child is on a newer version of the same key, which the snapshot does not see, or on the key before it.
       this.child.prev()
     }
     this.findBackward()
@@ -130,7 +130,7 @@ export class VisibleIterator implements InternalIterator {
     this.child.close()
   }
 
-  /** Goes on where a pause was made. Requires: `isPaused`. */
+  /** Goes on with a call that paused. Requires: `isPaused`. */
   resume(): void {
     this.isPaused = false
     this.stepCount = 0
@@ -147,14 +147,14 @@ export class VisibleIterator implements InternalIterator {
     this.passedCount = 0
   }
 
-  /** Counts a step; true when it was the last of this call. */
+  /** Counts a step; true when this call may make no more. */
   private pauses(): boolean {
     if (++this.stepCount < this.stepsMax) return false
     this.isPaused = true
     return true
   }
 
-  /** From the child's entry on; the child stands on the newest version of a key, or on an invisible one. */
+  /** Searches forward from the child's entry, which is the newest version of its key or follows invisible ones only. */
   private findForward(): void {
     const { child, snapshot, upper } = this
     while (child.valid) {
@@ -175,7 +175,7 @@ export class VisibleIterator implements InternalIterator {
     }
   }
 
-  /** Forward over what is left of the saved key. */
+  /** Moves forward over the remaining versions of the saved key. */
   private skipSaved(): void {
     const { child, savedKey } = this
     for (let steps = 0; child.valid && this.isSaved(); steps++) {
@@ -184,7 +184,7 @@ export class VisibleIterator implements InternalIterator {
     }
   }
 
-  /** From the child's entry back; the child stands on the oldest version of a key, or within one. */
+  /** Searches backward from the child's entry, which is the oldest version of its key, or any one after a pause. */
   private findBackward(): void {
     const { child, lower } = this
     while (child.valid || this.isInKey) {
@@ -205,7 +205,7 @@ export class VisibleIterator implements InternalIterator {
     }
   }
 
-  /** Backward over all versions of the saved key, and takes the newest that the snapshot sees; false: it pauses. */
+  /** Moves back over all versions of the saved key and saves the newest visible one. False when it pauses before. */
   private passVersions(): boolean {
     const { child, snapshot, savedKey } = this
     for (;;) {

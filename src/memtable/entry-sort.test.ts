@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { compareBytes, entryBytesMax, EntryKind, finishEntry, newKeyStart, SeededRandom } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
-/** Entries with these keys, one behind the other, as a slab has them. */
+/** Writes entries with these keys one behind the other, as in a slab. */
 function layOut(keys: Uint8Array[]): { bytes: Uint8Array; offsets: Uint32Array } {
   const total = keys.reduce((sum, key) => sum + entryBytesMax(key.length, 2), 8)
   const bytes = new Uint8Array(new SharedArrayBuffer(total)).fill(0xee)
@@ -17,7 +17,7 @@ function layOut(keys: Uint8Array[]): { bytes: Uint8Array; offsets: Uint32Array }
   return { bytes, offsets }
 }
 
-/** By key, then newest first: what the order means. */
+/** Gives the order by its definition: by key, then newest first. */
 function expectedOrder(keys: Uint8Array[]): number[] {
   return keys.map((_, i) => i).sort((a, b) => compareBytes(keys[a]!, keys[b]!) || b - a)
 }

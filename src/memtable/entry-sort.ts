@@ -1,9 +1,9 @@
 /**
  * What: sorts entries of a slab by key ascending, then by arrival descending (newest version first).
  *
- * Sorting is by 4 key bytes at a time: (bytes, ordinal) packed as one u64 each, sorted by the
- * platform's unboxed typed-array sort; groups that share the 4 bytes are sorted by the next 4, small
- * ones by insertion. (A most-significant-digit multikey sort: Bentley and Sedgewick, 1997.)
+ * It sorts by 4 key bytes at a time: pairs (bytes, ordinal), packed as one u64 each, are sorted by the
+ * platform's unboxed typed-array sort. Groups that share the 4 bytes are sorted by the next 4, small
+ * ones by insertion. (This is a most-significant-digit multikey sort: Bentley and Sedgewick, 1997.)
  * Thread: any. No state.
  */
 import {
@@ -12,7 +12,7 @@ import {
 
 const INSERTION_COUNT_MAX = 12
 
-/** The 4 key bytes at `depth`, big-endian, zeros behind the end. */
+/** The 4 key bytes at `depth` as a big-endian number, with zeros behind the end of the key. */
 export function keyWord(bytes: Uint8Array, offset: number, depth: number): number {
   const start = entryKeyStart(bytes, offset) + depth
   const left = entryKeyBytes(bytes, offset) - depth
@@ -37,7 +37,7 @@ export function compareEntryKeys(bytes: Uint8Array, a: number, b: number): numbe
 }
 
 /**
- * Sorts `offsets` (entries of one slab in arrival order) and returns ordinals into it: the order.
+ * Sorts `offsets` (entries of one slab in arrival order) and returns their order, as ordinals into it.
  * Throws nothing; takes 16 bytes of scratch an entry.
  */
 export function sortEntries(bytes: Uint8Array, offsets: Uint32Array): Uint32Array {
@@ -60,11 +60,11 @@ interface Sorting {
   order: Uint32Array
   scratch: Uint32Array
   keys: BigUint64Array
-  /** By ordinal: the second four bytes behind those that all keys share. */
+  /** The second four bytes behind the bytes that all keys share, by ordinal. */
   seconds: Uint32Array
 }
 
-/** Leading bytes that all keys share. */
+/** The count of leading bytes that all keys share. */
 function sharedKeyBytes(view: DataView, offsets: Uint32Array): number {
   const first = viewedKeyStart(view, offsets[0]!)
   let shared = viewedKeyBytes(view, offsets[0]!)
@@ -81,8 +81,8 @@ function sharedKeyBytes(view: DataView, offsets: Uint32Array): number {
 }
 
 /**
- * One pass over the slab, in the order of its bytes: the eight key bytes at `depth` of each entry, the
- * first four packed with the ordinal, and the order in which they are. False: that order is right already.
+ * Loads the eight key bytes at `depth` of each entry in one pass over the slab, in the order of its bytes. The
+ * first four are packed with the ordinal; `order` is as they arrived. False when that order is right already.
  */
 function loadHeads({ offsets, order, scratch, seconds }: Sorting, view: DataView, depth: number): boolean {
   let isRising = true
@@ -105,7 +105,7 @@ function loadHeads({ offsets, order, scratch, seconds }: Sorting, view: DataView
   return !isRising
 }
 
-/** Big-endian, zeros behind the `left` bytes. */
+/** Reads four bytes as a big-endian number, with zeros behind the `left` bytes that there are. */
 function wordOf(view: DataView, start: number, left: number): number {
   if (left >= 4) return view.getUint32(start)
   let word = 0
@@ -115,7 +115,7 @@ function wordOf(view: DataView, start: number, left: number): number {
   return word >>> 0
 }
 
-/** By the first four bytes, groups of these by the second, and those that still agree by what follows. */
+/** Sorts by the first four bytes, equal ones by the second four, and those that still agree by what follows. */
 function sortByHeads(sorting: Sorting, depth: number): void {
   const { order, scratch } = sorting
   const count = order.length
@@ -138,7 +138,7 @@ function sortBySeconds(sorting: Sorting, start: number, end: number, depth: numb
       const ordinal = order[i]!
       const second = seconds[ordinal]!
       let j = i - 1
-      // Equal ones stay as they are: newest first.
+      // Equal ones stay as they are, newest first.
       for (; j >= start && seconds[order[j]!]! > second; j--) order[j + 1] = order[j]!
       order[j + 1] = ordinal
     }
@@ -165,8 +165,8 @@ function sortBySeconds(sorting: Sorting, start: number, end: number, depth: numb
 }
 
 /**
- * Sorts order[start, end), whose keys agree in their first `depth` bytes. Every group, at every time,
- * has the newest first among equal words: the first order is by falling ordinal, and every sort keeps it.
+ * Sorts order[start, end), whose keys agree in their first `depth` bytes. In every group, at any time, equal
+ * words have the newest first, since the first order is by falling ordinal, and every sort keeps it.
  */
 function sortGroup(sorting: Sorting, start: number, end: number, depth: number): void {
   const pending: number[] = [start, end, depth]
@@ -183,7 +183,7 @@ function sortGroup(sorting: Sorting, start: number, end: number, depth: number):
   }
 }
 
-/** Fills the words at `depth` and sorts by (word, newest first); words all alike stay as they are. */
+/** Fills the words at `depth` and sorts by them, newest first among equals. If all are equal nothing moves. */
 function loadWords(sorting: Sorting, start: number, end: number, depth: number): void {
   const { bytes, offsets, order, scratch } = sorting
   const firstWord = keyWord(bytes, offsets[order[start]!]!, depth)
@@ -214,8 +214,8 @@ function pushEqualGroups(sorting: Sorting, start: number, end: number, depth: nu
 }
 
 /**
- * Entries with one word: keys that end inside it come first, shorter before longer (zero padding made
- * them equal), newest first among equals; the rest goes one word deeper.
+ * Orders entries whose words are equal. Keys that end inside the word come first, shorter before longer (zero
+ * padding made them equal), newest first among equals; the rest is sorted one word deeper.
  */
 function splitByLength(sorting: Sorting, start: number, end: number, depth: number, pending: number[]): void {
   const { bytes, offsets, order } = sorting
@@ -231,7 +231,7 @@ function splitByLength(sorting: Sorting, start: number, end: number, depth: numb
     pending.push(start, end, depth + 4)
     return
   }
-  if (alike) return // versions of one key, newest first already
+  if (alike) return // These are versions of one key, newest first already.
   const ordinals = Array.from(order.subarray(start, end))
   const lengthOf = (ordinal: number) => Math.min(entryKeyBytes(bytes, offsets[ordinal]!), depth + 5)
   ordinals.sort((a, b) => lengthOf(a) - lengthOf(b) || b - a)

@@ -1,5 +1,5 @@
 /**
- * What: the records of a memtable's entries, 16 bytes each, in chunks that never move: growth is one
+ * What: a table with 16 bytes about each entry of a memtable, in chunks that never move. So growth is one
  * small allocation, never a copy.
  *
  *   word 0  offset of the entry in the slab
@@ -19,7 +19,7 @@ export class EntryTable {
   private readonly chunks: Uint32Array[] = []
   count = 0
 
-  /** Appends a record and returns its id. */
+  /** Appends what is known of an entry and returns its id. */
   add(offset: number, seqDelta: number, older: number, prefix: number): number {
     const id = this.count++
     let chunk = this.chunks[id >>> CHUNK_SHIFT]
@@ -43,7 +43,7 @@ export class EntryTable {
     return this.chunks[id >>> CHUNK_SHIFT]![(id & CHUNK_MASK) * ENTRY_WORDS + 1]!
   }
 
-  /** Id + 1, or 0. */
+  /** The id + 1 of the next older version of the same key, or 0. */
   older(id: number): number {
     return this.chunks[id >>> CHUNK_SHIFT]![(id & CHUNK_MASK) * ENTRY_WORDS + 2]!
   }

@@ -72,7 +72,7 @@ test('keys that were chosen to collide are met after few others', () => {
   }
 })
 
-/** Between where a search begins and where it meets `id`. */
+/** Counts the slots between where a search begins and where it meets `id`. */
 function slotsPassed(index: HashIndex, hash: number, id: number): number {
   let found = index.find(hash)
   while (found !== id + 1) found = index.next(hash)

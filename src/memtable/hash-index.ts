@@ -1,9 +1,9 @@
 /**
  * What: open-addressing hash index from key hash to the newest entry of the key, in 64 segments by the
- * hash's top bits. A segment doubles by itself, so no single insert moves more than a 64th of the index.
+ * hash's top bits. Each segment doubles alone, so no single insert moves more than a 64th of the index.
  *
- * A slot is two words, signed as the hash is: id + 1 (0 = empty), hash. Probing is linear; a segment is at most
- * 3/4 full.
+ * A slot is two words, signed as the hash is: id + 1 (0 when it is empty) and the hash. Probing is linear; a segment
+ * is at most 3/4 full.
  * Owns: the segments. Does not own: the keys; the caller compares them. Thread: main.
  */
 
@@ -15,12 +15,12 @@ export class HashIndex {
   private readonly segments: Int32Array[] = []
   private readonly counts = new Uint32Array(SEGMENT_COUNT)
   private wordCount: number
-  /** Where the last `find…` or `next` stopped: index of the slot's first word. */
+  /** Index of the first word of the slot where the last `find` or `next` stopped. */
   private at = 0
   private segment: Int32Array
   private number = 0
 
-  /** Room for about `expectedKeys` without growing. */
+  /** Makes an index with room for about `expectedKeys` keys. */
   constructor(expectedKeys = 0) {
     let slots = SEGMENT_SLOTS_MIN
     while (slots * 3 < (expectedKeys / SEGMENT_COUNT) * 4) slots *= 2
@@ -29,7 +29,7 @@ export class HashIndex {
     this.wordCount = SEGMENT_COUNT * slots * 2
   }
 
-  /** The first id + 1 whose hash is equal, or 0. Continue with `next` while the key differs. */
+  /** Gives the first id + 1 whose hash is equal, or 0. Continue with `next` while the key differs. */
   find(hash: number): number {
     this.number = hash >>> (32 - SEGMENT_BITS)
     const segment = this.segments[this.number]!
@@ -61,7 +61,7 @@ export class HashIndex {
   }
 
   /**
-   * Puts `id` where the preceding find or next stopped: replaces the older version's id, or takes the
+   * Puts `id` where the last `find` or `next` stopped: it replaces the older version's id, or takes the
    * empty slot. Requires: nothing else was called in between.
    */
   put(hash: number, id: number): void {
@@ -89,7 +89,7 @@ export class HashIndex {
     this.wordCount += grown.length - old.length
   }
 
-  /** Different keys that are in it. */
+  /** The count of different keys in the index. */
   get keyCount(): number {
     return this.counts.reduce((sum, count) => sum + count, 0)
   }

@@ -3,10 +3,10 @@
  *
  * Every 8192 entries make a chunk, which a worker sorts into a run. Once an iterator was opened, runs of
  * similar length are merged by a worker, so that few remain; a memtable that is only written saves that
- * work. At most three sorts may be behind: then the caller sorts the chunk itself, about 2 ms. So an
- * iterator finds everything in order but those and the tail, however fast the writes came. The tail, what
- * is not a whole chunk yet, is sorted when an iterator asks, and from then on kept sorted: by insertion,
- * in a few pieces.
+ * work. When three sorts are behind, the caller sorts the next chunk itself in about 2 ms. So an iterator
+ * finds everything in order but those three and the tail, however fast the writes came. The tail is what
+ * is not a whole chunk yet. It is sorted when an iterator needs it, and kept sorted from then on by
+ * insertion, in a few pieces.
  *
  * Owns: the runs; a run never changes once made, iterators keep the ones they were given.
  * Thread: main.
@@ -25,16 +25,16 @@ import type { ReadRun } from './sorted-tail.js'
 
 const CHUNK_ENTRIES = 8192
 const SORTS_BEHIND_MAX = 3
-/** How many neighbouring runs of one length class become one run. */
+/** Neighbouring runs of one length class that become one run. */
 const MERGE_COUNT = 4
-/** Insertions into the sorted tail, one by one, up to this many at a time; more are sorted together. */
+/** Up to this many new entries are inserted one by one into the sorted tail; more are sorted together. */
 const INSERTIONS_MAX = 64
-/** Each insertion moves half of them. */
+/** The most entries that take insertions, since each insertion moves half of them. */
 const INSERTED_ENTRIES_MAX = 512
-/** How many pieces of the tail become one. */
+/** Pieces of the tail that become one. */
 const PIECES_MAX = 8
 
-/** A stretch of ids in arrival order: sorted, or with its sort under way. */
+/** A stretch of ids in arrival order that is sorted, or whose sort is under way. */
 interface Stretch {
   start: number
   count: number
@@ -47,20 +47,20 @@ export class MemtableOrder {
   private readonly entries: EntryTable
   private readonly executor: Executor | null
   private stretches: Stretch[] = []
-  /** Sorts that are under way, or done and not yet delivered. */
+  /** The count of sorts that are under way, or done and not yet delivered. */
   sortsBehind = 0
-  /** Ids from here on are the tail. */
+  /** The first id of the tail. */
   private tailStart = 0
   /** The sorted pieces of the tail, oldest first. */
   private pieces: ReadRun[] = []
   private pieceEntries = 0
   /** The rest of the tail, sorted as far as an iterator needed. */
   private readonly tail: SortedTail
-  /** Somebody reads in order: fewer runs are worth their merging. */
+  /** True once an iterator was opened: from then on it pays to merge runs. */
   private isIterated = false
   private isClosed = false
 
-  /** Without an executor everything is sorted here when it is asked for. */
+  /** Without an executor everything is sorted on this thread when an iterator needs it. */
   constructor(slab: Slab, entries: EntryTable, executor: Executor | null) {
     this.slab = slab
     this.entries = entries
@@ -72,13 +72,13 @@ export class MemtableOrder {
     return this.tailStart * 8 + this.tail.memoryBytes
   }
 
-  /** After inserts: whole chunks begin to be sorted. */
+  /** Called after inserts: begins to sort the chunks that are whole. */
   noteInserted(): void {
     if (this.executor === null) return
     while (this.entries.count - this.tailStart >= CHUNK_ENTRIES) this.closeChunk()
   }
 
-  /** Over the entries that are there now. */
+  /** Gives an iterator over the entries that are there now. */
   iterator(open: (run: ReadRun) => InternalIterator): InternalIterator {
     this.catchUpTail()
     this.beginMerging()
@@ -89,7 +89,7 @@ export class MemtableOrder {
     return mergeIterators(children)
   }
 
-  /** The memtable goes: results of jobs that are still under way are ignored. */
+  /** Called when the memtable is freed. Results of jobs that are still under way are ignored. */
   close(): void {
     this.isClosed = true
   }
@@ -104,7 +104,7 @@ export class MemtableOrder {
     this.mergeElsewhere()
   }
 
-  /** False when there is no worker or too many sorts are behind. */
+  /** Gives a stretch to a worker. False when there is no worker or too many sorts are behind. */
   private sortElsewhere(stretch: Stretch): boolean {
     const { executor, slab } = this
     if (executor === null || executor.workerCount === 0 || this.sortsBehind >= SORTS_BEHIND_MAX) return false
@@ -168,7 +168,7 @@ export class MemtableOrder {
     const missing = entries.count - start
     if (missing === 0) return
     if (entries.count - tailStart > CHUNK_ENTRIES) {
-      // Only without an executor: all of it becomes one run.
+      // This happens only without an executor: the whole tail becomes one run.
       this.stretches.push({ start: tailStart, count: entries.count - tailStart, run: null, isMerging: false })
       this.beginTail(entries.count)
     } else if (missing > INSERTIONS_MAX) {
@@ -182,7 +182,7 @@ export class MemtableOrder {
     }
   }
 
-  /** What was inserted becomes a piece: insertion into a long run moves too much. */
+  /** Makes a piece of the entries that were inserted, since insertion into a long run moves too much. */
   private closePiece(): void {
     const { tail } = this
     if (tail.count === 0) return
@@ -204,7 +204,7 @@ export class MemtableOrder {
   }
 }
 
-/** The newest neighbours of one length class, enough of them and all sorted, or null. */
+/** The newest neighbours of one length class that can be merged, all of them sorted, or null. */
 function findMergeable(stretches: readonly Stretch[]): Stretch[] | null {
   let group: Stretch[] = []
   for (const stretch of stretches) {

@@ -32,7 +32,7 @@ function make(capacity = 1 << 20, withExecutor = true): Filled {
   return { memtable, writer: frameWriter(slab.bytes, FILE_HEADER_BYTES), executor }
 }
 
-/** Entries by sequence number, in batches of a few. */
+/** Inserts entries by sequence number, in batches of a few. */
 function insert({ memtable, writer }: Filled, entries: TestEntry[], random: SeededRandom): void {
   const left = entries.toSorted((a, b) => a.seqNum - b.seqNum)
   while (left.length > 0) {

@@ -4,7 +4,7 @@
  * Does not own: the bytes (slab) nor what is published (commit gives only published frames).
  * Thread: main.
  * States: empty (takes no memory) → filled (has its slab, takes inserts) → sealed (no more inserts) → freed with its
- * last user; an empty one may be sealed, too.
+ * last user. An empty one may be sealed, too.
  * Invariants: MEM-1 an entry is visible here only after its frame is in the log (the caller inserts
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
@@ -27,16 +27,16 @@ export interface MemtableOptions {
   logNum: FileNum
   /** Where its frames begin in the slab. */
   start: number
-  /** Below the first sequence number it will hold. */
+  /** The last sequence number before those of its entries. */
   baseSeqNum: SeqNum
-  /** Drawn anew for each memtable: keys cannot be aimed at one slot. */
+  /** The seed of its hashes. It is drawn anew for each memtable, so that keys cannot be aimed at one slot. */
   hashSeed: HashSeed
-  /** Sorts ahead; null: everything is sorted when it is asked for. */
+  /** The executor that sorts ahead. With null everything is sorted when an iterator needs it. */
   executor: Executor | null
 }
 
 const NO_BYTES = new Uint8Array(0)
-/** The index of every memtable that is empty: nothing is ever put into it. */
+/** The index of every empty memtable. Nothing is ever put into it. */
 const NO_INDEX = new HashIndex()
 
 export class Memtable {
@@ -57,7 +57,7 @@ export class Memtable {
   publishedEnd: number
   lastSeqNum: SeqNum
   tombstoneCount = 0
-  /** Keys and values, without framing. */
+  /** Bytes of keys and values, without framing. */
   rawBytes = 0
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null = null
@@ -74,8 +74,8 @@ export class Memtable {
   }
 
   /**
-   * Its frames stand in this slab, which it holds. `expectedKeys`: about how many different keys will come, if
-   * anything is known of it. Requires: it is empty.
+   * Gives the memtable the slab in which its frames stand, and holds it. `expectedKeys` says about how many different
+   * keys will come, 0 when that is not known. Requires: the memtable is empty.
    */
   fill(slab: Slab, expectedKeys = 0): void {
     assert(this.slabNow === null, 'a memtable has one slab')
@@ -86,7 +86,7 @@ export class Memtable {
     slab.hold()
   }
 
-  /** Requires: it is filled. */
+  /** The slab with its frames. Requires: the memtable is filled. */
   get slab(): Slab {
     assert(this.slabNow !== null, 'an empty memtable has no slab')
     return this.slabNow
@@ -96,18 +96,18 @@ export class Memtable {
     return this.entries.count
   }
 
-  /** Different keys in it. */
+  /** The count of different keys. */
   get keyCount(): number {
     return this.index.keyCount
   }
 
-  /** Memory besides the slab. */
+  /** Memory that the memtable takes besides the slab. */
   get indexBytes(): number {
     const { order } = this
     return order === null ? 0 : this.entries.memoryBytes + this.index.memoryBytes + order.memoryBytes
   }
 
-  /** Sorted chunks that wait to be delivered, or are being sorted. */
+  /** The count of chunks that are being sorted, or are sorted and not yet delivered. */
   get sortsBehind(): number {
     return this.order?.sortsBehind ?? 0
   }
@@ -174,7 +174,7 @@ export class Memtable {
     return equalRanges(bytes, keyStart, keyStart + entryKeyBytes(bytes, offset), key, start, end)
   }
 
-  /** The newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
+  /** Finds the newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
   get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
     const { entries, index } = this
     const hash = hashRange(key, start, end, this.seed)
@@ -210,8 +210,8 @@ export class Memtable {
   }
 
   /**
-   * Over all entries that are in it now; later inserts are not seen. Valid while the memtable is held. Requires: there
-   * are any.
+   * Gives an iterator over all entries that are there now; it does not see later inserts. It is valid while the
+   * memtable is held. Requires: there are entries.
    */
   iterator(): InternalIterator {
     const { bytes, entries, baseSeqNum } = this

@@ -1,11 +1,11 @@
 /**
  * What: the two jobs that put memtable entries in order: sort a chunk, merge runs.
- * Thread: any: shared slab and shared arrays in, shared arrays out, so nothing is copied between threads.
+ * Thread: any. Input and output are shared memory, so nothing is copied between threads.
  */
 import { entryKeyEnd, entryKeyStart, sharedPrefixLength } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
-/** Entries in key order, newest first among equal keys: their ids, and where they stand in the slab. */
+/** The ids and offsets of entries in key order, newest first among equal keys. */
 export interface Run {
   ids: Uint32Array
   offsets: Uint32Array
@@ -15,7 +15,7 @@ export interface SortRunInput {
   slab: SharedArrayBuffer
   /** Offsets of the entries, in arrival order. */
   offsets: Uint32Array
-  /** Id of the first one. */
+  /** The id of the first entry. The others follow it. */
   firstId: number
 }
 
@@ -23,7 +23,7 @@ export function* sortRun(input: SortRunInput): Generator<undefined, Run, unknown
   return sortNow(new Uint8Array(input.slab), input.offsets, input.firstId)
 }
 
-/** The sort itself, for whoever cannot wait. */
+/** Sorts entries at once on this thread. */
 export function sortNow(bytes: Uint8Array, offsets: Uint32Array, firstId: number): Run {
   const order = sortEntries(bytes, offsets)
   const run = newRun(order.length)
@@ -43,7 +43,7 @@ export function newRun(count: number): Run {
 
 export interface MergeRunsInput {
   slab: SharedArrayBuffer
-  /** Oldest run first: every id of a later run is higher. */
+  /** The runs, oldest first, so that every id of a later run is higher. */
   runs: Run[]
 }
 
@@ -52,17 +52,17 @@ const ENTRIES_PER_PAUSE = 2048
 interface Head {
   run: Run
   at: number
-  /** Four key bytes of the entry at `at`, behind what all keys share. */
+  /** Four key bytes of the entry at `at`, behind the bytes that all keys share. */
   word: number
 }
 
-/** All entries as one run. */
+/** Merges all runs into one, with a pause now and then. */
 export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unknown> {
   const bytes = new Uint8Array(input.slab)
   const total = input.runs.reduce((sum, run) => sum + run.ids.length, 0)
   const merged = newRun(total)
   const depth = sharedKeyBytes(bytes, input.runs)
-  // Newest run first: it wins among equal keys.
+  // The newest run comes first, since it wins among equal keys.
   let heads: Head[] = input.runs.map((run) => ({ run, at: 0, word: keyWord(bytes, run.offsets[0]!, depth) })).reverse()
   for (let i = 0; i < total; i++) {
     let best = heads[0]!
@@ -77,7 +77,7 @@ export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unk
   return merged
 }
 
-/** The merge itself, for whoever cannot wait. */
+/** Merges runs at once on this thread. */
 export function mergeNow(slab: SharedArrayBuffer, runs: Run[]): Run {
   const steps = mergeRuns({ slab, runs })
   for (;;) {
@@ -86,7 +86,7 @@ export function mergeNow(slab: SharedArrayBuffer, runs: Run[]): Run {
   }
 }
 
-/** How many leading bytes all keys of all runs share: what the first and last key of each share. */
+/** The count of leading bytes that all keys share. The first and last key of each run tell it. */
 function sharedKeyBytes(bytes: Uint8Array, runs: readonly Run[]): number {
   const first = runs[0]!.offsets[0]!
   const firstStart = entryKeyStart(bytes, first)

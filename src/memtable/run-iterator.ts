@@ -1,6 +1,6 @@
 /**
  * What: one sorted run of a memtable as an internal iterator.
- * Thread: main. Fields of the entry point straight into the slab.
+ * Its fields point straight into the slab. Thread: main.
  */
 import { compareRanges, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'

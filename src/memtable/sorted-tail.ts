@@ -1,7 +1,7 @@
 /**
  * What: the newest entries of a memtable, fewer than a chunk, kept in order by insertion.
- * Owns: the arrays while nobody reads them. An iterator reads them in place: while one does, the next
- * insertion goes on in a copy. So a program that puts and iterates in turn copies nothing.
+ * Owns: the arrays while no iterator reads them. Iterators read them in place; while one does, the next
+ * insertion makes a copy and goes on in it. So a program that puts and iterates in turn copies nothing.
  * Thread: main.
  */
 import { compareEntryKeys } from './entry-sort.js'
@@ -9,20 +9,20 @@ import type { EntryTable } from './entry-table.js'
 import { newRun } from './order-jobs.js'
 import type { Run } from './order-jobs.js'
 
-/** The readers of a run's arrays; a reader takes itself off when it closes. */
+/** Counts the readers of a run's arrays. Each reader takes itself off when it closes. */
 export interface RunHold {
   readers: number
 }
 
-/** A run as iterators read it. */
+/** A sorted run as iterators read it. */
 export interface ReadRun extends Run {
-  /** Entries in the arrays, from their start. */
+  /** The count of entries, which stand at the start of the arrays. */
   count: number
-  /** The run may change once nobody reads it; null: it never does. */
+  /** Counts the readers of a run that may change once it has none; null when the run never changes. */
   hold: RunHold | null
 }
 
-/** Makes a run readable that never changes. */
+/** Gives a run that never changes the form that iterators read. */
 export function readRun({ ids, offsets }: Run): ReadRun {
   return { ids, offsets, count: ids.length, hold: null }
 }
@@ -45,7 +45,7 @@ export class SortedTail {
     return this.run.ids.length * 8
   }
 
-  /** The newest entry goes before older versions of its key. */
+  /** Inserts the newest entry, which goes before older versions of its key. */
   insert(id: number): void {
     this.makeOwn()
     const { entries, bytes } = this
@@ -67,12 +67,12 @@ export class SortedTail {
     this.count++
   }
 
-  /** The entries left for a chunk: the tail is empty. */
+  /** Empties the tail when its entries have become part of a chunk. */
   clear(): void {
     this.count = 0
   }
 
-  /** For one more reader, who takes itself off the lease at its end. */
+  /** Gives the run to one more reader, which takes itself off `hold` when it closes. */
   read(): ReadRun {
     const { run: { ids, offsets }, count, hold } = this
     hold.readers++

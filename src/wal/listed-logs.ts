@@ -1,7 +1,7 @@
 /**
- * What: holds the logs that were found against those that the manifest lists: what must be there is there,
- * is the log that was meant, and has the bytes that were synced; what is behind a recorded end does not count.
- * Owns: nothing; functions over what was scanned. Thread: main.
+ * What: compares the logs that were found with those that the manifest lists. A log that must be there is there,
+ * is the one that was meant, and has the bytes that were synced; bytes behind a recorded end do not count.
+ * Owns: nothing; these are functions over scanned logs. Thread: main.
  * Invariants: REC-4 a log that the manifest lists is never missing, shorter or another one without an error.
  * REC-6 a log that another copy of the database wrote is never taken for history.
  */
@@ -14,13 +14,13 @@ import type { ScannedLog } from './log-reader.js'
 export interface ListedLogs {
   listed: ReadonlyMap<FileNum, LogFacts>
   logPointer: FileNum
-  /** Of the manifest. */
+  /** The history that wrote the manifest. */
   lineage: number
 }
 
 /**
- * The logs that may hold history. Throws MISSING_FILE or CORRUPTION when one that must be there is not, or when one is
- * there that another history wrote: a copy of the database, or its source.
+ * Gives the logs that may hold history. Throws MISSING_FILE or CORRUPTION when one that must be there is not, or when
+ * another history wrote one that is there: that of a copy of the database, or of its source.
  */
 export function holdToListed(
   logs: readonly ScannedLog[], { listed, logPointer, lineage }: ListedLogs,
@@ -36,7 +36,7 @@ export function holdToListed(
   return logs.filter((log) => !isVoid.has(log))
 }
 
-/** A copy may carry logs of its source: those it lists. */
+/** Throws when another history wrote the log. A copy may have logs of its source if its manifest lists them. */
 function checkLineage({ fileNum, header }: ScannedLog, facts: LogFacts | undefined, lineage: number): void {
   if (header === null || header.lineage === lineage) return
   if (facts !== undefined && compareBytes(header.salt, facts.salt) === 0) return

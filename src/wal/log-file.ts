@@ -1,10 +1,10 @@
 /**
  * What: one log file that is being written.
  * Owns: the open file, how far it is written and synced, and whether it failed.
- * Does not own: the bytes (the slab has them), nor who may still need the file (see wal/log-syncer.ts
- * for syncs, versions/unlink-files.ts for its end).
+ * Does not own: the bytes (the slab has them), when it is synced (wal/log-syncer.ts), when the file is
+ * deleted (versions/unlink-files.ts).
  * Thread: main.
- * States: spare → current → sealed → closed; failed from any of them: then nothing more is written.
+ * States: spare → current → sealed → closed. Any of them may become failed: then nothing more is written.
  * Invariants: WAL-1 a log that saw a failed write or sync is never written again. WAL-2 bytes are
  * written in order: [0, writtenEnd) is exactly what the slab holds, and what stands behind it is zeros.
  */
@@ -15,11 +15,11 @@ import type { FileHeader, FileNum, LogFacts, SeqNum, Steps } from '../base/index
 import { openFile, syncFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 
-/** A sync of bytes that lie inside the file's length and blocks writes no metadata: 30 % faster on ext4. */
+/** Bytes of zeros written ahead at a time. A sync inside the file's length and blocks is 30 % faster on ext4. */
 const ZEROS_STEP_BYTES = MiB
-/** A few syncs are not worth it. */
+/** Zeros are written ahead from this many awaited syncs on; for fewer it is not worth while. */
 const AWAITED_SYNCS_MIN = 8
-/** Written in pieces: pages that were made by one large write are slow to write into again (ext4 on Linux 6). */
+/** A piece of zeros. Pages that one large write made are slow to write into again (ext4 on Linux 6). */
 const ZEROS = new Uint8Array(64 * KiB)
 
 export class LogFile {
@@ -27,26 +27,26 @@ export class LogFile {
   readonly name: string
   readonly headerBytes: Uint8Array
   readonly salt: Uint8Array
-  /** Start of every checksum in the file. */
+  /** The seed of every checksum in the file. */
   readonly seed: number
   private readonly fileNow: VfsFile | null
-  /** Bytes that are in the file. */
+  /** The end of the bytes that are in the file. */
   writtenEnd = FILE_HEADER_BYTES
-  /** What is in the file and not written yet is zeros, up to here. */
+  /** The end of the zeros that were written ahead of `writtenEnd`. */
   private zerosEnd = FILE_HEADER_BYTES
   private awaitedSyncCount = 0
-  /** The log never grows beyond this; 0 until its slab is known. */
+  /** The size that the log never grows beyond; 0 until its slab is known. */
   bytesMax = 0
-  /** Bytes that were in the file when a successful sync was submitted. */
+  /** The end of the bytes that were in the file when a successful sync was submitted. */
   syncedEnd = FILE_HEADER_BYTES
-  /** Sequence number of the last entry below writtenEnd, or below syncedEnd. */
+  /** Sequence number of the last entry below `writtenEnd`. */
   writtenSeqNum: SeqNum = 0
   syncedSeqNum: SeqNum = 0
-  /** No frame will be added any more. */
+  /** True when no frame will be added any more. */
   isSealed = false
   hasFailed = false
 
-  /** `file` null: only a number, behind the last log of a database that ends. Nothing is written to it. */
+  /** With `file` null the log only has a number: it stands behind the last log of a database that closes. */
   constructor(file: VfsFile | null, header: FileHeader, headerBytes: Uint8Array) {
     this.fileNow = file
     this.fileNum = header.fileNum
@@ -56,12 +56,12 @@ export class LogFile {
     this.headerBytes = headerBytes
   }
 
-  /** False for a log that only has a number. */
+  /** True when the log has a file; false when it only has a number. */
   get isMade(): boolean {
     return this.fileNow !== null
   }
 
-  /** Requires: it is made. */
+  /** The open file. Requires: `isMade`. */
   get file(): VfsFile {
     assert(this.fileNow !== null, 'a log without a file is not written')
     return this.fileNow
@@ -71,19 +71,19 @@ export class LogFile {
     return this.writtenEnd - this.syncedEnd
   }
 
-  /** What the manifest may say of it now. */
+  /** What the manifest may say of the log now. */
   get facts(): LogFacts {
     const { fileNum, salt, syncedEnd: bytes, isSealed, unsyncedBytes } = this
     return { fileNum, salt, bytes, isExact: isSealed && unsyncedBytes === 0, mustExist: true }
   }
 
-  /** All of it was synced, elsewhere. Requires: sealed. */
+  /** Notes that all of the log was synced elsewhere. Requires: it is sealed. */
   noteSynced(): void {
     this.syncedEnd = this.writtenEnd
     this.syncedSeqNum = this.writtenSeqNum
   }
 
-  /** Blocking; loops over short writes. On an error `writtenEnd` stays where it was. */
+  /** Writes up to `end`, blocking, and loops over short writes. On an error `writtenEnd` stays where it was. */
   writeSync(bytes: Uint8Array, end: number, lastSeqNum: SeqNum): void {
     let at = this.writtenEnd
     while (at < end) at += this.file.writeSync(bytes, at, end - at, at)
@@ -92,8 +92,8 @@ export class LogFile {
   }
 
   /**
-   * Before a sync that somebody waits for: once there were some, zeros are written ahead in steps of
-   * 1 MiB, so that the next syncs need not write the file's size. That they cannot be is no failure.
+   * Called before a sync that a caller waits for. Once there were some, it writes zeros ahead in steps of
+   * 1 MiB, so that the next syncs need not write the file's size. If that does not work it is no failure.
    */
   fillAhead(): void {
     if (++this.awaitedSyncCount < AWAITED_SYNCS_MIN) return
@@ -108,14 +108,14 @@ export class LogFile {
     }
   }
 
-  /** Writes through the thread pool; the caller moves `writtenEnd` when it settles. */
+  /** Writes through the thread pool. The caller moves `writtenEnd` when that is done. */
   async writeRange(bytes: Uint8Array, start: number, end: number): Promise<void> {
     let at = start
     while (at < end) at += await this.file.write(bytes, at, end - at, at)
   }
 }
 
-/** A new log whose header is durable; its name is durable after the caller's directory sync. */
+/** Makes a new log whose header is durable. Its name is durable after the caller's directory sync. */
 export function* createLog(vfs: Vfs, dir: string, header: FileHeader): Steps<LogFile> {
   const headerBytes = new Uint8Array(FILE_HEADER_BYTES)
   encodeFileHeader(header, headerBytes)

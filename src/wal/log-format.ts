@@ -24,12 +24,12 @@ export interface Predecessor {
   end: number
 }
 
-/** What the first log after an open says: what came before it stands in tables. */
+/** The predecessor of the first log after an open: none, since all entries before it are in tables. */
 export function noPredecessor(lastSeqNum: SeqNum): Predecessor {
   return { fileNum: 0, salt: new Uint8Array(SALT_BYTES), lastSeqNum, end: 0 }
 }
 
-/** Where the first frame behind the predecessor frame stands. */
+/** The offset of the first frame behind the predecessor frame. */
 export const FIRST_BATCH_OFFSET = FILE_HEADER_BYTES + frameBytes(PREDECESSOR_BODY_BYTES)
 
 /** Writes the first frame of a log at its fixed place in the slab; returns the offset behind it. */
@@ -55,7 +55,7 @@ export function encodePredecessor(
   })
 }
 
-/** Null when the numbers make no sense. */
+/** Reads the body of a predecessor frame; gives null when the numbers make no sense. */
 export function decodePredecessor(bytes: Uint8Array, body: number): Predecessor | null {
   const fileNum = getU53(bytes, body)
   const lastSeqNum = getU53(bytes, body + 8)

@@ -15,7 +15,7 @@ const del = (key: string) => ({ type: 'del', key }) as const
 const batch = (mark: Mark | undefined, ...operations: HistoryBatch['operations']): HistoryBatch =>
   (mark === undefined ? { operations } : { operations, mark })
 
-/** Three logs, the middle one with an unused spare behind it; no sync was ever noted. */
+/** Makes three logs, the middle one with an unused spare behind it. No sync was ever noted. */
 function unsynced(): History {
   const history = buildHistory([
     [3, [batch(undefined, put('a'), put('b'), del('a')), batch(undefined, put('c', ''))]],
@@ -26,7 +26,7 @@ function unsynced(): History {
   return history
 }
 
-/** The same, with sync marks as a writer leaves them: each speaks of what was synced before it. */
+/** Makes three logs with sync marks as a writer leaves them: each speaks of what was synced before it. */
 function synced(): History {
   const plain = unsynced()
   const end = (i: number) => plain.frames[i]!.end
@@ -63,7 +63,7 @@ function provenCount(history: History, { log, start, end }: Damage): number {
   return count
 }
 
-/** REC-1 and REC-2: whole batches from the first on, and never fewer than what is proven; or an error. */
+/** Checks REC-1 and REC-2: history is whole batches from the first on, never fewer than proven, or an error. */
 function checkDamaged(history: History, files: Map<number, Uint8Array>, damage: Damage): string {
   const where = `log ${damage.log}, [${damage.start}, ${damage.end})`
   try {
@@ -140,7 +140,7 @@ function reseal(bytes: Uint8Array, frame: HistoryFrame): void {
   putU32(bytes, frame.at, crc32(bytes, frame.at + 4, bodyOf(frame), seed))
 }
 
-/** Runs with crafted bytes; only the three codes or a history whose entries lie inside their logs. */
+/** Reads crafted bytes: they give one of three error codes, or a history whose entries lie inside their logs. */
 function readCrafted(files: Map<number, Uint8Array>): string {
   try {
     readHistory(files)

@@ -1,11 +1,11 @@
 /**
- * What: reads logs back: which frames are history and where history ends.
+ * What: reads logs back, and decides which frames are history and where history ends.
  *
  * A bad or missing frame ends history, and everything behind it is void, later logs included: writes
- * are synced in order, so whatever was acknowledged as durable stands before it. Unless a good frame
- * further on carries a sync mark above that place: then synced bytes are damaged, and that is an error.
+ * are synced in order, so every write that was acknowledged as durable stands before it. But if a good frame
+ * further on carries a sync mark above that place, synced bytes are damaged, and that is an error.
  *
- * Owns: nothing; functions over bytes. Thread: main.
+ * Owns: nothing; these are functions over bytes. Thread: main.
  * Invariants: REC-1 history has no hole. REC-2 damage below a sync mark is never taken for an end.
  */
 import {
@@ -17,24 +17,24 @@ import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
 import { decodePredecessor } from './log-format.js'
 import type { Predecessor } from './log-format.js'
 
-/** Far more than one log can hold, with what failed writes used up; a memtable counts in 32 bits. */
+/** The limit for sequence numbers of one log, as memtables count in 32 bits. It is far more than a log can hold. */
 const SEQ_NUMS_PER_LOG_MAX = 2 ** 32
 
-/** Takes about a millisecond when frames are small. */
+/** Bytes that are scanned between two pauses: about a millisecond's work when frames are small. */
 const SLICE_BYTES = 128 * KiB
 
 /** One log as it was found, its bytes in memory. */
 export interface ScannedLog {
   fileNum: FileNum
-  /** The file's bytes; positions in it are offsets in the file. */
+  /** The bytes of the file, from its beginning. */
   bytes: Uint8Array
   fileBytes: number
-  /** Null when the file header is not good; then `headerProblem` says why. */
+  /** The file header; null when it is not good, and then `headerProblem` says why. */
   header: FileHeader | null
   headerProblem: VarveError | null
-  /** Null when the first frame is not there or not good. */
+  /** What the first frame says; null when it is not there or not good. */
   predecessor: Predecessor | null
-  /** End of the unbroken good frames. */
+  /** The end of the unbroken good frames. */
   goodEnd: number
   /** True when nothing but zeros stands behind `goodEnd`, or nothing at all. */
   endsClean: boolean
@@ -43,15 +43,15 @@ export interface ScannedLog {
   entryCount: number
 }
 
-/** Where history was cut, for the report. */
+/** Where history was cut. The report of an open has it. */
 export interface HistoryCut {
   file: string
   offset: number
-  /** Bytes behind it that were not zero-length history: lost unsynced writes. */
+  /** Bytes behind the cut that were not zeros: unsynced writes that are lost. */
   bytes: number
 }
 
-/** Reads headers and frames of one log; `bytes` holds the whole file at [0, fileBytes). */
+/** Reads headers and frames of one log. `bytes` holds the whole file at [0, fileBytes). */
 export function scanLog(
   fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
 ): ScannedLog {
@@ -62,7 +62,7 @@ export function scanLog(
   }
 }
 
-/** The same, with a pause now and then for who must not hold the event loop. */
+/** Reads a log as `scanLog` does, with a pause now and then for callers that must not hold the event loop. */
 export function* scanSlices(
   fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
 ): Generator<undefined, ScannedLog, undefined> {
@@ -98,8 +98,8 @@ export function* scanSlices(
 }
 
 /**
- * A header that is not good is no error by itself: a crash while the log was made leaves none, half of
- * one, or, where the disk shows what it held before, that of a deleted log.
+ * Reads the file header. One that is not good is no error by itself: a crash while the log was made leaves
+ * none, half of one, or the header of a deleted log where the disk shows old bytes.
  */
 function readHeader(
   bytes: Uint8Array, name: string, fileNum: FileNum, databaseId: Uint8Array,
@@ -119,8 +119,8 @@ function readHeader(
 }
 
 /**
- * False when a frame with a good checksum does not fit: it cannot be history. Throws UNSUPPORTED_FORMAT for what this
- * version does not know, CORRUPTION for what no version writes.
+ * False when a frame with a good checksum does not fit, so that it cannot be history. Throws UNSUPPORTED_FORMAT for a
+ * frame that this version does not know, CORRUPTION for one that no version writes.
  */
 function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: string): boolean {
   const problem = frameProblem(log.bytes, at, frame, name)
@@ -158,7 +158,7 @@ function isZero(bytes: Uint8Array, start: number, end: number): boolean {
 /**
  * Decides how far history goes over `logs` (ascending numbers, from the log pointer on). Sets each
  * log's `goodEnd`; logs that are void get none. Returns the cut, or null when nothing was lost.
- * Throws CORRUPTION or MISSING_FILE when damage is proven to be below what was synced.
+ * Throws CORRUPTION or MISSING_FILE when synced bytes are proven to be damaged.
  */
 export function findHistory(logs: ScannedLog[], logPointer: FileNum): HistoryCut | null {
   let previous: ScannedLog | null = null
@@ -178,7 +178,7 @@ export function findHistory(logs: ScannedLog[], logPointer: FileNum): HistoryCut
 
 type ChainState = 'good' | 'unused' | 'broken'
 
-/** Does the log follow the one before it? A log without frames was never used. */
+/** Tells whether the log follows the one before it. A log without frames was never used. */
 function checkChain(
   log: ScannedLog, previous: ScannedLog | null, logPointer: FileNum, logs: ScannedLog[],
 ): ChainState {
@@ -210,7 +210,7 @@ function checkChain(
   return 'broken'
 }
 
-/** The header is synced before the first frame is written: a used log with a bad one is damaged. */
+/** Throws when the log was used: headers are synced before the first frame is written, so its bad one is damage. */
 function checkNeverUsed(log: ScannedLog, logs: ScannedLog[]): void {
   const wasUsed = log.fileBytes > FILE_HEADER_BYTES
   if (wasUsed || logs.some((other) => other.predecessor?.fileNum === log.fileNum)) {
@@ -218,7 +218,7 @@ function checkNeverUsed(log: ScannedLog, logs: ScannedLog[]): void {
   }
 }
 
-/** Frames behind the end that the next log, or the manifest, declares are void: they were refused to their writers. */
+/** Cuts the log at the end that the next log or the manifest names. Frames behind it are void: their writes failed. */
 export function cutVoidFrames(log: ScannedLog, end: number): void {
   const seed = fileSeed(log.header!)
   const frame = emptyFrameHeader()
@@ -237,7 +237,7 @@ export function cutVoidFrames(log: ScannedLog, end: number): void {
   log.lastSeqNum = lastSeqNum
 }
 
-/** History ends in logs[index] at its goodEnd: everything behind is void, if no sync mark objects. */
+/** Ends history at the `goodEnd` of logs[index]: everything behind it is void. Throws when a sync mark objects. */
 function endHistory(logs: ScannedLog[], index: number, last: ScannedLog | null): HistoryCut {
   const log = logs[index]!
   const offset = last === null ? 0 : log.goodEnd
@@ -257,8 +257,8 @@ function endHistory(logs: ScannedLog[], index: number, last: ScannedLog | null):
 }
 
 /**
- * Looks for frames of `witness` from `start` on whose sync mark is above the end of history. The mark stands in the
- * header, so a header that is right is a witness, whatever the frame is and whatever became of its body.
+ * Throws when a frame of `witness` from `start` on has a sync mark above the end of history. The mark stands in the
+ * header, so a right header is a witness, whatever the frame is and whatever became of its body.
  */
 function refuteBySyncMarks(ended: ScannedLog, offset: number, witness: ScannedLog, start: number): void {
   if (witness.header === null) return
@@ -267,7 +267,7 @@ function refuteBySyncMarks(ended: ScannedLog, offset: number, witness: ScannedLo
   const frame = emptyFrameHeader()
   let at = Math.max(start, FILE_HEADER_BYTES)
   while (at + FRAME_HEADER_BYTES <= fileBytes) {
-    // Before the checksum, since it is quick: zeros are no header, nor is a sequence number of 2^56 or more.
+    // This is quicker than the checksum: zeros are no header, nor is a sequence number of 2^56 or more.
     const isPlausible = bytes[at + 23] === 0 && getU32(bytes, at) !== 0
     if (!isPlausible || !readFrameHeader(bytes, at, at, seed, frame)) {
       at += 8

@@ -26,7 +26,7 @@ class Scene {
     })
   }
 
-  /** A new log takes the frames from now on. */
+  /** Adds a new log, which takes the frames from now on. */
   add(): LogFile {
     const fileNum = this.logs.length + 1
     const file = new HandFile(`${fileNum}.wal`, this.calls)
@@ -37,7 +37,7 @@ class Scene {
     return log
   }
 
-  /** `count` bytes more in the newest log; gives the sequence number of its last entry. */
+  /** Writes `count` bytes more to the newest log; gives the sequence number of its last entry. */
   write(count = 100): number {
     const log = this.logs.at(-1)!
     log.writeSync(bytes, log.writtenEnd + count, ++this.seqNum)

@@ -1,7 +1,7 @@
 /**
  * What: makes written logs durable, oldest first, one sync in flight, off the thread.
- * Owns: which logs still have unsynced bytes, who waits for which sequence number, the timer.
- * Does not own: the meaning of a failure; it reports it once and does nothing any more.
+ * Owns: the logs that still have unsynced bytes, the callers that wait for sequence numbers, the timer.
+ * Does not own: what follows from a failure. It reports one and does nothing any more.
  * Thread: main.
  * Invariants: WAL-3 a sequence number counts as durable only after a sync that was submitted after its
  * bytes were written, and after every older log was synced to its end. WAL-4 a failed sync is never
@@ -16,7 +16,7 @@ export interface LogSyncerOptions {
   clock: Clock
   syncIntervalMs: number
   syncBytes: number
-  /** Called once, with the failed log; the owner stops all writing. */
+  /** Called once, with the failed log. The owner stops all writing. */
   onFailure: (error: unknown, log: LogFile) => void
   /** Called after each sync that succeeded. */
   onSynced?: (log: LogFile, durationMs: number) => void
@@ -37,7 +37,7 @@ export class LogSyncer {
   private timer: Timer | null = null
   private running: Promise<void> | null = null
   private failure: VarveError | null = null
-  /** The place that sync marks speak of: everything up to here is synced. */
+  /** The log that sync marks speak of. Everything up to the mark's bytes in it is synced. */
   markLog: FileNum = 0
   markBytes = 0
   durableSeqNum: SeqNum
@@ -50,7 +50,7 @@ export class LogSyncer {
     this.keptAlive = new KeptAlive(options.clock)
   }
 
-  /** A log takes frames from now on. Its name and header are durable. */
+  /** Adds a log that takes frames from now on. Requires: its name and header are durable. */
   add(log: LogFile): void {
     this.logs.push(log)
   }
@@ -61,9 +61,9 @@ export class LogSyncer {
     return bytes
   }
 
-  /** After each write: starts or schedules the background sync. Cheap. */
+  /** Called after each write: starts or schedules the background sync. It is cheap. */
   noteWritten(log: LogFile): void {
-    if (this.running !== null || this.failure !== null) return // looked at again when the sync ends
+    if (this.running !== null || this.failure !== null) return // The end of the sync looks at it again.
     if (log.unsyncedBytes >= this.options.syncBytes || this.waiters.length > 0) this.start()
     else if (this.timer === null) this.startTimer()
   }
@@ -75,12 +75,12 @@ export class LogSyncer {
     })
   }
 
-  /** The log is sealed: its last sync starts at once. */
+  /** Called when the current log was sealed: its last sync starts at once. */
   noteSealed(): void {
     this.start()
   }
 
-  /** Resolves when everything up to `seqNum` survives power loss. Requires: it is written. */
+  /** Resolves when all entries up to `seqNum` survive power loss. Requires: they are written. */
   waitFor(seqNum: SeqNum): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure)
     if (seqNum <= this.durableSeqNum) return Promise.resolve()
@@ -90,7 +90,7 @@ export class LogSyncer {
     return waiting
   }
 
-  /** Blocking: syncs everything written so far, on this thread. Throws COMMIT_UNKNOWN when a sync fails. */
+  /** Syncs everything written so far, blocking this thread. Throws COMMIT_UNKNOWN when a sync fails. */
   syncNow(): void {
     if (this.failure !== null) throw this.failure
     for (const log of [...this.logs]) {
@@ -111,7 +111,7 @@ export class LogSyncer {
     }
   }
 
-  /** The log's entries are in synced tables: it needs no sync any more. Requires: it is the oldest. */
+  /** Drops a log that needs no sync any more, since its entries are in synced tables. Requires: it is the oldest. */
   drop(log: LogFile): void {
     const index = this.logs.indexOf(log)
     if (index < 0) return
@@ -121,12 +121,12 @@ export class LogSyncer {
     this.wakeWaiters()
   }
 
-  /** Waits for a sync in flight; starts none. */
+  /** Waits for a sync in flight, but starts none. */
   async idle(): Promise<void> {
     while (this.running !== null) await this.running
   }
 
-  /** No more syncs; the timer is gone. */
+  /** Stops the timer and all further syncs. Waiting callers are rejected with `error`. */
   stop(error: VarveError): void {
     this.timer?.cancel()
     this.timer = null
@@ -144,7 +144,7 @@ export class LogSyncer {
     })
   }
 
-  /** What was written during a sync is not covered by it. */
+  /** Goes on after a sync, which does not cover bytes that were written while it ran. */
   private goOn(): void {
     if (this.failure !== null) return
     const { unsyncedBytes } = this
@@ -153,7 +153,7 @@ export class LogSyncer {
     else if (unsyncedBytes > 0 && this.timer === null) this.startTimer()
   }
 
-  /** One round: every log up to what is written as its turn comes. */
+  /** Syncs the logs one after another, each up to what is written when its turn comes. */
   private async run(): Promise<void> {
     for (;;) {
       const log = this.nextLog
@@ -178,8 +178,8 @@ export class LogSyncer {
   }
 
   /**
-   * The oldest log, when its sync, its end, or its part in what is durable is still to be noted. Never a
-   * later one: nothing is written there before the oldest is sealed.
+   * The oldest log if it has something to sync, to end or to note as durable, or null. It is never a
+   * later one, since nothing is written there before the oldest is sealed.
    */
   private get nextLog(): LogFile | null {
     const log = this.logs[0]
@@ -198,7 +198,7 @@ export class LogSyncer {
 
   private noteDurable(log: LogFile, end: number, seqNum: SeqNum): void {
     const index = this.logs.indexOf(log)
-    if (index < 0) return // a blocking sync came first
+    if (index < 0) return // A blocking sync came first.
     if (end > log.syncedEnd) log.syncedEnd = end
     if (seqNum > log.syncedSeqNum) log.syncedSeqNum = seqNum
     if (index === 0) {
@@ -221,7 +221,7 @@ export class LogSyncer {
     this.keptAlive.set(waiting.length > 0)
   }
 
-  /** A sync failed, here or elsewhere: from now on nothing counts as durable. Returns what waiters get. */
+  /** Notes a failed sync: from now on nothing more becomes durable. Returns the error that waiting callers get. */
   fail(error: unknown, log: LogFile): VarveError {
     log.hasFailed = true
     this.timer?.cancel()
@@ -246,7 +246,7 @@ export class LogSyncer {
   }
 }
 
-/** WAL-1: a log whose write failed, and that could not be cut back, is not touched again. */
+/** Throws for a log whose write failed and that could not be cut back, since it is not touched again (WAL-1). */
 function checkUncut({ hasFailed, name }: LogFile): void {
   if (hasFailed) throw new VarveError('IO_ERROR', `an earlier write of ${name} failed`, { file: name })
 }
