@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FORMAT_VERSION } from '../dist/src/base/index.js'
-import { fixtureEndings, writeFixture } from '../dist/test/support/fixture-databases.js'
+import { fixtureEndings, writeFixture } from '../dist/test/support/databases/fixture-databases.js'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 

@@ -2,7 +2,7 @@
 // Runs the checks and the tests: `npm test` all of them, `npm test -- wal` those with "wal" in their
 // path. Each file runs in a process of its own, two to four at a time. The last line is `N passed, N failed`.
 // Large counts (crash sweeps, fault loops, bytes to flip, random lives) draw a share of their cases, by a seed that the
-// commit fixes; with names given, and with --long, all of their cases are run: test/support/share.ts.
+// commit fixes; with names given, and with --long, all of their cases are run: test/support/harness/share.ts.
 //   --quick  a small share, without the slow files and the tests of crashes, faults and programs: a minute
 //   --long   everything in full, and the long suites (*.long.ts); VARVE_LONG scales them
 import { run } from 'node:test'

@@ -10,7 +10,7 @@ import {
   WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../src/base/index.js'
 import { resolveOptions } from '../src/engine/options.js'
-import { packageDir } from './support/golden.js'
+import { packageDir } from './support/harness/golden.js'
 
 const read = (name: string) => readFileSync(path.join(packageDir, name), 'utf8')
 

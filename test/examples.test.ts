@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { packageDir } from './support/golden.js'
+import { packageDir } from './support/harness/golden.js'
 
 const examplesDir = path.join(packageDir, 'examples')
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { crc32 } from './checksum.js'
 import { putU32 } from './coding.js'
 import { checkMayWrite, listFeatures, NO_FEATURES } from './features.js'

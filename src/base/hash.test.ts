@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { murmurHash, murmurSiblings } from '../../test/support/murmur-siblings.js'
+import { murmurHash, murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
 import { drawHashSeed, hashRange, hashView, readHashSeed } from './hash.js'
 import { SeededRandom } from './random.js'
 

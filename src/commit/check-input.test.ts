@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { checkKey, checkValue } from './check-input.js'
 
 const wrong = [

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { EntryKind, MiB } from '../base/index.js'
-import { CommitScene, follow, puts } from '../../test/support/commit-scene.js'
-import { expectError } from '../../test/support/expect-error.js'
-import { settled } from '../../test/support/hand-clock.js'
-import { readHistory } from '../../test/support/log-history.js'
+import { CommitScene, follow, puts } from '../../test/support/scenes/commit-scene.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { settled } from '../../test/support/fakes/hand-clock.js'
+import { readHistory } from '../../test/support/samples/log-history.js'
 
 const noSync = { sync: false, position: null }
 const large = new Uint8Array(600_000).fill(0x61)

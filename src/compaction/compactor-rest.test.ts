@@ -1,9 +1,9 @@
 /** What: compactions while nothing is written, and those that an open and a close wait for. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { follow } from '../../test/support/commit-scene.js'
-import { CompactorScene, leveledPickers } from '../../test/support/compactor-scene.js'
-import { drawnVersion, smallSettings } from '../../test/support/pick-scene.js'
+import { follow } from '../../test/support/scenes/commit-scene.js'
+import { CompactorScene, leveledPickers } from '../../test/support/scenes/compactor-scene.js'
+import { drawnVersion, smallSettings } from '../../test/support/scenes/pick-scene.js'
 import type { Picker } from '../pick/compaction-pick.js'
 import { createPicker } from '../pick/create-picker.js'
 import type { CompactorPickers } from './compaction-task.js'

@@ -1,7 +1,7 @@
 /** The pace for writers is the speed of compactions beside slow writers, over all levels. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sampleTable } from '../../test/support/manifest-samples.js'
+import { sampleTable } from '../../test/support/samples/manifest-samples.js'
 import type { CompactionPick } from '../pick/compaction-pick.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BadBytes } from '../base/index.js'
-import { sectionsText } from '../../test/support/sections-text.js'
+import { sectionsText } from '../../test/support/text/sections-text.js'
 import { Annotator } from './annotate.js'
 import { printBytes } from './hex-dump.js'
 import { treeText } from './tree-printer.js'

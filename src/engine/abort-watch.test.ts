@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { AbortWatch } from './abort-watch.js'
 
 const never = new Promise<never>(() => undefined)

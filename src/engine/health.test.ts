@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../base/index.js'
 import { FileSystemError } from '../vfs/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { Health } from './health.js'
 import type { FailurePlace, HealthState } from './health.js'
 

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { KiB, MiB } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'

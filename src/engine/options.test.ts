@@ -4,7 +4,7 @@ import { systemClock, systemRandom } from '../base/index.js'
 import { workersByDefault } from '../exec/index.js'
 import { simExecutor } from '../exec/sim-executor.js'
 import { MemoryVfs } from '../vfs/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import { resolveOptions } from './options.js'
 import type { VarveOptions } from './options.js'
 

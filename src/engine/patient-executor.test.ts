@@ -7,8 +7,8 @@ import { beforeEach, test } from 'node:test'
 import { ioError } from '../base/index.js'
 import type { JobResult } from '../exec/index.js'
 import { FileSystemError } from '../vfs/index.js'
-import { HandClock } from '../../test/support/hand-clock.js'
-import { HandExecutor } from '../../test/support/hand-executor.js'
+import { HandClock } from '../../test/support/fakes/hand-clock.js'
+import { HandExecutor } from '../../test/support/fakes/hand-executor.js'
 import { PatientExecutor } from './patient-executor.js'
 
 const short = (code = 'EMFILE') => ioError(new FileSystemError(code, 'open', '/db/1'), 'open', '1')

@@ -1,12 +1,12 @@
 /** Random walks over several children against one sorted array; errors of children come through. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ArrayIterator } from '../../test/support/array-iterator.js'
-import type { TestEntry } from '../../test/support/array-iterator.js'
-import { CheckingIterator } from '../../test/support/checking-iterator.js'
+import { ArrayIterator } from '../../test/support/fakes/array-iterator.js'
+import type { TestEntry } from '../../test/support/fakes/array-iterator.js'
+import { CheckingIterator } from '../../test/support/fakes/checking-iterator.js'
 import {
   checkAgainstModel, collect, describeEntry, randomEntries,
-} from '../../test/support/iterator-model.js'
+} from '../../test/support/model/iterator-model.js'
 import { EntryKind, SeededRandom } from '../base/index.js'
 import { MergingIterator, mergeIterators } from './merging-iterator.js'
 

@@ -1,12 +1,12 @@
 /** Random walks against a model of what a snapshot sees; bounds, versions and tombstones included. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ArrayIterator } from '../../test/support/array-iterator.js'
-import type { TestEntry } from '../../test/support/array-iterator.js'
-import { CheckingIterator } from '../../test/support/checking-iterator.js'
+import { ArrayIterator } from '../../test/support/fakes/array-iterator.js'
+import type { TestEntry } from '../../test/support/fakes/array-iterator.js'
+import { CheckingIterator } from '../../test/support/fakes/checking-iterator.js'
 import {
   checkAgainstModel, collect, describeEntry, randomEntries, randomKey,
-} from '../../test/support/iterator-model.js'
+} from '../../test/support/model/iterator-model.js'
 import { EntryKind, SeededRandom, compareBytes } from '../base/index.js'
 import { keyRange } from './key-range.js'
 import type { KeyBounds } from './key-range.js'

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runAsync, runSync, VarveError } from '../base/index.js'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import {
   databaseId, sampleBase, sampleGroups, sampleOptions, sampleTable, sampleVersions,
   writeSampleManifest,
-} from '../../test/support/manifest-samples.js'
-import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
-import type { WatchedCall } from '../../test/support/watched-vfs.js'
+} from '../../test/support/samples/manifest-samples.js'
+import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
+import type { WatchedCall } from '../../test/support/fakes/watched-vfs.js'
 import { appendGroup, createManifest } from './manifest-log.js'
 import { readManifest } from './manifest-reader.js'
 import { applyEdits } from './version-builder.js'

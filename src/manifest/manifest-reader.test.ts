@@ -9,11 +9,11 @@ import {
 } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import {
   readAll, sampleBase, sampleGroups, sampleOptions, sampleVersions, writeSampleManifest,
-} from '../../test/support/manifest-samples.js'
-import { eio, watchedVfs } from '../../test/support/watched-vfs.js'
+} from '../../test/support/samples/manifest-samples.js'
+import { eio, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
 import { createManifest } from './manifest-log.js'
 import { readManifest, replayManifest } from './manifest-reader.js'
 import type { Version } from './version.js'

@@ -1,7 +1,7 @@
 /** Obsolete files go and others stay; an orphan may prove a lost edit. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sampleTable, sampleVersions } from '../../test/support/manifest-samples.js'
+import { sampleTable, sampleVersions } from '../../test/support/samples/manifest-samples.js'
 import { findLostEdit, findObsoleteFiles, highestFileNum, logNumbers } from './obsolete-files.js'
 import type { FilesInDirectory } from './obsolete-files.js'
 import { applyEdit } from './version-builder.js'

@@ -1,7 +1,7 @@
 /** Versions share levels, and live bytes are counted. The cases of edits are in version-cases.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sampleVersions } from '../../test/support/manifest-samples.js'
+import { sampleVersions } from '../../test/support/samples/manifest-samples.js'
 import { applyEdit } from './version-builder.js'
 import { versionToEdit } from './version-edit.js'
 

@@ -5,7 +5,7 @@ import { SeededRandom, VarveError } from '../base/index.js'
 import type { LogFacts, TableFacts } from '../base/index.js'
 import {
   sampleBase, sampleLogFacts, sampleTable, sampleValueLog, sampleVersions,
-} from '../../test/support/manifest-samples.js'
+} from '../../test/support/samples/manifest-samples.js'
 import { emptyVersion, levelOf } from './version.js'
 import type { Version } from './version.js'
 import { applyEdit } from './version-builder.js'

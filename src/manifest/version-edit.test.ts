@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteWriter, SeededRandom, VarveError } from '../base/index.js'
-import { expectError } from '../../test/support/expect-error.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
 import {
   bytesOf, sampleGroups, sampleTable, sampleVersions,
-} from '../../test/support/manifest-samples.js'
+} from '../../test/support/samples/manifest-samples.js'
 import { FIELD_IGNORABLE, FieldTag } from './manifest-format.js'
 import { encodeTableRecord } from './table-record.js'
 import { emptyVersion } from './version.js'

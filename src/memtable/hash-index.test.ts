@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { murmurSiblings } from '../../test/support/murmur-siblings.js'
+import { murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
 import { drawHashSeed, hashRange, SeededRandom } from '../base/index.js'
 import { HashIndex } from './hash-index.js'
 

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { keepProcess } from '../../test/support/keep-process.js'
+import { keepProcess } from '../../test/support/harness/keep-process.js'
 import type { Engine } from '../engine/engine.js'
 import { rotateIfUsed } from '../engine/flush-all.js'
 import { resolveOptions } from '../engine/options.js'

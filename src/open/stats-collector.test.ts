@@ -1,7 +1,7 @@
 /** Statistics in every state of a database: one shape, plain numbers, and sums that hold. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { keepProcess } from '../../test/support/keep-process.js'
+import { keepProcess } from '../../test/support/harness/keep-process.js'
 import type { Engine } from '../engine/engine.js'
 import { resolveOptions } from '../engine/options.js'
 import { PointReader } from '../read/point-read.js'

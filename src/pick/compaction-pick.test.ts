@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyEdit } from '../manifest/index.js'
-import { bytesOf, sampleTable } from '../../test/support/manifest-samples.js'
-import { drawnVersion, smallSettings } from '../../test/support/pick-scene.js'
+import { bytesOf, sampleTable } from '../../test/support/samples/manifest-samples.js'
+import { drawnVersion, smallSettings } from '../../test/support/scenes/pick-scene.js'
 import { editOf, inputTables, reservationOf } from './compaction-pick.js'
 import { createPicker } from './create-picker.js'
 

@@ -1,6 +1,6 @@
 /** What: pick-liveness.test.ts with many more lives. VARVE_LONG scales their number. */
 import { test } from 'node:test'
-import { checkRest, checkStyle, LIVES } from '../../test/support/pick-liveness.js'
+import { checkRest, checkStyle, LIVES } from '../../test/support/model/pick-liveness.js'
 import { COMPACTION_STYLES } from './compaction-settings.js'
 
 const RUNS = Math.ceil(3000 * Number(process.env['VARVE_LONG'] ?? 1))

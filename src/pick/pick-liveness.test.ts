@@ -1,6 +1,6 @@
-/** What: COMP-6 holds for random versions in every style (test/support/pick-liveness.ts). */
+/** What: COMP-6 holds for random versions in every style (test/support/model/pick-liveness.ts). */
 import { test } from 'node:test'
-import { checkRest, checkStyle, LIVES } from '../../test/support/pick-liveness.js'
+import { checkRest, checkStyle, LIVES } from '../../test/support/model/pick-liveness.js'
 import { COMPACTION_STYLES } from './compaction-settings.js'
 
 for (const style of COMPACTION_STYLES) {

@@ -5,7 +5,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, KEYS, Life } from '../../test/support/pick-life.js'
+import {
+  drawnBlock,
+  drawnNarrowSteps,
+  drawnSettings,
+  drawnSteps,
+  KEYS,
+  Life,
+} from '../../test/support/model/pick-life.js'
 import { allTables } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import { settingsWhenQuiet } from './compaction-settings.js'

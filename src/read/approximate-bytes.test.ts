@@ -1,7 +1,7 @@
 /** What a range takes is told by whole tables inside it, and by the indexes of those that it cuts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openWritten, writeTable } from '../../test/support/table-samples.js'
+import { openWritten, writeTable } from '../../test/support/samples/table-samples.js'
 import { EntryKind } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { ALL_KEYS, keySuccessor } from '../iterator/index.js'

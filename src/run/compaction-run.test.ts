@@ -4,12 +4,12 @@ import { EntryKind, runSync, SeededRandom, tableFileName } from '../base/index.j
 import type { TableFacts } from '../base/index.js'
 import {
   compact, compactAndCheck, compactInterrupted, DIR, inputOf, newDisk, writeInput, writeRun,
-} from '../../test/support/compaction-scene.js'
+} from '../../test/support/scenes/compaction-scene.js'
 import { readParts } from '../sstable/read/table-open.js'
-import { expectError } from '../../test/support/expect-error.js'
-import { recordCalls } from '../../test/support/watched-vfs.js'
-import { compareEntries } from '../../test/support/table-samples.js'
-import type { Entry } from '../../test/support/table-samples.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
+import { compareEntries } from '../../test/support/samples/table-samples.js'
+import type { Entry } from '../../test/support/samples/table-samples.js'
 
 function put(key: string, seqNum: number, value: string | Uint8Array = `v${seqNum}`): Entry {
   return { key: Buffer.from(key), seqNum, kind: EntryKind.value, value: Buffer.from(value) }

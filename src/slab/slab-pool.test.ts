@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HandClock } from '../../test/support/hand-clock.js'
+import { HandClock } from '../../test/support/fakes/hand-clock.js'
 import { SlabPool } from './slab-pool.js'
 
 test('SLAB-1: a slab comes back when its last hold is released, and is used again', () => {

@@ -1,7 +1,7 @@
 /** Point hash and filter over the hashes of real keys: how far a search goes, how often a strange key passes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { murmurSiblings } from '../../test/support/murmur-siblings.js'
+import { murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
 import { drawHashSeed, hashRange, SeededRandom } from '../base/index.js'
 import type { HashSeed } from '../base/index.js'
 import { BloomFilter, encodeFilter } from './lookup/bloom-filter.js'

@@ -1,10 +1,10 @@
 /** Each rule of the format that a crafted file may break is refused by the check made for it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { craft, good, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
+import { craft, good, sample, sampleParts, seed } from '../../test/support/samples/table-crafting.js'
 import {
   checkWritten, getEntry, newFile, openWritten, sampleEntries, TABLE_NAME,
-} from '../../test/support/table-samples.js'
+} from '../../test/support/samples/table-samples.js'
 import { alignUp, getU32, KEY_BYTES_MAX, putU32 } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'

@@ -1,12 +1,12 @@
 /** Bad bytes and bad disks: the right data or an error that says where, never anything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/table-crafting.js'
+import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/samples/table-crafting.js'
 import {
   bytesOf, checkWritten, compareEntries, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
   TABLE_NAME, writeTable,
-} from '../../test/support/table-samples.js'
-import type { Entry, WrittenTable } from '../../test/support/table-samples.js'
+} from '../../test/support/samples/table-samples.js'
+import type { Entry, WrittenTable } from '../../test/support/samples/table-samples.js'
 import { crc32, FILE_HEADER_BYTES, putU32, runSync, SeededRandom, VarveError } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import type { VfsFile } from '../vfs/index.js'

@@ -1,7 +1,7 @@
 /** The print of statistics, as a golden text; and that it survives whatever the numbers are. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assertGolden } from '../../test/support/golden.js'
+import { assertGolden } from '../../test/support/harness/golden.js'
 import { emptyStats } from './empty-stats.js'
 import type { Stats } from './stats.js'
 import { statsText } from './stats-text.js'

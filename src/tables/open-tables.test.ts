@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { text } from '../../test/support/databases.js'
-import { expectError } from '../../test/support/expect-error.js'
-import { makeTables } from '../../test/support/many-tables.js'
+import { text } from '../../test/support/databases/databases.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { makeTables } from '../../test/support/databases/many-tables.js'
 import { runSync } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve, VarveError } from '../index.js'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
-import { expectError } from '../../test/support/expect-error.js'
-import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
-import type { WatchedCall } from '../../test/support/watched-vfs.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
+import type { WatchedCall } from '../../test/support/fakes/watched-vfs.js'
 import { namesMade, publishTables, syncFiles } from './publish-tables.js'
 
 const temp = '000012.table.tmp.1.2'

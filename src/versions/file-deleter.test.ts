@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { follow } from '../../test/support/commit-scene.js'
-import { HandClock, settled } from '../../test/support/hand-clock.js'
-import { HandExecutor } from '../../test/support/hand-executor.js'
+import { follow } from '../../test/support/scenes/commit-scene.js'
+import { HandClock, settled } from '../../test/support/fakes/hand-clock.js'
+import { HandExecutor } from '../../test/support/fakes/hand-executor.js'
 import { FileDeleter } from './file-deleter.js'
 import type { UnlinkInput } from './unlink-files.js'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { watchedVfs } from '../../test/support/watched-vfs.js'
+import { watchedVfs } from '../../test/support/fakes/watched-vfs.js'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
 import { unlinkFiles } from './unlink-files.js'
 

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drawn } from '../../test/support/share.js'
+import { drawn } from '../../test/support/harness/share.js'
 import { SeededRandom } from '../base/index.js'
 import { claimGeneration, removeLower } from './lock-claim.js'
 import type { GenerationFiles } from './lock-claim.js'

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32, putU32, putU53 } from '../base/index.js'
 import type { LogFacts } from '../base/index.js'
-import { expectError } from '../../test/support/expect-error.js'
-import { buildHistory, readHistory } from '../../test/support/log-history.js'
-import type { History } from '../../test/support/log-history.js'
-import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { buildHistory, readHistory } from '../../test/support/samples/log-history.js'
+import type { History } from '../../test/support/samples/log-history.js'
+import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
 
 const put = (key: string) => ({ operations: [{ type: 'put', key, value: `value of ${key}` } as const] })
 

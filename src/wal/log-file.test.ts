@@ -4,9 +4,9 @@ import {
   decodeFileHeader, FILE_HEADER_BYTES, NAME_NUMBER_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX,
 } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
-import { HandFile } from '../../test/support/hand-file.js'
-import { eio, recordCalls, watchedVfs } from '../../test/support/watched-vfs.js'
-import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { HandFile } from '../../test/support/fakes/hand-file.js'
+import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
+import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
 import { createLog, LogFile } from './log-file.js'
 import { decodePredecessor, encodePredecessor, FIRST_BATCH_OFFSET } from './log-format.js'
 

@@ -3,11 +3,11 @@ import { describe, test } from 'node:test'
 import {
   crc32, fileSeed, FRAME_HEADER_BYTES, getU32, putU32, putU53, SeededRandom, VarveError,
 } from '../base/index.js'
-import { datadriven } from '../../test/support/datadriven.js'
-import { bodyOf, buildHistory, frameFields, readHistory } from '../../test/support/log-history.js'
-import type { History, HistoryBatch, HistoryFrame, Mark } from '../../test/support/log-history.js'
-import { readText } from '../../test/support/log-text.js'
-import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { datadriven } from '../../test/support/harness/datadriven.js'
+import { bodyOf, buildHistory, frameFields, readHistory } from '../../test/support/samples/log-history.js'
+import type { History, HistoryBatch, HistoryFrame, Mark } from '../../test/support/samples/log-history.js'
+import { readText } from '../../test/support/text/log-text.js'
+import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
 import { FIRST_BATCH_OFFSET } from './log-format.js'
 
 const put = (key: string, value = `value of ${key}`) => ({ type: 'put', key, value }) as const

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { FILE_HEADER_BYTES, KiB, VarveError } from '../base/index.js'
-import { HandClock, settled } from '../../test/support/hand-clock.js'
-import { HandFile } from '../../test/support/hand-file.js'
-import { sampleLogHeader } from '../../test/support/write-buffer-samples.js'
+import { HandClock, settled } from '../../test/support/fakes/hand-clock.js'
+import { HandFile } from '../../test/support/fakes/hand-file.js'
+import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
 import { LogFile } from './log-file.js'
 import { LogSyncer } from './log-syncer.js'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimVfs } from '../../src/testing.js'
-import { openSim, readAllText } from '../support/simulated.js'
+import { openSim, readAllText } from '../support/databases/simulated.js'
 
 test('Sync calls that would wait for the disk are refused, and change nothing', async () => {
   const vfs = new SimVfs({ hasBlockingSync: false })

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { RangeOptions, Varve } from '../../src/index.js'
-import { bytes, onEach } from '../support/databases.js'
-import { latin1, MapModel, randomKey, randomRange } from '../support/range-model.js'
+import { bytes, onEach } from '../support/databases/databases.js'
+import { latin1, MapModel, randomKey, randomRange } from '../support/model/range-model.js'
 
 function contents(db: Varve): string[] {
   return [...db.entriesSync()].map(([key, value]) => `${latin1(key)}=${latin1(value)}`)

@@ -8,7 +8,7 @@ import { WorkerThread } from '../../src/exec/worker-thread.js'
 import type { ThreadRequest } from '../../src/exec/worker-thread.js'
 import type { EngineEvent } from '../../src/index.js'
 import type { CompactionRunInput } from '../../src/run/index.js'
-import { Place, text } from '../support/databases.js'
+import { Place, text } from '../support/databases/databases.js'
 
 /** Ends the thread of the first run when it has read something; gives what each run was asked for. */
 async function killFirstRun(body: () => Promise<void>): Promise<CompactionRunInput[]> {

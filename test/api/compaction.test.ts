@@ -7,8 +7,8 @@ import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { onEach, Place, SMALL, text } from '../support/databases.js'
-import type { Platform } from '../support/databases.js'
+import { onEach, Place, SMALL, text } from '../support/databases/databases.js'
+import type { Platform } from '../support/databases/databases.js'
 
 const LEVELED: VarveOptions = { compaction: { style: 'leveled' } }
 

@@ -8,11 +8,11 @@ import { VarveError } from '../../src/index.js'
 import type { ErrorCode, Stats } from '../../src/index.js'
 import { survivalPolicies } from '../../src/testing.js'
 import type { FaultRule } from '../../src/vfs/fault/fault-plan.js'
-import { guardFiles } from '../support/crash-files.js'
-import { crashNow, numbersOf, reopen } from '../support/crash-steps.js'
-import type { Way } from '../support/crash-steps.js'
-import { DIR, Workload } from '../support/workload.js'
-import type { Settings, WorkloadOptions } from '../support/workload.js'
+import { guardFiles } from '../support/crash/crash-files.js'
+import { crashNow, numbersOf, reopen } from '../support/crash/crash-steps.js'
+import type { Way } from '../support/crash/crash-steps.js'
+import { DIR, Workload } from '../support/model/workload.js'
+import type { Settings, WorkloadOptions } from '../support/model/workload.js'
 
 const WAYS: Way[] = ['kill', ...survivalPolicies]
 const FAST: Settings = { manifestSync: false }

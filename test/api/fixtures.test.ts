@@ -7,11 +7,11 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
-import { directoryState } from '../support/directory-state.js'
-import { contentOf, fixtureEndings, writeFixture } from '../support/fixture-databases.js'
-import type { FixtureContent } from '../support/fixture-databases.js'
-import { packageDir } from '../support/golden.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { directoryState } from '../support/databases/directory-state.js'
+import { contentOf, fixtureEndings, writeFixture } from '../support/databases/fixture-databases.js'
+import type { FixtureContent } from '../support/databases/fixture-databases.js'
+import { packageDir } from '../support/harness/golden.js'
 
 const fixtures = path.join(packageDir, 'test/fixtures')
 

@@ -5,8 +5,8 @@ import { logFileName } from '../../src/base/index.js'
 import type { ErrorCode } from '../../src/base/index.js'
 import type { Varve } from '../../src/index.js'
 import { SimVfs, survivalPolicies } from '../../src/testing.js'
-import { Follower, readBatches } from '../support/follower.js'
-import { fileNums, openSim, SIM_DIR, textOf } from '../support/simulated.js'
+import { Follower, readBatches } from '../support/databases/follower.js'
+import { fileNums, openSim, SIM_DIR, textOf } from '../support/databases/simulated.js'
 
 async function put(db: Varve, keys: string, sync = false): Promise<void> {
   for (const key of keys) await db.put(key, `of ${key}`, { sync })

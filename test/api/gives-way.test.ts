@@ -8,8 +8,8 @@ import { systemClock } from '../../src/base/index.js'
 import { VarveLevel } from '../../src/level.js'
 import type { RangeOptions, Varve, VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { Place, text } from '../support/databases.js'
-import { steppingClock } from '../support/stepping-clock.js'
+import { Place, text } from '../support/databases/databases.js'
+import { steppingClock } from '../support/fakes/stepping-clock.js'
 
 const COUNT = 20_000
 /** A tenth of the looks at the clock that such a walk makes, in turns of three looks. */

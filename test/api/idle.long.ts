@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MiB } from '../../src/base/index.js'
-import { checkIdle } from '../support/idle-run.js'
+import { checkIdle } from '../support/programs/idle-run.js'
 
 const options = { skip: process.platform === 'linux' ? false : 'reads /proc' }
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
-import { checkIdle } from '../support/idle-run.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { checkIdle } from '../support/programs/idle-run.js'
 
 const options = { skip: process.platform === 'linux' ? false : 'reads /proc' }
 

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import type { BatchOp, Varve } from '../../src/index.js'
-import { revoked } from '../support/input-kinds.js'
-import { Ledger } from '../support/ledger.js'
-import { Place, text } from '../support/databases.js'
+import { revoked } from '../support/samples/input-kinds.js'
+import { Ledger } from '../support/databases/ledger.js'
+import { Place, text } from '../support/databases/databases.js'
 
 const put = (key: string): BatchOp => ({ type: 'put', key, value: key })
 const any = (value: unknown) => value as never

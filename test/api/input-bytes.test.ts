@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BatchOp, Bytes, Varve } from '../../src/index.js'
-import { acceptedBytes, refusedBytes } from '../support/input-kinds.js'
-import { Ledger } from '../support/ledger.js'
+import { acceptedBytes, refusedBytes } from '../support/samples/input-kinds.js'
+import { Ledger } from '../support/databases/ledger.js'
 
 type Effect = (ledger: Ledger, bytes: Uint8Array) => void
 type Write = [name: string, call: (db: Varve, given: Bytes) => unknown, effect: Effect]

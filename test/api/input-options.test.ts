@@ -7,9 +7,9 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import type { Components, EngineEvent } from '../../src/index.js'
-import { refusedBytes, revoked } from '../support/input-kinds.js'
-import { Ledger } from '../support/ledger.js'
-import { Place } from '../support/databases.js'
+import { refusedBytes, revoked } from '../support/samples/input-kinds.js'
+import { Ledger } from '../support/databases/ledger.js'
+import { Place } from '../support/databases/databases.js'
 
 type Options = Record<string, unknown>
 interface Call {

@@ -9,10 +9,10 @@ import { pathToFileURL } from 'node:url'
 import { Varve, VarveError } from '../../src/index.js'
 import type { EngineEvent } from '../../src/index.js'
 import { FileSystemError, MemoryVfs } from '../../src/testing.js'
-import { newDirectory, onEach, Place, SMALL, text } from '../support/databases.js'
-import { directoryState } from '../support/directory-state.js'
-import { packageDir } from '../support/golden.js'
-import { watchedVfs } from '../support/watched-vfs.js'
+import { newDirectory, onEach, Place, SMALL, text } from '../support/databases/databases.js'
+import { directoryState } from '../support/databases/directory-state.js'
+import { packageDir } from '../support/harness/golden.js'
+import { watchedVfs } from '../support/fakes/watched-vfs.js'
 
 test('createIfMissing and errorIfExists', () => onEach(async (place) => {
   await assert.rejects(place.open({ createIfMissing: false }), { code: 'NOT_FOUND' })

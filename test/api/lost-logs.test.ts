@@ -8,9 +8,9 @@ import { FILE_HEADER_BYTES } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { SMALL, text } from '../support/databases.js'
-import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
-import type { Image } from '../support/vfs-image.js'
+import { SMALL, text } from '../support/databases/databases.js'
+import { takeImage, vfsOf, withFile } from '../support/databases/vfs-image.js'
+import type { Image } from '../support/databases/vfs-image.js'
 
 const DIR = '/db'
 

@@ -1,6 +1,6 @@
 /** What: 2 GiB loaded in random order and scanned: resident memory stays under the budget and the stated overhead. */
 import { test } from 'node:test'
-import { checkMemory } from '../support/memory-run.js'
+import { checkMemory } from '../support/programs/memory-run.js'
 
 const loadMiB = Math.ceil(2048 * Number(process.env['VARVE_LONG'] ?? 1))
 

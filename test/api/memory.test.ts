@@ -5,8 +5,8 @@ import { KiB, MiB } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { newDirectory } from '../support/databases.js'
-import { checkMemory } from '../support/memory-run.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { checkMemory } from '../support/programs/memory-run.js'
 
 test('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget and overhead', (t) => {
   t.diagnostic(checkMemory(160, 48, 2))

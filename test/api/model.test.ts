@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { BatchOp, RangeOptions, Snapshot, Varve, VarveOptions } from '../../src/index.js'
-import { Place, SMALL } from '../support/databases.js'
-import type { Platform } from '../support/databases.js'
-import { latin1, MapModel, randomKey, randomRange } from '../support/range-model.js'
+import { Place, SMALL } from '../support/databases/databases.js'
+import type { Platform } from '../support/databases/databases.js'
+import { latin1, MapModel, randomKey, randomRange } from '../support/model/range-model.js'
 
 interface Held {
   snapshot: Snapshot

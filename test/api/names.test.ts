@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import { NAME_NUMBER_MAX } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { SMALL, text } from '../support/databases.js'
-import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
-import type { Image } from '../support/vfs-image.js'
+import { SMALL, text } from '../support/databases/databases.js'
+import { takeImage, vfsOf, withFile } from '../support/databases/vfs-image.js'
+import type { Image } from '../support/databases/vfs-image.js'
 
 const DIR = '/db'
 const BYTES = Uint8Array.of(1, 2, 3)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
+import { newDirectory } from '../support/databases/databases.js'
 
 const decoder = new TextDecoder()
 const numberOf = (value: Uint8Array | undefined): number => Number(decoder.decode(value))

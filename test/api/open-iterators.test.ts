@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { Snapshot, Varve } from '../../src/index.js'
-import { onEach, Place } from '../support/databases.js'
-import type { Platform } from '../support/databases.js'
-import { drawn } from '../support/share.js'
-import { latin1, MapModel, randomKey, randomRange } from '../support/range-model.js'
+import { onEach, Place } from '../support/databases/databases.js'
+import type { Platform } from '../support/databases/databases.js'
+import { drawn } from '../support/harness/share.js'
+import { latin1, MapModel, randomKey, randomRange } from '../support/model/range-model.js'
 
 const value = new Uint8Array(10_000).fill(0x76)
 

@@ -5,8 +5,8 @@ import { logFileName } from '../../src/base/index.js'
 import type { ErrorCode } from '../../src/base/index.js'
 import type { EngineEvent, PinInfo, Varve } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
-import { readBatches } from '../support/follower.js'
-import { fileNums, openSim, readAllText, SIM_DIR, textOf } from '../support/simulated.js'
+import { readBatches } from '../support/databases/follower.js'
+import { fileNums, openSim, readAllText, SIM_DIR, textOf } from '../support/databases/simulated.js'
 
 /** One log and one table a letter. */
 async function writeRounds(db: Varve, rounds: string): Promise<void> {

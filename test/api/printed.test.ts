@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { VarveLevel } from '../../src/level.js'
 import { VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { Place } from '../support/databases.js'
+import { Place } from '../support/databases/databases.js'
 
 test('each public object prints as one short line', async () => {
   const place = new Place('memory')

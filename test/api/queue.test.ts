@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { Varve } from '../../src/index.js'
 import { GapHint } from '../../src/read/gap-hint.js'
-import { bytes, onEach, Place, text } from '../support/databases.js'
-import { sampleBuffer } from '../support/write-buffer-samples.js'
+import { bytes, onEach, Place, text } from '../support/databases/databases.js'
+import { sampleBuffer } from '../support/samples/write-buffer-samples.js'
 
 const key = (i: number): string => String(i).padStart(6, '0')
 

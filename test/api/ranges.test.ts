@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RangeOptions, Varve } from '../../src/index.js'
-import { onEach, Place, text } from '../support/databases.js'
+import { onEach, Place, text } from '../support/databases/databases.js'
 
 const keys = (db: Varve, range?: RangeOptions) => [...db.keysSync(range)].map(text).join(' ')
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { onEach, text } from '../support/databases.js'
+import { onEach, text } from '../support/databases/databases.js'
 
 const COUNT = 50
 

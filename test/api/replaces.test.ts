@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Varve, VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
-import { readTablesAlone } from '../support/replaces-rule.js'
-import { fileNums, openSim, SIM_DIR } from '../support/simulated.js'
+import { readTablesAlone } from '../support/model/replaces-rule.js'
+import { fileNums, openSim, SIM_DIR } from '../support/databases/simulated.js'
 
 const BY_HAND: VarveOptions = { compaction: { style: 'none' } }
 

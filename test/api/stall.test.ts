@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { Varve, VarveError } from '../../src/index.js'
 import type { EngineEvent } from '../../src/index.js'
 import { FileSystemError, MemoryVfs } from '../../src/testing.js'
-import { onEach, Place, SMALL } from '../support/databases.js'
-import { watchedVfs } from '../support/watched-vfs.js'
+import { onEach, Place, SMALL } from '../support/databases/databases.js'
+import { watchedVfs } from '../support/fakes/watched-vfs.js'
 
 const value = new Uint8Array(10_000).fill(0x76)
 

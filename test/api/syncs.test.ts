@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { MemoryVfs } from '../../src/testing.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
-import { recordCalls } from '../support/watched-vfs.js'
+import { recordCalls } from '../support/fakes/watched-vfs.js'
 
 const calls: string[] = []
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { BatchOp, Varve } from '../../src/index.js'
-import { bytes, onEach, Place, text } from '../support/databases.js'
+import { bytes, onEach, Place, text } from '../support/databases/databases.js'
 
 test('empty keys and empty values are legal, and not the same as absent', () => onEach(async (place) => {
   const db = await place.open()

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { FileSystemError, NodeVfs } from '../../src/vfs/index.js'
-import { looseExecutor, looseVfs } from '../support/loose-platform.js'
+import { looseExecutor, looseVfs } from '../support/fakes/loose-platform.js'
 
 const SMALL: VarveOptions = { writeBufferSize: 64 * 1024, blockSize: 1024, memoryBudget: 4 * 1024 * 1024 }
 const value = new Uint8Array(10_000).fill(0x76)

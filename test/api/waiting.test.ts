@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
+import { newDirectory } from '../support/databases/databases.js'
 import { leavings } from './waiting-child.js'
 
 const child = JSON.stringify(new URL('./waiting-child.js', import.meta.url).href)

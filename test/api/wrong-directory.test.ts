@@ -5,8 +5,8 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { Varve, VarveError } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
-import { directoryState } from '../support/directory-state.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { directoryState } from '../support/databases/directory-state.js'
 
 function directoryOf(files: Record<string, string>): string {
   const dir = newDirectory()

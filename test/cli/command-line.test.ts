@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { runCommandLine } from '../../src/cli/command-line.js'
-import { packageDir } from '../support/golden.js'
-import { runVarve } from '../support/run-program.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { packageDir } from '../support/harness/golden.js'
+import { runVarve } from '../support/programs/run-program.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
   const terminal = new TestTerminal()

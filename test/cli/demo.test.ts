@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { runProgram, runVarve } from '../support/run-program.js'
+import { runProgram, runVarve } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-demo-'))
 after(() => rmSync(root, { recursive: true, force: true }))

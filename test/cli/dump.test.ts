@@ -14,12 +14,12 @@ import { parseFileName } from '../../src/base/index.js'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { OutputClosed } from '../../src/cli/command.js'
 import { Varve } from '../../src/index.js'
-import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
-import { writeFixture } from '../support/fixture-databases.js'
-import { assertGolden, packageDir } from '../support/golden.js'
-import { runVarve } from '../support/run-program.js'
-import type { ProgramResult } from '../support/run-program.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
+import { writeFixture } from '../support/databases/fixture-databases.js'
+import { assertGolden, packageDir } from '../support/harness/golden.js'
+import { runVarve } from '../support/programs/run-program.js'
+import type { ProgramResult } from '../support/programs/run-program.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-dump-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -9,8 +9,8 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseFileName } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
-import { directoryState } from '../support/directory-state.js'
-import { runVarve } from '../support/run-program.js'
+import { directoryState } from '../support/databases/directory-state.js'
+import { runVarve } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-orphans-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, beforeEach, describe, it } from 'node:test'
 import { runCommandLine } from '../../src/cli/command-line.js'
-import { TypingTerminal } from '../support/test-terminal.js'
+import { TypingTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-keys-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -9,11 +9,11 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve } from '../../src/index.js'
-import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
-import { writeFixture } from '../support/fixture-databases.js'
-import { assertGolden, packageDir } from '../support/golden.js'
-import { pipeToVarve } from '../support/run-program.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
+import { writeFixture } from '../support/databases/fixture-databases.js'
+import { assertGolden, packageDir } from '../support/harness/golden.js'
+import { pipeToVarve } from '../support/programs/run-program.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-shell-'))
 after(() => rmSync(root, { recursive: true, force: true }))

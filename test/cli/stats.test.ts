@@ -13,9 +13,9 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Varve } from '../../src/index.js'
 import type { Stats } from '../../src/index.js'
-import { directoryState, stoppedDirectoryState } from '../support/directory-state.js'
-import { runVarve } from '../support/run-program.js'
-import type { ProgramResult } from '../support/run-program.js'
+import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
+import { runVarve } from '../support/programs/run-program.js'
+import type { ProgramResult } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-cli-'))
 after(() => rmSync(root, { recursive: true, force: true }))

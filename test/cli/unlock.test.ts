@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Varve } from '../../src/index.js'
 import { runCommandLine } from '../../src/cli/command-line.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-unlock-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { runCommandLine } from '../../src/cli/command-line.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-place-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -11,7 +11,7 @@ import {
 } from '../../src/exec/index.js'
 import { SimExecutor } from '../../src/exec/sim-executor.js'
 import type { Executor, ExecutorEvent, JobResult, JobTable } from '../../src/exec/index.js'
-import { keepProcess } from '../support/keep-process.js'
+import { keepProcess } from '../support/harness/keep-process.js'
 import { testJobs } from './executor-jobs.js'
 
 /** Neither jobs nor threads keep a process: who waits for them does. */

@@ -12,10 +12,10 @@ import { SeededRandom, systemClock } from '../../src/base/index.js'
 import { WorkerExecutor, processorsToSpare } from '../../src/exec/index.js'
 import type { ExecutorEvent, JobResult } from '../../src/exec/index.js'
 import { WorkerPool } from '../../src/exec/worker-pool.js'
-import { HandClock } from '../support/hand-clock.js'
-import { newDirectory } from '../support/databases.js'
-import { packageDir } from '../support/golden.js'
-import { keepProcess } from '../support/keep-process.js'
+import { HandClock } from '../support/fakes/hand-clock.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { packageDir } from '../support/harness/golden.js'
+import { keepProcess } from '../support/harness/keep-process.js'
 
 /** Threads do not keep a process: who waits for them does. */
 keepProcess()

@@ -8,16 +8,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tableFileName } from '../../src/base/index.js'
-import { keyBytes } from '../support/crash-values.js'
-import { deleted, table } from '../support/compaction-scenarios.js'
+import { keyBytes } from '../support/crash/crash-values.js'
+import { deleted, table } from '../support/crash/compaction-scenarios.js'
 import {
   crashAfter, crashNow, numbersOf, patiently, readFile, reopen, rewriteFile, turns,
-} from '../support/crash-steps.js'
-import type { Way } from '../support/crash-steps.js'
-import { CrashSweep } from '../support/crash-sweep.js'
-import { RunGate, smallOutputs } from '../support/run-hooks.js'
-import { DIR, Workload } from '../support/workload.js'
-import type { WorkloadOptions } from '../support/workload.js'
+} from '../support/crash/crash-steps.js'
+import type { Way } from '../support/crash/crash-steps.js'
+import { CrashSweep } from '../support/crash/crash-sweep.js'
+import { RunGate, smallOutputs } from '../support/fakes/run-hooks.js'
+import { DIR, Workload } from '../support/model/workload.js'
+import type { WorkloadOptions } from '../support/model/workload.js'
 
 const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
 const MODES = [['strict', true], ['fast', false]] as const

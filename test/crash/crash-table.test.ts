@@ -1,9 +1,9 @@
 /** What: every row of the crash table of the flush pipeline: what lies on the disk, and what recovery does with it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile } from '../support/crash-steps.js'
-import type { Way } from '../support/crash-steps.js'
-import { Workload } from '../support/workload.js'
+import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile } from '../support/crash/crash-steps.js'
+import type { Way } from '../support/crash/crash-steps.js'
+import { Workload } from '../support/model/workload.js'
 
 const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
 

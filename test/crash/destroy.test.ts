@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { parseFileName } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import { SimVfs, survivalPolicies } from '../../src/testing.js'
-import { DIR, openOn } from '../support/workload.js'
+import { DIR, openOn } from '../support/model/workload.js'
 
 /** Crashes at each change of the disk and in each way: enough for each name to stay alone. */
 const SEEDS = 8

@@ -9,11 +9,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SlabPool } from '../../src/slab/index.js'
 import type { Slab } from '../../src/slab/index.js'
-import { crashAfter, crashNow, numbersOf, patiently, reopen, turns } from '../support/crash-steps.js'
-import type { Way } from '../support/crash-steps.js'
-import { CrashSweep } from '../support/crash-sweep.js'
-import { DIR, Workload } from '../support/workload.js'
-import type { WorkloadOptions } from '../support/workload.js'
+import { crashAfter, crashNow, numbersOf, patiently, reopen, turns } from '../support/crash/crash-steps.js'
+import type { Way } from '../support/crash/crash-steps.js'
+import { CrashSweep } from '../support/crash/crash-sweep.js'
+import { DIR, Workload } from '../support/model/workload.js'
+import type { WorkloadOptions } from '../support/model/workload.js'
 
 const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
 

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { Varve } from '../../src/index.js'
-import { writeHistory } from '../support/kill-history.js'
+import { writeHistory } from '../support/programs/kill-history.js'
 
 const [directory = '', round = '0', mode = 'strict'] = process.argv.slice(2)
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
-import { newDirectory } from '../support/databases.js'
-import { killAgainAndAgain } from '../support/real-kill.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { killAgainAndAgain } from '../support/programs/real-kill.js'
 
 const rounds = Math.ceil(200 * Number(process.env['VARVE_LONG'] ?? 1))
 

@@ -7,10 +7,10 @@ import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
-import { newDirectory } from '../support/databases.js'
-import { checkHistory, writeHistory } from '../support/kill-history.js'
-import { killAgainAndAgain } from '../support/real-kill.js'
-import { drawn } from '../support/share.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { checkHistory, writeHistory } from '../support/programs/kill-history.js'
+import { killAgainAndAgain } from '../support/programs/real-kill.js'
+import { drawn } from '../support/harness/share.js'
 
 const REAL_ROUNDS = 4
 const LIVES = 20

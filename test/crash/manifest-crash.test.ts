@@ -14,7 +14,7 @@ import {
 import type { ManifestLog, Version } from '../../src/manifest/index.js'
 import { FileSystemError, SimVfs, survivalPolicies } from '../../src/testing.js'
 import type { SimOptions } from '../../src/testing.js'
-import { sampleBase, sampleGroups, sampleOptions } from '../support/manifest-samples.js'
+import { sampleBase, sampleGroups, sampleOptions } from '../support/samples/manifest-samples.js'
 
 /** What a database that nobody has finished creating looks like. */
 const NOTHING = -1

@@ -9,13 +9,13 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compactionScenarios } from '../support/compaction-scenarios.js'
-import { mutantThatDeletesEarly, mutantWithout } from '../support/crash-mutant.js'
-import type { Mutant, SyncClass } from '../support/crash-mutant.js'
-import { scenarios } from '../support/crash-scenarios.js'
-import type { Scenario } from '../support/crash-scenarios.js'
-import { CrashSweep } from '../support/crash-sweep.js'
-import { DIR } from '../support/workload.js'
+import { compactionScenarios } from '../support/crash/compaction-scenarios.js'
+import { mutantThatDeletesEarly, mutantWithout } from '../support/crash/crash-mutant.js'
+import type { Mutant, SyncClass } from '../support/crash/crash-mutant.js'
+import { scenarios } from '../support/crash/crash-scenarios.js'
+import type { Scenario } from '../support/crash/crash-scenarios.js'
+import { CrashSweep } from '../support/crash/crash-sweep.js'
+import { DIR } from '../support/model/workload.js'
 
 const strict: SyncClass[] = [
   'database directory', 'log header', 'log name', 'log data', 'table', 'table name', 'manifest edit',

@@ -10,11 +10,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../../src/index.js'
 import type { SimVfs } from '../../src/testing.js'
-import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile, turns } from '../support/crash-steps.js'
-import type { CrashedDisk, Way } from '../support/crash-steps.js'
-import { CrashSweep } from '../support/crash-sweep.js'
-import { Workload } from '../support/workload.js'
-import type { WorkloadOptions } from '../support/workload.js'
+import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile, turns } from '../support/crash/crash-steps.js'
+import type { CrashedDisk, Way } from '../support/crash/crash-steps.js'
+import { CrashSweep } from '../support/crash/crash-sweep.js'
+import { Workload } from '../support/model/workload.js'
+import type { WorkloadOptions } from '../support/model/workload.js'
 
 const EVERY_WAY: Way[] = ['kill', 'none', 'all', 'namesOnly', 'dataOnly', 'reverse']
 const SECTOR = 512

@@ -1,6 +1,6 @@
 /** What: all programs of at most four operations, crashed after every change of the disk, in each mode. */
 import { test } from 'node:test'
-import { programsOf, SmallWorkloads } from '../support/small-workloads.js'
+import { programsOf, SmallWorkloads } from '../support/crash/small-workloads.js'
 
 for (const [mode, settings, hasThreads] of [
   ['strict', { manifestSync: true }, false], ['fast', { manifestSync: false }, false],

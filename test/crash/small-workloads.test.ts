@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drawn, isWholeRun } from '../support/share.js'
-import { programsOf, SmallWorkloads } from '../support/small-workloads.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
+import { programsOf, SmallWorkloads } from '../support/crash/small-workloads.js'
 
 /** One program in this many is run, by length; odd numbers, so that each operation comes at each position. */
 const EVERY = [1, 1, 1, 61, 431]

@@ -1,6 +1,6 @@
 /** What: compactions in both modes, crashed after every change of the disk: docs/design/0008-crash-sweep.md. */
-import { compactionScenarios } from '../support/compaction-scenarios.js'
-import { declareSweeps } from '../support/crash-run.js'
+import { compactionScenarios } from '../support/crash/compaction-scenarios.js'
+import { declareSweeps } from '../support/crash/crash-run.js'
 
 for (const [mode, manifestSync] of [['strict', true], ['fast', false]] as const) {
   declareSweeps({

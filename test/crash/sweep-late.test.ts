@@ -3,8 +3,8 @@
  * job's syncs are done between its end and its answer. Left out are those with Sync calls, which need a
  * blocking sync; they are refused (test/api/awaited-syncs.test.ts).
  */
-import { declareSweeps } from '../support/crash-run.js'
-import { scenarios } from '../support/crash-scenarios.js'
+import { declareSweeps } from '../support/crash/crash-run.js'
+import { scenarios } from '../support/crash/crash-scenarios.js'
 
 const blocking = [
   'batches with sync', 'a writer that syncs each write', 'a batch larger than a slab', 'several writers in flight',

@@ -2,9 +2,9 @@
  * What: the scenarios in which jobs run beside each other and beside writers, with jobs interleaved as
  * threads may do it, crashed after every change of the disk: docs/design/0008-crash-sweep.md.
  */
-import { compactionScenarios } from '../support/compaction-scenarios.js'
-import { declareSweeps } from '../support/crash-run.js'
-import { scenarios } from '../support/crash-scenarios.js'
+import { compactionScenarios } from '../support/crash/compaction-scenarios.js'
+import { declareSweeps } from '../support/crash/crash-run.js'
+import { scenarios } from '../support/crash/crash-scenarios.js'
 
 const NAMES = [
   'rotation by size', 'several writers in flight', 'writers that wait for room', 'blocking writes through rotations',

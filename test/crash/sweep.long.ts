@@ -3,9 +3,9 @@
  * larger sectors, torn sectors, stale blocks, and crashes inside the recovery from a crash inside a recovery.
  * VARVE_LONG: how many seeds; VARVE_SEED: the first.
  */
-import { compactionScenarios } from '../support/compaction-scenarios.js'
-import { declareSweeps, numberFromEnv } from '../support/crash-run.js'
-import { scenarios } from '../support/crash-scenarios.js'
+import { compactionScenarios } from '../support/crash/compaction-scenarios.js'
+import { declareSweeps, numberFromEnv } from '../support/crash/crash-run.js'
+import { scenarios } from '../support/crash/crash-scenarios.js'
 
 const first = numberFromEnv('VARVE_SEED', 1000)
 for (let seed = first; seed < first + numberFromEnv('VARVE_LONG', 1); seed++) {

@@ -1,6 +1,9 @@
-/** The fate of the directory before some calls of a life (test/support/fate.ts); before every one: fates.long.ts. */
-import { registerFates } from '../support/fate-tests.js'
-import { drawn, isWholeRun } from '../support/share.js'
+/**
+ * The directory of a database meets a fate before some calls of its life (test/support/faults/fate.ts). In
+ * fates.long.ts it meets one before every call.
+ */
+import { registerFates } from '../support/faults/fate-tests.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
 
 const MOMENTS = isWholeRun ? 12 : 2
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../../src/base/index.js'
-import { table } from '../support/compaction-scenarios.js'
-import { patiently, turns } from '../support/crash-steps.js'
-import { RunGate, withRuns } from '../support/run-hooks.js'
-import { Workload } from '../support/workload.js'
-import type { WorkloadOptions } from '../support/workload.js'
+import { table } from '../support/crash/compaction-scenarios.js'
+import { patiently, turns } from '../support/crash/crash-steps.js'
+import { RunGate, withRuns } from '../support/fakes/run-hooks.js'
+import { Workload } from '../support/model/workload.js'
+import type { WorkloadOptions } from '../support/model/workload.js'
 
 /** Two tables over one another. */
 async function opened(options: Partial<WorkloadOptions> = {}): Promise<Workload> {

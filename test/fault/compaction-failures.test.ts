@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../../src/base/index.js'
 import type { EngineEvent } from '../../src/index.js'
-import { table } from '../support/compaction-scenarios.js'
-import { checkFiles } from '../support/crash-files.js'
-import { crashNow, numbersOf, reopen } from '../support/crash-steps.js'
-import { withRuns } from '../support/run-hooks.js'
-import { DIR, Workload } from '../support/workload.js'
-import type { WorkloadOptions } from '../support/workload.js'
+import { table } from '../support/crash/compaction-scenarios.js'
+import { checkFiles } from '../support/crash/crash-files.js'
+import { crashNow, numbersOf, reopen } from '../support/crash/crash-steps.js'
+import { withRuns } from '../support/fakes/run-hooks.js'
+import { DIR, Workload } from '../support/model/workload.js'
+import type { WorkloadOptions } from '../support/model/workload.js'
 
 const MODES = [['strict', true], ['fast', false]] as const
 

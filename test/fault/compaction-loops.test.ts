@@ -1,16 +1,16 @@
 /**
  * What: every call of a compaction fails: once, or in each way a sync can fail. What must be true after each:
- * test/support/fault-loop.ts; and here: it is tried again, nothing of a failed attempt is left, a directory or
+ * test/support/faults/fault-loop.ts; and here: it is tried again, nothing of a failed attempt is left, a directory or
  * manifest that failed ends writing and deleting.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpKind } from '../../src/testing.js'
-import { patiently } from '../support/crash-steps.js'
-import { checkNothingLeft, runLoop } from '../support/fault-loop.js'
-import type { FaultOutcome, FaultProgram } from '../support/fault-loop.js'
-import { isWholeRun } from '../support/share.js'
-import type { Workload } from '../support/workload.js'
+import { patiently } from '../support/crash/crash-steps.js'
+import { checkNothingLeft, runLoop } from '../support/faults/fault-loop.js'
+import type { FaultOutcome, FaultProgram } from '../support/faults/fault-loop.js'
+import { isWholeRun } from '../support/harness/share.js'
+import type { Workload } from '../support/model/workload.js'
 
 const CHANGES: OpKind[] = ['create', 'write', 'sync', 'link', 'unlink', 'syncDir']
 const READS: OpKind[] = ['open', 'read']

@@ -1,14 +1,14 @@
 /**
  * What: every call to the file system fails once, or from then on, before or after its effect; every sync
- * fails in every way. What must be true after each: test/support/fault-loop.ts. What state follows from
+ * fails in every way. What must be true after each: test/support/faults/fault-loop.ts. What state follows from
  * which place: docs/errors.md.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpKind } from '../../src/testing.js'
-import { runLoop } from '../support/fault-loop.js'
-import type { FaultOutcome } from '../support/fault-loop.js'
-import { isWholeRun } from '../support/share.js'
+import { runLoop } from '../support/faults/fault-loop.js'
+import type { FaultOutcome } from '../support/faults/fault-loop.js'
+import { isWholeRun } from '../support/harness/share.js'
 
 const CHANGES: OpKind[] = [
   'create', 'write', 'truncate', 'sync', 'dataSync', 'link', 'rename', 'unlink', 'mkdir', 'syncDir',

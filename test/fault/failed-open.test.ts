@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../../src/index.js'
 import type { OpKind } from '../../src/testing.js'
-import { DIR, openOn, Workload } from '../support/workload.js'
+import { DIR, openOn, Workload } from '../support/model/workload.js'
 
 const KINDS: OpKind[] = ['create', 'write', 'sync', 'link', 'rename', 'syncDir', 'open', 'list']
 

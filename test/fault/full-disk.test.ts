@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { crashNow, patiently, reopen } from '../support/crash-steps.js'
-import { Workload } from '../support/workload.js'
+import { crashNow, patiently, reopen } from '../support/crash/crash-steps.js'
+import { Workload } from '../support/model/workload.js'
 
 const STEP_BYTES = 2900
 const ROOM_BYTES_MAX = 190_000

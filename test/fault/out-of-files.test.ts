@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpKind } from '../../src/testing.js'
-import { patiently } from '../support/crash-steps.js'
-import { checkNothingLeft, runLoop } from '../support/fault-loop.js'
-import type { FaultProgram } from '../support/fault-loop.js'
-import { atLeast, drawn, isWholeRun } from '../support/share.js'
-import { DIR, Workload } from '../support/workload.js'
+import { patiently } from '../support/crash/crash-steps.js'
+import { checkNothingLeft, runLoop } from '../support/faults/fault-loop.js'
+import type { FaultProgram } from '../support/faults/fault-loop.js'
+import { atLeast, drawn, isWholeRun } from '../support/harness/share.js'
+import { DIR, Workload } from '../support/model/workload.js'
 
 /** Calls that take a descriptor. */
 const OPENING: OpKind[] = ['create', 'open', 'list', 'syncDir']

@@ -10,8 +10,8 @@ import type { ExecutorFactory } from '../../src/exec/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
 import { Varve } from '../../src/index.js'
 import { simExecutor, SimVfs } from '../../src/testing.js'
-import { RunGate, withRuns } from '../support/run-hooks.js'
-import { steppingClock } from '../support/stepping-clock.js'
+import { RunGate, withRuns } from '../support/fakes/run-hooks.js'
+import { steppingClock } from '../support/fakes/stepping-clock.js'
 
 const DIR = '/db'
 const STOP = 36

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32, decodeFileHeader, FILE_HEADER_BYTES, putU32, putU53 } from '../../src/base/index.js'
 import type { FileMagic } from '../../src/base/index.js'
-import { expectError } from '../support/expect-error.js'
-import { assertOpens, assertRefused, dumpProblem, killedImage, nameIn, outcome } from '../support/refusals.js'
-import { withFile } from '../support/vfs-image.js'
-import type { Image } from '../support/vfs-image.js'
+import { expectError } from '../support/harness/expect-error.js'
+import { assertOpens, assertRefused, dumpProblem, killedImage, nameIn, outcome } from '../support/databases/refusals.js'
+import { withFile } from '../support/databases/vfs-image.js'
+import type { Image } from '../support/databases/vfs-image.js'
 
 const image = await killedImage()
 /** A file of each kind that the manifest needs, and the manifest. */

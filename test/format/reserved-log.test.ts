@@ -11,11 +11,11 @@ import { after, before, describe, it } from 'node:test'
 import { EncodingFlag, EntryKind, FILE_HEADER_BYTES, FrameFlag, FrameType, VersionFlag } from '../../src/base/index.js'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve, VarveError } from '../../src/index.js'
-import { directoryState } from '../support/directory-state.js'
-import { readBatches } from '../support/follower.js'
-import { LogCraft } from '../support/log-crafting.js'
-import type { CraftedEntry, CraftedFrame } from '../support/log-crafting.js'
-import { TestTerminal } from '../support/test-terminal.js'
+import { directoryState } from '../support/databases/directory-state.js'
+import { readBatches } from '../support/databases/follower.js'
+import { LogCraft } from '../support/samples/log-crafting.js'
+import type { CraftedEntry, CraftedFrame } from '../support/samples/log-crafting.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-reserved-'))
 const killedDir = path.join(root, 'killed')

@@ -8,11 +8,11 @@ import { test } from 'node:test'
 import { ByteWriter, FRAME_HEADER_BYTES } from '../../src/base/index.js'
 import { FIELD_IGNORABLE, FieldTag } from '../../src/manifest/index.js'
 import type { LevelTable } from '../../src/manifest/index.js'
-import { bodyOf, deletionOf, recordWith, versionIn, withFrame } from '../support/manifest-crafting.js'
-import type { CraftedField, CraftedFrame } from '../support/manifest-crafting.js'
-import { assertOpens, assertRefused, dumpProblem, killedImage, nameIn, outcome } from '../support/refusals.js'
-import { withFile } from '../support/vfs-image.js'
-import type { Image } from '../support/vfs-image.js'
+import { bodyOf, deletionOf, recordWith, versionIn, withFrame } from '../support/samples/manifest-crafting.js'
+import type { CraftedField, CraftedFrame } from '../support/samples/manifest-crafting.js'
+import { assertOpens, assertRefused, dumpProblem, killedImage, nameIn, outcome } from '../support/databases/refusals.js'
+import { withFile } from '../support/databases/vfs-image.js'
+import type { Image } from '../support/databases/vfs-image.js'
 
 const image = await killedImage()
 const name = nameIn(image, '.manifest')

@@ -8,7 +8,7 @@ import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
-import { assertGolden } from '../support/golden.js'
+import { assertGolden } from '../support/harness/golden.js'
 
 const DIR = '/db'
 

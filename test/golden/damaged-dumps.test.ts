@@ -8,10 +8,10 @@ import { bytesSource, describeLog } from '../../src/dump/index.js'
 import type { Section } from '../../src/dump/index.js'
 import { describeManifest } from '../../src/manifest/index.js'
 import { describeTable } from '../../src/sstable/index.js'
-import { sampleLog } from '../support/log-samples.js'
-import { writeSampleManifest } from '../support/manifest-samples.js'
-import { bytesOf, newFile, sampleEntries, writeTable } from '../support/table-samples.js'
-import { sectionsText } from '../support/sections-text.js'
+import { sampleLog } from '../support/samples/log-samples.js'
+import { writeSampleManifest } from '../support/samples/manifest-samples.js'
+import { bytesOf, newFile, sampleEntries, writeTable } from '../support/samples/table-samples.js'
+import { sectionsText } from '../support/text/sections-text.js'
 
 interface Sample {
   bytes: Uint8Array

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bytesSource, describeLog } from '../../src/dump/index.js'
 import { describeManifest, versionText } from '../../src/manifest/index.js'
-import { assertGolden } from '../support/golden.js'
-import { reservedLog, sampleLog } from '../support/log-samples.js'
-import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/manifest-samples.js'
+import { assertGolden } from '../support/harness/golden.js'
+import { reservedLog, sampleLog } from '../support/samples/log-samples.js'
+import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/samples/manifest-samples.js'
 import { runSync } from '../../src/base/index.js'
-import { sectionsText } from '../support/sections-text.js'
+import { sectionsText } from '../support/text/sections-text.js'
 
 function json(sections: Iterable<{ data: unknown }>): string {
   return Array.from(sections, ({ data }) => `${JSON.stringify(data)}\n`).join('')

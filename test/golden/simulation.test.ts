@@ -9,7 +9,7 @@ import { simulate } from '../../bench/simulation/simulator.js'
 import type { SimulationOptions } from '../../bench/simulation/simulator.js'
 import { KiB, MiB } from '../../src/base/index.js'
 import { defaultCompactionSettings } from '../../src/pick/index.js'
-import { assertGolden } from '../support/golden.js'
+import { assertGolden } from '../support/harness/golden.js'
 
 const options: Omit<SimulationOptions, 'workload'> = {
   settings: defaultCompactionSettings(4 * MiB),

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeTable } from '../../src/sstable/index.js'
-import { assertGolden } from '../support/golden.js'
-import { sampleEntries, TABLE_NAME, writeTable } from '../support/table-samples.js'
-import type { Entry } from '../support/table-samples.js'
-import { sectionsText } from '../support/sections-text.js'
+import { assertGolden } from '../support/harness/golden.js'
+import { sampleEntries, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
+import type { Entry } from '../support/samples/table-samples.js'
+import { sectionsText } from '../support/text/sections-text.js'
 
 /** A part of the sample that still has two blocks, versions, a tombstone. */
 function fewEntries(): Entry[] {

@@ -9,8 +9,8 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { VarveLevel } from '../../src/level.js'
-import { newDirectory } from '../support/databases.js'
-import { packageDir } from '../support/golden.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { packageDir } from '../support/harness/golden.js'
 
 type Level = VarveLevel
 type Call = (level: Level, at: number) => unknown

@@ -7,8 +7,8 @@ import { Varve } from '../../src/index.js'
 import { VarveLevel } from '../../src/level.js'
 import type { DatabaseOptions } from '../../src/level.js'
 import { FaultyVfs, MemoryVfs } from '../../src/testing.js'
-import { newDirectory } from '../support/databases.js'
-import { takeImage, vfsOf, withFile } from '../support/vfs-image.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { takeImage, vfsOf, withFile } from '../support/databases/vfs-image.js'
 
 interface CodedError {
   code?: string

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveLevel } from '../../src/level.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { acceptedBytes, refusedBytes, revoked } from '../support/input-kinds.js'
-import type { BytesKind } from '../support/input-kinds.js'
+import { acceptedBytes, refusedBytes, revoked } from '../support/samples/input-kinds.js'
+import type { BytesKind } from '../support/samples/input-kinds.js'
 
 type Level = VarveLevel<unknown, unknown>
 const any = (value: unknown) => value as never

@@ -1,8 +1,8 @@
 /** A queue of 50,000 through which a million items go, with threads, on disk. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newDirectory } from '../support/databases.js'
-import { runQueue } from '../support/queue-run.js'
+import { newDirectory } from '../support/databases/databases.js'
+import { runQueue } from '../support/programs/queue-run.js'
 
 test('a million items: the head is as near at the end as at the beginning', async () => {
   const tenths = await runQueue(newDirectory(), {

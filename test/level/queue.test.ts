@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryVfs } from '../../src/testing.js'
-import { runQueue } from '../support/queue-run.js'
+import { runQueue } from '../support/programs/queue-run.js'
 
 const ENTRY_BYTES = 40
 const WRITE_BUFFER_BYTES = 64 * 1024

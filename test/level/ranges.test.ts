@@ -5,8 +5,8 @@ import { compareBytes, SeededRandom, systemClock } from '../../src/base/index.js
 import { VarveLevel } from '../../src/level.js'
 import type { Iterator } from '../../src/level.js'
 import { MemoryVfs } from '../../src/testing.js'
-import { randomKey } from '../support/range-model.js'
-import { steppingClock } from '../support/stepping-clock.js'
+import { randomKey } from '../support/model/range-model.js'
+import { steppingClock } from '../support/fakes/stepping-clock.js'
 
 type Entry = [Uint8Array, Uint8Array]
 interface Bounds {

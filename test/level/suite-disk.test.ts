@@ -1,6 +1,6 @@
 /** abstract-level's suite with every optional feature on, on the real file system. A short run draws strict or fast. */
-import { suiteTest } from '../support/level-suite-tests.js'
-import { drawn } from '../support/share.js'
+import { suiteTest } from '../support/programs/level-suite-tests.js'
+import { drawn } from '../support/harness/share.js'
 
 for (const isFlushed of [true, false]) {
   for (const manifestSync of drawn(`suite, disk, ${isFlushed}`, [true, false])) {

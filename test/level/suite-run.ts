@@ -2,8 +2,8 @@
  * A program, not a test: runs the suite in memory and on disk and says how it went, on any runtime.
  * `npm run test:runtimes` starts it.
  */
-import { runSuite, SUITE_ASSERTIONS, SUITE_CASES } from '../support/level-suite.js'
-import type { SuiteMode } from '../support/level-suite.js'
+import { runSuite, SUITE_ASSERTIONS, SUITE_CASES } from '../support/programs/level-suite.js'
+import type { SuiteMode } from '../support/programs/level-suite.js'
 
 const MODES: SuiteMode[] = [
   { platform: 'memory', manifestSync: true, isFlushed: true },

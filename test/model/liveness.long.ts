@@ -1,7 +1,7 @@
-/** What: the whole liveness matrix: test/support/liveness.ts. VARVE_LONG scales the bytes of each pattern. */
+/** What: the whole liveness matrix: test/support/model/liveness.ts. VARVE_LONG scales the bytes of each pattern. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allPatterns, checkLiveness, nameOf } from '../support/liveness.js'
+import { allPatterns, checkLiveness, nameOf } from '../support/model/liveness.js'
 
 const TOTAL_BYTES = Math.ceil(8 * 2 ** 20 * Number(process.env['VARVE_LONG'] ?? 1))
 const TOLD_EVERY = 100

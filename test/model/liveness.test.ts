@@ -1,13 +1,13 @@
 /**
- * What: some of the liveness matrix, drawn by a seed that is printed: test/support/liveness.ts. All of it is in
+ * What: some of the liveness matrix, drawn by a seed that is printed: test/support/model/liveness.ts. All of it is in
  * liveness.long.ts. VARVE_SEED=<seed> draws others.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
-import { numberFromEnv } from '../support/crash-run.js'
-import { allPatterns, checkLiveness, nameOf } from '../support/liveness.js'
-import type { Pattern } from '../support/liveness.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { allPatterns, checkLiveness, nameOf } from '../support/model/liveness.js'
+import type { Pattern } from '../support/model/liveness.js'
 
 const TOTAL_BYTES = 5 * 2 ** 20
 

@@ -1,7 +1,7 @@
 /** What: as metamorphic.test.ts, with many more calls. VARVE_LONG: hundreds of seeds; VARVE_SEED: the first. */
 import { test } from 'node:test'
-import { numberFromEnv } from '../support/crash-run.js'
-import { checkSeed, configurations } from '../support/metamorphic.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { checkSeed, configurations } from '../support/model/metamorphic.js'
 
 const first = numberFromEnv('VARVE_SEED', 1000)
 const count = numberFromEnv('VARVE_LONG', 1) * 100

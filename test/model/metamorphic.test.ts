@@ -1,8 +1,8 @@
 /** Whatever the settings, the same calls have the same answers. VARVE_SEED runs one seed again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { numberFromEnv } from '../support/crash-run.js'
-import { checkSeed, configurations, shrink } from '../support/metamorphic.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { checkSeed, configurations, shrink } from '../support/model/metamorphic.js'
 
 const first = numberFromEnv('VARVE_SEED', 1)
 const SEEDS = 2

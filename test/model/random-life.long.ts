@@ -1,7 +1,7 @@
 /** What: many long random lives. VARVE_LONG: thousands of seeds; VARVE_SEED: the first. */
 import { test } from 'node:test'
-import { numberFromEnv } from '../support/crash-run.js'
-import { RandomLife } from '../support/random-life.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { RandomLife } from '../support/model/random-life.js'
 
 const first = numberFromEnv('VARVE_SEED', 100_000)
 const count = numberFromEnv('VARVE_LONG', 1) * 1000

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { numberFromEnv } from '../support/crash-run.js'
-import { RandomLife } from '../support/random-life.js'
-import { drawn, isWholeRun } from '../support/share.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { RandomLife } from '../support/model/random-life.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
 
 const SEEDS = 12
 const STEPS = 220

@@ -9,10 +9,10 @@ import { SeededRandom } from '../../src/base/index.js'
 import type { Varve, VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
 import type { ActiveFault } from '../../src/testing.js'
-import { numberFromEnv } from '../support/crash-run.js'
-import { checkTablesAlone, TablesAlone } from '../support/replaces-rule.js'
-import { drawn, isWholeRun } from '../support/share.js'
-import { openSim, SIM_DIR } from '../support/simulated.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
+import { checkTablesAlone, TablesAlone } from '../support/model/replaces-rule.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
+import { openSim, SIM_DIR } from '../support/databases/simulated.js'
 
 const SEEDS = 24
 const STEPS = 160

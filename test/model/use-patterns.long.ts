@@ -1,6 +1,6 @@
 /**
  * What: programs that once hung, or left a file for each thing they did, in the sizes in which they were met, on the
- * real disk: test/support/use-patterns.ts.
+ * real disk: test/support/programs/use-patterns.ts.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
@@ -8,11 +8,11 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
-import { newDirectory } from '../support/databases.js'
+import { newDirectory } from '../support/databases/databases.js'
 import {
   deletedAfterAPause, flushesInALoop, killedSessions, shortSessions, usersThenImport,
-} from '../support/use-patterns.js'
-import type { Site } from '../support/use-patterns.js'
+} from '../support/programs/use-patterns.js'
+import type { Site } from '../support/programs/use-patterns.js'
 
 const DESCRIPTORS = '/proc/self/fd'
 

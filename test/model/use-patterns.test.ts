@@ -1,13 +1,13 @@
-/** What: programs that once hung, or left a file for each thing they did: test/support/use-patterns.ts. */
+/** What: programs that once hung, or left a file for each thing they did: test/support/programs/use-patterns.ts. */
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import { MemoryVfs, simExecutor } from '../../src/testing.js'
-import { hastyClock } from '../support/hasty-clock.js'
+import { hastyClock } from '../support/fakes/hasty-clock.js'
 import {
   deletedAfterAPause, flushesInALoop, killedSessions, shortSessions, usersThenImport,
-} from '../support/use-patterns.js'
-import type { Site } from '../support/use-patterns.js'
+} from '../support/programs/use-patterns.js'
+import type { Site } from '../support/programs/use-patterns.js'
 
 const TIMES = 20
 

@@ -5,8 +5,14 @@ import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { commonProgram, modernProgram, oldProgram, oldProgramOutput, programOutput } from '../support/package-users.js'
-import { packed } from '../support/packed-package.js'
+import {
+  commonProgram,
+  modernProgram,
+  oldProgram,
+  oldProgramOutput,
+  programOutput,
+} from '../support/programs/package-users.js'
+import { packed } from '../support/programs/packed-package.js'
 
 const { root, lab, project, node, write } = packed
 const tools = path.join(root, '.tools/node_modules')

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { coreTypes, levelTypes } from '../support/package-users.js'
-import { compile, packed } from '../support/packed-package.js'
+import { coreTypes, levelTypes } from '../support/programs/package-users.js'
+import { compile, packed } from '../support/programs/packed-package.js'
 
 const tools = path.join(packed.root, '.tools/node_modules')
 

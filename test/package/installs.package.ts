@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { commonProgram, modernProgram, programOutput } from '../support/package-users.js'
-import { packed } from '../support/packed-package.js'
+import { commonProgram, modernProgram, programOutput } from '../support/programs/package-users.js'
+import { packed } from '../support/programs/packed-package.js'
 
 const lab = mkdtempSync(path.join(os.tmpdir(), 'varve-install-'))
 const clone = path.join(lab, 'clone')

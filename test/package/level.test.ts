@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { oldProgram, oldProgramOutput } from '../support/package-users.js'
-import { packed } from '../support/packed-package.js'
+import { oldProgram, oldProgramOutput } from '../support/programs/package-users.js'
+import { packed } from '../support/programs/packed-package.js'
 
 const { project, lab, node, write } = packed
 

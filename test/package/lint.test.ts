@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { packed } from '../support/packed-package.js'
+import { packed } from '../support/programs/packed-package.js'
 
 let tarball: Uint8Array
 

@@ -7,8 +7,14 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { commonProgram, coreTypes, levelTypes, modernProgram, programOutput } from '../support/package-users.js'
-import { compile, packed } from '../support/packed-package.js'
+import {
+  commonProgram,
+  coreTypes,
+  levelTypes,
+  modernProgram,
+  programOutput,
+} from '../support/programs/package-users.js'
+import { compile, packed } from '../support/programs/packed-package.js'
 
 const { lab, project, installed, node, write } = packed
 

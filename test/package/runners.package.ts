@@ -3,8 +3,14 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { commonProgram, coreTypes, levelTypes, modernProgram, programOutput } from '../support/package-users.js'
-import { packed } from '../support/packed-package.js'
+import {
+  commonProgram,
+  coreTypes,
+  levelTypes,
+  modernProgram,
+  programOutput,
+} from '../support/programs/package-users.js'
+import { packed } from '../support/programs/packed-package.js'
 
 const { root, project, write } = packed
 const tools = path.join(root, '.tools/node_modules')

@@ -1,9 +1,15 @@
 /** The check tells everything that is wrong, and nothing else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { craft, good, sample, sampleParts } from '../../../test/support/table-crafting.js'
-import { DATABASE_ID, newFile, sampleEntries, TABLE_NAME, writeTable } from '../../../test/support/table-samples.js'
-import type { WrittenTable } from '../../../test/support/table-samples.js'
+import { craft, good, sample, sampleParts } from '../../../test/support/samples/table-crafting.js'
+import {
+  DATABASE_ID,
+  newFile,
+  sampleEntries,
+  TABLE_NAME,
+  writeTable,
+} from '../../../test/support/samples/table-samples.js'
+import type { WrittenTable } from '../../../test/support/samples/table-samples.js'
 import { putU32 } from '../../base/index.js'
 import { replacedByFlush, replacedByMerge } from '../replaces.js'
 import type { Replaces } from '../replaces.js'

@@ -1,11 +1,11 @@
 /** A scan sees what an iterator sees, of good tables and of bad ones. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { craft, pieces, sample } from '../../../test/support/table-crafting.js'
+import { craft, pieces, sample } from '../../../test/support/samples/table-crafting.js'
 import {
   bytesOf, DATABASE_ID, entryAt, newFile, openWritten, sampleEntries, shown, TABLE_NAME, writeTable,
-} from '../../../test/support/table-samples.js'
-import type { Entry, WrittenTable } from '../../../test/support/table-samples.js'
+} from '../../../test/support/samples/table-samples.js'
+import type { Entry, WrittenTable } from '../../../test/support/samples/table-samples.js'
 import { EntryKind, runSync, SeededRandom, VarveError } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import type { VfsFile } from '../../vfs/index.js'

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME, writeTable,
-} from '../../../test/support/table-samples.js'
-import type { Entry } from '../../../test/support/table-samples.js'
+} from '../../../test/support/samples/table-samples.js'
+import type { Entry } from '../../../test/support/samples/table-samples.js'
 import {
   compareBytes, EntryKind, KEY_BYTES_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX, toHex,
 } from '../../base/index.js'

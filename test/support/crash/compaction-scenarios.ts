@@ -1,0 +1,134 @@
+/**
+ * What: short programs that together meet every state of a compaction, on request and by itself.
+ */
+import type { Scenario } from './crash-scenarios.js'
+import type { Workload } from '../model/workload.js'
+
+/** Makes a table with these keys and no others. */
+export async function table(w: Workload, keys: string, length: number): Promise<void> {
+  await w.batch([...keys].map((key) => ({ key, length: length + key.charCodeAt(0) })))
+  await w.flush()
+}
+
+export async function deleted(w: Workload, keys: string): Promise<void> {
+  await w.batch([...keys].map((key) => ({ key, length: null })))
+  await w.flush()
+}
+
+export const compactionScenarios: Record<string, Scenario> = {
+  'several tables are compacted': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abcd', 300)
+      await table(w, 'bce', 200)
+      await table(w, 'ae', 100)
+      await w.compact()
+      w.checkReads()
+      await w.put('b', 77)
+      await w.close()
+      await w.reopen()
+      w.checkReads()
+    },
+  },
+
+  'deletes are compacted: nothing comes back': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abcd', 200)
+      await w.compact()
+      await deleted(w, 'bd')
+      await w.compact()
+      w.checkReads()
+      await deleted(w, 'ac')
+      await w.compact()
+      w.checkReads()
+      await w.put('d', 50, { sync: true })
+      await w.killed()
+      w.checkReads()
+    },
+  },
+
+  'a snapshot is held over a compaction': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abc', 200)
+      const { snapshot, check } = w.snapshot()
+      await table(w, 'ab', 150)
+      await deleted(w, 'ac')
+      await w.compact()
+      check()
+      w.checkReads()
+      snapshot.release()
+      await w.compact()
+      w.checkReads()
+    },
+  },
+
+  'compacted, crashed, opened, compacted': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abc', 200)
+      await deleted(w, 'b')
+      await w.compact()
+      await w.put('c', 90, { sync: true })
+      await w.lostPower('none')
+      await table(w, 'bd', 120)
+      await w.compact()
+      w.checkReads()
+      await w.killed()
+      w.checkReads()
+    },
+  },
+
+  'one compaction after the other': {
+    async run(w) {
+      await w.open()
+      await table(w, 'ab', 200)
+      await table(w, 'b', 150)
+      await w.compact()
+      await table(w, 'bc', 120)
+      await w.compact()
+      await table(w, 'xy', 100)
+      await w.compact() // moves only
+      w.checkReads()
+    },
+  },
+
+  'inputs wait for their deletion': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abc', 200)
+      await table(w, 'ab', 100)
+      const reading = w.db.keysSync()
+      reading.next()
+      await w.compact()
+      await w.put('c', 60)
+      await w.lostPower('reverse')
+      await table(w, 'b', 100)
+      const again = w.db.keysSync()
+      again.next()
+      await w.compact()
+      w.checkReads()
+      await w.close()
+      await w.reopen()
+      w.checkReads()
+    },
+  },
+
+  'levels keep themselves in order while writers go on': {
+    settings: { compaction: { style: 'leveled' } },
+    async run(w) {
+      await w.open()
+      for (let i = 0; i < 7; i++) {
+        void w.put(`during ${i % 3}`, 400)
+        await table(w, i % 2 === 0 ? 'abc' : 'bd', 300)
+        if (i % 3 === 2) await w.del('b')
+      }
+      await w.vfs.settled()
+      w.checkReads()
+      await w.killed()
+      await w.vfs.clock.advance(1500)
+      w.checkReads()
+    },
+  },
+}

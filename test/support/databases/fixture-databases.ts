@@ -1,0 +1,114 @@
+/** Small databases as this version makes them, the same bytes each time: for dumps, and for test/fixtures. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Clock, Random } from '../../../src/base/index.js'
+import { Varve } from '../../../src/index.js'
+import { MemoryVfs } from '../../../src/testing.js'
+
+export interface FixtureContent {
+  position: string | null
+  /** Lines `<key> <value>` in hex, in key order. */
+  entries: string[]
+}
+
+export type FixtureEnding = keyof typeof endings
+
+/** Random numbers that are the same each time, so that fixtures can be compared. */
+class CountingRandom implements Random {
+  private next = 1
+
+  u32(): number {
+    return (this.next = Math.imul(this.next, 1_664_525) + 1_013_904_223) >>> 0
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.u32() >>> 24
+  }
+}
+
+/** A clock on which time stands still: no timer, and the same statistics each time. */
+const stillClock: Clock = {
+  nowMs: () => 0,
+  wallMs: () => 0,
+  after: () => ({ cancel: () => undefined }),
+  defer: (run) => void setImmediate(run),
+  deferWork: (run) => void setImmediate(run),
+  keepAlive: () => ({ cancel: () => undefined }),
+}
+
+const endings = {
+  /** Makes a log with synced and unsynced batches, one of several operations, one with a position. */
+  async killed(db: Varve): Promise<void> {
+    await db.put('log: synced', 'one', { sync: true })
+    await db.del('table: 3')
+    await db.batch([
+      { type: 'put', key: 'log: batch', value: Buffer.alloc(2000, 'b') },
+      { type: 'put', key: 'table: 4', value: 'newer' },
+      { type: 'del', key: '' },
+    ], { position: Buffer.from('position 7') })
+    await db.put(Uint8Array.of(0xff, 0, 0xfe), Uint8Array.of(0, 0xff))
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve)) // background work rests
+  },
+  /** A deep level, and tombstones over it in level 0. */
+  async compacted(db: Varve): Promise<void> {
+    for (let i = 0; i < 60; i += 2) await db.put(`table: ${i}`, `again ${i} `.repeat(i % 20))
+    await db.compact()
+    for (let i = 0; i < 10; i++) await db.del(`table: ${i}`)
+    await db.flush()
+    await db.close()
+  },
+  /** Logs that a pin keeps, beside one that replay needs. */
+  async pinned(db: Varve): Promise<void> {
+    await db.pins.acquire('follower')
+    await db.put('pinned: 1', 'in a kept log', { sync: true })
+    await db.flush()
+    await db.put('pinned: 2', 'in the last log', { sync: true })
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  },
+  async closed(db: Varve): Promise<void> {
+    await db.put('closed', 'yes')
+    await db.close()
+  },
+}
+
+export const fixtureEndings = Object.keys(endings) as FixtureEnding[]
+
+export function contentOf(db: Varve): FixtureContent {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  return {
+    position: db.position === null ? null : Buffer.from(db.position).toString(),
+    entries: [...db.entriesSync()].map(([key, value]) => `${hex(key)} ${hex(value)}`),
+  }
+}
+
+/** Writes the files of such a database into `dir`, without those of its lock. */
+export async function writeFixture(ending: FixtureEnding, dir: string): Promise<FixtureContent> {
+  const vfs = new MemoryVfs()
+  const components = { vfs, random: new CountingRandom(), clock: stillClock }
+  const options = { writeBufferSize: 65_536, blockSize: 1024, components }
+  const db = await Varve.open('/db', options)
+  await db.put('', 'the empty key')
+  for (let i = 0; i < 40; i++) await db.put(`table: ${i}`, `value ${i} `.repeat(i % 8))
+  await db.flush()
+  await db.put('second table', 'x')
+  await db.flush()
+  await endings[ending](db)
+  saveFiles(vfs, dir)
+  const reader = await Varve.open('/db', { ...options, readOnly: true })
+  const content = contentOf(reader)
+  await reader.close()
+  await db.close()
+  return content
+}
+
+function saveFiles(vfs: MemoryVfs, dir: string): void {
+  mkdirSync(dir, { recursive: true })
+  for (const name of vfs.listSync('/db')) {
+    if (name.includes('lock')) continue
+    const file = vfs.openSync(`/db/${name}`, 'read')
+    const bytes = new Uint8Array(file.sizeSync())
+    file.readSync(bytes, 0, bytes.length, 0)
+    file.closeSync()
+    writeFileSync(path.join(dir, name), bytes)
+  }
+}

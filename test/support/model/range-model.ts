@@ -1,0 +1,62 @@
+/** The answers that a database must give: a sorted map of versions, and ranges over it by their definition. */
+import { compareBytes } from '../../../src/base/index.js'
+import type { SeededRandom } from '../../../src/base/index.js'
+import type { RangeOptions } from '../../../src/index.js'
+
+export class MapModel {
+  /** Entries by key as latin1 text. */
+  private readonly entries = new Map<string, string>()
+
+  constructor(from?: MapModel) {
+    if (from !== undefined) this.entries = new Map(from.entries)
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.entries.set(latin1(key), latin1(value))
+  }
+
+  del(key: Uint8Array): void {
+    this.entries.delete(latin1(key))
+  }
+
+  get(key: Uint8Array): string | undefined {
+    return this.entries.get(latin1(key))
+  }
+
+  /** Gives `key=value` of a range, in its order. */
+  range({ gt, gte, lt, lte, prefix, reverse, limit }: RangeOptions): string[] {
+    const isInside = (key: Uint8Array) =>
+      (gt === undefined || compareBytes(key, asBytes(gt)) > 0) &&
+      (gte === undefined || compareBytes(key, asBytes(gte)) >= 0) &&
+      (lt === undefined || compareBytes(key, asBytes(lt)) < 0) &&
+      (lte === undefined || compareBytes(key, asBytes(lte)) <= 0) &&
+      (prefix === undefined || latin1(key).startsWith(latin1(asBytes(prefix))))
+    const keys = [...this.entries.keys()].filter((key) => isInside(Buffer.from(key, 'latin1')))
+    keys.sort((a, b) => compareBytes(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
+    if (reverse === true) keys.reverse()
+    const count = limit === undefined || limit < 0 ? Infinity : limit
+    return keys.slice(0, count).map((key) => `${key}=${this.entries.get(key)}`)
+  }
+}
+
+const asBytes = (data: string | Uint8Array) => (typeof data === 'string' ? new TextEncoder().encode(data) : data)
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
+
+/** Draws a short key of few letters: equal ones, prefixes of each other, the empty key, 0x00 and 0xFF. */
+export function randomKey(random: SeededRandom): Uint8Array {
+  return Uint8Array.from({ length: random.below(5) }, () => random.pick([0x00, 0x61, 0x62, 0xff]))
+}
+
+/** Draws any combination of bounds, direction and limit. */
+export function randomRange(random: SeededRandom): RangeOptions {
+  const range: RangeOptions = {}
+  for (const name of ['gt', 'gte', 'lt', 'lte', 'prefix'] as const) {
+    if (random.chance(0.25)) range[name] = random.chance(0.2) ? 'a' : randomKey(random)
+  }
+  if (random.chance(0.5)) range.reverse = random.chance(0.7)
+  if (random.chance(0.4)) range.limit = random.pick([0, 1, 2, 7, 1000, -1, Infinity])
+  return range
+}
