@@ -61,7 +61,7 @@ export function alignUp(n: number, alignment: number): number {
   return Math.ceil(n / alignment) * alignment
 }
 
-/** Lower-case hex, for names and messages. */
+/** Writes bytes as lower-case hex, for names and messages. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) text += byte.toString(16).padStart(2, '0')

@@ -5,7 +5,7 @@
  * Thread: any; each thread gives its own native function.
  */
 
-/** Same contract as zlib.crc32(data, seed). */
+/** A function with the contract of zlib.crc32(data, seed). */
 export type NativeCrc32 = (data: Uint8Array, seed: number) => number
 
 /** Below this many bytes the table beats the call into native code (measured on Node 20 and 24). */

@@ -33,7 +33,7 @@ export const VersionFlag = {
 
 /** Flags in byte 1. They are on disk: do not change these numbers. */
 export const EncodingFlag = {
-  /** Reserved. */
+  /** The entry has a keyspace id. Reserved. */
   keyspace: 1,
   checksum: 4,
   /** The entry repeats the value before it with a new expiry. Reserved. */

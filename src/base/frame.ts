@@ -34,7 +34,7 @@ import { apartChecksum, areValuesGood } from './values-apart.js'
 
 export const FRAME_HEADER_BYTES = 40
 
-/** On disk: do not change. */
+/** Types of frames. They are on disk: do not change these numbers. */
 export const FrameType = {
   batch: 1,
   predecessor: 2,
@@ -42,15 +42,15 @@ export const FrameType = {
   mark: 4,
   /** One large value, in a value log. Reserved. */
   values: 5,
-  /** In a log: tables that came from outside. Reserved. */
+  /** Names tables that came from outside, in a log. Reserved. */
   ingestNote: 6,
-  /** In an export stream. Reserved. */
+  /** Holds entries of an export stream. Reserved. */
   exportRecords: 7,
-  /** In an export stream. Reserved. */
+  /** Ends an export stream. Reserved. */
   exportEnd: 8,
 } as const
 
-/** On disk: do not change. */
+/** Flags of frames. They are on disk: do not change these numbers. */
 export const FrameFlag = { valuesApart: 1 } as const
 
 /** The frames that a reader knows: for each known type, the mask of its known flags. */
@@ -61,10 +61,10 @@ export const LOG_FRAMES: KnownFrames = {
 }
 export const MANIFEST_FRAMES: KnownFrames = { [FrameType.editGroup]: 0, [FrameType.mark]: 0 }
 
-/** On disk: do not change. */
+/** Types of extensions. They are on disk: do not change these numbers. */
 export const ExtensionType = {
   position: 1,
-  /** Reserved. */
+  /** Where a replica is: epoch and index. Reserved. */
   replication: 2,
 } as const
 export const EXTENSION_HEADER_BYTES = 4

@@ -25,9 +25,9 @@ export interface InternalIterator {
   seekGE(bytes: Uint8Array, start: number, end: number): void
   /** Moves to the last entry with key < bytes[start, end), which is the oldest version of its key. */
   seekLT(bytes: Uint8Array, start: number, end: number): void
-  /** Requires: valid. */
+  /** Moves to the next entry. Requires: `valid`. */
   next(): void
-  /** Requires: valid. */
+  /** Moves to the entry before. Requires: `valid`. */
   prev(): void
   /** Releases what the iterator holds. It may be called again; no other method may be called after it. */
   close(): void

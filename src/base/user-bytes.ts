@@ -80,7 +80,7 @@ export class UserBytes {
   }
 }
 
-/** Copies that share nothing: each may be transferred to another thread. */
+/** Makes copies that share nothing, so that each may be transferred to another thread. */
 export const OWN_BUFFERS = new UserBytes(-1)
 
 function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {

@@ -153,7 +153,7 @@ export class GroupWriter {
     return bytes
   }
 
-  /** Writes and publishes everything that is encoded, also what a pool write is still busy with. */
+  /** Writes and publishes everything that is encoded, also the bytes that a pool write is still busy with. */
   commitNow(): void {
     while (this.unsettled.length > 0) {
       const { buffer, group } = this.unsettled[0]!
