@@ -1,9 +1,9 @@
 /**
  * What: looks at tables that no version lists, and decides which of them are debris and which stay. Only what is
- * surely not needed is deleted: a table whose writes history has, or a file that was never finished.
- * Kept are a table of another database, and one that holds writes which neither manifest nor logs know: a power
- * loss may leave such a table, legally, and so does a manifest that is not the one it should be. When the manifest
- * has nothing to set against such tables, it is the manifest that is wrong, and that is an error.
+ * surely not needed is deleted: a table whose writes history has, or a file that was never finished. Two kinds are
+ * kept: a table of another database, and one that holds writes which neither manifest nor logs know. A power loss
+ * may leave such a table, legally, and so does a manifest that is not the one it should be. When the manifest has
+ * nothing to set against such tables, it is the manifest that is wrong, and that is an error.
  * Thread: main; runs blocking or awaited. Changes nothing.
  * Invariants: REC-5 an open deletes no file that may hold what is nowhere else, and no file of another database.
  */
@@ -20,11 +20,11 @@ import type { Vfs } from '../vfs/index.js'
 export interface Orphan {
   file: string
   fileNum: FileNum
-  /** False: its header says that it belongs to another database. */
+  /** False when its header says that it belongs to another database. */
   isOurs: boolean
-  /** Null for a file that is not a whole table: an unfinished write holds nothing that its logs do not. */
+  /** The facts of a whole table; null for any other file: an unfinished write holds nothing that its logs do not. */
   facts: TableFacts | null
-  /** Nothing is known of it. */
+  /** True when nothing is known of it. */
   isUnreadable: boolean
 }
 
@@ -59,7 +59,7 @@ export function* readOrphans(
   )
 }
 
-/** Null when it is gone meanwhile. */
+/** Reads what is known of one orphan; null when it is gone meanwhile. */
 function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array): Steps<Orphan | null> {
   try {
     const found = yield* withFile(vfs, path, 'read', (file) => readUnlistedTable({ file, name: unread.file }))
@@ -74,10 +74,10 @@ function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Ar
 export type KeptOrphan = KeptFile & { fileNum: FileNum }
 
 /**
- * The orphans that stay. `lastSeqNum`: history as the manifest and the logs give it ends here; `known`: those that
- * an open before this one kept. Throws CORRUPTION when the manifest cannot be that of these tables: one of an
- * empty database beside tables of another one; one that lists no table and no log beside tables of its own. (Each open
- * lists its log, whose unsynced end may be lost, and a table of it may be there.)
+ * Gives the orphans that stay. History, as the manifest and the logs give it, ends at `lastSeqNum`; an earlier open
+ * kept the orphans in `known`. Throws CORRUPTION when the manifest cannot be that of these tables: one of an empty
+ * database beside tables of another one, or one that lists no table and no log beside tables of its own. (Each open
+ * lists its log, whose unsynced end may be lost while a table of it is there.)
  */
 export function keptOrphans(
   orphans: readonly Orphan[], { version, manifestNum }: KnownHistory, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,

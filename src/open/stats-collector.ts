@@ -59,14 +59,14 @@ function collectEngine(stats: Stats, engine: Engine): void {
   collectVersion(stats, versions.current)
 }
 
-/** Nothing runs here: what the files tell. */
+/** Fills in what the files tell, since nothing runs in a read-only database. */
 function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const { version, replayed, tables, manifest, generation } = view.sight
   const { cache, options } = view.reading
   const { memtables } = replayed
   stats.database.state = view.isClosed ? 'CLOSED' : 'OPEN'
   stats.database.isReadOnly = true
-  // What the next open for writing must flush.
+  // The next open for writing must flush this.
   stats.flush.pending = memtables.length
   stats.flush.queue = memtables.length
   stats.wal = {
@@ -92,7 +92,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   collectVersion(stats, version)
 }
 
-/** What stands in the manifest. */
+/** Fills in what stands in the manifest. */
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
@@ -188,7 +188,7 @@ function cacheStats(cache: BlockCache): CacheStats {
   return { capacityBytes, usedBytes, blockCount, hitCount, missCount, evictionCount }
 }
 
-/** What is allocated, also where it was never touched yet. */
+/** Gives the memory that is allocated, also where it was never touched yet. */
 function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({

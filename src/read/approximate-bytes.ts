@@ -1,6 +1,6 @@
 /**
- * What: how many bytes of tables a range of keys takes, about: from the indexes in memory, no block is
- * read. What is not flushed yet does not count, and every version of a key does.
+ * What: estimates how many bytes of tables a range of keys takes. It uses the indexes in memory and reads no block.
+ * What is not flushed yet does not count, and every version of a key does.
  * Thread: main. No state.
  */
 import type { KeyRange } from '../iterator/index.js'
@@ -16,7 +16,7 @@ export function approximateBytes({ runs }: Pick<ReadState, 'runs'>, range: KeyRa
   return bytes
 }
 
-/** All of a table that lies in the extent as a whole. Requires: they overlap. */
+/** Estimates the bytes of a table that lie in the extent. Requires: the two overlap. */
 function bytesInside(table: Table, { lower, upper }: Extent): number {
   const own = extentOf(table.facts)
   const from = beginsBefore(own, lower, 0, lower.length) ? table.approximateBytesBelow(lower) : 0

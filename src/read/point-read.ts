@@ -1,6 +1,6 @@
 /**
- * What: one key through the read state: memtables newest first, then one table of each sorted run. The first version
- * found at or below the snapshot is the answer.
+ * What: looks up one key in the read state: memtables newest first, then one table of each sorted run. The first
+ * version found at or below the snapshot is the answer.
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state.
  */
@@ -20,7 +20,10 @@ export class PointReader {
   getCount = 0
   hitCount = 0
 
-  /** The value as private memory, or undefined. `renewing`: may look anew (read-anew.ts). */
+  /**
+   * Gives the value as private memory, or undefined. With `renewing`, a read that fails may look anew
+   * (read-anew.ts).
+   */
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
     if (!this.has(moment, key, renewing)) return undefined
     const { found } = this
@@ -36,7 +39,7 @@ export class PointReader {
     }
   }
 
-  /** Where the value stands, lent until the next read of anything; null when there is none. */
+  /** Gives the value where it stands, lent until the next read of anything; null when there is none. */
   lend(moment: ReadMoment, key: Bytes, renewing?: ReadView): PointResult | null {
     return this.has(moment, key, renewing) ? this.found : null
   }

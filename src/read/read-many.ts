@@ -1,6 +1,7 @@
 /**
- * What: many lookups in one state that do not hold the event loop: what the turn of the call does not reach follows in
- * later ones. By then the keys are the caller's again, so what is left of them is copied before the call returns.
+ * What: does many lookups in one state without holding the event loop: what the turn of the call does not reach
+ * follows in later turns. By then the keys are the caller's again, so those that are left are copied before the
+ * call returns.
  * Owns: a hold on the read state from the first pause on. Thread: main.
  * Invariants: READ-2 all lookups look at the state of the moment of the call.
  */
@@ -12,7 +13,7 @@ import type { ReadView } from './read-view.js'
 
 type Lookup<T> = (moment: ReadMoment, key: Bytes) => T
 
-/** What `lookup` gives for each key, in their order. Requires: they were checked. Rejects with CLOSED. */
+/** Gives what `lookup` gives for each key, in their order. Rejects with CLOSED. Requires: the keys were checked. */
 export function readMany<T>(
   view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>,
 ): Promise<T[]> {
@@ -23,7 +24,7 @@ export function readMany<T>(
   }
 }
 
-/** Throws what a lookup in this turn throws. */
+/** Does the lookups of this turn, and throws what one of them throws. */
 function begin<T>(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>): Promise<T[]> {
   const { turns } = view
   const found = new Array<T>(keys.length)
@@ -62,14 +63,14 @@ class LaterLookups<T> {
       }
       return found
     } catch (error) {
-      this.view.renew(error) // the keys before are the caller's again: he must ask once more
+      this.view.renew(error) // the earlier keys are the caller's again: only the caller can ask once more
       throw error
     } finally {
       this.cut()
     }
   }
 
-  /** The database is being closed, or all is done. */
+  /** Ends the lookups: the database is being closed, or all are done. */
   cut(): void {
     if (this.isClosed) return
     this.isClosed = true
@@ -78,7 +79,7 @@ class LaterLookups<T> {
   }
 }
 
-/** The keys from a place on: strings as they are, bytes as a copy. */
+/** The keys from one place on: strings as they are, bytes as copies. */
 class OwnKeys {
   private readonly keys: readonly Bytes[]
   private readonly from: number
