@@ -86,7 +86,7 @@ test('exceptions: hold one breach up to its count, and must shrink with it', () 
   assert.equal(applyExceptions([{ ...problem, text: 'g has 80 lines' }], [exception]).length, 2)
 })
 
-/** @param {string} comment @param {string} [file] */
+/** @param {string} comment */
 function judgeComment(comment) {
   return checkComments({ 'src/vfs/x.ts': `import { a } from './a.js'\n\n  ${comment}\nconst b = a\n` })
     .map((p) => `${p.line} ${p.text}`)
