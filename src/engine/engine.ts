@@ -218,10 +218,7 @@ export class Engine implements EngineCore, ReadView {
     this.swapState(this.pipeline.current.memtable)
     this.iterators.letGo()
     task.memtable.release()
-    for (const { level, facts } of edit.addTables ?? []) {
-      const { fileNum, bytes, entryCount } = facts
-      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
+    this.tellAdded(edit)
     this.installer.whenDurable({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
     this.compactor.schedule()
@@ -236,10 +233,7 @@ export class Engine implements EngineCore, ReadView {
     if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
-    for (const { level, facts } of edit.addTables ?? []) {
-      const { fileNum, bytes, entryCount } = facts
-      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
+    this.tellAdded(edit)
     this.rollManifest()
     this.stalls.assess()
     this.pipeline.encodeWaiting()
@@ -257,6 +251,12 @@ export class Engine implements EngineCore, ReadView {
     this.logPins.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
     this.deleter.add(this.buffers.takeUnusedBelow(this.versions.durable.logPointer))
     this.rollManifest()
+  }
+
+  private tellAdded(edit: VersionEdit): void {
+    for (const { level, facts: { fileNum, bytes, entryCount } } of edit.addTables ?? []) {
+      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+    }
   }
 
   private rollManifest(): void {

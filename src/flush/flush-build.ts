@@ -7,7 +7,7 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, FRAME_HEADER_BYTES, frameBytes,
+  assert, entryEnd, entryKeyBytes, entryKeyStart, entryKind, entryValueBytes, FRAME_HEADER_BYTES, frameBytes,
   FrameType, getU32, getU53, KiB,
 } from '../base/index.js'
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
@@ -170,12 +170,12 @@ class EntryWriter {
     for (let i = 0; i < count; i++) {
       const at = places[i]!
       const keyStart = entryKeyStart(bytes, at)
-      const keyEnd = entryKeyEnd(bytes, at)
+      const keyEnd = keyStart + entryKeyBytes(bytes, at)
       const seqNum = numbers[i]!
       const kind = entryKind(bytes, at)
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
-        builder.addBehind(bytes, view, keyStart, keyEnd, entryValueEnd(bytes, at), seqNum, kind)
+        builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), seqNum, kind)
       }
       previous = at
     }

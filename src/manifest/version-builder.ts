@@ -7,9 +7,9 @@
 import { compareBytes, VarveError } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, TableFacts, ValueFileReference } from '../base/index.js'
 import type { Level } from './sorted-run.js'
-import { LEVELS_MIN, compareTables, firstNeededLog, levelOf } from './version.js'
+import { LEVELS_MIN, compareTables, emptyVersion, firstNeededLog, levelOf } from './version.js'
 import type { ValueLogFacts, Version } from './version.js'
-import { findProblemAfter } from './version-check.js'
+import { findProblem, findProblemAfter } from './version-check.js'
 import type { VersionEdit } from './version-edit.js'
 
 /** Makes the error for a bad edit: a bug when this process made it, corruption when a file holds it. */
@@ -34,6 +34,7 @@ export function applyEdit(version: Version, edit: VersionEdit): Version {
 
 /** Applies edits to a base version. A builder that threw must not be used again. */
 export class VersionBuilder {
+  private readonly base: Version
   private readonly next: Mutable<Version>
   /** The tables of each level that an edit touched; the other levels stay as they are. */
   private readonly levels = new Map<LevelNum, Map<FileNum, TableFacts>>()
@@ -44,6 +45,7 @@ export class VersionBuilder {
   private blame: Blame
 
   constructor(base: Version, blame: Blame) {
+    this.base = base
     this.next = { ...base }
     this.pins = new Map(base.pins)
     this.logs = new Map(base.logs)
@@ -76,7 +78,7 @@ export class VersionBuilder {
     for (const fileNum of this.logs.keys()) if (fileNum < first) this.logs.delete(fileNum)
     next.logs = this.logs
     const change = { levels: new Set(this.levels.keys()), added: [...this.added.values()] }
-    const problem = findProblemAfter(next, change)
+    const problem = this.base === emptyVersion ? findProblem(next) : findProblemAfter(next, change)
     if (problem !== null) throw this.blame(problem)
     return Object.freeze(next)
   }
