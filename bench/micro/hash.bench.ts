@@ -1,5 +1,5 @@
 /** The hash of keys, by their length, read as bytes and from a view (docs/design/0022-keyed-hash.md). */
-import { drawHashSeed, hashRange, hashView, SeededRandom } from '../../src/base/index.js'
+import { drawHashSeed, hashRange, hashRangeWide, hashView, SeededRandom } from '../../src/base/index.js'
 import { micro } from './harness.js'
 
 const KEYS = 4096
@@ -8,9 +8,11 @@ const GAP_BYTES = 8
 
 const random = new SeededRandom(1)
 const seed = drawHashSeed(random)
+const other = drawHashSeed(random)
+const wide = new Int32Array(2)
 let sum = 0
 
-for (const size of [5, 8, 16, 40, 100]) {
+for (const size of [5, 8, 16, 40, 80, 100]) {
   const step = size + GAP_BYTES
   const bytes = new Uint8Array(new SharedArrayBuffer(KEYS * step + GAP_BYTES))
   random.fill(bytes)
@@ -22,6 +24,17 @@ for (const size of [5, 8, 16, 40, 100]) {
   }
   await micro(`hash of ${size} bytes`, [
     { name: 'bytes', count: 64 * KEYS, run: each((start, end) => hashRange(bytes, start, end, seed)) },
+    {
+      name: '64 bits', count: 64 * KEYS, run: each((start, end) => {
+        hashRangeWide(bytes, start, end, seed, wide)
+        return wide[0]! ^ wide[1]!
+      }),
+    },
+    {
+      name: 'twice 32', count: 64 * KEYS, run: each((start, end) => {
+        return hashRange(bytes, start, end, seed) ^ hashRange(bytes, start, end, other)
+      }),
+    },
     { name: 'view', count: 64 * KEYS, run: each((start, end) => hashView(view, start, end, seed)) },
   ])
 }

@@ -1,6 +1,7 @@
 /**
- * What: the keyed 32-bit hash of a key range, for memtable index, table point hash and filter.
- * It is HalfSipHash-1-3 (J.-P. Aumasson, D. J. Bernstein; CC0). Hashes are on disk: do not change it.
+ * What: the keyed hash of a key range, with 32 bits for memtable index, table point hash and filter, with 64 bits where
+ * a hash stands for the key. It is HalfSipHash-1-3 (J.-P. Aumasson, D. J. Bernstein; CC0). Hashes are on disk: do not
+ * change it.
  *
  * The seed is drawn anew for each memtable and table, so an attacker who chooses keys cannot tell which of them
  * will meet in one slot. A seed alone does not give that: many hashes, MurmurHash3 among them, have known keys
@@ -85,4 +86,48 @@ function finishHash(v0: number, v1: number, v2: number, v3: number, last: number
     v2 ^= 0xff
   }
   return v1 ^ v3
+}
+
+/**
+ * Hashes bytes[start, end) to 64 bits and writes them as two signed integers to out[0] and out[1], in the order in
+ * which the reference implementation writes them. Nothing is allocated.
+ */
+export function hashRangeWide(
+  bytes: Uint8Array, start: number, end: number, { low, high }: HashSeed, out: Int32Array,
+): void {
+  let v0 = low | 0
+  let v1 = high ^ 0xee
+  let v2 = low ^ 0x6c796765
+  let v3 = high ^ 0x74656462
+  let i = start
+  for (const stop = end - 3; i < stop; i += 4) {
+    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+    v3 ^= word
+    v0 = (v0 + v1) | 0; v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0; v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0; v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0; v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0; v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2; v2 = (v2 << 16) | (v2 >>> 16)
+    v0 ^= word
+  }
+  let last = (end - start) << 24
+  if (i < end) {
+    last |= bytes[i]!
+    if (i + 1 < end) last |= bytes[i + 1]! << 8
+    if (i + 2 < end) last |= bytes[i + 2]! << 16
+  }
+  v3 ^= last
+  for (let round = 0; round < 7; round++) {
+    v0 = (v0 + v1) | 0; v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0; v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0; v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0; v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0; v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2; v2 = (v2 << 16) | (v2 >>> 16)
+    if (round === 0) {
+      v0 ^= last
+      v2 ^= 0xee
+    } else if (round === 3) {
+      out[0] = v1 ^ v3
+      v1 ^= 0xdd
+    }
+  }
+  out[1] = v1 ^ v3
 }
