@@ -62,6 +62,12 @@ export class CatalogState {
   fileNum = 0
   readonly segments = new Map<number, SegmentState>()
 
+  /** Notes numbers that were given. */
+  promise(seqNum: SeqNum, fileNum: number): void {
+    this.seqNum = Math.max(this.seqNum, seqNum)
+    this.fileNum = Math.max(this.fileNum, fileNum)
+  }
+
   /** Applies the changes of one group. Throws BadBytes for what cannot follow on what is there. */
   apply(changes: readonly Change[]): void {
     if (changes[0]?.tag !== ChangeTag.numbers) throw new BadBytes(0, 'a group without numbers')
@@ -70,10 +76,7 @@ export class CatalogState {
 
   private applyOne(change: Change): void {
     switch (change.tag) {
-      case ChangeTag.numbers:
-        this.seqNum = Math.max(this.seqNum, change.seqNum)
-        this.fileNum = Math.max(this.fileNum, change.fileNum)
-        return
+      case ChangeTag.numbers: return this.promise(change.seqNum, change.fileNum)
       case ChangeTag.addSegment: return this.add(change.segment, change.queue, change.salt)
       case ChangeTag.sealSegment: {
         this.listed(change.segment).sealedBytes = change.bytes

@@ -35,7 +35,7 @@ function stateOf(groups: Change[][]): CatalogState {
 async function writeAll(groups: Change[][], isClosed: boolean): Promise<Uint8Array> {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/c')
-  const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState()))
+  const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
   for (const group of groups) await catalog.append(group, false)
   if (isClosed) await catalog.mark()
   await catalog.close()
@@ -137,7 +137,7 @@ describe('a catalog on a full disk', () => {
   it('takes removals in the space that stands ready, and other groups not; later it goes on', async () => {
     const vfs = new SimVfs({ seed: 1 })
     vfs.mkdirSync('/c')
-    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState()))
+    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
     await catalog.append(GROUPS[0]!, false)
     vfs.capacityBytes = vfs.usedBytes
     const fill = async () => {
@@ -160,7 +160,7 @@ describe('a catalog on a full disk', () => {
   it('is not written again after a sync that failed', async () => {
     const vfs = new SimVfs({ seed: 1 })
     vfs.mkdirSync('/c')
-    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState()))
+    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
     const fault = vfs.addFault({ kind: 'sync', fault: { do: 'failSync', mode: 'lostClean' } })
     const isUnknown = (error: unknown) => VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
     await assert.rejects(catalog.append(GROUPS[0]!, false), isUnknown)

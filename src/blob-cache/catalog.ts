@@ -8,7 +8,7 @@
  */
 import {
   assert, emptyFrameHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
-  ioError, KiB, MiB, newFileHeader, runAsync, sealFrame, VarveError,
+  ioError, KiB, newFileHeader, runAsync, sealFrame, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileOrigin, Steps } from '../base/index.js'
 import { closeQuietly, openFile, syncFile, unlinkFile, withFile, writeFully } from '../vfs/index.js'
@@ -20,9 +20,6 @@ import { CatalogState } from './catalog-state.js'
 
 /** Bytes of zeros that stand ready behind the last group. */
 export const PREPARED_BYTES = 64 * KiB
-/** A catalog is written anew when it is longer than this, and than four times its first group. */
-export const ROLL_BYTES = 4 * MiB
-
 function makeFrame(header: FileHeader, offset: number, group: number, changes: readonly Change[] | null): Uint8Array {
   const body = changes === null ? new Uint8Array(0) : encodeChanges(changes)
   const frame = new Uint8Array(frameBytes(body.length))
@@ -36,7 +33,7 @@ function makeFrame(header: FileHeader, offset: number, group: number, changes: r
 
 /** Makes a catalog that says `state`, and syncs it; its name is synced by the move of the marker. */
 export function* createCatalog(
-  vfs: Vfs, dir: string, origin: FileOrigin, fileNum: number, state: CatalogState,
+  vfs: Vfs, dir: string, origin: FileOrigin, fileNum: number, state: CatalogState, rollBytes: number,
 ): Steps<Catalog> {
   const name = cacheFileName('catalog', fileNum)
   const path = vfs.join(dir, name)
@@ -51,7 +48,7 @@ export function* createCatalog(
     file = yield* openFile(vfs, path, 'create')
     yield* writeFully(file, bytes, 0, bytes.length, 0)
     yield* syncFile(file)
-    return new Catalog({ vfs, dir, file, header, end, preparedEnd: bytes.length, state })
+    return new Catalog({ vfs, dir, file, header, end, preparedEnd: bytes.length, state, rollBytes })
   } catch (error) {
     if (file !== null) {
       yield* closeQuietly(file)
@@ -79,12 +76,15 @@ interface MadeCatalog {
   end: number
   preparedEnd: number
   state: CatalogState
+  rollBytes: number
 }
 
 export class Catalog {
   readonly fileNum: number
   readonly name: string
   readonly state: CatalogState
+  /** It is written anew when it is longer than this, and than four times its first group. */
+  readonly rollBytes: number
   private readonly vfs: Vfs
   private readonly dir: string
   private readonly file: VfsFile
@@ -98,7 +98,8 @@ export class Catalog {
   private isWriting = false
   private failure: VarveError | null = null
 
-  constructor({ vfs, dir, file, header, end, preparedEnd, state }: MadeCatalog) {
+  constructor({ vfs, dir, file, header, end, preparedEnd, state, rollBytes }: MadeCatalog) {
+    this.rollBytes = rollBytes
     this.vfs = vfs
     this.dir = dir
     this.file = file
@@ -118,7 +119,7 @@ export class Catalog {
 
   /** True when it is time for a new catalog. */
   get isLong(): boolean {
-    return this.end > Math.max(ROLL_BYTES, 4 * this.firstBytes)
+    return this.end > Math.max(this.rollBytes, 4 * this.firstBytes)
   }
 
   /**

@@ -62,7 +62,7 @@ export class FileSyncer {
     return waiting
   }
 
-  /** Called after each write, good or not: bytes that somebody waits for may be in the file now. */
+  /** Called after each write, good or not, and after a sync of another's: bytes may be safe that somebody waits for. */
   noteWritten(file: SyncedFile): void {
     const syncs = this.files.get(file)
     if (syncs !== undefined) this.start(file, syncs)
@@ -70,8 +70,8 @@ export class FileSyncer {
 
   private start(file: SyncedFile, syncs: FileSyncs): void {
     if (syncs.isRunning) return
-    if (file.failure !== null) return this.answer(file, syncs)
-    if (file.writtenEnd > file.syncedEnd && syncs.waiters.some(({ end }) => end <= file.writtenEnd)) {
+    this.answer(file, syncs)
+    if (file.failure === null && file.writtenEnd > file.syncedEnd && syncs.waiters.some(({ end }) => end <= file.writtenEnd)) {
       syncs.isRunning = true
       void this.sync(file, syncs)
     }

@@ -36,13 +36,17 @@ export interface SafeKills {
 
 export class KillQueue {
   private queue: QueuedKill[] = []
-  /** The place of the first in the queue. */
-  private start = 0
+  private startNow = 0
   private waiters: Waiter[] = []
+
+  /** The place of the first that is not durable. */
+  get start(): number {
+    return this.startNowNow
+  }
 
   /** The place behind the last. */
   get end(): number {
-    return this.start + this.queue.length
+    return this.startNow + this.queue.length
   }
 
   get length(): number {
@@ -68,15 +72,15 @@ export class KillQueue {
       if (kill !== null) kills.push(kill)
       count++
     }
-    return { kills, end: this.start + count }
+    return { kills, end: this.startNow + count }
   }
 
   /** Takes out what is durable now, and answers those who waited for it. */
   noteDurable(end: number): void {
     assert(end <= this.end, 'what is durable was queued')
-    if (end <= this.start) return
-    this.queue = this.queue.slice(end - this.start)
-    this.start = end
+    if (end <= this.startNow) return
+    this.queue = this.queue.slice(end - this.startNow)
+    this.startNow = end
     const waiting: Waiter[] = []
     for (const waiter of this.waiters) {
       if (waiter.place <= end) waiter.resolve()
@@ -87,7 +91,7 @@ export class KillQueue {
 
   /** Resolves when everything before `place` is durable. */
   durable(place: number): Promise<void> {
-    if (place <= this.start) return Promise.resolve()
+    if (place <= this.startNow) return Promise.resolve()
     return new Promise((resolve, reject) => this.waiters.push({ place, resolve, reject }))
   }
 

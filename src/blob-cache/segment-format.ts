@@ -162,6 +162,12 @@ export function readRecordHeader(
 ): boolean {
   if (end - at < RECORD_HEADER_BYTES) return false
   if (getU32(bytes, at) !== crc32(bytes, at + 4, at + RECORD_HEADER_BYTES, (seed ^ offset) >>> 0)) return false
+  readRecordFields(bytes, at, out)
+  return out.seqNum <= SEQ_NUM_MAX && out.checkedSeqNum <= SEQ_NUM_MAX
+}
+
+/** Reads the fields of a header that is in memory since it was written. */
+export function readRecordFields(bytes: Uint8Array, at: number, out: RecordHeader): void {
   out.keyBytes = getU16(bytes, at + 4)
   out.extensionBytes = getU16(bytes, at + 6)
   out.codec = getU16(bytes, at + 8)
@@ -176,7 +182,6 @@ export function readRecordHeader(
   out.expiresMs = getU48(bytes, at + 48)
   out.staleMs = getU48(bytes, at + 54)
   out.checkedSeqNum = getU53(bytes, at + 64)
-  return out.seqNum <= SEQ_NUM_MAX && out.checkedSeqNum <= SEQ_NUM_MAX
 }
 
 /**
