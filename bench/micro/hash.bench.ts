@@ -9,7 +9,7 @@ const GAP_BYTES = 8
 const random = new SeededRandom(1)
 const seed = drawHashSeed(random)
 const other = drawHashSeed(random)
-const wide = new Int32Array(2)
+const wide = new Uint32Array(2)
 let sum = 0
 
 for (const size of [5, 8, 16, 40, 80, 100]) {

@@ -19,7 +19,7 @@ const VECTORS = `
   eb837700 43627695 629263ab 90137e9c a6dd68c3 55c4dd38 79d313fa e8a49e97
   7ed7ec53 5706e82e 6ab6db33 77053fae ccc4b488 0b487f3e f8ebc174 04831787`.trim().split(/\s+/)
 
-/** The same with 64 bits of result. */
+/** The 64-bit hashes of the same keys, from the same program. */
 const WIDE_VECTORS = `
   76a5d0212320f72a 87e8748d6fd33397 78ee1fe15d3cd732 3e5239a36bde6c3e eb24dba0718cae05 83e7464ecbc3bde6
   af65e0c64df5d602 3c052d0ab24cf18f 3dcda8311dec7a5f bd615fbfc1433bf6 3134fba809e041f2 cd3daa72c20b76fb
@@ -32,7 +32,8 @@ const WIDE_VECTORS = `
   fc513a57f23c3903 398975e7a192ee36 42bd3b402ea09f40 365ad62ac3bc8acb 85f276512bd30d97 63d31f1671b19301
   a2e721503778e429 8bbfba9e90fe0a8a d7dd10b7ecfd873a 936c4e9f93c2597b 8b0146ec86c51f3c 5c9d183160dd8291
   49ab1bc394c274f4 c245b4268e3fdd4d 7cdf3ae3b2de5716 3c12c4201914c5c1 0ae13b4da064d6b0 e49c65b415e80c67
-  a7a00d7c227dd53a f1220e300d618e8e 88c3cbbf723b3b5e fa35abca8917f1ea 84c40c2d6cc214d7 9d35742ff5f63ace`.trim().split(/\s+/)
+  a7a00d7c227dd53a f1220e300d618e8e 88c3cbbf723b3b5e fa35abca8917f1ea 84c40c2d6cc214d7 9d35742ff5f63ace`
+  .trim().split(/\s+/)
 
 const counting = (length: number, factor = 1, first = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => i * factor + first)
@@ -53,9 +54,9 @@ test('HalfSipHash-1-3: the values of the reference implementation; on disk, so t
 })
 
 function shownWide(bytes: Uint8Array, seed: Uint8Array): string {
-  const [words, hash] = [new Int32Array(2), Buffer.alloc(8)]
+  const [words, hash] = [new Uint32Array(2), Buffer.alloc(8)]
   hashRangeWide(bytes, 0, bytes.length, readHashSeed(seed), words)
-  for (const [at, word] of words.entries()) hash.writeInt32LE(word, 4 * at)
+  for (const [at, word] of words.entries()) hash.writeUInt32LE(word, 4 * at)
   return hash.toString('hex')
 }
 
@@ -75,7 +76,7 @@ test('only the range counts', () => {
   const random = new SeededRandom(1, 'hash')
   random.fill(bytes)
   const seed = drawHashSeed(random)
-  const [wide, wideAlone] = [new Int32Array(2), new Int32Array(2)]
+  const [wide, wideAlone] = [new Uint32Array(2), new Uint32Array(2)]
   for (let start = 0; start < 8; start++) {
     for (let end = start; end < 40; end++) {
       const alone = bytes.slice(start, end)
@@ -91,7 +92,7 @@ test('only the range counts', () => {
 test('each bit of the seed and of the key changes half the bits of both words of the wide hash', () => {
   const random = new SeededRandom(4, 'hash')
   const COUNT = 500
-  const [before, after] = [new Int32Array(2), new Int32Array(2)]
+  const [before, after] = [new Uint32Array(2), new Uint32Array(2)]
   for (const bit of Array.from({ length: 64 + 8 * 19 }, (_, i) => i)) {
     const changed = [0, 0]
     for (let i = 0; i < COUNT; i++) {
@@ -143,7 +144,7 @@ test('keys with one hash under every seed of MurmurHash3 have different ones her
 })
 
 function wideText(key: Uint8Array, seed: HashSeed): string {
-  const words = new Int32Array(2)
+  const words = new Uint32Array(2)
   hashRangeWide(key, 0, key.length, seed, words)
   return words.join()
 }

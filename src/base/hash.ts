@@ -89,11 +89,11 @@ function finishHash(v0: number, v1: number, v2: number, v3: number, last: number
 }
 
 /**
- * Hashes bytes[start, end) to 64 bits and writes them as two signed integers to out[0] and out[1], in the order in
+ * Hashes bytes[start, end) to 64 bits and writes them to out[0] and out[1], in the order in
  * which the reference implementation writes them. Nothing is allocated.
  */
 export function hashRangeWide(
-  bytes: Uint8Array, start: number, end: number, { low, high }: HashSeed, out: Int32Array,
+  bytes: Uint8Array, start: number, end: number, { low, high }: HashSeed, out: Uint32Array,
 ): void {
   let v0 = low | 0
   let v1 = high ^ 0xee
