@@ -31,6 +31,7 @@ import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, sealRecord } from './segment-format.js'
 import { entryOf } from './segment-scan.js'
+import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStream } from './segment-stream.js'
 import { SlabSupply } from './slab-supply.js'
@@ -67,7 +68,7 @@ interface NewBlob {
 interface WaitingPut {
   blob: NewBlob
   ticket: Ticket
-  resolve: (result: PutResult) => void
+  resolve: (result: PutResult | Promise<PutResult>) => void
 }
 
 /** The bytes of one record, as safe as its put asked for. */

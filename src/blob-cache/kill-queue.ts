@@ -41,7 +41,7 @@ export class KillQueue {
 
   /** The place of the first that is not durable. */
   get start(): number {
-    return this.startNowNow
+    return this.startNow
   }
 
   /** The place behind the last. */

@@ -77,9 +77,9 @@ export class SegmentRemover {
   /** Takes all entries of a segment out of the index, where its footer cannot be read. */
   private forgetAll(segment: number): void {
     const { index } = this.options
-    for (let shard = 0; shard < index.shardCount; shard++) {
+    for (let page = 0; page < index.pageCount; page++) {
       const found: { low: number; high: number; recordNum: number }[] = []
-      index.forEachInShard(shard, (slot) => {
+      index.forEachInPage(page, (slot) => {
         if (index.segmentAt(slot) !== segment) return
         found.push({ low: index.lowAt(slot), high: index.highAt(slot), recordNum: index.recordNumAt(slot) })
       })

@@ -7,7 +7,7 @@
 import { crc32, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, MiB } from '../base/index.js'
 import type { FileHeader, Steps } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
-import type { VfsFile } from '../vfs/index.js'
+import type { ReadableFile, VfsFile } from '../vfs/index.js'
 import {
   CHUNK_BYTES, chunkCount, emptyRecordHeader, isKeyGood, readRecordHeader, RECORD_HEADER_BYTES, recordBytes, valueStart,
 } from './segment-format.js'
@@ -26,7 +26,7 @@ export interface SegmentContent {
 }
 
 /** Reads and checks the file header of a segment. Throws CORRUPTION or UNSUPPORTED_FORMAT. */
-export function* readSegmentHeader(file: VfsFile, name: string): Steps<FileHeader> {
+export function* readSegmentHeader(file: ReadableFile, name: string): Steps<FileHeader> {
   const bytes = new Uint8Array(FILE_HEADER_BYTES)
   const count = yield* readFully(file, bytes, bytes.length)
   return decodeFileHeader(bytes.subarray(0, count), 'varveseg', name)
