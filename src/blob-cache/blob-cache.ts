@@ -3,7 +3,7 @@
  * Thread: main.
  */
 import {
-  bytesLength, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, KiB, MiB, systemClock, systemRandom,
+  bytesLength, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
   takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
@@ -19,6 +19,7 @@ const CACHE_BYTES_MIN = 32 * MiB
 const SEGMENT_BYTES_MIN = MiB
 const SEGMENT_BYTES_MAX = 64 * MiB
 const SLAB_BYTES_MAX = 16 * MiB
+const ROLL_BYTES_MAX = 4 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
 const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
@@ -87,7 +88,8 @@ export class BlobCache {
     }
     const { maxBytes, durability, vfs, clock, random } = readOptions(options)
     const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, Math.floor(maxBytes / SEGMENTS / 8) * 8), SEGMENT_BYTES_MAX)
-    const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX) }
+    const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
+    const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
     const opening = openStore(location, vfs ?? new NodeVfs(), settings, clock, random)
     return new BlobCache(await keepAliveUntil(clock, opening), durability)
   }
@@ -140,11 +142,9 @@ export class BlobCache {
 export async function openStore(
   location: string, vfs: Vfs, settings: StoreSettings, clock: Clock, random: Random,
 ): Promise<BlobStore> {
-  const { maxBytes, segmentBytes } = settings
   const place = await lockCacheDirectory(location, vfs)
   try {
-    const rollBytes = Math.min(Math.max(64 * KiB, Math.floor(maxBytes / 256)), 4 * MiB)
-    const recovered = await new Recovery(place, random, { segmentBytes, rollBytes }).run()
+    const recovered = await new Recovery(place, random, settings).run()
     return new BlobStore(place, recovered, settings, clock)
   } catch (error) {
     place.vfs.end()

@@ -50,6 +50,8 @@ export interface StoreSettings {
   maxBytes: number
   segmentBytes: number
   slabBytes: number
+  /** A catalog that is longer is written anew. */
+  rollBytes: number
 }
 
 /** Slabs that may be in memory: what is being filled and written, and what was written lately. */

@@ -5,7 +5,7 @@ import { MemoryVfs } from '../vfs/index.js'
 import { SimVfs } from '../vfs/testing.js'
 import { sampleOrigin } from '../../test/support/samples/blob-samples.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
-import { createCatalog, PREPARED_BYTES } from './catalog.js'
+import { createCatalog } from './catalog.js'
 import { ChangeTag, decodeChanges, encodeChanges } from './catalog-format.js'
 import type { Change } from './catalog-format.js'
 import { replayCatalog } from './catalog-reader.js'
@@ -148,7 +148,7 @@ describe('a catalog on a full disk', () => {
     assert.equal(catalog.state.segments.size, 1)
     await catalog.append([numbers(30, 16), { tag: ChangeTag.removeSegment, segment: 13 }], true)
     assert.equal(catalog.state.segments.size, 0)
-    vfs.capacityBytes += 3 * PREPARED_BYTES
+    vfs.capacityBytes += 200_000
     await catalog.append(GROUPS[0]!, false)
     await catalog.close()
     const file = vfs.openSync(`/c/${NAME}`, 'read')

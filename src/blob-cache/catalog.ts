@@ -19,7 +19,7 @@ import type { Change } from './catalog-format.js'
 import { CatalogState } from './catalog-state.js'
 
 /** Bytes of zeros that stand ready behind the last group. */
-export const PREPARED_BYTES = 64 * KiB
+const PREPARED_BYTES = 64 * KiB
 function makeFrame(header: FileHeader, offset: number, group: number, changes: readonly Change[] | null): Uint8Array {
   const body = changes === null ? new Uint8Array(0) : encodeChanges(changes)
   const frame = new Uint8Array(frameBytes(body.length))
@@ -119,7 +119,16 @@ export class Catalog {
 
   /** True when it is time for a new catalog. */
   get isLong(): boolean {
-    return this.end > Math.max(this.rollBytes, 4 * this.firstBytes)
+    return this.end > this.longBytes
+  }
+
+  private get longBytes(): number {
+    return Math.max(this.rollBytes, 4 * this.firstBytes)
+  }
+
+  /** Bytes that this catalog, and the next one beside it, may need. */
+  get roomBytes(): number {
+    return 2 * this.longBytes + 3 * PREPARED_BYTES
   }
 
   /**

@@ -22,7 +22,7 @@ import type { Catalog } from './catalog.js'
 import { isCatalogLost, replayCatalog } from './catalog-reader.js'
 import { CatalogState, RECORD_NUM_MAX } from './catalog-state.js'
 import type { SegmentState } from './catalog-state.js'
-import { readSegment, readSegmentHeader } from './segment-scan.js'
+import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
 import { encodeFooter } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
@@ -50,9 +50,10 @@ export interface RecoveredCache {
   droppedCount: number
 }
 
+/** What a recovery must know of sizes. */
 export interface RecoverySizes {
-  segmentBytes: number
-  rollBytes: number
+  readonly segmentBytes: number
+  readonly rollBytes: number
 }
 
 interface FoundCatalog {
@@ -142,7 +143,7 @@ export class Recovery {
       const header = await runAsync(readSegmentHeader(file, name))
       if (header.fileNum !== segment.segment || !isSame(header.salt, segment.salt)) throw new TypeError('another file')
       if (isOpen) await file.dataSync()
-      const content = await runAsync(readSegment(file, header, segment.limit))
+      const content = await runAsync((isOpen ? scanSegment : readSegment)(file, header, segment.limit))
       this.sizes.set(segment.segment, file.sizeSync())
       const largest = content.entries.at(-1)?.recordNum ?? -1
       if (largest > RECORD_NUM_MAX) throw new TypeError('more records than a segment has room for')
@@ -188,10 +189,10 @@ export class Recovery {
   private async endOpenSegments(state: CatalogState): Promise<FoundOpenSegment | null> {
     let current: FoundOpenSegment | null = null
     for (const found of this.open.splice(0).reverse()) {
-      const { content: { end, entries, hasFooter }, file, state: { queue, segment } } = found
-      const goesOn = current === null && queue === 'young' && !hasFooter && end * 2 < this.sizesWanted.segmentBytes
+      const { content: { end, entries }, file, state: { queue, segment } } = found
+      const goesOn = current === null && queue === 'young' && end * 2 < this.sizesWanted.segmentBytes
       if (entries.length === 0) this.drop(segment, state)
-      else if (queue === 'young' || hasFooter) {
+      else if (queue === 'young') {
         try {
           await cutAndEnd(found, goesOn)
           this.sizes.set(segment, file.sizeSync())
@@ -214,16 +215,14 @@ export class Recovery {
 
 /** Takes away what stands behind the last good record, and writes the footer when the segment does not go on. */
 async function cutAndEnd({ state, file, header, content }: FoundOpenSegment, goesOn: boolean): Promise<void> {
-  const { entries, end, hasFooter } = content
-  if (!hasFooter) {
-    await file.truncate(end)
-    if (!goesOn) {
-      const marked = entries.map((entry) => ({ ...entry, isDead: state.dead.has(entry.recordNum) }))
-      const footer = encodeFooter(marked, end, fileSeed(header))
-      await runAsync(writeFully(file, footer, 0, footer.length, end))
-    }
-    await file.dataSync()
+  const { entries, end } = content
+  await file.truncate(end)
+  if (!goesOn) {
+    const marked = entries.map((entry) => ({ ...entry, isDead: state.dead.has(entry.recordNum) }))
+    const footer = encodeFooter(marked, end, fileSeed(header))
+    await runAsync(writeFully(file, footer, 0, footer.length, end))
   }
+  await file.dataSync()
   if (!goesOn) state.sealedBytes = file.sizeSync()
 }
 

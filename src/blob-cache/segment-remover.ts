@@ -8,7 +8,6 @@
  */
 import { VarveError } from '../base/index.js'
 import type { BlobIndex } from './blob-index.js'
-import { PREPARED_BYTES } from './catalog.js'
 import { ChangeTag } from './catalog-format.js'
 import type { CatalogWriter } from './catalog-writer.js'
 import type { SegmentSet } from './segment-set.js'
@@ -35,10 +34,9 @@ export class SegmentRemover {
     this.options = options
   }
 
-  /** Bytes that segments may have: catalogs take the rest, two of them while a new one is made. */
+  /** Bytes that segments may have: catalogs take the rest. */
   private get bytesMax(): number {
-    const { maxBytes, catalog: { catalog } } = this.options
-    return maxBytes - 2 * (Math.max(catalog.rollBytes, catalog.bytes) + 2 * PREPARED_BYTES)
+    return this.options.maxBytes - this.options.catalog.catalog.roomBytes
   }
 
   /** Removes the oldest segments until one of these bytes fits, and counts it. Rejects when that is not possible. */

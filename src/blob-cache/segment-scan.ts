@@ -33,13 +33,11 @@ export function* readSegmentHeader(file: ReadableFile, name: string): Steps<File
 }
 
 /**
- * Gives what the segment holds. Records behind `limit` do not count when they are found by a scan. Throws what the file
- * system throws, and nothing about bad bytes.
+ * Gives what a sealed segment holds: as its footer says, or, when that is bad, as a scan finds it. Records behind `limit`
+ * do not count. Throws what the file system throws, and nothing about bad bytes.
  */
 export function* readSegment(file: VfsFile, header: FileHeader, limit: number): Steps<SegmentContent> {
-  const size = file.sizeSync()
-  const seed = fileSeed(header)
-  return (yield* readFooter(file, size, seed)) ?? (yield* scanSegment(file, Math.min(size, limit), seed))
+  return (yield* readFooter(file, file.sizeSync(), fileSeed(header))) ?? (yield* scanSegment(file, header, limit))
 }
 
 function* readFooter(file: VfsFile, size: number, seed: number): Steps<SegmentContent | null> {
@@ -54,19 +52,23 @@ function* readFooter(file: VfsFile, size: number, seed: number): Steps<SegmentCo
   return entries === null ? null : { entries, end: tail.offset, hasFooter: true }
 }
 
-/** Reads records from the first on, up to the first that is not good. */
-export function* scanSegment(file: VfsFile, size: number, seed: number): Steps<SegmentContent> {
-  const window = new Window(file, size)
+/**
+ * Reads records from the first on, up to the first that is not good. A segment that the catalog does not call sealed is
+ * always read so: its footer may have reached the disk before its records.
+ */
+export function* scanSegment(file: VfsFile, header: FileHeader, limit: number): Steps<SegmentContent> {
+  const seed = fileSeed(header)
+  const window = new Window(file, Math.min(file.sizeSync(), limit))
   const entries: FooterEntry[] = []
-  const header = emptyRecordHeader()
+  const record = emptyRecordHeader()
   let end = FILE_HEADER_BYTES
   let lastNum = -1
   for (;;) {
-    const key = yield* readRecord(window, end, seed, header)
-    if (key === null || header.recordNum <= lastNum) break
-    lastNum = header.recordNum
-    const bytes = recordBytes(header)
-    entries.push(entryOf(header, end, bytes, key))
+    const key = yield* readRecord(window, end, seed, record)
+    if (key === null || record.recordNum <= lastNum) break
+    lastNum = record.recordNum
+    const bytes = recordBytes(record)
+    entries.push(entryOf(record, end, bytes, key))
     end += bytes
   }
   return { entries, end, hasFooter: false }

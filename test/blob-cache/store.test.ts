@@ -56,16 +56,16 @@ describe('a store', () => {
     vfs.onEffect = () => {
       most = Math.max(most, vfs.usedBytes)
     }
-    const cache = await openCache(vfs, { maxBytes: 600_000 })
+    const cache = await openCache(vfs, { maxBytes: 400_000 })
     for (let i = 0; i < 1500; i++) await cache.put(`key ${i}`, 'v'.repeat(400))
     const { evictedSegments } = cache.store.remover
     assert.ok(evictedSegments > 20, `${evictedSegments}`)
-    assert.ok(most <= 600_000, `${most}`)
+    assert.ok(most <= 400_000, `${most}`)
     assert.equal(await cache.get('key 0'), undefined)
     assert.equal((await cache.get('key 1499'))?.length, 400)
     const { count } = cache.store.index
     await cache.store.close()
-    const again = await openCache(vfs, { maxBytes: 600_000 })
+    const again = await openCache(vfs, { maxBytes: 400_000 })
     assert.equal(again.store.index.count, count)
     await again.store.close()
   })

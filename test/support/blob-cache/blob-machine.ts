@@ -7,7 +7,7 @@ import type { SimVfs } from '../../../src/testing.js'
 export const CACHE_DIR = '/cache'
 
 /** Segments of 4 KiB; each has room for some ten small blobs. */
-export const SMALL_SEGMENTS: StoreSettings = { maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096 }
+export const SMALL_SEGMENTS: StoreSettings = { maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, rollBytes: 2048 }
 
 /** A store with text for keys and values. */
 export class TextStore {
