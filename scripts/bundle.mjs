@@ -21,8 +21,10 @@ const entries = {
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level cli', 'engine'],
-  ['index level testing cli', 'base'],
+  ['index level cli', 'database'],
+  ['index level blob-cache cli', 'engine'],
+  ['blob-cache cli', 'blobs'],
+  ['index level blob-cache testing cli', 'base'],
 ])
 
 const target = 'node20'

@@ -43,7 +43,7 @@ import type { FoundHistory } from './directory-reading.js'
 import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
-import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
+import { checkExistence, holdsFiles, lockFor, prepareDirectory, syncFoundName } from './prepare-directory.js'
 
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
 const FREE_SLABS_MAX = 2
@@ -59,14 +59,6 @@ export async function openEngine(location: string, vfs: Vfs, options: ResolvedOp
   } catch (error) {
     await opening.abandon()
     throw error
-  }
-}
-
-export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
-  try {
-    return await vfs.lock(dir)
-  } catch (error) {
-    throw directoryError(error, 'lock', dir)
   }
 }
 

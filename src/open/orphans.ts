@@ -12,7 +12,7 @@ import type { TableProblem } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
 import { HeldVfs, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { lockFor } from './open.js'
+import { lockFor } from './prepare-directory.js'
 import { openReadOnly } from './read-only.js'
 import type { ReadOnlyView } from './read-only.js'
 

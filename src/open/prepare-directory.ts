@@ -7,7 +7,7 @@ import { directoryError, errnoOf, parseFileName, runAsync, VarveError } from '..
 import type { ResolvedOptions } from '../engine/index.js'
 import { readMarker } from '../manifest/index.js'
 import { readFully, withFile } from '../vfs/index.js'
-import type { FileInfo, Vfs } from '../vfs/index.js'
+import type { FileInfo, Vfs, VfsLock } from '../vfs/index.js'
 import { checkFileNotForeign, checkNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
 
 /** Errors by which a system, or Node's permission model, forbids this process to open a directory. */
@@ -130,5 +130,13 @@ export async function syncFoundName(dir: string, vfs: Vfs): Promise<void> {
     await vfs.syncDir(parent)
   } catch (error) {
     if (!FORBIDDEN.has(errnoOf(error))) throw error
+  }
+}
+
+export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
+  try {
+    return await vfs.lock(dir)
+  } catch (error) {
+    throw directoryError(error, 'lock', dir)
   }
 }

@@ -5,11 +5,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlobSweep } from '../support/blob-cache/blob-sweep.js'
+import { numberFromEnv } from '../support/crash/crash-run.js'
 import { keepProcess } from '../support/harness/keep-process.js'
 import { Draw, isWholeRun } from '../support/harness/share.js'
 
 keepProcess()
 
+const SEED = numberFromEnv('VARVE_SEED', 11)
 const KEYS = ['a', 'b', 'c', 'd', 'e']
 const MODES = {
   memory: ['memory'], written: ['written'], synced: ['synced'], mixed: ['memory', 'written', 'synced'],
@@ -21,7 +23,7 @@ for (const [mode, durabilities] of Object.entries(MODES)) {
       const name = `blob ${mode} ${mayEvict}`
       const settings = mayEvict ? { maxBytes: 207_500, segmentBytes: 2048, slabBytes: 2048 } : {}
       const draw = new Draw(name)
-      const sweep = new BlobSweep({ seed: 11, steps: 60, keys: KEYS, durabilities, settings, mayEvict, draw })
+      const sweep = new BlobSweep({ seed: SEED, steps: 60, keys: KEYS, durabilities, settings, mayEvict, draw })
       await sweep.run()
       const { images, values, misses, evicted } = sweep.counts
       t.diagnostic(JSON.stringify(sweep.counts))
