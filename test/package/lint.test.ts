@@ -25,7 +25,7 @@ test('attw finds nothing: every way to resolve has its types', async () => {
   const result = await checkPackage(createPackageFromTarballData(tarball))
   assert.ok(result.types !== false, 'the package has types')
   assert.deepEqual(result.problems, [])
-  assert.deepEqual(Object.keys(result.entrypoints).sort(), ['.', './level', './package.json', './testing'])
+  assert.deepEqual(Object.keys(result.entrypoints).sort(), ['.', './blob-cache', './level', './package.json', './testing'])
 })
 
 test('every type that a public declaration names is exported; else mark what names it @internal', () => {
