@@ -71,6 +71,8 @@ export class Recovery {
   private readonly seqNums = new Map<number, Float64Array>()
   private readonly sizes = new Map<number, number>()
   private readonly open: FoundOpenSegment[] = []
+  /** The segment that goes on, closed when the recovery fails. */
+  private readonly goingOn: FoundOpenSegment[] = []
   private readonly dropped: number[] = []
   private seqNum: SeqNum = 0
 
@@ -84,7 +86,7 @@ export class Recovery {
     try {
       return await this.recover()
     } catch (error) {
-      for (const { file } of this.open) await file.close().catch(() => undefined)
+      for (const { file } of [...this.open, ...this.goingOn]) await file.close().catch(() => undefined)
       throw error
     }
   }
@@ -202,7 +204,7 @@ export class Recovery {
           if (queue === 'young') await cutAndEnd(found, goesOn)
           else await file.dataSync()
           this.sizes.set(segment, file.sizeSync())
-          if (goesOn) current = found
+          if (goesOn) this.goingOn.push((current = found))
         } catch {
           this.forget(found, state)
         }

@@ -84,3 +84,23 @@ async function runWith(fault: FaultRule['fault'], op: number): Promise<void> {
     throw new Error(`${JSON.stringify(fault)} at call ${op}: ${(error as Error).message}`, { cause: error })
   }
 }
+
+test('an open that fails leaves no handle and changes nothing that a later one needs', async () => {
+  const made = new SimVfs({ seed: 2 })
+  const first = await openCache(made)
+  await first.put('a', 'value', 'synced')
+  await first.store.close()
+  // Calls that take a descriptor; an open makes fewer than these.
+  for (let call = 1; call <= 16; call++) {
+    const vfs = made.cloneKilled(1)
+    vfs.addFault({ fault: { do: 'error', code: 'EMFILE' }, kind: ['open', 'create', 'list', 'syncDir'], nth: call })
+    const cache = await openCache(vfs).catch(() => null)
+    await cache?.store.close().catch(() => undefined)
+    assert.equal(vfs.openFileCount, 0, `call ${call}`)
+    vfs.clearFaults()
+    const again = await openCache(vfs)
+    const value = await again.get('a')
+    assert.equal(value, 'value', `call ${call}`)
+    await again.store.close()
+  }
+})
