@@ -21,14 +21,30 @@ export interface Marker {
   manifest: FileNum
 }
 
+/** How the markers of one kind of directory are called: a blob cache has markers too, of other names. */
+export interface MarkerNames {
+  /** What the directory holds, as messages call it. */
+  readonly owner: string
+  nameOf(iteration: number, manifest: FileNum): string
+  /** Gives null for any other name. */
+  parse(name: string): Marker | null
+}
+
+const DATABASE_MARKER: MarkerNames = {
+  owner: 'database',
+  nameOf: markerFileName,
+  parse(name) {
+    const parsed = parseFileName(name)
+    return parsed?.kind === 'marker' ? { iteration: parsed.iteration, manifest: parsed.fileNum } : null
+  },
+}
+
 /** Finds the marker that counts among the names of a directory, or gives null. */
-export function readMarker(names: readonly string[]): Marker | null {
+export function readMarker(names: readonly string[], markers = DATABASE_MARKER): Marker | null {
   let best: Marker | null = null
   for (const name of names) {
-    const parsed = parseFileName(name)
-    if (parsed?.kind !== 'marker') continue
-    const marker = { iteration: parsed.iteration, manifest: parsed.fileNum }
-    if (best === null || compareMarkers(marker, best) > 0) best = marker
+    const marker = markers.parse(name)
+    if (marker !== null && (best === null || compareMarkers(marker, best) > 0)) best = marker
   }
   return best
 }
@@ -51,31 +67,33 @@ export function holdsData(names: readonly string[]): boolean {
  * there may be one or a sync failed: then both manifests must stay until a restart has looked. A sync
  * that did not begin for want of a descriptor does not count as failed.
  */
-export function* moveMarker(vfs: Vfs, dir: string, manifest: FileNum): Steps<Marker> {
-  const iteration = (yield* highestIteration(vfs, dir)) + 1
-  const name = markerFileName(iteration, manifest)
-  yield* createMarkerFile(vfs, dir, name)
+export function* moveMarker(
+  vfs: Vfs, dir: string, manifest: FileNum, markers = DATABASE_MARKER,
+): Steps<Marker> {
+  const iteration = (yield* highestIteration(vfs, dir, markers)) + 1
+  const name = markers.nameOf(iteration, manifest)
+  yield* createMarkerFile(vfs, dir, name, markers)
   try {
     yield* syncDirectory(vfs, dir)
   } catch (error) {
-    throw markerUnknown(error, name)
+    throw markerUnknown(error, name, markers)
   }
   const marker = { iteration, manifest }
-  yield* removeOlderMarkers(vfs, dir, marker)
+  yield* removeOlderMarkers(vfs, dir, marker, markers)
   return marker
 }
 
 /** Syncs the directory, and so the new manifest's name, before a marker may name it. */
-function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
+function* highestIteration(vfs: Vfs, dir: string, markers: MarkerNames): Steps<number> {
   try {
     yield* syncDirectory(vfs, dir)
   } catch (error) {
-    throw isOutOfFiles(error) ? directoryError(error, 'sync', dir) : markerUnknown(error, 'marker')
+    throw isOutOfFiles(error) ? directoryError(error, 'sync', dir) : markerUnknown(error, 'marker', markers)
   }
   try {
-    return readMarker(yield* listDirectory(vfs, dir))?.iteration ?? 0
+    return readMarker(yield* listDirectory(vfs, dir), markers)?.iteration ?? 0
   } catch (error) {
-    throw ioError(error, 'listing', 'the database directory')
+    throw ioError(error, 'listing', `the ${markers.owner} directory`)
   }
 }
 
@@ -83,7 +101,7 @@ function* highestIteration(vfs: Vfs, dir: string): Steps<number> {
  * Creates the marker, an empty file that is synced with its directory. A file system may report failure of a call
  * that took effect (M08), so the directory decides whether the marker is there, not the error.
  */
-function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<void> {
+function* createMarkerFile(vfs: Vfs, dir: string, name: string, markers: MarkerNames): Steps<void> {
   try {
     yield* closeQuietly(yield* openFile(vfs, vfs.join(dir, name), 'create'))
   } catch (error) {
@@ -92,21 +110,23 @@ function* createMarkerFile(vfs: Vfs, dir: string, name: string): Steps<void> {
     try {
       names = yield* listDirectory(vfs, dir)
     } catch {
-      throw markerUnknown(error, name)
+      throw markerUnknown(error, name, markers)
     }
     if (!names.includes(name)) throw ioError(error, 'creating', name)
   }
 }
 
-function markerUnknown(error: unknown, name: string): VarveError {
+function markerUnknown(error: unknown, name: string, { owner }: MarkerNames): VarveError {
   const cause = ioError(error, 'moving the marker to', name)
   return new VarveError('COMMIT_UNKNOWN', `${cause.message}; the marker may or may not be there`, {
-    cause, file: name, hint: 'close the database and open it again',
+    cause, file: name, hint: `close the ${owner} and open it again`,
   })
 }
 
 /** Removes older markers. One that cannot be removed now is left to a later move or the next open. */
-function* removeOlderMarkers(vfs: Vfs, dir: string, marker: Marker): Steps<void> {
+function* removeOlderMarkers(
+  vfs: Vfs, dir: string, marker: Marker, markers: MarkerNames,
+): Steps<void> {
   let names: string[] = []
   try {
     names = yield* listDirectory(vfs, dir)
@@ -114,11 +134,8 @@ function* removeOlderMarkers(vfs: Vfs, dir: string, marker: Marker): Steps<void>
     return
   }
   for (const name of names) {
-    const parsed = parseFileName(name)
-    if (parsed?.kind !== 'marker') continue
-    if (compareMarkers({ iteration: parsed.iteration, manifest: parsed.fileNum }, marker) >= 0) {
-      continue
-    }
+    const found = markers.parse(name)
+    if (found === null || compareMarkers(found, marker) >= 0) continue
     try {
       yield* unlinkFile(vfs, vfs.join(dir, name))
     } catch (error) {

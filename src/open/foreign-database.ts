@@ -11,13 +11,21 @@ const MIGRATION = 'docs/migration.md tells how to copy its entries; give Varve a
 export function checkNotForeign(dir: string, names: readonly string[]): void {
   const kind = foreignKind(new Set(names))
   if (kind === null || readMarker(names) !== null) return
+  if (kind === BLOB_CACHE) {
+    throw new VarveError('UNSUPPORTED_FORMAT', `${dir} holds a blob cache, no database`, {
+      hint: 'give the database a directory of its own; nothing was changed',
+    })
+  }
   throw new VarveError('UNSUPPORTED_FORMAT', `${dir} holds a ${kind} database, none of Varve`, { hint: MIGRATION })
 }
+
+const BLOB_CACHE = 'blob cache'
 
 function foreignKind(names: ReadonlySet<string>): string | null {
   if (names.has('CURRENT') && some(names, /^MANIFEST-\d+$/)) {
     return names.has('IDENTITY') || some(names, /^OPTIONS-\d+$/) ? 'RocksDB' : 'LevelDB'
   }
+  if (some(names, /^cache-marker\.\d{6,16}\.\d{6,10}$/)) return BLOB_CACHE
   return names.has('data.mdb') ? 'LMDB' : null
 }
 

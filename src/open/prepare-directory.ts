@@ -107,7 +107,7 @@ export function checkExistence(dir: string, exists: boolean, options: ResolvedOp
 }
 
 /** Makes the directories of a path. Each is durable in its parent before the next is made. */
-async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
+export async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
   const parent = vfs.parent(path)
   if (parent !== path && (await vfs.stat(parent)) === null) await makeDirectories(parent, vfs)
   else await syncFoundName(parent, vfs)

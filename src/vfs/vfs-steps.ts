@@ -62,14 +62,16 @@ export function* writeFully(
   }
 }
 
-/** Reads the first `size` bytes, however short single reads are; gives how many there were. */
-export function* readFully(file: VfsFile, target: Uint8Array, size: number): Steps<number> {
+/** Reads `size` bytes from `position` on, however short single reads are; gives how many there were. */
+export function* readFully(
+  file: Pick<VfsFile, 'read' | 'readSync'>, target: Uint8Array, size: number, position = 0,
+): Steps<number> {
   let done = 0
   while (done < size) {
     const from = done
     const count = yield* step({
-      sync: () => file.readSync(target, from, size - from, from),
-      async: () => file.read(target, from, size - from, from),
+      sync: () => file.readSync(target, from, size - from, position + from),
+      async: () => file.read(target, from, size - from, position + from),
     })
     if (count === 0) break
     done += count

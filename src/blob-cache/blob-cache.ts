@@ -1,0 +1,188 @@
+/**
+ * What: the cache as programs see it: options and arguments are checked here, once, and nothing else is done.
+ * Thread: main.
+ */
+import {
+  bytesLength, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
+  takeOptions, VarveError,
+} from '../base/index.js'
+import type { Bytes, Clock, Random } from '../base/index.js'
+import { NodeVfs } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { BlobStore } from './blob-store.js'
+import type { Durability, PutResult, StoreSettings } from './blob-store.js'
+import { lockCacheDirectory } from './cache-directory.js'
+import { Recovery } from './recovery.js'
+
+/** The smallest `maxBytes`. */
+const CACHE_BYTES_MIN = 32 * MiB
+const SEGMENT_BYTES_MIN = MiB
+const SEGMENT_BYTES_MAX = 64 * MiB
+const SLAB_BYTES_MAX = 16 * MiB
+const ROLL_BYTES_MAX = 4 * MiB
+/** A cache has about so many segments. */
+const SEGMENTS = 128
+const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
+
+/** Parts that a cache is built on; each has a default where the platform has one. */
+export interface BlobCacheComponents {
+  /** The file system; on Node the real one. */
+  vfs?: Vfs
+  /** Time; on each platform its own. */
+  clock?: Clock
+  /** Salts and ids; by default the system's. */
+  random?: Random
+}
+
+/** Options of `BlobCache.open`. An unknown one, or a value of the wrong type or size, is refused. */
+export interface BlobCacheOptions {
+  /** Bytes that the files of the cache may take together, 32 MiB or more. What does not fit goes, oldest first. */
+  maxBytes: number
+  /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
+  durability?: Durability
+  /** Parts of the platform. */
+  components?: BlobCacheComponents
+}
+
+/** Options of one put or delete. */
+export interface BlobWriteOptions {
+  /**
+   * 'memory': at once, when it is visible. 'written': when it survives the end of this process. 'synced': when it survives
+   * power loss too. In the first two an older value may come back after such an end, when the newer one is lost.
+   */
+  durability?: Durability
+}
+
+/** What a cache has done and holds. */
+export interface BlobCacheStats {
+  /** Blobs that a `get` may find. */
+  items: number
+  hits: number
+  /** Gets without a value, by reason. */
+  misses: { absent: number; collision: number; corrupt: number; io: number }
+  puts: number
+  bytesPut: number
+  segments: number
+  /** Bytes of all files, with what is reserved for segments that take blobs. */
+  usedBytes: number
+  evictedSegments: number
+  evictedBytes: number
+}
+
+export class BlobCache {
+  private readonly store: BlobStore
+  private readonly durability: Durability
+
+  private constructor(store: BlobStore, durability: Durability) {
+    this.store = store
+    this.durability = durability
+  }
+
+  /**
+   * Opens the cache in this directory, or makes one. Throws UNSUPPORTED_FORMAT when a database is there, LOCKED when another
+   * process has the cache.
+   */
+  static async open(location: string, options: BlobCacheOptions): Promise<BlobCache> {
+    if (typeof location !== 'string' || location === '' || location.includes('\0')) {
+      throw invalidArgument('the location must be the path of a directory')
+    }
+    const { maxBytes, durability, vfs, clock, random } = readOptions(options)
+    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, Math.floor(maxBytes / SEGMENTS / 8) * 8), SEGMENT_BYTES_MAX)
+    const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
+    const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
+    const opening = openStore(location, vfs ?? new NodeVfs(), settings, clock, random)
+    return new BlobCache(await keepAliveUntil(clock, opening), durability)
+  }
+
+  /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
+  async put(key: Bytes, value: Bytes, options: BlobWriteOptions = {}): Promise<PutResult> {
+    const durability = this.durabilityOf('put', options)
+    checkValue(value)
+    return this.store.put(this.store.hashed(checkKey(key)), value, durability)
+  }
+
+  /** Gives a copy of the value, or undefined. Every byte was checked. */
+  async get(key: Bytes): Promise<Uint8Array | undefined> {
+    return this.store.get(this.store.hashed(checkKey(key)))
+  }
+
+  /** Makes the key absent. Tells whether there was something under it. Rejects when that cannot be made durable. */
+  async delete(key: Bytes, options: BlobWriteOptions = {}): Promise<boolean> {
+    const durability = this.durabilityOf('delete', options)
+    return this.store.delete(this.store.hashed(checkKey(key)), durability)
+  }
+
+  /** Resolves when all that was put and deleted so far survives power loss. Rejects when some of it does not. */
+  async sync(): Promise<void> {
+    return this.store.sync()
+  }
+
+  /** Tells what the cache has done and holds. */
+  stats(): BlobCacheStats {
+    const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, usedBytes } = this.store
+    const { evictedSegments, evictedBytes } = remover
+    return {
+      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes, evictedSegments,
+      evictedBytes,
+    }
+  }
+
+  /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
+  async close(): Promise<void> {
+    return this.store.close()
+  }
+
+  private durabilityOf(call: string, options: BlobWriteOptions): Durability {
+    const given = takeOptions(call, ['durability'], options, (o) => o.durability)
+    return given === undefined ? this.durability : checkDurability(given)
+  }
+}
+
+/** Opens a store with segments of any size. */
+export async function openStore(
+  location: string, vfs: Vfs, settings: StoreSettings, clock: Clock, random: Random,
+): Promise<BlobStore> {
+  const place = await lockCacheDirectory(location, vfs)
+  try {
+    const recovered = await new Recovery(place, random, settings).run()
+    return new BlobStore(place, recovered, settings, clock)
+  } catch (error) {
+    place.vfs.end()
+    await place.lock.release().catch(() => undefined)
+    throw error
+  }
+}
+
+function readOptions(options: BlobCacheOptions) {
+  const given = takeOptions('cache', ['maxBytes', 'durability', 'components'], options, (o) =>
+    ({ maxBytes: o.maxBytes, durability: o.durability, components: o.components }))
+  const { maxBytes, durability = 'written' } = given
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
+    throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
+  }
+  const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
+    'components', ['vfs', 'clock', 'random'], given.components ?? {}, ({ vfs, clock, random }) => ({ vfs, clock, random }))
+  return { maxBytes, durability: checkDurability(durability), vfs, clock, random }
+}
+
+function checkDurability(value: Durability): Durability {
+  if (DURABILITIES.includes(value)) return value
+  throw invalidArgument(`option durability must be one of ${DURABILITIES.join(', ')}`)
+}
+
+function checkKey(key: Bytes): Bytes {
+  checkBytes(key, 'key')
+  const length = bytesLength(key)
+  if (length === 0) throw invalidArgument('a key of a cache must not be empty')
+  if (length > KEY_BYTES_MAX) throw new VarveError('KEY_TOO_LARGE', `key of ${length} bytes, at most ${KEY_BYTES_MAX} are allowed`)
+  return key
+}
+
+function checkValue(value: Bytes): void {
+  checkBytes(value, 'value')
+}
+
+function checkBytes(data: Bytes, what: string): void {
+  if (typeof data === 'string' || (isByteView(data) && hasMemory(data))) return
+  throw invalidArgument(`the ${what} must be a string or a Uint8Array`)
+}

@@ -1,0 +1,200 @@
+/**
+ * What: the catalog that is being written: made with the whole state, then groups behind it, each written and synced.
+ * The file is kept 64 KiB longer than what is in it, so that segments can be removed on a full disk.
+ * Owns: the open file, and the state that its durable groups make.
+ * Thread: main. One group at a time.
+ * States: open → closed; open → failed → closed. After a failed write or sync nothing more is written.
+ * Invariants: BC-5 a group is in the state only when it is durable.
+ */
+import {
+  assert, emptyFrameHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType,
+  ioError, KiB, newFileHeader, runAsync, sealFrame, VarveError,
+} from '../base/index.js'
+import type { FileHeader, FileOrigin, Steps } from '../base/index.js'
+import { closeQuietly, openFile, syncFile, unlinkFile, withFile, writeFully } from '../vfs/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+import { cacheFileName } from './cache-names.js'
+import { encodeChanges } from './catalog-format.js'
+import type { Change } from './catalog-format.js'
+import { CatalogState } from './catalog-state.js'
+
+/** Bytes of zeros that stand ready behind the last group. */
+const PREPARED_BYTES = 64 * KiB
+function makeFrame(header: FileHeader, offset: number, group: number, changes: readonly Change[] | null): Uint8Array {
+  const body = changes === null ? new Uint8Array(0) : encodeChanges(changes)
+  const frame = new Uint8Array(frameBytes(body.length))
+  frame.set(body, FRAME_HEADER_BYTES)
+  sealFrame(frame, 0, offset, fileSeed(header), {
+    ...emptyFrameHeader(), type: changes === null ? FrameType.mark : FrameType.editGroup, bodyBytes: body.length,
+    firstSeqNum: group, count: changes?.length ?? 0, generation: header.generation,
+  })
+  return frame
+}
+
+/** Makes a catalog that says `state`, and syncs it; its name is synced by the move of the marker. */
+export function* createCatalog(
+  vfs: Vfs, dir: string, origin: FileOrigin, fileNum: number, state: CatalogState, rollBytes: number,
+): Steps<Catalog> {
+  const name = cacheFileName('catalog', fileNum)
+  const path = vfs.join(dir, name)
+  const header = newFileHeader('varvecat', origin, fileNum)
+  const frame = makeFrame(header, FILE_HEADER_BYTES, 1, state.toChanges())
+  const end = FILE_HEADER_BYTES + frame.length
+  const bytes = new Uint8Array(end + PREPARED_BYTES)
+  encodeFileHeader(header, bytes)
+  bytes.set(frame, FILE_HEADER_BYTES)
+  let file: VfsFile | null = null
+  try {
+    file = yield* openFile(vfs, path, 'create')
+    yield* writeFully(file, bytes, 0, bytes.length, 0)
+    yield* syncFile(file)
+    return new Catalog({ vfs, dir, file, header, end, preparedEnd: bytes.length, state, rollBytes })
+  } catch (error) {
+    if (file !== null) {
+      yield* closeQuietly(file)
+      yield* removeQuietly(vfs, path)
+    }
+    throw ioError(error, 'creating', name)
+  }
+}
+
+/** Removes a file that nothing names, if possible; otherwise the next open removes it. */
+export function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
+  try {
+    yield* unlinkFile(vfs, path)
+  } catch {
+    // The next open finds it in no catalog, and removes it.
+  }
+}
+
+/** A new catalog: `file` holds header, first group and zeros up to `preparedEnd`, and is synced. */
+interface MadeCatalog {
+  vfs: Vfs
+  dir: string
+  file: VfsFile
+  header: FileHeader
+  end: number
+  preparedEnd: number
+  state: CatalogState
+  rollBytes: number
+}
+
+export class Catalog {
+  readonly fileNum: number
+  readonly name: string
+  readonly state: CatalogState
+  /** It is written anew when it is longer than this, and than four times its first group. */
+  readonly rollBytes: number
+  private readonly vfs: Vfs
+  private readonly dir: string
+  private readonly file: VfsFile
+  private readonly header: FileHeader
+  private readonly firstBytes: number
+  private groupCount = 1
+  /** The end of the groups. */
+  private end: number
+  /** The end of the zeros behind them: the size of the file. */
+  private preparedEnd: number
+  private isWriting = false
+  private failure: VarveError | null = null
+
+  constructor({ vfs, dir, file, header, end, preparedEnd, state, rollBytes }: MadeCatalog) {
+    this.rollBytes = rollBytes
+    this.vfs = vfs
+    this.dir = dir
+    this.file = file
+    this.header = header
+    this.fileNum = header.fileNum
+    this.name = cacheFileName('catalog', header.fileNum)
+    this.firstBytes = end
+    this.end = end
+    this.preparedEnd = preparedEnd
+    this.state = state
+  }
+
+  /** Bytes of the file. */
+  get bytes(): number {
+    return this.preparedEnd
+  }
+
+  /** True when it is time for a new catalog. */
+  get isLong(): boolean {
+    return this.end > this.longBytes
+  }
+
+  private get longBytes(): number {
+    return Math.max(this.rollBytes, 4 * this.firstBytes)
+  }
+
+  /** Bytes that this catalog, and the next one beside it, may need. */
+  get roomBytes(): number {
+    return 2 * this.longBytes + 3 * PREPARED_BYTES
+  }
+
+  /**
+   * Writes and syncs one group. Throws NO_SPACE or IO_ERROR when nothing of it was written, and the catalog may be
+   * written again; COMMIT_UNKNOWN when it may or may not be there. `isNeeded` lets it take the space that stands ready.
+   */
+  async append(changes: readonly Change[], isNeeded: boolean): Promise<void> {
+    const frame = makeFrame(this.header, this.end, this.groupCount + 1, changes)
+    await this.write(frame, isNeeded)
+    this.state.apply(changes)
+  }
+
+  /** Ends the catalog with a mark: from then on a bad group in it is known to be damage. */
+  async mark(): Promise<void> {
+    await this.write(makeFrame(this.header, this.end, this.groupCount + 1, null), true)
+  }
+
+  private async write(frame: Uint8Array, isNeeded: boolean): Promise<void> {
+    assert(!this.isWriting, 'one group at a time')
+    if (this.failure !== null) throw this.failure
+    this.isWriting = true
+    try {
+      await this.prepare(frame.length, isNeeded)
+      await this.writeFrame(frame)
+    } finally {
+      this.isWriting = false
+    }
+    this.end += frame.length
+    this.preparedEnd = Math.max(this.preparedEnd, this.end)
+    this.groupCount++
+  }
+
+  /**
+   * Makes room for a group, with 64 KiB of zeros behind it. A handle of its own does it: one whose write failed is not
+   * written again, and the catalog must be.
+   */
+  private async prepare(bytes: number, isNeeded: boolean): Promise<void> {
+    const { vfs, dir, name } = this
+    const wanted = this.end + bytes + PREPARED_BYTES
+    if (this.preparedEnd >= wanted) return
+    const length = wanted - this.preparedEnd + PREPARED_BYTES
+    try {
+      const zeros = new Uint8Array(length)
+      const { preparedEnd } = this
+      await runAsync(withFile(vfs, vfs.join(dir, name), 'write', (file) =>
+        writeFully(file, zeros, 0, length, preparedEnd)))
+      this.preparedEnd += length
+    } catch (error) {
+      if (!isNeeded || this.end + bytes > this.preparedEnd) throw ioError(error, 'writing', name)
+    }
+  }
+
+  private async writeFrame(frame: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < frame.length;) at += await this.file.write(frame, at, frame.length - at, this.end + at)
+      await this.file.dataSync()
+    } catch (error) {
+      const cause = ioError(error, 'writing', this.name)
+      this.failure = new VarveError('COMMIT_UNKNOWN', `${cause.message}; the group may be there or not`, {
+        cause, file: this.name, hint: 'close the cache and open it again',
+      })
+      throw this.failure
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.file.close().catch(() => undefined)
+  }
+}

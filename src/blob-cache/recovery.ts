@@ -1,0 +1,245 @@
+/**
+ * What: makes a cache of the files of its directory: marker → catalog → segments, sealed ones by their footers, others
+ * synced and read → of each key the newest record that nothing killed → a new catalog, which kills what lost → marker →
+ * what nobody lists is removed. A catalog that is missing or damaged makes an empty cache; a segment that cannot be read
+ * is dropped.
+ * Thread: main. Before the new catalog counts nothing is changed, but for the ends of segments that were not sealed.
+ * Invariants: BC-5 what lost is dead in the new catalog. BC-6 numbers begin above everything that was promised or found.
+ */
+import {
+  compareBytes, errnoOf, fileSeed, ioError, isOutOfFiles, MANIFEST_BYTES_MAX, runAsync, VarveError,
+} from '../base/index.js'
+import type { FileHeader, FileOrigin, Random, SeqNum } from '../base/index.js'
+import { moveMarker } from '../manifest/index.js'
+import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
+import type { VfsFile } from '../vfs/index.js'
+import { BlobIndex } from './blob-index.js'
+import { cacheMarkerIn, removeUnlisted } from './cache-directory.js'
+import type { LockedDirectory } from './cache-directory.js'
+import { CACHE_FILE_NUM_MAX, CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
+import { createCatalog } from './catalog.js'
+import type { Catalog } from './catalog.js'
+import { isCatalogLost, replayCatalog } from './catalog-reader.js'
+import { CatalogState, RECORD_NUM_MAX } from './catalog-state.js'
+import type { SegmentState } from './catalog-state.js'
+import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
+import type { SegmentContent } from './segment-scan.js'
+import { encodeFooter } from './segment-footer.js'
+import type { FooterEntry } from './segment-footer.js'
+
+/** A segment that was not sealed, read and synced. */
+export interface FoundOpenSegment {
+  state: SegmentState
+  file: VfsFile
+  header: FileHeader
+  content: SegmentContent
+}
+
+export interface RecoveredCache {
+  catalog: Catalog
+  origin: FileOrigin
+  index: BlobIndex
+  /** Numbers are given from behind these on. */
+  seqNum: SeqNum
+  fileNum: number
+  /** Bytes of the file of each listed segment. */
+  sizes: Map<number, number>
+  /** The segment that takes records again, or null. */
+  current: FoundOpenSegment | null
+  /** Segments that were listed and could not be read. */
+  droppedCount: number
+}
+
+/** What a recovery must know of sizes. */
+export interface RecoverySizes {
+  readonly segmentBytes: number
+  readonly rollBytes: number
+}
+
+interface FoundCatalog {
+  state: CatalogState
+  databaseId: Uint8Array | null
+}
+
+export class Recovery {
+  private readonly place: LockedDirectory
+  private readonly random: Random
+  private readonly sizesWanted: RecoverySizes
+  private readonly index = new BlobIndex()
+  /** The sequence numbers of all records, by segment and record number. */
+  private readonly seqNums = new Map<number, Float64Array>()
+  private readonly sizes = new Map<number, number>()
+  private readonly open: FoundOpenSegment[] = []
+  private readonly dropped: number[] = []
+  private seqNum: SeqNum = 0
+
+  constructor(place: LockedDirectory, random: Random, sizes: RecoverySizes) {
+    this.place = place
+    this.random = random
+    this.sizesWanted = sizes
+  }
+
+  async run(): Promise<RecoveredCache> {
+    try {
+      return await this.recover()
+    } catch (error) {
+      for (const { file } of this.open) await file.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  private async recover(): Promise<RecoveredCache> {
+    const { dir, vfs, lock } = this.place
+    const names = await vfs.list(dir)
+    const marker = cacheMarkerIn(names)
+    const { state, databaseId } = marker === null ? nothing() : await this.readCatalog(marker.manifest)
+    const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random: this.random }
+    this.seqNum = state.seqNum
+    for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
+    const current = await this.endOpenSegments(state)
+    const fileNum = highestFileNum(names, state) + 1
+    if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `the files of ${dir} have used up their numbers`)
+    state.promise(this.seqNum, fileNum)
+    const catalog = await runAsync(createCatalog(vfs, dir, origin, fileNum, state, this.sizesWanted.rollBytes))
+    try {
+      await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
+      const isListed = (found: number) => found === fileNum || state.segments.has(found)
+      await removeUnlisted(this.place, names, isListed, marker !== null)
+    } catch (error) {
+      await catalog.close()
+      throw error
+    }
+    const { index, sizes, seqNum, dropped } = this
+    return { catalog, origin, index, seqNum, fileNum, sizes, current, droppedCount: dropped.length }
+  }
+
+  private newId(): Uint8Array {
+    const id = new Uint8Array(16)
+    this.random.fill(id)
+    return id
+  }
+
+  private async readCatalog(fileNum: number): Promise<FoundCatalog> {
+    const { dir, vfs } = this.place
+    const name = cacheFileName('catalog', fileNum)
+    try {
+      const bytes = await runAsync(withFile(vfs, vfs.join(dir, name), 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX)))
+      const { state, header } = replayCatalog(bytes, fileNum, name)
+      return { state, databaseId: header.databaseId }
+    } catch (error) {
+      if (isCatalogLost(error) || errnoOf(error) === 'ENOENT' || error instanceof RangeError) return nothing()
+      throw ioError(error, 'reading', name)
+    }
+  }
+
+  /** Reads one listed segment into the index. One that is missing, or not ours, or cannot be read, is dropped. */
+  private async readOne(segment: SegmentState, state: CatalogState): Promise<void> {
+    const { dir, vfs } = this.place
+    const name = cacheFileName('segment', segment.segment)
+    const isOpen = segment.sealedBytes === 0
+    let file: VfsFile | null = null
+    try {
+      file = await runAsync(openFile(vfs, vfs.join(dir, name), isOpen ? 'write' : 'read'))
+      const header = await runAsync(readSegmentHeader(file, name))
+      if (header.fileNum !== segment.segment || !isSame(header.salt, segment.salt)) throw new TypeError('another file')
+      if (isOpen) await file.dataSync()
+      const content = await runAsync((isOpen ? scanSegment : readSegment)(file, header, segment.limit))
+      this.sizes.set(segment.segment, file.sizeSync())
+      const largest = content.entries.at(-1)?.recordNum ?? -1
+      if (largest > RECORD_NUM_MAX) throw new TypeError('more records than a segment has room for')
+      this.seqNums.set(segment.segment, new Float64Array(largest + 1))
+      for (const entry of content.entries) this.enter(segment, entry, state)
+      if (isOpen) this.open.push({ state: segment, file, header, content })
+      else await file.close()
+    } catch (error) {
+      await file?.close().catch(() => undefined)
+      if (isOutOfFiles(error) || (VarveError.is(error) && error.code === 'UNSUPPORTED_FORMAT')) throw ioError(error, 'open', name)
+      this.drop(segment.segment, state)
+    }
+  }
+
+  private drop(segment: number, state: CatalogState): void {
+    this.dropped.push(segment)
+    state.segments.delete(segment)
+    this.sizes.delete(segment)
+  }
+
+  /** Puts an entry into the index, unless it is dead or loses against a newer one; the loser is killed. */
+  private enter({ segment, dead }: SegmentState, entry: FooterEntry, state: CatalogState): void {
+    const { low, high, seqNum, offset, bytes, recordNum, visits } = entry
+    this.seqNum = Math.max(this.seqNum, seqNum)
+    if (dead.has(recordNum)) return
+    this.seqNums.get(segment)![recordNum] = seqNum
+    const slot = this.index.find(low, high)
+    if (slot >= 0) {
+      const other = { segment: this.index.segmentAt(slot), recordNum: this.index.recordNumAt(slot) }
+      const otherSeqNum = this.seqNums.get(other.segment)![other.recordNum]!
+      const isNewer = seqNum > otherSeqNum || (seqNum === otherSeqNum && segment > other.segment)
+      const loser = isNewer ? other : { segment, recordNum }
+      state.segments.get(loser.segment)?.dead.add(loser.recordNum)
+      if (!isNewer) return
+    }
+    this.index.set(low, high, segment, offset, bytes, recordNum, visits)
+  }
+
+  /**
+   * Decides what becomes of segments that were not sealed: the newest one that is less than half full goes on, empty ones
+   * go, others get the footer that they lack.
+   */
+  private async endOpenSegments(state: CatalogState): Promise<FoundOpenSegment | null> {
+    let current: FoundOpenSegment | null = null
+    for (const found of this.open.splice(0).reverse()) {
+      const { content: { end, entries }, file, state: { queue, segment } } = found
+      const goesOn = current === null && queue === 'young' && end * 2 < this.sizesWanted.segmentBytes
+      if (entries.length === 0) this.drop(segment, state)
+      else if (queue === 'young') {
+        try {
+          await cutAndEnd(found, goesOn)
+          this.sizes.set(segment, file.sizeSync())
+          if (goesOn) current = found
+        } catch (error) {
+          this.forget(found, state)
+        }
+      }
+      if (current !== found) await file.close().catch(() => undefined)
+    }
+    return current
+  }
+
+  /** Drops a segment whose entries are in the index. */
+  private forget({ content: { entries }, state: { segment } }: FoundOpenSegment, state: CatalogState): void {
+    for (const { low, high, recordNum } of entries) this.index.removeIf(low, high, segment, recordNum)
+    this.drop(segment, state)
+  }
+}
+
+/** Takes away what stands behind the last good record, and writes the footer when the segment does not go on. */
+async function cutAndEnd({ state, file, header, content }: FoundOpenSegment, goesOn: boolean): Promise<void> {
+  const { entries, end } = content
+  await file.truncate(end)
+  if (!goesOn) {
+    const marked = entries.map((entry) => ({ ...entry, isDead: state.dead.has(entry.recordNum) }))
+    const footer = encodeFooter(marked, end, fileSeed(header))
+    await runAsync(writeFully(file, footer, 0, footer.length, end))
+  }
+  await file.dataSync()
+  if (!goesOn) state.sealedBytes = file.sizeSync()
+}
+
+function nothing(): FoundCatalog {
+  return { state: new CatalogState(), databaseId: null }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return compareBytes(a, b) === 0
+}
+
+/** The highest number of a file that there is or was. */
+function highestFileNum(names: readonly string[], state: CatalogState): number {
+  let highest = state.fileNum
+  for (const name of names) {
+    const parsed = parseCacheFileName(name)
+    if (parsed !== null && parsed.kind !== 'lock') highest = Math.max(highest, parsed.fileNum)
+  }
+  return highest
+}

@@ -1,0 +1,176 @@
+/**
+ * What: the young segments, one behind the other: the current one takes records, the next one is made ahead, the last
+ * ones are being sealed.
+ * Owns: which segment is current and which is spare. Does not own: who waits for a place (blob-store.ts).
+ * Thread: main.
+ * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3 its
+ * whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or
+ * `onFailure` was called.
+ */
+import { newFileHeader, runAsync } from '../base/index.js'
+import type { FileOrigin } from '../base/index.js'
+import { syncDirectory } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { ChangeTag } from './catalog-format.js'
+import type { CatalogWriter } from './catalog-writer.js'
+import type { FoundOpenSegment } from './recovery.js'
+import { createSegmentFile, SegmentFile } from './segment-file.js'
+import type { ReservedPlace } from './segment-file.js'
+import type { SegmentSet } from './segment-set.js'
+import type { SlabSupply } from './slab-supply.js'
+
+export interface SegmentStreamOptions {
+  vfs: Vfs
+  dir: string
+  origin: FileOrigin
+  segmentBytes: number
+  slabs: SlabSupply
+  segments: SegmentSet
+  catalog: CatalogWriter
+  /** Gives the next file number. */
+  allocate: () => number
+  /** Makes room for a new segment, and counts it. Rejects when there is none. */
+  reserveRoom: (segment: number) => Promise<void>
+  /** Called with each segment that takes records from now on. */
+  onMade: (file: SegmentFile) => void
+  /** Called after each write of a segment, good or not, and when it is sealed. */
+  onProgress: (file: SegmentFile) => void
+  /** Called when all of a segment is synced, with its footer. */
+  onSealed: (file: SegmentFile) => void
+  /** Called when a segment can be taken that could not before. */
+  onRoom: () => void
+  /** Called when a segment has failed. */
+  onFailed: (file: SegmentFile) => void
+  /** Called when no segment can be made now. */
+  onFailure: (error: unknown) => void
+}
+
+export class SegmentStream {
+  private readonly options: SegmentStreamOptions
+  private current: SegmentFile | null = null
+  private spare: SegmentFile | null = null
+  private making: Promise<void> | null = null
+  private readonly sealing = new Set<Promise<void>>()
+
+  constructor(options: SegmentStreamOptions) {
+    this.options = options
+  }
+
+  /** Goes on with a segment of an earlier process. */
+  goOn({ file, header, content, state }: FoundOpenSegment): void {
+    const segment = this.makeFile(file, header)
+    segment.goOn(content.entries, content.end, Math.max(content.entries.at(-1)?.recordNum ?? -1, state.dead.largest) + 1)
+    this.options.segments.reserve(segment.segment, this.options.segmentBytes)
+    this.options.segments.lend(segment.segment, segment.entries)
+    this.current = segment
+  }
+
+  /** Gives a place for a record, and its segment; null when there is none now. */
+  reserve(recordBytes: number, keyBytes: number): { file: SegmentFile; place: ReservedPlace } | null {
+    if (this.current?.isFullFor(recordBytes, keyBytes) === true) this.rotate()
+    if (this.current === null) {
+      this.current = this.spare
+      this.spare = null
+    }
+    if (this.current === null) {
+      this.makeAhead()
+      return null
+    }
+    const place = this.current.reserve(recordBytes)
+    if (this.current.isHalfFull && this.spare === null) this.makeAhead()
+    return place === null ? null : { file: this.current, place }
+  }
+
+  private rotate(): void {
+    const file = this.current!
+    this.current = null
+    this.sealLater(file)
+  }
+
+  private sealLater(file: SegmentFile): void {
+    const sealing = this.seal(file).finally(() => this.sealing.delete(sealing))
+    this.sealing.add(sealing)
+  }
+
+  private async seal(file: SegmentFile): Promise<void> {
+    const { catalog, segments, onProgress, onSealed } = this.options
+    const { segment } = file
+    let bytes: number
+    try {
+      bytes = await file.seal(catalog.catalog.state.segments.get(segment)!.dead)
+    } catch {
+      return // Its owner was told.
+    }
+    // Without its line in the catalog the segment is open for the next process, which finds the footer.
+    await catalog.submit([{ tag: ChangeTag.sealSegment, segment, bytes }]).catch(() => undefined)
+    segments.seal(segment, bytes)
+    onSealed(file)
+    onProgress(file)
+    await file.close()
+  }
+
+  private makeAhead(): void {
+    this.making ??= this.make().then(
+      () => {
+        this.making = null
+        this.options.onRoom()
+      },
+      (error: unknown) => {
+        this.making = null
+        this.options.onFailure(error)
+      },
+    )
+  }
+
+  private async make(): Promise<void> {
+    const { vfs, dir, origin, catalog, segments, allocate, reserveRoom } = this.options
+    const segment = allocate()
+    await reserveRoom(segment)
+    const header = newFileHeader('varveseg', origin, segment)
+    let file: SegmentFile | null = null
+    try {
+      file = this.makeFile(await runAsync(createSegmentFile(vfs, dir, header)), header)
+      await runAsync(syncDirectory(vfs, dir))
+      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue: 'young', salt: header.salt }])
+    } catch (error) {
+      await file?.close()
+      await segments.remove(segment).catch(() => undefined)
+      throw error
+    }
+    segments.lend(segment, file.entries)
+    this.spare = file
+  }
+
+  private makeFile(file: SegmentFile['file'], header: SegmentFile['header']): SegmentFile {
+    const { slabs, segmentBytes, onMade, onProgress, onFailed } = this.options
+    const made = new SegmentFile({
+      file, header, slabs, bytesMax: segmentBytes,
+      onWritten: onProgress,
+      onFailed: (failed) => {
+        if (this.current === failed) this.current = null
+        if (this.spare === failed) this.spare = null
+        onFailed(failed)
+      },
+    })
+    onMade(made)
+    return made
+  }
+
+  /** Resolves when what is being made and sealed is. */
+  async idle(): Promise<void> {
+    while (this.making !== null || this.sealing.size > 0) await Promise.all([this.making, ...this.sealing])
+  }
+
+  /**
+   * Ends writing: a segment that is half full is sealed, another one goes on with the next open. Requires: nothing is
+   * reserved any more, and all is synced.
+   */
+  async close(): Promise<void> {
+    await this.idle()
+    const { current } = this
+    if (current?.isHalfFull === true) this.rotate()
+    await this.idle()
+    await this.current?.close()
+    await this.spare?.close()
+  }
+}

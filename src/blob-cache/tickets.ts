@@ -1,0 +1,52 @@
+/**
+ * What: who came first among calls of one key when some of them take time. A call that does not bind at once takes a
+ * ticket; a later put or delete of the same key makes it old, and what has an old ticket must not bind: its bytes
+ * are older than what the cache has been told since.
+ * Owns: the keys for which tickets are out. Thread: main. There is no I/O.
+ */
+
+/** The place of one call among those of its key. */
+export interface Ticket {
+  /** False when a later call of the key came. */
+  readonly isCurrent: boolean
+  /** Gives the ticket back, however the call ended. */
+  release(): void
+}
+
+interface KeyCalls {
+  count: number
+  epoch: number
+}
+
+export class Tickets {
+  private readonly keys = new Map<string, KeyCalls>()
+
+  /** The number of keys for which tickets are out. */
+  get size(): number {
+    return this.keys.size
+  }
+
+  /** Takes a ticket for a call of the key with this hash, which makes earlier ones old. */
+  take(low: number, high: number): Ticket {
+    const name = `${low} ${high}`
+    const calls = this.keys.get(name) ?? { count: 0, epoch: 0 }
+    this.keys.set(name, calls)
+    calls.count++
+    const epoch = ++calls.epoch
+    return {
+      get isCurrent() {
+        return calls.epoch === epoch
+      },
+      release: () => {
+        if (--calls.count === 0) this.keys.delete(name)
+      },
+    }
+  }
+
+  /** Called for a call of the key that takes effect at once: tickets that are out become old. */
+  passBy(low: number, high: number): void {
+    if (this.keys.size === 0) return
+    const calls = this.keys.get(`${low} ${high}`)
+    if (calls !== undefined) calls.epoch++
+  }
+}

@@ -1,0 +1,37 @@
+/** A cache with small segments on a simulated machine. */
+import { SeededRandom } from '../../../src/base/index.js'
+import { openStore } from '../../../src/blob-cache/blob-cache.js'
+import type { BlobStore, Durability, PutResult, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { SimVfs } from '../../../src/testing.js'
+
+export const CACHE_DIR = '/cache'
+
+/** Segments of 4 KiB; each has room for some ten small blobs. */
+export const SMALL_SEGMENTS: StoreSettings = { maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, rollBytes: 2048 }
+
+/** A store with text for keys and values. */
+export class TextStore {
+  readonly store: BlobStore
+
+  constructor(store: BlobStore) {
+    this.store = store
+  }
+
+  put(key: string, value: string | Uint8Array, durability: Durability = 'written'): Promise<PutResult> {
+    return this.store.put(this.store.hashed(key), value, durability)
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const found = await this.store.get(this.store.hashed(key))
+    return found === undefined ? undefined : new TextDecoder().decode(found)
+  }
+
+  delete(key: string, durability: Durability = 'written'): Promise<boolean> {
+    return this.store.delete(this.store.hashed(key), durability)
+  }
+}
+
+export async function openCache(vfs: SimVfs, settings: Partial<StoreSettings> = {}, seed = 1): Promise<TextStore> {
+  const random = new SeededRandom(seed, 'cache')
+  return new TextStore(await openStore(CACHE_DIR, vfs, { ...SMALL_SEGMENTS, ...settings }, vfs.clock, random))
+}
