@@ -38,8 +38,6 @@ const CATALOG_SHARE = 1 / 256
 const RECORD_BYTES = 72 + 40 + 2 * 16
 /** An open segment reserves space in so many steps. */
 const RESERVED_STEPS = 8
-/** Room for this many segments is made ahead. */
-const FREE_SEGMENTS = 1.5
 /** Larger blobs than this part of a segment stand in segments of their own, since they are streamed. */
 const LARGE_SHARE = 1 / 8
 const SEED: HashSeed = { low: 1, high: 2 }
@@ -70,7 +68,7 @@ export class SegmentCache implements SimulatedCache {
     })
     this.space = new BlobSpace({ maxBytes, catalogBytes: maxBytes * CATALOG_SHARE })
     this.evictor = new BlobEvictor({
-      queues: this.queues, space: this.space, clock: systemClock, freeBytes: FREE_SEGMENTS * this.segmentBytes,
+      queues: this.queues, space: this.space, clock: systemClock, segmentBytes: this.segmentBytes,
     })
   }
 

@@ -14,10 +14,10 @@ interface Scene {
   readonly evictor: BlobEvictor
 }
 
-function sceneOf(maxBytes = 1000, freeBytes = 100, clock = stopped): Scene {
+function sceneOf(maxBytes = 1000, clock = stopped): Scene {
   const space = new BlobSpace({ maxBytes, catalogBytes: 0 })
   const queues = new BlobQueues({ maxBytes, youngShare: 0.1, segmentBytes: 10, itemCount: () => 1000 })
-  return { space, queues, evictor: new BlobEvictor({ space, queues, clock, freeBytes }) }
+  return { space, queues, evictor: new BlobEvictor({ space, queues, clock, segmentBytes: 66 }) }
 }
 
 /** Adds sealed segments of 100 bytes. */
@@ -59,6 +59,16 @@ test('room is made ahead, one segment at a time; for somebody who waits nothing 
   assert.ok(!evictor.isBusy || space.freeBytes < 100)
 })
 
+test('room is made for the largest blob that was put', () => {
+  const scene = sceneOf()
+  fill(scene, [1, 2, 3, 4, 5, 6, 7])
+  assert.equal(shown(scene.evictor.next()), 'rest')
+  scene.evictor.notePut(300)
+  assert.equal(shown(scene.evictor.next()), 'rest')
+  scene.evictor.notePut(301)
+  assert.equal(shown(scene.evictor.next()), 'move 1')
+})
+
 test('a removal that failed begins again', () => {
   const scene = sceneOf()
   fill(scene, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -79,9 +89,22 @@ test('when only open segments are left, one is to be sealed for somebody who wai
   assert.equal(shown(evictor.next()), 'drop 1')
 })
 
+test('an open segment is not sealed while another one leaves', () => {
+  const scene = sceneOf()
+  const { space, queues, evictor } = scene
+  fill(scene, [1])
+  assert.ok(space.tryReserve('segment', 850))
+  queues.add(2, 'young', 850)
+  assert.equal(shown(evictor.next()), 'move 1')
+  space.reserve(60, () => undefined)
+  assert.equal(shown(evictor.next()), 'rest')
+  evictor.kept(1)
+  assert.equal(shown(evictor.next()), 'drop 1')
+})
+
 test('expired segments go first, and nothing of them is moved, unless the clock jumped forward', () => {
   const clock = { now: 0, wall: 1e12, nowMs: () => clock.now, wallMs: () => clock.wall }
-  const scene = sceneOf(1000, 100, clock)
+  const scene = sceneOf(1000, clock)
   fill(scene, [1, 2, 3, 4, 5, 6, 7, 8])
   fill(scene, [9, 10], 1e12 + 5000)
   clock.wall += 3_600_000
@@ -111,7 +134,7 @@ test('what may be moved follows what was put', () => {
   assert.equal(movable(), 0)
   evictor.notePut(100)
   assert.equal(movable(), 33)
-  evictor.notePut(1e9)
+  for (let i = 0; i < 100; i++) evictor.notePut(100)
   assert.equal(movable(), 1000)
 })
 
@@ -153,8 +176,7 @@ class DrawnStore {
     const { segmentBytes, maxBytes } = this
     const youngShare = random.pick([0.05, 0.1, 0.5])
     const queues = new BlobQueues({ maxBytes, youngShare, segmentBytes, itemCount: () => 9 })
-    const freeBytes = segmentBytes * random.pick([0, 1, 1.5])
-    this.scene = { space, queues, evictor: new BlobEvictor({ space, queues, clock: stopped, freeBytes }) }
+    this.scene = { space, queues, evictor: new BlobEvictor({ space, queues, clock: stopped, segmentBytes }) }
   }
 
   step(): void {

@@ -24,6 +24,11 @@ const MOVED_PER_PUT = 0.33
 const SAVED_SHARE = 1 / 8
 /** A victim of which more than this part was hit is kept as it is, once: that writes nothing. */
 const KEPT_SHARE_MIN = 0.7
+/**
+ * So much room is made ahead, in segments: nobody waits for it, and what is moved has place before its victim is gone.
+ * The largest blob has place in it too, else large blobs are never moved.
+ */
+const FREE_SEGMENTS = 1.5
 /** The clock of the wall is believed while it agrees with the other one as well as this. */
 const CLOCK_SLACK_MS = 60_000
 
@@ -33,15 +38,14 @@ export interface EvictorOptions {
   readonly queues: BlobQueues
   readonly space: BlobSpace
   readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>
-  /** Room that is made ahead, so that nobody waits for it. */
-  readonly freeBytes: number
+  readonly segmentBytes: number
 }
 
 export class BlobEvictor {
   private readonly queues: BlobQueues
   private readonly space: BlobSpace
   private readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>
-  private readonly freeBytes: number
+  private freeBytes: number
   private readonly openedAt: { readonly wallMs: number; readonly nowMs: number }
   /** Bytes of the segments that leave, by what is done with them. */
   private readonly moving = new Map<number, number>()
@@ -49,11 +53,11 @@ export class BlobEvictor {
   /** Bytes that may be moved now. */
   private movable: number
 
-  constructor({ queues, space, clock, freeBytes }: EvictorOptions) {
+  constructor({ queues, space, clock, segmentBytes }: EvictorOptions) {
     this.queues = queues
     this.space = space
     this.clock = clock
-    this.freeBytes = freeBytes
+    this.freeBytes = FREE_SEGMENTS * segmentBytes
     this.movable = space.maxBytes * SAVED_SHARE
     this.openedAt = { wallMs: clock.wallMs(), nowMs: clock.nowMs() }
   }
@@ -72,8 +76,9 @@ export class BlobEvictor {
     return this.start(waitingBytes === 0)
   }
 
-  /** Says that a blob was put: something may be moved for it. */
+  /** Says that a blob was put: something may be moved for it, and there must be room to move it one day. */
   notePut(bytes: number): void {
+    this.freeBytes = Math.max(this.freeBytes, bytes)
     this.movable = Math.min(this.space.maxBytes * SAVED_SHARE, this.movable + bytes * MOVED_PER_PUT)
   }
 

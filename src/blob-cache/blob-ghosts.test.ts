@@ -3,21 +3,11 @@ import { test } from 'node:test'
 import { SeededRandom } from '../base/index.js'
 import { BlobGhosts } from './blob-ghosts.js'
 
-/** Ghosts in a row, as the class must remember them, up to a batch more or less. */
-interface Row {
-  readonly low: number
-  readonly bytes: number
-}
-
-function sumOf(rows: readonly Row[]): number {
-  return rows.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
 test('ghosts are found until so many bytes of blobs came after them, and once', () => {
   const random = new SeededRandom(1, 'ghosts')
   const BYTES_MAX = 1_000_000
   const ghosts = new BlobGhosts(BYTES_MAX)
-  const rows: Row[] = []
+  const rows: { low: number; bytes: number }[] = []
   for (let i = 0; i < 20_000; i++) {
     const row = { low: random.u32(), bytes: 1 + random.below(600) }
     ghosts.add(row.low, row.bytes, Infinity)
@@ -34,11 +24,11 @@ test('ghosts are found until so many bytes of blobs came after them, and once', 
     } else if (bytes > BYTES_MAX * 1.05) assert.ok(!isThere, 'an old one is forgotten')
   }
   assert.ok(young > 3000)
-  // A full bucket forgets its oldest: that is seldom.
-  assert.ok(lost < 0.04 * young, `${lost} of ${young} are not found`)
+  // A full bucket forgets its oldest, which is seldom.
+  assert.ok(lost < 0.05 * young, `${lost} of ${young} are not found`)
 })
 
-test('ghosts are no more than they may be, take 14 bytes each, and give memory back', () => {
+test('ghosts are no more than they may be, take 17 bytes each, and give memory back', () => {
   const random = new SeededRandom(2, 'ghosts')
   const ghosts = new BlobGhosts(Infinity)
   for (let i = 0; i < 200_000; i++) {
@@ -46,7 +36,7 @@ test('ghosts are no more than they may be, take 14 bytes each, and give memory b
     assert.ok(ghosts.count <= 50_000)
   }
   assert.ok(ghosts.count > 48_000)
-  assert.ok(ghosts.bytes / ghosts.count < 15, `${ghosts.bytes / ghosts.count} bytes each`)
+  assert.ok(ghosts.bytes / ghosts.count < 18, `${ghosts.bytes / ghosts.count} bytes each`)
   const before = ghosts.bytes
   const kept = Array.from({ length: 1000 }, () => random.u32())
   for (const low of kept) ghosts.add(low, 100, 50_000)
@@ -56,22 +46,20 @@ test('ghosts are no more than they may be, take 14 bytes each, and give memory b
   assert.ok(found > 0.9 * kept.length, `${found} of those that were added last`)
 })
 
-test('growing and shrinking the table loses few ghosts, whatever was taken', () => {
+test('growing and shrinking the table loses few ghosts', () => {
   const random = new SeededRandom(3, 'ghosts')
-  const ghosts = new BlobGhosts(1e9)
-  const rows: Row[] = []
-  for (const countMax of [500, 5000, 1500, 20_000, 1100]) {
-    for (let i = 0; i < 30_000; i++) {
-      const low = random.u32()
-      ghosts.add(low, 1, countMax)
-      rows.push({ low, bytes: 1 })
-      if (random.chance(0.2)) ghosts.take(random.pick(rows.slice(-100)).low)
-    }
-  }
-  const last = rows.slice(-1000)
-  assert.equal(sumOf(last), 1000)
-  assert.ok(last.filter(({ low }) => ghosts.take(low)).length > 700)
+  const ghosts = new BlobGhosts(Infinity)
+  const lows = Array.from({ length: 24_000 }, () => random.u32())
+  for (const low of lows.slice(0, 20_000)) ghosts.add(low, 1, Infinity)
+  assert.ok(takenOf(ghosts, lows.slice(0, 10_000)) > 9500, 'the first ones are found after the table grew')
+  // From now on fewer are remembered, and with each the table loses a bucket.
+  for (const low of lows.slice(20_000)) ghosts.add(low, 1, 2000)
+  assert.ok(takenOf(ghosts, lows.slice(-1900)) > 1750, 'the last ones are found after it shrank')
 })
+
+function takenOf(ghosts: BlobGhosts, lows: readonly number[]): number {
+  return lows.filter((low) => ghosts.take(low)).length
+}
 
 test('one blob larger than all may be is a ghost until the next one comes', () => {
   const ghosts = new BlobGhosts(100)

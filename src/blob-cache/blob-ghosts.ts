@@ -1,7 +1,7 @@
 /**
  * What: the hashes of blobs that were dropped from the young queue a short while ago. Who comes back as a ghost was
  * dropped too early, and goes to the main queue.
- * Owns: a table of buckets with eight ghosts each, about 13 bytes of memory a ghost. A ghost is the low word of a hash
+ * Owns: a table of buckets with sixteen places each, about 16 bytes of memory a ghost. A ghost is the low word of a hash
  * and the number of its batch; a batch is as many ghosts as were dropped in a row, and is forgotten as a whole.
  * Keeps true: the blobs of all ghosts had at most `bytesMax` bytes, or fit one batch; ghosts are no more than
  * `countMax`. The table grows and shrinks by one bucket at a time, so no step is long.
@@ -10,12 +10,14 @@
 
 /** Words of a ghost: the low word of its hash, its batch. An empty place has batch 0. */
 const GHOST_WORDS = 2
-const BUCKET_GHOSTS = 8
+const BUCKET_GHOSTS = 16
 const BUCKET_WORDS = BUCKET_GHOSTS * GHOST_WORDS
-const CHUNK_BUCKETS = 256
-/** A bucket has more ghosts than others by chance; a full one forgets its oldest. With this load that is seldom. */
-const LOAD_MAX = 0.6
-const LOAD_MIN = 0.3
+const CHUNK_BUCKETS = 128
+/**
+ * A bucket has more ghosts than others by chance; a full one forgets its oldest. With this load
+ * four of a hundred ghosts are forgotten so. */
+const LOAD_MAX = 0.5
+const LOAD_MIN = 0.2
 /** A batch is this part of all ghosts. */
 const BATCH_SHARE = 1 / 64
 /** There may be as many ghosts as this however few items there are. */
