@@ -24,6 +24,7 @@ ${REQUEST_SHAPES.map((name) => `  ${name.padEnd(18)}  ${SHAPE_TEXTS[name]}`).joi
   --cache-mib MIB     or its size
   --segments N        segments that fit into it (128)
   --young SHARE       the part of it that is for young segments (0.05)
+  --lag SEGMENTS      what is put while a segment goes whose blobs are moved (0.25)
 
 A miss puts the blob. Blobs larger than a fortieth of the cache are not put. The first third of the requests warms the
 cache; of the others these are printed:
@@ -44,11 +45,14 @@ const { values, positionals } = parseArgs({
     'cache-mib': { type: 'string' },
     segments: { type: 'string', default: '128' },
     young: { type: 'string', default: '0.05' },
+    lag: { type: 'string', default: '0.25' },
     help: { type: 'boolean', default: false },
   },
 })
 
-function number(option: 'requests' | 'seed' | 'cache' | 'cache-mib' | 'segments' | 'young', fallback = 0): number {
+type NumberOption = 'requests' | 'seed' | 'cache' | 'cache-mib' | 'segments' | 'young' | 'lag'
+
+function number(option: NumberOption, fallback = 0): number {
   const text = values[option]
   if (text === undefined) return fallback
   const given = Number(text)
@@ -74,7 +78,7 @@ function main(): void {
   for (const requests of allRequests()) {
     const share = number('cache', cacheShareOf(requests.name))
     const maxBytes = Math.floor(number('cache-mib', share * requests.footprintBytes / MiB) * MiB)
-    const settings = { maxBytes, youngShare: number('young'), segmentCount: number('segments') }
+    const settings = { maxBytes, youngShare: number('young'), segmentCount: number('segments'), lagSegments: number('lag') }
     console.log(cacheText(requests, maxBytes, playAll(requests, settings)))
   }
 }

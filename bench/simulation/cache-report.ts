@@ -21,6 +21,7 @@ export interface CacheSettings {
   readonly maxBytes: number
   readonly youngShare: number
   readonly segmentCount: number
+  readonly lagSegments: number
 }
 
 /** The part of the requests that fills the cache. */

@@ -1,6 +1,6 @@
 /**
  * What: the blob cache as it runs, without its files: index, ghosts, queues, space and eviction of src/blob-cache, fed
- * with segments that are lists of records. Moves take no time.
+ * with segments that are lists of records. A removal for which blobs are moved takes as long as so many bytes are put.
  * Owns: the simulated segments.
  */
 import { KiB, systemClock } from '../../src/base/index.js'
@@ -20,6 +20,8 @@ export interface SegmentCacheOptions {
   /** Segments that fit into the cache. */
   readonly segmentCount: number
   readonly hasGhosts: boolean
+  /** The time that a removal with moved blobs takes, in segments that are put meanwhile. */
+  readonly lagSegments: number
 }
 
 interface Segment {
@@ -56,6 +58,9 @@ export class SegmentCache implements SimulatedCache {
   /** The open segments, by what is written to them. */
   private readonly open = new Map<string, Segment>()
   private lastNumber = 0
+  private putBytes = 0
+  /** Segments whose blobs are moved, and which go when so many bytes were put. */
+  private readonly leaving: { readonly segment: Segment; readonly atBytes: number }[] = []
   private readonly hash = new Uint32Array(2)
   private readonly key = new Uint8Array(4)
 
@@ -87,6 +92,8 @@ export class SegmentCache implements SimulatedCache {
     const segment = this.roomFor(name, queue, size, (wanted) => this.waitFor(wanted))!
     this.append(segment, low, high, size, 0, undefined)
     this.evictor.notePut(size)
+    this.putBytes += size
+    while (this.leaving.length > 0 && this.leaving[0]!.atBytes <= this.putBytes) this.finish(this.leaving.shift()!.segment)
     this.evict()
     return false
   }
@@ -136,8 +143,9 @@ export class SegmentCache implements SimulatedCache {
     this.space.reserve(bytes, (granted) => (isGranted = granted))
     while (!isGranted) {
       const step = this.evictor.next()
-      if (step.kind === 'rest') throw new Error('somebody waits, and nothing is to be done')
-      this.take(step)
+      if (step.kind !== 'rest') this.take(step)
+      else if (this.leaving.length > 0) this.finish(this.leaving.shift()!.segment)
+      else throw new Error('somebody waits, and nothing is to be done')
     }
     return true
   }
@@ -170,6 +178,12 @@ export class SegmentCache implements SimulatedCache {
       }
     }
     this.evictedCount++
+    const { lagSegments } = this.options
+    if (!isMoved || lagSegments === 0) return this.finish(segment)
+    this.leaving.push({ segment, atBytes: this.putBytes + lagSegments * this.segmentBytes })
+  }
+
+  private finish(segment: Segment): void {
     this.segments.delete(segment.number)
     this.evictor.gone(segment.number)
     this.space.release('segment', segment.reservedBytes)

@@ -17,7 +17,7 @@ interface Scene {
 function sceneOf(maxBytes = 1000, clock = stopped): Scene {
   const space = new BlobSpace({ maxBytes, catalogBytes: 0 })
   const queues = new BlobQueues({ maxBytes, youngShare: 0.1, segmentBytes: 10, itemCount: () => 1000 })
-  return { space, queues, evictor: new BlobEvictor({ space, queues, clock, segmentBytes: 66 }) }
+  return { space, queues, evictor: new BlobEvictor({ space, queues, clock, segmentBytes: 50 }) }
 }
 
 /** Adds sealed segments of 100 bytes. */

@@ -28,7 +28,7 @@ const KEPT_SHARE_MIN = 0.7
  * So much room is made ahead, in segments: nobody waits for it, and what is moved has place before its victim is gone.
  * The largest blob has place in it too, else large blobs are never moved.
  */
-const FREE_SEGMENTS = 1.5
+const FREE_SEGMENTS = 2
 /** The clock of the wall is believed while it agrees with the other one as well as this. */
 const CLOCK_SLACK_MS = 60_000
 

@@ -14,7 +14,7 @@ for (const shape of REQUEST_SHAPES) {
   test(`misses and bytes written: ${shape}`, () => {
     const requests = generatedRequests(shape, 120_000, 3)
     const maxBytes = Math.floor(requests.footprintBytes * cacheShareOf(shape))
-    const reports = playAll(requests, { maxBytes, youngShare: 0.05, segmentCount: 128 })
+    const reports = playAll(requests, { maxBytes, youngShare: 0.05, segmentCount: 128, lagSegments: 0.25 })
     const [ideal, real] = ['S3-FIFO, blob by blob', 'segments'].map((name) => reports.find((each) => each.name === name)!)
     assert.ok(real!.missRatio < ideal!.missRatio + MISSES_MORE_MAX, `${real!.missRatio}, ideal ${ideal!.missRatio}`)
     assert.ok(real!.written < WRITTEN_MAX, `${real!.written} bytes written for each byte put`)
