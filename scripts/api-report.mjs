@@ -9,7 +9,8 @@ import './declarations.mjs'
 
 export const API_PAGE = 'docs/api.md'
 /** @type {[string, string][]} */
-const ENTRIES = [['varve', 'index.d.ts'], ['varve/level', 'level.d.ts'], ['varve/testing', 'testing.d.ts']]
+const ENTRIES = [['varve', 'index.d.ts'], ['varve/level', 'level.d.ts'], ['varve/blob-cache', 'blob-cache.d.ts'],
+  ['varve/testing', 'testing.d.ts']]
 
 const HEAD = `# Public declarations
 

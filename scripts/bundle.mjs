@@ -14,6 +14,7 @@ export const lib = path.join(root, 'lib')
 const entries = {
   index: 'src/index.ts',
   level: 'src/level.ts',
+  'blob-cache': 'src/blob-cache.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }

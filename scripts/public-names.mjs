@@ -6,7 +6,7 @@ import { lib } from './bundle.mjs'
 import './declarations.mjs'
 
 /** The entry points that programs import, and the files that declare them. @type {Record<string, string>} */
-const FILES = { varve: 'index', 'varve/level': 'level', 'varve/testing': 'testing' }
+const FILES = { varve: 'index', 'varve/level': 'level', 'varve/blob-cache': 'blob-cache', 'varve/testing': 'testing' }
 export const ENTRIES = Object.keys(FILES)
 
 /**

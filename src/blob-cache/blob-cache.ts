@@ -10,8 +10,9 @@ import type { Bytes, Clock, Random } from '../base/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BlobStore } from './blob-store.js'
-import type { Durability, PutResult, StoreSettings } from './blob-store.js'
+import type { StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
+import type { Durability, PutResult } from './durability.js'
 import { Recovery } from './recovery.js'
 
 /** The smallest `maxBytes`. */
@@ -47,8 +48,9 @@ export interface BlobCacheOptions {
 /** Options of one put or delete. */
 export interface BlobWriteOptions {
   /**
-   * 'memory': at once, when it is visible. 'written': when it survives the end of this process. 'synced': when it survives
-   * power loss too. In the first two an older value may come back after such an end, when the newer one is lost.
+   * 'memory': at once, when it is visible. 'written': when it survives the end of this process. 'synced': when it
+   * survives power loss too. In the first two an older value may come back after such an end, when the newer one is
+   * lost.
    */
   durability?: Durability
 }
@@ -79,18 +81,19 @@ export class BlobCache {
   }
 
   /**
-   * Opens the cache in this directory, or makes one. Throws UNSUPPORTED_FORMAT when a database is there, LOCKED when another
-   * process has the cache.
+   * Opens the cache in this directory, or makes one. Throws UNSUPPORTED_FORMAT when a database is there, LOCKED when
+   * another process has the cache.
    */
   static async open(location: string, options: BlobCacheOptions): Promise<BlobCache> {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
     const { maxBytes, durability, vfs, clock, random } = readOptions(options)
-    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, Math.floor(maxBytes / SEGMENTS / 8) * 8), SEGMENT_BYTES_MAX)
+    const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
+    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
     const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
     const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
-    const opening = openStore(location, vfs ?? new NodeVfs(), settings, clock, random)
+    const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
     return new BlobCache(await keepAliveUntil(clock, opening), durability)
   }
 
@@ -122,8 +125,8 @@ export class BlobCache {
     const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, usedBytes } = this.store
     const { evictedSegments, evictedBytes } = remover
     return {
-      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes, evictedSegments,
-      evictedBytes,
+      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
+      evictedSegments, evictedBytes,
     }
   }
 
@@ -140,7 +143,7 @@ export class BlobCache {
 
 /** Opens a store with segments of any size. */
 export async function openStore(
-  location: string, vfs: Vfs, settings: StoreSettings, clock: Clock, random: Random,
+  location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
 ): Promise<BlobStore> {
   const place = await lockCacheDirectory(location, vfs)
   try {
@@ -161,7 +164,8 @@ function readOptions(options: BlobCacheOptions) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
   }
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
-    'components', ['vfs', 'clock', 'random'], given.components ?? {}, ({ vfs, clock, random }) => ({ vfs, clock, random }))
+    'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
+      ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
   return { maxBytes, durability: checkDurability(durability), vfs, clock, random }
 }
 
@@ -174,8 +178,8 @@ function checkKey(key: Bytes): Bytes {
   checkBytes(key, 'key')
   const length = bytesLength(key)
   if (length === 0) throw invalidArgument('a key of a cache must not be empty')
-  if (length > KEY_BYTES_MAX) throw new VarveError('KEY_TOO_LARGE', `key of ${length} bytes, at most ${KEY_BYTES_MAX} are allowed`)
-  return key
+  if (length <= KEY_BYTES_MAX) return key
+  throw new VarveError('KEY_TOO_LARGE', `key of ${length} bytes, at most ${KEY_BYTES_MAX} are allowed`)
 }
 
 function checkValue(value: Bytes): void {

@@ -1,17 +1,17 @@
 /**
- * What: the store behind a cache: puts and deletes bind here, in one synchronous step each; acknowledgement, eviction and
- * failures follow from it.
+ * What: the store behind a cache: puts and deletes bind here, in one synchronous step each; acknowledgement, eviction
+ * and failures follow from it.
  * Owns: the index, the numbers, who waits for a place. Wires: segments, catalog, kills, syncs, reads.
  * Thread: main.
- * States: open → closing → closed; open → stopped (the catalog takes nothing any more: puts are told `degraded`, reads go
- * on) → closing → closed.
+ * States: open → closing → closed; open → stopped (the catalog takes nothing any more: puts are told `degraded`, reads
+ * go on) → closing → closed.
  * Invariants: BC-1 what binds last counts, and calls bind in the order of calls. BC-5, BC-12 `remove` alone removes
  * segments. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a failed segment had not
  * synced is no hit any more, and is killed.
  */
 import {
-  bytesLength, bytesOfView, copyBytes, ioError, keepAliveUntil, KeptAlive, MiB, readHashSeed, runAsync, VarveError,
-  Waiters, writeText,
+  bytesLength, bytesOfView, copyBytes, ioError, keepAliveUntil, readHashSeed, runAsync, VarveError,
+  writeText,
 } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
 import { moveMarker } from '../manifest/index.js'
@@ -24,27 +24,21 @@ import { CACHE_MARKER } from './cache-names.js'
 import { createCatalog, removeQuietly } from './catalog.js'
 import type { Catalog } from './catalog.js'
 import { CatalogWriter } from './catalog-writer.js'
+import { SafePoint } from './durability.js'
+import type { Durability, PutResult } from './durability.js'
 import { FileSyncer } from './file-syncer.js'
 import { KillQueue } from './kill-queue.js'
 import type { SafeBytes } from './kill-queue.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
-import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, sealRecord } from './segment-format.js'
+import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, recordTime, sealRecord } from './segment-format.js'
 import { entryOf } from './segment-scan.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStream } from './segment-stream.js'
 import { SlabSupply } from './slab-supply.js'
-import { Tickets } from './tickets.js'
-import type { Ticket } from './tickets.js'
-
-/** When a put or delete is acknowledged: when it is visible; when it survives a killed process; when also a power loss. */
-export type Durability = 'memory' | 'written' | 'synced'
-
-/** What became of a put. */
-export type PutResult =
-  | { stored: true }
-  | { stored: false; reason: 'too-large' | 'busy' | 'superseded' | 'degraded' }
+import { WaitingPuts } from './waiting-puts.js'
+import type { NewBlob } from './waiting-puts.js'
 
 export interface StoreSettings {
   maxBytes: number
@@ -56,41 +50,6 @@ export interface StoreSettings {
 
 /** Slabs that may be in memory: what is being filled and written, and what was written lately. */
 const SLABS_MAX = 8
-/** Bytes of puts that may wait for a place. */
-const WAITING_BYTES_MAX = 64 * MiB
-
-interface NewBlob {
-  key: HashedKey
-  value: Bytes
-  valueBytes: number
-  recordBytes: number
-  durability: Durability
-}
-
-interface WaitingPut {
-  blob: NewBlob
-  ticket: Ticket
-  resolve: (result: PutResult | Promise<PutResult>) => void
-}
-
-/** The bytes of one record, as safe as its put asked for. */
-class SafePoint implements SafeBytes {
-  readonly file: SegmentFile
-  readonly end: number
-  private readonly isSynced: boolean
-
-  constructor(file: SegmentFile, end: number, durability: Durability) {
-    this.file = file
-    this.end = end
-    this.isSynced = durability === 'synced'
-  }
-
-  get isSafe(): boolean {
-    const { file, end } = this
-    return file.failure !== null || (this.isSynced ? file.syncedEnd : file.writtenEnd) >= end
-  }
-}
-
 export class BlobStore {
   readonly counts = { hits: 0, puts: 0, bytesPut: 0, misses: { absent: 0, collision: 0, corrupt: 0, io: 0 } }
   /** The largest record that a slab takes. */
@@ -103,18 +62,14 @@ export class BlobStore {
   private readonly seed: HashSeed
   private readonly clock: Clock
   private readonly kills = new KillQueue()
-  private readonly tickets = new Tickets()
   private readonly slabs: SlabSupply
   private readonly catalog: CatalogWriter
   private readonly syncer: FileSyncer
   private readonly reader: BlobReader
   private readonly stream: SegmentStream
-  private readonly keptAlive: KeptAlive
   /** Segments whose bytes may not all be synced. */
   private readonly unsafe = new Set<SegmentFile>()
-  private waiting: WaitingPut[] = []
-  private waitingBytes = 0
-  private readonly emptied = new Waiters()
+  private readonly waiting: WaitingPuts
   private readonly header = emptyRecordHeader()
   private readonly hash = new Uint32Array(2)
   private seqNum: SeqNum
@@ -124,8 +79,9 @@ export class BlobStore {
   private firstError: unknown = null
   private closing: Promise<void> | null = null
 
-  constructor(place: LockedDirectory, recovered: RecoveredCache, { maxBytes, segmentBytes, slabBytes }: StoreSettings, clock: Clock) {
+  constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock) {
     const { vfs, dir } = place
+    const { maxBytes, segmentBytes, slabBytes } = settings
     this.place = place
     this.clock = clock
     this.index = recovered.index
@@ -134,7 +90,7 @@ export class BlobStore {
     this.seqNum = recovered.seqNum
     this.fileNum = recovered.fileNum
     this.recordBytesMax = Math.floor(slabBytes / 4)
-    this.keptAlive = new KeptAlive(clock)
+    this.waiting = new WaitingPuts(clock)
     this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
     this.segments = new SegmentSet(vfs, dir, this.origin)
     const { index, segments, slabs, kills } = this
@@ -183,20 +139,14 @@ export class BlobStore {
     if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
     if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
     const blob = { key, value, valueBytes, recordBytes: bytes, durability }
-    this.tickets.passBy(key.low, key.high)
-    if (this.waiting.length === 0) {
-      const bound = this.bind(blob)
-      if (bound !== null) return this.acknowledge(bound, durability)
-    }
-    if (this.waitingBytes + bytes > WAITING_BYTES_MAX) return Promise.resolve({ stored: false, reason: 'busy' })
-    return this.wait({ ...blob, value: copyBytes(value) })
+    this.waiting.passBy(key)
+    const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
+    return answer ?? this.waiting.wait({ ...blob, value: copyBytes(value) })
   }
 
-  private wait(blob: NewBlob): Promise<PutResult> {
-    const ticket = this.tickets.take(blob.key.low, blob.key.high)
-    this.waitingBytes += blob.recordBytes
-    this.keptAlive.set(true)
-    return new Promise((resolve) => this.waiting.push({ blob, ticket, resolve }))
+  private bindAndAnswer(blob: NewBlob): Promise<PutResult> | null {
+    const bound = this.bind(blob)
+    return bound === null ? null : this.acknowledge(bound, blob.durability)
   }
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
@@ -207,8 +157,8 @@ export class BlobStore {
     const { file, place: { bytes: slab, at, offset, recordNum } } = reserved
     const { low, high } = key
     const header = Object.assign(this.header, {
-      keyBytes: key.bytes.length, storedBytes: valueBytes, plainBytes: valueBytes, createdMs: Math.floor(this.clock.wallMs()),
-      seqNum: ++this.seqNum, low, high, recordNum,
+      keyBytes: key.bytes.length, storedBytes: valueBytes, plainBytes: valueBytes, seqNum: ++this.seqNum, low, high,
+      recordNum, createdMs: recordTime(this.clock.wallMs()),
     })
     slab.set(key.bytes, at + RECORD_HEADER_BYTES)
     const valueAt = at + RECORD_HEADER_BYTES + key.bytes.length
@@ -246,30 +196,13 @@ export class BlobStore {
 
   /** Binds those who wait, in the order of their calls, as long as there is room. */
   private bindWaiting(): void {
-    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      const { blob, ticket, resolve } = next
-      const bound = ticket.isCurrent ? this.bind(blob) : null
-      if (bound === null && ticket.isCurrent) break
-      this.endWait()
-      resolve(bound === null ? { stored: false, reason: 'superseded' } : this.acknowledge(bound, blob.durability))
-    }
-  }
-
-  private endWait(): void {
-    const { blob, ticket } = this.waiting.shift()!
-    ticket.release()
-    this.waitingBytes -= blob.recordBytes
-    this.keptAlive.set(this.waiting.length > 0)
-    if (this.waiting.length === 0) this.emptied.wake()
+    this.waiting.bindEach((blob) => this.bindAndAnswer(blob))
   }
 
   /** Answers all who wait: no segment can be made for them now. */
   private refuseWaiting(error: unknown): void {
     this.firstError ??= error
-    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      this.endWait()
-      next.resolve({ stored: false, reason: 'degraded' })
-    }
+    this.waiting.refuse()
   }
 
   // ── Deletes, reads ──────────────────────────────────────────────────────────────────────────────
@@ -278,7 +211,7 @@ export class BlobStore {
   async delete(key: HashedKey, durability: Durability): Promise<boolean> {
     this.checkOpen()
     const { low, high } = key
-    this.tickets.passBy(low, high)
+    this.waiting.passBy(key)
     const place = this.reader.find(key)
     if (place === null) this.kills.push(null, null)
     else {
@@ -347,7 +280,9 @@ export class BlobStore {
     const { dir, vfs } = this.place
     const fileNum = ++this.fileNum
     from.state.promise(this.seqNum, fileNum)
-    const next = await runAsync(createCatalog(vfs, dir, this.origin, fileNum, from.state, from.rollBytes))
+    const { origin } = this
+    const { state, rollBytes } = from
+    const next = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }))
     try {
       await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
     } catch (error) {
@@ -369,7 +304,7 @@ export class BlobStore {
   }
 
   private async syncNow(): Promise<void> {
-    await this.emptied.until(() => this.waiting.length === 0)
+    await this.waiting.untilEmpty()
     await Promise.all([...this.unsafe].map((file) => this.syncAll(file)))
     await this.catalog.killed()
   }
@@ -378,14 +313,16 @@ export class BlobStore {
     if (this.closing !== null) throw new VarveError('CLOSED', 'the cache is closed')
   }
 
-  /** Writes and syncs what there is, and lets the directory go. Rejects with the first error of a write that there was. */
+  /**
+   * Writes and syncs what there is, and lets the directory go. Rejects with the first error of a write that there was.
+   */
   close(): Promise<void> {
     this.closing ??= keepAliveUntil(this.clock, this.end())
     return this.closing
   }
 
   private async end(): Promise<void> {
-    await this.emptied.until(() => this.waiting.length === 0)
+    await this.waiting.untilEmpty()
     await this.makeSafe()
     await this.attempt(() => this.catalog.killed())
     await this.stream.close()

@@ -1,6 +1,6 @@
 /**
- * What: bounds the bytes of reads that are under way: who finds the gate full waits its turn. One that is larger than the
- * gate goes through alone.
+ * What: bounds the bytes of reads that are under way: who finds the gate full waits its turn. One that is larger than
+ * the gate goes through alone.
  * Thread: main.
  * Invariants: BC-8 no more bytes than the gate's are under way, but for one read alone. BC-7 who waits gets its turn.
  */

@@ -59,8 +59,8 @@ export function cacheMarkerIn(names: readonly string[]): Marker | null {
 }
 
 /**
- * Removes files of the cache that nothing lists. Where there was no marker, a name proves nothing: there only files go that
- * begin as ours do.
+ * Removes files of the cache that nothing lists. Where there was no marker, a name proves nothing: there only files go
+ * that begin as ours do.
  */
 export async function removeUnlisted(
   { vfs, dir }: LockedDirectory, names: readonly string[], isListed: (fileNum: number) => boolean, hadMarker: boolean,

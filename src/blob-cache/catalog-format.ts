@@ -1,6 +1,7 @@
 /**
- * What: changes, the lines of the catalog, as bytes (docs/format/blob-catalog.md). A group is the body of a frame of type
- * 3: changes one behind the other, each { u16 tag, u16 zero, u32 bytes of what follows, what follows }, at multiples of 8.
+ * What: changes, the lines of the catalog, as bytes (docs/format/blob-catalog.md). A group is the body of a frame of
+ * type 3: changes one behind the other, each { u16 tag, u16 zero, u32 bytes of what follows, what follows }, at
+ * multiples of 8.
  *
  *   tag
  *     1  numbers        u64 sequence number, u64 file number, u64 zero: nothing above them was ever promised
@@ -11,7 +12,8 @@
  *     6  limit          u32 number of a main segment, u32 bytes that count
  *     8  dead           u32 segment, u32 bytes, a bit for each record number. In the first group only
  *
- * Every group begins with tag 1. An unknown tag is UNSUPPORTED_FORMAT: whoever skipped it could serve what it declares dead.
+ * Every group begins with tag 1. An unknown tag is UNSUPPORTED_FORMAT: whoever skipped it could serve what it declares
+ * dead.
  * Thread: any (pure).
  */
 import { BadBytes, ByteReader, ByteWriter, SALT_BYTES, SEQ_NUM_MAX } from '../base/index.js'
@@ -51,7 +53,7 @@ export type Change =
   | { tag: typeof ChangeTag.dead; segment: number; bits: Uint8Array }
 
 /** Bytes of a kill in a group. */
-export const KILL_BYTES = 16
+const KILL_BYTES = 16
 
 /** A change of a later version, or bits that mean nothing to this one. */
 export class UnknownChange extends BadBytes {}
@@ -82,8 +84,8 @@ function encodeValue(change: Change): Uint8Array {
 }
 
 /**
- * Reads the changes in bytes[start, end). Throws BadBytes for bytes that no version writes, UnknownChange for a tag that
- * this one does not know.
+ * Reads the changes in bytes[start, end). Throws BadBytes for bytes that no version writes, UnknownChange for a tag
+ * that this one does not know.
  */
 export function decodeChanges(bytes: Uint8Array, start: number, end: number): Change[] {
   const reader = new ByteReader(bytes, start, end)

@@ -30,7 +30,8 @@ export function replayCatalog(bytes: Uint8Array, fileNum: number, file: string):
     const found = readFrame(bytes, at, bytes.length, at, seed, MANIFEST_FRAMES, frame)
     if (found === 'unknown') throw unknownFrame(file, at, frame, MANIFEST_FRAMES)
     if (found !== 'good') break
-    if (frame.firstSeqNum !== groups + 1) throw corruption(file, at, `group ${frame.firstSeqNum} behind group ${groups}`)
+    const { firstSeqNum: group } = frame
+    if (group !== groups + 1) throw corruption(file, at, `group ${group} behind group ${groups}`)
     isClosed = frame.type === FrameType.mark
     if (!isClosed) applyGroup(state, changesOf(bytes, at, frame, file), file, at)
     groups++

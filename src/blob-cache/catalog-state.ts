@@ -94,10 +94,14 @@ export class CatalogState {
         return
       }
       case ChangeTag.dead:
-        if (change.bits.length * 8 > RECORD_NUM_MAX + 1) throw new BadBytes(0, `${change.bits.length} bytes of dead records`)
-        this.listed(change.segment).dead.addBits(change.bits)
+        this.addDead(change.segment, change.bits)
         return
     }
+  }
+
+  private addDead(segment: number, bits: Uint8Array): void {
+    if (bits.length * 8 > RECORD_NUM_MAX + 1) throw new BadBytes(0, `${bits.length} bytes of dead records`)
+    this.listed(segment).dead.addBits(bits)
   }
 
   private add(segment: number, queue: SegmentQueue, salt: Uint8Array): void {

@@ -1,7 +1,7 @@
 /**
  * What: brings changes into the catalog, group by group: kills in the order of their queue, and what others ask for, a
- * removal only behind all kills that were queued before it. One group is under way at a time; what comes meanwhile is in
- * the next one.
+ * removal only behind all kills that were queued before it. One group is under way at a time; what comes meanwhile is
+ * in the next one.
  * Owns: the catalog, and the changes that wait. Does not own: what follows from a failure.
  * Thread: main.
  * States: open → failed. A group that could not be begun fails only those who asked for it.
@@ -13,7 +13,7 @@ import { ChangeTag } from './catalog-format.js'
 import type { Change, PromisedNumbers } from './catalog-format.js'
 import type { KillQueue } from './kill-queue.js'
 
-/** So many kills are written although nobody waits for them. */
+/** When this many kills are ready they are written, although nobody waits for them. */
 const KILLS_MAX = 1024
 
 export interface CatalogWriterOptions {
@@ -52,8 +52,8 @@ export class CatalogWriter {
   }
 
   /**
-   * Resolves when the changes are durable, in one group. With `isRemoval` that is behind all kills queued so far, and it
-   * may take the space that stands ready for it.
+   * Resolves when the changes are durable, in one group. With `isRemoval` that is behind all kills queued so far, and
+   * it may take the space that stands ready for it.
    */
   submit(changes: readonly Change[], isRemoval = false): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure)

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FILE_HEADER_BYTES, runSync, SeededRandom, VarveError } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
 import { SimVfs } from '../vfs/testing.js'
 import { sampleOrigin } from '../../test/support/samples/blob-samples.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { createCatalog } from './catalog.js'
+import type { NewCatalog } from './catalog.js'
 import { ChangeTag, decodeChanges, encodeChanges } from './catalog-format.js'
 import type { Change } from './catalog-format.js'
 import { replayCatalog } from './catalog-reader.js'
@@ -17,7 +19,10 @@ const numbers = (seqNum: number, fileNum: number): Change => ({ tag: ChangeTag.n
 
 const GROUPS: Change[][] = [
   [numbers(10, 14), { tag: ChangeTag.addSegment, segment: 13, queue: 'young', salt }],
-  [numbers(20, 15), { tag: ChangeTag.addSegment, segment: 14, queue: 'main', salt }, { tag: ChangeTag.limit, segment: 14, bytes: 900 }],
+  [
+    numbers(20, 15), { tag: ChangeTag.addSegment, segment: 14, queue: 'main', salt },
+    { tag: ChangeTag.limit, segment: 14, bytes: 900 },
+  ],
   [numbers(21, 15), { tag: ChangeTag.kills, kills: [
     { low: 1, high: 2, segment: 13, recordNum: 0 }, { low: 3, high: 2 ** 32 - 1, segment: 13, recordNum: 70 },
     { low: 1, high: 1, segment: 99, recordNum: 4 },
@@ -32,10 +37,14 @@ function stateOf(groups: Change[][]): CatalogState {
   return state
 }
 
+function newCatalog(vfs: Vfs): NewCatalog {
+  return { vfs, dir: '/c', origin: sampleOrigin(), fileNum: 12, state: new CatalogState(), rollBytes: 65_536 }
+}
+
 async function writeAll(groups: Change[][], isClosed: boolean): Promise<Uint8Array> {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/c')
-  const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
+  const catalog = runSync(createCatalog(newCatalog(vfs)))
   for (const group of groups) await catalog.append(group, false)
   if (isClosed) await catalog.mark()
   await catalog.close()
@@ -88,7 +97,8 @@ describe('a catalog', () => {
       try {
         assert.deepEqual(replayCatalog(flipped, 12, NAME).state.toChanges(), expected, `byte ${at}`)
       } catch (error) {
-        assert.ok(VarveError.is(error) && ['CORRUPTION', 'UNSUPPORTED_FORMAT'].includes(error.code), `byte ${at}: ${error}`)
+        const isTold = VarveError.is(error) && ['CORRUPTION', 'UNSUPPORTED_FORMAT'].includes(error.code)
+        assert.ok(isTold, `byte ${at}: ${error}`)
       }
     }
   })
@@ -137,7 +147,7 @@ describe('a catalog on a full disk', () => {
   it('takes removals in the space that stands ready, and other groups not; later it goes on', async () => {
     const vfs = new SimVfs({ seed: 1 })
     vfs.mkdirSync('/c')
-    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
+    const catalog = runSync(createCatalog(newCatalog(vfs)))
     await catalog.append(GROUPS[0]!, false)
     vfs.capacityBytes = vfs.usedBytes
     const fill = async () => {
@@ -160,7 +170,7 @@ describe('a catalog on a full disk', () => {
   it('is not written again after a sync that failed', async () => {
     const vfs = new SimVfs({ seed: 1 })
     vfs.mkdirSync('/c')
-    const catalog = runSync(createCatalog(vfs, '/c', sampleOrigin(), 12, new CatalogState(), 65536))
+    const catalog = runSync(createCatalog(newCatalog(vfs)))
     const fault = vfs.addFault({ kind: 'sync', fault: { do: 'failSync', mode: 'lostClean' } })
     const isUnknown = (error: unknown) => VarveError.is(error) && error.code === 'COMMIT_UNKNOWN'
     await assert.rejects(catalog.append(GROUPS[0]!, false), isUnknown)

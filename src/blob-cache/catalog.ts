@@ -31,10 +31,17 @@ function makeFrame(header: FileHeader, offset: number, group: number, changes: r
   return frame
 }
 
+export interface NewCatalog {
+  vfs: Vfs
+  dir: string
+  origin: FileOrigin
+  fileNum: number
+  state: CatalogState
+  rollBytes: number
+}
+
 /** Makes a catalog that says `state`, and syncs it; its name is synced by the move of the marker. */
-export function* createCatalog(
-  vfs: Vfs, dir: string, origin: FileOrigin, fileNum: number, state: CatalogState, rollBytes: number,
-): Steps<Catalog> {
+export function* createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }: NewCatalog): Steps<Catalog> {
   const name = cacheFileName('catalog', fileNum)
   const path = vfs.join(dir, name)
   const header = newFileHeader('varvecat', origin, fileNum)

@@ -1,6 +1,6 @@
 /**
- * What: makes written files durable: of each file at most one sync is in flight, and who waits for bytes that are written
- * while it runs gets the next one. Files are independent of each other: one that fails stops no other.
+ * What: makes written files durable: of each file at most one sync is in flight, and who waits for bytes that are
+ * written while it runs gets the next one. Files are independent of each other: one that fails stops no other.
  * Owns: how far each file is synced, and the callers that wait. Does not own: what follows from a failure.
  * Thread: main.
  * Invariants: BC-9 bytes count as synced only after a sync that was submitted after they were written. BC-10 a failed
@@ -71,10 +71,10 @@ export class FileSyncer {
   private start(file: SyncedFile, syncs: FileSyncs): void {
     if (syncs.isRunning) return
     this.answer(file, syncs)
-    if (file.failure === null && file.writtenEnd > file.syncedEnd && syncs.waiters.some(({ end }) => end <= file.writtenEnd)) {
-      syncs.isRunning = true
-      void this.sync(file, syncs)
-    }
+    const { failure, writtenEnd, syncedEnd } = file
+    if (failure !== null || writtenEnd <= syncedEnd || !syncs.waiters.some(({ end }) => end <= writtenEnd)) return
+    syncs.isRunning = true
+    void this.sync(file, syncs)
   }
 
   private async sync(file: SyncedFile, syncs: FileSyncs): Promise<void> {

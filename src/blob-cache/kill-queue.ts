@@ -1,7 +1,8 @@
 /**
- * What: the kills that are not durable yet, in the order in which they came, and the deletes that wait for their place in
- * it. A kill of an overwritten record waits until the new bytes are as safe as they will be: otherwise a crash between
- * the two would take both. A delete waits for nothing, but may not overtake: else what stands before it could come back.
+ * What: the kills that are not durable yet, in the order in which they came, and the deletes that wait for their place
+ * in it. A kill of an overwritten record waits until the new bytes are as safe as they will be: otherwise a crash
+ * between the two would take both. A delete waits for nothing, but may not overtake: else what stands before it could
+ * come back.
  * Owns: the queue. Does not own: the catalog that they are written to.
  * Thread: main. There is no I/O.
  * Invariants: BC-5 kills become durable in the order of the queue. BC-7 each delete settles.

@@ -1,10 +1,11 @@
 /**
  * What: makes a cache of the files of its directory: marker → catalog → segments, sealed ones by their footers, others
  * synced and read → of each key the newest record that nothing killed → a new catalog, which kills what lost → marker →
- * what nobody lists is removed. A catalog that is missing or damaged makes an empty cache; a segment that cannot be read
- * is dropped.
+ * what nobody lists is removed. A catalog that is missing or damaged makes an empty cache; a segment that cannot be
+ * read is dropped.
  * Thread: main. Before the new catalog counts nothing is changed, but for the ends of segments that were not sealed.
- * Invariants: BC-5 what lost is dead in the new catalog. BC-6 numbers begin above everything that was promised or found.
+ * Invariants: BC-5 what lost is dead in the new catalog. BC-6 numbers begin above everything that was promised or
+ * found.
  */
 import {
   compareBytes, errnoOf, fileSeed, ioError, isOutOfFiles, MANIFEST_BYTES_MAX, runAsync, VarveError,
@@ -93,14 +94,15 @@ export class Recovery {
     const names = await vfs.list(dir)
     const marker = cacheMarkerIn(names)
     const { state, databaseId } = marker === null ? nothing() : await this.readCatalog(marker.manifest)
-    const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random: this.random }
+    const { random } = this
+    const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random }
     this.seqNum = state.seqNum
     for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
     const current = await this.endOpenSegments(state)
     const fileNum = highestFileNum(names, state) + 1
-    if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `the files of ${dir} have used up their numbers`)
+    if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
-    const catalog = await runAsync(createCatalog(vfs, dir, origin, fileNum, state, this.sizesWanted.rollBytes))
+    const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes: this.sizesWanted.rollBytes }))
     try {
       await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
       const isListed = (found: number) => found === fileNum || state.segments.has(found)
@@ -123,7 +125,8 @@ export class Recovery {
     const { dir, vfs } = this.place
     const name = cacheFileName('catalog', fileNum)
     try {
-      const bytes = await runAsync(withFile(vfs, vfs.join(dir, name), 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX)))
+      const path = vfs.join(dir, name)
+      const bytes = await runAsync(withFile(vfs, path, 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX)))
       const { state, header } = replayCatalog(bytes, fileNum, name)
       return { state, databaseId: header.databaseId }
     } catch (error) {
@@ -142,7 +145,6 @@ export class Recovery {
       file = await runAsync(openFile(vfs, vfs.join(dir, name), isOpen ? 'write' : 'read'))
       const header = await runAsync(readSegmentHeader(file, name))
       if (header.fileNum !== segment.segment || !isSame(header.salt, segment.salt)) throw new TypeError('another file')
-      if (isOpen) await file.dataSync()
       const content = await runAsync((isOpen ? scanSegment : readSegment)(file, header, segment.limit))
       this.sizes.set(segment.segment, file.sizeSync())
       const largest = content.entries.at(-1)?.recordNum ?? -1
@@ -153,7 +155,8 @@ export class Recovery {
       else await file.close()
     } catch (error) {
       await file?.close().catch(() => undefined)
-      if (isOutOfFiles(error) || (VarveError.is(error) && error.code === 'UNSUPPORTED_FORMAT')) throw ioError(error, 'open', name)
+      const isNewer = VarveError.is(error) && error.code === 'UNSUPPORTED_FORMAT'
+      if (isNewer || isOutOfFiles(error)) throw ioError(error, 'open', name)
       this.drop(segment.segment, state)
     }
   }
@@ -183,8 +186,9 @@ export class Recovery {
   }
 
   /**
-   * Decides what becomes of segments that were not sealed: the newest one that is less than half full goes on, empty ones
-   * go, others get the footer that they lack.
+   * Syncs segments that were not sealed, since what they win is killed in the new catalog, and must not be lost after
+   * it. And decides what becomes of them: the newest one that is less than half full goes on, empty ones go, others
+   * get the footer that they lack.
    */
   private async endOpenSegments(state: CatalogState): Promise<FoundOpenSegment | null> {
     let current: FoundOpenSegment | null = null
@@ -192,12 +196,13 @@ export class Recovery {
       const { content: { end, entries }, file, state: { queue, segment } } = found
       const goesOn = current === null && queue === 'young' && end * 2 < this.sizesWanted.segmentBytes
       if (entries.length === 0) this.drop(segment, state)
-      else if (queue === 'young') {
+      else {
         try {
-          await cutAndEnd(found, goesOn)
+          if (queue === 'young') await cutAndEnd(found, goesOn)
+          else await file.dataSync()
           this.sizes.set(segment, file.sizeSync())
           if (goesOn) current = found
-        } catch (error) {
+        } catch {
           this.forget(found, state)
         }
       }

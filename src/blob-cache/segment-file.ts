@@ -4,8 +4,8 @@
  * Does not own: when it is synced (file-syncer.ts), what follows from a failure (its owner), the slabs' memory.
  * Thread: main.
  * States: open → sealed → closed; open → failed → closed. After the first failed write or sync nothing is written.
- * Invariants: BC-2 what is reserved has its bytes in memory until they are written. BC-6 record numbers rise; nothing is
- * reserved or written behind a footer. BC-10 the handle of a failed segment sees only close.
+ * Invariants: BC-2 what is reserved has its bytes in memory until they are written. BC-6 record numbers rise; nothing
+ * is reserved or written behind a footer. BC-10 the handle of a failed segment sees only close.
  */
 import { assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, MiB } from '../base/index.js'
 import type { FileHeader, Steps } from '../base/index.js'
@@ -183,7 +183,8 @@ export class SegmentFile implements SyncedFile {
   /** Lets go what is written, and answers those who wait for it. */
   private settle(): void {
     for (const part of this.parts) {
-      part.isDone = this.failure === null ? part.end <= this.writtenEnd : this.pieces.every((piece) => piece.part !== part)
+      const isWritten = part.end <= this.writtenEnd
+      part.isDone = isWritten || (this.failure !== null && this.pieces.every((piece) => piece.part !== part))
     }
     this.parts = this.parts.filter((part) => !part.isFull || !part.isDone)
     const waiting: Waiter[] = []

@@ -32,7 +32,7 @@ import { alignUp, crc32, FILE_HEADER_BYTES, getU32, getU53, putU32, putU53, SEQ_
 import type { SeqNum } from '../base/index.js'
 import { RECORD_HEADER_BYTES } from './segment-format.js'
 
-export const FOOTER_ENTRY_BYTES = 40
+const FOOTER_ENTRY_BYTES = 40
 export const FOOTER_TAIL_BYTES = 64
 const TAIL_CHECKED_BYTES = 52
 const MAGIC = 'varveseg'
@@ -125,12 +125,15 @@ export function readFooterTail(tail: Uint8Array, fileBytes: number, seed: number
     count: getU32(tail, 0), offset: getU32(tail, 4), keyBytes: getU32(tail, 8),
     firstSeqNum: getU53(tail, 16), lastSeqNum: getU53(tail, 24), latestExpiry: getU53(tail, 32),
   }
-  const fits = found.offset >= FILE_HEADER_BYTES && found.offset + footerBytes(found.count, found.keyBytes) === fileBytes
+  const { count, offset, keyBytes } = found
+  const fits = offset >= FILE_HEADER_BYTES && offset + footerBytes(count, keyBytes) === fileBytes
   return fits && found.lastSeqNum <= SEQ_NUM_MAX ? found : null
 }
 
 /** Reads the entries from the bytes between records and tail. Null when they are not what was written. */
-export function readFooterEntries(bytes: Uint8Array, tail: FooterTail, tailBytes: Uint8Array, seed: number): FooterEntry[] | null {
+export function readFooterEntries(
+  bytes: Uint8Array, tail: FooterTail, tailBytes: Uint8Array, seed: number,
+): FooterEntry[] | null {
   const { count, offset, keyBytes } = tail
   if (bytes.length !== footerBytes(count, keyBytes) - FOOTER_TAIL_BYTES) return null
   if (getU32(tailBytes, 12) !== crc32(bytes, 0, bytes.length, (seed ^ offset) >>> 0)) return null

@@ -2,9 +2,9 @@
  * What: the one way by which segments go, whatever the reason: kills before it, the removal in the catalog, then its
  * entries in the index, then the file.
  * Owns: the removal under way. Thread: main.
- * Invariants: BC-2 entries of a segment leave the index when its removal is durable, not before: until then a kill of them
- * is still queued by whoever overwrites them. BC-3 room is made before it is used. BC-5 all kills that were queued before a
- * removal are durable with it. BC-12 nothing else removes a segment.
+ * Invariants: BC-2 entries of a segment leave the index when its removal is durable, not before: until then a kill of
+ * them is still queued by whoever overwrites them. BC-3 room is made before it is used. BC-5 all kills that were queued
+ * before a removal are durable with it. BC-12 nothing else removes a segment.
  */
 import { VarveError } from '../base/index.js'
 import type { BlobIndex } from './blob-index.js'

@@ -33,8 +33,8 @@ export function* readSegmentHeader(file: ReadableFile, name: string): Steps<File
 }
 
 /**
- * Gives what a sealed segment holds: as its footer says, or, when that is bad, as a scan finds it. Records behind `limit`
- * do not count. Throws what the file system throws, and nothing about bad bytes.
+ * Gives what a sealed segment holds: as its footer says, or, when that is bad, as a scan finds it. Records behind
+ * `limit` do not count. Throws what the file system throws, and nothing about bad bytes.
  */
 export function* readSegment(file: VfsFile, header: FileHeader, limit: number): Steps<SegmentContent> {
   return (yield* readFooter(file, file.sizeSync(), fileSeed(header))) ?? (yield* scanSegment(file, header, limit))
@@ -124,7 +124,9 @@ class Window {
     return this.length
   }
 
-  /** Brings file bytes [offset, offset + length) into memory and gives their place in `bytes`; -1 when there are fewer. */
+  /**
+   * Brings file bytes [offset, offset + length) into memory and gives their place in `bytes`; -1 when there are fewer.
+   */
   *at(offset: number, length: number): Steps<number> {
     if (offset + length > this.size) return -1
     if (offset >= this.start && offset + length <= this.start + this.length) return offset - this.start

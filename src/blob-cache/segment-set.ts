@@ -5,7 +5,7 @@
  * Thread: main.
  * Invariants: BC-3 bytes are counted from before they are written until their file is gone.
  */
-import { errnoOf, fileSeed, ioError, runAsync, VarveError } from '../base/index.js'
+import { compareBytes, errnoOf, fileSeed, ioError, runAsync, VarveError } from '../base/index.js'
 import type { FileHeader, FileOrigin } from '../base/index.js'
 import { FilePool, FileSystemError, PooledFile, unlinkFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
@@ -150,7 +150,7 @@ export class SegmentSet {
 
   private async seedOf(file: PooledFile, segment: number, name: string): Promise<number> {
     const header: FileHeader = await runAsync(readSegmentHeader(file, name))
-    const isOurs = header.fileNum === segment && header.databaseId.every((byte, i) => byte === this.origin.databaseId[i])
+    const isOurs = header.fileNum === segment && compareBytes(header.databaseId, this.origin.databaseId) === 0
     if (!isOurs) throw new VarveError('CORRUPTION', `${name} is another file`, { file: name })
     return fileSeed(header)
   }

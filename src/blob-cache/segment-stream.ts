@@ -3,8 +3,8 @@
  * ones are being sealed.
  * Owns: which segment is current and which is spare. Does not own: who waits for a place (blob-store.ts).
  * Thread: main.
- * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3 its
- * whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or
+ * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3
+ * its whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or
  * `onFailure` was called.
  */
 import { newFileHeader, runAsync } from '../base/index.js'
@@ -59,7 +59,8 @@ export class SegmentStream {
   /** Goes on with a segment of an earlier process. */
   goOn({ file, header, content, state }: FoundOpenSegment): void {
     const segment = this.makeFile(file, header)
-    segment.goOn(content.entries, content.end, Math.max(content.entries.at(-1)?.recordNum ?? -1, state.dead.largest) + 1)
+    const lastNum = Math.max(content.entries.at(-1)?.recordNum ?? -1, state.dead.largest)
+    segment.goOn(content.entries, content.end, lastNum + 1)
     this.options.segments.reserve(segment.segment, this.options.segmentBytes)
     this.options.segments.lend(segment.segment, segment.entries)
     this.current = segment

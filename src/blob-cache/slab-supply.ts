@@ -1,6 +1,6 @@
 /**
- * What: the memory for writes, with a cap: slabs that are filled and written, and, as long as no other wants their place,
- * slabs whose bytes are in their files, from which reads are served without I/O.
+ * What: the memory for writes, with a cap: slabs that are filled and written, and, as long as no other wants their
+ * place, slabs whose bytes are in their files, from which reads are served without I/O.
  * Owns: the parts in memory, oldest first. Does not own: free slabs (slab/slab-pool.ts).
  * Thread: main.
  * Invariants: BC-8 there are never more slabs than the cap. SLAB-1 a part goes only when nobody writes from it.

@@ -1,4 +1,6 @@
-/** What: any byte of any file of a closed cache is flipped: right bytes or a miss, and never an error of `get`. BC-1. */
+/**
+ * What: any byte of any file of a closed cache is flipped: right bytes or a miss, and never an error of `get`. BC-1.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VarveError } from '../../src/base/index.js'

@@ -42,7 +42,9 @@ describe('a store', () => {
     for (let i = 0; i < 40; i++) {
       const cache = await openCache(vfs)
       await cache.put(`key ${i}`, 'x'.repeat(100))
-      for (let j = 0; j <= i; j++) assert.equal((await cache.get(`key ${j}`))?.length, 100, `key ${j} after ${i} reopens`)
+      for (let j = 0; j <= i; j++) {
+        assert.equal((await cache.get(`key ${j}`))?.length, 100, `key ${j} after ${i} reopens`)
+      }
       await cache.store.close()
     }
     assert.ok(files(vfs, '.segment').length < 10, `${files(vfs, '.segment')}`)
@@ -108,7 +110,7 @@ describe('a store', () => {
     await cache.store.close()
   })
 
-  it('every call settles when the cache is closed with calls under way, and later ones are refused (BC-7)', async () => {
+  it('every call settles when the cache is closed with calls under way; later ones are refused (BC-7)', async () => {
     const vfs = new SimVfs({ seed: 6 })
     const cache = await openCache(vfs)
     const calls = Array.from({ length: 100 }, (_, i) => cache.put(`k ${i}`, 'q'.repeat(600), 'synced'))
@@ -123,5 +125,39 @@ describe('a store', () => {
     assert.equal((await again.get('k 99'))?.length, 600)
     assert.equal(await again.get('k 0'), undefined)
     await again.store.close()
+  })
+
+  it('what stands behind a torn record does not come back, whatever is written in its place (BC-6)', async () => {
+    const vfs = new SimVfs({ seed: 7 })
+    const cache = await openCache(vfs)
+    for (const key of ['a', 'b', 'c']) await cache.put(key, `${key}-value`)
+    const [name] = files(vfs, '.segment')
+    const image = vfs.kill(1)
+    image.damage(image.join(CACHE_DIR, name!), { do: 'flipBit', offset: 128 + 88 + 74 })
+    const second = await openCache(image)
+    const seen = async (from: typeof cache) => Promise.all(['a', 'b', 'c', 'd'].map((key) => from.get(key)))
+    assert.deepEqual(await seen(second), ['a-value', undefined, undefined, undefined])
+    await second.put('d', 'd-value')
+    const third = await openCache(image.kill(2))
+    assert.deepEqual(await seen(third), ['a-value', undefined, undefined, 'd-value'])
+    await third.store.close()
+  })
+
+  it('numbers after a crash are above all that was promised: a put is never dead from the start (BC-6)', async () => {
+    let vfs = new SimVfs({ seed: 8 })
+    let cache = await openCache(vfs)
+    await cache.put('kept', 'x', 'synced')
+    for (let life = 0; life < 6; life++) {
+      await cache.put(`lost ${life}`, 'y', 'memory')
+      await cache.delete(`lost ${life}`, 'synced')
+      vfs = vfs.crash('none', life)
+      cache = await openCache(vfs)
+      assert.equal(await cache.get('kept'), 'x')
+      await cache.put('now', `z${life}`, 'synced')
+      vfs = vfs.crash('none', life)
+      cache = await openCache(vfs)
+      assert.equal(await cache.get('now'), `z${life}`)
+    }
+    await cache.store.close()
   })
 })

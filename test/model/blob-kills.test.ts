@@ -1,6 +1,6 @@
 /**
- * What: the blob cache's protocol of kills, as a model: with all its mends no crash brings an old value back, and without
- * any one of them some crash does. BC-1, BC-5, BC-9.
+ * What: the blob cache's protocol of kills, as a model: with all its mends no crash brings an old value back, and
+ * without any one of them some crash does. BC-1, BC-5, BC-9.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

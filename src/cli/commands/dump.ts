@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util'
 import { EXIT_ERROR, EXIT_OK, OutputClosed, UsageError } from '../command.js'
 import type { Command, Terminal } from '../command.js'
-import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
+import { DUMP_KINDS, dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import type { DumpKind, DumpOptions } from '../dump-file.js'
 import { errorReport } from '../error-text.js'
 import { printableJson } from '../printable.js'
@@ -12,11 +12,11 @@ import { printableJson } from '../printable.js'
 export const dumpCommand: Command = {
   name: 'dump',
   synopsis: 'KIND FILE [--json] [--brief]',
-  summary: 'Print a log, manifest or table byte by byte',
+  summary: 'Print a file of a database or blob cache byte by byte',
   details: [
     '',
-    '  KIND           log, manifest or table',
-    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table',
+    '  KIND           log, manifest or table; segment or catalog, of a blob cache',
+    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table, 000012.segment, 000012.catalog',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '  --brief        one line for each frame or block, without its fields',
     '',
@@ -53,7 +53,7 @@ function parse(args: readonly string[]): DumpArguments {
     allowPositionals: true,
   })
   const [kind, file, ...more] = positionals
-  if (kind === undefined) throw new UsageError('dump needs what to dump: log, manifest or table')
+  if (kind === undefined) throw new UsageError(`dump needs what to dump: ${DUMP_KINDS.join(', ')}`)
   const known = dumpKind(kind)
   if (file === undefined || file === '') throw new UsageError(`dump needs the file of the ${kind}`)
   if (more.length > 0) throw new UsageError('dump takes one file')

@@ -1,13 +1,16 @@
 /** A cache with small segments on a simulated machine. */
 import { SeededRandom } from '../../../src/base/index.js'
 import { openStore } from '../../../src/blob-cache/blob-cache.js'
-import type { BlobStore, Durability, PutResult, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { BlobStore, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { Durability, PutResult } from '../../../src/blob-cache/durability.js'
 import type { SimVfs } from '../../../src/testing.js'
 
 export const CACHE_DIR = '/cache'
 
 /** Segments of 4 KiB; each has room for some ten small blobs. */
-export const SMALL_SEGMENTS: StoreSettings = { maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, rollBytes: 2048 }
+const SMALL_SEGMENTS: StoreSettings = {
+  maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, rollBytes: 2048,
+}
 
 /** A store with text for keys and values. */
 export class TextStore {
@@ -33,5 +36,6 @@ export class TextStore {
 
 export async function openCache(vfs: SimVfs, settings: Partial<StoreSettings> = {}, seed = 1): Promise<TextStore> {
   const random = new SeededRandom(seed, 'cache')
-  return new TextStore(await openStore(CACHE_DIR, vfs, { ...SMALL_SEGMENTS, ...settings }, vfs.clock, random))
+  const components = { vfs, clock: vfs.clock, random }
+  return new TextStore(await openStore(CACHE_DIR, { ...SMALL_SEGMENTS, ...settings }, components))
 }

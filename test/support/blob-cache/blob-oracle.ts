@@ -3,7 +3,7 @@
  * that was acknowledged for such a crash, or nothing where that is allowed. Values say which operation they are of.
  */
 import assert from 'node:assert/strict'
-import type { Durability } from '../../../src/blob-cache/blob-store.js'
+import type { Durability } from '../../../src/blob-cache/durability.js'
 
 export type Loss = 'kill' | 'power'
 

@@ -1,10 +1,11 @@
 /**
- * What: crashes a machine after every change of its disk while a cache works on it, and checks what the next open finds;
- * then that what was found stays, and what is deleted then stays deleted, over another power loss.
+ * What: crashes a machine after every change of its disk while a cache works on it, and checks what the next open
+ * finds; then that what was found stays, and what is deleted then stays deleted, over another power loss.
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../../src/base/index.js'
-import type { Durability, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { Durability } from '../../../src/blob-cache/durability.js'
 import type { SurvivalPolicy } from '../../../src/testing.js'
 import { SimVfs } from '../../../src/testing.js'
 import { hashDisk } from '../crash/crash-image.js'
@@ -14,7 +15,9 @@ import type { TextStore } from './blob-machine.js'
 import { BlobOracle, checkSeen } from './blob-oracle.js'
 import type { BlobExpectation, Loss } from './blob-oracle.js'
 
-const WAYS: readonly (SurvivalPolicy | 'kill')[] = ['kill', 'none', 'all', 'random50', 'reverse', 'namesOnly', 'dataOnly']
+const WAYS: readonly (SurvivalPolicy | 'kill')[] = [
+  'kill', 'none', 'all', 'random50', 'reverse', 'namesOnly', 'dataOnly',
+]
 
 export interface BlobSweepOptions {
   seed: number

@@ -5,7 +5,9 @@ import {
 import type { FileHeader } from '../../../src/base/index.js'
 import { encodeFooter } from '../../../src/blob-cache/segment-footer.js'
 import type { FooterEntry } from '../../../src/blob-cache/segment-footer.js'
-import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, sealRecord } from '../../../src/blob-cache/segment-format.js'
+import {
+  emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, sealRecord,
+} from '../../../src/blob-cache/segment-format.js'
 import type { RecordHeader } from '../../../src/blob-cache/segment-format.js'
 import { entryOf } from '../../../src/blob-cache/segment-scan.js'
 
@@ -48,7 +50,8 @@ export function sampleSegment(records: readonly SampleRecord[], isSealed: boolea
     const keyBytes = new TextEncoder().encode(key)
     const record: RecordHeader = {
       ...emptyRecordHeader(), keyBytes: keyBytes.length, storedBytes: value.length, plainBytes: value.length,
-      seqNum: 100 + recordNum, recordNum, low: 1000 + recordNum, high: 2 ** 31 + recordNum, createdMs: 1_700_000_000_000, ...fields,
+      seqNum: 100 + recordNum, recordNum, low: 1000 + recordNum, high: 2 ** 31 + recordNum,
+      createdMs: 1_700_000_000_000, ...fields,
     }
     const bytes = new Uint8Array(recordBytes(record))
     bytes.set(keyBytes, RECORD_HEADER_BYTES)

@@ -1,0 +1,5 @@
+/** The package's `varve/blob-cache`: a bounded cache of blobs in a directory of its own. */
+export { BlobCache } from './blob-cache/index.js'
+export type {
+  BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobWriteOptions, Durability, PutResult,
+} from './blob-cache/index.js'

@@ -1,0 +1,86 @@
+/**
+ * What: puts that found no place, in the order of their calls. A put whose key was put or deleted since is told so.
+ * Owns: the queue, and copies of what waits in it. Thread: main.
+ * Invariants: BC-7 each is answered; the process is kept alive until then. BC-8 the bytes that wait are bounded.
+ */
+import { KeptAlive, MiB, Waiters } from '../base/index.js'
+import type { Bytes, Clock } from '../base/index.js'
+import type { HashedKey } from './blob-reader.js'
+import type { Durability, PutResult } from './durability.js'
+import { Tickets } from './tickets.js'
+import type { Ticket } from './tickets.js'
+
+const WAITING_BYTES_MAX = 64 * MiB
+
+/** A value that is to be stored. */
+export interface NewBlob {
+  key: HashedKey
+  value: Bytes
+  valueBytes: number
+  recordBytes: number
+  durability: Durability
+}
+
+interface WaitingPut {
+  blob: NewBlob
+  ticket: Ticket
+  resolve: (result: PutResult | Promise<PutResult>) => void
+}
+
+export class WaitingPuts {
+  private readonly tickets = new Tickets()
+  private readonly queue: WaitingPut[] = []
+  private bytes = 0
+  private readonly keptAlive: KeptAlive
+  private readonly emptied = new Waiters()
+
+  constructor(clock: Clock) {
+    this.keptAlive = new KeptAlive(clock)
+  }
+
+  get isEmpty(): boolean {
+    return this.queue.length === 0
+  }
+
+  /** Called for each put and delete of a key: what waits under it is older. */
+  passBy({ low, high }: HashedKey): void {
+    this.tickets.passBy(low, high)
+  }
+
+  /** Waits for a place. Requires: the value is a copy. */
+  wait(blob: NewBlob): Promise<PutResult> {
+    if (this.bytes + blob.recordBytes > WAITING_BYTES_MAX) return Promise.resolve({ stored: false, reason: 'busy' })
+    const ticket = this.tickets.take(blob.key.low, blob.key.high)
+    this.bytes += blob.recordBytes
+    this.keptAlive.set(true)
+    return new Promise((resolve) => this.queue.push({ blob, ticket, resolve }))
+  }
+
+  /** Answers the first ones, as long as `bind` gives an answer; it gives null when there is no place. */
+  bindEach(bind: (blob: NewBlob) => Promise<PutResult> | null): void {
+    for (let next = this.queue[0]; next !== undefined; next = this.queue[0]) {
+      const answer = next.ticket.isCurrent ? bind(next.blob) : { stored: false, reason: 'superseded' } as const
+      if (answer === null) return
+      this.end(answer)
+    }
+  }
+
+  /** Tells all who wait that there is no place for them. */
+  refuse(): void {
+    while (this.queue.length > 0) this.end({ stored: false, reason: 'degraded' })
+  }
+
+  private end(answer: PutResult | Promise<PutResult>): void {
+    const { blob, ticket, resolve } = this.queue.shift()!
+    ticket.release()
+    this.bytes -= blob.recordBytes
+    this.keptAlive.set(this.queue.length > 0)
+    if (this.queue.length === 0) this.emptied.wake()
+    resolve(answer)
+  }
+
+  /** Resolves when nobody waits. */
+  untilEmpty(): Promise<void> {
+    return this.emptied.until(() => this.queue.length === 0)
+  }
+}
