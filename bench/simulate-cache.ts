@@ -56,7 +56,9 @@ function number(option: NumberOption, fallback = 0): number {
   const text = values[option]
   if (text === undefined) return fallback
   const given = Number(text)
-  if (!(given > 0)) throw new Error(`--${option} must be a number above 0, not ${text}`)
+  if (!(given > 0 || (option === 'lag' && given === 0))) {
+    throw new Error(`--${option} must be a number above 0, not ${text}`)
+  }
   return given
 }
 
@@ -78,8 +80,8 @@ function main(): void {
   for (const requests of allRequests()) {
     const share = number('cache', cacheShareOf(requests.name))
     const maxBytes = Math.floor(number('cache-mib', share * requests.footprintBytes / MiB) * MiB)
-    const settings = { maxBytes, youngShare: number('young'), segmentCount: number('segments'), lagSegments: number('lag') }
-    console.log(cacheText(requests, maxBytes, playAll(requests, settings)))
+    const [youngShare, segmentCount, lagSegments] = [number('young'), number('segments'), number('lag')]
+    console.log(cacheText(requests, maxBytes, playAll(requests, { maxBytes, youngShare, segmentCount, lagSegments })))
   }
 }
 

@@ -93,7 +93,8 @@ export class SegmentCache implements SimulatedCache {
     this.append(segment, low, high, size, 0, undefined)
     this.evictor.notePut(size)
     this.putBytes += size
-    while (this.leaving.length > 0 && this.leaving[0]!.atBytes <= this.putBytes) this.finish(this.leaving.shift()!.segment)
+    const isDue = (): boolean => this.leaving.length > 0 && this.leaving[0]!.atBytes <= this.putBytes
+    while (isDue()) this.finish(this.leaving.shift()!.segment)
     this.evict()
     return false
   }

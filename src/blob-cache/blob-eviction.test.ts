@@ -63,9 +63,9 @@ test('room is made for the largest blob that was put', () => {
   const scene = sceneOf()
   fill(scene, [1, 2, 3, 4, 5, 6, 7])
   assert.equal(shown(scene.evictor.next()), 'rest')
-  scene.evictor.notePut(300)
+  scene.evictor.notePut(250)
   assert.equal(shown(scene.evictor.next()), 'rest')
-  scene.evictor.notePut(301)
+  scene.evictor.notePut(251)
   assert.equal(shown(scene.evictor.next()), 'move 1')
 })
 

@@ -24,11 +24,6 @@ const MOVED_PER_PUT = 0.33
 const SAVED_SHARE = 1 / 8
 /** A victim of which more than this part was hit is kept as it is, once: that writes nothing. */
 const KEPT_SHARE_MIN = 0.7
-/**
- * So much room is made ahead, in segments: nobody waits for it, and what is moved has place before its victim is gone.
- * The largest blob has place in it too, else large blobs are never moved.
- */
-const FREE_SEGMENTS = 2
 /** The clock of the wall is believed while it agrees with the other one as well as this. */
 const CLOCK_SLACK_MS = 60_000
 
@@ -45,7 +40,9 @@ export class BlobEvictor {
   private readonly queues: BlobQueues
   private readonly space: BlobSpace
   private readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>
-  private freeBytes: number
+  private readonly segmentBytes: number
+  /** The largest blob that was put, or a segment if that is larger. */
+  private largestBytes: number
   private readonly openedAt: { readonly wallMs: number; readonly nowMs: number }
   /** Bytes of the segments that leave, by what is done with them. */
   private readonly moving = new Map<number, number>()
@@ -57,7 +54,8 @@ export class BlobEvictor {
     this.queues = queues
     this.space = space
     this.clock = clock
-    this.freeBytes = FREE_SEGMENTS * segmentBytes
+    this.segmentBytes = segmentBytes
+    this.largestBytes = segmentBytes
     this.movable = space.maxBytes * SAVED_SHARE
     this.openedAt = { wallMs: clock.wallMs(), nowMs: clock.nowMs() }
   }
@@ -67,18 +65,26 @@ export class BlobEvictor {
     return this.moving.size + this.dropping.size > 0
   }
 
+  /**
+   * Bytes of room that are made ahead: for the next segment, so that nobody waits for it, and for what is moved, which
+   * must have place before its victim is gone. Without room for the largest blob, large ones would never be moved.
+   */
+  private get roomAhead(): number {
+    return this.segmentBytes + this.largestBytes
+  }
+
   /** Says what to do next. It is asked again after each reservation, each end of a removal, and each wait. */
   next(): EvictionStep {
     const { waitingBytes, freeBytes } = this.space
     const coming = sumOf(this.dropping)
     if (waitingBytes > 0 && waitingBytes > freeBytes + coming) return this.start(false)
-    if (this.moving.size > 0 || freeBytes + coming >= this.freeBytes + waitingBytes) return REST
+    if (this.moving.size > 0 || freeBytes + coming >= this.roomAhead + waitingBytes) return REST
     return this.start(waitingBytes === 0)
   }
 
   /** Says that a blob was put: something may be moved for it, and there must be room to move it one day. */
   notePut(bytes: number): void {
-    this.freeBytes = Math.max(this.freeBytes, bytes)
+    this.largestBytes = Math.max(this.largestBytes, bytes)
     this.movable = Math.min(this.space.maxBytes * SAVED_SHARE, this.movable + bytes * MOVED_PER_PUT)
   }
 

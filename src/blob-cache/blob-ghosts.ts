@@ -1,8 +1,8 @@
 /**
  * What: the hashes of blobs that were dropped from the young queue a short while ago. Who comes back as a ghost was
  * dropped too early, and goes to the main queue.
- * Owns: a table of buckets with sixteen places each, about 16 bytes of memory a ghost. A ghost is the low word of a hash
- * and the number of its batch; a batch is as many ghosts as were dropped in a row, and is forgotten as a whole.
+ * Owns: a table of buckets with sixteen places each, about 16 bytes of memory a ghost. A ghost is the low word of a
+ * hash and the number of its batch; a batch is as many ghosts as were dropped in a row, and is forgotten as a whole.
  * Keeps true: the blobs of all ghosts had at most `bytesMax` bytes, or fit one batch; ghosts are no more than
  * `countMax`. The table grows and shrinks by one bucket at a time, so no step is long.
  * Two blobs with the same low word are taken for each other, which costs nothing but a place in the wrong queue.

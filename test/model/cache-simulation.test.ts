@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { playAll } from '../../bench/simulation/cache-report.js'
-import { cacheShareOf, generatedRequests, parsedRequests, REQUEST_SHAPES } from '../../bench/simulation/cache-requests.js'
+import type { CacheReport } from '../../bench/simulation/cache-report.js'
+import {
+  cacheShareOf, generatedRequests, parsedRequests, REQUEST_SHAPES,
+} from '../../bench/simulation/cache-requests.js'
 
 const MISSES_MORE_MAX = 0.015
 const WRITTEN_MAX = 1.35
@@ -15,11 +18,12 @@ for (const shape of REQUEST_SHAPES) {
     const requests = generatedRequests(shape, 120_000, 3)
     const maxBytes = Math.floor(requests.footprintBytes * cacheShareOf(shape))
     const reports = playAll(requests, { maxBytes, youngShare: 0.05, segmentCount: 128, lagSegments: 0.25 })
-    const [ideal, real] = ['S3-FIFO, blob by blob', 'segments'].map((name) => reports.find((each) => each.name === name)!)
-    assert.ok(real!.missRatio < ideal!.missRatio + MISSES_MORE_MAX, `${real!.missRatio}, ideal ${ideal!.missRatio}`)
-    assert.ok(real!.written < WRITTEN_MAX, `${real!.written} bytes written for each byte put`)
-    assert.ok(real!.writtenBeforeFull < 1.001, `${real!.writtenBeforeFull} before it is full`)
-    assert.ok(real!.mostUsed <= 1 && real!.mostUsed > 0.95, `${real!.mostUsed} of the bytes used`)
+    const reportOf = (name: string): CacheReport => reports.find((each) => each.name === name)!
+    const [ideal, real] = [reportOf('S3-FIFO, blob by blob'), reportOf('segments')]
+    assert.ok(real.missRatio < ideal.missRatio + MISSES_MORE_MAX, `${real.missRatio}, ideal ${ideal.missRatio}`)
+    assert.ok(real.written < WRITTEN_MAX, `${real.written} bytes written for each byte put`)
+    assert.ok(real.writtenBeforeFull < 1.001, `${real.writtenBeforeFull} before it is full`)
+    assert.ok(real.mostUsed <= 1 && real.mostUsed > 0.95, `${real.mostUsed} of the bytes used`)
   })
 }
 
