@@ -48,9 +48,9 @@ export interface BlobCacheOptions {
 /** Options of one put or delete. */
 export interface BlobWriteOptions {
   /**
-   * 'memory': at once, when it is visible. 'written': when it survives the end of this process. 'synced': when it
-   * survives power loss too. In the first two an older value may come back after such an end, when the newer one is
-   * lost.
+   * The moment at which the call is answered. With 'memory' that is at once, when it is visible; with 'written', when
+   * it survives the end of this process; with 'synced', when it survives power loss too. What is lost before its moment
+   * may leave an older value in its place.
    */
   durability?: Durability
 }
@@ -59,18 +59,34 @@ export interface BlobWriteOptions {
 export interface BlobCacheStats {
   /** Blobs that a `get` may find. */
   items: number
+  /** Gets that gave a value. */
   hits: number
-  /** Gets without a value, by reason. */
-  misses: { absent: number; collision: number; corrupt: number; io: number }
+  /** Gets that gave none, by reason. */
+  misses: {
+    /** There was nothing under the key. */
+    absent: number
+    /** Another key with the same hash has its place. */
+    collision: number
+    /** The bytes on the disk were not those that were written. */
+    corrupt: number
+    /** The disk could not be read. */
+    io: number
+  }
+  /** Blobs that were put. */
   puts: number
+  /** Bytes of the values that were put. */
   bytesPut: number
+  /** Segments that there are. */
   segments: number
   /** Bytes of all files, with what is reserved for segments that take blobs. */
   usedBytes: number
+  /** Segments that were dropped to make room. */
   evictedSegments: number
+  /** Bytes of the segments that were dropped to make room. */
   evictedBytes: number
 }
 
+/** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
   private readonly store: BlobStore
   private readonly durability: Durability

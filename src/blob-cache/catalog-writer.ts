@@ -103,9 +103,9 @@ export class CatalogWriter {
 
   private get hasWork(): boolean {
     const { kills } = this.options
-    const { end, kills: ready } = kills.safe()
-    if (this.asked.some(({ behind }) => behind <= end)) return true
-    return end > kills.start && (kills.isAwaited || ready.length >= KILLS_MAX)
+    const { start, safeEnd } = kills
+    if (this.asked.some(({ behind }) => behind <= safeEnd)) return true
+    return safeEnd > start && (kills.isAwaited || safeEnd - start >= KILLS_MAX)
   }
 
   private async run(): Promise<void> {

@@ -38,6 +38,8 @@ export interface SafeKills {
 export class KillQueue {
   private queue: QueuedKill[] = []
   private startNow = 0
+  /** How many of the first in the queue are known to be safe: they stay so. */
+  private safeCount = 0
   private waiters: Waiter[] = []
 
   /** The place of the first that is not durable. */
@@ -66,14 +68,18 @@ export class KillQueue {
 
   /** Gives all that may be written now: those before the first that still waits for bytes. */
   safe(): SafeKills {
-    const kills: Kill[] = []
-    let count = 0
-    for (const { kill, needs } of this.queue) {
+    const end = this.safeEnd
+    const kills = this.queue.slice(0, end - this.startNow).map(({ kill }) => kill).filter((kill) => kill !== null)
+    return { kills, end }
+  }
+
+  /** The place behind the last kill that may be written now. */
+  get safeEnd(): number {
+    for (; this.safeCount < this.queue.length; this.safeCount++) {
+      const { needs } = this.queue[this.safeCount]!
       if (needs !== null && !needs.isSafe) break
-      if (kill !== null) kills.push(kill)
-      count++
     }
-    return { kills, end: this.startNow + count }
+    return this.startNow + this.safeCount
   }
 
   /** Takes out what is durable now, and answers those who waited for it. */
@@ -81,6 +87,7 @@ export class KillQueue {
     assert(end <= this.end, 'what is durable was queued')
     if (end <= this.startNow) return
     this.queue = this.queue.slice(end - this.startNow)
+    this.safeCount = Math.max(0, this.safeCount - (end - this.startNow))
     this.startNow = end
     const waiting: Waiter[] = []
     for (const waiter of this.waiters) {

@@ -102,7 +102,8 @@ export class Recovery {
     const fileNum = highestFileNum(names, state) + 1
     if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
-    const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes: this.sizesWanted.rollBytes }))
+    const { rollBytes } = this.sizesWanted
+    const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }))
     try {
       await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
       const isListed = (found: number) => found === fileNum || state.segments.has(found)

@@ -102,7 +102,12 @@ export class SegmentFile implements SyncedFile {
     return this.reservedEnd + recordBytes + footer > this.options.bytesMax
   }
 
-  /** True when half of the room is used, so that the next segment should be made. */
+  /** True when an eighth of the room is used, so that the next segment should be made. */
+  get isBegun(): boolean {
+    return this.reservedEnd * 8 > this.options.bytesMax
+  }
+
+  /** True when half of the room is used. */
   get isHalfFull(): boolean {
     return this.reservedEnd * 2 > this.options.bytesMax
   }

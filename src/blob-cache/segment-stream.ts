@@ -78,7 +78,7 @@ export class SegmentStream {
       return null
     }
     const place = this.current.reserve(recordBytes)
-    if (this.current.isHalfFull && this.spare === null) this.makeAhead()
+    if (this.current.isBegun && this.spare === null) this.makeAhead()
     return place === null ? null : { file: this.current, place }
   }
 

@@ -29,7 +29,11 @@ interface WaitingPut {
 
 export class WaitingPuts {
   private readonly tickets = new Tickets()
-  private readonly queue: WaitingPut[] = []
+  private queue: WaitingPut[] = []
+  /**
+   * The first one that is not answered. Those before it are taken out together, since each alone would move the rest.
+   */
+  private first = 0
   private bytes = 0
   private readonly keptAlive: KeptAlive
   private readonly emptied = new Waiters()
@@ -39,7 +43,7 @@ export class WaitingPuts {
   }
 
   get isEmpty(): boolean {
-    return this.queue.length === 0
+    return this.first === this.queue.length
   }
 
   /** Called for each put and delete of a key: what waits under it is older. */
@@ -58,7 +62,7 @@ export class WaitingPuts {
 
   /** Answers the first ones, as long as `bind` gives an answer; it gives null when there is no place. */
   bindEach(bind: (blob: NewBlob) => Promise<PutResult> | null): void {
-    for (let next = this.queue[0]; next !== undefined; next = this.queue[0]) {
+    for (let next = this.queue[this.first]; next !== undefined; next = this.queue[this.first]) {
       const answer = next.ticket.isCurrent ? bind(next.blob) : { stored: false, reason: 'superseded' } as const
       if (answer === null) return
       this.end(answer)
@@ -67,20 +71,24 @@ export class WaitingPuts {
 
   /** Tells all who wait that there is no place for them. */
   refuse(): void {
-    while (this.queue.length > 0) this.end({ stored: false, reason: 'degraded' })
+    while (!this.isEmpty) this.end({ stored: false, reason: 'degraded' })
   }
 
   private end(answer: PutResult | Promise<PutResult>): void {
-    const { blob, ticket, resolve } = this.queue.shift()!
+    const { blob, ticket, resolve } = this.queue[this.first++]!
+    if (this.first * 2 > this.queue.length) {
+      this.queue = this.queue.slice(this.first)
+      this.first = 0
+    }
     ticket.release()
     this.bytes -= blob.recordBytes
-    this.keptAlive.set(this.queue.length > 0)
-    if (this.queue.length === 0) this.emptied.wake()
+    this.keptAlive.set(!this.isEmpty)
+    if (this.isEmpty) this.emptied.wake()
     resolve(answer)
   }
 
   /** Resolves when nobody waits. */
   untilEmpty(): Promise<void> {
-    return this.emptied.until(() => this.queue.length === 0)
+    return this.emptied.until(() => this.isEmpty)
   }
 }
