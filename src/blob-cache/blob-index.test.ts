@@ -24,6 +24,12 @@ function itemAt(index: BlobIndex, slot: number): Item {
   }
 }
 
+/** Gives a place where the item is not, as like its own as can be. */
+function otherPlace(random: SeededRandom, item: Item | undefined): { segment: number; recordNum: number } {
+  const { segment, recordNum } = item ?? { segment: 5, recordNum: 5 }
+  return random.chance(0.5) ? { segment, recordNum: (recordNum ^ 1) >>> 0 } : { segment: (segment ^ 1) >>> 0, recordNum }
+}
+
 function assertSame(index: BlobIndex, items: ReadonlyMap<string, Item>): void {
   assert.equal(index.count, items.size)
   const seen = new Set<string>()
@@ -74,7 +80,7 @@ for (const [name, draw] of Object.entries(SPREADS)) {
         items.set(idOf(low, high), { low, high, segment, offset, bytes, recordNum, visits })
       } else {
         const right = random.chance(0.7) ? item : undefined
-        const { segment, recordNum } = right ?? { segment: 5, recordNum: random.below(2) }
+        const { segment, recordNum } = right ?? otherPlace(random, item)
         if (random.chance(0.3)) {
           assert.equal(index.moveIf(low, high, segment, recordNum, 9, 2 ** 31, 4, 1), right !== undefined)
           if (right !== undefined) Object.assign(right, { segment: 9, offset: 2 ** 31, recordNum: 4, visits: 1 })
