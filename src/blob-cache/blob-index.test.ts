@@ -27,7 +27,8 @@ function itemAt(index: BlobIndex, slot: number): Item {
 /** Gives a place where the item is not, as like its own as can be. */
 function otherPlace(random: SeededRandom, item: Item | undefined): { segment: number; recordNum: number } {
   const { segment, recordNum } = item ?? { segment: 5, recordNum: 5 }
-  return random.chance(0.5) ? { segment, recordNum: (recordNum ^ 1) >>> 0 } : { segment: (segment ^ 1) >>> 0, recordNum }
+  if (random.chance(0.5)) return { segment, recordNum: (recordNum ^ 1) >>> 0 }
+  return { segment: (segment ^ 1) >>> 0, recordNum }
 }
 
 function assertSame(index: BlobIndex, items: ReadonlyMap<string, Item>): void {
