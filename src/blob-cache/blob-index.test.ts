@@ -24,6 +24,13 @@ function itemAt(index: BlobIndex, slot: number): Item {
   }
 }
 
+/** Gives a place where the item is not, as like its own as can be. */
+function otherPlace(random: SeededRandom, item: Item | undefined): { segment: number; recordNum: number } {
+  const { segment, recordNum } = item ?? { segment: 5, recordNum: 5 }
+  if (random.chance(0.5)) return { segment, recordNum: (recordNum ^ 1) >>> 0 }
+  return { segment: (segment ^ 1) >>> 0, recordNum }
+}
+
 function assertSame(index: BlobIndex, items: ReadonlyMap<string, Item>): void {
   assert.equal(index.count, items.size)
   const seen = new Set<string>()
@@ -56,9 +63,9 @@ for (const [name, draw] of Object.entries(SPREADS)) {
     const random = new SeededRandom(7, name)
     const index = new BlobIndex()
     const items = new Map<string, Item>()
-    for (let step = 0; step < 30_000; step++) {
+    for (let step = 0; step < 12_000; step++) {
       // Times in which it grows are followed by some in which it shrinks.
-      const isShrinking = step % 10_000 > 6000
+      const isShrinking = step % 4000 > 2400
       const [low, high] = draw(random)
       const item = items.get(idOf(low, high))
       const slot = index.find(low, high)
@@ -74,7 +81,7 @@ for (const [name, draw] of Object.entries(SPREADS)) {
         items.set(idOf(low, high), { low, high, segment, offset, bytes, recordNum, visits })
       } else {
         const right = random.chance(0.7) ? item : undefined
-        const { segment, recordNum } = right ?? { segment: 5, recordNum: random.below(2) }
+        const { segment, recordNum } = right ?? otherPlace(random, item)
         if (random.chance(0.3)) {
           assert.equal(index.moveIf(low, high, segment, recordNum, 9, 2 ** 31, 4, 1), right !== undefined)
           if (right !== undefined) Object.assign(right, { segment: 9, offset: 2 ** 31, recordNum: 4, visits: 1 })
@@ -83,7 +90,7 @@ for (const [name, draw] of Object.entries(SPREADS)) {
           if (right !== undefined) items.delete(idOf(low, high))
         }
       }
-      if (step % 5000 === 0) assertSame(index, items)
+      if (step % 3999 === 0) assertSame(index, items)
     }
     assertSame(index, items)
     for (const { low, high, segment, recordNum } of items.values()) {
@@ -97,7 +104,7 @@ for (const [name, draw] of Object.entries(SPREADS)) {
 test('an item has at most 40 bytes, no step copies more than a page, and memory comes back', () => {
   const random = new SeededRandom(8, 'index')
   const index = new BlobIndex()
-  const COUNT = 400_000
+  const COUNT = 150_000
   const hashes = Uint32Array.from({ length: 2 * COUNT }, () => random.u32())
   let [copied, most, bytesMost] = [0, 0, 0]
   for (let i = 0; i < COUNT; i++) {
@@ -108,9 +115,9 @@ test('an item has at most 40 bytes, no step copies more than a page, and memory 
     if (i > 1000) bytesMost = Math.max(bytesMost, index.bytes / (i + 1))
   }
   assert.equal(index.count, COUNT)
-  assert.ok(index.pageCount >= 8)
+  assert.ok(index.pageCount >= 4)
   // In 64 steps a few pages may grow, as many as there are here.
-  assert.ok(most <= 4 * 64 * 1024, `${most} slots copied`)
+  assert.ok(most <= 4 * 32 * 1024, `${most} slots copied`)
   assert.ok(bytesMost < 40, `${bytesMost} bytes an item`)
   assert.ok(copied < 6 * COUNT, `${copied} slots copied in all`)
   for (let i = 0; i < COUNT; i++) {
@@ -123,13 +130,13 @@ test('an item has at most 40 bytes, no step copies more than a page, and memory 
 test('a walk over pages misses nothing that was there all the time, though pages split meanwhile', () => {
   const random = new SeededRandom(9, 'index')
   const index = new BlobIndex()
-  const first = Array.from({ length: 150_000 }, () => [random.u32(), random.u32()] as const)
+  const first = Array.from({ length: 60_000 }, () => [random.u32(), random.u32()] as const)
   for (const [low, high] of first) index.set(low, high, 1, 0, 0, 0, 0)
   const before = index.pageCount
   const seen = new Set<number>()
   for (let page = 0; page < index.pageCount; page++) {
     index.forEachInPage(page, (slot) => seen.add(index.highAt(slot) * 2 ** 21 + (index.lowAt(slot) >>> 11)))
-    for (let i = 0; i < 40_000; i++) index.set(random.u32(), random.u32(), 2, 0, 0, 0, 0)
+    for (let i = 0; i < 20_000; i++) index.set(random.u32(), random.u32(), 2, 0, 0, 0, 0)
   }
   assert.ok(index.pageCount > before)
   for (const [low, high] of first) assert.ok(seen.has(high * 2 ** 21 + (low >>> 11)))
@@ -155,8 +162,10 @@ test('keys that collide under every seed of MurmurHash3 all stay', () => {
 
 test('hashes that share half their bits cost time, but are found', () => {
   const index = new BlobIndex()
-  const COUNT = 70_000
-  for (let i = 0; i < COUNT; i++) index.set(COUNT - i, 0x12345678, 1, 8 * i, 0, i, 0)
+  // So many that a page is split, which does not help.
+  const COUNT = 26_000
+  for (let i = 0; i < COUNT; i++) index.set(i, 0x12345678, 1, 8 * i, 0, i, 0)
   assert.equal(index.count, COUNT)
-  for (const i of [0, 1, 33_333, COUNT - 1]) assert.equal(index.recordNumAt(index.find(COUNT - i, 0x12345678)), i)
+  assert.ok(index.pageCount > 1)
+  for (const i of [0, 1, 13_333, COUNT - 1]) assert.equal(index.recordNumAt(index.find(i, 0x12345678)), i)
 })
