@@ -57,17 +57,24 @@ export function newKeyStart(at: number): number {
 
 /** Writes header and padding around a key and a value that stand in their place; returns the end of the entry. */
 export function finishEntry(bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number): number {
+  putEntryHeader(bytes, at, kind, 0, keyBytes, valueBytes)
+  let end = at + ENTRY_BYTES_MIN + keyBytes + valueBytes
+  while ((end & 3) !== 0) bytes[end++] = 0
+  return end
+}
+
+/** The bytes before a key that needs no others before it. */
+export function putEntryHeader(
+  bytes: Uint8Array, at: number, kind: number, flags: number, keyBytes: number, valueBytes: number,
+): void {
   bytes[at] = kind
-  bytes[at + 1] = 0
+  bytes[at + 1] = flags
   bytes[at + 2] = keyBytes
   bytes[at + 3] = keyBytes >>> 8
   bytes[at + 4] = valueBytes
   bytes[at + 5] = valueBytes >>> 8
   bytes[at + 6] = valueBytes >>> 16
   bytes[at + 7] = valueBytes >>> 24
-  let end = at + ENTRY_BYTES_MIN + keyBytes + valueBytes
-  while ((end & 3) !== 0) bytes[end++] = 0
-  return end
 }
 
 /** Byte 0: the kind with its version flags, as tables and iterators carry it. */

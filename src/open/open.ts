@@ -247,7 +247,7 @@ class Opening {
   ): Promise<TableFacts | null> {
     const { dir, options, executor } = this
     const tableNum = this.allocate()
-    const tempName = tempFileName(tableNum, this.names.next())
+    const tempName = tempFileName(tableFileName(tableNum), this.names.next())
     const header = newFileHeader('varvetab', origin, tableNum)
     const input: FlushBuildInput = {
       dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),

@@ -66,7 +66,8 @@ export class Installer {
   plan(): PlannedTable {
     const { versions, uniqueSuffix, isStrict } = this.options
     const tableNum = versions.allocateFileNum()
-    return { tableNum, tempName: isStrict ? tempFileName(tableNum, uniqueSuffix()) : tableFileName(tableNum) }
+    const finalName = tableFileName(tableNum)
+    return { tableNum, tempName: isStrict ? tempFileName(finalName, uniqueSuffix()) : finalName }
   }
 
   newHeader(tableNum: FileNum): FileHeader {

@@ -110,7 +110,7 @@ export class TableScan {
     const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
     block.open(bytes, words, base)
     parseAt(source, offset, () => block.checkColumns(length))
-    checkBlockBounds(source, index, block, number)
+    checkBlockBounds(parts, block, number)
     const { smallestKey } = this
     if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {
       throw corruption(source.name, offset, 'the smallest key is another')

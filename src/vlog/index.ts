@@ -1,0 +1,4 @@
+/** Rank 3: value logs: files of large values, each written once. */
+export * from './value-log-format.js'
+export * from './value-log-scan.js'
+export * from './value-log-writer.js'
