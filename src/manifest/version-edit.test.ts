@@ -95,7 +95,8 @@ test('how many handles a table has is what its value files have together', () =>
   }
   assert.deepEqual(decode(record(6)), [{ addTables: [{ level: 0, facts }] }])
   for (const count of [0, 5, 7]) {
-    assert.match(expectError(() => decode(record(count)), 'CORRUPTION').message, /value handles, the value files have 6/)
+    const { message } = expectError(() => decode(record(count)), 'CORRUPTION')
+    assert.match(message, /value handles, the value files have 6/)
   }
 })
 
