@@ -3,7 +3,9 @@
  * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
-import { BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError } from '../base/index.js'
+import {
+  BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
+} from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
