@@ -43,6 +43,7 @@ import type { FoundHistory } from './directory-reading.js'
 import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
+import { checkValueLogs } from './value-log-check.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
 
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
@@ -214,12 +215,13 @@ class Opening {
     return history
   }
 
-  private openTables({ version, databaseId }: KnownHistory): Steps<void> {
+  private *openTables({ version, databaseId }: KnownHistory): Steps<void> {
     const { vfs, dir, options, cache } = this
+    yield* checkValueLogs(vfs, dir, version)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
     this.tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     this.tables.memoryLimit.limitBytes = tableBytesMax(options)
-    return this.tables.loadAll(allTables(version))
+    yield* this.tables.loadAll(allTables(version))
   }
 
   private async syncOwnName(): Promise<void> {
