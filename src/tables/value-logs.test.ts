@@ -1,9 +1,9 @@
 /** Which value logs may be read, by whom, and when a file is nobody's any more. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectError } from '../../test/support/expect-error.js'
-import { DATABASE_ID, makeDatabase, sampleEntries, valueOf } from '../../test/support/value-databases.js'
-import { recordCalls } from '../../test/support/watched-vfs.js'
+import { expectError } from '../../test/support/harness/expect-error.js'
+import { DATABASE_ID, makeDatabase, sampleEntries, valueOf } from '../../test/support/databases/value-databases.js'
+import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
 import { valueLogFileName } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'

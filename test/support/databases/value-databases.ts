@@ -2,14 +2,14 @@
 import {
   crc32, EntryKind, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, newFileHeader, putValueHandle, runSync, SeededRandom,
   tableFileName, VALUE_HANDLE_BYTES, valueLogFileName,
-} from '../../src/base/index.js'
-import type { FileNum } from '../../src/base/index.js'
-import { applyEdits, emptyVersion, newLineage } from '../../src/manifest/index.js'
-import type { NewValueLog, Version } from '../../src/manifest/index.js'
-import { TableBuilder } from '../../src/sstable/index.js'
-import { writeManifest } from '../../src/versions/index.js'
-import type { Vfs } from '../../src/vfs/index.js'
-import { ValueLogWriter } from '../../src/vlog/index.js'
+} from '../../../src/base/index.js'
+import type { FileNum } from '../../../src/base/index.js'
+import { applyEdits, emptyVersion, newLineage } from '../../../src/manifest/index.js'
+import type { NewValueLog, Version } from '../../../src/manifest/index.js'
+import { TableBuilder } from '../../../src/sstable/index.js'
+import { writeManifest } from '../../../src/versions/index.js'
+import type { Vfs } from '../../../src/vfs/index.js'
+import { ValueLogWriter } from '../../../src/vlog/index.js'
 
 export const DATABASE_ID = new Uint8Array(16).fill(0x5a)
 
@@ -27,6 +27,7 @@ export interface MadePlace {
   /** Of the value, in its file. */
   offset: number
   length: number
+  checksum: number
 }
 
 export interface MadeDatabase {
@@ -88,7 +89,7 @@ export function makeDatabase(vfs: Vfs, dir: string, plan: DatabasePlan): MadeDat
       return
     }
     const { offset, checksum } = logs.get(log)!.add(keyBytes, seqNum, value)
-    places.set(key, { offset, length: value.length })
+    places.set(key, { offset, length: value.length, checksum })
     const handle = new Uint8Array(VALUE_HANDLE_BYTES)
     putValueHandle(
       handle, 0, lies?.offset ?? offset, lies?.length ?? value.length, lies?.checksum ?? checksum, lies?.fileNum ?? log,
