@@ -32,7 +32,10 @@ function busyStats(): Stats {
   })
   stats.pins = [{ name: 'follower', firstLogNum: 29 }]
   Object.assign(stats.compaction, { style: 'leveled', completed: 12, readBytes: 2 ** 41, debtBytes: 1023 })
-  Object.assign(stats.valueLog, { fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24 })
+  Object.assign(stats.valueLog, {
+    fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24,
+    heldCount: 1, heldBytes: 2 ** 20, heldMs: 2500,
+  })
   stats.recovery = {
     durationMs: 88.5, replayedEntryCount: 1000, replayedBytes: 2 ** 20,
     cut: { file: '000030.wal', offset: 8192, bytes: 512 },

@@ -151,13 +151,15 @@ function compactionLines({ compaction }: Stats): string[] {
 }
 
 function valueLogLines({ valueLog }: Stats): string[] {
-  if (valueLog.fileCount === 0) return []
-  const { fileCount, fileBytes, liveBytes, garbageBytes } = valueLog
+  const { fileCount, fileBytes, liveBytes, garbageBytes, heldCount, heldBytes, heldMs, files } = valueLog
+  if (fileCount + heldCount === 0) return []
+  const held = pairs('', [['held', `${bytes(heldBytes)} in ${count(heldCount)} files`], ['for', ms(heldMs)]])
   return [
     pairs('value logs', [
-      ['files', count(fileCount)], ['size', bytes(fileBytes)],
-      ['live', bytes(liveBytes)], ['garbage', bytes(garbageBytes)],
+      ['files', count(fileCount)], ['promoted', count(files.filter(({ isLog }) => isLog).length)],
+      ['size', bytes(fileBytes)], ['live', bytes(liveBytes)], ['garbage', bytes(garbageBytes)],
     ]),
+    ...(heldCount === 0 ? [] : [held]),
   ]
 }
 
