@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { settled } from '../../test/support/hand-clock.js'
-import { ValueLogLife } from '../../test/support/value-log-life.js'
+import { settled } from '../../test/support/fakes/hand-clock.js'
+import { ValueLogLife } from '../../test/support/model/value-log-life.js'
 import { SeededRandom } from '../base/index.js'
 
 for (const isStrict of [true, false]) {

@@ -7,7 +7,7 @@
  * that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log that a pin
  * keeps stays listed until the pin has let go of it, whatever points to it.
  */
-import { logFileName, vlogFileName } from '../base/index.js'
+import { valueLogFileName } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { FileDeleter } from './file-deleter.js'
@@ -85,7 +85,7 @@ export class ValueLogSweep {
       retire(fileNum, () => {
         this.removed.delete(fileNum)
         this.removedCount++
-        deleter.add([nameOfValueLog(facts)])
+        deleter.add([valueLogFileName(facts)])
       })
     }
     onSwept(swept)
@@ -108,8 +108,4 @@ export function deadValueLogs(durable: Version, current: Version): ValueLogFacts
 /** The log that needs the file although no table points to it: as the log itself, or because its entries name it. 0: none. */
 export function logThatNeeds({ fileNum, isLog, namedInLog }: ValueLogFacts): FileNum {
   return isLog ? fileNum : namedInLog
-}
-
-export function nameOfValueLog({ fileNum, isLog }: Pick<ValueLogFacts, 'fileNum' | 'isLog'>): string {
-  return isLog ? logFileName(fileNum) : vlogFileName(fileNum)
 }

@@ -4,18 +4,18 @@
  * deletes; at the end nothing else is.
  */
 import assert from 'node:assert/strict'
-import { logFileName, runSync } from '../../src/base/index.js'
-import type { FileNum, SeededRandom, TableFacts, ValueFileReference } from '../../src/base/index.js'
-import { jobs } from '../../src/engine/jobs.js'
-import { drive } from '../../src/exec/index.js'
-import { allTables, createManifest, findProblem, isPinned } from '../../src/manifest/index.js'
-import type { NewValueLog, Version, VersionEdit } from '../../src/manifest/index.js'
-import { EventBus } from '../../src/stats/index.js'
-import { FileDeleter, LogPins, nameOfValueLog, ValueLogSweep, VersionSet } from '../../src/versions/index.js'
-import { MemoryVfs } from '../../src/vfs/index.js'
-import { HandClock, settled } from './hand-clock.js'
-import { HandExecutor } from './hand-executor.js'
-import { sampleBase, sampleOptions, sampleTable, sampleValueLog } from './manifest-samples.js'
+import { logFileName, runSync, valueLogFileName } from '../../../src/base/index.js'
+import type { FileNum, SeededRandom, TableFacts, ValueFileReference } from '../../../src/base/index.js'
+import { jobs } from '../../../src/engine/jobs.js'
+import { drive } from '../../../src/exec/index.js'
+import { allTables, createManifest, findProblem, isPinned } from '../../../src/manifest/index.js'
+import type { NewValueLog, Version, VersionEdit } from '../../../src/manifest/index.js'
+import { EventBus } from '../../../src/stats/index.js'
+import { FileDeleter, LogPins, ValueLogSweep, VersionSet } from '../../../src/versions/index.js'
+import { MemoryVfs } from '../../../src/vfs/index.js'
+import { HandClock, settled } from '../fakes/hand-clock.js'
+import { HandExecutor } from '../fakes/hand-executor.js'
+import { sampleBase, sampleOptions, sampleTable, sampleValueLog } from '../samples/manifest-samples.js'
 
 const DIR = '/db'
 
@@ -164,7 +164,7 @@ export class ValueLogLife {
       isLog: kind === 'promote', namedInLog: kind === 'stream' ? this.log : 0,
     })
     this.made.set(fileNum, facts)
-    if (kind !== 'promote') this.create(nameOfValueLog(facts))
+    if (kind !== 'promote') this.create(valueLogFileName(facts))
     return facts
   }
 
@@ -297,9 +297,9 @@ export class ValueLogLife {
     const pointed = new Set(pointing.flatMap(({ valueFiles }) => valueFiles.map(({ fileNum }) => fileNum)))
     for (const facts of this.made.values()) {
       const { fileNum, namedInLog } = facts
-      if (pointed.has(fileNum)) needed.set(nameOfValueLog(facts), 'pointed to')
-      if (namedInLog !== 0 && isReplayed(namedInLog)) needed.set(nameOfValueLog(facts), 'named in a log')
-      if (durable.valueLogs.has(fileNum) || current.valueLogs.has(fileNum)) needed.set(nameOfValueLog(facts), 'listed')
+      if (pointed.has(fileNum)) needed.set(valueLogFileName(facts), 'pointed to')
+      if (namedInLog !== 0 && isReplayed(namedInLog)) needed.set(valueLogFileName(facts), 'named in a log')
+      if (durable.valueLogs.has(fileNum) || current.valueLogs.has(fileNum)) needed.set(valueLogFileName(facts), 'listed')
     }
     return needed
   }
