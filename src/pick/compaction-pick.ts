@@ -155,6 +155,17 @@ export function inputTables(pick: Pick<CompactionPick, 'inputs'>): TableFacts[] 
   return pick.inputs.flatMap(({ tables }) => tables)
 }
 
+/**
+ * An output ends at `tableBytes` of its file, or when what it stands for has so many times as many bytes: otherwise one
+ * table of handles would stand for gigabytes, and nothing about them could be done in small steps.
+ */
+export const RAW_BYTES_SHARE = 64
+
+/** How much of an output a table is. */
+export function outputShare({ bytes, rawBytes }: TableFacts): number {
+  return Math.max(bytes, rawBytes / RAW_BYTES_SHARE)
+}
+
 /** Bytes of the values that tables point to in value logs, or in some of them. */
 export function valueBytesOf(tables: readonly TableFacts[], logs?: ReadonlySet<FileNum>): number {
   let sum = 0

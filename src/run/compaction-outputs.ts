@@ -102,7 +102,8 @@ export class CompactionOutputs {
     const next = builder.addFrom(scan, from, end)
     // The estimate changes only with a block.
     if (builder.blockCount > blockCount) {
-      this.isDue = this.mayBegin && builder.bytesEstimated >= this.options.tableBytes
+      const { tableBytes, rawBytesMax } = this.options
+      this.isDue = this.mayBegin && (builder.bytesEstimated >= tableBytes || builder.rawBytesSoFar >= rawBytesMax)
     }
     return next
   }

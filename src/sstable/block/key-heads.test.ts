@@ -57,11 +57,14 @@ test('heads and what decides when they are equal give the order of the keys, wha
   }
 })
 
-test('plain: a value whose head differs from the one before', () => {
+test('plain: a value, or its handle, whose head differs from the one before', () => {
   const keys = ['key-0000', 'key-0001', 'key-0001-0002', 'key-0001-0003', 'key-0002'].map((key) => Buffer.from(key))
   const { block, view } = blockOf(keys)
   const heads = new KeyHeads(0)
   heads.read(block, view)
+  assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
+  const handles = blockOf(keys, 3)
+  heads.read(handles.block, handles.view)
   assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
   const tombstones = blockOf(keys, 2)
   heads.read(tombstones.block, tombstones.view)
