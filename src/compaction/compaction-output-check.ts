@@ -1,6 +1,7 @@
 /**
  * What: checks the facts that a worker gives of its outputs, before the manifest takes them over.
  * Thread: any (pure).
+ * Invariants: VLG-5 what a job lets go of in value logs agrees with its inputs and outputs before an edit says so.
  */
 import { handleCountOf } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'

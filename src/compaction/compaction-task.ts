@@ -111,7 +111,7 @@ export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum 
   return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null
 }
 
-/** Of tables that are not read only the keys matter: there may be thousands of references in each. */
+/** Leaves out what tables point to: a run needs only the keys of those below, and each may have thousands of references. */
 function withoutReferences(tables: readonly TableFacts[]): readonly TableFacts[] {
   return tables.map((facts) => (facts.valueFiles.length === 0 ? facts : { ...facts, valueFiles: [] }))
 }

@@ -30,14 +30,16 @@ test('a move keeps its tables', () => {
 test('VLG-5: the edit claims what its outputs point to no more; a move lets go of nothing', () => {
   const refer = (fileNum: number, valueCount: number) => ({ fileNum, valueCount, valueBytes: valueCount * 1000 })
   const tables = [
-    sampleTable(1, 'a-m', { valueFiles: [refer(7, 2), refer(8, 2)] }), sampleTable(2, 'n-z', { valueFiles: [refer(7, 1)] }),
+    sampleTable(1, 'a-m', { valueFiles: [refer(7, 2), refer(8, 2)] }),
+    sampleTable(2, 'n-z', { valueFiles: [refer(7, 1)] }),
   ]
   const version = applyEdit(emptyVersion, {
     addValueLogs: [sampleValueLog(7, 9000), sampleValueLog(8, 9000)],
     addTables: tables.map((facts) => ({ level: 0, facts })),
   })
   const pick = { inputs: [{ level: 0, tables }], outputLevel: 6 } as unknown as CompactionPick
-  const merged = sampleTable(9, 'a-z', { smallestSeqNum: 10, largestSeqNum: 29, valueFiles: [refer(7, 1), refer(8, 2)] })
+  const valueFiles = [refer(7, 1), refer(8, 2)]
+  const merged = sampleTable(9, 'a-z', { smallestSeqNum: 10, largestSeqNum: 29, valueFiles })
   const edit = editOf(pick, [merged])
   assert.deepEqual(edit.discards, [refer(7, 2)])
   assert.equal(applyEdit(version, edit).valueLogs.get(7)!.liveCount, 1)

@@ -162,8 +162,8 @@ export function inputTables(pick: Pick<CompactionPick, 'inputs'>): TableFacts[] 
 export const RAW_BYTES_SHARE = 64
 
 /** How much of an output a table is. */
-export function outputShare({ bytes, rawBytes }: TableFacts): number {
-  return Math.max(bytes, rawBytes / RAW_BYTES_SHARE)
+export function outputShare({ bytes, rawBytes, valueFiles }: TableFacts): number {
+  return valueFiles.length === 0 ? bytes : Math.max(bytes, rawBytes / RAW_BYTES_SHARE)
 }
 
 /** Bytes of the values that tables point to in value logs, or in some of them. */

@@ -124,7 +124,7 @@ export interface ValueLogStats {
   heldCount: number
   /** Their bytes. */
   heldBytes: number
-  /** For how long the oldest of those has been read that only readers hold. */
+  /** How long the oldest of those that only readers hold has been waiting for them. */
   heldMs: number
   /** Files that went since the open. */
   removedCount: number

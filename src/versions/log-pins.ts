@@ -193,7 +193,7 @@ export class LogPins {
     return sum
   }
 
-  /** To be called when more is there for pins only. */
+  /** Drops pins that keep too much; called when more files are there for pins only. */
   enforceCap(): void {
     const { bytesMax, events } = this.options
     for (;;) {

@@ -5,7 +5,8 @@ import { ValueLogLife } from '../../test/support/model/value-log-life.js'
 import { SeededRandom } from '../base/index.js'
 
 for (const isStrict of [true, false]) {
-  test(`VLG-8, VLG-9: ${isStrict ? 'strict' : 'fast'}: a file is there while anybody needs it, and no longer`, async () => {
+  const mode = isStrict ? 'strict' : 'fast'
+  test(`VLG-8, VLG-9: ${mode}: a file is there while anybody needs it, and no longer`, async () => {
     let [left, swept] = [0, 0]
     for (let seed = 1; seed <= 60; seed++) {
       const random = new SeededRandom(seed, 'value logs')

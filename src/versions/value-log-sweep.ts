@@ -1,11 +1,11 @@
 /**
  * What: takes value logs out of the version when no table points to them any more, and lets their files go.
  * Owns: the one edit of that kind under way; files that are out of the version while somebody may still read them.
- * Does not own: what is live (version), who reads (tables/value-logs.ts), pins (log-pins.ts), the unlinking.
+ * Does not own: what is live (version), who reads (open-tables.ts), pins (log-pins.ts), the unlinking.
  * Thread: main.
- * Invariants: VLG-8 the file of a value log goes only when no version that is durable or current lists it, no read state
- * that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log that a pin
- * keeps stays listed until the pin has let go of it, whatever points to it.
+ * Invariants: VLG-8 the file of a value log goes only when neither the durable nor the current version lists it, no read
+ * state that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log that a
+ * pin keeps stays listed until the pin has let go of it, whatever points to it.
  */
 import { valueLogFileName } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
@@ -61,7 +61,7 @@ export class ValueLogSweep {
     return [...this.removed.values()].map(({ facts }) => facts)
   }
 
-  /** For how long the oldest of them has been waiting; 0: there is none. */
+  /** Gives how long the oldest of them has been waiting; 0 if there is none. */
   get waitingMs(): number {
     const nowMs = this.options.clock.nowMs()
     let longest = 0
@@ -97,7 +97,7 @@ export class ValueLogSweep {
  * Value logs that no table of either version points to. None can come to be pointed to again: pointers are only carried
  * on from tables that have them. One that a held edit adds is not durable yet, so it is not among them.
  */
-export function deadValueLogs(durable: Version, current: Version): ValueLogFacts[] {
+function deadValueLogs(durable: Version, current: Version): ValueLogFacts[] {
   const dead: ValueLogFacts[] = []
   for (const facts of durable.valueLogs.values()) {
     if (facts.liveCount === 0 && current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)
@@ -105,7 +105,7 @@ export function deadValueLogs(durable: Version, current: Version): ValueLogFacts
   return dead
 }
 
-/** The log that needs the file although no table points to it: as the log itself, or because its entries name it. 0: none. */
+/** Gives the log that may need the file when no table does: the file is that log, or its entries name it. 0: none. */
 export function logThatNeeds({ fileNum, isLog, namedInLog }: ValueLogFacts): FileNum {
   return isLog ? fileNum : namedInLog
 }

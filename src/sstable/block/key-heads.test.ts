@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareBytes, SeededRandom } from '../../base/index.js'
+import { compareBytes, EntryKind, putValueHandle, SeededRandom, VALUE_HANDLE_BYTES } from '../../base/index.js'
 import { BlockBuilder } from './block-builder.js'
 import { BlockReader } from './block-reader.js'
 import { BuildBuffer } from './build-buffer.js'
@@ -13,7 +13,10 @@ function blockOf(keys: readonly Uint8Array[], kind = 1): { block: BlockReader; v
   for (const [i, key] of keys.entries()) {
     builder.stage(key, 0, key.length)
     builder.measure()
-    builder.push(1000 - i, kind, 0)
+    const value = new Uint8Array(kind === EntryKind.valueHandle ? VALUE_HANDLE_BYTES : 0)
+    if (kind === EntryKind.valueHandle) putValueHandle(value, 0, 128, 1000, 1, 7)
+    builder.push(1000 - i, kind, value.length)
+    builder.putValues(value, 0, value.length)
   }
   const length = builder.encode(0)
   const block = new BlockReader()
@@ -63,7 +66,7 @@ test('plain: a value, or its handle, whose head differs from the one before', ()
   const heads = new KeyHeads(0)
   heads.read(block, view)
   assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
-  const handles = blockOf(keys, 3)
+  const handles = blockOf(keys, EntryKind.valueHandle)
   heads.read(handles.block, handles.view)
   assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
   const tombstones = blockOf(keys, 2)

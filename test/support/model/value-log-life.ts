@@ -1,7 +1,7 @@
 /**
- * Random lives of value logs: files are listed, pointed to, carried on, let go of, read, pinned; edits are held back and
- * made durable in whatever order. After every step each file that anybody needs is there, told without the code that
- * deletes; at the end nothing else is.
+ * Random lives of value logs: files are listed, pointed to, let go of, read and pinned; edits are held back and made
+ * durable in any order. After every step each file that somebody needs is there, found without the code that deletes;
+ * at the end nothing else is.
  */
 import assert from 'node:assert/strict'
 import { logFileName, runSync, valueLogFileName } from '../../../src/base/index.js'
@@ -22,7 +22,7 @@ const DIR = '/db'
 /** Serials of the first read state that lists a file, and of the first that does not any more. */
 interface Listing { added: number; removed: number; onUnused: (() => void) | null }
 
-/** What `tables/value-logs.ts` promises: a retired file is unused when no read state lives that was made in between. */
+/** The promise of the open value logs: a retired file is unused when no read state lives that was made in between. */
 class Readers {
   private serial = 0
   private readonly states = new Map<number, Version>()
@@ -148,7 +148,8 @@ export class ValueLogLife {
     const kind = random.pick(['promote', 'promote', 'copy', 'stream', 'inline'] as const)
     const added = kind === 'inline' ? [] : [this.newValueLog(kind)]
     const streamed = this.streamed.filter(() => random.chance(0.7)) // others were overwritten
-    const table = this.newTable([...added, ...streamed].map(({ fileNum }) => ({ fileNum, valueCount: 3, valueBytes: 9000 })))
+    const pointedTo = [...added, ...streamed]
+    const table = this.newTable(pointedTo.map(({ fileNum }) => ({ fileNum, valueCount: 3, valueBytes: 9000 })))
     this.log = this.newLog()
     this.streamed = []
     const edit = { logPointer: this.log, addTables: [{ level: 0, facts: table }], addValueLogs: added }
@@ -177,7 +178,8 @@ export class ValueLogLife {
 
   private newTable(valueFiles: ValueFileReference[]): TableFacts {
     const fileNum = this.versions.allocateFileNum()
-    return sampleTable(fileNum, `k${String(fileNum).padStart(6, '0')}-k${String(fileNum).padStart(6, '0')}z`, { valueFiles })
+    const key = `k${String(fileNum).padStart(6, '0')}`
+    return sampleTable(fileNum, `${key}-${key}z`, { valueFiles })
   }
 
   private get free(): TableFacts[] {
@@ -288,7 +290,8 @@ export class ValueLogLife {
     const { durable, current } = this.versions
     const needed = new Map<string, string>()
     const isReplayed = (log: FileNum): boolean => log >= durable.logPointer || isPinned(log, durable.pins)
-    for (const log of [...this.openLogs].concat([...this.made.values()].filter((it) => it.isLog).map((it) => it.fileNum))) {
+    const promoted = [...this.made.values()].filter(({ isLog }) => isLog).map(({ fileNum }) => fileNum)
+    for (const log of [...this.openLogs, ...promoted]) {
       if (isReplayed(log) || this.openLogs.has(log)) needed.set(logFileName(log), 'log')
     }
     const pointing = [durable, current, ...this.readers.versions].flatMap(allTables)
