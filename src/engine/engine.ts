@@ -100,7 +100,7 @@ export class Engine implements EngineCore, ReadView {
     })
     this.valueLogSweep = new ValueLogSweep({
       clock, versions: this.versions, logPins: this.logPins, deleter: this.deleter,
-      retire: (_fileNum, onUnused) => onUnused(),
+      retire: (fileNum, onUnused) => setup.tables.valueLogs.retire(fileNum, onUnused),
       onSwept: (swept) => this.onSwept(swept),
     })
     this.heldEdits = new HeldEdits({

@@ -1,7 +1,7 @@
 /**
  * What: takes value logs out of the version when no table points to them any more, and lets their files go.
  * Owns: the one edit of that kind under way; files that are out of the version while somebody may still read them.
- * Does not own: what is live (version), who reads (open-tables.ts), pins (log-pins.ts), the unlinking.
+ * Does not own: what is live (version), who reads (tables/value-logs.ts), pins (log-pins.ts), the unlinking.
  * Thread: main.
  * Invariants: VLG-8 the file of a value log goes only when neither the durable nor the current version lists it, no read
  * state that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log that a

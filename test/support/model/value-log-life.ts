@@ -12,55 +12,39 @@ import { allTables, createManifest, findProblem, isPinned } from '../../../src/m
 import type { NewValueLog, Version, VersionEdit } from '../../../src/manifest/index.js'
 import { EventBus } from '../../../src/stats/index.js'
 import { FileDeleter, LogPins, ValueLogSweep, VersionSet } from '../../../src/versions/index.js'
-import { MemoryVfs } from '../../../src/vfs/index.js'
+import { OpenValueLogs } from '../../../src/tables/value-logs.js'
+import type { ValueLogView } from '../../../src/tables/value-logs.js'
+import { FilePool, MemoryVfs } from '../../../src/vfs/index.js'
 import { HandClock, settled } from '../fakes/hand-clock.js'
 import { HandExecutor } from '../fakes/hand-executor.js'
 import { sampleBase, sampleOptions, sampleTable, sampleValueLog } from '../samples/manifest-samples.js'
 
 const DIR = '/db'
 
-/** Serials of the first read state that lists a file, and of the first that does not any more. */
-interface Listing { added: number; removed: number; onUnused: (() => void) | null }
-
-/** The promise of the open value logs: a retired file is unused when no read state lives that was made in between. */
+/** Read states, by number: as in the engine, each sees the value logs of its version. */
 class Readers {
+  readonly valueLogs: OpenValueLogs
   private serial = 0
-  private readonly states = new Map<number, Version>()
-  private readonly listings = new Map<FileNum, Listing>()
+  private readonly states = new Map<number, { version: Version; view: ValueLogView }>()
+
+  constructor(vfs: MemoryVfs) {
+    const files = new FilePool({ max: 10 })
+    this.valueLogs = new OpenValueLogs({ vfs, dir: DIR, databaseId: new Uint8Array(16), files })
+  }
 
   add(version: Version): number {
-    const serial = this.serial++
-    this.states.set(serial, version)
-    for (const fileNum of version.valueLogs.keys()) {
-      if (!this.listings.has(fileNum)) this.listings.set(fileNum, { added: serial, removed: Infinity, onUnused: null })
-    }
-    return serial
+    this.states.set(this.serial, { version, view: this.valueLogs.enter(version.valueLogs) })
+    return this.serial++
   }
 
   release(serial: number): void {
+    const { view } = this.states.get(serial)!
     this.states.delete(serial)
-    for (const fileNum of [...this.listings.keys()]) this.tell(fileNum)
-  }
-
-  retire(fileNum: FileNum, onUnused: () => void): void {
-    const { added } = this.listings.get(fileNum) ?? { added: this.serial }
-    this.listings.set(fileNum, { added, removed: this.serial, onUnused })
-    this.tell(fileNum)
-  }
-
-  private tell(fileNum: FileNum): void {
-    const { added, removed, onUnused } = this.listings.get(fileNum)!
-    if (onUnused === null || [...this.states.keys()].some((serial) => serial >= added && serial < removed)) return
-    this.listings.delete(fileNum)
-    onUnused()
+    this.valueLogs.leave(view)
   }
 
   get versions(): Version[] {
-    return [...this.states.values()]
-  }
-
-  get serials(): number[] {
-    return [...this.states.keys()]
+    return [...this.states.values()].map(({ version }) => version)
   }
 }
 
@@ -73,7 +57,7 @@ export class ValueLogLife {
   readonly pins: LogPins
   readonly sweep: ValueLogSweep
   readonly failures: unknown[] = []
-  readonly readers = new Readers()
+  private readonly readers: Readers
   private readonly vfs = new MemoryVfs()
   private readonly random: SeededRandom
   private readonly isStrict: boolean
@@ -91,6 +75,7 @@ export class ValueLogLife {
     this.random = random
     this.isStrict = isStrict
     this.vfs.mkdirSync(DIR)
+    this.readers = new Readers(this.vfs)
     this.executor = new HandExecutor(jobs as never, { vfs: this.vfs })
     const clock = new HandClock()
     const log = runSync(createManifest(this.vfs, DIR, sampleOptions(), sampleBase))
@@ -103,7 +88,7 @@ export class ValueLogLife {
     })
     this.sweep = new ValueLogSweep({
       clock, versions: this.versions, logPins: this.pins, deleter,
-      retire: (fileNum, onUnused) => this.readers.retire(fileNum, onUnused),
+      retire: (fileNum, onUnused) => this.readers.valueLogs.retire(fileNum, onUnused),
       onSwept: () => this.swap(),
     })
     this.current = this.readers.add(this.versions.current)
