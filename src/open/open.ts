@@ -33,7 +33,7 @@ import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
-import { writeManifest, VersionSet } from '../versions/index.js'
+import { unneededValueLogs, VersionSet, writeManifest } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
@@ -310,7 +310,7 @@ class Opening {
     version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[],
     { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
   ): Version {
-    return applyEdits(version, [{
+    const recovered = applyEdits(version, [{
       addTables: tables.map((facts) => ({ level: 0, facts })),
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
@@ -320,5 +320,7 @@ class Opening {
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])
+    const removeValueLogs = unneededValueLogs(recovered)
+    return removeValueLogs.length === 0 ? recovered : applyEdits(recovered, [{ removeValueLogs }])
   }
 }

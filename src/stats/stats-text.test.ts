@@ -39,7 +39,7 @@ function busyStats(): Stats {
   stats.recovery = {
     durationMs: 88.5, replayedEntryCount: 1000, replayedBytes: 2 ** 20,
     cut: { file: '000030.wal', offset: 8192, bytes: 512 },
-    tempFileCount: 1, orphanTableCount: 2, releasedLogCount: 3, foreignFileCount: 4,
+    tempFileCount: 1, orphanTableCount: 2, orphanValueLogCount: 1, releasedLogCount: 3, foreignFileCount: 4,
     keptFiles: [{ file: '000008.table', reason: 'unknownWrites' }, { file: '000009.table', reason: 'otherDatabase' }],
   }
   return stats

@@ -187,7 +187,7 @@ function memoryLines({ database, memory, cache, reads, writes, iterators, snapsh
 function recoveryLines({ database, recovery }: Stats): string[] {
   if (recovery === null) return []
   const { durationMs, replayedEntryCount, replayedBytes, cut } = recovery
-  const { tempFileCount, orphanTableCount, releasedLogCount, foreignFileCount, keptFiles } = recovery
+  const { tempFileCount, orphanTableCount, orphanValueLogCount, releasedLogCount, foreignFileCount, keptFiles } = recovery
   const opened = pairs('opened', [
     ['in', ms(durationMs)], ['replayed', `${count(replayedEntryCount)} entries`], ['from', bytes(replayedBytes)],
   ])
@@ -199,7 +199,7 @@ function recoveryLines({ database, recovery }: Stats): string[] {
   const lines = [
     opened,
     pairs('', [
-      ['removed temps', count(tempFileCount)], ['orphans', count(orphanTableCount)],
+      ['removed temps', count(tempFileCount)], ['orphans', count(orphanTableCount + orphanValueLogCount)],
       ['logs', count(releasedLogCount)], ['foreign files', count(foreignFileCount)],
     ]),
   ]

@@ -9,6 +9,7 @@
  */
 import { valueLogFileName } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
+import { isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { LogPins } from './log-pins.js'
@@ -103,6 +104,15 @@ function deadValueLogs(durable: Version, current: Version): ValueLogFacts[] {
     if (facts.liveCount === 0 && current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)
   }
   return dead
+}
+
+/** Value logs that nothing needs any more. Requires: nobody reads, and no edit is under way. */
+export function unneededValueLogs(version: Version): FileNum[] {
+  const { logPointer, pins } = version
+  return deadValueLogs(version, version).filter((facts) => {
+    const log = logThatNeeds(facts)
+    return log === 0 || (log < logPointer && !isPinned(log, pins))
+  }).map(({ fileNum }) => fileNum)
 }
 
 /** Gives the log that may need the file when no table does: the file is that log, or its entries name it. 0: none. */
