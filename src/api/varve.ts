@@ -13,8 +13,8 @@ import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { readAnew, readMany, PointReader } from '../read/index.js'
-import type { ReadMoment, ReadView } from '../read/index.js'
+import { PointReader, readMany, readManySync } from '../read/index.js'
+import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -32,6 +32,8 @@ import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-optio
 import type { ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
+/** What a list of values has for one that was read into memory of its own. */
+const give = (value: Uint8Array | undefined): Uint8Array | undefined => value
 
 /** Options of writes. */
 export interface WriteOptions {
@@ -204,7 +206,10 @@ export class Varve {
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
   get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return this.view.turns.answer(this.getSync(key, options))
+      const { view, reads } = this
+      const moment = readMoment(options, view)
+      checkKey(key)
+      return reads.answer(view, moment, key, moment.copies)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -225,7 +230,7 @@ export class Varve {
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
       const moment = momentOf(given, view)
-      return readMany(view, moment, own, (at, key) => reads.get(at, key, moment.copies))
+      return readMany(view, moment, own, (at, key) => reads.getOrPlace(at, key, moment.copies), give)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -237,12 +242,7 @@ export class Varve {
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
     const moment = momentOf(given, view)
-    const getAll = (at: ReadMoment) => own.map((key) => reads.get(at, key, moment.copies))
-    try {
-      return getAll(moment)
-    } catch (error) {
-      return readAnew(view, moment, error, getAll)
-    }
+    return readManySync(view, moment, own, (at, key) => reads.getOrPlace(at, key, moment.copies), give)
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */

@@ -67,6 +67,7 @@ export function makeInstaller(engine: EngineCore): Installer {
     },
     uniqueSuffix: () => setup.names.next(),
     newHeader: (fileNum, magic) => newFileHeader(magic, setup.origin, fileNum),
+    onDurable: () => engine.valueLogSweep.look(),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }

@@ -59,6 +59,7 @@ class Scene implements FlushHost {
         newFileHeader(magic, {
           databaseId: sampleDatabaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
+      onDurable: () => undefined,
       onFailure: (_place, error) => {
         this.told.push('directory failed')
         this.flusher.suspend(error)

@@ -35,7 +35,7 @@ import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
 import type { PlannedFile } from '../tables/index.js'
-import { writeManifest, VersionSet } from '../versions/index.js'
+import { unneededValueLogs, VersionSet, writeManifest } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
@@ -45,6 +45,7 @@ import type { FoundHistory } from './directory-reading.js'
 import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
+import { checkValueLogs } from './value-log-check.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
 
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
@@ -222,12 +223,13 @@ class Opening {
     return history
   }
 
-  private openTables({ version, databaseId }: KnownHistory): Steps<void> {
+  private *openTables({ version, databaseId }: KnownHistory): Steps<void> {
     const { vfs, dir, options, cache } = this
+    yield* checkValueLogs(vfs, dir, version)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
     this.tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     this.tables.memoryLimit.limitBytes = tableBytesMax(options)
-    return this.tables.loadAll(allTables(version))
+    yield* this.tables.loadAll(allTables(version))
   }
 
   private async syncOwnName(): Promise<void> {
@@ -335,7 +337,7 @@ class Opening {
     version: Version, replayed: ReplayedLogs, written: readonly WrittenTable[],
     { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
   ): Version {
-    return applyEdits(version, [{
+    const recovered = applyEdits(version, [{
       addTables: written.map(({ facts }) => ({ level: 0, facts })),
       addValueLogs: written.flatMap(({ valueLog }) => valueLog ?? []),
       logPointer: log.fileNum,
@@ -346,5 +348,7 @@ class Opening {
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])
+    const removeValueLogs = unneededValueLogs(recovered)
+    return removeValueLogs.length === 0 ? recovered : applyEdits(recovered, [{ removeValueLogs }])
   }
 }

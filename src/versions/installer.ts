@@ -48,6 +48,8 @@ export interface InstallerOptions {
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
   newHeader(fileNum: FileNum, magic: FileMagic): FileHeader
+  /** Called when an edit is durable, after what it replaces was given away. */
+  onDurable(): void
   /** Called when the directory or a log could not be synced: nothing may be trusted any more. */
   onFailure(place: 'directory sync' | 'log sync', error: unknown): void
 }
@@ -132,8 +134,12 @@ export class Installer {
 
   /** Calls `onDurable` when a reopen would find the edit that `list` has passed on: at once in strict mode. */
   whenDurable(held: HeldEdit): void {
-    if (this.isStrict) held.onDurable()
-    else this.options.heldEdits.add(held)
+    const onDurable = (): void => {
+      held.onDurable()
+      this.options.onDurable()
+    }
+    if (this.isStrict) onDurable()
+    else this.options.heldEdits.add({ ...held, onDurable })
   }
 
   /** Removes the files of tables that no version lists any more, each when its last reader is done. */

@@ -69,6 +69,7 @@ export class CompactorScene implements CompactorHost {
         newFileHeader('varvetab', {
           databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
+      onDurable: () => undefined,
       onFailure: () => {
         this.told.push('directory failed')
         this.compactor.suspend()
