@@ -1,6 +1,6 @@
 /**
- * The files of value logs go as soon as nothing points to them and nobody can read or needs them, at once or at the next
- * open, whatever happened before.
+ * The files of value logs go as soon as nothing points to them and nobody can read or needs them: at once, or at the
+ * next open, whatever happened before.
  */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -150,7 +150,7 @@ test('S12: a crash before the sweep leaves files without live values: the next o
   await gone(vfs)
 })
 
-test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and counts when its values are dead', async () => {
+test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and counts when its values died', async () => {
   const pinned: VersionEdit = { addPins: [{ name: 'follower', firstLog: 12 }] }
   const vfs = newVfs([pinned])
   let db = await open(vfs)
@@ -170,7 +170,7 @@ test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and count
   await gone(vfs)
 })
 
-test('A15: a pin that keeps too much is dropped when the values of promoted logs die, and an event names it', async () => {
+test('A15: a pin that keeps too much is dropped when the values of its logs die, and an event names it', async () => {
   const vfs = newVfs([{ addPins: [{ name: 'follower', firstLog: 12 }] }])
   const events: EngineEvent[] = []
   const db = await open(vfs, { pinBytesMax: 200_000, components: { onEvent: (it) => events.push(it) } })

@@ -120,7 +120,8 @@ export class ValueLogLife {
     const steps: (() => void)[] = [
       () => this.flush(), () => this.flush(), () => this.stream(), () => this.drop(), () => this.settle(),
       () => this.begin(), () => this.begin(), () => this.end(), () => this.end(),
-      () => this.run(), () => this.run(), () => this.run(), () => void this.kept.add(this.current), () => this.letGo(), () => this.pin(), () => this.unpin(),
+      () => this.run(), () => this.run(), () => this.run(),
+      () => void this.kept.add(this.current), () => this.letGo(), () => this.pin(), () => this.unpin(),
     ]
     random.pick(steps)()
   }
