@@ -14,7 +14,7 @@ import { resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
 import { PointReader, readMany, readManySync } from '../read/index.js'
-import type { ReadView } from '../read/index.js'
+import type { ManyReads, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -29,11 +29,11 @@ import { atLocation, checkLocation, diskError, unlockDirectory } from './locatio
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
-import type { ReadOptions, Snapshot } from './read-options.js'
+import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
 /** What a list of values has for one that was read into memory of its own. */
-const give = (value: Uint8Array | undefined): Uint8Array | undefined => value
+const asItIs = (value: Uint8Array): Uint8Array => value
 
 /** Options of writes. */
 export interface WriteOptions {
@@ -226,11 +226,11 @@ export class Varve {
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     try {
-      const { view, reads } = this
+      const { view } = this
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
       const moment = momentOf(given, view)
-      return readMany(view, moment, own, (at, key) => reads.getOrPlace(at, key, moment.copies), give)
+      return readMany(view, moment, this.manyReads(own, moment))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -238,11 +238,16 @@ export class Varve {
 
   /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    const { view, reads } = this
+    const { view } = this
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
     const moment = momentOf(given, view)
-    return readManySync(view, moment, own, (at, key) => reads.getOrPlace(at, key, moment.copies), give)
+    return readManySync(view, moment, this.manyReads(own, moment))
+  }
+
+  private manyReads(keys: readonly Bytes[], { copies }: CopyingMoment): ManyReads<Uint8Array | undefined> {
+    const { reads } = this
+    return { keys, lookup: (moment, key) => reads.getOrPlace(moment, key, copies), give: asItIs }
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */

@@ -115,6 +115,21 @@ export function sealFrame(
   return total
 }
 
+/** Seals a frame as `sealFrame` does that has entries whose values have checksums of their own: it gets the flag. */
+export function sealApartFrame(
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame,
+): number {
+  const { bodyBytes, extensionBytes, count } = header
+  const start = at + FRAME_HEADER_BYTES
+  const end = start + bodyBytes
+  const total = frameBytes(bodyBytes)
+  for (let i = end; i < at + total; i++) bytes[i] = 0
+  const body = { bytes, start, entries: start + extensionBytes, end, count, shift: offset - at, seed }
+  const bodyChecksum = apartChecksum(body, (seed ^ offset) >>> 0)
+  putFrameHeader(bytes, at, offset, seed, header, FrameFlag.valuesApart, bodyChecksum)
+  return total
+}
+
 /** Writes the header alone, at bytes[at, at + 40); the rest as in `sealFrame`. */
 export function putFrameHeader(
   bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame, flags: number, bodyChecksum: number,

@@ -108,6 +108,7 @@ export class Engine implements EngineCore, ReadView {
       intervalMs: setup.options.syncIntervalMs,
       syncingDirectory: () => this.deleter.syncingDirectory(),
       syncKept: (logs) => this.logPins.syncKept(logs),
+      syncer: this.syncer,
       onFailure: (error) => this.failForGood('background sync', error),
     })
     this.installer = makeInstaller(this)

@@ -9,7 +9,7 @@ import type { Bytes } from '../base/index.js'
 import { isApart } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { approximateBytes, readMany } from '../read/index.js'
-import type { PointReader, ReadMoment, ReadState, ReadView, ValuePlace } from '../read/index.js'
+import type { PointReader, ReadMoment, ReadState, ReadView } from '../read/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
 import { engineKey, FormatCopier } from './level-format.js'
@@ -65,20 +65,25 @@ export class LevelReads {
     const { valueEncoding } = options
     const own = keys.map(engineKey)
     view.checkReadable()
-    const read = (moment: ReadMoment, key: Bytes): Format | ValuePlace | undefined => {
-      const found = this.reads.locate(moment, key)
-      if (found === null) return undefined
-      if (isApart(found.kind)) return this.reads.placeOf(moment, key)
-      return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding)
-    }
-    return readMany(view, momentOf(options, view), own, read, (value) => this.copier.give(value, valueEncoding))
+    return readMany<Format | undefined>(view, momentOf(options, view), {
+      keys: own,
+      lookup: (moment, key) => {
+        const found = this.reads.locate(moment, key)
+        if (found === null) return undefined
+        if (isApart(found.kind)) return this.reads.placeOf(moment, key)
+        return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding)
+      },
+      give: (value) => this.copier.give(value, valueEncoding),
+    })
   }
 
   async hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
     const { view } = this
     const own = keys.map(engineKey)
     view.checkReadable()
-    return readMany(view, momentOf(options, view), own, (moment, key) => this.reads.has(moment, key))
+    return readMany(view, momentOf(options, view), {
+      keys: own, lookup: (moment, key) => this.reads.has(moment, key),
+    })
   }
 
   /** Makes an abstract-level iterator for `owner`. */

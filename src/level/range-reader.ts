@@ -43,7 +43,7 @@ export class RangeReader {
   private readonly pageBytesMax: number
   /** The bytes of the entry that was read last. */
   private lastBytes = 0
-  /** An item that the last `next` has begun to read, since its value is large; the caller takes and awaits it. */
+  /** An item that the last `next` has begun to read, since its value is large. The caller takes and awaits it. */
   private later: Promise<Item> | null = null
 
   constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
@@ -84,8 +84,8 @@ export class RangeReader {
   }
 
   /**
-   * Gives the next item; undefined at the end, when it `isPaused`, and when there is one to be awaited. Throws what the engine throws, and
-   * LEVEL_DATABASE_NOT_OPEN.
+   * Gives the next item; undefined at the end, when it `isPaused`, and when there is one to be awaited. Throws what
+   * the engine throws, and LEVEL_DATABASE_NOT_OPEN.
    */
   next(): Item | undefined {
     const { cursor } = this

@@ -3,8 +3,8 @@
  * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
  *
  * Its tables stay open while there is room, so that a writer may remove them, and so do the value logs that it has read
- * from. When a file is gone that had no room, or was not read yet, the view looks at the directory anew and sees a later
- * moment from then on; snapshots and walks keep the one they began with, as far as its files are still there.
+ * from. When a file is gone that had no room, or was not read yet, the view looks at the directory anew and sees a
+ * later moment from then on; snapshots and walks keep the one they began with, as far as its files are still there.
  * Owns: the read state. Thread: main.
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'

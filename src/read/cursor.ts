@@ -12,7 +12,7 @@
  * by the database's close.
  * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the
  * range are never opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is
- * in a table, but in the middle of a step.
+ * in a table, but in the middle of a step. VLG-12 a value that is in a value log is read when it is asked for.
  */
 import { compareBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'

@@ -1,7 +1,7 @@
 /**
  * What: many lookups in one state that do not hold the event loop: what the turn of the call does not reach follows in
- * later ones. By then the keys are the caller's again, so what is left of them is copied before the call returns. Values
- * that stand apart are read when all keys were looked up, neighbours together (value-runs.ts).
+ * later ones. By then the keys are the caller's again, so what is left of them is copied before the call returns.
+ * Values that are in value logs are read when all keys were looked up, neighbours together (value-runs.ts).
  * Owns: a hold on the read state from the first pause on. Thread: main.
  * Invariants: READ-2 all lookups look at the state of the moment of the call.
  */
@@ -14,10 +14,17 @@ import { ValuePlace } from './value-reader.js'
 import { readRuns, readRunsSync } from './value-runs.js'
 import type { WantedValue } from './value-runs.js'
 
-/** A value that stands apart is given as its place. */
-type Lookup<T> = (moment: ReadMoment, key: Bytes) => T | ValuePlace
 /** Makes a result of a value in memory of its own. */
 type Give<T> = (value: Uint8Array) => T
+
+/** What is read of many keys, which were checked. */
+export interface ManyReads<T> {
+  readonly keys: readonly Bytes[]
+  /** Gives the result for a key, or the place of a value that is in a value log. */
+  lookup(moment: ReadMoment, key: Bytes): T | ValuePlace
+  /** Needed where `lookup` gives places. */
+  readonly give?: Give<T>
+}
 
 /** What was found so far. */
 class Found<T> {
@@ -25,8 +32,8 @@ class Found<T> {
   private readonly give: Give<T>
   private readonly apart: WantedValue[] = []
 
-  constructor(count: number, give: Give<T>) {
-    this.results = new Array<T>(count)
+  constructor({ keys, give = noPlaces }: ManyReads<T>) {
+    this.results = new Array<T>(keys.length)
     this.give = give
   }
 
@@ -55,18 +62,12 @@ class Found<T> {
   }
 }
 
-/**
- * What `lookup` gives for each key, in their order. Requires: they were checked. Rejects with CLOSED. `give` is needed
- * where `lookup` gives places.
- */
-export function readMany<T>(
-  view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>, give: Give<T> = noPlaces,
-): Promise<T[]> {
-  const begin = (at: ReadMoment): Promise<T[]> => beginMany(view, at, keys, lookup, new Found(keys.length, give))
+/** Gives the results in the order of the keys. Rejects with CLOSED. */
+export function readMany<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): Promise<T[]> {
   try {
-    return begin(moment)
+    return beginMany(view, moment, reads)
   } catch (error) {
-    return readAnew(view, moment, error, begin)
+    return readAnew(view, moment, error, (newer) => beginMany(view, newer, reads))
   }
 }
 
@@ -75,12 +76,11 @@ function noPlaces(): never {
 }
 
 /** Reads as `readMany` does, at once. */
-export function readManySync<T>(
-  view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>, give: Give<T>,
-): T[] {
+export function readManySync<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): T[] {
+  const { keys } = reads
   const read = (at: ReadMoment): T[] => {
-    const found = new Found(keys.length, give)
-    for (let i = 0; i < keys.length; i++) found.set(i, keys[i]!, lookup(at, keys[i]!))
+    const found = new Found(reads)
+    for (let i = 0; i < keys.length; i++) found.set(i, keys[i]!, reads.lookup(at, keys[i]!))
     return found.isWhole ? found.results : found.fillSync()
   }
   try {
@@ -91,16 +91,16 @@ export function readManySync<T>(
 }
 
 /** Throws what a lookup in this turn throws. */
-function beginMany<T>(
-  view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>, found: Found<T>,
-): Promise<T[]> {
+function beginMany<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): Promise<T[]> {
   const { turns } = view
+  const { keys } = reads
+  const found = new Found(reads)
   let at = 0
   while (at < keys.length && !turns.isOver()) {
-    found.set(at, keys[at]!, lookup(moment, keys[at]!))
+    found.set(at, keys[at]!, reads.lookup(moment, keys[at]!))
     at++
   }
-  if (at < keys.length) return new LaterLookups(view, moment, keys, lookup).run(found, at)
+  if (at < keys.length) return new LaterLookups(view, moment, reads).run(found, at)
   return found.isWhole ? Promise.resolve(found.results) : readApart(view, moment, found)
 }
 
@@ -116,28 +116,26 @@ async function readApart<T>(view: ReadView, { state }: ReadMoment, found: Found<
 class LaterLookups<T> {
   private readonly view: ReadView
   private readonly moment: ReadMoment
-  private readonly keys: readonly Bytes[]
-  private readonly lookup: Lookup<T>
+  private readonly reads: ManyReads<T>
   private isClosed = false
 
-  constructor(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>) {
+  constructor(view: ReadView, moment: ReadMoment, reads: ManyReads<T>) {
     this.view = view
     this.moment = moment
-    this.keys = keys
-    this.lookup = lookup
+    this.reads = reads
     moment.state.hold()
     view.attach(this)
   }
 
   async run(found: Found<T>, from: number): Promise<T[]> {
-    const { lookup, moment, view, view: { turns } } = this
+    const { reads, moment, view, view: { turns } } = this
     try {
-      const own = new OwnKeys(this.keys, from)
+      const own = new OwnKeys(reads.keys, from)
       for (let at = from; at < found.results.length; at++) {
         if (at === from || turns.isOver()) await turns.next()
         if (this.isClosed) throw new VarveError('CLOSED', 'the database was closed before all keys were read')
         const key = own.at(at)
-        found.set(at, key, lookup(moment, key))
+        found.set(at, key, reads.lookup(moment, key))
       }
     } catch (error) {
       view.renew(error) // the keys before are the caller's again: he must ask once more

@@ -13,10 +13,18 @@ import { ValueScan } from './value-scan.js'
 
 const DIR = '/db'
 
-function newLogs(lengths: number[], calls: string[] = []): { logs: OpenValueLogs; places: ValuePlace[]; bytes: number } {
+interface Scene {
+  logs: OpenValueLogs
+  places: ValuePlace[]
+  /** Those of file 12 that count. */
+  bytes: number
+}
+
+function newLogs(lengths: number[], calls: string[] = []): Scene {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(DIR)
-  const entries = lengths.map((length, i) => ({ key: `k${i + 1000}`, value: valueOf(length, i), log: i % 5 < 3 ? 12 : 14 }))
+  const entries = lengths.map((length, i) =>
+    ({ key: `k${i + 1000}`, value: valueOf(length, i), log: i % 5 < 3 ? 12 : 14 }))
   const { version, places } = makeDatabase(vfs, DIR, { entries })
   const logs = new OpenValueLogs({
     vfs: recordCalls(vfs, calls), dir: DIR, databaseId: DATABASE_ID, files: new FilePool(),

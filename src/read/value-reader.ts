@@ -2,12 +2,12 @@
  * What: reads large values where their handles say they stand: one positional read into memory of the caller's own.
  * Thread: main. No state but the counts of reads.
  * Invariants: VLG-6 a value is given only when it has the length and the checksum of its handle; what is wrong is read
- * once more, then it is CORRUPTION with file, offset and key. No length is believed, and nothing allocated for it,
+ * once more, and then it is CORRUPTION with file, offset and key. No length is believed, and nothing allocated for it,
  * unless it lies within the bytes of the file that count.
  */
 import {
-  copyBytes, corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, MiB, toHex,
-  VarveError, vlogFileName,
+  copyBytes, corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, KiB,
+  MiB, toHex, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
 import type { OpenValueLog, OpenValueLogs } from '../tables/index.js'
@@ -28,9 +28,9 @@ export class ValuePlace {
   }
 }
 
-/** From this many bytes on, a read that may wait goes through the thread pool: below, the way there costs more. */
-export const POOL_READ_BYTES_MIN = 128 * 1024
-/** Longer values are read and checked in pieces, so that the event loop turns and others have their turn in the pool. */
+/** From this many bytes on, a read that can wait goes through the thread pool; below, the way there costs more. */
+export const POOL_READ_BYTES_MIN = 128 * KiB
+/** A longer value is read and checked in pieces: the event loop turns, and others have their turn in the pool. */
 const PIECE_BYTES = MiB
 const TRIES = 2
 const KEY_BYTES_SHOWN = 64
@@ -42,8 +42,8 @@ export function isLarge(bytes: Uint8Array, start: number): boolean {
 }
 
 /**
- * Where the value of a handle at valueBytes[valueStart, valueEnd) stands. Throws CORRUPTION for a handle that no version
- * can have, and what opening the file throws.
+ * Finds the value of the handle at valueBytes[valueStart, valueEnd). Throws CORRUPTION for a handle that no version can
+ * have, and what opening the file throws.
  */
 export function placeOf(
   valueLogs: OpenValueLogs, { valueBytes, valueStart, valueEnd }: Omit<PointResult, 'kind'>,

@@ -2,6 +2,7 @@
  * What: reads many large values: neighbours in one file together, in the order in which they stand there.
  * Thread: main. No state.
  */
+import { KiB, MiB } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
 import { isRight, ofKey, POOL_READ_BYTES_MIN, readPiece, readPlace, readPlaceSync } from './value-reader.js'
 import type { ValuePlace } from './value-reader.js'
@@ -25,8 +26,8 @@ export interface ValueRun {
 export type GiveValue = (index: number, value: Uint8Array) => void
 
 /** Reading so many bytes that nobody wants costs less than another call. */
-const GAP_BYTES_MAX = 16 * 1024
-const RUN_BYTES_MAX = 1024 * 1024
+const GAP_BYTES_MAX = 16 * KiB
+const RUN_BYTES_MAX = MiB
 /** As many as the pool takes at once (vfs/pool-gate.ts). */
 const RUNS_AT_ONCE = 2
 

@@ -3,15 +3,16 @@
  * along.
  * Owns: the bytes that were read ahead. Thread: main.
  */
+import { KiB } from '../base/index.js'
+import type { OpenValueLog } from '../tables/index.js'
 import { isRight, readPlaceSync } from './value-reader.js'
 import type { ValuePlace } from './value-reader.js'
-import type { OpenValueLog } from '../tables/index.js'
 
 /** A larger value is read by itself: copying it a second time would cost more than a call. */
-const AHEAD_VALUE_BYTES_MAX = 32 * 1024
-const AHEAD_BYTES = 256 * 1024
+const AHEAD_VALUE_BYTES_MAX = 32 * KiB
+const AHEAD_BYTES = 256 * KiB
 /** A walk goes straight on when it leaves out no more than this. */
-const GAP_BYTES_MAX = 64 * 1024
+const GAP_BYTES_MAX = 64 * KiB
 const NO_BYTES = new Uint8Array(0)
 
 export class ValueScan {

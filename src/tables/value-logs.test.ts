@@ -20,10 +20,10 @@ interface Scene {
   files: FilePool
 }
 
-function newScene(options: { max?: number; isKeeping?: boolean; entries?: ReturnType<typeof sampleEntries> } = {}): Scene {
+function newScene(options: { max?: number; isKeeping?: boolean } = {}): Scene {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(DIR)
-  const { version } = makeDatabase(vfs, DIR, { entries: options.entries ?? sampleEntries(12) })
+  const { version } = makeDatabase(vfs, DIR, { entries: sampleEntries(12) })
   const calls: string[] = []
   const files = new FilePool(options)
   const logs = new OpenValueLogs({ vfs: recordCalls(vfs, calls), dir: DIR, databaseId: DATABASE_ID, files })
@@ -128,7 +128,7 @@ test('A22: a file that is not the one of the manifest is never read, also when i
   }
 })
 
-test('A22: with room for one file, others are closed for it, and a replaced one is refused when it is opened again', () => {
+test('A22: with room for one file, others are closed for it; a replaced one is refused when it is opened', () => {
   const { logs, version, vfs, files } = newScene({ max: 1 })
   logs.enter(version.valueLogs)
   const [log, other] = [logs.get(12)!, logs.get(14)!]
@@ -139,7 +139,8 @@ test('A22: with room for one file, others are closed for it, and a replaced one 
   }
   log.file.readSync(bytes, 0, 8, 0)
   vfs.unlinkSync(`${DIR}/000014.vlog`)
-  makeDatabase(vfs, newDirectory(vfs), { entries: [{ key: 'a', value: valueOf(9000, 1), log: 14 }], seed: 9 })
+  const another = [{ key: 'a', value: valueOf(9000, 1), log: 14 }]
+  makeDatabase(vfs, newDirectory(vfs), { entries: another, seed: 9 })
   vfs.linkSync('/other/000014.vlog', `${DIR}/${valueLogFileName({ fileNum: 14, isLog: false })}`)
   expectError(() => other.file.readSync(bytes, 0, 8, 0), 'CORRUPTION')
 })

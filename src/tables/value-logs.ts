@@ -1,14 +1,13 @@
 /**
- * What: the value logs of an open database: which file a handle names, open from the first read on while the pool has
- * room, and how long each must stay in the directory.
- * Owns: their files; which maps of value logs the living read states see; counts of other users; who waits for a file to
- * be unused.
+ * What: the value logs of an open database: which file a handle names, and how long each must stay in the directory. A
+ * file is opened with the first read, and stays open while the pool has room.
+ * Owns: their files; which maps of value logs the living read states see; counts of other users; who waits for a file
+ * to be unused.
  * Does not own: which files a version lists (manifest), unlinking them (versions/file-deleter.ts), which of the
  * files are open at the moment (vfs/file-pool.ts).
  * Thread: main.
- * Invariants: VLG-8, here: a file is not unused as long as a read state lives whose tables point into it, or somebody
- * holds it. A read state reaches what its own version lists, so a value log that came after a read state never waits for
- * it.
+ * Invariants: VLG-8 a file is in use as long as a read state lives whose tables point into it, or somebody holds it. A
+ * read state reaches what its own version lists, so a value log never waits for a read state that is older.
  */
 import {
   assert, compareBytes, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
@@ -138,9 +137,9 @@ export class OpenValueLogs {
   // ── Their files ─────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The file of this number, which is opened now if it is not; null when no version that is read lists it. Throws
-   * MISSING_FILE, CORRUPTION when it is shorter than the manifest says or not the file that it means, UNSUPPORTED_FORMAT
-   * or IO_ERROR.
+   * Gives the file of this number, and opens it if it is not open; null when no version that is read lists it. Throws
+   * MISSING_FILE, CORRUPTION when it is shorter than the manifest says or not the file that it means,
+   * UNSUPPORTED_FORMAT or IO_ERROR.
    */
   get(fileNum: FileNum): OpenValueLog | null {
     const found = this.open.get(fileNum)

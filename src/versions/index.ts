@@ -2,7 +2,7 @@
 export { FileDeleter } from './file-deleter.js'
 export { HeldEdits } from './held-edits.js'
 export { Installer } from './installer.js'
-export type { PlannedTable } from './installer.js'
+export type { PlannedTable, PlannedValueLog } from './installer.js'
 export { LogPins } from './log-pins.js'
 export type { PinInfo, KeptLog } from './log-pins.js'
 export { writeManifest } from './manifest-roll.js'

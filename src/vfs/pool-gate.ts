@@ -9,7 +9,7 @@ import { processShared } from '../base/index.js'
 /** Half of the threads that the platform has unless it is told otherwise. */
 const IN_POOL_MAX = 2
 
-export class PoolGate {
+class PoolGate {
   private count = 0
   private readonly line: (() => void)[] = []
 

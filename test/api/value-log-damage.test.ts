@@ -134,7 +134,9 @@ test('what goes wrong once is read a second time; what stays wrong is told', asy
 
 test('V16: a handle is believed only within the bytes that count', async () => {
   const plans: Record<string, DatabasePlan> = {
-    'it points behind the end': { entries: [{ key: 'b', value: valueOf(5000, 2), log: 14, lies: { offset: 2 ** 31 } }] },
+    'it points behind the end': {
+      entries: [{ key: 'b', value: valueOf(5000, 2), log: 14, lies: { offset: 2 ** 31 } }],
+    },
     'the manifest counts one byte less than the value needs': {
       entries: [{ key: 'b', value: valueOf(5000, 2), log: 14 }], promoted: [14],
       facts: (facts) => ({ ...facts, bytes: facts.bytes - 1 }),

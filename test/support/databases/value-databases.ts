@@ -24,7 +24,7 @@ export interface MadeEntry {
 }
 
 export interface MadePlace {
-  /** Of the value, in its file. */
+  /** The offset of the value in its file. */
   offset: number
   length: number
   checksum: number
