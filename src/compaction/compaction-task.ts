@@ -89,7 +89,7 @@ export function runInput(options: CompactorOptions, { pick, outputs, control }: 
   return {
     dir: installer.dir,
     databaseId: options.databaseId,
-    inputs: pick.inputs.map(({ tables }) => tables),
+    inputs: pick.inputs.map(({ tables }) => withoutReferences(tables)),
     openFilesMax: options.runFilesMax,
     below: pick.below.map(withoutReferences),
     headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
@@ -111,7 +111,7 @@ export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum 
   return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null
 }
 
-/** Leaves out what tables point to, which may be much: of the tables below, a run needs only the keys. */
+/** Leaves out what tables point to, which may be much: a message of it would stop the event loop for long. */
 function withoutReferences(tables: readonly TableFacts[]): readonly TableFacts[] {
   return tables.map((facts) => (facts.valueFiles.length === 0 ? facts : { ...facts, valueFiles: [] }))
 }
