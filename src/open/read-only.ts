@@ -72,7 +72,8 @@ export class ReadOnlyView implements ReadView {
     const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
     return {
       durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
-      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
+      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0,
+      keptFiles,
     }
   }
 
