@@ -49,8 +49,8 @@ function lowestBit(flags: number): number {
 }
 
 /**
- * Tells why a good frame of a log cannot be taken, or null. The frame stands at bytes[at]; its offset in the file is
- * `shift` more. Requires: the frame's checksums were right.
+ * Tells why a good frame of a log or value log cannot be taken, or null. The frame stands at bytes[at]; its offset in
+ * the file is `shift` more. Requires: the frame's checksums were right.
  */
 export function frameProblem(
   bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift = 0,
@@ -61,6 +61,7 @@ export function frameProblem(
     if (problem !== null) return problem
   }
   if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
+  if (frame.type === FrameType.values) return valuesProblem(bytes, at, frame, file, shift)
   if (frame.type !== FrameType.predecessor) return null
   if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
   if (frame.bodyBytes !== PREDECESSOR_BODY_BYTES || frame.extensionBytes !== 0) {
@@ -122,6 +123,17 @@ function entriesProblem(
   return isApart && !isAnyApart ? corruption(file, frameAt + shift, 'no value is apart in a frame that says so') : null
 }
 
+/** Tells what is wrong with a frame of a value log: it is one entry, which has a checksum of its own. */
+function valuesProblem(
+  bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift: number,
+): VarveError | null {
+  if (frame.count !== 1) return corruption(file, at + shift, `frame of ${frame.count} values`)
+  if ((frame.flags & FrameFlag.valuesApart) === 0) {
+    return corruption(file, at + shift, 'a value without a checksum of its own')
+  }
+  return entriesProblem(bytes, at, frame, file, shift)
+}
+
 /** Tells what is wrong with an entry that is not plain, or null when it is a value apart in a frame that says so. */
 function entryProblem(
   bytes: Uint8Array, at: number, isApart: boolean, file: string, offset: number,
@@ -146,9 +158,9 @@ export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: s
     const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
     return { isCorrupt: true, what: `entry kind ${kindName} with version flag ${flag}` }
   }
-  if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
-    return { isCorrupt: false, what: `entry kind ${kindName}` }
-  }
+  const isKnown = kind === EntryKind.value || kind === EntryKind.tombstone
+  const isKnownInTables = kind === EntryKind.valueHandle && versionFlags !== 0
+  if (!isKnown && !isKnownInTables) return { isCorrupt: false, what: `entry kind ${kindName}` }
   return versionFlags === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(versionFlags)}` }
 }
 

@@ -3,7 +3,7 @@
  * Holds one section at a time. Never writes to the file.
  */
 import { FILE_HEADER_BYTES, toHex, VarveError } from '../base/index.js'
-import { describeLog, problemOf, sectionLines, sectionTitle, shownFieldBytes } from '../dump/index.js'
+import { describeLog, describeValueLog, problemOf, sectionLines, sectionTitle, shownFieldBytes } from '../dump/index.js'
 import type { Problem, Section } from '../dump/index.js'
 import { describeManifest } from '../manifest/index.js'
 import { describeTable } from '../sstable/index.js'
@@ -12,9 +12,11 @@ import type { Terminal } from './command.js'
 import { FileBytes, openForReading } from './open-file.js'
 import { printable, printableJson } from './printable.js'
 
-const MAGICS = { log: 'varvelog', manifest: 'varveman', table: 'varvetab' } as const
+const MAGICS = { log: 'varvelog', manifest: 'varveman', table: 'varvetab', vlog: 'varvevlg' } as const
 export type DumpKind = keyof typeof MAGICS
 export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
+
+const DESCRIBE = { log: describeLog, manifest: describeManifest, vlog: describeValueLog } as const
 
 /** This much text is printed at once. */
 const CHUNK_CHARACTERS = 64 * 1024
@@ -46,7 +48,7 @@ export async function dumpFile(
     if (options.isJson) printer.print(`{"kind":"${kind}","file":${printableJson(name, 0)},"bytes":${bytes.size}`)
     const shownName = printable(name)
     if (kind === 'table') await printer.sections(describeTable({ file, name: shownName }))
-    else await printer.sections((kind === 'log' ? describeLog : describeManifest)(bytes, shownName))
+    else await printer.sections(DESCRIBE[kind](bytes, shownName))
     if (options.isJson) printer.print(`,"problems":${printableJson(printer.problems, 0)}}\n`)
     await printer.end()
     return printer.problems

@@ -3,7 +3,9 @@
  * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
-import { BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VarveError } from '../base/index.js'
+import {
+  BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
+} from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
@@ -25,7 +27,7 @@ export function encodeBatch(
   buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum,
 ): boolean {
   const { count, kinds, keys, values } = operations
-  const bodyStart = buffer.encodedEnd + FRAME_HEADER_BYTES
+  const bodyStart = buffer.beginFrame()
   const end = buffer.bytes.length - 16
   let at = bodyStart
   if (options.position !== null) {
@@ -58,7 +60,8 @@ export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): numb
 /** Bytes that a frame of `count` entries takes at most when their keys and values have `dataBytes` together. */
 export function batchFrameBound(count: number, dataBytes: number, { position }: BatchOptions): number {
   const extensionBytes = position === null ? 0 : position.length + 8
-  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + dataBytes
+  const checksumBytes = 4 * Math.min(count, Math.floor(dataBytes / VALUE_CHECKSUM_BYTES_MIN))
+  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + checksumBytes + dataBytes
 }
 
 /** Bytes that the batch's frame takes at most; checks every operation. */

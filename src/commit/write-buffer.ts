@@ -8,8 +8,9 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  bytesBound, bytesLength, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishEntry, FRAME_HEADER_BYTES, FrameType,
-  newKeyStart, NUMBER_MAX, sealFrame, writeText, writeView,
+  bytesBound, bytesLength, crc32, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishApartEntry, finishEntry,
+  FRAME_HEADER_BYTES, FrameType, newKeyStart, NUMBER_MAX, sealApartFrame, sealFrame, VALUE_CHECKSUM_BYTES_MIN,
+  writeText, writeView,
 } from '../base/index.js'
 import type { Bytes, EntryKind, NewFrame, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -42,6 +43,8 @@ export class WriteBuffer {
   predecessor: Predecessor = noPredecessor(0)
   /** The header that every frame reuses, so that nothing is allocated per batch. */
   private readonly frame: NewFrame
+  /** True when a value of the frame that is being encoded has a checksum of its own. */
+  private isApart = false
 
   /** Requires: the memtable is empty. */
   constructor(log: LogFile, memtable: Memtable, generation: number) {
@@ -123,10 +126,16 @@ export class WriteBuffer {
     if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
       if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
     }
-    const bodyStart = this.encodedEnd + FRAME_HEADER_BYTES
+    const bodyStart = this.beginFrame()
     const end = this.writeEntry(bodyStart, kind, key, keyRoom, value, valueRoom)
     this.seal(bodyStart, end, 0, seqNum, 1)
     return true
+  }
+
+  /** Begins a frame behind the encoded ones; returns where its body goes. */
+  beginFrame(): number {
+    this.isApart = false
+    return this.encodedEnd + FRAME_HEADER_BYTES
   }
 
   /**
@@ -139,7 +148,17 @@ export class WriteBuffer {
     const keyStart = newKeyStart(at)
     const keyBytes = writeBytes(bytes, keyStart, key, keyRoom)
     const valueBytes = writeBytes(bytes, keyStart + keyBytes, value, valueRoom)
+    if (valueBytes >= VALUE_CHECKSUM_BYTES_MIN) return this.finishApart(at, kind, keyBytes, valueBytes)
     return finishEntry(bytes, at, kind, keyBytes, valueBytes)
+  }
+
+  /** The one time that the bytes of a large value are summed up, until somebody reads them. */
+  private finishApart(at: number, kind: EntryKind, keyBytes: number, valueBytes: number): number {
+    const { bytes } = this
+    this.isApart = true
+    const start = newKeyStart(at) + keyBytes
+    const checksum = crc32(bytes, start, start + valueBytes, (this.log.seed ^ start) >>> 0)
+    return finishApartEntry(bytes, at, kind, keyBytes, valueBytes, checksum)
   }
 
   /** Writes the external position in front of the entries; returns the offset behind it. */
@@ -163,7 +182,8 @@ export class WriteBuffer {
     frame.extensionBytes = extensionBytes
     frame.firstSeqNum = firstSeqNum
     frame.count = count
-    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, frame)
+    const seal = this.isApart ? sealApartFrame : sealFrame
+    this.encodedEnd = at + seal(this.bytes, at, at, this.log.seed, frame)
     this.encodedSeqNum = firstSeqNum + count - 1
   }
 

@@ -1,10 +1,11 @@
 /**
- * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts. Reserved fields have their
- * names, too; what a reader refuses is told beside them.
+ * What: a log or value log as annotated sections: header, frames, entries. Drawn in base/entry.ts. Reserved fields have
+ * their names, too; what a reader refuses is told beside them.
  * Thread: any (pure).
  */
 import {
-  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VersionFlag,
+  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VALUE_LOG_FRAMES,
+  VersionFlag,
 } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import type { Annotator, Section } from './annotate.js'
@@ -28,10 +29,17 @@ export function describeLog(source: ByteSource, file: string): Generator<Section
   return frameSections(source, file, LOG_FORMAT)
 }
 
+const VALUE_LOG_FORMAT: FrameFormat = { ...LOG_FORMAT, magic: 'varvevlg', known: VALUE_LOG_FRAMES }
+
+/** Likewise; a log that was promoted is a log still. */
+export function describeValueLog(source: ByteSource, file: string): Generator<Section> {
+  return frameSections(source, file, VALUE_LOG_FORMAT)
+}
+
 function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
   const extensions = describeExtensions(it, frame.extensionBytes)
   if (frame.type === FrameType.predecessor) return describePredecessor(it)
-  if (frame.type !== FrameType.batch) return extensions
+  if (frame.type !== FrameType.batch && frame.type !== FrameType.values) return extensions
   const entries: Record<string, unknown>[] = []
   for (let i = 0; i < Math.min(frame.count, ENTRIES_SHOWN) && it.left > 0; i++) {
     entries.push({ seqNum: frame.firstSeqNum + i, ...describeEntry(it) })

@@ -14,7 +14,7 @@ import { PointHash } from '../lookup/point-hash.js'
 import { TableIndex } from '../lookup/table-index.js'
 import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
-import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
+import { decodeFooter, FOOTER_BYTES, saysHandles, SectionSlot, TABLE_MAGIC } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { withTail } from './table-tail.js'
 
@@ -229,6 +229,9 @@ export function checkAgreement(
   for (const count of index.counts) entryCount += count
   if (entryCount !== properties.entryCount) {
     throw corruption(name, offset, 'number of entries differs from the index')
+  }
+  if (saysHandles(footer) !== properties.valueFiles.length > 0) {
+    throw corruption(name, offset, 'footer and properties differ about value handles')
   }
   const last = index.blockCount - 1
   const largest = index.keyBytes.subarray(index.keyStarts[last], index.keyStarts[last + 1])
