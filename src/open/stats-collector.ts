@@ -61,6 +61,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
+  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
+  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */
@@ -182,7 +184,7 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const { running, completedCount, movedCount, failedCount, leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
   return {
@@ -197,7 +199,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     droppedVersionCount: totals.droppedVersionCount,
     droppedTombstoneCount: totals.droppedTombstoneCount,
     debtBytes: compactor.debtBytes(version),
-    blockedTables: [...blocked],
+    blockedTables: [...leftAlone.tables.keys()],
     run: compactor.runTimes.stats(),
     running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
       id,
