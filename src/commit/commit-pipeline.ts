@@ -6,14 +6,16 @@
  * Thread: main. All state changes stand in sync functions, so nothing comes between them.
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
-import { assert, SEQ_NUM_MAX, VarveError } from '../base/index.js'
-import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
+import { assert, NUMBER_MAX, SEQ_NUM_MAX, VarveError } from '../base/index.js'
+import type { Bytes, EntryKind, SeqNum, Turns } from '../base/index.js'
+import type { Slab } from '../slab/index.js'
 import { noPredecessor } from '../wal/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { GroupWriter } from './group-writer.js'
 import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
+import { LargeWrite, ONE_TURN_BYTES_MAX } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { PackedOperations } from './packed-operations.js'
@@ -28,12 +30,12 @@ const SYNCED: BatchOptions = { sync: true, position: null }
 export interface CommitHost extends GroupWriterHost {
   /** Delivers results of jobs that have arrived. A caller that blocks does not let the event loop do it. */
   takeResults(): void
-  /** True while too much waits to be flushed. */
-  mustStop(): boolean
+  /** True while too much waits to be flushed for one more buffer, with a first batch of this size. */
+  mustStop(batchBytes: number): boolean
   /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
   mustDelay(): boolean
   /** Blocks until `mustStop` is false. Throws BUSY, or the reason why nothing may be written. */
-  waitForRoom(): void
+  waitForRoom(batchBytes: number): void
   /** Takes an empty buffer; gives null while its log is being made. */
   takeBuffer(): WriteBuffer | null
   /** Takes an empty buffer; makes the log, blocking, when there is none. Throws what I/O throws. */
@@ -42,6 +44,10 @@ export interface CommitHost extends GroupWriterHost {
   needsXl(batchBytes: number): boolean
   /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
   fill(buffer: WriteBuffer, batchBytes: number): void
+  /** Takes a slab with room for a batch of this size, held once. Throws BUSY. */
+  takeSlab(batchBytes: number): Slab
+  /** Gives the current buffer, which is empty, this slab, and releases it. */
+  bind(buffer: WriteBuffer, slab: Slab): void
   /** Called when `sealed` takes no more batches and `next` has become the current buffer. */
   onRotated(sealed: WriteBuffer, next: WriteBuffer): void
 }
@@ -59,6 +65,9 @@ export class CommitPipeline {
   /** True while a Sync call is waiting for a buffer. */
   private isTaking = false
   private isRotating = false
+  private readonly turns: Turns
+  /** True while a step of a large write waits for its turn of the event loop. */
+  private isStepping = false
   readonly waiting: WaitingWrites
   lastSeqNum: SeqNum
   readonly counters: GroupWriter['counters']
@@ -67,6 +76,7 @@ export class CommitPipeline {
     const { syncer, host, lastSeqNum } = options
     this.host = host
     this.syncer = syncer
+    this.turns = options.turns
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, options)
     this.counters = this.writer.counters
@@ -134,7 +144,7 @@ export class CommitPipeline {
     this.isTaking = true
     try {
       if (this.mayFill(batchBytes)) host.checkWritable()
-      else host.waitForRoom()
+      else host.waitForRoom(batchBytes)
       if (this.current.isFilled) this.rotate(host.takeBufferNow())
       host.fill(this.current, batchBytes)
     } finally {
@@ -147,7 +157,7 @@ export class CommitPipeline {
   writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
     try {
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
+      if (this.mayEncode && this.encodeOne(kind, key, value, ONE_TURN_BYTES_MAX)) return this.join(sync)
       return this.wait(OperationList.of(kind, key, value), sync ? SYNCED : UNSYNCED)
     } catch (error) {
       return Promise.reject(error)
@@ -158,8 +168,7 @@ export class CommitPipeline {
     try {
       const operations = OperationList.read(given)
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
-      batchBytesBound(operations, options) // This checks the batch before it is copied.
+      if (this.mayEncode && this.encodeBatch(operations, options, ONE_TURN_BYTES_MAX)) return this.join(options.sync)
       return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
@@ -177,7 +186,9 @@ export class CommitPipeline {
   // ── Waiting for room ────────────────────────────────────────────────────────────────────────────
 
   private wait(operations: OperationList, options: BatchOptions): Promise<void> {
-    const written = this.waiting.push(PackedOperations.pack(operations), options)
+    const isLarge = LargeWrite.isLarge(operations)
+    const waiting = isLarge ? new LargeWrite(operations, options) : PackedOperations.pack(operations)
+    const written = this.waiting.push(waiting, options)
     this.encodeWaiting()
     return written
   }
@@ -191,13 +202,15 @@ export class CommitPipeline {
       try {
         if (!this.encodeFirst(next)) return
       } catch (error) {
-        this.waiting.shift(Promise.reject(error)) // No buffer can be made for this call.
+        this.waiting.refuse(error) // No buffer can be made for this call, or its memory has changed.
       }
     }
   }
 
   /** Encodes the first waiting call; false while there is no room for it. */
   private encodeFirst(next: WaitingWrite): boolean {
+    const { operations } = next
+    if (operations instanceof LargeWrite && operations.isStepped) return this.encodeLarge(next, operations)
     const bytes = next.operations.frameBytesBound(next.options)
     if (!this.encodeUnpacked(next, bytes)) {
       if (!this.makeRoom(bytes)) return false
@@ -216,7 +229,7 @@ export class CommitPipeline {
   /** Makes room without blocking; false while there can be none. Throws BUSY when there is no memory. */
   private makeRoom(batchBytes: number): boolean {
     const { host } = this
-    if (!this.mayFill(batchBytes) && host.mustStop()) return false
+    if (!this.mayFill(batchBytes) && host.mustStop(batchBytes)) return false
     if (this.current.isFilled) {
       const next = host.takeBuffer()
       if (next === null) return false
@@ -240,6 +253,11 @@ export class CommitPipeline {
 
   private encodeWaitingNow(): void {
     const next = this.waiting.first!
+    const { operations } = next
+    if (operations instanceof LargeWrite) {
+      if (operations.isStepped) return this.encodeLargeNow(next, operations)
+      if (operations.problem !== null) return this.waiting.refuse(operations.problem)
+    }
     const bytes = next.operations.frameBytesBound(next.options)
     if (!this.encodeUnpacked(next, bytes)) {
       this.makeRoomNow(bytes)
@@ -248,33 +266,120 @@ export class CommitPipeline {
     this.waiting.shift(this.join(next.options.sync))
   }
 
+  // ── Large writes ────────────────────────────────────────────────────────────────────────────────
+
+  /** False while it is not whole, or there is no room for it. Throws when it cannot be written. */
+  private encodeLarge(next: WaitingWrite, large: LargeWrite): boolean {
+    const { host } = this
+    if (large.isMeasured && !large.isBegun) {
+      const bytes = large.frameBytesBound()
+      if (host.mustStop(bytes)) return false
+      large.begin(host.takeSlab(bytes))
+    }
+    if (!large.isWhole) {
+      this.stepLater()
+      return false
+    }
+    if (host.mustStop(large.frameBytesBound())) return false
+    if (this.current.isFilled) {
+      const buffer = host.takeBuffer()
+      if (buffer === null) return false
+      this.rotate(buffer)
+    }
+    this.encodeFilled(next, large)
+    this.leaveXl()
+    return true
+  }
+
+  private stepLater(): void {
+    if (this.isStepping) return
+    this.isStepping = true
+    this.turns.defer(this.step)
+  }
+
+  /** Goes on with the first waiting write, if it is a large one. */
+  private readonly step = (): void => {
+    this.isStepping = false
+    const operations = this.waiting.first?.operations
+    if (!(operations instanceof LargeWrite)) return
+    try {
+      operations.step()
+    } catch (error) {
+      this.waiting.refuse(error)
+    }
+    this.encodeWaiting()
+  }
+
+  /** Does the rest of a large write at once. An error of its own goes to its own caller. */
+  private encodeLargeNow(next: WaitingWrite, large: LargeWrite): void {
+    const { host } = this
+    this.writer.commitNow()
+    this.isTaking = true
+    try {
+      if (!this.attemptLarge(() => large.measureNow())) return
+      const bytes = large.frameBytesBound()
+      host.waitForRoom(bytes)
+      if (!this.attemptLarge(() => large.fillNow(() => host.takeSlab(bytes)))) return
+      if (this.current.isFilled) this.rotate(host.takeBufferNow())
+    } finally {
+      this.isTaking = false
+    }
+    this.encodeFilled(next, large)
+  }
+
+  /** False when the first waiting write was refused. */
+  private attemptLarge(work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch (error) {
+      this.waiting.refuse(error)
+      return false
+    }
+  }
+
+  /** Gives the write to the current buffer, which is empty. From here on it has a log and sequence numbers. */
+  private encodeFilled({ options }: WaitingWrite, large: LargeWrite): void {
+    const { count } = large.operations
+    const buffer = this.current
+    this.checkSeqNum(count)
+    this.host.bind(buffer, large.takeSlab())
+    buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
+    buffer.sealFilled(large, this.lastSeqNum + 1, count)
+    this.count(count)
+    this.waiting.shift(this.join(options.sync))
+  }
+
   // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
 
   /** Encodes one operation; false when there is no room. */
-  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
+  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes, bytesMax = NUMBER_MAX): boolean {
     const buffer = this.current
     if (buffer.isFull) return false
     this.checkSeqNum(1)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1)) return false
-    this.lastSeqNum++
-    this.counters.batches++
-    this.counters.entries++
+    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1, bytesMax)) return false
+    this.count(1)
     return true
   }
 
-  private encodeBatch(operations: OperationList, options: BatchOptions): boolean {
+  private encodeBatch(operations: OperationList, options: BatchOptions, bytesMax = NUMBER_MAX): boolean {
     const { count } = operations
     if (count === 0 && options.position === null) return true
     const buffer = this.current
     if (buffer.isFull) return false
     this.checkSeqNum(count)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
-    this.lastSeqNum += count
-    this.counters.batches++
-    this.counters.entries += count
+    if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1, bytesMax)) return false
+    this.count(count)
     return true
+  }
+
+  /** Counts a batch that is encoded. */
+  private count(entries: number): void {
+    this.lastSeqNum += entries
+    this.counters.batches++
+    this.counters.entries += entries
   }
 
   private checkSeqNum(count: number): void {

@@ -27,6 +27,19 @@ export function frameBytesBound(keyBytes: number, valueBytes: number): number {
 
 const NO_BYTES = new Uint8Array(0)
 
+/** The body of a frame that was written into a slab while it had no log. */
+export interface FilledBody {
+  readonly bodyEnd: number
+  readonly extensionBytes: number
+  /** The values that have checksums of their own: the end of each entry, the length and the checksum of its value. */
+  readonly apart: {
+    readonly ends: readonly number[]
+    readonly lengths: readonly number[]
+    /** Each is begun with the offset of the value, without the file's seed. */
+    readonly checksums: readonly number[]
+  }
+}
+
 export class WriteBuffer {
   readonly log: LogFile
   readonly memtable: Memtable
@@ -117,12 +130,13 @@ export class WriteBuffer {
   }
 
   /**
-   * Encodes one operation as a batch of its own. Returns false when it does not fit. Throws INVALID_ARGUMENT,
-   * KEY_TOO_LARGE or VALUE_TOO_LARGE.
+   * Encodes one operation as a batch of its own. Returns false when it does not fit, and when it may take more than
+   * `bytesMax`. Throws INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE.
    */
-  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
+  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum, bytesMax = NUMBER_MAX): boolean {
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    if (valueRoom > bytesMax) return false
     if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
       if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
     }
@@ -175,7 +189,9 @@ export class WriteBuffer {
   }
 
   /** Closes the frame whose body is [bodyStart, bodyEnd). From then on the batch counts as encoded. */
-  seal(bodyStart: number, bodyEnd: number, extensionBytes: number, firstSeqNum: SeqNum, count: number): void {
+  seal(
+    bodyStart: number, bodyEnd: number, extensionBytes: number, firstSeqNum: SeqNum, count: number, isApart = false,
+  ): void {
     const { frame } = this
     const at = this.encodedEnd
     frame.bodyBytes = bodyEnd - bodyStart
@@ -185,6 +201,22 @@ export class WriteBuffer {
     const seal = this.isApart ? sealApartFrame : sealFrame
     this.encodedEnd = at + seal(this.bytes, at, at, this.log.seed, frame)
     this.encodedSeqNum = firstSeqNum + count - 1
+  }
+
+  /** Closes the first frame of the log around a body that stood in the slab before the log was known. */
+  sealFilled({ bodyEnd, extensionBytes, apart }: FilledBody, firstSeqNum: SeqNum, count: number): void {
+    const { bytes, log: { seed } } = this
+    const { ends, lengths, checksums } = apart
+    let length = -1
+    let shifted = 0
+    for (let i = 0; i < ends.length; i++) {
+      if (lengths[i] !== length) {
+        length = lengths[i]!
+        shifted = reseedCrc32(0, 0, seed, length)
+      }
+      putValueChecksum(bytes, ends[i]!, (checksums[i]! ^ shifted) >>> 0)
+    }
+    this.seal(FIRST_BATCH_OFFSET + FRAME_HEADER_BYTES, bodyEnd, extensionBytes, firstSeqNum, count, ends.length > 0)
   }
 
   /** Makes encoded bytes that never reached the log void. */
@@ -209,4 +241,16 @@ export function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: num
   if (typeof data === 'string') return writeText(data, bytes, at)
   writeView(data, bytes, at)
   return room
+}
+
+/** Writes the external position in front of the entries; returns the offset behind it. */
+export function writePosition(bytes: Uint8Array, at: number, position: Uint8Array): number {
+  bytes[at] = ExtensionType.position
+  bytes[at + 1] = 0
+  bytes[at + 2] = position.length
+  bytes[at + 3] = position.length >>> 8
+  bytes.set(position, at + 4)
+  let end = at + 4 + position.length
+  while ((end & 3) !== 0) bytes[end++] = 0
+  return end
 }

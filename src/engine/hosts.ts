@@ -20,10 +20,10 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
   return {
     checkWritable: () => engine.checkWritable(),
     takeResults: () => setup.executor.poll(0),
-    mustStop: () => engine.stalls.mustStop(),
+    mustStop: (batchBytes) => engine.stalls.mustStop(batchBytes),
     mustDelay: () => engine.stalls.mustDelay(),
-    waitForRoom: () => {
-      engine.stalls.waitBlocking()
+    waitForRoom: (batchBytes) => {
+      engine.stalls.waitBlocking(batchBytes)
       engine.checkWritable()
     },
     takeBuffer: () => engine.buffers.take(),
@@ -33,6 +33,12 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
       engine.buffers.fill(buffer, batchBytes)
       if (buffer.isXl) setup.memory.fit(engine.state)
     },
+    takeSlab: (batchBytes) => {
+      const slab = engine.buffers.takeSlab(batchBytes)
+      setup.memory.fit(engine.state)
+      return slab
+    },
+    bind: (buffer, slab) => engine.buffers.bind(buffer, slab),
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onPublished: (buffer) => {
       if (buffer.isHalfFull) engine.buffers.prepare()

@@ -92,6 +92,11 @@ export class Memtable {
     return this.slabNow
   }
 
+  /** The capacity of its slab, or 0 while it is empty. */
+  get slabBytes(): number {
+    return this.bytes.length
+  }
+
   get entryCount(): number {
     return this.entries.count
   }

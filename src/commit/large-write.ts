@@ -1,0 +1,307 @@
+/**
+ * What: an asynchronous write of more than 4 MiB, which is not copied when it is called. It waits for its turn as what
+ * the caller gave, whose lengths are kept. One that is larger than is copied inside a call gets a slab of its own, and
+ * is copied and checksummed there in steps, beside everything else.
+ * Owns: how far it is, and the slab until a buffer has it. Does not own: its place among the calls
+ * (waiting-writes.ts); its log and its sequence number, which it has from the moment when it is whole
+ * (commit-pipeline.ts, docs/design/0033-large-writes.md).
+ * Thread: main.
+ * States: measuring → measured → begun (has its slab) → whole → taken or dropped.
+ * Invariants: COM-8 a large write holds what the caller gave, or it is refused: memory that went away or changed its
+ * length between two steps is seen before it is read.
+ */
+import {
+  alignUp, BATCH_BYTES_MAX, bytesLength, bytesOfView, crc32, ENTRY_BYTES_MIN, finishEntry, finishEntryApart, FRAME_HEADER_BYTES,
+  invalidArgument, isByteView, MiB, newKeyStart, VALUE_BYTES_MAX, VALUE_CHECKSUM_BYTES_MIN, VarveError, viewLength,
+  writeText,
+} from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import type { Slab } from '../slab/index.js'
+import { FIRST_BATCH_OFFSET } from '../wal/index.js'
+import type { BatchOptions } from './batch-encoder.js'
+import { checkKey } from './check-input.js'
+import type { OperationList } from './operation-list.js'
+import { checkContent } from './operations.js'
+import { writePosition } from './write-buffer.js'
+import type { FilledBody } from './write-buffer.js'
+
+/** A write of fewer bytes is copied when it must wait; the caller may change its memory as soon as it has called. */
+export const COPIED_BYTES_MAX = 4 * MiB
+/** A larger one is never encoded in one turn of the event loop, unless a Sync call asks for it. */
+export const ONE_TURN_BYTES_MAX = 16 * MiB
+
+/** Bytes that are copied and checksummed in one step: in fresh memory that takes less than a millisecond. */
+const STEP_BYTES = MiB
+/** Characters of a string that are measured or written in one step. */
+const STEP_CHARS = 256 * 1024
+/** What an operation costs besides its bytes, counted as bytes. */
+const OPERATION_WORK = 64
+
+type Work = Generator<undefined, void, unknown>
+
+export class LargeWrite implements FilledBody {
+  readonly operations: OperationList
+  private readonly position: Uint8Array | null
+  /** The bytes of each key and each value. */
+  private readonly lengths: Float64Array
+  /** Long strings are measured in steps. */
+  private measuring: Work | null
+  private bodyBytes = 0
+  private filling: Work | null = null
+  private slabNow: Slab | null = null
+  private workDone = 0
+  /** Where its body ends in the slab. */
+  bodyEnd = 0
+  extensionBytes = 0
+  readonly apart = { ends: [] as number[], lengths: [] as number[], checksums: [] as number[] }
+
+  /** Throws as `batchBytesBound` does; what is too large only as a long string is seen by `step`. */
+  constructor(operations: OperationList, { position }: BatchOptions) {
+    this.operations = operations
+    this.position = position
+    this.lengths = new Float64Array(2 * operations.count)
+    const hasLong = this.measureShort()
+    this.measuring = hasLong ? this.measureLong() : null
+    if (!hasLong) this.add()
+  }
+
+  /** False while there are strings whose length in bytes is not known. */
+  get isMeasured(): boolean {
+    return this.measuring === null
+  }
+
+  /** True once it has a slab. */
+  get isBegun(): boolean {
+    return this.slabNow !== null
+  }
+
+  get isWhole(): boolean {
+    return this.isBegun && this.filling === null
+  }
+
+  /** False when it may be encoded in one go. */
+  get isStepped(): boolean {
+    return !this.isMeasured || this.bodyBytes > ONE_TURN_BYTES_MAX
+  }
+
+  /** True for a write that is not copied when it is called. */
+  static isLarge({ keys, values }: OperationList): boolean {
+    let bytes = 0
+    for (let i = 0; i < keys.length; i++) {
+      // What is neither a string nor a view is refused when it is measured.
+      bytes += givenBound(keys[i]!) + givenBound(values[i]!)
+    }
+    return bytes > COPIED_BYTES_MAX
+  }
+
+  /** Bytes that its frame takes at most. Requires: measured. */
+  frameBytesBound(): number {
+    return FRAME_HEADER_BYTES + this.bodyBytes + 8
+  }
+
+  /** Memory besides what the caller gave. */
+  get memoryBytes(): number {
+    return this.lengths.byteLength + 48 * this.operations.count
+  }
+
+  /** The error of memory that is not what was given; null when there is none. */
+  get problem(): VarveError | null {
+    const { count, keys, values } = this.operations
+    for (let i = 0; i < count; i++) {
+      if (!isAsPromised(keys[i]!, this.lengths[2 * i]!) || !isAsPromised(values[i]!, this.lengths[2 * i + 1]!)) {
+        return changedMemory()
+      }
+    }
+    return null
+  }
+
+  /** The operations, to be encoded at once. Throws INVALID_ARGUMENT when their memory is not what was given. */
+  unpack(): OperationList {
+    const { problem } = this
+    if (problem !== null) throw problem
+    return this.operations
+  }
+
+  /** It is copied into this slab from now on, and holds it. Requires: measured, room as `frameBytesBound` says. */
+  begin(slab: Slab): void {
+    this.slabNow = slab
+    this.filling = this.fill(slab.bytes)
+  }
+
+  /** Goes on for about a millisecond. Throws INVALID_ARGUMENT, VALUE_TOO_LARGE or BATCH_TOO_LARGE: it is over. */
+  step(): void {
+    const work = this.measuring ?? this.filling
+    if (work === null || work.next().done !== true) return
+    if (this.measuring !== null) this.measuring = null
+    else this.filling = null
+  }
+
+  /** Measures the rest. Throws as `step` does. */
+  measureNow(): void {
+    while (!this.isMeasured) this.step()
+  }
+
+  /** Copies the rest. Throws as `step` and `takeSlab` do. Requires: measured. */
+  fillNow(takeSlab: () => Slab): void {
+    if (!this.isBegun) this.begin(takeSlab())
+    while (!this.isWhole) this.step()
+  }
+
+  /** Gives the slab away, for the caller to release. Requires: whole. */
+  takeSlab(): Slab {
+    const slab = this.slabNow!
+    this.slabNow = null
+    return slab
+  }
+
+  /** It is not written any more. */
+  drop(): void {
+    this.slabNow?.release()
+    this.slabNow = null
+    this.filling = null
+  }
+
+  // ── Measuring ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Measures what takes no time; true when there is more. */
+  private measureShort(): boolean {
+    const { lengths, operations: { count, kinds, keys, values } } = this
+    let hasLong = false
+    for (let i = 0; i < count; i++) {
+      const key = keys[i]!
+      const value = values[i]!
+      lengths[2 * i] = checkKey(key)
+      if (typeof key === 'string') lengths[2 * i] = bytesLength(key)
+      if (typeof value === 'string' && value.length > STEP_CHARS) {
+        hasLong = true
+        continue
+      }
+      lengths[2 * i + 1] = checkContent(kinds[i]!, value)
+      if (typeof value === 'string') lengths[2 * i + 1] = bytesLength(value)
+    }
+    return hasLong
+  }
+
+  private* measureLong(): Work {
+    const { lengths, operations: { count, values } } = this
+    for (let i = 0; i < count; i++) {
+      const value = values[i]!
+      if (typeof value !== 'string' || value.length <= STEP_CHARS) continue
+      let bytes = 0
+      for (let from = 0; from < value.length;) {
+        const to = stepEnd(value, from)
+        bytes += bytesLength(value.substring(from, to))
+        from = to
+        yield
+      }
+      if (bytes > VALUE_BYTES_MAX) {
+        throw new VarveError('VALUE_TOO_LARGE', `the value has ${bytes} bytes, the limit is ${VALUE_BYTES_MAX}`)
+      }
+      lengths[2 * i + 1] = bytes
+    }
+    this.add()
+  }
+
+  /** Adds the lengths up. Throws BATCH_TOO_LARGE. */
+  private add(): void {
+    const { lengths, position } = this
+    let bytes = position === null ? 0 : position.length + 8
+    for (let i = 0; i < lengths.length; i += 2) {
+      const valueBytes = lengths[i + 1]!
+      bytes += alignUp(ENTRY_BYTES_MIN + lengths[i]! + valueBytes, 4) + (valueBytes < VALUE_CHECKSUM_BYTES_MIN ? 0 : 4)
+    }
+    this.bodyBytes = bytes
+    const frameBytes = this.frameBytesBound()
+    if (frameBytes > BATCH_BYTES_MAX) {
+      throw new VarveError('BATCH_TOO_LARGE', `the batch takes ${frameBytes} bytes, the limit is ${BATCH_BYTES_MAX}`)
+    }
+  }
+
+  // ── Copying ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Writes the body where the first batch of every log has it. */
+  private* fill(bytes: Uint8Array): Work {
+    const { lengths, operations: { count, kinds, keys, values }, apart, position } = this
+    const bodyStart = FIRST_BATCH_OFFSET + FRAME_HEADER_BYTES
+    let at = position === null ? bodyStart : writePosition(bytes, bodyStart, position)
+    this.extensionBytes = at - bodyStart
+    for (let i = 0; i < count; i++) {
+      const [keyBytes, valueBytes] = [lengths[2 * i]!, lengths[2 * i + 1]!]
+      const keyStart = newKeyStart(at)
+      const valueStart = keyStart + keyBytes
+      copyWhole(bytes, keyStart, keys[i]!, keyBytes)
+      if (valueBytes < VALUE_CHECKSUM_BYTES_MIN) {
+        copyWhole(bytes, valueStart, values[i]!, valueBytes)
+        at = finishEntry(bytes, at, kinds[i]!, keyBytes, valueBytes)
+        if (this.isStepDone(keyBytes + valueBytes + OPERATION_WORK)) yield
+        continue
+      }
+      const checksum = yield* this.copyValue(bytes, valueStart, values[i]!, valueBytes)
+      at = finishEntryApart(bytes, at, kinds[i]!, keyBytes, valueBytes)
+      apart.ends.push(at)
+      apart.lengths.push(valueBytes)
+      apart.checksums.push(checksum)
+    }
+    this.bodyEnd = at
+  }
+
+  /** Gives the checksum of the value, begun with its offset. */
+  private* copyValue(bytes: Uint8Array, start: number, value: Bytes, length: number): Generator<undefined, number> {
+    let checksum = start
+    let at = start
+    for (let from = 0; at < start + length;) {
+      const isText = typeof value === 'string'
+      const to = isText ? stepEnd(value, from) : Math.min(length, from + STEP_BYTES)
+      const partBytes = isText
+        ? writeText(value.substring(from, to), bytes, at)
+        : copyView(bytes, at, value, from, to, length)
+      checksum = crc32(bytes, at, at + partBytes, checksum)
+      from = to
+      at += partBytes
+      if (this.isStepDone(partBytes + OPERATION_WORK)) yield
+    }
+    return checksum
+  }
+
+  private isStepDone(work: number): boolean {
+    this.workDone += work
+    if (this.workDone < STEP_BYTES) return false
+    this.workDone = 0
+    return true
+  }
+}
+
+function copyWhole(bytes: Uint8Array, at: number, data: Bytes, promised: number): void {
+  if (typeof data === 'string') writeText(data, bytes, at)
+  else copyView(bytes, at, data, 0, promised, promised)
+}
+
+/** Copies view[from, to) to bytes[at…]; gives its length. Throws INVALID_ARGUMENT when the view is not what it was. */
+function copyView(
+  bytes: Uint8Array, at: number, given: Uint8Array, from: number, to: number, promised: number,
+): number {
+  const view = bytesOfView(given)
+  if (view === null || view.length !== promised) throw changedMemory()
+  bytes.set(new Uint8Array(view.buffer, view.byteOffset + from, to - from), at)
+  return to - from
+}
+
+/** The bytes that a string or a view takes at most; 0 for anything else. */
+function givenBound(data: unknown): number {
+  if (typeof data === 'string') return 3 * data.length
+  return isByteView(data) ? viewLength(data) : 0
+}
+
+function isAsPromised(data: Bytes, promised: number): boolean {
+  return typeof data === 'string' || viewLength(data) === promised
+}
+
+function changedMemory(): VarveError {
+  return invalidArgument('the memory of a key or value was transferred away or changed its length before it was written')
+}
+
+/** Where a step over a string ends: never between the halves of a pair. */
+function stepEnd(text: string, from: number): number {
+  const to = Math.min(text.length, from + STEP_CHARS)
+  return to < text.length && (text.charCodeAt(to - 1) & 0xfc00) === 0xd800 ? to + 1 : to
+}
