@@ -15,7 +15,7 @@ import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.j
 import type { BatchOptions } from './batch-encoder.js'
 import { GroupWriter } from './group-writer.js'
 import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
-import { LargeWrite, ONE_TURN_BYTES_MAX } from './large-write.js'
+import { COPIED_BYTES_MAX, LargeWrite } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { PackedOperations } from './packed-operations.js'
@@ -136,9 +136,10 @@ export class CommitPipeline {
 
   /**
    * Makes room, blocking. Encoded batches are written first, so that their flush can begin. Flushes that end
-   * meanwhile would encode waiting calls, which must not happen in the middle of this one.
+   * meanwhile would encode waiting calls, which must not happen in the middle of this one. `isFilled` false: the buffer
+   * stays empty.
    */
-  private makeRoomNow(batchBytes: number): void {
+  private makeRoomNow(batchBytes: number, isFilled = true): void {
     const { host } = this
     this.writer.commitNow()
     this.isTaking = true
@@ -146,7 +147,7 @@ export class CommitPipeline {
       if (this.mayFill(batchBytes)) host.checkWritable()
       else host.waitForRoom(batchBytes)
       if (this.current.isFilled) this.rotate(host.takeBufferNow())
-      host.fill(this.current, batchBytes)
+      if (isFilled) host.fill(this.current, batchBytes)
     } finally {
       this.isTaking = false
     }
@@ -157,7 +158,7 @@ export class CommitPipeline {
   writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
     try {
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeOne(kind, key, value, ONE_TURN_BYTES_MAX)) return this.join(sync)
+      if (this.mayEncode && this.encodeOne(kind, key, value, COPIED_BYTES_MAX)) return this.join(sync)
       return this.wait(OperationList.of(kind, key, value), sync ? SYNCED : UNSYNCED)
     } catch (error) {
       return Promise.reject(error)
@@ -168,7 +169,7 @@ export class CommitPipeline {
     try {
       const operations = OperationList.read(given)
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeBatch(operations, options, ONE_TURN_BYTES_MAX)) return this.join(options.sync)
+      if (this.mayEncode && this.encodeBatch(operations, options, COPIED_BYTES_MAX)) return this.join(options.sync)
       return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
@@ -210,11 +211,11 @@ export class CommitPipeline {
   /** Encodes the first waiting call; false while there is no room for it. */
   private encodeFirst(next: WaitingWrite): boolean {
     const { operations } = next
-    if (operations instanceof LargeWrite && operations.isStepped) return this.encodeLarge(next, operations)
-    const bytes = next.operations.frameBytesBound(next.options)
-    if (!this.encodeUnpacked(next, bytes)) {
+    if (operations instanceof LargeWrite) return this.encodeLarge(next, operations)
+    const bytes = operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(operations, next.options, bytes)) {
       if (!this.makeRoom(bytes)) return false
-      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
+      assert(this.encodeUnpacked(operations, next.options, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
     this.leaveXl()
@@ -222,8 +223,8 @@ export class CommitPipeline {
   }
 
   /** Unpacks and encodes a call only if there is room. A batch may be large, and each end of a job tries it again. */
-  private encodeUnpacked(next: WaitingWrite, bytes: number): boolean {
-    return bytes <= this.current.roomBytes && this.encodeBatch(next.operations.unpack(), next.options)
+  private encodeUnpacked(operations: PackedOperations, options: BatchOptions, bytes: number): boolean {
+    return bytes <= this.current.roomBytes && this.encodeBatch(operations.unpack(), options)
   }
 
   /** Makes room without blocking; false while there can be none. Throws BUSY when there is no memory. */
@@ -244,6 +245,11 @@ export class CommitPipeline {
     return !this.current.isFilled && !this.host.needsXl(batchBytes)
   }
 
+  /** Bytes that the current buffer still takes; below 0 while it is empty. */
+  private get roomBytes(): number {
+    return this.current.isFull ? 0 : this.current.roomBytes
+  }
+
   /** Seals a batch that has a slab of its own at once, since its flush need not wait for more writes. */
   private leaveXl(): void {
     if (!this.current.isXl || !this.current.isUsed) return
@@ -254,14 +260,11 @@ export class CommitPipeline {
   private encodeWaitingNow(): void {
     const next = this.waiting.first!
     const { operations } = next
-    if (operations instanceof LargeWrite) {
-      if (operations.isStepped) return this.encodeLargeNow(next, operations)
-      if (operations.problem !== null) return this.waiting.refuse(operations.problem)
-    }
-    const bytes = next.operations.frameBytesBound(next.options)
-    if (!this.encodeUnpacked(next, bytes)) {
+    if (operations instanceof LargeWrite) return this.encodeLargeNow(next, operations)
+    const bytes = operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(operations, next.options, bytes)) {
       this.makeRoomNow(bytes)
-      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
+      assert(this.encodeUnpacked(operations, next.options, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
   }
@@ -271,30 +274,37 @@ export class CommitPipeline {
   /** False while it is not whole, or there is no room for it. Throws when it cannot be written. */
   private encodeLarge(next: WaitingWrite, large: LargeWrite): boolean {
     const { host } = this
-    if (large.isMeasured && !large.isBegun) {
-      const bytes = large.frameBytesBound()
+    if (!large.isMeasured) return this.stepLater()
+    const bytes = large.frameBytesBound()
+    if (!large.isIn(this.current)) {
+      if (!host.needsXl(bytes)) {
+        if (bytes > this.roomBytes && !this.makeRoom(bytes)) return false
+        large.beginIn(this.current)
+      } else if (!large.hasSlab) {
+        if (host.mustStop(bytes)) return false
+        large.begin(host.takeSlab(bytes))
+      }
+    }
+    if (!large.isWhole) return this.stepLater()
+    if (large.hasSlab) {
       if (host.mustStop(bytes)) return false
-      large.begin(host.takeSlab(bytes))
-    }
-    if (!large.isWhole) {
-      this.stepLater()
-      return false
-    }
-    if (host.mustStop(large.frameBytesBound())) return false
-    if (this.current.isFilled) {
-      const buffer = host.takeBuffer()
-      if (buffer === null) return false
-      this.rotate(buffer)
+      if (this.current.isFilled) {
+        const buffer = host.takeBuffer()
+        if (buffer === null) return false
+        this.rotate(buffer)
+      }
     }
     this.encodeFilled(next, large)
     this.leaveXl()
     return true
   }
 
-  private stepLater(): void {
-    if (this.isStepping) return
+  /** Goes on in a turn of its own; false, since the write is not encoded yet. */
+  private stepLater(): false {
+    if (this.isStepping) return false
     this.isStepping = true
     this.turns.defer(this.step)
+    return false
   }
 
   /** Goes on with the first waiting write, if it is a large one. */
@@ -313,18 +323,16 @@ export class CommitPipeline {
   /** Does the rest of a large write at once. An error of its own goes to its own caller. */
   private encodeLargeNow(next: WaitingWrite, large: LargeWrite): void {
     const { host } = this
-    this.writer.commitNow()
-    this.isTaking = true
-    try {
-      if (!this.attemptLarge(() => large.measureNow())) return
-      const bytes = large.frameBytesBound()
-      host.waitForRoom(bytes)
-      if (!this.attemptLarge(() => large.fillNow(() => host.takeSlab(bytes)))) return
-      if (this.current.isFilled) this.rotate(host.takeBufferNow())
-    } finally {
-      this.isTaking = false
+    if (!this.attemptLarge(() => large.measureNow())) return
+    const bytes = large.frameBytesBound()
+    const isXl = host.needsXl(bytes)
+    if (isXl || (!large.isIn(this.current) && bytes > this.roomBytes)) this.makeRoomNow(bytes, !isXl)
+    const finish = (): void => {
+      if (!isXl && !large.isIn(this.current)) large.beginIn(this.current)
+      if (isXl && !large.hasSlab) large.begin(host.takeSlab(bytes))
+      large.fillNow()
     }
-    this.encodeFilled(next, large)
+    if (this.attemptLarge(finish)) this.encodeFilled(next, large)
   }
 
   /** False when the first waiting write was refused. */
@@ -338,12 +346,12 @@ export class CommitPipeline {
     }
   }
 
-  /** Gives the write to the current buffer, which is empty. From here on it has a log and sequence numbers. */
+  /** The current buffer takes the write, with its slab if it has one. From here on it has a log and sequence numbers. */
   private encodeFilled({ options }: WaitingWrite, large: LargeWrite): void {
     const { count } = large.operations
     const buffer = this.current
     this.checkSeqNum(count)
-    this.host.bind(buffer, large.takeSlab())
+    if (large.hasSlab) this.host.bind(buffer, large.takeSlab())
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
     buffer.sealFilled(large, this.lastSeqNum + 1, count)
     this.count(count)

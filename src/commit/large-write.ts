@@ -23,12 +23,10 @@ import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
 import { checkContent } from './operations.js'
 import { writePosition } from './write-buffer.js'
-import type { FilledBody } from './write-buffer.js'
+import type { FilledBody, WriteBuffer } from './write-buffer.js'
 
-/** A write of fewer bytes is copied when it must wait; the caller may change its memory as soon as it has called. */
+/** A write of so many bytes is copied inside the call: the caller may change its memory as soon as it has called. */
 export const COPIED_BYTES_MAX = 4 * MiB
-/** A larger one is never encoded in one turn of the event loop, unless a Sync call asks for it. */
-export const ONE_TURN_BYTES_MAX = 16 * MiB
 
 /** Bytes that are copied and checksummed in one step: in fresh memory that takes less than a millisecond. */
 const STEP_BYTES = MiB
@@ -49,6 +47,8 @@ export class LargeWrite implements FilledBody {
   private bodyBytes = 0
   private filling: Work | null = null
   private slabNow: Slab | null = null
+  /** Where its frame stands. */
+  private place: { bytes: Uint8Array; at: number } | null = null
   private workDone = 0
   /** Where its body ends in the slab. */
   bodyEnd = 0
@@ -70,18 +70,19 @@ export class LargeWrite implements FilledBody {
     return this.measuring === null
   }
 
-  /** True once it has a slab. */
-  get isBegun(): boolean {
+  /** True while it has a slab of its own. */
+  get hasSlab(): boolean {
     return this.slabNow !== null
   }
 
+  /** True when all of it is copied and checksummed. */
   get isWhole(): boolean {
-    return this.isBegun && this.filling === null
+    return this.place !== null && this.filling === null
   }
 
-  /** False when it may be encoded in one go. */
-  get isStepped(): boolean {
-    return !this.isMeasured || this.bodyBytes > ONE_TURN_BYTES_MAX
+  /** True when it stands, or begins to stand, where this buffer takes its next batch. */
+  isIn({ bytes, encodedEnd }: WriteBuffer): boolean {
+    return this.place !== null && this.place.bytes === bytes && this.place.at === encodedEnd
   }
 
   /** True for a write that is not copied when it is called. */
@@ -104,28 +105,25 @@ export class LargeWrite implements FilledBody {
     return this.lengths.byteLength + 48 * this.operations.count
   }
 
-  /** The error of memory that is not what was given; null when there is none. */
-  get problem(): VarveError | null {
-    const { count, keys, values } = this.operations
-    for (let i = 0; i < count; i++) {
-      if (!isAsPromised(keys[i]!, this.lengths[2 * i]!) || !isAsPromised(values[i]!, this.lengths[2 * i + 1]!)) {
-        return changedMemory()
-      }
-    }
-    return null
+  /**
+   * It is copied to where this buffer takes its next batch; what is there counts for nothing. When another batch comes
+   * to that place first, or the buffer is left, it begins again elsewhere. Requires: measured, and room.
+   */
+  beginIn({ bytes, encodedEnd }: WriteBuffer): void {
+    this.beginAt(bytes, encodedEnd)
   }
 
-  /** The operations, to be encoded at once. Throws INVALID_ARGUMENT when their memory is not what was given. */
-  unpack(): OperationList {
-    const { problem } = this
-    if (problem !== null) throw problem
-    return this.operations
-  }
-
-  /** It is copied into this slab from now on, and holds it. Requires: measured, room as `frameBytesBound` says. */
+  /** It is copied into a slab of its own, which it holds. Requires: measured, and room. */
   begin(slab: Slab): void {
     this.slabNow = slab
-    this.filling = this.fill(slab.bytes)
+    this.beginAt(slab.bytes, FIRST_BATCH_OFFSET)
+  }
+
+  private beginAt(bytes: Uint8Array, at: number): void {
+    const { apart } = this
+    this.place = { bytes, at }
+    for (const list of [apart.ends, apart.lengths, apart.checksums]) list.length = 0
+    this.filling = this.fill(bytes, at + FRAME_HEADER_BYTES)
   }
 
   /** Goes on for about a millisecond. Throws INVALID_ARGUMENT, VALUE_TOO_LARGE or BATCH_TOO_LARGE: it is over. */
@@ -141,9 +139,8 @@ export class LargeWrite implements FilledBody {
     while (!this.isMeasured) this.step()
   }
 
-  /** Copies the rest. Throws as `step` and `takeSlab` do. Requires: measured. */
-  fillNow(takeSlab: () => Slab): void {
-    if (!this.isBegun) this.begin(takeSlab())
+  /** Copies the rest. Throws as `step` does. Requires: begun. */
+  fillNow(): void {
     while (!this.isWhole) this.step()
   }
 
@@ -158,6 +155,7 @@ export class LargeWrite implements FilledBody {
   drop(): void {
     this.slabNow?.release()
     this.slabNow = null
+    this.place = null
     this.filling = null
   }
 
@@ -219,10 +217,8 @@ export class LargeWrite implements FilledBody {
 
   // ── Copying ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** Writes the body where the first batch of every log has it. */
-  private* fill(bytes: Uint8Array): Work {
+  private* fill(bytes: Uint8Array, bodyStart: number): Work {
     const { lengths, operations: { count, kinds, keys, values }, apart, position } = this
-    const bodyStart = FIRST_BATCH_OFFSET + FRAME_HEADER_BYTES
     let at = position === null ? bodyStart : writePosition(bytes, bodyStart, position)
     this.extensionBytes = at - bodyStart
     for (let i = 0; i < count; i++) {
@@ -290,10 +286,6 @@ function copyView(
 function givenBound(data: unknown): number {
   if (typeof data === 'string') return 3 * data.length
   return isByteView(data) ? viewLength(data) : 0
-}
-
-function isAsPromised(data: Bytes, promised: number): boolean {
-  return typeof data === 'string' || viewLength(data) === promised
 }
 
 function changedMemory(): VarveError {

@@ -203,7 +203,7 @@ export class WriteBuffer {
     this.encodedSeqNum = firstSeqNum + count - 1
   }
 
-  /** Closes the first frame of the log around a body that stood in the slab before the log was known. */
+  /** Closes a frame around a body that was written to its place in the slab, without the log's seed. */
   sealFilled({ bodyEnd, extensionBytes, apart }: FilledBody, firstSeqNum: SeqNum, count: number): void {
     const { bytes, log: { seed } } = this
     const { ends, lengths, checksums } = apart
@@ -216,7 +216,7 @@ export class WriteBuffer {
       }
       putValueChecksum(bytes, ends[i]!, (checksums[i]! ^ shifted) >>> 0)
     }
-    this.seal(FIRST_BATCH_OFFSET + FRAME_HEADER_BYTES, bodyEnd, extensionBytes, firstSeqNum, count, ends.length > 0)
+    this.seal(this.encodedEnd + FRAME_HEADER_BYTES, bodyEnd, extensionBytes, firstSeqNum, count, ends.length > 0)
   }
 
   /** Makes encoded bytes that never reached the log void. */

@@ -41,12 +41,18 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     bind: (buffer, slab) => engine.buffers.bind(buffer, slab),
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onPublished: (buffer) => {
-      if (buffer.isHalfFull) engine.buffers.prepare()
+      if (buffer.isHalfFull) prepareNext(engine)
       engine.compactor.noteWrite()
     },
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
     onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
   }
+}
+
+/** Makes what the next rotation needs, so that it is a swap. */
+function prepareNext({ buffers, options, setup: { pool, executor } }: EngineCore): void {
+  buffers.prepare()
+  if (executor.workerCount > 0) pool.prepare(options.immutablesMax + 1)
 }
 
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
