@@ -1,8 +1,8 @@
 /**
  * What: the database as programs use it: checks every argument, then asks the engine.
- * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give Uint8Array. Calls
- * ending in Sync return when the work is done; the others return promises. Errors are VarveError with a stable `code`;
- * a call that is refused has changed nothing.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array; reads give Uint8Array. Calls ending in Sync return when
+ * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
+ * changed nothing.
  */
 import {
   checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
@@ -52,7 +52,8 @@ export type BatchOp =
 
 /**
  * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
- * given are copied inside the call. A call that is refused has changed nothing.
+ * given are copied inside the call, but for an asynchronous write of more than 4 MiB: its bytes must not change until
+ * its promise settles. A call that is refused has changed nothing.
  */
 export class Varve {
   /** The directory, absolute and without links. */

@@ -41,9 +41,6 @@ export const EncodingFlag = {
   touch: 8,
 } as const
 
-/** A value of so many bytes has a checksum of its own, whatever the options are; a shorter one has none. */
-export const VALUE_CHECKSUM_BYTES_MIN = 4096
-
 /** Bytes of the header before the key. No entry is shorter. */
 export const ENTRY_BYTES_MIN = 8
 const EXPIRY_BYTES = 8
@@ -89,23 +86,6 @@ export function putEntryHeader(
   bytes[at + 5] = valueBytes >>> 8
   bytes[at + 6] = valueBytes >>> 16
   bytes[at + 7] = valueBytes >>> 24
-}
-
-/**
- * The same around a value that gets a checksum of its own, which `putValueChecksum` writes: nothing stands in its place
- * yet.
- */
-export function finishEntryApart(
-  bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number,
-): number {
-  const end = finishEntry(bytes, at, kind, keyBytes, valueBytes)
-  bytes[at + 1] = EncodingFlag.checksum
-  return end + CHECKSUM_BYTES
-}
-
-/** Writes the checksum behind a value. `end`: that of its entry. */
-export function putValueChecksum(bytes: Uint8Array, end: number, checksum: number): void {
-  putU32(bytes, end - CHECKSUM_BYTES, checksum)
 }
 
 /** Byte 0: the kind with its version flags, as tables and iterators carry it. */

@@ -3,7 +3,9 @@
  * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
-import { BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError } from '../base/index.js'
+import {
+  BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
+} from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
@@ -18,15 +20,15 @@ export interface BatchOptions {
 }
 
 /**
- * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room, and when it may take
- * more than `bytesMax`. Throws INVALID_ARGUMENT, KEY_TOO_LARGE, VALUE_TOO_LARGE or BATCH_TOO_LARGE.
+ * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room, or is too long.
+ * Throws INVALID_ARGUMENT, KEY_TOO_LARGE, VALUE_TOO_LARGE or BATCH_TOO_LARGE.
  */
 export function encodeBatch(
-  buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum, bytesMax = NUMBER_MAX,
+  buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum,
 ): boolean {
   const { count, kinds, keys, values } = operations
   const bodyStart = buffer.beginFrame()
-  const end = buffer.bytes.length - 16
+  const end = Math.min(buffer.bytes.length - 16, bodyStart + buffer.batchBytesMax)
   let at = bodyStart
   if (options.position !== null) {
     if (at + options.position.length + 8 > end) return false
@@ -39,7 +41,7 @@ export function encodeBatch(
     const kind = kinds[i]!
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
-    if (valueRoom > bytesMax) return false
+    if (valueRoom > buffer.batchBytesMax) return false
     if (at + entryBytesMax(keyRoom, valueRoom) > end) {
       if (at + entryBytesMax(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > end) return false
     }

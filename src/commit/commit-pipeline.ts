@@ -8,13 +8,12 @@
  */
 import { assert, NUMBER_MAX, SEQ_NUM_MAX, VarveError } from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum, Turns } from '../base/index.js'
-import type { Slab } from '../slab/index.js'
 import { noPredecessor } from '../wal/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
+import type { CommitHost, CommitOptions } from './commit-host.js'
 import { GroupWriter } from './group-writer.js'
-import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
 import { COPIED_BYTES_MAX, LargeWrite } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
@@ -25,38 +24,6 @@ import type { WriteBuffer } from './write-buffer.js'
 
 const UNSYNCED: BatchOptions = { sync: false, position: null }
 const SYNCED: BatchOptions = { sync: true, position: null }
-
-/** What the pipeline needs of the engine. All functions are synchronous. */
-export interface CommitHost extends GroupWriterHost {
-  /** Delivers results of jobs that have arrived. A caller that blocks does not let the event loop do it. */
-  takeResults(): void
-  /** True while too much waits to be flushed for one more buffer, with a first batch of this size. */
-  mustStop(batchBytes: number): boolean
-  /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
-  mustDelay(): boolean
-  /** Blocks until `mustStop` is false. Throws BUSY, or the reason why nothing may be written. */
-  waitForRoom(batchBytes: number): void
-  /** Takes an empty buffer; gives null while its log is being made. */
-  takeBuffer(): WriteBuffer | null
-  /** Takes an empty buffer; makes the log, blocking, when there is none. Throws what I/O throws. */
-  takeBufferNow(): WriteBuffer
-  /** True when a batch of this size needs a slab of its own. */
-  needsXl(batchBytes: number): boolean
-  /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
-  fill(buffer: WriteBuffer, batchBytes: number): void
-  /** Takes a slab with room for a batch of this size, held once. Throws BUSY. */
-  takeSlab(batchBytes: number): Slab
-  /** Gives the current buffer, which is empty, this slab, and releases it. */
-  bind(buffer: WriteBuffer, slab: Slab): void
-  /** Called when `sealed` takes no more batches and `next` has become the current buffer. */
-  onRotated(sealed: WriteBuffer, next: WriteBuffer): void
-}
-
-export interface CommitOptions extends GroupWriterOptions {
-  host: CommitHost
-  /** Bytes of memory that calls which wait for room may take. */
-  waitingBytesMax: number
-}
 
 export class CommitPipeline {
   private readonly host: CommitHost
@@ -132,6 +99,7 @@ export class CommitPipeline {
     if (this.current.memtable.sortsBehind > 1) this.host.takeResults()
     this.host.checkWritable()
     while (!this.waiting.isEmpty) this.encodeWaitingNow()
+    this.current.batchBytesMax = NUMBER_MAX
   }
 
   /**
@@ -158,7 +126,7 @@ export class CommitPipeline {
   writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
     try {
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeOne(kind, key, value, COPIED_BYTES_MAX)) return this.join(sync)
+      if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
       return this.wait(OperationList.of(kind, key, value), sync ? SYNCED : UNSYNCED)
     } catch (error) {
       return Promise.reject(error)
@@ -169,14 +137,16 @@ export class CommitPipeline {
     try {
       const operations = OperationList.read(given)
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeBatch(operations, options, COPIED_BYTES_MAX)) return this.join(options.sync)
+      if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
       return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  /** True when a call may be encoded at once, if it is not a large one. */
   private get mayEncode(): boolean {
+    this.current.batchBytesMax = COPIED_BYTES_MAX
     return this.waiting.isEmpty && !this.host.mustDelay()
   }
 
@@ -224,6 +194,7 @@ export class CommitPipeline {
 
   /** Unpacks and encodes a call only if there is room. A batch may be large, and each end of a job tries it again. */
   private encodeUnpacked(operations: PackedOperations, options: BatchOptions, bytes: number): boolean {
+    this.current.batchBytesMax = NUMBER_MAX
     return bytes <= this.current.roomBytes && this.encodeBatch(operations.unpack(), options)
   }
 
@@ -346,7 +317,7 @@ export class CommitPipeline {
     }
   }
 
-  /** The current buffer takes the write, with its slab if it has one. From here on it has a log and sequence numbers. */
+  /** The current buffer takes the write, and its slab if it has one: now it has a log and sequence numbers. */
   private encodeFilled({ options }: WaitingWrite, large: LargeWrite): void {
     const { count } = large.operations
     const buffer = this.current
@@ -361,24 +332,24 @@ export class CommitPipeline {
   // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
 
   /** Encodes one operation; false when there is no room. */
-  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes, bytesMax = NUMBER_MAX): boolean {
+  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
     const buffer = this.current
     if (buffer.isFull) return false
     this.checkSeqNum(1)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1, bytesMax)) return false
+    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1)) return false
     this.count(1)
     return true
   }
 
-  private encodeBatch(operations: OperationList, options: BatchOptions, bytesMax = NUMBER_MAX): boolean {
+  private encodeBatch(operations: OperationList, options: BatchOptions): boolean {
     const { count } = operations
     if (count === 0 && options.position === null) return true
     const buffer = this.current
     if (buffer.isFull) return false
     this.checkSeqNum(count)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1, bytesMax)) return false
+    if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
     this.count(count)
     return true
   }

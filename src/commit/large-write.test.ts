@@ -35,6 +35,11 @@ function large(first = 7): Uint8Array<ArrayBuffer> {
   return value
 }
 
+/** Takes the memory away from every view of it. */
+function transfer({ buffer }: Uint8Array): void {
+  structuredClone(null, { transfer: [buffer as ArrayBuffer] })
+}
+
 /** Lets steps and writes go on until nothing is left to do. */
 async function atRest(): Promise<void> {
   for (let idle = 0; idle < 3;) {
@@ -68,7 +73,8 @@ const recoveredCount = (): number => readHistory(scene.logBytes).entries.length
 const randomData = (): Bytes => {
   const bytes = new Uint8Array(random.below(random.chance(0.3) ? 20_000 : 40))
   random.fill(bytes)
-  return random.chance(0.5) ? bytes : Buffer.from(bytes.subarray(0, 500)).toString('latin1') + '😀'.repeat(bytes.length >> 4)
+  if (random.chance(0.5)) return bytes
+  return Buffer.from(bytes.subarray(0, 500)).toString('latin1') + '😀'.repeat(bytes.length >> 4)
 }
 
 test('what is filled in steps before it has a log is a frame like any other', () => {
@@ -140,18 +146,23 @@ test('A8: a Sync call finishes a large put on the spot, however far it is', asyn
   }
 })
 
-test('A8, COM-8: memory that is transferred or changes its length while it is copied is refused, and nothing else', async () => {
-  const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(n: number): void }
+interface ResizableBuffer extends ArrayBuffer {
+  resize(length: number): void
+}
+
+test('A8, COM-8: memory that is transferred or cut while it is copied is refused, and nothing else', async () => {
+  const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ResizableBuffer
   const resizable = new Resizable(LARGE, { maxByteLength: LARGE })
   const ways: [Uint8Array, (value: Uint8Array) => void][] = [
-    [large(), (value) => structuredClone(value.buffer, { transfer: [value.buffer as ArrayBuffer] })],
+    [large(), transfer],
     [new Uint8Array(resizable), () => resizable.resize(LARGE - 1)],
-    [new Uint8Array(8 * MiB).subarray(1), (value) => structuredClone(null, { transfer: [value.buffer as ArrayBuffer] })],
+    [new Uint8Array(8 * MiB).subarray(1), transfer],
   ]
   for (const [value, change] of ways) {
     scene = new CommitScene()
     scene.spares = 0
-    const answers = [follow(put('a', 'x'.repeat(60_000))), follow(put('k', value)), follow(put('b', 'x'.repeat(10_000)))]
+    const [first, last] = ['x'.repeat(60_000), 'x'.repeat(10_000)]
+    const answers = [follow(put('a', first)), follow(put('k', value)), follow(put('b', last))]
     await scene.clock.turn()
     await scene.clock.turn()
     change(value)
@@ -173,7 +184,7 @@ test('A8: memory that is gone is told to the caller who gave it, not to the Sync
     const value = new Uint8Array(bytes)
     const answer = follow(put('k', value))
     await scene.clock.turn()
-    structuredClone(null, { transfer: [value.buffer] })
+    transfer(value)
     putSync('s', 'y'.repeat(60_000))
     await atRest()
     assert.equal(answer.state, 'INVALID_ARGUMENT')
@@ -250,7 +261,7 @@ interface Call {
   mayFail: boolean
 }
 
-test('whatever the order of calls and events: the numbers are those of the calls, and everybody is answered', async () => {
+test('whatever the order of calls and events: numbers follow the calls, and everybody is answered', async () => {
   const values = [large(1), large(2), large(3)]
   for (let run = 0; run < 12; run++) {
     scene = new CommitScene()
@@ -271,7 +282,7 @@ test('whatever the order of calls and events: the numbers are those of the calls
         const gone = pending.pop()
         if (gone === undefined || gone.call.answer.state !== 'waiting') return
         gone.call.mayFail = true
-        structuredClone(null, { transfer: [gone.value.buffer] })
+        transfer(gone.value)
       },
       () => note(['s 97'], put('s', 'a'.repeat(random.below(30_000) + 1))),
       () => note(['k deleted'], del('k')),
@@ -300,7 +311,8 @@ test('whatever the order of calls and events: the numbers are those of the calls
     }
     const expected = calls.filter(({ answer }) => answer.state === 'done').flatMap(({ entries }) => entries)
     for (const { answer, mayFail, entries } of calls) {
-      assert.ok(answer.state === 'done' || (mayFail && answer.state === 'INVALID_ARGUMENT'), `${entries}: ${answer.state}`)
+      const isFair = answer.state === 'done' || (mayFail && answer.state === 'INVALID_ARGUMENT')
+      assert.ok(isFair, `${entries}: ${answer.state}`)
     }
     assert.deepEqual(written(), expected, `run ${run}`)
     assert.equal(recoveredCount(), expected.length)

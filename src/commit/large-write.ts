@@ -1,19 +1,19 @@
 /**
- * What: an asynchronous write of more than 4 MiB, which is not copied when it is called. It waits for its turn as what
- * the caller gave, whose lengths are kept. One that is larger than is copied inside a call gets a slab of its own, and
- * is copied and checksummed there in steps, beside everything else.
+ * What: an asynchronous write of more than 4 MiB. It is not copied when it is called: it waits for its turn as what the
+ * caller gave, whose lengths are kept. Then it is copied and checksummed in steps, each in a turn of the event loop of
+ * its own: to where the current buffer takes its next batch, or into a slab of its own when no buffer has the room.
  * Owns: how far it is, and the slab until a buffer has it. Does not own: its place among the calls
- * (waiting-writes.ts); its log and its sequence number, which it has from the moment when it is whole
- * (commit-pipeline.ts, docs/design/0033-large-writes.md).
+ * (waiting-writes.ts); its log and its sequence numbers, which it has from the moment when it is whole
+ * (commit-pipeline.ts, docs/design/0032-value-log.md).
  * Thread: main.
- * States: measuring → measured → begun (has its slab) → whole → taken or dropped.
- * Invariants: COM-8 a large write holds what the caller gave, or it is refused: memory that went away or changed its
- * length between two steps is seen before it is read.
+ * States: measuring → measured → begun → whole → encoded or dropped.
+ * Invariants: COM-8 a large write holds what the caller gave, or it is refused: memory that went away, or changed its
+ * length, is seen before it is read.
  */
 import {
-  alignUp, BATCH_BYTES_MAX, bytesLength, bytesOfView, crc32, ENTRY_BYTES_MIN, finishEntry, finishEntryApart, FRAME_HEADER_BYTES,
-  invalidArgument, isByteView, MiB, newKeyStart, VALUE_BYTES_MAX, VALUE_CHECKSUM_BYTES_MIN, VarveError, viewLength,
-  writeText,
+  alignUp, BATCH_BYTES_MAX, bytesLength, bytesOfView, crc32, ENTRY_BYTES_MIN, finishApartEntry, finishEntry,
+  FRAME_HEADER_BYTES, invalidArgument, isByteView, MiB, newKeyStart, VALUE_BYTES_MAX, VALUE_CHECKSUM_BYTES_MIN,
+  VarveError, viewLength, writeText,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import type { Slab } from '../slab/index.js'
@@ -53,7 +53,8 @@ export class LargeWrite implements FilledBody {
   /** Where its body ends in the slab. */
   bodyEnd = 0
   extensionBytes = 0
-  readonly apart = { ends: [] as number[], lengths: [] as number[], checksums: [] as number[] }
+  readonly apartEnds: number[] = []
+  readonly apartLengths: number[] = []
 
   /** Throws as `batchBytesBound` does; what is too large only as a long string is seen by `step`. */
   constructor(operations: OperationList, { position }: BatchOptions) {
@@ -85,13 +86,10 @@ export class LargeWrite implements FilledBody {
     return this.place !== null && this.place.bytes === bytes && this.place.at === encodedEnd
   }
 
-  /** True for a write that is not copied when it is called. */
+  /** True for a write that is not copied when it is called. What is neither string nor view is refused elsewhere. */
   static isLarge({ keys, values }: OperationList): boolean {
     let bytes = 0
-    for (let i = 0; i < keys.length; i++) {
-      // What is neither a string nor a view is refused when it is measured.
-      bytes += givenBound(keys[i]!) + givenBound(values[i]!)
-    }
+    for (let i = 0; i < keys.length; i++) bytes += givenLength(keys[i]) + givenLength(values[i])
     return bytes > COPIED_BYTES_MAX
   }
 
@@ -120,9 +118,9 @@ export class LargeWrite implements FilledBody {
   }
 
   private beginAt(bytes: Uint8Array, at: number): void {
-    const { apart } = this
     this.place = { bytes, at }
-    for (const list of [apart.ends, apart.lengths, apart.checksums]) list.length = 0
+    this.apartEnds.length = 0
+    this.apartLengths.length = 0
     this.filling = this.fill(bytes, at + FRAME_HEADER_BYTES)
   }
 
@@ -218,7 +216,7 @@ export class LargeWrite implements FilledBody {
   // ── Copying ─────────────────────────────────────────────────────────────────────────────────────
 
   private* fill(bytes: Uint8Array, bodyStart: number): Work {
-    const { lengths, operations: { count, kinds, keys, values }, apart, position } = this
+    const { lengths, operations: { count, kinds, keys, values }, apartEnds, apartLengths, position } = this
     let at = position === null ? bodyStart : writePosition(bytes, bodyStart, position)
     this.extensionBytes = at - bodyStart
     for (let i = 0; i < count; i++) {
@@ -233,10 +231,9 @@ export class LargeWrite implements FilledBody {
         continue
       }
       const checksum = yield* this.copyValue(bytes, valueStart, values[i]!, valueBytes)
-      at = finishEntryApart(bytes, at, kinds[i]!, keyBytes, valueBytes)
-      apart.ends.push(at)
-      apart.lengths.push(valueBytes)
-      apart.checksums.push(checksum)
+      at = finishApartEntry(bytes, at, kinds[i]!, keyBytes, valueBytes, checksum)
+      apartEnds.push(at)
+      apartLengths.push(valueBytes)
     }
     this.bodyEnd = at
   }
@@ -282,14 +279,14 @@ function copyView(
   return to - from
 }
 
-/** The bytes that a string or a view takes at most; 0 for anything else. */
-function givenBound(data: unknown): number {
+/** Gives the bytes that a key or a value takes at most; 0 for what is neither. */
+function givenLength(data: unknown): number {
   if (typeof data === 'string') return 3 * data.length
   return isByteView(data) ? viewLength(data) : 0
 }
 
 function changedMemory(): VarveError {
-  return invalidArgument('the memory of a key or value was transferred away or changed its length before it was written')
+  return invalidArgument('the memory of a key or value went away, or changed its length, before it was written')
 }
 
 /** Where a step over a string ends: never between the halves of a pair. */

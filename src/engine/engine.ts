@@ -382,7 +382,8 @@ export class Engine implements EngineCore, ReadView {
 
 /** Without threads nothing is gained: the memory is touched when it is written. */
 function touchAhead(executor: Executor, memory: SharedArrayBuffer): void {
-  if (executor.workerCount > 0 && !executor.isClosed) executor.submitPolled({ kind: 'touchSlab', input: { memory } }, ignore)
+  if (executor.workerCount === 0 || executor.isClosed) return
+  executor.submitPolled({ kind: 'touchSlab', input: { memory } }, ignore)
 }
 
 function ignore(): void {}

@@ -14,7 +14,7 @@ import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
-/** So many large writes may be unflushed at a time. */
+/** The number of large writes that may be unflushed at a time. */
 const LARGE_COUNT_MAX = 2
 /** A batch counts as large when it needs more than this, and more than a buffer. */
 const LARGE_BYTES_MIN = 16 * MiB
@@ -279,7 +279,8 @@ export class WriteStalls {
       }
       idleMs += POLL_MS
       if (idleMs >= BLOCKED_MS_MAX || executor.activeCount === 0) {
-        throw new VarveError('BUSY', this.now.text ?? `${LARGE_COUNT_MAX} large writes wait for their flush`, { hint: 'let the event loop turn, or await writes' })
+        const text = this.now.text ?? `${LARGE_COUNT_MAX} large writes wait for their flush`
+        throw new VarveError('BUSY', text, { hint: 'let the event loop turn, or await writes' })
       }
     }
   }
