@@ -86,12 +86,19 @@ function readLimit(limit: unknown): number {
   return limit
 }
 
-/** Reads the part of an entry that an iterable gives: its key, its value, or both. */
-export type Part<T> = (cursor: Cursor) => T
+/** The part of an entry that an iterable gives: its key, its value, or both. */
+export interface Part<T> {
+  now(cursor: Cursor): T
+  /** Where the value is large; null for a part without it. */
+  readonly later: ((cursor: Cursor) => Promise<T>) | null
+}
 
-export const ENTRY: Part<[Uint8Array, Uint8Array]> = (cursor) => cursor.entry()
-export const KEY: Part<Uint8Array> = (cursor) => cursor.key()
-export const VALUE: Part<Uint8Array> = (cursor) => cursor.value()
+export const ENTRY: Part<[Uint8Array, Uint8Array]> = {
+  now: (cursor) => cursor.entry(),
+  later: async (cursor) => [cursor.key(), await cursor.valueLater()],
+}
+export const KEY: Part<Uint8Array> = { now: (cursor) => cursor.key(), later: null }
+export const VALUE: Part<Uint8Array> = { now: (cursor) => cursor.value(), later: (cursor) => cursor.valueLater() }
 
 /** The synchronous iterator over a range. */
 export class RangeIterable<T> implements IterableIterator<T> {
@@ -109,7 +116,7 @@ export class RangeIterable<T> implements IterableIterator<T> {
 
   next(): IteratorResult<T, undefined> {
     const cursor = this.#cursor
-    return cursor.next() ? given(cursor, this.#part) : ended(cursor)
+    return cursor.next() ? given(cursor, this.#part.now(cursor)) : ended(cursor)
   }
 
   return(): IteratorResult<T, undefined> {
@@ -167,14 +174,23 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
       if (!cursor.isPaused) return ended(cursor)
       if (turns.isOverNow()) await turns.next()
     }
-    const result = given(cursor, this.#part)
+    const { now, later } = this.#part
+    if (later !== null && cursor.isLarge) return this.#giveLater(later)
+    const result = given(cursor, now(cursor))
     if (turns.isOver()) await turns.next()
     return result
   }
+
+  /** The calls of `next` behind this one need not wait for it. */
+  async #giveLater(later: (cursor: Cursor) => Promise<T>): Promise<IteratorResult<T, undefined>> {
+    const cursor = this.#cursor
+    const item = later(cursor)
+    if (cursor.isSpent) cursor.close()
+    return { done: false, value: await item }
+  }
 }
 
-function given<T>(cursor: Cursor, part: Part<T>): IteratorResult<T, undefined> {
-  const value = part(cursor)
+function given<T>(cursor: Cursor, value: T): IteratorResult<T, undefined> {
   // A caller with limit 1 never calls next() again, so the cursor is closed now.
   if (cursor.isSpent) cursor.close()
   return { done: false, value }

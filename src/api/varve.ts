@@ -13,8 +13,8 @@ import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
 import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { readAnew, readMany, PointReader } from '../read/index.js'
-import type { ReadMoment, ReadView } from '../read/index.js'
+import { PointReader, readMany, readManySync } from '../read/index.js'
+import type { ManyReads, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -29,9 +29,11 @@ import { atLocation, checkLocation, diskError, unlockDirectory } from './locatio
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
-import type { ReadOptions, Snapshot } from './read-options.js'
+import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
 
 const NO_VALUE = new Uint8Array(0)
+/** What a list of values has for one that was read into memory of its own. */
+const asItIs = (value: Uint8Array): Uint8Array => value
 
 /** Options of writes. */
 export interface WriteOptions {
@@ -205,7 +207,10 @@ export class Varve {
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
   get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return this.view.turns.answer(this.getSync(key, options))
+      const { view, reads } = this
+      const moment = readMoment(options, view)
+      checkKey(key)
+      return reads.answer(view, moment, key, moment.copies)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -222,11 +227,11 @@ export class Varve {
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     try {
-      const { view, reads } = this
+      const { view } = this
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
       const moment = momentOf(given, view)
-      return readMany(view, moment, own, (at, key) => reads.get(at, key, moment.copies))
+      return readMany(view, moment, this.manyReads(own, moment))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -234,16 +239,16 @@ export class Varve {
 
   /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    const { view, reads } = this
+    const { view } = this
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
     const moment = momentOf(given, view)
-    const getAll = (at: ReadMoment) => own.map((key) => reads.get(at, key, moment.copies))
-    try {
-      return getAll(moment)
-    } catch (error) {
-      return readAnew(view, moment, error, getAll)
-    }
+    return readManySync(view, moment, this.manyReads(own, moment))
+  }
+
+  private manyReads(keys: readonly Bytes[], { copies }: CopyingMoment): ManyReads<Uint8Array | undefined> {
+    const { reads } = this
+    return { keys, lookup: (moment, key) => reads.getOrPlace(moment, key, copies), give: asItIs }
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */

@@ -64,7 +64,7 @@ export function finishEntry(bytes: Uint8Array, at: number, kind: number, keyByte
   return end
 }
 
-/** The same around a value that has a checksum of its own. */
+/** Finishes an entry as `finishEntry` does, around a value that has a checksum of its own. */
 export function finishApartEntry(
   bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number, checksum: number,
 ): number {

@@ -131,7 +131,7 @@ function checkFormat(bytes: Uint8Array, file: string): void {
 }
 
 /** The seed of every checksum in the file. It differs with the file number and the salt. */
-export function fileSeed(header: FileHeader): number {
+export function fileSeed(header: Pick<FileHeader, 'fileNum' | 'salt'>): number {
   const bytes = new Uint8Array(16)
   putU53(bytes, 0, header.fileNum)
   bytes.set(header.salt, 8)

@@ -115,7 +115,7 @@ export function sealFrame(
   return total
 }
 
-/** The same for a frame with entries whose values have checksums of their own: it gets the flag. */
+/** Seals a frame as `sealFrame` does that has entries whose values have checksums of their own: it gets the flag. */
 export function sealApartFrame(
   bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame,
 ): number {

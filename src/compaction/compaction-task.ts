@@ -3,9 +3,9 @@
  * Thread: main.
  */
 import { tableFileName, VarveError } from '../base/index.js'
-import type { Clock, FileNum } from '../base/index.js'
+import type { Clock, FileNum, TableFacts } from '../base/index.js'
 import type { VersionEdit } from '../manifest/index.js'
-import { inputTables, reservationOf, totalBytes } from '../pick/index.js'
+import { inputTables, outputShare, RAW_BYTES_SHARE, reservationOf, totalBytes } from '../pick/index.js'
 import type { CompactionPick, Picker, RunningCompaction } from '../pick/index.js'
 import type { CompactionRunInput, CompactionRunOutput } from '../run/index.js'
 import type { TableSettings } from '../tables/index.js'
@@ -70,8 +70,10 @@ interface Planned {
 
 /** Makes a task with more output names than the sizes ask for, since overlaps cut outputs too. */
 export function newTask(installer: Installer, startMs: number, { id, pick, askedBy }: Planned): CompactionTask {
-  const inputBytes = totalBytes(inputTables(pick))
-  const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(inputBytes / pick.tableBytes) : 0
+  const tables = inputTables(pick)
+  const inputBytes = totalBytes(tables)
+  const shares = tables.reduce((sum, table) => sum + outputShare(table), 0)
+  const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(shares / pick.tableBytes) : 0
   const outputs = Array.from({ length: count }, () => installer.plan())
   return {
     id, pick, askedBy, inputBytes, outputs,
@@ -89,13 +91,14 @@ export function runInput(options: CompactorOptions, { pick, outputs, control }: 
     databaseId: options.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
     openFilesMax: options.runFilesMax,
-    below: pick.below,
+    below: pick.below.map(withoutReferences),
     headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),
     isSynced: installer.isStrict,
     settings: options.tableSettings,
     unlisted: installer.unlisted,
     tableBytes: pick.tableBytes,
+    rawBytesMax: RAW_BYTES_SHARE * pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,
     ...options.snapshots.rule,
     control: control.buffer as SharedArrayBuffer,
@@ -106,4 +109,9 @@ export function runInput(options: CompactorOptions, { pick, outputs, control }: 
 export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum | null {
   if (!VarveError.is(error) || error.code !== 'CORRUPTION') return null
   return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null
+}
+
+/** Leaves out what tables point to: a run needs only the keys of those below, and each may have thousands of references. */
+function withoutReferences(tables: readonly TableFacts[]): readonly TableFacts[] {
+  return tables.map((facts) => (facts.valueFiles.length === 0 ? facts : { ...facts, valueFiles: [] }))
 }

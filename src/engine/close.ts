@@ -1,6 +1,7 @@
 /**
  * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log synced, its end in
- * the manifest → background work ends → manifest marked and closed → handles, lock. Every operation is tried, whatever
+ * the manifest → background work ends → manifest marked and closed → reads of large values that go on are answered →
+ * handles, lock. Every operation is tried, whatever
  * failed before; the lock is released in any case; the caller hears the first error.
  * Thread: main.
  */
@@ -65,6 +66,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   const { manifest } = engine.versions
   await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean(lastWords)))
   for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
+  await engine.iterators.valueReads.idle()
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()
   engine.setup.tables.closeUnused() // a table whose edit failed

@@ -14,7 +14,7 @@ import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
 import type {
-  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, VersionSet,
+  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, ValueLogSweep, VersionSet,
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
@@ -71,6 +71,7 @@ export interface EngineCore {
   readonly logPins: LogPins
   readonly installer: Installer
   readonly deleter: FileDeleter
+  readonly valueLogSweep: ValueLogSweep
   readonly stalls: {
     readonly isStopped: boolean
     assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean

@@ -14,12 +14,12 @@ import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { Executor } from '../exec/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { KeyRange } from '../iterator/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { ValueLogFacts, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import { isDirectoryFailure } from '../tables/index.js'
-import { FileDeleter, HeldEdits, LogPins, SnapshotList } from '../versions/index.js'
+import { FileDeleter, HeldEdits, LogPins, SnapshotList, ValueLogSweep } from '../versions/index.js'
 import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -57,6 +57,7 @@ export class Engine implements EngineCore, ReadView {
   readonly resumer: Resumer
   readonly heldEdits: HeldEdits
   readonly logPins: LogPins
+  readonly valueLogSweep: ValueLogSweep
   readonly installer: Installer
   readonly compactor: Compactor
   pipeline!: CommitPipeline // set by start
@@ -96,13 +97,19 @@ export class Engine implements EngineCore, ReadView {
     this.deleter = new FileDeleter(setup.executor, setup.dir, clock, () => this.mayDelete())
     this.logPins = new LogPins({
       dir: setup.dir, executor: setup.executor, versions: this.versions, deleter: this.deleter, events: setup.events,
-      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs,
+      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs, onLessKept: () => this.valueLogSweep.look(),
+    })
+    this.valueLogSweep = new ValueLogSweep({
+      clock, versions: this.versions, logPins: this.logPins, deleter: this.deleter,
+      retire: (fileNum, onUnused) => setup.tables.valueLogs.retire(fileNum, onUnused),
+      onSwept: (swept) => this.onSwept(swept),
     })
     this.heldEdits = new HeldEdits({
       dir: setup.dir, clock, executor: setup.executor, versions: this.versions,
       intervalMs: setup.options.syncIntervalMs,
       syncingDirectory: () => this.deleter.syncingDirectory(),
       syncKept: (logs) => this.logPins.syncKept(logs),
+      syncer: this.syncer,
       onFailure: (error) => this.failForGood('background sync', error),
     })
     this.installer = makeInstaller(this)
@@ -245,6 +252,14 @@ export class Engine implements EngineCore, ReadView {
     this.rollManifest()
     this.stalls.assess()
     this.pipeline.encodeWaiting()
+  }
+
+  /** Value logs are out of the version: whoever reads from now on cannot reach them. */
+  private onSwept(swept: readonly ValueLogFacts[]): void {
+    this.swapState(this.pipeline.current.memtable)
+    for (const { fileNum, bytes } of swept) {
+      this.setup.events.emit({ type: 'valueLogRemoved', valueLog: fileNum, fileBytes: bytes })
+    }
   }
 
   /** Releases a log when the edit that replaces it is durable. */

@@ -5,7 +5,7 @@
 import { newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
-import { Flusher } from '../flush/index.js'
+import { Flusher, valueSettings } from '../flush/index.js'
 import { tableSettings } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
@@ -78,7 +78,8 @@ export function makeInstaller(engine: EngineCore): Installer {
       return [...new Set([...setup.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
     },
     uniqueSuffix: () => setup.names.next(),
-    newHeader: (tableNum) => newFileHeader('varvetab', setup.origin, tableNum),
+    newHeader: (fileNum, magic) => newFileHeader(magic, setup.origin, fileNum),
+    onDurable: () => engine.valueLogSweep.look(),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
@@ -88,6 +89,8 @@ export function makeFlusher(engine: EngineCore): Flusher {
   return new Flusher({
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
+    valueSettings: valueSettings(options),
+    syncer: engine.syncer,
     buildsMax: Math.max(1, setup.executor.workerCount - 1),
     host: {
       onInstalled: (task, edit) => engine.onInstalled(task, edit),

@@ -13,6 +13,8 @@ const BURST = MiB
 
 /** A database as the stalls see it. */
 class Scene {
+  /** How often those who wait for a sync were told that a blocked caller cannot. */
+  laterCount = 0
   readonly clock = new HandClock()
   readonly told: string[] = []
   sealed = 0
@@ -69,6 +71,7 @@ class Scene {
         queue: { oldest: null },
         buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
       },
+      syncer: { tellLater: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
         current: {

@@ -14,6 +14,7 @@ import { describeEntry } from '../../test/support/samples/log-history.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/samples/write-buffer-samples.js'
 import { buildTable } from './flush-build.js'
+import { valueSettings } from './value-rules.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 
 const header: FileHeader = {
@@ -44,6 +45,8 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
   return {
     dir: '/db', fileName: '000012.table.tmp.1.2', isSynced: true, header, settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 5,
+    provenBytes: memtable.publishedEnd, valueLog: null,
+    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.5, writeBufferSize: 1 << 20 }),
     visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
 }
@@ -145,7 +148,9 @@ test('entries of any length up to the last byte of the slab', () => {
 
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
-  assert.deepEqual(build(vfs, inputOf(filled([]))), { facts: null, keptCount: 0, droppedCount: 0 })
+  assert.deepEqual(build(vfs, inputOf(filled([]))), {
+    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+  })
   assert.deepEqual(vfs.listSync('/db'), [])
 })
 

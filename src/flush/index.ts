@@ -2,3 +2,5 @@
 export * from './flush-build.js'
 export * from './flush-queue.js'
 export * from './flusher.js'
+export { checkReferences } from './flush-output-check.js'
+export { mayCopyValues, valueSettings } from './value-rules.js'

@@ -6,7 +6,7 @@
  */
 import { MiB } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
-import { keyRange } from '../iterator/index.js'
+import { isApart, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { Cursor } from '../read/index.js'
 import type { ReadView } from '../read/index.js'
@@ -43,6 +43,8 @@ export class RangeReader {
   private readonly pageBytesMax: number
   /** The bytes of the entry that was read last. */
   private lastBytes = 0
+  /** An item that the last `next` has begun to read, since its value is large. The caller takes and awaits it. */
+  private later: Promise<Item> | null = null
 
   constructor(view: ReadView, part: Part, options: PrivateRangeOptions) {
     this.view = view
@@ -66,26 +68,46 @@ export class RangeReader {
     return this.cursor.isPaused
   }
 
+  /** Gives the item that the last `next` left to be awaited; null when there is none. */
+  takeLater(): Promise<Item> | null {
+    const { later } = this
+    this.later = null
+    return later
+  }
+
+  /** Adds the item that the last `fill` left to be awaited, if there is one. */
+  async addLater(page: Page): Promise<void> {
+    const later = this.takeLater()
+    if (later === null) return
+    page.items.push(await later)
+    page.bytes += this.lastBytes
+  }
+
   /**
-   * Gives the next item; undefined at the end, and when it `isPaused`. Throws what the engine throws, and
-   * LEVEL_DATABASE_NOT_OPEN.
+   * Gives the next item; undefined at the end, when it `isPaused`, and when there is one to be awaited. Throws what
+   * the engine throws, and LEVEL_DATABASE_NOT_OPEN.
    */
   next(): Item | undefined {
-    if (this.cursor.next()) return this.read(this.cursor.lent)
-    if (this.cursor.wasCut) throw notOpenError('cannot read from the iterator')
+    const { cursor } = this
+    if (cursor.next()) {
+      if (!this.withValue || !cursor.isLarge) return this.read(cursor.lent)
+      this.later = this.readLater(cursor.lent)
+      return undefined
+    }
+    if (cursor.wasCut) throw notOpenError('cannot read from the iterator')
     return undefined
   }
 
   /**
-   * Fills a page up to `size` items, fewer when they get large. False when it stopped because it has taken long: it
-   * must be called again. A page that stays empty is the end.
+   * Fills a page up to `size` items, fewer when they get large. False when it stopped because it has taken long, or
+   * because an item is to be awaited: it must be called again. A page that stays empty is the end.
    */
   fill(page: Page, size: number): boolean {
     const { turns } = this.view
     const { items } = page
     while (items.length < size && page.bytes <= this.pageBytesMax) {
       const item = this.next()
-      if (item === undefined) return !this.isPaused
+      if (item === undefined) return !this.isPaused && this.later === null
       items.push(item)
       page.bytes += this.lastBytes
       if (turns.isOver()) return false
@@ -104,6 +126,10 @@ export class RangeReader {
   }
 
   private read(entry: InternalIterator): Item {
+    if (this.withValue && isApart(entry.kind)) {
+      const key = this.withKey ? this.readKey(entry) : undefined
+      return this.itemOf(key, entry.keyEnd - entry.keyStart, this.cursor.value())
+    }
     const { part } = this
     const key = this.withKey ? this.readKey(entry) : undefined
     const value = this.withValue ? this.readValue(entry) : undefined
@@ -113,6 +139,19 @@ export class RangeReader {
     }
     this.lastBytes = part === 'key' ? entry.keyEnd - entry.keyStart : entry.valueEnd - entry.valueStart
     return (part === 'key' ? key : value)!
+  }
+
+  private async readLater(entry: InternalIterator): Promise<Item> {
+    const keyBytes = entry.keyEnd - entry.keyStart
+    const key = this.withKey ? this.readKey(entry) : undefined
+    return this.itemOf(key, keyBytes, await this.cursor.valueLater())
+  }
+
+  /** With a value that stands apart, in memory of its own. */
+  private itemOf(key: Format | undefined, keyBytes: number, bytes: Uint8Array): Item {
+    const value = this.values.give(bytes, this.valueFormat)
+    this.lastBytes = bytes.length + (this.part === 'entry' ? keyBytes : 0)
+    return this.part === 'entry' ? [key, value] : value
   }
 
   private readKey({ keyBytes, keyStart, keyEnd }: InternalIterator): Format {

@@ -13,7 +13,7 @@ import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { readFully, syncFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { findHistory, FIRST_BATCH_OFFSET, holdToListed, scanLog } from '../wal/index.js'
+import { findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
 
 /** History as memtables, oldest first. */
@@ -29,6 +29,8 @@ export interface ReplayedLogs {
   lastLogNum: FileNum
   /** Those logs, and where history ends in each. */
   logs: LogFacts[]
+  /** Of each log with entries, the bytes that the process that wrote it knew to be synced. */
+  provenBytes: Map<FileNum, number>
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null
 }
@@ -51,7 +53,7 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
   const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
   const replayed: ReplayedLogs = {
     memtables: [], lastSeqNum, cut: null, replayedBytes: 0, entryCount: 0,
-    logs: [], position: null,
+    logs: [], provenBytes: new Map(), position: null,
     logCount: numbers.length, logBytes: 0, lastLogNum: numbers.at(-1) ?? 0,
   }
   try {
@@ -81,6 +83,8 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
       memtable.insertFrames(log.goodEnd)
       replayed.position = memtable.position ?? replayed.position
       replayed.memtables.push(memtable)
+      const listedBytes = Math.min(listed.get(log.fileNum)?.bytes ?? 0, log.goodEnd)
+      replayed.provenBytes.set(log.fileNum, Math.max(provenBytes(log, logs), listedBytes))
       replayed.replayedBytes += log.goodEnd
       replayed.entryCount += log.entryCount
     }

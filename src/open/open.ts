@@ -14,7 +14,7 @@
  */
 import {
   assert, directoryError, errnoOf, ioError, logFileName,
-  newFileHeader, runAsync, tableFileName, tempFileName, VarveError,
+  newFileHeader, runAsync, tableFileName, tempFileName, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { FileNum, FileOrigin, Steps, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -25,15 +25,17 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
+import { checkReferences, mayCopyValues, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
-import type { ManifestLog, Version } from '../manifest/index.js'
+import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
-import { writeManifest, VersionSet } from '../versions/index.js'
+import type { PlannedFile } from '../tables/index.js'
+import { unneededValueLogs, VersionSet, writeManifest } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
@@ -43,6 +45,7 @@ import type { FoundHistory } from './directory-reading.js'
 import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
+import { checkValueLogs } from './value-log-check.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
 
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
@@ -74,6 +77,12 @@ export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
 function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
   const late = new LateSyncs(vfs)
   return { context: { vfs: late.vfs }, end: (hasSucceeded) => (hasSucceeded ? late.settle() : late.abandon()) }
+}
+
+/** What became of one replayed log. */
+interface WrittenTable {
+  facts: TableFacts
+  valueLog: NewValueLog | null
 }
 
 /** One attempt to open; holds what must be let go of when it fails. */
@@ -134,12 +143,12 @@ class Opening {
     assert(tables !== null, 'tables are opened while history is read')
     const { lock: { generation } } = this
     const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
-    const replayedTables = await this.writeReplayed(replayed.memtables, origin, history.unlisted)
-    for (const facts of replayedTables) await tables.load(facts)
+    const written = await this.writeReplayed(replayed, origin, history.unlisted)
+    for (const { facts } of written) await tables.load(facts)
     const manifestNum = this.allocate()
     const log = await this.makeLog(origin)
     const keptTables = kept.filter(({ reason }) => reason === 'unknownWrites').map(({ fileNum }) => fileNum)
-    const recovered = this.nextVersion(version, replayed, replayedTables, { log, keptTables })
+    const recovered = this.nextVersion(version, replayed, written, { log, keptTables })
     const manifest = await this.makeManifest(origin, manifestNum, recovered)
     const leftovers = await runAsync(findLeftovers({ vfs, dir, events: this.events, kept, history }, recovered))
     this.letMemtablesGo()
@@ -214,12 +223,13 @@ class Opening {
     return history
   }
 
-  private openTables({ version, databaseId }: KnownHistory): Steps<void> {
+  private *openTables({ version, databaseId }: KnownHistory): Steps<void> {
     const { vfs, dir, options, cache } = this
+    yield* checkValueLogs(vfs, dir, version)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
     this.tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     this.tables.memoryLimit.limitBytes = tableBytesMax(options)
-    return this.tables.loadAll(allTables(version))
+    yield* this.tables.loadAll(allTables(version))
   }
 
   private async syncOwnName(): Promise<void> {
@@ -230,43 +240,62 @@ class Opening {
     }
   }
 
-  /** Each replayed memtable becomes a synced table with its final name; the directory is synced. */
+  /**
+   * Each replayed memtable becomes a synced table with its final name; the directory is synced. Large values stay in a
+   * log only where it is proven to be on the disk: elsewhere they are copied like everything else.
+   */
   private async writeReplayed(
-    memtables: readonly Memtable[], origin: FileOrigin, unlisted: readonly FileNum[],
-  ): Promise<TableFacts[]> {
-    const written: TableFacts[] = []
+    { memtables, provenBytes }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
+  ): Promise<WrittenTable[]> {
+    const written: WrittenTable[] = []
     for (const memtable of memtables) {
-      const facts = await this.writeTable(memtable, origin, unlisted)
-      if (facts !== null) written.push(facts)
+      const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
+      if (table !== null) written.push(table)
     }
     return written
   }
 
   private async writeTable(
-    memtable: Memtable, origin: FileOrigin, unlisted: readonly FileNum[],
-  ): Promise<TableFacts | null> {
+    memtable: Memtable, provenBytes: number, origin: FileOrigin, unlisted: readonly FileNum[],
+  ): Promise<WrittenTable | null> {
     const { dir, options, executor } = this
+    const values = valueSettings(options)
     const tableNum = this.allocate()
-    const tempName = tempFileName(tableFileName(tableNum), this.names.next())
-    const header = newFileHeader('varvetab', origin, tableNum)
+    const table = this.plan(tableFileName(tableNum))
+    const valueLogNum = mayCopyValues(values, memtable.rawBytes) ? this.allocate() : 0
+    const copies = this.plan(vlogFileName(valueLogNum))
     const input: FlushBuildInput = {
-      dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),
-      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
+      dir, fileName: table.tempName, isSynced: true, header: newFileHeader('varvetab', origin, tableNum),
+      settings: tableSettings(options),
+      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, provenBytes, values,
+      valueLog: valueLogNum === 0 ? null : {
+        fileName: copies.tempName, header: newFileHeader('varvevlg', origin, valueLogNum),
+      },
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
-    this.replayedNames.push(tempName)
-    const { facts, keptCount, droppedCount } =
+    this.replayedNames.push(table.tempName, ...(valueLogNum === 0 ? [] : [copies.tempName]))
+    const { facts, keptCount, droppedCount, valueLog } =
       await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
+    assert(checkReferences(facts, valueLog) === null, 'handles of the table point to what was listed with it')
+    await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
+    return { facts, valueLog }
+  }
+
+  private plan(finalName: string): PlannedFile {
+    return { finalName, tempName: tempFileName(finalName, this.names.next()) }
+  }
+
+  private async publish(files: readonly PlannedFile[]): Promise<void> {
+    const finalNames = files.map(({ finalName }) => finalName)
     try {
-      await finished(publish(executor, { dir, tables: [{ tempName, tableNum }] }))
+      await finished(publish(this.executor, { dir: this.dir, files }))
     } catch (error) {
-      this.replayedNames.push(...namesMade([tableFileName(tableNum)], error))
+      this.replayedNames.push(...namesMade(finalNames, error))
       throw error
     }
-    this.replayedNames.push(tableFileName(tableNum))
-    return facts
+    this.replayedNames.push(...finalNames)
   }
 
   /**
@@ -305,11 +334,12 @@ class Opening {
 
   /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
   private nextVersion(
-    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[],
+    version: Version, replayed: ReplayedLogs, written: readonly WrittenTable[],
     { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
   ): Version {
-    return applyEdits(version, [{
-      addTables: tables.map((facts) => ({ level: 0, facts })),
+    const recovered = applyEdits(version, [{
+      addTables: written.map(({ facts }) => ({ level: 0, facts })),
+      addValueLogs: written.flatMap(({ valueLog }) => valueLog ?? []),
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,
@@ -318,5 +348,7 @@ class Opening {
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])
+    const removeValueLogs = unneededValueLogs(recovered)
+    return removeValueLogs.length === 0 ? recovered : applyEdits(recovered, [{ removeValueLogs }])
   }
 }

@@ -21,6 +21,7 @@ import type { Vfs } from '../vfs/index.js'
 import { findDatabase, readHistory, TO_READ, TO_READ_AGAIN } from './directory-reading.js'
 import type { ReadingPolicy } from './directory-reading.js'
 import type { ReplayedLogs } from './log-replay.js'
+import { checkValueLogs } from './value-log-check.js'
 
 const ATTEMPTS_MAX = 20
 
@@ -89,6 +90,7 @@ export class PatientReading {
     const { version, databaseId, replayed } = history
     const { goodBytes, groups, generation } = history.manifest!
     const tables = this.tablesOf(databaseId)
+    yield* checkValueLogs(vfs, dir, version)
     yield* tables.loadAll(allTables(version))
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()

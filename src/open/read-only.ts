@@ -2,9 +2,9 @@
  * What: a database opened for reading only: no lock, not one byte changed, also beside a live writer.
  * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
  *
- * Its tables stay open while there is room, so that a writer may remove them. When a table that had no room is
- * gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the one
- * they began with, as far as its tables are still there.
+ * Its tables stay open while there is room, so that a writer may remove them, and so do the value logs that it has read
+ * from. When a file is gone that had no room, or was not read yet, the view looks at the directory anew and sees a
+ * later moment from then on; snapshots and walks keep the one they began with, as far as its files are still there.
  * Owns: the read state. Thread: main.
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'
@@ -72,7 +72,7 @@ export class ReadOnlyView implements ReadView {
     const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
     return {
       durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
-      tempFileCount: 0, orphanTableCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
+      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
     }
   }
 
@@ -101,7 +101,7 @@ export class ReadOnlyView implements ReadView {
   }
 
   renew(error: unknown): boolean {
-    const gone = goneTable(error)
+    const gone = goneFile(error)
     if (gone === null || this.isClosed) return false
     let sight: Sight
     try {
@@ -112,7 +112,8 @@ export class ReadOnlyView implements ReadView {
     const before = this.sight
     this.sight = sight
     before.state.release()
-    return !allTables(sight.version).some(({ fileNum }) => fileNum === gone)
+    const { version } = sight
+    return !version.valueLogs.has(gone) && !allTables(version).some(({ fileNum }) => fileNum === gone)
   }
 
   prepareIteration(): void {
@@ -132,14 +133,15 @@ export class ReadOnlyView implements ReadView {
     this.isClosed = true
     this.iterators.cut()
     for (const resource of [...this.resources]) resource.cut()
+    await this.iterators.valueReads.idle()
     this.state.release()
     await this.sight.tables.idle()
   }
 }
 
-/** The number of the table that an error says is not there any more, or null. */
-function goneTable(error: unknown): number | null {
+/** The number of the table or value log that an error says is not there any more, or null. */
+function goneFile(error: unknown): number | null {
   if (!VarveError.is(error) || error.code !== 'MISSING_FILE') return null
   const parsed = parseFileName(error.file ?? '')
-  return parsed?.kind === 'table' ? parsed.fileNum : null
+  return parsed?.kind === 'table' || parsed?.kind === 'vlog' || parsed?.kind === 'log' ? parsed.fileNum : null
 }

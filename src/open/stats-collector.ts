@@ -8,14 +8,17 @@ import { errnoOf, VarveError } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
 import type { Health } from '../engine/index.js'
-import type { Version } from '../manifest/index.js'
+import { isPinned } from '../manifest/index.js'
+import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, WalStats,
-  WriteStallStats,
+  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
+  ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
+import { logThatNeeds } from '../versions/index.js'
+import type { ValueLogSweep } from '../versions/index.js'
 import { ReadOnlyView } from './read-only.js'
 
 export function collectStats(view: ReadView, reads: PointReader): Stats {
@@ -57,6 +60,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
+  collectRemoved(stats.valueLog, engine.valueLogSweep)
 }
 
 /** Nothing runs here: what the files tell. */
@@ -96,14 +100,51 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
-  for (const { fileNum, bytes, liveBytes } of version.valueLogs.values()) {
-    const file = { fileNum, fileBytes: bytes, liveBytes, garbageBytes: bytes - liveBytes }
-    stats.valueLog.files.push(file)
-    stats.valueLog.fileCount++
-    stats.valueLog.fileBytes += file.fileBytes
-    stats.valueLog.liveBytes += file.liveBytes
-    stats.valueLog.garbageBytes += file.garbageBytes
+  collectValueLogs(stats.valueLog, version)
+}
+
+function collectValueLogs(stats: ValueLogStats, version: Version): void {
+  for (const facts of version.valueLogs.values()) {
+    const file = valueLogFile(facts, holderOf(facts, version))
+    stats.files.push(file)
+    stats.fileCount++
+    stats.fileBytes += file.fileBytes
+    stats.putBytes += file.putBytes
+    stats.liveBytes += file.liveBytes
+    stats.garbageBytes += file.garbageBytes
+    if (file.heldBy === 'pin') noteHeld(stats, file)
   }
+}
+
+/** What is in no version any more. */
+function collectRemoved(stats: ValueLogStats, { waiting, waitingMs, removedCount }: ValueLogSweep): void {
+  for (const facts of waiting) {
+    const file = valueLogFile(facts, 'reader')
+    stats.files.push(file)
+    noteHeld(stats, file)
+  }
+  stats.heldMs = waitingMs
+  stats.removedCount = removedCount
+}
+
+function noteHeld(stats: ValueLogStats, { fileBytes }: ValueLogFileStats): void {
+  stats.heldCount++
+  stats.heldBytes += fileBytes
+}
+
+function valueLogFile(
+  { fileNum, isLog, bytes, putCount, putBytes, liveCount, liveBytes }: ValueLogFacts, heldBy: ValueLogHolder | null,
+): ValueLogFileStats {
+  const garbageBytes = Math.max(0, (isLog ? bytes : putBytes) - liveBytes)
+  return { fileNum, isLog, fileBytes: bytes, putCount, putBytes, liveCount, liveBytes, garbageBytes, heldBy }
+}
+
+function holderOf(facts: ValueLogFacts, { logPointer, pins }: Version): ValueLogHolder | null {
+  if (facts.liveCount > 0) return 'table'
+  const log = logThatNeeds(facts)
+  if (log === 0) return null
+  if (log >= logPointer) return 'log'
+  return isPinned(log, pins) ? 'pin' : null
 }
 
 function levelStats(version: Version): LevelStats[] {

@@ -1,5 +1,7 @@
 /** Rank 4: what to compact next; pure functions of a version. */
-export { canRunBeside, editOf, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+export {
+  canRunBeside, editOf, inputTables, letGoOf, outputShare, RAW_BYTES_SHARE, reservationOf, totalBytes, valueBytesOf,
+} from './compaction-pick.js'
 export type {
   CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, RunningCompaction,
 } from './compaction-pick.js'

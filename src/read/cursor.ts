@@ -12,18 +12,20 @@
  * by the database's close.
  * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the
  * range are never opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is
- * in a table, but in the middle of a step.
+ * in a table, but in the middle of a step. VLG-12 a value that is in a value log is read when it is asked for.
  */
 import { compareBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
 import {
-  ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
+  ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
 } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
+import { isLarge, ofKey, placeOf, readPlace } from './value-reader.js'
+import { ValueScan } from './value-scan.js'
 
 export interface CursorOptions {
   range: KeyRange
@@ -77,6 +79,8 @@ export class Cursor implements OpenCursor {
   isPaused = false
   private readonly stepsMax: number
   private tableIterators = 0
+  /** Made with the first value that stands apart. */
+  private scan: ValueScan | null = null
 
   constructor(view: ReadView, options: CursorOptions) {
     this.view = view
@@ -231,7 +235,10 @@ export class Cursor implements OpenCursor {
     this.target = this.reverse ? keySuccessor(key) : key
   }
 
-  /** The entry it stands on, lent until the next step. Requires: the last `next` gave true. */
+  /**
+   * The entry it stands on, lent until the next step; of a value that stands apart, its handle. Requires: the last
+   * `next` gave true.
+   */
   get lent(): InternalIterator {
     return this.iterator
   }
@@ -244,16 +251,53 @@ export class Cursor implements OpenCursor {
 
   value(): Uint8Array {
     const { iterator } = this
+    if (isApart(iterator.kind)) return this.readApart()
     return this.copies.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
   }
 
   entry(): [Uint8Array, Uint8Array] {
     const { copies, iterator } = this
     const { keyBytes, keyStart, keyEnd, valueStart, valueEnd } = iterator
-    if (keyBytes === iterator.valueBytes && keyEnd === valueStart) {
+    if (keyBytes === iterator.valueBytes && keyEnd === valueStart && !isApart(iterator.kind)) {
       return copies.copyPair(keyBytes, keyStart, keyEnd, valueEnd)
     }
     return [this.key(), this.value()]
+  }
+
+  /** True when its value is worth the way through the thread pool: who can wait calls `valueLater`. */
+  get isLarge(): boolean {
+    const { iterator } = this
+    return isApart(iterator.kind) && isLarge(iterator.valueBytes, iterator.valueStart)
+  }
+
+  private readApart(): Uint8Array {
+    this.scan ??= new ValueScan()
+    try {
+      return this.scan.read(placeOf(this.state!.valueLogs, this.iterator))
+    } catch (error) {
+      throw this.endWith(error, this.key())
+    }
+  }
+
+  /** The value, by way of the thread pool; the cursor may go on meanwhile. Requires: `isLarge`. */
+  valueLater(): Promise<Uint8Array> {
+    const { view, iterator } = this
+    const state = this.state!
+    const key = this.key()
+    return view.iterators.valueReads.run(state, async () => {
+      try {
+        return await readPlace(placeOf(state.valueLogs, iterator), view.turns)
+      } catch (error) {
+        throw this.endWith(error, key)
+      }
+    })
+  }
+
+  /** A value cannot be read: that ends the walk, like every error. */
+  private endWith(error: unknown, key: Uint8Array): unknown {
+    this.close()
+    this.view.renew(error)
+    return ofKey(error, key)
   }
 
   /** True when the entry it stands on was the last of its limit. */
@@ -274,6 +318,7 @@ export class Cursor implements OpenCursor {
     this.isPaused = false
     this.view.iterators.open.delete(this)
     this.leaveState()
+    this.scan?.forget()
     this.moment?.release()
   }
 }

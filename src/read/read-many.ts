@@ -1,75 +1,153 @@
 /**
  * What: many lookups in one state that do not hold the event loop: what the turn of the call does not reach follows in
  * later ones. By then the keys are the caller's again, so what is left of them is copied before the call returns.
+ * Values that are in value logs are read when all keys were looked up, neighbours together (value-runs.ts).
  * Owns: a hold on the read state from the first pause on. Thread: main.
  * Invariants: READ-2 all lookups look at the state of the moment of the call.
  */
-import { VarveError, viewLength, writeView } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import { assert, copyBytes, VarveError, viewLength, writeView } from '../base/index.js'
+import type { Bytes, Turns } from '../base/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadView } from './read-view.js'
+import { ValuePlace } from './value-reader.js'
+import { readRuns, readRunsSync } from './value-runs.js'
+import type { WantedValue } from './value-runs.js'
 
-type Lookup<T> = (moment: ReadMoment, key: Bytes) => T
+/** Makes a result of a value in memory of its own. */
+type Give<T> = (value: Uint8Array) => T
 
-/** What `lookup` gives for each key, in their order. Requires: they were checked. Rejects with CLOSED. */
-export function readMany<T>(
-  view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>,
-): Promise<T[]> {
+/** What is read of many keys, which were checked. */
+export interface ManyReads<T> {
+  readonly keys: readonly Bytes[]
+  /** Gives the result for a key, or the place of a value that is in a value log. */
+  lookup(moment: ReadMoment, key: Bytes): T | ValuePlace
+  /** Needed where `lookup` gives places. */
+  readonly give?: Give<T>
+}
+
+/** What was found so far. */
+class Found<T> {
+  readonly results: T[]
+  private readonly give: Give<T>
+  private readonly apart: WantedValue[] = []
+
+  constructor({ keys, give = noPlaces }: ManyReads<T>) {
+    this.results = new Array<T>(keys.length)
+    this.give = give
+  }
+
+  set(index: number, key: Bytes, found: T | ValuePlace): void {
+    if (found instanceof ValuePlace) this.apart.push({ place: found, key: copyBytes(key), index })
+    else this.results[index] = found
+  }
+
+  get isWhole(): boolean {
+    return this.apart.length === 0
+  }
+
+  /** Reads the values that stand apart. */
+  async fill(turns: Turns): Promise<T[]> {
+    await readRuns(this.apart, turns, this.put)
+    return this.results
+  }
+
+  fillSync(): T[] {
+    readRunsSync(this.apart, this.put)
+    return this.results
+  }
+
+  private readonly put = (index: number, value: Uint8Array): void => {
+    this.results[index] = this.give(value)
+  }
+}
+
+/** Gives the results in the order of the keys. Rejects with CLOSED. */
+export function readMany<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): Promise<T[]> {
   try {
-    return begin(view, moment, keys, lookup)
+    return beginMany(view, moment, reads)
   } catch (error) {
-    return readAnew(view, moment, error, (newer) => begin(view, newer, keys, lookup))
+    return readAnew(view, moment, error, (newer) => beginMany(view, newer, reads))
+  }
+}
+
+function noPlaces(): never {
+  assert(false, 'a lookup that gives places says what becomes of their values')
+}
+
+/** Reads as `readMany` does, at once. */
+export function readManySync<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): T[] {
+  const { keys } = reads
+  const read = (at: ReadMoment): T[] => {
+    const found = new Found(reads)
+    for (let i = 0; i < keys.length; i++) found.set(i, keys[i]!, reads.lookup(at, keys[i]!))
+    return found.isWhole ? found.results : found.fillSync()
+  }
+  try {
+    return read(moment)
+  } catch (error) {
+    return readAnew(view, moment, error, read)
   }
 }
 
 /** Throws what a lookup in this turn throws. */
-function begin<T>(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>): Promise<T[]> {
+function beginMany<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): Promise<T[]> {
   const { turns } = view
-  const found = new Array<T>(keys.length)
+  const { keys } = reads
+  const found = new Found(reads)
   let at = 0
   while (at < keys.length && !turns.isOver()) {
-    found[at] = lookup(moment, keys[at]!)
+    found.set(at, keys[at]!, reads.lookup(moment, keys[at]!))
     at++
   }
-  return at === keys.length ? Promise.resolve(found) : new LaterLookups(view, moment, keys, lookup).run(found, at)
+  if (at < keys.length) return new LaterLookups(view, moment, reads).run(found, at)
+  return found.isWhole ? Promise.resolve(found.results) : readApart(view, moment, found)
+}
+
+async function readApart<T>(view: ReadView, { state }: ReadMoment, found: Found<T>): Promise<T[]> {
+  try {
+    return await view.iterators.valueReads.run(state, () => found.fill(view.turns))
+  } catch (error) {
+    view.renew(error)
+    throw error
+  }
 }
 
 class LaterLookups<T> {
   private readonly view: ReadView
   private readonly moment: ReadMoment
-  private readonly keys: readonly Bytes[]
-  private readonly lookup: Lookup<T>
+  private readonly reads: ManyReads<T>
   private isClosed = false
 
-  constructor(view: ReadView, moment: ReadMoment, keys: readonly Bytes[], lookup: Lookup<T>) {
+  constructor(view: ReadView, moment: ReadMoment, reads: ManyReads<T>) {
     this.view = view
     this.moment = moment
-    this.keys = keys
-    this.lookup = lookup
+    this.reads = reads
     moment.state.hold()
     view.attach(this)
   }
 
-  async run(found: T[], from: number): Promise<T[]> {
-    const { lookup, moment, view: { turns } } = this
+  async run(found: Found<T>, from: number): Promise<T[]> {
+    const { reads, moment, view, view: { turns } } = this
     try {
-      const own = new OwnKeys(this.keys, from)
-      for (let at = from; at < found.length; at++) {
+      const own = new OwnKeys(reads.keys, from)
+      for (let at = from; at < found.results.length; at++) {
         if (at === from || turns.isOver()) await turns.next()
         if (this.isClosed) throw new VarveError('CLOSED', 'the database was closed before all keys were read')
-        found[at] = lookup(moment, own.at(at))
+        const key = own.at(at)
+        found.set(at, key, reads.lookup(moment, key))
       }
-      return found
     } catch (error) {
-      this.view.renew(error) // the keys before are the caller's again: he must ask once more
-      throw error
-    } finally {
+      view.renew(error) // the keys before are the caller's again: he must ask once more
       this.cut()
+      throw error
     }
+    const values = found.isWhole ? Promise.resolve(found.results) : readApart(view, moment, found)
+    this.cut()
+    return values
   }
 
-  /** The database is being closed, or all is done. */
+  /** The database is being closed, or all keys were looked up. */
   cut(): void {
     if (this.isClosed) return
     this.isClosed = true

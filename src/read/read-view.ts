@@ -5,6 +5,7 @@ import { OWN_BUFFERS, UserBytes } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
+import { ReadsInFlight } from './reads-in-flight.js'
 
 /** Something a user holds that ends with the database. */
 export interface Resource {
@@ -50,6 +51,7 @@ export class Iterators {
   /** Deleted keys that closed cursors walked over, forward. */
   passedCount = 0
   readonly gap = new GapHint()
+  readonly valueReads = new ReadsInFlight()
   readonly copies: UserCopies
 
   constructor(ownBuffers: boolean) {

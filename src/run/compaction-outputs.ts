@@ -23,6 +23,8 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
   settings: TableSettings
   /** An output is ended at about this size. */
   tableBytes: number
+  /** An output is also ended when its keys and values, in value logs or not, have about so many bytes. */
+  rawBytesMax: number
   /** An output is ended before it overlaps two tables of the level below with more bytes than this. */
   overlapBytesMax: number
   /** Tables that are in no version, and whose removal is not known to be durable. The outputs name them. */
@@ -102,7 +104,8 @@ export class CompactionOutputs {
     const next = builder.addFrom(scan, from, end)
     // The estimate changes only with a block.
     if (builder.blockCount > blockCount) {
-      this.isDue = this.mayBegin && builder.bytesEstimated >= this.options.tableBytes
+      const { tableBytes, rawBytesMax } = this.options
+      this.isDue = this.mayBegin && (builder.bytesEstimated >= tableBytes || builder.rawBytesSoFar >= rawBytesMax)
     }
     return next
   }

@@ -53,7 +53,6 @@ export function* compactionRun(
   input: CompactionRunInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, CompactionRunOutput, unknown> {
   const tables = input.inputs.flat()
-  assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
   const headAt = sharedBytes(tables)
   const { inputs } = input
   const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)

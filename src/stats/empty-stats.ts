@@ -21,7 +21,10 @@ export function emptyStats(location: string): Stats {
       readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
       blockedTables: [], run: emptyStageStats(), running: [], levels: [],
     },
-    valueLog: { fileCount: 0, fileBytes: 0, liveBytes: 0, garbageBytes: 0, files: [] },
+    valueLog: {
+      fileCount: 0, fileBytes: 0, putBytes: 0, liveBytes: 0, garbageBytes: 0,
+      heldCount: 0, heldBytes: 0, heldMs: 0, removedCount: 0, files: [],
+    },
     writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
     cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
     reads: { getCount: 0, hitCount: 0 },

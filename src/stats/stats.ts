@@ -242,6 +242,8 @@ export interface RecoveryReport {
   tempFileCount: number
   /** Tables that no manifest names and are removed: what they hold is elsewhere. */
   orphanTableCount: number
+  /** Value logs that no manifest names and are removed: what they hold is elsewhere. */
+  orphanValueLogCount: number
   /** Files that no manifest names and that stay, for what they hold may be nowhere else: see `varve orphans`. */
   keptFiles: KeptFile[]
   /** Logs that nothing needed any more and are removed. */

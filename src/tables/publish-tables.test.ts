@@ -7,7 +7,7 @@ import type { WatchedCall } from '../../test/support/fakes/watched-vfs.js'
 import { namesMade, publishTables, syncFiles } from './publish-tables.js'
 
 const temp = '000012.table.tmp.1.2'
-const input = { dir: '/db', tables: [{ tempName: temp, tableNum: 12 }] }
+const input = { dir: '/db', files: [{ tempName: temp, finalName: '000012.table' }] }
 
 /** Makes a directory with files that contain their name. */
 function newVfs(...names: string[]): MemoryVfs {
@@ -73,9 +73,9 @@ test('without hard links the final name is claimed first, then renamed over', ()
 })
 
 const several = {
-  dir: '/db', tables: [12, 13, 14].map((tableNum) => ({ tempName: `0000${tableNum}.table.tmp.1.2`, tableNum })),
+  dir: '/db', files: [12, 13, 14].map((n) => ({ tempName: `0000${n}.table.tmp.1.2`, finalName: `0000${n}.table` })),
 }
-const severalTemps = several.tables.map(({ tempName }) => tempName)
+const severalTemps = several.files.map(({ tempName }) => tempName)
 const severalNames = ['000012.table', '000013.table', '000014.table']
 
 test('FLUSH-5: several tables are named first, then the directory is synced once', () => {

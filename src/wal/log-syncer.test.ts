@@ -293,3 +293,59 @@ test('after stop no timer is left and nobody waits', async () => {
   assert.equal(scene.clock.timerCount, 0)
   await assert.rejects(scene.syncer.waitFor(1), { code: 'CLOSED' })
 })
+
+test('VLG-2, A14: whoever waits for the last sync of a log hears the answer of the one sync that there is', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  assert.equal(scene.syncs().length, 1)
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  await settled()
+  assert.deepEqual([told, scene.syncs()], [[], []])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual(told, ['done'])
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  assert.deepEqual(told, ['done', 'done'])
+})
+
+test('VLG-2, A14: when that sync fails, nobody hears that it is done', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.files[0]!.fail()
+  await settled()
+  assert.deepEqual([told, scene.failures.length], [['never'], 1])
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  assert.deepEqual(told, ['never', 'never'])
+})
+
+test('A14: a blocked caller is told that nobody can say, and what is promised until the next answer', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd)
+  scene.syncer.tellLater()
+  assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd, 'nobody waited')
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.tellLater()
+  assert.deepEqual(told, ['later'])
+  assert.equal(scene.syncer.promisedBytes(log), log.syncedEnd)
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual([told, scene.syncer.promisedBytes(log)], [['later'], log.writtenEnd])
+})
+
+test('a wait for the last sync ends when syncing does', () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.stop(new VarveError('CLOSED', 'test'))
+  assert.deepEqual(told, ['never'])
+})

@@ -22,6 +22,17 @@ export interface LogSyncerOptions {
   onSynced?: (log: LogFile, durationMs: number) => void
 }
 
+/**
+ * What came of waiting for the last sync of a log. 'later': nobody can say while a caller blocks this thread, since the
+ * answer of a sync in flight comes with a turn of the event loop. 'never': syncing has ended.
+ */
+export type LastSync = 'done' | 'later' | 'never'
+
+interface LogWaiter {
+  log: LogFile
+  tell: (lastSync: LastSync) => void
+}
+
 interface Waiter {
   seqNum: SeqNum
   resolve: () => void
@@ -33,6 +44,9 @@ export class LogSyncer {
   /** Logs that are not known synced to their end, oldest first; the last one may be the current log. */
   private readonly logs: LogFile[] = []
   private waiters: Waiter[] = []
+  private logWaiters: LogWaiter[] = []
+  /** A blocked caller was told 'later', and no sync has ended since. */
+  private isStuck = false
   private readonly keptAlive: KeptAlive
   private timer: Timer | null = null
   private running: Promise<void> | null = null
@@ -90,6 +104,44 @@ export class LogSyncer {
     return waiting
   }
 
+  /**
+   * Tells when a sealed log is synced to its end. There is no second sync of it: the first one to fail is the only one
+   * that would say so.
+   */
+  whenSynced(log: LogFile, tell: (lastSync: LastSync) => void): void {
+    assert(log.isSealed, 'only a sealed log has a last sync')
+    if (log.unsyncedBytes === 0 || this.failure !== null) {
+      tell(log.unsyncedBytes === 0 ? 'done' : 'never')
+      return
+    }
+    this.logWaiters.push({ log, tell })
+    this.start()
+  }
+
+  /** Tells those who wait for a log that a blocked caller cannot wait with them. */
+  tellLater(): void {
+    if (this.logWaiters.length === 0) return
+    this.isStuck = true
+    for (const { tell } of this.logWaiters.splice(0)) tell('later')
+  }
+
+  /** Bytes of a sealed log that are synced by the time an edit may name them, as far as anybody can say now. */
+  promisedBytes(log: LogFile): number {
+    return this.isStuck ? log.syncedEnd : log.writtenEnd
+  }
+
+  private tellSynced(): void {
+    this.isStuck = false
+    if (this.logWaiters.length === 0) return
+    const waiting = this.logWaiters
+    this.logWaiters = waiting.filter(({ log }) => log.unsyncedBytes > 0)
+    for (const { log, tell } of waiting) if (log.unsyncedBytes === 0) tell('done')
+  }
+
+  private tellNever(): void {
+    for (const { tell } of this.logWaiters.splice(0)) tell('never')
+  }
+
   /** Syncs everything written so far, blocking this thread. Throws COMMIT_UNKNOWN when a sync fails. */
   syncNow(): void {
     if (this.failure !== null) throw this.failure
@@ -132,6 +184,7 @@ export class LogSyncer {
     this.timer = null
     this.failure ??= error
     this.rejectWaiters(this.failure)
+    this.tellNever()
   }
 
   private start(): void {
@@ -148,7 +201,7 @@ export class LogSyncer {
   private goOn(): void {
     if (this.failure !== null) return
     const { unsyncedBytes } = this
-    const isAwaited = this.waiters.length > 0 && this.nextLog !== null
+    const isAwaited = this.waiters.length + this.logWaiters.length > 0 && this.nextLog !== null
     if (isAwaited || unsyncedBytes >= this.options.syncBytes) this.start()
     else if (unsyncedBytes > 0 && this.timer === null) this.startTimer()
   }
@@ -208,6 +261,7 @@ export class LogSyncer {
     }
     if (log.isSealed && log.unsyncedBytes === 0 && index === 0) this.logs.shift()
     this.wakeWaiters()
+    this.tellSynced()
   }
 
   private wakeWaiters(): void {
@@ -235,6 +289,7 @@ export class LogSyncer {
       this.options.onFailure(error, log)
     }
     this.rejectWaiters(this.failure)
+    this.tellNever()
     return this.failure
   }
 

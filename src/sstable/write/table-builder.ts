@@ -114,6 +114,11 @@ export class TableBuilder {
     return this.index.blockCount
   }
 
+  /** Keys and values of closed blocks as the user gave them, wherever the values stand. */
+  get rawBytesSoFar(): number {
+    return this.rawBytes + this.references.extraBytes
+  }
+
   /** Bytes handed to the file so far. */
   get bytesWritten(): number {
     return this.output.bytesWritten
@@ -244,7 +249,7 @@ export class TableBuilder {
     return {
       entryCount: this.entryCount,
       tombstoneCount: this.tombstoneCount,
-      rawBytes: this.rawBytes + this.references.extraBytes,
+      rawBytes: this.rawBytesSoFar,
       smallestKey: this.smallestKey,
       largestKey: block.keys.slice(block.lastKeyStart, block.lastKeyEnd),
       smallestSeqNum: this.smallestSeqNum,

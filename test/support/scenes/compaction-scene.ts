@@ -65,7 +65,8 @@ export function inputOf(
   return {
     dir: DIR, databaseId, inputs, openFilesMax: 255, below: [], headers: numbers.map(headerOf),
     fileNames: numbers.map((fileNum) => `${tableFileName(fileNum)}.tmp.1.2`), isSynced: true,
-    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, overlapBytesMax: 1 << 30, unlisted: [], snapshots: [],
+    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, rawBytesMax: 2 ** 40, overlapBytesMax: 1 << 30,
+    unlisted: [], snapshots: [],
     visibleSeqNum: Number.MAX_SAFE_INTEGER, control: new SharedArrayBuffer(8), ...more,
   }
 }

@@ -69,6 +69,7 @@ export class CompactorScene implements CompactorHost {
         newFileHeader('varvetab', {
           databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
+      onDurable: () => undefined,
       onFailure: () => {
         this.told.push('directory failed')
         this.compactor.suspend()
@@ -112,7 +113,7 @@ export class CompactorScene implements CompactorHost {
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => job.kind === 'compactionRun'
       ? `run ${numsOf((job.input as CompactionRunInput).inputs.flat())}`
-      : `publish ${(job.input as PublishTablesInput).tables.map(({ tableNum }) => tableNum).join(' ')}`)
+      : `publish ${(job.input as PublishTablesInput).files.map(({ finalName }) => parseInt(finalName)).join(' ')}`)
   }
 
   private take(kind: string) {

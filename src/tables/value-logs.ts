@@ -1,0 +1,202 @@
+/**
+ * What: the value logs of an open database: which file a handle names, and how long each must stay in the directory. A
+ * file is opened with the first read, and stays open while the pool has room.
+ * Owns: their files; which maps of value logs the living read states see; counts of other users; who waits for a file
+ * to be unused.
+ * Does not own: which files a version lists (manifest), unlinking them (versions/file-deleter.ts), which of the
+ * files are open at the moment (vfs/file-pool.ts).
+ * Thread: main.
+ * Invariants: VLG-8 a file is in use as long as a read state lives whose tables point into it, or somebody holds it. A
+ * read state reaches what its own version lists, so a value log never waits for a read state that is older.
+ */
+import {
+  assert, compareBytes, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
+  valueLogFileName, VarveError,
+} from '../base/index.js'
+import type { FileNum } from '../base/index.js'
+import type { ValueLogFacts } from '../manifest/index.js'
+import { PooledFile } from '../vfs/index.js'
+import type { FilePool, ReadableFile, Vfs } from '../vfs/index.js'
+
+type ValueLogMap = ReadonlyMap<FileNum, ValueLogFacts>
+
+/** What readers of one set of value logs share. */
+export interface ValueLogView {
+  readonly valueLogs: ValueLogMap
+  /** The read states that see it. */
+  users: number
+}
+
+/** A value log that can be read. */
+export interface OpenValueLog {
+  readonly fileNum: FileNum
+  /** File name relative to the database directory, for errors. */
+  readonly name: string
+  /** Bytes of the file that count: nothing behind them is believed. */
+  readonly bytes: number
+  /** What the checksums of its values start from. */
+  readonly seed: number
+  readonly file: ReadableFile
+}
+
+interface ListedFile extends OpenValueLog {
+  readonly file: PooledFile
+}
+
+export interface OpenValueLogsOptions {
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  files: FilePool
+}
+
+export class OpenValueLogs {
+  private readonly options: OpenValueLogsOptions
+  /** Those that living read states see, oldest first; the last is the present one. */
+  private readonly views: ValueLogView[] = []
+  private readonly open = new Map<FileNum, ListedFile>()
+  private readonly holds = new Map<FileNum, number>()
+  private readonly retired = new Map<FileNum, () => void>()
+  private readonly closing = new Set<Promise<void>>()
+
+  constructor(options: OpenValueLogsOptions) {
+    this.options = options
+  }
+
+  // ── Who needs them ──────────────────────────────────────────────────────────────────────────────
+
+  /** Counts a read state of a version with these value logs; `leave` ends that. */
+  enter(valueLogs: ValueLogMap): ValueLogView {
+    const present = this.views.at(-1)
+    if (present?.valueLogs === valueLogs) {
+      present.users++
+      return present
+    }
+    const view = { valueLogs, users: 1 }
+    this.views.push(view)
+    return view
+  }
+
+  leave(view: ValueLogView): void {
+    assert(view.users > 0, 'a set of value logs is left by who entered it')
+    if (--view.users > 0) return
+    this.views.splice(this.views.indexOf(view), 1)
+    this.settle()
+  }
+
+  /** Counts a user that is no read state: a job, or a memtable whose entries name the file. */
+  hold(fileNum: FileNum): void {
+    this.holds.set(fileNum, (this.holds.get(fileNum) ?? 0) + 1)
+  }
+
+  release(fileNum: FileNum): void {
+    const count = this.holds.get(fileNum) ?? 0
+    assert(count > 0, `value log ${fileNum} is held`)
+    if (count > 1) this.holds.set(fileNum, count - 1)
+    else if (this.holds.delete(fileNum)) this.settle()
+  }
+
+  /** No version lists the file any more: calls back when nobody can read it any more, now or later. */
+  retire(fileNum: FileNum, onUnused: () => void): void {
+    this.retired.set(fileNum, onUnused)
+    this.settle()
+  }
+
+  /** Those that no version lists any more and somebody may still read. */
+  retiredNums(): FileNum[] {
+    return [...this.retired.keys()]
+  }
+
+  /** Closes what nobody needs any more, and calls back for it. */
+  private settle(): void {
+    for (const [fileNum, file] of this.open) if (!this.isNeeded(fileNum)) this.close(fileNum, file)
+    for (const [fileNum, onUnused] of this.retired) {
+      if (this.isNeeded(fileNum)) continue
+      this.retired.delete(fileNum)
+      onUnused()
+    }
+  }
+
+  private isNeeded(fileNum: FileNum): boolean {
+    if (this.holds.has(fileNum)) return true
+    return this.views.some(({ valueLogs }) => (valueLogs.get(fileNum)?.liveCount ?? 0) > 0)
+  }
+
+  private close(fileNum: FileNum, { file }: ListedFile): void {
+    this.open.delete(fileNum)
+    const closing = file.close().finally(() => this.closing.delete(closing))
+    this.closing.add(closing)
+  }
+
+  /** Resolves when no file is being closed any more; called at the end. */
+  async idle(): Promise<void> {
+    for (const [fileNum, file] of this.open) this.close(fileNum, file)
+    await Promise.all(this.closing)
+  }
+
+  // ── Their files ─────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Gives the file of this number, and opens it if it is not open; null when no version that is read lists it. Throws
+   * MISSING_FILE, CORRUPTION when it is shorter than the manifest says or not the file that it means,
+   * UNSUPPORTED_FORMAT or IO_ERROR.
+   */
+  get(fileNum: FileNum): OpenValueLog | null {
+    const found = this.open.get(fileNum)
+    if (found !== undefined) return found
+    const facts = this.factsOf(fileNum)
+    return facts === null ? null : this.openListed(facts)
+  }
+
+  private factsOf(fileNum: FileNum): ValueLogFacts | null {
+    for (let i = this.views.length - 1; i >= 0; i--) {
+      const facts = this.views[i]!.valueLogs.get(fileNum)
+      if (facts !== undefined) return facts
+    }
+    return null
+  }
+
+  private openListed(facts: ValueLogFacts): OpenValueLog {
+    const { vfs, dir, databaseId, files } = this.options
+    const { fileNum, bytes } = facts
+    const name = valueLogFileName(facts)
+    const check = (opened: ReadableFile): void => checkSameValueLog(opened, name, facts, databaseId)
+    const openError = (error: unknown): unknown =>
+      files.isKeeping ? goneError(error, name) : openListedError(error, name)
+    const file = new PooledFile({ vfs, path: vfs.join(dir, name), pool: files, check, reopenError: openError })
+    try {
+      file.openSync()
+      check(file)
+    } catch (error) {
+      file.closeSync()
+      throw openError(error)
+    }
+    const listed = { fileNum, name, bytes, seed: fileSeed(facts), file }
+    this.open.set(fileNum, listed)
+    return listed
+  }
+}
+
+/** Throws CORRUPTION unless it is the file that the manifest means, with all bytes that count. */
+function checkSameValueLog(
+  file: Pick<ReadableFile, 'readSync' | 'sizeSync'>, name: string, facts: ValueLogFacts, databaseId: Uint8Array,
+): void {
+  const size = file.sizeSync()
+  if (size < facts.bytes) {
+    throw corruption(name, size, `it has ${size} bytes, the manifest says ${facts.bytes} at least`)
+  }
+  const bytes = new Uint8Array(FILE_HEADER_BYTES)
+  const count = file.readSync(bytes, 0, bytes.length, 0)
+  const header = decodeFileHeader(bytes.subarray(0, count), facts.isLog ? 'varvelog' : 'varvevlg', name)
+  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(name, 24, 'it belongs to another database')
+  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
+  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
+}
+
+/** The error for a file that another process removed before it was read. */
+function goneError(error: unknown, name: string): VarveError {
+  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
+  return new VarveError('MISSING_FILE', `${name} was removed by another process before it was read`, {
+    cause: error, file: name, hint: 'begin again: the database was read anew; a pin of the writer keeps its logs',
+  })
+}
