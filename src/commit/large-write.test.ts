@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { EntryKind, MiB, SeededRandom, VarveError } from '../base/index.js'
+import { EntryKind, KiB, MiB, SeededRandom, VarveError } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { SlabPool } from '../slab/index.js'
 import { FIRST_BATCH_OFFSET } from '../wal/index.js'
@@ -16,6 +16,8 @@ import type { BatchOperation } from './operation-list.js'
 
 const noSync = { sync: false, position: null }
 const LARGE = 17 * MiB
+/** A slab in which a large value has room. */
+const ROOMY = 40 * MiB
 const random = new SeededRandom(1, 'large writes')
 
 let scene: CommitScene
@@ -133,11 +135,24 @@ test('A7: a log that a flush begins while a large put is filled is the one that 
   assert.equal(recoveredCount(), 2)
 })
 
+test('a large put that is copied into the current buffer begins again when that is left', async () => {
+  scene = new CommitScene({ capacity: ROOMY })
+  putSync('a', 'x')
+  const answers = [follow(put('k', large())), follow(put('b', 'x'))]
+  for (let i = 0; i < 5; i++) await scene.clock.turn()
+  scene.pipeline.rotate(scene.takeBuffer()!) // as flush() does
+  await atRest()
+  assert.deepEqual(answers.map(({ state }) => state), ['done', 'done'])
+  assert.deepEqual(scene.buffers.map(({ memtable }) => memtable.entryCount), [1, 2])
+  assert.deepEqual(written(), ['a 120', 'k 7', 'b 120'])
+  assert.equal(recoveredCount(), 3)
+})
+
 test('A8: a Sync call finishes a large put on the spot, however far it is', async () => {
-  for (const turns of [0, 1, 5, 40]) {
-    scene = new CommitScene()
+  for (const turns of [0, 1, 5, 40, 100, 101, 105, 140]) {
+    scene = new CommitScene({ capacity: turns < 100 ? KiB * 64 : ROOMY })
     const answer = follow(put('k', large()))
-    for (let i = 0; i < turns; i++) await scene.clock.turn()
+    for (let i = 0; i < turns % 100; i++) await scene.clock.turn()
     putSync('k', 'y')
     assert.deepEqual(written(), ['k 7', 'k 121'])
     await atRest()
@@ -264,7 +279,7 @@ interface Call {
 test('whatever the order of calls and events: numbers follow the calls, and everybody is answered', async () => {
   const values = [large(1), large(2), large(3)]
   for (let run = 0; run < 12; run++) {
-    scene = new CommitScene()
+    scene = new CommitScene({ capacity: run % 2 === 0 ? KiB * 64 : ROOMY })
     const calls: Call[] = []
     const pending: { value: Uint8Array<ArrayBuffer>; call: Call }[] = []
     const note = (entries: string[], answer: Promise<unknown>): Call => {
