@@ -159,7 +159,7 @@ const orders = [
     to: '    else {\n      onDurable()\n      this.options.heldEdits.add({ ...held, onDurable: () => undefined })\n    }\n',
   },
   {
-    file: 'src/versions/value-log-sweep.ts', what: 'a value log that a held edit has let go of goes before it is durable',
+    file: 'src/versions/value-log-sweep.ts', what: 'a value log goes before what let go of it is durable',
     from: 'if (facts.liveCount === 0 && current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)',
     to: 'if (current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)',
   },

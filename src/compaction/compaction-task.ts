@@ -111,7 +111,7 @@ export function corruptInput({ pick }: CompactionTask, error: unknown): FileNum 
   return inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)?.fileNum ?? null
 }
 
-/** Leaves out what tables point to: a run needs only the keys of those below, and each may have thousands of references. */
+/** Leaves out what tables point to, which may be much: of the tables below, a run needs only the keys. */
 function withoutReferences(tables: readonly TableFacts[]): readonly TableFacts[] {
   return tables.map((facts) => (facts.valueFiles.length === 0 ? facts : { ...facts, valueFiles: [] }))
 }

@@ -227,10 +227,7 @@ export class Engine implements EngineCore, ReadView {
     this.swapState(this.pipeline.current.memtable)
     this.iterators.letGo()
     task.memtable.release()
-    for (const { level, facts } of edit.addTables ?? []) {
-      const { fileNum, bytes, entryCount } = facts
-      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
+    this.tellAdded(edit)
     this.installer.whenDurable({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
     this.compactor.schedule()
@@ -245,13 +242,20 @@ export class Engine implements EngineCore, ReadView {
     if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
-    for (const { level, facts } of edit.addTables ?? []) {
-      const { fileNum, bytes, entryCount } = facts
-      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
+    this.tellAdded(edit)
     this.rollManifest()
     this.stalls.assess()
     this.pipeline.encodeWaiting()
+  }
+
+  private tellAdded({ addValueLogs = [], addTables = [] }: VersionEdit): void {
+    const { events } = this.setup
+    for (const { fileNum, isLog, bytes } of addValueLogs) {
+      events.emit({ type: 'valueLogAdded', valueLog: fileNum, isPromoted: isLog, fileBytes: bytes })
+    }
+    for (const { level, facts: { fileNum, bytes, entryCount } } of addTables) {
+      events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+    }
   }
 
   /** Value logs are out of the version: whoever reads from now on cannot reach them. */

@@ -24,7 +24,7 @@ export interface Orphan {
   fileNum: FileNum
   /** False: its header says that it belongs to another database. */
   isOurs: boolean
-  /** The newest write in it. Null for a file that is not whole: an unfinished write holds nothing that its logs do not. */
+  /** The newest write in it. Null for a file that is not whole: it holds nothing that its logs do not. */
   largestSeqNum: SeqNum | null
   /** Of a whole table; else null. */
   facts: TableFacts | null

@@ -95,6 +95,7 @@ export class PatientReading {
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     tables.closeUnused()
+    tables.valueLogs.openAhead()
     new MemoryBudget(options, cache, tables, pool).fit(state)
     const keptFiles = history.kept.map(({ file, reason }) => ({ file, reason }))
     const manifest = { fileNum: history.manifestNum, fileBytes: goodBytes, groupCount: groups }

@@ -2,9 +2,9 @@
  * What: a database opened for reading only: no lock, not one byte changed, also beside a live writer.
  * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
  *
- * Its tables stay open while there is room, so that a writer may remove them, and so do the value logs that it has read
- * from. When a file is gone that had no room, or was not read yet, the view looks at the directory anew and sees a
- * later moment from then on; snapshots and walks keep the one they began with, as far as its files are still there.
+ * Its tables and value logs stay open while there is room, so that a writer may remove them. When a file that had no
+ * room is gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the
+ * one they began with, as far as its files are still there.
  * Owns: the read state. Thread: main.
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'
@@ -72,7 +72,8 @@ export class ReadOnlyView implements ReadView {
     const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
     return {
       durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
-      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
+      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0,
+      keptFiles,
     }
   }
 

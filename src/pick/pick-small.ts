@@ -4,7 +4,8 @@
  *
  * Tables are small when they move down without a merge (after small flushes in key order), when most of their entries
  * were deleted, and where outputs are cut, by their bytes or by those of the values they point to. A level may have a
- * few tables for each `tableBytes` that it holds, and some more. Above that the neighbours that cost least for each table that goes are merged.
+ * few tables for each `tableBytes` that it holds, and some more. Above that the neighbours that cost least for each
+ * table that goes are merged.
  * Thread: any (pure).
  */
 import type { LevelNum } from '../base/index.js'

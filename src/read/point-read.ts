@@ -99,9 +99,15 @@ export class PointReader {
     const { valueBytes, valueStart } = this.found
     if (!isLarge(valueBytes, valueStart)) return view.turns.answer(this.readNow(moment, key, view))
     const own = copyBytes(key) // the caller may change it when the call has returned
+    let place: ValuePlace
+    try {
+      place = placeOf(moment.state.valueLogs, this.found)
+    } catch (error) {
+      return view.turns.answer(this.getAnew(view, moment, ofKey(error, key), key))
+    }
     return view.iterators.valueReads.run(moment.state, async () => {
       try {
-        return await readPlace(placeOf(moment.state.valueLogs, this.found), view.turns)
+        return await readPlace(place, view.turns)
       } catch (error) {
         return this.getAnew(view, moment, ofKey(error, own), own)
       }

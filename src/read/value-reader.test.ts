@@ -43,7 +43,7 @@ function handle({ fileNum = 12, offset = 128, length = 5000, checksum = 1 }) {
   return { valueBytes, valueStart: 4, valueEnd: 4 + VALUE_HANDLE_BYTES }
 }
 
-test('V16, VLG-1: nothing is allocated or read for a handle that does not lie within a listed file', () => {
+test('V16: nothing is allocated or read for a handle that does not lie within a listed file', () => {
   const calls: string[] = []
   const { logs, bytes } = newLogs([5000], calls)
   const bad: Parameters<typeof handle>[0][] = [

@@ -187,7 +187,8 @@ function memoryLines({ database, memory, cache, reads, writes, iterators, snapsh
 function recoveryLines({ database, recovery }: Stats): string[] {
   if (recovery === null) return []
   const { durationMs, replayedEntryCount, replayedBytes, cut } = recovery
-  const { tempFileCount, orphanTableCount, orphanValueLogCount, releasedLogCount, foreignFileCount, keptFiles } = recovery
+  const { tempFileCount, orphanTableCount, orphanValueLogCount } = recovery
+  const { releasedLogCount, foreignFileCount, keptFiles } = recovery
   const opened = pairs('opened', [
     ['in', ms(durationMs)], ['replayed', `${count(replayedEntryCount)} entries`], ['from', bytes(replayedBytes)],
   ])

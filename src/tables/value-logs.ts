@@ -139,13 +139,29 @@ export class OpenValueLogs {
   /**
    * Gives the file of this number, and opens it if it is not open; null when no version that is read lists it. Throws
    * MISSING_FILE, CORRUPTION when it is shorter than the manifest says or not the file that it means,
-   * UNSUPPORTED_FORMAT or IO_ERROR.
+   * UNSUPPORTED_FORMAT, IO_ERROR, or CLOSED when no read state lives.
    */
   get(fileNum: FileNum): OpenValueLog | null {
     const found = this.open.get(fileNum)
     if (found !== undefined) return found
+    if (this.views.length === 0) throw new VarveError('CLOSED', 'the database is closed')
     const facts = this.factsOf(fileNum)
     return facts === null ? null : this.openListed(facts)
+  }
+
+  /**
+   * Opens what the present read state may read, as long as the pool keeps it open: another process may remove it before
+   * it is read. A file that cannot be opened says so to who reads it.
+   */
+  openAhead(): void {
+    for (const facts of this.views.at(-1)?.valueLogs.values() ?? []) {
+      if (!this.options.files.mayKeep) return
+      try {
+        if (!this.open.has(facts.fileNum)) this.openListed(facts)
+      } catch {
+        // Whoever reads it tries again.
+      }
+    }
   }
 
   private factsOf(fileNum: FileNum): ValueLogFacts | null {

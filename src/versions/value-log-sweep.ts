@@ -3,9 +3,9 @@
  * Owns: the one edit of that kind under way; files that are out of the version while somebody may still read them.
  * Does not own: what is live (version), who reads (tables/value-logs.ts), pins (log-pins.ts), the unlinking.
  * Thread: main.
- * Invariants: VLG-8 the file of a value log goes only when neither the durable nor the current version lists it, no read
- * state that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log that a
- * pin keeps stays listed until the pin has let go of it, whatever points to it.
+ * Invariants: VLG-8 the file of a value log goes only when neither the durable nor the current version lists it, no
+ * read state that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log
+ * that a pin keeps stays listed until the pin has let go of it, whatever points to it.
  */
 import { valueLogFileName } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'

@@ -4,8 +4,8 @@
  * Thread: main; runs blocking or awaited.
  */
 import {
-  decodeFileHeader, emptyFrameHeader, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, ioError, KiB,
-  readFrameHeader, step, VarveError,
+  decodeFileHeader, emptyFrameHeader, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, ioError,
+  KiB,  readFrameHeader, step, VarveError,
 } from '../base/index.js'
 import type { FileHeader, SeqNum, Steps } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
@@ -38,7 +38,8 @@ export function* readUnlistedValueLog(file: VfsFile, name: string): Steps<Unlist
       if (length < FRAME_HEADER_BYTES) return { databaseId, largestSeqNum: null }
     }
     if (!readFrameHeader(bytes, at - start, at, seed, frame)) return { databaseId, largestSeqNum: null }
-    if (frame.type === FrameType.mark) return { databaseId, largestSeqNum: frame.count === count ? largestSeqNum : null }
+    const isEnd = frame.type === FrameType.mark
+    if (isEnd) return { databaseId, largestSeqNum: frame.count === count ? largestSeqNum : null }
     largestSeqNum = Math.max(largestSeqNum, frame.firstSeqNum)
   }
 }

@@ -294,7 +294,7 @@ test('after stop no timer is left and nobody waits', async () => {
   await assert.rejects(scene.syncer.waitFor(1), { code: 'CLOSED' })
 })
 
-test('VLG-2, A14: whoever waits for the last sync of a log hears the answer of the one sync that there is', async () => {
+test('VLG-2, A14: whoever waits for the last sync of a log hears of the one sync that there is', async () => {
   const log = scene.logs[0]!
   const told: string[] = []
   scene.write()

@@ -1,5 +1,5 @@
 /**
- * When the files of value logs go: as soon as nothing points to them and nobody can read or needs them, at once or at the
+ * The files of value logs go as soon as nothing points to them and nobody can read or needs them: at once, or at the
  * next open, whatever happened before.
  */
 import assert from 'node:assert/strict'
@@ -25,7 +25,7 @@ after(async () => {
 const entries = sampleEntries()
 const apart = entries.filter(({ log }) => log !== undefined)
 
-/** As a compaction leaves it of which nothing is left, before a sweep. */
+/** The edit of a compaction of which nothing is left. */
 const nothingLeft: VersionEdit = { deleteTables: [{ level: 1, fileNum: 20 }] }
 
 /** A database with the value logs 12, a promoted log, and 14; `edits` change what its manifest says. */
@@ -105,13 +105,15 @@ for (const manifestSync of [true, false]) {
   })
 }
 
-test('VLG-11: what a snapshot sees keeps its files', async () => {
+test('what a snapshot sees keeps its files', async () => {
   const vfs = newVfs()
   const db = await open(vfs)
   const snapshot = db.snapshot()
   await deleteAll(db)
   assert.equal(valueLogsIn(vfs).length, 2)
-  for (const { key, value } of entries) assert.deepEqual(Buffer.from(db.getSync(key, { snapshot })!), Buffer.from(value))
+  for (const { key, value } of entries) {
+    assert.deepEqual(Buffer.from(db.getSync(key, { snapshot })!), Buffer.from(value))
+  }
   snapshot.release()
   await db.compact()
   await gone(vfs)
@@ -148,7 +150,7 @@ test('S12: a crash before the sweep leaves files without live values: the next o
   await gone(vfs)
 })
 
-test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and counts only without live values', async () => {
+test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and counts when its values died', async () => {
   const pinned: VersionEdit = { addPins: [{ name: 'follower', firstLog: 12 }] }
   const vfs = newVfs([pinned])
   let db = await open(vfs)
@@ -168,7 +170,7 @@ test('VLG-9, A15: a promoted log that a pin keeps stays over restarts, and count
   await gone(vfs)
 })
 
-test('A15: a pin that keeps too much in promoted logs is dropped when their values die, and an event names it', async () => {
+test('A15: a pin that keeps too much is dropped when the values of its logs die, and an event names it', async () => {
   const vfs = newVfs([{ addPins: [{ name: 'follower', firstLog: 12 }] }])
   const events: EngineEvent[] = []
   const db = await open(vfs, { pinBytesMax: 200_000, components: { onEvent: (it) => events.push(it) } })
@@ -190,7 +192,8 @@ test('A15: a streamed file stays while a pin keeps the log that names it', async
 /** Writes a value log that no manifest lists, with values of these sequence numbers. */
 function writeOrphan(vfs: MemoryVfs, fileNum: number, seqNums: number[], databaseId = DATABASE_ID): string {
   const name = vlogFileName(fileNum)
-  const header = newFileHeader('varvevlg', { databaseId, generation: 1, lineage: 77, random: new SeededRandom(1) }, fileNum)
+  const origin = { databaseId, generation: 1, lineage: 77, random: new SeededRandom(1) }
+  const header = newFileHeader('varvevlg', origin, fileNum)
   const file = vfs.openSync(`${DIR}/${name}`, 'create')
   const writer = new ValueLogWriter(file, name, header)
   const key = new TextEncoder().encode('key')
@@ -225,5 +228,6 @@ test('REC-5: value logs that no manifest lists go if history has what they hold,
     for (let i = 0; i < 30; i++) await db.put(`more ${round} ${i}`, 'v') // soon history has such numbers
     await db.close()
   }
-  assert.deepEqual(vfs.listSync(DIR).filter((name) => name.includes('vlog')).sort(), ['000014.vlog', ...kept.map(({ file }) => file)])
+  const left = vfs.listSync(DIR).filter((name) => name.includes('vlog')).sort()
+  assert.deepEqual(left, ['000014.vlog', ...kept.map(({ file }) => file)])
 })

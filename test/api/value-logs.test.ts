@@ -9,7 +9,7 @@ import { NodeVfs } from '../../src/vfs/index.js'
 import type { Vfs } from '../../src/vfs/index.js'
 import { bytes, newDirectory, SMALL, text } from '../support/databases/databases.js'
 import { makeDatabase, sampleEntries, valueOf } from '../support/databases/value-databases.js'
-import type { DatabasePlan, MadeDatabase } from '../support/databases/value-databases.js'
+import type { DatabasePlan, MadeDatabase, MadeEntry } from '../support/databases/value-databases.js'
 import { recordCalls } from '../support/fakes/watched-vfs.js'
 
 const DIR = '/db'
@@ -113,19 +113,18 @@ test('VLG-12: what asks for keys only opens no value log', async () => {
 
 test('A22: one look into the directory answers for all value logs of an open', async () => {
   const entries = Array.from({ length: 40 }, (_, i) => ({ key: `k${i + 10}`, value: valueOf(5000, i), log: 100 + i }))
-  const { vfs } = newVfs({ entries })
-  const calls: string[] = []
-  for (const readOnly of [true, false]) {
-    const db = await open(recordCalls(vfs, calls), { readOnly })
-    await db.close()
-  }
-  const { vfs: small } = newVfs({ entries: entries.slice(0, 1) })
-  const fewer: string[] = []
-  for (const readOnly of [true, false]) {
-    const db = await open(recordCalls(small, fewer), { readOnly })
-    await db.close()
-  }
-  assert.equal(calls.length, fewer.length)
+  const counts = [1, 40].map(async (count) => {
+    const calls: string[] = []
+    const { vfs } = newVfs({ entries: entries.slice(0, count) })
+    for (const readOnly of [true, false]) {
+      const db = await open(recordCalls(vfs, calls), { readOnly })
+      await db.close()
+    }
+    return [/^(list|stat)/, /^open read/].map((pattern) => calls.filter((call) => pattern.test(call)).length)
+  })
+  const [[lookCount, fileCount], [lookCountOfMany, fileCountOfMany]] = await Promise.all(counts) as [number[], number[]]
+  assert.equal(lookCountOfMany, lookCount)
+  assert.equal(fileCountOfMany, fileCount! + 39, 'only the reader opens them ahead')
 })
 
 test('A22: an open that misses a value log says so and changes nothing', async () => {
@@ -183,4 +182,42 @@ test('A21: a page of the Level facade counts values, not handles', async () => {
   const page = await iterator.nextv(1000)
   assert.ok(page.length >= 4 && page.length <= 5, `${page.length} values of 300 kB in a page of 1 MiB`)
   await iterator.close()
+})
+
+/** Replaces the database by a later state of it: its values are in file 30, file 14 is gone. */
+function collect(vfs: MemoryVfs, entries: MadeEntry[]): MadeEntry[] {
+  const moved = entries.map((entry) => (entry.log === 14 ? { ...entry, log: 30 } : entry))
+  vfs.unlinkSync(`${DIR}/000012.wal`)
+  makeDatabase(vfs, DIR, { entries: moved, tableNum: 40, manifestNum: 41, seed: 8 })
+  vfs.unlinkSync(`${DIR}/000014.vlog`)
+  return moved
+}
+
+test('A22, V06: a reader keeps value logs open that a writer removes beside it', async () => {
+  const entries = sampleEntries(30)
+  const { vfs } = newVfs({ entries })
+  const db = await open(vfs, { readOnly: true })
+  const snapshot = db.snapshot()
+  const walk = db.valuesSync()
+  collect(vfs, entries)
+  for (const { key, value } of entries) assert.deepEqual(await db.get(key, { snapshot }), value)
+  assert.deepEqual([...walk].map(shown), entries.map(({ value }) => shown(value)))
+})
+
+test('A22: with no room to keep them open, a read of now is made anew, and a walk must begin again', async () => {
+  const entries = sampleEntries(30)
+  const { key, value } = entries.find(({ log, value: { length } }) => log === 14 && length > 131072)!
+  const reads: ((db: Varve) => Promise<unknown>)[] = [
+    (db) => db.get(key), async (db) => db.getSync(key), async (db) => db.getManySync([key])[0],
+  ]
+  for (const read of reads) {
+    const { vfs } = newVfs({ entries })
+    const db = await open(vfs, { readOnly: true, maxOpenFiles: 1 })
+    const walk = db.valuesSync({ gte: key })
+    collect(vfs, entries)
+    assert.deepEqual(await read(db), value)
+    assert.throws(() => walk.next(), { code: 'MISSING_FILE', file: '000014.vlog' })
+    assert.equal(walk.next().done, true)
+    await db.close()
+  }
 })

@@ -1,5 +1,5 @@
 /**
- * Crashes after every change of the disk while values die, tables are merged and value logs are swept: whatever was left
+ * Crashes after every change of the disk while values die, tables are merged and value logs are swept. Whatever is left
  * opens, has every value that was not deleted, and comes to the files that it needs and no others.
  */
 import assert from 'node:assert/strict'
@@ -41,7 +41,8 @@ async function crashesOf(manifestSync: boolean): Promise<Crash[]> {
     for (const way of WAYS) {
       const image = way === 'kill' ? vfs.cloneKilled(index) : vfs.clone(way, index)
       const key = `${hashDisk(image)} ${gone} ${way === 'kill' ? hashDisk(image.clone('none', 1)) : ''}`
-      if (!crashes.has(key)) crashes.set(key, { vfs: image, what: `effect ${index}: ${description}, then ${way}`, gone })
+      const what = `effect ${index}: ${description}, then ${way}`
+      if (!crashes.has(key)) crashes.set(key, { vfs: image, what, gone })
     }
   }
   const db = await openSim(vfs, { manifestSync })

@@ -118,8 +118,9 @@ export class ValueLogLife {
   step(): void {
     const { random } = this
     const steps: (() => void)[] = [
-      () => this.flush(), () => this.flush(), () => this.stream(), () => this.begin(), () => this.begin(), () => this.end(),
-      () => this.end(), () => this.drop(), () => this.settle(), () => this.run(), () => this.run(), () => this.run(),
+      () => this.flush(), () => this.flush(), () => this.stream(), () => this.drop(), () => this.settle(),
+      () => this.begin(), () => this.begin(), () => this.end(), () => this.end(),
+      () => this.run(), () => this.run(), () => this.run(),
       () => void this.kept.add(this.current), () => this.letGo(), () => this.pin(), () => this.unpin(),
     ]
     random.pick(steps)()
@@ -287,7 +288,8 @@ export class ValueLogLife {
       const { fileNum, namedInLog } = facts
       if (pointed.has(fileNum)) needed.set(valueLogFileName(facts), 'pointed to')
       if (namedInLog !== 0 && isReplayed(namedInLog)) needed.set(valueLogFileName(facts), 'named in a log')
-      if (durable.valueLogs.has(fileNum) || current.valueLogs.has(fileNum)) needed.set(valueLogFileName(facts), 'listed')
+      const isListed = durable.valueLogs.has(fileNum) || current.valueLogs.has(fileNum)
+      if (isListed) needed.set(valueLogFileName(facts), 'listed')
     }
     return needed
   }
