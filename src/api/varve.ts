@@ -1,26 +1,26 @@
 /**
  * What: the database as programs use it: checks every argument, then asks the engine.
- * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give Uint8Array. Calls
- * ending in Sync return when the work is done; the others return promises. Errors are VarveError with a stable `code`;
- * a call that is refused has changed nothing.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array; reads give Uint8Array. Calls ending in Sync return when
+ * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
+ * changed nothing.
  */
 import {
-  checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
+  checkFlag, copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
-import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { PointReader, readMany, readManySync } from '../read/index.js'
+import { openValueStream, PointReader, readMany, readManySync } from '../read/index.js'
 import type { ManyReads, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
-import { readCompactCall } from './compact-call.js'
+import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
@@ -28,6 +28,8 @@ import type { Pins } from './pins.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
+import { takeStreamOptions } from './stream-options.js'
+import type { StreamOptions } from './stream-options.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
 
@@ -54,7 +56,8 @@ export type BatchOp =
 
 /**
  * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
- * given are copied inside the call. A call that is refused has changed nothing.
+ * given are copied inside the call, but for an asynchronous write of more than 4 MiB: its bytes must not change until
+ * its promise settles. A call that is refused has changed nothing.
  */
 export class Varve {
   /** The directory, absolute and without links. */
@@ -201,6 +204,16 @@ export class Varve {
     await this.waitFor(engine.compact(keys, readCompactCall(options)))
   }
 
+  /**
+   * Gives the space of large values back that nothing points to any more; flushes first. It happens by itself, when half
+   * of a value log is garbage, or less in quiet times: this call is for those who want it now. Resolves when it is done.
+   * Ends early as `compact` does; CORRUPTION, MISSING_FILE or IO_ERROR: a value log was left alone, the rest is done.
+   */
+  async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
+    const engine = this.writer()
+    return this.waitFor(engine.collectGarbage(readCollectCall(options)))
+  }
+
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
 
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
@@ -221,6 +234,20 @@ export class Varve {
     const moment = readMoment(options, view)
     checkKey(key)
     return reads.get(moment, key, moment.copies, view)
+  }
+
+  /**
+   * The value in pieces of at most 1 MiB, each read when it is asked for; undefined when there is none. It is the value
+   * of the moment of the call, which is kept until the stream has ended or is left: use `for await`. A value that is
+   * damaged ends in CORRUPTION before its last piece. With `start` or `end` all of it is read once and checked before
+   * the part is given.
+   */
+  async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
+    const { view, reads } = this
+    const { part, read } = takeStreamOptions(options)
+    checkKey(key)
+    const own = copyBytes(key)
+    return openValueStream(view, reads, momentOf(read, view), own, part) ?? undefined
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
@@ -340,7 +367,7 @@ export class Varve {
   }
 
   /** Waits for background work, and keeps the process alive meanwhile. */
-  private waitFor(work: Promise<void>): Promise<void> {
+  private waitFor<T>(work: Promise<T>): Promise<T> {
     return keepAliveUntil(this.view.clock, work)
   }
 

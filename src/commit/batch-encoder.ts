@@ -10,7 +10,7 @@ import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
 import { checkContent } from './operations.js'
-import { exactRoom, frameBytesBound, roomOf } from './write-buffer.js'
+import { exactRoom, frameBytesBound, roomOf, writePosition } from './write-buffer.js'
 import type { WriteBuffer } from './write-buffer.js'
 
 export interface BatchOptions {
@@ -20,7 +20,7 @@ export interface BatchOptions {
 }
 
 /**
- * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room.
+ * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room, or is too long.
  * Throws INVALID_ARGUMENT, KEY_TOO_LARGE, VALUE_TOO_LARGE or BATCH_TOO_LARGE.
  */
 export function encodeBatch(
@@ -28,11 +28,11 @@ export function encodeBatch(
 ): boolean {
   const { count, kinds, keys, values } = operations
   const bodyStart = buffer.beginFrame()
-  const end = buffer.bytes.length - 16
+  const end = Math.min(buffer.bytes.length - 16, bodyStart + buffer.batchBytesMax)
   let at = bodyStart
   if (options.position !== null) {
     if (at + options.position.length + 8 > end) return false
-    at = buffer.writePosition(at, options.position)
+    at = writePosition(buffer.bytes, at, options.position)
   }
   const extensionBytes = at - bodyStart
   for (let i = 0; i < count; i++) {
@@ -41,6 +41,7 @@ export function encodeBatch(
     const kind = kinds[i]!
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    if (valueRoom > buffer.batchBytesMax) return false
     if (at + entryBytesMax(keyRoom, valueRoom) > end) {
       if (at + entryBytesMax(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > end) return false
     }

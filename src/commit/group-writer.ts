@@ -10,6 +10,7 @@
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
+import { poolGate } from '../vfs/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
@@ -210,7 +211,7 @@ export class GroupWriter {
     this.poolGroup = group
     if (sealed !== undefined) sealed.group = null
     else this.group = null
-    this.poolWrite = keepAliveUntil(this.clock, log.writeRange(buffer.bytes, start, end)).then(
+    this.poolWrite = keepAliveUntil(this.clock, writeInPool(buffer, start, end)).then(
       () => this.finishPoolWrite(buffer, end, seqNum, null),
       (error: unknown) => this.finishPoolWrite(buffer, end, seqNum, { error }),
     )
@@ -315,6 +316,18 @@ export class GroupWriter {
       if (this.poolWrite !== null) await this.poolWrite
       else await (this.unsettled[0]?.group ?? this.group)?.promise.catch(() => undefined)
     }
+  }
+}
+
+/** Waits for its turn among all that is large in the thread pool: a sync always finds a thread. */
+async function writeInPool({ log, bytes }: WriteBuffer, start: number, end: number): Promise<void> {
+  const gate = poolGate()
+  const room = gate.enter()
+  if (room !== null) await room
+  try {
+    if (!log.hasFailed) await log.writeRange(bytes, start, end)
+  } finally {
+    gate.leave()
   }
 }
 

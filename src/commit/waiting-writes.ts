@@ -1,18 +1,19 @@
 /**
- * What: asynchronous writes that wait for room, as private copies, in order.
+ * What: asynchronous writes that wait for room, in order: small ones as private copies, large ones as they were given.
  * Owns: the queue and its bytes. The process is kept alive while a write waits. Thread: main.
  * Invariants: COM-6 the queue's memory is bounded; a write that does not fit is refused with BUSY.
  */
 import { KeptAlive, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
+import { LargeWrite } from './large-write.js'
 import type { PackedOperations } from './packed-operations.js'
 
 /** Memory that a waiting call takes besides its bytes: its promise, and its place in the queue. */
 const CALL_BYTES = 384
 
 export interface WaitingWrite {
-  operations: PackedOperations
+  operations: PackedOperations | LargeWrite
   options: BatchOptions
   resolve: (written: Promise<void>) => void
   reject: (error: unknown) => void
@@ -43,7 +44,7 @@ export class WaitingWrites {
     return this.queue[this.head] ?? null
   }
 
-  push(operations: PackedOperations, options: BatchOptions): Promise<void> {
+  push(operations: PackedOperations | LargeWrite, options: BatchOptions): Promise<void> {
     const bytes = operations.memoryBytes + CALL_BYTES
     if (this.bytes + bytes > this.bytesMax && !this.isEmpty) {
       throw new VarveError('BUSY', `${this.bytes} bytes of writes wait for flushes`, {
@@ -67,12 +68,26 @@ export class WaitingWrites {
     first.resolve(written)
   }
 
+  /** Removes the first write, which cannot be written. */
+  refuse(error: unknown): void {
+    drop(this.first!)
+    this.shift(Promise.reject(error))
+  }
+
   rejectAll(error: unknown): void {
     const waiting = this.queue.slice(this.head)
     this.queue = []
     this.head = 0
     this.bytes = 0
     this.keptAlive.set(false)
-    for (const { reject } of waiting) reject(error)
+    for (const write of waiting) {
+      drop(write)
+      write.reject(error)
+    }
   }
+}
+
+/** Lets go of what a write has taken besides its place in the queue. */
+function drop({ operations }: WaitingWrite): void {
+  if (operations instanceof LargeWrite) operations.drop()
 }

@@ -9,8 +9,8 @@
  */
 import {
   bytesBound, bytesLength, crc32, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishApartEntry, finishEntry,
-  FRAME_HEADER_BYTES, FrameType, newKeyStart, NUMBER_MAX, sealApartFrame, sealFrame, VALUE_CHECKSUM_BYTES_MIN,
-  writeText, writeView,
+  FRAME_HEADER_BYTES, FrameType, getU32, newKeyStart, NUMBER_MAX, putU32, reseedCrc32, sealApartFrame, sealFrame,
+  VALUE_CHECKSUM_BYTES_MIN, writeText, writeView,
 } from '../base/index.js'
 import type { Bytes, EntryKind, NewFrame, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -26,6 +26,18 @@ export function frameBytesBound(keyBytes: number, valueBytes: number): number {
 }
 
 const NO_BYTES = new Uint8Array(0)
+/** Bytes of the checksum at the end of an entry. */
+const CHECKSUM_BYTES = 4
+
+/** The body of a frame that was written into a slab while it had no log. */
+export interface FilledBody {
+  readonly bodyEnd: number
+  readonly extensionBytes: number
+  /** The ends of the entries whose values have checksums of their own, each begun with the value's offset alone. */
+  readonly apartEnds: readonly number[]
+  /** The lengths of those values. */
+  readonly apartLengths: readonly number[]
+}
 
 export class WriteBuffer {
   readonly log: LogFile
@@ -39,6 +51,8 @@ export class WriteBuffer {
   encodedSeqNum: SeqNum = 0
   /** The size of the memtable's index above which the buffer is full, whatever room the slab has. */
   indexBytesMax = NUMBER_MAX
+  /** A batch that may take more bytes is not encoded: the caller has no time for it. */
+  batchBytesMax = NUMBER_MAX
   /** Where the log before this one ends. */
   predecessor: Predecessor = noPredecessor(0)
   /** The header that every frame reuses, so that nothing is allocated per batch. */
@@ -117,12 +131,13 @@ export class WriteBuffer {
   }
 
   /**
-   * Encodes one operation as a batch of its own. Returns false when it does not fit. Throws INVALID_ARGUMENT,
-   * KEY_TOO_LARGE or VALUE_TOO_LARGE.
+   * Encodes one operation as a batch of its own. Returns false when it does not fit, or is too long. Throws
+   * INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE.
    */
   encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    if (valueRoom > this.batchBytesMax) return false
     if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
       if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
     }
@@ -161,19 +176,6 @@ export class WriteBuffer {
     return finishApartEntry(bytes, at, kind, keyBytes, valueBytes, checksum)
   }
 
-  /** Writes the external position in front of the entries; returns the offset behind it. */
-  writePosition(at: number, position: Uint8Array): number {
-    const { bytes } = this
-    bytes[at] = ExtensionType.position
-    bytes[at + 1] = 0
-    bytes[at + 2] = position.length
-    bytes[at + 3] = position.length >>> 8
-    bytes.set(position, at + 4)
-    let end = at + 4 + position.length
-    while ((end & 3) !== 0) bytes[end++] = 0
-    return end
-  }
-
   /** Closes the frame whose body is [bodyStart, bodyEnd). From then on the batch counts as encoded. */
   seal(bodyStart: number, bodyEnd: number, extensionBytes: number, firstSeqNum: SeqNum, count: number): void {
     const { frame } = this
@@ -185,6 +187,25 @@ export class WriteBuffer {
     const seal = this.isApart ? sealApartFrame : sealFrame
     this.encodedEnd = at + seal(this.bytes, at, at, this.log.seed, frame)
     this.encodedSeqNum = firstSeqNum + count - 1
+  }
+
+  /** Closes a frame around a body that was written to its place in the slab, without the log's seed. */
+  sealFilled(body: FilledBody, firstSeqNum: SeqNum, count: number): void {
+    const { bytes, log: { seed } } = this
+    const { bodyEnd, extensionBytes, apartEnds, apartLengths } = body
+    let length = -1
+    let shifted = 0
+    for (let i = 0; i < apartEnds.length; i++) {
+      if (apartLengths[i] !== length) {
+        length = apartLengths[i]!
+        shifted = reseedCrc32(0, 0, seed, length)
+      }
+      const at = apartEnds[i]! - CHECKSUM_BYTES
+      putU32(bytes, at, getU32(bytes, at) ^ shifted)
+    }
+    const bodyStart = this.beginFrame()
+    this.isApart = apartEnds.length > 0
+    this.seal(bodyStart, bodyEnd, extensionBytes, firstSeqNum, count)
   }
 
   /** Makes encoded bytes that never reached the log void. */
@@ -209,4 +230,16 @@ export function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: num
   if (typeof data === 'string') return writeText(data, bytes, at)
   writeView(data, bytes, at)
   return room
+}
+
+/** Writes the external position in front of the entries; returns the offset behind it. */
+export function writePosition(bytes: Uint8Array, at: number, position: Uint8Array): number {
+  bytes[at] = ExtensionType.position
+  bytes[at + 1] = 0
+  bytes[at + 2] = position.length
+  bytes[at + 3] = position.length >>> 8
+  bytes.set(position, at + 4)
+  let end = at + 4 + position.length
+  while ((end & 3) !== 0) bytes[end++] = 0
+  return end
 }

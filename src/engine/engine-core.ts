@@ -74,8 +74,8 @@ export interface EngineCore {
   readonly valueLogSweep: ValueLogSweep
   readonly stalls: {
     readonly isStopped: boolean
-    assess(): void; mustStop(): boolean; mustDelay(): boolean
-    going(): Promise<void>; waitBlocking(): void; stop(): void
+    assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean
+    going(): Promise<void>; waitBlocking(batchBytes?: number): void; stop(): void
   }
   readonly resumer: { resume(): Promise<void>; stop(): void; idle(): Promise<void> }
   readonly state: ReadState

@@ -11,6 +11,7 @@ import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
+import type { Executor } from '../exec/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { ValueLogFacts, VersionEdit } from '../manifest/index.js'
@@ -23,6 +24,8 @@ import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
+import { collectGarbage } from './collect-garbage.js'
+import type { CollectCall, CollectResult } from './collect-garbage.js'
 import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
@@ -119,6 +122,7 @@ export class Engine implements EngineCore, ReadView {
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
+    setup.pool.onMade = (memory) => touchAhead(setup.executor, memory)
     setup.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
     setup.patience.onMended = () => this.health.recoverFrom('opening files')
   }
@@ -377,6 +381,10 @@ export class Engine implements EngineCore, ReadView {
     }
   }
 
+  collectGarbage(call: CollectCall): Promise<CollectResult> {
+    return collectGarbage(this, call)
+  }
+
   /** Resolves when everything written before the call survives power loss. */
   async sync(): Promise<void> {
     this.health.checkReadable()
@@ -396,3 +404,11 @@ export class Engine implements EngineCore, ReadView {
     return this.closed
   }
 }
+
+/** Without threads nothing is gained: the memory is touched when it is written. */
+function touchAhead(executor: Executor, memory: SharedArrayBuffer): void {
+  if (executor.workerCount === 0 || executor.isClosed) return
+  executor.submitPolled({ kind: 'touchSlab', input: { memory } }, ignore)
+}
+
+function ignore(): void {}

@@ -20,10 +20,10 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
   return {
     checkWritable: () => engine.checkWritable(),
     takeResults: () => setup.executor.poll(0),
-    mustStop: () => engine.stalls.mustStop(),
+    mustStop: (batchBytes) => engine.stalls.mustStop(batchBytes),
     mustDelay: () => engine.stalls.mustDelay(),
-    waitForRoom: () => {
-      engine.stalls.waitBlocking()
+    waitForRoom: (batchBytes) => {
+      engine.stalls.waitBlocking(batchBytes)
       engine.checkWritable()
     },
     takeBuffer: () => engine.buffers.take(),
@@ -33,14 +33,26 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
       engine.buffers.fill(buffer, batchBytes)
       if (buffer.isXl) setup.memory.fit(engine.state)
     },
+    takeSlab: (batchBytes) => {
+      const slab = engine.buffers.takeSlab(batchBytes)
+      setup.memory.fit(engine.state)
+      return slab
+    },
+    bind: (buffer, slab) => engine.buffers.bind(buffer, slab),
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onPublished: (buffer) => {
-      if (buffer.isHalfFull) engine.buffers.prepare()
+      if (buffer.isHalfFull) prepareNext(engine)
       engine.compactor.noteWrite()
     },
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
     onWriteFailure: (error, buffer, cut) => engine.onWriteFailure(error, buffer, cut),
   }
+}
+
+/** Makes what the next rotation needs, so that it is a swap. */
+function prepareNext({ buffers, options, setup: { pool, executor } }: EngineCore): void {
+  buffers.prepare()
+  if (executor.workerCount > 0) pool.prepare(options.immutablesMax + 1)
 }
 
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
@@ -97,6 +109,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
     installer, snapshots, versions, clock: options.clock,
     databaseId: setup.origin.databaseId,
     tableSettings: tableSettings(options),
+    valueFileBytes: options.valueFileBytes,
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),
     host: {

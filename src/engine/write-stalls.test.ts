@@ -18,6 +18,8 @@ class Scene {
   readonly clock = new HandClock()
   readonly told: string[] = []
   sealed = 0
+  /** The slabs of the sealed memtables. */
+  slabBytes: number[] = []
   level0 = 0
   debtBytes = 0
   /** True when something is under way that relieves writers, or begins when it is asked for. */
@@ -47,7 +49,9 @@ class Scene {
   constructor() {
     const scene = this
     const engine = {
-      get immutables() { return Array.from({ length: scene.sealed }) },
+      get immutables() {
+        return Array.from({ length: scene.sealed }, (_, i) => ({ slabBytes: scene.slabBytes[i] ?? 0 }))
+      },
       options: {
         clock: this.clock, writeBufferSize: 64 * MiB,
         get immutablesMax() { return scene.immutablesMax },
@@ -70,7 +74,10 @@ class Scene {
       syncer: { tellLater: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
-        current: { isFilled: true, roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
+        current: {
+          isFilled: true, roomBytes: 64 * MiB, memtable: { slabBytes: 64 * MiB },
+          get isFull() { return scene.isFull },
+        },
         encodeWaiting: () => {
           this.encoded++
           this.onTurn()
@@ -308,6 +315,25 @@ test('no write waits longer than 100 ms for its turn, however large the one befo
   assert.equal(scene.stalls.mustDelay(), true)
   await scene.clock.advance(100)
   assert.deepEqual([scene.encoded, scene.stalls.mustDelay()], [1, false])
+})
+
+test('two large writes may be unflushed, and one is always let through; others go on', () => {
+  const must = (mib: number): boolean => scene.stalls.mustStop(mib * MiB)
+  assert.deepEqual([must(1024), must(65)], [false, false])
+  Object.assign(scene, { sealed: 1, slabBytes: [1024 * MiB] })
+  assert.deepEqual([must(1024), must(65)], [false, false])
+  Object.assign(scene, { sealed: 2, slabBytes: [1024 * MiB, 65 * MiB] })
+  assert.deepEqual([must(1024), must(65), must(64), must(0)], [true, true, false, false])
+  Object.assign(scene, { sealed: 2, slabBytes: [1024 * MiB, 64 * MiB] })
+  assert.equal(must(1024), false)
+})
+
+test('a blocked caller with a large write waits for the flush of another', () => {
+  Object.assign(scene, { sealed: 2, slabBytes: [100 * MiB, 100 * MiB], jobs: 1 })
+  assert.throws(() => scene.stalls.waitBlocking(65 * MiB), { code: 'BUSY', message: /2 large writes/ })
+  scene.polls.push(() => void (scene.sealed = 1))
+  scene.stalls.waitBlocking(65 * MiB)
+  assert.equal(scene.polls.length, 0)
 })
 
 test('a blocked caller takes results until there is room', () => {

@@ -14,6 +14,10 @@ import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
+/** The number of large writes that may be unflushed at a time. */
+const LARGE_COUNT_MAX = 2
+/** A batch counts as large when it needs more than this, and more than a buffer. */
+const LARGE_BYTES_MIN = 16 * MiB
 /** The longest wait for one job; polls deliver as soon as one is done. */
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
@@ -232,9 +236,22 @@ export class WriteStalls {
   // ── Stopped ─────────────────────────────────────────────────────────────────────────────────────
 
   /** True while no write buffer may be given out. */
-  mustStop(): boolean {
+  mustStop(batchBytes = 0): boolean {
     this.change(this.endable()) // wakes nobody: waiting callers ask here themselves
-    return this.now.state === 'stopped'
+    return this.now.state === 'stopped' || this.mustStopLarge(batchBytes)
+  }
+
+  /**
+   * True for a large write while two others are not flushed: their memory is not in the plan. It ends: a large write is
+   * sealed at once, so it is in the queue of flushes or waits for the next log.
+   */
+  private mustStopLarge(batchBytes: number): boolean {
+    const { immutables, pipeline, options: { writeBufferSize } } = this.engine
+    const largeBytes = Math.max(LARGE_BYTES_MIN, writeBufferSize)
+    if (batchBytes <= largeBytes) return false
+    let count = 0
+    for (const { slabBytes } of [pipeline.current.memtable, ...immutables]) if (slabBytes > largeBytes) count++
+    return count >= LARGE_COUNT_MAX
   }
 
   get isStopped(): boolean {
@@ -250,11 +267,11 @@ export class WriteStalls {
   }
 
   /** Waits until there is room. Throws BUSY when no job makes progress, or why writes are refused. */
-  waitBlocking(): void {
+  waitBlocking(batchBytes = 0): void {
     const { executor } = this.engine.setup
     executor.poll(0)
     let idleMs = 0
-    while (this.mustStop()) {
+    while (this.mustStop(batchBytes)) {
       this.engine.checkWritable()
       this.engine.syncer.tellLater()
       if (executor.poll(POLL_MS) > 0) {
@@ -263,7 +280,8 @@ export class WriteStalls {
       }
       idleMs += POLL_MS
       if (idleMs >= BLOCKED_MS_MAX || executor.activeCount === 0) {
-        throw new VarveError('BUSY', this.now.text!, { hint: 'let the event loop turn, or await writes' })
+        const text = this.now.text ?? `${LARGE_COUNT_MAX} large writes wait for their flush`
+        throw new VarveError('BUSY', text, { hint: 'let the event loop turn, or await writes' })
       }
     }
   }

@@ -48,7 +48,8 @@ export class Memtable {
   private readonly seed: HashSeed
   private readonly baseSeqNum: SeqNum
   private readonly executor: Executor | null
-  private bytes: Uint8Array = NO_BYTES
+  /** The slab's; none while it is empty. */
+  bytes: Uint8Array = NO_BYTES
   private readonly entries = new EntryTable()
   private index = NO_INDEX
   private order: MemtableOrder | null = null
@@ -90,6 +91,11 @@ export class Memtable {
   get slab(): Slab {
     assert(this.slabNow !== null, 'an empty memtable has no slab')
     return this.slabNow
+  }
+
+  /** The capacity of its slab, or 0 while it is empty. */
+  get slabBytes(): number {
+    return this.bytes.length
   }
 
   get entryCount(): number {

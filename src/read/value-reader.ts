@@ -31,7 +31,7 @@ export class ValuePlace {
 /** From this many bytes on, a read that can wait goes through the thread pool; below, the way there costs more. */
 export const POOL_READ_BYTES_MIN = 128 * KiB
 /** A longer value is read and checked in pieces: the event loop turns, and others have their turn in the pool. */
-const PIECE_BYTES = MiB
+export const PIECE_BYTES = MiB
 const TRIES = 2
 const KEY_BYTES_SHOWN = 64
 const TABLE_HINT = 'the table that has this handle is damaged: restore the database from a backup'
@@ -112,6 +112,28 @@ async function readInPieces({ log, offset, length }: ValuePlace, target: Uint8Ar
     crc = crc32(target, at, end, crc)
     if (end === length) return crc
     if (turns.isOverNow()) await turns.next()
+  }
+}
+
+/**
+ * The bytes [start, end) of the value in pieces, each read when it is asked for. The last piece of a whole value is given
+ * only when the checksum is right; of a part, no byte is given before the whole was read once and was right.
+ */
+export async function* piecesOf(place: ValuePlace, start: number, end: number): AsyncGenerator<Uint8Array, undefined> {
+  const { log, offset, length, checksum } = place
+  const isWhole = start === 0 && end === length
+  if (!isWhole && start < end) for await (const piece of piecesOf(place, 0, length)) void piece
+  let crc = seedAt(log, offset)
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, end - at))
+    try {
+      await readPiece(log, piece, 0, piece.length, offset + at)
+    } catch (error) {
+      throw readError(error, place)
+    }
+    crc = crc32(piece, 0, piece.length, crc)
+    if (isWhole && at + piece.length === length && crc !== checksum) throw wrongValue(place)
+    yield piece
   }
 }
 
