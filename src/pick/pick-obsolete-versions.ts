@@ -10,6 +10,7 @@
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
 import { extentOf } from '../manifest/index.js'
+import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -35,7 +36,7 @@ function* slicesOf(context: PickContext): Generator<Slice> {
   for (let level = 1; level <= sizes.lastLevel; level++) {
     let slice: Slice | null = null
     for (const table of version.levels[level]!.tables) {
-      const goingBytes = table.bytes * goingShare(context, table, level)
+      const goingBytes = (table.bytes + valueBytesOf([table])) * goingShare(context, table, level)
       const isWorth = goingBytes > 0 && goingBytes >= settings.reclaimShareMin * table.bytes
       const isJoined: boolean = isWorth && slice !== null &&
         slice.bytes + table.bytes <= settings.inputBytesMax
