@@ -14,9 +14,9 @@ import type { CompactionSettings } from './compaction-settings.js'
 
 export interface CondemnedLog {
   readonly fileNum: FileNum
-  /** Of what was put into it. */
+  /** The garbage as a share of the bytes put into it. */
   readonly garbageShare: number
-  /** Bytes that count for the gate: garbage; of a small log all that was put into it. */
+  /** The bytes that count for the gate: the garbage, or for a small log all that was put into it. */
   readonly weight: number
 }
 
@@ -31,7 +31,7 @@ export type CondemnedContext = {
   readonly blocked: ReadonlySet<FileNum>
 }
 
-/** What was put into a value log, as far as its space comes back only with the file. */
+/** Counts what was put into a value log, as far as its space comes back only with the file. */
 function putBytesOf({ isLog, bytes, putBytes }: ValueLogFacts): number {
   return isLog ? bytes : putBytes
 }
@@ -44,7 +44,7 @@ export function smallLogBytes({ valueFileBytes }: CompactionSettings): number {
   return valueFileBytes * SMALL_SHARE
 }
 
-/** Condemned for their garbage, the worst first. */
+/** Gives the logs that are condemned for their garbage, the worst first. */
 export function garbageLogs(context: CondemnedContext): CondemnedLog[] {
   const { garbageRatio } = context.settings
   return movableLogs(context)
@@ -56,7 +56,7 @@ export function garbageLogs(context: CondemnedContext): CondemnedLog[] {
     .sort((a, b) => b.garbageShare - a.garbageShare || a.fileNum - b.fileNum)
 }
 
-/** Condemned because there are too many that are small, the smallest first. */
+/** Gives the logs that are condemned because there are too many small ones, the smallest first. */
 export function smallLogs(context: CondemnedContext): CondemnedLog[] {
   const bytesMax = smallLogBytes(context.settings)
   const small = movableLogs(context).filter(({ bytes }) => bytes < bytesMax)
@@ -69,8 +69,9 @@ export function smallLogs(context: CondemnedContext): CondemnedLog[] {
 }
 
 /**
- * Those that go when their values have been moved: not what is left alone, or what a table points to that is, nor what
- * entries of a log name that has yet to be flushed. One without live values goes by itself.
+ * Gives the value logs that go when their values have been moved. A log is left out when it or a table that points into
+ * it is left alone, or when a write-ahead log that has yet to be flushed names its values. A log without live values
+ * goes by itself.
  */
 function movableLogs({ version, blocked }: CondemnedContext): ValueLogFacts[] {
   const kept = new Set<FileNum>(blocked)

@@ -10,7 +10,9 @@ import { applyEdit, emptyVersion } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { simulate } from '../../bench/simulation/simulator.js'
 import { sampleTable, sampleValueLog } from '../../test/support/samples/manifest-samples.js'
-import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, KEYS, Life } from '../../test/support/model/pick-life.js'
+import {
+  drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, KEYS, Life,
+} from '../../test/support/model/pick-life.js'
 import { valueBytesOf } from './compaction-pick.js'
 import { defaultCompactionSettings, settingsWhenQuiet } from './compaction-settings.js'
 import { garbageLogs, smallLogs } from './condemned-logs.js'

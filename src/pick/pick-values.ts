@@ -25,7 +25,7 @@ interface Place {
   readonly table: TableFacts
 }
 
-/** Condemned files that are worth their tables, and those tables. */
+/** The condemned files that are worth their tables, and those tables. */
 interface Collection {
   /** In the order in which they are to finish. */
   readonly logs: readonly FileNum[]
@@ -75,8 +75,8 @@ function planSmall(context: PickContext, slice: Slice, { places }: Collection): 
 // ── What is worth it ──────────────────────────────────────────────────────────────────────────────────
 
 /**
- * As many of the files as are together worth the tables that point into them. What costs least for what goes is counted
- * first: a file in few tables need not wait for one that stands in all.
+ * Chooses as many of the files as are together worth the tables that point into them. The file that costs least for
+ * what goes is counted first, so that a file in few tables need not wait for one that stands in all.
  */
 function worthwhile(context: PickContext, condemned: readonly CondemnedLog[]): Collection {
   const places = placesOf(context, condemned)
@@ -113,7 +113,7 @@ function placesBytes(places: readonly Place[]): number {
 
 // ── One step ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** Tables that point into a file, first those that point to most for their size. */
+/** Gives the tables that point into a file, first those that point to most for their size. */
 function seedsOf(context: PickContext, { places, logs }: Collection, fileNum: FileNum): readonly Place[] {
   const all = new Set(logs)
   const ratio = ({ table }: Place): number => valueBytesOf([table], all) / table.bytes
@@ -122,7 +122,7 @@ function seedsOf(context: PickContext, { places, logs }: Collection, fileNum: Fi
     .sort((a, b) => ratio(b) - ratio(a) || a.table.fileNum - b.table.fileNum)
 }
 
-/** A table with its neighbours that point into the same files; one alone from level 0. */
+/** Takes a table with its neighbours that point into the same files; in level 0 the table alone. */
 function sliceFrom(
   context: PickContext, collection: Collection, { seed, fileNum }: { seed: Place; fileNum: FileNum },
 ): Slice {
@@ -145,7 +145,7 @@ function sliceFrom(
   return { level, tables: tables.slice(start, end), condemned }
 }
 
-/** The file, and others in their order until the table moves what a run may: one table can stand for gigabytes. */
+/** Cuts the condemned files where the table moves what a run may, since one table can stand for gigabytes. */
 function cutFor(
   { settings }: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
 ): ReadonlySet<FileNum> {

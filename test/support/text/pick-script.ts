@@ -28,7 +28,9 @@ import {
 import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../../src/pick/index.js'
 import type { DataCase } from '../harness/datadriven.js'
 import { bytesOf } from '../samples/manifest-samples.js'
-import { assertBelow, assertClosed, drawnTables, drawnValueLogs, shownPick, smallSettings } from '../scenes/pick-scene.js'
+import {
+  assertBelow, assertClosed, drawnTables, drawnValueLogs, shownPick, smallSettings,
+} from '../scenes/pick-scene.js'
 
 export function runPickCase({ command, args, input }: DataCase): string {
   if (command === 'beside') return shownBeside(input)
