@@ -91,6 +91,7 @@ export function runInput(options: CompactorOptions, { pick, outputs, control }: 
     databaseId: options.databaseId,
     inputs: pick.inputs.map(({ tables }) => tables),
     openFilesMax: options.runFilesMax,
+    moves: null,
     below: pick.below.map(withoutReferences),
     headers: outputs.map(({ tableNum }) => installer.newHeader(tableNum)),
     fileNames: outputs.map(({ tempName }) => tempName),

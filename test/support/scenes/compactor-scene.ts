@@ -140,7 +140,7 @@ export class CompactorScene implements CompactorHost {
     const dropped = all.reduce((sum, { entryCount }) => sum + entryCount, 0) - facts.entryCount
     const output: CompactionRunOutput = {
       outputs: [facts], readBytes: 100 * all.length, writtenBytes: facts.bytes, keptCount: facts.entryCount,
-      droppedVersionCount: dropped, droppedTombstoneCount: 0, ...rest,
+      droppedVersionCount: dropped, droppedTombstoneCount: 0, valueLogs: [], movedBytes: 0, ...rest,
     }
     deliver({ ok: true, output: output as never })
   }
