@@ -16,9 +16,9 @@ function problemOf(valueFiles: ValueFileReference[], entryCount = 10): string | 
     sampleTable(1, 'a-m', { valueFiles: [refer(7, 2), refer(8, 2)] }),
     sampleTable(2, 'n-z', { valueFiles: [refer(7, 1), refer(9, 1)] }),
   ]
-  const pick = { inputs: [{ level: 0, tables }], outputLevel: 6 } as unknown as CompactionPick
+  const pick = { inputs: [{ level: 0, tables }], outputLevel: 6, condemned: [] } as unknown as CompactionPick
   const output = sampleTable(20, 'a-z', { entryCount, valueFiles })
-  return findOutputProblem({ pick, reservation: reservationOf(pick), outputs: [{ tableNum: 20 }] }, {
+  return findOutputProblem({ pick, reservation: reservationOf(pick), outputs: [{ tableNum: 20 }], valueLogs: [] }, {
     outputs: [output], keptCount: entryCount, droppedVersionCount: 20 - entryCount, droppedTombstoneCount: 0,
     readBytes: 0, writtenBytes: 0, valueLogs: [], movedBytes: 0,
   })

@@ -73,7 +73,8 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
 }
 
 /** Finds what is wrong with a corrupt table of the range, or with one that keeps a table of the range where it is. */
-function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
+function findLeftAlone({ compactor: { leftAlone }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
+  const { tables: corruptions } = leftAlone
   if (corruptions.size === 0) return null
   const { current } = versions
   const pick = picker.pick(current, [], snapshots.oldest ?? Infinity, new Set())

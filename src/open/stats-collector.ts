@@ -182,7 +182,7 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const { running, completedCount, movedCount, failedCount, leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
   return {
@@ -197,7 +197,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     droppedVersionCount: totals.droppedVersionCount,
     droppedTombstoneCount: totals.droppedTombstoneCount,
     debtBytes: compactor.debtBytes(version),
-    blockedTables: [...blocked],
+    blockedTables: [...leftAlone.tables.keys()],
     run: compactor.runTimes.stats(),
     running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
       id,
