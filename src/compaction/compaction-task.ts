@@ -12,8 +12,11 @@ import type { CompactionRunInput, CompactionRunOutput, ValueMoves } from '../run
 import type { TableSettings } from '../tables/index.js'
 import type { Installer, PlannedTable, PlannedValueLog, SnapshotList, VersionSet } from '../versions/index.js'
 
-/** A picker besides the style's own, and asked before it. */
-export type ExtraPicker = Pick<Picker, 'pick'>
+/** A picker besides the style's own. */
+export interface ExtraPicker extends Pick<Picker, 'pick'> {
+  /** True when it is asked after the style, not before: its work may take long, and writers wait for none of it. */
+  readonly isPatient?: boolean
+}
 
 /** The engine as the compactor sees it: the listener of its reports, and one question. */
 export interface CompactorHost {

@@ -189,11 +189,10 @@ export class Compactor {
     return this.options.snapshots.oldest ?? Infinity
   }
 
-  /** Starts a compaction; false when no picker has one. Extra pickers are first unless writers are stopped. */
+  /** Starts a compaction; false when no picker has one. */
   private startNext(): boolean {
     const { busy } = this.pickers
-    const extra = this.extra.all
-    for (const each of this.host.areWritersStopped() ? [busy, ...extra] : [...extra, busy]) {
+    for (const each of this.extra.orderWith(busy, this.host.areWritersStopped())) {
       const pick = this.ask(each)
       if (pick === null) continue
       this.start(pick, each === busy ? null : each)

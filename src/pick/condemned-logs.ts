@@ -36,6 +36,11 @@ function putBytesOf({ isLog, bytes, putBytes }: ValueLogFacts): number {
   return isLog ? bytes : putBytes
 }
 
+/** The share of what was put into it that is garbage: what `garbageRatio` is compared with. */
+export function garbageShareOf(log: ValueLogFacts): number {
+  return putBytesOf(log) === 0 ? 0 : garbageBytesOf(log) / putBytesOf(log)
+}
+
 function garbageBytesOf(log: ValueLogFacts): number {
   return Math.max(0, putBytesOf(log) - log.liveBytes)
 }
@@ -48,10 +53,7 @@ export function smallLogBytes({ valueFileBytes }: CompactionSettings): number {
 export function garbageLogs(context: CondemnedContext): CondemnedLog[] {
   const { garbageRatio } = context.settings
   return movableLogs(context)
-    .map((log) => {
-      const weight = garbageBytesOf(log)
-      return { fileNum: log.fileNum, weight, garbageShare: weight / putBytesOf(log) }
-    })
+    .map((log) => ({ fileNum: log.fileNum, weight: garbageBytesOf(log), garbageShare: garbageShareOf(log) }))
     .filter(({ garbageShare }) => garbageShare > garbageRatio)
     .sort((a, b) => b.garbageShare - a.garbageShare || a.fileNum - b.fileNum)
 }
@@ -62,10 +64,7 @@ export function smallLogs(context: CondemnedContext): CondemnedLog[] {
   const small = movableLogs(context).filter(({ bytes }) => bytes < bytesMax)
   if (small.length <= SMALL_LOGS_MAX) return []
   return small.sort((a, b) => a.bytes - b.bytes || a.fileNum - b.fileNum).slice(0, Math.floor(small.length / 2))
-    .map((log) => {
-      const weight = putBytesOf(log)
-      return { fileNum: log.fileNum, weight, garbageShare: garbageBytesOf(log) / weight }
-    })
+    .map((log) => ({ fileNum: log.fileNum, weight: putBytesOf(log), garbageShare: garbageShareOf(log) }))
 }
 
 /**

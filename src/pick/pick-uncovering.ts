@@ -6,7 +6,7 @@
  * so that is what a step is weighed with: otherwise a write now and then would rewrite a whole level each time.
  * Thread: any (pure).
  */
-import type { LevelNum, TableFacts } from '../base/index.js'
+import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { extentOf } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
@@ -15,12 +15,18 @@ import type { PickContext } from './pick-context.js'
 import { pickDown } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
-export function pickUncovering(context: PickContext, stacks: readonly Level0Stack[]): CompactionPick | null {
+/** Tables with only entries newer than `upTo` are left alone. */
+export function pickUncovering(
+  context: PickContext, stacks: readonly Level0Stack[], upTo: SeqNum = Infinity,
+): CompactionPick | null {
   if (context.settings.uncoverShareMin === Infinity || context.version.valueLogs.size === 0) return null
   let pick: CompactionPick | null = null
-  for (const stack of stacks) pick ??= pickStackFor(context, stack)
+  const isOld = ({ smallestSeqNum }: TableFacts): boolean => smallestSeqNum <= upTo
+  for (const stack of stacks) if (stack.tables.some(isOld)) pick ??= pickStackFor(context, stack)
   for (let level = context.sizes.baseLevel; level < context.sizes.lastLevel; level++) {
-    for (const table of context.version.levels[level]!.tables) pick ??= pickTableFor(context, level, table)
+    for (const table of context.version.levels[level]!.tables) {
+      if (isOld(table)) pick ??= pickTableFor(context, level, table)
+    }
   }
   return pick
 }

@@ -39,8 +39,19 @@ interface Slice {
 }
 
 export function pickValues(context: PickContext): CompactionPick | null {
-  if (context.version.valueLogs.size === 0 || context.running.some(({ movesValues }) => movesValues)) return null
+  if (!mayCollect(context)) return null
   return pickFrom(context, garbageLogs(context), planSlice) ?? pickFrom(context, smallLogs(context), planSmall)
+}
+
+/** Picks only for garbage, out of files with smaller numbers. */
+export function pickGarbage(context: PickContext, below: FileNum): CompactionPick | null {
+  if (!mayCollect(context)) return null
+  return pickFrom(context, garbageLogs(context).filter(({ fileNum }) => fileNum < below), planSlice)
+}
+
+/** One run at a time moves values. */
+function mayCollect({ version, running }: PickContext): boolean {
+  return version.valueLogs.size > 0 && !running.some(({ movesValues }) => movesValues)
 }
 
 type PlanSlice = (context: PickContext, slice: Slice, collection: Collection) => CompactionPick | null
