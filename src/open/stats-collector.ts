@@ -61,6 +61,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
+  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
+  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
 }
 
 /** Nothing runs here: what the files tell. */
