@@ -8,8 +8,9 @@ import {
 import type { TableFacts } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import type { MemoryVfs } from '../vfs/index.js'
-import { scanValueLog, ValueLogWriter } from '../vlog/index.js'
+import { ValueLogWriter } from '../vlog/index.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
+import { scanValueLog } from '../../test/support/samples/value-log-scan.js'
 import {
   compact, DIR, headerOf, inputOf, newDisk, readOutput, writeInput,
 } from '../../test/support/scenes/compaction-scene.js'
