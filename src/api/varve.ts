@@ -205,9 +205,9 @@ export class Varve {
   }
 
   /**
-   * Gives the space of large values back that nothing points to any more; flushes first. It happens by itself, when half
-   * of a value log is garbage, or less in quiet times: this call is for those who want it now. Resolves when it is done.
-   * Ends early as `compact` does; CORRUPTION, MISSING_FILE or IO_ERROR: a value log was left alone, the rest is done.
+   * Gives the space of large values back that nothing points to any more; flushes first. It happens by itself when
+   * half of a value log is garbage, or less in quiet times: this call is for those who want it now. Resolves when it is
+   * done. Ends early as `compact` does; CORRUPTION, MISSING_FILE or IO_ERROR: a value log was left alone, the rest is done.
    */
   async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
     const engine = this.writer()

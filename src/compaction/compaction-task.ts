@@ -99,7 +99,7 @@ export function newTask(options: CompactorOptions, { id, pick, askedBy }: Planne
   }
 }
 
-/** Counts the value logs that a run may fill: each but the last has its size, with the keys that stand beside values. */
+/** Counts the value logs that a run may fill. Each but the last has its size, and keys stand beside the values. */
 function valueLogsMax({ valueFileBytes }: CompactorOptions, pick: CompactionPick): number {
   if (pick.condemned.length === 0) return 0
   const tables = inputTables(pick)

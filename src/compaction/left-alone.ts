@@ -28,7 +28,8 @@ export class LeftAlone {
     if (log === undefined) return false
     const attempts = (this.attempts.get(log.fileNum) ?? 0) + 1
     this.attempts.set(log.fileNum, attempts)
-    return (error.code !== 'IO_ERROR' || attempts >= READ_ATTEMPTS_MAX) && this.leave(this.valueLogs, log.fileNum, error)
+    const mayPass = error.code === 'IO_ERROR' && attempts < READ_ATTEMPTS_MAX
+    return !mayPass && this.leave(this.valueLogs, log.fileNum, error)
   }
 
   private leave(files: Map<FileNum, unknown>, fileNum: FileNum, error: unknown): true {

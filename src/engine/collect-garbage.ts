@@ -72,8 +72,8 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
 }
 
 /** The error of a value log that could not be emptied. */
-function firstLeftAlone({ compactor: { leftAlone } }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
-  for (const [fileNum, error] of leftAlone.valueLogs) if (before.has(fileNum)) return error
+function firstLeftAlone({ compactor }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
+  for (const [fileNum, error] of compactor.leftAlone.valueLogs) if (before.has(fileNum)) return error
   return null
 }
 

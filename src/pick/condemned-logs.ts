@@ -6,6 +6,8 @@
  * log that was promoted all bytes count, since the space of its small values comes back only with the file; a flush
  * promotes no log that would be condemned at once.
  * Thread: any (pure).
+ * Invariants: VLG-10 only what the version lists is condemned, and nothing that an unflushed log names. VLG-14 a file
+ * is not condemned for its garbage by the edit that lists it.
  */
 import type { FileNum } from '../base/index.js'
 import { allTables } from '../manifest/index.js'
@@ -36,8 +38,7 @@ function putBytesOf({ isLog, bytes, putBytes }: ValueLogFacts): number {
   return isLog ? bytes : putBytes
 }
 
-/** The share of what was put into it that is garbage: what `garbageRatio` is compared with. */
-export function garbageShareOf(log: ValueLogFacts): number {
+function garbageShareOf(log: ValueLogFacts): number {
   return putBytesOf(log) === 0 ? 0 : garbageBytesOf(log) / putBytesOf(log)
 }
 

@@ -1,6 +1,6 @@
 /**
  * What: collections of value logs over drawn lives: they come to an end, move no value twice, give back what is dead,
- * and leave readers what they see. A1, A2, A5, A6, A18 of the value log: docs/design/0032-value-log.md.
+ * and leave readers what they see. A1, A2, A5, A6, A18: docs/design/0032-value-log.md.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -33,7 +33,7 @@ const lives = fc.record({
 const liveBytesOf = ({ valueLogs }: Version): number =>
   [...valueLogs.values()].reduce((sum, { liveBytes }) => sum + liveBytes, 0)
 
-test('readers see what they saw, and without writes a collection ends and moves each value at most once', () => {
+test('VLG-14: readers see what they saw, and without writes a collection ends and moves no value twice', () => {
   fc.assert(fc.property(lives, ({ settings, steps, handles }) => {
     const life = new Life(settings, handles)
     for (const step of steps) life.step(step)
@@ -168,6 +168,21 @@ test('A18: a thousand sessions of 2 MiB leave few files, and each value moves ab
   const { logCount, movedBytes } = report.values
   assert.ok(report.flush.count >= 1000 && logCount < 128, `${logCount} files of ${report.flush.count} flushes`)
   assert.ok(movedBytes <= 2 * report.userBytes, `${Math.round(movedBytes / MiB)} MiB moved`)
+})
+
+test('VLG-10: a file that entries of a log name is condemned only when the log was flushed', () => {
+  const settings = { ...defaultCompactionSettings(), garbageGate: 0 }
+  for (const logPointer of [30, 31]) {
+    const version = applyEdit(emptyVersion, {
+      logPointer, nextFileNum: 100,
+      addValueLogs: [sampleValueLog(40, 1000, { putBytes: 1000, namedInLog: 30 })],
+      addTables: [{ level: 6, facts: sampleTable(7, 'a-z', {
+        tombstoneCount: 0, valueFiles: [{ fileNum: 40, valueCount: 1, valueBytes: 100 }],
+      }) }],
+    })
+    const pick = createPicker(settings).pick(version, [], Infinity, new Set())
+    assert.deepEqual(pick?.condemned ?? [], logPointer === 30 ? [] : [40])
+  }
 })
 
 test('small files are condemned from the smallest, half of them, and only when there are many', () => {

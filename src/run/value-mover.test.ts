@@ -153,7 +153,7 @@ class Scene {
   }
 }
 
-/** Values of many lengths in three files and in the table, whose order in the files is another than that of the keys. */
+/** Draws values of many lengths in three files and in the table; in the files they are not in the order of keys. */
 function drawScene(count: number, bytesMax: number): Scene {
   const stored = Array.from({ length: count }, (_, i) =>
     draw(`key ${String(i).padStart(6, '0')}`, i % 17 === 0 ? 0 : random.below(bytesMax), [90, 91, 92, 0][i % 4]!))

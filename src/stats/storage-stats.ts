@@ -130,7 +130,7 @@ export interface ValueLogStats {
   removedCount: number
   /** Bytes of values that collections have moved to other files since the open. */
   movedBytes: number
-  /** Files whose values could not be moved because they cannot be read: they stay until the database is opened again. */
+  /** Files whose values cannot be moved, because they cannot be read; left alone until the next open. */
   unreadableFiles: FileNum[]
   /** Each of them. */
   files: ValueLogFileStats[]

@@ -1,6 +1,6 @@
 /**
- * Crashes after every change of the disk while values are moved: whatever was left opens, every value is there as it was
- * put, what was deleted stays so, and the directory comes to the files that it needs and no others.
+ * Crashes after every change of the disk while values are moved: whatever was left opens, every value is there as it
+ * was put, what was deleted stays so, and the directory comes to the files that it needs and no others.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -19,7 +19,8 @@ export const gcCommand: Command = {
   details: [
     '',
     '  DIR            directory of the database',
-    `  --ratio R      empty value logs of which more than this part is garbage, ${RATIO_MIN} to ${RATIO_MAX} (${RATIO_DEFAULT})`,
+    '  --ratio R      empty value logs of which more than this part is garbage; ' +
+      `${RATIO_MIN} to ${RATIO_MAX}, else ${RATIO_DEFAULT}`,
     '  --dry-run      only tell which value logs would be emptied: the directory is read, and nothing is changed',
     '',
     'A database that is open does this by itself, with less haste. That a value is dead is known only when its entry',
@@ -60,9 +61,8 @@ async function dryRun(dir: string, ratio: number, terminal: Terminal): Promise<n
     const { files } = db.stats().valueLog
     const condemned = files.filter(({ isLog, fileBytes, putBytes, garbageBytes }) =>
       garbageBytes > ratio * (isLog ? fileBytes : putBytes))
-    const [fileBytes, liveBytes] = [
-      condemned.reduce((sum, file) => sum + file.fileBytes, 0), condemned.reduce((sum, file) => sum + file.liveBytes, 0),
-    ]
+    const fileBytes = condemned.reduce((sum, file) => sum + file.fileBytes, 0)
+    const liveBytes = condemned.reduce((sum, file) => sum + file.liveBytes, 0)
     terminal.out(`${countText(condemned.length)} of ${countText(files.length)} value logs of ${sizeText(fileBytes)} ` +
       `would be emptied, and ${sizeText(liveBytes)} moved\n`)
   } finally {
