@@ -237,17 +237,14 @@ export class Varve {
   }
 
   /**
-   * The value in pieces of at most 1 MiB, each read when it is asked for; undefined when there is none. It is the value
-   * of the moment of the call, which is kept until the stream has ended or is left: use `for await`. A value that is
-   * damaged ends in CORRUPTION before its last piece. With `start` or `end` all of it is read once and checked before
-   * the part is given.
+   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when there
+   * is none. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION before
+   * its last piece. With `start` or `end` all of it is read once and checked before the part is given.
    */
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
-    const { view, reads } = this
     const { part, read } = takeStreamOptions(options)
     checkKey(key)
-    const own = copyBytes(key)
-    return openValueStream(view, reads, momentOf(read, view), own, part) ?? undefined
+    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */

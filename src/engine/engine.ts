@@ -11,7 +11,6 @@ import type { Clock, FileNum, SeqNum } from '../base/index.js'
 import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
-import type { Executor } from '../exec/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import type { ValueLogFacts, VersionEdit } from '../manifest/index.js'
@@ -34,7 +33,7 @@ import type { EngineCore, EngineSetup } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
 import type { FailurePlace } from './health.js'
-import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller } from './hosts.js'
+import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller, touchAhead } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
@@ -122,7 +121,7 @@ export class Engine implements EngineCore, ReadView {
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
-    setup.pool.onMade = (memory) => touchAhead(setup.executor, memory)
+    setup.pool.onMade = touchAhead(setup.executor)
     setup.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
     setup.patience.onMended = () => this.health.recoverFrom('opening files')
   }
@@ -404,11 +403,3 @@ export class Engine implements EngineCore, ReadView {
     return this.closed
   }
 }
-
-/** Without threads nothing is gained: the memory is touched when it is written. */
-function touchAhead(executor: Executor, memory: SharedArrayBuffer): void {
-  if (executor.workerCount === 0 || executor.isClosed) return
-  executor.submitPolled({ kind: 'touchSlab', input: { memory } }, ignore)
-}
-
-function ignore(): void {}

@@ -5,6 +5,7 @@
 import { newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
+import type { Executor } from '../exec/index.js'
 import { Flusher, valueSettings } from '../flush/index.js'
 import { tableSettings } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
@@ -53,6 +54,14 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
 function prepareNext({ buffers, options, setup: { pool, executor } }: EngineCore): void {
   buffers.prepare()
   if (executor.workerCount > 0) pool.prepare(options.immutablesMax + 1)
+}
+
+/** Touches new slabs in a thread. Without threads nothing is gained: the memory is touched when it is written. */
+export function touchAhead(executor: Executor): (memory: SharedArrayBuffer) => void {
+  return (memory) => {
+    if (executor.workerCount === 0 || executor.isClosed) return
+    executor.submitPolled({ kind: 'touchSlab', input: { memory } }, () => undefined)
+  }
 }
 
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {

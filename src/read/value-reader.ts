@@ -116,8 +116,8 @@ async function readInPieces({ log, offset, length }: ValuePlace, target: Uint8Ar
 }
 
 /**
- * The bytes [start, end) of the value in pieces, each read when it is asked for. The last piece of a whole value is given
- * only when the checksum is right; of a part, no byte is given before the whole was read once and was right.
+ * The bytes [start, end) of the value in pieces, each read when it is asked for. The last piece of a whole value is
+ * given only when the checksum is right; of a part, no byte is given before the whole was read once and was right.
  */
 export async function* piecesOf(place: ValuePlace, start: number, end: number): AsyncGenerator<Uint8Array, undefined> {
   const { log, offset, length, checksum } = place

@@ -20,7 +20,7 @@ type Piece = IteratorResult<Uint8Array, undefined>
 
 const ENDED: Piece = { done: true, value: undefined }
 
-export class ValueStream implements AsyncIterableIterator<Uint8Array, undefined>, Resource {
+class ValueStream implements AsyncIterableIterator<Uint8Array, undefined>, Resource {
   readonly #view: ReadView
   readonly #moment: ReadMoment
   readonly #key: Uint8Array
@@ -72,7 +72,7 @@ export class ValueStream implements AsyncIterableIterator<Uint8Array, undefined>
 /** A stream of the value of `key`, which it keeps; null when there is none. */
 export function openValueStream(
   view: ReadView, reads: PointReader, moment: ReadMoment, key: Uint8Array, part: ValuePart,
-): ValueStream | null {
+): AsyncIterableIterator<Uint8Array, undefined> | null {
   const found = reads.locate(moment, key, view)
   if (found === null) return null
   if (isApart(found.kind)) {

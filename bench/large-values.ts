@@ -1,0 +1,150 @@
+/**
+ * What: values of 4 KiB to 1 MiB: filled in random order, written anew three times, read; with what that costs in bytes
+ * written and bytes kept.
+ */
+import assert from 'node:assert/strict'
+import { setTimeout } from 'node:timers/promises'
+import { SeededRandom } from '../src/base/index.js'
+import { directoryBytes, writtenBytes } from './disk-usage.js'
+import { shuffled } from './key-space.js'
+import type { Bench } from './workload.js'
+
+export const LARGE_SIZES = [4096, 16_384, 65_536, 1_048_576] as const
+
+const OVERWRITES = 3
+const IN_FLIGHT = 16
+const READS = 2000
+/** How often the directory is measured. */
+const MEASURE_MS = 500
+/** The files are at rest a while after the last write. */
+const REST_MS = 3000
+const POOL_BYTES = 16 * 2 ** 20
+const CHECKED = 200
+
+/** What the writes of one size cost. */
+export interface LargeCost {
+  size: string
+  putBytes: number
+  /** Bytes handed to the system's write calls; null where that is not known. */
+  callBytes: number | null
+  liveBytes: number
+  /** The most that the directory had, and what it had at rest. */
+  peakBytes: number
+  restBytes: number
+}
+
+export interface LargeRows {
+  fill: string
+  overwrite: string
+  get: string
+}
+
+export function sizeText(bytes: number): string {
+  return bytes < 2 ** 20 ? `${bytes / 1024} KiB` : `${bytes / 2 ** 20} MiB`
+}
+
+export function largeRows(bytes: number): LargeRows {
+  const size = sizeText(bytes)
+  return {
+    fill: `${size} values: fill, ${IN_FLIGHT} in flight`,
+    overwrite: `${size} values: overwrite ${OVERWRITES} times`,
+    get: `${size} values: get, awaited`,
+  }
+}
+
+/** Values without a pattern, each a view of one pool. */
+class LargeValues {
+  private readonly pool = Buffer.alloc(POOL_BYTES)
+  private readonly bytes: number
+
+  constructor(bytes: number) {
+    this.bytes = bytes
+    new SeededRandom(1, 'large values').fill(this.pool)
+  }
+
+  value(i: number, generation: number): Buffer {
+    const places = (POOL_BYTES - this.bytes) / 8
+    const at = 8 * ((i * 7919 + generation * 104_729) % places)
+    return this.pool.subarray(at, at + this.bytes)
+  }
+}
+
+/** Looks at the size of the directory now and then. */
+class PeakWatch {
+  peakBytes = 0
+  private readonly dir: string
+  private readonly timer: NodeJS.Timeout
+
+  constructor(dir: string) {
+    this.dir = dir
+    this.timer = setInterval(() => this.look(), MEASURE_MS)
+  }
+
+  look(): number {
+    const bytes = directoryBytes(this.dir)
+    this.peakBytes = Math.max(this.peakBytes, bytes)
+    return bytes
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+}
+
+export async function runLargeValues(bench: Bench, bytes: number): Promise<LargeCost> {
+  const { dir, largeBytes } = bench.options
+  const rows = largeRows(bytes)
+  const values = new LargeValues(bytes)
+  const count = Math.max(IN_FLIGHT, Math.floor(largeBytes / bytes))
+  await bench.open()
+  const watch = new PeakWatch(dir)
+  const before = writtenBytes()
+  const write = async (row: string, from: number, to: number): Promise<void> => {
+    await bench.row(row, count * (to - from), async (done) => {
+      const generation = from + Math.floor(done / count)
+      const order = shuffled(count, `generation ${generation}`)
+      await putAll(bench, order, (i) => values.value(i, generation))
+      return count
+    }, Infinity)
+  }
+  await write(rows.fill, 0, 1)
+  await write(rows.overwrite, 1, 1 + OVERWRITES)
+  const callBytes = before === null ? null : writtenBytes(before)!.callBytes
+  await getRow(bench, rows.get, count)
+  await check(bench, count, values)
+  watch.look()
+  await setTimeout(REST_MS)
+  await bench.store.settle()
+  const restBytes = watch.look()
+  watch.stop()
+  await bench.close()
+  const putBytes = count * bytes * (1 + OVERWRITES)
+  return { size: sizeText(bytes), putBytes, callBytes, liveBytes: count * bytes, peakBytes: watch.peakBytes, restBytes }
+}
+
+/** Puts with so many in flight: each that is answered is followed by the next. */
+async function putAll(bench: Bench, order: Uint32Array, valueOf: (i: number) => Buffer): Promise<void> {
+  let at = 0
+  const writer = async (): Promise<void> => {
+    while (at < order.length) {
+      const i = order[at++]!
+      await bench.store.put(bench.space.key(i), valueOf(i))
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, writer))
+}
+
+async function getRow(bench: Bench, row: string, count: number): Promise<void> {
+  const order = shuffled(count, 'get')
+  await bench.row(row, READS, async (done) => {
+    bench.use(await bench.store.get(bench.space.key(order[done % count]!)))
+    return 1
+  })
+}
+
+async function check(bench: Bench, count: number, values: LargeValues): Promise<void> {
+  for (const i of shuffled(count, 'check').subarray(0, CHECKED)) {
+    const found = await bench.store.get(bench.space.key(i))
+    assert.ok(found !== undefined && found !== null && Buffer.compare(found, values.value(i, OVERWRITES)) === 0)
+  }
+}
