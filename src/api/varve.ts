@@ -205,9 +205,9 @@ export class Varve {
   }
 
   /**
-   * Gives the space of large values back that nothing points to any more; flushes first. It happens by itself when
-   * half of a value log is garbage, or less in quiet times: this call is for those who want it now. Resolves when it is
-   * done. Ends early as `compact` does; CORRUPTION, MISSING_FILE or IO_ERROR: a value log was left alone, the rest is done.
+   * Flushes, then gives back the space of large values that nothing points to any more; by itself that happens when half
+   * of a value log is garbage, or less in quiet times. Ends early as `compact` does. Rejects with CORRUPTION,
+   * MISSING_FILE or IO_ERROR when a value log was left alone; the rest is done.
    */
   async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
     const engine = this.writer()
@@ -244,7 +244,8 @@ export class Varve {
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
     const { part, read } = takeStreamOptions(options)
     checkKey(key)
-    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
+    const { view, reads } = this
+    return openValueStream(view, reads, momentOf(read, view), copyBytes(key), part) ?? undefined
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */

@@ -26,7 +26,7 @@ export interface Orphan {
   isOurs: boolean
   /** The newest write in it. Null for a file that is not whole: it holds nothing that its logs do not. */
   largestSeqNum: SeqNum | null
-  /** Of a whole table; else null. */
+  /** The facts of a whole table; null for any other file. */
   facts: TableFacts | null
   /** True when nothing is known of it. */
   isUnreadable: boolean

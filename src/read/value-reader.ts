@@ -180,7 +180,7 @@ function readError(error: unknown, { log: { name }, offset }: ValuePlace): Varve
   })
 }
 
-/** The same error, with the key whose value could not be read. */
+/** Gives the error again, with the key whose value could not be read. */
 export function ofKey(error: unknown, key: Bytes): unknown {
   if (!VarveError.is(error)) return error
   const { code, file, offset, hint } = error

@@ -10,7 +10,7 @@ import type { ValuePlace } from './value-reader.js'
 /** One value of many. */
 export interface WantedValue {
   readonly place: ValuePlace
-  /** For errors. */
+  /** The key of the value, which errors name. */
   readonly key: Bytes
   /** Its place among what was asked for. */
   readonly index: number
@@ -28,7 +28,7 @@ export type GiveValue = (index: number, value: Uint8Array) => void
 /** Reading so many bytes that nobody wants costs less than another call. */
 const GAP_BYTES_MAX = 16 * KiB
 const RUN_BYTES_MAX = MiB
-/** As many as the pool takes at once (vfs/pool-gate.ts). */
+/** The pool takes no more at once (vfs/pool-gate.ts). */
 const RUNS_AT_ONCE = 2
 
 /** Which values are read together, in the order of files and offsets. */

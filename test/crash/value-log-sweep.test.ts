@@ -1,6 +1,6 @@
 /**
- * Crashes after every change of the disk while values die, tables are merged and value logs are swept: whatever was left
- * opens, has every value that was not deleted, and comes to the files that it needs and no others.
+ * Crashes after every change of the disk while values die, tables are merged and value logs are swept: whatever was
+ * left opens, has every value that was not deleted, and comes to the files that it needs and no others.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
