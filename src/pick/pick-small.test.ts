@@ -8,14 +8,14 @@ import type { Version } from '../manifest/index.js'
 import { RAW_BYTES_SHARE } from './compaction-pick.js'
 import { createPicker } from './create-picker.js'
 
-/** Draws a last level of neighbours of a few bytes each, which point to `valueBytes` each. */
+/** Draws a last level of neighbours of a few bytes each, which point to `valueBytes` each, none of them garbage. */
 function version(count: number, valueBytes: number): Version {
   const facts = (i: number) => sampleTable(i + 10, `${1000 + i}-${1000 + i}x`, {
     bytes: 5, rawBytes: 5 + valueBytes, tombstoneCount: 0,
     valueFiles: valueBytes === 0 ? [] : [{ fileNum: 9, valueCount: 1, valueBytes }],
   })
   return applyEdit(emptyVersion, {
-    addValueLogs: [sampleValueLog(9, 2 ** 31)],
+    addValueLogs: [sampleValueLog(9, 2 ** 31, { putBytes: count * valueBytes })],
     addTables: Array.from({ length: count }, (_, i) => ({ level: 6, facts: facts(i) })),
   })
 }
