@@ -32,27 +32,12 @@ import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
+import { takeBatchOptions } from './write-options.js'
+import type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'
 
 const NO_VALUE = new Uint8Array(0)
 /** What a list of values has for one that was read into memory of its own. */
 const asItIs = (value: Uint8Array): Uint8Array => value
-
-/** Options of writes. */
-export interface WriteOptions {
-  /** Wait until the write survives power loss; default: the database's option `sync`. */
-  sync?: boolean | undefined
-}
-
-/** Options of batches. */
-export interface BatchWriteOptions extends WriteOptions {
-  /** Opaque bytes, at most 4096, stored atomically with the batch; `db.position` gives the last. */
-  position?: Uint8Array | undefined
-}
-
-/** One operation of a batch. */
-export type BatchOp =
-  | { type: 'put'; key: Bytes; value: Bytes }
-  | { type: 'del'; key: Bytes }
 
 /**
  * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
@@ -205,8 +190,8 @@ export class Varve {
   }
 
   /**
-   * Flushes, then gives back the space of large values that nothing points to any more; by itself that happens when half
-   * of a value log is garbage, or less in quiet times. Ends early as `compact` does. Rejects with CORRUPTION,
+   * Flushes, then gives back the space of large values that nothing points to any more. By itself that happens when
+   * half of a value log is garbage, or less in quiet times. Ends early as `compact` does. Rejects with CORRUPTION,
    * MISSING_FILE or IO_ERROR when a value log was left alone; the rest is done.
    */
   async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
@@ -237,8 +222,8 @@ export class Varve {
   }
 
   /**
-   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when there
-   * is none. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION before
+   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when
+   * there is none. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION before
    * its last piece. With `start` or `end` all of it is read once and checked before the part is given.
    */
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
@@ -403,8 +388,4 @@ export class Varve {
 /** Gives the Level facade what it reads with. */
 export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
   return { view: db['view'], reads: db['reads'] }
-}
-
-function takeBatchOptions({ sync, position }: BatchWriteOptions): BatchWriteOptions {
-  return { sync, position }
 }

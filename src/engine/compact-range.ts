@@ -42,7 +42,19 @@ export interface CompactCall {
 
 const PROGRESS_MS = 200
 
-export async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
+/** Flushes, then merges what lies in a range down to one version a key. Resolves when readers see the result. */
+export async function flushAndCompact(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
+  const { abort } = call
+  try {
+    abort?.check()
+    await (abort === null ? engine.flush() : abort.orAborted(engine.flush()))
+    await compactRange(engine, range, call)
+  } finally {
+    abort?.end()
+  }
+}
+
+async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum }
   const picker = manualPicker(compactionSettings(engine.options), wanted)
   await runToEnd(engine, picker, call)

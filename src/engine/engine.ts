@@ -25,7 +25,7 @@ import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
 import { collectGarbage } from './collect-garbage.js'
 import type { CollectCall, CollectResult } from './collect-garbage.js'
-import { compactRange } from './compact-range.js'
+import { flushAndCompact } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
 import { DirectoryWatch } from './directory-watch.js'
@@ -368,16 +368,8 @@ export class Engine implements EngineCore, ReadView {
     return flushAll(this)
   }
 
-  /** Merges what lies in a range down to one version a key. Resolves when readers see the result. */
-  async compact(range: KeyRange, call: CompactCall): Promise<void> {
-    const { abort } = call
-    try {
-      abort?.check()
-      await (abort === null ? this.flush() : abort.orAborted(this.flush()))
-      await compactRange(this, range, call)
-    } finally {
-      abort?.end()
-    }
+  compact(range: KeyRange, call: CompactCall): Promise<void> {
+    return flushAndCompact(this, range, call)
   }
 
   collectGarbage(call: CollectCall): Promise<CollectResult> {

@@ -29,7 +29,7 @@ export interface ReplayedLogs {
   lastLogNum: FileNum
   /** The logs from the pointer on, and where history ends in each. */
   logs: LogFacts[]
-  /** For each log with entries, how many of its bytes the process that wrote it knew to be synced. */
+  /** How many bytes of each log with entries the process that wrote it knew to be synced. */
   provenBytes: Map<FileNum, number>
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null
