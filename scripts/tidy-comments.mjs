@@ -13,11 +13,6 @@ const END = /[.?!:`)]$/
 /** A drawing or a list at the end of a comment, which is indented. */
 const DRAWING = /^ *\* {3,}\S[^\n]*\n *$/m
 
-/** Folders whose comments are not held to this yet. */
-const EXCEPTIONS = [
-  'src/open/', 'src/read/', 'src/sstable/',
-]
-
 /**
  * @param {Record<string, string>} texts  by path
  * @returns {Problem[]}
@@ -26,7 +21,6 @@ export function checkComments(texts) {
   /** @type {Problem[]} */
   const problems = []
   for (const [file, text] of Object.entries(texts)) {
-    if (EXCEPTIONS.some((folder) => file.startsWith(folder))) continue
     for (const match of text.matchAll(/^[ \t]*\/\*\*(.*?)\*\//gms)) {
       const said = proseOf(/** @type {string} */ (match[1]))
       const line = text.slice(0, match.index).split('\n').length

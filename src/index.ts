@@ -1,7 +1,7 @@
 /** The package's main entry. */
 export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
-  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CompactionLevelStats, CompactionRunStats,
+  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult, CompactionLevelStats, CompactionRunStats,
   CompactionStats, CompactionStyle, CompactOptions, CompactProgress, Components, DatabaseState, DatabaseStats,
   EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo, FileNum, FileRemovalReason, FilesStats,
   FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions, HoldSpec, HoldState, Job, JobFunction,

@@ -80,8 +80,8 @@ function merge(name: string, inputs: TableFacts[][], isSynced = false, snapshots
   const run = () => {
     const numbers = Array.from({ length: 100 }, () => nextNum++)
     const { keptCount } = drain(compactionRun({
-      dir: '', databaseId, below: [], isSynced, settings: {}, tableBytes: TABLE_BYTES, rawBytesMax: Infinity,
-      overlapBytesMax: Infinity, inputs, openFilesMax: 255, unlisted: [],
+      dir: '', databaseId, below: [], isSynced, settings: {}, tableBytes: TABLE_BYTES, overlapBytesMax: Infinity,
+      rawBytesMax: Infinity, moves: null, inputs, openFilesMax: 255, unlisted: [],
       headers: numbers.map(headerOf), fileNames: numbers.map((n) => path.join(outDir, tableFileName(n))),
       snapshots, visibleSeqNum: nextSeqNum, control: new SharedArrayBuffer(8),
     }, { vfs: inDir }))

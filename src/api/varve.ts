@@ -11,7 +11,7 @@ import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
-import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
 import { openValueStream, PointReader, readMany, readManySync } from '../read/index.js'
 import type { ManyReads, ReadView } from '../read/index.js'
@@ -20,7 +20,7 @@ import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
-import { readCompactCall } from './compact-call.js'
+import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
@@ -204,6 +204,16 @@ export class Varve {
     await this.waitFor(engine.compact(keys, readCompactCall(options)))
   }
 
+  /**
+   * Gives the space of large values back that nothing points to any more; flushes first. It happens by itself, when half
+   * of a value log is garbage, or less in quiet times: this call is for those who want it now. Resolves when it is done.
+   * Ends early as `compact` does; CORRUPTION, MISSING_FILE or IO_ERROR: a value log was left alone, the rest is done.
+   */
+  async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
+    const engine = this.writer()
+    return this.waitFor(engine.collectGarbage(readCollectCall(options)))
+  }
+
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
 
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
@@ -354,7 +364,7 @@ export class Varve {
   }
 
   /** Waits for background work, and keeps the process alive meanwhile. */
-  private waitFor(work: Promise<void>): Promise<void> {
+  private waitFor<T>(work: Promise<T>): Promise<T> {
     return keepAliveUntil(this.view.clock, work)
   }
 

@@ -1,8 +1,10 @@
 /** What a run says of the values that its outputs point to; the rest of the check is in compactor.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sampleTable } from '../../test/support/samples/manifest-samples.js'
+import { sampleTable, sampleValueLog } from '../../test/support/samples/manifest-samples.js'
+import { CompactorScene } from '../../test/support/scenes/compactor-scene.js'
 import type { ValueFileReference } from '../base/index.js'
+import { applyEdit, emptyVersion } from '../manifest/index.js'
 import { reservationOf } from '../pick/index.js'
 import type { CompactionPick } from '../pick/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
@@ -16,11 +18,11 @@ function problemOf(valueFiles: ValueFileReference[], entryCount = 10): string | 
     sampleTable(1, 'a-m', { valueFiles: [refer(7, 2), refer(8, 2)] }),
     sampleTable(2, 'n-z', { valueFiles: [refer(7, 1), refer(9, 1)] }),
   ]
-  const pick = { inputs: [{ level: 0, tables }], outputLevel: 6 } as unknown as CompactionPick
+  const pick = { inputs: [{ level: 0, tables }], outputLevel: 6, condemned: [] } as unknown as CompactionPick
   const output = sampleTable(20, 'a-z', { entryCount, valueFiles })
-  return findOutputProblem({ pick, reservation: reservationOf(pick), outputs: [{ tableNum: 20 }] }, {
+  return findOutputProblem({ pick, reservation: reservationOf(pick), outputs: [{ tableNum: 20 }], valueLogs: [] }, {
     outputs: [output], keptCount: entryCount, droppedVersionCount: 20 - entryCount, droppedTombstoneCount: 0,
-    readBytes: 0, writtenBytes: 0,
+    readBytes: 0, writtenBytes: 0, valueLogs: [], movedBytes: 0,
   })
 }
 
@@ -36,4 +38,22 @@ test('A13: handles are carried on or go, and a run that says otherwise is thrown
   ]
   for (const [valueFiles, said] of lies) assert.equal(problemOf(valueFiles), `${said} would be let go of`)
   assert.equal(problemOf([refer(7, 3)], 2), 'table 20 points to more values than it has entries')
+})
+
+test('A25: a run is not told what its inputs, and the tables below, point to', () => {
+  const valueFiles = [refer(7, 2)]
+  const version = applyEdit(emptyVersion, {
+    addValueLogs: [sampleValueLog(7, 99_000)],
+    addTables: [4, 3, 2, 1].map((fileNum) => (
+      { level: 0, facts: sampleTable(fileNum, 'a-c', { bytes: 100, valueFiles }) }
+    )),
+  })
+  const scene = new CompactorScene(version)
+  scene.compactor.schedule()
+  const { inputs, below } = scene.runInput
+  assert.equal(inputs.flat().length, 4)
+  assert.ok([...inputs, ...below].flat().every((facts) => facts.valueFiles.length === 0))
+  scene.ran({ table: { valueFiles: [refer(7, 3)] } })
+  scene.published()
+  assert.deepEqual(scene.edits[0]!.edit.discards, [refer(7, 5)])
 })

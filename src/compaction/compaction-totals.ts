@@ -14,6 +14,8 @@ interface LevelTotals {
 export class CompactionTotals {
   readBytes = 0
   writtenBytes = 0
+  /** Bytes of values that were moved between value logs. */
+  movedBytes = 0
   droppedVersionCount = 0
   droppedTombstoneCount = 0
   private readonly levels = new Map<LevelNum, LevelTotals>()
@@ -21,6 +23,7 @@ export class CompactionTotals {
   add({ outputLevel }: CompactionPick, output: CompactionRunOutput, durationMs: number): void {
     this.readBytes += output.readBytes
     this.writtenBytes += output.writtenBytes
+    this.movedBytes += output.movedBytes
     this.droppedVersionCount += output.droppedVersionCount
     this.droppedTombstoneCount += output.droppedTombstoneCount
     const { readBytes, writtenBytes, runMs } = this.level(outputLevel)

@@ -23,7 +23,7 @@ function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null
   if (table === undefined) return null
   return {
     kind: 'move', reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, below: [],
-    tableBytes: 100, overlapBytesMax: 100, score: 0,
+    tableBytes: 100, overlapBytesMax: 100, score: 0, condemned: [],
   }
 }
 

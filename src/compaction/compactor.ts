@@ -18,13 +18,14 @@ import { namesMade } from '../tables/index.js'
 import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
-import { corruptInput, newTask } from './compaction-task.js'
+import { newTask } from './compaction-task.js'
 import type {
   CompactionTask, CompactorHost, CompactorOptions, CompactorPickers, ExtraPicker,
 } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
+import { LeftAlone } from './left-alone.js'
 import { QuietWatch } from './quiet-watch.js'
 
 const BACKOFF_FIRST_MS = 200
@@ -43,8 +44,7 @@ export class Compactor {
   completedCount = 0
   movedCount = 0
   failedCount = 0
-  /** Tables with a corrupt block and the errors found; they are left alone until the database is opened again. */
-  readonly corruptions = new Map<FileNum, unknown>()
+  readonly leftAlone = new LeftAlone()
   /** Pickers that are asked before the style's own; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
   private readonly options: CompactorOptions
@@ -102,7 +102,7 @@ export class Compactor {
   /** The pressures that slow writers down and stop them, computed once for each version. */
   get pressures(): readonly Pressure[] {
     const version = this.version
-    const blockedCount = this.corruptions.size
+    const blockedCount = this.leftAlone.tables.size
     if (this.pressed?.version !== version || this.pressed.blockedCount !== blockedCount) {
       this.pressed = { version, blockedCount, pressures: this.pickers.busy.pressures(version, this.blocked) }
     }
@@ -173,7 +173,7 @@ export class Compactor {
   }
 
   get blocked(): ReadonlySet<FileNum> {
-    return new Set(this.corruptions.keys())
+    return this.leftAlone.all
   }
 
   private get mayStart(): boolean {
@@ -189,11 +189,10 @@ export class Compactor {
     return this.options.snapshots.oldest ?? Infinity
   }
 
-  /** Starts a compaction; false when no picker has one. Extra pickers are first unless writers are stopped. */
+  /** Starts a compaction; false when no picker has one. */
   private startNext(): boolean {
     const { busy } = this.pickers
-    const extra = this.extra.all
-    for (const each of this.host.areWritersStopped() ? [busy, ...extra] : [...extra, busy]) {
+    for (const each of this.extra.orderWith(busy, this.host.areWritersStopped())) {
       const pick = this.ask(each)
       if (pick === null) continue
       this.start(pick, each === busy ? null : each)
@@ -222,7 +221,7 @@ export class Compactor {
 
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
-    const task = newTask(this.installer, this.clock.nowMs(), { id: this.nextId++, pick, askedBy })
+    const task = newTask(this.options, { id: this.nextId++, pick, askedBy })
     if (this.tasks.length === 0) this.busySinceMs = this.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
@@ -263,18 +262,17 @@ export class Compactor {
   /** Ends a task that failed. `finalNames` are names that a publish was about to give. */
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
-    const corrupt = corruptInput(task, error)
-    if (corrupt !== null) this.corruptions.set(corrupt, error)
+    const isLeftAlone = this.leftAlone.note(task, error)
     this.remove(task)
-    const tempNames = task.outputs.map(({ tempName }) => tempName)
+    const tempNames = [...task.outputs, ...task.valueLogs].map(({ tempName }) => tempName)
     this.installer.abandon([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
-      if (corrupt === null) {
+      if (!isLeftAlone) {
         this.extra.noteFailure(task.askedBy, error)
         this.backOff()
       }
-      this.host.onFailed(task, error, corrupt === null)
+      this.host.onFailed(task, error, !isLeftAlone)
     }
     this.wake()
     this.schedule()

@@ -24,7 +24,7 @@ const LOG_FORMAT: FrameFormat = {
   problemIn: (content, frame, file, offset) => frameProblem(content, 0, frame, file, offset),
 }
 
-/** Every byte of it, whatever state it is in. */
+/** Describes every byte of a log, whatever state it is in. */
 export function describeLog(source: ByteSource, file: string): Generator<Section> {
   return frameSections(source, file, LOG_FORMAT)
 }
@@ -51,7 +51,7 @@ function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown
   return { ...extensions, entries, hiddenCount }
 }
 
-/** Drawn in wal/log-format.ts. */
+/** Describes a predecessor frame's body, which is drawn in wal/log-format.ts. */
 function describePredecessor(it: Annotator): Record<string, unknown> {
   const predecessor = {
     fileNum: it.u53('log before this one'),
@@ -62,7 +62,7 @@ function describePredecessor(it: Annotator): Record<string, unknown> {
   return { predecessor: { ...predecessor, salt: toHex(it.raw(8, 'salt of that log')) } }
 }
 
-/** The position is the only extension with a meaning so far. */
+/** Describes a batch's extensions; the position is the only one with a meaning so far. */
 function describeExtensions(it: Annotator, bytes: number): Record<string, unknown> {
   const end = it.position + bytes
   const data: Record<string, unknown> = {}

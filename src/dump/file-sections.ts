@@ -13,18 +13,18 @@ import type { Problem, Section } from './annotate.js'
 import { bytesSource } from './byte-source.js'
 import type { ByteSource } from './byte-source.js'
 
-/** The name that a format gives a number. */
+/** Gives the name that a format has for a number. */
 export function keyOf(names: Readonly<Record<string, number>>, value: number): string {
   return codeName(names, value) ?? `unknown ${value}`
 }
 
-/** `name (number)`, with the names of all flags that are set. */
+/** Gives `name (number)`, with the names of all flags that are set. */
 export function flagNames(names: Readonly<Record<string, number>>, flags: number): string {
   const set = Object.keys(names).filter((name) => (flags & names[name]!) !== 0)
   return flags === 0 ? '0' : `${set.join(', ')} (${flags})`.trimStart()
 }
 
-/** `name (number)`. */
+/** Gives `name (number)`. */
 export function nameOf(names: Readonly<Record<string, number>>, value: number): string {
   return `${keyOf(names, value)} (${value})`
 }
@@ -35,7 +35,7 @@ export function problemOf(error: unknown): Problem {
   return { offset: error.offset ?? 0, message: error.message }
 }
 
-/** A part that has no meaning, or none that can be told. `source` is asked for its first bytes. */
+/** Describes a part that has no meaning, or none that can be told. `source` is asked for its first bytes. */
 export function unknownSection(
   source: ByteSource, part: Pick<Section, 'title' | 'offset' | 'bytes' | 'problems'>,
 ): Section {
@@ -45,7 +45,7 @@ export function unknownSection(
   return { ...part, summary: '', content, fields: [field], data: { offset, bytes, type: title } }
 }
 
-/** What cannot be read is shown without its bytes. */
+/** Gives the first bytes of a part, or none when they cannot be read. */
 function firstBytes(source: ByteSource, offset: number, bytes: number): Uint8Array {
   try {
     return source.read(offset, bytes)
@@ -54,7 +54,7 @@ function firstBytes(source: ByteSource, offset: number, bytes: number): Uint8Arr
   }
 }
 
-/** The header as it stands there; what is wrong with it is among the problems. */
+/** Describes the header as it stands there; what is wrong with it is among the problems. */
 export function fileHeaderSection(content: Uint8Array, magic: FileMagic, file: string): Section {
   const it = new Annotator(content, 0)
   const problems: Problem[] = []
@@ -117,9 +117,9 @@ export interface FrameFormat {
 }
 
 /**
- * The file header, each frame with what `readBody` finds in its body, and what is no frame, with what
- * is wrong there. Frames behind a bad place are looked for, so that damage shows as what it is; only
- * zeros at the end are no problem.
+ * Describes the file header, each frame with what `readBody` finds in its body, and what is no frame, with what is
+ * wrong there. Frames behind a bad place are looked for, so that damage shows as what it is; only zeros at the end
+ * are no problem.
  */
 export function* frameSections(
   source: ByteSource, file: string, format: FrameFormat,
@@ -148,7 +148,10 @@ function readHeaderAt({ source, seed }: FrameSource, at: number, frame: FrameHea
   return header.length === FRAME_HEADER_BYTES && readFrameHeader(header, 0, at, seed, frame)
 }
 
-/** The frame at `at`, as far as the file goes, when it is good or its header is right and unknown; fills `frame`. */
+/**
+ * Gives the frame at `at`, as far as the file goes, when it is good or its header is right and unknown; fills
+ * `frame`.
+ */
 function readFrameAt(frames: FrameSource, at: number, frame: FrameHeader): Uint8Array | null {
   const { source, seed, format: { known } } = frames
   if (!readHeaderAt(frames, at, frame)) return null
@@ -181,7 +184,7 @@ function frameSection(frames: FrameSource, at: number): Section | null {
   }
 }
 
-/** What the body says and what is wrong with the frame: the same that a reader of the database would say. */
+/** Describes a body, and tells the problems of its frame as a reader of the database would. */
 function describeBody(
   { file, format }: FrameSource, it: Annotator, frame: FrameHeader, at: number,
 ): { problems: Problem[]; body: Record<string, unknown> } {
@@ -201,7 +204,7 @@ function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
   return type === FrameType.editGroup ? `group ${firstSeqNum}, edits ${count}` : ''
 }
 
-/** A right checksum around a wrong body must not stop a dump. */
+/** Reads a body without throwing: a right checksum around a wrong body must not stop a dump. */
 function readBodySafely(
   read: () => Record<string, unknown>, file: string, problems: Problem[],
 ): Record<string, unknown> {
@@ -215,7 +218,7 @@ function readBodySafely(
   }
 }
 
-/** What stands at `at`, up to the next good frame or the end. */
+/** Describes what stands at `at`, up to the next good frame or the end. */
 function noFrameSection(frames: FrameSource, at: number): Section {
   const { source, file } = frames
   const end = findFrame(frames, at + 8)
@@ -237,7 +240,7 @@ function noFrameSection(frames: FrameSource, at: number): Section {
   return hasHeader && section.bytes >= FRAME_HEADER_BYTES ? withFrameHeader(section) : section
 }
 
-/** The first good frame from `from` on, or the end of the file. */
+/** Finds the first good frame from `from` on, or the end of the file. */
 function findFrame(frames: FrameSource, from: number): number {
   const frame = emptyFrameHeader()
   const { size } = frames.source
@@ -262,7 +265,7 @@ function whyBadBody({ bodyBytes }: FrameHeader, left: number): string {
   return 'the body of the frame is not what its checksum says'
 }
 
-/** A frame whose body is bad still says whose it is. */
+/** Adds the fields of the frame's header, which a frame has even when its body is bad. */
 function withFrameHeader(section: Section): Section {
   const { offset, bytes, content, title } = section
   const it = new Annotator(content, offset)

@@ -7,7 +7,8 @@ import type { CompactionSettings } from '../pick/index.js'
 import type { ResolvedOptions } from './options.js'
 
 export function compactionSettings(options: ResolvedOptions): CompactionSettings {
-  return { ...defaultCompactionSettings(options.writeBufferSize), style: options.compaction.style }
+  const { writeBufferSize, garbageRatio, valueFileBytes, compaction: { style } } = options
+  return { ...defaultCompactionSettings(writeBufferSize), style, garbageRatio, valueFileBytes }
 }
 
 export function makePickers(options: ResolvedOptions): CompactorPickers {

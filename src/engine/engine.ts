@@ -23,6 +23,8 @@ import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
+import { collectGarbage } from './collect-garbage.js'
+import type { CollectCall, CollectResult } from './collect-garbage.js'
 import { compactRange } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
@@ -376,6 +378,10 @@ export class Engine implements EngineCore, ReadView {
     } finally {
       abort?.end()
     }
+  }
+
+  collectGarbage(call: CollectCall): Promise<CollectResult> {
+    return collectGarbage(this, call)
   }
 
   /** Resolves when everything written before the call survives power loss. */

@@ -118,6 +118,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
     installer, snapshots, versions, clock: options.clock,
     databaseId: setup.origin.databaseId,
     tableSettings: tableSettings(options),
+    valueFileBytes: options.valueFileBytes,
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),
     host: {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
+import { scanValueLog } from '../../test/support/samples/value-log-scan.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/samples/write-buffer-samples.js'
 import {
   crc32, EntryKind, fileSeed, handleChecksum, handleFileNum, handleLength, handleOffset, KiB, MiB, NO_FEATURES, runSync,
@@ -12,7 +13,6 @@ import type { WriteBuffer } from '../commit/index.js'
 import { openTable } from '../sstable/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { scanValueLog } from '../vlog/index.js'
 import { noPredecessor } from '../wal/index.js'
 import { buildTable } from './flush-build.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'

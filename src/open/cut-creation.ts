@@ -1,6 +1,6 @@
 /**
- * What: tells a database whose creation a crash cut short, which holds nothing and may be made anew, from one
- * that lost its marker.
+ * What: tells a database whose creation a crash cut short from one that lost its marker. The former holds nothing
+ * and may be made anew.
  * Thread: main; runs blocking or awaited. Reads only.
  */
 import { FILE_HEADER_BYTES, parseFileName, VarveError } from '../base/index.js'
@@ -10,15 +10,15 @@ import { statFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 
 /**
- * Requires: no marker among the names. A creation makes a log and a manifest before the marker: then there is
- * no table, no log has a frame, and no manifest says that anything was ever written.
+ * True when there is no table, no log has a frame, and no manifest says that anything was ever written: a creation
+ * makes a log and a manifest before the marker. Requires: no marker is among the names.
  */
 export function* isCutCreation(vfs: Vfs, dir: string, names: readonly string[]): Steps<boolean> {
   for (const name of names) if (!(yield* isBlankFile(vfs, dir, name))) return false
   return true
 }
 
-/** A file that holds nothing: not ours, a log without a frame, the manifest of an empty database. */
+/** True for a file that holds nothing: a foreign file, a log without a frame, the manifest of an empty database. */
 export function* isBlankFile(vfs: Vfs, dir: string, name: string): Steps<boolean> {
   const parsed = parseFileName(name)
   switch (parsed?.kind) {
@@ -29,7 +29,10 @@ export function* isBlankFile(vfs: Vfs, dir: string, name: string): Steps<boolean
   }
 }
 
-/** One that is not whole was not finished: before the marker that is the creation, too. */
+/**
+ * True for the manifest of an empty database, and for one that is not whole: before the marker was made, that is an
+ * unfinished creation, too.
+ */
 function* isBlankManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<boolean> {
   try {
     const { version } = yield* readManifest(vfs, dir, fileNum)

@@ -1,9 +1,9 @@
 /**
- * What: reads a database directory back, for whoever opens it: names → marker → manifest → tables that no version
+ * What: reads a database directory back, for every kind of open: names → marker → manifest → tables that no version
  * lists → logs from the pointer on, and where history ends. Changes nothing; open.ts acts on it.
  *
- * The order is one that a reader beside a writer needs: what is read later is at least as new. A table among the names
- * is in the manifest or still has its log.
+ * The order is one that a reader beside a writer needs: what is read later is at least as new. A table among the
+ * names is in the manifest or still has its log.
  * Thread: main; runs blocking or awaited.
  * Invariants: REC-3 what cannot be read or does not fit together is an error, never an empty or shorter database.
  */
@@ -29,22 +29,23 @@ import type { KeptOrphan, KnownHistory } from './orphan-check.js'
 /** More file numbers than a database can use up while it is open. */
 const NUMBERS_LEFT_MIN = 2 ** 32
 
-/** What one kind of open does otherwise than another. */
+/** The differences between the kinds of an open. */
 export interface ReadingPolicy {
   /**
-   * The caller holds the lock and is going to write: logs are synced before they are read, for what he acts on must not
-   * vanish; what only readers may do without is refused; and there must be room for new files.
-   * Otherwise a writer may be at work: newer logs are read first, so that what they say was synced in older ones is
+   * True: the caller holds the lock and is going to write. Logs are synced before they are read, since what a
+   * writer acts on must not vanish; what only readers may do without is refused; and there must be room for new
+   * files.
+   * False: a writer may be at work. Newer logs are read first, so that what they say was synced in older ones is
    * there when those are read.
    */
   readonly isWriting: boolean
-  /** Tables that no version lists are looked at. */
+  /** True when tables that no version lists are looked at. */
   readonly readsOrphans: boolean
 }
 
 export const TO_WRITE: ReadingPolicy = { isWriting: true, readsOrphans: true }
 export const TO_READ: ReadingPolicy = { isWriting: false, readsOrphans: true }
-/** For a reader that has read before, and cannot wait. */
+/** The policy of a reader that has read before, and cannot wait. */
 export const TO_READ_AGAIN: ReadingPolicy = { isWriting: false, readsOrphans: false }
 
 export interface ReadingPlace {
@@ -58,9 +59,9 @@ export interface ReadingPlace {
 /** What the directory holds, before anything of it is believed. */
 export interface FoundDirectory {
   names: string[]
-  /** Null: there is no database here. */
+  /** The marker that counts; null when there is no database here. */
   marker: Marker | null
-  /** Above every number ever seen here. */
+  /** The highest file number of any file found; new numbers are above it. */
   highestFileNum: FileNum
 }
 
@@ -82,9 +83,9 @@ export function* findDatabase({ vfs, dir }: Pick<ReadingPlace, 'vfs' | 'dir'>): 
 
 /** A database as its files tell it. */
 export interface FoundHistory extends KnownHistory {
-  /** Null: there is none yet. */
+  /** What the manifest says; null when there is none yet. */
   manifest: ManifestContents | null
-  /** No file has this number or a higher one, and none had. */
+  /** The next number to give out: no file has it or a higher one, and none had. */
   nextFileNum: FileNum
   replayed: ReplayedLogs
   /** Files that are not part of the database and stay. */
@@ -94,8 +95,8 @@ export interface FoundHistory extends KnownHistory {
 }
 
 /**
- * The caller lets go of the memtables. `openTables` is called with what the manifest says, before logs are read: a
- * writer that misses a table hears of it before it has synced a log.
+ * Reads history from the manifest and the logs; the caller releases the memtables. `openTables` is called with what
+ * the manifest says, before logs are read: a writer that misses a table hears of it before it has synced a log.
  */
 export function* readHistory(
   place: ReadingPlace, found: FoundDirectory, policy: ReadingPolicy, openTables?: (known: KnownHistory) => Steps<void>,
@@ -133,8 +134,9 @@ function newHistory(random: Random): KnownHistory {
 }
 
 /**
- * For a writer, before it changes anything: new files take numbers above all that are there, and the
- * marker's next iteration is above the one that counts. A number that leaves no room is nobody's work of ours.
+ * Checks for a writer, before it changes anything, that there is room: new files take numbers above all that are
+ * there, and the marker's next iteration is above the one that counts. Varve never makes a number that leaves no
+ * room.
  */
 function checkRoom({ names, marker, highestFileNum }: FoundDirectory, nextFileNum: FileNum): void {
   const noRoom = (file: string) => corruption(

@@ -1,13 +1,13 @@
 /**
- * What: tells a directory of another database by the names in it, before anything is made there: no file of ours, not
- * even the lock's, may lie among LevelDB's.
+ * What: recognizes the directory of another database by the names in it, before anything is made there: no file of
+ * Varve, not even its lock's, may lie among LevelDB's.
  */
 import { VarveError } from '../base/index.js'
 import { readMarker } from '../manifest/index.js'
 
 const MIGRATION = 'docs/migration.md tells how to copy its entries; give Varve a directory of its own'
 
-/** Throws UNSUPPORTED_FORMAT when these names are those of another database, and there is none of ours beside it. */
+/** Throws UNSUPPORTED_FORMAT when the names are those of another database, and no database of Varve is beside it. */
 export function checkNotForeign(dir: string, names: readonly string[]): void {
   const kind = foreignKind(new Set(names))
   if (kind === null || readMarker(names) !== null) return
@@ -26,7 +26,7 @@ function some(names: ReadonlySet<string>, pattern: RegExp): boolean {
   return false
 }
 
-/** What a file begins with that is given in the place of a directory. */
+/** The first bytes of files that users give in the place of a directory. */
 const FILE_KINDS: readonly { begins: string; at: number; kind: string }[] = [
   { begins: 'SQLite format 3\0', at: 0, kind: 'SQLite' },
   { begins: '\xde\xc0\xef\xbe', at: 16, kind: 'LMDB' },

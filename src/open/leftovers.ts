@@ -1,6 +1,7 @@
 /**
- * What: what an open finds in the directory that the version it made durable does not need: files that go, files
- * that stay because they may be somebody's, and logs that pins keep. Reads only; the engine deletes.
+ * What: finds what the directory holds that the version which the open made durable does not need: files that go,
+ * files that stay because they may belong to somebody else, and logs that pins keep. Reads only; the engine
+ * deletes.
  * Thread: main; runs blocking or awaited.
  */
 import {
@@ -18,7 +19,7 @@ import type { KeptOrphan, KnownHistory } from './orphan-check.js'
 
 /** What becomes of the files that are not part of the database. */
 export interface Leftovers {
-  /** They go. */
+  /** Names of the files that go. */
   names: string[]
   /** Logs below the pointer that pins keep. */
   keptLogs: KeptLog[]
@@ -34,11 +35,11 @@ export interface LeftoversOptions {
   events: EventBus
   /** Tables that are not in the version and stay. */
   kept: readonly KeptOrphan[]
-  /** What this open has read: its manifest and the logs from the pointer on were found to be ours. */
+  /** What this open has read: it found its manifest, and the logs from the pointer on, to be the database's own. */
   history: KnownHistory
 }
 
-/** Looked up again: only what is there now is deleted, and only what the new manifest does not need. */
+/** Looks at the directory again: only what is there now is deleted, and only what the new manifest does not need. */
 export function* findLeftovers(options: LeftoversOptions, version: Version): Steps<Leftovers> {
   const { vfs, dir, events, kept } = options
   const names = yield* listDirectory(vfs, dir)
@@ -97,7 +98,10 @@ function* isSurelyBlank(vfs: Vfs, dir: string, name: string): Steps<boolean> {
   }
 }
 
-/** Null for what is ours as far as anybody can say: a header that is not whole is nobody's. */
+/**
+ * Gives the reason to keep a file; null when it is the database's own as far as anybody can say. (A file without a
+ * whole header says nothing.)
+ */
 function* reasonToKeep(vfs: Vfs, path: string, name: string, databaseId: Uint8Array): Steps<KeptFileReason | null> {
   const magic = parseFileName(name)?.kind === 'log' ? 'varvelog' : 'varveman'
   try {
@@ -111,8 +115,8 @@ function* reasonToKeep(vfs: Vfs, path: string, name: string, databaseId: Uint8Ar
 }
 
 /**
- * Logs below the pointer that pins keep, and how much of each is history. One that the manifest lists and
- * that is gone stays among them: who reads it must hear of it.
+ * Finds the logs below the pointer that pins keep, and how much of each is history. One that the manifest lists and
+ * that is gone stays among them, since a reader of it must hear of that.
  */
 function* findKeptLogs(
   { vfs, dir }: LeftoversOptions, names: readonly string[], version: Version,

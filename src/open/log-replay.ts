@@ -1,5 +1,5 @@
 /**
- * What: the logs from the pointer on as memtables, and where history ends in them. Changes nothing.
+ * What: reads the logs from the pointer on into memtables, and finds where history ends in them. Changes nothing.
  * Thread: main; runs blocking or awaited.
  * Invariants: REC-1 no hole.
  */
@@ -27,7 +27,7 @@ export interface ReplayedLogs {
   logCount: number
   logBytes: number
   lastLogNum: FileNum
-  /** Those logs, and where history ends in each. */
+  /** The logs from the pointer on, and where history ends in each. */
   logs: LogFacts[]
   /** Of each log with entries, the bytes that the process that wrote it knew to be synced. */
   provenBytes: Map<FileNum, number>
@@ -42,7 +42,7 @@ export interface ReplayOptions {
   random: Random
   databaseId: Uint8Array
   version: Version
-  /** As in a reading's policy (directory-reading.ts). */
+  /** True when the caller is going to write: see `ReadingPolicy` (directory-reading.ts). */
   isWriting: boolean
 }
 

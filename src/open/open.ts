@@ -51,7 +51,7 @@ import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './p
 /** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
 const FREE_SLABS_MAX = 2
 
-/** Opens for writing. The caller gave a checked location; `vfs` is the platform's or the user's. */
+/** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
   const { dir, isMade } = await prepareDirectory(location, vfs, options)
   const lock = await lockFor(dir, vfs)
@@ -73,7 +73,7 @@ export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
   }
 }
 
-/** A job's syncs are awaited between its end and its answer, where the thread cannot block on one. */
+/** Makes a job's syncs awaited between its end and its answer, where the thread cannot block on a sync. */
 function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
   const late = new LateSyncs(vfs)
   return { context: { vfs: late.vfs }, end: (hasSucceeded) => (hasSucceeded ? late.settle() : late.abandon()) }
@@ -102,7 +102,7 @@ class Opening {
   /** The new log, until the engine has it. */
   private log: LogFile | null = null
   private manifest: ManifestLog | null = null
-  /** What replay wrote, until a manifest may name it. */
+  /** Names of the tables that replay wrote, until a manifest may name them. */
   private replayedNames: string[] = []
   private memtables: Memtable[] = []
   private nextFileNum: FileNum = 1
@@ -133,7 +133,7 @@ class Opening {
     this.executor = new HeldExecutor(this.patience, vfs.workerSpec === null ? null : lock.spec)
   }
 
-  /** `isMade`: the directory is new, and its name is durable. */
+  /** Makes the attempt. `isMade` says that the directory is new, and that its name is durable. */
   async run(isMade: boolean): Promise<Engine> {
     const { vfs, dir, options } = this
     const startMs = options.clock.nowMs()
@@ -171,7 +171,7 @@ class Opening {
       position: recovered.position, keptLogs: leftovers.keptLogs,
       lastRun: decodeRunStats(recovered.flushStats), counts: this.counts,
     })
-    this.log = null // the engine's now
+    this.log = null // the log is the engine's now
     engine.deleter.announce(leftovers.names)
     try {
       engine.start()
@@ -186,7 +186,7 @@ class Opening {
     return engine
   }
 
-  /** Lets go of everything: the directory is as another open may find it, and no lock stays where no database is. */
+  /** Releases everything. The directory is as another open may find it, and no lock stays where no database is. */
   async abandon(): Promise<void> {
     this.letMemtablesGo()
     this.tables?.closeUnused()
@@ -208,7 +208,7 @@ class Opening {
     return this.nextFileNum++
   }
 
-  /** What the directory holds; nothing is changed, but that what was found is synced. */
+  /** Reads what the directory holds. It changes nothing, except that it syncs what it found. */
   private async readHistory(isMade: boolean): Promise<FoundHistory> {
     const { vfs, dir, options } = this
     const place = { vfs, dir, random: options.random, pool: new SlabPool(0, 0, options.clock) }
@@ -299,8 +299,9 @@ class Opening {
   }
 
   /**
-   * The new log, synced; its name becomes durable with that of the manifest that lists it. What is left of one
-   * that could not be made, or whose manifest could not, goes at once: another try takes other numbers.
+   * Makes the new log, synced. Its name becomes durable with the name of the manifest that lists it. What is left
+   * of a log that could not be made, or whose manifest could not, is removed at once: another try takes other
+   * numbers.
    */
   private async makeLog(origin: FileOrigin): Promise<LogFile> {
     const header = newFileHeader('varvelog', origin, this.allocate())
@@ -332,7 +333,7 @@ class Opening {
     await this.vfs.unlink(this.vfs.join(this.dir, logFileName(fileNum))).catch(() => undefined)
   }
 
-  /** The whole version of the new manifest: replay is done, so the pointer stands behind every old log. */
+  /** Gives the whole version of the new manifest. Replay is done, so its pointer stands behind every old log. */
   private nextVersion(
     version: Version, replayed: ReplayedLogs, written: readonly WrittenTable[],
     { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },

@@ -22,13 +22,13 @@ export interface Orphan {
   file: string
   kind: 'table' | 'vlog'
   fileNum: FileNum
-  /** False: its header says that it belongs to another database. */
+  /** False when its header says that it belongs to another database. */
   isOurs: boolean
   /** The newest write in it. Null for a file that is not whole: it holds nothing that its logs do not. */
   largestSeqNum: SeqNum | null
   /** Of a whole table; else null. */
   facts: TableFacts | null
-  /** Nothing is known of it. */
+  /** True when nothing is known of it. */
   isUnreadable: boolean
 }
 
@@ -64,7 +64,7 @@ export function* readOrphans(
   )
 }
 
-/** Null when it is gone meanwhile. */
+/** Reads what is known of one orphan; null when it is gone meanwhile. */
 function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array): Steps<Orphan | null> {
   try {
     const { databaseId: own, ...found } = yield* withFile(vfs, path, 'read', (file) => readUnlisted(file, unread))

@@ -1,6 +1,6 @@
 /**
- * What: files of a database directory that are not part of the database and that no open deletes: names them,
- * and removes them when somebody asks for it and everything else is whole.
+ * What: names the files of a database directory that are not part of the database and that no open deletes, and
+ * removes them when a user asks for it and everything else is whole.
  * Thread: main.
  */
 import { directoryError, runAsync, step, tableFileName, VarveError } from '../base/index.js'
@@ -16,14 +16,14 @@ import { lockFor } from './open.js'
 import { openReadOnly } from './read-only.js'
 import type { ReadOnlyView } from './read-only.js'
 
-/** What can be told of a kept file. */
+/** What is known of a kept file. */
 export interface KeptFileInfo extends KeptFile {
   bytes: number
   /** What a whole table holds; null for any other file. */
   table: { entryCount: number; smallestSeqNum: number; largestSeqNum: number } | null
 }
 
-/** Reads only, also beside a writer. Throws what a read-only open throws. */
+/** Lists the kept files. It only reads, and may run beside a writer. Throws what a read-only open throws. */
 export async function listOrphans(location: string, vfs: Vfs, options: ResolvedOptions): Promise<KeptFileInfo[]> {
   const view = await openReadOnly(location, vfs, options)
   try {
@@ -34,11 +34,12 @@ export async function listOrphans(location: string, vfs: Vfs, options: ResolvedO
 }
 
 /**
- * Removes them. Nobody may have the database open for writing; every table that the manifest lists is read from
- * beginning to end first, and the logs are. What is doubtful in any way is an error, and nothing is removed.
+ * Removes the kept files, when nobody has the database open for writing. First it reads every table that the
+ * manifest lists from beginning to end, and the logs. What is doubtful in any way is an error, and nothing is
+ * removed.
  */
 export async function deleteOrphans(location: string, vfs: Vfs, options: ResolvedOptions): Promise<KeptFileInfo[]> {
-  await listOrphans(location, vfs, options) // so that there is a database before there is a file of its lock
+  await listOrphans(location, vfs, options) // first: without a database no file of a lock is made
   const dir = await vfs.realPath(location)
   const lock = await lockFor(dir, vfs)
   const held = new HeldVfs(vfs, dir, lock)
@@ -58,7 +59,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
   }
 }
 
-/** Whatever is lost elsewhere, these files may be the only ones that have it. */
+/** Throws when anything is lost elsewhere: these files may be the only ones that have it. */
 function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFileInfo[]): void {
   if (cut !== null) {
     throw new VarveError('CORRUPTION', `history ends in ${cut.file} before its last byte`, {
@@ -73,7 +74,7 @@ function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFil
   })
 }
 
-/** Throws the first thing that is wrong in a listed table, and tells how many more there are. */
+/** Throws the first thing that is wrong in a listed table, with the count of the other problems. */
 async function checkTables(view: ReadOnlyView, vfs: Vfs): Promise<void> {
   const problems: TableProblem[] = []
   for (const facts of allTables(view.sight.version)) await runAsync(checkListed(view, vfs, facts, problems))
@@ -114,7 +115,7 @@ async function describe({ report, dir }: ReadOnlyView, vfs: Vfs): Promise<KeptFi
   return infos
 }
 
-/** Null for what is not a whole table. */
+/** Describes a whole table; null for any other file. */
 async function describeTable(vfs: Vfs, path: string, name: string): Promise<KeptFileInfo['table']> {
   try {
     const facts = await runAsync(withFile(vfs, path, 'read', (file) => readTableFacts({ file, name })))

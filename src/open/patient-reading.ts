@@ -58,7 +58,7 @@ export class PatientReading {
     return runAsync(this.patiently(TO_READ))
   }
 
-  /** Later, blocking: for a read that cannot wait. Debris is not looked at again. */
+  /** Looks at the directory again later, blocking, for a read that cannot wait. It does not look at debris again. */
   anew(): Sight {
     return runSync(this.patiently(TO_READ_AGAIN))
   }
@@ -103,7 +103,10 @@ export class PatientReading {
     return { state, version, databaseId, tables, replayed, keptFiles, manifest, generation, durationMs }
   }
 
-  /** Another database may have taken the place of the one that was read first. */
+  /**
+   * Gives the open tables; they are new ones when another database has taken the place of the one that was read
+   * first.
+   */
   private tablesOf(databaseId: Uint8Array): OpenTables {
     if (this.tables === null || compareBytes(this.tables.databaseId, databaseId) !== 0) {
       this.tables?.set.closeUnused()
@@ -114,7 +117,7 @@ export class PatientReading {
 
   private newTables(databaseId: Uint8Array): OpenTables {
     const { vfs, dir, cache, options } = this
-    // A writer that removes tables does not hurt who has them open.
+    // A writer that removes tables does not hurt a reader that has them open.
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax, isKeeping: true })
     const tables = new OpenTables({ vfs, dir, databaseId, cache, files, isReadOnly: true })
     tables.memoryLimit.limitBytes = tableBytesMax(options)
@@ -122,7 +125,7 @@ export class PatientReading {
   }
 }
 
-/** A writer that went on meanwhile leads to another place each time, or to none. */
+/** Tells where an error was met. A writer that went on meanwhile leads to another place each time, or to none. */
 function placeOf(error: unknown): string {
   if (!VarveError.is(error)) return String(error)
   const { code, file, offset, message } = error

@@ -1,5 +1,6 @@
 /**
- * What: the directory of a database before it is locked: found or made, its name durable, closed to strangers.
+ * What: prepares the directory of a database before it is locked: found or made, its name durable, closed to
+ * strangers.
  * Thread: main.
  */
 import { directoryError, errnoOf, parseFileName, runAsync, VarveError } from '../base/index.js'
@@ -9,10 +10,10 @@ import { readFully, withFile } from '../vfs/index.js'
 import type { FileInfo, Vfs } from '../vfs/index.js'
 import { checkFileNotForeign, checkNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
 
-/** What a system, or Node's permission model, says of a directory that this process may not open. */
+/** Errors by which a system, or Node's permission model, forbids this process to open a directory. */
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED'])
 
-/** Null when nothing is there; rejects when it is no directory. */
+/** Gives the facts of the directory, or null when nothing is there; rejects when it is no directory. */
 export async function findDirectory(location: string, vfs: Vfs): Promise<FileInfo | null> {
   const info = await infoOf(location, vfs)
   // A link to a directory is the user's way to name it; only inside the directory links are refused.
@@ -39,19 +40,19 @@ async function targetOf(link: string, vfs: Vfs): Promise<FileInfo | null> {
   }
 }
 
-/** Says so when it is a whole database of another kind. */
+/** Throws an error of its own when the file is a whole database of another kind. */
 async function checkFile(path: string, vfs: Vfs): Promise<void> {
   const bytes = new Uint8Array(FOREIGN_FILE_BYTES)
   try {
     const target = await vfs.realPath(path)
     await runAsync(withFile(vfs, target, 'read', (file) => readFully(file, bytes, bytes.length)))
   } catch {
-    return // then it is just no directory
+    return // a file that cannot be read is just no directory
   }
   checkFileNotForeign(path, bytes)
 }
 
-/** Makes the directory when that is allowed. Refuses, before a lock is taken, one that is not for this call. */
+/** Makes the directory when the options allow that. Before a lock is taken it refuses one that is not for this call. */
 export async function prepareDirectory(
   location: string, vfs: Vfs, options: ResolvedOptions,
 ): Promise<{ dir: string; isMade: boolean }> {
@@ -74,7 +75,7 @@ export async function prepareDirectory(
   const names = await namesIn(dir, vfs)
   checkNotForeign(dir, names)
   const isThere = readMarker(names) !== null
-  if (isThere || !holdsFiles(names)) checkExistence(dir, isThere, options) // else recovery says what is the matter
+  if (isThere || !holdsFiles(names)) checkExistence(dir, isThere, options) // recovery says what is wrong with others
   return { dir, isMade: false }
 }
 
@@ -86,7 +87,7 @@ export async function namesIn(dir: string, vfs: Vfs): Promise<string[]> {
   }
 }
 
-/** True when there are files of a database, whole or not: its lock's files alone are none. */
+/** True when there are files of a database, whole or not; files of its lock alone do not count. */
 export function holdsFiles(names: readonly string[]): boolean {
   return names.some((name) => {
     const kind = parseFileName(name)?.kind
@@ -105,7 +106,7 @@ export function checkExistence(dir: string, exists: boolean, options: ResolvedOp
   }
 }
 
-/** Each directory made is durable in its parent before the next. */
+/** Makes the directories of a path. Each is durable in its parent before the next is made. */
 async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
   const parent = vfs.parent(path)
   if (parent !== path && (await vfs.stat(parent)) === null) await makeDirectories(parent, vfs)
@@ -119,8 +120,8 @@ async function makeDirectories(path: string, vfs: Vfs): Promise<void> {
 }
 
 /**
- * Of a directory that was there: whoever made it may have been killed before its name was durable.
- * Where we may not look at the parent it is not we who made it.
+ * Syncs the name of a directory that was there: its maker may have been killed before the name was durable. Where
+ * this process may not look at the parent, it did not make the directory either.
  */
 export async function syncFoundName(dir: string, vfs: Vfs): Promise<void> {
   const parent = vfs.parent(dir)

@@ -19,7 +19,7 @@ keepProcess()
 
 const options = resolveOptions({ writeBufferSize: 64 * 1024, workers: 0 }, 4096)
 
-/** `vfs` for a reader; `between` runs before its nth open or list. */
+/** Makes a `vfs` for a reader in which `between` runs before the nth open or list. */
 function interrupted(vfs: Vfs, nth: number, between: () => Promise<void>): { vfs: Vfs; hasRun: () => boolean } {
   let calls = 0
   const step = async () => {
@@ -64,7 +64,7 @@ async function readBeside(nth: number, goOn: GoOn): Promise<boolean> {
   return reader.hasRun()
 }
 
-/** Calls of one undisturbed open, and some. */
+/** A few more than the calls of one undisturbed open. */
 const STEPS = 10
 
 describe('openReadOnly beside a writer', () => {
@@ -78,7 +78,7 @@ describe('openReadOnly beside a writer', () => {
       })
       if (hasRun) hits++
     }
-    // Names, manifest, log, table.
+    // The open reads names, manifest, log and table.
     assert.ok(hits >= 4, `only ${hits} steps were interrupted`)
   })
 

@@ -37,7 +37,7 @@ export class ReadOnlyView implements ReadView {
   readonly iterators: Iterators
   readonly snapshots: SnapshotList
   readonly reading: PatientReading
-  /** What it sees now. */
+  /** What the view sees now. */
   sight: Sight
   private readonly resources = new Set<Resource>()
   isClosed = false
@@ -81,7 +81,7 @@ export class ReadOnlyView implements ReadView {
     if (this.isClosed) throw new VarveError('CLOSED', 'the database is closed')
   }
 
-  /** Its moment cannot be read from a later state: what only it sees may have been dropped by then. */
+  /** Holds the present moment with its state, since a later state may have dropped what only that moment sees. */
   holdSnapshot(): HeldSnapshot {
     const { state } = this
     const held = this.snapshots.hold(this.visibleSeqNum)
@@ -96,7 +96,7 @@ export class ReadOnlyView implements ReadView {
     }
   }
 
-  /** Readers stay in the state they began in. */
+  /** Gives null: readers stay in the state in which they began. */
   holdMoment(): null {
     return null
   }
@@ -108,7 +108,7 @@ export class ReadOnlyView implements ReadView {
     try {
       sight = this.reading.anew()
     } catch {
-      return false // the error that there was says more
+      return false // the first error says more
     }
     const before = this.sight
     this.sight = sight
@@ -118,7 +118,7 @@ export class ReadOnlyView implements ReadView {
   }
 
   prepareIteration(): void {
-    // Nothing is sorted elsewhere.
+    // A read-only database does not sort memtables on other threads.
   }
 
   attach(resource: Resource): void {

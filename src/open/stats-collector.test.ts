@@ -27,7 +27,7 @@ function fill(engine: Engine, count: number): void {
   for (let i = 0; i < count; i++) engine.pipeline.writeOneSync(put, `key ${i}`, 'v'.repeat(100), false)
 }
 
-/** Names and types must not depend on the state; values must survive JSON. */
+/** Checks that names and types do not depend on the state, and that values survive JSON. */
 function check(stats: Stats): Stats {
   assert.deepEqual(shapeOf(stats), shapeOf(emptyStats('')))
   assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats)
@@ -42,7 +42,7 @@ function check(stats: Stats): Stats {
   return stats
 }
 
-/** Fields that may be null or a list are only named. */
+/** Gives the shape of a value, in which fields that may be null or a list are only named. */
 function shapeOf(value: object): unknown {
   const open = new Set(['reason', 'oldestSeqNum', 'backgroundError', 'recovery', 'lastRun', 'levels', 'pins', 'files'])
   return Object.entries(value).map(([name, field]) => {

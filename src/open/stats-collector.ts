@@ -61,16 +61,18 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
+  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
+  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
 }
 
-/** Nothing runs here: what the files tell. */
+/** Fills in what the files tell, since nothing runs in a read-only database. */
 function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const { version, replayed, tables, manifest, generation } = view.sight
   const { cache, options } = view.reading
   const { memtables } = replayed
   stats.database.state = view.isClosed ? 'CLOSED' : 'OPEN'
   stats.database.isReadOnly = true
-  // What the next open for writing must flush.
+  // The next open for writing must flush this.
   stats.flush.pending = memtables.length
   stats.flush.queue = memtables.length
   stats.wal = {
@@ -96,7 +98,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   collectVersion(stats, version)
 }
 
-/** What stands in the manifest. */
+/** Fills in what stands in the manifest. */
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
@@ -182,7 +184,7 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const { running, completedCount, movedCount, failedCount, leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
   return {
@@ -197,7 +199,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     droppedVersionCount: totals.droppedVersionCount,
     droppedTombstoneCount: totals.droppedTombstoneCount,
     debtBytes: compactor.debtBytes(version),
-    blockedTables: [...blocked],
+    blockedTables: [...leftAlone.tables.keys()],
     run: compactor.runTimes.stats(),
     running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
       id,
@@ -229,7 +231,7 @@ function cacheStats(cache: BlockCache): CacheStats {
   return { capacityBytes, usedBytes, blockCount, hitCount, missCount, evictionCount }
 }
 
-/** What is allocated, also where it was never touched yet. */
+/** Gives the memory that is allocated, also where it was never touched yet. */
 function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({

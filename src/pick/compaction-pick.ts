@@ -9,7 +9,8 @@ import { extentOfTables, extentsOverlap } from '../manifest/index.js'
 import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 
 /** The reason for a compaction. */
-export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small'
+export type PickReason =
+  'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small' | 'uncover' | 'values'
 
 export interface PickInput {
   readonly level: LevelNum
@@ -38,6 +39,8 @@ export interface CompactionPick {
   readonly overlapBytesMax: number
   /** The score of the level at the time of the pick; below 1 for a pick that is made early. */
   readonly score: number
+  /** Value logs whose values the run moves; handles into all others are carried. Only of reason 'values'. */
+  readonly condemned: readonly FileNum[]
 }
 
 /** What a running compaction reserves: its inputs, and its extent on the levels that it passes or writes. */
@@ -47,6 +50,8 @@ export interface RunningCompaction {
   readonly inputs: ReadonlySet<FileNum>
   readonly levels: readonly LevelNum[]
   readonly outputLevel: LevelNum
+  /** It moves values. One such run at a time. */
+  readonly movesValues: boolean
 }
 
 export interface LevelScore {
@@ -98,13 +103,16 @@ export interface Picker {
 }
 
 /** Makes the reservation of a pick. */
-export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel'>): RunningCompaction {
+export function reservationOf(
+  pick: Pick<CompactionPick, 'inputs' | 'outputLevel' | 'condemned'>,
+): RunningCompaction {
   const tables = inputTables(pick)
   return {
     extent: extentOfTables(tables),
     inputs: new Set(tables.map(({ fileNum }) => fileNum)),
     levels: pick.inputs.map(({ level }) => level).filter((level, i, all) => level !== all[i - 1]),
     outputLevel: pick.outputLevel,
+    movesValues: pick.condemned.length > 0,
   }
 }
 

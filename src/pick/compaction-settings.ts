@@ -33,6 +33,16 @@ export interface CompactionSettings {
   reclaimShareMin: number
   /** Small neighbours are merged when a deep level has this many tables more than its bytes need. */
   smallTablesMax: number
+  /** A value log with a larger share of garbage is condemned. */
+  garbageRatio: number
+  /** A collection begins when the garbage that goes is this share of the bytes of tables that it rewrites. */
+  garbageGate: number
+  /** Level 0 goes down when the value bytes that it may let go of are this share of the bytes to be merged. */
+  uncoverShareMin: number
+  /** A value log that a run writes is ended at about this size; those far smaller are brought together. */
+  valueFileBytes: number
+  /** A run moves at most about so many bytes of values. */
+  movedBytesMax: number
 }
 
 /** The settings for memtables of `writeBufferBytes`. docs/design/0015-leveled-picks.md has the figures behind them. */
@@ -51,6 +61,11 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     tombstoneRatio: 0.25,
     reclaimShareMin: 0.25,
     smallTablesMax: 32,
+    garbageRatio: 0.5,
+    garbageGate: 0.5,
+    uncoverShareMin: Infinity,
+    valueFileBytes: 256 * MiB,
+    movedBytesMax: 128 * MiB,
   }
 }
 
@@ -62,5 +77,8 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
     smallTablesMax: Math.min(settings.smallTablesMax, 6),
+    garbageRatio: settings.garbageRatio / 2,
+    garbageGate: Math.min(settings.garbageGate, 0.25),
+    uncoverShareMin: Math.min(settings.uncoverShareMin, 1),
   }
 }

@@ -7,6 +7,8 @@ export type {
 } from './compaction-pick.js'
 export { COMPACTION_STYLES, defaultCompactionSettings, settingsWhenQuiet } from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
+export { garbageShareOf } from './condemned-logs.js'
 export { createPicker } from './create-picker.js'
+export { collectionPicker } from './pick-collection.js'
 export { manualPicker } from './pick-manual.js'
 export type { ManualPicker } from './pick-manual.js'

@@ -61,6 +61,8 @@ export interface PickPlan {
   readonly outputLevel: LevelNum
   /** The kind of the pick; a merge when it is left out. */
   readonly kind?: PickKind
+  /** Default: none. */
+  readonly condemned?: readonly FileNum[]
 }
 
 /**
@@ -88,6 +90,7 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
   const { settings } = context
   const pick: CompactionPick = {
     kind: 'merge',
+    condemned: [],
     ...plan,
     inputs: plan.inputs.filter((input) => input.tables.length > 0),
     below: tablesBelow(context, tables, outputLevel),

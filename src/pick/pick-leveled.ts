@@ -19,6 +19,8 @@ import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickSize } from './pick-size.js'
 import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
+import { pickUncovering } from './pick-uncovering.js'
+import { pickValues } from './pick-values.js'
 
 /**
  * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
@@ -33,7 +35,8 @@ export function leveledPicker(settings: CompactionSettings): Picker {
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked })
       const stacks = level0Stacks(context)
-      return pickDue(context, stacks) ?? pickTombstones(context, stacks) ?? pickObsoleteVersions(context)
+      return pickDue(context, stacks) ?? pickUncovering(context, stacks) ?? pickTombstones(context, stacks) ??
+        pickValues(context) ?? pickObsoleteVersions(context)
     },
     scores(version, running) {
       const context = pickContext(settings, { version, running })

@@ -1,4 +1,4 @@
-/** What a range takes is told by whole tables inside it, and by the indexes of those that it cuts. */
+/** What a range takes is told by whole tables inside it, and by the indexes of the tables that it cuts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openWritten, writeTable } from '../../test/support/samples/table-samples.js'
@@ -12,7 +12,7 @@ import { approximateBytes } from './approximate-bytes.js'
 
 const keyOf = (n: number): Uint8Array => new Uint8Array([n >>> 8, n & 0xff])
 
-/** A hundred entries of about a hundred bytes, in blocks of a thousand. */
+/** Makes a table of a hundred entries of about a hundred bytes, in blocks of a thousand. */
 function tableFrom(first: number): Table {
   const entries = Array.from({ length: 100 }, (_, i) =>
     ({ key: keyOf(first + i), seqNum: i + 1, kind: EntryKind.value, value: new Uint8Array(90) }))

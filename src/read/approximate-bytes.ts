@@ -17,7 +17,7 @@ export function approximateBytes({ runs }: Pick<ReadState, 'runs'>, range: KeyRa
   return bytes
 }
 
-/** All of a table that lies in the extent as a whole. Requires: they overlap. */
+/** Estimates the bytes of a table that lie in the extent. Requires: the two overlap. */
 function bytesInside(table: Table, { lower, upper }: Extent): number {
   const own = extentOf(table.facts)
   const from = beginsBefore(own, lower, 0, lower.length) ? table.approximateBytesBelow(lower) : 0

@@ -1,11 +1,11 @@
 /**
- * What: a user's walk over a range: the iterator stack over a pinned read state, limits, copies out.
+ * What: a user's walk over a range: the iterator stack over a read state that is held, limits, copies out.
  *
- * A walk may be left open for any time, while writes go on: so it keeps no memtable that was flushed. When one is
- * sealed, the moment that an open cursor sees is held like a snapshot, so that all it sees gets into tables; when it is
- * in a table, the cursor lets go of its read state, and its next step goes on from its place in the state of then.
- * (Nothing above that moment is in a table before: no compaction can have dropped what only it sees. See
- * docs/design/0031-what-an-open-database-holds.md.)
+ * A walk may be left open for any time while writes go on, so it keeps no memtable that was flushed. When a
+ * memtable is sealed, the moment that an open cursor sees is held like a snapshot, so that all it sees gets into
+ * tables. When the memtable is in a table, the cursor lets go of its read state, and its next step goes on from its
+ * place in the newest state. (Before that, nothing above the moment is in a table, so no compaction can have
+ * dropped what only the cursor sees. See docs/design/0031-what-an-open-database-holds.md.)
  * Owns: the hold on the read state, the held moment, the count of open table iterators.
  * Thread: main.
  * States: standing on a read state ⇄ between two (holds none) → closed: by the end of the range, by close, by an error,
@@ -30,32 +30,32 @@ import { ValueScan } from './value-scan.js'
 export interface CursorOptions {
   range: KeyRange
   reverse: boolean
-  /** Entries at most; Infinity for all. */
+  /** The most entries that the cursor gives; Infinity for all. */
   limit: number
   seqNum: SeqNum
-  /** Default: the present one. */
+  /** The read state to walk over; the present one by default. */
   state?: ReadState
-  /** What copies keys and values; default: as the database does. */
+  /** Makes the copies of keys and values; by default as the database does. */
   copies?: UserBytes
-  /** The end of the range does not close it: `seek` may go back. Default false. */
+  /** True when the end of the range must not close the cursor, since `seek` may go back. The default is false. */
   staysOpen?: boolean
-  /** `next` pauses when it had to pass many entries, so that its caller can give way. Default false. */
+  /** True when `next` pauses after it passed many entries, so that its caller can give way. The default is false. */
   pauses?: boolean
 }
 
-/** Passed in a fraction of a millisecond. */
+/** Steps before a pause; they take a fraction of a millisecond. */
 const STEPS_PER_PAUSE = 1000
 
 const NO_BYTES = new Uint8Array(0)
 const NOTHING = new EmptyIterator()
 
-/** Where the next step begins. */
+/** The place where the next step begins. */
 const Standing = { edge: 0, target: 1, entry: 2, end: 3 } as const
 type Standing = (typeof Standing)[keyof typeof Standing]
 
 export class Cursor implements OpenCursor {
   private readonly view: ReadView
-  /** Null between two states, and for an empty range. */
+  /** The read state that is held; null between two states, and for an empty range. */
   private state: ReadState | null = null
   private iterator: InternalIterator = NOTHING
   private visible: VisibleIterator | null = null
@@ -67,15 +67,15 @@ export class Cursor implements OpenCursor {
   private readonly copies: UserBytes
   private left: number
   private standing: Standing = Standing.edge
-  /** What was sought. */
+  /** The key that the last `seek` asked for. */
   private target: Uint8Array | null = null
   private isClosed = false
   wasCut = false
-  /** Where the walk entered, while it looks for its first entry. */
+  /** The key where the walk entered, while it looks for its first entry. */
   private enteredAt: Uint8Array | null = null
-  /** Entries of the current memtable, all of which it sees; -1: it sees an older time. */
+  /** Count of the current memtable's entries when the cursor sees all of them; -1 when it sees an older moment. */
   private seenCount = -1
-  /** The last `next` gave false and knows nothing yet: call it again. */
+  /** True when the last `next` gave false without an answer: the caller calls it again. */
   isPaused = false
   private readonly stepsMax: number
   private tableIterators = 0
@@ -93,14 +93,14 @@ export class Cursor implements OpenCursor {
     this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
     if (isEmptyRange(options.range)) this.standing = Standing.end
     else this.enterState(options.state ?? view.state)
-    // What only an older moment sees may be dropped as soon as nobody holds that.
+    // What only an older moment sees may be dropped as soon as nobody holds that moment.
     if (options.seqNum !== view.visibleSeqNum) this.holdMoment()
     view.iterators.open.add(this)
   }
 
   private enterState(state: ReadState): void {
     const { view, seqNum, range } = this
-    // Held first: what is prepared may install a flush, which lets go of the state that the caller looked at.
+    // The state is held first: preparing may install a flush, which lets go of the state that the caller looked at.
     state.hold()
     view.prepareIteration()
     const memtable = state.memtables[0]
@@ -126,17 +126,17 @@ export class Cursor implements OpenCursor {
     this.iterator = NOTHING
   }
 
-  /** Flushes and compactions that begin now keep what it sees. */
+  /** Makes flushes and compactions that begin from now on keep what the cursor sees. */
   holdMoment(): void {
     this.moment ??= this.view.holdMoment(this.seqNum)
   }
 
-  /** A memtable is in a table now. Requires: `holdMoment` was called before it was flushed. */
+  /** Lets go of the state, since a memtable is in a table now. Requires: `holdMoment` was called before the flush. */
   letGo(): void {
     const { state, view } = this
     if (state === null || state.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
     if (this.isPaused) {
-      view.turns.defer(() => this.letGo()) // when the step that is under way is done
+      view.turns.defer(() => this.letGo()) // as soon as the step under way is done
       return
     }
     if (this.standing === Standing.entry) {
@@ -149,8 +149,8 @@ export class Cursor implements OpenCursor {
   }
 
   /**
-   * Moves to the next entry; false at the end, and then the cursor is closed, unless it stays open, and false when it
-   * `isPaused`.
+   * Moves to the next entry. Gives false when it `isPaused`, and at the end, which closes the cursor unless it
+   * stays open.
    */
   next(): boolean {
     if (this.isClosed) return false
@@ -162,7 +162,7 @@ export class Cursor implements OpenCursor {
       if (this.enteredAt !== null) this.noteGap(this.enteredAt)
     } catch (error) {
       this.close()
-      this.view.renew(error) // for walks to come: this one would not go on where it was
+      this.view.renew(error) // for later walks: this one could not go on where it was
       throw error
     }
     if (!this.iterator.valid || this.left <= 0 || this.standing === Standing.end) {
@@ -209,12 +209,12 @@ export class Cursor implements OpenCursor {
     visible!.seekGE(from, 0, from.length)
   }
 
-  /** What was found to be deleted from where the walk entered on is remembered. */
+  /** Remembers that what was found is deleted from the place where the walk entered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
     const { seenCount, state, visible, view, seqNum, range } = this
     const memtable = state?.memtables[0]
-    // What a snapshot of older times sees says nothing about now.
+    // What a snapshot of an older moment sees says nothing about the present.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
     const end = valid ? Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd) : range.upper
@@ -222,8 +222,8 @@ export class Cursor implements OpenCursor {
   }
 
   /**
-   * The next step goes to `key`, or to the first one behind it in the walk's direction. A key outside of
-   * the range is the end of it. Reads nothing yet; does nothing when the cursor is closed.
+   * Makes the next step go to `key`, or to the first key behind it in the walk's direction. A key outside of the
+   * range is the end of the range. It reads nothing yet, and does nothing when the cursor is closed.
    */
   seek(key: Uint8Array): void {
     const { lower, upper } = this.range
@@ -243,7 +243,7 @@ export class Cursor implements OpenCursor {
     return this.iterator
   }
 
-  /** Requires: the last `next` gave true. */
+  /** Gives a copy of the entry's key. Requires: the last `next` gave true. */
   key(): Uint8Array {
     const { iterator } = this
     return this.copies.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
@@ -305,7 +305,7 @@ export class Cursor implements OpenCursor {
     return this.left <= 0 && !this.staysOpen
   }
 
-  /** The database was closed under it. */
+  /** Ends the walk, since the database is closed. */
   cut(): void {
     if (this.isClosed) return
     this.wasCut = true
@@ -333,7 +333,7 @@ function openChildren(view: ReadView, state: ReadState, range: KeyRange): Intern
     const met = run.within(extent)
     if (met.tables.length === 0) continue
     view.iterators.tableCount += met.tables.length
-    // A run of one table, as each of level 0, needs nobody who goes from table to table.
+    // A run of one table, as each run of level 0 is, needs no iterator that goes from table to table.
     children.push(run.tables.length === 1 ? run.tables[0]!.iterator() : new ConcatIterator(met, openIterator))
   }
   return mergeIterators(children)

@@ -1,10 +1,10 @@
 /**
- * What: remembers a stretch of keys that holds nothing but tombstones, so that who looks for the first key
- * behind it need not walk over them again: the head of a queue stays as near as its first item.
+ * What: remembers a stretch of keys that holds nothing but tombstones, so that a search for the first key behind it
+ * need not walk over them again: the head of a queue stays as near as its first item.
  *
- * Found by a cursor that had to pass many tombstones. True for everyone who reads at that moment or
- * later, until a key is put into it; then the stretch ends before that key. Puts are looked for when the hint
- * is used, each once, so writes pay nothing for it. It ends with its memtable.
+ * A cursor that had to pass many tombstones finds the stretch. The hint is true for every reader at that moment or
+ * later, until a key is put into the stretch; then the stretch ends before that key. Puts are looked for when the
+ * hint is used, each once, so writes pay nothing for it. The hint ends with its memtable.
  * Owns: one stretch. Thread: main.
  */
 import { compareBytes } from '../base/index.js'
@@ -15,26 +15,26 @@ import type { Memtable } from '../memtable/index.js'
 export interface GapReader {
   memtable: Memtable
   seqNum: SeqNum
-  /** Entries of the memtable at that moment. */
+  /** Count of the memtable's entries at that moment. */
   entryCount: number
 }
 
-/** Fewer are walked over again. */
+/** A stretch of fewer tombstones is not remembered, but walked over again. */
 const PASSED_COUNT_MIN = 32
-/** More new entries than this are not looked through. */
+/** The hint is dropped when more new entries than this had to be looked through. */
 const NEW_ENTRIES_MAX = 8192
 
 export class GapHint {
   private memtable: Memtable | null = null
-  /** Entries of the memtable that were looked at. */
+  /** Count of the memtable's entries that were looked at. */
   private entryCount = 0
   private seqNum: SeqNum = 0
-  /** Inclusive. */
+  /** The inclusive lower bound of the stretch. */
   private lower: Uint8Array = new Uint8Array(0)
-  /** Exclusive; null: there is no key behind it. */
+  /** The exclusive upper bound of the stretch; null when there is no key behind it. */
   private upper: Uint8Array | null = null
 
-  /** `reader` passed so many tombstones from `lower` on to `upper`. */
+  /** Takes note that `reader` passed `passedCount` tombstones from `lower` on, up to `upper`. */
   note(reader: GapReader, passedCount: number, lower: Uint8Array, upper: Uint8Array | null): void {
     if (passedCount < PASSED_COUNT_MIN) return
     this.memtable = reader.memtable
@@ -44,7 +44,7 @@ export class GapHint {
     this.upper = upper
   }
 
-  /** Where the stretch begins that `from` lies in, if a reader at `seqNum` may go on at `end`; else null. */
+  /** Gives where the stretch around `from` begins and where a reader at `seqNum` may go on; null if there is none. */
   find(memtable: Memtable, seqNum: SeqNum, from: Uint8Array): { lower: Uint8Array; end: Uint8Array } | null {
     if (this.memtable !== memtable || seqNum < this.seqNum) return null
     if (compareBytes(from, this.lower) < 0 || !this.takeNewEntries(memtable)) return null

@@ -1,6 +1,6 @@
 /**
- * What: one key through the read state: memtables newest first, then one table of each sorted run. The first version
- * found at or below the snapshot is the answer.
+ * What: looks up one key in the read state: memtables newest first, then one table of each sorted run. The first
+ * version found at or below the snapshot is the answer.
  * Owns: scratch space for the key and the result. Thread: main.
  * A lookup is synchronous from beginning to end, so it needs no hold on the state; the read of a large value that it
  * leads to holds it (reads-in-flight.ts).
@@ -23,7 +23,10 @@ export class PointReader {
   getCount = 0
   hitCount = 0
 
-  /** The value as private memory, or undefined. `renewing`: may look anew (read-anew.ts). */
+  /**
+   * Gives the value as private memory, or undefined. With `renewing`, a read that fails may look anew
+   * (read-anew.ts).
+   */
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
     const found = this.locate(moment, key, renewing)
     if (found === null) return undefined

@@ -1,31 +1,32 @@
 /**
- * What: where a read looks, and what it does when a table that it needs is gone: a writer may remove tables that a
- * read-only view has no room to keep open. Then the view looks at the directory anew (read-only.ts), and a read of
- * now is done again in what it sees then. One at a snapshot is not: that moment is over.
+ * What: says where a read looks, and what it does when a table that it needs is gone, since a writer may remove
+ * tables that a read-only view has no room to keep open. The view then looks at the directory anew (read-only.ts),
+ * and a read of the present is done again in what the view sees then. A read at a snapshot is not: its moment is
+ * over.
  * Thread: main. No state.
  */
 import type { SeqNum } from '../base/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, ReadView } from './read-view.js'
 
-/** Where a read looks. */
+/** The moment, and the state of it, at which a read looks. */
 export interface ReadMoment {
   readonly state: ReadState
   readonly seqNum: SeqNum
-  /** Not at a snapshot. */
+  /** True for the present moment, false for a snapshot. */
   readonly isNow: boolean
 }
 
-/** A writer that is so much faster wins. */
+/** A read is tried again this many times; a writer that is still faster wins. */
 const RENEWALS_MAX = 3
 
-/** At the snapshot, or now. */
+/** Gives the moment of the snapshot, or the present one. */
 export function momentAt(view: ReadView, held: HeldSnapshot | null): ReadMoment {
   if (held === null) return { state: view.state, seqNum: view.visibleSeqNum, isNow: true }
   return { state: held.state ?? view.state, seqNum: held.seqNum, isNow: false }
 }
 
-/** After `error` of a read at `place`: the read again, if that helps. Throws the last error. */
+/** Does a read again after an error at `moment`, if that helps; otherwise throws the last error. */
 export function readAnew<T>(view: ReadView, moment: ReadMoment, error: unknown, read: (moment: ReadMoment) => T): T {
   for (let left = RENEWALS_MAX; left > 0; left--) {
     if (!view.renew(error) || !moment.isNow) break

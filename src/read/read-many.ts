@@ -156,7 +156,7 @@ class LaterLookups<T> {
   }
 }
 
-/** The keys from a place on: strings as they are, bytes as a copy. */
+/** The keys from one place on: strings as they are, bytes as copies. */
 class OwnKeys {
   private readonly keys: readonly Bytes[]
   private readonly from: number

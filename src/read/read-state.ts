@@ -11,10 +11,10 @@ import type { Table } from '../sstable/index.js'
 import type { OpenTables, OpenValueLogs, ValueLogView } from '../tables/index.js'
 
 export class ReadState {
-  /** The one that takes writes first, then sealed ones, newest first. */
+  /** The memtable that takes writes, then the sealed ones, newest first. */
   readonly memtables: readonly Memtable[]
   readonly version: Version
-  /** Readers of the version's tables: of two runs that share keys, the first has the newer versions. */
+  /** The runs of the version's tables: of two runs that share keys, the first has the newer versions. */
   readonly runs: readonly SortedRun<Table>[]
   /** Files that handles in these tables name. */
   readonly valueLogs: OpenValueLogs

@@ -7,19 +7,19 @@ import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
 import { ReadsInFlight } from './reads-in-flight.js'
 
-/** Something a user holds that ends with the database. */
+/** Something that a user holds and that ends with the database. */
 export interface Resource {
   cut(): void
 }
 
 export interface HeldSnapshot {
   readonly seqNum: SeqNum
-  /** What it sees is there only; absent: in every later state too. */
+  /** The one state that has what the snapshot sees; absent when every later state has it, too. */
   readonly state?: ReadState | undefined
   release(): void
 }
 
-/** What copies keys and values for the user: all that is read fills one chunk together, or shares nothing. */
+/** Makes copies of keys and values for the user: they share chunks of memory, or each has memory of its own. */
 class UserCopies {
   private readonly shared = new UserBytes()
   /** Makes copies as the option `ownBuffers` of `open` says. */
@@ -43,12 +43,12 @@ export interface OpenCursor {
   cut(): void
 }
 
-/** What the readers of a database share. */
+/** The open cursors of a database, and what all its readers share. */
 export class Iterators {
   readonly open = new Set<OpenCursor>()
-  /** Table iterators under them. */
+  /** Count of the table iterators of open cursors. */
   tableCount = 0
-  /** Deleted keys that closed cursors walked over, forward. */
+  /** Count of the deleted keys that closed cursors walked over, forward. */
   passedCount = 0
   readonly gap = new GapHint()
   readonly valueReads = new ReadsInFlight()
@@ -58,17 +58,17 @@ export class Iterators {
     this.copies = new UserCopies(ownBuffers)
   }
 
-  /** To be called when a memtable is sealed. */
+  /** Makes every open cursor hold its moment; called when a memtable is sealed. */
   holdMoments(): void {
     for (const cursor of this.open) cursor.holdMoment()
   }
 
-  /** To be called when readers that begin now find in tables what a memtable held. */
+  /** Makes open cursors let go of their states; called when new readers find in tables what a memtable held. */
   letGo(): void {
     for (const cursor of this.open) cursor.letGo()
   }
 
-  /** The database is closed. */
+  /** Ends everything that is open, since the database is closed. */
   cut(): void {
     for (const cursor of [...this.open]) cursor.cut()
   }
@@ -78,19 +78,22 @@ export interface ReadView {
   readonly dir: string
   readonly clock: Clock
   readonly turns: Turns
-  /** Swapped whole; hold it over an await. */
+  /** The present read state, which is swapped as a whole. A reader that awaits something holds it. */
   readonly state: ReadState
   readonly visibleSeqNum: SeqNum
   readonly position: Uint8Array | null
   readonly iterators: Iterators
-  /** Throws CLOSED. */
+  /** Throws CLOSED when the database is closed. */
   checkReadable(): void
   holdSnapshot(): HeldSnapshot
-  /** Until it is released, every later state has what that moment sees; null: readers stay in the state they hold. */
+  /**
+   * Makes all later states keep what the moment sees until it is released. Null: readers stay in the state they
+   * hold.
+   */
   holdMoment(seqNum: SeqNum): HeldSnapshot | null
   /**
-   * A read failed. Where that may be because another process removed a table, looks at the directory anew, blocking.
-   * True: there is a newer state now.
+   * Called when a read failed. If another process may have removed a table, it looks at the directory anew,
+   * blocking. Gives true when there is a newer state now.
    */
   renew(error: unknown): boolean
   /** Called before a cursor is made. */

@@ -14,6 +14,7 @@ import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { OverlapMeter } from './below-tables.js'
+import type { ValueMover } from './value-mover.js'
 
 export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | 'isSynced'> {
   /** Headers with fresh file numbers, one for each possible output. The output with the last header is not cut. */
@@ -40,6 +41,8 @@ export interface OutputContext {
   headAt: number
   /** The tables that all outputs together replace. */
   replaced: Replaced
+  /** Moves values of condemned value logs; null: all handles are carried. */
+  mover: Pick<ValueMover, 'takeFrom'> | null
 }
 
 export class CompactionOutputs {
@@ -101,6 +104,8 @@ export class CompactionOutputs {
   addFrom(scan: TableScan, from: number, end: number): number {
     const { builder } = this.current!
     const { blockCount } = builder
+    // Those behind where the builder stops have their new places too: they are kept, and come next.
+    this.place.mover?.takeFrom(scan, from, end)
     const next = builder.addFrom(scan, from, end)
     // The estimate changes only with a block.
     if (builder.blockCount > blockCount) {

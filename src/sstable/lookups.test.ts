@@ -1,4 +1,4 @@
-/** Point hash and filter over the hashes of real keys: how far a search goes, how often a strange key passes. */
+/** Point hash and filter work over the hashes of real keys: how far a search goes, how often a strange key passes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
@@ -24,7 +24,7 @@ function pointHashOf(hashes: Uint32Array): PointHash {
   return new PointHash(finish(encodePointHash(hashes, places, hashes.length, ENTRIES_A_BLOCK))!)
 }
 
-/** Slots that a search for the i-th key passes before it meets it. */
+/** Counts the slots that a search for the i-th key passes before it meets that key. */
 function slotsPassed(pointHash: PointHash, hash: number, i: number): number {
   const { slots, placeMask } = pointHash
   const home = pointHash.home(hash)
@@ -71,7 +71,7 @@ test('of strange keys one in a hundred passes the filter, one in some thousands 
   }
 })
 
-/** Whether a search for a strange key has to look at an entry. */
+/** Tells whether a search for a strange key has to look at an entry. */
 function meetsTag(pointHash: PointHash, hash: number): boolean {
   const { slots, placeBits } = pointHash
   for (let slot = pointHash.home(hash); slots[slot] !== 0; slot = (slot + 1) % slots.length) {

@@ -7,7 +7,8 @@
  *        4    4  zero
  *   then each, tags ascending:
  *        0    2  tag (PropertyTag)
- *        2    2  flags: 1 = a reader that does not know this tag must refuse the table; without it he passes it over
+ *        2    2  flags: 1 = a reader that does not know this tag must refuse the table; without it the
+ *                reader passes the property over
  *        4    4  bytes of the value, without the zeros behind it
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
@@ -21,10 +22,10 @@ import { decodeReplaces, encodeReplaces } from './replaces.js'
 import type { Replaces } from './replaces.js'
 import { UnknownCode } from './table-format.js'
 
-/** What is written. On disk: do not change these numbers. */
+/** Tags that are written. On disk: do not change these numbers. */
 const PropertyTag = {
   orderName: 1, // text
-  entryCount: 2, // numbers up to largestSeqNum, but for the two keys
+  entryCount: 2, // numbers from here to largestSeqNum, except for the two keys
   tombstoneCount: 3,
   rawBytes: 4,
   smallestKey: 5, // bytes
@@ -40,13 +41,13 @@ const PropertyTag = {
   keyCount: 15,
   hashSeed: 16, // eight bytes
   blockBytes: 17,
-  /** Which files the table stands for (replaces.ts); none in a table that no database made. */
+  /** Says which files the table stands for (replaces.ts); a table that no database made has none. */
   replaces: 20,
   /** Entries that are value handles; only when there are some. */
   handleCount: 24, // number
 } as const
 
-/** What later versions write. On disk: do not change these numbers. */
+/** Tags that later versions write. On disk: do not change these numbers. */
 const ReservedPropertyTag = {
   expiringCount: 18,
   expiryOctiles: 19,
@@ -71,13 +72,13 @@ type NumberName = (typeof NUMBERS)[number]
 
 /** What the file itself says; size, number and salt are in header and footer. */
 export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
-  /** Different user keys. */
+  /** Count of the different user keys. */
   keyCount: number
   /** The hash seed of point hash and filter, eight bytes (readHashSeed). */
   hashSeed: Uint8Array
   /** Size at which blocks were closed. */
   blockBytes: number
-  /** Null: it was not made by a database. */
+  /** What the table replaces; null when it was not made by a database. */
   replaces: Replaces | null
 }
 
@@ -103,7 +104,7 @@ function flagsOf(tag: number): number {
   return REQUIRED_TAGS.has(tag) ? FLAG_REQUIRED : 0
 }
 
-/** Throws BadBytes with the offset in `content`. */
+/** Reads a section. Throws BadBytes with the offset in `content`. */
 export function decodeProperties(content: Uint8Array): TableProperties {
   const values = readValues(content)
   const bytesOf = (tag: number): Uint8Array => {
@@ -186,7 +187,7 @@ function readValues(content: Uint8Array): Map<number, Uint8Array> {
   return values
 }
 
-/** The parts of a good section, one behind the other, for dumps. */
+/** Gives the parts of a good section, one behind the other, for dumps. */
 export function describeProperties(content: Uint8Array): { bytes: number; what: string }[] {
   const values = readValues(content)
   const parts = [{ bytes: 4, what: `${values.size} properties` }, { bytes: 4, what: 'zero' }]
@@ -231,18 +232,18 @@ function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
   return files
 }
 
-/** What the manifest has of them. */
+/** Gives the facts that the manifest has of these properties. */
 export function factsIn(properties: TableProperties): Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
   const { keyCount, hashSeed, blockBytes, replaces, ...facts } = properties
   return { ...facts, hiddenCount: hiddenCountOf(properties) }
 }
 
-/** All versions of a key but its newest. */
+/** Counts all versions but the newest of each key. */
 function hiddenCountOf({ entryCount, keyCount }: TableProperties): number {
   return entryCount - keyCount
 }
 
-/** Name of the first fact in which the two differ, or null. */
+/** Gives the name of the first fact in which the two differ, or null. */
 export function factThatDiffers(properties: TableProperties, facts: TableFacts): string | null {
   for (const name of NUMBERS) {
     if (name === 'keyCount' || name === 'blockBytes') continue

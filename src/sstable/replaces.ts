@@ -10,7 +10,7 @@
  *                upper: to the end
  *        …    4  inputs n
  *        …    4  zero
- *        …   8n  file numbers of the inputs, ascending; of a flush none
+ *        …   8n  file numbers of the inputs, ascending; none for a flush
  *        …    4  unlisted tables m
  *        …    4  zero
  *        …   8m  file numbers of the unlisted tables, ascending
@@ -31,7 +31,7 @@ import { UnknownCode } from './table-format.js'
 /** What a job knows of all its outputs. */
 export interface Replaced {
   readonly lower: Uint8Array
-  /** Null: to the end. */
+  /** The bound below which the keys lie; null for none. */
   readonly upper: Uint8Array | null
   readonly inputs: readonly FileNum[]
   readonly unlisted: readonly FileNum[]
@@ -46,15 +46,15 @@ export interface Replaces extends Replaced {
 const FLAGS_OFFSET = 12
 const FLAG_LAST = 1
 const NO_KEY = new Uint8Array(0)
-/** The successor of the longest key. */
+/** The most bytes of a bound: the successor of the longest key. */
 const BOUND_BYTES_MAX = KEY_BYTES_MAX + 1
 
-/** A flush brings what one log held, whatever its keys are. */
+/** Gives what a flush replaces. It covers all keys, since it brings what one log held, whatever its keys are. */
 export function replacedByFlush(unlisted: readonly FileNum[]): Replaced {
   return { lower: NO_KEY, upper: null, inputs: [], unlisted }
 }
 
-/** Requires: at least one input. */
+/** Gives what a merge of these inputs replaces. Requires: at least one input. */
 export function replacedByMerge(inputs: readonly TableFacts[], unlisted: readonly FileNum[]): Replaced {
   let { smallestKey: lower, largestKey } = inputs[0]!
   for (const table of inputs) {
@@ -76,7 +76,7 @@ export function encodeReplaces({ group, index, isLast, lower, upper, inputs, unl
   return writer.finish()
 }
 
-/** Throws BadBytes with the offset in the value. */
+/** Reads the value of the property. Throws BadBytes with the offset in the value. */
 export function decodeReplaces(value: Uint8Array): Replaces {
   const reader = new ByteReader(value)
   const group = reader.u53()
@@ -104,7 +104,7 @@ function readNumbers(reader: ByteReader): FileNum[] {
   return numbers
 }
 
-/** What cannot be true of a table with these facts; null: nothing. */
+/** Gives what cannot be true of a table with these facts; null when there is nothing. */
 export function findReplacesProblem(replaces: Replaces, facts: TableFacts): string | null {
   const { group, index, lower, upper, inputs, unlisted } = replaces
   const { fileNum, smallestKey, largestKey, firstLog } = facts

@@ -171,7 +171,7 @@ test('properties', () => {
 })
 
 
-/** The sample as its builder never writes it. */
+/** Makes the sample without filter and point hash, as its builder never writes it. */
 function withoutLookups(): Uint8Array {
   const { footer } = sampleParts()
   const [index, filter, , properties] = footer.sections as [Extent, Extent, Extent, Extent]

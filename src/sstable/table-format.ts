@@ -48,7 +48,7 @@ export const TABLE_MAGIC = 'varvetab'
 export const TRAILER_BYTES = 8
 export const FOOTER_BYTES = 128
 const CODEC_NONE = 0
-/** On disk: do not change these numbers. */
+/** Codecs that later versions have. On disk: do not change these numbers. */
 const RESERVED_CODECS: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 'plain LZ4', 3: 'zstd' }
 
 const SECTION_SLOTS = 8
@@ -62,7 +62,7 @@ const KNOWN_FEATURES = MustKnow.valueHandles
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
 
-/** Slot of a section in the footer. On disk: do not change. */
+/** Slots of the sections in the footer. On disk: do not change. */
 export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3 } as const
 export type SectionSlot = (typeof SectionSlot)[keyof typeof SectionSlot]
 
@@ -104,8 +104,8 @@ export function encodeFooter(footer: Footer, seed: number): Uint8Array {
 }
 
 /**
- * Reads the footer of a file of `fileBytes`. Ensures: the sections follow each other without a gap up to
- * the footer; index, properties and something that finds a key are there; what is before the index is at least the
+ * Reads the footer of a file of `fileBytes`. Ensures: the sections follow each other without a gap up to the
+ * footer; index, properties and something that finds a key are there; what is before the index is at least the
  * header. Throws UNSUPPORTED_FORMAT when something is there that this version does not know.
  */
 export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number, file: string): Footer {
@@ -140,7 +140,7 @@ export function featuresPlace(fileBytes: number, file: string): { file: string; 
   return { file, offset: fileBytes - FOOTER_BYTES + FEATURES_OFFSET }
 }
 
-/** What a later version may say, but for features. */
+/** Finds what only a later version says in a footer, except for features. */
 function unknownInFooter(bytes: Uint8Array, sections: readonly Extent[]): { at: number; what: string } | null {
   const [version, trailerBytes, unit] = [getU32(bytes, 112), getU32(bytes, 68), bytes[UNIT_OFFSET]!]
   if (version !== FORMAT_VERSION) return { at: 112, what: `table format ${version}` }
@@ -172,7 +172,7 @@ function sectionFault(sections: Extent[], end: number): { slot: number; what: st
   return next === end ? null : { slot: 0, what: 'sections do not reach the footer' }
 }
 
-/** What a block or section that takes so many bytes in the file has without its trailer. */
+/** Gives the bytes of a block or section without its trailer, for one that takes `bytes` in the file. */
 export function contentBytes(bytes: number): number {
   return bytes - TRAILER_BYTES
 }

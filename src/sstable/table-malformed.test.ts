@@ -1,4 +1,4 @@
-/** Bad bytes and bad disks: the right data or an error that says where, never anything else. */
+/** Bad bytes and bad disks give the right data or an error that says where, never anything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/samples/table-crafting.js'
@@ -221,7 +221,7 @@ test('an unknown codec is UNSUPPORTED_FORMAT', () => {
   assert.ok(isRefused(() => checkWritten(written), ['UNSUPPORTED_FORMAT']))
 })
 
-/** A file whose reads of the byte at `offset` go wrong `times` times. */
+/** Makes a file whose reads of the byte at `offset` go wrong `times` times. */
 function failing(offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
   const file = newFile(good)
   const readSync = file.readSync.bind(file)

@@ -23,7 +23,7 @@ export function emptyStats(location: string): Stats {
     },
     valueLog: {
       fileCount: 0, fileBytes: 0, putBytes: 0, liveBytes: 0, garbageBytes: 0,
-      heldCount: 0, heldBytes: 0, heldMs: 0, removedCount: 0, files: [],
+      heldCount: 0, heldBytes: 0, heldMs: 0, removedCount: 0, movedBytes: 0, unreadableFiles: [], files: [],
     },
     writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
     cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },

@@ -128,6 +128,10 @@ export interface ValueLogStats {
   heldMs: number
   /** Files that went since the open. */
   removedCount: number
+  /** Bytes of values that collections have moved to other files since the open. */
+  movedBytes: number
+  /** Files whose values could not be moved because they cannot be read: they stay until the database is opened again. */
+  unreadableFiles: FileNum[]
   /** Each of them. */
   files: ValueLogFileStats[]
 }

@@ -20,13 +20,13 @@ interface Scene {
   files: FilePool
 }
 
-function newScene(options: { max?: number; isKeeping?: boolean } = {}): Scene {
+function newScene(options: { max?: number; isKeeping?: boolean } = {}, databaseId = DATABASE_ID): Scene {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(DIR)
   const { version } = makeDatabase(vfs, DIR, { entries: sampleEntries(12) })
   const calls: string[] = []
   const files = new FilePool(options)
-  const logs = new OpenValueLogs({ vfs: recordCalls(vfs, calls), dir: DIR, databaseId: DATABASE_ID, files })
+  const logs = new OpenValueLogs({ vfs: recordCalls(vfs, calls), dir: DIR, databaseId, files })
   return { vfs, version, calls, logs, files }
 }
 
@@ -120,6 +120,13 @@ test('A22: a file that is not the one of the manifest is never read, also when i
     const error = expectError(() => logs.get(14), 'CORRUPTION')
     assert.deepEqual([error.file, error.message.includes(message), files.openCount], ['000014.vlog', true, 0])
   }
+  const { logs: others, version: own } = newScene({}, new Uint8Array(16))
+  others.enter(own.valueLogs)
+  assert.match(expectError(() => others.get(14), 'CORRUPTION').message, /another database/)
+  const { logs: renamed, version: listed, vfs: disk } = newScene()
+  disk.renameSync(`${DIR}/000014.vlog`, `${DIR}/000015.vlog`)
+  renamed.enter(new Map([[15, { ...listed.valueLogs.get(14)!, fileNum: 15 }]]))
+  assert.match(expectError(() => renamed.get(15), 'CORRUPTION').message, /file number 14/)
   for (const isKeeping of [false, true]) {
     const { logs, version, vfs } = newScene({ isKeeping })
     logs.enter(version.valueLogs)

@@ -7,7 +7,7 @@
  * read state that could reach it lives, and no log that is replayed or kept by a pin needs it. VLG-9 a promoted log
  * that a pin keeps stays listed until the pin has let go of it, whatever points to it.
  */
-import { valueLogFileName } from '../base/index.js'
+import { valueLogFileName, Waiters } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
 import { isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
@@ -35,6 +35,8 @@ interface RemovedValueLog {
 export class ValueLogSweep {
   private readonly options: ValueLogSweepOptions
   private isUnderWay = false
+  private hasEnded = false
+  private readonly idleWaiters = new Waiters()
   private readonly removed = new Map<FileNum, RemovedValueLog>()
   removedCount = 0
 
@@ -53,8 +55,15 @@ export class ValueLogSweep {
     if (going.length === 0) return
     this.isUnderWay = true
     versions.append({ removeValueLogs: going.map(({ fileNum }) => fileNum) }, (error) => {
-      if (error === null) this.onDurable(going) // else all writing has ended
+      if (error === null) this.onDurable(going)
+      else this.hasEnded = true // as all writing has
+      this.idleWaiters.wake()
     })
+  }
+
+  /** Resolves when no edit is under way that takes value logs out. */
+  idle(): Promise<void> {
+    return this.idleWaiters.until(() => !this.isUnderWay || this.hasEnded)
   }
 
   /** Files that no version lists, while somebody may still read them. */

@@ -1,5 +1,4 @@
 /** Rank 3: value logs: files of large values, each written once. */
 export * from './unlisted-value-log.js'
 export * from './value-log-format.js'
-export * from './value-log-scan.js'
 export * from './value-log-writer.js'

@@ -35,6 +35,7 @@ export class ValueLogWriter {
   /** The frame written last. */
   private readonly frame: ValueFrame
   private lastOffset = 0
+  private tailBytes = 0
   private key: Uint8Array = new Uint8Array(0)
   private keyStart = 0
 
@@ -80,31 +81,61 @@ export class ValueLogWriter {
    * 0. The value is not looked at but to copy it. Requires: there is room for it.
    */
   add(value: Uint8Array, valueStart: number, valueEnd: number, checksum: number, checksumSeed: number): void {
+    const valueBytes = valueEnd - valueStart
+    if (valueBytes >= DIRECT_BYTES_MIN) {
+      this.beginPieces(valueBytes, checksum, checksumSeed)
+      this.addPiece(value, valueStart, valueEnd)
+      this.endPieces()
+      return
+    }
+    const tailAt = this.putFrame(valueBytes, valueBytes, checksum, checksumSeed)
+    this.buffer.set(value.subarray(valueStart, valueEnd), tailAt - valueBytes)
+    this.at = tailAt + this.tailBytes
+    this.noteAdded()
+  }
+
+  /** Begins as `add` does; the pieces of the value follow, and `endPieces`. */
+  beginPieces(valueBytes: number, checksum: number, checksumSeed: number): void {
+    const tailAt = this.putFrame(valueBytes, 0, checksum, checksumSeed)
+    this.write(this.buffer, 0, tailAt)
+    this.buffer.copyWithin(0, tailAt, tailAt + this.tailBytes)
+    this.at = 0
+  }
+
+  addPiece(bytes: Uint8Array, start: number, end: number): void {
+    this.write(bytes, start, end)
+  }
+
+  endPieces(): void {
+    this.at = this.tailBytes
+    this.noteAdded()
+  }
+
+  /**
+   * Puts head and tail of the staged entry's frame into the buffer, with room for so many bytes of its value between
+   * them; returns where the tail begins.
+   */
+  private putFrame(valueBytes: number, roomBytes: number, checksum: number, checksumSeed: number): number {
     const { frame, seed, key, keyStart, bytes: offset } = this
     const { keyBytes } = frame
-    const valueBytes = valueEnd - valueStart
     const headBytes = valueHeadBytes(keyBytes)
-    const isDirect = valueBytes >= DIRECT_BYTES_MIN
     frame.valueBytes = valueBytes
     assert(this.hasRoomFor(frame), 'a value log is smaller than 4 GiB')
-    this.makeRoom(headBytes + VALUE_TAIL_BYTES_MAX + (isDirect ? 0 : valueBytes))
+    this.makeRoom(headBytes + VALUE_TAIL_BYTES_MAX + roomBytes)
     frame.offset = offset
     this.lastOffset = offset + headBytes
     frame.checksum = reseedCrc32(checksum, checksumSeed, (seed ^ this.lastOffset) >>> 0, valueBytes)
     const { buffer, at } = this
-    const tailAt = at + headBytes + (isDirect ? 0 : valueBytes)
+    const tailAt = at + headBytes + roomBytes
     const keyAt = valueKeyStart(at)
     for (let i = 0; i < keyBytes; i++) buffer[keyAt + i] = key[keyStart + i]!
-    if (!isDirect) buffer.set(value.subarray(valueStart, valueEnd), at + headBytes)
-    const tailBytes = putValueFrame(buffer, at, tailAt, seed, frame)
-    if (isDirect) {
-      this.write(buffer, 0, tailAt)
-      this.write(value, valueStart, valueEnd)
-      buffer.copyWithin(0, tailAt, tailAt + tailBytes)
-      this.at = tailBytes
-    } else this.at = tailAt + tailBytes
+    this.tailBytes = putValueFrame(buffer, at, tailAt, seed, frame)
+    return tailAt
+  }
+
+  private noteAdded(): void {
     this.valueCount++
-    this.valueBytes += valueBytes
+    this.valueBytes += this.frame.valueBytes
   }
 
   /** Writes the handle of the value added last. */

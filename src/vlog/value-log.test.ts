@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { scanValueLog } from '../../test/support/samples/value-log-scan.js'
+import type { ScannedValue } from '../../test/support/samples/value-log-scan.js'
 import {
   crc32, EntryKind, FILE_HEADER_BYTES, fileSeed, handleChecksum, handleFileNum, handleLength, handleOffset,
   newFileHeader, putU32, SeededRandom, VALUE_HANDLE_BYTES,
@@ -8,8 +10,6 @@ import { bytesSource, describeValueLog } from '../dump/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { VALUE_LOG_END_BYTES, valueFrameBytes, valueHeadBytes } from './value-log-format.js'
-import { scanValueLog } from './value-log-scan.js'
-import type { ScannedValue } from './value-log-scan.js'
 import { ValueLogWriter } from './value-log-writer.js'
 
 const NAME = '000014.vlog'

@@ -40,6 +40,16 @@ const ways: Record<string, (db: Varve, key: string) => Promise<unknown>> = {
   },
 }
 
+/** The same beside its neighbours, which are read with it. */
+const waysOfMany: Record<string, (db: Varve, keys: string[]) => Promise<unknown>> = {
+  getMany: (db, keys) => db.getMany(keys),
+  getManySync: async (db, keys) => db.getManySync(keys),
+  entriesSync: async (db) => [...db.entriesSync()],
+  values: async (db) => {
+    for await (const value of db.values()) assert.ok(value)
+  },
+}
+
 async function checkOthers(db: Varve, entries: MadeEntry[], bad: string): Promise<void> {
   for (const { key, value } of entries) {
     if (key !== bad) assert.deepEqual(await db.get(key), value, key)
@@ -69,11 +79,27 @@ test('a wrong byte of a value is told by every reader, with file, offset and key
           return error.message.includes(`"${key}"`)
         }, way)
       }
+      for (const [way, read] of Object.entries(waysOfMany)) {
+        await assert.rejects(read(db, entries.map((entry) => entry.key)), { code: 'CORRUPTION', file, offset }, way)
+      }
       assert.equal(await db.has(key), true)
       await checkOthers(db, entries, key)
       await db.close()
     }
   }
+})
+
+test('an error names the key of the call, whatever the caller does with its bytes meanwhile', async () => {
+  const entries = [{ key: 'abc', value: valueOf(200_000, 1), log: 14 }]
+  const { vfs, made } = newDatabase({ entries })
+  const image = takeImage(vfs, DIR)
+  const file = '000014.vlog'
+  const db = await openReader(vfsOf(withFile(image, file, flip(image.get(file)!, made.places.get('abc')!.offset)), DIR))
+  const key = Buffer.from('abc')
+  const read = db.get(key)
+  key.fill('z')
+  await assert.rejects(read, { code: 'CORRUPTION', message: /key "abc"/ })
+  await db.close()
 })
 
 test('whatever byte of a value log is wrong: the right value, or an error that says so', async () => {

@@ -50,7 +50,8 @@ describe('varve', () => {
       ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
       ['shell'], ['shell', ''], ['shell', 'a', 'b'], ['shell', 'a', '--readonly'],
       ['shell', 'a', '--create', '--read-only'], ['shel', 'a'],
-      ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
+      ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'blob', 'a'],
+      ['gc'], ['gc', 'a', 'b'], ['gc', 'a', '--ratio', '2'],
       ['unlock'], ['unlock', ''], ['unlock', 'a', 'b'], ['unlock', 'a', '--force'],
       ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]

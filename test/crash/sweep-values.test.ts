@@ -1,4 +1,4 @@
-/** What: flushes of large values, crashed after every change of the disk, in both modes: docs/design/0032-value-log.md. */
+/** Flushes of large values in both modes, crashed after every change of the disk (docs/design/0008-crash-sweep.md). */
 import { declareSweeps } from '../support/crash/crash-run.js'
 import { valueScenarios } from '../support/crash/value-scenarios.js'
 

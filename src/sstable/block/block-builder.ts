@@ -18,8 +18,9 @@ const NATIVE_COPY_BYTES_MIN = 64
 /** Copies of words may go this far behind a key. */
 const SLACK_BYTES = 8
 
-/** Header, last column word; and the columns of one entry. */
+/** Bytes of a block's header and of its last column word. */
 const FIXED_BYTES = BLOCK_HEADER_BYTES + 4
+/** Bytes that one entry takes in the columns, when sequence numbers take 4. */
 const ENTRY_BYTES = 12
 
 export class BlockBuilder {
@@ -43,7 +44,7 @@ export class BlockBuilder {
   private prefixBytes = 0
   private valuesEnd: number
   private readonly memory: BuildBuffer
-  /** Where the key before ends is where key i starts. */
+  /** Ends of the keys: key i starts where the key before it ends. */
   private readonly keyEnds = new Uint32Array(BLOCK_ENTRIES_MAX)
   private readonly valueEnds = new Uint32Array(BLOCK_ENTRIES_MAX)
   private readonly seqNums = new Float64Array(BLOCK_ENTRIES_MAX)
@@ -125,7 +126,7 @@ export class BlockBuilder {
 
   // ── The block ───────────────────────────────────────────────────────────────────────────────────
 
-  /** What the block would have with the staged key, without padding, sequence numbers counted as 4 bytes. */
+  /** Gives the bytes of the block with the staged key, without padding, sequence numbers counted as 4 bytes. */
   bytesWith(valueBytes: number): number {
     const { count, shared } = this
     const prefixBytes = shared < this.prefixBytes ? shared : this.prefixBytes
@@ -172,7 +173,7 @@ export class BlockBuilder {
     this.valuesEnd = this.memory.valuesAt
   }
 
-  /** A bound of what `encode` writes, `valueBytes` of one that is not staged not counted. */
+  /** An upper bound of what `encode` writes, without the value that is not staged. */
   get encodedBytesMax(): number {
     const keysBytes = this.keysBytes - (this.count - 1) * this.prefixBytes
     return BLOCK_HEADER_BYTES + keysBytes + this.valuesBytes + this.count * 16 + 16
@@ -205,7 +206,7 @@ export class BlockBuilder {
     return end - at
   }
 
-  /** `position`: where suffixes begin; returns where they end. */
+  /** Writes the suffixes from `position` on; returns where they end. */
   private encodeSuffixes(at: number, position: number): number {
     const { count, keyEnds, keyView, kinds, prefixBytes, memory } = this
     const { view, words } = memory
@@ -221,7 +222,7 @@ export class BlockBuilder {
     return position
   }
 
-  /** Writes base and column; returns the width. */
+  /** Writes base and column of the sequence numbers; returns the column's width. */
   private encodeSeqNums(at: number): 0 | 4 | 8 {
     const { count, seqNums } = this
     const { bytes, words } = this.memory

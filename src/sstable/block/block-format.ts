@@ -34,13 +34,13 @@ export const BLOCK_COUNT_MAX = 2 ** 22
 /** Bits of a column word that say where a suffix starts. */
 export const START_MASK = 0xffffff
 export const KIND_SHIFT = 24
-/** On disk: do not change these numbers. */
+/** Reserved block flags on disk: do not change these numbers. */
 const ReservedBlockFlag = {
-  /** Rows instead of columns. */
+  /** The block has rows instead of columns. */
   rows: 2,
 } as const
 
-/** No block in a file is larger: one value, its key, what stands around them. */
+/** The most bytes of a block in a file: one value, its key, and what stands around them. */
 export const BLOCK_FILE_BYTES_MAX = VALUE_BYTES_MAX + 128 * KiB
 
 /** Bounds and default of the size at which a block is closed. */
@@ -56,7 +56,7 @@ export function refusedEntry(at: number, kindAndFlags: number): BadBytes {
   return isCorrupt ? new BadBytes(at, what) : new UnknownCode(at, what)
 }
 
-/** What to throw for a width of the sequence column that is none, or for block flags, which stand above it. */
+/** Makes the error for an unknown width of the sequence column, or for block flags, which stand above the width. */
 export function refusedWidth(widthAndFlags: number): BadBytes {
   const flags = widthAndFlags >>> 8
   if (flags === 0) return new BadBytes(2, `sequence column ${widthAndFlags} bytes wide`)

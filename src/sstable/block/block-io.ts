@@ -16,7 +16,7 @@ export interface TableSource {
   file: ReadableFile
   /** File name relative to the database directory, for errors. */
   name: string
-  /** `fileSeed` of the header. */
+  /** The `fileSeed` of the header. */
   seed: number
 }
 
@@ -45,7 +45,7 @@ export function readBlock(
   return contentBytes(bytes)
 }
 
-/** The same for a block that was read already, unchecked: what is wrong with it is read again. */
+/** Checks a block that was read already without a check; a block that fails is read again. */
 export function checkBlock(
   source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
 ): number {
@@ -63,7 +63,7 @@ export function* readContent(source: TableSource, offset: number, bytes: number)
   return target.subarray(0, contentBytes(bytes))
 }
 
-/** Reads the range, a second time when `isGood` says no; the caller decides what a second no means. */
+/** Reads the range, a second time when `isGood` refuses it; the caller decides what a second refusal means. */
 export function* readExactly(
   source: Omit<TableSource, 'seed'>, offset: number, bytes: number, isGood: Check,
 ): Steps<Uint8Array> {
@@ -94,7 +94,7 @@ function readError(error: unknown, file: string, offset: number): VarveError {
   return new VarveError('IO_ERROR', message, { cause: error, file, offset })
 }
 
-/** Runs a parser of what stands at `offset`: what is bad becomes CORRUPTION, what is unknown UNSUPPORTED_FORMAT. */
+/** Runs a parser of what stands at `offset`: bad bytes become CORRUPTION, and unknown codes UNSUPPORTED_FORMAT. */
 export function parseAt<T>(source: { name: string }, offset: number, parse: () => T): T {
   try {
     return parse()

@@ -1,10 +1,10 @@
 /**
  * What: reads one data block where it stands: in the cache or in a buffer of its own.
  * Owns: its own buffer, used when the cache does not take a block.
- * Does not own: the cache; who keeps a reader open over the next read pins the block (table-blocks.ts).
+ * Does not own: the cache; a caller that keeps a reader open over the next read holds the block (table-blocks.ts).
  * Thread: one. One reader is used for many blocks: nothing is allocated for each.
- * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the
- * block and that entries are in order, whatever the file said; the other methods rely on it.
+ * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the block and
+ * that entries are in order, whatever the file said; the other methods rely on it.
  */
 import {
   alignUp, BadBytes, EntryKind, getU53, handleProblem, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX,
@@ -13,7 +13,7 @@ import {
   BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
 } from './block-format.js'
 
-/** A larger buffer is not kept for the next block. */
+/** A larger own buffer than this is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
 
 export class BlockReader {
@@ -24,9 +24,9 @@ export class BlockReader {
   /** The prefix is bytes[prefixStart, prefixStart + prefixBytes). */
   prefixStart = 0
   prefixBytes = 0
-  /** `bytes` as u32. */
+  /** The memory of `bytes` as u32 words. */
   words: Uint32Array = new Uint32Array(0)
-  /** Word of the starts of suffix 0 and value 0, and of sequence number 0. */
+  /** Index of the word that says where key suffix 0 starts. */
   keyWord = 0
   private valueWord = 0
   private seqWord = 0
@@ -82,7 +82,7 @@ export class BlockReader {
     return this.words[this.keyWord + i]! >>> KIND_SHIFT
   }
 
-  /** Places in `bytes`. */
+  /** Gives where key suffix i starts in `bytes`. */
   suffixStart(i: number): number {
     return this.base + (this.words[this.keyWord + i]! & START_MASK)
   }
@@ -125,14 +125,14 @@ export class BlockReader {
     return true
   }
 
-  /** Order of (key, seqNum) of entry i against the given one: negative, 0 or positive. */
+  /** Gives the order of (key, seqNum) of entry i against the given one: negative, 0 or positive. */
   compareAt(i: number, key: Uint8Array, start: number, end: number, seqNum: number): number {
     let order = this.comparePrefix(key, start, end)
     if (order === 0) order = this.compareSuffix(i, key, start + this.prefixBytes, end)
     return order !== 0 ? order : seqNum - this.seqNumAt(i)
   }
 
-  /** First entry at or behind (key[start, end), seqNum) in internal order; `count` when there is none. */
+  /** Finds the first entry at or behind (key[start, end), seqNum) in internal order; `count` when there is none. */
   lowerBound(key: Uint8Array, start: number, end: number, seqNum: number): number {
     const order = this.comparePrefix(key, start, end)
     if (order !== 0) return order > 0 ? 0 : this.count
@@ -178,7 +178,7 @@ export class BlockReader {
     this.checkOrder()
   }
 
-  /** The same, without the order of the entries. */
+  /** Checks the columns of the open block of `length` bytes, but not the order of its entries. */
   checkColumns(length: number): void {
     const { count, seqWidth, prefixBytes } = this
     if (length < BLOCK_HEADER_BYTES + 12) throw new BadBytes(0, 'block is too short')

@@ -2,7 +2,7 @@
  * What: the memory of a table while it is written, and of the tables it is made from: one buffer.
  * Inside one typed array bytes move by `copyWithin`, the only native copy that needs no view object
  * (25 ns for 100 bytes, where `set(subarray)` takes 50 and a loop 100 to 150).
- * Owns: the buffer and who has which part. Thread: one.
+ * Owns: the buffer, and which user has which part of it. Thread: one.
  *
  *   [0, outputBytes)        blocks are laid out here and leave in large writes (table-writer.ts)
  *   [valuesAt, …)           values of the block that is being collected (block-builder.ts)
@@ -11,7 +11,7 @@
 import { alignUp, assert, KiB } from '../../base/index.js'
 import { BLOCK_BYTES_DEFAULT, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN } from './block-format.js'
 
-/** Larger writes take no less for a byte, and leave more of what is needed next out of the cache. */
+/** Size of a write. Larger ones take no less for a byte, and leave more of what is needed next out of the cache. */
 const WRITE_BYTES = 512 * KiB
 
 export class BuildBuffer {
@@ -20,15 +20,15 @@ export class BuildBuffer {
   readonly view: DataView
   readonly outputBytes: number
   readonly valuesAt: number
-  /** For each key of the table that is written its hash, and where its newest version stands. */
+  /** Hash of each key of the table that is written; `places` says where the key's newest version stands. */
   hashes = new Uint32Array(4096)
   places = new Uint32Array(4096)
   private readonly blockBytes: number
-  /** Where `take` begins. */
+  /** Start of the memory that `take` gives. */
   private readonly moreAt: number
   private used: number
 
-  /** `blockBytes` of the tables that are written; `moreBytes` for `take`. */
+  /** `blockBytes` is that of the tables that are written; `moreBytes` is the memory for `take`. */
   constructor(blockBytes: number = BLOCK_BYTES_DEFAULT, moreBytes = 0) {
     this.blockBytes = blockBytes
     // The last block in the buffer: keys and values, columns of the widest kind, a long key and value alone.
@@ -44,19 +44,19 @@ export class BuildBuffer {
     this.view = new DataView(buffer)
   }
 
-  /** For another user, as if it were new, if it is large enough; nothing that was taken is used any more. */
+  /** Makes the buffer as new for another user, if it is large enough; nothing that was taken is used any more. */
   reuse(blockBytes: number = BLOCK_BYTES_DEFAULT, moreBytes = 0): boolean {
     this.used = this.moreAt
     return blockBytes === this.blockBytes && this.moreAt + moreBytes <= this.bytes.length
   }
 
-  /** Room for twice as many keys. */
+  /** Makes room for twice as many keys. */
   growHashes(): void {
     this.hashes = doubled(this.hashes)
     this.places = doubled(this.places)
   }
 
-  /** A part for the caller: a multiple of 8 bytes, which starts at one. */
+  /** Gives a part to the caller: a multiple of 8 bytes, which starts at a multiple of 8. */
   take(bytes: number): number {
     const at = this.used
     this.used += bytes

@@ -6,7 +6,7 @@ import { BlockReader } from './block-reader.js'
 import { BuildBuffer } from './build-buffer.js'
 import { compareTied, headOf, KeyHeads } from './key-heads.js'
 
-/** An open block of these keys. */
+/** Makes an open block of these keys. */
 function blockOf(keys: readonly Uint8Array[], kind = 1): { block: BlockReader; view: DataView } {
   const memory = new BuildBuffer()
   const builder = new BlockBuilder(memory)

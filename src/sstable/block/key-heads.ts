@@ -12,9 +12,9 @@ import { BLOCK_ENTRIES_MAX, KIND_SHIFT, START_MASK } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 
 const HEAD_BYTES = 8
-/** Signed comparison of words in the order of their bytes. */
+/** Turns unsigned words into signed ones of the same order. */
 const SIGN = 0x80000000 | 0
-/** Bits of the two words that n bytes fill. */
+/** Masks of the bits of the first word that n bytes of a head fill; `MASKS_LOW` has those of the second word. */
 const MASKS_HIGH = Int32Array.of(0, 0xff000000, 0xffff0000, 0xffffff00, -1, -1, -1, -1, -1)
 const MASKS_LOW = Int32Array.of(0, 0, 0, 0, 0, 0xff000000, 0xffff0000, 0xffffff00, -1)
 
@@ -25,7 +25,7 @@ export class KeyHeads {
   /** 1 for a value, or the handle of one, whose key the head alone tells from the one before in the block. */
   readonly isPlain = new Uint8Array(BLOCK_ENTRIES_MAX)
   private readonly headAt: number
-  /** The part of the head that the block's prefix gives: its bytes and what they are. */
+  /** Count of the head's bytes that the block's prefix gives; `givenHigh` and `givenLow` are those bytes. */
   private given = 0
   private givenHigh = 0
   private givenLow = 0
@@ -103,7 +103,7 @@ export class KeyHeads {
   }
 }
 
-/** Order of two keys with equal heads. */
+/** Gives the order of two keys with equal heads. */
 export function compareTied(a: BlockReader, i: number, b: BlockReader, j: number, headAt: number): number {
   const aBytes = a.keyBytesAt(i)
   const bBytes = b.keyBytesAt(j)
@@ -118,7 +118,7 @@ export function compareTied(a: BlockReader, i: number, b: BlockReader, j: number
   return aBytes - bBytes
 }
 
-/** Head of a key that shares the first `headAt` bytes, as in `high` and `low` of a block's heads. */
+/** Gives the head of a key that shares the first `headAt` bytes, as `high` and `low` of a block's heads. */
 export function headOf(key: Uint8Array, headAt: number): { high: number; low: number } {
   const bytes = new Uint8Array(HEAD_BYTES)
   bytes.set(key.subarray(headAt, headAt + HEAD_BYTES))
@@ -126,6 +126,7 @@ export function headOf(key: Uint8Array, headAt: number): { high: number; low: nu
   return { high: view.getInt32(0) ^ SIGN, low: view.getInt32(4) ^ SIGN }
 }
 
-/** No head is above the first, none below the second. */
+/** The largest head there is. */
 export const HEAD_MAX = { high: 0x7fffffff, low: 0x7fffffff }
+/** The smallest head there is. */
 export const HEAD_MIN = { high: SIGN, low: SIGN }

@@ -1,13 +1,13 @@
 /**
- * What: entry i of a checked block where it stands, for point reads: is it this key, and what does it hold?
- * The same answers as BlockReader gives, without turning a reader to the block.
+ * What: reads entry i of a checked block where it stands, for point reads: is it this key, and what does it hold?
+ * It gives the answers of BlockReader, without turning a reader to the block.
  * Owns: of each block that was read, what its entries have in common (its shape).
  * Thread: one. Nothing is allocated for a read.
  *
- * A random read waits for memory, so it must know where to look before it has seen any of it. The shape
- * tells the entry count: header and columns are loaded side by side. In a block whose keys have one length a
- * suffix is found by arithmetic, and if its values have one length too, neither header nor columns are waited
- * for. Figures: docs/design/0006-table-block.md.
+ * A random read waits for memory, so it must know where to look before it has seen any of it. The shape tells the
+ * entry count: header and columns are loaded side by side. In a block whose keys have one length a suffix is found
+ * by arithmetic, and if its values have one length too, neither header nor columns are waited for. Figures:
+ * docs/design/0006-table-block.md.
  */
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { isPlain, PLAIN_KIND } from '../../iterator/index.js'
@@ -17,8 +17,8 @@ import type { BlockReader } from './block-reader.js'
 const HEADER_WORDS = BLOCK_HEADER_BYTES / 4
 
 /**
- * A shape: entries, with flags and the width of the sequence column above; then bytes of the prefix, each
- * suffix, each value.
+ * Words of a shape: the count of entries, with flags and the width of the sequence column above it; then the bytes
+ * of the prefix, of each suffix and of each value.
  */
 const SHAPE_WORDS = 4
 const NO_SHAPES = new Uint32Array(0)
@@ -26,7 +26,7 @@ const COUNT_MASK = 0xffff
 const WIDTH_SHIFT = 16
 const WIDTH_MASK = 15
 const KEYS_ALIKE = 1 << 20
-/** And they are values, no tombstones. */
+/** The flag of a shape whose entries are all plain values of one length. */
 const VALUES_ALIKE = 1 << 21
 const ALL_ALIKE = KEYS_ALIKE | VALUES_ALIKE
 
@@ -36,31 +36,31 @@ interface Memory {
   readonly words: Uint32Array
 }
 
-/** What `read` says. The block has fewer entries. */
+/** The answer of `read` when the block has fewer entries. */
 export const NO_ENTRY = 0
 export const OTHER_KEY = 1
 export const FOUND = 2
-/** The key is there, in a version above the snapshot. */
+/** The answer when the key is there, in a version above the snapshot. */
 const TOO_NEW = 3
 
 export class PointEntries {
   private readonly largestSeqNum: SeqNum
   private readonly blockCount: number
-  /** Zeros where no shape is known; empty while there are none. */
+  /** The shapes by block number: zeros where none is known, empty while none are kept. */
   private shapes = NO_SHAPES
 
-  /** Without shapes at first. No entry of the table is above `largestSeqNum`. */
+  /** Begins without shapes. No entry of the table is above `largestSeqNum`. */
   constructor(blockCount: number, largestSeqNum: SeqNum) {
     this.blockCount = blockCount
     this.largestSeqNum = largestSeqNum
   }
 
-  /** The memory that the shapes of so many blocks take. */
+  /** Gives the memory that the shapes of `blockCount` blocks take. */
   static memoryBytes(blockCount: number): number {
     return 4 * SHAPE_WORDS * blockCount
   }
 
-  /** Begins to take shapes, or forgets them. */
+  /** Begins to keep shapes, or forgets them. */
   keepShapes(isWanted: boolean): void {
     if (!isWanted) this.shapes = NO_SHAPES
     else if (this.shapes === NO_SHAPES) this.shapes = new Uint32Array(SHAPE_WORDS * this.blockCount)
@@ -70,7 +70,7 @@ export class PointEntries {
     return this.shapes[SHAPE_WORDS * number]! > 0
   }
 
-  /** Takes the shape of a checked block, if shapes are kept. */
+  /** Keeps the shape of a checked block, if shapes are kept. */
   note(block: BlockReader, number: number): void {
     if (this.shapes === NO_SHAPES) return
     const { count, prefixBytes } = block
@@ -89,7 +89,7 @@ export class PointEntries {
     this.shapes[at + 3] = valueBytes
   }
 
-  /** Entry i of block `number`, which stands at `base`, against key[0, end). Requires: the block was noted. */
+  /** Compares entry i of block `number`, which stands at `base`, with key[0, end). Requires: the block was noted. */
   read(
     memory: Memory, base: number, number: number, i: number,
     key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,

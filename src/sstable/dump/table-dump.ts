@@ -20,7 +20,7 @@ import {
   blockSection, filterSection, footerSection, indexSection, pointHashSection, propertiesSection, SECTION_TITLES,
 } from './table-sections.js'
 
-/** Every byte of it, in the order of the file. Throws IO_ERROR when there is nothing to read. */
+/** Describes every byte of a table, in the order of the file. Throws IO_ERROR when there is nothing to read. */
 export function* describeTable(table: TableFile): Generator<Section> {
   const bytes = new TableBytes(table)
   const { size } = bytes
@@ -36,7 +36,7 @@ export function* describeTable(table: TableFile): Generator<Section> {
   yield unknownSection(bytes, { ...rest, title: 'no footer', problems })
 }
 
-/** The file as it stands there. */
+/** The bytes of the file as they stand there. */
 class TableBytes implements ByteSource {
   readonly size: number
   private readonly table: TableFile
@@ -57,7 +57,7 @@ class TableBytes implements ByteSource {
   }
 }
 
-/** What came of reading something that may be damaged. */
+/** The outcome of reading something that may be damaged. */
 interface Attempt<T> {
   value: T | null
   problems: Problem[]
@@ -125,7 +125,7 @@ class Layout {
     return { ...section, problems: agreement.problems }
   }
 
-  /** Throws what is wrong with it. */
+  /** Describes the section in a slot of the footer; throws what is wrong with it. */
   private knownSection(slot: number, footer: Footer, index: TableIndex | null): Section {
     const { source } = this
     const extent = footer.sections[slot]!
@@ -146,7 +146,7 @@ class Layout {
   }
 }
 
-/** What stands before `end` and behind the file header. */
+/** Gives what stands between the file header and `end`. */
 function dataPart(end: number): Extent {
   return { offset: FILE_HEADER_BYTES, bytes: end - FILE_HEADER_BYTES }
 }

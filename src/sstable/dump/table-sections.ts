@@ -16,13 +16,13 @@ import { FOOTER_BYTES } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { firstOf, SectionFields } from './fields.js'
 
-/** By their slots in the footer. */
+/** Titles of the sections, by their slots in the footer. */
 export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties']
 
-/** Bytes of a key or value in the data. */
+/** The most bytes of a key or value that the data of a section has. */
 const DATA_BYTES_SHOWN = 64
 
-/** The block that `reader` was turned to. */
+/** Describes the block to which `reader` was turned. */
 export function blockSection(reader: BlockReader, number: number, extent: Extent): Section {
   const { bytes, count, prefixBytes, prefixStart } = reader
   const prefix = printBytes(bytes.subarray(prefixStart, prefixStart + prefixBytes), DATA_BYTES_SHOWN)
@@ -69,7 +69,7 @@ function blockFields(reader: BlockReader, { offset, bytes: length }: Extent, pre
   return fields.end(offset + length)
 }
 
-/** `content` is without the trailer, and the trailer stands behind it in its buffer. */
+/** Makes a section of `content`, which is without its trailer; the trailer stands behind it in its buffer. */
 function section(
   title: string, extent: Extent, content: Uint8Array, said: Pick<Section, 'summary' | 'data' | 'fields'>,
 ): Section {
@@ -101,7 +101,7 @@ export function indexSection(index: TableIndex, content: Uint8Array, extent: Ext
   })
 }
 
-/** Throws BadBytes. */
+/** Describes a filter; throws BadBytes. */
 export function filterSection(content: Uint8Array, extent: Extent): Section {
   const { lineCount, probes } = new BloomFilter(content)
   const fields = new SectionFields(extent.offset)
@@ -113,7 +113,7 @@ export function filterSection(content: Uint8Array, extent: Extent): Section {
   })
 }
 
-/** Throws BadBytes. */
+/** Describes a point hash; throws BadBytes. */
 export function pointHashSection(content: Uint8Array, extent: Extent): Section {
   const { slots, keyCount, entryBits, placeBits, placeMask } = new PointHash(content)
   const slotName = (i: number): string => {
@@ -148,7 +148,7 @@ export function propertiesSection(properties: TableProperties, content: Uint8Arr
   })
 }
 
-/** Whatever it says. */
+/** Describes a footer, whatever it says. */
 export function footerSection(content: Uint8Array, offset: number): Omit<Section, 'problems'> {
   const fields = new SectionFields(offset)
   const sections: { name: string; offset: number; bytes: number }[] = []

@@ -25,7 +25,7 @@ function lineWord(hash: number, lineCount: number): number {
   return Math.floor(((hash >>> 6) * lineCount) / 2 ** 26) << 4
 }
 
-/** The section; pauses now and then. */
+/** Gives the section; pauses now and then. */
 export function* encodeFilter(
   hashes: Uint32Array, keyCount: number, bitsPerKey: number,
 ): Generator<undefined, Uint8Array, unknown> {
@@ -60,7 +60,7 @@ export class BloomFilter {
   readonly probes: number
   private readonly lines: Uint32Array
 
-  /** Throws BadBytes with the offset in `content`. */
+  /** Reads a section. Throws BadBytes with the offset in `content`. */
   constructor(content: Uint8Array) {
     if (content.length < HEADER_BYTES) throw new BadBytes(0, 'filter is too short')
     const lineCount = getU32(content, 0)
@@ -77,7 +77,7 @@ export class BloomFilter {
     this.memoryBytes = content.length + 300
   }
 
-  /** False: no key with this hash is in the table. */
+  /** Gives false when no key with this hash is in the table. */
   mayContain(hash: number): boolean {
     const { lines, probes } = this
     const line = lineWord(hash, this.lineCount)

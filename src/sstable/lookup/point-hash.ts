@@ -40,12 +40,12 @@ function bitsFor(n: number): number {
   return 32 - Math.clz32(n)
 }
 
-/** False when places are too many for a point hash: those of `blockCount` blocks with at most `entriesMax` entries. */
+/** False when `blockCount` blocks with at most `entriesMax` entries have too many places for a point hash. */
 export function placesFit(blockCount: number, entriesMax: number): boolean {
   return blockCount * 2 ** bitsFor(entriesMax - 1) < 2 ** PLACE_BITS_MAX
 }
 
-/** The section for `keyCount` keys; pauses now and then. `places` are block << 10 | entry. Requires: they fit. */
+/** Gives the section for `keyCount` keys; pauses now and then. `places` are block << 10 | entry. Requires: they fit. */
 export function* encodePointHash(
   hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
 ): Generator<undefined, Uint8Array, unknown> {
@@ -86,7 +86,7 @@ export class PointHash {
   readonly placeMask: number
   readonly memoryBytes: number
 
-  /** Throws BadBytes with the offset in `content`. What a slot names is checked when it is used. */
+  /** Reads a section. Throws BadBytes with the offset in `content`. What a slot names is checked when it is used. */
   constructor(content: Uint8Array) {
     if (content.length < HEADER_BYTES) throw new BadBytes(0, 'point hash is too short')
     const slotCount = getU32(content, 0)
@@ -111,7 +111,7 @@ export class PointHash {
     this.memoryBytes = content.length + 300
   }
 
-  /** Slot where the search for `hash` begins. */
+  /** Gives the slot where the search for `hash` begins. */
   home(hash: number): number {
     return homeSlot(hash, this.slots.length)
   }
@@ -128,7 +128,7 @@ export class PointHash {
     return false
   }
 
-  /** Slots in use. */
+  /** Counts the slots in use. */
   usedCount(): number {
     let count = 0
     for (const slot of this.slots) if (slot !== 0) count++

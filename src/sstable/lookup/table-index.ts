@@ -24,7 +24,7 @@ import {
 import { BLOCK_ENTRIES_MAX, BLOCK_FILE_BYTES_MAX } from '../block/block-format.js'
 
 const HEADER_BYTES = 8
-/** Header, one entry with empty key and value, padding, trailer. */
+/** The fewest bytes of a block: header, one entry with empty key and value, padding, trailer. */
 const BLOCK_FILE_BYTES_MIN = 40
 
 export class IndexBuilder {
@@ -38,7 +38,7 @@ export class IndexBuilder {
     return this.offsets.length
   }
 
-  /** What the section will take. */
+  /** Bytes that the section will take. */
   get bytes(): number {
     return this.offsets.length * 20 + this.keys.length + 32
   }
@@ -48,14 +48,14 @@ export class IndexBuilder {
     this.counts.push(count)
   }
 
-  /** The bound of the block added last: its last entry. */
+  /** Adds the last entry of the block added last as its bound. */
   addBound(bytes: Uint8Array, start: number, end: number, seqNum: number): void {
     this.keys.raw(bytes.subarray(start, end))
     this.keyStarts.push(this.keys.length)
     this.seqNums.push(seqNum)
   }
 
-  /** The same, when the first key of the next block is known. */
+  /** Adds the bound of the block added last when the first key of the next block is known, which may shorten it. */
   addSeparator(
     last: Uint8Array, lastStart: number, lastEnd: number, seqNum: number,
     next: Uint8Array, nextStart: number, nextEnd: number,
@@ -66,7 +66,7 @@ export class IndexBuilder {
     else this.addBound(last, lastStart, lastEnd, seqNum)
   }
 
-  /** `dataEnd`: where the data part ends in the file. */
+  /** Gives the section; `dataEnd` is where the data part ends in the file. */
   finish(dataEnd: number): Uint8Array {
     const writer = new ByteWriter(this.bytes)
     writer.u32(this.offsets.length).u32(this.keys.length)
@@ -82,7 +82,7 @@ export class IndexBuilder {
 
 export class TableIndex {
   readonly blockCount: number
-  /** n + 1 places in the file. */
+  /** Starts of the blocks in the file, and the end of the last one: n + 1 places. */
   private readonly offsets: Uint32Array
   readonly counts: Uint32Array
   /** Bound key i is keyBytes[keyStarts[i], keyStarts[i + 1]). */
@@ -90,11 +90,11 @@ export class TableIndex {
   readonly keyStarts: Uint32Array
   readonly seqNums: Float64Array
   readonly memoryBytes: number
-  /** Bytes that all bound keys share, and the four behind them, big-endian, zeros added. */
+  /** Count of the bytes that all bound keys share; `heads` has the four behind them, big-endian, zeros added. */
   private readonly sharedBytes: number
   private readonly heads: Uint32Array
 
-  /** `blockCount` and `dataEnd` as the footer says. Throws BadBytes with the offset in `content`. */
+  /** `blockCount` and `dataEnd` are what the footer says. Throws BadBytes with the offset in `content`. */
   constructor(content: Uint8Array, blockCount: number, dataEnd: number) {
     const n = content.length < HEADER_BYTES ? 0 : getU32(content, 0)
     if (n === 0 || n !== blockCount) throw new BadBytes(0, `index of ${n} blocks, footer says ${blockCount}`)
@@ -127,17 +127,17 @@ export class TableIndex {
     this.memoryBytes = content.length + 12 * n + 600
   }
 
-  /** Where block i starts in the file; `i` of `blockCount`: where the data part ends. */
+  /** Gives where block i starts in the file; for `blockCount`, where the data part ends. */
   offset(i: number): number {
     return this.offsets[i]!
   }
 
-  /** What block i takes in the file, or blocks `i` to `end` - 1 together. */
+  /** Gives the bytes that block i takes in the file, or blocks `i` to `end` - 1 together. */
   bytes(i: number, end = i + 1): number {
     return this.offsets[end]! - this.offsets[i]!
   }
 
-  /** First block whose bound is at or behind (key[start, end), seqNum); `blockCount` when there is none. */
+  /** Finds the first block whose bound is at or behind (key[start, end), seqNum); `blockCount` when there is none. */
   find(key: Uint8Array, start: number, end: number, seqNum: number): number {
     const { keyBytes, sharedBytes, heads, blockCount } = this
     const length = sharedBytes < end - start ? sharedBytes : end - start
@@ -160,7 +160,7 @@ export class TableIndex {
     return low
   }
 
-  /** Order of the bound of block i against (key[start, end), seqNum): negative, 0 or positive. */
+  /** Gives the order of the bound of block i against (key[start, end), seqNum): negative, 0 or positive. */
   compareBound(i: number, key: Uint8Array, start: number, end: number, seqNum: number): number {
     const order = compareRanges(this.keyBytes, this.keyStarts[i]!, this.keyStarts[i + 1]!, key, start, end)
     return order !== 0 ? order : seqNum - this.seqNums[i]!

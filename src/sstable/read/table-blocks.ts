@@ -23,7 +23,7 @@ import type { TableParts } from './table-open.js'
 export interface TableBlocksOptions {
   /** Called when a dropped index was read again. */
   onIndexRead?: (() => void) | undefined
-  /** No entry is above it; default: not known. */
+  /** The highest sequence number of an entry; absent when it is not known. */
   largestSeqNum?: SeqNum
 }
 
@@ -51,7 +51,7 @@ export class TableBlocks {
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
   }
 
-  /** Blocks while it is read again. */
+  /** The index. When it was dropped it is read again, blocking. */
   get index(): TableIndex {
     return this.loaded ?? this.readAgain()
   }
@@ -60,7 +60,7 @@ export class TableBlocks {
     return this.loaded?.memoryBytes ?? 0
   }
 
-  /** Whoever has it at hand keeps it. */
+  /** Drops the index. A user that has it at hand keeps it. */
   dropIndex(): void {
     this.loaded = null
   }
@@ -86,7 +86,7 @@ export class TableBlocks {
     }
   }
 
-  /** PointEntries.read, wherever the block is. Requires: shapes are kept. */
+  /** Does `PointEntries.read` wherever the block is. Requires: shapes are kept. */
   readPoint(
     reader: BlockReader, number: number, i: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
@@ -94,12 +94,12 @@ export class TableBlocks {
     const frame = entries.isNoted(number) ? this.hit(number) : 0
     if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
     this.open(reader, number, MARK_POINT)
-    // It may be in the cache since before shapes were kept.
+    // The block may be in the cache since before shapes were kept.
     if (!entries.isNoted(number)) entries.note(reader, number)
     return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
   }
 
-  /** Where block i stands in the cache; 0: it is not there. */
+  /** Gives where block i stands in the cache; 0 when it is not there. */
   private hit(i: number): number {
     const { slots } = this
     const frame = slots.frames[i]!
@@ -110,7 +110,7 @@ export class TableBlocks {
     return frame
   }
 
-  /** The same, and the block stays good until `release` with the number returned. */
+  /** Turns `reader` to block i, which stays good until `release` is called with the number returned. */
   openHeld(reader: BlockReader, i: number, mark: number): number {
     this.open(reader, i, mark)
     const frame = this.slots.frames[i]!
@@ -128,12 +128,12 @@ export class TableBlocks {
     this.readInto(reader, i, reader.bytes, reader.words, 0)
   }
 
-  /** Blocks in the cache. */
+  /** Count of the table's blocks in the cache. */
   get cachedCount(): number {
     return this.slots.count
   }
 
-  /** Gives the cache its memory back. */
+  /** Gives the cache the memory of the table's blocks back. */
   close(): void {
     this.cache.detach(this.slots)
   }

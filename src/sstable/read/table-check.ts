@@ -35,11 +35,11 @@ export interface TableProblem {
   readonly extent: Extent
   /** The number of the block that this part is; null for any other part. */
   readonly block: number | null
-  /** What a reader of it would meet. */
+  /** The error that a reader of the part would meet. */
   readonly error: VarveError
 }
 
-/** Tells each problem. What `report` throws ends the check. */
+/** Checks a table and tells each problem. What `report` throws ends the check. */
 export function* checkTable(
   options: TableCheckOptions, report: (problem: TableProblem) => void,
 ): Generator<undefined, void, unknown> {
@@ -66,7 +66,7 @@ export function* checkTable(
   tally?.compare()
 }
 
-/** Reads all but the blocks. Null: without properties there is nothing to compare the entries with. */
+/** Reads all but the blocks. Null: there are no properties to compare the entries with. */
 function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter): Tally | null {
   const { source, footer, index } = outline
   const [, filterAt, pointHashAt, propertiesAt] = footer.sections as [Extent, Extent, Extent, Extent]
@@ -98,7 +98,7 @@ class Reporter {
     this.report = report
   }
 
-  /** Null: it was told what is wrong. */
+  /** Gives what `read` gives; null after its problem was told. */
   attempt<T>(extent: Extent, read: () => T, block: number | null = null): T | null {
     try {
       return read()
@@ -131,11 +131,11 @@ class Tally {
   private key = new Uint8Array(KEY_BYTES_MAX)
   private lastKey = new Uint8Array(KEY_BYTES_MAX)
   private lastKeyBytes = -1
-  /** A block is missing: nothing is compared with what all blocks have together. */
+  /** True when a block is missing: then nothing is compared with what all blocks have together. */
   private hasGap = false
-  /** The block before is missing: whether the next key is a new one, nobody knows. */
+  /** True when the block before is missing: then nobody knows whether the next key is a new one. */
   private isBehindGap = false
-  /** Told once for each kind: a bad section misses many keys. */
+  /** Kinds of problems that were told, each once, since a bad section misses many keys. */
   private readonly told = new Set<string>()
   private keyCount = 0
   private tombstoneCount = 0

@@ -8,7 +8,7 @@ import { PooledFile } from '../../vfs/index.js'
 import type { FilePool, Vfs } from '../../vfs/index.js'
 import { checkSameTable } from './table-open.js'
 
-/** Where tables are. */
+/** Where the tables of a database are, and the pool of their open files. */
 export interface TableContext {
   vfs: Vfs
   dir: string
@@ -16,7 +16,10 @@ export interface TableContext {
   pool: FilePool
 }
 
-/** Not open yet. A read that must open it again throws MISSING_FILE, or CORRUPTION when it is another file by then. */
+/**
+ * Gives a table's file, not open yet. A read that must open it again throws MISSING_FILE, or CORRUPTION when it is
+ * another file by then.
+ */
 export function listedTable(
   { vfs, dir, databaseId, pool }: TableContext, facts: TableFacts,
 ): { file: PooledFile; name: string } {
@@ -29,7 +32,7 @@ export function listedTable(
   return { file, name }
 }
 
-/** The error for a table that is gone, and that a view would have kept open. */
+/** Makes the error for a table that is gone, and that a view with more room would have kept open. */
 function goneError(error: unknown, name: string): VarveError {
   if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
   return new VarveError('MISSING_FILE', `${name} was removed by another process while it had to be closed`, {

@@ -1,6 +1,6 @@
 /**
  * What: iterates over one table (contract: base/internal-iterator.ts).
- * Owns: its position, a pin on its block, and a buffer for the key, put together from prefix and suffix.
+ * Owns: its position, a hold on its block, and a buffer for the key, put together from prefix and suffix.
  * Thread: that of its table; loads blocks blocking. Nothing is allocated per entry.
  * Invariants: while `valid`, all fields are those of entry `i` of block `number`.
  */
@@ -25,7 +25,7 @@ export class TableIterator implements InternalIterator {
   private readonly blocks: TableBlocks
   private readonly reader = new BlockReader()
   private number = NO_BLOCK
-  /** Its frame in the cache, 0 when it stands in the reader's own buffer. */
+  /** The frame of its block in the cache; 0 when the block stands in the reader's own buffer. */
   private held = 0
   private i = 0
 
@@ -95,7 +95,7 @@ export class TableIterator implements InternalIterator {
     this.show(this.reader.count - 1)
   }
 
-  /** Makes block `number` the current one, its prefix the start of the key. */
+  /** Makes block `number` the current one, and the block's prefix the start of the key. */
   private enter(number: number): void {
     if (number === this.number) return
     const { reader } = this

@@ -24,7 +24,7 @@ export interface TableFile {
   name: string
 }
 
-/** What tells where everything else is. */
+/** The parts of a table that tell where everything else is. */
 export interface TableOutline {
   source: TableSource
   header: FileHeader
@@ -32,7 +32,7 @@ export interface TableOutline {
   index: TableIndex
 }
 
-/** What finds a key without the index. */
+/** The parts of a table that find a key without the index. */
 export interface TableLookups {
   filter: BloomFilter | null
   pointHash: PointHash | null
@@ -42,7 +42,7 @@ export interface TableParts extends TableOutline, TableLookups {
   properties: TableProperties
 }
 
-/** Which of the two to load, when the file has them. */
+/** Says which of the two lookups to load, when the file has them. */
 export interface PartChoice {
   pointHash: boolean
   filter: 'always' | 'without point hash' | 'never'
@@ -58,13 +58,13 @@ export function* readParts(table: TableFile, choice: PartChoice): Steps<TablePar
   return { ...outline, properties, ...lookups }
 }
 
-/** The first parts of it. */
+/** Reads the parts of a table that tell where everything else is. */
 export function* readOutline(table: TableFile): Steps<TableOutline> {
   const { near, ...outline } = yield* readNearOutline(table)
   return outline
 }
 
-/** `near`: the same file, its end in memory for the next parts that are read. */
+/** Reads the outline of a table. `near` is the same file with its end in memory, for the parts that are read next. */
 function* readNearOutline(table: TableFile): Steps<TableOutline & { near: TableSource }> {
   const { file, name } = table
   const fileBytes = sizeOf(table)
@@ -78,7 +78,10 @@ function* readNearOutline(table: TableFile): Steps<TableOutline & { near: TableS
   return { near, source: { ...near, file }, header, footer, index }
 }
 
-/** What finds a key without the index, as far as it is wanted and the file has it. `properties` null: not known. */
+/**
+ * Reads what finds a key without the index, as far as it is wanted and the file has it. Null `properties` are not
+ * known.
+ */
 export function* readLookups(
   { source, footer, properties }: Pick<TableParts, 'source' | 'footer'> & { properties: TableProperties | null },
   choice: PartChoice,
@@ -127,14 +130,14 @@ export function checkPropertyFacts(
   if (difference !== null) throw corruption(name, offset, `not as the manifest says: ${difference}`)
 }
 
-/** What a manifest would say of this file, whatever it says now. Throws CORRUPTION unless it is whole. */
+/** Reads what a manifest would say of this file, whatever it says now. Throws CORRUPTION unless it is whole. */
 export function* readTableFacts(table: TableFile): Steps<TableFacts> {
   return factsOf(yield* readParts(table, { pointHash: false, filter: 'never' }))
 }
 
 /**
- * What a file under a table's name is: whose, if its header is good, and its facts, if it is a whole table.
- * Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
+ * Reads what a file under a table's name is: the database it belongs to, if its header is good, and its facts, if
+ * it is a whole table. Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
  */
 export function* readUnlistedTable(
   table: TableFile,

@@ -41,7 +41,7 @@ function iterateAll(written: WrittenTable): Entry[] {
   return entries
 }
 
-/** What it gives, or null when it refuses the file. */
+/** Gives what is read, or null when the file is refused. */
 function outcome(read: () => Entry[]): string[] | null {
   try {
     return read().map(shown)
@@ -103,7 +103,7 @@ test('a table whose first key is not the smallest key of its facts is refused', 
   assert.throws(() => scanAll(crafted), { code: 'CORRUPTION', file: TABLE_NAME, message: /smallest key is another/ })
 })
 
-/** A file whose reads go wrong as `fail` says: it gets the place and length and may change what was read. */
+/** Makes a file whose reads go wrong as `fail` says: it gets the place and length and may change what was read. */
 function failing(
   file: VfsFile, fail: (position: number, length: number, target: Uint8Array, at: number) => number,
 ): VfsFile {

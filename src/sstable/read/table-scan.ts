@@ -26,9 +26,9 @@ export interface TableScanOptions {
 }
 
 export class TableScan {
-  /** The block it stands on. */
+  /** The block on which the scan stands. */
   readonly block = new BlockReader()
-  /** Over the block's bytes. */
+  /** A view over the memory of the block. */
   view: DataView
   readonly heads: KeyHeads
   /** Bytes of blocks read so far, of all tables. */
@@ -38,12 +38,12 @@ export class TableScan {
   private readonly pieceAt: number
   private parts: TableParts | null = null
   private smallestKey: Uint8Array = new Uint8Array(0)
-  /** Block `nextBlock` goes to. */
+  /** Number of the block to which `nextBlock` goes. */
   private next = 0
   /** Blocks [pieceFirst, pieceEnd) stand in the memory. */
   private pieceFirst = 0
   private pieceEnd = 0
-  /** The piece is one block that was checked: the bytes of its content; else 0. */
+  /** Content bytes of the piece when it is one block that was checked; else 0. */
   private checkedBytes = 0
 
   constructor({ memory, pieceBytes, headAt }: TableScanOptions) {
@@ -59,13 +59,15 @@ export class TableScan {
     this.parts = null
     checkSize(table, facts)
     const parts = runSync(readParts(table, { pointHash: false, filter: 'never' }))
-    checkFacts(parts, facts, databaseId)
+    // A job is not told what its inputs point to: that would be most of its message.
+    const { valueFiles } = facts.valueFiles.length === 0 ? parts.properties : facts
+    checkFacts(parts, { ...facts, valueFiles }, databaseId)
     this.parts = parts
     this.smallestKey = facts.smallestKey
     this.next = this.pieceFirst = this.pieceEnd = 0
   }
 
-  /** On to the next block of the table; false when there is none. Requires: a table is open. */
+  /** Goes on to the next block of the table; false when there is none. Requires: a table is open. */
   nextBlock(): boolean {
     const parts = this.parts!
     const number = this.next
@@ -119,7 +121,7 @@ export class TableScan {
   }
 }
 
-/** False when the read failed or was short. */
+/** Reads the whole range; gives false when the read failed or was short. */
 function readWhole(
   file: TableFile['file'], target: Uint8Array, at: number, length: number, offset: number,
 ): boolean {

@@ -9,7 +9,10 @@ import type { ReadableFile } from '../../vfs/index.js'
 
 const TAIL_BYTES = 16 * 1024
 
-/** Gives the file with its end at hand, or the file itself when that cannot be read: who needs it meets the error. */
+/**
+ * Gives the file with its end at hand, or the file itself when the end cannot be read: a later read meets the
+ * error.
+ */
 export function* withTail(file: ReadableFile, fileBytes: number): Steps<ReadableFile> {
   const bytes = new Uint8Array(Math.min(TAIL_BYTES, fileBytes))
   const start = fileBytes - bytes.length

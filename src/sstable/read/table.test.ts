@@ -63,14 +63,14 @@ function checkStands(iterator: InternalIterator, entries: Entry[], at: number): 
 interface Shape {
   count: number
   keyBytesMax: number
-  /** Different byte values in keys: few make many common prefixes and many versions. */
+  /** Count of different byte values in keys: few make many common prefixes and many versions. */
   alphabet: number
   valueBytesMax: number
   seqNumMax: number
-  /** Equal to the limits: blocks whose entries are found by arithmetic. 0. */
+  /** The least length of a key. When it equals the largest one, entries are found by arithmetic. The default is 0. */
   keyBytesMin?: number
   valueBytesMin?: number
-  /** Part of the entries; 0.2. */
+  /** The part of the entries that are tombstones; 0.2 by default. */
   tombstones?: number
 }
 

@@ -1,7 +1,7 @@
 /**
  * What: an open table: point reads, and iterators over it.
  * Owns: filter or point hash in memory; index and places in the block cache are with its blocks (table-blocks.ts).
- * Does not own: the file handle and the count of users (whoever opened closes), nor the cache.
+ * Does not own: the file handle and the count of users (what opened the table closes it), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
 import { checkMayWrite, corruption, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
@@ -24,11 +24,11 @@ export interface TableOpenOptions extends TableFile {
   /** The facts that the manifest has. */
   facts: TableFacts
   cache: BlockCache
-  /** What finds a key without the index; 'pointHash', or the filter where the file has none. */
+  /** What finds a key without the index: 'pointHash' by default, or the filter where the file has none. */
   lookup?: Lookup
-  /** Somebody is going to write to its database: refuses a table that asks more of a writer. */
+  /** True when its database is open for writing: a table that asks more of a writer is refused. */
   isForWriting?: boolean
-  /** The index had been dropped, and was read again for a call that goes on. */
+  /** Called when a dropped index was read again for a call that goes on. */
   onIndexRead?: () => void
 }
 
@@ -36,8 +36,8 @@ export interface TableOpenOptions extends TableFile {
 export type Lookup = 'pointHash' | 'filter' | 'none'
 
 /**
- * Throws CORRUPTION when the file is not good or not the one of `facts`, UNSUPPORTED_FORMAT when it has something that
- * this version does not know. Reads no data block.
+ * Opens a table and reads no data block. Throws CORRUPTION when the file is not good or not the one of `facts`, and
+ * UNSUPPORTED_FORMAT when it has something that this version does not know.
  */
 export function* openTable(options: TableOpenOptions): Steps<Table> {
   const { facts, databaseId, name, isForWriting = false } = options
@@ -55,7 +55,7 @@ function choiceOf(lookup: Lookup): PartChoice {
   return { pointHash: lookup === 'pointHash', filter: lookup === 'none' ? 'never' : 'without point hash' }
 }
 
-/** What a table has loaded: memory outside of the cache. */
+/** Memory outside of the cache that a table has loaded. */
 export interface LoadedBytes {
   index: number
   filter: number
@@ -69,7 +69,7 @@ export class Table {
   private filter: BloomFilter | null
   private pointHash: PointHash | null
   private readonly hashSeed: HashSeed
-  /** For point reads; good within one call. */
+  /** A reader for point reads; good within one call. */
   private readonly reader = new BlockReader()
 
   constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
@@ -91,7 +91,7 @@ export class Table {
     }
   }
 
-  /** For the index, which is read again when it is needed. */
+  /** The index; when it was dropped it is read again. */
   private get index(): TableIndex {
     return this.blocks.index
   }
@@ -101,7 +101,7 @@ export class Table {
     return this.filter === null ? 'none' : 'filter'
   }
 
-  /** Bytes of memory that it takes, about; 0: the file has none. */
+  /** Estimates the memory that a lookup takes; 0 when the file has none. */
   lookupBytes(lookup: Lookup): number {
     if (lookup === 'none') return 0
     const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]!
@@ -113,7 +113,10 @@ export class Table {
     return this.blocks.cachedCount / this.blocks.count
   }
 
-  /** Loads this in place of what is there: the same answers, in other time. After an error all is as it was. */
+  /**
+   * Loads a lookup in place of the one that is there: the same answers, in other time. After an error all is as it
+   * was.
+   */
   *loadLookup(lookup: Lookup): Steps<void> {
     const { filter, pointHash } = yield* readLookups(this.parts, choiceOf(lookup))
     this.filter = filter
@@ -127,18 +130,18 @@ export class Table {
     this.keepShapes()
   }
 
-  /** What finds entries by their place comes and goes with the places. */
+  /** Keeps shapes exactly while there is a point hash, since only its places are read by them. */
   private keepShapes(): void {
     this.blocks.entries.keepShapes(this.pointHash !== null)
   }
 
-  /** A read that needs it reads it again. Iterators stay good. */
+  /** Drops the index; a read that needs it reads it again. Iterators stay good. */
   dropIndex(): void {
     this.blocks.dropIndex()
   }
 
   /**
-   * The newest version of key[0, end) with a sequence number ≤ `snapshot`. False: there is none.
+   * Finds the newest version of key[0, end) with a sequence number ≤ `snapshot`; gives false when there is none.
    * The value in `out` is lent until the next read of any table with this cache.
    */
   get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
@@ -148,19 +151,22 @@ export class Table {
     return this.getByIndex(key, end, snapshot, out)
   }
 
-  /** Bytes of the file that keys below `key` take, about: whole blocks, and their part of the rest. Reads nothing. */
+  /**
+   * Estimates the bytes of the file that keys below `key` take, in whole blocks and with their share of the rest.
+   * It reads no data block.
+   */
   approximateBytesBelow(key: Uint8Array): number {
     const { index } = this
     const below = index.bytes(0, index.find(key, 0, key.length, NUMBER_MAX))
     return Math.round((below / index.bytes(0, index.blockCount)) * this.facts.bytes)
   }
 
-  /** All versions of all keys. It must be closed: it keeps its block in the cache. */
+  /** Gives an iterator over all versions of all keys. It must be closed, since it keeps its block in the cache. */
   iterator(): InternalIterator {
     return new TableIterator(this.blocks)
   }
 
-  /** Leaves the cache. Iterators stay good as long as the file is open. */
+  /** Takes the table's blocks out of the cache. Iterators stay good as long as the file is open. */
   close(): void {
     this.blocks.close()
   }

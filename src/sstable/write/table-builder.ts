@@ -36,19 +36,19 @@ const WORDS_COPY_BYTES_MAX = 256
 export interface TableBuilderOptions {
   fileNum: FileNum
   databaseId: Uint8Array
-  /** Eight random bytes. */
+  /** Eight random bytes, the salt of the file. */
   salt: Uint8Array
   /** Lock generation of this process. */
   generation: number
-  /** Of the history that the table belongs to; 0: of none. */
+  /** Lineage of the history that the table belongs to; 0, the default, for none. */
   lineage?: number
-  /** A block of several entries is not larger, trailer included; 8 KiB. */
+  /** The most bytes of a block of several entries, trailer included; 8 KiB by default. */
   blockBytes?: number
-  /** Write a point hash; true. */
+  /** True to write a point hash, as by default. */
   pointHash?: boolean
-  /** Bits of filter for each key; 10. 0: a filter only where there is no point hash. */
+  /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
   filterBitsPerKey?: number
-  /** Logs whose entries come here; 0 and 0 for a compaction. */
+  /** The first log whose entries come here, up to `lastLog`; both are 0 for a compaction. */
   firstLog?: FileNum
   lastLog?: FileNum
   keyspaceId?: number
@@ -57,7 +57,7 @@ export interface TableBuilderOptions {
 export class TableBuilder {
   private readonly options: Required<TableBuilderOptions>
   private readonly blockBytes: number
-  /** A block of several entries has at most this content. */
+  /** The most bytes of content of a block of several entries. */
   private readonly contentBytesMax: number
   private readonly seed: number
   private readonly hashSeed: HashSeed
@@ -66,12 +66,12 @@ export class TableBuilder {
   private readonly block: BlockBuilder
   private readonly index = new IndexBuilder()
   private keyCount = 0
-  /** The entries of closed blocks; the next three count in closed blocks, too. */
+  /** Count of the entries in closed blocks; raw bytes and extreme sequence numbers count there, too. */
   private closedEntryCount = 0
   private rawBytes = 0
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
-  /** Most entries of a block so far. */
+  /** The most entries of a block so far. */
   private entriesMax = 1
   private tombstoneCount = 0
   private readonly references = new ValueReferences()
@@ -109,7 +109,7 @@ export class TableBuilder {
     return this.closedEntryCount + this.block.count
   }
 
-  /** Blocks that are closed. */
+  /** Count of the blocks that are closed. */
   get blockCount(): number {
     return this.index.blockCount
   }
@@ -124,13 +124,13 @@ export class TableBuilder {
     return this.output.bytesWritten
   }
 
-  /** About what the file would have if it were finished now, without the block that is being collected. */
+  /** Estimates the size of the file if it were finished now, without the block that is being collected. */
   get bytesEstimated(): number {
     const perKey = (this.options.pointHash ? 6 : 0) + this.options.filterBitsPerKey / 8
     return this.output.offset + this.index.bytes + Math.ceil(this.keyCount * perKey) + 1024
   }
 
-  /** Requires: (key, seqNum) is behind the entry added last. Copies both ranges. */
+  /** Adds an entry, and copies both ranges. Requires: (key, seqNum) is behind the entry added last. */
   add(
     key: Uint8Array, keyStart: number, keyEnd: number, seqNum: number, kind: number,
     value: Uint8Array, valueStart: number, valueEnd: number,
@@ -151,8 +151,9 @@ export class TableBuilder {
   }
 
   /**
-   * The same for an entry whose value stands right behind its key, both before bytes[valueEnd]; `view` is
-   * over `bytes`. For shared memory, from which native copies are slow.
+   * Adds an entry whose value stands right behind its key, both before bytes[valueEnd]; `view` is over `bytes`. It
+   * is for shared memory, from which native copies are slow. Requires: (key, seqNum) is behind the entry added
+   * last.
    */
   addBehind(
     bytes: Uint8Array, view: DataView, keyStart: number, keyEnd: number, valueEnd: number, seqNum: number, kind: number,
@@ -210,7 +211,7 @@ export class TableBuilder {
     return turn.value
   }
 
-  /** The same, with pauses. */
+  /** Writes the rest as `finish` does, with pauses. */
   *finishing(replaces: Replaces | null): Generator<undefined, TableFacts, unknown> {
     assert(!this.isFinished && this.entryCount > 0, 'a table has entries and is finished once')
     this.isFinished = true
@@ -230,7 +231,7 @@ export class TableBuilder {
     return { ...factsIn(properties), fileNum: options.fileNum, bytes, salt: options.salt.slice() }
   }
 
-  /** Filter and point hash: TAB-1, at least one of the two. */
+  /** Adds at least one of filter and point hash (TAB-1). */
   private *addLookups(sections: Extent[]): Generator<undefined, void, unknown> {
     const { index, memory, output, options, keyCount, entriesMax } = this
     const isPointHashed = options.pointHash && placesFit(index.blockCount, entriesMax)
@@ -267,7 +268,10 @@ export class TableBuilder {
     }
   }
 
-  /** Whether the staged key is another than the last one. Throws unless (key, seqNum) is behind the last entry. */
+  /**
+   * Tells whether the staged key is another than the last one. Throws unless (key, seqNum) is behind the last
+   * entry.
+   */
   private isNewKey(seqNum: number): boolean {
     const order = this.block.measure()
     if (order > 0 || this.entryCount === 0) return true

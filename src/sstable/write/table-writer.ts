@@ -1,5 +1,5 @@
 /**
- * What: the growing table file: the trailers, the writes.
+ * What: writes the growing table file, with a trailer behind each part.
  * Owns: the first part of the memory, which it fills from 0 on; the next offset in the file.
  * Does not own: the file (its opener closes and syncs it).
  * Thread: worker or main; writes block.
@@ -29,12 +29,12 @@ export class TableWriter {
     this.seed = seed
   }
 
-  /** Where the next byte goes in the file. */
+  /** Offset in the file of the next byte. */
   get offset(): number {
     return this.written + this.at
   }
 
-  /** Bytes handed to the file. */
+  /** Count of the bytes handed to the file. */
   get bytesWritten(): number {
     return this.written
   }
@@ -59,7 +59,7 @@ export class TableWriter {
     return { offset, bytes: bytes + TRAILER_BYTES }
   }
 
-  /** A whole section; its length is a multiple of 8. */
+  /** Writes a whole section, whose length is a multiple of 8. */
   section(content: Uint8Array): Extent {
     assert(content.length + TRAILER_BYTES <= SECTION_BYTES_MAX, 'a section has at most 1 GiB')
     if (content.length + TRAILER_BYTES > this.bufferBytes) return this.sealLarge(0, content, 0, content.length)
@@ -85,7 +85,7 @@ export class TableWriter {
     return { offset, bytes: this.offset - offset }
   }
 
-  /** Bytes as they are, without a trailer. */
+  /** Writes bytes as they are, without a trailer. */
   raw(bytes: Uint8Array): void {
     this.makeRoom(bytes.length)
     this.buffer.set(bytes, this.at)

@@ -61,7 +61,7 @@ function isNeeded(
     case 'lock': return true
     case 'table': return listed.has(parsed.fileNum)
     case 'log': return parsed.fileNum >= firstNeededLog(version) || isValueLog(parsed, version)
-    case 'vlog': return isValueLog(parsed, version)
+    case 'vlog': return isValueLog(parsed, version) || listed.has(parsed.fileNum)
     case 'manifest': return parsed.fileNum === marker.manifest
     case 'marker': return parsed.iteration === marker.iteration
     default: return false

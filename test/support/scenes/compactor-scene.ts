@@ -65,8 +65,8 @@ export class CompactorScene implements CompactorHost {
       },
       unlistedTables: () => [],
       uniqueSuffix: () => '1.2',
-      newHeader: (fileNum) =>
-        newFileHeader('varvetab', {
+      newHeader: (fileNum, magic) =>
+        newFileHeader(magic, {
           databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
       onDurable: () => undefined,
@@ -79,7 +79,7 @@ export class CompactorScene implements CompactorHost {
     const scene = this
     this.compactor = new Compactor({
       installer, pickers, host: this, clock: this.clock, runFilesMax: 255,
-      databaseId: this.databaseId, tableSettings: { blockBytes: 4096 },
+      databaseId: this.databaseId, tableSettings: { blockBytes: 4096 }, valueFileBytes: 1000,
       versions: { get current() { return scene.current } },
       snapshots: {
         get rule() { return { snapshots: scene.snapshots, visibleSeqNum: scene.seqNum } },
@@ -140,7 +140,7 @@ export class CompactorScene implements CompactorHost {
     const dropped = all.reduce((sum, { entryCount }) => sum + entryCount, 0) - facts.entryCount
     const output: CompactionRunOutput = {
       outputs: [facts], readBytes: 100 * all.length, writtenBytes: facts.bytes, keptCount: facts.entryCount,
-      droppedVersionCount: dropped, droppedTombstoneCount: 0, ...rest,
+      droppedVersionCount: dropped, droppedTombstoneCount: 0, valueLogs: [], movedBytes: 0, ...rest,
     }
     deliver({ ok: true, output: output as never })
   }

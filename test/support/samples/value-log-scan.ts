@@ -1,14 +1,14 @@
 /**
- * What: reads a value log from its first value to its end, and checks every byte.
+ * What: a reader of whole value logs for tests: from the first value to the mark at the end, every byte checked.
  * Does not own: the file. Thread: any; reads block. Holds one value at a time.
  */
 import {
   corruption, decodeFileHeader, emptyFrameHeader, entryContentStart, entryKeyEnd, entryKeyStart, entryKind,
   entryValueEnd, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, frameProblem, FrameType, ioError,
   readFrame, readFrameHeader, unknownFrame, VALUE_LOG_FRAMES, valueChecksum, VarveError,
-} from '../base/index.js'
-import type { FileHeader, SeqNum } from '../base/index.js'
-import type { ReadableFile } from '../vfs/index.js'
+} from '../../../src/base/index.js'
+import type { FileHeader, SeqNum } from '../../../src/base/index.js'
+import type { ReadableFile } from '../../../src/vfs/index.js'
 
 /** A value as it stands there. */
 export interface ScannedValue {
@@ -28,7 +28,7 @@ export interface ValueLogFile {
 }
 
 /** Reads the header. Throws CORRUPTION when there is none. */
-export function readValueLogHeader(source: ValueLogFile): FileHeader {
+function readValueLogHeader(source: ValueLogFile): FileHeader {
   return decodeFileHeader(readAt(source, 0, FILE_HEADER_BYTES), 'varvevlg', source.name)
 }
 
