@@ -10,7 +10,7 @@ import {
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
-import { resolveOptions } from '../engine/index.js'
+import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
 import { openValueStream, PointReader, readMany, readManySync } from '../read/index.js'
@@ -195,8 +195,7 @@ export class Varve {
    * MISSING_FILE or IO_ERROR when a value log was left alone; the rest is done.
    */
   async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
-    const engine = this.writer()
-    return this.waitFor(engine.collectGarbage(readCollectCall(options)))
+    return this.waitFor(collectGarbage(this.writer(), readCollectCall(options)))
   }
 
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────

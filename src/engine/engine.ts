@@ -23,8 +23,6 @@ import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
-import { collectGarbage } from './collect-garbage.js'
-import type { CollectCall, CollectResult } from './collect-garbage.js'
 import { flushAndCompact } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
@@ -370,10 +368,6 @@ export class Engine implements EngineCore, ReadView {
 
   compact(range: KeyRange, call: CompactCall): Promise<void> {
     return flushAndCompact(this, range, call)
-  }
-
-  collectGarbage(call: CollectCall): Promise<CollectResult> {
-    return collectGarbage(this, call)
   }
 
   /** Resolves when everything written before the call survives power loss. */
