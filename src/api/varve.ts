@@ -221,8 +221,8 @@ export class Varve {
   }
 
   /**
-   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when
-   * there is none. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION
+   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when it
+   * is not there. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION
    * before its last piece. With `start` or `end` all of it is read once and checked before the part is given.
    */
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
