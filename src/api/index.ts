@@ -10,7 +10,8 @@ export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
   DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
+  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
+  ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { PinInfo } from '../versions/index.js'
 export type {

@@ -83,7 +83,7 @@ export interface VarveOptions {
   maxOpenFiles?: number
   /**
    * A value of this many bytes or more is written once, into a value log, and stays there while tables are merged; 512
-   * to 1 GiB, default 4096. 0: values stay in tables.
+   * to 1 GiB. 0, the default: values stay in tables.
    */
   valueThreshold?: number
   /**
@@ -249,7 +249,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
     maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
-    valueThreshold: get('valueThreshold', 4096),
+    valueThreshold: get('valueThreshold', 0),
     garbageRatio: get('garbageRatio', 0.5),
     valueFileBytes: get('valueFileBytes', 256 * MiB),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
