@@ -40,7 +40,7 @@ const ways: Record<string, (db: Varve, key: string) => Promise<unknown>> = {
   },
 }
 
-/** The same beside its neighbours, which are read with it. */
+/** Ways to read a value together with its neighbours. */
 const waysOfMany: Record<string, (db: Varve, keys: string[]) => Promise<unknown>> = {
   getMany: (db, keys) => db.getMany(keys),
   getManySync: async (db, keys) => db.getManySync(keys),
