@@ -8,7 +8,7 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, EntryKind, entryKind, entryValueBytes,
+  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyStart, EntryKind, entryKind, entryValueBytes,
   entryValueEnd, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, KIND_MASK, KiB, VALUE_HANDLE_BYTES,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
@@ -250,12 +250,12 @@ class EntryWriter {
     for (let i = 0; i < count; i++) {
       const at = places[i]!
       const keyStart = entryKeyStart(bytes, at)
-      const keyEnd = entryKeyEnd(bytes, at)
+      const keyEnd = keyStart + entryKeyBytes(bytes, at)
       const seqNum = numbers[i]!
       const kind = entryKind(bytes, at)
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
-        const valueEnd = entryValueEnd(bytes, at)
+        const valueEnd = keyEnd + entryValueBytes(bytes, at)
         if (valueEnd - keyEnd < largeMin) builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
         else this.addLarge(at, keyStart, keyEnd, seqNum)
       }

@@ -20,7 +20,6 @@ import { GROUPS_MAX } from './manifest-format.js'
 import { emptyVersion } from './version.js'
 import type { Version } from './version.js'
 import { VersionBuilder } from './version-builder.js'
-import { findProblem } from './version-check.js'
 import type { Blame } from './version-builder.js'
 import { decodeGroup } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
@@ -94,11 +93,8 @@ export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestCon
   }
   const { header, goodBytes } = turn.value
   if (builder === null) throw corruption(file, FILE_HEADER_BYTES, 'the first group is bad')
-  const version = builder.finish()
-  const problem = findProblem(version)
-  if (problem !== null) throw corruption(file, goodBytes, problem)
   return {
-    version,
+    version: builder.finish(),
     databaseId: header.databaseId, generation: header.generation, features: header.features,
     groups, goodBytes, tornBytes: bytes.length - goodBytes, isClosed,
   }

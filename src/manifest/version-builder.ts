@@ -7,9 +7,9 @@
 import { compareBytes, VarveError } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, TableFacts, ValueFileReference } from '../base/index.js'
 import type { Level } from './sorted-run.js'
-import { LEVELS_MIN, compareTables, firstNeededLog, levelOf } from './version.js'
+import { LEVELS_MIN, compareTables, emptyVersion, firstNeededLog, levelOf } from './version.js'
 import type { ValueLogFacts, Version } from './version.js'
-import { findProblemAfter } from './version-check.js'
+import { findProblem, findProblemAfter } from './version-check.js'
 import type { VersionEdit } from './version-edit.js'
 
 /** Makes the error for a bad edit: a bug when this process made it, corruption when a file holds it. */
@@ -82,7 +82,7 @@ export class VersionBuilder {
     const change = {
       levels: new Set(this.levels.keys()), added: [...this.added.values()], valueLogs: this.touchedValueLogs,
     }
-    const problem = findProblemAfter(next, change)
+    const problem = this.base === emptyVersion ? findProblem(next) : findProblemAfter(next, change)
     if (problem !== null) throw this.blame(problem)
     return Object.freeze(next)
   }

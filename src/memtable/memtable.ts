@@ -10,8 +10,8 @@
  */
 import {
   alignUp, assert, compareRanges, entryEndBehind, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes,
-  entryValueEnd, equalRanges,
-  EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, hashRange,
+  equalRanges, EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53,
+  hashRange,
 } from '../base/index.js'
 import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
@@ -194,7 +194,7 @@ export class Memtable {
     out.kind = entryKind(bytes, offset)
     out.valueBytes = bytes
     out.valueStart = entryKeyEnd(bytes, offset)
-    out.valueEnd = entryValueEnd(bytes, offset)
+    out.valueEnd = out.valueStart + entryValueBytes(bytes, offset)
     return true
   }
 

@@ -2,7 +2,7 @@
  * What: one sorted run of a memtable as an internal iterator.
  * Its fields point straight into the slab. Thread: main.
  */
-import { compareRanges, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd } from '../base/index.js'
+import { compareRanges, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import type { EntryTable } from './entry-table.js'
 import type { ReadRun, RunHold } from './sorted-tail.js'
@@ -94,7 +94,7 @@ export class RunIterator implements InternalIterator {
     this.keyStart = entryKeyStart(bytes, offset)
     this.keyEnd = entryKeyEnd(bytes, offset)
     this.valueStart = this.keyEnd
-    this.valueEnd = entryValueEnd(bytes, offset)
+    this.valueEnd = this.keyEnd + entryValueBytes(bytes, offset)
     this.valid = true
   }
 }
