@@ -76,8 +76,8 @@ export class Engine implements EngineCore, ReadView {
   constructor(setup: EngineSetup) {
     this.setup = setup
     this.options = setup.options
-    this.iterators = new Iterators(setup.options.ownBuffers)
-    const { clock } = setup.options
+    const { clock, ownBuffers } = setup.options
+    this.iterators = new Iterators(ownBuffers, clock)
     this.health = new Health((state, place, error) => setup.events.emit({ type: 'stateChanged', state, place, error }))
     this.versions = setup.versions((error) => this.failForGood('manifest', error))
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)

@@ -48,7 +48,7 @@ export class ReadOnlyView implements ReadView {
     this.sight = sight
     this.clock = clock
     this.turns = new Turns(clock)
-    this.iterators = new Iterators(ownBuffers)
+    this.iterators = new Iterators(ownBuffers, clock)
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
   }
 

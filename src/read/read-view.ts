@@ -51,11 +51,12 @@ export class Iterators {
   /** Count of the deleted keys that closed cursors walked over, forward. */
   passedCount = 0
   readonly gap = new GapHint()
-  readonly valueReads = new ReadsInFlight()
+  readonly valueReads: ReadsInFlight
   readonly copies: UserCopies
 
-  constructor(ownBuffers: boolean) {
+  constructor(ownBuffers: boolean, clock: Clock) {
     this.copies = new UserCopies(ownBuffers)
+    this.valueReads = new ReadsInFlight(clock)
   }
 
   /** Makes every open cursor hold its moment; called when a memtable is sealed. */
