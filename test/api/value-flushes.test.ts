@@ -13,7 +13,7 @@ const MiB = 1024 * KiB
 
 function open(vfs: SimVfs, options: VarveOptions = {}): Promise<Varve> {
   return Varve.open(DIR, {
-    workers: 0, writeBufferSize: 64 * KiB, compaction: { style: 'none' }, ...options,
+    workers: 0, valueThreshold: 4096, writeBufferSize: 64 * KiB, compaction: { style: 'none' }, ...options,
     components: { vfs, clock: steppingClock(vfs.clock), ...options.components },
   })
 }
