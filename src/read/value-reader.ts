@@ -7,7 +7,7 @@
  */
 import {
   copyBytes, corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, KiB,
-  MiB, toHex, VarveError, vlogFileName,
+  MiB, toHex, unfilledBytes, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
 import type { OpenValueLog, OpenValueLogs } from '../tables/index.js'
@@ -68,7 +68,7 @@ function badHandle(file: string, offset: number, what: string): VarveError {
 /** The value, in memory of its own. */
 export function readPlaceSync(place: ValuePlace): Uint8Array {
   const { log: { file, name }, offset, length } = place
-  const target = new Uint8Array(length)
+  const target = unfilledBytes(length)
   for (let tries = TRIES; ; tries--) {
     try {
       for (let done = 0; done < length;) {
@@ -87,7 +87,7 @@ export function readPlaceSync(place: ValuePlace): Uint8Array {
 /** Reads as `readPlaceSync` does, through the thread pool. */
 export async function readPlace(place: ValuePlace, turns: Turns): Promise<Uint8Array> {
   const { length } = place
-  const target = new Uint8Array(length)
+  const target = unfilledBytes(length)
   for (let tries = TRIES; ; tries--) {
     try {
       if ((await readInPieces(place, target, turns)) === place.checksum) return target
@@ -125,7 +125,7 @@ export async function* piecesOf(place: ValuePlace, start: number, end: number): 
   if (!isWhole && start < end) for await (const piece of piecesOf(place, 0, length)) void piece
   let crc = seedAt(log, offset)
   for (let at = start; at < end; at += PIECE_BYTES) {
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, end - at))
+    const piece = unfilledBytes(Math.min(PIECE_BYTES, end - at))
     try {
       await readPiece(log, piece, 0, piece.length, offset + at)
     } catch (error) {

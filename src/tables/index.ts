@@ -8,5 +8,7 @@ export { INSTALL_PRIORITY, isDirectoryFailure, namesMade, publish, publishTables
 export type { PlannedFile, PublishTablesInput } from './publish-tables.js'
 export { SpareMemory } from './spare-memory.js'
 export type { TableJobContext } from './spare-memory.js'
+export { openValueLog } from './value-log-file.js'
+export type { ListedValueLog, OpenValueLog } from './value-log-file.js'
 export { OpenValueLogs } from './value-logs.js'
-export type { OpenValueLog, ValueLogView } from './value-logs.js'
+export type { ValueLogView } from './value-logs.js'
