@@ -12,6 +12,20 @@ import type { TableContext } from '../sstable/index.js'
 import { PooledFile } from '../vfs/index.js'
 import type { ReadableFile } from '../vfs/index.js'
 
+/** What was read of value logs. */
+export class ValueLogReads {
+  /** Calls that read. */
+  count = 0
+  bytes = 0
+  /** Those of them that went through the thread pool. */
+  poolCount = 0
+
+  note(bytes: number): void {
+    this.count++
+    this.bytes += bytes
+  }
+}
+
 /** A value log that can be read. */
 export interface OpenValueLog {
   readonly fileNum: FileNum
@@ -22,6 +36,8 @@ export interface OpenValueLog {
   /** The checksum of a value begins with this XOR the value's offset. */
   readonly seed: number
   readonly file: ReadableFile
+  /** Counts what is read of it. */
+  readonly reads: ValueLogReads
 }
 
 export interface ListedValueLog extends OpenValueLog {
@@ -32,7 +48,9 @@ export interface ListedValueLog extends OpenValueLog {
  * Opens a listed value log. Throws MISSING_FILE, CORRUPTION when it is shorter than the manifest says or not the file
  * that it means, UNSUPPORTED_FORMAT or IO_ERROR; so does a later read that must open it again.
  */
-export function openValueLog({ vfs, dir, databaseId, pool }: TableContext, facts: ValueLogFacts): ListedValueLog {
+export function openValueLog(
+  { vfs, dir, databaseId, pool }: TableContext, facts: ValueLogFacts, reads = new ValueLogReads(),
+): ListedValueLog {
   const { fileNum, bytes } = facts
   const name = valueLogFileName(facts)
   const check = (opened: ReadableFile): void => checkSameValueLog(opened, name, facts, databaseId)
@@ -46,7 +64,7 @@ export function openValueLog({ vfs, dir, databaseId, pool }: TableContext, facts
     file.closeSync()
     throw openError(error)
   }
-  return { fileNum, name, bytes, seed: fileSeed(facts), file }
+  return { fileNum, name, bytes, seed: fileSeed(facts), file, reads }
 }
 
 /** Throws CORRUPTION unless it is the file that the manifest means, with all bytes that count. */

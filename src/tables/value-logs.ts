@@ -13,7 +13,8 @@ import { assert, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import type { FilePool, Vfs } from '../vfs/index.js'
-import { openValueLog } from './value-log-file.js'
+import { ReadAhead } from './read-ahead.js'
+import { openValueLog, ValueLogReads } from './value-log-file.js'
 import type { ListedValueLog, OpenValueLog } from './value-log-file.js'
 
 type ValueLogMap = ReadonlyMap<FileNum, ValueLogFacts>
@@ -33,6 +34,9 @@ export interface OpenValueLogsOptions {
 }
 
 export class OpenValueLogs {
+  /** What walks have read ahead of them. */
+  readonly ahead = new ReadAhead()
+  readonly reads = new ValueLogReads()
   private readonly options: OpenValueLogsOptions
   /** Those that living read states see, oldest first; the last is the present one. */
   private readonly views: ValueLogView[] = []
@@ -156,7 +160,7 @@ export class OpenValueLogs {
 
   private openListed(facts: ValueLogFacts): OpenValueLog {
     const { vfs, dir, databaseId, files } = this.options
-    const opened = openValueLog({ vfs, dir, databaseId, pool: files }, facts)
+    const opened = openValueLog({ vfs, dir, databaseId, pool: files }, facts, this.reads)
     this.open.set(facts.fileNum, opened)
     return opened
   }
