@@ -8,7 +8,7 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyStart, EntryKind, entryKind, entryValueBytes,
+  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, EntryKind, entryKind, entryValueBytes,
   entryValueEnd, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, KIND_MASK, KiB, VALUE_HANDLE_BYTES,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
@@ -22,8 +22,8 @@ import { NewTable, NewValueLogFile, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { SeparatedValues } from './separated-values.js'
-import { decideValues, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
-import type { LargeValues, ValueDecision, ValueSettings } from './value-rules.js'
+import { decideValues, isLargeValue, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
+import type { LargeValues, ValueDecision, ValueRule, ValueSettings } from './value-rules.js'
 
 export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'>, RetentionRule {
   header: FileHeader
@@ -102,7 +102,7 @@ function decide({ end, provenBytes, valueLog, values }: FlushBuildInput, large: 
 function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<undefined, LargeValues, unknown> {
   const { bytes, offsets, seqNums, order } = entries
   const retention = new RetentionFilter(input)
-  const min = largeBytesMin(input.values.rules)
+  const { rules } = input.values
   const large: LargeValues = { bytes: 0, end: 0 }
   let previous = -1
   for (let i = 0; i < order.length; i++) {
@@ -110,7 +110,7 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
     const at = offsets[order[i]!]!
     const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
     previous = at
-    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(bytes, at, min)) continue
+    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(rules, bytes, at)) continue
     const end = entryValueEnd(bytes, at)
     large.bytes += end - entryContentStart(bytes, at)
     if (end > large.end) large.end = end
@@ -118,8 +118,9 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
   return large
 }
 
-function isLarge(bytes: Uint8Array, at: number, min: number): boolean {
-  return entryValueBytes(bytes, at) >= min && (entryKind(bytes, at) & KIND_MASK) === EntryKind.value
+function isLarge(rules: readonly ValueRule[], bytes: Uint8Array, at: number): boolean {
+  if ((entryKind(bytes, at) & KIND_MASK) !== EntryKind.value) return false
+  return isLargeValue(rules, bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), entryValueBytes(bytes, at))
 }
 
 /** Null: values stay in the table. */
@@ -138,7 +139,7 @@ function* writeTable(
 ): Generator<undefined, Omit<FlushBuildOutput, 'decision'>, unknown> {
   const retention = new RetentionFilter(input)
   const writer = new EntryWriter(entries, table.builder, retention)
-  if (values !== null) writer.separate(values, largeBytesMin(input.values.rules))
+  if (values !== null) writer.separate(values, input.values.rules)
   const count = entries.order.length
   const step = Math.min(ENTRIES_PER_PAUSE, Math.ceil(BYTES_PER_PAUSE / bytesEach(entries)))
   for (let from = 0; from < count; from += step) {
@@ -187,8 +188,9 @@ class EntryWriter {
   private readonly touched = new Uint8Array(BATCH_ENTRIES)
   private lastPlace = -1
   private readonly linesTouched: number
-  /** Values of this length go there; none while it is infinity. */
+  /** Values that are not shorter go there, if the rules say so; none while it is infinity. */
   private largeMin = Infinity
+  private rules: readonly ValueRule[] = []
   private values: SeparatedValues | null = null
 
   constructor(entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter) {
@@ -200,9 +202,10 @@ class EntryWriter {
   }
 
   /** From here on handles of large values are written in their place. */
-  separate(values: SeparatedValues, largeMin: number): void {
+  separate(values: SeparatedValues, rules: readonly ValueRule[]): void {
     this.values = values
-    this.largeMin = largeMin
+    this.rules = rules
+    this.largeMin = largeBytesMin(rules)
   }
 
   /** Writes those of the entries [from, to) of the order that are kept. */
@@ -256,8 +259,9 @@ class EntryWriter {
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
         const valueEnd = keyEnd + entryValueBytes(bytes, at)
-        if (valueEnd - keyEnd < largeMin) builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
-        else this.addLarge(at, keyStart, keyEnd, seqNum)
+        if (valueEnd - keyEnd < largeMin || !isLargeValue(this.rules, bytes, keyStart, keyEnd, valueEnd - keyEnd)) {
+          builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
+        } else this.addLarge(at, keyStart, keyEnd, seqNum)
       }
       previous = at
     }
