@@ -237,7 +237,8 @@ export class Flusher {
 
   private *install(task: FlushTask): Procedure<void> {
     const { installer } = this
-    if (installer.isStrict && task.valueLog?.isLog === true && !(yield* this.syncPromoted(task))) return
+    const { valueLog } = task
+    if (installer.isStrict && valueLog?.isLog === true && !(yield* this.syncPromoted(task, valueLog.bytes))) return
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
     if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
@@ -261,12 +262,13 @@ export class Flusher {
   }
 
   /**
-   * Waits for the last sync of a log that is to be promoted (VLG-2). A caller that blocks this thread cannot wait for
-   * one that is in flight: the table is built again then, and copies the values. False: the attempt has ended.
+   * Waits until a log that is to be promoted is synced as far as it is listed (VLG-2). A caller that blocks this thread
+   * cannot wait for a sync that is in flight: the table is built again then, and promotes what is synced already, or
+   * copies the values. False: the attempt has ended.
    */
-  private *syncPromoted(task: FlushTask): Procedure<boolean> {
+  private *syncPromoted(task: FlushTask, bytes: number): Procedure<boolean> {
     const { installer } = this
-    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, tell))
+    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, bytes, tell))
     if (lastSync === 'done') return true
     installer.abandon(filesBuilt(task).map(({ tempName }) => tempName))
     this.putBack(task)

@@ -48,9 +48,6 @@ import type { ReplayedLogs } from './log-replay.js'
 import { checkValueLogs } from './value-log-check.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
 
-/** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
-const FREE_SLABS_MAX = 2
-
 /** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
   const { dir, isMade } = await prepareDirectory(location, vfs, options)
@@ -113,7 +110,8 @@ class Opening {
     this.options = options
     this.lock = lock
     this.events = new EventBus(options.onEvent)
-    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
+    // As many as the memory for writes was planned for, beside the current one: a fresh one costs page faults.
+    this.pool = new SlabPool(options.writeBufferSize, options.immutablesMax, options.clock)
     this.names = new UniqueNames(options.clock)
     this.cache = new BlockCache(options.blockCacheSize)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({

@@ -171,6 +171,19 @@ test('A14: a loop of Sync calls that fills slab after slab of large values is ne
   }
 })
 
+test('A14: a Sync call ends, where the log before it is synced to its last large value only', async () => {
+  const vfs = new SimVfs({ seed: 10 })
+  const db = await open(vfs, { immutablesMax: 1 })
+  db.putSync('a', valueOf('a', 56_000), { sync: true })
+  db.putSync('small', 'x')
+  for (const key of ['b', 'c']) db.putSync(key, valueOf(key, 60_000))
+  for (const key of ['a', 'b', 'c']) same(db.getSync(key), valueOf(key, key === 'a' ? 56_000 : 60_000))
+  await db.close()
+  const again = await open(vfs)
+  assert.equal(Buffer.from((await again.get('small'))!).toString(), 'x')
+  await again.close()
+})
+
 test('S19, A18: flushes of one large value each leave no tiny value logs', async () => {
   const vfs = new SimVfs({ seed: 7 })
   const db = await open(vfs, { writeBufferSize: 4 * MiB })
