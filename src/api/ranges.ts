@@ -89,7 +89,7 @@ function readLimit(limit: unknown): number {
 /** The part of an entry that an iterable gives: its key, its value, or both. */
 export interface Part<T> {
   now(cursor: Cursor): T
-  /** The same where the value stands in a value log; null for a part without it. */
+  /** Makes the result where the value stands in a value log; null for a part without values. */
   readonly apart: WalkedPart<T>['apart'] | null
 }
 

@@ -7,7 +7,7 @@
 
 type MakeBytes = (length: number) => Uint8Array
 
-/** For less, zeros cost nothing that can be measured. */
+/** Filling less with zeros takes no time that can be measured. */
 const UNFILLED_BYTES_MIN = 16 * 1024
 
 let make: MakeBytes | null = null

@@ -168,7 +168,8 @@ test('BUD-1: the cache gives way also when a table reads its index again, or get
   const cache = new BlockCache(options.blockCacheSize)
   const memoryLimit = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
   const ahead = new ReadAhead()
-  const budget = new MemoryBudget(options, cache, { memoryLimit, valueLogs: { ahead } } as unknown as OpenTables, new SlabPool(MiB, 4))
+  const tables = { memoryLimit, valueLogs: { ahead } } as unknown as OpenTables
+  const budget = new MemoryBudget(options, cache, tables, new SlabPool(MiB, 4))
   budget.fit({ memtables: [] } as unknown as ReadState)
   assert.equal(cache.capacityBytes, 11 * MiB)
   memoryLimit.sumBytes = 4 * MiB

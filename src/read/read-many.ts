@@ -31,7 +31,7 @@ class Found<T> implements ValueSink {
   readonly results: T[]
   private readonly make: Give<T>
   private readonly apart: WantedValue[] = []
-  /** Of what was asked for, the first that cannot be read, and why. */
+  /** The first of what was asked for that cannot be read, and why. */
   private failedIndex = Infinity
   private error: unknown = null
 

@@ -86,7 +86,7 @@ test('many values are read in few calls, and each is the one that was asked for'
       assert.deepEqual(found.get(index), readPlaceSync(place))
       assert.equal(found.get(index)!.buffer.byteLength, place.length)
     }
-    const runs = planRuns(wanted)
+    const runs = planRuns(wanted, 32 * 1024)
     assert.ok(runs.every(({ start, end, values }) => values.length === 1 || end - start <= 1024 * 1024))
     assert.ok(runs.length <= Math.ceil(wanted.length / 3) || sizes.length === 3)
   }

@@ -139,7 +139,7 @@ export async function* piecesOf(place: ValuePlace, start: number, end: number): 
 }
 
 /** Reads `length` bytes at `position` of the file to target[at, at + length), in the thread pool. */
-export function readPiece(
+function readPiece(
   log: OpenValueLog, target: Uint8Array, at: number, length: number, position: number,
 ): Promise<void> {
   return inPool(() => fill(log, target, at, length, position))

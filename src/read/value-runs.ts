@@ -37,10 +37,10 @@ const RUN_BYTES_MAX = MiB
 const RUNS_AT_ONCE = 2
 
 /**
- * Which values are read together, in the order of files and offsets. Longer ones than `joinedMax` are read alone: a
- * second copy of them would cost more than another call.
+ * Which values are read together, in the order of files and offsets. Longer ones than `joinedMax` are read alone: to
+ * copy them out of what was read together would cost more than another call.
  */
-export function planRuns(wanted: readonly WantedValue[], joinedMax = Infinity): ValueRun[] {
+export function planRuns(wanted: readonly WantedValue[], joinedMax: number): ValueRun[] {
   const runs: ValueRun[] = []
   const sorted = [...wanted].sort(({ place: a }, { place: b }) =>
     a.log.fileNum - b.log.fileNum || a.offset - b.offset || a.length - b.length)
@@ -70,7 +70,7 @@ export function readRunsSync(wanted: readonly WantedValue[], sink: ValueSink): v
  * Never rejects.
  */
 export async function readRuns(wanted: readonly WantedValue[], turns: Turns, sink: ValueSink): Promise<void> {
-  const runs = planRuns(wanted)
+  const runs = planRuns(wanted, POOL_READ_BYTES_MIN - 1)
   let next = 0
   const readNext = async (): Promise<void> => {
     while (next < runs.length) {
