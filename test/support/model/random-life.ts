@@ -99,6 +99,7 @@ export class RandomLife {
       syncBytes: random.pick([65_536, 1 << 20]),
       syncIntervalMs: random.pick([5, 1000]),
       flushOnClose: random.chance(0.6),
+      valueThreshold: random.pick([0, 512, 4096]),
       ...(this.options.isLeveled === true ? { compaction: { style: 'leveled' } } : {}),
     }
   }
