@@ -16,6 +16,7 @@ import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import type { FlushTask } from './flush-queue.js'
 import { Flusher } from './flusher.js'
 import type { FlushHost } from './flusher.js'
+import { FlushedValues } from './flushed-values.js'
 import { valueSettings } from './value-rules.js'
 
 class Scene implements FlushHost {
@@ -75,7 +76,7 @@ class Scene implements FlushHost {
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
       valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.5, writeBufferSize: 1 << 20 }),
-      syncer: this.syncer,
+      syncer: this.syncer, flushedValues: new FlushedValues(),
     })
   }
 

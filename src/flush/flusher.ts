@@ -21,6 +21,7 @@ import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { checkOutput } from './flush-output-check.js'
 import { filesBuilt, FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
+import type { FlushedValues } from './flushed-values.js'
 import { mayCopyValues } from './value-rules.js'
 import type { ValueSettings } from './value-rules.js'
 
@@ -47,6 +48,7 @@ export interface FlusherOptions {
   snapshots: Pick<SnapshotList, 'rule'>
   tableSettings: TableSettings
   valueSettings: ValueSettings
+  flushedValues: FlushedValues
   syncer: Pick<LogSyncer, 'whenSynced' | 'promisedBytes'>
   /** The most tables that are built at the same time. */
   buildsMax: number
@@ -215,6 +217,7 @@ export class Flusher {
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
     task.valueLog = output.valueLog
+    task.large = output
     task.stage = 'built'
     this.host.onStage(task, 'built', durationMs)
     this.schedule()
@@ -291,6 +294,7 @@ export class Flusher {
     task.stage = 'queued'
     task.facts = null
     task.valueLog = null
+    task.large = null
     this.wakeResting()
   }
 
@@ -305,6 +309,7 @@ export class Flusher {
     host.onInstalled(task, edit)
     task.stage = 'released'
     this.completedCount++
+    if (task.large !== null) this.options.flushedValues.add(task.large)
     const durationMs = this.clock.nowMs() - nowMs
     this.releaseTimes.record(durationMs)
     host.onStage(task, 'released', durationMs)
@@ -348,5 +353,5 @@ export class Flusher {
 }
 
 const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLog: null,
 }

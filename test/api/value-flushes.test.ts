@@ -5,6 +5,7 @@ import { parseFileName } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
+import { recordCalls } from '../support/fakes/watched-vfs.js'
 import { steppingClock } from '../support/fakes/stepping-clock.js'
 
 const DIR = '/db'
@@ -47,6 +48,34 @@ test('a promoted log keeps its name and is not replayed; its values are there af
   db = await open(vfs)
   assert.equal(db.stats().recovery!.replayedEntryCount, 0)
   for (let i = 0; i < 3; i++) same(await db.get(`k${i}`), valueOf(`k${i}`, 16_000))
+  await db.close()
+})
+
+test('VLG-3: a promoted log is only read, where handles say, whatever is written or opened', async () => {
+  const vfs = new SimVfs({ seed: 9 })
+  const calls: string[] = []
+  const components = { vfs: recordCalls(vfs, calls), clock: steppingClock(vfs.clock) }
+  let db = await open(vfs, { components })
+  for (let i = 0; i < 3; i++) await db.put(`k${i}`, valueOf(`k${i}`, 16_000))
+  await db.flush()
+  const [promoted] = namesOf(vfs, '.wal')
+  assert.equal(valueLogsOf(db).length, 1)
+  calls.length = 0
+  await db.put('small', 'x', { sync: true })
+  await db.flush()
+  await db.close()
+  for (let round = 0; round < 2; round++) {
+    db = await open(vfs, { components })
+    assert.equal(db.stats().recovery!.replayedEntryCount, 0)
+    await db.put(`round ${round}`, 'x')
+    await db.close()
+  }
+  const touched = (): string[] => calls.filter((call) => call.includes(promoted!))
+  assert.deepEqual(touched(), [])
+  db = await open(vfs, { components })
+  same(await db.get('k1'), valueOf('k1', 16_000))
+  const isRead = (call: string): boolean => /^(open read|read|size|close)/.test(call)
+  assert.ok(touched().length > 0 && touched().every(isRead), `${touched()}`)
   await db.close()
 })
 
