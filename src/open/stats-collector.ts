@@ -60,6 +60,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
+  collectValueLogs(stats.valueLog, versions.current, setup.tables)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
   stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
   stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
@@ -96,18 +97,20 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
+  collectValueLogs(stats.valueLog, version, tables)
 }
 
 /** Fills in what stands in the manifest. */
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
-  collectValueLogs(stats.valueLog, version)
 }
 
-function collectValueLogs(stats: ValueLogStats, version: Version): void {
-  for (const facts of version.valueLogs.values()) {
-    const file = valueLogFile(facts, holderOf(facts, version))
+/** What the version lists, and files of streamed values that only a log names yet. */
+function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }: OpenTables): void {
+  for (const facts of [...version.valueLogs.values(), ...valueLogs.pendingLogs]) {
+    const isListed = version.valueLogs.has(facts.fileNum)
+    const file = valueLogFile(facts, isListed ? holderOf(facts, version) : 'log')
     stats.files.push(file)
     stats.fileCount++
     stats.fileBytes += file.fileBytes
@@ -232,7 +235,7 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** Gives the memory that is allocated, also where it was never touched yet. */
-function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
+function memoryStats({ options, setup, pipeline, state, streams }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({
     budgetBytes: options.memoryBudget,
@@ -243,6 +246,7 @@ function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
     ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
     waitingBytes: pipeline.waiting.bytes,
+    streamBytes: streams.bytes,
     totalBytes: 0,
   })
 }
@@ -253,8 +257,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes, streamBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
+  const writes = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
+  return { ...memory, totalBytes: writes + tables + cacheBytes }
 }

@@ -33,7 +33,8 @@ export function emptyStats(location: string): Stats {
     snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
     memory: {
       budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
-      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
+      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, streamBytes: 0,
+      totalBytes: 0,
     },
     backgroundError: null,
     recovery: null,
