@@ -100,6 +100,7 @@ export function makeFlusher(engine: EngineCore): Flusher {
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
     valueSettings: valueSettings(options),
+    flushedValues: setup.counts.flushedValues,
     syncer: engine.syncer,
     valueLogs: setup.tables.valueLogs,
     buildsMax: Math.max(1, setup.executor.workerCount - 1),

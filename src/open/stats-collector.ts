@@ -62,8 +62,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   collectVersion(stats, versions.current)
   collectValueLogs(stats.valueLog, versions.current, setup.tables)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
-  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
-  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
+  collectValueWork(stats.valueLog, engine)
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */
@@ -92,12 +91,13 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.memory = addUp({
     ...stats.memory,
     budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
-    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes, readAheadBytes: tables.valueLogs.ahead.bytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
   collectValueLogs(stats.valueLog, version, tables)
+  collectReads(stats.valueLog, tables)
 }
 
 /** Fills in what stands in the manifest. */
@@ -119,6 +119,22 @@ function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }:
     stats.garbageBytes += file.garbageBytes
     if (file.heldBy === 'pin') noteHeld(stats, file)
   }
+}
+
+function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+  const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
+  const { movedCount, movedBytes } = totals
+  Object.assign(stats, {
+    promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
+    unreadableFiles: [...leftAlone.valueLogs.keys()],
+  } satisfies Partial<ValueLogStats>)
+  collectReads(stats, setup.tables)
+}
+
+function collectReads(stats: ValueLogStats, { valueLogs: { reads } }: OpenTables): void {
+  stats.readCount = reads.count
+  stats.readBytes = reads.bytes
+  stats.poolReadCount = reads.poolCount
 }
 
 /** What is in no version any more. */
@@ -245,6 +261,7 @@ function memoryStats({ options, setup, pipeline, state, streams }: Engine): Memo
     memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
     ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
+    readAheadBytes: tables.valueLogs.ahead.bytes,
     waitingBytes: pipeline.waiting.bytes,
     streamBytes: streams.bytes,
     totalBytes: 0,
@@ -257,9 +274,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes, streamBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes, streamBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  const writes = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
-  return { ...memory, totalBytes: writes + tables + cacheBytes }
+  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
+  return { ...memory, totalBytes: buffers + tables + cacheBytes + readAheadBytes }
 }

@@ -300,13 +300,13 @@ test('VLG-2, A14: whoever waits for the last sync of a log hears of the one sync
   scene.write()
   scene.seal()
   assert.equal(scene.syncs().length, 1)
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   await settled()
   assert.deepEqual([told, scene.syncs()], [[], []])
   scene.files[0]!.finish()
   await settled()
   assert.deepEqual(told, ['done'])
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   assert.deepEqual(told, ['done', 'done'])
 })
 
@@ -315,11 +315,11 @@ test('VLG-2, A14: when that sync fails, nobody hears that it is done', async () 
   const told: string[] = []
   scene.write()
   scene.seal()
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.files[0]!.fail()
   await settled()
   assert.deepEqual([told, scene.failures.length], [['never'], 1])
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   assert.deepEqual(told, ['never', 'never'])
 })
 
@@ -331,7 +331,7 @@ test('A14: a blocked caller is told that nobody can say, and what is promised un
   assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd)
   scene.syncer.tellLater()
   assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd, 'nobody waited')
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.syncer.tellLater()
   assert.deepEqual(told, ['later'])
   assert.equal(scene.syncer.promisedBytes(log), log.syncedEnd)
@@ -340,12 +340,27 @@ test('A14: a blocked caller is told that nobody can say, and what is promised un
   assert.deepEqual([told, scene.syncer.promisedBytes(log)], [['later'], log.writtenEnd])
 })
 
+test('A14: what is synced already is not waited for, though the end of the log is not', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.files[0]!.finish()
+  await settled()
+  const synced = log.syncedEnd
+  log.writtenEnd += 8 // as of a log whose last frames came after its last sync
+  scene.syncer.whenSynced(log, synced, (lastSync) => void told.push(`${lastSync} as far as it is`))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(`${lastSync} to its end`))
+  scene.syncer.tellLater()
+  assert.deepEqual(told, ['done as far as it is', 'later to its end'])
+})
+
 test('a wait for the last sync ends when syncing does', () => {
   const log = scene.logs[0]!
   const told: string[] = []
   scene.write()
   scene.seal()
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.syncer.stop(new VarveError('CLOSED', 'test'))
   assert.deepEqual(told, ['never'])
 })
