@@ -17,7 +17,9 @@ const KNOWN = ([
   { order: 'counter', valueBytes: 200, session: 'one', calls: 'awaited' },
   { order: 'users', valueBytes: 200, session: 'flushes', calls: 'awaited' },
   { order: 'ordered', valueBytes: 10, session: 'closes', calls: 'sync' },
-] as const).map((it, seed): Pattern => ({ ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed }))
+] as const).map((it, seed): Pattern => ({
+  ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed,
+}))
 const DRAWN = 4
 
 test('writers progress, and files are bounded by what is live', async (t) => {
