@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { SeededRandom } from '../src/base/index.js'
 import { directoryBytes, writtenBytes } from './disk-usage.js'
 import { shuffled } from './key-space.js'
+import { ReadFloor } from './read-floor.js'
 import type { Bench } from './workload.js'
 
 export const LARGE_SIZES = [4096, 16_384, 65_536, 1_048_576] as const
@@ -37,6 +38,7 @@ export interface LargeRows {
   fill: string
   overwrite: string
   get: string
+  floor: string
 }
 
 export function sizeText(bytes: number): string {
@@ -49,6 +51,7 @@ export function largeRows(bytes: number): LargeRows {
     fill: `${size} values: fill, ${IN_FLIGHT} in flight`,
     overwrite: `${size} values: overwrite ${OVERWRITES} times`,
     get: `${size} values: get, awaited`,
+    floor: `${size} values: read and checksum alone`,
   }
 }
 
@@ -111,6 +114,7 @@ export async function runLargeValues(bench: Bench, bytes: number): Promise<Large
   await write(rows.overwrite, 1, 1 + OVERWRITES)
   const callBytes = before === null ? null : writtenBytes(before)!.callBytes
   await getRow(bench, rows.get, count)
+  await floorRow(bench, rows.floor, bytes)
   await check(bench, count, values)
   watch.look()
   await setTimeout(REST_MS)
@@ -140,6 +144,17 @@ async function getRow(bench: Bench, row: string, count: number): Promise<void> {
     bench.use(await bench.store.get(bench.space.key(order[done % count]!)))
     return 1
   })
+}
+
+/** What a get that reads and checks its value can take at least, in the same process. */
+async function floorRow(bench: Bench, row: string, bytes: number): Promise<void> {
+  if (!bench.isWanted(row)) return
+  const floor = new ReadFloor(bench.options.dir, bytes)
+  await bench.row(row, READS, async () => {
+    bench.use(await Promise.resolve(floor.read()))
+    return 1
+  })
+  floor.close()
 }
 
 async function check(bench: Bench, count: number, values: LargeValues): Promise<void> {

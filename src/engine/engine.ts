@@ -375,7 +375,7 @@ export class Engine implements EngineCore, ReadView {
   async sync(): Promise<void> {
     this.health.checkReadable()
     if (this.isClosing) throw new VarveError('CLOSED', 'the database is closed')
-    await this.pipeline.idle()
+    await this.pipeline.settled()
     await this.syncer.waitFor(this.visibleSeqNum)
   }
 

@@ -99,6 +99,7 @@ export function makeFlusher(engine: EngineCore): Flusher {
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
     valueSettings: valueSettings(options),
+    flushedValues: setup.counts.flushedValues,
     syncer: engine.syncer,
     buildsMax: Math.max(1, setup.executor.workerCount - 1),
     host: {

@@ -21,6 +21,7 @@ import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { checkOutput } from './flush-output-check.js'
 import { filesBuilt, FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
+import type { FlushedValues } from './flushed-values.js'
 import { mayCopyValues } from './value-rules.js'
 import type { ValueSettings } from './value-rules.js'
 
@@ -47,6 +48,7 @@ export interface FlusherOptions {
   snapshots: Pick<SnapshotList, 'rule'>
   tableSettings: TableSettings
   valueSettings: ValueSettings
+  flushedValues: FlushedValues
   syncer: Pick<LogSyncer, 'whenSynced' | 'promisedBytes'>
   /** The most tables that are built at the same time. */
   buildsMax: number
@@ -215,6 +217,7 @@ export class Flusher {
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
     task.valueLog = output.valueLog
+    task.large = output
     task.stage = 'built'
     this.host.onStage(task, 'built', durationMs)
     this.schedule()
@@ -234,7 +237,8 @@ export class Flusher {
 
   private *install(task: FlushTask): Procedure<void> {
     const { installer } = this
-    if (installer.isStrict && task.valueLog?.isLog === true && !(yield* this.syncPromoted(task))) return
+    const { valueLog } = task
+    if (installer.isStrict && valueLog?.isLog === true && !(yield* this.syncPromoted(task, valueLog.bytes))) return
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
     if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
@@ -258,12 +262,13 @@ export class Flusher {
   }
 
   /**
-   * Waits for the last sync of a log that is to be promoted (VLG-2). A caller that blocks this thread cannot wait for
-   * one that is in flight: the table is built again then, and copies the values. False: the attempt has ended.
+   * Waits until a log that is to be promoted is synced as far as it is listed (VLG-2). A caller that blocks this thread
+   * cannot wait for a sync that is in flight: the table is built again then, and promotes what is synced already, or
+   * copies the values. False: the attempt has ended.
    */
-  private *syncPromoted(task: FlushTask): Procedure<boolean> {
+  private *syncPromoted(task: FlushTask, bytes: number): Procedure<boolean> {
     const { installer } = this
-    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, tell))
+    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, bytes, tell))
     if (lastSync === 'done') return true
     installer.abandon(filesBuilt(task).map(({ tempName }) => tempName))
     this.putBack(task)
@@ -289,6 +294,7 @@ export class Flusher {
     task.stage = 'queued'
     task.facts = null
     task.valueLog = null
+    task.large = null
     this.wakeResting()
   }
 
@@ -303,6 +309,7 @@ export class Flusher {
     host.onInstalled(task, edit)
     task.stage = 'released'
     this.completedCount++
+    if (task.large !== null) this.options.flushedValues.add(task.large)
     const durationMs = this.clock.nowMs() - nowMs
     this.releaseTimes.record(durationMs)
     host.onStage(task, 'released', durationMs)
@@ -346,5 +353,5 @@ export class Flusher {
 }
 
 const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLog: null,
 }

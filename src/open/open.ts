@@ -25,7 +25,7 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
-import { checkReferences, mayCopyValues, valueSettings } from '../flush/index.js'
+import { checkReferences, FlushedValues, mayCopyValues, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
@@ -93,7 +93,7 @@ class Opening {
   private readonly patience: PatientExecutor
   private readonly pool: SlabPool
   private readonly names: UniqueNames
-  private readonly counts = { workersLost: 0 }
+  private readonly counts = { workersLost: 0, flushedValues: new FlushedValues() }
   private readonly cache: BlockCache
   private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
@@ -272,12 +272,13 @@ class Opening {
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
     this.replayedNames.push(table.tempName, ...(valueLogNum === 0 ? [] : [copies.tempName]))
-    const { facts, keptCount, droppedCount, valueLog } =
-      await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    const output = await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    const { facts, keptCount, droppedCount, valueLog } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
     assert(checkReferences(facts, valueLog) === null, 'handles of the table point to what was listed with it')
     await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
+    this.counts.flushedValues.add(output)
     return { facts, valueLog }
   }
 

@@ -61,8 +61,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
-  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
-  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
+  collectValueWork(stats.valueLog, engine)
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */
@@ -91,11 +90,12 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.memory = addUp({
     ...stats.memory,
     budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
-    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes, readAheadBytes: tables.valueLogs.ahead.bytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
+  collectReads(stats.valueLog, tables)
 }
 
 /** Fills in what stands in the manifest. */
@@ -116,6 +116,22 @@ function collectValueLogs(stats: ValueLogStats, version: Version): void {
     stats.garbageBytes += file.garbageBytes
     if (file.heldBy === 'pin') noteHeld(stats, file)
   }
+}
+
+function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+  const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
+  const { movedCount, movedBytes } = totals
+  Object.assign(stats, {
+    promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
+    unreadableFiles: [...leftAlone.valueLogs.keys()],
+  } satisfies Partial<ValueLogStats>)
+  collectReads(stats, setup.tables)
+}
+
+function collectReads(stats: ValueLogStats, { valueLogs: { reads } }: OpenTables): void {
+  stats.readCount = reads.count
+  stats.readBytes = reads.bytes
+  stats.poolReadCount = reads.poolCount
 }
 
 /** What is in no version any more. */
@@ -242,6 +258,7 @@ function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
     memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
     ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
+    readAheadBytes: tables.valueLogs.ahead.bytes,
     waitingBytes: pipeline.waiting.bytes,
     totalBytes: 0,
   })
@@ -253,8 +270,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
+  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes
+  return { ...memory, totalBytes: buffers + tables + cacheBytes + readAheadBytes }
 }

@@ -9,14 +9,13 @@
  * Invariants: VLG-8 a file is in use as long as a read state lives whose tables point into it, or somebody holds it. A
  * read state reaches what its own version lists, so a value log never waits for a read state that is older.
  */
-import {
-  assert, compareBytes, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
-  valueLogFileName, VarveError,
-} from '../base/index.js'
+import { assert, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
-import { PooledFile } from '../vfs/index.js'
-import type { FilePool, ReadableFile, Vfs } from '../vfs/index.js'
+import type { FilePool, Vfs } from '../vfs/index.js'
+import { ReadAhead } from './read-ahead.js'
+import { openValueLog, ValueLogReads } from './value-log-file.js'
+import type { ListedValueLog, OpenValueLog } from './value-log-file.js'
 
 type ValueLogMap = ReadonlyMap<FileNum, ValueLogFacts>
 
@@ -27,22 +26,6 @@ export interface ValueLogView {
   users: number
 }
 
-/** A value log that can be read. */
-export interface OpenValueLog {
-  readonly fileNum: FileNum
-  /** File name relative to the database directory, for errors. */
-  readonly name: string
-  /** Bytes of the file that count: nothing behind them is believed. */
-  readonly bytes: number
-  /** What the checksums of its values start from. */
-  readonly seed: number
-  readonly file: ReadableFile
-}
-
-interface ListedFile extends OpenValueLog {
-  readonly file: PooledFile
-}
-
 export interface OpenValueLogsOptions {
   vfs: Vfs
   dir: string
@@ -51,10 +34,13 @@ export interface OpenValueLogsOptions {
 }
 
 export class OpenValueLogs {
+  /** What walks have read ahead of them. */
+  readonly ahead = new ReadAhead()
+  readonly reads = new ValueLogReads()
   private readonly options: OpenValueLogsOptions
   /** Those that living read states see, oldest first; the last is the present one. */
   private readonly views: ValueLogView[] = []
-  private readonly open = new Map<FileNum, ListedFile>()
+  private readonly open = new Map<FileNum, ListedValueLog>()
   private readonly holds = new Map<FileNum, number>()
   private readonly retired = new Map<FileNum, () => void>()
   private readonly closing = new Set<Promise<void>>()
@@ -122,7 +108,7 @@ export class OpenValueLogs {
     return this.views.some(({ valueLogs }) => (valueLogs.get(fileNum)?.liveCount ?? 0) > 0)
   }
 
-  private close(fileNum: FileNum, { file }: ListedFile): void {
+  private close(fileNum: FileNum, { file }: ListedValueLog): void {
     this.open.delete(fileNum)
     const closing = file.close().finally(() => this.closing.delete(closing))
     this.closing.add(closing)
@@ -174,45 +160,8 @@ export class OpenValueLogs {
 
   private openListed(facts: ValueLogFacts): OpenValueLog {
     const { vfs, dir, databaseId, files } = this.options
-    const { fileNum, bytes } = facts
-    const name = valueLogFileName(facts)
-    const check = (opened: ReadableFile): void => checkSameValueLog(opened, name, facts, databaseId)
-    const openError = (error: unknown): unknown =>
-      files.isKeeping ? goneError(error, name) : openListedError(error, name)
-    const file = new PooledFile({ vfs, path: vfs.join(dir, name), pool: files, check, reopenError: openError })
-    try {
-      file.openSync()
-      check(file)
-    } catch (error) {
-      file.closeSync()
-      throw openError(error)
-    }
-    const listed = { fileNum, name, bytes, seed: fileSeed(facts), file }
-    this.open.set(fileNum, listed)
-    return listed
+    const opened = openValueLog({ vfs, dir, databaseId, pool: files }, facts, this.reads)
+    this.open.set(facts.fileNum, opened)
+    return opened
   }
-}
-
-/** Throws CORRUPTION unless it is the file that the manifest means, with all bytes that count. */
-function checkSameValueLog(
-  file: Pick<ReadableFile, 'readSync' | 'sizeSync'>, name: string, facts: ValueLogFacts, databaseId: Uint8Array,
-): void {
-  const size = file.sizeSync()
-  if (size < facts.bytes) {
-    throw corruption(name, size, `it has ${size} bytes, the manifest says ${facts.bytes} at least`)
-  }
-  const bytes = new Uint8Array(FILE_HEADER_BYTES)
-  const count = file.readSync(bytes, 0, bytes.length, 0)
-  const header = decodeFileHeader(bytes.subarray(0, count), facts.isLog ? 'varvelog' : 'varvevlg', name)
-  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(name, 24, 'it belongs to another database')
-  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
-  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
-}
-
-/** The error for a file that another process removed before it was read. */
-function goneError(error: unknown, name: string): VarveError {
-  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
-  return new VarveError('MISSING_FILE', `${name} was removed by another process before it was read`, {
-    cause: error, file: name, hint: 'begin again: the database was read anew; a pin of the writer keeps its logs',
-  })
 }

@@ -300,13 +300,13 @@ test('VLG-2, A14: whoever waits for the last sync of a log hears of the one sync
   scene.write()
   scene.seal()
   assert.equal(scene.syncs().length, 1)
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   await settled()
   assert.deepEqual([told, scene.syncs()], [[], []])
   scene.files[0]!.finish()
   await settled()
   assert.deepEqual(told, ['done'])
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   assert.deepEqual(told, ['done', 'done'])
 })
 
@@ -315,11 +315,11 @@ test('VLG-2, A14: when that sync fails, nobody hears that it is done', async () 
   const told: string[] = []
   scene.write()
   scene.seal()
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.files[0]!.fail()
   await settled()
   assert.deepEqual([told, scene.failures.length], [['never'], 1])
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   assert.deepEqual(told, ['never', 'never'])
 })
 
@@ -331,7 +331,7 @@ test('A14: a blocked caller is told that nobody can say, and what is promised un
   assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd)
   scene.syncer.syncBlocked()
   assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd, 'nobody waited')
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.syncer.syncBlocked()
   assert.deepEqual(told, ['later'])
   assert.equal(scene.syncer.promisedBytes(log), log.syncedEnd)
@@ -348,7 +348,7 @@ function waitForSecond(): string[] {
   const second = scene.add()
   scene.write()
   scene.seal()
-  scene.syncer.whenSynced(second, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(second, second.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.syncs()
   return told
 }
@@ -367,7 +367,7 @@ test('VLG-2, A14: a blocked caller does the last sync of a log of which none is 
 
 test('VLG-2: when the sync of a blocked caller fails, all who wait hear that there will be none', () => {
   const told = waitForSecond()
-  scene.syncer.whenSynced(scene.logs[0]!, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(scene.logs[0]!, scene.logs[0]!.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.files[1]!.failing.set('datasync', 'EIO')
   scene.syncer.syncBlocked()
   assert.deepEqual([told, scene.failures], [['never', 'never'], [['EIO', 2]]])
@@ -381,12 +381,29 @@ test('a caller that must not block does not sync', () => {
   assert.deepEqual([told, scene.syncs()], [['later'], []])
 })
 
+test('A14: what is synced already is not waited for, though the end of the log is not', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.files[0]!.finish()
+  await settled()
+  scene.syncs()
+  const synced = log.syncedEnd
+  log.writtenEnd += 8 // as of a log whose last frames came after its last sync
+  scene.syncer.whenSynced(log, synced, (lastSync) => void told.push(`${lastSync} as far as it is`))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(`${lastSync} to its end`))
+  assert.deepEqual([told, scene.syncs()], [['done as far as it is'], []])
+  scene.syncer.syncBlocked()
+  assert.deepEqual([told.at(-1), scene.syncs()], ['done to its end', ['datasync 1.wal']])
+})
+
 test('a wait for the last sync ends when syncing does', () => {
   const log = scene.logs[0]!
   const told: string[] = []
   scene.write()
   scene.seal()
-  scene.syncer.whenSynced(log, (lastSync) => void told.push(lastSync))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
   scene.syncer.stop(new VarveError('CLOSED', 'test'))
   assert.deepEqual(told, ['never'])
 })

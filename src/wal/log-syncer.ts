@@ -32,6 +32,8 @@ export type LastSync = 'done' | 'later' | 'never'
 
 interface LogWaiter {
   log: LogFile
+  /** Bytes of the log that are to be synced. */
+  end: number
   tell: (lastSync: LastSync) => void
 }
 
@@ -109,16 +111,16 @@ export class LogSyncer {
   }
 
   /**
-   * Tells when a sealed log is synced to its end. There is no second sync of it: the first one to fail is the only one
-   * that would say so.
+   * Tells when the first `end` bytes of a sealed log are synced. There is no second sync of them: the first one to fail
+   * is the only one that would say so. What stands behind them need not be waited for.
    */
-  whenSynced(log: LogFile, tell: (lastSync: LastSync) => void): void {
+  whenSynced(log: LogFile, end: number, tell: (lastSync: LastSync) => void): void {
     assert(log.isSealed, 'only a sealed log has a last sync')
-    if (log.unsyncedBytes === 0 || this.failure !== null) {
-      tell(log.unsyncedBytes === 0 ? 'done' : 'never')
+    if (log.syncedEnd >= end || this.failure !== null) {
+      tell(log.syncedEnd >= end ? 'done' : 'never')
       return
     }
-    this.logWaiters.push({ log, tell })
+    this.logWaiters.push({ log, end, tell })
     this.start()
   }
 
@@ -150,14 +152,16 @@ export class LogSyncer {
 
   /** Bytes of a sealed log that are synced by the time an edit may name them, as far as anybody can say now. */
   promisedBytes(log: LogFile): number {
-    return log === this.stuckLog ? log.syncedEnd : log.writtenEnd
+    const { stuckLog, options } = this
+    const isStuck = log === stuckLog || (stuckLog !== null && options.mayBlock === false)
+    return isStuck ? log.syncedEnd : log.writtenEnd
   }
 
   private tellSynced(): void {
     if (this.logWaiters.length === 0) return
     const waiting = this.logWaiters
-    this.logWaiters = waiting.filter(({ log }) => log.unsyncedBytes > 0)
-    for (const { log, tell } of waiting) if (log.unsyncedBytes === 0) tell('done')
+    this.logWaiters = waiting.filter(({ log, end }) => log.syncedEnd < end)
+    for (const { log, end, tell } of waiting) if (log.syncedEnd >= end) tell('done')
   }
 
   private tellNever(): void {
