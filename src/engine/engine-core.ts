@@ -72,6 +72,8 @@ export interface EngineCore {
   readonly installer: Installer
   readonly deleter: FileDeleter
   readonly valueLogSweep: ValueLogSweep
+  /** Puts whose values are being streamed. */
+  readonly streams: { readonly bytes: number; end(): Promise<void> }
   readonly stalls: {
     readonly isStopped: boolean
     assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean

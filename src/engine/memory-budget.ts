@@ -28,6 +28,8 @@ export class MemoryBudget {
   private readonly cache: BlockCache
   private readonly tables: OpenTables
   private readonly pool: SlabPool
+  /** Pieces of values that are being streamed. */
+  streamBytes = 0
   /** The bytes for writes when they were last looked at. */
   private writes: number
 
@@ -68,7 +70,7 @@ export class MemoryBudget {
     const { options, pool, tables } = this
     tables.memoryLimit.fit()
     tables.valueLogs.ahead.lookAtPeak()
-    let writes = pool.usedBytes + pool.freeBytes
+    let writes = pool.usedBytes + pool.freeBytes + this.streamBytes
     for (const { indexBytes } of memtables) writes += indexBytes
     this.writes = Math.max(writes, writesOf(options))
     this.fitCache()

@@ -134,7 +134,7 @@ function flushed(
     const found = kind === EntryKind.valueHandle ? resolve(value, files) : value
     assert.deepEqual(found, valueOf(key, length), key)
   }
-  assert.equal(checkReferences(output.facts!, output.valueLog), null)
+  assert.equal(checkReferences(output.facts!, output.valueLog, []), null)
   return { vfs, output, read }
 }
 

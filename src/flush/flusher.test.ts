@@ -76,7 +76,7 @@ class Scene implements FlushHost {
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
       valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.5, writeBufferSize: 1 << 20 }),
-      syncer: this.syncer, flushedValues: new FlushedValues(),
+      syncer: this.syncer, valueLogs: { pendingFacts: () => null }, flushedValues: new FlushedValues(),
     })
   }
 

@@ -6,15 +6,15 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the files of a failed one go to the deleter.
  */
-import { assert, isOutOfFiles, VarveError, Waiters } from '../base/index.js'
+import { assert, handleFileNum, isOutOfFiles, VarveError, Waiters } from '../base/index.js'
 import type { Clock, TableFacts, Timer } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
-import type { TableSettings } from '../tables/index.js'
+import type { OpenValueLogs, TableSettings } from '../tables/index.js'
 import type { Installer, SnapshotList } from '../versions/index.js'
 import type { LastSync, LogSyncer } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
@@ -50,6 +50,8 @@ export interface FlusherOptions {
   valueSettings: ValueSettings
   flushedValues: FlushedValues
   syncer: Pick<LogSyncer, 'whenSynced' | 'promisedBytes'>
+  /** Knows the files of streamed values. */
+  valueLogs: Pick<OpenValueLogs, 'pendingFacts'>
   /** The most tables that are built at the same time. */
   buildsMax: number
   host: FlushHost
@@ -177,7 +179,7 @@ export class Flusher {
     const result = yield* jobResult<FlushBuildOutput>(installer.executor, { kind: 'flushBuild', input })
     memtable.slab.release()
     if (!result.ok) return this.onAttemptFailed(task, result.error)
-    const problem = checkOutput(task, result.output)
+    const problem = checkOutput(task, result.output, this.streamedOf(task))
     if (problem === null) return this.finishBuild(task, result.output)
     const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
     if (task.attempts > 1) host.onBug(error)
@@ -279,13 +281,27 @@ export class Flusher {
     return false
   }
 
-  private editOf({ memtable, nextLogNum, facts, valueLog }: FlushTask): VersionEdit {
+  /**
+   * The files of streamed values that the log names. All of them are listed, also those of values that were
+   * overwritten: so each goes in the one way, and stays while a pin keeps the log.
+   */
+  private streamedOf({ memtable: { bytes, handleStarts }, log }: FlushTask): NewValueLog[] {
+    return handleStarts.map((start) => {
+      const facts = this.options.valueLogs.pendingFacts(handleFileNum(bytes, start))
+      assert(facts !== null, 'the file of a streamed value is known until its flush has listed it')
+      return { ...facts, namedInLog: log.fileNum }
+    })
+  }
+
+  private editOf(task: FlushTask): VersionEdit {
+    const { memtable, nextLogNum, facts, valueLog } = task
+    const addValueLogs = [...(valueLog === null ? [] : [valueLog]), ...this.streamedOf(task)]
     return {
       logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
       ...(memtable.position === null ? {} : { position: memtable.position }),
       ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
-      ...(valueLog === null ? {} : { addValueLogs: [valueLog] }),
+      ...(addValueLogs.length === 0 ? {} : { addValueLogs }),
     }
   }
 

@@ -243,12 +243,15 @@ class Opening {
    * log only where it is proven to be on the disk: elsewhere they are copied like everything else.
    */
   private async writeReplayed(
-    { memtables, provenBytes }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
+    { memtables, provenBytes, streamed }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
   ): Promise<WrittenTable[]> {
     const written: WrittenTable[] = []
     for (const memtable of memtables) {
       const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
-      if (table !== null) written.push(table)
+      if (table === null) continue
+      const { facts, valueLog } = table
+      assert(checkReferences(facts, valueLog, streamed) === null, 'handles point to what is listed with the table')
+      written.push(table)
     }
     return written
   }
@@ -276,7 +279,6 @@ class Opening {
     const { facts, keptCount, droppedCount, valueLog } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
-    assert(checkReferences(facts, valueLog) === null, 'handles of the table point to what was listed with it')
     await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
     this.counts.flushedValues.add(output)
     return { facts, valueLog }
@@ -339,7 +341,7 @@ class Opening {
   ): Version {
     const recovered = applyEdits(version, [{
       addTables: written.map(({ facts }) => ({ level: 0, facts })),
-      addValueLogs: written.flatMap(({ valueLog }) => valueLog ?? []),
+      addValueLogs: [...written.flatMap(({ valueLog }) => valueLog ?? []), ...replayed.streamed],
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,

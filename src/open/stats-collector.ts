@@ -60,6 +60,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
+  collectValueLogs(stats.valueLog, versions.current, setup.tables)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
   collectValueWork(stats.valueLog, engine)
 }
@@ -95,6 +96,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
+  collectValueLogs(stats.valueLog, version, tables)
   collectReads(stats.valueLog, tables)
 }
 
@@ -102,12 +104,13 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
-  collectValueLogs(stats.valueLog, version)
 }
 
-function collectValueLogs(stats: ValueLogStats, version: Version): void {
-  for (const facts of version.valueLogs.values()) {
-    const file = valueLogFile(facts, holderOf(facts, version))
+/** What the version lists, and files of streamed values that only a log names yet. */
+function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }: OpenTables): void {
+  for (const facts of [...version.valueLogs.values(), ...valueLogs.pendingLogs]) {
+    const isListed = version.valueLogs.has(facts.fileNum)
+    const file = valueLogFile(facts, isListed ? holderOf(facts, version) : 'log')
     stats.files.push(file)
     stats.fileCount++
     stats.fileBytes += file.fileBytes
@@ -248,7 +251,7 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** Gives the memory that is allocated, also where it was never touched yet. */
-function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
+function memoryStats({ options, setup, pipeline, state, streams }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({
     budgetBytes: options.memoryBudget,
@@ -260,6 +263,7 @@ function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
     cacheBytes: cache.allocatedBytes,
     readAheadBytes: tables.valueLogs.ahead.bytes,
     waitingBytes: pipeline.waiting.bytes,
+    streamBytes: streams.bytes,
     totalBytes: 0,
   })
 }
@@ -270,9 +274,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes, streamBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes
+  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
   return { ...memory, totalBytes: buffers + tables + cacheBytes + readAheadBytes }
 }

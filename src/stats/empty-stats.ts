@@ -36,7 +36,7 @@ export function emptyStats(location: string): Stats {
     memory: {
       budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
       tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, readAheadBytes: 0, waitingBytes: 0,
-      totalBytes: 0,
+      streamBytes: 0, totalBytes: 0,
     },
     backgroundError: null,
     recovery: null,

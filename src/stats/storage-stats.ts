@@ -221,6 +221,8 @@ export interface MemoryStats {
   readAheadBytes: number
   /** Writes that wait for room: copies, and what their calls take. At most the budget, or 16 MiB. */
   waitingBytes: number
+  /** Pieces of values that are being streamed. */
+  streamBytes: number
   /** The sum of the bytes above, the budget excepted. */
   totalBytes: number
 }

@@ -1,5 +1,6 @@
 /** Rank 4: the table files of an open database: made, named, opened, kept in memory. */
 export type { NewFileOptions } from './new-file.js'
+export { NewStreamedFile } from './new-streamed-file.js'
 export { NewTable, tableSettings } from './new-table.js'
 export type { NewTableOptions, TableSettings } from './new-table.js'
 export { NewValueLogFile } from './new-value-log.js'

@@ -1,8 +1,8 @@
 /**
  * What: the value logs of an open database: which file a handle names, and how long each must stay in the directory. A
  * file is opened with the first read, and stays open while the pool has room.
- * Owns: their files; which maps of value logs the living read states see; counts of other users; who waits for a file
- * to be unused.
+ * Owns: their files; which maps of value logs the living read states see; counts of other users; those that only
+ * entries of logs name; who waits for a file to be unused.
  * Does not own: which files a version lists (manifest), unlinking them (versions/file-deleter.ts), which of the
  * files are open at the moment (vfs/file-pool.ts).
  * Thread: main.
@@ -11,7 +11,7 @@
  */
 import { assert, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
-import type { ValueLogFacts } from '../manifest/index.js'
+import type { NewValueLog, ValueLogFacts } from '../manifest/index.js'
 import type { FilePool, Vfs } from '../vfs/index.js'
 import { ReadAhead } from './read-ahead.js'
 import { openValueLog, ValueLogReads } from './value-log-file.js'
@@ -42,6 +42,8 @@ export class OpenValueLogs {
   private readonly views: ValueLogView[] = []
   private readonly open = new Map<FileNum, ListedValueLog>()
   private readonly holds = new Map<FileNum, number>()
+  /** Those that entries of logs name and no version lists yet; each is held. */
+  private readonly pending = new Map<FileNum, NewValueLog>()
   private readonly retired = new Map<FileNum, () => void>()
   private readonly closing = new Set<Promise<void>>()
 
@@ -78,8 +80,34 @@ export class OpenValueLogs {
   release(fileNum: FileNum): void {
     const count = this.holds.get(fileNum) ?? 0
     assert(count > 0, `value log ${fileNum} is held`)
-    if (count > 1) this.holds.set(fileNum, count - 1)
-    else if (this.holds.delete(fileNum)) this.settle()
+    if (count > 1) {
+      this.holds.set(fileNum, count - 1)
+      return
+    }
+    this.holds.delete(fileNum)
+    this.pending.delete(fileNum)
+    this.settle()
+  }
+
+  /** Holds a file that no version lists yet: entries that name it can be read as long as anybody holds it. */
+  addPending(facts: NewValueLog): void {
+    this.pending.set(facts.fileNum, facts)
+    this.hold(facts.fileNum)
+  }
+
+  /** What is known of a file that entries of a log name, as long as anybody holds it. */
+  pendingFacts(fileNum: FileNum): NewValueLog | null {
+    return this.pending.get(fileNum) ?? null
+  }
+
+  /** Those that no version lists yet. */
+  get pendingLogs(): readonly ValueLogFacts[] {
+    return [...this.pending.values()].map(factsOfPending)
+  }
+
+  /** True as long as entries that can be read name the file, or a job uses it. */
+  isHeld(fileNum: FileNum): boolean {
+    return this.holds.has(fileNum)
   }
 
   /** No version lists the file any more: calls back when nobody can read it any more, now or later. */
@@ -140,7 +168,7 @@ export class OpenValueLogs {
    * it is read. A file that cannot be opened says so to who reads it.
    */
   openAhead(): void {
-    for (const facts of this.views.at(-1)?.valueLogs.values() ?? []) {
+    for (const facts of [...(this.views.at(-1)?.valueLogs.values() ?? []), ...this.pendingLogs]) {
       if (!this.options.files.mayKeep) return
       try {
         if (!this.open.has(facts.fileNum)) this.openListed(facts)
@@ -155,7 +183,8 @@ export class OpenValueLogs {
       const facts = this.views[i]!.valueLogs.get(fileNum)
       if (facts !== undefined) return facts
     }
-    return null
+    const pending = this.pending.get(fileNum)
+    return pending === undefined ? null : factsOfPending(pending)
   }
 
   private openListed(facts: ValueLogFacts): OpenValueLog {
@@ -164,4 +193,9 @@ export class OpenValueLogs {
     this.open.set(facts.fileNum, opened)
     return opened
   }
+}
+
+/** What a version would say of a file whose values are all in use. */
+function factsOfPending(facts: NewValueLog): ValueLogFacts {
+  return { ...facts, liveCount: facts.putCount, liveBytes: facts.putBytes }
 }
