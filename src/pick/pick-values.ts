@@ -13,7 +13,7 @@
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
 import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { garbageLogs, smallLogBytes, smallLogs } from './condemned-logs.js'
+import { garbageLogs, liveValueBytes, smallLogBytes, smallLogs } from './condemned-logs.js'
 import type { CondemnedLog } from './condemned-logs.js'
 import { planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -37,6 +37,9 @@ interface Slice {
   readonly tables: readonly TableFacts[]
   readonly condemned: ReadonlySet<FileNum>
 }
+
+/** The part of all live values that a run may move, if that is not very little. */
+const MOVED_SHARE_MAX = 1 / 8
 
 export function pickValues(context: PickContext): CompactionPick | null {
   if (!mayCollect(context)) return null
@@ -141,7 +144,8 @@ function sliceFrom(
   const condemned = cutFor(context, collection, { table, fileNum })
   if (level === 0) return { level, tables: [table], condemned }
   const { tables } = context.version.levels[level]!
-  const { inputBytesMax, movedBytesMax } = context.settings
+  const { inputBytesMax } = context.settings
+  const movedBytesMax = movedBytesMaxOf(context)
   let [start, end, bytes, moved] = [at, at + 1, table.bytes, valueBytesOf([table], condemned)]
   const takes = (next: TableFacts | undefined): boolean => {
     if (next === undefined || context.unavailable.has(next.fileNum)) return false
@@ -158,16 +162,22 @@ function sliceFrom(
 
 /** Cuts the condemned files where the table moves what a run may, since one table can stand for gigabytes. */
 function cutFor(
-  { settings }: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
+  context: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
 ): ReadonlySet<FileNum> {
   const bytesIn = new Map(table.valueFiles.map((it) => [it.fileNum, it.valueBytes]))
   const condemned = new Set([fileNum])
+  const movedBytesMax = movedBytesMaxOf(context)
   let moved = bytesIn.get(fileNum)!
   for (const log of logs) {
     if (condemned.has(log)) continue
     moved += bytesIn.get(log) ?? 0
-    if (moved > settings.movedBytesMax) break
+    if (moved > movedBytesMax) break
     condemned.add(log)
   }
   return condemned
+}
+
+/** What a run moves takes space until the files that it came from are gone: in a small database it is less. */
+function movedBytesMaxOf({ version, settings: { movedBytesMax } }: PickContext): number {
+  return Math.min(movedBytesMax, Math.max(liveValueBytes(version), movedBytesMax) * MOVED_SHARE_MAX)
 }
