@@ -38,8 +38,10 @@ interface Slice {
   readonly condemned: ReadonlySet<FileNum>
 }
 
-/** The part of all live values that a run may move, if that is not very little. */
-const MOVED_SHARE_MAX = 1 / 8
+/** The part of all live values that a run may move, if that is not very little for a run, or for its tables. */
+const MOVED_LIVE_SHARE = 1 / 32
+const MOVED_SHARE_MIN = 1 / 8
+const MOVED_TABLE_SHARE_MIN = 8
 
 export function pickValues(context: PickContext): CompactionPick | null {
   if (!mayCollect(context)) return null
@@ -145,12 +147,11 @@ function sliceFrom(
   if (level === 0) return { level, tables: [table], condemned }
   const { tables } = context.version.levels[level]!
   const { inputBytesMax } = context.settings
-  const movedBytesMax = movedBytesMaxOf(context)
   let [start, end, bytes, moved] = [at, at + 1, table.bytes, valueBytesOf([table], condemned)]
   const takes = (next: TableFacts | undefined): boolean => {
     if (next === undefined || context.unavailable.has(next.fileNum)) return false
     const more = valueBytesOf([next], condemned)
-    if (more === 0 || bytes + next.bytes > inputBytesMax / 2 || moved + more > movedBytesMax) return false
+    if (more === 0 || bytes + next.bytes > inputBytesMax / 2 || moved + more > movedBytesMaxOf(context, bytes)) return false
     bytes += next.bytes
     moved += more
     return true
@@ -166,7 +167,7 @@ function cutFor(
 ): ReadonlySet<FileNum> {
   const bytesIn = new Map(table.valueFiles.map((it) => [it.fileNum, it.valueBytes]))
   const condemned = new Set([fileNum])
-  const movedBytesMax = movedBytesMaxOf(context)
+  const movedBytesMax = movedBytesMaxOf(context, table.bytes)
   let moved = bytesIn.get(fileNum)!
   for (const log of logs) {
     if (condemned.has(log)) continue
@@ -177,7 +178,11 @@ function cutFor(
   return condemned
 }
 
-/** What a run moves takes space until the files that it came from are gone: in a small database it is less. */
-function movedBytesMaxOf({ version, settings: { movedBytesMax } }: PickContext): number {
-  return Math.min(movedBytesMax, Math.max(liveValueBytes(version), movedBytesMax) * MOVED_SHARE_MAX)
+/**
+ * What a run may move: enough to be worth the tables that it rewrites. It takes space until the files that it came from
+ * are gone, and keeps other work waiting, so in a small database it is less.
+ */
+function movedBytesMaxOf({ version, settings: { movedBytesMax } }: PickContext, tableBytes: number): number {
+  const least = Math.max(movedBytesMax * MOVED_SHARE_MIN, MOVED_TABLE_SHARE_MIN * tableBytes)
+  return Math.min(movedBytesMax, Math.max(least, liveValueBytes(version) * MOVED_LIVE_SHARE))
 }
