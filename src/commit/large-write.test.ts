@@ -13,6 +13,7 @@ import { readHistory } from '../../test/support/samples/log-history.js'
 import { LargeWrite } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
+import { drawnNumbers } from '../../test/support/harness/share.js'
 
 const noSync = { sync: false, position: null }
 const LARGE = 17 * MiB
@@ -278,7 +279,8 @@ interface Call {
 
 test('whatever the order of calls and events: numbers follow the calls, and everybody is answered', async () => {
   const values = [large(1), large(2), large(3)]
-  for (let run = 0; run < 12; run++) {
+  for (const run of drawnNumbers('large writes', 12)) {
+    const random = new SeededRandom(run, 'calls and events')
     scene = new CommitScene({ capacity: run % 2 === 0 ? KiB * 64 : ROOMY })
     const calls: Call[] = []
     const pending: { value: Uint8Array<ArrayBuffer>; call: Call }[] = []

@@ -13,6 +13,7 @@ import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
 import { compareEntries, shown } from '../../test/support/samples/table-samples.js'
 import type { Entry } from '../../test/support/samples/table-samples.js'
 import { handleEntry } from '../../test/support/samples/value-handles.js'
+import { drawnNumbers } from '../../test/support/harness/share.js'
 
 function put(key: string, seqNum: number, value: string | Uint8Array = `v${seqNum}`): Entry {
   return { key: Buffer.from(key), seqNum, kind: EntryKind.value, value: Buffer.from(value) }
@@ -59,7 +60,7 @@ function counter(): () => number {
 }
 
 test('COMP-3, C07: what is left, sequence numbers too, is what the retention rule says, whatever the inputs', () => {
-  for (let seed = 1; seed <= 120; seed++) {
+  for (const seed of drawnNumbers('compaction runs', 120)) {
     const random = new SeededRandom(seed, 'compaction run')
     const vfs = newDisk()
     const nextNum = counter()

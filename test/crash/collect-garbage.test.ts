@@ -8,6 +8,7 @@ import type { Varve } from '../../src/index.js'
 import { crashesOf, newMachine, valueLogsIn } from '../support/crash/value-log-machine.js'
 import { openSim } from '../support/databases/simulated.js'
 import { sampleEntries } from '../support/databases/value-databases.js'
+import { drawn } from '../support/harness/share.js'
 
 const entries = sampleEntries(16)
 const isGoing = (i: number): boolean => i % 2 === 1
@@ -38,7 +39,7 @@ for (const manifestSync of [true, false]) {
       await db.close()
     })
     assert.ok(crashes.length > 60, `${crashes.length} images`)
-    for (const { vfs: image, what, state } of crashes) {
+    for (const { vfs: image, what, state } of drawn(`collections, ${mode}`, crashes)) {
       try {
         const db = await openSim(image, { manifestSync })
         check(db, state)

@@ -9,6 +9,7 @@ import { crashesOf, newMachine, valueLogsIn } from '../support/crash/value-log-m
 import type { Crash } from '../support/crash/value-log-machine.js'
 import { openSim, textOf } from '../support/databases/simulated.js'
 import { sampleEntries } from '../support/databases/value-databases.js'
+import { drawn } from '../support/harness/share.js'
 
 const entries = sampleEntries(24)
 const rounds = [entries.filter(({ log }) => log === 14), entries.filter(({ log }) => log !== 14)]
@@ -48,7 +49,7 @@ for (const manifestSync of [true, false]) {
   test(`rows 12 to 15: ${mode}: sweeps, crashed after every change of the disk`, { timeout: 120_000 }, async () => {
     const crashes = await sweepCrashes(manifestSync)
     assert.ok(crashes.length > 100, `${crashes.length} images`)
-    for (const { vfs, what, state: gone } of crashes) {
+    for (const { vfs, what, state: gone } of drawn(`value log sweeps, ${mode}`, crashes)) {
       try {
         const db = await openSim(vfs, { manifestSync })
         check(db, gone)
