@@ -1,5 +1,5 @@
 /**
- * What: a log, manifest or table printed section by section, as text or as JSON, whatever state it is in.
+ * What: a log, value log, manifest or table printed section by section, as text or as JSON, whatever state it is in.
  * Holds one section at a time. Never writes to the file.
  */
 import { FILE_HEADER_BYTES, toHex, VarveError } from '../base/index.js'

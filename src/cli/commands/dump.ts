@@ -12,11 +12,11 @@ import { printableJson } from '../printable.js'
 export const dumpCommand: Command = {
   name: 'dump',
   synopsis: 'KIND FILE [--json] [--brief]',
-  summary: 'Print a log, manifest, table or value log byte by byte',
+  summary: 'Print a log, value log, manifest or table byte by byte',
   details: [
     '',
-    '  KIND           log, manifest, table or vlog',
-    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table, 000012.vlog',
+    '  KIND           log, vlog, manifest or table; a log that was promoted to a value log is a log',
+    '  FILE           the file: 000012.wal, 000012.vlog, 000012.manifest, 000012.table',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '  --brief        one line for each frame or block, without its fields',
     '',
@@ -53,7 +53,7 @@ function parse(args: readonly string[]): DumpArguments {
     allowPositionals: true,
   })
   const [kind, file, ...more] = positionals
-  if (kind === undefined) throw new UsageError('dump needs what to dump: log, manifest, table or vlog')
+  if (kind === undefined) throw new UsageError('dump needs what to dump: log, vlog, manifest or table')
   const known = dumpKind(kind)
   if (file === undefined || file === '') throw new UsageError(`dump needs the file of the ${kind}`)
   if (more.length > 0) throw new UsageError('dump takes one file')

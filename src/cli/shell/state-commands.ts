@@ -106,10 +106,11 @@ export const statsCommand: ShellCommand = {
 
 export const dumpCommand: ShellCommand = {
   name: 'dump',
-  synopsis: '[log|manifest|table FILE]',
+  synopsis: '[KIND FILE]',
   summary: 'Print the manifest, the levels and the logs, or a file byte by byte',
   details: [
-    'Without a word: the state that a reopen would find. A FILE without a slash is one of the database.',
+    'KIND is log, vlog, manifest or table. A FILE without a slash is one of the database. Without both: the state',
+    'that a reopen would find.',
   ],
   wordCounts: [0, 2],
   async run([kind, file], session) {
