@@ -152,7 +152,9 @@ export class LogSyncer {
 
   /** Bytes of a sealed log that are synced by the time an edit may name them, as far as anybody can say now. */
   promisedBytes(log: LogFile): number {
-    return log === this.stuckLog ? log.syncedEnd : log.writtenEnd
+    const { stuckLog, options } = this
+    const isStuck = log === stuckLog || (stuckLog !== null && options.mayBlock === false)
+    return isStuck ? log.syncedEnd : log.writtenEnd
   }
 
   private tellSynced(): void {
