@@ -172,7 +172,7 @@ test('a walk that is ended while it reads gives what was asked for, and nothing 
   }
 })
 
-test('READ-6: a walk that met a deleted stretch while it looked ahead keeps no memtable that is in a table', async () => {
+test('READ-6: a walk that met a deleted stretch ahead keeps no memtable that is in a table', async () => {
   const entries = Array.from({ length: 9 }, (_, i) => ({ key: `k${i + 10}`, value: valueOf(5000, i), log: 14 }))
   const { db } = await newDatabase(entries)
   const makeStretch = async (): Promise<void> => {
