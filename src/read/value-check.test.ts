@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeDatabase, valueOf } from '../../test/support/databases/value-databases.js'
-import type { MadeEntry } from '../../test/support/databases/value-databases.js'
+import type { MadeDatabase, MadeEntry } from '../../test/support/databases/value-databases.js'
 import { systemClock, Turns, VarveError } from '../base/index.js'
 import { MemoryVfs } from '../testing.js'
 import { resolveOptions } from '../engine/options.js'
@@ -11,11 +11,13 @@ import { checkValues } from './value-check.js'
 
 const DIR = '/db'
 
-async function problemsOf(entries: MadeEntry[], damage: (vfs: MemoryVfs) => void = () => undefined) {
+type Damage = (vfs: MemoryVfs, made: MadeDatabase) => void
+
+async function problemsOf(entries: MadeEntry[], damage: Damage = () => undefined) {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(DIR)
   const made = makeDatabase(vfs, DIR, { entries })
-  damage(vfs)
+  damage(vfs, made)
   const view = await openReadOnly(DIR, vfs, resolveOptions({ readOnly: true }, 4096))
   const problems: VarveError[] = []
   await checkValues(view.state, new Turns(systemClock), (error) => problems.push(error as VarveError))
@@ -38,10 +40,10 @@ test('each wrong value is told once, whatever its length, and so is each wrong h
     7: { offset: 2 ** 31 }, 21: { checksum: 1 }, 24: { length: 1_499_999 },
   }
   const lying = entries.map((entry, i) => (lies[i] === undefined ? entry : { ...entry, lies: lies[i] }))
-  const { problems, made } = await problemsOf(lying, (vfs) => {
+  const { problems, made } = await problemsOf(lying, (vfs, { places }) => {
     for (const i of [8, 9, 22]) {
       const { log, key } = entries[i]!
-      const { offset, length } = made0.places.get(key)!
+      const { offset, length } = places.get(key)!
       const file = vfs.openSync(`${DIR}/${log === 12 ? '000012.wal' : '000014.vlog'}`, 'write')
       const byte = new Uint8Array(1)
       file.readSync(byte, 0, 1, offset + length - 1)
@@ -55,4 +57,3 @@ test('each wrong value is told once, whatever its length, and so is each wrong h
   const eighth = problems.find(({ message }) => message.includes('k18'))!
   assert.deepEqual([eighth.file, eighth.offset], ['000012.wal', made.places.get('k18')!.offset])
 })
-const { made: made0 } = await problemsOf(entries)

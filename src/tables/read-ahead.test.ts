@@ -23,6 +23,11 @@ test('READ-7: the walk whose last use is longest ago gives up its memory, one th
   ahead.give(c!)
   ahead.give(a!) // which has none any more
   assert.deepEqual([ahead.bytes, ahead.room], [70, 30])
+  // The first that rests is not the first of all.
+  ahead.take(a!, 20)
+  ahead.rest(a!)
+  ahead.take(b!, 30)
+  assert.deepEqual([dropped, ahead.bytes], [['b', 'a', 'a'], 100])
 })
 
 test('READ-7: whatever walks do, they never hold more than they may', () => {

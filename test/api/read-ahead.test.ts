@@ -171,3 +171,27 @@ test('a walk that is ended while it reads gives what was asked for, and nothing 
     if (!isClosed) await db.close()
   }
 })
+
+test('READ-6: a walk that met a deleted stretch ahead keeps no memtable that is in a table', async () => {
+  const entries = Array.from({ length: 9 }, (_, i) => ({ key: `k${i + 10}`, value: valueOf(5000, i), log: 14 }))
+  const { db } = await newDatabase(entries)
+  const makeStretch = async (): Promise<void> => {
+    const keys = Array.from({ length: 3000 }, (_, i) => `k12 ${i + 1000}`)
+    await db.batch(keys.map((key) => ({ type: 'put', key, value: 'x' })))
+    await db.batch(keys.map((key) => ({ type: 'del', key })))
+  }
+  for (const reverse of [false, true]) {
+    await makeStretch()
+    const walk = walkOf(db, { reverse })
+    const order = reverse ? [...entries].reverse() : entries
+    // The third window begins at the fourth entry: forward the second one meets the stretch, backward the third.
+    const asked = reverse ? 4 : 2
+    for (const { value } of order.slice(0, asked)) assert.deepEqual((await walk.next()).value![1], value)
+    await db.flush()
+    for (let i = 0; i < 20; i++) await turn()
+    assert.equal(db.stats().memory.slabBytes, 0, `reverse ${reverse}`)
+    for (const { value } of order.slice(asked)) assert.deepEqual((await walk.next()).value![1], value)
+    assert.equal((await walk.next()).done, true)
+  }
+  await db.close()
+})

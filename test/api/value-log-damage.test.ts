@@ -243,7 +243,9 @@ async function writtenDatabase(): Promise<{ image: Image; values: Map<string, Ui
 }
 
 /** Every key has its value, or an error that names the file; gives how many keys had an error. */
-async function checkDamaged(image: Image, file: string, values: Map<string, Uint8Array>, what: string): Promise<number> {
+async function checkDamaged(
+  image: Image, file: string, values: Map<string, Uint8Array>, what: string,
+): Promise<number> {
   let db: Varve
   try {
     db = await openReader(vfsOf(image, DIR))
@@ -266,7 +268,7 @@ async function checkDamaged(image: Image, file: string, values: Map<string, Uint
   return failed
 }
 
-test('one wrong byte of a promoted log, a value log or a table of handles: one value, or what is in its block', async () => {
+test('one wrong byte of a promoted log or a value log costs one value, of a table what is in its block', async () => {
   const { image, values } = await writtenDatabase()
   const draw = new Draw('damage of written value logs')
   const random = new SeededRandom(5)

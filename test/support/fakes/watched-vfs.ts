@@ -85,7 +85,7 @@ export class SlowReads {
     })
   }
 
-  /** As a real file, it stays open until its reads have ended. */
+  /** Makes reads wait; as a real file does, this one stays open until they have ended. */
   private wrapFile(file: VfsFile): VfsFile {
     const inFlight = new Set<Promise<number>>()
     const ended = (): Promise<unknown> => Promise.allSettled(inFlight)
