@@ -1,12 +1,15 @@
 /** putStream: values that come in pieces and are never whole in memory. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
+import path from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
+import { runCommandLine } from '../../src/cli/command-line.js'
 import { VarveError } from '../../src/index.js'
 import type { Varve, VarveOptions } from '../../src/index.js'
 import { onEach, Place, text } from '../support/databases/databases.js'
+import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 /** More than a buffer of SMALL, so that the value gets a file of its own. */
 const LARGE = 700_000
@@ -340,3 +343,32 @@ test('a follower gets a streamed value, also after it was overwritten and flushe
   await again.close()
   assert.deepEqual(valueLogs(place), [])
 }))
+
+test('dumps show the handle in the log, and the value in its file', async () => {
+  const place = new Place('node')
+  const db = await place.open({ flushOnClose: false })
+  await db.putStream('key', [large])
+  await db.close()
+  const [file] = valueLogs(place)
+  const terminal = new TestTerminal()
+  const log = filesOf(place).find((name) => name.endsWith('.wal'))!
+  assert.equal(await runCommandLine(['dump', 'log', path.join(place.location, log), '--json'], terminal), 0)
+  const { sections } = JSON.parse(terminal.outText) as { sections: { data: { entries?: unknown[] } }[] }
+  const [entry] = sections.flatMap(({ data: { entries = [] } }) => entries)
+  const handle = { fileNum: Number.parseInt(file!, 10), offset: 179, bytes: LARGE }
+  assert.deepEqual(entry, { seqNum: 1, kind: 'valueHandle', key: '"key"', handle, valueBytes: 20 })
+  const second = new TestTerminal()
+  assert.equal(await runCommandLine(['dump', 'vlog', path.join(place.location, file!)], second), 0)
+  assert.match(second.outText, /frame: values.*sequence number 0/)
+})
+
+test('statistics tell of a streamed value before its flush', async () => {
+  const db = await new Place('memory').open()
+  await db.putStream('key', [large])
+  const { fileCount, putBytes, files } = db.stats().valueLog
+  assert.deepEqual([fileCount, putBytes, files[0]!.heldBy], [1, LARGE, 'log'])
+  await db.flush()
+  assert.equal(db.stats().valueLog.fileCount, 1)
+  assert.equal(db.stats().valueLog.files[0]!.heldBy, 'table')
+  await db.close()
+})

@@ -115,6 +115,29 @@ describe('varve orphans', () => {
     await refuses(image, /^varve: CORRUPTION: history ends in /)
   })
 
+  it('refuses to delete when a value log is missing, or has one wrong byte in a value, and says which', async () => {
+    const dir = path.join(root, 'values')
+    const db = await Varve.open(dir, { ...OPTIONS, valueThreshold: 4096 })
+    for (let i = 0; i < 4; i++) db.putSync(`key ${i}`, 'v'.repeat(20_000))
+    await db.flush()
+    db.putSync('key 1', 'the value before is in a table, and nobody sees it')
+    const { fileNum } = db.stats().valueLog.files[0]!
+    await db.close()
+    cpSync(path.join(await dirWithOrphan(), ORPHAN), path.join(dir, ORPHAN)) // of another database
+    const log = path.join(dir, `${String(fileNum).padStart(6, '0')}.wal`)
+    const good = readFileSync(log)
+    const bad = Buffer.from(good)
+    bad[good.indexOf('v'.repeat(20), 20_000 + 300)]! ^= 1
+    writeFileSync(log, bad)
+    assert.deepEqual(await runVarve('orphans', dir).then(({ code, error }) => [code, error]), [0, ''])
+    await refuses(dir, /^varve: CORRUPTION: value of key "key 1": \d+\.wal at offset \d+: the checksum/)
+    rmSync(log)
+    await refuses(dir, /^varve: MISSING_FILE: \d+\.wal is missing/)
+    writeFileSync(log, good)
+    assert.deepEqual(await runVarve('orphans', dir, '--delete').then(({ code, error }) => [code, error]), [0, ''])
+    assert.equal(existsSync(path.join(dir, ORPHAN)), false)
+  })
+
   it('refuses to delete beside a writer, and where there is no database', async () => {
     const dir = path.join(root, 'busy')
     const writer = fork(fileURLToPath(new URL('./busy-writer.js', import.meta.url)), [dir])

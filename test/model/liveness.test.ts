@@ -17,7 +17,9 @@ const KNOWN = ([
   { order: 'counter', valueBytes: 200, session: 'one', calls: 'awaited' },
   { order: 'users', valueBytes: 200, session: 'flushes', calls: 'awaited' },
   { order: 'ordered', valueBytes: 10, session: 'closes', calls: 'sync' },
-] as const).map((it, seed): Pattern => ({ ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed }))
+] as const).map((it, seed): Pattern => ({
+  ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed,
+}))
 const DRAWN = 4
 
 test('writers progress, and files are bounded by what is live', async (t) => {
@@ -38,7 +40,7 @@ test('writers progress, and files are bounded by what is live', async (t) => {
   assert.ok(stalls > 0)
 })
 
-test('so it is where values are large, whatever the order of keys and from which length on they stand apart', async (t) => {
+test('so it is where values are large, whatever the order of keys and the threshold', async (t) => {
   let [stalls, most] = [0, 0]
   for (const pattern of largePatterns()) {
     const { writeCount, stallCount, flushCount, valueLogCount } = await checkLiveness(pattern, LARGE_BYTES)

@@ -148,7 +148,9 @@ class Life {
   private readonly writeCount: number
   private readonly live = new Map<string, number>()
   private readonly problems = new Set<string>()
-  private readonly report: LivenessReport = { writeCount: 0, stallCount: 0, flushCount: 0, tableCount: 0, valueLogCount: 0 }
+  private readonly report: LivenessReport = {
+    writeCount: 0, stallCount: 0, flushCount: 0, tableCount: 0, valueLogCount: 0,
+  }
   private database: Varve | null = null
 
   constructor(pattern: Pattern, totalBytes: number) {

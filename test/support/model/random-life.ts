@@ -17,7 +17,7 @@ import { atRest, DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
 const LENGTHS = [0, 1, 30, 120, 120, 900, 900, 4000, 13_000]
-/** Of lives with value logs, some of which are promoted. */
+/** Lengths of values in lives with value logs, so that some logs are promoted. */
 const LARGE_LENGTHS = [0, 120, 511, 512, 513, 4095, 4096, 4097, 13_000, 13_000, 30_000]
 const XL_LENGTH = 80_000
 const FAULT_KINDS = ['write', 'sync', 'syncDir', 'create', 'link', 'unlink', 'read', 'truncate', 'open'] as const
