@@ -19,7 +19,7 @@ import type { Vfs, VfsFile } from '../vfs/index.js'
 const ZEROS_STEP_BYTES = MiB
 /** Zeros are written ahead from this many awaited syncs on; for fewer it is not worth while. */
 const AWAITED_SYNCS_MIN = 8
-/** For syncs of more than this each, zeros cost more than they save: they are bytes that the disk writes too. */
+/** Ahead of syncs of more than this each, zeros cost more than they save: the disk writes them too. */
 const FILLED_BYTES_MAX = 32 * KiB
 /** A piece of zeros. Pages that one large write made are slow to write into again (ext4 on Linux 6). */
 const ZEROS = new Uint8Array(64 * KiB)
