@@ -21,7 +21,7 @@ import { LogFile, noPredecessor } from '../../src/wal/index.js'
 import { micro } from './harness.js'
 import type { MicroCase } from './harness.js'
 
-const NO_SEPARATION = valueSettings({ valueThreshold: 0, garbageRatio: 0.5, writeBufferSize: 32 * 2 ** 20 })
+const NO_SEPARATION = valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 32 * 2 ** 20 })
 
 const entries = Number(process.argv[2] ?? 1000) * 1000
 const wanted = process.argv[3] ?? ''

@@ -6,7 +6,7 @@
  */
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
-import { collectionPicker } from '../pick/index.js'
+import { collectionPicker, garbageLeft } from '../pick/index.js'
 import { runToEnd } from './compact-range.js'
 import type { CompactCall, CompactOptions } from './compact-range.js'
 import { compactionSettings } from './compaction-options.js'
@@ -14,7 +14,7 @@ import type { EngineCore } from './engine-core.js'
 
 /** Options of `collectGarbage()`. */
 export interface CollectOptions extends CompactOptions {
-  /** The share of garbage from which on a value log is emptied; 0.05 to 0.95, default half of `garbageRatio`. */
+  /** The share of garbage from which on a value log is emptied; 0.05 to 0.95, default 5/6 of the option `garbageRatio`. */
   ratio?: number | undefined
 }
 
@@ -53,7 +53,7 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
   const before = versions.durable.valueLogs
   const movedBefore = compactor.totals.movedBytes
   const wanted = {
-    garbageRatio: call.ratio ?? options.garbageRatio / 2,
+    garbageRatio: call.ratio ?? garbageLeft(options.garbageRatio),
     upTo: engine.visibleSeqNum, below: versions.current.nextFileNum,
   }
   await runToEnd(engine, collectionPicker(compactionSettings(options), wanted), call)

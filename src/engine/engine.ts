@@ -88,6 +88,7 @@ export class Engine implements EngineCore, ReadView {
       clock,
       syncIntervalMs: setup.options.syncIntervalMs,
       syncBytes: setup.options.syncBytes,
+      mayBlock: setup.vfs.hasBlockingSync !== false,
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => {
         setup.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })

@@ -10,7 +10,7 @@ import {
 import type { Clock, Random } from '../base/index.js'
 import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
-import { COMPACTION_STYLES } from '../pick/index.js'
+import { COMPACTION_STYLES, GARBAGE_RATIO_DEFAULT } from '../pick/index.js'
 import type { CompactionStyle } from '../pick/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -87,8 +87,8 @@ export interface VarveOptions {
    */
   valueThreshold?: number
   /**
-   * The part of a value log that may be garbage before its values are moved and its space comes back; 0.05 to 0.95,
-   * default 0.5. Less takes less space and writes more.
+   * The part of what value logs hold that may be garbage: above it, values are moved out of the worst and their space
+   * comes back; 0.05 to 0.95, default 0.3. Less takes less space and writes more. When no write comes, less stays.
    */
   garbageRatio?: number
   /** Bytes of a value log, about; 1 MiB to 2 GiB, default 256 MiB. */
@@ -250,7 +250,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     blockSize: get('blockSize', blockSize),
     maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
     valueThreshold: get('valueThreshold', 0),
-    garbageRatio: get('garbageRatio', 0.5),
+    garbageRatio: get('garbageRatio', GARBAGE_RATIO_DEFAULT),
     valueFileBytes: get('valueFileBytes', 256 * MiB),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),

@@ -73,7 +73,7 @@ class Scene {
         queue: { oldest: null },
         buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
       },
-      syncer: { tellLater: () => void this.laterCount++ },
+      syncer: { syncBlocked: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
         waiting: { get isEmpty() { return scene.isLineEmpty } },

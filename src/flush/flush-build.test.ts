@@ -46,7 +46,7 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
     dir: '/db', fileName: '000012.table.tmp.1.2', isSynced: true, header, settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 5,
     provenBytes: memtable.publishedEnd, valueLog: null,
-    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.5, writeBufferSize: 1 << 20 }),
+    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
     visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
 }

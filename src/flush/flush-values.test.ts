@@ -63,7 +63,7 @@ function inputOf({ memtable }: WriteBuffer, { threshold = 4096, ...more }: Optio
     dir: '/db', fileName: TABLE, isSynced: true, header: headerOf('varvetab', 12), settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: LOG_NUM,
     provenBytes: memtable.publishedEnd,
-    values: valueSettings({ valueThreshold: threshold, garbageRatio: 0.5, writeBufferSize: 8 * MiB }),
+    values: valueSettings({ valueThreshold: threshold, garbageRatio: 0.3, writeBufferSize: 8 * MiB }),
     valueLog: { fileName: VALUE_LOG, header: headerOf('varvevlg', 13) },
     visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
@@ -281,7 +281,7 @@ test('of several rules, the first for the prefix of a key decides about its valu
 })
 
 test('the rules, at their edges', () => {
-  const settings = valueSettings({ valueThreshold: 4096, garbageRatio: 0.5, writeBufferSize: 32 * MiB })
+  const settings = valueSettings({ valueThreshold: 4096, garbageRatio: 0.3, writeBufferSize: 32 * MiB })
   const source = { logBytes: 4 * MiB, provenBytes: 4 * MiB, mayCopy: true }
   const at = (bytes: number, more: Partial<typeof source> = {}, end = 4 * MiB) =>
     decideValues({ bytes, end }, { ...source, ...more }, settings)
@@ -294,6 +294,6 @@ test('the rules, at their edges', () => {
   assert.equal(at(3 * MiB, { provenBytes: 4 * MiB - 1 }), 'copy')
   assert.equal(at(3 * MiB, { provenBytes: 4 * MiB - 1, mayCopy: false }), 'keep')
   // With little garbage allowed a promoted log must be worth keeping as it is.
-  const strict = valueSettings({ valueThreshold: 4096, garbageRatio: 0.1, writeBufferSize: 64 * KiB })
-  assert.deepEqual([strict.promoteShareMin, strict.promoteBytesMin], [0.95, 32 * KiB])
+  const strict = valueSettings({ valueThreshold: 4096, garbageRatio: 0.12, writeBufferSize: 64 * KiB })
+  assert.deepEqual([strict.promoteShareMin, strict.promoteBytesMin], [0.9, 32 * KiB])
 })

@@ -75,7 +75,7 @@ class Scene implements FlushHost {
     const { clock } = this
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
-      valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.5, writeBufferSize: 1 << 20 }),
+      valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
       syncer: this.syncer, valueLogs: { pendingFacts: () => null }, flushedValues: new FlushedValues(),
     })
   }

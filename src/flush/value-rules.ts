@@ -3,6 +3,7 @@
  * Thread: any (pure).
  */
 import { MiB } from '../base/index.js'
+import { garbageLeft } from '../pick/index.js'
 
 /** Which values are large: of a list of rules, the first whose prefix a key begins with decides about its value. */
 export interface ValueRule {
@@ -44,7 +45,7 @@ export function valueSettings({ valueThreshold, garbageRatio, writeBufferSize }:
   return {
     rules: valueThreshold === 0 ? [] : [{ prefix: ALL_KEYS, threshold: valueThreshold }],
     // A log that is promoted must not be worth collecting at once.
-    promoteShareMin: Math.max(PROMOTE_SHARE_MIN, 1 - garbageRatio / 2),
+    promoteShareMin: Math.max(PROMOTE_SHARE_MIN, 1 - garbageLeft(garbageRatio)),
     // Otherwise each short session would leave a tiny file.
     promoteBytesMin: Math.min(MiB, writeBufferSize / 2),
   }

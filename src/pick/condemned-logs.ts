@@ -12,6 +12,7 @@
 import type { FileNum } from '../base/index.js'
 import { allTables } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
+import { garbageLeft } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 
 export interface CondemnedLog {
@@ -52,11 +53,33 @@ export function smallLogBytes({ valueFileBytes }: CompactionSettings): number {
 
 /** Gives the logs that are condemned for their garbage, the worst first. */
 export function garbageLogs(context: CondemnedContext): CondemnedLog[] {
-  const { garbageRatio } = context.settings
-  return movableLogs(context)
+  const { garbageRatio, garbageFileRatio } = context.settings
+  const logs = movableLogs(context)
+  const leastShare = Math.min(garbageFileRatio, garbageLeft(garbageRatio))
+  const worst = logs
     .map((log) => ({ fileNum: log.fileNum, weight: garbageBytesOf(log), garbageShare: garbageShareOf(log) }))
-    .filter(({ garbageShare }) => garbageShare > garbageRatio)
+    .filter(({ garbageShare }) => garbageShare > leastShare)
     .sort((a, b) => b.garbageShare - a.garbageShare || a.fileNum - b.fileNum)
+  return worst.slice(0, condemnedCount(context, logs, worst))
+}
+
+/** Counts those that are too bad, and those that must go until there is not too much garbage in all. */
+function condemnedCount(
+  { settings: { garbageRatio, garbageFileRatio } }: CondemnedContext,
+  logs: readonly ValueLogFacts[], worst: readonly CondemnedLog[],
+): number {
+  let [putBytes, garbageBytes] = [0, 0]
+  for (const log of logs) {
+    putBytes += putBytesOf(log)
+    garbageBytes += garbageBytesOf(log)
+  }
+  const shareMax = garbageBytes > garbageRatio * putBytes ? garbageLeft(garbageRatio) : 1
+  for (const [at, { garbageShare, weight }] of worst.entries()) {
+    if (garbageShare <= garbageFileRatio && garbageBytes <= shareMax * putBytes) return at
+    garbageBytes -= weight
+    putBytes -= weight
+  }
+  return worst.length
 }
 
 /** Gives the logs that are condemned because there are too many small ones, the smallest first. */
@@ -82,4 +105,11 @@ function movableLogs({ version, blocked }: CondemnedContext): ValueLogFacts[] {
   }
   return [...version.valueLogs.values()].filter(({ fileNum, liveBytes, liveCount, namedInLog }) =>
     liveCount > 0 && liveBytes > 0 && !kept.has(fileNum) && (namedInLog === 0 || namedInLog < version.logPointer))
+}
+
+/** Bytes of all values that tables of the version point to. */
+export function liveValueBytes({ valueLogs }: Version): number {
+  let sum = 0
+  for (const { liveBytes } of valueLogs.values()) sum += liveBytes
+  return sum
 }

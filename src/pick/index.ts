@@ -5,7 +5,9 @@ export {
 export type {
   CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, RunningCompaction,
 } from './compaction-pick.js'
-export { COMPACTION_STYLES, defaultCompactionSettings, settingsWhenQuiet } from './compaction-settings.js'
+export {
+  COMPACTION_STYLES, defaultCompactionSettings, GARBAGE_RATIO_DEFAULT, garbageLeft, garbageRatios, settingsWhenQuiet,
+} from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 export { createPicker } from './create-picker.js'
 export { collectionPicker } from './pick-collection.js'

@@ -24,11 +24,15 @@ export interface WantedCollection {
   readonly below: FileNum
 }
 
+const WHATEVER_IT_COSTS = {
+  garbageRatio: 1, garbageGate: 0, uncoverShareMin: 0, uncoverLiveShareMin: 0, reclaimShareMin: 0,
+}
+
 /** Makes a picker for one call. A pick of null means done when nothing is running, otherwise that it must wait. */
 export function collectionPicker(
   settings: CompactionSettings, { garbageRatio, upTo, below }: WantedCollection,
 ): Pick<Picker, 'pick'> & { isPatient: true } {
-  const chosen = { ...settings, garbageRatio, garbageGate: 0, uncoverShareMin: 0, reclaimShareMin: 0 }
+  const chosen = { ...settings, ...WHATEVER_IT_COSTS, garbageFileRatio: garbageRatio }
   return {
     isPatient: true,
     pick(version, running, held, blocked) {

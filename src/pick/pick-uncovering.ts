@@ -10,6 +10,7 @@ import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { extentOf } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
+import { liveValueBytes } from './condemned-logs.js'
 import { firstOverlap, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { pickDown } from './pick-level0.js'
@@ -47,10 +48,11 @@ function pickTableFor(context: PickContext, level: LevelNum, table: TableFacts):
 }
 
 function mayUncover(
-  { settings }: PickContext, { above, older }: Record<'above' | 'older', readonly TableFacts[]>,
+  { settings, version }: PickContext, { above, older }: Record<'above' | 'older', readonly TableFacts[]>,
 ): boolean {
   const uncovered = valueBytesOf(older) * Math.min(1, entryCountOf(above) / entryCountOf(older))
-  return uncovered > 0 && uncovered >= settings.uncoverShareMin * totalBytes([...new Set([...above, ...older])])
+  return uncovered > 0 && uncovered >= settings.uncoverShareMin * totalBytes([...new Set([...above, ...older])]) &&
+    uncovered >= settings.uncoverLiveShareMin * liveValueBytes(version)
 }
 
 function entryCountOf(tables: readonly TableFacts[]): number {

@@ -13,7 +13,7 @@
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
 import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { garbageLogs, smallLogBytes, smallLogs } from './condemned-logs.js'
+import { garbageLogs, liveValueBytes, smallLogBytes, smallLogs } from './condemned-logs.js'
 import type { CondemnedLog } from './condemned-logs.js'
 import { planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -37,6 +37,11 @@ interface Slice {
   readonly tables: readonly TableFacts[]
   readonly condemned: ReadonlySet<FileNum>
 }
+
+/** The part of all live values that a run may move, if that is not very little for a run, or for its tables. */
+const MOVED_LIVE_SHARE = 1 / 32
+const MOVED_SHARE_MIN = 1 / 8
+const MOVED_TABLE_SHARE_MIN = 8
 
 export function pickValues(context: PickContext): CompactionPick | null {
   if (!mayCollect(context)) return null
@@ -141,12 +146,12 @@ function sliceFrom(
   const condemned = cutFor(context, collection, { table, fileNum })
   if (level === 0) return { level, tables: [table], condemned }
   const { tables } = context.version.levels[level]!
-  const { inputBytesMax, movedBytesMax } = context.settings
+  const { inputBytesMax } = context.settings
   let [start, end, bytes, moved] = [at, at + 1, table.bytes, valueBytesOf([table], condemned)]
   const takes = (next: TableFacts | undefined): boolean => {
     if (next === undefined || context.unavailable.has(next.fileNum)) return false
     const more = valueBytesOf([next], condemned)
-    if (more === 0 || bytes + next.bytes > inputBytesMax / 2 || moved + more > movedBytesMax) return false
+    if (more === 0 || bytes + next.bytes > inputBytesMax / 2 || moved + more > movedBytesMaxOf(context, bytes)) return false
     bytes += next.bytes
     moved += more
     return true
@@ -158,16 +163,26 @@ function sliceFrom(
 
 /** Cuts the condemned files where the table moves what a run may, since one table can stand for gigabytes. */
 function cutFor(
-  { settings }: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
+  context: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
 ): ReadonlySet<FileNum> {
   const bytesIn = new Map(table.valueFiles.map((it) => [it.fileNum, it.valueBytes]))
   const condemned = new Set([fileNum])
+  const movedBytesMax = movedBytesMaxOf(context, table.bytes)
   let moved = bytesIn.get(fileNum)!
   for (const log of logs) {
     if (condemned.has(log)) continue
     moved += bytesIn.get(log) ?? 0
-    if (moved > settings.movedBytesMax) break
+    if (moved > movedBytesMax) break
     condemned.add(log)
   }
   return condemned
+}
+
+/**
+ * What a run may move: enough to be worth the tables that it rewrites. It takes space until the files that it came from
+ * are gone, and keeps other work waiting, so in a small database it is less.
+ */
+function movedBytesMaxOf({ version, settings: { movedBytesMax } }: PickContext, tableBytes: number): number {
+  const least = Math.max(movedBytesMax * MOVED_SHARE_MIN, MOVED_TABLE_SHARE_MIN * tableBytes)
+  return Math.min(movedBytesMax, Math.max(least, liveValueBytes(version) * MOVED_LIVE_SHARE))
 }

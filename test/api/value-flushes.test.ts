@@ -158,12 +158,14 @@ test('A23: on a full disk the log whose write was cut is promoted as well as any
   await again.close()
 })
 
-test('A14: a loop of Sync calls that fills slab after slab of large values is never refused', async () => {
+test('A14: a loop of Sync calls that fills slabs with large values is never refused, and promotes logs', async () => {
   for (const manifestSync of [true, false]) {
     const vfs = new SimVfs({ seed: 6 })
     const db = await open(vfs, { manifestSync, syncBytes: 64 * KiB })
     for (let i = 0; i < 60; i++) db.putSync(`k${i}`, valueOf(`k${i}`, 15_000))
     for (let i = 0; i < 60; i++) same(db.getSync(`k${i}`), valueOf(`k${i}`, 15_000))
+    const promoted = valueLogsOf(db).filter((text) => text.endsWith('promoted'))
+    assert.ok(promoted.length >= 8, `${promoted.length} of 15 logs`)
     await db.close()
     const again = await open(vfs)
     for (let i = 0; i < 60; i++) same(await again.get(`k${i}`), valueOf(`k${i}`, 15_000))

@@ -73,9 +73,11 @@ export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<Compaction
     tombstoneRatio: fc.constantFrom(0.05, 0.5),
     reclaimShareMin: fc.constantFrom(0, 0.25),
     smallTablesMax: fc.integer({ min: 0, max: 6 }),
-    garbageRatio: fc.constantFrom(0.1, 0.5),
+    garbageRatio: fc.constantFrom(0.06, 0.3, 1),
+    garbageFileRatio: fc.constantFrom(0.1, 0.75),
     garbageGate: fc.constantFrom(0, 0.5),
-    uncoverShareMin: fc.constantFrom(1, Infinity),
+    uncoverShareMin: fc.constantFrom(1, 8, Infinity),
+    uncoverLiveShareMin: fc.constantFrom(0, 1 / 16),
     valueFileBytes: values(2, 40, 1000),
     movedBytesMax: values(2, 20, 1000),
   })

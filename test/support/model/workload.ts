@@ -242,6 +242,10 @@ export class Workload {
     await this.covering(() => this.db.compact())
   }
 
+  async collectGarbage(ratio: number): Promise<void> {
+    await this.covering(async () => void (await this.db.collectGarbage({ ratio })))
+  }
+
   private async covering(call: () => Promise<void>): Promise<void> {
     const last = this.oracle.lastAcked
     await this.alive(call, () => this.oracle.noteDurable(last))
