@@ -183,6 +183,8 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
         if (!cursor.isPaused) return this.#ended()
         if (turns.isOverNow()) await turns.next()
       }
+      const held = ahead === null ? null : cursor.heldValue
+      if (held !== null) return this.#given(await ahead!.copy(held))
       if (ahead === null || !cursor.isApart) {
         const result = this.#given(this.#part.now(cursor))
         if (turns.isOver()) await turns.next()

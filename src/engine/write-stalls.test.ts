@@ -34,6 +34,8 @@ class Scene {
   /** What waiting writers do when they are let through. */
   onTurn = (): void => undefined
   isFull = false
+  /** True when no write waits in line. */
+  isLineEmpty = true
   /** The number of sealed or full memtables that leave no room for the index of another. */
   indexesMax = Infinity
   /** How long the last flush took, and the bytes a millisecond that compactions take out of level 0. */
@@ -74,6 +76,7 @@ class Scene {
       syncer: { syncBlocked: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
+        waiting: { get isEmpty() { return scene.isLineEmpty } },
         current: {
           isFilled: true, roomBytes: 64 * MiB, memtable: { slabBytes: 64 * MiB },
           get isFull() { return scene.isFull },
@@ -328,12 +331,37 @@ test('two large writes may be unflushed, and one is always let through; others g
   assert.equal(must(1024), false)
 })
 
+test('a large write that waits for two others is a write stall: in events and statistics', async () => {
+  Object.assign(scene, { sealed: 2, slabBytes: [100 * MiB, 100 * MiB], isLineEmpty: false })
+  assert.equal(scene.stalls.mustStop(65 * MiB), true)
+  assert.deepEqual(scene.told, ['stopped: large writes'])
+  await scene.clock.advance(30)
+  scene.stalls.assess()
+  assert.deepEqual(scene.stalls.stats(), {
+    state: 'stopped', reason: '2 large writes wait for their flush', stallCount: 1, totalMs: 30,
+  })
+  assert.equal(scene.stalls.mustStop(10), false)
+  assert.equal(scene.told.length, 1, 'a small write says nothing of it')
+  scene.sealed = 1
+  assert.equal(scene.stalls.mustStop(65 * MiB), false)
+  await scene.clock.advance(50)
+  assert.deepEqual(scene.told, ['stopped: large writes', 'no longer stopped: large writes'])
+  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, stallCount: 1, totalMs: 30 })
+  scene.sealed = 2
+  assert.equal(scene.stalls.mustStop(65 * MiB), true)
+  scene.isLineEmpty = true // it was refused
+  scene.stalls.assess()
+  assert.equal(scene.stalls.stats().state, 'none')
+})
+
 test('a blocked caller with a large write waits for the flush of another', () => {
   Object.assign(scene, { sealed: 2, slabBytes: [100 * MiB, 100 * MiB], jobs: 1 })
   assert.throws(() => scene.stalls.waitBlocking(65 * MiB), { code: 'BUSY', message: /2 large writes/ })
-  scene.polls.push(() => void (scene.sealed = 1))
+  scene.polls.push(() => undefined, () => void (scene.sealed = 1))
   scene.stalls.waitBlocking(65 * MiB)
   assert.equal(scene.polls.length, 0)
+  assert.equal(scene.stalls.stats().stallCount, 2)
+  assert.equal(scene.stalls.stats().state, 'none')
 })
 
 test('a blocked caller takes results until there is room', () => {

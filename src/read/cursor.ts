@@ -24,6 +24,7 @@ import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
+import { HeldValue } from './stepped-copy.js'
 import { ofKey, placeOf } from './value-reader.js'
 import type { ValuePlace } from './value-reader.js'
 import { ValueScan } from './value-scan.js'
@@ -287,6 +288,11 @@ export class Cursor implements OpenCursor {
   get valueBytes(): number {
     const { kind, valueBytes, valueStart, valueEnd } = this.iterator
     return isApart(kind) ? handleLength(valueBytes, valueStart) : valueEnd - valueStart
+  }
+
+  /** Its value in a memtable, if it takes long to copy. Requires: the last `next` gave true. */
+  get heldValue(): HeldValue | null {
+    return this.isApart ? null : HeldValue.of(this.state, this.iterator)
   }
 
   /** The read state that it stands on. Requires: the last `next` gave true. */

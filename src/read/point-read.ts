@@ -12,6 +12,7 @@ import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
+import { HeldValue } from './stepped-copy.js'
 import { isLarge, ofKey, placeOf, readPlace, readPlaceSync } from './value-reader.js'
 import type { ValuePlace } from './value-reader.js'
 
@@ -41,14 +42,19 @@ export class PointReader {
     const found = this.locate(moment, key, view)
     if (found === null) return view.turns.answer(undefined)
     if (isApart(found.kind)) return this.readLater(view, key)
+    const { state } = this.at!
+    const held = HeldValue.of(state, found)
+    if (held !== null) return held.copy(view, state)
     return view.turns.answer(copies.copy(found.valueBytes, found.valueStart, found.valueEnd))
   }
 
-  /** What `get` gives, but for a value that stands apart, where it is. */
-  getOrPlace(moment: ReadMoment, key: Bytes, copies: UserBytes): Uint8Array | ValuePlace | undefined {
+  /** What `get` gives, but for a value that stands apart, or would be copied for long, where it is. */
+  getOrPlace(moment: ReadMoment, key: Bytes, copies: UserBytes): Uint8Array | ValuePlace | HeldValue | undefined {
     const found = this.locate(moment, key)
     if (found === null) return undefined
     if (isApart(found.kind)) return this.placeOf(key)
+    const held = HeldValue.of(this.at!.state, found)
+    if (held !== null) return held
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 

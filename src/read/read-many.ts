@@ -5,11 +5,12 @@
  * Owns: a hold on the read state from the first pause on. Thread: main.
  * Invariants: READ-2 all lookups look at the state of the moment of the call.
  */
-import { assert, copyBytes, VarveError, viewLength, writeView } from '../base/index.js'
+import { assert, copyBytes, ownCopy, VarveError, viewLength, writeView } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadView } from './read-view.js'
+import { HeldValue } from './stepped-copy.js'
 import { ValuePlace } from './value-reader.js'
 import { readRuns, readRunsSync } from './value-runs.js'
 import type { ValueSink, WantedValue } from './value-runs.js'
@@ -20,8 +21,8 @@ type Give<T> = (value: Uint8Array) => T
 /** What is read of many keys, which were checked. */
 export interface ManyReads<T> {
   readonly keys: readonly Bytes[]
-  /** Gives the result for a key, or the place of a value that is in a value log. */
-  lookup(moment: ReadMoment, key: Bytes): T | ValuePlace
+  /** Gives the result for a key, or the place of a value that is in a value log or takes long to copy. */
+  lookup(moment: ReadMoment, key: Bytes): T | ValuePlace | HeldValue
   /** Needed where `lookup` gives places. */
   readonly give?: Give<T>
 }
@@ -31,6 +32,7 @@ class Found<T> implements ValueSink {
   readonly results: T[]
   private readonly make: Give<T>
   private readonly apart: WantedValue[] = []
+  private readonly held: { value: HeldValue; index: number }[] = []
   /** The first of what was asked for that cannot be read, and why. */
   private failedIndex = Infinity
   private error: unknown = null
@@ -40,22 +42,25 @@ class Found<T> implements ValueSink {
     this.make = give
   }
 
-  set(index: number, key: Bytes, found: T | ValuePlace): void {
-    if (found instanceof ValuePlace) this.apart.push({ place: found, key: copyBytes(key), index })
+  set(index: number, key: Bytes, found: T | ValuePlace | HeldValue): void {
+    if (found instanceof HeldValue) this.held.push({ value: found, index })
+    else if (found instanceof ValuePlace) this.apart.push({ place: found, key: copyBytes(key), index })
     else this.results[index] = found
   }
 
   get isWhole(): boolean {
-    return this.apart.length === 0
+    return this.apart.length === 0 && this.held.length === 0
   }
 
-  /** Reads the values that stand apart. Throws what the first of them that cannot be read says. */
+  /** Reads the values that are not there yet. Throws what the first of them that cannot be read says. */
   async fill(turns: Turns): Promise<T[]> {
+    for (const { value, index } of this.held) this.give(index, await value.copyNow(turns))
     await readRuns(this.apart, turns, this)
     return this.whole()
   }
 
   fillSync(): T[] {
+    for (const { value: { bytes, start, end }, index } of this.held) this.give(index, ownCopy(bytes, start, end))
     readRunsSync(this.apart, this)
     return this.whole()
   }

@@ -13,6 +13,7 @@ import { MiB } from '../base/index.js'
 import type { AheadReader, ReadAhead } from '../tables/index.js'
 import type { Cursor } from './cursor.js'
 import type { ReadView } from './read-view.js'
+import type { HeldValue } from './stepped-copy.js'
 import { readRuns } from './value-runs.js'
 import type { ValueSink, WantedValue } from './value-runs.js'
 
@@ -20,7 +21,7 @@ import type { ValueSink, WantedValue } from './value-runs.js'
 export interface WalkedPart<T> {
   /** The result of an entry whose value stands with it. */
   now(cursor: Cursor): T
-  /** Called at an entry whose value stands apart: makes the result when the value is there. */
+  /** Called at an entry whose value is not there yet: makes the result when it is. */
   apart(cursor: Cursor): (value: Uint8Array) => T
 }
 
@@ -92,6 +93,18 @@ export class WalkAhead<T> implements AheadReader {
     if (slots === this.slots) return this.take()
     const first = slots[0]!
     return first.isBad ? this.fail(first) : first.result!
+  }
+
+  /** Copies the value of the entry on which the cursor stands, in steps. Requires: nothing is there to be taken. */
+  async copy(held: HeldValue): Promise<T> {
+    const { cursor, view, part } = this
+    const make = part.apart(cursor)
+    this.isReading = true
+    try {
+      return make(await held.copy(view, cursor.state))
+    } finally {
+      this.isReading = false
+    }
   }
 
   /** Fills slots from the entry on which the cursor stands; gives what is to be read for them. */

@@ -275,6 +275,34 @@ test('close ends a stream whose source never ends, and leaves nothing of it', ()
   assert.deepEqual([...again.keysSync()].map(text), [])
 }))
 
+test('a source is asked for more only when the disk has what it gave', async () => {
+  const place = new Place('memory')
+  const db = await place.open()
+  const { vfs } = place
+  let goOn: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => (goOn = resolve))
+  const open = vfs!.open.bind(vfs)
+  vfs!.open = async (file, mode) => {
+    const opened = await open(file, mode)
+    const write = opened.write.bind(opened)
+    if (file.includes('.tmp')) opened.write = (...given) => gate.then(() => write(...given))
+    return opened
+  }
+  let given = 0
+  function* counted(): Generator<Uint8Array> {
+    for (; given < 40; given++) yield new Uint8Array(64 << 10)
+  }
+  const written = db.putStream('key', counted())
+  for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+  assert.ok(given >= 4 && given <= 12, `${given} pieces were asked for`)
+  assert.ok(db.stats().memory.streamBytes <= 512 << 10)
+  goOn()
+  await written
+  assert.equal((await db.get('key'))!.length, 40 * (64 << 10))
+  assert.equal(db.stats().memory.streamBytes, 0)
+  await db.close()
+})
+
 test('an endless source meets the limit of values', async () => {
   const db = await new Place('memory').open()
   let count = 0

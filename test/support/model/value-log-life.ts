@@ -128,17 +128,19 @@ export class ValueLogLife {
 
   // ── Steps ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** A flush promotes its log, copies into a file of its own, lists a streamed file, or does nothing of it. */
+  /** A flush promotes its log, or copies into a file of its own, or not; it lists all streamed files of its log. */
   private flush(): void {
     const { log, random } = this
     const kind = random.pick(['promote', 'promote', 'copy', 'stream', 'inline'] as const)
     const added = kind === 'inline' ? [] : [this.newValueLog(kind)]
-    const streamed = this.streamed.filter(() => random.chance(0.7)) // others were overwritten
+    const all = this.streamed
+    const streamed = all.filter(() => random.chance(0.7)) // others were overwritten
     const pointedTo = [...added, ...streamed]
     const table = this.newTable(pointedTo.map(({ fileNum }) => ({ fileNum, valueCount: 3, valueBytes: 9000 })))
     this.log = this.newLog()
     this.streamed = []
-    const edit = { logPointer: this.log, addTables: [{ level: 0, facts: table }], addValueLogs: added }
+    const addValueLogs = [...added, ...all]
+    const edit = { logPointer: this.log, addTables: [{ level: 0, facts: table }], addValueLogs }
     this.install(edit, () => {
       this.openLogs.delete(log)
       this.pins.onLogReleased({ fileNum: log, bytes: 10_000 })
@@ -155,11 +157,9 @@ export class ValueLogLife {
     return facts
   }
 
-  /** A streamed file is listed before the flush of the log that names it. */
+  /** A streamed file is listed by the flush of the log that names it. */
   private stream(): void {
-    const facts = this.newValueLog('stream')
-    this.streamed.push(facts)
-    this.install({ addValueLogs: [facts] }, () => undefined)
+    this.streamed.push(this.newValueLog('stream'))
   }
 
   private newTable(valueFiles: ValueFileReference[]): TableFacts {
