@@ -1,23 +1,30 @@
 /**
- * What: values of 4 KiB to 1 MiB: filled in random order, written anew three times, read; with what that costs in bytes
- * written and bytes kept.
+ * What: values of 4 KiB to 64 MiB: filled in random order, written anew three times, read; with what that costs in
+ * bytes written, bytes kept, and time that the event loop stands still.
  */
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { SeededRandom } from '../src/base/index.js'
 import { directoryBytes, writtenBytes } from './disk-usage.js'
 import { shuffled } from './key-space.js'
+import { ReadFloor } from './read-floor.js'
 import type { Bench } from './workload.js'
 
-export const LARGE_SIZES = [4096, 16_384, 65_536, 1_048_576] as const
+export const LARGE_SIZES = [4096, 16_384, 65_536, 1_048_576, 67_108_864] as const
 
 const OVERWRITES = 3
 const IN_FLIGHT = 16
+/** From this size on there are fewer in flight, since each takes the memory of many. */
+const HUGE_BYTES = 16 * 2 ** 20
+const HUGE_IN_FLIGHT = 2
 const READS = 2000
 /** How often the directory is measured. */
 const MEASURE_MS = 500
 /** The files are at rest a while after the last write. */
 const REST_MS = 3000
+/** How long the loop of a process that does nothing is watched. */
+const IDLE_MS = 1000
+/** Each value begins somewhere in so many bytes. */
 const POOL_BYTES = 16 * 2 ** 20
 const CHECKED = 200
 
@@ -25,8 +32,12 @@ const CHECKED = 200
 export interface LargeCost {
   size: string
   putBytes: number
-  /** Bytes handed to the system's write calls; null where that is not known. */
+  /** Bytes handed to the system's write calls, of the fill and of all; null where that is not known. */
+  fillCallBytes: number | null
   callBytes: number | null
+  /** The longest time between two turns of the event loop: while it is idle, and while values are written. */
+  idleTurnMs: number
+  longestTurnMs: number
   liveBytes: number
   /** The most that the directory had, and what it had at rest. */
   peakBytes: number
@@ -37,34 +48,40 @@ export interface LargeRows {
   fill: string
   overwrite: string
   get: string
+  floor: string
 }
 
 export function sizeText(bytes: number): string {
   return bytes < 2 ** 20 ? `${bytes / 1024} KiB` : `${bytes / 2 ** 20} MiB`
 }
 
+function inFlight(bytes: number): number {
+  return bytes < HUGE_BYTES ? IN_FLIGHT : HUGE_IN_FLIGHT
+}
+
 export function largeRows(bytes: number): LargeRows {
   const size = sizeText(bytes)
   return {
-    fill: `${size} values: fill, ${IN_FLIGHT} in flight`,
+    fill: `${size} values: fill, ${inFlight(bytes)} in flight`,
     overwrite: `${size} values: overwrite ${OVERWRITES} times`,
     get: `${size} values: get, awaited`,
+    floor: `${size} values: read and checksum alone`,
   }
 }
 
 /** Values without a pattern, each a view of one pool. */
 class LargeValues {
-  private readonly pool = Buffer.alloc(POOL_BYTES)
+  private readonly pool: Buffer
   private readonly bytes: number
 
   constructor(bytes: number) {
     this.bytes = bytes
+    this.pool = Buffer.alloc(POOL_BYTES + bytes)
     new SeededRandom(1, 'large values').fill(this.pool)
   }
 
   value(i: number, generation: number): Buffer {
-    const places = (POOL_BYTES - this.bytes) / 8
-    const at = 8 * ((i * 7919 + generation * 104_729) % places)
+    const at = 8 * ((i * 7919 + generation * 104_729) % (POOL_BYTES / 8))
     return this.pool.subarray(at, at + this.bytes)
   }
 }
@@ -91,26 +108,62 @@ class PeakWatch {
   }
 }
 
+/** Looks at the time each millisecond, as far as the event loop lets it. */
+class TurnWatch {
+  longestMs = 0
+  private lastMs = performance.now()
+  private isOn = true
+
+  constructor() {
+    this.look()
+  }
+
+  private readonly look = (): void => {
+    const nowMs = performance.now()
+    this.longestMs = Math.max(this.longestMs, nowMs - this.lastMs)
+    this.lastMs = nowMs
+    if (this.isOn) globalThis.setTimeout(this.look, 1)
+  }
+
+  stop(): number {
+    this.isOn = false
+    this.look()
+    return this.longestMs
+  }
+}
+
+async function idleTurn(): Promise<number> {
+  const watch = new TurnWatch()
+  await setTimeout(IDLE_MS)
+  return watch.stop()
+}
+
 export async function runLargeValues(bench: Bench, bytes: number): Promise<LargeCost> {
   const { dir, largeBytes } = bench.options
   const rows = largeRows(bytes)
   const values = new LargeValues(bytes)
-  const count = Math.max(IN_FLIGHT, Math.floor(largeBytes / bytes))
+  const count = Math.max(inFlight(bytes), Math.floor(largeBytes / bytes))
   await bench.open()
+  const idleTurnMs = await idleTurn()
   const watch = new PeakWatch(dir)
   const before = writtenBytes()
+  const written = (): number | null => (before === null ? null : writtenBytes(before)!.callBytes)
   const write = async (row: string, from: number, to: number): Promise<void> => {
     await bench.row(row, count * (to - from), async (done) => {
       const generation = from + Math.floor(done / count)
       const order = shuffled(count, `generation ${generation}`)
-      await putAll(bench, order, (i) => values.value(i, generation))
+      await putAll(bench, order, inFlight(bytes), (i) => values.value(i, generation))
       return count
     }, Infinity)
   }
+  const turns = new TurnWatch()
   await write(rows.fill, 0, 1)
+  const fillCallBytes = written()
   await write(rows.overwrite, 1, 1 + OVERWRITES)
-  const callBytes = before === null ? null : writtenBytes(before)!.callBytes
+  const callBytes = written()
+  const longestTurnMs = turns.stop()
   await getRow(bench, rows.get, count)
+  await floorRow(bench, rows.floor, bytes)
   await check(bench, count, values)
   watch.look()
   await setTimeout(REST_MS)
@@ -119,11 +172,16 @@ export async function runLargeValues(bench: Bench, bytes: number): Promise<Large
   watch.stop()
   await bench.close()
   const putBytes = count * bytes * (1 + OVERWRITES)
-  return { size: sizeText(bytes), putBytes, callBytes, liveBytes: count * bytes, peakBytes: watch.peakBytes, restBytes }
+  return {
+    size: sizeText(bytes), putBytes, fillCallBytes, callBytes, idleTurnMs, longestTurnMs,
+    liveBytes: count * bytes, peakBytes: watch.peakBytes, restBytes,
+  }
 }
 
 /** Puts with so many in flight: each that is answered is followed by the next. */
-async function putAll(bench: Bench, order: Uint32Array, valueOf: (i: number) => Buffer): Promise<void> {
+async function putAll(
+  bench: Bench, order: Uint32Array, writerCount: number, valueOf: (i: number) => Buffer,
+): Promise<void> {
   let at = 0
   const writer = async (): Promise<void> => {
     while (at < order.length) {
@@ -131,7 +189,7 @@ async function putAll(bench: Bench, order: Uint32Array, valueOf: (i: number) => 
       await bench.store.put(bench.space.key(i), valueOf(i))
     }
   }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, writer))
+  await Promise.all(Array.from({ length: writerCount }, writer))
 }
 
 async function getRow(bench: Bench, row: string, count: number): Promise<void> {
@@ -140,6 +198,17 @@ async function getRow(bench: Bench, row: string, count: number): Promise<void> {
     bench.use(await bench.store.get(bench.space.key(order[done % count]!)))
     return 1
   })
+}
+
+/** What a get that reads and checks its value can take at least, in the same process. */
+async function floorRow(bench: Bench, row: string, bytes: number): Promise<void> {
+  if (!bench.isWanted(row)) return
+  const floor = new ReadFloor(bench.options.dir, bytes)
+  await bench.row(row, READS, async () => {
+    bench.use(await Promise.resolve(floor.read()))
+    return 1
+  })
+  floor.close()
 }
 
 async function check(bench: Bench, count: number, values: LargeValues): Promise<void> {

@@ -17,6 +17,7 @@ import { KEY_SHAPES, VALUE_KINDS } from './key-space.js'
 import type { KeyShape, ValueKind } from './key-space.js'
 import { describeMachine } from './machine.js'
 import type { Machine } from './machine.js'
+import { largeGoalsTable } from './large-goals.js'
 import { largeTable, rateTable, usageTable } from './report.js'
 import type { LargeSample, Sample, Usage } from './report.js'
 import { rootDir } from './store.js'
@@ -28,7 +29,7 @@ import type { RunOptions } from './workload.js'
 const HELP = `npm run bench -- [options]
 
   --num N            entries (500000)
-  --large MIB        the live bytes of large values (256); their rows run with --only values
+  --large MIB        the live bytes of large values (256; goals of space mean 1024); rows run with --only values
   --sustained [N]    also the long random fill, with N entries (5000000); alone: --only sustained [N]
   --keys SHAPE       ${KEY_SHAPES.join(' | ')} (number: 16 digits)
   --strings          keys as strings instead of bytes
@@ -233,7 +234,10 @@ function printResults({ samples, usages, sustained, large }: Run, settings: Sett
   console.log(rateTable(samples, names))
   console.log(`\n${usageTable(usages, names)}`)
   if (sustained.length > 0) console.log(`\n${sustainedTable(sustained, names)}`)
-  if (large.length > 0) console.log(`\n${largeTable(large, names)}`)
+  if (large.length > 0) {
+    console.log(`\n${largeTable(large, names)}`)
+    console.log(`\n${largeGoalsTable(samples, large)}`)
+  }
 }
 
 main()

@@ -32,7 +32,7 @@ interface Goal {
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
 /** Engines that are compared with nobody: ours, and the ceiling. */
-const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files']
+const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files', 'log-floor']
 
 /** How much faster than the best peer we want to be; see docs/design. */
 const GOALS: Record<string, Goal> = {
@@ -156,9 +156,11 @@ export function largeTable(samples: readonly LargeSample[], engines: readonly st
     }),
   ]
   const lines = sizes.flatMap((size) => [
-    line('written / put', size, ({ callBytes, putBytes }) => (callBytes ?? NaN) / putBytes),
+    line('written / put, fill', size, ({ fillCallBytes, liveBytes }) => (fillCallBytes ?? NaN) / liveBytes),
+    line('written / put, all', size, ({ callBytes, putBytes }) => (callBytes ?? NaN) / putBytes),
     line('most kept / live', size, ({ peakBytes, liveBytes }) => peakBytes / liveBytes),
     line('kept at rest / live', size, ({ restBytes, liveBytes }) => restBytes / liveBytes),
+    line('longest turn beyond an idle one, ms', size, ({ longestTurnMs, idleTurnMs }) => longestTurnMs - idleTurnMs),
   ])
   return textTable([['large values', ...engines], ...lines])
 }

@@ -7,6 +7,7 @@ export type {
   FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions,
   HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds, LastRunStats,
   LevelNum, LevelStats, LockHolder, MemoryStats, OpenMode, PinInfo, Random, RangeOptions, ReadOptions, RecoveryReport,
-  SeqNum, StageStats, Stats, StreamOptions, Timer, ValueLogFileStats, ValueLogHolder, ValueLogStats, VarveOptions, Vfs,
+  SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
+  ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'

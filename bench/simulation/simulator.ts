@@ -188,7 +188,9 @@ class Simulation {
     if (table === undefined) return
     this.flushed.count++
     this.flushed.bytes += table.bytes
-    this.install({ addTables: [{ level: 0, facts: table }], addValueLogs: valueLogs })
+    this.install({
+      logPointer: this.tables.nextFileNum, addTables: [{ level: 0, facts: table }], addValueLogs: valueLogs,
+    })
     this.pickAll()
     this.readCosts.push(this.readCost())
   }

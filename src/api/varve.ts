@@ -30,6 +30,8 @@ import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange,
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
+import { putStream } from './stream-source.js'
+import type { StreamWriteOptions, ValueSource } from './stream-source.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
 import { takeBatchOptions } from './write-options.js'
@@ -120,6 +122,15 @@ export class Varve {
   putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
     const sync = this.blockingSyncOption(options)
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
+  }
+
+  /**
+   * Puts a value of at most 1 GiB that comes in pieces and is never whole in memory. It is there when the promise
+   * resolves: what was put under the key meanwhile is older. Rejects with SOURCE_FAILED, INVALID_ARGUMENT for pieces
+   * that are no Uint8Array, VALUE_TOO_LARGE, CLOSED, or as `put` does; then nothing is stored, and no file is left.
+   */
+  async putStream(key: Bytes, source: ValueSource, options?: StreamWriteOptions): Promise<void> {
+    await putStream(this.writer(), { key, source, options }, this.syncByDefault)
   }
 
   /** Deleting a key that is not there is not an error. */
@@ -364,13 +375,11 @@ export class Varve {
   }
 
   private blockingSyncOption(options: WriteOptions | undefined): boolean {
-    const sync = this.syncOption(options)
-    this.checkBlockingSync(sync)
-    return sync
+    return this.checkBlockingSync(this.syncOption(options))
   }
 
-  private checkBlockingSync(sync: boolean): void {
-    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return
+  private checkBlockingSync(sync: boolean): boolean {
+    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return sync
     throw new VarveError('NOT_SUPPORTED', 'a Sync call cannot wait for the disk here', {
       hint: 'await the call, or allow worker threads (--allow-worker)',
     })

@@ -70,6 +70,12 @@ export class CommitPipeline {
     return this.writer.idle()
   }
 
+  /** Resolves when no write that was asked for before this call waits for room or is unwritten: written, or refused. */
+  async settled(): Promise<void> {
+    await this.waiting.passed()
+    await this.writer.idle()
+  }
+
   // ── Calls that return when the bytes are in the log ─────────────────────────────────────────────
 
   writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): void {

@@ -3,7 +3,7 @@
  * Owns: the queue and its bytes. The process is kept alive while a write waits. Thread: main.
  * Invariants: COM-6 the queue's memory is bounded; a write that does not fit is refused with BUSY.
  */
-import { KeptAlive, VarveError } from '../base/index.js'
+import { KeptAlive, VarveError, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { LargeWrite } from './large-write.js'
@@ -24,6 +24,10 @@ export class WaitingWrites {
   private queue: WaitingWrite[] = []
   private head = 0
   private readonly keptAlive: KeptAlive
+  /** Writes that ever waited, and those of them that wait no more. */
+  private pushedCount = 0
+  private passedCount = 0
+  private readonly passedWaiters = new Waiters()
   /** Memory that the waiting writes take. */
   bytes = 0
 
@@ -52,6 +56,7 @@ export class WaitingWrites {
       })
     }
     this.bytes += bytes
+    this.pushedCount++
     this.keptAlive.set(true)
     return new Promise((resolve, reject) => this.queue.push({ operations, options, resolve, reject }))
   }
@@ -66,6 +71,18 @@ export class WaitingWrites {
       this.keptAlive.set(false)
     }
     first.resolve(written)
+    this.notePassed(1)
+  }
+
+  private notePassed(count: number): void {
+    this.passedCount += count
+    this.passedWaiters.wake()
+  }
+
+  /** Resolves when none of the writes that wait now waits any more: each is encoded, or refused. */
+  passed(): Promise<void> {
+    const { pushedCount } = this
+    return this.passedWaiters.until(() => this.passedCount >= pushedCount)
   }
 
   /** Removes the first write, which cannot be written. */
@@ -84,6 +101,7 @@ export class WaitingWrites {
       drop(write)
       write.reject(error)
     }
+    this.notePassed(waiting.length)
   }
 }
 

@@ -14,7 +14,8 @@ interface LevelTotals {
 export class CompactionTotals {
   readBytes = 0
   writtenBytes = 0
-  /** Bytes of values that were moved between value logs. */
+  /** Values that were moved between value logs, and their bytes. */
+  movedCount = 0
   movedBytes = 0
   droppedVersionCount = 0
   droppedTombstoneCount = 0
@@ -23,6 +24,7 @@ export class CompactionTotals {
   add({ outputLevel }: CompactionPick, output: CompactionRunOutput, durationMs: number): void {
     this.readBytes += output.readBytes
     this.writtenBytes += output.writtenBytes
+    for (const { putCount } of output.valueLogs) this.movedCount += putCount
     this.movedBytes += output.movedBytes
     this.droppedVersionCount += output.droppedVersionCount
     this.droppedTombstoneCount += output.droppedTombstoneCount

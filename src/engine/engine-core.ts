@@ -6,7 +6,7 @@ import type { FileNum, FileOrigin, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
-import type { Flusher, FlushTask } from '../flush/index.js'
+import type { FlushedValues, Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { ReadState, Iterators, Resource } from '../read/index.js'
@@ -52,7 +52,7 @@ export interface EngineSetup {
   keptLogs: readonly KeptLog[]
   /** Statistics of the run before this one; null when there was none. */
   lastRun: LastRunStats | null
-  counts: { workersLost: number }
+  counts: { workersLost: number; readonly flushedValues: FlushedValues }
 }
 
 export interface EngineCore {
@@ -72,6 +72,8 @@ export interface EngineCore {
   readonly installer: Installer
   readonly deleter: FileDeleter
   readonly valueLogSweep: ValueLogSweep
+  /** Puts whose values are being streamed. */
+  readonly streams: { readonly bytes: number; end(): Promise<void> }
   readonly stalls: {
     readonly isStopped: boolean
     assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean

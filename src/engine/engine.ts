@@ -38,6 +38,7 @@ import { waitingBytesMax } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 import { Resumer } from './resume.js'
 import { runStatsText } from './run-stats.js'
+import { ValueStreams } from './value-streams.js'
 import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
 
@@ -59,6 +60,7 @@ export class Engine implements EngineCore, ReadView {
   readonly valueLogSweep: ValueLogSweep
   readonly installer: Installer
   readonly compactor: Compactor
+  readonly streams: ValueStreams
   pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
   /** Set by close.ts: nothing more is written. */
@@ -86,6 +88,7 @@ export class Engine implements EngineCore, ReadView {
       clock,
       syncIntervalMs: setup.options.syncIntervalMs,
       syncBytes: setup.options.syncBytes,
+      mayBlock: setup.vfs.hasBlockingSync !== false,
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => {
         setup.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })
@@ -115,6 +118,7 @@ export class Engine implements EngineCore, ReadView {
     this.flusher = makeFlusher(this)
     this.stalls = new WriteStalls(this)
     this.compactor = makeCompactor(this)
+    this.streams = new ValueStreams(this)
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
@@ -374,7 +378,7 @@ export class Engine implements EngineCore, ReadView {
   async sync(): Promise<void> {
     this.health.checkReadable()
     if (this.isClosing) throw new VarveError('CLOSED', 'the database is closed')
-    await this.pipeline.idle()
+    await this.pipeline.settled()
     await this.syncer.waitFor(this.visibleSeqNum)
   }
 

@@ -68,6 +68,7 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
   const { setup, options } = engine
   return {
     ...setup.origin, vfs: setup.vfs, dir: setup.dir, clock: options.clock, pool: setup.pool, executor: setup.executor,
+    valueFiles: setup.tables.valueLogs,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
     indexBytesMax: () => setup.memory.nextIndexBytes(engine.state.memtables),
@@ -99,7 +100,9 @@ export function makeFlusher(engine: EngineCore): Flusher {
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
     valueSettings: valueSettings(options),
+    flushedValues: setup.counts.flushedValues,
     syncer: engine.syncer,
+    valueLogs: setup.tables.valueLogs,
     buildsMax: Math.max(1, setup.executor.workerCount - 1),
     host: {
       onInstalled: (task, edit) => engine.onInstalled(task, edit),

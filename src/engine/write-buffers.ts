@@ -15,6 +15,7 @@ import type { Clock, FileHeader, FileNum, FileOrigin, SeqNum, Steps } from '../b
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable } from '../memtable/index.js'
+import type { ValueFileHolds } from '../memtable/index.js'
 import type { Slab, SlabPool } from '../slab/index.js'
 import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -26,6 +27,8 @@ export interface WriteBufferOptions extends FileOrigin {
   clock: Clock
   pool: SlabPool
   executor: Executor
+  /** Counts memtables that need value files. */
+  valueFiles: ValueFileHolds
   allocateFileNum(): FileNum
   /** Gives the last sequence number given out. */
   lastSeqNum(): SeqNum
@@ -133,10 +136,11 @@ export class WriteBuffers {
 
   private newBuffer(log: LogFile): WriteBuffer {
     this.lastTakenNum = log.fileNum
-    const { lastSeqNum, executor, random, generation } = this.options
+    const { lastSeqNum, executor, random, generation, valueFiles } = this.options
     const memtable = new Memtable({
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed: drawHashSeed(random), executor,
     })
+    memtable.holdFiles(valueFiles)
     return new WriteBuffer(log, memtable, generation)
   }
 

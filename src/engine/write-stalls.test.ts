@@ -71,7 +71,7 @@ class Scene {
         queue: { oldest: null },
         buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
       },
-      syncer: { tellLater: () => void this.laterCount++ },
+      syncer: { syncBlocked: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
         current: {

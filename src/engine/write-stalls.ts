@@ -273,7 +273,7 @@ export class WriteStalls {
     let idleMs = 0
     while (this.mustStop(batchBytes)) {
       this.engine.checkWritable()
-      this.engine.syncer.tellLater()
+      this.engine.syncer.syncBlocked()
       if (executor.poll(POLL_MS) > 0) {
         idleMs = 0
         continue

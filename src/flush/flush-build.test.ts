@@ -149,7 +149,7 @@ test('entries of any length up to the last byte of the slab', () => {
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
   assert.deepEqual(build(vfs, inputOf(filled([]))), {
-    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null, largeCount: 0, largeBytes: 0,
   })
   assert.deepEqual(vfs.listSync('/db'), [])
 })

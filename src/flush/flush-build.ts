@@ -8,7 +8,7 @@
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyStart, EntryKind, entryKind, entryValueBytes,
+  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, EntryKind, entryKind, entryValueBytes,
   entryValueEnd, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, KIND_MASK, KiB, VALUE_HANDLE_BYTES,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
@@ -22,8 +22,8 @@ import { NewTable, NewValueLogFile, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { SeparatedValues } from './separated-values.js'
-import { decideValues, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
-import type { LargeValues, ValueDecision, ValueSettings } from './value-rules.js'
+import { decideValues, isLargeValue, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
+import type { LargeValues, ValueDecision, ValueRule, ValueSettings } from './value-rules.js'
 
 export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'>, RetentionRule {
   header: FileHeader
@@ -49,6 +49,9 @@ export interface FlushBuildOutput {
   droppedCount: number
   /** What was decided about large values. */
   decision: ValueDecision
+  /** Large values in the table, or behind its handles, and their bytes. */
+  largeCount: number
+  largeBytes: number
   /** The value log, or the promoted log, that handles of the new table point into; null when there are no handles. */
   valueLog: NewValueLog | null
 }
@@ -86,7 +89,8 @@ export function* buildTable(
 }
 
 const NOTHING_TO_WRITE: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
+  valueLog: null,
 }
 
 /** Looks at large values that may be dropped, too: mostly it says no, and nothing is gone through twice. */
@@ -102,7 +106,7 @@ function decide({ end, provenBytes, valueLog, values }: FlushBuildInput, large: 
 function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<undefined, LargeValues, unknown> {
   const { bytes, offsets, seqNums, order } = entries
   const retention = new RetentionFilter(input)
-  const min = largeBytesMin(input.values.rules)
+  const { rules } = input.values
   const large: LargeValues = { bytes: 0, end: 0 }
   let previous = -1
   for (let i = 0; i < order.length; i++) {
@@ -110,7 +114,7 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
     const at = offsets[order[i]!]!
     const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
     previous = at
-    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(bytes, at, min)) continue
+    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(rules, bytes, at)) continue
     const end = entryValueEnd(bytes, at)
     large.bytes += end - entryContentStart(bytes, at)
     if (end > large.end) large.end = end
@@ -118,8 +122,9 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
   return large
 }
 
-function isLarge(bytes: Uint8Array, at: number, min: number): boolean {
-  return entryValueBytes(bytes, at) >= min && (entryKind(bytes, at) & KIND_MASK) === EntryKind.value
+function isLarge(rules: readonly ValueRule[], bytes: Uint8Array, at: number): boolean {
+  if ((entryKind(bytes, at) & KIND_MASK) !== EntryKind.value) return false
+  return isLargeValue(rules, bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), entryValueBytes(bytes, at))
 }
 
 /** Null: values stay in the table. */
@@ -137,8 +142,7 @@ function* writeTable(
   input: FlushBuildInput, entries: SortedEntries, table: NewTable, values: SeparatedValues | null,
 ): Generator<undefined, Omit<FlushBuildOutput, 'decision'>, unknown> {
   const retention = new RetentionFilter(input)
-  const writer = new EntryWriter(entries, table.builder, retention)
-  if (values !== null) writer.separate(values, largeBytesMin(input.values.rules))
+  const writer = new EntryWriter(entries, table.builder, retention, { rules: input.values.rules, values })
   const count = entries.order.length
   const step = Math.min(ENTRIES_PER_PAUSE, Math.ceil(BYTES_PER_PAUSE / bytesEach(entries)))
   for (let from = 0; from < count; from += step) {
@@ -152,7 +156,10 @@ function* writeTable(
   const facts = yield* table.finish({ ...replacedByFlush(unlisted), group: fileNum, index: 0, isLast: true })
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
-  return { facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, valueLog }
+  const { largeCount, largeBytes } = writer
+  return {
+    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, largeCount, largeBytes, valueLog,
+  }
 }
 
 interface SortedEntries {
@@ -187,22 +194,26 @@ class EntryWriter {
   private readonly touched = new Uint8Array(BATCH_ENTRIES)
   private lastPlace = -1
   private readonly linesTouched: number
-  /** Values of this length go there; none while it is infinity. */
-  private largeMin = Infinity
-  private values: SeparatedValues | null = null
+  private readonly rules: readonly ValueRule[]
+  /** No shorter value is large. */
+  private readonly largeMin: number
+  /** Where large values go; null: into the table. */
+  private readonly values: SeparatedValues | null
+  largeCount = 0
+  largeBytes = 0
 
-  constructor(entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter) {
+  constructor(
+    entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter,
+    { rules, values }: { rules: readonly ValueRule[]; values: SeparatedValues | null },
+  ) {
+    this.rules = rules
+    this.largeMin = largeBytesMin(rules)
+    this.values = values
     this.entries = entries
     this.builder = builder
     this.retention = retention
     this.view = new DataView(entries.bytes.buffer)
     this.linesTouched = Math.min(LINES_TOUCHED_MAX, Math.ceil(bytesEach(entries) / CACHE_LINE_BYTES))
-  }
-
-  /** From here on handles of large values are written in their place. */
-  separate(values: SeparatedValues, largeMin: number): void {
-    this.values = values
-    this.largeMin = largeMin
   }
 
   /** Writes those of the entries [from, to) of the order that are kept. */
@@ -256,8 +267,9 @@ class EntryWriter {
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
         const valueEnd = keyEnd + entryValueBytes(bytes, at)
-        if (valueEnd - keyEnd < largeMin) builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
-        else this.addLarge(at, keyStart, keyEnd, seqNum)
+        if (valueEnd - keyEnd < largeMin || !isLargeValue(this.rules, bytes, keyStart, keyEnd, valueEnd - keyEnd)) {
+          builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
+        } else this.addLarge(at, keyStart, keyEnd, valueEnd, seqNum)
       }
       previous = at
     }
@@ -265,10 +277,16 @@ class EntryWriter {
   }
 
   /** Requires: it is a value. (Tombstones have none, and nothing else stands in a log.) */
-  private addLarge(at: number, keyStart: number, keyEnd: number, seqNum: SeqNum): void {
-    const { entries: { bytes }, builder, values } = this
-    values!.put(at, seqNum)
-    builder.add(bytes, keyStart, keyEnd, seqNum, EntryKind.valueHandle, values!.handle, 0, VALUE_HANDLE_BYTES)
+  private addLarge(at: number, keyStart: number, keyEnd: number, valueEnd: number, seqNum: SeqNum): void {
+    const { entries: { bytes }, builder, values, view } = this
+    this.largeCount++
+    this.largeBytes += valueEnd - keyEnd
+    if (values === null) {
+      builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, EntryKind.value)
+      return
+    }
+    values.put(at, seqNum)
+    builder.add(bytes, keyStart, keyEnd, seqNum, EntryKind.valueHandle, values.handle, 0, VALUE_HANDLE_BYTES)
   }
 }
 

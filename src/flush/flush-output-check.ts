@@ -1,7 +1,8 @@
 /**
  * What: what a build says of its work, checked before the manifest believes it.
  * Thread: main. No state.
- * Invariants: VLG-1 a handle names the log that is promoted with its table, or the value log that was made with it.
+ * Invariants: VLG-1 a handle names the log that is promoted with its table, the value log that was made with it, or
+ * that of a streamed value.
  */
 import { handleCountOf } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
@@ -10,7 +11,9 @@ import type { FlushBuildOutput } from './flush-build.js'
 import type { FlushTask } from './flush-queue.js'
 
 /** Tells what is wrong with the output, or null. */
-export function checkOutput(task: FlushTask, output: FlushBuildOutput): string | null {
+export function checkOutput(
+  task: FlushTask, output: FlushBuildOutput, streamed: readonly NewValueLog[],
+): string | null {
   const { entryCount } = task.memtable
   if (output.keptCount + output.droppedCount !== entryCount) {
     return `${output.keptCount} kept and ${output.droppedCount} dropped of ${entryCount} entries`
@@ -20,7 +23,7 @@ export function checkOutput(task: FlushTask, output: FlushBuildOutput): string |
     if (valueLog !== null) return 'a value log without a table'
     return output.keptCount === 0 ? null : 'no table for the entries kept'
   }
-  return checkFacts(facts, task) ?? checkReferences(facts, valueLog) ??
+  return checkFacts(facts, task) ?? checkReferences(facts, valueLog, streamed) ??
     (valueLog === null ? null : checkValueLog(valueLog, task))
 }
 
@@ -32,17 +35,25 @@ function checkFacts(facts: TableFacts, task: FlushTask): string | null {
   return null
 }
 
-/** All that was put into the value log is live at first, and nothing else is pointed to. */
-export function checkReferences({ entryCount, valueFiles }: TableFacts, valueLog: NewValueLog | null): string | null {
+/**
+ * All that was put into the value log is live at first; of each streamed value that the log names one handle is there,
+ * or none when it was overwritten. Nothing else is pointed to.
+ */
+export function checkReferences(
+  { entryCount, valueFiles }: TableFacts, valueLog: NewValueLog | null, streamed: readonly NewValueLog[],
+): string | null {
   if (handleCountOf(valueFiles) > entryCount) return 'more handles than entries'
-  if (valueLog === null) return valueFiles.length === 0 ? null : 'handles without a value log'
-  const { fileNum, putCount, putBytes, bytes } = valueLog
-  const [file] = valueFiles
-  if (valueFiles.length !== 1 || file!.fileNum !== fileNum) return `handles that do not point to value log ${fileNum}`
-  if (file!.valueCount !== putCount || file!.valueBytes !== putBytes || putBytes > bytes) {
-    return `handles of ${file!.valueBytes} bytes, ${putBytes} were put into value log ${fileNum}`
+  let isPointedTo = valueLog === null
+  for (const { fileNum, valueCount, valueBytes } of valueFiles) {
+    const named = fileNum === valueLog?.fileNum ? valueLog : streamed.find((facts) => facts.fileNum === fileNum)
+    if (named === undefined) return `handles that point to value log ${fileNum}, which is not among those listed`
+    if (named === valueLog) isPointedTo = true
+    const { putCount, putBytes, bytes } = named
+    if (valueCount !== putCount || valueBytes !== putBytes || putBytes > bytes) {
+      return `handles of ${valueBytes} bytes, ${putBytes} were put into value log ${fileNum}`
+    }
   }
-  return null
+  return isPointedTo ? null : `no handle points to value log ${valueLog!.fileNum}`
 }
 
 function checkValueLog(

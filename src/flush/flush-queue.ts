@@ -12,6 +12,7 @@ import type { Memtable } from '../memtable/index.js'
 import type { PlannedFile } from '../tables/index.js'
 import type { PlannedTable, PlannedValueLog } from '../versions/index.js'
 import type { LogFile } from '../wal/index.js'
+import type { LargeOfFlush } from './flushed-values.js'
 
 export type FlushStage = 'queued' | 'building' | 'built' | 'installing' | 'released'
 
@@ -36,6 +37,8 @@ export interface FlushTask extends SealedMemtable {
   facts: TableFacts | null
   /** The value log that was built, or the log itself when it is promoted; null when the table has no handles. */
   valueLog: NewValueLog | null
+  /** What became of large values; null before the table was built. */
+  large: LargeOfFlush | null
   queuedMs: number
   buildStartMs: number
   installStartMs: number
@@ -59,7 +62,7 @@ export class FlushQueue {
   push(sealed: SealedMemtable, nowMs: number): FlushTask {
     const task: FlushTask = {
       id: this.nextId++, ...sealed, stage: 'queued', isSettled: false, attempts: 0,
-      table: null, valueLogPlan: null, facts: null, valueLog: null,
+      table: null, valueLogPlan: null, facts: null, valueLog: null, large: null,
       queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
     }
     this.tasks.push(task)

@@ -134,7 +134,7 @@ function flushed(
     const found = kind === EntryKind.valueHandle ? resolve(value, files) : value
     assert.deepEqual(found, valueOf(key, length), key)
   }
-  assert.equal(checkReferences(output.facts!, output.valueLog), null)
+  assert.equal(checkReferences(output.facts!, output.valueLog, []), null)
   return { vfs, output, read }
 }
 
@@ -259,6 +259,25 @@ test('a build that fails at any call leaves no file behind', () => {
     if (!isHit) break
     assert.ok(failing < 100)
   }
+})
+
+test('of several rules, the first for the prefix of a key decides about its value', () => {
+  const rules = [['log/', 512], ['hot/', Infinity], ['', 4096]].map(([prefix, threshold]) =>
+    ({ prefix: new TextEncoder().encode(prefix as string), threshold: threshold as number }))
+  const values = { ...valueSettings({ valueThreshold: 4096, garbageRatio: 0.5, writeBufferSize: 8 * MiB }), rules }
+  const puts: Put[] = [
+    ...Array.from({ length: 5 }, (_, i): Put => [`big ${i}`, 400_000]),
+    ['big', 4095], ['bigger', 4096], ['hot/', 300_000], ['hot/1', 4096], ['ho', 4096], ['log/', 512], ['log/1', 511],
+    ['lo', 600],
+  ]
+  const apart = ['big 0', 'big 1', 'big 2', 'big 3', 'big 4', 'bigger', 'ho', 'log/']
+  const seen = (['promote', 'copy'] as const).map((decision) => {
+    const logBytes = decision === 'copy' ? { provenBytes: 0 } : {}
+    const { output, read } = flushed(puts, { values, ...logBytes })
+    assert.deepEqual(read.filter(({ kind }) => kind === EntryKind.valueHandle).map(({ key }) => key), apart)
+    return output.decision
+  })
+  assert.deepEqual(seen, ['promote', 'copy'])
 })
 
 test('the rules, at their edges', () => {

@@ -16,6 +16,7 @@ import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import type { FlushTask } from './flush-queue.js'
 import { Flusher } from './flusher.js'
 import type { FlushHost } from './flusher.js'
+import { FlushedValues } from './flushed-values.js'
 import { valueSettings } from './value-rules.js'
 
 class Scene implements FlushHost {
@@ -25,11 +26,15 @@ class Scene implements FlushHost {
   readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
   readonly flusher: Flusher
   openError: VarveError | null = null
-  /** Those who wait for the last sync of a log. */
+  /** Those who wait for the last sync of a log, and how far it must be synced for them. */
   readonly syncWaits: ((lastSync: LastSync) => void)[] = []
+  readonly syncEnds: number[] = []
   promisedBytes = 0
   readonly syncer = {
-    whenSynced: (_log: LogFile, tell: (lastSync: LastSync) => void) => void this.syncWaits.push(tell),
+    whenSynced: (_log: LogFile, end: number, tell: (lastSync: LastSync) => void) => {
+      this.syncWaits.push(tell)
+      this.syncEnds.push(end)
+    },
     promisedBytes: () => this.promisedBytes,
   }
   private nextNum = 100
@@ -71,7 +76,7 @@ class Scene implements FlushHost {
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
       valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
-      syncer: this.syncer,
+      syncer: this.syncer, valueLogs: { pendingFacts: () => null }, flushedValues: new FlushedValues(),
     })
   }
 
@@ -410,6 +415,7 @@ test('VLG-2, A14: a log is promoted when its last sync has ended, and there is n
   scene.add()
   scene.built(1, pointing(1))
   assert.deepEqual([scene.doing, scene.edits.length, scene.syncWaits.length], [[], 0, 1])
+  assert.deepEqual(scene.syncEnds, [promoted(1).bytes])
   scene.syncWaits.shift()!('done')
   assert.deepEqual(scene.doing, ['publish 100'])
   scene.published()

@@ -6,21 +6,22 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the files of a failed one go to the deleter.
  */
-import { assert, isOutOfFiles, VarveError, Waiters } from '../base/index.js'
+import { assert, handleFileNum, isOutOfFiles, VarveError, Waiters } from '../base/index.js'
 import type { Clock, TableFacts, Timer } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
-import type { TableSettings } from '../tables/index.js'
+import type { OpenValueLogs, TableSettings } from '../tables/index.js'
 import type { Installer, SnapshotList } from '../versions/index.js'
 import type { LastSync, LogSyncer } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { checkOutput } from './flush-output-check.js'
 import { filesBuilt, FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
+import type { FlushedValues } from './flushed-values.js'
 import { mayCopyValues } from './value-rules.js'
 import type { ValueSettings } from './value-rules.js'
 
@@ -47,7 +48,10 @@ export interface FlusherOptions {
   snapshots: Pick<SnapshotList, 'rule'>
   tableSettings: TableSettings
   valueSettings: ValueSettings
+  flushedValues: FlushedValues
   syncer: Pick<LogSyncer, 'whenSynced' | 'promisedBytes'>
+  /** Knows the files of streamed values. */
+  valueLogs: Pick<OpenValueLogs, 'pendingFacts'>
   /** The most tables that are built at the same time. */
   buildsMax: number
   host: FlushHost
@@ -175,7 +179,7 @@ export class Flusher {
     const result = yield* jobResult<FlushBuildOutput>(installer.executor, { kind: 'flushBuild', input })
     memtable.slab.release()
     if (!result.ok) return this.onAttemptFailed(task, result.error)
-    const problem = checkOutput(task, result.output)
+    const problem = checkOutput(task, result.output, this.streamedOf(task))
     if (problem === null) return this.finishBuild(task, result.output)
     const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
     if (task.attempts > 1) host.onBug(error)
@@ -215,6 +219,7 @@ export class Flusher {
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
     task.valueLog = output.valueLog
+    task.large = output
     task.stage = 'built'
     this.host.onStage(task, 'built', durationMs)
     this.schedule()
@@ -234,7 +239,8 @@ export class Flusher {
 
   private *install(task: FlushTask): Procedure<void> {
     const { installer } = this
-    if (installer.isStrict && task.valueLog?.isLog === true && !(yield* this.syncPromoted(task))) return
+    const { valueLog } = task
+    if (installer.isStrict && valueLog?.isLog === true && !(yield* this.syncPromoted(task, valueLog.bytes))) return
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
     if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
@@ -258,12 +264,13 @@ export class Flusher {
   }
 
   /**
-   * Waits for the last sync of a log that is to be promoted (VLG-2). A caller that blocks this thread cannot wait for
-   * one that is in flight: the table is built again then, and copies the values. False: the attempt has ended.
+   * Waits until a log that is to be promoted is synced as far as it is listed (VLG-2). A caller that blocks this thread
+   * cannot wait for a sync that is in flight: the table is built again then, and promotes what is synced already, or
+   * copies the values. False: the attempt has ended.
    */
-  private *syncPromoted(task: FlushTask): Procedure<boolean> {
+  private *syncPromoted(task: FlushTask, bytes: number): Procedure<boolean> {
     const { installer } = this
-    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, tell))
+    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, bytes, tell))
     if (lastSync === 'done') return true
     installer.abandon(filesBuilt(task).map(({ tempName }) => tempName))
     this.putBack(task)
@@ -274,13 +281,27 @@ export class Flusher {
     return false
   }
 
-  private editOf({ memtable, nextLogNum, facts, valueLog }: FlushTask): VersionEdit {
+  /**
+   * The files of streamed values that the log names. All of them are listed, also those of values that were
+   * overwritten: so each goes in the one way, and stays while a pin keeps the log.
+   */
+  private streamedOf({ memtable: { bytes, handleStarts }, log }: FlushTask): NewValueLog[] {
+    return handleStarts.map((start) => {
+      const facts = this.options.valueLogs.pendingFacts(handleFileNum(bytes, start))
+      assert(facts !== null, 'the file of a streamed value is known until its flush has listed it')
+      return { ...facts, namedInLog: log.fileNum }
+    })
+  }
+
+  private editOf(task: FlushTask): VersionEdit {
+    const { memtable, nextLogNum, facts, valueLog } = task
+    const addValueLogs = [...(valueLog === null ? [] : [valueLog]), ...this.streamedOf(task)]
     return {
       logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
       ...(memtable.position === null ? {} : { position: memtable.position }),
       ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
-      ...(valueLog === null ? {} : { addValueLogs: [valueLog] }),
+      ...(addValueLogs.length === 0 ? {} : { addValueLogs }),
     }
   }
 
@@ -289,6 +310,7 @@ export class Flusher {
     task.stage = 'queued'
     task.facts = null
     task.valueLog = null
+    task.large = null
     this.wakeResting()
   }
 
@@ -303,6 +325,7 @@ export class Flusher {
     host.onInstalled(task, edit)
     task.stage = 'released'
     this.completedCount++
+    if (task.large !== null) this.options.flushedValues.add(task.large)
     const durationMs = this.clock.nowMs() - nowMs
     this.releaseTimes.record(durationMs)
     host.onStage(task, 'released', durationMs)
@@ -346,5 +369,5 @@ export class Flusher {
 }
 
 const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null,
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLog: null,
 }

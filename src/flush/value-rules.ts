@@ -5,11 +5,15 @@
 import { MiB } from '../base/index.js'
 import { garbageLeft } from '../pick/index.js'
 
-/** Which values are large. Rules for keyspaces and prefixes come before the one for all keys, when there are some. */
+/** Which values are large: of a list of rules, the first whose prefix a key begins with decides about its value. */
 export interface ValueRule {
-  /** A value of this many bytes or more. */
+  /** The keys that it is for; empty: all. */
+  readonly prefix: Uint8Array
+  /** A value of this many bytes or more is large; infinity: none is. */
   readonly threshold: number
 }
+
+const ALL_KEYS = new Uint8Array(0)
 
 /** Large values in all from which on they are copied into a file of their own. */
 export const VALUE_COPY_BYTES_MIN = MiB
@@ -39,7 +43,7 @@ export interface ValueOptions {
 /** The one place where options of a database become what its flushes do with values. */
 export function valueSettings({ valueThreshold, garbageRatio, writeBufferSize }: ValueOptions): ValueSettings {
   return {
-    rules: valueThreshold === 0 ? [] : [{ threshold: valueThreshold }],
+    rules: valueThreshold === 0 ? [] : [{ prefix: ALL_KEYS, threshold: valueThreshold }],
     // A log that is promoted must not be worth collecting at once.
     promoteShareMin: Math.max(PROMOTE_SHARE_MIN, 1 - garbageLeft(garbageRatio)),
     // Otherwise each short session would leave a tiny file.
@@ -47,9 +51,26 @@ export function valueSettings({ valueThreshold, garbageRatio, writeBufferSize }:
   }
 }
 
-/** The length from which on a value is large; infinity when none is. */
+/** A shorter value is large by no rule; infinity when none is. */
 export function largeBytesMin(rules: readonly ValueRule[]): number {
-  return rules[0]?.threshold ?? Infinity
+  return rules.reduce((least, { threshold }) => Math.min(least, threshold), Infinity)
+}
+
+/** True when the value of the key bytes[keyStart, keyEnd) is large. */
+export function isLargeValue(
+  rules: readonly ValueRule[], bytes: Uint8Array, keyStart: number, keyEnd: number, valueBytes: number,
+): boolean {
+  for (let i = 0; i < rules.length; i++) {
+    const { prefix, threshold } = rules[i]!
+    if (hasPrefix(bytes, keyStart, keyEnd, prefix)) return valueBytes >= threshold
+  }
+  return false
+}
+
+function hasPrefix(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  if (end - start < prefix.length) return false
+  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false
+  return true
 }
 
 /**

@@ -50,7 +50,7 @@ export class LevelReads {
     const own = engineKey(key)
     const found = reads.locate(moment, own, view)
     if (found === null) return this.answer(undefined)
-    if (isApart(found.kind)) return this.readLater(moment, own, valueEncoding)
+    if (isApart(found.kind)) return this.readLater(own, valueEncoding)
     return this.answer(this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding))
   }
 
@@ -70,7 +70,7 @@ export class LevelReads {
       lookup: (moment, key) => {
         const found = this.reads.locate(moment, key)
         if (found === null) return undefined
-        if (isApart(found.kind)) return this.reads.placeOf(moment, key)
+        if (isApart(found.kind)) return this.reads.placeOf(key)
         return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding)
       },
       give: (value) => this.copier.give(value, valueEncoding),
@@ -120,12 +120,12 @@ export class LevelReads {
   private read(moment: ReadMoment, key: Bytes, format: FormatName, renewing: ReadView): Format | undefined {
     const found = this.reads.locate(moment, key, renewing)
     if (found === null) return undefined
-    if (isApart(found.kind)) return this.given(this.reads.readNow(moment, key, renewing), format)
+    if (isApart(found.kind)) return this.given(this.reads.readNow(key, renewing), format)
     return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, format)
   }
 
-  private async readLater(moment: ReadMoment, key: Bytes, format: FormatName): Promise<Format | undefined> {
-    return this.given(await this.reads.readLater(this.view, moment, key), format)
+  private async readLater(key: Bytes, format: FormatName): Promise<Format | undefined> {
+    return this.given(await this.reads.readLater(this.view, key), format)
   }
 
   private given(value: Uint8Array | undefined, format: FormatName): Format | undefined {

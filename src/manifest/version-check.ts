@@ -13,6 +13,7 @@
  *   MAN-8  facts of a log are kept while replay or a pin may read the log, and no longer
  *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and the facts of a log never go back
  *          (version-builder.ts)
+ *   VLG-3  a promoted log lies below the log pointer: no replay reads it
  */
 import {
   FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, POSITION_BYTES_MAX, SALT_BYTES, SEQ_NUM_MAX,
@@ -220,7 +221,10 @@ function* valueLogProblems(version: Version, { added, valueLogs }: VersionChange
     }
   }
   for (const touched of valueLogs) {
-    const { fileNum, bytes, salt, liveBytes } = version.valueLogs.get(touched)!
+    const { fileNum, bytes, salt, liveBytes, isLog } = version.valueLogs.get(touched)!
+    if (isLog && fileNum >= version.logPointer) {
+      yield `VLG-3: log ${fileNum} is promoted, but replay begins at ${version.logPointer}`
+    }
     if (!isCount(bytes) || bytes > FILE_BYTES_MAX || liveBytes > bytes || salt.length !== SALT_BYTES) {
       yield `MAN-7: value log ${fileNum} has ${liveBytes} live bytes of ${bytes}`
     }

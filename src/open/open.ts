@@ -25,7 +25,7 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
-import { checkReferences, mayCopyValues, valueSettings } from '../flush/index.js'
+import { checkReferences, FlushedValues, mayCopyValues, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
@@ -47,9 +47,6 @@ import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
 import { checkValueLogs } from './value-log-check.js'
 import { checkExistence, holdsFiles, prepareDirectory, syncFoundName } from './prepare-directory.js'
-
-/** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
-const FREE_SLABS_MAX = 2
 
 /** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
@@ -96,7 +93,7 @@ class Opening {
   private readonly patience: PatientExecutor
   private readonly pool: SlabPool
   private readonly names: UniqueNames
-  private readonly counts = { workersLost: 0 }
+  private readonly counts = { workersLost: 0, flushedValues: new FlushedValues() }
   private readonly cache: BlockCache
   private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
@@ -113,7 +110,8 @@ class Opening {
     this.options = options
     this.lock = lock
     this.events = new EventBus(options.onEvent)
-    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
+    // As many as the memory for writes was planned for, beside the current one: a fresh one costs page faults.
+    this.pool = new SlabPool(options.writeBufferSize, options.immutablesMax, options.clock)
     this.names = new UniqueNames(options.clock)
     this.cache = new BlockCache(options.blockCacheSize)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
@@ -245,12 +243,15 @@ class Opening {
    * log only where it is proven to be on the disk: elsewhere they are copied like everything else.
    */
   private async writeReplayed(
-    { memtables, provenBytes }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
+    { memtables, provenBytes, streamed }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
   ): Promise<WrittenTable[]> {
     const written: WrittenTable[] = []
     for (const memtable of memtables) {
       const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
-      if (table !== null) written.push(table)
+      if (table === null) continue
+      const { facts, valueLog } = table
+      assert(checkReferences(facts, valueLog, streamed) === null, 'handles point to what is listed with the table')
+      written.push(table)
     }
     return written
   }
@@ -274,12 +275,12 @@ class Opening {
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
     this.replayedNames.push(table.tempName, ...(valueLogNum === 0 ? [] : [copies.tempName]))
-    const { facts, keptCount, droppedCount, valueLog } =
-      await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    const output = await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    const { facts, keptCount, droppedCount, valueLog } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
-    assert(checkReferences(facts, valueLog) === null, 'handles of the table point to what was listed with it')
     await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
+    this.counts.flushedValues.add(output)
     return { facts, valueLog }
   }
 
@@ -340,7 +341,7 @@ class Opening {
   ): Version {
     const recovered = applyEdits(version, [{
       addTables: written.map(({ facts }) => ({ level: 0, facts })),
-      addValueLogs: written.flatMap(({ valueLog }) => valueLog ?? []),
+      addValueLogs: [...written.flatMap(({ valueLog }) => valueLog ?? []), ...replayed.streamed],
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,

@@ -77,7 +77,10 @@ function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Ar
 function* readUnlisted(
   file: VfsFile, { file: name, kind }: Orphan,
 ): Steps<Pick<Orphan, 'largestSeqNum' | 'facts'> & { databaseId: Uint8Array | null }> {
-  if (kind === 'vlog') return { ...(yield* readUnlistedValueLog(file, name)), facts: null }
+  if (kind === 'vlog') {
+    const { header, largestSeqNum } = yield* readUnlistedValueLog(file, name)
+    return { databaseId: header?.databaseId ?? null, largestSeqNum, facts: null }
+  }
   const found = yield* readUnlistedTable({ file, name })
   return { ...found, largestSeqNum: found.facts?.largestSeqNum ?? null }
 }

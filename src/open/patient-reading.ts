@@ -92,6 +92,9 @@ export class PatientReading {
     const tables = this.tablesOf(databaseId)
     yield* checkValueLogs(vfs, dir, version)
     yield* tables.loadAll(allTables(version))
+    for (const facts of replayed.streamed) tables.valueLogs.addPending(facts)
+    for (const memtable of replayed.memtables) memtable.holdFiles(tables.valueLogs)
+    for (const { fileNum } of replayed.streamed) tables.valueLogs.release(fileNum) // the memtables hold them
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     tables.closeUnused()

@@ -60,9 +60,9 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
+  collectValueLogs(stats.valueLog, versions.current, setup.tables)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
-  stats.valueLog.movedBytes = engine.compactor.totals.movedBytes
-  stats.valueLog.unreadableFiles = [...engine.compactor.leftAlone.valueLogs.keys()]
+  collectValueWork(stats.valueLog, engine)
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */
@@ -91,23 +91,26 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.memory = addUp({
     ...stats.memory,
     budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
-    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes, readAheadBytes: tables.valueLogs.ahead.bytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
+  collectValueLogs(stats.valueLog, version, tables)
+  collectReads(stats.valueLog, tables)
 }
 
 /** Fills in what stands in the manifest. */
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
-  collectValueLogs(stats.valueLog, version)
 }
 
-function collectValueLogs(stats: ValueLogStats, version: Version): void {
-  for (const facts of version.valueLogs.values()) {
-    const file = valueLogFile(facts, holderOf(facts, version))
+/** What the version lists, and files of streamed values that only a log names yet. */
+function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }: OpenTables): void {
+  for (const facts of [...version.valueLogs.values(), ...valueLogs.pendingLogs]) {
+    const isListed = version.valueLogs.has(facts.fileNum)
+    const file = valueLogFile(facts, isListed ? holderOf(facts, version) : 'log')
     stats.files.push(file)
     stats.fileCount++
     stats.fileBytes += file.fileBytes
@@ -116,6 +119,22 @@ function collectValueLogs(stats: ValueLogStats, version: Version): void {
     stats.garbageBytes += file.garbageBytes
     if (file.heldBy === 'pin') noteHeld(stats, file)
   }
+}
+
+function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+  const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
+  const { movedCount, movedBytes } = totals
+  Object.assign(stats, {
+    promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
+    unreadableFiles: [...leftAlone.valueLogs.keys()],
+  } satisfies Partial<ValueLogStats>)
+  collectReads(stats, setup.tables)
+}
+
+function collectReads(stats: ValueLogStats, { valueLogs: { reads } }: OpenTables): void {
+  stats.readCount = reads.count
+  stats.readBytes = reads.bytes
+  stats.poolReadCount = reads.poolCount
 }
 
 /** What is in no version any more. */
@@ -232,7 +251,7 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** Gives the memory that is allocated, also where it was never touched yet. */
-function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
+function memoryStats({ options, setup, pipeline, state, streams }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({
     budgetBytes: options.memoryBudget,
@@ -242,7 +261,9 @@ function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
     memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
     ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
+    readAheadBytes: tables.valueLogs.ahead.bytes,
     waitingBytes: pipeline.waiting.bytes,
+    streamBytes: streams.bytes,
     totalBytes: 0,
   })
 }
@@ -253,8 +274,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes, streamBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
+  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
+  return { ...memory, totalBytes: buffers + tables + cacheBytes + readAheadBytes }
 }

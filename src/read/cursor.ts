@@ -14,7 +14,7 @@
  * range are never opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is
  * in a table, but in the middle of a step. VLG-12 a value that is in a value log is read when it is asked for.
  */
-import { compareBytes } from '../base/index.js'
+import { compareBytes, handleLength } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
 import {
   ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
@@ -24,7 +24,8 @@ import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
-import { isLarge, ofKey, placeOf, readPlace } from './value-reader.js'
+import { ofKey, placeOf } from './value-reader.js'
+import type { ValuePlace } from './value-reader.js'
 import { ValueScan } from './value-scan.js'
 
 export interface CursorOptions {
@@ -56,7 +57,7 @@ type Standing = (typeof Standing)[keyof typeof Standing]
 export class Cursor implements OpenCursor {
   private readonly view: ReadView
   /** The read state that is held; null between two states, and for an empty range. */
-  private state: ReadState | null = null
+  private held: ReadState | null = null
   private iterator: InternalIterator = NOTHING
   private visible: VisibleIterator | null = null
   private readonly seqNum: SeqNum
@@ -109,19 +110,19 @@ export class Cursor implements OpenCursor {
     const visible = new VisibleIterator(openChildren(view, state, range), seqNum, range)
     visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before
-    this.state = state
+    this.held = state
     this.visible = visible
     this.iterator = visible
   }
 
   private leaveState(): void {
-    const { view, state, visible } = this
-    if (state === null) return
+    const { view, held, visible } = this
+    if (held === null) return
     view.iterators.tableCount -= this.tableIterators
     view.iterators.passedCount += visible!.passedTotal
     visible!.close()
-    state.release()
-    this.state = null
+    held.release()
+    this.held = null
     this.visible = null
     this.iterator = NOTHING
   }
@@ -133,19 +134,32 @@ export class Cursor implements OpenCursor {
 
   /** Lets go of the state, since a memtable is in a table now. Requires: `holdMoment` was called before the flush. */
   letGo(): void {
-    const { state, view } = this
-    if (state === null || state.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
+    const { held, view } = this
+    if (held === null || held.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
     if (this.isPaused) {
       view.turns.defer(() => this.letGo()) // as soon as the step under way is done
       return
     }
     if (this.standing === Standing.entry) {
       const { keyBytes, keyStart, keyEnd } = this.iterator
-      const key = Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd)
-      this.standing = Standing.target
-      this.target = this.reverse ? key : keySuccessor(key)
+      this.standBehind(Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd))
     }
     this.leaveState()
+  }
+
+  /** Makes the next step give what comes behind `key`, which lies in the range. */
+  standBehind(key: Uint8Array): void {
+    this.isPaused = false
+    this.enteredAt = null
+    this.standing = Standing.target
+    this.target = this.reverse ? key : keySuccessor(key)
+  }
+
+  /** Makes the next step give the entry of `key` again; `count` entries from it on count as not given. */
+  goBack(key: Uint8Array, count: number): void {
+    if (this.isClosed) return
+    this.seek(key)
+    this.left += count
   }
 
   /**
@@ -177,7 +191,7 @@ export class Cursor implements OpenCursor {
   private step(): void {
     const { standing } = this
     if (standing !== Standing.entry) {
-      if (this.state === null) this.enterState(this.view.state)
+      if (this.held === null) this.enterState(this.view.state)
       this.standing = Standing.entry
       this.stepFrom(standing)
     } else if (this.reverse) {
@@ -201,8 +215,8 @@ export class Cursor implements OpenCursor {
 
   /** Seeks to the first visible entry at or after `key`, and skips the deleted stretch that the gap hint knows. */
   private enter(key: Uint8Array): void {
-    const { visible, view, state, seqNum } = this
-    const memtable = state!.memtables[0]
+    const { visible, view, held, seqNum } = this
+    const memtable = held!.memtables[0]
     const known = memtable === undefined ? null : view.iterators.gap.find(memtable, seqNum, key)
     const from = known?.end ?? key
     this.enteredAt = known?.lower ?? key
@@ -212,8 +226,8 @@ export class Cursor implements OpenCursor {
   /** Remembers that what was found is deleted from the place where the walk entered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
-    const { seenCount, state, visible, view, seqNum, range } = this
-    const memtable = state?.memtables[0]
+    const { seenCount, held, visible, view, seqNum, range } = this
+    const memtable = held?.memtables[0]
     // What a snapshot of an older moment sees says nothing about the present.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
@@ -264,33 +278,38 @@ export class Cursor implements OpenCursor {
     return [this.key(), this.value()]
   }
 
-  /** True when its value is worth the way through the thread pool: who can wait calls `valueLater`. */
-  get isLarge(): boolean {
-    const { iterator } = this
-    return isApart(iterator.kind) && isLarge(iterator.valueBytes, iterator.valueStart)
+  /** True when its value stands in a value log. */
+  get isApart(): boolean {
+    return isApart(this.iterator.kind)
   }
 
-  private readApart(): Uint8Array {
-    this.scan ??= new ValueScan()
+  /** The length of its value, wherever that stands. */
+  get valueBytes(): number {
+    const { kind, valueBytes, valueStart, valueEnd } = this.iterator
+    return isApart(kind) ? handleLength(valueBytes, valueStart) : valueEnd - valueStart
+  }
+
+  /** The read state that it stands on. Requires: the last `next` gave true. */
+  get state(): ReadState {
+    return this.held!
+  }
+
+  /** Where its value stands. Requires: `isApart`. Throws CORRUPTION, and what opening the file throws. */
+  place(): ValuePlace {
     try {
-      return this.scan.read(placeOf(this.state!.valueLogs, this.iterator))
+      return placeOf(this.state.valueLogs, this.iterator)
     } catch (error) {
-      throw this.endWith(error, this.key())
+      throw ofKey(error, this.key())
     }
   }
 
-  /** The value, by way of the thread pool; the cursor may go on meanwhile. Requires: `isLarge`. */
-  valueLater(): Promise<Uint8Array> {
-    const { view, iterator } = this
-    const state = this.state!
-    const key = this.key()
-    return view.iterators.valueReads.run(state, async () => {
-      try {
-        return await readPlace(placeOf(state.valueLogs, iterator), view.turns)
-      } catch (error) {
-        throw this.endWith(error, key)
-      }
-    })
+  private readApart(): Uint8Array {
+    this.scan ??= new ValueScan(this.state.valueLogs.ahead)
+    try {
+      return this.scan.read(placeOf(this.state.valueLogs, this.iterator))
+    } catch (error) {
+      throw this.endWith(error, this.key())
+    }
   }
 
   /** A value cannot be read: that ends the walk, like every error. */
@@ -302,7 +321,7 @@ export class Cursor implements OpenCursor {
 
   /** True when the entry it stands on was the last of its limit. */
   get isSpent(): boolean {
-    return this.left <= 0 && !this.staysOpen
+    return this.left <= 0
   }
 
   /** Ends the walk, since the database is closed. */

@@ -5,7 +5,7 @@
  * A lookup is synchronous from beginning to end, so it needs no hold on the state; the read of a large value that it
  * leads to holds it (reads-in-flight.ts).
  */
-import { bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
+import { assert, bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isApart, isSeen } from '../iterator/index.js'
 import { readAnew } from './read-anew.js'
@@ -20,6 +20,8 @@ const NO_BYTES = new Uint8Array(0)
 export class PointReader {
   private scratch = new Uint8Array(1024)
   private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
+  /** The moment at which `found` was found: not the one that was asked for when the view had to look anew. */
+  private at: ReadMoment | null = null
   getCount = 0
   hitCount = 0
 
@@ -30,7 +32,7 @@ export class PointReader {
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
     const found = this.locate(moment, key, renewing)
     if (found === null) return undefined
-    if (isApart(found.kind)) return this.readNow(moment, key, renewing)
+    if (isApart(found.kind)) return this.readNow(key, renewing)
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
@@ -38,7 +40,7 @@ export class PointReader {
   answer(view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes): Promise<Uint8Array | undefined> {
     const found = this.locate(moment, key, view)
     if (found === null) return view.turns.answer(undefined)
-    if (isApart(found.kind)) return this.readLater(view, moment, key)
+    if (isApart(found.kind)) return this.readLater(view, key)
     return view.turns.answer(copies.copy(found.valueBytes, found.valueStart, found.valueEnd))
   }
 
@@ -46,7 +48,7 @@ export class PointReader {
   getOrPlace(moment: ReadMoment, key: Bytes, copies: UserBytes): Uint8Array | ValuePlace | undefined {
     const found = this.locate(moment, key)
     if (found === null) return undefined
-    if (isApart(found.kind)) return this.placeOf(moment, key)
+    if (isApart(found.kind)) return this.placeOf(key)
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
@@ -56,9 +58,10 @@ export class PointReader {
 
   /**
    * The value where it stands, lent until the next read of anything; null when there is none. Of one that stands apart
-   * (`isApart`) this is the handle: `readNow` and `readLater` read it.
+   * (`isApart`) this is the handle: `readNow` and `readLater` read it, at the moment at which it was found.
    */
   locate(moment: ReadMoment, key: Bytes, renewing?: ReadView): PointResult | null {
+    this.at = moment
     if (renewing === undefined) return this.find(moment, key) ? this.found : null
     try {
       return this.find(moment, key) ? this.found : null
@@ -68,22 +71,32 @@ export class PointReader {
   }
 
   private locateAnew(view: ReadView, moment: ReadMoment, error: unknown, key: Bytes): PointResult | null {
-    return readAnew(view, moment, error, (newer) => (this.find(newer, key) ? this.found : null))
+    return readAnew(view, moment, error, (newer) => {
+      this.at = newer
+      return this.find(newer, key) ? this.found : null
+    })
+  }
+
+  /** The moment of what was located last. Nothing may hold the state of an earlier one any more. */
+  private get foundAt(): ReadMoment {
+    assert(this.at !== null, 'something was located')
+    return this.at
   }
 
   // ── Values that stand apart ─────────────────────────────────────────────────────────────────────
 
   /** Where the value of `key` stands that was located last. */
-  placeOf({ state }: ReadMoment, key: Bytes): ValuePlace {
+  placeOf(key: Bytes): ValuePlace {
     try {
-      return placeOf(state.valueLogs, this.found)
+      return placeOf(this.foundAt.state.valueLogs, this.found)
     } catch (error) {
       throw ofKey(error, key)
     }
   }
 
   /** The value of `key` that was located last, in memory of its own. */
-  readNow(moment: ReadMoment, key: Bytes, renewing?: ReadView): Uint8Array | undefined {
+  readNow(key: Bytes, renewing?: ReadView): Uint8Array | undefined {
+    const moment = this.foundAt
     try {
       return readPlaceSync(placeOf(moment.state.valueLogs, this.found))
     } catch (error) {
@@ -98,9 +111,9 @@ export class PointReader {
   }
 
   /** Reads as `readNow` does, in the thread pool where the value is large. */
-  readLater(view: ReadView, moment: ReadMoment, key: Bytes): Promise<Uint8Array | undefined> {
-    const { valueBytes, valueStart } = this.found
-    if (!isLarge(valueBytes, valueStart)) return view.turns.answer(this.readNow(moment, key, view))
+  readLater(view: ReadView, key: Bytes): Promise<Uint8Array | undefined> {
+    const { foundAt: moment, found: { valueBytes, valueStart } } = this
+    if (!isLarge(valueBytes, valueStart)) return view.turns.answer(this.readNow(key, view))
     const own = copyBytes(key) // the caller may change it when the call has returned
     let place: ValuePlace
     try {

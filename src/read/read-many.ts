@@ -12,7 +12,7 @@ import type { ReadMoment } from './read-anew.js'
 import type { ReadView } from './read-view.js'
 import { ValuePlace } from './value-reader.js'
 import { readRuns, readRunsSync } from './value-runs.js'
-import type { WantedValue } from './value-runs.js'
+import type { ValueSink, WantedValue } from './value-runs.js'
 
 /** Makes a result of a value in memory of its own. */
 type Give<T> = (value: Uint8Array) => T
@@ -27,14 +27,17 @@ export interface ManyReads<T> {
 }
 
 /** What was found so far. */
-class Found<T> {
+class Found<T> implements ValueSink {
   readonly results: T[]
-  private readonly give: Give<T>
+  private readonly make: Give<T>
   private readonly apart: WantedValue[] = []
+  /** The first of what was asked for that cannot be read, and why. */
+  private failedIndex = Infinity
+  private error: unknown = null
 
   constructor({ keys, give = noPlaces }: ManyReads<T>) {
     this.results = new Array<T>(keys.length)
-    this.give = give
+    this.make = give
   }
 
   set(index: number, key: Bytes, found: T | ValuePlace): void {
@@ -46,19 +49,30 @@ class Found<T> {
     return this.apart.length === 0
   }
 
-  /** Reads the values that stand apart. */
+  /** Reads the values that stand apart. Throws what the first of them that cannot be read says. */
   async fill(turns: Turns): Promise<T[]> {
-    await readRuns(this.apart, turns, this.put)
-    return this.results
+    await readRuns(this.apart, turns, this)
+    return this.whole()
   }
 
   fillSync(): T[] {
-    readRunsSync(this.apart, this.put)
-    return this.results
+    readRunsSync(this.apart, this)
+    return this.whole()
   }
 
-  private readonly put = (index: number, value: Uint8Array): void => {
-    this.results[index] = this.give(value)
+  give(index: number, value: Uint8Array): void {
+    this.results[index] = this.make(value)
+  }
+
+  fail(index: number, error: unknown): void {
+    if (index >= this.failedIndex) return
+    this.failedIndex = index
+    this.error = error
+  }
+
+  private whole(): T[] {
+    if (this.failedIndex < Infinity) throw this.error
+    return this.results
   }
 }
 

@@ -5,7 +5,7 @@ import { DATABASE_ID, makeDatabase, valueOf } from '../../test/support/databases
 import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { putValueHandle, SeededRandom, VALUE_HANDLE_BYTES, VarveError } from '../base/index.js'
-import { OpenValueLogs } from '../tables/index.js'
+import { OpenValueLogs, ReadAhead } from '../tables/index.js'
 import { FilePool, MemoryVfs } from '../vfs/index.js'
 import { ofKey, placeOf, readPlaceSync, ValuePlace } from './value-reader.js'
 import { planRuns, readRunsSync } from './value-runs.js'
@@ -78,13 +78,15 @@ test('many values are read in few calls, and each is the one that was asked for'
     wanted.sort(() => random.pick([-1, 1]))
     calls.length = 0
     const found = new Map<number, Uint8Array>()
-    readRunsSync(wanted, (index, value) => found.set(index, value))
+    readRunsSync(wanted, {
+      give: (index, value) => void found.set(index, value), fail: (_, error) => { throw error },
+    })
     assert.equal(found.size, wanted.length)
     for (const { place, index } of wanted) {
       assert.deepEqual(found.get(index), readPlaceSync(place))
       assert.equal(found.get(index)!.buffer.byteLength, place.length)
     }
-    const runs = planRuns(wanted)
+    const runs = planRuns(wanted, 32 * 1024)
     assert.ok(runs.every(({ start, end, values }) => values.length === 1 || end - start <= 1024 * 1024))
     assert.ok(runs.length <= Math.ceil(wanted.length / 3) || sizes.length === 3)
   }
@@ -100,7 +102,7 @@ test('a walk over values that stand behind each other reads ahead, and never giv
     for (const order of orders) {
       const expected = order.map(readPlaceSync)
       calls.length = 0
-      const scan = new ValueScan()
+      const scan = new ValueScan(new ReadAhead())
       order.forEach((place, i) => {
         const value = scan.read(place)
         assert.deepEqual(value, expected[i])

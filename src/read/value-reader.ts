@@ -7,7 +7,7 @@
  */
 import {
   copyBytes, corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, KiB,
-  MiB, toHex, VarveError, vlogFileName,
+  MiB, toHex, unfilledBytes, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
 import type { OpenValueLog, OpenValueLogs } from '../tables/index.js'
@@ -67,13 +67,14 @@ function badHandle(file: string, offset: number, what: string): VarveError {
 
 /** The value, in memory of its own. */
 export function readPlaceSync(place: ValuePlace): Uint8Array {
-  const { log: { file, name }, offset, length } = place
-  const target = new Uint8Array(length)
+  const { log: { file, name, reads }, offset, length } = place
+  const target = unfilledBytes(length)
   for (let tries = TRIES; ; tries--) {
     try {
       for (let done = 0; done < length;) {
         const count = file.readSync(target, done, length - done, offset + done)
         if (count === 0) throw cutShort(name, offset + done)
+        reads.note(count)
         done += count
       }
       if (isRight(place, target, 0)) return target
@@ -87,7 +88,7 @@ export function readPlaceSync(place: ValuePlace): Uint8Array {
 /** Reads as `readPlaceSync` does, through the thread pool. */
 export async function readPlace(place: ValuePlace, turns: Turns): Promise<Uint8Array> {
   const { length } = place
-  const target = new Uint8Array(length)
+  const target = unfilledBytes(length)
   for (let tries = TRIES; ; tries--) {
     try {
       if ((await readInPieces(place, target, turns)) === place.checksum) return target
@@ -125,7 +126,7 @@ export async function* piecesOf(place: ValuePlace, start: number, end: number): 
   if (!isWhole && start < end) for await (const piece of piecesOf(place, 0, length)) void piece
   let crc = seedAt(log, offset)
   for (let at = start; at < end; at += PIECE_BYTES) {
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, end - at))
+    const piece = unfilledBytes(Math.min(PIECE_BYTES, end - at))
     try {
       await readPiece(log, piece, 0, piece.length, offset + at)
     } catch (error) {
@@ -138,20 +139,41 @@ export async function* piecesOf(place: ValuePlace, start: number, end: number): 
 }
 
 /** Reads `length` bytes at `position` of the file to target[at, at + length), in the thread pool. */
-export async function readPiece(
-  { file, name }: OpenValueLog, target: Uint8Array, at: number, length: number, position: number,
+function readPiece(
+  log: OpenValueLog, target: Uint8Array, at: number, length: number, position: number,
 ): Promise<void> {
+  return inPool(() => fill(log, target, at, length, position))
+}
+
+/** Reads `length` bytes at `position` into new memory, in the thread pool; memory is taken when there is room in it. */
+export function readBytes(log: OpenValueLog, length: number, position: number): Promise<Uint8Array> {
+  return inPool(async () => {
+    const target = unfilledBytes(length)
+    await fill(log, target, 0, length, position)
+    return target
+  })
+}
+
+async function inPool<T>(read: () => Promise<T>): Promise<T> {
   const gate = poolGate()
   const room = gate.enter()
   if (room !== null) await room
   try {
-    for (let done = 0; done < length;) {
-      const count = await file.read(target, at + done, length - done, position + done)
-      if (count === 0) throw cutShort(name, position + done)
-      done += count
-    }
+    return await read()
   } finally {
     gate.leave()
+  }
+}
+
+async function fill(
+  { file, name, reads }: OpenValueLog, target: Uint8Array, at: number, length: number, position: number,
+): Promise<void> {
+  for (let done = 0; done < length;) {
+    const count = await file.read(target, at + done, length - done, position + done)
+    if (count === 0) throw cutShort(name, position + done)
+    reads.note(count)
+    reads.poolCount++
+    done += count
   }
 }
 

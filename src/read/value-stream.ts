@@ -6,6 +6,7 @@
  */
 import { isApart } from '../iterator/index.js'
 import type { PointReader } from './point-read.js'
+import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadView, Resource } from './read-view.js'
 import { ofKey, PIECE_BYTES, piecesOf } from './value-reader.js'
@@ -73,10 +74,21 @@ class ValueStream implements AsyncIterableIterator<Uint8Array, undefined>, Resou
 export function openValueStream(
   view: ReadView, reads: PointReader, moment: ReadMoment, key: Uint8Array, part: ValuePart,
 ): AsyncIterableIterator<Uint8Array, undefined> | null {
-  const found = reads.locate(moment, key, view)
+  const open = (at: ReadMoment): ValueStream | null => openAt(view, reads, at, key, part)
+  try {
+    return open(moment)
+  } catch (error) {
+    return readAnew(view, moment, error, open)
+  }
+}
+
+function openAt(
+  view: ReadView, reads: PointReader, moment: ReadMoment, key: Uint8Array, part: ValuePart,
+): ValueStream | null {
+  const found = reads.locate(moment, key)
   if (found === null) return null
   if (isApart(found.kind)) {
-    const place = reads.placeOf(moment, key)
+    const place = reads.placeOf(key)
     return new ValueStream(view, moment, key, piecesOf(place, part.start, Math.min(part.end, place.length)))
   }
   const { valueBytes, valueStart, valueEnd } = found

@@ -17,9 +17,10 @@ import type { FileHeader, FileNum, SeqNum } from '../base/index.js'
 import type { NewValueLog, ValueLogFacts } from '../manifest/index.js'
 import type { TableContext, TableScan } from '../sstable/index.js'
 import { NewValueLogFile } from '../tables/index.js'
+import type { ListedValueLog } from '../tables/index.js'
 import { VALUE_LOG_END_BYTES, valueFrameBytes, valueHeadBytes } from '../vlog/index.js'
 import { readPlace, ValueSources, wrongValueError } from './value-sources.js'
-import type { ValuePlace, ValueSource } from './value-sources.js'
+import type { ValuePlace } from './value-sources.js'
 
 export interface ValueMoves {
   /** The value logs whose values are moved. */
@@ -69,7 +70,7 @@ export class ValueMover {
   private window: Uint8Array | null = null
   private scratch: Uint8Array | null = null
   /** The value log of the last handle; null: it is not condemned. */
-  private lastSource: ValueSource | null = null
+  private lastSource: ListedValueLog | null = null
   private lastFileNum: FileNum = 0
 
   constructor(place: TableContext, moves: ValueMoves, isSynced: boolean) {
@@ -96,12 +97,12 @@ export class ValueMover {
     }
   }
 
-  private take(block: TableScan['block'], i: number, source: ValueSource): void {
+  private take(block: TableScan['block'], i: number, source: ListedValueLog): void {
     const { bytes } = block
     const at = block.valueStart(i)
     const [offset, length, checksum] = [handleOffset(bytes, at), handleLength(bytes, at), handleChecksum(bytes, at)]
-    if (offset + length > source.facts.bytes) {
-      throw corruption(source.name, offset, `a handle names ${length} bytes, and ${source.facts.bytes} count in all`)
+    if (offset + length > source.bytes) {
+      throw corruption(source.name, offset, `a handle names ${length} bytes, and ${source.bytes} count in all`)
     }
     const keyBytes = block.copyKey(i, this.key)
     const sizes = { keyBytes, valueBytes: length }
@@ -172,7 +173,7 @@ export class ValueMover {
 
   private moveWindow(moves: readonly Move[]): void {
     const window = (this.window ??= new Uint8Array(WINDOW_BYTES))
-    const byPlace = [...moves].sort((a, b) => a.source.facts.fileNum - b.source.facts.fileNum || a.offset - b.offset)
+    const byPlace = [...moves].sort((a, b) => a.source.fileNum - b.source.fileNum || a.offset - b.offset)
     for (let at = 0; at < byPlace.length;) {
       const end = runEnd(byPlace, at)
       this.readRun(byPlace.slice(at, end), window)

@@ -8,11 +8,14 @@ import { MiB } from '../base/index.js'
 const PAGE_WORDS = 1024
 const WORDS_PER_STEP = MiB / 4
 
-/** The atomic operation leaves every word as it is, whoever writes it meanwhile. */
+/**
+ * A zero is replaced by a zero if it is there, so every word stays as it is, whoever writes it meanwhile. It is one
+ * access that writes: one that reads first, as `Atomics.or` does, makes the system map each page twice.
+ */
 export function* touchSlab({ memory }: { memory: SharedArrayBuffer }): Generator<undefined, null, unknown> {
   const words = new Int32Array(memory, 0, memory.byteLength >>> 2)
   for (let at = 0; at < words.length; at += PAGE_WORDS) {
-    Atomics.or(words, at, 0)
+    Atomics.compareExchange(words, at, 0, 0)
     if (at % WORDS_PER_STEP === 0) yield
   }
   return null

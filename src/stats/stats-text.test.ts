@@ -35,6 +35,8 @@ function busyStats(): Stats {
   Object.assign(stats.valueLog, {
     fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24,
     heldCount: 1, heldBytes: 2 ** 20, heldMs: 2500,
+    promotedBytes: 2 ** 24, copiedBytes: 2 ** 23, keptBytes: 2 ** 12, movedBytes: 2 ** 22,
+    readCount: 1234, readBytes: 2 ** 25, poolReadCount: 12,
   })
   stats.recovery = {
     durationMs: 88.5, replayedEntryCount: 1000, replayedBytes: 2 ** 20,

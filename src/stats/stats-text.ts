@@ -152,7 +152,7 @@ function compactionLines({ compaction }: Stats): string[] {
 
 function valueLogLines({ valueLog }: Stats): string[] {
   const { fileCount, fileBytes, liveBytes, garbageBytes, heldCount, heldBytes, heldMs, files } = valueLog
-  if (fileCount + heldCount === 0) return []
+  if (fileCount + heldCount + valueLog.keptCount === 0) return []
   const held = pairs('', [['held', `${bytes(heldBytes)} in ${count(heldCount)} files`], ['for', ms(heldMs)]])
   return [
     pairs('value logs', [
@@ -160,6 +160,23 @@ function valueLogLines({ valueLog }: Stats): string[] {
       ['size', bytes(fileBytes)], ['live', bytes(liveBytes)], ['garbage', bytes(garbageBytes)],
     ]),
     ...(heldCount === 0 ? [] : [held]),
+    ...valueWorkLines(valueLog),
+  ]
+}
+
+/** What was done with large values since the open; nothing in a database that is only read. */
+function valueWorkLines(valueLog: Stats['valueLog']): string[] {
+  const { promotedBytes, copiedBytes, keptBytes, movedBytes, readCount, readBytes, poolReadCount } = valueLog
+  const written: Pair[] = [
+    ['promoted', bytes(promotedBytes)], ['copied', bytes(copiedBytes)], ['kept in tables', bytes(keptBytes)],
+  ]
+  const read: Pair[] = [
+    ['moved', bytes(movedBytes)], ['read', bytes(readBytes)], ['calls', count(readCount)],
+    ['in pool', count(poolReadCount)],
+  ]
+  return [
+    ...(promotedBytes + copiedBytes + keptBytes === 0 ? [] : [pairs('', written)]),
+    ...(movedBytes + readCount === 0 ? [] : [pairs('', read)]),
   ]
 }
 

@@ -21,7 +21,7 @@ export interface Stats {
   levels: LevelStats[]
   /** Merges of tables in the background. */
   compaction: CompactionStats
-  /** Large values in files of their own: no version of Varve writes them yet, so all of it is zero. */
+  /** Large values that stand in files of their own, and not in tables. */
   valueLog: ValueLogStats
   /** Writes that are slowed down or wait, because background work is behind. */
   writeStall: WriteStallStats

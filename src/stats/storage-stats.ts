@@ -128,8 +128,28 @@ export interface ValueLogStats {
   heldMs: number
   /** Files that went since the open. */
   removedCount: number
-  /** Bytes of values that collections have moved to other files since the open. */
+  /** Values that flushes since the open have left where they were written: their logs became such files. */
+  promotedCount: number
+  /** Bytes of those values. */
+  promotedBytes: number
+  /** Values that flushes since the open have copied into such files. */
+  copiedCount: number
+  /** Bytes of those values. */
+  copiedBytes: number
+  /** Large values that flushes since the open have written into tables, since there were few beside them. */
+  keptCount: number
+  /** Bytes of those values. */
+  keptBytes: number
+  /** Values that collections have moved to other files since the open. */
+  movedCount: number
+  /** Bytes of those values. */
   movedBytes: number
+  /** Calls that read such files for callers since the open; a call may read several values. */
+  readCount: number
+  /** Bytes that they read. */
+  readBytes: number
+  /** Those of the calls that went through the thread pool. */
+  poolReadCount: number
   /** Files whose values cannot be moved, because they cannot be read; left alone until the next open. */
   unreadableFiles: FileNum[]
   /** Each of them. */
@@ -197,8 +217,12 @@ export interface MemoryStats {
   pointHashBytes: number
   /** The cache of table blocks. */
   cacheBytes: number
+  /** Values that open walks have read ahead. */
+  readAheadBytes: number
   /** Writes that wait for room: copies, and what their calls take. At most the budget, or 16 MiB. */
   waitingBytes: number
+  /** Pieces of values that are being streamed. */
+  streamBytes: number
   /** The sum of the bytes above, the budget excepted. */
   totalBytes: number
 }

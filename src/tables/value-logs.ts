@@ -1,22 +1,21 @@
 /**
  * What: the value logs of an open database: which file a handle names, and how long each must stay in the directory. A
  * file is opened with the first read, and stays open while the pool has room.
- * Owns: their files; which maps of value logs the living read states see; counts of other users; who waits for a file
- * to be unused.
+ * Owns: their files; which maps of value logs the living read states see; counts of other users; those that only
+ * entries of logs name; who waits for a file to be unused.
  * Does not own: which files a version lists (manifest), unlinking them (versions/file-deleter.ts), which of the
  * files are open at the moment (vfs/file-pool.ts).
  * Thread: main.
  * Invariants: VLG-8 a file is in use as long as a read state lives whose tables point into it, or somebody holds it. A
  * read state reaches what its own version lists, so a value log never waits for a read state that is older.
  */
-import {
-  assert, compareBytes, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
-  valueLogFileName, VarveError,
-} from '../base/index.js'
+import { assert, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
-import type { ValueLogFacts } from '../manifest/index.js'
-import { PooledFile } from '../vfs/index.js'
-import type { FilePool, ReadableFile, Vfs } from '../vfs/index.js'
+import type { NewValueLog, ValueLogFacts } from '../manifest/index.js'
+import type { FilePool, Vfs } from '../vfs/index.js'
+import { ReadAhead } from './read-ahead.js'
+import { openValueLog, ValueLogReads } from './value-log-file.js'
+import type { ListedValueLog, OpenValueLog } from './value-log-file.js'
 
 type ValueLogMap = ReadonlyMap<FileNum, ValueLogFacts>
 
@@ -27,22 +26,6 @@ export interface ValueLogView {
   users: number
 }
 
-/** A value log that can be read. */
-export interface OpenValueLog {
-  readonly fileNum: FileNum
-  /** File name relative to the database directory, for errors. */
-  readonly name: string
-  /** Bytes of the file that count: nothing behind them is believed. */
-  readonly bytes: number
-  /** What the checksums of its values start from. */
-  readonly seed: number
-  readonly file: ReadableFile
-}
-
-interface ListedFile extends OpenValueLog {
-  readonly file: PooledFile
-}
-
 export interface OpenValueLogsOptions {
   vfs: Vfs
   dir: string
@@ -51,11 +34,16 @@ export interface OpenValueLogsOptions {
 }
 
 export class OpenValueLogs {
+  /** What walks have read ahead of them. */
+  readonly ahead = new ReadAhead()
+  readonly reads = new ValueLogReads()
   private readonly options: OpenValueLogsOptions
   /** Those that living read states see, oldest first; the last is the present one. */
   private readonly views: ValueLogView[] = []
-  private readonly open = new Map<FileNum, ListedFile>()
+  private readonly open = new Map<FileNum, ListedValueLog>()
   private readonly holds = new Map<FileNum, number>()
+  /** Those that entries of logs name and no version lists yet; each is held. */
+  private readonly pending = new Map<FileNum, NewValueLog>()
   private readonly retired = new Map<FileNum, () => void>()
   private readonly closing = new Set<Promise<void>>()
 
@@ -92,8 +80,34 @@ export class OpenValueLogs {
   release(fileNum: FileNum): void {
     const count = this.holds.get(fileNum) ?? 0
     assert(count > 0, `value log ${fileNum} is held`)
-    if (count > 1) this.holds.set(fileNum, count - 1)
-    else if (this.holds.delete(fileNum)) this.settle()
+    if (count > 1) {
+      this.holds.set(fileNum, count - 1)
+      return
+    }
+    this.holds.delete(fileNum)
+    this.pending.delete(fileNum)
+    this.settle()
+  }
+
+  /** Holds a file that no version lists yet: entries that name it can be read as long as anybody holds it. */
+  addPending(facts: NewValueLog): void {
+    this.pending.set(facts.fileNum, facts)
+    this.hold(facts.fileNum)
+  }
+
+  /** What is known of a file that entries of a log name, as long as anybody holds it. */
+  pendingFacts(fileNum: FileNum): NewValueLog | null {
+    return this.pending.get(fileNum) ?? null
+  }
+
+  /** Those that no version lists yet. */
+  get pendingLogs(): readonly ValueLogFacts[] {
+    return [...this.pending.values()].map(factsOfPending)
+  }
+
+  /** True as long as entries that can be read name the file, or a job uses it. */
+  isHeld(fileNum: FileNum): boolean {
+    return this.holds.has(fileNum)
   }
 
   /** No version lists the file any more: calls back when nobody can read it any more, now or later. */
@@ -122,7 +136,7 @@ export class OpenValueLogs {
     return this.views.some(({ valueLogs }) => (valueLogs.get(fileNum)?.liveCount ?? 0) > 0)
   }
 
-  private close(fileNum: FileNum, { file }: ListedFile): void {
+  private close(fileNum: FileNum, { file }: ListedValueLog): void {
     this.open.delete(fileNum)
     const closing = file.close().finally(() => this.closing.delete(closing))
     this.closing.add(closing)
@@ -154,7 +168,7 @@ export class OpenValueLogs {
    * it is read. A file that cannot be opened says so to who reads it.
    */
   openAhead(): void {
-    for (const facts of this.views.at(-1)?.valueLogs.values() ?? []) {
+    for (const facts of [...(this.views.at(-1)?.valueLogs.values() ?? []), ...this.pendingLogs]) {
       if (!this.options.files.mayKeep) return
       try {
         if (!this.open.has(facts.fileNum)) this.openListed(facts)
@@ -169,50 +183,19 @@ export class OpenValueLogs {
       const facts = this.views[i]!.valueLogs.get(fileNum)
       if (facts !== undefined) return facts
     }
-    return null
+    const pending = this.pending.get(fileNum)
+    return pending === undefined ? null : factsOfPending(pending)
   }
 
   private openListed(facts: ValueLogFacts): OpenValueLog {
     const { vfs, dir, databaseId, files } = this.options
-    const { fileNum, bytes } = facts
-    const name = valueLogFileName(facts)
-    const check = (opened: ReadableFile): void => checkSameValueLog(opened, name, facts, databaseId)
-    const openError = (error: unknown): unknown =>
-      files.isKeeping ? goneError(error, name) : openListedError(error, name)
-    const file = new PooledFile({ vfs, path: vfs.join(dir, name), pool: files, check, reopenError: openError })
-    try {
-      file.openSync()
-      check(file)
-    } catch (error) {
-      file.closeSync()
-      throw openError(error)
-    }
-    const listed = { fileNum, name, bytes, seed: fileSeed(facts), file }
-    this.open.set(fileNum, listed)
-    return listed
+    const opened = openValueLog({ vfs, dir, databaseId, pool: files }, facts, this.reads)
+    this.open.set(facts.fileNum, opened)
+    return opened
   }
 }
 
-/** Throws CORRUPTION unless it is the file that the manifest means, with all bytes that count. */
-function checkSameValueLog(
-  file: Pick<ReadableFile, 'readSync' | 'sizeSync'>, name: string, facts: ValueLogFacts, databaseId: Uint8Array,
-): void {
-  const size = file.sizeSync()
-  if (size < facts.bytes) {
-    throw corruption(name, size, `it has ${size} bytes, the manifest says ${facts.bytes} at least`)
-  }
-  const bytes = new Uint8Array(FILE_HEADER_BYTES)
-  const count = file.readSync(bytes, 0, bytes.length, 0)
-  const header = decodeFileHeader(bytes.subarray(0, count), facts.isLog ? 'varvelog' : 'varvevlg', name)
-  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(name, 24, 'it belongs to another database')
-  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
-  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
-}
-
-/** The error for a file that another process removed before it was read. */
-function goneError(error: unknown, name: string): VarveError {
-  if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)
-  return new VarveError('MISSING_FILE', `${name} was removed by another process before it was read`, {
-    cause: error, file: name, hint: 'begin again: the database was read anew; a pin of the writer keeps its logs',
-  })
+/** What a version would say of a file whose values are all in use. */
+function factsOfPending(facts: NewValueLog): ValueLogFacts {
+  return { ...facts, liveCount: facts.putCount, liveBytes: facts.putBytes }
 }

@@ -33,7 +33,7 @@ function make(): void {
   held = new HeldEdits({
     dir: '/db', clock, executor, intervalMs: 1000, versions: versions as never,
     *syncKept() {},
-    syncer: { whenSynced: (log, tell) => void syncWaits.push({ log: log.fileNum, tell }) },
+    syncer: { whenSynced: (log, _end, tell) => void syncWaits.push({ log: log.fileNum, tell }) },
     syncingDirectory: () => () => undefined,
     onFailure: (error) => failures.push(error),
   })

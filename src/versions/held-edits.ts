@@ -121,9 +121,10 @@ export class HeldEdits {
   }
 
   private *syncPromoted({ edit, log }: HeldEdit): Procedure<void> {
-    if (log === null || !isPromoting(edit)) return
+    const promoted = edit.addValueLogs?.find(({ isLog }) => isLog)
+    if (log === null || promoted === undefined) return
     for (;;) {
-      const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(log, tell))
+      const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(log, promoted.bytes, tell))
       if (lastSync === 'done') return
       if (lastSync === 'never') throw new VarveError('CLOSED', `${log.name} was not synced to its end`)
     }
@@ -150,8 +151,4 @@ function newFileNames(group: readonly HeldEdit[]): string[] {
   const tables = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => facts.fileNum))
   const valueLogs = group.flatMap(({ edit }) => (edit.addValueLogs ?? []).filter(({ isLog }) => !isLog))
   return [...new Set(tables)].map(tableFileName).concat(valueLogs.map(({ fileNum }) => vlogFileName(fileNum)))
-}
-
-function isPromoting({ addValueLogs = [] }: VersionEdit): boolean {
-  return addValueLogs.some(({ isLog }) => isLog)
 }

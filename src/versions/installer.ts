@@ -79,6 +79,13 @@ export class Installer {
     return { fileNum, ...this.planFile(vlogFileName(fileNum)) }
   }
 
+  /** Gives the file of a streamed value a number of its own. It never has its final name before it is whole. */
+  planStreamed(): PlannedValueLog {
+    const fileNum = this.options.versions.allocateFileNum()
+    const finalName = vlogFileName(fileNum)
+    return { fileNum, finalName, tempName: tempFileName(finalName, this.options.uniqueSuffix()) }
+  }
+
   private planFile(finalName: string): PlannedFile {
     const { uniqueSuffix, isStrict } = this.options
     return { finalName, tempName: isStrict ? tempFileName(finalName, uniqueSuffix()) : finalName }
@@ -89,8 +96,8 @@ export class Installer {
   }
 
   /**
-   * Gives the files their names, durably; strict mode only. False when the directory's sync failed: the engine was
-   * told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
+   * Gives the files their names, durably; in strict mode, and for streamed values. False when the directory's sync
+   * failed: the engine was told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
    */
   *name(files: readonly PlannedFile[]): Procedure<boolean> {
     const { dir, executor, deleter, onFailure } = this.options

@@ -14,10 +14,14 @@ import type { VfsFile } from '../vfs/index.js'
 const PIECE_BYTES = 64 * KiB
 
 export interface UnlistedValueLog {
-  /** Null when the header is not whole: then the file is nobody's. */
-  databaseId: Uint8Array | null
+  /** Null when it is not whole: then the file is nobody's. */
+  header: FileHeader | null
   /** The largest sequence number of its values (0: streamed); null when the file was cut off. */
   largestSeqNum: SeqNum | null
+  /** The values in it; 0 when the file was cut off. */
+  valueCount: number
+  /** Bytes of its good frames. */
+  bytes: number
 }
 
 /** Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it. */
@@ -25,21 +29,23 @@ export function* readUnlistedValueLog(file: VfsFile, name: string): Steps<Unlist
   const bytes = new Uint8Array(PIECE_BYTES)
   let length = yield* readAt(file, name, bytes, 0)
   const header = headerIn(bytes.subarray(0, Math.min(length, FILE_HEADER_BYTES)), name)
-  if (header === null) return { databaseId: null, largestSeqNum: null }
-  const { databaseId } = header
+  if (header === null) return { header, largestSeqNum: null, valueCount: 0, bytes: 0 }
   const seed = fileSeed(header)
   const frame = emptyFrameHeader()
   let largestSeqNum = 0
   let start = 0
   for (let at = FILE_HEADER_BYTES, count = 0; ; at += frameBytes(frame.bodyBytes), count++) {
+    const cutOff = { header, largestSeqNum: null, valueCount: 0, bytes: at }
     if (at - start + FRAME_HEADER_BYTES > length) {
       start = at
       length = yield* readAt(file, name, bytes, at)
-      if (length < FRAME_HEADER_BYTES) return { databaseId, largestSeqNum: null }
+      if (length < FRAME_HEADER_BYTES) return cutOff
     }
-    if (!readFrameHeader(bytes, at - start, at, seed, frame)) return { databaseId, largestSeqNum: null }
-    const isEnd = frame.type === FrameType.mark
-    if (isEnd) return { databaseId, largestSeqNum: frame.count === count ? largestSeqNum : null }
+    if (!readFrameHeader(bytes, at - start, at, seed, frame)) return cutOff
+    if (frame.type === FrameType.mark) {
+      if (frame.count !== count) return cutOff
+      return { header, largestSeqNum, valueCount: count, bytes: at + frameBytes(frame.bodyBytes) }
+    }
     largestSeqNum = Math.max(largestSeqNum, frame.firstSeqNum)
   }
 }

@@ -5,6 +5,7 @@ import { parseFileName } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveOptions } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
+import { recordCalls } from '../support/fakes/watched-vfs.js'
 import { steppingClock } from '../support/fakes/stepping-clock.js'
 
 const DIR = '/db'
@@ -47,6 +48,34 @@ test('a promoted log keeps its name and is not replayed; its values are there af
   db = await open(vfs)
   assert.equal(db.stats().recovery!.replayedEntryCount, 0)
   for (let i = 0; i < 3; i++) same(await db.get(`k${i}`), valueOf(`k${i}`, 16_000))
+  await db.close()
+})
+
+test('VLG-3: a promoted log is only read, where handles say, whatever is written or opened', async () => {
+  const vfs = new SimVfs({ seed: 9 })
+  const calls: string[] = []
+  const components = { vfs: recordCalls(vfs, calls), clock: steppingClock(vfs.clock) }
+  let db = await open(vfs, { components })
+  for (let i = 0; i < 3; i++) await db.put(`k${i}`, valueOf(`k${i}`, 16_000))
+  await db.flush()
+  const [promoted] = namesOf(vfs, '.wal')
+  assert.equal(valueLogsOf(db).length, 1)
+  calls.length = 0
+  await db.put('small', 'x', { sync: true })
+  await db.flush()
+  await db.close()
+  for (let round = 0; round < 2; round++) {
+    db = await open(vfs, { components })
+    assert.equal(db.stats().recovery!.replayedEntryCount, 0)
+    await db.put(`round ${round}`, 'x')
+    await db.close()
+  }
+  const touched = (): string[] => calls.filter((call) => call.includes(promoted!))
+  assert.deepEqual(touched(), [])
+  db = await open(vfs, { components })
+  same(await db.get('k1'), valueOf('k1', 16_000))
+  const isRead = (call: string): boolean => /^(open read|read|size|close)/.test(call)
+  assert.ok(touched().length > 0 && touched().every(isRead), `${touched()}`)
   await db.close()
 })
 
@@ -129,17 +158,32 @@ test('A23: on a full disk the log whose write was cut is promoted as well as any
   await again.close()
 })
 
-test('A14: a loop of Sync calls that fills slab after slab of large values is never refused', async () => {
+test('A14: a loop of Sync calls that fills slabs with large values is never refused, and promotes logs', async () => {
   for (const manifestSync of [true, false]) {
     const vfs = new SimVfs({ seed: 6 })
     const db = await open(vfs, { manifestSync, syncBytes: 64 * KiB })
     for (let i = 0; i < 60; i++) db.putSync(`k${i}`, valueOf(`k${i}`, 15_000))
     for (let i = 0; i < 60; i++) same(db.getSync(`k${i}`), valueOf(`k${i}`, 15_000))
+    const promoted = valueLogsOf(db).filter((text) => text.endsWith('promoted'))
+    assert.ok(promoted.length >= 8, `${promoted.length} of 15 logs`)
     await db.close()
     const again = await open(vfs)
     for (let i = 0; i < 60; i++) same(await again.get(`k${i}`), valueOf(`k${i}`, 15_000))
     await again.close()
   }
+})
+
+test('A14: a Sync call ends, where the log before it is synced to its last large value only', async () => {
+  const vfs = new SimVfs({ seed: 10 })
+  const db = await open(vfs, { immutablesMax: 1 })
+  db.putSync('a', valueOf('a', 56_000), { sync: true })
+  db.putSync('small', 'x')
+  for (const key of ['b', 'c']) db.putSync(key, valueOf(key, 60_000))
+  for (const key of ['a', 'b', 'c']) same(db.getSync(key), valueOf(key, key === 'a' ? 56_000 : 60_000))
+  await db.close()
+  const again = await open(vfs)
+  assert.equal(Buffer.from((await again.get('small'))!).toString(), 'x')
+  await again.close()
 })
 
 test('S19, A18: flushes of one large value each leave no tiny value logs', async () => {

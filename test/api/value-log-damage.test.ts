@@ -4,15 +4,17 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SeededRandom } from '../../src/base/index.js'
 import { Varve, VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import type { Vfs } from '../../src/vfs/index.js'
 import { SMALL } from '../support/databases/databases.js'
-import { Draw } from '../support/harness/share.js'
+import { Draw, isWholeRun } from '../support/harness/share.js'
 import { makeDatabase, sampleEntries, valueOf } from '../support/databases/value-databases.js'
 import type { DatabasePlan, MadeDatabase, MadeEntry } from '../support/databases/value-databases.js'
 import { eio, watchedVfs } from '../support/fakes/watched-vfs.js'
 import { takeImage, vfsOf, withFile } from '../support/databases/vfs-image.js'
+import type { Image } from '../support/databases/vfs-image.js'
 
 const DIR = '/db'
 
@@ -211,4 +213,77 @@ test('damage of a value does not stop a database that is open for writing', asyn
   assert.equal(Buffer.from((await db.get(key))!).toString(), 'new')
   await checkOthers(db, entries, key)
   await db.close()
+})
+
+/** A database that was written as programs do: a promoted log, which has small values too, and a value log. */
+async function writtenDatabase(): Promise<{ image: Image; values: Map<string, Uint8Array> }> {
+  const vfs = new MemoryVfs()
+  const values = new Map<string, Uint8Array>()
+  const options = { workers: 0, valueThreshold: 512, writeBufferSize: 4 * 1024 * 1024, components: { vfs } } as const
+  const db = await Varve.open(DIR, { ...options, compaction: { style: 'none' } })
+  const put = async (key: string, length: number): Promise<void> => {
+    const value = valueOf(length, values.size)
+    values.set(key, value)
+    await db.put(key, value)
+  }
+  for (let i = 0; i < 4; i++) await put(`copied ${i}`, 300_000)
+  for (let i = 0; i < 1500; i++) await put(`small ${i}`, 400)
+  await db.flush()
+  await db.close()
+  const again = await Varve.open(DIR, { ...options, writeBufferSize: 65_536, compaction: { style: 'none' } })
+  for (let i = 0; i < 40; i++) await again.put(`promoted ${i}`, valueOf(1000 + i, i))
+  for (let i = 0; i < 40; i++) values.set(`promoted ${i}`, valueOf(1000 + i, i))
+  await again.put('beside', 'v')
+  values.set('beside', Buffer.from('v'))
+  await again.flush()
+  const files = again.stats().valueLog.files
+  assert.deepEqual(files.map(({ isLog }) => isLog).sort(), [false, true])
+  await again.close()
+  return { image: takeImage(vfs, DIR), values }
+}
+
+/** Every key has its value, or an error that names the file; gives how many keys had an error. */
+async function checkDamaged(image: Image, file: string, values: Map<string, Uint8Array>, what: string): Promise<number> {
+  let db: Varve
+  try {
+    db = await openReader(vfsOf(image, DIR))
+  } catch (error) {
+    assert.ok(VarveError.is(error) && ['CORRUPTION', 'UNSUPPORTED_FORMAT'].includes(error.code), `${what}: ${error}`)
+    return values.size
+  }
+  let failed = 0
+  for (const [key, value] of values) {
+    if (key.startsWith('small') && !key.endsWith('77')) continue
+    const found = await db.get(key).catch((error: unknown) => {
+      assert.ok(VarveError.is(error) && ['CORRUPTION', 'UNSUPPORTED_FORMAT'].includes(error.code), `${what}: ${error}`)
+      assert.equal(error.file, file, what)
+      failed++
+      return null
+    })
+    if (found !== null) assert.ok(found !== undefined && Buffer.compare(found, value) === 0, `${what}: ${key}`)
+  }
+  await db.close()
+  return failed
+}
+
+test('one wrong byte of a promoted log, a value log or a table of handles: one value, or what is in its block', async () => {
+  const { image, values } = await writtenDatabase()
+  const draw = new Draw('damage of written value logs')
+  const random = new SeededRandom(5)
+  const hits: Record<string, number> = {}
+  for (const [file, bytes] of image) {
+    const kind = file.slice(file.lastIndexOf('.'))
+    if (!['.wal', '.vlog', '.table'].includes(kind) || bytes.length < 200) continue
+    // All of the header and of the ends, and some of what lies between.
+    const places = new Set(Array.from({ length: 60 }, () => random.below(bytes.length)))
+    for (let at = 0; at < 128; at += 5) places.add(at).add(bytes.length - 1 - at)
+    for (const at of places) {
+      if (!draw.takes()) continue
+      const damaged = withFile(image, file, flip(bytes, at))
+      const failed = await checkDamaged(damaged, file, values, `byte ${at} of ${file}`)
+      if (kind !== '.table' && at >= 128) assert.ok(failed <= 1, `byte ${at} of ${file}: ${failed} values`)
+      if (failed > 0) hits[kind] = (hits[kind] ?? 0) + 1
+    }
+  }
+  if (isWholeRun) assert.deepEqual(Object.keys(hits).sort(), ['.table', '.vlog', '.wal'])
 })

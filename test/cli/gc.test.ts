@@ -6,7 +6,7 @@ import path from 'node:path'
 import { after, test } from 'node:test'
 import { Varve } from '../../src/index.js'
 import { directoryState } from '../support/databases/directory-state.js'
-import { runVarve } from '../support/programs/run-program.js'
+import { runVarve, varveHere } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-gc-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -30,7 +30,7 @@ const valueLogsIn = (dir: string): number => readdirSync(dir).filter((name) => /
 test('gc empties value logs, and a dry run tells of it and changes nothing', async () => {
   const dir = await filledDir('a db')
   const before = directoryState(dir)
-  const dry = await runVarve('gc', dir, '--dry-run')
+  const dry = await varveHere('gc', dir, '--dry-run')
   assert.equal(dry.code, 0, dry.error)
   assert.match(dry.out, /^(\d+) of \1 value logs of [01]\.\d MiB would be emptied, and 0\.\d MiB moved\n$/)
   assert.deepEqual(directoryState(dir), before)
@@ -61,11 +61,11 @@ test('gc tells what keeps files without live values', async () => {
 
 test('gc of what is wrong', async () => {
   for (const args of [[], ['a', 'b'], ['a', '--ratio', '2'], ['a', '--ratio', 'x'], ['a', '--rate', '1']]) {
-    assert.equal((await runVarve('gc', ...args)).code, 2, args.join(' '))
+    assert.equal((await varveHere('gc', ...args)).code, 2, args.join(' '))
   }
   const dir = path.join(root, 'absent')
   for (const more of [[], ['--dry-run']]) {
-    const { code, error } = await runVarve('gc', dir, ...more)
+    const { code, error } = await varveHere('gc', dir, ...more)
     assert.equal(code, 1)
     assert.match(error, /absent/)
   }

@@ -12,11 +12,11 @@ import { printableJson } from '../printable.js'
 export const dumpCommand: Command = {
   name: 'dump',
   synopsis: 'KIND FILE [--json] [--brief]',
-  summary: 'Print a log, manifest or table byte by byte',
+  summary: 'Print a log, manifest, table or value log byte by byte',
   details: [
     '',
-    '  KIND           log, manifest or table',
-    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table',
+    '  KIND           log, manifest, table or vlog',
+    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table, 000012.vlog',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '  --brief        one line for each frame or block, without its fields',
     '',
@@ -53,7 +53,7 @@ function parse(args: readonly string[]): DumpArguments {
     allowPositionals: true,
   })
   const [kind, file, ...more] = positionals
-  if (kind === undefined) throw new UsageError('dump needs what to dump: log, manifest or table')
+  if (kind === undefined) throw new UsageError('dump needs what to dump: log, manifest, table or vlog')
   const known = dumpKind(kind)
   if (file === undefined || file === '') throw new UsageError(`dump needs the file of the ${kind}`)
   if (more.length > 0) throw new UsageError('dump takes one file')

@@ -85,15 +85,24 @@ export class SlowReads {
     })
   }
 
+  /** As a real file, it stays open until its reads have ended. */
   private wrapFile(file: VfsFile): VfsFile {
+    const inFlight = new Set<Promise<number>>()
+    const ended = (): Promise<unknown> => Promise.allSettled(inFlight)
     return new Proxy(file, {
       get: (target, property) => {
         const value: unknown = Reflect.get(target, property, target)
         if (property === 'read') {
-          return async (bytes: Uint8Array, at: number, length: number, position: number) => {
-            await this.turn(position, length)
-            return target.readSync(bytes, at, length, position)
+          return (bytes: Uint8Array, at: number, length: number, position: number) => {
+            const read = this.turn(position, length).then(() => target.readSync(bytes, at, length, position))
+              .finally(() => inFlight.delete(read))
+            inFlight.add(read)
+            return read
           }
+        }
+        if (property === 'close') return () => ended().then(() => target.close())
+        if (property === 'closeSync') {
+          return () => (inFlight.size > 0 ? void ended().then(() => target.closeSync()) : target.closeSync())
         }
         return typeof value === 'function' ? (value.bind(target) as unknown) : value
       },

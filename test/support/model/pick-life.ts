@@ -163,7 +163,9 @@ export class Life {
     }
     const rule = { snapshots: this.held, visibleSeqNum: this.seqNum }
     const { tables: [facts], valueLogs } = this.tables.flush(sortedEntries(entries), rule)
-    this.install({ addTables: [{ level: 0, facts: facts! }], addValueLogs: valueLogs })
+    this.install({
+      logPointer: this.tables.nextFileNum, addTables: [{ level: 0, facts: facts! }], addValueLogs: valueLogs,
+    })
   }
 
   private hold(): void {

@@ -37,10 +37,10 @@ export function runPickCase({ command, args, input }: DataCase): string {
   assert.equal(command, 'version')
   const levels = input.filter((line) => /^\d+: /.test(line))
   const valueLogs = input.filter((line) => line.startsWith('value logs: '))
-  const version = applyEdit(emptyVersion, {
-    addTables: levels.flatMap(drawnLevel),
-    addValueLogs: valueLogs.flatMap((line) => line.slice('value logs: '.length).split(', ').flatMap(drawnValueLogs)),
-  })
+  const addValueLogs = valueLogs
+    .flatMap((line) => line.slice('value logs: '.length).split(', ').flatMap(drawnValueLogs))
+  const logPointer = Math.max(0, ...addValueLogs.map(({ isLog, fileNum }) => (isLog ? fileNum + 1 : 0)))
+  const version = applyEdit(emptyVersion, { addTables: levels.flatMap(drawnLevel), addValueLogs, logPointer })
   const questions = input.filter((line) => !levels.includes(line) && !valueLogs.includes(line))
   return questions.map((question) => answer(version, new Question(question, args))).join('\n')
 }
