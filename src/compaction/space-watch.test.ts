@@ -31,7 +31,7 @@ function scene(otherwise: CompactionPick | null = merge) {
   return { clock, watch, pick, answer, answers, looked }
 }
 
-test('A23: until the room is known, and when it is too small, what else there is to do is done', async () => {
+test('A23, VLG-16: until the room is known, and when it is too small, what else there is to do is done', async () => {
   const { clock, pick, answer, answers, looked } = scene()
   assert.deepEqual([pick(), pick()], [merge, merge])
   assert.equal(answers.length, 1, 'one look at a time')

@@ -2,6 +2,7 @@
  * What: how much a run that moves values may write, so that a collection is never what fills the disk. What it writes
  * is there beside what it will give back.
  * Owns: the last look at the disk. Does not own: what is kept free for others (host).
+ * Invariants: VLG-16 a run that moves values writes no more than is free, less what the host keeps.
  * Thread: main. Nobody waits for a look: until it is answered no values are moved.
  */
 import type { Clock, Timer } from '../base/index.js'
