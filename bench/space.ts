@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { MiB, SeededRandom } from '../src/base/index.js'
+import { MiB, SeededRandom, valueLogFileName } from '../src/base/index.js'
 import { Varve } from '../src/index.js'
 import { writtenBytes } from './disk-usage.js'
 import { shuffled } from './key-space.js'
@@ -20,7 +20,7 @@ const LIVES = {
   ordered: 'a fill in order, then three times in order',
   delete: 'a fill, then every key deleted',
   queue: 'four times the live bytes pushed in order, the oldest deleted beyond the live bytes',
-  beside: 'a fill, then three passes, each large value with a hundred small ones of 100 bytes beside it',
+  beside: 'as uniform, each large value with a hundred of 100 bytes beside it',
   fill: 'every key once',
 } as const
 type LifeName = keyof typeof LIVES
@@ -42,6 +42,10 @@ const LOOK_MS = 100
 const POOL_BYTES = 16 * MiB
 const PASSES = 3
 const SMALL_BESIDE = 100
+const SMALL_BYTES = 100
+const KEY_DIGITS = 16
+const REST_STEP_MS = 5000
+const CHECKED = 500
 
 interface Step {
   readonly key: number
@@ -64,7 +68,7 @@ interface Parts {
 
 function partsOf(dir: string, db: Varve): Parts {
   const { valueLog: { files, liveBytes, garbageBytes }, files: { deleteWaitingCount }, flush, levels } = db.stats()
-  const listed = new Set(files.map(({ fileNum, isLog }) => `${String(fileNum).padStart(6, '0')}.${isLog ? 'wal' : 'vlog'}`))
+  const listed = new Set(files.map(({ fileNum, isLog }) => valueLogFileName({ fileNum, isLog })))
   const parts = { logs: 0, tables: 0, valueLogs: 0, liveBytes, garbageBytes, other: 0,
     goingCount: deleteWaitingCount, flushCount: flush.pending, level0Count: levels[0]!.tableCount }
   for (const name of readdirSync(dir)) {
@@ -111,7 +115,9 @@ function* stepsOf(life: LifeName, count: number): Generator<Step> {
         default: yield put(again[i]!)
       }
       if (life !== 'beside') continue
-      for (let n = 0; n < SMALL_BESIDE; n++) yield { key: (small++ * 7919) % (SMALL_BESIDE * count), isDelete: false, isSmall: true }
+      for (let n = 0; n < SMALL_BESIDE; n++) {
+        yield { key: (small++ * 7919) % (SMALL_BESIDE * count), isDelete: false, isSmall: true }
+      }
     }
   }
 }
@@ -131,7 +137,7 @@ class Values {
   }
 }
 
-const keyText = (i: number, isSmall: boolean): string => `${isSmall ? 's' : ''}${String(i).padStart(16, '0')}`
+const keyText = (i: number, isSmall: boolean): string => `${isSmall ? 's' : ''}${String(i).padStart(KEY_DIGITS, '0')}`
 
 interface Settings {
   liveBytes: number
@@ -142,75 +148,119 @@ interface Settings {
   dir: string
 }
 
-async function runLife(life: LifeName, { liveBytes, valueBytes, threshold, ratio, quietMs, dir }: Settings): Promise<void> {
-  rmSync(dir, { recursive: true, force: true })
-  mkdirSync(dir, { recursive: true })
-  const db = await Varve.open(dir, { valueThreshold: threshold, ...(ratio === undefined ? {} : { garbageRatio: ratio }) })
-  const values = new Values(valueBytes)
-  const count = Math.max(1, Math.round(liveBytes / valueBytes))
-  const before = writtenBytes()!
-  let peak: Parts | null = null
-  const look = (): number => {
-    const parts = partsOf(dir, db)
-    if (peak === null || totalOf(parts) > totalOf(peak)) peak = parts
-    return totalOf(parts)
+/** Looks at the directory now and then. */
+class Watch {
+  peak: Parts
+  private readonly timer: NodeJS.Timeout
+  private readonly dir: string
+  private readonly db: Varve
+
+  constructor(dir: string, db: Varve) {
+    this.dir = dir
+    this.db = db
+    this.peak = partsOf(dir, db)
+    this.timer = setInterval(() => this.look(), LOOK_MS)
   }
-  const timer = setInterval(look, LOOK_MS)
-  const startMs = Date.now()
+
+  look(): Parts {
+    const parts = partsOf(this.dir, this.db)
+    if (totalOf(parts) > totalOf(this.peak)) this.peak = parts
+    return parts
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+}
+
+interface Written {
+  readonly putBytes: number
+  /** Which value each large key has. */
+  readonly turnOf: ReadonlyMap<number, number>
+}
+
+async function writeAll(db: Varve, steps: Generator<Step>, values: Values): Promise<Written> {
   const turnOf = new Map<number, number>()
+  const small = Buffer.alloc(SMALL_BYTES, 'x')
   let [putBytes, turn] = [0, 0]
-  const steps = stepsOf(life, count)
-  const small = Buffer.alloc(100, 'x')
-  const writer = async (): Promise<void> => {
-    for (const { key, isDelete, isSmall } of { [Symbol.iterator]: () => ({ next: () => steps.next() }) }) {
-      const name = keyText(key, isSmall)
-      if (isSmall) {
-        putBytes += small.length
-        await db.put(name, small)
-      } else if (isDelete) {
-        turnOf.delete(key)
-        await db.del(name)
-      } else {
-        turnOf.set(key, ++turn)
-        putBytes += valueBytes
-        await db.put(name, values.at(turn))
-      }
+  const write = async ({ key, isDelete, isSmall }: Step): Promise<void> => {
+    const name = keyText(key, isSmall)
+    if (isDelete) {
+      turnOf.delete(key)
+      return db.del(name)
     }
+    if (!isSmall) turnOf.set(key, ++turn)
+    const value = isSmall ? small : values.at(turn)
+    putBytes += value.length
+    return db.put(name, value)
+  }
+  const writer = async (): Promise<void> => {
+    for (let next = steps.next(); next.done !== true; next = steps.next()) await write(next.value)
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, writer))
-  const wroteMs = Date.now() - startMs
-  const written = writtenBytes(before)!.callBytes
-  const atEnd = look()
-  const base = liveBytes + (life === 'beside' ? SMALL_BESIDE * count * (small.length + 16) : 0)
-  const rest: string[] = []
-  let lastAbove = 0
-  const restStart = Date.now()
-  for (let next = 5000; Date.now() - restStart < quietMs;) {
+  return { putBytes, turnOf }
+}
+
+/** The size at each fifth second of a quiet time, and when it was last above 1.2 times the live bytes. */
+async function rest(watch: Watch, quietMs: number, liveBytes: number): Promise<{ sizes: number[]; aboveMs: number }> {
+  const sizes: number[] = []
+  let aboveMs = 0
+  for (const startMs = Date.now(); Date.now() - startMs < quietMs;) {
     await setTimeout(LOOK_MS)
-    const bytes = look()
-    if (bytes > 1.2 * base) lastAbove = Date.now() - restStart
-    if (Date.now() - restStart >= next) {
-      rest.push((bytes / base).toFixed(2))
-      next += 5000
-    }
+    const bytes = totalOf(watch.look())
+    const ms = Date.now() - startMs
+    if (bytes > 1.2 * liveBytes) aboveMs = ms
+    if (ms >= REST_STEP_MS * (sizes.length + 1)) sizes.push(bytes)
   }
-  clearInterval(timer)
-  const ended = partsOf(dir, db)
-  for (const [key, wrote] of [...turnOf].slice(0, 500)) {
+  return { sizes, aboveMs }
+}
+
+async function checkSome(db: Varve, { turnOf }: Written, values: Values): Promise<void> {
+  for (const [key, turn] of [...turnOf].slice(0, CHECKED)) {
     const found = await db.get(keyText(key, false))
-    assert.ok(found !== undefined && Buffer.compare(found, values.at(wrote)) === 0, `key ${key}`)
+    assert.ok(found !== undefined && Buffer.compare(found, values.at(turn)) === 0, `key ${key}`)
   }
-  const { movedBytes } = db.stats().valueLog
-  const all = writtenBytes(before)!.callBytes
-  const share = (bytes: number): string => (bytes / base).toFixed(2)
-  const shown = (p: Parts): string => `${share(totalOf(p))} = logs ${share(p.logs)} + tables ${share(p.tables)} + value logs ` +
-    `${share(p.valueLogs)} (live ${share(p.liveBytes)}, garbage ${share(p.garbageBytes)}) + other ${share(p.other)}, ` +
-    `flushes ${p.flushCount}, level 0 ${p.level0Count}, going ${p.goingCount}`
-  console.log(`${life} ${valueBytes / 1024} KiB, live ${liveBytes / MiB} MiB, put ${(putBytes / MiB).toFixed(0)} MiB in ${(wroteMs / 1000).toFixed(1)} s`)
-  console.log(`  written/put ${(written / putBytes).toFixed(3)}, after quiet ${(all / putBytes).toFixed(3)}, moved ${(movedBytes / putBytes).toFixed(3)}`)
-  console.log(`  peak ${shown(peak!)}`)
-  console.log(`  end  ${share(atEnd)}; quiet, each 5 s: ${rest.join(' ')}; above 1.2 until ${(lastAbove / 1000).toFixed(1)} s`)
-  console.log(`  rest ${shown(ended)}`)
+}
+
+function partsText(parts: Parts, liveBytes: number): string {
+  const share = (bytes: number): string => (bytes / liveBytes).toFixed(2)
+  const { logs, tables, valueLogs, other, garbageBytes, level0Count, flushCount, goingCount } = parts
+  return `${share(totalOf(parts))}: logs ${share(logs)}, tables ${share(tables)}, value logs ${share(valueLogs)} ` +
+    `(known garbage ${share(garbageBytes)}, live or not known ${share(parts.liveBytes)}), other ${share(other)}; ` +
+    `${flushCount} flushes, ${level0Count} tables in level 0, ${goingCount} files about to go`
+}
+
+async function runLife(life: LifeName, settings: Settings): Promise<void> {
+  const { valueBytes, threshold, ratio, quietMs, dir } = settings
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(dir, { recursive: true })
+  const given = ratio === undefined ? {} : { garbageRatio: ratio }
+  const db = await Varve.open(dir, { valueThreshold: threshold, ...given })
+  const values = new Values(valueBytes)
+  const count = Math.max(1, Math.round(settings.liveBytes / valueBytes))
+  const besideBytes = life === 'beside' ? SMALL_BESIDE * count * (SMALL_BYTES + KEY_DIGITS) : 0
+  const liveBytes = count * valueBytes + besideBytes
+  const before = writtenBytes()!
+  const watch = new Watch(dir, db)
+  const startMs = Date.now()
+  const wrote = await writeAll(db, stepsOf(life, count), values)
+  const seconds = (Date.now() - startMs) / 1000
+  const callBytes = writtenBytes(before)!.callBytes
+  const end = watch.look()
+  const { sizes, aboveMs } = await rest(watch, quietMs, liveBytes)
+  const share = (bytes: number): string => (bytes / wrote.putBytes).toFixed(3)
+  const shares = sizes.map((bytes) => (bytes / liveBytes).toFixed(2)).join(' ')
+  watch.stop()
+  console.log([
+    `${life}, ${valueBytes / 1024} KiB: put ${Math.round(wrote.putBytes / MiB)} MiB in ${seconds.toFixed(1)} s`,
+    `  written for each byte put ${share(callBytes)}, with the quiet time ${share(writtenBytes(before)!.callBytes)}; ` +
+      `moved ${share(db.stats().valueLog.movedBytes)}`,
+    `  most ${partsText(watch.peak, liveBytes)}`,
+    `  end  ${partsText(end, liveBytes)}`,
+    `  quiet, each ${REST_STEP_MS / 1000} s ${shares}; above 1.2 until ${(aboveMs / 1000).toFixed(1)} s`,
+    `  rest ${partsText(watch.look(), liveBytes)}`,
+  ].join('\n'))
+  await checkSome(db, wrote, values)
   await db.close()
   rmSync(dir, { recursive: true, force: true })
 }

@@ -13,7 +13,7 @@ import type { TableSettings } from '../tables/index.js'
 import type { Installer, PlannedTable, PlannedValueLog, SnapshotList, VersionSet } from '../versions/index.js'
 
 /** A picker besides the style's own. */
-export interface ExtraPicker extends Pick<Picker, 'pick'> {
+export interface ExtraPicker extends Pick<Picker, 'pick'>, Partial<Pick<Picker, 'within'>> {
   /** True when it is asked after the style, not before: its work may take long, and writers wait for none of it. */
   readonly isPatient?: boolean
 }
@@ -22,6 +22,8 @@ export interface ExtraPicker extends Pick<Picker, 'pick'> {
 export interface CompactorHost {
   /** True while writers wait for a compaction. */
   areWritersStopped(): boolean
+  /** Bytes that a run which moves values may write. */
+  roomForValues(): Promise<number>
   /** The edit has become current, and the engine swaps the read state. */
   onInstalled(task: CompactionTask, edit: VersionEdit): void
   /** No write came for a second, so a memtable that waits for more writes may be flushed. */

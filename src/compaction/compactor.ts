@@ -25,8 +25,10 @@ import type {
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
+import { KnownPressures } from './known-pressures.js'
 import { LeftAlone } from './left-alone.js'
 import { QuietWatch } from './quiet-watch.js'
+import { SpaceWatch } from './space-watch.js'
 
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
@@ -54,6 +56,7 @@ export class Compactor {
   private readonly installer: Installer
   private readonly ends: CompactionEnds
   private readonly quiet: QuietWatch
+  private readonly space: SpaceWatch
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
   private nextId = 1
@@ -68,7 +71,7 @@ export class Compactor {
   private isScheduling = false
   private readonly stepWaiters = new Waiters()
   private readonly restWaiters = new Waiters()
-  private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
+  private readonly pressed = new KnownPressures()
 
   constructor(options: CompactorOptions) {
     const { installer, snapshots } = options
@@ -80,9 +83,16 @@ export class Compactor {
     this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
       onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
-      onStopped: (task) => this.end(task),
+      onStopped: (task) => {
+        this.remove(task)
+        this.wake()
+      },
     }
     this.quiet = new QuietWatch(options.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
+    this.space = new SpaceWatch(options.clock, () => this.host.roomForValues(), () => {
+      this.schedule()
+      this.wakeWaiting()
+    })
     this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
 
@@ -96,20 +106,16 @@ export class Compactor {
   }
 
   scores(version: Version): ReturnType<Picker['scores']> {
-    return this.pickers.busy.scores(version, this.reservations)
+    return this.pickers.busy.scores(version, this.tasks.map(({ reservation }) => reservation))
   }
 
   /** The pressures that slow writers down and stop them, computed once for each version. */
   get pressures(): readonly Pressure[] {
-    const version = this.version
-    const blockedCount = this.leftAlone.tables.size
-    if (this.pressed?.version !== version || this.pressed.blockedCount !== blockedCount) {
-      this.pressed = { version, blockedCount, pressures: this.pickers.busy.pressures(version, this.blocked) }
-    }
-    return this.pressed.pressures
+    const { version, pickers: { busy }, leftAlone } = this
+    return this.pressed.of(version, leftAlone.tables.size, () => busy.pressures(version, this.blocked))
   }
 
-  /** True while a compaction is running, or waits to be tried again. */
+  /** A compaction is running, or waits to be tried again. */
   get isAtWork(): boolean {
     return this.tasks.length > 0 || this.retryTimer !== null
   }
@@ -136,7 +142,6 @@ export class Compactor {
     return speed > 0 && left.length > 0 ? Math.min(...left) / (speed / this.tasks.length) : Infinity
   }
 
-  /** The bytes that one run has read. */
   doneBytes(control: Int32Array): number {
     return Atomics.load(control, 1) * PROGRESS_UNIT_BYTES
   }
@@ -180,10 +185,6 @@ export class Compactor {
     return !this.isSuspended && this.retryTimer === null
   }
 
-  private get reservations(): RunningCompaction[] {
-    return this.tasks.map(({ reservation }) => reservation)
-  }
-
   /** The oldest snapshot, or Infinity. */
   private get heldFrom(): SeqNum {
     return this.options.snapshots.oldest ?? Infinity
@@ -209,9 +210,9 @@ export class Compactor {
   }
 
   private ask(picker: ExtraPicker): CompactionPick | null {
-    const { reservations } = this
+    const reservations = this.tasks.map(({ reservation }) => reservation)
     this.heldAsked = this.heldFrom
-    const pick = picker.pick(this.version, reservations, this.heldAsked, this.blocked)
+    const pick = this.pickWith(picker, reservations)
     if (pick === null) return null
     const wanted = reservationOf(pick)
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
@@ -289,11 +290,6 @@ export class Compactor {
     this.retryTimer ??= this.clock.after(delayMs, retry)
   }
 
-  private end(task: CompactionTask): void {
-    this.remove(task)
-    this.wake()
-  }
-
   private remove(task: CompactionTask): void {
     this.tasks.splice(this.tasks.indexOf(task), 1)
     if (this.tasks.length === 0) this.busyMs += this.clock.nowMs() - this.busySinceMs
@@ -319,9 +315,13 @@ export class Compactor {
     for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
   }
 
-  /** True when this picker has no work left. The work of running compactions is not done yet. */
+  private pickWith(picker: ExtraPicker, running: readonly RunningCompaction[]): CompactionPick | null {
+    return this.space.pick(picker, (each) => each.pick(this.version, running, this.heldFrom, this.blocked))
+  }
+
+  /** True when this picker has no work left that can be done. The work of running compactions is not done yet. */
   isDone(picker: ExtraPicker): boolean {
-    return picker.pick(this.version, [], this.heldFrom, this.blocked) === null
+    return this.pickWith(picker, []) === null && !this.space.isLooking
   }
 
   /** Resolves when the next running compaction has ended, well or not. */
@@ -350,6 +350,7 @@ export class Compactor {
     this.retryTimer?.cancel()
     this.retryTimer = null
     this.quiet.stop()
+    this.space.stop()
     for (const { control, inputBytes } of this.tasks) if (inputBytes > bytesMax) Atomics.store(control, 0, 1)
     this.wakeWaiting()
   }

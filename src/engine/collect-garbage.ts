@@ -4,17 +4,21 @@
  * Thread: main. Invariants: other compactions go on beside it and come first; what is written meanwhile is not waited
  * for. It always ends: done, given up, or with the reason why it cannot be done.
  */
+import { VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
+import type { ExtraPicker } from '../compaction/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import { collectionPicker, garbageLeft } from '../pick/index.js'
+import type { Picker } from '../pick/index.js'
 import { runToEnd } from './compact-range.js'
 import type { CompactCall, CompactOptions } from './compact-range.js'
+import { roomForValues } from './compaction-health.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 
 /** Options of `collectGarbage()`. */
 export interface CollectOptions extends CompactOptions {
-  /** The share of garbage from which on a value log is emptied; 0.05 to 0.95, default 5/6 of the option `garbageRatio`. */
+  /** The share of garbage from which on a value log is emptied; 0.05 to 0.95, default 5/6 of `garbageRatio`. */
   ratio?: number | undefined
 }
 
@@ -56,8 +60,10 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
     garbageRatio: call.ratio ?? garbageLeft(options.garbageRatio),
     upTo: engine.visibleSeqNum, below: versions.current.nextFileNum,
   }
-  await runToEnd(engine, collectionPicker(compactionSettings(options), wanted), call)
+  const picker = collectionPicker(compactionSettings(options), wanted)
+  await runToEnd(engine, picker, call)
   await valueLogSweep.idle()
+  await checkRoom(engine, picker)
   const error = firstLeftAlone(engine, before)
   if (error !== null) throw error
   const { durable } = versions
@@ -69,6 +75,21 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
     movedBytes: compactor.totals.movedBytes - movedBefore,
     heldBytes: totalBytesOf(dead) + totalBytesOf(valueLogSweep.waiting),
   }
+}
+
+/** Throws when there is more to do for which the disk has no room. What became garbage meanwhile is nothing to tell. */
+async function checkRoom(engine: EngineCore, picker: ExtraPicker): Promise<void> {
+  const room = await roomForValues(engine).catch(() => Infinity)
+  const { compactor, snapshots, versions: { current } } = engine
+  const hasWork = ({ pick }: Pick<Picker, 'pick'>): boolean =>
+    pick(current, [], snapshots.oldest ?? Infinity, compactor.blocked) !== null
+  if (hasWork(picker) && !hasWork(picker.within!(room))) throw noRoomError()
+}
+
+function noRoomError(): VarveError {
+  return new VarveError('NO_SPACE', 'what is left cannot be moved: the disk has too little room', {
+    hint: 'free some space, and call again; what was emptied is gone already',
+  })
 }
 
 /** The error of a value log that could not be emptied. */

@@ -70,3 +70,12 @@ function mayHideValues({ versions, options }: EngineCore, memtable: Memtable): b
   const hiddenMax = tombstoneCount + Math.min(entryCount - tombstoneCount, largeMax)
   return count > 0 && hiddenMax * (bytes / count) >= Math.max(QUIET_VALUE_BYTES_MIN, QUIET_VALUE_SHARE_MIN * bytes)
 }
+
+/**
+ * What a collection may write: as long as writes are taken, two write buffers stay free for them. Otherwise all that is
+ * free helps to give space back.
+ */
+export async function roomForValues({ setup, options, health }: EngineCore): Promise<number> {
+  const free = await setup.vfs.freeBytes(setup.dir)
+  return health.state === 'READ_ONLY' ? free : free - 2 * options.writeBufferSize
+}

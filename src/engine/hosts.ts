@@ -10,7 +10,7 @@ import { Flusher, valueSettings } from '../flush/index.js'
 import { tableSettings } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
-import { onCompactionFailed, onQuiet } from './compaction-health.js'
+import { onCompactionFailed, onQuiet, roomForValues } from './compaction-health.js'
 import { makePickers } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 import { keptTablesIn } from './saved-settings.js'
@@ -126,6 +126,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
     pickers: makePickers(options),
     host: {
       areWritersStopped: () => engine.stalls.isStopped,
+      roomForValues: () => roomForValues(engine),
       onBegin: ({ id, pick: { reason }, inputBytes }) => {
         setup.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
       },

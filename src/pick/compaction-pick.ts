@@ -86,6 +86,8 @@ export interface Picker {
   pick(
     version: Version, running: readonly RunningCompaction[], held: SeqNum, blocked: ReadonlySet<FileNum>,
   ): CompactionPick | null
+  /** Makes a picker of which a run that moves values writes at most so much; other runs cannot be done without. */
+  within(roomBytes: number): Pick<Picker, 'pick'>
   /** The score of each level. With nothing running or blocked, a score ≥ 1 means that there is a pick. */
   scores(version: Version, running: readonly RunningCompaction[]): LevelScore[]
   /** The bytes that compactions have to read, and roughly also to write, until every score is below 1. */

@@ -30,13 +30,15 @@ const WHATEVER_IT_COSTS = {
 
 /** Makes a picker for one call. A pick of null means done when nothing is running, otherwise that it must wait. */
 export function collectionPicker(
-  settings: CompactionSettings, { garbageRatio, upTo, below }: WantedCollection,
-): Pick<Picker, 'pick'> & { isPatient: true } {
+  settings: CompactionSettings, wanted: WantedCollection, roomBytes = Infinity,
+): Pick<Picker, 'pick' | 'within'> & { isPatient: true } {
+  const { garbageRatio, upTo, below } = wanted
   const chosen = { ...settings, ...WHATEVER_IT_COSTS, garbageFileRatio: garbageRatio }
   return {
     isPatient: true,
+    within: (room) => collectionPicker(settings, wanted, room),
     pick(version, running, held, blocked) {
-      const context = pickContext(chosen, { version, running, held, blocked })
+      const context = pickContext(chosen, { version, running, held, blocked, roomBytes })
       return pickUncovering(context, level0Stacks(context), upTo) ??
         pickObsoleteVersions(context, (table) => table.valueFiles.length > 0 && table.smallestSeqNum <= upTo) ??
         pickGarbage(context, below)

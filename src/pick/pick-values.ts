@@ -11,7 +11,7 @@
  * Thread: any (pure).
  */
 import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
-import { valueBytesOf } from './compaction-pick.js'
+import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { garbageLogs, liveValueBytes, smallLogBytes, smallLogs } from './condemned-logs.js'
 import type { CondemnedLog } from './condemned-logs.js'
@@ -74,6 +74,7 @@ function pickFrom(context: PickContext, condemned: readonly CondemnedLog[], plan
 }
 
 function planSlice(context: PickContext, { level, tables, condemned }: Slice): CompactionPick | null {
+  if (valueBytesOf(tables, condemned) + writtenBeside(totalBytes(tables)) > context.roomBytes) return null
   const met = new Set(tables.flatMap(({ valueFiles }) => valueFiles.map(({ fileNum }) => fileNum)))
   return planPick(context, {
     reason: 'values', score: 0, inputs: [{ level, tables }], outputLevel: level,
@@ -151,7 +152,8 @@ function sliceFrom(
   const takes = (next: TableFacts | undefined): boolean => {
     if (next === undefined || context.unavailable.has(next.fileNum)) return false
     const more = valueBytesOf([next], condemned)
-    if (more === 0 || bytes + next.bytes > inputBytesMax / 2 || moved + more > movedBytesMaxOf(context, bytes)) return false
+    if (more === 0 || bytes + next.bytes > inputBytesMax / 2) return false
+    if (moved + more > movedBytesMaxOf(context, bytes)) return false
     bytes += next.bytes
     moved += more
     return true
@@ -182,7 +184,14 @@ function cutFor(
  * What a run may move: enough to be worth the tables that it rewrites. It takes space until the files that it came from
  * are gone, and keeps other work waiting, so in a small database it is less.
  */
-function movedBytesMaxOf({ version, settings: { movedBytesMax } }: PickContext, tableBytes: number): number {
+function movedBytesMaxOf(context: PickContext, tableBytes: number): number {
+  const { version, roomBytes, settings: { movedBytesMax } } = context
   const least = Math.max(movedBytesMax * MOVED_SHARE_MIN, MOVED_TABLE_SHARE_MIN * tableBytes)
-  return Math.min(movedBytesMax, Math.max(least, liveValueBytes(version) * MOVED_LIVE_SHARE))
+  const wanted = Math.max(least, liveValueBytes(version) * MOVED_LIVE_SHARE)
+  return Math.min(movedBytesMax, wanted, roomBytes - writtenBeside(tableBytes))
+}
+
+/** What a run writes beside the values: its tables, and in the value logs keys and framing, which are about as much. */
+function writtenBeside(tableBytes: number): number {
+  return 2 * tableBytes
 }

@@ -1,6 +1,8 @@
 /** The space of large values comes back, by a call and by itself. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { systemClock } from '../../src/base/index.js'
+import type { Clock } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { CollectOptions, CompactProgress, VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
@@ -22,7 +24,7 @@ function drawEntries(count: number, bytes = 20_000): MadeEntry[] {
 }
 
 async function made(
-  entries: MadeEntry[], options: VarveOptions = {}, clock?: HandClock,
+  entries: MadeEntry[], options: VarveOptions = {}, clock?: Clock,
 ): Promise<{ db: Varve; vfs: MemoryVfs; places: MadeDatabase['places'] }> {
   const vfs = new MemoryVfs()
   vfs.mkdirSync(DIR)
@@ -151,4 +153,22 @@ test('S7, S29: deleting everything gives everything back without a call, however
   }
   assert.deepEqual(valueLogNames(vfs), [])
   await db.close()
+})
+
+test('A23: a call does not fill the disk: it says what is missing, and goes on when there is room', async () => {
+  const entries = drawEntries(60)
+  let skewMs = 0
+  const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + skewMs }
+  const { db, vfs } = await made(entries, { workers: 0 }, clock)
+  const isDeleted = (i: number): boolean => i % 3 !== 2 && i % 2 === 0
+  for (const [i, { key }] of entries.entries()) if (isDeleted(i)) await db.del(key)
+  let free = 2 * SMALL.writeBufferSize!
+  vfs.freeBytes = async () => free
+  await assert.rejects(db.collectGarbage({ ratio: 0.4 }), { code: 'NO_SPACE', hint: /free some space/ })
+  assert.deepEqual([db.stats().valueLog.movedBytes, db.stats().database.state], [0, 'OPEN'])
+  await checkAll(db, entries, isDeleted)
+  free = Infinity
+  skewMs = 1000 // a look is good for a second
+  assert.equal((await db.collectGarbage({ ratio: 0.4 })).movedBytes, 20 * 20_000)
+  await checkAll(db, entries, isDeleted)
 })

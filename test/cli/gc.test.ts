@@ -45,6 +45,20 @@ test('gc empties value logs, and a dry run tells of it and changes nothing', asy
   await db.close()
 })
 
+test('gc tells what keeps files without live values', async () => {
+  const dir = path.join(root, 'pinned')
+  const db = await Varve.open(dir, { writeBufferSize: 512 * 1024, workers: 0, valueThreshold: 4096 })
+  await db.pins.acquire('follower')
+  for (let i = 0; i < 60; i++) db.putSync(`key ${i}`, 'v'.repeat(20_000))
+  await db.flush()
+  for (let i = 0; i < 60; i++) db.delSync(`key ${i}`)
+  await db.compact()
+  await db.close()
+  const kept = /\n\d+ of \d\.\d MiB without live values are kept by pins\n$/
+  assert.match((await runVarve('gc', dir, '--dry-run')).out, kept)
+  assert.match((await runVarve('gc', dir)).out, kept)
+})
+
 test('gc of what is wrong', async () => {
   for (const args of [[], ['a', 'b'], ['a', '--ratio', '2'], ['a', '--ratio', 'x'], ['a', '--rate', '1']]) {
     assert.equal((await varveHere('gc', ...args)).code, 2, args.join(' '))

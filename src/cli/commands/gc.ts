@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'
-import { collectedText } from '../collected-text.js'
+import { collectedText, heldText } from '../collected-text.js'
 import { EXIT_OK, UsageError } from '../command.js'
 import type { Command, Terminal } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
@@ -35,6 +35,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   const db = await Varve.open(dir, { createIfMissing: false })
   try {
     terminal.out(collectedText(await db.collectGarbage({ ratio })))
+    terminal.out(heldText(db.stats().valueLog.files))
   } finally {
     await db.close()
   }
@@ -65,6 +66,7 @@ async function dryRun(dir: string, ratio: number, terminal: Terminal): Promise<n
     const liveBytes = condemned.reduce((sum, file) => sum + file.liveBytes, 0)
     terminal.out(`${countText(condemned.length)} of ${countText(files.length)} value logs of ${sizeText(fileBytes)} ` +
       `would be emptied, and ${sizeText(liveBytes)} moved\n`)
+    terminal.out(heldText(files))
   } finally {
     await db.close()
   }

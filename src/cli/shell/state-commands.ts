@@ -6,7 +6,7 @@ import type { KeyBounds } from '../../api/index.js'
 import type { CompactProgress } from '../../engine/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
-import { collectedText } from '../collected-text.js'
+import { collectedText, heldText } from '../collected-text.js'
 import { countText, msText, sizeText } from '../demo/numbers.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import { printableTexts } from '../printable.js'
@@ -51,8 +51,8 @@ export const gcCommand: ShellCommand = {
   synopsis: '[RATIO]',
   summary: 'Give back the space of large values that nothing points to',
   details: [
-    'Empties value logs of which more than RATIO is garbage, 0.05 to 0.95; without it half of what the',
-    'database allows. Flushes first. Ctrl-C gives it up; steps that are done stay.',
+    'Empties value logs of which more than RATIO is garbage, 0.05 to 0.95; without it what stays',
+    'when the database is idle. Flushes first. Ctrl-C gives it up; steps that are done stay.',
   ],
   wordCounts: [0, 1],
   async run([word], session) {
@@ -63,6 +63,7 @@ export const gcCommand: ShellCommand = {
     if (session.isInterrupted) abort.abort()
     try {
       terminal.out(collectedText(await db.collectGarbage({ ...ratio, signal: abort.signal })))
+      terminal.out(heldText(db.stats().valueLog.files))
     } catch (error) {
       if (!session.isInterrupted) throw error
     } finally {

@@ -36,6 +36,8 @@ export class CompactorScene implements CompactorHost {
   snapshots: SeqNum[] = []
   /** True when writers wait for a compaction. */
   isStopped = false
+  /** What a run that moves values may write. */
+  room = Infinity
   readonly opened: FileNum[] = []
   openError: VarveError | null = null
   private nextNum = 100
@@ -94,6 +96,7 @@ export class CompactorScene implements CompactorHost {
     this.current = applyEdit(this.current, edit)
   }
   areWritersStopped = () => this.isStopped
+  roomForValues = async () => this.room
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
   onQuiet = () => void this.told.push('quiet')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
