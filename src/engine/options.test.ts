@@ -41,7 +41,7 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
-    valueThreshold: 0, garbageRatio: 0.3, valueFileBytes: 256 * MiB, pinBytesMax: 1024 * MiB,
+    valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB, pinBytesMax: 1024 * MiB,
     flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())

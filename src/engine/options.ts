@@ -83,7 +83,7 @@ export interface VarveOptions {
   maxOpenFiles?: number
   /**
    * A value of this many bytes or more is written once, into a value log, and stays there while tables are merged; 512
-   * to 1 GiB. 0, the default: values stay in tables.
+   * to 1 GiB, default 4096. 0: values stay in tables.
    */
   valueThreshold?: number
   /**
@@ -147,6 +147,8 @@ export interface ResolvedOptions {
   onEvent: ((event: EngineEvent) => void) | null
 }
 
+/** Below it, gets and walks lose more by a value log than writes win. */
+const VALUE_THRESHOLD_DEFAULT = 4 * KiB
 const GARBAGE_RATIO_MIN = 0.05
 const GARBAGE_RATIO_MAX = 0.95
 
@@ -249,7 +251,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
     maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
-    valueThreshold: get('valueThreshold', 0),
+    valueThreshold: get('valueThreshold', VALUE_THRESHOLD_DEFAULT),
     garbageRatio: get('garbageRatio', GARBAGE_RATIO_DEFAULT),
     valueFileBytes: get('valueFileBytes', 256 * MiB),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
