@@ -40,6 +40,7 @@ const RATES: readonly RateGoal[] = [
   faster(R16!.overwrite, PEERS, 1.5),
   faster(R4!.overwrite, PEERS, 1.5),
   faster(R64!.get, ['lmdb'], 1 / 1.5, R64!.floor, OURS),
+  faster(R64!.getAtRest, ['lmdb'], 1 / 1.5, R64!.floor, OURS),
 ]
 
 const writtenEach = ({ callBytes, putBytes }: LargeSample): number => (callBytes ?? NaN) / putBytes

@@ -47,7 +47,9 @@ export interface LargeCost {
 export interface LargeRows {
   fill: string
   overwrite: string
+  /** Right after the writes, when compactions go on, and when all is at rest. */
   get: string
+  getAtRest: string
   floor: string
 }
 
@@ -64,7 +66,8 @@ export function largeRows(bytes: number): LargeRows {
   return {
     fill: `${size} values: fill, ${inFlight(bytes)} in flight`,
     overwrite: `${size} values: overwrite ${OVERWRITES} times`,
-    get: `${size} values: get, awaited`,
+    get: `${size} values: get right after writes, awaited`,
+    getAtRest: `${size} values: get at rest, awaited`,
     floor: `${size} values: read and checksum alone`,
   }
 }
@@ -163,13 +166,14 @@ export async function runLargeValues(bench: Bench, bytes: number): Promise<Large
   const callBytes = written()
   const longestTurnMs = turns.stop()
   await getRow(bench, rows.get, count)
-  await floorRow(bench, rows.floor, bytes)
   await check(bench, count, values)
   watch.look()
   await setTimeout(REST_MS)
   await bench.store.settle()
   const restBytes = watch.look()
   watch.stop()
+  await getRow(bench, rows.getAtRest, count)
+  await floorRow(bench, rows.floor, bytes)
   await bench.close()
   const putBytes = count * bytes * (1 + OVERWRITES)
   return {
