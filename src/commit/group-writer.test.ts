@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { EntryKind, MiB } from '../base/index.js'
-import { poolGate } from '../vfs/index.js'
+import { inPool } from '../vfs/index.js'
 import { CommitScene, follow, puts } from '../../test/support/scenes/commit-scene.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { settled } from '../../test/support/fakes/hand-clock.js'
@@ -58,36 +58,43 @@ test('who is written is answered while the next group is in the thread pool', as
   assert.deepEqual(recovered(), published())
 })
 
+/** Takes a place in the thread pool, in which there is room; gives what ends that. */
+function occupyPool(): () => void {
+  let leave: (() => void) | null = null
+  void inPool(() => new Promise<void>((resolve) => (leave = resolve)))
+  assert.ok(leave !== null, 'there is room')
+  return leave
+}
+
 test('A24: while two others are in the thread pool a pool write waits, and a Sync call does not', async () => {
-  const gate = poolGate()
-  assert.deepEqual([gate.enter(), gate.enter()], [null, null])
+  const [leaveFirst, leaveSecond] = [occupyPool(), occupyPool()]
   const answers = [follow(put('a', false, large)), follow(put('b', false, large))]
   await settled()
   assert.deepEqual(scene.takeCalls(), [])
   putSync('c')
   assert.deepEqual(published(), ['1 a', '2 b', '3 c'])
-  gate.leave()
+  leaveFirst()
   await settled()
   assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'pool write 1.wal begins'])
   scene.files[0]!.finish()
   await settled()
   assert.deepEqual(answers.map(({ state }) => state), ['done', 'done'])
-  gate.leave()
-  assert.equal(gate.enter(), null, 'it has left')
-  gate.leave()
+  const leaveThird = occupyPool() // the write has left
+  leaveSecond()
+  leaveThird()
+  await settled()
 })
 
 test('A24: a log that failed while its pool write waited is not written', async () => {
-  const gate = poolGate()
-  assert.deepEqual([gate.enter(), gate.enter()], [null, null])
+  const [leaveFirst, leaveSecond] = [occupyPool(), occupyPool()]
   const answers = [follow(put('a', false, large)), follow(put('b', false, large))]
   await settled()
   scene.files[0]!.failing.set('write', 'EIO')
   expectError(() => putSync('c'), 'COMMIT_UNKNOWN')
   scene.takeCalls()
-  gate.leave()
+  leaveFirst()
   await settled()
-  gate.leave()
+  leaveSecond()
   assert.deepEqual(scene.takeCalls(), [])
   assert.deepEqual(answers.map(({ state }) => state), ['COMMIT_UNKNOWN', 'COMMIT_UNKNOWN'])
 })

@@ -10,7 +10,7 @@
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
-import { poolGate } from '../vfs/index.js'
+import { inPool } from '../vfs/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
@@ -332,15 +332,10 @@ export class GroupWriter {
 }
 
 /** Waits for its turn among all that is large in the thread pool: a sync always finds a thread. */
-async function writeInPool({ log, bytes }: WriteBuffer, start: number, end: number): Promise<void> {
-  const gate = poolGate()
-  const room = gate.enter()
-  if (room !== null) await room
-  try {
+function writeInPool({ log, bytes }: WriteBuffer, start: number, end: number): Promise<void> {
+  return inPool(async () => {
     if (!log.hasFailed) await log.writeRange(bytes, start, end)
-  } finally {
-    gate.leave()
-  }
+  })
 }
 
 function commitUnknown({ log }: WriteBuffer, cause: unknown): VarveError {

@@ -163,21 +163,8 @@ function checkCount(db: Varve, count: number): void {
   assert.equal(seen, count)
 }
 
-test('BUD-1: the cache gives way also when a table reads its index again, or gets its point hash back', () => {
-  const options = resolveOptions({ memoryBudget: 16 * MiB, writeBufferSize: MiB }, 8192)
-  const cache = new BlockCache(options.blockCacheSize)
-  const memoryLimit = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
-  const ahead = new ReadAhead()
-  const tables = { memoryLimit, valueLogs: { ahead } } as unknown as OpenTables
-  const budget = new MemoryBudget(options, cache, tables, new SlabPool(MiB, 4))
-  budget.fit({ memtables: [] } as unknown as ReadState)
-  assert.equal(cache.capacityBytes, 11 * MiB)
-  memoryLimit.sumBytes = 4 * MiB
-  memoryLimit.onGrown()
-  assert.equal(cache.capacityBytes, 7 * MiB)
-})
-
-test('BUD-1: the cache gives way for what walks read ahead, once for the most of it, and gets it back later', () => {
+/** A budget whose cache may take what memtables and slabs leave, and those who ask the cache for memory. */
+function budgetOf16MiB() {
   const options = resolveOptions({ memoryBudget: 16 * MiB, writeBufferSize: MiB }, 8192)
   const cache = new BlockCache(options.blockCacheSize)
   const memoryLimit = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
@@ -185,6 +172,20 @@ test('BUD-1: the cache gives way for what walks read ahead, once for the most of
   const tables = { memoryLimit, valueLogs: { ahead } } as unknown as OpenTables
   const budget = new MemoryBudget(options, cache, tables, new SlabPool(MiB, 4))
   const fit = (): void => budget.fit({ memtables: [] } as unknown as ReadState)
+  return { cache, memoryLimit, ahead, fit }
+}
+
+test('BUD-1: the cache gives way also when a table reads its index again, or gets its point hash back', () => {
+  const { cache, memoryLimit, fit } = budgetOf16MiB()
+  fit()
+  assert.equal(cache.capacityBytes, 11 * MiB)
+  memoryLimit.sumBytes = 4 * MiB
+  memoryLimit.onGrown()
+  assert.equal(cache.capacityBytes, 7 * MiB)
+})
+
+test('BUD-1: the cache gives way for what walks read ahead, once for the most of it, and gets it back later', () => {
+  const { cache, ahead, fit } = budgetOf16MiB()
   fit()
   const all = cache.capacityBytes
   const walk = { dropAhead: () => undefined }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, NO_FEATURES, runSync, SeededRandom } from '../base/index.js'
+import { EntryKind, NO_FEATURES, runSync, runToEnd, SeededRandom } from '../base/index.js'
 import type { FileHeader, SeqNum } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { encodeBatch, OperationList } from '../commit/index.js'
@@ -53,11 +53,7 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
 
 /** Runs the job to its end, as a worker does. */
 function build(vfs: Vfs, input: FlushBuildInput): FlushBuildOutput {
-  const job = buildTable(input, { vfs })
-  for (;;) {
-    const turn = job.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(buildTable(input, { vfs }))
 }
 
 function readTable(vfs: Vfs, facts: NonNullable<FlushBuildOutput['facts']>): string[] {

@@ -5,7 +5,8 @@ import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-v
 import { scanValueLog } from '../../test/support/samples/value-log-scan.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/samples/write-buffer-samples.js'
 import {
-  crc32, EntryKind, fileSeed, handleChecksum, handleFileNum, handleLength, handleOffset, KiB, MiB, NO_FEATURES, runSync,
+  crc32, EntryKind, fileSeed, handleChecksum, handleFileNum, handleLength, handleOffset, KiB, MiB, NO_FEATURES,
+  runSync, runToEnd,
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -70,11 +71,7 @@ function inputOf({ memtable }: WriteBuffer, { threshold = 4096, ...more }: Optio
 }
 
 function build(vfs: Vfs, input: FlushBuildInput): FlushBuildOutput {
-  const job = buildTable(input, { vfs })
-  for (;;) {
-    const turn = job.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(buildTable(input, { vfs }))
 }
 
 interface Read {

@@ -5,7 +5,7 @@
  * Invariants: VLG-15 an entry that is history names a file that is there and whole, or the open is refused.
  */
 import {
-  compareBytes, corruption, errnoOf, handleFileNum, handleLength, handleOffset, ioError, logFileName, VarveError,
+  checkFileIdentity, corruption, errnoOf, handleFileNum, handleLength, handleOffset, ioError, logFileName, VarveError,
   vlogFileName,
 } from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
@@ -64,8 +64,7 @@ function* readOne({ fileNum, log, offset, length }: Needed, place: StreamedPlace
   }
   const { header, bytes, valueCount } = found
   if (header === null) throw corruption(name, 0, 'the header is damaged')
-  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(name, 24, 'it belongs to another database')
-  if (header.fileNum !== fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
+  checkFileIdentity(name, header, { fileNum, salt: header.salt }, databaseId) // its salt is known from nowhere else
   if (valueCount !== 1) throw corruption(name, bytes, 'it is not whole, and its value is one that was written')
   if (offset + length > bytes) {
     throw corruption(name, offset, `${logFileName(log)} names ${length} bytes here, the file has ${bytes}`)

@@ -11,7 +11,7 @@ import {
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
 import type { OpenValueLog, OpenValueLogs } from '../tables/index.js'
-import { poolGate } from '../vfs/index.js'
+import { inPool } from '../vfs/index.js'
 
 /** Where a value stands. */
 export class ValuePlace {
@@ -152,17 +152,6 @@ export function readBytes(log: OpenValueLog, length: number, position: number): 
     await fill(log, target, 0, length, position)
     return target
   })
-}
-
-async function inPool<T>(read: () => Promise<T>): Promise<T> {
-  const gate = poolGate()
-  const room = gate.enter()
-  if (room !== null) await room
-  try {
-    return await read()
-  } finally {
-    gate.leave()
-  }
 }
 
 async function fill(

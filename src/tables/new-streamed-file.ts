@@ -9,7 +9,7 @@
 import { ioError, MiB } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
 import type { NewValueLog } from '../manifest/index.js'
-import { poolGate } from '../vfs/index.js'
+import { inPool } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { StreamedValueLog } from '../vlog/index.js'
 
@@ -97,15 +97,10 @@ export class NewStreamedFile {
 
   /** Waits for its turn among all that is large in the thread pool. Throws IO_ERROR or NO_SPACE. */
   private async attempt(what: string, operation: () => Promise<void>): Promise<void> {
-    const gate = poolGate()
-    const room = gate.enter()
-    if (room !== null) await room
     try {
-      await operation()
+      await inPool(operation)
     } catch (error) {
       throw ioError(error, what, this.options.fileName)
-    } finally {
-      gate.leave()
     }
   }
 }

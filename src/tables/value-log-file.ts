@@ -3,7 +3,7 @@
  * Owns: nothing; who opens it closes it. Thread: any; opening blocks.
  */
 import {
-  compareBytes, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
+  checkFileIdentity, corruption, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, fileSeed, ioError, openListedError,
   valueLogFileName, VarveError,
 } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
@@ -78,9 +78,7 @@ function checkSameValueLog(
   const bytes = new Uint8Array(FILE_HEADER_BYTES)
   const count = file.readSync(bytes, 0, bytes.length, 0)
   const header = decodeFileHeader(bytes.subarray(0, count), facts.isLog ? 'varvelog' : 'varvevlg', name)
-  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(name, 24, 'it belongs to another database')
-  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
-  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
+  checkFileIdentity(name, header, facts, databaseId)
 }
 
 /** The error for a file that another process removed before it was read. */

@@ -29,7 +29,19 @@ class PoolGate {
   }
 }
 
+/** Runs what is large when there is room for it in the thread pool. */
+export async function inPool<T>(operation: () => Promise<T>): Promise<T> {
+  const gate = poolGate()
+  const room = gate.enter()
+  if (room !== null) await room
+  try {
+    return await operation()
+  } finally {
+    gate.leave()
+  }
+}
+
 /** The gate of this thread. */
-export function poolGate(): PoolGate {
+function poolGate(): PoolGate {
   return processShared('poolGate.1', () => new PoolGate())
 }

@@ -5,7 +5,8 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync, VarveError,
+  checkFileIdentity, compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
+  VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
@@ -19,7 +20,7 @@ import type { Extent, Footer } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { TableBlocks } from './table-blocks.js'
 import {
-  checkAgreement, checkHeader, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
+  checkAgreement, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -48,7 +49,7 @@ export function* checkTable(
   const outline = reporter.attempt({ offset: 0, bytes: facts.bytes }, () => {
     checkSize(options, facts)
     const read = runSync(readOutline(options))
-    checkHeader(options.name, read.header, facts, databaseId)
+    checkFileIdentity(options.name, read.header, facts, databaseId)
     return read
   })
   if (outline === null) return

@@ -1,6 +1,6 @@
 /** Tables to merge, the merge as a job, and the same merge on arrays. */
 import assert from 'node:assert/strict'
-import { compareBytes, EntryKind, NO_FEATURES, runSync, tableFileName } from '../../../src/base/index.js'
+import { compareBytes, EntryKind, NO_FEATURES, runSync, runToEnd, tableFileName } from '../../../src/base/index.js'
 import type { FileHeader, FileMagic, SeededRandom, TableFacts } from '../../../src/base/index.js'
 import { BlockCache } from '../../../src/cache/index.js'
 import { isVersionSeen } from '../../../src/iterator/index.js'
@@ -73,11 +73,7 @@ export function inputOf(
 
 /** Runs the job to its end, as a worker does. */
 export function compact(vfs: Vfs, input: CompactionRunInput): CompactionRunOutput {
-  const job = compactionRun(input, { vfs })
-  for (;;) {
-    const turn = job.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(compactionRun(input, { vfs }))
 }
 
 /** Gives the entries of an output, which is checked from the first byte to the last. */
