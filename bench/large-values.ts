@@ -17,7 +17,10 @@ const IN_FLIGHT = 16
 /** From this size on there are fewer in flight, since each takes the memory of many. */
 const HUGE_BYTES = 16 * 2 ** 20
 const HUGE_IN_FLIGHT = 2
-const READS = 2000
+/** The number of reads of a row, which is less for long values. A tenth of a second measures uncompiled code. */
+const READS_MIN = 200
+const READS_MAX = 20_000
+const READ_BYTES = 2 * 2 ** 30
 /** How often the directory is measured. */
 const MEASURE_MS = 500
 /** The files are at rest a while after the last write. */
@@ -55,6 +58,10 @@ export interface LargeRows {
 
 export function sizeText(bytes: number): string {
   return bytes < 2 ** 20 ? `${bytes / 1024} KiB` : `${bytes / 2 ** 20} MiB`
+}
+
+function readsOf(bytes: number): number {
+  return Math.max(READS_MIN, Math.min(READS_MAX, Math.floor(READ_BYTES / bytes)))
 }
 
 function inFlight(bytes: number): number {
@@ -165,14 +172,14 @@ export async function runLargeValues(bench: Bench, bytes: number): Promise<Large
   await write(rows.overwrite, 1, 1 + OVERWRITES)
   const callBytes = written()
   const longestTurnMs = turns.stop()
-  await getRow(bench, rows.get, count)
+  await getRow(bench, rows.get, { count, bytes })
   await check(bench, count, values)
   watch.look()
   await setTimeout(REST_MS)
   await bench.store.settle()
   const restBytes = watch.look()
   watch.stop()
-  await getRow(bench, rows.getAtRest, count)
+  await getRow(bench, rows.getAtRest, { count, bytes })
   await floorRow(bench, rows.floor, bytes)
   await bench.close()
   const putBytes = count * bytes * (1 + OVERWRITES)
@@ -196,9 +203,11 @@ async function putAll(
   await Promise.all(Array.from({ length: writerCount }, writer))
 }
 
-async function getRow(bench: Bench, row: string, count: number): Promise<void> {
+async function getRow(
+  bench: Bench, row: string, { count, bytes }: { count: number; bytes: number },
+): Promise<void> {
   const order = shuffled(count, 'get')
-  await bench.row(row, READS, async (done) => {
+  await bench.row(row, readsOf(bytes), async (done) => {
     bench.use(await bench.store.get(bench.space.key(order[done % count]!)))
     return 1
   })
@@ -208,7 +217,7 @@ async function getRow(bench: Bench, row: string, count: number): Promise<void> {
 async function floorRow(bench: Bench, row: string, bytes: number): Promise<void> {
   if (!bench.isWanted(row)) return
   const floor = new ReadFloor(bench.options.dir, bytes)
-  await bench.row(row, READS, async () => {
+  await bench.row(row, readsOf(bytes), async () => {
     bench.use(await Promise.resolve(floor.read()))
     return 1
   })
