@@ -1,7 +1,7 @@
 /** What: the process of one engine and one group: its options come as JSON, its answer goes out as JSON. */
 import { engines } from './engines/index.js'
 import { groups } from './groups.js'
-import type { SustainedResult } from './sustained.js'
+import type { GroupResult } from './groups.js'
 import { Bench } from './workload.js'
 import type { RowResult, RunOptions } from './workload.js'
 
@@ -11,9 +11,8 @@ export interface ChildTask {
   options: RunOptions
 }
 
-export interface ChildAnswer {
+export interface ChildAnswer extends GroupResult {
   rows: RowResult[]
-  sustained: SustainedResult | null
   /** The highest resident memory of the process, above what it had before the database was opened. */
   memoryBytes: number
 }
@@ -24,9 +23,9 @@ async function main(): Promise<void> {
   const group = groups.find(({ name }) => name === task.group)!
   const bench = new Bench(engine, task.options, group)
   const before = process.memoryUsage.rss()
-  const sustained = (await group.run(bench)) ?? null
+  const result = (await group.run(bench)) ?? {}
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - before
-  const answer: ChildAnswer = { rows: bench.results, sustained, memoryBytes }
+  const answer: ChildAnswer = { ...result, rows: bench.results, memoryBytes }
   process.stdout.write(JSON.stringify(answer))
 }
 

@@ -3,13 +3,22 @@
  * rows in order: what one row leaves behind (a full write buffer, compaction under way) the next one meets.
  */
 import { shuffled, sorted } from './key-space.js'
+import { LARGE_SIZES, largeRows, runLargeValues, sizeText } from './large-values.js'
+import type { LargeCost } from './large-values.js'
 import { runSustained } from './sustained.js'
 import type { SustainedResult } from './sustained.js'
 import type { Bench } from './workload.js'
-import type { Key } from './store.js'
+import type { Area, Key } from './store.js'
+
+/** What the table of rows cannot show. */
+export interface GroupResult {
+  sustained?: SustainedResult
+  large?: LargeCost
+}
 
 export interface Group {
   name: string
+  area: Area
   rows: readonly string[]
   /** True when its writes wait for the disk. */
   isDurable: boolean
@@ -18,8 +27,7 @@ export interface Group {
    * fit.
    */
   isLong: boolean
-  /** Runs the rows, and gives what the table of rows cannot show, if there is any. */
-  run(bench: Bench): Promise<SustainedResult | void>
+  run(bench: Bench): Promise<GroupResult | void>
 }
 
 export const ROW = {
@@ -38,6 +46,11 @@ export const ROW = {
   seek: 'seek + 100 entries',
   sustained: 'sustained random fill, batches of 1000',
 } as const
+
+/** All rows, in their order. */
+export const ROWS: readonly string[] = [
+  ...Object.values(ROW), ...LARGE_SIZES.flatMap((size) => Object.values(largeRows(size))),
+]
 
 const ORDERED_BATCH = 1000
 const RANDOM_BATCH = 100
@@ -66,6 +79,7 @@ async function eachAwaited(
 
 const writes: Group = {
   name: 'write',
+  area: 'ordinary',
   rows: [ROW.fill, ROW.overwrite, ROW.put, ROW.putSync, ROW.putMany],
   isDurable: false,
   isLong: false,
@@ -108,6 +122,7 @@ async function putRows(bench: Bench, order: Uint32Array): Promise<void> {
 
 const durableWrites: Group = {
   name: 'durable',
+  area: 'ordinary',
   rows: [ROW.putDurable, ROW.putDurableSync],
   isDurable: true,
   isLong: false,
@@ -129,6 +144,7 @@ const durableWrites: Group = {
 
 const reads: Group = {
   name: 'read',
+  area: 'ordinary',
   rows: [ROW.get, ROW.getSync, ROW.getAbsent, ROW.getMany, ROW.scan, ROW.seek],
   isDurable: false,
   isLong: false,
@@ -184,6 +200,7 @@ async function rangeRows(bench: Bench, order: Uint32Array): Promise<void> {
 
 const sustained: Group = {
   name: 'sustained',
+  area: 'ordinary',
   rows: [ROW.sustained],
   isDurable: false,
   isLong: true,
@@ -194,8 +211,18 @@ const sustained: Group = {
     bench.results.push({ row: ROW.sustained, count: entryCount, ms: ackedMs, cpuMs: 0, longestMs: batch.maxMs })
     await bench.check()
     await bench.close()
-    return result
+    return { sustained: result }
   },
 }
 
-export const groups: readonly Group[] = [writes, durableWrites, reads, sustained]
+/** One group for each size of large values. */
+const largeValues: Group[] = LARGE_SIZES.map((size) => ({
+  name: `${sizeText(size)} values`,
+  area: 'large',
+  rows: Object.values(largeRows(size)),
+  isDurable: false,
+  isLong: true,
+  run: async (bench) => ({ large: await runLargeValues(bench, size) }),
+}))
+
+export const groups: readonly Group[] = [writes, durableWrites, reads, sustained, ...largeValues]

@@ -17,8 +17,9 @@ import { KEY_SHAPES, VALUE_KINDS } from './key-space.js'
 import type { KeyShape, ValueKind } from './key-space.js'
 import { describeMachine } from './machine.js'
 import type { Machine } from './machine.js'
-import { rateTable, usageTable } from './report.js'
-import type { Sample, Usage } from './report.js'
+import { largeGoalsTable } from './large-goals.js'
+import { largeTable, rateTable, usageTable } from './report.js'
+import type { LargeSample, Sample, Usage } from './report.js'
 import { rootDir } from './store.js'
 import type { EngineAdapter } from './store.js'
 import { sustainedTable } from './sustained-report.js'
@@ -28,6 +29,7 @@ import type { RunOptions } from './workload.js'
 const HELP = `npm run bench -- [options]
 
   --num N            entries (500000)
+  --large MIB        the live bytes of large values (256; goals of space mean 1024); rows run with --only values
   --sustained [N]    also the long random fill, with N entries (5000000); alone: --only sustained [N]
   --keys SHAPE       ${KEY_SHAPES.join(' | ')} (number: 16 digits)
   --strings          keys as strings instead of bytes
@@ -58,6 +60,7 @@ function readSettings(): Settings | undefined {
     options: {
       num: { type: 'string', default: '500000' },
       sustained: { type: 'boolean', default: false },
+      large: { type: 'string', default: '256' },
       keys: { type: 'string', default: 'number' },
       strings: { type: 'boolean', default: false },
       'value-bytes': { type: 'string', default: '100' },
@@ -83,12 +86,13 @@ function readSettings(): Settings | undefined {
       valueKind: choice<ValueKind>(values.values, '--values', VALUE_KINDS),
       seconds: count(values.seconds, '--seconds'),
       fillSeconds: count(values['fill-seconds'], '--fill-seconds'),
+      largeBytes: count(values.large, '--large') * 2 ** 20,
       only,
     },
     sustainedNum: count(positionals[0] ?? '5000000', '--sustained'),
     rounds: count(values.rounds, '--rounds'),
     engines: chooseEngines(values.engines),
-    groups: groups.filter((group) => (group.isLong && only.length === 0 ? values.sustained : isWanted(group, only))),
+    groups: groups.filter((group) => isChosen(group, only, values.sustained)),
     dir: path.join(path.resolve(values.dir), `varve-bench-${process.pid}`),
     json: values.json,
   }
@@ -112,6 +116,12 @@ function count(text: string, option: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new Error(`${option} must be a number above 0, not ${text}`)
   return value
+}
+
+/** Long groups run on request: the sustained fill by its option, or by their rows. */
+function isChosen(group: Group, only: readonly string[], isSustained: boolean): boolean {
+  if (!group.isLong || only.length > 0) return isWanted(group, only)
+  return isSustained && group.area === 'ordinary'
 }
 
 function isWanted(group: Group, only: readonly string[]): boolean {
@@ -143,6 +153,7 @@ class Run {
   readonly samples: Sample[] = []
   readonly usages: Usage[] = []
   readonly sustained: SustainedSample[] = []
+  readonly large: LargeSample[] = []
   readonly failures: string[] = []
   private readonly settings: Settings
 
@@ -153,7 +164,9 @@ class Run {
   all(): void {
     for (let round = 1; round <= this.settings.rounds; round++) {
       for (const group of this.settings.groups) {
-        for (const engine of this.settings.engines) this.one(round, group, engine.name)
+        for (const { name, areas } of this.settings.engines) {
+          if (areas?.includes(group.area) !== false) this.one(round, group, name)
+        }
       }
     }
   }
@@ -164,7 +177,8 @@ class Run {
     rmSync(dir, { recursive: true, force: true })
     mkdirSync(path.dirname(dir), { recursive: true })
     const task: ChildTask = {
-      engine, group: group.name, options: { ...options, dir, num: group.isLong ? sustainedNum : options.num },
+      engine, group: group.name,
+      options: { ...options, dir, num: group.area === 'ordinary' && group.isLong ? sustainedNum : options.num },
     }
     const child = fileURLToPath(new URL('./child.js', import.meta.url))
     const { status, signal, stdout } = spawnSync(process.execPath, [child, JSON.stringify(task)], {
@@ -175,11 +189,13 @@ class Run {
     rmSync(dir, { recursive: true, force: true })
   }
 
-  private add(round: number, group: string, engine: string, { rows, sustained, memoryBytes }: ChildAnswer): void {
+  private add(round: number, group: string, engine: string, answer: ChildAnswer): void {
+    const { rows, sustained, large, memoryBytes } = answer
     for (const { row, count, ms, cpuMs, longestMs } of rows) {
       this.samples.push({ round, engine, group, row, opsPerSecond: (1000 * count) / ms, cpuMs, longestMs })
     }
-    if (sustained !== null) this.sustained.push({ round, engine, ...sustained })
+    if (sustained !== undefined) this.sustained.push({ round, engine, ...sustained })
+    if (large !== undefined) this.large.push({ engine, ...large })
     this.usages.push({ round, engine, group, memoryBytes, diskBytes: directoryBytes(this.settings.dir) })
   }
 }
@@ -194,9 +210,9 @@ function main(): void {
   run.all()
   printConditions(machine, versions, settings)
   printResults(run, settings)
-  const { samples, usages, sustained, failures } = run
+  const { samples, usages, sustained, large, failures } = run
   mkdirSync(path.dirname(path.resolve(settings.json)), { recursive: true })
-  const all = { machine, versions, settings: settings.options, samples, usages, sustained, failures }
+  const all = { machine, versions, settings: settings.options, samples, usages, sustained, large, failures }
   writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`)
   console.log(`\nall samples: ${settings.json}`)
   for (const failure of failures) console.log(`FAILED ${failure}`)
@@ -213,11 +229,15 @@ function printConditions(machine: Machine, versions: Record<string, string>, set
   console.log(`${settings.rounds} rounds: median ± half the range\n`)
 }
 
-function printResults({ samples, usages, sustained }: Run, settings: Settings): void {
+function printResults({ samples, usages, sustained, large }: Run, settings: Settings): void {
   const names = settings.engines.map(({ name }) => name)
   console.log(rateTable(samples, names))
   console.log(`\n${usageTable(usages, names)}`)
   if (sustained.length > 0) console.log(`\n${sustainedTable(sustained, names)}`)
+  if (large.length > 0) {
+    console.log(`\n${largeTable(large, names)}`)
+    console.log(`\n${largeGoalsTable(samples, large)}`)
+  }
 }
 
 main()

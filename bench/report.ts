@@ -1,5 +1,6 @@
 /** What: makes a table of many results of each row: medians, spreads, and the ratio of our rate to the best peer's. */
-import { ROW } from './groups.js'
+import { ROW, ROWS } from './groups.js'
+import type { LargeCost } from './large-values.js'
 
 /** One measured rate of one engine in one round. */
 export interface Sample {
@@ -31,7 +32,7 @@ interface Goal {
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
 /** Engines that are compared with nobody: ours, and the ceiling. */
-const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level']
+const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files', 'log-floor']
 
 /** How much faster than the best peer we want to be; see docs/design. */
 const GOALS: Record<string, Goal> = {
@@ -110,7 +111,7 @@ function ratioText(cell: Cell | undefined, best: number, goal: number | undefine
 export function rateTable(samples: readonly Sample[], engines: readonly string[]): string {
   const ours = [OURS, OUR_LEVEL].filter((name) => engines.includes(name))
   const head = ['operations a second', ...engines, ...ours.map((name) => `${name} ÷ best peer`)]
-  const rows = Object.values(ROW).filter((row) => samples.some((s) => s.row === row))
+  const rows = ROWS.filter((row) => samples.some((s) => s.row === row))
   const lines = rows.map((row) => {
     const ratios = ours.map((name) => {
       const goal = GOALS[row]
@@ -137,6 +138,31 @@ export function usageTable(usages: readonly Usage[], engines: readonly string[])
     line('memory', group, (usage) => usage.memoryBytes), line('disk', group, (usage) => usage.diskBytes),
   ])
   return textTable([['space', ...engines], ...lines])
+}
+
+/** The cost of large values to one engine in one round. */
+export interface LargeSample extends LargeCost {
+  engine: string
+}
+
+/** Makes the table of what large values cost: bytes written for each byte put, and bytes kept for each live one. */
+export function largeTable(samples: readonly LargeSample[], engines: readonly string[]): string {
+  const sizes = [...new Set(samples.map(({ size }) => size))]
+  const line = (title: string, size: string, of: (sample: LargeSample) => number): string[] => [
+    `${size}: ${title}`,
+    ...engines.map((engine) => {
+      const found = samples.filter((sample) => sample.size === size && sample.engine === engine)
+      return found.length === 0 ? '–' : median(found.map(of)).toFixed(2)
+    }),
+  ]
+  const lines = sizes.flatMap((size) => [
+    line('written / put, fill', size, ({ fillCallBytes, liveBytes }) => (fillCallBytes ?? NaN) / liveBytes),
+    line('written / put, all', size, ({ callBytes, putBytes }) => (callBytes ?? NaN) / putBytes),
+    line('most kept / live', size, ({ peakBytes, liveBytes }) => peakBytes / liveBytes),
+    line('kept at rest / live', size, ({ restBytes, liveBytes }) => restBytes / liveBytes),
+    line('longest turn beyond an idle one, ms', size, ({ longestTurnMs, idleTurnMs }) => longestTurnMs - idleTurnMs),
+  ])
+  return textTable([['large values', ...engines], ...lines])
 }
 
 /** Makes columns as wide as their widest cell, the first to the left, the others to the right. */

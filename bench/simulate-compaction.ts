@@ -24,10 +24,12 @@ ${WORKLOADS.map((name) => `      ${name.padEnd(14)}  ${WORKLOAD_TEXTS[name]}`).j
   --stop N            tables in level 0 that a flush waits for (24)
   --quiet             at the end also what is done when nothing else is to do
   --entry KIB         bytes of one simulated entry (16)
+  --handles N         values stand in value logs: bytes of an entry in a table for each of its value (0.01: 4 KiB)
   --seed N            (1)
 
 Settings of the picker, else as by default:
   --level0-tables N  --level0-share N  --base MIB  --multiplier N  --table MIB  --tombstones N  --reclaim N
+  --garbage N
 `
 
 const { values, positionals } = parseArgs({
@@ -49,6 +51,8 @@ const { values, positionals } = parseArgs({
     table: { type: 'string' },
     tombstones: { type: 'string' },
     reclaim: { type: 'string' },
+    handles: { type: 'string' },
+    garbage: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -81,6 +85,7 @@ function readSettings(writeBufferBytes: number): CompactionSettings {
     inputBytesMax: tablesPerPick * tableBytes,
     tombstoneRatio: number('tombstones', 1, defaults.tombstoneRatio),
     reclaimShareMin: number('reclaim', 1, defaults.reclaimShareMin),
+    garbageRatio: number('garbage', 1, defaults.garbageRatio),
   }
 }
 
@@ -91,7 +96,8 @@ function readOptions(): Omit<SimulationOptions, 'workload'> {
     dataBytes: number('data', MiB, 0),
     writeBufferBytes,
     entryBytes: number('entry', KiB, 0),
-    tombstoneShare: 0.2,
+    tombstoneShare: number('handles', 1, 0.2),
+    handleShare: number('handles', 1, 0),
     speed: number('speed', 1, 0),
     workers: number('workers', 1, 0),
     level0TablesMax: number('stop', 1, 0),

@@ -39,12 +39,17 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** What a group is about: entries of ordinary size, or large values. */
+export type Area = 'ordinary' | 'large'
+
 export interface EngineAdapter {
   name: string
   /** A ceiling does no work, so its answers are not checked, and nobody is compared with it. */
   role: 'ours' | 'peer' | 'ceiling'
   /** The npm package of a peer, looked for in bench/node_modules. */
   packageName?: string
+  /** The areas that it takes part in; absent: all. */
+  areas?: readonly Area[]
   version(): string
   open(options: StoreOptions): Promise<Store>
 }

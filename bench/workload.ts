@@ -19,6 +19,8 @@ export interface RunOptions extends KeySpaceOptions {
   seconds: number
   /** The sustained fill ends after this time, in which a slow engine writes fewer entries. */
   fillSeconds: number
+  /** Bytes of all large values together. */
+  largeBytes: number
   dir: string
   /** Names of the rows to run; the others are left out, except those that a later row needs. */
   only: readonly string[]

@@ -155,8 +155,23 @@ const orders = [
   },
   {
     file: 'src/versions/installer.ts', what: 'fast mode: what an edit replaces goes before the held edit is durable',
-    from: '    else this.options.heldEdits.add(held)\n',
-    to: '    else {\n      held.onDurable()\n      this.options.heldEdits.add({ ...held, onDurable: () => undefined })\n    }\n',
+    from: '    else this.options.heldEdits.add({ ...held, onDurable })\n',
+    to: '    else {\n      onDurable()\n      this.options.heldEdits.add({ ...held, onDurable: () => undefined })\n    }\n',
+  },
+  {
+    file: 'src/versions/value-log-sweep.ts', what: 'a value log goes before what let go of it is durable',
+    from: 'if (facts.liveCount === 0 && current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)',
+    to: 'if (current.valueLogs.get(facts.fileNum)?.liveCount === 0) dead.push(facts)',
+  },
+  {
+    file: 'src/versions/value-log-sweep.ts', what: 'the file of a value log goes while somebody may read it',
+    from: '      retire(fileNum, () => {\n',
+    to: '      ;((_fileNum, onUnused) => onUnused())(fileNum, () => {\n',
+  },
+  {
+    file: 'src/versions/value-log-sweep.ts', what: 'the file of a value log goes while a pin keeps it',
+    from: '|| logPins.keeps(log))',
+    to: ')',
   },
   {
     file: 'src/flush/flusher.ts', what: 'the log goes before the edit is durable',

@@ -1,11 +1,13 @@
 /** The package's main entry. */
 export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
-  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CompactionLevelStats, CompactionRunStats,
-  CompactionStats, CompactionStyle, CompactOptions, CompactProgress, Components, DatabaseState, DatabaseStats,
-  EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo, FileNum, FileRemovalReason, FilesStats,
-  FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions, HoldSpec, HoldState, Job, JobFunction,
-  JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds, LastRunStats, LevelNum, LevelStats, LockHolder, MemoryStats,
-  OpenMode, PinInfo, Random, RangeOptions, ReadOptions, RecoveryReport, SeqNum, StageStats, Stats, Timer, ValueLogStats,
-  VarveOptions, Vfs, VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
+  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,
+  CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
+  Components, DatabaseState, DatabaseStats, EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
+  FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions,
+  HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds, LastRunStats,
+  LevelNum, LevelStats, LockHolder, MemoryStats, OpenMode, PinInfo, Random, RangeOptions, ReadOptions, RecoveryReport,
+  SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
+  ValueLogStats, ValueSource, VarveOptions, Vfs,
+  VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'

@@ -3,10 +3,12 @@ import type { EngineAdapter } from '../store.js'
 import { betterSqlite3 } from './better-sqlite3.js'
 import { classicLevel } from './classic-level.js'
 import { lmdb } from './lmdb.js'
+import { logFloor } from './log-floor.js'
 import { nothingLevel } from './nothing-level.js'
+import { plainFiles } from './plain-files.js'
 import { varve } from './varve.js'
 import { varveLevel } from './varve-level.js'
 
 export const engines: readonly EngineAdapter[] = [
-  varve, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3,
+  varve, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3, plainFiles, logFloor,
 ]

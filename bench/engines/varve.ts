@@ -7,6 +7,8 @@ import { CACHE_BYTES, rootDir, WRITE_BUFFER_BYTES } from '../store.js'
 import type { EngineAdapter, Store } from '../store.js'
 
 const SYNC = { sync: true }
+/** Values of the large rows are written once; all others are far below. */
+const VALUE_THRESHOLD = 4096
 
 const LOOK_MS = 20
 
@@ -25,7 +27,9 @@ export const varve: EngineAdapter = {
   role: 'ours',
   version: () => (JSON.parse(readFileSync(path.join(rootDir, 'package.json'), 'utf8')) as { version: string }).version,
   async open({ dir }): Promise<Store> {
-    const db = await Varve.open(dir, { writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: CACHE_BYTES })
+    const db = await Varve.open(dir, {
+      writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: CACHE_BYTES, valueThreshold: VALUE_THRESHOLD,
+    })
     return {
       batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),
       put: (key, value) => db.put(key, value),

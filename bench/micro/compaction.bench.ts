@@ -11,7 +11,7 @@ import {
 import type { FileHeader, SeqNum, TableFacts } from '../../src/base/index.js'
 import { encodeBatch, OperationList, WriteBuffer } from '../../src/commit/index.js'
 import type { BatchOperation } from '../../src/commit/index.js'
-import { buildTable } from '../../src/flush/index.js'
+import { buildTable, valueSettings } from '../../src/flush/index.js'
 import { Memtable } from '../../src/memtable/index.js'
 import { compactionRun } from '../../src/run/index.js'
 import { SlabPool } from '../../src/slab/index.js'
@@ -20,6 +20,8 @@ import { NodeVfs } from '../../src/vfs/index.js'
 import { LogFile, noPredecessor } from '../../src/wal/index.js'
 import { micro } from './harness.js'
 import type { MicroCase } from './harness.js'
+
+const NO_SEPARATION = valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 32 * 2 ** 20 })
 
 const entries = Number(process.argv[2] ?? 1000) * 1000
 const wanted = process.argv[3] ?? ''
@@ -79,7 +81,7 @@ function merge(name: string, inputs: TableFacts[][], isSynced = false, snapshots
     const numbers = Array.from({ length: 100 }, () => nextNum++)
     const { keptCount } = drain(compactionRun({
       dir: '', databaseId, below: [], isSynced, settings: {}, tableBytes: TABLE_BYTES, overlapBytesMax: Infinity,
-      inputs, openFilesMax: 255, unlisted: [],
+      rawBytesMax: Infinity, moves: null, inputs, openFilesMax: 255, unlisted: [],
       headers: numbers.map(headerOf), fileNames: numbers.map((n) => path.join(outDir, tableFileName(n))),
       snapshots, visibleSeqNum: nextSeqNum, control: new SharedArrayBuffer(8),
     }, { vfs: inDir }))
@@ -123,6 +125,7 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
     drain(buildTable({
       dir: outDir, fileName: tableFileName(fileNum), isSynced: false, header: headerOf(fileNum), settings: {},
       slab: slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 1,
+      provenBytes: memtable.publishedEnd, values: NO_SEPARATION, valueLog: null,
       visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [],
     }, { vfs }))
   }

@@ -6,7 +6,8 @@ import { SeededRandom } from '../../src/base/index.js'
 import { shuffledBy } from '../key-space.js'
 
 export const WORKLOADS = [
-  'fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot', 'walk', 'counter',
+  'fill', 'sequential', 'overwrite', 'hot', 'queue', 'delete', 'snapshot', 'walk', 'counter', 'passes',
+  'warm',
 ] as const
 export type Workload = (typeof WORKLOADS)[number]
 
@@ -26,6 +27,8 @@ export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
   sequential: 'every key once, in order',
   overwrite: 'a fill, then three times as many writes to random keys',
   hot: 'a fill, then three times as many writes, nine of ten to a hundredth of the keys',
+  passes: 'a fill, then three times every key, in another random order each time',
+  warm: 'a fill, then three times as many writes, nine of ten to a tenth of the keys',
   queue: 'keys pushed in order and popped again, a hundredth of all in the queue, at the end none',
   delete: 'a fill, then nine tenths of the keys deleted in random order',
   walk: 'every key in order, and again, and again',
@@ -35,6 +38,7 @@ export const WORKLOAD_TEXTS: Readonly<Record<Workload, string>> = {
 
 const OVERWRITES_SHARE = 3
 const HOT_SHARE = 0.01
+const WARM_SHARE = 0.1
 const HOT_WRITES_SHARE = 0.9
 const QUEUED_SHARE = 0.01
 const DELETED_SHARE = 0.9
@@ -57,13 +61,11 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
     case 'overwrite':
       for (let i = 0; i < OVERWRITES_SHARE * keyCount; i++) yield put(random.below(keyCount))
       return
-    case 'hot': {
-      const hotCount = Math.ceil(keyCount * HOT_SHARE)
-      for (let i = 0; i < OVERWRITES_SHARE * keyCount; i++) {
-        yield put(random.chance(HOT_WRITES_SHARE) ? order[random.below(hotCount)]! : random.below(keyCount))
-      }
+    case 'passes':
+      for (let i = 0; i < OVERWRITES_SHARE; i++) yield* puts(shuffledBy(keyCount, random))
       return
-    }
+    case 'hot': return yield* overwrites(order, HOT_SHARE, random)
+    case 'warm': return yield* overwrites(order, WARM_SHARE, random)
     case 'snapshot':
       yield { isHeld: true }
       for (let i = 0; i < keyCount; i++) yield put(random.below(keyCount))
@@ -74,6 +76,15 @@ export function* workloadWrites(workload: Workload, keyCount: number, seed: numb
       }
       return
     case 'fill':
+  }
+}
+
+/** Nine of ten go to a share of the keys. */
+function* overwrites(order: Uint32Array, share: number, random: SeededRandom): Generator<Write> {
+  const keyCount = order.length
+  const hotCount = Math.ceil(keyCount * share)
+  for (let i = 0; i < OVERWRITES_SHARE * keyCount; i++) {
+    yield put(random.chance(HOT_WRITES_SHARE) ? order[random.below(hotCount)]! : random.below(keyCount))
   }
 }
 

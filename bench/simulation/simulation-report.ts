@@ -10,6 +10,7 @@ export function simulationText(options: SimulationOptions, report: SimulationRep
     `${settings.style}, ${workload}: ${WORKLOAD_TEXTS[workload]}`,
     `  MiB written ${mib(report.userBytes)}, live ${mib(report.liveBytes)}, ` +
       `most tables in level 0 ${report.level0TablesMost}, stalled ${(100 * stalledShare).toFixed(0)} %`,
+    ...valueLines(report),
     '',
     ...rows([
       ['amplification', '', 'at the end'],
@@ -23,6 +24,11 @@ export function simulationText(options: SimulationOptions, report: SimulationRep
     ...rows(reasonRows(report)),
   ]
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`
+}
+
+function valueLines({ values: { movedBytes, logCount, bytes } }: SimulationReport): string[] {
+  if (movedBytes + logCount === 0) return []
+  return [`  MiB of values moved ${mib(movedBytes)}, at the end ${mib(bytes)} in ${logCount} value logs`]
 }
 
 function levelRows({ levels }: SimulationReport): string[][] {

@@ -9,13 +9,11 @@ import { SeededRandom } from '../../src/base/index.js'
 import type { SeqNum, TableFacts } from '../../src/base/index.js'
 import { allTables, applyEdit, emptyVersion } from '../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../src/manifest/index.js'
-import {
-  editOf, inputTables, reservationOf, totalBytes, settingsWhenQuiet, createPicker,
-} from '../../src/pick/index.js'
+import { inputTables, reservationOf, totalBytes, settingsWhenQuiet, createPicker } from '../../src/pick/index.js'
 import type {
   CompactionPick, LevelScore, Picker, PickReason, RunningCompaction, CompactionSettings,
 } from '../../src/pick/index.js'
-import { SimulatedTables, keyOf, noEntries, sortedEntries } from './simulated-tables.js'
+import { SimulatedTables, editOfRun, keyOf, madeBy, noEntries, sortedEntries, sweepOf } from './simulated-tables.js'
 import type { EntrySizes } from './simulated-tables.js'
 import { workloadWrites } from './simulated-writes.js'
 import type { Workload } from './simulated-writes.js'
@@ -30,6 +28,8 @@ export interface SimulationOptions {
   readonly entryBytes: number
   /** Bytes of a tombstone for each byte of a value. */
   readonly tombstoneShare: number
+  /** Bytes of an entry in a table for each byte of its value in a value log; 0: values stand in tables. */
+  readonly handleShare: number
   /** Bytes that one compaction merges while the user writes one; with Infinity it takes no time. */
   readonly speed: number
   /** The number of compactions at the same time. */
@@ -57,9 +57,11 @@ export interface SimulationReport {
   readonly userBytes: number
   readonly liveBytes: number
   readonly flush: { readonly count: number; readonly bytes: number }
+  /** Bytes of values that collections moved, and what value logs hold in the end. */
+  readonly values: { readonly movedBytes: number; readonly logCount: number; readonly bytes: number }
   readonly reasons: ReadonlyMap<PickReason, Readonly<ReasonCounts>>
   readonly levels: readonly LevelReport[]
-  /** Bytes written into tables for each byte of the user; the log is not counted. */
+  /** Bytes written into tables, and moved between value logs, for each byte of the user; the log is not counted. */
   readonly writeAmplification: number
   /** Tables looked at until a live key is found, without filters: the mean after all flushes, and at the end. */
   readonly readAmplification: { readonly mean: number; readonly end: number }
@@ -114,11 +116,13 @@ class Simulation {
   private readonly readCosts: number[] = []
   private spaceMost = 0
   private level0TablesMost = 0
+  private movedBytes = 0
 
   constructor(options: SimulationOptions) {
     this.options = options
-    const { entryBytes, tombstoneShare, settings, seed } = options
-    this.sizes = { valueBytes: entryBytes, tombstoneBytes: Math.ceil(entryBytes * tombstoneShare) }
+    const { entryBytes, tombstoneShare, handleShare, settings, seed } = options
+    const handles = handleShare === 0 ? {} : { handleBytes: Math.ceil(entryBytes * handleShare) }
+    this.sizes = { valueBytes: entryBytes, tombstoneBytes: Math.ceil(entryBytes * tombstoneShare), ...handles }
     this.tables = new SimulatedTables(this.sizes)
     this.random = new SeededRandom(seed, 'reads')
     this.picker = createPicker(settings)
@@ -129,6 +133,7 @@ class Simulation {
     this.buffer.keys.push(key)
     this.buffer.seqNums.push(++this.seqNum)
     this.buffer.isTombstone.push(isTombstone)
+    this.buffer.valueLogs.push(0)
     if (isTombstone) this.live.delete(key)
     else this.live.add(key)
     this.bufferBytes += bytes
@@ -153,15 +158,17 @@ class Simulation {
 
   report(): SimulationReport {
     const { version, userBytes, flushed, reasons, readCosts } = this
-    const written = [...reasons.values()].reduce((sum, { writtenBytes }) => sum + writtenBytes, flushed.bytes)
+    const inTables = [...reasons.values()].reduce((sum, { writtenBytes }) => sum + writtenBytes, flushed.bytes)
+    const { movedBytes } = this
     const levels = this.picker.scores(version, []).map((score) => {
       const { tables } = version.levels[score.level]!
       return { ...score, tableCount: tables.length, bytes: totalBytes(tables) }
     })
     return {
       userBytes, levels, reasons, flush: flushed,
+      values: { movedBytes, logCount: version.valueLogs.size, bytes: this.valueLogBytes() },
       liveBytes: this.live.size * this.sizes.valueBytes,
-      writeAmplification: written / userBytes,
+      writeAmplification: (inTables + movedBytes) / userBytes,
       readAmplification: { mean: mean(readCosts), end: this.readCost() },
       spaceAmplification: { most: this.spaceMost, end: this.spaceCost() },
       level0TablesMost: this.level0TablesMost,
@@ -175,13 +182,15 @@ class Simulation {
     const { level0TablesMax } = this.options
     while (this.version.levels[0]!.tables.length >= level0TablesMax && this.underWay.length > 0) this.endNext()
     this.stalledTime += this.time - startTime
-    const table = this.tables.flush(sortedEntries(this.buffer), this.rule)
+    const { tables: [table], valueLogs } = this.tables.flush(sortedEntries(this.buffer), this.rule)
     this.buffer = noEntries()
     this.bufferBytes = 0
-    if (table === null) return
+    if (table === undefined) return
     this.flushed.count++
     this.flushed.bytes += table.bytes
-    this.install({ addTables: [{ level: 0, facts: table }] })
+    this.install({
+      logPointer: this.tables.nextFileNum, addTables: [{ level: 0, facts: table }], addValueLogs: valueLogs,
+    })
     this.pickAll()
     this.readCosts.push(this.readCost())
   }
@@ -210,17 +219,21 @@ class Simulation {
     const counts = this.reasons.get(pick.reason) ?? { pickCount: 0, moveCount: 0, readBytes: 0, writtenBytes: 0 }
     this.reasons.set(pick.reason, counts)
     counts.pickCount++
+    const made = madeBy(this.tables, pick, this.rule)
+    const edit = editOfRun(pick, made)
     if (pick.kind === 'move') {
       counts.moveCount++
-      this.install(editOf(pick, inputs))
+      this.install(edit)
       return
     }
-    const outputs = this.tables.run(pick, this.rule)
-    const [readBytes, outputBytes] = [totalBytes(inputs), totalBytes(outputs)]
+    const movedBytes = made.valueLogs.reduce((sum, { bytes }) => sum + bytes, 0)
+    const [readBytes, writtenBytes] = [totalBytes(inputs), totalBytes(made.tables)]
     counts.readBytes += readBytes
-    counts.writtenBytes += outputBytes
-    const endTime = this.time + readBytes / this.options.speed
-    this.underWay.push({ reservation: reservationOf(pick), endTime, edit: editOf(pick, outputs), inputs, outputBytes })
+    counts.writtenBytes += writtenBytes
+    this.movedBytes += movedBytes
+    const endTime = this.time + (readBytes + movedBytes) / this.options.speed
+    const outputBytes = writtenBytes + movedBytes
+    this.underWay.push({ reservation: reservationOf(pick), endTime, edit, inputs, outputBytes })
     if (this.options.speed === Infinity) this.endFirst()
   }
 
@@ -247,6 +260,7 @@ class Simulation {
   private install(edit: VersionEdit): void {
     const { nextFileNum } = this.tables
     this.version = applyEdit(this.version, { ...edit, nextFileNum, lastSeqNum: this.seqNum })
+    this.version = applyEdit(this.version, sweepOf(this.version))
     this.level0TablesMost = Math.max(this.level0TablesMost, this.version.levels[0]!.tables.length)
     this.spaceMost = Math.max(this.spaceMost, this.spaceCost())
   }
@@ -254,7 +268,11 @@ class Simulation {
   private spaceCost(): number {
     const outputs = this.underWay.reduce((sum, { outputBytes }) => sum + outputBytes, 0)
     const liveBytes = Math.max(this.live.size * this.sizes.valueBytes, this.options.writeBufferBytes)
-    return (totalBytes(allTables(this.version)) + outputs) / liveBytes
+    return (totalBytes(allTables(this.version)) + this.valueLogBytes() + outputs) / liveBytes
+  }
+
+  private valueLogBytes(): number {
+    return [...this.version.valueLogs.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   private readCost(): number {

@@ -2,14 +2,16 @@
 export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer } from '../base/index.js'
 export type {
-  CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation, VarveOptions,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation,
+  VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
   DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogStats, WalStats, WriteStallStats,
+  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
+  ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
@@ -21,5 +23,7 @@ export type { FollowOptions } from './pins.js'
 export type { KeyBounds, RangeOptions } from './ranges.js'
 export { heldBy, newSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
+export type { StreamOptions } from './stream-options.js'
+export type { StreamReader, StreamWriteOptions, ValueSource } from './stream-source.js'
 export { readersOf, Varve } from './varve.js'
-export type { BatchOp, BatchWriteOptions, WriteOptions } from './varve.js'
+export type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'

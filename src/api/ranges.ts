@@ -8,8 +8,8 @@ import type { Bytes, Turns } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { ALL_KEYS, keyRange } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
-import { Cursor } from '../read/index.js'
-import type { CursorOptions, ReadView } from '../read/index.js'
+import { Cursor, WalkAhead } from '../read/index.js'
+import type { CursorOptions, ReadView, WalkedPart } from '../read/index.js'
 import { momentOf } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
 
@@ -86,12 +86,22 @@ function readLimit(limit: unknown): number {
   return limit
 }
 
-/** Reads the part of an entry that an iterable gives: its key, its value, or both. */
-export type Part<T> = (cursor: Cursor) => T
+/** The part of an entry that an iterable gives: its key, its value, or both. */
+export interface Part<T> {
+  now(cursor: Cursor): T
+  /** Makes the result where the value stands in a value log; null for a part without values. */
+  readonly apart: WalkedPart<T>['apart'] | null
+}
 
-export const ENTRY: Part<[Uint8Array, Uint8Array]> = (cursor) => cursor.entry()
-export const KEY: Part<Uint8Array> = (cursor) => cursor.key()
-export const VALUE: Part<Uint8Array> = (cursor) => cursor.value()
+export const ENTRY: Part<[Uint8Array, Uint8Array]> = {
+  now: (cursor) => cursor.entry(),
+  apart: (cursor) => {
+    const key = cursor.key()
+    return (value) => [key, value]
+  },
+}
+export const KEY: Part<Uint8Array> = { now: (cursor) => cursor.key(), apart: null }
+export const VALUE: Part<Uint8Array> = { now: (cursor) => cursor.value(), apart: () => (value) => value }
 
 /** The synchronous iterator over a range. */
 export class RangeIterable<T> implements IterableIterator<T> {
@@ -109,7 +119,7 @@ export class RangeIterable<T> implements IterableIterator<T> {
 
   next(): IteratorResult<T, undefined> {
     const cursor = this.#cursor
-    return cursor.next() ? given(cursor, this.#part) : ended(cursor)
+    return cursor.next() ? given(cursor, this.#part.now(cursor)) : ended(cursor)
   }
 
   return(): IteratorResult<T, undefined> {
@@ -126,13 +136,17 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
   readonly #turns: Turns
   readonly #cursor: Cursor
   readonly #part: Part<T>
+  /** What it gives next where values stand apart; null for a part without values. */
+  readonly #ahead: WalkAhead<T> | null
   /** The last result that was asked for, while it is not there: the next one waits for it. */
   #last: Promise<unknown> | null = null
 
   constructor(view: ReadView, options: CursorOptions, part: Part<T>) {
     this.#turns = view.turns
-    this.#cursor = new Cursor(view, { ...options, pauses: true })
+    this.#cursor = new Cursor(view, { ...options, pauses: true, staysOpen: true })
     this.#part = part
+    const { now, apart } = part
+    this.#ahead = apart === null ? null : new WalkAhead(view, this.#cursor, { now, apart })
   }
 
   [Symbol.asyncIterator](): this {
@@ -143,11 +157,11 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
     const last = this.#last
     if (last !== null) return this.#queue(last.then(() => this.#advance(), () => this.#advance()))
     const result = this.#advance()
-    return this.#cursor.isPaused ? this.#queue(result) : result
+    return this.#cursor.isPaused || this.#ahead?.isReading === true ? this.#queue(result) : result
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
-    this.#cursor.close()
+    this.#end()
     return { done: true, value: undefined }
   }
 
@@ -162,19 +176,45 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
 
   async #advance(): Promise<IteratorResult<T, undefined>> {
     const cursor = this.#cursor
+    const ahead = this.#ahead
     const turns = this.#turns
-    while (!cursor.next()) {
-      if (!cursor.isPaused) return ended(cursor)
-      if (turns.isOverNow()) await turns.next()
+    if (ahead === null || ahead.isEmpty || cursor.wasCut) {
+      while (!cursor.next()) {
+        if (!cursor.isPaused) return this.#ended()
+        if (turns.isOverNow()) await turns.next()
+      }
+      const held = ahead === null ? null : cursor.heldValue
+      if (held !== null) return this.#given(await ahead!.copy(held))
+      if (ahead === null || !cursor.isApart) {
+        const result = this.#given(this.#part.now(cursor))
+        if (turns.isOver()) await turns.next()
+        return result
+      }
+      return this.#given(await ahead.read())
     }
-    const result = given(cursor, this.#part)
+    const result = this.#given(ahead.take())
     if (turns.isOver()) await turns.next()
     return result
   }
+
+  #given(value: T): IteratorResult<T, undefined> {
+    // A caller with limit 1 never calls next() again, so it ends now.
+    if (this.#cursor.isSpent && this.#ahead?.isEmpty !== false) this.#end()
+    return { done: false, value }
+  }
+
+  #ended(): IteratorResult<T, undefined> {
+    this.#end()
+    return ended(this.#cursor)
+  }
+
+  #end(): void {
+    this.#ahead?.drop()
+    this.#cursor.close()
+  }
 }
 
-function given<T>(cursor: Cursor, part: Part<T>): IteratorResult<T, undefined> {
-  const value = part(cursor)
+function given<T>(cursor: Cursor, value: T): IteratorResult<T, undefined> {
   // A caller with limit 1 never calls next() again, so the cursor is closed now.
   if (cursor.isSpent) cursor.close()
   return { done: false, value }

@@ -1,26 +1,26 @@
 /**
  * What: the database as programs use it: checks every argument, then asks the engine.
- * Keys and values are strings (stored as UTF-8) or Uint8Array (copied inside the call); reads give Uint8Array. Calls
- * ending in Sync return when the work is done; the others return promises. Errors are VarveError with a stable `code`;
- * a call that is refused has changed nothing.
+ * Keys and values are strings (stored as UTF-8) or Uint8Array; reads give Uint8Array. Calls ending in Sync return when
+ * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
+ * changed nothing.
  */
 import {
-  checkFlag, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
+  checkFlag, copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
-import { resolveOptions } from '../engine/index.js'
-import type { CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import { collectGarbage, resolveOptions } from '../engine/index.js'
+import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { readAnew, readMany, PointReader } from '../read/index.js'
-import type { ReadMoment, ReadView } from '../read/index.js'
+import { openValueStream, PointReader, readMany, readManySync } from '../read/index.js'
+import type { ManyReads, ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys } from './clear.js'
-import { readCompactCall } from './compact-call.js'
+import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
@@ -28,31 +28,23 @@ import type { Pins } from './pins.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
 import type { KeyBounds, RangeOptions } from './ranges.js'
+import { takeStreamOptions } from './stream-options.js'
+import type { StreamOptions } from './stream-options.js'
+import { putStream } from './stream-source.js'
+import type { StreamWriteOptions, ValueSource } from './stream-source.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
-import type { ReadOptions, Snapshot } from './read-options.js'
+import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
+import { takeBatchOptions } from './write-options.js'
+import type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'
 
 const NO_VALUE = new Uint8Array(0)
-
-/** Options of writes. */
-export interface WriteOptions {
-  /** Wait until the write survives power loss; default: the database's option `sync`. */
-  sync?: boolean | undefined
-}
-
-/** Options of batches. */
-export interface BatchWriteOptions extends WriteOptions {
-  /** Opaque bytes, at most 4096, stored atomically with the batch; `db.position` gives the last. */
-  position?: Uint8Array | undefined
-}
-
-/** One operation of a batch. */
-export type BatchOp =
-  | { type: 'put'; key: Bytes; value: Bytes }
-  | { type: 'del'; key: Bytes }
+/** What a list of values has for one that was read into memory of its own. */
+const asItIs = (value: Uint8Array): Uint8Array => value
 
 /**
  * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
- * given are copied inside the call. A call that is refused has changed nothing.
+ * given are copied inside the call, but for an asynchronous write of more than 4 MiB: its bytes must not change until
+ * its promise settles. A call that is refused has changed nothing.
  */
 export class Varve {
   /** The directory, absolute and without links. */
@@ -132,6 +124,15 @@ export class Varve {
     this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
   }
 
+  /**
+   * Puts a value of at most 1 GiB that comes in pieces and is never whole in memory. It is there when the promise
+   * resolves: what was put under the key meanwhile is older. Rejects with SOURCE_FAILED, INVALID_ARGUMENT for pieces
+   * that are no Uint8Array, VALUE_TOO_LARGE, CLOSED, or as `put` does; then nothing is stored, and no file is left.
+   */
+  async putStream(key: Bytes, source: ValueSource, options?: StreamWriteOptions): Promise<void> {
+    await putStream(this.writer(), { key, source, options }, this.syncByDefault)
+  }
+
   /** Deleting a key that is not there is not an error. */
   del(key: Bytes, options?: WriteOptions): Promise<void> {
     try {
@@ -199,12 +200,24 @@ export class Varve {
     await this.waitFor(engine.compact(keys, readCompactCall(options)))
   }
 
+  /**
+   * Flushes, then gives back the space of large values that nothing points to any more. By itself that happens when
+   * half of a value log is garbage, or less in quiet times. Ends early as `compact` does. Rejects with CORRUPTION,
+   * MISSING_FILE or IO_ERROR when a value log was left alone; the rest is done.
+   */
+  async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
+    return this.waitFor(collectGarbage(this.writer(), readCollectCall(options)))
+  }
+
   // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
 
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
   get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return this.view.turns.answer(this.getSync(key, options))
+      const { view, reads } = this
+      const moment = readMoment(options, view)
+      checkKey(key)
+      return reads.answer(view, moment, key, moment.copies)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -218,14 +231,26 @@ export class Varve {
     return reads.get(moment, key, moment.copies, view)
   }
 
+  /**
+   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when it
+   * is not there. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION
+   * before its last piece. With `start` or `end` all of it is read once and checked before the part is given.
+   */
+  async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
+    const { part, read } = takeStreamOptions(options)
+    checkKey(key)
+    const { view, reads } = this
+    return openValueStream(view, reads, momentOf(read, view), copyBytes(key), part) ?? undefined
+  }
+
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     try {
-      const { view, reads } = this
+      const { view } = this
       const given = takeReadOptions(options)
       const own = takeKeys(keys)
       const moment = momentOf(given, view)
-      return readMany(view, moment, own, (at, key) => reads.get(at, key, moment.copies))
+      return readMany(view, moment, this.manyReads(own, moment))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -233,16 +258,16 @@ export class Varve {
 
   /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    const { view, reads } = this
+    const { view } = this
     const given = takeReadOptions(options)
     const own = takeKeys(keys)
     const moment = momentOf(given, view)
-    const getAll = (at: ReadMoment) => own.map((key) => reads.get(at, key, moment.copies))
-    try {
-      return getAll(moment)
-    } catch (error) {
-      return readAnew(view, moment, error, getAll)
-    }
+    return readManySync(view, moment, this.manyReads(own, moment))
+  }
+
+  private manyReads(keys: readonly Bytes[], { copies }: CopyingMoment): ManyReads<Uint8Array | undefined> {
+    const { reads } = this
+    return { keys, lookup: (moment, key) => reads.getOrPlace(moment, key, copies), give: asItIs }
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */
@@ -335,7 +360,7 @@ export class Varve {
   }
 
   /** Waits for background work, and keeps the process alive meanwhile. */
-  private waitFor(work: Promise<void>): Promise<void> {
+  private waitFor<T>(work: Promise<T>): Promise<T> {
     return keepAliveUntil(this.view.clock, work)
   }
 
@@ -350,13 +375,11 @@ export class Varve {
   }
 
   private blockingSyncOption(options: WriteOptions | undefined): boolean {
-    const sync = this.syncOption(options)
-    this.checkBlockingSync(sync)
-    return sync
+    return this.checkBlockingSync(this.syncOption(options))
   }
 
-  private checkBlockingSync(sync: boolean): void {
-    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return
+  private checkBlockingSync(sync: boolean): boolean {
+    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return sync
     throw new VarveError('NOT_SUPPORTED', 'a Sync call cannot wait for the disk here', {
       hint: 'await the call, or allow worker threads (--allow-worker)',
     })
@@ -373,8 +396,4 @@ export class Varve {
 /** Gives the Level facade what it reads with. */
 export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
   return { view: db['view'], reads: db['reads'] }
-}
-
-function takeBatchOptions({ sync, position }: BatchWriteOptions): BatchWriteOptions {
-  return { sync, position }
 }

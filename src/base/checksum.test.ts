@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { test } from 'node:test'
-import { crc32, useNativeCrc32 } from './checksum.js'
+import { crc32, reseedCrc32, useNativeCrc32 } from './checksum.js'
 import { SeededRandom } from './random.js'
 
 const random = new SeededRandom(1, 'checksum')
@@ -44,4 +44,16 @@ test('shared memory has the same checksum', () => {
   const shared = new Uint8Array(new SharedArrayBuffer(5000))
   shared.set(bytes)
   assert.equal(crc32(shared, 1, 4999, 5), crc32(bytes, 1, 4999, 5))
+})
+
+test('a checksum begun with one seed gives the one begun with another, without the bytes', () => {
+  for (const length of [0, 1, 2, 3, 7, 8, 255, 512, 1000, 4096, 4999, 5000]) {
+    for (let round = 0; round < 5; round++) {
+      const [seed, newSeed] = [round === 0 ? 0 : random.u32(), round === 1 ? 0 : random.u32()]
+      const given = crc32(bytes, 0, length, seed)
+      assert.equal(reseedCrc32(given, seed, newSeed, length), crc32(bytes, 0, length, newSeed), `${length}, ${seed}`)
+    }
+  }
+  const long = new Uint8Array(2 ** 26 + 12_345).fill(3)
+  assert.equal(reseedCrc32(zlibCrc32(long, 9), 9, 1234, long.length), zlibCrc32(long, 1234))
 })

@@ -18,7 +18,8 @@
  * by name (frame-check.ts).
  * Thread: any (pure). Nothing is allocated: most functions here run once an entry, or once a comparison.
  */
-import { getU32 } from './coding.js'
+import { getU32, putU32 } from './coding.js'
+import { VALUE_CHECKSUM_BYTES_MIN } from './limits.js'
 
 /** Bits of byte 0 that are the kind. */
 export const KIND_MASK = 0x0f
@@ -47,7 +48,7 @@ const CHECKSUM_BYTES = 4
 
 /** Bytes that a new entry takes at most, header and padding included. */
 export function entryBytesMax(keyBytes: number, valueBytes: number): number {
-  return ENTRY_BYTES_MIN + keyBytes + valueBytes + 4
+  return ENTRY_BYTES_MIN + keyBytes + valueBytes + 4 + (valueBytes < VALUE_CHECKSUM_BYTES_MIN ? 0 : CHECKSUM_BYTES)
 }
 
 /** Gives where to write the key of a new entry at `at`. The value follows it directly. */
@@ -57,17 +58,34 @@ export function newKeyStart(at: number): number {
 
 /** Writes header and padding around a key and a value that stand in their place; returns the end of the entry. */
 export function finishEntry(bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number): number {
+  putEntryHeader(bytes, at, kind, 0, keyBytes, valueBytes)
+  let end = at + ENTRY_BYTES_MIN + keyBytes + valueBytes
+  while ((end & 3) !== 0) bytes[end++] = 0
+  return end
+}
+
+/** Finishes an entry as `finishEntry` does, around a value that has a checksum of its own. */
+export function finishApartEntry(
+  bytes: Uint8Array, at: number, kind: number, keyBytes: number, valueBytes: number, checksum: number,
+): number {
+  const end = finishEntry(bytes, at, kind, keyBytes, valueBytes)
+  bytes[at + 1] = EncodingFlag.checksum
+  putU32(bytes, end, checksum)
+  return end + CHECKSUM_BYTES
+}
+
+/** Writes the bytes before a key that needs no others before it. */
+export function putEntryHeader(
+  bytes: Uint8Array, at: number, kind: number, flags: number, keyBytes: number, valueBytes: number,
+): void {
   bytes[at] = kind
-  bytes[at + 1] = 0
+  bytes[at + 1] = flags
   bytes[at + 2] = keyBytes
   bytes[at + 3] = keyBytes >>> 8
   bytes[at + 4] = valueBytes
   bytes[at + 5] = valueBytes >>> 8
   bytes[at + 6] = valueBytes >>> 16
   bytes[at + 7] = valueBytes >>> 24
-  let end = at + ENTRY_BYTES_MIN + keyBytes + valueBytes
-  while ((end & 3) !== 0) bytes[end++] = 0
-  return end
 }
 
 /** Byte 0: the kind with its version flags, as tables and iterators carry it. */

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'CLOSED' // open again
   | 'LOCKED' // another process has the database; the message names it
   | 'BUSY' // wait and retry
+  | 'SOURCE_FAILED' // not applied; where a streamed value came from failed, or gave more or fewer bytes than it said
   | 'CONFLICT' // a transaction lost; retry it
   | 'READ_ONLY' // opened read-only
   | 'BACKGROUND_ERROR' // an earlier failure stopped writes: see `cause`; resume() or reopen

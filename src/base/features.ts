@@ -18,6 +18,12 @@ const MUST_KNOW_NAMES = [
   'a dictionary', 'values packed one by one',
 ] as const
 
+/** Bits of the first word that this version knows somewhere. On disk: do not change these numbers. */
+export const MustKnow = {
+  /** In the footer of a table: it has handles of values (value-handle.ts). */
+  valueHandles: 8,
+} as const
+
 export interface Features {
   readonly mustKnow: number
   readonly readOnly: number

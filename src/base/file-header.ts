@@ -17,6 +17,7 @@
  * The checksums of everything behind the header are seeded with `fileSeed`: bytes of another file, or of an
  * older file of the same name, never pass.
  */
+import { compareBytes } from './bytes.js'
 import { crc32 } from './checksum.js'
 import { getU32, getU53, putU32, putU53 } from './coding.js'
 import { corruption, VarveError } from './errors.js'
@@ -133,8 +134,17 @@ function checkFormat(bytes: Uint8Array, file: string): void {
   )
 }
 
+/** Throws CORRUPTION when the header is not that of the file of this number, salt and database. */
+export function checkFileIdentity(
+  file: string, header: FileHeader, { fileNum, salt }: Pick<FileHeader, 'fileNum' | 'salt'>, databaseId: Uint8Array,
+): void {
+  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(file, 24, 'it belongs to another database')
+  if (header.fileNum !== fileNum) throw corruption(file, 40, `it is file number ${header.fileNum}`)
+  if (compareBytes(header.salt, salt) !== 0) throw corruption(file, 48, 'another file of this number')
+}
+
 /** The seed of every checksum in the file. It differs with the file number and the salt. */
-export function fileSeed(header: FileHeader): number {
+export function fileSeed(header: Pick<FileHeader, 'fileNum' | 'salt'>): number {
   const bytes = new Uint8Array(16)
   putU53(bytes, 0, header.fileNum)
   bytes.set(header.salt, 8)

@@ -15,7 +15,7 @@ test('every name that is made is parsed to what it was made of', () => {
     assert.deepEqual(parseFileName(logFileName(n)), { kind: 'log', fileNum: n })
     assert.deepEqual(parseFileName(tableFileName(n)), { kind: 'table', fileNum: n })
     assert.deepEqual(parseFileName(manifestFileName(n)), { kind: 'manifest', fileNum: n })
-    assert.deepEqual(parseFileName(tempFileName(n, '12.3456')), { kind: 'temp', fileNum: n })
+    assert.deepEqual(parseFileName(tempFileName(tableFileName(n), '12.3456')), { kind: 'temp', fileNum: n })
     for (const name of [logFileName(n), logFileName(n).replace('wal', 'vlog')]) {
       assert.deepEqual(parseFileName(`${name}.tmp.12.3456`), { kind: 'temp', fileNum: n })
     }
@@ -76,7 +76,7 @@ test('a name with one character changed is not ours, or is another name that we 
   const random = new SeededRandom(1, 'names')
   const samples = [LOCK_FILE_NAME, lockGenerationFileName(9), logFileName(12), tableFileName(345_678)]
   samples.push(lockSocketFileName('7.8'), markerFileName(3, 12), manifestFileName(1))
-  samples.push(tempFileName(4, '77.88'), probeFileName('5.6'))
+  samples.push(tempFileName(tableFileName(4), '77.88'), probeFileName('5.6'))
   for (const sample of samples) {
     for (let at = 0; at <= sample.length; at++) {
       for (const change of ['0', '7', '.', 'a', 'L', ' ', '', String.fromCharCode(random.below(300))]) {

@@ -5,6 +5,7 @@
  *
  *   000012.wal                        write-ahead log
  *   000012.table                      sorted table
+ *   000012.vlog                       value log
  *   000012.manifest                   manifest
  *   000012.table.tmp.<pid>.<ns>       table being built; logs and value logs take the same form
  *   marker.000003.000012              iteration 3: the manifest is number 12; the highest iteration wins
@@ -40,6 +41,15 @@ export function tableFileName(fileNum: FileNum): string {
   return `${pad(fileNum, 6)}.table`
 }
 
+export function vlogFileName(fileNum: FileNum): string {
+  return `${pad(fileNum, 6)}.vlog`
+}
+
+/** A value log keeps the name it was made under: that of a log, if it was one. */
+export function valueLogFileName({ fileNum, isLog }: { fileNum: FileNum; isLog: boolean }): string {
+  return isLog ? logFileName(fileNum) : vlogFileName(fileNum)
+}
+
 export function manifestFileName(fileNum: FileNum): string {
   return `${pad(fileNum, 6)}.manifest`
 }
@@ -48,9 +58,9 @@ export function markerFileName(iteration: number, manifest: FileNum): string {
   return `marker.${pad(iteration, 6)}.${pad(manifest, 6)}`
 }
 
-/** Names a table that is being built. `unique` is made of digits and dots: process id and a time stamp. */
-export function tempFileName(table: FileNum, unique: string): string {
-  return `${tableFileName(table)}.tmp.${unique}`
+/** Names a file while it is written. `unique` is made of digits and dots: process id and a time stamp. */
+export function tempFileName(finalName: string, unique: string): string {
+  return `${finalName}.tmp.${unique}`
 }
 
 /** Names a file that is written, synced and removed again to see whether the disk takes writes. */

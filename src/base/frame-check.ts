@@ -8,7 +8,8 @@
 import { alignUp } from './bytes.js'
 import { getU32 } from './coding.js'
 import {
-  EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKind, KIND_MASK, VersionFlag,
+  EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKeyEnd, entryKind, entryValueEnd, KIND_MASK,
+  VersionFlag,
 } from './entry.js'
 import { corruption, unsupportedFormat } from './errors.js'
 import type { VarveError } from './errors.js'
@@ -20,6 +21,7 @@ import {
 import type { FrameHeader, KnownFrames } from './frame.js'
 import { EntryKind } from './ids.js'
 import { BATCH_COUNT_MAX, POSITION_BYTES_MAX } from './limits.js'
+import { handleProblem } from './value-handle.js'
 
 /** Extensions of this type and above say nothing that a reader must know. */
 const EXTENSION_SKIPPED_MIN = 128
@@ -49,8 +51,8 @@ function lowestBit(flags: number): number {
 }
 
 /**
- * Tells why a good frame of a log cannot be taken, or null. The frame stands at bytes[at]; its offset in the file is
- * `shift` more. Requires: the frame's checksums were right.
+ * Tells why a good frame of a log or value log cannot be taken, or null. The frame stands at bytes[at]; its offset in
+ * the file is `shift` more. Requires: the frame's checksums were right.
  */
 export function frameProblem(
   bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift = 0,
@@ -61,6 +63,7 @@ export function frameProblem(
     if (problem !== null) return problem
   }
   if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
+  if (frame.type === FrameType.values) return valuesProblem(bytes, at, frame, file, shift)
   if (frame.type !== FrameType.predecessor) return null
   if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
   if (frame.bodyBytes !== PREDECESSOR_BODY_BYTES || frame.extensionBytes !== 0) {
@@ -110,33 +113,59 @@ function entriesProblem(
     if (end - at < ENTRY_BYTES_MIN) return corruption(file, at + shift, 'entry runs over the end of its frame')
     const kind = entryKind(bytes, at)
     if ((kind !== EntryKind.value && kind !== EntryKind.tombstone) || encodingFlags(bytes, at) !== 0) {
-      const problem = entryProblem(bytes, at, isApart, file, at + shift)
+      const problem = entryProblem(bytes, at, frame, file, at + shift)
       if (problem !== null) return problem
-      isAnyApart = true
+      if (kind !== EntryKind.valueHandle) isAnyApart = true
     }
     const next = entryEndWithin(bytes, at, end)
     if (next < 0) return corruption(file, at + shift, 'entry runs over the end of its frame')
+    if (kind === EntryKind.valueHandle) {
+      const problem = handleProblem(bytes, entryKeyEnd(bytes, at), entryValueEnd(bytes, at))
+      if (problem !== null) return corruption(file, at + shift, problem)
+    }
     at = next
   }
   if (at !== end) return corruption(file, at + shift, 'entries do not fill their frame')
   return isApart && !isAnyApart ? corruption(file, frameAt + shift, 'no value is apart in a frame that says so') : null
 }
 
-/** Tells what is wrong with an entry that is not plain, or null when it is a value apart in a frame that says so. */
+/** Tells what is wrong with a frame of a value log: it is one entry, which has a checksum of its own. */
+function valuesProblem(
+  bytes: Uint8Array, at: number, frame: FrameHeader, file: string, shift: number,
+): VarveError | null {
+  if (frame.count !== 1) return corruption(file, at + shift, `frame of ${frame.count} values`)
+  if ((frame.flags & FrameFlag.valuesApart) === 0) {
+    return corruption(file, at + shift, 'a value without a checksum of its own')
+  }
+  return entriesProblem(bytes, at, frame, file, shift)
+}
+
+/**
+ * Tells what is wrong with an entry that is not plain, or null when it is a value apart in a frame that says so, or a
+ * handle in a log.
+ */
 function entryProblem(
-  bytes: Uint8Array, at: number, isApart: boolean, file: string, offset: number,
+  bytes: Uint8Array, at: number, { type, flags }: FrameHeader, file: string, offset: number,
 ): VarveError | null {
   const kind = entryKind(bytes, at)
   const encoding = encodingFlags(bytes, at)
-  const problem = kindProblem(kind)
+  const isHandle = kind === EntryKind.valueHandle && type === FrameType.batch
+  if (isHandle && encoding === 0) return null
+  const isApart = (flags & FrameFlag.valuesApart) !== 0
+  const problem = isHandle ? null : kindProblem(kind)
   if (problem !== null) return (problem.isCorrupt ? corruption : unsupportedFormat)(file, offset, problem.what)
   const unknown = lowestBit(encoding & ~EncodingFlag.checksum)
   if (unknown !== 0) return unsupportedFormat(file, offset, `entry encoding flag ${named(EncodingFlag, unknown)}`)
   if (!isApart) return corruption(file, offset, 'a value has a checksum of its own, but its frame does not say so')
-  return kind === EntryKind.value ? null : corruption(file, offset, 'a tombstone with the checksum of a value')
+  if (kind === EntryKind.value) return null
+  const what = kind === EntryKind.tombstone ? 'a tombstone' : 'a value handle'
+  return corruption(file, offset, `${what} with the checksum of a value`)
 }
 
-/** Tells why this version reads no entry with this kind and these version flags, or null when it does. */
+/**
+ * Tells why this version reads no entry with this kind and these version flags, or null when it does. (Where handles
+ * may stand without version flags their readers take them before they ask.)
+ */
 export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: string } | null {
   const kind = kindAndFlags & KIND_MASK
   const versionFlags = kindAndFlags & ~KIND_MASK
@@ -146,9 +175,9 @@ export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: s
     const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
     return { isCorrupt: true, what: `entry kind ${kindName} with version flag ${flag}` }
   }
-  if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
-    return { isCorrupt: false, what: `entry kind ${kindName}` }
-  }
+  const isKnown = kind === EntryKind.value || kind === EntryKind.tombstone
+  const isKnownInTables = kind === EntryKind.valueHandle && versionFlags !== 0
+  if (!isKnown && !isKnownInTables) return { isCorrupt: false, what: `entry kind ${kindName}` }
   return versionFlags === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(versionFlags)}` }
 }
 

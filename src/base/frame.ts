@@ -40,7 +40,7 @@ export const FrameType = {
   predecessor: 2,
   editGroup: 3,
   mark: 4,
-  /** One large value, in a value log. Reserved. */
+  /** One large value, in a value log. */
   values: 5,
   /** Names tables that came from outside, in a log. Reserved. */
   ingestNote: 6,
@@ -58,6 +58,9 @@ export type KnownFrames = Readonly<Record<number, number>>
 
 export const LOG_FRAMES: KnownFrames = {
   [FrameType.batch]: FrameFlag.valuesApart, [FrameType.predecessor]: 0, [FrameType.mark]: 0,
+}
+export const VALUE_LOG_FRAMES: KnownFrames = {
+  [FrameType.values]: FrameFlag.valuesApart, [FrameType.mark]: 0,
 }
 export const MANIFEST_FRAMES: KnownFrames = { [FrameType.editGroup]: 0, [FrameType.mark]: 0 }
 
@@ -107,11 +110,34 @@ export function sealFrame(
   const bodyStart = at + FRAME_HEADER_BYTES
   const total = frameBytes(bodyBytes)
   for (let i = bodyStart + bodyBytes; i < at + total; i++) bytes[i] = 0
-  const start = (seed ^ offset) >>> 0
-  putU32(bytes, at + 4, bodyBytes)
-  putU32(bytes, at + 8, crc32(bytes, bodyStart, bodyStart + bodyBytes, start))
+  const bodyChecksum = crc32(bytes, bodyStart, bodyStart + bodyBytes, (seed ^ offset) >>> 0)
+  putFrameHeader(bytes, at, offset, seed, header, 0, bodyChecksum)
+  return total
+}
+
+/** Seals a frame as `sealFrame` does that has entries whose values have checksums of their own: it gets the flag. */
+export function sealApartFrame(
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame,
+): number {
+  const { bodyBytes, extensionBytes, count } = header
+  const start = at + FRAME_HEADER_BYTES
+  const end = start + bodyBytes
+  const total = frameBytes(bodyBytes)
+  for (let i = end; i < at + total; i++) bytes[i] = 0
+  const body = { bytes, start, entries: start + extensionBytes, end, count, shift: offset - at, seed }
+  const bodyChecksum = apartChecksum(body, (seed ^ offset) >>> 0)
+  putFrameHeader(bytes, at, offset, seed, header, FrameFlag.valuesApart, bodyChecksum)
+  return total
+}
+
+/** Writes the header alone, at bytes[at, at + 40); the rest as in `sealFrame`. */
+export function putFrameHeader(
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: NewFrame, flags: number, bodyChecksum: number,
+): void {
+  putU32(bytes, at + 4, header.bodyBytes)
+  putU32(bytes, at + 8, bodyChecksum)
   bytes[at + 12] = header.type
-  bytes[at + 13] = 0
+  bytes[at + 13] = flags
   bytes[at + 14] = header.extensionBytes
   bytes[at + 15] = header.extensionBytes >>> 8
   putU53(bytes, at + 16, header.firstSeqNum)
@@ -119,8 +145,7 @@ export function sealFrame(
   putU32(bytes, at + 28, header.generation)
   putU32(bytes, at + 32, header.markDistance)
   putU32(bytes, at + 36, header.markBytes)
-  putU32(bytes, at, crc32(bytes, at + 4, at + FRAME_HEADER_BYTES, start))
-  return total
+  putU32(bytes, at, crc32(bytes, at + 4, at + FRAME_HEADER_BYTES, (seed ^ offset) >>> 0))
 }
 
 /**

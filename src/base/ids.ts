@@ -13,7 +13,7 @@ export type LevelNum = number
 export const EntryKind = {
   value: 1,
   tombstone: 2,
-  /** The value is a handle into a value log. Reserved. */
+  /** The value is a handle of a value that stands in a value log. In logs reserved. */
   valueHandle: 3,
   /** The key is the start and the value the end of a deleted range. Reserved. */
   rangeTombstone: 4,

@@ -31,6 +31,12 @@ export const SEQ_NUM_MAX = 2 ** 51 - 1
 /** A manifest larger than this is not believed. */
 export const MANIFEST_BYTES_MAX = GiB
 
+/** A value of this length or more has a checksum of its own in its log. On disk: do not change. */
+export const VALUE_CHECKSUM_BYTES_MIN = 4 * KiB
+
+/** The smallest `valueThreshold` but 0. */
+export const VALUE_THRESHOLD_MIN = 512
+
 export const WRITE_BUFFER_BYTES_MIN = 64 * KiB
 export const WRITE_BUFFER_BYTES_MAX = 2 * GiB - 64 * KiB
 export const WRITE_BUFFER_BYTES_DEFAULT = 32 * MiB

@@ -21,6 +21,14 @@ export function* step<T>(one: Step<T>): Steps<T> {
   return (yield one) as T
 }
 
+/** Runs a job that pauses now and then to its end, at once. */
+export function runToEnd<T>(job: Generator<undefined, T, unknown>): T {
+  for (;;) {
+    const turn = job.next()
+    if (turn.done === true) return turn.value
+  }
+}
+
 export function runSync<T>(steps: Steps<T>): T {
   let turn = steps.next()
   while (turn.done !== true) {

@@ -11,6 +11,11 @@ export interface ValueFileReference {
   valueBytes: number
 }
 
+/** Handles of values in all these files. */
+export function handleCountOf(files: readonly ValueFileReference[]): number {
+  return files.reduce((sum, { valueCount }) => sum + valueCount, 0)
+}
+
 export interface TableFacts {
   fileNum: FileNum
   /** Size of the file. */

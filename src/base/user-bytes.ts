@@ -7,6 +7,7 @@
  * A program that transfers the buffer of one value to another thread would take away the others that share it. So the
  * platform is asked to refuse that, as it does for its own pool. A chunk that is gone all the same is filled no more.
  */
+import { ownCopy } from './unfilled-bytes.js'
 
 const CHUNK_BYTES = 8192
 /** Larger copies get buffers of their own, so that a small value that is kept holds at most one chunk. */
@@ -82,9 +83,3 @@ export class UserBytes {
 
 /** Makes copies that share nothing, so that each may be transferred to another thread. */
 export const OWN_BUFFERS = new UserBytes(-1)
-
-function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start)
-  copy.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
-  return copy
-}

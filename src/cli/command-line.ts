@@ -8,13 +8,14 @@ import type { Command, Terminal } from './command.js'
 import { dumpCommand } from './commands/dump.js'
 import { orphansCommand } from './commands/orphans.js'
 import { shellCommand } from './commands/shell.js'
+import { gcCommand } from './commands/gc.js'
 import { statsCommand } from './commands/stats.js'
 import { unlockCommand } from './commands/unlock.js'
 import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, orphansCommand, unlockCommand]
+const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, gcCommand, orphansCommand, unlockCommand]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
 const HELP_NAMES = new Set(['help', '--help', '-h'])

@@ -1,10 +1,10 @@
 /**
- * What: a log, manifest, table, or a file of a blob cache, printed section by section, as text or as JSON, whatever
- * state it is in. Holds one section at a time. Never writes to the file.
+ * What: a log, value log, manifest, table, or a file of a blob cache, printed section by section, as text or as JSON,
+ * whatever state it is in. Holds one section at a time. Never writes to the file.
  */
 import { describeCatalog, describeSegment } from '../blob-cache/index.js'
 import { FILE_HEADER_BYTES, toHex, VarveError } from '../base/index.js'
-import { describeLog, problemOf, sectionLines, sectionTitle, shownFieldBytes } from '../dump/index.js'
+import { describeLog, describeValueLog, problemOf, sectionLines, sectionTitle, shownFieldBytes } from '../dump/index.js'
 import type { Problem, Section } from '../dump/index.js'
 import { describeManifest } from '../manifest/index.js'
 import { describeTable } from '../sstable/index.js'
@@ -14,14 +14,15 @@ import { FileBytes, openForReading } from './open-file.js'
 import { printable, printableJson } from './printable.js'
 
 const MAGICS = {
-  log: 'varvelog', manifest: 'varveman', table: 'varvetab', segment: 'varveseg', catalog: 'varvecat',
+  log: 'varvelog', vlog: 'varvevlg', manifest: 'varveman', table: 'varvetab', segment: 'varveseg', catalog: 'varvecat',
 } as const
 export type DumpKind = keyof typeof MAGICS
 export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
 
 /** What describes the bytes of a file; a table is asked for its parts. */
 const DESCRIBE = {
-  log: describeLog, manifest: describeManifest, segment: describeSegment, catalog: describeCatalog,
+  log: describeLog, vlog: describeValueLog, manifest: describeManifest,
+  segment: describeSegment, catalog: describeCatalog,
 } as const
 
 /** This much text is printed at once. */

@@ -3,12 +3,14 @@
  * throws before anything counts, since the frame is sealed last. No code of the caller runs here.
  * Thread: main. No state.
  */
-import { BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VarveError } from '../base/index.js'
+import {
+  BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
+} from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
 import { checkContent } from './operations.js'
-import { exactRoom, frameBytesBound, roomOf } from './write-buffer.js'
+import { exactRoom, frameBytesBound, roomOf, writePosition } from './write-buffer.js'
 import type { WriteBuffer } from './write-buffer.js'
 
 export interface BatchOptions {
@@ -18,19 +20,19 @@ export interface BatchOptions {
 }
 
 /**
- * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room.
+ * Encodes the whole batch or nothing. Returns false when it does not fit into the buffer's room, or is too long.
  * Throws INVALID_ARGUMENT, KEY_TOO_LARGE, VALUE_TOO_LARGE or BATCH_TOO_LARGE.
  */
 export function encodeBatch(
   buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum,
 ): boolean {
   const { count, kinds, keys, values } = operations
-  const bodyStart = buffer.encodedEnd + FRAME_HEADER_BYTES
-  const end = buffer.bytes.length - 16
+  const bodyStart = buffer.beginFrame()
+  const end = Math.min(buffer.bytes.length - 16, bodyStart + buffer.batchBytesMax)
   let at = bodyStart
   if (options.position !== null) {
     if (at + options.position.length + 8 > end) return false
-    at = buffer.writePosition(at, options.position)
+    at = writePosition(buffer.bytes, at, options.position)
   }
   const extensionBytes = at - bodyStart
   for (let i = 0; i < count; i++) {
@@ -39,6 +41,7 @@ export function encodeBatch(
     const kind = kinds[i]!
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    if (valueRoom > buffer.batchBytesMax) return false
     if (at + entryBytesMax(keyRoom, valueRoom) > end) {
       if (at + entryBytesMax(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > end) return false
     }
@@ -58,7 +61,8 @@ export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): numb
 /** Bytes that a frame of `count` entries takes at most when their keys and values have `dataBytes` together. */
 export function batchFrameBound(count: number, dataBytes: number, { position }: BatchOptions): number {
   const extensionBytes = position === null ? 0 : position.length + 8
-  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + dataBytes
+  const checksumBytes = 4 * Math.min(count, Math.floor(dataBytes / VALUE_CHECKSUM_BYTES_MIN))
+  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + checksumBytes + dataBytes
 }
 
 /** Bytes that the batch's frame takes at most; checks every operation. */

@@ -6,14 +6,15 @@
  * Thread: main. All state changes stand in sync functions, so nothing comes between them.
  * Invariants: COM-4 a sequence number is never used twice, also after a failed write.
  */
-import { assert, SEQ_NUM_MAX, VarveError } from '../base/index.js'
-import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
+import { assert, NUMBER_MAX, SEQ_NUM_MAX, VarveError } from '../base/index.js'
+import type { Bytes, EntryKind, SeqNum, Turns } from '../base/index.js'
 import { noPredecessor } from '../wal/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import { batchBytesBound, encodeBatch, entryBytesBound } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
+import type { CommitHost, CommitOptions } from './commit-host.js'
 import { GroupWriter } from './group-writer.js'
-import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
+import { COPIED_BYTES_MAX, LargeWrite } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { PackedOperations } from './packed-operations.js'
@@ -24,34 +25,6 @@ import type { WriteBuffer } from './write-buffer.js'
 const UNSYNCED: BatchOptions = { sync: false, position: null }
 const SYNCED: BatchOptions = { sync: true, position: null }
 
-/** What the pipeline needs of the engine. All functions are synchronous. */
-export interface CommitHost extends GroupWriterHost {
-  /** Delivers results of jobs that have arrived. A caller that blocks does not let the event loop do it. */
-  takeResults(): void
-  /** True while too much waits to be flushed. */
-  mustStop(): boolean
-  /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
-  mustDelay(): boolean
-  /** Blocks until `mustStop` is false. Throws BUSY, or the reason why nothing may be written. */
-  waitForRoom(): void
-  /** Takes an empty buffer; gives null while its log is being made. */
-  takeBuffer(): WriteBuffer | null
-  /** Takes an empty buffer; makes the log, blocking, when there is none. Throws what I/O throws. */
-  takeBufferNow(): WriteBuffer
-  /** True when a batch of this size needs a slab of its own. */
-  needsXl(batchBytes: number): boolean
-  /** Gives the current buffer, which is empty, a slab with room for a batch of this size. Throws BUSY. */
-  fill(buffer: WriteBuffer, batchBytes: number): void
-  /** Called when `sealed` takes no more batches and `next` has become the current buffer. */
-  onRotated(sealed: WriteBuffer, next: WriteBuffer): void
-}
-
-export interface CommitOptions extends GroupWriterOptions {
-  host: CommitHost
-  /** Bytes of memory that calls which wait for room may take. */
-  waitingBytesMax: number
-}
-
 export class CommitPipeline {
   private readonly host: CommitHost
   private readonly syncer: LogSyncer
@@ -59,6 +32,9 @@ export class CommitPipeline {
   /** True while a Sync call is waiting for a buffer. */
   private isTaking = false
   private isRotating = false
+  private readonly turns: Turns
+  /** True while a step of a large write waits for its turn of the event loop. */
+  private isStepping = false
   readonly waiting: WaitingWrites
   lastSeqNum: SeqNum
   readonly counters: GroupWriter['counters']
@@ -67,6 +43,7 @@ export class CommitPipeline {
     const { syncer, host, lastSeqNum } = options
     this.host = host
     this.syncer = syncer
+    this.turns = options.turns
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, options)
     this.counters = this.writer.counters
@@ -91,6 +68,12 @@ export class CommitPipeline {
   /** Resolves when nothing encoded is unwritten and no write is in flight. */
   idle(): Promise<void> {
     return this.writer.idle()
+  }
+
+  /** Resolves when no write that was asked for before this call waits for room or is unwritten: written, or refused. */
+  async settled(): Promise<void> {
+    await this.waiting.passed()
+    await this.writer.idle()
   }
 
   // ── Calls that return when the bytes are in the log ─────────────────────────────────────────────
@@ -122,21 +105,23 @@ export class CommitPipeline {
     if (this.current.memtable.sortsBehind > 1) this.host.takeResults()
     this.host.checkWritable()
     while (!this.waiting.isEmpty) this.encodeWaitingNow()
+    this.current.batchBytesMax = NUMBER_MAX
   }
 
   /**
    * Makes room, blocking. Encoded batches are written first, so that their flush can begin. Flushes that end
-   * meanwhile would encode waiting calls, which must not happen in the middle of this one.
+   * meanwhile would encode waiting calls, which must not happen in the middle of this one. `isFilled` false: the buffer
+   * stays empty.
    */
-  private makeRoomNow(batchBytes: number): void {
+  private makeRoomNow(batchBytes: number, isFilled = true): void {
     const { host } = this
     this.writer.commitNow()
     this.isTaking = true
     try {
       if (this.mayFill(batchBytes)) host.checkWritable()
-      else host.waitForRoom()
+      else host.waitForRoom(batchBytes)
       if (this.current.isFilled) this.rotate(host.takeBufferNow())
-      host.fill(this.current, batchBytes)
+      if (isFilled) host.fill(this.current, batchBytes)
     } finally {
       this.isTaking = false
     }
@@ -159,14 +144,15 @@ export class CommitPipeline {
       const operations = OperationList.read(given)
       this.host.checkWritable()
       if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
-      batchBytesBound(operations, options) // This checks the batch before it is copied.
       return this.wait(operations, options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  /** True when a call may be encoded at once, if it is not a large one. */
   private get mayEncode(): boolean {
+    this.current.batchBytesMax = COPIED_BYTES_MAX
     return this.waiting.isEmpty && !this.host.mustDelay()
   }
 
@@ -177,7 +163,9 @@ export class CommitPipeline {
   // ── Waiting for room ────────────────────────────────────────────────────────────────────────────
 
   private wait(operations: OperationList, options: BatchOptions): Promise<void> {
-    const written = this.waiting.push(PackedOperations.pack(operations), options)
+    const isLarge = LargeWrite.isLarge(operations)
+    const waiting = isLarge ? new LargeWrite(operations, options) : PackedOperations.pack(operations)
+    const written = this.waiting.push(waiting, options)
     this.encodeWaiting()
     return written
   }
@@ -191,17 +179,19 @@ export class CommitPipeline {
       try {
         if (!this.encodeFirst(next)) return
       } catch (error) {
-        this.waiting.shift(Promise.reject(error)) // No buffer can be made for this call.
+        this.waiting.refuse(error) // No buffer can be made for this call, or its memory has changed.
       }
     }
   }
 
   /** Encodes the first waiting call; false while there is no room for it. */
   private encodeFirst(next: WaitingWrite): boolean {
-    const bytes = next.operations.frameBytesBound(next.options)
-    if (!this.encodeUnpacked(next, bytes)) {
+    const { operations } = next
+    if (operations instanceof LargeWrite) return this.encodeLarge(next, operations)
+    const bytes = operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(operations, next.options, bytes)) {
       if (!this.makeRoom(bytes)) return false
-      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
+      assert(this.encodeUnpacked(operations, next.options, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
     this.leaveXl()
@@ -209,14 +199,15 @@ export class CommitPipeline {
   }
 
   /** Unpacks and encodes a call only if there is room. A batch may be large, and each end of a job tries it again. */
-  private encodeUnpacked(next: WaitingWrite, bytes: number): boolean {
-    return bytes <= this.current.roomBytes && this.encodeBatch(next.operations.unpack(), next.options)
+  private encodeUnpacked(operations: PackedOperations, options: BatchOptions, bytes: number): boolean {
+    this.current.batchBytesMax = NUMBER_MAX
+    return bytes <= this.current.roomBytes && this.encodeBatch(operations.unpack(), options)
   }
 
   /** Makes room without blocking; false while there can be none. Throws BUSY when there is no memory. */
   private makeRoom(batchBytes: number): boolean {
     const { host } = this
-    if (!this.mayFill(batchBytes) && host.mustStop()) return false
+    if (!this.mayFill(batchBytes) && host.mustStop(batchBytes)) return false
     if (this.current.isFilled) {
       const next = host.takeBuffer()
       if (next === null) return false
@@ -231,6 +222,11 @@ export class CommitPipeline {
     return !this.current.isFilled && !this.host.needsXl(batchBytes)
   }
 
+  /** Bytes that the current buffer still takes; below 0 while it is empty. */
+  private get roomBytes(): number {
+    return this.current.isFull ? 0 : this.current.roomBytes
+  }
+
   /** Seals a batch that has a slab of its own at once, since its flush need not wait for more writes. */
   private leaveXl(): void {
     if (!this.current.isXl || !this.current.isUsed) return
@@ -240,12 +236,103 @@ export class CommitPipeline {
 
   private encodeWaitingNow(): void {
     const next = this.waiting.first!
-    const bytes = next.operations.frameBytesBound(next.options)
-    if (!this.encodeUnpacked(next, bytes)) {
+    const { operations } = next
+    if (operations instanceof LargeWrite) return this.encodeLargeNow(next, operations)
+    const bytes = operations.frameBytesBound(next.options)
+    if (!this.encodeUnpacked(operations, next.options, bytes)) {
       this.makeRoomNow(bytes)
-      assert(this.encodeUnpacked(next, bytes), 'a fresh buffer has room')
+      assert(this.encodeUnpacked(operations, next.options, bytes), 'a fresh buffer has room')
     }
     this.waiting.shift(this.join(next.options.sync))
+  }
+
+  // ── Large writes ────────────────────────────────────────────────────────────────────────────────
+
+  /** False while it is not whole, or there is no room for it. Throws when it cannot be written. */
+  private encodeLarge(next: WaitingWrite, large: LargeWrite): boolean {
+    const { host } = this
+    if (!large.isMeasured) return this.stepLater()
+    const bytes = large.frameBytesBound()
+    if (!large.isIn(this.current)) {
+      if (!host.needsXl(bytes)) {
+        if (bytes > this.roomBytes && !this.makeRoom(bytes)) return false
+        large.beginIn(this.current)
+      } else if (!large.hasSlab) {
+        if (host.mustStop(bytes)) return false
+        large.begin(host.takeSlab(bytes))
+      }
+    }
+    if (!large.isWhole) return this.stepLater()
+    if (large.hasSlab) {
+      if (host.mustStop(bytes)) return false
+      if (this.current.isFilled) {
+        const buffer = host.takeBuffer()
+        if (buffer === null) return false
+        this.rotate(buffer)
+      }
+    }
+    this.encodeFilled(next, large)
+    this.leaveXl()
+    return true
+  }
+
+  /** Goes on in a turn of its own; false, since the write is not encoded yet. */
+  private stepLater(): false {
+    if (this.isStepping) return false
+    this.isStepping = true
+    this.turns.defer(this.step)
+    return false
+  }
+
+  /** Goes on with the first waiting write, if it is a large one. */
+  private readonly step = (): void => {
+    this.isStepping = false
+    const operations = this.waiting.first?.operations
+    if (!(operations instanceof LargeWrite)) return
+    try {
+      operations.step()
+    } catch (error) {
+      this.waiting.refuse(error)
+    }
+    this.encodeWaiting()
+  }
+
+  /** Does the rest of a large write at once. An error of its own goes to its own caller. */
+  private encodeLargeNow(next: WaitingWrite, large: LargeWrite): void {
+    const { host } = this
+    if (!this.attemptLarge(() => large.measureNow())) return
+    const bytes = large.frameBytesBound()
+    const isXl = host.needsXl(bytes)
+    if (isXl || (!large.isIn(this.current) && bytes > this.roomBytes)) this.makeRoomNow(bytes, !isXl)
+    const finish = (): void => {
+      if (!isXl && !large.isIn(this.current)) large.beginIn(this.current)
+      if (isXl && !large.hasSlab) large.begin(host.takeSlab(bytes))
+      large.fillNow()
+    }
+    if (this.attemptLarge(finish)) this.encodeFilled(next, large)
+  }
+
+  /** False when the first waiting write was refused. */
+  private attemptLarge(work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch (error) {
+      this.waiting.refuse(error)
+      return false
+    }
+  }
+
+  /** The current buffer takes the write, and its slab if it has one: now it has a log and sequence numbers. */
+  private encodeFilled({ options }: WaitingWrite, large: LargeWrite): void {
+    const { count } = large.operations
+    const buffer = this.current
+    this.checkSeqNum(count)
+    if (large.hasSlab) this.host.bind(buffer, large.takeSlab())
+    buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
+    buffer.sealFilled(large, this.lastSeqNum + 1, count)
+    this.count(count)
+    this.waiting.shift(this.join(options.sync))
   }
 
   // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
@@ -257,9 +344,7 @@ export class CommitPipeline {
     this.checkSeqNum(1)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
     if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1)) return false
-    this.lastSeqNum++
-    this.counters.batches++
-    this.counters.entries++
+    this.count(1)
     return true
   }
 
@@ -271,10 +356,15 @@ export class CommitPipeline {
     this.checkSeqNum(count)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
     if (!encodeBatch(buffer, operations, options, this.lastSeqNum + 1)) return false
-    this.lastSeqNum += count
-    this.counters.batches++
-    this.counters.entries += count
+    this.count(count)
     return true
+  }
+
+  /** Counts a batch that is encoded. */
+  private count(entries: number): void {
+    this.lastSeqNum += entries
+    this.counters.batches++
+    this.counters.entries += entries
   }
 
   private checkSeqNum(count: number): void {

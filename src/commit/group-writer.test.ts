@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { EntryKind, MiB } from '../base/index.js'
+import { inPool } from '../vfs/index.js'
 import { CommitScene, follow, puts } from '../../test/support/scenes/commit-scene.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { settled } from '../../test/support/fakes/hand-clock.js'
 import { readHistory } from '../../test/support/samples/log-history.js'
 
 const noSync = { sync: false, position: null }
-const large = new Uint8Array(600_000).fill(0x61)
+/** Two of them go through the thread pool, one after the other. */
+const large = new Uint8Array(1_100_000).fill(0x61)
 
 let scene: CommitScene
 beforeEach(() => {
@@ -22,7 +24,7 @@ const keys = (entries: string[]) => entries.map((entry) => entry.split(' ').slic
 const recovered = () => keys(readHistory(scene.logBytes).entries)
 const published = () => keys(scene.published)
 
-test('a group over 1 MiB goes through the thread pool, and everything behind it waits for it', async () => {
+test('over 2 MiB the first group goes through the thread pool, and everything behind it waits for it', async () => {
   const answers = [follow(put('a', false, large)), follow(put('b', false, large))]
   await settled()
   const behind = follow(put('c'))
@@ -38,12 +40,71 @@ test('a group over 1 MiB goes through the thread pool, and everything behind it 
   assert.deepEqual(recovered(), published())
 })
 
+test('who is written is answered while the next group is in the thread pool', async () => {
+  const half = large.subarray(0, large.length / 2)
+  const answers = Array.from({ length: 6 }, (_, i) => follow(put(`k${i}`, false, half)))
+  const doneCount = (): number => answers.filter(({ state }) => state === 'done').length
+  for (const done of [0, 2]) {
+    await settled()
+    assert.equal(doneCount(), done)
+    assert.equal(published().length, done)
+    scene.files[0]!.finish()
+  }
+  await settled()
+  assert.equal(doneCount(), 6, 'the last group is no longer large')
+  assert.deepEqual(scene.takeCalls().filter((call) => !call.endsWith('ends')), [
+    'pool write 1.wal begins', 'pool write 1.wal begins', 'write 1.wal',
+  ])
+  assert.deepEqual(recovered(), published())
+})
+
+/** Takes a place in the thread pool, in which there is room; gives what ends that. */
+function occupyPool(): () => void {
+  let leave: (() => void) | null = null
+  void inPool(() => new Promise<void>((resolve) => (leave = resolve)))
+  assert.ok(leave !== null, 'there is room')
+  return leave
+}
+
+test('A24: while two others are in the thread pool a pool write waits, and a Sync call does not', async () => {
+  const [leaveFirst, leaveSecond] = [occupyPool(), occupyPool()]
+  const answers = [follow(put('a', false, large)), follow(put('b', false, large))]
+  await settled()
+  assert.deepEqual(scene.takeCalls(), [])
+  putSync('c')
+  assert.deepEqual(published(), ['1 a', '2 b', '3 c'])
+  leaveFirst()
+  await settled()
+  assert.deepEqual(scene.takeCalls(), ['write 1.wal', 'pool write 1.wal begins'])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual(answers.map(({ state }) => state), ['done', 'done'])
+  const leaveThird = occupyPool() // the write has left
+  leaveSecond()
+  leaveThird()
+  await settled()
+})
+
+test('A24: a log that failed while its pool write waited is not written', async () => {
+  const [leaveFirst, leaveSecond] = [occupyPool(), occupyPool()]
+  const answers = [follow(put('a', false, large)), follow(put('b', false, large))]
+  await settled()
+  scene.files[0]!.failing.set('write', 'EIO')
+  expectError(() => putSync('c'), 'COMMIT_UNKNOWN')
+  scene.takeCalls()
+  leaveFirst()
+  await settled()
+  leaveSecond()
+  assert.deepEqual(scene.takeCalls(), [])
+  assert.deepEqual(answers.map(({ state }) => state), ['COMMIT_UNKNOWN', 'COMMIT_UNKNOWN'])
+})
+
 test('a pool write is looped over short writes', async () => {
   scene.files[0]!.writeBytesMax = 500_000
   const answer = follow(scene.pipeline.writeBatch([...puts('a'), { type: 'put', key: 'b', value: large }, ...puts('c'),
     { type: 'put', key: 'd', value: large }], noSync))
   await settled()
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 5; i++) {
     assert.equal(answer.state, 'waiting')
     scene.files[0]!.finish()
     await settled()
@@ -60,8 +121,9 @@ test('groups that fill several buffers in one turn are all written, and settled 
   }
   await settled()
   assert.ok(answers.every(({ state }) => state === 'done'))
-  assert.equal(scene.buffers.length, 4)
-  assert.deepEqual(scene.told.filter((line) => line.startsWith('settled')), ['settled 1', 'settled 2', 'settled 3'])
+  assert.equal(scene.buffers.length, 7)
+  const settledOnes = scene.told.filter((line) => line.startsWith('settled'))
+  assert.deepEqual(settledOnes, [1, 2, 3, 4, 5, 6].map((log) => `settled ${log}`))
   assert.equal(recovered().length, 20)
   assert.deepEqual(recovered(), published())
 })
@@ -69,7 +131,7 @@ test('groups that fill several buffers in one turn are all written, and settled 
 test('a buffer is sealed while a write in the pool carries part of it', async () => {
   const first = [follow(put('a', false, large)), follow(put('b', false, large))]
   await settled()
-  const second = Array.from({ length: 6 }, (_, i) => follow(put(`c${i}`, false, large)))
+  const second = Array.from({ length: 3 }, (_, i) => follow(put(`c${i}`, false, large)))
   assert.deepEqual(scene.told, ['rotated 1 to 2'])
   for (let i = 0; i < 6; i++) {
     await settled()
@@ -127,7 +189,7 @@ test('COM-4: numbers of a failed write are never used again; the next log goes o
 test('COM-5: a failed pool write takes with it what was encoded behind it, sealed buffers too', async () => {
   const pooled = [follow(put('a', false, large)), follow(put('b', false, large))]
   await settled()
-  const behind = Array.from({ length: 6 }, (_, i) => follow(put(`c${i}`, false, large)))
+  const behind = Array.from({ length: 3 }, (_, i) => follow(put(`c${i}`, false, large)))
   assert.deepEqual(scene.told, ['rotated 1 to 2'])
   scene.files[0]!.fail('ENOSPC')
   await settled()

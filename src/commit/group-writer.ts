@@ -1,7 +1,7 @@
 /**
  * What: writes encoded batches to the logs, publishes them in order, and answers the callers.
- * Owns: the current write buffer and the sealed ones that are not written yet, one group of async
- * callers for each buffer, the write in the thread pool, what is visible.
+ * Owns: the current write buffer and the sealed ones that are not written yet, the groups of async callers whose
+ * bytes are not written yet, the write in the thread pool, what is visible.
  * Does not own: encoding and rotation (commit-pipeline.ts), syncs (wal/log-syncer.ts), what follows from
  * a failure (engine/health.ts).
  * Thread: main.
@@ -10,11 +10,17 @@
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
+import { inPool } from '../vfs/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
-/** Larger groups go through the thread pool, so that one call does not hold the event loop. */
-const POOL_WRITE_BYTES_MIN = MiB
+/** From here on what is to be written goes through the thread pool, so that one call does not hold the event loop. */
+const POOL_WRITE_BYTES_MIN = 2 * MiB
+/**
+ * A group of this many bytes takes no more callers. Groups go through the thread pool one by one, so those that are
+ * written encode their next batches while the next group is written.
+ */
+const GROUP_BYTES = MiB
 
 export interface GroupWriterHost {
   /** Throws the reason when writes are refused. */
@@ -38,20 +44,20 @@ export interface GroupWriterOptions {
   position: Uint8Array | null
 }
 
+/** Callers who are answered together, when all of the buffer up to `end` is written. */
 interface Group {
   promise: Promise<void>
   resolve: () => void
   reject: (error: unknown) => void
+  readonly buffer: WriteBuffer
+  readonly start: number
+  end: number
+  /** Sequence number of the last entry below `end`. */
+  seqNum: SeqNum
 }
 
-/** A buffer that takes no more batches, and the callers whose bytes in it are not written yet. */
-interface SealedBuffer {
-  buffer: WriteBuffer
-  group: Group | null
-}
-
-function newGroup(): Group {
-  const group = {} as Group
+function newGroup(buffer: WriteBuffer, start: number): Group {
+  const group = { buffer, start, end: start, seqNum: 0 } as Group
   group.promise = new Promise<void>((resolve, reject) => {
     group.resolve = resolve
     group.reject = reject
@@ -67,9 +73,9 @@ export class GroupWriter {
   /** The buffer that takes batches. A rotation replaces it. */
   buffer: WriteBuffer
   /** Sealed buffers with bytes that are not written yet, oldest first. */
-  private unsettled: SealedBuffer[] = []
-  /** The callers whose bytes in `buffer` are not written yet. */
-  private group: Group | null = null
+  private unsettled: WriteBuffer[] = []
+  /** The callers whose bytes are not written yet, and no write is busy with, in their order. */
+  private groups: Group[] = []
   private isScheduled = false
   /** The write in the thread pool, if there is one. Everything behind it waits. */
   private poolWrite: Promise<void> | null = null
@@ -93,9 +99,21 @@ export class GroupWriter {
 
   /** Joins the open group with entries up to `seqNum`. Settles when they are written, or synced if `sync` is set. */
   join(sync: boolean, seqNum: SeqNum): Promise<void> {
-    const group = (this.group ??= newGroup())
+    const group = this.openGroup()
+    group.end = group.buffer.encodedEnd
+    group.seqNum = seqNum
     this.schedule()
     return sync ? group.promise.then(() => this.syncer.waitFor(seqNum)) : group.promise
+  }
+
+  private openGroup(): Group {
+    const { buffer, groups } = this
+    const last = groups[groups.length - 1]
+    if (last !== undefined && last.buffer === buffer && last.end - last.start < GROUP_BYTES) return last
+    const start = last?.buffer === buffer ? last.end : buffer.log.writtenEnd
+    const group = newGroup(buffer, start)
+    groups.push(group)
+    return group
   }
 
   /** Called when a buffer takes no more batches. It is settled when all of it is written. */
@@ -104,8 +122,7 @@ export class GroupWriter {
       this.settle(sealed)
       return
     }
-    this.unsettled.push({ buffer: sealed, group: this.group })
-    this.group = null
+    this.unsettled.push(sealed)
   }
 
   private settle(buffer: WriteBuffer): void {
@@ -144,29 +161,27 @@ export class GroupWriter {
   }
 
   private get hasUnwritten(): boolean {
-    return this.group !== null || this.unsettled.length > 0
+    return this.groups.length > 0 || this.unsettled.length > 0
   }
 
   private unwrittenBytes(): number {
     let bytes = this.buffer.encodedEnd - this.buffer.log.writtenEnd
-    for (const { buffer } of this.unsettled) bytes += buffer.encodedEnd - buffer.log.writtenEnd
+    for (const { encodedEnd, log } of this.unsettled) bytes += encodedEnd - log.writtenEnd
     return bytes
   }
 
   /** Writes and publishes everything that is encoded, also the bytes that a pool write is still busy with. */
   commitNow(): void {
     while (this.unsettled.length > 0) {
-      const { buffer, group } = this.unsettled[0]!
+      const buffer = this.unsettled[0]!
       this.writeBuffer(buffer)
       this.unsettled.shift()
-      this.answer(group)
+      this.answer(buffer)
       this.settle(buffer)
     }
     this.writeBuffer(this.buffer)
     this.counters.groups++
-    const { group } = this
-    this.group = null
-    this.answer(group)
+    this.answer(this.buffer)
   }
 
   private writeBuffer(buffer: WriteBuffer): void {
@@ -191,26 +206,25 @@ export class GroupWriter {
     this.host.onPublished(buffer)
   }
 
-  /** Answers a group. Requires: its buffer is written, and so is everything before it. */
-  private answer(group: Group | null): void {
-    const { poolGroup } = this
+  /** Answers the groups of a buffer. Requires: it is written, and so is everything before it. */
+  private answer(buffer: WriteBuffer): void {
+    const { poolGroup, groups } = this
     this.poolGroup = null
     poolGroup?.resolve()
-    group?.resolve()
+    while (groups[0]?.buffer === buffer) groups.shift()!.resolve()
   }
 
+  /** Begins to write the first group in the thread pool. */
   private startPoolWrite(): void {
     this.counters.poolWrites++
-    const sealed = this.unsettled[0]
-    const buffer = sealed?.buffer ?? this.buffer
-    const group = sealed === undefined ? this.group : sealed.group
+    const buffer = this.unsettled[0] ?? this.buffer
     const { log, slab } = buffer
-    const [start, end, seqNum] = [log.writtenEnd, buffer.encodedEnd, buffer.encodedSeqNum]
+    const group = this.groups[0]?.buffer === buffer ? this.groups.shift()! : null
+    const start = log.writtenEnd
+    const { end, seqNum } = group ?? { end: buffer.encodedEnd, seqNum: buffer.encodedSeqNum }
     slab.hold()
     this.poolGroup = group
-    if (sealed !== undefined) sealed.group = null
-    else this.group = null
-    this.poolWrite = keepAliveUntil(this.clock, log.writeRange(buffer.bytes, start, end)).then(
+    this.poolWrite = keepAliveUntil(this.clock, writeInPool(buffer, start, end)).then(
       () => this.finishPoolWrite(buffer, end, seqNum, null),
       (error: unknown) => this.finishPoolWrite(buffer, end, seqNum, { error }),
     )
@@ -242,7 +256,7 @@ export class GroupWriter {
     this.publish(buffer)
     this.poolGroup?.resolve()
     this.poolGroup = null
-    if (this.unsettled[0]?.buffer === buffer && buffer.isWritten) {
+    if (this.unsettled[0] === buffer && buffer.isWritten) {
       this.unsettled.shift()
       this.settle(buffer)
     }
@@ -278,17 +292,16 @@ export class GroupWriter {
 
   /** Makes everything encoded and not written void, and rejects its callers. Returns the sealed buffers. */
   private voidEncoded(refusal: unknown): WriteBuffer[] {
-    const behind = [...this.unsettled.splice(0), { buffer: this.buffer, group: this.group }]
+    const sealed = this.unsettled.splice(0)
     const { poolGroup } = this
-    this.group = null
     this.poolGroup = null
     poolGroup?.reject(refusal)
-    for (const { buffer, group } of behind) {
+    for (const buffer of [...sealed, this.buffer]) {
       buffer.log.hasFailed = true
       buffer.voidUnwritten()
-      group?.reject(refusal)
     }
-    return behind.slice(0, -1).map(({ buffer }) => buffer)
+    for (const { reject } of this.groups.splice(0)) reject(refusal)
+    return sealed
   }
 
   /** Cuts the log at its last published frame; true when it durably ends there. */
@@ -313,9 +326,16 @@ export class GroupWriter {
   async idle(): Promise<void> {
     while (this.poolWrite !== null || this.hasUnwritten) {
       if (this.poolWrite !== null) await this.poolWrite
-      else await (this.unsettled[0]?.group ?? this.group)?.promise.catch(() => undefined)
+      else await this.groups[0]?.promise.catch(() => undefined)
     }
   }
+}
+
+/** Waits for its turn among all that is large in the thread pool: a sync always finds a thread. */
+function writeInPool({ log, bytes }: WriteBuffer, start: number, end: number): Promise<void> {
+  return inPool(async () => {
+    if (!log.hasFailed) await log.writeRange(bytes, start, end)
+  })
 }
 
 function commitUnknown({ log }: WriteBuffer, cause: unknown): VarveError {

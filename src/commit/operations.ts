@@ -18,12 +18,16 @@ export interface Operation {
 
 const PUT: Operation = { type: 'put', kind: EntryKind.value, hasValue: true }
 const DEL: Operation = { type: 'del', kind: EntryKind.tombstone, hasValue: false }
+/** What callers can name. */
 const OPERATIONS: readonly Operation[] = [PUT, DEL]
+/** A put whose value was streamed into a value log before: what its entry has is the handle. */
+const PUT_STREAMED: Operation = { ...PUT, kind: EntryKind.valueHandle }
+const ALL: readonly Operation[] = [...OPERATIONS, PUT_STREAMED]
 
 /** The operations by their kinds. Some kinds have none. */
 const byKind: readonly (Operation | undefined)[] = Array.from(
-  { length: 1 + Math.max(...OPERATIONS.map(({ kind }) => kind)) },
-  (_, kind) => OPERATIONS.find((operation) => operation.kind === kind),
+  { length: 1 + Math.max(...ALL.map(({ kind }) => kind)) },
+  (_, kind) => ALL.find((operation) => operation.kind === kind),
 )
 
 /** The operation that writes entries of this kind. Requires: there is one. */

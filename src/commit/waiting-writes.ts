@@ -1,18 +1,19 @@
 /**
- * What: asynchronous writes that wait for room, as private copies, in order.
+ * What: asynchronous writes that wait for room, in order: small ones as private copies, large ones as they were given.
  * Owns: the queue and its bytes. The process is kept alive while a write waits. Thread: main.
  * Invariants: COM-6 the queue's memory is bounded; a write that does not fit is refused with BUSY.
  */
-import { KeptAlive, VarveError } from '../base/index.js'
+import { KeptAlive, VarveError, Waiters } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BatchOptions } from './batch-encoder.js'
+import { LargeWrite } from './large-write.js'
 import type { PackedOperations } from './packed-operations.js'
 
 /** Memory that a waiting call takes besides its bytes: its promise, and its place in the queue. */
 const CALL_BYTES = 384
 
 export interface WaitingWrite {
-  operations: PackedOperations
+  operations: PackedOperations | LargeWrite
   options: BatchOptions
   resolve: (written: Promise<void>) => void
   reject: (error: unknown) => void
@@ -23,6 +24,10 @@ export class WaitingWrites {
   private queue: WaitingWrite[] = []
   private head = 0
   private readonly keptAlive: KeptAlive
+  /** Writes that ever waited, and those of them that wait no more. */
+  private pushedCount = 0
+  private passedCount = 0
+  private readonly passedWaiters = new Waiters()
   /** Memory that the waiting writes take. */
   bytes = 0
 
@@ -43,7 +48,7 @@ export class WaitingWrites {
     return this.queue[this.head] ?? null
   }
 
-  push(operations: PackedOperations, options: BatchOptions): Promise<void> {
+  push(operations: PackedOperations | LargeWrite, options: BatchOptions): Promise<void> {
     const bytes = operations.memoryBytes + CALL_BYTES
     if (this.bytes + bytes > this.bytesMax && !this.isEmpty) {
       throw new VarveError('BUSY', `${this.bytes} bytes of writes wait for flushes`, {
@@ -51,6 +56,7 @@ export class WaitingWrites {
       })
     }
     this.bytes += bytes
+    this.pushedCount++
     this.keptAlive.set(true)
     return new Promise((resolve, reject) => this.queue.push({ operations, options, resolve, reject }))
   }
@@ -65,6 +71,24 @@ export class WaitingWrites {
       this.keptAlive.set(false)
     }
     first.resolve(written)
+    this.notePassed(1)
+  }
+
+  private notePassed(count: number): void {
+    this.passedCount += count
+    this.passedWaiters.wake()
+  }
+
+  /** Resolves when none of the writes that wait now waits any more: each is encoded, or refused. */
+  passed(): Promise<void> {
+    const { pushedCount } = this
+    return this.passedWaiters.until(() => this.passedCount >= pushedCount)
+  }
+
+  /** Removes the first write, which cannot be written. */
+  refuse(error: unknown): void {
+    drop(this.first!)
+    this.shift(Promise.reject(error))
   }
 
   rejectAll(error: unknown): void {
@@ -73,6 +97,15 @@ export class WaitingWrites {
     this.head = 0
     this.bytes = 0
     this.keptAlive.set(false)
-    for (const { reject } of waiting) reject(error)
+    for (const write of waiting) {
+      drop(write)
+      write.reject(error)
+    }
+    this.notePassed(waiting.length)
   }
+}
+
+/** Lets go of what a write has taken besides its place in the queue. */
+function drop({ operations }: WaitingWrite): void {
+  if (operations instanceof LargeWrite) operations.drop()
 }

@@ -8,8 +8,9 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  bytesBound, bytesLength, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishEntry, FRAME_HEADER_BYTES, FrameType,
-  newKeyStart, NUMBER_MAX, sealFrame, writeText, writeView,
+  bytesBound, bytesLength, crc32, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishApartEntry, finishEntry,
+  FRAME_HEADER_BYTES, FrameType, getU32, newKeyStart, NUMBER_MAX, putU32, reseedCrc32, sealApartFrame, sealFrame,
+  VALUE_CHECKSUM_BYTES_MIN, writeText, writeView,
 } from '../base/index.js'
 import type { Bytes, EntryKind, NewFrame, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
@@ -25,6 +26,18 @@ export function frameBytesBound(keyBytes: number, valueBytes: number): number {
 }
 
 const NO_BYTES = new Uint8Array(0)
+/** Bytes of the checksum at the end of an entry. */
+const CHECKSUM_BYTES = 4
+
+/** The body of a frame that was written into a slab while it had no log. */
+export interface FilledBody {
+  readonly bodyEnd: number
+  readonly extensionBytes: number
+  /** The ends of the entries whose values have checksums of their own, each begun with the value's offset alone. */
+  readonly apartEnds: readonly number[]
+  /** The lengths of those values. */
+  readonly apartLengths: readonly number[]
+}
 
 export class WriteBuffer {
   readonly log: LogFile
@@ -38,10 +51,14 @@ export class WriteBuffer {
   encodedSeqNum: SeqNum = 0
   /** The size of the memtable's index above which the buffer is full, whatever room the slab has. */
   indexBytesMax = NUMBER_MAX
+  /** A batch that may take more bytes is not encoded: the caller has no time for it. */
+  batchBytesMax = NUMBER_MAX
   /** Where the log before this one ends. */
   predecessor: Predecessor = noPredecessor(0)
   /** The header that every frame reuses, so that nothing is allocated per batch. */
   private readonly frame: NewFrame
+  /** True when a value of the frame that is being encoded has a checksum of its own. */
+  private isApart = false
 
   /** Requires: the memtable is empty. */
   constructor(log: LogFile, memtable: Memtable, generation: number) {
@@ -114,19 +131,26 @@ export class WriteBuffer {
   }
 
   /**
-   * Encodes one operation as a batch of its own. Returns false when it does not fit. Throws INVALID_ARGUMENT,
-   * KEY_TOO_LARGE or VALUE_TOO_LARGE.
+   * Encodes one operation as a batch of its own. Returns false when it does not fit, or is too long. Throws
+   * INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE.
    */
   encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    if (valueRoom > this.batchBytesMax) return false
     if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
       if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
     }
-    const bodyStart = this.encodedEnd + FRAME_HEADER_BYTES
+    const bodyStart = this.beginFrame()
     const end = this.writeEntry(bodyStart, kind, key, keyRoom, value, valueRoom)
     this.seal(bodyStart, end, 0, seqNum, 1)
     return true
+  }
+
+  /** Begins a frame behind the encoded ones; returns where its body goes. */
+  beginFrame(): number {
+    this.isApart = false
+    return this.encodedEnd + FRAME_HEADER_BYTES
   }
 
   /**
@@ -139,20 +163,17 @@ export class WriteBuffer {
     const keyStart = newKeyStart(at)
     const keyBytes = writeBytes(bytes, keyStart, key, keyRoom)
     const valueBytes = writeBytes(bytes, keyStart + keyBytes, value, valueRoom)
+    if (valueBytes >= VALUE_CHECKSUM_BYTES_MIN) return this.finishApart(at, kind, keyBytes, valueBytes)
     return finishEntry(bytes, at, kind, keyBytes, valueBytes)
   }
 
-  /** Writes the external position in front of the entries; returns the offset behind it. */
-  writePosition(at: number, position: Uint8Array): number {
+  /** The one time that the bytes of a large value are summed up, until somebody reads them. */
+  private finishApart(at: number, kind: EntryKind, keyBytes: number, valueBytes: number): number {
     const { bytes } = this
-    bytes[at] = ExtensionType.position
-    bytes[at + 1] = 0
-    bytes[at + 2] = position.length
-    bytes[at + 3] = position.length >>> 8
-    bytes.set(position, at + 4)
-    let end = at + 4 + position.length
-    while ((end & 3) !== 0) bytes[end++] = 0
-    return end
+    this.isApart = true
+    const start = newKeyStart(at) + keyBytes
+    const checksum = crc32(bytes, start, start + valueBytes, (this.log.seed ^ start) >>> 0)
+    return finishApartEntry(bytes, at, kind, keyBytes, valueBytes, checksum)
   }
 
   /** Closes the frame whose body is [bodyStart, bodyEnd). From then on the batch counts as encoded. */
@@ -163,8 +184,28 @@ export class WriteBuffer {
     frame.extensionBytes = extensionBytes
     frame.firstSeqNum = firstSeqNum
     frame.count = count
-    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, frame)
+    const seal = this.isApart ? sealApartFrame : sealFrame
+    this.encodedEnd = at + seal(this.bytes, at, at, this.log.seed, frame)
     this.encodedSeqNum = firstSeqNum + count - 1
+  }
+
+  /** Closes a frame around a body that was written to its place in the slab, without the log's seed. */
+  sealFilled(body: FilledBody, firstSeqNum: SeqNum, count: number): void {
+    const { bytes, log: { seed } } = this
+    const { bodyEnd, extensionBytes, apartEnds, apartLengths } = body
+    let length = -1
+    let shifted = 0
+    for (let i = 0; i < apartEnds.length; i++) {
+      if (apartLengths[i] !== length) {
+        length = apartLengths[i]!
+        shifted = reseedCrc32(0, 0, seed, length)
+      }
+      const at = apartEnds[i]! - CHECKSUM_BYTES
+      putU32(bytes, at, getU32(bytes, at) ^ shifted)
+    }
+    const bodyStart = this.beginFrame()
+    this.isApart = apartEnds.length > 0
+    this.seal(bodyStart, bodyEnd, extensionBytes, firstSeqNum, count)
   }
 
   /** Makes encoded bytes that never reached the log void. */
@@ -189,4 +230,16 @@ export function writeBytes(bytes: Uint8Array, at: number, data: Bytes, room: num
   if (typeof data === 'string') return writeText(data, bytes, at)
   writeView(data, bytes, at)
   return room
+}
+
+/** Writes the external position in front of the entries; returns the offset behind it. */
+export function writePosition(bytes: Uint8Array, at: number, position: Uint8Array): number {
+  bytes[at] = ExtensionType.position
+  bytes[at + 1] = 0
+  bytes[at + 2] = position.length
+  bytes[at + 3] = position.length >>> 8
+  bytes.set(position, at + 4)
+  let end = at + 4 + position.length
+  while ((end & 3) !== 0) bytes[end++] = 0
+  return end
 }

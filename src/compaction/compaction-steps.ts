@@ -5,7 +5,7 @@
  * Thread: main. A procedure, so that a blocked caller can drive it (executor.poll).
  * Invariants: COMP-4 inputs are given away for deletion only when the edit that replaces them is durable.
  */
-import { tableFileName, VarveError } from '../base/index.js'
+import { VarveError, vlogFileName } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { jobResult, runJob } from '../exec/index.js'
 import type { Job, Procedure } from '../exec/index.js'
@@ -13,6 +13,8 @@ import type { VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
+import type { PlannedFile } from '../tables/index.js'
+import type { Installer } from '../versions/index.js'
 import { findOutputProblem } from './compaction-output-check.js'
 import { runInput } from './compaction-task.js'
 import type { CompactionTask, CompactorOptions } from './compaction-task.js'
@@ -54,11 +56,10 @@ function* makeTables(options: CompactionStory, task: CompactionTask): Procedure<
   let finalNames: string[] = []
   try {
     const tables = yield* merge(options, task)
-    if (installer.isStrict && tables.length > 0) {
-      const used = new Set(tables.map(({ fileNum }) => fileNum))
-      const outputs = task.outputs.filter(({ tableNum }) => used.has(tableNum))
-      finalNames = outputs.map(({ tableNum }) => tableFileName(tableNum))
-      if (!(yield* installer.name(outputs))) {
+    const files = filesMade(task)
+    if (installer.isStrict && files.length > 0) {
+      finalNames = files.map(({ finalName }) => finalName)
+      if (!(yield* installer.name(files))) {
         ends.onStopped(task)
         return null
       }
@@ -68,6 +69,14 @@ function* makeTables(options: CompactionStory, task: CompactionTask): Procedure<
     ends.onFailure(task, error, finalNames)
     return null
   }
+}
+
+/** The files of those planned that the run has made. */
+function filesMade({ outputs, valueLogs, result }: CompactionTask): PlannedFile[] {
+  const used = new Set([...result!.outputs, ...result!.valueLogs].map(({ fileNum }) => fileNum))
+  return [
+    ...valueLogs.filter(({ fileNum }) => used.has(fileNum)), ...outputs.filter(({ tableNum }) => used.has(tableNum)),
+  ]
 }
 
 /** Runs the merge, and checks the facts that it gives before they are used. */
@@ -93,7 +102,7 @@ function* readBack(
     try {
       installer.open(facts)
     } catch (error) {
-      installer.retire(tables) // The tables have their final names already.
+      removeNamed(installer, task, tables)
       ends.onFailure(task, error)
       return false
     }
@@ -104,16 +113,23 @@ function* readBack(
 function* install(
   { installer, ends }: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<void> {
-  const edit: VersionEdit = editOf(task.pick, tables)
+  const addValueLogs = task.result?.valueLogs ?? []
+  const edit: VersionEdit = { ...editOf(task.pick, tables), ...(addValueLogs.length > 0 ? { addValueLogs } : {}) }
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
   try {
     if (!(yield* installer.list(edit))) return ends.onStopped(task)
   } catch (error) {
-    if (task.pick.kind !== 'move') installer.retire(tables) // The tables have their final names already.
+    if (task.pick.kind !== 'move') removeNamed(installer, task, tables)
     return ends.onFailure(task, error)
   }
   // The inputs retire first, since the tables of the next job must name them (sstable/replaces.ts).
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)
+}
+
+/** Removes what a run has made when it is not listed: the files have their final names already. */
+function removeNamed(installer: Installer, { result }: CompactionTask, tables: readonly TableFacts[]): void {
+  installer.retire(tables)
+  installer.abandon((result?.valueLogs ?? []).map(({ fileNum }) => vlogFileName(fileNum)))
 }

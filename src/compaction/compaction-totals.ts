@@ -14,6 +14,9 @@ interface LevelTotals {
 export class CompactionTotals {
   readBytes = 0
   writtenBytes = 0
+  /** Values that were moved between value logs, and their bytes. */
+  movedCount = 0
+  movedBytes = 0
   droppedVersionCount = 0
   droppedTombstoneCount = 0
   private readonly levels = new Map<LevelNum, LevelTotals>()
@@ -21,6 +24,8 @@ export class CompactionTotals {
   add({ outputLevel }: CompactionPick, output: CompactionRunOutput, durationMs: number): void {
     this.readBytes += output.readBytes
     this.writtenBytes += output.writtenBytes
+    for (const { putCount } of output.valueLogs) this.movedCount += putCount
+    this.movedBytes += output.movedBytes
     this.droppedVersionCount += output.droppedVersionCount
     this.droppedTombstoneCount += output.droppedTombstoneCount
     const { readBytes, writtenBytes, runMs } = this.level(outputLevel)

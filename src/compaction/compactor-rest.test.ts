@@ -150,7 +150,7 @@ test('what slows writers down is reckoned once for each version', () => {
   const scene = new CompactorScene(drawnVersion({ 0: STACK }), { pickers: { busy, quiet: busy } })
   for (let i = 0; i < 3; i++) scene.compactor.pressures.slice()
   assert.equal(count, 1)
-  scene.compactor.corruptions.set(1, new Error('corrupt'))
+  scene.compactor.leftAlone.tables.set(1, new Error('corrupt'))
   scene.compactor.pressures.slice()
   scene.current = drawnVersion({})
   scene.compactor.pressures.slice()

@@ -14,7 +14,9 @@ const stack = () => drawnVersion({ 0: STACK })
 const twoStacks = () => drawnVersion({ 0: ['8: x-z', '7: x-z', '6: x-z', '5: x-z', ...STACK] })
 
 function picking(pick: Picker['pick']): Picker {
-  return { pick, scores: () => [], pendingBytes: () => 0, pressures: () => [], tidy: () => nothing }
+  return {
+    pick, scores: () => [], pendingBytes: () => 0, pressures: () => [], tidy: () => nothing, within: () => nothing,
+  }
 }
 
 /** Picks a move of the first table of level 0 to level 6. */
@@ -23,7 +25,7 @@ function moveOf(...[version]: Parameters<Picker['pick']>): CompactionPick | null
   if (table === undefined) return null
   return {
     kind: 'move', reason: 'manual', inputs: [{ level: 0, tables: [table] }], outputLevel: 6, below: [],
-    tableBytes: 100, overlapBytesMax: 100, score: 0,
+    tableBytes: 100, overlapBytesMax: 100, score: 0, condemned: [],
   }
 }
 

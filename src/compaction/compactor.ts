@@ -18,14 +18,17 @@ import { namesMade } from '../tables/index.js'
 import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
-import { corruptInput, newTask } from './compaction-task.js'
+import { newTask } from './compaction-task.js'
 import type {
   CompactionTask, CompactorHost, CompactorOptions, CompactorPickers, ExtraPicker,
 } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
 import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
+import { KnownPressures } from './known-pressures.js'
+import { LeftAlone } from './left-alone.js'
 import { QuietWatch } from './quiet-watch.js'
+import { SpaceWatch } from './space-watch.js'
 
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
@@ -43,8 +46,7 @@ export class Compactor {
   completedCount = 0
   movedCount = 0
   failedCount = 0
-  /** Tables with a corrupt block and the errors found; they are left alone until the database is opened again. */
-  readonly corruptions = new Map<FileNum, unknown>()
+  readonly leftAlone = new LeftAlone()
   /** Pickers that are asked before the style's own; `addExtra` adds to them. */
   readonly extra = new ExtraPickers()
   private readonly options: CompactorOptions
@@ -54,6 +56,7 @@ export class Compactor {
   private readonly installer: Installer
   private readonly ends: CompactionEnds
   private readonly quiet: QuietWatch
+  private readonly space: SpaceWatch
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
   private nextId = 1
@@ -68,7 +71,7 @@ export class Compactor {
   private isScheduling = false
   private readonly stepWaiters = new Waiters()
   private readonly restWaiters = new Waiters()
-  private pressed: { version: Version; blockedCount: number; pressures: readonly Pressure[] } | null = null
+  private readonly pressed = new KnownPressures()
 
   constructor(options: CompactorOptions) {
     const { installer, snapshots } = options
@@ -80,9 +83,16 @@ export class Compactor {
     this.ends = {
       onInstalled: (task, edit) => this.onInstalled(task, edit),
       onFailure: (task, error, finalNames) => this.onFailure(task, error, finalNames),
-      onStopped: (task) => this.end(task),
+      onStopped: (task) => {
+        this.remove(task)
+        this.wake()
+      },
     }
     this.quiet = new QuietWatch(options.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
+    this.space = new SpaceWatch(options.clock, () => this.host.roomForValues(), () => {
+      this.schedule()
+      this.wakeWaiting()
+    })
     this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
 
@@ -96,20 +106,16 @@ export class Compactor {
   }
 
   scores(version: Version): ReturnType<Picker['scores']> {
-    return this.pickers.busy.scores(version, this.reservations)
+    return this.pickers.busy.scores(version, this.tasks.map(({ reservation }) => reservation))
   }
 
   /** The pressures that slow writers down and stop them, computed once for each version. */
   get pressures(): readonly Pressure[] {
-    const version = this.version
-    const blockedCount = this.corruptions.size
-    if (this.pressed?.version !== version || this.pressed.blockedCount !== blockedCount) {
-      this.pressed = { version, blockedCount, pressures: this.pickers.busy.pressures(version, this.blocked) }
-    }
-    return this.pressed.pressures
+    const { version, pickers: { busy }, leftAlone } = this
+    return this.pressed.of(version, leftAlone.tables.size, () => busy.pressures(version, this.blocked))
   }
 
-  /** True while a compaction is running, or waits to be tried again. */
+  /** A compaction is running, or waits to be tried again. */
   get isAtWork(): boolean {
     return this.tasks.length > 0 || this.retryTimer !== null
   }
@@ -136,7 +142,6 @@ export class Compactor {
     return speed > 0 && left.length > 0 ? Math.min(...left) / (speed / this.tasks.length) : Infinity
   }
 
-  /** The bytes that one run has read. */
   doneBytes(control: Int32Array): number {
     return Atomics.load(control, 1) * PROGRESS_UNIT_BYTES
   }
@@ -173,15 +178,11 @@ export class Compactor {
   }
 
   get blocked(): ReadonlySet<FileNum> {
-    return new Set(this.corruptions.keys())
+    return this.leftAlone.all
   }
 
   private get mayStart(): boolean {
     return !this.isSuspended && this.retryTimer === null
-  }
-
-  private get reservations(): RunningCompaction[] {
-    return this.tasks.map(({ reservation }) => reservation)
   }
 
   /** The oldest snapshot, or Infinity. */
@@ -189,11 +190,10 @@ export class Compactor {
     return this.options.snapshots.oldest ?? Infinity
   }
 
-  /** Starts a compaction; false when no picker has one. Extra pickers are first unless writers are stopped. */
+  /** Starts a compaction; false when no picker has one. */
   private startNext(): boolean {
     const { busy } = this.pickers
-    const extra = this.extra.all
-    for (const each of this.host.areWritersStopped() ? [busy, ...extra] : [...extra, busy]) {
+    for (const each of this.extra.orderWith(busy, this.host.areWritersStopped())) {
       const pick = this.ask(each)
       if (pick === null) continue
       this.start(pick, each === busy ? null : each)
@@ -210,9 +210,9 @@ export class Compactor {
   }
 
   private ask(picker: ExtraPicker): CompactionPick | null {
-    const { reservations } = this
+    const reservations = this.tasks.map(({ reservation }) => reservation)
     this.heldAsked = this.heldFrom
-    const pick = picker.pick(this.version, reservations, this.heldAsked, this.blocked)
+    const pick = this.pickWith(picker, reservations)
     if (pick === null) return null
     const wanted = reservationOf(pick)
     return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
@@ -222,7 +222,7 @@ export class Compactor {
 
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
-    const task = newTask(this.installer, this.clock.nowMs(), { id: this.nextId++, pick, askedBy })
+    const task = newTask(this.options, { id: this.nextId++, pick, askedBy })
     if (this.tasks.length === 0) this.busySinceMs = this.clock.nowMs()
     this.tasks.push(task)
     host.onBegin(task)
@@ -263,18 +263,17 @@ export class Compactor {
   /** Ends a task that failed. `finalNames` are names that a publish was about to give. */
   private onFailure(task: CompactionTask, error: unknown, finalNames: readonly string[] = []): void {
     const isGivenUp = Atomics.load(task.control, 0) !== 0 && VarveError.is(error) && error.code === 'ABORTED'
-    const corrupt = corruptInput(task, error)
-    if (corrupt !== null) this.corruptions.set(corrupt, error)
+    const isLeftAlone = this.leftAlone.note(task, error)
     this.remove(task)
-    const tempNames = task.outputs.map(({ tempName }) => tempName)
+    const tempNames = [...task.outputs, ...task.valueLogs].map(({ tempName }) => tempName)
     this.installer.abandon([...namesMade(tempNames, error), ...namesMade(finalNames, error)])
     if (!isGivenUp) {
       this.failedCount++
-      if (corrupt === null) {
+      if (!isLeftAlone) {
         this.extra.noteFailure(task.askedBy, error)
         this.backOff()
       }
-      this.host.onFailed(task, error, corrupt === null)
+      this.host.onFailed(task, error, !isLeftAlone)
     }
     this.wake()
     this.schedule()
@@ -289,11 +288,6 @@ export class Compactor {
       if (this.tasks.length === 0) this.wake() // No picker has work any more, which callers that wait must hear.
     }
     this.retryTimer ??= this.clock.after(delayMs, retry)
-  }
-
-  private end(task: CompactionTask): void {
-    this.remove(task)
-    this.wake()
   }
 
   private remove(task: CompactionTask): void {
@@ -321,9 +315,13 @@ export class Compactor {
     for (const { askedBy, control } of this.tasks) if (askedBy === picker) Atomics.store(control, 0, 1)
   }
 
-  /** True when this picker has no work left. The work of running compactions is not done yet. */
+  private pickWith(picker: ExtraPicker, running: readonly RunningCompaction[]): CompactionPick | null {
+    return this.space.pick(picker, (each) => each.pick(this.version, running, this.heldFrom, this.blocked))
+  }
+
+  /** True when this picker has no work left that can be done. The work of running compactions is not done yet. */
   isDone(picker: ExtraPicker): boolean {
-    return picker.pick(this.version, [], this.heldFrom, this.blocked) === null
+    return this.pickWith(picker, []) === null && !this.space.isLooking
   }
 
   /** Resolves when the next running compaction has ended, well or not. */
@@ -352,6 +350,7 @@ export class Compactor {
     this.retryTimer?.cancel()
     this.retryTimer = null
     this.quiet.stop()
+    this.space.stop()
     for (const { control, inputBytes } of this.tasks) if (inputBytes > bytesMax) Atomics.store(control, 0, 1)
     this.wakeWaiting()
   }

@@ -58,3 +58,11 @@ test('a merge within level 0 relieves it of what counts as tables less', () => {
   const down = { inputs: [...inputs, deeper], outputLevel: 6 } as unknown as CompactionPick
   assert.deepEqual(reliefOf(down), { level0Bytes: 400, inputBytes: 1000 })
 })
+
+test('A11: what stands in value logs counts as taken out of level 0, not as read', () => {
+  const handles = (fileNum: number) =>
+    sampleTable(fileNum, 'a-z', { bytes: 100, valueFiles: [{ fileNum: 90, valueCount: 3, valueBytes: 9900 }] })
+  const inputs = [{ level: 0, tables: [handles(3)] }, { level: 6, tables: [handles(2)] }]
+  const pick = { inputs, outputLevel: 6 } as unknown as CompactionPick
+  assert.deepEqual(reliefOf(pick), { level0Bytes: 10_000, inputBytes: 200 })
+})

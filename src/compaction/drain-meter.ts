@@ -6,12 +6,14 @@
  * for seconds while deeper levels have their turn.
  * Owns: both averages. Thread: main.
  */
-import { totalBytes } from '../pick/index.js'
+import { totalBytes, valueBytesOf } from '../pick/index.js'
 import type { CompactionPick } from '../pick/index.js'
 
 /** The bytes that one compaction takes out of level 0, and all bytes that it reads. */
 export interface Relief {
+  /** With values that stand in value logs: writers are paced by what they write. */
   readonly level0Bytes: number
+  /** Bytes of tables. */
   readonly inputBytes: number
 }
 
@@ -65,7 +67,8 @@ export class DrainMeter {
 export function reliefOf({ inputs, outputLevel }: CompactionPick): Relief {
   const level0 = inputs.filter(({ level }) => level === 0).flatMap(({ tables }) => tables)
   const share = outputLevel === 0 ? 1 - 1 / Math.max(1, level0.length) : 1
-  return { level0Bytes: totalBytes(level0) * share, inputBytes: totalBytes(inputs.flatMap(({ tables }) => tables)) }
+  const level0Bytes = (totalBytes(level0) + valueBytesOf(level0)) * share
+  return { level0Bytes, inputBytes: totalBytes(inputs.flatMap(({ tables }) => tables)) }
 }
 
 function sumOf(past: Relief, { level0Bytes, inputBytes }: Relief): Relief {

@@ -14,8 +14,11 @@ const ATTEMPTS_OUT_OF_FILES_MAX = 7
 export class ExtraPickers {
   private readonly asking = new Map<ExtraPicker, { failedInRow: number; error: unknown }>()
 
-  get all(): ExtraPicker[] {
-    return [...this.asking.keys()]
+  /** The order in which pickers are asked. While writers are stopped the style is first, and before patient ones. */
+  orderWith(style: ExtraPicker, isStopped: boolean): ExtraPicker[] {
+    const before = (picker: ExtraPicker): boolean => !isStopped && picker.isPatient !== true
+    const all = [...this.asking.keys()]
+    return [...all.filter(before), style, ...all.filter((picker) => !before(picker))]
   }
 
   add(picker: ExtraPicker): void {

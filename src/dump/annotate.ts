@@ -95,6 +95,12 @@ export class Annotator {
     return read(this.take(4, name, (at) => String(read(at))))
   }
 
+  u48(name: string): number {
+    const { content } = this
+    const read = (at: number) => getU32(content, at) + (content[at + 4]! + content[at + 5]! * 256) * 2 ** 32
+    return read(this.take(6, name, (at) => String(read(at))))
+  }
+
   u53(name: string, meaning: Meaning = numberText): number {
     return getU53(this.content, this.take(8, name, (at) => meaning(getU53(this.content, at))))
   }

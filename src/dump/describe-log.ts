@@ -1,10 +1,11 @@
 /**
- * What: a log file as annotated sections: header, frames, entries. Drawn in base/entry.ts. Reserved fields have their
- * names, too; what a reader refuses is told beside them.
+ * What: a log or value log as annotated sections: header, frames, entries. Drawn in base/entry.ts. Reserved fields have
+ * their names, too; what a reader refuses is told beside them.
  * Thread: any (pure).
  */
 import {
-  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VersionFlag,
+  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VALUE_HANDLE_BYTES,
+  VALUE_LOG_FRAMES, VersionFlag,
 } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import type { Annotator, Section } from './annotate.js'
@@ -28,10 +29,17 @@ export function describeLog(source: ByteSource, file: string): Generator<Section
   return frameSections(source, file, LOG_FORMAT)
 }
 
+const VALUE_LOG_FORMAT: FrameFormat = { ...LOG_FORMAT, magic: 'varvevlg', known: VALUE_LOG_FRAMES }
+
+/** Likewise; a log that was promoted is a log still. */
+export function describeValueLog(source: ByteSource, file: string): Generator<Section> {
+  return frameSections(source, file, VALUE_LOG_FORMAT)
+}
+
 function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
   const extensions = describeExtensions(it, frame.extensionBytes)
   if (frame.type === FrameType.predecessor) return describePredecessor(it)
-  if (frame.type !== FrameType.batch) return extensions
+  if (frame.type !== FrameType.batch && frame.type !== FrameType.values) return extensions
   const entries: Record<string, unknown>[] = []
   for (let i = 0; i < Math.min(frame.count, ENTRIES_SHOWN) && it.left > 0; i++) {
     entries.push({ seqNum: frame.firstSeqNum + i, ...describeEntry(it) })
@@ -78,14 +86,26 @@ function describeEntry(it: Annotator): Record<string, unknown> {
   const key = it.raw(keyBytes, 'key')
   const hasExpiry = (kind & VersionFlag.expiry) !== 0 && valueBytes >= 8
   const expiry = hasExpiry ? it.u53('expiry, ms') : 0
-  const value = it.raw(hasExpiry ? valueBytes - 8 : valueBytes, 'value')
+  const isHandle = (kind & KIND_MASK) === EntryKind.valueHandle && valueBytes === VALUE_HANDLE_BYTES
+  const shown = isHandle ? { handle: describeHandle(it) }
+    : { value: printBytes(it.raw(hasExpiry ? valueBytes - 8 : valueBytes, 'value'), 64) }
   it.zeros(Math.min((start - it.position) & 3, it.left))
   if (flags & EncodingFlag.checksum) it.checksum('checksum of the value')
   return {
     kind: keyOf(EntryKind, kind & KIND_MASK),
-    key: printBytes(key, 64), value: printBytes(value, 64), valueBytes,
+    key: printBytes(key, 64), ...shown, valueBytes,
     ...(keyspaceId === 0 ? {} : { keyspaceId }), ...(expiry === 0 ? {} : { expiry }),
   }
+}
+
+/** Describes where a streamed value stands, which is drawn in base/value-handle.ts. */
+function describeHandle(it: Annotator): Record<string, unknown> {
+  const offset = it.u32('handle: offset of the value')
+  const bytes = it.u32('handle: bytes of the value')
+  it.checksum('handle: checksum of the value')
+  const fileNum = it.u48('handle: file')
+  it.zeros(2)
+  return { fileNum, offset, bytes }
 }
 
 function kindText(byte: number): string {

@@ -200,6 +200,7 @@ function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
     const last = firstSeqNum + count - 1
     return count === 1 ? `sequence number ${last}` : `sequence numbers ${firstSeqNum} to ${last}`
   }
+  if (type === FrameType.values) return `sequence number ${firstSeqNum}`
   return type === FrameType.editGroup ? `group ${firstSeqNum}, edits ${count}` : ''
 }
 

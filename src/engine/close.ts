@@ -1,7 +1,8 @@
 /**
- * What: ends a database in order: flush → no more writes → users' iterators and snapshots end → log synced, its end in
- * the manifest → background work ends → manifest marked and closed → handles, lock. Every operation is tried, whatever
- * failed before; the lock is released in any case; the caller hears the first error.
+ * What: ends a database in order: streamed values that are not whole are given up, writes that wait are written → flush
+ * → no more writes → users' iterators and snapshots end → log synced, its end in the manifest → background work ends →
+ * manifest marked and closed → reads of large values that go on are answered → handles, lock. Every operation is tried,
+ * whatever failed before; the lock is released in any case; the caller hears the first error.
  * Thread: main.
  */
 import { runAsync, VarveError } from '../base/index.js'
@@ -44,7 +45,8 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   const { health, pipeline, syncer } = engine
   let lastWords: VersionEdit = {}
   engine.setup.patience.hurry()
-  await attempt(() => pipeline.idle())
+  await attempt(() => engine.streams.end())
+  await attempt(() => pipeline.settled())
   if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => flushLast(engine))
   refuseWrites(engine)
   engine.iterators.cut()
@@ -65,6 +67,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   const { manifest } = engine.versions
   await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean(lastWords)))
   for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
+  await engine.iterators.valueReads.idle()
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()
   engine.setup.tables.closeUnused() // a table whose edit failed

@@ -5,6 +5,7 @@
  */
 import { callContained, VarveError } from '../base/index.js'
 import type { Timer } from '../base/index.js'
+import type { ExtraPicker } from '../compaction/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { allTables, extentOfRange } from '../manifest/index.js'
 import { inputTables, manualPicker } from '../pick/index.js'
@@ -19,6 +20,8 @@ export interface CompactProgress {
   readBytes: number
   /** Bytes of tables written by compactions since the call. */
   writtenBytes: number
+  /** Bytes of large values moved by compactions since the call. */
+  movedBytes: number
   /** Compactions that ended since the call. */
   stepCount: number
 }
@@ -39,11 +42,30 @@ export interface CompactCall {
 
 const PROGRESS_MS = 200
 
-export async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
-  const { compactor } = engine
+/** Flushes, then merges what lies in a range down to one version a key. Resolves when readers see the result. */
+export async function flushAndCompact(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const { abort } = call
+  try {
+    abort?.check()
+    await (abort === null ? engine.flush() : abort.orAborted(engine.flush()))
+    await compactRange(engine, range, call)
+  } finally {
+    abort?.end()
+  }
+}
+
+async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum }
   const picker = manualPicker(compactionSettings(engine.options), wanted)
+  await runToEnd(engine, picker, call)
+  const corruption = findLeftAlone(engine, picker)
+  if (corruption !== null) throw corruption
+}
+
+/** Asks for what the picker picks until that is nothing, and until all of it is durable. */
+export async function runToEnd(engine: EngineCore, picker: ExtraPicker, call: CompactCall): Promise<void> {
+  const { compactor } = engine
+  const { abort } = call
   const progress = startProgress(engine, call)
   compactor.addExtra(picker)
   try {
@@ -68,12 +90,11 @@ export async function compactRange(engine: EngineCore, range: KeyRange, call: Co
     progress.stop()
   }
   await engine.heldEdits.whenSettled()
-  const corruption = findLeftAlone(engine, picker)
-  if (corruption !== null) throw corruption
 }
 
 /** Finds what is wrong with a corrupt table of the range, or with one that keeps a table of the range where it is. */
-function findLeftAlone({ compactor: { corruptions }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
+function findLeftAlone({ compactor: { leftAlone }, snapshots, versions }: EngineCore, picker: ManualPicker): unknown {
+  const { tables: corruptions } = leftAlone
   if (corruptions.size === 0) return null
   const { current } = versions
   const pick = picker.pick(current, [], snapshots.oldest ?? Infinity, new Set())
@@ -96,6 +117,7 @@ function startProgress({ compactor, options: { clock } }: EngineCore, { onProgre
     const now = {
       readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
       writtenBytes: totals.writtenBytes - start.writtenBytes,
+      movedBytes: totals.movedBytes - start.movedBytes,
       stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,
     }
     callContained(() => onProgress(now), () => undefined)

@@ -2,8 +2,9 @@
  * What: reactions to a compaction that failed, to one that works again, and to a quiet time. No state.
  * Thread: main.
  */
-import { VarveError } from '../base/index.js'
+import { MiB, VarveError } from '../base/index.js'
 import type { CompactionTask } from '../compaction/index.js'
+import type { Memtable } from '../memtable/index.js'
 import type { EngineCore } from './engine-core.js'
 
 const PLACE = 'compaction'
@@ -13,6 +14,9 @@ const PLACE = 'compaction'
  */
 const FAILURES_MAX = 3
 const QUIET_TOMBSTONES_MIN = 4096
+/** Bytes of values that a memtable may hide, and their share of all in value logs, from which on it is flushed. */
+const QUIET_VALUE_BYTES_MIN = MiB
+const QUIET_VALUE_SHARE_MIN = 0.01
 
 /**
  * A compaction failed, and nothing has changed. A corrupt table stays where it is, and the state says so until the next
@@ -38,10 +42,40 @@ export function onCompactionMended({ health, resumer }: EngineCore): void {
 }
 
 /**
- * Flushes tombstones in a quiet time: they give no space back while they wait in memory for writes that do not come.
+ * Flushes in a quiet time what gives no space back while it waits in memory for writes that do not come: many
+ * tombstones, and entries that may hide large values.
  */
 export function onQuiet(engine: EngineCore): void {
+  if (engine.isClosing || engine.health.state !== 'OPEN') return
   const { memtable } = engine.pipeline.current
-  if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN || engine.isClosing || engine.health.state !== 'OPEN') return
+  if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN && !mayHideValues(engine, memtable)) return
   void engine.flush().catch(() => undefined) // reported by an event and the state
+}
+
+/**
+ * A memtable does not look at what is below it. At most each tombstone and each large put hides one value of the mean
+ * length; a put in a tree of large values is likely to be large, and no more of them are than fit into its bytes.
+ */
+function mayHideValues({ versions, options }: EngineCore, memtable: Memtable): boolean {
+  const { valueLogs } = versions.current
+  if (valueLogs.size === 0) return false
+  let [count, bytes] = [0, 0]
+  for (const { liveCount, liveBytes } of valueLogs.values()) {
+    count += liveCount
+    bytes += liveBytes
+  }
+  const { tombstoneCount, entryCount, start, publishedEnd } = memtable
+  const { valueThreshold } = options
+  const largeMax = valueThreshold === 0 ? 0 : Math.floor((publishedEnd - start) / valueThreshold)
+  const hiddenMax = tombstoneCount + Math.min(entryCount - tombstoneCount, largeMax)
+  return count > 0 && hiddenMax * (bytes / count) >= Math.max(QUIET_VALUE_BYTES_MIN, QUIET_VALUE_SHARE_MIN * bytes)
+}
+
+/**
+ * What a collection may write: as long as writes are taken, two write buffers stay free for them. Otherwise all that is
+ * free helps to give space back.
+ */
+export async function roomForValues({ setup, options, health }: EngineCore): Promise<number> {
+  const free = await setup.vfs.freeBytes(setup.dir)
+  return health.state === 'READ_ONLY' ? free : free - 2 * options.writeBufferSize
 }

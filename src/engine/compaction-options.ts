@@ -2,12 +2,13 @@
  * What: the compaction settings that the options of open stand for.
  */
 import type { CompactorPickers } from '../compaction/index.js'
-import { createPicker, defaultCompactionSettings, settingsWhenQuiet } from '../pick/index.js'
+import { createPicker, defaultCompactionSettings, garbageRatios, settingsWhenQuiet } from '../pick/index.js'
 import type { CompactionSettings } from '../pick/index.js'
 import type { ResolvedOptions } from './options.js'
 
 export function compactionSettings(options: ResolvedOptions): CompactionSettings {
-  return { ...defaultCompactionSettings(options.writeBufferSize), style: options.compaction.style }
+  const { writeBufferSize, garbageRatio, valueFileBytes, compaction: { style } } = options
+  return { ...defaultCompactionSettings(writeBufferSize), style, ...garbageRatios(garbageRatio), valueFileBytes }
 }
 
 export function makePickers(options: ResolvedOptions): CompactorPickers {

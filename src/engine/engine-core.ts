@@ -6,7 +6,7 @@ import type { FileNum, FileOrigin, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
-import type { Flusher, FlushTask } from '../flush/index.js'
+import type { FlushedValues, Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { ReadState, Iterators, Resource } from '../read/index.js'
@@ -14,7 +14,7 @@ import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
 import type {
-  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, VersionSet,
+  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, ValueLogSweep, VersionSet,
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
@@ -52,7 +52,7 @@ export interface EngineSetup {
   keptLogs: readonly KeptLog[]
   /** Statistics of the run before this one; null when there was none. */
   lastRun: LastRunStats | null
-  counts: { workersLost: number }
+  counts: { workersLost: number; readonly flushedValues: FlushedValues }
 }
 
 export interface EngineCore {
@@ -71,10 +71,13 @@ export interface EngineCore {
   readonly logPins: LogPins
   readonly installer: Installer
   readonly deleter: FileDeleter
+  readonly valueLogSweep: ValueLogSweep
+  /** Puts whose values are being streamed. */
+  readonly streams: { readonly bytes: number; end(): Promise<void> }
   readonly stalls: {
     readonly isStopped: boolean
-    assess(): void; mustStop(): boolean; mustDelay(): boolean
-    going(): Promise<void>; waitBlocking(): void; stop(): void
+    assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean
+    going(): Promise<void>; waitBlocking(batchBytes?: number): void; stop(): void
   }
   readonly resumer: { resume(): Promise<void>; stop(): void; idle(): Promise<void> }
   readonly state: ReadState

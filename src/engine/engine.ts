@@ -13,17 +13,17 @@ import type { WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
 import type { KeyRange } from '../iterator/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { ValueLogFacts, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import { isDirectoryFailure } from '../tables/index.js'
-import { FileDeleter, HeldEdits, LogPins, SnapshotList } from '../versions/index.js'
+import { FileDeleter, HeldEdits, LogPins, SnapshotList, ValueLogSweep } from '../versions/index.js'
 import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { closeEngine } from './close.js'
-import { compactRange } from './compact-range.js'
+import { flushAndCompact } from './compact-range.js'
 import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
 import { DirectoryWatch } from './directory-watch.js'
@@ -31,13 +31,14 @@ import type { EngineCore, EngineSetup } from './engine-core.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
 import type { FailurePlace } from './health.js'
-import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller } from './hosts.js'
+import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller, touchAhead } from './hosts.js'
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 import { Resumer } from './resume.js'
 import { runStatsText } from './run-stats.js'
+import { ValueStreams } from './value-streams.js'
 import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
 
@@ -56,8 +57,10 @@ export class Engine implements EngineCore, ReadView {
   readonly resumer: Resumer
   readonly heldEdits: HeldEdits
   readonly logPins: LogPins
+  readonly valueLogSweep: ValueLogSweep
   readonly installer: Installer
   readonly compactor: Compactor
+  readonly streams: ValueStreams
   pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
   /** Set by close.ts: nothing more is written. */
@@ -75,8 +78,8 @@ export class Engine implements EngineCore, ReadView {
   constructor(setup: EngineSetup) {
     this.setup = setup
     this.options = setup.options
-    this.iterators = new Iterators(setup.options.ownBuffers)
-    const { clock } = setup.options
+    const { clock, ownBuffers } = setup.options
+    this.iterators = new Iterators(ownBuffers, clock)
     this.health = new Health((state, place, error) => setup.events.emit({ type: 'stateChanged', state, place, error }))
     this.versions = setup.versions((error) => this.failForGood('manifest', error))
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
@@ -85,6 +88,7 @@ export class Engine implements EngineCore, ReadView {
       clock,
       syncIntervalMs: setup.options.syncIntervalMs,
       syncBytes: setup.options.syncBytes,
+      mayBlock: setup.vfs.hasBlockingSync !== false,
       onFailure: (error) => this.failForGood('log sync', error),
       onSynced: (log, durationMs) => {
         setup.events.emit({ type: 'syncDone', log: log.fileNum, durationMs })
@@ -95,23 +99,31 @@ export class Engine implements EngineCore, ReadView {
     this.deleter = new FileDeleter(setup.executor, setup.dir, clock, () => this.mayDelete())
     this.logPins = new LogPins({
       dir: setup.dir, executor: setup.executor, versions: this.versions, deleter: this.deleter, events: setup.events,
-      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs,
+      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs, onLessKept: () => this.valueLogSweep.look(),
+    })
+    this.valueLogSweep = new ValueLogSweep({
+      clock, versions: this.versions, logPins: this.logPins, deleter: this.deleter,
+      retire: (fileNum, onUnused) => setup.tables.valueLogs.retire(fileNum, onUnused),
+      onSwept: (swept) => this.onSwept(swept),
     })
     this.heldEdits = new HeldEdits({
       dir: setup.dir, clock, executor: setup.executor, versions: this.versions,
       intervalMs: setup.options.syncIntervalMs,
       syncingDirectory: () => this.deleter.syncingDirectory(),
       syncKept: (logs) => this.logPins.syncKept(logs),
+      syncer: this.syncer,
       onFailure: (error) => this.failForGood('background sync', error),
     })
     this.installer = makeInstaller(this)
     this.flusher = makeFlusher(this)
     this.stalls = new WriteStalls(this)
     this.compactor = makeCompactor(this)
+    this.streams = new ValueStreams(this)
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
     this.watch = new DirectoryWatch(this)
+    setup.pool.onMade = touchAhead(setup.executor)
     setup.patience.onShort = (error) => this.health.raise('DEGRADED', 'opening files', error)
     setup.patience.onMended = () => this.health.recoverFrom('opening files')
   }
@@ -239,6 +251,24 @@ export class Engine implements EngineCore, ReadView {
     this.pipeline.encodeWaiting()
   }
 
+  private tellAdded({ addValueLogs = [], addTables = [] }: VersionEdit): void {
+    const { events } = this.setup
+    for (const { fileNum, isLog, bytes } of addValueLogs) {
+      events.emit({ type: 'valueLogAdded', valueLog: fileNum, isPromoted: isLog, fileBytes: bytes })
+    }
+    for (const { level, facts: { fileNum, bytes, entryCount } } of addTables) {
+      events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
+    }
+  }
+
+  /** Value logs are out of the version: whoever reads from now on cannot reach them. */
+  private onSwept(swept: readonly ValueLogFacts[]): void {
+    this.swapState(this.pipeline.current.memtable)
+    for (const { fileNum, bytes } of swept) {
+      this.setup.events.emit({ type: 'valueLogRemoved', valueLog: fileNum, fileBytes: bytes })
+    }
+  }
+
   /** Releases a log when the edit that replaces it is durable. */
   private releaseLog(task: FlushTask): void {
     const { log } = task
@@ -251,12 +281,6 @@ export class Engine implements EngineCore, ReadView {
     this.logPins.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
     this.deleter.add(this.buffers.takeUnusedBelow(this.versions.durable.logPointer))
     this.rollManifest()
-  }
-
-  private tellAdded(edit: VersionEdit): void {
-    for (const { level, facts: { fileNum, bytes, entryCount } } of edit.addTables ?? []) {
-      this.setup.events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
   }
 
   private rollManifest(): void {
@@ -346,23 +370,15 @@ export class Engine implements EngineCore, ReadView {
     return flushAll(this)
   }
 
-  /** Merges what lies in a range down to one version a key. Resolves when readers see the result. */
-  async compact(range: KeyRange, call: CompactCall): Promise<void> {
-    const { abort } = call
-    try {
-      abort?.check()
-      await (abort === null ? this.flush() : abort.orAborted(this.flush()))
-      await compactRange(this, range, call)
-    } finally {
-      abort?.end()
-    }
+  compact(range: KeyRange, call: CompactCall): Promise<void> {
+    return flushAndCompact(this, range, call)
   }
 
   /** Resolves when everything written before the call survives power loss. */
   async sync(): Promise<void> {
     this.health.checkReadable()
     if (this.isClosing) throw new VarveError('CLOSED', 'the database is closed')
-    await this.pipeline.idle()
+    await this.pipeline.settled()
     await this.syncer.waitFor(this.visibleSeqNum)
   }
 

@@ -26,7 +26,7 @@ export function refuseWrites(engine: EngineCore): void {
 
 async function flushBehind(engine: EngineCore, rotate: () => Promise<void> | void): Promise<void> {
   engine.checkWritable()
-  await engine.pipeline.idle()
+  await engine.pipeline.settled()
   await engine.stalls.going() // each call adds a table: a loop of calls must not outrun compactions
   await rotate()
   await engine.flusher.whenReleased()

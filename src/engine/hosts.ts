@@ -5,11 +5,12 @@
 import { newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
-import { Flusher } from '../flush/index.js'
+import type { Executor } from '../exec/index.js'
+import { Flusher, valueSettings } from '../flush/index.js'
 import { tableSettings } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { runFilesMax } from '../vfs/index.js'
-import { onCompactionFailed, onQuiet } from './compaction-health.js'
+import { onCompactionFailed, onQuiet, roomForValues } from './compaction-health.js'
 import { makePickers } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 import { keptTablesIn } from './saved-settings.js'
@@ -20,10 +21,10 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
   return {
     checkWritable: () => engine.checkWritable(),
     takeResults: () => setup.executor.poll(0),
-    mustStop: () => engine.stalls.mustStop(),
+    mustStop: (batchBytes) => engine.stalls.mustStop(batchBytes),
     mustDelay: () => engine.stalls.mustDelay(),
-    waitForRoom: () => {
-      engine.stalls.waitBlocking()
+    waitForRoom: (batchBytes) => {
+      engine.stalls.waitBlocking(batchBytes)
       engine.checkWritable()
     },
     takeBuffer: () => engine.buffers.take(),
@@ -33,9 +34,15 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
       engine.buffers.fill(buffer, batchBytes)
       if (buffer.isXl) setup.memory.fit(engine.state)
     },
+    takeSlab: (batchBytes) => {
+      const slab = engine.buffers.takeSlab(batchBytes)
+      setup.memory.fit(engine.state)
+      return slab
+    },
+    bind: (buffer, slab) => engine.buffers.bind(buffer, slab),
     onRotated: (sealed, next) => engine.onRotated(sealed, next),
     onPublished: (buffer) => {
-      if (buffer.isHalfFull) engine.buffers.prepare()
+      if (buffer.isHalfFull) prepareNext(engine)
       engine.compactor.noteWrite()
     },
     onSettled: (buffer) => engine.flusher.settle(buffer.memtable),
@@ -43,10 +50,25 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
   }
 }
 
+/** Makes what the next rotation needs, so that it is a swap. */
+function prepareNext({ buffers, options, setup: { pool, executor } }: EngineCore): void {
+  buffers.prepare()
+  if (executor.workerCount > 0) pool.prepare(options.immutablesMax + 1)
+}
+
+/** Touches new slabs in a thread. Without threads nothing is gained: the memory is touched when it is written. */
+export function touchAhead(executor: Executor): (memory: SharedArrayBuffer) => void {
+  return (memory) => {
+    if (executor.workerCount === 0 || executor.isClosed) return
+    executor.submitPolled({ kind: 'touchSlab', input: { memory } }, () => undefined)
+  }
+}
+
 export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
   const { setup, options } = engine
   return {
     ...setup.origin, vfs: setup.vfs, dir: setup.dir, clock: options.clock, pool: setup.pool, executor: setup.executor,
+    valueFiles: setup.tables.valueLogs,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
     indexBytesMax: () => setup.memory.nextIndexBytes(engine.state.memtables),
@@ -66,7 +88,8 @@ export function makeInstaller(engine: EngineCore): Installer {
       return [...new Set([...setup.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
     },
     uniqueSuffix: () => setup.names.next(),
-    newHeader: (tableNum) => newFileHeader('varvetab', setup.origin, tableNum),
+    newHeader: (fileNum, magic) => newFileHeader(magic, setup.origin, fileNum),
+    onDurable: () => engine.valueLogSweep.look(),
     onFailure: (place, error) => engine.failForGood(place, error),
   })
 }
@@ -76,6 +99,10 @@ export function makeFlusher(engine: EngineCore): Flusher {
   return new Flusher({
     installer, snapshots, clock: options.clock,
     tableSettings: tableSettings(options),
+    valueSettings: valueSettings(options),
+    flushedValues: setup.counts.flushedValues,
+    syncer: engine.syncer,
+    valueLogs: setup.tables.valueLogs,
     buildsMax: Math.max(1, setup.executor.workerCount - 1),
     host: {
       onInstalled: (task, edit) => engine.onInstalled(task, edit),
@@ -94,10 +121,12 @@ export function makeCompactor(engine: EngineCore): Compactor {
     installer, snapshots, versions, clock: options.clock,
     databaseId: setup.origin.databaseId,
     tableSettings: tableSettings(options),
+    valueFileBytes: options.valueFileBytes,
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),
     host: {
       areWritersStopped: () => engine.stalls.isStopped,
+      roomForValues: () => roomForValues(engine),
       onBegin: ({ id, pick: { reason }, inputBytes }) => {
         setup.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
       },

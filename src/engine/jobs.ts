@@ -8,6 +8,7 @@ import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
 import { compactionRun } from '../run/index.js'
+import { touchSlab } from '../slab/index.js'
 import { publishTables, syncFiles } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { unlinkFiles } from '../versions/index.js'
@@ -42,5 +43,6 @@ export const jobs: JobTable<EngineJobContext> = {
   unlinkFiles: asHolder(unlinkFiles),
   sortRun,
   mergeRuns,
+  touchSlab,
   pass,
 }

@@ -6,11 +6,13 @@
  */
 import {
   corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, fileSeed,
-  FRAME_HEADER_BYTES, frameBytes, FrameType, invalidArgument, ioError, keepAliveUntil, logFileName, readFrameHeader,
-  VarveError,
+  FRAME_HEADER_BYTES, frameBytes, FrameType, handleFileNum, invalidArgument, ioError, keepAliveUntil, logFileName,
+  readFrameHeader, VALUE_HANDLE_BYTES, VarveError,
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import { operationOf } from '../commit/index.js'
+import { isApart } from '../iterator/index.js'
+import { ofKey, placeOf, readPlace } from '../read/index.js'
 import type { KeptLog } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
@@ -67,8 +69,9 @@ async function* readLogs(
 
 /** Batches of one log with a sequence number above `after`, in order. */
 async function* readLogBatches(
-  { setup, turns }: EngineCore, source: KeptLog, after: SeqNum,
+  engine: EngineCore, source: KeptLog, after: SeqNum,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
+  const { setup, turns } = engine
   const { fileNum, bytes: end } = source
   const { vfs, dir, options: { clock } } = setup
   if (end === 0) return
@@ -86,7 +89,8 @@ async function* readLogBatches(
     readFrameHeader(bytes, at, at, seed, frame)
     if (frame.type !== FrameType.batch || frame.count === 0 || frame.firstSeqNum <= after) continue
     const start = at + FRAME_HEADER_BYTES + frame.extensionBytes
-    yield { log: fileNum, seqNum: frame.firstSeqNum, operations: readOperations(bytes, start, frame.count) }
+    const operations = await readOperations(engine, bytes, start, frame.count)
+    yield { log: fileNum, seqNum: frame.firstSeqNum, operations }
   }
 }
 
@@ -122,17 +126,35 @@ async function readBytes(vfs: Vfs, path: string, { fileNum, bytes: end }: KeptLo
   }
 }
 
-function readOperations(bytes: Uint8Array, start: number, count: number): FollowedOperation[] {
+async function readOperations(
+  engine: EngineCore, bytes: Uint8Array, start: number, count: number,
+): Promise<FollowedOperation[]> {
   const operations: FollowedOperation[] = []
   let at = start
   for (let i = 0; i < count; i++) {
+    const kind = entryKind(bytes, at)
     const keyEnd = entryKeyEnd(bytes, at)
-    operations.push({
-      type: operationOf(entryKind(bytes, at)).type,
-      key: bytes.slice(entryKeyStart(bytes, at), keyEnd),
-      value: bytes.slice(keyEnd, entryValueEnd(bytes, at)),
-    })
+    const valueEnd = entryValueEnd(bytes, at)
+    const key = bytes.slice(entryKeyStart(bytes, at), keyEnd)
+    const isHandle = isApart(kind)
+    const value = isHandle ? await readStreamed(engine, bytes, keyEnd, key) : bytes.slice(keyEnd, valueEnd)
+    operations.push({ type: operationOf(kind).type, key, value })
     at = entryEnd(bytes, at)
   }
   return operations
+}
+
+/** The value of the handle at bytes[start…], whole. Its file stays while a pin keeps the log. */
+async function readStreamed(
+  { setup, turns, iterators }: EngineCore, bytes: Uint8Array, start: number, key: Uint8Array,
+): Promise<Uint8Array> {
+  const { valueLogs } = setup.tables
+  const fileNum = handleFileNum(bytes, start)
+  const held = { hold: () => valueLogs.hold(fileNum), release: () => valueLogs.release(fileNum) }
+  const handle = { valueBytes: bytes, valueStart: start, valueEnd: start + VALUE_HANDLE_BYTES }
+  try {
+    return await iterators.valueReads.run(held, async () => readPlace(placeOf(valueLogs, handle), turns))
+  } catch (error) {
+    throw ofKey(error, key)
+  }
 }

@@ -10,6 +10,7 @@ import { Varve } from '../index.js'
 import type { ReadState } from '../read/read-state.js'
 import { SlabPool } from '../slab/index.js'
 import type { OpenTables } from '../tables/open-tables.js'
+import { ReadAhead } from '../tables/read-ahead.js'
 import { MemoryVfs } from '../testing.js'
 import { MemoryBudget } from './memory-budget.js'
 import { cacheBytesMin, writePart } from './memory-plan.js'
@@ -66,7 +67,7 @@ async function load(db: Varve, from: number, to: number): Promise<void> {
 }
 
 function checkAnswers(db: Varve, count: number): void {
-  for (let i = 0; i < count; i += 97) {
+  for (let i = 0; i < count; i += 293) {
     assert.equal(new TextDecoder().decode(db.getSync(keyOf(i))), `value ${i}`)
     assert.equal(db.getSync(`${keyOf(i)}x`), undefined)
   }
@@ -162,16 +163,40 @@ function checkCount(db: Varve, count: number): void {
   assert.equal(seen, count)
 }
 
-test('BUD-1: the cache gives way also when a table reads its index again, or gets its point hash back', () => {
+/** A budget whose cache may take what memtables and slabs leave, and those who ask the cache for memory. */
+function budgetOf16MiB() {
   const options = resolveOptions({ memoryBudget: 16 * MiB, writeBufferSize: MiB }, 8192)
   const cache = new BlockCache(options.blockCacheSize)
   const memoryLimit = { sumBytes: 0, fit: () => undefined, onGrown: () => undefined }
-  const budget = new MemoryBudget(options, cache, { memoryLimit } as unknown as OpenTables, new SlabPool(MiB, 4))
-  budget.fit({ memtables: [] } as unknown as ReadState)
+  const ahead = new ReadAhead()
+  const tables = { memoryLimit, valueLogs: { ahead } } as unknown as OpenTables
+  const budget = new MemoryBudget(options, cache, tables, new SlabPool(MiB, 4))
+  const fit = (): void => budget.fit({ memtables: [] } as unknown as ReadState)
+  return { cache, memoryLimit, ahead, fit }
+}
+
+test('BUD-1: the cache gives way also when a table reads its index again, or gets its point hash back', () => {
+  const { cache, memoryLimit, fit } = budgetOf16MiB()
+  fit()
   assert.equal(cache.capacityBytes, 11 * MiB)
   memoryLimit.sumBytes = 4 * MiB
   memoryLimit.onGrown()
   assert.equal(cache.capacityBytes, 7 * MiB)
+})
+
+test('BUD-1: the cache gives way for what walks read ahead, once for the most of it, and gets it back later', () => {
+  const { cache, ahead, fit } = budgetOf16MiB()
+  fit()
+  const all = cache.capacityBytes
+  const walk = { dropAhead: () => undefined }
+  ahead.take(walk, ahead.bytesMax)
+  assert.equal(cache.capacityBytes, all - ahead.bytesMax)
+  ahead.give(walk)
+  ahead.take(walk, 1)
+  assert.equal(cache.capacityBytes, all - ahead.bytesMax)
+  ahead.give(walk)
+  fit()
+  assert.equal(cache.capacityBytes, all)
 })
 
 test('point hashes come back when tables have gone', async () => {

@@ -10,7 +10,7 @@ import type { Memtable } from '../memtable/index.js'
 import type { ReadState } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { OpenTables } from '../tables/index.js'
-import { cacheBytesMin, indexShare, writePart } from './memory-plan.js'
+import { aheadBytesMax, cacheBytesMin, indexShare, writePart } from './memory-plan.js'
 import type { ResolvedOptions } from './options.js'
 
 /** Bytes that tables may take before parts of them go. */
@@ -28,6 +28,8 @@ export class MemoryBudget {
   private readonly cache: BlockCache
   private readonly tables: OpenTables
   private readonly pool: SlabPool
+  /** Pieces of values that are being streamed. */
+  streamBytes = 0
   /** The bytes for writes when they were last looked at. */
   private writes: number
 
@@ -37,7 +39,10 @@ export class MemoryBudget {
     this.tables = tables
     this.pool = pool
     this.writes = writesOf(options)
-    tables.memoryLimit.onGrown = () => this.fitCache()
+    const { memoryLimit, valueLogs: { ahead } } = tables
+    memoryLimit.onGrown = () => this.fitCache()
+    ahead.bytesMax = aheadBytesMax(options.blockCacheSize)
+    ahead.onGrown = () => this.fitCache()
   }
 
   /**
@@ -64,7 +69,8 @@ export class MemoryBudget {
   fit({ memtables }: ReadState): void {
     const { options, pool, tables } = this
     tables.memoryLimit.fit()
-    let writes = pool.usedBytes + pool.freeBytes
+    tables.valueLogs.ahead.lookAtPeak()
+    let writes = pool.usedBytes + pool.freeBytes + this.streamBytes
     for (const { indexBytes } of memtables) writes += indexBytes
     this.writes = Math.max(writes, writesOf(options))
     this.fitCache()
@@ -72,9 +78,9 @@ export class MemoryBudget {
 
   /** Gives the cache what is left. */
   private fitCache(): void {
-    const { cache, options, tables, writes } = this
-    const left = options.memoryBudget - writes - tables.memoryLimit.sumBytes
-    const { blockCacheSize } = options
-    cache.setCapacity(Math.min(blockCacheSize, Math.max(cacheBytesMin(blockCacheSize), left)))
+    const { cache, options: { blockCacheSize, memoryBudget }, tables, writes } = this
+    const left = Math.max(cacheBytesMin(blockCacheSize), memoryBudget - writes - tables.memoryLimit.sumBytes)
+    // What was read ahead may come and go many times a second: the cache gives way once, for the most of it.
+    cache.setCapacity(Math.min(blockCacheSize, left - tables.valueLogs.ahead.peakBytes))
   }
 }

@@ -33,6 +33,7 @@ const TABLES_DEFAULT = 32 * MiB
 const CACHE_PART_MIN = 1 / 8
 const CACHE_BYTES_MIN = MiB
 const WAITING_BYTES_MIN = 16 * MiB
+const AHEAD_BYTES_MAX = 16 * MiB
 
 /** Bytes set aside for writes. */
 export function writePart(immutablesMax: number, writeBufferSize: number): number {
@@ -55,6 +56,11 @@ export function waitingBytesMax({ memoryBudget }: MemoryOptions): number {
 /** The bytes that the cache keeps whatever the tables need. */
 export function cacheBytesMin(blockCacheSize: number): number {
   return Math.min(blockCacheSize, Math.max(blockCacheSize * CACHE_PART_MIN, CACHE_BYTES_MIN))
+}
+
+/** The most that walks may read ahead: a part of what the cache keeps, which gives way for it. */
+export function aheadBytesMax(blockCacheSize: number): number {
+  return Math.min(AHEAD_BYTES_MAX, cacheBytesMin(blockCacheSize) / 2)
 }
 
 /**

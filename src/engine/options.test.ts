@@ -23,6 +23,7 @@ const numbers: Record<string, [min: number, max: number]> = {
   blockCacheSize: [0, 64 * 1024 * MiB],
   blockSize: [1024, MiB],
   maxOpenFiles: [1, 1024 * 1024],
+  valueFileBytes: [MiB, 2048 * MiB],
   pinBytesMax: [0, Number.MAX_SAFE_INTEGER],
 }
 const resolve = (options?: unknown) => resolveOptions(options, 4096)
@@ -40,8 +41,8 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
-    pinBytesMax: 1024 * MiB, flushOnClose: true, ownBuffers: false,
-    allowSharedDirectory: false,
+    valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB, pinBytesMax: 1024 * MiB,
+    flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())
   const names = [...flags, ...Object.keys(numbers), 'components']
@@ -56,6 +57,22 @@ test('every flag takes true and false and nothing else', () => {
       assert.equal(resolve({ [name]: value })[name], value)
     }
     for (const value of [null, 0, 1, '', 'true', {}, [], NaN, 1n, new Boolean(true)]) refused({ [name]: value }, name)
+  }
+})
+
+test('the threshold of values is 0 or at least 512 bytes, and at most 1 GiB', () => {
+  for (const value of [0, 512, 4096, 1024 * MiB]) {
+    assert.equal(resolve({ valueThreshold: value }).valueThreshold, value)
+  }
+  for (const value of [-0, -1, 1, 511, 512.5, 1024 * MiB + 1, NaN, Infinity, null, '4096', true]) {
+    refused({ valueThreshold: value }, 'valueThreshold')
+  }
+})
+
+test('the ratio of garbage is a number from 0.05 to 0.95', () => {
+  for (const value of [0.05, 0.5, 0.95]) assert.equal(resolve({ garbageRatio: value }).garbageRatio, value)
+  for (const value of [0, 0.049, 0.951, 1, -0.5, NaN, Infinity, null, '0.5', true]) {
+    refused({ garbageRatio: value }, 'garbageRatio')
   }
 })
 

@@ -4,13 +4,13 @@
  * Each is read once, inherited ones too; a field of the object's own that is not known is refused.
  */
 import {
-  invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, takeOptions, WRITE_BUFFER_BYTES_MAX,
-  WRITE_BUFFER_BYTES_MIN,
+  GiB, invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, takeOptions, VALUE_BYTES_MAX,
+  VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
 import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
-import { COMPACTION_STYLES } from '../pick/index.js'
+import { COMPACTION_STYLES, GARBAGE_RATIO_DEFAULT } from '../pick/index.js'
 import type { CompactionStyle } from '../pick/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -81,6 +81,18 @@ export interface VarveOptions {
    * databases together; where the system does not tell, 1,152.
    */
   maxOpenFiles?: number
+  /**
+   * A value of this many bytes or more is written once, into a value log, and stays there while tables are merged; 512
+   * to 1 GiB, default 4096. 0: values stay in tables.
+   */
+  valueThreshold?: number
+  /**
+   * The part of what value logs hold that may be garbage: above it, values are moved out of the worst and their space
+   * comes back; 0.05 to 0.95, default 0.3. Less takes less space and writes more. When no write comes, less stays.
+   */
+  garbageRatio?: number
+  /** Bytes of a value log, about; 1 MiB to 2 GiB, default 256 MiB. */
+  valueFileBytes?: number
   /** How tables are merged in the background. */
   compaction?: {
     /**
@@ -120,6 +132,9 @@ export interface ResolvedOptions {
   blockCacheSize: number
   blockSize: number
   maxOpenFiles: number
+  valueThreshold: number
+  garbageRatio: number
+  valueFileBytes: number
   compaction: { style: CompactionStyle }
   pinBytesMax: number
   flushOnClose: boolean
@@ -131,6 +146,11 @@ export interface ResolvedOptions {
   executor: ExecutorFactory | null
   onEvent: ((event: EngineEvent) => void) | null
 }
+
+/** Below it, gets and walks lose more by a value log than writes win. */
+const VALUE_THRESHOLD_DEFAULT = 4 * KiB
+const GARBAGE_RATIO_MIN = 0.05
+const GARBAGE_RATIO_MAX = 0.95
 
 type Check = (value: unknown, name: string) => unknown
 
@@ -146,6 +166,22 @@ function integer(min: number, max: number): Check {
     }
     return value
   }
+}
+
+const threshold: Check = (value, name) => {
+  if (value === 0 && !Object.is(value, -0)) return value
+  try {
+    return integer(VALUE_THRESHOLD_MIN, VALUE_BYTES_MAX)(value, name)
+  } catch {
+    throw invalidArgument(`option ${name} must be 0 or an integer from ${VALUE_THRESHOLD_MIN} to ${VALUE_BYTES_MAX}`)
+  }
+}
+
+const ratio: Check = (value, name) => {
+  if (typeof value !== 'number' || !(value >= GARBAGE_RATIO_MIN && value <= GARBAGE_RATIO_MAX)) {
+    throw invalidArgument(`option ${name} must be a number from ${GARBAGE_RATIO_MIN} to ${GARBAGE_RATIO_MAX}`)
+  }
+  return value
 }
 
 const compactionOption: Check = (value) => {
@@ -171,6 +207,9 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   blockCacheSize: integer(0, 64 * 1024 * MiB),
   blockSize: integer(KiB, MiB),
   maxOpenFiles: integer(1, OPEN_FILES_MAX),
+  valueThreshold: threshold,
+  garbageRatio: ratio,
+  valueFileBytes: integer(MiB, 2 * GiB),
   compaction: compactionOption,
   pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
   flushOnClose: boolean,
@@ -212,6 +251,9 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
     workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
     maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
+    valueThreshold: get('valueThreshold', VALUE_THRESHOLD_DEFAULT),
+    garbageRatio: get('garbageRatio', GARBAGE_RATIO_DEFAULT),
+    valueFileBytes: get('valueFileBytes', 256 * MiB),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
     flushOnClose: get('flushOnClose', true),

@@ -34,7 +34,7 @@ beforeEach(() => {
       },
     }),
     dir: '/db', clock: systemClock, pool, random: new SeededRandom(1),
-    executor: new HandExecutor(),
+    executor: new HandExecutor(), valueFiles: { hold: () => undefined, release: () => undefined },
     databaseId: sampleDatabaseId, generation: 1, lineage: 1, allocateFileNum: () => nextNum++, lastSeqNum: () => 5,
     indexBytesMax: () => 100_000,
     onReady: () => readyCount++,

@@ -15,7 +15,8 @@ import type { Clock, FileHeader, FileNum, FileOrigin, SeqNum, Steps } from '../b
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable } from '../memtable/index.js'
-import type { SlabPool } from '../slab/index.js'
+import type { ValueFileHolds } from '../memtable/index.js'
+import type { Slab, SlabPool } from '../slab/index.js'
 import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { createLog, FIRST_BATCH_OFFSET, LogFile } from '../wal/index.js'
@@ -26,6 +27,8 @@ export interface WriteBufferOptions extends FileOrigin {
   clock: Clock
   pool: SlabPool
   executor: Executor
+  /** Counts memtables that need value files. */
+  valueFiles: ValueFileHolds
   allocateFileNum(): FileNum
   /** Gives the last sequence number given out. */
   lastSeqNum(): SeqNum
@@ -120,7 +123,7 @@ export class WriteBuffers {
       return null
     }
     this.spare = null
-    return this.bind(log)
+    return this.newBuffer(log)
   }
 
   /** Gives a buffer that takes nothing, behind the last one that does: no log is made for it. */
@@ -128,15 +131,16 @@ export class WriteBuffers {
     const { spare } = this
     this.spare = null
     if (spare !== null) this.discard(spare)
-    return this.bind(new LogFile(null, this.newHeader(), new Uint8Array(FILE_HEADER_BYTES)))
+    return this.newBuffer(new LogFile(null, this.newHeader(), new Uint8Array(FILE_HEADER_BYTES)))
   }
 
-  private bind(log: LogFile): WriteBuffer {
+  private newBuffer(log: LogFile): WriteBuffer {
     this.lastTakenNum = log.fileNum
-    const { lastSeqNum, executor, random, generation } = this.options
+    const { lastSeqNum, executor, random, generation, valueFiles } = this.options
     const memtable = new Memtable({
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed: drawHashSeed(random), executor,
     })
+    memtable.holdFiles(valueFiles)
     return new WriteBuffer(log, memtable, generation)
   }
 
@@ -150,15 +154,24 @@ export class WriteBuffers {
     return slabBytesFor(batchBytes) > this.options.pool.slabBytes
   }
 
-  /** Gives an empty buffer a slab with room for a batch of this size. Throws BUSY when there is no memory. */
-  fill(buffer: WriteBuffer, batchBytes: number): void {
+  /** Takes a slab with room for a batch of this size, held once. Throws BUSY when there is no memory. */
+  takeSlab(batchBytes: number): Slab {
+    return this.options.pool.take(slabBytesFor(batchBytes))
+  }
+
+  /** Gives an empty buffer this slab, and releases it: the memtable holds it from here on. */
+  bind(buffer: WriteBuffer, slab: Slab): void {
     const { pool, indexBytesMax } = this.options
-    const slab = pool.take(slabBytesFor(batchBytes))
-    buffer.isXl = this.needsXl(batchBytes)
+    buffer.isXl = slab.capacity > pool.slabBytes
     buffer.indexBytesMax = indexBytesMax()
     const keysMax = Math.floor(buffer.indexBytesMax / BYTES_PER_EXPECTED_KEY)
     buffer.fill(slab, buffer.isXl ? 0 : Math.min(this.expectedKeys, keysMax))
-    slab.release() // the memtable holds it from here on
+    slab.release()
+  }
+
+  /** Gives an empty buffer a slab with room for a batch of this size. Throws BUSY when there is no memory. */
+  fill(buffer: WriteBuffer, batchBytes: number): void {
+    this.bind(buffer, this.takeSlab(batchBytes))
   }
 
   private makeNow(): LogFile {

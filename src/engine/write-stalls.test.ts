@@ -13,9 +13,13 @@ const BURST = MiB
 
 /** A database as the stalls see it. */
 class Scene {
+  /** How often those who wait for a sync were told that a blocked caller cannot. */
+  laterCount = 0
   readonly clock = new HandClock()
   readonly told: string[] = []
   sealed = 0
+  /** The slabs of the sealed memtables. */
+  slabBytes: number[] = []
   level0 = 0
   debtBytes = 0
   /** True when something is under way that relieves writers, or begins when it is asked for. */
@@ -30,6 +34,8 @@ class Scene {
   /** What waiting writers do when they are let through. */
   onTurn = (): void => undefined
   isFull = false
+  /** True when no write waits in line. */
+  isLineEmpty = true
   /** The number of sealed or full memtables that leave no room for the index of another. */
   indexesMax = Infinity
   /** How long the last flush took, and the bytes a millisecond that compactions take out of level 0. */
@@ -45,7 +51,9 @@ class Scene {
   constructor() {
     const scene = this
     const engine = {
-      get immutables() { return Array.from({ length: scene.sealed }) },
+      get immutables() {
+        return Array.from({ length: scene.sealed }, (_, i) => ({ slabBytes: scene.slabBytes[i] ?? 0 }))
+      },
       options: {
         clock: this.clock, writeBufferSize: 64 * MiB,
         get immutablesMax() { return scene.immutablesMax },
@@ -65,9 +73,14 @@ class Scene {
         queue: { oldest: null },
         buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
       },
+      syncer: { syncBlocked: () => void this.laterCount++ },
       pipeline: {
         counters: { get bytes() { return scene.written } },
-        current: { isFilled: true, roomBytes: 64 * MiB, get isFull() { return scene.isFull }, memtable: null },
+        waiting: { get isEmpty() { return scene.isLineEmpty } },
+        current: {
+          isFilled: true, roomBytes: 64 * MiB, memtable: { slabBytes: 64 * MiB },
+          get isFull() { return scene.isFull },
+        },
         encodeWaiting: () => {
           this.encoded++
           this.onTurn()
@@ -305,6 +318,50 @@ test('no write waits longer than 100 ms for its turn, however large the one befo
   assert.equal(scene.stalls.mustDelay(), true)
   await scene.clock.advance(100)
   assert.deepEqual([scene.encoded, scene.stalls.mustDelay()], [1, false])
+})
+
+test('two large writes may be unflushed, and one is always let through; others go on', () => {
+  const must = (mib: number): boolean => scene.stalls.mustStop(mib * MiB)
+  assert.deepEqual([must(1024), must(65)], [false, false])
+  Object.assign(scene, { sealed: 1, slabBytes: [1024 * MiB] })
+  assert.deepEqual([must(1024), must(65)], [false, false])
+  Object.assign(scene, { sealed: 2, slabBytes: [1024 * MiB, 65 * MiB] })
+  assert.deepEqual([must(1024), must(65), must(64), must(0)], [true, true, false, false])
+  Object.assign(scene, { sealed: 2, slabBytes: [1024 * MiB, 64 * MiB] })
+  assert.equal(must(1024), false)
+})
+
+test('a large write that waits for two others is a write stall: in events and statistics', async () => {
+  Object.assign(scene, { sealed: 2, slabBytes: [100 * MiB, 100 * MiB], isLineEmpty: false })
+  assert.equal(scene.stalls.mustStop(65 * MiB), true)
+  assert.deepEqual(scene.told, ['stopped: large writes'])
+  await scene.clock.advance(30)
+  scene.stalls.assess()
+  assert.deepEqual(scene.stalls.stats(), {
+    state: 'stopped', reason: '2 large writes wait for their flush', stallCount: 1, totalMs: 30,
+  })
+  assert.equal(scene.stalls.mustStop(10), false)
+  assert.equal(scene.told.length, 1, 'a small write says nothing of it')
+  scene.sealed = 1
+  assert.equal(scene.stalls.mustStop(65 * MiB), false)
+  await scene.clock.advance(50)
+  assert.deepEqual(scene.told, ['stopped: large writes', 'no longer stopped: large writes'])
+  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, stallCount: 1, totalMs: 30 })
+  scene.sealed = 2
+  assert.equal(scene.stalls.mustStop(65 * MiB), true)
+  scene.isLineEmpty = true // it was refused
+  scene.stalls.assess()
+  assert.equal(scene.stalls.stats().state, 'none')
+})
+
+test('a blocked caller with a large write waits for the flush of another', () => {
+  Object.assign(scene, { sealed: 2, slabBytes: [100 * MiB, 100 * MiB], jobs: 1 })
+  assert.throws(() => scene.stalls.waitBlocking(65 * MiB), { code: 'BUSY', message: /2 large writes/ })
+  scene.polls.push(() => undefined, () => void (scene.sealed = 1))
+  scene.stalls.waitBlocking(65 * MiB)
+  assert.equal(scene.polls.length, 0)
+  assert.equal(scene.stalls.stats().stallCount, 2)
+  assert.equal(scene.stalls.stats().state, 'none')
 })
 
 test('a blocked caller takes results until there is room', () => {

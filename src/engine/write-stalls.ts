@@ -14,6 +14,10 @@ import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
 
+/** The number of large writes that may be unflushed at a time. */
+const LARGE_COUNT_MAX = 2
+/** A batch counts as large when it needs more than this, and more than a buffer. */
+const LARGE_BYTES_MIN = 16 * MiB
 /** The longest wait for one job; polls deliver as soon as one is done. */
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
@@ -31,8 +35,10 @@ const PAUSE_MS_MAX = 100
 /** Bytes that are written without waiting at the start of a slow time, and that are let through at once later. */
 const BURST_BYTES = MiB
 
-/** The reason where it is not a pressure of the compaction style. */
+/** The reasons where it is not a pressure of the compaction style. */
 const SEALED = 'sealed memtables'
+const LARGE = 'large writes'
+const LARGE_TEXT = `${LARGE_COUNT_MAX} large writes wait for their flush`
 
 interface Assessment {
   state: 'none' | 'slow' | 'stopped'
@@ -51,6 +57,10 @@ export class WriteStalls {
   private stallCount = 0
   private lostMs = 0
   private sinceMs = 0
+  /** Since when a large write has been waiting for others of its kind, though writers go on; -1: none waits. */
+  private largeSinceMs = -1
+  /** True while a blocked caller waits, which is in no line. */
+  private isBlocking = false
   /** Bytes that may be written at once while slow; below 0 the next write waits. */
   private allowance = 0
   /** When the allowance was reckoned, and how many bytes were written by then. */
@@ -70,6 +80,7 @@ export class WriteStalls {
    */
   assess(): void {
     this.change(this.endable())
+    if (!this.isBlocking && this.engine.pipeline?.waiting.isEmpty !== false) this.noteLarge(false)
     this.wake()
   }
 
@@ -232,9 +243,48 @@ export class WriteStalls {
   // ── Stopped ─────────────────────────────────────────────────────────────────────────────────────
 
   /** True while no write buffer may be given out. */
-  mustStop(): boolean {
+  mustStop(batchBytes = 0): boolean {
     this.change(this.endable()) // wakes nobody: waiting callers ask here themselves
-    return this.now.state === 'stopped'
+    if (!this.isLarge(batchBytes)) return this.isStopped
+    const mustWait = this.hasLargeMax()
+    this.noteLarge(mustWait && !this.isStopped)
+    return this.isStopped || mustWait
+  }
+
+  /** A large write begins to wait for others of its kind, or does not wait any more. */
+  private noteLarge(isWaiting: boolean): void {
+    if (isWaiting === this.largeSinceMs >= 0) return
+    const { options: { clock }, setup: { events } } = this.engine
+    const nowMs = clock.nowMs()
+    if (isWaiting) {
+      this.largeSinceMs = nowMs
+      this.stallCount++
+      events.emit({ type: 'stallBegin', state: 'stopped', reason: LARGE })
+      return
+    }
+    const durationMs = nowMs - this.largeSinceMs
+    this.largeSinceMs = -1
+    this.lostMs += durationMs
+    events.emit({ type: 'stallEnd', state: 'stopped', reason: LARGE, durationMs })
+  }
+
+  private get largeBytesMin(): number {
+    return Math.max(LARGE_BYTES_MIN, this.engine.options.writeBufferSize)
+  }
+
+  private isLarge(batchBytes: number): boolean {
+    return batchBytes > this.largeBytesMin
+  }
+
+  /**
+   * True for a large write while two others are not flushed: their memory is not in the plan. It ends: a large write is
+   * sealed at once, so it is in the queue of flushes or waits for the next log.
+   */
+  private hasLargeMax(): boolean {
+    const { immutables, pipeline } = this.engine
+    let count = 0
+    for (const { slabBytes } of [pipeline.current.memtable, ...immutables]) if (this.isLarge(slabBytes)) count++
+    return count >= LARGE_COUNT_MAX
   }
 
   get isStopped(): boolean {
@@ -250,29 +300,43 @@ export class WriteStalls {
   }
 
   /** Waits until there is room. Throws BUSY when no job makes progress, or why writes are refused. */
-  waitBlocking(): void {
+  waitBlocking(batchBytes = 0): void {
+    this.isBlocking = true
+    try {
+      this.pollUntilRoom(batchBytes)
+    } finally {
+      this.isBlocking = false
+      this.noteLarge(false)
+    }
+  }
+
+  private pollUntilRoom(batchBytes: number): void {
     const { executor } = this.engine.setup
     executor.poll(0)
     let idleMs = 0
-    while (this.mustStop()) {
+    while (this.mustStop(batchBytes)) {
       this.engine.checkWritable()
+      this.engine.syncer.syncBlocked()
       if (executor.poll(POLL_MS) > 0) {
         idleMs = 0
         continue
       }
       idleMs += POLL_MS
       if (idleMs >= BLOCKED_MS_MAX || executor.activeCount === 0) {
-        throw new VarveError('BUSY', this.now.text!, { hint: 'let the event loop turn, or await writes' })
+        const text = this.now.text ?? LARGE_TEXT
+        throw new VarveError('BUSY', text, { hint: 'let the event loop turn, or await writes' })
       }
     }
   }
 
   /** Gives the statistics, with the time of a wait that goes on. */
   stats(): { state: Assessment['state']; reason: string | null; stallCount: number; totalMs: number } {
-    const { now, stallCount, lostMs } = this
-    const isStopped = now.state === 'stopped'
-    const sinceMs = isStopped ? this.engine.options.clock.nowMs() - this.sinceMs : 0
-    return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + sinceMs }
+    const { now, stallCount, lostMs, isStopped, largeSinceMs } = this
+    const nowMs = this.engine.options.clock.nowMs()
+    if (!isStopped && largeSinceMs >= 0) {
+      return { state: 'stopped', reason: LARGE_TEXT, stallCount, totalMs: lostMs + nowMs - largeSinceMs }
+    }
+    return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + (isStopped ? nowMs - this.sinceMs : 0) }
   }
 
   /** Ends all waits and the timer. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, NO_FEATURES, runSync, SeededRandom } from '../base/index.js'
+import { EntryKind, NO_FEATURES, runSync, runToEnd, SeededRandom } from '../base/index.js'
 import type { FileHeader, SeqNum } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { encodeBatch, OperationList } from '../commit/index.js'
@@ -14,6 +14,7 @@ import { describeEntry } from '../../test/support/samples/log-history.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/samples/write-buffer-samples.js'
 import { buildTable } from './flush-build.js'
+import { valueSettings } from './value-rules.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 
 const header: FileHeader = {
@@ -44,17 +45,15 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
   return {
     dir: '/db', fileName: '000012.table.tmp.1.2', isSynced: true, header, settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 5,
+    provenBytes: memtable.publishedEnd, valueLog: null,
+    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
     visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
 }
 
 /** Runs the job to its end, as a worker does. */
 function build(vfs: Vfs, input: FlushBuildInput): FlushBuildOutput {
-  const job = buildTable(input, { vfs })
-  for (;;) {
-    const turn = job.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(buildTable(input, { vfs }))
 }
 
 function readTable(vfs: Vfs, facts: NonNullable<FlushBuildOutput['facts']>): string[] {
@@ -145,7 +144,9 @@ test('entries of any length up to the last byte of the slab', () => {
 
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
-  assert.deepEqual(build(vfs, inputOf(filled([]))), { facts: null, keptCount: 0, droppedCount: 0 })
+  assert.deepEqual(build(vfs, inputOf(filled([]))), {
+    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null, largeCount: 0, largeBytes: 0,
+  })
   assert.deepEqual(vfs.listSync('/db'), [])
 })
 

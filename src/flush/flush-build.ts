@@ -1,24 +1,29 @@
 /**
- * What: stage 2, build: makes one table, synced in strict mode, of the published frames of one memtable.
- * Owns: the new table while it runs; removes it when it fails.
- * Does not own: file numbers (given), the table's final name (publish-tables.ts).
+ * What: stage 2, build: makes one table, synced in strict mode, of the published frames of one memtable. Large values
+ * stay in the log, or go to a value log, or into the table (value-rules.ts).
+ * Owns: the new files while it runs; removes them when it fails.
+ * Does not own: file numbers (given), the files' final names (publish-tables.ts).
  * Thread: any. It takes plain data and shared memory, and gives plain data.
  * Invariants: FLUSH-2 only published frames are read. FLUSH-3 a version is dropped only when neither
  * the newest state nor a held snapshot sees it.
  */
 import {
-  assert, entryEnd, entryKeyBytes, entryKeyStart, entryKind, entryValueBytes, FRAME_HEADER_BYTES, frameBytes,
-  FrameType, getU32, getU53, KiB,
+  assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, EntryKind, entryKind, entryValueBytes,
+  entryValueEnd, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, KIND_MASK, KiB, VALUE_HANDLE_BYTES,
 } from '../base/index.js'
-import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { RetentionFilter } from '../iterator/index.js'
 import type { RetentionRule } from '../iterator/index.js'
+import type { NewValueLog } from '../manifest/index.js'
 import { sortEntries } from '../memtable/index.js'
 import { replacedByFlush } from '../sstable/index.js'
 import type { TableBuilder } from '../sstable/index.js'
-import { NewTable, SpareMemory } from '../tables/index.js'
+import { NewTable, NewValueLogFile, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { SeparatedValues } from './separated-values.js'
+import { decideValues, isLargeValue, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
+import type { LargeValues, ValueDecision, ValueRule, ValueSettings } from './value-rules.js'
 
 export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName' | 'isSynced'>, RetentionRule {
   header: FileHeader
@@ -28,6 +33,11 @@ export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName
   start: number
   end: number
   logNum: FileNum
+  /** Bytes of the log that a crash does not take, or that are synced before an edit names them. */
+  provenBytes: number
+  values: ValueSettings
+  /** The value log into which values may be copied, if that pays; null: there is none. */
+  valueLog: { header: FileHeader; fileName: string } | null
   /** Tables that are in no version, and whose removal is not known to be durable. The new table names them. */
   unlisted: readonly FileNum[]
 }
@@ -37,6 +47,13 @@ export interface FlushBuildOutput {
   facts: TableFacts | null
   keptCount: number
   droppedCount: number
+  /** What was decided about large values. */
+  decision: ValueDecision
+  /** Large values in the table, or behind its handles, and their bytes. */
+  largeCount: number
+  largeBytes: number
+  /** The value log, or the promoted log, that handles of the new table point into; null when there are no handles. */
+  valueLog: NewValueLog | null
 }
 
 const ENTRIES_PER_PAUSE = 1024
@@ -46,42 +63,103 @@ export function* buildTable(
   input: FlushBuildInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, FlushBuildOutput, unknown> {
   const bytes = new Uint8Array(input.slab)
-  const { offsets, seqNums } = collectEntries(bytes, input.start, input.end)
+  const largeMin = largeBytesMin(input.values.rules)
+  const { offsets, seqNums, largeBytes } = collectEntries(bytes, input.start, input.end, largeMin)
   yield
-  if (offsets.length === 0) return { facts: null, keptCount: 0, droppedCount: 0 }
+  if (offsets.length === 0) return NOTHING_TO_WRITE
   const order = sortEntries(bytes, offsets)
   yield
   const { dir, fileName, isSynced, header, settings, logNum } = input
   const options = { ...header, ...settings, firstLog: logNum, lastLog: logNum }
+  const entries = { bytes, offsets, seqNums, order }
+  const decision = mayBeSeparated(input, largeBytes) ? decide(input, yield* sumKept(input, entries)) : 'keep'
   const memory = spare.take(settings.blockBytes, 0)
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: options, memory })
+  let values: SeparatedValues | null = null
   try {
-    return yield* writeTable(input, { bytes, offsets, seqNums, order }, table)
+    values = separate(input, vfs, bytes, decision)
+    return { ...yield* writeTable(input, entries, table, values), decision }
   } catch (error) {
     table.discard()
+    values?.discard()
     throw error
   } finally {
     spare.give(memory)
   }
 }
 
-function* writeTable(
-  input: FlushBuildInput, entries: SortedEntries, table: NewTable,
-): Generator<undefined, FlushBuildOutput, unknown> {
+const NOTHING_TO_WRITE: FlushBuildOutput = {
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
+  valueLog: null,
+}
+
+/** Looks at large values that may be dropped, too: mostly it says no, and nothing is gone through twice. */
+function mayBeSeparated({ values }: FlushBuildInput, largeBytes: number): boolean {
+  return largeBytes > 0 && largeBytes >= Math.min(values.promoteBytesMin, VALUE_COPY_BYTES_MIN)
+}
+
+function decide({ end, provenBytes, valueLog, values }: FlushBuildInput, large: LargeValues): ValueDecision {
+  return decideValues(large, { logBytes: end, provenBytes, mayCopy: valueLog !== null }, values)
+}
+
+/** What large values the table will have, of those that are there. */
+function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<undefined, LargeValues, unknown> {
+  const { bytes, offsets, seqNums, order } = entries
   const retention = new RetentionFilter(input)
-  const writer = new EntryWriter(entries, table.builder, retention)
+  const { rules } = input.values
+  const large: LargeValues = { bytes: 0, end: 0 }
+  let previous = -1
+  for (let i = 0; i < order.length; i++) {
+    if (i % ENTRIES_PER_PAUSE === ENTRIES_PER_PAUSE - 1) yield
+    const at = offsets[order[i]!]!
+    const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
+    previous = at
+    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(rules, bytes, at)) continue
+    const end = entryValueEnd(bytes, at)
+    large.bytes += end - entryContentStart(bytes, at)
+    if (end > large.end) large.end = end
+  }
+  return large
+}
+
+function isLarge(rules: readonly ValueRule[], bytes: Uint8Array, at: number): boolean {
+  if ((entryKind(bytes, at) & KIND_MASK) !== EntryKind.value) return false
+  return isLargeValue(rules, bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), entryValueBytes(bytes, at))
+}
+
+/** Null: values stay in the table. */
+function separate(
+  input: FlushBuildInput, vfs: Vfs, slab: Uint8Array, decision: ValueDecision,
+): SeparatedValues | null {
+  const { dir, isSynced, logNum, end, provenBytes, valueLog } = input
+  if (decision === 'promote') return new SeparatedValues(slab, { logNum, bytes: Math.min(end, provenBytes) })
+  if (decision === 'keep' || valueLog === null) return null
+  const { fileName, header } = valueLog
+  return new SeparatedValues(slab, new NewValueLogFile({ vfs, dir, fileName, isSynced, header }))
+}
+
+function* writeTable(
+  input: FlushBuildInput, entries: SortedEntries, table: NewTable, values: SeparatedValues | null,
+): Generator<undefined, Omit<FlushBuildOutput, 'decision'>, unknown> {
+  const retention = new RetentionFilter(input)
+  const writer = new EntryWriter(entries, table.builder, retention, { rules: input.values.rules, values })
   const count = entries.order.length
   const step = Math.min(ENTRIES_PER_PAUSE, Math.ceil(BYTES_PER_PAUSE / bytesEach(entries)))
   for (let from = 0; from < count; from += step) {
     writer.write(from, Math.min(count, from + step))
     table.syncSome()
+    values?.syncSome()
     yield
   }
+  const valueLog = values?.finish() ?? null
   const { header: { fileNum }, unlisted } = input
   const facts = yield* table.finish({ ...replacedByFlush(unlisted), group: fileNum, index: 0, isLast: true })
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
-  return { facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount }
+  const { largeCount, largeBytes } = writer
+  return {
+    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, largeCount, largeBytes, valueLog,
+  }
 }
 
 interface SortedEntries {
@@ -116,8 +194,21 @@ class EntryWriter {
   private readonly touched = new Uint8Array(BATCH_ENTRIES)
   private lastPlace = -1
   private readonly linesTouched: number
+  private readonly rules: readonly ValueRule[]
+  /** No shorter value is large. */
+  private readonly largeMin: number
+  /** Where large values go; null: into the table. */
+  private readonly values: SeparatedValues | null
+  largeCount = 0
+  largeBytes = 0
 
-  constructor(entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter) {
+  constructor(
+    entries: SortedEntries, builder: TableBuilder, retention: RetentionFilter,
+    { rules, values }: { rules: readonly ValueRule[]; values: SeparatedValues | null },
+  ) {
+    this.rules = rules
+    this.largeMin = largeBytesMin(rules)
+    this.values = values
     this.entries = entries
     this.builder = builder
     this.retention = retention
@@ -165,7 +256,7 @@ class EntryWriter {
 
   private add(count: number): void {
     const { bytes } = this.entries
-    const { builder, places, numbers, retention, view } = this
+    const { builder, places, numbers, retention, view, largeMin } = this
     let previous = this.lastPlace
     for (let i = 0; i < count; i++) {
       const at = places[i]!
@@ -175,11 +266,27 @@ class EntryWriter {
       const kind = entryKind(bytes, at)
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
       if (retention.keep(seqNum, kind, isOlder)) {
-        builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), seqNum, kind)
+        const valueEnd = keyEnd + entryValueBytes(bytes, at)
+        if (valueEnd - keyEnd < largeMin || !isLargeValue(this.rules, bytes, keyStart, keyEnd, valueEnd - keyEnd)) {
+          builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
+        } else this.addLarge(at, keyStart, keyEnd, valueEnd, seqNum)
       }
       previous = at
     }
     this.lastPlace = previous
+  }
+
+  /** Requires: it is a value. (Tombstones have none, and nothing else stands in a log.) */
+  private addLarge(at: number, keyStart: number, keyEnd: number, valueEnd: number, seqNum: SeqNum): void {
+    const { entries: { bytes }, builder, values, view } = this
+    this.largeCount++
+    this.largeBytes += valueEnd - keyEnd
+    if (values === null) {
+      builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, EntryKind.value)
+      return
+    }
+    values.put(at, seqNum)
+    builder.add(bytes, keyStart, keyEnd, seqNum, EntryKind.valueHandle, values.handle, 0, VALUE_HANDLE_BYTES)
   }
 }
 
@@ -193,10 +300,13 @@ function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
   return true
 }
 
-/** Collects the offsets and sequence numbers of all entries, in arrival order. */
+/**
+ * Collects the offsets and sequence numbers of all entries, in arrival order, and sums up the values that have
+ * `largeMin` bytes or more.
+ */
 function collectEntries(
-  bytes: Uint8Array, start: number, end: number,
-): { offsets: Uint32Array; seqNums: Float64Array } {
+  bytes: Uint8Array, start: number, end: number, largeMin: number,
+): { offsets: Uint32Array; seqNums: Float64Array; largeBytes: number } {
   let count = 0
   for (let at = start; at < end; at += frameBytes(getU32(bytes, at + 4))) {
     if (bytes[at + 12] === FrameType.batch) count += getU32(bytes, at + 24)
@@ -204,6 +314,7 @@ function collectEntries(
   const offsets = new Uint32Array(count)
   const seqNums = new Float64Array(count)
   let i = 0
+  let largeBytes = 0
   for (let at = start; at < end; at += frameBytes(getU32(bytes, at + 4))) {
     if (bytes[at + 12] !== FrameType.batch) continue
     const firstSeqNum = getU53(bytes, at + 16)
@@ -212,8 +323,10 @@ function collectEntries(
     for (let n = 0; n < entryCount; n++) {
       offsets[i] = entry
       seqNums[i++] = firstSeqNum + n
+      const valueBytes = entryValueBytes(bytes, entry)
+      if (valueBytes >= largeMin) largeBytes += valueBytes
       entry = entryEnd(bytes, entry)
     }
   }
-  return { offsets, seqNums }
+  return { offsets, seqNums, largeBytes }
 }

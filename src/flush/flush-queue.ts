@@ -7,8 +7,12 @@
  * Invariants: FLUSH-1 tasks leave the queue strictly in the order they came.
  */
 import type { FileNum, TableFacts } from '../base/index.js'
+import type { NewValueLog } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import type { PlannedFile } from '../tables/index.js'
+import type { PlannedTable, PlannedValueLog } from '../versions/index.js'
 import type { LogFile } from '../wal/index.js'
+import type { LargeOfFlush } from './flushed-values.js'
 
 export type FlushStage = 'queued' | 'building' | 'built' | 'installing' | 'released'
 
@@ -26,15 +30,29 @@ export interface FlushTask extends SealedMemtable {
   /** True when every byte of the log is written or void, so that the build may begin. */
   isSettled: boolean
   attempts: number
-  /** The file number of this attempt's table. */
-  tableNum: FileNum
-  tempName: string
+  /** The table of this attempt, and the value log into which values may be copied; null before the first attempt. */
+  table: PlannedTable | null
+  valueLogPlan: PlannedValueLog | null
   /** The facts of the table that was built; null before that, and when it would have no entries. */
   facts: TableFacts | null
+  /** The value log that was built, or the log itself when it is promoted; null when the table has no handles. */
+  valueLog: NewValueLog | null
+  /** What became of large values; null before the table was built. */
+  large: LargeOfFlush | null
   queuedMs: number
   buildStartMs: number
   installStartMs: number
   releaseStartMs: number
+}
+
+/** The files that the build of a task has made, in this order, under their names while they are written. */
+export function filesBuilt({ table, valueLogPlan, facts, valueLog }: FlushTask): PlannedFile[] {
+  if (table === null || facts === null) return []
+  return valueLogPlan === null || valueLog === null || valueLog.isLog ? [table] : [table, valueLogPlan]
+}
+
+function builtNamesOf(task: FlushTask): string[] {
+  return filesBuilt(task).map(({ tempName }) => tempName)
 }
 
 export class FlushQueue {
@@ -44,7 +62,7 @@ export class FlushQueue {
   push(sealed: SealedMemtable, nowMs: number): FlushTask {
     const task: FlushTask = {
       id: this.nextId++, ...sealed, stage: 'queued', isSettled: false, attempts: 0,
-      tableNum: 0, tempName: '', facts: null,
+      table: null, valueLogPlan: null, facts: null, valueLog: null, large: null,
       queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
     }
     this.tasks.push(task)
@@ -77,7 +95,7 @@ export class FlushQueue {
 
   /** The names of files that are written and not installed. */
   get builtNames(): string[] {
-    return this.tasks.filter(({ stage, facts }) => stage === 'built' && facts !== null).map(({ tempName }) => tempName)
+    return this.tasks.filter(({ stage }) => stage === 'built').flatMap(builtNamesOf)
   }
 
   find(memtable: Memtable): FlushTask | null {

@@ -5,16 +5,19 @@ import { HandClock, settled } from '../../test/support/fakes/hand-clock.js'
 import { HandExecutor } from '../../test/support/fakes/hand-executor.js'
 import { sampleTable } from '../../test/support/samples/manifest-samples.js'
 import { sampleBuffer, sampleDatabaseId } from '../../test/support/samples/write-buffer-samples.js'
-import { EntryKind, newFileHeader, SeededRandom, VarveError } from '../base/index.js'
+import { EntryKind, fileNumOf, newFileHeader, parseFileName, SeededRandom, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { PublishTablesInput } from '../tables/index.js'
 import { Installer } from '../versions/index.js'
 import { noPredecessor } from '../wal/index.js'
+import type { LastSync, LogFile } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import type { FlushTask } from './flush-queue.js'
 import { Flusher } from './flusher.js'
 import type { FlushHost } from './flusher.js'
+import { FlushedValues } from './flushed-values.js'
+import { valueSettings } from './value-rules.js'
 
 class Scene implements FlushHost {
   readonly executor = new HandExecutor()
@@ -23,6 +26,17 @@ class Scene implements FlushHost {
   readonly edits: { edit: VersionEdit; done: (error: unknown) => void }[] = []
   readonly flusher: Flusher
   openError: VarveError | null = null
+  /** Those who wait for the last sync of a log, and how far it must be synced for them. */
+  readonly syncWaits: ((lastSync: LastSync) => void)[] = []
+  readonly syncEnds: number[] = []
+  promisedBytes = 0
+  readonly syncer = {
+    whenSynced: (_log: LogFile, end: number, tell: (lastSync: LastSync) => void) => {
+      this.syncWaits.push(tell)
+      this.syncEnds.push(end)
+    },
+    promisedBytes: () => this.promisedBytes,
+  }
   private nextNum = 100
   private logNum = 0
   private seqNum = 0
@@ -46,10 +60,11 @@ class Scene implements FlushHost {
       deleter: { add: (names) => void this.abandoned.push(...names), syncingDirectory: () => () => undefined },
       unlistedTables: () => [3],
       uniqueSuffix: () => '1.2',
-      newHeader: (fileNum) =>
-        newFileHeader('varvetab', {
+      newHeader: (fileNum, magic) =>
+        newFileHeader(magic, {
           databaseId: sampleDatabaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
+      onDurable: () => undefined,
       onFailure: (_place, error) => {
         this.told.push('directory failed')
         this.flusher.suspend(error)
@@ -60,6 +75,8 @@ class Scene implements FlushHost {
     const { clock } = this
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
+      valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
+      syncer: this.syncer, valueLogs: { pendingFacts: () => null }, flushedValues: new FlushedValues(),
     })
   }
 
@@ -78,10 +95,13 @@ class Scene implements FlushHost {
   }
 
   /** Adds a sealed memtable with `entryCount` entries to the queue. */
-  add(entryCount = 2): void {
-    const { buffer } = sampleBuffer(++this.logNum, { lastSeqNum: this.seqNum })
+  add(entryCount = 2, valueBytes = 1): void {
+    const capacity = 64 * 1024 + 2 * valueBytes
+    const { buffer } = sampleBuffer(++this.logNum, { lastSeqNum: this.seqNum, capacity })
     buffer.begin(noPredecessor(this.seqNum))
-    for (let i = 0; i < entryCount; i++) buffer.encodeOne(EntryKind.value, `k${i}`, 'v', ++this.seqNum)
+    for (let i = 0; i < entryCount; i++) {
+      buffer.encodeOne(EntryKind.value, `k${i}`, 'v'.repeat(valueBytes), ++this.seqNum)
+    }
     buffer.memtable.insertFrames(buffer.encodedEnd)
     this.flusher.prepare({ memtable: buffer.memtable, log: buffer.log, nextLogNum: this.logNum + 1 })
     this.flusher.settle(buffer.memtable)
@@ -90,7 +110,10 @@ class Scene implements FlushHost {
   /** The names of running jobs, such as `build 1 as 100` or `publish 100`. */
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => {
-      if (job.kind === 'publishTables') return `publish ${(job.input as PublishTablesInput).tables[0]!.tableNum}`
+      if (job.kind === 'publishTables') {
+        const { files } = job.input as PublishTablesInput
+        return `publish ${files.map(({ finalName }) => fileNumOf(parseFileName(finalName))).join(', ')}`
+      }
       const { logNum, header } = job.input as FlushBuildInput
       return `build ${logNum} as ${header.fileNum}`
     })
@@ -112,7 +135,8 @@ class Scene implements FlushHost {
     const facts = sampleTable(header.fileNum, 'a-z', {
       entryCount: 2, smallestSeqNum: 1, largestSeqNum: 2, firstLog: logNum, lastLog: logNum, ...table,
     })
-    deliver({ ok: true, output: { facts, keptCount: 2, droppedCount: 0, ...rest } as never })
+    const output = { facts, keptCount: 2, droppedCount: 0, decision: 'keep', valueLog: null, ...rest }
+    deliver({ ok: true, output: output as never })
   }
 
   buildFails(logNum: number, code: 'IO_ERROR' | 'NO_SPACE' | 'INTERNAL' = 'IO_ERROR'): void {
@@ -378,4 +402,97 @@ test('the slab is held until the worker has answered', () => {
   assert.equal(isFree, false)
   scene.buildFails(1)
   assert.equal(isFree, true)
+})
+
+const promoted = (logNum: number): NewValueLog => ({
+  fileNum: logNum, isLog: true, bytes: 128, salt: new Uint8Array(8), putCount: 1, putBytes: 100, namedInLog: 0,
+})
+const pointing = (logNum: number) => ({
+  valueLog: promoted(logNum), table: { valueFiles: [{ fileNum: logNum, valueCount: 1, valueBytes: 100 }] },
+})
+
+test('VLG-2, A14: a log is promoted when its last sync has ended, and there is no second one', () => {
+  scene.add()
+  scene.built(1, pointing(1))
+  assert.deepEqual([scene.doing, scene.edits.length, scene.syncWaits.length], [[], 0, 1])
+  assert.deepEqual(scene.syncEnds, [promoted(1).bytes])
+  scene.syncWaits.shift()!('done')
+  assert.deepEqual(scene.doing, ['publish 100'])
+  scene.published()
+  assert.deepEqual(scene.edits[0]!.edit.addValueLogs, [promoted(1)])
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table 100, pointer 2'])
+})
+
+test('A14: where a caller blocks while that sync is in flight, the table is built again, and copies', () => {
+  scene.add()
+  scene.built(1, pointing(1))
+  scene.promisedBytes = 7
+  scene.syncWaits.shift()!('later')
+  assert.deepEqual(scene.abandoned, ['000100.table.tmp.1.2'])
+  assert.deepEqual(scene.doing, ['build 1 as 101'])
+  assert.equal((scene.executor.jobs[0]!.job.input as FlushBuildInput).provenBytes, 7)
+  scene.built(1)
+  scene.published()
+  assert.equal(scene.edits[0]!.edit.addValueLogs, undefined)
+  scene.durable()
+  assert.deepEqual(scene.told, ['installed log 1: table 101, pointer 2'])
+  assert.equal(scene.flusher.failedCount, 0)
+})
+
+test('VLG-2: a log that will never be synced is not promoted', () => {
+  scene.add()
+  scene.built(1, pointing(1))
+  scene.flusher.suspend(new VarveError('CLOSED', 'test'))
+  scene.syncWaits.shift()!('never')
+  assert.deepEqual([scene.doing, scene.edits.length, scene.flusher.queue.length], [[], 0, 1])
+  assert.deepEqual(scene.abandoned, ['000100.table.tmp.1.2'])
+})
+
+test('in fast mode a promoted log is in the version at once', () => {
+  scene = new Scene(2, false)
+  scene.add()
+  scene.built(1, pointing(1))
+  assert.deepEqual(scene.told, ['held up to log 2', 'installed log 1: table 100, pointer 2'])
+  assert.equal(scene.syncWaits.length, 0)
+})
+
+test('VLG-1: what a build says of its handles must fit what it made', () => {
+  const { valueFiles: [file] } = pointing(1).table
+  const lies: Parameters<Scene['built']>[1][] = [
+    { valueLog: promoted(1) },
+    { table: pointing(1).table },
+    { ...pointing(1), valueLog: { ...promoted(1), putCount: 2 } },
+    { ...pointing(1), valueLog: { ...promoted(1), putBytes: 99 } },
+    { ...pointing(1), valueLog: { ...promoted(1), bytes: 2 ** 20 } },
+    { ...pointing(1), valueLog: { ...promoted(1), isLog: false } },
+    { ...pointing(2), valueLog: promoted(2) },
+    { valueLog: promoted(1), table: { valueFiles: [{ ...file!, valueCount: 3 }] } },
+    { valueLog: promoted(1), table: { valueFiles: [file!, { ...file!, fileNum: 2 }] } },
+  ]
+  for (const [i, lie] of lies.entries()) {
+    scene = new Scene()
+    scene.add()
+    scene.built(1, lie)
+    assert.deepEqual(scene.told, ['log 1 failed: INTERNAL, again later'], String(i))
+  }
+})
+
+test('a value log is named with its table, and goes with it when the attempt fails', async () => {
+  scene.add(2, 700_000)
+  const { input } = scene.executor.jobs[0]!.job as { input: FlushBuildInput }
+  assert.equal(input.valueLog!.fileName, '000101.vlog.tmp.1.2')
+  assert.deepEqual([input.valueLog!.header.magic, input.valueLog!.header.fileNum], ['varvevlg', 101])
+  const copied = {
+    valueLog: { ...promoted(101), isLog: false, bytes: 2000 },
+    table: { valueFiles: [{ fileNum: 101, valueCount: 1, valueBytes: 100 }] },
+  }
+  scene.built(1, copied)
+  assert.deepEqual(scene.doing, ['publish 100, 101'])
+  scene.publishFails('000101.vlog')
+  assert.deepEqual(scene.abandoned, [
+    '000100.table.tmp.1.2', '000101.vlog.tmp.1.2', '000100.table', '000101.vlog',
+  ])
+  await scene.clock.advance(100)
+  assert.deepEqual(scene.doing, ['build 1 as 102'])
 })

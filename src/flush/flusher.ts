@@ -6,19 +6,24 @@
  * Invariants: FLUSH-1 installs strictly in order. FLUSH-8 a failed build of N never lets N + 1 pass.
  * FLUSH-9 every attempt has a table number of its own. FLUSH-13 the files of a failed one go to the deleter.
  */
-import { assert, isOutOfFiles, tableFileName, VarveError, Waiters } from '../base/index.js'
+import { assert, handleFileNum, isOutOfFiles, VarveError, Waiters } from '../base/index.js'
 import type { Clock, TableFacts, Timer } from '../base/index.js'
-import { drive, jobResult } from '../exec/index.js'
+import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
-import type { TableSettings } from '../tables/index.js'
+import type { OpenValueLogs, TableSettings } from '../tables/index.js'
 import type { Installer, SnapshotList } from '../versions/index.js'
+import type { LastSync, LogSyncer } from '../wal/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
-import { FlushQueue } from './flush-queue.js'
+import { checkOutput } from './flush-output-check.js'
+import { filesBuilt, FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
+import type { FlushedValues } from './flushed-values.js'
+import { mayCopyValues } from './value-rules.js'
+import type { ValueSettings } from './value-rules.js'
 
 const ATTEMPTS_MAX = 3
 /** The attempts when no file can be opened; they take a quarter of a minute. */
@@ -42,6 +47,11 @@ export interface FlusherOptions {
   installer: Installer
   snapshots: Pick<SnapshotList, 'rule'>
   tableSettings: TableSettings
+  valueSettings: ValueSettings
+  flushedValues: FlushedValues
+  syncer: Pick<LogSyncer, 'whenSynced' | 'promisedBytes'>
+  /** Knows the files of streamed values. */
+  valueLogs: Pick<OpenValueLogs, 'pendingFacts'>
   /** The most tables that are built at the same time. */
   buildsMax: number
   host: FlushHost
@@ -160,7 +170,7 @@ export class Flusher {
     task.stage = 'building'
     task.buildStartMs = nowMs
     if (memtable.entryCount === 0) {
-      this.finishBuild(task, { facts: null, keptCount: 0, droppedCount: 0 })
+      this.finishBuild(task, NOTHING_BUILT)
       return
     }
     const input = this.buildInput(task)
@@ -169,7 +179,7 @@ export class Flusher {
     const result = yield* jobResult<FlushBuildOutput>(installer.executor, { kind: 'flushBuild', input })
     memtable.slab.release()
     if (!result.ok) return this.onAttemptFailed(task, result.error)
-    const problem = checkOutput(task, result.output)
+    const problem = checkOutput(task, result.output, this.streamedOf(task))
     if (problem === null) return this.finishBuild(task, result.output)
     const error = new VarveError('INTERNAL', `flush of ${task.log.name}: ${problem}`)
     if (task.attempts > 1) host.onBug(error)
@@ -179,15 +189,22 @@ export class Flusher {
   private buildInput(task: FlushTask): FlushBuildInput {
     const { installer } = this
     const { memtable } = task
-    const { tableNum, tempName } = installer.plan()
-    task.tableNum = tableNum
-    task.tempName = tempName
+    const { tableSettings, valueSettings, syncer } = this.options
+    const table = installer.plan()
+    task.table = table
+    const valueLog = mayCopyValues(valueSettings, memtable.rawBytes) ? installer.planValueLog() : null
+    task.valueLogPlan = valueLog
     return {
       dir: installer.dir,
-      fileName: tempName,
+      fileName: table.tempName,
       isSynced: installer.isStrict,
-      header: installer.newHeader(tableNum),
-      settings: this.options.tableSettings,
+      header: installer.newHeader(table.tableNum),
+      settings: tableSettings,
+      values: valueSettings,
+      valueLog: valueLog === null ? null : {
+        fileName: valueLog.tempName, header: installer.newHeader(valueLog.fileNum, 'varvevlg'),
+      },
+      provenBytes: syncer.promisedBytes(task.log),
       slab: memtable.slab.buffer,
       start: memtable.start,
       end: memtable.publishedEnd,
@@ -201,6 +218,8 @@ export class Flusher {
     const durationMs = this.clock.nowMs() - task.buildStartMs
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
+    task.valueLog = output.valueLog
+    task.large = output
     task.stage = 'built'
     this.host.onStage(task, 'built', durationMs)
     this.schedule()
@@ -220,6 +239,8 @@ export class Flusher {
 
   private *install(task: FlushTask): Procedure<void> {
     const { installer } = this
+    const { valueLog } = task
+    if (installer.isStrict && valueLog?.isLog === true && !(yield* this.syncPromoted(task, valueLog.bytes))) return
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
     if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
@@ -229,9 +250,8 @@ export class Flusher {
   /** Names and opens the table; one that cannot be opened is built again. False when the attempt has ended. */
   private *makeReadable(task: FlushTask, facts: TableFacts): Procedure<boolean> {
     const { installer } = this
-    const { tempName, tableNum } = task
     try {
-      if (installer.isStrict && !(yield* installer.name([{ tempName, tableNum }]))) {
+      if (installer.isStrict && !(yield* installer.name(filesBuilt(task)))) {
         this.putBack(task)
         return false
       }
@@ -243,12 +263,45 @@ export class Flusher {
     }
   }
 
-  private editOf({ memtable, nextLogNum, facts }: FlushTask): VersionEdit {
+  /**
+   * Waits until a log that is to be promoted is synced as far as it is listed (VLG-2). A caller that blocks this thread
+   * cannot wait for a sync that is in flight: the table is built again then, and promotes what is synced already, or
+   * copies the values. False: the attempt has ended.
+   */
+  private *syncPromoted(task: FlushTask, bytes: number): Procedure<boolean> {
+    const { installer } = this
+    const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(task.log, bytes, tell))
+    if (lastSync === 'done') return true
+    installer.abandon(filesBuilt(task).map(({ tempName }) => tempName))
+    this.putBack(task)
+    if (lastSync === 'later') {
+      task.attempts-- // Nothing has failed.
+      this.schedule()
+    }
+    return false
+  }
+
+  /**
+   * The files of streamed values that the log names. All of them are listed, also those of values that were
+   * overwritten: so each goes in the one way, and stays while a pin keeps the log.
+   */
+  private streamedOf({ memtable: { bytes, handleStarts }, log }: FlushTask): NewValueLog[] {
+    return handleStarts.map((start) => {
+      const facts = this.options.valueLogs.pendingFacts(handleFileNum(bytes, start))
+      assert(facts !== null, 'the file of a streamed value is known until its flush has listed it')
+      return { ...facts, namedInLog: log.fileNum }
+    })
+  }
+
+  private editOf(task: FlushTask): VersionEdit {
+    const { memtable, nextLogNum, facts, valueLog } = task
+    const addValueLogs = [...(valueLog === null ? [] : [valueLog]), ...this.streamedOf(task)]
     return {
       logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
       ...(memtable.position === null ? {} : { position: memtable.position }),
       ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
+      ...(addValueLogs.length === 0 ? {} : { addValueLogs }),
     }
   }
 
@@ -256,6 +309,8 @@ export class Flusher {
   private putBack(task: FlushTask): void {
     task.stage = 'queued'
     task.facts = null
+    task.valueLog = null
+    task.large = null
     this.wakeResting()
   }
 
@@ -270,6 +325,7 @@ export class Flusher {
     host.onInstalled(task, edit)
     task.stage = 'released'
     this.completedCount++
+    if (task.large !== null) this.options.flushedValues.add(task.large)
     const durationMs = this.clock.nowMs() - nowMs
     this.releaseTimes.record(durationMs)
     host.onStage(task, 'released', durationMs)
@@ -291,7 +347,9 @@ export class Flusher {
 
   private onAttemptFailed(task: FlushTask, error: unknown): void {
     this.failedCount++
-    const names = new Set([task.tempName, ...(task.stage === 'installing' ? [tableFileName(task.tableNum)] : [])])
+    const planned = [task.table, task.valueLogPlan].flatMap((file) => file ?? [])
+    const finalNames = task.stage === 'installing' ? planned.map(({ finalName }) => finalName) : []
+    const names = new Set([...planned.map(({ tempName }) => tempName), ...finalNames])
     this.installer.abandon(namesMade([...names], error))
     this.putBack(task)
     const attemptsMax = isOutOfFiles(error) ? ATTEMPTS_OUT_OF_FILES_MAX : ATTEMPTS_MAX
@@ -310,20 +368,6 @@ export class Flusher {
   }
 }
 
-/** Checks the result of a build before the manifest takes it over. Gives what is wrong, or null. */
-function checkOutput(task: FlushTask, output: FlushBuildOutput): string | null {
-  const { entryCount } = task.memtable
-  if (output.keptCount + output.droppedCount !== entryCount) {
-    return `${output.keptCount} kept and ${output.droppedCount} dropped of ${entryCount} entries`
-  }
-  const { facts } = output
-  if (facts === null) return output.keptCount === 0 ? null : 'no table for the entries kept'
-  return checkFacts(facts, task)
-}
-
-function checkFacts(facts: TableFacts, task: FlushTask): string | null {
-  if (facts.fileNum !== task.tableNum) return `table ${facts.fileNum} instead of ${task.tableNum}`
-  if (facts.largestSeqNum > task.memtable.lastSeqNum) return 'sequence numbers above the memtable’s'
-  if (facts.entryCount === 0 || facts.bytes === 0) return 'an empty table'
-  return null
+const NOTHING_BUILT: FlushBuildOutput = {
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLog: null,
 }

@@ -2,3 +2,6 @@
 export * from './flush-build.js'
 export * from './flush-queue.js'
 export * from './flusher.js'
+export { FlushedValues } from './flushed-values.js'
+export { checkReferences } from './flush-output-check.js'
+export { mayCopyValues, valueSettings } from './value-rules.js'

@@ -4,6 +4,8 @@
  *
  * `isSeen`       is there a value for a reader?     reads, iterators
  * `isTombstone`  does it only hide older versions?  retention, counts
+ * `isApart`      does the value stand in a value log, and here only its handle?     reads
+ * `isCarried`    does a merge carry the newest version of a key on as it stands?  values, and handles of values
  * `isPlain`      is the value all that the entry says, as it stands? The fast paths of blocks and merges, which
  *                step aside by themselves for any other kind and for any version flag
  * Thread: any (pure). Called once an entry: plain numbers in, nothing allocated.
@@ -19,9 +21,19 @@ export function isTombstone(kind: number): boolean {
   return kind === EntryKind.tombstone
 }
 
+/** The value stands in a value log: what the entry has is a handle (base/value-handle.ts). */
+export function isApart(kind: number): boolean {
+  return kind === EntryKind.valueHandle
+}
+
 /** The kind byte of a value without version flags. */
 export const PLAIN_KIND: number = EntryKind.value
 
 export function isPlain(kind: number): boolean {
   return kind === PLAIN_KIND
+}
+
+/** True for a value, or the handle of one, without version flags. */
+export function isCarried(kind: number): boolean {
+  return kind === PLAIN_KIND || kind === EntryKind.valueHandle
 }

@@ -29,6 +29,12 @@ export class FormatCopier {
     return Buffer.from(buffer, byteOffset, length)
   }
 
+  /** Gives memory that is the user's own already, all of it. */
+  give(bytes: Uint8Array, format: FormatName): Format {
+    if (format === 'utf8') return textDecoder.decode(bytes)
+    return format === 'view' ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
   protected text(bytes: Uint8Array, start: number, end: number): string {
     return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
   }

@@ -5,7 +5,7 @@
  */
 import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level'
 import type { PrivateRangeOptions } from './level-base.js'
-import { abortError, levelError } from './level-error.js'
+import { abortError, levelError, rethrow } from './level-error.js'
 import type { Item, Page, Part, RangeReader } from './range-reader.js'
 import type { Format } from './classic-level.js'
 
@@ -31,18 +31,22 @@ function overReader(base: unknown) {
       for (let isOver = reader.view.turns.isOver(); ; isOver = reader.view.turns.isOverNow()) {
         if (isOver || this.signal !== null) await this.pause(isOver)
         const item = read(() => reader.next())
-        if (item !== undefined || !reader.isPaused) return item
+        if (item !== undefined) return item
+        const later = reader.takeLater()
+        if (later !== null) return await later.catch(rethrow)
+        if (!reader.isPaused) return undefined
       }
     }
 
     protected async _nextv(size: number): Promise<Item[]> {
       const { reader } = this
       const page: Page = { items: [], bytes: 0 }
-      do {
+      for (;;) {
         const isOver = reader.view.turns.isOverNow()
         if (isOver || this.signal !== null) await this.pause(isOver)
-      } while (!read(() => reader.fill(page, size)))
-      return page.items
+        if (read(() => reader.fill(page, size))) return page.items
+        await reader.addLater(page).catch(rethrow)
+      }
     }
 
     protected async _all(): Promise<Item[]> {

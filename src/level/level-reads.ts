@@ -6,6 +6,7 @@
 import { clearKeys, newSnapshot, readersOf } from '../api/index.js'
 import type { Varve } from '../api/index.js'
 import type { Bytes } from '../base/index.js'
+import { isApart } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { approximateBytes, readMany } from '../read/index.js'
 import type { PointReader, ReadMoment, ReadState, ReadView } from '../read/index.js'
@@ -42,7 +43,15 @@ export class LevelReads {
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
-    return this.answer(this.getSync(key, options))
+    const { view, reads } = this
+    const { valueEncoding } = options
+    view.checkReadable()
+    const moment = momentOf(options, view)
+    const own = engineKey(key)
+    const found = reads.locate(moment, own, view)
+    if (found === null) return this.answer(undefined)
+    if (isApart(found.kind)) return this.readLater(own, valueEncoding)
+    return this.answer(this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding))
   }
 
   has(key: Format, options: PrivateReadOptions): Promise<boolean> {
@@ -56,14 +65,25 @@ export class LevelReads {
     const { valueEncoding } = options
     const own = keys.map(engineKey)
     view.checkReadable()
-    return readMany(view, momentOf(options, view), own, (moment, key) => this.read(moment, key, valueEncoding))
+    return readMany<Format | undefined>(view, momentOf(options, view), {
+      keys: own,
+      lookup: (moment, key) => {
+        const found = this.reads.locate(moment, key)
+        if (found === null) return undefined
+        if (isApart(found.kind)) return this.reads.placeOf(key)
+        return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, valueEncoding)
+      },
+      give: (value) => this.copier.give(value, valueEncoding),
+    })
   }
 
   async hasMany(keys: readonly Format[], options: PrivateReadOptions): Promise<boolean[]> {
     const { view } = this
     const own = keys.map(engineKey)
     view.checkReadable()
-    return readMany(view, momentOf(options, view), own, (moment, key) => this.reads.has(moment, key))
+    return readMany(view, momentOf(options, view), {
+      keys: own, lookup: (moment, key) => this.reads.has(moment, key),
+    })
   }
 
   /** Makes an abstract-level iterator for `owner`. */
@@ -97,9 +117,18 @@ export class LevelReads {
     return this.view.turns.answer(value)
   }
 
-  private read(moment: ReadMoment, key: Bytes, format: FormatName, renewing?: ReadView): Format | undefined {
-    const found = this.reads.lend(moment, key, renewing)
+  private read(moment: ReadMoment, key: Bytes, format: FormatName, renewing: ReadView): Format | undefined {
+    const found = this.reads.locate(moment, key, renewing)
     if (found === null) return undefined
+    if (isApart(found.kind)) return this.given(this.reads.readNow(key, renewing), format)
     return this.copier.copy(found.valueBytes, found.valueStart, found.valueEnd, format)
+  }
+
+  private async readLater(key: Bytes, format: FormatName): Promise<Format | undefined> {
+    return this.given(await this.reads.readLater(this.view, key), format)
+  }
+
+  private given(value: Uint8Array | undefined, format: FormatName): Format | undefined {
+    return value === undefined ? undefined : this.copier.give(value, format)
   }
 }

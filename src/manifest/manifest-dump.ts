@@ -105,7 +105,9 @@ const fieldReaders = new Map<number, FieldReader>([
 ])
 
 /** Readers of the fields at the end of a table's record. */
-const recordReaders = new Map<number, FieldReader>([[RecordTag.hiddenCount, number('hidden versions')]])
+const recordReaders = new Map<number, FieldReader>([
+  [RecordTag.hiddenCount, number('hidden versions')], [RecordTag.handleCount, number('value handles')],
+])
 
 function readTable(it: Annotator, end: number): Record<string, unknown> {
   const numbers = {

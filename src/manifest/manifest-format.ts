@@ -71,6 +71,8 @@ export const ReservedFieldTag = {
 export const RecordTag = {
   /** u64; ignorable. */
   hiddenCount: 1,
+  /** u64; ignorable. */
+  handleCount: 8,
 } as const
 
 /** Numbers of record fields that later versions may write; nothing else may use them. */
@@ -81,7 +83,6 @@ export const ReservedRecordTag = {
   origin: 5,
   sequenceOverride: 6,
   operandCount: 7,
-  handleCount: 8,
   valueFilesAsDeltas: 9,
 } as const
 

@@ -19,6 +19,7 @@ import { readManifest, replayManifest } from './manifest-reader.js'
 import type { Version } from './version.js'
 import { findProblem } from './version-check.js'
 import { encodeGroup, versionToEdit } from './version-edit.js'
+import { drawnNumbers } from '../../test/support/harness/share.js'
 
 const versions = sampleVersions()
 
@@ -42,7 +43,7 @@ function outcome(bytes: Uint8Array): Version | string {
 
 test('every cut keeps every whole group, and a cut first group is corruption', () => {
   const { bytes, ends } = sampleBytes()
-  for (let cut = 0; cut <= bytes.length; cut++) {
+  for (const cut of drawnNumbers('cuts of a manifest', bytes.length + 1)) {
     const whole = ends.filter((end) => end <= cut).length
     const result = outcome(bytes.slice(0, cut))
     assert.deepEqual(result, whole === 0 ? 'CORRUPTION' : versions[whole - 1], `cut at ${cut}`)

@@ -20,8 +20,9 @@
  *        …    4  count of value files, then { u64 file number, u64 values, u64 bytes } each
  *        …       fields as in an edit, for later additions, tags ascending:
  *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
+ *                tag 8, ignorable, u64 entries whose values stand in value files; only when above 0
  */
-import { BadBytes, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
+import { BadBytes, handleCountOf, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
 import type {
   ByteReader, ByteWriter, LevelNum, TableFacts, ValueFileReference,
 } from '../base/index.js'
@@ -45,9 +46,12 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
   writer.raw(facts.salt).bytes(facts.smallestKey).bytes(facts.largestKey)
   writer.u32(facts.valueFiles.length)
   for (const file of facts.valueFiles) encodeValueFile(writer, file)
-  if (facts.hiddenCount > 0) {
-    writer.u32(RecordTag.hiddenCount + FIELD_IGNORABLE * 2 ** 16).u32(8).u53(facts.hiddenCount)
-  }
+  if (facts.hiddenCount > 0) encodeCount(writer, RecordTag.hiddenCount, facts.hiddenCount)
+  if (facts.valueFiles.length > 0) encodeCount(writer, RecordTag.handleCount, handleCountOf(facts.valueFiles))
+}
+
+function encodeCount(writer: ByteWriter, tag: number, count: number): void {
+  writer.u32(tag + FIELD_IGNORABLE * 2 ** 16).u32(8).u53(count)
 }
 
 /** Decodes a record up to the fields at its end, which the caller reads (`decodeRecordField`). */
@@ -82,8 +86,17 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
 /** Decodes a field at the end of a record. Requires: `RecordTag` has its tag. */
 export function decodeRecordField(facts: TableFacts, tag: number, value: ByteReader): void {
   switch (tag) {
-    case RecordTag.hiddenCount: facts.hiddenCount = value.u53()
+    case RecordTag.hiddenCount: facts.hiddenCount = value.u53(); break
+    case RecordTag.handleCount: checkHandleCount(facts, value)
   }
+}
+
+/** What a record says twice. */
+function checkHandleCount(facts: TableFacts, value: ByteReader): void {
+  const at = value.position
+  const count = value.u53()
+  const sum = handleCountOf(facts.valueFiles)
+  if (count !== sum) throw new BadBytes(at, `${count} value handles, the value files have ${sum}`)
 }
 
 export function decodeLevel(reader: ByteReader): LevelNum {

@@ -41,7 +41,9 @@ export class VersionBuilder {
   private readonly added = new Map<FileNum, TableFacts>()
   private readonly pins: Map<string, FileNum>
   private readonly logs: Map<FileNum, LogFacts>
-  private readonly valueLogs = new Map<FileNum, Mutable<ValueLogFacts>>()
+  /** The base's until an edit touches one of them; then all that are not in `touchedValueLogs` are still the base's. */
+  private valueLogs: ReadonlyMap<FileNum, ValueLogFacts>
+  private readonly touchedValueLogs = new Set<FileNum>()
   private blame: Blame
 
   constructor(base: Version, blame: Blame) {
@@ -49,7 +51,7 @@ export class VersionBuilder {
     this.next = { ...base }
     this.pins = new Map(base.pins)
     this.logs = new Map(base.logs)
-    for (const log of base.valueLogs.values()) this.valueLogs.set(log.fileNum, { ...log })
+    this.valueLogs = base.valueLogs
     this.blame = blame
   }
 
@@ -77,7 +79,9 @@ export class VersionBuilder {
     const first = firstNeededLog(next)
     for (const fileNum of this.logs.keys()) if (fileNum < first) this.logs.delete(fileNum)
     next.logs = this.logs
-    const change = { levels: new Set(this.levels.keys()), added: [...this.added.values()] }
+    const change = {
+      levels: new Set(this.levels.keys()), added: [...this.added.values()], valueLogs: this.touchedValueLogs,
+    }
     const problem = this.base === emptyVersion ? findProblem(next) : findProblemAfter(next, change)
     if (problem !== null) throw this.blame(problem)
     return Object.freeze(next)
@@ -122,9 +126,26 @@ export class VersionBuilder {
       if (this.valueLogs.has(fileNum)) {
         throw this.blame(`value log ${fileNum} to add is already listed`)
       }
-      this.valueLogs.set(fileNum, { ...facts, liveCount: 0, liveBytes: 0 })
+      this.ownValueLogs().set(fileNum, { ...facts, liveCount: 0, liveBytes: 0 })
+      this.touchedValueLogs.add(fileNum)
       this.raiseFileNum(fileNum + 1)
     }
+  }
+
+  /** The map itself is copied: there may be thousands, and most edits touch none or few of them. */
+  private ownValueLogs(): Map<FileNum, ValueLogFacts> {
+    if (this.valueLogs === this.base.valueLogs) this.valueLogs = new Map(this.base.valueLogs)
+    return this.valueLogs as Map<FileNum, ValueLogFacts>
+  }
+
+  /** One that may be changed; undefined: it is not listed. */
+  private touchedValueLog(fileNum: FileNum): Mutable<ValueLogFacts> | undefined {
+    const known = this.valueLogs.get(fileNum)
+    if (known === undefined || this.touchedValueLogs.has(fileNum)) return known
+    const log = { ...known }
+    this.ownValueLogs().set(fileNum, log)
+    this.touchedValueLogs.add(fileNum)
+    return log
   }
 
   private applyTables(edit: VersionEdit): void {
@@ -167,7 +188,7 @@ export class VersionBuilder {
 
   private countValues(facts: TableFacts, sign: 1 | -1): void {
     for (const { fileNum, valueCount, valueBytes } of facts.valueFiles) {
-      const log = this.valueLogs.get(fileNum)
+      const log = this.touchedValueLog(fileNum)
       if (log === undefined) {
         throw this.blame(`MAN-7: table ${facts.fileNum} points to value log ${fileNum}, not listed`)
       }
@@ -194,7 +215,8 @@ export class VersionBuilder {
       const log = this.valueLogs.get(fileNum)
       if (log === undefined) throw this.blame(`value log ${fileNum} to remove is not listed`)
       if (log.liveCount !== 0) throw this.blame(`MAN-7: value log ${fileNum} has live values`)
-      this.valueLogs.delete(fileNum)
+      this.ownValueLogs().delete(fileNum)
+      this.touchedValueLogs.delete(fileNum)
     }
   }
 

@@ -13,6 +13,7 @@
  *   MAN-8  facts of a log are kept while replay or a pin may read the log, and no longer
  *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and the facts of a log never go back
  *          (version-builder.ts)
+ *   VLG-3  a promoted log lies below the log pointer: no replay reads it
  */
 import {
   FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, POSITION_BYTES_MAX, SALT_BYTES, SEQ_NUM_MAX,
@@ -30,17 +31,21 @@ import type { Version } from './version.js'
 
 type Problems = Generator<string>
 
-/** The changes that edits made to the tables of a version. */
-export interface TableChange {
+/** The changes that edits made to the tables and value logs of a version. */
+export interface VersionChange {
   /** Levels that lost or gained tables. */
   levels: ReadonlySet<LevelNum>
   /** Tables that are new in their level. */
   added: readonly TableFacts[]
+  /** Value logs that are new, or of which other values are live. */
+  valueLogs: ReadonlySet<FileNum>
 }
 
 /** Finds the first problem of a version, as one sentence, or gives null. */
 export function findProblem(version: Version): string | null {
-  const everything = { levels: new Set(version.levels.keys()), added: allTables(version) }
+  const everything = {
+    levels: new Set(version.levels.keys()), added: allTables(version), valueLogs: new Set(version.valueLogs.keys()),
+  }
   return first(function* () {
     yield* problems(version, everything)
     yield* liveValueProblems(version)
@@ -48,7 +53,7 @@ export function findProblem(version: Version): string | null {
 }
 
 /** Finds a problem in a version that edits made from a sound one; cheap when little changed. */
-export function findProblemAfter(version: Version, change: TableChange): string | null {
+export function findProblemAfter(version: Version, change: VersionChange): string | null {
   return first(problems(version, change))
 }
 
@@ -57,7 +62,8 @@ function first(problems: Problems): string | null {
   return null
 }
 
-function* problems(version: Version, { levels, added }: TableChange): Problems {
+function* problems(version: Version, change: VersionChange): Problems {
+  const { levels, added } = change
   yield* capProblems(version)
   for (const table of added) {
     for (const problem of tableProblems(table)) yield `MAN-3: table ${table.fileNum}: ${problem}`
@@ -68,9 +74,9 @@ function* problems(version: Version, { levels, added }: TableChange): Problems {
     if (runs.length > 1) yield* ageProblems(level, tables)
   }
   yield* numberProblems(version)
-  yield* tableNumberProblems(version, added)
+  yield* fileNumberProblems(version, change)
   yield* pinProblems(version)
-  yield* valueLogProblems(version, added)
+  yield* valueLogProblems(version, change)
   yield* logProblems(version)
 }
 
@@ -161,10 +167,10 @@ function* numberProblems({ logPointer, lastSeqNum, nextFileNum }: Version): Prob
   }
 }
 
-/** Checks MAN-4 and MAN-5 for the added tables and for value logs. */
-function* tableNumberProblems(version: Version, added: readonly TableFacts[]): Problems {
+/** Checks MAN-4 and MAN-5 for tables and value logs that are new. */
+function* fileNumberProblems(version: Version, { added, valueLogs }: VersionChange): Problems {
   const { logPointer, lastSeqNum, nextFileNum } = version
-  const suspects = new Set(version.valueLogs.keys())
+  const suspects = new Set(valueLogs)
   for (const table of added) suspects.add(table.fileNum)
   for (const fileNum of suspects) {
     if (!isPositive(fileNum) || fileNum >= nextFileNum) {
@@ -184,11 +190,11 @@ function* tableNumberProblems(version: Version, added: readonly TableFacts[]): P
 }
 
 function findUsedTwice(version: Version, suspects: ReadonlySet<FileNum>): FileNum | null {
-  const seen = new Set(version.valueLogs.keys())
+  const seen = new Set<FileNum>()
   for (const { tables } of version.levels) {
     for (const { fileNum } of tables) {
       if (!suspects.has(fileNum)) continue
-      if (seen.has(fileNum)) return fileNum
+      if (seen.has(fileNum) || version.valueLogs.has(fileNum)) return fileNum
       seen.add(fileNum)
     }
   }
@@ -206,7 +212,7 @@ function* pinProblems(version: Version): Problems {
 }
 
 /** Checks MAN-7 without the sums of live bytes. */
-function* valueLogProblems(version: Version, added: readonly TableFacts[]): Problems {
+function* valueLogProblems(version: Version, { added, valueLogs }: VersionChange): Problems {
   for (const table of added) {
     for (const { fileNum } of table.valueFiles) {
       if (!version.valueLogs.has(fileNum)) {
@@ -214,7 +220,11 @@ function* valueLogProblems(version: Version, added: readonly TableFacts[]): Prob
       }
     }
   }
-  for (const { fileNum, bytes, salt, liveBytes } of version.valueLogs.values()) {
+  for (const touched of valueLogs) {
+    const { fileNum, bytes, salt, liveBytes, isLog } = version.valueLogs.get(touched)!
+    if (isLog && fileNum >= version.logPointer) {
+      yield `VLG-3: log ${fileNum} is promoted, but replay begins at ${version.logPointer}`
+    }
     if (!isCount(bytes) || bytes > FILE_BYTES_MAX || liveBytes > bytes || salt.length !== SALT_BYTES) {
       yield `MAN-7: value log ${fileNum} has ${liveBytes} live bytes of ${bytes}`
     }

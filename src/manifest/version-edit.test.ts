@@ -83,6 +83,23 @@ test('how many versions are hidden stands in the record once, as one number', ()
   }
 })
 
+test('how many handles a table has is what its value files have together', () => {
+  const valueFiles = [{ fileNum: 3, valueCount: 2, valueBytes: 9000 }, { fileNum: 5, valueCount: 4, valueBytes: 0 }]
+  const facts = { ...sampleTable(11), valueFiles }
+  const record = (count: number): Uint8Array => {
+    const out = new ByteWriter()
+    encodeTableRecord(out, { level: 0, facts })
+    const bytes = out.finish()
+    bytes[bytes.length - 8] = count
+    return groupOf([FieldTag.addTable, bytes])
+  }
+  assert.deepEqual(decode(record(6)), [{ addTables: [{ level: 0, facts }] }])
+  for (const count of [0, 5, 7]) {
+    const { message } = expectError(() => decode(record(count)), 'CORRUPTION')
+    assert.match(message, /value handles, the value files have 6/)
+  }
+})
+
 test('another key order refuses the file', () => {
   const group = groupOf([FieldTag.keyOrder, bytesOf('varve.reverse')])
   expectError(() => decode(group), 'UNSUPPORTED_FORMAT')

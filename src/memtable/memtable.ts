@@ -1,6 +1,6 @@
 /**
  * What: the newest writes in memory: a hash index and, on demand, an order over the frames of one slab.
- * Owns: the index, the order, a hold on the slab, the count of its own users.
+ * Owns: the index, the order, a hold on the slab and on value files that its entries name, the count of its own users.
  * Does not own: the bytes (slab) nor what is published (commit gives only published frames).
  * Thread: main.
  * States: empty (takes no memory) → filled (has its slab, takes inserts) → sealed (no more inserts) → freed with its
@@ -11,11 +11,11 @@
 import {
   alignUp, assert, compareRanges, entryEndBehind, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes,
   equalRanges, EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53,
-  hashRange,
+  handleFileNum, hashRange,
 } from '../base/index.js'
 import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
-import { isTombstone } from '../iterator/index.js'
+import { isApart, isPlain, isTombstone } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import { EntryTable } from './entry-table.js'
 import { keyWord } from './entry-sort.js'
@@ -35,6 +35,12 @@ export interface MemtableOptions {
   executor: Executor | null
 }
 
+/** Counts the users of value files that entries of a log name. */
+export interface ValueFileHolds {
+  hold(fileNum: FileNum): void
+  release(fileNum: FileNum): void
+}
+
 const NO_BYTES = new Uint8Array(0)
 /** The index of every empty memtable. Nothing is ever put into it. */
 const NO_INDEX = new HashIndex()
@@ -48,11 +54,15 @@ export class Memtable {
   private readonly seed: HashSeed
   private readonly baseSeqNum: SeqNum
   private readonly executor: Executor | null
-  private bytes: Uint8Array = NO_BYTES
+  /** The slab's; none while it is empty. */
+  bytes: Uint8Array = NO_BYTES
   private readonly entries = new EntryTable()
   private index = NO_INDEX
   private order: MemtableOrder | null = null
   private users = 1
+  private holds: ValueFileHolds | null = null
+  /** Where the handles of streamed values start in the slab, in order of arrival. */
+  readonly handleStarts: number[] = []
   /** End of the last inserted frame in the slab. */
   publishedEnd: number
   lastSeqNum: SeqNum
@@ -92,6 +102,11 @@ export class Memtable {
     return this.slabNow
   }
 
+  /** The capacity of its slab, or 0 while it is empty. */
+  get slabBytes(): number {
+    return this.bytes.length
+  }
+
   get entryCount(): number {
     return this.entries.count
   }
@@ -116,9 +131,16 @@ export class Memtable {
     this.users++
   }
 
+  /** From now on the memtable holds the value files that its entries name, as long as it has users itself. */
+  holdFiles(holds: ValueFileHolds): void {
+    this.holds = holds
+    for (const start of this.handleStarts) holds.hold(handleFileNum(this.bytes, start))
+  }
+
   release(): void {
     assert(this.users > 0, 'memtable released more often than held')
     if (--this.users > 0) return
+    for (const start of this.handleStarts) this.holds?.release(handleFileNum(this.bytes, start))
     this.order?.close()
     this.slabNow?.release()
   }
@@ -162,9 +184,17 @@ export class Memtable {
     let older = index.find(hash)
     while (older !== 0 && !this.keyIs(older - 1, bytes, keyStart, keyEnd)) older = index.next(hash)
     index.put(hash, entries.add(offset, seqDelta, older, keyWord(bytes, offset, 0)))
-    if (isTombstone(entryKind(bytes, offset))) this.tombstoneCount++
+    const kind = entryKind(bytes, offset)
+    if (!isPlain(kind)) this.noteKind(kind, keyEnd)
     this.rawBytes += valueEnd - keyStart
     return entryEndBehind(bytes, offset, valueEnd)
+  }
+
+  private noteKind(kind: number, valueStart: number): void {
+    if (isTombstone(kind)) this.tombstoneCount++
+    if (!isApart(kind)) return
+    this.handleStarts.push(valueStart)
+    this.holds?.hold(handleFileNum(this.bytes, valueStart))
   }
 
   private keyIs(id: number, key: Uint8Array, start: number, end: number): boolean {

@@ -2,7 +2,7 @@
  * What: the two jobs that put memtable entries in order: sort a chunk, merge runs.
  * Thread: any. Input and output are shared memory, so nothing is copied between threads.
  */
-import { entryKeyEnd, entryKeyStart, sharedPrefixLength } from '../base/index.js'
+import { entryKeyEnd, entryKeyStart, runToEnd, sharedPrefixLength } from '../base/index.js'
 import { compareEntryKeys, keyWord, sortEntries } from './entry-sort.js'
 
 /** The ids and offsets of entries in key order, newest first among equal keys. */
@@ -79,11 +79,7 @@ export function* mergeRuns(input: MergeRunsInput): Generator<undefined, Run, unk
 
 /** Merges runs at once on this thread. */
 export function mergeNow(slab: SharedArrayBuffer, runs: Run[]): Run {
-  const steps = mergeRuns({ slab, runs })
-  for (;;) {
-    const turn = steps.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(mergeRuns({ slab, runs }))
 }
 
 /** The count of leading bytes that all keys share. The first and last key of each run tell it. */

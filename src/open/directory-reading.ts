@@ -119,7 +119,7 @@ export function* readHistory(
   const replayed = yield* replayLogs(names, { ...place, ...known, isWriting: policy.isWriting })
   try {
     const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
-    const unlisted = orphans.flatMap(({ isOurs, fileNum }) => (isOurs ? [fileNum] : []))
+    const unlisted = orphans.flatMap(({ kind, isOurs, fileNum }) => (kind === 'table' && isOurs ? [fileNum] : []))
     return { ...known, manifest, nextFileNum, replayed, kept, unlisted }
   } catch (error) {
     for (const memtable of replayed.memtables) memtable.release()

@@ -24,7 +24,8 @@ export interface Leftovers {
   /** Logs below the pointer that pins keep. */
   keptLogs: KeptLog[]
   report: Pick<
-    RecoveryReport, 'tempFileCount' | 'orphanTableCount' | 'releasedLogCount' | 'foreignFileCount' | 'keptFiles'
+    RecoveryReport,
+    'tempFileCount' | 'orphanTableCount' | 'orphanValueLogCount' | 'releasedLogCount' | 'foreignFileCount' | 'keptFiles'
   >
 }
 
@@ -48,7 +49,7 @@ export function* findLeftovers(options: LeftoversOptions, version: Version): Ste
   }
   const keptNums = new Set(kept.map(({ fileNum }) => fileNum))
   const found = findObsoleteFiles({ names, versions: [version], marker, inUse: new Set(), kept: keptNums })
-  const { temps, tables, markers, foreign } = found
+  const { temps, tables, valueLogs, markers, foreign } = found
   const more = yield* findKept(options, [...found.logs, ...found.manifests])
   const logs = found.logs.filter((file) => !more.has(file))
   const manifests = found.manifests.filter((file) => !more.has(file))
@@ -57,14 +58,15 @@ export function* findLeftovers(options: LeftoversOptions, version: Version): Ste
   ]
   for (const { file, reason } of keptFiles) events.emit({ type: 'fileKept', file, reason })
   for (const file of temps) events.emit({ type: 'fileRemoved', file, reason: 'temp' })
-  for (const file of tables) events.emit({ type: 'fileRemoved', file, reason: 'orphan' })
+  for (const file of [...tables, ...valueLogs]) events.emit({ type: 'fileRemoved', file, reason: 'orphan' })
   for (const file of logs) events.emit({ type: 'fileRemoved', file, reason: 'obsolete' })
   return {
-    names: [...temps, ...tables, ...logs, ...manifests, ...markers],
+    names: [...temps, ...tables, ...valueLogs, ...logs, ...manifests, ...markers],
     keptLogs: yield* findKeptLogs(options, names, version),
     report: {
       tempFileCount: temps.length,
       orphanTableCount: tables.length,
+      orphanValueLogCount: valueLogs.length,
       releasedLogCount: logs.length,
       foreignFileCount: foreign.length,
       keptFiles,
@@ -124,7 +126,8 @@ function* findKeptLogs(
   const kept: KeptLog[] = []
   for (const fileNum of new Set([...present, ...listed])) {
     if (fileNum >= version.logPointer || !isPinned(fileNum, version.pins)) continue
-    const facts = version.logs.get(fileNum)
+    // Of a promoted log the size of the file says nothing: what counts ends with what was published.
+    const facts = version.valueLogs.get(fileNum) ?? version.logs.get(fileNum)
     const size = (yield* statFile(vfs, vfs.join(dir, logFileName(fileNum))))?.size ?? 0
     kept.push({ fileNum, bytes: facts?.bytes ?? size })
   }

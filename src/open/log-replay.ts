@@ -8,13 +8,14 @@ import {
 } from '../base/index.js'
 import type { FeaturesPlace, FileNum, LogFacts, Random, SeqNum, Steps } from '../base/index.js'
 import { logNumbers } from '../manifest/index.js'
-import type { Version } from '../manifest/index.js'
+import type { NewValueLog, Version } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { readFully, syncFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { findHistory, FIRST_BATCH_OFFSET, holdToListed, scanLog } from '../wal/index.js'
+import { findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
+import { readStreamed } from './streamed-values.js'
 
 /** History as memtables, oldest first. */
 export interface ReplayedLogs {
@@ -29,8 +30,12 @@ export interface ReplayedLogs {
   lastLogNum: FileNum
   /** The logs from the pointer on, and where history ends in each. */
   logs: LogFacts[]
+  /** How many bytes of each log with entries the process that wrote it knew to be synced. */
+  provenBytes: Map<FileNum, number>
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null
+  /** Files of streamed values that the entries name. */
+  streamed: NewValueLog[]
 }
 
 export interface ReplayOptions {
@@ -51,7 +56,7 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
   const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
   const replayed: ReplayedLogs = {
     memtables: [], lastSeqNum, cut: null, replayedBytes: 0, entryCount: 0,
-    logs: [], position: null,
+    logs: [], provenBytes: new Map(), position: null, streamed: [],
     logCount: numbers.length, logBytes: 0, lastLogNum: numbers.at(-1) ?? 0,
   }
   try {
@@ -81,9 +86,13 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
       memtable.insertFrames(log.goodEnd)
       replayed.position = memtable.position ?? replayed.position
       replayed.memtables.push(memtable)
+      const listedBytes = Math.min(listed.get(log.fileNum)?.bytes ?? 0, log.goodEnd)
+      replayed.provenBytes.set(log.fileNum, Math.max(provenBytes(log, logs), listedBytes))
       replayed.replayedBytes += log.goodEnd
       replayed.entryCount += log.entryCount
     }
+    const { vfs, dir, version: { valueLogs } } = options
+    replayed.streamed = yield* readStreamed(replayed.memtables, { vfs, dir, databaseId, listed: valueLogs })
   } finally {
     for (const slab of slabs.values()) slab.release()
   }

@@ -14,7 +14,7 @@
  */
 import {
   assert, directoryError, errnoOf, ioError, logFileName,
-  newFileHeader, runAsync, tableFileName, tempFileName, VarveError,
+  newFileHeader, runAsync, tableFileName, tempFileName, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { FileNum, FileOrigin, Steps, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
@@ -25,15 +25,17 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
+import { checkReferences, FlushedValues, mayCopyValues, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
-import type { ManifestLog, Version } from '../manifest/index.js'
+import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import { namesMade, OpenTables, publish, tableSettings } from '../tables/index.js'
-import { writeManifest, VersionSet } from '../versions/index.js'
+import type { PlannedFile } from '../tables/index.js'
+import { unneededValueLogs, VersionSet, writeManifest } from '../versions/index.js'
 import { FilePool, HeldVfs, LateSyncs } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { createLog } from '../wal/index.js'
@@ -44,9 +46,7 @@ import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
 import { checkExistence, holdsFiles, lockFor, prepareDirectory, syncFoundName } from './prepare-directory.js'
-
-/** Slabs kept for reuse: the current one, the next one, and one that waits for its flush. */
-const FREE_SLABS_MAX = 2
+import { checkValueLogs } from './value-log-check.js'
 
 /** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
@@ -68,7 +68,13 @@ function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
   return { context: { vfs: late.vfs }, end: (hasSucceeded) => (hasSucceeded ? late.settle() : late.abandon()) }
 }
 
-/** One attempt to open. It holds what must be released when it fails. */
+/** What became of one replayed log. */
+interface WrittenTable {
+  facts: TableFacts
+  valueLog: NewValueLog | null
+}
+
+/** One attempt to open; holds what must be let go of when it fails. */
 class Opening {
   private readonly dir: string
   private readonly vfs: HeldVfs
@@ -79,7 +85,7 @@ class Opening {
   private readonly patience: PatientExecutor
   private readonly pool: SlabPool
   private readonly names: UniqueNames
-  private readonly counts = { workersLost: 0 }
+  private readonly counts = { workersLost: 0, flushedValues: new FlushedValues() }
   private readonly cache: BlockCache
   private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
@@ -96,7 +102,8 @@ class Opening {
     this.options = options
     this.lock = lock
     this.events = new EventBus(options.onEvent)
-    this.pool = new SlabPool(options.writeBufferSize, FREE_SLABS_MAX, options.clock)
+    // As many as the memory for writes was planned for, beside the current one: a fresh one costs page faults.
+    this.pool = new SlabPool(options.writeBufferSize, options.immutablesMax, options.clock)
     this.names = new UniqueNames(options.clock)
     this.cache = new BlockCache(options.blockCacheSize)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
@@ -126,12 +133,12 @@ class Opening {
     assert(tables !== null, 'tables are opened while history is read')
     const { lock: { generation } } = this
     const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
-    const replayedTables = await this.writeReplayed(replayed.memtables, origin, history.unlisted)
-    for (const facts of replayedTables) await tables.load(facts)
+    const written = await this.writeReplayed(replayed, origin, history.unlisted)
+    for (const { facts } of written) await tables.load(facts)
     const manifestNum = this.allocate()
     const log = await this.makeLog(origin)
     const keptTables = kept.filter(({ reason }) => reason === 'unknownWrites').map(({ fileNum }) => fileNum)
-    const recovered = this.nextVersion(version, replayed, replayedTables, { log, keptTables })
+    const recovered = this.nextVersion(version, replayed, written, { log, keptTables })
     const manifest = await this.makeManifest(origin, manifestNum, recovered)
     const leftovers = await runAsync(findLeftovers({ vfs, dir, events: this.events, kept, history }, recovered))
     this.letMemtablesGo()
@@ -206,12 +213,13 @@ class Opening {
     return history
   }
 
-  private openTables({ version, databaseId }: KnownHistory): Steps<void> {
+  private *openTables({ version, databaseId }: KnownHistory): Steps<void> {
     const { vfs, dir, options, cache } = this
+    yield* checkValueLogs(vfs, dir, version)
     const files = new FilePool({ max: options.maxOpenFiles, openFilesMax: vfs.openFilesMax })
     this.tables = new OpenTables({ vfs, dir, databaseId, cache, files })
     this.tables.memoryLimit.limitBytes = tableBytesMax(options)
-    return this.tables.loadAll(allTables(version))
+    yield* this.tables.loadAll(allTables(version))
   }
 
   private async syncOwnName(): Promise<void> {
@@ -222,43 +230,65 @@ class Opening {
     }
   }
 
-  /** Makes a synced table with its final name of each replayed memtable, and syncs the directory. */
+  /**
+   * Each replayed memtable becomes a synced table with its final name; the directory is synced. Large values stay in a
+   * log only where it is proven to be on the disk: elsewhere they are copied like everything else.
+   */
   private async writeReplayed(
-    memtables: readonly Memtable[], origin: FileOrigin, unlisted: readonly FileNum[],
-  ): Promise<TableFacts[]> {
-    const written: TableFacts[] = []
+    { memtables, provenBytes, streamed }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
+  ): Promise<WrittenTable[]> {
+    const written: WrittenTable[] = []
     for (const memtable of memtables) {
-      const facts = await this.writeTable(memtable, origin, unlisted)
-      if (facts !== null) written.push(facts)
+      const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
+      if (table === null) continue
+      const { facts, valueLog } = table
+      assert(checkReferences(facts, valueLog, streamed) === null, 'handles point to what is listed with the table')
+      written.push(table)
     }
     return written
   }
 
   private async writeTable(
-    memtable: Memtable, origin: FileOrigin, unlisted: readonly FileNum[],
-  ): Promise<TableFacts | null> {
+    memtable: Memtable, provenBytes: number, origin: FileOrigin, unlisted: readonly FileNum[],
+  ): Promise<WrittenTable | null> {
     const { dir, options, executor } = this
+    const values = valueSettings(options)
     const tableNum = this.allocate()
-    const tempName = tempFileName(tableNum, this.names.next())
-    const header = newFileHeader('varvetab', origin, tableNum)
+    const table = this.plan(tableFileName(tableNum))
+    const valueLogNum = mayCopyValues(values, memtable.rawBytes) ? this.allocate() : 0
+    const copies = this.plan(vlogFileName(valueLogNum))
     const input: FlushBuildInput = {
-      dir, fileName: tempName, isSynced: true, header, settings: tableSettings(options),
-      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd,
+      dir, fileName: table.tempName, isSynced: true, header: newFileHeader('varvetab', origin, tableNum),
+      settings: tableSettings(options),
+      slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, provenBytes, values,
+      valueLog: valueLogNum === 0 ? null : {
+        fileName: copies.tempName, header: newFileHeader('varvevlg', origin, valueLogNum),
+      },
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
-    this.replayedNames.push(tempName)
-    const { facts, keptCount, droppedCount } =
-      await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    this.replayedNames.push(table.tempName, ...(valueLogNum === 0 ? [] : [copies.tempName]))
+    const output = await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
+    const { facts, keptCount, droppedCount, valueLog } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
+    await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
+    this.counts.flushedValues.add(output)
+    return { facts, valueLog }
+  }
+
+  private plan(finalName: string): PlannedFile {
+    return { finalName, tempName: tempFileName(finalName, this.names.next()) }
+  }
+
+  private async publish(files: readonly PlannedFile[]): Promise<void> {
+    const finalNames = files.map(({ finalName }) => finalName)
     try {
-      await finished(publish(executor, { dir, tables: [{ tempName, tableNum }] }))
+      await finished(publish(this.executor, { dir: this.dir, files }))
     } catch (error) {
-      this.replayedNames.push(...namesMade([tableFileName(tableNum)], error))
+      this.replayedNames.push(...namesMade(finalNames, error))
       throw error
     }
-    this.replayedNames.push(tableFileName(tableNum))
-    return facts
+    this.replayedNames.push(...finalNames)
   }
 
   /**
@@ -298,11 +328,12 @@ class Opening {
 
   /** Gives the whole version of the new manifest. Replay is done, so its pointer stands behind every old log. */
   private nextVersion(
-    version: Version, replayed: ReplayedLogs, tables: readonly TableFacts[],
+    version: Version, replayed: ReplayedLogs, written: readonly WrittenTable[],
     { log, keptTables }: { log: LogFile; keptTables: readonly FileNum[] },
   ): Version {
-    return applyEdits(version, [{
-      addTables: tables.map((facts) => ({ level: 0, facts })),
+    const recovered = applyEdits(version, [{
+      addTables: written.map(({ facts }) => ({ level: 0, facts })),
+      addValueLogs: [...written.flatMap(({ valueLog }) => valueLog ?? []), ...replayed.streamed],
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,
@@ -311,5 +342,7 @@ class Opening {
       ...(replayed.position === null ? {} : { position: replayed.position }),
       settings: encodeSettings({ writeBufferBytes: this.options.writeBufferSize, keptTables }),
     }])
+    const removeValueLogs = unneededValueLogs(recovered)
+    return removeValueLogs.length === 0 ? recovered : applyEdits(recovered, [{ removeValueLogs }])
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What: looks at tables that no version lists, and decides which of them are debris and which stay. Only what is
- * surely not needed is deleted: a table whose writes history has, or a file that was never finished. Two kinds are
- * kept: a table of another database, and one that holds writes which neither manifest nor logs know. A power loss
- * may leave such a table, legally, and so does a manifest that is not the one it should be. When the manifest has
- * nothing to set against such tables, it is the manifest that is wrong, and that is an error.
+ * What: looks at tables and value logs that no version lists, and decides which of them are debris and which stay. Only
+ * what is surely not needed is deleted: a file whose writes history has, or one that was never finished.
+ * Kept are a file of another database, and one that holds writes which neither manifest nor logs know: a power
+ * loss may leave such a file, legally, and so does a manifest that is not the one it should be. When the manifest
+ * has nothing to set against such files, it is the manifest that is wrong, and that is an error.
  * Thread: main; runs blocking or awaited. Changes nothing.
  * Invariants: REC-5 an open deletes no file that may hold what is nowhere else, and no file of another database.
  */
@@ -14,15 +14,19 @@ import type { Version } from '../manifest/index.js'
 import { readUnlistedTable } from '../sstable/index.js'
 import type { KeptFile, KeptFileReason } from '../stats/index.js'
 import { withFile } from '../vfs/index.js'
-import type { Vfs } from '../vfs/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+import { readUnlistedValueLog } from '../vlog/index.js'
 
-/** A table that no version lists. */
+/** A table or value log that no version lists. */
 export interface Orphan {
   file: string
+  kind: 'table' | 'vlog'
   fileNum: FileNum
   /** False when its header says that it belongs to another database. */
   isOurs: boolean
-  /** The facts of a whole table; null for any other file: an unfinished write holds nothing that its logs do not. */
+  /** The newest write in it. Null for a file that is not whole: it holds nothing that its logs do not. */
+  largestSeqNum: SeqNum | null
+  /** The facts of a whole table; null for any other file. */
   facts: TableFacts | null
   /** True when nothing is known of it. */
   isUnreadable: boolean
@@ -40,12 +44,13 @@ export interface KnownHistory {
 export function* readOrphans(
   vfs: Vfs, dir: string, names: readonly string[], { version, databaseId, manifestNum }: KnownHistory,
 ): Steps<Orphan[]> {
-  const listed = new Set(allTables(version).map(({ fileNum }) => fileNum))
+  const listed = new Set([...allTables(version).map(({ fileNum }) => fileNum), ...version.valueLogs.keys()])
   const orphans: Orphan[] = []
   for (const file of names) {
     const parsed = parseFileName(file)
-    if (parsed?.kind !== 'table' || listed.has(parsed.fileNum)) continue
-    const unread: Orphan = { file, fileNum: parsed.fileNum, isOurs: true, facts: null, isUnreadable: false }
+    if ((parsed?.kind !== 'table' && parsed?.kind !== 'vlog') || listed.has(parsed.fileNum)) continue
+    const { kind, fileNum } = parsed
+    const unread: Orphan = { file, kind, fileNum, isOurs: true, largestSeqNum: null, facts: null, isUnreadable: false }
     const found = yield* readOrphan(vfs, vfs.join(dir, file), unread, databaseId)
     if (found !== null) orphans.push(found)
   }
@@ -62,22 +67,32 @@ export function* readOrphans(
 /** Reads what is known of one orphan; null when it is gone meanwhile. */
 function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array): Steps<Orphan | null> {
   try {
-    const found = yield* withFile(vfs, path, 'read', (file) => readUnlistedTable({ file, name: unread.file }))
-    const isOurs = found.databaseId === null || compareBytes(found.databaseId, databaseId) === 0
-    return { ...unread, isOurs, facts: found.facts }
+    const { databaseId: own, ...found } = yield* withFile(vfs, path, 'read', (file) => readUnlisted(file, unread))
+    return { ...unread, ...found, isOurs: own === null || compareBytes(own, databaseId) === 0 }
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? null : { ...unread, isUnreadable: true }
   }
+}
+
+function* readUnlisted(
+  file: VfsFile, { file: name, kind }: Orphan,
+): Steps<Pick<Orphan, 'largestSeqNum' | 'facts'> & { databaseId: Uint8Array | null }> {
+  if (kind === 'vlog') {
+    const { header, largestSeqNum } = yield* readUnlistedValueLog(file, name)
+    return { databaseId: header?.databaseId ?? null, largestSeqNum, facts: null }
+  }
+  const found = yield* readUnlistedTable({ file, name })
+  return { ...found, largestSeqNum: found.facts?.largestSeqNum ?? null }
 }
 
 /** A file that no version lists and that stays. */
 export type KeptOrphan = KeptFile & { fileNum: FileNum }
 
 /**
- * Gives the orphans that stay. History, as the manifest and the logs give it, ends at `lastSeqNum`; an earlier open
- * kept the orphans in `known`. Throws CORRUPTION when the manifest cannot be that of these tables: one of an empty
- * database beside tables of another one, or one that lists no table and no log beside tables of its own. (Each open
- * lists its log, whose unsynced end may be lost while a table of it is there.)
+ * The orphans that stay. `lastSeqNum`: history as the manifest and the logs give it ends here; `known`: those that
+ * an open before this one kept. Throws CORRUPTION when the manifest cannot be that of these files: one of an
+ * empty database beside files of another one; one that lists no table and no log beside files of its own. (Each open
+ * lists its log, whose unsynced end may be lost, and a table of it may be there.)
  */
 export function keptOrphans(
   orphans: readonly Orphan[], { version, manifestNum }: KnownHistory, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
@@ -96,23 +111,23 @@ function checkManifest(
   lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
 ): void {
   if (tableCount(version) > 0) return
-  const contradiction = orphans.find(({ fileNum, isOurs, facts, isUnreadable }) => {
+  const contradiction = orphans.find(({ fileNum, isOurs, largestSeqNum, isUnreadable }) => {
     if (isUnreadable) return false
-    return isOurs ? facts !== null && version.logs.size === 0 && !known.has(fileNum) : lastSeqNum === 0
+    return isOurs ? largestSeqNum !== null && version.logs.size === 0 && !known.has(fileNum) : lastSeqNum === 0
   })
   if (contradiction === undefined) return
   const { file, isOurs } = contradiction
   const what = isOurs ? 'holds writes of it' : 'belongs to another database'
   throw corruption(
     manifestFileName(manifestNum), 0, `it speaks of an empty database, but ${file} is there and ${what}`,
-    'restore the manifest and its marker from a backup, or move those tables away; nothing was changed',
+    'restore the manifest and its marker from a backup, or move those files away; nothing was changed',
   )
 }
 
 function reasonToKeep(
-  { fileNum, isOurs, facts, isUnreadable }: Orphan, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
+  { fileNum, isOurs, largestSeqNum, isUnreadable }: Orphan, lastSeqNum: SeqNum, known: ReadonlySet<FileNum>,
 ): KeptFileReason | null {
   if (isUnreadable) return 'unreadable'
   if (!isOurs) return 'otherDatabase'
-  return known.has(fileNum) || (facts !== null && facts.largestSeqNum > lastSeqNum) ? 'unknownWrites' : null
+  return known.has(fileNum) || (largestSeqNum !== null && largestSeqNum > lastSeqNum) ? 'unknownWrites' : null
 }

@@ -7,6 +7,7 @@ import { directoryError, runAsync, step, tableFileName, VarveError } from '../ba
 import type { ErrorDetails, Steps, TableFacts } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
+import { checkValues } from '../read/index.js'
 import { checkTable, readTableFacts } from '../sstable/index.js'
 import type { TableProblem } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
@@ -34,9 +35,9 @@ export async function listOrphans(location: string, vfs: Vfs, options: ResolvedO
 }
 
 /**
- * Removes the kept files, when nobody has the database open for writing. First it reads every table that the
- * manifest lists from beginning to end, and the logs. What is doubtful in any way is an error, and nothing is
- * removed.
+ * Removes the kept files, when nobody has the database open for writing. First it reads from beginning to end every
+ * table that the manifest lists, every value that these point to, and the logs. What is doubtful in any way is an
+ * error, and nothing is removed.
  */
 export async function deleteOrphans(location: string, vfs: Vfs, options: ResolvedOptions): Promise<KeptFileInfo[]> {
   await listOrphans(location, vfs, options) // first: without a database no file of a lock is made
@@ -48,7 +49,7 @@ export async function deleteOrphans(location: string, vfs: Vfs, options: Resolve
     try {
       const files = await describe(view, held)
       checkCertain(view, files)
-      await checkTables(view, held)
+      await checkFiles(view, held)
       await remove(held, dir, files)
       return files
     } finally {
@@ -74,25 +75,33 @@ function checkCertain({ report: { cut } }: ReadOnlyView, files: readonly KeptFil
   })
 }
 
-/** Throws the first thing that is wrong in a listed table, with the count of the other problems. */
-async function checkTables(view: ReadOnlyView, vfs: Vfs): Promise<void> {
-  const problems: TableProblem[] = []
-  for (const facts of allTables(view.sight.version)) await runAsync(checkListed(view, vfs, facts, problems))
-  if (problems.length === 0) return
-  const { error } = problems[0]!
-  if (problems.length === 1) throw error
-  const more = `and ${problems.length - 1} more in the tables of this database`
-  throw new VarveError(error.code, `${error.message} (${more})`, { ...(error as ErrorDetails), cause: error })
+/** Throws the first thing that is wrong in a listed table, or a value log, with the count of the other problems. */
+async function checkFiles(view: ReadOnlyView, vfs: Vfs): Promise<void> {
+  const errors: VarveError[] = []
+  const report = ({ error }: Pick<TableProblem, 'error'>): void => void errors.push(error)
+  for (const facts of allTables(view.sight.version)) await runAsync(checkListed(view, vfs, facts, report))
+  // A table that is damaged may not tell where its values are.
+  if (errors.length === 0) {
+    await checkValues(view.state, view.turns, (error) => {
+      if (!VarveError.is(error)) throw error
+      report({ error })
+    })
+  }
+  const [first] = errors
+  if (first === undefined) return
+  if (errors.length === 1) throw first
+  const more = `and ${errors.length - 1} more in the tables and value logs of this database`
+  throw new VarveError(first.code, `${first.message} (${more})`, { ...(first as ErrorDetails), cause: first })
 }
 
 function* checkListed(
-  { sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts, problems: TableProblem[],
+  { sight, dir, turns }: ReadOnlyView, vfs: Vfs, facts: TableFacts, report: (problem: TableProblem) => void,
 ): Steps<void> {
   const name = tableFileName(facts.fileNum)
   const giveWay = { sync: () => undefined, async: () => turns.next() }
   yield* withFile(vfs, vfs.join(dir, name), 'read', function* (file) {
     const options = { file, name, facts, databaseId: sight.databaseId }
-    const checking = checkTable(options, (problem) => problems.push(problem))
+    const checking = checkTable(options, report)
     while (checking.next().done !== true) if (turns.isOverNow()) yield* step<unknown>(giveWay)
   })
 }

@@ -21,6 +21,7 @@ import type { Vfs } from '../vfs/index.js'
 import { findDatabase, readHistory, TO_READ, TO_READ_AGAIN } from './directory-reading.js'
 import type { ReadingPolicy } from './directory-reading.js'
 import type { ReplayedLogs } from './log-replay.js'
+import { checkValueLogs } from './value-log-check.js'
 
 const ATTEMPTS_MAX = 20
 
@@ -89,10 +90,15 @@ export class PatientReading {
     const { version, databaseId, replayed } = history
     const { goodBytes, groups, generation } = history.manifest!
     const tables = this.tablesOf(databaseId)
+    yield* checkValueLogs(vfs, dir, version)
     yield* tables.loadAll(allTables(version))
+    for (const facts of replayed.streamed) tables.valueLogs.addPending(facts)
+    for (const memtable of replayed.memtables) memtable.holdFiles(tables.valueLogs)
+    for (const { fileNum } of replayed.streamed) tables.valueLogs.release(fileNum) // the memtables hold them
     const state = new ReadState([...replayed.memtables].reverse(), version, tables)
     for (const memtable of replayed.memtables) memtable.release()
     tables.closeUnused()
+    tables.valueLogs.openAhead()
     new MemoryBudget(options, cache, tables, pool).fit(state)
     const keptFiles = history.kept.map(({ file, reason }) => ({ file, reason }))
     const manifest = { fileNum: history.manifestNum, fileBytes: goodBytes, groupCount: groups }

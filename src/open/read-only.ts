@@ -2,9 +2,9 @@
  * What: a database opened for reading only: no lock, not one byte changed, also beside a live writer.
  * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
  *
- * Its tables stay open while there is room, so that a writer may remove them. When a table that had no room is
- * gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the one
- * they began with, as far as its tables are still there.
+ * Its tables and value logs stay open while there is room, so that a writer may remove them. When a file that had no
+ * room is gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the
+ * one they began with, as far as its files are still there.
  * Owns: the read state. Thread: main.
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'
@@ -48,7 +48,7 @@ export class ReadOnlyView implements ReadView {
     this.sight = sight
     this.clock = clock
     this.turns = new Turns(clock)
-    this.iterators = new Iterators(ownBuffers)
+    this.iterators = new Iterators(ownBuffers, clock)
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
   }
 
@@ -72,7 +72,8 @@ export class ReadOnlyView implements ReadView {
     const { durationMs, replayed: { entryCount, replayedBytes, cut }, keptFiles } = this.sight
     return {
       durationMs, replayedEntryCount: entryCount, replayedBytes, cut,
-      tempFileCount: 0, orphanTableCount: 0, releasedLogCount: 0, foreignFileCount: 0, keptFiles,
+      tempFileCount: 0, orphanTableCount: 0, orphanValueLogCount: 0, releasedLogCount: 0, foreignFileCount: 0,
+      keptFiles,
     }
   }
 
@@ -101,7 +102,7 @@ export class ReadOnlyView implements ReadView {
   }
 
   renew(error: unknown): boolean {
-    const gone = goneTable(error)
+    const gone = goneFile(error)
     if (gone === null || this.isClosed) return false
     let sight: Sight
     try {
@@ -112,7 +113,8 @@ export class ReadOnlyView implements ReadView {
     const before = this.sight
     this.sight = sight
     before.state.release()
-    return !allTables(sight.version).some(({ fileNum }) => fileNum === gone)
+    const { version } = sight
+    return !version.valueLogs.has(gone) && !allTables(version).some(({ fileNum }) => fileNum === gone)
   }
 
   prepareIteration(): void {
@@ -132,14 +134,15 @@ export class ReadOnlyView implements ReadView {
     this.isClosed = true
     this.iterators.cut()
     for (const resource of [...this.resources]) resource.cut()
+    await this.iterators.valueReads.idle()
     this.state.release()
     await this.sight.tables.idle()
   }
 }
 
-/** Gives the number of the table that an error says is not there any more, or null. */
-function goneTable(error: unknown): number | null {
+/** The number of the table or value log that an error says is not there any more, or null. */
+function goneFile(error: unknown): number | null {
   if (!VarveError.is(error) || error.code !== 'MISSING_FILE') return null
   const parsed = parseFileName(error.file ?? '')
-  return parsed?.kind === 'table' ? parsed.fileNum : null
+  return parsed?.kind === 'table' || parsed?.kind === 'vlog' || parsed?.kind === 'log' ? parsed.fileNum : null
 }

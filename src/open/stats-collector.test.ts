@@ -35,7 +35,7 @@ function check(stats: Stats): Stats {
   assert.ok(memtableCount >= 0 && budgetBytes === options.memoryBudget)
   assert.deepEqual(Object.keys(setup), [
     'slabBytes', 'freeSlabBytes', 'memtableIndexBytes', 'tableIndexBytes', 'filterBytes', 'pointHashBytes',
-    'cacheBytes', 'waitingBytes',
+    'cacheBytes', 'readAheadBytes', 'waitingBytes', 'streamBytes',
   ])
   assert.equal(totalBytes, Object.values(setup).reduce((sum, bytes) => sum + bytes, 0))
   assert.equal(stats.flush.pending, stats.flush.queue + stats.flush.active)

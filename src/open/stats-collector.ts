@@ -8,14 +8,17 @@ import { errnoOf, VarveError } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
 import type { Health } from '../engine/index.js'
-import type { Version } from '../manifest/index.js'
+import { isPinned } from '../manifest/index.js'
+import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, WalStats,
-  WriteStallStats,
+  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
+  ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
+import { logThatNeeds } from '../versions/index.js'
+import type { ValueLogSweep } from '../versions/index.js'
 import { ReadOnlyView } from './read-only.js'
 
 export function collectStats(view: ReadView, reads: PointReader): Stats {
@@ -57,6 +60,9 @@ function collectEngine(stats: Stats, engine: Engine): void {
   const { count, oldest, oldestAgeMs } = engine.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, versions.current)
+  collectValueLogs(stats.valueLog, versions.current, setup.tables)
+  collectRemoved(stats.valueLog, engine.valueLogSweep)
+  collectValueWork(stats.valueLog, engine)
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */
@@ -85,25 +91,81 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.memory = addUp({
     ...stats.memory,
     budgetBytes: options.memoryBudget, slabBytes, memtableCount: memtables.length, memtableIndexBytes,
-    ...tableBytes(tables), cacheBytes: cache.allocatedBytes,
+    ...tableBytes(tables), cacheBytes: cache.allocatedBytes, readAheadBytes: tables.valueLogs.ahead.bytes,
   })
   const { count, oldest, oldestAgeMs } = view.snapshots
   stats.snapshots = { activeCount: count, oldestSeqNum: oldest, oldestAgeMs }
   collectVersion(stats, version)
+  collectValueLogs(stats.valueLog, version, tables)
+  collectReads(stats.valueLog, tables)
 }
 
 /** Fills in what stands in the manifest. */
 function collectVersion(stats: Stats, version: Version): void {
   stats.levels = levelStats(version)
   stats.pins = [...version.pins].map(([name, firstLogNum]) => ({ name, firstLogNum }))
-  for (const { fileNum, bytes, liveBytes } of version.valueLogs.values()) {
-    const file = { fileNum, fileBytes: bytes, liveBytes, garbageBytes: bytes - liveBytes }
-    stats.valueLog.files.push(file)
-    stats.valueLog.fileCount++
-    stats.valueLog.fileBytes += file.fileBytes
-    stats.valueLog.liveBytes += file.liveBytes
-    stats.valueLog.garbageBytes += file.garbageBytes
+}
+
+/** What the version lists, and files of streamed values that only a log names yet. */
+function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }: OpenTables): void {
+  for (const facts of [...version.valueLogs.values(), ...valueLogs.pendingLogs]) {
+    const isListed = version.valueLogs.has(facts.fileNum)
+    const file = valueLogFile(facts, isListed ? holderOf(facts, version) : 'log')
+    stats.files.push(file)
+    stats.fileCount++
+    stats.fileBytes += file.fileBytes
+    stats.putBytes += file.putBytes
+    stats.liveBytes += file.liveBytes
+    stats.garbageBytes += file.garbageBytes
+    if (file.heldBy === 'pin') noteHeld(stats, file)
   }
+}
+
+function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+  const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
+  const { movedCount, movedBytes } = totals
+  Object.assign(stats, {
+    promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
+    unreadableFiles: [...leftAlone.valueLogs.keys()],
+  } satisfies Partial<ValueLogStats>)
+  collectReads(stats, setup.tables)
+}
+
+function collectReads(stats: ValueLogStats, { valueLogs: { reads } }: OpenTables): void {
+  stats.readCount = reads.count
+  stats.readBytes = reads.bytes
+  stats.poolReadCount = reads.poolCount
+}
+
+/** What is in no version any more. */
+function collectRemoved(stats: ValueLogStats, { waiting, waitingMs, removedCount }: ValueLogSweep): void {
+  for (const facts of waiting) {
+    const file = valueLogFile(facts, 'reader')
+    stats.files.push(file)
+    noteHeld(stats, file)
+  }
+  stats.heldMs = waitingMs
+  stats.removedCount = removedCount
+}
+
+function noteHeld(stats: ValueLogStats, { fileBytes }: ValueLogFileStats): void {
+  stats.heldCount++
+  stats.heldBytes += fileBytes
+}
+
+function valueLogFile(
+  { fileNum, isLog, bytes, putCount, putBytes, liveCount, liveBytes }: ValueLogFacts, heldBy: ValueLogHolder | null,
+): ValueLogFileStats {
+  const garbageBytes = Math.max(0, (isLog ? bytes : putBytes) - liveBytes)
+  return { fileNum, isLog, fileBytes: bytes, putCount, putBytes, liveCount, liveBytes, garbageBytes, heldBy }
+}
+
+function holderOf(facts: ValueLogFacts, { logPointer, pins }: Version): ValueLogHolder | null {
+  if (facts.liveCount > 0) return 'table'
+  const log = logThatNeeds(facts)
+  if (log === 0) return null
+  if (log >= logPointer) return 'log'
+  return isPinned(log, pins) ? 'pin' : null
 }
 
 function levelStats(version: Version): LevelStats[] {
@@ -141,7 +203,7 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, failedCount, blocked, totals } = compactor
+  const { running, completedCount, movedCount, failedCount, leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
   return {
@@ -156,7 +218,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     droppedVersionCount: totals.droppedVersionCount,
     droppedTombstoneCount: totals.droppedTombstoneCount,
     debtBytes: compactor.debtBytes(version),
-    blockedTables: [...blocked],
+    blockedTables: [...leftAlone.tables.keys()],
     run: compactor.runTimes.stats(),
     running: running.map(({ id, pick, inputBytes, control, startMs }) => ({
       id,
@@ -189,7 +251,7 @@ function cacheStats(cache: BlockCache): CacheStats {
 }
 
 /** Gives the memory that is allocated, also where it was never touched yet. */
-function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
+function memoryStats({ options, setup, pipeline, state, streams }: Engine): MemoryStats {
   const { pool, tables, cache } = setup
   return addUp({
     budgetBytes: options.memoryBudget,
@@ -199,7 +261,9 @@ function memoryStats({ options, setup, pipeline, state }: Engine): MemoryStats {
     memtableIndexBytes: state.memtables.reduce((sum, { indexBytes }) => sum + indexBytes, 0),
     ...tableBytes(tables),
     cacheBytes: cache.allocatedBytes,
+    readAheadBytes: tables.valueLogs.ahead.bytes,
     waitingBytes: pipeline.waiting.bytes,
+    streamBytes: streams.bytes,
     totalBytes: 0,
   })
 }
@@ -210,8 +274,9 @@ function tableBytes(tables: OpenTables): Pick<MemoryStats, 'tableIndexBytes' | '
 }
 
 function addUp(memory: MemoryStats): MemoryStats {
-  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, waitingBytes } = memory
+  const { slabBytes, freeSlabBytes, memtableIndexBytes, cacheBytes, readAheadBytes, waitingBytes, streamBytes } = memory
   const { tableIndexBytes, filterBytes, pointHashBytes } = memory
   const tables = tableIndexBytes + filterBytes + pointHashBytes
-  return { ...memory, totalBytes: slabBytes + freeSlabBytes + memtableIndexBytes + tables + cacheBytes + waitingBytes }
+  const buffers = slabBytes + freeSlabBytes + memtableIndexBytes + waitingBytes + streamBytes
+  return { ...memory, totalBytes: buffers + tables + cacheBytes + readAheadBytes }
 }

@@ -4,12 +4,13 @@
  * Invariants: COMP-2 no two runs under way share an input, or a key on a level that one of them writes or
  * passes.
  */
-import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
+import type { FileNum, LevelNum, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
 import { extentOfTables, extentsOverlap } from '../manifest/index.js'
 import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 
 /** The reason for a compaction. */
-export type PickReason = 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small'
+export type PickReason =
+  'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small' | 'uncover' | 'values'
 
 export interface PickInput {
   readonly level: LevelNum
@@ -38,6 +39,8 @@ export interface CompactionPick {
   readonly overlapBytesMax: number
   /** The score of the level at the time of the pick; below 1 for a pick that is made early. */
   readonly score: number
+  /** Value logs whose values the run moves; handles into all others are carried. Only of reason 'values'. */
+  readonly condemned: readonly FileNum[]
 }
 
 /** What a running compaction reserves: its inputs, and its extent on the levels that it passes or writes. */
@@ -47,6 +50,8 @@ export interface RunningCompaction {
   readonly inputs: ReadonlySet<FileNum>
   readonly levels: readonly LevelNum[]
   readonly outputLevel: LevelNum
+  /** It moves values. One such run at a time. */
+  readonly movesValues: boolean
 }
 
 export interface LevelScore {
@@ -81,6 +86,8 @@ export interface Picker {
   pick(
     version: Version, running: readonly RunningCompaction[], held: SeqNum, blocked: ReadonlySet<FileNum>,
   ): CompactionPick | null
+  /** Makes a picker of which a run that moves values writes at most so much; other runs cannot be done without. */
+  within(roomBytes: number): Pick<Picker, 'pick'>
   /** The score of each level. With nothing running or blocked, a score ≥ 1 means that there is a pick. */
   scores(version: Version, running: readonly RunningCompaction[]): LevelScore[]
   /** The bytes that compactions have to read, and roughly also to write, until every score is below 1. */
@@ -98,13 +105,16 @@ export interface Picker {
 }
 
 /** Makes the reservation of a pick. */
-export function reservationOf(pick: Pick<CompactionPick, 'inputs' | 'outputLevel'>): RunningCompaction {
+export function reservationOf(
+  pick: Pick<CompactionPick, 'inputs' | 'outputLevel' | 'condemned'>,
+): RunningCompaction {
   const tables = inputTables(pick)
   return {
     extent: extentOfTables(tables),
     inputs: new Set(tables.map(({ fileNum }) => fileNum)),
     levels: pick.inputs.map(({ level }) => level).filter((level, i, all) => level !== all[i - 1]),
     outputLevel: pick.outputLevel,
+    movesValues: pick.condemned.length > 0,
   }
 }
 
@@ -123,15 +133,56 @@ function firstWritten({ levels, outputLevel }: RunningCompaction): LevelNum {
 /** Makes the edit that installs a pick. The outputs of a move are its inputs. */
 export function editOf(
   pick: CompactionPick, outputs: readonly TableFacts[],
-): Required<Pick<VersionEdit, 'deleteTables' | 'addTables'>> {
+): Required<Pick<VersionEdit, 'deleteTables' | 'addTables' | 'discards'>> {
   return {
     deleteTables: pick.inputs.flatMap(({ level, tables }) => tables.map(({ fileNum }) => ({ level, fileNum }))),
     addTables: outputs.map((facts) => ({ level: pick.outputLevel, facts })),
+    discards: letGoOf(inputTables(pick), outputs).filter(({ valueCount }) => valueCount > 0),
+  }
+}
+
+/**
+ * What the inputs point to in value logs and the outputs do not, file by file, where that is not nothing. Below 0: the
+ * outputs point to more.
+ */
+export function letGoOf(inputs: readonly TableFacts[], outputs: readonly TableFacts[]): ValueFileReference[] {
+  const sums = new Map<FileNum, ValueFileReference>()
+  for (const { valueFiles } of inputs) addUp(sums, valueFiles, 1)
+  for (const { valueFiles } of outputs) addUp(sums, valueFiles, -1)
+  return [...sums.values()].filter(({ valueCount, valueBytes }) => valueCount !== 0 || valueBytes !== 0)
+}
+
+function addUp(sums: Map<FileNum, ValueFileReference>, files: readonly ValueFileReference[], sign: 1 | -1): void {
+  for (const { fileNum, valueCount, valueBytes } of files) {
+    let sum = sums.get(fileNum)
+    if (sum === undefined) sums.set(fileNum, (sum = { fileNum, valueCount: 0, valueBytes: 0 }))
+    sum.valueCount += sign * valueCount
+    sum.valueBytes += sign * valueBytes
   }
 }
 
 export function inputTables(pick: Pick<CompactionPick, 'inputs'>): TableFacts[] {
   return pick.inputs.flatMap(({ tables }) => tables)
+}
+
+/**
+ * An output ends at `tableBytes` of its file, or when what it stands for has so many times as many bytes: otherwise one
+ * table of handles would stand for gigabytes, and nothing about them could be done in small steps.
+ */
+export const RAW_BYTES_SHARE = 64
+
+/** How much of an output a table is. */
+export function outputShare({ bytes, rawBytes, valueFiles }: TableFacts): number {
+  return valueFiles.length === 0 ? bytes : Math.max(bytes, rawBytes / RAW_BYTES_SHARE)
+}
+
+/** Bytes of the values that tables point to in value logs, or in some of them. */
+export function valueBytesOf(tables: readonly TableFacts[], logs?: ReadonlySet<FileNum>): number {
+  let sum = 0
+  for (const { valueFiles } of tables) {
+    for (const { fileNum, valueBytes } of valueFiles) if (logs === undefined || logs.has(fileNum)) sum += valueBytes
+  }
+  return sum
 }
 
 export function totalBytes(tables: readonly TableFacts[]): number {

@@ -33,6 +33,20 @@ export interface CompactionSettings {
   reclaimShareMin: number
   /** Small neighbours are merged when a deep level has this many tables more than its bytes need. */
   smallTablesMax: number
+  /** While garbage is a larger share of all that value logs hold, the worst of them are condemned. */
+  garbageRatio: number
+  /** A value log with a larger share of garbage is condemned whatever the others have. */
+  garbageFileRatio: number
+  /** A collection begins when the garbage that goes is this share of the bytes of tables that it rewrites. */
+  garbageGate: number
+  /** Tables go down when the value bytes that they may let go of are this share of the bytes to be merged. */
+  uncoverShareMin: number
+  /** They go down only when these are this share of the bytes of all live values. */
+  uncoverLiveShareMin: number
+  /** A value log that a run writes is ended at about this size; those far smaller are brought together. */
+  valueFileBytes: number
+  /** A run moves at most about so many bytes of values. */
+  movedBytesMax: number
 }
 
 /** The settings for memtables of `writeBufferBytes`. docs/design/0015-leveled-picks.md has the figures behind them. */
@@ -51,7 +65,30 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     tombstoneRatio: 0.25,
     reclaimShareMin: 0.25,
     smallTablesMax: 32,
+    ...garbageRatios(GARBAGE_RATIO_DEFAULT),
+    garbageGate: 0.5,
+    uncoverShareMin: 8,
+    uncoverLiveShareMin: 1 / 16,
+    valueFileBytes: 256 * MiB,
+    movedBytesMax: 128 * MiB,
   }
+}
+
+/** The share of garbage in all value logs from which on the worst are emptied. */
+export const GARBAGE_RATIO_DEFAULT = 0.3
+/** A file with more than this share of garbage costs less to empty than a third of what comes back. */
+const GARBAGE_FILE_RATIO = 3 / 4
+
+/** What the option says of all value logs, and what follows for one file. */
+export function garbageRatios(
+  garbageRatio: number,
+): Pick<CompactionSettings, 'garbageRatio' | 'garbageFileRatio'> {
+  return { garbageRatio, garbageFileRatio: Math.max(garbageRatio, GARBAGE_FILE_RATIO) }
+}
+
+/** The share of garbage that stays: when there is too much, it is brought down to this, and no file with less moves. */
+export function garbageLeft(garbageRatio: number): number {
+  return garbageRatio * 5 / 6
 }
 
 /** The settings for a database that is idle: more is merged, for faster reads and less space. */
@@ -62,5 +99,9 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
     smallTablesMax: Math.min(settings.smallTablesMax, 6),
+    garbageFileRatio: Math.min(settings.garbageFileRatio, garbageLeft(settings.garbageRatio)),
+    garbageGate: Math.min(settings.garbageGate, 0.25),
+    uncoverShareMin: Math.min(settings.uncoverShareMin, 1),
+    uncoverLiveShareMin: 0,
   }
 }

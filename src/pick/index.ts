@@ -1,10 +1,15 @@
 /** Rank 4: what to compact next; pure functions of a version. */
-export { canRunBeside, editOf, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
+export {
+  canRunBeside, editOf, inputTables, letGoOf, outputShare, RAW_BYTES_SHARE, reservationOf, totalBytes, valueBytesOf,
+} from './compaction-pick.js'
 export type {
   CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, RunningCompaction,
 } from './compaction-pick.js'
-export { COMPACTION_STYLES, defaultCompactionSettings, settingsWhenQuiet } from './compaction-settings.js'
+export {
+  COMPACTION_STYLES, defaultCompactionSettings, GARBAGE_RATIO_DEFAULT, garbageLeft, garbageRatios, settingsWhenQuiet,
+} from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 export { createPicker } from './create-picker.js'
+export { collectionPicker } from './pick-collection.js'
 export { manualPicker } from './pick-manual.js'
 export type { ManualPicker } from './pick-manual.js'

@@ -5,6 +5,7 @@ import { runPickCase } from '../../test/support/text/pick-script.js'
 
 for (const name of [
   'reservations', 'level0', 'deep-levels', 'tombstones', 'obsolete-versions', 'crowd', 'small', 'manual',
+  'values',
 ]) {
   describe(`pick ${name}`, () => datadriven(`pick/${name}.txt`, runPickCase))
 }

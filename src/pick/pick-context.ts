@@ -21,6 +21,8 @@ export interface PickContext {
   readonly running: readonly RunningCompaction[]
   readonly held: SeqNum
   readonly blocked: ReadonlySet<FileNum>
+  /** What a run that moves values may write. */
+  readonly roomBytes: number
   /** The inputs of running compactions. */
   readonly taken: ReadonlySet<FileNum>
   /** The tables that no pick may take: those in `taken` and those in `blocked`. */
@@ -29,12 +31,13 @@ export interface PickContext {
 
 export function pickContext(
   settings: CompactionSettings,
-  { version, running = [], held = Infinity, blocked = new Set() }: { version: Version } &
-    Partial<Pick<PickContext, 'running' | 'held' | 'blocked'>>,
+  { version, running = [], held = Infinity, blocked = new Set(), roomBytes = Infinity }: { version: Version } &
+    Partial<Pick<PickContext, 'running' | 'held' | 'blocked' | 'roomBytes'>>,
 ): PickContext {
   const taken = takenTables(running)
   const unavailable = new Set([...taken, ...blocked])
-  return { version, settings, sizes: levelSizes(version, settings), running, held, blocked, taken, unavailable }
+  const sizes = levelSizes(version, settings)
+  return { version, settings, sizes, running, held, blocked, roomBytes, taken, unavailable }
 }
 
 /** Finds the first level from `from` on with tables that share keys with an extent, or gives null. */
@@ -61,6 +64,8 @@ export interface PickPlan {
   readonly outputLevel: LevelNum
   /** The kind of the pick; a merge when it is left out. */
   readonly kind?: PickKind
+  /** Default: none. */
+  readonly condemned?: readonly FileNum[]
 }
 
 /**
@@ -88,6 +93,7 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
   const { settings } = context
   const pick: CompactionPick = {
     kind: 'merge',
+    condemned: [],
     ...plan,
     inputs: plan.inputs.filter((input) => input.tables.length > 0),
     below: tablesBelow(context, tables, outputLevel),

@@ -108,7 +108,7 @@ function* neighbourSteps(context: PickContext, stacks: readonly Neighbour[], byt
 
 /** True when no running compaction forbids writing into the extent. A merge needs this of all its stacks. */
 function isFree({ running }: PickContext, extent: Extent, outputLevel: LevelNum): boolean {
-  const wanted = { extent, inputs: new Set<FileNum>(), levels: [0], outputLevel }
+  const wanted = { extent, inputs: new Set<FileNum>(), levels: [0], outputLevel, movesValues: false }
   return running.every((other) => canRunBeside(wanted, other))
 }
 

@@ -19,6 +19,8 @@ import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickSize } from './pick-size.js'
 import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
+import { pickUncovering } from './pick-uncovering.js'
+import { pickValues } from './pick-values.js'
 
 /**
  * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
@@ -28,12 +30,14 @@ const LEVEL0_LIMITS = { slow: 0.5, stop: 2.5, hysteresis: 0.5 }
 /** Limits of the bytes that compactions are behind. */
 const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB }
 
-export function leveledPicker(settings: CompactionSettings): Picker {
+export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
   return {
+    within: (room) => leveledPicker(settings, room),
     pick(version, running, held, blocked) {
-      const context = pickContext(settings, { version, running, held, blocked })
+      const context = pickContext(settings, { version, running, held, blocked, roomBytes })
       const stacks = level0Stacks(context)
-      return pickDue(context, stacks) ?? pickTombstones(context, stacks) ?? pickObsoleteVersions(context)
+      return pickDue(context, stacks) ?? pickUncovering(context, stacks) ?? pickTombstones(context, stacks) ??
+        pickValues(context) ?? pickObsoleteVersions(context)
     },
     scores(version, running) {
       const context = pickContext(settings, { version, running })

@@ -9,5 +9,6 @@ export const nonePicker: Picker = {
   scores: (version) => version.levels.map((_, level) => ({ level, score: 0, targetBytes: 0 })),
   pendingBytes: () => 0,
   pressures: () => [],
+  within: () => nonePicker,
   tidy: () => nonePicker,
 }

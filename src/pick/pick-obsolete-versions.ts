@@ -10,6 +10,7 @@
  */
 import type { LevelNum, TableFacts } from '../base/index.js'
 import { extentOf } from '../manifest/index.js'
+import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -21,8 +22,11 @@ interface Slice {
   goingBytes: number
 }
 
-export function pickObsoleteVersions(context: PickContext): CompactionPick | null {
-  const slices = [...slicesOf(context)].sort((a, b) => b.goingBytes / b.bytes - a.goingBytes / a.bytes)
+/** Picks only tables that `isWanted`. */
+export function pickObsoleteVersions(
+  context: PickContext, isWanted: (table: TableFacts) => boolean = () => true,
+): CompactionPick | null {
+  const slices = [...slicesOf(context, isWanted)].sort((a, b) => b.goingBytes / b.bytes - a.goingBytes / a.bytes)
   for (const { level, tables } of slices) {
     const pick = planPick(context, { reason: 'hidden', score: 0, inputs: [{ level, tables }], outputLevel: level })
     if (pick !== null) return pick
@@ -30,13 +34,13 @@ export function pickObsoleteVersions(context: PickContext): CompactionPick | nul
   return null
 }
 
-function* slicesOf(context: PickContext): Generator<Slice> {
+function* slicesOf(context: PickContext, isWanted: (table: TableFacts) => boolean): Generator<Slice> {
   const { version, settings, sizes } = context
   for (let level = 1; level <= sizes.lastLevel; level++) {
     let slice: Slice | null = null
     for (const table of version.levels[level]!.tables) {
-      const goingBytes = table.bytes * goingShare(context, table, level)
-      const isWorth = goingBytes > 0 && goingBytes >= settings.reclaimShareMin * table.bytes
+      const goingBytes = (table.bytes + valueBytesOf([table])) * goingShare(context, table, level)
+      const isWorth = goingBytes > 0 && isWanted(table) && goingBytes >= settings.reclaimShareMin * table.bytes
       const isJoined: boolean = isWorth && slice !== null &&
         slice.bytes + table.bytes <= settings.inputBytesMax
       if (isJoined) {

@@ -3,12 +3,14 @@
  * what they hold, however little each flush wrote.
  *
  * Tables are small when they move down without a merge (after small flushes in key order), when most of their entries
- * were deleted, and where outputs are cut. A level may have a few tables for each `tableBytes` that it holds, and some
- * more. Above that the neighbours that cost least for each table that goes are merged.
+ * were deleted, and where outputs are cut, by their bytes or by those of the values they point to. A level may have a
+ * few tables for each `tableBytes` that it holds, and some more. Above that the neighbours that cost least for each
+ * table that goes are merged.
  * Thread: any (pure).
  */
 import type { LevelNum } from '../base/index.js'
 import { extentOf, joinExtents, Level } from '../manifest/index.js'
+import { outputShare } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { overlapMeter, planPick } from './pick-context.js'
@@ -36,10 +38,12 @@ export function smallScore(context: PickContext, level: LevelNum): number {
   return score > 1 && stepsOf(context, level, Infinity).next().done === false ? score : 0
 }
 
-function tablesMax({ settings, sizes }: PickContext, level: LevelNum): number {
+function tablesMax({ version, settings, sizes }: PickContext, level: LevelNum): number {
   const { tableBytes, overlapBytesMax, smallTablesMax } = settings
   const below = sizes.bytes[level + 1] ?? 0
-  return smallTablesMax + TABLES_PER_SIZE * (sizes.bytes[level]! / tableBytes + below / overlapBytesMax)
+  let shares = 0
+  for (const table of version.levels[level]!.tables) shares += outputShare(table)
+  return smallTablesMax + TABLES_PER_SIZE * (shares / tableBytes + below / overlapBytesMax)
 }
 
 /** Picks a compaction of at most `bytesMax` bytes, or gives null. Those that remove enough tables come first. */
@@ -69,11 +73,11 @@ function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Gene
   for (const [start, first] of tables.entries()) {
     let extent = extentOf(first)
     const below = overlapMeter(version.levels[level + 1] ?? NO_TABLES, extent)
-    let { bytes } = first
+    let bytes = outputShare(first)
     if (unavailable.has(first.fileNum)) continue
     for (let end = start + 1; end < Math.min(tables.length, start + STEP_TABLES_MAX); end++) {
       const last = tables[end]!
-      bytes += last.bytes
+      bytes += outputShare(last)
       if (bytes > sumMax || unavailable.has(last.fileNum)) break
       extent = joinExtents(extent, extentOf(last))
       const met = below(extent)

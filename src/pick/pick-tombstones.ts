@@ -4,12 +4,13 @@
  *
  * Such a table is merged with the tables below in which it hides something, or rewritten in place when nothing lies
  * below. It is taken only if no snapshot needs one of its tombstones: then all that reach the bottom go, and no
- * table is rewritten in vain. The bytes that it may free are estimated from the average entry below it.
+ * table is rewritten in vain. The bytes that it may free are estimated from the average entry below it and its
+ * value in a value log.
  * Thread: any (pure).
  */
 import type { TableFacts } from '../base/index.js'
 import { extentOfTables } from '../manifest/index.js'
-import { totalBytes } from './compaction-pick.js'
+import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
@@ -81,6 +82,7 @@ function gainOf({ rich, others, isBottom }: {
   }
   const entryCount = others.reduce((sum, table) => sum + table.entryCount, 0)
   const otherBytes = totalBytes(others)
-  const hiddenBytes = entryCount === 0 ? 0 : otherBytes * Math.min(1, tombstoneCount / entryCount)
+  const goingBytes = otherBytes + valueBytesOf(others)
+  const hiddenBytes = entryCount === 0 ? 0 : goingBytes * Math.min(1, tombstoneCount / entryCount)
   return (hiddenBytes + (isBottom ? ownBytes : 0)) / (totalBytes(rich) + otherBytes)
 }

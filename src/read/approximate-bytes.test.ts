@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openWritten, writeTable } from '../../test/support/samples/table-samples.js'
+import { handleEntry } from '../../test/support/samples/value-handles.js'
 import { EntryKind } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { ALL_KEYS, keySuccessor } from '../iterator/index.js'
@@ -44,4 +45,18 @@ test('about the share of a table that the range cuts, at either end', () => {
     assert.ok(part > 0.3 * bytes && part < 0.7 * bytes, `${lower} to ${upper}: ${part} of ${bytes}`)
   }
   assert.ok(between(2000, 2099) < bytes, 'the last key is outside')
+})
+
+test('A21: values in value logs count with the part of the table that points to them', () => {
+  const entries = Array.from({ length: 400 }, (_, i) => {
+    const { kind, value } = handleEntry('', 0, { fileNum: 90, offset: 128 + i, length: 65_536 })
+    return { key: keyOf(5000 + i), seqNum: i + 1, kind, value }
+  })
+  const table = openWritten(writeTable(entries, { blockBytes: 1024 }), new BlockCache(0))
+  const bytesIn = (lower: number, upper: number): number =>
+    approximateBytes({ runs: [runOf(table)] }, { lower: keyOf(lower), upper: keyOf(upper) })
+  assert.equal(bytesIn(5000, 5400), table.facts.bytes + 400 * 65_536)
+  const half = bytesIn(5000, 5200) / (200 * 65_536)
+  assert.ok(half > 0.8 && half < 1.2, `${half}`)
+  assert.equal(bytesIn(6000, 7000), 0)
 })

@@ -1,6 +1,7 @@
 /**
- * What: estimates how many bytes of tables a range of keys takes. It uses the indexes in memory and reads no block.
- * What is not flushed yet does not count, and every version of a key does.
+ * What: how many bytes of tables and of values in value logs a range of keys takes, about: from the indexes in memory,
+ * no block is read. What is not flushed yet does not count, and every version of a key does. The values that a table
+ * points to count as spread evenly over it.
  * Thread: main. No state.
  */
 import type { KeyRange } from '../iterator/index.js'
@@ -21,5 +22,8 @@ function bytesInside(table: Table, { lower, upper }: Extent): number {
   const own = extentOf(table.facts)
   const from = beginsBefore(own, lower, 0, lower.length) ? table.approximateBytesBelow(lower) : 0
   const isWithin = upper === null || endsBefore(own, upper, 0, upper.length)
-  return Math.max(0, (isWithin ? table.facts.bytes : table.approximateBytesBelow(upper)) - from)
+  const { bytes, valueFiles } = table.facts
+  const inside = Math.max(0, (isWithin ? bytes : table.approximateBytesBelow(upper)) - from)
+  const valueBytes = valueFiles.reduce((sum, file) => sum + file.valueBytes, 0)
+  return Math.round(inside * (1 + valueBytes / bytes))
 }

@@ -8,22 +8,26 @@
  * dropped what only the cursor sees. See docs/design/0031-what-an-open-database-holds.md.)
  * Owns: the hold on the read state, the held moment, the count of open table iterators.
  * Thread: main.
- * States: standing on a read state ⇄ between two (holds none) → closed: by the end of the range, by close, by an
- * error, by the database's close.
- * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the range are never
- * opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is in a table,
- * except in the middle of a step.
+ * States: standing on a read state ⇄ between two (holds none) → closed: by the end of the range, by close, by an error,
+ * by the database's close.
+ * Invariants: READ-3 a cursor sees the state of the moment it was made. READ-4 tables outside the
+ * range are never opened. READ-5 a read error is thrown, never taken for the end. READ-6 it keeps no memtable that is
+ * in a table, but in the middle of a step. VLG-12 a value that is in a value log is read when it is asked for.
  */
-import { compareBytes } from '../base/index.js'
+import { compareBytes, handleLength } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
 import {
-  ConcatIterator, EmptyIterator, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
+  ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
 } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
+import { HeldValue } from './stepped-copy.js'
+import { ofKey, placeOf } from './value-reader.js'
+import type { ValuePlace } from './value-reader.js'
+import { ValueScan } from './value-scan.js'
 
 export interface CursorOptions {
   range: KeyRange
@@ -54,7 +58,7 @@ type Standing = (typeof Standing)[keyof typeof Standing]
 export class Cursor implements OpenCursor {
   private readonly view: ReadView
   /** The read state that is held; null between two states, and for an empty range. */
-  private state: ReadState | null = null
+  private held: ReadState | null = null
   private iterator: InternalIterator = NOTHING
   private visible: VisibleIterator | null = null
   private readonly seqNum: SeqNum
@@ -77,6 +81,8 @@ export class Cursor implements OpenCursor {
   isPaused = false
   private readonly stepsMax: number
   private tableIterators = 0
+  /** Made with the first value that stands apart. */
+  private scan: ValueScan | null = null
 
   constructor(view: ReadView, options: CursorOptions) {
     this.view = view
@@ -105,19 +111,19 @@ export class Cursor implements OpenCursor {
     const visible = new VisibleIterator(openChildren(view, state, range), seqNum, range)
     visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before
-    this.state = state
+    this.held = state
     this.visible = visible
     this.iterator = visible
   }
 
   private leaveState(): void {
-    const { view, state, visible } = this
-    if (state === null) return
+    const { view, held, visible } = this
+    if (held === null) return
     view.iterators.tableCount -= this.tableIterators
     view.iterators.passedCount += visible!.passedTotal
     visible!.close()
-    state.release()
-    this.state = null
+    held.release()
+    this.held = null
     this.visible = null
     this.iterator = NOTHING
   }
@@ -129,19 +135,32 @@ export class Cursor implements OpenCursor {
 
   /** Lets go of the state, since a memtable is in a table now. Requires: `holdMoment` was called before the flush. */
   letGo(): void {
-    const { state, view } = this
-    if (state === null || state.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
+    const { held, view } = this
+    if (held === null || held.memtables.every((memtable) => view.state.memtables.includes(memtable))) return
     if (this.isPaused) {
       view.turns.defer(() => this.letGo()) // as soon as the step under way is done
       return
     }
     if (this.standing === Standing.entry) {
       const { keyBytes, keyStart, keyEnd } = this.iterator
-      const key = Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd)
-      this.standing = Standing.target
-      this.target = this.reverse ? key : keySuccessor(key)
+      this.standBehind(Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd))
     }
     this.leaveState()
+  }
+
+  /** Makes the next step give what comes behind `key`, which lies in the range. */
+  standBehind(key: Uint8Array): void {
+    this.isPaused = false
+    this.enteredAt = null
+    this.standing = Standing.target
+    this.target = this.reverse ? key : keySuccessor(key)
+  }
+
+  /** Makes the next step give the entry of `key` again; `count` entries from it on count as not given. */
+  goBack(key: Uint8Array, count: number): void {
+    if (this.isClosed) return
+    this.seek(key)
+    this.left += count
   }
 
   /**
@@ -173,7 +192,7 @@ export class Cursor implements OpenCursor {
   private step(): void {
     const { standing } = this
     if (standing !== Standing.entry) {
-      if (this.state === null) this.enterState(this.view.state)
+      if (this.held === null) this.enterState(this.view.state)
       this.standing = Standing.entry
       this.stepFrom(standing)
     } else if (this.reverse) {
@@ -197,8 +216,8 @@ export class Cursor implements OpenCursor {
 
   /** Seeks to the first visible entry at or after `key`, and skips the deleted stretch that the gap hint knows. */
   private enter(key: Uint8Array): void {
-    const { visible, view, state, seqNum } = this
-    const memtable = state!.memtables[0]
+    const { visible, view, held, seqNum } = this
+    const memtable = held!.memtables[0]
     const known = memtable === undefined ? null : view.iterators.gap.find(memtable, seqNum, key)
     const from = known?.end ?? key
     this.enteredAt = known?.lower ?? key
@@ -208,8 +227,8 @@ export class Cursor implements OpenCursor {
   /** Remembers that what was found is deleted from the place where the walk entered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
-    const { seenCount, state, visible, view, seqNum, range } = this
-    const memtable = state?.memtables[0]
+    const { seenCount, held, visible, view, seqNum, range } = this
+    const memtable = held?.memtables[0]
     // What a snapshot of an older moment sees says nothing about the present.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
@@ -231,7 +250,10 @@ export class Cursor implements OpenCursor {
     this.target = this.reverse ? keySuccessor(key) : key
   }
 
-  /** The entry where the cursor stands, lent until the next step. Requires: the last `next` gave true. */
+  /**
+   * The entry it stands on, lent until the next step; of a value that stands apart, its handle. Requires: the last
+   * `next` gave true.
+   */
   get lent(): InternalIterator {
     return this.iterator
   }
@@ -244,21 +266,68 @@ export class Cursor implements OpenCursor {
 
   value(): Uint8Array {
     const { iterator } = this
+    if (isApart(iterator.kind)) return this.readApart()
     return this.copies.copy(iterator.valueBytes, iterator.valueStart, iterator.valueEnd)
   }
 
   entry(): [Uint8Array, Uint8Array] {
     const { copies, iterator } = this
     const { keyBytes, keyStart, keyEnd, valueStart, valueEnd } = iterator
-    if (keyBytes === iterator.valueBytes && keyEnd === valueStart) {
+    if (keyBytes === iterator.valueBytes && keyEnd === valueStart && !isApart(iterator.kind)) {
       return copies.copyPair(keyBytes, keyStart, keyEnd, valueEnd)
     }
     return [this.key(), this.value()]
   }
 
-  /** True when the entry where the cursor stands was the last of its limit. */
+  /** True when its value stands in a value log. */
+  get isApart(): boolean {
+    return isApart(this.iterator.kind)
+  }
+
+  /** The length of its value, wherever that stands. */
+  get valueBytes(): number {
+    const { kind, valueBytes, valueStart, valueEnd } = this.iterator
+    return isApart(kind) ? handleLength(valueBytes, valueStart) : valueEnd - valueStart
+  }
+
+  /** Its value in a memtable, if it takes long to copy. Requires: the last `next` gave true. */
+  get heldValue(): HeldValue | null {
+    return this.isApart ? null : HeldValue.of(this.state, this.iterator)
+  }
+
+  /** The read state that it stands on. Requires: the last `next` gave true. */
+  get state(): ReadState {
+    return this.held!
+  }
+
+  /** Where its value stands. Requires: `isApart`. Throws CORRUPTION, and what opening the file throws. */
+  place(): ValuePlace {
+    try {
+      return placeOf(this.state.valueLogs, this.iterator)
+    } catch (error) {
+      throw ofKey(error, this.key())
+    }
+  }
+
+  private readApart(): Uint8Array {
+    this.scan ??= new ValueScan(this.state.valueLogs.ahead)
+    try {
+      return this.scan.read(placeOf(this.state.valueLogs, this.iterator))
+    } catch (error) {
+      throw this.endWith(error, this.key())
+    }
+  }
+
+  /** A value cannot be read: that ends the walk, like every error. */
+  private endWith(error: unknown, key: Uint8Array): unknown {
+    this.close()
+    this.view.renew(error)
+    return ofKey(error, key)
+  }
+
+  /** True when the entry it stands on was the last of its limit. */
   get isSpent(): boolean {
-    return this.left <= 0 && !this.staysOpen
+    return this.left <= 0
   }
 
   /** Ends the walk, since the database is closed. */
@@ -274,6 +343,7 @@ export class Cursor implements OpenCursor {
     this.isPaused = false
     this.view.iterators.open.delete(this)
     this.leaveState()
+    this.scan?.forget()
     this.moment?.release()
   }
 }

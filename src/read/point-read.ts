@@ -2,21 +2,27 @@
  * What: looks up one key in the read state: memtables newest first, then one table of each sorted run. The first
  * version found at or below the snapshot is the answer.
  * Owns: scratch space for the key and the result. Thread: main.
- * A lookup is synchronous from beginning to end, so it needs no hold on the state.
+ * A lookup is synchronous from beginning to end, so it needs no hold on the state; the read of a large value that it
+ * leads to holds it (reads-in-flight.ts).
  */
-import { bytesBound, viewLength, writeText } from '../base/index.js'
+import { assert, bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
-import { isSeen } from '../iterator/index.js'
+import { isApart, isSeen } from '../iterator/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
+import { HeldValue } from './stepped-copy.js'
+import { isLarge, ofKey, placeOf, readPlace, readPlaceSync } from './value-reader.js'
+import type { ValuePlace } from './value-reader.js'
 
 const NO_BYTES = new Uint8Array(0)
 
 export class PointReader {
   private scratch = new Uint8Array(1024)
   private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
+  /** The moment at which `found` was found: not the one that was asked for when the view had to look anew. */
+  private at: ReadMoment | null = null
   getCount = 0
   hitCount = 0
 
@@ -25,27 +31,109 @@ export class PointReader {
    * (read-anew.ts).
    */
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
-    if (!this.has(moment, key, renewing)) return undefined
-    const { found } = this
+    const found = this.locate(moment, key, renewing)
+    if (found === null) return undefined
+    if (isApart(found.kind)) return this.readNow(key, renewing)
+    return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
+  }
+
+  /** Reads as `get` does; a large value is read in the thread pool. */
+  answer(view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes): Promise<Uint8Array | undefined> {
+    const found = this.locate(moment, key, view)
+    if (found === null) return view.turns.answer(undefined)
+    if (isApart(found.kind)) return this.readLater(view, key)
+    const { state } = this.at!
+    const held = HeldValue.of(state, found)
+    if (held !== null) return held.copy(view, state)
+    return view.turns.answer(copies.copy(found.valueBytes, found.valueStart, found.valueEnd))
+  }
+
+  /** What `get` gives, but for a value that stands apart, or would be copied for long, where it is. */
+  getOrPlace(moment: ReadMoment, key: Bytes, copies: UserBytes): Uint8Array | ValuePlace | HeldValue | undefined {
+    const found = this.locate(moment, key)
+    if (found === null) return undefined
+    if (isApart(found.kind)) return this.placeOf(key)
+    const held = HeldValue.of(this.at!.state, found)
+    if (held !== null) return held
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
   has(moment: ReadMoment, key: Bytes, renewing?: ReadView): boolean {
-    if (renewing === undefined) return this.find(moment, key)
+    return this.locate(moment, key, renewing) !== null
+  }
+
+  /**
+   * The value where it stands, lent until the next read of anything; null when there is none. Of one that stands apart
+   * (`isApart`) this is the handle: `readNow` and `readLater` read it, at the moment at which it was found.
+   */
+  locate(moment: ReadMoment, key: Bytes, renewing?: ReadView): PointResult | null {
+    this.at = moment
+    if (renewing === undefined) return this.find(moment, key) ? this.found : null
     try {
-      return this.find(moment, key)
+      return this.find(moment, key) ? this.found : null
     } catch (error) {
-      return this.findAnew(renewing, moment, error, key)
+      return this.locateAnew(renewing, moment, error, key)
     }
   }
 
-  /** Gives the value where it stands, lent until the next read of anything; null when there is none. */
-  lend(moment: ReadMoment, key: Bytes, renewing?: ReadView): PointResult | null {
-    return this.has(moment, key, renewing) ? this.found : null
+  private locateAnew(view: ReadView, moment: ReadMoment, error: unknown, key: Bytes): PointResult | null {
+    return readAnew(view, moment, error, (newer) => {
+      this.at = newer
+      return this.find(newer, key) ? this.found : null
+    })
   }
 
-  private findAnew(view: ReadView, moment: ReadMoment, error: unknown, key: Bytes): boolean {
-    return readAnew(view, moment, error, (newer) => this.find(newer, key))
+  /** The moment of what was located last. Nothing may hold the state of an earlier one any more. */
+  private get foundAt(): ReadMoment {
+    assert(this.at !== null, 'something was located')
+    return this.at
+  }
+
+  // ── Values that stand apart ─────────────────────────────────────────────────────────────────────
+
+  /** Where the value of `key` stands that was located last. */
+  placeOf(key: Bytes): ValuePlace {
+    try {
+      return placeOf(this.foundAt.state.valueLogs, this.found)
+    } catch (error) {
+      throw ofKey(error, key)
+    }
+  }
+
+  /** The value of `key` that was located last, in memory of its own. */
+  readNow(key: Bytes, renewing?: ReadView): Uint8Array | undefined {
+    const moment = this.foundAt
+    try {
+      return readPlaceSync(placeOf(moment.state.valueLogs, this.found))
+    } catch (error) {
+      const named = ofKey(error, key)
+      if (renewing === undefined) throw named
+      return this.getAnew(renewing, moment, named, key)
+    }
+  }
+
+  private getAnew(view: ReadView, moment: ReadMoment, error: unknown, key: Bytes): Uint8Array | undefined {
+    return readAnew(view, moment, error, (newer) => this.get(newer, key, OWN_BUFFERS))
+  }
+
+  /** Reads as `readNow` does, in the thread pool where the value is large. */
+  readLater(view: ReadView, key: Bytes): Promise<Uint8Array | undefined> {
+    const { foundAt: moment, found: { valueBytes, valueStart } } = this
+    if (!isLarge(valueBytes, valueStart)) return view.turns.answer(this.readNow(key, view))
+    const own = copyBytes(key) // the caller may change it when the call has returned
+    let place: ValuePlace
+    try {
+      place = placeOf(moment.state.valueLogs, this.found)
+    } catch (error) {
+      return view.turns.answer(this.getAnew(view, moment, ofKey(error, key), key))
+    }
+    return view.iterators.valueReads.run(moment.state, async () => {
+      try {
+        return await readPlace(place, view.turns)
+      } catch (error) {
+        return this.getAnew(view, moment, ofKey(error, own), own)
+      }
+    })
   }
 
   private find({ state, seqNum: snapshot }: ReadMoment, key: Bytes): boolean {

@@ -1,6 +1,6 @@
 /**
  * What: everything a read looks at, as one immutable object: memtables newest first, then the tables.
- * Owns: one hold on each memtable and each table while anybody holds it.
+ * Owns: one hold on each memtable, each table and the set of value logs while anybody holds it.
  * Thread: main.
  * Invariants: READ-2 readers see one state from beginning to end; it is swapped whole.
  */
@@ -8,7 +8,7 @@ import { assert } from '../base/index.js'
 import type { SortedRun, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Table } from '../sstable/index.js'
-import type { OpenTables } from '../tables/index.js'
+import type { OpenTables, OpenValueLogs, ValueLogView } from '../tables/index.js'
 
 export class ReadState {
   /** The memtable that takes writes, then the sealed ones, newest first. */
@@ -16,6 +16,9 @@ export class ReadState {
   readonly version: Version
   /** The runs of the version's tables: of two runs that share keys, the first has the newer versions. */
   readonly runs: readonly SortedRun<Table>[]
+  /** Files that handles in these tables name. */
+  readonly valueLogs: OpenValueLogs
+  private readonly valueLogView: ValueLogView
   private readonly tables: OpenTables
   private holds = 1
 
@@ -23,6 +26,8 @@ export class ReadState {
     this.memtables = memtables
     this.version = version
     this.tables = tables
+    this.valueLogs = tables.valueLogs
+    this.valueLogView = tables.valueLogs.enter(version.valueLogs)
     for (const memtable of memtables) memtable.hold()
     this.runs = version.levels.flatMap(({ runs }) => runs)
       .map((run) => run.map(({ fileNum }) => tables.hold(fileNum)))
@@ -37,5 +42,6 @@ export class ReadState {
     if (--this.holds > 0) return
     for (const memtable of this.memtables) memtable.release()
     for (const run of this.runs) for (const { facts } of run.tables) this.tables.release(facts.fileNum)
+    this.valueLogs.leave(this.valueLogView)
   }
 }

@@ -5,6 +5,7 @@ import { OWN_BUFFERS, UserBytes } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadState } from './read-state.js'
+import { ReadsInFlight } from './reads-in-flight.js'
 
 /** Something that a user holds and that ends with the database. */
 export interface Resource {
@@ -50,10 +51,12 @@ export class Iterators {
   /** Count of the deleted keys that closed cursors walked over, forward. */
   passedCount = 0
   readonly gap = new GapHint()
+  readonly valueReads: ReadsInFlight
   readonly copies: UserCopies
 
-  constructor(ownBuffers: boolean) {
+  constructor(ownBuffers: boolean, clock: Clock) {
     this.copies = new UserCopies(ownBuffers)
+    this.valueReads = new ReadsInFlight(clock)
   }
 
   /** Makes every open cursor hold its moment; called when a memtable is sealed. */

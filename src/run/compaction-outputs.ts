@@ -14,6 +14,7 @@ import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { OverlapMeter } from './below-tables.js'
+import type { ValueMover } from './value-mover.js'
 
 export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | 'isSynced'> {
   /** Headers with fresh file numbers, one for each possible output. The output with the last header is not cut. */
@@ -23,6 +24,8 @@ export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | '
   settings: TableSettings
   /** An output is ended at about this size. */
   tableBytes: number
+  /** An output is also ended when its keys and values, in value logs or not, have about so many bytes. */
+  rawBytesMax: number
   /** An output is ended before it overlaps two tables of the level below with more bytes than this. */
   overlapBytesMax: number
   /** Tables that are in no version, and whose removal is not known to be durable. The outputs name them. */
@@ -38,6 +41,8 @@ export interface OutputContext {
   headAt: number
   /** The tables that all outputs together replace. */
   replaced: Replaced
+  /** Moves values of condemned value logs; null: all handles are carried. */
+  mover: Pick<ValueMover, 'takeFrom'> | null
 }
 
 export class CompactionOutputs {
@@ -99,10 +104,13 @@ export class CompactionOutputs {
   addFrom(scan: TableScan, from: number, end: number): number {
     const { builder } = this.current!
     const { blockCount } = builder
+    // Those behind where the builder stops have their new places too: they are kept, and come next.
+    this.place.mover?.takeFrom(scan, from, end)
     const next = builder.addFrom(scan, from, end)
     // The estimate changes only with a block.
     if (builder.blockCount > blockCount) {
-      this.isDue = this.mayBegin && builder.bytesEstimated >= this.options.tableBytes
+      const { tableBytes, rawBytesMax } = this.options
+      this.isDue = this.mayBegin && (builder.bytesEstimated >= tableBytes || builder.rawBytesSoFar >= rawBytesMax)
     }
     return next
   }

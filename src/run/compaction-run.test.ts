@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EntryKind, runSync, SeededRandom, tableFileName } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
 import {
-  compact, compactAndCheck, compactInterrupted, DIR, inputOf, newDisk, writeInput, writeRun,
+  EntryKind, handleFileNum, handleLength, runSync, SeededRandom, tableFileName,
+} from '../base/index.js'
+import type { FileNum, TableFacts, ValueFileReference } from '../base/index.js'
+import {
+  compact, compactAndCheck, compactInterrupted, DIR, inputOf, mergeModel, newDisk, readOutput, writeInput, writeRun,
 } from '../../test/support/scenes/compaction-scene.js'
 import { readParts } from '../sstable/read/table-open.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
-import { compareEntries } from '../../test/support/samples/table-samples.js'
+import { compareEntries, shown } from '../../test/support/samples/table-samples.js'
 import type { Entry } from '../../test/support/samples/table-samples.js'
+import { handleEntry } from '../../test/support/samples/value-handles.js'
+import { drawnNumbers } from '../../test/support/harness/share.js'
 
 function put(key: string, seqNum: number, value: string | Uint8Array = `v${seqNum}`): Entry {
   return { key: Buffer.from(key), seqNum, kind: EntryKind.value, value: Buffer.from(value) }
@@ -56,7 +60,7 @@ function counter(): () => number {
 }
 
 test('COMP-3, C07: what is left, sequence numbers too, is what the retention rule says, whatever the inputs', () => {
-  for (let seed = 1; seed <= 120; seed++) {
+  for (const seed of drawnNumbers('compaction runs', 120)) {
     const random = new SeededRandom(seed, 'compaction run')
     const vfs = newDisk()
     const nextNum = counter()
@@ -277,4 +281,58 @@ test('each output says which it is of how many, and what all of them replace', (
     group: outputs[0]!.fileNum, index, isLast: index === outputs.length - 1, lower: '10000', upper: '12999\0',
     inputs: [3, 5], unlisted: [1, 4],
   })))
+})
+
+/** `runCount` runs of values and handles into four value logs, newest first. */
+function mixedRuns(random: SeededRandom, runCount: number, count: number, keyCount: number): Entry[][] {
+  return randomRuns(random, runCount, count, keyCount).map((run) => run.map((entry) => {
+    if (entry.kind !== EntryKind.value || random.chance(0.3)) return entry
+    const place = { fileNum: 901 + random.below(4), offset: 128 + random.below(9999), length: 512 + random.below(9999) }
+    return { ...handleEntry('', 0, place), key: entry.key, seqNum: entry.seqNum }
+  }))
+}
+
+/** Counts what entries point to, file by file. */
+function referencesOf(entries: readonly Entry[]): ValueFileReference[] {
+  const files = new Map<FileNum, ValueFileReference>()
+  for (const { kind, value } of entries) {
+    if (kind !== EntryKind.valueHandle) continue
+    const fileNum = handleFileNum(value, 0)
+    const { valueCount, valueBytes } = files.get(fileNum) ?? { valueCount: 0, valueBytes: 0 }
+    files.set(fileNum, { fileNum, valueCount: valueCount + 1, valueBytes: valueBytes + handleLength(value, 0) })
+  }
+  return [...files.values()].sort((a, b) => a.fileNum - b.fileNum)
+}
+
+test('VLG-5, VLG-12, S21: handles are carried as they stand beside values, and each output counts its own', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new SeededRandom(seed, 'handles')
+    const vfs = newDisk()
+    const nextNum = counter()
+    const runs = mixedRuns(random, 1 + random.below(5), 200, random.pick([3, 40, 1000]))
+    const inputs = runs.map((run) => writeRun(vfs, random, nextNum, run, random.below(4)))
+    const seqNums = runs.flat().map(({ seqNum }) => seqNum)
+    const visibleSeqNum = random.chance(0.5) ? Math.max(...seqNums) : random.pick(seqNums)
+    // As a job gets them.
+    const told = inputs.map((tables) => tables.map((facts) => ({ ...facts, valueFiles: [] })))
+    const input = inputOf(seed % 2 === 0 ? inputs : told, {
+      visibleSeqNum, tableBytes: random.pick([3000, 1 << 30]), rawBytesMax: random.pick([50_000, 2 ** 40]),
+    })
+    const calls: string[] = []
+    const { outputs } = compact(recordCalls(vfs, calls), input)
+    const kept = outputs.map((facts) => readOutput(vfs, facts))
+    assert.deepEqual(kept.flat().map(shown), mergeModel(runs.flat(), input).kept.map(shown), `seed ${seed}`)
+    assert.deepEqual(outputs.map(({ valueFiles }) => valueFiles), kept.map(referencesOf), `seed ${seed}`)
+    assert.ok(calls.every((call) => !call.includes('vlog') && !call.includes('wal')), 'no value log is looked at')
+  }
+})
+
+test('A6: an output ends also when what it points to is large', () => {
+  const vfs = newDisk()
+  const entries = Array.from({ length: 2000 }, (_, i) =>
+    handleEntry(String(i).padStart(8, '0'), i + 1, { fileNum: 901, offset: 128 + i, length: 1_000_000 }))
+  const input = inputOf([[writeInput(vfs, 1, entries)]], { rawBytesMax: 400e6 })
+  const { outputs } = compact(vfs, input)
+  assert.ok(outputs.length >= 4 && outputs.length <= 5, `${outputs.length} outputs`)
+  for (const { rawBytes } of outputs.slice(0, -1)) assert.ok(rawBytes >= 400e6 && rawBytes < 450e6, `${rawBytes}`)
 })

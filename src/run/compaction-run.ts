@@ -9,6 +9,7 @@
 import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import type { RetentionFilter, RetentionRule } from '../iterator/index.js'
+import type { NewValueLog } from '../manifest/index.js'
 import { replacedByMerge } from '../sstable/index.js'
 import { SpareMemory } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
@@ -20,11 +21,15 @@ import type { MergeState } from './compaction-merge.js'
 import { CompactionOutputs } from './compaction-outputs.js'
 import type { CompactionOutputOptions } from './compaction-outputs.js'
 import { RunCursor } from './run-cursor.js'
+import { ValueMover } from './value-mover.js'
+import type { ValueMoves } from './value-mover.js'
 
 export interface CompactionRunInput extends CompactionOutputOptions, RetentionRule {
   databaseId: Uint8Array
   /** Sorted runs, newest first: one for each table of level 0, then the tables of a deeper level in key order. */
   inputs: readonly (readonly TableFacts[])[]
+  /** Set for a run that moves values; handles into all other value logs are carried. */
+  moves: ValueMoves | null
   /** The most files of the inputs that are open at once. */
   openFilesMax: number
   /** An Int32Array. When [0] is not 0 the run gives up with 'ABORTED'. [1] is its progress in 64 KiB units read. */
@@ -37,6 +42,10 @@ export interface CompactionRunOutput {
   /** The bytes of blocks that were read, without indexes and properties. */
   readBytes: number
   writtenBytes: number
+  /** The value logs that values were moved to. */
+  valueLogs: NewValueLog[]
+  /** The bytes of values that were moved. */
+  movedBytes: number
   keptCount: number
   droppedVersionCount: number
   droppedTombstoneCount: number
@@ -53,7 +62,6 @@ export function* compactionRun(
   input: CompactionRunInput, { vfs, spare = new SpareMemory() }: { vfs: Vfs } & TableJobContext,
 ): Generator<undefined, CompactionRunOutput, unknown> {
   const tables = input.inputs.flat()
-  assert(tables.every((table) => table.valueFiles.length === 0), 'no table points into value files yet')
   const headAt = sharedBytes(tables)
   const { inputs } = input
   const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)
@@ -64,40 +72,57 @@ export function* compactionRun(
   const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }
   const runs = inputs.map((run) => new RunCursor(place, run, options))
   const replaced = replacedByMerge(tables, input.unlisted)
-  const outputs = new CompactionOutputs({ vfs, memory, headAt, replaced }, input)
+  const mover = input.moves === null ? null : new ValueMover(place, input.moves, input.isSynced)
+  const outputs = new CompactionOutputs({ vfs, memory, headAt, replaced, mover }, input)
   try {
-    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs)
+    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs, mover)
     yield* outputs.end(true)
+    const { made: valueLogs = [], movedBytes = 0 } = mover ?? {}
     const { facts, writtenBytes } = outputs
     assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
     return {
-      outputs: facts, readBytes: readBytes(runs), writtenBytes,
+      outputs: facts, readBytes: readBytes(runs), writtenBytes, valueLogs, movedBytes,
       keptCount, droppedVersionCount, droppedTombstoneCount,
     }
   } catch (error) {
     outputs.discard()
+    mover?.discard()
     throw error
   } finally {
+    mover?.close()
     for (const run of runs) run.close()
     spare.give(memory)
   }
 }
 
 function* merge(
-  input: CompactionRunInput, runs: readonly RunCursor[], outputs: CompactionOutputs,
+  input: CompactionRunInput, runs: readonly RunCursor[], outputs: CompactionOutputs, mover: ValueMover | null,
 ): Generator<undefined, RetentionFilter, unknown> {
   const control = new Int32Array(input.control)
   const merging = new CompactionMerge(runs, outputs, input, new BelowTables(input.below))
   merging.begin()
   for (let state: MergeState = 'paused'; state !== 'done';) {
-    if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
+    checkGoingOn(control)
     state = merging.advance(ENTRIES_PER_PAUSE)
+    if (mover !== null) yield* moveValues(mover, control, state === 'done')
     Atomics.store(control, 1, Math.floor(readBytes(runs) / PROGRESS_UNIT_BYTES))
     if (state === 'output ends') yield* outputs.end(false)
     else outputs.syncSome()
     yield
   }
   return merging.retention
+}
+
+/** Moves the values of the handles that were kept so far. */
+function* moveValues(mover: ValueMover, control: Int32Array, isLast: boolean): Generator<undefined, void, unknown> {
+  for (const step of isLast ? mover.finish() : mover.moveAll()) {
+    checkGoingOn(control)
+    yield step
+  }
+}
+
+function checkGoingOn(control: Int32Array): void {
+  if (Atomics.load(control, 0) !== 0) throw new VarveError('ABORTED', 'the compaction was given up')
 }
 
 function readBytes(runs: readonly RunCursor[]): number {

@@ -1,3 +1,4 @@
 /** Rank 5: the job of one compaction, which makes better tables of its inputs. */
 export { compactionRun } from './compaction-run.js'
 export type { CompactionRunInput, CompactionRunOutput } from './compaction-run.js'
+export type { ValueMoves } from './value-mover.js'

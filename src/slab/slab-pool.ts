@@ -4,10 +4,12 @@
  * Owns: the free list and the count of bytes in use.
  * Thread: main.
  */
-import { systemClock, VarveError } from '../base/index.js'
+import { MiB, systemClock, VarveError } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import { Slab } from './slab.js'
 
+/** A slab for a batch of this size is touched ahead. */
+const LARGE_BYTES_MIN = 4 * MiB
 /** Free slabs are kept this long when none comes or goes. */
 const FREE_MS = 10_000
 
@@ -19,6 +21,8 @@ export class SlabPool {
   private usedBytesNow = 0
   private readonly clock: Clock
   private timer: Timer | null = null
+  /** Called with the memory of a new slab that will be filled soon; see touch-slab.ts. */
+  onMade: (memory: SharedArrayBuffer) => void = () => undefined
 
   constructor(slabBytes: number, freeMax: number, clock: Clock = systemClock) {
     this.slabBytes = slabBytes
@@ -35,10 +39,27 @@ export class SlabPool {
     const slab =
       capacity === this.slabBytes && this.free.length > 0
         ? this.free.pop()!
-        : newSlab(capacity, (freed) => this.takeBack(freed))
+        : this.make(capacity, bytesMin >= LARGE_BYTES_MIN)
     this.usedBytesNow += slab.capacity
     slab.hold()
     this.keepForAWhile()
+    return slab
+  }
+
+  /** Makes a slab ahead when none is free, as long as there are fewer than `countMax` with it. */
+  prepare(countMax: number): void {
+    if (this.free.length > 0 || this.usedBytesNow + this.slabBytes > countMax * this.slabBytes) return
+    try {
+      this.free.push(this.make(this.slabBytes, true))
+    } catch {
+      return // who needs it is told
+    }
+    this.keepForAWhile()
+  }
+
+  private make(capacity: number, isFilledSoon: boolean): Slab {
+    const slab = newSlab(capacity, (freed) => this.takeBack(freed))
+    if (isFilledSoon) this.onMade(slab.buffer)
     return slab
   }
 

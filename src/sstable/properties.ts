@@ -13,8 +13,8 @@
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
 import {
-  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, HASH_SEED_BYTES, KEY_BYTES_MAX, KEY_ORDER_NAME,
-  NAME_NUMBER_MAX, SEQ_NUM_MAX, toHex,
+  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, handleCountOf, HASH_SEED_BYTES, KEY_BYTES_MAX,
+  KEY_ORDER_NAME, NAME_NUMBER_MAX, SEQ_NUM_MAX, toHex,
 } from '../base/index.js'
 import type { TableFacts, ValueFileReference } from '../base/index.js'
 import { printBytes } from '../dump/index.js'
@@ -37,12 +37,14 @@ const PropertyTag = {
   keyspaceId: 11,
   expiryMin: 12,
   expiryMax: 13,
-  valueFiles: 14, // for each: file number, values, bytes: three u64
+  valueFiles: 14, // for each, numbers ascending: file number, values, bytes: three u64
   keyCount: 15,
   hashSeed: 16, // eight bytes
   blockBytes: 17,
   /** Says which files the table stands for (replaces.ts); a table that no database made has none. */
   replaces: 20,
+  /** Entries that are value handles; only when there are some. */
+  handleCount: 24, // number
 } as const
 
 /** Tags that later versions write. On disk: do not change these numbers. */
@@ -52,7 +54,6 @@ const ReservedPropertyTag = {
   keyspaceName: 21,
   operatorName: 22,
   operandCount: 23,
-  handleCount: 24,
   spanCount: 32,
   prefixExtractor: 33,
   newestMs: 34,
@@ -88,6 +89,8 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
   values.set(PropertyTag.largestKey, properties.largestKey)
   values.set(PropertyTag.valueFiles, encodeValueFiles(properties.valueFiles))
   values.set(PropertyTag.hashSeed, properties.hashSeed)
+  const handleCount = handleCountOf(properties.valueFiles)
+  if (handleCount > 0) values.set(PropertyTag.handleCount, new ByteWriter(8).u53(handleCount).finish())
   if (properties.replaces !== null) values.set(PropertyTag.replaces, encodeReplaces(properties.replaces))
   for (const name of NUMBERS) values.set(PropertyTag[name], new ByteWriter(8).u53(properties[name]).finish())
   const writer = new ByteWriter(512).u32(values.size).u32(0)
@@ -127,7 +130,8 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   const hashSeed = bytesOf(PropertyTag.hashSeed)
   if (hashSeed.length !== HASH_SEED_BYTES) throw new BadBytes(0, 'property hashSeed is not eight bytes')
   const valueFiles = decodeValueFiles(bytesOf(PropertyTag.valueFiles))
-  checkKnown(numbers, valueFiles)
+  checkHandleCount(values.get(PropertyTag.handleCount), valueFiles)
+  checkKnown(numbers)
   const replaces = values.get(PropertyTag.replaces)
   return {
     ...numbers, smallestKey, largestKey, hashSeed, valueFiles,
@@ -135,12 +139,19 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   }
 }
 
+/** The number of handles is told twice: with the files they point to, and where a reader without value logs looks. */
+function checkHandleCount(told: Uint8Array | undefined, valueFiles: readonly ValueFileReference[]): void {
+  if (told !== undefined && told.length !== 8) throw new BadBytes(0, 'property handleCount is not a number')
+  const count = told === undefined ? 0 : new ByteReader(told).u53()
+  const sum = handleCountOf(valueFiles)
+  if (count !== sum) throw new BadBytes(0, `property handleCount is ${count}, the value files have ${sum}`)
+}
+
 /** Refuses what later versions say in properties of today. */
-function checkKnown(numbers: Record<NumberName, number>, valueFiles: readonly ValueFileReference[]): void {
+function checkKnown(numbers: Record<NumberName, number>): void {
   const { keyspaceId, expiryMin, expiryMax } = numbers
   if (keyspaceId !== 0) throw new UnknownCode(0, `a table of keyspace ${keyspaceId}`)
   if (expiryMin !== 0 || expiryMax !== 0) throw new UnknownCode(0, 'entries with expiry')
-  if (valueFiles.length > 0) throw new UnknownCode(0, 'values in value files')
 }
 
 function nameOf(tag: number): string {
@@ -192,7 +203,7 @@ export function describeProperties(content: Uint8Array): { bytes: number; what: 
 function shownValue(name: string, value: Uint8Array): string {
   if (name === 'hashSeed') return toHex(value)
   if (name === 'replaces') return replacesText(decodeReplaces(value))
-  const isNumber = value.length === 8 && (NUMBERS as readonly string[]).includes(name)
+  const isNumber = value.length === 8 && (name === 'handleCount' || (NUMBERS as readonly string[]).includes(name))
   return isNumber ? String(new ByteReader(value).u53()) : printBytes(value)
 }
 
@@ -211,8 +222,12 @@ function encodeValueFiles(files: readonly ValueFileReference[]): Uint8Array {
 function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
   const reader = new ByteReader(value)
   const files: ValueFileReference[] = []
+  let last = 0
   while (reader.left > 0) {
-    files.push({ fileNum: reader.u53(), valueCount: reader.u53(), valueBytes: reader.u53() })
+    const file = { fileNum: reader.u53(), valueCount: reader.u53(), valueBytes: reader.u53() }
+    if (file.fileNum <= last || file.valueCount === 0) throw new BadBytes(0, 'value files out of order')
+    last = file.fileNum
+    files.push(file)
   }
   return files
 }
@@ -239,6 +254,9 @@ export function factThatDiffers(properties: TableProperties, facts: TableFacts):
   if (isHiddenTold) return `hiddenCount ${hiddenCount} against ${facts.hiddenCount}`
   if (compareBytes(properties.smallestKey, facts.smallestKey) !== 0) return 'smallestKey'
   if (compareBytes(properties.largestKey, facts.largestKey) !== 0) return 'largestKey'
-  const files = encodeValueFiles(properties.valueFiles)
-  return compareBytes(files, encodeValueFiles(facts.valueFiles)) === 0 ? null : 'valueFiles'
+  return sameValueFiles(properties.valueFiles, facts.valueFiles) ? null : 'valueFiles'
+}
+
+export function sameValueFiles(a: readonly ValueFileReference[], b: readonly ValueFileReference[]): boolean {
+  return compareBytes(encodeValueFiles(a), encodeValueFiles(b)) === 0
 }

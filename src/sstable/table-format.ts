@@ -39,8 +39,8 @@
  * know it would misread.
  */
 import {
-  BadBytes, checkMustKnow, corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getFeatures, getU32, GiB, putFeatures,
-  putU32, unsupportedFormat,
+  BadBytes, checkMustKnow, corruption, crc32, FILE_HEADER_BYTES, FORMAT_VERSION, getFeatures, getU32, GiB, MustKnow,
+  putFeatures, putU32, unsupportedFormat,
 } from '../base/index.js'
 import type { Features, VarveError } from '../base/index.js'
 
@@ -57,8 +57,8 @@ const RESERVED_SLOTS: Readonly<Record<number, string>> = { 4: 'spans', 5: 'a pre
 const FEATURES_OFFSET = 76
 const UNIT_OFFSET = 88
 /** The bits of the first word that this version knows in a footer. */
-const KNOWN_FEATURES = 0
-/** A section larger than this is neither written nor believed. */
+const KNOWN_FEATURES = MustKnow.valueHandles
+/** A larger section is neither written nor believed. */
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
 
@@ -130,7 +130,12 @@ export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number,
   return { features, sections, blockCount: getU32(bytes, 64), fileBytes }
 }
 
-/** Gives the place of a table's features in its footer, for errors. */
+/** True when the table says that handles of values are among its entries. */
+export function saysHandles({ features }: Footer): boolean {
+  return (features.mustKnow & MustKnow.valueHandles) !== 0
+}
+
+/** Where a footer tells the features of its table, for errors. */
 export function featuresPlace(fileBytes: number, file: string): { file: string; offset: number } {
   return { file, offset: fileBytes - FOOTER_BYTES + FEATURES_OFFSET }
 }

@@ -13,6 +13,7 @@ import type { VfsFile } from '../vfs/index.js'
 import { encodeProperties } from './properties.js'
 import { readTableFacts, readParts } from './read/table-open.js'
 import { FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
+import { drawnNumbers } from '../../test/support/harness/share.js'
 
 // Many thousand errors are made here; their stacks are most of the time.
 Error.stackTraceLimit = 3
@@ -73,7 +74,7 @@ test('a flipped bit anywhere is found by the check; reads give the right entry o
   const bytes = good.slice()
   const file = newFile(bytes)
   const one = new Uint8Array(1)
-  for (let offset = 0; offset < good.length; offset++) {
+  for (const offset of drawnNumbers('flipped bits of a table', good.length)) {
     one[0] = good[offset]! ^ (1 << ((offset * 5) % 8))
     file.writeSync(one, 0, 1, offset)
     const written = { file, facts: sample.facts }
@@ -88,7 +89,7 @@ test('a flipped bit anywhere is found by the check; reads give the right entry o
 })
 
 test('a file of another length is CORRUPTION', () => {
-  for (let length = 0; length < good.length; length++) {
+  for (const length of drawnNumbers('lengths of a table', good.length)) {
     const file = newFile(good.slice(0, length))
     assert.ok(isRefused(() => openWritten({ file, facts: sample.facts }, noCache)))
     assert.ok(isRefused(() => openWritten({ file, facts: { ...sample.facts, bytes: length } }, noCache)))
@@ -120,10 +121,10 @@ const INTERESTING = [
 ]
 
 test('crafted bytes under a right checksum: CORRUPTION or entries, no error of another kind, no hang', () => {
-  const random = new SeededRandom(3, 'crafted')
   let refused = 0
-  const runs = 2000
-  for (let run = 0; run < runs; run++) {
+  const runs = drawnNumbers('crafted tables', 2000)
+  for (const run of runs) {
+    const random = new SeededRandom(run, 'crafted')
     const bytes = good.slice()
     const piece = pieces[run % pieces.length]!
     for (let change = random.below(3); change >= 0; change--) {
@@ -139,7 +140,7 @@ test('crafted bytes under a right checksum: CORRUPTION or entries, no error of a
     if (isBad) refused++
   }
   // The rest changed values, kinds, sequence numbers inside the bounds, or nothing.
-  assert.ok(refused > runs / 2, `${refused} of ${runs}`)
+  assert.ok(refused > runs.length / 2, `${refused} of ${runs.length}`)
 })
 
 test('a good block at another place, or of another file, is CORRUPTION', () => {

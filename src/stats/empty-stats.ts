@@ -21,7 +21,12 @@ export function emptyStats(location: string): Stats {
       readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
       blockedTables: [], run: emptyStageStats(), running: [], levels: [],
     },
-    valueLog: { fileCount: 0, fileBytes: 0, liveBytes: 0, garbageBytes: 0, files: [] },
+    valueLog: {
+      fileCount: 0, fileBytes: 0, putBytes: 0, liveBytes: 0, garbageBytes: 0,
+      heldCount: 0, heldBytes: 0, heldMs: 0, removedCount: 0,
+      promotedCount: 0, promotedBytes: 0, copiedCount: 0, copiedBytes: 0, keptCount: 0, keptBytes: 0,
+      movedCount: 0, movedBytes: 0, readCount: 0, readBytes: 0, poolReadCount: 0, unreadableFiles: [], files: [],
+    },
     writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
     cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
     reads: { getCount: 0, hitCount: 0 },
@@ -30,7 +35,8 @@ export function emptyStats(location: string): Stats {
     snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
     memory: {
       budgetBytes: 0, slabBytes: 0, freeSlabBytes: 0, memtableCount: 0, memtableIndexBytes: 0,
-      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, waitingBytes: 0, totalBytes: 0,
+      tableIndexBytes: 0, filterBytes: 0, pointHashBytes: 0, cacheBytes: 0, readAheadBytes: 0, waitingBytes: 0,
+      streamBytes: 0, totalBytes: 0,
     },
     backgroundError: null,
     recovery: null,

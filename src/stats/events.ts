@@ -26,6 +26,11 @@ export type EngineEvent =
   | { type: 'flushFailed'; id: number; attempts: number; willRetry: boolean; error: unknown }
   /** Readers see a new table, of a flush or of a compaction. */
   | { type: 'tableAdded'; table: FileNum; level: LevelNum; tableBytes: number; entryCount: number }
+  // Value logs
+  /** Tables point into a new value log: a file of its own, or a log that was promoted. */
+  | { type: 'valueLogAdded'; valueLog: FileNum; isPromoted: boolean; fileBytes: number }
+  /** No table points into this value log any more: its file goes as soon as nobody reads it. */
+  | { type: 'valueLogRemoved'; valueLog: FileNum; fileBytes: number }
   // Compaction
   /** Tables begin to be merged. */
   | { type: 'compactionBegin'; id: number; reason: string; inputBytes: number }

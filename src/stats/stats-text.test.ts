@@ -32,11 +32,16 @@ function busyStats(): Stats {
   })
   stats.pins = [{ name: 'follower', firstLogNum: 29 }]
   Object.assign(stats.compaction, { style: 'leveled', completed: 12, readBytes: 2 ** 41, debtBytes: 1023 })
-  Object.assign(stats.valueLog, { fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24 })
+  Object.assign(stats.valueLog, {
+    fileCount: 2, fileBytes: 2 ** 25, liveBytes: 2 ** 24, garbageBytes: 2 ** 24,
+    heldCount: 1, heldBytes: 2 ** 20, heldMs: 2500,
+    promotedBytes: 2 ** 24, copiedBytes: 2 ** 23, keptBytes: 2 ** 12, movedBytes: 2 ** 22,
+    readCount: 1234, readBytes: 2 ** 25, poolReadCount: 12,
+  })
   stats.recovery = {
     durationMs: 88.5, replayedEntryCount: 1000, replayedBytes: 2 ** 20,
     cut: { file: '000030.wal', offset: 8192, bytes: 512 },
-    tempFileCount: 1, orphanTableCount: 2, releasedLogCount: 3, foreignFileCount: 4,
+    tempFileCount: 1, orphanTableCount: 2, orphanValueLogCount: 1, releasedLogCount: 3, foreignFileCount: 4,
     keptFiles: [{ file: '000008.table', reason: 'unknownWrites' }, { file: '000009.table', reason: 'otherDatabase' }],
   }
   return stats

@@ -151,13 +151,32 @@ function compactionLines({ compaction }: Stats): string[] {
 }
 
 function valueLogLines({ valueLog }: Stats): string[] {
-  if (valueLog.fileCount === 0) return []
-  const { fileCount, fileBytes, liveBytes, garbageBytes } = valueLog
+  const { fileCount, fileBytes, liveBytes, garbageBytes, heldCount, heldBytes, heldMs, files } = valueLog
+  if (fileCount + heldCount + valueLog.keptCount === 0) return []
+  const held = pairs('', [['held', `${bytes(heldBytes)} in ${count(heldCount)} files`], ['for', ms(heldMs)]])
   return [
     pairs('value logs', [
-      ['files', count(fileCount)], ['size', bytes(fileBytes)],
-      ['live', bytes(liveBytes)], ['garbage', bytes(garbageBytes)],
+      ['files', count(fileCount)], ['promoted', count(files.filter(({ isLog }) => isLog).length)],
+      ['size', bytes(fileBytes)], ['live', bytes(liveBytes)], ['garbage', bytes(garbageBytes)],
     ]),
+    ...(heldCount === 0 ? [] : [held]),
+    ...valueWorkLines(valueLog),
+  ]
+}
+
+/** What was done with large values since the open; nothing in a database that is only read. */
+function valueWorkLines(valueLog: Stats['valueLog']): string[] {
+  const { promotedBytes, copiedBytes, keptBytes, movedBytes, readCount, readBytes, poolReadCount } = valueLog
+  const written: Pair[] = [
+    ['promoted', bytes(promotedBytes)], ['copied', bytes(copiedBytes)], ['kept in tables', bytes(keptBytes)],
+  ]
+  const read: Pair[] = [
+    ['moved', bytes(movedBytes)], ['read', bytes(readBytes)], ['calls', count(readCount)],
+    ['in pool', count(poolReadCount)],
+  ]
+  return [
+    ...(promotedBytes + copiedBytes + keptBytes === 0 ? [] : [pairs('', written)]),
+    ...(movedBytes + readCount === 0 ? [] : [pairs('', read)]),
   ]
 }
 
@@ -185,7 +204,8 @@ function memoryLines({ database, memory, cache, reads, writes, iterators, snapsh
 function recoveryLines({ database, recovery }: Stats): string[] {
   if (recovery === null) return []
   const { durationMs, replayedEntryCount, replayedBytes, cut } = recovery
-  const { tempFileCount, orphanTableCount, releasedLogCount, foreignFileCount, keptFiles } = recovery
+  const { tempFileCount, orphanTableCount, orphanValueLogCount } = recovery
+  const { releasedLogCount, foreignFileCount, keptFiles } = recovery
   const opened = pairs('opened', [
     ['in', ms(durationMs)], ['replayed', `${count(replayedEntryCount)} entries`], ['from', bytes(replayedBytes)],
   ])
@@ -197,7 +217,7 @@ function recoveryLines({ database, recovery }: Stats): string[] {
   const lines = [
     opened,
     pairs('', [
-      ['removed temps', count(tempFileCount)], ['orphans', count(orphanTableCount)],
+      ['removed temps', count(tempFileCount)], ['orphans', count(orphanTableCount + orphanValueLogCount)],
       ['logs', count(releasedLogCount)], ['foreign files', count(foreignFileCount)],
     ]),
   ]

@@ -21,7 +21,7 @@ export interface Stats {
   levels: LevelStats[]
   /** Merges of tables in the background. */
   compaction: CompactionStats
-  /** Large values in files of their own: no version of Varve writes them yet, so all of it is zero. */
+  /** Large values that stand in files of their own, and not in tables. */
   valueLog: ValueLogStats
   /** Writes that are slowed down or wait, because background work is behind. */
   writeStall: WriteStallStats
@@ -242,6 +242,8 @@ export interface RecoveryReport {
   tempFileCount: number
   /** Tables that no manifest names and are removed: what they hold is elsewhere. */
   orphanTableCount: number
+  /** Value logs that no manifest names and are removed: what they hold is elsewhere. */
+  orphanValueLogCount: number
   /** Files that no manifest names and that stay, for what they hold may be nowhere else: see `varve orphans`. */
   keptFiles: KeptFile[]
   /** Logs that nothing needed any more and are removed. */

@@ -111,22 +111,75 @@ export interface ValueLogStats {
   fileCount: number
   /** Their bytes. */
   fileBytes: number
+  /** Bytes of values that were put into them. */
+  putBytes: number
   /** Bytes of values that a table points to. */
   liveBytes: number
-  /** All other bytes of them. */
+  /**
+   * Bytes that come back with the files: of values that no table points to, and in a promoted log all that is no such
+   * value. At least: that a value is dead is known only when a compaction has met its entry and the newer one.
+   */
   garbageBytes: number
+  /** Files that no table points to any more and that are still there: somebody reads them, or a pin keeps them. */
+  heldCount: number
+  /** Their bytes. */
+  heldBytes: number
+  /** How long the oldest of those that only readers hold has been waiting for them. */
+  heldMs: number
+  /** Files that went since the open. */
+  removedCount: number
+  /** Values that flushes since the open have left where they were written: their logs became such files. */
+  promotedCount: number
+  /** Bytes of those values. */
+  promotedBytes: number
+  /** Values that flushes since the open have copied into such files. */
+  copiedCount: number
+  /** Bytes of those values. */
+  copiedBytes: number
+  /** Large values that flushes since the open have written into tables, since there were few beside them. */
+  keptCount: number
+  /** Bytes of those values. */
+  keptBytes: number
+  /** Values that collections have moved to other files since the open. */
+  movedCount: number
+  /** Bytes of those values. */
+  movedBytes: number
+  /** Calls that read such files for callers since the open; a call may read several values. */
+  readCount: number
+  /** Bytes that they read. */
+  readBytes: number
+  /** Those of the calls that went through the thread pool. */
+  poolReadCount: number
+  /** Files whose values cannot be moved, because they cannot be read; left alone until the next open. */
+  unreadableFiles: FileNum[]
   /** Each of them. */
-  files: {
-    /** Its number. */
-    fileNum: FileNum
-    /** Its bytes. */
-    fileBytes: number
-    /** Bytes of values in it that a table points to. */
-    liveBytes: number
-    /** All other bytes of it. */
-    garbageBytes: number
-  }[]
+  files: ValueLogFileStats[]
 }
+
+/** A file that tables point into, or did. */
+export interface ValueLogFileStats {
+  /** Its number. */
+  fileNum: FileNum
+  /** It is a log, and was promoted. */
+  isLog: boolean
+  /** Its bytes. */
+  fileBytes: number
+  /** Values that were put into it. */
+  putCount: number
+  /** Bytes of those values. */
+  putBytes: number
+  /** Values in it that a table points to. */
+  liveCount: number
+  /** Bytes of those values. */
+  liveBytes: number
+  /** Bytes that come back with the file. */
+  garbageBytes: number
+  /** What needs it: a table, a log that was not flushed yet, a pin, a reader; null: nothing, it is about to go. */
+  heldBy: ValueLogHolder | null
+}
+
+/** What keeps a value log in the directory. */
+export type ValueLogHolder = 'table' | 'log' | 'pin' | 'reader'
 
 /** The cache of table blocks. */
 export interface CacheStats {
@@ -164,8 +217,12 @@ export interface MemoryStats {
   pointHashBytes: number
   /** The cache of table blocks. */
   cacheBytes: number
+  /** Values that open walks have read ahead. */
+  readAheadBytes: number
   /** Writes that wait for room: copies, and what their calls take. At most the budget, or 16 MiB. */
   waitingBytes: number
+  /** Pieces of values that are being streamed. */
+  streamBytes: number
   /** The sum of the bytes above, the budget excepted. */
   totalBytes: number
 }

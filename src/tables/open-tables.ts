@@ -14,6 +14,7 @@ import { listedTable, openTable } from '../sstable/index.js'
 import type { Table, TableContext } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { TableMemoryLimit } from './table-memory-limit.js'
+import { OpenValueLogs } from './value-logs.js'
 
 /**
  * The number of tables that are loaded at once. A file that is being opened cannot be closed for another, so they are
@@ -43,6 +44,8 @@ export class OpenTables {
   private readonly place: TableContext
   private readonly cache: BlockCache
   readonly files: FilePool
+  /** The value logs that the tables point into. */
+  readonly valueLogs: OpenValueLogs
   private readonly isForWriting: boolean
   readonly memoryLimit = new TableMemoryLimit((fileNum) => this.holdUsed(fileNum))
   private readonly open = new Map<FileNum, OpenTable>()
@@ -53,6 +56,7 @@ export class OpenTables {
     this.files = files
     this.isForWriting = !isReadOnly
     this.place = { vfs, dir, databaseId, pool: files }
+    this.valueLogs = new OpenValueLogs({ vfs, dir, databaseId, files })
   }
 
   /** Opens a table that is in no read state yet. Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
@@ -165,7 +169,7 @@ export class OpenTables {
   /** Resolves when nothing is loaded and no file is being closed any more; called at the end. */
   async idle(): Promise<void> {
     await this.memoryLimit.stop()
-    await Promise.all(this.closing)
+    await Promise.all([this.valueLogs.idle(), ...this.closing])
   }
 
   get count(): number {

@@ -7,17 +7,23 @@
  * these begins before the one before it succeeded. FLUSH-6 a final name is never replaced.
  */
 import {
-  DIRECTORY_NAME, directoryError, errnoOf, ioError, isOutOfFiles, tableFileName, VarveError,
+  DIRECTORY_NAME, directoryError, errnoOf, ioError, isOutOfFiles, VarveError,
 } from '../base/index.js'
-import type { FileNum } from '../base/index.js'
 import { runJob } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 import type { Vfs } from '../vfs/index.js'
 
+/** A file that is to be made. */
+export interface PlannedFile {
+  /** The name while the file is written. In fast mode it is the final one: nothing is renamed there. */
+  readonly tempName: string
+  readonly finalName: string
+}
+
 export interface PublishTablesInput {
   dir: string
-  /** At least one table. */
-  tables: readonly { tempName: string; tableNum: FileNum }[]
+  /** At least one. */
+  files: readonly PlannedFile[]
 }
 
 /** The priority of jobs that end an install: builds and sorts stand back, since writers may be waiting. */
@@ -29,11 +35,10 @@ export const INSTALL_PRIORITY = 2
  * and the caller removes what is there already (`namesMade`).
  */
 export function* publishTables(
-  { dir, tables }: PublishTablesInput, { vfs }: { vfs: Vfs },
+  { dir, files }: PublishTablesInput, { vfs }: { vfs: Vfs },
 ): Generator<undefined, string[], unknown> {
   const linked: string[] = []
-  for (const { tempName, tableNum } of tables) {
-    const finalName = tableFileName(tableNum)
+  for (const { tempName, finalName } of files) {
     try {
       if (nameWithoutReplacing(vfs, vfs.join(dir, tempName), vfs.join(dir, finalName))) linked.push(tempName)
     } catch (error) {

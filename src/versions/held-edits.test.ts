@@ -8,6 +8,7 @@ import { follow } from '../../test/support/scenes/commit-scene.js'
 import { HandClock, settled } from '../../test/support/fakes/hand-clock.js'
 import { HandExecutor } from '../../test/support/fakes/hand-executor.js'
 import { sampleTable } from '../../test/support/samples/manifest-samples.js'
+import type { LastSync, LogFile } from '../wal/index.js'
 import { HeldEdits } from './held-edits.js'
 
 let executor: HandExecutor
@@ -16,11 +17,13 @@ let appended: { edits: readonly VersionEdit[]; done: (error: unknown) => void }[
 let released: number[]
 let failures: unknown[]
 let held: HeldEdits
+let syncWaits: { log: number; tell: (lastSync: LastSync) => void }[]
 
 function make(): void {
   appended = []
   released = []
   failures = []
+  syncWaits = []
   const versions = {
     *appendingHeld(edits: readonly VersionEdit[]): Procedure<void> {
       const error = yield* waitFor<unknown>((done) => appended.push({ edits, done }))
@@ -30,6 +33,7 @@ function make(): void {
   held = new HeldEdits({
     dir: '/db', clock, executor, intervalMs: 1000, versions: versions as never,
     *syncKept() {},
+    syncer: { whenSynced: (log, _end, tell) => void syncWaits.push({ log: log.fileNum, tell }) },
     syncingDirectory: () => () => undefined,
     onFailure: (error) => failures.push(error),
   })
@@ -125,4 +129,39 @@ test('idle waits for a step under way and starts none', async () => {
   await settled()
   assert.equal(idle.state, 'done')
   assert.equal(clock.timerCount, 0)
+})
+
+const promoting: VersionEdit = {
+  addTables: [{ level: 0, facts: sampleTable(1) }],
+  addValueLogs: [
+    { fileNum: 7, isLog: true, bytes: 9000, salt: new Uint8Array(8), putCount: 1, putBytes: 8000, namedInLog: 0 },
+    { fileNum: 8, isLog: false, bytes: 9000, salt: new Uint8Array(8), putCount: 1, putBytes: 8000, namedInLog: 0 },
+  ],
+}
+
+test('FLUSH-10, VLG-2: a group that promotes a log waits for its last sync, and syncs new value logs', async () => {
+  held.add({ edit: promoting, log: { fileNum: 7, name: '000007.wal' } as LogFile, onDurable: () => released.push(7) })
+  await clock.advance(1000)
+  assert.deepEqual(syncing(), [['000001.table', '000008.vlog']])
+  synced()
+  assert.equal(appended.length, 0)
+  // A caller who blocks this thread cannot wait with it; the group can.
+  syncWaits.shift()!.tell('later')
+  assert.equal(appended.length, 0)
+  const { log, tell } = syncWaits.shift()!
+  assert.equal(log, 7)
+  tell('done')
+  assert.deepEqual(appended.map(({ edits }) => edits), [[promoting]])
+  assert.deepEqual(released, [])
+  appended.shift()!.done(null)
+  assert.deepEqual(released, [7])
+})
+
+test('VLG-2: without that sync the edit is never written', async () => {
+  held.add({ edit: promoting, log: { fileNum: 7, name: '000007.wal' } as LogFile, onDurable: () => released.push(7) })
+  await clock.advance(1000)
+  synced()
+  syncWaits.shift()!.tell('never')
+  assert.equal(appended.length, 0)
+  assert.equal(failures.length, 1)
 })

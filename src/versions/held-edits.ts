@@ -4,15 +4,15 @@
  * Owns: the held edits, in order, and the timer.
  * Does not own: the versions (version-set.ts), the logs that stay meanwhile (engine.ts).
  * Thread: main; the syncs run as a job.
- * Invariants: FLUSH-10 the manifest never names a file that is not synced. FLUSH-11 a log goes only after the edit that
- * replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
+ * Invariants: FLUSH-10, VLG-2 the manifest never names a file that is not synced, nor a promoted log. FLUSH-11 a log
+ * goes only after the edit that replaces it is durable. FLUSH-12 a failure here ends writing: the logs are there.
  */
-import { tableFileName, Waiters } from '../base/index.js'
+import { tableFileName, VarveError, vlogFileName, Waiters } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
-import { drive, runJob } from '../exec/index.js'
+import { drive, runJob, waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
-import type { LogFile } from '../wal/index.js'
+import type { LastSync, LogFile, LogSyncer } from '../wal/index.js'
 import type { VersionSet } from './version-set.js'
 
 /** This many held edits are settled without waiting for the timer. */
@@ -36,6 +36,7 @@ export interface HeldEditsOptions {
   syncingDirectory: () => () => void
   /** Ends when the log pointer may pass these logs. Throws why it may not. */
   syncKept: (logs: readonly LogFile[]) => Procedure<void>
+  syncer: Pick<LogSyncer, 'whenSynced'>
   /** Called when a sync or the manifest failed. */
   onFailure(error: unknown): void
 }
@@ -101,9 +102,10 @@ export class HeldEdits {
     const { dir, executor, versions, syncKept, syncingDirectory } = this.options
     const onSynced = syncingDirectory()
     try {
-      const input = { dir, names: newTableNames(group) }
+      const input = { dir, names: newFileNames(group) }
       yield* runJob<null>(executor, { kind: 'syncFiles', input, priority: 1 })
       onSynced()
+      for (const held of group) yield* this.syncPromoted(held)
       yield* syncKept(group.flatMap(({ log }) => log ?? []))
       yield* versions.appendingHeld(group.map(({ edit }) => edit))
     } catch (error) {
@@ -116,6 +118,16 @@ export class HeldEdits {
     if (this.held.length === 0) for (const { resolve } of this.waiters.splice(0)) resolve()
     else if (this.waiters.length > 0 || this.held.length >= HELD_COUNT_MAX) this.settle()
     else this.startTimer()
+  }
+
+  private *syncPromoted({ edit, log }: HeldEdit): Procedure<void> {
+    const promoted = edit.addValueLogs?.find(({ isLog }) => isLog)
+    if (log === null || promoted === undefined) return
+    for (;;) {
+      const lastSync = yield* waitFor<LastSync>((tell) => this.options.syncer.whenSynced(log, promoted.bytes, tell))
+      if (lastSync === 'done') return
+      if (lastSync === 'never') throw new VarveError('CLOSED', `${log.name} was not synced to its end`)
+    }
   }
 
   private endSettling(): void {
@@ -132,10 +144,11 @@ export class HeldEdits {
 }
 
 /**
- * Names of tables that no durable edit named before. Tables that a later edit of the group replaces are among them,
- * since their files exist.
+ * Names of tables and value logs that no durable edit named before. Tables that a later edit of the group replaces are
+ * among them, since their files exist.
  */
-function newTableNames(group: readonly HeldEdit[]): string[] {
-  const nums = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => facts.fileNum))
-  return [...new Set(nums)].map(tableFileName)
+function newFileNames(group: readonly HeldEdit[]): string[] {
+  const tables = group.flatMap(({ edit }) => (edit.addTables ?? []).map(({ facts }) => facts.fileNum))
+  const valueLogs = group.flatMap(({ edit }) => (edit.addValueLogs ?? []).filter(({ isLog }) => !isLog))
+  return [...new Set(tables)].map(tableFileName).concat(valueLogs.map(({ fileNum }) => vlogFileName(fileNum)))
 }

@@ -6,13 +6,13 @@
  * Invariants: FLUSH-5 none begins before the one before it succeeded. COMP-4 what an edit replaces is given away only
  * when the edit is durable.
  */
-import { tableFileName, tempFileName } from '../base/index.js'
-import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import { tableFileName, tempFileName, vlogFileName } from '../base/index.js'
+import type { FileHeader, FileMagic, FileNum, TableFacts } from '../base/index.js'
 import { waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { isDirectoryFailure, publish } from '../tables/index.js'
-import type { OpenTables } from '../tables/index.js'
+import type { OpenTables, PlannedFile } from '../tables/index.js'
 import type { LogFile } from '../wal/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { HeldEdit, HeldEdits } from './held-edits.js'
@@ -20,11 +20,14 @@ import type { LogPins } from './log-pins.js'
 import { EditRefused } from './version-set.js'
 import type { VersionSet } from './version-set.js'
 
-/** A table that is to be made: its number, and its name while it is written. */
-export interface PlannedTable {
-  tableNum: FileNum
-  /** The name while the table is written. In fast mode it is the final one: nothing is renamed there. */
-  tempName: string
+/** A table that is to be made. */
+export interface PlannedTable extends PlannedFile {
+  readonly tableNum: FileNum
+}
+
+/** A value log that is to be made. */
+export interface PlannedValueLog extends PlannedFile {
+  readonly fileNum: FileNum
 }
 
 export interface InstallerOptions {
@@ -44,7 +47,9 @@ export interface InstallerOptions {
   unlistedTables(): FileNum[]
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
-  newHeader(tableNum: FileNum): FileHeader
+  newHeader(fileNum: FileNum, magic: FileMagic): FileHeader
+  /** Called when an edit is durable, after what it replaces was given away. */
+  onDurable(): void
   /** Called when the directory or a log could not be synced: nothing may be trusted any more. */
   onFailure(place: 'directory sync' | 'log sync', error: unknown): void
 }
@@ -64,24 +69,41 @@ export class Installer {
 
   /** Gives a table that is to be made a number of its own, one for every attempt. */
   plan(): PlannedTable {
-    const { versions, uniqueSuffix, isStrict } = this.options
-    const tableNum = versions.allocateFileNum()
-    return { tableNum, tempName: isStrict ? tempFileName(tableNum, uniqueSuffix()) : tableFileName(tableNum) }
+    const tableNum = this.options.versions.allocateFileNum()
+    return { tableNum, ...this.planFile(tableFileName(tableNum)) }
   }
 
-  newHeader(tableNum: FileNum): FileHeader {
-    return this.options.newHeader(tableNum)
+  /** Gives a value log that is to be made a number of its own, likewise. */
+  planValueLog(): PlannedValueLog {
+    const fileNum = this.options.versions.allocateFileNum()
+    return { fileNum, ...this.planFile(vlogFileName(fileNum)) }
+  }
+
+  /** Gives the file of a streamed value a number of its own. It never has its final name before it is whole. */
+  planStreamed(): PlannedValueLog {
+    const fileNum = this.options.versions.allocateFileNum()
+    const finalName = vlogFileName(fileNum)
+    return { fileNum, finalName, tempName: tempFileName(finalName, this.options.uniqueSuffix()) }
+  }
+
+  private planFile(finalName: string): PlannedFile {
+    const { uniqueSuffix, isStrict } = this.options
+    return { finalName, tempName: isStrict ? tempFileName(finalName, uniqueSuffix()) : finalName }
+  }
+
+  newHeader(fileNum: FileNum, magic: FileMagic = 'varvetab'): FileHeader {
+    return this.options.newHeader(fileNum, magic)
   }
 
   /**
-   * Gives the tables their names, durably; strict mode only. False when the directory's sync failed: the engine was
-   * told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
+   * Gives the files their names, durably; in strict mode, and for streamed values. False when the directory's sync
+   * failed: the engine was told and stops. Throws what else went wrong; then some may have their names (`namesMade`).
    */
-  *name(tables: readonly PlannedTable[]): Procedure<boolean> {
+  *name(files: readonly PlannedFile[]): Procedure<boolean> {
     const { dir, executor, deleter, onFailure } = this.options
     const onSynced = deleter.syncingDirectory()
     try {
-      this.abandon(yield* publish(executor, { dir, tables }))
+      this.abandon(yield* publish(executor, { dir, files }))
       onSynced()
       return true
     } catch (error) {
@@ -119,8 +141,12 @@ export class Installer {
 
   /** Calls `onDurable` when a reopen would find the edit that `list` has passed on: at once in strict mode. */
   whenDurable(held: HeldEdit): void {
-    if (this.isStrict) held.onDurable()
-    else this.options.heldEdits.add(held)
+    const onDurable = (): void => {
+      held.onDurable()
+      this.options.onDurable()
+    }
+    if (this.isStrict) onDurable()
+    else this.options.heldEdits.add({ ...held, onDurable })
   }
 
   /** Removes the files of tables that no version lists any more, each when its last reader is done. */

@@ -8,7 +8,9 @@
  * logs stay under `bytesMax`: over it, the pin that keeps the oldest log is dropped, and an event says so. PIN-2 a kept
  * log is synced to its end before the pointer passes it: after that no recovery reads it, so a power loss must not be
  * able to shorten it. PIN-3 an edit of pins is appended only if it fits behind all edits appended before it: a call
- * that is refused, or comes at the same time as another, never reaches the manifest's checks.
+ * that is refused, or comes at the same time as another, never reaches the manifest's checks. VLG-9 of a kept log that
+ * is a value log too this part only says that a pin keeps it: its file goes by value-log-sweep.ts, and its bytes count
+ * for `bytesMax` only when no table points to them.
  */
 import { invalidArgument, logFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
@@ -40,6 +42,8 @@ export interface LogPinsOptions {
   bytesMax: number
   /** Logs below the pointer that were found at open. */
   kept: readonly KeptLog[]
+  /** Called when pins may keep less than before. */
+  onLessKept(): void
 }
 
 /** A durable pin: its name, and the logs that it keeps. */
@@ -68,8 +72,9 @@ export class LogPins {
     return this.kept
   }
 
+  /** Bytes that are there for pins only. */
   get keptBytes(): number {
-    return sumBytes(this.kept)
+    return this.bytesFor(() => true)
   }
 
   list(): PinInfo[] {
@@ -90,12 +95,10 @@ export class LogPins {
 
   /** The durable pointer has passed this log: it is deleted, unless a pin keeps it. */
   onLogReleased(log: KeptLog): void {
-    if (!this.isKept(log.fileNum)) {
-      this.options.deleter.add([logFileName(log.fileNum)])
-      return
-    }
-    this.kept.push(log)
-    this.enforceCap()
+    if (this.isKept(log.fileNum)) {
+      this.kept.push(log)
+      this.enforceCap()
+    } else if (!this.isValueLog(log.fileNum)) this.options.deleter.add([logFileName(log.fileNum)])
   }
 
   /** Makes a pin: from now on no log goes that replay still needs. A name that is taken keeps what it has. */
@@ -138,6 +141,12 @@ export class LogPins {
     return this.options.versions.durable.pins
   }
 
+  /** True as long as its file must stay for a pin, or this part has not let go of it yet. */
+  keeps(logNum: FileNum): boolean {
+    return this.isKept(logNum) || this.kept.some(({ fileNum }) => fileNum === logNum)
+  }
+
+  /** Does a pin keep this log, or one that is about to be durable? */
   private isKept(fileNum: FileNum): boolean {
     return isPinned(fileNum, this.durable) || isPinned(fileNum, this.wanted)
   }
@@ -150,6 +159,7 @@ export class LogPins {
       this.unsettledCount--
     }
     this.deleteUnkept()
+    this.options.onLessKept()
   }
 
   /** Resolves when every edit of pins that was asked for is durable. */
@@ -161,13 +171,33 @@ export class LogPins {
     const gone = this.kept.filter(({ fileNum }) => !this.isKept(fileNum))
     if (gone.length === 0) return
     this.kept = this.kept.filter((log) => !gone.includes(log))
-    this.options.deleter.add(gone.map(({ fileNum }) => logFileName(fileNum)))
+    const names = gone.filter(({ fileNum }) => !this.isValueLog(fileNum)).map(({ fileNum }) => logFileName(fileNum))
+    if (names.length > 0) this.options.deleter.add(names)
   }
 
-  private enforceCap(): void {
+  private isValueLog(fileNum: FileNum): boolean {
+    const { durable, current } = this.options.versions
+    return durable.valueLogs.has(fileNum) || current.valueLogs.has(fileNum)
+  }
+
+  /** Bytes of logs that no table points into, and of files that only such logs name, where `test` passes the log. */
+  private bytesFor(test: (log: FileNum) => boolean): number {
+    const { valueLogs } = this.options.versions.current
+    let sum = 0
+    for (const { fileNum, bytes } of this.kept) {
+      if ((valueLogs.get(fileNum)?.liveCount ?? 0) === 0 && test(fileNum)) sum += bytes
+    }
+    for (const { liveCount, namedInLog, bytes } of valueLogs.values()) {
+      if (liveCount === 0 && namedInLog !== 0 && this.isKept(namedInLog) && test(namedInLog)) sum += bytes
+    }
+    return sum
+  }
+
+  /** Drops pins that keep too much; called when more files are there for pins only. */
+  enforceCap(): void {
     const { bytesMax, events } = this.options
     for (;;) {
-      const keptBytes = sumBytes(this.kept.filter(({ fileNum }) => isPinned(fileNum, this.wanted)))
+      const keptBytes = this.bytesFor((log) => isPinned(log, this.wanted))
       const oldest = [...this.wanted].sort((a, b) => a[1] - b[1])[0]
       if (keptBytes <= bytesMax || oldest === undefined) return
       const [name, firstLog] = oldest
@@ -177,10 +207,6 @@ export class LogPins {
       this.append({ removePins: [name] }).catch(() => undefined)
     }
   }
-}
-
-function sumBytes(logs: readonly KeptLog[]): number {
-  return logs.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 function checkName(name: unknown): asserts name is string {

@@ -153,7 +153,8 @@ export class FilePool implements SharingPool {
     } else this.append(file)
   }
 
-  private get mayKeep(): boolean {
+  /** True when the next file that is opened stays open. */
+  get mayKeep(): boolean {
     const { keptCount, max, thread } = this
     return this.isKeeping && keptCount < keptMax(max) && thread.keptCount < keptMax(thread.capacity)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  decodeFileHeader, FILE_HEADER_BYTES, NAME_NUMBER_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX,
+  decodeFileHeader, FILE_HEADER_BYTES, KiB, MiB, NAME_NUMBER_MAX, runAsync, runSync, SeededRandom, SEQ_NUM_MAX,
 } from '../base/index.js'
 import { MemoryVfs } from '../vfs/index.js'
 import { HandFile } from '../../test/support/fakes/hand-file.js'
@@ -70,6 +70,23 @@ test('after a failed write the written end stays', () => {
   file.failing.set('write', 'ENOSPC')
   assert.throws(() => log.writeSync(new Uint8Array(500), 500, 9), { code: 'ENOSPC' })
   assert.deepEqual([log.writtenEnd, log.writtenSeqNum], [FILE_HEADER_BYTES, 0])
+})
+
+test('zeros are written ahead of awaited syncs when these are many and small', () => {
+  for (const [step, zeros] of [[100, MiB], [40 * KiB, 0]] as const) {
+    const file = new HandFile('7.wal')
+    const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+    log.bytesMax = 4 * MiB
+    const bytes = new Uint8Array(MiB).fill(1)
+    for (let i = 1; i <= 8; i++) {
+      assert.equal(file.size, i === 1 ? 0 : log.writtenEnd, 'not yet')
+      log.writeSync(bytes, log.writtenEnd + step, i)
+      log.fillAhead()
+      log.syncedEnd = log.writtenEnd
+    }
+    assert.equal(file.size, log.writtenEnd + zeros)
+    assert.ok(file.bytes.subarray(log.writtenEnd, file.size).every((byte) => byte === 0))
+  }
 })
 
 test('the predecessor frame comes back', () => {

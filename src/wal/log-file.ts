@@ -19,6 +19,8 @@ import type { Vfs, VfsFile } from '../vfs/index.js'
 const ZEROS_STEP_BYTES = MiB
 /** Zeros are written ahead from this many awaited syncs on; for fewer it is not worth while. */
 const AWAITED_SYNCS_MIN = 8
+/** Ahead of syncs of more than this each, zeros cost more than they save: the disk writes them too. */
+const FILLED_BYTES_MAX = 32 * KiB
 /** A piece of zeros. Pages that one large write made are slow to write into again (ext4 on Linux 6). */
 const ZEROS = new Uint8Array(64 * KiB)
 
@@ -92,13 +94,14 @@ export class LogFile {
   }
 
   /**
-   * Called before a sync that a caller waits for. Once there were some, it writes zeros ahead in steps of
-   * 1 MiB, so that the next syncs need not write the file's size. If that does not work it is no failure.
+   * Called before a sync that a caller waits for. Once there were some, and while they are small, it writes zeros ahead
+   * in steps of 1 MiB, so that the next syncs need not write the file's size. If that does not work it is no failure.
    */
   fillAhead(): void {
     if (++this.awaitedSyncCount < AWAITED_SYNCS_MIN) return
     const from = Math.max(this.writtenEnd, this.zerosEnd)
     if (this.isSealed || from >= this.bytesMax || from - this.writtenEnd >= ZEROS.length) return
+    if (this.unsyncedBytes > FILLED_BYTES_MAX) return
     const end = Math.min(from + ZEROS_STEP_BYTES, this.bytesMax)
     try {
       for (let at = from; at < end;) at += this.file.writeSync(ZEROS, 0, Math.min(ZEROS.length, end - at), at)

@@ -34,6 +34,9 @@ export interface ScannedLog {
   headerProblem: VarveError | null
   /** What the first frame says; null when it is not there or not good. */
   predecessor: Predecessor | null
+  /** What the last sync mark in a good frame says: so many bytes of that log were synced, and all logs before it. */
+  markLog: FileNum
+  markBytes: number
   /** The end of the unbroken good frames. */
   goodEnd: number
   /** True when nothing but zeros stands behind `goodEnd`, or nothing at all. */
@@ -69,7 +72,7 @@ export function* scanSlices(
   const name = logFileName(fileNum)
   const log: ScannedLog = {
     fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,
-    goodEnd: 0, endsClean: false, firstSeqNum: 0, lastSeqNum: 0, entryCount: 0,
+    markLog: 0, markBytes: 0, goodEnd: 0, endsClean: false, firstSeqNum: 0, lastSeqNum: 0, entryCount: 0,
   }
   const header = readHeader(bytes.subarray(0, fileBytes), name, fileNum, databaseId)
   if (VarveError.is(header)) {
@@ -93,8 +96,26 @@ export function* scanSlices(
       log.endsClean = state === 'end' && isZero(bytes, at, fileBytes)
       return log
     }
+    if (frame.markBytes > 0) {
+      log.markLog = fileNum - frame.markDistance
+      log.markBytes = frame.markBytes
+    }
     at += frameBytes(frame.bodyBytes)
   }
+}
+
+/**
+ * Gives how many bytes of a log the process that wrote it knew to be synced, as far as the frames of these logs tell.
+ * What is behind them may be good in the page cache and not on the disk: of a sync that failed nobody hears twice
+ * (docs/design/0009-engine.md).
+ */
+export function provenBytes(log: ScannedLog, logs: readonly ScannedLog[]): number {
+  let bytes = 0
+  for (const { markLog, markBytes } of logs) {
+    if (markLog > log.fileNum) return log.goodEnd
+    if (markLog === log.fileNum && markBytes > bytes) bytes = markBytes
+  }
+  return Math.min(bytes, log.goodEnd)
 }
 
 /**

@@ -19,9 +19,9 @@ class Scene {
   readonly files: HandFile[] = []
   private seqNum = 0
 
-  constructor(syncBytes = 64 * KiB) {
+  constructor(syncBytes = 64 * KiB, mayBlock = true) {
     this.syncer = new LogSyncer(0, {
-      clock: this.clock, syncIntervalMs: 1000, syncBytes,
+      clock: this.clock, syncIntervalMs: 1000, syncBytes, mayBlock,
       onFailure: (error, log) => this.failures.push([(error as { code: string }).code, log.fileNum]),
     })
   }
@@ -292,4 +292,118 @@ test('after stop no timer is left and nobody waits', async () => {
   await scene.clock.advance(5000)
   assert.equal(scene.clock.timerCount, 0)
   await assert.rejects(scene.syncer.waitFor(1), { code: 'CLOSED' })
+})
+
+test('VLG-2, A14: whoever waits for the last sync of a log hears of the one sync that there is', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  assert.equal(scene.syncs().length, 1)
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  await settled()
+  assert.deepEqual([told, scene.syncs()], [[], []])
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual(told, ['done'])
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  assert.deepEqual(told, ['done', 'done'])
+})
+
+test('VLG-2, A14: when that sync fails, nobody hears that it is done', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  scene.files[0]!.fail()
+  await settled()
+  assert.deepEqual([told, scene.failures.length], [['never'], 1])
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  assert.deepEqual(told, ['never', 'never'])
+})
+
+test('A14: a blocked caller is told that nobody can say, and what is promised until the next answer', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd)
+  scene.syncer.syncBlocked()
+  assert.equal(scene.syncer.promisedBytes(log), log.writtenEnd, 'nobody waited')
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  scene.syncer.syncBlocked()
+  assert.deepEqual(told, ['later'])
+  assert.equal(scene.syncer.promisedBytes(log), log.syncedEnd)
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual([told, scene.syncer.promisedBytes(log)], [['later'], log.writtenEnd])
+})
+
+/** The sync of the first log is in flight, and somebody waits for that of the second one, which is sealed. */
+function waitForSecond(): string[] {
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  const second = scene.add()
+  scene.write()
+  scene.seal()
+  scene.syncer.whenSynced(second, second.writtenEnd, (lastSync) => void told.push(lastSync))
+  scene.syncs()
+  return told
+}
+
+test('VLG-2, A14: a blocked caller does the last sync of a log of which none is in flight', async () => {
+  const told = waitForSecond()
+  const [first, second] = scene.logs as [LogFile, LogFile]
+  scene.syncer.syncBlocked()
+  assert.deepEqual([told, scene.syncs()], [['done'], ['datasync 2.wal']])
+  assert.deepEqual([second.unsyncedBytes, scene.syncer.promisedBytes(first)], [0, first.writtenEnd])
+  assert.equal(scene.syncer.durableSeqNum, 0, 'WAL-3: the older log is not synced')
+  scene.files[0]!.finish()
+  await settled()
+  assert.deepEqual([scene.syncer.durableSeqNum, scene.syncs()], [2, ['pool datasync 1.wal ends']])
+})
+
+test('VLG-2: when the sync of a blocked caller fails, all who wait hear that there will be none', () => {
+  const told = waitForSecond()
+  scene.syncer.whenSynced(scene.logs[0]!, scene.logs[0]!.writtenEnd, (lastSync) => void told.push(lastSync))
+  scene.files[1]!.failing.set('datasync', 'EIO')
+  scene.syncer.syncBlocked()
+  assert.deepEqual([told, scene.failures], [['never', 'never'], [['EIO', 2]]])
+})
+
+test('a caller that must not block does not sync', () => {
+  scene = new Scene(64 * KiB, false)
+  scene.add()
+  const told = waitForSecond()
+  scene.syncer.syncBlocked()
+  assert.deepEqual([told, scene.syncs()], [['later'], []])
+})
+
+test('A14: what is synced already is not waited for, though the end of the log is not', async () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.files[0]!.finish()
+  await settled()
+  scene.syncs()
+  const synced = log.syncedEnd
+  log.writtenEnd += 8 // as of a log whose last frames came after its last sync
+  scene.syncer.whenSynced(log, synced, (lastSync) => void told.push(`${lastSync} as far as it is`))
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(`${lastSync} to its end`))
+  assert.deepEqual([told, scene.syncs()], [['done as far as it is'], []])
+  scene.syncer.syncBlocked()
+  assert.deepEqual([told.at(-1), scene.syncs()], ['done to its end', ['datasync 1.wal']])
+})
+
+test('a wait for the last sync ends when syncing does', () => {
+  const log = scene.logs[0]!
+  const told: string[] = []
+  scene.write()
+  scene.seal()
+  scene.syncer.whenSynced(log, log.writtenEnd, (lastSync) => void told.push(lastSync))
+  scene.syncer.stop(new VarveError('CLOSED', 'test'))
+  assert.deepEqual(told, ['never'])
 })

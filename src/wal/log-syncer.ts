@@ -16,10 +16,25 @@ export interface LogSyncerOptions {
   clock: Clock
   syncIntervalMs: number
   syncBytes: number
+  /** False: this thread cannot sync a file itself. */
+  mayBlock?: boolean
   /** Called once, with the failed log. The owner stops all writing. */
   onFailure: (error: unknown, log: LogFile) => void
   /** Called after each sync that succeeded. */
   onSynced?: (log: LogFile, durationMs: number) => void
+}
+
+/**
+ * What came of waiting for the last sync of a log. 'later': nobody can say while a caller blocks this thread, since the
+ * answer of a sync of this log that is in flight comes with a turn of the event loop. 'never': syncing has ended.
+ */
+export type LastSync = 'done' | 'later' | 'never'
+
+interface LogWaiter {
+  log: LogFile
+  /** Bytes of the log that are to be synced. */
+  end: number
+  tell: (lastSync: LastSync) => void
 }
 
 interface Waiter {
@@ -33,6 +48,11 @@ export class LogSyncer {
   /** Logs that are not known synced to their end, oldest first; the last one may be the current log. */
   private readonly logs: LogFile[] = []
   private waiters: Waiter[] = []
+  private logWaiters: LogWaiter[] = []
+  /** The log whose sync is in flight off the thread. */
+  private logInFlight: LogFile | null = null
+  /** The log of which a blocked caller was told 'later', until that sync has ended. */
+  private stuckLog: LogFile | null = null
   private readonly keptAlive: KeptAlive
   private timer: Timer | null = null
   private running: Promise<void> | null = null
@@ -90,25 +110,85 @@ export class LogSyncer {
     return waiting
   }
 
+  /**
+   * Tells when the first `end` bytes of a sealed log are synced. There is no second sync of them: the first one to fail
+   * is the only one that would say so. What stands behind them need not be waited for.
+   */
+  whenSynced(log: LogFile, end: number, tell: (lastSync: LastSync) => void): void {
+    assert(log.isSealed, 'only a sealed log has a last sync')
+    if (log.syncedEnd >= end || this.failure !== null) {
+      tell(log.syncedEnd >= end ? 'done' : 'never')
+      return
+    }
+    this.logWaiters.push({ log, end, tell })
+    this.start()
+  }
+
+  /**
+   * Called by a caller that blocks this thread: does the last syncs that somebody waits for now. A log whose sync is in
+   * flight gets no second one, since the first one may take the error: those who wait for it are told 'later'.
+   */
+  syncBlocked(): void {
+    for (const { log, tell } of this.logWaiters.splice(0)) {
+      if (this.failure !== null) {
+        tell('never')
+      } else if (log === this.logInFlight || this.options.mayBlock === false) {
+        this.stuckLog = log
+        tell('later')
+      } else {
+        tell(this.attemptSync(log) ? 'done' : 'never')
+      }
+    }
+  }
+
+  private attemptSync(log: LogFile): boolean {
+    try {
+      this.syncLog(log)
+      return true
+    } catch {
+      return false // the owner was told
+    }
+  }
+
+  /** Bytes of a sealed log that are synced by the time an edit may name them, as far as anybody can say now. */
+  promisedBytes(log: LogFile): number {
+    const { stuckLog, options } = this
+    const isStuck = log === stuckLog || (stuckLog !== null && options.mayBlock === false)
+    return isStuck ? log.syncedEnd : log.writtenEnd
+  }
+
+  private tellSynced(): void {
+    if (this.logWaiters.length === 0) return
+    const waiting = this.logWaiters
+    this.logWaiters = waiting.filter(({ log, end }) => log.syncedEnd < end)
+    for (const { log, end, tell } of waiting) if (log.syncedEnd >= end) tell('done')
+  }
+
+  private tellNever(): void {
+    for (const { tell } of this.logWaiters.splice(0)) tell('never')
+  }
+
   /** Syncs everything written so far, blocking this thread. Throws COMMIT_UNKNOWN when a sync fails. */
   syncNow(): void {
     if (this.failure !== null) throw this.failure
-    for (const log of [...this.logs]) {
-      if (!this.isPending(log)) continue
-      const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
-      if (log.unsyncedBytes > 0) {
-        const startMs = this.options.clock.nowMs()
-        try {
-          checkUncut(log)
-          log.fillAhead()
-          log.file.dataSyncSync()
-        } catch (error) {
-          throw this.fail(error, log)
-        }
-        this.noteSync(log, this.options.clock.nowMs() - startMs)
+    for (const log of [...this.logs]) if (this.isPending(log)) this.syncLog(log)
+  }
+
+  /** Syncs a log as far as it is written, blocking this thread. Throws COMMIT_UNKNOWN. */
+  private syncLog(log: LogFile): void {
+    const [end, seqNum] = [log.writtenEnd, log.writtenSeqNum]
+    if (log.unsyncedBytes > 0) {
+      const startMs = this.options.clock.nowMs()
+      try {
+        checkUncut(log)
+        log.fillAhead()
+        log.file.dataSyncSync()
+      } catch (error) {
+        throw this.fail(error, log)
       }
-      this.noteDurable(log, end, seqNum)
+      this.noteSync(log, this.options.clock.nowMs() - startMs)
     }
+    this.noteDurable(log, end, seqNum)
   }
 
   /** Drops a log that needs no sync any more, since its entries are in synced tables. Requires: it is the oldest. */
@@ -132,6 +212,7 @@ export class LogSyncer {
     this.timer = null
     this.failure ??= error
     this.rejectWaiters(this.failure)
+    this.tellNever()
   }
 
   private start(): void {
@@ -148,7 +229,7 @@ export class LogSyncer {
   private goOn(): void {
     if (this.failure !== null) return
     const { unsyncedBytes } = this
-    const isAwaited = this.waiters.length > 0 && this.nextLog !== null
+    const isAwaited = this.waiters.length + this.logWaiters.length > 0 && this.nextLog !== null
     if (isAwaited || unsyncedBytes >= this.options.syncBytes) this.start()
     else if (unsyncedBytes > 0 && this.timer === null) this.startTimer()
   }
@@ -164,10 +245,14 @@ export class LogSyncer {
         try {
           checkUncut(log)
           if (this.waiters.length > 0) log.fillAhead()
+          this.logInFlight = log
           await log.file.dataSync()
         } catch (error) {
           this.fail(error, log)
           return
+        } finally {
+          this.logInFlight = null
+          this.stuckLog = null
         }
         if (this.failure !== null) return
         this.noteSync(log, this.options.clock.nowMs() - startMs)
@@ -208,6 +293,7 @@ export class LogSyncer {
     }
     if (log.isSealed && log.unsyncedBytes === 0 && index === 0) this.logs.shift()
     this.wakeWaiters()
+    this.tellSynced()
   }
 
   private wakeWaiters(): void {
@@ -235,6 +321,7 @@ export class LogSyncer {
       this.options.onFailure(error, log)
     }
     this.rejectWaiters(this.failure)
+    this.tellNever()
     return this.failure
   }
 

@@ -13,6 +13,7 @@ import { newDirectory, onEach, Place, SMALL, text } from '../support/databases/d
 import { directoryState } from '../support/databases/directory-state.js'
 import { packageDir } from '../support/harness/golden.js'
 import { watchedVfs } from '../support/fakes/watched-vfs.js'
+import { drawnNumbers } from '../support/harness/share.js'
 
 test('createIfMissing and errorIfExists', () => onEach(async (place) => {
   await assert.rejects(place.open({ createIfMissing: false }), { code: 'NOT_FOUND' })
@@ -51,7 +52,7 @@ test('close twice, at once and later, is one close; after it every call says CLO
 }))
 
 test('S13: close at any moment: every write is answered, nothing acknowledged is lost', () => onEach(async (place) => {
-  for (let round = 0; round < 12; round++) {
+  for (const round of drawnNumbers('S13', 12)) {
     const db = await place.open({ flushOnClose: round % 2 === 0, workers: round % 3 })
     const acknowledged = new Set<string>()
     const writes = Array.from({ length: 60 }, async (_, i) => {
@@ -89,7 +90,7 @@ test('F15: a close without flush during a flush is no error, whatever stage it i
 })
 
 test('a close without flush leaves no temp file of what was under way', () => onEach(async (place) => {
-  for (let round = 0; round < 18; round++) {
+  for (const [done, round] of drawnNumbers('closes without flush', 18).entries()) {
     const db = await place.open({ flushOnClose: false, workers: round % 3, manifestSync: round % 2 === 0 })
     for (let i = 0; i < 60; i++) await db.put(`${round} ${(i * 7919) % 997}`, 'x'.repeat(3000))
     const work = round % 4 < 2 ? db.flush() : db.compact()
@@ -101,7 +102,7 @@ test('a close without flush leaves no temp file of what was under way', () => on
     assert.deepEqual(names.filter((name) => name.includes('.tmp.')), [], `round ${round}`)
     const again = await place.open()
     assert.equal(again.stats().recovery!.tempFileCount, 0)
-    assert.equal([...again.keysSync()].length, 60 * (round + 1))
+    assert.equal([...again.keysSync()].length, 60 * (done + 1))
     await again.close()
   }
 }))

@@ -93,9 +93,9 @@ test('COM-6: unawaited writes beyond the bound are refused with BUSY, and the re
     },
   })
   const db = await Varve.open('/db', { ...SMALL, immutablesMax: 1, components: { vfs: stuck } })
-  const large = new Uint8Array(16 << 20)
+  const large = new Uint8Array(3 << 20)
   const answers = await Promise.race([
-    Promise.allSettled(Array.from({ length: 40 }, (_, i) => db.put(`k${i}`, large))),
+    Promise.allSettled(Array.from({ length: 130 }, (_, i) => db.put(`k${i}`, large))),
     new Promise<never>((_, reject) => setTimeout(reject, 60_000, new Error('never answered')).unref()),
   ])
   const isBusy = (answer: PromiseSettledResult<void>) =>

@@ -65,14 +65,18 @@ test('strings are stored as UTF-8, views of any kind as their bytes', () => onEa
   }
 }))
 
+const isApart = (db: Varve) => db.stats().valueLog.fileCount > 0
+
 test('values from a byte to 40 MiB in small buffers come back, also after a reopen', () => onEach(async (place) => {
+  // In memory they stand in tables, on the real file system in value logs.
+  const valueThreshold = place.vfs === null ? 4096 : 0
   const sizes = [1, 1000, 65_000, 65_536, 1 << 20, 5 << 20, 40 << 20]
   const valueOf = (size: number) => {
     const value = Buffer.alloc(size, size % 251)
     if (size >= 4) value.writeUInt32LE(size, size - 4)
     return value
   }
-  const db = await place.open()
+  const db = await place.open({ valueThreshold })
   await Promise.all(sizes.map((size) => db.put(`async ${size}`, valueOf(size))))
   db.putSync('sync', valueOf(5 << 20))
   await db.batch(sizes.slice(1, 5).map((size) => ({ type: 'put', key: `batch ${size}`, value: valueOf(size) })))
@@ -83,16 +87,24 @@ test('values from a byte to 40 MiB in small buffers come back, also after a reop
   }
   check(db)
   await db.close()
-  check(await place.open({ flushOnClose: false }))
+  const again = await place.open({ valueThreshold, flushOnClose: false })
+  check(again)
+  assert.equal(isApart(again), valueThreshold > 0)
 }))
 
-test('what was read never changes, and is the caller’s to change', () => onEach(async (place) => {
-  const db = await place.open({ blockCacheSize: 64 * 1024 })
+for (const valueThreshold of [0, 4096]) {
+  test(`what was read never changes, and is the caller’s to change; value threshold ${valueThreshold}`, () => {
+    return onEach((place) => checkPrivate(place, valueThreshold))
+  })
+}
+
+async function checkPrivate(place: Place, valueThreshold: number): Promise<void> {
+  const db = await place.open({ blockCacheSize: 64 * 1024, valueThreshold })
   const random = new SeededRandom(1, 'private memory')
   const kept: { found: Uint8Array; copy: Uint8Array }[] = []
   const keep = (found: Uint8Array) => kept.push({ found, copy: Uint8Array.from(found) })
   for (let i = 0; i < 400; i++) {
-    const value = new Uint8Array(random.below(1500))
+    const value = new Uint8Array(random.below(valueThreshold === 0 ? 1500 : 15_000))
     random.fill(value)
     db.putSync(`k${random.below(50)}`, value)
     const found = db.getSync(`k${random.below(50)}`)
@@ -100,6 +112,7 @@ test('what was read never changes, and is the caller’s to change', () => onEac
     if (i % 50 === 0) for (const [key, entry] of db.entriesSync({ limit: 5 })) [key, entry].forEach(keep)
     if (i % 100 === 99) await db.flush()
   }
+  assert.equal(isApart(db), valueThreshold > 0)
   for (const { found, copy } of kept) assert.deepEqual(found, copy)
   const before = [...db.entriesSync()].map(([key, value]) => [Uint8Array.from(key), Uint8Array.from(value)])
   for (const [key, value] of db.entriesSync()) {
@@ -108,7 +121,7 @@ test('what was read never changes, and is the caller’s to change', () => onEac
   }
   for (const { found } of kept) found.fill(0xdd)
   assert.deepEqual([...db.entriesSync()], before)
-}))
+}
 
 test('W26: the caller may change, and transfer, what it gave', () => onEach(async (place) => {
   const db = await place.open()

@@ -66,6 +66,17 @@ const waits: Record<string, (db: Varve, dir: string, platform: string) => Promis
     await db.pins.release('pin')
   },
   reads: (db) => Promise.all([db.get('sync'), db.getMany(['sync']), db.has('sync'), collect(db.entries())]),
+  /** Each alone, so that none keeps the process for another. */
+  async largeReads(db) {
+    await db.put('largeReads', new Uint8Array(1_000_000))
+    await db.flush()
+    await db.get('largeReads')
+    await db.getMany(['largeReads', 'pool 0', 'pool 1'])
+    await collect(db.entries())
+    await collect(await db.getStream('largeReads') as AsyncIterable<Uint8Array>)
+    await db.del('largeReads')
+  },
+  collectGarbage: (db) => db.collectGarbage({ ratio: 0.1 }),
   async backOffOfFlush(db, _, platform) {
     if (platform === 'loose') failNext('open create', /table/, 2)
     await Promise.all(keysOf('backOffOfFlush', 40).map((key) => db.put(key, value)))
@@ -103,8 +114,8 @@ const waits: Record<string, (db: Varve, dir: string, platform: string) => Promis
   },
 }
 
-export async function waitForAll(dir: string, platform: string): Promise<void> {
-  const db = await open(dir, platform, { immutablesMax: 2, compaction: { style: 'none' } })
+export async function waitForAll(dir: string, platform: string, valueThreshold: number): Promise<void> {
+  const db = await open(dir, platform, { immutablesMax: 2, valueThreshold, compaction: { style: 'none' } })
   for (const [name, wait] of Object.entries(waits)) {
     process.stdout.write(`${name} `)
     await wait(db, dir, platform)

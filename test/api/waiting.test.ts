@@ -50,11 +50,14 @@ async function keysIn(dir: string): Promise<string[]> {
 }
 
 describe('a program that waits', { concurrency: true }, () => {
-  for (const [type, platform] of [['module', 'loose'], ['module', 'threads'], ['commonjs', 'loose']] as const) {
+  for (const [type, platform, valueThreshold] of [
+    ['module', 'loose', 0], ['module', 'loose', 4096], ['module', 'threads', 0], ['module', 'threads', 4096],
+    ['commonjs', 'loose', 4096],
+  ] as const) {
     const program = programs[type]
-    test(`a ${type} program waits for every call to be answered: ${platform}`, async () => {
+    test(`a ${type} program waits for every call to be answered: ${platform}, ${valueThreshold}`, async () => {
       const dir = newDirectory()
-      const { code, out } = await run(program(`waitForAll(${JSON.stringify(dir)}, '${platform}')`))
+      const { code, out } = await run(program(`waitForAll(${JSON.stringify(dir)}, '${platform}', ${valueThreshold})`))
       assert.equal(code, 0, `ended in: ${out}`)
       assert.match(out, /done\n$/)
       const counts = new Map<string, number>()

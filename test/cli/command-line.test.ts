@@ -3,16 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { runCommandLine } from '../../src/cli/command-line.js'
 import { packageDir } from '../support/harness/golden.js'
-import { runVarve } from '../support/programs/run-program.js'
-import { TestTerminal } from '../support/fakes/test-terminal.js'
-
-async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  const terminal = new TestTerminal()
-  const code = await runCommandLine(args, terminal)
-  return { code, out: terminal.outText, error: terminal.errorText }
-}
+import { runVarve, varveHere } from '../support/programs/run-program.js'
 
 describe('varve', () => {
   it('is a program that tells its version', async () => {
@@ -23,12 +15,12 @@ describe('varve', () => {
 
   it('tells how to use it', async () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
-      const { code, out, error } = await run(...args)
+      const { code, out, error } = await varveHere(...args)
       assert.deepEqual([code, error], [0, ''])
       assert.match(out, /^Usage:\n {2}varve shell DIR \[--create\] \[--read-only\] /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
-      const { code, out } = await run(...args)
+      const { code, out } = await varveHere(...args)
       assert.equal(code, 0)
       assert.match(out, /^Usage: varve stats DIR \[--json\]\n/)
     }
@@ -36,11 +28,11 @@ describe('varve', () => {
 
   it('asks whether another command was meant', async () => {
     for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['h', 'help']] as const) {
-      const { error } = await run(typed)
+      const { error } = await varveHere(typed)
       assert.equal(error, `varve: unknown command '${typed}': did you mean '${meant}'?\nTry 'varve help'.\n`)
     }
-    assert.equal((await run('xyzzy')).error, "varve: unknown command 'xyzzy'\nTry 'varve help'.\n")
-    assert.equal((await run('stats', 'a', '--jsn')).error, "varve: Unknown option '--jsn'\nTry 'varve help'.\n")
+    assert.equal((await varveHere('xyzzy')).error, "varve: unknown command 'xyzzy'\nTry 'varve help'.\n")
+    assert.equal((await varveHere('stats', 'a', '--jsn')).error, "varve: Unknown option '--jsn'\nTry 'varve help'.\n")
   })
 
   it('ends with 2, and prints nothing on stdout, when the command line is wrong', async () => {
@@ -50,12 +42,13 @@ describe('varve', () => {
       ['stats', 'a', '--jsn'], ['stats', 'a', '--json=yes'],
       ['shell'], ['shell', ''], ['shell', 'a', 'b'], ['shell', 'a', '--readonly'],
       ['shell', 'a', '--create', '--read-only'], ['shel', 'a'],
-      ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'vlog', 'a'],
+      ['dump'], ['dump', 'file'], ['dump', 'log'], ['dump', 'log', ''], ['dump', 'blob', 'a'],
+      ['gc'], ['gc', 'a', 'b'], ['gc', 'a', '--ratio', '2'],
       ['unlock'], ['unlock', ''], ['unlock', 'a', 'b'], ['unlock', 'a', '--force'],
       ['dump', 'log', 'a', 'b'], ['dump', 'log', 'a', '--bref'],
     ]
     for (const args of wrong) {
-      const { code, out, error } = await run(...args)
+      const { code, out, error } = await varveHere(...args)
       assert.deepEqual([code, out], [2, ''], args.join(' '))
       assert.match(error, /^(varve: .+\nTry 'varve help'\.\n$|Usage:)/, args.join(' '))
       assert.ok(!error.includes('\u001b'))

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { runProgram, runVarve } from '../support/programs/run-program.js'
+import { runProgram, varveHere } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-demo-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -30,7 +30,7 @@ describe('the demo', () => {
     ]
     for (const line of lines) assert.match(out, line)
     assert.ok(!out.includes('\r'))
-    const stats = await runVarve('stats', dir)
+    const stats = await varveHere('stats', dir)
     assert.equal(stats.code, 0)
     assert.match(stats.out, /^total .* 3,200 /m)
   })

@@ -17,7 +17,7 @@ import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { writeFixture } from '../support/databases/fixture-databases.js'
 import { assertGolden, packageDir } from '../support/harness/golden.js'
-import { runVarve } from '../support/programs/run-program.js'
+import { runVarve, varveHere } from '../support/programs/run-program.js'
 import type { ProgramResult } from '../support/programs/run-program.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
 
@@ -33,10 +33,16 @@ async function killedDatabase(): Promise<string> {
   return dir
 }
 
-/** Runs `varve dump KIND FILE …` and proves that it changed nothing. */
-async function dump(kind: string, file: string, ...more: string[]): Promise<ProgramResult> {
+/** Runs `varve dump KIND FILE …` in this process and proves that it changed nothing. */
+const dump = (...args: DumpArgs): Promise<ProgramResult> => dumpWith(varveHere, args)
+/** Starts the program `varve dump KIND FILE …` and proves that it changed nothing. */
+const dumpProgram = (...args: DumpArgs): Promise<ProgramResult> => dumpWith(runVarve, args)
+
+type DumpArgs = [kind: string, file: string, ...more: string[]]
+
+async function dumpWith(run: typeof runVarve, [kind, file, ...more]: DumpArgs): Promise<ProgramResult> {
   const before = directoryState(path.dirname(file))
-  const result = await runVarve('dump', kind, file, ...more)
+  const result = await run('dump', kind, file, ...more)
   assert.deepEqual(directoryState(path.dirname(file)), before)
   return result
 }
@@ -57,7 +63,7 @@ describe('varve dump', () => {
     let golden = ''
     for (const [kind, name] of FILES) {
       const file = path.join(dir, name)
-      const text = await dump(kind, file)
+      const text = await dumpProgram(kind, file)
       assert.deepEqual([text.code, text.error], [0, ''])
       const brief = await dump(kind, file, '--brief')
       assert.deepEqual([brief.code, brief.error], [0, ''])
@@ -89,7 +95,7 @@ describe('varve dump', () => {
       const { code, out, error } = await dump(kind, file, '--brief')
       assert.equal(code, 1)
       golden += `${out}${error}\n`.replaceAll(`${dir}/`, '')
-      const whole = await dump(kind, file)
+      const whole = await dumpProgram(kind, file)
       assert.deepEqual([whole.code, whole.error], [1, error])
       const json = await dump(kind, file, '--json')
       assert.deepEqual([json.code, json.error], [1, ''])
@@ -112,7 +118,7 @@ describe('varve dump', () => {
     const missing = await dump('log', path.join(dir, '\u001b[1m.wal'))
     assert.deepEqual([missing.code, missing.out], [1, ''])
     assert.match(missing.error, /^varve: NOT_FOUND: .*\\x1b\[1m\.wal does not exist\n/)
-    const directory = await runVarve('dump', 'log', dir)
+    const directory = await varveHere('dump', 'log', dir)
     assert.match(directory.error, /^varve: INVALID_ARGUMENT: .* is not a file\n/)
 
     const letter = path.join(dir, 'letter.txt')
@@ -136,7 +142,7 @@ describe('varve dump', () => {
       assert.doesNotMatch(out.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f]/)
     }
     rmSync(path.join(dir, '000005.wal'))
-    const { error } = await runVarve('dump', 'log', evil)
+    const { error } = await varveHere('dump', 'log', evil)
     assert.doesNotMatch(error.replaceAll('\n', ''), /[\u0000-\u001f]/)
   })
 
@@ -163,7 +169,7 @@ describe('varve dump', () => {
       writer.kill('SIGCONT')
       await once(writer, 'message')
       const manifest = path.join(dir, names.find((name) => name.endsWith('.manifest'))!)
-      assert.match((await runVarve('dump', 'manifest', manifest, '--brief')).out, /frame: editGroup/)
+      assert.match((await varveHere('dump', 'manifest', manifest, '--brief')).out, /frame: editGroup/)
     } finally {
       writer.kill('SIGKILL')
       await once(writer, 'exit')

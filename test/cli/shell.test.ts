@@ -12,7 +12,7 @@ import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { writeFixture } from '../support/databases/fixture-databases.js'
 import { assertGolden, packageDir } from '../support/harness/golden.js'
-import { pipeToVarve } from '../support/programs/run-program.js'
+import { pipeToVarve, varveHereWith } from '../support/programs/run-program.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-shell-'))
@@ -83,17 +83,17 @@ describe('varve shell', () => {
   it('makes no database where none was asked for', async () => {
     const dir = newDir()
     for (const lines of [[], ['put k v'], ['fill 1 2', 'flush']]) {
-      const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', dir)
+      const { code, out, error } = await varveHereWith(lines.join('\n'), 'shell', dir)
       assert.deepEqual([code, out], [1, ''])
       assert.match(error, /^varve: NOT_FOUND: .*\n {2}hint {4}to make a database there: varve shell --create .*\n$/)
       assert.ok(!existsSync(dir))
     }
     mkdirSync(dir)
-    assert.equal((await pipeToVarve('put k v', 'shell', dir)).code, 1)
+    assert.equal((await varveHereWith('put k v', 'shell', dir)).code, 1)
     assert.deepEqual(readdirSync(dir), [])
-    assert.equal((await pipeToVarve('put k v', 'shell', dir, '--create')).code, 0)
-    assert.deepEqual(await pipeToVarve('get k', 'shell', dir), { code: 0, out: 'k=v\n', error: '' })
-    assert.deepEqual(await pipeToVarve('get k', 'shell', '--create', dir), { code: 0, out: 'k=v\n', error: '' })
+    assert.equal((await varveHereWith('put k v', 'shell', dir, '--create')).code, 0)
+    assert.deepEqual(await varveHereWith('get k', 'shell', dir), { code: 0, out: 'k=v\n', error: '' })
+    assert.deepEqual(await varveHereWith('get k', 'shell', '--create', dir), { code: 0, out: 'k=v\n', error: '' })
   })
 
   it('prints the same from a pipe, errors apart, and gives the exit code of the first failure', async () => {
@@ -102,12 +102,12 @@ describe('varve shell', () => {
     const { code, out, error } = await pipeToVarve(lines.join('\n'), 'shell', one, '--create')
     assert.equal(code, 1)
     assert.match(error, /^made a new database in .*\nthere is no key nothing\nvarve: unknown command 'nonsense' \(/)
-    const terminal = new TestTerminal(lines.join('\r\n'))
-    assert.equal(await runCommandLine(['shell', '--create', other], terminal), 1)
-    assert.equal(steady(out, one), steady(terminal.outText, other))
+    const here = await varveHereWith(lines.join('\r\n'), 'shell', '--create', other)
+    assert.equal(here.code, 1)
+    assert.equal(steady(out, one), steady(here.out, other))
     assert.equal((await contentOf(one)).length, 6)
-    assert.equal((await pipeToVarve('nonsense\nget nothing', 'shell', one)).code, 2)
-    assert.deepEqual(await pipeToVarve('get k', 'shell', one), { code: 0, out: 'k=v\n', error: '' })
+    assert.equal((await varveHereWith('nonsense\nget nothing', 'shell', one)).code, 2)
+    assert.deepEqual(await varveHereWith('get k', 'shell', one), { code: 0, out: 'k=v\n', error: '' })
     assert.deepEqual(await pipeToVarve('', 'shell', one), { code: 0, out: '', error: '' })
   })
 

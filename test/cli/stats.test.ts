@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { Varve } from '../../src/index.js'
 import type { Stats } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
-import { runVarve } from '../support/programs/run-program.js'
+import { runVarve, varveHere } from '../support/programs/run-program.js'
 import type { ProgramResult } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-cli-'))
@@ -31,10 +31,10 @@ async function filledDir(entryCount = 1500): Promise<string> {
   return dir
 }
 
-/** Runs `varve stats` and proves that it changed nothing. */
+/** Runs `varve stats` in this process and proves that it changed nothing. */
 async function statsOf(dir: string, ...more: string[]): Promise<ProgramResult> {
   const before = directoryState(dir)
-  const result = await runVarve('stats', dir, ...more)
+  const result = await varveHere('stats', dir, ...more)
   assert.deepEqual(directoryState(dir), before)
   return result
 }
@@ -73,7 +73,9 @@ describe('varve stats', () => {
     assert.equal(entries(stats), 1500)
     assert.equal(stats.lastRun?.flush.completed, stats.levels[0]!.tableCount)
     assert.equal(stats.lock.holder, null)
-    const { out: same } = await runVarve('stats', '--json', '--workdir', dir)
+    const before = directoryState(dir)
+    const { code: sameCode, out: same } = await runVarve('stats', '--json', '--workdir', dir)
+    assert.deepEqual([sameCode, directoryState(dir)], [0, before], 'as a process of its own')
     assert.deepEqual(Object.keys(JSON.parse(same) as object), Object.keys(stats))
   })
 
@@ -82,7 +84,7 @@ describe('varve stats', () => {
     const writer = await startWriter(dir)
     try {
       for (let i = 0; i < 2; i++) {
-        const { code, out, error } = await runVarve('stats', dir, '--json')
+        const { code, out, error } = await (i === 0 ? runVarve : varveHere)('stats', dir, '--json')
         assert.deepEqual([code, error], [0, ''])
         assert.equal((JSON.parse(out) as Holder).lock.holder?.pid, writer.pid)
       }
@@ -140,11 +142,11 @@ describe('varve stats', () => {
     assert.match(error, /^varve: NOT_FOUND: there is no database in /)
     const missing = path.join(root, '\u001b[31mmissing')
     const namesBefore = readdirSync(root)
-    const result = await runVarve('stats', missing)
+    const result = await varveHere('stats', missing)
     assert.equal(result.code, 1)
     assert.match(result.error, /^varve: NOT_FOUND: .*\\x1b\[31mmissing does not exist\n$/)
     assert.deepEqual(readdirSync(root), namesBefore)
-    const long = await runVarve('stats', path.join(root, 'x'.repeat(300)))
+    const long = await varveHere('stats', path.join(root, 'x'.repeat(300)))
     assert.equal(long.code, 1)
     assert.match(long.error, /^varve: IO_ERROR: .*ENAMETOOLONG\n {2}file {4}\.\n {2}cause {3}ENAMETOOLONG: /)
   })

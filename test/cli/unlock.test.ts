@@ -4,17 +4,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Varve } from '../../src/index.js'
-import { runCommandLine } from '../../src/cli/command-line.js'
-import { TestTerminal } from '../support/fakes/test-terminal.js'
+import { varveHere } from '../support/programs/run-program.js'
+import type { ProgramResult } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-unlock-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
-async function unlock(dir: string): Promise<{ code: number; out: string; error: string }> {
-  const terminal = new TestTerminal('')
-  const code = await runCommandLine(['unlock', dir], terminal)
-  return { code, out: terminal.outText, error: terminal.errorText }
-}
+const unlock = (dir: string): Promise<ProgramResult> => varveHere('unlock', dir)
 
 /** Writes the record of a process in another container that left no proof of its death. */
 function plantOwner(dir: string): void {

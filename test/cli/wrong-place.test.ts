@@ -6,8 +6,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
-import { runCommandLine } from '../../src/cli/command-line.js'
-import { TestTerminal } from '../support/fakes/test-terminal.js'
+import { varveHereWith } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-place-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -42,12 +41,6 @@ function contentOf(dir: string): string[] {
     })
 }
 
-async function run(args: readonly string[]): Promise<{ code: number; out: string; error: string }> {
-  const terminal = new TestTerminal('get k\n')
-  const code = await runCommandLine(args, terminal)
-  return { code, out: terminal.outText, error: terminal.errorText }
-}
-
 describe('a place that holds no database', () => {
   for (const { name, make, database, file } of PLACES) {
     it(name, async () => {
@@ -61,13 +54,13 @@ describe('a place that holds no database', () => {
         ...FILE_KINDS.map((kind) => ({ args: ['dump', kind, place], expected: file })),
       ]
       for (const { args, expected } of lines) {
-        const { code, out, error } = await run(args)
+        const { code, out, error } = await varveHereWith('get k\n', ...args)
         assert.equal(code, 1, args.join(' '))
         assert.match(error, expected, args.join(' '))
         assert.ok(error.includes(place), `${args.join(' ')}: ${error}`)
         if (args[0] !== 'dump') assert.equal(out, '')
         if (args[0] === 'shell') continue
-        const json = await run([...args, '--json'])
+        const json = await varveHereWith('get k\n', ...args, '--json')
         assert.deepEqual([json.code, json.error], [1, ''])
         assert.doesNotThrow(() => JSON.parse(json.out))
       }

@@ -16,6 +16,7 @@ import {
 import type { Way } from '../support/crash/crash-steps.js'
 import { CrashSweep } from '../support/crash/crash-sweep.js'
 import { RunGate, smallOutputs } from '../support/fakes/run-hooks.js'
+import { atLeast, Draw } from '../support/harness/share.js'
 import { DIR, Workload } from '../support/model/workload.js'
 import type { WorkloadOptions } from '../support/model/workload.js'
 
@@ -40,7 +41,8 @@ async function reopenAll(w: Workload): Promise<void> {
 for (const [mode, manifestSync] of MODES) {
   test(`C01: power is lost at each step of compactions with several outputs, ${mode}`, async () => {
     const outputCounts: number[] = []
-    const { images } = await new CrashSweep({ seed: 17, randomCount: 4 }).run(async (w) => {
+    const sweep = new CrashSweep({ seed: 17, randomCount: 4, draw: new Draw(`C01 ${mode}`) })
+    const { images } = await sweep.run(async (w) => {
       await w.open()
       await table(w, 'abcdefgh', 900)
       await table(w, 'bdfh', 800)
@@ -56,7 +58,7 @@ for (const [mode, manifestSync] of MODES) {
       w.checkReads()
     }, { settings: { ...SMALL, manifestSync }, executor: smallOutputs })
     assert.ok(outputCounts.every((count) => count > 2), `several outputs: ${outputCounts}`)
-    assert.ok(images > 150, String(images))
+    assert.ok(images >= atLeast(150), String(images))
   })
 }
 

@@ -11,6 +11,7 @@ import { FIRST_BATCH_OFFSET } from '../../src/wal/index.js'
 import { hashDisk } from '../support/crash/crash-image.js'
 import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile, turns } from '../support/crash/crash-steps.js'
 import type { CrashedDisk, Way } from '../support/crash/crash-steps.js'
+import { drawn } from '../support/harness/share.js'
 import { DIR, openOn, Workload } from '../support/model/workload.js'
 import type { WorkloadOptions } from '../support/model/workload.js'
 
@@ -51,7 +52,7 @@ test('W01, W02: the last frame is torn at any byte: it is there wholly or not at
   const disk = crashNow(w, 'all')
   const bytes = readFile(disk.vfs, LOG)
   const cuts = Array.from({ length: bytes.length - end }, (_, i) => i + 1).filter((i) => i < 50 || i % 29 === 0)
-  for (const cut of cuts) {
+  for (const cut of drawn('torn frames', cuts)) {
     for (const keepsSize of [false, true]) {
       const torn = keepsSize ? bytes.slice().fill(0, end + cut) : bytes.slice(0, end + cut)
       const copy = { ...withLog(disk, torn), expected: { ...disk.expected, atLeast: 1 } }
@@ -314,7 +315,7 @@ test('W19: five crashes in recovery, one after the other, at each step: same sta
   const w = await opened()
   for (let i = 0; i < 6; i++) await w.put(`k${i}`, 900, { sync: i === 3 })
   const first = crashNow(w, 'all')
-  for (let step = 1; step < 34; step++) {
+  for (const step of drawn('five crashes in recovery', Array.from({ length: 33 }, (_, i) => i + 1))) {
     let disk = { ...first, vfs: first.vfs.cloneKilled(1) }
     for (let round = 0; round < 5; round++) {
       let next: SimVfs | null = null

@@ -32,7 +32,7 @@ async function checkCrashes(w: Workload): Promise<void> {
 
 for (const [mode, manifestSync] of MODES) {
   test(`C09: the disk is full: outputs go, writes go on, it is done once there is room, ${mode}`, async () => {
-    const w = await opened({ settings: { manifestSync } })
+    const w = await opened({ settings: { manifestSync, valueThreshold: 0 } })
     for (const keys of ['bcd', 'efg', 'hij']) await table(w, keys, 19_000)
     await w.compact()
     await w.vfs.settled()

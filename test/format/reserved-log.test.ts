@@ -105,13 +105,14 @@ const frameFlags: Case[] = [
 ]
 
 const entryKinds: Case[] = [
-  [0, '0'], [3, '3 (valueHandle)'], [4, '4 (rangeTombstone)'], [5, '5 (operand)'], [6, '6 (prepare)'],
+  [0, '0'], [4, '4 (rangeTombstone)'], [5, '5 (operand)'], [6, '6 (prepare)'],
   [7, '7 (commit)'], [8, '8'], [15, '15'],
 ].map(([kind, name]) => [entry({ kind: kind as number }), `entry kind ${name}`, BODY])
 
 const versionFlags: Case[] = [
   [0x10, '0x10 (expiry)'], [0x20, '0x20 (packed)'], [0x40, '0x40'], [0x80, '0x80'],
-].map(([flag, name]) => [entry({ kind: EntryKind.value | (flag as number) }), `entry version flag ${name}`, BODY])
+].flatMap(([flag, name]) => [EntryKind.value, EntryKind.valueHandle].map((kind): Case =>
+  [entry({ kind: kind | (flag as number) }), `entry version flag ${name}`, BODY]))
 
 const encodingFlags: Case[] = [
   [1, '1 (keyspace)'], [2, '2'], [8, '8 (touch)'], [16, '16'], [32, '32'], [64, '64'], [128, '128'],
@@ -180,6 +181,12 @@ const nobodyWrites: Case[] = [
   [flagged(tombstone, packed), 'entry kind 2 (tombstone) with version flag 0x20 (packed)', BODY],
   [flagged(rangeTombstone, packed), 'entry kind 4 (rangeTombstone) with version flag 0x20 (packed)', BODY],
   [flagged(EntryKind.commit, expiry), 'entry kind 7 (commit) with version flag 0x10 (expiry)', BODY],
+  [entry({ kind: EntryKind.valueHandle }), 'a value handle of 5 bytes', BODY],
+  [entry({ kind: EntryKind.valueHandle, value: '\0'.repeat(20) }), 'a value handle without a file', BODY],
+  [
+    { flags: APART, ...entry({ kind: EntryKind.valueHandle, encoding: checksum, value: 'v'.repeat(20) }) },
+    'a value handle with the checksum of a value', BODY,
+  ],
   [entry({ encoding: checksum }), 'a value has a checksum of its own, but its frame does not say so', BODY],
   [{ flags: APART, ...entry({}) }, 'no value is apart in a frame that says so', 0],
   [

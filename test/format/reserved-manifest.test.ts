@@ -28,7 +28,7 @@ const FIELDS: readonly (readonly [tag: number, name: string])[] = [
 
 const RECORD_FIELDS: readonly (readonly [tag: number, name: string])[] = [
   [2, 'expiring count'], [3, 'spans'], [4, 'widest spans'], [5, 'origin'], [6, 'sequence override'],
-  [7, 'operand count'], [8, 'handle count'], [9, 'value files as deltas'],
+  [7, 'operand count'], [9, 'value files as deltas'],
 ]
 
 const value = new ByteWriter().u53(7).finish()
@@ -97,7 +97,7 @@ test('fields that nobody has reserved, and flags of fields', async () => {
 test('fields of a record stand once each, by ascending tag, also those that are left out', async () => {
   const ignored = (tag: number): CraftedField => ({ tag, value, flags: FIELD_IGNORABLE })
   await assertOpens(recordField(ignored(2), ignored(4), ignored(300)).image, name)
-  for (const [first, second] of [[4, 4], [4, 2], [8, 7]] as const) {
+  for (const [first, second] of [[4, 4], [4, 2], [9, 7]] as const) {
     const { image: files, at } = recordField(ignored(first), ignored(second))
     const message = `${name} at offset ${at + RECORD_END + 16}: field ${second} behind field ${first}`
     for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)

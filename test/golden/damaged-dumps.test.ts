@@ -1,6 +1,6 @@
 /**
  * Dumps of damaged files: whatever was flipped or cut, each byte is still in exactly one section, what is
- * wrong is told, and what is good is described as before.
+ * wrong is told, and what is good is described as before. A short run draws the bytes.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -11,6 +11,7 @@ import { describeTable } from '../../src/sstable/index.js'
 import { sampleLog } from '../support/samples/log-samples.js'
 import { writeSampleManifest } from '../support/samples/manifest-samples.js'
 import { bytesOf, newFile, sampleEntries, writeTable } from '../support/samples/table-samples.js'
+import { drawn } from '../support/harness/share.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
 interface Sample {
@@ -61,7 +62,7 @@ for (const [kind, sample] of Object.entries(samples)) {
     const good = sectionsOf(sample, sample.bytes)
     assert.deepEqual(problemsOf(good), [])
     const last = good.at(-1)!
-    for (let at = 0; at < sample.bytes.length; at++) {
+    for (const at of drawn(`flipped bytes of a ${kind}`, sample.bytes.keys())) {
       const bytes = sample.bytes.slice()
       bytes[at]! ^= 0x10
       const sections = sectionsOf(sample, bytes)
@@ -79,7 +80,7 @@ for (const [kind, sample] of Object.entries(samples)) {
 
   test(`a ${kind} cut anywhere is described up to its end`, () => {
     const ends = new Set(sectionsOf(sample, sample.bytes).map(({ offset }) => offset))
-    for (let length = 0; length < sample.bytes.length; length++) {
+    for (const length of drawn(`cuts of a ${kind}`, sample.bytes.keys())) {
       const problems = problemsOf(sectionsOf(sample, sample.bytes.slice(0, length)))
       const isFrameEnd = kind !== 'table' && (ends.has(length) || length > [...ends].at(-1)!)
       if (!isFrameEnd || length < 128) assert.ok(problems.length > 0, `${length} bytes`)

@@ -12,7 +12,7 @@ import { defaultCompactionSettings } from '../../src/pick/index.js'
 import { assertGolden } from '../support/harness/golden.js'
 
 const options: Omit<SimulationOptions, 'workload'> = {
-  settings: defaultCompactionSettings(4 * MiB),
+  settings: defaultCompactionSettings(4 * MiB), handleShare: 0,
   dataBytes: 160 * MiB, writeBufferBytes: 4 * MiB, entryBytes: 16 * KiB, tombstoneShare: 0.2,
   speed: 4, workers: 2, level0TablesMax: 24, isQuietAtEnd: true, seed: 1,
 }

@@ -6,17 +6,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { numberFromEnv } from '../support/crash/crash-run.js'
-import { allPatterns, checkLiveness, nameOf } from '../support/model/liveness.js'
+import { allPatterns, checkLiveness, largePatterns, nameOf } from '../support/model/liveness.js'
 import type { Pattern } from '../support/model/liveness.js'
 
 const TOTAL_BYTES = 5 * 2 ** 20
+const LARGE_BYTES = 16 * 2 ** 20
 
 /** Writers of these were stopped for ever, or left a table for each flush. */
 const KNOWN = ([
   { order: 'counter', valueBytes: 200, session: 'one', calls: 'awaited' },
   { order: 'users', valueBytes: 200, session: 'flushes', calls: 'awaited' },
   { order: 'ordered', valueBytes: 10, session: 'closes', calls: 'sync' },
-] as const).map((it, seed): Pattern => ({ ...it, buffers: '64 KiB', style: 'leveled', seed }))
+] as const).map((it, seed): Pattern => ({
+  ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed,
+}))
 const DRAWN = 4
 
 test('writers progress, and files are bounded by what is live', async (t) => {
@@ -35,4 +38,16 @@ test('writers progress, and files are bounded by what is live', async (t) => {
     stalls += stallCount
   }
   assert.ok(stalls > 0)
+})
+
+test('so it is where values are large, whatever the order of keys and the threshold', async (t) => {
+  let [stalls, most] = [0, 0]
+  for (const pattern of largePatterns()) {
+    const { writeCount, stallCount, flushCount, valueLogCount } = await checkLiveness(pattern, LARGE_BYTES)
+    t.diagnostic(`${nameOf(pattern)}: ${writeCount} writes, ${flushCount} flushes, ${stallCount} stalls, ` +
+      `${valueLogCount} value logs at rest`)
+    stalls += stallCount
+    most = Math.max(most, valueLogCount)
+  }
+  assert.ok(stalls > 0 && most > 0)
 })

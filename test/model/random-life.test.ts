@@ -19,7 +19,8 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
     const seeds = drawn(kind, Array.from({ length: SEEDS }, (_, i) => first + i))
     for (const seed of seeds) {
       const hasThreads = seed % 2 === 1
-      const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled, hasThreads }).run()
+      const hasValueLogs = seed % 4 > 1
+      const report = await new RandomLife({ seed, steps: STEPS, hasFaults, isLeveled, hasThreads, hasValueLogs }).run()
       batches += report.batchCount
       restarts += report.restartCount
       errors += report.errorCount

@@ -15,8 +15,9 @@ export const dumpCommand: Command = {
   summary: 'Print a file of a database or blob cache byte by byte',
   details: [
     '',
-    '  KIND           log, manifest or table; segment or catalog, of a blob cache',
-    '  FILE           the file: 000012.wal, 000012.manifest, 000012.table, 000012.segment, 000012.catalog',
+    '  KIND           log, vlog, manifest or table; segment or catalog, of a blob cache;',
+    '                 a log that was promoted to a value log is a log',
+    '  FILE           the file: 000012.wal, 000012.vlog, 000012.manifest, 000012.table, 000012.segment, 000012.catalog',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '  --brief        one line for each frame or block, without its fields',
     '',

@@ -22,7 +22,7 @@ export const orphansCommand: Command = {
   details: [
     '',
     '  DIR            directory of the database',
-    '  --delete       remove them; first every listed table is read from beginning to end',
+    '  --delete       remove them; first every listed table and every value is read, from beginning to end',
     '  --json         one JSON object; on an error, an object with the one key "error"',
     '',
     'A table that no manifest lists is kept when it holds writes that neither the manifest nor the logs know,',

@@ -8,7 +8,7 @@ import { unknownText } from '../nearest-name.js'
 import { delCommand, fillCommand, getCommand, putCommand, scanCommand } from './data-commands.js'
 import type { ShellCommand } from './session.js'
 import {
-  compactCommand, dumpCommand, flushCommand, fullCompactionCommand, quitCommand, statsCommand,
+  compactCommand, dumpCommand, flushCommand, fullCompactionCommand, gcCommand, quitCommand, statsCommand,
 } from './state-commands.js'
 
 const decoder = new TextDecoder()
@@ -26,7 +26,7 @@ const helpCommand: ShellCommand = {
 
 const commands: readonly ShellCommand[] = [
   fillCommand, putCommand, getCommand, delCommand, scanCommand, flushCommand, compactCommand,
-  fullCompactionCommand, statsCommand, dumpCommand, helpCommand, quitCommand,
+  fullCompactionCommand, gcCommand, statsCommand, dumpCommand, helpCommand, quitCommand,
 ]
 
 const namesOf = ({ name, aliases = [] }: ShellCommand): string[] => [name, ...aliases]

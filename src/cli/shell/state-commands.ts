@@ -6,6 +6,7 @@ import type { KeyBounds } from '../../api/index.js'
 import type { CompactProgress } from '../../engine/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
+import { collectedText, heldText } from '../collected-text.js'
 import { countText, msText, sizeText } from '../demo/numbers.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import { printableTexts } from '../printable.js'
@@ -45,13 +46,40 @@ export const fullCompactionCommand: ShellCommand = {
   run: (_words, session) => compact(session, {}),
 }
 
+export const gcCommand: ShellCommand = {
+  name: 'gc',
+  synopsis: '[RATIO]',
+  summary: 'Give back the space of large values that nothing points to',
+  details: [
+    'Empties value logs of which more than RATIO is garbage, 0.05 to 0.95; without it what stays',
+    'when the database is idle. Flushes first. Ctrl-C gives it up; steps that are done stay.',
+  ],
+  wordCounts: [0, 1],
+  async run([word], session) {
+    const { db, terminal } = session
+    const ratio = word === undefined ? {} : { ratio: Number(decoder.decode(word)) }
+    const abort = new AbortController()
+    session.onInterrupt = () => abort.abort()
+    if (session.isInterrupted) abort.abort()
+    try {
+      terminal.out(collectedText(await db.collectGarbage({ ...ratio, signal: abort.signal })))
+      terminal.out(heldText(db.stats().valueLog.files))
+    } catch (error) {
+      if (!session.isInterrupted) throw error
+    } finally {
+      session.onInterrupt = null
+    }
+    return interrupted(session)
+  },
+}
+
 async function compact(session: Session, range: KeyBounds): Promise<number> {
   const { db, terminal, clock } = session
   const startMs = clock.nowMs()
   const abort = new AbortController()
   session.onInterrupt = () => abort.abort()
   if (session.isInterrupted) abort.abort()
-  let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, stepCount: 0 }
+  let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
   try {
     await db.compact(range, { signal: abort.signal, onProgress: (now) => (progress = now) })
   } catch (error) {
@@ -79,10 +107,11 @@ export const statsCommand: ShellCommand = {
 
 export const dumpCommand: ShellCommand = {
   name: 'dump',
-  synopsis: '[log|manifest|table FILE]',
+  synopsis: '[KIND FILE]',
   summary: 'Print the manifest, the levels and the logs, or a file byte by byte',
   details: [
-    'Without a word: the state that a reopen would find. A FILE without a slash is one of the database.',
+    'KIND is log, vlog, manifest or table. A FILE without a slash is one of the database. Without both: the state',
+    'that a reopen would find.',
   ],
   wordCounts: [0, 2],
   async run([kind, file], session) {

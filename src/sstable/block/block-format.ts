@@ -9,7 +9,7 @@
  *        6    2  zero
  *        8    8  base sequence number: the smallest of the block
  *       16   4n  word i: bits 0–23 where key suffix i starts, 24–27 kind, 28–31 version flags, 0; of the kinds all but
- *                value and tombstone are reserved, of the version flags all
+ *                value, tombstone and value handle are reserved, of the version flags all
  *        …   4n  where value i starts
  *        …    4  where the last value ends
  *        …   wn  sequence number minus base: 0 bytes (all equal), u32 or u64
@@ -50,7 +50,7 @@ export const BLOCK_BYTES_DEFAULT = 8 * KiB
 /** A value from this length on is written from where it stands, in a block of its own. */
 export const OWN_BLOCK_BYTES_MIN = 64 * KiB
 
-/** Makes the error for an entry whose kind and version flags are neither a plain value's nor a tombstone's. */
+/** What to throw for the kind and version flags of an entry that is no plain value, tombstone or value handle. */
 export function refusedEntry(at: number, kindAndFlags: number): BadBytes {
   const { isCorrupt, what } = kindProblem(kindAndFlags)!
   return isCorrupt ? new BadBytes(at, what) : new UnknownCode(at, what)

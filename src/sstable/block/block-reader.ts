@@ -6,7 +6,9 @@
  * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the block and
  * that entries are in order, whatever the file said; the other methods rely on it.
  */
-import { alignUp, BadBytes, EntryKind, getU53, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX } from '../../base/index.js'
+import {
+  alignUp, BadBytes, EntryKind, getU53, handleProblem, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX,
+} from '../../base/index.js'
 import {
   BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
 } from './block-format.js'
@@ -30,6 +32,8 @@ export class BlockReader {
   private seqWord = 0
   /** Bytes of a sequence number: 0, 4 or 8. */
   seqWidth = 0
+  /** Some entries are value handles; known once the columns of the block were checked. */
+  hasHandles = false
   private seqBase = 0
   private ownBytes: Uint8Array = this.bytes
   private ownWords: Uint32Array = this.words
@@ -185,6 +189,7 @@ export class BlockReader {
     if (start > length) throw new BadBytes(4, 'columns do not fit')
     this.checkKeyStarts(start)
     this.checkValueStarts(length)
+    if (this.hasHandles) this.checkHandles()
     this.checkSeqNums()
   }
 
@@ -192,19 +197,24 @@ export class BlockReader {
     const { words, keyWord, count } = this
     const suffixMax = KEY_BYTES_MAX - this.prefixBytes
     let previous = first
+    let hasHandles = false
     for (let i = 0; i < count; i++) {
       const word = words[keyWord + i]!
       const start = word & START_MASK
       const kind = word >>> KIND_SHIFT
       const isBad = i === 0 ? start !== first : start < previous || start - previous > suffixMax
       if (isBad) throw new BadBytes(16 + 4 * i, 'key start out of order')
-      if (kind !== EntryKind.value && kind !== EntryKind.tombstone) throw refusedEntry(16 + 4 * i, kind)
+      if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
+        if (kind !== EntryKind.valueHandle) throw refusedEntry(16 + 4 * i, kind)
+        hasHandles = true
+      }
       previous = start
     }
     const end = words[keyWord + count]!
     if (end < previous || end - previous > suffixMax || end > START_MASK) {
       throw new BadBytes(16 + 4 * count, 'end of keys out of order')
     }
+    this.hasHandles = hasHandles
   }
 
   private checkValueStarts(length: number): void {
@@ -218,6 +228,16 @@ export class BlockReader {
     if (previous > length || length - previous >= 8) throw new BadBytes(16 + 8 * count, 'bad end of values')
     for (; previous < length; previous++) {
       if (bytes[base + previous] !== 0) throw new BadBytes(previous, 'padding is not zero')
+    }
+  }
+
+  private checkHandles(): void {
+    const { count, bytes, base } = this
+    for (let i = 0; i < count; i++) {
+      if (this.kindAt(i) !== EntryKind.valueHandle) continue
+      const start = this.valueStart(i)
+      const problem = handleProblem(bytes, start, this.valueEnd(i))
+      if (problem !== null) throw new BadBytes(start - base, problem)
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareBytes, SeededRandom } from '../../base/index.js'
+import { compareBytes, EntryKind, putValueHandle, SeededRandom, VALUE_HANDLE_BYTES } from '../../base/index.js'
 import { BlockBuilder } from './block-builder.js'
 import { BlockReader } from './block-reader.js'
 import { BuildBuffer } from './build-buffer.js'
@@ -13,7 +13,10 @@ function blockOf(keys: readonly Uint8Array[], kind = 1): { block: BlockReader; v
   for (const [i, key] of keys.entries()) {
     builder.stage(key, 0, key.length)
     builder.measure()
-    builder.push(1000 - i, kind, 0)
+    const value = new Uint8Array(kind === EntryKind.valueHandle ? VALUE_HANDLE_BYTES : 0)
+    if (kind === EntryKind.valueHandle) putValueHandle(value, 0, 128, 1000, 1, 7)
+    builder.push(1000 - i, kind, value.length)
+    builder.putValues(value, 0, value.length)
   }
   const length = builder.encode(0)
   const block = new BlockReader()
@@ -57,11 +60,14 @@ test('heads and what decides when they are equal give the order of the keys, wha
   }
 })
 
-test('plain: a value whose head differs from the one before', () => {
+test('plain: a value, or its handle, whose head differs from the one before', () => {
   const keys = ['key-0000', 'key-0001', 'key-0001-0002', 'key-0001-0003', 'key-0002'].map((key) => Buffer.from(key))
   const { block, view } = blockOf(keys)
   const heads = new KeyHeads(0)
   heads.read(block, view)
+  assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
+  const handles = blockOf(keys, EntryKind.valueHandle)
+  heads.read(handles.block, handles.view)
   assert.deepEqual([...heads.isPlain.subarray(0, 5)], [1, 1, 0, 0, 1])
   const tombstones = blockOf(keys, 2)
   heads.read(tombstones.block, tombstones.view)

@@ -7,7 +7,7 @@
  * are equal.
  * Thread: any. Nothing is allocated per entry.
  */
-import { isPlain } from '../../iterator/index.js'
+import { isCarried } from '../../iterator/index.js'
 import { BLOCK_ENTRIES_MAX, KIND_SHIFT, START_MASK } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 
@@ -22,7 +22,7 @@ const MASKS_LOW = Int32Array.of(0, 0, 0, 0, 0, 0xff000000, 0xffff0000, 0xffffff0
 export class KeyHeads {
   readonly high = new Int32Array(BLOCK_ENTRIES_MAX)
   readonly low = new Int32Array(BLOCK_ENTRIES_MAX)
-  /** 1 for a plain value whose head alone tells its key from the key before it in the block, else 0. */
+  /** 1 for a value, or the handle of one, whose key the head alone tells from the one before in the block. */
   readonly isPlain = new Uint8Array(BLOCK_ENTRIES_MAX)
   private readonly headAt: number
   /** Count of the head's bytes that the block's prefix gives; `givenHigh` and `givenLow` are those bytes. */
@@ -96,7 +96,7 @@ export class KeyHeads {
     for (let i = 0; i < count; i++) {
       const isAbove = high[i]! > lastHigh || (high[i] === lastHigh && low[i]! > lastLow)
       if (!isAbove && i > 0) block.checkOrderAt(i)
-      plain[i] = (isAbove || i === 0) && isPlain(words[keyWord + i]! >>> KIND_SHIFT) ? 1 : 0
+      plain[i] = (isAbove || i === 0) && isCarried(words[keyWord + i]! >>> KIND_SHIFT) ? 1 : 0
       lastHigh = high[i]!
       lastLow = low[i]!
     }

@@ -15,6 +15,7 @@ import type { TableSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { PointEntries } from '../block/point-entries.js'
 import type { TableIndex } from '../lookup/table-index.js'
+import { saysHandles } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
@@ -160,15 +161,23 @@ export class TableBlocks {
     const length = readBlock(source, offset, index.bytes(i), bytes, base)
     reader.open(bytes, words, base)
     parseAt(source, offset, () => reader.check(length))
-    checkBlockBounds(source, index, reader, i)
+    checkBlockBounds({ source, footer: this.footer, index }, reader, i)
     this.entries.note(reader, i)
   }
 }
 
-/** Throws CORRUPTION unless block i has the entries that the index speaks of. Requires: columns checked. */
-export function checkBlockBounds(source: TableSource, index: TableIndex, reader: BlockReader, i: number): void {
-  if (reader.count === index.counts[i] && isBounded(index, reader, i)) return
-  throw corruption(source.name, index.offset(i), 'the entries are not those that the index speaks of')
+/**
+ * Throws CORRUPTION unless block i has the entries that the index speaks of, and no handles that the footer does not
+ * tell of. Requires: columns checked.
+ */
+export function checkBlockBounds(
+  { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, reader: BlockReader, i: number,
+): void {
+  if (reader.count !== index.counts[i] || !isBounded(index, reader, i)) {
+    throw corruption(source.name, index.offset(i), 'the entries are not those that the index speaks of')
+  }
+  if (!reader.hasHandles || saysHandles(footer)) return
+  throw corruption(source.name, index.offset(i), 'value handles in a table that does not say that it has them')
 }
 
 function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {

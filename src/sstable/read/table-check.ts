@@ -5,19 +5,22 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  compareBytes, corruption, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync, VarveError,
+  checkFileIdentity, compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
+  VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import { isTombstone } from '../../iterator/index.js'
 import { BlockReader } from '../block/block-reader.js'
+import { sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
 import { SectionSlot } from '../table-format.js'
 import type { Extent, Footer } from '../table-format.js'
+import { ValueReferences } from '../value-references.js'
 import { TableBlocks } from './table-blocks.js'
 import {
-  checkAgreement, checkHeader, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
+  checkAgreement, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -46,7 +49,7 @@ export function* checkTable(
   const outline = reporter.attempt({ offset: 0, bytes: facts.bytes }, () => {
     checkSize(options, facts)
     const read = runSync(readOutline(options))
-    checkHeader(options.name, read.header, facts, databaseId)
+    checkFileIdentity(options.name, read.header, facts, databaseId)
     return read
   })
   if (outline === null) return
@@ -138,6 +141,7 @@ class Tally {
   private keyCount = 0
   private tombstoneCount = 0
   private rawBytes = 0
+  private readonly references = new ValueReferences()
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
 
@@ -165,7 +169,9 @@ class Tally {
     this.lastKey = key
     this.lastKeyBytes = keyBytes
     this.rawBytes += keyBytes + reader.valueEnd(i) - reader.valueStart(i)
-    if (isTombstone(reader.kindAt(i))) this.tombstoneCount++
+    const kind = reader.kindAt(i)
+    if (isTombstone(kind)) this.tombstoneCount++
+    if (kind === EntryKind.valueHandle) this.references.add(reader.bytes, reader.valueStart(i))
     if (seqNum < this.smallestSeqNum) this.smallestSeqNum = seqNum
     if (seqNum > this.largestSeqNum) this.largestSeqNum = seqNum
   }
@@ -188,6 +194,10 @@ class Tally {
   compare(): void {
     if (this.hasGap) return
     const { properties, lookups: { pointHash } } = this.known
+    this.rawBytes += this.references.extraBytes
+    if (!sameValueFiles(this.references.list(), properties.valueFiles)) {
+      this.tell(SectionSlot.properties, 'the value handles are not those that the properties speak of')
+    }
     for (const name of COUNTED) {
       if (this[name] === properties[name]) continue
       this.tell(SectionSlot.properties, `${name} is ${this[name]}, the properties say ${properties[name]}`)

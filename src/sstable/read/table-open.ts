@@ -3,7 +3,7 @@
  * Does not own: the file. Thread: any; runs blocking or awaited.
  */
 import {
-  compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
+  checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, Steps, TableFacts } from '../../base/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
@@ -14,7 +14,7 @@ import { PointHash } from '../lookup/point-hash.js'
 import { TableIndex } from '../lookup/table-index.js'
 import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
-import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
+import { decodeFooter, FOOTER_BYTES, saysHandles, SectionSlot, TABLE_MAGIC } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { withTail } from './table-tail.js'
 
@@ -103,22 +103,13 @@ export function checkSize(table: TableFile, facts: TableFacts): void {
 /** Checks a table by size and header alone: enough for a file that was looked at before. */
 export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId: Uint8Array): Steps<void> {
   checkSize(table, facts)
-  checkHeader(table.name, yield* readHeader(table), facts, databaseId)
-}
-
-/** Throws CORRUPTION when the header is not that of the file that `facts` speaks of. */
-export function checkHeader(name: string, header: FileHeader, facts: TableFacts, databaseId: Uint8Array): void {
-  if (compareBytes(header.databaseId, databaseId) !== 0) {
-    throw corruption(name, 24, 'it belongs to another database')
-  }
-  if (header.fileNum !== facts.fileNum) throw corruption(name, 40, `it is file number ${header.fileNum}`)
-  if (compareBytes(header.salt, facts.salt) !== 0) throw corruption(name, 48, 'another file of this number')
+  checkFileIdentity(table.name, yield* readHeader(table), facts, databaseId)
 }
 
 /** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
 export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
   const { source, header, footer, properties } = parts
-  checkHeader(source.name, header, facts, databaseId)
+  checkFileIdentity(source.name, header, facts, databaseId)
   checkPropertyFacts(source, footer, properties, facts)
 }
 
@@ -229,6 +220,9 @@ export function checkAgreement(
   for (const count of index.counts) entryCount += count
   if (entryCount !== properties.entryCount) {
     throw corruption(name, offset, 'number of entries differs from the index')
+  }
+  if (saysHandles(footer) !== properties.valueFiles.length > 0) {
+    throw corruption(name, offset, 'footer and properties differ about value handles')
   }
   const last = index.blockCount - 1
   const largest = index.keyBytes.subarray(index.keyStarts[last], index.keyStarts[last + 1])

@@ -59,7 +59,9 @@ export class TableScan {
     this.parts = null
     checkSize(table, facts)
     const parts = runSync(readParts(table, { pointHash: false, filter: 'never' }))
-    checkFacts(parts, facts, databaseId)
+    // A job is not told what its inputs point to: that would be most of its message.
+    const { valueFiles } = facts.valueFiles.length === 0 ? parts.properties : facts
+    checkFacts(parts, { ...facts, valueFiles }, databaseId)
     this.parts = parts
     this.smallestKey = facts.smallestKey
     this.next = this.pieceFirst = this.pieceEnd = 0
@@ -110,7 +112,7 @@ export class TableScan {
     const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
     block.open(bytes, words, base)
     parseAt(source, offset, () => block.checkColumns(length))
-    checkBlockBounds(source, index, block, number)
+    checkBlockBounds(parts, block, number)
     const { smallestKey } = this
     if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {
       throw corruption(source.name, offset, 'the smallest key is another')

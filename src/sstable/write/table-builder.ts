@@ -7,7 +7,7 @@
  * hash is there, and what is there covers every user key.
  */
 import {
-  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, NO_FEATURES, readHashSeed, tableFileName,
+  assert, encodeFileHeader, EntryKind, FILE_HEADER_BYTES, fileSeed, MustKnow, NO_FEATURES, readHashSeed, tableFileName,
 } from '../../base/index.js'
 import type { FileHeader, FileNum, HashSeed, TableFacts } from '../../base/index.js'
 import { isTombstone } from '../../iterator/index.js'
@@ -26,6 +26,7 @@ import type { Replaces } from '../replaces.js'
 import type { TableScan } from '../read/table-scan.js'
 import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, contentBytes } from '../table-format.js'
 import type { Extent } from '../table-format.js'
+import { ValueReferences } from '../value-references.js'
 import { TableWriter } from './table-writer.js'
 
 const FILTER_BITS_PER_KEY = 10
@@ -73,6 +74,7 @@ export class TableBuilder {
   /** The most entries of a block so far. */
   private entriesMax = 1
   private tombstoneCount = 0
+  private readonly references = new ValueReferences()
   private smallestKey = new Uint8Array(0)
   /** Sequence number of the entry added last. */
   private lastSeqNum = 0
@@ -112,6 +114,11 @@ export class TableBuilder {
     return this.index.blockCount
   }
 
+  /** Keys and values of closed blocks as the user gave them, wherever the values stand. */
+  get rawBytesSoFar(): number {
+    return this.rawBytes + this.references.extraBytes
+  }
+
   /** Bytes handed to the file so far. */
   get bytesWritten(): number {
     return this.output.bytesWritten
@@ -139,6 +146,7 @@ export class TableBuilder {
       return
     }
     this.push(isNewKey, seqNum, kind, valueBytes)
+    if (kind === EntryKind.valueHandle) this.references.add(value, valueStart)
     block.putValues(value, valueStart, valueEnd)
   }
 
@@ -160,6 +168,7 @@ export class TableBuilder {
     const isNewKey = this.isNewKey(seqNum)
     if (this.isFullFor(valueBytes)) this.closeBlock()
     this.push(isNewKey, seqNum, kind, valueBytes)
+    if (kind === EntryKind.valueHandle) this.references.add(bytes, keyEnd)
     block.putValueWords(view, keyEnd, valueEnd)
   }
 
@@ -186,7 +195,9 @@ export class TableBuilder {
         this.closeOwnBlock(source.bytes, source.valueStart(i), source.valueEnd(i))
         return i + 1
       }
-      this.push(isNewKey, seqNum, source.kindAt(i), valueBytes)
+      const kind = source.kindAt(i)
+      this.push(isNewKey, seqNum, kind, valueBytes)
+      if (kind === EntryKind.valueHandle) this.references.add(source.bytes, source.valueStart(i))
     }
     block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
     return end
@@ -213,7 +224,8 @@ export class TableBuilder {
     const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
     const bytes = output.offset + FOOTER_BYTES
-    const footer = { features: NO_FEATURES, sections, blockCount: index.blockCount, fileBytes: bytes }
+    const mustKnow = this.references.count > 0 ? MustKnow.valueHandles : 0
+    const footer = { features: { ...NO_FEATURES, mustKnow }, sections, blockCount: index.blockCount, fileBytes: bytes }
     output.raw(encodeFooter(footer, this.seed))
     output.flush()
     return { ...factsIn(properties), fileNum: options.fileNum, bytes, salt: options.salt.slice() }
@@ -238,7 +250,7 @@ export class TableBuilder {
     return {
       entryCount: this.entryCount,
       tombstoneCount: this.tombstoneCount,
-      rawBytes: this.rawBytes,
+      rawBytes: this.rawBytesSoFar,
       smallestKey: this.smallestKey,
       largestKey: block.keys.slice(block.lastKeyStart, block.lastKeyEnd),
       smallestSeqNum: this.smallestSeqNum,
@@ -248,7 +260,7 @@ export class TableBuilder {
       keyspaceId: options.keyspaceId,
       expiryMin: 0,
       expiryMax: 0,
-      valueFiles: [],
+      valueFiles: this.references.list(),
       keyCount: this.keyCount,
       hashSeed: options.salt,
       blockBytes: this.blockBytes,

@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as threads from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
-import { errnoOf, tellOpenFilesMax, useChunkGuard, useNativeCrc32 } from '../../base/index.js'
+import { errnoOf, tellOpenFilesMax, useChunkGuard, useNativeCrc32, useUnfilledBytes } from '../../base/index.js'
 import { HeldVfs } from '../held-vfs.js'
 import { FileSystemError } from '../vfs-error.js'
 import type { FileInfo, HoldSpec, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs.js'
@@ -19,6 +19,7 @@ import { hasBlockingSync, syncBlocking, syncsByHandle } from './node-sync-thread
 
 if (typeof crc32 === 'function') useNativeCrc32(crc32)
 if (typeof threads.markAsUntransferable === 'function') useChunkGuard(threads.markAsUntransferable)
+useUnfilledBytes((length) => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer))
 tellOpenFilesMax(openFilesMax)
 
 const {

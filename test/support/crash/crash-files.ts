@@ -2,7 +2,7 @@
  * What: what must be true of the files of a database, whatever is in them.
  */
 import assert from 'node:assert/strict'
-import { parseFileName, runSync } from '../../../src/base/index.js'
+import { parseFileName, runSync, valueLogFileName } from '../../../src/base/index.js'
 import type { FileName } from '../../../src/base/index.js'
 import { keptTablesIn } from '../../../src/engine/saved-settings.js'
 import { allTables, firstNeededLog, readManifest, readMarker } from '../../../src/manifest/index.js'
@@ -37,6 +37,12 @@ export function checkFiles(vfs: SimVfs, dir: string): string[] {
     assert.ok(name !== undefined, `table ${fileNum} is there`)
     assert.equal(vfs.statSync(vfs.join(dir, name))?.size, bytes, `size of ${name}`)
   }
+  for (const facts of version.valueLogs.values()) {
+    const name = valueLogFileName(facts)
+    const size = vfs.statSync(vfs.join(dir, name))?.size ?? -1
+    // What stands behind the recorded end of a promoted log is void.
+    assert.ok(facts.isLog ? size >= facts.bytes : size === facts.bytes, `${name} has ${size} bytes, not ${facts.bytes}`)
+  }
   for (const name of names) {
     const parsed = parseFileName(name)
     if (parsed !== null) assert.ok(isNeeded(parsed, { marker, version, listed }), `${name} is an orphan`)
@@ -54,11 +60,17 @@ function isNeeded(
   switch (parsed.kind) {
     case 'lock': return true
     case 'table': return listed.has(parsed.fileNum)
-    case 'log': return parsed.fileNum >= firstNeededLog(version)
+    case 'log': return parsed.fileNum >= firstNeededLog(version) || isValueLog(parsed, version)
+    case 'vlog': return isValueLog(parsed, version) || listed.has(parsed.fileNum)
     case 'manifest': return parsed.fileNum === marker.manifest
     case 'marker': return parsed.iteration === marker.iteration
     default: return false
   }
+}
+
+/** True when the version lists this very file: under one number there is a log or a file of its own. */
+function isValueLog({ kind, fileNum }: { kind: string; fileNum: number }, { valueLogs }: Version): boolean {
+  return valueLogs.get(fileNum)?.isLog === (kind === 'log')
 }
 
 /**
@@ -86,17 +98,23 @@ export function guardFiles(vfs: SimVfs, dir: string, problems: string[]): void {
 function wouldMiss(parsed: FileName, { marker, version }: DatabaseFiles): boolean {
   switch (parsed.kind) {
     case 'table': return allTables(version).some(({ fileNum }) => fileNum === parsed.fileNum)
-    case 'log': return parsed.fileNum >= firstNeededLog(version)
+    case 'log': return parsed.fileNum >= firstNeededLog(version) || isLive(parsed, version)
+    case 'vlog': return isLive(parsed, version)
     case 'manifest': return parsed.fileNum === marker.manifest
     case 'marker': return parsed.iteration === marker.iteration
     default: return false
   }
 }
 
+function isLive(parsed: { kind: string; fileNum: number }, version: Version): boolean {
+  return isValueLog(parsed, version) && version.valueLogs.get(parsed.fileNum)!.liveCount > 0
+}
+
 /** Forbids later writes to a file that has its final name, or is not current any more. */
 export function sealFinished(vfs: SimVfs, op: { kind: string; path: string; to?: string }): void {
   const nameOf = (path: string) => parseFileName(path.slice(path.lastIndexOf('/') + 1))
-  if (op.kind === 'link' && nameOf(op.to!)?.kind === 'table') vfs.seal(op.to!)
+  const linked = op.kind === 'link' ? nameOf(op.to!)?.kind : undefined
+  if (linked === 'table' || linked === 'vlog') vfs.seal(op.to!)
   if (op.kind !== 'syncDir') return
   const marker = readMarker(vfs.listSync(op.path))
   for (const name of vfs.listSync(op.path)) {

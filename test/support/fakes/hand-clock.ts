@@ -41,6 +41,11 @@ export class HandClock implements Clock {
     return { cancel: () => void this.waitingCount-- }
   }
 
+  /** The number of calls that wait for the next turn. */
+  get deferredCount(): number {
+    return this.deferred.length
+  }
+
   get timerCount(): number {
     return this.timers.length
   }

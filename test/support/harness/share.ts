@@ -40,7 +40,13 @@ export function drawn<T>(name: string, cases: Iterable<T>): T[] {
   return taken.length > 0 || all.length === 0 ? taken : [new SeededRandom(drawSeed, `${name} one`).pick(all)]
 }
 
+/** Gives those of the numbers below `count` that this run does: seeds, offsets, moments. */
+export function drawnNumbers(name: string, count: number): number[] {
+  return drawn(name, Array(count).keys())
+}
+
 /** The number of cases, of this many, that is enough to be sure that a share of this run was done: a draw varies. */
 export function atLeast(count: number): number {
-  return isWholeRun ? count : Math.floor(count * shareOfRun * 0.6)
+  const mean = count * shareOfRun
+  return isWholeRun ? count : Math.max(0, Math.floor(Math.min(mean * 0.6, mean - 4 * Math.sqrt(mean))))
 }

@@ -19,6 +19,8 @@ const TIMES = 40
 const QUIET_MS = 1000
 /** The number of quiet seconds until everything must be at rest. */
 const REST_SECONDS_MAX = 2000
+/** Small value logs that are left alone, and those of the last writes. */
+const VALUE_LOGS_MAX = 64 + 16
 /** Milliseconds of real time between two looks at a database whose writers may be waiting. */
 const LOOK_MS = 25
 
@@ -44,6 +46,9 @@ type KeyOrder = keyof typeof KEY_ORDERS
 
 const VALUE_SIZES = [10, 200, 2000, 20_000] as const
 
+/** From this length on values stand in value logs; 0: never. */
+const THRESHOLDS = [0, 512, 4096] as const
+
 /** Settings that decide when memtables are full. */
 const BUFFERS = {
   '64 KiB': { writeBufferSize: 64 * KiB },
@@ -62,6 +67,7 @@ const CALLS = ['awaited', 'together', 'sync'] as const
 export interface Pattern {
   order: KeyOrder
   valueBytes: (typeof VALUE_SIZES)[number]
+  threshold: (typeof THRESHOLDS)[number]
   buffers: Buffers
   session: (typeof SESSIONS)[number]
   calls: (typeof CALLS)[number]
@@ -69,20 +75,39 @@ export interface Pattern {
   seed: number
 }
 
+/** The lengths of values, each with the thresholds that make a difference. */
+const VALUES = VALUE_SIZES.flatMap((valueBytes) =>
+  THRESHOLDS.filter((threshold) => threshold <= valueBytes).map((threshold) => ({ valueBytes, threshold })))
+
 /** Gives all patterns, in a fixed order. */
 export function allPatterns(): Pattern[] {
   const patterns: Pattern[] = []
   for (const style of COMPACTION_STYLES) {
     for (const order of Object.keys(KEY_ORDERS) as KeyOrder[]) {
-      for (const valueBytes of VALUE_SIZES) {
+      for (const value of VALUES) {
         for (const buffers of Object.keys(BUFFERS) as Buffers[]) {
           for (const session of SESSIONS) {
             for (const calls of CALLS) {
-              patterns.push({ order, valueBytes, buffers, session, calls, style, seed: patterns.length + 1 })
+              patterns.push({ order, ...value, buffers, session, calls, style, seed: patterns.length + 1 })
             }
           }
         }
       }
+    }
+  }
+  return patterns
+}
+
+/** Large values, and all of their bytes in value logs: one pattern of each order of keys and each threshold. */
+export function largePatterns(): Pattern[] {
+  const patterns: Pattern[] = []
+  for (const order of Object.keys(KEY_ORDERS) as KeyOrder[]) {
+    for (const threshold of [512, 4096] as const) {
+      const i = patterns.length
+      patterns.push({
+        order, valueBytes: 20_000, threshold, buffers: (Object.keys(BUFFERS) as Buffers[])[i % 5]!,
+        session: SESSIONS[i % 3]!, calls: CALLS[(i + 1) % 3]!, style: 'leveled', seed: i + 1,
+      })
     }
   }
   return patterns
@@ -97,6 +122,7 @@ export interface LivenessReport {
   stallCount: number
   flushCount: number
   tableCount: number
+  valueLogCount: number
 }
 
 /** Writes about this many bytes; throws when something is not as it must be. */
@@ -122,7 +148,9 @@ class Life {
   private readonly writeCount: number
   private readonly live = new Map<string, number>()
   private readonly problems = new Set<string>()
-  private readonly report: LivenessReport = { writeCount: 0, stallCount: 0, flushCount: 0, tableCount: 0 }
+  private readonly report: LivenessReport = {
+    writeCount: 0, stallCount: 0, flushCount: 0, tableCount: 0, valueLogCount: 0,
+  }
   private database: Varve | null = null
 
   constructor(pattern: Pattern, totalBytes: number) {
@@ -155,10 +183,10 @@ class Life {
   }
 
   private async open(): Promise<void> {
-    const { buffers, style, seed } = this.pattern
+    const { buffers, style, threshold, seed } = this.pattern
     const onEvent = (event: EngineEvent): void => this.hear(event)
     this.database = await Varve.open(DIR, {
-      ...BUFFERS[buffers], compaction: { style }, blockSize: 1024,
+      ...BUFFERS[buffers], compaction: { style }, blockSize: 1024, valueThreshold: threshold,
       components: { vfs: this.vfs, clock: this.clock, executor: simExecutor({ seed }), onEvent },
     })
   }
@@ -244,8 +272,8 @@ class Life {
     let last = ''
     for (let second = 0; second < REST_SECONDS_MAX; second++) {
       await setTimeout(2 * QUIET_MS / TIMES)
-      const { compaction, flush, levels } = this.db.stats()
-      const now = JSON.stringify([levels, compaction.completed, this.vfs.listSync(DIR)])
+      const { compaction, flush, levels, valueLog } = this.db.stats()
+      const now = JSON.stringify([levels, valueLog.files, compaction.completed, this.vfs.listSync(DIR)])
       if (compaction.active + flush.pending === 0 && now === last) return
       last = now
     }
@@ -257,7 +285,7 @@ class Life {
     if (style === 'none') return
     const names = this.vfs.listSync(DIR)
     const files = names.map((name) => this.vfs.statSync(`${DIR}/${name}`)!.size)
-    const { levels } = this.db.stats()
+    const { levels, valueLog } = this.db.stats()
     const { writeBufferSize = 256 * KiB } = BUFFERS[buffers] as VarveOptions
     const { tableBytes } = defaultCompactionSettings(writeBufferSize)
     // These are level 0, and what a quiet time leaves of small tables in each level that is used.
@@ -266,7 +294,10 @@ class Life {
     const tables = levels.reduce((sum, { tableCount }) => sum + tableCount, 0)
     this.report.tableCount = Math.max(this.report.tableCount, tables)
     assert.ok(tables <= needed, `${when}: ${tables} tables, ${needed} are enough: ${JSON.stringify(levels)}`)
-    assert.ok(names.length <= tables + 12, `${when}: ${names.length} files for ${tables} tables: ${names.join(' ')}`)
+    const listed = tables + valueLog.fileCount
+    assert.ok(names.length <= listed + 12, `${when}: ${names.length} files, ${listed} are listed: ${names.join(' ')}`)
+    this.report.valueLogCount = Math.max(this.report.valueLogCount, valueLog.fileCount)
+    assert.ok(valueLog.fileCount <= VALUE_LOGS_MAX, `${when}: ${valueLog.fileCount} value logs`)
     const liveBytes = this.live.size * (this.pattern.valueBytes + 40)
     const bytes = files.reduce((sum, size) => sum + size, 0)
     const most = 1.6 * liveBytes + 6 * writeBufferSize

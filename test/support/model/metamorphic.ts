@@ -25,6 +25,22 @@ export const configurations: readonly Configuration[] = [
     options: { writeBufferSize: 4096 * KIB, blockSize: 16 * KIB, blockCacheSize: 8192 * KIB },
   },
   {
+    name: 'in memory, tiny slabs, values of 512 bytes stand apart', platform: 'memory', reopens: true,
+    options: { ...TINY, valueThreshold: 512, garbageRatio: 0.05, blockCacheSize: 2048 * KIB },
+  },
+  {
+    name: 'in memory, values of 512 bytes stand apart, no compaction, fast mode, no cache', platform: 'memory',
+    reopens: true,
+    options: {
+      ...TINY, compaction: { style: 'none' }, manifestSync: false, blockCacheSize: 0, valueThreshold: 512,
+      flushOnClose: false,
+    },
+  },
+  {
+    name: 'on disk, two workers, values of 4 KiB stand apart', platform: 'node', reopens: true,
+    options: { ...TINY, workers: 2, valueThreshold: 4096, maxOpenFiles: 16 },
+  },
+  {
     name: 'on disk, no worker', platform: 'node', reopens: true,
     options: { ...TINY, workers: 0, flushOnClose: false },
   },

@@ -4,12 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { SimulatedTables, keyOf, noEntries, sortedEntries } from '../../../bench/simulation/simulated-tables.js'
-import type { FileNum, SeqNum, TableFacts } from '../../../src/base/index.js'
+import {
+  SimulatedTables, editOfRun, keyOf, madeBy, noEntries, sortedEntries, sweepOf,
+} from '../../../bench/simulation/simulated-tables.js'
+import type { EntrySizes } from '../../../bench/simulation/simulated-tables.js'
+import type { FileNum, SeqNum } from '../../../src/base/index.js'
 import { allTables, applyEdit, emptyVersion, extentOfRange, findProblem } from '../../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../../src/manifest/index.js'
 import {
-  createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenQuiet,
+  createPicker, manualPicker, reservationOf, settingsWhenQuiet, totalBytes, valueBytesOf,
 } from '../../../src/pick/index.js'
 import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../../src/pick/index.js'
 import { assertAvailable, assertBelow, assertClosed, shownPick } from '../scenes/pick-scene.js'
@@ -70,19 +73,32 @@ export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<Compaction
     tombstoneRatio: fc.constantFrom(0.05, 0.5),
     reclaimShareMin: fc.constantFrom(0, 0.25),
     smallTablesMax: fc.integer({ min: 0, max: 6 }),
+    garbageRatio: fc.constantFrom(0.06, 0.3, 1),
+    garbageFileRatio: fc.constantFrom(0.1, 0.75),
+    garbageGate: fc.constantFrom(0, 0.5),
+    uncoverShareMin: fc.constantFrom(1, 8, Infinity),
+    uncoverLiveShareMin: fc.constantFrom(0, 1 / 16),
+    valueFileBytes: values(2, 40, 1000),
+    movedBytesMax: values(2, 20, 1000),
   })
 }
 
 interface UnderWay {
   pick: CompactionPick
   reservation: RunningCompaction
-  outputs: TableFacts[]
+  edit: VersionEdit
 }
 
 export class Life {
   version: Version = emptyVersion
   readonly held: SeqNum[] = []
   readonly blocked = new Set<FileNum>()
+  /** Bytes that runs have moved between value logs, and written into tables. */
+  movedBytes = 0
+  writtenBytes = 0
+  /** Bytes of values that flushes took, and of value logs that went. */
+  putBytes = 0
+  freedBytes = 0
   private underWay: UnderWay[] = []
   private readonly tables: SimulatedTables
   /** The last write of each key, for each reader: a sequence number, or undefined. */
@@ -91,12 +107,18 @@ export class Life {
   private seqNum = 0
   private readonly settings: CompactionSettings
   private readonly isRead: boolean
+  private readonly keyCount: number
+  private readonly valueBytes: number
 
   /** Begins a life. With `isRead`, all readers look at every key after each install. */
-  constructor(chosen: CompactionSettings, { valueBytes = VALUE_BYTES, isRead = true } = {}) {
+  constructor(chosen: CompactionSettings, {
+    valueBytes = VALUE_BYTES, isRead = true, keyCount = KEYS, ...handles
+  }: Partial<EntrySizes & { isRead: boolean; keyCount: number }> = {}) {
     this.settings = chosen
     this.isRead = isRead
-    this.tables = new SimulatedTables({ valueBytes, tombstoneBytes: Math.ceil(valueBytes / 5) })
+    this.keyCount = keyCount
+    this.valueBytes = valueBytes
+    this.tables = new SimulatedTables({ valueBytes, tombstoneBytes: Math.ceil(valueBytes / 5), ...handles })
   }
 
   step(step: Step): void {
@@ -107,9 +129,14 @@ export class Life {
       case 'tidy': return void this.start(this.tidying(step.bytesMax))
       case 'hold': return this.hold()
       case 'let go': return void this.held.shift()
-      case 'block': return void this.blocked.add(allTables(this.version)[step.which]?.fileNum ?? 0)
+      case 'block': return void this.blocked.add(this.fileAt(step.which))
       case 'manual': return void this.start(this.manual(step.from, step.from + step.span))
     }
+  }
+
+  /** A table or a value log. */
+  private fileAt(which: number): FileNum {
+    return [...allTables(this.version), ...this.version.valueLogs.values()][which]?.fileNum ?? 0
   }
 
   manual(from: number, to: number): Pick<Picker, 'pick'> {
@@ -124,16 +151,21 @@ export class Life {
   private flush({ from, span, count, tombstones, seed }: Step & { do: 'flush' }): void {
     const entries = noEntries()
     for (let i = 0; i < count; i++) {
-      const key = (from + ((i * 37 + seed) * 61) % span) % KEYS
+      const key = (from + ((i * 37 + seed) * 61) % span) % this.keyCount
       const isTombstone = ((i + seed) * 7919) % 100 < tombstones * 100
       entries.keys.push(key)
       entries.seqNums.push(++this.seqNum)
       entries.isTombstone.push(isTombstone)
+      entries.valueLogs.push(0)
+      if (!isTombstone) this.putBytes += this.valueBytes
       if (isTombstone) this.now.delete(key)
       else this.now.set(key, this.seqNum)
     }
-    const facts = this.tables.flush(sortedEntries(entries), { snapshots: this.held, visibleSeqNum: this.seqNum })
-    this.install({ addTables: [{ level: 0, facts: facts! }] })
+    const rule = { snapshots: this.held, visibleSeqNum: this.seqNum }
+    const { tables: [facts], valueLogs } = this.tables.flush(sortedEntries(entries), rule)
+    this.install({
+      logPointer: this.tables.nextFileNum, addTables: [{ level: 0, facts: facts! }], addValueLogs: valueLogs,
+    })
   }
 
   private hold(): void {
@@ -156,22 +188,38 @@ export class Life {
     assertClosed(this.version, pick)
     assertAvailable(pick, running, this.blocked)
     assertBelow(this.version, pick)
-    const inputs = inputTables(pick)
-    const rule = { snapshots: [...this.held], visibleSeqNum: this.seqNum }
-    const outputs = pick.kind === 'move' ? inputs : this.tables.run(pick, rule)
-    this.underWay.push({ pick, reservation: reservationOf(pick), outputs })
+    this.checkCondemned(pick)
+    const made = madeBy(this.tables, pick, { snapshots: [...this.held], visibleSeqNum: this.seqNum })
+    this.movedBytes += made.valueLogs.reduce((sum, { bytes }) => sum + bytes, 0)
+    if (pick.kind === 'merge') this.writtenBytes += totalBytes(made.tables)
+    this.underWay.push({ pick, reservation: reservationOf(pick), edit: editOfRun(pick, made) })
     if (pick.kind === 'move') this.end(this.underWay.length - 1)
     return true
   }
 
+  /** What is condemned is listed, stands in an input, and is not left alone; one run at a time moves values. */
+  private checkCondemned({ condemned, inputs, reason }: CompactionPick): void {
+    assert.equal(condemned.length > 0, reason === 'values')
+    if (reason !== 'values') return
+    assert.ok(this.reservations.every(({ movesValues }) => !movesValues))
+    for (const fileNum of condemned) {
+      assert.ok(this.version.valueLogs.get(fileNum)!.liveCount > 0)
+      assert.ok(!this.blocked.has(fileNum))
+      assert.ok(inputs.some(({ tables }) => valueBytesOf(tables, new Set([fileNum])) > 0), `${fileNum} is in no input`)
+    }
+  }
+
   end(which: number): void {
     const [ended] = this.underWay.splice(which % Math.max(this.underWay.length, 1), 1)
-    if (ended !== undefined) this.install(editOf(ended.pick, ended.outputs))
+    if (ended !== undefined) this.install(ended.edit)
   }
 
   private install(edit: VersionEdit): void {
     const { nextFileNum } = this.tables
     this.version = applyEdit(this.version, { ...edit, nextFileNum, lastSeqNum: this.seqNum })
+    const swept = sweepOf(this.version)
+    for (const fileNum of swept.removeValueLogs ?? []) this.freedBytes += this.version.valueLogs.get(fileNum)!.bytes
+    this.version = applyEdit(this.version, swept)
     assert.equal(findProblem(this.version), null)
     if (this.isRead) this.checkReaders()
   }
@@ -182,7 +230,7 @@ export class Life {
   }
 
   private checkReader(at: SeqNum, expected: ReadonlyMap<number, SeqNum>): void {
-    for (let key = 0; key < KEYS; key++) {
+    for (let key = 0; key < this.keyCount; key++) {
       assert.equal(this.read(key, at), expected.get(key), `key ${key} at ${at}`)
     }
   }

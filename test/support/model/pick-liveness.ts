@@ -10,6 +10,7 @@ import type { Version } from '../../../src/manifest/index.js'
 import { createPicker, settingsWhenQuiet, totalBytes } from '../../../src/pick/index.js'
 import type { CompactionSettings, CompactionStyle, Pressure } from '../../../src/pick/index.js'
 import { drawnBlock, drawnNarrowSteps, drawnSettings, drawnSteps, Life, VALUE_BYTES } from './pick-life.js'
+import type { Step } from './pick-life.js'
 
 /**
  * A value so large that a few flushes make a debt that slows writers down, and tables too large to be merged as one.
@@ -49,23 +50,35 @@ function findSmallNeighbours({ levels }: Version, chosen: CompactionSettings): s
   return null
 }
 
+interface DrawnLives {
+  valueBytes: number
+  handleBytes?: number
+  step: fc.Arbitrary<Step>
+  reasons: string[]
+}
+
 /** Kinds of drawn lives, and the reasons for which each must have slowed writers down. */
 export const LIVES = {
   'many small tables': { valueBytes: VALUE_BYTES, step: drawnNarrowSteps, reasons: ['level 0 tables'] },
   'tables too large for one file, a large debt': {
     valueBytes: LARGE, step: drawnSteps, reasons: ['compaction debt', 'level 0 tables'],
   },
+  // A1: what waits to be moved never stops writers, however much it is.
+  'values in value logs': {
+    valueBytes: LARGE, handleBytes: VALUE_BYTES, step: drawnNarrowSteps, reasons: ['level 0 tables'],
+  },
 }
 
 /** Checks that writers wait only for what is under way or is picked. */
 export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, numRuns: number): void {
-  const { valueBytes, step, reasons } = LIVES[drawn]
+  const { step, reasons, ...sizes }: DrawnLives = LIVES[drawn]
   const seen = new Set<string>()
   const any = fc.oneof({ weight: 30, arbitrary: step }, { weight: 2, arbitrary: drawnBlock })
-  const lives = fc.tuple(drawnSettings(valueBytes), fc.array(any, { minLength: 20, maxLength: 60 }))
+  const drawnBytes = sizes.handleBytes ?? sizes.valueBytes
+  const lives = fc.tuple(drawnSettings(drawnBytes), fc.array(any, { minLength: 20, maxLength: 60 }))
   fc.assert(fc.property(lives, ([settings, steps]) => {
     const chosen = { ...settings, style }
-    const life = new Life(chosen, { valueBytes, isRead: false })
+    const life = new Life(chosen, { ...sizes, isRead: false })
     for (const each of steps) {
       life.step(each)
       for (const reason of checkPressures(life, chosen)) seen.add(reason)

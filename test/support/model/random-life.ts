@@ -17,6 +17,8 @@ import { atRest, DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
 const LENGTHS = [0, 1, 30, 120, 120, 900, 900, 4000, 13_000]
+/** Lengths of values in lives with value logs, so that some logs are promoted. */
+const LARGE_LENGTHS = [0, 120, 511, 512, 513, 4095, 4096, 4097, 13_000, 13_000, 30_000]
 const XL_LENGTH = 80_000
 const FAULT_KINDS = ['write', 'sync', 'syncDir', 'create', 'link', 'unlink', 'read', 'truncate', 'open'] as const
 
@@ -29,6 +31,8 @@ export interface LifeOptions {
   isLeveled?: boolean
   /** True interleaves background work as threads do. */
   hasThreads: boolean
+  /** True draws a threshold for large values with each open, and collects garbage now and then. */
+  hasValueLogs?: boolean
 }
 
 export interface LifeReport {
@@ -99,7 +103,18 @@ export class RandomLife {
       syncBytes: random.pick([65_536, 1 << 20]),
       syncIntervalMs: random.pick([5, 1000]),
       flushOnClose: random.chance(0.6),
+      valueThreshold: random.pick([0, 512, 4096]),
       ...(this.options.isLeveled === true ? { compaction: { style: 'leveled' } } : {}),
+      ...(this.options.hasValueLogs === true ? this.randomValueSettings() : {}),
+    }
+  }
+
+  private randomValueSettings(): Settings {
+    const { random } = this
+    return {
+      valueThreshold: random.pick([0, 512, 512, 4096]),
+      garbageRatio: random.pick([0.05, 0.2, 0.5, 0.95]),
+      valueFileBytes: random.pick([1, 256]) << 20,
     }
   }
 
@@ -145,11 +160,13 @@ export class RandomLife {
     const { random } = this
     const key = keyText(randomKey(random))
     if (random.chance(0.2)) return { key, length: null }
-    return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(LENGTHS) }
+    const lengths = this.options.hasValueLogs === true ? LARGE_LENGTHS : LENGTHS
+    return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(lengths) }
   }
 
   private flushOrCompact(): Promise<void> {
     const { w, random, options } = this
+    if (options.hasValueLogs === true && random.chance(0.4)) return w.collectGarbage(random.pick([0.05, 0.5]))
     return options.isLeveled === true && random.chance(0.5) ? w.compact() : w.flush()
   }
 

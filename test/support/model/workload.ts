@@ -81,6 +81,12 @@ export interface WriteSpec {
   position?: string
 }
 
+const STREAM_PIECE_BYTES = 90_000
+
+function* piecesOf(value: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < value.length; at += STREAM_PIECE_BYTES) yield value.slice(at, at + STREAM_PIECE_BYTES)
+}
+
 export class Workload {
   readonly oracle = new Oracle()
   readonly random: SeededRandom
@@ -192,6 +198,13 @@ export class Workload {
     await this.awaited(batch, spec, () => this.db.put(keyBytes(key), valueOf(batch, 0)!, flags(spec)))
   }
 
+  /** Puts a value that comes in pieces; await it before the next write, which would be older otherwise. */
+  async putStream(key: string, length: number, spec: WriteSpec = {}): Promise<void> {
+    const batch = this.oracle.begin([{ key, length }])
+    const source = piecesOf(valueOf(batch, 0)!)
+    await this.awaited(batch, spec, () => this.db.putStream(keyBytes(key), source, flags(spec)))
+  }
+
   async del(key: string, spec: WriteSpec = {}): Promise<void> {
     const batch = this.oracle.begin([{ key, length: null }])
     await this.awaited(batch, spec, () => this.db.del(keyBytes(key), flags(spec)))
@@ -227,6 +240,10 @@ export class Workload {
 
   async compact(): Promise<void> {
     await this.covering(() => this.db.compact())
+  }
+
+  async collectGarbage(ratio: number): Promise<void> {
+    await this.covering(async () => void (await this.db.collectGarbage({ ratio })))
   }
 
   private async covering(call: () => Promise<void>): Promise<void> {

@@ -1,6 +1,8 @@
-/** Runs a compiled program of this package as a user would, and gives what it printed. */
+/** Runs programs of this package, as a user would or in this process, and gives what they printed. */
 import { spawn } from 'node:child_process'
 import path from 'node:path'
+import { runCommandLine } from '../../../src/cli/command-line.js'
+import { TestTerminal } from '../fakes/test-terminal.js'
 import { packageDir } from '../harness/golden.js'
 
 export interface ProgramResult {
@@ -8,6 +10,21 @@ export interface ProgramResult {
   code: number | null
   out: string
   error: string
+}
+
+/**
+ * Runs `varve` in this process: the same without the start of a process, which takes longer than most commands. Each
+ * command has a test that starts the program (`runVarve`).
+ */
+export async function varveHere(...args: string[]): Promise<ProgramResult> {
+  return varveHereWith('', ...args)
+}
+
+/** Runs `varve` in this process with something on standard input. */
+export async function varveHereWith(input: string | Uint8Array, ...args: string[]): Promise<ProgramResult> {
+  const terminal = new TestTerminal(input)
+  const code = await runCommandLine(args, terminal)
+  return { code, out: terminal.outText, error: terminal.errorText }
 }
 
 export function runVarve(...args: string[]): Promise<ProgramResult> {

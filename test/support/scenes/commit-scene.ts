@@ -2,6 +2,8 @@
 import { Turns, VarveError } from '../../../src/base/index.js'
 import type { BatchOperation, CommitHost, WriteBuffer } from '../../../src/commit/index.js'
 import { CommitPipeline } from '../../../src/commit/index.js'
+import { SlabPool } from '../../../src/slab/index.js'
+import type { Slab } from '../../../src/slab/index.js'
 import { LogSyncer } from '../../../src/wal/index.js'
 import { describeEntry } from '../samples/log-history.js'
 import { HandClock } from '../fakes/hand-clock.js'
@@ -38,9 +40,12 @@ export class CommitScene implements CommitHost {
   /** Runs inside waitForRoom, where flushes end and the engine calls back. */
   whileBlocked: () => void = () => undefined
   private readonly capacity: number
+  /** Slabs of large writes. */
+  readonly pool: SlabPool
 
   constructor({ capacity = 64 * 1024, lastSeqNum = 0, isFilled = true }: SceneOptions = {}) {
     this.capacity = capacity
+    this.pool = new SlabPool(capacity, 0, this.clock)
     this.syncer = new LogSyncer(lastSeqNum, {
       clock: this.clock, syncIntervalMs: 1000, syncBytes: 1 << 30,
       onFailure: (_, log) => {
@@ -100,6 +105,17 @@ export class CommitScene implements CommitHost {
     if (this.noMemory !== null) throw this.noMemory
     buffer.isXl = this.needsXl(batchBytes)
     fillBuffer(buffer, Math.max(batchBytes + SLACK_BYTES, this.capacity))
+  }
+
+  takeSlab(batchBytes: number): Slab {
+    if (this.noMemory !== null) throw this.noMemory
+    return this.pool.take(batchBytes + SLACK_BYTES)
+  }
+
+  bind(buffer: WriteBuffer, slab: Slab): void {
+    buffer.isXl = slab.capacity > this.capacity
+    buffer.fill(slab)
+    slab.release()
   }
 
   onPublished({ isHalfFull }: WriteBuffer): void {

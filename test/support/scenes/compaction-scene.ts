@@ -1,7 +1,7 @@
 /** Tables to merge, the merge as a job, and the same merge on arrays. */
 import assert from 'node:assert/strict'
-import { compareBytes, EntryKind, NO_FEATURES, runSync, tableFileName } from '../../../src/base/index.js'
-import type { FileHeader, SeededRandom, TableFacts } from '../../../src/base/index.js'
+import { compareBytes, EntryKind, NO_FEATURES, runSync, runToEnd, tableFileName } from '../../../src/base/index.js'
+import type { FileHeader, FileMagic, SeededRandom, TableFacts } from '../../../src/base/index.js'
 import { BlockCache } from '../../../src/cache/index.js'
 import { isVersionSeen } from '../../../src/iterator/index.js'
 import { compactionRun } from '../../../src/run/index.js'
@@ -23,9 +23,9 @@ export function newDisk(): MemoryVfs {
   return vfs
 }
 
-function headerOf(fileNum: number): FileHeader {
+export function headerOf(fileNum: number, magic: FileMagic = 'varvetab'): FileHeader {
   const salt = new Uint8Array(8).fill(fileNum)
-  return { magic: 'varvetab', features: NO_FEATURES, databaseId, fileNum, salt, generation: 2, lineage: 1 }
+  return { magic, features: NO_FEATURES, databaseId, fileNum, salt, generation: 2, lineage: 1 }
 }
 
 export function writeInput(
@@ -63,20 +63,17 @@ export function inputOf(
 ): CompactionRunInput {
   const numbers = Array.from({ length: 50 }, (_, i) => FIRST_OUTPUT + i)
   return {
-    dir: DIR, databaseId, inputs, openFilesMax: 255, below: [], headers: numbers.map(headerOf),
+    dir: DIR, databaseId, inputs, openFilesMax: 255, below: [], headers: numbers.map((fileNum) => headerOf(fileNum)),
     fileNames: numbers.map((fileNum) => `${tableFileName(fileNum)}.tmp.1.2`), isSynced: true,
-    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, overlapBytesMax: 1 << 30, unlisted: [], snapshots: [],
+    settings: { blockBytes: 1024 }, tableBytes: 1 << 30, rawBytesMax: 2 ** 40, overlapBytesMax: 1 << 30, unlisted: [],
+    moves: null, snapshots: [],
     visibleSeqNum: Number.MAX_SAFE_INTEGER, control: new SharedArrayBuffer(8), ...more,
   }
 }
 
 /** Runs the job to its end, as a worker does. */
 export function compact(vfs: Vfs, input: CompactionRunInput): CompactionRunOutput {
-  const job = compactionRun(input, { vfs })
-  for (;;) {
-    const turn = job.next()
-    if (turn.done === true) return turn.value
-  }
+  return runToEnd(compactionRun(input, { vfs }))
 }
 
 /** Gives the entries of an output, which is checked from the first byte to the last. */

@@ -36,6 +36,8 @@ export class CompactorScene implements CompactorHost {
   snapshots: SeqNum[] = []
   /** True when writers wait for a compaction. */
   isStopped = false
+  /** What a run that moves values may write. */
+  room = Infinity
   readonly opened: FileNum[] = []
   openError: VarveError | null = null
   private nextNum = 100
@@ -65,10 +67,11 @@ export class CompactorScene implements CompactorHost {
       },
       unlistedTables: () => [],
       uniqueSuffix: () => '1.2',
-      newHeader: (fileNum) =>
-        newFileHeader('varvetab', {
+      newHeader: (fileNum, magic) =>
+        newFileHeader(magic, {
           databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
         }, fileNum),
+      onDurable: () => undefined,
       onFailure: () => {
         this.told.push('directory failed')
         this.compactor.suspend()
@@ -78,7 +81,7 @@ export class CompactorScene implements CompactorHost {
     const scene = this
     this.compactor = new Compactor({
       installer, pickers, host: this, clock: this.clock, runFilesMax: 255,
-      databaseId: this.databaseId, tableSettings: { blockBytes: 4096 },
+      databaseId: this.databaseId, tableSettings: { blockBytes: 4096 }, valueFileBytes: 1000,
       versions: { get current() { return scene.current } },
       snapshots: {
         get rule() { return { snapshots: scene.snapshots, visibleSeqNum: scene.seqNum } },
@@ -93,6 +96,7 @@ export class CompactorScene implements CompactorHost {
     this.current = applyEdit(this.current, edit)
   }
   areWritersStopped = () => this.isStopped
+  roomForValues = async () => this.room
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
   onQuiet = () => void this.told.push('quiet')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
@@ -112,7 +116,7 @@ export class CompactorScene implements CompactorHost {
   get doing(): string[] {
     return this.executor.jobs.map(({ job }) => job.kind === 'compactionRun'
       ? `run ${numsOf((job.input as CompactionRunInput).inputs.flat())}`
-      : `publish ${(job.input as PublishTablesInput).tables.map(({ tableNum }) => tableNum).join(' ')}`)
+      : `publish ${(job.input as PublishTablesInput).files.map(({ finalName }) => parseInt(finalName)).join(' ')}`)
   }
 
   private take(kind: string) {
@@ -139,7 +143,7 @@ export class CompactorScene implements CompactorHost {
     const dropped = all.reduce((sum, { entryCount }) => sum + entryCount, 0) - facts.entryCount
     const output: CompactionRunOutput = {
       outputs: [facts], readBytes: 100 * all.length, writtenBytes: facts.bytes, keptCount: facts.entryCount,
-      droppedVersionCount: dropped, droppedTombstoneCount: 0, ...rest,
+      droppedVersionCount: dropped, droppedTombstoneCount: 0, valueLogs: [], movedBytes: 0, ...rest,
     }
     deliver({ ok: true, output: output as never })
   }

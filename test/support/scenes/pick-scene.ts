@@ -1,32 +1,47 @@
 /** Versions for pickers, drawn as texts, and what must hold of every pick. */
 import assert from 'node:assert/strict'
-import type { LevelNum, TableFacts } from '../../../src/base/index.js'
+import type { FileNum, LevelNum, TableFacts } from '../../../src/base/index.js'
 import { applyEdit, emptyVersion, extentsOverlap, tablesOverlap } from '../../../src/manifest/index.js'
-import type { LevelTable, Version } from '../../../src/manifest/index.js'
+import type { LevelTable, NewValueLog, Version } from '../../../src/manifest/index.js'
 import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../../src/pick/index.js'
 import type { CompactionPick, CompactionSettings, RunningCompaction } from '../../../src/pick/index.js'
-import { sampleTable } from '../samples/manifest-samples.js'
+import { sampleTable, sampleValueLog } from '../samples/manifest-samples.js'
 
 /** Settings of small numbers: a table has 100 bytes, a base level 1000. */
 export const smallSettings: CompactionSettings = {
   ...defaultCompactionSettings(),
   level0TablesMin: 4, level0ShareMin: 1, baseLevelBytes: 1000, levelMultiplier: 10, tableBytes: 100,
-  overlapBytesMax: 2500, inputBytesMax: 2500,
+  overlapBytesMax: 2500, inputBytesMax: 2500, valueFileBytes: 1600, movedBytesMax: 1000,
 }
 
 /**
- * Draws `5..7: a-c 100 e20 t8 h2`: one table, or several alike, with keys, bytes, entries, and how many of these are
- * tombstones and hidden. The colon may be left out.
+ * Draws `5..7: a-c 100 e20 t8 h2 v40:300+41:20`: one table, or several alike, with keys, bytes, entries, how many of
+ * these are tombstones and hidden, and the bytes of values that it points to in value logs. The colon may be left out.
  */
 export function drawnTables(text: string): TableFacts[] {
-  const found = /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(text)
+  const [drawn = '', values = ''] = text.split(/ v(?=\d)/)
+  const found = /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(drawn)
   assert.ok(found !== null, text)
   const [, first = '', last = first, keys, bytes = '100', entries = '10', tombstones = '0', hidden = '0'] = found
   const counts = {
     bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
   }
-  const length = Number(last) - Number(first) + 1
-  return Array.from({ length }, (_, i) => sampleTable(Number(first) + i, keys, counts))
+  const valueFiles = values.split('+').filter((it) => it !== '').map((it) => it.split(':').map(Number))
+    .map(([fileNum = 0, valueBytes = 0]) => ({ fileNum, valueBytes, valueCount: Math.ceil(valueBytes / 10) }))
+  return numbersOf(first, last).map((fileNum) => sampleTable(fileNum, keys, { ...counts, valueFiles }))
+}
+
+/** Draws `40..43w 1000 named8`: value logs of so many bytes, logs that were promoted, named in a log. */
+export function drawnValueLogs(text: string): NewValueLog[] {
+  const found = /^(\d+)(?:\.\.(\d+))?(w?) (\d+)(?: named(\d+))?$/.exec(text)
+  assert.ok(found !== null, text)
+  const [, first = '', last = first, promoted, bytes = '', named = '0'] = found
+  const facts = { isLog: promoted === 'w', putBytes: Number(bytes), namedInLog: Number(named) }
+  return numbersOf(first, last).map((fileNum) => sampleValueLog(fileNum, Number(bytes), facts))
+}
+
+function numbersOf(first: string, last: string): FileNum[] {
+  return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i)
 }
 
 /** Draws a version of tables by level; the higher the number, the newer. */
@@ -40,7 +55,9 @@ export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>
 export function shownPick(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const inputs = pick.inputs.map(({ level, tables }) => `${level}: ${tables.map((it) => it.fileNum).join(' ')}`)
-  return `${pick.reason} ${inputs.join(' | ')} ${pick.kind === 'move' ? 'moves to' : '→'} ${pick.outputLevel}`
+  const way = pick.kind === 'move' ? 'moves to' : '→'
+  const condemned = pick.condemned.length === 0 ? '' : ` out of ${pick.condemned.join(' ')}`
+  return `${pick.reason} ${inputs.join(' | ')} ${way} ${pick.outputLevel}${condemned}`
 }
 
 /** Checks COMP-1, told independently of how picks are made. */

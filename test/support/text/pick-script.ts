@@ -4,15 +4,18 @@
  *     # A title.
  *     version level0CrowdMin=6
  *     0: 4 e-f, 5 a-c 250 e50 t5 h2
- *     6: 1..3 a-z 1000
+ *     6: 1..3 a-z 1000 v40:300+41:70
+ *     value logs: 40 1000, 41w 90 named8
  *     pick held=38 blocked=5,1 running=4,1→6;3→0 quiet inputBytesMax=7000
  *     ----
  *     level0 0: 5 | 6: 1 → 6
  *
  * A table is its number, or the numbers of many alike, its keys, and, where they are not 100, 10, 0 and 0, its bytes,
- * its entries, and how many of these are tombstones and hidden. Table n has the sequence numbers 10 n to 10 n + 9, so
- * the higher the number, the newer. Settings stand behind `version`, or behind one question. Each question is answered
- * by one line, except `manual`, which has a line for each compaction.
+ * its entries, how many of these are tombstones and hidden, and the bytes that it points to in value logs. These are
+ * told with the bytes put into each; `w` is a log that was promoted, and `named` says which log names its values.
+ * Table n has the sequence numbers 10 n to 10 n + 9, so the higher the number, the newer. Settings stand behind
+ * `version`, or behind one question. Each question is answered by one line, except `manual`, which has a line for each
+ * compaction.
  */
 import assert from 'node:assert/strict'
 import type { FileNum, LevelNum, TableFacts } from '../../../src/base/index.js'
@@ -25,14 +28,20 @@ import {
 import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../../src/pick/index.js'
 import type { DataCase } from '../harness/datadriven.js'
 import { bytesOf } from '../samples/manifest-samples.js'
-import { assertBelow, assertClosed, drawnTables, shownPick, smallSettings } from '../scenes/pick-scene.js'
+import {
+  assertBelow, assertClosed, drawnTables, drawnValueLogs, shownPick, smallSettings,
+} from '../scenes/pick-scene.js'
 
 export function runPickCase({ command, args, input }: DataCase): string {
   if (command === 'beside') return shownBeside(input)
   assert.equal(command, 'version')
   const levels = input.filter((line) => /^\d+: /.test(line))
-  const version = applyEdit(emptyVersion, { addTables: levels.flatMap(drawnLevel) })
-  const questions = input.filter((line) => !levels.includes(line))
+  const valueLogs = input.filter((line) => line.startsWith('value logs: '))
+  const addValueLogs = valueLogs
+    .flatMap((line) => line.slice('value logs: '.length).split(', ').flatMap(drawnValueLogs))
+  const logPointer = Math.max(0, ...addValueLogs.map(({ isLog, fileNum }) => (isLog ? fileNum + 1 : 0)))
+  const version = applyEdit(emptyVersion, { addTables: levels.flatMap(drawnLevel), addValueLogs, logPointer })
+  const questions = input.filter((line) => !levels.includes(line) && !valueLogs.includes(line))
   return questions.map((question) => answer(version, new Question(question, args))).join('\n')
 }
 
@@ -80,15 +89,16 @@ class Question {
     return this.has('quiet') ? settingsWhenQuiet(settings) : settings
   }
 
-  /** `4,1→6;3→0`: what merges of these tables into these levels reserve. */
+  /** `4,1→6;3→0;2→6*`: what merges of these tables into these levels reserve; `*` moves values. */
   running(version: Version): RunningCompaction[] {
     return this.text('running').split(';').filter((text) => text !== '').map((text) => {
-      const [numbers, outputLevel] = text.split('→')
+      const [numbers, outputLevel = ''] = text.split('→')
       const wanted = new Set(numbers!.split(',').map(Number))
       const inputs = version.levels
         .map(({ tables }, level) => ({ level, tables: tables.filter(({ fileNum }) => wanted.has(fileNum)) }))
         .filter(({ tables }) => tables.length > 0)
-      return reservationOf({ inputs, outputLevel: Number(outputLevel) })
+      const condemned = outputLevel.endsWith('*') ? [0] : []
+      return reservationOf({ inputs, outputLevel: parseInt(outputLevel, 10), condemned })
     })
   }
 
@@ -190,6 +200,7 @@ function drawnReservation(text: string): RunningCompaction {
   const [smallestKey, largestKey] = keys!.split('-').map(bytesOf)
   return {
     inputs: new Set(numbers.map(Number)), levels: from === to ? [from!] : [from!, to!], outputLevel: to!,
+    movesValues: false,
     extent: extentOf({ smallestKey: smallestKey!, largestKey: largestKey! }),
   }
 }

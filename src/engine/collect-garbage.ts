@@ -1,0 +1,103 @@
+/**
+ * What: `collectGarbage()`: asks for collections of value logs until none has more garbage than was asked for, and
+ * reports what came of it.
+ * Thread: main. Invariants: other compactions go on beside it and come first; what is written meanwhile is not waited
+ * for. It always ends: done, given up, or with the reason why it cannot be done.
+ */
+import { VarveError } from '../base/index.js'
+import type { FileNum } from '../base/index.js'
+import type { ExtraPicker } from '../compaction/index.js'
+import type { ValueLogFacts } from '../manifest/index.js'
+import { collectionPicker, garbageLeft } from '../pick/index.js'
+import type { Picker } from '../pick/index.js'
+import { runToEnd } from './compact-range.js'
+import type { CompactCall, CompactOptions } from './compact-range.js'
+import { roomForValues } from './compaction-health.js'
+import { compactionSettings } from './compaction-options.js'
+import type { EngineCore } from './engine-core.js'
+
+/** Options of `collectGarbage()`. */
+export interface CollectOptions extends CompactOptions {
+  /** The share of garbage from which on a value log is emptied; 0.05 to 0.95, default 5/6 of `garbageRatio`. */
+  ratio?: number | undefined
+}
+
+/** The options of one call, checked. */
+export interface CollectCall extends CompactCall {
+  /** Null: the default. */
+  ratio: number | null
+}
+
+/** What came of a `collectGarbage()`. */
+export interface CollectResult {
+  /** Value logs that went. */
+  filesRemoved: number
+  /** Their bytes. */
+  removedBytes: number
+  /** Bytes of values that were moved out of them, into other value logs. */
+  movedBytes: number
+  /** Bytes of value logs that no table points into any more, and that a reader or a pin still keeps. */
+  heldBytes: number
+}
+
+/** Flushes first, so that what was written before the call counts. Resolves when readers see the result. */
+export async function collectGarbage(engine: EngineCore, call: CollectCall): Promise<CollectResult> {
+  const { abort } = call
+  try {
+    abort?.check()
+    await (abort === null ? engine.flush() : abort.orAborted(engine.flush()))
+    return await collect(engine, call)
+  } finally {
+    abort?.end()
+  }
+}
+
+async function collect(engine: EngineCore, call: CollectCall): Promise<CollectResult> {
+  const { compactor, options, versions, valueLogSweep } = engine
+  const before = versions.durable.valueLogs
+  const movedBefore = compactor.totals.movedBytes
+  const wanted = {
+    garbageRatio: call.ratio ?? garbageLeft(options.garbageRatio),
+    upTo: engine.visibleSeqNum, below: versions.current.nextFileNum,
+  }
+  const picker = collectionPicker(compactionSettings(options), wanted)
+  await runToEnd(engine, picker, call)
+  await valueLogSweep.idle()
+  await checkRoom(engine, picker)
+  const error = firstLeftAlone(engine, before)
+  if (error !== null) throw error
+  const { durable } = versions
+  const removed = [...before.values()].filter(({ fileNum }) => !durable.valueLogs.has(fileNum))
+  const dead = [...durable.valueLogs.values()].filter(({ liveCount }) => liveCount === 0)
+  return {
+    filesRemoved: removed.length,
+    removedBytes: totalBytesOf(removed),
+    movedBytes: compactor.totals.movedBytes - movedBefore,
+    heldBytes: totalBytesOf(dead) + totalBytesOf(valueLogSweep.waiting),
+  }
+}
+
+/** Throws when there is more to do for which the disk has no room. What became garbage meanwhile is nothing to tell. */
+async function checkRoom(engine: EngineCore, picker: ExtraPicker): Promise<void> {
+  const room = await roomForValues(engine).catch(() => Infinity)
+  const { compactor, snapshots, versions: { current } } = engine
+  const hasWork = ({ pick }: Pick<Picker, 'pick'>): boolean =>
+    pick(current, [], snapshots.oldest ?? Infinity, compactor.blocked) !== null
+  if (hasWork(picker) && !hasWork(picker.within!(room))) throw noRoomError()
+}
+
+function noRoomError(): VarveError {
+  return new VarveError('NO_SPACE', 'what is left cannot be moved: the disk has too little room', {
+    hint: 'free some space, and call again; what was emptied is gone already',
+  })
+}
+
+/** The error of a value log that could not be emptied. */
+function firstLeftAlone({ compactor }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
+  for (const [fileNum, error] of compactor.leftAlone.valueLogs) if (before.has(fileNum)) return error
+  return null
+}
+
+function totalBytesOf(logs: readonly ValueLogFacts[]): number {
+  return logs.reduce((sum, { bytes }) => sum + bytes, 0)
+}
