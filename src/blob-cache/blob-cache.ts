@@ -9,9 +9,11 @@ import {
 import type { Bytes, Clock, Random } from '../base/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
 import type { StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
+import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
 import { Recovery } from './recovery.js'
 
@@ -37,7 +39,10 @@ export interface BlobCacheComponents {
 
 /** Options of `BlobCache.open`. An unknown one, or a value of the wrong type or size, is refused. */
 export interface BlobCacheOptions {
-  /** Bytes that the files of the cache may take together, 32 MiB or more. What does not fit goes, oldest first. */
+  /**
+   * Bytes that the files of the cache may take together, 32 MiB or more. What does not fit goes; blobs that are read
+   * stay longer.
+   */
   maxBytes: number
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
@@ -84,6 +89,8 @@ export interface BlobCacheStats {
   evictedSegments: number
   /** Bytes of the segments that were dropped to make room. */
   evictedBytes: number
+  /** Bytes of blobs that were moved on before their segment was dropped, since they had been read. */
+  movedBytes: number
 }
 
 /** A bounded cache of blobs, in a directory of its own. */
@@ -138,11 +145,11 @@ export class BlobCache {
 
   /** Tells what the cache has done and holds. */
   stats(): BlobCacheStats {
-    const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, usedBytes } = this.store
+    const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = this.store
     const { evictedSegments, evictedBytes } = remover
     return {
       items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
-      evictedSegments, evictedBytes,
+      evictedSegments, evictedBytes, movedBytes: mover.movedBytes,
     }
   }
 
@@ -163,7 +170,9 @@ export async function openStore(
 ): Promise<BlobStore> {
   const place = await lockCacheDirectory(location, vfs)
   try {
-    const recovered = await new Recovery(place, random, settings).run()
+    const { maxBytes, rollBytes } = settings
+    const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
+    const recovered = await new Recovery(place, random, settings, space).run()
     return new BlobStore(place, recovered, settings, clock)
   } catch (error) {
     place.vfs.end()

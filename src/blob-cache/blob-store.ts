@@ -1,32 +1,32 @@
 /**
- * What: the store behind a cache: puts and deletes bind here, in one synchronous step each; acknowledgement, eviction
- * and failures follow from it.
+ * What: the store behind a cache: puts and deletes bind here, in one synchronous step each; acknowledgement and
+ * failures follow from it.
  * Owns: the index, the numbers, who waits for a place. Wires: segments, catalog, kills, syncs, reads.
  * Thread: main.
  * States: open → closing → closed; open → stopped (the catalog takes nothing any more: puts are told `degraded`, reads
  * go on) → closing → closed.
- * Invariants: BC-1 what binds last counts, and calls bind in the order of calls. BC-5, BC-12 `remove` alone removes
- * segments. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a failed segment had not
- * synced is no hit any more, and is killed.
+ * Invariants: BC-1 what binds last counts, and calls bind in the order of calls. BC-5 whoever kills a record kills the
+ * copy that is made of it too. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a
+ * failed segment had not synced is no hit any more, and is killed.
  */
 import {
-  bytesLength, bytesOfView, copyBytes, ioError, keepAliveUntil, readHashSeed, runAsync, VarveError,
-  writeText,
+  bytesLength, bytesOfView, copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError, writeText,
 } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
-import { moveMarker } from '../manifest/index.js'
+import { BlobEvictor } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
+import { BlobMover } from './blob-mover.js'
+import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
 import type { HashedKey, RecordPlace } from './blob-reader.js'
 import type { LockedDirectory } from './cache-directory.js'
-import { CACHE_MARKER } from './cache-names.js'
-import { createCatalog, removeQuietly } from './catalog.js'
-import type { Catalog } from './catalog.js'
+import type { BlobSpace } from './blob-space.js'
+import type { Kill } from './catalog-format.js'
+import { rollCatalog } from './catalog-roll.js'
 import { CatalogWriter } from './catalog-writer.js'
 import { SafePoint } from './durability.js'
 import type { Durability, PutResult } from './durability.js'
-import { FileSyncer } from './file-syncer.js'
 import { KillQueue } from './kill-queue.js'
 import type { SafeBytes } from './kill-queue.js'
 import type { RecoveredCache } from './recovery.js'
@@ -35,7 +35,7 @@ import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, recordTime, sealRe
 import { entryOf } from './segment-scan.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
-import { SegmentStream } from './segment-stream.js'
+import { SegmentStreams } from './segment-streams.js'
 import { SlabSupply } from './slab-supply.js'
 import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
@@ -50,6 +50,9 @@ export interface StoreSettings {
 
 /** Slabs that may be in memory: what is being filled and written, and what was written lately. */
 const SLABS_MAX = 8
+/** The part of the cache that young segments have. */
+const YOUNG_SHARE = 0.05
+
 export class BlobStore {
   readonly counts = { hits: 0, puts: 0, bytesPut: 0, misses: { absent: 0, collision: 0, corrupt: 0, io: 0 } }
   /** The largest record that a slab takes. */
@@ -57,6 +60,7 @@ export class BlobStore {
   readonly index: BlobIndex
   readonly segments: SegmentSet
   readonly remover: SegmentRemover
+  readonly mover: BlobMover
   private readonly place: LockedDirectory
   private readonly origin: FileOrigin
   private readonly seed: HashSeed
@@ -64,11 +68,11 @@ export class BlobStore {
   private readonly kills = new KillQueue()
   private readonly slabs: SlabSupply
   private readonly catalog: CatalogWriter
-  private readonly syncer: FileSyncer
   private readonly reader: BlobReader
-  private readonly stream: SegmentStream
-  /** Segments whose bytes may not all be synced. */
-  private readonly unsafe = new Set<SegmentFile>()
+  private readonly streams: SegmentStreams
+  private readonly space: BlobSpace
+  private readonly queues: BlobQueues
+  private readonly evictor: BlobEvictor
   private readonly waiting: WaitingPuts
   private readonly header = emptyRecordHeader()
   private readonly hash = new Uint32Array(2)
@@ -81,9 +85,11 @@ export class BlobStore {
 
   constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock) {
     const { vfs, dir } = place
+    const { space } = recovered
     const { maxBytes, segmentBytes, slabBytes } = settings
     this.place = place
     this.clock = clock
+    this.space = space
     this.index = recovered.index
     this.origin = recovered.origin
     this.seed = readHashSeed(recovered.origin.databaseId)
@@ -92,34 +98,46 @@ export class BlobStore {
     this.recordBytesMax = Math.floor(slabBytes / 4)
     this.waiting = new WaitingPuts(clock)
     this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
-    this.segments = new SegmentSet(vfs, dir, this.origin)
-    const { index, segments, slabs, kills } = this
-    this.syncer = new FileSyncer(clock, () => this.catalog.look())
+    this.queues = new BlobQueues({
+      maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
+    })
+    this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
+    const { index, slabs, kills, queues, evictor, origin } = this
+    const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues })
+    const allocate = () => ++this.fileNum
     this.catalog = new CatalogWriter({
       catalog: recovered.catalog, kills,
       numbers: () => ({ seqNum: this.seqNum, fileNum: this.fileNum }),
-      roll: (from) => this.roll(from),
+      roll: (from) => rollCatalog(from, { place, origin, space, seqNum: this.seqNum, fileNum: allocate() }),
       onFailure: (error) => this.stop(error),
     })
+    const { catalog } = this
+    this.mover = new BlobMover({
+      vfs, dir, origin, segmentBytes, index, segments, space, evictor, catalog, allocate,
+      seqNum: () => this.seqNum,
+      kill: (kill) => this.kill(kill, null),
+      onCorrupt: ({ low, high, recordNum }, segment) => this.killCorrupt({ low, high }, { segment, recordNum }),
+    })
     this.remover = new SegmentRemover({
-      maxBytes, index, segments, slabs, catalog: this.catalog, makeSafe: () => this.makeSafe(),
+      index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
+      makeSafe: () => this.streams.makeSafe(),
+      sealOpen: (segment) =>
+        this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look()),
     })
     this.reader = new BlobReader({ index, slabs, segments, onCorrupt: (key, at) => this.killCorrupt(key, at) })
-    this.stream = new SegmentStream({
-      vfs, dir, origin: this.origin, segmentBytes, slabs, segments, catalog: this.catalog,
-      allocate: () => ++this.fileNum,
-      reserveRoom: (segment) => this.remover.reserve(segment, segmentBytes),
-      onMade: (file) => this.unsafe.add(file),
-      onProgress: (file) => this.onProgress(file),
-      onSealed: (file) => this.unsafe.delete(file),
+    this.streams = new SegmentStreams({
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, clock,
+      lookForRoom: () => this.remover.look(),
+      onProgress: () => this.onProgress(),
+      onSynced: () => this.catalog.look(),
       onRoom: () => this.bindWaiting(),
       onFailed: (file) => this.onFailed(file),
       onFailure: (error) => this.refuseWaiting(error),
     })
-    for (const [segment, bytes] of recovered.sizes) {
-      if (segment !== recovered.current?.state.segment) segments.add(segment, bytes)
+    for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
+      if (segment !== recovered.current?.state.segment) segments.add(segment, queue, bytes, expiresMs)
     }
-    if (recovered.current !== null) this.stream.goOn(recovered.current)
+    if (recovered.current !== null) this.streams.goOn(recovered.current)
   }
 
   // ── Puts ────────────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +156,8 @@ export class BlobStore {
     const bytes = recordBytes({ keyBytes: key.bytes.length, extensionBytes: 0, storedBytes: valueBytes })
     if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
     if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
-    const blob = { key, value, valueBytes, recordBytes: bytes, durability }
+    const isReturning = this.queues.hasGhost(key.low, key.high)
+    const blob = { key, value, valueBytes, recordBytes: bytes, durability, isReturning }
     this.waiting.passBy(key)
     const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
     return answer ?? this.waiting.wait({ ...blob, value: copyBytes(value) })
@@ -152,7 +171,7 @@ export class BlobStore {
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
   private bind(blob: NewBlob): SafePoint | null {
     const { key, value, valueBytes, recordBytes: bytes, durability } = blob
-    const reserved = this.stream.reserve(bytes, key.bytes.length)
+    const reserved = this.streams.reserve(bytes, key.bytes.length, blob.isReturning)
     if (reserved === null) return null
     const { file, place: { bytes: slab, at, offset, recordNum } } = reserved
     const { low, high } = key
@@ -169,6 +188,7 @@ export class BlobStore {
     this.killOld(key, point)
     this.index.set(low, high, file.segment, offset, bytes, recordNum, 0)
     file.add(entryOf(header, offset, bytes, key.bytes))
+    this.evictor.notePut(bytes)
     this.counts.puts++
     this.counts.bytesPut += valueBytes
     return point
@@ -178,16 +198,22 @@ export class BlobStore {
   private killOld({ low, high }: HashedKey, needs: SafeBytes | null): boolean {
     const slot = this.index.find(low, high)
     if (slot < 0) return false
-    const kill = { low, high, segment: this.index.segmentAt(slot), recordNum: this.index.recordNumAt(slot) }
-    this.kills.push(kill, needs)
+    this.kill({ low, high, segment: this.index.segmentAt(slot), recordNum: this.index.recordNumAt(slot) }, needs)
     this.catalog.look()
     return true
+  }
+
+  /** Queues a kill, and that of the copy that is being made of the record. */
+  private kill(kill: Kill, needs: SafeBytes | null): void {
+    this.kills.push(kill, needs)
+    const twin = this.mover.twinOf(kill.segment, kill.recordNum)
+    if (twin !== null) this.kills.push(twin, needs)
   }
 
   private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
     try {
       if (durability === 'written') await keepAliveUntil(this.clock, file.written(end))
-      if (durability === 'synced') await this.syncer.waitFor(file, end)
+      if (durability === 'synced') await this.streams.synced(file, end)
       return { stored: true }
     } catch {
       return { stored: false, reason: 'degraded' }
@@ -201,7 +227,7 @@ export class BlobStore {
 
   /** Answers all who wait: no segment can be made for them now. */
   private refuseWaiting(error: unknown): void {
-    this.firstError ??= error
+    if (this.closing === null) this.firstError ??= error
     this.waiting.refuse()
   }
 
@@ -234,65 +260,31 @@ export class BlobStore {
     return undefined
   }
 
-  private killCorrupt({ low, high }: HashedKey, { segment, recordNum }: RecordPlace): void {
-    if (this.index.removeIf(low, high, segment, recordNum)) this.kills.push({ low, high, segment, recordNum }, null)
+  private killCorrupt(
+    { low, high }: Pick<HashedKey, 'low' | 'high'>, { segment, recordNum }: Pick<RecordPlace, 'segment' | 'recordNum'>,
+  ): void {
+    if (this.index.removeIf(low, high, segment, recordNum)) this.kill({ low, high, segment, recordNum }, null)
   }
 
   // ── What follows from writes and failures ───────────────────────────────────────────────────────
 
-  private onProgress(file: SegmentFile): void {
-    this.syncer.noteWritten(file)
+  private onProgress(): void {
     this.catalog.look()
     this.bindWaiting()
   }
 
   private onFailed(file: SegmentFile): void {
     this.firstError ??= file.failure
-    this.unsafe.delete(file)
-    this.segments.fail(file.segment)
     const { segment, syncedEnd } = file
     for (const { low, high, offset, bytes, recordNum } of file.entries) {
       const isLost = offset + bytes > syncedEnd && this.index.removeIf(low, high, segment, recordNum)
-      if (isLost) this.kills.push({ low, high, segment, recordNum }, null)
+      if (isLost) this.kill({ low, high, segment, recordNum }, null)
     }
-    this.onProgress(file)
-    void file.close()
-  }
-
-  /** Resolves when everything that is reserved now is synced, or lost. */
-  private async makeSafe(): Promise<void> {
-    await Promise.allSettled([...this.unsafe].map((file) => this.syncAll(file)))
-  }
-
-  private async syncAll(file: SegmentFile): Promise<void> {
-    const end = file.reservedEnd
-    await file.written(end)
-    await this.syncer.waitFor(file, end)
   }
 
   private stop(error: unknown): void {
     this.stoppedBy = error
     this.refuseWaiting(error)
-  }
-
-  /** Makes a catalog in the place of the present one. */
-  private async roll(from: Catalog): Promise<Catalog> {
-    const { dir, vfs } = this.place
-    const fileNum = ++this.fileNum
-    from.state.promise(this.seqNum, fileNum)
-    const { origin } = this
-    const { state, rollBytes } = from
-    const next = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }))
-    try {
-      await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
-    } catch (error) {
-      await next.close()
-      if ((error as VarveError).code !== 'COMMIT_UNKNOWN') await runAsync(removeQuietly(vfs, vfs.join(dir, next.name)))
-      throw error
-    }
-    await from.close()
-    await runAsync(removeQuietly(vfs, vfs.join(dir, from.name)))
-    return next
   }
 
   // ── The end ─────────────────────────────────────────────────────────────────────────────────────
@@ -305,7 +297,7 @@ export class BlobStore {
 
   private async syncNow(): Promise<void> {
     await this.waiting.untilEmpty()
-    await Promise.all([...this.unsafe].map((file) => this.syncAll(file)))
+    await this.streams.sync()
     await this.catalog.killed()
   }
 
@@ -323,10 +315,11 @@ export class BlobStore {
 
   private async end(): Promise<void> {
     await this.waiting.untilEmpty()
-    await this.makeSafe()
+    await this.streams.makeSafe()
     await this.attempt(() => this.catalog.killed())
-    await this.stream.close()
-    await this.remover.idle()
+    await this.remover.end()
+    await this.mover.close()
+    await this.streams.close()
     await this.attempt(() => this.catalog.end())
     await this.segments.close()
     this.place.vfs.end()
@@ -344,6 +337,6 @@ export class BlobStore {
 
   /** Bytes of all files of the cache, reserved ones included. */
   get usedBytes(): number {
-    return this.segments.usedBytes + this.catalog.catalog.bytes
+    return this.space.usedBytes
   }
 }

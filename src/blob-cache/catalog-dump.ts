@@ -6,7 +6,7 @@ import { BadBytes, FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex, VarveError } f
 import type { FrameHeader } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes } from '../dump/index.js'
 import type { Annotator, ByteSource, Section } from '../dump/index.js'
-import { ChangeTag } from './catalog-format.js'
+import { ChangeTag, SEGMENT_QUEUES } from './catalog-format.js'
 import { changesOf } from './catalog-reader.js'
 
 /** Describes every byte of a catalog, damaged or not. */
@@ -74,7 +74,7 @@ function readKnown(it: Annotator, tag: number, end: number): unknown {
 }
 
 function queueOf(it: Annotator): string {
-  return it.u32('queue', (n) => (n === 1 ? 'main' : 'young')) === 1 ? 'main' : 'young'
+  return SEGMENT_QUEUES[it.u32('queue', (n) => SEGMENT_QUEUES[n] ?? 'unknown')] ?? 'unknown'
 }
 
 function readKills(it: Annotator, end: number): Record<string, number>[] {

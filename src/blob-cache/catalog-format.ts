@@ -5,7 +5,7 @@
  *
  *   tag
  *     1  numbers        u64 sequence number, u64 file number, u64 zero: nothing above them was ever promised
- *     2  add segment    u32 number, u32 queue (0 young, 1 main), 8 B salt
+ *     2  add segment    u32 number, u32 queue (0 young, 1 main, 2 returned), 8 B salt
  *     3  seal segment   u32 number, u32 bytes of the file
  *     4  remove segment u32 number, u32 zero
  *     5  kills          each: u64 hash, u32 segment, u32 record number
@@ -25,8 +25,12 @@ export const ChangeTag = {
   numbers: 1, addSegment: 2, sealSegment: 3, removeSegment: 4, kills: 5, limit: 6, dead: 8,
 } as const
 
-export type SegmentQueue = 'young' | 'main'
-const QUEUES: readonly SegmentQueue[] = ['young', 'main']
+/**
+ * What a segment has: young: new blobs; main: moved ones; returned: new ones of keys that were dropped a short while
+ * ago, which have main's place in the queue.
+ */
+export type SegmentQueue = 'young' | 'main' | 'returned'
+export const SEGMENT_QUEUES: readonly SegmentQueue[] = ['young', 'main', 'returned']
 
 /** One dead record. */
 export interface Kill {
@@ -72,7 +76,7 @@ function encodeValue(change: Change): Uint8Array {
   switch (change.tag) {
     case ChangeTag.numbers: return out.u53(change.seqNum).u53(change.fileNum).u53(0).finish()
     case ChangeTag.addSegment:
-      return out.u32(change.segment).u32(QUEUES.indexOf(change.queue)).raw(change.salt).finish()
+      return out.u32(change.segment).u32(SEGMENT_QUEUES.indexOf(change.queue)).raw(change.salt).finish()
     case ChangeTag.sealSegment:
     case ChangeTag.limit: return out.u32(change.segment).u32(change.bytes).finish()
     case ChangeTag.removeSegment: return out.u32(change.segment).u32(0).finish()
@@ -131,7 +135,7 @@ function readNumbers(value: ByteReader): Change {
 
 function queueOf(value: ByteReader): SegmentQueue {
   const at = value.position
-  const queue = QUEUES[value.u32()]
+  const queue = SEGMENT_QUEUES[value.u32()]
   if (queue === undefined) throw new UnknownChange(at, 'queue')
   return queue
 }

@@ -6,8 +6,9 @@ import type { Vfs } from '../vfs/index.js'
 import { SimVfs } from '../vfs/testing.js'
 import { sampleOrigin } from '../../test/support/samples/blob-samples.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
+import { BlobSpace } from './blob-space.js'
 import { createCatalog } from './catalog.js'
-import type { NewCatalog } from './catalog.js'
+import type { CatalogSpace, NewCatalog } from './catalog.js'
 import { ChangeTag, decodeChanges, encodeChanges } from './catalog-format.js'
 import type { Change } from './catalog-format.js'
 import { replayCatalog } from './catalog-reader.js'
@@ -31,6 +32,10 @@ const GROUPS: Change[][] = [
   [numbers(22, 15), { tag: ChangeTag.removeSegment, segment: 14 }],
 ]
 
+function anySpace(): CatalogSpace {
+  return new BlobSpace({ maxBytes: 2 ** 30, catalogBytes: 0 })
+}
+
 function stateOf(groups: Change[][]): CatalogState {
   const state = new CatalogState()
   for (const group of groups) state.apply(group)
@@ -38,7 +43,8 @@ function stateOf(groups: Change[][]): CatalogState {
 }
 
 function newCatalog(vfs: Vfs): NewCatalog {
-  return { vfs, dir: '/c', origin: sampleOrigin(), fileNum: 12, state: new CatalogState(), rollBytes: 65_536 }
+  const state = new CatalogState()
+  return { vfs, dir: '/c', origin: sampleOrigin(), fileNum: 12, state, rollBytes: 65_536, space: anySpace() }
 }
 
 async function writeAll(groups: Change[][], isClosed: boolean): Promise<Uint8Array> {

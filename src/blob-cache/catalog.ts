@@ -13,6 +13,7 @@ import {
 import type { FileHeader, FileOrigin, Steps } from '../base/index.js'
 import { closeQuietly, openFile, syncFile, unlinkFile, withFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
+import type { BlobSpace } from './blob-space.js'
 import { cacheFileName } from './cache-names.js'
 import { encodeChanges } from './catalog-format.js'
 import type { Change } from './catalog-format.js'
@@ -20,6 +21,17 @@ import { CatalogState } from './catalog-state.js'
 
 /** Bytes of zeros that stand ready behind the last group. */
 const PREPARED_BYTES = 64 * KiB
+
+/** Bytes that a catalog, and the next one beside it, may need as long as the state is small. */
+export function catalogRoomBytes(rollBytes: number): number {
+  return 2 * rollBytes + 4 * PREPARED_BYTES
+}
+
+/** Bytes of a new catalog with this state. */
+export function newCatalogBytes(state: CatalogState): number {
+  return FILE_HEADER_BYTES + frameBytes(encodeChanges(state.toChanges()).length) + PREPARED_BYTES
+}
+
 function makeFrame(header: FileHeader, offset: number, group: number, changes: readonly Change[] | null): Uint8Array {
   const body = changes === null ? new Uint8Array(0) : encodeChanges(changes)
   const frame = new Uint8Array(frameBytes(body.length))
@@ -38,10 +50,17 @@ export interface NewCatalog {
   fileNum: number
   state: CatalogState
   rollBytes: number
+  space: CatalogSpace
 }
 
-/** Makes a catalog that says `state`, and syncs it; its name is synced by the move of the marker. */
-export function* createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }: NewCatalog): Steps<Catalog> {
+/** Where the bytes of catalogs are counted. */
+export type CatalogSpace = Pick<BlobSpace, 'tryReserve' | 'release'>
+
+/**
+ * Makes a catalog that says `state`, and syncs it; its name is synced by the move of the marker. Throws NO_SPACE when
+ * there is no room for it within the cache.
+ */
+export function* createCatalog({ vfs, dir, origin, fileNum, state, rollBytes, space }: NewCatalog): Steps<Catalog> {
   const name = cacheFileName('catalog', fileNum)
   const path = vfs.join(dir, name)
   const header = newFileHeader('varvecat', origin, fileNum)
@@ -50,28 +69,35 @@ export function* createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }: 
   const bytes = new Uint8Array(end + PREPARED_BYTES)
   encodeFileHeader(header, bytes)
   bytes.set(frame, FILE_HEADER_BYTES)
+  if (!space.tryReserve('catalog', bytes.length)) throw noRoom(name)
   let file: VfsFile | null = null
   try {
     file = yield* openFile(vfs, path, 'create')
     yield* writeFully(file, bytes, 0, bytes.length, 0)
     yield* syncFile(file)
-    return new Catalog({ vfs, dir, file, header, end, preparedEnd: bytes.length, state, rollBytes })
+    return new Catalog({ vfs, dir, file, header, end, preparedEnd: bytes.length, state, rollBytes, space })
   } catch (error) {
     if (file !== null) {
       yield* closeQuietly(file)
       yield* removeQuietly(vfs, path)
     }
+    space.release('catalog', bytes.length)
     throw ioError(error, 'creating', name)
   }
 }
 
-/** Removes a file that nothing names, if possible; otherwise the next open removes it. */
-export function* removeQuietly(vfs: Vfs, path: string): Steps<void> {
+/** Removes a file that nothing names, if possible; otherwise the next open removes it. Tells whether it is gone. */
+function* removeQuietly(vfs: Vfs, path: string): Steps<boolean> {
   try {
     yield* unlinkFile(vfs, path)
+    return true
   } catch {
-    // The next open finds it in no catalog, and removes it.
+    return false // The next open finds it in no catalog, and removes it.
   }
+}
+
+function noRoom(name: string): VarveError {
+  return new VarveError('NO_SPACE', `${name} has no room within the bytes of the cache`, { file: name })
 }
 
 /** A new catalog: `file` holds header, first group and zeros up to `preparedEnd`, and is synced. */
@@ -84,6 +110,7 @@ interface MadeCatalog {
   preparedEnd: number
   state: CatalogState
   rollBytes: number
+  space: CatalogSpace
 }
 
 export class Catalog {
@@ -102,10 +129,15 @@ export class Catalog {
   private end: number
   /** The end of the zeros behind them: the size of the file. */
   private preparedEnd: number
+  /** The end of what is reserved for the file: it may be that long after a write that failed. */
+  private reservedEnd: number
+  private readonly space: CatalogSpace
   private isWriting = false
   private failure: VarveError | null = null
 
-  constructor({ vfs, dir, file, header, end, preparedEnd, state, rollBytes }: MadeCatalog) {
+  constructor({ vfs, dir, file, header, end, preparedEnd, state, rollBytes, space }: MadeCatalog) {
+    this.space = space
+    this.reservedEnd = preparedEnd
     this.rollBytes = rollBytes
     this.vfs = vfs
     this.dir = dir
@@ -119,23 +151,14 @@ export class Catalog {
     this.state = state
   }
 
-  /** Bytes of the file. */
+  /** Bytes that are reserved for the file. */
   get bytes(): number {
-    return this.preparedEnd
+    return this.reservedEnd
   }
 
   /** True when it is time for a new catalog. */
   get isLong(): boolean {
-    return this.end > this.longBytes
-  }
-
-  private get longBytes(): number {
-    return Math.max(this.rollBytes, 4 * this.firstBytes)
-  }
-
-  /** Bytes that this catalog, and the next one beside it, may need. */
-  get roomBytes(): number {
-    return 2 * this.longBytes + 3 * PREPARED_BYTES
+    return this.end > Math.max(this.rollBytes, 4 * this.firstBytes)
   }
 
   /**
@@ -178,6 +201,7 @@ export class Catalog {
     if (this.preparedEnd >= wanted) return
     const length = wanted - this.preparedEnd + PREPARED_BYTES
     try {
+      this.reserveUpTo(this.preparedEnd + length)
       const zeros = new Uint8Array(length)
       const { preparedEnd } = this
       await runAsync(withFile(vfs, vfs.join(dir, name), 'write', (file) =>
@@ -186,6 +210,12 @@ export class Catalog {
     } catch (error) {
       if (!isNeeded || this.end + bytes > this.preparedEnd) throw ioError(error, 'writing', name)
     }
+  }
+
+  private reserveUpTo(end: number): void {
+    if (end <= this.reservedEnd) return
+    if (!this.space.tryReserve('catalog', end - this.reservedEnd)) throw noRoom(this.name)
+    this.reservedEnd = end
   }
 
   private async writeFrame(frame: Uint8Array): Promise<void> {
@@ -203,5 +233,12 @@ export class Catalog {
 
   async close(): Promise<void> {
     await this.file.close().catch(() => undefined)
+  }
+
+  /** Closes and removes a catalog that does not count any more. */
+  async remove(): Promise<void> {
+    await this.close()
+    const { vfs, dir, name } = this
+    if (await runAsync(removeQuietly(vfs, vfs.join(dir, name)))) this.space.release('catalog', this.reservedEnd)
   }
 }

@@ -15,18 +15,28 @@ import { moveMarker } from '../manifest/index.js'
 import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'
+import type { BlobSpace } from './blob-space.js'
 import { cacheMarkerIn, removeUnlisted } from './cache-directory.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { CACHE_FILE_NUM_MAX, CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
-import { createCatalog } from './catalog.js'
+import { createCatalog, newCatalogBytes } from './catalog.js'
 import type { Catalog } from './catalog.js'
 import { isCatalogLost, replayCatalog } from './catalog-reader.js'
 import { CatalogState, RECORD_NUM_MAX } from './catalog-state.js'
 import type { SegmentState } from './catalog-state.js'
+import type { SegmentQueue } from './catalog-format.js'
 import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
-import { encodeFooter } from './segment-footer.js'
+import { encodeFooter, lastExpiryMs } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
+
+/** A segment that takes nothing any more. */
+export interface FoundSegment {
+  readonly queue: SegmentQueue
+  /** Bytes of the file. */
+  readonly bytes: number
+  readonly expiresMs: number
+}
 
 /** A segment that was not sealed, read and synced. */
 export interface FoundOpenSegment {
@@ -38,13 +48,15 @@ export interface FoundOpenSegment {
 
 export interface RecoveredCache {
   catalog: Catalog
+  /** What is counted of the bytes of the cache: the catalog. */
+  space: BlobSpace
   origin: FileOrigin
   index: BlobIndex
   /** Numbers are given from behind these on. */
   seqNum: SeqNum
   fileNum: number
-  /** Bytes of the file of each listed segment. */
-  sizes: Map<number, number>
+  /** Each listed segment, in the order in which they were made. */
+  segments: ReadonlyMap<number, FoundSegment>
   /** The segment that takes records again, or null. */
   current: FoundOpenSegment | null
   /** Segments that were listed and could not be read. */
@@ -70,13 +82,16 @@ export class Recovery {
   /** The sequence numbers of all records, by segment and record number. */
   private readonly seqNums = new Map<number, Float64Array>()
   private readonly sizes = new Map<number, number>()
+  private readonly expiries = new Map<number, number>()
+  private readonly space: BlobSpace
   private readonly open: FoundOpenSegment[] = []
   /** The segment that goes on, closed when the recovery fails. */
   private readonly goingOn: FoundOpenSegment[] = []
   private readonly dropped: number[] = []
   private seqNum: SeqNum = 0
 
-  constructor(place: LockedDirectory, random: Random, sizes: RecoverySizes) {
+  constructor(place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace) {
+    this.space = space
     this.place = place
     this.random = random
     this.sizesWanted = sizes
@@ -100,12 +115,12 @@ export class Recovery {
     const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random }
     this.seqNum = state.seqNum
     for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
-    const current = await this.endOpenSegments(state)
+    const current = await this.dropSurplus(await this.endOpenSegments(state), state)
     const fileNum = highestFileNum(names, state) + 1
     if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
     const { rollBytes } = this.sizesWanted
-    const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes }))
+    const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes, space: this.space }))
     try {
       await runAsync(moveMarker(vfs, dir, fileNum, CACHE_MARKER))
       const isListed = (found: number) => found === fileNum || state.segments.has(found)
@@ -114,8 +129,9 @@ export class Recovery {
       await catalog.close()
       throw error
     }
-    const { index, sizes, seqNum, dropped } = this
-    return { catalog, origin, index, seqNum, fileNum, sizes, current, droppedCount: dropped.length }
+    const { index, seqNum, dropped, space } = this
+    const segments = this.segmentsOf(state)
+    return { catalog, space, origin, index, seqNum, fileNum, segments, current, droppedCount: dropped.length }
   }
 
   private newId(): Uint8Array {
@@ -150,6 +166,7 @@ export class Recovery {
       if (header.fileNum !== segment.segment || !isSame(header.salt, segment.salt)) throw new TypeError('another file')
       const content = await runAsync((isOpen ? scanSegment : readSegment)(file, header, segment.limit))
       this.sizes.set(segment.segment, file.sizeSync())
+      this.expiries.set(segment.segment, lastExpiryMs(content.entries))
       const largest = content.entries.at(-1)?.recordNum ?? -1
       if (largest > RECORD_NUM_MAX) throw new TypeError('more records than a segment has room for')
       this.seqNums.set(segment.segment, new Float64Array(largest + 1))
@@ -201,7 +218,7 @@ export class Recovery {
       if (entries.length === 0) this.drop(segment, state)
       else {
         try {
-          if (queue === 'young') await cutAndEnd(found, goesOn)
+          if (queue !== 'main') await cutAndEnd(found, goesOn)
           else await file.dataSync()
           this.sizes.set(segment, file.sizeSync())
           if (goesOn) this.goingOn.push((current = found))
@@ -212,6 +229,51 @@ export class Recovery {
       if (current !== found) await file.close().catch(() => undefined)
     }
     return current
+  }
+
+  /**
+   * Drops segments until all fits into the bytes that the cache may have now, oldest first. What their records have won
+   * against is dead already. Gives the segment that goes on, if it still does.
+   */
+  private async dropSurplus(current: FoundOpenSegment | null, state: CatalogState): Promise<FoundOpenSegment | null> {
+    const { segmentBytes } = this.sizesWanted
+    const currentBytes = current === null ? 0 : Math.max(segmentBytes, this.sizes.get(current.state.segment)!)
+    let used = currentBytes
+    for (const [segment, bytes] of this.sizes) if (segment !== current?.state.segment) used += bytes
+    const most = this.space.maxBytes - Math.max(this.space.maxBytes - this.space.freeBytes, newCatalogBytes(state))
+    for (const segment of [...this.sizes.keys()].sort((a, b) => a - b)) {
+      if (used <= most) break
+      if (segment === current?.state.segment) continue
+      used -= this.sizes.get(segment)!
+      this.forgetAll(segment)
+      this.drop(segment, state)
+    }
+    if (used <= most || current === null) return current
+    await current.file.close().catch(() => undefined)
+    this.goingOn.length = 0
+    this.forget(current, state)
+    return null
+  }
+
+  private forgetAll(segment: number): void {
+    const { index } = this
+    for (let page = 0; page < index.pageCount; page++) {
+      const found: [number, number, number][] = []
+      index.forEachInPage(page, (slot) => {
+        if (index.segmentAt(slot) === segment) {
+          found.push([index.lowAt(slot), index.highAt(slot), index.recordNumAt(slot)])
+        }
+      })
+      for (const [low, high, recordNum] of found) index.removeIf(low, high, segment, recordNum)
+    }
+  }
+
+  private segmentsOf(state: CatalogState): Map<number, FoundSegment> {
+    const found = new Map<number, FoundSegment>()
+    for (const { segment, queue } of [...state.segments.values()].sort((a, b) => a.segment - b.segment)) {
+      found.set(segment, { queue, bytes: this.sizes.get(segment)!, expiresMs: this.expiries.get(segment)! })
+    }
+    return found
   }
 
   /** Drops a segment whose entries are in the index. */

@@ -65,6 +65,12 @@ export interface FooterTail {
   latestExpiry: number
 }
 
+/** The time at which the last of these blobs expires, in milliseconds; Infinity when one never does. */
+export function lastExpiryMs(entries: readonly FooterEntry[]): number {
+  if (entries.some(({ expires }) => expires === 0)) return Infinity
+  return entries.reduce((max, { expires }) => Math.max(max, expires), 0) * 1000
+}
+
 /** The bytes of a footer. */
 export function footerBytes(count: number, keyBytes: number): number {
   return count * FOOTER_ENTRY_BYTES + alignUp(keyBytes, 8) + FOOTER_TAIL_BYTES

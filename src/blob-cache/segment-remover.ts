@@ -1,26 +1,39 @@
 /**
- * What: the one way by which segments go, whatever the reason: kills before it, the removal in the catalog, then its
- * entries in the index, then the file.
- * Owns: the removal under way. Thread: main.
+ * What: the one way by which segments go, whatever the reason: what is worth it is copied, then kills, the limits of
+ * the copies and the removal in one group of the catalog, then the entries in the index, then the file. Asks the
+ * evictor what is next.
+ * Owns: the removals under way. Does not own: which segment goes (blob-eviction.ts), the copies (blob-mover.ts).
+ * Thread: main. Removals are independent of each other: one that drops never waits for one that moves.
  * Invariants: BC-2 entries of a segment leave the index when its removal is durable, not before: until then a kill of
- * them is still queued by whoever overwrites them. BC-3 room is made before it is used. BC-5 all kills that were queued
- * before a removal are durable with it. BC-12 nothing else removes a segment.
+ * them is still queued by whoever overwrites them. BC-5 all kills that were queued before a removal are durable with
+ * it. BC-7 who waits for room is refused when nothing is under way that makes some. BC-12 nothing else removes a
+ * segment.
  */
-import { VarveError } from '../base/index.js'
+import type { BlobEvictor } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
+import type { BlobMover } from './blob-mover.js'
+import type { BlobQueues, Victim } from './blob-queues.js'
+import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
+import type { Change } from './catalog-format.js'
 import type { CatalogWriter } from './catalog-writer.js'
+import type { FooterEntry } from './segment-footer.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
 export interface SegmentRemoverOptions {
-  maxBytes: number
   index: BlobIndex
   segments: SegmentSet
   slabs: SlabSupply
-  catalog: CatalogWriter
+  queues: BlobQueues
+  space: BlobSpace
+  evictor: BlobEvictor
+  mover: Pick<BlobMover, 'copy' | 'end'>
+  catalog: Pick<CatalogWriter, 'submit'>
   /** Resolves when everything that is reserved now is as safe as it will be. */
   makeSafe: () => Promise<void>
+  /** Seals an open segment before it is full; false when that cannot be. */
+  sealOpen: (segment: number) => boolean
 }
 
 export class SegmentRemover {
@@ -28,48 +41,94 @@ export class SegmentRemover {
   evictedSegments = 0
   evictedBytes = 0
   private readonly options: SegmentRemoverOptions
-  private last: Promise<void> = Promise.resolve()
+  private readonly removals = new Set<Promise<void>>()
+  private isEnding = false
 
   constructor(options: SegmentRemoverOptions) {
     this.options = options
   }
 
-  /** Bytes that segments may have: catalogs take the rest. */
-  private get bytesMax(): number {
-    return this.options.maxBytes - this.options.catalog.catalog.roomBytes
-  }
-
-  /** Removes the oldest segments until one of these bytes fits, and counts it. Rejects when that is not possible. */
-  async reserve(segment: number, bytes: number): Promise<void> {
-    const { segments } = this.options
-    while (segments.usedBytes + bytes > this.bytesMax) {
-      const { oldest, usedBytes } = segments
-      if (oldest === null) {
-        throw new VarveError('NO_SPACE', `${bytes} bytes do not fit beside ${usedBytes} within maxBytes`)
+  /** Begins what has to be done for room. Called when somebody waits for it, and when some was used or came back. */
+  look(): void {
+    const { evictor, space, sealOpen } = this.options
+    if (this.isEnding) return
+    for (let step = evictor.next(); step.kind !== 'rest'; step = evictor.next()) {
+      if (step.kind === 'seal') {
+        if (!sealOpen(step.segment)) space.refuseAll()
+        return
       }
-      await this.remove(oldest)
-      this.evictedSegments++
-      this.evictedBytes += usedBytes - segments.usedBytes
+      this.begin(step.victim, step.isMoved)
     }
-    segments.reserve(segment, bytes)
+    if (space.waitingBytes > 0 && !evictor.isBusy) space.refuseAll()
   }
 
-  /** Removes a segment and what is in it. Requires: it takes nothing any more. */
-  remove(segment: number): Promise<void> {
-    const removal = this.last.then(() => this.removeNow(segment))
-    this.last = removal.catch(() => undefined)
-    return removal
+  private begin(victim: Victim, isMoved: boolean): void {
+    const removal: Promise<void> = this.remove(victim, isMoved).then((isDone) => {
+      this.removals.delete(removal)
+      // After a failure whoever needs room next begins anew.
+      if (isDone) this.look()
+      else this.options.space.refuseAll()
+    })
+    this.removals.add(removal)
   }
 
-  private async removeNow(segment: number): Promise<void> {
-    const { index, segments, slabs, catalog, makeSafe } = this.options
+  /** Removes a segment, or keeps it. Tells whether that could be done. */
+  private async remove(victim: Victim, isMoved: boolean): Promise<boolean> {
+    const { segments, evictor } = this.options
+    const { segment } = victim
     const entries = await segments.entriesOf(segment).catch(() => null)
-    await makeSafe()
-    await catalog.submit([{ tag: ChangeTag.removeSegment, segment }], true)
-    if (entries === null) this.forgetAll(segment)
-    else for (const { low, high, recordNum } of entries) index.removeIf(low, high, segment, recordNum)
-    slabs.forget(segment)
+    const plan = isMoved && entries !== null ? evictor.plan(victim, this.bytesByVisits(segment, entries)) : null
+    if (plan === 'keep') {
+      evictor.kept(segment)
+      return true
+    }
+    const changes = plan === null ? [] : await this.options.mover.copy(victim, entries!, plan)
+    const isDurable = await this.writeRemoval(segment, changes)
+    if (plan !== null) this.options.mover.end(isDurable)
+    if (!isDurable) {
+      evictor.failed(segment)
+      return false
+    }
+    this.forget(victim, entries)
+    this.evictedSegments++
+    this.evictedBytes += victim.bytes
     await segments.remove(segment)
+    evictor.gone(segment)
+    return true
+  }
+
+  private async writeRemoval(segment: number, changes: readonly Change[]): Promise<boolean> {
+    const { catalog, makeSafe } = this.options
+    await makeSafe()
+    return catalog.submit([...changes, { tag: ChangeTag.removeSegment, segment }], true).then(() => true, () => false)
+  }
+
+  private bytesByVisits(segment: number, entries: readonly FooterEntry[]): number[] {
+    const { index } = this.options
+    const bytes = [0, 0, 0, 0]
+    for (const entry of entries) {
+      const slot = this.slotOf(segment, entry)
+      if (slot >= 0) bytes[index.visitsAt(slot)]! += entry.bytes
+    }
+    return bytes
+  }
+
+  private slotOf(segment: number, { low, high, recordNum }: FooterEntry): number {
+    const { index } = this.options
+    const slot = index.find(low, high)
+    return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum ? slot : -1
+  }
+
+  /** Takes what was not moved out of the index. Requires: the removal is durable. */
+  private forget({ segment, queue }: Victim, entries: readonly FooterEntry[] | null): void {
+    const { index, queues, slabs } = this.options
+    if (entries === null) this.forgetAll(segment)
+    else {
+      for (const { low, high, recordNum, bytes } of entries) {
+        if (index.removeIf(low, high, segment, recordNum) && queue === 'young') queues.addGhost(low, high, bytes)
+      }
+    }
+    slabs.forget(segment)
   }
 
   /** Takes all entries of a segment out of the index, where its footer cannot be read. */
@@ -85,8 +144,10 @@ export class SegmentRemover {
     }
   }
 
-  /** Resolves when no removal is under way. */
-  idle(): Promise<void> {
-    return this.last
+  /** Begins nothing any more, tells all who wait for room, and resolves when no removal is under way. */
+  async end(): Promise<void> {
+    this.isEnding = true
+    this.options.space.refuseAll()
+    while (this.removals.size > 0) await Promise.all(this.removals)
   }
 }

@@ -1,15 +1,19 @@
 /**
- * What: the segments that the catalog lists or is about to list: how many bytes each has or has reserved, and how they
- * are read.
- * Owns: the readers, and the sum of the bytes. Does not own: segments that take records (segment-stream.ts).
+ * What: the segments that the catalog lists or is about to list: how many bytes each has or has reserved, which queue
+ * it stands in, and how it is read.
+ * Owns: the readers. Does not own: segments that take records (segment-stream.ts, main-segment.ts), the sum of the
+ * bytes (blob-space.ts), the order in which segments go (blob-queues.ts).
  * Thread: main.
  * Invariants: BC-3 bytes are counted from before they are written until their file is gone.
  */
-import { compareBytes, errnoOf, fileSeed, ioError, runAsync, VarveError } from '../base/index.js'
+import { assert, compareBytes, errnoOf, fileSeed, runAsync, VarveError } from '../base/index.js'
 import type { FileHeader, FileOrigin } from '../base/index.js'
 import { FilePool, FileSystemError, PooledFile, unlinkFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
+import type { BlobQueues } from './blob-queues.js'
+import type { BlobSpace } from './blob-space.js'
 import { cacheFileName } from './cache-names.js'
+import type { SegmentQueue } from './catalog-format.js'
 import { readSegment, readSegmentHeader } from './segment-scan.js'
 import type { FooterEntry } from './segment-footer.js'
 
@@ -20,8 +24,6 @@ interface ListedSegment {
   bytes: number
   /** Its entries while they are in memory, since it takes records or has failed. */
   entries: readonly FooterEntry[] | null
-  /** True when it takes nothing any more, so that it may go. */
-  mayGo: boolean
   reader: SegmentReader | null
 }
 
@@ -31,15 +33,26 @@ export interface SegmentReader {
   readonly seed: number
 }
 
+export interface SegmentSetOptions {
+  vfs: Vfs
+  dir: string
+  origin: FileOrigin
+  space: BlobSpace
+  queues: BlobQueues
+}
+
 export class SegmentSet {
   private readonly vfs: Vfs
   private readonly dir: string
   private readonly origin: FileOrigin
   private readonly pool: FilePool
   private readonly segments = new Map<number, ListedSegment>()
-  private usedBytesNow = 0
+  private readonly space: BlobSpace
+  private readonly queues: BlobQueues
 
-  constructor(vfs: Vfs, dir: string, origin: FileOrigin) {
+  constructor({ vfs, dir, origin, space, queues }: SegmentSetOptions) {
+    this.space = space
+    this.queues = queues
     this.vfs = vfs
     this.dir = dir
     this.origin = origin
@@ -50,21 +63,22 @@ export class SegmentSet {
     return this.segments.size
   }
 
-  /** Bytes of all segments, reserved ones included. */
-  get usedBytes(): number {
-    return this.usedBytesNow
+  /** Adds a segment of an earlier process, of which this many bytes are on the disk. */
+  add(segment: number, queue: SegmentQueue, bytes: number, expiresMs: number): void {
+    this.reserve(segment, queue, bytes)
+    this.queues.seal(segment, expiresMs)
   }
 
-  /** Adds a segment that takes nothing any more. */
-  add(segment: number, bytes: number): void {
-    this.segments.set(segment, { bytes, entries: null, mayGo: true, reader: null })
-    this.usedBytesNow += bytes
+  /** Counts a segment of an earlier process that takes records again, with all that it may become. */
+  reserve(segment: number, queue: SegmentQueue, bytes: number): void {
+    assert(this.space.tryReserve('segment', bytes), 'BC-3: what an open finds fits')
+    this.begin(segment, queue, bytes)
   }
 
-  /** Counts a segment that is about to be made, with all that it may become. */
-  reserve(segment: number, bytes: number): void {
-    this.add(segment, bytes)
-    this.segments.get(segment)!.mayGo = false
+  /** Adds a segment that is about to be made. Requires: its bytes are reserved. */
+  begin(segment: number, queue: SegmentQueue, bytes: number): void {
+    this.segments.set(segment, { bytes, entries: null, reader: null })
+    this.queues.add(segment, queue === 'young' ? 'young' : 'main', bytes)
   }
 
   /** Lends the entries of a segment that takes records. */
@@ -72,29 +86,21 @@ export class SegmentSet {
     this.segments.get(segment)!.entries = entries
   }
 
-  /** Notes that a segment was sealed with these bytes. */
-  seal(segment: number, bytes: number): void {
+  /** Notes that a segment was sealed with these bytes, and when the last of its blobs expires: it may go. */
+  seal(segment: number, bytes: number, expiresMs: number): void {
     const listed = this.segments.get(segment)
     if (listed === undefined) return
-    this.usedBytesNow += bytes - listed.bytes
+    const surplus = listed.bytes - bytes
     listed.bytes = bytes
     listed.entries = null
-    listed.mayGo = true
+    this.queues.grow(segment, -surplus)
+    this.queues.seal(segment, expiresMs)
+    this.space.release('segment', surplus)
   }
 
-  /** Notes that a segment has failed: it takes nothing any more. */
+  /** Notes that a segment has failed: it takes nothing any more, and may go. */
   fail(segment: number): void {
-    const listed = this.segments.get(segment)
-    if (listed !== undefined) listed.mayGo = true
-  }
-
-  /** The segment that was made first of those that may go, or null. */
-  get oldest(): number | null {
-    let oldest: number | null = null
-    for (const [segment, { mayGo }] of this.segments) {
-      if (mayGo && (oldest === null || segment < oldest)) oldest = segment
-    }
-    return oldest
+    if (this.segments.has(segment)) this.queues.seal(segment)
   }
 
   /** Gives what stands in a segment. Rejects when that cannot be read. */
@@ -155,20 +161,28 @@ export class SegmentSet {
     return fileSeed(header)
   }
 
-  /** Removes the file of a segment that no durable catalog lists. Its bytes count until it is gone. */
+  /** Removes what there is of a segment that could not be made. */
+  async abandon(segment: number): Promise<void> {
+    if (!this.segments.has(segment)) return
+    this.queues.remove(segment)
+    await this.remove(segment)
+  }
+
+  /**
+   * Removes the file of a segment that no durable catalog lists. Its bytes count until it is gone; where it cannot be
+   * removed now, until the next open removes it.
+   */
   async remove(segment: number): Promise<void> {
     const listed = this.segments.get(segment)
     if (listed === undefined) return
     this.segments.delete(segment)
     await listed.reader?.file.close()
-    const name = cacheFileName('segment', segment)
     try {
-      await runAsync(unlinkFile(this.vfs, this.vfs.join(this.dir, name)))
+      await runAsync(unlinkFile(this.vfs, this.vfs.join(this.dir, cacheFileName('segment', segment))))
     } catch (error) {
-      // The next open removes it. Until then its bytes stay counted.
-      if (errnoOf(error) !== 'ENOENT') throw ioError(error, 'removing', name)
+      if (errnoOf(error) !== 'ENOENT') return
     }
-    this.usedBytesNow -= listed.bytes
+    this.space.release('segment', listed.bytes)
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What: the young segments, one behind the other: the current one takes records, the next one is made ahead, the last
- * ones are being sealed.
+ * What: the segments of one queue that take new records, one behind the other: the current one takes them, the next one
+ * may be made ahead, the last ones are being sealed.
  * Owns: which segment is current and which is spare. Does not own: who waits for a place (blob-store.ts).
  * Thread: main.
  * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3
@@ -12,10 +12,12 @@ import type { FileOrigin } from '../base/index.js'
 import { syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { ChangeTag } from './catalog-format.js'
+import type { SegmentQueue } from './catalog-format.js'
 import type { CatalogWriter } from './catalog-writer.js'
 import type { FoundOpenSegment } from './recovery.js'
 import { createSegmentFile, SegmentFile } from './segment-file.js'
 import type { ReservedPlace } from './segment-file.js'
+import { lastExpiryMs } from './segment-footer.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
@@ -23,14 +25,17 @@ export interface SegmentStreamOptions {
   vfs: Vfs
   dir: string
   origin: FileOrigin
+  queue: SegmentQueue
+  /** True: the next segment is made before the current one is full. */
+  hasSpare: boolean
   segmentBytes: number
   slabs: SlabSupply
   segments: SegmentSet
   catalog: CatalogWriter
   /** Gives the next file number. */
   allocate: () => number
-  /** Makes room for a new segment, and counts it. Rejects when there is none. */
-  reserveRoom: (segment: number) => Promise<void>
+  /** Reserves room for a new segment. Rejects when there is none. */
+  reserveRoom: () => Promise<void>
   /** Called with each segment that takes records from now on. */
   onMade: (file: SegmentFile) => void
   /** Called after each write of a segment, good or not, and when it is sealed. */
@@ -50,7 +55,9 @@ export class SegmentStream {
   private current: SegmentFile | null = null
   private spare: SegmentFile | null = null
   private making: Promise<void> | null = null
-  private readonly sealing = new Set<Promise<void>>()
+  /** The segment that is being made, 0: none. */
+  private madeSegment = 0
+  private readonly sealing = new Map<Promise<void>, number>()
 
   constructor(options: SegmentStreamOptions) {
     this.options = options
@@ -61,8 +68,9 @@ export class SegmentStream {
     const segment = this.makeFile(file, header)
     const lastNum = Math.max(content.entries.at(-1)?.recordNum ?? -1, state.dead.largest)
     segment.goOn(content.entries, content.end, lastNum + 1)
-    this.options.segments.reserve(segment.segment, this.options.segmentBytes)
-    this.options.segments.lend(segment.segment, segment.entries)
+    const { segments, queue, segmentBytes } = this.options
+    segments.reserve(segment.segment, queue, segmentBytes)
+    segments.lend(segment.segment, segment.entries)
     this.current = segment
   }
 
@@ -78,8 +86,14 @@ export class SegmentStream {
       return null
     }
     const place = this.current.reserve(recordBytes)
-    if (this.current.isBegun && this.spare === null) this.makeAhead()
+    if (this.options.hasSpare && this.current.isBegun && this.spare === null) this.makeAhead()
     return place === null ? null : { file: this.current, place }
+  }
+
+  /** Seals a segment before it is full. False when it is none of these. */
+  sealNow(segment: number): boolean {
+    if (this.current?.segment === segment) this.rotate()
+    return this.madeSegment === segment || [...this.sealing.values()].includes(segment)
   }
 
   private rotate(): void {
@@ -90,7 +104,7 @@ export class SegmentStream {
 
   private sealLater(file: SegmentFile): void {
     const sealing = this.seal(file).finally(() => this.sealing.delete(sealing))
-    this.sealing.add(sealing)
+    this.sealing.set(sealing, file.segment)
   }
 
   private async seal(file: SegmentFile): Promise<void> {
@@ -104,7 +118,7 @@ export class SegmentStream {
     }
     // Without its line in the catalog the segment is open for the next process, which finds the footer.
     await catalog.submit([{ tag: ChangeTag.sealSegment, segment, bytes }]).catch(() => undefined)
-    segments.seal(segment, bytes)
+    segments.seal(segment, bytes, lastExpiryMs(file.entries))
     onSealed(file)
     onProgress(file)
     await file.close()
@@ -114,28 +128,31 @@ export class SegmentStream {
     this.making ??= this.make().then(
       () => {
         this.making = null
+        this.madeSegment = 0
         this.options.onRoom()
       },
       (error: unknown) => {
         this.making = null
+        this.madeSegment = 0
         this.options.onFailure(error)
       },
     )
   }
 
   private async make(): Promise<void> {
-    const { vfs, dir, origin, catalog, segments, allocate, reserveRoom } = this.options
-    const segment = allocate()
-    await reserveRoom(segment)
+    const { vfs, dir, origin, queue, segmentBytes, catalog, segments, allocate, reserveRoom } = this.options
+    await reserveRoom()
+    const segment = this.madeSegment = allocate()
+    segments.begin(segment, queue, segmentBytes)
     const header = newFileHeader('varveseg', origin, segment)
     let file: SegmentFile | null = null
     try {
       file = this.makeFile(await runAsync(createSegmentFile(vfs, dir, header)), header)
       await runAsync(syncDirectory(vfs, dir))
-      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue: 'young', salt: header.salt }])
+      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue, salt: header.salt }])
     } catch (error) {
       await file?.close()
-      await segments.remove(segment).catch(() => undefined)
+      await segments.abandon(segment)
       throw error
     }
     segments.lend(segment, file.entries)
@@ -159,7 +176,7 @@ export class SegmentStream {
 
   /** Resolves when what is being made and sealed is. */
   async idle(): Promise<void> {
-    while (this.making !== null || this.sealing.size > 0) await Promise.all([this.making, ...this.sealing])
+    while (this.making !== null || this.sealing.size > 0) await Promise.all([this.making, ...this.sealing.keys()])
   }
 
   /**

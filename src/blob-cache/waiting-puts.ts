@@ -19,6 +19,8 @@ export interface NewBlob {
   valueBytes: number
   recordBytes: number
   durability: Durability
+  /** True when the key was dropped a short while ago. */
+  isReturning: boolean
 }
 
 interface WaitingPut {

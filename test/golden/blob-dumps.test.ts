@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSync } from '../../src/base/index.js'
+import { BlobSpace } from '../../src/blob-cache/blob-space.js'
 import { createCatalog } from '../../src/blob-cache/catalog.js'
 import { describeCatalog } from '../../src/blob-cache/catalog-dump.js'
 import { ChangeTag } from '../../src/blob-cache/catalog-format.js'
@@ -30,6 +31,7 @@ async function catalogBytes(): Promise<Uint8Array> {
   vfs.mkdirSync('/c')
   const catalog = runSync(createCatalog({
     vfs, dir: '/c', origin: sampleOrigin(), fileNum: 12, state: new CatalogState(), rollBytes: 65_536,
+    space: new BlobSpace({ maxBytes: 2 ** 30, catalogBytes: 0 }),
   }))
   const numbers = { tag: ChangeTag.numbers, seqNum: 20, fileNum: 14 }
   const salt = new Uint8Array(8).fill(7)

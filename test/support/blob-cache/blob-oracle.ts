@@ -45,6 +45,23 @@ export class BlobOracle {
     this.keys.set(key, this.keys.get(key)!.filter((each) => each !== operation))
   }
 
+  /**
+   * Begins to watch a read without a crash: gives what checks its value, which is that of an operation that is not
+   * older than the last one that was acknowledged when the read began.
+   */
+  watch(key: string, mayEvict: boolean): (seen: string | undefined) => void {
+    const operations = this.keys.get(key) ?? []
+    const last = operations.findLastIndex(({ isAcknowledged }) => isAcknowledged)
+    const from = last < 0 ? 0 : operations[last]!.id
+    return (seen) => {
+      const since = (this.keys.get(key) ?? []).filter(({ id }) => id >= from)
+      checkSeen(key, seen, {
+        ids: new Set(since.filter(({ isDelete }) => !isDelete).map(({ id }) => id)),
+        mayMiss: mayEvict || last < 0 || since.some(({ isDelete }) => isDelete),
+      })
+    }
+  }
+
   /** The keys that were ever used. */
   get allKeys(): string[] {
     return [...this.keys.keys()]

@@ -29,6 +29,8 @@ export interface BlobSweepOptions {
   /** True when segments are evicted, so that any key may be gone. */
   mayEvict?: boolean
   draw: Draw
+  /** An image may be drawn when its random seed is a multiple of this; default 1, which is always. */
+  everyNth?: number
   /** Wraps the file system of the life that is crashed. */
   wrap?: (vfs: SimVfs) => SimVfs
 }
@@ -40,7 +42,7 @@ interface Image {
 }
 
 export class BlobSweep {
-  readonly counts = { effects: 0, images: 0, values: 0, misses: 0, evicted: 0 }
+  readonly counts = { effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0 }
   private readonly options: BlobSweepOptions
   private readonly random: SeededRandom
   private readonly oracle = new BlobOracle()
@@ -74,21 +76,31 @@ export class BlobSweep {
       if (this.random.chance(0.03)) await cache.store.sync()
       if (this.random.chance(0.02)) {
         await Promise.all(calls)
-        this.counts.evicted += cache.store.remover.evictedSegments
-        await cache.store.close()
+        await this.end(cache)
         cache = await openCache(wrap(vfs), settings, seed + step)
       }
     }
     await Promise.all(calls)
-    this.counts.evicted += cache.store.remover.evictedSegments
-    await cache.store.close()
+    await this.end(cache)
     vfs.onEffect = null
     assert.deepEqual([...vfs.violations], [])
   }
 
+  private async end(cache: TextStore): Promise<void> {
+    await cache.store.close()
+    this.counts.evicted += cache.store.remover.evictedSegments
+    this.counts.moved += cache.store.mover.movedItems
+  }
+
   private async act(cache: TextStore): Promise<void> {
     const { random, oracle } = this
-    const [key, durability] = [random.pick(this.options.keys), random.pick(this.options.durabilities)]
+    const { keys, durabilities, mayEvict = false } = this.options
+    const [key, durability] = [random.pick(keys), random.pick(durabilities)]
+    // Every second key is read more often than put, so that segments go while it is alive in them.
+    if (mayEvict && random.chance(keys.indexOf(key) % 2 === 1 ? 0.8 : 0.3)) {
+      const check = oracle.watch(key, mayEvict)
+      return check(await cache.get(key))
+    }
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     if (isDelete) await cache.delete(key, durability)
@@ -100,11 +112,12 @@ export class BlobSweep {
   }
 
   private onEffect(vfs: SimVfs, what: string, maxBytes = Infinity): void {
+    const { everyNth = 1 } = this.options
     this.counts.effects++
     assert.ok(vfs.usedBytes <= maxBytes, `BC-3: ${vfs.usedBytes} bytes after ${what}`)
     for (const way of WAYS) {
       const seed = this.random.u32()
-      if (!this.options.draw.takes()) continue
+      if (seed % everyNth !== 0 || !this.options.draw.takes()) continue
       const loss: Loss = way === 'kill' ? 'kill' : 'power'
       const image = way === 'kill' ? vfs.cloneKilled(seed) : vfs.clone(way, seed)
       const expected = this.oracle.expect(loss, this.options.mayEvict ?? false)

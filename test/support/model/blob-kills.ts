@@ -9,10 +9,12 @@ import { SeededRandom } from '../../../src/base/index.js'
 
 /** What keeps old values dead. */
 export interface Mends {
-  /** A failed compare of a move kills the copy, in the group that removes the victim. */
-  moveKill: boolean
-  /** Records of main segments count up to the limit of the last durable removing group. */
-  limit: boolean
+  /** From the moment in which a copy of a record has its place, who kills the record kills the copy too. */
+  twins: boolean
+  /** The index points to copies only when the removal of the victim is durable. */
+  late: boolean
+  /** A removal that failed kills the copies that were made for it. */
+  takeBack: boolean
   /** What is not moved stays in the index until its segment's removal is durable. */
   keep: boolean
   /** Kills become durable in the order of their queue. */
@@ -21,7 +23,9 @@ export interface Mends {
   requeue: boolean
 }
 
-export const ALL_MENDS: Mends = { moveKill: true, limit: true, keep: true, fifo: true, requeue: true }
+export const ALL_MENDS: Mends = {
+  twins: true, late: true, takeBack: true, keep: true, fifo: true, requeue: true,
+}
 
 const KEYS = ['a', 'b', 'c', 'd'] as const
 const STEPS = 90
@@ -51,6 +55,8 @@ interface Move {
   victim: ModelSegment
   todo: { record: ModelRecord; recordNum: number }[]
   copied: { record: ModelRecord; recordNum: number; to: ModelPlace }[]
+  /** True when the removal of the victim is on its way to the disk. */
+  isAsked: boolean
 }
 
 function nameOf(segment: number, recordNum: number): string {
@@ -104,7 +110,7 @@ export class BlobKillsLife {
     else if (choice === 6) this.seal(this.random.below(2) === 0 ? this.young : this.main)
     else if (choice === 7) this.beginMove()
     else if (choice === 8) this.copyOne()
-    else if (choice <= 10) this.endMove()
+    else if (choice <= 10) this.goOnWithMove()
   }
 
   private newSegment(queue: 'young' | 'main'): ModelSegment {
@@ -128,7 +134,7 @@ export class BlobKillsLife {
     const old = this.index.get(key)
     this.index.set(key, place)
     if (old !== undefined) {
-      this.queue.push({ place: nameOf(old.segment, old.recordNum), needs: { segment, recordNum } })
+      this.kill(old, { segment, recordNum })
     }
     this.waiting.push({ key, seqNum, isDurable: () => segment.syncedCount > recordNum })
   }
@@ -138,8 +144,16 @@ export class BlobKillsLife {
     if (old === undefined) return
     this.index.delete(key)
     const place = nameOf(old.segment, old.recordNum)
-    this.queue.push({ place, needs: null })
+    this.kill(old, null)
     this.waiting.push({ key, seqNum: this.nextSeqNum++, isDurable: () => this.kills.has(place) })
+  }
+
+  /** Queues the kill of a record, and that of the copy that is being made of it. */
+  private kill({ segment, recordNum }: Pick<ModelPlace, 'segment' | 'recordNum'>, needs: QueuedKill['needs']): void {
+    this.queue.push({ place: nameOf(segment, recordNum), needs })
+    if (!this.mends.twins || this.move?.victim.number !== segment) return
+    const twin = this.move.copied.find((copy) => copy.recordNum === recordNum)
+    if (twin !== undefined) this.queue.push({ place: nameOf(twin.to.segment, twin.to.recordNum), needs })
   }
 
   private sync(): void {
@@ -185,7 +199,7 @@ export class BlobKillsLife {
       if (this.random.below(3) > 0) todo.push({ record, recordNum })
       else if (!this.mends.keep) this.index.delete(record.key)
     }
-    this.move = { victim, todo, copied: [] }
+    this.move = { victim, todo, copied: [], isAsked: false }
   }
 
   private pointsTo(key: string, segment: number, recordNum: number): boolean {
@@ -195,18 +209,41 @@ export class BlobKillsLife {
 
   private copyOne(): void {
     const next = this.move?.todo.shift()
-    if (next !== undefined) this.move!.copied.push({ ...next, to: this.append(this.main, next.record) })
+    if (next === undefined) return
+    const { record, recordNum } = next
+    if (!this.pointsTo(record.key, this.move!.victim.number, recordNum)) return
+    this.move!.copied.push({ ...next, to: this.append(this.main, record) })
   }
 
-  private endMove(): void {
-    if (this.move === null || this.move.todo.length > 0) return
-    const { victim, copied } = this.move
-    for (const { record: { key }, recordNum, to } of copied) {
-      if (this.pointsTo(key, victim.number, recordNum)) this.index.set(key, to)
-      else if (this.mends.moveKill) this.queue.push({ place: nameOf(to.segment, to.recordNum), needs: null })
-    }
+  /** Syncs the copies and asks for the removal; later that becomes durable, or fails. */
+  private goOnWithMove(): void {
+    const { move } = this
+    if (move === null || move.todo.length > 0) return
+    if (move.isAsked) return this.random.below(6) === 0 ? this.failMove(move) : this.endMove(move)
+    move.isAsked = true
     syncSegment(this.young)
     syncSegment(this.main)
+    if (!this.mends.late) this.pointToCopies(move)
+    this.acknowledge()
+  }
+
+  private pointToCopies({ victim, copied }: Move): void {
+    for (const { record: { key }, recordNum, to } of copied) {
+      if (this.pointsTo(key, victim.number, recordNum)) this.index.set(key, to)
+    }
+  }
+
+  private failMove({ victim, copied }: Move): void {
+    this.move = null
+    for (const { record: { key, seqNum }, recordNum, to } of copied) {
+      if (this.mends.takeBack) this.kill(to, null)
+      const { number } = victim
+      if (this.pointsTo(key, to.segment, to.recordNum)) this.index.set(key, { segment: number, recordNum, seqNum })
+    }
+  }
+
+  private endMove(move: Move): void {
+    const { victim } = move
     this.writeKills()
     for (const { number, queue, isRecovered, records } of this.segments.values()) {
       if (queue === 'main' && !isRecovered) this.limits.set(number, records.length)
@@ -214,6 +251,7 @@ export class BlobKillsLife {
     this.listed.delete(victim.number)
     this.segments.delete(victim.number)
     this.acknowledge()
+    if (this.mends.late) this.pointToCopies(move)
     for (const [key, place] of this.index) if (place.segment === victim.number) this.index.delete(key)
     this.move = null
   }
@@ -252,8 +290,7 @@ export class BlobKillsLife {
     const found: FoundRecord[] = []
     for (const segment of this.segments.values()) {
       const { number, queue, syncedCount } = segment
-      const isLimited = this.mends.limit && queue === 'main'
-      const end = isLimited ? this.limits.get(number) ?? 0 : Infinity
+      const end = queue === 'main' ? this.limits.get(number) ?? 0 : Infinity
       segment.records = segment.records.map((record, recordNum) => {
         return recordNum < end && (recordNum < syncedCount || this.random.below(2) === 1) ? record : null
       })

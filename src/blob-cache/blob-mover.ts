@@ -1,0 +1,238 @@
+/**
+ * What: copies blobs of a victim into main segments before it goes, checked and made anew for their place.
+ * Owns: the main segment that takes copies, those that are full and not yet sealed in the catalog, the buffer.
+ * Does not own: what is moved (blob-eviction.ts), the removal of the victim (segment-remover.ts).
+ * Thread: main. One move at a time.
+ * Invariants: BC-3 room is reserved before it is used. BC-5 copies count only up to the limit that the group of a
+ * removal states; nothing else writes main segments, and none is written by two processes. BC-7 a move waits for
+ * nothing but the disk: what finds no room is left where it is, and goes with the victim.
+ */
+import { newFileHeader, runAsync } from '../base/index.js'
+import type { FileOrigin, SeqNum } from '../base/index.js'
+import { readFully, syncDirectory } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { visitsAfterMove } from './blob-eviction.js'
+import type { BlobEvictor, MovePlan } from './blob-eviction.js'
+import type { BlobIndex } from './blob-index.js'
+import { BlobMove } from './blob-move.js'
+import type { Victim } from './blob-queues.js'
+import type { BlobSpace } from './blob-space.js'
+import { ChangeTag } from './catalog-format.js'
+import type { Change, Kill } from './catalog-format.js'
+import type { CatalogWriter } from './catalog-writer.js'
+import { MainSegment } from './main-segment.js'
+import { createSegmentFile } from './segment-file.js'
+import {
+  emptyRecordHeader, isKeyGood, isValueGood, readRecordHeader, recordBytes, sealRecord,
+} from './segment-format.js'
+import type { RecordHeader } from './segment-format.js'
+import { lastExpiryMs } from './segment-footer.js'
+import type { FooterEntry } from './segment-footer.js'
+import type { SegmentReader, SegmentSet } from './segment-set.js'
+
+export interface BlobMoverOptions {
+  vfs: Vfs
+  dir: string
+  origin: FileOrigin
+  segmentBytes: number
+  index: BlobIndex
+  segments: SegmentSet
+  space: BlobSpace
+  evictor: BlobEvictor
+  catalog: CatalogWriter
+  /** Gives the next file number. */
+  allocate: () => number
+  /** Gives the highest sequence number that was given. */
+  seqNum: () => SeqNum
+  /** Queues a kill. */
+  kill: (kill: Kill) => void
+  /** Called when the bytes of a record are not what was written. */
+  onCorrupt: (entry: FooterEntry, segment: number) => void
+}
+
+export class BlobMover {
+  movedItems = 0
+  movedBytes = 0
+  private readonly options: BlobMoverOptions
+  private target: MainSegment | null = null
+  /** Main segments with a footer that the catalog does not call sealed yet, and their bytes. */
+  private readonly full = new Map<MainSegment, number>()
+  private move: BlobMove | null = null
+  /** The segment that is sealed before it is full, 0: none. */
+  private sealing = 0
+  private buffer = new Uint8Array(0)
+  private readonly header = emptyRecordHeader()
+
+  constructor(options: BlobMoverOptions) {
+    this.options = options
+  }
+
+  /** The copy that is under way of a record: who kills the one kills the other. Null when there is none. */
+  twinOf(segment: number, recordNum: number): Kill | null {
+    return this.move?.twinOf(segment, recordNum) ?? null
+  }
+
+  /**
+   * Copies what the plan takes of a victim, and syncs it. Gives the changes that make the copies count, which belong
+   * into the group that removes the victim. `end` is called with its outcome.
+   */
+  async copy(victim: Victim, entries: readonly FooterEntry[], plan: MovePlan): Promise<readonly Change[]> {
+    const move = this.move = new BlobMove(victim.segment)
+    const reader = await this.options.segments.reader(victim.segment).catch(() => null)
+    if (reader === null) return []
+    for (const entry of entries) {
+      const slot = this.slotOf(victim.segment, entry)
+      if (slot < 0) continue
+      const visits = this.options.index.visitsAt(slot)
+      if (!plan.takes(visits, entry.bytes)) continue
+      const found = await this.read(reader, entry)
+      if (found === 'corrupt') this.options.onCorrupt(entry, victim.segment)
+      if (found !== 'good') continue
+      const target = await this.roomFor(move, entry)
+      if (target === null) break
+      if (this.slotOf(victim.segment, entry) < 0) continue
+      await this.append(move, target, entry, visitsAfterMove(victim.queue, visits))
+    }
+    await this.attempt(move, (target) => target.sync())
+    return this.changes()
+  }
+
+  private slotOf(segment: number, { low, high, recordNum }: FooterEntry): number {
+    const { index } = this.options
+    const slot = index.find(low, high)
+    return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum ? slot : -1
+  }
+
+  private async read(reader: SegmentReader, entry: FooterEntry): Promise<'good' | 'corrupt' | 'io'> {
+    const { bytes: length, offset, recordNum } = entry
+    if (this.buffer.length < length) this.buffer = new Uint8Array(length)
+    const { buffer, header } = this
+    try {
+      if ((await runAsync(readFully(reader.file, buffer, length, offset))) < length) return 'corrupt'
+    } catch {
+      return 'io'
+    }
+    const { seed } = reader
+    const isGood = readRecordHeader(buffer, 0, length, offset, seed, header) && header.recordNum === recordNum &&
+      recordBytes(header) === length && isKeyGood(buffer, 0, offset, seed, header) &&
+      isValueGood(buffer, 0, offset, seed, header)
+    return isGood ? 'good' : 'corrupt'
+  }
+
+  /** Gives the main segment with room for a record, or null when there is none. */
+  private async roomFor(move: BlobMove, { bytes, key }: FooterEntry): Promise<MainSegment | null> {
+    if (this.target?.isFullFor(bytes, key.length) === true) {
+      await this.attempt(move, async (target) => {
+        this.full.set(target, await target.finish())
+        await target.close()
+        this.target = null
+      })
+    }
+    return (this.target ??= await this.make())
+  }
+
+  private async make(): Promise<MainSegment | null> {
+    const { vfs, dir, origin, segmentBytes, segments, space, catalog, allocate } = this.options
+    if (!space.tryReserve('segment', segmentBytes)) return null
+    const segment = allocate()
+    segments.begin(segment, 'main', segmentBytes)
+    const header = newFileHeader('varveseg', origin, segment)
+    let made: MainSegment | null = null
+    try {
+      made = new MainSegment(await runAsync(createSegmentFile(vfs, dir, header)), header, segmentBytes)
+      await runAsync(syncDirectory(vfs, dir))
+      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue: 'main', salt: header.salt }])
+    } catch {
+      await made?.close()
+      await segments.abandon(segment)
+      return null
+    }
+    segments.lend(segment, made.entries)
+    return made
+  }
+
+  /** Makes the record in the buffer one of the target's, and writes it there. */
+  private async append(move: BlobMove, target: MainSegment, from: FooterEntry, visits: number): Promise<void> {
+    const { end: offset, segment } = target
+    const recordNum = target.entries.length
+    const header: RecordHeader = Object.assign(this.header, { recordNum, checkedSeqNum: this.options.seqNum() })
+    sealRecord(this.buffer, 0, offset, target.seed, header)
+    const to = { ...from, offset, recordNum, visits, isDead: false }
+    move.add(from, to, segment)
+    this.options.evictor.noteMoved(from.bytes)
+    this.movedItems++
+    this.movedBytes += from.bytes
+    await this.attempt(move, () => target.append(this.buffer, to))
+  }
+
+  /** Does something with the target; where that fails, nothing more is written to it, and its new copies are none. */
+  private async attempt(move: BlobMove, act: (target: MainSegment) => Promise<void>): Promise<void> {
+    const { target } = this
+    if (target === null) return
+    try {
+      await act(target)
+    } catch {
+      this.target = null
+      this.full.delete(target)
+      move.forget(target.segment)
+      this.options.segments.fail(target.segment)
+      await target.close()
+    }
+  }
+
+  private changes(): Change[] {
+    const changes = [...this.full].flatMap(([segment, bytes]) => sealChanges(segment, bytes))
+    const { target } = this
+    if (target !== null) changes.push({ tag: ChangeTag.limit, segment: target.segment, bytes: target.end })
+    return changes
+  }
+
+  /** Says whether the group with the changes is durable. */
+  end(isDurable: boolean): void {
+    const { move } = this
+    this.move = null
+    if (isDurable) {
+      move?.apply(this.options.index)
+      for (const [segment, bytes] of this.full) this.noteSealed(segment, bytes)
+    } else for (const kill of move?.takeBack() ?? []) this.options.kill(kill)
+  }
+
+  private noteSealed(segment: MainSegment, bytes: number): void {
+    if (this.full.delete(segment)) this.options.segments.seal(segment.segment, bytes, lastExpiryMs(segment.entries))
+  }
+
+  /** Seals the segment before it is full. False when it is another one. Requires: no move is under way. */
+  sealNow(segment: number, onSealed: () => void): boolean {
+    if (this.target?.segment === segment) {
+      this.sealing = segment
+      void this.close().then(() => {
+        this.sealing = 0
+        onSealed()
+      })
+    }
+    return this.sealing === segment
+  }
+
+  /** Ends the main segment. Requires: no move is under way. */
+  async close(): Promise<void> {
+    const { target } = this
+    if (target === null) return
+    this.target = null
+    try {
+      const bytes = await target.finish()
+      await target.close()
+      // Copies of a removal that failed are killed before, so all of the segment may count.
+      await this.options.catalog.submit(sealChanges(target, bytes), true)
+      this.full.set(target, bytes)
+      this.noteSealed(target, bytes)
+    } catch {
+      await target.close()
+      this.options.segments.fail(target.segment)
+    }
+  }
+}
+
+/** The changes that make all of a segment count, for good. */
+function sealChanges({ segment, end }: MainSegment, bytes: number): Change[] {
+  return [{ tag: ChangeTag.limit, segment, bytes: end }, { tag: ChangeTag.sealSegment, segment, bytes }]
+}

@@ -1,0 +1,66 @@
+/**
+ * What: an open main segment: takes records that are moved, one at a time, straight into its file, and ends with a
+ * footer. It uses no slab, so a move waits for no put.
+ * Owns: the open file, and what stands in it. Does not own: up to where it counts (the catalog's limit).
+ * Thread: main. One call at a time.
+ * States: open → ended; open → failed. Both are closed.
+ * Invariants: BC-6 record numbers rise, and nothing is written behind a footer. BC-10 the handle of a failed segment
+ * sees only close.
+ */
+import { FILE_HEADER_BYTES, fileSeed } from '../base/index.js'
+import type { FileHeader } from '../base/index.js'
+import type { VfsFile } from '../vfs/index.js'
+import { encodeFooter, footerBytes } from './segment-footer.js'
+import type { FooterEntry } from './segment-footer.js'
+
+export class MainSegment {
+  readonly segment: number
+  readonly seed: number
+  /** What stands in it, in order of offsets. */
+  readonly entries: FooterEntry[] = []
+  /** The end of the records. */
+  end = FILE_HEADER_BYTES
+  private readonly file: VfsFile
+  private readonly bytesMax: number
+  private keyBytes = 0
+
+  constructor(file: VfsFile, header: FileHeader, bytesMax: number) {
+    this.file = file
+    this.segment = header.fileNum
+    this.seed = fileSeed(header)
+    this.bytesMax = bytesMax
+  }
+
+  /** True when a record of these bytes, with its entry in the footer, is more than the segment has room for. */
+  isFullFor(recordBytes: number, keyBytes: number): boolean {
+    const footer = footerBytes(this.entries.length + 1, this.keyBytes + keyBytes)
+    return this.end + recordBytes + footer > this.bytesMax
+  }
+
+  /** Appends a record, whose place is `end`; rejects when that failed. */
+  async append(bytes: Uint8Array, entry: FooterEntry): Promise<void> {
+    const { end } = this
+    this.entries.push(entry)
+    this.keyBytes += entry.key.length
+    this.end += entry.bytes
+    for (let at = 0; at < entry.bytes;) at += await this.file.write(bytes, at, entry.bytes - at, end + at)
+  }
+
+  async sync(): Promise<void> {
+    await this.file.dataSync()
+  }
+
+  /** Writes the footer, and syncs all. Gives the bytes of the file. */
+  async finish(): Promise<number> {
+    const footer = encodeFooter(this.entries, this.end, this.seed)
+    for (let at = 0; at < footer.length;) {
+      at += await this.file.write(footer, at, footer.length - at, this.end + at)
+    }
+    await this.file.dataSync()
+    return this.end + footer.length
+  }
+
+  async close(): Promise<void> {
+    await this.file.close().catch(() => undefined)
+  }
+}

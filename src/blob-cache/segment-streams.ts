@@ -1,0 +1,143 @@
+/**
+ * What: where new records go: into young segments, or, when their keys were dropped a short while ago and there is room
+ * for it, into a segment of such ones, which has main's place in the queue. And how safe the records are.
+ * Owns: the slabs, the segments that take new records, which of them may not be synced yet, their syncs.
+ * Does not own: what follows from a failure (blob-store.ts).
+ * Thread: main.
+ * Invariants: BC-7 a segment of returned keys never makes anybody wait: where there is none, young ones take all.
+ */
+import { VarveError } from '../base/index.js'
+import type { Clock } from '../base/index.js'
+import type { BlobSpace } from './blob-space.js'
+import { FileSyncer } from './file-syncer.js'
+import type { FoundOpenSegment } from './recovery.js'
+import type { ReservedPlace, SegmentFile } from './segment-file.js'
+import { SegmentStream } from './segment-stream.js'
+import type { SegmentStreamOptions } from './segment-stream.js'
+
+type StreamParts = Pick<SegmentStreamOptions,
+  'vfs' | 'dir' | 'origin' | 'segmentBytes' | 'slabs' | 'segments' | 'catalog' | 'allocate'>
+
+export interface SegmentStreamsOptions extends StreamParts {
+  space: BlobSpace
+  clock: Clock
+  /** Called when room is wanted, or may be there now. */
+  lookForRoom: () => void
+  /** Called after each write of a segment, good or not: bytes are safe that were not, or there is a place. */
+  onProgress: () => void
+  /** Called when bytes became safe by a sync. */
+  onSynced: () => void
+  /** Called when there is a place for records again. */
+  onRoom: () => void
+  /** Called with a segment that has failed: it takes nothing any more. */
+  onFailed: (file: SegmentFile) => void
+  /** Called when no segment can be made for those who wait. */
+  onFailure: (error: unknown) => void
+}
+
+export class SegmentStreams {
+  private readonly options: SegmentStreamsOptions
+  private readonly syncer: FileSyncer
+  private readonly young: SegmentStream
+  private readonly returned: SegmentStream
+  /** Segments whose bytes may not all be synced. */
+  private readonly unsafe = new Set<SegmentFile>()
+
+  constructor(options: SegmentStreamsOptions) {
+    this.options = options
+    const { clock, space, segmentBytes, lookForRoom } = options
+    this.syncer = new FileSyncer(clock, () => this.options.onSynced())
+    const shared = {
+      ...options,
+      onMade: (file: SegmentFile) => this.unsafe.add(file),
+      onProgress: (file: SegmentFile) => this.onProgress(file),
+      onSealed: (file: SegmentFile) => this.onSealed(file),
+      onFailed: (file: SegmentFile) => this.onFailed(file),
+    }
+    this.young = new SegmentStream({ ...shared, queue: 'young', hasSpare: true, reserveRoom: () => this.reserveRoom() })
+    this.returned = new SegmentStream({
+      ...shared, queue: 'returned', hasSpare: false,
+      reserveRoom: async () => {
+        if (!space.tryReserve('segment', segmentBytes)) throw noRoom(segmentBytes)
+      },
+      onRoom: lookForRoom,
+      onFailure: () => undefined,
+    })
+  }
+
+  /** Goes on with a segment of an earlier process. */
+  goOn(found: FoundOpenSegment): void {
+    this.young.goOn(found)
+  }
+
+  /** Gives a place for a record, and its segment; null when there is none now. */
+  reserve(
+    recordBytes: number, keyBytes: number, isReturning: boolean,
+  ): { file: SegmentFile; place: ReservedPlace } | null {
+    const place = isReturning ? this.returned.reserve(recordBytes, keyBytes) : null
+    return place ?? this.young.reserve(recordBytes, keyBytes)
+  }
+
+  /** Resolves when there is room for a segment; others go for it. Rejects when none can be made. */
+  private reserveRoom(): Promise<void> {
+    const { space, segmentBytes, lookForRoom } = this.options
+    return new Promise((resolve, reject) => {
+      space.reserve(segmentBytes, (isGranted) => (isGranted ? resolve() : reject(noRoom(segmentBytes))))
+      lookForRoom()
+    })
+  }
+
+  private onProgress(file: SegmentFile): void {
+    this.syncer.noteWritten(file)
+    this.options.onProgress()
+  }
+
+  private onSealed(file: SegmentFile): void {
+    this.unsafe.delete(file)
+    this.options.lookForRoom()
+  }
+
+  private onFailed(file: SegmentFile): void {
+    this.unsafe.delete(file)
+    this.options.segments.fail(file.segment)
+    this.options.onFailed(file)
+    this.onProgress(file)
+    void file.close()
+  }
+
+  /** Seals a segment before it is full. False when it is none of these. */
+  sealNow(segment: number): boolean {
+    return this.young.sealNow(segment) || this.returned.sealNow(segment)
+  }
+
+  /** Resolves when the first `end` bytes survive power loss. Rejects when a write or a sync of the file failed. */
+  synced(file: SegmentFile, end: number): Promise<void> {
+    return this.syncer.waitFor(file, end)
+  }
+
+  /** Resolves when all that is reserved now is synced. Rejects when some of it is lost. */
+  async sync(): Promise<void> {
+    await Promise.all([...this.unsafe].map((file) => this.syncAll(file)))
+  }
+
+  /** Resolves when all that is reserved now is synced, or lost. */
+  async makeSafe(): Promise<void> {
+    await Promise.allSettled([...this.unsafe].map((file) => this.syncAll(file)))
+  }
+
+  private async syncAll(file: SegmentFile): Promise<void> {
+    const end = file.reservedEnd
+    await file.written(end)
+    await this.syncer.waitFor(file, end)
+  }
+
+  /** Ends writing. Requires: nothing is reserved any more, and all is synced. */
+  async close(): Promise<void> {
+    await this.young.close()
+    await this.returned.close()
+  }
+}
+
+function noRoom(bytes: number): VarveError {
+  return new VarveError('NO_SPACE', `there is no room for ${bytes} bytes within maxBytes`)
+}
