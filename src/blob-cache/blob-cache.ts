@@ -3,8 +3,8 @@
  * Thread: main.
  */
 import {
-  bytesLength, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
-  takeOptions, VarveError,
+  bytesLength, copyBytes, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock,
+  systemRandom, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -16,6 +16,7 @@ import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
 import { Recovery } from './recovery.js'
+import { recordTime } from './segment-format.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
@@ -25,6 +26,7 @@ const SLAB_BYTES_MAX = 16 * MiB
 const ROLL_BYTES_MAX = 4 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
+const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
 const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
@@ -60,6 +62,32 @@ export interface BlobWriteOptions {
   durability?: Durability
 }
 
+/** Options of one put. */
+export interface BlobPutOptions extends BlobWriteOptions {
+  /** Milliseconds from now on after which the blob is a miss. */
+  ttl?: number
+  /** The time from which on the blob is a miss, in milliseconds since 1970. Not together with `ttl`. */
+  expiresAt?: number
+  /**
+   * A whole number above 0. The blob is stored only if what is under the key has a smaller version, or none; else the
+   * answer is 'too-old'. What was deleted or evicted has none.
+   */
+  version?: number
+  /** A name under which the blob can be purged, with others. It is no part of the key. */
+  namespace?: string
+}
+
+/** What is purged: all that was put under a namespace, or everything. */
+export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
+
+/** Options of `keys`. */
+export interface BlobKeysOptions {
+  /** Only keys that begin with these bytes. */
+  prefix?: Bytes
+  /** Only what was put under this namespace. */
+  namespace?: string
+}
+
 /** What a cache has done and holds. */
 export interface BlobCacheStats {
   /** Blobs that a `get` may find. */
@@ -70,6 +98,10 @@ export interface BlobCacheStats {
   misses: {
     /** There was nothing under the key. */
     absent: number
+    /** The time of the blob was over. */
+    expired: number
+    /** The blob was purged. */
+    purged: number
     /** Another key with the same hash has its place. */
     collision: number
     /** The bytes on the disk were not those that were written. */
@@ -96,9 +128,11 @@ export interface BlobCacheStats {
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
   private readonly store: BlobStore
+  private readonly clock: Clock
   private readonly durability: Durability
 
-  private constructor(store: BlobStore, durability: Durability) {
+  private constructor(store: BlobStore, durability: Durability, clock: Clock) {
+    this.clock = clock
     this.store = store
     this.durability = durability
   }
@@ -117,19 +151,55 @@ export class BlobCache {
     const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
     const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
     const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
-    return new BlobCache(await keepAliveUntil(clock, opening), durability)
+    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock)
   }
 
   /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
-  async put(key: Bytes, value: Bytes, options: BlobWriteOptions = {}): Promise<PutResult> {
-    const durability = this.durabilityOf('put', options)
+  async put(key: Bytes, value: Bytes, options: BlobPutOptions = {}): Promise<PutResult> {
+    const { durability = this.durability, ...facts } = takeOptions('put', PUT_OPTIONS, options, (o) => ({
+      durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
+    }))
+    checkDurability(durability)
     checkValue(value)
-    return this.store.put(this.store.hashed(checkKey(key)), value, durability)
+    const { store } = this
+    return store.put(store.hashed(checkKey(key)), value, durability, {
+      expiresMs: this.expiryOf(facts), version: checkVersion(facts.version), namespace: this.hashOf(facts.namespace),
+    })
   }
 
   /** Gives a copy of the value, or undefined. Every byte was checked. */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
     return this.store.get(this.store.hashed(checkKey(key)))
+  }
+
+  /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
+  async has(key: Bytes): Promise<boolean> {
+    return this.store.has(this.store.hashed(checkKey(key)))
+  }
+
+  /**
+   * Gives the keys of all blobs that are there, in no order. What is there all the time comes at least once; what is
+   * put or moved meanwhile may come twice.
+   */
+  keys(options: BlobKeysOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const { prefix = '', namespace } = takeOptions('keys', ['prefix', 'namespace'], options, (o) =>
+      ({ prefix: o.prefix, namespace: o.namespace }))
+    checkBytes(prefix, 'prefix')
+    return this.store.keys(copyBytes(prefix), this.hashOf(namespace))
+  }
+
+  /**
+   * Makes everything absent that was put before this call, under a namespace or at all. Costs the same whatever is
+   * purged. Rejects when it cannot be made durable.
+   */
+  async purge(what: BlobPurge, options: BlobWriteOptions = {}): Promise<void> {
+    const durability = this.durabilityOf('purge', options)
+    const { namespace, all } = takeOptions('purge', ['namespace', 'all'], what, (o) =>
+      ({ namespace: o.namespace, all: o.all }))
+    if ((all === true) === (namespace !== undefined) || (all !== undefined && all !== true)) {
+      throw invalidArgument('purge takes either { namespace } or { all: true }')
+    }
+    return this.store.purge(this.hashOf(namespace), durability)
   }
 
   /** Makes the key absent. Tells whether there was something under it. Rejects when that cannot be made durable. */
@@ -156,6 +226,26 @@ export class BlobCache {
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
     return this.store.close()
+  }
+
+  /** Gives the hash of a namespace's name, 0 for none. */
+  private hashOf(namespace: string | undefined): number {
+    if (namespace === undefined) return 0
+    if (typeof namespace !== 'string' || namespace === '' || bytesLength(namespace) > KEY_BYTES_MAX) {
+      throw invalidArgument(`option namespace must be a text of 1 to ${KEY_BYTES_MAX} bytes`)
+    }
+    return this.store.namespaceOf(namespace)
+  }
+
+  private expiryOf({ ttl, expiresAt }: { ttl: number | undefined; expiresAt: number | undefined }): number {
+    if (ttl === undefined && expiresAt === undefined) return 0
+    if (ttl !== undefined && expiresAt !== undefined) throw invalidArgument('put takes either ttl or expiresAt')
+    const given = ttl ?? expiresAt!
+    if (typeof given !== 'number' || !(given >= 0)) {
+      throw invalidArgument(`option ${ttl === undefined ? 'expiresAt' : 'ttl'} must be a number of 0 or more`)
+    }
+    if (given === Infinity) return 0
+    return Math.max(1, recordTime(ttl === undefined ? given : this.clock.wallMs() + given))
   }
 
   private durabilityOf(call: string, options: BlobWriteOptions): Durability {
@@ -192,6 +282,12 @@ function readOptions(options: BlobCacheOptions) {
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
   return { maxBytes, durability: checkDurability(durability), vfs, clock, random }
+}
+
+function checkVersion(version: number | undefined): number {
+  if (version === undefined) return 0
+  if (Number.isSafeInteger(version) && version > 0) return version
+  throw invalidArgument('option version must be a whole number above 0')
 }
 
 function checkDurability(value: Durability): Durability {

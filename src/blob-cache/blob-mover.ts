@@ -46,6 +46,8 @@ export interface BlobMoverOptions {
   seqNum: () => SeqNum
   /** Queues a kill. */
   kill: (kill: Kill) => void
+  /** Tells of a record whether it is not to be given any more. */
+  goneReason: (header: RecordHeader) => string | null
   /** Called when the bytes of a record are not what was written. */
   onCorrupt: (entry: FooterEntry, segment: number) => void
 }
@@ -87,7 +89,7 @@ export class BlobMover {
       if (!plan.takes(visits, entry.bytes)) continue
       const found = await this.read(reader, entry)
       if (found === 'corrupt') this.options.onCorrupt(entry, victim.segment)
-      if (found !== 'good') continue
+      if (found !== 'good' || this.options.goneReason(this.header) !== null) continue
       const target = await this.roomFor(move, entry)
       if (target === null) break
       if (this.slotOf(victim.segment, entry) < 0) continue

@@ -10,33 +10,37 @@
  * failed segment had not synced is no hit any more, and is killed.
  */
 import {
-  bytesLength, bytesOfView, copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError, writeText,
+  bytesLength, copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
+import { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
+import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
-import type { HashedKey, RecordPlace } from './blob-reader.js'
+import type { HashedKey } from './blob-reader.js'
 import type { LockedDirectory } from './cache-directory.js'
 import type { BlobSpace } from './blob-space.js'
-import type { Kill } from './catalog-format.js'
+import { ChangeTag } from './catalog-format.js'
 import { rollCatalog } from './catalog-roll.js'
 import { CatalogWriter } from './catalog-writer.js'
-import { SafePoint } from './durability.js'
+import { NO_FACTS, SafePoint } from './durability.js'
 import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
-import type { SafeBytes } from './kill-queue.js'
+import { listKeys } from './key-listing.js'
+import { encodeExtensions } from './record-extensions.js'
+import { RecordWriter } from './record-writer.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
-import { emptyRecordHeader, RECORD_HEADER_BYTES, recordBytes, recordTime, sealRecord } from './segment-format.js'
-import { entryOf } from './segment-scan.js'
+import { recordBytes } from './segment-format.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
 import { SlabSupply } from './slab-supply.js'
+import { Tickets } from './tickets.js'
 import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
 
@@ -54,7 +58,10 @@ const SLABS_MAX = 8
 const YOUNG_SHARE = 0.05
 
 export class BlobStore {
-  readonly counts = { hits: 0, puts: 0, bytesPut: 0, misses: { absent: 0, collision: 0, corrupt: 0, io: 0 } }
+  readonly counts = {
+    hits: 0, puts: 0, bytesPut: 0,
+    misses: { absent: 0, expired: 0, purged: 0, collision: 0, corrupt: 0, io: 0 },
+  }
   /** The largest record that a slab takes. */
   readonly recordBytesMax: number
   readonly index: BlobIndex
@@ -74,7 +81,10 @@ export class BlobStore {
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
   private readonly waiting: WaitingPuts
-  private readonly header = emptyRecordHeader()
+  private readonly tickets = new Tickets()
+  private readonly versions: BlobVersions
+  private readonly writer: RecordWriter
+  private readonly deaths: BlobDeaths
   private readonly hash = new Uint32Array(2)
   private seqNum: SeqNum
   private fileNum: number
@@ -96,7 +106,8 @@ export class BlobStore {
     this.seqNum = recovered.seqNum
     this.fileNum = recovered.fileNum
     this.recordBytesMax = Math.floor(slabBytes / 4)
-    this.waiting = new WaitingPuts(clock)
+    this.waiting = new WaitingPuts(clock, this.tickets)
+    this.writer = new RecordWriter(clock)
     this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
     this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
@@ -112,19 +123,32 @@ export class BlobStore {
       onFailure: (error) => this.stop(error),
     })
     const { catalog } = this
+    this.deaths = new BlobDeaths({
+      index, kills, clock,
+      twinOf: (segment, recordNum) => this.mover.twinOf(segment, recordNum),
+      onQueued: () => catalog.look(),
+    })
     this.mover = new BlobMover({
       vfs, dir, origin, segmentBytes, index, segments, space, evictor, catalog, allocate,
       seqNum: () => this.seqNum,
-      kill: (kill) => this.kill(kill, null),
-      onCorrupt: ({ low, high, recordNum }, segment) => this.killCorrupt({ low, high }, { segment, recordNum }),
+      kill: (kill) => this.deaths.kill(kill, null),
+      goneReason: (header) => this.deaths.goneReason(header),
+      onCorrupt: ({ low, high, recordNum }, segment) => this.deaths.killDead({ low, high }, { segment, recordNum }),
     })
     this.remover = new SegmentRemover({
       index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
       makeSafe: () => this.streams.makeSafe(),
-      sealOpen: (segment) =>
-        this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look()),
+      sealOpen: (segment) => this.sealOpen(segment),
     })
-    this.reader = new BlobReader({ index, slabs, segments, onCorrupt: (key, at) => this.killCorrupt(key, at) })
+    this.reader = new BlobReader({
+      index, slabs, segments,
+      goneReason: (header) => this.deaths.goneReason(header),
+      onDead: (key, at) => this.deaths.killDead(key, at),
+    })
+    this.versions = new BlobVersions({
+      isThere: ({ low, high }) => index.find(low, high) >= 0,
+      read: (key) => keepAliveUntil(clock, this.readVersion(key)),
+    })
     this.streams = new SegmentStreams({
       vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, clock,
       lookForRoom: () => this.remover.look(),
@@ -149,18 +173,46 @@ export class BlobStore {
     return { bytes, low: this.hash[0]!, high: this.hash[1]! }
   }
 
+  /** Hashes the name of a namespace; never 0. */
+  namespaceOf(name: string): number {
+    return this.hashed(name).low || 1
+  }
+
   /** Stores a value. What the caller gave is read before this returns. */
-  put(key: HashedKey, value: Bytes, durability: Durability): Promise<PutResult> {
+  put(key: HashedKey, value: Bytes, durability: Durability, facts = NO_FACTS): Promise<PutResult> {
     this.checkOpen()
+    const { namespace, expiresMs, version } = facts
     const valueBytes = bytesLength(value)
-    const bytes = recordBytes({ keyBytes: key.bytes.length, extensionBytes: 0, storedBytes: valueBytes })
+    const extensions = encodeExtensions(version)
+    const bytes = recordBytes({
+      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
+    })
     if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
     if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
+    const isExpired = expiresMs > 0 && expiresMs <= this.clock.wallMs()
+    if (isExpired) return this.putExpired(key, durability, version)
     const isReturning = this.queues.hasGhost(key.low, key.high)
-    const blob = { key, value, valueBytes, recordBytes: bytes, durability, isReturning }
-    this.waiting.passBy(key)
+    const blob = {
+      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, extensions, isReturning,
+    }
+    if (version === 0) {
+      this.versions.passBy(key)
+      return this.putNow(blob)
+    }
+    const own = this.versions.knows(key) ? blob : { ...blob, value: copyBytes(value) }
+    return this.versions.put(key, version, namespace, () => this.putNow(own))
+  }
+
+  private putNow(blob: NewBlob): Promise<PutResult> {
+    if (this.closing !== null || this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
+    this.tickets.passBy(blob.key.low, blob.key.high)
     const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
-    return answer ?? this.waiting.wait({ ...blob, value: copyBytes(value) })
+    return answer ?? this.waiting.wait({ ...blob, value: copyBytes(blob.value) })
+  }
+
+  private async putExpired(key: HashedKey, durability: Durability, version: number): Promise<PutResult> {
+    if (version === 0) await this.delete(key, durability)
+    return { stored: false, reason: 'expired' }
   }
 
   private bindAndAnswer(blob: NewBlob): Promise<PutResult> | null {
@@ -170,44 +222,19 @@ export class BlobStore {
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
   private bind(blob: NewBlob): SafePoint | null {
-    const { key, value, valueBytes, recordBytes: bytes, durability } = blob
+    const { key, valueBytes, recordBytes: bytes, durability } = blob
     const reserved = this.streams.reserve(bytes, key.bytes.length, blob.isReturning)
     if (reserved === null) return null
-    const { file, place: { bytes: slab, at, offset, recordNum } } = reserved
-    const { low, high } = key
-    const header = Object.assign(this.header, {
-      keyBytes: key.bytes.length, storedBytes: valueBytes, plainBytes: valueBytes, seqNum: ++this.seqNum, low, high,
-      recordNum, createdMs: recordTime(this.clock.wallMs()),
-    })
-    slab.set(key.bytes, at + RECORD_HEADER_BYTES)
-    const valueAt = at + RECORD_HEADER_BYTES + key.bytes.length
-    if (typeof value === 'string') writeText(value, slab, valueAt)
-    else slab.set(bytesOfView(value)!.subarray(0, valueBytes), valueAt)
-    sealRecord(slab, at, offset, file.seed, header)
-    const point = new SafePoint(file, offset + bytes, durability)
-    this.killOld(key, point)
-    this.index.set(low, high, file.segment, offset, bytes, recordNum, 0)
-    file.add(entryOf(header, offset, bytes, key.bytes))
+    const { file, place } = reserved
+    const entry = this.writer.write(blob, place, file.seed, ++this.seqNum)
+    const point = new SafePoint(file, place.offset + bytes, durability)
+    this.deaths.killOld(key, point)
+    this.index.set(key.low, key.high, file.segment, place.offset, bytes, place.recordNum, 0)
+    file.add(entry)
     this.evictor.notePut(bytes)
     this.counts.puts++
     this.counts.bytesPut += valueBytes
     return point
-  }
-
-  /** Queues the kill of what has this key now. Returns false when there is nothing. */
-  private killOld({ low, high }: HashedKey, needs: SafeBytes | null): boolean {
-    const slot = this.index.find(low, high)
-    if (slot < 0) return false
-    this.kill({ low, high, segment: this.index.segmentAt(slot), recordNum: this.index.recordNumAt(slot) }, needs)
-    this.catalog.look()
-    return true
-  }
-
-  /** Queues a kill, and that of the copy that is being made of the record. */
-  private kill(kill: Kill, needs: SafeBytes | null): void {
-    this.kills.push(kill, needs)
-    const twin = this.mover.twinOf(kill.segment, kill.recordNum)
-    if (twin !== null) this.kills.push(twin, needs)
   }
 
   private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
@@ -237,11 +264,12 @@ export class BlobStore {
   async delete(key: HashedKey, durability: Durability): Promise<boolean> {
     this.checkOpen()
     const { low, high } = key
-    this.waiting.passBy(key)
+    this.tickets.passBy(low, high)
+    this.versions.passBy(key)
     const place = this.reader.find(key)
     if (place === null) this.kills.push(null, null)
     else {
-      this.killOld(key, null)
+      this.deaths.killOld(key, null)
       this.index.removeIf(low, high, place.segment, place.recordNum)
     }
     this.seqNum++
@@ -260,10 +288,39 @@ export class BlobStore {
     return undefined
   }
 
-  private killCorrupt(
-    { low, high }: Pick<HashedKey, 'low' | 'high'>, { segment, recordNum }: Pick<RecordPlace, 'segment' | 'recordNum'>,
-  ): void {
-    if (this.index.removeIf(low, high, segment, recordNum)) this.kill({ low, high, segment, recordNum }, null)
+  /** Tells whether `get` would give a blob, without reading it. */
+  async has(key: HashedKey): Promise<boolean> {
+    this.checkOpen()
+    return typeof (await keepAliveUntil(this.clock, this.reader.peek(key))) !== 'string'
+  }
+
+  /** Gives the keys of all blobs that are there; namespace 0 stands for all. */
+  keys(prefix: Uint8Array, namespace: number): AsyncGenerator<Uint8Array, void, undefined> {
+    this.checkOpen()
+    const { index, segments } = this
+    return listKeys({ index, segments, isGone: (entry) => this.deaths.isGone(entry) }, prefix, namespace)
+  }
+
+  /** Gives the version of what is there, 0 without one; null when it cannot be read now. */
+  private async readVersion(key: HashedKey): Promise<number | null> {
+    const found = await this.reader.peek(key)
+    if (typeof found !== 'string') return found.version
+    return found === 'io' ? null : 0
+  }
+
+  /**
+   * Makes everything absent that was put under a namespace, or all with 0; resolves when that is as durable as asked
+   * for. It is written behind all kills before it: what they kill may stand in another namespace.
+   */
+  async purge(namespace: number, durability: Durability): Promise<void> {
+    this.checkOpen()
+    const seqNum = ++this.seqNum
+    this.deaths.marks.add(namespace, seqNum)
+    this.tickets.passByNamespace(namespace)
+    this.versions.passByNamespace(namespace)
+    const written = this.catalog.submit([{ tag: ChangeTag.purge, namespace, seqNum }], true, false)
+    if (durability === 'memory') written.catch(() => undefined)
+    else await keepAliveUntil(this.clock, written)
   }
 
   // ── What follows from writes and failures ───────────────────────────────────────────────────────
@@ -275,11 +332,11 @@ export class BlobStore {
 
   private onFailed(file: SegmentFile): void {
     this.firstError ??= file.failure
-    const { segment, syncedEnd } = file
-    for (const { low, high, offset, bytes, recordNum } of file.entries) {
-      const isLost = offset + bytes > syncedEnd && this.index.removeIf(low, high, segment, recordNum)
-      if (isLost) this.kill({ low, high, segment, recordNum }, null)
-    }
+    this.deaths.killLost(file)
+  }
+
+  private sealOpen(segment: number): boolean {
+    return this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look())
   }
 
   private stop(error: unknown): void {

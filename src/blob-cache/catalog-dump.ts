@@ -65,6 +65,11 @@ function readKnown(it: Annotator, tag: number, end: number): unknown {
       return segment
     }
     case ChangeTag.kills: return readKills(it, end)
+    case ChangeTag.purge: {
+      const namespace = it.u32('hash of the namespace')
+      it.zeros(4)
+      return { namespace, seqNum: it.u53('sequence number') }
+    }
     case ChangeTag.dead: {
       const segment = it.u32('segment')
       return { segment, bits: toHex(it.raw(it.u32('bytes of bits'), 'a bit for each dead record')) }

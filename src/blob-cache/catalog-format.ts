@@ -10,6 +10,7 @@
  *     4  remove segment u32 number, u32 zero
  *     5  kills          each: u64 hash, u32 segment, u32 record number
  *     6  limit          u32 number of a main segment, u32 bytes that count
+ *     7  purge          u32 hash of a namespace, 0: all, u32 zero, u64 sequence number
  *     8  dead           u32 segment, u32 bytes, a bit for each record number. In the first group only
  *
  * Every group begins with tag 1. An unknown tag is UNSUPPORTED_FORMAT: whoever skipped it could serve what it declares
@@ -22,7 +23,7 @@ import { CACHE_FILE_NUM_MAX } from './cache-names.js'
 
 /** Tags of changes. They are on disk: do not change these numbers. */
 export const ChangeTag = {
-  numbers: 1, addSegment: 2, sealSegment: 3, removeSegment: 4, kills: 5, limit: 6, dead: 8,
+  numbers: 1, addSegment: 2, sealSegment: 3, removeSegment: 4, kills: 5, limit: 6, purge: 7, dead: 8,
 } as const
 
 /**
@@ -54,6 +55,7 @@ export type Change =
   | { tag: typeof ChangeTag.removeSegment; segment: number }
   | { tag: typeof ChangeTag.kills; kills: readonly Kill[] }
   | { tag: typeof ChangeTag.limit; segment: number; bytes: number }
+  | { tag: typeof ChangeTag.purge; namespace: number; seqNum: SeqNum }
   | { tag: typeof ChangeTag.dead; segment: number; bits: Uint8Array }
 
 /** Bytes of a kill in a group. */
@@ -83,6 +85,7 @@ function encodeValue(change: Change): Uint8Array {
     case ChangeTag.kills:
       for (const { low, high, segment, recordNum } of change.kills) out.u32(low).u32(high).u32(segment).u32(recordNum)
       return out.finish()
+    case ChangeTag.purge: return out.u32(change.namespace).u32(0).u53(change.seqNum).finish()
     case ChangeTag.dead: return out.u32(change.segment).bytes(change.bits).finish()
   }
 }
@@ -119,6 +122,7 @@ function decodeValue(tag: number, value: ByteReader, at: number): Change {
     case ChangeTag.limit: return { tag, segment: value.u32(), bytes: value.u32() }
     case ChangeTag.removeSegment: return { tag, segment: withZeros(value.u32(), value) }
     case ChangeTag.kills: return { tag, kills: readKills(value) }
+    case ChangeTag.purge: return { tag, namespace: withZeros(value.u32(), value), seqNum: seqNumOf(value) }
     case ChangeTag.dead: return { tag, segment: value.u32(), bits: value.bytes(value.left) }
     default: throw new UnknownChange(at, `change ${tag}`)
   }
@@ -131,6 +135,13 @@ function readNumbers(value: ByteReader): Change {
   if (fileNum > CACHE_FILE_NUM_MAX) throw new BadBytes(at + 8, 'file number of 2^32 or more')
   if (value.u53() !== 0) throw new UnknownChange(at + 16, 'number')
   return { tag: ChangeTag.numbers, seqNum, fileNum }
+}
+
+function seqNumOf(value: ByteReader): SeqNum {
+  const at = value.position
+  const seqNum = value.u53()
+  if (seqNum > SEQ_NUM_MAX) throw new BadBytes(at, 'sequence number of 2^51 or more')
+  return seqNum
 }
 
 function queueOf(value: ByteReader): SegmentQueue {

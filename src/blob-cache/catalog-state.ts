@@ -1,6 +1,6 @@
 /**
- * What: what a catalog says: which segments count, and which of their records are dead. It is made of durable groups
- * alone, never of what the index knows, so that no kill overtakes the bytes that it waits for.
+ * What: what a catalog says: which segments count, which of their records are dead, and what was purged. It is made of
+ * durable groups alone, never of what the index knows, so that no kill overtakes the bytes that it waits for.
  * Owns: nothing else. Thread: main. There is no I/O.
  * Invariants: BC-5 kills, limits and removals are applied in the order of the catalog.
  */
@@ -8,6 +8,7 @@ import { BadBytes } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
 import { ChangeTag } from './catalog-format.js'
 import type { Change, Kill, SegmentQueue } from './catalog-format.js'
+import { PurgeMarks } from './purge-marks.js'
 
 /** The largest record number: as many records as a segment of 4 GiB has room for. */
 export const RECORD_NUM_MAX = 2 ** 26 - 1
@@ -61,6 +62,7 @@ export class CatalogState {
   seqNum: SeqNum = 0
   fileNum = 0
   readonly segments = new Map<number, SegmentState>()
+  readonly marks = new PurgeMarks()
 
   /** Notes numbers that were given. */
   promise(seqNum: SeqNum, fileNum: number): void {
@@ -93,6 +95,9 @@ export class CatalogState {
         this.listed(change.segment).limit = change.bytes
         return
       }
+      case ChangeTag.purge:
+        this.marks.add(change.namespace, change.seqNum)
+        return
       case ChangeTag.dead:
         this.addDead(change.segment, change.bits)
         return
@@ -131,6 +136,7 @@ export class CatalogState {
       if (queue === 'main' && limit > 0) changes.push({ tag: ChangeTag.limit, segment, bytes: limit })
       if (dead.largest >= 0) changes.push({ tag: ChangeTag.dead, segment, bits: dead.toBits() })
     }
+    for (const { namespace, seqNum } of this.marks.list()) changes.push({ tag: ChangeTag.purge, namespace, seqNum })
     return changes
   }
 }

@@ -52,14 +52,14 @@ export class CatalogWriter {
   }
 
   /**
-   * Resolves when the changes are durable, in one group. With `isRemoval` that is behind all kills queued so far, and
-   * it may take the space that stands ready for it.
+   * Resolves when the changes are durable, in one group. With `isBehindKills` that is behind all kills queued so far;
+   * with `isNeeded` it may take the space that stands ready for removals.
    */
-  submit(changes: readonly Change[], isRemoval = false): Promise<void> {
+  submit(changes: readonly Change[], isBehindKills = false, isNeeded = isBehindKills): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure)
-    const behind = isRemoval ? this.options.kills.end : 0
+    const behind = isBehindKills ? this.options.kills.end : 0
     const waiting = new Promise<void>((resolve, reject) =>
-      this.asked.push({ changes, behind, isNeeded: isRemoval, resolve, reject }))
+      this.asked.push({ changes, behind, isNeeded, resolve, reject }))
     this.start()
     return waiting
   }

@@ -10,7 +10,19 @@ export type Durability = 'memory' | 'written' | 'synced'
 /** What became of a put. */
 export type PutResult =
   | { stored: true }
-  | { stored: false; reason: 'too-large' | 'busy' | 'superseded' | 'degraded' }
+  | { stored: false; reason: 'too-large' | 'too-old' | 'expired' | 'busy' | 'superseded' | 'degraded' }
+
+/** What a put says of its blob. */
+export interface BlobFacts {
+  /** The hash of the namespace's name, 0: none. */
+  readonly namespace: number
+  /** Milliseconds since 1970, 0: never. */
+  readonly expiresMs: number
+  /** 0: none. */
+  readonly version: number
+}
+
+export const NO_FACTS: BlobFacts = { namespace: 0, expiresMs: 0, version: 0 }
 
 /**
  * The bytes of one record, which become as safe as its put asked for. A kill waits for bytes in memory to be written.

@@ -116,6 +116,8 @@ export class Recovery {
     this.seqNum = state.seqNum
     for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
     const current = await this.dropSurplus(await this.endOpenSegments(state), state)
+    // All records were seen: what was purged is dead now.
+    state.marks.clear()
     const fileNum = highestFileNum(names, state) + 1
     if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
@@ -192,6 +194,10 @@ export class Recovery {
     const { low, high, seqNum, offset, bytes, recordNum, visits } = entry
     this.seqNum = Math.max(this.seqNum, seqNum)
     if (dead.has(recordNum)) return
+    if (state.marks.covers(entry)) {
+      dead.add(recordNum)
+      return
+    }
     this.seqNums.get(segment)![recordNum] = seqNum
     const slot = this.index.find(low, high)
     if (slot >= 0) {

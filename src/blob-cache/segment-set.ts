@@ -103,6 +103,13 @@ export class SegmentSet {
     if (this.segments.has(segment)) this.queues.seal(segment)
   }
 
+  /** Gives the next segment by number, or null. */
+  after(segment: number): number | null {
+    let next: number | null = null
+    for (const each of this.segments.keys()) if (each > segment && (next === null || each < next)) next = each
+    return next
+  }
+
   /** Gives what stands in a segment. Rejects when that cannot be read. */
   async entriesOf(segment: number): Promise<readonly FooterEntry[]> {
     const known = this.segments.get(segment)?.entries

@@ -20,27 +20,38 @@ interface KeyCalls {
 
 export class Tickets {
   private readonly keys = new Map<string, KeyCalls>()
+  /** What was purged while tickets are out, 0 for all, with a number that rises with each ticket and purge. */
+  private readonly purges = new Map<number, number>()
+  private count = 0
 
   /** The number of keys for which tickets are out. */
   get size(): number {
     return this.keys.size
   }
 
-  /** Takes a ticket for a call of the key with this hash, which makes earlier ones old. */
-  take(low: number, high: number): Ticket {
+  /** Takes a ticket for a call of the key with this hash and namespace; earlier ones become old. */
+  take(low: number, high: number, namespace = 0): Ticket {
     const name = `${low} ${high}`
     const calls = this.keys.get(name) ?? { count: 0, epoch: 0 }
     this.keys.set(name, calls)
     calls.count++
     const epoch = ++calls.epoch
+    const { purges } = this
+    const number = ++this.count
     return {
       get isCurrent() {
-        return calls.epoch === epoch
+        return calls.epoch === epoch && (purges.get(0) ?? 0) < number && (purges.get(namespace) ?? 0) < number
       },
       release: () => {
         if (--calls.count === 0) this.keys.delete(name)
+        if (this.keys.size === 0) purges.clear()
       },
     }
+  }
+
+  /** Called for a purge of a namespace, or of all with 0: tickets of it that are out become old. */
+  passByNamespace(namespace: number): void {
+    if (this.keys.size > 0) this.purges.set(namespace, ++this.count)
   }
 
   /** Called for a call of the key that takes effect at once: tickets that are out become old. */

@@ -7,8 +7,7 @@ import { KeptAlive, MiB, Waiters } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import type { HashedKey } from './blob-reader.js'
 import type { Durability, PutResult } from './durability.js'
-import { Tickets } from './tickets.js'
-import type { Ticket } from './tickets.js'
+import type { Ticket, Tickets } from './tickets.js'
 
 const WAITING_BYTES_MAX = 64 * MiB
 
@@ -19,6 +18,10 @@ export interface NewBlob {
   valueBytes: number
   recordBytes: number
   durability: Durability
+  namespace: number
+  expiresMs: number
+  /** Their bytes are those of the record. */
+  extensions: Uint8Array
   /** True when the key was dropped a short while ago. */
   isReturning: boolean
 }
@@ -30,7 +33,7 @@ interface WaitingPut {
 }
 
 export class WaitingPuts {
-  private readonly tickets = new Tickets()
+  private readonly tickets: Tickets
   private queue: WaitingPut[] = []
   /**
    * The first one that is not answered. Those before it are taken out together, since each alone would move the rest.
@@ -40,7 +43,8 @@ export class WaitingPuts {
   private readonly keptAlive: KeptAlive
   private readonly emptied = new Waiters()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, tickets: Tickets) {
+    this.tickets = tickets
     this.keptAlive = new KeptAlive(clock)
   }
 
@@ -48,15 +52,10 @@ export class WaitingPuts {
     return this.first === this.queue.length
   }
 
-  /** Called for each put and delete of a key: what waits under it is older. */
-  passBy({ low, high }: HashedKey): void {
-    this.tickets.passBy(low, high)
-  }
-
   /** Waits for a place. Requires: the value is a copy. */
   wait(blob: NewBlob): Promise<PutResult> {
     if (this.bytes + blob.recordBytes > WAITING_BYTES_MAX) return Promise.resolve({ stored: false, reason: 'busy' })
-    const ticket = this.tickets.take(blob.key.low, blob.key.high)
+    const ticket = this.tickets.take(blob.key.low, blob.key.high, blob.namespace)
     this.bytes += blob.recordBytes
     this.keptAlive.set(true)
     return new Promise((resolve) => this.queue.push({ blob, ticket, resolve }))

@@ -39,11 +39,12 @@ describe('a move', () => {
     let cache = await openCache(vfs, SMALL)
     await putAndRead(cache, HOT)
     await fill(cache, (count) => {
-      if (count % 20 === 0) void Promise.all(HOT.map((key) => cache.get(key)))
+      if (count % 20 === 0) for (const key of HOT) void cache.get(key)
       return count >= 1000
     })
     const { mover, remover } = cache.store
-    assert.ok(mover.movedItems >= HOT.length && remover.evictedSegments > 50, `${mover.movedItems}, ${remover.evictedSegments}`)
+    assert.ok(mover.movedItems >= HOT.length, `${mover.movedItems}`)
+    assert.ok(remover.evictedSegments > 50, `${remover.evictedSegments}`)
     for (let reopens = 0; reopens < 2; reopens++) {
       for (const key of HOT) assert.equal(await cache.get(key), valueOf(key))
       assert.equal(await cache.get('cold 0'), undefined)
@@ -70,7 +71,8 @@ describe('a move', () => {
     const vfs = new SimVfs({ seed: 3 })
     const cache = await openCache(vfs, SMALL)
     await cache.put('again', 'first')
-    await fill(cache, () => cache.store.index.find(cache.store.hashed('again').low, cache.store.hashed('again').high) < 0)
+    const { low, high } = cache.store.hashed('again')
+    await fill(cache, () => cache.store.index.find(low, high) < 0)
     await cache.put('again', 'second')
     await cache.put('again', 'third')
     assert.equal(await cache.get('again'), 'third')

@@ -2,7 +2,8 @@
 import { SeededRandom } from '../../../src/base/index.js'
 import { openStore } from '../../../src/blob-cache/blob-cache.js'
 import type { BlobStore, StoreSettings } from '../../../src/blob-cache/blob-store.js'
-import type { Durability, PutResult } from '../../../src/blob-cache/durability.js'
+import { NO_FACTS } from '../../../src/blob-cache/durability.js'
+import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
 import type { SimVfs } from '../../../src/testing.js'
 
 export const CACHE_DIR = '/cache'
@@ -20,13 +21,28 @@ export class TextStore {
     this.store = store
   }
 
-  put(key: string, value: string | Uint8Array, durability: Durability = 'written'): Promise<PutResult> {
-    return this.store.put(this.store.hashed(key), value, durability)
+  put(
+    key: string, value: string | Uint8Array, durability: Durability = 'written', facts: Partial<BlobFacts> = {},
+  ): Promise<PutResult> {
+    return this.store.put(this.store.hashed(key), value, durability, { ...NO_FACTS, ...facts })
   }
 
   async get(key: string): Promise<string | undefined> {
     const found = await this.store.get(this.store.hashed(key))
     return found === undefined ? undefined : new TextDecoder().decode(found)
+  }
+
+  has(key: string): Promise<boolean> {
+    return this.store.has(this.store.hashed(key))
+  }
+
+  /** The keys that are there, sorted, each once. */
+  async keys(prefix = '', namespace = 0): Promise<string[]> {
+    const keys = new Set<string>()
+    for await (const key of this.store.keys(new TextEncoder().encode(prefix), namespace)) {
+      keys.add(new TextDecoder().decode(key))
+    }
+    return [...keys].sort()
   }
 
   delete(key: string, durability: Durability = 'written'): Promise<boolean> {

@@ -101,14 +101,26 @@ export class BlobSweep {
       const check = oracle.watch(key, mayEvict)
       return check(await cache.get(key))
     }
+    if (random.chance(0.02)) return this.purge(cache, key, durability)
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     if (isDelete) await cache.delete(key, durability)
     else {
-      const result = await cache.put(key, BlobOracle.valueOf(key, operation.id), durability)
+      const facts = { namespace: namespaceOf(cache, key), version: random.chance(0.2) ? operation.id : 0 }
+      const result = await cache.put(key, BlobOracle.valueOf(key, operation.id), durability, facts)
       if (!result.stored) return oracle.takeBack(key, operation)
     }
     oracle.acknowledge(operation)
+  }
+
+  /** Purges the namespace of a key, or all. */
+  private async purge(cache: TextStore, key: string, durability: Durability): Promise<void> {
+    const isAll = this.random.chance(0.3)
+    const operations = this.options.keys
+      .filter((each) => isAll || namespaceOf(cache, each) === namespaceOf(cache, key))
+      .map((each) => this.oracle.begin(each, true, durability))
+    await cache.store.purge(isAll ? 0 : namespaceOf(cache, key), durability)
+    for (const operation of operations) this.oracle.acknowledge(operation)
   }
 
   private onEffect(vfs: SimVfs, what: string, maxBytes = Infinity): void {
@@ -168,6 +180,12 @@ export class BlobSweep {
     }
     await again.store.close()
   }
+}
+
+/** Keys are in three namespaces, and none. */
+function namespaceOf(cache: TextStore, key: string): number {
+  const number = key.charCodeAt(key.length - 1) % 4
+  return number === 0 ? 0 : cache.store.namespaceOf(`namespace ${number}`)
 }
 
 function describe(expected: BlobExpectation): string {

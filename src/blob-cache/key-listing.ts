@@ -1,0 +1,39 @@
+/**
+ * What: the keys of all blobs that are there, segment by segment. Blobs are moved to newer segments only, so whoever
+ * walks them by rising number, until there is no newer one, misses nothing that is there all the time.
+ * Memory: the entries of one segment. Thread: main.
+ */
+import type { BlobIndex } from './blob-index.js'
+import type { FooterEntry } from './segment-footer.js'
+import type { SegmentSet } from './segment-set.js'
+
+export interface KeyListingOptions {
+  index: BlobIndex
+  segments: SegmentSet
+  /** True when what the entry says is expired or purged. */
+  isGone: (entry: FooterEntry) => boolean
+}
+
+/** Gives a copy of each key that begins with the prefix; 0 stands for all namespaces. */
+export async function* listKeys(
+  { index, segments, isGone }: KeyListingOptions, prefix: Uint8Array, namespace: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let segment = segments.after(0); segment !== null; segment = segments.after(segment)) {
+    const entries = await segments.entriesOf(segment).catch(() => [])
+    for (const entry of [...entries]) {
+      if (namespace !== 0 && entry.namespace !== namespace) continue
+      if (isThere(index, segment, entry) && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
+    }
+  }
+}
+
+function isThere(index: BlobIndex, segment: number, { low, high, recordNum }: FooterEntry): boolean {
+  const slot = index.find(low, high)
+  return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum
+}
+
+function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {
+  if (key.length < prefix.length) return false
+  for (let i = 0; i < prefix.length; i++) if (key[i] !== prefix[i]) return false
+  return true
+}

@@ -1,0 +1,38 @@
+/**
+ * What: makes a record of a new blob in the place that was reserved for it.
+ * Thread: main. There is no I/O.
+ */
+import { bytesOfView, writeText } from '../base/index.js'
+import type { Clock, SeqNum } from '../base/index.js'
+import type { ReservedPlace } from './segment-file.js'
+import type { FooterEntry } from './segment-footer.js'
+import { emptyRecordHeader, RECORD_HEADER_BYTES, recordTime, sealRecord, valueStart } from './segment-format.js'
+import type { RecordHeader } from './segment-format.js'
+import { entryOf } from './segment-scan.js'
+import type { NewBlob } from './waiting-puts.js'
+
+export class RecordWriter {
+  private readonly clock: Clock
+  private readonly header = emptyRecordHeader()
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** Writes the record, and gives its entry. `seed` is that of the file. */
+  write(blob: NewBlob, place: ReservedPlace, seed: number, seqNum: SeqNum): FooterEntry {
+    const { key, value, valueBytes, recordBytes, extensions, namespace, expiresMs } = blob
+    const { bytes, at, offset, recordNum } = place
+    const header: RecordHeader = Object.assign(this.header, {
+      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes, plainBytes: valueBytes,
+      seqNum, low: key.low, high: key.high, recordNum, createdMs: recordTime(this.clock.wallMs()), namespace, expiresMs,
+    })
+    bytes.set(key.bytes, at + RECORD_HEADER_BYTES)
+    bytes.set(extensions, at + RECORD_HEADER_BYTES + key.bytes.length)
+    const valueAt = at + valueStart(header)
+    if (typeof value === 'string') writeText(value, bytes, valueAt)
+    else bytes.set(bytesOfView(value)!.subarray(0, valueBytes), valueAt)
+    sealRecord(bytes, at, offset, seed, header)
+    return entryOf(header, offset, recordBytes, key.bytes)
+  }
+}
