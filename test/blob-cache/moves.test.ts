@@ -184,6 +184,7 @@ describe('in every moment of a move', () => {
           const seen = await cache.get(key)
           assert.ok(seen === undefined || seen === valueOf(key), `${key} after call ${nth}, ${code}`)
         }
+        assert.equal(cache.store.counts.misses.corrupt, 0, `copies that failed are no hits: call ${nth}, ${code}`)
         await cache.store.close().catch(() => undefined)
         assert.equal(vfs.openFileCount, 0, `handles after call ${nth}, ${code}`)
         vfs.clearFaults()
