@@ -29,6 +29,8 @@ export interface CompactorHost {
   /** No write came for a second, so a memtable that waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
+  /** It is known how much a run may write that moves values; such a run may have begun, or none may begin. */
+  onLooked(): void
   /** A task failed. When `willRetry` is false a table is corrupt, and is left alone from now on. */
   onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
 }

@@ -115,7 +115,7 @@ function startProgress({ compactor, options: { clock } }: EngineCore, { onProgre
   const tell = (): void => {
     if (onProgress === undefined) return
     const now = {
-      readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
+      readBytes: totals.readBytes + compactor.speed.progressBytes - start.readBytes,
       writtenBytes: totals.writtenBytes - start.writtenBytes,
       movedBytes: totals.movedBytes - start.movedBytes,
       stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,

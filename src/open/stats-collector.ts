@@ -226,7 +226,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
       fromLevel: pick.inputs[0]!.level,
       toLevel: pick.outputLevel,
       inputBytes,
-      doneBytes: compactor.doneBytes(control),
+      doneBytes: compactor.speed.doneBytes(control),
       ageMs: options.clock.nowMs() - startMs,
     })),
     levels: scores.map(({ level, score, targetBytes }) => ({ level, score, targetBytes, ...totals.level(level) })),

@@ -43,7 +43,7 @@ function garbageShareOf(log: ValueLogFacts): number {
   return putBytesOf(log) === 0 ? 0 : garbageBytesOf(log) / putBytesOf(log)
 }
 
-function garbageBytesOf(log: ValueLogFacts): number {
+export function garbageBytesOf(log: ValueLogFacts): number {
   return Math.max(0, putBytesOf(log) - log.liveBytes)
 }
 
@@ -63,16 +63,32 @@ export function garbageLogs(context: CondemnedContext): CondemnedLog[] {
   return worst.slice(0, condemnedCount(context, logs, worst))
 }
 
+/** What was put into value logs, and how much of it is garbage. */
+interface Fill {
+  putBytes: number
+  garbageBytes: number
+}
+
+/** How full of garbage those value logs are that a collection can make go. */
+export function movableFill(context: CondemnedContext): Fill {
+  return fillOf(movableLogs(context))
+}
+
+function fillOf(logs: readonly ValueLogFacts[]): Fill {
+  const fill = { putBytes: 0, garbageBytes: 0 }
+  for (const log of logs) {
+    fill.putBytes += putBytesOf(log)
+    fill.garbageBytes += garbageBytesOf(log)
+  }
+  return fill
+}
+
 /** Counts those that are too bad, and those that must go until there is not too much garbage in all. */
 function condemnedCount(
   { settings: { garbageRatio, garbageFileRatio } }: CondemnedContext,
   logs: readonly ValueLogFacts[], worst: readonly CondemnedLog[],
 ): number {
-  let [putBytes, garbageBytes] = [0, 0]
-  for (const log of logs) {
-    putBytes += putBytesOf(log)
-    garbageBytes += garbageBytesOf(log)
-  }
+  let { putBytes, garbageBytes } = fillOf(logs)
   const shareMax = garbageBytes > garbageRatio * putBytes ? garbageLeft(garbageRatio) : 1
   for (const [at, { garbageShare, weight }] of worst.entries()) {
     if (garbageShare <= garbageFileRatio && garbageBytes <= shareMax * putBytes) return at

@@ -9,6 +9,7 @@ import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
+import { movableFill } from './condemned-logs.js'
 import { idleBytes } from './level-sizes.js'
 import { pickContext } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -26,9 +27,16 @@ import { pickValues } from './pick-values.js'
  * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
  * compaction is always due. The defaults come to the limits of RocksDB, 20 and 36.
  */
-const LEVEL0_LIMITS = { slow: 0.5, stop: 2.5, hysteresis: 0.5 }
+const LEVEL0_LIMITS = { slow: 0.5, full: 2.5, hysteresis: 0.5 }
 /** Limits of the bytes that compactions are behind. */
-const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB }
+const DEBT_LIMITS = { slow: 4096 * MiB, full: 16_384 * MiB, hysteresis: 512 * MiB, stops: true }
+/**
+ * Limits of garbage in value logs: so much of what is left above `garbageRatio`, where a collection is already due.
+ * docs/design/0032-value-log.md has the figures.
+ */
+const GARBAGE_LIMITS = { slow: 0, full: 3 / 32, hysteresis: 1 / 64 }
+/** Less garbage than this part of what a run may move slows nobody: a small database has a buffer of it at once. */
+const GARBAGE_SHARE_MIN = 1 / 2
 
 export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
   return {
@@ -117,17 +125,21 @@ function dueSteps(
   return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
 }
 
-/** The pressures; none when nothing can be picked and nothing is running, as writers would wait for nothing. */
+/** The pressures that a compaction can end: otherwise writers would wait for nothing. */
 function pressures(context: PickContext): Pressure[] {
+  return [...tablePressures(context), ...garbagePressures(context)]
+}
+
+function tablePressures(context: PickContext): Pressure[] {
   const { version, blocked, settings } = context
-  const { slow, stop, hysteresis } = LEVEL0_LIMITS
+  const { slow, full, hysteresis } = LEVEL0_LIMITS
   const { level0TablesMin } = settings
   const crowd = Math.max(settings.level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
   const tables = version.levels[0]!.tables.filter(({ fileNum }) => !blocked.has(fileNum)).length
   const level0: Pressure = {
     reason: 'level 0 tables', text: `${tables} tables in level 0 wait for compaction`, unit: 'tables', value: tables,
-    slow: crowd + Math.ceil(slow * level0TablesMin), stop: crowd + Math.ceil(stop * level0TablesMin),
-    hysteresis: Math.floor(hysteresis * level0TablesMin),
+    slow: crowd + Math.ceil(slow * level0TablesMin), full: crowd + Math.ceil(full * level0TablesMin),
+    hysteresis: Math.floor(hysteresis * level0TablesMin), stops: true,
   }
   const isHigh = level0.value >= level0.slow - level0.hysteresis
   const debt: Pressure = {
@@ -137,6 +149,24 @@ function pressures(context: PickContext): Pressure[] {
   }
   const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
   return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
+}
+
+/**
+ * Garbage that grows faster than values are moved slows writers down, or the directory would grow without bound. It
+ * never stops them: a call that must not wait does not depend on how much of the disk is in use.
+ */
+function garbagePressures(context: PickContext): Pressure[] {
+  const { garbageRatio, movedBytesMax } = context.settings
+  const { putBytes, garbageBytes: value } = movableFill(context)
+  const bytes = (share: number): number => Math.round(putBytes * (garbageRatio + (1 - garbageRatio) * share))
+  const least = Math.max(0, movedBytesMax * GARBAGE_SHARE_MIN - bytes(GARBAGE_LIMITS.slow))
+  const slow = bytes(GARBAGE_LIMITS.slow) + least
+  const hysteresis = Math.round(putBytes * (1 - garbageRatio) * GARBAGE_LIMITS.hysteresis)
+  if (value < slow - hysteresis || pickValues(context) === null) return []
+  return [{
+    reason: 'value log garbage', text: `${value} bytes of garbage in value logs wait for their collection`,
+    unit: 'bytes', value, slow, full: bytes(GARBAGE_LIMITS.full) + least, hysteresis, stops: false,
+  }]
 }
 
 /** Estimates the debt as RocksDB does: the excess of a level goes down and rewrites its share of the next level. */

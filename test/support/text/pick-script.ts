@@ -170,8 +170,9 @@ function shownNumber(n: number): string {
 
 function shownPressures(version: Version, question: Question): string {
   const pressures = createPicker(question.settings).pressures(version, new Set(question.numbers('blocked')))
-  return pressures.map(({ reason, value, unit, slow, stop, hysteresis, text }) =>
-    `${reason}: ${value} ${unit}, slow ${slow}, stop ${stop}, hysteresis ${hysteresis}: ${text}`).join(' | ') || 'none'
+  return pressures.map(({ reason, value, unit, slow, full, stops, hysteresis, text }) =>
+    `${reason}: ${value} ${unit}, slow ${slow}, ${stops ? 'stop' : 'full'} ${full}, ` +
+    `hysteresis ${hysteresis}: ${text}`).join(' | ') || 'none'
 }
 
 function manualOf(question: Question): ReturnType<typeof manualPicker> {
