@@ -107,20 +107,19 @@ export class Compactor {
     return this.pickers.busy.scores(version, this.tasks.map(({ reservation }) => reservation))
   }
 
-  /** The pressures that slow writers down and stop them, computed once for each version. */
+  /**
+   * The pressures that slow writers down and stop them, computed once for each version. Nobody is slow for garbage
+   * whose collection has no room on the disk.
+   */
   get pressures(): readonly Pressure[] {
     const { version, pickers: { busy }, blocked } = this
-    return this.pressed.of(version, blocked.size, () => busy.pressures(version, blocked))
-  }
-
-  /** A compaction is running, or begins as soon as it is known how much it may write. */
-  get isRunning(): boolean {
-    return this.tasks.length > 0 || this.space.isLooking
+    const pressures = this.pressed.of(version, blocked.size, () => busy.pressures(version, blocked))
+    return this.space.isShort ? pressures.filter(({ stops }) => stops) : pressures
   }
 
   /** A compaction is running, or waits to be tried again. */
   get isAtWork(): boolean {
-    return this.isRunning || this.retryTimer !== null
+    return this.tasks.length > 0 || this.retryTimer !== null
   }
 
   /** Starts every compaction that may start. */

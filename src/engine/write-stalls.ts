@@ -78,7 +78,7 @@ export class WriteStalls {
   /** Garbage is above its limit, and no compaction runs, as between two of them. */
   private isGarbageLeft(): boolean {
     const { compactor } = this.engine
-    return !compactor.isRunning && compactor.pressures.some(({ reason }) => reason === GARBAGE)
+    return compactor.running.length === 0 && compactor.pressures.some(({ reason }) => reason === GARBAGE)
   }
 
   private isEnding({ state, reason }: Stall): boolean {
@@ -122,10 +122,10 @@ export class WriteStalls {
   }
 
   private lookAtCompaction(): Stall {
-    const { pressures } = this.engine.compactor
+    const { pressures, running } = this.engine.compactor
     for (const state of ['stopped', 'slow'] as const) {
       for (const { reason, text, value, slow, full, hysteresis, stops } of pressures) {
-        if (!stops && (state === 'stopped' || !this.engine.compactor.isRunning)) continue
+        if (!stops && (state === 'stopped' || running.length === 0)) continue
         const limit = state === 'stopped' ? full : slow
         // Once exceeded, the limit counts as lower.
         const isMet = this.now.reason === reason && (this.now.state === state || this.now.state === 'stopped')

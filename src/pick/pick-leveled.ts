@@ -35,8 +35,8 @@ const DEBT_LIMITS = { slow: 4096 * MiB, full: 16_384 * MiB, hysteresis: 512 * Mi
  * docs/design/0032-value-log.md has the figures.
  */
 const GARBAGE_LIMITS = { slow: 0, full: 3 / 32, hysteresis: 1 / 64 }
-/** Less garbage than this part of what a run may move slows nobody: a small database has a buffer of it at once. */
-const GARBAGE_SHARE_MIN = 1 / 2
+/** Less garbage than so many tables slows nobody: a small database has a buffer of it at once. */
+const GARBAGE_TABLES_MIN = 4
 
 export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
   return {
@@ -156,10 +156,10 @@ function tablePressures(context: PickContext): Pressure[] {
  * never stops them: a call that must not wait does not depend on how much of the disk is in use.
  */
 function garbagePressures(context: PickContext): Pressure[] {
-  const { garbageRatio, movedBytesMax } = context.settings
+  const { garbageRatio, tableBytes } = context.settings
   const { putBytes, garbageBytes: value } = movableFill(context)
   const bytes = (share: number): number => Math.round(putBytes * (garbageRatio + (1 - garbageRatio) * share))
-  const least = Math.max(0, movedBytesMax * GARBAGE_SHARE_MIN - bytes(GARBAGE_LIMITS.slow))
+  const least = Math.max(0, GARBAGE_TABLES_MIN * tableBytes - bytes(GARBAGE_LIMITS.slow))
   const slow = bytes(GARBAGE_LIMITS.slow) + least
   const hysteresis = Math.round(putBytes * (1 - garbageRatio) * GARBAGE_LIMITS.hysteresis)
   if (value < slow - hysteresis || pickValues(context) === null) return []

@@ -57,7 +57,6 @@ export class StallsScene {
       health: { state: 'OPEN', degradeForGood: (_place: unknown, error: Error) => void scene.bugs.push(error.message) },
       compactor: {
         get pressures() { return scene.pressures },
-        get isRunning() { return scene.isAtWork },
         get isAtWork() { return scene.isAtWork },
         get running() { return scene.isAtWork ? [null] : [] },
         schedule: () => scene.onSchedule(),
