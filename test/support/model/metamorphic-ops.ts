@@ -60,8 +60,8 @@ class Generator {
 
   next(): Operation {
     const { random } = this
+    if (random.chance(0.08)) return this.stream() // in bursts too
     if (this.burst > 0 && this.burst-- > 0) return this.write()
-    if (random.chance(0.1)) return this.stream()
     const roll = random.below(100)
     if (roll < 12) this.burst = random.below(40)
     if (roll < 35) return this.write()
