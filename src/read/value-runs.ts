@@ -66,7 +66,8 @@ export function readRunsSync(wanted: readonly WantedValue[], sink: ValueSink): v
 }
 
 /**
- * Reads as `readRunsSync` does; runs that are large go through the thread pool, and between others the loop turns.
+ * Reads as `readRunsSync` does; runs that are large, and all while reads are slow, go through the thread pool, and
+ * between others the loop turns.
  * Never rejects.
  */
 export async function readRuns(wanted: readonly WantedValue[], turns: Turns, sink: ValueSink): Promise<void> {
@@ -75,10 +76,13 @@ export async function readRuns(wanted: readonly WantedValue[], turns: Turns, sin
   const readNext = async (): Promise<void> => {
     while (next < runs.length) {
       const run = runs[next++]!
-      if (run.end - run.start >= POOL_READ_BYTES_MIN) await readRun(run, turns, sink)
+      const { speed } = run.values[0]!.place.log.reads
+      if (run.end - run.start >= POOL_READ_BYTES_MIN || speed.mustWait(turns)) await readRun(run, turns, sink)
       else {
         if (turns.isOverNow()) await turns.next()
+        const startMs = turns.nowMs()
         readRunSync(run, sink)
+        speed.note(startMs, turns)
       }
     }
   }
