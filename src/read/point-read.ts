@@ -8,13 +8,13 @@
 import { assert, bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isApart, isSeen } from '../iterator/index.js'
+import type { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
 import { isLarge, ofKey, placeOf, readPlace, readPlaceSync } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
 
 const NO_BYTES = new Uint8Array(0)
 

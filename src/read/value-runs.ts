@@ -4,8 +4,9 @@
  */
 import { KiB, MiB, ownCopy, unfilledBytes } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
-import { isRight, ofKey, POOL_READ_BYTES_MIN, readBytes, readPlace, readPlaceSync } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
+import { isRight } from '../tables/index.js'
+import type { ValuePlace } from '../tables/index.js'
+import { ofKey, POOL_READ_BYTES_MIN, readBytes, readPlace, readPlaceSync } from './value-reader.js'
 import { JOINED_VALUE_BYTES_MAX } from './value-scan.js'
 
 /** One value of many. */
