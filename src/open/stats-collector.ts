@@ -8,7 +8,6 @@ import { errnoOf, VarveError } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
 import type { Health } from '../engine/index.js'
-import { isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
@@ -17,7 +16,7 @@ import type {
   ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
-import { logThatNeeds } from '../versions/index.js'
+import { holderOf } from '../versions/index.js'
 import type { ValueLogSweep } from '../versions/index.js'
 import { ReadOnlyView } from './read-only.js'
 
@@ -158,14 +157,6 @@ function valueLogFile(
 ): ValueLogFileStats {
   const garbageBytes = Math.max(0, (isLog ? bytes : putBytes) - liveBytes)
   return { fileNum, isLog, fileBytes: bytes, putCount, putBytes, liveCount, liveBytes, garbageBytes, heldBy }
-}
-
-function holderOf(facts: ValueLogFacts, { logPointer, pins }: Version): ValueLogHolder | null {
-  if (facts.liveCount > 0) return 'table'
-  const log = logThatNeeds(facts)
-  if (log === 0) return null
-  if (log >= logPointer) return 'log'
-  return isPinned(log, pins) ? 'pin' : null
 }
 
 function levelStats(version: Version): LevelStats[] {

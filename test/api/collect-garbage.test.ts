@@ -64,7 +64,7 @@ for (const workers of [0, 2]) {
       assert.equal(files.length, 2)
       assert.deepEqual([liveBytes, garbageBytes], [40 * 20_000, 0])
       assert.deepEqual(await db.collectGarbage({ ratio: 0.05 }), {
-        filesRemoved: 0, removedBytes: 0, movedBytes: 0, heldBytes: 0,
+        filesRemoved: 0, removedBytes: 0, movedBytes: 0, heldBytes: 0, held: [], snapshotCount: 0,
       })
       await db.close()
       const again = await Varve.open(DIR, { ...SMALL, components: { vfs } })
@@ -102,6 +102,7 @@ test('a snapshot keeps what it sees; when it goes the next call gives the space 
   for (const { key } of entries) await db.del(key)
   const first = await db.collectGarbage({ ratio: 0.05 })
   assert.equal(first.filesRemoved, 0)
+  assert.deepEqual([first.held, first.snapshotCount], [[], 1])
   for (const { key, value } of entries) {
     assert.ok(Buffer.compare((await db.get(key, { snapshot }))!, value) === 0)
   }
@@ -109,6 +110,27 @@ test('a snapshot keeps what it sees; when it goes the next call gives the space 
   assert.equal((await db.collectGarbage({ ratio: 0.05 })).filesRemoved, 3)
   assert.equal(db.stats().valueLog.files.length, 0)
   await db.close()
+})
+
+test('a pin that keeps a promoted log, and a streamed value, is named with the files', async () => {
+  const db = await Varve.open(DIR, {
+    ...SMALL, valueThreshold: 512, workers: 0, components: { vfs: new MemoryVfs() },
+  })
+  opened.push(db)
+  await db.pins.acquire('first')
+  await db.putStream('streamed', [valueOf(100_000, 1)])
+  await db.pins.acquire('second')
+  await db.flush()
+  await db.del('streamed')
+  const { held, heldBytes } = await db.collectGarbage({ ratio: 0.05 })
+  const [file] = held
+  assert.deepEqual([held.length, file?.heldBy, file?.isLog, file?.fileBytes], [1, 'pin', false, heldBytes])
+  assert.deepEqual(file?.pins, ['first', 'second'])
+  await db.pins.release('second')
+  assert.deepEqual((await db.collectGarbage({ ratio: 0.05 })).held[0]?.pins, ['first'])
+  await db.pins.release('first')
+  const after = await db.collectGarbage({ ratio: 0.05 })
+  assert.deepEqual(after.held, [])
 })
 
 test('A10: an open iterator keeps the files that it reaches, and only those', async () => {
@@ -121,6 +143,9 @@ test('A10: an open iterator keeps the files that it reaches, and only those', as
   const result = await db.collectGarbage({ ratio: 0.05 })
   assert.equal(result.filesRemoved, 3)
   assert.ok(result.heldBytes >= 3 * 10 * 20_000)
+  assert.deepEqual(result.held.map(({ fileNum, isLog, heldBy, pins }) => [fileNum, isLog, heldBy, pins]), [
+    [12, true, 'reader', []], [14, false, 'reader', []], [16, false, 'reader', []],
+  ])
   let count = 1
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) count++
   assert.equal(count, 15)
