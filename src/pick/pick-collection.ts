@@ -13,7 +13,7 @@ import { pickContext } from './pick-context.js'
 import { level0Stacks } from './pick-level0.js'
 import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickUncovering } from './pick-uncovering.js'
-import { pickGarbage } from './pick-values.js'
+import { pickValuesBelow } from './pick-values.js'
 
 export interface WantedCollection {
   /** The share of garbage from which on a value log is emptied. */
@@ -41,7 +41,7 @@ export function collectionPicker(
       const context = pickContext(chosen, { version, running, held, blocked, roomBytes })
       return pickUncovering(context, level0Stacks(context), upTo) ??
         pickObsoleteVersions(context, (table) => table.valueFiles.length > 0 && table.smallestSeqNum <= upTo) ??
-        pickGarbage(context, below)
+        pickValuesBelow(context, below)
     },
   }
 }
