@@ -55,9 +55,11 @@ export async function flushAndCompact(engine: EngineCore, range: KeyRange, call:
 }
 
 async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
-  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum }
+  const { nextFileNum: below } = engine.versions.current
+  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum, below }
   const picker = manualPicker(compactionSettings(engine.options), wanted)
   await runToEnd(engine, picker, call)
+  await engine.valueLogSweep.idle()
   const corruption = findLeftAlone(engine, picker)
   if (corruption !== null) throw corruption
 }

@@ -9,7 +9,6 @@ import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
-import { movableFill } from './condemned-logs.js'
 import { idleBytes } from './level-sizes.js'
 import { pickContext } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
@@ -22,6 +21,7 @@ import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
 import { pickUncovering } from './pick-uncovering.js'
 import { pickValues } from './pick-values.js'
+import { collectionsOf } from './value-collection.js'
 
 /**
  * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
@@ -157,7 +157,7 @@ function tablePressures(context: PickContext): Pressure[] {
  */
 function garbagePressures(context: PickContext): Pressure[] {
   const { garbageRatio, tableBytes } = context.settings
-  const { putBytes, garbageBytes: value } = movableFill(context)
+  const { putBytes, garbageBytes: value } = collectionsOf(context).logs
   const bytes = (share: number): number => Math.round(putBytes * (garbageRatio + (1 - garbageRatio) * share))
   const least = Math.max(0, GARBAGE_TABLES_MIN * tableBytes - bytes(GARBAGE_LIMITS.slow))
   const slow = bytes(GARBAGE_LIMITS.slow) + least

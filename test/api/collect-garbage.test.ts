@@ -137,7 +137,7 @@ test('A10: an open iterator keeps the files that it reaches, and only those', as
   const entries = drawEntries(30)
   const { db, vfs } = await made(entries, { workers: 0 })
   for (const [i, { key }] of entries.entries()) if (i % 2 === 0) await db.del(key)
-  await db.compact()
+  await db.flush()
   const iterator = db.values()[Symbol.asyncIterator]()
   await iterator.next()
   const result = await db.collectGarbage({ ratio: 0.05 })
@@ -195,5 +195,49 @@ test('A23: a call does not fill the disk: it says what is missing, and goes on w
   free = Infinity
   skewMs = 1000 // a look is good for a second
   assert.equal((await db.collectGarbage({ ratio: 0.4 })).movedBytes, 20 * 20_000)
+  await checkAll(db, entries, isDeleted)
+})
+
+for (const call of ['compact', 'collectGarbage'] as const) {
+  for (const order of ['ascending', 'mixed'] as const) {
+    test(`S19: with style none nothing is merged until ${call}(), which brings small value logs together: ${order}`,
+      async () => {
+        const vfs = new MemoryVfs()
+        const options = { ...SMALL, workers: 0, valueFileBytes: 1024 * 1024, components: { vfs } }
+        const db = await Varve.open(DIR, options)
+        opened.push(db)
+        const count = 160
+        const keyOf = (i: number): string => `key ${String(order === 'mixed' ? (i * 37) % 100 : i).padStart(4, '0')}`
+        const now = new Map<string, Uint8Array>()
+        for (let i = 0; i < count; i++) {
+          now.set(keyOf(i), valueOf(40_000, i))
+          await db.put(keyOf(i), now.get(keyOf(i))!)
+          await db.flush()
+        }
+        assert.equal(db.stats().valueLog.files.length, count)
+        assert.equal(db.stats().valueLog.movedBytes, 0)
+        await db[call]()
+        const { files, liveBytes, garbageBytes } = db.stats().valueLog
+        const small = files.filter(({ fileBytes }) => fileBytes < 2 ** 20 / 16)
+        assert.ok(small.length <= 64, `${small.length} small files`)
+        assert.equal(liveBytes, now.size * 40_000)
+        assert.ok(garbageBytes <= 0.3 * liveBytes)
+        for (const [key, value] of now) assert.ok(Buffer.compare((await db.get(key))!, value) === 0, key)
+        await db.close()
+      })
+  }
+}
+
+test('with style none compact() gives garbage back, of a range only where nothing else points', async () => {
+  const entries = drawEntries(90)
+  const { db } = await made(entries, { workers: 0 })
+  const isDeleted = (i: number): boolean => i % 2 === 0
+  for (const [i, { key }] of entries.entries()) if (isDeleted(i)) await db.del(key)
+  await db.flush()
+  await db.put('zz', valueOf(20_000, 1))
+  await db.compact({ gte: 'zz' })
+  assert.equal(db.stats().valueLog.movedBytes, 0)
+  await db.compact()
+  assert.deepEqual([db.stats().valueLog.movedBytes, db.stats().valueLog.garbageBytes], [45 * 20_000, 0])
   await checkAll(db, entries, isDeleted)
 })

@@ -178,7 +178,7 @@ function shownPressures(version: Version, question: Question): string {
 function manualOf(question: Question): ReturnType<typeof manualPicker> {
   const [gte, lt] = question.text('range').split('-').filter((key) => key !== '').map(bytesOf)
   return manualPicker({ ...question.settings, style: 'none' }, {
-    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'),
+    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'), below: Infinity,
   })
 }
 
