@@ -132,9 +132,12 @@ function noRoomError(): VarveError {
   })
 }
 
-/** The error of a value log that could not be emptied. */
-function firstLeftAlone({ compactor }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
-  for (const [fileNum, error] of compactor.leftAlone.valueLogs) if (before.has(fileNum)) return error
+/** The error of a value log that could not be emptied. What was deleted meanwhile needs nobody to empty it. */
+function firstLeftAlone({ compactor, versions }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
+  for (const [fileNum, error] of compactor.leftAlone.valueLogs) {
+    const liveCount = versions.durable.valueLogs.get(fileNum)?.liveCount ?? 0
+    if (before.has(fileNum) && liveCount > 0) return error
+  }
   return null
 }
 

@@ -106,7 +106,7 @@ function findLeftAlone({ compactor: { leftAlone }, snapshots, versions }: Engine
 }
 
 function checkGoingOn(engine: EngineCore): void {
-  if (engine.isClosing) throw new VarveError('CLOSED', 'the database was closed before the range was compacted')
+  if (engine.isClosing) throw new VarveError('CLOSED', 'the database was closed before this was done')
   engine.checkWritable()
 }
 

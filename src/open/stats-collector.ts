@@ -120,12 +120,14 @@ function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }:
   }
 }
 
-function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+function collectValueWork(
+  stats: ValueLogStats, { setup, compactor: { totals, leftAlone }, versions: { current } }: Engine,
+): void {
   const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
   const { movedCount, movedBytes } = totals
   Object.assign(stats, {
     promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
-    unreadableFiles: [...leftAlone.valueLogs.keys()],
+    unreadableFiles: [...leftAlone.valueLogs.keys()].filter((fileNum) => current.valueLogs.has(fileNum)),
   } satisfies Partial<ValueLogStats>)
   collectReads(stats, setup.tables)
 }

@@ -92,6 +92,12 @@ test('S11, VLG-6: a value that is wrong makes its file be left alone; the rest i
   await checkAll(db, entries.filter((_, i) => i !== wrong && !isDeleted(i)), () => false)
   await db.put('another', 'value')
   await db.compact()
+  assert.deepEqual(db.stats().valueLog.unreadableFiles, [14])
+  for (const { key } of entries) await db.del(key)
+  const result = await db.collectGarbage()
+  assert.equal(result.filesRemoved, 2, 'a file that went because nothing points to it is no error')
+  assert.deepEqual(valueLogNames(vfs), [])
+  assert.deepEqual(db.stats().valueLog.unreadableFiles, [])
   await db.close()
 })
 
