@@ -53,9 +53,9 @@ test('the pace falls to half the speed of compactions where writers stop, and go
   }
 })
 
-test('the pace falls from twice to half the speed at which garbage goes, not below 16 MiB a second', async () => {
+test('the pace falls from 1.5 to 0.25 of the speed at which garbage goes, not below 16 MiB a second', async () => {
   for (const [garbage, reclaimMiB, paceMiB] of [
-    [100, 100, 200], [150, 100, 125], [200, 100, 50], [1000, 100, 50], [200, 1, 16], [100, 0, 128],
+    [100, 100, 150], [150, 100, 87.5], [200, 100, 25], [1000, 100, 25], [200, 1, 16], [100, 0, 96],
   ] as const) {
     scene = new StallsScene()
     Object.assign(scene, { garbage, reclaim: reclaimMiB * MiB / 1000 })

@@ -20,7 +20,7 @@ const FLUSH_SHARE = 0.9
 /** At the stop, writers go at this part of the speed of compactions: the measured speed may be wrong by two. */
 const COMPACTION_SHARE_MIN = 0.5
 /** Writers go at these parts of the speed at which garbage goes, where it begins to slow them down and at its limit. */
-const GARBAGE_SHARE = { first: 2, last: 0.5 }
+const GARBAGE_SHARE = { first: 1.5, last: 0.25 }
 /** The longest wait of a write for its turn, however slow the pace. */
 const PAUSE_MS_MAX = 100
 /** Bytes that are written without waiting at the start of a slow time, and that are let through at once later. */

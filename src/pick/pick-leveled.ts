@@ -7,6 +7,8 @@
  */
 import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
+import type { Version } from '../manifest/index.js'
+import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
@@ -34,7 +36,7 @@ const DEBT_LIMITS = { slow: 4096 * MiB, full: 16_384 * MiB, hysteresis: 512 * Mi
  * Limits of garbage in value logs: so much of what is left above `garbageRatio`, where a collection is already due.
  * docs/design/0032-value-log.md has the figures.
  */
-const GARBAGE_LIMITS = { slow: 0, full: 3 / 32, hysteresis: 1 / 64 }
+const GARBAGE_LIMITS = { slow: 0, full: 5 / 32, hysteresis: 1 / 64 }
 /** Less garbage than so many tables slows nobody: a small database has a buffer of it at once. */
 const GARBAGE_TABLES_MIN = 4
 
@@ -152,19 +154,37 @@ function tablePressures(context: PickContext): Pressure[] {
 }
 
 /**
+ * What is garbage in value logs, and what may be: values above the deepest level, as much of each as the garbage that
+ * is known is of the ratio. So where nothing is overwritten, a value in level 0 counts nothing.
+ */
+function suspectedGarbage(context: PickContext): number {
+  const { putBytes, garbageBytes } = collectionsOf(context).logs
+  if (garbageBytes === 0) return 0
+  const share = Math.min(1, garbageBytes / (context.settings.garbageRatio * putBytes))
+  return Math.round(garbageBytes + share * upperValueBytes(context.version))
+}
+
+function upperValueBytes({ levels }: Version): number {
+  const deepest = levels.findLastIndex(({ tables }) => tables.length > 0)
+  return levels.slice(0, deepest).reduce((sum, { tables }) => sum + valueBytesOf(tables), 0)
+}
+
+/**
  * Garbage that grows faster than values are moved slows writers down, or the directory would grow without bound. It
  * never stops them: a call that must not wait does not depend on how much of the disk is in use.
  */
 function garbagePressures(context: PickContext): Pressure[] {
   const { garbageRatio, tableBytes } = context.settings
-  const { putBytes, garbageBytes: value } = collectionsOf(context).logs
+  const { putBytes } = collectionsOf(context).logs
+  const value = suspectedGarbage(context)
   const bytes = (share: number): number => Math.round(putBytes * (garbageRatio + (1 - garbageRatio) * share))
   const least = Math.max(0, GARBAGE_TABLES_MIN * tableBytes - bytes(GARBAGE_LIMITS.slow))
   const slow = bytes(GARBAGE_LIMITS.slow) + least
   const hysteresis = Math.round(putBytes * (1 - garbageRatio) * GARBAGE_LIMITS.hysteresis)
-  if (value < slow - hysteresis || pickValues(context) === null) return []
+  if (value < slow - hysteresis || value === 0) return []
+  if (pickValues(context) === null && pickUncovering(context, level0Stacks(context)) === null) return []
   return [{
-    reason: 'value log garbage', text: `${value} bytes of garbage in value logs wait for their collection`,
+    reason: 'value log garbage', text: `about ${value} bytes of garbage in value logs wait for their collection`,
     unit: 'bytes', value, slow, full: bytes(GARBAGE_LIMITS.full) + least, hysteresis, stops: false,
   }]
 }
