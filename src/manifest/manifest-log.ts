@@ -55,9 +55,7 @@ export function* createManifest(
     file = yield* openFile(vfs, vfs.join(dir, name), 'create')
     yield* writeFully(file, bytes, 0, bytes.length, 0)
     yield* syncFile(file)
-    const ends = { end: bytes.length, zerosEnd: bytes.length }
-    const zerosEnd = yield* fillAhead(vfs, vfs.join(dir, name), file.identitySync(), ends)
-    return new ManifestLog(file, header, bytes.length, zerosEnd)
+    return new ManifestLog(file, header, bytes.length)
   } catch (error) {
     if (file !== null) {
       yield* closeQuietly(file)
@@ -180,8 +178,8 @@ export class ManifestLog {
   private syncedBytes: number
   private zerosEnd: number
 
-  /** Requires: `file` holds the header and the first group in `bytes` synced bytes, and zeros up to `zerosEnd`. */
-  constructor(file: VfsFile, header: FileHeader, bytes: number, zerosEnd: number) {
+  /** Requires: `file` holds the header and the first group in `bytes` synced bytes. */
+  constructor(file: VfsFile, header: FileHeader, bytes: number) {
     this.fileNum = header.fileNum
     this.file = file
     this.identity = file.identitySync()
@@ -190,7 +188,13 @@ export class ManifestLog {
     this.firstBytes = bytes
     this.writtenBytes = bytes
     this.syncedBytes = bytes
-    this.zerosEnd = zerosEnd
+    this.zerosEnd = bytes
+  }
+
+  /** Writes the first zeros: when the marker names the file, which needs the last room of a full disk more. */
+  *fillAhead(vfs: Vfs, dir: string): Steps<void> {
+    const { name, identity, writtenBytes: end, zerosEnd } = this
+    this.zerosEnd = yield* fillAhead(vfs, vfs.join(dir, name), identity, { end, zerosEnd })
   }
 
   /** The bytes that count: zeros may stand behind them. */

@@ -71,10 +71,10 @@ test('VLG-3: a promoted log is only read, where handles say, whatever is written
     await db.close()
   }
   const touched = (): string[] => calls.filter((call) => call.includes(promoted!))
-  assert.deepEqual(touched(), [])
+  assert.ok(touched().every((call) => call.startsWith('stat ')), `${touched()}`)
   db = await open(vfs, { components })
   same(await db.get('k1'), valueOf('k1', 16_000))
-  const isRead = (call: string): boolean => /^(open read|read|size|close)/.test(call)
+  const isRead = (call: string): boolean => /^(stat|open read|read|size|close)/.test(call)
   assert.ok(touched().length > 0 && touched().every(isRead), `${touched()}`)
   await db.close()
 })

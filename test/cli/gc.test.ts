@@ -16,6 +16,7 @@ async function filledDir(name: string): Promise<string> {
   const dir = path.join(root, name)
   const db = await Varve.open(dir, {
     writeBufferSize: 512 * 1024, workers: 0, valueThreshold: 4096, compaction: { style: 'none' },
+    garbageRatio: 0.95,
   })
   for (let i = 0; i < 60; i++) db.putSync(`key ${i}`, 'v'.repeat(20_000))
   await db.flush()
