@@ -21,11 +21,14 @@ export function openFile(vfs: Vfs, path: string, mode: OpenMode): Steps<VfsFile>
   return withDescriptor({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
 }
 
-/** Opens the file behind a handle once more, by its path; gives null when another file is there now, or none. */
+/**
+ * Opens the file behind a handle once more, by its path; gives null when another file is there now, or none. Its
+ * callers can do without, so no table gives its descriptor for it.
+ */
 export function* openAgain(vfs: Vfs, path: string, file: VfsFile): Steps<VfsFile | null> {
   let again: VfsFile
   try {
-    again = yield* openFile(vfs, path, 'write')
+    again = yield* step({ sync: () => vfs.openSync(path, 'write'), async: () => vfs.open(path, 'write') })
   } catch {
     return null
   }
