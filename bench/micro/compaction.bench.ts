@@ -108,7 +108,8 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
   const hashSeed = drawHashSeed(systemRandom)
   const memtable = new Memtable({ logNum: 1, start: 128, baseSeqNum: 0, hashSeed, executor: null })
   const header: FileHeader = { ...headerOf(1), magic: 'varvelog' }
-  const log = new LogFile(vfs.openSync(path.join(dir, `log${nextNum++}`), 'create'), header, new Uint8Array(128))
+  const logPath = path.join(dir, `log${nextNum++}`)
+  const log = new LogFile({ vfs, path: logPath, file: vfs.openSync(logPath, 'create') }, header, new Uint8Array(128))
   const buffer = new WriteBuffer(log, memtable, 1)
   buffer.begin(noPredecessor(0))
   buffer.fill(slab)

@@ -312,7 +312,7 @@ export class GroupWriter {
       return false
     }
     try {
-      log.file.dataSyncSync()
+      log.dataSyncSync()
     } catch (error) {
       this.syncer.fail(error, log) // The next sync might succeed without the bytes that this one lost.
       return false

@@ -66,7 +66,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   await endBackgroundWork(engine)
   const { manifest } = engine.versions
   await attempt(() => runAsync(health.state === 'FAILED' ? manifest.close() : manifest.closeClean(lastWords)))
-  for (const log of engine.openLogs.values()) await attempt(() => log.file.close())
+  for (const log of engine.openLogs.values()) await attempt(() => log.close())
   await engine.iterators.valueReads.idle()
   engine.state.release()
   for (const memtable of [...engine.immutables, pipeline.current.memtable]) memtable.release()

@@ -274,7 +274,7 @@ export class Engine implements EngineCore, ReadView {
     const { log } = task
     this.syncer.drop(log)
     this.openLogs.delete(log.fileNum)
-    const closing = log.file.close()
+    const closing = log.close()
       .catch((error: unknown) => this.setup.events.emit({ type: 'closeFailed', file: log.name, error }))
       .finally(() => this.closingLogs.delete(closing))
     this.closingLogs.add(closing)

@@ -195,7 +195,7 @@ export class WriteBuffers {
     await this.discarding
     const { spare } = this
     this.spare = null
-    if (spare !== null) await spare.file.close().catch(() => undefined)
+    if (spare !== null) await spare.close().catch(() => undefined)
   }
 
   /** The name of the unused spare: an empty log that may be removed. */
@@ -218,7 +218,7 @@ export class WriteBuffers {
     try {
       yield* syncDirectory(vfs, dir)
     } catch (error) {
-      log.file.closeSync()
+      log.closeSync()
       this.unused.push(log)
       throw directoryError(error, 'sync', dir)
     }
@@ -239,7 +239,7 @@ export class WriteBuffers {
   }
 
   private discard(log: LogFile): void {
-    this.discarding = log.file.close().catch(() => undefined)
+    this.discarding = log.close().catch(() => undefined)
     this.unused.push(log)
   }
 

@@ -181,7 +181,7 @@ class Opening {
     this.letMemtablesGo()
     this.tables?.closeUnused()
     await this.tables?.idle()
-    await this.log?.file.close().catch(() => undefined)
+    await this.log?.close().catch(() => undefined)
     // On a full disk each try would leave as much again.
     for (const name of this.replayedNames) await this.vfs.unlink(this.vfs.join(this.dir, name)).catch(() => undefined)
     if (this.manifest !== null) await runAsync(this.manifest.close())

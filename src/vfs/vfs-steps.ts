@@ -21,6 +21,26 @@ export function openFile(vfs: Vfs, path: string, mode: OpenMode): Steps<VfsFile>
   return withDescriptor({ sync: () => vfs.openSync(path, mode), async: () => vfs.open(path, mode) })
 }
 
+/**
+ * Opens the file behind a handle once more, by its path; gives null when another file is there now, or none. Its
+ * callers can do without, so no table gives its descriptor for it.
+ */
+export function* openAgain(vfs: Vfs, path: string, file: VfsFile): Steps<VfsFile | null> {
+  let again: VfsFile
+  try {
+    again = yield* step({ sync: () => vfs.openSync(path, 'write'), async: () => vfs.open(path, 'write') })
+  } catch {
+    return null
+  }
+  try {
+    if (again.identitySync() === file.identitySync()) return again
+  } catch {
+    // Nobody knows which file it is.
+  }
+  yield* closeQuietly(again)
+  return null
+}
+
 function closeFile(file: VfsFile): Steps<void> {
   return step({ sync: () => file.closeSync(), async: () => file.close() })
 }

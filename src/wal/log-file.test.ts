@@ -6,8 +6,8 @@ import {
 import { MemoryVfs } from '../vfs/index.js'
 import { HandFile } from '../../test/support/fakes/hand-file.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
-import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
-import { createLog, LogFile } from './log-file.js'
+import { sampleLog, sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
+import { createLog } from './log-file.js'
 import { decodePredecessor, encodePredecessor, FIRST_BATCH_OFFSET } from './log-format.js'
 
 function newVfs(): MemoryVfs {
@@ -50,7 +50,7 @@ test('WAL-2: writes go on where the last one ended, however short single writes 
   new SeededRandom(1, 'log file').fill(bytes)
   const file = new HandFile('7.wal')
   file.writeBytesMax = 7
-  const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+  const log = sampleLog(file, sampleLogHeader(7))
   log.writeSync(bytes, 300, 4)
   log.writeSync(bytes, 301, 5)
   assert.deepEqual([log.writtenEnd, log.writtenSeqNum, log.unsyncedBytes], [301, 5, 301 - FILE_HEADER_BYTES])
@@ -66,7 +66,7 @@ test('WAL-2: writes go on where the last one ended, however short single writes 
 
 test('after a failed write the written end stays', () => {
   const file = new HandFile('7.wal')
-  const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+  const log = sampleLog(file, sampleLogHeader(7))
   file.failing.set('write', 'ENOSPC')
   assert.throws(() => log.writeSync(new Uint8Array(500), 500, 9), { code: 'ENOSPC' })
   assert.deepEqual([log.writtenEnd, log.writtenSeqNum], [FILE_HEADER_BYTES, 0])
@@ -75,7 +75,7 @@ test('after a failed write the written end stays', () => {
 test('zeros are written ahead of awaited syncs when these are many and small', () => {
   for (const [step, zeros] of [[100, MiB], [40 * KiB, 0]] as const) {
     const file = new HandFile('7.wal')
-    const log = new LogFile(file, sampleLogHeader(7), new Uint8Array(FILE_HEADER_BYTES))
+    const log = sampleLog(file, sampleLogHeader(7))
     log.bytesMax = 4 * MiB
     const bytes = new Uint8Array(MiB).fill(1)
     for (let i = 1; i <= 8; i++) {
@@ -87,6 +87,32 @@ test('zeros are written ahead of awaited syncs when these are many and small', (
     assert.equal(file.size, log.writtenEnd + zeros)
     assert.ok(file.bytes.subarray(log.writtenEnd, file.size).every((byte) => byte === 0))
   }
+})
+
+test('WAL-8: from the first sync in the thread pool on, blocking syncs have a handle of their own', async () => {
+  const calls: string[] = []
+  const log = sampleLog(new HandFile('7.wal', calls), sampleLogHeader(7), undefined, () => {
+    calls.push('open')
+    return new HandFile('7.wal again', calls)
+  })
+  log.dataSyncSync()
+  for (let i = 0; i < 2; i++) assert.ok(log.readyForPoolSync())
+  log.dataSyncSync()
+  log.writeSync(new Uint8Array(500), 500, 1)
+  await log.close()
+  assert.deepEqual(calls, [
+    'datasync 7.wal', 'open', 'datasync 7.wal again', 'write 7.wal', 'close 7.wal again', 'close 7.wal',
+  ])
+})
+
+test('WAL-8: a handle of another file is none', () => {
+  const calls: string[] = []
+  const other = Object.assign(new HandFile('7.wal', calls), { identitySync: () => 'another' })
+  const log = sampleLog(new HandFile('7.wal'), sampleLogHeader(7), undefined, () => other)
+  assert.equal(log.readyForPoolSync(), false)
+  log.bytesMax = 4 * MiB
+  for (let i = 0; i < 9; i++) log.fillAhead()
+  assert.deepEqual(calls, ['close 7.wal', 'close 7.wal'], 'no zeros are written there')
 })
 
 test('the predecessor frame comes back', () => {

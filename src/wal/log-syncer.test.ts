@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { FILE_HEADER_BYTES, KiB, VarveError } from '../base/index.js'
+import { FileSystemError } from '../vfs/index.js'
 import { HandClock, settled } from '../../test/support/fakes/hand-clock.js'
 import { HandFile } from '../../test/support/fakes/hand-file.js'
-import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
-import { LogFile } from './log-file.js'
+import { sampleLog, sampleLogHeader } from '../../test/support/samples/write-buffer-samples.js'
+import type { LogFile } from './log-file.js'
 import { LogSyncer } from './log-syncer.js'
 
 const bytes = new Uint8Array(256 * KiB)
@@ -18,6 +19,8 @@ class Scene {
   readonly logs: LogFile[] = []
   readonly files: HandFile[] = []
   private seqNum = 0
+  /** Gives what an open of a log gives, for blocking syncs. */
+  openAgain: (file: HandFile) => HandFile = (file) => file
 
   constructor(syncBytes = 64 * KiB, mayBlock = true) {
     this.syncer = new LogSyncer(0, {
@@ -30,7 +33,7 @@ class Scene {
   add(): LogFile {
     const fileNum = this.logs.length + 1
     const file = new HandFile(`${fileNum}.wal`, this.calls)
-    const log = new LogFile(file, sampleLogHeader(fileNum), new Uint8Array(FILE_HEADER_BYTES))
+    const log = sampleLog(file, sampleLogHeader(fileNum), undefined, () => this.openAgain(file))
     this.logs.push(log)
     this.files.push(file)
     this.syncer.add(log)
@@ -211,6 +214,29 @@ test('WAL-4: a failed blocking sync throws COMMIT_UNKNOWN, and is not tried agai
   assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
   await scene.clock.advance(5000)
   assert.deepEqual(scene.syncs(), ['datasync 1.wal'])
+})
+
+test('WAL-8: a blocking sync beside one in flight has a handle of its own, and hears of a failure there', async () => {
+  const again = new HandFile('1.wal again', scene.calls)
+  scene.openAgain = () => again
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  again.failing.set('datasync', 'EIO')
+  assert.throws(() => scene.syncer.syncNow(), { code: 'COMMIT_UNKNOWN' })
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins', 'datasync 1.wal again'])
+  await settled()
+  assert.deepEqual([waiter.state, scene.syncer.durableSeqNum], ['COMMIT_UNKNOWN', 0])
+})
+
+test('WAL-8: without such a handle no sync goes to the thread pool', async () => {
+  scene.openAgain = ({ path }) => {
+    throw new FileSystemError('EMFILE', 'open', path)
+  }
+  const waiter = follow(scene.syncer.waitFor(scene.write()))
+  await settled()
+  assert.deepEqual([scene.syncs(), waiter.state], [['datasync 1.wal'], 'durable'])
+  scene.openAgain = (file) => file
+  scene.write(64 * KiB)
+  assert.deepEqual(scene.syncs(), ['pool datasync 1.wal begins'], 'as soon as there is one')
 })
 
 test('WAL-4: a sync in flight that ends well does not undo a failure', async () => {

@@ -126,7 +126,8 @@ export class LogSyncer {
 
   /**
    * Called by a caller that blocks this thread: does the last syncs that somebody waits for now. A log whose sync is in
-   * flight gets no second one, since the first one may take the error: those who wait for it are told 'later'.
+   * flight gets no second one, since not every system tells each handle of an error (WAL-8) and an edit can do without:
+   * those who wait for it are told 'later'.
    */
   syncBlocked(): void {
     for (const { log, tell } of this.logWaiters.splice(0)) {
@@ -182,7 +183,7 @@ export class LogSyncer {
       try {
         checkUncut(log)
         log.fillAhead()
-        log.file.dataSyncSync()
+        log.dataSyncSync()
       } catch (error) {
         throw this.fail(error, log)
       }
@@ -246,7 +247,8 @@ export class LogSyncer {
           checkUncut(log)
           if (this.waiters.length > 0) log.fillAhead()
           this.logInFlight = log
-          await log.file.dataSync()
+          if (this.options.mayBlock === false || log.readyForPoolSync()) await log.file.dataSync()
+          else log.dataSyncSync()
         } catch (error) {
           this.fail(error, log)
           return

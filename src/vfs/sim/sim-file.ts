@@ -1,7 +1,8 @@
 /**
  * What: an open file of the simulated machine.
  * Owns: what this handle has seen of failures. After a failed sync only `close` may come; after a failed write only a
- * truncate, then a sync, and `close` (invariant 20). Reads are always allowed.
+ * truncate, then a sync, and `close` (invariant 20). Reads are always allowed. A failure in the thread pool counts from
+ * its answer on: until then the caller cannot know.
  * States: open → closing (operations in flight) → closed. Health: good → writeFailed → cut (truncated since); any →
  * syncFailed.
  */
@@ -53,19 +54,19 @@ export class SimFile implements VfsFile {
 
   writeSync(source: Uint8Array, at: number, length: number, position: number): number {
     this.checkUse('write')
-    return this.doWrite(source, at, length, position)
+    return this.now('write', () => this.doWrite(source, at, length, position))
   }
 
   syncSync(): void {
     this.checkUse('fsync')
     this.machine.checkBlockingSync(this.path)
-    this.doSync('sync')
+    this.now('fsync', () => this.doSync('sync'))
   }
 
   dataSyncSync(): void {
     this.checkUse('fdatasync')
     this.machine.checkBlockingSync(this.path)
-    this.doSync('dataSync')
+    this.now('fdatasync', () => this.doSync('dataSync'))
   }
 
   truncateSync(size: number): void {
@@ -147,6 +148,21 @@ export class SimFile implements VfsFile {
     else if (call !== 'read' && call !== 'fstat') this.checkDiscipline(call, health === 'good' || health === 'cut')
   }
 
+  private now<T>(call: Call, act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      this.noteFailure(call, error)
+      throw error
+    }
+  }
+
+  private noteFailure(call: Call, error: unknown): void {
+    if (!(error instanceof FileSystemError)) return
+    if (call === 'fsync' || call === 'fdatasync') this.health = 'syncFailed'
+    else if (call === 'write' && this.health === 'good') this.health = 'writeFailed'
+  }
+
   private async later<T>(
     call: Call, act: () => T, write: InFlightWrite | null = null,
   ): Promise<T> {
@@ -154,6 +170,9 @@ export class SimFile implements VfsFile {
     this.inFlight++
     try {
       return await this.machine.scheduler.submit(act, write)
+    } catch (error) {
+      this.noteFailure(call, error)
+      throw error
     } finally {
       this.inFlight--
       if (this.inFlight === 0 && this.whenIdle !== null) this.whenIdle()
@@ -208,12 +227,7 @@ export class SimFile implements VfsFile {
       op.length = count
       return count
     }
-    try {
-      return this.machine.perform(op, act, source, at)
-    } catch (error) {
-      if (error instanceof FileSystemError && this.health === 'good') this.health = 'writeFailed'
-      throw error
-    }
+    return this.machine.perform(op, act, source, at)
   }
 
   private doTruncate(size: number): void {
@@ -231,24 +245,19 @@ export class SimFile implements VfsFile {
   private doSync(kind: 'sync' | 'dataSync'): void {
     const { machine, node } = this
     const { sectorBytes } = machine.options
-    try {
-      machine.perform({ kind, path: this.path }, (fault) => {
-        if (fault?.do === 'failSync') {
-          machine.changing(node, () => node.failSync(fault.mode, sectorBytes))
-          if (fault.mode === 'late') return
-          this.seenSyncErrors = node.syncErrorCount
-          throw new FileSystemError(fault.code ?? 'EIO', kind, this.path, 'simulated fault')
-        }
-        node.sync(sectorBytes)
-        if (this.seenSyncErrors === node.syncErrorCount) return
-        // There was an earlier failure that this handle has not reported.
+    machine.perform({ kind, path: this.path }, (fault) => {
+      if (fault?.do === 'failSync') {
+        machine.changing(node, () => node.failSync(fault.mode, sectorBytes))
+        if (fault.mode === 'late') return
         this.seenSyncErrors = node.syncErrorCount
-        throw new FileSystemError('EIO', kind, this.path, 'an earlier sync failed')
-      })
-    } catch (error) {
-      if (error instanceof FileSystemError) this.health = 'syncFailed'
-      throw error
-    }
+        throw new FileSystemError(fault.code ?? 'EIO', kind, this.path, 'simulated fault')
+      }
+      node.sync(sectorBytes)
+      if (this.seenSyncErrors === node.syncErrorCount) return
+      // There was an earlier failure that this handle has not reported.
+      this.seenSyncErrors = node.syncErrorCount
+      throw new FileSystemError('EIO', kind, this.path, 'an earlier sync failed')
+    })
   }
 
   private checkDiscipline(call: string, isAllowed: boolean): void {

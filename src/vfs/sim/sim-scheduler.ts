@@ -19,6 +19,8 @@ interface Task {
   run(): void
   refuse(error: unknown): void
   write: InFlightWrite | null
+  /** False for what needs a turn of the event loop, and so never happens while that is blocked. */
+  isCall: boolean
 }
 
 /** Thrown by an operation that does not begin yet: it waits for `releaseHung`. */
@@ -42,7 +44,7 @@ export class SimScheduler {
 
   submit<T>(act: () => T, write: InFlightWrite | null = null): Promise<T> {
     return new Promise((resolve, reject) => {
-      const task: Task = { run: () => undefined, refuse: reject, write }
+      const task: Task = { run: () => undefined, refuse: reject, write, isCall: true }
       task.run = () => {
         try {
           resolve(act())
@@ -57,7 +59,7 @@ export class SimScheduler {
 
   /** Calls back in a turn of its own. */
   defer(callback: () => void): void {
-    this.enqueue({ run: callback, refuse: () => undefined, write: null })
+    this.enqueue({ run: callback, refuse: () => undefined, write: null, isCall: false })
   }
 
   /** Connects a clock: it is told of every turn, and asked when nothing else is left. */
@@ -104,13 +106,27 @@ export class SimScheduler {
       return
     }
     const [task] = this.ready.splice(this.random.below(this.ready.length), 1)
-    this.isInTask = true
     try {
-      task?.run()
+      if (task !== undefined) this.run(task)
     } finally {
-      this.isInTask = false
       this.onTurn()
       systemClock.defer(() => this.turn())
+    }
+  }
+
+  /** Does every call in flight while the event loop is blocked: its caller hears of it when the loop turns again. */
+  workWhileBlocked(): void {
+    const calls = this.ready.filter(({ isCall }) => isCall)
+    this.ready = this.ready.filter(({ isCall }) => !isCall)
+    while (calls.length > 0) this.run(calls.splice(this.random.below(calls.length), 1)[0]!)
+  }
+
+  private run(task: Task): void {
+    this.isInTask = true
+    try {
+      task.run()
+    } finally {
+      this.isInTask = false
     }
   }
 }

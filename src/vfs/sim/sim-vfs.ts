@@ -104,6 +104,11 @@ export class SimVfs implements Vfs {
     this.machine.scheduler.releaseHung()
   }
 
+  /** Does every call in flight, as threads do while a caller blocks the event loop; its turns bring the answers. */
+  workWhileBlocked(): void {
+    this.machine.scheduler.workWhileBlocked()
+  }
+
   /** Records calls as lines such as `write 000003.wal 0+128`, with names relative to `dir`. */
   recordOps(dir = '/'): OpRecorder {
     return this.machine.log.record(normalPath(dir))

@@ -5,6 +5,7 @@ import { sampleLineage } from './manifest-samples.js'
 import { WriteBuffer } from '../../../src/commit/index.js'
 import { Memtable } from '../../../src/memtable/index.js'
 import { SlabPool } from '../../../src/slab/index.js'
+import { MemoryVfs } from '../../../src/vfs/index.js'
 import { LogFile } from '../../../src/wal/index.js'
 import { HandFile } from '../fakes/hand-file.js'
 
@@ -14,6 +15,14 @@ export function sampleLogHeader(fileNum: number, firstSalt = 1): FileHeader {
   const salt = Uint8Array.of(firstSalt, 2, 3, 4, 5, 6, 7, fileNum)
   const more = { databaseId: sampleDatabaseId, fileNum, salt, generation: 4, lineage: sampleLineage }
   return { magic: 'varvelog', features: NO_FEATURES, ...more }
+}
+
+/** Makes a log over a file that a test controls. When it is opened once more, `openSync` gives the handle. */
+export function sampleLog(
+  file: HandFile, header: FileHeader, headerBytes = new Uint8Array(FILE_HEADER_BYTES), openSync = (): HandFile => file,
+): LogFile {
+  const vfs = Object.assign(new MemoryVfs(), { openSync })
+  return new LogFile({ vfs, path: file.path, file }, header, headerBytes)
 }
 
 export interface SampleBuffer {
@@ -44,7 +53,7 @@ export function sampleBuffer(fileNum: number, options: SampleBufferOptions = {})
   const memtable = new Memtable({
     logNum: fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum, hashSeed: { low: 7, high: 2 }, executor: null,
   })
-  const buffer = new WriteBuffer(new LogFile(named, header, headerBytes), memtable, 4)
+  const buffer = new WriteBuffer(sampleLog(named, header, headerBytes), memtable, 4)
   if (isFilled) fillBuffer(buffer, capacity)
   return { buffer, file: named }
 }
