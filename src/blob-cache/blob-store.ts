@@ -137,6 +137,7 @@ export class BlobStore {
     })
     this.mover = new BlobMover({
       vfs, dir, origin, segmentBytes, index, segments, space, evictor, catalog, allocate,
+      wholeBytesMax: this.recordBytesMax,
       seqNum: () => this.seqNum,
       kill: (kill) => this.deaths.kill(kill, null),
       goneReason: (header) => this.deaths.goneReason(header),
