@@ -42,7 +42,9 @@ interface Image {
 }
 
 export class BlobSweep {
-  readonly counts = { effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0 }
+  readonly counts = {
+    effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0, largeValues: 0, movedLarge: 0, abortedAt: 0,
+  }
   private readonly options: BlobSweepOptions
   private readonly random: SeededRandom
   private readonly oracle = new BlobOracle()
@@ -101,25 +103,25 @@ export class BlobSweep {
       const check = oracle.watch(key, mayEvict)
       return check(await cache.get(key))
     }
-    if (random.chance(0.02)) return this.purge(cache, key, durability)
+    if (random.chance(mayEvict ? 0.004 : 0.02)) return this.purge(cache, key, durability)
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     if (isDelete) await cache.delete(key, durability)
     else {
       const facts = { namespace: namespaceOf(cache, key), version: random.chance(0.2) ? operation.id : 0 }
-      const result = await cache.put(key, BlobOracle.valueOf(key, operation.id), durability, facts)
+      const result = await cache.put(key, this.sourceOf(key, operation.id), durability, facts)
       if (!result.stored) return oracle.takeBack(key, operation)
     }
     oracle.acknowledge(operation)
   }
 
-  /** Purges the namespace of a key, or all. */
+  /** Purges the namespace of a key, or all, also where the key has none. */
   private async purge(cache: TextStore, key: string, durability: Durability): Promise<void> {
-    const isAll = this.random.chance(0.3)
+    const namespace = this.random.chance(0.3) ? 0 : namespaceOf(cache, key)
     const operations = this.options.keys
-      .filter((each) => isAll || namespaceOf(cache, each) === namespaceOf(cache, key))
+      .filter((each) => namespace === 0 || namespaceOf(cache, each) === namespace)
       .map((each) => this.oracle.begin(each, true, durability))
-    await cache.store.purge(isAll ? 0 : namespaceOf(cache, key), durability)
+    await cache.store.purge(namespace, durability)
     for (const operation of operations) this.oracle.acknowledge(operation)
   }
 
