@@ -57,7 +57,7 @@ for (const [mode, durabilities] of Object.entries(MODES)) {
       const { images, evicted, movedLarge, abortedAt, largeValues } = sweep.counts
       t.diagnostic(JSON.stringify(sweep.counts))
       if (!isWholeRun) return
-      assert.ok(images > 100 && abortedAt > 3 && largeValues > 100)
+      assert.ok(images > 100 && abortedAt > 0 && largeValues > 100)
       if (what === 'evicting') assert.ok(evicted > 10 && movedLarge > 0)
     })
   }
