@@ -7,7 +7,8 @@
  */
 import type { Clock } from '../base/index.js'
 import type { BlobIndex } from './blob-index.js'
-import type { HashedKey, RecordPlace } from './blob-reader.js'
+import type { HashedKey } from './blob-reader.js'
+import type { RecordPlace } from './record-facts.js'
 import type { Kill } from './catalog-format.js'
 import type { KillQueue, SafeBytes } from './kill-queue.js'
 import { PurgeMarks } from './purge-marks.js'
@@ -58,7 +59,7 @@ export class BlobDeaths {
   }
 
   /** Kills what a failed segment had not synced. */
-  killLost({ segment, syncedEnd, entries }: SegmentFile): void {
+  killLost({ segment, syncedEnd, entries }: Pick<SegmentFile, 'segment' | 'syncedEnd' | 'entries'>): void {
     for (const entry of entries) {
       if (entry.offset + entry.bytes > syncedEnd) this.killDead(entry, { segment, recordNum: entry.recordNum })
     }
