@@ -12,6 +12,9 @@ import type { Vfs } from '../vfs/index.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
 import type { StoreSettings } from './blob-store.js'
+import { cacheStats } from './cache-stats.js'
+import type { BlobCacheStats } from './cache-stats.js'
+import { CallMeter } from './call-meter.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
@@ -88,51 +91,16 @@ export interface BlobKeysOptions {
   namespace?: string
 }
 
-/** What a cache has done and holds. */
-export interface BlobCacheStats {
-  /** Blobs that a `get` may find. */
-  items: number
-  /** Gets that gave a value. */
-  hits: number
-  /** Gets that gave none, by reason. */
-  misses: {
-    /** There was nothing under the key. */
-    absent: number
-    /** The time of the blob was over. */
-    expired: number
-    /** The blob was purged. */
-    purged: number
-    /** Another key with the same hash has its place. */
-    collision: number
-    /** The bytes on the disk were not those that were written. */
-    corrupt: number
-    /** The disk could not be read. */
-    io: number
-  }
-  /** Blobs that were put. */
-  puts: number
-  /** Bytes of the values that were put. */
-  bytesPut: number
-  /** Segments that there are. */
-  segments: number
-  /** Bytes of all files, with what is reserved for segments that take blobs. */
-  usedBytes: number
-  /** Segments that were dropped to make room. */
-  evictedSegments: number
-  /** Bytes of the segments that were dropped to make room. */
-  evictedBytes: number
-  /** Bytes of blobs that were moved on before their segment was dropped, since they had been read. */
-  movedBytes: number
-}
-
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
   private readonly store: BlobStore
   private readonly clock: Clock
   private readonly durability: Durability
+  private readonly calls: CallMeter
 
   private constructor(store: BlobStore, durability: Durability, clock: Clock) {
     this.clock = clock
+    this.calls = new CallMeter(clock)
     this.store = store
     this.durability = durability
   }
@@ -162,14 +130,17 @@ export class BlobCache {
     checkDurability(durability)
     checkValue(value)
     const { store } = this
-    return store.put(store.hashed(checkKey(key)), value, durability, {
+    const hashed = store.hashed(checkKey(key))
+    const blobFacts = {
       expiresMs: this.expiryOf(facts), version: checkVersion(facts.version), namespace: this.hashOf(facts.namespace),
-    })
+    }
+    return this.calls.put(() => store.put(hashed, value, durability, blobFacts))
   }
 
   /** Gives a copy of the value, or undefined. Every byte was checked. */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.store.get(this.store.hashed(checkKey(key)))
+    const hashed = this.store.hashed(checkKey(key))
+    return this.calls.get(() => this.store.get(hashed))
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
@@ -215,12 +186,7 @@ export class BlobCache {
 
   /** Tells what the cache has done and holds. */
   stats(): BlobCacheStats {
-    const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = this.store
-    const { evictedSegments, evictedBytes } = remover
-    return {
-      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
-      evictedSegments, evictedBytes, movedBytes: mover.movedBytes,
-    }
+    return cacheStats(this.store, this.calls)
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */

@@ -7,7 +7,7 @@
  * removal states; nothing else writes main segments, and none is written by two processes. BC-7 a move waits for
  * nothing but the disk: what finds no room is left where it is, and goes with the victim.
  */
-import { newFileHeader, runAsync } from '../base/index.js'
+import { FILE_HEADER_BYTES, newFileHeader, runAsync } from '../base/index.js'
 import type { FileOrigin, SeqNum } from '../base/index.js'
 import { readFully, syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -55,6 +55,8 @@ export interface BlobMoverOptions {
 export class BlobMover {
   movedItems = 0
   movedBytes = 0
+  /** Bytes that were written to main segments: records, and of those that are sealed also header and footer. */
+  writtenBytes = 0
   private readonly options: BlobMoverOptions
   private target: MainSegment | null = null
   /** Main segments with a footer that the catalog does not call sealed yet, and their bytes. */
@@ -125,12 +127,18 @@ export class BlobMover {
   private async roomFor(move: BlobMove, { bytes, key }: FooterEntry): Promise<MainSegment | null> {
     if (this.target?.isFullFor(bytes, key.length) === true) {
       await this.attempt(move, async (target) => {
-        this.full.set(target, await target.finish())
+        this.full.set(target, await this.finish(target))
         await target.close()
         this.target = null
       })
     }
     return (this.target ??= await this.make())
+  }
+
+  private async finish(target: MainSegment): Promise<number> {
+    const bytes = await target.finish()
+    this.writtenBytes += FILE_HEADER_BYTES + bytes - target.end
+    return bytes
   }
 
   private async make(): Promise<MainSegment | null> {
@@ -164,6 +172,7 @@ export class BlobMover {
     this.options.evictor.noteMoved(from.bytes)
     this.movedItems++
     this.movedBytes += from.bytes
+    this.writtenBytes += from.bytes
     await this.attempt(move, () => target.append(this.buffer, to))
   }
 
@@ -221,7 +230,7 @@ export class BlobMover {
     if (target === null) return
     this.target = null
     try {
-      const bytes = await target.finish()
+      const bytes = await this.finish(target)
       await target.close()
       // Copies of a removal that failed are killed before, so all of the segment may count.
       await this.options.catalog.submit(sealChanges(target, bytes), true)

@@ -20,6 +20,7 @@ import type { ReservedPlace } from './segment-file.js'
 import { lastExpiryMs } from './segment-footer.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
+import type { WriteMeter } from './write-meter.js'
 
 export interface SegmentStreamOptions {
   vfs: Vfs
@@ -30,6 +31,7 @@ export interface SegmentStreamOptions {
   hasSpare: boolean
   segmentBytes: number
   slabs: SlabSupply
+  meter: WriteMeter
   segments: SegmentSet
   catalog: CatalogWriter
   /** Gives the next file number. */
@@ -160,9 +162,9 @@ export class SegmentStream {
   }
 
   private makeFile(file: SegmentFile['file'], header: SegmentFile['header']): SegmentFile {
-    const { slabs, segmentBytes, onMade, onProgress, onFailed } = this.options
+    const { slabs, meter, segmentBytes, onMade, onProgress, onFailed } = this.options
     const made = new SegmentFile({
-      file, header, slabs, bytesMax: segmentBytes,
+      file, header, slabs, meter, bytesMax: segmentBytes,
       onWritten: onProgress,
       onFailed: (failed) => {
         if (this.current === failed) this.current = null

@@ -14,6 +14,7 @@ import type { FoundOpenSegment } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
 import { SegmentStream } from './segment-stream.js'
 import type { SegmentStreamOptions } from './segment-stream.js'
+import { WriteMeter } from './write-meter.js'
 
 type StreamParts = Pick<SegmentStreamOptions,
   'vfs' | 'dir' | 'origin' | 'segmentBytes' | 'slabs' | 'segments' | 'catalog' | 'allocate'>
@@ -36,6 +37,7 @@ export interface SegmentStreamsOptions extends StreamParts {
 }
 
 export class SegmentStreams {
+  readonly meter: WriteMeter
   private readonly options: SegmentStreamsOptions
   private readonly syncer: FileSyncer
   private readonly young: SegmentStream
@@ -46,9 +48,11 @@ export class SegmentStreams {
   constructor(options: SegmentStreamsOptions) {
     this.options = options
     const { clock, space, segmentBytes, lookForRoom } = options
-    this.syncer = new FileSyncer(clock, () => this.options.onSynced())
+    const meter = this.meter = new WriteMeter(clock)
+    this.syncer = new FileSyncer(clock, () => this.options.onSynced(), meter.sync)
     const shared = {
       ...options,
+      meter,
       onMade: (file: SegmentFile) => this.unsafe.add(file),
       onProgress: (file: SegmentFile) => this.onProgress(file),
       onSealed: (file: SegmentFile) => this.onSealed(file),
