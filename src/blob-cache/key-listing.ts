@@ -18,11 +18,13 @@ export interface KeyListingOptions {
 export async function* listKeys(
   { index, segments, isGone }: KeyListingOptions, prefix: Uint8Array, namespace: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let segment = segments.after(0); segment !== null; segment = segments.after(segment)) {
-    const entries = await segments.entriesOf(segment).catch(() => [])
-    for (const entry of [...entries]) {
-      if (namespace !== 0 && entry.namespace !== namespace) continue
-      if (isThere(index, segment, entry) && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
+  for (let next = segments.after(0); next.length > 0; next = segments.after(next.at(-1)!)) {
+    for (const segment of next) {
+      const entries = await segments.entriesOf(segment).catch(() => [])
+      for (const entry of [...entries]) {
+        if (namespace !== 0 && entry.namespace !== namespace) continue
+        if (isThere(index, segment, entry) && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
+      }
     }
   }
 }

@@ -103,11 +103,9 @@ export class SegmentSet {
     if (this.segments.has(segment)) this.queues.seal(segment)
   }
 
-  /** Gives the next segment by number, or null. */
-  after(segment: number): number | null {
-    let next: number | null = null
-    for (const each of this.segments.keys()) if (each > segment && (next === null || each < next)) next = each
-    return next
+  /** Gives the segments with larger numbers than this, in their order. */
+  after(segment: number): number[] {
+    return [...this.segments.keys()].filter((each) => each > segment).sort((a, b) => a - b)
   }
 
   /** Gives what stands in a segment. Rejects when that cannot be read. */

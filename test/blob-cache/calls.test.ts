@@ -111,6 +111,21 @@ describe('versions', () => {
   })
 })
 
+it('a version that found no place may be put again, though there is an older one', async () => {
+  const vfs = new SimVfs({ seed: 13 })
+  const cache = await openCache(vfs)
+  await cache.put('k', 'v3', 'synced', { version: 3 })
+  const fault = vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: 'create', times: Infinity })
+  const filler = Array.from({ length: 300 }, (_, i) => cache.put(`filler ${i}`, 'z'.repeat(700)))
+  const refused = await cache.put('k', 'v5', 'synced', { version: 5 })
+  assert.deepEqual(refused, { stored: false, reason: 'degraded' })
+  await Promise.all(filler)
+  fault.remove()
+  assert.equal(await cache.get('k'), 'v3')
+  assert.deepEqual(await cache.put('k', 'v5', 'synced', { version: 5 }), STORED)
+  await cache.store.close().catch(() => undefined)
+})
+
 describe('a purge', () => {
   it('of a namespace takes what was put under it before, and nothing else, over crashes (S9)', async () => {
     let vfs = new SimVfs({ seed: 6 })

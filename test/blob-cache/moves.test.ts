@@ -82,6 +82,21 @@ describe('a move', () => {
     await reopened.store.close()
   })
 
+  it('leaves out what was purged or has expired', async () => {
+    const vfs = new SimVfs({ seed: 9 })
+    const cache = await openCache(vfs, SMALL)
+    const expiresMs = vfs.clock.wallMs() + 1000
+    for (const [i, key] of HOT.entries()) {
+      await cache.put(key, valueOf(key), 'written', i % 2 === 0 ? { namespace: 7 } : { expiresMs })
+      await cache.get(key)
+    }
+    await cache.store.purge(7, 'written')
+    await vfs.clock.advance(2000)
+    await fill(cache, () => cache.store.remover.evictedSegments > 5)
+    assert.equal(cache.store.mover.movedItems, 0)
+    await cache.store.close()
+  })
+
   it('into less room than there was: an open with a smaller maxBytes drops the oldest (BC-3)', async () => {
     const vfs = new SimVfs({ seed: 4 })
     const cache = await openCache(vfs, { ...SMALL, maxBytes: SMALL.maxBytes * 2 })
@@ -169,6 +184,7 @@ describe('in every moment of a move', () => {
           const seen = await cache.get(key)
           assert.ok(seen === undefined || seen === valueOf(key), `${key} after call ${nth}, ${code}`)
         }
+        assert.equal(cache.store.counts.misses.corrupt, 0, `copies that failed are no hits: call ${nth}, ${code}`)
         await cache.store.close().catch(() => undefined)
         assert.equal(vfs.openFileCount, 0, `handles after call ${nth}, ${code}`)
         vfs.clearFaults()

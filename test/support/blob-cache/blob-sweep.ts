@@ -101,7 +101,7 @@ export class BlobSweep {
       const check = oracle.watch(key, mayEvict)
       return check(await cache.get(key))
     }
-    if (random.chance(0.02)) return this.purge(cache, key, durability)
+    if (random.chance(mayEvict ? 0.004 : 0.02)) return this.purge(cache, key, durability)
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     if (isDelete) await cache.delete(key, durability)
@@ -113,13 +113,13 @@ export class BlobSweep {
     oracle.acknowledge(operation)
   }
 
-  /** Purges the namespace of a key, or all. */
+  /** Purges the namespace of a key, or all, also where the key has none. */
   private async purge(cache: TextStore, key: string, durability: Durability): Promise<void> {
-    const isAll = this.random.chance(0.3)
+    const namespace = this.random.chance(0.3) ? 0 : namespaceOf(cache, key)
     const operations = this.options.keys
-      .filter((each) => isAll || namespaceOf(cache, each) === namespaceOf(cache, key))
+      .filter((each) => namespace === 0 || namespaceOf(cache, each) === namespace)
       .map((each) => this.oracle.begin(each, true, durability))
-    await cache.store.purge(isAll ? 0 : namespaceOf(cache, key), durability)
+    await cache.store.purge(namespace, durability)
     for (const operation of operations) this.oracle.acknowledge(operation)
   }
 
