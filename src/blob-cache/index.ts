@@ -4,6 +4,11 @@ export type {
   BlobCacheComponents, BlobCacheOptions, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
 } from './blob-cache.js'
 export type { BlobCacheStats } from './cache-stats.js'
+export { checkCache } from './cache-check.js'
+export type { FileLedger } from './cache-check.js'
+export { CacheView } from './cache-view.js'
+export type { ViewedBlob, ViewedSegment } from './cache-view.js'
+export { cacheFileName } from './cache-names.js'
 export { describeCatalog } from './catalog-dump.js'
 export type { Durability, PutResult } from './durability.js'
 export { describeSegment } from './segment-dump.js'
