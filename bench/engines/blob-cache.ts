@@ -15,7 +15,8 @@ export const blobCache: EngineAdapter = {
       ...onlyPutAndGet,
       async put(key, value) {
         const result = await cache.put(key, value)
-        if (!result.stored) throw new Error(`not stored: ${result.reason}`)
+        // Of two puts of one key that wait, the later one counts.
+        if (!result.stored && result.reason !== 'superseded') throw new Error(`not stored: ${result.reason}`)
       },
       get: (key) => cache.get(key),
       itemBytes() {
