@@ -196,8 +196,8 @@ const blobCacheOrders = [
     to: 'segment.goOn(content.entries, content.end, content.entries.length)',
   },
   {
-    file: 'src/blob-cache/blob-store.ts', what: 'a put that waits is not overtaken by a later one',
-    from: '    this.tickets.passBy(blob.key.low, blob.key.high)\n', to: '',
+    file: 'src/blob-cache/blob-puts.ts', what: 'a put that waits is not overtaken by a later one',
+    from: '    this.options.tickets.passBy(blob.key.low, blob.key.high)\n', to: '',
   },
   {
     file: 'src/blob-cache/blob-reader.ts', what: 'keys are not compared',

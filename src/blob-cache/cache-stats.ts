@@ -53,6 +53,14 @@ export interface BlobCacheStats {
     superseded?: number
     /** The disk takes nothing. */
     degraded?: number
+    /** The source gave more or fewer bytes than was said. */
+    size?: number
+    /** The bytes do not have the checksum that was given. */
+    checksum?: number
+    /** The signal was aborted, or the cache was closed while the source was read. */
+    aborted?: number
+    /** The source failed. */
+    source?: number
   }
   /** Segments that there are. */
   segments: number
@@ -162,12 +170,12 @@ export function cacheStats(store: BlobStore, calls: CallMeter): BlobCacheStats {
     },
     ...queuesOf(store),
     memory: {
-      indexBytes: index.bytes, slabBytes: store.slabs.usedBytes, waitingBytes: store.waiting.bytes,
+      indexBytes: index.bytes, slabBytes: store.slabs.usedBytes, waitingBytes: store.puts.waiting.bytes,
     },
   }
 }
 
-function stagesOf({ waiting, writer, streams: { meter }, remover }: BlobStore): BlobCacheStats['stages'] {
+function stagesOf({ puts: { waiting }, writer, streams: { meter }, remover }: BlobStore): BlobCacheStats['stages'] {
   return {
     reserve: waiting.times.stats(), bind: writer.times.stats(), write: meter.write.stats(), sync: meter.sync.stats(),
     seal: meter.seal.stats(), evict: remover.times.stats(), move: remover.moveTimes.stats(),

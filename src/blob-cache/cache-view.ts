@@ -11,8 +11,9 @@ import {
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
 import { findDirectory, namesIn } from '../open/index.js'
-import { NodeVfs, openFile, readFully, readWhole, withFile } from '../vfs/index.js'
+import { nodeCodec, NodeVfs, openFile, readFully, readWhole, withFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
+import { findCodecs } from './blob-codec.js'
 import { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { cacheMarkerIn } from './cache-directory.js'
@@ -20,6 +21,7 @@ import { cacheFileName } from './cache-names.js'
 import { replayCatalog } from './catalog-reader.js'
 import type { CatalogContents } from './catalog-reader.js'
 import type { SegmentState } from './catalog-state.js'
+import { PartMissing, plainOf } from './record-parts.js'
 import type { FooterEntry } from './segment-footer.js'
 import {
   CHUNK_BYTES, chunkCount, emptyRecordHeader, isKeyGood, readRecordHeader, RECORD_HEADER_BYTES, recordBytes, valueStart,
@@ -236,8 +238,9 @@ export class CacheView {
     if (!isGood) throw damaged(name, offset)
     if (compareBytes(head.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + header.keyBytes), key) !== 0) return null
     if (header.expiresMs > 0 && header.expiresMs <= this.nowMs) return null
-    if (header.codec !== 0) throw unsupportedFormat(name, offset, `codec ${header.codec}`)
-    return checkedChunks(at, offset + valueStart(header), header.storedBytes)
+    const { codec: codecNumber, storedBytes, plainBytes } = header
+    const stored = checkedChunks(at, offset + valueStart(header), storedBytes)
+    return codecNumber === 0 ? stored : plain(stored, at, { codecNumber, plainBytes })
   }
 }
 
@@ -247,6 +250,18 @@ interface RecordAt {
   seed: number
   offset: number
   bytes: number
+}
+
+/** Gives the parts of a compressed value as they were put. */
+async function* plain(
+  stored: AsyncIterable<Uint8Array>, { name, offset }: RecordAt, facts: { codecNumber: number; plainBytes: number },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* plainOf(stored, facts, findCodecs(nodeCodec))
+  } catch (error) {
+    if (!(error instanceof PartMissing)) throw error
+    throw error.reason === 'io' ? unsupportedFormat(name, offset, `codec ${facts.codecNumber}`) : damaged(name, offset)
+  }
 }
 
 /** Gives the parts of a value, each checked, and closes the file. */

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { SeededRandom } from '../../src/base/index.js'
 import { BlobCache } from '../../src/blob-cache.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { runVarve, varveHere } from '../support/programs/run-program.js'
@@ -20,16 +21,23 @@ after(() => rmSync(root, { recursive: true, force: true }))
 
 let dirCount = 0
 const newDir = () => path.join(root, `cache ${++dirCount}`)
+/** A value that cannot be compressed. */
+const huge = new Uint8Array(700_001)
+new SeededRandom(1, 'huge').fill(huge)
 const valueOf = (i: number) => Buffer.alloc(300 + i * 11, `${i} `)
 
-/** A cache that was closed: 40 blobs, three overwritten, two deleted, one expired, one with an end. */
+/**
+ * A cache that was closed: 40 blobs that are compressed, three overwritten, two deleted, one expired, one with an end,
+ * and one that has a segment of its own.
+ */
 async function closedCache(): Promise<string> {
   const dir = newDir()
-  const cache = await BlobCache.open(dir, { maxBytes: 32 * 2 ** 20 })
+  const cache = await BlobCache.open(dir, { maxBytes: 32 * 2 ** 20, compression: 'deflate' })
   for (let i = 0; i < 40; i++) await cache.put(`key ${i}`, valueOf(i))
   for (const i of [3, 4, 5]) await cache.put(`key ${i}`, valueOf(100 + i))
   for (const i of [7, 8]) await cache.delete(`key ${i}`)
   await cache.put('large', Buffer.alloc(261_983, 'large '))
+  assert.ok((await cache.put('huge', huge)).stored)
   await cache.put('short-lived', 'value', { ttl: 1 })
   await cache.put('until 2100', 'value', { expiresAt: Date.UTC(2100, 0, 1), namespace: 'n' })
   await cache.close()
@@ -80,9 +88,9 @@ describe('varve blob', () => {
     const { code, out, error } = await blob('stats', dir)
     assert.deepEqual([code, error], [0, ''])
     assert.ok(out.startsWith(`varve blob cache ${dir}\ncatalog     `), out)
-    assert.match(out, /^total +\d +[\d.]+ MiB +46 +40 +[\d.]+ MiB$/m)
+    assert.match(out, /^total +\d +[\d.]+ MiB +47 +41 +[\d.]+ MiB$/m)
     const stats = await blobJson<{ items: number; records: number; holder: null }>('stats', dir)
-    assert.deepEqual([stats.items, stats.records, stats.holder], [40, 46, null])
+    assert.deepEqual([stats.items, stats.records, stats.holder], [41, 47, null])
     const same = await runVarve('blob', 'stats', dir, '--json')
     assert.deepEqual([same.code, JSON.parse(same.out)], [0, stats], 'as a process of its own')
   })
@@ -90,7 +98,7 @@ describe('varve blob', () => {
   it('lists the keys that are there, and no others', async () => {
     const dir = await closedCache()
     const { out } = await blob('ls', dir)
-    const expected = [...Array.from({ length: 40 }, (_, i) => `key ${i}`), 'large', 'until 2100']
+    const expected = [...Array.from({ length: 40 }, (_, i) => `key ${i}`), 'large', 'huge', 'until 2100']
       .filter((key) => key !== 'key 7' && key !== 'key 8')
     assert.deepEqual(out.trimEnd().split('\n').sort(), expected.sort())
     const some = await blob('ls', dir, '--prefix', 'key 1', '--limit', '4')
@@ -112,6 +120,7 @@ describe('varve blob', () => {
     const file = path.join(root, 'large.bin')
     assert.equal((await blob('get', dir, 'large', '--out', file)).code, 0)
     assert.deepEqual(readFileSync(file), large)
+    assert.ok(Buffer.from((await blob('get', dir, 'huge')).out, 'latin1').equals(huge))
     const again = await blob('get', dir, 'key 1', '--out', file)
     assert.equal(again.code, 1)
     assert.deepEqual(readFileSync(file), large, 'a file that is there is not touched')
