@@ -15,7 +15,6 @@ import type { BlobEntry } from './blob-entry.js'
 import type { ReadInto } from './blob-parts.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
-import type { StoreSettings } from './blob-store.js'
 import { cacheStats } from './cache-stats.js'
 import type { BlobCacheStats } from './cache-stats.js'
 import { CallMeter } from './call-meter.js'
@@ -28,6 +27,7 @@ import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 import { Recovery } from './recovery.js'
+import type { StoreSettings } from './store-settings.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
@@ -125,20 +125,20 @@ export class BlobCache {
   }
 
   /**
-   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether it
-   * was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab must
-   * not change until then.
+   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether
+   * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
+   * must not change until then.
    */
   async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
     const { clock, store } = this
     const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
     checkKey(key)
-    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    const about = { ...facts, ...manner, namespace: this.hashOf(namespace) }
     const watch = watchOf(options)
     const given = takeValue(value)
     const size = given.size ?? manner.size
     const hashed = store.hashed(key)
-    return this.calls.put(() => store.put(hashed, given.value, durability, allFacts, { ...manner, size, watch }))
+    return this.calls.put(() => store.put(hashed, given.value, durability, { ...about, size, watch }))
   }
 
   /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
@@ -152,7 +152,8 @@ export class BlobCache {
 
   /**
    * Reads the value, or a part of it, into this memory, as much as it has room for. Tells how many bytes that were, and
-   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have changed.
+   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have
+   * changed.
    */
   async getInto(key: Bytes, target: Uint8Array, options: BlobReadOptions = {}): Promise<ReadInto | undefined> {
     const { store } = this
@@ -163,9 +164,9 @@ export class BlobCache {
   }
 
   /**
-   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part is
-   * checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is gone
-   * and the room is needed, or after a minute (ABORTED).
+   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part
+   * is checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is
+   * gone and the room is needed, or after a minute (ABORTED).
    */
   async getStream(key: Bytes, options: BlobStreamOptions = {}): Promise<BlobStream | undefined> {
     const { store } = this
@@ -176,7 +177,7 @@ export class BlobCache {
 
   /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
   async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
-    return this.store.entry(this.store.hashed(checkKey(key)))
+    return this.store.parts.entry(this.store.hashed(checkKey(key)))
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
