@@ -2,6 +2,8 @@
  * What: the rows of the table, in groups. A group runs in one fresh process on one fresh directory, its
  * rows in order: what one row leaves behind (a full write buffer, compaction under way) the next one meets.
  */
+import { CACHE_SHAPES, cacheRows, runCache } from './cache-rows.js'
+import type { CacheCost } from './cache-rows.js'
 import { shuffled, sorted } from './key-space.js'
 import { LARGE_SIZES, largeRows, runLargeValues, sizeText } from './large-values.js'
 import type { LargeCost } from './large-values.js'
@@ -14,6 +16,7 @@ import type { Area, Key } from './store.js'
 export interface GroupResult {
   sustained?: SustainedResult
   large?: LargeCost
+  cache?: CacheCost
 }
 
 export interface Group {
@@ -50,6 +53,7 @@ export const ROW = {
 /** All rows, in their order. */
 export const ROWS: readonly string[] = [
   ...Object.values(ROW), ...LARGE_SIZES.flatMap((size) => Object.values(largeRows(size))),
+  ...CACHE_SHAPES.flatMap((shape) => Object.values(cacheRows(shape))),
 ]
 
 const ORDERED_BATCH = 1000
@@ -225,4 +229,14 @@ const largeValues: Group[] = LARGE_SIZES.map((size) => ({
   run: async (bench) => ({ large: await runLargeValues(bench, size) }),
 }))
 
-export const groups: readonly Group[] = [writes, durableWrites, reads, sustained, ...largeValues]
+/** One group for each shape of blobs. */
+const caches: Group[] = CACHE_SHAPES.map((shape) => ({
+  name: `cache ${shape.name}`,
+  area: 'cache',
+  rows: Object.values(cacheRows(shape)),
+  isDurable: false,
+  isLong: true,
+  run: async (bench) => ({ cache: await runCache(bench, shape) }),
+}))
+
+export const groups: readonly Group[] = [writes, durableWrites, reads, sustained, ...largeValues, ...caches]

@@ -119,7 +119,7 @@ class PeakWatch {
 }
 
 /** Looks at the time each millisecond, as far as the event loop lets it. */
-class TurnWatch {
+export class TurnWatch {
   longestMs = 0
   private lastMs = performance.now()
   private isOn = true
@@ -142,7 +142,7 @@ class TurnWatch {
   }
 }
 
-async function idleTurn(): Promise<number> {
+export async function idleTurn(): Promise<number> {
   const watch = new TurnWatch()
   await setTimeout(IDLE_MS)
   return watch.stop()

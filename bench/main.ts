@@ -8,6 +8,8 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { cacheGoalsTable, cacheTable } from './cache-goals.js'
+import type { CacheSample } from './cache-goals.js'
 import type { ChildAnswer, ChildTask } from './child.js'
 import { directoryBytes } from './disk-usage.js'
 import { engines } from './engines/index.js'
@@ -21,7 +23,7 @@ import { largeGoalsTable } from './large-goals.js'
 import { largeTable, rateTable, usageTable } from './report.js'
 import type { LargeSample, Sample, Usage } from './report.js'
 import { rootDir } from './store.js'
-import type { EngineAdapter } from './store.js'
+import type { Area, EngineAdapter } from './store.js'
 import { sustainedTable } from './sustained-report.js'
 import type { SustainedSample } from './sustained-report.js'
 import type { RunOptions } from './workload.js'
@@ -29,7 +31,8 @@ import type { RunOptions } from './workload.js'
 const HELP = `npm run bench -- [options]
 
   --num N            entries (500000)
-  --large MIB        the live bytes of large values (256; goals of space mean 1024); rows run with --only values
+  --large MIB        the live bytes of large values, and the size of caches (256; goals of space mean 1024);
+                     rows run with --only values, --only cache
   --sustained [N]    also the long random fill, with N entries (5000000); alone: --only sustained [N]
   --keys SHAPE       ${KEY_SHAPES.join(' | ')} (number: 16 digits)
   --strings          keys as strings instead of bytes
@@ -124,6 +127,10 @@ function isChosen(group: Group, only: readonly string[], isSustained: boolean): 
   return isSustained && group.area === 'ordinary'
 }
 
+function takesPart({ areas }: EngineAdapter, area: Area): boolean {
+  return areas?.includes(area) ?? area !== 'cache'
+}
+
 function isWanted(group: Group, only: readonly string[]): boolean {
   return only.length === 0 || group.rows.some((row) => only.some((text) => row.includes(text)))
 }
@@ -154,6 +161,7 @@ class Run {
   readonly usages: Usage[] = []
   readonly sustained: SustainedSample[] = []
   readonly large: LargeSample[] = []
+  readonly caches: CacheSample[] = []
   readonly failures: string[] = []
   private readonly settings: Settings
 
@@ -164,14 +172,12 @@ class Run {
   all(): void {
     for (let round = 1; round <= this.settings.rounds; round++) {
       for (const group of this.settings.groups) {
-        for (const { name, areas } of this.settings.engines) {
-          if (areas?.includes(group.area) !== false) this.one(round, group, name)
-        }
+        for (const engine of this.settings.engines) if (takesPart(engine, group.area)) this.one(round, group, engine)
       }
     }
   }
 
-  private one(round: number, group: Group, engine: string): void {
+  private one(round: number, group: Group, { name: engine, nodePath }: EngineAdapter): void {
     const { options, sustainedNum, dir } = this.settings
     process.stderr.write(`round ${round}: ${group.name}, ${engine} …\n`)
     rmSync(dir, { recursive: true, force: true })
@@ -181,7 +187,7 @@ class Run {
       options: { ...options, dir, num: group.area === 'ordinary' && group.isLong ? sustainedNum : options.num },
     }
     const child = fileURLToPath(new URL('./child.js', import.meta.url))
-    const { status, signal, stdout } = spawnSync(process.execPath, [child, JSON.stringify(task)], {
+    const { status, signal, stdout } = spawnSync(nodePath?.() ?? process.execPath, [child, JSON.stringify(task)], {
       encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 26,
     })
     if (status === 0) this.add(round, group.name, engine, JSON.parse(stdout) as ChildAnswer)
@@ -190,12 +196,13 @@ class Run {
   }
 
   private add(round: number, group: string, engine: string, answer: ChildAnswer): void {
-    const { rows, sustained, large, memoryBytes } = answer
+    const { rows, sustained, large, cache, memoryBytes } = answer
     for (const { row, count, ms, cpuMs, longestMs } of rows) {
       this.samples.push({ round, engine, group, row, opsPerSecond: (1000 * count) / ms, cpuMs, longestMs })
     }
     if (sustained !== undefined) this.sustained.push({ round, engine, ...sustained })
     if (large !== undefined) this.large.push({ engine, ...large })
+    if (cache !== undefined) this.caches.push({ engine, ...cache })
     this.usages.push({ round, engine, group, memoryBytes, diskBytes: directoryBytes(this.settings.dir) })
   }
 }
@@ -210,9 +217,9 @@ function main(): void {
   run.all()
   printConditions(machine, versions, settings)
   printResults(run, settings)
-  const { samples, usages, sustained, large, failures } = run
+  const { samples, usages, sustained, large, caches, failures } = run
   mkdirSync(path.dirname(path.resolve(settings.json)), { recursive: true })
-  const all = { machine, versions, settings: settings.options, samples, usages, sustained, large, failures }
+  const all = { machine, versions, settings: settings.options, samples, usages, sustained, large, caches, failures }
   writeFileSync(settings.json, `${JSON.stringify(all, null, 2)}\n`)
   console.log(`\nall samples: ${settings.json}`)
   for (const failure of failures) console.log(`FAILED ${failure}`)
@@ -229,14 +236,19 @@ function printConditions(machine: Machine, versions: Record<string, string>, set
   console.log(`${settings.rounds} rounds: median ± half the range\n`)
 }
 
-function printResults({ samples, usages, sustained, large }: Run, settings: Settings): void {
-  const names = settings.engines.map(({ name }) => name)
+function printResults({ samples, usages, sustained, large, caches }: Run, settings: Settings): void {
+  const measured = new Set(usages.map(({ engine }) => engine))
+  const names = settings.engines.map(({ name }) => name).filter((name) => measured.has(name))
   console.log(rateTable(samples, names))
   console.log(`\n${usageTable(usages, names)}`)
   if (sustained.length > 0) console.log(`\n${sustainedTable(sustained, names)}`)
   if (large.length > 0) {
     console.log(`\n${largeTable(large, names)}`)
     console.log(`\n${largeGoalsTable(samples, large)}`)
+  }
+  if (caches.length > 0) {
+    console.log(`\n${cacheTable(caches, names)}`)
+    console.log(`\n${cacheGoalsTable(samples)}`)
   }
 }
 

@@ -32,7 +32,7 @@ interface Goal {
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
 /** Engines that are compared with nobody: ours, and the ceiling. */
-const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files', 'log-floor']
+const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files', 'log-floor', 'varve-blob-cache']
 
 /** How much faster than the best peer we want to be; see docs/design. */
 const GOALS: Record<string, Goal> = {

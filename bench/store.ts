@@ -17,6 +17,8 @@ export interface StoreOptions {
   durable: boolean
   /** The number of entries that a scan will give once all are written. */
   entryCount: number
+  /** Bytes that a cache may have. */
+  cacheBytes: number
 }
 
 export interface Store {
@@ -36,11 +38,13 @@ export interface Store {
   seek(start: Key, limit: number): Promise<number> | number
   /** Waits until the files are at rest: what is merged or moved in the background, or on request, is. */
   settle(): Promise<void> | void
+  /** Bytes of memory that an item takes, of stores that know it. */
+  itemBytes?(): number
   close(): Promise<void>
 }
 
-/** What a group is about: entries of ordinary size, or large values. */
-export type Area = 'ordinary' | 'large'
+/** What a group is about: entries of ordinary size, large values, or blobs in a cache that is full. */
+export type Area = 'ordinary' | 'large' | 'cache'
 
 export interface EngineAdapter {
   name: string
@@ -48,8 +52,10 @@ export interface EngineAdapter {
   role: 'ours' | 'peer' | 'ceiling'
   /** The npm package of a peer, looked for in bench/node_modules. */
   packageName?: string
-  /** The areas that it takes part in; absent: all. */
+  /** The areas that it takes part in; absent: all but caches. */
   areas?: readonly Area[]
+  /** The Node that its processes run with, when it needs another one. */
+  nodePath?(): string
   version(): string
   open(options: StoreOptions): Promise<Store>
 }

@@ -67,8 +67,9 @@ export class Bench {
   }
 
   async open(): Promise<void> {
-    const { dir, stringKeys, num } = this.options
-    this.opened = await this.engine.open({ dir, stringKeys, durable: this.isDurable, entryCount: num })
+    const { dir, stringKeys, num, largeBytes } = this.options
+    const options = { dir, stringKeys, durable: this.isDurable, entryCount: num, cacheBytes: largeBytes }
+    this.opened = await this.engine.open(options)
   }
 
   async close(): Promise<void> {

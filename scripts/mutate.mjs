@@ -50,6 +50,9 @@ const wanted = [...[...tree.values()].flatMap(findMutants), ...orderMutants(tree
   .slice(Number(values.from) - 1)
 const tests = listFiles('dist', (name) => name.endsWith('.test.js')).map((file) => file.slice('dist/'.length))
 
+/** Tests that can see anything that is gone of the blob cache; the slow ones last. */
+const cacheTests = ['src/blob-cache/', 'test/blob-cache/(store|calls|moves|directory|faults|damage)', 'test/blob-cache/']
+
 /** @param {Mutant} mutant */
 const label = ({ file, line, kind, what }) => `${file}:${line} ${kind}: ${what.slice(0, 90)}`
 
@@ -72,6 +75,7 @@ function testsFor({ file, kind }) {
   /** @param {string | RegExp} pattern */
   const matching = (pattern) => tests.filter((test) => new RegExp(`^${pattern}`).test(test))
   const own = file.replace(/\.ts$/, '.test.js')
+  if (file.startsWith('src/blob-cache/')) return [...new Set([own, ...cacheTests].flatMap(matching))]
   const first = isCheck ? [] : ['test/golden/calls', 'test/crash/directory-name']
   // The folder of all parts has slow tests, so they come after those that are near to the disk.
   const folder = `${path.dirname(file)}/`

@@ -16,21 +16,24 @@ import { lineOf } from './source-tree.mjs'
 
 /** Calls that make something durable. File systems themselves are left out: they do what they are told. */
 const syncNames = /^(syncSync|dataSyncSync|sync|dataSync|syncDir|syncDirSync|syncDirectory|syncFile|syncNow)$/
-const syncFiles = /^src\/(wal|manifest|tables|versions|compaction|run|flush|commit|engine|open|api)\//
+const syncFiles = /^src\/(wal|manifest|tables|versions|compaction|run|flush|commit|engine|open|api|blob-cache)\//
 /** Files in which `sync` is not the sync of a file. */
-const notAFile = /^(api\/varve|engine\/engine|engine\/close)\.ts$/
+const notAFile = /^(api\/varve|engine\/engine|engine\/close|blob-cache\/blob-cache)\.ts$/
 
 /** Files in which bytes from disk become values, or values are compared with each other. */
 const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(reader|format)|' +
   'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
   'sstable/(properties|table-format|block/(block-io|block-reader)|lookup/(bloom-filter|point-hash|table-index)|' +
-  'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower)\\.ts$')
+  'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower|' +
+  'blob-cache/(segment-(format|footer|scan|set)|catalog-(format|reader|state)|recovery|blob-(reader|mover)))\\.ts$')
 
 /** Files that decide whether a file may go, and under which conditions. */
 const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
-  'versions/(unlink-files|file-deleter|log-pins|held-edits))\\.ts$')
+  'versions/(unlink-files|file-deleter|log-pins|held-edits)|' +
+  'blob-cache/(segment-remover|segment-set|cache-directory|blob-(move|mover|deaths)|kill-queue|catalog-writer|tickets))\\.ts$')
 const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
-  'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling')
+  'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling|isDurable|isListed|hadMarker|twin|isSafe|' +
+  'isEnding|behind|removeIf|slotOf|isCurrent')
 
 /** @param {SourceFile} source @returns {Mutant[]} */
 export function findMutants(source) {
@@ -144,6 +147,75 @@ function addBoth(condition, add) {
 }
 
 /**
+ * What keeps old values of a blob cache dead, each left out or done too early (docs/design/0033-blob-cache.md).
+ * @type {readonly { file: string, from: string, to: string, what: string }[]}
+ */
+const blobCacheOrders = [
+  {
+    file: 'src/blob-cache/blob-deaths.ts', what: 'who kills a record leaves the copy that is made of it alive',
+    from: '    if (twin !== null) kills.push(twin, needs)\n', to: '',
+  },
+  {
+    file: 'src/blob-cache/catalog-state.ts', what: 'all of a main segment counts, whatever its limit says',
+    from: "const limit = queue === 'main' ? 0 : Infinity", to: 'const limit = Infinity',
+  },
+  {
+    file: 'src/blob-cache/segment-remover.ts', what: 'entries leave the index before the removal is durable',
+    from: '    const isDurable = await this.writeRemoval(segment, changes)\n',
+    to: '    this.forget(victim, entries)\n    const isDurable = await this.writeRemoval(segment, changes)\n',
+  },
+  {
+    file: 'src/blob-cache/segment-remover.ts', what: 'the file goes before the removal is durable',
+    from: '    const isDurable = await this.writeRemoval(segment, changes)\n',
+    to: '    await segments.remove(segment)\n    const isDurable = await this.writeRemoval(segment, changes)\n',
+  },
+  {
+    file: 'src/blob-cache/segment-remover.ts', what: 'a removal overtakes kills',
+    from: '{ tag: ChangeTag.removeSegment, segment }], true)', to: '{ tag: ChangeTag.removeSegment, segment }], false, true)',
+  },
+  {
+    file: 'src/blob-cache/kill-queue.ts', what: 'a kill overtakes the bytes that it waits for',
+    from: 'if (needs !== null && !needs.isSafe) break', to: 'if (needs !== null && !needs.isSafe) continue',
+  },
+  {
+    file: 'src/blob-cache/recovery.ts', what: 'copies that lost are not killed',
+    from: '      state.segments.get(loser.segment)?.dead.add(loser.recordNum)\n', to: '',
+  },
+  {
+    file: 'src/blob-cache/recovery.ts', what: 'numbers begin above what was found, not above what was promised',
+    from: '    this.seqNum = state.seqNum\n', to: '',
+  },
+  {
+    file: 'src/blob-cache/segment-scan.ts', what: 'records are counted, their numbers are not read',
+    from: 'entries.push(entryOf(record, end, bytes, key))',
+    to: 'entries.push({ ...entryOf(record, end, bytes, key), recordNum: entries.length })',
+  },
+  {
+    file: 'src/blob-cache/segment-stream.ts', what: 'a segment that goes on gives record numbers again',
+    from: 'segment.goOn(content.entries, content.end, lastNum + 1)',
+    to: 'segment.goOn(content.entries, content.end, content.entries.length)',
+  },
+  {
+    file: 'src/blob-cache/blob-puts.ts', what: 'a put that waits is not overtaken by a later one',
+    from: '    this.options.tickets.passBy(blob.key.low, blob.key.high)\n', to: '',
+  },
+  {
+    file: 'src/blob-cache/blob-reader.ts', what: 'keys are not compared',
+    from: "return isKeyOf(bytes, at, header, key) ? this.options.goneReason(header) : 'collision'",
+    to: 'return this.options.goneReason(header)',
+  },
+  {
+    file: 'src/blob-cache/blob-reader.ts', what: 'a place that moved meanwhile is not looked at again',
+    from: 'if (!hasMoved || attempt > 0) return found', to: 'return found',
+  },
+  {
+    file: 'src/blob-cache/blob-move.ts', what: 'an item gets its new place although it has another one than the old one',
+    from: 'index.moveIf(low, high, this.victim, recordNum, toSegment, to.offset, to.recordNum, to.visits)',
+    to: 'index.set(low, high, toSegment, to.offset, to.bytes, to.recordNum, to.visits)',
+  },
+]
+
+/**
  * Pairs of lines whose order matters: each entry makes the later one come first.
  * @type {readonly { file: string, from: string, to: string, what: string }[]}
  */
@@ -183,6 +255,7 @@ const orders = [
     from: '    entry.onUnused = onUnused\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
     to: '    entry.onUnused = null\n    onUnused()\n    if (entry.users === 0) this.closeTable(fileNum, entry)',
   },
+  ...blobCacheOrders,
 ]
 
 /** @param {import('./source-tree.mjs').SourceTree} tree @returns {Mutant[]} */

@@ -1,5 +1,5 @@
 // @ts-check
-// Makes docs/stats.md from the comments in src/stats; `npm run docs` writes it.
+// Makes docs/stats.md from the comments in src/stats and src/blob-cache; `npm run docs` writes it.
 import ts from 'typescript-5'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -9,12 +9,14 @@ export const STATS_PAGE = 'docs/stats.md'
 
 const INTRODUCTION = `# Statistics and events
 
-\`npm run docs\` makes this page from the comments in \`src/stats/\`; \`npm test\` checks that it did.
+\`npm run docs\` makes this page from the comments in \`src/stats/\` and \`src/blob-cache/\`; \`npm test\` checks that it did.
 
 \`db.stats()\` gives one plain object, quickly, in every state, also after \`close\`: it can be logged, sent, and compared with
 an earlier one. \`varve stats DIR\` prints it, with \`--json\` as it is. Names end in their unit: \`…Count\`, \`…Bytes\`, \`…Ms\`
 (milliseconds with a fraction). Counts begin at zero with each open. Numbers of entries (\`…Seq\`, \`…SeqNum\`) are places in
 the history of the database, numbers of files (\`…Num\`) are in their names.`
+
+const CACHE_INTRODUCTION = `\`cache.stats()\` of a \`BlobCache\` gives one plain object of its own, in every state. Counts begin at zero with each open.`
 
 const EVENTS_INTRODUCTION = `The component \`onEvent\` hears what happens, as it happens:
 
@@ -25,54 +27,71 @@ const db = await Varve.open('./my-db', { components: { onEvent: (event) => log(e
 It is called from a microtask, never inside a call of yours. What it throws harms nothing. An event is a plain object whose
 \`type\` says what happened; an \`error\` in it is what failed, as it was thrown, and \`place\` says at which step.`
 
+/** Interfaces with a section of their own, since what they say looks alike everywhere. */
+const SHARED = ['StageStats', 'LatencyStats']
+
 /** One name of the statistics. @typedef {{ name: string, type: string, comment: string }} Row */
 
 /** @returns {string} */
 export function statsPage() {
-  const files = ['stats', 'storage-stats', 'stage-times', 'events'].map((name) => {
-    const file = path.join(root, 'src/stats', `${name}.ts`)
+  const names = ['stats/stats', 'stats/storage-stats', 'stats/stage-times', 'stats/latency-histogram', 'stats/events']
+  const files = [...names, 'blob-cache/cache-stats'].map((name) => {
+    const file = path.join(root, 'src', `${name}.ts`)
     return ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ESNext, true)
   })
   const statements = files.flatMap((file) => [...file.statements])
   const interfaces = new Map(statements.filter(ts.isInterfaceDeclaration).map((each) => [each.name.text, each]))
   const aliases = statements.filter(ts.isTypeAliasDeclaration)
   return [
-    INTRODUCTION, ...statsSections(interfaces), eventsSection(aliases), '',
+    INTRODUCTION, ...statsSections(interfaces), cacheSection(interfaces), ...sharedSections(interfaces),
+    eventsSection(aliases), '',
   ].join('\n\n').replace(/\n+$/, '\n')
 }
 
 /** @param {Map<string, ts.InterfaceDeclaration>} interfaces @returns {string[]} */
 function statsSections(interfaces) {
-  /** Interfaces with a section of their own, since stages look alike everywhere. @type {Set<string>} */
-  const later = new Set()
-  const sections = membersOf(interfaces.get('Stats')).map((member) => {
+  return membersOf(interfaces.get('Stats')).map((member) => {
     const { name, comment } = rowOf(member)
-    const rows = rowsBelow(member, interfaces, later)
+    const rows = rowsBelow(member, interfaces)
     return `## ${name}\n\n${comment}${rows.length === 0 ? '' : `\n\n${table(rows)}`}`
   })
-  const shared = [...later].map((name) => {
+}
+
+/** @param {Map<string, ts.InterfaceDeclaration>} interfaces @returns {string[]} */
+function sharedSections(interfaces) {
+  return SHARED.map((name) => {
     const declaration = interfaces.get(name)
     const rows = membersOf(declaration).map((member) => rowOf(member))
     return `## ${name}\n\n${commentOf(declaration)} Where the tables above say so:\n\n${table(rows)}`
   })
-  return [...sections, ...shared]
+}
+
+/** True for what has a section of its own, since it looks alike everywhere. @param {Row} row */
+function isShared({ type }) {
+  return SHARED.includes(type)
+}
+
+/** @param {Map<string, ts.InterfaceDeclaration>} interfaces */
+function cacheSection(interfaces) {
+  const rows = membersOf(interfaces.get('BlobCacheStats')).flatMap((member) => {
+    const row = rowOf(member)
+    return isShared(row) ? [row] : [row, ...rowsBelow(member, interfaces, `${row.name}.`)]
+  })
+  return `## Blob cache\n\n${CACHE_INTRODUCTION}\n\n${table(rows)}`
 }
 
 /**
  * Gives the fields below a member, as far as they are declared here.
- * @param {ts.PropertySignature} member @param {Map<string, ts.InterfaceDeclaration>} interfaces @param {Set<string>} later
+ * @param {ts.PropertySignature} member @param {Map<string, ts.InterfaceDeclaration>} interfaces
  * @returns {Row[]}
  */
-function rowsBelow(member, interfaces, later, prefix = '') {
+function rowsBelow(member, interfaces, prefix = '') {
   return fieldsOf(member, interfaces).flatMap((field) => {
     const row = rowOf(field)
     const named = { ...row, name: prefix + row.name }
-    if (row.type === 'StageStats') {
-      later.add(row.type)
-      return [named]
-    }
+    if (isShared(row)) return [named]
     const suffix = row.type.endsWith('[]') || /\}\[\]/.test(row.type) ? '[].' : '.'
-    return [named, ...rowsBelow(field, interfaces, later, `${named.name}${suffix}`)]
+    return [named, ...rowsBelow(field, interfaces, `${named.name}${suffix}`)]
   })
 }
 
@@ -93,7 +112,7 @@ function membersOf(node) {
 /** @param {ts.PropertySignature} member @returns {Row} */
 function rowOf(member) {
   const type = (member.type?.getText() ?? '').replace(/\/\*\*[^]*?\*\//g, '').replace(/\s+/g, ' ')
-  return { name: member.name.getText(), type, comment: commentOf(member) }
+  return { name: member.name.getText().replaceAll("'", ''), type, comment: commentOf(member) }
 }
 
 /** @param {ts.Node | undefined} node */
@@ -116,6 +135,7 @@ function shownType(type) {
   if (/^\{.*\}\[\]$/.test(plain) || /^[A-Z]\w+\[\]$/.test(plain)) return 'list'
   if (/^\{.*\} \| null$/.test(plain)) return 'object or null'
   if (/^\{|^Omit</.test(plain)) return 'object'
+  if (plain === 'LatencyStats') return '[latency](#latencystats)'
   return plain === 'StageStats' ? '[stage](#stagestats)' : `\`${plain}\``.replaceAll(' | ', '`, `')
 }
 

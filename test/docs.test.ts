@@ -65,7 +65,7 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    const pages = ['errors', 'cli', 'level', 'migration', 'stats'].map((name) => `docs/${name}.md`)
+    const pages = ['blob-cache', 'errors', 'cli', 'level', 'migration', 'stats'].map((name) => `docs/${name}.md`)
     for (const page of ['README.md', 'ARCHITECTURE.md', ...pages]) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
         assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)

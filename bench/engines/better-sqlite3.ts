@@ -39,6 +39,7 @@ function openDatabase(dir: string, stringKeys: boolean, durable: boolean): Sqlit
 export const betterSqlite3: EngineAdapter = {
   name: 'better-sqlite3',
   role: 'peer',
+  areas: ['ordinary', 'large', 'cache'],
   packageName: 'better-sqlite3',
   version: () => peerVersion('better-sqlite3'),
   async open({ dir, stringKeys, durable }): Promise<Store> {

@@ -21,6 +21,7 @@ interface LmdbModule {
 export const lmdb: EngineAdapter = {
   name: 'lmdb',
   role: 'peer',
+  areas: ['ordinary', 'large', 'cache'],
   packageName: 'lmdb',
   version: () => peerVersion('lmdb'),
   async open({ dir, stringKeys }): Promise<Store> {

@@ -15,6 +15,9 @@ import type { BlobEntry } from './blob-entry.js'
 import type { ReadInto } from './blob-parts.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
+import { cacheStats } from './cache-stats.js'
+import type { BlobCacheStats } from './cache-stats.js'
+import { CallMeter } from './call-meter.js'
 import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
@@ -87,53 +90,18 @@ export interface BlobKeysOptions {
   namespace?: string
 }
 
-/** What a cache has done and holds. */
-export interface BlobCacheStats {
-  /** Blobs that a `get` may find. */
-  items: number
-  /** Gets that gave a value. */
-  hits: number
-  /** Gets that gave none, by reason. */
-  misses: {
-    /** There was nothing under the key. */
-    absent: number
-    /** The time of the blob was over. */
-    expired: number
-    /** The blob was purged. */
-    purged: number
-    /** Another key with the same hash has its place. */
-    collision: number
-    /** The bytes on the disk were not those that were written. */
-    corrupt: number
-    /** The disk could not be read. */
-    io: number
-  }
-  /** Blobs that were put. */
-  puts: number
-  /** Bytes of the values that were put. */
-  bytesPut: number
-  /** Segments that there are. */
-  segments: number
-  /** Bytes of all files, with what is reserved for segments that take blobs. */
-  usedBytes: number
-  /** Segments that were dropped to make room. */
-  evictedSegments: number
-  /** Bytes of the segments that were dropped to make room. */
-  evictedBytes: number
-  /** Bytes of blobs that were moved on before their segment was dropped, since they had been read. */
-  movedBytes: number
-}
-
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
   private readonly store: BlobStore
   private readonly clock: Clock
   private readonly durability: Durability
+  private readonly calls: CallMeter
   private readonly codec: BlobCodec | null
 
   private constructor(store: BlobStore, durability: Durability, clock: Clock, codec: BlobCodec | null) {
     this.codec = codec
     this.clock = clock
+    this.calls = new CallMeter(clock)
     this.store = store
     this.durability = durability
   }
@@ -169,15 +137,17 @@ export class BlobCache {
     const watch = watchOf(options)
     const given = takeValue(value)
     const size = given.size ?? manner.size
-    return store.put(store.hashed(key), given.value, durability, { ...about, size, watch })
+    const hashed = store.hashed(key)
+    return this.calls.put(() => store.put(hashed, given.value, durability, { ...about, size, watch }))
   }
 
   /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
   async get(key: Bytes, options?: BlobReadOptions): Promise<Uint8Array | undefined> {
     const { store } = this
     const hashed = store.hashed(checkKey(key))
-    if (options === undefined) return store.get(hashed)
-    return store.counted(store.parts.get(hashed, takePart('get', options)))
+    if (options === undefined) return this.calls.get(() => store.get(hashed))
+    const part = takePart('get', options)
+    return this.calls.get(() => store.counted(store.parts.get(hashed, part)))
   }
 
   /**
@@ -189,7 +159,8 @@ export class BlobCache {
     const { store } = this
     const hashed = store.hashed(checkKey(key))
     checkTarget(target)
-    return store.counted(store.parts.getInto(hashed, target, takePart('getInto', options)))
+    const part = takePart('getInto', options)
+    return this.calls.get(() => store.counted(store.parts.getInto(hashed, target, part)))
   }
 
   /**
@@ -252,12 +223,7 @@ export class BlobCache {
 
   /** Tells what the cache has done and holds. */
   stats(): BlobCacheStats {
-    const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = this.store
-    const { evictedSegments, evictedBytes } = remover
-    return {
-      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
-      evictedSegments, evictedBytes, movedBytes: mover.movedBytes,
-    }
+    return cacheStats(this.store, this.calls)
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */

@@ -59,6 +59,8 @@ export class BlobMover {
   movedItems = 0
   movedLargeItems = 0
   movedBytes = 0
+  /** Bytes that were written to main segments: records, and of those that are sealed also header and footer. */
+  writtenBytes = 0
   private readonly options: BlobMoverOptions
   private target: MainSegment | null = null
   /** Main segments with a footer that the catalog does not call sealed yet, and their bytes. */
@@ -155,18 +157,25 @@ export class BlobMover {
     this.options.evictor.noteMoved(bytes)
     this.movedItems++
     this.movedBytes += bytes
+    this.writtenBytes += bytes
   }
 
   /** Gives the main segment with room for a record, or null when there is none. */
   private async roomFor(move: BlobMove, { bytes, key }: FooterEntry): Promise<MainSegment | null> {
     if (this.target?.isFullFor(bytes, key.length) === true) {
       await this.attempt(move, async (target) => {
-        this.full.set(target, await target.finish())
+        this.full.set(target, await this.finish(target))
         await target.close()
         this.target = null
       })
     }
     return (this.target ??= await this.make(FILE_HEADER_BYTES + bytes + footerBytes(1, key.length)))
+  }
+
+  private async finish(target: MainSegment): Promise<number> {
+    const bytes = await target.finish()
+    this.writtenBytes += FILE_HEADER_BYTES + bytes - target.end
+    return bytes
   }
 
   private async make(bytesMin: number): Promise<MainSegment | null> {
@@ -260,7 +269,7 @@ export class BlobMover {
     if (target === null) return
     this.target = null
     try {
-      const bytes = await target.finish()
+      const bytes = await this.finish(target)
       await target.close()
       // Copies of a removal that failed are killed before, so all of the segment may count.
       await this.options.catalog.submit(sealChanges(target, bytes), true)

@@ -66,7 +66,7 @@ export interface BlobPutsOptions {
 
 export class BlobPuts {
   private readonly options: BlobPutsOptions
-  private readonly waiting: WaitingPuts
+  readonly waiting: WaitingPuts
   private readonly streamed: StreamedPuts
   private isEnded = false
 

@@ -50,11 +50,18 @@ export class BlobQueues {
   private readonly itemCount: () => number
   private readonly youngBytesMax: number
   private youngBytes = 0
+  /** Blobs that came back after they were dropped from young. */
+  ghostHits = 0
 
   constructor({ maxBytes, youngShare, segmentBytes, itemCount }: QueueOptions) {
     this.youngBytesMax = Math.max(youngShare * maxBytes, YOUNG_SEGMENTS_MIN * segmentBytes)
     this.ghosts = new BlobGhosts(Math.max(0, maxBytes - this.youngBytesMax))
     this.itemCount = itemCount
+  }
+
+  /** Ghosts that are remembered, with those that came back since. */
+  get ghostCount(): number {
+    return this.ghosts.count
   }
 
   /** Bytes of memory that ghosts take. */
@@ -86,6 +93,13 @@ export class BlobQueues {
     const { bytes } = this.stateOf(segment)
     if (this.young.delete(segment)) this.youngBytes -= bytes
     else this.main.delete(segment)
+  }
+
+  /** How many segments a queue has, and their bytes, reserved ones included. */
+  summaryOf(queue: QueueName): { segments: number; bytes: number } {
+    let bytes = 0
+    for (const state of this[queue].values()) bytes += state.bytes
+    return { segments: this[queue].size, bytes }
   }
 
   bytesOf(segment: number): number {
@@ -146,7 +160,9 @@ export class BlobQueues {
 
   /** Tells whether a blob was dropped a short while ago, and forgets it then. */
   hasGhost(low: number, _high: number): boolean {
-    return this.ghosts.take(low)
+    const isGhost = this.ghosts.take(low)
+    if (isGhost) this.ghostHits++
+    return isGhost
   }
 
   private oldest(queue: QueueName, expiredMs: number): { segment: number; queue: QueueName } | null {

@@ -71,18 +71,18 @@ export class BlobStore {
   private readonly origin: FileOrigin
   private readonly seed: HashSeed
   private readonly clock: Clock
-  private readonly kills = new KillQueue()
-  private readonly slabs: SlabSupply
-  private readonly catalog: CatalogWriter
+  readonly kills = new KillQueue()
+  readonly slabs: SlabSupply
+  readonly catalog: CatalogWriter
   private readonly reader: BlobReader
-  private readonly streams: SegmentStreams
-  private readonly space: BlobSpace
-  private readonly queues: BlobQueues
+  readonly streams: SegmentStreams
+  readonly space: BlobSpace
+  readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
-  private readonly puts: BlobPuts
+  readonly puts: BlobPuts
   private readonly tickets = new Tickets()
   private readonly versions: BlobVersions
-  private readonly writer: RecordWriter
+  readonly writer: RecordWriter
   private readonly deaths: BlobDeaths
   private readonly hash = new Uint32Array(2)
   private seqNum: SeqNum
@@ -135,7 +135,7 @@ export class BlobStore {
       onCorrupt: ({ low, high, recordNum }, segment) => this.deaths.killDead({ low, high }, { segment, recordNum }),
     })
     this.remover = new SegmentRemover({
-      index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
+      clock, index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
       makeSafe: () => this.streams.makeSafe(),
       sealOpen: (segment) => this.sealOpen(segment),
     })

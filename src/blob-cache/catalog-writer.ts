@@ -41,6 +41,8 @@ export class CatalogWriter {
   private asked: Asked[] = []
   private running: Promise<void> | null = null
   private failure: unknown = null
+  /** Bytes that were written to catalogs before the present one. */
+  private earlierBytes = 0
 
   constructor(options: CatalogWriterOptions) {
     this.options = options
@@ -49,6 +51,11 @@ export class CatalogWriter {
 
   get catalog(): Catalog {
     return this.catalogNow
+  }
+
+  /** Bytes that were written to catalogs. */
+  get writtenBytes(): number {
+    return this.earlierBytes + this.catalogNow.writtenBytes
   }
 
   /**
@@ -136,7 +143,9 @@ export class CatalogWriter {
 
   private async roll(): Promise<void> {
     try {
-      this.catalogNow = await this.options.roll(this.catalogNow)
+      const { catalogNow } = this
+      this.catalogNow = await this.options.roll(catalogNow)
+      this.earlierBytes += catalogNow.writtenBytes
     } catch (error) {
       if ((error as VarveError).code === 'COMMIT_UNKNOWN') this.fail(error)
     }

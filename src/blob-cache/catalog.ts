@@ -125,6 +125,8 @@ export class Catalog {
   private readonly header: FileHeader
   private readonly firstBytes: number
   private groupCount = 1
+  /** Bytes that were written to the file. */
+  writtenBytes: number
   /** The end of the groups. */
   private end: number
   /** The end of the zeros behind them: the size of the file. */
@@ -148,6 +150,7 @@ export class Catalog {
     this.firstBytes = end
     this.end = end
     this.preparedEnd = preparedEnd
+    this.writtenBytes = preparedEnd
     this.state = state
   }
 
@@ -187,6 +190,7 @@ export class Catalog {
       this.isWriting = false
     }
     this.end += frame.length
+    this.writtenBytes += frame.length
     this.preparedEnd = Math.max(this.preparedEnd, this.end)
     this.groupCount++
   }
@@ -207,6 +211,7 @@ export class Catalog {
       await runAsync(withFile(vfs, vfs.join(dir, name), 'write', (file) =>
         writeFully(file, zeros, 0, length, preparedEnd)))
       this.preparedEnd += length
+      this.writtenBytes += length
     } catch (error) {
       if (!isNeeded || this.end + bytes > this.preparedEnd) throw ioError(error, 'writing', name)
     }

@@ -8,6 +8,7 @@
  */
 import { KeptAlive, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
+import { StageTimes } from '../stats/index.js'
 import type { VfsFile } from '../vfs/index.js'
 
 /** A file as its writer knows it. */
@@ -37,11 +38,15 @@ interface FileSyncs {
 
 export class FileSyncer {
   private readonly files = new Map<SyncedFile, FileSyncs>()
+  private readonly clock: Clock
+  private readonly times: StageTimes
   private readonly keptAlive: KeptAlive
   private readonly onSynced: () => void
 
-  /** `onSynced` is called after each sync, good or not. */
-  constructor(clock: Clock, onSynced: () => void) {
+  /** `onSynced` is called after each sync, good or not; `times` gets how long it took. */
+  constructor(clock: Clock, onSynced: () => void, times = new StageTimes()) {
+    this.clock = clock
+    this.times = times
     this.keptAlive = new KeptAlive(clock)
     this.onSynced = onSynced
   }
@@ -79,12 +84,14 @@ export class FileSyncer {
 
   private async sync(file: SyncedFile, syncs: FileSyncs): Promise<void> {
     const end = file.writtenEnd
+    const startMs = this.clock.nowMs()
     try {
       await file.file.dataSync()
       if (file.failure === null) file.syncedEnd = Math.max(file.syncedEnd, end)
     } catch (error) {
       file.fail(error)
     }
+    this.times.record(this.clock.nowMs() - startMs)
     syncs.isRunning = false
     this.answer(file, syncs)
     this.onSynced()

@@ -16,10 +16,12 @@ import type { DeadRecords } from './catalog-state.js'
 import type { SafeFile } from './durability.js'
 import { encodeFooter, footerBytes } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
+import type { WriteMeter } from './write-meter.js'
 
 export interface LargeSegmentOptions {
   file: VfsFile
   header: FileHeader
+  meter: WriteMeter
   /** Called after each record, good or not. */
   onWritten: (file: LargeSegment) => void
   /** Called once, when a write or a sync failed. */
@@ -73,11 +75,14 @@ export class LargeSegment implements SafeFile {
   /** Writes bytes[0, length) behind the bound records. Rejects when that failed: then the segment has failed. */
   async write(bytes: Uint8Array, length: number, offset: number): Promise<void> {
     assert(!this.isSealed && offset >= this.reservedEnd, 'BC-6: nothing that stands is written again')
+    const { meter } = this.options
+    const startMs = meter.begin()
     try {
       for (let at = 0; at < length;) {
         if (this.failure !== null) throw this.failure
         at += await this.file.write(bytes, at, length - at, offset + at)
       }
+      meter.wrote(startMs, length)
     } catch (error) {
       this.fail(error)
       throw error
@@ -131,13 +136,15 @@ export class LargeSegment implements SafeFile {
   /** Writes the footer, and syncs all. Gives the bytes of the file. Rejects when that failed; then the segment has. */
   async seal(dead: DeadRecords): Promise<number> {
     this.isSealed = true
-    const { reservedEnd: end } = this
+    const { reservedEnd: end, options: { meter } } = this
     try {
       await this.written(end)
       const entries = this.entries.map((entry) => (dead.has(entry.recordNum) ? { ...entry, isDead: true } : entry))
       const footer = encodeFooter(entries, end, this.seed)
+      const startMs = meter.begin()
       for (let at = 0; at < footer.length;) at += await this.file.write(footer, at, footer.length - at, end + at)
       await this.file.dataSync()
+      meter.sealed(startMs, footer.length)
       this.syncedEnd = end
       return end + footer.length
     } catch (error) {

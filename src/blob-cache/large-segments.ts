@@ -16,6 +16,7 @@ import type { FoundOpenSegment } from './recovery.js'
 import { footerBytes } from './segment-footer.js'
 import { makeSegment, sealSegment } from './segment-making.js'
 import type { SegmentParts } from './segment-making.js'
+import type { WriteMeter } from './write-meter.js'
 
 /** Files are not longer: places in them have 32 bits. */
 const FILE_BYTES_MAX = 2 ** 32 - 8
@@ -29,6 +30,7 @@ export type LargeQueue = Exclude<SegmentQueue, 'main'>
 export interface LargeSegmentsOptions extends SegmentParts {
   /** A segment of this many bytes takes no more. */
   segmentBytes: number
+  meter: WriteMeter
   queues: BlobQueues
   space: BlobSpace
   /** Called when room was used, or is wanted. */
@@ -100,8 +102,8 @@ export class LargeSegments {
   }
 
   private makeFile(parts: Pick<LargeSegment['options'], 'file' | 'header'>): LargeSegment {
-    const { onMade, onProgress } = this.options
-    const made = new LargeSegment({ ...parts, onWritten: onProgress, onFailed: (file) => this.onFailed(file) })
+    const { meter, onMade, onProgress } = this.options
+    const made = new LargeSegment({ ...parts, meter, onWritten: onProgress, onFailed: (file) => this.onFailed(file) })
     onMade(made)
     return made
   }

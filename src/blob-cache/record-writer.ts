@@ -4,6 +4,7 @@
  */
 import { bytesOfView, writeText } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
+import { StageTimes } from '../stats/index.js'
 import type { ReservedPlace } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
 import { emptyRecordHeader, RECORD_HEADER_BYTES, recordTime, sealRecord, valueStart } from './segment-format.js'
@@ -14,6 +15,7 @@ import type { NewBlob } from './waiting-puts.js'
 type BlobFields = 'plainBytes' | 'codecNumber' | 'namespace' | 'expiresMs'
 
 export class RecordWriter {
+  readonly times = new StageTimes()
   private readonly clock: Clock
   private readonly header = emptyRecordHeader()
 
@@ -31,6 +33,7 @@ export class RecordWriter {
 
   /** Writes the record, and gives its entry. `seed` is that of the file. */
   write(blob: NewBlob, place: ReservedPlace, seed: number, seqNum: SeqNum): FooterEntry {
+    const startMs = this.clock.nowMs()
     const { key, value, valueBytes, recordBytes, extensions } = blob
     const { bytes, at, offset, recordNum } = place
     const header: RecordHeader = Object.assign(this.header, {
@@ -43,6 +46,7 @@ export class RecordWriter {
     if (typeof value === 'string') writeText(value, bytes, valueAt)
     else bytes.set(bytesOfView(value)!.subarray(0, valueBytes), valueAt)
     sealRecord(bytes, at, offset, seed, header)
+    this.times.record(this.clock.nowMs() - startMs)
     return entryOf(header, offset, recordBytes, key.bytes)
   }
 }

@@ -17,6 +17,7 @@ import type { SyncedFile } from './file-syncer.js'
 import { encodeFooter, footerBytes } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
 import type { SlabPart, SlabSupply } from './slab-supply.js'
+import type { WriteMeter } from './write-meter.js'
 
 const PIECE_BYTES_MAX = 4 * MiB
 /** Pieces of one file that are written at once: the next one is on its way while the disk works on the first. */
@@ -49,6 +50,7 @@ export interface SegmentFileOptions {
   file: VfsFile
   header: FileHeader
   slabs: SlabSupply
+  meter: WriteMeter
   /** The file never becomes larger. */
   bytesMax: number
   /** Called after each write, good or not. */
@@ -169,11 +171,14 @@ export class SegmentFile implements SyncedFile {
 
   private async write(piece: Piece): Promise<void> {
     const { part: { slab, start: partStart }, start, end } = piece
+    const { meter } = this.options
+    const startMs = meter.begin()
     try {
       for (let at = start; at < end && this.failure === null;) {
         at += await this.file.write(slab.bytes, at - partStart, end - at, at)
       }
       piece.isDone = true
+      meter.wrote(startMs, end - start)
     } catch (error) {
       this.fail(error)
     }
@@ -222,12 +227,14 @@ export class SegmentFile implements SyncedFile {
    * added. Rejects when that failed; then the segment has failed too.
    */
   async seal(dead: DeadRecords): Promise<number> {
+    const { meter } = this.options
     this.isSealed = true
     this.endPart()
     const end = this.reservedEnd
     await this.written(end)
     const entries = this.entries.map((entry) => (dead.has(entry.recordNum) ? { ...entry, isDead: true } : entry))
     const footer = encodeFooter(entries, end, this.seed)
+    const startMs = meter.begin()
     try {
       for (let at = 0; at < footer.length;) at += await this.file.write(footer, at, footer.length - at, end + at)
       await this.file.dataSync()
@@ -235,6 +242,7 @@ export class SegmentFile implements SyncedFile {
       this.fail(error)
       throw error
     }
+    meter.sealed(startMs, footer.length)
     this.syncedEnd = end
     this.settle()
     return end + footer.length

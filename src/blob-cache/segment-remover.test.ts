@@ -30,7 +30,7 @@ function scene(entries: Partial<FooterEntry>[] | null, sealed: readonly number[]
   }
   assert.ok(space.tryReserve('segment', otherBytes))
   const remover: SegmentRemover = new SegmentRemover({
-    index, space, queues, evictor,
+    index, space, queues, evictor, clock: systemClock,
     segments: {
       entriesOf: async () => entries ?? Promise.reject(new Error('EIO')),
       remove: async (segment: number) => {

@@ -9,7 +9,9 @@
  * it. BC-7 who waits for room is refused when nothing is under way that makes some. BC-12 nothing else removes a
  * segment.
  */
-import type { BlobEvictor } from './blob-eviction.js'
+import type { Clock } from '../base/index.js'
+import { StageTimes } from '../stats/index.js'
+import type { BlobEvictor, MovePlan } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
 import type { BlobMover } from './blob-mover.js'
 import type { BlobQueues, Victim } from './blob-queues.js'
@@ -22,6 +24,7 @@ import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
 export interface SegmentRemoverOptions {
+  clock: Clock
   index: BlobIndex
   segments: SegmentSet
   slabs: SlabSupply
@@ -40,6 +43,11 @@ export class SegmentRemover {
   /** Segments that were removed to make room, and their bytes. */
   evictedSegments = 0
   evictedBytes = 0
+  /** Blobs that went with them. */
+  evictedItems = 0
+  /** Whole removals, and the copying in them. */
+  readonly times = new StageTimes()
+  readonly moveTimes = new StageTimes()
   private readonly options: SegmentRemoverOptions
   private readonly removals = new Set<Promise<void>>()
   private isEnding = false
@@ -74,15 +82,16 @@ export class SegmentRemover {
 
   /** Removes a segment, or keeps it. Tells whether that could be done. */
   private async remove(victim: Victim, isMoved: boolean): Promise<boolean> {
-    const { segments, evictor } = this.options
+    const { segments, evictor, clock } = this.options
     const { segment } = victim
+    const startMs = clock.nowMs()
     const entries = await segments.entriesOf(segment).catch(() => null)
     const plan = isMoved && entries !== null ? evictor.plan(victim, this.bytesByVisits(segment, entries)) : null
     if (plan === 'keep') {
       evictor.kept(segment)
       return true
     }
-    const changes = plan === null ? [] : await this.options.mover.copy(victim, entries!, plan)
+    const changes = plan === null ? [] : await this.move(victim, entries!, plan)
     const isDurable = await this.writeRemoval(segment, changes)
     if (plan !== null) this.options.mover.end(isDurable)
     if (!isDurable) {
@@ -94,7 +103,16 @@ export class SegmentRemover {
     this.evictedBytes += victim.bytes
     await segments.remove(segment)
     evictor.gone(segment)
+    this.times.record(clock.nowMs() - startMs)
     return true
+  }
+
+  private async move(victim: Victim, entries: readonly FooterEntry[], plan: MovePlan): Promise<readonly Change[]> {
+    const { clock, mover } = this.options
+    const startMs = clock.nowMs()
+    const changes = await mover.copy(victim, entries, plan)
+    this.moveTimes.record(clock.nowMs() - startMs)
+    return changes
   }
 
   private async writeRemoval(segment: number, changes: readonly Change[]): Promise<boolean> {
@@ -125,7 +143,9 @@ export class SegmentRemover {
     if (entries === null) this.forgetAll(segment)
     else {
       for (const { low, high, recordNum, bytes } of entries) {
-        if (index.removeIf(low, high, segment, recordNum) && queue === 'young') queues.addGhost(low, high, bytes)
+        if (!index.removeIf(low, high, segment, recordNum)) continue
+        this.evictedItems++
+        if (queue === 'young') queues.addGhost(low, high, bytes)
       }
     }
     slabs.forget(segment)

@@ -107,7 +107,7 @@ function* isValueGood(window: Window, start: number, seed: number, bytes: number
 }
 
 /** A part of the file in memory, which moves forward. */
-class Window {
+export class Window {
   bytes = new Uint8Array(0)
   readonly size: number
   private readonly file: VfsFile

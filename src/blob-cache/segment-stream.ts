@@ -14,6 +14,7 @@ import type { ReservedPlace } from './segment-file.js'
 import { makeSegment, sealSegment } from './segment-making.js'
 import type { SegmentParts } from './segment-making.js'
 import type { SlabSupply } from './slab-supply.js'
+import type { WriteMeter } from './write-meter.js'
 
 export interface SegmentStreamOptions extends SegmentParts {
   queue: SegmentQueue
@@ -21,6 +22,7 @@ export interface SegmentStreamOptions extends SegmentParts {
   hasSpare: boolean
   segmentBytes: number
   slabs: SlabSupply
+  meter: WriteMeter
   /** Reserves room for a new segment. Rejects when there is none. */
   reserveRoom: () => Promise<void>
   /** Called with each segment that takes records from now on. */
@@ -127,9 +129,9 @@ export class SegmentStream {
   }
 
   private makeFile(file: SegmentFile['file'], header: SegmentFile['header']): SegmentFile {
-    const { slabs, segmentBytes, onMade, onProgress, onFailed } = this.options
+    const { slabs, meter, segmentBytes, onMade, onProgress, onFailed } = this.options
     const made = new SegmentFile({
-      file, header, slabs, bytesMax: segmentBytes,
+      file, header, slabs, meter, bytesMax: segmentBytes,
       onWritten: onProgress,
       onFailed: (failed) => {
         if (this.current === failed) this.current = null

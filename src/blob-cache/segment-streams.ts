@@ -18,6 +18,7 @@ import type { FoundOpenSegment } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
 import { SegmentStream } from './segment-stream.js'
 import type { SegmentStreamOptions } from './segment-stream.js'
+import { WriteMeter } from './write-meter.js'
 
 type StreamParts = Pick<SegmentStreamOptions,
   'vfs' | 'dir' | 'origin' | 'segmentBytes' | 'slabs' | 'segments' | 'catalog' | 'allocate'>
@@ -41,6 +42,7 @@ export interface SegmentStreamsOptions extends StreamParts {
 }
 
 export class SegmentStreams {
+  readonly meter: WriteMeter
   /** Segments for blobs that are larger than a slab takes. */
   readonly large: LargeSegments
   private readonly options: SegmentStreamsOptions
@@ -53,9 +55,11 @@ export class SegmentStreams {
   constructor(options: SegmentStreamsOptions) {
     this.options = options
     const { clock, space, segmentBytes, lookForRoom } = options
-    this.syncer = new FileSyncer(clock, () => this.options.onSynced())
+    const meter = this.meter = new WriteMeter(clock)
+    this.syncer = new FileSyncer(clock, () => this.options.onSynced(), meter.sync)
     const shared = {
       ...options,
+      meter,
       onMade: (file: SafeFile) => this.unsafe.add(file),
       onProgress: (file: SafeFile) => this.onProgress(file),
       onSealed: (file: SafeFile) => this.onSealed(file),

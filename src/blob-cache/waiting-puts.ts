@@ -5,6 +5,7 @@
  */
 import { KeptAlive, MiB, Waiters } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
+import { StageTimes } from '../stats/index.js'
 import type { HashedKey } from './blob-reader.js'
 import type { Durability, PutResult } from './durability.js'
 import type { Ticket, Tickets } from './tickets.js'
@@ -34,23 +35,37 @@ export interface NewBlob {
 interface WaitingPut {
   blob: NewBlob
   ticket: Ticket
+  startMs: number
   resolve: (result: PutResult | Promise<PutResult>) => void
 }
 
 export class WaitingPuts {
+  /** From the call until there was a place, of puts that had to wait for one. */
+  readonly times = new StageTimes()
+  private readonly clock: Clock
   private readonly tickets: Tickets
   private queue: WaitingPut[] = []
   /**
    * The first one that is not answered. Those before it are taken out together, since each alone would move the rest.
    */
   private first = 0
-  private bytes = 0
+  private bytesNow = 0
   private readonly keptAlive: KeptAlive
   private readonly emptied = new Waiters()
 
   constructor(clock: Clock, tickets: Tickets) {
     this.tickets = tickets
+    this.clock = clock
     this.keptAlive = new KeptAlive(clock)
+  }
+
+  get count(): number {
+    return this.queue.length - this.first
+  }
+
+  /** Bytes of the records that wait. */
+  get bytes(): number {
+    return this.bytesNow
   }
 
   get isEmpty(): boolean {
@@ -59,11 +74,12 @@ export class WaitingPuts {
 
   /** Waits for a place. Requires: the value is a copy. */
   wait(blob: NewBlob): Promise<PutResult> {
-    if (this.bytes + blob.recordBytes > WAITING_BYTES_MAX) return Promise.resolve({ stored: false, reason: 'busy' })
+    if (this.bytesNow + blob.recordBytes > WAITING_BYTES_MAX) return Promise.resolve({ stored: false, reason: 'busy' })
     const ticket = this.tickets.take(blob.key.low, blob.key.high, blob.namespace)
-    this.bytes += blob.recordBytes
+    this.bytesNow += blob.recordBytes
+    const startMs = this.clock.nowMs()
     this.keptAlive.set(true)
-    return new Promise((resolve) => this.queue.push({ blob, ticket, resolve }))
+    return new Promise((resolve) => this.queue.push({ blob, ticket, startMs, resolve }))
   }
 
   /** Answers the first ones, as long as `bind` gives an answer; it gives null when there is no place. */
@@ -81,13 +97,14 @@ export class WaitingPuts {
   }
 
   private end(answer: PutResult | Promise<PutResult>): void {
-    const { blob, ticket, resolve } = this.queue[this.first++]!
+    const { blob, ticket, startMs, resolve } = this.queue[this.first++]!
     if (this.first * 2 > this.queue.length) {
       this.queue = this.queue.slice(this.first)
       this.first = 0
     }
     ticket.release()
-    this.bytes -= blob.recordBytes
+    this.bytesNow -= blob.recordBytes
+    this.times.record(this.clock.nowMs() - startMs)
     this.keptAlive.set(!this.isEmpty)
     if (this.isEmpty) this.emptied.wake()
     resolve(answer)

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
+import { blobCommand } from './commands/blob.js'
 import { dumpCommand } from './commands/dump.js'
 import { orphansCommand } from './commands/orphans.js'
 import { shellCommand } from './commands/shell.js'
@@ -15,7 +16,9 @@ import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
-const commands: readonly Command[] = [shellCommand, statsCommand, dumpCommand, gcCommand, orphansCommand, unlockCommand]
+const commands: readonly Command[] = [
+  shellCommand, statsCommand, dumpCommand, gcCommand, orphansCommand, unlockCommand, blobCommand,
+]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
 const HELP_NAMES = new Set(['help', '--help', '-h'])

@@ -6,6 +6,8 @@
 export interface Terminal {
   out(text: string): void
   error(text: string): void
+  /** Prints bytes as they are. */
+  outBytes(bytes: Uint8Array): void
   /**
    * Resolves when what was printed is out; a command that prints much awaits it now and then. Rejects with OutputClosed
    * when nobody reads any more, or with what is wrong with the output.

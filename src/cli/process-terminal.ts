@@ -25,6 +25,10 @@ export class ProcessTerminal implements Terminal {
     if (this.failure === null) process.stdout.write(text)
   }
 
+  outBytes(bytes: Uint8Array): void {
+    if (this.failure === null) process.stdout.write(bytes)
+  }
+
   error(text: string): void {
     process.stderr.write(text)
   }

@@ -17,6 +17,10 @@ export class TestTerminal implements Terminal {
     this.outText += text
   }
 
+  outBytes(bytes: Uint8Array): void {
+    this.outText += Buffer.from(bytes).toString('latin1')
+  }
+
   error(text: string): void {
     this.errorText += text
   }

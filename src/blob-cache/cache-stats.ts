@@ -1,0 +1,198 @@
+/**
+ * What: the statistics of a cache as programs see them, made of what its parts count.
+ * Thread: main.
+ */
+import type { LatencyStats, StageStats } from '../stats/index.js'
+import type { BlobStore } from './blob-store.js'
+import type { CallMeter } from './call-meter.js'
+
+/** Segments that wait for their removal. */
+export interface BlobQueueStats {
+  /** How many. */
+  segments: number
+  /** Bytes of their files, with what is reserved for those that take blobs. */
+  bytes: number
+}
+
+/** What a cache has done and holds. */
+export interface BlobCacheStats {
+  /** Blobs that a `get` may find. */
+  items: number
+  /** Gets that gave a value. */
+  hits: number
+  /** Gets that gave none, by reason. */
+  misses: {
+    /** There was nothing under the key. */
+    absent: number
+    /** The time of the blob was over. */
+    expired: number
+    /** The blob was purged. */
+    purged: number
+    /** Another key with the same hash has its place. */
+    collision: number
+    /** The bytes on the disk were not those that were written. */
+    corrupt: number
+    /** The disk could not be read. */
+    io: number
+  }
+  /** Blobs that were put. */
+  puts: number
+  /** Bytes of the values that were put. */
+  bytesPut: number
+  /** Puts that stored nothing, by reason; a reason that never came is left out. */
+  refused: {
+    /** The blob is larger than the cache takes. */
+    'too-large'?: number
+    /** What is there has a version that is not smaller. */
+    'too-old'?: number
+    /** The time of the blob was over before it was put. */
+    expired?: number
+    /** Too much waits for a place already. */
+    busy?: number
+    /** Another put, delete or purge of the key came later and was done first. */
+    superseded?: number
+    /** The disk takes nothing. */
+    degraded?: number
+    /** The source gave more or fewer bytes than was said. */
+    size?: number
+    /** The bytes do not have the checksum that was given. */
+    checksum?: number
+    /** The signal was aborted, or the cache was closed while the source was read. */
+    aborted?: number
+    /** The source failed. */
+    source?: number
+  }
+  /** Segments that there are. */
+  segments: number
+  /** Bytes of all files, with what is reserved for segments that take blobs. */
+  usedBytes: number
+  /** Segments that were dropped to make room. */
+  evictedSegments: number
+  /** Bytes of the segments that were dropped to make room. */
+  evictedBytes: number
+  /** Blobs that went with the segments that were dropped. */
+  evictedItems: number
+  /** Blobs that were moved on before their segment was dropped, since they had been read. */
+  movedItems: number
+  /** Bytes of the blobs that were moved on. */
+  movedBytes: number
+  /** Calls of `get`, found or not. */
+  reads: LatencyStats
+  /** Calls of `put` that stored a blob, until they were acknowledged. */
+  writes: LatencyStats
+  /** How long each step of a blob's way took, as often as it was taken. */
+  stages: {
+    /** From a call of `put` until there was a place, of those that had to wait for one. */
+    reserve: StageStats
+    /** Copying a blob into the memory of its segment, with its checksums. */
+    bind: StageStats
+    /** Writing a piece of a segment: several blobs, or a part of a large one. */
+    write: StageStats
+    /** Syncing a segment that blobs are put into. */
+    sync: StageStats
+    /** Writing the footer of such a segment, with its last sync. */
+    seal: StageStats
+    /** Removing a segment, from the choice until its file is gone; with the move, if something was moved. */
+    evict: StageStats
+    /** Copying what was read out of a segment before it goes. */
+    move: StageStats
+  }
+  /** Bytes that are used or reserved, by what for. */
+  space: {
+    /** Bytes that all may have together. */
+    maxBytes: number
+    /** Segments, with what is reserved for those that take blobs. */
+    segmentBytes: number
+    /** Blobs that are streams and not complete. */
+    streamBytes: number
+    /** The catalog. */
+    catalogBytes: number
+    /** The snapshot of the index. */
+    snapshotBytes: number
+    /** Segments that were removed while somebody still reads them. */
+    heldBytes: number
+  }
+  /** Bytes that were written to files since the open. */
+  written: {
+    /** Segments that blobs were put into. */
+    putBytes: number
+    /** Segments that blobs were moved to. */
+    moveBytes: number
+    /** Catalogs. */
+    catalogBytes: number
+  }
+  /** The two queues in which segments wait for their removal. */
+  queues: {
+    /** Segments with new blobs. */
+    young: BlobQueueStats
+    /** Segments with blobs that were read, or came back. */
+    main: BlobQueueStats
+  }
+  /** Records that are dead although they stand in segments: deleted, overwritten, damaged. */
+  kills: {
+    /** Kills in the catalog since the open, deletes of absent keys included. */
+    durable: number
+    /** Kills that are not written yet. */
+    waiting: number
+  }
+  /** Blobs that were dropped a short while ago, and are known by their hash. */
+  ghosts: {
+    /** How many are remembered. */
+    items: number
+    /** Bytes of memory. */
+    memoryBytes: number
+    /** Blobs that were put again while they were remembered. */
+    hits: number
+  }
+  /** Bytes of memory. */
+  memory: {
+    /** The index. */
+    indexBytes: number
+    /** Slabs: blobs on their way to the disk, and those that were written last. */
+    slabBytes: number
+    /** Puts that wait for a place. */
+    waitingBytes: number
+  }
+}
+
+/** Puts the statistics together. */
+export function cacheStats(store: BlobStore, calls: CallMeter): BlobCacheStats {
+  const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = store
+  const { evictedSegments, evictedBytes, evictedItems } = remover
+  const { movedItems, movedBytes } = mover
+  return {
+    items: index.count, hits, misses: { ...misses }, puts, bytesPut, refused: Object.fromEntries(calls.refused),
+    segments: segments.count, usedBytes, evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes,
+    reads: calls.gets.stats(), writes: calls.puts.stats(), stages: stagesOf(store), space: spaceOf(store),
+    written: {
+      putBytes: store.streams.meter.writtenBytes, moveBytes: mover.writtenBytes,
+      catalogBytes: store.catalog.writtenBytes,
+    },
+    ...queuesOf(store),
+    memory: {
+      indexBytes: index.bytes, slabBytes: store.slabs.usedBytes, waitingBytes: store.puts.waiting.bytes,
+    },
+  }
+}
+
+function stagesOf({ puts: { waiting }, writer, streams: { meter }, remover }: BlobStore): BlobCacheStats['stages'] {
+  return {
+    reserve: waiting.times.stats(), bind: writer.times.stats(), write: meter.write.stats(), sync: meter.sync.stats(),
+    seal: meter.seal.stats(), evict: remover.times.stats(), move: remover.moveTimes.stats(),
+  }
+}
+
+function spaceOf({ space }: BlobStore): BlobCacheStats['space'] {
+  return {
+    maxBytes: space.maxBytes, segmentBytes: space.usedBy('segment'), streamBytes: space.usedBy('stream'),
+    catalogBytes: space.usedBy('catalog'), snapshotBytes: space.usedBy('snapshot'), heldBytes: space.usedBy('held'),
+  }
+}
+
+function queuesOf({ queues, kills }: BlobStore): Pick<BlobCacheStats, 'queues' | 'kills' | 'ghosts'> {
+  return {
+    queues: { young: queues.summaryOf('young'), main: queues.summaryOf('main') },
+    kills: { durable: kills.start, waiting: kills.length },
+    ghosts: { items: queues.ghostCount, memoryBytes: queues.ghostBytes, hits: queues.ghostHits },
+  }
+}

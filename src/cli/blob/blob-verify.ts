@@ -1,0 +1,39 @@
+/** What: `varve blob verify`: every byte of a cache, and what it is. */
+import { checkCache } from '../../blob-cache/index.js'
+import type { FileLedger } from '../../blob-cache/index.js'
+import { EXIT_ERROR, EXIT_OK } from '../command.js'
+import { countText } from '../demo/numbers.js'
+import { printable, printableJson } from '../printable.js'
+import type { BlobPart } from './blob-part.js'
+
+export const blobVerify: BlobPart = {
+  options: {},
+  argumentsMax: 0,
+  async run({ dir, isJson }, terminal) {
+    const check = await checkCache(dir, (ledger) => {
+      if (!isJson) terminal.out(fileText(ledger))
+    })
+    const { files, bytes, problemCount } = check
+    if (isJson) terminal.out(`${printableJson(check)}\n`)
+    else terminal.out(`${countText(bytes)} bytes in ${countText(files.length)} files: ${outcome(problemCount)}\n`)
+    return problemCount === 0 ? EXIT_OK : EXIT_ERROR
+  },
+}
+
+function outcome(problemCount: number): string {
+  if (problemCount === 0) return 'each is what was written, or does not count'
+  return problemCount === 1 ? '1 problem' : `${countText(problemCount)} problems`
+}
+
+function fileText(ledger: FileLedger): string {
+  const { file, kind, bytes, headerBytes, contentBytes, contentCount, footerBytes, unfinishedBytes, badBytes } = ledger
+  const what = kind === 'catalog' ? 'groups' : 'records'
+  const parts = [
+    ['header', headerBytes], [`${countText(contentCount)} ${what}`, contentBytes], ['footer', footerBytes],
+    ['does not count', unfinishedBytes], ['bad', badBytes],
+  ] as const
+  const shown = parts.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${countText(count)}`).join(', ')
+  const lines = [`${file}: ${countText(bytes)} bytes${kind === 'leftover' ? ' that nothing lists' : `: ${shown}`}`]
+  for (const problem of ledger.problems) lines.push(`  ! ${printable(problem)}`)
+  return `${lines.join('\n')}\n`
+}
