@@ -2,5 +2,5 @@
 export { BlobCache } from './blob-cache/index.js'
 export type {
   BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
-  Durability, PutResult,
+  Durability, KeyOrder, PutResult,
 } from './blob-cache/index.js'

@@ -3,8 +3,8 @@
  * Thread: main.
  */
 import {
-  bytesLength, copyBytes, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock,
-  systemRandom, takeOptions, VarveError,
+  bytesLength, checkFlag, copyBytes, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB,
+  systemClock, systemRandom, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -15,6 +15,9 @@ import type { StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
+import { KeyIndex } from './key-index.js'
+import { OrderedKeys } from './ordered-keys.js'
+import type { KeyOrder } from './ordered-keys.js'
 import { Recovery } from './recovery.js'
 import { recordTime } from './segment-format.js'
 
@@ -27,6 +30,8 @@ const ROLL_BYTES_MAX = 4 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
 const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
+const ORDERS: readonly KeyOrder[] = ['ascending', 'descending']
+const KEYS_OPTIONS = ['prefix', 'namespace', 'order']
 const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
@@ -46,6 +51,11 @@ export interface BlobCacheOptions {
    * stay longer.
    */
   maxBytes: number
+  /**
+   * Keeps the keys in order, in a database in `keys/`, so that `keys` with `order` need not gather all of them first;
+   * default false. It is made anew when it is damaged, or not of the last close. Its bytes come on top of `maxBytes`.
+   */
+  keyIndex?: boolean
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
   /** Parts of the platform. */
@@ -86,6 +96,8 @@ export interface BlobKeysOptions {
   prefix?: Bytes
   /** Only what was put under this namespace. */
   namespace?: string
+  /** Gives the keys in the order of their bytes, each once. Without the key index they are gathered first. */
+  order?: KeyOrder
 }
 
 /** What a cache has done and holds. */
@@ -130,8 +142,11 @@ export class BlobCache {
   private readonly store: BlobStore
   private readonly clock: Clock
   private readonly durability: Durability
+  private readonly orderedKeys: OrderedKeys
+  private closing: Promise<void> | null = null
 
-  private constructor(store: BlobStore, durability: Durability, clock: Clock) {
+  private constructor(store: BlobStore, keyIndex: KeyIndex | null, durability: Durability, clock: Clock) {
+    this.orderedKeys = new OrderedKeys(store, keyIndex)
     this.clock = clock
     this.store = store
     this.durability = durability
@@ -145,13 +160,17 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, durability, vfs, clock, random } = readOptions(options)
+    const { maxBytes, durability, keyIndex, vfs = new NodeVfs(), clock, random } = readOptions(options)
     const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
     const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
     const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
     const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
-    const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
-    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock)
+    const store = await keepAliveUntil(clock, openStore(location, settings, { vfs, clock, random }))
+    const { seqNum, origin: { databaseId } } = store
+    const keys = keyIndex
+      ? await KeyIndex.open({ dir: location, vfs, clock, random, cacheId: databaseId, seqNum })
+      : null
+    return new BlobCache(store, keys, durability, clock)
   }
 
   /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
@@ -172,20 +191,32 @@ export class BlobCache {
     return this.store.get(this.store.hashed(checkKey(key)))
   }
 
+  /**
+   * False when there is certainly nothing under the key; true when there may be. Only memory is looked at, so that a
+   * miss can be told at once: expired and purged blobs may count as there.
+   */
+  mayHave(key: Bytes): boolean {
+    const { low, high } = this.store.hashed(checkKey(key))
+    return this.store.index.find(low, high) >= 0
+  }
+
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
     return this.store.has(this.store.hashed(checkKey(key)))
   }
 
   /**
-   * Gives the keys of all blobs that are there, in no order. What is there all the time comes at least once; what is
-   * put or moved meanwhile may come twice.
+   * Gives the keys of all blobs that are there, in no order unless one is asked for. What is there all the time
+   * comes at least once; what is put or moved meanwhile may come twice.
    */
   keys(options: BlobKeysOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    const { prefix = '', namespace } = takeOptions('keys', ['prefix', 'namespace'], options, (o) =>
-      ({ prefix: o.prefix, namespace: o.namespace }))
+    const { prefix = '', namespace, order } = takeOptions('keys', KEYS_OPTIONS, options, (o) =>
+      ({ prefix: o.prefix, namespace: o.namespace, order: o.order }))
     checkBytes(prefix, 'prefix')
-    return this.store.keys(copyBytes(prefix), this.hashOf(namespace))
+    const [start, hash] = [copyBytes(prefix), this.hashOf(namespace)]
+    if (order === undefined) return this.store.keys(start, hash)
+    if (ORDERS.includes(order)) return this.orderedKeys.list(start, hash, order)
+    throw invalidArgument(`option order must be one of ${ORDERS.join(', ')}`)
   }
 
   /**
@@ -225,7 +256,19 @@ export class BlobCache {
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
-    return this.store.close()
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    let isSafe = false
+    await this.orderedKeys.stop()
+    try {
+      await this.store.close()
+      isSafe = true
+    } finally {
+      await this.orderedKeys.close(isSafe)
+    }
   }
 
   /** Gives the hash of a namespace's name, 0 for none. */
@@ -272,8 +315,8 @@ export async function openStore(
 }
 
 function readOptions(options: BlobCacheOptions) {
-  const given = takeOptions('cache', ['maxBytes', 'durability', 'components'], options, (o) =>
-    ({ maxBytes: o.maxBytes, durability: o.durability, components: o.components }))
+  const given = takeOptions('cache', ['maxBytes', 'durability', 'keyIndex', 'components'], options, (o) =>
+    ({ maxBytes: o.maxBytes, durability: o.durability, keyIndex: o.keyIndex, components: o.components }))
   const { maxBytes, durability = 'written' } = given
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
@@ -281,7 +324,8 @@ function readOptions(options: BlobCacheOptions) {
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
-  return { maxBytes, durability: checkDurability(durability), vfs, clock, random }
+  const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
+  return { maxBytes, durability: checkDurability(durability), keyIndex, vfs, clock, random }
 }
 
 function checkVersion(version: number | undefined): number {

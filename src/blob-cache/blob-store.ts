@@ -35,6 +35,7 @@ import { encodeExtensions } from './record-extensions.js'
 import { RecordWriter } from './record-writer.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
+import type { FooterEntry } from './segment-footer.js'
 import { recordBytes } from './segment-format.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
@@ -68,8 +69,11 @@ export class BlobStore {
   readonly segments: SegmentSet
   readonly remover: SegmentRemover
   readonly mover: BlobMover
+  readonly deaths: BlobDeaths
+  /** Hears of each record that binds. */
+  onBound: ((entry: FooterEntry) => void) | null = null
   private readonly place: LockedDirectory
-  private readonly origin: FileOrigin
+  readonly origin: FileOrigin
   private readonly seed: HashSeed
   private readonly clock: Clock
   private readonly kills = new KillQueue()
@@ -84,9 +88,8 @@ export class BlobStore {
   private readonly tickets = new Tickets()
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
-  private readonly deaths: BlobDeaths
   private readonly hash = new Uint32Array(2)
-  private seqNum: SeqNum
+  seqNum: SeqNum
   private fileNum: number
   private stoppedBy: unknown = null
   /** The first error of a write, for close. */
@@ -138,7 +141,7 @@ export class BlobStore {
     this.remover = new SegmentRemover({
       index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
       makeSafe: () => this.streams.makeSafe(),
-      sealOpen: (segment) => this.sealOpen(segment),
+      sealOpen: (each) => this.streams.sealNow(each) || this.mover.sealNow(each, () => this.remover.look()),
     })
     this.reader = new BlobReader({
       index, slabs, segments,
@@ -189,11 +192,10 @@ export class BlobStore {
     })
     if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
     if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
-    const isExpired = expiresMs > 0 && expiresMs <= this.clock.wallMs()
-    if (isExpired) return this.putExpired(key, durability, version)
-    const isReturning = this.queues.hasGhost(key.low, key.high)
+    if (expiresMs > 0 && expiresMs <= this.clock.wallMs()) return this.putExpired(key, durability, version)
     const blob = {
-      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, extensions, isReturning,
+      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, extensions,
+      isReturning: this.queues.hasGhost(key.low, key.high),
     }
     if (version === 0) {
       this.versions.passBy(key)
@@ -231,6 +233,7 @@ export class BlobStore {
     this.deaths.killOld(key, point)
     this.index.set(key.low, key.high, file.segment, place.offset, bytes, place.recordNum, 0)
     file.add(entry)
+    this.onBound?.(entry)
     this.evictor.notePut(bytes)
     this.counts.puts++
     this.counts.bytesPut += valueBytes
@@ -333,10 +336,6 @@ export class BlobStore {
   private onFailed(file: SegmentFile): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
-  }
-
-  private sealOpen(segment: number): boolean {
-    return this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look())
   }
 
   private stop(error: unknown): void {

@@ -5,4 +5,6 @@ export type {
 } from './blob-cache.js'
 export { describeCatalog } from './catalog-dump.js'
 export type { Durability, PutResult } from './durability.js'
+export { formValue, valueOfForm } from './formed-value.js'
+export type { KeyOrder } from './ordered-keys.js'
 export { describeSegment } from './segment-dump.js'

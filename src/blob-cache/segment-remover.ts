@@ -40,6 +40,8 @@ export class SegmentRemover {
   /** Segments that were removed to make room, and their bytes. */
   evictedSegments = 0
   evictedBytes = 0
+  /** Hears of each key that a removed segment had, and that is not there any more. */
+  onGone: ((key: Uint8Array) => void) | null = null
   private readonly options: SegmentRemoverOptions
   private readonly removals = new Set<Promise<void>>()
   private isEnding = false
@@ -124,8 +126,9 @@ export class SegmentRemover {
     const { index, queues, slabs } = this.options
     if (entries === null) this.forgetAll(segment)
     else {
-      for (const { low, high, recordNum, bytes } of entries) {
+      for (const { low, high, recordNum, bytes, key } of entries) {
         if (index.removeIf(low, high, segment, recordNum) && queue === 'young') queues.addGhost(low, high, bytes)
+        if (index.find(low, high) < 0) this.onGone?.(key)
       }
     }
     slabs.forget(segment)
