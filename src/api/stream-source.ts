@@ -47,7 +47,7 @@ type Given = {
 }
 
 /** Begins to read. Throws INVALID_ARGUMENT for what is no source. */
-function takeSource(source: unknown): ByteSource {
+export function takeSource(source: unknown): ByteSource {
   try {
     if (typeof source !== 'object' || source === null || isByteView(source)) throw noSource(source)
     const given = source as Given

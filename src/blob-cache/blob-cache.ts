@@ -3,12 +3,14 @@
  * Thread: main.
  */
 import {
-  bytesLength, checkFlag, copyBytes, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB,
-  systemClock, systemRandom, takeOptions, VarveError,
+  bytesLength, checkFlag, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
+  takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
-import { NodeVfs } from '../vfs/index.js'
+import { nodeCodec, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { codecOf, findCodecs } from './blob-codec.js'
+import type { BlobCodec, BlobCodecs } from './blob-codec.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
 import type { StoreSettings } from './blob-store.js'
@@ -18,8 +20,9 @@ import type { Durability, PutResult } from './durability.js'
 import { KeyIndex } from './key-index.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
+import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
+import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { Recovery } from './recovery.js'
-import { recordTime } from './segment-format.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
@@ -27,12 +30,15 @@ const SEGMENT_BYTES_MIN = MiB
 const SEGMENT_BYTES_MAX = 64 * MiB
 const SLAB_BYTES_MAX = 16 * MiB
 const ROLL_BYTES_MAX = 4 * MiB
+/** The part of a cache that one blob may be, and of how many blobs of the largest size it has room. */
+const BLOB_SHARE_MAX = 15 / 64
+const BLOBS = 40
+/** Places in a file have 32 bits. */
+const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
-const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
 const ORDERS: readonly KeyOrder[] = ['ascending', 'descending']
 const KEYS_OPTIONS = ['prefix', 'namespace', 'order']
-const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
 export interface BlobCacheComponents {
@@ -43,6 +49,9 @@ export interface BlobCacheComponents {
   /** Salts and ids; by default the system's. */
   random?: Random
 }
+
+/** How blobs are compressed. */
+export type CompressionName = 'none' | 'deflate' | 'brotli' | 'zstd'
 
 /** Options of `BlobCache.open`. An unknown one, or a value of the wrong type or size, is refused. */
 export interface BlobCacheOptions {
@@ -58,33 +67,24 @@ export interface BlobCacheOptions {
   keyIndex?: boolean
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
+  /**
+   * The largest blob, at most a quarter of `maxBytes` less 1/16, and below 4 GiB; default a fortieth of `maxBytes`.
+   * With much larger ones fewer small ones stay.
+   */
+  maxBlobBytes?: number
+  /**
+   * Blobs are compressed when that makes them an eighth shorter; default 'none'. 'zstd' needs Node 22.15. A part of a
+   * compressed blob takes as long as all before it.
+   */
+  compression?: CompressionName
   /** Parts of the platform. */
   components?: BlobCacheComponents
 }
 
-/** Options of one put or delete. */
-export interface BlobWriteOptions {
-  /**
-   * The moment at which the call is answered. With 'memory' that is at once, when it is visible; with 'written', when
-   * it survives the end of this process; with 'synced', when it survives power loss too. What is lost before its moment
-   * may leave an older value in its place.
-   */
-  durability?: Durability
-}
-
-/** Options of one put. */
-export interface BlobPutOptions extends BlobWriteOptions {
-  /** Milliseconds from now on after which the blob is a miss. */
-  ttl?: number
-  /** The time from which on the blob is a miss, in milliseconds since 1970. Not together with `ttl`. */
-  expiresAt?: number
-  /**
-   * A whole number above 0. The blob is stored only if what is under the key has a smaller version, or none; else the
-   * answer is 'too-old'. What was deleted or evicted has none.
-   */
-  version?: number
-  /** A name under which the blob can be purged, with others. It is no part of the key. */
-  namespace?: string
+interface CacheSettings {
+  durability: Durability
+  clock: Clock
+  codec: BlobCodec | null
 }
 
 /** What is purged: all that was put under a namespace, or everything. */
@@ -144,9 +144,11 @@ export class BlobCache {
   private readonly durability: Durability
   private readonly orderedKeys: OrderedKeys
   private closing: Promise<void> | null = null
+  private readonly codec: BlobCodec | null
 
-  private constructor(store: BlobStore, keyIndex: KeyIndex | null, durability: Durability, clock: Clock) {
-    this.orderedKeys = new OrderedKeys(store, keyIndex)
+  private constructor(store: BlobStore, keys: OrderedKeys, { durability, clock, codec }: CacheSettings) {
+    this.orderedKeys = keys
+    this.codec = codec
     this.clock = clock
     this.store = store
     this.durability = durability
@@ -160,30 +162,35 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, durability, keyIndex, vfs = new NodeVfs(), clock, random } = readOptions(options)
+    const given = readOptions(options)
+    const { maxBytes, maxBlobBytes, keyIndex, codecs, vfs = new NodeVfs(), clock, random } = given
     const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
     const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
     const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
-    const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
+    const slabBytes = Math.min(segmentBytes, SLAB_BYTES_MAX)
+    const settings = { maxBytes, segmentBytes, slabBytes, blobBytesMax: maxBlobBytes, rollBytes, codecs }
     const store = await keepAliveUntil(clock, openStore(location, settings, { vfs, clock, random }))
     const { seqNum, origin: { databaseId } } = store
     const keys = keyIndex
       ? await KeyIndex.open({ dir: location, vfs, clock, random, cacheId: databaseId, seqNum })
       : null
-    return new BlobCache(store, keys, durability, clock)
+    return new BlobCache(store, new OrderedKeys(store, keys), given)
   }
 
-  /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
-  async put(key: Bytes, value: Bytes, options: BlobPutOptions = {}): Promise<PutResult> {
-    const { durability = this.durability, ...facts } = takeOptions('put', PUT_OPTIONS, options, (o) => ({
-      durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
-    }))
-    checkDurability(durability)
-    checkValue(value)
-    const { store } = this
-    return store.put(store.hashed(checkKey(key)), value, durability, {
-      expiresMs: this.expiryOf(facts), version: checkVersion(facts.version), namespace: this.hashOf(facts.namespace),
-    })
+  /**
+   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether it
+   * was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab must
+   * not change until then.
+   */
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
+    const { clock, store } = this
+    const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
+    checkKey(key)
+    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    const watch = watchOf(options)
+    const given = takeValue(value)
+    const size = given.size ?? manner.size
+    return store.put(store.hashed(key), given.value, durability, allFacts, { ...manner, size, watch })
   }
 
   /** Gives a copy of the value, or undefined. Every byte was checked. */
@@ -280,17 +287,6 @@ export class BlobCache {
     return this.store.namespaceOf(namespace)
   }
 
-  private expiryOf({ ttl, expiresAt }: { ttl: number | undefined; expiresAt: number | undefined }): number {
-    if (ttl === undefined && expiresAt === undefined) return 0
-    if (ttl !== undefined && expiresAt !== undefined) throw invalidArgument('put takes either ttl or expiresAt')
-    const given = ttl ?? expiresAt!
-    if (typeof given !== 'number' || !(given >= 0)) {
-      throw invalidArgument(`option ${ttl === undefined ? 'expiresAt' : 'ttl'} must be a number of 0 or more`)
-    }
-    if (given === Infinity) return 0
-    return Math.max(1, recordTime(ttl === undefined ? given : this.clock.wallMs() + given))
-  }
-
   private durabilityOf(call: string, options: BlobWriteOptions): Durability {
     const given = takeOptions(call, ['durability'], options, (o) => o.durability)
     return given === undefined ? this.durability : checkDurability(given)
@@ -315,28 +311,38 @@ export async function openStore(
 }
 
 function readOptions(options: BlobCacheOptions) {
-  const given = takeOptions('cache', ['maxBytes', 'durability', 'keyIndex', 'components'], options, (o) =>
-    ({ maxBytes: o.maxBytes, durability: o.durability, keyIndex: o.keyIndex, components: o.components }))
-  const { maxBytes, durability = 'written' } = given
+  const names = ['maxBytes', 'maxBlobBytes', 'durability', 'compression', 'keyIndex', 'components']
+  const given = takeOptions('cache', names, options, (o) => ({
+    maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
+    keyIndex: o.keyIndex, components: o.components,
+  }))
+  const { maxBytes, durability = 'written', compression = 'none' } = given
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
+  }
+  const largest = Math.min(BLOB_BYTES_MAX, Math.floor(maxBytes * BLOB_SHARE_MAX))
+  const { maxBlobBytes = Math.min(largest, Math.floor(maxBytes / BLOBS)) } = given
+  if (!Number.isSafeInteger(maxBlobBytes) || maxBlobBytes < 0 || maxBlobBytes > largest) {
+    throw invalidArgument(`option maxBlobBytes must be a whole number of at most ${largest}`)
   }
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
   const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
-  return { maxBytes, durability: checkDurability(durability), keyIndex, vfs, clock, random }
+  const codecs = findCodecs(nodeCodec)
+  const codec = checkCompression(codecs, compression)
+  checkDurability(durability)
+  return { maxBytes, maxBlobBytes, durability, keyIndex, codecs, codec, vfs, clock, random }
 }
 
-function checkVersion(version: number | undefined): number {
-  if (version === undefined) return 0
-  if (Number.isSafeInteger(version) && version > 0) return version
-  throw invalidArgument('option version must be a whole number above 0')
-}
-
-function checkDurability(value: Durability): Durability {
-  if (DURABILITIES.includes(value)) return value
-  throw invalidArgument(`option durability must be one of ${DURABILITIES.join(', ')}`)
+function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {
+  if (name === 'none') return null
+  if (!['deflate', 'brotli', 'zstd'].includes(name)) {
+    throw invalidArgument('option compression must be one of none, deflate, brotli, zstd')
+  }
+  const codec = codecOf(codecs, name)
+  if (codec === null) throw new VarveError('NOT_SUPPORTED', `this platform has no codec ${name}`)
+  return codec
 }
 
 function checkKey(key: Bytes): Bytes {
@@ -345,13 +351,4 @@ function checkKey(key: Bytes): Bytes {
   if (length === 0) throw invalidArgument('a key of a cache must not be empty')
   if (length <= KEY_BYTES_MAX) return key
   throw new VarveError('KEY_TOO_LARGE', `key of ${length} bytes, at most ${KEY_BYTES_MAX} are allowed`)
-}
-
-function checkValue(value: Bytes): void {
-  checkBytes(value, 'value')
-}
-
-function checkBytes(data: Bytes, what: string): void {
-  if (typeof data === 'string' || (isByteView(data) && hasMemory(data))) return
-  throw invalidArgument(`the ${what} must be a string or a Uint8Array`)
 }

@@ -50,6 +50,8 @@ export interface BlobReaderOptions {
   index: BlobIndex
   slabs: SlabSupply
   segments: SegmentSet
+  /** Waits until a record can be read from its file; null when it can be now. */
+  whenWritten: (segment: number, end: number) => Promise<void> | null
   /** Tells of a record whether it is not to be given any more. */
   goneReason: (header: RecordHeader) => 'expired' | 'purged' | null
   /** Called when the bytes at a place are not what was written, or were purged. */
@@ -176,6 +178,7 @@ export class BlobReader {
   ): Promise<{ bytes: Uint8Array; seed: number } | MissReason> {
     const { offset, segment, recordNum } = place
     const bytes = new Uint8Array(length)
+    await this.options.whenWritten(segment, offset + place.bytes)?.catch(() => undefined)
     for (let attempt = 0; ; attempt++) {
       try {
         const reader = await this.options.segments.reader(segment)

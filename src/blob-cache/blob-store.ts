@@ -10,14 +10,17 @@
  * failed segment had not synced is no hit any more, and is killed.
  */
 import {
-  bytesLength, copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
+  copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
+import type { ByteSource } from '../engine/index.js'
 import { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
+import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
+import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
 import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
@@ -31,24 +34,28 @@ import { NO_FACTS, SafePoint } from './durability.js'
 import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
-import { encodeExtensions } from './record-extensions.js'
+import type { LargeSegment } from './large-segment.js'
+import type { LargeWriter } from './large-writer.js'
 import { RecordWriter } from './record-writer.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
-import { recordBytes } from './segment-format.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
 import { SlabSupply } from './slab-supply.js'
+import type { LargeBlob } from './streamed-puts.js'
 import { Tickets } from './tickets.js'
-import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
 
 export interface StoreSettings {
   maxBytes: number
   segmentBytes: number
   slabBytes: number
+  /** The largest blob. */
+  blobBytesMax: number
+  /** With what values may be compressed. */
+  codecs: BlobCodecs
   /** A catalog that is longer is written anew. */
   rollBytes: number
 }
@@ -84,7 +91,7 @@ export class BlobStore {
   private readonly space: BlobSpace
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
-  private readonly waiting: WaitingPuts
+  private readonly puts: BlobPuts
   private readonly tickets = new Tickets()
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
@@ -109,7 +116,6 @@ export class BlobStore {
     this.seqNum = recovered.seqNum
     this.fileNum = recovered.fileNum
     this.recordBytesMax = Math.floor(slabBytes / 4)
-    this.waiting = new WaitingPuts(clock, this.tickets)
     this.writer = new RecordWriter(clock)
     this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
     this.queues = new BlobQueues({
@@ -145,6 +151,7 @@ export class BlobStore {
     })
     this.reader = new BlobReader({
       index, slabs, segments,
+      whenWritten: (segment, end) => this.streams.large.whenWritten(segment, end),
       goneReason: (header) => this.deaths.goneReason(header),
       onDead: (key, at) => this.deaths.killDead(key, at),
     })
@@ -153,13 +160,22 @@ export class BlobStore {
       read: (key) => keepAliveUntil(clock, this.readVersion(key)),
     })
     this.streams = new SegmentStreams({
-      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, clock,
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
       lookForRoom: () => this.remover.look(),
       onProgress: () => this.onProgress(),
       onSynced: () => this.catalog.look(),
-      onRoom: () => this.bindWaiting(),
+      onRoom: () => this.puts.bindWaiting(),
       onFailed: (file) => this.onFailed(file),
       onFailure: (error) => this.refuseWaiting(error),
+    })
+    this.puts = new BlobPuts({
+      clock, tickets: this.tickets, versions: this.versions, large: this.streams.large, stepBytes: segmentBytes,
+      recordBytesMax: this.recordBytesMax, blobBytesMax: settings.blobBytesMax,
+      isStopped: () => this.stoppedBy !== null,
+      hasGhost: ({ low, high }) => queues.hasGhost(low, high),
+      bind: (blob) => this.bind(blob),
+      bindLarge: (writer, blob) => this.bindLarge(writer, blob),
+      delete: (key, durability) => this.delete(key, durability),
     })
     for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
       if (segment !== recovered.current?.state.segment) segments.add(segment, queue, bytes, expiresMs)
@@ -181,63 +197,43 @@ export class BlobStore {
     return this.hashed(name).low || 1
   }
 
-  /** Stores a value. What the caller gave is read before this returns. */
-  put(key: HashedKey, value: Bytes, durability: Durability, facts = NO_FACTS): Promise<PutResult> {
+  /** Stores a value, or what a source gives. */
+  put(
+    key: HashedKey, value: Bytes | ByteSource, durability: Durability, facts = NO_FACTS, manner = PLAIN_MANNER,
+  ): Promise<PutResult> {
     this.checkOpen()
-    const { namespace, expiresMs, version } = facts
-    const valueBytes = bytesLength(value)
-    const extensions = encodeExtensions(version)
-    const bytes = recordBytes({
-      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
-    })
-    if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
-    if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
-    if (expiresMs > 0 && expiresMs <= this.clock.wallMs()) return this.putExpired(key, durability, version)
-    const blob = {
-      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, extensions,
-      isReturning: this.queues.hasGhost(key.low, key.high),
-    }
-    if (version === 0) {
-      this.versions.passBy(key)
-      return this.putNow(blob)
-    }
-    const own = this.versions.knows(key) ? blob : { ...blob, value: copyBytes(value) }
-    return this.versions.put(key, version, namespace, () => this.putNow(own))
-  }
-
-  private putNow(blob: NewBlob): Promise<PutResult> {
-    if (this.closing !== null || this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
-    this.tickets.passBy(blob.key.low, blob.key.high)
-    const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
-    return answer ?? this.waiting.wait({ ...blob, value: copyBytes(blob.value) })
-  }
-
-  private async putExpired(key: HashedKey, durability: Durability, version: number): Promise<PutResult> {
-    if (version === 0) await this.delete(key, durability)
-    return { stored: false, reason: 'expired' }
-  }
-
-  private bindAndAnswer(blob: NewBlob): Promise<PutResult> | null {
-    const bound = this.bind(blob)
-    return bound === null ? null : this.acknowledge(bound, blob.durability)
+    return this.puts.put({ ...manner, key, value, durability, facts })
   }
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
-  private bind(blob: NewBlob): SafePoint | null {
-    const { key, valueBytes, recordBytes: bytes, durability } = blob
+  private bind(blob: NewBlob): Promise<PutResult> | null {
+    const { key, recordBytes: bytes, durability } = blob
     const reserved = this.streams.reserve(bytes, key.bytes.length, blob.isReturning)
     if (reserved === null) return null
     const { file, place } = reserved
     const entry = this.writer.write(blob, place, file.seed, ++this.seqNum)
     const point = new SafePoint(file, place.offset + bytes, durability)
-    this.deaths.killOld(key, point)
-    this.index.set(key.low, key.high, file.segment, place.offset, bytes, place.recordNum, 0)
+    this.enter(key, entry, point, blob.plainBytes)
     file.add(entry)
+    return this.acknowledge(point, durability)
+  }
+
+  /** Gives a blob that stands in its place already its number, and makes it visible. */
+  private bindLarge(writer: LargeWriter, blob: LargeBlob): Promise<PutResult> {
+    const entry = writer.bind(this.writer.fieldsOf(blob, ++this.seqNum))
+    const point = new SafePoint(writer.file, entry.offset + entry.bytes, blob.durability)
+    this.enter(blob.key, entry, point, blob.plainBytes)
+    return this.acknowledge(point, blob.durability)
+  }
+
+  private enter(key: HashedKey, entry: FooterEntry, point: SafePoint, plainBytes: number): void {
+    const { offset, bytes, recordNum } = entry
+    this.deaths.killOld(key, point)
+    this.index.set(key.low, key.high, point.file.segment, offset, bytes, recordNum, 0)
     this.onBound?.(entry)
     this.evictor.notePut(bytes)
     this.counts.puts++
-    this.counts.bytesPut += valueBytes
-    return point
+    this.counts.bytesPut += plainBytes
   }
 
   private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
@@ -250,15 +246,10 @@ export class BlobStore {
     }
   }
 
-  /** Binds those who wait, in the order of their calls, as long as there is room. */
-  private bindWaiting(): void {
-    this.waiting.bindEach((blob) => this.bindAndAnswer(blob))
-  }
-
   /** Answers all who wait: no segment can be made for them now. */
   private refuseWaiting(error: unknown): void {
     if (this.closing === null) this.firstError ??= error
-    this.waiting.refuse()
+    this.puts.refuseWaiting()
   }
 
   // ── Deletes, reads ──────────────────────────────────────────────────────────────────────────────
@@ -330,10 +321,10 @@ export class BlobStore {
 
   private onProgress(): void {
     this.catalog.look()
-    this.bindWaiting()
+    this.puts.bindWaiting()
   }
 
-  private onFailed(file: SegmentFile): void {
+  private onFailed(file: SegmentFile | LargeSegment): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
   }
@@ -352,7 +343,7 @@ export class BlobStore {
   }
 
   private async syncNow(): Promise<void> {
-    await this.waiting.untilEmpty()
+    await this.puts.placed()
     await this.streams.sync()
     await this.catalog.killed()
   }
@@ -370,7 +361,7 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    await this.waiting.untilEmpty()
+    await this.puts.end()
     await this.streams.makeSafe()
     await this.attempt(() => this.catalog.killed())
     await this.remover.end()

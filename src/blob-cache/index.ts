@@ -1,10 +1,11 @@
 /** Rank 10: a bounded cache of blobs, with files of its own. */
 export { BlobCache } from './blob-cache.js'
 export type {
-  BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
+  BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, CompressionName,
 } from './blob-cache.js'
+export type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 export { describeCatalog } from './catalog-dump.js'
-export type { Durability, PutResult } from './durability.js'
+export type { Durability, NotStored, PutResult } from './durability.js'
 export { formValue, valueOfForm } from './formed-value.js'
 export type { KeyOrder } from './ordered-keys.js'
 export { describeSegment } from './segment-dump.js'

@@ -98,6 +98,14 @@ export class SegmentSet {
     this.space.release('segment', surplus)
   }
 
+  /** Counts more bytes of a segment. Requires: they are reserved. Where it is gone already they come back. */
+  grow(segment: number, bytes: number): void {
+    const listed = this.segments.get(segment)
+    if (listed === undefined) return this.space.release('segment', bytes)
+    listed.bytes += bytes
+    this.queues.grow(segment, bytes)
+  }
+
   /** Notes that a segment has failed: it takes nothing any more, and may go. */
   fail(segment: number): void {
     if (this.segments.has(segment)) this.queues.seal(segment)

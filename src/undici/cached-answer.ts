@@ -31,11 +31,11 @@ export interface CacheValue {
   /** The headers of the answer. */
   headers: Headers
   /** What the request had in headers that the answer depends on. */
-  vary?: Vary | undefined
+  vary?: Vary
   /** The answer's tag. */
-  etag?: string | undefined
+  etag?: string
   /** What the answer says about caches. */
-  cacheControlDirectives?: object | undefined
+  cacheControlDirectives?: object
   /** When it was cached, in milliseconds since 1970. */
   cachedAt: number
   /** When it becomes stale. */

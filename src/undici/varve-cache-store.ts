@@ -8,7 +8,7 @@
  */
 import { Writable } from 'node:stream'
 import { invalidArgument, systemClock, systemRandom, takeOptions } from '../base/index.js'
-import type { BlobCache, PutResult } from '../blob-cache/index.js'
+import type { BlobCache } from '../blob-cache/index.js'
 import { AnswerLedger } from './answer-ledger.js'
 import {
   checkCacheKey, checkCacheValue, decodeHead, encodeHead, variesWith,
@@ -160,7 +160,7 @@ export class VarveCacheStore {
     const isVarying = vary !== undefined && vary !== null && Object.keys(vary).length > 0
     if (isVarying) return this.putVariant(key, { ...value, vary }, place, blob, bytes)
     if (this.ledger !== null) await this.uncount(place)
-    if ((await this.write(place, blob, value.deleteAt)).stored) await this.count(place, bytes)
+    await this.write(place, blob, value.deleteAt, bytes)
   }
 
   private async putVariant(
@@ -174,16 +174,22 @@ export class VarveCacheStore {
     const id = old[0]?.id ?? 1 + Math.max(0, ...list.variants.map((variant) => variant.id))
     const variants = [...others, { id, vary, deleteAt }].slice(-VARIANTS_MAX)
     const variant = variantPlace(list, id)
-    if (!(await this.write(variant, blob, deleteAt)).stored) return
-    const lastMs = Math.max(...variants.map((each) => each.deleteAt))
-    await this.write(place, encodeHead({ generation: list.generation, variants }), lastMs)
+    if (!(await this.write(variant, blob, deleteAt, bytes))) return
+    const expiresAt = Math.max(...variants.map((each) => each.deleteAt))
+    const head = encodeHead({ generation: list.generation, variants })
+    await this.cache.put(place, head, { expiresAt, durability: 'memory' })
     this.ledger?.remove(place)
-    await this.count(variant, bytes)
   }
 
-  /** An answer that is lost in a crash is a miss; so nobody waits for the disk. */
-  private write(place: string, blob: Uint8Array, expiresAt: number): Promise<PutResult> {
-    return this.cache.put(place, blob, { expiresAt, durability: 'memory' })
+  /**
+   * Writes an answer, after those went that have to go for it. One that is lost in a crash is a miss; so nobody waits
+   * for the disk.
+   */
+  private async write(place: string, blob: Uint8Array, expiresAt: number, bytes: number): Promise<boolean> {
+    this.count(place, bytes)
+    const { stored } = await this.cache.put(place, blob, { expiresAt, durability: 'memory' })
+    if (!stored) this.ledger?.remove(place)
+    return stored
   }
 
   private async forget(place: string): Promise<void> {
@@ -203,9 +209,10 @@ export class VarveCacheStore {
 
   // ── Limits ──────────────────────────────────────────────────────────────────────────────────────
 
-  private async count(place: string, bytes: number): Promise<void> {
+  /** Counts an answer, and makes those absent that have to go for it; they are when this returns. */
+  private count(place: string, bytes: number): void {
     const gone = this.ledger?.put(place, bytes) ?? []
-    await Promise.all(gone.map((each) => this.cache.delete(each, { durability: 'memory' })))
+    for (const each of gone) this.cache.delete(each, { durability: 'memory' }).catch(() => undefined)
   }
 
   /** The answers for a method and URL are about to be unreachable. */
@@ -220,7 +227,7 @@ export class VarveCacheStore {
       const place = Buffer.from(key).toString()
       if (!place.startsWith(START) && !place.startsWith(VARIANT_START)) continue
       const found = await this.find(place).catch(() => null)
-      if (found !== null && !('generation' in found.head)) await this.count(place, found.bytes.length - found.bodyStart)
+      if (found !== null && !('generation' in found.head)) this.count(place, found.bytes.length - found.bodyStart)
     }
   }
 }

@@ -27,7 +27,7 @@ export type VarveDriverOptions =
   })
 
 /** What is known of a value. */
-export interface UnstorageMeta {
+export type UnstorageMeta = {
   /** Bytes of the value. */
   size: number
 }

@@ -7,12 +7,13 @@ import type { Clock, Vfs } from '../../../src/index.js'
 
 const MiB = 1024 * 1024
 
-/** Opens a cache of 64 MiB on a file system in memory. */
+/** Opens a cache of 64 MiB, for blobs of 6, on a file system in memory. */
 export function openPublicCache(
   options: Partial<BlobCacheOptions> = {}, vfs: Vfs = new MemoryVfs(),
 ): Promise<BlobCache> {
+  const sizes = { maxBytes: 64 * MiB, maxBlobBytes: 6 * MiB }
   const { components, ...others } = options
-  return BlobCache.open('/cache', { maxBytes: 64 * MiB, components: { vfs, ...components }, ...others })
+  return BlobCache.open('/cache', { ...sizes, components: { vfs, ...components }, ...others })
 }
 
 /** The clock of the system, of which the time of the wall can be moved. */
