@@ -1,44 +1,43 @@
 /**
- * What: a blob cache as a store of Keyv's, versions 5 and 6. Version 5 puts its namespace before each key and says how
- * long a value lives; version 6 does neither, and says until when. Here the namespace stands before each key in any
- * case, so keys are taken as they come.
+ * What: a blob cache as a store of Keyv's. Version 5 puts its namespace before each key, says how long a value lives,
+ * and wants one answer for many deletes; version 6 puts nothing before keys, says until when a value lives, and wants
+ * an answer for each delete. The namespace stands before each key here in any case, so keys are taken as they come.
  * Owns: nothing. The cache is its opener's. Thread: main.
  */
+import { invalidArgument } from '../base/index.js'
 import { formValue, valueOfForm } from '../blob-cache/index.js'
 import type { BlobCache } from '../blob-cache/index.js'
 
-/** A number of milliseconds from here on (the year 2001) is a time, a smaller one how long a value lives. */
+/** No time that is meant comes before this one, in the year 2001, and nothing lives as many milliseconds. */
 const TIMES_FROM = 1e12
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** One of the values that `setMany` stores. */
+/** One of the values that `setMany` of version 6 stores. */
 export interface KeyvEntry {
   /** The key, as Keyv gives it. */
   key: string
   /** The value, which Keyv has made a text of, as a rule. */
   value: unknown
-  /** How many milliseconds the value lives, from version 5. */
-  ttl?: number | undefined
-  /** The time until which the value lives, from version 6. */
+  /** The time until which the value lives, in milliseconds since 1970. */
   expires?: number | undefined
 }
 
-/**
- * A store for Keyv, 5 or 6, on a blob cache. Keyv writes its namespace into the store, so each Keyv needs a store of
- * its own; stores are cheap, and many may stand on one cache. The cache is not closed by `disconnect` of Keyv's.
- */
-export class VarveKeyv {
+/** One of the values that `setMany` of version 5 stores. */
+export interface Keyv5Entry {
+  /** The key, as Keyv gives it. */
+  key: string
+  /** The value, which Keyv has made a text of, as a rule. */
+  value: unknown
+  /** How many milliseconds the value lives. */
+  ttl?: number | undefined
+}
+
+/** What stores for both versions have in common. */
+class KeyvStore {
   /** The namespace, which Keyv sets. What is put under another one is never given, nor cleared. */
   namespace: string | undefined = undefined
-  /** What Keyv 5 looks at before it uses the iterator: a store of this dialect has one. */
-  readonly opts: Record<string, unknown> = { url: '', dialect: 'sqlite' }
-  /** Tells Keyv 6 that values have a time until which they live. */
-  readonly capabilities: {
-    /** The third argument of `set` may be a time. */
-    readonly expires: true
-  } = { expires: true }
   private readonly cache: BlobCache
 
   /** Makes a store on a cache that is open. */
@@ -57,33 +56,12 @@ export class VarveKeyv {
     return Promise.all(keys.map((key) => this.get<Value>(key)))
   }
 
-  /**
-   * Stores a value. The third argument is how many milliseconds it lives, or the time until which it does: numbers from
-   * 10^12 on are times, and 0 is no limit. Tells whether the value was stored.
-   */
-  async set(key: string, value: unknown, lifetime?: number): Promise<boolean> {
-    const options = { ...expiryOf(lifetime), namespace: this.start }
-    const result = await this.cache.put(this.keyOf(key), formValue(value), options)
-    // What was replaced at once, or had expired at once, was stored and is gone.
-    return result.stored || result.reason === 'superseded' || result.reason === 'expired'
-  }
-
-  /** Stores several values. Tells of each whether it was stored. */
-  async setMany(entries: KeyvEntry[]): Promise<boolean[]> {
-    return Promise.all(entries.map(({ key, value, ttl, expires }) => this.set(key, value, expires ?? ttl)))
-  }
-
   /** Makes the key absent. Tells whether it had a value. */
   async delete(key: string): Promise<boolean> {
     const cacheKey = this.keyOf(key)
     const hadValue = await this.cache.has(cacheKey)
     await this.cache.delete(cacheKey)
     return hadValue
-  }
-
-  /** Makes several keys absent. Tells of each whether it had a value. */
-  async deleteMany(keys: string[]): Promise<boolean[]> {
-    return Promise.all(keys.map((key) => this.delete(key)))
   }
 
   /** Tells whether the key has a value. */
@@ -111,6 +89,13 @@ export class VarveKeyv {
     }
   }
 
+  /** @internal */
+  protected async put(key: string, value: unknown, expiry: { ttl?: number; expiresAt?: number }): Promise<boolean> {
+    const result = await this.cache.put(this.keyOf(key), formValue(value), { ...expiry, namespace: this.start })
+    // What was replaced at once, or had expired at once, was stored and is gone.
+    return result.stored || result.reason === 'superseded' || result.reason === 'expired'
+  }
+
   private keyOf(key: string): string {
     return this.start + key
   }
@@ -125,7 +110,56 @@ export class VarveKeyv {
   }
 }
 
-function expiryOf(lifetime: number | undefined): { ttl?: number; expiresAt?: number } {
-  if (!lifetime) return {}
-  return lifetime >= TIMES_FROM ? { expiresAt: lifetime } : { ttl: Math.max(0, lifetime) }
+/**
+ * A store for Keyv 6 on a blob cache. Keyv writes its namespace into the store, so each Keyv needs a store of its own;
+ * stores are cheap, and many may stand on one cache. A `disconnect` of Keyv's does not close the cache.
+ */
+export class VarveKeyv extends KeyvStore {
+  /** What Keyv 6 asks a store. */
+  readonly capabilities: {
+    /** The third argument of `set` is a time. */
+    readonly expires: true
+  } = { expires: true }
+
+  /**
+   * Stores a value until a time, in milliseconds since 1970, or for ever. Tells whether it was stored. Rejects with
+   * INVALID_ARGUMENT when the time is none, as that of Keyv 5, which has a store of its own.
+   */
+  async set(key: string, value: unknown, expires?: number): Promise<boolean> {
+    if (expires === undefined) return this.put(key, value, {})
+    if (expires >= TIMES_FROM) return this.put(key, value, { expiresAt: expires })
+    throw invalidArgument('expires must be a time in milliseconds since 1970; Keyv 5 takes a VarveKeyv5')
+  }
+
+  /** Stores several values. Tells of each whether it was stored. */
+  async setMany(entries: KeyvEntry[]): Promise<boolean[]> {
+    return Promise.all(entries.map(({ key, value, expires }) => this.set(key, value, expires)))
+  }
+
+  /** Makes several keys absent. Tells of each whether it had a value. */
+  async deleteMany(keys: string[]): Promise<boolean[]> {
+    return Promise.all(keys.map((key) => this.delete(key)))
+  }
+}
+
+/** A store for Keyv 5 on a blob cache: as `VarveKeyv` otherwise. */
+export class VarveKeyv5 extends KeyvStore {
+  /** What Keyv 5 looks at before it uses the iterator: a store of this dialect has one. */
+  readonly opts: Record<string, unknown> = { url: '', dialect: 'sqlite' }
+
+  /** Stores a value for so many milliseconds, or for ever. Tells whether it was stored. */
+  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    return this.put(key, value, ttl === undefined ? {} : { ttl: Math.max(0, ttl) })
+  }
+
+  /** Stores several values. Tells of each whether it was stored. */
+  async setMany(entries: Keyv5Entry[]): Promise<boolean[]> {
+    return Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)))
+  }
+
+  /** Makes several keys absent. Tells whether all of them had a value. */
+  async deleteMany(keys: string[]): Promise<boolean> {
+    const had = await Promise.all(keys.map((key) => this.delete(key)))
+    return had.every(Boolean)
+  }
 }
