@@ -11,9 +11,12 @@ import { nodeCodec, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { codecOf, findCodecs } from './blob-codec.js'
 import type { BlobCodec, BlobCodecs } from './blob-codec.js'
+import type { BlobEntry } from './blob-entry.js'
+import type { ReadInto } from './blob-parts.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
 import type { StoreSettings } from './blob-store.js'
+import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
@@ -22,6 +25,8 @@ import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
 import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
+import { checkTarget, takePart } from './read-options.js'
+import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 import { Recovery } from './recovery.js'
 
 /** The smallest `maxBytes`. */
@@ -193,9 +198,40 @@ export class BlobCache {
     return store.put(store.hashed(key), given.value, durability, allFacts, { ...manner, size, watch })
   }
 
-  /** Gives a copy of the value, or undefined. Every byte was checked. */
-  async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.store.get(this.store.hashed(checkKey(key)))
+  /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
+  async get(key: Bytes, options?: BlobReadOptions): Promise<Uint8Array | undefined> {
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    if (options === undefined) return store.get(hashed)
+    return store.counted(store.parts.get(hashed, takePart('get', options)))
+  }
+
+  /**
+   * Reads the value, or a part of it, into this memory, as much as it has room for. Tells how many bytes that were, and
+   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have changed.
+   */
+  async getInto(key: Bytes, target: Uint8Array, options: BlobReadOptions = {}): Promise<ReadInto | undefined> {
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    checkTarget(target)
+    return store.counted(store.parts.getInto(hashed, target, takePart('getInto', options)))
+  }
+
+  /**
+   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part is
+   * checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is gone
+   * and the room is needed, or after a minute (ABORTED).
+   */
+  async getStream(key: Bytes, options: BlobStreamOptions = {}): Promise<BlobStream | undefined> {
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    const part = takePart('getStream', options, ['start', 'end', 'signal'])
+    return store.counted(store.parts.stream(hashed, part, watchOf(options)))
+  }
+
+  /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
+  async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
+    return this.store.entry(this.store.hashed(checkKey(key)))
   }
 
   /**

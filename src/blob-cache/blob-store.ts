@@ -15,16 +15,18 @@ import {
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
 import type { ByteSource } from '../engine/index.js'
 import { BlobDeaths } from './blob-deaths.js'
+import type { BlobEntry } from './blob-entry.js'
 import { BlobEvictor } from './blob-eviction.js'
 import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
+import { BlobParts } from './blob-parts.js'
 import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
 import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey, MissReason } from './blob-reader.js'
 import type { LockedDirectory } from './cache-directory.js'
 import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
@@ -92,6 +94,7 @@ export class BlobStore {
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
   private readonly puts: BlobPuts
+  private readonly blobParts: BlobParts
   private readonly tickets = new Tickets()
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
@@ -123,7 +126,7 @@ export class BlobStore {
     })
     this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
     const { index, slabs, kills, queues, evictor, origin } = this
-    const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues })
+    const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     const allocate = () => ++this.fileNum
     this.catalog = new CatalogWriter({
       catalog: recovered.catalog, kills,
@@ -139,6 +142,7 @@ export class BlobStore {
     })
     this.mover = new BlobMover({
       vfs, dir, origin, segmentBytes, index, segments, space, evictor, catalog, allocate,
+      wholeBytesMax: this.recordBytesMax,
       seqNum: () => this.seqNum,
       kill: (kill) => this.deaths.kill(kill, null),
       goneReason: (header) => this.deaths.goneReason(header),
@@ -150,11 +154,12 @@ export class BlobStore {
       sealOpen: (each) => this.streams.sealNow(each) || this.mover.sealNow(each, () => this.remover.look()),
     })
     this.reader = new BlobReader({
-      index, slabs, segments,
+      index, slabs, segments, wholeBytesMax: this.recordBytesMax, codecs: settings.codecs,
       whenWritten: (segment, end) => this.streams.large.whenWritten(segment, end),
       goneReason: (header) => this.deaths.goneReason(header),
       onDead: (key, at) => this.deaths.killDead(key, at),
     })
+    this.blobParts = new BlobParts(this.reader)
     this.versions = new BlobVersions({
       isThere: ({ low, high }) => index.find(low, high) >= 0,
       read: (key) => keepAliveUntil(clock, this.readVersion(key)),
@@ -273,13 +278,31 @@ export class BlobStore {
 
   async get(key: HashedKey): Promise<Uint8Array | undefined> {
     this.checkOpen()
-    const found = await keepAliveUntil(this.clock, this.reader.get(key))
-    if (found instanceof Uint8Array) {
+    return this.counted(this.reader.get(key))
+  }
+
+  /** Counts a hit or a miss. */
+  async counted<T extends object>(reading: Promise<T | MissReason>): Promise<T | undefined> {
+    const found = await keepAliveUntil(this.clock, reading)
+    if (typeof found !== 'string') {
       this.counts.hits++
       return found
     }
     this.counts.misses[found]++
     return undefined
+  }
+
+  /** Reads parts of blobs. */
+  get parts(): BlobParts {
+    this.checkOpen()
+    return this.blobParts
+  }
+
+  /** Tells what there is under a key. */
+  async entry(key: HashedKey): Promise<BlobEntry | undefined> {
+    this.checkOpen()
+    const found = await keepAliveUntil(this.clock, this.blobParts.entry(key))
+    return typeof found === 'string' ? undefined : found
   }
 
   /** Tells whether `get` would give a blob, without reading it. */
@@ -368,6 +391,7 @@ export class BlobStore {
     await this.mover.close()
     await this.streams.close()
     await this.attempt(() => this.catalog.end())
+    await this.segments.endHolds()
     await this.segments.close()
     this.place.vfs.end()
     await this.attempt(() => this.place.lock.release())

@@ -175,14 +175,15 @@ describe('a large blob', () => {
     const ends: (() => void)[] = []
     const sources = Array.from({ length: 16 }, (_, i) =>
       new Pieces(bytesOf(60_000, i), 900, () => new Promise((resolve) => ends.push(() => resolve(null)))))
-    const puts = sources.map((source, i) => cache.put(`stream ${i}`, source))
+    let settled = 0
+    const puts = sources.map((source, i) => cache.put(`stream ${i}`, source).finally(() => settled++))
     for (let i = 0; i < 600; i++) assert.deepEqual(await cache.put(`small ${i}`, 'x'.repeat(900)), { stored: true })
-    while (ends.length < 2) await turn()
+    while (ends.length + settled < 16) await turn()
     assert.ok(cache.store.remover.evictedSegments > 10)
     for (const end of ends) end()
     const results = await Promise.all(puts)
     const stored = results.filter((result) => result.stored).length
-    assert.ok(stored >= 2 && stored < 16, `${stored}`)
+    assert.ok(stored >= 1 && stored < 16, `${stored}`)
     assert.ok(results.every((result) => result.stored || result.reason === 'busy'), JSON.stringify(results))
     assert.ok(most <= maxBytes, `BC-3: ${most}`)
     assert.equal((await cache.get('small 599'))?.length, 900)
