@@ -1,9 +1,9 @@
 /**
- * What: what undici caches, as its interface says it (7 and 8), and how it stands in a blob:
- * { u32 bytes of the head, head as JSON, body }.
+ * What: what undici caches, as its interface says it (7 and 8), and how it stands in the meta of a blob: as JSON.
  * Thread: any (pure).
  */
-import { getU32, invalidArgument, putU32 } from '../base/index.js'
+import type { Readable } from 'node:stream'
+import { invalidArgument } from '../base/index.js'
 
 /** Names of headers, in small letters, and their values. */
 export type Headers = Record<string, string | string[]>
@@ -48,28 +48,27 @@ export interface CacheValue {
 export interface CachedAnswer extends CacheValue {
   /** What the answer says about caches. */
   cacheControlDirectives: object
-  /** The body in pieces. */
-  body: Buffer[]
+  /** The body in pieces, or as a stream when it is large. It is never a Buffer: undici would take that for numbers. */
+  body: Buffer[] | Readable
 }
 
 /** Which answers there are for a URL and a method: those with `vary` stand in blobs of their own. */
 export interface VariantList {
-  /** Part of the keys of all variants: those of an earlier list are never found again. */
-  generation: string
   variants: Variant[]
 }
 
 export interface Variant {
-  /** Part of the key of its blob. */
-  id: number
+  /** The key of its blob, which was drawn: who does not know the list does not find it. */
+  place: string
   vary: Vary
   deleteAt: number
 }
 
+/** Bytes that the meta of a blob may have. */
+const META_BYTES_MAX = 60_000
 const FIELDS = [
   'statusCode', 'statusMessage', 'headers', 'vary', 'etag', 'cacheControlDirectives', 'cachedAt', 'staleAt', 'deleteAt',
 ] as const
-const SIZE_BYTES = 4
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
 
@@ -89,20 +88,23 @@ export function checkCacheValue(value: CacheValue): void {
   }
 }
 
-/** Makes what stands before the body in a blob. */
-export function encodeHead(head: CacheValue | VariantList): Uint8Array {
-  const kept = 'generation' in head ? head : Object.fromEntries(FIELDS.map((name) => [name, head[name]]))
-  const json = encoder.encode(JSON.stringify(kept))
-  const bytes = new Uint8Array(SIZE_BYTES + json.length)
-  putU32(bytes, 0, json.length)
-  bytes.set(json, SIZE_BYTES)
-  return bytes
+/** Makes the meta of an answer's blob; null when there is no room for it. */
+export function encodeAnswer(value: CacheValue): Uint8Array | null {
+  const json = encoder.encode(JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, value[name]]))))
+  return json.length > META_BYTES_MAX ? null : json
 }
 
-/** Gives what stands in a blob: an answer, or a list of variants; and where its body begins. */
-export function decodeHead(bytes: Uint8Array): { head: CacheValue | VariantList; bodyStart: number } {
-  const bodyStart = SIZE_BYTES + getU32(bytes, 0)
-  return { head: JSON.parse(decoder.decode(bytes.subarray(SIZE_BYTES, bodyStart))) as CacheValue, bodyStart }
+/** Makes the meta of a list, without the oldest ones if there is no room. */
+export function encodeList(variants: readonly Variant[]): Uint8Array {
+  for (let from = 0; ; from++) {
+    const json = encoder.encode(JSON.stringify({ variants: variants.slice(from) }))
+    if (json.length <= META_BYTES_MAX) return json
+  }
+}
+
+/** Gives what the meta of a blob says. */
+export function decodeHead(meta: Uint8Array): CacheValue | VariantList {
+  return JSON.parse(decoder.decode(meta)) as CacheValue
 }
 
 /** True when a request gets this answer, as far as the headers go that it depends on. */

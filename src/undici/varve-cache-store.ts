@@ -1,19 +1,21 @@
 /**
  * What: a blob cache as undici's store of cached answers, 7 and 8. An answer that depends on no header of the request
  * stands under its method and URL. Else there stands a list of what answers depend on, and each answer is a blob of
- * its own, whose key has a number that was drawn for this list: when the list is evicted or deleted, none of its
- * answers is ever found again, also not by a later list.
+ * its own, under a key that was drawn for it: when the list is evicted or deleted, none of its answers is ever found
+ * again. What an answer is stands in the meta of its blob, its body is the value.
  * Owns: what is under way for each URL; calls for one go on in their order. The cache is its opener's. Thread: main.
  * Invariants: BC-1 an answer is given for requests it is for, also when list and answer are of different moments.
  */
-import { Writable } from 'node:stream'
+import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { invalidArgument, systemClock, systemRandom, takeOptions } from '../base/index.js'
-import type { BlobCache } from '../blob-cache/index.js'
+import type { BlobCache, BlobStream } from '../blob-cache/index.js'
 import { AnswerLedger } from './answer-ledger.js'
+import { AnswerWriter } from './answer-writer.js'
 import {
-  checkCacheKey, checkCacheValue, decodeHead, encodeHead, variesWith,
+  checkCacheKey, checkCacheValue, decodeHead, encodeAnswer, encodeList, variesWith,
 } from './cached-answer.js'
-import type { CachedAnswer, CacheKey, CacheValue, VariantList } from './cached-answer.js'
+import type { CachedAnswer, CacheKey, CacheValue, Variant, VariantList } from './cached-answer.js'
 
 /** Methods whose answers undici may cache. A delete of a URL deletes the answers of all of them. */
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
@@ -24,6 +26,8 @@ const URL_CHARS_MAX = 16_000
 /** A URL has at most so many answers; the oldest go first. */
 const VARIANTS_MAX = 64
 const ENTRY_BYTES_DEFAULT = 5 * 1024 * 1024
+/** A larger body is given as a stream. */
+const WHOLE_BYTES = 1024 * 1024
 
 /** Options of the store. */
 export interface VarveCacheStoreOptions {
@@ -82,26 +86,22 @@ export class VarveCacheStore {
   createWriteStream(key: CacheKey, value: CacheValue): Writable | undefined {
     checkCacheKey(key)
     checkCacheValue(value)
-    const place = placeOf(key)
-    if (place === null) return undefined
-    const head = encodeHead(value)
-    const { maxEntrySize } = this
-    const store = this
-    const pieces: Uint8Array[] = [head]
-    let bytes = 0
-    return new Writable({
-      write(chunk: Uint8Array | string, encoding, done) {
-        const piece = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
-        bytes += piece.length
-        if (bytes > maxEntrySize) this.destroy()
-        else pieces.push(piece)
-        done()
-      },
-      final(done) {
-        const blob = Buffer.concat(pieces)
-        void store.inOrder(place, () => store.put(key, value, place, blob, bytes))
-        done()
-      },
+    const [place, meta] = [placeOf(key), encodeAnswer(value)]
+    if (place === null || meta === null) return undefined
+    const { vary, deleteAt } = value
+    const isVarying = vary !== undefined && vary !== null && Object.keys(vary).length > 0
+    const target = isVarying ? newVariantPlace() : place
+    const options = { meta, expiresAt: deleteAt, durability: 'memory' } as const
+    return new AnswerWriter({
+      maxEntrySize: this.maxEntrySize,
+      begin: (body) => this.cache.put(target, body, options).then(({ stored }) => stored, () => false),
+      end: (bytes, store) => void this.inOrder(place, async () => {
+        if (this.counted !== null) await this.counted
+        if (this.ledger !== null && !isVarying) await this.uncount(place)
+        this.count(target, bytes)
+        if (!await store()) this.ledger?.remove(target)
+        else if (isVarying) await this.list(key, place, { place: target, vary, deleteAt })
+      }),
     })
   }
 
@@ -123,24 +123,24 @@ export class VarveCacheStore {
     await before
     try {
       const found = await this.find(place)
-      if (found === null || !('generation' in found.head)) return answerOf(key, found)
-      const list = found.head
-      const variant = list.variants.find(({ vary }) => variesWith(vary, key.headers))
-      return variant && answerOf(key, await this.find(variantPlace(list, variant.id)))
+      if (found === null || !('variants' in found.head)) return await answerOf(key, found)
+      const variant = found.head.variants.find(({ vary }) => variesWith(vary, key.headers))
+      return variant && await answerOf(key, await this.find(variant.place))
     } catch {
       return undefined
     }
   }
 
-  /** Gives what stands under a key of the cache; null when that is nothing of ours. */
+  /** Gives what stands under a key of the cache; null when there is nothing. */
   private async find(place: string): Promise<FoundBlob | null> {
-    const bytes = await this.cache.get(place)
-    return bytes === undefined ? null : { bytes, ...decodeHead(bytes) }
+    const stream = await this.cache.getStream(place)
+    return stream === undefined ? null : { stream, head: decodeHead(stream.entry.meta) }
   }
 
-  private async findList(place: string): Promise<VariantList | null> {
-    const found = this.mayHave(place) ? await this.find(place).catch(() => null) : null
-    return found !== null && 'generation' in found.head ? found.head : null
+  private async variantsOf(place: string): Promise<VariantList['variants']> {
+    const entry = this.mayHave(place) ? await this.cache.getEntry(place).catch(() => undefined) : undefined
+    const head = entry === undefined ? null : decodeHead(entry.meta)
+    return head !== null && 'variants' in head ? head.variants : []
   }
 
   /** A cache that is closed has nothing. */
@@ -154,42 +154,20 @@ export class VarveCacheStore {
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
 
-  private async put(key: CacheKey, value: CacheValue, place: string, blob: Uint8Array, bytes: number): Promise<void> {
-    if (this.counted !== null) await this.counted
-    const { vary } = value
-    const isVarying = vary !== undefined && vary !== null && Object.keys(vary).length > 0
-    if (isVarying) return this.putVariant(key, { ...value, vary }, place, blob, bytes)
-    if (this.ledger !== null) await this.uncount(place)
-    await this.write(place, blob, value.deleteAt, bytes)
-  }
-
-  private async putVariant(
-    key: CacheKey, { vary, deleteAt }: CacheValue & { vary: NonNullable<CacheValue['vary']> }, place: string,
-    blob: Uint8Array, bytes: number,
-  ): Promise<void> {
-    const list = await this.findList(place) ?? { generation: newGeneration(), variants: [] }
+  /** Lists an answer that depends on headers, in place of one for the same request. */
+  private async list(key: CacheKey, place: string, variant: Variant): Promise<void> {
+    const known = await this.variantsOf(place)
     const nowMs = systemClock.wallMs()
-    const old = list.variants.filter((variant) => variesWith(variant.vary, key.headers))
-    const others = list.variants.filter((variant) => variant.deleteAt > nowMs && !old.includes(variant))
-    const id = old[0]?.id ?? 1 + Math.max(0, ...list.variants.map((variant) => variant.id))
-    const variants = [...others, { id, vary, deleteAt }].slice(-VARIANTS_MAX)
-    const variant = variantPlace(list, id)
-    if (!(await this.write(variant, blob, deleteAt, bytes))) return
-    const expiresAt = Math.max(...variants.map((each) => each.deleteAt))
-    const head = encodeHead({ generation: list.generation, variants })
-    await this.cache.put(place, head, { expiresAt, durability: 'memory' })
+    const old = known.filter(({ vary }) => variesWith(vary, key.headers))
+    const others = known.filter((each) => each.deleteAt > nowMs && !old.includes(each))
+    const variants = [...others, variant].slice(-VARIANTS_MAX)
+    const expiresAt = Math.max(...variants.map(({ deleteAt }) => deleteAt))
+    await this.cache.put(place, '', { meta: encodeList(variants), expiresAt, durability: 'memory' })
     this.ledger?.remove(place)
-  }
-
-  /**
-   * Writes an answer, after those went that have to go for it. One that is lost in a crash is a miss; so nobody waits
-   * for the disk.
-   */
-  private async write(place: string, blob: Uint8Array, expiresAt: number, bytes: number): Promise<boolean> {
-    this.count(place, bytes)
-    const { stored } = await this.cache.put(place, blob, { expiresAt, durability: 'memory' })
-    if (!stored) this.ledger?.remove(place)
-    return stored
+    for (const each of old) {
+      this.ledger?.remove(each.place)
+      await this.cache.delete(each.place, { durability: 'memory' })
+    }
   }
 
   private async forget(place: string): Promise<void> {
@@ -217,8 +195,7 @@ export class VarveCacheStore {
 
   /** The answers for a method and URL are about to be unreachable. */
   private async uncount(place: string): Promise<void> {
-    const list = await this.findList(place)
-    for (const { id } of list?.variants ?? []) this.ledger?.remove(variantPlace(list!, id))
+    for (const variant of await this.variantsOf(place)) this.ledger?.remove(variant.place)
     this.ledger?.remove(place)
   }
 
@@ -226,22 +203,22 @@ export class VarveCacheStore {
     for await (const key of this.cache.keys({ prefix: START.slice(0, -1) })) {
       const place = Buffer.from(key).toString()
       if (!place.startsWith(START) && !place.startsWith(VARIANT_START)) continue
-      const found = await this.find(place).catch(() => null)
-      if (found !== null && !('generation' in found.head)) this.count(place, found.bytes.length - found.bodyStart)
+      const entry = await this.cache.getEntry(key)
+      if (entry !== undefined && !('variants' in decodeHead(entry.meta))) this.count(place, entry.size)
     }
   }
 }
 
-function newGeneration(): string {
+/** Draws a key that nobody finds who does not know it. */
+function newVariantPlace(): string {
   const bytes = new Uint8Array(16)
   systemRandom.fill(bytes)
-  return Buffer.from(bytes).toString('hex')
+  return VARIANT_START + Buffer.from(bytes).toString('hex')
 }
 
 interface FoundBlob {
-  bytes: Uint8Array
+  stream: BlobStream
   head: CacheValue | VariantList
-  bodyStart: number
 }
 
 /** The key in the cache for a method and URL; null when its answers are not cached. */
@@ -250,17 +227,23 @@ function placeOf({ method, origin, path }: CacheKey): string | null {
   return `${START}${method} ${origin.length} ${origin}${path}`
 }
 
-function variantPlace({ generation }: VariantList, id: number): string {
-  return `${VARIANT_START}${generation}:${id}`
+/** Gives the answer as undici takes it, if it is one for this request. */
+async function answerOf({ headers }: CacheKey, found: FoundBlob | null): Promise<CachedAnswer | undefined> {
+  if (found === null || 'variants' in found.head || !variesWith(found.head.vary, headers)) return undefined
+  const { head, stream } = found
+  if (head.deleteAt <= systemClock.wallMs()) return undefined
+  const { cacheControlDirectives = {} } = head
+  // Undici may forget a stream without ending it: this one holds nothing before it is read.
+  if (stream.size > WHOLE_BYTES) {
+    return { ...head, cacheControlDirectives, body: Readable.from(buffersOf(stream), { objectMode: false }) }
+  }
+  const body: Buffer[] = []
+  for await (const piece of buffersOf(stream)) body.push(piece)
+  return { ...head, cacheControlDirectives, body }
 }
 
-/** Gives the answer as undici takes it, if it is one for this request; its body never as a Buffer, but as a list. */
-function answerOf({ headers }: CacheKey, found: FoundBlob | null): CachedAnswer | undefined {
-  if (found === null || 'generation' in found.head || !variesWith(found.head.vary, headers)) return undefined
-  if (found.head.deleteAt <= systemClock.wallMs()) return undefined
-  const { buffer, byteOffset, length } = found.bytes.subarray(found.bodyStart)
-  const body = length === 0 ? [] : [Buffer.from(buffer, byteOffset, length)]
-  return { ...found.head, cacheControlDirectives: found.head.cacheControlDirectives ?? {}, body }
+async function* buffersOf(stream: BlobStream): AsyncGenerator<Buffer, void, undefined> {
+  for await (const { buffer, byteOffset, length } of stream) yield Buffer.from(buffer, byteOffset, length)
 }
 
 function checkLimit(value: unknown, name: string): void {

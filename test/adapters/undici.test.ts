@@ -7,6 +7,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { Agent, interceptors, request } from 'undici'
 import type { BlobCache } from '../../src/blob-cache.js'
@@ -40,7 +42,10 @@ function put(store: VarveCacheStore, key: CacheKey, body: string | Buffer[], mor
 
 async function bodyOf(store: VarveCacheStore, key: CacheKey): Promise<string | undefined> {
   const found = await store.get(key)
-  return found === undefined ? undefined : Buffer.concat(found.body).toString()
+  if (found === undefined) return undefined
+  const pieces: Buffer[] = []
+  for await (const piece of found.body) pieces.push(piece as Buffer)
+  return Buffer.concat(pieces).toString()
 }
 
 async function withStore(
@@ -59,8 +64,9 @@ describe('the store', () => {
     stream.end('xt')
     for (const each of [store, new VarveCacheStore(cache)]) {
       const { body, ...found } = (await each.get(keyOf('/a')))!
+      assert.ok(Array.isArray(body))
       assert.deepEqual([found, body.map(String)], [facts, ['text']])
-      assert.ok(Array.isArray(body) && Buffer.isBuffer(body[0]), 'a list of Buffers, which a 304 can write again')
+      assert.ok( Buffer.isBuffer(body[0]), 'a list of Buffers, which a 304 can write again')
     }
   }))
 
@@ -154,11 +160,14 @@ describe('vary', () => {
   it('list and answer of different moments are a miss', () => withStore(async (store, cache) => {
     put(store, keyOf('/a', { h: '1' }), 'one', { vary: { h: '1' } })
     assert.equal(await bodyOf(store, keyOf('/a', { h: '1' })), 'one')
-    const list = (await cache.get(await listKey(cache)))!
-    put(store, keyOf('/a', { h: '1', g: '1' }), 'two', { vary: { g: '1' } })
-    assert.equal(await bodyOf(store, keyOf('/a', { g: '1' })), 'two')
-    await cache.put(await listKey(cache), list)
+    const { meta } = (await cache.getEntry(await listKey(cache)))!
+    assert.match(Buffer.from(meta).toString(), /"variants"/)
+    const variants = cache.keys({ prefix: 'undici-variant:' })
+    const { value: variant } = await variants.next()
+    const other = Buffer.from(JSON.stringify(answer({ vary: { g: '1' } })))
+    await cache.put(variant as Uint8Array, 'two', { meta: other })
     assert.equal(await bodyOf(store, keyOf('/a', { h: '1', g: '2' })), undefined)
+    assert.equal(await bodyOf(store, keyOf('/a', { h: '1', g: '1' })), 'two')
   }))
 })
 
@@ -170,6 +179,68 @@ async function listKey(cache: BlobCache): Promise<Uint8Array> {
 async function evictList(cache: BlobCache): Promise<void> {
   await cache.delete(await listKey(cache))
 }
+
+describe('large bodies', () => {
+  const piece = Buffer.alloc(100_000, 'x')
+
+  /** Writes so many pieces, waits for each; tells how many were taken before the stream was destroyed. */
+  async function writePieces(stream: Writable, count: number): Promise<number> {
+    stream.on('error', (error) => { throw error })
+    for (let i = 0; i < count; i++) {
+      if (stream.destroyed) return i
+      await new Promise<void>((resolve) => { stream.write(piece, () => resolve()) })
+    }
+    return count
+  }
+
+  it('are stored as they come, and given as a stream', () => withStore(async (store, cache) => {
+    const stream = store.createWriteStream(keyOf('/a'), answer())!
+    assert.equal(await writePieces(stream, 40), 40)
+    assert.equal(store.get(keyOf('/a')), undefined, 'it is there at its end')
+    stream.end()
+    const { body } = (await store.get(keyOf('/a')))!
+    assert.ok(body instanceof Readable)
+    await cache.delete('undici:GET 16 http://localhost/a')
+    const again = await store.get(keyOf('/a'))
+    assert.equal(again, undefined)
+    body.destroy()
+  }, { maxEntrySize: 4_000_000 }))
+
+  it('come back whole', () => withStore(async (store) => {
+    const stream = store.createWriteStream(keyOf('/a'), answer())!
+    await writePieces(stream, 35)
+    stream.end('end')
+    assert.equal(await bodyOf(store, keyOf('/a')), `${'x'.repeat(3_500_000)}end`)
+  }))
+
+  it('that exceed the limit, are broken off or invalidated store nothing', () => withStore(async (store) => {
+    const [tooLarge, broken, old] = ['/a', '/b', '/c'].map((path) => store.createWriteStream(keyOf(path), answer())!)
+    assert.equal(await writePieces(tooLarge!, 50), 41)
+    await writePieces(broken!, 30)
+    broken!.destroy()
+    await writePieces(old!, 30)
+    put(store, keyOf('/c'), 'new')
+    old!.end()
+    assert.deepEqual([await bodyOf(store, keyOf('/a')), await bodyOf(store, keyOf('/b'))], [undefined, undefined])
+    assert.equal(await bodyOf(store, keyOf('/c')), 'new')
+  }, { maxEntrySize: 4_000_000 }))
+
+  it('that the cache has no room for destroy the stream, without an error', () => withStore(async (store) => {
+    const stream = store.createWriteStream(keyOf('/a'), answer())!
+    assert.ok(await writePieces(stream, 200) < 200)
+    assert.equal(store.get(keyOf('/a')), undefined)
+  }, { maxEntrySize: 1e9 }))
+
+  it('that depend on headers are listed at their end', () => withStore(async (store) => {
+    const streams = ['1', '2'].map((h) => store.createWriteStream(keyOf('/a', { h }), answer({ vary: { h } }))!)
+    for (const stream of streams) await writePieces(stream, 15)
+    streams[1]!.end('2')
+    assert.equal((await bodyOf(store, keyOf('/a', { h: '2' })))?.at(-1), '2')
+    assert.equal(await bodyOf(store, keyOf('/a', { h: '1' })), undefined)
+    streams[0]!.end('1')
+    assert.equal((await bodyOf(store, keyOf('/a', { h: '1' })))?.at(-1), '1')
+  }))
+})
 
 describe('limits', () => {
   for (const size of [9, 10, 11]) {
