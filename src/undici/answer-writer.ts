@@ -3,7 +3,7 @@
  * one pieces go on as they come, as fast as the cache takes them.
  * Memory: a body below WHOLE_BYTES, else some pieces, and what undici writes without waiting, up to WAITING_BYTES_MAX.
  * Thread: main.
- * Invariants: it never has an error, since undici would then delete all answers of the URL: it is destroyed without one.
+ * It never has an error, since undici would then delete all answers of the URL: it is destroyed without one.
  */
 import { PassThrough, Writable } from 'node:stream'
 
