@@ -15,16 +15,20 @@ const entries = {
   index: 'src/index.ts',
   level: 'src/level.ts',
   'blob-cache': 'src/blob-cache.ts',
+  keyv: 'src/keyv.ts',
+  unstorage: 'src/unstorage.ts',
+  undici: 'src/undici.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level cli', 'database'],
-  ['index level blob-cache cli', 'engine'],
-  ['blob-cache cli', 'blobs'],
-  ['index level blob-cache testing cli', 'base'],
+  ['index level blob-cache keyv unstorage cli', 'engine'],
+  ['blob-cache keyv unstorage cli', 'blobs'],
+  ['index level blob-cache keyv unstorage testing cli', 'base'],
+  ['index level blob-cache keyv unstorage undici cli', 'options'],
+  ['index level blob-cache keyv unstorage undici testing cli', 'errors'],
 ])
 
 const target = 'node20'

@@ -7,7 +7,7 @@ import { lib, root } from './bundle.mjs'
 
 /** Where tsc writes what is rolled up. */
 const declared = path.join(root, 'dist/src')
-const entries = ['index', 'level', 'blob-cache', 'testing']
+const entries = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'testing']
 
 /** Gives when a file was written; 0 when it is not there. @param {string} file */
 function writtenMs(file) {
@@ -32,6 +32,6 @@ if (!isUpToDate()) {
   const { rollUp } = await import('./roll-up.mjs')
   for (const { entry, text } of await rollUp(declared, entries)) {
     write(`${entry}.d.ts`, text)
-    write(`${entry}.d.cts`, text.replace(/'(\.\/\w+)\.js'/g, "'$1.cjs'"))
+    write(`${entry}.d.cts`, text.replace(/'(\.\/[\w-]+)\.js'/g, "'$1.cjs'"))
   }
 }

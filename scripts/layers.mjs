@@ -24,6 +24,7 @@ const ranks = [
   ['open'],
   ['api'],
   ['level', 'blob-cache'],
+  ['keyv', 'unstorage', 'undici'],
   ['inspector'],
   ['cli'],
 ]
@@ -35,11 +36,11 @@ const rooms = /** @type {Record<string, string[]>} */ ({
 const rankOf = new Map(ranks.flatMap((folders, rank) => folders.map((folder) => /** @type {const} */ ([folder, rank]))))
 
 /** Files directly in src are the package's doors: they re-export folders up to this rank. */
-const ENTRY_RANK = 10
+const ENTRY_RANK = 11
 
 /** The only places where the platform is named; everything else gets it as a parameter. */
-const NODE_ALLOWED = [/^src\/vfs\/node\//, /^src\/exec\/worker-/, /^src\/inspector\//, /^src\/cli\//]
-const BUFFER_ALLOWED = [/^src\/api\//, /^src\/level\//, /^src\/vfs\//, /^src\/inspector\//, /^src\/cli\//]
+const NODE_ALLOWED = [/^src\/vfs\/node\//, /^src\/exec\/worker-/, /^src\/undici\//, /^src\/inspector\//, /^src\/cli\//]
+const BUFFER_ALLOWED = [/^src\/api\//, /^src\/level\//, /^src\/undici\//, /^src\/vfs\//, /^src\/inspector\//, /^src\/cli\//]
 
 /** Packages that a part may import; the core has none. */
 const PACKAGES_ALLOWED = [{ where: /^src\/(level\/|level\.ts$)/, name: 'abstract-level' }]

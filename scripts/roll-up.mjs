@@ -1,6 +1,6 @@
 // @ts-check
-// Writes all that the types of an entry point name into one text of declarations, from what tsc wrote into dist/. The
-// exports of the main entry point are imported by the others, so that a class is one class everywhere. Members that are
+// Writes all that the types of an entry point name into one text of declarations, from what tsc wrote into dist/. What
+// an entry point exports is imported by those after it, so that a class is one class everywhere. Members that are
 // marked @internal are left out, and so are those that begin with `_`, abstract-level's way to say the same.
 import ts from 'typescript-5'
 import path from 'node:path'
@@ -27,12 +27,13 @@ class RollUp {
    * @param {ts.Program} program
    * @param {string} file
    * @param {ReadonlySet<string>} values  what the entry point exports when it runs
-   * @param {RollUp | null} main  the main entry point's
+   * @param {readonly RollUp[]} earlier  those of the entry points before it
    */
-  constructor(program, file, values, main) {
+  constructor(program, file, values, earlier) {
+    this.entry = path.basename(file, '.d.ts')
     this.checker = program.getTypeChecker()
     this.values = values
-    this.main = main
+    this.earlier = earlier
     this.dir = path.dirname(file)
     const source = program.getSourceFile(file)
     const module = source && this.checker.getSymbolAtLocation(source)
@@ -80,8 +81,8 @@ class RollUp {
     if (near === undefined) return
     const symbol = this.original(near)
     if (this.statementsOf(symbol).length > 0) {
-      const theirs = this.main?.items.get(symbol)
-      if (theirs?.isPublic) this.importName('./index.js', theirs.name)
+      const owner = this.earlier.find(({ items }) => items.get(symbol)?.isPublic)
+      if (owner !== undefined) this.importName(`./${owner.entry}.js`, owner.items.get(symbol)?.name ?? '')
       else this.add(symbol, symbol.name, false)
     } else if (near.flags & ts.SymbolFlags.Alias) {
       const from = near.declarations?.find(ts.isImportSpecifier)?.parent.parent.parent.moduleSpecifier
@@ -158,7 +159,8 @@ class RollUp {
 
   /** @param {ts.Symbol} symbol */
   nameOf(symbol) {
-    return this.items.get(symbol)?.name ?? this.main?.items.get(symbol)?.name
+    const owner = [this, ...this.earlier].find(({ items }) => items.has(symbol))
+    return owner?.items.get(symbol)?.name
   }
 }
 
@@ -187,13 +189,13 @@ export async function rollUp(dir, entries) {
     module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, target: ts.ScriptTarget.ES2022,
     lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'], types: ['node'], strict: true,
   })
-  /** @type {RollUp | null} */
-  let main = null
+  /** @type {RollUp[]} */
+  const rolls = []
   const results = []
   for (const [i, entry] of entries.entries()) {
     const values = Object.keys(await import(pathToFileURL(path.join(lib, `${entry}.js`)).href))
-    const roll = new RollUp(program, files[i] ?? '', new Set(values), main)
-    main ??= roll
+    const roll = new RollUp(program, files[i] ?? '', new Set(values), [...rolls])
+    rolls.push(roll)
     results.push({ entry, text: roll.text() })
   }
   return results

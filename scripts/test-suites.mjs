@@ -1,12 +1,14 @@
 // @ts-check
 // Runs test suites of other projects on Varve: `npm run test:suites`. The last line is `N passed, N failed`.
 //   ClassicLevel's own test files, which stand in test/suites, with its index swapped for Varve
+//   those of Keyv, unstorage and undici, on the adapters of the blob cache
 //   --orbitdb DIR   OrbitDB's, in a clone of its repository where `npm ci --ignore-scripts` was run
 // What they need comes from the npm registry and stays in .suites. Varve is installed from what `npm pack` packs.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { runAdapterSuites } from './suite-adapters.mjs'
 import { runOrbitDb } from './suite-orbitdb.mjs'
 import { root } from './source-tree.mjs'
 
@@ -96,6 +98,7 @@ function readTap(text) {
 const { values } = parseArgs({ options: { orbitdb: { type: 'string' } } })
 const tarball = pack()
 runClassicLevel(tarball)
+runAdapterSuites(tarball, lab, tell, npm)
 if (values.orbitdb !== undefined) {
   const { passed, failed, failures } = runOrbitDb(path.resolve(values.orbitdb), tarball, lab)
   counts.passed += passed

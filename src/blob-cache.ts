@@ -3,5 +3,5 @@ export { BlobCache } from './blob-cache/index.js'
 export type {
   BlobEntry, BlobReadOptions, BlobStream, BlobStreamOptions, ReadInto,
   BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobValue,
-  BlobWriteOptions, CompressionName, Durability, NotStored, PutResult,
+  BlobWriteOptions, CompressionName, Durability, KeyOrder, NotStored, PutResult,
 } from './blob-cache/index.js'

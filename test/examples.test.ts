@@ -29,6 +29,14 @@ const examples: Record<string, () => void> = {
     assert.match(entries!, /^Node .*: 5001 entries, page of 004990 004991 004992$/)
     assert.match(workers!, /^worker threads: [1-9]$/)
   },
+  'http-cache.js': () => assert.deepEqual(run('http-cache.js'), [
+    'first run: 4 requests, the origin has answered 2 so far',
+    'second run: 4 requests, the origin has answered 2 so far',
+  ]),
+  'build-cache.js': () => assert.deepEqual(run('build-cache.js'), [
+    'first build: 2 steps run, 2 outputs', 'again: 0 steps run, 2 outputs', 'one file changed: 1 steps run, 2 outputs',
+    'another version of the tool: 2 steps run, 2 outputs', 'after a purge: 2 steps run, 2 outputs',
+  ]),
   'queue.js': () => {
     const lines = run('queue.js', '30000')
     assert.match(lines.at(-2)!, /^popped 30000: \d+ k items\/s, front found behind \d+ deleted keys$/)

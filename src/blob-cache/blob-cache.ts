@@ -3,8 +3,8 @@
  * Thread: main.
  */
 import {
-  bytesLength, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom, takeOptions,
-  VarveError,
+  bytesLength, checkFlag, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
+  takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
 import { nodeCodec, NodeVfs } from '../vfs/index.js'
@@ -22,6 +22,9 @@ import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import type { Durability, PutResult } from './durability.js'
+import { KeyIndex } from './key-index.js'
+import { OrderedKeys } from './ordered-keys.js'
+import type { KeyOrder } from './ordered-keys.js'
 import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { checkTarget, takePart } from './read-options.js'
@@ -42,6 +45,8 @@ const BLOBS = 40
 const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
+const ORDERS: readonly KeyOrder[] = ['ascending', 'descending']
+const KEYS_OPTIONS = ['prefix', 'namespace', 'order']
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
 export interface BlobCacheComponents {
@@ -63,6 +68,11 @@ export interface BlobCacheOptions {
    * stay longer.
    */
   maxBytes: number
+  /**
+   * Keeps the keys in order, in a database in `keys/`, so that `keys` with `order` need not gather all of them first;
+   * default false. It is made anew when it is damaged, or not of the last close. Its bytes come on top of `maxBytes`.
+   */
+  keyIndex?: boolean
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
   /**
@@ -79,6 +89,12 @@ export interface BlobCacheOptions {
   components?: BlobCacheComponents
 }
 
+interface CacheSettings {
+  durability: Durability
+  clock: Clock
+  codec: BlobCodec | null
+}
+
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
 
@@ -88,6 +104,8 @@ export interface BlobKeysOptions {
   prefix?: Bytes
   /** Only what was put under this namespace. */
   namespace?: string
+  /** Gives the keys in the order of their bytes, each once. Without the key index they are gathered first. */
+  order?: KeyOrder
 }
 
 /** A bounded cache of blobs, in a directory of its own. */
@@ -96,9 +114,12 @@ export class BlobCache {
   private readonly clock: Clock
   private readonly durability: Durability
   private readonly calls: CallMeter
+  private readonly orderedKeys: OrderedKeys
+  private closing: Promise<void> | null = null
   private readonly codec: BlobCodec | null
 
-  private constructor(store: BlobStore, durability: Durability, clock: Clock, codec: BlobCodec | null) {
+  private constructor(store: BlobStore, keys: OrderedKeys, { durability, clock, codec }: CacheSettings) {
+    this.orderedKeys = keys
     this.codec = codec
     this.clock = clock
     this.calls = new CallMeter(clock)
@@ -114,14 +135,19 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, maxBlobBytes, durability, codecs, codec, vfs, clock, random } = readOptions(options)
+    const given = readOptions(options)
+    const { maxBytes, maxBlobBytes, keyIndex, codecs, vfs = new NodeVfs(), clock, random } = given
     const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
     const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
     const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
     const slabBytes = Math.min(segmentBytes, SLAB_BYTES_MAX)
     const settings = { maxBytes, segmentBytes, slabBytes, blobBytesMax: maxBlobBytes, rollBytes, codecs }
-    const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
-    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock, codec)
+    const store = await keepAliveUntil(clock, openStore(location, settings, { vfs, clock, random }))
+    const { seqNum, origin: { databaseId } } = store
+    const keys = keyIndex
+      ? await KeyIndex.open({ dir: location, vfs, clock, random, cacheId: databaseId, seqNum })
+      : null
+    return new BlobCache(store, new OrderedKeys(store, keys), given)
   }
 
   /**
@@ -180,20 +206,32 @@ export class BlobCache {
     return this.store.parts.entry(this.store.hashed(checkKey(key)))
   }
 
+  /**
+   * False when there is certainly nothing under the key; true when there may be. Only memory is looked at, so that a
+   * miss can be told at once: expired and purged blobs may count as there.
+   */
+  mayHave(key: Bytes): boolean {
+    const { low, high } = this.store.hashed(checkKey(key))
+    return this.store.index.find(low, high) >= 0
+  }
+
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
     return this.store.has(this.store.hashed(checkKey(key)))
   }
 
   /**
-   * Gives the keys of all blobs that are there, in no order. What is there all the time comes at least once; what is
-   * put or moved meanwhile may come twice.
+   * Gives the keys of all blobs that are there, in no order unless one is asked for. What is there all the time
+   * comes at least once; what is put or moved meanwhile may come twice.
    */
   keys(options: BlobKeysOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    const { prefix = '', namespace } = takeOptions('keys', ['prefix', 'namespace'], options, (o) =>
-      ({ prefix: o.prefix, namespace: o.namespace }))
+    const { prefix = '', namespace, order } = takeOptions('keys', KEYS_OPTIONS, options, (o) =>
+      ({ prefix: o.prefix, namespace: o.namespace, order: o.order }))
     checkBytes(prefix, 'prefix')
-    return this.store.keys(copyBytes(prefix), this.hashOf(namespace))
+    const [start, hash] = [copyBytes(prefix), this.hashOf(namespace)]
+    if (order === undefined) return this.store.keys(start, hash)
+    if (ORDERS.includes(order)) return this.orderedKeys.list(start, hash, order)
+    throw invalidArgument(`option order must be one of ${ORDERS.join(', ')}`)
   }
 
   /**
@@ -228,7 +266,19 @@ export class BlobCache {
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
-    return this.store.close()
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    let isSafe = false
+    await this.orderedKeys.stop()
+    try {
+      await this.store.close()
+      isSafe = true
+    } finally {
+      await this.orderedKeys.close(isSafe)
+    }
   }
 
   /** Gives the hash of a namespace's name, 0 for none. */
@@ -264,10 +314,10 @@ export async function openStore(
 }
 
 function readOptions(options: BlobCacheOptions) {
-  const names = ['maxBytes', 'maxBlobBytes', 'durability', 'compression', 'components']
+  const names = ['maxBytes', 'maxBlobBytes', 'durability', 'compression', 'keyIndex', 'components']
   const given = takeOptions('cache', names, options, (o) => ({
     maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
-    components: o.components,
+    keyIndex: o.keyIndex, components: o.components,
   }))
   const { maxBytes, durability = 'written', compression = 'none' } = given
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
@@ -281,9 +331,11 @@ function readOptions(options: BlobCacheOptions) {
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
+  const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
   const codecs = findCodecs(nodeCodec)
   const codec = checkCompression(codecs, compression)
-  return { maxBytes, maxBlobBytes, durability: checkDurability(durability), codecs, codec, vfs, clock, random }
+  checkDurability(durability)
+  return { maxBytes, maxBlobBytes, durability, keyIndex, codecs, codec, vfs, clock, random }
 }
 
 function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {

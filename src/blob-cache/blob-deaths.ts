@@ -74,7 +74,7 @@ export class BlobDeaths {
   }
 
   /** Tells of a footer's entry whether its blob is not to be given any more. */
-  isGone({ expires, seqNum, namespace }: FooterEntry): boolean {
+  isGone({ expires, seqNum, namespace }: Pick<FooterEntry, 'expires' | 'seqNum' | 'namespace'>): boolean {
     return this.goneReason({ namespace, seqNum, expiresMs: expires * 1000 }) !== null
   }
 }

@@ -67,8 +67,11 @@ export class BlobStore {
   readonly mover: BlobMover
   /** Reads of parts of blobs. */
   readonly parts: BlobParts
+  readonly deaths: BlobDeaths
+  /** Hears of each record that binds. */
+  onBound: ((entry: FooterEntry) => void) | null = null
   private readonly place: LockedDirectory
-  private readonly origin: FileOrigin
+  readonly origin: FileOrigin
   private readonly seed: HashSeed
   private readonly clock: Clock
   readonly kills = new KillQueue()
@@ -83,9 +86,8 @@ export class BlobStore {
   private readonly tickets = new Tickets()
   private readonly versions: BlobVersions
   readonly writer: RecordWriter
-  private readonly deaths: BlobDeaths
   private readonly hash = new Uint32Array(2)
-  private seqNum: SeqNum
+  seqNum: SeqNum
   private fileNum: number
   private stoppedBy: unknown = null
   /** The first error of a write, for close. */
@@ -137,7 +139,7 @@ export class BlobStore {
     this.remover = new SegmentRemover({
       clock, index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
       makeSafe: () => this.streams.makeSafe(),
-      sealOpen: (segment) => this.sealOpen(segment),
+      sealOpen: (each) => this.streams.sealNow(each) || this.mover.sealNow(each, () => this.remover.look()),
     })
     this.reader = new BlobReader({
       index, slabs, segments, wholeBytesMax: this.recordBytesMax, codecs: settings.codecs,
@@ -232,6 +234,7 @@ export class BlobStore {
     const { offset, bytes, recordNum } = entry
     this.deaths.killOld(key, point)
     this.index.set(key.low, key.high, point.file.segment, offset, bytes, recordNum, 0)
+    this.onBound?.(entry)
     this.evictor.notePut(bytes)
     this.counts.puts++
     this.counts.bytesPut += plainBytes
@@ -333,10 +336,6 @@ export class BlobStore {
   private onFailed(file: SegmentFile | LargeSegment): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
-  }
-
-  private sealOpen(segment: number): boolean {
-    return this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look())
   }
 
   private stop(error: unknown): void {

@@ -48,6 +48,8 @@ export class SegmentRemover {
   /** Whole removals, and the copying in them. */
   readonly times = new StageTimes()
   readonly moveTimes = new StageTimes()
+  /** Hears of each key that a removed segment had, and that is not there any more. */
+  onGone: ((key: Uint8Array) => void) | null = null
   private readonly options: SegmentRemoverOptions
   private readonly removals = new Set<Promise<void>>()
   private isEnding = false
@@ -142,10 +144,12 @@ export class SegmentRemover {
     const { index, queues, slabs } = this.options
     if (entries === null) this.forgetAll(segment)
     else {
-      for (const { low, high, recordNum, bytes } of entries) {
-        if (!index.removeIf(low, high, segment, recordNum)) continue
-        this.evictedItems++
-        if (queue === 'young') queues.addGhost(low, high, bytes)
+      for (const { low, high, recordNum, bytes, key } of entries) {
+        if (index.removeIf(low, high, segment, recordNum)) {
+          this.evictedItems++
+          if (queue === 'young') queues.addGhost(low, high, bytes)
+        }
+        if (index.find(low, high) < 0) this.onGone?.(key)
       }
     }
     slabs.forget(segment)

@@ -20,7 +20,9 @@ test('publint finds nothing', async () => {
   assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), [])
 })
 
-const ENTRIES = ['.', './blob-cache', './level', './package.json', './testing']
+const ENTRIES = [
+  '.', './blob-cache', './keyv', './level', './package.json', './testing', './undici', './unstorage',
+]
 
 test('attw finds nothing: every way to resolve has its types', async () => {
   const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core')

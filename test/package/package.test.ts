@@ -64,9 +64,9 @@ test('it holds what it names, and nothing of how it is made', () => {
     'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
-  const doors = ['index', 'level', 'blob-cache', 'testing']
+  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'testing']
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
-  const shared = ['base', 'blobs', 'database', 'engine'].flatMap((name) => [`${name}.js`, `${name}.cjs`])
+  const shared = ['base', 'blobs', 'engine', 'errors', 'options'].flatMap((name) => [`${name}.js`, `${name}.cjs`])
   assert.deepEqual(readdirSync(path.join(installed, 'lib')).sort(), [...entries, ...shared, 'cli.js'].sort())
 })
 
@@ -90,7 +90,8 @@ test('what is exported is called what it is, and is the same for import and requ
   packed.link('abstract-level')
   write('names.js', `
     import { createRequire } from 'node:module'
-    for (const entry of ['varve', 'varve/level', 'varve/blob-cache', 'varve/testing']) {
+    const adapters = ['varve/keyv', 'varve/unstorage', 'varve/undici']
+    for (const entry of ['varve', 'varve/level', 'varve/blob-cache', ...adapters, 'varve/testing']) {
       const [modern, common] = [await import(entry), createRequire(import.meta.url)(entry)]
       for (const name of Object.keys(modern)) {
         if (typeof modern[name] === 'function') console.log(entry, name, modern[name].name, common[name].name)
@@ -101,7 +102,7 @@ test('what is exported is called what it is, and is the same for import and requ
   const lines = node(['names.js']).trim().split('\n')
   const named = lines.filter((line) => line !== 'true').map((line) => line.split(' '))
   for (const [entry, ...names] of named) assert.equal(new Set(names).size, 1, `${entry}: ${names.join(' ')}`)
-  assert.equal(lines.length - named.length, 4)
+  assert.equal(lines.length - named.length, 7)
 })
 
 const twoBuilds = `
