@@ -25,6 +25,15 @@ async function putAndRead(cache: TextStore, keys: readonly string[]): Promise<vo
   }
 }
 
+/** Puts large blobs under the hot keys, and others between them that are not read, so that no segment is kept. */
+async function putLarge(cache: TextStore): Promise<void> {
+  for (const key of HOT) {
+    await cache.put(key, valueOf(key).repeat(4), 'synced')
+    await cache.get(key)
+    await cache.put(`not ${key}`, valueOf(key).repeat(4))
+  }
+}
+
 /** Puts blobs that nobody reads, until `isEnough`. */
 async function fill(cache: TextStore, isEnough: (count: number) => boolean): Promise<void> {
   for (let i = 0; !isEnough(i); i++) {
@@ -110,10 +119,11 @@ describe('a move', () => {
 })
 
 /** A life that moves the hot keys; `act` is called once, in the turn of one change of the disk. */
-async function moveWith(moment: number, act: (cache: TextStore) => Promise<void>) {
+async function moveWith(moment: number, act: (cache: TextStore) => Promise<void>, isLarge = false) {
   const vfs = new SimVfs({ seed: 5 })
   const cache = await openCache(vfs, SMALL)
-  await putAndRead(cache, HOT)
+  if (isLarge) await putLarge(cache)
+  else await putAndRead(cache, HOT)
   await fill(cache, () => cache.store.remover.evictedSegments > 0 || cache.store.mover.movedItems > 0)
   let [effects, acted] = [0, null as Promise<void> | null]
   vfs.onEffect = () => {
@@ -129,9 +139,13 @@ async function moveWith(moment: number, act: (cache: TextStore) => Promise<void>
 
 const CRASHES: readonly (SurvivalPolicy | 'kill')[] = ['kill', 'none', 'all', 'random50', 'reverse']
 
+const CASES = ['deleted', 'overwritten', 'overwritten and deleted'].flatMap((what) =>
+  [false, true].map((isLarge) => ({ what, isLarge })))
+
 describe('in every moment of a move', () => {
-  for (const what of ['deleted', 'overwritten', 'overwritten and deleted'] as const) {
-    it(`a key that is ${what} then stays so, whatever crashes follow (S1, S2, S3)`, async () => {
+  for (const { what, isLarge } of CASES) {
+    const title = `a key that is ${what} then${isLarge ? ', with a large blob,' : ''} stays so`
+    it(`${title}, whatever crashes follow (S1, S2, S3)`, async () => {
       const act = async (cache: TextStore) => {
         const calls = HOT.flatMap((key): Promise<unknown>[] => {
           const puts = what === 'deleted' ? [] : [cache.put(key, `new ${key}`, 'synced')]
@@ -150,7 +164,7 @@ describe('in every moment of a move', () => {
       }
       const moments = Array.from({ length: 120 }, (_, i) => i + 1)
       for (const moment of drawn(`blob move ${what}`, moments)) {
-        const { vfs, cache, filling, isActed } = await moveWith(moment, act)
+        const { vfs, cache, filling, isActed } = await moveWith(moment, act, isLarge)
         if (!isActed) continue
         for (const way of CRASHES) {
           const image = way === 'kill' ? vfs.cloneKilled(moment) : vfs.clone(way, moment)
