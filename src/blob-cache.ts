@@ -1,6 +1,6 @@
 /** The package's `varve/blob-cache`: a bounded cache of blobs in a directory of its own. */
 export { BlobCache } from './blob-cache/index.js'
 export type {
-  BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
-  Durability, PutResult,
+  BlobCacheComponents, BlobCacheEvent, BlobCacheOptions, BlobCacheState, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
+  Durability, PutResult, WhenLocked,
 } from './blob-cache/index.js'

@@ -7,16 +7,15 @@ import {
   systemRandom, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
-import { NodeVfs } from '../vfs/index.js'
+import { MemoryVfs, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { BlobSpace } from './blob-space.js'
-import { BlobStore } from './blob-store.js'
-import type { StoreSettings } from './blob-store.js'
+import type { BlobCacheEvent, BlobCacheState, BlobHealth } from './blob-health.js'
+import type { BlobStore, StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
-import { catalogRoomBytes } from './catalog.js'
+import { CacheLife, storeIn } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
-import { Recovery } from './recovery.js'
 import { recordTime } from './segment-format.js'
+import { newStoreParts } from './store-parts.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
@@ -26,6 +25,7 @@ const SLAB_BYTES_MAX = 16 * MiB
 const ROLL_BYTES_MAX = 4 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
+const OPEN_OPTIONS = ['maxBytes', 'durability', 'whenLocked', 'onEvent', 'components']
 const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
 const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
 
@@ -48,9 +48,19 @@ export interface BlobCacheOptions {
   maxBytes: number
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
+  /**
+   * What `open` does when another process has the directory: 'throw', the default, throws LOCKED; 'memory' gives a
+   * cache that is in memory only, with room for a few blobs, until it is closed.
+   */
+  whenLocked?: WhenLocked
+  /** Called with what happens to the cache beside calls of it. */
+  onEvent?: (event: BlobCacheEvent) => void
   /** Parts of the platform. */
   components?: BlobCacheComponents
 }
+
+/** What `open` does when another process has the directory. */
+export type WhenLocked = 'throw' | 'memory'
 
 /** Options of one put or delete. */
 export interface BlobWriteOptions {
@@ -90,6 +100,13 @@ export interface BlobKeysOptions {
 
 /** What a cache has done and holds. */
 export interface BlobCacheStats {
+  /**
+   * How the cache stands with its disk: 'OK'; 'MEMORY' while the disk takes nothing, so that blobs are put into memory
+   * only; 'CLOSED'.
+   */
+  state: BlobCacheState
+  /** The last failure of the disk, or null. */
+  lastError: unknown
   /** Blobs that a `get` may find. */
   items: number
   /** Gets that gave a value. */
@@ -127,14 +144,20 @@ export interface BlobCacheStats {
 
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
-  private readonly store: BlobStore
+  private readonly life: CacheLife
+  private readonly health: BlobHealth
   private readonly clock: Clock
   private readonly durability: Durability
 
-  private constructor(store: BlobStore, durability: Durability, clock: Clock) {
+  private constructor(life: CacheLife, health: BlobHealth, durability: Durability, clock: Clock) {
     this.clock = clock
-    this.store = store
+    this.life = life
+    this.health = health
     this.durability = durability
+  }
+
+  private get store(): BlobStore {
+    return this.life.store
   }
 
   /**
@@ -145,13 +168,10 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, durability, vfs, clock, random } = readOptions(options)
-    const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
-    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
-    const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
-    const settings = { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
-    const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
-    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock)
+    const { maxBytes, durability, whenLocked, onEvent, vfs = new NodeVfs(), clock, random } = readOptions(options)
+    const opening = openLife({ location, vfs, clock, random, onEvent, settings: settingsFor(maxBytes) }, whenLocked)
+    const { life, health } = await keepAliveUntil(clock, opening)
+    return new BlobCache(life, health, durability, clock)
   }
 
   /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
@@ -217,15 +237,16 @@ export class BlobCache {
   stats(): BlobCacheStats {
     const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = this.store
     const { evictedSegments, evictedBytes } = remover
+    const { state, cause } = this.health
     return {
-      items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
+      state, lastError: cause, items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
       evictedSegments, evictedBytes, movedBytes: mover.movedBytes,
     }
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
-    return this.store.close()
+    return this.life.close()
   }
 
   /** Gives the hash of a namespace's name, 0 for none. */
@@ -254,34 +275,61 @@ export class BlobCache {
   }
 }
 
+function settingsFor(maxBytes: number): StoreSettings {
+  const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
+  const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
+  const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
+  return { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
+}
+
+/** What a cache with segments of any size is opened with. */
+export interface LifeOptions extends Required<BlobCacheComponents> {
+  location: string
+  settings: StoreSettings
+  onEvent: ((event: BlobCacheEvent) => void) | null
+}
+
+/** Opens a cache with segments of any size. */
+export async function openLife(
+  options: LifeOptions, whenLocked: WhenLocked = 'throw',
+): Promise<{ life: CacheLife; health: BlobHealth }> {
+  const { settings: { slabBytes }, clock, onEvent } = options
+  const parts = newStoreParts(slabBytes, clock, onEvent)
+  try {
+    return { life: await CacheLife.open({ ...options, parts }), health: parts.health }
+  } catch (error) {
+    if (whenLocked === 'throw' || !VarveError.is(error) || error.code !== 'LOCKED') throw error
+    const life = await CacheLife.open({ ...options, vfs: new MemoryVfs(), location: '/cache', parts })
+    life.stayInMemory(error)
+    return { life, health: parts.health }
+  }
+}
+
 /** Opens a store with segments of any size. */
 export async function openStore(
   location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
 ): Promise<BlobStore> {
   const place = await lockCacheDirectory(location, vfs)
-  try {
-    const { maxBytes, rollBytes } = settings
-    const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
-    const recovered = await new Recovery(place, random, settings, space).run()
-    return new BlobStore(place, recovered, settings, clock)
-  } catch (error) {
-    place.vfs.end()
-    await place.lock.release().catch(() => undefined)
-    throw error
-  }
+  return storeIn(place, { settings, clock, random, parts: newStoreParts(settings.slabBytes, clock, null) }, null)
 }
 
 function readOptions(options: BlobCacheOptions) {
-  const given = takeOptions('cache', ['maxBytes', 'durability', 'components'], options, (o) =>
-    ({ maxBytes: o.maxBytes, durability: o.durability, components: o.components }))
-  const { maxBytes, durability = 'written' } = given
+  const given = takeOptions('cache', OPEN_OPTIONS, options, (o) => ({
+    maxBytes: o.maxBytes, durability: o.durability, whenLocked: o.whenLocked, onEvent: o.onEvent,
+    components: o.components,
+  }))
+  const { maxBytes, durability = 'written', whenLocked = 'throw', onEvent = null } = given
+  if (whenLocked !== 'throw' && whenLocked !== 'memory') {
+    throw invalidArgument('option whenLocked must be one of throw, memory')
+  }
+  if (onEvent !== null && typeof onEvent !== 'function') throw invalidArgument('option onEvent must be a function')
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
   }
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
-  return { maxBytes, durability: checkDurability(durability), vfs, clock, random }
+  return { maxBytes, durability: checkDurability(durability), whenLocked, onEvent, vfs, clock, random }
 }
 
 function checkVersion(version: number | undefined): number {

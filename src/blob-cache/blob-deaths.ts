@@ -10,6 +10,7 @@ import type { BlobIndex } from './blob-index.js'
 import type { HashedKey, RecordPlace } from './blob-reader.js'
 import type { Kill } from './catalog-format.js'
 import type { KillQueue, SafeBytes } from './kill-queue.js'
+import { isOfMemory } from './memory-segments.js'
 import { PurgeMarks } from './purge-marks.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
@@ -35,6 +36,7 @@ export class BlobDeaths {
 
   /** Queues a kill, and that of the copy that is being made of the record. */
   kill(kill: Kill, needs: SafeBytes | null): void {
+    if (isOfMemory(kill.segment)) return
     const { kills, twinOf } = this.options
     kills.push(kill, needs)
     const twin = twinOf(kill.segment, kill.recordNum)

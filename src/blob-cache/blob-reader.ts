@@ -13,6 +13,7 @@ import {
   valueStart,
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
+import { isOfMemory } from './memory-segments.js'
 import { versionIn } from './record-extensions.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
@@ -60,6 +61,8 @@ export class BlobReader {
   private readonly options: BlobReaderOptions
   private readonly gate = new ByteGate(READ_BYTES_MAX)
   private readonly header = emptyRecordHeader()
+  /** True when the files may be another's: only what is in memory is found. */
+  isDiskLost = false
 
   constructor(options: BlobReaderOptions) {
     this.options = options
@@ -69,7 +72,7 @@ export class BlobReader {
   find({ low, high }: HashedKey): RecordPlace | null {
     const { index } = this.options
     const slot = index.find(low, high)
-    if (slot < 0) return null
+    if (slot < 0 || (this.isDiskLost && !isOfMemory(index.segmentAt(slot)))) return null
     return {
       segment: index.segmentAt(slot), offset: index.offsetAt(slot), bytes: index.bytesAt(slot),
       recordNum: index.recordNumAt(slot),

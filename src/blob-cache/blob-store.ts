@@ -3,8 +3,8 @@
  * failures follow from it.
  * Owns: the index, the numbers, who waits for a place. Wires: segments, catalog, kills, syncs, reads.
  * Thread: main.
- * States: open → closing → closed; open → stopped (the catalog takes nothing any more: puts are told `degraded`, reads
- * go on) → closing → closed.
+ * States: open → closing → closed; open → left (the disk takes nothing any more: store-retreat.ts) → closing → closed,
+ * or retired (another store took its place).
  * Invariants: BC-1 what binds last counts, and calls bind in the order of calls. BC-5 whoever kills a record kills the
  * copy that is made of it too. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a
  * failed segment had not synced is no hit any more, and is killed.
@@ -32,15 +32,18 @@ import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import { encodeExtensions } from './record-extensions.js'
+import { drainMemory } from './memory-drain.js'
 import { RecordWriter } from './record-writer.js'
-import type { RecoveredCache } from './recovery.js'
+import type { Heritage, RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import { recordBytes } from './segment-format.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
-import { SlabSupply } from './slab-supply.js'
-import { Tickets } from './tickets.js'
+import { endStore } from './store-end.js'
+import type { StoreParts } from './store-parts.js'
+import { StoreRetreat } from './store-retreat.js'
+import type { Tickets } from './tickets.js'
 import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
 
@@ -52,28 +55,23 @@ export interface StoreSettings {
   rollBytes: number
 }
 
-/** Slabs that may be in memory: what is being filled and written, and what was written lately. */
-const SLABS_MAX = 8
 /** The part of the cache that young segments have. */
 const YOUNG_SHARE = 0.05
 
 export class BlobStore {
-  readonly counts = {
-    hits: 0, puts: 0, bytesPut: 0,
-    misses: { absent: 0, expired: 0, purged: 0, collision: 0, corrupt: 0, io: 0 },
-  }
+  readonly counts: StoreParts['counts']
   /** The largest record that a slab takes. */
   readonly recordBytesMax: number
   readonly index: BlobIndex
   readonly segments: SegmentSet
   readonly remover: SegmentRemover
   readonly mover: BlobMover
+  readonly retreat: StoreRetreat
   private readonly place: LockedDirectory
   private readonly origin: FileOrigin
   private readonly seed: HashSeed
   private readonly clock: Clock
   private readonly kills = new KillQueue()
-  private readonly slabs: SlabSupply
   private readonly catalog: CatalogWriter
   private readonly reader: BlobReader
   private readonly streams: SegmentStreams
@@ -81,22 +79,27 @@ export class BlobStore {
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
   private readonly waiting: WaitingPuts
-  private readonly tickets = new Tickets()
+  private readonly tickets: Tickets
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
   private readonly deaths: BlobDeaths
   private readonly hash = new Uint32Array(2)
   private seqNum: SeqNum
   private fileNum: number
-  private stoppedBy: unknown = null
   /** The first error of a write, for close. */
   private firstError: unknown = null
   private closing: Promise<void> | null = null
+  private isRetired = false
 
-  constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock) {
+  constructor(
+    place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock,
+    { slabs, memory, tickets, health, counts }: StoreParts,
+  ) {
     const { vfs, dir } = place
     const { space } = recovered
     const { maxBytes, segmentBytes, slabBytes } = settings
+    this.tickets = tickets
+    this.counts = counts
     this.place = place
     this.clock = clock
     this.space = space
@@ -108,19 +111,20 @@ export class BlobStore {
     this.recordBytesMax = Math.floor(slabBytes / 4)
     this.waiting = new WaitingPuts(clock, this.tickets)
     this.writer = new RecordWriter(clock)
-    this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
     this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
     })
     this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
-    const { index, slabs, kills, queues, evictor, origin } = this
+    const { index, kills, queues, evictor, origin } = this
     const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues })
     const allocate = () => ++this.fileNum
     this.catalog = new CatalogWriter({
       catalog: recovered.catalog, kills,
       numbers: () => ({ seqNum: this.seqNum, fileNum: this.fileNum }),
       roll: (from) => rollCatalog(from, { place, origin, space, seqNum: this.seqNum, fileNum: allocate() }),
-      onFailure: (error) => this.stop(error),
+      check: () => vfs.check(),
+      onTrouble: (error) => this.onTrouble(error),
+      onFailure: (error) => this.retreat.leave(error),
     })
     const { catalog } = this
     this.deaths = new BlobDeaths({
@@ -156,8 +160,15 @@ export class BlobStore {
       onSynced: () => this.catalog.look(),
       onRoom: () => this.bindWaiting(),
       onFailed: (file) => this.onFailed(file),
-      onFailure: (error) => this.refuseWaiting(error),
+      onFailure: (error) => this.onNoPlace(error),
     })
+    this.retreat = new StoreRetreat({
+      clock, health, counts, index, memory, writer: this.writer, deaths: this.deaths, kills, catalog, space, segmentBytes,
+      remover: this.remover, mover: this.mover, reader: this.reader, streams: this.streams,
+      nextSeqNum: () => ++this.seqNum,
+      bindWaiting: () => this.bindWaiting(),
+    })
+    vfs.onLost = (error) => this.retreat.loseDisk(error)
     for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
       if (segment !== recovered.current?.state.segment) segments.add(segment, queue, bytes, expiresMs)
     }
@@ -188,7 +199,6 @@ export class BlobStore {
       keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
     })
     if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
-    if (this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
     const isExpired = expiresMs > 0 && expiresMs <= this.clock.wallMs()
     if (isExpired) return this.putExpired(key, durability, version)
     const isReturning = this.queues.hasGhost(key.low, key.high)
@@ -204,7 +214,7 @@ export class BlobStore {
   }
 
   private putNow(blob: NewBlob): Promise<PutResult> {
-    if (this.closing !== null || this.stoppedBy !== null) return Promise.resolve({ stored: false, reason: 'degraded' })
+    if (this.closing !== null || this.isRetired) return Promise.resolve({ stored: false, reason: 'degraded' })
     this.tickets.passBy(blob.key.low, blob.key.high)
     const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
     return answer ?? this.waiting.wait({ ...blob, value: copyBytes(blob.value) })
@@ -216,6 +226,7 @@ export class BlobStore {
   }
 
   private bindAndAnswer(blob: NewBlob): Promise<PutResult> | null {
+    if (this.retreat.isLeft) return Promise.resolve(this.retreat.put(blob))
     const bound = this.bind(blob)
     return bound === null ? null : this.acknowledge(bound, blob.durability)
   }
@@ -252,10 +263,10 @@ export class BlobStore {
     this.waiting.bindEach((blob) => this.bindAndAnswer(blob))
   }
 
-  /** Answers all who wait: no segment can be made for them now. */
-  private refuseWaiting(error: unknown): void {
+  /** No segment can be made now for those who wait. */
+  private onNoPlace(error: unknown): void {
     if (this.closing === null) this.firstError ??= error
-    this.waiting.refuse()
+    if (this.closing !== null || !this.retreat.onNoPlace(error)) this.waiting.refuse()
   }
 
   // ── Deletes, reads ──────────────────────────────────────────────────────────────────────────────
@@ -267,8 +278,9 @@ export class BlobStore {
     this.tickets.passBy(low, high)
     this.versions.passBy(key)
     const place = this.reader.find(key)
-    if (place === null) this.kills.push(null, null)
-    else {
+    if (place === null) {
+      if (!this.retreat.isLeft) this.kills.push(null, null)
+    } else {
       this.deaths.killOld(key, null)
       this.index.removeIf(low, high, place.segment, place.recordNum)
     }
@@ -333,16 +345,17 @@ export class BlobStore {
   private onFailed(file: SegmentFile): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
+    this.onTrouble(file.failure)
+  }
+
+  private onTrouble(error: unknown): void {
+    if (this.closing === null) this.retreat.onTrouble(error)
   }
 
   private sealOpen(segment: number): boolean {
     return this.streams.sealNow(segment) || this.mover.sealNow(segment, () => this.remover.look())
   }
 
-  private stop(error: unknown): void {
-    this.stoppedBy = error
-    this.refuseWaiting(error)
-  }
 
   // ── The end ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -354,6 +367,7 @@ export class BlobStore {
 
   private async syncNow(): Promise<void> {
     await this.waiting.untilEmpty()
+    if (this.retreat.isLeft) throw new VarveError('IO_ERROR', 'the cache is in memory only')
     await this.streams.sync()
     await this.catalog.killed()
   }
@@ -371,25 +385,43 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    await this.waiting.untilEmpty()
-    await this.streams.makeSafe()
-    await this.attempt(() => this.catalog.killed())
-    await this.remover.end()
-    await this.mover.close()
-    await this.streams.close()
-    await this.attempt(() => this.catalog.end())
-    await this.segments.close()
-    this.place.vfs.end()
-    await this.attempt(() => this.place.lock.release())
+    const { waiting, streams, catalog, remover, mover, segments, place } = this
+    this.retreat.stopGivingBack()
+    await endStore({ waiting, streams, catalog, remover, mover, segments, place }, (error) => {
+      this.firstError ??= error
+    })
     if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
   }
 
-  private async attempt(act: () => Promise<void>): Promise<void> {
-    try {
-      await act()
-    } catch (error) {
-      this.firstError ??= error
-    }
+  // ── From one store to the next ──────────────────────────────────────────────────────────────────
+
+  /** What this process knows and the files may not. Requires: the disk was left, and nothing writes to it any more. */
+  heritage(isEmpty: boolean): Heritage & { isLost: boolean } {
+    const { origin: { databaseId }, seqNum, fileNum, retreat } = this
+    return { ...retreat.heritage(seqNum), databaseId, seqNum, fileNum, isEmpty: isEmpty || retreat.isDiskLost }
+  }
+
+  /** Takes the place of a store that left the disk, with what happened since it gave its heritage. */
+  takeOver(from: BlobStore): void {
+    this.seqNum = Math.max(this.seqNum, from.seqNum)
+    from.retreat.handOver(this.retreat)
+    from.isRetired = true
+  }
+
+  /** Brings what was put into memory to the disk. */
+  async drainMemory(): Promise<void> {
+    const { clock, index, retreat, deaths } = this
+    await drainMemory({
+      clock, index, memory: retreat.memory,
+      put: (blob) => this.putNow(blob),
+      goneReason: (header) => deaths.goneReason(header),
+      isOver: () => retreat.isLeft || this.closing !== null,
+    })
+  }
+
+  /** Lets the files go. Requires: the disk was left, and another store took this one's place. */
+  async retire(): Promise<void> {
+    await this.segments.close()
   }
 
   /** Bytes of all files of the cache, reserved ones included. */

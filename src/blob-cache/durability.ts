@@ -7,9 +7,12 @@ import type { SegmentFile } from './segment-file.js'
  */
 export type Durability = 'memory' | 'written' | 'synced'
 
-/** What became of a put. */
+/**
+ * What became of a put. `durable` is false when the disk takes nothing now: the blob is in memory only, and gone with
+ * the process, or before.
+ */
 export type PutResult =
-  | { stored: true }
+  | { stored: true; durable?: false }
   | { stored: false; reason: 'too-large' | 'too-old' | 'expired' | 'busy' | 'superseded' | 'degraded' }
 
 /** What a put says of its blob. */

@@ -2,7 +2,9 @@
 export { BlobCache } from './blob-cache.js'
 export type {
   BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
+  WhenLocked,
 } from './blob-cache.js'
+export type { BlobCacheEvent, BlobCacheState } from './blob-health.js'
 export { describeCatalog } from './catalog-dump.js'
 export type { Durability, PutResult } from './durability.js'
 export { describeSegment } from './segment-dump.js'

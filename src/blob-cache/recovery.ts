@@ -16,15 +16,17 @@ import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'
 import type { BlobSpace } from './blob-space.js'
-import { cacheMarkerIn, removeUnlisted } from './cache-directory.js'
+import { cacheMarkerIn, emptyCache, removeUnlisted } from './cache-directory.js'
 import type { LockedDirectory } from './cache-directory.js'
-import { CACHE_FILE_NUM_MAX, CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
+import { CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
 import { createCatalog, newCatalogBytes } from './catalog.js'
 import type { Catalog } from './catalog.js'
 import { isCatalogLost, replayCatalog } from './catalog-reader.js'
 import { CatalogState, RECORD_NUM_MAX } from './catalog-state.js'
 import type { SegmentState } from './catalog-state.js'
-import type { SegmentQueue } from './catalog-format.js'
+import type { Kill, SegmentQueue } from './catalog-format.js'
+import { MEMORY_SEGMENT_MIN } from './memory-segments.js'
+import type { PurgeMark } from './purge-marks.js'
 import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
 import { encodeFooter, lastExpiryMs } from './segment-footer.js'
@@ -63,6 +65,20 @@ export interface RecoveredCache {
   droppedCount: number
 }
 
+/**
+ * What this process knows and the files may not, when it comes back to them: numbers that it gave, records that it
+ * killed, what it purged.
+ */
+export interface Heritage {
+  readonly databaseId: Uint8Array
+  readonly seqNum: SeqNum
+  readonly fileNum: number
+  readonly kills: readonly Kill[]
+  readonly marks: readonly PurgeMark[]
+  /** True: nothing that is on the disk counts. */
+  readonly isEmpty: boolean
+}
+
 /** What a recovery must know of sizes. */
 export interface RecoverySizes {
   readonly segmentBytes: number
@@ -77,6 +93,7 @@ interface FoundCatalog {
 export class Recovery {
   private readonly place: LockedDirectory
   private readonly random: Random
+  private readonly heritage: Heritage | null
   private readonly sizesWanted: RecoverySizes
   private readonly index = new BlobIndex()
   /** The sequence numbers of all records, by segment and record number. */
@@ -90,8 +107,11 @@ export class Recovery {
   private readonly dropped: number[] = []
   private seqNum: SeqNum = 0
 
-  constructor(place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace) {
+  constructor(
+    place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace, heritage: Heritage | null = null,
+  ) {
     this.space = space
+    this.heritage = heritage
     this.place = place
     this.random = random
     this.sizesWanted = sizes
@@ -108,10 +128,12 @@ export class Recovery {
 
   private async recover(): Promise<RecoveredCache> {
     const { dir, vfs, lock } = this.place
+    const { random, heritage } = this
+    if (heritage?.isEmpty === true) await emptyCache(this.place, await vfs.list(dir))
     const names = await vfs.list(dir)
     const marker = cacheMarkerIn(names)
-    const { state, databaseId } = marker === null ? nothing() : await this.readCatalog(marker.manifest)
-    const { random } = this
+    const found = marker === null ? nothing() : await this.readCatalog(marker.manifest)
+    const { state, databaseId } = this.inherit(found)
     const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random }
     this.seqNum = state.seqNum
     for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
@@ -119,7 +141,7 @@ export class Recovery {
     // All records were seen: what was purged is dead now.
     state.marks.clear()
     const fileNum = highestFileNum(names, state) + 1
-    if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
+    if (fileNum >= MEMORY_SEGMENT_MIN) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
     const { rollBytes } = this.sizesWanted
     const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes, space: this.space }))
@@ -134,6 +156,19 @@ export class Recovery {
     const { index, seqNum, dropped, space } = this
     const segments = this.segmentsOf(state)
     return { catalog, space, origin, index, seqNum, fileNum, segments, current, droppedCount: dropped.length }
+  }
+
+  /** Adds what this process knows to what the catalog says. Keys have other hashes in a cache with another id. */
+  private inherit(found: FoundCatalog): FoundCatalog {
+    const { heritage } = this
+    if (heritage === null) return found
+    const { databaseId, seqNum, fileNum, kills, marks } = heritage
+    const state = found.databaseId !== null && isSame(found.databaseId, databaseId) ? found.state : new CatalogState()
+    state.promise(seqNum, fileNum)
+    for (const { segment, recordNum } of kills) state.segments.get(segment)?.dead.add(recordNum)
+    state.marks.clear()
+    for (const { namespace, seqNum: marked } of marks) state.marks.add(namespace, marked)
+    return { state, databaseId }
   }
 
   private newId(): Uint8Array {

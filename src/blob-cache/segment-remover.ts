@@ -144,10 +144,15 @@ export class SegmentRemover {
     }
   }
 
-  /** Begins nothing any more, tells all who wait for room, and resolves when no removal is under way. */
-  async end(): Promise<void> {
+  /** Begins nothing any more, and tells all who wait for room. */
+  stop(): void {
     this.isEnding = true
     this.options.space.refuseAll()
+  }
+
+  /** Begins nothing any more, tells all who wait for room, and resolves when no removal is under way. */
+  async end(): Promise<void> {
+    this.stop()
     while (this.removals.size > 0) await Promise.all(this.removals)
   }
 }
