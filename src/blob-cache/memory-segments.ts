@@ -3,7 +3,7 @@
  * them. A segment of memory is one slab. When all slabs are used, the oldest one goes with its blobs.
  * Owns: which segments are of memory, and what stands in them. Does not own: the slabs, the index.
  * Thread: main. There is no I/O.
- * Invariants: BC-2 what the index finds in a segment of memory is in its slab. BC-8 the slabs' cap bounds it.
+ * Invariants: BC-7 the disk has slabs of its own, so that what is in memory can be written to it. BC-2 what the index finds in a segment of memory is in its slab. BC-8 the slabs' cap bounds it.
  */
 import type { BlobIndex } from './blob-index.js'
 import type { ReservedPlace } from './segment-file.js'
@@ -12,6 +12,9 @@ import type { SlabPart, SlabSupply } from './slab-supply.js'
 
 /** No file has a number from this one on: they are those of segments of memory. */
 export const MEMORY_SEGMENT_MIN = 2 ** 32 - 2 ** 20
+
+/** Slabs that memory never takes: one that is filled, one that is written, one that waits. */
+const SLABS_FOR_DISK = 3
 
 /** Tells whether a segment has no file. */
 export function isOfMemory(segment: number): boolean {
@@ -60,6 +63,7 @@ export class MemorySegments {
 
   private make(index: BlobIndex): MemorySegment | null {
     const segment = MEMORY_SEGMENT_MIN + (this.madeCount % 2 ** 20)
+    if (this.segments.length >= this.slabs.max - SLABS_FOR_DISK) this.drop(this.segments[0]!, index)
     let part = this.slabs.take(segment, 0)
     if (part === null && !this.isEmpty) {
       this.drop(this.segments[0]!, index)

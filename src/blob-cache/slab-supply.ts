@@ -25,7 +25,8 @@ export interface SlabPart {
 export class SlabSupply {
   readonly slabBytes: number
   private readonly pool: SlabPool
-  private readonly max: number
+  /** Slabs that there may be at once. */
+  readonly max: number
   private parts: SlabPart[] = []
 
   constructor(slabBytes: number, max: number, clock: Clock) {
