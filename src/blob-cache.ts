@@ -2,5 +2,5 @@
 export { BlobCache } from './blob-cache/index.js'
 export type {
   BlobCacheComponents, BlobCacheEvent, BlobCacheOptions, BlobCacheState, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
-  Durability, PutResult, WhenLocked,
+  BlobGetOrSetOptions, BlobLoad, BlobLoadContext, Durability, PutResult, WhenLocked,
 } from './blob-cache/index.js'

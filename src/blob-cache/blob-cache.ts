@@ -14,6 +14,9 @@ import type { BlobStore, StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { CacheLife, storeIn } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
+import { getOrSet } from './get-or-set.js'
+import { LoadFlights } from './load-flights.js'
+import type { BlobLoad } from './load-flights.js'
 import { recordTime } from './segment-format.js'
 import { newStoreParts } from './store-parts.js'
 
@@ -26,6 +29,7 @@ const ROLL_BYTES_MAX = 4 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
 const OPEN_OPTIONS = ['maxBytes', 'durability', 'whenLocked', 'onEvent', 'components']
+const GET_OR_SET_OPTIONS = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'namespace', 'durability', 'signal']
 const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
 const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
 
@@ -87,6 +91,20 @@ export interface BlobPutOptions extends BlobWriteOptions {
   namespace?: string
 }
 
+/** Options of `getOrSet`. What is stale is given by `get` too, until its time is over. */
+export interface BlobGetOrSetOptions extends BlobWriteOptions {
+  /** Milliseconds for which what was loaded is fresh; by default for ever. */
+  ttl?: number
+  /** For so many milliseconds behind `ttl` the old value is given at once, while it is loaded anew; default 0. */
+  staleWhileRevalidate?: number
+  /** For so many milliseconds behind `ttl` the old value is given when the load fails; default 0. */
+  staleIfError?: number
+  /** A name under which the blob can be purged. */
+  namespace?: string
+  /** Ends the wait of this caller. The load is aborted when nobody waits for it any more. */
+  signal?: AbortSignal
+}
+
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
 
@@ -100,6 +118,17 @@ export interface BlobKeysOptions {
 
 /** What a cache has done and holds. */
 export interface BlobCacheStats {
+  /** What `getOrSet` has done. */
+  getOrSet: {
+    /** Loads that were begun. */
+    loads: number
+    /** Calls that got the result of a load that was under way. */
+    shared: number
+    /** Calls that were given a value that was stale. */
+    staleServed: number
+    /** Loads that failed. */
+    loadErrors: number
+  }
   /**
    * How the cache stands with its disk: 'OK'; 'MEMORY' while the disk takes nothing, so that blobs are put into memory
    * only; 'CLOSED'.
@@ -146,6 +175,7 @@ export interface BlobCacheStats {
 export class BlobCache {
   private readonly life: CacheLife
   private readonly health: BlobHealth
+  private readonly flights: LoadFlights
   private readonly clock: Clock
   private readonly durability: Durability
 
@@ -153,6 +183,7 @@ export class BlobCache {
     this.clock = clock
     this.life = life
     this.health = health
+    this.flights = new LoadFlights(clock)
     this.durability = durability
   }
 
@@ -190,6 +221,27 @@ export class BlobCache {
   /** Gives a copy of the value, or undefined. Every byte was checked. */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
     return this.store.get(this.store.hashed(checkKey(key)))
+  }
+
+  /**
+   * Gives the value of a key; where there is none, `load` makes it, and it is stored. Of each key one load is under way
+   * at a time, and all who ask meanwhile get its result. It is not stored when the key was put, deleted or purged since
+   * it began. Each caller has a copy of its own. Does not wait for the disk.
+   */
+  async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
+    const given = takeOptions('getOrSet', GET_OR_SET_OPTIONS, options, (o) => ({
+      ttl: o.ttl, staleWhileRevalidate: o.staleWhileRevalidate, staleIfError: o.staleIfError, namespace: o.namespace,
+      durability: o.durability, signal: o.signal,
+    }))
+    if (typeof load !== 'function') throw invalidArgument('load must be a function')
+    const { clock, flights, durability } = this
+    return getOrSet({ clock, flights, store: () => this.store }, this.store.hashed(checkKey(key)), load, {
+      ttl: checkMs(given.ttl ?? Infinity, 'ttl'),
+      staleWhileRevalidate: checkMs(given.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
+      staleIfError: checkMs(given.staleIfError ?? 0, 'staleIfError'),
+      namespace: this.hashOf(given.namespace), durability: checkDurability(given.durability ?? durability),
+      signal: checkSignal(given.signal),
+    })
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
@@ -239,13 +291,14 @@ export class BlobCache {
     const { evictedSegments, evictedBytes } = remover
     const { state, cause } = this.health
     return {
-      state, lastError: cause, items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
+      getOrSet: { ...this.flights.counts }, state, lastError: cause, items: index.count, hits, misses: { ...misses }, puts, bytesPut, segments: segments.count, usedBytes,
       evictedSegments, evictedBytes, movedBytes: mover.movedBytes,
     }
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
+    this.flights.close()
     return this.life.close()
   }
 
@@ -330,6 +383,16 @@ function readOptions(options: BlobCacheOptions) {
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
   return { maxBytes, durability: checkDurability(durability), whenLocked, onEvent, vfs, clock, random }
+}
+
+function checkMs(value: number, name: string): number {
+  if (typeof value === 'number' && value >= 0) return value
+  throw invalidArgument(`option ${name} must be a number of 0 or more`)
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw invalidArgument('option signal must be an AbortSignal')
 }
 
 function checkVersion(version: number | undefined): number {

@@ -45,6 +45,8 @@ export interface RecordFacts {
   /** 0: none. */
   readonly version: number
   readonly storedBytes: number
+  /** 0: never. */
+  readonly staleMs: number
 }
 
 export interface BlobReaderOptions {
@@ -130,9 +132,9 @@ export class BlobReader {
 
   private factsIn(bytes: Uint8Array, at: number, header: RecordHeader, key: HashedKey): RecordFacts | MissReason {
     readRecordFields(bytes, at, header)
-    const { storedBytes } = header
+    const { storedBytes, staleMs } = header
     return this.reasonAgainst(bytes, at, header, key)
-      ?? { version: versionIn(bytes, at + extensionStart(header), at + valueStart(header)), storedBytes }
+      ?? { version: versionIn(bytes, at + extensionStart(header), at + valueStart(header)), storedBytes, staleMs }
   }
 
   private reasonAgainst(bytes: Uint8Array, at: number, header: RecordHeader, key: HashedKey): MissReason | null {

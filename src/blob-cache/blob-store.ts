@@ -43,7 +43,7 @@ import { SegmentStreams } from './segment-streams.js'
 import { endStore } from './store-end.js'
 import type { StoreParts } from './store-parts.js'
 import { StoreRetreat } from './store-retreat.js'
-import type { Tickets } from './tickets.js'
+import type { Ticket, Tickets } from './tickets.js'
 import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
 
@@ -192,7 +192,7 @@ export class BlobStore {
   /** Stores a value. What the caller gave is read before this returns. */
   put(key: HashedKey, value: Bytes, durability: Durability, facts = NO_FACTS): Promise<PutResult> {
     this.checkOpen()
-    const { namespace, expiresMs, version } = facts
+    const { namespace, expiresMs, version, staleMs = 0 } = facts
     const valueBytes = bytesLength(value)
     const extensions = encodeExtensions(version)
     const bytes = recordBytes({
@@ -203,12 +203,13 @@ export class BlobStore {
     if (isExpired) return this.putExpired(key, durability, version)
     const isReturning = this.queues.hasGhost(key.low, key.high)
     const blob = {
-      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, extensions, isReturning,
+      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, staleMs, extensions, isReturning,
     }
     if (version === 0) {
       this.versions.passBy(key)
       return this.putNow(blob)
     }
+    this.tickets.note(key.low, key.high)
     const own = this.versions.knows(key) ? blob : { ...blob, value: copyBytes(value) }
     return this.versions.put(key, version, namespace, () => this.putNow(own))
   }
@@ -304,6 +305,18 @@ export class BlobStore {
   async has(key: HashedKey): Promise<boolean> {
     this.checkOpen()
     return typeof (await keepAliveUntil(this.clock, this.reader.peek(key))) !== 'string'
+  }
+
+  /** Gives the time from which on what is there should be loaded anew; 0 for never, and when nothing is there. */
+  async staleMsOf(key: HashedKey): Promise<number> {
+    this.checkOpen()
+    const found = await keepAliveUntil(this.clock, this.reader.peek(key))
+    return typeof found === 'string' ? 0 : found.staleMs
+  }
+
+  /** Takes a ticket of a load: it becomes old with every put, delete and purge of the key. */
+  watch({ low, high }: HashedKey, namespace: number): Ticket {
+    return this.tickets.watch(low, high, namespace)
   }
 
   /** Gives the keys of all blobs that are there; namespace 0 stands for all. */

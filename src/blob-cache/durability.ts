@@ -23,6 +23,8 @@ export interface BlobFacts {
   readonly expiresMs: number
   /** 0: none. */
   readonly version: number
+  /** Milliseconds since 1970 from which on it should be loaded anew, 0: never. */
+  readonly staleMs?: number
 }
 
 export const NO_FACTS: BlobFacts = { namespace: 0, expiresMs: 0, version: 0 }

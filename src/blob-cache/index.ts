@@ -2,8 +2,9 @@
 export { BlobCache } from './blob-cache.js'
 export type {
   BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge, BlobPutOptions, BlobWriteOptions,
-  WhenLocked,
+  BlobGetOrSetOptions, WhenLocked,
 } from './blob-cache.js'
+export type { BlobLoad, BlobLoadContext } from './load-flights.js'
 export type { BlobCacheEvent, BlobCacheState } from './blob-health.js'
 export { describeCatalog } from './catalog-dump.js'
 export type { Durability, PutResult } from './durability.js'

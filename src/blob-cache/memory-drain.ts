@@ -55,13 +55,13 @@ function blobAt({ part }: MemorySegment, { low, high, offset, bytes }: FooterEnt
   const header = emptyRecordHeader()
   const memory = part.slab.bytes
   readRecordFields(memory, offset, header)
-  const { keyBytes, storedBytes, namespace, expiresMs } = header
+  const { keyBytes, storedBytes, namespace, expiresMs, staleMs } = header
   const keyEnd = offset + RECORD_HEADER_BYTES + keyBytes
   const valueAt = offset + valueStart(header)
   const blob: NewBlob = {
     key: { bytes: memory.slice(offset + RECORD_HEADER_BYTES, keyEnd), low, high },
     value: memory.slice(valueAt, valueAt + storedBytes), valueBytes: storedBytes, recordBytes: bytes,
-    durability: 'memory', namespace, expiresMs, extensions: memory.slice(keyEnd, valueAt), isReturning: false,
+    durability: 'memory', namespace, expiresMs, staleMs, extensions: memory.slice(keyEnd, valueAt), isReturning: false,
   }
   return { blob, header }
 }

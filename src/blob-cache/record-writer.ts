@@ -21,11 +21,11 @@ export class RecordWriter {
 
   /** Writes the record, and gives its entry. `seed` is that of the file. */
   write(blob: NewBlob, place: ReservedPlace, seed: number, seqNum: SeqNum): FooterEntry {
-    const { key, value, valueBytes, recordBytes, extensions, namespace, expiresMs } = blob
+    const { key, value, valueBytes, recordBytes, extensions, namespace, expiresMs, staleMs = 0 } = blob
     const { bytes, at, offset, recordNum } = place
     const header: RecordHeader = Object.assign(this.header, {
       keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes, plainBytes: valueBytes,
-      seqNum, low: key.low, high: key.high, recordNum, createdMs: recordTime(this.clock.wallMs()), namespace, expiresMs,
+      seqNum, low: key.low, high: key.high, recordNum, createdMs: recordTime(this.clock.wallMs()), namespace, expiresMs, staleMs,
     })
     bytes.set(key.bytes, at + RECORD_HEADER_BYTES)
     bytes.set(extensions, at + RECORD_HEADER_BYTES + key.bytes.length)

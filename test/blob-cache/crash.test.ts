@@ -16,7 +16,7 @@ const KEYS = ['a', 'b', 'c', 'd', 'e']
 /** What catalogs may need, and nine segments: blobs are moved. Of the changes of the disk a part is crashed. */
 const EVICTING = {
   settings: { maxBytes: 266_240 + 9 * 1536, segmentBytes: 1536, slabBytes: 1536 },
-  steps: 500, keys: Array.from({ length: 60 }, (_, i) => `k${i}`), everyNth: 30,
+  steps: 600, keys: Array.from({ length: 60 }, (_, i) => `k${i}`), everyNth: 30,
 }
 const MODES = {
   memory: ['memory'], written: ['written'], synced: ['synced'], mixed: ['memory', 'written', 'synced'],
