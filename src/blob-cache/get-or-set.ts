@@ -72,7 +72,8 @@ function requestOf(
       const expiresMs = freshMs === 0 ? 0 : recordTime(freshMs + windowMs)
       const staleMs = windowMs > 0 ? freshMs : 0
       // The caller has the value, however this ends.
-      store().put(key, value, durability, { namespace, version: 0, expiresMs, staleMs }).catch(() => undefined)
+      const facts = { namespace, version: 0, expiresMs, staleMs }
+      return store().put(key, value, durability, facts).catch(() => undefined)
     },
   }
 }

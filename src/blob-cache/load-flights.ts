@@ -22,11 +22,12 @@ export type BlobLoad = (context: BlobLoadContext) => Bytes | Promise<Bytes>
 
 interface Flight {
   readonly key: HashedKey
-  readonly ticket: Ticket
+  ticket: Ticket
   readonly controller: AbortController
   /** True when it goes on though nobody waits. */
   isBackground: boolean
   waiterCount: number
+  isLoaded: boolean
   readonly result: Promise<Bytes>
   readonly end: (error: unknown) => void
 }
@@ -36,7 +37,8 @@ export interface FlightRequest {
   load: BlobLoad
   /** Takes a ticket for the load: it tells at its end whether it is too old to be stored. */
   watch: () => Ticket
-  store: (value: Bytes) => void
+  /** Stores what was loaded; resolves when that has an end, and never rejects. */
+  store: (value: Bytes) => Promise<unknown>
 }
 
 export class LoadFlights {
@@ -58,7 +60,7 @@ export class LoadFlights {
       return copyBytes(await orAborted(flight.result, signal))
     } finally {
       flight.waiterCount--
-      if (flight.waiterCount === 0 && !flight.isBackground && this.underWay.has(flight)) {
+      if (flight.waiterCount === 0 && !flight.isBackground && !flight.isLoaded && this.underWay.has(flight)) {
         this.leave(flight)
         flight.controller.abort(signal?.reason)
         flight.end(signal?.reason)
@@ -78,12 +80,11 @@ export class LoadFlights {
       this.counts.shared++
       return known
     }
-    const flight = this.begin(request)
-    this.flights.set(name, flight)
-    return flight
+    return this.begin(request)
   }
 
-  private begin({ key, load, watch, store }: FlightRequest): Flight {
+  private begin(request: FlightRequest): Flight {
+    const { key, watch } = request
     const controller = new AbortController()
     let resolve!: (value: Bytes) => void
     let reject!: (error: unknown) => void
@@ -94,29 +95,39 @@ export class LoadFlights {
     // Who waits is told; where nobody does, the error is only counted.
     promise.catch(() => undefined)
     const flight: Flight = {
-      key, ticket: watch(), controller, isBackground: false, waiterCount: 0, result: promise, end: reject,
+      key, ticket: watch(), controller, isBackground: false, waiterCount: 0, isLoaded: false, result: promise, end: reject,
     }
     this.underWay.add(flight)
+    // A load may throw at once, and is over then.
+    this.flights.set(nameOf(key), flight)
     this.keptAlive.set(true)
     this.counts.loads++
-    void this.run(flight, load, store).then(resolve, (error: unknown) => {
+    void this.run(flight, request).then(resolve, (error: unknown) => {
       this.counts.loadErrors++
       reject(error)
     })
     return flight
   }
 
-  private async run(flight: Flight, load: BlobLoad, store: (value: Bytes) => void): Promise<Bytes> {
+  private async run(flight: Flight, { load, watch, store }: FlightRequest): Promise<Bytes> {
+    let storing: Promise<unknown> | null = null
     try {
       if (this.isClosed) throw closedError()
       const value = await load({ signal: flight.controller.signal })
+      flight.isLoaded = true
       if (typeof value !== 'string' && !isByteView(value)) {
         throw invalidArgument('a load must give a string or a Uint8Array')
       }
-      if (this.underWay.has(flight) && flight.ticket.isCurrent) store(value)
+      if (this.underWay.has(flight) && flight.ticket.isCurrent) {
+        flight.ticket.release()
+        storing = store(value)
+        flight.ticket = watch()
+      }
       return value
     } finally {
-      this.leave(flight)
+      // Until it is stored, whoever asks gets the value here.
+      if (storing === null) this.leave(flight)
+      else void storing.then(() => this.leave(flight))
     }
   }
 
