@@ -7,5 +7,7 @@ export type {
 export type { BlobLoad, BlobLoadContext } from './load-flights.js'
 export type { BlobCacheEvent, BlobCacheState } from './blob-health.js'
 export { describeCatalog } from './catalog-dump.js'
+export { rebuildCache } from './rebuild.js'
+export type { RebuildOptions, RebuiltCache } from './rebuild.js'
 export type { Durability, PutResult } from './durability.js'
 export { describeSegment } from './segment-dump.js'

@@ -12,6 +12,7 @@ import {
 } from '../base/index.js'
 import type { FileHeader, FileOrigin, Random, SeqNum } from '../base/index.js'
 import { moveMarker } from '../manifest/index.js'
+import type { Marker } from '../manifest/index.js'
 import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'
@@ -85,7 +86,8 @@ export interface RecoverySizes {
   readonly rollBytes: number
 }
 
-interface FoundCatalog {
+/** A catalog that was read. */
+export interface FoundCatalog {
   state: CatalogState
   databaseId: Uint8Array | null
 }
@@ -94,6 +96,8 @@ export class Recovery {
   private readonly place: LockedDirectory
   private readonly random: Random
   private readonly heritage: Heritage | null
+  /** The catalog to begin from, instead of the one in the directory. */
+  private readonly rebuilt: FoundCatalog | null
   private readonly sizesWanted: RecoverySizes
   private readonly index = new BlobIndex()
   /** The sequence numbers of all records, by segment and record number. */
@@ -109,7 +113,9 @@ export class Recovery {
 
   constructor(
     place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace, heritage: Heritage | null = null,
+    rebuilt: FoundCatalog | null = null,
   ) {
+    this.rebuilt = rebuilt
     this.space = space
     this.heritage = heritage
     this.place = place
@@ -132,7 +138,7 @@ export class Recovery {
     if (heritage?.isEmpty === true) await emptyCache(this.place, await vfs.list(dir))
     const names = await vfs.list(dir)
     const marker = cacheMarkerIn(names)
-    const found = marker === null ? nothing() : await this.readCatalog(marker.manifest)
+    const found = this.rebuilt ?? await this.findCatalog(marker)
     const { state, databaseId } = this.inherit(found)
     const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random }
     this.seqNum = state.seqNum
@@ -175,6 +181,10 @@ export class Recovery {
     const id = new Uint8Array(16)
     this.random.fill(id)
     return id
+  }
+
+  private async findCatalog(marker: Marker | null): Promise<FoundCatalog> {
+    return marker === null ? nothing() : this.readCatalog(marker.manifest)
   }
 
   private async readCatalog(fileNum: number): Promise<FoundCatalog> {
