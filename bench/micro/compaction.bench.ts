@@ -21,7 +21,9 @@ import { LogFile, noPredecessor } from '../../src/wal/index.js'
 import { micro } from './harness.js'
 import type { MicroCase } from './harness.js'
 
-const NO_SEPARATION = valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 32 * 2 ** 20 })
+const NO_SEPARATION = valueSettings({
+  valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 32 * 2 ** 20, valueFileBytes: 2 ** 28,
+})
 
 const entries = Number(process.argv[2] ?? 1000) * 1000
 const wanted = process.argv[3] ?? ''
@@ -125,7 +127,7 @@ function flush(name: string, keyOf: (i: number) => number): MicroCase {
     drain(buildTable({
       dir: outDir, fileName: tableFileName(fileNum), isSynced: false, header: headerOf(fileNum), settings: {},
       slab: slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 1,
-      provenBytes: memtable.publishedEnd, values: NO_SEPARATION, valueLog: null,
+      provenBytes: memtable.publishedEnd, values: NO_SEPARATION, valueLogs: [],
       visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [],
     }, { vfs }))
   }

@@ -18,7 +18,7 @@ export async function destroyDatabase(vfs: Vfs, location: string): Promise<void>
   const dir = await vfs.realPath(location)
   checkNotForeign(dir, await namesIn(dir, vfs))
   if (!(await isOurs(vfs, dir))) {
-    throw new VarveError('NOT_FOUND', `there is no database in ${location}`)
+    throw new VarveError('NOT_FOUND', `the database in ${location} does not exist`)
   }
   const lock = await lockFor(dir, vfs)
   const held = new HeldVfs(vfs, dir, lock)

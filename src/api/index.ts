@@ -3,7 +3,7 @@ export { VarveError } from '../base/index.js'
 export type { Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer } from '../base/index.js'
 export type {
   CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation,
-  VarveOptions,
+  HeldValueLog, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
@@ -24,6 +24,7 @@ export type { KeyBounds, RangeOptions } from './ranges.js'
 export { heldBy, newSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export type { StreamOptions } from './stream-options.js'
+export { takeSource } from './stream-source.js'
 export type { StreamReader, StreamWriteOptions, ValueSource } from './stream-source.js'
 export { readersOf, Varve } from './varve.js'
 export type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'

@@ -7,6 +7,7 @@ import {
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
+import { AbortWatch } from '../engine/index.js'
 import type { ByteSource, Engine } from '../engine/index.js'
 import type { WriteOptions } from './write-options.js'
 
@@ -32,6 +33,8 @@ export interface StreamReader {
 export interface StreamWriteOptions extends WriteOptions {
   /** Bytes that the source is going to give. When it gives more or fewer, nothing is stored. */
   length?: number | undefined
+  /** Gives the call up while the value is not whole, or not yet on its way into the log: then nothing is stored. */
+  signal?: AbortSignal | undefined
 }
 
 interface Walk {
@@ -47,7 +50,7 @@ type Given = {
 }
 
 /** Begins to read. Throws INVALID_ARGUMENT for what is no source. */
-function takeSource(source: unknown): ByteSource {
+export function takeSource(source: unknown): ByteSource {
   try {
     if (typeof source !== 'object' || source === null || isByteView(source)) throw noSource(source)
     const given = source as Given
@@ -88,11 +91,17 @@ function noSource(source: unknown): Error {
   return invalidArgument(`a source is a ReadableStream, an iterable of Uint8Array or a Blob${hint}`)
 }
 
-/** Reads the options once. Throws INVALID_ARGUMENT or VALUE_TOO_LARGE. */
-function takeStreamWriteOptions(options: StreamWriteOptions): { sync: boolean | undefined; length: number | null } {
-  const names = ['sync', 'length']
-  const { sync, length } = takeOptions('putStream', names, options, (given) => ({
-    sync: given.sync, length: given.length,
+interface StreamCall {
+  sync: boolean | undefined
+  length: number | null
+  abort: AbortWatch | null
+}
+
+/** Reads the options once, and begins to watch the signal. Throws INVALID_ARGUMENT or VALUE_TOO_LARGE. */
+function takeStreamWriteOptions(options: StreamWriteOptions): StreamCall {
+  const names = ['sync', 'length', 'signal']
+  const { sync, length, signal } = takeOptions('putStream', names, options, (given) => ({
+    sync: given.sync, length: given.length, signal: given.signal,
   }))
   if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {
     throw invalidArgument('option length must be a whole number from 0 on')
@@ -100,7 +109,8 @@ function takeStreamWriteOptions(options: StreamWriteOptions): { sync: boolean | 
   if (length !== undefined && length > VALUE_BYTES_MAX) {
     throw new VarveError('VALUE_TOO_LARGE', `option length is ${length}, the limit is ${VALUE_BYTES_MAX}`)
   }
-  return { sync: checkFlag(sync, 'sync'), length: length ?? null }
+  const isSynced = checkFlag(sync, 'sync')
+  return { sync: isSynced, length: length ?? null, abort: signal === undefined ? null : new AbortWatch(signal) }
 }
 
 /** What a caller gives to `putStream`. */
@@ -114,8 +124,12 @@ export interface StreamedGiven {
 export async function putStream(
   engine: Engine, { key, source, options = {} }: StreamedGiven, syncByDefault: boolean,
 ): Promise<void> {
-  const { sync = syncByDefault, length } = takeStreamWriteOptions(options)
-  checkKey(key)
-  const ownKey = copyBytes(key)
-  await engine.streams.put({ key: ownKey, source: takeSource(source), sync, length })
+  const { sync = syncByDefault, length, abort } = takeStreamWriteOptions(options)
+  try {
+    checkKey(key)
+    const ownKey = copyBytes(key)
+    await engine.streams.put({ key: ownKey, source: takeSource(source), sync, length, abort })
+  } finally {
+    abort?.end()
+  }
 }

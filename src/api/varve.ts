@@ -127,7 +127,8 @@ export class Varve {
   /**
    * Puts a value of at most 1 GiB that comes in pieces and is never whole in memory. It is there when the promise
    * resolves: what was put under the key meanwhile is older. Rejects with SOURCE_FAILED, INVALID_ARGUMENT for pieces
-   * that are no Uint8Array, VALUE_TOO_LARGE, CLOSED, or as `put` does; then nothing is stored, and no file is left.
+   * that are no Uint8Array, VALUE_TOO_LARGE, CLOSED, the reason of `signal`, or as `put` does; then nothing is stored,
+   * and no file is left.
    */
   async putStream(key: Bytes, source: ValueSource, options?: StreamWriteOptions): Promise<void> {
     await putStream(this.writer(), { key, source, options }, this.syncByDefault)

@@ -18,6 +18,10 @@ export class Turns {
     this.clock = clock
   }
 
+  nowMs(): number {
+    return this.clock.nowMs()
+  }
+
   /** True when the work must continue with `defer`. `work` says about how many microseconds were spent. */
   isOver(work = 1): boolean {
     this.work += work

@@ -3,21 +3,31 @@
  * Thread: main.
  */
 import {
-  bytesLength, copyBytes, hasMemory, invalidArgument, isByteView, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock,
-  systemRandom, takeOptions, VarveError,
+  bytesLength, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom, takeOptions,
+  VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
-import { MemoryVfs, NodeVfs } from '../vfs/index.js'
+import { MemoryVfs, nodeCodec, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { codecOf, findCodecs } from './blob-codec.js'
+import type { BlobCodec, BlobCodecs } from './blob-codec.js'
+import type { BlobEntry } from './blob-entry.js'
 import type { BlobCacheEvent, BlobCacheState, BlobHealth } from './blob-health.js'
+import type { ReadInto } from './blob-parts.js'
 import type { BlobStore, StoreSettings } from './blob-store.js'
+import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { CacheLife, storeIn } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
 import { getOrSet } from './get-or-set.js'
+import { takeGetOrSetOptions } from './get-or-set-options.js'
+import type { BlobGetOrSetOptions } from './get-or-set-options.js'
 import { LoadFlights } from './load-flights.js'
 import type { BlobLoad } from './load-flights.js'
-import { recordTime } from './segment-format.js'
+import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
+import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
+import { checkTarget, takePart } from './read-options.js'
+import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 import { newStoreParts } from './store-parts.js'
 
 /** The smallest `maxBytes`. */
@@ -26,12 +36,16 @@ const SEGMENT_BYTES_MIN = MiB
 const SEGMENT_BYTES_MAX = 64 * MiB
 const SLAB_BYTES_MAX = 16 * MiB
 const ROLL_BYTES_MAX = 4 * MiB
+/** The part of a cache that one blob may be, and of how many blobs of the largest size it has room. */
+const BLOB_SHARE_MAX = 15 / 64
+const BLOBS = 40
+/** Places in a file have 32 bits. */
+const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
-const OPEN_OPTIONS = ['maxBytes', 'durability', 'whenLocked', 'onEvent', 'components']
-const GET_OR_SET_OPTIONS = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'namespace', 'durability', 'signal']
-const PUT_OPTIONS = ['durability', 'ttl', 'expiresAt', 'version', 'namespace']
-const DURABILITIES: readonly Durability[] = ['memory', 'written', 'synced']
+const OPEN_OPTIONS = [
+  'maxBytes', 'maxBlobBytes', 'durability', 'compression', 'whenLocked', 'onEvent', 'components',
+]
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
 export interface BlobCacheComponents {
@@ -42,6 +56,9 @@ export interface BlobCacheComponents {
   /** Salts and ids; by default the system's. */
   random?: Random
 }
+
+/** How blobs are compressed. */
+export type CompressionName = 'none' | 'deflate' | 'brotli' | 'zstd'
 
 /** Options of `BlobCache.open`. An unknown one, or a value of the wrong type or size, is refused. */
 export interface BlobCacheOptions {
@@ -59,51 +76,22 @@ export interface BlobCacheOptions {
   whenLocked?: WhenLocked
   /** Called with what happens to the cache beside calls of it. */
   onEvent?: (event: BlobCacheEvent) => void
+  /**
+   * The largest blob, at most a quarter of `maxBytes` less 1/16, and below 4 GiB; default a fortieth of `maxBytes`.
+   * With much larger ones fewer small ones stay.
+   */
+  maxBlobBytes?: number
+  /**
+   * Blobs are compressed when that makes them an eighth shorter; default 'none'. 'zstd' needs Node 22.15. A part of a
+   * compressed blob takes as long as all before it.
+   */
+  compression?: CompressionName
   /** Parts of the platform. */
   components?: BlobCacheComponents
 }
 
 /** What `open` does when another process has the directory. */
 export type WhenLocked = 'throw' | 'memory'
-
-/** Options of one put or delete. */
-export interface BlobWriteOptions {
-  /**
-   * The moment at which the call is answered. With 'memory' that is at once, when it is visible; with 'written', when
-   * it survives the end of this process; with 'synced', when it survives power loss too. What is lost before its moment
-   * may leave an older value in its place.
-   */
-  durability?: Durability
-}
-
-/** Options of one put. */
-export interface BlobPutOptions extends BlobWriteOptions {
-  /** Milliseconds from now on after which the blob is a miss. */
-  ttl?: number
-  /** The time from which on the blob is a miss, in milliseconds since 1970. Not together with `ttl`. */
-  expiresAt?: number
-  /**
-   * A whole number above 0. The blob is stored only if what is under the key has a smaller version, or none; else the
-   * answer is 'too-old'. What was deleted or evicted has none.
-   */
-  version?: number
-  /** A name under which the blob can be purged, with others. It is no part of the key. */
-  namespace?: string
-}
-
-/** Options of `getOrSet`. What is stale is given by `get` too, until its time is over. */
-export interface BlobGetOrSetOptions extends BlobWriteOptions {
-  /** Milliseconds for which what was loaded is fresh; by default for ever. */
-  ttl?: number
-  /** For so many milliseconds behind `ttl` the old value is given at once, while it is loaded anew; default 0. */
-  staleWhileRevalidate?: number
-  /** For so many milliseconds behind `ttl` the old value is given when the load fails; default 0. */
-  staleIfError?: number
-  /** A name under which the blob can be purged. */
-  namespace?: string
-  /** Ends the wait of this caller. The load is aborted when nobody waits for it any more. */
-  signal?: AbortSignal
-}
 
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
@@ -178,8 +166,12 @@ export class BlobCache {
   private readonly flights: LoadFlights
   private readonly clock: Clock
   private readonly durability: Durability
+  private readonly codec: BlobCodec | null
 
-  private constructor(life: CacheLife, health: BlobHealth, durability: Durability, clock: Clock) {
+  private constructor(
+    life: CacheLife, health: BlobHealth, durability: Durability, clock: Clock, codec: BlobCodec | null,
+  ) {
+    this.codec = codec
     this.clock = clock
     this.life = life
     this.health = health
@@ -199,28 +191,62 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, durability, whenLocked, onEvent, vfs = new NodeVfs(), clock, random } = readOptions(options)
-    const opening = openLife({ location, vfs, clock, random, onEvent, settings: settingsFor(maxBytes) }, whenLocked)
+    const { vfs = new NodeVfs(), clock, random, settings, durability, codec, whenLocked, onEvent } = readOptions(options)
+    const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
     const { life, health } = await keepAliveUntil(clock, opening)
-    return new BlobCache(life, health, durability, clock)
+    return new BlobCache(life, health, durability, clock, codec)
   }
 
-  /** Stores a value under a key. Tells whether it was stored, or why not; what was stored may be evicted later. */
-  async put(key: Bytes, value: Bytes, options: BlobPutOptions = {}): Promise<PutResult> {
-    const { durability = this.durability, ...facts } = takeOptions('put', PUT_OPTIONS, options, (o) => ({
-      durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
-    }))
-    checkDurability(durability)
-    checkValue(value)
+  /**
+   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether it
+   * was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab must
+   * not change until then.
+   */
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
+    const { clock, store } = this
+    const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
+    checkKey(key)
+    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    const watch = watchOf(options)
+    const given = takeValue(value)
+    const size = given.size ?? manner.size
+    return store.put(store.hashed(key), given.value, durability, allFacts, { ...manner, size, watch })
+  }
+
+  /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
+  async get(key: Bytes, options?: BlobReadOptions): Promise<Uint8Array | undefined> {
     const { store } = this
-    return store.put(store.hashed(checkKey(key)), value, durability, {
-      expiresMs: this.expiryOf(facts), version: checkVersion(facts.version), namespace: this.hashOf(facts.namespace),
-    })
+    const hashed = store.hashed(checkKey(key))
+    if (options === undefined) return store.get(hashed)
+    return store.counted(store.parts.get(hashed, takePart('get', options)))
   }
 
-  /** Gives a copy of the value, or undefined. Every byte was checked. */
-  async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.store.get(this.store.hashed(checkKey(key)))
+  /**
+   * Reads the value, or a part of it, into this memory, as much as it has room for. Tells how many bytes that were, and
+   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have changed.
+   */
+  async getInto(key: Bytes, target: Uint8Array, options: BlobReadOptions = {}): Promise<ReadInto | undefined> {
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    checkTarget(target)
+    return store.counted(store.parts.getInto(hashed, target, takePart('getInto', options)))
+  }
+
+  /**
+   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part is
+   * checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is gone
+   * and the room is needed, or after a minute (ABORTED).
+   */
+  async getStream(key: Bytes, options: BlobStreamOptions = {}): Promise<BlobStream | undefined> {
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    const part = takePart('getStream', options, ['start', 'end', 'signal'])
+    return store.counted(store.parts.stream(hashed, part, watchOf(options)))
+  }
+
+  /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
+  async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
+    return this.store.entry(this.store.hashed(checkKey(key)))
   }
 
   /**
@@ -229,19 +255,11 @@ export class BlobCache {
    * it began. Each caller has a copy of its own. Does not wait for the disk.
    */
   async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
-    const given = takeOptions('getOrSet', GET_OR_SET_OPTIONS, options, (o) => ({
-      ttl: o.ttl, staleWhileRevalidate: o.staleWhileRevalidate, staleIfError: o.staleIfError, namespace: o.namespace,
-      durability: o.durability, signal: o.signal,
-    }))
-    if (typeof load !== 'function') throw invalidArgument('load must be a function')
-    const { clock, flights, durability } = this
-    return getOrSet({ clock, flights, store: () => this.store }, this.store.hashed(checkKey(key)), load, {
-      ttl: checkMs(given.ttl ?? Infinity, 'ttl'),
-      staleWhileRevalidate: checkMs(given.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
-      staleIfError: checkMs(given.staleIfError ?? 0, 'staleIfError'),
-      namespace: this.hashOf(given.namespace), durability: checkDurability(given.durability ?? durability),
-      signal: checkSignal(given.signal),
-    })
+    const { namespace, ...facts } = takeGetOrSetOptions(options, load, this.durability)
+    const { clock, flights } = this
+    const hashed = this.store.hashed(checkKey(key))
+    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    return getOrSet({ clock, flights, store: () => this.store }, hashed, load, allFacts)
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
@@ -311,24 +329,13 @@ export class BlobCache {
     return this.store.namespaceOf(namespace)
   }
 
-  private expiryOf({ ttl, expiresAt }: { ttl: number | undefined; expiresAt: number | undefined }): number {
-    if (ttl === undefined && expiresAt === undefined) return 0
-    if (ttl !== undefined && expiresAt !== undefined) throw invalidArgument('put takes either ttl or expiresAt')
-    const given = ttl ?? expiresAt!
-    if (typeof given !== 'number' || !(given >= 0)) {
-      throw invalidArgument(`option ${ttl === undefined ? 'expiresAt' : 'ttl'} must be a number of 0 or more`)
-    }
-    if (given === Infinity) return 0
-    return Math.max(1, recordTime(ttl === undefined ? given : this.clock.wallMs() + given))
-  }
-
   private durabilityOf(call: string, options: BlobWriteOptions): Durability {
     const given = takeOptions(call, ['durability'], options, (o) => o.durability)
     return given === undefined ? this.durability : checkDurability(given)
   }
 }
 
-function settingsFor(maxBytes: number): StoreSettings {
+function settingsFor(maxBytes: number): Omit<StoreSettings, 'blobBytesMax' | 'codecs'> {
   const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
   const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
   const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
@@ -368,10 +375,10 @@ export async function openStore(
 
 function readOptions(options: BlobCacheOptions) {
   const given = takeOptions('cache', OPEN_OPTIONS, options, (o) => ({
-    maxBytes: o.maxBytes, durability: o.durability, whenLocked: o.whenLocked, onEvent: o.onEvent,
-    components: o.components,
+    maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
+    whenLocked: o.whenLocked, onEvent: o.onEvent, components: o.components,
   }))
-  const { maxBytes, durability = 'written', whenLocked = 'throw', onEvent = null } = given
+  const { maxBytes, durability = 'written', compression = 'none', whenLocked = 'throw', onEvent = null } = given
   if (whenLocked !== 'throw' && whenLocked !== 'memory') {
     throw invalidArgument('option whenLocked must be one of throw, memory')
   }
@@ -379,31 +386,28 @@ function readOptions(options: BlobCacheOptions) {
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
   }
+  const largest = Math.min(BLOB_BYTES_MAX, Math.floor(maxBytes * BLOB_SHARE_MAX))
+  const { maxBlobBytes = Math.min(largest, Math.floor(maxBytes / BLOBS)) } = given
+  if (!Number.isSafeInteger(maxBlobBytes) || maxBlobBytes < 0 || maxBlobBytes > largest) {
+    throw invalidArgument(`option maxBlobBytes must be a whole number of at most ${largest}`)
+  }
   const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
     'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
-  return { maxBytes, durability: checkDurability(durability), whenLocked, onEvent, vfs, clock, random }
+  const codecs = findCodecs(nodeCodec)
+  const codec = checkCompression(codecs, compression)
+  const settings = { ...settingsFor(maxBytes), blobBytesMax: maxBlobBytes, codecs }
+  return { settings, durability: checkDurability(durability), codec, whenLocked, onEvent, vfs, clock, random }
 }
 
-function checkMs(value: number, name: string): number {
-  if (typeof value === 'number' && value >= 0) return value
-  throw invalidArgument(`option ${name} must be a number of 0 or more`)
-}
-
-function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal
-  throw invalidArgument('option signal must be an AbortSignal')
-}
-
-function checkVersion(version: number | undefined): number {
-  if (version === undefined) return 0
-  if (Number.isSafeInteger(version) && version > 0) return version
-  throw invalidArgument('option version must be a whole number above 0')
-}
-
-function checkDurability(value: Durability): Durability {
-  if (DURABILITIES.includes(value)) return value
-  throw invalidArgument(`option durability must be one of ${DURABILITIES.join(', ')}`)
+function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {
+  if (name === 'none') return null
+  if (!['deflate', 'brotli', 'zstd'].includes(name)) {
+    throw invalidArgument('option compression must be one of none, deflate, brotli, zstd')
+  }
+  const codec = codecOf(codecs, name)
+  if (codec === null) throw new VarveError('NOT_SUPPORTED', `this platform has no codec ${name}`)
+  return codec
 }
 
 function checkKey(key: Bytes): Bytes {
@@ -412,13 +416,4 @@ function checkKey(key: Bytes): Bytes {
   if (length === 0) throw invalidArgument('a key of a cache must not be empty')
   if (length <= KEY_BYTES_MAX) return key
   throw new VarveError('KEY_TOO_LARGE', `key of ${length} bytes, at most ${KEY_BYTES_MAX} are allowed`)
-}
-
-function checkValue(value: Bytes): void {
-  checkBytes(value, 'value')
-}
-
-function checkBytes(data: Bytes, what: string): void {
-  if (typeof data === 'string' || (isByteView(data) && hasMemory(data))) return
-  throw invalidArgument(`the ${what} must be a string or a Uint8Array`)
 }

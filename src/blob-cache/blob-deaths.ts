@@ -60,7 +60,7 @@ export class BlobDeaths {
   }
 
   /** Kills what a failed segment had not synced. */
-  killLost({ segment, syncedEnd, entries }: SegmentFile): void {
+  killLost({ segment, syncedEnd, entries }: Pick<SegmentFile, 'segment' | 'syncedEnd' | 'entries'>): void {
     for (const entry of entries) {
       if (entry.offset + entry.bytes > syncedEnd) this.killDead(entry, { segment, recordNum: entry.recordNum })
     }

@@ -38,7 +38,7 @@ export type BlobCacheEvent =
   }
 
 const RECENT_MS = 60_000
-/** So many failures in a minute are made good. A full disk fails two segments at once, and may need more than one try. */
+/** Failures in a minute that are made good. A full disk fails two segments at once, and may need another try. */
 const FAILURES_MAX = 1
 const FULL_MAX = 6
 

@@ -7,7 +7,7 @@
  * removal states; nothing else writes main segments, and none is written by two processes. BC-7 a move waits for
  * nothing but the disk: what finds no room is left where it is, and goes with the victim.
  */
-import { newFileHeader, runAsync } from '../base/index.js'
+import { FILE_HEADER_BYTES, newFileHeader, runAsync } from '../base/index.js'
 import type { FileOrigin, SeqNum } from '../base/index.js'
 import { readFully, syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -20,13 +20,14 @@ import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
 import type { Change, Kill } from './catalog-format.js'
 import type { CatalogWriter } from './catalog-writer.js'
+import { LargeCopy } from './large-copy.js'
 import { MainSegment } from './main-segment.js'
 import { createSegmentFile } from './segment-file.js'
 import {
   emptyRecordHeader, isKeyGood, isValueGood, readRecordHeader, recordBytes, sealRecord,
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
-import { lastExpiryMs } from './segment-footer.js'
+import { footerBytes, lastExpiryMs } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
 import type { SegmentReader, SegmentSet } from './segment-set.js'
 
@@ -35,6 +36,8 @@ export interface BlobMoverOptions {
   dir: string
   origin: FileOrigin
   segmentBytes: number
+  /** Larger records are copied piece by piece. */
+  wholeBytesMax: number
   index: BlobIndex
   segments: SegmentSet
   space: BlobSpace
@@ -54,6 +57,7 @@ export interface BlobMoverOptions {
 
 export class BlobMover {
   movedItems = 0
+  movedLargeItems = 0
   movedBytes = 0
   private readonly options: BlobMoverOptions
   private target: MainSegment | null = null
@@ -87,13 +91,18 @@ export class BlobMover {
       if (slot < 0) continue
       const visits = this.options.index.visitsAt(slot)
       if (!plan.takes(visits, entry.bytes)) continue
+      const newVisits = visitsAfterMove(victim.queue, visits)
+      if (entry.bytes > this.options.wholeBytesMax) {
+        if (await this.copyLarge(move, reader, entry, newVisits)) continue
+        break
+      }
       const found = await this.read(reader, entry)
       if (found === 'corrupt') this.options.onCorrupt(entry, victim.segment)
       if (found !== 'good' || this.options.goneReason(this.header) !== null) continue
       const target = await this.roomFor(move, entry)
       if (target === null) break
       if (this.slotOf(victim.segment, entry) < 0) continue
-      await this.append(move, target, entry, visitsAfterMove(victim.queue, visits))
+      await this.append(move, target, entry, newVisits)
     }
     await this.attempt(move, (target) => target.sync())
     return this.changes()
@@ -121,6 +130,33 @@ export class BlobMover {
     return isGood ? 'good' : 'corrupt'
   }
 
+  /** Copies a large record piece by piece. False when there is no room for it. */
+  private async copyLarge(move: BlobMove, reader: SegmentReader, from: FooterEntry, visits: number): Promise<boolean> {
+    const target = await this.roomFor(move, from)
+    if (target === null) return false
+    const copy = new LargeCopy(reader, target, from)
+    const outcome = await this.attempt(move, () => copy.write())
+    if (outcome === null) return true
+    const isThere = this.slotOf(move.victim, from) >= 0 && this.options.goneReason(copy.header) === null
+    if (outcome === 'corrupt') this.options.onCorrupt(from, move.victim)
+    if (outcome !== 'good' || !isThere) await this.attempt(move, () => target.cut())
+    else {
+      const { head, to } = copy.bind(this.options.seqNum(), visits)
+      move.add(from, to, target.segment)
+      target.add(to)
+      this.noteMoved(from)
+      this.movedLargeItems++
+      await this.attempt(move, () => target.write(head, head.length, to.offset))
+    }
+    return true
+  }
+
+  private noteMoved({ bytes }: FooterEntry): void {
+    this.options.evictor.noteMoved(bytes)
+    this.movedItems++
+    this.movedBytes += bytes
+  }
+
   /** Gives the main segment with room for a record, or null when there is none. */
   private async roomFor(move: BlobMove, { bytes, key }: FooterEntry): Promise<MainSegment | null> {
     if (this.target?.isFullFor(bytes, key.length) === true) {
@@ -130,11 +166,12 @@ export class BlobMover {
         this.target = null
       })
     }
-    return (this.target ??= await this.make())
+    return (this.target ??= await this.make(FILE_HEADER_BYTES + bytes + footerBytes(1, key.length)))
   }
 
-  private async make(): Promise<MainSegment | null> {
-    const { vfs, dir, origin, segmentBytes, segments, space, catalog, allocate } = this.options
+  private async make(bytesMin: number): Promise<MainSegment | null> {
+    const { vfs, dir, origin, segments, space, catalog, allocate } = this.options
+    const segmentBytes = Math.max(this.options.segmentBytes, bytesMin)
     if (!space.tryReserve('segment', segmentBytes)) return null
     const segment = allocate()
     segments.begin(segment, 'main', segmentBytes)
@@ -161,24 +198,26 @@ export class BlobMover {
     sealRecord(this.buffer, 0, offset, target.seed, header)
     const to = { ...from, offset, recordNum, visits, isDead: false }
     move.add(from, to, segment)
-    this.options.evictor.noteMoved(from.bytes)
-    this.movedItems++
-    this.movedBytes += from.bytes
+    this.noteMoved(from)
     await this.attempt(move, () => target.append(this.buffer, to))
   }
 
-  /** Does something with the target; where that fails, nothing more is written to it, and its new copies are none. */
-  private async attempt(move: BlobMove, act: (target: MainSegment) => Promise<void>): Promise<void> {
+  /**
+   * Does something with the target, and gives what came of it; null where that failed: nothing more is written to it
+   * then, and its new copies are none.
+   */
+  private async attempt<T>(move: BlobMove, act: (target: MainSegment) => Promise<T>): Promise<T | null> {
     const { target } = this
-    if (target === null) return
+    if (target === null) return null
     try {
-      await act(target)
+      return await act(target)
     } catch {
       this.target = null
       this.full.delete(target)
       move.forget(target.segment)
       this.options.segments.fail(target.segment)
       await target.close()
+      return null
     }
   }
 

@@ -36,6 +36,8 @@ interface Segment {
   bytes: number
   isSealed: boolean
   isLeaving: boolean
+  /** True while somebody writes to it, who cannot be made to stop. */
+  isLent: boolean
   /** The time at which the last of its blobs expires; Infinity when one never does. */
   expiresMs: number
   wasKept: boolean
@@ -63,7 +65,7 @@ export class BlobQueues {
   /** Puts a segment behind the others of its queue. */
   add(segment: number, queue: QueueName, bytes: number): void {
     assert(!this.young.has(segment) && !this.main.has(segment), 'a segment is in one queue, once')
-    const state = { bytes, isSealed: false, isLeaving: false, expiresMs: Infinity, wasKept: false }
+    const state = { bytes, isSealed: false, isLeaving: false, isLent: false, expiresMs: Infinity, wasKept: false }
     this[queue].set(segment, state)
     if (queue === 'young') this.youngBytes += bytes
   }
@@ -121,10 +123,18 @@ export class BlobQueues {
     this.stateOf(segment).isLeaving = false
   }
 
-  /** Gives the oldest segment that is not sealed, which has to be sealed when nothing else can go. */
+  /** Says whether an open segment is lent to somebody: then it cannot be sealed. */
+  lend(segment: number, isLent: boolean): void {
+    const state = this.young.get(segment) ?? this.main.get(segment)
+    if (state !== undefined) state.isLent = isLent
+  }
+
+  /** Gives the oldest segment that is not sealed and not lent, which has to be sealed when nothing else can go. */
   oldestOpen(): number | null {
     for (const queue of [this.young, this.main]) {
-      for (const [segment, { isSealed, bytes }] of queue) if (!isSealed && bytes > 0) return segment
+      for (const [segment, { isSealed, isLent, bytes }] of queue) {
+        if (!isSealed && !isLent && bytes > 0) return segment
+      }
     }
     return null
   }

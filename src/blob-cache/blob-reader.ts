@@ -5,7 +5,9 @@
  * Invariants: BC-1 a hit is exactly what was put under this key. BC-8 bytes of reads under way are bounded.
  */
 import { equalRanges, errnoOf, MiB, runAsync, VarveError } from '../base/index.js'
+import type { SeqNum } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
+import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
 import { ByteGate } from './byte-gate.js'
 import {
@@ -14,7 +16,8 @@ import {
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
 import { isOfMemory } from './memory-segments.js'
-import { versionIn } from './record-extensions.js'
+import { metaIn, versionIn } from './record-extensions.js'
+import { PartMissing, plainOf, readParts } from './record-parts.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
@@ -42,17 +45,48 @@ export interface RecordPlace {
 
 /** What a record tells of its blob. */
 export interface RecordFacts {
+  readonly place: RecordPlace
+  readonly seqNum: SeqNum
   /** 0: none. */
   readonly version: number
+  readonly meta: Uint8Array
+  readonly createdMs: number
+  /** 0: never. */
+  readonly expiresMs: number
+  /** Where the value begins in the file. */
+  readonly valueAt: number
   readonly storedBytes: number
   /** 0: never. */
   readonly staleMs: number
+  readonly plainBytes: number
+  /** What the value is compressed with, 0: nothing. */
+  readonly codecNumber: number
+}
+
+/** A value as it is stored, in memory. */
+interface FoundValue {
+  readonly bytes: Uint8Array
+  readonly codecNumber: number
+  readonly plainBytes: number
+}
+
+/** Reads parts of a value, from a segment that is held. */
+export interface HeldParts {
+  /** Gives the bytes [start, end). Rejects with PartMissing. */
+  read(start: number, end: number): AsyncGenerator<Uint8Array, void>
+  /** Idempotent. */
+  release(): void
 }
 
 export interface BlobReaderOptions {
+  /** Larger records are read part by part. */
+  wholeBytesMax: number
+  codecs: BlobCodecs
   index: BlobIndex
   slabs: SlabSupply
   segments: SegmentSet
+  /** Waits until a record can be read from its file; null when it can be now. */
+  whenWritten: (segment: number, end: number) => Promise<void> | null
   /** Tells of a record whether it is not to be given any more. */
   goneReason: (header: RecordHeader) => 'expired' | 'purged' | null
   /** Called when the bytes at a place are not what was written, or were purged. */
@@ -83,17 +117,83 @@ export class BlobReader {
 
   /** Gives a private copy of the value, or the reason why there is none. */
   async get(key: HashedKey): Promise<Uint8Array | MissReason> {
-    const found = await this.look(key, (place) => {
-      const part = this.options.slabs.find(place.segment, place.offset)
-      return part === null
-        ? this.read(key, place)
-        : copyOf(this.valueIn(part.slab.bytes, place.offset - part.start, key))
-    })
+    const found = await this.look<Uint8Array>(key, (place) => this.valueAt(key, place))
     if (!(found instanceof Uint8Array)) return found
-    const { index } = this.options
-    const slot = index.find(key.low, key.high)
-    if (slot >= 0) index.visit(slot)
+    this.visit(key)
     return found
+  }
+
+  /** Notes that the blob under a key was read. */
+  visit({ low, high }: HashedKey): void {
+    const { index } = this.options
+    const slot = index.find(low, high)
+    if (slot >= 0) index.visit(slot)
+  }
+
+  private async valueAt(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
+    const part = this.options.slabs.find(place.segment, place.offset)
+    const isWhole = place.bytes <= this.options.wholeBytesMax
+    if (part === null && !isWhole) return this.inTurn(place, () => this.readWhole(key, place))
+    const found = part === null
+      ? await this.inTurn(place, () => this.readAndCheck(key, place))
+      : copyOf(this.valueIn(part.slab.bytes, place.offset - part.start, key))
+    if (typeof found === 'string') return found
+    return found.codecNumber === 0 ? found.bytes : this.joined(plainOf([found.bytes], found, this.options.codecs), found)
+  }
+
+  /** Reads a large value part by part. */
+  private async readWhole(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
+    const facts = await this.readFacts(key, place)
+    if (typeof facts === 'string') return facts
+    const parts = this.parts(facts, null)
+    if (parts === null) return 'io'
+    try {
+      return await this.joined(parts.read(0, facts.plainBytes), facts)
+    } finally {
+      parts.release()
+    }
+  }
+
+  private async joined(
+    pieces: AsyncIterable<Uint8Array>, { plainBytes }: Pick<RecordFacts, 'plainBytes'>,
+  ): Promise<Uint8Array | MissReason> {
+    const whole = new Uint8Array(plainBytes)
+    let at = 0
+    try {
+      for await (const piece of pieces) {
+        whole.set(piece, at)
+        at += piece.length
+      }
+      return at === plainBytes ? whole : 'corrupt'
+    } catch (error) {
+      if (error instanceof PartMissing) return error.reason
+      throw error
+    }
+  }
+
+  /**
+   * Gives what reads parts of a value, from a segment that is held until it is released; null when the segment is gone.
+   * `onBroken` is called when the read is broken off, since nobody reads on.
+   */
+  parts(facts: RecordFacts, onBroken: (() => void) | null): HeldParts | null {
+    const { segments, codecs } = this.options
+    const hold = segments.hold(facts.place.segment, onBroken ?? (() => undefined))
+    if (hold === null) return null
+    const gate = onBroken === null ? null : this.gate
+    return {
+      read: (start, end) => readParts({ segments, facts, codecs, gate, hold }, start, end),
+      release: () => hold.release(),
+    }
+  }
+
+  /** True when a value of this place is read whole. */
+  isReadWhole({ segment, offset, bytes }: RecordPlace): boolean {
+    return bytes <= Math.min(this.options.wholeBytesMax, MiB) || this.options.slabs.find(segment, offset) !== null
+  }
+
+  /** Called when a part of a value was not what was written. */
+  noteCorrupt(key: HashedKey, { place }: RecordFacts): void {
+    this.options.onDead(key, place)
   }
 
   /** Tells what there is under a key, without its value, and without a visit. */
@@ -102,7 +202,7 @@ export class BlobReader {
       const part = this.options.slabs.find(place.segment, place.offset)
       return part === null
         ? this.readFacts(key, place)
-        : this.factsIn(part.slab.bytes, place.offset - part.start, this.header, key)
+        : this.factsIn(part.slab.bytes, place.offset - part.start, this.header, key, place)
     })
   }
 
@@ -124,34 +224,42 @@ export class BlobReader {
   }
 
   /** Gives the value of a record in memory; lent. */
-  private valueIn(bytes: Uint8Array, at: number, key: HashedKey): Uint8Array | MissReason {
+  private valueIn(bytes: Uint8Array, at: number, key: HashedKey): FoundValue | MissReason {
     const { header } = this
     readRecordFields(bytes, at, header)
     return this.reasonAgainst(bytes, at, header, key) ?? valueOf(bytes, at, header)
   }
 
-  private factsIn(bytes: Uint8Array, at: number, header: RecordHeader, key: HashedKey): RecordFacts | MissReason {
+  private factsIn(
+    bytes: Uint8Array, at: number, header: RecordHeader, key: HashedKey, place: RecordPlace,
+  ): RecordFacts | MissReason {
     readRecordFields(bytes, at, header)
-    const { storedBytes, staleMs } = header
-    return this.reasonAgainst(bytes, at, header, key)
-      ?? { version: versionIn(bytes, at + extensionStart(header), at + valueStart(header)), storedBytes, staleMs }
+    const reason = this.reasonAgainst(bytes, at, header, key)
+    if (reason !== null) return reason
+    const { seqNum, createdMs, expiresMs, storedBytes, plainBytes, codec: codecNumber, staleMs } = header
+    const [start, end] = [at + extensionStart(header), at + valueStart(header)]
+    return {
+      place, seqNum, version: versionIn(bytes, start, end), meta: metaIn(bytes, start, end), createdMs, expiresMs,
+      valueAt: place.offset + valueStart(header), storedBytes, plainBytes, codecNumber, staleMs,
+    }
   }
 
   private reasonAgainst(bytes: Uint8Array, at: number, header: RecordHeader, key: HashedKey): MissReason | null {
     return isKeyOf(bytes, at, header, key) ? this.options.goneReason(header) : 'collision'
   }
 
-  private async read(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
-    const turn = this.gate.enter(place.bytes)
+  /** Reads when there is room for the bytes of a record. */
+  private async inTurn<T>({ bytes }: RecordPlace, read: () => Promise<T>): Promise<T> {
+    const turn = this.gate.enter(bytes)
     if (turn !== null) await turn
     try {
-      return await this.readAndCheck(key, place)
+      return await read()
     } finally {
-      this.gate.leave(place.bytes)
+      this.gate.leave(bytes)
     }
   }
 
-  private async readAndCheck(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
+  private async readAndCheck(key: HashedKey, place: RecordPlace): Promise<FoundValue | MissReason> {
     const { bytes: length, offset } = place
     const header = emptyRecordHeader()
     const found = await this.readPart(place, length, header)
@@ -171,7 +279,7 @@ export class BlobReader {
       wanted = valueStart(header)
       if (wanted > length) continue
       if (!isKeyGood(found.bytes, 0, place.offset, found.seed, header)) return 'corrupt'
-      return this.factsIn(found.bytes, 0, header, key)
+      return this.factsIn(found.bytes, 0, header, key, place)
     }
   }
 
@@ -181,6 +289,7 @@ export class BlobReader {
   ): Promise<{ bytes: Uint8Array; seed: number } | MissReason> {
     const { offset, segment, recordNum } = place
     const bytes = new Uint8Array(length)
+    await this.options.whenWritten(segment, offset + place.bytes)?.catch(() => undefined)
     for (let attempt = 0; ; attempt++) {
       try {
         const reader = await this.options.segments.reader(segment)
@@ -208,10 +317,13 @@ function isKeyOf(bytes: Uint8Array, at: number, { keyBytes }: RecordHeader, key:
   return equalRanges(bytes, start, start + keyBytes, key.bytes, 0, key.bytes.length)
 }
 
-function valueOf(bytes: Uint8Array, at: number, header: RecordHeader): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + at + valueStart(header), header.storedBytes)
+function valueOf(bytes: Uint8Array, at: number, header: RecordHeader): FoundValue {
+  const { storedBytes, plainBytes, codec: codecNumber } = header
+  return {
+    bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + at + valueStart(header), storedBytes), codecNumber, plainBytes,
+  }
 }
 
-function copyOf(found: Uint8Array | MissReason): Uint8Array | MissReason {
-  return found instanceof Uint8Array ? new Uint8Array(found) : found
+function copyOf(found: FoundValue | MissReason): FoundValue | MissReason {
+  return typeof found === 'string' ? found : { ...found, bytes: new Uint8Array(found.bytes) }
 }

@@ -26,6 +26,7 @@ const HELD_SHARE = 0.1
 
 interface Waiting {
   readonly bytes: number
+  readonly use: 'segment' | 'stream'
   readonly answer: (isGranted: boolean) => void
 }
 
@@ -82,16 +83,25 @@ export class BlobSpace {
       if (this.usedNow + bytes > this.maxBytes) return false
     } else {
       if (this.waiting.length > 0 || bytes > this.freeBytes) return false
-      if (use === 'stream' && this.used.stream + bytes > this.maxBytes * STREAM_SHARE) return false
+      if (use === 'stream' && this.isStreamShareFull(bytes)) return false
     }
     this.add(use, bytes)
     return true
   }
 
-  /** Reserves bytes for a segment when there is room, and answers then; false says that nobody will. */
-  reserve(bytes: number, answer: (isGranted: boolean) => void): void {
-    if (bytes > this.maxBytes - this.catalogBytes) return answer(false)
-    this.waiting.push({ bytes, answer })
+  /** True when streams have so much that these bytes are too many for them. */
+  private isStreamShareFull(bytes: number): boolean {
+    return this.used.stream + bytes > this.maxBytes * STREAM_SHARE
+  }
+
+  /**
+   * Reserves bytes for a segment, or a stream, when there is room, and answers then; false says that nobody will. A
+   * stream waits for segments to go, never for other streams: above their share it is refused.
+   */
+  reserve(bytes: number, answer: (isGranted: boolean) => void, use: Waiting['use'] = 'segment'): void {
+    const isRefused = bytes > this.maxBytes - this.catalogBytes || (use === 'stream' && this.isStreamShareFull(bytes))
+    if (isRefused) return answer(false)
+    this.waiting.push({ bytes, use, answer })
     this.waitingNow += bytes
     this.wake()
   }
@@ -119,9 +129,11 @@ export class BlobSpace {
   private wake(): void {
     for (let first = this.waiting[0]; first !== undefined && first.bytes <= this.freeBytes; first = this.waiting[0]) {
       this.waiting.shift()
-      this.waitingNow -= first.bytes
-      this.add('segment', first.bytes)
-      first.answer(true)
+      const { use, bytes } = first
+      this.waitingNow -= bytes
+      const isGranted = use === 'segment' || !this.isStreamShareFull(bytes)
+      if (isGranted) this.add(use, bytes)
+      first.answer(isGranted)
     }
   }
 

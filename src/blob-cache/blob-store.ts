@@ -10,18 +10,23 @@
  * failed segment had not synced is no hit any more, and is killed.
  */
 import {
-  bytesLength, copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
+  copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
+import type { ByteSource } from '../engine/index.js'
 import { BlobDeaths } from './blob-deaths.js'
+import type { BlobEntry } from './blob-entry.js'
 import { BlobEvictor } from './blob-eviction.js'
+import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
+import { BlobParts } from './blob-parts.js'
+import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
 import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey, MissReason } from './blob-reader.js'
 import type { LockedDirectory } from './cache-directory.js'
 import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
@@ -31,26 +36,31 @@ import { NO_FACTS, SafePoint } from './durability.js'
 import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
-import { encodeExtensions } from './record-extensions.js'
 import { drainMemory } from './memory-drain.js'
+import type { LargeSegment } from './large-segment.js'
+import type { LargeWriter } from './large-writer.js'
 import { RecordWriter } from './record-writer.js'
 import type { Heritage, RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
-import { recordBytes } from './segment-format.js'
+import type { FooterEntry } from './segment-footer.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
 import { endStore } from './store-end.js'
 import type { StoreParts } from './store-parts.js'
 import { StoreRetreat } from './store-retreat.js'
+import type { LargeBlob } from './streamed-puts.js'
 import type { Ticket, Tickets } from './tickets.js'
-import { WaitingPuts } from './waiting-puts.js'
 import type { NewBlob } from './waiting-puts.js'
 
 export interface StoreSettings {
   maxBytes: number
   segmentBytes: number
   slabBytes: number
+  /** The largest blob. */
+  blobBytesMax: number
+  /** With what values may be compressed. */
+  codecs: BlobCodecs
   /** A catalog that is longer is written anew. */
   rollBytes: number
 }
@@ -78,7 +88,8 @@ export class BlobStore {
   private readonly space: BlobSpace
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
-  private readonly waiting: WaitingPuts
+  private readonly puts: BlobPuts
+  private readonly blobParts: BlobParts
   private readonly tickets: Tickets
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
@@ -109,14 +120,13 @@ export class BlobStore {
     this.seqNum = recovered.seqNum
     this.fileNum = recovered.fileNum
     this.recordBytesMax = Math.floor(slabBytes / 4)
-    this.waiting = new WaitingPuts(clock, this.tickets)
     this.writer = new RecordWriter(clock)
     this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
     })
     this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
     const { index, kills, queues, evictor, origin } = this
-    const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues })
+    const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     const allocate = () => ++this.fileNum
     this.catalog = new CatalogWriter({
       catalog: recovered.catalog, kills,
@@ -134,6 +144,7 @@ export class BlobStore {
     })
     this.mover = new BlobMover({
       vfs, dir, origin, segmentBytes, index, segments, space, evictor, catalog, allocate,
+      wholeBytesMax: this.recordBytesMax,
       seqNum: () => this.seqNum,
       kill: (kill) => this.deaths.kill(kill, null),
       goneReason: (header) => this.deaths.goneReason(header),
@@ -145,30 +156,41 @@ export class BlobStore {
       sealOpen: (segment) => this.sealOpen(segment),
     })
     this.reader = new BlobReader({
-      index, slabs, segments,
+      index, slabs, segments, wholeBytesMax: this.recordBytesMax, codecs: settings.codecs,
+      whenWritten: (segment, end) => this.streams.large.whenWritten(segment, end),
       goneReason: (header) => this.deaths.goneReason(header),
       onDead: (key, at) => this.deaths.killDead(key, at),
     })
+    this.blobParts = new BlobParts(this.reader)
     this.versions = new BlobVersions({
       isThere: ({ low, high }) => index.find(low, high) >= 0,
       read: (key) => keepAliveUntil(clock, this.readVersion(key)),
     })
     this.streams = new SegmentStreams({
-      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, clock,
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
       lookForRoom: () => this.remover.look(),
       onProgress: () => this.onProgress(),
       onSynced: () => this.catalog.look(),
-      onRoom: () => this.bindWaiting(),
+      onRoom: () => this.puts.bindWaiting(),
       onFailed: (file) => this.onFailed(file),
       onFailure: (error) => this.onNoPlace(error),
     })
     this.retreat = new StoreRetreat({
-      clock, health, counts, index, memory, writer: this.writer, deaths: this.deaths, kills, catalog, space, segmentBytes,
-      remover: this.remover, mover: this.mover, reader: this.reader, streams: this.streams,
+      clock, health, counts, index, memory, writer: this.writer, deaths: this.deaths, kills, catalog, space,
+      segmentBytes, remover: this.remover, mover: this.mover, reader: this.reader, streams: this.streams,
       nextSeqNum: () => ++this.seqNum,
-      bindWaiting: () => this.bindWaiting(),
+      bindWaiting: () => this.puts.bindWaiting(),
     })
     vfs.onLost = (error) => this.retreat.loseDisk(error)
+    this.puts = new BlobPuts({
+      clock, tickets, versions: this.versions, large: this.streams.large, stepBytes: segmentBytes,
+      recordBytesMax: this.recordBytesMax, blobBytesMax: settings.blobBytesMax,
+      isStopped: () => this.isRetired,
+      hasGhost: ({ low, high }) => queues.hasGhost(low, high),
+      bind: (blob) => this.bind(blob),
+      bindLarge: (writer, blob) => this.bindLarge(writer, blob),
+      delete: (key, durability) => this.delete(key, durability),
+    })
     for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
       if (segment !== recovered.current?.state.segment) segments.add(segment, queue, bytes, expiresMs)
     }
@@ -189,64 +211,43 @@ export class BlobStore {
     return this.hashed(name).low || 1
   }
 
-  /** Stores a value. What the caller gave is read before this returns. */
-  put(key: HashedKey, value: Bytes, durability: Durability, facts = NO_FACTS): Promise<PutResult> {
+  /** Stores a value, or what a source gives. */
+  put(
+    key: HashedKey, value: Bytes | ByteSource, durability: Durability, facts = NO_FACTS, manner = PLAIN_MANNER,
+  ): Promise<PutResult> {
     this.checkOpen()
-    const { namespace, expiresMs, version, staleMs = 0 } = facts
-    const valueBytes = bytesLength(value)
-    const extensions = encodeExtensions(version)
-    const bytes = recordBytes({
-      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
-    })
-    if (bytes > this.recordBytesMax) return Promise.resolve({ stored: false, reason: 'too-large' })
-    const isExpired = expiresMs > 0 && expiresMs <= this.clock.wallMs()
-    if (isExpired) return this.putExpired(key, durability, version)
-    const isReturning = this.queues.hasGhost(key.low, key.high)
-    const blob = {
-      key, value, valueBytes, recordBytes: bytes, durability, namespace, expiresMs, staleMs, extensions, isReturning,
-    }
-    if (version === 0) {
-      this.versions.passBy(key)
-      return this.putNow(blob)
-    }
-    this.tickets.note(key.low, key.high)
-    const own = this.versions.knows(key) ? blob : { ...blob, value: copyBytes(value) }
-    return this.versions.put(key, version, namespace, () => this.putNow(own))
-  }
-
-  private putNow(blob: NewBlob): Promise<PutResult> {
-    if (this.closing !== null || this.isRetired) return Promise.resolve({ stored: false, reason: 'degraded' })
-    this.tickets.passBy(blob.key.low, blob.key.high)
-    const answer = this.waiting.isEmpty ? this.bindAndAnswer(blob) : null
-    return answer ?? this.waiting.wait({ ...blob, value: copyBytes(blob.value) })
-  }
-
-  private async putExpired(key: HashedKey, durability: Durability, version: number): Promise<PutResult> {
-    if (version === 0) await this.delete(key, durability)
-    return { stored: false, reason: 'expired' }
-  }
-
-  private bindAndAnswer(blob: NewBlob): Promise<PutResult> | null {
-    if (this.retreat.isLeft) return Promise.resolve(this.retreat.put(blob))
-    const bound = this.bind(blob)
-    return bound === null ? null : this.acknowledge(bound, blob.durability)
+    return this.puts.put({ ...manner, key, value, durability, facts })
   }
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
-  private bind(blob: NewBlob): SafePoint | null {
-    const { key, valueBytes, recordBytes: bytes, durability } = blob
+  private bind(blob: NewBlob): Promise<PutResult> | null {
+    if (this.retreat.isLeft) return Promise.resolve(this.retreat.put(blob))
+    const { key, recordBytes: bytes, durability } = blob
     const reserved = this.streams.reserve(bytes, key.bytes.length, blob.isReturning)
     if (reserved === null) return null
     const { file, place } = reserved
     const entry = this.writer.write(blob, place, file.seed, ++this.seqNum)
     const point = new SafePoint(file, place.offset + bytes, durability)
-    this.deaths.killOld(key, point)
-    this.index.set(key.low, key.high, file.segment, place.offset, bytes, place.recordNum, 0)
+    this.enter(key, entry, point, blob.plainBytes)
     file.add(entry)
+    return this.acknowledge(point, durability)
+  }
+
+  /** Gives a blob that stands in its place already its number, and makes it visible. */
+  private bindLarge(writer: LargeWriter, blob: LargeBlob): Promise<PutResult> {
+    const entry = writer.bind(this.writer.fieldsOf(blob, ++this.seqNum))
+    const point = new SafePoint(writer.file, entry.offset + entry.bytes, blob.durability)
+    this.enter(blob.key, entry, point, blob.plainBytes)
+    return this.acknowledge(point, blob.durability)
+  }
+
+  private enter(key: HashedKey, entry: FooterEntry, point: SafePoint, plainBytes: number): void {
+    const { offset, bytes, recordNum } = entry
+    this.deaths.killOld(key, point)
+    this.index.set(key.low, key.high, point.file.segment, offset, bytes, recordNum, 0)
     this.evictor.notePut(bytes)
     this.counts.puts++
-    this.counts.bytesPut += valueBytes
-    return point
+    this.counts.bytesPut += plainBytes
   }
 
   private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
@@ -259,15 +260,10 @@ export class BlobStore {
     }
   }
 
-  /** Binds those who wait, in the order of their calls, as long as there is room. */
-  private bindWaiting(): void {
-    this.waiting.bindEach((blob) => this.bindAndAnswer(blob))
-  }
-
   /** No segment can be made now for those who wait. */
   private onNoPlace(error: unknown): void {
     if (this.closing === null) this.firstError ??= error
-    if (this.closing !== null || !this.retreat.onNoPlace(error)) this.waiting.refuse()
+    if (this.closing !== null || !this.retreat.onNoPlace(error)) this.puts.refuseWaiting()
   }
 
   // ── Deletes, reads ──────────────────────────────────────────────────────────────────────────────
@@ -292,13 +288,31 @@ export class BlobStore {
 
   async get(key: HashedKey): Promise<Uint8Array | undefined> {
     this.checkOpen()
-    const found = await keepAliveUntil(this.clock, this.reader.get(key))
-    if (found instanceof Uint8Array) {
+    return this.counted(this.reader.get(key))
+  }
+
+  /** Counts a hit or a miss. */
+  async counted<T extends object>(reading: Promise<T | MissReason>): Promise<T | undefined> {
+    const found = await keepAliveUntil(this.clock, reading)
+    if (typeof found !== 'string') {
       this.counts.hits++
       return found
     }
     this.counts.misses[found]++
     return undefined
+  }
+
+  /** Reads parts of blobs. */
+  get parts(): BlobParts {
+    this.checkOpen()
+    return this.blobParts
+  }
+
+  /** Tells what there is under a key. */
+  async entry(key: HashedKey): Promise<BlobEntry | undefined> {
+    this.checkOpen()
+    const found = await keepAliveUntil(this.clock, this.blobParts.entry(key))
+    return typeof found === 'string' ? undefined : found
   }
 
   /** Tells whether `get` would give a blob, without reading it. */
@@ -352,10 +366,10 @@ export class BlobStore {
 
   private onProgress(): void {
     this.catalog.look()
-    this.bindWaiting()
+    this.puts.bindWaiting()
   }
 
-  private onFailed(file: SegmentFile): void {
+  private onFailed(file: SegmentFile | LargeSegment): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
     this.onTrouble(file.failure)
@@ -379,7 +393,7 @@ export class BlobStore {
   }
 
   private async syncNow(): Promise<void> {
-    await this.waiting.untilEmpty()
+    await this.puts.placed()
     if (this.retreat.isLeft) throw new VarveError('IO_ERROR', 'the cache is in memory only')
     await this.streams.sync()
     await this.catalog.killed()
@@ -398,9 +412,9 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    const { waiting, streams, catalog, remover, mover, segments, place } = this
+    const { puts, streams, catalog, remover, mover, segments, place } = this
     this.retreat.stopGivingBack()
-    await endStore({ waiting, streams, catalog, remover, mover, segments, place }, (error) => {
+    await endStore({ puts, streams, catalog, remover, mover, segments, place }, (error) => {
       this.firstError ??= error
     })
     if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
@@ -426,7 +440,7 @@ export class BlobStore {
     const { clock, index, retreat, deaths } = this
     await drainMemory({
       clock, index, memory: retreat.memory,
-      put: (blob) => this.putNow(blob),
+      put: (blob) => this.puts.putNow(blob),
       goneReason: (header) => deaths.goneReason(header),
       isOver: () => retreat.isLeft || this.closing !== null,
     })

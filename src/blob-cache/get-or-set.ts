@@ -1,11 +1,12 @@
 /**
- * What: `getOrSet`: gives what is there; else loads it once for all who ask, and stores it. What is stale is given while
- * it is loaded anew, or when that fails, as long as the call allows.
+ * What: `getOrSet`: gives what is there; else loads it once for all who ask, and stores it. What is stale is given
+ * while it is loaded anew, or when that fails, as long as the call allows.
  * Thread: main.
  */
 import type { Bytes, Clock } from '../base/index.js'
 import type { HashedKey } from './blob-reader.js'
 import type { BlobStore } from './blob-store.js'
+import { NO_FACTS } from './durability.js'
 import type { Durability } from './durability.js'
 import type { BlobLoad, FlightRequest, LoadFlights } from './load-flights.js'
 import { recordTime } from './segment-format.js'
@@ -72,7 +73,7 @@ function requestOf(
       const expiresMs = freshMs === 0 ? 0 : recordTime(freshMs + windowMs)
       const staleMs = windowMs > 0 ? freshMs : 0
       // The caller has the value, however this ends.
-      const facts = { namespace, version: 0, expiresMs, staleMs }
+      const facts = { ...NO_FACTS, namespace, expiresMs, staleMs }
       return store().put(key, value, durability, facts).catch(() => undefined)
     },
   }

@@ -40,10 +40,25 @@ export class MainSegment {
   /** Appends a record, whose place is `end`; rejects when that failed. */
   async append(bytes: Uint8Array, entry: FooterEntry): Promise<void> {
     const { end } = this
+    this.add(entry)
+    await this.write(bytes, entry.bytes, end)
+  }
+
+  /** Makes a record that stands behind all others, or is about to, one of the segment's. */
+  add(entry: FooterEntry): void {
     this.entries.push(entry)
     this.keyBytes += entry.key.length
     this.end += entry.bytes
-    for (let at = 0; at < entry.bytes;) at += await this.file.write(bytes, at, entry.bytes - at, end + at)
+  }
+
+  /** Writes bytes[0, length) at `offset`. Requires: that is behind all records. */
+  async write(bytes: Uint8Array, length: number, offset: number): Promise<void> {
+    for (let at = 0; at < length;) at += await this.file.write(bytes, at, length - at, offset + at)
+  }
+
+  /** Takes away what stands behind the last record. */
+  async cut(): Promise<void> {
+    await this.file.truncate(this.end)
   }
 
   async sync(): Promise<void> {

@@ -13,7 +13,7 @@ import { emptyRecordHeader, readRecordFields, RECORD_HEADER_BYTES, valueStart } 
 import type { RecordHeader } from './segment-format.js'
 import type { NewBlob } from './waiting-puts.js'
 
-/** So many bytes are put in one turn of the event loop. */
+/** Bytes that are put in one turn of the event loop. */
 const TURN_BYTES = MiB
 
 export interface MemoryDrainOptions {
@@ -55,12 +55,13 @@ function blobAt({ part }: MemorySegment, { low, high, offset, bytes }: FooterEnt
   const header = emptyRecordHeader()
   const memory = part.slab.bytes
   readRecordFields(memory, offset, header)
-  const { keyBytes, storedBytes, namespace, expiresMs, staleMs } = header
+  const { keyBytes, storedBytes, plainBytes, codec, namespace, expiresMs, staleMs } = header
   const keyEnd = offset + RECORD_HEADER_BYTES + keyBytes
   const valueAt = offset + valueStart(header)
   const blob: NewBlob = {
     key: { bytes: memory.slice(offset + RECORD_HEADER_BYTES, keyEnd), low, high },
     value: memory.slice(valueAt, valueAt + storedBytes), valueBytes: storedBytes, recordBytes: bytes,
+    plainBytes, codecNumber: codec,
     durability: 'memory', namespace, expiresMs, staleMs, extensions: memory.slice(keyEnd, valueAt), isReturning: false,
   }
   return { blob, header }

@@ -11,6 +11,8 @@ import type { RecordHeader } from './segment-format.js'
 import { entryOf } from './segment-scan.js'
 import type { NewBlob } from './waiting-puts.js'
 
+type BlobFields = 'plainBytes' | 'codecNumber' | 'namespace' | 'expiresMs' | 'staleMs'
+
 export class RecordWriter {
   private readonly clock: Clock
   private readonly header = emptyRecordHeader()
@@ -19,13 +21,21 @@ export class RecordWriter {
     this.clock = clock
   }
 
+  /** The fields of a record's header that say what it is, not where it stands. */
+  fieldsOf(
+    { plainBytes, codecNumber, namespace, expiresMs, staleMs = 0 }: Pick<NewBlob, BlobFields>, seqNum: SeqNum,
+  ): Pick<RecordHeader, 'plainBytes' | 'codec' | 'seqNum' | 'createdMs' | 'namespace' | 'expiresMs' | 'staleMs'> {
+    const createdMs = recordTime(this.clock.wallMs())
+    return { plainBytes, codec: codecNumber, seqNum, createdMs, namespace, expiresMs, staleMs }
+  }
+
   /** Writes the record, and gives its entry. `seed` is that of the file. */
   write(blob: NewBlob, place: ReservedPlace, seed: number, seqNum: SeqNum): FooterEntry {
-    const { key, value, valueBytes, recordBytes, extensions, namespace, expiresMs, staleMs = 0 } = blob
+    const { key, value, valueBytes, recordBytes, extensions } = blob
     const { bytes, at, offset, recordNum } = place
     const header: RecordHeader = Object.assign(this.header, {
-      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes, plainBytes: valueBytes,
-      seqNum, low: key.low, high: key.high, recordNum, createdMs: recordTime(this.clock.wallMs()), namespace, expiresMs, staleMs,
+      keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes, recordNum,
+      low: key.low, high: key.high, ...this.fieldsOf(blob, seqNum),
     })
     bytes.set(key.bytes, at + RECORD_HEADER_BYTES)
     bytes.set(extensions, at + RECORD_HEADER_BYTES + key.bytes.length)

@@ -6,7 +6,7 @@
  *        0    4  CRC-32 of bytes 4–71
  *        4    2  key bytes
  *        6    2  extension bytes
- *        8    2  codec: 0 none; others are refused
+ *        8    2  codec: 0 none, 1 deflate-raw, 2 brotli, 3 zstd (blob-codec.ts); others are misses
  *       10    6  created, ms since 1970
  *       16    8  sequence number
  *       24    8  hash of the key, 64 bits, its key in the file header
@@ -103,7 +103,7 @@ export function recordTime(ms: number): number {
  * header, the checksums of the value and the zeros. `offset` is the record's place in its file. Returns its bytes.
  */
 export function sealRecord(bytes: Uint8Array, at: number, offset: number, seed: number, header: RecordHeader): number {
-  writeHeader(bytes, at, offset, seed, header)
+  writeRecordHeader(bytes, at, offset, seed, header)
   const { storedBytes } = header
   const start = valueStart(header)
   let out = at + start + storedBytes
@@ -117,7 +117,13 @@ export function sealRecord(bytes: Uint8Array, at: number, offset: number, seed: 
   return total
 }
 
-function writeHeader(bytes: Uint8Array, at: number, offset: number, seed: number, header: RecordHeader): void {
+/**
+ * Writes the header of a record at bytes[at…]. Requires: key and extensions stand behind it; `offset` is the record's
+ * place in its file.
+ */
+export function writeRecordHeader(
+  bytes: Uint8Array, at: number, offset: number, seed: number, header: RecordHeader,
+): void {
   putU16(bytes, at + 4, header.keyBytes)
   putU16(bytes, at + 6, header.extensionBytes)
   putU16(bytes, at + 8, header.codec)
@@ -149,7 +155,8 @@ function keyChecksum(bytes: Uint8Array, at: number, start: number, offset: numbe
   return crc32(bytes, at + RECORD_HEADER_BYTES, at + start, (seed ^ (offset + RECORD_HEADER_BYTES)) >>> 0)
 }
 
-function chunkChecksum(bytes: Uint8Array, start: number, end: number, offset: number, seed: number): number {
+/** The checksum of a part of a value, bytes[start, end), which begins at `offset` in its file. */
+export function chunkChecksum(bytes: Uint8Array, start: number, end: number, offset: number, seed: number): number {
   return crc32(bytes, start, end, (seed ^ offset) >>> 0)
 }
 

@@ -51,7 +51,7 @@ export class SegmentRemover {
   /** Begins what has to be done for room. Called when somebody waits for it, and when some was used or came back. */
   look(): void {
     const { evictor, space, sealOpen } = this.options
-    if (this.isEnding) return
+    if (this.isEnding) return space.refuseAll()
     for (let step = evictor.next(); step.kind !== 'rest'; step = evictor.next()) {
       if (step.kind === 'seal') {
         if (!sealOpen(step.segment)) space.refuseAll()

@@ -7,13 +7,15 @@
  * Invariants: BC-3 bytes are counted from before they are written until their file is gone.
  */
 import { assert, compareBytes, errnoOf, fileSeed, runAsync, VarveError } from '../base/index.js'
-import type { FileHeader, FileOrigin } from '../base/index.js'
+import type { Clock, FileHeader, FileOrigin } from '../base/index.js'
 import { FilePool, FileSystemError, PooledFile, unlinkFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import { cacheFileName } from './cache-names.js'
 import type { SegmentQueue } from './catalog-format.js'
+import { SegmentHolds } from './segment-holds.js'
+import type { Hold } from './segment-holds.js'
 import { readSegment, readSegmentHeader } from './segment-scan.js'
 import type { FooterEntry } from './segment-footer.js'
 
@@ -34,6 +36,7 @@ export interface SegmentReader {
 }
 
 export interface SegmentSetOptions {
+  clock: Clock
   vfs: Vfs
   dir: string
   origin: FileOrigin
@@ -47,10 +50,15 @@ export class SegmentSet {
   private readonly origin: FileOrigin
   private readonly pool: FilePool
   private readonly segments = new Map<number, ListedSegment>()
+  /** Segments that were removed and are read from. */
+  private readonly held = new Map<number, ListedSegment>()
+  private readonly holds: SegmentHolds
+  private readonly unlinkings = new Set<Promise<void>>()
   private readonly space: BlobSpace
   private readonly queues: BlobQueues
 
-  constructor({ vfs, dir, origin, space, queues }: SegmentSetOptions) {
+  constructor({ vfs, dir, origin, space, queues, clock }: SegmentSetOptions) {
+    this.holds = new SegmentHolds(clock)
     this.space = space
     this.queues = queues
     this.vfs = vfs
@@ -96,6 +104,14 @@ export class SegmentSet {
     this.queues.grow(segment, -surplus)
     this.queues.seal(segment, expiresMs)
     this.space.release('segment', surplus)
+  }
+
+  /** Counts more bytes of a segment. Requires: they are reserved. Where it is gone already they come back. */
+  grow(segment: number, bytes: number): void {
+    const listed = this.segments.get(segment)
+    if (listed === undefined) return this.space.release('segment', bytes)
+    listed.bytes += bytes
+    this.queues.grow(segment, bytes)
   }
 
   /** Notes that a segment has failed: it takes nothing any more, and may go. */
@@ -181,16 +197,58 @@ export class SegmentSet {
     const listed = this.segments.get(segment)
     if (listed === undefined) return
     this.segments.delete(segment)
-    await listed.reader?.file.close()
+    if (!this.holds.isHeld(segment)) {
+      if (await this.unlink(segment, listed)) this.space.release('segment', listed.bytes)
+      return
+    }
+    this.held.set(segment, listed)
+    this.space.change('segment', 'held', listed.bytes)
+    this.holds.whenFree(segment, () => {
+      const unlinking = this.unlinkHeld(segment, listed).finally(() => this.unlinkings.delete(unlinking))
+      this.unlinkings.add(unlinking)
+    })
+    while (this.space.heldExcess > 0 && this.holds.breakIdlest());
+  }
+
+  private async unlinkHeld(segment: number, listed: ListedSegment): Promise<void> {
+    this.held.delete(segment)
+    if (await this.unlink(segment, listed)) this.space.release('held', listed.bytes)
+  }
+
+  private async unlink(segment: number, { reader }: ListedSegment): Promise<boolean> {
+    await reader?.file.close()
     try {
       await runAsync(unlinkFile(this.vfs, this.vfs.join(this.dir, cacheFileName('segment', segment))))
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') return
+      if (errnoOf(error) !== 'ENOENT') return false
     }
-    this.space.release('segment', listed.bytes)
+    return true
+  }
+
+  /** Holds a segment for reads that go on for longer; null when it is gone. */
+  hold(segment: number, onBroken: () => void): Hold | null {
+    return this.segments.has(segment) ? this.holds.take(segment, onBroken) : null
+  }
+
+  /** Gives a reader of a segment that is held, or there; null when it is gone. Rejects when it cannot be opened. */
+  async heldReader(segment: number): Promise<SegmentReader | null> {
+    const reader = await this.reader(segment)
+    const held = this.held.get(segment)
+    if (reader !== null || held === undefined) return reader
+    if (held.reader !== null) return held.reader
+    const opened = await this.openReader(segment)
+    if (held.reader === null) return (held.reader = opened)
+    await opened.file.close()
+    return held.reader
+  }
+
+  /** Breaks off all who hold a segment. */
+  async endHolds(): Promise<void> {
+    this.holds.close()
+    while (this.unlinkings.size > 0) await Promise.all(this.unlinkings)
   }
 
   async close(): Promise<void> {
-    for (const { reader } of this.segments.values()) await reader?.file.close()
+    for (const { reader } of [...this.segments.values(), ...this.held.values()]) await reader?.file.close()
   }
 }

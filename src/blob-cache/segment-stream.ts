@@ -7,33 +7,20 @@
  * its whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or
  * `onFailure` was called.
  */
-import { newFileHeader, runAsync } from '../base/index.js'
-import type { FileOrigin } from '../base/index.js'
-import { syncDirectory } from '../vfs/index.js'
-import type { Vfs } from '../vfs/index.js'
-import { ChangeTag } from './catalog-format.js'
 import type { SegmentQueue } from './catalog-format.js'
-import type { CatalogWriter } from './catalog-writer.js'
 import type { FoundOpenSegment } from './recovery.js'
-import { createSegmentFile, SegmentFile } from './segment-file.js'
+import { SegmentFile } from './segment-file.js'
 import type { ReservedPlace } from './segment-file.js'
-import { lastExpiryMs } from './segment-footer.js'
-import type { SegmentSet } from './segment-set.js'
+import { makeSegment, sealSegment } from './segment-making.js'
+import type { SegmentParts } from './segment-making.js'
 import type { SlabSupply } from './slab-supply.js'
 
-export interface SegmentStreamOptions {
-  vfs: Vfs
-  dir: string
-  origin: FileOrigin
+export interface SegmentStreamOptions extends SegmentParts {
   queue: SegmentQueue
   /** True: the next segment is made before the current one is full. */
   hasSpare: boolean
   segmentBytes: number
   slabs: SlabSupply
-  segments: SegmentSet
-  catalog: CatalogWriter
-  /** Gives the next file number. */
-  allocate: () => number
   /** Reserves room for a new segment. Rejects when there is none. */
   reserveRoom: () => Promise<void>
   /** Called with each segment that takes records from now on. */
@@ -110,17 +97,8 @@ export class SegmentStream {
   }
 
   private async seal(file: SegmentFile): Promise<void> {
-    const { catalog, segments, onProgress, onSealed } = this.options
-    const { segment } = file
-    let bytes: number
-    try {
-      bytes = await file.seal(catalog.catalog.state.segments.get(segment)!.dead)
-    } catch {
-      return // Its owner was told.
-    }
-    // Without its line in the catalog the segment is open for the next process, which finds the footer.
-    await catalog.submit([{ tag: ChangeTag.sealSegment, segment, bytes }]).catch(() => undefined)
-    segments.seal(segment, bytes, lastExpiryMs(file.entries))
+    const { onProgress, onSealed } = this.options
+    if (!(await sealSegment(file, this.options))) return // Its owner was told.
     onSealed(file)
     onProgress(file)
     await file.close()
@@ -142,23 +120,12 @@ export class SegmentStream {
   }
 
   private async make(): Promise<void> {
-    const { vfs, dir, origin, queue, segmentBytes, catalog, segments, allocate, reserveRoom } = this.options
+    const { queue, segmentBytes, segments, allocate, reserveRoom } = this.options
     await reserveRoom()
-    const segment = this.madeSegment = allocate()
-    segments.begin(segment, queue, segmentBytes)
-    const header = newFileHeader('varveseg', origin, segment)
-    let file: SegmentFile | null = null
-    try {
-      file = this.makeFile(await runAsync(createSegmentFile(vfs, dir, header)), header)
-      await runAsync(syncDirectory(vfs, dir))
-      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue, salt: header.salt }])
-    } catch (error) {
-      await file?.close()
-      await segments.abandon(segment)
-      throw error
-    }
-    segments.lend(segment, file.entries)
-    this.spare = file
+    const parts = { ...this.options, allocate: () => (this.madeSegment = allocate()) }
+    const { file, header } = await makeSegment(parts, queue, segmentBytes)
+    this.spare = this.makeFile(file, header)
+    segments.lend(this.spare.segment, this.spare.entries)
   }
 
   private makeFile(file: SegmentFile['file'], header: SegmentFile['header']): SegmentFile {

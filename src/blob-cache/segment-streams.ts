@@ -8,8 +8,12 @@
  */
 import { VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
+import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
+import type { SafeFile } from './durability.js'
 import { FileSyncer } from './file-syncer.js'
+import type { LargeSegment } from './large-segment.js'
+import { LargeSegments } from './large-segments.js'
 import type { FoundOpenSegment } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
 import { SegmentStream } from './segment-stream.js'
@@ -20,6 +24,7 @@ type StreamParts = Pick<SegmentStreamOptions,
 
 export interface SegmentStreamsOptions extends StreamParts {
   space: BlobSpace
+  queues: BlobQueues
   clock: Clock
   /** Called when room is wanted, or may be there now. */
   lookForRoom: () => void
@@ -30,18 +35,20 @@ export interface SegmentStreamsOptions extends StreamParts {
   /** Called when there is a place for records again. */
   onRoom: () => void
   /** Called with a segment that has failed: it takes nothing any more. */
-  onFailed: (file: SegmentFile) => void
+  onFailed: (file: SegmentFile | LargeSegment) => void
   /** Called when no segment can be made for those who wait. */
   onFailure: (error: unknown) => void
 }
 
 export class SegmentStreams {
+  /** Segments for blobs that are larger than a slab takes. */
+  readonly large: LargeSegments
   private readonly options: SegmentStreamsOptions
   private readonly syncer: FileSyncer
   private readonly young: SegmentStream
   private readonly returned: SegmentStream
   /** Segments whose bytes may not all be synced. */
-  private readonly unsafe = new Set<SegmentFile>()
+  private readonly unsafe = new Set<SafeFile>()
 
   constructor(options: SegmentStreamsOptions) {
     this.options = options
@@ -49,11 +56,12 @@ export class SegmentStreams {
     this.syncer = new FileSyncer(clock, () => this.options.onSynced())
     const shared = {
       ...options,
-      onMade: (file: SegmentFile) => this.unsafe.add(file),
-      onProgress: (file: SegmentFile) => this.onProgress(file),
-      onSealed: (file: SegmentFile) => this.onSealed(file),
-      onFailed: (file: SegmentFile) => this.onFailed(file),
+      onMade: (file: SafeFile) => this.unsafe.add(file),
+      onProgress: (file: SafeFile) => this.onProgress(file),
+      onSealed: (file: SafeFile) => this.onSealed(file),
+      onFailed: (file: SegmentFile | LargeSegment) => this.onFailed(file),
     }
+    this.large = new LargeSegments(shared)
     this.young = new SegmentStream({ ...shared, queue: 'young', hasSpare: true, reserveRoom: () => this.reserveRoom() })
     this.returned = new SegmentStream({
       ...shared, queue: 'returned', hasSpare: false,
@@ -87,17 +95,17 @@ export class SegmentStreams {
     })
   }
 
-  private onProgress(file: SegmentFile): void {
+  private onProgress(file: SafeFile): void {
     this.syncer.noteWritten(file)
     this.options.onProgress()
   }
 
-  private onSealed(file: SegmentFile): void {
+  private onSealed(file: SafeFile): void {
     this.unsafe.delete(file)
     this.options.lookForRoom()
   }
 
-  private onFailed(file: SegmentFile): void {
+  private onFailed(file: SegmentFile | LargeSegment): void {
     this.unsafe.delete(file)
     this.options.segments.fail(file.segment)
     this.options.onFailed(file)
@@ -107,11 +115,11 @@ export class SegmentStreams {
 
   /** Seals a segment before it is full. False when it is none of these. */
   sealNow(segment: number): boolean {
-    return this.young.sealNow(segment) || this.returned.sealNow(segment)
+    return this.young.sealNow(segment) || this.returned.sealNow(segment) || this.large.sealNow(segment)
   }
 
   /** Resolves when the first `end` bytes survive power loss. Rejects when a write or a sync of the file failed. */
-  synced(file: SegmentFile, end: number): Promise<void> {
+  synced(file: SafeFile, end: number): Promise<void> {
     return this.syncer.waitFor(file, end)
   }
 
@@ -125,7 +133,7 @@ export class SegmentStreams {
     await Promise.allSettled([...this.unsafe].map((file) => this.syncAll(file)))
   }
 
-  private async syncAll(file: SegmentFile): Promise<void> {
+  private async syncAll(file: SafeFile): Promise<void> {
     const end = file.reservedEnd
     await file.written(end)
     await this.syncer.waitFor(file, end)
@@ -135,6 +143,7 @@ export class SegmentStreams {
   async close(): Promise<void> {
     await this.young.close()
     await this.returned.close()
+    await this.large.close()
   }
 }
 

@@ -4,15 +4,15 @@
  * Thread: main.
  */
 import type { BlobMover } from './blob-mover.js'
+import type { BlobPuts } from './blob-puts.js'
 import type { LockedDirectory } from './cache-directory.js'
 import type { CatalogWriter } from './catalog-writer.js'
 import type { SegmentRemover } from './segment-remover.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SegmentStreams } from './segment-streams.js'
-import type { WaitingPuts } from './waiting-puts.js'
 
 export interface EndingStore {
-  waiting: WaitingPuts
+  puts: BlobPuts
   streams: SegmentStreams
   catalog: CatalogWriter
   remover: SegmentRemover
@@ -23,14 +23,15 @@ export interface EndingStore {
 
 /** Ends a store, whatever fails; `onError` is told what did. */
 export async function endStore(store: EndingStore, onError: (error: unknown) => void): Promise<void> {
-  const { waiting, streams, catalog, remover, mover, segments, place } = store
-  await waiting.untilEmpty()
+  const { puts, streams, catalog, remover, mover, segments, place } = store
+  await puts.end()
   await streams.makeSafe()
   await catalog.killed().catch(onError)
   await remover.end()
   await mover.close()
   await streams.close()
   await catalog.end().catch(onError)
+  await segments.endHolds()
   await segments.close()
   place.vfs.end()
   await place.lock.release().catch(onError)

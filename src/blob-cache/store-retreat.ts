@@ -134,7 +134,7 @@ export class StoreRetreat {
     index.set(key.low, key.high, segment, place.offset, bytes, place.recordNum, 0)
     if (kills.length > KEPT_KILLS_MAX) this.options.reader.isDiskLost = true
     this.options.counts.puts++
-    this.options.counts.bytesPut += blob.valueBytes
+    this.options.counts.bytesPut += blob.plainBytes
     return durability === 'memory' ? { stored: true } : { stored: true, durable: false }
   }
 

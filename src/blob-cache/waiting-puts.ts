@@ -15,7 +15,12 @@ const WAITING_BYTES_MAX = 64 * MiB
 export interface NewBlob {
   key: HashedKey
   value: Bytes
+  /** Bytes of the value as it is stored. */
   valueBytes: number
+  /** Bytes of the value as it was given. */
+  plainBytes: number
+  /** What it is compressed with, 0: nothing. */
+  codecNumber: number
   recordBytes: number
   durability: Durability
   namespace: number

@@ -11,6 +11,7 @@ import type { CompactionPick, Picker, RunningCompaction } from '../pick/index.js
 import type { CompactionRunInput, CompactionRunOutput, ValueMoves } from '../run/index.js'
 import type { TableSettings } from '../tables/index.js'
 import type { Installer, PlannedTable, PlannedValueLog, SnapshotList, VersionSet } from '../versions/index.js'
+import { VALUE_FRAMING_BYTES_MAX } from '../vlog/index.js'
 
 /** A picker besides the style's own. */
 export interface ExtraPicker extends Pick<Picker, 'pick'>, Partial<Pick<Picker, 'within'>> {
@@ -29,6 +30,8 @@ export interface CompactorHost {
   /** No write came for a second, so a memtable that waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
+  /** It is known how much a run may write that moves values; such a run may have begun, or none may begin. */
+  onLooked(): void
   /** A task failed. When `willRetry` is false a table is corrupt, and is left alone from now on. */
   onFailed(task: CompactionTask, error: unknown, willRetry: boolean): void
 }
@@ -73,9 +76,6 @@ export interface CompactionTask {
   result: CompactionRunOutput | null
 }
 
-/** Header and entry of a value in a value log, with what fills it up to a multiple of 8; at most. */
-const VALUE_FRAMING_BYTES = 80
-
 interface Planned {
   id: number
   pick: CompactionPick
@@ -106,7 +106,8 @@ function valueLogsMax({ valueFileBytes }: CompactorOptions, pick: CompactionPick
   if (pick.condemned.length === 0) return 0
   const tables = inputTables(pick)
   const condemned = new Set(pick.condemned)
-  const bytes = tables.reduce((sum, { rawBytes, entryCount }) => sum + rawBytes + entryCount * VALUE_FRAMING_BYTES, 0)
+  const bytes = tables
+    .reduce((sum, { rawBytes, entryCount }) => sum + rawBytes + entryCount * VALUE_FRAMING_BYTES_MAX, 0)
   const carriedBytes = valueBytesOf(tables) - valueBytesOf(tables, condemned)
   return 1 + Math.ceil((bytes - carriedBytes) / valueFileBytes)
 }

@@ -376,7 +376,7 @@ test('when a snapshot goes while a trickle of writes goes on, the busy picker is
 test('how fast level 0 is relieved, and when next: known while something runs out of it', async () => {
   const scene = new CompactorScene(stack())
   const { compactor } = scene
-  const look = () => [compactor.drainBytesPerMs, compactor.reliefMs]
+  const look = () => [compactor.speed.drainBytesPerMs, compactor.speed.reliefMs]
   assert.deepEqual(look(), [0, Infinity])
   compactor.schedule()
   const control = new Int32Array(scene.runInput.control)
@@ -386,7 +386,7 @@ test('how fast level 0 is relieved, and when next: known while something runs ou
   assert.deepEqual(look(), [64 * 1024 / 100, 0])
   scene.finishRun()
   assert.deepEqual(look().map((n) => Number.isNaN(n)), [false, false])
-  assert.equal(compactor.reliefMs, Infinity, 'nothing runs')
+  assert.equal(compactor.speed.reliefMs, Infinity, 'nothing runs')
 })
 
 test('while a snapshot is held, quiet times are looked at again', async () => {

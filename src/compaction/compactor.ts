@@ -18,12 +18,12 @@ import { namesMade } from '../tables/index.js'
 import type { Installer } from '../versions/index.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
+import { CompactionSpeed } from './compaction-speed.js'
 import { newTask } from './compaction-task.js'
 import type {
   CompactionTask, CompactorHost, CompactorOptions, CompactorPickers, ExtraPicker,
 } from './compaction-task.js'
 import { CompactionTotals } from './compaction-totals.js'
-import { DrainMeter, reliefOf } from './drain-meter.js'
 import { ExtraPickers } from './extra-pickers.js'
 import { KnownPressures } from './known-pressures.js'
 import { LeftAlone } from './left-alone.js'
@@ -34,15 +34,11 @@ const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 60_000
 /** The bytes of small tables that an open or a close merges. A close gives up running compactions of more bytes. */
 const TIDY_BYTES_MAX = 8 * MiB
-const PROGRESS_UNIT_BYTES = 64 * 1024
 
 export class Compactor {
   readonly totals = new CompactionTotals()
   readonly runTimes = new StageTimes()
-  private readonly drain = new DrainMeter()
-  /** The time during which compactions ran, without the time since `busySinceMs` while one is running. */
-  private busyMs = 0
-  private busySinceMs = 0
+  readonly speed: CompactionSpeed
   completedCount = 0
   movedCount = 0
   failedCount = 0
@@ -78,6 +74,7 @@ export class Compactor {
     this.options = options
     this.host = options.host
     this.clock = options.clock
+    this.speed = new CompactionSpeed(options.clock, this.tasks, this.totals)
     this.installer = installer
     this.pickers = options.pickers
     this.ends = {
@@ -92,6 +89,7 @@ export class Compactor {
     this.space = new SpaceWatch(options.clock, () => this.host.roomForValues(), () => {
       this.schedule()
       this.wakeWaiting()
+      this.host.onLooked()
     })
     this.runsMax = Math.max(1, installer.executor.workerCount - 1)
   }
@@ -109,41 +107,19 @@ export class Compactor {
     return this.pickers.busy.scores(version, this.tasks.map(({ reservation }) => reservation))
   }
 
-  /** The pressures that slow writers down and stop them, computed once for each version. */
+  /**
+   * The pressures that slow writers down and stop them, computed once for each version. Nobody is slow for garbage
+   * whose collection has no room on the disk.
+   */
   get pressures(): readonly Pressure[] {
-    const { version, pickers: { busy }, leftAlone } = this
-    return this.pressed.of(version, leftAlone.tables.size, () => busy.pressures(version, this.blocked))
+    const { version, pickers: { busy }, blocked } = this
+    const pressures = this.pressed.of(version, blocked.size, () => busy.pressures(version, blocked))
+    return this.space.isShort ? pressures.filter(({ stops }) => stops) : pressures
   }
 
   /** A compaction is running, or waits to be tried again. */
   get isAtWork(): boolean {
     return this.tasks.length > 0 || this.retryTimer !== null
-  }
-
-  /** The bytes that running compactions have read so far. */
-  get progressBytes(): number {
-    return this.tasks.reduce((sum, { control }) => sum + this.doneBytes(control), 0)
-  }
-
-  /** Bytes per millisecond that compactions take out of level 0, or 0 when unknown; measured while writers are slow. */
-  get drainBytesPerMs(): number {
-    const { totals, tasks } = this
-    const busyMs = this.busyMs + (tasks.length > 0 ? this.clock.nowMs() - this.busySinceMs : 0)
-    const running = tasks.map(({ pick }) => reliefOf(pick))
-    return this.drain.bytesPerMs(busyMs, totals.readBytes + this.progressBytes, running)
-  }
-
-  /** Milliseconds until running compactions relieve level 0; Infinity when they do not, or when it is unknown. */
-  get reliefMs(): number {
-    const speed = this.drain.speedNow
-    const left = this.tasks
-      .filter(({ pick }) => pick.inputs[0]!.level === 0)
-      .map(({ inputBytes, control }) => Math.max(0, inputBytes - this.doneBytes(control)))
-    return speed > 0 && left.length > 0 ? Math.min(...left) / (speed / this.tasks.length) : Infinity
-  }
-
-  doneBytes(control: Int32Array): number {
-    return Atomics.load(control, 1) * PROGRESS_UNIT_BYTES
   }
 
   /** Starts every compaction that may start. */
@@ -223,7 +199,7 @@ export class Compactor {
   private start(pick: CompactionPick, askedBy: ExtraPicker | null): CompactionTask {
     const { host } = this
     const task = newTask(this.options, { id: this.nextId++, pick, askedBy })
-    if (this.tasks.length === 0) this.busySinceMs = this.clock.nowMs()
+    if (this.tasks.length === 0) this.speed.noteBusy()
     this.tasks.push(task)
     host.onBegin(task)
     drive(runCompaction({ ...this.options, ends: this.ends }, task))
@@ -255,7 +231,7 @@ export class Compactor {
     const durationMs = this.clock.nowMs() - task.startMs
     this.runTimes.record(durationMs)
     this.totals.add(task.pick, task.result!, durationMs)
-    this.drain.add(reliefOf(task.pick))
+    this.speed.noteMerged(task, task.condemned.length > 0 || this.pressures.some(({ stops }) => !stops))
   }
 
   // ── Failure: nothing has changed, and a later try may have another pick ───────────────────────────
@@ -292,7 +268,7 @@ export class Compactor {
 
   private remove(task: CompactionTask): void {
     this.tasks.splice(this.tasks.indexOf(task), 1)
-    if (this.tasks.length === 0) this.busyMs += this.clock.nowMs() - this.busySinceMs
+    if (this.tasks.length === 0) this.speed.noteIdle()
   }
 
   // ── Waiting, extra work, the end ────────────────────────────────────────────────────────────────

@@ -1,5 +1,5 @@
 /**
- * What: the pressures on writers, computed once for each version and number of tables that are left alone.
+ * What: the pressures on writers, computed once for each version and number of files that are left alone.
  * Owns: the last answer. Thread: main.
  */
 import type { Version } from '../manifest/index.js'

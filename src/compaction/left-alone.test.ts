@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleTable, sampleValueLog } from '../../test/support/samples/manifest-samples.js'
-import { VarveError } from '../base/index.js'
+import { ioError, VarveError } from '../base/index.js'
 import type { ErrorCode } from '../base/index.js'
 import type { CompactionTask } from './compaction-task.js'
+import { FileSystemError } from '../vfs/index.js'
 import { LeftAlone } from './left-alone.js'
 
 const task = {
@@ -37,4 +38,13 @@ test('A12: a table is left alone for a wrong byte, a value log for that, for bei
     assert.deepEqual([...leftAlone.all], files)
   }
   assert.equal(new LeftAlone().note(task, new Error('another')), false)
+})
+
+test('ERR-4: a process without descriptors makes no value log be left alone, however often', () => {
+  const leftAlone = new LeftAlone()
+  for (const code of ['EMFILE', 'ENFILE', 'EMFILE', 'EMFILE']) {
+    const short = ioError(new FileSystemError(code, 'open', '/db/000008.vlog'), 'open', '000008.vlog')
+    assert.equal(leftAlone.note(task, short), false)
+  }
+  assert.deepEqual([...leftAlone.all], [])
 })

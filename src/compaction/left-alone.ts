@@ -4,12 +4,12 @@
  * Thread: main.
  * A value log that is left alone keeps no table from being merged: its handles are carried.
  */
-import { tableFileName, valueLogFileName, VarveError } from '../base/index.js'
+import { isOutOfFiles, tableFileName, valueLogFileName, VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import { inputTables } from '../pick/index.js'
 import type { CompactionTask } from './compaction-task.js'
 
-/** An error of the disk may pass; a wrong byte does not. */
+/** An error of the disk may pass; a wrong byte does not. Too many open files say nothing about this one. */
 const READ_ATTEMPTS_MAX = 3
 
 export class LeftAlone {
@@ -21,7 +21,7 @@ export class LeftAlone {
 
   /** Looks at the error of a task that failed. True when it names a file that is left alone from now on. */
   note({ pick, condemned }: Pick<CompactionTask, 'pick' | 'condemned'>, error: unknown): boolean {
-    if (!VarveError.is(error)) return false
+    if (!VarveError.is(error) || isOutOfFiles(error)) return false
     const table = inputTables(pick).find(({ fileNum }) => tableFileName(fileNum) === error.file)
     if (table !== undefined && error.code === 'CORRUPTION') return this.leave(this.tables, table.fileNum, error)
     const log = condemned.find((facts) => valueLogFileName(facts) === error.file)

@@ -22,6 +22,8 @@ export class SpaceWatch {
   private lookedMs = -Infinity
   /** A look is on its way, and `onLooked` is called after it. */
   isLooking = false
+  /** True since a run that moves values had no room, until one has. */
+  isShort = false
   private timer: Timer | null = null
 
   /** `roomOnDisk` tells how much may be written; `onLooked` is called when that is known. */
@@ -41,7 +43,8 @@ export class SpaceWatch {
     const isKnown = this.clock.nowMs() - this.lookedMs < LOOK_MS
     if (!isKnown) this.look()
     const fitting = ask(picker.within!(isKnown ? this.room : 0))
-    if (isKnown && fitting === null) this.lookLater()
+    if (isKnown) this.isShort = fitting === null
+    if (isKnown && this.isShort) this.lookLater()
     return fitting
   }
 

@@ -10,6 +10,7 @@ type Signal = Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener' | 'rem
 export class AbortWatch {
   private readonly signal: Signal
   private fired: { reason: unknown } | null = null
+  private listener: ((reason: unknown) => void) | null = null
   private wake: () => void = () => undefined
   private readonly firing = new Promise<void>((resolve) => (this.wake = resolve))
 
@@ -25,13 +26,21 @@ export class AbortWatch {
   }
 
   private readonly onAbort = (): void => {
-    this.fired ??= { reason: reasonOf(this.signal) }
+    if (this.fired !== null) return
+    this.fired = { reason: reasonOf(this.signal) }
     this.wake()
+    this.listener?.(this.fired.reason)
   }
 
   /** Throws the signal's reason when it has fired. */
   check(): void {
     if (this.fired !== null) throw this.fired.reason
+  }
+
+  /** Calls `listener` once with the signal's reason: now when it has fired, or when it fires. There is one listener. */
+  tell(listener: (reason: unknown) => void): void {
+    this.listener = listener
+    if (this.fired !== null) listener(this.fired.reason)
   }
 
   /** Gives what `waited` gives, or throws the signal's reason when that comes first. */
@@ -43,6 +52,7 @@ export class AbortWatch {
 
   /** Ends the watch, since the call has ended. */
   end(): void {
+    this.listener = null
     try {
       this.signal.removeEventListener('abort', this.onAbort)
     } catch {

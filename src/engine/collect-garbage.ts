@@ -7,14 +7,18 @@
 import { VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ExtraPicker } from '../compaction/index.js'
-import type { ValueLogFacts } from '../manifest/index.js'
+import type { ValueLogFacts, Version } from '../manifest/index.js'
 import { collectionPicker, garbageLeft } from '../pick/index.js'
 import type { Picker } from '../pick/index.js'
+import type { ValueLogHolder } from '../stats/index.js'
+import { holderOf, logThatNeeds } from '../versions/index.js'
 import { runToEnd } from './compact-range.js'
 import type { CompactCall, CompactOptions } from './compact-range.js'
 import { roomForValues } from './compaction-health.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
+
+const NO_PINS: ReadonlyMap<string, FileNum> = new Map()
 
 /** Options of `collectGarbage()`. */
 export interface CollectOptions extends CompactOptions {
@@ -36,8 +40,26 @@ export interface CollectResult {
   removedBytes: number
   /** Bytes of values that were moved out of them, into other value logs. */
   movedBytes: number
-  /** Bytes of value logs that no table points into any more, and that a reader or a pin still keeps. */
+  /** Bytes of value logs that no table points into any more, and that something still keeps. */
   heldBytes: number
+  /** Each of those files, and what keeps it. */
+  held: HeldValueLog[]
+  /** Open snapshots: values that they see count as live, however old they are. */
+  snapshotCount: number
+}
+
+/** A value log that no table points into any more, and that something keeps. */
+export interface HeldValueLog {
+  /** Its number. */
+  fileNum: FileNum
+  /** It is a log, and was promoted. */
+  isLog: boolean
+  /** Its bytes. */
+  fileBytes: number
+  /** What keeps it: entries that are not flushed yet and name it, pins, or snapshots, iterators, streams and reads. */
+  heldBy: Exclude<ValueLogHolder, 'table'>
+  /** The names of the pins that keep it. */
+  pins: string[]
 }
 
 /** Flushes first, so that what was written before the call counts. Resolves when readers see the result. */
@@ -68,13 +90,31 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
   if (error !== null) throw error
   const { durable } = versions
   const removed = [...before.values()].filter(({ fileNum }) => !durable.valueLogs.has(fileNum))
-  const dead = [...durable.valueLogs.values()].filter(({ liveCount }) => liveCount === 0)
+  const held = heldValueLogs(durable, valueLogSweep.waiting)
   return {
     filesRemoved: removed.length,
     removedBytes: totalBytesOf(removed),
     movedBytes: compactor.totals.movedBytes - movedBefore,
-    heldBytes: totalBytesOf(dead) + totalBytesOf(valueLogSweep.waiting),
+    heldBytes: held.reduce((sum, { fileBytes }) => sum + fileBytes, 0),
+    held,
+    snapshotCount: engine.snapshots.count,
   }
+}
+
+function heldValueLogs(version: Version, readByOthers: readonly ValueLogFacts[]): HeldValueLog[] {
+  const listed = [...version.valueLogs.values()].flatMap((facts): HeldValueLog[] => {
+    const heldBy = holderOf(facts, version)
+    return heldBy === null || heldBy === 'table' ? [] : [heldLog(facts, heldBy, version.pins)]
+  })
+  return [...listed, ...readByOthers.map((facts) => heldLog(facts, 'reader', NO_PINS))]
+}
+
+function heldLog(
+  facts: ValueLogFacts, heldBy: HeldValueLog['heldBy'], pins: ReadonlyMap<string, FileNum>,
+): HeldValueLog {
+  const log = logThatNeeds(facts)
+  const names = [...pins].filter(([, firstLog]) => log >= firstLog).map(([name]) => name)
+  return { fileNum: facts.fileNum, isLog: facts.isLog, fileBytes: facts.bytes, heldBy, pins: names }
 }
 
 /** Throws when there is more to do for which the disk has no room. What became garbage meanwhile is nothing to tell. */
@@ -92,9 +132,12 @@ function noRoomError(): VarveError {
   })
 }
 
-/** The error of a value log that could not be emptied. */
-function firstLeftAlone({ compactor }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
-  for (const [fileNum, error] of compactor.leftAlone.valueLogs) if (before.has(fileNum)) return error
+/** The error of a value log that could not be emptied. What was deleted meanwhile needs nobody to empty it. */
+function firstLeftAlone({ compactor, versions }: EngineCore, before: ReadonlyMap<FileNum, ValueLogFacts>): unknown {
+  for (const [fileNum, error] of compactor.leftAlone.valueLogs) {
+    const liveCount = versions.durable.valueLogs.get(fileNum)?.liveCount ?? 0
+    if (before.has(fileNum) && liveCount > 0) return error
+  }
   return null
 }
 

@@ -55,9 +55,11 @@ export async function flushAndCompact(engine: EngineCore, range: KeyRange, call:
 }
 
 async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
-  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum }
+  const { nextFileNum: below } = engine.versions.current
+  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum, below }
   const picker = manualPicker(compactionSettings(engine.options), wanted)
   await runToEnd(engine, picker, call)
+  await engine.valueLogSweep.idle()
   const corruption = findLeftAlone(engine, picker)
   if (corruption !== null) throw corruption
 }
@@ -104,7 +106,7 @@ function findLeftAlone({ compactor: { leftAlone }, snapshots, versions }: Engine
 }
 
 function checkGoingOn(engine: EngineCore): void {
-  if (engine.isClosing) throw new VarveError('CLOSED', 'the database was closed before the range was compacted')
+  if (engine.isClosing) throw new VarveError('CLOSED', 'the database was closed before this was done')
   engine.checkWritable()
 }
 
@@ -115,7 +117,7 @@ function startProgress({ compactor, options: { clock } }: EngineCore, { onProgre
   const tell = (): void => {
     if (onProgress === undefined) return
     const now = {
-      readBytes: totals.readBytes + compactor.progressBytes - start.readBytes,
+      readBytes: totals.readBytes + compactor.speed.progressBytes - start.readBytes,
       writtenBytes: totals.writtenBytes - start.writtenBytes,
       movedBytes: totals.movedBytes - start.movedBytes,
       stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,

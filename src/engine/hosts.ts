@@ -130,6 +130,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
       onBegin: ({ id, pick: { reason }, inputBytes }) => {
         setup.events.emit({ type: 'compactionBegin', id, reason, inputBytes })
       },
+      onLooked: () => engine.stalls.assess(),
       onInstalled: (task, edit) => engine.onCompacted(task, edit),
       onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
       onQuiet: () => onQuiet(engine),

@@ -1,7 +1,7 @@
 /** Rank 7: the parts put together. */
 export { AbortWatch } from './abort-watch.js'
 export { collectGarbage } from './collect-garbage.js'
-export type { CollectCall, CollectOptions, CollectResult } from './collect-garbage.js'
+export type { CollectCall, CollectOptions, CollectResult, HeldValueLog } from './collect-garbage.js'
 export type { CompactCall, CompactOptions, CompactProgress } from './compact-range.js'
 export { Engine } from './engine.js'
 export { Health } from './health.js'

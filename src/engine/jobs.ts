@@ -21,9 +21,8 @@ export interface EngineJobContext extends TableJobContext {
 
 function* appendGroupJob(
   input: { dir: string; group: GroupWrite }, { vfs }: EngineJobContext,
-): Generator<undefined, null, unknown> {
-  runSync(appendGroup(vfs, input.dir, input.group))
-  return null
+): Generator<undefined, number, unknown> {
+  return runSync(appendGroup(vfs, input.dir, input.group))
 }
 
 /**

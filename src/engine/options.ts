@@ -96,8 +96,8 @@ export interface VarveOptions {
   /** How tables are merged in the background. */
   compaction?: {
     /**
-     * With 'leveled', the default, tables are merged by themselves; with 'none' only by `compact()`, and reads slow
-     * down with each flush.
+     * With 'leveled', the default, tables are merged by themselves; with 'none' only by `compact()`, which then empties
+     * value logs, too, and by `collectGarbage()`; reads slow down with each flush.
      */
     style?: CompactionStyle
   }

@@ -5,7 +5,8 @@
  * Owns: the pieces on their way, and the file until an entry names it. Does not own: how many there may be
  * (value-streams.ts), the file once it is named (tables/value-logs.ts, memtables, versions).
  * Thread: main.
- * States: taking → storing → done; cut from taking.
+ * States: taking → storing → done; cut by a close from taking, by the caller's signal until the entry is given to be
+ * written.
  * Invariants: VLG-15 no entry names a streamed file before the file and its name are durable, and the file stays as
  * long as a log that is replayed or kept by a pin names it.
  */
@@ -15,6 +16,7 @@ import {
 import { finished } from '../exec/index.js'
 import { namesMade, NewStreamedFile } from '../tables/index.js'
 import type { PlannedValueLog } from '../versions/index.js'
+import type { AbortWatch } from './abort-watch.js'
 import type { EngineCore } from './engine-core.js'
 
 /** Bytes that go to the file at once. Two such pieces are in memory: one is written, the next is filled. */
@@ -37,6 +39,8 @@ export interface StreamedValue {
   sync: boolean
   /** Bytes that the source is going to give; null when nobody knows. */
   length: number | null
+  /** The caller's signal. */
+  abort: AbortWatch | null
 }
 
 /** What a streamed put tells of itself, and asks. */
@@ -78,13 +82,34 @@ export class StreamedPut {
 
   /** Ends it while it waits for its source. One that has all its bytes is stored in any case. */
   cut(error: unknown): void {
-    if (this.isStoring) return
-    this.cutReason = { error }
+    if (!this.isStoring) this.giveUp(error)
+  }
+
+  private giveUp(error: unknown): void {
+    this.cutReason ??= { error }
     this.onCut?.(error)
+  }
+
+  private checkCut(): void {
+    if (this.cutReason !== null) throw this.cutReason.error
+  }
+
+  /** Gives what `waited` gives; a cut does not wait for that. */
+  private async orCut<T>(waited: Promise<T>): Promise<T> {
+    try {
+      return await new Promise((resolve, reject) => {
+        this.onCut = reject
+        if (this.cutReason !== null) reject(this.cutReason.error)
+        waited.then(resolve, reject)
+      })
+    } finally {
+      this.onCut = null
+    }
   }
 
   /** Resolves when the value is written, or synced if that was asked for. When it rejects nothing is stored. */
   async run(): Promise<void> {
+    this.value.abort?.tell((reason) => this.giveUp(reason))
     try {
       await this.takeAll()
     } catch (error) {
@@ -116,17 +141,16 @@ export class StreamedPut {
     this.check()
     this.owner.countWaiting(1)
     try {
-      return await new Promise((resolve, reject) => {
-        this.onCut = reject
-        this.value.source.next().then(resolve, (error: unknown) => reject(ofSource(error)))
-      })
+      return await this.orCut(this.value.source.next().catch((error: unknown) => {
+        throw ofSource(error)
+      }))
     } finally {
       this.owner.countWaiting(-1)
     }
   }
 
   private check(): void {
-    if (this.cutReason !== null) throw this.cutReason.error
+    this.checkCut()
     this.engine.checkWritable()
   }
 
@@ -237,7 +261,9 @@ export class StreamedPut {
     const { installer, setup: { tables: { valueLogs } } } = this.engine
     if (this.filled > 0) await this.writePiece(file)
     await this.writing
+    this.checkCut()
     const { facts, handle } = await file.finish()
+    this.checkCut()
     await this.name([{ tempName, finalName }])
     this.file = null // its name has changed
     valueLogs.addPending(facts)
@@ -274,12 +300,13 @@ export class StreamedPut {
   private async write(kind: EntryKind, content: Uint8Array): Promise<void> {
     const { engine: { pipeline }, value: { key, sync } } = this
     for (;;) {
+      this.checkCut()
       try {
         return await pipeline.writeOne(kind, key, content, sync)
       } catch (error) {
         if (!VarveError.is(error) || error.code !== 'BUSY' || pipeline.waiting.isEmpty) throw error
       }
-      await pipeline.waiting.passed()
+      await this.orCut(pipeline.waiting.passed())
     }
   }
 

@@ -45,6 +45,7 @@ export class ValueStreams {
     try {
       if (this.hasEnded) throw closed()
       engine.checkWritable()
+      value.abort?.check()
       if (open.size >= STREAMS_MAX) {
         throw new VarveError('BUSY', `${STREAMS_MAX} values are being streamed`, { hint: 'await some of them' })
       }

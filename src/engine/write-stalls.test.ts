@@ -1,136 +1,12 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { follow } from '../../test/support/scenes/commit-scene.js'
-import { HandClock } from '../../test/support/fakes/hand-clock.js'
-import { KiB, MiB } from '../base/index.js'
-import { DrainMeter } from '../compaction/drain-meter.js'
-import type { Pressure } from '../pick/index.js'
-import type { EngineCore } from './engine-core.js'
-import { WriteStalls } from './write-stalls.js'
+import { StallsScene } from '../../test/support/scenes/stalls-scene.js'
+import { MiB } from '../base/index.js'
 
-const PACE_MIN = MiB
-const BURST = MiB
-
-/** A database as the stalls see it. */
-class Scene {
-  /** How often those who wait for a sync were told that a blocked caller cannot. */
-  laterCount = 0
-  readonly clock = new HandClock()
-  readonly told: string[] = []
-  sealed = 0
-  /** The slabs of the sealed memtables. */
-  slabBytes: number[] = []
-  level0 = 0
-  debtBytes = 0
-  /** True when something is under way that relieves writers, or begins when it is asked for. */
-  isFlushing = true
-  isAtWork = true
-  onSchedule = (): void => undefined
-  pausesEnded = 0
-  readonly bugs: string[] = []
-  immutablesMax = 4
-  written = 0
-  encoded = 0
-  /** What waiting writers do when they are let through. */
-  onTurn = (): void => undefined
-  isFull = false
-  /** True when no write waits in line. */
-  isLineEmpty = true
-  /** The number of sealed or full memtables that leave no room for the index of another. */
-  indexesMax = Infinity
-  /** How long the last flush took, and the bytes a millisecond that compactions take out of level 0. */
-  flushMs = 0
-  drain = 0
-  /** Milliseconds until a compaction out of level 0 is done. */
-  reliefMs = Infinity
-  jobs = 0
-  readonly polls: (() => void)[] = []
-  refusal: Error | null = null
-  readonly stalls: WriteStalls
-
-  constructor() {
-    const scene = this
-    const engine = {
-      get immutables() {
-        return Array.from({ length: scene.sealed }, (_, i) => ({ slabBytes: scene.slabBytes[i] ?? 0 }))
-      },
-      options: {
-        clock: this.clock, writeBufferSize: 64 * MiB,
-        get immutablesMax() { return scene.immutablesMax },
-      },
-      health: { state: 'OPEN', degradeForGood: (_place: unknown, error: Error) => void scene.bugs.push(error.message) },
-      compactor: {
-        get pressures() { return scene.pressures },
-        get isAtWork() { return scene.isAtWork },
-        get running() { return scene.isAtWork ? [null] : [] },
-        schedule: () => scene.onSchedule(),
-        endPause: () => void scene.pausesEnded++,
-        get drainBytesPerMs() { return scene.drain },
-        get reliefMs() { return scene.reliefMs },
-      },
-      flusher: {
-        get isAtWork() { return scene.isFlushing && scene.sealed > 0 },
-        queue: { oldest: null },
-        buildTimes: { stats: () => ({ lastMs: this.flushMs }) }, installTimes: { stats: () => ({ lastMs: 0 }) },
-      },
-      syncer: { syncBlocked: () => void this.laterCount++ },
-      pipeline: {
-        counters: { get bytes() { return scene.written } },
-        waiting: { get isEmpty() { return scene.isLineEmpty } },
-        current: {
-          isFilled: true, roomBytes: 64 * MiB, memtable: { slabBytes: 64 * MiB },
-          get isFull() { return scene.isFull },
-        },
-        encodeWaiting: () => {
-          this.encoded++
-          this.onTurn()
-        },
-      },
-      setup: {
-        memory: { indexBytesBeside: (memtables: readonly unknown[]) => (memtables.length < scene.indexesMax ? 1 : 0) },
-        events: {
-          emit: (event: { type: string; state: string; reason: string }) =>
-            void this.told.push(`${event.type === 'stallBegin' ? '' : 'no longer '}${event.state}: ${event.reason}`),
-        },
-        executor: {
-          poll: () => {
-            this.polls.shift()?.()
-            return 0
-          },
-          get activeCount() { return scene.jobs },
-        },
-      },
-      checkWritable: () => {
-        if (this.refusal !== null) throw this.refusal
-      },
-    }
-    this.stalls = new WriteStalls(engine as unknown as EngineCore)
-  }
-
-  get pressures(): Pressure[] {
-    return [
-      {
-        reason: 'level 0 tables', text: `${this.level0} tables in level 0 wait for compaction`, unit: 'tables',
-        value: this.level0, slow: 20, stop: 36, hysteresis: 4,
-      },
-      {
-        reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
-        value: this.debtBytes, slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB,
-      },
-    ]
-  }
-
-  /** Shows the state and its reason now. */
-  look(): string {
-    this.stalls.assess()
-    const { state, reason } = this.stalls.stats()
-    return `${state} ${reason ?? ''}`.trim()
-  }
-}
-
-let scene: Scene
+let scene: StallsScene
 beforeEach(() => {
-  scene = new Scene()
+  scene = new StallsScene()
 })
 
 test('sealed memtables: slow at the last but one, stopped at the last', () => {
@@ -177,6 +53,24 @@ test('compaction debt slows and stops', () => {
   assert.equal(scene.look(), 'stopped compactions are far behind')
 })
 
+test('A1: garbage in value logs slows writers while a compaction runs, and never stops them', () => {
+  scene.garbage = 100
+  assert.equal(scene.look(), 'slow 100 bytes of garbage wait')
+  scene.garbage = 90
+  assert.equal(scene.look(), 'slow 90 bytes of garbage wait', 'the limit is left a little below where it is met')
+  scene.garbage = 89
+  assert.equal(scene.look(), 'none')
+  scene.garbage = 1e15
+  assert.equal(scene.look(), 'slow 1000000000000000 bytes of garbage wait')
+  assert.equal(scene.stalls.mustStop(), false)
+  scene.isAtWork = false // The collection has no room on the disk.
+  assert.deepEqual([scene.look(), scene.stalls.mustDelay(), scene.bugs], ['none', false, []])
+  Object.assign(scene, { onSchedule: () => void (scene.isAtWork = true) })
+  assert.equal(scene.look(), 'slow 1000000000000000 bytes of garbage wait', 'the next run begins at once')
+  Object.assign(scene, { isAtWork: true, level0: 36 })
+  assert.equal(scene.look(), 'stopped 36 tables in level 0 wait for compaction', 'what stops comes first')
+})
+
 test('STALL-1: who makes writers wait asks for what ends it', () => {
   Object.assign(scene, { level0: 36, isAtWork: false, onSchedule: () => void (scene.isAtWork = true) })
   assert.equal(scene.look(), 'stopped 36 tables in level 0 wait for compaction')
@@ -187,7 +81,7 @@ test('STALL-1: who makes writers wait asks for what ends it', () => {
 
 test('STALL-1: where nothing is under way writers go on, and it is told', () => {
   for (const state of [{ level0: 20 }, { level0: 36 }, { debtBytes: 2 ** 45 }, { sealed: 4 }]) {
-    scene = new Scene()
+    scene = new StallsScene()
     Object.assign(scene, { ...state, isAtWork: false, isFlushing: false })
     assert.equal(scene.look(), 'none')
     assert.equal(scene.stalls.mustStop(), false)
@@ -211,7 +105,7 @@ test('who waits for the end of a stop goes on then, or hears why writes are refu
     ['writes are refused', { refusal: new Error('refused') }, 'Error: refused'],
   ]
   for (const [name, end, expected] of ends) {
-    scene = new Scene()
+    scene = new StallsScene()
     scene.level0 = 36
     const going = follow(scene.stalls.going())
     scene.stalls.assess()
@@ -242,82 +136,6 @@ test('each change is told once, with the reason that ends and the one that begin
   ])
   const { stallCount, totalMs } = scene.stalls.stats()
   assert.deepEqual([stallCount, totalMs, scene.stalls.mustStop()], [2, 100, false])
-})
-
-test('slow: a burst at once, then the speed of compactions, and a timer for the rest', async () => {
-  assert.equal(scene.stalls.mustDelay(), false)
-  Object.assign(scene, { level0: 20, drain: 50 * MiB / 1000 })
-  scene.look()
-  scene.written = BURST - 1
-  assert.equal(scene.stalls.mustDelay(), false)
-  scene.written = BURST + 4 * MiB
-  assert.deepEqual([scene.stalls.mustDelay(), scene.stalls.mustDelay(), scene.clock.timerCount], [true, true, 1])
-  await scene.clock.advance(79)
-  assert.equal(scene.encoded, 0)
-  await scene.clock.advance(1) // 4 MiB at 50 MiB/s
-  assert.equal(scene.encoded, 1)
-  scene.written -= 1
-  assert.equal(scene.stalls.mustDelay(), false)
-  assert.equal(scene.stalls.stats().totalMs, 80)
-})
-
-/** Measures the bytes that are let through in a second, after the burst, in writes of 16 KiB. */
-async function paceNow(): Promise<number> {
-  const start = scene.written
-  let allowed = 0
-  scene.onTurn = () => {
-    while (!scene.stalls.mustDelay()) scene.written += 16 * KiB
-  }
-  scene.onTurn()
-  allowed = scene.written
-  await scene.clock.advance(1000)
-  assert.ok(allowed - start <= BURST + 32 * KiB)
-  return scene.written - allowed
-}
-
-test('the pace falls to half the speed of compactions where writers stop, and goes on while they do', async () => {
-  for (const [level0, share] of [[20, 1], [28, 0.75], [35, 0.5 + 0.5 / 16], [36, 0.5]] as const) {
-    scene = new Scene()
-    Object.assign(scene, { level0, drain: 40 * MiB / 1000 })
-    scene.look()
-    const pace = await paceNow()
-    assert.ok(Math.abs(pace / (40 * MiB * share) - 1) < 0.05, `${level0} tables: ${pace / MiB} MiB/s`)
-  }
-})
-
-test('what level 0 has room for lasts until the compaction out of it is done', async () => {
-  Object.assign(scene, { level0: 30, drain: 1000 * MiB / 1000, reliefMs: 10_000 })
-  scene.look()
-  // The room is four tables of 64 MiB, and the buffer.
-  assert.ok(Math.abs(await paceNow() / (5 * 6.4 * MiB) - 1) < 0.05)
-  scene.level0 = 35
-  scene.look()
-  assert.ok(await paceNow() < 1.1 * 6.4 * MiB, 'no table but the one that is filled')
-})
-
-test('sealed memtables go by the speed of flushes; not known yet, and far too slow, have bounds', async () => {
-  const cases = [
-    [{ sealed: 3, flushMs: 1000 }, 0.9 * 64 * MiB], [{ sealed: 3, flushMs: 100_000 }, 16 * MiB],
-    [{ level0: 20, drain: 0 }, 16 * MiB], [{ level0: 20, drain: 1 }, PACE_MIN],
-  ] as const
-  for (const [state, expected] of cases) {
-    scene = new Scene()
-    Object.assign(scene, state)
-    scene.look()
-    const pace = await paceNow()
-    assert.ok(Math.abs(pace / expected - 1) < 0.05, `${JSON.stringify(state)}: ${pace / MiB} MiB/s`)
-    scene.stalls.stop()
-    assert.equal(scene.clock.timerCount, 0)
-  }
-})
-
-test('no write waits longer than 100 ms for its turn, however large the one before it was', async () => {
-  Object.assign(scene, { level0: 20, drain: 2 * MiB / 1000 })
-  scene.look()
-  scene.written = 64 * MiB
-  assert.equal(scene.stalls.mustDelay(), true)
-  await scene.clock.advance(100)
-  assert.deepEqual([scene.encoded, scene.stalls.mustDelay()], [1, false])
 })
 
 test('two large writes may be unflushed, and one is always let through; others go on', () => {
@@ -387,106 +205,3 @@ test('a blocked caller gives up when nothing runs, when nothing ends for 30 s, a
   scene.refusal = new Error('refused')
   assert.throws(() => scene.stalls.waitBlocking(), scene.refusal)
 })
-
-// ── Load: writers that write as fast as they may, over compactions of a given speed ──────────────
-
-const TABLE_BYTES = 32 * MiB
-const BATCH_BYTES = 128 * KiB
-const MERGED_TOGETHER_MIN = 8
-
-/** Fills level 0 by writes, and empties it by one compaction after the other, each with all of it and a base. */
-class Load {
-  readonly scene = new Scene()
-  readonly meter = new DrainMeter()
-  readonly speed: number
-  readonly baseBytes: number
-  busyMs = 0
-  pauseMsMost = 0
-  level0Most = 0
-  private running: { tables: number; startMs: number; endMs: number } | null = null
-  /** Milliseconds since the beginning. */
-  private totalBusyMs = 0
-  private pausedSinceMs: number | null = null
-  private tables = 0
-
-  constructor(speed: number, baseBytes: number) {
-    this.speed = speed
-    this.baseBytes = baseBytes
-    this.scene.onTurn = () => this.write()
-  }
-
-  private write(): void {
-    const { scene } = this
-    const nowMs = scene.clock.nowMs()
-    // The writer is no faster than 1 GiB/s.
-    for (let left = 8 * STEP_MS; left > 0 && !scene.stalls.mustDelay() && !scene.stalls.mustStop(); left--) {
-      if (this.pausedSinceMs !== null) this.pauseMsMost = Math.max(this.pauseMsMost, nowMs - this.pausedSinceMs)
-      this.pausedSinceMs = null
-      scene.written += BATCH_BYTES
-      const tables = Math.floor(scene.written / TABLE_BYTES)
-      scene.level0 += tables - this.tables
-      if (tables > this.tables) this.assess()
-      this.tables = tables
-    }
-    if (scene.stalls.mustDelay() || scene.stalls.mustStop()) this.pausedSinceMs ??= nowMs
-  }
-
-  private assess(): void {
-    const { scene, running } = this
-    const nowMs = scene.clock.nowMs()
-    if (running === null && scene.level0 >= MERGED_TOGETHER_MIN) {
-      const tables = scene.level0
-      const ms = (tables * TABLE_BYTES + this.baseBytes) / this.speed
-      this.running = { tables, startMs: nowMs, endMs: nowMs + ms }
-    }
-    this.level0Most = Math.max(this.level0Most, scene.level0)
-    scene.stalls.assess()
-  }
-
-  private compact(): void {
-    const { scene, meter, running } = this
-    if (running === null) return
-    this.busyMs += STEP_MS
-    this.totalBusyMs += STEP_MS
-    const level0Bytes = running.tables * TABLE_BYTES
-    const relief = { level0Bytes, inputBytes: level0Bytes + this.baseBytes }
-    scene.reliefMs = running.endMs - scene.clock.nowMs()
-    if (scene.stalls.stats().state !== 'none') {
-      scene.drain = meter.bytesPerMs(this.totalBusyMs, this.totalBusyMs * this.speed, [relief])
-    }
-    if (scene.clock.nowMs() < running.endMs) return
-    meter.add(relief)
-    scene.reliefMs = Infinity
-    scene.level0 -= running.tables
-    this.running = null
-    this.assess()
-  }
-
-  async run(ms: number): Promise<void> {
-    for (let at = 0; at < ms; at += STEP_MS) {
-      await this.scene.clock.advance(STEP_MS)
-      this.compact()
-      this.write()
-    }
-  }
-}
-
-const STEP_MS = 5
-
-for (const [speedMiB, baseMiB] of [[200, 256], [200, 2048], [50, 512], [600, 1024]] as const) {
-  const merges = `merges of ${speedMiB} MiB/s with ${baseMiB} MiB`
-  test(`paced writers keep ${merges} busy, and are never stopped`, async () => {
-    const load = new Load(speedMiB * MiB / 1000, baseMiB * MiB)
-    await load.run(60_000)
-    load.busyMs = 0
-    const { stallCount } = load.scene.stalls.stats()
-    await load.run(30_000)
-    assert.deepEqual(load.scene.told.filter((text) => text.startsWith('stopped')), [])
-    assert.ok(load.level0Most < 36, `${load.level0Most} tables`)
-    assert.ok(load.busyMs > 0.9 * 30_000, `busy for ${load.busyMs} ms`)
-    assert.ok(load.pauseMsMost <= 100, `a pause of ${load.pauseMsMost} ms`)
-    // There is at most one stall for each compaction.
-    assert.ok(load.scene.stalls.stats().stallCount - stallCount <= 30_000 / 1000)
-    assert.ok(load.scene.stalls.stats().totalMs > 0)
-  })
-}

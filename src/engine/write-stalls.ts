@@ -1,7 +1,8 @@
 /**
  * What: backpressure: when writers are slowed down or must wait, why, and how a blocked caller waits.
- * Owns: the state, the pace, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts); which backlog
- * of compactions slows writers, and what relieves it (the style's picker).
+ * Owns: the state, the time lost. Does not own: the calls that wait (commit/waiting-writes.ts); how fast writers may go
+ * while they are slow (write-pace.ts); which backlog of compactions slows them, and what relieves it (the style's
+ * picker).
  * Thread: main.
  * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work keeps up
  * with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a little below
@@ -11,8 +12,9 @@
  * turns the event loop: it polls finished jobs and so installs them itself.
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
-import type { Timer } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
+import { GARBAGE, SEALED, WritePace } from './write-pace.js'
+import type { Stall } from './write-pace.js'
 
 /** The number of large writes that may be unflushed at a time. */
 const LARGE_COUNT_MAX = 2
@@ -22,38 +24,16 @@ const LARGE_BYTES_MIN = 16 * MiB
 const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
 const BLOCKED_MS_MAX = 30_000
-/** The pace while nothing is measured, and the least for flushes: a batch of 128 KiB each 8 ms. */
-const PACE_FIRST = 16 * MiB
-/** The least pace for compactions: writers then wait for each write for a long time, but are not stopped. */
-const PACE_MIN = MiB
-/** Writers go at this part of the speed of flushes, so that flushes catch up. */
-const FLUSH_SHARE = 0.9
-/** At the stop, writers go at this part of the speed of compactions: the measured speed may be wrong by two. */
-const COMPACTION_SHARE_MIN = 0.5
-/** The longest wait of a write for its turn, however slow the pace. */
-const PAUSE_MS_MAX = 100
-/** Bytes that are written without waiting at the start of a slow time, and that are let through at once later. */
-const BURST_BYTES = MiB
-
-/** The reasons where it is not a pressure of the compaction style. */
-const SEALED = 'sealed memtables'
+/** The reason for large writes, which is not a pressure of the compaction style. */
 const LARGE = 'large writes'
 const LARGE_TEXT = `${LARGE_COUNT_MAX} large writes wait for their flush`
 
-interface Assessment {
-  state: 'none' | 'slow' | 'stopped'
-  reason: string | null
-  /** The reason, for people; null when nothing stalls. */
-  text: string | null
-  /** How far between the limits of slow and stopped, 0 to 1. */
-  depth: number
-}
-
-const NONE: Assessment = { state: 'none', reason: null, text: null, depth: 0 }
+const NONE: Stall = { state: 'none', reason: null, text: null, depth: 0 }
 
 export class WriteStalls {
   private readonly engine: EngineCore
-  private now: Assessment = NONE
+  private readonly pace: WritePace
+  private now: Stall = NONE
   private stallCount = 0
   private lostMs = 0
   private sinceMs = 0
@@ -61,17 +41,12 @@ export class WriteStalls {
   private largeSinceMs = -1
   /** True while a blocked caller waits, which is in no line. */
   private isBlocking = false
-  /** Bytes that may be written at once while slow; below 0 the next write waits. */
-  private allowance = 0
-  /** When the allowance was reckoned, and how many bytes were written by then. */
-  private paceMs = 0
-  private paceBytes = 0
-  private timer: Timer | null = null
   /** Callers that wait for the end of a stop. */
   private readonly waiters = new Waiters()
 
   constructor(engine: EngineCore) {
     this.engine = engine
+    this.pace = new WritePace(engine)
   }
 
   /**
@@ -85,7 +60,8 @@ export class WriteStalls {
   }
 
   /** Gives the stall that the limits ask for, if something under way ends it (STALL-1). */
-  private endable(): Assessment {
+  private endable(): Stall {
+    if (this.isGarbageLeft()) this.engine.compactor.schedule()
     let next = this.look()
     if (this.isEnding(next)) return next
     // A stall starts the work that ends it.
@@ -99,7 +75,13 @@ export class WriteStalls {
     return NONE
   }
 
-  private isEnding({ state, reason }: Assessment): boolean {
+  /** Garbage is above its limit, and no compaction runs, as between two of them. */
+  private isGarbageLeft(): boolean {
+    const { compactor } = this.engine
+    return compactor.running.length === 0 && compactor.pressures.some(({ reason }) => reason === GARBAGE)
+  }
+
+  private isEnding({ state, reason }: Stall): boolean {
     const { compactor, flusher, health, isClosing } = this.engine
     if (state === 'none' || isClosing) return true
     // In any other state writes are refused, and nobody waits.
@@ -107,7 +89,7 @@ export class WriteStalls {
     return reason === SEALED ? flusher.isAtWork : compactor.isAtWork
   }
 
-  private change(next: Assessment): void {
+  private change(next: Stall): void {
     const { now } = this
     if (next.state === now.state && next.reason === now.reason) {
       this.now = next
@@ -124,16 +106,12 @@ export class WriteStalls {
     this.sinceMs = nowMs
     if (next.state === 'none') return
     this.stallCount++
-    if (now.state === 'none') {
-      this.allowance = BURST_BYTES
-      this.paceMs = nowMs
-      this.paceBytes = this.engine.pipeline.counters.bytes
-    }
+    if (now.state === 'none') this.pace.begin(nowMs)
     events.emit({ type: 'stallBegin', state: next.state, reason: next.reason! })
     if (next.state === 'stopped' && next.reason !== SEALED) compactor.endPause()
   }
 
-  private look(): Assessment {
+  private look(): Stall {
     const { immutables, options: { immutablesMax } } = this.engine
     const sealed = { reason: SEALED, text: `${immutables.length} memtables wait for their flush`, depth: 0 }
     if (immutables.length >= immutablesMax || this.isIndexShort()) return { state: 'stopped', ...sealed }
@@ -143,14 +121,15 @@ export class WriteStalls {
     return isNext ? { state: 'slow', ...sealed } : NONE
   }
 
-  private lookAtCompaction(): Assessment {
-    const { pressures } = this.engine.compactor
+  private lookAtCompaction(): Stall {
+    const { pressures, running } = this.engine.compactor
     for (const state of ['stopped', 'slow'] as const) {
-      for (const { reason, text, value, slow, stop, hysteresis } of pressures) {
-        const limit = state === 'stopped' ? stop : slow
+      for (const { reason, text, value, slow, full, hysteresis, stops } of pressures) {
+        if (!stops && (state === 'stopped' || running.length === 0)) continue
+        const limit = state === 'stopped' ? full : slow
         // Once exceeded, the limit counts as lower.
         const isMet = this.now.reason === reason && (this.now.state === state || this.now.state === 'stopped')
-        const depth = Math.min(1, Math.max(0, (value - slow) / (stop - slow)))
+        const depth = Math.min(1, Math.max(0, (value - slow) / (full - slow)))
         if (value >= limit - (isMet ? hysteresis : 0)) return { state, reason, text, depth }
       }
     }
@@ -165,79 +144,9 @@ export class WriteStalls {
     return setup.memory.indexBytesBeside(isFull ? [memtable, ...immutables] : immutables) === 0
   }
 
-  // ── Slow: a pace ────────────────────────────────────────────────────────────────────────────────
-
-  /** The bytes a millisecond that background work keeps up with. */
-  private pace(nowMs: number): number {
-    const bytesPerSecond = this.now.reason === SEALED
-      ? Math.max(PACE_FIRST, this.flushPace(nowMs) * 1000)
-      : Math.max(PACE_MIN, this.compactionPace() * 1000)
-    return bytesPerSecond / 1000
-  }
-
-  /** The pace at which the rest of the current buffer lasts until the oldest flush is done, as far as can be told. */
-  private flushPace(nowMs: number): number {
-    const { flusher } = this.engine
-    const expectedMs = flusher.buildTimes.stats().lastMs + flusher.installTimes.stats().lastMs
-    const { oldest } = flusher.queue
-    const ageMs = oldest === null || oldest.stage === 'queued' ? 0 : nowMs - oldest.buildStartMs
-    // A flush that is overdue is expected to take half as long again, each time it is looked at.
-    const leftMs = Math.max(expectedMs - ageMs, ageMs / 2, 1)
-    return (this.currentRoom / leftMs) * FLUSH_SHARE
-  }
-
-  /**
-   * The pace at which compactions take level 0 down, less the nearer the stop is: so the height of level 0 settles
-   * where the two agree. What is written reaches every deeper level through level 0, and the time for those is in it.
-   * At this pace the room in level 0 also lasts until the compaction out of it that is under way is done.
-   */
-  private compactionPace(): number {
-    const { compactor } = this.engine
-    const drain = compactor.drainBytesPerMs || PACE_FIRST / 1000
-    const pace = drain * (1 - (1 - COMPACTION_SHARE_MIN) * this.now.depth)
-    const { reliefMs } = compactor
-    return reliefMs === Infinity ? pace : Math.min(pace, this.level0Room() / Math.max(1, reliefMs))
-  }
-
-  /** The bytes that may be written until the number of tables stops writers. */
-  private level0Room(): number {
-    const { compactor, immutables, options } = this.engine
-    const level0 = compactor.pressures.find(({ unit }) => unit === 'tables')
-    if (level0 === undefined) return Infinity
-    const tables = level0.stop - 1 - level0.value - immutables.length
-    return Math.max(0, (tables - 1) * options.writeBufferSize + this.currentRoom)
-  }
-
-  /** The bytes that the current buffer still takes; one without a slab is as good as new. */
-  private get currentRoom(): number {
-    const { pipeline: { current }, options } = this.engine
-    return current.isFilled ? current.roomBytes : options.writeBufferSize
-  }
-
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */
   mustDelay(): boolean {
-    if (this.now.state === 'none') return false
-    const nowMs = this.engine.options.clock.nowMs()
-    const bytesPerMs = this.pace(nowMs)
-    const written = this.engine.pipeline.counters.bytes
-    const earned = (nowMs - this.paceMs) * bytesPerMs - (written - this.paceBytes)
-    this.allowance = Math.max(-PAUSE_MS_MAX * bytesPerMs, Math.min(BURST_BYTES, this.allowance + earned))
-    this.paceMs = nowMs
-    this.paceBytes = written
-    if (this.allowance >= 0) return false
-    if (this.timer === null) this.startTimer(Math.max(1, Math.ceil(-this.allowance / bytesPerMs)))
-    return true
-  }
-
-  private startTimer(delayMs: number): void {
-    const { clock } = this.engine.options
-    const startMs = clock.nowMs()
-    const { state } = this.now
-    this.timer = clock.after(delayMs, () => {
-      this.timer = null
-      if (state === 'slow') this.lostMs += clock.nowMs() - startMs // the time of a stop counts as a whole
-      this.engine.pipeline.encodeWaiting()
-    })
+    return this.now.state !== 'none' && this.pace.mustDelay(this.now)
   }
 
   // ── Stopped ─────────────────────────────────────────────────────────────────────────────────────
@@ -330,8 +239,9 @@ export class WriteStalls {
   }
 
   /** Gives the statistics, with the time of a wait that goes on. */
-  stats(): { state: Assessment['state']; reason: string | null; stallCount: number; totalMs: number } {
-    const { now, stallCount, lostMs, isStopped, largeSinceMs } = this
+  stats(): { state: Stall['state']; reason: string | null; stallCount: number; totalMs: number } {
+    const { now, stallCount, isStopped, largeSinceMs } = this
+    const lostMs = this.lostMs + this.pace.lostMs
     const nowMs = this.engine.options.clock.nowMs()
     if (!isStopped && largeSinceMs >= 0) {
       return { state: 'stopped', reason: LARGE_TEXT, stallCount, totalMs: lostMs + nowMs - largeSinceMs }
@@ -339,10 +249,9 @@ export class WriteStalls {
     return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + (isStopped ? nowMs - this.sinceMs : 0) }
   }
 
-  /** Ends all waits and the timer. */
+  /** Ends all waits. */
   stop(): void {
-    this.timer?.cancel()
-    this.timer = null
+    this.pace.stop()
     this.wake()
   }
 

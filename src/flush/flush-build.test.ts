@@ -45,8 +45,8 @@ function inputOf({ memtable }: WriteBuffer, more: Partial<FlushBuildInput> = {})
   return {
     dir: '/db', fileName: '000012.table.tmp.1.2', isSynced: true, header, settings: { blockBytes: 1024 },
     slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, logNum: 5,
-    provenBytes: memtable.publishedEnd, valueLog: null,
-    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
+    provenBytes: memtable.publishedEnd, valueLogs: [],
+    values: valueSettings({ valueThreshold: 0, garbageRatio: 0.3, writeBufferSize: 1 << 20, valueFileBytes: 2 ** 28 }),
     visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted: [], ...more,
   }
 }
@@ -145,7 +145,7 @@ test('entries of any length up to the last byte of the slab', () => {
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
   assert.deepEqual(build(vfs, inputOf(filled([]))), {
-    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLog: null, largeCount: 0, largeBytes: 0,
+    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLogs: [], largeCount: 0, largeBytes: 0,
   })
   assert.deepEqual(vfs.listSync('/db'), [])
 })

@@ -18,10 +18,12 @@ import type { NewValueLog } from '../manifest/index.js'
 import { sortEntries } from '../memtable/index.js'
 import { replacedByFlush } from '../sstable/index.js'
 import type { TableBuilder } from '../sstable/index.js'
-import { NewTable, NewValueLogFile, SpareMemory } from '../tables/index.js'
+import { NewTable, SpareMemory } from '../tables/index.js'
 import type { NewTableOptions, TableJobContext, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { SeparatedValues } from './separated-values.js'
+import { ValueCopies } from './value-copies.js'
+import type { ValueLogTarget } from './value-copies.js'
 import { decideValues, isLargeValue, largeBytesMin, VALUE_COPY_BYTES_MIN } from './value-rules.js'
 import type { LargeValues, ValueDecision, ValueRule, ValueSettings } from './value-rules.js'
 
@@ -36,8 +38,8 @@ export interface FlushBuildInput extends Pick<NewTableOptions, 'dir' | 'fileName
   /** Bytes of the log that a crash does not take, or that are synced before an edit names them. */
   provenBytes: number
   values: ValueSettings
-  /** The value log into which values may be copied, if that pays; null: there is none. */
-  valueLog: { header: FileHeader; fileName: string } | null
+  /** The value logs into which values may be copied, if that pays; empty: there are none. */
+  valueLogs: readonly ValueLogTarget[]
   /** Tables that are in no version, and whose removal is not known to be durable. The new table names them. */
   unlisted: readonly FileNum[]
 }
@@ -52,8 +54,8 @@ export interface FlushBuildOutput {
   /** Large values in the table, or behind its handles, and their bytes. */
   largeCount: number
   largeBytes: number
-  /** The value log, or the promoted log, that handles of the new table point into; null when there are no handles. */
-  valueLog: NewValueLog | null
+  /** The value logs, or the promoted log, that handles of the new table point into; empty when there are none. */
+  valueLogs: NewValueLog[]
 }
 
 const ENTRIES_PER_PAUSE = 1024
@@ -90,7 +92,7 @@ export function* buildTable(
 
 const NOTHING_TO_WRITE: FlushBuildOutput = {
   facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
-  valueLog: null,
+  valueLogs: [],
 }
 
 /** Looks at large values that may be dropped, too: mostly it says no, and nothing is gone through twice. */
@@ -98,8 +100,8 @@ function mayBeSeparated({ values }: FlushBuildInput, largeBytes: number): boolea
   return largeBytes > 0 && largeBytes >= Math.min(values.promoteBytesMin, VALUE_COPY_BYTES_MIN)
 }
 
-function decide({ end, provenBytes, valueLog, values }: FlushBuildInput, large: LargeValues): ValueDecision {
-  return decideValues(large, { logBytes: end, provenBytes, mayCopy: valueLog !== null }, values)
+function decide({ end, provenBytes, valueLogs, values }: FlushBuildInput, large: LargeValues): ValueDecision {
+  return decideValues(large, { logBytes: end, provenBytes, mayCopy: valueLogs.length > 0 }, values)
 }
 
 /** What large values the table will have, of those that are there. */
@@ -131,11 +133,10 @@ function isLarge(rules: readonly ValueRule[], bytes: Uint8Array, at: number): bo
 function separate(
   input: FlushBuildInput, vfs: Vfs, slab: Uint8Array, decision: ValueDecision,
 ): SeparatedValues | null {
-  const { dir, isSynced, logNum, end, provenBytes, valueLog } = input
+  const { dir, isSynced, logNum, end, provenBytes, valueLogs, values } = input
   if (decision === 'promote') return new SeparatedValues(slab, { logNum, bytes: Math.min(end, provenBytes) })
-  if (decision === 'keep' || valueLog === null) return null
-  const { fileName, header } = valueLog
-  return new SeparatedValues(slab, new NewValueLogFile({ vfs, dir, fileName, isSynced, header }))
+  if (decision === 'keep') return null
+  return new SeparatedValues(slab, new ValueCopies({ vfs, dir, isSynced }, valueLogs, values.fileBytes))
 }
 
 function* writeTable(
@@ -151,14 +152,14 @@ function* writeTable(
     values?.syncSome()
     yield
   }
-  const valueLog = values?.finish() ?? null
+  const valueLogs = values?.finish() ?? []
   const { header: { fileNum }, unlisted } = input
   const facts = yield* table.finish({ ...replacedByFlush(unlisted), group: fileNum, index: 0, isLast: true })
   const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
   assert(facts.entryCount === keptCount, 'the table holds what was kept')
   const { largeCount, largeBytes } = writer
   return {
-    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, largeCount, largeBytes, valueLog,
+    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, largeCount, largeBytes, valueLogs,
   }
 }
 

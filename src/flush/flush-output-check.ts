@@ -1,7 +1,7 @@
 /**
  * What: what a build says of its work, checked before the manifest believes it.
  * Thread: main. No state.
- * Invariants: VLG-1 a handle names the log that is promoted with its table, the value log that was made with it, or
+ * Invariants: VLG-1 a handle names the log that is promoted with its table, a value log that was made with it, or
  * that of a streamed value.
  */
 import { handleCountOf } from '../base/index.js'
@@ -18,13 +18,12 @@ export function checkOutput(
   if (output.keptCount + output.droppedCount !== entryCount) {
     return `${output.keptCount} kept and ${output.droppedCount} dropped of ${entryCount} entries`
   }
-  const { facts, valueLog } = output
+  const { facts, valueLogs } = output
   if (facts === null) {
-    if (valueLog !== null) return 'a value log without a table'
+    if (valueLogs.length > 0) return 'a value log without a table'
     return output.keptCount === 0 ? null : 'no table for the entries kept'
   }
-  return checkFacts(facts, task) ?? checkReferences(facts, valueLog, streamed) ??
-    (valueLog === null ? null : checkValueLog(valueLog, task))
+  return checkFacts(facts, task) ?? checkReferences(facts, valueLogs, streamed) ?? checkValueLogs(valueLogs, task)
 }
 
 function checkFacts(facts: TableFacts, task: FlushTask): string | null {
@@ -36,30 +35,37 @@ function checkFacts(facts: TableFacts, task: FlushTask): string | null {
 }
 
 /**
- * All that was put into the value log is live at first; of each streamed value that the log names one handle is there,
+ * All that was put into a value log is live at first; of each streamed value that the log names one handle is there,
  * or none when it was overwritten. Nothing else is pointed to.
  */
 export function checkReferences(
-  { entryCount, valueFiles }: TableFacts, valueLog: NewValueLog | null, streamed: readonly NewValueLog[],
+  { entryCount, valueFiles }: TableFacts, made: readonly NewValueLog[], streamed: readonly NewValueLog[],
 ): string | null {
   if (handleCountOf(valueFiles) > entryCount) return 'more handles than entries'
-  let isPointedTo = valueLog === null
+  const listed = new Map([...made, ...streamed].map((facts) => [facts.fileNum, facts]))
+  const unmet = new Set(made)
   for (const { fileNum, valueCount, valueBytes } of valueFiles) {
-    const named = fileNum === valueLog?.fileNum ? valueLog : streamed.find((facts) => facts.fileNum === fileNum)
+    const named = listed.get(fileNum)
     if (named === undefined) return `handles that point to value log ${fileNum}, which is not among those listed`
-    if (named === valueLog) isPointedTo = true
+    unmet.delete(named)
     const { putCount, putBytes, bytes } = named
     if (valueCount !== putCount || valueBytes !== putBytes || putBytes > bytes) {
       return `handles of ${valueBytes} bytes, ${putBytes} were put into value log ${fileNum}`
     }
   }
-  return isPointedTo ? null : `no handle points to value log ${valueLog!.fileNum}`
+  for (const { fileNum } of unmet) return `no handle points to value log ${fileNum}`
+  return null
 }
 
-function checkValueLog(
-  { fileNum, isLog, bytes }: NewValueLog, { log, memtable, valueLogPlan }: FlushTask,
+function checkValueLogs(
+  valueLogs: readonly NewValueLog[], { log, memtable, valueLogPlans }: FlushTask,
 ): string | null {
-  const expected = isLog ? log.fileNum : valueLogPlan?.fileNum
-  if (fileNum !== expected) return `value log ${fileNum} instead of ${expected}`
-  return isLog && bytes > memtable.publishedEnd ? 'a promoted log that is longer than what was published' : null
+  const [first] = valueLogs
+  if (valueLogs.length > 1 && valueLogs.some(({ isLog }) => isLog)) return 'a promoted log beside other value logs'
+  for (const [i, { fileNum, isLog }] of valueLogs.entries()) {
+    const expected = isLog ? log.fileNum : valueLogPlans[i]?.fileNum
+    if (fileNum !== expected) return `value log ${fileNum} instead of ${expected}`
+  }
+  const isTooLong = first?.isLog === true && first.bytes > memtable.publishedEnd
+  return isTooLong ? 'a promoted log that is longer than what was published' : null
 }

@@ -30,13 +30,13 @@ export interface FlushTask extends SealedMemtable {
   /** True when every byte of the log is written or void, so that the build may begin. */
   isSettled: boolean
   attempts: number
-  /** The table of this attempt, and the value log into which values may be copied; null before the first attempt. */
+  /** The table of this attempt, null before the first one, and the value logs into which values may be copied. */
   table: PlannedTable | null
-  valueLogPlan: PlannedValueLog | null
+  valueLogPlans: readonly PlannedValueLog[]
   /** The facts of the table that was built; null before that, and when it would have no entries. */
   facts: TableFacts | null
-  /** The value log that was built, or the log itself when it is promoted; null when the table has no handles. */
-  valueLog: NewValueLog | null
+  /** The value logs that were built, or the log itself when it is promoted; empty when the table has no handles. */
+  valueLogs: readonly NewValueLog[]
   /** What became of large values; null before the table was built. */
   large: LargeOfFlush | null
   queuedMs: number
@@ -46,9 +46,9 @@ export interface FlushTask extends SealedMemtable {
 }
 
 /** The files that the build of a task has made, in this order, under their names while they are written. */
-export function filesBuilt({ table, valueLogPlan, facts, valueLog }: FlushTask): PlannedFile[] {
+export function filesBuilt({ table, valueLogPlans, facts, valueLogs }: FlushTask): PlannedFile[] {
   if (table === null || facts === null) return []
-  return valueLogPlan === null || valueLog === null || valueLog.isLog ? [table] : [table, valueLogPlan]
+  return [table, ...valueLogPlans.slice(0, valueLogs.filter(({ isLog }) => !isLog).length)]
 }
 
 function builtNamesOf(task: FlushTask): string[] {
@@ -62,7 +62,7 @@ export class FlushQueue {
   push(sealed: SealedMemtable, nowMs: number): FlushTask {
     const task: FlushTask = {
       id: this.nextId++, ...sealed, stage: 'queued', isSettled: false, attempts: 0,
-      table: null, valueLogPlan: null, facts: null, valueLog: null, large: null,
+      table: null, valueLogPlans: [], facts: null, valueLogs: [], large: null,
       queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
     }
     this.tasks.push(task)

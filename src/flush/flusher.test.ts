@@ -75,7 +75,9 @@ class Scene implements FlushHost {
     const { clock } = this
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,
-      valueSettings: valueSettings({ valueThreshold: 512, garbageRatio: 0.3, writeBufferSize: 1 << 20 }),
+      valueSettings: valueSettings({
+        valueThreshold: 512, garbageRatio: 0.3, writeBufferSize: 1 << 20, valueFileBytes: 2 ** 28,
+      }),
       syncer: this.syncer, valueLogs: { pendingFacts: () => null }, flushedValues: new FlushedValues(),
     })
   }
@@ -135,7 +137,7 @@ class Scene implements FlushHost {
     const facts = sampleTable(header.fileNum, 'a-z', {
       entryCount: 2, smallestSeqNum: 1, largestSeqNum: 2, firstLog: logNum, lastLog: logNum, ...table,
     })
-    const output = { facts, keptCount: 2, droppedCount: 0, decision: 'keep', valueLog: null, ...rest }
+    const output = { facts, keptCount: 2, droppedCount: 0, decision: 'keep', valueLogs: [], ...rest }
     deliver({ ok: true, output: output as never })
   }
 
@@ -408,7 +410,7 @@ const promoted = (logNum: number): NewValueLog => ({
   fileNum: logNum, isLog: true, bytes: 128, salt: new Uint8Array(8), putCount: 1, putBytes: 100, namedInLog: 0,
 })
 const pointing = (logNum: number) => ({
-  valueLog: promoted(logNum), table: { valueFiles: [{ fileNum: logNum, valueCount: 1, valueBytes: 100 }] },
+  valueLogs: [promoted(logNum)], table: { valueFiles: [{ fileNum: logNum, valueCount: 1, valueBytes: 100 }] },
 })
 
 test('VLG-2, A14: a log is promoted when its last sync has ended, and there is no second one', () => {
@@ -460,15 +462,20 @@ test('in fast mode a promoted log is in the version at once', () => {
 test('VLG-1: what a build says of its handles must fit what it made', () => {
   const { valueFiles: [file] } = pointing(1).table
   const lies: Parameters<Scene['built']>[1][] = [
-    { valueLog: promoted(1) },
+    { valueLogs: [promoted(1)] },
     { table: pointing(1).table },
-    { ...pointing(1), valueLog: { ...promoted(1), putCount: 2 } },
-    { ...pointing(1), valueLog: { ...promoted(1), putBytes: 99 } },
-    { ...pointing(1), valueLog: { ...promoted(1), bytes: 2 ** 20 } },
-    { ...pointing(1), valueLog: { ...promoted(1), isLog: false } },
-    { ...pointing(2), valueLog: promoted(2) },
-    { valueLog: promoted(1), table: { valueFiles: [{ ...file!, valueCount: 3 }] } },
-    { valueLog: promoted(1), table: { valueFiles: [file!, { ...file!, fileNum: 2 }] } },
+    { ...pointing(1), valueLogs: [{ ...promoted(1), putCount: 2 }] },
+    { ...pointing(1), valueLogs: [{ ...promoted(1), putBytes: 99 }] },
+    { ...pointing(1), valueLogs: [{ ...promoted(1), bytes: 2 ** 20 }] },
+    { ...pointing(1), valueLogs: [{ ...promoted(1), isLog: false }] },
+    { ...pointing(2), valueLogs: [promoted(2)] },
+    { valueLogs: [promoted(1)], table: { valueFiles: [{ ...file!, valueCount: 3 }] } },
+    { valueLogs: [promoted(1)], table: { valueFiles: [file!, { ...file!, fileNum: 2 }] } },
+    {
+      valueLogs: [promoted(1), { ...promoted(2), isLog: false }],
+      table: { valueFiles: [file!, { ...file!, fileNum: 2 }] },
+    },
+    { ...pointing(1), valueLogs: [promoted(1), promoted(2)] },
   ]
   for (const [i, lie] of lies.entries()) {
     scene = new Scene()
@@ -481,10 +488,10 @@ test('VLG-1: what a build says of its handles must fit what it made', () => {
 test('a value log is named with its table, and goes with it when the attempt fails', async () => {
   scene.add(2, 700_000)
   const { input } = scene.executor.jobs[0]!.job as { input: FlushBuildInput }
-  assert.equal(input.valueLog!.fileName, '000101.vlog.tmp.1.2')
-  assert.deepEqual([input.valueLog!.header.magic, input.valueLog!.header.fileNum], ['varvevlg', 101])
+  assert.equal(input.valueLogs[0]!.fileName, '000101.vlog.tmp.1.2')
+  assert.deepEqual([input.valueLogs[0]!.header.magic, input.valueLogs[0]!.header.fileNum], ['varvevlg', 101])
   const copied = {
-    valueLog: { ...promoted(101), isLog: false, bytes: 2000 },
+    valueLogs: [{ ...promoted(101), isLog: false, bytes: 2000 }],
     table: { valueFiles: [{ fileNum: 101, valueCount: 1, valueBytes: 100 }] },
   }
   scene.built(1, copied)

@@ -22,7 +22,7 @@ import { checkOutput } from './flush-output-check.js'
 import { filesBuilt, FlushQueue } from './flush-queue.js'
 import type { FlushStage, FlushTask, SealedMemtable } from './flush-queue.js'
 import type { FlushedValues } from './flushed-values.js'
-import { mayCopyValues } from './value-rules.js'
+import { valueLogsMax } from './value-rules.js'
 import type { ValueSettings } from './value-rules.js'
 
 const ATTEMPTS_MAX = 3
@@ -192,8 +192,8 @@ export class Flusher {
     const { tableSettings, valueSettings, syncer } = this.options
     const table = installer.plan()
     task.table = table
-    const valueLog = mayCopyValues(valueSettings, memtable.rawBytes) ? installer.planValueLog() : null
-    task.valueLogPlan = valueLog
+    const valueLogCount = valueLogsMax(valueSettings, memtable.rawBytes)
+    task.valueLogPlans = Array.from({ length: valueLogCount }, () => installer.planValueLog())
     return {
       dir: installer.dir,
       fileName: table.tempName,
@@ -201,9 +201,8 @@ export class Flusher {
       header: installer.newHeader(table.tableNum),
       settings: tableSettings,
       values: valueSettings,
-      valueLog: valueLog === null ? null : {
-        fileName: valueLog.tempName, header: installer.newHeader(valueLog.fileNum, 'varvevlg'),
-      },
+      valueLogs: task.valueLogPlans.map(({ tempName, fileNum }) =>
+        ({ fileName: tempName, header: installer.newHeader(fileNum, 'varvevlg') })),
       provenBytes: syncer.promisedBytes(task.log),
       slab: memtable.slab.buffer,
       start: memtable.start,
@@ -218,7 +217,7 @@ export class Flusher {
     const durationMs = this.clock.nowMs() - task.buildStartMs
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
-    task.valueLog = output.valueLog
+    task.valueLogs = output.valueLogs
     task.large = output
     task.stage = 'built'
     this.host.onStage(task, 'built', durationMs)
@@ -239,8 +238,8 @@ export class Flusher {
 
   private *install(task: FlushTask): Procedure<void> {
     const { installer } = this
-    const { valueLog } = task
-    if (installer.isStrict && valueLog?.isLog === true && !(yield* this.syncPromoted(task, valueLog.bytes))) return
+    const promoted = task.valueLogs.find(({ isLog }) => isLog)
+    if (installer.isStrict && promoted !== undefined && !(yield* this.syncPromoted(task, promoted.bytes))) return
     if (task.facts !== null && !(yield* this.makeReadable(task, task.facts))) return
     const edit = this.editOf(task)
     if (!(yield* installer.list(edit, [task.log]))) return this.putBack(task)
@@ -294,8 +293,8 @@ export class Flusher {
   }
 
   private editOf(task: FlushTask): VersionEdit {
-    const { memtable, nextLogNum, facts, valueLog } = task
-    const addValueLogs = [...(valueLog === null ? [] : [valueLog]), ...this.streamedOf(task)]
+    const { memtable, nextLogNum, facts, valueLogs } = task
+    const addValueLogs = [...valueLogs, ...this.streamedOf(task)]
     return {
       logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
@@ -309,7 +308,7 @@ export class Flusher {
   private putBack(task: FlushTask): void {
     task.stage = 'queued'
     task.facts = null
-    task.valueLog = null
+    task.valueLogs = []
     task.large = null
     this.wakeResting()
   }
@@ -347,7 +346,7 @@ export class Flusher {
 
   private onAttemptFailed(task: FlushTask, error: unknown): void {
     this.failedCount++
-    const planned = [task.table, task.valueLogPlan].flatMap((file) => file ?? [])
+    const planned = [...(task.table === null ? [] : [task.table]), ...task.valueLogPlans]
     const finalNames = task.stage === 'installing' ? planned.map(({ finalName }) => finalName) : []
     const names = new Set([...planned.map(({ tempName }) => tempName), ...finalNames])
     this.installer.abandon(namesMade([...names], error))
@@ -369,5 +368,5 @@ export class Flusher {
 }
 
 const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLog: null,
+  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLogs: [],
 }

@@ -1,6 +1,6 @@
 /**
- * What: turns the large values of one slab into handles: into its log, which is promoted, or into a new value log.
- * Owns: the new value log, which goes when the flush fails.
+ * What: turns the large values of one slab into handles: into its log, which is promoted, or into new value logs.
+ * Owns: the new value logs (value-copies.ts), which go when the flush fails.
  * Does not own: the decision (value-rules.ts), the entries of the table.
  * Thread: worker or main; I/O blocks. Nothing is allocated per value.
  * Invariants: VLG-4 the size recorded for a promoted log is the end of its last published frame, or, in a recovery,
@@ -12,7 +12,7 @@ import {
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { NewValueLog } from '../manifest/index.js'
-import type { NewValueLogFile } from '../tables/index.js'
+import { ValueCopies } from './value-copies.js'
 
 /** Where the salt stands in a file header (base/file-header.ts). */
 const SALT_OFFSET = 48
@@ -28,12 +28,12 @@ export class SeparatedValues {
   readonly handle = new Uint8Array(VALUE_HANDLE_BYTES)
   private readonly slab: Uint8Array
   private readonly seed: number
-  private readonly target: PromotedLog | NewValueLogFile
+  private readonly target: PromotedLog | ValueCopies
   private valueCount = 0
   private valueBytes = 0
 
   /** `slab` begins with the header of its log. */
-  constructor(slab: Uint8Array, target: PromotedLog | NewValueLogFile) {
+  constructor(slab: Uint8Array, target: PromotedLog | ValueCopies) {
     this.slab = slab
     this.seed = fileSeedOf(slab)
     this.target = target
@@ -48,11 +48,11 @@ export class SeparatedValues {
     const checksum = hasValueChecksum(slab, at) ? valueChecksum(slab, at) : crc32(slab, start, end, seed)
     this.valueCount++
     this.valueBytes += end - start
-    if ('logNum' in target) {
+    if (!(target instanceof ValueCopies)) {
       putValueHandle(handle, 0, start, end - start, checksum, target.logNum)
       return
     }
-    const { writer } = target
+    const writer = target.next()
     writer.stage(slab, entryKeyStart(slab, at), entryKeyEnd(slab, at), seqNum, entryKind(slab, at))
     writer.add(slab, start, end, checksum, seed)
     writer.putHandle(handle, 0)
@@ -60,21 +60,21 @@ export class SeparatedValues {
 
   /** Called now and then. */
   syncSome(): void {
-    if (!('logNum' in this.target)) this.target.syncSome()
+    if (this.target instanceof ValueCopies) this.target.syncSome()
   }
 
-  /** What the manifest says of the file. Requires: at least one value. */
-  finish(): NewValueLog {
+  /** What the manifest says of the files. Requires: at least one value. */
+  finish(): NewValueLog[] {
     const { target, slab, valueCount, valueBytes } = this
-    if (!('logNum' in target)) return target.finish()
-    return {
+    if (target instanceof ValueCopies) return target.finish()
+    return [{
       fileNum: target.logNum, isLog: true, bytes: target.bytes, salt: slab.slice(SALT_OFFSET, SALT_OFFSET + SALT_BYTES),
       putCount: valueCount, putBytes: valueBytes, namedInLog: 0,
-    }
+    }]
   }
 
   /** Removes what was made. */
   discard(): void {
-    if (!('logNum' in this.target)) this.target.discard()
+    if (this.target instanceof ValueCopies) this.target.discard()
   }
 }

@@ -4,6 +4,7 @@
  */
 import { MiB } from '../base/index.js'
 import { garbageLeft } from '../pick/index.js'
+import { VALUE_FRAMING_BYTES_MAX } from '../vlog/index.js'
 
 /** Which values are large: of a list of rules, the first whose prefix a key begins with decides about its value. */
 export interface ValueRule {
@@ -19,9 +20,11 @@ const ALL_KEYS = new Uint8Array(0)
 export const VALUE_COPY_BYTES_MIN = MiB
 const PROMOTE_SHARE_MIN = 3 / 4
 
-/** False: there cannot be enough large values among entries of so many bytes. */
-export function mayCopyValues({ rules }: ValueSettings, rawBytes: number): boolean {
-  return rules.length > 0 && rawBytes >= VALUE_COPY_BYTES_MIN
+/** Counts the value logs that entries of so many bytes may fill; 0: there cannot be enough large values among them. */
+export function valueLogsMax({ rules, fileBytes }: ValueSettings, rawBytes: number): number {
+  if (rules.length === 0 || rawBytes < VALUE_COPY_BYTES_MIN) return 0
+  const framingBytes = rawBytes / largeBytesMin(rules) * VALUE_FRAMING_BYTES_MAX
+  return 1 + Math.floor((rawBytes + framingBytes) / fileBytes)
 }
 
 /** What the options of a database say to its flushes. */
@@ -32,22 +35,27 @@ export interface ValueSettings {
   readonly promoteShareMin: number
   /** Bytes of large values that must be in it. */
   readonly promoteBytesMin: number
+  /** A value log into which values are copied is ended at about this size. */
+  readonly fileBytes: number
 }
 
 export interface ValueOptions {
   valueThreshold: number
   garbageRatio: number
   writeBufferSize: number
+  valueFileBytes: number
 }
 
 /** The one place where options of a database become what its flushes do with values. */
-export function valueSettings({ valueThreshold, garbageRatio, writeBufferSize }: ValueOptions): ValueSettings {
+export function valueSettings(options: ValueOptions): ValueSettings {
+  const { valueThreshold, garbageRatio, writeBufferSize, valueFileBytes } = options
   return {
     rules: valueThreshold === 0 ? [] : [{ prefix: ALL_KEYS, threshold: valueThreshold }],
     // A log that is promoted must not be worth collecting at once.
     promoteShareMin: Math.max(PROMOTE_SHARE_MIN, 1 - garbageLeft(garbageRatio)),
     // Otherwise each short session would leave a tiny file.
     promoteBytesMin: Math.min(MiB, writeBufferSize / 2),
+    fileBytes: valueFileBytes,
   }
 }
 

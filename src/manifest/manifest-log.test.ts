@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runAsync, runSync, VarveError } from '../base/index.js'
 import { FileSystemError, MemoryVfs } from '../vfs/index.js'
+import { SimVfs } from '../vfs/testing.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import {
   databaseId, sampleBase, sampleGroups, sampleOptions, sampleTable, sampleVersions,
@@ -63,12 +64,12 @@ test('a group may be written by another thread: plain data out, the answer back'
   const calls: string[] = []
   const group = structuredClone(log.beginGroup([{ logPointer: 16 }]))
   expectError(() => runSync(log.append([{ logPointer: 17 }])), 'INTERNAL')
-  runSync(appendGroup(recordCalls(vfs, calls), '/db', group))
+  const zerosEnd = runSync(appendGroup(recordCalls(vfs, calls), '/db', group))
   assert.deepEqual(calls, [
-    'open write 000007.manifest', 'write 000007.manifest', 'sync 000007.manifest',
-    'close 000007.manifest',
+    'open write 000007.manifest', 'write 000007.manifest', 'sync 000007.manifest', 'close 000007.manifest',
+    'open write 000007.manifest', 'write 000007.manifest', 'close 000007.manifest', // zeros, which no sync waits for
   ])
-  assert.equal(log.endGroup(group, null), null)
+  assert.equal(log.endGroup(group, { ok: true, output: zerosEnd }), null)
   runSync(log.append([{ logPointer: 17 }]))
   assert.equal(runSync(readManifest(vfs, '/db', 7)).version.logPointer, 17)
 })
@@ -77,10 +78,40 @@ test('a group that another thread could not write ends the manifest', () => {
   const { log } = writeSampleManifest()
   const { bytes } = log
   const group = log.beginGroup([{ logPointer: 16 }])
-  const failure = log.endGroup(group, new FileSystemError('EIO', 'fsync', '000007.manifest'))
+  const failure = log.endGroup(group, { ok: false, error: new FileSystemError('EIO', 'fsync', '000007.manifest') })
   assert.equal(failure?.code, 'COMMIT_UNKNOWN')
   assert.equal(log.bytes, bytes)
   expectError(() => log.beginGroup([{ logPointer: 17 }]), 'BACKGROUND_ERROR')
+})
+
+test('on a full disk groups find their room in the zeros that were written ahead, and more zeros are no must', () => {
+  const vfs = new SimVfs({ seed: 1 })
+  vfs.mkdirSync('/db')
+  const log = runSync(createManifest(vfs, '/db', sampleOptions(), sampleBase))
+  const append = (logPointer: number): void => {
+    const group = log.beginGroup([{ logPointer }])
+    assert.equal(log.endGroup(group, { ok: true, output: runSync(appendGroup(vfs, '/db', group)) }), null)
+  }
+  let logPointer = sampleBase.logPointer
+  for (let i = 0; i < 500; i++) append(++logPointer)
+  const { usedBytes } = vfs
+  vfs.capacityBytes = usedBytes
+  for (let i = 0; i < 80; i++) append(++logPointer)
+  assert.equal(vfs.usedBytes, usedBytes)
+  const contents = runSync(readManifest(vfs, '/db', 7))
+  assert.deepEqual([contents.version.logPointer, contents.tornBytes], [logPointer, 0])
+  vfs.capacityBytes = usedBytes + 100_000
+  for (let i = 0; i < 200; i++) append(++logPointer)
+  assert.ok(vfs.usedBytes > usedBytes, 'zeros are written ahead again')
+  assert.equal(runSync(readManifest(vfs, '/db', 7)).version.logPointer, logPointer)
+})
+
+test('a manifest is made on a disk without room for zeros', () => {
+  const vfs = new SimVfs({ seed: 1 })
+  vfs.mkdirSync('/db')
+  vfs.capacityBytes = vfs.usedBytes + 2000
+  runSync(createManifest(vfs, '/db', sampleOptions(), sampleBase))
+  assert.deepEqual(runSync(readManifest(vfs, '/db', 7)).version, sampleBase)
 })
 
 test('MAN-10: a second group before the first is synced is a bug', () => {

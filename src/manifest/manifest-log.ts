@@ -5,12 +5,13 @@
  * Thread: main.
  * States: open → writing → open → closed; writing → failed → closed. Nothing is retried: after a
  *   failed write or sync, what is on disk is unknown until a restart reads it.
+ * Zeros stand behind the last group: an edit that frees space on a full disk finds its blocks there.
  * Invariants:
  *   MAN-10  at most one group is not synced: the last one; only a mark may follow it
  *   MAN-11  nothing is written after a failed write or sync
  */
 import {
-  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, VarveError, assert,
+  FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, KiB, MANIFEST_BYTES_MAX, VarveError, assert,
   emptyFrameHeader,
   encodeFileHeader, fileSeed, frameBytes, ioError, manifestFileName, newFileHeader, sealFrame,
 } from '../base/index.js'
@@ -21,6 +22,11 @@ import { GROUPS_MAX, MANIFEST_ROLL_BYTES } from './manifest-format.js'
 import type { Version } from './version.js'
 import { decodeGroup, encodeGroup, versionToEdit } from './version-edit.js'
 import type { VersionEdit } from './version-edit.js'
+
+/** Zeros behind the last group, as many as are written at a time. An edit that takes files away has 20 B for each. */
+const ZEROS = new Uint8Array(16 * KiB)
+/** With fewer ahead, more are written. */
+const ZEROS_MIN = ZEROS.length / 2
 
 /** The origin of a new manifest; its lineage comes from the version. */
 export interface ManifestOptions extends Omit<FileOrigin, 'lineage'> {
@@ -56,6 +62,28 @@ export function* createManifest(
       yield* removeQuietly(vfs, vfs.join(dir, name))
     }
     throw ioError(error, 'creating', name)
+  }
+}
+
+/**
+ * Writes zeros behind `end` if there are few, and gives their new end. If that does not work it is no failure: what
+ * counts is synced, and what stands behind it is void. Its handle is its own, as one that saw a failed write must not
+ * sync any more; the next group's sync is theirs too.
+ */
+function* fillAhead(
+  vfs: Vfs, path: string, identity: string, { end, zerosEnd }: { end: number; zerosEnd: number },
+): Steps<number> {
+  const from = Math.max(end, zerosEnd)
+  const to = Math.min(end + ZEROS.length, MANIFEST_BYTES_MAX)
+  if (from - end >= ZEROS_MIN || to <= from) return zerosEnd
+  try {
+    return yield* withFile(vfs, path, 'write', function* (file) {
+      if (file.identitySync() !== identity) return zerosEnd
+      yield* writeFully(file, ZEROS, 0, to - from, from)
+      return to
+    })
+  } catch {
+    return zerosEnd
   }
 }
 
@@ -109,23 +137,31 @@ export interface GroupWrite {
   identity: string
   offset: number
   frame: Uint8Array
+  /** The end of the zeros that stand there. */
+  zerosEnd: number
 }
 
+/** What `appendGroup` gave, or its error. */
+export type GroupResult = { ok: true; output: number } | { ok: false; error: unknown }
+
 /**
- * Writes and syncs one group, on any thread, through a handle of its own. It does not write to another file that was
- * put in the place of this manifest.
+ * Writes and syncs one group, on any thread, through a handle of its own, and gives the end of the zeros behind it. It
+ * does not write to another file that was put in the place of this manifest.
  */
-export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<void> {
-  const name = manifestFileName(group.fileNum)
-  yield* withFile(vfs, vfs.join(dir, name), 'write', function* (file) {
-    if (file.identitySync() !== group.identity) {
+export function* appendGroup(vfs: Vfs, dir: string, group: GroupWrite): Steps<number> {
+  const { fileNum, identity, offset, frame } = group
+  const name = manifestFileName(fileNum)
+  const path = vfs.join(dir, name)
+  yield* withFile(vfs, path, 'write', function* (file) {
+    if (file.identitySync() !== identity) {
       throw new VarveError('LOCKED', `${name} is not the file any more that this process writes`, {
         file: name, hint: 'somebody replaced files of the open database: close it, and open it again',
       })
     }
-    yield* writeFully(file, group.frame, 0, group.frame.length, group.offset)
+    yield* writeFully(file, frame, 0, frame.length, offset)
     yield* syncFile(file)
   })
+  return yield* fillAhead(vfs, path, identity, { end: offset + frame.length, zerosEnd: group.zerosEnd })
 }
 
 export class ManifestLog {
@@ -140,8 +176,9 @@ export class ManifestLog {
   private frameCount = 1
   private writtenBytes: number
   private syncedBytes: number
+  private zerosEnd: number
 
-  /** Requires: `file` holds the header and the first group in `bytes` bytes, and is synced. */
+  /** Requires: `file` holds the header and the first group in `bytes` synced bytes. */
   constructor(file: VfsFile, header: FileHeader, bytes: number) {
     this.fileNum = header.fileNum
     this.file = file
@@ -151,9 +188,16 @@ export class ManifestLog {
     this.firstBytes = bytes
     this.writtenBytes = bytes
     this.syncedBytes = bytes
+    this.zerosEnd = bytes
   }
 
-  /** The size of the file. */
+  /** Writes the first zeros: when the marker names the file, which needs the last room of a full disk more. */
+  *fillAhead(vfs: Vfs, dir: string): Steps<void> {
+    const { name, identity, writtenBytes: end, zerosEnd } = this
+    this.zerosEnd = yield* fillAhead(vfs, vfs.join(dir, name), identity, { end, zerosEnd })
+  }
+
+  /** The bytes that count: zeros may stand behind them. */
   get bytes(): number {
     return this.writtenBytes
   }
@@ -237,9 +281,10 @@ export class ManifestLog {
     return group
   }
 
-  /** Notes that a group is synced, or failed with `error`. Returns the error for the caller, or null. */
-  endGroup(group: GroupWrite, error: unknown): VarveError | null {
-    if (error !== null) return this.fail(error, 'appending to')
+  /** Notes what came of a group. Returns the error for the caller, or null. */
+  endGroup(group: GroupWrite, result: GroupResult): VarveError | null {
+    if (!result.ok) return this.fail(result.error, 'appending to')
+    this.zerosEnd = result.output
     this.writtenBytes = group.offset + group.frame.length
     this.syncedBytes = this.writtenBytes
     this.frameCount++
@@ -249,13 +294,13 @@ export class ManifestLog {
 
   private nextGroup(edits: readonly VersionEdit[] | null): GroupWrite {
     this.checkOpen()
-    const { fileNum, identity, header, writtenBytes: offset, syncedBytes } = this
+    const { fileNum, identity, header, writtenBytes: offset, syncedBytes, zerosEnd } = this
     assert(syncedBytes === offset || edits === null, 'MAN-10: one unsynced group at most, and a mark behind it')
     const place = { offset, number: this.frameCount + 1, markBytes: syncedBytes }
     const frame = makeFrame(header, place, edits)
     const hasRoom = offset + frame.length <= MANIFEST_BYTES_MAX
     assert(hasRoom, 'a manifest is written anew before it is full')
-    return { fileNum, identity, offset, frame }
+    return { fileNum, identity, offset, frame, zerosEnd }
   }
 
   private checkOpen(): void {

@@ -2,6 +2,7 @@
  * What: reads a manifest file back into a version, and decides whether its end is torn.
  * Thread: main; changes nothing, so it also runs beside a live writer.
  *
+ * Zeros at the end were written ahead, and mean nothing.
  * The last group may be torn: then the bytes behind the last good frame do not count. But a writer
  * syncs each group before it writes the next, and the first one before the marker names the file.
  * So a frame behind a bad place, known by its header and its sync mark, proves corruption, and a bad
@@ -33,7 +34,10 @@ export interface ManifestContents {
   groups: number
   /** The offset at which the last good frame ends. */
   goodBytes: number
-  /** Bytes behind the last good frame, of a group that was being written when the process or the machine stopped. */
+  /**
+   * Bytes behind the last good frame, where a group was being written when the process or the machine stopped: 0 when
+   * only zeros stand there.
+   */
   tornBytes: number
   /** True when the last frame is a mark, so the writer closed the file. */
   isClosed: boolean
@@ -96,8 +100,13 @@ export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestCon
   return {
     version: builder.finish(),
     databaseId: header.databaseId, generation: header.generation, features: header.features,
-    groups, goodBytes, tornBytes: bytes.length - goodBytes, isClosed,
+    groups, goodBytes, tornBytes: isWritten(bytes, goodBytes) ? bytes.length - goodBytes : 0, isClosed,
   }
+}
+
+/** True when something else than zeros, which are written ahead, stands from `start` on. */
+function isWritten(bytes: Uint8Array, start: number): boolean {
+  return bytes.subarray(start).some((byte) => byte !== 0)
 }
 
 /** Gives the good frames in order; throws when what follows them is not a torn end. */

@@ -8,6 +8,7 @@ import { compareBytes, VarveError } from '../base/index.js'
 import type { FileNum, LevelNum, LogFacts, TableFacts, ValueFileReference } from '../base/index.js'
 import type { Level } from './sorted-run.js'
 import { LEVELS_MIN, compareTables, emptyVersion, firstNeededLog, levelOf } from './version.js'
+import type { NewValueLog } from './value-log-record.js'
 import type { ValueLogFacts, Version } from './version.js'
 import { findProblem, findProblemAfter } from './version-check.js'
 import type { VersionEdit } from './version-edit.js'
@@ -16,6 +17,16 @@ import type { VersionEdit } from './version-edit.js'
 export type Blame = (what: string) => Error
 
 const blameUs: Blame = (what) => new VarveError('INTERNAL', `bad version edit: ${what}`)
+
+/**
+ * All value logs are made here, property by property: copies by `...` have a hidden class each, and a walk over
+ * thousands of those takes twenty times as long.
+ */
+function valueLogOf(
+  { fileNum, isLog, bytes, salt, putCount, putBytes, namedInLog }: NewValueLog, liveCount: number, liveBytes: number,
+): Mutable<ValueLogFacts> {
+  return { fileNum, isLog, bytes, salt, putCount, putBytes, namedInLog, liveCount, liveBytes }
+}
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
@@ -126,7 +137,7 @@ export class VersionBuilder {
       if (this.valueLogs.has(fileNum)) {
         throw this.blame(`value log ${fileNum} to add is already listed`)
       }
-      this.ownValueLogs().set(fileNum, { ...facts, liveCount: 0, liveBytes: 0 })
+      this.ownValueLogs().set(fileNum, valueLogOf(facts, 0, 0))
       this.touchedValueLogs.add(fileNum)
       this.raiseFileNum(fileNum + 1)
     }
@@ -142,7 +153,7 @@ export class VersionBuilder {
   private touchedValueLog(fileNum: FileNum): Mutable<ValueLogFacts> | undefined {
     const known = this.valueLogs.get(fileNum)
     if (known === undefined || this.touchedValueLogs.has(fileNum)) return known
-    const log = { ...known }
+    const log = valueLogOf(known, known.liveCount, known.liveBytes)
     this.ownValueLogs().set(fileNum, log)
     this.touchedValueLogs.add(fileNum)
     return log

@@ -25,7 +25,7 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
-import { checkReferences, FlushedValues, mayCopyValues, valueSettings } from '../flush/index.js'
+import { checkReferences, FlushedValues, valueLogsMax, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
@@ -71,7 +71,7 @@ function lateSyncs(vfs: Vfs): OwnContext<EngineJobContext> {
 /** What became of one replayed log. */
 interface WrittenTable {
   facts: TableFacts
-  valueLog: NewValueLog | null
+  valueLogs: readonly NewValueLog[]
 }
 
 /** One attempt to open; holds what must be let go of when it fails. */
@@ -241,8 +241,8 @@ class Opening {
     for (const memtable of memtables) {
       const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
       if (table === null) continue
-      const { facts, valueLog } = table
-      assert(checkReferences(facts, valueLog, streamed) === null, 'handles point to what is listed with the table')
+      const { facts, valueLogs } = table
+      assert(checkReferences(facts, valueLogs, streamed) === null, 'handles point to what is listed with the table')
       written.push(table)
     }
     return written
@@ -255,25 +255,25 @@ class Opening {
     const values = valueSettings(options)
     const tableNum = this.allocate()
     const table = this.plan(tableFileName(tableNum))
-    const valueLogNum = mayCopyValues(values, memtable.rawBytes) ? this.allocate() : 0
-    const copies = this.plan(vlogFileName(valueLogNum))
+    const copies = Array.from({ length: valueLogsMax(values, memtable.rawBytes) }, () => {
+      const fileNum = this.allocate()
+      return { header: newFileHeader('varvevlg', origin, fileNum), ...this.plan(vlogFileName(fileNum)) }
+    })
     const input: FlushBuildInput = {
       dir, fileName: table.tempName, isSynced: true, header: newFileHeader('varvetab', origin, tableNum),
       settings: tableSettings(options),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, provenBytes, values,
-      valueLog: valueLogNum === 0 ? null : {
-        fileName: copies.tempName, header: newFileHeader('varvevlg', origin, valueLogNum),
-      },
+      valueLogs: copies.map(({ header, tempName }) => ({ header, fileName: tempName })),
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,
     }
-    this.replayedNames.push(table.tempName, ...(valueLogNum === 0 ? [] : [copies.tempName]))
+    this.replayedNames.push(...[table, ...copies].map(({ tempName }) => tempName))
     const output = await executor.submit<FlushBuildOutput>({ kind: 'flushBuild', input })
-    const { facts, keptCount, droppedCount, valueLog } = output
+    const { facts, keptCount, droppedCount, valueLogs } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
-    await this.publish(valueLog === null || valueLog.isLog ? [table] : [table, copies])
+    await this.publish([table, ...copies.slice(0, valueLogs.filter(({ isLog }) => !isLog).length)])
     this.counts.flushedValues.add(output)
-    return { facts, valueLog }
+    return { facts, valueLogs }
   }
 
   private plan(finalName: string): PlannedFile {
@@ -333,7 +333,7 @@ class Opening {
   ): Version {
     const recovered = applyEdits(version, [{
       addTables: written.map(({ facts }) => ({ level: 0, facts })),
-      addValueLogs: [...written.flatMap(({ valueLog }) => valueLog ?? []), ...replayed.streamed],
+      addValueLogs: [...written.flatMap(({ valueLogs }) => valueLogs), ...replayed.streamed],
       logPointer: log.fileNum,
       lastSeqNum: replayed.lastSeqNum,
       nextFileNum: this.nextFileNum,

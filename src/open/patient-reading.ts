@@ -84,7 +84,7 @@ export class PatientReading {
     const { dir, vfs, options, cache } = this
     const startMs = options.clock.nowMs()
     const found = yield* findDatabase({ vfs, dir })
-    if (found.marker === null) throw new VarveError('NOT_FOUND', `there is no database in ${dir}`)
+    if (found.marker === null) throw new VarveError('NOT_FOUND', `the database in ${dir} does not exist`)
     const pool = new SlabPool(0, 0)
     const history = yield* readHistory({ vfs, dir, random: options.random, pool }, found, policy)
     const { version, databaseId, replayed } = history

@@ -97,8 +97,8 @@ export function holdsFiles(names: readonly string[]): boolean {
 
 export function checkExistence(dir: string, exists: boolean, options: ResolvedOptions): void {
   if (!exists && !options.createIfMissing) {
-    throw new VarveError('NOT_FOUND', `there is no database in ${dir}: it does not exist`, {
-      hint: 'open it with createIfMissing',
+    throw new VarveError('NOT_FOUND', `the database in ${dir} does not exist`, {
+      hint: 'check the path; the option createIfMissing makes one',
     })
   }
   if (exists && options.errorIfExists) {

@@ -8,7 +8,6 @@ import { errnoOf, VarveError } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
 import { Engine, decodeRunStats, flushStats } from '../engine/index.js'
 import type { Health } from '../engine/index.js'
-import { isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
@@ -17,7 +16,7 @@ import type {
   ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
-import { logThatNeeds } from '../versions/index.js'
+import { holderOf } from '../versions/index.js'
 import type { ValueLogSweep } from '../versions/index.js'
 import { ReadOnlyView } from './read-only.js'
 
@@ -121,12 +120,14 @@ function collectValueLogs(stats: ValueLogStats, version: Version, { valueLogs }:
   }
 }
 
-function collectValueWork(stats: ValueLogStats, { setup, compactor: { totals, leftAlone } }: Engine): void {
+function collectValueWork(
+  stats: ValueLogStats, { setup, compactor: { totals, leftAlone }, versions: { current } }: Engine,
+): void {
   const { promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes } = setup.counts.flushedValues
   const { movedCount, movedBytes } = totals
   Object.assign(stats, {
     promotedCount, promotedBytes, copiedCount, copiedBytes, keptCount, keptBytes, movedCount, movedBytes,
-    unreadableFiles: [...leftAlone.valueLogs.keys()],
+    unreadableFiles: [...leftAlone.valueLogs.keys()].filter((fileNum) => current.valueLogs.has(fileNum)),
   } satisfies Partial<ValueLogStats>)
   collectReads(stats, setup.tables)
 }
@@ -158,14 +159,6 @@ function valueLogFile(
 ): ValueLogFileStats {
   const garbageBytes = Math.max(0, (isLog ? bytes : putBytes) - liveBytes)
   return { fileNum, isLog, fileBytes: bytes, putCount, putBytes, liveCount, liveBytes, garbageBytes, heldBy }
-}
-
-function holderOf(facts: ValueLogFacts, { logPointer, pins }: Version): ValueLogHolder | null {
-  if (facts.liveCount > 0) return 'table'
-  const log = logThatNeeds(facts)
-  if (log === 0) return null
-  if (log >= logPointer) return 'log'
-  return isPinned(log, pins) ? 'pin' : null
 }
 
 function levelStats(version: Version): LevelStats[] {
@@ -226,7 +219,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
       fromLevel: pick.inputs[0]!.level,
       toLevel: pick.outputLevel,
       inputBytes,
-      doneBytes: compactor.doneBytes(control),
+      doneBytes: compactor.speed.doneBytes(control),
       ageMs: options.clock.nowMs() - startMs,
     })),
     levels: scores.map(({ level, score, targetBytes }) => ({ level, score, targetBytes, ...totals.level(level) })),

@@ -62,18 +62,22 @@ export interface LevelScore {
   readonly targetBytes: number
 }
 
-/** A backlog that slows writers down and stops them while compactions are behind. */
+/** The names of pressures in events. */
+export type PressureReason = 'level 0 tables' | 'compaction debt' | 'value log garbage'
+
+/** A backlog that slows writers down, and may stop them, while compactions are behind. */
 export interface Pressure {
-  /** The name of the pressure in events. */
-  readonly reason: string
+  readonly reason: PressureReason
   /** A sentence for people, with the value. */
   readonly text: string
   readonly unit: 'tables' | 'bytes'
   readonly value: number
-  /** Writers are slowed down from `slow` on and stopped from `stop` on, until the value is `hysteresis` below. */
+  /** Writers are slowed down from `slow` on, most at `full`, until the value is `hysteresis` below. */
   readonly slow: number
-  readonly stop: number
+  readonly full: number
   readonly hysteresis: number
+  /** Writers are stopped from `full` on. Otherwise the pressure only ever slows them down. */
+  readonly stops: boolean
 }
 
 /** A style of compaction. All answers are pure functions of the arguments. */

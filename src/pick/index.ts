@@ -3,12 +3,13 @@ export {
   canRunBeside, editOf, inputTables, letGoOf, outputShare, RAW_BYTES_SHARE, reservationOf, totalBytes, valueBytesOf,
 } from './compaction-pick.js'
 export type {
-  CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, RunningCompaction,
+  CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, PressureReason, RunningCompaction,
 } from './compaction-pick.js'
 export {
   COMPACTION_STYLES, defaultCompactionSettings, GARBAGE_RATIO_DEFAULT, garbageLeft, garbageRatios, settingsWhenQuiet,
 } from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
+export { garbageBytesOf } from './condemned-logs.js'
 export { createPicker } from './create-picker.js'
 export { collectionPicker } from './pick-collection.js'
 export { manualPicker } from './pick-manual.js'

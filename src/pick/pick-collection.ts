@@ -1,19 +1,22 @@
 /**
- * What: the steps of `collectGarbage`, in every style: what may uncover garbage goes down, whatever that costs, and the
- * value logs that have more of it than was asked for are emptied.
+ * What: the steps of `collectGarbage`, in every style: what may uncover garbage goes down, whatever that costs, the
+ * value logs that have more of it than was asked for are emptied, and where there are too many small ones they are
+ * brought together. In level 0 each table is rewritten alone, so what points into small ones goes down first.
  *
  * Writes go on meanwhile. Only what was written before the call is brought down, and only files that were there are
  * emptied: otherwise a call would never be done.
  * Thread: any (pure).
  */
-import type { FileNum, SeqNum } from '../base/index.js'
-import type { Picker } from './compaction-pick.js'
+import type { FileNum, SeqNum, TableFacts } from '../base/index.js'
+import type { CompactionPick, Picker } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { pickContext } from './pick-context.js'
-import { level0Stacks } from './pick-level0.js'
+import type { PickContext } from './pick-context.js'
+import { level0Stacks, pickDown } from './pick-level0.js'
 import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickUncovering } from './pick-uncovering.js'
-import { pickGarbage } from './pick-values.js'
+import { pickValuesBelow } from './pick-values.js'
+import { collectionsOf } from './value-collection.js'
 
 export interface WantedCollection {
   /** The share of garbage from which on a value log is emptied. */
@@ -41,7 +44,20 @@ export function collectionPicker(
       const context = pickContext(chosen, { version, running, held, blocked, roomBytes })
       return pickUncovering(context, level0Stacks(context), upTo) ??
         pickObsoleteVersions(context, (table) => table.valueFiles.length > 0 && table.smallestSeqNum <= upTo) ??
-        pickGarbage(context, below)
+        pickSmallDown(context, wanted) ?? pickValuesBelow(context, below)
     },
   }
+}
+
+function pickSmallDown(context: PickContext, { upTo, below }: WantedCollection): CompactionPick | null {
+  const small = new Set(collectionsOf({ ...context, below }).logs.small.map(({ fileNum }) => fileNum))
+  if (small.size === 0) return null
+  const points = ({ valueFiles, smallestSeqNum }: TableFacts): boolean =>
+    smallestSeqNum <= upTo && valueFiles.some(({ fileNum }) => small.has(fileNum))
+  for (const stack of level0Stacks(context)) {
+    if (stack.isStuck || !stack.tables.some(points)) continue
+    const pick = pickDown(context, stack, { reason: 'small', score: 0 })
+    if (pick !== null) return pick
+  }
+  return null
 }

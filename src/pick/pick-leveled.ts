@@ -7,6 +7,8 @@
  */
 import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
+import type { Version } from '../manifest/index.js'
+import { valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
@@ -21,14 +23,22 @@ import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
 import { pickUncovering } from './pick-uncovering.js'
 import { pickValues } from './pick-values.js'
+import { collectionsOf } from './value-collection.js'
 
 /**
  * Limits of the number of tables in level 0, in multiples of `level0TablesMin` above the number from which a
  * compaction is always due. The defaults come to the limits of RocksDB, 20 and 36.
  */
-const LEVEL0_LIMITS = { slow: 0.5, stop: 2.5, hysteresis: 0.5 }
+const LEVEL0_LIMITS = { slow: 0.5, full: 2.5, hysteresis: 0.5 }
 /** Limits of the bytes that compactions are behind. */
-const DEBT_LIMITS = { slow: 4096 * MiB, stop: 16_384 * MiB, hysteresis: 512 * MiB }
+const DEBT_LIMITS = { slow: 4096 * MiB, full: 16_384 * MiB, hysteresis: 512 * MiB, stops: true }
+/**
+ * Limits of garbage in value logs: so much of what is left above `garbageRatio`, where a collection is already due.
+ * docs/design/0032-value-log.md has the figures.
+ */
+const GARBAGE_LIMITS = { slow: 0, full: 5 / 32, hysteresis: 1 / 64 }
+/** Less garbage than so many tables slows nobody: a small database has a buffer of it at once. */
+const GARBAGE_TABLES_MIN = 4
 
 export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
   return {
@@ -117,17 +127,21 @@ function dueSteps(
   return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
 }
 
-/** The pressures; none when nothing can be picked and nothing is running, as writers would wait for nothing. */
+/** The pressures that a compaction can end: otherwise writers would wait for nothing. */
 function pressures(context: PickContext): Pressure[] {
+  return [...tablePressures(context), ...garbagePressures(context)]
+}
+
+function tablePressures(context: PickContext): Pressure[] {
   const { version, blocked, settings } = context
-  const { slow, stop, hysteresis } = LEVEL0_LIMITS
+  const { slow, full, hysteresis } = LEVEL0_LIMITS
   const { level0TablesMin } = settings
   const crowd = Math.max(settings.level0CrowdMin, STUCK_HEIGHT * level0TablesMin)
   const tables = version.levels[0]!.tables.filter(({ fileNum }) => !blocked.has(fileNum)).length
   const level0: Pressure = {
     reason: 'level 0 tables', text: `${tables} tables in level 0 wait for compaction`, unit: 'tables', value: tables,
-    slow: crowd + Math.ceil(slow * level0TablesMin), stop: crowd + Math.ceil(stop * level0TablesMin),
-    hysteresis: Math.floor(hysteresis * level0TablesMin),
+    slow: crowd + Math.ceil(slow * level0TablesMin), full: crowd + Math.ceil(full * level0TablesMin),
+    hysteresis: Math.floor(hysteresis * level0TablesMin), stops: true,
   }
   const isHigh = level0.value >= level0.slow - level0.hysteresis
   const debt: Pressure = {
@@ -137,6 +151,42 @@ function pressures(context: PickContext): Pressure[] {
   }
   const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
   return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
+}
+
+/**
+ * What is garbage in value logs, and what may be: values above the deepest level, as much of each as the garbage that
+ * is known is of the ratio. So where nothing is overwritten, a value in level 0 counts nothing.
+ */
+function suspectedGarbage(context: PickContext): number {
+  const { putBytes, garbageBytes } = collectionsOf(context).logs
+  if (garbageBytes === 0) return 0
+  const share = Math.min(1, garbageBytes / (context.settings.garbageRatio * putBytes))
+  return Math.round(garbageBytes + share * upperValueBytes(context.version))
+}
+
+function upperValueBytes({ levels }: Version): number {
+  const deepest = levels.findLastIndex(({ tables }) => tables.length > 0)
+  return levels.slice(0, deepest).reduce((sum, { tables }) => sum + valueBytesOf(tables), 0)
+}
+
+/**
+ * Garbage that grows faster than values are moved slows writers down, or the directory would grow without bound. It
+ * never stops them: a call that must not wait does not depend on how much of the disk is in use.
+ */
+function garbagePressures(context: PickContext): Pressure[] {
+  const { garbageRatio, tableBytes } = context.settings
+  const { putBytes } = collectionsOf(context).logs
+  const value = suspectedGarbage(context)
+  const bytes = (share: number): number => Math.round(putBytes * (garbageRatio + (1 - garbageRatio) * share))
+  const least = Math.max(0, GARBAGE_TABLES_MIN * tableBytes - bytes(GARBAGE_LIMITS.slow))
+  const slow = bytes(GARBAGE_LIMITS.slow) + least
+  const hysteresis = Math.round(putBytes * (1 - garbageRatio) * GARBAGE_LIMITS.hysteresis)
+  if (value < slow - hysteresis || value === 0) return []
+  if (pickValues(context) === null && pickUncovering(context, level0Stacks(context)) === null) return []
+  return [{
+    reason: 'value log garbage', text: `about ${value} bytes of garbage in value logs wait for their collection`,
+    unit: 'bytes', value, slow, full: bytes(GARBAGE_LIMITS.full) + least, hysteresis, stops: false,
+  }]
 }
 
 /** Estimates the debt as RocksDB does: the excess of a level goes down and rewrites its share of the next level. */

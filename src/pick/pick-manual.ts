@@ -1,37 +1,50 @@
 /**
  * What: compaction of a range on request: all tables in it go down, step by step, until they are in the last level
  * and hold no tombstone and no hidden version that may go.
+ *
+ * In the style `none` nobody else ever empties value logs. So there a range ends with what `leveled` does when all is
+ * quiet: the garbage that shows goes, and small value logs are brought together, where only tables of the range point.
  * Thread: any (pure).
  */
-import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import { extentOf, extentOfTables, extentsOverlap } from '../manifest/index.js'
+import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
+import { allTables, extentOf, extentOfTables, extentsOverlap } from '../manifest/index.js'
 import type { Extent, Level } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, Picker } from './compaction-pick.js'
+import { settingsWhenQuiet } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { pickContext, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
+import { pickValuesBelow } from './pick-values.js'
 
 export interface ManualRange {
   readonly extent: Extent
   /** Tables with only newer entries are left alone: otherwise a range that is being written would never be done. */
   readonly upTo: SeqNum
+  /** Value logs from this number on are left alone, likewise. */
+  readonly below: FileNum
 }
 
-export interface ManualPicker extends Pick<Picker, 'pick'> {
+export interface ManualPicker extends Pick<Picker, 'pick' | 'within'> {
   /** True when the table may hold entries of the range. */
   wants(table: TableFacts): boolean
 }
 
 /** Makes a picker for a range. A pick of null means done when nothing is running, otherwise that it must wait. */
-export function manualPicker(settings: CompactionSettings, wanted: ManualRange): ManualPicker {
+export function manualPicker(settings: CompactionSettings, wanted: ManualRange, roomBytes = Infinity): ManualPicker {
+  const quiet = settingsWhenQuiet(settings)
   return {
     wants: (table) => isWanted(table, wanted),
+    within: (room) => manualPicker(settings, wanted, room),
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked })
       for (const step of manualSteps(context, wanted)) if (step !== null) return step
-      return null
+      if (settings.style !== 'none') return null
+      const others = allTables(version).filter((table) => !isWanted(table, wanted)).map(({ fileNum }) => fileNum)
+      const leftAlone = new Set([...blocked, ...others])
+      const ofRange = pickContext(quiet, { version, running, held, blocked: leftAlone, roomBytes })
+      return pickValuesBelow(ofRange, wanted.below)
     },
   }
 }

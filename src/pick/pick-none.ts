@@ -1,5 +1,6 @@
 /**
- * What: the style `none`: tables stay where they are until `compact()` is called for a range.
+ * What: the style `none`: tables and value logs stay as they are until `compact()` is called for a range, or
+ * `collectGarbage()`.
  * Thread: any (pure).
  */
 import type { Picker } from './compaction-pick.js'

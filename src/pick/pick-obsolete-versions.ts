@@ -39,7 +39,9 @@ function* slicesOf(context: PickContext, isWanted: (table: TableFacts) => boolea
   for (let level = 1; level <= sizes.lastLevel; level++) {
     let slice: Slice | null = null
     for (const table of version.levels[level]!.tables) {
-      const goingBytes = (table.bytes + valueBytesOf([table])) * goingShare(context, table, level)
+      // Most tables have nothing that may go: what they point to is not added up.
+      const share = goingShare(context, table, level)
+      const goingBytes = share === 0 ? 0 : (table.bytes + valueBytesOf([table])) * share
       const isWorth = goingBytes > 0 && isWanted(table) && goingBytes >= settings.reclaimShareMin * table.bytes
       const isJoined: boolean = isWorth && slice !== null &&
         slice.bytes + table.bytes <= settings.inputBytesMax

@@ -8,6 +8,7 @@
  */
 import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { extentOf } from '../manifest/index.js'
+import type { Level } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { liveValueBytes } from './condemned-logs.js'
@@ -24,12 +25,38 @@ export function pickUncovering(
   let pick: CompactionPick | null = null
   const isOld = ({ smallestSeqNum }: TableFacts): boolean => smallestSeqNum <= upTo
   for (const stack of stacks) if (stack.tables.some(isOld)) pick ??= pickStackFor(context, stack)
-  for (let level = context.sizes.baseLevel; level < context.sizes.lastLevel; level++) {
+  for (let level = context.sizes.baseLevel; level < context.sizes.lastLevel && pick === null; level++) {
+    const entryBytesMax = entryBytesBelow(context, level)
     for (const table of context.version.levels[level]!.tables) {
-      if (isOld(table)) pick ??= pickTableFor(context, level, table)
+      if (pick !== null) break
+      const hiddenMax = table.entryCount * entryBytesMax
+      if (isOld(table) && isEnough(context, hiddenMax, table.bytes)) pick = pickTableFor(context, level, table)
     }
   }
   return pick
+}
+
+const knownEntryBytes = new WeakMap<Level, number>()
+
+/** The most that an entry of a table below stands for on average: no entry above lets go of more. */
+function entryBytesBelow({ version, sizes }: PickContext, level: LevelNum): number {
+  let most = 0
+  for (let below = level + 1; below <= sizes.lastLevel; below++) {
+    most = Math.max(most, entryBytesOf(version.levels[below]!))
+  }
+  return most
+}
+
+/** What is known of a level is kept: most levels are in many versions. */
+function entryBytesOf(level: Level): number {
+  let most = knownEntryBytes.get(level)
+  if (most !== undefined) return most
+  most = 0
+  for (const { rawBytes, entryCount, valueFiles } of level.tables) {
+    if (valueFiles.length > 0) most = Math.max(most, rawBytes / entryCount)
+  }
+  knownEntryBytes.set(level, most)
+  return most
 }
 
 function pickStackFor(context: PickContext, stack: Level0Stack): CompactionPick | null {
@@ -48,11 +75,23 @@ function pickTableFor(context: PickContext, level: LevelNum, table: TableFacts):
 }
 
 function mayUncover(
-  { settings, version }: PickContext, { above, older }: Record<'above' | 'older', readonly TableFacts[]>,
+  context: PickContext, { above, older }: Record<'above' | 'older', readonly TableFacts[]>,
 ): boolean {
-  const uncovered = valueBytesOf(older) * Math.min(1, entryCountOf(above) / entryCountOf(older))
-  return uncovered > 0 && uncovered >= settings.uncoverShareMin * totalBytes([...new Set([...above, ...older])]) &&
+  const share = Math.min(1, entryCountOf(above) / entryCountOf(older))
+  const mergedBytes = totalBytes([...new Set([...above, ...older])])
+  const isPossible = isEnough(context, rawBytesPointed(older) * share, mergedBytes)
+  return isPossible && isEnough(context, valueBytesOf(older) * share, mergedBytes)
+}
+
+/** True when what may be let go of is worth the bytes that are merged. */
+function isEnough({ settings, version }: PickContext, uncovered: number, mergedBytes: number): boolean {
+  return uncovered > 0 && uncovered >= settings.uncoverShareMin * mergedBytes &&
     uncovered >= settings.uncoverLiveShareMin * liveValueBytes(version)
+}
+
+/** No less than the bytes of the values that tables point to, and known without looking at what they point to. */
+function rawBytesPointed(tables: readonly TableFacts[]): number {
+  return tables.reduce((sum, { rawBytes, valueFiles }) => sum + (valueFiles.length === 0 ? 0 : rawBytes), 0)
 }
 
 function entryCountOf(tables: readonly TableFacts[]): number {

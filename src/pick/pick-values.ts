@@ -10,48 +10,43 @@
  * step either makes one that is not small, or ends two.
  * Thread: any (pure).
  */
-import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
-import { totalBytes, valueBytesOf } from './compaction-pick.js'
+import type { FileNum } from '../base/index.js'
+import { extentOf } from '../manifest/index.js'
+import { canRunBeside } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { garbageLogs, liveValueBytes, smallLogBytes, smallLogs } from './condemned-logs.js'
-import type { CondemnedLog } from './condemned-logs.js'
+import { liveValueBytes, MOVED_SHARE_MIN, smallLogBytes } from './condemned-logs.js'
 import { planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
+import { collectionsOf, writtenBeside } from './value-collection.js'
+import type { Collection, Place } from './value-collection.js'
 
-interface Place {
-  readonly level: LevelNum
-  /** In the level's order. */
-  readonly at: number
-  readonly table: TableFacts
+/** The condemned logs of a run: the one that leads, and those before `end` in the order of the collection. */
+interface Cut {
+  readonly lead: number
+  readonly end: number
 }
 
-/** The condemned files that are worth their tables, and those tables. */
-interface Collection {
-  /** In the order in which they are to finish. */
-  readonly logs: readonly FileNum[]
-  readonly places: ReadonlyMap<FileNum, readonly Place[]>
-}
-
+/** Tables of one level that are neighbours, all of which point into logs of the cut. */
 interface Slice {
-  readonly level: LevelNum
-  readonly tables: readonly TableFacts[]
-  readonly condemned: ReadonlySet<FileNum>
+  readonly places: readonly Place[]
+  readonly cut: Cut
 }
 
 /** The part of all live values that a run may move, if that is not very little for a run, or for its tables. */
 const MOVED_LIVE_SHARE = 1 / 32
-const MOVED_SHARE_MIN = 1 / 8
 const MOVED_TABLE_SHARE_MIN = 8
 
 export function pickValues(context: PickContext): CompactionPick | null {
   if (!mayCollect(context)) return null
-  return pickFrom(context, garbageLogs(context), planSlice) ?? pickFrom(context, smallLogs(context), planSmall)
+  const collections = collectionsOf(context)
+  return pickFrom(context, collections.garbage, allOf) ?? pickFrom(context, collections.small, smallOf)
 }
 
-/** Picks only for garbage, out of files with smaller numbers. */
-export function pickGarbage(context: PickContext, below: FileNum): CompactionPick | null {
+/** Picks out of files with smaller numbers. */
+export function pickValuesBelow(context: PickContext, below: FileNum): CompactionPick | null {
   if (!mayCollect(context)) return null
-  return pickFrom(context, garbageLogs(context).filter(({ fileNum }) => fileNum < below), planSlice)
+  const collections = collectionsOf({ ...context, below })
+  return pickFrom(context, collections.garbage, allOf) ?? pickFrom(context, collections.small, smallOf)
 }
 
 /** One run at a time moves values. */
@@ -59,125 +54,143 @@ function mayCollect({ version, running }: PickContext): boolean {
   return version.valueLogs.size > 0 && !running.some(({ movesValues }) => movesValues)
 }
 
-type PlanSlice = (context: PickContext, slice: Slice, collection: Collection) => CompactionPick | null
+/** Chooses the condemned logs of a run out of a slice, as indexes; none: the slice is not worth a run. */
+type ChooseLogs = (context: PickContext, slice: Slice, collection: Collection) => readonly number[]
 
-function pickFrom(context: PickContext, condemned: readonly CondemnedLog[], plan: PlanSlice): CompactionPick | null {
-  if (condemned.length === 0) return null
-  const collection = worthwhile(context, condemned)
-  for (const fileNum of collection.logs) {
-    for (const seed of seedsOf(context, collection, fileNum)) {
-      const pick = plan(context, sliceFrom(context, collection, { seed, fileNum }), collection)
+function pickFrom(context: PickContext, collection: Collection, choose: ChooseLogs): CompactionPick | null {
+  if (collection.roomMin > context.roomBytes) return null
+  const seeds = new Seeds(context, collection)
+  for (const lead of collection.logs.keys()) {
+    for (const seed of seeds.of(lead)) {
+      const slice = sliceFrom(seeds, seed, lead)
+      const pick = planSlice(context, slice, choose(context, slice, collection).map((log) => collection.logs[log]!))
       if (pick !== null) return pick
+      // With another lead the slice would be the same.
+      if (slice.cut.end === collection.logs.length) seeds.leaveOut(seed)
     }
   }
   return null
 }
 
-function planSlice(context: PickContext, { level, tables, condemned }: Slice): CompactionPick | null {
-  if (valueBytesOf(tables, condemned) + writtenBeside(totalBytes(tables)) > context.roomBytes) return null
-  const met = new Set(tables.flatMap(({ valueFiles }) => valueFiles.map(({ fileNum }) => fileNum)))
+function planSlice(
+  context: PickContext, { places }: Slice, condemned: readonly FileNum[],
+): CompactionPick | null {
+  if (condemned.length === 0) return null
+  const { level } = places[0]!
+  const tables = places.map(({ table }) => table)
   return planPick(context, {
-    reason: 'values', score: 0, inputs: [{ level, tables }], outputLevel: level,
-    condemned: [...condemned].filter((fileNum) => met.has(fileNum)),
+    reason: 'values', score: 0, inputs: [{ level, tables }], outputLevel: level, condemned,
   })
 }
 
-function planSmall(context: PickContext, slice: Slice, { places }: Collection): CompactionPick | null {
-  if (valueBytesOf(slice.tables, slice.condemned) >= smallLogBytes(context.settings)) return planSlice(context, slice)
-  const own = new Set(slice.tables)
-  const ending = [...slice.condemned].filter((log) => places.get(log)!.every(({ table }) => own.has(table)))
-  return ending.length < 2 ? null : planSlice(context, { ...slice, condemned: new Set(ending) })
+/** All logs of the cut that the slice points into, the lead first. */
+function allOf(_: PickContext, { places, cut }: Slice): readonly number[] {
+  const met = new Set(places.flatMap(({ logs }) => logs.filter((log) => log < cut.end)))
+  met.delete(cut.lead)
+  return [cut.lead, ...[...met].sort((a, b) => a - b)]
 }
 
-// ── What is worth it ──────────────────────────────────────────────────────────────────────────────────
-
-/**
- * Chooses as many of the files as are together worth the tables that point into them. The file that costs least for
- * what goes is counted first, so that a file in few tables need not wait for one that stands in all.
- */
-function worthwhile(context: PickContext, condemned: readonly CondemnedLog[]): Collection {
-  const places = placesOf(context, condemned)
-  const costs = new Map(condemned.map(({ fileNum }) => [fileNum, placesBytes(places.get(fileNum)!)]))
-  const cheapest = [...condemned]
-    .sort((a, b) => costs.get(a.fileNum)! / a.weight - costs.get(b.fileNum)! / b.weight || a.fileNum - b.fileNum)
-  const met = new Set<TableFacts>()
-  let [weight, bytes, count] = [0, 0, 0]
-  for (const [i, log] of cheapest.entries()) {
-    weight += log.weight
-    for (const { table } of places.get(log.fileNum)!) {
-      if (!met.has(table)) bytes += table.bytes
-      met.add(table)
-    }
-    if (weight >= context.settings.garbageGate * bytes) count = i + 1
-  }
-  const chosen = new Set(cheapest.slice(0, count))
-  return { places, logs: condemned.filter((log) => chosen.has(log)).map(({ fileNum }) => fileNum) }
-}
-
-function placesOf({ version }: PickContext, condemned: readonly CondemnedLog[]): Map<FileNum, Place[]> {
-  const places = new Map<FileNum, Place[]>(condemned.map(({ fileNum }) => [fileNum, []]))
-  for (const [level, { tables }] of version.levels.entries()) {
-    for (const [at, table] of tables.entries()) {
-      for (const { fileNum } of table.valueFiles) places.get(fileNum)?.push({ level, at, table })
-    }
-  }
-  return places
-}
-
-function placesBytes(places: readonly Place[]): number {
-  return places.reduce((sum, { table }) => sum + table.bytes, 0)
+/** A run out of small logs makes one that is not small, or ends two of them. */
+function smallOf(context: PickContext, slice: Slice, { placesOf }: Collection): readonly number[] {
+  const { places, cut } = slice
+  const met = allOf(context, slice)
+  const moved = places.reduce((sum, place) => sum + movedBy(place, cut), 0)
+  if (moved >= smallLogBytes(context.settings)) return met
+  const counts = new Map<number, number>()
+  for (const { logs } of places) for (const log of logs) counts.set(log, (counts.get(log) ?? 0) + 1)
+  const ending = met.filter((log) => counts.get(log) === placesOf[log]!.length)
+  return ending.length < 2 ? [] : ending
 }
 
 // ── One step ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** Gives the tables that point into a file, first those that point to most for their size. */
-function seedsOf(context: PickContext, { places, logs }: Collection, fileNum: FileNum): readonly Place[] {
-  const all = new Set(logs)
-  const ratio = ({ table }: Place): number => valueBytesOf([table], all) / table.bytes
-  return places.get(fileNum)!
-    .filter(({ table }) => !context.unavailable.has(table.fileNum))
-    .sort((a, b) => ratio(b) - ratio(a) || a.table.fileNum - b.table.fileNum)
+/** The tables of a collection with which a run may begin, in one pick. */
+class Seeds {
+  readonly context: PickContext
+  readonly collection: Collection
+  /** Whether a run may take the table of a place, as far as that was asked. */
+  private readonly free: (boolean | undefined)[] = []
+
+  constructor(context: PickContext, collection: Collection) {
+    this.context = context
+    this.collection = collection
+  }
+
+  /** Gives places, as indexes: the tables that point into a log, first those that point to most for their size. */
+  of(lead: number): readonly number[] {
+    const { context: { roomBytes }, collection: { places, placesOf } } = this
+    const fits = ({ table, logs, bytes }: Place): boolean =>
+      bytes[logs.indexOf(lead)]! + writtenBeside(table.bytes) <= roomBytes
+    return placesOf[lead]!.filter((at) => this.isFree(at) && fits(places[at]!)).sort((a, b) =>
+      places[b]!.ratio - places[a]!.ratio || places[a]!.table.fileNum - places[b]!.table.fileNum)
+  }
+
+  /** True when no running compaction forbids that a run rewrites the table. */
+  isFree(at: number): boolean {
+    let isFree = this.free[at]
+    if (isFree === undefined) this.free[at] = isFree = this.mayTake(this.collection.places[at]!)
+    return isFree
+  }
+
+  private mayTake({ level, table }: Place): boolean {
+    const { unavailable, running } = this.context
+    if (unavailable.has(table.fileNum)) return false
+    if (running.length === 0) return true
+    const wanted = {
+      extent: extentOf(table), inputs: new Set([table.fileNum]), levels: [level], outputLevel: level, movesValues: true,
+    }
+    return running.every((other) => canRunBeside(wanted, other))
+  }
+
+  /** Nothing is begun with this one any more. */
+  leaveOut(at: number): void {
+    this.free[at] = false
+  }
 }
 
 /** Takes a table with its neighbours that point into the same files; in level 0 the table alone. */
-function sliceFrom(
-  context: PickContext, collection: Collection, { seed, fileNum }: { seed: Place; fileNum: FileNum },
-): Slice {
-  const { level, at, table } = seed
-  const condemned = cutFor(context, collection, { table, fileNum })
-  if (level === 0) return { level, tables: [table], condemned }
-  const { tables } = context.version.levels[level]!
+function sliceFrom(seeds: Seeds, seed: number, lead: number): Slice {
+  const { context, collection: { places } } = seeds
   const { inputBytesMax } = context.settings
-  let [start, end, bytes, moved] = [at, at + 1, table.bytes, valueBytesOf([table], condemned)]
-  const takes = (next: TableFacts | undefined): boolean => {
-    if (next === undefined || context.unavailable.has(next.fileNum)) return false
-    const more = valueBytesOf([next], condemned)
-    if (more === 0 || bytes + next.bytes > inputBytesMax / 2) return false
-    if (moved + more > movedBytesMaxOf(context, bytes)) return false
-    bytes += next.bytes
+  const first = places[seed]!
+  const cut = cutFor(seeds, first, lead)
+  let [start, end, bytes, moved] = [seed, seed + 1, first.table.bytes, movedBy(first, cut)]
+  const takes = (at: number, step: 1 | -1): boolean => {
+    const next = places[at]
+    // Neighbours that point into no file of the collection are not among the places.
+    if (next?.level !== first.level || next.at !== places[at - step]!.at + step || !seeds.isFree(at)) return false
+    const more = movedBy(next, cut)
+    const bytesThen = bytes + next.table.bytes
+    if (more === 0 || bytesThen > inputBytesMax / 2 || moved + more > movedBytesMaxOf(context, bytes)) return false
+    if (moved + more + writtenBeside(bytesThen) > context.roomBytes) return false
+    bytes = bytesThen
     moved += more
     return true
   }
-  while (takes(tables[end])) end++
-  while (takes(tables[start - 1])) start--
-  return { level, tables: tables.slice(start, end), condemned }
+  if (first.level > 0) {
+    while (takes(end, 1)) end++
+    while (takes(start - 1, -1)) start--
+  }
+  return { places: places.slice(start, end), cut }
 }
 
 /** Cuts the condemned files where the table moves what a run may, since one table can stand for gigabytes. */
-function cutFor(
-  context: PickContext, { logs }: Collection, { table, fileNum }: { table: TableFacts; fileNum: FileNum },
-): ReadonlySet<FileNum> {
-  const bytesIn = new Map(table.valueFiles.map((it) => [it.fileNum, it.valueBytes]))
-  const condemned = new Set([fileNum])
+function cutFor({ context, collection }: Seeds, { table, logs, bytes }: Place, lead: number): Cut {
   const movedBytesMax = movedBytesMaxOf(context, table.bytes)
-  let moved = bytesIn.get(fileNum)!
-  for (const log of logs) {
-    if (condemned.has(log)) continue
-    moved += bytesIn.get(log) ?? 0
-    if (moved > movedBytesMax) break
-    condemned.add(log)
+  let moved = bytes[logs.indexOf(lead)]!
+  for (const [i, log] of logs.entries()) {
+    if (log === lead) continue
+    moved += bytes[i]!
+    if (moved > movedBytesMax) return { lead, end: log }
   }
-  return condemned
+  return { lead, end: collection.logs.length }
+}
+
+/** Bytes of the values that go when a table is rewritten. */
+function movedBy({ logs, bytes }: Place, { lead, end }: Cut): number {
+  let sum = 0
+  for (let i = 0; i < logs.length; i++) if (logs[i]! < end || logs[i] === lead) sum += bytes[i]!
+  return sum
 }
 
 /**
@@ -189,9 +202,4 @@ function movedBytesMaxOf(context: PickContext, tableBytes: number): number {
   const least = Math.max(movedBytesMax * MOVED_SHARE_MIN, MOVED_TABLE_SHARE_MIN * tableBytes)
   const wanted = Math.max(least, liveValueBytes(version) * MOVED_LIVE_SHARE)
   return Math.min(movedBytesMax, wanted, roomBytes - writtenBeside(tableBytes))
-}
-
-/** What a run writes beside the values: its tables, and in the value logs keys and framing, which are about as much. */
-function writtenBeside(tableBytes: number): number {
-  return 2 * tableBytes
 }

@@ -22,11 +22,11 @@ import {
 import type { KeyRange } from '../iterator/index.js'
 import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
+import type { ValuePlace } from '../tables/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
 import { ofKey, placeOf } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
 import { ValueScan } from './value-scan.js'
 
 export interface CursorOptions {

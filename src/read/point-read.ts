@@ -8,13 +8,13 @@
 import { assert, bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isApart, isSeen } from '../iterator/index.js'
+import type { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadState } from './read-state.js'
 import type { ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
 import { isLarge, ofKey, placeOf, readPlace, readPlaceSync } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -37,7 +37,7 @@ export class PointReader {
     return copies.copy(found.valueBytes, found.valueStart, found.valueEnd)
   }
 
-  /** Reads as `get` does; a large value is read in the thread pool. */
+  /** Reads as `get` does; a large value is read in the thread pool, and any that stands apart while reads are slow. */
   answer(view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes): Promise<Uint8Array | undefined> {
     const found = this.locate(moment, key, view)
     if (found === null) return view.turns.answer(undefined)
@@ -116,10 +116,17 @@ export class PointReader {
     return readAnew(view, moment, error, (newer) => this.get(newer, key, OWN_BUFFERS))
   }
 
-  /** Reads as `readNow` does, in the thread pool where the value is large. */
+  /** Reads as `readNow` does, in the thread pool where the value is large or reads are slow. */
   readLater(view: ReadView, key: Bytes): Promise<Uint8Array | undefined> {
     const { foundAt: moment, found: { valueBytes, valueStart } } = this
-    if (!isLarge(valueBytes, valueStart)) return view.turns.answer(this.readNow(key, view))
+    const { turns } = view
+    const { speed } = moment.state.valueLogs.reads
+    if (!isLarge(valueBytes, valueStart) && !speed.mustWait(turns)) {
+      const startMs = turns.nowMs()
+      const value = this.readNow(key, view)
+      speed.note(startMs, turns)
+      return turns.answer(value)
+    }
     const own = copyBytes(key) // the caller may change it when the call has returned
     let place: ValuePlace
     try {

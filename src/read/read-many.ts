@@ -7,11 +7,11 @@
  */
 import { assert, copyBytes, ownCopy, VarveError, viewLength, writeView } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
+import { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
 import type { ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
-import { ValuePlace } from './value-reader.js'
 import { readRuns, readRunsSync } from './value-runs.js'
 import type { ValueSink, WantedValue } from './value-runs.js'
 

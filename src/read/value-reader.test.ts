@@ -5,9 +5,9 @@ import { DATABASE_ID, makeDatabase, valueOf } from '../../test/support/databases
 import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { putValueHandle, SeededRandom, VALUE_HANDLE_BYTES, VarveError } from '../base/index.js'
-import { OpenValueLogs, ReadAhead } from '../tables/index.js'
+import { OpenValueLogs, ReadAhead, ValuePlace } from '../tables/index.js'
 import { FilePool, MemoryVfs } from '../vfs/index.js'
-import { ofKey, placeOf, readPlaceSync, ValuePlace } from './value-reader.js'
+import { ofKey, placeOf, readPlaceSync } from './value-reader.js'
 import { planRuns, readRunsSync } from './value-runs.js'
 import { ValueScan } from './value-scan.js'
 

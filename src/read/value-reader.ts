@@ -10,23 +10,9 @@ import {
   MiB, toHex, unfilledBytes, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
+import { cutShort, isRight, readBytesSync, seedAt, ValuePlace, wrongValue } from '../tables/index.js'
 import type { OpenValueLog, OpenValueLogs } from '../tables/index.js'
 import { inPool } from '../vfs/index.js'
-
-/** Where a value stands. */
-export class ValuePlace {
-  readonly log: OpenValueLog
-  readonly offset: number
-  readonly length: number
-  readonly checksum: number
-
-  constructor(log: OpenValueLog, offset: number, length: number, checksum: number) {
-    this.log = log
-    this.offset = offset
-    this.length = length
-    this.checksum = checksum
-  }
-}
 
 /** From this many bytes on, a read that can wait goes through the thread pool; below, the way there costs more. */
 export const POOL_READ_BYTES_MIN = 128 * KiB
@@ -67,16 +53,11 @@ function badHandle(file: string, offset: number, what: string): VarveError {
 
 /** The value, in memory of its own. */
 export function readPlaceSync(place: ValuePlace): Uint8Array {
-  const { log: { file, name, reads }, offset, length } = place
+  const { log, offset, length } = place
   const target = unfilledBytes(length)
   for (let tries = TRIES; ; tries--) {
     try {
-      for (let done = 0; done < length;) {
-        const count = file.readSync(target, done, length - done, offset + done)
-        if (count === 0) throw cutShort(name, offset + done)
-        reads.note(count)
-        done += count
-      }
+      readBytesSync(log, target, 0, length, offset)
       if (isRight(place, target, 0)) return target
       if (tries === 1) throw wrongValue(place)
     } catch (error) {
@@ -164,23 +145,6 @@ async function fill(
     reads.poolCount++
     done += count
   }
-}
-
-/** True when the value at `at` of `bytes` is the one that was written. */
-export function isRight({ log, offset, length, checksum }: ValuePlace, bytes: Uint8Array, at: number): boolean {
-  return crc32(bytes, at, at + length, seedAt(log, offset)) === checksum
-}
-
-function seedAt({ seed }: OpenValueLog, offset: number): number {
-  return (seed ^ offset) >>> 0
-}
-
-function wrongValue({ log, offset }: ValuePlace): VarveError {
-  return corruption(log.name, offset, 'the checksum of the value differs')
-}
-
-function cutShort(name: string, offset: number): VarveError {
-  return corruption(name, offset, 'the file ends here, inside a value')
 }
 
 function readError(error: unknown, { log: { name }, offset }: ValuePlace): VarveError {

@@ -4,8 +4,9 @@
  */
 import { KiB, MiB, ownCopy, unfilledBytes } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
-import { isRight, ofKey, POOL_READ_BYTES_MIN, readBytes, readPlace, readPlaceSync } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
+import { isRight } from '../tables/index.js'
+import type { ValuePlace } from '../tables/index.js'
+import { ofKey, POOL_READ_BYTES_MIN, readBytes, readPlace, readPlaceSync } from './value-reader.js'
 import { JOINED_VALUE_BYTES_MAX } from './value-scan.js'
 
 /** One value of many. */
@@ -66,7 +67,8 @@ export function readRunsSync(wanted: readonly WantedValue[], sink: ValueSink): v
 }
 
 /**
- * Reads as `readRunsSync` does; runs that are large go through the thread pool, and between others the loop turns.
+ * Reads as `readRunsSync` does; runs that are large, and all while reads are slow, go through the thread pool, and
+ * between others the loop turns.
  * Never rejects.
  */
 export async function readRuns(wanted: readonly WantedValue[], turns: Turns, sink: ValueSink): Promise<void> {
@@ -75,10 +77,13 @@ export async function readRuns(wanted: readonly WantedValue[], turns: Turns, sin
   const readNext = async (): Promise<void> => {
     while (next < runs.length) {
       const run = runs[next++]!
-      if (run.end - run.start >= POOL_READ_BYTES_MIN) await readRun(run, turns, sink)
+      const { speed } = run.values[0]!.place.log.reads
+      if (run.end - run.start >= POOL_READ_BYTES_MIN || speed.mustWait(turns)) await readRun(run, turns, sink)
       else {
         if (turns.isOverNow()) await turns.next()
+        const startMs = turns.nowMs()
         readRunSync(run, sink)
+        speed.note(startMs, turns)
       }
     }
   }

@@ -5,9 +5,9 @@
  * Thread: main.
  */
 import { KiB, ownCopy } from '../base/index.js'
-import type { AheadReader, OpenValueLog, ReadAhead } from '../tables/index.js'
-import { isRight, readPlaceSync } from './value-reader.js'
-import type { ValuePlace } from './value-reader.js'
+import { isRight } from '../tables/index.js'
+import type { AheadReader, OpenValueLog, ReadAhead, ValuePlace } from '../tables/index.js'
+import { readPlaceSync } from './value-reader.js'
 
 /** A larger value is read by itself: copying it a second time would cost more than a call. */
 export const JOINED_VALUE_BYTES_MAX = 32 * KiB

@@ -16,11 +16,10 @@ import {
 import type { FileHeader, FileNum, SeqNum } from '../base/index.js'
 import type { NewValueLog, ValueLogFacts } from '../manifest/index.js'
 import type { TableContext, TableScan } from '../sstable/index.js'
-import { NewValueLogFile } from '../tables/index.js'
-import type { ListedValueLog } from '../tables/index.js'
+import { isRight, NewValueLogFile, seedAt, wrongValue } from '../tables/index.js'
+import type { ListedValueLog, ValuePlace } from '../tables/index.js'
 import { VALUE_LOG_END_BYTES, valueFrameBytes, valueHeadBytes } from '../vlog/index.js'
-import { readPlace, ValueSources, wrongValueError } from './value-sources.js'
-import type { ValuePlace } from './value-sources.js'
+import { readFrom, ValueSources } from './value-sources.js'
 
 export interface ValueMoves {
   /** The value logs whose values are moved. */
@@ -97,12 +96,12 @@ export class ValueMover {
     }
   }
 
-  private take(block: TableScan['block'], i: number, source: ListedValueLog): void {
+  private take(block: TableScan['block'], i: number, log: ListedValueLog): void {
     const { bytes } = block
     const at = block.valueStart(i)
     const [offset, length, checksum] = [handleOffset(bytes, at), handleLength(bytes, at), handleChecksum(bytes, at)]
-    if (offset + length > source.bytes) {
-      throw corruption(source.name, offset, `a handle names ${length} bytes, and ${source.bytes} count in all`)
+    if (offset + length > log.bytes) {
+      throw corruption(log.name, offset, `a handle names ${length} bytes, and ${log.bytes} count in all`)
     }
     const keyBytes = block.copyKey(i, this.key)
     const sizes = { keyBytes, valueBytes: length }
@@ -110,11 +109,11 @@ export class ValueMover {
     const newOffset = this.targetAt + valueHeadBytes(keyBytes)
     const keyStart = this.keepKey(keyBytes)
     this.pending.push({
-      source, offset, length, checksum, target: this.target, newOffset, keyStart, keyEnd: keyStart + keyBytes,
+      log, offset, length, checksum, target: this.target, newOffset, keyStart, keyEnd: keyStart + keyBytes,
       seqNum: block.seqNumAt(i), at: 0,
     })
     this.targetAt += valueFrameBytes(sizes)
-    const [oldSeed, newSeed] = [(source.seed ^ offset) >>> 0, (this.targetSeed ^ newOffset) >>> 0]
+    const [oldSeed, newSeed] = [seedAt(log, offset), (this.targetSeed ^ newOffset) >>> 0]
     const { fileNum } = this.moves.headers[this.target]!
     putValueHandle(bytes, at, newOffset, length, reseedCrc32(checksum, oldSeed, newSeed, length), fileNum)
   }
@@ -173,16 +172,16 @@ export class ValueMover {
 
   private moveWindow(moves: readonly Move[]): void {
     const window = (this.window ??= new Uint8Array(WINDOW_BYTES))
-    const byPlace = [...moves].sort((a, b) => a.source.fileNum - b.source.fileNum || a.offset - b.offset)
+    const byPlace = [...moves].sort((a, b) => a.log.fileNum - b.log.fileNum || a.offset - b.offset)
     for (let at = 0; at < byPlace.length;) {
       const end = runEnd(byPlace, at)
       this.readRun(byPlace.slice(at, end), window)
       at = end
     }
     for (const move of moves) {
-      const { source, offset, checksum, at, length } = move
+      const { log, offset, checksum, at, length } = move
       const { writer } = this.fileFor(move)
-      writer.add(window, at, at + length, checksum, (source.seed ^ offset) >>> 0)
+      writer.add(window, at, at + length, checksum, seedAt(log, offset))
       this.noteMoved(move)
     }
   }
@@ -193,40 +192,39 @@ export class ValueMover {
     if (run.length > 1) {
       const scratch = (this.scratch ??= new Uint8Array(READ_BYTES_MAX))
       const readEnd = run.reduce((end, { offset, length }) => Math.max(end, offset + length), 0)
-      readPlace(first.source, scratch, 0, readEnd - first.offset, first.offset)
+      readFrom(first.log, scratch, 0, readEnd - first.offset, first.offset)
       for (const { offset, length, at } of run) {
         const start = offset - first.offset
         window.set(scratch.subarray(start, start + length), at)
       }
-    } else readPlace(first.source, window, first.at, first.length, first.offset)
+    } else readFrom(first.log, window, first.at, first.length, first.offset)
     for (const move of run) this.check(move, window)
   }
 
   /** Reads a value that is wrong once more before the run fails. */
   private check(move: Move, window: Uint8Array): void {
-    const { source, offset, length, checksum, at } = move
-    const seed = (source.seed ^ offset) >>> 0
-    if (crc32(window, at, at + length, seed) === checksum) return
-    readPlace(source, window, at, length, offset)
-    if (crc32(window, at, at + length, seed) !== checksum) throw wrongValueError(move)
+    const { log, offset, length, at } = move
+    if (isRight(move, window, at)) return
+    readFrom(log, window, at, length, offset)
+    if (!isRight(move, window, at)) throw wrongValue(move)
   }
 
   private *moveInPieces(move: Move): Generator<undefined, void, unknown> {
     const window = (this.window ??= new Uint8Array(WINDOW_BYTES))
-    const { source, offset, length, checksum } = move
+    const { log, offset, length, checksum } = move
     const { writer } = this.fileFor(move)
-    const oldSeed = (source.seed ^ offset) >>> 0
+    const oldSeed = seedAt(log, offset)
     let crc = oldSeed
     writer.beginPieces(length, checksum, oldSeed)
     for (let done = 0; done < length;) {
       const count = Math.min(WINDOW_BYTES, length - done)
-      readPlace(source, window, 0, count, offset + done)
+      readFrom(log, window, 0, count, offset + done)
       crc = crc32(window, 0, count, crc)
       writer.addPiece(window, 0, count)
       done += count
       yield
     }
-    if (crc !== checksum) throw wrongValueError(move)
+    if (crc !== checksum) throw wrongValue(move)
     writer.endPieces()
     this.noteMoved(move)
   }
@@ -280,7 +278,7 @@ function runEnd(byPlace: readonly Move[], from: number): number {
   while (end < byPlace.length) {
     const next = byPlace[end]!
     const nextEnd = Math.max(readEnd, next.offset + next.length)
-    if (next.source !== first.source || next.offset > readEnd + READ_GAP_MAX) break
+    if (next.log !== first.log || next.offset > readEnd + READ_GAP_MAX) break
     if (nextEnd - first.offset > READ_BYTES_MAX) break
     readEnd = nextEnd
     end++

@@ -3,20 +3,12 @@
  * manifest means.
  * Owns: the open files. Thread: worker or main; reads block.
  */
-import { corruption, ioError, VarveError } from '../base/index.js'
+import { ioError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import type { TableContext } from '../sstable/index.js'
-import { openValueLog } from '../tables/index.js'
-import type { ListedValueLog } from '../tables/index.js'
-
-/** The place of a value, and what its bytes must be. */
-export interface ValuePlace {
-  readonly source: ListedValueLog
-  readonly offset: number
-  readonly length: number
-  readonly checksum: number
-}
+import { openValueLog, readBytesSync } from '../tables/index.js'
+import type { ListedValueLog, OpenValueLog } from '../tables/index.js'
 
 export class ValueSources {
   private readonly place: TableContext
@@ -46,21 +38,11 @@ export class ValueSources {
   }
 }
 
-/** Reads `length` bytes; throws CORRUPTION when the file ends before. */
-export function readPlace(
-  { file, name }: ListedValueLog, target: Uint8Array, at: number, length: number, offset: number,
-): void {
+/** Reads to target[at, at + length). Throws CORRUPTION when the file ends before, or IO_ERROR. */
+export function readFrom(log: OpenValueLog, target: Uint8Array, at: number, length: number, offset: number): void {
   try {
-    for (let done = 0; done < length;) {
-      const count = file.readSync(target, at + done, length - done, offset + done)
-      if (count === 0) throw corruption(name, offset + done, 'a value log ends inside a value')
-      done += count
-    }
+    readBytesSync(log, target, at, length, offset)
   } catch (error) {
-    throw VarveError.is(error) ? error : ioError(error, 'read', name)
+    throw ioError(error, 'read', log.name, `${log.name} at offset ${offset}`)
   }
-}
-
-export function wrongValueError({ source, offset, length }: ValuePlace): VarveError {
-  return corruption(source.name, offset, `the checksum of a value of ${length} bytes differs`)
 }

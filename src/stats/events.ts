@@ -60,7 +60,7 @@ export type EngineEvent =
   // Open and close
   /** History ends here: unsynced writes behind it were lost with the power. */
   | { type: 'historyCut'; file: string; offset: number; bytes: number }
-  /** The manifest ended with a group that a crash had torn; it never counted. */
+  /** The manifest ended with a group that a crash had torn; it never counted. Zeros behind it are among the bytes. */
   | { type: 'manifestTail'; bytes: number }
   /** The open removed a file. */
   | { type: 'fileRemoved'; file: string; reason: FileRemovalReason }

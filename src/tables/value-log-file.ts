@@ -11,6 +11,7 @@ import type { ValueLogFacts } from '../manifest/index.js'
 import type { TableContext } from '../sstable/index.js'
 import { PooledFile } from '../vfs/index.js'
 import type { ReadableFile } from '../vfs/index.js'
+import { ReadSpeed } from './read-speed.js'
 
 /** What was read of value logs. */
 export class ValueLogReads {
@@ -19,6 +20,8 @@ export class ValueLogReads {
   bytes = 0
   /** Those of them that went through the thread pool. */
   poolCount = 0
+  /** How fast those are that block. */
+  readonly speed = new ReadSpeed()
 
   note(bytes: number): void {
     this.count++

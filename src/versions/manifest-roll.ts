@@ -27,5 +27,6 @@ export function* writeManifest(place: ManifestContext, fileNum: FileNum, version
     if (!mayCount) yield* removeQuietly(vfs, vfs.join(dir, log.name))
     throw error
   }
+  yield* log.fillAhead(vfs, dir)
   return log
 }

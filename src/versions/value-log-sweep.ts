@@ -11,6 +11,7 @@ import { valueLogFileName, Waiters } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
 import { isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
+import type { ValueLogHolder } from '../stats/index.js'
 import type { FileDeleter } from './file-deleter.js'
 import type { LogPins } from './log-pins.js'
 import type { VersionSet } from './version-set.js'
@@ -127,4 +128,13 @@ export function unneededValueLogs(version: Version): FileNum[] {
 /** Gives the log that may need the file when no table does: the file is that log, or its entries name it. 0: none. */
 export function logThatNeeds({ fileNum, isLog, namedInLog }: ValueLogFacts): FileNum {
   return isLog ? fileNum : namedInLog
+}
+
+/** What needs a value log that the version lists; null: nothing, it is about to go. */
+export function holderOf(facts: ValueLogFacts, { logPointer, pins }: Version): ValueLogHolder | null {
+  if (facts.liveCount > 0) return 'table'
+  const log = logThatNeeds(facts)
+  if (log === 0) return null
+  if (log >= logPointer) return 'log'
+  return isPinned(log, pins) ? 'pin' : null
 }

@@ -205,9 +205,9 @@ export class VersionSet {
       if (next === null) continue
       const { version, write } = next
       const job = { kind: 'appendGroup', input: { dir: this.dir, group: write }, priority: INSTALL_PRIORITY }
-      const result = yield* jobResult<null>(this.executor, job)
+      const result = yield* jobResult<number>(this.executor, job)
       this.endWriting()
-      const failure = this.log.endGroup(write, result.ok ? null : result.error)
+      const failure = this.log.endGroup(write, result)
       if (failure === null) this.noteDurable(group, version)
       else this.fail(group, failure)
     }

@@ -1,8 +1,10 @@
 /** Rank 1: the file system as a parameter. testing.ts is the door to the simulated ones. */
+export type * from './codec.js'
 export * from './file-pool.js'
 export { HeldVfs } from './held-vfs.js'
 export * from './late-syncs.js'
 export { MemoryVfs } from './memory-vfs.js'
+export { nodeCodec } from './node/node-codecs.js'
 export { lockHolder } from './node/node-lock.js'
 export { heldVfsFromSpec, NodeVfs, vfsFromSpec } from './node/node-vfs.js'
 export { inPool } from './pool-gate.js'

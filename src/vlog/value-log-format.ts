@@ -18,6 +18,8 @@ import type { NewFrame } from '../base/index.js'
 
 /** The mark at the end. */
 export const VALUE_LOG_END_BYTES = frameBytes(0)
+/** Header and entry of a value, with what fills it up to a multiple of 8; at most. */
+export const VALUE_FRAMING_BYTES_MAX = 80
 /** No tail is longer. */
 export const VALUE_TAIL_BYTES_MAX = 16
 

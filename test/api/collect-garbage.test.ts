@@ -64,7 +64,7 @@ for (const workers of [0, 2]) {
       assert.equal(files.length, 2)
       assert.deepEqual([liveBytes, garbageBytes], [40 * 20_000, 0])
       assert.deepEqual(await db.collectGarbage({ ratio: 0.05 }), {
-        filesRemoved: 0, removedBytes: 0, movedBytes: 0, heldBytes: 0,
+        filesRemoved: 0, removedBytes: 0, movedBytes: 0, heldBytes: 0, held: [], snapshotCount: 0,
       })
       await db.close()
       const again = await Varve.open(DIR, { ...SMALL, components: { vfs } })
@@ -92,6 +92,12 @@ test('S11, VLG-6: a value that is wrong makes its file be left alone; the rest i
   await checkAll(db, entries.filter((_, i) => i !== wrong && !isDeleted(i)), () => false)
   await db.put('another', 'value')
   await db.compact()
+  assert.deepEqual(db.stats().valueLog.unreadableFiles, [14])
+  for (const { key } of entries) await db.del(key)
+  const result = await db.collectGarbage()
+  assert.equal(result.filesRemoved, 2, 'a file that went because nothing points to it is no error')
+  assert.deepEqual(valueLogNames(vfs), [])
+  assert.deepEqual(db.stats().valueLog.unreadableFiles, [])
   await db.close()
 })
 
@@ -102,6 +108,7 @@ test('a snapshot keeps what it sees; when it goes the next call gives the space 
   for (const { key } of entries) await db.del(key)
   const first = await db.collectGarbage({ ratio: 0.05 })
   assert.equal(first.filesRemoved, 0)
+  assert.deepEqual([first.held, first.snapshotCount], [[], 1])
   for (const { key, value } of entries) {
     assert.ok(Buffer.compare((await db.get(key, { snapshot }))!, value) === 0)
   }
@@ -111,16 +118,40 @@ test('a snapshot keeps what it sees; when it goes the next call gives the space 
   await db.close()
 })
 
+test('a pin that keeps a promoted log, and a streamed value, is named with the files', async () => {
+  const db = await Varve.open(DIR, {
+    ...SMALL, valueThreshold: 512, workers: 0, components: { vfs: new MemoryVfs() },
+  })
+  opened.push(db)
+  await db.pins.acquire('first')
+  await db.putStream('streamed', [valueOf(100_000, 1)])
+  await db.pins.acquire('second')
+  await db.flush()
+  await db.del('streamed')
+  const { held, heldBytes } = await db.collectGarbage({ ratio: 0.05 })
+  const [file] = held
+  assert.deepEqual([held.length, file?.heldBy, file?.isLog, file?.fileBytes], [1, 'pin', false, heldBytes])
+  assert.deepEqual(file?.pins, ['first', 'second'])
+  await db.pins.release('second')
+  assert.deepEqual((await db.collectGarbage({ ratio: 0.05 })).held[0]?.pins, ['first'])
+  await db.pins.release('first')
+  const after = await db.collectGarbage({ ratio: 0.05 })
+  assert.deepEqual(after.held, [])
+})
+
 test('A10: an open iterator keeps the files that it reaches, and only those', async () => {
   const entries = drawEntries(30)
   const { db, vfs } = await made(entries, { workers: 0 })
   for (const [i, { key }] of entries.entries()) if (i % 2 === 0) await db.del(key)
-  await db.compact()
+  await db.flush()
   const iterator = db.values()[Symbol.asyncIterator]()
   await iterator.next()
   const result = await db.collectGarbage({ ratio: 0.05 })
   assert.equal(result.filesRemoved, 3)
   assert.ok(result.heldBytes >= 3 * 10 * 20_000)
+  assert.deepEqual(result.held.map(({ fileNum, isLog, heldBy, pins }) => [fileNum, isLog, heldBy, pins]), [
+    [12, true, 'reader', []], [14, false, 'reader', []], [16, false, 'reader', []],
+  ])
   let count = 1
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) count++
   assert.equal(count, 15)
@@ -170,5 +201,49 @@ test('A23: a call does not fill the disk: it says what is missing, and goes on w
   free = Infinity
   skewMs = 1000 // a look is good for a second
   assert.equal((await db.collectGarbage({ ratio: 0.4 })).movedBytes, 20 * 20_000)
+  await checkAll(db, entries, isDeleted)
+})
+
+for (const call of ['compact', 'collectGarbage'] as const) {
+  for (const order of ['ascending', 'mixed'] as const) {
+    test(`S19: with style none nothing is merged until ${call}(), which brings small value logs together: ${order}`,
+      async () => {
+        const vfs = new MemoryVfs()
+        const options = { ...SMALL, workers: 0, valueFileBytes: 1024 * 1024, components: { vfs } }
+        const db = await Varve.open(DIR, options)
+        opened.push(db)
+        const count = 160
+        const keyOf = (i: number): string => `key ${String(order === 'mixed' ? (i * 37) % 100 : i).padStart(4, '0')}`
+        const now = new Map<string, Uint8Array>()
+        for (let i = 0; i < count; i++) {
+          now.set(keyOf(i), valueOf(40_000, i))
+          await db.put(keyOf(i), now.get(keyOf(i))!)
+          await db.flush()
+        }
+        assert.equal(db.stats().valueLog.files.length, count)
+        assert.equal(db.stats().valueLog.movedBytes, 0)
+        await db[call]()
+        const { files, liveBytes, garbageBytes } = db.stats().valueLog
+        const small = files.filter(({ fileBytes }) => fileBytes < 2 ** 20 / 16)
+        assert.ok(small.length <= 64, `${small.length} small files`)
+        assert.equal(liveBytes, now.size * 40_000)
+        assert.ok(garbageBytes <= 0.3 * liveBytes)
+        for (const [key, value] of now) assert.ok(Buffer.compare((await db.get(key))!, value) === 0, key)
+        await db.close()
+      })
+  }
+}
+
+test('with style none compact() gives garbage back, of a range only where nothing else points', async () => {
+  const entries = drawEntries(90)
+  const { db } = await made(entries, { workers: 0 })
+  const isDeleted = (i: number): boolean => i % 2 === 0
+  for (const [i, { key }] of entries.entries()) if (isDeleted(i)) await db.del(key)
+  await db.flush()
+  await db.put('zz', valueOf(20_000, 1))
+  await db.compact({ gte: 'zz' })
+  assert.equal(db.stats().valueLog.movedBytes, 0)
+  await db.compact()
+  assert.deepEqual([db.stats().valueLog.movedBytes, db.stats().valueLog.garbageBytes], [45 * 20_000, 0])
   await checkAll(db, entries, isDeleted)
 })

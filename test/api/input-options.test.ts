@@ -62,6 +62,11 @@ const calls: Call[] = [
     run: (db, options) => db.compact({}, options),
   },
   {
+    name: 'putStream', fields: { ...writing.fields, length: undefined, signal: undefined },
+    wrong: { ...writing.wrong, length: [null, -1, 1.5, '1'], signal: [null, 0, {}, new EventTarget()] },
+    run: (db, options) => db.putStream('k', [Uint8Array.of(0x76)], options),
+  },
+  {
     name: 'pins.read', fields: { after: 0 }, wrong: { after: [null, -1, 1.5, NaN, Infinity, '1', 1n, {}, 2 ** 53] },
     run: (db, options) => db.pins.read('pin', options),
   },

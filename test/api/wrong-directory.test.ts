@@ -60,7 +60,7 @@ test('a directory that this call refuses keeps no file of ours', async () => {
   const files = { 'notes.txt': 'mine', '000003.wal.bak': '' }
   const refused: [VarveOptions, string, RegExp][] = [
     [{ createIfMissing: false }, 'NOT_FOUND', /does not exist/],
-    [{ readOnly: true }, 'NOT_FOUND', /there is no database/],
+    [{ readOnly: true }, 'NOT_FOUND', /does not exist/],
   ]
   for (const [options, code, message] of refused) {
     for (const dir of [directoryOf(files), directoryOf({})]) {

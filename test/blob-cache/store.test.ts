@@ -102,7 +102,7 @@ describe('a store', () => {
   it('a blob that is too large is told, and nothing of it stays', async () => {
     const vfs = new SimVfs({ seed: 5 })
     const cache = await openCache(vfs)
-    assert.deepEqual(await cache.put('big', new Uint8Array(5000)), { stored: false, reason: 'too-large' })
+    assert.deepEqual(await cache.put('big', new Uint8Array(70_000)), { stored: false, reason: 'too-large' })
     assert.equal(await cache.get('big'), undefined)
     assert.deepEqual(await cache.put('empty', ''), { stored: true })
     assert.equal(await cache.get('empty'), '')

@@ -139,7 +139,7 @@ describe('varve stats', () => {
     const empty = mkdtempSync(path.join(root, 'empty-'))
     const { code, error } = await statsOf(empty)
     assert.equal(code, 1)
-    assert.match(error, /^varve: NOT_FOUND: there is no database in /)
+    assert.match(error, /^varve: NOT_FOUND: the database in .* does not exist/)
     const missing = path.join(root, '\u001b[31mmissing')
     const namesBefore = readdirSync(root)
     const result = await varveHere('stats', missing)

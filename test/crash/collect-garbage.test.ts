@@ -33,8 +33,9 @@ for (const manifestSync of [true, false]) {
       const db = await openSim(vfs, { manifestSync })
       await db.batch(entries.filter((_, i) => isGoing(i)).map(({ key }) => ({ type: 'del', key })), { sync: true })
       isDeleted = true
-      const { filesRemoved, movedBytes } = await db.collectGarbage({ ratio: 0.05 })
-      assert.ok(filesRemoved === 2 && movedBytes > 0)
+      const { filesRemoved } = await db.collectGarbage({ ratio: 0.05 })
+      // Its flush may begin a compaction that has moved them by the time of the call's own.
+      assert.ok(filesRemoved === 2 && db.stats().valueLog.movedBytes > 0)
       check(db, true)
       await db.close()
     })

@@ -1,7 +1,7 @@
 /** What: every row of the crash table of the flush pipeline: what lies on the disk, and what recovery does with it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile } from '../support/crash/crash-steps.js'
+import { crashAfter, crashNow, numbersOf, readFrames, reopen, rewriteFile } from '../support/crash/crash-steps.js'
 import type { Way } from '../support/crash/crash-steps.js'
 import { Workload } from '../support/model/workload.js'
 
@@ -65,10 +65,10 @@ for (const [name, step, settings] of [
 test('crash with a torn edit: the manifest is cut, the table is an orphan, the log is replayed', async () => {
   const w = await filled()
   const appended = /write .*manifest [1-9]\d*\+/
-  const bytesBefore = readFile(w.vfs, '000001.manifest').length
+  const bytesBefore = readFrames(w.vfs, '000001.manifest').length
   const [disk] = await crashAfter(w, appended, ['kill'], () => w.flush())
   const { vfs } = disk!
-  const whole = readFile(vfs, '000001.manifest')
+  const whole = readFrames(vfs, '000001.manifest')
   const groupBytes = whole.length - bytesBefore
   assert.ok(groupBytes > 200)
   for (let cut = 1; cut < groupBytes; cut += 23) {

@@ -10,7 +10,9 @@ import { crc32, putU32 } from '../../src/base/index.js'
 import { Varve, VarveError } from '../../src/index.js'
 import type { SimVfs } from '../../src/testing.js'
 import { hashDisk } from '../support/crash/crash-image.js'
-import { crashAfter, crashNow, numbersOf, readFile, reopen, rewriteFile } from '../support/crash/crash-steps.js'
+import {
+  crashAfter, crashNow, numbersOf, readFile, readFrames, reopen, rewriteFile,
+} from '../support/crash/crash-steps.js'
 import type { Way } from '../support/crash/crash-steps.js'
 import { CrashSweep } from '../support/crash/crash-sweep.js'
 import { DIR, openOn, Workload } from '../support/model/workload.js'
@@ -45,7 +47,7 @@ async function refuses(vfs: SimVfs, ...codes: string[]): Promise<VarveError> {
 test('M01: the last edit is torn: the version before it counts, and its log is still there', async () => {
   const w = await filled()
   const [disk] = await crashAfter(w, /write .*000001\.manifest/, ['kill'], () => w.flush())
-  const whole = readFile(disk!.vfs, MANIFEST)
+  const whole = readFrames(disk!.vfs, MANIFEST)
   for (let cut = 1; cut < 200; cut += 9) {
     const vfs = disk!.vfs.cloneKilled(1)
     rewriteFile(vfs, MANIFEST, whole.slice(0, -cut))
@@ -57,7 +59,7 @@ test('M01: the last edit is torn: the version before it counts, and its log is s
 test('M02: a bad byte in the middle: refused, with file and offset', async () => {
   const w = await filled()
   const vfs = w.vfs.clone('none', 1)
-  const whole = readFile(vfs, MANIFEST)
+  const whole = readFrames(vfs, MANIFEST)
   for (let at = 0; at < whole.length - 700; at += 31) {
     const bad = whole.slice()
     bad[at]! ^= 0x40

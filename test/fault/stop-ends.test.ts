@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { VarveError } from '../../src/base/index.js'
+import { SeededRandom, VarveError } from '../../src/base/index.js'
 import type { ExecutorFactory } from '../../src/exec/index.js'
 import type { EngineEvent, VarveOptions } from '../../src/index.js'
 import { Varve } from '../../src/index.js'
@@ -18,6 +18,8 @@ const STOP = 36
 /** After this many attempts the test would have ended. */
 const ATTEMPTS_MAX = 100
 const TURNS_MAX = 20_000
+/** Four tables: less garbage slows nobody. */
+const GARBAGE_MIN = 8 * 2 ** 20
 const value = (i: number) => Buffer.alloc(20_000, `${i}`)
 
 interface Scene {
@@ -138,4 +140,46 @@ test('a close at the stop waits for the compaction', async () => {
   gate.isClosed = false
   await closed
   assert.ok(scene.db.stats().compaction.completed >= 1, 'it was not given up')
+})
+
+/** Writes large values again and again, so that each log has some that are live for long. */
+async function rewrite({ db }: Scene, rounds: number): Promise<void> {
+  const random = new SeededRandom(1, 'rewrite')
+  for (let i = 0; i < rounds * 1000; i += 5) {
+    await Promise.all([0, 1, 2, 3, 4].map(() => db.put(`k${random.below(1000)}`, value(i))))
+  }
+}
+
+function slowed({ events }: Scene): number {
+  const begins = events.filter((event) => event.type === 'stallBegin' && event.reason === 'value log garbage')
+  for (const event of begins) assert.equal(event.type === 'stallBegin' && event.state, 'slow')
+  return begins.length
+}
+
+test('A1: garbage slows writers while it is being collected, and stops nobody; then they go on', async () => {
+  const gate = new RunGate()
+  Object.assign(gate, { isClosed: true, isForMoves: true })
+  const scene = await opened(gate.executor, { valueThreshold: 4096 })
+  const { db } = scene
+  await rewrite(scene, 3)
+  const { valueLog } = db.stats()
+  assert.ok(valueLog.garbageBytes > GARBAGE_MIN, `${valueLog.garbageBytes} bytes of garbage`)
+  assert.ok(slowed(scene) > 0)
+  gate.isClosed = false
+  for (let turn = 0; turn < TURNS_MAX && db.stats().writeStall.state !== 'none'; turn++) await setImmediate()
+  assert.equal(db.stats().writeStall.state, 'none')
+  assert.ok(db.stats().valueLog.movedBytes > 0 || db.stats().valueLog.garbageBytes < valueLog.garbageBytes)
+  await db.close()
+  assert.deepEqual(bugsOf(scene), [])
+})
+
+test('A1: garbage that cannot be collected slows nobody: the disk has no room for it', async () => {
+  const scene = await opened(simExecutor({ seed: 5 }), { valueThreshold: 4096 })
+  scene.vfs.freeBytes = () => Promise.resolve(0)
+  await rewrite(scene, 3)
+  const { valueLog } = scene.db.stats()
+  assert.ok(valueLog.garbageBytes > GARBAGE_MIN, `${valueLog.garbageBytes} bytes of garbage`)
+  assert.ok(slowed(scene) <= 1, `slowed down ${slowed(scene)} times; once until the disk was looked at`)
+  assert.deepEqual(bugsOf(scene), [])
+  await scene.db.close()
 })

@@ -15,7 +15,7 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
   const kind = `${isLeveled ? ' with compactions' : ''}, ${hasFaults ? 'with' : 'without'} failing calls`
   test(`random lives${kind}`, async (t) => {
     const first = numberFromEnv('VARVE_SEED', (hasFaults ? 5000 : 1000) + (isLeveled ? 300 : 0))
-    let [batches, restarts, errors] = [0, 0, 0]
+    let [batches, restarts, errors, streamed] = [0, 0, 0, 0]
     const seeds = drawn(kind, Array.from({ length: SEEDS }, (_, i) => first + i))
     for (const seed of seeds) {
       const hasThreads = seed % 2 === 1
@@ -24,9 +24,12 @@ for (const [hasFaults, isLeveled] of [[false, false], [true, false], [false, tru
       batches += report.batchCount
       restarts += report.restartCount
       errors += report.errorCount
+      streamed += report.streamedCount
     }
-    t.diagnostic(`seeds ${seeds.join(', ')}: ${batches} batches, ${restarts} restarts, ${errors} errors`)
+    t.diagnostic(`seeds ${seeds.join(', ')}: ${batches} batches, ${streamed} streamed values, ` +
+      `${restarts} restarts, ${errors} errors`)
     assert.ok(restarts > seeds.length)
+    if (isWholeRun) assert.ok(streamed > seeds.length, `${streamed} streamed`)
     if (isWholeRun || !hasFaults) assert.equal(errors > 0, hasFaults)
   })
 }

@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'
-import { collectedText, heldText } from '../collected-text.js'
+import { collectedText, heldText, keptText } from '../collected-text.js'
 import { EXIT_OK, UsageError } from '../command.js'
 import type { Command, Terminal } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
@@ -34,8 +34,8 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   if (isDry) return dryRun(dir, ratio, terminal)
   const db = await Varve.open(dir, { createIfMissing: false })
   try {
-    terminal.out(collectedText(await db.collectGarbage({ ratio })))
-    terminal.out(heldText(db.stats().valueLog.files))
+    const result = await db.collectGarbage({ ratio })
+    terminal.out(collectedText(result) + keptText(result))
   } finally {
     await db.close()
   }

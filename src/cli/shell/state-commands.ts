@@ -6,7 +6,7 @@ import type { KeyBounds } from '../../api/index.js'
 import type { CompactProgress } from '../../engine/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
-import { collectedText, heldText } from '../collected-text.js'
+import { collectedText, keptText } from '../collected-text.js'
 import { countText, msText, sizeText } from '../demo/numbers.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import { printableTexts } from '../printable.js'
@@ -62,8 +62,8 @@ export const gcCommand: ShellCommand = {
     session.onInterrupt = () => abort.abort()
     if (session.isInterrupted) abort.abort()
     try {
-      terminal.out(collectedText(await db.collectGarbage({ ...ratio, signal: abort.signal })))
-      terminal.out(heldText(db.stats().valueLog.files))
+      const result = await db.collectGarbage({ ...ratio, signal: abort.signal })
+      terminal.out(collectedText(result) + keptText(result))
     } catch (error) {
       if (!session.isInterrupted) throw error
     } finally {

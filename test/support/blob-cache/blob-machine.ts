@@ -1,19 +1,25 @@
 /** A cache with small segments on a simulated machine. */
 import { SeededRandom } from '../../../src/base/index.js'
+import { findCodecs } from '../../../src/blob-cache/blob-codec.js'
 import { openLife, openStore } from '../../../src/blob-cache/blob-cache.js'
 import type { WhenLocked } from '../../../src/blob-cache/blob-cache.js'
 import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
 import type { BlobStore, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
+import { takeValue } from '../../../src/blob-cache/put-options.js'
+import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import { NO_FACTS } from '../../../src/blob-cache/durability.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
+import { nodeCodec } from '../../../src/vfs/index.js'
 import type { SimVfs } from '../../../src/testing.js'
 
 export const CACHE_DIR = '/cache'
 
 /** Segments of 4 KiB; each has room for some ten small blobs. */
 const SMALL_SEGMENTS: StoreSettings = {
-  maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, rollBytes: 2048,
+  maxBytes: 1024 * 1024, segmentBytes: 4096, slabBytes: 4096, blobBytesMax: 65_536, rollBytes: 2048,
+  codecs: findCodecs(nodeCodec),
 }
 
 /** A store with text for keys and values. */
@@ -29,9 +35,12 @@ export class TextStore {
   }
 
   put(
-    key: string, value: string | Uint8Array, durability: Durability = 'written', facts: Partial<BlobFacts> = {},
+    key: string, value: BlobValue, durability: Durability = 'written', facts: Partial<BlobFacts & PutManner> = {},
   ): Promise<PutResult> {
-    return this.store.put(this.store.hashed(key), value, durability, { ...NO_FACTS, ...facts })
+    const given = takeValue(value)
+    const { size = given.size, checksum = null, codec = null, watch = null } = facts
+    const manner = { size, checksum, codec, watch }
+    return this.store.put(this.store.hashed(key), given.value, durability, { ...NO_FACTS, ...facts }, manner)
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -69,7 +69,7 @@ export class BlobOracle {
 
   /** The value that belongs to an operation. */
   static valueOf(key: string, id: number): string {
-    return `${key} ${id} `.repeat(3 + (id % 7) * 5)
+    return `${key} ${id} `.repeat((3 + (id % 7) * 5) * (key.startsWith('L') ? 12 : 1))
   }
 
   /** What a crash now may leave. With `mayEvict` every key may be gone. */

@@ -7,6 +7,7 @@ import { SeededRandom } from '../../../src/base/index.js'
 import type { StoreSettings } from '../../../src/blob-cache/blob-store.js'
 import type { Durability } from '../../../src/blob-cache/durability.js'
 import type { SurvivalPolicy } from '../../../src/testing.js'
+import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import { SimVfs } from '../../../src/testing.js'
 import { hashDisk } from '../crash/crash-image.js'
 import type { Draw } from '../harness/share.js'
@@ -42,7 +43,9 @@ interface Image {
 }
 
 export class BlobSweep {
-  readonly counts = { effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0 }
+  readonly counts = {
+    effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0, largeValues: 0, movedLarge: 0, abortedAt: 0,
+  }
   private readonly options: BlobSweepOptions
   private readonly random: SeededRandom
   private readonly oracle = new BlobOracle()
@@ -90,6 +93,7 @@ export class BlobSweep {
     await cache.store.close()
     this.counts.evicted += cache.store.remover.evictedSegments
     this.counts.moved += cache.store.mover.movedItems
+    this.counts.movedLarge += cache.store.mover.movedLargeItems
   }
 
   private async act(cache: TextStore): Promise<void> {
@@ -101,25 +105,38 @@ export class BlobSweep {
       const check = oracle.watch(key, mayEvict)
       return check(await cache.get(key))
     }
-    if (random.chance(0.02)) return this.purge(cache, key, durability)
+    if (random.chance(mayEvict ? 0.004 : 0.02)) return this.purge(cache, key, durability)
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     if (isDelete) await cache.delete(key, durability)
     else {
       const facts = { namespace: namespaceOf(cache, key), version: random.chance(0.2) ? operation.id : 0 }
-      const result = await cache.put(key, BlobOracle.valueOf(key, operation.id), durability, facts)
+      const result = await cache.put(key, this.sourceOf(key, operation.id), durability, facts)
       if (!result.stored) return oracle.takeBack(key, operation)
     }
     oracle.acknowledge(operation)
   }
+  /** A small value as it is; a large one as it is, or in pieces, sometimes broken off after one of them. */
+  private sourceOf(key: string, id: number): BlobValue {
+    const value = BlobOracle.valueOf(key, id)
+    if (!key.startsWith('L') || this.random.chance(0.3)) return value
+    const bytes = new TextEncoder().encode(value)
+    const isBroken = this.random.chance(0.3)
+    const end = isBroken ? this.random.below(bytes.length) : bytes.length
+    if (isBroken) this.counts.abortedAt++
+    return (async function* () {
+      for (let at = 0; at < end; at += 400) yield bytes.subarray(at, at + 400)
+      if (isBroken) throw new Error('broken off')
+    })()
+  }
 
-  /** Purges the namespace of a key, or all. */
+  /** Purges the namespace of a key, or all, also where the key has none. */
   private async purge(cache: TextStore, key: string, durability: Durability): Promise<void> {
-    const isAll = this.random.chance(0.3)
+    const namespace = this.random.chance(0.3) ? 0 : namespaceOf(cache, key)
     const operations = this.options.keys
-      .filter((each) => isAll || namespaceOf(cache, each) === namespaceOf(cache, key))
+      .filter((each) => namespace === 0 || namespaceOf(cache, each) === namespace)
       .map((each) => this.oracle.begin(each, true, durability))
-    await cache.store.purge(isAll ? 0 : namespaceOf(cache, key), durability)
+    await cache.store.purge(namespace, durability)
     for (const operation of operations) this.oracle.acknowledge(operation)
   }
 
@@ -157,6 +174,7 @@ export class BlobSweep {
       seen.set(key, value)
       if (value === undefined) this.counts.misses++
       else this.counts.values++
+      if (value !== undefined && key.startsWith('L')) this.counts.largeValues++
     }
     assert.deepEqual(cache.store.counts.misses.corrupt, 0, 'no torn record is taken for one')
     return seen

@@ -85,6 +85,13 @@ export function readFile(vfs: SimVfs, name: string): Uint8Array {
   return bytes
 }
 
+/** Gives what counts of a manifest: without the zeros that are written ahead. Frames end at multiples of 8. */
+export function readFrames(vfs: SimVfs, name: string): Uint8Array {
+  const bytes = readFile(vfs, name)
+  const end = bytes.findLastIndex((byte) => byte !== 0) + 1
+  return bytes.slice(0, Math.ceil(end / 8) * 8)
+}
+
 /** Writes, cuts and syncs a file, as only a test may. */
 export function rewriteFile(vfs: SimVfs, name: string, bytes: Uint8Array): void {
   const path = vfs.join(DIR, name)

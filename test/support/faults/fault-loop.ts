@@ -111,6 +111,7 @@ async function runWithFault(op: number, run: FaultRun): Promise<FaultOutcome> {
     await program.run(w)
     await program.after?.(w)
     state = w.db.stats().database.state
+    checkReadsBeside(w, fault)
     await checkOpen(w, state)
     if (state === 'READ_ONLY' && syncLies !== true) await checkResumes(w, fault)
   }
@@ -147,6 +148,17 @@ async function tryOpen(w: Workload): Promise<string | null> {
     assert.ok(VarveError.is(error), `open failed with ${String(error)}`)
     return error.code
   }
+}
+
+/** Reads everything. A read that meets the fault is told to its caller, and right the next time. */
+function checkReadsBeside(w: Workload, fault: ActiveFault): void {
+  const { hitCount } = fault
+  try {
+    w.checkReads()
+  } catch (error) {
+    if (fault.hitCount === hitCount) throw error
+  }
+  w.checkReads()
 }
 
 /** Checks that reads go on in every state, and that a state which refuses writes refuses all of them alike. */

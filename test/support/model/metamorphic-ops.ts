@@ -4,7 +4,9 @@
  */
 import { SeededRandom } from '../../../src/base/index.js'
 import type { BatchOp, RangeOptions } from '../../../src/index.js'
-import { randomKey, randomRange } from './range-model.js'
+import { STREAM_ENDS } from './gated-source.js'
+import type { StreamPlan } from './gated-source.js'
+import { latin1, randomKey, randomRange } from './range-model.js'
 
 /** A change of one entry; a null value deletes the key. */
 export interface Change {
@@ -18,11 +20,15 @@ export type Form = 'sync' | 'awaited' | 'pending'
 /** One call. `id` names a snapshot or iterator; where it is not open, the call answers nothing. */
 export type Operation =
   | { do: 'write'; form: Form; changes: Change[]; sync: boolean; position: Uint8Array | null }
-  | { do: 'get'; form: Form; keys: Uint8Array[]; snapshot: number | null }
+  | { do: 'get'; form: Form | 'streamed'; keys: Uint8Array[]; snapshot: number | null }
   | { do: 'range'; form: 'entries' | 'keys' | 'values' | 'async'; range: RangeOptions; snapshot: number | null }
   | { do: 'iterate'; id: number; range: RangeOptions; snapshot: number | null }
   | { do: 'next'; id: number; count: number }
   | { do: 'endIteration' | 'snapshot' | 'release'; id: number }
+  /** Begins to stream a value; other calls come between, until it ends. */
+  | { do: 'stream'; id: number; key: Uint8Array; sync: boolean; plan: StreamPlan }
+  /** Ends streams to different keys at once. */
+  | { do: 'endStreams'; ids: number[] }
   | { do: 'clear' | 'compact'; range: RangeOptions }
   /** Settings may say that `reopen` is left out: nothing is held over it. */
   | { do: 'flush' | 'sync' | 'position' | 'reopen' }
@@ -30,6 +36,9 @@ export type Operation =
 const LENGTHS = [0, 1, 20, 20, 100, 100, 2000, 9000]
 const XL_LENGTH = 70_000
 const HELD_MAX = 4
+/** Around thresholds, the buffers of the settings, pieces in memory, and what is gathered before there is a file. */
+const STREAM_LENGTHS = [0, 1, 511, 512, 513, 4095, 4096, 4097, 65_535, 65_536, 65_537, 262_143, 262_145, 700_000]
+const LONG_STREAM_LENGTHS = [(4 << 20) - 1, 4 << 20, (4 << 20) + 1]
 
 export function randomOperations(seed: number, count: number): Operation[] {
   const generator = new Generator(seed)
@@ -40,6 +49,7 @@ class Generator {
   private readonly random: SeededRandom
   private readonly snapshots: number[] = []
   private readonly iterations: number[] = []
+  private readonly streams: { id: number; key: string }[] = []
   private nextId = 1
   /** The writes that are left of a burst; they come in bursts, so that slabs fill between looks. */
   private burst = 0
@@ -50,6 +60,7 @@ class Generator {
 
   next(): Operation {
     const { random } = this
+    if (random.chance(0.08)) return this.stream() // in bursts too
     if (this.burst > 0 && this.burst-- > 0) return this.write()
     const roll = random.below(100)
     if (roll < 12) this.burst = random.below(40)
@@ -95,7 +106,8 @@ class Generator {
 
   private get(): Operation {
     const keys = Array.from({ length: this.random.pick([1, 1, 3, 8]) }, () => this.key())
-    return { do: 'get', form: this.form(), keys, snapshot: this.heldSnapshot() }
+    const form = this.random.chance(0.25) ? 'streamed' as const : this.form()
+    return { do: 'get', form, keys, snapshot: this.heldSnapshot() }
   }
 
   private range(): Operation {
@@ -141,8 +153,34 @@ class Generator {
     if (iteration !== undefined) return { do: 'endIteration', id: iteration }
     const [snapshot] = this.snapshots.splice(0, 1)
     if (snapshot !== undefined) return { do: 'release', id: snapshot }
+    if (this.streams.length > 0) return this.endStreams()
     return { do: 'reopen' }
   }
+
+  private stream(): Operation {
+    const { random, streams } = this
+    if (streams.length === HELD_MAX || (streams.length > 0 && random.chance(0.4))) return this.endStreams()
+    const id = this.nextId++
+    const key = this.key()
+    streams.push({ id, key: latin1(key) })
+    const value = new Uint8Array(random.pick(random.chance(0.04) ? LONG_STREAM_LENGTHS : STREAM_LENGTHS))
+    random.fill(value)
+    const pieceBytes = random.pick([1 + (value.length >> 6), 50_000, 262_144, 5_000_000])
+    const plan = { value, pieceBytes, givenFirst: random.below(value.length + 1), end: random.pick(STREAM_ENDS) }
+    return { do: 'stream', id, key, sync: random.chance(0.1), plan }
+  }
+
+  /** One, or all to different keys. */
+  private endStreams(): Operation {
+    const { random, streams } = this
+    const ending = random.chance(0.6) ? [random.pick(streams)] : uniqueBy(streams, ({ key }) => key)
+    for (const stream of ending) streams.splice(streams.indexOf(stream), 1)
+    return { do: 'endStreams', ids: ending.map(({ id }) => id) }
+  }
+}
+
+function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [keyOf(item), item])).values()]
 }
 
 export function toBatch(changes: readonly Change[]): BatchOp[] {

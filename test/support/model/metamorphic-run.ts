@@ -6,6 +6,8 @@ import { crc32, VarveError } from '../../../src/base/index.js'
 import type { RangeOptions, Snapshot, Varve, VarveOptions } from '../../../src/index.js'
 import { Place } from '../databases/databases.js'
 import type { Platform } from '../databases/databases.js'
+import { endOf, EXPECTED_END, GatedSource } from './gated-source.js'
+import type { StreamPlan } from './gated-source.js'
 import { toBatch } from './metamorphic-ops.js'
 import type { Change, Form, Operation } from './metamorphic-ops.js'
 import { MapModel } from './range-model.js'
@@ -70,6 +72,8 @@ class DatabaseSubject implements Subject {
   private readonly snapshots = new Map<number, Snapshot>()
   private readonly iterations = new Map<number, IterableIterator<[Uint8Array, Uint8Array]>>()
 
+  private readonly streams = new Map<number, { source: GatedSource; ended: Promise<string> }>()
+
   constructor(place: Place, options: VarveOptions, reopens: boolean) {
     this.place = place
     this.options = options
@@ -87,6 +91,8 @@ class DatabaseSubject implements Subject {
     switch (operation.do) {
       case 'get': return this.get(operation.form, operation.keys, this.seen(operation.snapshot))
       case 'range': return this.range(operation.form, { ...operation.range, ...this.seen(operation.snapshot) })
+      case 'stream': this.stream(operation); break
+      case 'endStreams': return this.endStreams(operation.ids)
       case 'clear': await db.clear(operation.range); break
       case 'compact': await db.compact(operation.range); break
       case 'flush': await db.flush(); break
@@ -131,11 +137,33 @@ class DatabaseSubject implements Subject {
     return snapshot === undefined ? {} : { snapshot }
   }
 
-  private async get(form: Form, keys: readonly Uint8Array[], options: { snapshot?: Snapshot }): Promise<string> {
+  private stream({ id, key, sync, plan }: Operation & { do: 'stream' }): void {
+    const source = new GatedSource(plan)
+    const ended = this.db.putStream(key, source, { sync, ...source.options }).then(() => 'stored', endOf)
+    this.streams.set(id, { source, ended })
+  }
+
+  private async endStreams(ids: readonly number[]): Promise<string> {
+    const ending = ids.flatMap((id) => this.streams.get(id) ?? [])
+    for (const id of ids) this.streams.delete(id)
+    for (const { source } of ending) source.release()
+    return (await Promise.all(ending.map(({ ended }) => ended))).join()
+  }
+
+  private async valuesOf(
+    form: Form | 'streamed', keys: readonly Uint8Array[], options: { snapshot?: Snapshot },
+  ): Promise<(Uint8Array | undefined)[]> {
     const { db } = this
-    const values = form === 'pending'
-      ? await db.getMany(keys, options)
-      : await Promise.all(keys.map((key) => (form === 'sync' ? db.getSync(key, options) : db.get(key, options))))
+    if (form === 'pending') return db.getMany(keys, options)
+    if (form === 'streamed') return Promise.all(keys.map((key) => valueByStream(db, key, options)))
+    return Promise.all(keys.map((key) => (form === 'sync' ? db.getSync(key, options) : db.get(key, options))))
+  }
+
+  private async get(
+    form: Form | 'streamed', keys: readonly Uint8Array[], options: { snapshot?: Snapshot },
+  ): Promise<string> {
+    const { db } = this
+    const values = await this.valuesOf(form, keys, options)
     for (const [i, key] of keys.entries()) {
       if (db.hasSync(key, options) !== (values[i] !== undefined)) return `has differs from get at ${keyText(key)}`
     }
@@ -180,10 +208,20 @@ class DatabaseSubject implements Subject {
   }
 
   private async reopen(): Promise<void> {
-    if (!this.reopens || this.snapshots.size + this.iterations.size > 0) return
+    if (!this.reopens || this.snapshots.size + this.iterations.size + this.streams.size > 0) return
     await this.db.close()
     await this.open()
   }
+}
+
+async function valueByStream(
+  db: Varve, key: Uint8Array, options: { snapshot?: Snapshot },
+): Promise<Uint8Array | undefined> {
+  const stream = await db.getStream(key, options)
+  if (stream === undefined) return undefined
+  const pieces: Uint8Array[] = []
+  for await (const piece of stream) pieces.push(piece)
+  return Buffer.concat(pieces)
 }
 
 /** The definition of the answers. */
@@ -193,6 +231,7 @@ class ModelSubject implements Subject {
   private readonly snapshots = new Map<number, MapModel>()
   /** The entries that each iterator still has to give. */
   private readonly iterations = new Map<number, string[]>()
+  private readonly streams = new Map<number, { key: Uint8Array; plan: StreamPlan }>()
 
   async answer(operation: Operation): Promise<string> {
     switch (operation.do) {
@@ -200,6 +239,8 @@ class ModelSubject implements Subject {
       case 'get': return this.get(operation.keys, this.seen(operation.snapshot))
       case 'range': return this.range(operation.form, this.seen(operation.snapshot).range(operation.range))
       case 'clear': return this.clear(operation.range)
+      case 'stream': this.streams.set(operation.id, operation); break
+      case 'endStreams': return this.endStreams(operation.ids)
       case 'position': return this.lastPosition
       case 'snapshot': this.snapshots.set(operation.id, new MapModel(this.now)); break
       case 'release': this.snapshots.delete(operation.id); break
@@ -218,6 +259,18 @@ class ModelSubject implements Subject {
     }
     if (position !== null) this.lastPosition = keyText(position)
     return NOTHING
+  }
+
+  /** What is stored is there from the end on, whatever was written while it came. */
+  private endStreams(ids: readonly number[]): string {
+    return ids.flatMap((id) => {
+      const stream = this.streams.get(id)
+      if (stream === undefined) return []
+      this.streams.delete(id)
+      const { key, plan: { value, end } } = stream
+      if (end === 'stored') this.now.put(key, value)
+      return EXPECTED_END[end]
+    }).join()
   }
 
   private seen(id: number | null): MapModel {

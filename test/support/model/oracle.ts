@@ -64,9 +64,13 @@ export class Oracle {
     return this.nextId - 1
   }
 
+  /** Gives the number of a batch that begins later: its value is made before its place among others is known. */
+  reserve(): number {
+    return this.nextId++
+  }
+
   /** Called before the write is. Gives the batch, whose values `valueOf` makes. */
-  begin(operations: readonly Operation[], position: string | null = null): Batch {
-    const id = this.nextId++
+  begin(operations: readonly Operation[], position: string | null = null, id = this.reserve()): Batch {
     const descriptors = operations.map(({ key, length }, operation) =>
       length === null ? null : describeValue(key, makeValue({ key, batch: id, operation }, length)))
     const batch: Batch = { id, operations, descriptors, position, outcome: 'open' }

@@ -141,7 +141,8 @@ export class Life {
 
   manual(from: number, to: number): Pick<Picker, 'pick'> {
     const range = { lower: keyOf(from), upper: keyOf(to) }
-    return manualPicker(this.settings, { extent: extentOfRange(range), upTo: this.seqNum })
+    const { nextFileNum: below } = this.version
+    return manualPicker(this.settings, { extent: extentOfRange(range), upTo: this.seqNum, below })
   }
 
   private tidying(bytesMax: number): Pick<Picker, 'pick'> {

@@ -11,6 +11,7 @@ import type { FaultRule, SimOptions, SyncFailureMode } from '../../../src/testin
 import { checkFiles, guardFiles } from '../crash/crash-files.js'
 import { keyText } from '../crash/crash-values.js'
 import { patiently, turns } from '../crash/crash-steps.js'
+import { LifeStreams } from './life-streams.js'
 import type { Operation } from './oracle.js'
 import { MapModel, latin1, randomKey, randomRange } from './range-model.js'
 import { atRest, DIR, Workload } from './workload.js'
@@ -40,6 +41,8 @@ export interface LifeReport {
   batchCount: number
   restartCount: number
   errorCount: number
+  /** Streamed values that were stored. */
+  streamedCount: number
 }
 
 export class RandomLife {
@@ -47,6 +50,7 @@ export class RandomLife {
   private readonly options: LifeOptions
   private readonly w: Workload
   private readonly problems: string[] = []
+  private readonly streams: LifeStreams
   private pending: Promise<void>[] = []
   private held: { snapshot: Snapshot; check: () => void }[] = []
   private restartCount = 0
@@ -64,6 +68,7 @@ export class RandomLife {
       hasThreads: options.hasThreads,
       onMachine: (vfs) => guardFiles(vfs, DIR, this.problems),
     })
+    this.streams = new LifeStreams(this.w, this.random, options.hasFaults)
   }
 
   async run(): Promise<LifeReport> {
@@ -79,7 +84,10 @@ export class RandomLife {
     }
     await this.end()
     const { batchCount } = w.oracle
-    return { traceHash: w.vfs.traceHash, batchCount, restartCount: this.restartCount, errorCount: w.errors.length }
+    return {
+      traceHash: w.vfs.traceHash, batchCount, restartCount: this.restartCount, errorCount: w.errors.length,
+      streamedCount: this.streams.storedCount,
+    }
   }
 
   private randomDisk(): SimOptions {
@@ -123,7 +131,8 @@ export class RandomLife {
   private async act(): Promise<void> {
     const { w, random } = this
     const roll = random.below(200)
-    if (roll < 110) this.write()
+    if (roll < 96) this.write()
+    else if (roll < 110) await this.stream()
     else if (roll < 125) await this.settle()
     else if (roll < 135) await turns(w, random.below(30))
     else if (roll < 140) await w.vfs.clock.advance(random.below(1500))
@@ -154,6 +163,18 @@ export class RandomLife {
       else this.pending.push(w.del(key, spec))
     } else if (isBlocking) w.putSync(key, length, spec)
     else this.pending.push(w.put(key, length, spec))
+  }
+
+  /** Begins some, and ends one: in a process that may die meanwhile. */
+  private async stream(): Promise<void> {
+    const { w, random, streams } = this
+    if (random.chance(0.6)) streams.begin()
+    if (random.chance(0.3)) return
+    await this.settle()
+    const ending = streams.end()
+    if (random.chance(0.85)) return patiently(w, () => ending)
+    await turns(w, random.below(30))
+    await this.restart(random.pick(['kill', 'power']))
   }
 
   private operation(): Operation {
@@ -202,6 +223,7 @@ export class RandomLife {
     for (const { check } of this.held.splice(0)) check()
     const { state } = w.db.stats().database
     await patiently(w, () => w.close())
+    await this.streams.closed()
     assert.equal(w.vfs.openFileCount, 0, 'open handles after close')
     w.vfs.clearFaults()
     // What a failed database could not sync is as good as what a killed one left.
@@ -215,6 +237,7 @@ export class RandomLife {
     const { w, random } = this
     this.held = []
     this.pending = []
+    this.streams.died()
     w.settings = this.randomSettings()
     this.crashInOpen(random.chance(0.3) ? 1 + random.below(30) : 0)
     const loss = how === 'power' || this.hasLost ? 'power' : 'process'

@@ -11,6 +11,7 @@ import type { SimOptions, SurvivalPolicy } from '../../../src/testing.js'
 import type { Vfs } from '../../../src/vfs/index.js'
 import { matchSeen, readState } from '../crash/crash-read.js'
 import { keyBytes, makeValue } from '../crash/crash-values.js'
+import { piecesOf } from './gated-source.js'
 import { Oracle } from './oracle.js'
 import type { Batch, Expectation, Loss, Operation } from './oracle.js'
 import { steppingClock } from '../fakes/stepping-clock.js'
@@ -81,11 +82,14 @@ export interface WriteSpec {
   position?: string
 }
 
-const STREAM_PIECE_BYTES = 90_000
-
-function* piecesOf(value: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < value.length; at += STREAM_PIECE_BYTES) yield value.slice(at, at + STREAM_PIECE_BYTES)
+/** A streamed put whose source ends now; `id` was reserved for it. */
+export interface EndingStream {
+  id: number
+  operation: Operation
+  spec: WriteSpec
 }
+
+const STREAM_PIECE_BYTES = 90_000
 
 export class Workload {
   readonly oracle = new Oracle()
@@ -201,8 +205,13 @@ export class Workload {
   /** Puts a value that comes in pieces; await it before the next write, which would be older otherwise. */
   async putStream(key: string, length: number, spec: WriteSpec = {}): Promise<void> {
     const batch = this.oracle.begin([{ key, length }])
-    const source = piecesOf(valueOf(batch, 0)!)
+    const source = piecesOf(valueOf(batch, 0)!, STREAM_PIECE_BYTES)
     await this.awaited(batch, spec, () => this.db.putStream(keyBytes(key), source, flags(spec)))
+  }
+
+  /** Waits for a streamed put whose source ends now. Await it before the next write. */
+  async awaitStreamed({ id, operation, spec }: EndingStream, ended: () => Promise<void>): Promise<void> {
+    await this.awaited(this.oracle.begin([operation], null, id), spec, ended)
   }
 
   async del(key: string, spec: WriteSpec = {}): Promise<void> {

@@ -122,11 +122,14 @@ export interface WrittenManifest {
   ends: number[]
 }
 
-/** Writes the sample groups into `/db/000007.manifest`, which is not closed. */
+/** Writes the sample groups into `/db/000007.manifest`, which is not closed, and has no zeros behind them. */
 export function writeSampleManifest(): WrittenManifest {
   const vfs = new MemoryVfs()
   vfs.mkdirSync('/db')
   const log = runSync(createManifest(vfs, '/db', sampleOptions(), sampleBase))
+  const file = vfs.openSync('/db/000007.manifest', 'write')
+  file.truncateSync(log.bytes)
+  file.closeSync()
   const ends = [log.bytes]
   for (const group of sampleGroups) {
     runSync(log.append(group))

@@ -99,6 +99,7 @@ export class CompactorScene implements CompactorHost {
   roomForValues = async () => this.room
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
   onQuiet = () => void this.told.push('quiet')
+  onLooked = () => void this.told.push('looked')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)
   onFailed = ({ id }: CompactionTask, error: unknown, willRetry: boolean) =>
     void this.told.push(`failed ${id}: ${(error as VarveError).code}${willRetry ? ', again later' : ''}`)

@@ -28,7 +28,8 @@ export function drawnTables(text: string): TableFacts[] {
   }
   const valueFiles = values.split('+').filter((it) => it !== '').map((it) => it.split(':').map(Number))
     .map(([fileNum = 0, valueBytes = 0]) => ({ fileNum, valueBytes, valueCount: Math.ceil(valueBytes / 10) }))
-  return numbersOf(first, last).map((fileNum) => sampleTable(fileNum, keys, { ...counts, valueFiles }))
+  const rawBytes = counts.bytes + valueFiles.reduce((sum, { valueBytes }) => sum + valueBytes, 0)
+  return numbersOf(first, last).map((fileNum) => sampleTable(fileNum, keys, { ...counts, rawBytes, valueFiles }))
 }
 
 /** Draws `40..43w 1000 named8`: value logs of so many bytes, logs that were promoted, named in a log. */

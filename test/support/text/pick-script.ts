@@ -170,14 +170,15 @@ function shownNumber(n: number): string {
 
 function shownPressures(version: Version, question: Question): string {
   const pressures = createPicker(question.settings).pressures(version, new Set(question.numbers('blocked')))
-  return pressures.map(({ reason, value, unit, slow, stop, hysteresis, text }) =>
-    `${reason}: ${value} ${unit}, slow ${slow}, stop ${stop}, hysteresis ${hysteresis}: ${text}`).join(' | ') || 'none'
+  return pressures.map(({ reason, value, unit, slow, full, stops, hysteresis, text }) =>
+    `${reason}: ${value} ${unit}, slow ${slow}, ${stops ? 'stop' : 'full'} ${full}, ` +
+    `hysteresis ${hysteresis}: ${text}`).join(' | ') || 'none'
 }
 
 function manualOf(question: Question): ReturnType<typeof manualPicker> {
   const [gte, lt] = question.text('range').split('-').filter((key) => key !== '').map(bytesOf)
   return manualPicker({ ...question.settings, style: 'none' }, {
-    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'),
+    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'), below: Infinity,
   })
 }
 

@@ -1,0 +1,25 @@
+/** What: what is known of a blob without its value. */
+import type { RecordFacts } from './blob-reader.js'
+
+/** What is known of a blob. Times are in milliseconds since 1970. */
+export interface BlobEntry {
+  /** Bytes of the value. */
+  size: number
+  /** Bytes that it takes on the disk; fewer when it is compressed. */
+  storedBytes: number
+  /** When it was put. */
+  createdAt: number
+  /** From when on it is a miss; Infinity: never. */
+  expiresAt: number
+  /** As it was given; undefined: without one. */
+  version: number | undefined
+  /** What was given as `meta`; empty without it. */
+  meta: Uint8Array
+}
+
+export function entryOfFacts({ plainBytes, storedBytes, createdMs, expiresMs, version, meta }: RecordFacts): BlobEntry {
+  return {
+    size: plainBytes, storedBytes, createdAt: createdMs, expiresAt: expiresMs === 0 ? Infinity : expiresMs,
+    version: version === 0 ? undefined : version, meta,
+  }
+}
