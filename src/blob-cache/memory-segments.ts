@@ -3,7 +3,8 @@
  * them. A segment of memory is one slab. When all slabs are used, the oldest one goes with its blobs.
  * Owns: which segments are of memory, and what stands in them. Does not own: the slabs, the index.
  * Thread: main. There is no I/O.
- * Invariants: BC-7 the disk has slabs of its own, so that what is in memory can be written to it. BC-2 what the index finds in a segment of memory is in its slab. BC-8 the slabs' cap bounds it.
+ * Invariants: BC-7 the disk has slabs of its own, so that what is in memory can be written to
+ * it. BC-2 what the index finds in a segment of memory is in its slab. BC-8 the slabs' cap bounds it.
  */
 import type { BlobIndex } from './blob-index.js'
 import type { ReservedPlace } from './segment-file.js'
@@ -85,8 +86,12 @@ export class MemorySegments {
     this.slabs.forget(segment)
   }
 
-  /** Brings what an index finds in memory into the one that takes its place. */
+  /**
+   * Brings what an index finds in memory into the one that takes its place. Slabs of segments with a file go: their
+   * files may have been cut, and go on with other blobs.
+   */
   carry(from: BlobIndex, to: BlobIndex): void {
+    this.slabs.keepOnly(isOfMemory)
     for (const { segment, entries } of this.segments) {
       for (const { low, high, offset, bytes, recordNum } of entries) {
         const slot = from.find(low, high)

@@ -71,6 +71,14 @@ export class SlabSupply {
     return null
   }
 
+  /**
+   * Lets all parts go but those of these segments: others may have other bytes by now at the same places. Requires:
+   * nobody writes from them.
+   */
+  keepOnly(isKept: (segment: number) => boolean): void {
+    for (const part of this.parts.filter(({ segment }) => !isKept(segment))) this.drop(part)
+  }
+
   /** Lets go what there is of a segment that is gone. Parts of one that is being written stay until they are done. */
   forget(segment: number): void {
     for (const part of this.parts.filter((each) => each.segment === segment && each.isDone)) this.drop(part)
