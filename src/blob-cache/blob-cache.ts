@@ -14,7 +14,7 @@ import type { BlobCodec, BlobCodecs } from './blob-codec.js'
 import type { BlobEntry } from './blob-entry.js'
 import type { BlobCacheEvent, BlobCacheState, BlobHealth } from './blob-health.js'
 import type { ReadInto } from './blob-parts.js'
-import type { BlobStore, StoreSettings } from './blob-store.js'
+import type { BlobStore } from './blob-store.js'
 import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import { CacheLife, storeIn } from './cache-life.js'
@@ -29,6 +29,7 @@ import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 import { newStoreParts } from './store-parts.js'
+import type { StoreSettings } from './store-settings.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
@@ -198,19 +199,19 @@ export class BlobCache {
   }
 
   /**
-   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether it
-   * was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab must
-   * not change until then.
+   * Stores a value under a key: bytes, text, or what a source gives, read as fast as the disk takes it. Tells whether
+   * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
+   * must not change until then.
    */
   async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
     const { clock, store } = this
     const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
     checkKey(key)
-    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    const about = { ...facts, ...manner, namespace: this.hashOf(namespace) }
     const watch = watchOf(options)
     const given = takeValue(value)
     const size = given.size ?? manner.size
-    return store.put(store.hashed(key), given.value, durability, allFacts, { ...manner, size, watch })
+    return store.put(store.hashed(key), given.value, durability, { ...about, size, watch })
   }
 
   /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
@@ -223,7 +224,8 @@ export class BlobCache {
 
   /**
    * Reads the value, or a part of it, into this memory, as much as it has room for. Tells how many bytes that were, and
-   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have changed.
+   * of how many the blob has. When there is none, or it turns out to be damaged (undefined), the memory may have
+   * changed.
    */
   async getInto(key: Bytes, target: Uint8Array, options: BlobReadOptions = {}): Promise<ReadInto | undefined> {
     const { store } = this
@@ -233,9 +235,9 @@ export class BlobCache {
   }
 
   /**
-   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part is
-   * checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is gone
-   * and the room is needed, or after a minute (ABORTED).
+   * Gives the value, or a part of it, as a stream that knows the blob's entry; undefined when there is none. Each part
+   * is checked before it is given; a bad one fails the stream. One that is not read on is broken off when its blob is
+   * gone and the room is needed, or after a minute (ABORTED).
    */
   async getStream(key: Bytes, options: BlobStreamOptions = {}): Promise<BlobStream | undefined> {
     const { store } = this
@@ -246,7 +248,7 @@ export class BlobCache {
 
   /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
   async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
-    return this.store.entry(this.store.hashed(checkKey(key)))
+    return this.store.parts.entry(this.store.hashed(checkKey(key)))
   }
 
   /**
@@ -370,7 +372,7 @@ export async function openStore(
   location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
 ): Promise<BlobStore> {
   const place = await lockCacheDirectory(location, vfs)
-  return storeIn(place, { settings, clock, random, parts: newStoreParts(settings.slabBytes, clock, null) }, null)
+  return storeIn(place, { settings, random, parts: newStoreParts(settings.slabBytes, clock, null) }, null)
 }
 
 function readOptions(options: BlobCacheOptions) {

@@ -1,7 +1,8 @@
 /**
  * What: compressed values. They stand as frames, each of 256 KiB of the plain value, the last one of the rest:
  * { u32 bytes that follow, bit 31: they are plain; bytes }. So a part is read without the rest in memory.
- * The rule of an eighth: a value, or the first frame of a streamed one, that becomes not shorter by an eighth stays plain.
+ * The rule of an eighth: a value, or the first frame of a streamed one, that becomes not shorter by an eighth stays
+ * plain.
  * Thread: any. The codecs themselves are the platform's (vfs/codec.ts).
  */
 import { getU32, KiB, putU32 } from '../base/index.js'

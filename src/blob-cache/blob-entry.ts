@@ -1,5 +1,5 @@
 /** What: what is known of a blob without its value. */
-import type { RecordFacts } from './blob-reader.js'
+import type { RecordFacts } from './record-facts.js'
 
 /** What is known of a blob. Times are in milliseconds since 1970. */
 export interface BlobEntry {
@@ -11,7 +11,7 @@ export interface BlobEntry {
   createdAt: number
   /** From when on it is a miss; Infinity: never. */
   expiresAt: number
-  /** As it was given; undefined: without one. */
+  /** The version that it was put with, if any. */
   version: number | undefined
   /** What was given as `meta`; empty without it. */
   meta: Uint8Array

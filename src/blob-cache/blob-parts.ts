@@ -4,10 +4,13 @@
  * Thread: main.
  * Invariants: BC-1 every part is checked before it is given.
  */
+import { keepAliveUntil } from '../base/index.js'
+import type { Clock } from '../base/index.js'
 import type { AbortWatch } from '../engine/index.js'
 import { entryOfFacts } from './blob-entry.js'
 import type { BlobEntry } from './blob-entry.js'
-import type { BlobReader, HashedKey, HeldParts, MissReason, RecordFacts } from './blob-reader.js'
+import type { BlobReader, HashedKey, HeldParts } from './blob-reader.js'
+import type { MissReason, RecordFacts } from './record-facts.js'
 import { BlobStream } from './blob-stream.js'
 import type { StreamParts } from './blob-stream.js'
 import { PartMissing } from './record-parts.js'
@@ -28,15 +31,20 @@ export interface ReadInto {
 
 export class BlobParts {
   private readonly reader: BlobReader
+  private readonly clock: Clock
+  private readonly checkOpen: () => void
 
-  constructor(reader: BlobReader) {
+  constructor(reader: BlobReader, clock: Clock, checkOpen: () => void) {
+    this.checkOpen = checkOpen
     this.reader = reader
+    this.clock = clock
   }
 
   /** Tells what there is under a key, without its value, and without a visit. */
-  async entry(key: HashedKey): Promise<BlobEntry | MissReason> {
-    const facts = await this.reader.peek(key)
-    return typeof facts === 'string' ? facts : entryOfFacts(facts)
+  async entry(key: HashedKey): Promise<BlobEntry | undefined> {
+    this.checkOpen()
+    const facts = await keepAliveUntil(this.clock, this.reader.peek(key))
+    return typeof facts === 'string' ? undefined : entryOfFacts(facts)
   }
 
   /** Gives the bytes of a part. */
@@ -54,6 +62,7 @@ export class BlobParts {
   private async readInto(
     key: HashedKey, part: BlobPart, targetOf: (bytes: number) => Uint8Array,
   ): Promise<ReadInto | MissReason> {
+    this.checkOpen()
     for (let attempt = 0; ; attempt++) {
       const facts = await this.reader.peek(key)
       if (typeof facts === 'string') return facts
@@ -99,6 +108,7 @@ export class BlobParts {
 
   /** Gives a stream of a part. Small blobs are in memory then; of others nothing is held before the first read. */
   async stream(key: HashedKey, part: BlobPart, watch: AbortWatch | null): Promise<BlobStream | MissReason> {
+    this.checkOpen()
     const facts = await this.reader.peek(key)
     if (typeof facts === 'string') return facts
     const { start, end } = clamp(part, facts)

@@ -3,8 +3,8 @@
  * read, or through a source.
  * Owns: who waits for a place. Does not own: binding and acknowledgement (blob-store.ts).
  * Thread: main.
- * Invariants: BC-1 calls bind in the order of calls. BC-7 each put settles, and the source of one that stores nothing is
- * cancelled.
+ * Invariants: BC-1 calls bind in the order of calls. BC-7 each put settles, and the source of one that stores nothing
+ * is cancelled.
  */
 import { bytesLength, copyBytes, crc32, isByteView } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
@@ -86,7 +86,7 @@ export class BlobPuts {
       return refuse(given, 'aborted')
     }
     if (expiresMs > 0 && expiresMs <= this.options.clock.wallMs()) {
-      refuse(given, 'expired')
+      void refuse(given, 'expired')
       if (version === 0) await this.options.delete(key, durability)
       return { stored: false, reason: 'expired' }
     }

@@ -5,7 +5,6 @@
  * Invariants: BC-1 a hit is exactly what was put under this key. BC-8 bytes of reads under way are bounded.
  */
 import { equalRanges, errnoOf, MiB, runAsync, VarveError } from '../base/index.js'
-import type { SeqNum } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
 import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
@@ -18,6 +17,7 @@ import type { RecordHeader } from './segment-format.js'
 import { isOfMemory } from './memory-segments.js'
 import { metaIn, versionIn } from './record-extensions.js'
 import { PartMissing, plainOf, readParts } from './record-parts.js'
+import type { MissReason, RecordFacts, RecordPlace } from './record-facts.js'
 import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
@@ -25,42 +25,11 @@ const READ_BYTES_MAX = 64 * MiB
 /** Bytes that are read for extensions before it is known how many there are. */
 const EXTENSION_BYTES_SOME = 64
 
-/** Why there is no value. */
-export type MissReason = 'absent' | 'expired' | 'purged' | 'collision' | 'corrupt' | 'io'
-
 /** A key with its hash. */
 export interface HashedKey {
   readonly bytes: Uint8Array
   readonly low: number
   readonly high: number
-}
-
-/** Where a record stands. */
-export interface RecordPlace {
-  readonly segment: number
-  readonly offset: number
-  readonly bytes: number
-  readonly recordNum: number
-}
-
-/** What a record tells of its blob. */
-export interface RecordFacts {
-  readonly place: RecordPlace
-  readonly seqNum: SeqNum
-  /** 0: none. */
-  readonly version: number
-  readonly meta: Uint8Array
-  readonly createdMs: number
-  /** 0: never. */
-  readonly expiresMs: number
-  /** Where the value begins in the file. */
-  readonly valueAt: number
-  readonly storedBytes: number
-  /** 0: never. */
-  readonly staleMs: number
-  readonly plainBytes: number
-  /** What the value is compressed with, 0: nothing. */
-  readonly codecNumber: number
 }
 
 /** A value as it is stored, in memory. */
@@ -138,7 +107,8 @@ export class BlobReader {
       ? await this.inTurn(place, () => this.readAndCheck(key, place))
       : copyOf(this.valueIn(part.slab.bytes, place.offset - part.start, key))
     if (typeof found === 'string') return found
-    return found.codecNumber === 0 ? found.bytes : this.joined(plainOf([found.bytes], found, this.options.codecs), found)
+    if (found.codecNumber === 0) return found.bytes
+    return this.joined(plainOf([found.bytes], found, this.options.codecs), found)
   }
 
   /** Reads a large value part by part. */
@@ -319,9 +289,8 @@ function isKeyOf(bytes: Uint8Array, at: number, { keyBytes }: RecordHeader, key:
 
 function valueOf(bytes: Uint8Array, at: number, header: RecordHeader): FoundValue {
   const { storedBytes, plainBytes, codec: codecNumber } = header
-  return {
-    bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + at + valueStart(header), storedBytes), codecNumber, plainBytes,
-  }
+  const value = new Uint8Array(bytes.buffer, bytes.byteOffset + at + valueStart(header), storedBytes)
+  return { bytes: value, codecNumber, plainBytes }
 }
 
 function copyOf(found: FoundValue | MissReason): FoundValue | MissReason {

@@ -9,31 +9,29 @@
  * copy that is made of it too. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a
  * failed segment had not synced is no hit any more, and is killed.
  */
-import {
-  copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError,
-} from '../base/index.js'
+import { copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
 import type { ByteSource } from '../engine/index.js'
 import { BlobDeaths } from './blob-deaths.js'
-import type { BlobEntry } from './blob-entry.js'
 import { BlobEvictor } from './blob-eviction.js'
-import type { BlobCodecs } from './blob-codec.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
 import { BlobParts } from './blob-parts.js'
 import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
+import type { PutManner } from './blob-puts.js'
 import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
-import type { HashedKey, MissReason } from './blob-reader.js'
+import type { HashedKey } from './blob-reader.js'
+import type { MissReason } from './record-facts.js'
 import type { LockedDirectory } from './cache-directory.js'
 import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
 import { rollCatalog } from './catalog-roll.js'
 import { CatalogWriter } from './catalog-writer.js'
 import { NO_FACTS, SafePoint } from './durability.js'
-import type { Durability, PutResult } from './durability.js'
+import type { BlobFacts, Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import { drainMemory } from './memory-drain.js'
@@ -49,21 +47,10 @@ import { SegmentStreams } from './segment-streams.js'
 import { endStore } from './store-end.js'
 import type { StoreParts } from './store-parts.js'
 import { StoreRetreat } from './store-retreat.js'
+import type { StoreSettings } from './store-settings.js'
 import type { LargeBlob } from './streamed-puts.js'
 import type { Ticket, Tickets } from './tickets.js'
 import type { NewBlob } from './waiting-puts.js'
-
-export interface StoreSettings {
-  maxBytes: number
-  segmentBytes: number
-  slabBytes: number
-  /** The largest blob. */
-  blobBytesMax: number
-  /** With what values may be compressed. */
-  codecs: BlobCodecs
-  /** A catalog that is longer is written anew. */
-  rollBytes: number
-}
 
 /** The part of the cache that young segments have. */
 const YOUNG_SHARE = 0.05
@@ -77,6 +64,8 @@ export class BlobStore {
   readonly remover: SegmentRemover
   readonly mover: BlobMover
   readonly retreat: StoreRetreat
+  /** Reads of parts of blobs. */
+  readonly parts: BlobParts
   private readonly place: LockedDirectory
   private readonly origin: FileOrigin
   private readonly seed: HashSeed
@@ -89,7 +78,6 @@ export class BlobStore {
   private readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
   private readonly puts: BlobPuts
-  private readonly blobParts: BlobParts
   private readonly tickets: Tickets
   private readonly versions: BlobVersions
   private readonly writer: RecordWriter
@@ -102,10 +90,8 @@ export class BlobStore {
   private closing: Promise<void> | null = null
   private isRetired = false
 
-  constructor(
-    place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock,
-    { slabs, memory, tickets, health, counts }: StoreParts,
-  ) {
+  constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, parts: StoreParts) {
+    const { clock, slabs, tickets, counts } = parts
     const { vfs, dir } = place
     const { space } = recovered
     const { maxBytes, segmentBytes, slabBytes } = settings
@@ -161,7 +147,7 @@ export class BlobStore {
       goneReason: (header) => this.deaths.goneReason(header),
       onDead: (key, at) => this.deaths.killDead(key, at),
     })
-    this.blobParts = new BlobParts(this.reader)
+    this.parts = new BlobParts(this.reader, clock, () => this.checkOpen())
     this.versions = new BlobVersions({
       isThere: ({ low, high }) => index.find(low, high) >= 0,
       read: (key) => keepAliveUntil(clock, this.readVersion(key)),
@@ -175,26 +161,39 @@ export class BlobStore {
       onFailed: (file) => this.onFailed(file),
       onFailure: (error) => this.onNoPlace(error),
     })
-    this.retreat = new StoreRetreat({
-      clock, health, counts, index, memory, writer: this.writer, deaths: this.deaths, kills, catalog, space,
-      segmentBytes, remover: this.remover, mover: this.mover, reader: this.reader, streams: this.streams,
+    this.retreat = this.makeRetreat(settings, parts)
+    vfs.onLost = (error) => this.retreat.loseDisk(error)
+    this.puts = this.makePuts(settings)
+    this.takeSegments(recovered)
+  }
+
+  private takeSegments(recovered: RecoveredCache): void {
+    for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
+      if (segment !== recovered.current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
+    }
+    if (recovered.current !== null) this.streams.goOn(recovered.current)
+  }
+
+  private makeRetreat({ segmentBytes }: StoreSettings, { memory, health, counts }: StoreParts): StoreRetreat {
+    const { clock, index, writer, deaths, kills, catalog, space, remover, mover, reader, streams } = this
+    return new StoreRetreat({
+      clock, health, counts, index, memory, writer, deaths, kills, catalog, space, segmentBytes, remover, mover, reader,
+      streams,
       nextSeqNum: () => ++this.seqNum,
       bindWaiting: () => this.puts.bindWaiting(),
     })
-    vfs.onLost = (error) => this.retreat.loseDisk(error)
-    this.puts = new BlobPuts({
-      clock, tickets, versions: this.versions, large: this.streams.large, stepBytes: segmentBytes,
-      recordBytesMax: this.recordBytesMax, blobBytesMax: settings.blobBytesMax,
+  }
+
+  private makePuts({ segmentBytes, blobBytesMax }: StoreSettings): BlobPuts {
+    const { clock, tickets, versions, recordBytesMax } = this
+    return new BlobPuts({
+      clock, tickets, versions, large: this.streams.large, recordBytesMax, blobBytesMax, stepBytes: segmentBytes,
       isStopped: () => this.isRetired,
-      hasGhost: ({ low, high }) => queues.hasGhost(low, high),
+      hasGhost: ({ low, high }) => this.queues.hasGhost(low, high),
       bind: (blob) => this.bind(blob),
       bindLarge: (writer, blob) => this.bindLarge(writer, blob),
       delete: (key, durability) => this.delete(key, durability),
     })
-    for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
-      if (segment !== recovered.current?.state.segment) segments.add(segment, queue, bytes, expiresMs)
-    }
-    if (recovered.current !== null) this.streams.goOn(recovered.current)
   }
 
   // ── Puts ────────────────────────────────────────────────────────────────────────────────────────
@@ -213,10 +212,10 @@ export class BlobStore {
 
   /** Stores a value, or what a source gives. */
   put(
-    key: HashedKey, value: Bytes | ByteSource, durability: Durability, facts = NO_FACTS, manner = PLAIN_MANNER,
+    key: HashedKey, value: Bytes | ByteSource, durability: Durability, about: Partial<BlobFacts & PutManner> = {},
   ): Promise<PutResult> {
     this.checkOpen()
-    return this.puts.put({ ...manner, key, value, durability, facts })
+    return this.puts.put({ ...PLAIN_MANNER, ...about, key, value, durability, facts: { ...NO_FACTS, ...about } })
   }
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
@@ -300,19 +299,6 @@ export class BlobStore {
     }
     this.counts.misses[found]++
     return undefined
-  }
-
-  /** Reads parts of blobs. */
-  get parts(): BlobParts {
-    this.checkOpen()
-    return this.blobParts
-  }
-
-  /** Tells what there is under a key. */
-  async entry(key: HashedKey): Promise<BlobEntry | undefined> {
-    this.checkOpen()
-    const found = await keepAliveUntil(this.clock, this.blobParts.entry(key))
-    return typeof found === 'string' ? undefined : found
   }
 
   /** Tells whether `get` would give a blob, without reading it. */

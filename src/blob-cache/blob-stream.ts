@@ -20,10 +20,12 @@ export interface StreamParts {
 
 /** The bytes of a blob, and what is known of it. */
 export class BlobStream extends ReadableStream<Uint8Array> {
+  /** What is known of the blob. */
   readonly entry: BlobEntry
   /** Bytes that the stream is going to give. */
   readonly size: number
 
+  /** A cache makes streams; programs do not. */
   constructor(entry: BlobEntry, size: number, parts: StreamParts) {
     super(new Reading(parts, size), { highWaterMark: 0 })
     this.entry = entry

@@ -12,13 +12,13 @@ import type { Clock, Random, Timer } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
-import type { StoreSettings } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { catalogRoomBytes } from './catalog.js'
 import { Recovery } from './recovery.js'
 import type { Heritage } from './recovery.js'
 import type { StoreParts } from './store-parts.js'
+import type { StoreSettings } from './store-settings.js'
 
 const ATTEMPT_MS_MIN = 1000
 const ATTEMPT_MS_MAX = 60_000
@@ -139,14 +139,14 @@ export class CacheLife {
 
 /** Makes a store of what is in the directory. Lets the directory go when that fails at the first open. */
 export async function storeIn(
-  place: LockedDirectory, { settings, clock, random, parts }: Omit<CacheLifeOptions, 'location' | 'vfs'>,
+  place: LockedDirectory, { settings, random, parts }: Pick<CacheLifeOptions, 'settings' | 'random' | 'parts'>,
   heritage: Heritage | null,
 ): Promise<BlobStore> {
   const { maxBytes, rollBytes } = settings
   const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
   try {
     const recovered = await new Recovery(place, random, settings, space, heritage).run()
-    return new BlobStore(place, recovered, settings, clock, parts)
+    return new BlobStore(place, recovered, settings, parts)
   } catch (error) {
     if (heritage === null) {
       place.vfs.end()

@@ -52,9 +52,10 @@ export function metaIn(bytes: Uint8Array, start: number, end: number): Uint8Arra
 function find(bytes: Uint8Array, start: number, end: number, type: number): Uint8Array | null {
   for (let at = start; at + HEAD_BYTES <= end;) {
     const content = at + HEAD_BYTES
-    const next = content + bytes[at + 1]! + bytes[at + 2]! * 256
-    if (bytes[at] === type && next <= end) return new Uint8Array(bytes.buffer, bytes.byteOffset + content, next - content)
-    at = next
+    const length = bytes[at + 1]! + bytes[at + 2]! * 256
+    at = content + length
+    const isIt = bytes[content - HEAD_BYTES] === type && at <= end
+    if (isIt) return new Uint8Array(bytes.buffer, bytes.byteOffset + content, length)
   }
   return null
 }

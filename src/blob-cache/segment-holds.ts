@@ -92,7 +92,8 @@ export class SegmentHolds {
     this.timer = null
     const before = this.clock.nowMs() - IDLE_MS_MAX
     for (const holder of [...this.holders]) {
-      if (this.removed.has(holder.segment) && holder.readCount === 0 && holder.lastUseMs <= before) this.breakOff(holder)
+      const isIdle = holder.readCount === 0 && holder.lastUseMs <= before
+      if (isIdle && this.removed.has(holder.segment)) this.breakOff(holder)
     }
     if (this.removed.size > 0) this.timer ??= this.clock.after(IDLE_MS_MAX, () => this.breakIdle())
   }

@@ -13,6 +13,7 @@ import { Tickets } from './tickets.js'
 const SLABS_MAX = 8
 
 export interface StoreParts {
+  readonly clock: Clock
   readonly slabs: SlabSupply
   readonly memory: MemorySegments
   readonly tickets: Tickets
@@ -25,7 +26,7 @@ export function newStoreParts(
 ): StoreParts {
   const slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
   const health = new BlobHealth({ clock, onEvent })
-  return { slabs, memory: new MemorySegments(slabs), tickets: new Tickets(), health, counts: newCounts() }
+  return { clock, slabs, memory: new MemorySegments(slabs), tickets: new Tickets(), health, counts: newCounts() }
 }
 
 function newCounts() {

@@ -4,12 +4,12 @@ import { findCodecs } from '../../../src/blob-cache/blob-codec.js'
 import { openLife, openStore } from '../../../src/blob-cache/blob-cache.js'
 import type { WhenLocked } from '../../../src/blob-cache/blob-cache.js'
 import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
-import type { BlobStore, StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
+import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
-import { NO_FACTS } from '../../../src/blob-cache/durability.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
 import { nodeCodec } from '../../../src/vfs/index.js'
 import type { SimVfs } from '../../../src/testing.js'
@@ -38,9 +38,7 @@ export class TextStore {
     key: string, value: BlobValue, durability: Durability = 'written', facts: Partial<BlobFacts & PutManner> = {},
   ): Promise<PutResult> {
     const given = takeValue(value)
-    const { size = given.size, checksum = null, codec = null, watch = null } = facts
-    const manner = { size, checksum, codec, watch }
-    return this.store.put(this.store.hashed(key), given.value, durability, { ...NO_FACTS, ...facts }, manner)
+    return this.store.put(this.store.hashed(key), given.value, durability, { size: given.size, ...facts })
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../../src/base/index.js'
-import type { StoreSettings } from '../../../src/blob-cache/blob-store.js'
+import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import type { Durability } from '../../../src/blob-cache/durability.js'
 import type { SurvivalPolicy } from '../../../src/testing.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
