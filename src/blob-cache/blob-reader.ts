@@ -176,6 +176,13 @@ export class BlobReader {
     })
   }
 
+  /** Gives the version of what is there, 0 without one; null when it cannot be read now. */
+  async versionOf(key: HashedKey): Promise<number | null> {
+    const found = await this.peek(key)
+    if (typeof found !== 'string') return found.version
+    return found === 'io' ? null : 0
+  }
+
   /** Looks under a key; once more, when it has another place afterwards and nothing was found. */
   private async look<T extends object>(
     key: HashedKey, lookAt: (place: RecordPlace) => Promise<T | MissReason> | T | MissReason,

@@ -34,11 +34,10 @@ import { NO_FACTS, SafePoint } from './durability.js'
 import type { BlobFacts, Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
-import { drainMemory } from './memory-drain.js'
 import type { LargeSegment } from './large-segment.js'
 import type { LargeWriter } from './large-writer.js'
 import { RecordWriter } from './record-writer.js'
-import type { Heritage, RecoveredCache } from './recovery.js'
+import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
 import { SegmentRemover } from './segment-remover.js'
@@ -150,7 +149,7 @@ export class BlobStore {
     this.parts = new BlobParts(this.reader, clock, () => this.checkOpen())
     this.versions = new BlobVersions({
       isThere: ({ low, high }) => index.find(low, high) >= 0,
-      read: (key) => keepAliveUntil(clock, this.readVersion(key)),
+      read: (key) => keepAliveUntil(clock, this.reader.versionOf(key)),
     })
     this.streams = new SegmentStreams({
       vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
@@ -180,7 +179,12 @@ export class BlobStore {
       clock, health, counts, index, memory, writer, deaths, kills, catalog, space, segmentBytes, remover, mover, reader,
       streams,
       nextSeqNum: () => ++this.seqNum,
+      numbers: () => ({ databaseId: this.origin.databaseId, seqNum: this.seqNum, fileNum: this.fileNum }),
+      begin: (seqNum) => void (this.seqNum = Math.max(this.seqNum, seqNum)),
+      retire: () => void (this.isRetired = true),
       bindWaiting: () => this.puts.bindWaiting(),
+      put: (blob) => this.puts.putNow(blob),
+      isClosing: () => this.closing !== null,
     })
   }
 
@@ -326,13 +330,6 @@ export class BlobStore {
     return listKeys({ index, segments, isGone: (entry) => this.deaths.isGone(entry) }, prefix, namespace)
   }
 
-  /** Gives the version of what is there, 0 without one; null when it cannot be read now. */
-  private async readVersion(key: HashedKey): Promise<number | null> {
-    const found = await this.reader.peek(key)
-    if (typeof found !== 'string') return found.version
-    return found === 'io' ? null : 0
-  }
-
   /**
    * Makes everything absent that was put under a namespace, or all with 0; resolves when that is as durable as asked
    * for. It is written behind all kills before it: what they kill may stand in another namespace.
@@ -404,37 +401,6 @@ export class BlobStore {
       this.firstError ??= error
     })
     if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
-  }
-
-  // ── From one store to the next ──────────────────────────────────────────────────────────────────
-
-  /** What this process knows and the files may not. Requires: the disk was left, and nothing writes to it any more. */
-  heritage(isEmpty: boolean): Heritage & { isLost: boolean } {
-    const { origin: { databaseId }, seqNum, fileNum, retreat } = this
-    return { ...retreat.heritage(seqNum), databaseId, seqNum, fileNum, isEmpty: isEmpty || retreat.isDiskLost }
-  }
-
-  /** Takes the place of a store that left the disk, with what happened since it gave its heritage. */
-  takeOver(from: BlobStore): void {
-    this.seqNum = Math.max(this.seqNum, from.seqNum)
-    from.retreat.handOver(this.retreat)
-    from.isRetired = true
-  }
-
-  /** Brings what was put into memory to the disk. */
-  async drainMemory(): Promise<void> {
-    const { clock, index, retreat, deaths } = this
-    await drainMemory({
-      clock, index, memory: retreat.memory,
-      put: (blob) => this.puts.putNow(blob),
-      goneReason: (header) => deaths.goneReason(header),
-      isOver: () => retreat.isLeft || this.closing !== null,
-    })
-  }
-
-  /** Lets the files go. Requires: the disk was left, and another store took this one's place. */
-  async retire(): Promise<void> {
-    await this.segments.close()
   }
 
   /** Bytes of all files of the cache, reserved ones included. */

@@ -97,20 +97,20 @@ export class CacheLife {
     const { health } = options.parts
     await old.retreat.quiesce()
     const isFull = isNoSpace(health.cause) && this.attempts > FULL_ATTEMPTS_MAX
-    const heritage = old.heritage(isFull)
+    const heritage = old.retreat.heritage(isFull)
     const place = await this.placeFor(heritage.isLost)
     const next = await storeIn(place, options, heritage)
     if (old.retreat.isDiskLost && !heritage.isEmpty) {
       await next.retreat.quiesce()
-      await next.retire()
+      await next.segments.close()
       throw new VarveError('IO_ERROR', 'the directory of the cache was lost on the way back to it')
     }
     // One step: from here on the new store answers.
-    next.takeOver(old)
+    old.retreat.handOver(next.retreat)
     this.storeNow = next
     health.comeBack()
-    await old.retire()
-    if (!this.isClosing) void next.drainMemory()
+    await old.segments.close()
+    if (!this.isClosing) void next.retreat.drainMemory()
   }
 
   /** The directory, taken anew when it was lost. */
@@ -145,7 +145,7 @@ export async function storeIn(
   const { maxBytes, rollBytes } = settings
   const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
   try {
-    const recovered = await new Recovery(place, random, settings, space, heritage).run()
+    const recovered = await new Recovery(place, random, settings, space, { heritage }).run()
     return new BlobStore(place, recovered, settings, parts)
   } catch (error) {
     if (heritage === null) {

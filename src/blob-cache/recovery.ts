@@ -80,6 +80,14 @@ export interface Heritage {
   readonly isEmpty: boolean
 }
 
+/** From what a recovery begins, beside the files. */
+export interface RecoveryStart {
+  /** What this process knows, when it comes back to its files. */
+  heritage?: Heritage | null
+  /** The catalog to begin from, instead of the one in the directory. */
+  rebuilt?: FoundCatalog | null
+}
+
 /** What a recovery must know of sizes. */
 export interface RecoverySizes {
   readonly segmentBytes: number
@@ -112,8 +120,8 @@ export class Recovery {
   private seqNum: SeqNum = 0
 
   constructor(
-    place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace, heritage: Heritage | null = null,
-    rebuilt: FoundCatalog | null = null,
+    place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace,
+    { heritage = null, rebuilt = null }: RecoveryStart = {},
   ) {
     this.rebuilt = rebuilt
     this.space = space

@@ -18,6 +18,7 @@ import { ChangeTag } from './catalog-format.js'
 import type { CatalogWriter } from './catalog-writer.js'
 import type { PutResult } from './durability.js'
 import type { KillQueue } from './kill-queue.js'
+import { drainMemory } from './memory-drain.js'
 import type { MemorySegments } from './memory-segments.js'
 import type { RecordWriter } from './record-writer.js'
 import type { Heritage } from './recovery.js'
@@ -50,6 +51,16 @@ export interface StoreRetreatOptions {
   streams: SegmentStreams
   /** Gives the next sequence number. */
   nextSeqNum: () => SeqNum
+  /** The id of the cache, and the highest numbers that were given. */
+  numbers: () => Pick<Heritage, 'databaseId' | 'seqNum' | 'fileNum'>
+  /** Gives numbers from behind this one on. */
+  begin: (seqNum: SeqNum) => void
+  /** Called when another store took the place of this one. */
+  retire: () => void
+  /** Puts a blob that was in memory. */
+  put: (blob: NewBlob) => Promise<PutResult>
+  /** True when the cache is being closed. */
+  isClosing: () => boolean
   /** Tries again to give those a place who wait for one. */
   bindWaiting: () => void
 }
@@ -151,22 +162,23 @@ export class StoreRetreat {
     }))
   }
 
-  get memory(): MemorySegments {
-    return this.options.memory
-  }
-
-  /** The kills that are not durable, and the purges. `isLost`: the directory has to be taken anew. */
-  heritage(seqNum: SeqNum): Pick<Heritage, 'kills' | 'marks'> & { isLost: boolean } {
-    const { kills, deaths, reader } = this.options
+  /** What this process knows and the files may not. `isLost`: the directory has to be taken anew. */
+  heritage(isEmpty: boolean): Heritage & { isLost: boolean } {
+    const { kills, deaths, reader, numbers } = this.options
     if (kills.length > KEPT_KILLS_MAX) reader.isDiskLost = true
-    this.handedOn = { kills: kills.end, seqNum }
-    return { kills: kills.since(0), marks: deaths.marks.list(), isLost: this.isLost }
+    const given = numbers()
+    this.handedOn = { kills: kills.end, seqNum: given.seqNum }
+    return {
+      ...given, kills: kills.since(0), marks: deaths.marks.list(), isEmpty: isEmpty || this.isDiskLost,
+      isLost: this.isLost,
+    }
   }
 
   /** Hands on to the next store what happened since the heritage was given, and what is in memory. */
   handOver(to: StoreRetreat): void {
-    const { kills, deaths, index, memory } = this.options
+    const { kills, deaths, index, memory, numbers, retire } = this.options
     const { handedOn } = this
+    to.options.begin(numbers().seqNum)
     for (const { low, high, segment, recordNum } of kills.since(handedOn.kills)) {
       to.options.deaths.killDead({ low, high }, { segment, recordNum })
     }
@@ -174,6 +186,17 @@ export class StoreRetreat {
       if (seqNum > handedOn.seqNum) to.purge(namespace, seqNum)
     }
     memory.carry(index, to.options.index)
+    retire()
+  }
+
+  /** Brings what was put into memory to the disk. */
+  drainMemory(): Promise<void> {
+    const { clock, index, memory, put, deaths, isClosing } = this.options
+    return drainMemory({
+      clock, index, memory, put,
+      goneReason: (header) => deaths.goneReason(header),
+      isOver: () => this.isLeftNow || isClosing(),
+    })
   }
 
   /** Purges what a store before this one was told to. */
