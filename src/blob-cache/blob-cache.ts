@@ -7,26 +7,31 @@ import {
   VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
-import { nodeCodec, NodeVfs } from '../vfs/index.js'
+import { MemoryVfs, nodeCodec, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { codecOf, findCodecs } from './blob-codec.js'
 import type { BlobCodec, BlobCodecs } from './blob-codec.js'
 import type { BlobEntry } from './blob-entry.js'
+import type { BlobCacheEvent, BlobHealth } from './blob-health.js'
 import type { ReadInto } from './blob-parts.js'
-import { BlobSpace } from './blob-space.js'
-import { BlobStore } from './blob-store.js'
+import type { BlobStore } from './blob-store.js'
 import { cacheStats } from './cache-stats.js'
 import type { BlobCacheStats } from './cache-stats.js'
 import { CallMeter } from './call-meter.js'
 import type { BlobStream } from './blob-stream.js'
 import { lockCacheDirectory } from './cache-directory.js'
-import { catalogRoomBytes } from './catalog.js'
+import { CacheLife, storeIn } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
+import { getOrSet } from './get-or-set.js'
+import { takeGetOrSetOptions } from './get-or-set-options.js'
+import type { BlobGetOrSetOptions } from './get-or-set-options.js'
+import { LoadFlights } from './load-flights.js'
+import type { BlobLoad } from './load-flights.js'
 import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
-import { Recovery } from './recovery.js'
+import { newStoreParts } from './store-parts.js'
 import type { StoreSettings } from './store-settings.js'
 
 /** The smallest `maxBytes`. */
@@ -42,6 +47,9 @@ const BLOBS = 40
 const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
 /** A cache has about so many segments. */
 const SEGMENTS = 128
+const OPEN_OPTIONS = [
+  'maxBytes', 'maxBlobBytes', 'durability', 'compression', 'whenLocked', 'onEvent', 'components',
+]
 
 /** Parts that a cache is built on; each has a default where the platform has one. */
 export interface BlobCacheComponents {
@@ -66,6 +74,13 @@ export interface BlobCacheOptions {
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
   /**
+   * What `open` does when another process has the directory: 'throw', the default, throws LOCKED; 'memory' gives a
+   * cache that is in memory only, with room for a few blobs, until it is closed.
+   */
+  whenLocked?: WhenLocked
+  /** Called with what happens to the cache beside calls of it. */
+  onEvent?: (event: BlobCacheEvent) => void
+  /**
    * The largest blob, at most a quarter of `maxBytes` less 1/16, and below 4 GiB; default a fortieth of `maxBytes`.
    * With much larger ones fewer small ones stay.
    */
@@ -78,6 +93,9 @@ export interface BlobCacheOptions {
   /** Parts of the platform. */
   components?: BlobCacheComponents
 }
+
+/** What `open` does when another process has the directory. */
+export type WhenLocked = 'throw' | 'memory'
 
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
@@ -92,18 +110,28 @@ export interface BlobKeysOptions {
 
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
-  private readonly store: BlobStore
+  private readonly life: CacheLife
+  private readonly health: BlobHealth
+  private readonly flights: LoadFlights
   private readonly clock: Clock
   private readonly durability: Durability
   private readonly calls: CallMeter
   private readonly codec: BlobCodec | null
 
-  private constructor(store: BlobStore, durability: Durability, clock: Clock, codec: BlobCodec | null) {
+  private constructor(
+    life: CacheLife, health: BlobHealth, durability: Durability, clock: Clock, codec: BlobCodec | null,
+  ) {
     this.codec = codec
     this.clock = clock
     this.calls = new CallMeter(clock)
-    this.store = store
+    this.life = life
+    this.health = health
+    this.flights = new LoadFlights(clock)
     this.durability = durability
+  }
+
+  private get store(): BlobStore {
+    return this.life.store
   }
 
   /**
@@ -114,14 +142,10 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { maxBytes, maxBlobBytes, durability, codecs, codec, vfs, clock, random } = readOptions(options)
-    const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
-    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
-    const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
-    const slabBytes = Math.min(segmentBytes, SLAB_BYTES_MAX)
-    const settings = { maxBytes, segmentBytes, slabBytes, blobBytesMax: maxBlobBytes, rollBytes, codecs }
-    const opening = openStore(location, settings, { vfs: vfs ?? new NodeVfs(), clock, random })
-    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock, codec)
+    const { vfs = new NodeVfs(), clock, random, settings, durability, codec, whenLocked, onEvent } = readOptions(options)
+    const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
+    const { life, health } = await keepAliveUntil(clock, opening)
+    return new BlobCache(life, health, durability, clock, codec)
   }
 
   /**
@@ -180,6 +204,19 @@ export class BlobCache {
     return this.store.parts.entry(this.store.hashed(checkKey(key)))
   }
 
+  /**
+   * Gives the value of a key; where there is none, `load` makes it, and it is stored. Of each key one load is under way
+   * at a time, and all who ask meanwhile get its result. It is not stored when the key was put, deleted or purged since
+   * it began. Each caller has a copy of its own. Does not wait for the disk.
+   */
+  async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
+    const { namespace, ...facts } = takeGetOrSetOptions(options, load, this.durability)
+    const { clock, flights } = this
+    const hashed = this.store.hashed(checkKey(key))
+    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    return getOrSet({ clock, flights, store: () => this.store }, hashed, load, allFacts)
+  }
+
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
     return this.store.has(this.store.hashed(checkKey(key)))
@@ -223,12 +260,15 @@ export class BlobCache {
 
   /** Tells what the cache has done and holds. */
   stats(): BlobCacheStats {
-    return cacheStats(this.store, this.calls)
+    const { state, cause } = this.health
+    const getOrSet = { ...this.flights.counts }
+    return { state, lastError: cause, getOrSet, ...cacheStats(this.store, this.calls) }
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
   async close(): Promise<void> {
-    return this.store.close()
+    this.flights.close()
+    return this.life.close()
   }
 
   /** Gives the hash of a namespace's name, 0 for none. */
@@ -246,30 +286,54 @@ export class BlobCache {
   }
 }
 
+function settingsFor(maxBytes: number): Omit<StoreSettings, 'blobBytesMax' | 'codecs'> {
+  const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
+  const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
+  const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
+  return { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
+}
+
+/** What a cache with segments of any size is opened with. */
+export interface LifeOptions extends Required<BlobCacheComponents> {
+  location: string
+  settings: StoreSettings
+  onEvent: ((event: BlobCacheEvent) => void) | null
+}
+
+/** Opens a cache with segments of any size. */
+export async function openLife(
+  options: LifeOptions, whenLocked: WhenLocked = 'throw',
+): Promise<{ life: CacheLife; health: BlobHealth }> {
+  const { settings: { slabBytes }, clock, onEvent } = options
+  const parts = newStoreParts(slabBytes, clock, onEvent)
+  try {
+    return { life: await CacheLife.open({ ...options, parts }), health: parts.health }
+  } catch (error) {
+    if (whenLocked === 'throw' || !VarveError.is(error) || error.code !== 'LOCKED') throw error
+    const life = await CacheLife.open({ ...options, vfs: new MemoryVfs(), location: '/cache', parts })
+    life.stayInMemory(error)
+    return { life, health: parts.health }
+  }
+}
+
 /** Opens a store with segments of any size. */
 export async function openStore(
   location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
 ): Promise<BlobStore> {
   const place = await lockCacheDirectory(location, vfs)
-  try {
-    const { maxBytes, rollBytes } = settings
-    const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
-    const recovered = await new Recovery(place, random, settings, space).run()
-    return new BlobStore(place, recovered, settings, clock)
-  } catch (error) {
-    place.vfs.end()
-    await place.lock.release().catch(() => undefined)
-    throw error
-  }
+  return storeIn(place, { settings, random, parts: newStoreParts(settings.slabBytes, clock, null) }, null)
 }
 
 function readOptions(options: BlobCacheOptions) {
-  const names = ['maxBytes', 'maxBlobBytes', 'durability', 'compression', 'components']
-  const given = takeOptions('cache', names, options, (o) => ({
+  const given = takeOptions('cache', OPEN_OPTIONS, options, (o) => ({
     maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
-    components: o.components,
+    whenLocked: o.whenLocked, onEvent: o.onEvent, components: o.components,
   }))
-  const { maxBytes, durability = 'written', compression = 'none' } = given
+  const { maxBytes, durability = 'written', compression = 'none', whenLocked = 'throw', onEvent = null } = given
+  if (whenLocked !== 'throw' && whenLocked !== 'memory') {
+    throw invalidArgument('option whenLocked must be one of throw, memory')
+  }
+  if (onEvent !== null && typeof onEvent !== 'function') throw invalidArgument('option onEvent must be a function')
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
   }
@@ -283,7 +347,8 @@ function readOptions(options: BlobCacheOptions) {
       ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
   const codecs = findCodecs(nodeCodec)
   const codec = checkCompression(codecs, compression)
-  return { maxBytes, maxBlobBytes, durability: checkDurability(durability), codecs, codec, vfs, clock, random }
+  const settings = { ...settingsFor(maxBytes), blobBytesMax: maxBlobBytes, codecs }
+  return { settings, durability: checkDurability(durability), codec, whenLocked, onEvent, vfs, clock, random }
 }
 
 function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {
