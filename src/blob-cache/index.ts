@@ -2,8 +2,9 @@
 export { BlobCache } from './blob-cache.js'
 export type {
   BlobCacheComponents, BlobCacheOptions, BlobCacheStats, BlobKeysOptions, BlobPurge,
-  CompressionName, WhenLocked,
+  CompressionName,
 } from './blob-cache.js'
+export type { WhenLocked } from './open-cache.js'
 export type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 export type { BlobEntry } from './blob-entry.js'
 export type { BlobCacheEvent, BlobCacheState } from './blob-health.js'
@@ -14,6 +15,5 @@ export type { Durability, NotStored, PutResult } from './durability.js'
 export type { BlobGetOrSetOptions } from './get-or-set-options.js'
 export type { BlobLoad, BlobLoadContext } from './load-flights.js'
 export type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
-export { rebuildCache } from './rebuild.js'
-export type { RebuildOptions, RebuiltCache } from './rebuild.js'
+export type { RebuiltCache } from './rebuild.js'
 export { describeSegment } from './segment-dump.js'
