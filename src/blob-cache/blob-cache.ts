@@ -192,8 +192,8 @@ export class BlobCache {
   }
 
   /**
-   * Makes a catalog anew of the segments of a cache whose catalog is lost: an open would begin empty. What was deleted or
-   * purged may come back. Throws MISSING_FILE when there is no segment, LOCKED when a process has the cache.
+   * Makes a catalog anew of the segments of a cache whose catalog is lost: an open would begin empty. What was deleted
+   * or purged may come back. Throws MISSING_FILE when there is no segment, LOCKED when a process has the cache.
    */
   static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
     const { vfs = new NodeVfs(), clock, random, settings } = readOptions(options)
