@@ -159,11 +159,14 @@ export class BlobStore {
     this.takeSegments(recovered)
   }
 
-  private takeSegments(recovered: RecoveredCache): void {
-    for (const [segment, { queue, bytes, expiresMs }] of recovered.segments) {
-      if (segment !== recovered.current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
+  private takeSegments({ segments, current, resting }: RecoveredCache): void {
+    const open = new Map(resting.map((found) => [found.state.segment, found]))
+    for (const [segment, { queue, bytes, expiresMs }] of segments) {
+      const found = open.get(segment)
+      if (found !== undefined) this.streams.large.goOn(found, bytes)
+      else if (segment !== current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
     }
-    if (recovered.current !== null) this.streams.goOn(recovered.current)
+    if (current !== null) this.streams.goOn(current)
   }
 
   private makeStreams(

@@ -30,8 +30,11 @@ import { MEMORY_SEGMENT_MIN } from './memory-segments.js'
 import type { PurgeMark } from './purge-marks.js'
 import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
-import { encodeFooter, lastExpiryMs } from './segment-footer.js'
+import { encodeFooter, footerBytes, lastExpiryMs } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
+
+/** Segments for large blobs that go on. */
+const RESTING_MAX = 4
 
 /** A segment that takes nothing any more. */
 export interface FoundSegment {
@@ -62,6 +65,8 @@ export interface RecoveredCache {
   segments: ReadonlyMap<number, FoundSegment>
   /** The segment that takes records again, or null. */
   current: FoundOpenSegment | null
+  /** Others that are less than half full: they take large blobs. */
+  resting: readonly FoundOpenSegment[]
   /** Segments that were listed and could not be read. */
   droppedCount: number
 }
@@ -171,7 +176,8 @@ export class Recovery {
     }
     const { index, seqNum, dropped, space } = this
     const segments = this.segmentsOf(state)
-    return { catalog, space, origin, index, seqNum, fileNum, segments, current, droppedCount: dropped.length }
+    const resting = this.goingOn.filter((each) => each !== current)
+    return { catalog, space, origin, index, seqNum, fileNum, segments, current, resting, droppedCount: dropped.length }
   }
 
   /** Adds what this process knows to what the catalog says. Keys have other hashes in a cache with another id. */
@@ -268,26 +274,28 @@ export class Recovery {
 
   /**
    * Syncs segments that were not sealed, since what they win is killed in the new catalog, and must not be lost after
-   * it. And decides what becomes of them: the newest one that is less than half full goes on, empty ones go, others
-   * get the footer that they lack.
+   * it. And decides what becomes of them: the newest one that is less than half full goes on, and some more for large
+   * blobs; empty ones go, others get the footer that they lack.
    */
   private async endOpenSegments(state: CatalogState): Promise<FoundOpenSegment | null> {
     let current: FoundOpenSegment | null = null
     for (const found of this.open.splice(0).reverse()) {
       const { content: { end, entries }, file, state: { queue, segment } } = found
-      const goesOn = current === null && queue === 'young' && end * 2 < this.sizesWanted.segmentBytes
+      const isFew = this.goingOn.length <= RESTING_MAX
+      const goesOn = isFew && queue === 'young' && end * 2 < this.sizesWanted.segmentBytes
       if (entries.length === 0) this.drop(segment, state)
       else {
         try {
           if (queue !== 'main') await cutAndEnd(found, goesOn)
           else await file.dataSync()
-          this.sizes.set(segment, file.sizeSync())
-          if (goesOn) this.goingOn.push((current = found))
+          this.sizes.set(segment, goesOn ? end + footerRoom(entries) : file.sizeSync())
+          if (goesOn) this.goingOn.push(found)
+          if (goesOn) current ??= found
         } catch {
           this.forget(found, state)
         }
       }
-      if (current !== found) await file.close().catch(() => undefined)
+      if (!this.goingOn.includes(found)) await file.close().catch(() => undefined)
     }
     return current
   }
@@ -306,14 +314,19 @@ export class Recovery {
       if (used <= most) break
       if (segment === current?.state.segment) continue
       used -= this.sizes.get(segment)!
+      await this.closeGoingOn(segment)
       this.forgetAll(segment)
       this.drop(segment, state)
     }
     if (used <= most || current === null) return current
-    await current.file.close().catch(() => undefined)
-    this.goingOn.length = 0
+    await this.closeGoingOn(current.state.segment)
     this.forget(current, state)
     return null
+  }
+
+  private async closeGoingOn(segment: number): Promise<void> {
+    const at = this.goingOn.findIndex(({ state }) => state.segment === segment)
+    if (at >= 0) await this.goingOn.splice(at, 1)[0]!.file.close().catch(() => undefined)
   }
 
   private forgetAll(segment: number): void {
@@ -355,6 +368,11 @@ async function cutAndEnd({ state, file, header, content }: FoundOpenSegment, goe
   }
   await file.dataSync()
   if (!goesOn) state.sealedBytes = file.sizeSync()
+}
+
+/** Bytes of the footer that a segment will get. */
+function footerRoom(entries: readonly FooterEntry[]): number {
+  return footerBytes(entries.length, entries.reduce((sum, { key }) => sum + key.length, 0))
 }
 
 function nothing(): FoundCatalog {

@@ -22,11 +22,17 @@ const KEYS = ['a', 'b', 'c', 'd']
 /** Puts and deletes, and what must be seen after them: values that were stored, or nothing. */
 class Life {
   readonly expected = new Map<string, string | undefined>()
+  private readonly repeats: number
+
+  /** With more repeats the values are large ones. */
+  constructor(repeats: number) {
+    this.repeats = repeats
+  }
 
   async act(cache: TextStore, rounds: number): Promise<void> {
     for (let i = 0; i < rounds; i++) {
       const key = KEYS[i % KEYS.length]!
-      const value = `${key} ${i} `.repeat(40)
+      const value = `${key} ${i} `.repeat(this.repeats)
       if (i % 7 === 5) {
         // A delete that rejects holds in this process; after a reopen the value may be back.
         const isDurable = await cache.delete(key).then(() => true, () => false)
@@ -46,28 +52,30 @@ class Life {
   }
 }
 
-test('each call that fails is told or made good', async () => {
-  const calls = await callsOf()
-  for (const fault of FAULTS) {
-    for (const op of drawn(`blob faults ${JSON.stringify(fault)}`, calls)) {
-      await runWith(fault, op)
+for (const [size, repeats] of [['small', 40], ['large', 400]] as const) {
+  test(`each call that fails is told or made good, ${size} blobs`, async () => {
+    const calls = await callsOf(repeats)
+    for (const fault of FAULTS) {
+      for (const op of drawn(`blob faults ${size} ${JSON.stringify(fault)}`, calls)) {
+        await runWith(fault, op, repeats)
+      }
     }
-  }
-})
+  })
+}
 
-async function callsOf(): Promise<number[]> {
+async function callsOf(repeats: number): Promise<number[]> {
   const vfs = new SimVfs({ seed: 1 })
   const cache = await openCache(vfs)
   const from = vfs.opCount + 1
-  await new Life().act(cache, 40)
+  await new Life(repeats).act(cache, 40)
   await cache.store.close()
   return Array.from({ length: vfs.opCount - from }, (_, i) => from + i).filter((op) => op % 3 === 0)
 }
 
-async function runWith(fault: FaultRule['fault'], op: number): Promise<void> {
+async function runWith(fault: FaultRule['fault'], op: number, repeats: number): Promise<void> {
   const vfs = new SimVfs({ seed: 1 })
   const cache = await openCache(vfs)
-  const life = new Life()
+  const life = new Life(repeats)
   vfs.addFault({ fault, op })
   try {
     await life.act(cache, 40)

@@ -196,4 +196,55 @@ describe('a large blob', () => {
     await cache.store.close()
     assert.ok(most <= maxBytes, `BC-3: ${most}`)
   })
+
+  it('goes on in the segments that an earlier process left less than half full: files are few (N3)', async () => {
+    const vfs = new SimVfs({ seed: 5 })
+    const rounds = 60
+    for (let i = 0; i < rounds; i++) {
+      const cache = await openCache(vfs, { segmentBytes: 16_384 })
+      await cache.put(`small ${i}`, 'x'.repeat(60))
+      await cache.put(`large ${i}`, bytesOf(1500, i))
+      const two = i % 4 === 0 ? ['a', 'b'] : []
+      await Promise.all(two.map((key) => cache.put(`${key} ${i}`, new Pieces(bytesOf(1200, i)))))
+      for (let j = 0; j <= i; j += 7) assert.deepEqual(await read(cache, `large ${j}`), bytesOf(1500, j))
+      await cache.store.close()
+      assert.equal(vfs.openFileCount, 0)
+    }
+    const count = vfs.listSync(CACHE_DIR).filter((name) => name.endsWith('.segment')).length
+    assert.ok(count <= (rounds * (1700 + 1400 / 2)) / (16_384 / 2) + 8, `${count}`)
+  })
+
+  it('is answered at the moment that was asked for, and survives what that promises (BC-9)', async () => {
+    for (const durability of ['memory', 'written', 'synced'] as const) {
+      const vfs = new SimVfs({ seed: 6 })
+      const cache = await openCache(vfs)
+      await cache.put('k', 'old', 'synced')
+      assert.deepEqual(await cache.put('k', new Pieces(bytesOf(2000)), durability), { stored: true })
+      assert.deepEqual(await read(cache, 'k'), bytesOf(2000))
+      const after = async (image: SimVfs) => read(await openCache(image), 'k')
+      const old = new TextEncoder().encode('old')
+      if (durability !== 'memory') assert.deepEqual(await after(vfs.cloneKilled(1)), bytesOf(2000))
+      const lost = await after(vfs.clone('none', 1))
+      if (durability === 'synced') assert.deepEqual(lost, bytesOf(2000))
+      else assert.deepEqual(lost, old)
+      await cache.store.close()
+    }
+  })
+
+  it('that is overwritten, deleted or reopened with a version stays in the order of versions (S12)', async () => {
+    const vfs = new SimVfs({ seed: 7 })
+    let cache = await openCache(vfs)
+    const put = (version: number, size: number) =>
+      cache.put('k', new Pieces(bytesOf(size, version)), 'written', { version })
+    assert.deepEqual(await put(5, 4000), { stored: true })
+    assert.deepEqual(await put(5, 3000), { stored: false, reason: 'too-old' })
+    const [slow, newer] = [put(6, 5000), put(7, 100)]
+    assert.deepEqual([await slow, await newer], [{ stored: false, reason: 'superseded' }, { stored: true }])
+    await cache.store.close()
+    cache = await openCache(vfs)
+    assert.deepEqual(await put(7, 4000), { stored: false, reason: 'too-old' })
+    assert.deepEqual(await put(8, 4000), { stored: true })
+    assert.deepEqual(await read(cache, 'k'), bytesOf(4000, 8))
+    await cache.store.close()
+  })
 })
