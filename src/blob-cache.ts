@@ -4,5 +4,5 @@ export type {
   BlobCacheComponents, BlobCacheEvent, BlobCacheOptions, BlobCacheState, BlobCacheStats, BlobEntry,
   BlobGetOrSetOptions, BlobKeysOptions, BlobLoad, BlobLoadContext, BlobPurge, BlobPutOptions, BlobReadOptions,
   BlobStream, BlobStreamOptions, BlobValue, BlobWriteOptions, CompressionName, Durability, NotStored, PutResult,
-  ReadInto, WhenLocked,
+  ReadInto, RebuiltCache, WhenLocked,
 } from './blob-cache/index.js'

@@ -7,7 +7,7 @@ import {
   VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock, Random } from '../base/index.js'
-import { MemoryVfs, nodeCodec, NodeVfs } from '../vfs/index.js'
+import { nodeCodec, NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { codecOf, findCodecs } from './blob-codec.js'
 import type { BlobCodec, BlobCodecs } from './blob-codec.js'
@@ -19,34 +19,29 @@ import { cacheStats } from './cache-stats.js'
 import type { BlobCacheStats } from './cache-stats.js'
 import { CallMeter } from './call-meter.js'
 import type { BlobStream } from './blob-stream.js'
-import { lockCacheDirectory } from './cache-directory.js'
-import { CacheLife, storeIn } from './cache-life.js'
+import type { CacheLife } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
 import { getOrSet } from './get-or-set.js'
 import { takeGetOrSetOptions } from './get-or-set-options.js'
 import type { BlobGetOrSetOptions } from './get-or-set-options.js'
 import { LoadFlights } from './load-flights.js'
 import type { BlobLoad } from './load-flights.js'
+import { openLife, settingsFor } from './open-cache.js'
+import type { WhenLocked } from './open-cache.js'
 import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
+import { rebuildCache } from './rebuild.js'
+import type { RebuiltCache } from './rebuild.js'
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
-import { newStoreParts } from './store-parts.js'
-import type { StoreSettings } from './store-settings.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
-const SEGMENT_BYTES_MIN = MiB
-const SEGMENT_BYTES_MAX = 64 * MiB
-const SLAB_BYTES_MAX = 16 * MiB
-const ROLL_BYTES_MAX = 4 * MiB
 /** The part of a cache that one blob may be, and of how many blobs of the largest size it has room. */
 const BLOB_SHARE_MAX = 15 / 64
 const BLOBS = 40
 /** Places in a file have 32 bits. */
 const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
-/** A cache has about so many segments. */
-const SEGMENTS = 128
 const OPEN_OPTIONS = [
   'maxBytes', 'maxBlobBytes', 'durability', 'compression', 'whenLocked', 'onEvent', 'components',
 ]
@@ -94,9 +89,6 @@ export interface BlobCacheOptions {
   components?: BlobCacheComponents
 }
 
-/** What `open` does when another process has the directory. */
-export type WhenLocked = 'throw' | 'memory'
-
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
 
@@ -119,7 +111,8 @@ export class BlobCache {
   private readonly codec: BlobCodec | null
 
   private constructor(
-    life: CacheLife, health: BlobHealth, durability: Durability, clock: Clock, codec: BlobCodec | null,
+    { life, health }: { life: CacheLife; health: BlobHealth }, durability: Durability, clock: Clock,
+    codec: BlobCodec | null,
   ) {
     this.codec = codec
     this.clock = clock
@@ -142,10 +135,19 @@ export class BlobCache {
     if (typeof location !== 'string' || location === '' || location.includes('\0')) {
       throw invalidArgument('the location must be the path of a directory')
     }
-    const { vfs = new NodeVfs(), clock, random, settings, durability, codec, whenLocked, onEvent } = readOptions(options)
+    const { vfs = new NodeVfs(), clock, random, settings, durability, codec, whenLocked, onEvent } =
+      readOptions(options)
     const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
-    const { life, health } = await keepAliveUntil(clock, opening)
-    return new BlobCache(life, health, durability, clock, codec)
+    return new BlobCache(await keepAliveUntil(clock, opening), durability, clock, codec)
+  }
+
+  /**
+   * Makes a catalog anew of the segments of a cache whose catalog is lost: an open would begin empty. What was deleted
+   * or purged may come back. Throws MISSING_FILE when there is no segment, LOCKED when a process has the cache.
+   */
+  static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
+    const { vfs = new NodeVfs(), clock, random, settings } = readOptions(options)
+    return keepAliveUntil(clock, rebuildCache(location, { vfs, random, sizes: settings }))
   }
 
   /**
@@ -284,44 +286,6 @@ export class BlobCache {
     const given = takeOptions(call, ['durability'], options, (o) => o.durability)
     return given === undefined ? this.durability : checkDurability(given)
   }
-}
-
-function settingsFor(maxBytes: number): Omit<StoreSettings, 'blobBytesMax' | 'codecs'> {
-  const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
-  const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
-  const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
-  return { maxBytes, segmentBytes, slabBytes: Math.min(segmentBytes, SLAB_BYTES_MAX), rollBytes }
-}
-
-/** What a cache with segments of any size is opened with. */
-export interface LifeOptions extends Required<BlobCacheComponents> {
-  location: string
-  settings: StoreSettings
-  onEvent: ((event: BlobCacheEvent) => void) | null
-}
-
-/** Opens a cache with segments of any size. */
-export async function openLife(
-  options: LifeOptions, whenLocked: WhenLocked = 'throw',
-): Promise<{ life: CacheLife; health: BlobHealth }> {
-  const { settings: { slabBytes }, clock, onEvent } = options
-  const parts = newStoreParts(slabBytes, clock, onEvent)
-  try {
-    return { life: await CacheLife.open({ ...options, parts }), health: parts.health }
-  } catch (error) {
-    if (whenLocked === 'throw' || !VarveError.is(error) || error.code !== 'LOCKED') throw error
-    const life = await CacheLife.open({ ...options, vfs: new MemoryVfs(), location: '/cache', parts })
-    life.stayInMemory(error)
-    return { life, health: parts.health }
-  }
-}
-
-/** Opens a store with segments of any size. */
-export async function openStore(
-  location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
-): Promise<BlobStore> {
-  const place = await lockCacheDirectory(location, vfs)
-  return storeIn(place, { settings, random, parts: newStoreParts(settings.slabBytes, clock, null) }, null)
 }
 
 function readOptions(options: BlobCacheOptions) {

@@ -43,6 +43,7 @@ import type { FooterEntry } from './segment-footer.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
+import type { SlabSupply } from './slab-supply.js'
 import { endStore } from './store-end.js'
 import type { StoreParts } from './store-parts.js'
 import { StoreRetreat } from './store-retreat.js'
@@ -120,7 +121,7 @@ export class BlobStore {
       numbers: () => ({ seqNum: this.seqNum, fileNum: this.fileNum }),
       roll: (from) => rollCatalog(from, { place, origin, space, seqNum: this.seqNum, fileNum: allocate() }),
       check: () => vfs.check(),
-      onTrouble: (error) => this.onTrouble(error),
+      onTrouble: (error) => this.retreat.onTrouble(error),
       onFailure: (error) => this.retreat.leave(error),
     })
     const { catalog } = this
@@ -153,15 +154,7 @@ export class BlobStore {
       isThere: ({ low, high }) => index.find(low, high) >= 0,
       read: (key) => keepAliveUntil(clock, this.reader.versionOf(key)),
     })
-    this.streams = new SegmentStreams({
-      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
-      lookForRoom: () => this.remover.look(),
-      onProgress: () => this.onProgress(),
-      onSynced: () => this.catalog.look(),
-      onRoom: () => this.puts.bindWaiting(),
-      onFailed: (file) => this.onFailed(file),
-      onFailure: (error) => this.onNoPlace(error),
-    })
+    this.streams = this.makeStreams(place, settings, slabs, allocate)
     this.retreat = this.makeRetreat(settings, parts)
     vfs.onLost = (error) => this.retreat.loseDisk(error)
     this.puts = this.makePuts(settings)
@@ -176,6 +169,21 @@ export class BlobStore {
       else if (segment !== current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
     }
     if (current !== null) this.streams.goOn(current)
+  }
+
+  private makeStreams(
+    { vfs, dir }: LockedDirectory, { segmentBytes }: StoreSettings, slabs: SlabSupply, allocate: () => number,
+  ): SegmentStreams {
+    const { origin, segments, catalog, space, queues, clock } = this
+    return new SegmentStreams({
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
+      lookForRoom: () => this.remover.look(),
+      onProgress: () => this.onProgress(),
+      onSynced: () => this.catalog.look(),
+      onRoom: () => this.puts.bindWaiting(),
+      onFailed: (file) => this.onFailed(file),
+      onFailure: (error) => this.onNoPlace(error),
+    })
   }
 
   private makeRetreat({ segmentBytes }: StoreSettings, { memory, health, counts }: StoreParts): StoreRetreat {
@@ -238,7 +246,7 @@ export class BlobStore {
     const point = new SafePoint(file, place.offset + bytes, durability)
     this.enter(key, entry, point, blob.plainBytes)
     file.add(entry)
-    return this.acknowledge(point, durability)
+    return this.streams.acknowledge(point, durability)
   }
 
   /** Gives a blob that stands in its place already its number, and makes it visible. */
@@ -246,7 +254,7 @@ export class BlobStore {
     const entry = writer.bind(this.writer.fieldsOf(blob, ++this.seqNum))
     const point = new SafePoint(writer.file, entry.offset + entry.bytes, blob.durability)
     this.enter(blob.key, entry, point, blob.plainBytes)
-    return this.acknowledge(point, blob.durability)
+    return this.streams.acknowledge(point, blob.durability)
   }
 
   private enter(key: HashedKey, entry: FooterEntry, point: SafePoint, plainBytes: number): void {
@@ -256,16 +264,6 @@ export class BlobStore {
     this.evictor.notePut(bytes)
     this.counts.puts++
     this.counts.bytesPut += plainBytes
-  }
-
-  private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
-    try {
-      if (durability === 'written') await keepAliveUntil(this.clock, file.written(end))
-      if (durability === 'synced') await this.streams.synced(file, end)
-      return { stored: true }
-    } catch {
-      return { stored: false, reason: 'degraded' }
-    }
   }
 
   /** No segment can be made now for those who wait. */
@@ -316,13 +314,6 @@ export class BlobStore {
     return typeof (await keepAliveUntil(this.clock, this.reader.peek(key))) !== 'string'
   }
 
-  /** Gives the time from which on what is there should be loaded anew; 0 for never, and when nothing is there. */
-  async staleMsOf(key: HashedKey): Promise<number> {
-    this.checkOpen()
-    const found = await keepAliveUntil(this.clock, this.reader.peek(key))
-    return typeof found === 'string' ? 0 : found.staleMs
-  }
-
   /** Takes a ticket of a load: it becomes old with every put, delete and purge of the key. */
   watch({ low, high }: HashedKey, namespace: number): Ticket {
     return this.tickets.watch(low, high, namespace)
@@ -360,11 +351,7 @@ export class BlobStore {
   private onFailed(file: SegmentFile | LargeSegment): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
-    this.onTrouble(file.failure)
-  }
-
-  private onTrouble(error: unknown): void {
-    if (this.closing === null) this.retreat.onTrouble(error)
+    this.retreat.onTrouble(file.failure)
   }
 
   private sealOpen(segment: number): boolean {

@@ -138,14 +138,14 @@ export class CacheLife {
 }
 
 /** Makes a store of what is in the directory. Lets the directory go when that fails at the first open. */
-export async function storeIn(
+async function storeIn(
   place: LockedDirectory, { settings, random, parts }: Pick<CacheLifeOptions, 'settings' | 'random' | 'parts'>,
   heritage: Heritage | null,
 ): Promise<BlobStore> {
   const { maxBytes, rollBytes } = settings
   const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
   try {
-    const recovered = await new Recovery(place, random, settings, space, { heritage }).run()
+    const recovered = await new Recovery(place, random, settings, { space, heritage }).run()
     return new BlobStore(place, recovered, settings, parts)
   } catch (error) {
     if (heritage === null) {

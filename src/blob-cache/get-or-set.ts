@@ -3,6 +3,7 @@
  * while it is loaded anew, or when that fails, as long as the call allows.
  * Thread: main.
  */
+import { keepAliveUntil } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import type { HashedKey } from './blob-reader.js'
 import type { BlobStore } from './blob-store.js'
@@ -35,7 +36,7 @@ export async function getOrSet(
   const { signal, staleWhileRevalidate, staleIfError } = facts
   signal?.throwIfAborted()
   const request = requestOf(parts, key, load, facts)
-  const staleMs = await store().staleMsOf(key)
+  const staleMs = await keepAliveUntil(clock, store().parts.staleMsOf(key))
   const overdueMs = staleMs > 0 ? clock.wallMs() - staleMs : -1
   if (overdueMs < staleWhileRevalidate || overdueMs < 0) {
     const found = await store().get(key)

@@ -1,8 +1,10 @@
 /** Rank 10: a bounded cache of blobs, with files of its own. */
 export { BlobCache } from './blob-cache.js'
 export type {
-  BlobCacheComponents, BlobCacheOptions, BlobKeysOptions, BlobPurge, CompressionName, WhenLocked,
+  BlobCacheComponents, BlobCacheOptions, BlobKeysOptions, BlobPurge,
+  CompressionName,
 } from './blob-cache.js'
+export type { WhenLocked } from './open-cache.js'
 export type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 export type { BlobEntry } from './blob-entry.js'
 export type { BlobCacheEvent, BlobCacheState } from './blob-health.js'
@@ -20,5 +22,5 @@ export type { BlobGetOrSetOptions } from './get-or-set-options.js'
 export type { BlobLoad, BlobLoadContext } from './load-flights.js'
 export type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 export { rebuildCache } from './rebuild.js'
-export type { RebuildOptions, RebuiltCache } from './rebuild.js'
+export type { RebuiltCache } from './rebuild.js'
 export { describeSegment } from './segment-dump.js'

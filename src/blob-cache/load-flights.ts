@@ -52,7 +52,7 @@ export class LoadFlights {
     this.keptAlive = new KeptAlive(clock)
   }
 
-  /** Gives a copy of what a load gives, one that is under way or a new one. Rejects when the caller's signal says so. */
+  /** Gives a copy of what a load gives, one that is under way or a new one. Rejects when the signal says so. */
   async wait(request: FlightRequest, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const flight = this.flightFor(request)
     flight.waiterCount++
@@ -95,7 +95,8 @@ export class LoadFlights {
     // Who waits is told; where nobody does, the error is only counted.
     promise.catch(() => undefined)
     const flight: Flight = {
-      key, ticket: watch(), controller, isBackground: false, waiterCount: 0, isLoaded: false, result: promise, end: reject,
+      key, ticket: watch(), controller, isBackground: false, waiterCount: 0, isLoaded: false, result: promise,
+      end: reject,
     }
     this.underWay.add(flight)
     // A load may throw at once, and is over then.

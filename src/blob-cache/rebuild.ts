@@ -42,7 +42,8 @@ export async function rebuildCache(location: string, { vfs, random, sizes }: Reb
     const { found, count } = await catalogOfSegments(place)
     const droppedSegments = count - found.state.segments.size
     const space = new BlobSpace({ maxBytes: sizes.maxBytes, catalogBytes: catalogRoomBytes(sizes.rollBytes) })
-    const { catalog, current, segments, index } = await new Recovery(place, random, sizes, space, { rebuilt: found }).run()
+    const recovery = new Recovery(place, random, sizes, { space, rebuilt: found })
+    const { catalog, current, segments, index } = await recovery.run()
     await current?.file.close()
     await catalog.mark().finally(() => catalog.close())
     return { segments: segments.size, droppedSegments, items: index.count }

@@ -87,6 +87,8 @@ export interface Heritage {
 
 /** From what a recovery begins, beside the files. */
 export interface RecoveryStart {
+  /** Where the bytes of the cache are counted. */
+  space: BlobSpace
   /** What this process knows, when it comes back to its files. */
   heritage?: Heritage | null
   /** The catalog to begin from, instead of the one in the directory. */
@@ -125,8 +127,8 @@ export class Recovery {
   private seqNum: SeqNum = 0
 
   constructor(
-    place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace,
-    { heritage = null, rebuilt = null }: RecoveryStart = {},
+    place: LockedDirectory, random: Random, sizes: RecoverySizes,
+    { space, heritage = null, rebuilt = null }: RecoveryStart,
   ) {
     this.rebuilt = rebuilt
     this.space = space

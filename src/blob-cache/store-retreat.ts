@@ -97,7 +97,7 @@ export class StoreRetreat {
 
   /** A write or a sync failed. */
   onTrouble(error: unknown): void {
-    if (this.isLeftNow || isOwnLimit(error)) return
+    if (this.isLeftNow || this.options.isClosing() || isOwnLimit(error)) return
     const isLost = VarveError.is(error) && error.code === 'LOCKED'
     if (isLost || !this.options.health.mayTryAgain(error)) return this.leave(error)
     if (isNoSpace(error) && !isOwnLimit(error)) this.makeRoom()

@@ -1,6 +1,6 @@
 /**
- * What: `getOrSet`: one load for all who ask, nothing older than a put, delete or purge that came between, stale values,
- * signals, loads that fail and loads that never end. S8, G19; BC-1, BC-7.
+ * What: `getOrSet`: one load for all who ask, nothing older than a put, delete or purge that came between, stale
+ * values, signals, loads that fail and loads that never end. S8, G19; BC-1, BC-7.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
-import { rebuildCache } from '../../src/blob-cache/index.js'
+import { rebuildCache } from '../../src/blob-cache/rebuild.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache } from '../support/blob-cache/blob-machine.js'
 import { keepProcess } from '../support/harness/keep-process.js'

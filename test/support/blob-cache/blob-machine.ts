@@ -1,8 +1,8 @@
 /** A cache with small segments on a simulated machine. */
 import { SeededRandom } from '../../../src/base/index.js'
 import { findCodecs } from '../../../src/blob-cache/blob-codec.js'
-import { openLife, openStore } from '../../../src/blob-cache/blob-cache.js'
-import type { WhenLocked } from '../../../src/blob-cache/blob-cache.js'
+import { openLife } from '../../../src/blob-cache/open-cache.js'
+import type { WhenLocked } from '../../../src/blob-cache/open-cache.js'
 import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
 import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
 import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
@@ -66,8 +66,9 @@ export class TextStore {
 
 export async function openCache(vfs: SimVfs, settings: Partial<StoreSettings> = {}, seed = 1): Promise<TextStore> {
   const random = new SeededRandom(seed, 'cache')
-  const components = { vfs, clock: vfs.clock, random }
-  const store = await openStore(CACHE_DIR, { ...SMALL_SEGMENTS, ...settings }, components)
+  const { life: { store } } = await openLife({
+    location: CACHE_DIR, vfs, clock: vfs.clock, random, settings: { ...SMALL_SEGMENTS, ...settings }, onEvent: null,
+  })
   return new TextStore(() => store)
 }
 
