@@ -72,7 +72,6 @@ export class BlobStore {
   private readonly clock: Clock
   readonly kills = new KillQueue()
   readonly catalog: CatalogWriter
-  readonly slabs: StoreParts['slabs']
   private readonly reader: BlobReader
   readonly streams: SegmentStreams
   readonly space: BlobSpace
@@ -93,7 +92,6 @@ export class BlobStore {
 
   constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, parts: StoreParts) {
     const { clock, slabs, tickets, counts } = parts
-    this.slabs = slabs
     const { vfs, dir } = place
     const { space } = recovered
     const { maxBytes, segmentBytes, slabBytes } = settings

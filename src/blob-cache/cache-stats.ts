@@ -192,7 +192,7 @@ export function cacheStats(store: BlobStore, calls: CallMeter): StoreStats {
     },
     ...queuesOf(store),
     memory: {
-      indexBytes: index.bytes, slabBytes: store.slabs.usedBytes, waitingBytes: store.puts.waiting.bytes,
+      indexBytes: index.bytes, slabBytes: store.streams.slabBytes, waitingBytes: store.puts.waiting.bytes,
     },
   }
 }

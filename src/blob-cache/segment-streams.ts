@@ -78,6 +78,11 @@ export class SegmentStreams {
     })
   }
 
+  /** Bytes of the slabs in use. */
+  get slabBytes(): number {
+    return this.options.slabs.usedBytes
+  }
+
   /** Goes on with a segment of an earlier process. */
   goOn(found: FoundOpenSegment): void {
     this.young.goOn(found)
