@@ -12,39 +12,42 @@ import type { Vfs } from '../vfs/index.js'
 import { codecOf, findCodecs } from './blob-codec.js'
 import type { BlobCodec, BlobCodecs } from './blob-codec.js'
 import type { BlobEntry } from './blob-entry.js'
+import type { BlobCacheEvent, BlobHealth } from './blob-health.js'
 import type { ReadInto } from './blob-parts.js'
-import { BlobSpace } from './blob-space.js'
-import { BlobStore } from './blob-store.js'
+import type { BlobStore } from './blob-store.js'
 import { cacheStats } from './cache-stats.js'
 import type { BlobCacheStats } from './cache-stats.js'
 import { CallMeter } from './call-meter.js'
 import type { BlobStream } from './blob-stream.js'
-import { lockCacheDirectory } from './cache-directory.js'
-import { catalogRoomBytes } from './catalog.js'
+import type { CacheLife } from './cache-life.js'
 import type { Durability, PutResult } from './durability.js'
+import { getOrSet } from './get-or-set.js'
+import { takeGetOrSetOptions } from './get-or-set-options.js'
+import type { BlobGetOrSetOptions } from './get-or-set-options.js'
 import { KeyIndex } from './key-index.js'
+import { LoadFlights } from './load-flights.js'
+import type { BlobLoad } from './load-flights.js'
+import { openLife, settingsFor } from './open-cache.js'
+import type { WhenLocked } from './open-cache.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
 import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
+import { rebuildCache } from './rebuild.js'
+import type { RebuiltCache } from './rebuild.js'
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
-import { Recovery } from './recovery.js'
-import type { StoreSettings } from './store-settings.js'
 
 /** The smallest `maxBytes`. */
 const CACHE_BYTES_MIN = 32 * MiB
-const SEGMENT_BYTES_MIN = MiB
-const SEGMENT_BYTES_MAX = 64 * MiB
-const SLAB_BYTES_MAX = 16 * MiB
-const ROLL_BYTES_MAX = 4 * MiB
 /** The part of a cache that one blob may be, and of how many blobs of the largest size it has room. */
 const BLOB_SHARE_MAX = 15 / 64
 const BLOBS = 40
 /** Places in a file have 32 bits. */
 const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
-/** A cache has about so many segments. */
-const SEGMENTS = 128
+const OPEN_OPTIONS = [
+  'maxBytes', 'maxBlobBytes', 'durability', 'compression', 'keyIndex', 'whenLocked', 'onEvent', 'components',
+]
 const ORDERS: readonly KeyOrder[] = ['ascending', 'descending']
 const KEYS_OPTIONS = ['prefix', 'namespace', 'order']
 
@@ -75,6 +78,13 @@ export interface BlobCacheOptions {
   keyIndex?: boolean
   /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
   durability?: Durability
+  /**
+   * What `open` does when another process has the directory: 'throw', the default, throws LOCKED; 'memory' gives a
+   * cache that is in memory only, with room for a few blobs, until it is closed.
+   */
+  whenLocked?: WhenLocked
+  /** Called with what happens to the cache beside calls of it. */
+  onEvent?: (event: BlobCacheEvent) => void
   /**
    * The largest blob, at most a quarter of `maxBytes` less 1/16, and below 4 GiB; default a fortieth of `maxBytes`.
    * With much larger ones fewer small ones stay.
@@ -110,7 +120,9 @@ export interface BlobKeysOptions {
 
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
-  private readonly store: BlobStore
+  private readonly life: CacheLife
+  private readonly health: BlobHealth
+  private readonly flights: LoadFlights
   private readonly clock: Clock
   private readonly durability: Durability
   private readonly calls: CallMeter
@@ -118,13 +130,22 @@ export class BlobCache {
   private closing: Promise<void> | null = null
   private readonly codec: BlobCodec | null
 
-  private constructor(store: BlobStore, keys: OrderedKeys, { durability, clock, codec }: CacheSettings) {
+  private constructor(
+    { life, health }: { life: CacheLife; health: BlobHealth }, keys: OrderedKeys,
+    { durability, clock, codec }: CacheSettings,
+  ) {
     this.orderedKeys = keys
     this.codec = codec
     this.clock = clock
     this.calls = new CallMeter(clock)
-    this.store = store
+    this.life = life
+    this.health = health
+    this.flights = new LoadFlights(clock)
     this.durability = durability
+  }
+
+  private get store(): BlobStore {
+    return this.life.store
   }
 
   /**
@@ -136,18 +157,21 @@ export class BlobCache {
       throw invalidArgument('the location must be the path of a directory')
     }
     const given = readOptions(options)
-    const { maxBytes, maxBlobBytes, keyIndex, codecs, vfs = new NodeVfs(), clock, random } = given
-    const wantedBytes = Math.floor(maxBytes / SEGMENTS / 8) * 8
-    const segmentBytes = Math.min(Math.max(SEGMENT_BYTES_MIN, wantedBytes), SEGMENT_BYTES_MAX)
-    const rollBytes = Math.min(Math.floor(maxBytes / 256), ROLL_BYTES_MAX)
-    const slabBytes = Math.min(segmentBytes, SLAB_BYTES_MAX)
-    const settings = { maxBytes, segmentBytes, slabBytes, blobBytesMax: maxBlobBytes, rollBytes, codecs }
-    const store = await keepAliveUntil(clock, openStore(location, settings, { vfs, clock, random }))
-    const { seqNum, origin: { databaseId } } = store
-    const keys = keyIndex
-      ? await KeyIndex.open({ dir: location, vfs, clock, random, cacheId: databaseId, seqNum })
-      : null
-    return new BlobCache(store, new OrderedKeys(store, keys), given)
+    const { settings, keyIndex, whenLocked, onEvent, vfs = new NodeVfs(), clock, random } = given
+    const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
+    const opened = await keepAliveUntil(clock, opening)
+    const keys = await OrderedKeys.open(opened.life, keyIndex ? (cacheId, seqNum) =>
+      KeyIndex.open({ dir: location, vfs, clock, random, cacheId, seqNum }) : null)
+    return new BlobCache(opened, keys, given)
+  }
+
+  /**
+   * Makes a catalog anew of the segments of a cache whose catalog is lost: an open would begin empty. What was deleted
+   * or purged may come back. Throws MISSING_FILE when there is no segment, LOCKED when a process has the cache.
+   */
+  static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
+    const { vfs = new NodeVfs(), clock, random, settings } = readOptions(options)
+    return keepAliveUntil(clock, rebuildCache(location, { vfs, random, sizes: settings }))
   }
 
   /**
@@ -215,6 +239,19 @@ export class BlobCache {
     return this.store.index.find(low, high) >= 0
   }
 
+  /**
+   * Gives the value of a key; where there is none, `load` makes it, and it is stored. Of each key one load is under way
+   * at a time, and all who ask meanwhile get its result. It is not stored when the key was put, deleted or purged since
+   * it began. Each caller has a copy of its own. Does not wait for the disk.
+   */
+  async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
+    const { namespace, ...facts } = takeGetOrSetOptions(options, load, this.durability)
+    const { clock, flights } = this
+    const hashed = this.store.hashed(checkKey(key))
+    const allFacts = { ...facts, namespace: this.hashOf(namespace) }
+    return getOrSet({ clock, flights, store: () => this.store }, hashed, load, allFacts)
+  }
+
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
     return this.store.has(this.store.hashed(checkKey(key)))
@@ -229,7 +266,7 @@ export class BlobCache {
       ({ prefix: o.prefix, namespace: o.namespace, order: o.order }))
     checkBytes(prefix, 'prefix')
     const [start, hash] = [copyBytes(prefix), this.hashOf(namespace)]
-    if (order === undefined) return this.store.keys(start, hash)
+    if (order === undefined) return this.life.keys(start, hash)
     if (ORDERS.includes(order)) return this.orderedKeys.list(start, hash, order)
     throw invalidArgument(`option order must be one of ${ORDERS.join(', ')}`)
   }
@@ -261,7 +298,9 @@ export class BlobCache {
 
   /** Tells what the cache has done and holds. */
   stats(): BlobCacheStats {
-    return cacheStats(this.store, this.calls)
+    const { state, cause } = this.health
+    const getOrSet = { ...this.flights.counts }
+    return { state, lastError: cause, getOrSet, ...cacheStats(this.store, this.calls) }
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */
@@ -271,10 +310,11 @@ export class BlobCache {
   }
 
   private async closeAll(): Promise<void> {
+    this.flights.close()
     let isSafe = false
     await this.orderedKeys.stop()
     try {
-      await this.store.close()
+      await this.life.close()
       isSafe = true
     } finally {
       await this.orderedKeys.close(isSafe)
@@ -296,30 +336,16 @@ export class BlobCache {
   }
 }
 
-/** Opens a store with segments of any size. */
-export async function openStore(
-  location: string, settings: StoreSettings, { vfs, clock, random }: Required<BlobCacheComponents>,
-): Promise<BlobStore> {
-  const place = await lockCacheDirectory(location, vfs)
-  try {
-    const { maxBytes, rollBytes } = settings
-    const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
-    const recovered = await new Recovery(place, random, settings, space).run()
-    return new BlobStore(place, recovered, settings, clock)
-  } catch (error) {
-    place.vfs.end()
-    await place.lock.release().catch(() => undefined)
-    throw error
-  }
-}
-
 function readOptions(options: BlobCacheOptions) {
-  const names = ['maxBytes', 'maxBlobBytes', 'durability', 'compression', 'keyIndex', 'components']
-  const given = takeOptions('cache', names, options, (o) => ({
+  const given = takeOptions('cache', OPEN_OPTIONS, options, (o) => ({
     maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
-    keyIndex: o.keyIndex, components: o.components,
+    keyIndex: o.keyIndex, whenLocked: o.whenLocked, onEvent: o.onEvent, components: o.components,
   }))
-  const { maxBytes, durability = 'written', compression = 'none' } = given
+  const { maxBytes, durability = 'written', compression = 'none', whenLocked = 'throw', onEvent = null } = given
+  if (whenLocked !== 'throw' && whenLocked !== 'memory') {
+    throw invalidArgument('option whenLocked must be one of throw, memory')
+  }
+  if (onEvent !== null && typeof onEvent !== 'function') throw invalidArgument('option onEvent must be a function')
   if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
     throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
   }
@@ -334,8 +360,8 @@ function readOptions(options: BlobCacheOptions) {
   const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
   const codecs = findCodecs(nodeCodec)
   const codec = checkCompression(codecs, compression)
-  checkDurability(durability)
-  return { maxBytes, maxBlobBytes, durability, keyIndex, codecs, codec, vfs, clock, random }
+  const settings = { ...settingsFor(maxBytes), blobBytesMax: maxBlobBytes, codecs }
+  return { settings, durability: checkDurability(durability), codec, keyIndex, whenLocked, onEvent, vfs, clock, random }
 }
 
 function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {

@@ -11,6 +11,7 @@ import type { HashedKey } from './blob-reader.js'
 import type { RecordPlace } from './record-facts.js'
 import type { Kill } from './catalog-format.js'
 import type { KillQueue, SafeBytes } from './kill-queue.js'
+import { isOfMemory } from './memory-segments.js'
 import { PurgeMarks } from './purge-marks.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
@@ -36,6 +37,7 @@ export class BlobDeaths {
 
   /** Queues a kill, and that of the copy that is being made of the record. */
   kill(kill: Kill, needs: SafeBytes | null): void {
+    if (isOfMemory(kill.segment)) return
     const { kills, twinOf } = this.options
     kills.push(kill, needs)
     const twin = twinOf(kill.segment, kill.recordNum)

@@ -47,6 +47,12 @@ export class BlobParts {
     return typeof facts === 'string' ? undefined : entryOfFacts(facts)
   }
 
+  /** Gives the time from which on what is there should be loaded anew; 0 for never, and when nothing is there. */
+  async staleMsOf(key: HashedKey): Promise<number> {
+    const facts = await this.reader.peek(key)
+    return typeof facts === 'string' ? 0 : facts.staleMs
+  }
+
   /** Gives the bytes of a part. */
   async get(key: HashedKey, part: BlobPart): Promise<Uint8Array | MissReason> {
     let target = new Uint8Array(0)

@@ -112,13 +112,14 @@ export class BlobPuts {
       recordBytes: recordBytes({
         keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
       }),
-      isReturning: this.options.hasGhost(key),
+      staleMs: given.facts.staleMs ?? 0, isReturning: this.options.hasGhost(key),
     }
     const { versions } = this.options
     if (version === 0) {
       versions.passBy(key)
       return this.putNow(blob)
     }
+    this.options.tickets.note(key.low, key.high)
     const own = versions.knows(key) ? blob : { ...blob, value: copyBytes(value) }
     return versions.put(key, version, namespace, () => this.putNow(own))
   }
@@ -136,6 +137,7 @@ export class BlobPuts {
       versions.passBy(key)
       return this.streamed.put(blob)
     }
+    this.options.tickets.note(key.low, key.high)
     let isBegun = false
     const result = await versions.put(key, version, namespace, () => {
       isBegun = true
@@ -150,7 +152,8 @@ export class BlobPuts {
     return isLent ? new Uint8Array(value.buffer, value.byteOffset, bytesLength(value)) : copyBytes(value)
   }
 
-  private putNow(blob: NewBlob): Promise<PutResult> {
+  /** Stores a blob that is a record's size. */
+  putNow(blob: NewBlob): Promise<PutResult> {
     if (this.isStopped) return Promise.resolve({ stored: false, reason: 'degraded' })
     this.options.tickets.passBy(blob.key.low, blob.key.high)
     const answer = this.waiting.isEmpty ? this.options.bind(blob) : null

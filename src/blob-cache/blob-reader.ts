@@ -14,6 +14,7 @@ import {
   valueStart,
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
+import { isOfMemory } from './memory-segments.js'
 import { metaIn, versionIn } from './record-extensions.js'
 import { PartMissing, plainOf, readParts } from './record-parts.js'
 import type { MissReason, RecordFacts, RecordPlace } from './record-facts.js'
@@ -65,6 +66,8 @@ export class BlobReader {
   private readonly options: BlobReaderOptions
   private readonly gate = new ByteGate(READ_BYTES_MAX)
   private readonly header = emptyRecordHeader()
+  /** True when the files may be another's: only what is in memory is found. */
+  isDiskLost = false
 
   constructor(options: BlobReaderOptions) {
     this.options = options
@@ -74,7 +77,7 @@ export class BlobReader {
   find({ low, high }: HashedKey): RecordPlace | null {
     const { index } = this.options
     const slot = index.find(low, high)
-    if (slot < 0) return null
+    if (slot < 0 || (this.isDiskLost && !isOfMemory(index.segmentAt(slot)))) return null
     return {
       segment: index.segmentAt(slot), offset: index.offsetAt(slot), bytes: index.bytesAt(slot),
       recordNum: index.recordNumAt(slot),
@@ -173,6 +176,13 @@ export class BlobReader {
     })
   }
 
+  /** Gives the version of what is there, 0 without one; null when it cannot be read now. */
+  async versionOf(key: HashedKey): Promise<number | null> {
+    const found = await this.peek(key)
+    if (typeof found !== 'string') return found.version
+    return found === 'io' ? null : 0
+  }
+
   /** Looks under a key; once more, when it has another place afterwards and nothing was found. */
   private async look<T extends object>(
     key: HashedKey, lookAt: (place: RecordPlace) => Promise<T | MissReason> | T | MissReason,
@@ -203,11 +213,11 @@ export class BlobReader {
     readRecordFields(bytes, at, header)
     const reason = this.reasonAgainst(bytes, at, header, key)
     if (reason !== null) return reason
-    const { seqNum, createdMs, expiresMs, storedBytes, plainBytes, codec: codecNumber } = header
+    const { seqNum, createdMs, expiresMs, storedBytes, plainBytes, codec: codecNumber, staleMs } = header
     const [start, end] = [at + extensionStart(header), at + valueStart(header)]
     return {
       place, seqNum, version: versionIn(bytes, start, end), meta: metaIn(bytes, start, end), createdMs, expiresMs,
-      valueAt: place.offset + valueStart(header), storedBytes, plainBytes, codecNumber,
+      valueAt: place.offset + valueStart(header), storedBytes, plainBytes, codecNumber, staleMs,
     }
   }
 

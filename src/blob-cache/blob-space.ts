@@ -35,6 +35,7 @@ export class BlobSpace {
   private readonly catalogBytes: number
   private readonly used: Record<SpaceUse, number> = { segment: 0, stream: 0, catalog: 0, snapshot: 0, held: 0 }
   private usedNow = 0
+  private withheldNow = 0
   private waiting: Waiting[] = []
   private waitingNow = 0
 
@@ -58,7 +59,17 @@ export class BlobSpace {
 
   /** How many bytes are free for all but the catalog; below 0 when the catalog has more than its part. */
   get freeBytes(): number {
-    return this.maxBytes - this.usedNow - Math.max(0, this.catalogBytes - this.used.catalog)
+    return this.maxBytes - this.usedNow - this.withheldNow - Math.max(0, this.catalogBytes - this.used.catalog)
+  }
+
+  /** Bytes that the disk turned out not to have: nobody gets them, and what has them now has to go. */
+  get withheldBytes(): number {
+    return this.withheldNow
+  }
+
+  set withheldBytes(bytes: number) {
+    this.withheldNow = bytes
+    this.wake()
   }
 
   /** Bytes of removed segments that have to come back: readers of them are to be broken off, the idlest first. */

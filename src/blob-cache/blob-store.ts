@@ -3,8 +3,8 @@
  * failures follow from it.
  * Owns: the index, the numbers, who waits for a place. Wires: segments, catalog, kills, syncs, reads.
  * Thread: main.
- * States: open → closing → closed; open → stopped (the catalog takes nothing any more: puts are told `degraded`, reads
- * go on) → closing → closed.
+ * States: open → closing → closed; open → left (the disk takes nothing any more: store-retreat.ts) → closing → closed,
+ * or retired (another store took its place).
  * Invariants: BC-1 what binds last counts, and calls bind in the order of calls. BC-5 whoever kills a record kills the
  * copy that is made of it too. BC-7 each put and delete settles. BC-9 the moments of acknowledgement. BC-10 what a
  * failed segment had not synced is no hit any more, and is killed.
@@ -43,28 +43,28 @@ import type { FooterEntry } from './segment-footer.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
-import { SlabSupply } from './slab-supply.js'
+import type { SlabSupply } from './slab-supply.js'
+import { endStore } from './store-end.js'
+import type { StoreParts } from './store-parts.js'
+import { StoreRetreat } from './store-retreat.js'
 import type { StoreSettings } from './store-settings.js'
 import type { LargeBlob } from './streamed-puts.js'
-import { Tickets } from './tickets.js'
+import type { Ticket, Tickets } from './tickets.js'
 import type { NewBlob } from './waiting-puts.js'
 
-/** Slabs that may be in memory: what is being filled and written, and what was written lately. */
-const SLABS_MAX = 8
 /** The part of the cache that young segments have. */
 const YOUNG_SHARE = 0.05
 
 export class BlobStore {
-  readonly counts = {
-    hits: 0, puts: 0, bytesPut: 0,
-    misses: { absent: 0, expired: 0, purged: 0, collision: 0, corrupt: 0, io: 0 },
-  }
+  readonly counts: StoreParts['counts']
   /** The largest record that a slab takes. */
   readonly recordBytesMax: number
   readonly index: BlobIndex
   readonly segments: SegmentSet
+  readonly memory: StoreParts['memory']
   readonly remover: SegmentRemover
   readonly mover: BlobMover
+  readonly retreat: StoreRetreat
   /** Reads of parts of blobs. */
   readonly parts: BlobParts
   readonly deaths: BlobDeaths
@@ -75,7 +75,6 @@ export class BlobStore {
   private readonly seed: HashSeed
   private readonly clock: Clock
   readonly kills = new KillQueue()
-  readonly slabs: SlabSupply
   readonly catalog: CatalogWriter
   private readonly reader: BlobReader
   readonly streams: SegmentStreams
@@ -83,21 +82,25 @@ export class BlobStore {
   readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
   readonly puts: BlobPuts
-  private readonly tickets = new Tickets()
+  private readonly tickets: Tickets
   private readonly versions: BlobVersions
   readonly writer: RecordWriter
   private readonly hash = new Uint32Array(2)
   seqNum: SeqNum
   private fileNum: number
-  private stoppedBy: unknown = null
   /** The first error of a write, for close. */
   private firstError: unknown = null
   private closing: Promise<void> | null = null
+  private isRetired = false
 
-  constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, clock: Clock) {
+  constructor(place: LockedDirectory, recovered: RecoveredCache, settings: StoreSettings, parts: StoreParts) {
+    const { clock, slabs, tickets, counts } = parts
     const { vfs, dir } = place
     const { space } = recovered
     const { maxBytes, segmentBytes, slabBytes } = settings
+    this.tickets = tickets
+    this.counts = counts
+    this.memory = parts.memory
     this.place = place
     this.clock = clock
     this.space = space
@@ -108,19 +111,20 @@ export class BlobStore {
     this.fileNum = recovered.fileNum
     this.recordBytesMax = Math.floor(slabBytes / 4)
     this.writer = new RecordWriter(clock)
-    this.slabs = new SlabSupply(slabBytes, SLABS_MAX, clock)
     this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
     })
     this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
-    const { index, slabs, kills, queues, evictor, origin } = this
+    const { index, kills, queues, evictor, origin } = this
     const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     const allocate = () => ++this.fileNum
     this.catalog = new CatalogWriter({
       catalog: recovered.catalog, kills,
       numbers: () => ({ seqNum: this.seqNum, fileNum: this.fileNum }),
       roll: (from) => rollCatalog(from, { place, origin, space, seqNum: this.seqNum, fileNum: allocate() }),
-      onFailure: (error) => this.stop(error),
+      check: () => vfs.check(),
+      onTrouble: (error) => this.retreat.onTrouble(error),
+      onFailure: (error) => this.retreat.leave(error),
     })
     const { catalog } = this
     this.deaths = new BlobDeaths({
@@ -150,17 +154,11 @@ export class BlobStore {
     this.parts = new BlobParts(this.reader, clock, () => this.checkOpen())
     this.versions = new BlobVersions({
       isThere: ({ low, high }) => index.find(low, high) >= 0,
-      read: (key) => keepAliveUntil(clock, this.readVersion(key)),
+      read: (key) => keepAliveUntil(clock, this.reader.versionOf(key)),
     })
-    this.streams = new SegmentStreams({
-      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
-      lookForRoom: () => this.remover.look(),
-      onProgress: () => this.onProgress(),
-      onSynced: () => this.catalog.look(),
-      onRoom: () => this.puts.bindWaiting(),
-      onFailed: (file) => this.onFailed(file),
-      onFailure: (error) => this.refuseWaiting(error),
-    })
+    this.streams = this.makeStreams(place, settings, slabs, allocate)
+    this.retreat = this.makeRetreat(settings, parts)
+    vfs.onLost = (error) => this.retreat.loseDisk(error)
     this.puts = this.makePuts(settings)
     this.takeSegments(recovered)
   }
@@ -175,11 +173,41 @@ export class BlobStore {
     if (current !== null) this.streams.goOn(current)
   }
 
+  private makeStreams(
+    { vfs, dir }: LockedDirectory, { segmentBytes }: StoreSettings, slabs: SlabSupply, allocate: () => number,
+  ): SegmentStreams {
+    const { origin, segments, catalog, space, queues, clock } = this
+    return new SegmentStreams({
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
+      lookForRoom: () => this.remover.look(),
+      onProgress: () => this.onProgress(),
+      onSynced: () => this.catalog.look(),
+      onRoom: () => this.puts.bindWaiting(),
+      onFailed: (file) => this.onFailed(file),
+      onFailure: (error) => this.onNoPlace(error),
+    })
+  }
+
+  private makeRetreat({ segmentBytes }: StoreSettings, { memory, health, counts }: StoreParts): StoreRetreat {
+    const { clock, index, writer, deaths, kills, catalog, space, remover, mover, reader, streams } = this
+    return new StoreRetreat({
+      clock, health, counts, index, memory, writer, deaths, kills, catalog, space, segmentBytes, remover, mover, reader,
+      streams,
+      nextSeqNum: () => ++this.seqNum,
+      numbers: () => ({ databaseId: this.origin.databaseId, seqNum: this.seqNum, fileNum: this.fileNum }),
+      begin: (seqNum) => void (this.seqNum = Math.max(this.seqNum, seqNum)),
+      retire: () => void (this.isRetired = true),
+      bindWaiting: () => this.puts.bindWaiting(),
+      put: (blob) => this.puts.putNow(blob),
+      isClosing: () => this.closing !== null,
+    })
+  }
+
   private makePuts({ segmentBytes, blobBytesMax }: StoreSettings): BlobPuts {
     const { clock, tickets, versions, recordBytesMax } = this
     return new BlobPuts({
       clock, tickets, versions, large: this.streams.large, recordBytesMax, blobBytesMax, stepBytes: segmentBytes,
-      isStopped: () => this.stoppedBy !== null,
+      isStopped: () => this.isRetired,
       hasGhost: ({ low, high }) => this.queues.hasGhost(low, high),
       bind: (blob) => this.bind(blob),
       bindLarge: (writer, blob) => this.bindLarge(writer, blob),
@@ -211,6 +239,7 @@ export class BlobStore {
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */
   private bind(blob: NewBlob): Promise<PutResult> | null {
+    if (this.retreat.isLeft) return Promise.resolve(this.retreat.put(blob))
     const { key, recordBytes: bytes, durability } = blob
     const reserved = this.streams.reserve(bytes, key.bytes.length, blob.isReturning)
     if (reserved === null) return null
@@ -219,7 +248,7 @@ export class BlobStore {
     const point = new SafePoint(file, place.offset + bytes, durability)
     this.enter(key, entry, point, blob.plainBytes)
     file.add(entry)
-    return this.acknowledge(point, durability)
+    return this.streams.acknowledge(point, durability)
   }
 
   /** Gives a blob that stands in its place already its number, and makes it visible. */
@@ -227,7 +256,7 @@ export class BlobStore {
     const entry = writer.bind(this.writer.fieldsOf(blob, ++this.seqNum))
     const point = new SafePoint(writer.file, entry.offset + entry.bytes, blob.durability)
     this.enter(blob.key, entry, point, blob.plainBytes)
-    return this.acknowledge(point, blob.durability)
+    return this.streams.acknowledge(point, blob.durability)
   }
 
   private enter(key: HashedKey, entry: FooterEntry, point: SafePoint, plainBytes: number): void {
@@ -240,20 +269,10 @@ export class BlobStore {
     this.counts.bytesPut += plainBytes
   }
 
-  private async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
-    try {
-      if (durability === 'written') await keepAliveUntil(this.clock, file.written(end))
-      if (durability === 'synced') await this.streams.synced(file, end)
-      return { stored: true }
-    } catch {
-      return { stored: false, reason: 'degraded' }
-    }
-  }
-
-  /** Answers all who wait: no segment can be made for them now. */
-  private refuseWaiting(error: unknown): void {
+  /** No segment can be made now for those who wait. */
+  private onNoPlace(error: unknown): void {
     if (this.closing === null) this.firstError ??= error
-    this.puts.refuseWaiting()
+    if (this.closing !== null || !this.retreat.onNoPlace(error)) this.puts.refuseWaiting()
   }
 
   // ── Deletes, reads ──────────────────────────────────────────────────────────────────────────────
@@ -265,8 +284,9 @@ export class BlobStore {
     this.tickets.passBy(low, high)
     this.versions.passBy(key)
     const place = this.reader.find(key)
-    if (place === null) this.kills.push(null, null)
-    else {
+    if (place === null) {
+      if (!this.retreat.isLeft) this.kills.push(null, null)
+    } else {
       this.deaths.killOld(key, null)
       this.index.removeIf(low, high, place.segment, place.recordNum)
     }
@@ -297,18 +317,16 @@ export class BlobStore {
     return typeof (await keepAliveUntil(this.clock, this.reader.peek(key))) !== 'string'
   }
 
+  /** Takes a ticket of a load: it becomes old with every put, delete and purge of the key. */
+  watch({ low, high }: HashedKey, namespace: number): Ticket {
+    return this.tickets.watch(low, high, namespace)
+  }
+
   /** Gives the keys of all blobs that are there; namespace 0 stands for all. */
   keys(prefix: Uint8Array, namespace: number): AsyncGenerator<Uint8Array, void, undefined> {
     this.checkOpen()
-    const { index, segments } = this
-    return listKeys({ index, segments, isGone: (entry) => this.deaths.isGone(entry) }, prefix, namespace)
-  }
-
-  /** Gives the version of what is there, 0 without one; null when it cannot be read now. */
-  private async readVersion(key: HashedKey): Promise<number | null> {
-    const found = await this.reader.peek(key)
-    if (typeof found !== 'string') return found.version
-    return found === 'io' ? null : 0
+    const { index, segments, memory } = this
+    return listKeys({ index, segments, memory, isGone: (entry) => this.deaths.isGone(entry) }, prefix, namespace)
   }
 
   /**
@@ -336,11 +354,7 @@ export class BlobStore {
   private onFailed(file: SegmentFile | LargeSegment): void {
     this.firstError ??= file.failure
     this.deaths.killLost(file)
-  }
-
-  private stop(error: unknown): void {
-    this.stoppedBy = error
-    this.refuseWaiting(error)
+    this.retreat.onTrouble(file.failure)
   }
 
   // ── The end ─────────────────────────────────────────────────────────────────────────────────────
@@ -353,6 +367,7 @@ export class BlobStore {
 
   private async syncNow(): Promise<void> {
     await this.puts.placed()
+    if (this.retreat.isLeft) throw new VarveError('IO_ERROR', 'the cache is in memory only')
     await this.streams.sync()
     await this.catalog.killed()
   }
@@ -370,26 +385,12 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    await this.puts.end()
-    await this.streams.makeSafe()
-    await this.attempt(() => this.catalog.killed())
-    await this.remover.end()
-    await this.mover.close()
-    await this.streams.close()
-    await this.attempt(() => this.catalog.end())
-    await this.segments.endHolds()
-    await this.segments.close()
-    this.place.vfs.end()
-    await this.attempt(() => this.place.lock.release())
-    if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
-  }
-
-  private async attempt(act: () => Promise<void>): Promise<void> {
-    try {
-      await act()
-    } catch (error) {
+    const { puts, streams, catalog, remover, mover, segments, place } = this
+    this.retreat.stopGivingBack()
+    await endStore({ puts, streams, catalog, remover, mover, segments, place }, (error) => {
       this.firstError ??= error
-    }
+    })
+    if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
   }
 
   /** Bytes of all files of the cache, reserved ones included. */

@@ -8,7 +8,7 @@ import type { Steps } from '../base/index.js'
 import { holdsData, readMarker } from '../manifest/index.js'
 import type { Marker } from '../manifest/index.js'
 import { checkNotForeign, findDirectory, lockFor, makeDirectories, namesIn, syncFoundName } from '../open/index.js'
-import { HeldVfs, readFully, unlinkFile, withFile } from '../vfs/index.js'
+import { HeldVfs, readFully, syncDirectory, unlinkFile, withFile } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { CACHE_MARKER, parseCacheFileName } from './cache-names.js'
 
@@ -56,6 +56,15 @@ function checkIsNoDatabase(dir: string, names: readonly string[]): void {
 
 export function cacheMarkerIn(names: readonly string[]): Marker | null {
   return readMarker(names, CACHE_MARKER)
+}
+
+/** Removes all that the cache has in its directory, the marker first: what is left of the rest counts for nothing. */
+export async function emptyCache({ vfs, dir }: LockedDirectory, names: readonly string[]): Promise<void> {
+  const ours = names.filter((name) => !['lock', undefined].includes(parseCacheFileName(name)?.kind))
+  const isMarker = (name: string) => parseCacheFileName(name)!.kind === 'marker'
+  for (const name of ours.filter(isMarker)) await runAsync(unlinkFile(vfs, vfs.join(dir, name)))
+  await runAsync(syncDirectory(vfs, dir))
+  for (const name of ours.filter((each) => !isMarker(each))) await runAsync(unlinkFile(vfs, vfs.join(dir, name)))
 }
 
 /**

@@ -3,6 +3,7 @@
  * Thread: main.
  */
 import type { LatencyStats, StageStats } from '../stats/index.js'
+import type { BlobCacheState } from './blob-health.js'
 import type { BlobStore } from './blob-store.js'
 import type { CallMeter } from './call-meter.js'
 
@@ -16,6 +17,24 @@ export interface BlobQueueStats {
 
 /** What a cache has done and holds. */
 export interface BlobCacheStats {
+  /**
+   * How the cache stands with its disk: 'OK'; 'MEMORY' while the disk takes nothing, so that blobs are put into memory
+   * only; 'CLOSED'.
+   */
+  state: BlobCacheState
+  /** The last failure of the disk, or null. */
+  lastError: unknown
+  /** What `getOrSet` has done. */
+  getOrSet: {
+    /** Loads that were begun. */
+    loads: number
+    /** Calls that got the result of a load that was under way. */
+    shared: number
+    /** Calls that were given a value that was stale. */
+    staleServed: number
+    /** Loads that failed. */
+    loadErrors: number
+  }
   /** Blobs that a `get` may find. */
   items: number
   /** Gets that gave a value. */
@@ -155,8 +174,11 @@ export interface BlobCacheStats {
   }
 }
 
+/** What the store and its calls tell. */
+export type StoreStats = Omit<BlobCacheStats, 'state' | 'lastError' | 'getOrSet'>
+
 /** Puts the statistics together. */
-export function cacheStats(store: BlobStore, calls: CallMeter): BlobCacheStats {
+export function cacheStats(store: BlobStore, calls: CallMeter): StoreStats {
   const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = store
   const { evictedSegments, evictedBytes, evictedItems } = remover
   const { movedItems, movedBytes } = mover
@@ -170,7 +192,7 @@ export function cacheStats(store: BlobStore, calls: CallMeter): BlobCacheStats {
     },
     ...queuesOf(store),
     memory: {
-      indexBytes: index.bytes, slabBytes: store.slabs.usedBytes, waitingBytes: store.puts.waiting.bytes,
+      indexBytes: index.bytes, slabBytes: store.streams.slabBytes, waitingBytes: store.puts.waiting.bytes,
     },
   }
 }

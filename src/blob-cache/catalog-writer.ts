@@ -22,6 +22,10 @@ export interface CatalogWriterOptions {
   numbers: () => PromisedNumbers
   /** Makes a catalog that takes the place of the present one, and makes it count. */
   roll: (from: Catalog) => Promise<Catalog>
+  /** Throws when the directory is not ours any more. */
+  check?: () => void
+  /** Called when a group could not be written; the next one may be. */
+  onTrouble?: (error: unknown) => void
   /** Called once: nothing more becomes durable. */
   onFailure: (error: unknown) => void
 }
@@ -33,6 +37,12 @@ interface Asked {
   isNeeded: boolean
   resolve: () => void
   reject: (error: unknown) => void
+}
+
+/** True when the catalog may not be written again. */
+function isFinal(error: unknown): boolean {
+  const { code } = error as VarveError
+  return code === 'COMMIT_UNKNOWN' || code === 'LOCKED'
 }
 
 export class CatalogWriter {
@@ -121,11 +131,13 @@ export class CatalogWriter {
       const asked = this.asked.filter(({ behind }) => behind <= safe.end)
       this.asked = this.asked.filter(({ behind }) => behind > safe.end)
       try {
+        this.options.check?.()
         await this.catalogNow.append(this.groupOf(safe.kills, asked), asked.some(({ isNeeded }) => isNeeded))
       } catch (error) {
         for (const { reject } of asked) reject(error)
         this.options.kills.fail(error)
-        if ((error as VarveError).code === 'COMMIT_UNKNOWN') this.fail(error)
+        if (isFinal(error)) this.fail(error)
+        else this.options.onTrouble?.(error)
         continue
       }
       this.options.kills.noteDurable(safe.end)
@@ -147,8 +159,15 @@ export class CatalogWriter {
       this.catalogNow = await this.options.roll(catalogNow)
       this.earlierBytes += catalogNow.writtenBytes
     } catch (error) {
-      if ((error as VarveError).code === 'COMMIT_UNKNOWN') this.fail(error)
+      if (isFinal(error)) this.fail(error)
     }
+  }
+
+  /** Ends the catalog without a mark: another one is made in its place. Whoever asks from now on is told the reason. */
+  async giveUp(reason: unknown): Promise<void> {
+    if (this.failure === null) this.fail(reason)
+    await this.idle()
+    await this.catalogNow.close()
   }
 
   private fail(error: unknown): void {

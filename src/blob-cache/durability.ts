@@ -7,9 +7,12 @@ import type { SyncedFile } from './file-syncer.js'
  */
 export type Durability = 'memory' | 'written' | 'synced'
 
-/** What became of a put. */
+/**
+ * What became of a put. `durable` is false when the disk takes nothing now: the blob is in memory only, and gone with
+ * the process, or before.
+ */
 export type PutResult =
-  | { stored: true }
+  | { stored: true; durable?: false }
   | { stored: false; reason: NotStored }
   /** The source failed with this error. */
   | { stored: false; reason: 'source'; error: unknown }
@@ -43,6 +46,8 @@ export interface BlobFacts {
   readonly expiresMs: number
   /** 0: none. */
   readonly version: number
+  /** Milliseconds since 1970 from which on it should be loaded anew, 0: never. */
+  readonly staleMs?: number
   /** What the caller wants to have kept beside the value; empty: nothing. */
   readonly meta: Uint8Array
 }

@@ -5,14 +5,14 @@
  * Owns: the database; what is to be written to it, in the order of the calls. Does not own: the index of the cache.
  * Thread: main.
  * States: building → ready; any → lost, when the database fails or falls too far behind. A lost one is made anew at the
- * next open, as is one that is not of the last close: a crash, or an open without it, lies between.
+ * next open or way back, as is one that is not of the last close: a crash, or an open without it, lies between.
  * Invariants: BC-13 a ready index has every key that is there.
  *
  *   key       value
  *   of none   { u8 id of the cache [16], u64 sequence number }: the index is that of a close with this number
  *   a key     { u64 sequence number, u32 namespace, u32 expires in seconds }
  */
-import { compareBytes, getU32, getU53, putU32, putU53 } from '../base/index.js'
+import { compareBytes, getU32, getU53, putU32, putU53, VarveError } from '../base/index.js'
 import type { Clock, Random, SeqNum } from '../base/index.js'
 import { Varve } from '../api/index.js'
 import type { BatchOp } from '../api/index.js'
@@ -42,8 +42,8 @@ export interface KeyIndexOptions {
   random: Random
   /** The id of the cache. */
   cacheId: Uint8Array
-  /** The last sequence number that the open found. */
-  seqNum: SeqNum
+  /** The last sequence number that the open found; with null what is there is not believed. */
+  seqNum: SeqNum | null
 }
 
 export class KeyIndex {
@@ -67,8 +67,11 @@ export class KeyIndex {
       memoryBudget: MEMORY_BYTES, valueThreshold: 0, components: { vfs, clock, random },
     })
     try {
-      index.db = await open().catch(() => null)
-      if (index.db !== null && await index.takeClose(seqNum)) index.state = 'ready'
+      index.db = await open().catch((error: unknown) => {
+        if (VarveError.is(error) && error.code === 'LOCKED') throw error
+        return null
+      })
+      if (index.db !== null && seqNum !== null && await index.takeClose(seqNum)) index.state = 'ready'
       else {
         await index.db?.close().catch(() => undefined)
         index.db = null

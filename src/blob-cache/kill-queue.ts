@@ -103,6 +103,11 @@ export class KillQueue {
     return new Promise((resolve, reject) => this.waiters.push({ place, resolve, reject }))
   }
 
+  /** Gives what is not durable from a place in the queue on, whether its bytes are safe or not. */
+  since(place: number): Kill[] {
+    return this.queue.slice(Math.max(0, place - this.startNow)).map(({ kill }) => kill).filter((kill) => kill !== null)
+  }
+
   /** The catalog takes nothing any more: whoever waits is told. */
   fail(error: unknown): void {
     const { waiters } = this

@@ -2,10 +2,13 @@
  * What: the keys of a cache in order: from the key index where there is one and it is ready, else all of them are
  * gathered and sorted.
  * Owns: the key index, and whether it is kept. Does not own: the store. Thread: main.
+ * When another store takes the place of the present one, the index is made anew for it.
  * Memory: a page of keys; without a ready index all keys with the prefix.
  */
 import { compareBytes } from '../base/index.js'
+import type { SeqNum } from '../base/index.js'
 import type { BlobStore } from './blob-store.js'
+import type { CacheLife } from './cache-life.js'
 import { PAGE_KEYS } from './key-index.js'
 import type { KeyFacts, KeyIndex } from './key-index.js'
 
@@ -15,19 +18,58 @@ export type KeyOrder = 'ascending' | 'descending'
 /** Entries that are looked at in one go when the index is built. */
 const ENTRIES_IN_ONE_GO = 1000
 
+/** Opens the index of a cache with this id; without a number it is made anew. */
+export type OpenKeyIndex = (cacheId: Uint8Array, seqNum: SeqNum | null) => Promise<KeyIndex>
+
 export class OrderedKeys {
-  private readonly store: BlobStore
-  private readonly index: KeyIndex | null
+  private readonly life: CacheLife
+  private readonly openIndex: OpenKeyIndex | null
+  private index: KeyIndex | null = null
+  /** The store that the index is of. */
+  private followed: BlobStore | null = null
   private building: Promise<void> | null = null
+  private following: Promise<void> = Promise.resolve()
   private isClosing = false
 
-  constructor(store: BlobStore, index: KeyIndex | null) {
-    this.store = store
+  private constructor(life: CacheLife, openIndex: OpenKeyIndex | null) {
+    this.life = life
+    this.openIndex = openIndex
+    if (openIndex !== null) life.onReplaced = () => this.follow(openIndex)
+  }
+
+  /** Keeps an index, if there is a way to open one, and the directory is not another's. */
+  static async open(life: CacheLife, openIndex: OpenKeyIndex | null): Promise<OrderedKeys> {
+    const keys = new OrderedKeys(life, life.hasDisk ? openIndex : null)
+    if (keys.openIndex !== null) await (keys.following = keys.take(keys.openIndex, life.store.seqNum))
+    return keys
+  }
+
+  /** Opens the index of the present store, and keeps it from then on. */
+  private async take(openIndex: OpenKeyIndex, seqNum: SeqNum | null): Promise<void> {
+    const { store } = this.life
+    const index = await openIndex(store.origin.databaseId, seqNum)
+    if (!this.isPresent(store)) return index.close(null)
     this.index = index
-    if (index === null) return
+    this.followed = store
     store.onBound = (entry) => index.add(entry)
     store.remover.onGone = (key) => index.remove(key)
-    if (!index.isReady) this.building = this.build(index)
+    if (!index.isReady) this.building = this.build(index, store)
+  }
+
+  /** Another store took the place of the last one: the index does not know what happened between, and is made anew. */
+  private follow(openIndex: OpenKeyIndex): void {
+    this.following = this.following.then(async () => {
+      const { index } = this
+      this.index = null
+      await this.building
+      await index?.close(null)
+      if (!this.isClosing) await this.take(openIndex, null)
+    })
+  }
+
+  /** Tells whether the store still answers. */
+  private isPresent(store: BlobStore): boolean {
+    return !this.isClosing && this.life.store === store
   }
 
   /** Gives the keys with this prefix, each once; namespace 0 stands for all. */
@@ -35,7 +77,7 @@ export class OrderedKeys {
     const isReverse = order === 'descending'
     let last: Uint8Array | null = null
     for (;;) {
-      const page: KeyFacts[] | null = await this.index?.page(prefix, isReverse, last) ?? null
+      const page: KeyFacts[] | null = await this.readyIndex()?.page(prefix, isReverse, last) ?? null
       if (page === null) break
       for (const facts of page) {
         last = facts.key
@@ -46,13 +88,20 @@ export class OrderedKeys {
     yield* await this.sorted(prefix, namespace, isReverse, last)
   }
 
+  /** The index, while it has all keys: not what is in memory only, nor what happened before it followed a new store. */
+  private readyIndex(): KeyIndex | null {
+    const { index, life: { store } } = this
+    const isOnDisk = this.followed === store && !store.retreat.isLeft && store.memory.isEmpty
+    return isOnDisk ? index : null
+  }
+
   /** Gives all keys behind the last one, from the segments. */
   private async sorted(
     prefix: Uint8Array, namespace: number, isReverse: boolean, last: Uint8Array | null,
   ): Promise<Uint8Array[]> {
     const sign = isReverse ? -1 : 1
     const keys: Uint8Array[] = []
-    for await (const key of this.store.keys(prefix, namespace)) {
+    for await (const key of this.life.keys(prefix, namespace)) {
       if (last === null || sign * compareBytes(key, last) > 0) keys.push(key)
     }
     keys.sort((a, b) => sign * compareBytes(a, b))
@@ -61,39 +110,42 @@ export class OrderedKeys {
 
   /** Asks the cache whether a key of the index is there. */
   private isThere(facts: KeyFacts): boolean {
-    const { index, deaths } = this.store
-    const { low, high } = this.store.hashed(facts.key)
+    const { store } = this.life
+    const { index, deaths } = store
+    const { low, high } = store.hashed(facts.key)
     if (index.find(low, high) >= 0) return !deaths.isGone(facts)
     this.index?.remove(facts.key)
     return false
   }
 
   /** Adds all keys that are there. What binds meanwhile adds itself, in the order of the calls. */
-  private async build(keys: KeyIndex): Promise<void> {
-    const { segments, index } = this.store
+  private async build(keys: KeyIndex, store: BlobStore): Promise<void> {
+    const { segments, index } = store
     for (let next = segments.after(0); next.length > 0; next = segments.after(next.at(-1)!)) {
       for (const segment of next) {
         const entries = [...await segments.entriesOf(segment).catch(() => [])]
         for (const [i, entry] of entries.entries()) {
           if (i % ENTRIES_IN_ONE_GO === 0) await keys.written()
-          if (this.isClosing || keys.isLost) return
+          if (!this.isPresent(store) || keys.isLost) return
           const slot = index.find(entry.low, entry.high)
           const isThere = slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === entry.recordNum
           if (isThere) keys.add(entry)
         }
       }
     }
-    keys.built()
+    if (this.isPresent(store)) keys.built()
   }
 
   /** Lets the index go before the store is closed: stops what is under way. */
   async stop(): Promise<void> {
     this.isClosing = true
+    await this.following
     await this.building
   }
 
-  /** Closes the index of a store that is closed. With `isSafe` all that it knows is on the disk. */
+  /** Closes the index of a store that is closed. With `isSafe` all that the store knows is on the disk. */
   async close(isSafe: boolean): Promise<void> {
-    await this.index?.close(isSafe ? this.store.seqNum : null)
+    const { index, life: { store } } = this
+    await index?.close(isSafe && this.followed === store && !store.retreat.isLeft ? store.seqNum : null)
   }
 }

@@ -25,6 +25,8 @@ export interface RecordFacts {
   /** Where the value begins in the file. */
   readonly valueAt: number
   readonly storedBytes: number
+  /** 0: never. */
+  readonly staleMs: number
   readonly plainBytes: number
   /** What the value is compressed with, 0: nothing. */
   readonly codecNumber: number

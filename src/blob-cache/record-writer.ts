@@ -12,7 +12,7 @@ import type { RecordHeader } from './segment-format.js'
 import { entryOf } from './segment-scan.js'
 import type { NewBlob } from './waiting-puts.js'
 
-type BlobFields = 'plainBytes' | 'codecNumber' | 'namespace' | 'expiresMs'
+type BlobFields = 'plainBytes' | 'codecNumber' | 'namespace' | 'expiresMs' | 'staleMs'
 
 export class RecordWriter {
   readonly times = new StageTimes()
@@ -25,10 +25,10 @@ export class RecordWriter {
 
   /** The fields of a record's header that say what it is, not where it stands. */
   fieldsOf(
-    { plainBytes, codecNumber, namespace, expiresMs }: Pick<NewBlob, BlobFields>, seqNum: SeqNum,
-  ): Pick<RecordHeader, 'plainBytes' | 'codec' | 'seqNum' | 'createdMs' | 'namespace' | 'expiresMs'> {
+    { plainBytes, codecNumber, namespace, expiresMs, staleMs = 0 }: Pick<NewBlob, BlobFields>, seqNum: SeqNum,
+  ): Pick<RecordHeader, 'plainBytes' | 'codec' | 'seqNum' | 'createdMs' | 'namespace' | 'expiresMs' | 'staleMs'> {
     const createdMs = recordTime(this.clock.wallMs())
-    return { plainBytes, codec: codecNumber, seqNum, createdMs, namespace, expiresMs }
+    return { plainBytes, codec: codecNumber, seqNum, createdMs, namespace, expiresMs, staleMs }
   }
 
   /** Writes the record, and gives its entry. `seed` is that of the file. */

@@ -12,19 +12,22 @@ import {
 } from '../base/index.js'
 import type { FileHeader, FileOrigin, Random, SeqNum } from '../base/index.js'
 import { moveMarker } from '../manifest/index.js'
+import type { Marker } from '../manifest/index.js'
 import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'
 import type { BlobSpace } from './blob-space.js'
-import { cacheMarkerIn, removeUnlisted } from './cache-directory.js'
+import { cacheMarkerIn, emptyCache, removeUnlisted } from './cache-directory.js'
 import type { LockedDirectory } from './cache-directory.js'
-import { CACHE_FILE_NUM_MAX, CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
+import { CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
 import { createCatalog, newCatalogBytes } from './catalog.js'
 import type { Catalog } from './catalog.js'
 import { isCatalogLost, replayCatalog } from './catalog-reader.js'
 import { CatalogState, RECORD_NUM_MAX } from './catalog-state.js'
 import type { SegmentState } from './catalog-state.js'
-import type { SegmentQueue } from './catalog-format.js'
+import type { Kill, SegmentQueue } from './catalog-format.js'
+import { MEMORY_SEGMENT_MIN } from './memory-segments.js'
+import type { PurgeMark } from './purge-marks.js'
 import { readSegment, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
 import { encodeFooter, footerBytes, lastExpiryMs } from './segment-footer.js'
@@ -68,13 +71,38 @@ export interface RecoveredCache {
   droppedCount: number
 }
 
+/**
+ * What this process knows and the files may not, when it comes back to them: numbers that it gave, records that it
+ * killed, what it purged.
+ */
+export interface Heritage {
+  readonly databaseId: Uint8Array
+  readonly seqNum: SeqNum
+  readonly fileNum: number
+  readonly kills: readonly Kill[]
+  readonly marks: readonly PurgeMark[]
+  /** True: nothing that is on the disk counts. */
+  readonly isEmpty: boolean
+}
+
+/** From what a recovery begins, beside the files. */
+export interface RecoveryStart {
+  /** Where the bytes of the cache are counted. */
+  space: BlobSpace
+  /** What this process knows, when it comes back to its files. */
+  heritage?: Heritage | null
+  /** The catalog to begin from, instead of the one in the directory. */
+  rebuilt?: FoundCatalog | null
+}
+
 /** What a recovery must know of sizes. */
 export interface RecoverySizes {
   readonly segmentBytes: number
   readonly rollBytes: number
 }
 
-interface FoundCatalog {
+/** A catalog that was read. */
+export interface FoundCatalog {
   state: CatalogState
   databaseId: Uint8Array | null
 }
@@ -82,6 +110,9 @@ interface FoundCatalog {
 export class Recovery {
   private readonly place: LockedDirectory
   private readonly random: Random
+  private readonly heritage: Heritage | null
+  /** The catalog to begin from, instead of the one in the directory. */
+  private readonly rebuilt: FoundCatalog | null
   private readonly sizesWanted: RecoverySizes
   private readonly index = new BlobIndex()
   /** The sequence numbers of all records, by segment and record number. */
@@ -95,8 +126,13 @@ export class Recovery {
   private readonly dropped: number[] = []
   private seqNum: SeqNum = 0
 
-  constructor(place: LockedDirectory, random: Random, sizes: RecoverySizes, space: BlobSpace) {
+  constructor(
+    place: LockedDirectory, random: Random, sizes: RecoverySizes,
+    { space, heritage = null, rebuilt = null }: RecoveryStart,
+  ) {
+    this.rebuilt = rebuilt
     this.space = space
+    this.heritage = heritage
     this.place = place
     this.random = random
     this.sizesWanted = sizes
@@ -113,10 +149,12 @@ export class Recovery {
 
   private async recover(): Promise<RecoveredCache> {
     const { dir, vfs, lock } = this.place
+    const { random, heritage } = this
+    if (heritage?.isEmpty === true) await emptyCache(this.place, await vfs.list(dir))
     const names = await vfs.list(dir)
     const marker = cacheMarkerIn(names)
-    const { state, databaseId } = marker === null ? nothing() : await this.readCatalog(marker.manifest)
-    const { random } = this
+    const found = this.rebuilt ?? await this.findCatalog(marker)
+    const { state, databaseId } = this.inherit(found)
     const origin = { databaseId: databaseId ?? this.newId(), generation: lock.generation, lineage: 0, random }
     this.seqNum = state.seqNum
     for (const segment of [...state.segments.values()]) await this.readOne(segment, state)
@@ -124,7 +162,7 @@ export class Recovery {
     // All records were seen: what was purged is dead now.
     state.marks.clear()
     const fileNum = highestFileNum(names, state) + 1
-    if (fileNum >= CACHE_FILE_NUM_MAX) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
+    if (fileNum >= MEMORY_SEGMENT_MIN) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
     state.promise(this.seqNum, fileNum)
     const { rollBytes } = this.sizesWanted
     const catalog = await runAsync(createCatalog({ vfs, dir, origin, fileNum, state, rollBytes, space: this.space }))
@@ -142,10 +180,27 @@ export class Recovery {
     return { catalog, space, origin, index, seqNum, fileNum, segments, current, resting, droppedCount: dropped.length }
   }
 
+  /** Adds what this process knows to what the catalog says. Keys have other hashes in a cache with another id. */
+  private inherit(found: FoundCatalog): FoundCatalog {
+    const { heritage } = this
+    if (heritage === null) return found
+    const { databaseId, seqNum, fileNum, kills, marks } = heritage
+    const state = found.databaseId !== null && isSame(found.databaseId, databaseId) ? found.state : new CatalogState()
+    state.promise(seqNum, fileNum)
+    for (const { segment, recordNum } of kills) state.segments.get(segment)?.dead.add(recordNum)
+    state.marks.clear()
+    for (const { namespace, seqNum: marked } of marks) state.marks.add(namespace, marked)
+    return { state, databaseId }
+  }
+
   private newId(): Uint8Array {
     const id = new Uint8Array(16)
     this.random.fill(id)
     return id
+  }
+
+  private async findCatalog(marker: Marker | null): Promise<FoundCatalog> {
+    return marker === null ? nothing() : this.readCatalog(marker.manifest)
   }
 
   private async readCatalog(fileNum: number): Promise<FoundCatalog> {

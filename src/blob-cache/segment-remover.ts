@@ -61,7 +61,7 @@ export class SegmentRemover {
   /** Begins what has to be done for room. Called when somebody waits for it, and when some was used or came back. */
   look(): void {
     const { evictor, space, sealOpen } = this.options
-    if (this.isEnding) return
+    if (this.isEnding) return space.refuseAll()
     for (let step = evictor.next(); step.kind !== 'rest'; step = evictor.next()) {
       if (step.kind === 'seal') {
         if (!sealOpen(step.segment)) space.refuseAll()
@@ -168,10 +168,15 @@ export class SegmentRemover {
     }
   }
 
-  /** Begins nothing any more, tells all who wait for room, and resolves when no removal is under way. */
-  async end(): Promise<void> {
+  /** Begins nothing any more, and tells all who wait for room. */
+  stop(): void {
     this.isEnding = true
     this.options.space.refuseAll()
+  }
+
+  /** Begins nothing any more, tells all who wait for room, and resolves when no removal is under way. */
+  async end(): Promise<void> {
+    this.stop()
     while (this.removals.size > 0) await Promise.all(this.removals)
   }
 }

@@ -74,9 +74,11 @@ export class SegmentStream {
       this.makeAhead()
       return null
     }
-    const place = this.current.reserve(recordBytes)
-    if (this.options.hasSpare && this.current.isBegun && this.spare === null) this.makeAhead()
-    return place === null ? null : { file: this.current, place }
+    // Room for the next segment may be made by sealing this one.
+    const file = this.current
+    const place = file.reserve(recordBytes)
+    if (this.options.hasSpare && file.isBegun && this.spare === null) this.makeAhead()
+    return place === null ? null : { file, place }
   }
 
   /** Seals a segment before it is full. False when it is none of these. */

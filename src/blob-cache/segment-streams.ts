@@ -6,11 +6,12 @@
  * Thread: main.
  * Invariants: BC-7 a segment of returned keys never makes anybody wait: where there is none, young ones take all.
  */
-import { VarveError } from '../base/index.js'
+import { keepAliveUntil, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import type { SafeFile } from './durability.js'
+import type { Durability, PutResult, SafePoint } from './durability.js'
 import { FileSyncer } from './file-syncer.js'
 import type { LargeSegment } from './large-segment.js'
 import { LargeSegments } from './large-segments.js'
@@ -77,6 +78,11 @@ export class SegmentStreams {
     })
   }
 
+  /** Bytes of the slabs in use. */
+  get slabBytes(): number {
+    return this.options.slabs.usedBytes
+  }
+
   /** Goes on with a segment of an earlier process. */
   goOn(found: FoundOpenSegment): void {
     this.young.goOn(found)
@@ -120,6 +126,17 @@ export class SegmentStreams {
   /** Seals a segment before it is full. False when it is none of these. */
   sealNow(segment: number): boolean {
     return this.young.sealNow(segment) || this.returned.sealNow(segment) || this.large.sealNow(segment)
+  }
+
+  /** Tells what became of a put, when its bytes are as safe as it asked for. */
+  async acknowledge({ file, end }: SafePoint, durability: Durability): Promise<PutResult> {
+    try {
+      if (durability === 'written') await keepAliveUntil(this.options.clock, file.written(end))
+      if (durability === 'synced') await this.synced(file, end)
+      return { stored: true }
+    } catch {
+      return { stored: false, reason: 'degraded' }
+    }
   }
 
   /** Resolves when the first `end` bytes survive power loss. Rejects when a write or a sync of the file failed. */

@@ -25,7 +25,8 @@ export interface SlabPart {
 export class SlabSupply {
   readonly slabBytes: number
   private readonly pool: SlabPool
-  private readonly max: number
+  /** Slabs that there may be at once. */
+  readonly max: number
   private parts: SlabPart[] = []
 
   constructor(slabBytes: number, max: number, clock: Clock) {
@@ -68,6 +69,14 @@ export class SlabSupply {
       if (part.segment === segment && offset >= part.start && offset < part.end) return part
     }
     return null
+  }
+
+  /**
+   * Lets all parts go but those of these segments: others may have other bytes by now at the same places. Requires:
+   * nobody writes from them.
+   */
+  keepOnly(isKept: (segment: number) => boolean): void {
+    for (const part of this.parts.filter(({ segment }) => !isKept(segment))) this.drop(part)
   }
 
   /** Lets go what there is of a segment that is gone. Parts of one that is being written stay until they are done. */

@@ -16,6 +16,8 @@ export interface Ticket {
 interface KeyCalls {
   count: number
   epoch: number
+  /** Calls of the key that do not make others old, or not yet. */
+  others: number
 }
 
 export class Tickets {
@@ -32,10 +34,36 @@ export class Tickets {
   /** Takes a ticket for a call of the key with this hash and namespace; earlier ones become old. */
   take(low: number, high: number, namespace = 0): Ticket {
     const name = `${low} ${high}`
-    const calls = this.keys.get(name) ?? { count: 0, epoch: 0 }
+    const calls = this.keys.get(name) ?? { count: 0, epoch: 0, others: 0 }
     this.keys.set(name, calls)
+    calls.epoch++
+    return this.ticketOf(name, calls, namespace)
+  }
+
+  /** Takes a ticket that makes no other one old, and becomes old with every call of the key. */
+  watch(low: number, high: number, namespace: number): Ticket {
+    const name = `${low} ${high}`
+    const calls = this.keys.get(name) ?? { count: 0, epoch: 0, others: 0 }
+    this.keys.set(name, calls)
+    const { others } = calls
+    const ticket = this.ticketOf(name, calls, namespace)
+    return {
+      get isCurrent() {
+        return ticket.isCurrent && calls.others === others
+      },
+      release: () => ticket.release(),
+    }
+  }
+
+  /** Called for a call of the key that may take effect later: what watches the key becomes old. */
+  note(low: number, high: number): void {
+    const calls = this.keys.size === 0 ? undefined : this.keys.get(`${low} ${high}`)
+    if (calls !== undefined) calls.others++
+  }
+
+  private ticketOf(name: string, calls: KeyCalls, namespace: number): Ticket {
     calls.count++
-    const epoch = ++calls.epoch
+    const { epoch } = calls
     const { purges } = this
     const number = ++this.count
     return {

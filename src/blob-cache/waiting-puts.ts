@@ -26,6 +26,8 @@ export interface NewBlob {
   durability: Durability
   namespace: number
   expiresMs: number
+  /** 0: never. */
+  staleMs?: number
   /** Their bytes are those of the record. */
   extensions: Uint8Array
   /** True when the key was dropped a short while ago. */

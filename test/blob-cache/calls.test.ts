@@ -122,7 +122,7 @@ it('a version that found no place may be put again, though there is an older one
   await Promise.all(filler)
   fault.remove()
   assert.equal(await cache.get('k'), 'v3')
-  assert.deepEqual(await cache.put('k', 'v5', 'synced', { version: 5 }), STORED)
+  assert.deepEqual(await cache.put('k', 'v5', 'memory', { version: 5 }), STORED)
   await cache.store.close().catch(() => undefined)
 })
 

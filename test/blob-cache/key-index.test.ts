@@ -4,7 +4,8 @@ import { describe, it } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { BlobCache, BlobKeysOptions } from '../../src/blob-cache.js'
 import { Varve } from '../../src/index.js'
-import { MemoryVfs } from '../../src/testing.js'
+import type { Vfs } from '../../src/index.js'
+import { MemoryVfs, SimVfs } from '../../src/testing.js'
 import { openPublicCache } from '../support/blob-cache/public-cache.js'
 import { keepProcess } from '../support/harness/keep-process.js'
 
@@ -20,7 +21,7 @@ async function listed(cache: BlobCache, options: BlobKeysOptions = { order: 'asc
 }
 
 /** Opens the database of the index as a program would that has no business there. */
-async function withIndex(vfs: MemoryVfs, act: (db: Varve) => Promise<void>): Promise<void> {
+async function withIndex(vfs: Vfs, act: (db: Varve) => Promise<void>): Promise<void> {
   const db = await Varve.open(KEYS, { components: { vfs } })
   await act(db)
   await db.close()
@@ -160,5 +161,45 @@ describe('the key index', () => {
       for await (const _ of db.keys()) count++
     })
     assert.ok(count <= there.length + 30, `${count} keys, ${there.length} of them there`)
+  })
+})
+
+describe('keys in order of a cache that left its disk', () => {
+  it('are those that there are, in memory, right after the way back, and once the index is made anew', async () => {
+    const vfs = new SimVfs({ seed: 6 })
+    const { clock } = vfs
+    const until = async (what: string, isSo: () => boolean) => {
+      for (let i = 0; !isSo(); i++) {
+        assert.ok(i < 300, what)
+        await clock.advance(60_000)
+        for (let turn = 0; turn < 300; turn++) await new Promise<void>((resolve) => clock.defer(resolve))
+      }
+    }
+    const cache = await openPublicCache({ keyIndex: true, components: { vfs, clock } }, vfs)
+    for (const key of ['kept', 'replaced', 'deleted']) await cache.put(key, key, { durability: 'synced' })
+    vfs.addFault({
+      fault: { do: 'error', code: 'EIO' }, kind: ['write', 'create', 'sync', 'link', 'syncDir'], times: Infinity,
+    })
+    for (let i = 0; cache.stats().state === 'OK' && i < 200; i++) await cache.put('filler', `${i}`)
+    assert.equal(cache.stats().state, 'MEMORY')
+    for (const key of ['replaced', 'new', 'filler']) await cache.put(key, 'in memory')
+    await cache.delete('deleted', { durability: 'memory' })
+    const expected = ['filler', 'kept', 'new', 'replaced']
+    assert.deepEqual(await listed(cache), expected)
+    vfs.clearFaults()
+    const backwards = [...expected].reverse()
+    const begun = cache.keys({ order: 'descending' })
+    assert.equal(decoder.decode((await begun.next()).value as Uint8Array), backwards[0])
+    await until('it stays in memory', () => cache.stats().state === 'OK')
+    assert.deepEqual(await listed(cache), expected)
+    await cache.put('last', 'last')
+    assert.deepEqual(await listed(cache, { order: 'descending' }), ['replaced', 'new', 'last', 'kept', 'filler'])
+    await cache.close()
+    await withIndex(vfs, async (db) => {
+      const keys: string[] = []
+      for await (const key of db.keys({ gt: '' })) keys.push(decoder.decode(key))
+      assert.deepEqual(keys, [...expected, 'last'].sort())
+      assert.ok(await db.get(new Uint8Array(0)), 'it has all keys')
+    })
   })
 })

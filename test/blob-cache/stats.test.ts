@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CallMeter } from '../../src/blob-cache/call-meter.js'
 import { cacheStats } from '../../src/blob-cache/cache-stats.js'
-import type { BlobCacheStats } from '../../src/blob-cache/cache-stats.js'
+import type { StoreStats } from '../../src/blob-cache/cache-stats.js'
 import { systemClock } from '../../src/base/index.js'
 import { BlobCache } from '../../src/blob-cache.js'
 import { SimVfs } from '../../src/testing.js'
@@ -19,7 +19,7 @@ keepProcess()
 /** What catalogs may need, and sixteen segments. */
 const SMALL = { segmentBytes: 2048, slabBytes: 2048, maxBytes: 266_240 + 16 * 2048 }
 
-const statsOf = ({ store }: TextStore): BlobCacheStats => cacheStats(store, new CallMeter(systemClock))
+const statsOf = ({ store }: TextStore): StoreStats => cacheStats(store, new CallMeter(systemClock))
 
 describe('stats() of a cache', () => {
   it('counts bytes by use, each file once', async () => {

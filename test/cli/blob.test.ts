@@ -231,6 +231,19 @@ describe('varve blob', () => {
     await cache.close()
   })
 
+  it('makes a catalog of the segments where it was lost', async () => {
+    const dir = newDir()
+    const cache = await BlobCache.open(dir, { maxBytes: 32 * 2 ** 20 })
+    for (let i = 0; i < 20; i++) await cache.put(`key ${i}`, valueOf(i))
+    await cache.close()
+    rmSync(path.join(dir, readdirSync(dir).find((name) => name.endsWith('.catalog'))!))
+    const { code, out, error } = await varveHere('blob', 'rebuild', dir)
+    assert.deepEqual([code, error], [0, ''])
+    assert.match(out, /^20 blobs in \d segments?\n$/)
+    assert.equal((await blob('get', dir, 'key 3')).out, valueOf(3).toString('latin1'))
+    assert.equal((await blob('verify', dir)).code, 0)
+  })
+
   it('refuses what is no cache, and a wrong command line', async () => {
     const empty = mkdtempSync(path.join(root, 'empty-'))
     for (const part of ['stats', 'verify', 'ls', 'dump']) {

@@ -1,12 +1,13 @@
 /**
- * What: `varve blob`: looks at a blob cache without opening it. Takes no lock and changes nothing in the directory, so
- * it works beside a process that has the cache.
+ * What: `varve blob`: looks at a blob cache without opening it. All but `rebuild` take no lock and change nothing in
+ * the directory, so they work beside a process that has the cache.
  * Does not own: what each part does (blob/).
  */
 import { parseArgs } from 'node:util'
 import { blobDump } from '../blob/blob-dump.js'
 import { blobGet } from '../blob/blob-get.js'
 import { blobList } from '../blob/blob-list.js'
+import { blobRebuild } from '../blob/blob-rebuild.js'
 import { blobStats } from '../blob/blob-stats.js'
 import { blobVerify } from '../blob/blob-verify.js'
 import type { BlobArguments, BlobPart } from '../blob/blob-part.js'
@@ -17,7 +18,7 @@ import { unknownText } from '../nearest-name.js'
 import { printableJson } from '../printable.js'
 
 const PARTS: Readonly<Record<string, BlobPart>> = {
-  stats: blobStats, verify: blobVerify, ls: blobList, get: blobGet, dump: blobDump,
+  stats: blobStats, verify: blobVerify, ls: blobList, get: blobGet, dump: blobDump, rebuild: blobRebuild,
 }
 const NAMES = Object.keys(PARTS)
 
@@ -34,10 +35,13 @@ export const blobCommand: Command = {
     '                             keys, in no order; with --long also bytes, end of life and segment',
     '  get DIR KEY [--out FILE]   the bytes of a blob; exit code 1 when there is none',
     '  dump DIR [NAME…] [--brief] the catalog and segments byte by byte, as `varve dump` does',
+    '  rebuild DIR                makes a catalog of the segments alone, where the one there was is lost:',
+    '                             deleted blobs may come back. No process may have the cache',
     '  --json                     one JSON object (ls, dump: one a line); on an error, one with the one key "error"',
     '',
-    'The directory is only read, also while a process has the cache: then what is shown is what that process has',
-    'written so far. A blob that it keeps in memory is not shown, one that it has deleted a moment ago may be.',
+    'All but rebuild only read the directory, also while a process has the cache: then what is shown is what',
+    'that process has written so far. A blob that it keeps in memory is not shown, one that it has deleted a',
+    'moment ago may be.',
   ],
   run,
 }

@@ -1,10 +1,13 @@
 /** A cache with small segments on a simulated machine. */
 import { SeededRandom } from '../../../src/base/index.js'
 import { findCodecs } from '../../../src/blob-cache/blob-codec.js'
-import { openStore } from '../../../src/blob-cache/blob-cache.js'
+import { openLife } from '../../../src/blob-cache/open-cache.js'
+import type { WhenLocked } from '../../../src/blob-cache/open-cache.js'
+import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
 import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
 import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
+import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
@@ -21,10 +24,14 @@ const SMALL_SEGMENTS: StoreSettings = {
 
 /** A store with text for keys and values. */
 export class TextStore {
-  readonly store: BlobStore
+  private readonly storeOf: () => BlobStore
 
-  constructor(store: BlobStore) {
-    this.store = store
+  constructor(storeOf: () => BlobStore) {
+    this.storeOf = storeOf
+  }
+
+  get store(): BlobStore {
+    return this.storeOf()
   }
 
   put(
@@ -59,6 +66,48 @@ export class TextStore {
 
 export async function openCache(vfs: SimVfs, settings: Partial<StoreSettings> = {}, seed = 1): Promise<TextStore> {
   const random = new SeededRandom(seed, 'cache')
-  const components = { vfs, clock: vfs.clock, random }
-  return new TextStore(await openStore(CACHE_DIR, { ...SMALL_SEGMENTS, ...settings }, components))
+  const { life: { store } } = await openLife({
+    location: CACHE_DIR, vfs, clock: vfs.clock, random, settings: { ...SMALL_SEGMENTS, ...settings }, onEvent: null,
+  })
+  return new TextStore(() => store)
+}
+
+/** A cache that leaves its disk and comes back to it. */
+export class LivingCache extends TextStore {
+  readonly events: BlobCacheEvent[]
+  private readonly life: CacheLife
+  private readonly health: BlobHealth
+  private readonly vfs: SimVfs
+
+  constructor({ life, health }: { life: CacheLife; health: BlobHealth }, events: BlobCacheEvent[], vfs: SimVfs) {
+    super(() => life.store)
+    this.life = life
+    this.health = health
+    this.events = events
+    this.vfs = vfs
+  }
+
+  get state(): string {
+    return this.health.state
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    for (let i = 0; i < 300; i++) await new Promise<void>((resolve) => this.vfs.clock.defer(resolve))
+  }
+
+  close(): Promise<void> {
+    return this.life.close()
+  }
+}
+
+export async function openLiving(
+  vfs: SimVfs, settings: Partial<StoreSettings> = {}, whenLocked: WhenLocked = 'throw',
+): Promise<LivingCache> {
+  const events: BlobCacheEvent[] = []
+  const options = {
+    location: CACHE_DIR, vfs, clock: vfs.clock, random: new SeededRandom(1, 'cache'),
+    settings: { ...SMALL_SEGMENTS, ...settings }, onEvent: (event: BlobCacheEvent) => void events.push(event),
+  }
+  return new LivingCache(await openLife(options, whenLocked), events, vfs)
 }
