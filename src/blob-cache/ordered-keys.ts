@@ -133,6 +133,7 @@ export class OrderedKeys {
         }
       }
     }
+    await keys.written() // A page that is asked for already may be read as soon as the index is ready.
     if (this.isPresent(store)) keys.built()
   }
 

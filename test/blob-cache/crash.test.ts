@@ -74,5 +74,5 @@ for (const [mode, durabilities] of Object.entries(MODES)) {
 
 test('the sweeps evicted segments, and moved small and large blobs', () => {
   if (!isWholeRun) return
-  for (const { evicted, moved } of [small, large]) assert.ok(evicted > 40 && moved > 3, JSON.stringify({ small, large }))
+  for (const sum of [small, large]) assert.ok(sum.evicted > 40 && sum.moved > 3, JSON.stringify({ small, large }))
 })
