@@ -128,7 +128,7 @@ export class VarveKeyv extends KeyvStore {
   async set(key: string, value: unknown, expires?: number): Promise<boolean> {
     if (expires === undefined) return this.put(key, value, {})
     if (expires >= TIMES_FROM) return this.put(key, value, { expiresAt: expires })
-    throw invalidArgument('expires must be a time in milliseconds since 1970; Keyv 5 takes a VarveKeyv5')
+    throw invalidArgument('expires must be a time in milliseconds since 1970; Keyv 5 takes a VarveKeyvFive')
   }
 
   /** Stores several values. Tells of each whether it was stored. */
@@ -143,7 +143,7 @@ export class VarveKeyv extends KeyvStore {
 }
 
 /** A store for Keyv 5 on a blob cache: as `VarveKeyv` otherwise. */
-export class VarveKeyv5 extends KeyvStore {
+export class VarveKeyvFive extends KeyvStore {
   /** What Keyv 5 looks at before it uses the iterator: a store of this dialect has one. */
   readonly opts: Record<string, unknown> = { url: '', dialect: 'sqlite' }
 

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { Keyv as Keyv5 } from 'keyv'
 import { Keyv as Keyv6 } from 'keyv-6'
 import type { BlobCache } from '../../src/blob-cache.js'
-import { VarveKeyv, VarveKeyv5 } from '../../src/keyv.js'
+import { VarveKeyv, VarveKeyvFive } from '../../src/keyv.js'
 import { keepProcess } from '../support/harness/keep-process.js'
 import { MovedClock, openPublicCache } from '../support/blob-cache/public-cache.js'
 
@@ -30,7 +30,7 @@ function watched(keyv: AnyKeyv): AnyKeyv {
 }
 
 const make5: Make = (cache, namespace) => {
-  const store = new VarveKeyv5(cache)
+  const store = new VarveKeyvFive(cache)
   const keyv = new Keyv5(namespace === undefined ? { store } : { store, namespace })
   return watched(Object.assign(keyv, { entries: () => keyv.iterator!(undefined) as AsyncIterable<unknown> }) as AnyKeyv)
 }
@@ -122,7 +122,7 @@ for (const [version, make] of [[5, make5], [6, make6]] as const) {
 
 it('each version is told when it has the store of the other', () => withCache(async (cache) => {
   await assert.rejects(new VarveKeyv(cache).set('a', 'b', 5000), { code: 'INVALID_ARGUMENT' })
-  const keyv = new Keyv6({ store: new VarveKeyv5(cache) as never, namespace: 'ns' })
+  const keyv = new Keyv6({ store: new VarveKeyvFive(cache) as never, namespace: 'ns' })
   await keyv.set('a', 1, 60_000)
   assert.deepEqual([await keyv.get('a'), await cache.has(cacheKey(6, 'a'))], [1, true])
 }))

@@ -6,7 +6,7 @@ import keyvTestSuite5, { keyvIteratorTests as iteratorTests5 } from '@keyv/test-
 import { Keyv as Keyv5 } from 'keyv'
 import { Keyv as Keyv6 } from 'keyv-6'
 import { BlobCache } from 'varve/blob-cache'
-import { VarveKeyv, VarveKeyv5 } from 'varve/keyv'
+import { VarveKeyv, VarveKeyvFive } from 'varve/keyv'
 import * as vitest from 'vitest'
 import { keyvApiTests } from './src/api.ts'
 import { keyvIteratorTests } from './src/iterator.ts'
@@ -29,7 +29,7 @@ vitest.afterAll(async () => {
 })
 
 vitest.describe('keyv 5', () => {
-  const store5 = () => new VarveKeyv5(cache)
+  const store5 = () => new VarveKeyvFive(cache)
   keyvTestSuite5(vitest, Keyv5, store5)
   iteratorTests5(vitest, Keyv5, store5)
 })
