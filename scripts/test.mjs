@@ -47,6 +47,8 @@ const SLOW = [
   'test/crash/sweep-compaction.test.ts',
   'test/crash/sweep-values.test.ts',
   'test/fault/few-files.test.ts',
+  'test/fault/stop-ends.test.ts',
+  'test/model/liveness.test.ts',
   'test/package/level.test.ts',
   'test/package/lint.test.ts',
   'test/package/package.test.ts',

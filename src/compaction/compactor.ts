@@ -112,8 +112,8 @@ export class Compactor {
    * whose collection has no room on the disk.
    */
   get pressures(): readonly Pressure[] {
-    const { version, pickers: { busy }, blocked } = this
-    const pressures = this.pressed.of(version, blocked.size, () => busy.pressures(version, blocked))
+    const { version, pickers: { busy }, leftAlone } = this
+    const pressures = this.pressed.of(version, leftAlone.count, () => busy.pressures(version, leftAlone.all))
     return this.space.isShort ? pressures.filter(({ stops }) => stops) : pressures
   }
 

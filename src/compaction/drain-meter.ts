@@ -6,7 +6,7 @@
  * for seconds while deeper levels have their turn.
  * Owns: both averages. Thread: main.
  */
-import { totalBytes, valueBytesOf } from '../pick/index.js'
+import { inputTables, totalBytes, valueBytesOf } from '../pick/index.js'
 import type { CompactionPick } from '../pick/index.js'
 
 /** The bytes that one compaction takes out of level 0, and all bytes that it reads. */
@@ -65,10 +65,10 @@ export class DrainMeter {
 
 /** The relief that a compaction brings. A merge within level 0 counts by the share of its tables that go. */
 export function reliefOf({ inputs, outputLevel }: CompactionPick): Relief {
-  const level0 = inputs.filter(({ level }) => level === 0).flatMap(({ tables }) => tables)
+  const level0 = inputTables({ inputs: inputs.filter(({ level }) => level === 0) })
   const share = outputLevel === 0 ? 1 - 1 / Math.max(1, level0.length) : 1
   const level0Bytes = (totalBytes(level0) + valueBytesOf(level0)) * share
-  return { level0Bytes, inputBytes: totalBytes(inputs.flatMap(({ tables }) => tables)) }
+  return { level0Bytes, inputBytes: totalBytes(inputTables({ inputs })) }
 }
 
 function sumOf(past: Relief, { level0Bytes, inputBytes }: Relief): Relief {

@@ -37,6 +37,10 @@ export class LeftAlone {
     return true
   }
 
+  get count(): number {
+    return this.tables.size + this.valueLogs.size
+  }
+
   /** Both: a number names one file. */
   get all(): ReadonlySet<FileNum> {
     return new Set([...this.tables.keys(), ...this.valueLogs.keys()])

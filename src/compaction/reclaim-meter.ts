@@ -4,7 +4,7 @@
  * waiting.
  * Owns: the average. Thread: main.
  */
-import { garbageBytesOf, valueBytesOf } from '../pick/index.js'
+import { garbageBytesOf, inputTables, valueBytesOf } from '../pick/index.js'
 import type { CompactionTask } from './compaction-task.js'
 
 /** What was measured counts half when compactions have run so much longer. */
@@ -40,7 +40,7 @@ export class ReclaimMeter {
  * them counts for that part of the file's garbage.
  */
 export function reclaimedBy({ pick, condemned }: Pick<CompactionTask, 'pick' | 'condemned'>): number {
-  const tables = pick.inputs.flatMap((input) => input.tables)
+  const tables = inputTables(pick)
   let sum = 0
   for (const log of condemned) {
     const moved = valueBytesOf(tables, new Set([log.fileNum]))

@@ -43,8 +43,10 @@ export class SpaceWatch {
     const isKnown = this.clock.nowMs() - this.lookedMs < LOOK_MS
     if (!isKnown) this.look()
     const fitting = ask(picker.within!(isKnown ? this.room : 0))
-    if (isKnown) this.isShort = fitting === null
-    if (isKnown && this.isShort) this.lookLater()
+    if (isKnown) {
+      this.isShort = fitting === null
+      if (this.isShort) this.lookLater()
+    }
     return fitting
   }
 

@@ -7,6 +7,7 @@
 import { VarveError } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 import type { ExtraPicker } from '../compaction/index.js'
+import { pinsOf } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import { collectionPicker, garbageLeft } from '../pick/index.js'
 import type { Picker } from '../pick/index.js'
@@ -112,9 +113,8 @@ function heldValueLogs(version: Version, readByOthers: readonly ValueLogFacts[])
 function heldLog(
   facts: ValueLogFacts, heldBy: HeldValueLog['heldBy'], pins: ReadonlyMap<string, FileNum>,
 ): HeldValueLog {
-  const log = logThatNeeds(facts)
-  const names = [...pins].filter(([, firstLog]) => log >= firstLog).map(([name]) => name)
-  return { fileNum: facts.fileNum, isLog: facts.isLog, fileBytes: facts.bytes, heldBy, pins: names }
+  const { fileNum, isLog, bytes: fileBytes } = facts
+  return { fileNum, isLog, fileBytes, heldBy, pins: pinsOf(logThatNeeds(facts), pins) }
 }
 
 /** Throws when there is more to do for which the disk has no room. What became garbage meanwhile is nothing to tell. */

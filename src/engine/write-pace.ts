@@ -29,7 +29,7 @@ const BURST_BYTES = MiB
 /** The reason for flushes; the others are pressures of the compaction style. */
 export const SEALED = 'sealed memtables'
 /** The pressure that slows writers only while a compaction runs. */
-export const GARBAGE: PressureReason = 'value log garbage'
+const GARBAGE: PressureReason = 'value log garbage'
 
 /** Whether writers are slow or stopped, and why. */
 export interface Stall {
@@ -37,7 +37,7 @@ export interface Stall {
   reason: string | null
   /** The reason, for people; null when nothing stalls. */
   text: string | null
-  /** How far between the limits of slow and stopped, 0 to 1. */
+  /** How far between the limits of the pressure, from where writers are slow to where they are slowest, 0 to 1. */
   depth: number
 }
 

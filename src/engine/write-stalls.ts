@@ -13,7 +13,7 @@
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
 import type { EngineCore } from './engine-core.js'
-import { GARBAGE, SEALED, WritePace } from './write-pace.js'
+import { SEALED, WritePace } from './write-pace.js'
 import type { Stall } from './write-pace.js'
 
 /** The number of large writes that may be unflushed at a time. */
@@ -78,7 +78,7 @@ export class WriteStalls {
   /** Garbage is above its limit, and no compaction runs, as between two of them. */
   private isGarbageLeft(): boolean {
     const { compactor } = this.engine
-    return compactor.running.length === 0 && compactor.pressures.some(({ reason }) => reason === GARBAGE)
+    return compactor.running.length === 0 && compactor.pressures.some(({ stops }) => !stops)
   }
 
   private isEnding({ state, reason }: Stall): boolean {

@@ -68,7 +68,7 @@ export function* buildTable(
   const largeMin = largeBytesMin(input.values.rules)
   const { offsets, seqNums, largeBytes } = collectEntries(bytes, input.start, input.end, largeMin)
   yield
-  if (offsets.length === 0) return NOTHING_TO_WRITE
+  if (offsets.length === 0) return NOTHING_BUILT
   const order = sortEntries(bytes, offsets)
   yield
   const { dir, fileName, isSynced, header, settings, logNum } = input
@@ -90,7 +90,8 @@ export function* buildTable(
   }
 }
 
-const NOTHING_TO_WRITE: FlushBuildOutput = {
+/** What a build gives that writes no table. */
+export const NOTHING_BUILT: FlushBuildOutput = {
   facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
   valueLogs: [],
 }

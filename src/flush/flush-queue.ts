@@ -48,7 +48,12 @@ export interface FlushTask extends SealedMemtable {
 /** The files that the build of a task has made, in this order, under their names while they are written. */
 export function filesBuilt({ table, valueLogPlans, facts, valueLogs }: FlushTask): PlannedFile[] {
   if (table === null || facts === null) return []
-  return [table, ...valueLogPlans.slice(0, valueLogs.filter(({ isLog }) => !isLog).length)]
+  return [table, ...copiesMade(valueLogPlans, valueLogs)]
+}
+
+/** Those of the planned value logs that a build has made: it makes them in their order. */
+export function copiesMade<Plan>(plans: readonly Plan[], valueLogs: readonly NewValueLog[]): readonly Plan[] {
+  return plans.slice(0, valueLogs.filter(({ isLog }) => !isLog).length)
 }
 
 function builtNamesOf(task: FlushTask): string[] {

@@ -17,6 +17,7 @@ import { namesMade } from '../tables/index.js'
 import type { OpenValueLogs, TableSettings } from '../tables/index.js'
 import type { Installer, SnapshotList } from '../versions/index.js'
 import type { LastSync, LogSyncer } from '../wal/index.js'
+import { NOTHING_BUILT } from './flush-build.js'
 import type { FlushBuildInput, FlushBuildOutput } from './flush-build.js'
 import { checkOutput } from './flush-output-check.js'
 import { filesBuilt, FlushQueue } from './flush-queue.js'
@@ -365,8 +366,4 @@ export class Flusher {
     }
     this.retryTimer ??= this.clock.after(delayMs, retry)
   }
-}
-
-const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0, valueLogs: [],
 }

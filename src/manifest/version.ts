@@ -100,3 +100,8 @@ export function isPinned(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): b
   for (const firstKept of pins.values()) if (logNum >= firstKept) return true
   return false
 }
+
+/** The names of the pins that keep this log. */
+export function pinsOf(logNum: FileNum, pins: ReadonlyMap<string, FileNum>): string[] {
+  return [...pins].filter(([, firstKept]) => logNum >= firstKept).map(([name]) => name)
+}

@@ -25,7 +25,7 @@ import {
 import type { EngineJobContext, ResolvedOptions } from '../engine/index.js'
 import { finished, makeExecutor, workerSource } from '../exec/index.js'
 import type { OwnContext } from '../exec/index.js'
-import { checkReferences, FlushedValues, valueLogsMax, valueSettings } from '../flush/index.js'
+import { checkReferences, copiesMade, FlushedValues, valueLogsMax, valueSettings } from '../flush/index.js'
 import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
@@ -271,7 +271,7 @@ class Opening {
     const { facts, keptCount, droppedCount, valueLogs } = output
     assert(keptCount + droppedCount === memtable.entryCount, 'every replayed entry was looked at')
     if (facts === null) return null
-    await this.publish([table, ...copies.slice(0, valueLogs.filter(({ isLog }) => !isLog).length)])
+    await this.publish([table, ...copiesMade(copies, valueLogs)])
     this.counts.flushedValues.add(output)
     return { facts, valueLogs }
   }

@@ -15,7 +15,7 @@ import type { PickContext } from './pick-context.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
 import { pickObsoleteVersions } from './pick-obsolete-versions.js'
 import { pickUncovering } from './pick-uncovering.js'
-import { pickValuesBelow } from './pick-values.js'
+import { pickValues } from './pick-values.js'
 import { collectionsOf } from './value-collection.js'
 
 export interface WantedCollection {
@@ -44,7 +44,7 @@ export function collectionPicker(
       const context = pickContext(chosen, { version, running, held, blocked, roomBytes })
       return pickUncovering(context, level0Stacks(context), upTo) ??
         pickObsoleteVersions(context, (table) => table.valueFiles.length > 0 && table.smallestSeqNum <= upTo) ??
-        pickSmallDown(context, wanted) ?? pickValuesBelow(context, below)
+        pickSmallDown(context, wanted) ?? pickValues(context, below)
     },
   }
 }

@@ -16,7 +16,7 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { pickContext, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
-import { pickValuesBelow } from './pick-values.js'
+import { pickValues } from './pick-values.js'
 
 export interface ManualRange {
   readonly extent: Extent
@@ -44,7 +44,7 @@ export function manualPicker(settings: CompactionSettings, wanted: ManualRange, 
       const others = allTables(version).filter((table) => !isWanted(table, wanted)).map(({ fileNum }) => fileNum)
       const leftAlone = new Set([...blocked, ...others])
       const ofRange = pickContext(quiet, { version, running, held, blocked: leftAlone, roomBytes })
-      return pickValuesBelow(ofRange, wanted.below)
+      return pickValues(ofRange, wanted.below)
     },
   }
 }

@@ -36,14 +36,8 @@ interface Slice {
 const MOVED_LIVE_SHARE = 1 / 32
 const MOVED_TABLE_SHARE_MIN = 8
 
-export function pickValues(context: PickContext): CompactionPick | null {
-  if (!mayCollect(context)) return null
-  const collections = collectionsOf(context)
-  return pickFrom(context, collections.garbage, allOf) ?? pickFrom(context, collections.small, smallOf)
-}
-
-/** Picks out of files with smaller numbers. */
-export function pickValuesBelow(context: PickContext, below: FileNum): CompactionPick | null {
+/** Picks out of files with numbers below `below`. */
+export function pickValues(context: PickContext, below: FileNum = Infinity): CompactionPick | null {
   if (!mayCollect(context)) return null
   const collections = collectionsOf({ ...context, below })
   return pickFrom(context, collections.garbage, allOf) ?? pickFrom(context, collections.small, smallOf)

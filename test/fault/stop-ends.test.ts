@@ -18,6 +18,8 @@ const STOP = 36
 /** After this many attempts the test would have ended. */
 const ATTEMPTS_MAX = 100
 const TURNS_MAX = 20_000
+/** Large values that are written again and again. */
+const KEYS = 700
 /** Four tables: less garbage slows nobody. */
 const GARBAGE_MIN = 8 * 2 ** 20
 const value = (i: number) => Buffer.alloc(20_000, `${i}`)
@@ -145,8 +147,8 @@ test('a close at the stop waits for the compaction', async () => {
 /** Writes large values again and again, so that each log has some that are live for long. */
 async function rewrite({ db }: Scene, rounds: number): Promise<void> {
   const random = new SeededRandom(1, 'rewrite')
-  for (let i = 0; i < rounds * 1000; i += 5) {
-    await Promise.all([0, 1, 2, 3, 4].map(() => db.put(`k${random.below(1000)}`, value(i))))
+  for (let i = 0; i < rounds * KEYS; i += 5) {
+    await Promise.all([0, 1, 2, 3, 4].map(() => db.put(`k${random.below(KEYS)}`, value(i))))
   }
 }
 
