@@ -171,7 +171,7 @@ export class BlobCache {
    */
   static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
     const { vfs = new NodeVfs(), clock, random, settings } = readOptions(options)
-    return keepAliveUntil(clock, rebuildCache(location, { vfs, random, sizes: settings }))
+    return keepAliveUntil(clock, rebuildCache(location, { vfs, clock, random, sizes: settings }))
   }
 
   /**

@@ -32,6 +32,7 @@ import { rollCatalog } from './catalog-roll.js'
 import { CatalogWriter } from './catalog-writer.js'
 import { NO_FACTS, SafePoint } from './durability.js'
 import type { BlobFacts, Durability, PutResult } from './durability.js'
+import type { IndexFrom } from './found-content.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import type { LargeSegment } from './large-segment.js'
@@ -60,6 +61,7 @@ export class BlobStore {
   /** The largest record that a slab takes. */
   readonly recordBytesMax: number
   readonly index: BlobIndex
+  readonly indexFrom: IndexFrom
   readonly segments: SegmentSet
   readonly memory: StoreParts['memory']
   readonly remover: SegmentRemover
@@ -105,6 +107,7 @@ export class BlobStore {
     this.clock = clock
     this.space = space
     this.index = recovered.index
+    this.indexFrom = recovered.indexFrom
     this.origin = recovered.origin
     this.seed = readHashSeed(recovered.origin.databaseId)
     this.seqNum = recovered.seqNum
@@ -128,7 +131,7 @@ export class BlobStore {
     })
     const { catalog } = this
     this.deaths = new BlobDeaths({
-      index, kills, clock,
+      index, kills, clock, marks: recovered.marks,
       twinOf: (segment, recordNum) => this.mover.twinOf(segment, recordNum),
       onQueued: () => catalog.look(),
     })
@@ -160,17 +163,7 @@ export class BlobStore {
     this.retreat = this.makeRetreat(settings, parts)
     vfs.onLost = (error) => this.retreat.loseDisk(error)
     this.puts = this.makePuts(settings)
-    this.takeSegments(recovered)
-  }
-
-  private takeSegments({ segments, current, resting }: RecoveredCache): void {
-    const open = new Map(resting.map((found) => [found.state.segment, found]))
-    for (const [segment, { queue, bytes, expiresMs }] of segments) {
-      const found = open.get(segment)
-      if (found !== undefined) this.streams.large.goOn(found, bytes)
-      else if (segment !== current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
-    }
-    if (current !== null) this.streams.goOn(current)
+    this.streams.takeUp(recovered)
   }
 
   private makeStreams(
@@ -385,9 +378,13 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    const { puts, streams, catalog, remover, mover, segments, place } = this
+    const { puts, streams, catalog, remover, mover, segments, place, origin, index, queues, kills, space } = this
     this.retreat.stopGivingBack()
-    await endStore({ puts, streams, catalog, remover, mover, segments, place }, (error) => {
+    await endStore({
+      puts, streams, catalog, remover, mover, segments, place, origin, index, queues, kills, space,
+      allocate: () => ++this.fileNum,
+      isSound: () => this.firstError === null && !this.retreat.isLeft,
+    }, (error) => {
       this.firstError ??= error
     })
     if (this.firstError !== null) throw ioError(this.firstError, 'writing', 'the cache')
