@@ -69,10 +69,14 @@ export interface SnapshotTail extends SnapshotCounts {
   checksum: number
 }
 
+/** The bytes of all blocks. */
+export function blocksBytes({ items, blocks }: Omit<SnapshotCounts, 'segments'>): number {
+  return blocks * BLOCK_HEADER_BYTES + items * ITEM_BYTES
+}
+
 /** The bytes of a snapshot. */
-export function snapshotBytes({ items, segments, blocks }: SnapshotCounts): number {
-  const content = blocks * BLOCK_HEADER_BYTES + items * ITEM_BYTES + segments * SNAPSHOT_SEGMENT_BYTES
-  return FILE_HEADER_BYTES + content + SNAPSHOT_TAIL_BYTES
+export function snapshotBytes(counts: SnapshotCounts): number {
+  return FILE_HEADER_BYTES + blocksBytes(counts) + counts.segments * SNAPSHOT_SEGMENT_BYTES + SNAPSHOT_TAIL_BYTES
 }
 
 function checksum(bytes: Uint8Array, start: number, end: number, seed: number, offset: number): number {

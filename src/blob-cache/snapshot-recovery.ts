@@ -9,7 +9,7 @@
 import { checkFileIdentity, decodeFileHeader, FILE_HEADER_BYTES, runAsync } from '../base/index.js'
 import type { Steps } from '../base/index.js'
 import { readFully, withFile } from '../vfs/index.js'
-import type { VfsFile } from '../vfs/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { BlobIndex } from './blob-index.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { cacheFileName } from './cache-names.js'
@@ -45,7 +45,7 @@ export async function contentOfSnapshot(
 
 /** Reads the file that a catalog names. Rejects when it cannot be read or is another one. */
 export function readNamedSnapshot(
-  { dir, vfs }: Pick<LockedDirectory, 'dir' | 'vfs'>, named: NamedSnapshot, databaseId: Uint8Array,
+  { dir, vfs }: { dir: string; vfs: Vfs }, named: NamedSnapshot, databaseId: Uint8Array,
 ): Promise<Snapshot | null> {
   const name = cacheFileName('index', named.fileNum)
   return runAsync(withFile(vfs, vfs.join(dir, name), 'read', (file) => readNamed(file, name, named, databaseId)))

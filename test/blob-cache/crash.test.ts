@@ -13,7 +13,7 @@ keepProcess()
 
 const SEED = numberFromEnv('VARVE_SEED', 11)
 const KEYS = ['a', 'b', 'c', 'd', 'e']
-/** What catalogs may need, a snapshot, and nine segments: blobs are moved. Of the changes of the disk a part is crashed. */
+/** What catalogs and a snapshot may need, and nine segments: blobs are moved. Of the changes a part is crashed. */
 const EVICTING = {
   settings: { maxBytes: 266_240 + 2048 + 9 * 1536, segmentBytes: 1536, slabBytes: 1536, blobBytesMax: 300 },
   steps: 800, keys: Array.from({ length: 60 }, (_, i) => `k${i}`), everyNth: 20,

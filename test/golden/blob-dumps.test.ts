@@ -1,4 +1,4 @@
-/** Every byte of a segment, a catalog and a snapshot of the index, named: a byte that moves shows in the golden file. */
+/** Every byte of a segment, a catalog and a snapshot, named: a byte that moves shows in the golden file. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSync } from '../../src/base/index.js'

@@ -1,7 +1,8 @@
 /**
  * What: a random model of how the blob cache keeps old values dead: puts, deletes, syncs, groups of kills, seals,
- * moves, clean closes that leave a snapshot of the index, and three crashes with recovery, with every operation acknowledged only when it is synced. It knows nothing of
- * files. A life is stale when a recovery shows a key older than its last acknowledged operation.
+ * moves, clean closes that leave a snapshot of the index, and three crashes with recovery, with every operation
+ * acknowledged only when it is synced. It knows nothing of files. A life is stale when a recovery shows a key older
+ * than its last acknowledged operation.
  *
  * Each mend of the protocol can be left out: docs/design/0033-blob-cache.md tells what it is.
  */
