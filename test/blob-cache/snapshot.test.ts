@@ -48,6 +48,15 @@ async function closedCache(): Promise<SimVfs> {
   return vfs
 }
 
+/** The same, with a last segment that is almost empty. */
+async function closedCacheThatGoesOn(): Promise<SimVfs> {
+  const vfs = await closedCache()
+  const cache = await openCache(vfs, SMALL)
+  await cache.put('last', 'one')
+  await cache.store.close()
+  return vfs
+}
+
 /** What `closedCache` has under each key. */
 function expectedOf(key: string): string | undefined {
   return key === 'key 5' ? undefined : valueOf(key, key === 'key 6' ? 2 : 1)
@@ -208,10 +217,7 @@ describe('a snapshot counts only for the next open', () => {
   })
 
   it('the segment that goes on is read again, and must have what the snapshot says (F1)', async () => {
-    const vfs = await closedCache()
-    const before = await openCache(vfs, SMALL)
-    await before.put('last', 'one')
-    await before.store.close()
+    const vfs = await closedCacheThatGoesOn()
     const open = names(vfs, '.segment').filter((name) => vfs.statSync(pathOf(vfs, name))!.size > 128).at(-1)!
     const cut = vfs.clone('all', 1)
     const file = cut.openSync(pathOf(cut, open), 'write')
@@ -222,6 +228,50 @@ describe('a snapshot counts only for the next open', () => {
     assert.equal(await cache.get('last'), undefined, 'what is cut off is missed')
     await assertAll(cache)
     await cache.store.close()
+  })
+})
+
+describe('a snapshot of which something is not known', () => {
+  it('does not count: a record in the segment that goes on, of another life (F1)', async () => {
+    const vfs = await closedCacheThatGoesOn()
+    assert.equal(await indexFromOf(vfs.clone('all', 1)), 'snapshot')
+    const later = vfs.clone('all', 1)
+    const other = await openCache(later, SMALL)
+    await other.put('other', 'life', 'synced')
+    for (const name of names(vfs, '.segment')) {
+      const [size, laterSize] = [vfs, later].map((each) => each.statSync(pathOf(each, name))?.size ?? 0)
+      if (laterSize! <= size! || size! <= 128) continue
+      const bytes = new Uint8Array(laterSize!)
+      const [from, to] = [later.openSync(pathOf(later, name), 'read'), vfs.openSync(pathOf(vfs, name), 'write')]
+      from.readSync(bytes, 0, bytes.length, 0)
+      to.writeSync(bytes, 0, bytes.length, 0)
+      for (const file of [from, to]) file.closeSync()
+    }
+    const again = await openCache(vfs, SMALL)
+    assert.equal(await again.get('other'), 'life')
+    assert.equal(again.store.indexFrom, 'segments')
+    await again.store.close()
+  })
+
+  it('is not named: a record that was found to be bad while it was written', async () => {
+    const vfs = await closedCache()
+    let cache: TextStore | null = null
+    const before = ({ name, file }: { name: string; file: string }) => {
+      if (!file.endsWith('.index') || name !== 'write' || cache === null) return
+      const { low, high } = cache.store.hashed(new TextEncoder().encode('key 3'))
+      const { index, deaths } = cache.store
+      const slot = index.find(low, high)
+      if (slot < 0) return
+      deaths.killDead({ low, high }, { segment: index.segmentAt(slot), recordNum: index.recordNumAt(slot) })
+    }
+    cache = await openCache(watchedVfs(vfs, { before }) as SimVfs, SMALL)
+    await cache.store.close()
+    assert.equal(cache.store.kills.length, 1)
+    assert.equal(names(vfs, '.index').length, 1)
+    const again = await openCache(vfs, SMALL)
+    assert.equal(again.store.indexFrom, 'segments')
+    assert.deepEqual(names(vfs, '.index'), [])
+    await again.store.close()
   })
 })
 

@@ -58,7 +58,9 @@ function text(all: CacheSummary): string {
     `varve blob cache ${printable(dir)}`,
     `catalog     ${catalogNum}, sequence ${countText(seqNum)}${markCount === 0 ? '' : `, ${markCount} purges`}`,
   ]
-  if (snapshot !== null) lines.push(`index       ${snapshot.file}, ${countText(snapshot.bytes)} bytes, of the last close`)
+  if (snapshot !== null) {
+    lines.push(`index       ${snapshot.file}, ${countText(snapshot.bytes)} bytes, of the last close`)
+  }
   if (holder !== null) {
     lines.push(`writer      process ${holder.pid} on ${printable(holder.host)} since ${printable(holder.since)}`)
   }
