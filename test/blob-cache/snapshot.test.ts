@@ -253,11 +253,15 @@ describe('a snapshot of which something is not known', () => {
     await again.store.close()
   })
 
-  it('is not named: a record that was found to be bad while it was written', async () => {
-    const vfs = await closedCache()
+  for (const [when, call, left] of [['before', /^close .*\.segment$/, 0], ['while', /^write .*\.index$/, 1]] as const) {
+    it(`does not count: a record that was found to be bad ${when} it was written`, () => checkKillAt(call, left))
+  }
+
+  async function checkKillAt(call: RegExp, left: number): Promise<void> {
+    const vfs = await closedCacheThatGoesOn()
     let cache: TextStore | null = null
     const before = ({ name, file }: { name: string; file: string }) => {
-      if (!file.endsWith('.index') || name !== 'write' || cache === null) return
+      if (!call.test(`${name} ${file}`) || cache === null) return
       const { low, high } = cache.store.hashed(new TextEncoder().encode('key 3'))
       const { index, deaths } = cache.store
       const slot = index.find(low, high)
@@ -267,12 +271,12 @@ describe('a snapshot of which something is not known', () => {
     cache = await openCache(watchedVfs(vfs, { before }) as SimVfs, SMALL)
     await cache.store.close()
     assert.equal(cache.store.kills.length, 1)
-    assert.equal(names(vfs, '.index').length, 1)
+    assert.equal(names(vfs, '.index').length, left)
     const again = await openCache(vfs, SMALL)
     assert.equal(again.store.indexFrom, 'segments')
     assert.deepEqual(names(vfs, '.index'), [])
     await again.store.close()
-  })
+  }
 })
 
 describe('a snapshot that does not agree with the files is passed over', () => {
@@ -354,15 +358,20 @@ describe('a close leaves no snapshot', () => {
 
   it('after a write of a segment failed, nor while the cache is in memory', async () => {
     const vfs = await closedCache()
-    const before = ({ name, file }: { name: string; file: string }) => {
-      if (file.endsWith('.segment') && name === 'write') throw new FileSystemError('EIO', name, file)
-    }
-    for (const puts of [1, 20]) {
+    for (const [failures, state] of [[1, 'OK'], [Infinity, 'MEMORY']] as const) {
       const image = vfs.clone('all', 1)
+      let left = 0
+      const before = ({ name, file }: { name: string; file: string }) => {
+        if (file.endsWith('.segment') && name === 'write' && left-- > 0) throw new FileSystemError('EIO', name, file)
+      }
       const cache = await openLiving(watchedVfs(image, { before }) as SimVfs, SMALL)
-      for (let i = 0; i < puts; i++) await cache.put('lost', 'x', 'memory')
+      await cache.put('stored', 'x')
       await cache.settled()
-      await cache.close().catch(() => undefined)
+      left = failures
+      for (let i = 0; i < 20; i++) await cache.put('lost', valueOf('lost'), 'memory')
+      await cache.settled()
+      assert.equal(cache.state, state)
+      await assert.rejects(cache.close(), /EIO/)
       assert.deepEqual(names(image, '.index'), [])
       assert.equal(await indexFromOf(image), 'segments')
     }
