@@ -191,7 +191,7 @@ const blobCacheOrders = [
   },
   {
     file: 'src/blob-cache/snapshot-writer.ts', what: 'a snapshot is named although something was killed meanwhile',
-    from: 'if (kills.end === killsEnd) await', to: 'await',
+    from: 'if (kills.end === killsEnd) await', to: 'if (kills.end >= killsEnd) await',
   },
   {
     file: 'src/blob-cache/catalog-state.ts', what: 'a snapshot counts although groups stand behind it',
@@ -204,7 +204,7 @@ const blobCacheOrders = [
   },
   {
     file: 'src/blob-cache/snapshot-recovery.ts', what: 'a segment that is not sealed may have records that the snapshot lacks',
-    from: '    if (isThere === dead.has(recordNum)) return false\n', to: '',
+    from: 'if (isThere === dead.has(recordNum)) return false', to: 'if (isThere && dead.has(recordNum)) return false',
   },
   {
     file: 'src/blob-cache/segment-scan.ts', what: 'records are counted, their numbers are not read',
