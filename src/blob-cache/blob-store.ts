@@ -11,15 +11,14 @@
  */
 import { copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError } from '../base/index.js'
 import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
-import type { ByteSource } from '../engine/index.js'
 import { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
 import { hashKey } from './blob-hash.js'
 import { BlobMover } from './blob-mover.js'
 import { BlobParts } from './blob-parts.js'
-import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
-import type { PutManner } from './blob-puts.js'
+import { BlobPuts } from './blob-puts.js'
+import type { GivenPut } from './blob-puts.js'
 import { BlobVersions } from './blob-versions.js'
 import { BlobQueues } from './blob-queues.js'
 import { BlobReader } from './blob-reader.js'
@@ -30,8 +29,8 @@ import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
 import { rollCatalog } from './catalog-roll.js'
 import { CatalogWriter } from './catalog-writer.js'
-import { NO_FACTS, SafePoint } from './durability.js'
-import type { BlobFacts, Durability, PutResult } from './durability.js'
+import { SafePoint } from './durability.js'
+import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import type { LargeSegment } from './large-segment.js'
@@ -41,6 +40,7 @@ import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
 import { SegmentRemover } from './segment-remover.js'
+import { SegmentsAhead } from './segments-ahead.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
 import type { SlabSupply } from './slab-supply.js'
@@ -81,6 +81,7 @@ export class BlobStore {
   readonly space: BlobSpace
   readonly queues: BlobQueues
   private readonly evictor: BlobEvictor
+  private readonly ahead = new SegmentsAhead()
   readonly puts: BlobPuts
   private readonly tickets: Tickets
   private readonly versions: BlobVersions
@@ -114,7 +115,7 @@ export class BlobStore {
     this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => this.index.count,
     })
-    this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes })
+    this.evictor = new BlobEvictor({ queues: this.queues, space, clock, segmentBytes, ahead: this.ahead })
     const { index, kills, queues, evictor, origin } = this
     const segments = this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     const allocate = () => ++this.fileNum
@@ -142,7 +143,7 @@ export class BlobStore {
     })
     this.remover = new SegmentRemover({
       clock, index, segments, slabs, queues, space, evictor, catalog, mover: this.mover,
-      makeSafe: () => this.streams.makeSafe(),
+      makeSafe: () => (kills.safeEnd < kills.end ? this.streams.makeSafe() : Promise.resolve()),
       sealOpen: (each) => this.streams.sealNow(each) || this.mover.sealNow(each, () => this.remover.look()),
     })
     this.reader = new BlobReader({
@@ -176,9 +177,9 @@ export class BlobStore {
   private makeStreams(
     { vfs, dir }: LockedDirectory, { segmentBytes }: StoreSettings, slabs: SlabSupply, allocate: () => number,
   ): SegmentStreams {
-    const { origin, segments, catalog, space, queues, clock } = this
+    const { origin, segments, catalog, space, queues, clock, ahead } = this
     return new SegmentStreams({
-      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock,
+      vfs, dir, origin, segmentBytes, slabs, segments, catalog, allocate, space, queues, clock, ahead,
       lookForRoom: () => this.remover.look(),
       onProgress: () => this.onProgress(),
       onSynced: () => this.catalog.look(),
@@ -230,11 +231,9 @@ export class BlobStore {
   }
 
   /** Stores a value, or what a source gives. */
-  put(
-    key: HashedKey, value: Bytes | ByteSource, durability: Durability, about: Partial<BlobFacts & PutManner> = {},
-  ): Promise<PutResult> {
+  put(given: GivenPut): Promise<PutResult> {
     this.checkOpen()
-    return this.puts.put({ ...PLAIN_MANNER, ...about, key, value, durability, facts: { ...NO_FACTS, ...about } })
+    return this.puts.put(given)
   }
 
   /** Gives the blob its number and its place, and makes it visible. Null when there is no place now. */

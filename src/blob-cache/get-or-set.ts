@@ -7,6 +7,7 @@ import { keepAliveUntil } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import type { HashedKey } from './blob-reader.js'
 import type { BlobStore } from './blob-store.js'
+import { PLAIN_MANNER } from './blob-puts.js'
 import { NO_FACTS } from './durability.js'
 import type { Durability } from './durability.js'
 import type { BlobLoad, FlightRequest, LoadFlights } from './load-flights.js'
@@ -75,7 +76,7 @@ function requestOf(
       const staleMs = windowMs > 0 ? freshMs : 0
       // The caller has the value, however this ends.
       const facts = { ...NO_FACTS, namespace, expiresMs, staleMs }
-      return store().put(key, value, durability, facts).catch(() => undefined)
+      return store().put({ ...PLAIN_MANNER, key, value, durability, facts }).catch(() => undefined)
     },
   }
 }
