@@ -5,8 +5,7 @@
  * Invariants: BC-1 every part is checked before it is given.
  */
 import { keepAliveUntil } from '../base/index.js'
-import type { Clock } from '../base/index.js'
-import type { AbortWatch } from '../engine/index.js'
+import type { AbortWatch, Clock } from '../base/index.js'
 import { entryOfFacts } from './blob-entry.js'
 import type { BlobEntry } from './blob-entry.js'
 import type { BlobReader, HashedKey, HeldParts } from './blob-reader.js'

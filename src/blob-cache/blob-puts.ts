@@ -7,8 +7,7 @@
  * is cancelled.
  */
 import { bytesLength, copyBytes, crc32, isByteView } from '../base/index.js'
-import type { Bytes, Clock } from '../base/index.js'
-import type { AbortWatch, ByteSource } from '../engine/index.js'
+import type { AbortWatch, Bytes, ByteSource, Clock } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { HashedKey } from './blob-reader.js'
 import type { BlobVersions } from './blob-versions.js'

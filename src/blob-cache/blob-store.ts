@@ -10,8 +10,7 @@
  * failed segment had not synced is no hit any more, and is killed.
  */
 import { copyBytes, ioError, keepAliveUntil, readHashSeed, VarveError } from '../base/index.js'
-import type { Bytes, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
-import type { ByteSource } from '../engine/index.js'
+import type { Bytes, ByteSource, Clock, FileOrigin, HashSeed, SeqNum } from '../base/index.js'
 import { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'

@@ -3,13 +3,9 @@
  * Thread: main. Code of the caller runs where options and sources are read.
  */
 import {
-  copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, unreadableArgument,
+  AbortWatch, copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, takeSource, unreadableArgument,
 } from '../base/index.js'
-import type { Bytes, Clock } from '../base/index.js'
-import { takeSource } from '../api/index.js'
-import type { ValueSource } from '../api/index.js'
-import { AbortWatch } from '../engine/index.js'
-import type { ByteSource } from '../engine/index.js'
+import type { Bytes, ByteSource, Clock, ValueSource } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { PutManner } from './blob-puts.js'
 import type { BlobFacts, Durability } from './durability.js'

@@ -7,8 +7,7 @@
  * source is cancelled when nothing is stored. BC-8 memory of all calls is bounded.
  */
 import { KeptAlive, MiB } from '../base/index.js'
-import type { Clock } from '../base/index.js'
-import type { AbortWatch, ByteSource } from '../engine/index.js'
+import type { AbortWatch, ByteSource, Clock } from '../base/index.js'
 import { BlobCompressor, compressWhole } from './blob-codec.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { HashedKey } from './blob-reader.js'
