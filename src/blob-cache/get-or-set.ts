@@ -5,7 +5,7 @@
  */
 import { keepAliveUntil } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { BlobStore } from './blob-store.js'
 import { NO_FACTS } from './durability.js'
 import type { Durability } from './durability.js'
