@@ -159,12 +159,15 @@ export class BlobCache {
     const { store } = this
     const hashed = store.hashed(checkKey(key))
     const part = takePart('getStream', options, ['start', 'end', 'signal'])
-    return store.counted(store.parts.stream(hashed, part, watchOf(options)))
+    const watch = watchOf(options)
+    return this.calls.other(() => store.counted(store.parts.stream(hashed, part, watch)))
   }
 
   /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
   async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
-    return this.store.parts.entry(this.store.hashed(checkKey(key)))
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.parts.entry(hashed))
   }
 
   /**
@@ -183,15 +186,18 @@ export class BlobCache {
    */
   async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
     const { namespace, ...facts } = takeGetOrSetOptions(options, load, this.durability)
-    const { clock, flights } = this
+    const { clock, flights, calls } = this
     const hashed = this.store.hashed(checkKey(key))
     const allFacts = { ...facts, namespace: this.hashOf(namespace) }
-    return getOrSet({ clock, flights, store: () => this.store }, hashed, load, allFacts)
+    const parts = { clock, flights, calls, store: () => this.store }
+    return calls.other(() => getOrSet(parts, hashed, load, allFacts))
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
-    return this.store.has(this.store.hashed(checkKey(key)))
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.has(hashed))
   }
 
   /**
@@ -219,13 +225,16 @@ export class BlobCache {
     if ((all === true) === (namespace !== undefined) || (all !== undefined && all !== true)) {
       throw invalidArgument('purge takes either { namespace } or { all: true }')
     }
-    return this.store.purge(this.hashOf(namespace), durability)
+    const hash = this.hashOf(namespace)
+    return this.calls.other(() => this.store.purge(hash, durability))
   }
 
   /** Makes the key absent. Tells whether there was something under it. Rejects when that cannot be made durable. */
   async delete(key: Bytes, options: BlobWriteOptions = {}): Promise<boolean> {
     const durability = this.durabilityOf('delete', options)
-    return this.store.delete(this.store.hashed(checkKey(key)), durability)
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.delete(hashed, durability))
   }
 
   /** Resolves when all that was put and deleted so far survives power loss. Rejects when some of it does not. */

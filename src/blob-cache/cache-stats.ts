@@ -35,7 +35,7 @@ export interface BlobCacheStats {
     /** Loads that failed. */
     loadErrors: number
   }
-  /** Blobs that a `get` may find. */
+  /** Blobs that a `get` may find. What was purged or is expired counts until its segment goes, or it is asked for. */
   items: number
   /** Gets that gave a value. */
   hits: number
@@ -58,7 +58,7 @@ export interface BlobCacheStats {
   puts: number
   /** Bytes of the values that were put. */
   bytesPut: number
-  /** Puts that stored nothing, by reason; a reason that never came is left out. */
+  /** Puts that stored nothing, those of `getOrSet` too, by reason; a reason that never came is left out. */
   refused: {
     /** The blob is larger than the cache takes. */
     'too-large'?: number
@@ -97,7 +97,7 @@ export interface BlobCacheStats {
   movedBytes: number
   /** Calls of `get`, found or not. */
   reads: LatencyStats
-  /** Calls of `put` that stored a blob, until they were acknowledged. */
+  /** Puts that stored a blob, until they were acknowledged; those of `getOrSet` too. */
   writes: LatencyStats
   /** How long each step of a blob's way took, as often as it was taken. */
   stages: {

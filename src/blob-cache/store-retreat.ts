@@ -80,9 +80,9 @@ export class StoreRetreat {
   onNoPlace(error: unknown): void {
     const { puts, isClosing } = this.options
     if (isClosing()) return puts.refuseWaiting()
-    this.firstError ??= error
-    // Within its own bytes the cache has no room, and what there is cannot go now.
+    // Within its own bytes the cache has no room, and what there is cannot go now: nothing is wrong with the disk.
     if (!this.isLeftNow && isOwnLimit(error)) return puts.refuseWaiting()
+    this.firstError ??= error
     this.onTrouble(error)
     puts.bindWaiting()
   }
