@@ -155,7 +155,7 @@ function hintOf(error: unknown): ErrorDetails {
       return { hint: 'the file system is mounted read-only: a database opens there with readOnly: true' }
     case 'EACCES':
     case 'EPERM':
-      return { hint: 'this user may not do that: look at owner and mode; a database that is only read opens with readOnly: true' }
+      return { hint: 'this user may not do that: look at owner and mode; to read a database, readOnly: true will do' }
     case 'ERR_ACCESS_DENIED':
       return { hint: 'the permission model forbids it: docs/containers.md tells which flags are needed' }
     default:

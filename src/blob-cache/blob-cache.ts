@@ -123,7 +123,7 @@ export class BlobCache {
     const about = { ...facts, ...manner, namespace: this.hashOf(namespace) }
     const watch = watchOf(options)
     const given = takeValue(value, watch)
-    const size = given.size ?? manner.size
+    const size = manner.size ?? given.size
     const hashed = store.hashed(key)
     return this.calls.put(() => store.put(hashed, given.value, durability, { ...about, size, watch }))
   }

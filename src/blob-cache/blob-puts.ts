@@ -85,12 +85,13 @@ export class BlobPuts {
     } catch {
       return refuse(given, 'aborted')
     }
+    const isInMemory = typeof value === 'string' || isByteView(value)
+    if (isInMemory && given.size !== null && given.size !== bytesLength(value)) return refuse(given, 'size')
     if (expiresMs > 0 && expiresMs <= this.options.clock.wallMs()) {
       void refuse(given, 'expired')
       if (version === 0) await this.options.delete(key, durability)
       return { stored: false, reason: 'expired' }
     }
-    const isInMemory = typeof value === 'string' || isByteView(value)
     return isInMemory && given.codec === null && this.isSmall(given, bytesLength(value))
       ? this.putSmall(given, value)
       : this.putStreamed(given, isInMemory)

@@ -46,7 +46,7 @@ export interface BlobPutOptions extends BlobWriteOptions {
   version?: number
   /** A name under which the blob can be purged, with others. It is no part of the key. */
   namespace?: string
-  /** Bytes that the source is going to give. When it gives more or fewer, nothing is stored ('size'). */
+  /** Bytes that the value has, or its source is going to give. With more or fewer nothing is stored ('size'). */
   size?: number
   /** The CRC-32 (as zlib has it) that the value must have; otherwise nothing is stored ('checksum'). */
   checksum?: number
