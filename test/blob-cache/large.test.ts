@@ -3,8 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { AbortWatch } from '../../src/engine/index.js'
-import { crc32 } from '../../src/base/index.js'
+import { AbortWatch, crc32 } from '../../src/base/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache } from '../support/blob-cache/blob-machine.js'
 import type { TextStore } from '../support/blob-cache/blob-machine.js'
@@ -119,7 +118,7 @@ describe('a large blob', () => {
     assert.equal(await cache.get('k'), 'old')
     assert.deepEqual(await read(cache, 'first'), bytesOf(2000))
     await cache.store.sync()
-    assert.equal(cache.store.space.usedBy('stream'), 0)
+    assert.equal(cache.store.disk.space.usedBy('stream'), 0)
     // The next segments are made, of 4 KiB each.
     assert.ok(cache.store.usedBytes < usedBytes + 5 * 4096, 'what was given up takes no room')
     await cache.store.close()
