@@ -49,16 +49,28 @@ export class BlobSweep {
   private readonly options: BlobSweepOptions
   private readonly random: SeededRandom
   private readonly oracle = new BlobOracle()
-  private readonly images = new Map<string, Image>()
+  /** Draws for the checks, so that what is checked does not change the life. */
+  private readonly checkRandom: SeededRandom
+  /** What tells images apart, of all that were taken. */
+  private readonly taken = new Set<string>()
+  /** Images that are not checked yet. */
+  private images: Image[] = []
 
   constructor(options: BlobSweepOptions) {
     this.options = options
     this.random = new SeededRandom(options.seed, 'blob sweep')
+    this.checkRandom = new SeededRandom(options.seed, 'blob sweep checks')
   }
 
   async run(): Promise<void> {
     await this.live()
-    for (const image of this.images.values()) await this.check(image)
+    await this.checkImages()
+  }
+
+  private async checkImages(): Promise<void> {
+    const { images } = this
+    this.images = []
+    for (const image of images) await this.check(image)
   }
 
   /** One life of a cache: calls that are awaited, calls that are not, closes and reopens. */
@@ -75,6 +87,7 @@ export class BlobSweep {
       if (this.random.chance(0.4)) {
         await Promise.all(calls)
         calls = []
+        await this.checkImages()
       }
       if (this.random.chance(0.03)) await cache.store.sync()
       if (this.random.chance(0.02)) {
@@ -151,7 +164,9 @@ export class BlobSweep {
       const image = way === 'kill' ? vfs.cloneKilled(seed) : vfs.clone(way, seed)
       const expected = this.oracle.expect(loss, this.options.mayEvict ?? false)
       const key = `${loss} ${hashDisk(image)} ${describe(expected)}`
-      if (!this.images.has(key)) this.images.set(key, { vfs: image, expected, what: `${what}, then ${way} ${seed}` })
+      if (this.taken.has(key)) continue
+      this.taken.add(key)
+      this.images.push({ vfs: image, expected, what: `${what}, then ${way} ${seed}` })
     }
   }
 
@@ -183,13 +198,14 @@ export class BlobSweep {
   /** Deletes one key and puts another, then loses power: nothing old comes back, and the rest stays. */
   private async checkAgain(vfs: SimVfs, seen: Map<string, string | undefined>): Promise<void> {
     const { keys, settings, mayEvict = false } = this.options
-    const before = vfs.crash('none', this.random.u32())
-    const cache = await openCache(before, settings, this.random.u32())
-    const [deleted, put] = [this.random.pick(keys), this.random.pick(keys)]
+    const { checkRandom: random } = this
+    const before = vfs.crash('none', random.u32())
+    const cache = await openCache(before, settings, random.u32())
+    const [deleted, put] = [random.pick(keys), random.pick(keys)]
     for (const key of keys) assert.equal(await cache.get(key), seen.get(key), `${key} after a second power loss`)
     await cache.delete(deleted, 'synced')
     assert.deepEqual(await cache.put(put, 'new', 'synced'), { stored: true })
-    const again = await openCache(before.crash(this.random.pick(['none', 'random50']), this.random.u32()), settings)
+    const again = await openCache(before.crash(random.pick(['none', 'random50']), random.u32()), settings)
     for (const key of keys) {
       const value = await again.get(key)
       if (key === put) assert.equal(value, 'new')
