@@ -11,8 +11,8 @@ import {
   compareBytes, errnoOf, fileSeed, ioError, isOutOfFiles, MANIFEST_BYTES_MAX, runAsync, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileOrigin, Random, SeqNum } from '../base/index.js'
-import { moveMarker } from '../manifest/index.js'
-import type { Marker } from '../manifest/index.js'
+import { moveMarker } from '../directory/index.js'
+import type { Marker } from '../directory/index.js'
 import { openFile, readWhole, withFile, writeFully } from '../vfs/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'

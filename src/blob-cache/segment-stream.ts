@@ -1,7 +1,7 @@
 /**
  * What: the segments of one queue that take new records, one behind the other: the current one takes them, the next one
  * may be made ahead, the last ones are being sealed.
- * Owns: which segment is current and which is spare. Does not own: who waits for a place (blob-store.ts).
+ * Owns: which segment is current and which is spare. Does not own: who waits for a place (waiting-puts.ts).
  * Thread: main.
  * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3
  * its whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or

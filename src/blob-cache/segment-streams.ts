@@ -2,9 +2,10 @@
  * What: where new records go: into young segments, or, when their keys were dropped a short while ago and there is room
  * for it, into a segment of such ones, which has main's place in the queue. And how safe the records are.
  * Owns: the slabs, the segments that take new records, which of them may not be synced yet, their syncs.
- * Does not own: what follows from a failure (blob-store.ts).
+ * Does not own: what follows from a failure (store-retreat.ts).
  * Thread: main.
  * Invariants: BC-7 a segment of returned keys never makes anybody wait: where there is none, young ones take all.
+ * BC-9 a put is acknowledged when its bytes are as safe as it asked for.
  */
 import { keepAliveUntil, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'

@@ -3,27 +3,19 @@
  * go.
  * Thread: main.
  */
-import type { BlobMover } from './blob-mover.js'
 import type { BlobPuts } from './blob-puts.js'
 import type { LockedDirectory } from './cache-directory.js'
-import type { CatalogWriter } from './catalog-writer.js'
-import type { SegmentRemover } from './segment-remover.js'
-import type { SegmentSet } from './segment-set.js'
-import type { SegmentStreams } from './segment-streams.js'
+import type { StoreDisk } from './store-disk.js'
 
 export interface EndingStore {
   puts: BlobPuts
-  streams: SegmentStreams
-  catalog: CatalogWriter
-  remover: SegmentRemover
-  mover: BlobMover
-  segments: SegmentSet
+  disk: StoreDisk
   place: LockedDirectory
 }
 
 /** Ends a store, whatever fails; `onError` is told what did. */
 export async function endStore(store: EndingStore, onError: (error: unknown) => void): Promise<void> {
-  const { puts, streams, catalog, remover, mover, segments, place } = store
+  const { puts, place, disk: { streams, catalog, remover, mover, segments } } = store
   await puts.end()
   await streams.makeSafe()
   await catalog.killed().catch(onError)

@@ -6,7 +6,7 @@
 import { KeptAlive, MiB, Waiters } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import { StageTimes } from '../stats/index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { Durability, PutResult } from './durability.js'
 import type { Ticket, Tickets } from './tickets.js'
 

@@ -3,8 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { AbortWatch } from '../../src/engine/index.js'
-import { crc32 } from '../../src/base/index.js'
+import { AbortWatch, crc32 } from '../../src/base/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache } from '../support/blob-cache/blob-machine.js'
 import type { TextStore } from '../support/blob-cache/blob-machine.js'
