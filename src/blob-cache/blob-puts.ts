@@ -103,7 +103,7 @@ export class BlobPuts {
   }
 
   private putSmall(given: GivenPut, value: Bytes): Promise<PutResult> {
-    const { key, durability, checksum, watch, facts: { namespace, expiresMs, version, meta } } = given
+    const { key, durability, checksum, watch, facts: { namespace, expiresMs, staleMs, version, meta } } = given
     watch?.end()
     if (checksum !== null && checksum !== checksumOf(value)) return refuse(given, 'checksum')
     const extensions = encodeExtensions(version, meta)
@@ -113,7 +113,7 @@ export class BlobPuts {
       recordBytes: recordBytes({
         keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
       }),
-      staleMs: given.facts.staleMs ?? 0, isReturning: this.options.hasGhost(key),
+      staleMs, isReturning: this.options.hasGhost(key),
     }
     const { versions } = this.options
     if (version === 0) {

@@ -10,7 +10,7 @@
  * moments of acknowledgement.
  */
 import { ioError, keepAliveUntil, VarveError } from '../base/index.js'
-import type { Bytes, ByteSource, Clock } from '../base/index.js'
+import type { Bytes, Clock } from '../base/index.js'
 import { BlobBinder } from './blob-binder.js'
 import { BlobDeaths } from './blob-deaths.js'
 import { KeyHasher } from './blob-hash.js'
@@ -18,14 +18,13 @@ import type { HashedKey } from './blob-hash.js'
 import type { BlobIndex } from './blob-index.js'
 import type { BlobMover } from './blob-mover.js'
 import { BlobParts } from './blob-parts.js'
-import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
-import type { PutManner } from './blob-puts.js'
+import { BlobPuts } from './blob-puts.js'
+import type { GivenPut } from './blob-puts.js'
 import { BlobReader } from './blob-reader.js'
 import { BlobVersions } from './blob-versions.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { ChangeTag } from './catalog-format.js'
-import { NO_FACTS } from './durability.js'
-import type { BlobFacts, Durability, PutResult } from './durability.js'
+import type { Durability, PutResult } from './durability.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import type { MissReason } from './record-facts.js'
@@ -169,11 +168,9 @@ export class BlobStore {
   // ── Puts, deletes ───────────────────────────────────────────────────────────────────────────────
 
   /** Stores a value, or what a source gives. */
-  put(
-    key: HashedKey, value: Bytes | ByteSource, durability: Durability, about: Partial<BlobFacts & PutManner> = {},
-  ): Promise<PutResult> {
+  put(given: GivenPut): Promise<PutResult> {
     this.checkOpen()
-    return this.puts.put({ ...PLAIN_MANNER, ...about, key, value, durability, facts: { ...NO_FACTS, ...about } })
+    return this.puts.put(given)
   }
 
   /** Makes the key absent; resolves when that is as durable as asked for. Tells whether there was something. */

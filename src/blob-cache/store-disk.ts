@@ -19,6 +19,7 @@ import type { LargeSegment } from './large-segment.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import { SegmentRemover } from './segment-remover.js'
+import { SegmentsAhead } from './segments-ahead.js'
 import { SegmentSet } from './segment-set.js'
 import { SegmentStreams } from './segment-streams.js'
 import type { SlabSupply } from './slab-supply.js'
@@ -60,6 +61,7 @@ export class StoreDisk {
   readonly mover: BlobMover
   readonly remover: SegmentRemover
   readonly streams: SegmentStreams
+  private readonly ahead = new SegmentsAhead()
   private readonly options: StoreDiskOptions
 
   constructor(options: StoreDiskOptions) {
@@ -70,7 +72,7 @@ export class StoreDisk {
     const queues = this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => index.count,
     })
-    this.evictor = new BlobEvictor({ queues, space, clock, segmentBytes })
+    this.evictor = new BlobEvictor({ queues, space, clock, segmentBytes, ahead: this.ahead })
     this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     this.catalog = this.makeCatalog()
     this.mover = this.makeMover()
@@ -106,11 +108,11 @@ export class StoreDisk {
   }
 
   private makeRemover(): SegmentRemover {
-    const { recovered: { index }, clock, slabs } = this.options
+    const { recovered: { index }, clock, slabs, kills } = this.options
     const { segments, queues, space, evictor, catalog, mover } = this
     return new SegmentRemover({
       clock, index, segments, slabs, queues, space, evictor, catalog, mover,
-      makeSafe: () => this.streams.makeSafe(),
+      makeSafe: () => (kills.safeEnd < kills.end ? this.streams.makeSafe() : Promise.resolve()),
       sealOpen: (each) => this.streams.sealNow(each) || mover.sealNow(each, () => this.remover.look()),
     })
   }
@@ -118,9 +120,9 @@ export class StoreDisk {
   private makeStreams(): SegmentStreams {
     const { place: { vfs, dir }, recovered: { origin }, settings, clock, slabs, numbers } = this.options
     const { bindWaiting, onSegmentFailed, onNoPlace } = this.options
-    const { segments, catalog, space, queues, remover } = this
+    const { segments, catalog, space, queues, remover, ahead } = this
     return new SegmentStreams({
-      vfs, dir, origin, segmentBytes: settings.segmentBytes, slabs, segments, catalog, space, queues, clock,
+      vfs, dir, origin, segmentBytes: settings.segmentBytes, slabs, segments, catalog, space, queues, clock, ahead,
       allocate: () => numbers.nextFileNum(),
       lookForRoom: () => remover.look(),
       onProgress: () => {
