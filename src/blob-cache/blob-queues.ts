@@ -146,8 +146,8 @@ export class BlobQueues {
   }
 
   /**
-   * Says whether an open segment is lent to somebody: then it cannot be sealed. When it is given back it goes to the end
-   * of its queue: a blob that took long to come is a new one only now.
+   * Says whether an open segment is lent to somebody: then it cannot be sealed. When it is given back it goes to the
+   * end of its queue: a blob that took long to come is a new one only now.
    */
   lend(segment: number, isLent: boolean): void {
     const queue = this.young.has(segment) ? this.young : this.main
