@@ -24,12 +24,17 @@ const entries = {
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level blob-cache keyv unstorage cli', 'engine'],
+  ['index level cli', 'engine'],
+  ['index level testing cli', 'jobs'],
+  ['index level blob-cache keyv unstorage cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
   ['index level blob-cache keyv unstorage testing cli', 'base'],
   ['index level blob-cache keyv unstorage undici cli', 'options'],
   ['index level blob-cache keyv unstorage undici testing cli', 'errors'],
 ])
+
+/** What is loaded only when it is wanted, by its source. */
+const late = new Map([['src/api/index.ts', 'database']])
 
 const target = 'node20'
 
@@ -98,12 +103,15 @@ function sharedNames(outputs) {
   const load = (file, loaded) => {
     if (outputs[file] === undefined || loaded.has(file)) return loaded
     loaded.add(file)
-    for (const { path: other } of outputs[file].imports) load(other, loaded)
+    for (const { path: other, kind } of outputs[file].imports) if (kind !== 'dynamic-import') load(other, loaded)
     return loaded
   }
   const loads = Object.keys(entries).map((entry) => ({ entry, files: load(`lib/${entry}.js`, new Set()) }))
-  const shared = Object.keys(outputs).filter((file) => outputs[file]?.entryPoint === undefined)
+  const isNamed = (/** @type {string | undefined} */ source) => source !== undefined && !late.has(source)
+  const shared = Object.keys(outputs).filter((file) => !isNamed(outputs[file]?.entryPoint))
   return new Map(shared.map((file) => {
+    const lateName = late.get(outputs[file]?.entryPoint ?? '')
+    if (lateName !== undefined) return [path.basename(file, '.js'), lateName]
     const users = loads.filter(({ files }) => files.has(file)).map(({ entry }) => entry)
     return [path.basename(file, '.js'), names.get(users.join(' ')) ?? users.join('-')]
   }))
@@ -111,7 +119,10 @@ function sharedNames(outputs) {
 
 /** @param {string} text  a module of the package */
 async function asCommonJs(text) {
-  const { code } = await transform(text, { format: 'cjs', platform: 'node', target, legalComments: 'none' })
+  // What is loaded late is the same build too: `import` would give the modules.
+  const { code } = await transform(text, {
+    format: 'cjs', platform: 'node', target, legalComments: 'none', supported: { 'dynamic-import': false },
+  })
   // A module is always strict.
   return `"use strict";\n${code.replace(/require\("(\.\/[\w-]+)\.js"\)/g, 'require("$1.cjs")')}`
 }

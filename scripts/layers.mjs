@@ -15,7 +15,7 @@ import { lineOf, readSourceTree, report } from './source-tree.mjs'
 const ranks = [
   ['base'],
   ['vfs', 'exec', 'stats', 'cache', 'iterator', 'dump'],
-  ['slab'],
+  ['slab', 'directory'],
   ['memtable', 'wal', 'manifest', 'sstable', 'vlog'],
   ['tables', 'pick'],
   ['versions', 'run'],

@@ -1,8 +1,7 @@
 /**
  * What: the options of `compact` and `collectGarbage` as users give them.
  */
-import { invalidArgument, takeOptions } from '../base/index.js'
-import { AbortWatch } from '../engine/index.js'
+import { AbortWatch, invalidArgument, takeOptions } from '../base/index.js'
 import type { CollectCall, CollectOptions, CompactCall, CompactOptions } from '../engine/index.js'
 
 const NAMES = ['signal', 'onProgress']

@@ -3,8 +3,7 @@
  * Thread: main; it holds the lock meanwhile, so no open database is touched.
  */
 import { directoryError, parseFileName, VarveError } from '../base/index.js'
-import { holdsData, readMarker } from '../manifest/index.js'
-import { checkNotForeign, findDirectory, lockFor, namesIn } from '../open/index.js'
+import { holdsData, readMarker, checkNotForeign, findDirectory, lockFor, namesIn } from '../directory/index.js'
 import { HeldVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 

@@ -1,6 +1,8 @@
 /** Rank 9: what programs import. src/index.ts says what of it is public. */
 export { VarveError } from '../base/index.js'
-export type { Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, Timer } from '../base/index.js'
+export type {
+  Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, StreamReader, Timer, ValueSource,
+} from '../base/index.js'
 export type {
   CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation,
   HeldValueLog, VarveOptions,
@@ -24,7 +26,6 @@ export type { KeyBounds, RangeOptions } from './ranges.js'
 export { heldBy, newSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export type { StreamOptions } from './stream-options.js'
-export { takeSource } from './stream-source.js'
-export type { StreamReader, StreamWriteOptions, ValueSource } from './stream-source.js'
+export type { StreamWriteOptions } from './put-stream.js'
 export { readersOf, Varve } from './varve.js'
 export type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'

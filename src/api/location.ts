@@ -5,7 +5,7 @@
 import {
   directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError,
 } from '../base/index.js'
-import { findDirectory } from '../open/index.js'
+import { findDirectory } from '../directory/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 

@@ -7,7 +7,7 @@
 import {
   checkFlag, copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
 } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import type { Bytes, ValueSource } from '../base/index.js'
 import { checkKey, copyPosition } from '../commit/index.js'
 import type { BatchOperation, BatchOptions } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
@@ -30,8 +30,8 @@ import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange,
 import type { KeyBounds, RangeOptions } from './ranges.js'
 import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
-import { putStream } from './stream-source.js'
-import type { StreamWriteOptions, ValueSource } from './stream-source.js'
+import { putStream } from './put-stream.js'
+import type { StreamWriteOptions } from './put-stream.js'
 import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
 import { takeBatchOptions } from './write-options.js'

@@ -1,4 +1,5 @@
 /** Rank 0: the vocabulary. It imports nothing but itself. */
+export * from './abort-watch.js'
 export * from './assert.js'
 export * from './bytes.js'
 export * from './checksum.js'
@@ -30,4 +31,5 @@ export * from './turns.js'
 export * from './unfilled-bytes.js'
 export * from './user-bytes.js'
 export * from './value-handle.js'
+export * from './value-source.js'
 export * from './waiters.js'

@@ -3,18 +3,18 @@
  * Thread: main.
  */
 import {
-  bytesLength, checkFlag, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, MiB, systemClock, systemRandom,
+  bytesLength, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, printAs, printedObject, setHidden,
   takeOptions, VarveError,
 } from '../base/index.js'
-import type { Bytes, Clock, Random } from '../base/index.js'
-import { nodeCodec, NodeVfs } from '../vfs/index.js'
-import type { Vfs } from '../vfs/index.js'
-import { codecOf, findCodecs } from './blob-codec.js'
-import type { BlobCodec, BlobCodecs } from './blob-codec.js'
+import type { Bytes, Clock } from '../base/index.js'
+import { NodeVfs } from '../vfs/index.js'
+import type { BlobCodec } from './blob-codec.js'
 import type { BlobEntry } from './blob-entry.js'
-import type { BlobCacheEvent, BlobHealth } from './blob-health.js'
+import type { BlobHealth } from './blob-health.js'
 import type { ReadInto } from './blob-parts.js'
 import type { BlobStore } from './blob-store.js'
+import { checkLocation, takeCacheOptions } from './cache-options.js'
+import type { BlobCacheOptions, CacheOptions } from './cache-options.js'
 import { cacheStats } from './cache-stats.js'
 import type { BlobCacheStats } from './cache-stats.js'
 import { CallMeter } from './call-meter.js'
@@ -27,83 +27,18 @@ import type { BlobGetOrSetOptions } from './get-or-set-options.js'
 import { KeyIndex } from './key-index.js'
 import { LoadFlights } from './load-flights.js'
 import type { BlobLoad } from './load-flights.js'
-import { openLife, settingsFor } from './open-cache.js'
-import type { WhenLocked } from './open-cache.js'
+import { openLife } from './open-cache.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
-import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
+import { checkBytes, checkDurability, NO_OPTIONS, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { rebuildCache } from './rebuild.js'
 import type { RebuiltCache } from './rebuild.js'
 import { checkTarget, takePart } from './read-options.js'
 import type { BlobReadOptions, BlobStreamOptions } from './read-options.js'
 
-/** The smallest `maxBytes`. */
-const CACHE_BYTES_MIN = 32 * MiB
-/** The part of a cache that one blob may be, and of how many blobs of the largest size it has room. */
-const BLOB_SHARE_MAX = 15 / 64
-const BLOBS = 40
-/** Places in a file have 32 bits. */
-const BLOB_BYTES_MAX = 4 * 1024 * MiB - 128 * MiB
-const OPEN_OPTIONS = [
-  'maxBytes', 'maxBlobBytes', 'durability', 'compression', 'keyIndex', 'whenLocked', 'onEvent', 'components',
-]
 const ORDERS: readonly KeyOrder[] = ['ascending', 'descending']
 const KEYS_OPTIONS = ['prefix', 'namespace', 'order']
-
-/** Parts that a cache is built on; each has a default where the platform has one. */
-export interface BlobCacheComponents {
-  /** The file system; on Node the real one. */
-  vfs?: Vfs
-  /** Time; on each platform its own. */
-  clock?: Clock
-  /** Salts and ids; by default the system's. */
-  random?: Random
-}
-
-/** How blobs are compressed. */
-export type CompressionName = 'none' | 'deflate' | 'brotli' | 'zstd'
-
-/** Options of `BlobCache.open`. An unknown one, or a value of the wrong type or size, is refused. */
-export interface BlobCacheOptions {
-  /**
-   * Bytes that the files of the cache may take together, 32 MiB or more. What does not fit goes; blobs that are read
-   * stay longer.
-   */
-  maxBytes: number
-  /**
-   * Keeps the keys in order, in a database in `keys/`, so that `keys` with `order` need not gather all of them first;
-   * default false. It is made anew when it is damaged, or not of the last close. Its bytes come on top of `maxBytes`.
-   */
-  keyIndex?: boolean
-  /** When puts and deletes are acknowledged, unless a call says otherwise; default 'written'. */
-  durability?: Durability
-  /**
-   * What `open` does when another process has the directory: 'throw', the default, throws LOCKED; 'memory' gives a
-   * cache that is in memory only, with room for a few blobs, until it is closed.
-   */
-  whenLocked?: WhenLocked
-  /** Called with what happens to the cache beside calls of it. */
-  onEvent?: (event: BlobCacheEvent) => void
-  /**
-   * The largest blob, at most a quarter of `maxBytes` less 1/16, and below 4 GiB; default a fortieth of `maxBytes`.
-   * With much larger ones fewer small ones stay.
-   */
-  maxBlobBytes?: number
-  /**
-   * Blobs are compressed when that makes them an eighth shorter; default 'none'. 'zstd' needs Node 22.15. A part of a
-   * compressed blob takes as long as all before it.
-   */
-  compression?: CompressionName
-  /** Parts of the platform. */
-  components?: BlobCacheComponents
-}
-
-interface CacheSettings {
-  durability: Durability
-  clock: Clock
-  codec: BlobCodec | null
-}
 
 /** What is purged: all that was put under a namespace, or everything. */
 export type BlobPurge = { namespace: string; all?: undefined } | { all: true; namespace?: undefined }
@@ -120,28 +55,31 @@ export interface BlobKeysOptions {
 
 /** A bounded cache of blobs, in a directory of its own. */
 export class BlobCache {
-  private readonly life: CacheLife
-  private readonly health: BlobHealth
-  private readonly flights: LoadFlights
-  private readonly clock: Clock
-  private readonly durability: Durability
-  private readonly calls: CallMeter
-  private readonly orderedKeys: OrderedKeys
-  private closing: Promise<void> | null = null
-  private readonly codec: BlobCodec | null
+  private declare readonly life: CacheLife
+  private declare readonly health: BlobHealth
+  private declare readonly flights: LoadFlights
+  private declare readonly clock: Clock
+  private declare readonly durability: Durability
+  private declare readonly calls: CallMeter
+  private declare readonly orderedKeys: OrderedKeys
+  private declare readonly codec: BlobCodec | null
+  private declare closing: Promise<void> | null
+
+  static {
+    printAs(this, (cache) => {
+      const { state, items, usedBytes, space: { maxBytes } } = cache.stats()
+      return printedObject('BlobCache', { state, items, usedBytes, maxBytes })
+    })
+  }
 
   private constructor(
     { life, health }: { life: CacheLife; health: BlobHealth }, keys: OrderedKeys,
-    { durability, clock, codec }: CacheSettings,
+    { durability, clock, codec }: Pick<CacheOptions, 'durability' | 'clock' | 'codec'>,
   ) {
-    this.orderedKeys = keys
-    this.codec = codec
-    this.clock = clock
-    this.calls = new CallMeter(clock)
-    this.life = life
-    this.health = health
-    this.flights = new LoadFlights(clock)
-    this.durability = durability
+    setHidden(this, {
+      life, health, flights: new LoadFlights(clock), clock, durability, calls: new CallMeter(clock), orderedKeys: keys,
+      codec, closing: null,
+    })
   }
 
   private get store(): BlobStore {
@@ -153,10 +91,8 @@ export class BlobCache {
    * another process has the cache.
    */
   static async open(location: string, options: BlobCacheOptions): Promise<BlobCache> {
-    if (typeof location !== 'string' || location === '' || location.includes('\0')) {
-      throw invalidArgument('the location must be the path of a directory')
-    }
-    const given = readOptions(options)
+    checkLocation(location)
+    const given = takeCacheOptions(options)
     const { settings, keyIndex, whenLocked, onEvent, vfs = new NodeVfs(), clock, random } = given
     const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
     const opened = await keepAliveUntil(clock, opening)
@@ -170,7 +106,8 @@ export class BlobCache {
    * or purged may come back. Throws MISSING_FILE when there is no segment, LOCKED when a process has the cache.
    */
   static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
-    const { vfs = new NodeVfs(), clock, random, settings } = readOptions(options)
+    checkLocation(location)
+    const { vfs = new NodeVfs(), clock, random, settings } = takeCacheOptions(options)
     return keepAliveUntil(clock, rebuildCache(location, { vfs, clock, random, sizes: settings }))
   }
 
@@ -179,16 +116,19 @@ export class BlobCache {
    * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
    * must not change until then.
    */
-  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = NO_OPTIONS): Promise<PutResult> {
     const { clock, store } = this
-    const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
+    const given = takePutOptions(options, clock, this.codec)
     checkKey(key)
-    const about = { ...facts, ...manner, namespace: this.hashOf(namespace) }
+    const { expiresMs, version, meta, checksum, codec } = given
+    const facts = { namespace: this.hashOf(given.namespace), expiresMs, version, staleMs: 0, meta }
     const watch = watchOf(options)
-    const given = takeValue(value)
-    const size = given.size ?? manner.size
-    const hashed = store.hashed(key)
-    return this.calls.put(() => store.put(hashed, given.value, durability, { ...about, size, watch }))
+    const taken = takeValue(value, watch)
+    const put = {
+      key: store.hashed(key), value: taken.value, durability: given.durability ?? this.durability, facts,
+      size: given.size ?? taken.size, checksum, codec, watch,
+    }
+    return this.calls.put(() => store.put(put))
   }
 
   /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */
@@ -222,12 +162,15 @@ export class BlobCache {
     const { store } = this
     const hashed = store.hashed(checkKey(key))
     const part = takePart('getStream', options, ['start', 'end', 'signal'])
-    return store.counted(store.parts.stream(hashed, part, watchOf(options)))
+    const watch = watchOf(options)
+    return this.calls.other(() => store.counted(store.parts.stream(hashed, part, watch)))
   }
 
   /** Tells what there is under a key, without its value; undefined when `get` would give nothing. No visit. */
   async getEntry(key: Bytes): Promise<BlobEntry | undefined> {
-    return this.store.parts.entry(this.store.hashed(checkKey(key)))
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.parts.entry(hashed))
   }
 
   /**
@@ -246,15 +189,18 @@ export class BlobCache {
    */
   async getOrSet(key: Bytes, load: BlobLoad, options: BlobGetOrSetOptions = {}): Promise<Uint8Array> {
     const { namespace, ...facts } = takeGetOrSetOptions(options, load, this.durability)
-    const { clock, flights } = this
+    const { clock, flights, calls } = this
     const hashed = this.store.hashed(checkKey(key))
     const allFacts = { ...facts, namespace: this.hashOf(namespace) }
-    return getOrSet({ clock, flights, store: () => this.store }, hashed, load, allFacts)
+    const parts = { clock, flights, calls, store: () => this.store }
+    return calls.other(() => getOrSet(parts, hashed, load, allFacts))
   }
 
   /** Tells whether `get` would give a blob now. Header and key of the blob are read and checked, its value is not. */
   async has(key: Bytes): Promise<boolean> {
-    return this.store.has(this.store.hashed(checkKey(key)))
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.has(hashed))
   }
 
   /**
@@ -282,13 +228,16 @@ export class BlobCache {
     if ((all === true) === (namespace !== undefined) || (all !== undefined && all !== true)) {
       throw invalidArgument('purge takes either { namespace } or { all: true }')
     }
-    return this.store.purge(this.hashOf(namespace), durability)
+    const hash = this.hashOf(namespace)
+    return this.calls.other(() => this.store.purge(hash, durability))
   }
 
   /** Makes the key absent. Tells whether there was something under it. Rejects when that cannot be made durable. */
   async delete(key: Bytes, options: BlobWriteOptions = {}): Promise<boolean> {
     const durability = this.durabilityOf('delete', options)
-    return this.store.delete(this.store.hashed(checkKey(key)), durability)
+    const { store } = this
+    const hashed = store.hashed(checkKey(key))
+    return this.calls.other(() => store.delete(hashed, durability))
   }
 
   /** Resolves when all that was put and deleted so far survives power loss. Rejects when some of it does not. */
@@ -307,6 +256,11 @@ export class BlobCache {
   async close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing
+  }
+
+  /** Closes it at the end of an `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   private async closeAll(): Promise<void> {
@@ -334,44 +288,6 @@ export class BlobCache {
     const given = takeOptions(call, ['durability'], options, (o) => o.durability)
     return given === undefined ? this.durability : checkDurability(given)
   }
-}
-
-function readOptions(options: BlobCacheOptions) {
-  const given = takeOptions('cache', OPEN_OPTIONS, options, (o) => ({
-    maxBytes: o.maxBytes, maxBlobBytes: o.maxBlobBytes, durability: o.durability, compression: o.compression,
-    keyIndex: o.keyIndex, whenLocked: o.whenLocked, onEvent: o.onEvent, components: o.components,
-  }))
-  const { maxBytes, durability = 'written', compression = 'none', whenLocked = 'throw', onEvent = null } = given
-  if (whenLocked !== 'throw' && whenLocked !== 'memory') {
-    throw invalidArgument('option whenLocked must be one of throw, memory')
-  }
-  if (onEvent !== null && typeof onEvent !== 'function') throw invalidArgument('option onEvent must be a function')
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < CACHE_BYTES_MIN) {
-    throw invalidArgument(`option maxBytes must be a whole number of ${CACHE_BYTES_MIN} or more`)
-  }
-  const largest = Math.min(BLOB_BYTES_MAX, Math.floor(maxBytes * BLOB_SHARE_MAX))
-  const { maxBlobBytes = Math.min(largest, Math.floor(maxBytes / BLOBS)) } = given
-  if (!Number.isSafeInteger(maxBlobBytes) || maxBlobBytes < 0 || maxBlobBytes > largest) {
-    throw invalidArgument(`option maxBlobBytes must be a whole number of at most ${largest}`)
-  }
-  const { vfs, clock = systemClock, random = systemRandom } = takeOptions(
-    'components', ['vfs', 'clock', 'random'], given.components ?? {}, (parts) =>
-      ({ vfs: parts.vfs, clock: parts.clock, random: parts.random }))
-  const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
-  const codecs = findCodecs(nodeCodec)
-  const codec = checkCompression(codecs, compression)
-  const settings = { ...settingsFor(maxBytes), blobBytesMax: maxBlobBytes, codecs }
-  return { settings, durability: checkDurability(durability), codec, keyIndex, whenLocked, onEvent, vfs, clock, random }
-}
-
-function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {
-  if (name === 'none') return null
-  if (!['deflate', 'brotli', 'zstd'].includes(name)) {
-    throw invalidArgument('option compression must be one of none, deflate, brotli, zstd')
-  }
-  const codec = codecOf(codecs, name)
-  if (codec === null) throw new VarveError('NOT_SUPPORTED', `this platform has no codec ${name}`)
-  return codec
 }
 
 function checkKey(key: Bytes): Bytes {

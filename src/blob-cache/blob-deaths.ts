@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../base/index.js'
 import type { BlobIndex } from './blob-index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { RecordPlace } from './record-facts.js'
 import type { Kill } from './catalog-format.js'
 import type { KillQueue, SafeBytes } from './kill-queue.js'

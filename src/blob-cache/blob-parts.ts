@@ -5,11 +5,11 @@
  * Invariants: BC-1 every part is checked before it is given.
  */
 import { keepAliveUntil } from '../base/index.js'
-import type { Clock } from '../base/index.js'
-import type { AbortWatch } from '../engine/index.js'
+import type { AbortWatch, Clock } from '../base/index.js'
 import { entryOfFacts } from './blob-entry.js'
 import type { BlobEntry } from './blob-entry.js'
-import type { BlobReader, HashedKey, HeldParts } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
+import type { BlobReader, HeldParts } from './blob-reader.js'
 import type { MissReason, RecordFacts } from './record-facts.js'
 import { BlobStream } from './blob-stream.js'
 import type { StreamParts } from './blob-stream.js'
@@ -114,15 +114,23 @@ export class BlobParts {
 
   /** Gives a stream of a part. Small blobs are in memory then; of others nothing is held before the first read. */
   async stream(key: HashedKey, part: BlobPart, watch: AbortWatch | null): Promise<BlobStream | MissReason> {
-    this.checkOpen()
-    const facts = await this.reader.peek(key)
-    if (typeof facts === 'string') return facts
-    const { start, end } = clamp(part, facts)
-    const range = { start, end }
-    const parts = this.reader.isReadWhole(facts.place)
-      ? await this.inMemory(key, facts, range)
-      : this.inFile(key, facts, range, watch)
-    return typeof parts === 'string' ? parts : new BlobStream(entryOfFacts(facts), end - start, parts)
+    let stream: BlobStream | MissReason = 'absent'
+    try {
+      this.checkOpen()
+      watch?.check()
+      const facts = await this.reader.peek(key)
+      if (typeof facts === 'string') return facts
+      const range = clamp(part, facts)
+      const parts = this.reader.isReadWhole(facts.place)
+        ? await this.inMemory(key, facts, range)
+        : this.inFile(key, facts, range)
+      if (typeof parts === 'string') return parts
+      watch?.check()
+      stream = new BlobStream(entryOfFacts(facts), range.end - range.start, watched(parts, watch))
+      return stream
+    } finally {
+      if (typeof stream === 'string') watch?.end()
+    }
   }
 
   private async inMemory(
@@ -140,23 +148,17 @@ export class BlobParts {
     }
   }
 
-  private inFile(
-    key: HashedKey, facts: RecordFacts, { start, end }: BlobPart, watch: AbortWatch | null,
-  ): StreamParts {
+  private inFile(key: HashedKey, facts: RecordFacts, { start, end }: BlobPart): StreamParts {
     const { reader } = this
     let held: HeldParts | null = null
     return {
       async begin(onBroken) {
         held = reader.parts(facts, onBroken) ?? (await movedParts(reader, key, facts, onBroken))
         if (held === null) throw new PartMissing('absent')
-        watch?.orAborted(new Promise(() => undefined)).catch(onBroken)
         reader.visit(key)
         return held.read(start, end)
       },
-      end() {
-        held?.release()
-        watch?.end()
-      },
+      end: () => held?.release(),
       onCorrupt: () => reader.noteCorrupt(key, facts),
     }
   }
@@ -173,4 +175,17 @@ async function movedParts(
 function clamp({ start, end }: BlobPart, { plainBytes }: RecordFacts): BlobPart {
   const from = Math.min(start, plainBytes)
   return { start: from, end: Math.max(from, Math.min(end, plainBytes)) }
+}
+
+/** Gives parts that watch the caller's signal until they end. */
+function watched(parts: StreamParts, watch: AbortWatch | null): StreamParts {
+  if (watch === null) return parts
+  return {
+    ...parts,
+    onAbort: (listener) => watch.tell(listener),
+    end() {
+      parts.end()
+      watch.end()
+    },
+  }
 }

@@ -1,16 +1,15 @@
 /**
  * What: the ways of a put until it binds: at once, behind those that wait for a place, behind a version that has to be
  * read, or through a source.
- * Owns: who waits for a place. Does not own: binding and acknowledgement (blob-store.ts).
+ * Owns: who waits for a place. Does not own: binding (blob-binder.ts), acknowledgement (segment-streams.ts).
  * Thread: main.
  * Invariants: BC-1 calls bind in the order of calls. BC-7 each put settles, and the source of one that stores nothing
  * is cancelled.
  */
 import { bytesLength, copyBytes, crc32, isByteView } from '../base/index.js'
-import type { Bytes, Clock } from '../base/index.js'
-import type { AbortWatch, ByteSource } from '../engine/index.js'
+import type { AbortWatch, Bytes, ByteSource, Clock } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { BlobVersions } from './blob-versions.js'
 import { memorySource } from './byte-input.js'
 import type { BlobFacts, Durability, NotStored, PutResult } from './durability.js'
@@ -53,8 +52,6 @@ export interface BlobPutsOptions {
   blobBytesMax: number
   /** Bytes that are reserved at once for a large blob. */
   stepBytes: number
-  /** True when nothing is put any more. */
-  isStopped: () => boolean
   /** True when the key was dropped a short while ago; it is forgotten then. */
   hasGhost: (key: HashedKey) => boolean
   /** Makes a blob visible in one step; null when there is no place now. */
@@ -69,11 +66,14 @@ export class BlobPuts {
   readonly waiting: WaitingPuts
   private readonly streamed: StreamedPuts
   private isEnded = false
+  private isRetired = false
 
   constructor(options: BlobPutsOptions) {
     this.options = options
     this.waiting = new WaitingPuts(options.clock, options.tickets)
-    this.streamed = new StreamedPuts({ ...options, putSmall: (blob) => this.putNow(blob) })
+    this.streamed = new StreamedPuts({
+      ...options, isStopped: () => this.isRetired, putSmall: (blob) => this.putNow(blob),
+    })
   }
 
   /** Stores a value. A small one that is in memory is read before this returns. */
@@ -85,12 +85,13 @@ export class BlobPuts {
     } catch {
       return refuse(given, 'aborted')
     }
+    const isInMemory = typeof value === 'string' || isByteView(value)
+    if (isInMemory && given.size !== null && given.size !== bytesLength(value)) return refuse(given, 'size')
     if (expiresMs > 0 && expiresMs <= this.options.clock.wallMs()) {
       void refuse(given, 'expired')
       if (version === 0) await this.options.delete(key, durability)
       return { stored: false, reason: 'expired' }
     }
-    const isInMemory = typeof value === 'string' || isByteView(value)
     return isInMemory && given.codec === null && this.isSmall(given, bytesLength(value))
       ? this.putSmall(given, value)
       : this.putStreamed(given, isInMemory)
@@ -102,7 +103,7 @@ export class BlobPuts {
   }
 
   private putSmall(given: GivenPut, value: Bytes): Promise<PutResult> {
-    const { key, durability, checksum, watch, facts: { namespace, expiresMs, version, meta } } = given
+    const { key, durability, checksum, watch, facts: { namespace, expiresMs, staleMs, version, meta } } = given
     watch?.end()
     if (checksum !== null && checksum !== checksumOf(value)) return refuse(given, 'checksum')
     const extensions = encodeExtensions(version, meta)
@@ -112,7 +113,7 @@ export class BlobPuts {
       recordBytes: recordBytes({
         keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
       }),
-      staleMs: given.facts.staleMs ?? 0, isReturning: this.options.hasGhost(key),
+      staleMs, isReturning: this.options.hasGhost(key),
     }
     const { versions } = this.options
     if (version === 0) {
@@ -161,7 +162,7 @@ export class BlobPuts {
   }
 
   private get isStopped(): boolean {
-    return this.isEnded || this.options.isStopped()
+    return this.isEnded || this.isRetired
   }
 
   /** Binds those who wait, in the order of their calls, as long as there is room. */
@@ -172,6 +173,11 @@ export class BlobPuts {
   /** Answers all who wait: there is no place for them now. */
   refuseWaiting(): void {
     this.waiting.refuse()
+  }
+
+  /** Stores nothing any more: another store took the place of this one. */
+  retire(): void {
+    this.isRetired = true
   }
 
   /** Resolves when all values in memory that were put so far have their place, or were refused. */

@@ -7,6 +7,7 @@
 import { equalRanges, errnoOf, MiB, runAsync, VarveError } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
 import type { BlobCodecs } from './blob-codec.js'
+import type { HashedKey } from './blob-hash.js'
 import type { BlobIndex } from './blob-index.js'
 import { ByteGate } from './byte-gate.js'
 import {
@@ -24,13 +25,6 @@ import type { SlabSupply } from './slab-supply.js'
 const READ_BYTES_MAX = 64 * MiB
 /** Bytes that are read for extensions before it is known how many there are. */
 const EXTENSION_BYTES_SOME = 64
-
-/** A key with its hash. */
-export interface HashedKey {
-  readonly bytes: Uint8Array
-  readonly low: number
-  readonly high: number
-}
 
 /** A value as it is stored, in memory. */
 interface FoundValue {

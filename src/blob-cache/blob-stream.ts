@@ -12,6 +12,8 @@ import { PartMissing } from './record-parts.js'
 export interface StreamParts {
   /** Begins to read; called with the first read. `onBroken` is called when it is broken off. */
   begin(onBroken: () => void): Promise<AsyncIterator<Uint8Array>>
+  /** Has this called when the caller's signal fires. */
+  onAbort?(listener: (reason: unknown) => void): void
   /** Lets go what is held. Idempotent. */
   end(): void
   /** Called when a part is not what was written. */
@@ -48,7 +50,8 @@ class Reading {
 
   start(controller: Controller): void {
     this.controller = controller
-    if (this.left === 0) controller.close()
+    if (this.left === 0) this.close(controller)
+    else this.parts.onAbort?.((reason) => this.fail(reason))
   }
 
   async pull(controller: Controller): Promise<void> {
@@ -59,24 +62,30 @@ class Reading {
       this.left -= value.length
       if (this.controller === null) return
       controller.enqueue(value)
-      if (this.left > 0) return
-      this.controller = null
-      controller.close()
-      this.parts.end()
+      if (this.left === 0) this.close(controller)
     } catch (error) {
       if (error instanceof PartMissing && error.reason === 'corrupt') this.parts.onCorrupt()
       this.fail(errorOf(error))
     }
   }
 
+  private close(controller: Controller): void {
+    this.end()
+    controller.close()
+  }
+
   private fail(error: unknown): void {
     const { controller } = this
-    this.controller = null
-    this.parts.end()
+    this.end()
     controller?.error(error)
   }
 
   cancel(): void {
+    this.end()
+  }
+
+  /** Lets go what is held. Nothing is given any more. */
+  private end(): void {
     this.controller = null
     this.parts.end()
   }

@@ -4,7 +4,7 @@
  * Owns: the known versions, bounded in number, and the calls that wait for one. Thread: main.
  * Invariants: BC-1 between the comparison and the bind nothing else happens to the key.
  */
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { PutResult } from './durability.js'
 
 /** No more versions are known than this: records tell the others. */

@@ -5,7 +5,7 @@
  * Invariants: BC-7 whoever waits for the source is answered when the call is stopped; the source is cancelled then.
  */
 import { bytesOfView, crc32, invalidArgument, isByteView, MiB } from '../base/index.js'
-import type { ByteSource } from '../engine/index.js'
+import type { ByteSource } from '../base/index.js'
 import type { NotStored } from './durability.js'
 import type { Ticket } from './tickets.js'
 

@@ -10,7 +10,7 @@ import {
   readFrame, readHashSeed, runAsync,
 } from '../base/index.js'
 import type { FileHeader, HashSeed, Steps } from '../base/index.js'
-import { namesIn } from '../open/index.js'
+import { namesIn } from '../directory/index.js'
 import { NodeVfs, withFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { hashKey } from './blob-hash.js'

@@ -5,9 +5,10 @@
  */
 import { directoryError, ioError, runAsync, VarveError } from '../base/index.js'
 import type { Steps } from '../base/index.js'
-import { holdsData, readMarker } from '../manifest/index.js'
-import type { Marker } from '../manifest/index.js'
-import { checkNotForeign, findDirectory, lockFor, makeDirectories, namesIn, syncFoundName } from '../open/index.js'
+import {
+  holdsData, readMarker, checkNotForeign, findDirectory, lockFor, makeDirectories, namesIn, syncFoundName,
+} from '../directory/index.js'
+import type { Marker } from '../directory/index.js'
 import { HeldVfs, readFully, syncDirectory, unlinkFile, withFile } from '../vfs/index.js'
 import type { Vfs, VfsLock } from '../vfs/index.js'
 import { CACHE_MARKER, parseCacheFileName } from './cache-names.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { parseFileName } from '../base/index.js'
-import { readMarker } from '../manifest/index.js'
+import { readMarker } from '../directory/index.js'
 import { CACHE_MARKER, cacheFileName, parseCacheFileName } from './cache-names.js'
 
 it('names of a cache are parsed as they are written, and no others; none is a name of a database', () => {

@@ -8,7 +8,7 @@
  *   cache-marker.000003.000012    iteration 3: the catalog is number 12; the highest iteration wins
  */
 import { NAME_NUMBER_MAX, parseFileName } from '../base/index.js'
-import type { MarkerNames } from '../manifest/index.js'
+import type { MarkerNames } from '../directory/index.js'
 
 /** The largest number of a file in a cache: places in the index have 32 bits for it. */
 export const CACHE_FILE_NUM_MAX = 2 ** 32 - 1

@@ -35,7 +35,7 @@ export interface BlobCacheStats {
     /** Loads that failed. */
     loadErrors: number
   }
-  /** Blobs that a `get` may find. */
+  /** Blobs that a `get` may find. What was purged or is expired counts until its segment goes, or it is asked for. */
   items: number
   /**
    * Where the last open, or the last way back to the disk, found its index: in the 'snapshot' that a clean close left,
@@ -63,7 +63,7 @@ export interface BlobCacheStats {
   puts: number
   /** Bytes of the values that were put. */
   bytesPut: number
-  /** Puts that stored nothing, by reason; a reason that never came is left out. */
+  /** Puts that stored nothing, those of `getOrSet` too, by reason; a reason that never came is left out. */
   refused: {
     /** The blob is larger than the cache takes. */
     'too-large'?: number
@@ -102,7 +102,7 @@ export interface BlobCacheStats {
   movedBytes: number
   /** Calls of `get`, found or not. */
   reads: LatencyStats
-  /** Calls of `put` that stored a blob, until they were acknowledged. */
+  /** Puts that stored a blob, until they were acknowledged; those of `getOrSet` too. */
   writes: LatencyStats
   /** How long each step of a blob's way took, as often as it was taken. */
   stages: {
@@ -193,31 +193,32 @@ export function cacheStats(store: BlobStore, calls: CallMeter): StoreStats {
     segments: segments.count, usedBytes, evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes,
     reads: calls.gets.stats(), writes: calls.puts.stats(), stages: stagesOf(store), space: spaceOf(store),
     written: {
-      putBytes: store.streams.meter.writtenBytes, moveBytes: mover.writtenBytes,
-      catalogBytes: store.catalog.writtenBytes,
+      putBytes: store.disk.streams.meter.writtenBytes, moveBytes: mover.writtenBytes,
+      catalogBytes: store.disk.catalog.writtenBytes,
     },
     ...queuesOf(store),
     memory: {
-      indexBytes: index.bytes, slabBytes: store.streams.slabBytes, waitingBytes: store.puts.waiting.bytes,
+      indexBytes: index.bytes, slabBytes: store.disk.streams.slabBytes, waitingBytes: store.puts.waiting.bytes,
     },
   }
 }
 
-function stagesOf({ puts: { waiting }, writer, streams: { meter }, remover }: BlobStore): BlobCacheStats['stages'] {
+function stagesOf({ puts: { waiting }, writer, disk, remover }: BlobStore): BlobCacheStats['stages'] {
+  const { meter } = disk.streams
   return {
     reserve: waiting.times.stats(), bind: writer.times.stats(), write: meter.write.stats(), sync: meter.sync.stats(),
     seal: meter.seal.stats(), evict: remover.times.stats(), move: remover.moveTimes.stats(),
   }
 }
 
-function spaceOf({ space }: BlobStore): BlobCacheStats['space'] {
+function spaceOf({ disk: { space } }: BlobStore): BlobCacheStats['space'] {
   return {
     maxBytes: space.maxBytes, segmentBytes: space.usedBy('segment'), streamBytes: space.usedBy('stream'),
     catalogBytes: space.usedBy('catalog'), snapshotBytes: space.snapshotBytes(), heldBytes: space.usedBy('held'),
   }
 }
 
-function queuesOf({ queues, kills }: BlobStore): Pick<BlobCacheStats, 'queues' | 'kills' | 'ghosts'> {
+function queuesOf({ disk: { queues }, kills }: BlobStore): Pick<BlobCacheStats, 'queues' | 'kills' | 'ghosts'> {
   return {
     queues: { young: queues.summaryOf('young'), main: queues.summaryOf('main') },
     kills: { durable: kills.start, waiting: kills.length },

@@ -10,7 +10,7 @@ import {
   runAsync, unsupportedFormat, VarveError,
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
-import { findDirectory, namesIn } from '../open/index.js'
+import { findDirectory, namesIn } from '../directory/index.js'
 import { nodeCodec, NodeVfs, openFile, readFully, readWhole, withFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import { findCodecs } from './blob-codec.js'

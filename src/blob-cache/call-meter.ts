@@ -1,7 +1,10 @@
 /**
- * What: how long the calls of programs took, and which puts stored nothing.
+ * What: the calls of programs: how long they took, which puts stored nothing, and that they give way. What is in memory
+ * is answered at once; a program that makes one such call after the other would leave no turn of the event loop to
+ * timers, nor to the writes that its own puts wait for.
  * Thread: main.
  */
+import { Turns } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { LatencyHistogram } from '../stats/index.js'
 import type { PutResult } from './durability.js'
@@ -13,26 +16,46 @@ export class CallMeter {
   readonly puts = new LatencyHistogram()
   readonly gets = new LatencyHistogram()
   readonly refused = new Map<PutRefusal, number>()
-  private readonly clock: Clock
+  private readonly turns: Turns
 
   constructor(clock: Clock) {
-    this.clock = clock
+    this.turns = new Turns(clock)
   }
 
   /** Makes a call that reads. */
   async get<T>(call: () => Promise<T>): Promise<T> {
-    const startMs = this.clock.nowMs()
+    const startMs = this.turns.nowMs()
     const found = await call()
-    this.gets.record(this.clock.nowMs() - startMs)
+    this.gets.record(this.turns.nowMs() - startMs)
+    await this.giveWay()
     return found
   }
 
   /** Makes a call that stores something. */
   async put(call: () => Promise<PutResult>): Promise<PutResult> {
-    const startMs = this.clock.nowMs()
+    const result = await this.noted(call)
+    await this.giveWay()
+    return result
+  }
+
+  /** Makes a call that stores something, and for which no program waits. */
+  async noted(call: () => Promise<PutResult>): Promise<PutResult> {
+    const startMs = this.turns.nowMs()
     const result = await call()
-    if (result.stored) this.puts.record(this.clock.nowMs() - startMs)
+    if (result.stored) this.puts.record(this.turns.nowMs() - startMs)
     else this.refused.set(result.reason, (this.refused.get(result.reason) ?? 0) + 1)
     return result
+  }
+
+  /** Makes a call that is not measured. */
+  async other<T>(call: () => Promise<T>): Promise<T> {
+    const result = await call()
+    await this.giveWay()
+    return result
+  }
+
+  /** Resolves in another turn, when this one has gone on for long. */
+  private giveWay(): Promise<void> | null {
+    return this.turns.isOverNow() ? this.turns.next() : null
   }
 }

@@ -5,7 +5,7 @@
  */
 import { runAsync } from '../base/index.js'
 import type { FileOrigin, VarveError } from '../base/index.js'
-import { moveMarker } from '../manifest/index.js'
+import { moveMarker } from '../directory/index.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { CACHE_MARKER } from './cache-names.js'
 import { createCatalog } from './catalog.js'

@@ -33,15 +33,15 @@ export function takeGetOrSetOptions(
     durability: o.durability, signal: o.signal,
   }))
   if (typeof load !== 'function') throw invalidArgument('load must be a function')
-  const { signal, namespace } = given
+  const { signal, namespace, ttl = Infinity, staleWhileRevalidate = 0, staleIfError = 0 } = given
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidArgument('option signal must be an AbortSignal')
   }
   return {
-    ttl: checkMs(given.ttl ?? Infinity, 'ttl'),
-    staleWhileRevalidate: checkMs(given.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
-    staleIfError: checkMs(given.staleIfError ?? 0, 'staleIfError'),
-    durability: checkDurability(given.durability ?? durability),
+    ttl: checkMs(ttl, 'ttl'),
+    staleWhileRevalidate: checkMs(staleWhileRevalidate, 'staleWhileRevalidate'),
+    staleIfError: checkMs(staleIfError, 'staleIfError'),
+    durability: checkDurability(given.durability === undefined ? durability : given.durability),
     namespace, signal,
   }
 }

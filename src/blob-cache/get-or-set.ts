@@ -5,8 +5,10 @@
  */
 import { keepAliveUntil } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { BlobStore } from './blob-store.js'
+import { PLAIN_MANNER } from './blob-puts.js'
+import type { CallMeter } from './call-meter.js'
 import { NO_FACTS } from './durability.js'
 import type { Durability } from './durability.js'
 import type { BlobLoad, FlightRequest, LoadFlights } from './load-flights.js'
@@ -25,6 +27,7 @@ export interface GetOrSetFacts {
 export interface GetOrSetParts {
   clock: Clock
   flights: LoadFlights
+  calls: CallMeter
   /** The store that answers now. */
   store: () => BlobStore
 }
@@ -62,7 +65,7 @@ export async function getOrSet(
 }
 
 function requestOf(
-  { store, clock }: GetOrSetParts, key: HashedKey, load: BlobLoad,
+  { store, clock, calls }: GetOrSetParts, key: HashedKey, load: BlobLoad,
   { ttl, staleWhileRevalidate, staleIfError, namespace, durability }: GetOrSetFacts,
 ): FlightRequest {
   return {
@@ -75,7 +78,8 @@ function requestOf(
       const staleMs = windowMs > 0 ? freshMs : 0
       // The caller has the value, however this ends.
       const facts = { ...NO_FACTS, namespace, expiresMs, staleMs }
-      return store().put(key, value, durability, facts).catch(() => undefined)
+      const put = { ...PLAIN_MANNER, key, value, durability, facts }
+      return calls.noted(() => store().put(put)).catch(() => undefined)
     },
   }
 }

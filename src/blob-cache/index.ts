@@ -1,9 +1,7 @@
 /** Rank 10: a bounded cache of blobs, with files of its own. */
 export { BlobCache } from './blob-cache.js'
-export type {
-  BlobCacheComponents, BlobCacheOptions, BlobKeysOptions, BlobPurge,
-  CompressionName,
-} from './blob-cache.js'
+export type { BlobKeysOptions, BlobPurge } from './blob-cache.js'
+export type { BlobCacheComponents, BlobCacheOptions, CompressionName } from './cache-options.js'
 export type { WhenLocked } from './open-cache.js'
 export type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 export type { BlobEntry } from './blob-entry.js'

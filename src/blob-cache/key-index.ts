@@ -14,8 +14,7 @@
  */
 import { compareBytes, getU32, getU53, putU32, putU53, VarveError } from '../base/index.js'
 import type { Clock, Random, SeqNum } from '../base/index.js'
-import { Varve } from '../api/index.js'
-import type { BatchOp } from '../api/index.js'
+import type { BatchOp, Varve } from '../api/index.js'
 import type { Vfs } from '../vfs/index.js'
 import type { FooterEntry } from './segment-footer.js'
 
@@ -63,9 +62,11 @@ export class KeyIndex {
     const { cacheId, seqNum, vfs, clock, random, dir } = options
     const index = new KeyIndex(cacheId)
     const location = vfs.join(dir, FOLDER)
-    const open = () => Varve.open(location, {
-      memoryBudget: MEMORY_BYTES, valueThreshold: 0, components: { vfs, clock, random },
-    })
+    const open = async () => {
+      // Who keeps no key index does not load the engine of the database.
+      const { Varve } = await import('../api/index.js')
+      return Varve.open(location, { memoryBudget: MEMORY_BYTES, valueThreshold: 0, components: { vfs, clock, random } })
+    }
     try {
       index.db = await open().catch((error: unknown) => {
         if (VarveError.is(error) && error.code === 'LOCKED') throw error

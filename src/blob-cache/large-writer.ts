@@ -7,7 +7,7 @@
  */
 import { alignUp, crc32, KiB, MiB, putU32 } from '../base/index.js'
 import { PutRefused } from './byte-input.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { LargeSegment } from './large-segment.js'
 import type { LargeSegments } from './large-segments.js'
 import type { FooterEntry } from './segment-footer.js'

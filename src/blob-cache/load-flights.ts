@@ -8,7 +8,7 @@
  */
 import { copyBytes, equalRanges, invalidArgument, isByteView, KeptAlive, VarveError } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { Ticket } from './tickets.js'
 
 /** What a load is given. */

@@ -40,18 +40,18 @@ export class OrderedKeys {
   /** Keeps an index, if there is a way to open one, and the directory is not another's. */
   static async open(life: CacheLife, openIndex: OpenKeyIndex | null): Promise<OrderedKeys> {
     const keys = new OrderedKeys(life, life.hasDisk ? openIndex : null)
-    if (keys.openIndex !== null) await (keys.following = keys.take(keys.openIndex, life.store.seqNum))
+    if (keys.openIndex !== null) await (keys.following = keys.take(keys.openIndex, life.store.numbers.seqNum))
     return keys
   }
 
   /** Opens the index of the present store, and keeps it from then on. */
   private async take(openIndex: OpenKeyIndex, seqNum: SeqNum | null): Promise<void> {
     const { store } = this.life
-    const index = await openIndex(store.origin.databaseId, seqNum)
+    const index = await openIndex(store.numbers.databaseId, seqNum)
     if (!this.isPresent(store)) return index.close(null)
     this.index = index
     this.followed = store
-    store.onBound = (entry) => index.add(entry)
+    store.binder.onBound = (entry) => index.add(entry)
     store.remover.onGone = (key) => index.remove(key)
     if (!index.isReady) this.building = this.build(index, store)
   }
@@ -147,6 +147,6 @@ export class OrderedKeys {
   /** Closes the index of a store that is closed. With `isSafe` all that the store knows is on the disk. */
   async close(isSafe: boolean): Promise<void> {
     const { index, life: { store } } = this
-    await index?.close(isSafe && this.followed === store && !store.retreat.isLeft ? store.seqNum : null)
+    await index?.close(isSafe && this.followed === store && !store.retreat.isLeft ? store.numbers.seqNum : null)
   }
 }

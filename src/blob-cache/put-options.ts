@@ -3,15 +3,12 @@
  * Thread: main. Code of the caller runs where options and sources are read.
  */
 import {
-  copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, unreadableArgument,
+  AbortWatch, copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, takeSource, unreadableArgument,
 } from '../base/index.js'
-import type { Bytes, Clock } from '../base/index.js'
-import { takeSource } from '../api/index.js'
-import type { ValueSource } from '../api/index.js'
-import { AbortWatch } from '../engine/index.js'
-import type { ByteSource } from '../engine/index.js'
+import type { Bytes, ByteSource, Clock, ValueSource } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { PutManner } from './blob-puts.js'
+import { NO_FACTS } from './durability.js'
 import type { BlobFacts, Durability } from './durability.js'
 import { META_BYTES_MAX } from './record-extensions.js'
 import { recordTime } from './segment-format.js'
@@ -50,7 +47,7 @@ export interface BlobPutOptions extends BlobWriteOptions {
   version?: number
   /** A name under which the blob can be purged, with others. It is no part of the key. */
   namespace?: string
-  /** Bytes that the source is going to give. When it gives more or fewer, nothing is stored ('size'). */
+  /** Bytes that the value has, or its source is going to give. With more or fewer nothing is stored ('size'). */
   size?: number
   /** The CRC-32 (as zlib has it) that the value must have; otherwise nothing is stored ('checksum'). */
   checksum?: number
@@ -62,31 +59,39 @@ export interface BlobPutOptions extends BlobWriteOptions {
   signal?: AbortSignal
 }
 
+export const NO_OPTIONS: BlobPutOptions = {}
+
+/** Options of a put that were read. */
+interface TakenPutOptions extends Omit<PutManner, 'watch'>, Omit<BlobFacts, 'namespace' | 'staleMs'> {
+  readonly durability: Durability | undefined
+  readonly namespace: string | undefined
+}
+
 /** Reads the options. Throws INVALID_ARGUMENT. */
-export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: BlobCodec | null): {
-  durability: Durability | undefined
-  namespace: string | undefined
-  facts: Omit<BlobFacts, 'namespace'>
-  manner: Omit<PutManner, 'watch'>
-} {
+export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: BlobCodec | null): TakenPutOptions {
+  if (options === NO_OPTIONS) {
+    return {
+      durability: undefined, namespace: undefined, size: null, checksum: null, codec,
+      expiresMs: 0, version: 0, meta: NO_FACTS.meta,
+    }
+  }
   const given = takeOptions('put', NAMES, options, (o) => ({
     durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
     size: o.size, checksum: o.checksum, meta: o.meta, compress: o.compress,
   }))
-  const { durability, namespace, version = 0, size = null, checksum = null, meta = '', compress = true } = given
+  const { durability, namespace, version = 0, size, checksum, meta, compress = true } = given
   if (durability !== undefined) checkDurability(durability)
   if (given.version !== undefined && !(isWhole(version) && version > 0)) {
     throw invalidArgument('option version must be a whole number above 0')
   }
-  if (size !== null && !isWhole(size)) throw invalidArgument('option size must be a whole number from 0 on')
-  if (checksum !== null && !(isWhole(checksum) && checksum < 2 ** 32)) {
+  if (size !== undefined && !isWhole(size)) throw invalidArgument('option size must be a whole number from 0 on')
+  if (checksum !== undefined && !(isWhole(checksum) && checksum < 2 ** 32)) {
     throw invalidArgument('option checksum must be a whole number of 32 bits')
   }
   if (typeof compress !== 'boolean') throw invalidArgument('option compress must be true or false')
   return {
-    durability, namespace,
-    facts: { expiresMs: expiryOf(given, clock), version, meta: metaOf(meta) },
-    manner: { size, checksum, codec: compress ? codec : null },
+    durability, namespace, size: size ?? null, checksum: checksum ?? null, codec: compress ? codec : null,
+    expiresMs: expiryOf(given, clock), version, meta: meta === undefined ? NO_FACTS.meta : metaOf(meta),
   }
 }
 
@@ -101,13 +106,30 @@ export function watchOf(options: { signal?: AbortSignal }): AbortWatch | null {
   return signal === undefined ? null : new AbortWatch(signal)
 }
 
-/** Takes the value, or begins to read its source. Throws INVALID_ARGUMENT for anything else. */
-export function takeValue(value: BlobValue): { value: Bytes | ByteSource; size: number | null } {
+/** Takes the value, or begins to read its source. Throws INVALID_ARGUMENT for anything else, and ends the watch. */
+export function takeValue(
+  value: BlobValue, watch: AbortWatch | null = null,
+): { value: Bytes | ByteSource; size: number | null } {
+  try {
+    return takeAny(value)
+  } catch (error) {
+    watch?.end()
+    throw error
+  }
+}
+
+function takeAny(value: BlobValue): { value: Bytes | ByteSource; size: number | null } {
   if (typeof value === 'string' || isByteView(value)) {
     checkBytes(value, 'value')
     return { value, size: null }
   }
+  // A view of other numbers is no source of bytes, although it gives one number after the other.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) throw noValue()
   return { value: takeSource(value), size: sizeOf(value) }
+}
+
+function noValue(): Error {
+  return invalidArgument('a value is a string, a Uint8Array, or a source: a ReadableStream, an iterable or a Blob')
 }
 
 /** The bytes of a Blob; null for other sources. */

@@ -9,8 +9,8 @@
  */
 import { compareBytes, errnoOf, ioError, MANIFEST_BYTES_MAX, runAsync, VarveError } from '../base/index.js'
 import type { FileOrigin, Random, SeqNum, Turns } from '../base/index.js'
-import { moveMarker } from '../manifest/index.js'
-import type { Marker } from '../manifest/index.js'
+import { moveMarker } from '../directory/index.js'
+import type { Marker } from '../directory/index.js'
 import { readWhole, withFile } from '../vfs/index.js'
 import type { BlobIndex } from './blob-index.js'
 import type { BlobSpace } from './blob-space.js'

@@ -80,7 +80,7 @@ export class SegmentSet {
 
   /** Counts a segment of an earlier process that takes records again, with all that it may become. */
   reserve(segment: number, queue: SegmentQueue, bytes: number): void {
-    assert(this.space.tryReserve('segment', bytes), 'BC-3: what an open finds fits')
+    assert(this.space.tryReserveForMoves(bytes), 'BC-3: what an open finds fits')
     this.begin(segment, queue, bytes)
   }
 

@@ -2,12 +2,14 @@
  * What: where new records go: into young segments, or, when their keys were dropped a short while ago and there is room
  * for it, into a segment of such ones, which has main's place in the queue. And how safe the records are.
  * Owns: the slabs, the segments that take new records, which of them may not be synced yet, their syncs.
- * Does not own: what follows from a failure (blob-store.ts).
+ * Does not own: what follows from a failure (store-retreat.ts).
  * Thread: main.
  * Invariants: BC-7 a segment of returned keys never makes anybody wait: where there is none, young ones take all.
+ * BC-9 a put is acknowledged when its bytes are as safe as it asked for.
  */
-import { keepAliveUntil, VarveError } from '../base/index.js'
+import { keepAliveUntil, Turns, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
+import { CallSpeed } from '../vfs/index.js'
 import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import type { SafeFile } from './durability.js'
@@ -17,10 +19,17 @@ import type { LargeSegment } from './large-segment.js'
 import { LargeSegments } from './large-segments.js'
 import type { RecoveredCache } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
+import type { SegmentsAhead } from './segments-ahead.js'
 import { snapshotBytes } from './snapshot-format.js'
 import { SegmentStream } from './segment-stream.js'
 import type { SegmentStreamOptions } from './segment-stream.js'
 import { WriteMeter } from './write-meter.js'
+
+/**
+ * Puts that are answered without a turn of the loop go on for so long. To make, seal and remove a segment takes some
+ * twenty turns, one behind the other, and puts wait for that when it takes longer than they fill one.
+ */
+const TURN_MS_MAX = 0.4
 
 type StreamParts = Pick<SegmentStreamOptions,
   'vfs' | 'dir' | 'origin' | 'segmentBytes' | 'slabs' | 'segments' | 'catalog' | 'allocate'>
@@ -29,6 +38,7 @@ export interface SegmentStreamsOptions extends StreamParts {
   space: BlobSpace
   queues: BlobQueues
   clock: Clock
+  ahead: SegmentsAhead
   /** Called when room is wanted, or may be there now. */
   lookForRoom: () => void
   /** Called after each write of a segment, good or not: bytes are safe that were not, or there is a place. */
@@ -61,16 +71,16 @@ export class SegmentStreams {
     this.syncer = new FileSyncer(clock, () => this.options.onSynced(), meter.sync)
     const shared = {
       ...options,
-      meter,
+      meter, turns: new Turns(clock, TURN_MS_MAX), speed: new CallSpeed(),
       onMade: (file: SafeFile) => this.unsafe.add(file),
       onProgress: (file: SafeFile) => this.onProgress(file),
       onSealed: (file: SafeFile) => this.onSealed(file),
       onFailed: (file: SegmentFile | LargeSegment) => this.onFailed(file),
     }
     this.large = new LargeSegments(shared)
-    this.young = new SegmentStream({ ...shared, queue: 'young', hasSpare: true, reserveRoom: () => this.reserveRoom() })
+    this.young = new SegmentStream({ ...shared, queue: 'young', reserveRoom: () => this.reserveRoom() })
     this.returned = new SegmentStream({
-      ...shared, queue: 'returned', hasSpare: false,
+      ...shared, queue: 'returned', ahead: null,
       reserveRoom: async () => {
         if (!space.tryReserve('segment', segmentBytes)) throw noRoom(segmentBytes)
       },

@@ -1,29 +1,30 @@
 /**
  * What: what a store does when its disk fails: room is made on a full one, a segment that failed is left for another,
  * and when that does not help blobs are put into memory, until another store takes its place (cache-life.ts).
- * Owns: whether the disk was left. Does not own: what failed lately (blob-health.ts), the way back.
+ * Owns: whether the disk was left, the first error. Does not own: what failed lately (blob-health.ts), the way back.
  * Thread: main.
  * Invariants: BC-7 whoever waits for a place when the disk is left is answered from memory. BC-5 kills that are not
- * durable are kept, and are part of what is handed on.
+ * durable are kept, and are part of what is handed on. BC-10 what a failed segment had not synced is no hit any more,
+ * and is killed.
  */
 import { isNoSpace, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Timer } from '../base/index.js'
 import type { BlobDeaths } from './blob-deaths.js'
 import type { BlobHealth } from './blob-health.js'
 import type { BlobIndex } from './blob-index.js'
-import type { BlobMover } from './blob-mover.js'
+import type { BlobPuts } from './blob-puts.js'
 import type { BlobReader } from './blob-reader.js'
-import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
-import type { CatalogWriter } from './catalog-writer.js'
 import type { PutResult } from './durability.js'
 import type { KillQueue } from './kill-queue.js'
 import { drainMemory } from './memory-drain.js'
+import type { LargeSegment } from './large-segment.js'
 import type { MemorySegments } from './memory-segments.js'
 import type { RecordWriter } from './record-writer.js'
 import type { Heritage } from './recovery.js'
-import type { SegmentRemover } from './segment-remover.js'
-import type { SegmentStreams } from './segment-streams.js'
+import type { SegmentFile } from './segment-file.js'
+import type { StoreDisk } from './store-disk.js'
+import type { StoreNumbers } from './store-numbers.js'
 import type { StoreParts } from './store-parts.js'
 import type { NewBlob } from './waiting-puts.js'
 
@@ -42,30 +43,18 @@ export interface StoreRetreatOptions {
   writer: RecordWriter
   deaths: BlobDeaths
   kills: KillQueue
-  catalog: CatalogWriter
-  space: BlobSpace
+  disk: StoreDisk
   segmentBytes: number
-  remover: SegmentRemover
-  mover: BlobMover
   reader: BlobReader
-  streams: SegmentStreams
-  /** Gives the next sequence number. */
-  nextSeqNum: () => SeqNum
-  /** The id of the cache, and the highest numbers that were given. */
-  numbers: () => Pick<Heritage, 'databaseId' | 'seqNum' | 'fileNum'>
-  /** Gives numbers from behind this one on. */
-  begin: (seqNum: SeqNum) => void
-  /** Called when another store took the place of this one. */
-  retire: () => void
-  /** Puts a blob that was in memory. */
-  put: (blob: NewBlob) => Promise<PutResult>
+  puts: BlobPuts
+  numbers: StoreNumbers
   /** True when the cache is being closed. */
   isClosing: () => boolean
-  /** Tries again to give those a place who wait for one. */
-  bindWaiting: () => void
 }
 
 export class StoreRetreat {
+  /** The first error of a write that there was. */
+  firstError: unknown = null
   private readonly options: StoreRetreatOptions
   private isLeftNow = false
   private givingBack: Timer | null = null
@@ -87,12 +76,22 @@ export class StoreRetreat {
     return this.options.reader.isDiskLost
   }
 
-  /** No segment can be made for those who wait. False when they wait for nothing: what there is cannot go now. */
-  onNoPlace(error: unknown): boolean {
-    if (!this.isLeftNow && isOwnLimit(error)) return false
+  /** No segment can be made for those who wait. They are refused when they wait for nothing. */
+  onNoPlace(error: unknown): void {
+    const { puts, isClosing } = this.options
+    if (isClosing()) return puts.refuseWaiting()
+    // Within its own bytes the cache has no room, and what there is cannot go now: nothing is wrong with the disk.
+    if (!this.isLeftNow && isOwnLimit(error)) return puts.refuseWaiting()
+    this.firstError ??= error
     this.onTrouble(error)
-    this.options.bindWaiting()
-    return true
+    puts.bindWaiting()
+  }
+
+  /** A segment takes nothing any more: what of it is not synced is no hit. */
+  onSegmentFailed(file: SegmentFile | LargeSegment): void {
+    this.firstError ??= file.failure
+    this.options.deaths.killLost(file)
+    this.onTrouble(file.failure)
   }
 
   /** A write or a sync failed. */
@@ -105,10 +104,10 @@ export class StoreRetreat {
 
   /** Gives up a part of the cache, for a while: others have the bytes of the disk. */
   private makeRoom(): void {
-    const { space, segmentBytes, clock, remover } = this.options
+    const { disk: { space, remover }, segmentBytes, clock } = this.options
     const wanted = Math.max(space.maxBytes * WITHHELD_SHARE, 2 * segmentBytes)
     // What is free within `maxBytes` is not there; what goes must be there.
-    space.withheldBytes = Math.max(0, space.freeBytes + space.withheldBytes) + wanted
+    space.withheldBytes = Math.max(0, space.unusedBytes + space.withheldBytes) + wanted
     this.givingBack?.cancel()
     this.givingBack = clock.after(WITHHELD_MS, () => {
       space.withheldBytes = 0
@@ -121,8 +120,8 @@ export class StoreRetreat {
     if (this.isLeftNow) return
     this.isLeftNow = true
     this.options.health.leave(error)
-    this.options.remover.stop()
-    this.options.bindWaiting()
+    this.options.disk.remover.stop()
+    this.options.puts.bindWaiting()
   }
 
   /** The directory may be another's: nothing that is in it counts any more. */
@@ -134,13 +133,13 @@ export class StoreRetreat {
 
   /** Puts a blob into memory. What asked for more than that it survives the process is not stored. */
   put(blob: NewBlob): PutResult {
-    const { memory, index, writer, deaths, kills, nextSeqNum } = this.options
+    const { memory, index, writer, deaths, kills, numbers } = this.options
     const { key, durability, recordBytes: bytes } = blob
     if (durability === 'synced') return { stored: false, reason: 'degraded' }
     const reserved = memory.reserve(bytes, index)
     if (reserved === null) return { stored: false, reason: 'degraded' }
     const { memory: { segment, entries }, place } = reserved
-    entries.push(writer.write(blob, place, 0, nextSeqNum()))
+    entries.push(writer.write(blob, place, 0, numbers.nextSeqNum()))
     deaths.killOld(key, null)
     index.set(key.low, key.high, segment, place.offset, bytes, place.recordNum, 0)
     if (kills.length > KEPT_KILLS_MAX) this.options.reader.isDiskLost = true
@@ -151,7 +150,7 @@ export class StoreRetreat {
 
   /** Resolves when nothing writes to the disk any more. Requires: the disk was left. */
   async quiesce(): Promise<void> {
-    const { remover, mover, streams, catalog } = this.options
+    const { remover, mover, streams, catalog } = this.options.disk
     this.stopGivingBack()
     await remover.end()
     await streams.makeSafe()
@@ -166,19 +165,19 @@ export class StoreRetreat {
   heritage(isEmpty: boolean): Heritage & { isLost: boolean } {
     const { kills, deaths, reader, numbers } = this.options
     if (kills.length > KEPT_KILLS_MAX) reader.isDiskLost = true
-    const given = numbers()
-    this.handedOn = { kills: kills.end, seqNum: given.seqNum }
+    const { databaseId, seqNum, fileNum } = numbers
+    this.handedOn = { kills: kills.end, seqNum }
     return {
-      ...given, kills: kills.since(0), marks: deaths.marks.list(), isEmpty: isEmpty || this.isDiskLost,
-      isLost: this.isLost,
+      databaseId, seqNum, fileNum, kills: kills.since(0), marks: deaths.marks.list(),
+      isEmpty: isEmpty || this.isDiskLost, isLost: this.isLost,
     }
   }
 
   /** Hands on to the next store what happened since the heritage was given, and what is in memory. */
   handOver(to: StoreRetreat): void {
-    const { kills, deaths, index, memory, numbers, retire } = this.options
+    const { kills, deaths, index, memory, numbers, puts } = this.options
     const { handedOn } = this
-    to.options.begin(numbers().seqNum)
+    to.options.numbers.begin(numbers.seqNum)
     for (const { low, high, segment, recordNum } of kills.since(handedOn.kills)) {
       to.options.deaths.killDead({ low, high }, { segment, recordNum })
     }
@@ -186,14 +185,15 @@ export class StoreRetreat {
       if (seqNum > handedOn.seqNum) to.purge(namespace, seqNum)
     }
     memory.carry(index, to.options.index)
-    retire()
+    puts.retire()
   }
 
   /** Brings what was put into memory to the disk. */
   drainMemory(): Promise<void> {
-    const { clock, index, memory, put, deaths, isClosing } = this.options
+    const { clock, index, memory, puts, deaths, isClosing } = this.options
     return drainMemory({
-      clock, index, memory, put,
+      clock, index, memory,
+      put: (blob) => puts.putNow(blob),
       goneReason: (header) => deaths.goneReason(header),
       isOver: () => this.isLeftNow || isClosing(),
     })
@@ -201,7 +201,7 @@ export class StoreRetreat {
 
   /** Purges what a store before this one was told to. */
   private purge(namespace: number, seqNum: SeqNum): void {
-    const { deaths, catalog } = this.options
+    const { deaths, disk: { catalog } } = this.options
     deaths.marks.add(namespace, seqNum)
     catalog.submit([{ tag: ChangeTag.purge, namespace, seqNum }], true, false).catch(() => undefined)
   }

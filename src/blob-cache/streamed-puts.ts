@@ -1,17 +1,16 @@
 /**
  * What: puts whose bytes come from a source, are larger than a slab takes, or are compressed. What turns out small goes
  * on as any put; the rest is written straight into a segment for large blobs.
- * Owns: the calls under way, and how much memory they take. Does not own: binding (blob-store.ts).
+ * Owns: the calls under way, and how much memory they take. Does not own: binding (blob-binder.ts).
  * Thread: main.
  * Invariants: BC-1 a call binds only if none of its key came after it. BC-7 each call settles, also on close, and its
  * source is cancelled when nothing is stored. BC-8 memory of all calls is bounded.
  */
 import { KeptAlive, MiB } from '../base/index.js'
-import type { Clock } from '../base/index.js'
-import type { AbortWatch, ByteSource } from '../engine/index.js'
+import type { AbortWatch, ByteSource, Clock } from '../base/index.js'
 import { BlobCompressor, compressWhole } from './blob-codec.js'
 import type { BlobCodec } from './blob-codec.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import { ByteGate } from './byte-gate.js'
 import { ByteInput, PutRefused, SourceFailed } from './byte-input.js'
 import type { Durability, PutResult } from './durability.js'
@@ -39,6 +38,7 @@ export interface StreamedBlob {
   readonly durability: Durability
   readonly namespace: number
   readonly expiresMs: number
+  readonly staleMs: number
   readonly extensions: Uint8Array
   readonly isReturning: boolean
   readonly codec: BlobCodec | null

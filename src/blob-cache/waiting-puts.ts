@@ -6,7 +6,7 @@
 import { KeptAlive, MiB, Waiters } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import { StageTimes } from '../stats/index.js'
-import type { HashedKey } from './blob-reader.js'
+import type { HashedKey } from './blob-hash.js'
 import type { Durability, PutResult } from './durability.js'
 import type { Ticket, Tickets } from './tickets.js'
 
@@ -27,7 +27,7 @@ export interface NewBlob {
   namespace: number
   expiresMs: number
   /** 0: never. */
-  staleMs?: number
+  staleMs: number
   /** Their bytes are those of the record. */
   extensions: Uint8Array
   /** True when the key was dropped a short while ago. */

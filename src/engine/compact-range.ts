@@ -4,13 +4,12 @@
  * ends: done, given up, or with the reason why it cannot be done. (docs/design/0014-compaction.md)
  */
 import { callContained, VarveError } from '../base/index.js'
-import type { Timer } from '../base/index.js'
+import type { AbortWatch, Timer } from '../base/index.js'
 import type { ExtraPicker } from '../compaction/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { allTables, extentOfRange } from '../manifest/index.js'
 import { inputTables, manualPicker } from '../pick/index.js'
 import type { ManualPicker } from '../pick/index.js'
-import type { AbortWatch } from './abort-watch.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 

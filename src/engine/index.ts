@@ -1,5 +1,4 @@
 /** Rank 7: the parts put together. */
-export { AbortWatch } from './abort-watch.js'
 export { collectGarbage } from './collect-garbage.js'
 export type { CollectCall, CollectOptions, CollectResult, HeldValueLog } from './collect-garbage.js'
 export type { CompactCall, CompactOptions, CompactProgress } from './compact-range.js'
@@ -16,5 +15,5 @@ export type { ResolvedOptions } from './options.js'
 export { PatientExecutor } from './patient-executor.js'
 export { decodeRunStats, flushStats } from './run-stats.js'
 export { encodeSettings, keptTablesIn } from './saved-settings.js'
-export type { ByteSource, StreamedValue } from './streamed-put.js'
+export type { StreamedValue } from './streamed-put.js'
 export { UniqueNames } from './unique-names.js'

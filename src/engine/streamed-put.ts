@@ -13,24 +13,16 @@
 import {
   bytesOfView, EntryKind, invalidArgument, isByteView, KiB, MiB, VALUE_BYTES_MAX, VarveError,
 } from '../base/index.js'
+import type { AbortWatch, ByteSource } from '../base/index.js'
 import { finished } from '../exec/index.js'
 import { namesMade, NewStreamedFile } from '../tables/index.js'
 import type { PlannedValueLog } from '../versions/index.js'
-import type { AbortWatch } from './abort-watch.js'
 import type { EngineCore } from './engine-core.js'
 
 /** Bytes that go to the file at once. Two such pieces are in memory: one is written, the next is filled. */
 const PIECE_BYTES = 256 * KiB
 /** A value up to this size is written as any put, if a buffer is not smaller. */
 const GATHERED_BYTES_MAX = 4 * MiB
-
-/** Where a value comes from. Both calls may run code of the caller. */
-export interface ByteSource {
-  /** The next bytes, lent until the call after; null at the end. Rejects with what the caller's code threw. */
-  next(): Promise<unknown>
-  /** No more is wanted. */
-  cancel(reason: unknown): void
-}
 
 export interface StreamedValue {
   /** It must not change. */

@@ -8,8 +8,8 @@
  */
 import { fileNumOf, parseFileName } from '../base/index.js'
 import type { FileName, FileNum, TableFacts } from '../base/index.js'
-import { compareMarkers } from './marker.js'
-import type { Marker } from './marker.js'
+import { compareMarkers } from '../directory/index.js'
+import type { Marker } from '../directory/index.js'
 import { allTables, firstNeededLog } from './version.js'
 import type { Version } from './version.js'
 

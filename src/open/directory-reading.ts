@@ -12,11 +12,11 @@ import {
   NAME_NUMBER_MAX, parseFileName, VarveError,
 } from '../base/index.js'
 import type { FileNum, Random, Steps } from '../base/index.js'
+import { holdsData, readMarker } from '../directory/index.js'
+import type { Marker } from '../directory/index.js'
 import { keptTablesIn } from '../engine/index.js'
-import {
-  emptyVersion, highestFileNum, holdsData, newLineage, readManifest, readMarker,
-} from '../manifest/index.js'
-import type { ManifestContents, Marker } from '../manifest/index.js'
+import { emptyVersion, highestFileNum, newLineage, readManifest } from '../manifest/index.js'
+import type { ManifestContents } from '../manifest/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { listDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'

@@ -8,7 +8,8 @@ import {
   compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, logFileName, parseFileName, VarveError,
 } from '../base/index.js'
 import type { Steps } from '../base/index.js'
-import { findObsoleteFiles, isPinned, logNumbers, readMarker } from '../manifest/index.js'
+import { readMarker } from '../directory/index.js'
+import { findObsoleteFiles, isPinned, logNumbers } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import type { EventBus, KeptFileReason, RecoveryReport } from '../stats/index.js'
 import type { KeptLog } from '../versions/index.js'

@@ -18,6 +18,7 @@ import {
 } from '../base/index.js'
 import type { FileNum, FileOrigin, Steps, TableFacts } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
+import { holdsFiles, lockFor, syncFoundName } from '../directory/index.js'
 import {
   Engine, HeldExecutor, jobs, MemoryBudget, tableBytesMax, PatientExecutor, decodeRunStats, encodeSettings,
   UniqueNames,
@@ -45,7 +46,7 @@ import type { FoundHistory } from './directory-reading.js'
 import type { KnownHistory } from './orphan-check.js'
 import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
-import { checkExistence, holdsFiles, lockFor, prepareDirectory, syncFoundName } from './prepare-directory.js'
+import { checkExistence, prepareDirectory } from './prepare-directory.js'
 import { checkValueLogs } from './value-log-check.js'
 
 /** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */

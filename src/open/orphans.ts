@@ -5,6 +5,7 @@
  */
 import { directoryError, runAsync, step, tableFileName, VarveError } from '../base/index.js'
 import type { ErrorDetails, Steps, TableFacts } from '../base/index.js'
+import { lockFor } from '../directory/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
 import { checkValues } from '../read/index.js'
@@ -13,7 +14,6 @@ import type { TableProblem } from '../sstable/index.js'
 import type { KeptFile } from '../stats/index.js'
 import { HeldVfs, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { lockFor } from './prepare-directory.js'
 import { openReadOnly } from './read-only.js'
 import type { ReadOnlyView } from './read-only.js'
 

@@ -9,6 +9,7 @@
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
+import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
 import { Iterators } from '../read/index.js'
@@ -16,10 +17,8 @@ import { SnapshotList } from '../versions/index.js'
 import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { checkNotForeign } from './foreign-database.js'
 import { PatientReading } from './patient-reading.js'
 import type { Sight } from './patient-reading.js'
-import { findDirectory, namesIn } from './prepare-directory.js'
 
 export async function openReadOnly(location: string, vfs: Vfs, options: ResolvedOptions): Promise<ReadOnlyView> {
   if ((await findDirectory(location, vfs)) === null) {

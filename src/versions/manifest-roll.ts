@@ -7,7 +7,8 @@
  */
 import { VarveError } from '../base/index.js'
 import type { FileNum, FileOrigin, Steps } from '../base/index.js'
-import { createManifest, moveMarker, removeQuietly } from '../manifest/index.js'
+import { moveMarker } from '../directory/index.js'
+import { createManifest, removeQuietly } from '../manifest/index.js'
 import type { ManifestLog, Version } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
 

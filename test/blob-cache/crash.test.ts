@@ -7,8 +7,10 @@ import { test } from 'node:test'
 import { BlobSweep } from '../support/blob-cache/blob-sweep.js'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { keepProcess } from '../support/harness/keep-process.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
 import { Draw, isWholeRun } from '../support/harness/share.js'
 
+leaveOutRunnerHooks()
 keepProcess()
 
 const SEED = numberFromEnv('VARVE_SEED', 11)

@@ -91,7 +91,7 @@ describe('a full disk', () => {
     for (let i = 0; i < 300; i++) await cache.put(`k${i}`, long(`${i}`), 'synced')
     vfs.capacityBytes = vfs.usedBytes
     vfs.addFault({ fault: { do: 'error', code: 'ENOSPC' }, kind: ['write'], times: 40 })
-    await cache.put('k', long('0'))
+    await fallIntoMemory(cache)
     await comeBack(cache, vfs)
     await cache.settled()
     assert.equal((await cache.put('k', long('1'), 'synced')).stored, true)

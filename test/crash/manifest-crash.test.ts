@@ -7,9 +7,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { VarveError, manifestFileName, runSync } from '../../src/base/index.js'
+import { holdsData, moveMarker, readMarker } from '../../src/directory/index.js'
 import {
-  applyEdits, createManifest, emptyVersion, findObsoleteFiles, highestFileNum, holdsData,
-  moveMarker, readManifest, readMarker,
+  applyEdits, createManifest, emptyVersion, findObsoleteFiles, highestFileNum, readManifest,
 } from '../../src/manifest/index.js'
 import type { ManifestLog, Version } from '../../src/manifest/index.js'
 import { FileSystemError, SimVfs, survivalPolicies } from '../../src/testing.js'

@@ -66,8 +66,43 @@ test('it holds what it names, and nothing of how it is made', () => {
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
   const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'testing']
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
-  const shared = ['base', 'blobs', 'engine', 'errors', 'options'].flatMap((name) => [`${name}.js`, `${name}.cjs`])
+  const parts = ['base', 'blobs', 'database', 'engine', 'errors', 'files', 'jobs', 'options']
+  const shared = parts.flatMap((name) => [`${name}.js`, `${name}.cjs`])
   assert.deepEqual(readdirSync(path.join(installed, 'lib')).sort(), [...entries, ...shared, 'cli.js'].sort())
+})
+
+/** Opens a cache without key index and one with it, and prints each time which files of the package are loaded. */
+const lateDatabase = `
+const { BlobCache } = require('varve/blob-cache')
+for (const entry of ['keyv', 'unstorage', 'undici']) require('varve/' + entry)
+const loaded = () => Object.keys(require.cache).map((file) => file.match(/varve.lib.(\\w+)/)?.[1])
+const isLoaded = () => ['database', 'engine'].map((name) => loaded().includes(name)).join()
+const keysOf = async (keyIndex) => {
+  const cache = await BlobCache.open('cache-' + keyIndex, { maxBytes: 2 ** 25, keyIndex })
+  for (const key of ['b', 'a']) await cache.put(key, 'value')
+  const keys = []
+  for await (const key of cache.keys({ order: 'ascending' })) keys.push(Buffer.from(key).toString())
+  await cache.close()
+  return keys.join()
+}
+void (async () => {
+  for (const keyIndex of [false, true]) console.log(await keysOf(keyIndex), isLoaded())
+})()
+`
+
+test('a cache loads the database only when it keeps a key index', () => {
+  write('late-database.cjs', lateDatabase)
+  assert.equal(node(['late-database.cjs']).trim(), 'a,b false,false\na,b true,true')
+  const imported = (name: string): string[] => {
+    const text = readFileSync(path.join(installed, 'lib', name), 'utf8')
+    return [...text.matchAll(/^} from "\.\/([\w-]+\.js)"/gm)].flatMap(([, other]) => [other!, ...imported(other!)])
+  }
+  assert.ok(imported('index.js').includes('engine.js'))
+  for (const entry of ['blob-cache', 'keyv', 'unstorage', 'undici']) {
+    const others = imported(`${entry}.js`)
+    assert.ok(others.includes('errors.js'), entry)
+    assert.ok(!others.some((name) => ['database.js', 'engine.js'].includes(name)), `${entry}: ${others.join()}`)
+  }
 })
 
 test('each build has the code of the worker once', () => {

@@ -6,10 +6,12 @@ import type { WhenLocked } from '../../../src/blob-cache/open-cache.js'
 import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
 import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
 import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
+import { PLAIN_MANNER } from '../../../src/blob-cache/blob-puts.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
+import { NO_FACTS } from '../../../src/blob-cache/durability.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
 import { nodeCodec } from '../../../src/vfs/index.js'
 import type { SimVfs } from '../../../src/testing.js'
@@ -37,8 +39,11 @@ export class TextStore {
   put(
     key: string, value: BlobValue, durability: Durability = 'written', facts: Partial<BlobFacts & PutManner> = {},
   ): Promise<PutResult> {
-    const given = takeValue(value)
-    return this.store.put(this.store.hashed(key), given.value, durability, { size: given.size, ...facts })
+    const { value: taken, size } = takeValue(value)
+    return this.store.put({
+      ...PLAIN_MANNER, size, ...facts, key: this.store.hashed(key), value: taken, durability,
+      facts: { ...NO_FACTS, ...facts },
+    })
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict'
 import { parseFileName, runSync, valueLogFileName } from '../../../src/base/index.js'
 import type { FileName } from '../../../src/base/index.js'
+import { readMarker } from '../../../src/directory/index.js'
+import type { Marker } from '../../../src/directory/index.js'
 import { keptTablesIn } from '../../../src/engine/saved-settings.js'
-import { allTables, firstNeededLog, readManifest, readMarker } from '../../../src/manifest/index.js'
-import type { Marker, Version } from '../../../src/manifest/index.js'
+import { allTables, firstNeededLog, readManifest } from '../../../src/manifest/index.js'
+import type { Version } from '../../../src/manifest/index.js'
 import type { SimVfs } from '../../../src/testing.js'
 
 export interface DatabaseFiles {

@@ -3,7 +3,7 @@
  * the caller runs when the watch begins, when the signal fires and when the watch ends, and nowhere else.
  * Owns: the listener on the signal: it is gone when the watch has ended, however the call did.
  */
-import { invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
+import { invalidArgument, unreadableArgument, VarveError } from './errors.js'
 
 type Signal = Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener' | 'removeEventListener'>
 

@@ -3,7 +3,7 @@
  * Varve, not even its lock's, may lie among LevelDB's.
  */
 import { VarveError } from '../base/index.js'
-import { readMarker } from '../manifest/index.js'
+import { readMarker } from './marker.js'
 
 const MIGRATION = 'docs/migration.md tells how to copy its entries; give Varve a directory of its own'
 

@@ -9,10 +9,8 @@ import {
   sampleBase, sampleGroups, sampleOptions, sampleVersions,
 } from '../../test/support/samples/manifest-samples.js'
 import { eio, recordCalls, watchedVfs } from '../../test/support/fakes/watched-vfs.js'
-import { createManifest } from './manifest-log.js'
-import { readManifest } from './manifest-reader.js'
+import { applyEdits, createManifest, readManifest } from '../manifest/index.js'
 import { holdsData, moveMarker, readMarker } from './marker.js'
-import { applyEdits } from './version-builder.js'
 
 /** Makes a directory whose marker names manifest 7, with manifest 9 written and synced. */
 function movableDirectory(): MemoryVfs {
