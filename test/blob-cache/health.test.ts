@@ -228,7 +228,7 @@ describe('a second cache on one directory', () => {
   })
 })
 
-it('a cache that had no room within its own bytes closes without an error; one whose disk had none does not', async () => {
+it('a cache without room within its own bytes closes without an error, one whose disk had none does not', async () => {
   const own = await openCache(new SimVfs({ seed: 1 }))
   own.store.retreat.onNoPlace(new VarveError('NO_SPACE', 'no room within the cache'))
   await own.store.close()
