@@ -108,7 +108,7 @@ export class BlobCache {
   static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
     checkLocation(location)
     const { vfs = new NodeVfs(), clock, random, settings } = takeCacheOptions(options)
-    return keepAliveUntil(clock, rebuildCache(location, { vfs, random, sizes: settings }))
+    return keepAliveUntil(clock, rebuildCache(location, { vfs, clock, random, sizes: settings }))
   }
 
   /**

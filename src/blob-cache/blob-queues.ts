@@ -83,9 +83,12 @@ export class BlobQueues {
     if (this.young.has(segment)) this.youngBytes += bytes
   }
 
-  /** Says that nothing is added to a segment any more, and when the last of its blobs expires. */
-  seal(segment: number, expiresMs = Infinity): void {
-    Object.assign(this.stateOf(segment), { isSealed: true, expiresMs })
+  /**
+   * Says that nothing is added to a segment any more, and when the last of its blobs expires; of one of an earlier
+   * process also whether it was kept as a whole once already.
+   */
+  seal(segment: number, expiresMs = Infinity, wasKept = false): void {
+    Object.assign(this.stateOf(segment), { isSealed: true, expiresMs, wasKept })
   }
 
   /** Takes a segment out, when it is gone. */
@@ -93,6 +96,11 @@ export class BlobQueues {
     const { bytes } = this.stateOf(segment)
     if (this.young.delete(segment)) this.youngBytes -= bytes
     else this.main.delete(segment)
+  }
+
+  /** Gives the segments of a queue, in the order in which they go. */
+  *list(queue: QueueName): Generator<{ segment: number } & Pick<Segment, 'expiresMs' | 'wasKept'>> {
+    for (const [segment, { expiresMs, wasKept }] of this[queue]) yield { segment, expiresMs, wasKept }
   }
 
   /** How many segments a queue has, and their bytes, reserved ones included. */

@@ -41,6 +41,8 @@ export class BlobSpace {
   moveBytes = 0
   private waiting: Waiting[] = []
   private waitingNow = 0
+  /** Gives the bytes that a snapshot of the index would have now. Only it may use them, so a full cache has one too. */
+  snapshotBytes: () => number = () => 0
 
   constructor({ maxBytes, catalogBytes }: SpaceOptions) {
     this.maxBytes = maxBytes
@@ -60,13 +62,17 @@ export class BlobSpace {
     return this.waitingNow
   }
 
-  /** How many bytes are free for all but the catalog and moves; below 0 when these have more than their part. */
+  /** How many bytes are free for all but catalog, snapshot and moves; below 0 when these need more than there is. */
   get freeBytes(): number {
     return this.unusedBytes - this.moveBytes
   }
 
-  /** How many bytes nothing but the catalog has. */
+  /** How many bytes nothing but catalog and snapshot has. */
   get unusedBytes(): number {
+    return this.freeForSnapshot - Math.max(0, this.snapshotBytes() - this.used.snapshot)
+  }
+
+  private get freeForSnapshot(): number {
     return this.maxBytes - this.usedNow - this.withheldNow - Math.max(0, this.catalogBytes - this.used.catalog)
   }
 
@@ -90,7 +96,8 @@ export class BlobSpace {
     if (use === 'catalog') {
       if (this.usedNow + bytes > this.maxBytes) return false
     } else {
-      if (this.waiting.length > 0 || bytes > this.freeBytes) return false
+      const free = use === 'snapshot' ? this.freeForSnapshot : this.freeBytes
+      if (this.waiting.length > 0 || bytes > free) return false
       if (use === 'stream' && this.isStreamShareFull(bytes)) return false
     }
     this.add(use, bytes)

@@ -10,7 +10,7 @@
 import type { Turns } from '../base/index.js'
 import type { CallSpeed } from '../vfs/index.js'
 import type { SegmentQueue } from './catalog-format.js'
-import type { FoundOpenSegment } from './recovery.js'
+import type { FoundOpenSegment } from './found-content.js'
 import { SegmentFile } from './segment-file.js'
 import type { ReservedPlace } from './segment-file.js'
 import { makeSegment, sealSegment } from './segment-making.js'

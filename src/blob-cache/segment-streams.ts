@@ -17,9 +17,10 @@ import type { Durability, PutResult, SafePoint } from './durability.js'
 import { FileSyncer } from './file-syncer.js'
 import type { LargeSegment } from './large-segment.js'
 import { LargeSegments } from './large-segments.js'
-import type { FoundOpenSegment } from './recovery.js'
+import type { RecoveredCache } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
 import type { SegmentsAhead } from './segments-ahead.js'
+import { snapshotBytes } from './snapshot-format.js'
 import { SegmentStream } from './segment-stream.js'
 import type { SegmentStreamOptions } from './segment-stream.js'
 import { WriteMeter } from './write-meter.js'
@@ -93,9 +94,20 @@ export class SegmentStreams {
     return this.options.slabs.usedBytes
   }
 
-  /** Goes on with a segment of an earlier process. */
-  goOn(found: FoundOpenSegment): void {
-    this.young.goOn(found)
+  /**
+   * Takes up the segments of an earlier process, and goes on with those that were less than half full. From then on
+   * room is kept for the snapshot that the close leaves.
+   */
+  takeUp({ index, segments, current, resting }: RecoveredCache): void {
+    const { segments: listed, space } = this.options
+    const open = new Map(resting.map((found) => [found.state.segment, found]))
+    for (const [segment, found] of segments) {
+      const openNow = open.get(segment)
+      if (openNow !== undefined) this.large.goOn(openNow, found.bytes)
+      else if (segment !== current?.state.segment) listed.add(segment, found)
+    }
+    if (current !== null) this.young.goOn(current)
+    space.snapshotBytes = () => snapshotBytes({ items: index.count, segments: listed.count, blocks: index.pageCount })
   }
 
   /** Gives a place for a record, and its segment; null when there is none now. */

@@ -5,7 +5,7 @@
  * whoever makes some tells those who wait. Does not own: the index, what follows from failures (store-retreat.ts).
  * Thread: main.
  */
-import type { Clock } from '../base/index.js'
+import type { Clock, FileOrigin } from '../base/index.js'
 import type { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
 import { BlobMover } from './blob-mover.js'
@@ -19,8 +19,8 @@ import type { LargeSegment } from './large-segment.js'
 import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import { SegmentRemover } from './segment-remover.js'
-import { SegmentsAhead } from './segments-ahead.js'
 import { SegmentSet } from './segment-set.js'
+import { SegmentsAhead } from './segments-ahead.js'
 import { SegmentStreams } from './segment-streams.js'
 import type { SlabSupply } from './slab-supply.js'
 import type { StoreNumbers } from './store-numbers.js'
@@ -61,6 +61,8 @@ export class StoreDisk {
   readonly mover: BlobMover
   readonly remover: SegmentRemover
   readonly streams: SegmentStreams
+  /** What the files that are made say of their origin. */
+  readonly origin: FileOrigin
   private readonly ahead = new SegmentsAhead()
   private readonly options: StoreDiskOptions
 
@@ -69,6 +71,7 @@ export class StoreDisk {
     const { place: { vfs, dir }, recovered: { space, index, origin }, settings, clock } = options
     const { maxBytes, segmentBytes } = settings
     this.space = space
+    this.origin = origin
     const queues = this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => index.count,
     })
@@ -134,18 +137,6 @@ export class StoreDisk {
       onFailed: onSegmentFailed,
       onFailure: onNoPlace,
     })
-  }
-
-  /** Takes over the segments of an earlier process, and goes on with those that were not full. */
-  takeSegments(): void {
-    const { segments, current, resting } = this.options.recovered
-    const open = new Map(resting.map((found) => [found.state.segment, found]))
-    for (const [segment, { queue, bytes, expiresMs }] of segments) {
-      const found = open.get(segment)
-      if (found !== undefined) this.streams.large.goOn(found, bytes)
-      else if (segment !== current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
-    }
-    if (current !== null) this.streams.goOn(current)
   }
 
   /** Resolves when all that has its place, and all kills, survive a power loss. Rejects when some of it does not. */

@@ -1,64 +1,42 @@
-/**
- * What: crashes a machine after every change of its disk while a cache works on it, and checks what the next open
- * finds; then that what was found stays, and what is deleted then stays deleted, over another power loss.
- */
+/** What: the life of a cache on a machine that is crashed after every change of its disk. */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../../src/base/index.js'
-import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import type { Durability } from '../../../src/blob-cache/durability.js'
-import type { SurvivalPolicy } from '../../../src/testing.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import { SimVfs } from '../../../src/testing.js'
-import { hashDisk } from '../crash/crash-image.js'
-import type { Draw } from '../harness/share.js'
+import { BlobImages, newImageCounts } from './blob-images.js'
+import type { ImageOptions } from './blob-images.js'
 import { CACHE_DIR, openCache } from './blob-machine.js'
 import type { TextStore } from './blob-machine.js'
-import { BlobOracle, checkSeen } from './blob-oracle.js'
-import type { BlobExpectation, Loss } from './blob-oracle.js'
+import { BlobOracle } from './blob-oracle.js'
 
-const WAYS: readonly (SurvivalPolicy | 'kill')[] = [
-  'kill', 'none', 'all', 'random50', 'reverse', 'namesOnly', 'dataOnly',
-]
-
-export interface BlobSweepOptions {
-  seed: number
+export interface BlobSweepOptions extends ImageOptions {
   steps: number
-  keys: readonly string[]
   /** Durabilities that operations choose from. */
   durabilities: readonly Durability[]
-  settings?: Partial<StoreSettings>
-  /** True when segments are evicted, so that any key may be gone. */
-  mayEvict?: boolean
-  draw: Draw
-  /** An image may be drawn when its random seed is a multiple of this; default 1, which is always. */
-  everyNth?: number
   /** Wraps the file system of the life that is crashed. */
   wrap?: (vfs: SimVfs) => SimVfs
 }
 
-interface Image {
-  vfs: SimVfs
-  expected: BlobExpectation
-  what: string
-}
-
 export class BlobSweep {
   readonly counts = {
-    effects: 0, images: 0, values: 0, misses: 0, evicted: 0, moved: 0, largeValues: 0, movedLarge: 0, abortedAt: 0,
+    effects: 0, ...newImageCounts(), evicted: 0, moved: 0, movedLarge: 0, abortedAt: 0,
   }
   private readonly options: BlobSweepOptions
   private readonly random: SeededRandom
   private readonly oracle = new BlobOracle()
-  private readonly images = new Map<string, Image>()
+  private readonly images: BlobImages
 
   constructor(options: BlobSweepOptions) {
     this.options = options
     this.random = new SeededRandom(options.seed, 'blob sweep')
+    const { random, oracle, counts } = this
+    this.images = new BlobImages({ ...options, random, oracle, counts })
   }
 
   async run(): Promise<void> {
     await this.live()
-    for (const image of this.images.values()) await this.check(image)
+    await this.images.check()
   }
 
   /** One life of a cache: calls that are awaited, calls that are not, closes and reopens. */
@@ -75,18 +53,25 @@ export class BlobSweep {
       if (this.random.chance(0.4)) {
         await Promise.all(calls)
         calls = []
+        await this.images.check()
       }
       if (this.random.chance(0.03)) await cache.store.sync()
       if (this.random.chance(0.02)) {
         await Promise.all(calls)
         await this.end(cache)
-        cache = await openCache(wrap(vfs), settings, seed + step)
+        cache = await this.open(wrap(vfs), seed + step)
       }
     }
     await Promise.all(calls)
     await this.end(cache)
     vfs.onEffect = null
     assert.deepEqual([...vfs.violations], [])
+  }
+
+  private async open(vfs: SimVfs, seed?: number): Promise<TextStore> {
+    const cache = await openCache(vfs, this.options.settings, seed)
+    if (cache.store.indexFrom === 'snapshot') this.counts.fromSnapshot++
+    return cache
   }
 
   private async end(cache: TextStore): Promise<void> {
@@ -141,62 +126,9 @@ export class BlobSweep {
   }
 
   private onEffect(vfs: SimVfs, what: string, maxBytes = Infinity): void {
-    const { everyNth = 1 } = this.options
     this.counts.effects++
     assert.ok(vfs.usedBytes <= maxBytes, `BC-3: ${vfs.usedBytes} bytes after ${what}`)
-    for (const way of WAYS) {
-      const seed = this.random.u32()
-      if (seed % everyNth !== 0 || !this.options.draw.takes()) continue
-      const loss: Loss = way === 'kill' ? 'kill' : 'power'
-      const image = way === 'kill' ? vfs.cloneKilled(seed) : vfs.clone(way, seed)
-      const expected = this.oracle.expect(loss, this.options.mayEvict ?? false)
-      const key = `${loss} ${hashDisk(image)} ${describe(expected)}`
-      if (!this.images.has(key)) this.images.set(key, { vfs: image, expected, what: `${what}, then ${way} ${seed}` })
-    }
-  }
-
-  private async check({ vfs, expected, what }: Image): Promise<void> {
-    this.counts.images++
-    try {
-      const seen = await this.openAndCheck(vfs, expected)
-      await this.checkAgain(vfs, seen)
-    } catch (error) {
-      throw new Error(`sweep ${this.options.seed}, ${what}: ${(error as Error).message}`, { cause: error })
-    }
-  }
-
-  private async openAndCheck(vfs: SimVfs, expected: BlobExpectation): Promise<Map<string, string | undefined>> {
-    const cache = await openCache(vfs, this.options.settings)
-    const seen = new Map<string, string | undefined>()
-    for (const key of this.options.keys) {
-      const value = await cache.get(key)
-      checkSeen(key, value, expected.get(key) ?? { ids: new Set(), mayMiss: true })
-      seen.set(key, value)
-      if (value === undefined) this.counts.misses++
-      else this.counts.values++
-      if (value !== undefined && key.startsWith('L')) this.counts.largeValues++
-    }
-    assert.deepEqual(cache.store.counts.misses.corrupt, 0, 'no torn record is taken for one')
-    return seen
-  }
-
-  /** Deletes one key and puts another, then loses power: nothing old comes back, and the rest stays. */
-  private async checkAgain(vfs: SimVfs, seen: Map<string, string | undefined>): Promise<void> {
-    const { keys, settings, mayEvict = false } = this.options
-    const before = vfs.crash('none', this.random.u32())
-    const cache = await openCache(before, settings, this.random.u32())
-    const [deleted, put] = [this.random.pick(keys), this.random.pick(keys)]
-    for (const key of keys) assert.equal(await cache.get(key), seen.get(key), `${key} after a second power loss`)
-    await cache.delete(deleted, 'synced')
-    assert.deepEqual(await cache.put(put, 'new', 'synced'), { stored: true })
-    const again = await openCache(before.crash(this.random.pick(['none', 'random50']), this.random.u32()), settings)
-    for (const key of keys) {
-      const value = await again.get(key)
-      if (key === put) assert.equal(value, 'new')
-      else if (key === deleted) assert.equal(value, undefined, `${key} was deleted`)
-      else if (value !== undefined || !mayEvict) assert.equal(value, seen.get(key), `${key} at last`)
-    }
-    await again.store.close()
+    this.images.take(vfs, what)
   }
 }
 
@@ -204,8 +136,4 @@ export class BlobSweep {
 function namespaceOf(cache: TextStore, key: string): number {
   const number = key.charCodeAt(key.length - 1) % 4
   return number === 0 ? 0 : cache.store.namespaceOf(`namespace ${number}`)
-}
-
-function describe(expected: BlobExpectation): string {
-  return [...expected].map(([key, { ids, mayMiss }]) => `${key}:${[...ids]}${mayMiss ? '?' : ''}`).join(' ')
 }
