@@ -145,10 +145,18 @@ export class BlobQueues {
     this.stateOf(segment).isLeaving = false
   }
 
-  /** Says whether an open segment is lent to somebody: then it cannot be sealed. */
+  /**
+   * Says whether an open segment is lent to somebody: then it cannot be sealed. When it is given back it goes to the
+   * end of its queue: a blob that took long to come is a new one only now.
+   */
   lend(segment: number, isLent: boolean): void {
-    const state = this.young.get(segment) ?? this.main.get(segment)
-    if (state !== undefined) state.isLent = isLent
+    const queue = this.young.has(segment) ? this.young : this.main
+    const state = queue.get(segment)
+    if (state === undefined) return
+    state.isLent = isLent
+    if (isLent) return
+    queue.delete(segment)
+    queue.set(segment, state)
   }
 
   /** Gives the oldest segment that is not sealed and not lent, which has to be sealed when nothing else can go. */
