@@ -135,7 +135,7 @@ describe('memory', () => {
     assert.equal(vfs.openFileCount, 0)
   })
 
-  it('keeps purges: what they purged on the disk is not there after the way back (H5)', async () => {
+  it('keeps purges: what they purged, on the disk or in memory, is not there after the way back (H5)', async () => {
     const vfs = new SimVfs({ seed: 6 })
     const cache = await openLiving(vfs)
     const namespace = cache.store.namespaceOf('n')
@@ -143,12 +143,14 @@ describe('memory', () => {
     await cache.put('out', long('out'), 'synced')
     vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
     await fallIntoMemory(cache)
+    await cache.put('in memory', long('in'), 'memory', { namespace })
     await cache.store.purge(namespace, 'memory')
     await cache.put('again', long('again'), 'memory', { namespace })
     vfs.clearFaults()
     await comeBack(cache, vfs)
     await cache.settled()
     assert.equal(await cache.get('in'), undefined)
+    assert.equal(await cache.get('in memory'), undefined)
     assert.equal(await cache.get('out'), long('out'))
     assert.equal(await cache.get('again'), long('again'))
     await cache.close()
