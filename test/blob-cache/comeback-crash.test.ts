@@ -1,6 +1,7 @@
 /**
  * What: a cache leaves a disk that fails for memory and comes back, again and again, and is crashed after every change
- * of its disk: on its way into memory, on the way back, while what is in memory goes to the disk. H5; BC-1, BC-5, BC-10.
+ * of its disk: on its way into memory, on the way back, while what is in memory goes to the disk. H5; BC-1, BC-5,
+ * BC-10.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,8 +17,8 @@ keepProcess()
 
 const SEED = numberFromEnv('VARVE_SEED', 21)
 const SMALL = {
-  keys: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], settings: { segmentBytes: 2048, slabBytes: 2048 }, troubles: 8, steps: 16,
-  attempts: 2, everyNth: 3,
+  keys: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], settings: { segmentBytes: 2048, slabBytes: 2048 },
+  troubles: 8, steps: 16, attempts: 2, everyNth: 3,
 }
 
 const LIVES: Record<string, Omit<ComebackSweepOptions, 'seed' | 'draw'>> = {

@@ -137,7 +137,7 @@ export class ComebackSweep {
     const { random, oracle, options: { keys } } = this
     const [key, durability] = [random.pick(keys), random.pick(DURABILITIES)]
     if (random.chance(0.2)) return this.read(cache, key)
-    if (random.chance(0.03)) return this.purge(cache, key, durability)
+    if (random.chance(this.comingBack === null ? 0.03 : 0.2)) return this.purge(cache, key, durability)
     const isDelete = random.chance(0.25)
     const operation = oracle.begin(key, isDelete, durability)
     // What is refused or rejected while the disk fails may have happened or not.
