@@ -161,6 +161,45 @@ describe('memory', () => {
   })
 })
 
+describe('stats() of a cache that came back', () => {
+  it('go on from where they were: nothing that is counted becomes less', async () => {
+    const vfs = new SimVfs({ seed: 10 })
+    const cache = await openLiving(vfs, { segmentBytes: 2048, slabBytes: 2048, maxBytes: 266_240 + 16 * 2048 })
+    for (let i = 0; i < 400; i++) {
+      await Promise.all([0, 1, 2].map((n) => cache.put(`k${i} ${n}`, long('x'), n === 0 ? 'synced' : 'written')))
+      if (i % 4 === 0) await cache.get(`k${i} 0`)
+    }
+    await cache.delete('k399 0')
+    vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+    await fallIntoMemory(cache)
+    await cache.settled()
+    for (let ways = 0; ways < 2; ways++) {
+      const { evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes, ...others } = cache.stats
+      const { stages, written, kills } = others
+      assert.ok(evictedSegments > 0 && evictedBytes > 0 && evictedItems > 0 && movedItems > 0 && movedBytes > 0)
+      assert.ok(kills.durable > 0 && written.moveBytes > 0)
+      vfs.clearFaults()
+      await comeBack(cache, vfs)
+      const after = cache.stats
+      assert.ok(after.evictedSegments >= evictedSegments && after.evictedBytes >= evictedBytes)
+      assert.ok(after.evictedItems >= evictedItems && after.kills.durable >= kills.durable)
+      assert.ok(after.movedItems >= movedItems && after.movedBytes >= movedBytes)
+      assert.ok(after.written.putBytes >= written.putBytes && after.written.moveBytes >= written.moveBytes)
+      assert.ok(after.written.catalogBytes > written.catalogBytes, 'the way back makes a catalog')
+      for (const [name, { count, totalMs, maxMs, avgMs }] of Object.entries(stages)) {
+        const now = after.stages[name as keyof typeof after.stages]
+        assert.ok(count > 0 && now.count >= count && now.totalMs >= totalMs && now.maxMs >= maxMs, name)
+        assert.equal(avgMs, totalMs / count)
+      }
+      vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+      await fallIntoMemory(cache)
+      await cache.settled()
+    }
+    vfs.clearFaults()
+    await cache.close().catch(() => undefined)
+  })
+})
+
 describe('a directory that is lost', () => {
   it('is made again, empty, where it was removed; what is in memory goes there', async () => {
     const vfs = new SimVfs({ seed: 7 })

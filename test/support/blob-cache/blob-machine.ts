@@ -8,6 +8,9 @@ import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
 import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
+import { cacheStats } from '../../../src/blob-cache/cache-stats.js'
+import type { StoreStats } from '../../../src/blob-cache/cache-stats.js'
+import { CallMeter } from '../../../src/blob-cache/call-meter.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
@@ -89,6 +92,10 @@ export class LivingCache extends TextStore {
 
   get state(): string {
     return this.health.state
+  }
+
+  get stats(): StoreStats {
+    return cacheStats(this.store, new CallMeter(this.vfs.clock), this.life.earlier)
   }
 
   /** Resolves when nothing is under way. */
