@@ -37,6 +37,7 @@ const SLOW = [
   'test/api/open-iterators.test.ts',
   'test/api/values.test.ts',
   'test/api/waiting.test.ts',
+  'test/blob-cache/comeback-crash.test.ts',
   'test/blob-cache/crash.test.ts',
   'test/blob-cache/moves.test.ts',
   'test/cli/dump.test.ts',

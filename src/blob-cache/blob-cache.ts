@@ -249,7 +249,7 @@ export class BlobCache {
   stats(): BlobCacheStats {
     const { state, cause } = this.health
     const getOrSet = { ...this.flights.counts }
-    return { state, lastError: cause, getOrSet, ...cacheStats(this.store, this.calls) }
+    return { state, lastError: cause, getOrSet, ...cacheStats(this.store, this.calls, this.life.earlier) }
   }
 
   /** Makes everything durable and lets the directory go. Rejects with the first error of a write that there was. */

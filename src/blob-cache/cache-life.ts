@@ -14,6 +14,8 @@ import { BlobSpace } from './blob-space.js'
 import { BlobStore } from './blob-store.js'
 import { lockCacheDirectory } from './cache-directory.js'
 import type { LockedDirectory } from './cache-directory.js'
+import { countsOf } from './cache-stats.js'
+import type { StoreCounts } from './cache-stats.js'
 import { catalogRoomBytes } from './catalog.js'
 import { Recovery } from './recovery.js'
 import type { Heritage } from './recovery.js'
@@ -42,6 +44,8 @@ export class CacheLife {
   private attempts = 0
   private comingBack: Promise<void> | null = null
   private isClosing = false
+  /** What the stores before the present one have counted. */
+  earlier: StoreCounts | null = null
   /** False when the cache is in memory until it is closed: another process has the directory. */
   hasDisk = true
   /** Called when a store took the place of the one before it, in the same step. */
@@ -123,6 +127,7 @@ export class CacheLife {
     }
     // One step: from here on the new store answers.
     old.retreat.handOver(next.retreat)
+    this.earlier = countsOf(old, this.earlier)
     this.storeNow = next
     this.onReplaced?.()
     health.comeBack()

@@ -182,25 +182,66 @@ export interface BlobCacheStats {
 /** What the store and its calls tell. */
 export type StoreStats = Omit<BlobCacheStats, 'state' | 'lastError' | 'getOrSet'>
 
+/** What a store has counted, and the stores before it, whose place it took on a way back. */
+export interface StoreCounts extends Pick<StoreStats,
+  'evictedSegments' | 'evictedBytes' | 'evictedItems' | 'movedItems' | 'movedBytes' | 'stages' | 'written'> {
+  readonly durableKills: number
+  readonly ghostHits: number
+}
+
 /** Puts the statistics together. */
-export function cacheStats(store: BlobStore, calls: CallMeter): StoreStats {
-  const { counts: { hits, misses, puts, bytesPut }, index, segments, remover, mover, usedBytes } = store
-  const { evictedSegments, evictedBytes, evictedItems } = remover
-  const { movedItems, movedBytes } = mover
+export function cacheStats(store: BlobStore, calls: CallMeter, earlier: StoreCounts | null = null): StoreStats {
+  const { counts: { hits, misses, puts, bytesPut }, index, segments, usedBytes, kills, disk: { queues } } = store
+  const { durableKills, ghostHits, ...counts } = countsOf(store, earlier)
   return {
     items: index.count, indexFrom: store.indexFrom, hits, misses: { ...misses }, puts, bytesPut,
     refused: Object.fromEntries(calls.refused),
-    segments: segments.count, usedBytes, evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes,
-    reads: calls.gets.stats(), writes: calls.puts.stats(), stages: stagesOf(store), space: spaceOf(store),
-    written: {
-      putBytes: store.disk.streams.meter.writtenBytes, moveBytes: mover.writtenBytes,
-      catalogBytes: store.disk.catalog.writtenBytes,
-    },
-    ...queuesOf(store),
+    segments: segments.count, usedBytes, ...counts,
+    reads: calls.gets.stats(), writes: calls.puts.stats(), space: spaceOf(store),
+    queues: { young: queues.summaryOf('young'), main: queues.summaryOf('main') },
+    kills: { durable: durableKills, waiting: kills.length },
+    ghosts: { items: queues.ghostCount, memoryBytes: queues.ghostBytes, hits: ghostHits },
     memory: {
       indexBytes: index.bytes, slabBytes: store.disk.streams.slabBytes, waitingBytes: store.puts.waiting.bytes,
     },
   }
+}
+
+/** Gives what a store has counted, on top of what those before it have. */
+export function countsOf(store: BlobStore, earlier: StoreCounts | null): StoreCounts {
+  const { remover, mover, kills, disk: { streams, catalog, queues } } = store
+  const { evictedSegments, evictedBytes, evictedItems } = remover
+  const { movedItems, movedBytes } = mover
+  const now = {
+    evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes, durableKills: kills.start,
+    ghostHits: queues.ghostHits, stages: stagesOf(store),
+    written: {
+      putBytes: streams.meter.writtenBytes, moveBytes: mover.writtenBytes, catalogBytes: catalog.writtenBytes,
+    },
+  }
+  if (earlier === null) return now
+  const { stages, written } = earlier
+  return {
+    ...sums(now, earlier, [
+      'evictedSegments', 'evictedBytes', 'evictedItems', 'movedItems', 'movedBytes', 'durableKills', 'ghostHits',
+    ]),
+    stages: mapNames(now.stages, (name) => addStages(stages[name], now.stages[name])),
+    written: sums(now.written, written, ['putBytes', 'moveBytes', 'catalogBytes']),
+  }
+}
+
+function sums<K extends string>(a: Record<K, number>, b: Record<K, number>, names: readonly K[]): Record<K, number> {
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as Record<K, number>
+}
+
+function mapNames<K extends string, T>(of: Record<K, unknown>, map: (name: K) => T): Record<K, T> {
+  return Object.fromEntries((Object.keys(of) as K[]).map((name) => [name, map(name)])) as Record<K, T>
+}
+
+function addStages(earlier: StageStats, now: StageStats): StageStats {
+  if (now.count === 0) return earlier
+  const [count, totalMs] = [earlier.count + now.count, earlier.totalMs + now.totalMs]
+  return { count, totalMs, lastMs: now.lastMs, maxMs: Math.max(earlier.maxMs, now.maxMs), avgMs: totalMs / count }
 }
 
 function stagesOf({ puts: { waiting }, writer, disk, remover }: BlobStore): BlobCacheStats['stages'] {
@@ -215,13 +256,5 @@ function spaceOf({ disk: { space } }: BlobStore): BlobCacheStats['space'] {
   return {
     maxBytes: space.maxBytes, segmentBytes: space.usedBy('segment'), streamBytes: space.usedBy('stream'),
     catalogBytes: space.usedBy('catalog'), snapshotBytes: space.snapshotBytes(), heldBytes: space.usedBy('held'),
-  }
-}
-
-function queuesOf({ disk: { queues }, kills }: BlobStore): Pick<BlobCacheStats, 'queues' | 'kills' | 'ghosts'> {
-  return {
-    queues: { young: queues.summaryOf('young'), main: queues.summaryOf('main') },
-    kills: { durable: kills.start, waiting: kills.length },
-    ghosts: { items: queues.ghostCount, memoryBytes: queues.ghostBytes, hits: queues.ghostHits },
   }
 }

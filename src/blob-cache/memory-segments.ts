@@ -87,13 +87,16 @@ export class MemorySegments {
   }
 
   /**
-   * Brings what an index finds in memory into the one that takes its place. Slabs of segments with a file go: their
-   * files may have been cut, and go on with other blobs.
+   * Brings what an index finds in memory into the one that takes its place, but for what is gone: the next store does
+   * not know what was purged before it. Slabs of segments with a file go: their files may have been cut, and go on with
+   * other blobs.
    */
-  carry(from: BlobIndex, to: BlobIndex): void {
+  carry(from: BlobIndex, to: BlobIndex, isGone: (entry: FooterEntry) => boolean): void {
     this.slabs.keepOnly(isOfMemory)
     for (const { segment, entries } of this.segments) {
-      for (const { low, high, offset, bytes, recordNum } of entries) {
+      for (const entry of entries) {
+        const { low, high, offset, bytes, recordNum } = entry
+        if (isGone(entry)) continue
         const slot = from.find(low, high)
         if (slot < 0 || from.segmentAt(slot) !== segment || from.recordNumAt(slot) !== recordNum) continue
         to.set(low, high, segment, offset, bytes, recordNum, from.visitsAt(slot))

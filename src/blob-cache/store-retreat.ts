@@ -184,7 +184,7 @@ export class StoreRetreat {
     for (const { namespace, seqNum } of deaths.marks.list()) {
       if (seqNum > handedOn.seqNum) to.purge(namespace, seqNum)
     }
-    memory.carry(index, to.options.index)
+    memory.carry(index, to.options.index, (entry) => deaths.isGone(entry))
     puts.retire()
   }
 

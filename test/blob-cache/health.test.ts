@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { VarveError } from '../../src/base/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache, openLiving } from '../support/blob-cache/blob-machine.js'
 import type { LivingCache } from '../support/blob-cache/blob-machine.js'
@@ -85,6 +86,24 @@ describe('a full disk', () => {
     await cache.close().catch(() => undefined)
   })
 
+  it('is made room on for a large blob too: one in memory is stored, a stream has a reason', async () => {
+    const value = long('large').repeat(50)
+    for (const isStream of [false, true]) {
+      const vfs = new SimVfs({ seed: 11 })
+      const cache = await openLiving(vfs)
+      for (let i = 0; i < 500; i++) await cache.put(`k${i}`, long(`${i}`))
+      vfs.capacityBytes = vfs.usedBytes + 5000
+      const result = await cache.put('large', isStream ? new Blob([value]).stream() : value)
+      assert.deepEqual(result, isStream ? { stored: false, reason: 'degraded' } : { stored: true })
+      assert.equal(await cache.get('large'), isStream ? undefined : value)
+      assert.ok(cache.events.some(({ type }) => type === 'failure'), 'the disk was full')
+      assert.deepEqual(await cache.put('large', new Blob([value]).stream()), { stored: true }, 'there is room now')
+      assert.equal(cache.state, 'OK')
+      await cache.close().catch(() => undefined)
+      assert.equal(vfs.openFileCount, 0)
+    }
+  })
+
   it('on which nothing can be written at all empties the cache rather than keeping it in memory (H4, H5)', async () => {
     const vfs = new SimVfs({ seed: 3 })
     const cache = await openLiving(vfs)
@@ -97,6 +116,57 @@ describe('a full disk', () => {
     assert.equal((await cache.put('k', long('1'), 'synced')).stored, true)
     await cache.close().catch(() => undefined)
     assert.equal(vfs.openFileCount, 0)
+  })
+})
+
+describe('a large blob', () => {
+  for (const code of ['EIO', 'ENOSPC']) {
+    it(`whose write says ${code} at any place is told or stored: nobody waits, and what was there stays`, async () => {
+      const value = long('large').repeat(60)
+      for (let write = 1; write <= 10; write++) {
+        for (const isStream of [false, true]) {
+          const vfs = new SimVfs({ seed: 12 })
+          const cache = await openLiving(vfs)
+          // What is given up to make room on a full disk: the oldest.
+          for (let i = 0; i < 300; i++) await cache.put(`k${i}`, long(`${i}`), 'memory')
+          await cache.put('other', 'x', 'synced')
+          vfs.addFault({ fault: { do: 'error', code }, kind: ['write'], nth: write })
+          const result = await cache.put('large', isStream ? new Blob([value]).stream() : value)
+          const found = await cache.get('large')
+          assert.equal(found, result.stored ? value : undefined, `${code} at write ${write}`)
+          if (!result.stored) assert.match(result.reason, /^(degraded|busy)$/)
+          assert.equal(await cache.get('other'), 'x', `${code} at write ${write}`)
+          await cache.close().catch(() => undefined)
+          assert.equal(vfs.openFileCount, 0)
+        }
+      }
+    })
+  }
+
+  it('goes to memory when it fits a slab, else it is refused; a range and a stream of it are read there', async () => {
+    const vfs = new SimVfs({ seed: 13 })
+    const cache = await openLiving(vfs)
+    const onDisk = long('on disk').repeat(40)
+    await cache.put('on disk', onDisk, 'synced')
+    vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+    await fallIntoMemory(cache)
+    for (const value of [onDisk, new Blob([onDisk]).stream()]) {
+      assert.deepEqual(await cache.put('large', value, 'memory'), { stored: false, reason: 'degraded' })
+    }
+    const small = 'abcdefgh'.repeat(100)
+    assert.deepEqual(await cache.put('small', new Blob([small]).stream(), 'memory'), { stored: true })
+    for (const [key, value] of [['small', small], ['on disk', onDisk]] as const) {
+      const { store } = cache
+      const part = await store.parts.get(store.hashed(key), { start: 3, end: 21 })
+      assert.equal(typeof part === 'string' ? part : new TextDecoder().decode(part), value.slice(3, 21))
+      const stream = await store.parts.stream(store.hashed(key), { start: 0, end: Infinity }, null)
+      assert.ok(typeof stream !== 'string')
+      const pieces: Uint8Array[] = []
+      for await (const piece of stream) pieces.push(piece)
+      assert.equal(Buffer.concat(pieces).toString(), value)
+    }
+    vfs.clearFaults()
+    await cache.close().catch(() => undefined)
   })
 })
 
@@ -135,7 +205,7 @@ describe('memory', () => {
     assert.equal(vfs.openFileCount, 0)
   })
 
-  it('keeps purges: what they purged on the disk is not there after the way back (H5)', async () => {
+  it('keeps purges: what they purged, on the disk or in memory, is not there after the way back (H5)', async () => {
     const vfs = new SimVfs({ seed: 6 })
     const cache = await openLiving(vfs)
     const namespace = cache.store.namespaceOf('n')
@@ -143,12 +213,14 @@ describe('memory', () => {
     await cache.put('out', long('out'), 'synced')
     vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
     await fallIntoMemory(cache)
+    await cache.put('in memory', long('in'), 'memory', { namespace })
     await cache.store.purge(namespace, 'memory')
     await cache.put('again', long('again'), 'memory', { namespace })
     vfs.clearFaults()
     await comeBack(cache, vfs)
     await cache.settled()
     assert.equal(await cache.get('in'), undefined)
+    assert.equal(await cache.get('in memory'), undefined)
     assert.equal(await cache.get('out'), long('out'))
     assert.equal(await cache.get('again'), long('again'))
     await cache.close()
@@ -156,6 +228,45 @@ describe('memory', () => {
     assert.equal(await again.get('in'), undefined)
     assert.equal(await again.get('again'), long('again'))
     await again.store.close()
+  })
+})
+
+describe('stats() of a cache that came back', () => {
+  it('go on from where they were: nothing that is counted becomes less', async () => {
+    const vfs = new SimVfs({ seed: 10 })
+    const cache = await openLiving(vfs, { segmentBytes: 2048, slabBytes: 2048, maxBytes: 266_240 + 16 * 2048 })
+    for (let i = 0; i < 400; i++) {
+      await Promise.all([0, 1, 2].map((n) => cache.put(`k${i} ${n}`, long('x'), n === 0 ? 'synced' : 'written')))
+      if (i % 4 === 0) await cache.get(`k${i} 0`)
+    }
+    await cache.delete('k399 0')
+    vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+    await fallIntoMemory(cache)
+    await cache.settled()
+    for (let ways = 0; ways < 2; ways++) {
+      const { evictedSegments, evictedBytes, evictedItems, movedItems, movedBytes, ...others } = cache.stats
+      const { stages, written, kills } = others
+      assert.ok(evictedSegments > 0 && evictedBytes > 0 && evictedItems > 0 && movedItems > 0 && movedBytes > 0)
+      assert.ok(kills.durable > 0 && written.moveBytes > 0)
+      vfs.clearFaults()
+      await comeBack(cache, vfs)
+      const after = cache.stats
+      assert.ok(after.evictedSegments >= evictedSegments && after.evictedBytes >= evictedBytes)
+      assert.ok(after.evictedItems >= evictedItems && after.kills.durable >= kills.durable)
+      assert.ok(after.movedItems >= movedItems && after.movedBytes >= movedBytes)
+      assert.ok(after.written.putBytes >= written.putBytes && after.written.moveBytes >= written.moveBytes)
+      assert.ok(after.written.catalogBytes > written.catalogBytes, 'the way back makes a catalog')
+      for (const [name, { count, totalMs, maxMs, avgMs }] of Object.entries(stages)) {
+        const now = after.stages[name as keyof typeof after.stages]
+        assert.ok(count > 0 && now.count >= count && now.totalMs >= totalMs && now.maxMs >= maxMs, name)
+        assert.equal(avgMs, totalMs / count)
+      }
+      vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+      await fallIntoMemory(cache)
+      await cache.settled()
+    }
+    vfs.clearFaults()
+    await cache.close().catch(() => undefined)
   })
 })
 
@@ -225,4 +336,14 @@ describe('a second cache on one directory', () => {
     assert.equal(await again.get('a'), long('first'))
     await again.store.close()
   })
+})
+
+it('a cache without room within its own bytes closes without an error, one whose disk had none does not', async () => {
+  const own = await openCache(new SimVfs({ seed: 1 }))
+  own.store.retreat.onNoPlace(new VarveError('NO_SPACE', 'no room within the cache'))
+  await own.store.close()
+  const disk = await openCache(new SimVfs({ seed: 1 }))
+  const cause = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+  disk.store.retreat.onNoPlace(new VarveError('NO_SPACE', 'no room on the disk', { cause }))
+  await assert.rejects(disk.store.close(), /no room on the disk/)
 })

@@ -48,7 +48,7 @@ async function closedCache(): Promise<SimVfs> {
   return vfs
 }
 
-/** Gives the same, with a last segment that is almost empty. */
+/** A cache as that one, with a last segment that is almost empty. */
 async function closedCacheThatGoesOn(): Promise<SimVfs> {
   const vfs = await closedCache()
   const cache = await openCache(vfs, SMALL)
@@ -362,8 +362,7 @@ describe('a close leaves no snapshot', () => {
   it('for which there is no room', async () => {
     const vfs = await closedCache()
     const cache = await openCache(vfs, SMALL)
-    const { disk: { space } } = cache.store
-    space.withheldBytes = space.maxBytes // As when others have filled the disk.
+    cache.store.disk.space.withheldBytes = cache.store.disk.space.maxBytes // As when others have filled the disk.
     await cache.store.close()
     assert.deepEqual(names(vfs, '.index'), [])
     assert.equal(await indexFromOf(vfs), 'segments')

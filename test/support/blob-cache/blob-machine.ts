@@ -9,6 +9,9 @@ import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
 import { PLAIN_MANNER } from '../../../src/blob-cache/blob-puts.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
+import { cacheStats } from '../../../src/blob-cache/cache-stats.js'
+import type { StoreStats } from '../../../src/blob-cache/cache-stats.js'
+import { CallMeter } from '../../../src/blob-cache/call-meter.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
 import { NO_FACTS } from '../../../src/blob-cache/durability.js'
@@ -94,6 +97,10 @@ export class LivingCache extends TextStore {
 
   get state(): string {
     return this.health.state
+  }
+
+  get stats(): StoreStats {
+    return cacheStats(this.store, new CallMeter(this.vfs.clock), this.life.earlier)
   }
 
   /** Resolves when nothing is under way. */

@@ -12,6 +12,8 @@ interface Operation {
   isDelete: boolean
   durability: Durability
   isAcknowledged: boolean
+  /** The disk failed then, or since: it may be lost, and may have taken with it what was there before. */
+  isDoubtful: boolean
 }
 
 /** What may be seen of one key. */
@@ -25,10 +27,11 @@ export type BlobExpectation = ReadonlyMap<string, KeyExpectation>
 export class BlobOracle {
   private readonly keys = new Map<string, Operation[]>()
   private nextId = 1
+  private isInTrouble = false
 
   /** Notes an operation that begins now. */
   begin(key: string, isDelete: boolean, durability: Durability): Operation {
-    const operation = { id: this.nextId++, isDelete, durability, isAcknowledged: false }
+    const operation = { id: this.nextId++, isDelete, durability, isAcknowledged: false, isDoubtful: this.isInTrouble }
     const operations = this.keys.get(key) ?? []
     operations.push(operation)
     this.keys.set(key, operations)
@@ -43,6 +46,30 @@ export class BlobOracle {
   /** Takes back an operation that was told not to be stored. */
   takeBack(key: string, operation: Operation): void {
     this.keys.set(key, this.keys.get(key)!.filter((each) => each !== operation))
+  }
+
+  /** The disk fails from now on: nothing is promised any more that was not synced. */
+  beginTrouble(): void {
+    this.isInTrouble = true
+    for (const operation of [...this.keys.values()].flat()) {
+      if (operation.durability !== 'synced' || !operation.isAcknowledged) operation.isDoubtful = true
+    }
+  }
+
+  /** The disk works again, and knows of all operations up to those of `last`: nothing before them may be seen again. */
+  endTrouble(last: ReadonlyMap<string, number>): void {
+    this.isInTrouble = false
+    for (const [key, id] of last) this.keys.set(key, this.keys.get(key)!.filter((each) => each.id >= id))
+  }
+
+  /** The last operation of each key that was acknowledged. */
+  lastAcknowledged(): Map<string, number> {
+    const last = new Map<string, number>()
+    for (const [key, operations] of this.keys) {
+      const found = operations.findLast(({ isAcknowledged }) => isAcknowledged)
+      if (found !== undefined) last.set(key, found.id)
+    }
+    return last
   }
 
   /**
@@ -79,7 +106,8 @@ export class BlobOracle {
       const last = operations.findLastIndex((each) => isGuaranteed(each, loss))
       const since = operations.slice(Math.max(last, 0))
       const later = operations.slice(last + 1)
-      const mayLoseBoth = loss === 'power' && later.some(({ durability }) => durability !== 'synced')
+      const mayLoseBoth = later.some(({ durability, isDoubtful }) =>
+        isDoubtful || (loss === 'power' && durability !== 'synced'))
       expected.set(key, {
         ids: new Set(since.filter(({ isDelete }) => !isDelete).map(({ id }) => id)),
         mayMiss: mayEvict || last < 0 || since.some(({ isDelete }) => isDelete) || mayLoseBoth,
@@ -89,8 +117,8 @@ export class BlobOracle {
   }
 }
 
-function isGuaranteed({ isAcknowledged, isDelete, durability }: Operation, loss: Loss): boolean {
-  if (!isAcknowledged || durability === 'memory') return false
+function isGuaranteed({ isAcknowledged, isDelete, isDoubtful, durability }: Operation, loss: Loss): boolean {
+  if (!isAcknowledged || isDoubtful || durability === 'memory') return false
   return loss === 'kill' || isDelete || durability === 'synced'
 }
 

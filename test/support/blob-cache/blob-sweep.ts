@@ -133,7 +133,7 @@ export class BlobSweep {
 }
 
 /** Keys are in three namespaces, and none. */
-function namespaceOf(cache: TextStore, key: string): number {
+export function namespaceOf(cache: TextStore, key: string): number {
   const number = key.charCodeAt(key.length - 1) % 4
   return number === 0 ? 0 : cache.store.namespaceOf(`namespace ${number}`)
 }

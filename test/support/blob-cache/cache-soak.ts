@@ -2,7 +2,8 @@
  * What: a cache on the real disk that is used by several callers at once for as long as wanted: put, read, deleted,
  * purged, closed and opened again, with a disk that is full now and then. All the time: a hit is a value of its key
  * that is not older than the last one that was acknowledged; `get` never rejects; the directory is within its bound;
- * and at the end the heap has not grown. BC-1, BC-3, BC-7, BC-8.
+ * the cache is healthy again when the disk has room again; and at the end the heap has not grown. BC-1, BC-3, BC-7,
+ * BC-8.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -10,6 +11,7 @@ import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { MiB, SeededRandom } from '../../../src/base/index.js'
 import { BlobCache } from '../../../src/blob-cache.js'
+import type { BlobCacheEvent } from '../../../src/blob-cache.js'
 import { checkCache } from '../../../src/blob-cache/cache-check.js'
 import { FaultyVfs } from '../../../src/testing.js'
 import { NodeVfs } from '../../../src/vfs/index.js'
@@ -34,6 +36,10 @@ const PART_MS = 5000
 const FULL_MS = 1500
 const FULL_BYTES_MAX = 4 * MiB
 const LOOK_MS = 20
+/** The way back is tried at least each minute. */
+const HEALTHY_MS_MAX = 150_000
+/** A disk is full in at most so many parts: in one of them the room that is made does not suffice. */
+const FULL_PARTS_MAX = 6
 const HEAP_SLACK_BYTES = 48 * MiB
 
 export class CacheSoak {
@@ -51,10 +57,8 @@ export class CacheSoak {
   private readonly doubtful = new Set<string>()
   private readonly heaps: number[] = []
   private version = 0
-  /** The disk was full in this part; it has room again; something was stored since. */
+  /** The disk was full in this part. */
   private isFull = false
-  private hasRoomAgain = false
-  private hasComeBack = false
 
   constructor(options: SoakOptions) {
     this.options = options
@@ -67,29 +71,31 @@ export class CacheSoak {
     rmSync(dir, { recursive: true, force: true })
     mkdirSync(dir, { recursive: true })
     const endMs = Date.now() + seconds * 1000
-    while (Date.now() < endMs || this.counts.fullParts === 0) {
+    while (Date.now() < endMs || (this.counts.comebacks === 0 && this.counts.fullParts < FULL_PARTS_MAX)) {
       await this.part(this.counts.parts % 3 === 1)
       const { puts, refused, hits, misses, parts, fullParts } = this.counts
       report(`part ${parts} (${fullParts} full): ${puts} puts, ${refused} refused, ${hits} hits, ${misses} misses, ` +
         `at most ${(this.peakBytes / MiB).toFixed(1)} MiB, heap ${(this.heaps.at(-1)! / MiB).toFixed(0)} MiB`)
     }
     this.checkHeap()
+    assert.ok(this.counts.comebacks > 0, 'the cache left a full disk for memory, and came back')
   }
 
   /** Opens the cache, uses it, closes it, and reads every byte of what it left. */
   private async part(isFull: boolean): Promise<void> {
     const { dir } = this.options
-    const cache = await BlobCache.open(dir, { maxBytes: this.maxBytes, components: { vfs: this.vfs } })
+    const cache = await BlobCache.open(dir, {
+      maxBytes: this.maxBytes, components: { vfs: this.vfs }, onEvent: (event) => this.onEvent(event),
+    })
     for (const key of this.doubtful) this.floors.delete(key)
     this.doubtful.clear()
     this.isFull = false
-    this.hasRoomAgain = false
-    this.hasComeBack = false
     const endMs = Date.now() + PART_MS
     const callers = Array.from({ length: CALLERS }, () => this.call(cache, endMs))
     const watcher = this.watch(endMs)
     if (isFull) await this.fill()
     await Promise.all([...callers, watcher])
+    await this.checkHealth(cache)
     const closed = await cache.close().then(() => null, (error: unknown) => error)
     if (!isFull) assert.equal(closed, null, 'a close on a good disk')
     this.look()
@@ -99,7 +105,21 @@ export class CacheSoak {
     this.heaps.push(process.memoryUsage().heapUsed)
     this.counts.parts++
     if (isFull) this.counts.fullParts++
-    if (this.hasComeBack) this.counts.comebacks++
+  }
+
+  private onEvent(event: BlobCacheEvent): void {
+    if (event.type === 'stateChanged' && event.from === 'MEMORY' && event.to === 'OK') this.counts.comebacks++
+  }
+
+  /** BC-7: on a disk that has room again the cache comes back by itself, and stores what must be synced. */
+  private async checkHealth(cache: BlobCache): Promise<void> {
+    const endMs = Date.now() + HEALTHY_MS_MAX
+    for (;;) {
+      const { state, lastError } = cache.stats()
+      if (state === 'OK' && (await cache.put('health', 'x', { durability: 'synced' })).stored) return
+      assert.ok(Date.now() < endMs, `BC-7: the cache is ${state} on a good disk: ${String(lastError)}`)
+      await setTimeout(LOOK_MS)
+    }
   }
 
   /** Lets the disk be full for a while; it has some room left, which differs. */
@@ -109,7 +129,6 @@ export class CacheSoak {
     this.vfs.writeBudgetBytes = this.random.below(FULL_BYTES_MAX)
     await setTimeout(FULL_MS)
     this.vfs.writeBudgetBytes = Infinity
-    this.hasRoomAgain = true
   }
 
   private async watch(endMs: number): Promise<void> {
@@ -148,7 +167,6 @@ export class CacheSoak {
     const result = await cache.put(key, valueOf(key, version), { durability, namespace: namespaceOf(key) })
     if (result.stored) {
       this.raise(key, version)
-      if (this.hasRoomAgain) this.hasComeBack = true
     }
     this.counts[result.stored ? 'puts' : 'refused']++
     if (!result.stored && !this.isFull) assert.match(result.reason, /^(superseded|busy)$/)
