@@ -128,7 +128,7 @@ export class BlobPuts {
     const { key, value, facts: { version, meta, namespace } } = given
     const bytes = isInMemory ? this.ownBytes(given, value as Bytes) : null
     const blob: StreamedBlob = {
-      ...given, ...given.facts, isInMemory, extensions: encodeExtensions(version, meta),
+      ...given, ...given.facts, bytes, extensions: encodeExtensions(version, meta),
       source: bytes === null ? value as ByteSource : memorySource(bytes), size: bytes?.length ?? given.size,
       isReturning: this.options.hasGhost(key),
     }

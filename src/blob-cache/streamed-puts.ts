@@ -6,18 +6,18 @@
  * Invariants: BC-1 a call binds only if none of its key came after it. BC-7 each call settles, also on close, and its
  * source is cancelled when nothing is stored. BC-8 memory of all calls is bounded.
  */
-import { KeptAlive, MiB } from '../base/index.js'
+import { isNoSpace, KeptAlive, MiB } from '../base/index.js'
 import type { AbortWatch, ByteSource, Clock } from '../base/index.js'
 import { BlobCompressor, compressWhole } from './blob-codec.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { HashedKey } from './blob-hash.js'
 import { ByteGate } from './byte-gate.js'
-import { ByteInput, PutRefused, SourceFailed } from './byte-input.js'
+import { ByteInput, memorySource, PutRefused, SourceFailed } from './byte-input.js'
 import type { Durability, PutResult } from './durability.js'
 import { LargeWriter, WRITER_BYTES } from './large-writer.js'
 import type { LargeSegments } from './large-segments.js'
 import { recordBytes } from './segment-format.js'
-import type { Tickets } from './tickets.js'
+import type { Ticket, Tickets } from './tickets.js'
 import type { NewBlob } from './waiting-puts.js'
 
 /** Bytes that all calls together gather before it is known whether they are small. */
@@ -25,12 +25,15 @@ const GATHERED_BYTES_MAX = 24 * MiB
 /** Bytes of buffers for sources that may stall, and for values in memory. */
 const BUFFER_BYTES_MAX = 8 * MiB
 
+/** Attempts to write a value in memory to a disk that turns out to be full, and on which room is made. */
+const ATTEMPTS_MAX = 3
+
 /** A put of a source. */
 export interface StreamedBlob {
   readonly key: HashedKey
   readonly source: ByteSource
-  /** True when the source never stalls. */
-  readonly isInMemory: boolean
+  /** What the source gives, when it is in memory: then it never stalls, and can begin again. */
+  readonly bytes: Uint8Array | null
   /** Bytes that the source is going to give; null when nobody knows. */
   readonly size: number | null
   /** The CRC-32 that the bytes must have; null: any. */
@@ -97,8 +100,24 @@ export class StreamedPuts {
   }
 
   private async run(blob: StreamedBlob): Promise<PutResult> {
-    const { key, source, size, namespace, checksum, watch } = blob
+    const { key, namespace, watch, bytes } = blob
     const ticket = this.options.tickets.take(key.low, key.high, namespace)
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const result = await this.attempt(blob, ticket)
+        if (result !== 'no space') return result
+        if (bytes === null || attempt === ATTEMPTS_MAX) return { stored: false, reason: 'degraded' }
+        blob = { ...blob, source: memorySource(bytes) }
+      }
+    } finally {
+      watch?.end()
+      ticket.release()
+    }
+  }
+
+  /** Stores what the source gives, unless the disk turns out to be full: room is being made on it then. */
+  private async attempt(blob: StreamedBlob, ticket: Ticket): Promise<PutResult | 'no space'> {
+    const { source, size, checksum, watch } = blob
     const { blobBytesMax: bytesMax } = this.options
     const input = new ByteInput({ source, ticket, size, bytesMax, isSummed: checksum !== null })
     this.inputs.set(input, blob)
@@ -108,11 +127,9 @@ export class StreamedPuts {
       return await this.read(blob, input)
     } catch (error) {
       input.cancel(error instanceof SourceFailed ? error.reason : error)
-      return answerOf(error)
+      return isNoSpace(error) ? 'no space' : answerOf(error)
     } finally {
       this.inputs.delete(input)
-      watch?.end()
-      ticket.release()
     }
   }
 
@@ -137,7 +154,7 @@ export class StreamedPuts {
     for (;;) {
       const piece = await input.next()
       if (piece === null) return
-      gathered.pieces.push(blob.isInMemory ? piece : piece.slice())
+      gathered.pieces.push(blob.bytes !== null ? piece : piece.slice())
       gathered.bytes += piece.length
       this.gatheredBytes += piece.length
       if (!this.isSmall(blob, gathered.bytes) || this.gatheredBytes > GATHERED_BYTES_MAX) return
@@ -166,14 +183,14 @@ export class StreamedPuts {
       input.check()
       return await this.writeLarge(blob, input, gathered)
     } finally {
-      if (blob.isInMemory) this.gate.leave(WRITER_BYTES)
+      if (blob.bytes !== null) this.gate.leave(WRITER_BYTES)
       else this.bufferBytes -= WRITER_BYTES
     }
   }
 
   /** Waits for buffers where only such are before that never stall; else there are some now, or the put is refused. */
-  private async takeBuffers({ isInMemory }: StreamedBlob): Promise<void> {
-    if (isInMemory) await this.gate.enter(WRITER_BYTES)
+  private async takeBuffers({ bytes }: StreamedBlob): Promise<void> {
+    if (bytes !== null) await this.gate.enter(WRITER_BYTES)
     else if (this.bufferBytes + WRITER_BYTES > BUFFER_BYTES_MAX) throw new PutRefused('busy')
     else this.bufferBytes += WRITER_BYTES
   }
@@ -205,12 +222,12 @@ export class StreamedPuts {
 
   /** Resolves when the values in memory are stored, or never will be. */
   async memoryStored(): Promise<void> {
-    await Promise.all([...this.calls].filter(([, { isInMemory }]) => isInMemory).map(([call]) => call))
+    await Promise.all([...this.calls].filter(([, { bytes }]) => bytes !== null).map(([call]) => call))
   }
 
   /** Ends calls whose source may stall, and resolves when all have settled. */
   async close(): Promise<void> {
-    for (const [input, { isInMemory }] of this.inputs) if (!isInMemory) input.stop('aborted')
+    for (const [input, { bytes }] of this.inputs) if (bytes === null) input.stop('aborted')
     await Promise.all(this.calls.keys())
   }
 }

@@ -85,6 +85,24 @@ describe('a full disk', () => {
     await cache.close().catch(() => undefined)
   })
 
+  it('is made room on for a large blob too: one in memory is stored, a stream has a reason', async () => {
+    const value = long('large').repeat(50)
+    for (const isStream of [false, true]) {
+      const vfs = new SimVfs({ seed: 11 })
+      const cache = await openLiving(vfs)
+      for (let i = 0; i < 500; i++) await cache.put(`k${i}`, long(`${i}`))
+      vfs.capacityBytes = vfs.usedBytes + 5000
+      const result = await cache.put('large', isStream ? new Blob([value]).stream() : value)
+      assert.deepEqual(result, isStream ? { stored: false, reason: 'degraded' } : { stored: true })
+      assert.equal(await cache.get('large'), isStream ? undefined : value)
+      assert.ok(cache.events.some(({ type }) => type === 'failure'), 'the disk was full')
+      assert.deepEqual(await cache.put('large', new Blob([value]).stream()), { stored: true }, 'there is room now')
+      assert.equal(cache.state, 'OK')
+      await cache.close().catch(() => undefined)
+      assert.equal(vfs.openFileCount, 0)
+    }
+  })
+
   it('on which nothing can be written at all empties the cache rather than keeping it in memory (H4, H5)', async () => {
     const vfs = new SimVfs({ seed: 3 })
     const cache = await openLiving(vfs)
@@ -97,6 +115,57 @@ describe('a full disk', () => {
     assert.equal((await cache.put('k', long('1'), 'synced')).stored, true)
     await cache.close().catch(() => undefined)
     assert.equal(vfs.openFileCount, 0)
+  })
+})
+
+describe('a large blob', () => {
+  for (const code of ['EIO', 'ENOSPC']) {
+    it(`whose write says ${code} at any place is told or stored: nobody waits, and what was there stays`, async () => {
+      const value = long('large').repeat(60)
+      for (let write = 1; write <= 10; write++) {
+        for (const isStream of [false, true]) {
+          const vfs = new SimVfs({ seed: 12 })
+          const cache = await openLiving(vfs)
+          // What is given up to make room on a full disk: the oldest.
+          for (let i = 0; i < 300; i++) await cache.put(`k${i}`, long(`${i}`), 'memory')
+          await cache.put('other', 'x', 'synced')
+          vfs.addFault({ fault: { do: 'error', code }, kind: ['write'], nth: write })
+          const result = await cache.put('large', isStream ? new Blob([value]).stream() : value)
+          const found = await cache.get('large')
+          assert.equal(found, result.stored ? value : undefined, `${code} at write ${write}`)
+          if (!result.stored) assert.match(result.reason, /^(degraded|busy)$/)
+          assert.equal(await cache.get('other'), 'x', `${code} at write ${write}`)
+          await cache.close().catch(() => undefined)
+          assert.equal(vfs.openFileCount, 0)
+        }
+      }
+    })
+  }
+
+  it('goes to memory when it fits a slab, else it is refused; a range and a stream of it are read there', async () => {
+    const vfs = new SimVfs({ seed: 13 })
+    const cache = await openLiving(vfs)
+    const onDisk = long('on disk').repeat(40)
+    await cache.put('on disk', onDisk, 'synced')
+    vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+    await fallIntoMemory(cache)
+    for (const value of [onDisk, new Blob([onDisk]).stream()]) {
+      assert.deepEqual(await cache.put('large', value, 'memory'), { stored: false, reason: 'degraded' })
+    }
+    const small = 'abcdefgh'.repeat(100)
+    assert.deepEqual(await cache.put('small', new Blob([small]).stream(), 'memory'), { stored: true })
+    for (const [key, value] of [['small', small], ['on disk', onDisk]] as const) {
+      const { store } = cache
+      const part = await store.parts.get(store.hashed(key), { start: 3, end: 21 })
+      assert.equal(typeof part === 'string' ? part : new TextDecoder().decode(part), value.slice(3, 21))
+      const stream = await store.parts.stream(store.hashed(key), { start: 0, end: Infinity }, null)
+      assert.ok(typeof stream !== 'string')
+      const pieces: Uint8Array[] = []
+      for await (const piece of stream) pieces.push(piece)
+      assert.equal(Buffer.concat(pieces).toString(), value)
+    }
+    vfs.clearFaults()
+    await cache.close().catch(() => undefined)
   })
 })
 

@@ -1,8 +1,9 @@
 /**
  * What: a cache on the real disk that is used by several callers at once for as long as wanted: put, read, deleted,
  * purged, closed and opened again, with a disk that is full now and then. All the time: a hit is a value of its key
- * that is not older than the last one that was acknowledged; `get` never rejects; the directory is within its bound; the
- * cache is healthy again when the disk has room again; and at the end the heap has not grown. BC-1, BC-3, BC-7, BC-8.
+ * that is not older than the last one that was acknowledged; `get` never rejects; the directory is within its bound;
+ * the cache is healthy again when the disk has room again; and at the end the heap has not grown. BC-1, BC-3, BC-7,
+ * BC-8.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -37,7 +38,7 @@ const FULL_BYTES_MAX = 4 * MiB
 const LOOK_MS = 20
 /** The way back is tried at least each minute. */
 const HEALTHY_MS_MAX = 150_000
-/** By then the cache was in memory once; a full disk often is made room on. */
+/** So many parts with a full disk are enough for one in which the room that is made does not suffice. */
 const FULL_PARTS_MAX = 6
 const HEAP_SLACK_BYTES = 48 * MiB
 
