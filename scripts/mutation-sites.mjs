@@ -25,7 +25,7 @@ const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(re
   'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
   'sstable/(properties|table-format|block/(block-io|block-reader)|lookup/(bloom-filter|point-hash|table-index)|' +
   'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower|' +
-  'blob-cache/(segment-(format|footer|scan|set)|catalog-(format|reader|state)|recovery|blob-(reader|mover)))\\.ts$')
+  'blob-cache/(segment-(format|footer|scan|set)|catalog-(format|reader|state)|(segment-)?recovery|blob-(reader|mover)))\\.ts$')
 
 /** Files that decide whether a file may go, and under which conditions. */
 const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
@@ -178,12 +178,12 @@ const blobCacheOrders = [
     from: 'if (needs !== null && !needs.isSafe) break', to: 'if (needs !== null && !needs.isSafe) continue',
   },
   {
-    file: 'src/blob-cache/recovery.ts', what: 'copies that lost are not killed',
+    file: 'src/blob-cache/segment-recovery.ts', what: 'copies that lost are not killed',
     from: '      state.segments.get(loser.segment)?.dead.add(loser.recordNum)\n', to: '',
   },
   {
-    file: 'src/blob-cache/recovery.ts', what: 'numbers begin above what was found, not above what was promised',
-    from: '    this.seqNum = state.seqNum\n', to: '',
+    file: 'src/blob-cache/found-content.ts', what: 'numbers begin above what was found, not above what was promised',
+    from: '    this.seqNum = state.seqNum\n', to: '    this.seqNum = 0\n',
   },
   {
     file: 'src/blob-cache/segment-scan.ts', what: 'records are counted, their numbers are not read',

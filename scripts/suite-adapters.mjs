@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { installed, runtimes } from './runtimes.mjs'
 import { root } from './source-tree.mjs'
 
 const SUITES = ['keyv', 'unstorage', 'undici']
@@ -32,8 +33,18 @@ export function runAdapterSuites(tarball, lab, tell, npm) {
   writeFileSync(path.join(dir, 'package.json'), '{ "private": true, "type": "module" }\n')
   npm(dir, ['install', '--legacy-peer-deps', ...NEEDS, tarball])
   runVitest(dir, tell)
-  runNodeTest(dir, 'undici/varve.test.mjs', tell)
-  runNodeTest(dir, 'undici/interceptor.test.mjs', tell)
+  runNodeTest({ dir, file: 'undici/varve.test.mjs', tell })
+  runNodeTest({ dir, file: 'undici/interceptor.test.mjs', args: ['undici'], tell })
+  runNodeTest({ dir, file: 'undici/interceptor.test.mjs', args: ['undici-8'], node: nodeForUndici8(), tell })
+}
+
+/** The program of a Node that undici 8 runs on: this one, or one from the npm registry. @returns {string} */
+function nodeForUndici8() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major > 22 || (major === 22 && minor >= 19)) return process.execPath
+  const runtime = runtimes.find(({ name }) => name === 'node22')
+  if (runtime === undefined) throw new Error('there is no Node 22 among the runtimes')
+  return installed(runtime)
 }
 
 /** @param {string} dir @param {(isPassed: boolean, what: string, why: string) => void} tell */
@@ -52,13 +63,20 @@ function runVitest(dir, tell) {
   }
 }
 
-/** @param {string} dir @param {string} file @param {(isPassed: boolean, what: string, why: string) => void} tell */
-function runNodeTest(dir, file, tell) {
-  const { stdout, stderr } = spawnSync(process.execPath, ['--test-reporter=tap', file], {
+/**
+ * @typedef {{
+ *   dir: string, file: string, args?: string[], node?: string,
+ *   tell: (isPassed: boolean, what: string, why: string) => void
+ * }} NodeTest
+ * @param {NodeTest} test
+ */
+function runNodeTest({ dir, file, args = [], node = process.execPath, tell }) {
+  const { stdout, stderr } = spawnSync(node, ['--test-reporter=tap', file, ...args], {
     cwd: dir, encoding: 'utf8', timeout: 300_000,
   })
   const results = [...stdout.matchAll(/^ *(not )?ok \d+ - (.*)$/gm)].filter(([, , name]) => !name?.endsWith('Store'))
   if (results.length === 0) tell(false, file, stderr)
   for (const [, failed, name] of results) tell(failed === undefined, `${file} › ${name}`, stdout)
-  console.log(`${file}: ${results.length} tests`)
+  const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
+  console.log(`${[file, ...args].join(' ')}: ${results.length} tests, on Node ${version}`)
 }

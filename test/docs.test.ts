@@ -65,7 +65,8 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    const pages = ['blob-cache', 'errors', 'cli', 'level', 'migration', 'stats'].map((name) => `docs/${name}.md`)
+    const names = ['adapters', 'blob-cache', 'errors', 'cli', 'level', 'migration', 'stats']
+    const pages = names.map((name) => `docs/${name}.md`)
     for (const page of ['README.md', 'ARCHITECTURE.md', ...pages]) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {
         assert.ok(existsSync(path.join(packageDir, path.dirname(page), link)), `${page}: ${link}`)

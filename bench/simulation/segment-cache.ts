@@ -73,7 +73,7 @@ export class SegmentCache implements SimulatedCache {
     })
     this.space = new BlobSpace({ maxBytes, catalogBytes: maxBytes * CATALOG_SHARE })
     this.evictor = new BlobEvictor({
-      queues: this.queues, space: this.space, clock: systemClock, segmentBytes: this.segmentBytes,
+      queues: this.queues, space: this.space, clock: systemClock, segmentBytes: this.segmentBytes, ahead: { count: 1 },
     })
   }
 
@@ -208,7 +208,7 @@ export class SegmentCache implements SimulatedCache {
   /** Moves a record on, if there is room: a move never waits. */
   private move(from: Segment, record: number, queue: QueueName, visits: number): boolean {
     const bytes = from.bytes[record]!
-    const to = this.roomFor('moved', 'main', bytes, (wanted) => this.space.tryReserve('segment', wanted))
+    const to = this.roomFor('moved', 'main', bytes, (wanted) => this.space.tryReserveForMoves(wanted))
     if (to === undefined) return false
     this.append(to, from.low[record]!, from.high[record]!, bytes, visitsAfterMove(queue, visits), { from, record })
     this.evictor.noteMoved(bytes)

@@ -152,10 +152,10 @@ function hintOf(error: unknown): ErrorDetails {
     case 'ENFILE':
       return { hint: 'the machine has as many files open as it may: raise its limit (sysctl fs.file-max)' }
     case 'EROFS':
-      return { hint: 'the file system is mounted read-only: open the database with readOnly: true' }
+      return { hint: 'the file system is mounted read-only: a database opens there with readOnly: true' }
     case 'EACCES':
     case 'EPERM':
-      return { hint: 'this user may not do that: look at owner and mode; to read is enough for readOnly: true' }
+      return { hint: 'this user may not do that: look at owner and mode; to read a database, readOnly: true will do' }
     case 'ERR_ACCESS_DENIED':
       return { hint: 'the permission model forbids it: docs/containers.md tells which flags are needed' }
     default:

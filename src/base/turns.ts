@@ -1,6 +1,7 @@
 /**
  * What: keeps promise chains from starving timers. Work done in microtasks asks `isOver` now and then;
- * after 2 ms without a macrotask it says yes, and the work continues in a macrotask of its own.
+ * after 2 ms, or what it was made with, without a macrotask it says yes, and the work continues in a macrotask of its
+ * own.
  * Owns: when the present turn of the event loop began. Thread: each has its own.
  */
 import type { Clock } from './clock.js'
@@ -11,11 +12,14 @@ const WORK_PER_LOOK = 16
 
 export class Turns {
   private readonly clock: Clock
+  private readonly turnMs: number
   private startMs = -1
   private work = 0
 
-  constructor(clock: Clock) {
+  /** Work goes on for at most `turnMs` at a time. Who needs many turns for other things gives less. */
+  constructor(clock: Clock, turnMs = TURN_MS_MAX) {
     this.clock = clock
+    this.turnMs = turnMs
   }
 
   nowMs(): number {
@@ -33,7 +37,7 @@ export class Turns {
     this.work = 0
     const nowMs = this.clock.nowMs()
     this.begin(nowMs)
-    return nowMs - this.startMs >= TURN_MS_MAX
+    return nowMs - this.startMs >= this.turnMs
   }
 
   /** Calls back in a turn of its own, whose time begins to count there. */

@@ -30,7 +30,7 @@ import type { BlobLoad } from './load-flights.js'
 import { openLife } from './open-cache.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
-import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
+import { checkBytes, checkDurability, NO_OPTIONS, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { rebuildCache } from './rebuild.js'
 import type { RebuiltCache } from './rebuild.js'
@@ -108,7 +108,7 @@ export class BlobCache {
   static async rebuild(location: string, options: BlobCacheOptions): Promise<RebuiltCache> {
     checkLocation(location)
     const { vfs = new NodeVfs(), clock, random, settings } = takeCacheOptions(options)
-    return keepAliveUntil(clock, rebuildCache(location, { vfs, random, sizes: settings }))
+    return keepAliveUntil(clock, rebuildCache(location, { vfs, clock, random, sizes: settings }))
   }
 
   /**
@@ -116,16 +116,19 @@ export class BlobCache {
    * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
    * must not change until then.
    */
-  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = NO_OPTIONS): Promise<PutResult> {
     const { clock, store } = this
-    const { durability = this.durability, namespace, facts, manner } = takePutOptions(options, clock, this.codec)
+    const given = takePutOptions(options, clock, this.codec)
     checkKey(key)
-    const about = { ...facts, ...manner, namespace: this.hashOf(namespace) }
+    const { expiresMs, version, meta, checksum, codec } = given
+    const facts = { namespace: this.hashOf(given.namespace), expiresMs, version, staleMs: 0, meta }
     const watch = watchOf(options)
-    const given = takeValue(value, watch)
-    const size = given.size ?? manner.size
-    const hashed = store.hashed(key)
-    return this.calls.put(() => store.put(hashed, given.value, durability, { ...about, size, watch }))
+    const taken = takeValue(value, watch)
+    const put = {
+      key: store.hashed(key), value: taken.value, durability: given.durability ?? this.durability, facts,
+      size: given.size ?? taken.size, checksum, codec, watch,
+    }
+    return this.calls.put(() => store.put(put))
   }
 
   /** Gives a copy of the value, or of a part of it, or undefined. Every byte was checked. */

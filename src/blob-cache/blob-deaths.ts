@@ -1,6 +1,6 @@
 /**
  * What: which records are dead, and how that is told: by a kill, by a purge mark, by their time.
- * Owns: the purge marks of this process. Does not own: the queue of kills, the index.
+ * Owns: the purge marks that are in force. Does not own: the queue of kills, the index.
  * Thread: main.
  * Invariants: BC-5 whoever kills a record kills the copy that is being made of it too, next to it in the queue, so that
  * no crash finds the one dead and the other alive.
@@ -13,6 +13,7 @@ import type { Kill } from './catalog-format.js'
 import type { KillQueue, SafeBytes } from './kill-queue.js'
 import { isOfMemory } from './memory-segments.js'
 import { PurgeMarks } from './purge-marks.js'
+import type { PurgeMark } from './purge-marks.js'
 import type { SegmentFile } from './segment-file.js'
 import type { FooterEntry } from './segment-footer.js'
 import type { RecordHeader } from './segment-format.js'
@@ -21,6 +22,8 @@ export interface BlobDeathsOptions {
   index: BlobIndex
   kills: KillQueue
   clock: Clock
+  /** Purges before the open that may cover records yet. */
+  marks: readonly PurgeMark[]
   /** The copy that is being made of a record, or null. */
   twinOf: (segment: number, recordNum: number) => Kill | null
   /** Called when a kill was queued that may be written. */
@@ -33,6 +36,7 @@ export class BlobDeaths {
 
   constructor(options: BlobDeathsOptions) {
     this.options = options
+    for (const { namespace, seqNum } of options.marks) this.marks.add(namespace, seqNum)
   }
 
   /** Queues a kill, and that of the copy that is being made of the record. */

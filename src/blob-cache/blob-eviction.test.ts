@@ -12,18 +12,20 @@ interface Scene {
   readonly space: BlobSpace
   readonly queues: BlobQueues
   readonly evictor: BlobEvictor
+  readonly ahead: { count: number }
 }
 
 function sceneOf(maxBytes = 1000, clock = stopped): Scene {
   const space = new BlobSpace({ maxBytes, catalogBytes: 0 })
   const queues = new BlobQueues({ maxBytes, youngShare: 0.1, segmentBytes: 10, itemCount: () => 1000 })
-  return { space, queues, evictor: new BlobEvictor({ space, queues, clock, segmentBytes: 50 }) }
+  const ahead = { count: 1 }
+  return { space, queues, ahead, evictor: new BlobEvictor({ space, queues, clock, segmentBytes: 50, ahead }) }
 }
 
 /** Adds sealed segments of 100 bytes. */
 function fill({ space, queues }: Scene, segments: readonly number[], expiresMs = Infinity): void {
   for (const segment of segments) {
-    assert.ok(space.tryReserve('segment', 100))
+    assert.ok(space.tryReserveForMoves(100))
     queues.add(segment, 'main', 100)
     queues.seal(segment, expiresMs)
   }
@@ -40,7 +42,7 @@ function finish({ space, queues, evictor }: Scene, segment: number): void {
   space.release('segment', bytes)
 }
 
-test('room is made ahead, one segment at a time; for somebody who waits nothing is moved', () => {
+test('room is made ahead, one move at a time; where there is nothing to move the next segment goes beside it', () => {
   const scene = sceneOf()
   const { space, evictor } = scene
   fill(scene, [1, 2, 3, 4, 5, 6, 7, 8, 9])
@@ -50,13 +52,53 @@ test('room is made ahead, one segment at a time; for somebody who waits nothing 
   assert.equal(shown(evictor.next()), 'rest')
   let answer: boolean | undefined
   space.reserve(150, (isGranted) => (answer = isGranted))
-  assert.deepEqual([shown(evictor.next()), shown(evictor.next())], ['drop 2', 'rest'])
+  assert.equal(shown(evictor.next()), 'rest', 'who waits waits for the move: it ends by itself')
+  evictor.drops(1)
+  assert.deepEqual([shown(evictor.next()), shown(evictor.next())], ['move 2', 'rest'])
+  evictor.drops(2)
+  assert.equal(shown(evictor.next()), 'rest', 'there will be room enough')
   finish(scene, 2)
-  assert.equal(answer, true)
-  assert.equal(shown(evictor.next()), 'rest')
   finish(scene, 1)
-  assert.equal(shown(evictor.next()), 'rest')
-  assert.ok(!evictor.isBusy || space.freeBytes < 100)
+  assert.equal(answer, true)
+  assert.ok(!evictor.isBusy)
+})
+
+test('more room is made ahead where more segments are', () => {
+  const scene = sceneOf()
+  fill(scene, [1, 2, 3, 4, 5, 6, 7, 8])
+  scene.ahead.count = 3
+  assert.equal(shown(scene.evictor.next()), 'rest')
+  scene.ahead.count = 4
+  assert.equal(shown(scene.evictor.next()), 'move 1')
+})
+
+test('there is room for moves, however many wait, on a disk that has it', () => {
+  const scene = sceneOf()
+  const { space, evictor } = scene
+  fill(scene, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+  space.reserve(60, () => assert.fail('there is room for moves only'))
+  assert.ok(space.tryReserveForMoves(50))
+  assert.equal(shown(evictor.next()), 'move 1')
+  assert.ok(!space.tryReserveForMoves(51))
+  evictor.failed(1)
+  space.withheldBytes = 60
+  assert.equal(shown(evictor.next()), 'drop 1')
+})
+
+test('for somebody who waits a few segments are kept, not all', () => {
+  const scene = sceneOf()
+  const { space, evictor } = scene
+  fill(scene, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+  space.reserve(60, () => undefined)
+  const outcomes = [1, 2, 3, 4, 5, 6].map(() => {
+    const step = evictor.next()
+    assert.ok(step.kind === 'remove')
+    const plan = evictor.plan(step.victim, [0, 100, 0, 0])
+    if (plan === 'keep') evictor.kept(step.victim.segment)
+    else evictor.failed(step.victim.segment)
+    return plan === 'keep' ? 'kept' : 'moved'
+  })
+  assert.deepEqual(outcomes, ['kept', 'kept', 'kept', 'kept', 'moved', 'moved'])
 })
 
 test('room is made for the largest blob that was put', () => {
@@ -80,13 +122,13 @@ test('a removal that failed begins again', () => {
 
 test('when only open segments are left, one is to be sealed for somebody who waits', () => {
   const { space, queues, evictor } = sceneOf()
-  assert.ok(space.tryReserve('segment', 1000))
+  assert.ok(space.tryReserveForMoves(1000))
   queues.add(1, 'young', 1000)
   assert.equal(shown(evictor.next()), 'rest')
   space.reserve(10, () => undefined)
   assert.equal(shown(evictor.next()), 'seal 1')
   queues.seal(1)
-  assert.equal(shown(evictor.next()), 'drop 1')
+  assert.equal(shown(evictor.next()), 'move 1')
 })
 
 test('an open segment is not sealed while another one leaves', () => {
@@ -99,7 +141,7 @@ test('an open segment is not sealed while another one leaves', () => {
   space.reserve(60, () => undefined)
   assert.equal(shown(evictor.next()), 'rest')
   evictor.kept(1)
-  assert.equal(shown(evictor.next()), 'drop 1')
+  assert.equal(shown(evictor.next()), 'move 1')
 })
 
 test('expired segments go first, and nothing of them is moved, unless the clock jumped forward', () => {
@@ -176,7 +218,9 @@ class DrawnStore {
     const { segmentBytes, maxBytes } = this
     const youngShare = random.pick([0.05, 0.1, 0.5])
     const queues = new BlobQueues({ maxBytes, youngShare, segmentBytes, itemCount: () => 9 })
-    this.scene = { space, queues, evictor: new BlobEvictor({ space, queues, clock: stopped, segmentBytes }) }
+    const ahead = { count: random.pick([1, 2, 4]) }
+    const evictor = new BlobEvictor({ space, queues, clock: stopped, segmentBytes, ahead })
+    this.scene = { space, queues, evictor, ahead }
   }
 
   step(): void {
@@ -276,8 +320,13 @@ class DrawnStore {
     if (hasFailed) return evictor.failed(segment)
     if (isMoved && this.random.chance(0.2)) return evictor.kept(segment)
     const bytes = queues.bytesOf(segment)
+    if (isMoved && this.random.chance(0.3)) {
+      evictor.drops(segment)
+      this.leaving.push({ segment, isMoved: false })
+      return
+    }
     const moved = this.random.below(bytes + 1)
-    if (isMoved && space.tryReserve('segment', moved)) this.append(moved, 'main')
+    if (isMoved && space.tryReserveForMoves(moved)) this.append(moved, 'main')
     this.files.delete(segment)
     evictor.gone(segment)
     if (!this.random.chance(0.3)) return space.release('segment', bytes)

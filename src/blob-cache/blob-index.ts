@@ -22,8 +22,34 @@ export class BlobIndex {
   private depth = 0
   private countNow = 0
 
+  /**
+   * Makes an index of pages. Requires: each has the hashes behind those of the one before it, as many as its depth
+   * says, and together they have all hashes.
+   */
+  static of(pages: readonly IndexPage[]): BlobIndex {
+    const index = new BlobIndex()
+    index.depth = pages.reduce((most, { depth }) => Math.max(most, depth), 0)
+    index.directory = new Uint16Array(2 ** index.depth)
+    let at = 0
+    for (const [number, page] of pages.entries()) {
+      const end = at + 2 ** (index.depth - page.depth)
+      index.directory.fill(number, at, end)
+      index.countNow += page.count
+      at = end
+    }
+    assert(at === index.directory.length, 'pages have all hashes')
+    index.pages.splice(0, 1, ...pages)
+    return index
+  }
+
   get count(): number {
     return this.countNow
+  }
+
+  /** Gives the pages that there are now, in the order of the hashes of their items. */
+  pagesInOrder(): IndexPage[] {
+    const { directory, pages } = this
+    return [...directory].filter((number, at) => number !== directory[at - 1]).map((number) => pages[number]!)
   }
 
   /** Bytes of memory. */

@@ -7,7 +7,7 @@
  * removal states; nothing else writes main segments, and none is written by two processes. BC-7 a move waits for
  * nothing but the disk: what finds no room is left where it is, and goes with the victim.
  */
-import { FILE_HEADER_BYTES, newFileHeader, runAsync } from '../base/index.js'
+import { FILE_HEADER_BYTES, KiB, MiB, newFileHeader, runAsync } from '../base/index.js'
 import type { FileOrigin, SeqNum } from '../base/index.js'
 import { readFully, syncDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -30,6 +30,18 @@ import type { RecordHeader } from './segment-format.js'
 import { footerBytes, lastExpiryMs } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
 import type { SegmentReader, SegmentSet } from './segment-set.js'
+
+/** Records are read together, as many as stand close to each other. */
+const RUN_BYTES_MAX = MiB
+/** What is not wanted between two records is read with them if it is not more. */
+const GAP_BYTES_MAX = 32 * KiB
+
+/** Records of a victim that are moved, and read together. */
+interface Run {
+  readonly entries: FooterEntry[]
+  readonly start: number
+  end: number
+}
 
 export interface BlobMoverOptions {
   vfs: Vfs
@@ -88,26 +100,55 @@ export class BlobMover {
     const move = this.move = new BlobMove(victim.segment)
     const reader = await this.options.segments.reader(victim.segment).catch(() => null)
     if (reader === null) return []
-    for (const entry of entries) {
-      const slot = this.slotOf(victim.segment, entry)
-      if (slot < 0) continue
-      const visits = this.options.index.visitsAt(slot)
-      if (!plan.takes(visits, entry.bytes)) continue
-      const newVisits = visitsAfterMove(victim.queue, visits)
-      if (entry.bytes > this.options.wholeBytesMax) {
-        if (await this.copyLarge(move, reader, entry, newVisits)) continue
-        break
-      }
-      const found = await this.read(reader, entry)
-      if (found === 'corrupt') this.options.onCorrupt(entry, victim.segment)
-      if (found !== 'good' || this.options.goneReason(this.header) !== null) continue
-      const target = await this.roomFor(move, entry)
-      if (target === null) break
-      if (this.slotOf(victim.segment, entry) < 0) continue
-      await this.append(move, target, entry, newVisits)
+    for (const run of this.runsOf(victim, entries, plan)) {
+      const isLarge = run.end - run.start > this.options.wholeBytesMax
+      if (isLarge) {
+        if (!(await this.copyLarge(move, reader, run.entries[0]!, victim.queue))) break
+      } else if (!(await this.copyRun(move, reader, run, victim.queue))) break
     }
     await this.attempt(move, (target) => target.sync())
     return this.changes()
+  }
+
+  /** The records that the plan takes, in runs that are read together; a large one is alone. */
+  private runsOf(victim: Victim, entries: readonly FooterEntry[], plan: MovePlan): Run[] {
+    const { index, wholeBytesMax } = this.options
+    const bytesMax = Math.min(RUN_BYTES_MAX, wholeBytesMax)
+    const runs: Run[] = []
+    let run: Run | null = null
+    for (const entry of entries) {
+      const slot = this.slotOf(victim.segment, entry)
+      if (slot < 0 || !plan.takes(index.visitsAt(slot), entry.bytes)) continue
+      const end = entry.offset + entry.bytes
+      const isNear = run !== null && entry.offset - run.end <= GAP_BYTES_MAX && end - run.start <= bytesMax
+      if (run === null || !isNear) {
+        run = { entries: [], start: entry.offset, end }
+        runs.push(run)
+      }
+      run.entries.push(entry)
+      run.end = end
+    }
+    return runs
+  }
+
+  /** Copies the records of a run that are good, and there yet. False when there is no room for them. */
+  private async copyRun(move: BlobMove, reader: SegmentReader, run: Run, queue: Victim['queue']): Promise<boolean> {
+    const { index, onCorrupt, goneReason } = this.options
+    const length = await this.read(reader, run)
+    for (const entry of run.entries) {
+      const at = entry.offset - run.start
+      const isGood = this.isGood(at, length, entry, reader.seed)
+      // Where nothing could be read that says nothing of the bytes.
+      if (!isGood && length > 0) onCorrupt(entry, move.victim)
+      if (!isGood || goneReason(this.header) !== null) continue
+      const target = await this.roomFor(move, entry)
+      if (target === null) return false
+      const slot = this.slotOf(move.victim, entry)
+      if (slot < 0) continue
+      const visits = visitsAfterMove(queue, index.visitsAt(slot))
+      await this.append(move, target, { from: entry, at, visits })
+    }
+    return true
   }
 
   private slotOf(segment: number, { low, high, recordNum }: FooterEntry): number {
@@ -116,33 +157,37 @@ export class BlobMover {
     return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum ? slot : -1
   }
 
-  private async read(reader: SegmentReader, entry: FooterEntry): Promise<'good' | 'corrupt' | 'io'> {
-    const { bytes: length, offset, recordNum } = entry
+  /** Reads a run into the buffer. Gives how many bytes there were, 0 when they could not be read. */
+  private async read({ file }: SegmentReader, { start, end }: Run): Promise<number> {
+    const length = end - start
     if (this.buffer.length < length) this.buffer = new Uint8Array(length)
+    return runAsync(readFully(file, this.buffer, length, start)).catch(() => 0)
+  }
+
+  /** True when a record stands at `at` of the buffer, which has `length` bytes, as it was written. Reads its header. */
+  private isGood(at: number, length: number, { bytes, offset, recordNum }: FooterEntry, seed: number): boolean {
     const { buffer, header } = this
-    try {
-      if ((await runAsync(readFully(reader.file, buffer, length, offset))) < length) return 'corrupt'
-    } catch {
-      return 'io'
-    }
-    const { seed } = reader
-    const isGood = readRecordHeader(buffer, 0, length, offset, seed, header) && header.recordNum === recordNum &&
-      recordBytes(header) === length && isKeyGood(buffer, 0, offset, seed, header) &&
-      isValueGood(buffer, 0, offset, seed, header)
-    return isGood ? 'good' : 'corrupt'
+    const end = at + bytes
+    return end <= length && readRecordHeader(buffer, at, end, offset, seed, header) && header.recordNum === recordNum &&
+      recordBytes(header) === bytes && isKeyGood(buffer, at, offset, seed, header) &&
+      isValueGood(buffer, at, offset, seed, header)
   }
 
   /** Copies a large record piece by piece. False when there is no room for it. */
-  private async copyLarge(move: BlobMove, reader: SegmentReader, from: FooterEntry, visits: number): Promise<boolean> {
+  private async copyLarge(
+    move: BlobMove, reader: SegmentReader, from: FooterEntry, queue: Victim['queue'],
+  ): Promise<boolean> {
     const target = await this.roomFor(move, from)
     if (target === null) return false
     const copy = new LargeCopy(reader, target, from)
     const outcome = await this.attempt(move, () => copy.write())
     if (outcome === null) return true
-    const isThere = this.slotOf(move.victim, from) >= 0 && this.options.goneReason(copy.header) === null
+    const slot = this.slotOf(move.victim, from)
+    const isThere = slot >= 0 && this.options.goneReason(copy.header) === null
     if (outcome === 'corrupt') this.options.onCorrupt(from, move.victim)
     if (outcome !== 'good' || !isThere) await this.attempt(move, () => target.cut())
     else {
+      const visits = visitsAfterMove(queue, this.options.index.visitsAt(slot))
       const { head, to } = copy.bind(this.options.seqNum(), visits)
       move.add(from, to, target.segment)
       target.add(to)
@@ -181,7 +226,7 @@ export class BlobMover {
   private async make(bytesMin: number): Promise<MainSegment | null> {
     const { vfs, dir, origin, segments, space, catalog, allocate } = this.options
     const segmentBytes = Math.max(this.options.segmentBytes, bytesMin)
-    if (!space.tryReserve('segment', segmentBytes)) return null
+    if (!space.tryReserveForMoves(segmentBytes)) return null
     const segment = allocate()
     segments.begin(segment, 'main', segmentBytes)
     const header = newFileHeader('varveseg', origin, segment)
@@ -199,16 +244,18 @@ export class BlobMover {
     return made
   }
 
-  /** Makes the record in the buffer one of the target's, and writes it there. */
-  private async append(move: BlobMove, target: MainSegment, from: FooterEntry, visits: number): Promise<void> {
+  /** Makes the record at `at` of the buffer one of the target's. */
+  private async append(
+    move: BlobMove, target: MainSegment, { from, at, visits }: { from: FooterEntry; at: number; visits: number },
+  ): Promise<void> {
     const { end: offset, segment } = target
     const recordNum = target.entries.length
     const header: RecordHeader = Object.assign(this.header, { recordNum, checkedSeqNum: this.options.seqNum() })
-    sealRecord(this.buffer, 0, offset, target.seed, header)
+    sealRecord(this.buffer, at, offset, target.seed, header)
     const to = { ...from, offset, recordNum, visits, isDead: false }
     move.add(from, to, segment)
     this.noteMoved(from)
-    await this.attempt(move, () => target.append(this.buffer, to))
+    await this.attempt(move, () => target.append(this.buffer.subarray(at), to))
   }
 
   /**

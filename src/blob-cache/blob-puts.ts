@@ -85,12 +85,13 @@ export class BlobPuts {
     } catch {
       return refuse(given, 'aborted')
     }
+    const isInMemory = typeof value === 'string' || isByteView(value)
+    if (isInMemory && given.size !== null && given.size !== bytesLength(value)) return refuse(given, 'size')
     if (expiresMs > 0 && expiresMs <= this.options.clock.wallMs()) {
       void refuse(given, 'expired')
       if (version === 0) await this.options.delete(key, durability)
       return { stored: false, reason: 'expired' }
     }
-    const isInMemory = typeof value === 'string' || isByteView(value)
     return isInMemory && given.codec === null && this.isSmall(given, bytesLength(value))
       ? this.putSmall(given, value)
       : this.putStreamed(given, isInMemory)
@@ -102,7 +103,7 @@ export class BlobPuts {
   }
 
   private putSmall(given: GivenPut, value: Bytes): Promise<PutResult> {
-    const { key, durability, checksum, watch, facts: { namespace, expiresMs, version, meta } } = given
+    const { key, durability, checksum, watch, facts: { namespace, expiresMs, staleMs, version, meta } } = given
     watch?.end()
     if (checksum !== null && checksum !== checksumOf(value)) return refuse(given, 'checksum')
     const extensions = encodeExtensions(version, meta)
@@ -112,7 +113,7 @@ export class BlobPuts {
       recordBytes: recordBytes({
         keyBytes: key.bytes.length, extensionBytes: extensions.length, storedBytes: valueBytes,
       }),
-      staleMs: given.facts.staleMs ?? 0, isReturning: this.options.hasGhost(key),
+      staleMs, isReturning: this.options.hasGhost(key),
     }
     const { versions } = this.options
     if (version === 0) {

@@ -53,6 +53,17 @@ test('open and leaving segments are passed over; one that stays may be chosen ag
   assert.equal(queues.victim(NEVER)?.segment, 1)
 })
 
+test('a segment that was lent is the newest of its queue when it is given back', () => {
+  const queues = queuesOf(100, 0, 10)
+  queues.add(1, 'young', 10)
+  queues.lend(1, true)
+  for (const segment of [2, 3, 4]) addSealed(queues, segment, 'young')
+  queues.lend(1, false)
+  queues.seal(1)
+  assert.equal(queues.victim(NEVER)?.segment, 2)
+  queues.lend(9, false) // It is gone.
+})
+
 test('a segment whose blobs are all expired goes first', () => {
   const queues = queuesOf()
   addSealed(queues, 1, 'main')

@@ -83,9 +83,12 @@ export class BlobQueues {
     if (this.young.has(segment)) this.youngBytes += bytes
   }
 
-  /** Says that nothing is added to a segment any more, and when the last of its blobs expires. */
-  seal(segment: number, expiresMs = Infinity): void {
-    Object.assign(this.stateOf(segment), { isSealed: true, expiresMs })
+  /**
+   * Says that nothing is added to a segment any more, and when the last of its blobs expires; of one of an earlier
+   * process also whether it was kept as a whole once already.
+   */
+  seal(segment: number, expiresMs = Infinity, wasKept = false): void {
+    Object.assign(this.stateOf(segment), { isSealed: true, expiresMs, wasKept })
   }
 
   /** Takes a segment out, when it is gone. */
@@ -93,6 +96,11 @@ export class BlobQueues {
     const { bytes } = this.stateOf(segment)
     if (this.young.delete(segment)) this.youngBytes -= bytes
     else this.main.delete(segment)
+  }
+
+  /** Gives the segments of a queue, in the order in which they go. */
+  *list(queue: QueueName): Generator<{ segment: number } & Pick<Segment, 'expiresMs' | 'wasKept'>> {
+    for (const [segment, { expiresMs, wasKept }] of this[queue]) yield { segment, expiresMs, wasKept }
   }
 
   /** How many segments a queue has, and their bytes, reserved ones included. */
@@ -137,10 +145,18 @@ export class BlobQueues {
     this.stateOf(segment).isLeaving = false
   }
 
-  /** Says whether an open segment is lent to somebody: then it cannot be sealed. */
+  /**
+   * Says whether an open segment is lent to somebody: then it cannot be sealed. When it is given back it goes to the
+   * end of its queue: a blob that took long to come is a new one only now.
+   */
   lend(segment: number, isLent: boolean): void {
-    const state = this.young.get(segment) ?? this.main.get(segment)
-    if (state !== undefined) state.isLent = isLent
+    const queue = this.young.has(segment) ? this.young : this.main
+    const state = queue.get(segment)
+    if (state === undefined) return
+    state.isLent = isLent
+    if (isLent) return
+    queue.delete(segment)
+    queue.set(segment, state)
   }
 
   /** Gives the oldest segment that is not sealed and not lent, which has to be sealed when nothing else can go. */

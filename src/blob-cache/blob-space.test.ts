@@ -18,6 +18,24 @@ test('nothing is reserved beyond what there may be, and only the catalog has its
   assert.ok(space.tryReserve('segment', 30))
 })
 
+test('what a snapshot would have is kept for it, and is not reserved twice', () => {
+  const space = spaceOf()
+  let snapshotBytes = 50
+  space.snapshotBytes = () => snapshotBytes
+  assert.equal(space.freeBytes, 850)
+  assert.ok(!space.tryReserve('segment', 851))
+  assert.ok(space.tryReserve('segment', 850))
+  assert.ok(!space.tryReserve('segment', 1))
+  snapshotBytes = 70
+  assert.equal(space.freeBytes, -20, 'the index has grown: something has to go')
+  assert.ok(!space.tryReserve('snapshot', 51), 'the part of the catalog is not for it')
+  space.release('segment', 20)
+  assert.ok(space.tryReserve('snapshot', 70))
+  assert.equal(space.freeBytes, 0)
+  assert.ok(space.tryReserve('catalog', 100))
+  assert.equal(space.usedBytes, 1000)
+})
+
 test('those who wait are answered in order, and nobody goes before them', () => {
   const space = spaceOf()
   const answers: string[] = []

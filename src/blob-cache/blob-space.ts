@@ -3,7 +3,8 @@
  * Owns: what each use has reserved, and who waits for room.
  * Keeps true (BC-3): everything reserved, files that are removed but still open included, is at most `maxBytes`, after
  * each call. Those who wait are answered in the order in which they came. Only room for new blobs is waited for; all
- * others are refused at once and make do: a move drops its blob, a stream ends, a snapshot is left out.
+ * others are refused at once and make do: a move, which has some room to itself, drops its blob; a snapshot is left
+ * out.
  */
 import { assert } from '../base/index.js'
 
@@ -36,8 +37,12 @@ export class BlobSpace {
   private readonly used: Record<SpaceUse, number> = { segment: 0, stream: 0, catalog: 0, snapshot: 0, held: 0 }
   private usedNow = 0
   private withheldNow = 0
+  /** Bytes that only moves may use: there is room for what was read, however many puts wait. */
+  moveBytes = 0
   private waiting: Waiting[] = []
   private waitingNow = 0
+  /** Gives the bytes that a snapshot of the index would have now. Only it may use them, so a full cache has one too. */
+  snapshotBytes: () => number = () => 0
 
   constructor({ maxBytes, catalogBytes }: SpaceOptions) {
     this.maxBytes = maxBytes
@@ -57,8 +62,17 @@ export class BlobSpace {
     return this.waitingNow
   }
 
-  /** How many bytes are free for all but the catalog; below 0 when the catalog has more than its part. */
+  /** How many bytes are free for all but catalog, snapshot and moves; below 0 when these need more than there is. */
   get freeBytes(): number {
+    return this.unusedBytes - this.moveBytes
+  }
+
+  /** How many bytes nothing but catalog and snapshot has. */
+  get unusedBytes(): number {
+    return this.freeForSnapshot - Math.max(0, this.snapshotBytes() - this.used.snapshot)
+  }
+
+  private get freeForSnapshot(): number {
     return this.maxBytes - this.usedNow - this.withheldNow - Math.max(0, this.catalogBytes - this.used.catalog)
   }
 
@@ -82,7 +96,8 @@ export class BlobSpace {
     if (use === 'catalog') {
       if (this.usedNow + bytes > this.maxBytes) return false
     } else {
-      if (this.waiting.length > 0 || bytes > this.freeBytes) return false
+      const free = use === 'snapshot' ? this.freeForSnapshot : this.freeBytes
+      if (this.waiting.length > 0 || bytes > free) return false
       if (use === 'stream' && this.isStreamShareFull(bytes)) return false
     }
     this.add(use, bytes)
@@ -94,13 +109,20 @@ export class BlobSpace {
     return this.used.stream + bytes > this.maxBytes * STREAM_SHARE
   }
 
+  /** Reserves bytes for a segment that takes what is moved, or that an open has found. */
+  tryReserveForMoves(bytes: number): boolean {
+    if (bytes > this.unusedBytes) return false
+    this.add('segment', bytes)
+    return true
+  }
+
   /**
    * Reserves bytes for a segment, or a stream, when there is room, and answers then; false says that nobody will. A
    * stream waits for segments to go, never for other streams: above their share it is refused.
    */
   reserve(bytes: number, answer: (isGranted: boolean) => void, use: Waiting['use'] = 'segment'): void {
-    const isRefused = bytes > this.maxBytes - this.catalogBytes || (use === 'stream' && this.isStreamShareFull(bytes))
-    if (isRefused) return answer(false)
+    const most = this.maxBytes - this.catalogBytes - this.moveBytes
+    if (bytes > most || (use === 'stream' && this.isStreamShareFull(bytes))) return answer(false)
     this.waiting.push({ bytes, use, answer })
     this.waitingNow += bytes
     this.wake()

@@ -10,7 +10,7 @@
  * moments of acknowledgement.
  */
 import { ioError, keepAliveUntil, VarveError } from '../base/index.js'
-import type { Bytes, ByteSource, Clock } from '../base/index.js'
+import type { Bytes, Clock } from '../base/index.js'
 import { BlobBinder } from './blob-binder.js'
 import { BlobDeaths } from './blob-deaths.js'
 import { KeyHasher } from './blob-hash.js'
@@ -18,14 +18,14 @@ import type { HashedKey } from './blob-hash.js'
 import type { BlobIndex } from './blob-index.js'
 import type { BlobMover } from './blob-mover.js'
 import { BlobParts } from './blob-parts.js'
-import { BlobPuts, PLAIN_MANNER } from './blob-puts.js'
-import type { PutManner } from './blob-puts.js'
+import { BlobPuts } from './blob-puts.js'
+import type { GivenPut } from './blob-puts.js'
 import { BlobReader } from './blob-reader.js'
 import { BlobVersions } from './blob-versions.js'
 import type { LockedDirectory } from './cache-directory.js'
 import { ChangeTag } from './catalog-format.js'
-import { NO_FACTS } from './durability.js'
-import type { BlobFacts, Durability, PutResult } from './durability.js'
+import type { Durability, PutResult } from './durability.js'
+import type { IndexFrom } from './found-content.js'
 import { KillQueue } from './kill-queue.js'
 import { listKeys } from './key-listing.js'
 import type { MissReason } from './record-facts.js'
@@ -43,6 +43,7 @@ import type { Ticket } from './tickets.js'
 
 export class BlobStore {
   readonly index: BlobIndex
+  readonly indexFrom: IndexFrom
   readonly numbers: StoreNumbers
   readonly kills = new KillQueue()
   readonly deaths: BlobDeaths
@@ -70,11 +71,12 @@ export class BlobStore {
     this.shared = shared
     this.settings = settings
     this.index = recovered.index
+    this.indexFrom = recovered.indexFrom
     this.numbers = new StoreNumbers(recovered)
     this.hasher = new KeyHasher(recovered.origin.databaseId)
     this.recordBytesMax = Math.floor(settings.slabBytes / 4)
     this.writer = new RecordWriter(clock)
-    this.deaths = this.makeDeaths()
+    this.deaths = this.makeDeaths(recovered)
     this.disk = this.makeDisk(recovered)
     this.reader = this.makeReader()
     this.parts = new BlobParts(this.reader, clock, () => this.checkOpen())
@@ -87,13 +89,13 @@ export class BlobStore {
     const { index, deaths, numbers, writer, disk: { streams, evictor }, retreat } = this
     this.binder = new BlobBinder({ index, deaths, numbers, writer, streams, evictor, retreat, counts: shared.counts })
     place.vfs.onLost = (error) => retreat.loseDisk(error)
-    this.disk.takeSegments()
+    this.disk.streams.takeUp(recovered)
   }
 
-  private makeDeaths(): BlobDeaths {
+  private makeDeaths({ marks }: RecoveredCache): BlobDeaths {
     const { index, kills, clock } = this
     return new BlobDeaths({
-      index, kills, clock,
+      index, kills, clock, marks,
       twinOf: (segment, recordNum) => this.disk.mover.twinOf(segment, recordNum),
       onQueued: () => this.disk.catalog.look(),
     })
@@ -169,11 +171,9 @@ export class BlobStore {
   // ── Puts, deletes ───────────────────────────────────────────────────────────────────────────────
 
   /** Stores a value, or what a source gives. */
-  put(
-    key: HashedKey, value: Bytes | ByteSource, durability: Durability, about: Partial<BlobFacts & PutManner> = {},
-  ): Promise<PutResult> {
+  put(given: GivenPut): Promise<PutResult> {
     this.checkOpen()
-    return this.puts.put({ ...PLAIN_MANNER, ...about, key, value, durability, facts: { ...NO_FACTS, ...about } })
+    return this.puts.put(given)
   }
 
   /** Makes the key absent; resolves when that is as durable as asked for. Tells whether there was something. */
@@ -260,9 +260,14 @@ export class BlobStore {
   }
 
   private async end(): Promise<void> {
-    const { puts, disk, place, retreat } = this
+    const { puts, disk, place, retreat, index, kills, numbers } = this
+    const { space, queues, catalog, origin } = disk
     retreat.stopGivingBack()
-    await endStore({ puts, disk, place }, (error) => {
+    await endStore({
+      puts, disk, place, index, kills, space, queues, catalog, origin,
+      allocate: () => numbers.nextFileNum(),
+      isSound: () => retreat.firstError === null && !retreat.isLeft,
+    }, (error) => {
       retreat.firstError ??= error
     })
     if (retreat.firstError !== null) throw ioError(retreat.firstError, 'writing', 'the cache')

@@ -18,29 +18,15 @@ import { cacheFileName, parseCacheFileName } from './cache-names.js'
 import { cacheDirectory, readCatalogOf } from './cache-view.js'
 import type { CatalogContents } from './catalog-reader.js'
 import type { SegmentState } from './catalog-state.js'
+import { newLedger } from './file-ledger.js'
+import type { FileLedger } from './file-ledger.js'
 import {
   CHUNK_BYTES, chunkCount, emptyRecordHeader, isKeyGood, readRecordHeader, RECORD_HEADER_BYTES, recordBytes, valueStart,
 } from './segment-format.js'
 import type { FooterEntry } from './segment-footer.js'
 import { entryOf, readSegment, readSegmentHeader, scanSegment, Window } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
-
-/** What the bytes of a file are; they add up to its size. */
-export interface FileLedger {
-  file: string
-  kind: 'segment' | 'catalog' | 'leftover' | 'hint'
-  bytes: number
-  headerBytes: number
-  /** Records or groups that are what was written. */
-  contentBytes: number
-  contentCount: number
-  footerBytes: number
-  /** Zeros that are kept ready, and what a write that did not end left or that goes on. It does not count. */
-  unfinishedBytes: number
-  /** Bytes that are not what was written, or that nothing tells of. */
-  badBytes: number
-  problems: string[]
-}
+import { SnapshotCheck } from './snapshot-check.js'
 
 /** What a check of a cache found. */
 export interface CacheCheck {
@@ -62,22 +48,17 @@ export async function checkCache(
     onFile(ledger)
   }
   note(checkCatalog(cacheFileName('catalog', catalogNum), bytes, contents))
-  const check = new SegmentCheck(contents.header.databaseId)
+  const snapshot = await SnapshotCheck.read(dir, vfs, contents)
+  const check = new SegmentCheck(contents.header.databaseId, snapshot)
   for (const state of contents.state.segments.values()) {
     const ledger = await checkSegmentFile(check, state, dir, vfs)
     if (ledger !== null) note(ledger)
   }
+  if (snapshot !== null) note(snapshot.end())
   for (const ledger of await others(dir, vfs, catalogNum, contents)) note(ledger)
   return {
     dir, files, bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     problemCount: files.reduce((sum, { problems }) => sum + problems.length, 0),
-  }
-}
-
-function newLedger(file: string, kind: FileLedger['kind'], bytes: number): FileLedger {
-  return {
-    file, kind, bytes, headerBytes: 0, contentBytes: 0, contentCount: 0, footerBytes: 0, unfinishedBytes: 0,
-    badBytes: 0, problems: [],
   }
 }
 
@@ -112,16 +93,17 @@ async function checkSegmentFile(
   }
 }
 
-/** Files of the cache that the catalog does not list: the next open removes them, or they are hints. */
+/** Files of the cache that the catalog does not list or name: the next open removes them. */
 async function others(dir: string, vfs: Vfs, catalogNum: number, { state }: CatalogContents): Promise<FileLedger[]> {
   const ledgers: FileLedger[] = []
   for (const name of await namesIn(dir, vfs)) {
     const parsed = parseCacheFileName(name)
     if (parsed === null || parsed.kind === 'lock' || parsed.kind === 'marker') continue
-    if (parsed.fileNum === catalogNum || state.segments.has(parsed.fileNum)) continue
+    const { fileNum } = parsed
+    if (fileNum === catalogNum || fileNum === state.snapshot?.fileNum || state.segments.has(fileNum)) continue
     const info = await vfs.stat(vfs.join(dir, name))
     if (info === null || info === undefined) continue
-    const ledger = newLedger(name, parsed.kind === 'index' ? 'hint' : 'leftover', info.size)
+    const ledger = newLedger(name, 'leftover', info.size)
     ledger.unfinishedBytes = info.size
     ledgers.push(ledger)
   }
@@ -132,8 +114,10 @@ class SegmentCheck {
   private readonly databaseId: Uint8Array
   private readonly hashSeed: HashSeed
   private readonly hash = new Uint32Array(2)
+  private readonly snapshot: SnapshotCheck | null
 
-  constructor(databaseId: Uint8Array) {
+  constructor(databaseId: Uint8Array, snapshot: SnapshotCheck | null) {
+    this.snapshot = snapshot
     this.databaseId = databaseId
     this.hashSeed = readHashSeed(databaseId)
   }
@@ -156,6 +140,7 @@ class SegmentCheck {
     const content = yield* (isSealed ? readSegment : scanSegment)(file, header, Infinity)
     ledger.bytes = Math.max(ledger.bytes, content.end) // A process may go on writing.
     yield* this.checkRecords(file, header, content, ledger)
+    this.snapshot?.note(state, content.entries)
     this.checkEnd(content, state, ledger)
     return ledger
   }

@@ -7,7 +7,7 @@
  * States: on the disk ⇄ in memory, then closed.
  * Invariants: BC-7 while the cache is in memory, an attempt is under way or a timer runs.
  */
-import { isNoSpace, VarveError } from '../base/index.js'
+import { isNoSpace, Turns, VarveError } from '../base/index.js'
 import type { Clock, Random, Timer } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BlobSpace } from './blob-space.js'
@@ -167,7 +167,8 @@ async function storeIn(
   const { maxBytes, rollBytes } = settings
   const space = new BlobSpace({ maxBytes, catalogBytes: catalogRoomBytes(rollBytes) })
   try {
-    const recovered = await new Recovery(place, random, settings, { space, heritage }).run()
+    const turns = new Turns(parts.clock)
+    const recovered = await new Recovery(place, random, settings, { space, turns, heritage }).run()
     return new BlobStore(place, recovered, settings, parts)
   } catch (error) {
     if (heritage === null) {

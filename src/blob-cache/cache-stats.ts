@@ -37,6 +37,11 @@ export interface BlobCacheStats {
   }
   /** Blobs that a `get` may find. What was purged or is expired counts until its segment goes, or it is asked for. */
   items: number
+  /**
+   * Where the last open, or the last way back to the disk, found its index: in the 'snapshot' that a clean close left,
+   * or in the 'segments', which takes longer.
+   */
+  indexFrom: 'snapshot' | 'segments'
   /** Gets that gave a value. */
   hits: number
   /** Gets that gave none, by reason. */
@@ -126,7 +131,7 @@ export interface BlobCacheStats {
     streamBytes: number
     /** The catalog. */
     catalogBytes: number
-    /** The snapshot of the index. */
+    /** Bytes that are kept free for the snapshot of the index that the close leaves. They are not used yet. */
     snapshotBytes: number
     /** Segments that were removed while somebody still reads them. */
     heldBytes: number
@@ -189,7 +194,8 @@ export function cacheStats(store: BlobStore, calls: CallMeter, earlier: StoreCou
   const { counts: { hits, misses, puts, bytesPut }, index, segments, usedBytes, kills, disk: { queues } } = store
   const { durableKills, ghostHits, ...counts } = countsOf(store, earlier)
   return {
-    items: index.count, hits, misses: { ...misses }, puts, bytesPut, refused: Object.fromEntries(calls.refused),
+    items: index.count, indexFrom: store.indexFrom, hits, misses: { ...misses }, puts, bytesPut,
+    refused: Object.fromEntries(calls.refused),
     segments: segments.count, usedBytes, ...counts,
     reads: calls.gets.stats(), writes: calls.puts.stats(), space: spaceOf(store),
     queues: { young: queues.summaryOf('young'), main: queues.summaryOf('main') },
@@ -249,6 +255,6 @@ function stagesOf({ puts: { waiting }, writer, disk, remover }: BlobStore): Blob
 function spaceOf({ disk: { space } }: BlobStore): BlobCacheStats['space'] {
   return {
     maxBytes: space.maxBytes, segmentBytes: space.usedBy('segment'), streamBytes: space.usedBy('stream'),
-    catalogBytes: space.usedBy('catalog'), snapshotBytes: space.usedBy('snapshot'), heldBytes: space.usedBy('held'),
+    catalogBytes: space.usedBy('catalog'), snapshotBytes: space.snapshotBytes(), heldBytes: space.usedBy('held'),
   }
 }

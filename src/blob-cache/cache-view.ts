@@ -105,6 +105,12 @@ export class CacheView {
     return view
   }
 
+  /** The snapshot of the index that the next open may read, or null. */
+  get snapshot(): { file: string; bytes: number } | null {
+    const { snapshot } = this.contents.state
+    return snapshot === null ? null : { file: cacheFileName('index', snapshot.fileNum), bytes: snapshot.bytes }
+  }
+
   /** Marks of purges that no open has applied yet. */
   get markCount(): number {
     return this.contents.state.marks.list().length

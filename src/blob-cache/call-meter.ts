@@ -27,14 +27,14 @@ export class CallMeter {
     const startMs = this.turns.nowMs()
     const found = await call()
     this.gets.record(this.turns.nowMs() - startMs)
-    await this.giveWay()
+    if (this.turns.isOverNow()) await this.turns.next()
     return found
   }
 
   /** Makes a call that stores something. */
   async put(call: () => Promise<PutResult>): Promise<PutResult> {
     const result = await this.noted(call)
-    await this.giveWay()
+    if (this.turns.isOverNow()) await this.turns.next()
     return result
   }
 
@@ -50,12 +50,7 @@ export class CallMeter {
   /** Makes a call that is not measured. */
   async other<T>(call: () => Promise<T>): Promise<T> {
     const result = await call()
-    await this.giveWay()
+    if (this.turns.isOverNow()) await this.turns.next()
     return result
-  }
-
-  /** Resolves in another turn, when this one has gone on for long. */
-  private giveWay(): Promise<void> | null {
-    return this.turns.isOverNow() ? this.turns.next() : null
   }
 }

@@ -74,6 +74,11 @@ function readKnown(it: Annotator, tag: number, end: number): unknown {
       const segment = it.u32('segment')
       return { segment, bits: toHex(it.raw(it.u32('bytes of bits'), 'a bit for each dead record')) }
     }
+    case ChangeTag.index: {
+      const fileNum = it.u32('number of the file')
+      it.zeros(4)
+      return { fileNum, bytes: it.u53('bytes of the file'), salt: toHex(it.raw(SALT_BYTES, 'salt')) }
+    }
     default: return printBytes(it.raw(end - it.position, 'value'))
   }
 }

@@ -12,6 +12,8 @@
  *     6  limit          u32 number of a main segment, u32 bytes that count
  *     7  purge          u32 hash of a namespace, 0: all, u32 zero, u64 sequence number
  *     8  dead           u32 segment, u32 bytes, a bit for each record number. In the first group only
+ *     9  index          u32 number, u32 zero, u64 bytes, 8 B salt: the snapshot of the index that counts while no group
+ *                       stands behind this one
  *
  * Every group begins with tag 1. An unknown tag is UNSUPPORTED_FORMAT: whoever skipped it could serve what it declares
  * dead.
@@ -23,7 +25,7 @@ import { CACHE_FILE_NUM_MAX } from './cache-names.js'
 
 /** Tags of changes. They are on disk: do not change these numbers. */
 export const ChangeTag = {
-  numbers: 1, addSegment: 2, sealSegment: 3, removeSegment: 4, kills: 5, limit: 6, purge: 7, dead: 8,
+  numbers: 1, addSegment: 2, sealSegment: 3, removeSegment: 4, kills: 5, limit: 6, purge: 7, dead: 8, index: 9,
 } as const
 
 /**
@@ -47,6 +49,14 @@ export interface PromisedNumbers {
   fileNum: number
 }
 
+/** The file of a snapshot of the index. */
+export interface NamedSnapshot {
+  fileNum: number
+  /** Bytes of the file. */
+  bytes: number
+  salt: Uint8Array
+}
+
 /** One change of what the cache holds. */
 export type Change =
   | ({ tag: typeof ChangeTag.numbers } & PromisedNumbers)
@@ -57,6 +67,7 @@ export type Change =
   | { tag: typeof ChangeTag.limit; segment: number; bytes: number }
   | { tag: typeof ChangeTag.purge; namespace: number; seqNum: SeqNum }
   | { tag: typeof ChangeTag.dead; segment: number; bits: Uint8Array }
+  | ({ tag: typeof ChangeTag.index } & NamedSnapshot)
 
 /** Bytes of a kill in a group. */
 const KILL_BYTES = 16
@@ -87,6 +98,7 @@ function encodeValue(change: Change): Uint8Array {
       return out.finish()
     case ChangeTag.purge: return out.u32(change.namespace).u32(0).u53(change.seqNum).finish()
     case ChangeTag.dead: return out.u32(change.segment).bytes(change.bits).finish()
+    case ChangeTag.index: return out.u32(change.fileNum).u32(0).u53(change.bytes).raw(change.salt).finish()
   }
 }
 
@@ -124,6 +136,8 @@ function decodeValue(tag: number, value: ByteReader, at: number): Change {
     case ChangeTag.kills: return { tag, kills: readKills(value) }
     case ChangeTag.purge: return { tag, namespace: withZeros(value.u32(), value), seqNum: seqNumOf(value) }
     case ChangeTag.dead: return { tag, segment: value.u32(), bits: value.bytes(value.left) }
+    case ChangeTag.index:
+      return { tag, fileNum: withZeros(value.u32(), value), bytes: value.u53(), salt: value.raw(SALT_BYTES) }
     default: throw new UnknownChange(at, `change ${tag}`)
   }
 }

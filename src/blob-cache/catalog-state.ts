@@ -7,7 +7,7 @@
 import { BadBytes } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
 import { ChangeTag } from './catalog-format.js'
-import type { Change, Kill, SegmentQueue } from './catalog-format.js'
+import type { Change, Kill, NamedSnapshot, SegmentQueue } from './catalog-format.js'
 import { PurgeMarks } from './purge-marks.js'
 
 /** The largest record number: as many records as a segment of 4 GiB has room for. */
@@ -63,6 +63,8 @@ export class CatalogState {
   fileNum = 0
   readonly segments = new Map<number, SegmentState>()
   readonly marks = new PurgeMarks()
+  /** The snapshot of the index that the last group named; null when it named none. */
+  snapshot: NamedSnapshot | null = null
 
   /** Notes numbers that were given. */
   promise(seqNum: SeqNum, fileNum: number): void {
@@ -73,6 +75,7 @@ export class CatalogState {
   /** Applies the changes of one group. Throws BadBytes for what cannot follow on what is there. */
   apply(changes: readonly Change[]): void {
     if (changes[0]?.tag !== ChangeTag.numbers) throw new BadBytes(0, 'a group without numbers')
+    this.snapshot = null // Whatever the group says, it is not in the snapshot.
     for (const change of changes) this.applyOne(change)
   }
 
@@ -101,6 +104,10 @@ export class CatalogState {
       case ChangeTag.dead:
         this.addDead(change.segment, change.bits)
         return
+      case ChangeTag.index: {
+        this.snapshot = change
+        return
+      }
     }
   }
 
@@ -127,7 +134,7 @@ export class CatalogState {
     this.segments.get(segment)?.dead.add(recordNum)
   }
 
-  /** Gives the changes that make this state out of nothing. */
+  /** Gives the changes that make this state out of nothing, but for a snapshot: whoever asks goes on. */
   toChanges(): Change[] {
     const changes: Change[] = [{ tag: ChangeTag.numbers, seqNum: this.seqNum, fileNum: this.fileNum }]
     for (const { segment, queue, salt, sealedBytes, limit, dead } of this.segments.values()) {

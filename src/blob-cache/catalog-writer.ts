@@ -142,7 +142,8 @@ export class CatalogWriter {
       }
       this.options.kills.noteDurable(safe.end)
       for (const { resolve } of asked) resolve()
-      if (this.catalogNow.isLong) await this.roll()
+      // A new catalog would not name the snapshot that a close leaves.
+      if (this.catalogNow.isLong && this.catalogNow.state.snapshot === null) await this.roll()
     }
   }
 

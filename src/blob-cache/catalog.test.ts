@@ -71,6 +71,23 @@ describe('a catalog', () => {
     }
   })
 
+  it('names a snapshot of the index until the next group, whatever that says (S5, F2)', async () => {
+    const index: Change = { tag: ChangeTag.index, fileNum: 15, bytes: 2 ** 40, salt }
+    const named = [...GROUPS, [numbers(22, 15), index]]
+    for (const isClosed of [false, true]) {
+      const { state } = replayCatalog(await writeAll(named, isClosed), 12, NAME)
+      assert.deepEqual(state.snapshot, index)
+      assert.deepEqual(state.toChanges(), stateOf(GROUPS).toChanges(), 'a new catalog does not name it')
+      for (const next of [[numbers(22, 15)], [numbers(23, 15), { tag: ChangeTag.purge, namespace: 1, seqNum: 23 }]]) {
+        const later = await writeAll([...named, next as Change[]], isClosed)
+        assert.equal(replayCatalog(later, 12, NAME).state.snapshot, null)
+      }
+    }
+    const bits = encodeChanges([index])
+    bits[12] = 1
+    assert.throws(() => decodeChanges(bits, 0, bits.length), /bits/)
+  })
+
   it('says its state in one group', () => {
     for (let count = 1; count <= GROUPS.length; count++) {
       const state = stateOf(GROUPS.slice(0, count))

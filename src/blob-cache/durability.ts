@@ -47,12 +47,12 @@ export interface BlobFacts {
   /** 0: none. */
   readonly version: number
   /** Milliseconds since 1970 from which on it should be loaded anew, 0: never. */
-  readonly staleMs?: number
+  readonly staleMs: number
   /** What the caller wants to have kept beside the value; empty: nothing. */
   readonly meta: Uint8Array
 }
 
-export const NO_FACTS: BlobFacts = { namespace: 0, expiresMs: 0, version: 0, meta: new Uint8Array(0) }
+export const NO_FACTS: BlobFacts = { namespace: 0, expiresMs: 0, version: 0, staleMs: 0, meta: new Uint8Array(0) }
 
 /** A file in which records become safe. */
 export interface SafeFile extends SyncedFile {

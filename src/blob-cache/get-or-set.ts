@@ -7,6 +7,7 @@ import { keepAliveUntil } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import type { HashedKey } from './blob-hash.js'
 import type { BlobStore } from './blob-store.js'
+import { PLAIN_MANNER } from './blob-puts.js'
 import type { CallMeter } from './call-meter.js'
 import { NO_FACTS } from './durability.js'
 import type { Durability } from './durability.js'
@@ -77,7 +78,8 @@ function requestOf(
       const staleMs = windowMs > 0 ? freshMs : 0
       // The caller has the value, however this ends.
       const facts = { ...NO_FACTS, namespace, expiresMs, staleMs }
-      return calls.noted(() => store().put(key, value, durability, facts)).catch(() => undefined)
+      const put = { ...PLAIN_MANNER, key, value, durability, facts }
+      return calls.noted(() => store().put(put)).catch(() => undefined)
     },
   }
 }

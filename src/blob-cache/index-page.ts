@@ -5,13 +5,15 @@
  * Owns: the slots. A slot has 24 bytes: hash, segment, offset with visits, bytes, record number.
  * Keeps true: an item stands at its home or behind it, with no empty slot between; the last slot is empty.
  */
-import { assert } from '../base/index.js'
+import { assert, getU32, putU32 } from '../base/index.js'
 
 const SLOT_WORDS = 6
+/** Bytes of an item outside of a table. */
+export const ITEM_BYTES = 24
 const [HIGH, LOW, SEGMENT, PLACE, BYTES, RECORD_NUM] = [0, 1, 2, 3, 4, 5] as const
 
 /** Records stand at multiples of eight, so the low bits of an offset have room for something else. */
-const VISITS_MAX = 3
+export const VISITS_MAX = 3
 const VISITS_MASK = 7
 
 /** A table is at most this full; with more, searches get long. */
@@ -57,7 +59,7 @@ export class IndexPage {
   find(low: number, high: number): number {
     const at = this.placeOf(low, high)
     const { words } = this
-    return words[at + SEGMENT] !== 0 && words[at + HIGH] === (high ^ SIGN) && words[at + LOW] === (low | 0)
+    return words[at + SEGMENT] !== 0 && words[at + HIGH] === (high ^ SIGN) && words[at + LOW] === (low ^ SIGN)
       ? at / SLOT_WORDS
       : -1
   }
@@ -74,7 +76,7 @@ export class IndexPage {
     }
     if (end > at) this.words.copyWithin(at + SLOT_WORDS, at, end)
     this.words[at + HIGH] = high ^ SIGN
-    this.words[at + LOW] = low
+    this.words[at + LOW] = low ^ SIGN
     this.count++
     return at / SLOT_WORDS
   }
@@ -116,6 +118,59 @@ export class IndexPage {
     return upper
   }
 
+  /**
+   * Writes the items to bytes[at…], in the order of their hashes, 24 bytes each as docs/format/blob-index.md draws
+   * them. Gives where they end.
+   */
+  pack(bytes: Uint8Array, at: number): number {
+    const { words } = this
+    let to = at
+    for (let from = 0; from < words.length; from += SLOT_WORDS) {
+      if (words[from + SEGMENT] === 0) continue
+      putU32(bytes, to, words[from + LOW]! ^ SIGN)
+      putU32(bytes, to + 4, words[from + HIGH]! ^ SIGN)
+      putU32(bytes, to + 8, words[from + SEGMENT]!)
+      putU32(bytes, to + 12, words[from + PLACE]!)
+      putU32(bytes, to + 16, words[from + BYTES]!)
+      putU32(bytes, to + 20, words[from + RECORD_NUM]!)
+      to += ITEM_BYTES
+    }
+    return to
+  }
+
+  /**
+   * Makes a page of the items at bytes[at…]. Requires: they are in the order of their hashes, each once, and these
+   * begin with the same `depth` bits.
+   */
+  static unpack(depth: number, bytes: Uint8Array, at: number, count: number): IndexPage {
+    const page = new IndexPage(depth)
+    page.count = count
+    page.capacity = capacityFor(count)
+    while (!page.tryUnpack(bytes, at)) page.tailSlots *= 2
+    return page
+  }
+
+  private tryUnpack(bytes: Uint8Array, at: number): boolean {
+    const words = new Int32Array((this.capacity + this.tailSlots) * SLOT_WORDS)
+    const last = words.length - SLOT_WORDS
+    const end = at + this.count * ITEM_BYTES
+    let next = 0
+    for (let from = at; from < end; from += ITEM_BYTES) {
+      const high = getU32(bytes, from + 4)
+      const to = Math.max(next, this.homeOf(high) * SLOT_WORDS)
+      if (to >= last) return false
+      words[to + HIGH] = high ^ SIGN
+      words[to + LOW] = getU32(bytes, from) ^ SIGN
+      words[to + SEGMENT] = getU32(bytes, from + 8)
+      words[to + PLACE] = getU32(bytes, from + 12)
+      words[to + BYTES] = getU32(bytes, from + 16)
+      words[to + RECORD_NUM] = getU32(bytes, from + 20)
+      next = to + SLOT_WORDS
+    }
+    this.words = words
+    return true
+  }
+
   /** Calls for each item, in the order of their hashes. Requires: the calls change nothing but visits. */
   forEach(visit: (slot: number) => void): void {
     const { words } = this
@@ -123,7 +178,7 @@ export class IndexPage {
   }
 
   lowAt(slot: number): number {
-    return this.words[slot * SLOT_WORDS + LOW]! >>> 0
+    return (this.words[slot * SLOT_WORDS + LOW]! ^ SIGN) >>> 0
   }
 
   highAt(slot: number): number {
@@ -157,7 +212,7 @@ export class IndexPage {
   /** Gives the place, in words, of the first item whose hash is not smaller, or of the empty slot before it. */
   private placeOf(low: number, high: number): number {
     const { words } = this
-    const [highWord, lowWord] = [high ^ SIGN, low | 0]
+    const [highWord, lowWord] = [high ^ SIGN, low ^ SIGN]
     let at = this.homeOf(high) * SLOT_WORDS
     for (; words[at + SEGMENT] !== 0; at += SLOT_WORDS) {
       const word = words[at + HIGH]!

@@ -1,17 +1,21 @@
 /**
- * What: an open main segment: takes records that are moved, one at a time, straight into its file, and ends with a
+ * What: an open main segment: takes records that are moved, gathers up to 1 MiB of them, writes that, and ends with a
  * footer. It uses no slab, so a move waits for no put.
- * Owns: the open file, and what stands in it. Does not own: up to where it counts (the catalog's limit).
+ * Owns: the open file, what stands in it, and what is gathered. Does not own: up to where it counts (the catalog's
+ * limit).
  * Thread: main. One call at a time.
  * States: open → ended; open → failed. Both are closed.
  * Invariants: BC-6 record numbers rise, and nothing is written behind a footer. BC-10 the handle of a failed segment
  * sees only close.
  */
-import { FILE_HEADER_BYTES, fileSeed } from '../base/index.js'
+import { FILE_HEADER_BYTES, fileSeed, MiB } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { encodeFooter, footerBytes } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
+
+/** Small records are written together, so that each costs no call of its own. */
+const GATHERED_BYTES_MAX = MiB
 
 export class MainSegment {
   readonly segment: number
@@ -23,6 +27,10 @@ export class MainSegment {
   private readonly file: VfsFile
   private readonly bytesMax: number
   private keyBytes = 0
+  private gathered = new Uint8Array(0)
+  private gatheredBytes = 0
+  /** Where what is gathered begins in the file. */
+  private gatheredStart = 0
 
   constructor(file: VfsFile, header: FileHeader, bytesMax: number) {
     this.file = file
@@ -37,11 +45,25 @@ export class MainSegment {
     return this.end + recordBytes + footer > this.bytesMax
   }
 
-  /** Appends a record, whose place is `end`; rejects when that failed. */
+  /** Appends a record, whose place is `end`; it is written with others, before a sync. Rejects when that failed. */
   async append(bytes: Uint8Array, entry: FooterEntry): Promise<void> {
-    const { end } = this
+    const { end, gatheredBytes, gatheredStart } = this
+    const bytesMax = Math.min(GATHERED_BYTES_MAX, this.bytesMax)
     this.add(entry)
-    await this.write(bytes, entry.bytes, end)
+    // A large record may stand between.
+    const isNext = gatheredStart + gatheredBytes === end && gatheredBytes + entry.bytes <= bytesMax
+    if (!isNext) await this.writeGathered()
+    if (entry.bytes > bytesMax) return this.write(bytes, entry.bytes, end)
+    if (this.gathered.length === 0) this.gathered = new Uint8Array(bytesMax)
+    if (this.gatheredBytes === 0) this.gatheredStart = end
+    this.gathered.set(bytes.subarray(0, entry.bytes), this.gatheredBytes)
+    this.gatheredBytes += entry.bytes
+  }
+
+  private async writeGathered(): Promise<void> {
+    const { gathered, gatheredBytes, gatheredStart } = this
+    this.gatheredBytes = 0
+    if (gatheredBytes > 0) await this.write(gathered, gatheredBytes, gatheredStart)
   }
 
   /** Makes a record that stands behind all others, or is about to, one of the segment's. */
@@ -62,11 +84,13 @@ export class MainSegment {
   }
 
   async sync(): Promise<void> {
+    await this.writeGathered()
     await this.file.dataSync()
   }
 
   /** Writes the footer, and syncs all. Gives the bytes of the file. */
   async finish(): Promise<number> {
+    await this.writeGathered()
     const footer = encodeFooter(this.entries, this.end, this.seed)
     for (let at = 0; at < footer.length;) {
       at += await this.file.write(footer, at, footer.length - at, this.end + at)
@@ -76,6 +100,7 @@ export class MainSegment {
   }
 
   async close(): Promise<void> {
+    this.gathered = new Uint8Array(0)
     await this.file.close().catch(() => undefined)
   }
 }

@@ -8,6 +8,7 @@ import {
 import type { Bytes, ByteSource, Clock, ValueSource } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
 import type { PutManner } from './blob-puts.js'
+import { NO_FACTS } from './durability.js'
 import type { BlobFacts, Durability } from './durability.js'
 import { META_BYTES_MAX } from './record-extensions.js'
 import { recordTime } from './segment-format.js'
@@ -46,7 +47,7 @@ export interface BlobPutOptions extends BlobWriteOptions {
   version?: number
   /** A name under which the blob can be purged, with others. It is no part of the key. */
   namespace?: string
-  /** Bytes that the source is going to give. When it gives more or fewer, nothing is stored ('size'). */
+  /** Bytes that the value has, or its source is going to give. With more or fewer nothing is stored ('size'). */
   size?: number
   /** The CRC-32 (as zlib has it) that the value must have; otherwise nothing is stored ('checksum'). */
   checksum?: number
@@ -58,18 +59,27 @@ export interface BlobPutOptions extends BlobWriteOptions {
   signal?: AbortSignal
 }
 
+export const NO_OPTIONS: BlobPutOptions = {}
+
+/** Options of a put that were read. */
+interface TakenPutOptions extends Omit<PutManner, 'watch'>, Omit<BlobFacts, 'namespace' | 'staleMs'> {
+  readonly durability: Durability | undefined
+  readonly namespace: string | undefined
+}
+
 /** Reads the options. Throws INVALID_ARGUMENT. */
-export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: BlobCodec | null): {
-  durability: Durability | undefined
-  namespace: string | undefined
-  facts: Omit<BlobFacts, 'namespace'>
-  manner: Omit<PutManner, 'watch'>
-} {
+export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: BlobCodec | null): TakenPutOptions {
+  if (options === NO_OPTIONS) {
+    return {
+      durability: undefined, namespace: undefined, size: null, checksum: null, codec,
+      expiresMs: 0, version: 0, meta: NO_FACTS.meta,
+    }
+  }
   const given = takeOptions('put', NAMES, options, (o) => ({
     durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
     size: o.size, checksum: o.checksum, meta: o.meta, compress: o.compress,
   }))
-  const { durability, namespace, version = 0, size, checksum, meta = '', compress = true } = given
+  const { durability, namespace, version = 0, size, checksum, meta, compress = true } = given
   if (durability !== undefined) checkDurability(durability)
   if (given.version !== undefined && !(isWhole(version) && version > 0)) {
     throw invalidArgument('option version must be a whole number above 0')
@@ -80,9 +90,8 @@ export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: Blo
   }
   if (typeof compress !== 'boolean') throw invalidArgument('option compress must be true or false')
   return {
-    durability, namespace,
-    facts: { expiresMs: expiryOf(given, clock), version, meta: metaOf(meta) },
-    manner: { size: size ?? null, checksum: checksum ?? null, codec: compress ? codec : null },
+    durability, namespace, size: size ?? null, checksum: checksum ?? null, codec: compress ? codec : null,
+    expiresMs: expiryOf(given, clock), version, meta: meta === undefined ? NO_FACTS.meta : metaOf(meta),
   }
 }
 

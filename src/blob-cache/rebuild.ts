@@ -4,8 +4,8 @@
  * record wins; what a footer calls dead stays dead.
  * Thread: main. The directory is locked meanwhile.
  */
-import { ioError, runAsync, VarveError } from '../base/index.js'
-import type { Random } from '../base/index.js'
+import { ioError, runAsync, Turns, VarveError } from '../base/index.js'
+import type { Clock, Random } from '../base/index.js'
 import { withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { BlobSpace } from './blob-space.js'
@@ -31,20 +31,23 @@ export interface RebuiltCache {
 
 export interface RebuildOptions {
   vfs: Vfs
+  clock: Clock
   random: Random
   sizes: RecoverySizes & { maxBytes: number }
 }
 
 /** Rebuilds the catalog of the cache in this directory. Throws LOCKED while a process has it. */
-export async function rebuildCache(location: string, { vfs, random, sizes }: RebuildOptions): Promise<RebuiltCache> {
+export async function rebuildCache(
+  location: string, { vfs, clock, random, sizes }: RebuildOptions,
+): Promise<RebuiltCache> {
   const place = await lockCacheDirectory(location, vfs)
   try {
     const { found, count } = await catalogOfSegments(place)
     const droppedSegments = count - found.state.segments.size
     const space = new BlobSpace({ maxBytes: sizes.maxBytes, catalogBytes: catalogRoomBytes(sizes.rollBytes) })
-    const recovery = new Recovery(place, random, sizes, { space, rebuilt: found })
-    const { catalog, current, segments, index } = await recovery.run()
-    await current?.file.close()
+    const recovery = new Recovery(place, random, sizes, { space, turns: new Turns(clock), rebuilt: found })
+    const { catalog, current, resting, segments, index } = await recovery.run()
+    for (const open of [current, ...resting]) await open?.file.close()
     await catalog.mark().finally(() => catalog.close())
     return { segments: segments.size, droppedSegments, items: index.count }
   } finally {

@@ -14,11 +14,13 @@ const VERSION = 1
 const META = 2
 const VERSION_BYTES = 8
 const HEAD_BYTES = 3
+const NO_EXTENSIONS = new Uint8Array(0)
 /** All extensions of a record have a u16 for their bytes. */
 export const META_BYTES_MAX = 60_000
 
 /** Makes the extensions of a record; version 0 is none, and so is empty meta. */
 export function encodeExtensions(version: number, meta: Uint8Array): Uint8Array {
+  if (version === 0 && meta.length === 0) return NO_EXTENSIONS
   const versionBytes = version === 0 ? 0 : HEAD_BYTES + VERSION_BYTES
   const bytes = new Uint8Array(versionBytes + (meta.length === 0 ? 0 : HEAD_BYTES + meta.length))
   if (version !== 0) {

@@ -25,7 +25,7 @@ export class RecordWriter {
 
   /** The fields of a record's header that say what it is, not where it stands. */
   fieldsOf(
-    { plainBytes, codecNumber, namespace, expiresMs, staleMs = 0 }: Pick<NewBlob, BlobFields>, seqNum: SeqNum,
+    { plainBytes, codecNumber, namespace, expiresMs, staleMs }: Pick<NewBlob, BlobFields>, seqNum: SeqNum,
   ): Pick<RecordHeader, 'plainBytes' | 'codec' | 'seqNum' | 'createdMs' | 'namespace' | 'expiresMs' | 'staleMs'> {
     const createdMs = recordTime(this.clock.wallMs())
     return { plainBytes, codec: codecNumber, seqNum, createdMs, namespace, expiresMs, staleMs }

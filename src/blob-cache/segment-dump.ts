@@ -5,7 +5,7 @@
 import { FILE_HEADER_BYTES, fileSeedOf } from '../base/index.js'
 import { Annotator, fileHeaderSection, unknownSection } from '../dump/index.js'
 import type { ByteSource, Problem, Section } from '../dump/index.js'
-import { FOOTER_TAIL_BYTES, readFooterEntries, readFooterTail } from './segment-footer.js'
+import { Footer, FOOTER_TAIL_BYTES, readFooterTail } from './segment-footer.js'
 import type { FooterTail } from './segment-footer.js'
 import {
   chunkCount, emptyRecordHeader, isKeyGood, isValueGood, readRecordHeader, RECORD_HEADER_BYTES, recordBytes,
@@ -97,7 +97,7 @@ function* footerSections(source: ByteSource, tail: FooterTail, seed: number, fil
   it.raw(Math.min(tail.keyBytes, it.left), 'keys')
   it.zeros(it.left)
   const problems: Problem[] = []
-  if (readFooterEntries(content, tail, tailBytes, seed) === null) {
+  if (Footer.of(content, tail, tailBytes, seed) === null) {
     problems.push({ offset: tail.offset, message: `${file} at offset ${tail.offset}: the footer is damaged` })
   }
   yield {

@@ -136,30 +136,89 @@ export function readFooterTail(tail: Uint8Array, fileBytes: number, seed: number
   return fits && found.lastSeqNum <= SEQ_NUM_MAX ? found : null
 }
 
-/** Reads the entries from the bytes between records and tail. Null when they are not what was written. */
-export function readFooterEntries(
-  bytes: Uint8Array, tail: FooterTail, tailBytes: Uint8Array, seed: number,
-): FooterEntry[] | null {
-  const { count, offset, keyBytes } = tail
-  if (bytes.length !== footerBytes(count, keyBytes) - FOOTER_TAIL_BYTES) return null
-  if (getU32(tailBytes, 12) !== crc32(bytes, 0, bytes.length, (seed ^ offset) >>> 0)) return null
-  const entries: FooterEntry[] = []
-  let [end, keyAt] = [FILE_HEADER_BYTES, count * FOOTER_ENTRY_BYTES]
-  const keysEnd = keyAt + keyBytes
-  for (let i = 0; i < count; i++) {
-    const at = i * FOOTER_ENTRY_BYTES
-    const keyLength = bytes[at + 36]! + bytes[at + 37]! * 256
-    const entry: FooterEntry = {
-      low: getU32(bytes, at), high: getU32(bytes, at + 4), seqNum: getU53(bytes, at + 8),
-      offset: getU32(bytes, at + 16), bytes: getU32(bytes, at + 20), recordNum: getU32(bytes, at + 24),
-      expires: getU32(bytes, at + 28), namespace: getU32(bytes, at + 32),
-      key: bytes.slice(keyAt, keyAt + keyLength), isDead: (bytes[at + 38]! & FLAG_DEAD) !== 0, visits: bytes[at + 39]!,
-    }
-    keyAt += keyLength
-    const isPlaced = entry.offset >= end && entry.offset % 8 === 0 && entry.bytes >= RECORD_HEADER_BYTES + keyLength
-    end = entry.offset + entry.bytes
-    if (!isPlaced || end > offset || keyAt > keysEnd || !(entry.seqNum <= SEQ_NUM_MAX)) return null
-    entries.push(entry)
+/** An entry whose fields, but for the key, are to be filled. */
+export function emptyFooterEntry(key = new Uint8Array(0)): FooterEntry {
+  return {
+    low: 0, high: 0, seqNum: 0, offset: 0, bytes: 0, recordNum: 0, expires: 0, namespace: 0, key, isDead: false,
+    visits: 0,
   }
-  return keyAt === keysEnd ? entries : null
+}
+
+/** A footer that is what was written. Its entries are read as they are asked for: an open makes no object for each. */
+export class Footer {
+  readonly tail: FooterTail
+  private readonly bytes: Uint8Array
+
+  private constructor(bytes: Uint8Array, tail: FooterTail) {
+    this.bytes = bytes
+    this.tail = tail
+  }
+
+  /** Makes a footer of the bytes between records and tail. Null when they are not what was written. */
+  static of(bytes: Uint8Array, tail: FooterTail, tailBytes: Uint8Array, seed: number): Footer | null {
+    const { count, offset, keyBytes } = tail
+    if (bytes.length !== footerBytes(count, keyBytes) - FOOTER_TAIL_BYTES) return null
+    if (getU32(tailBytes, 12) !== crc32(bytes, 0, bytes.length, (seed ^ offset) >>> 0)) return null
+    const footer = new Footer(bytes, tail)
+    return footer.isPlaced() ? footer : null
+  }
+
+  get count(): number {
+    return this.tail.count
+  }
+
+  /** The largest record number, -1 without entries. */
+  get lastRecordNum(): number {
+    return this.count === 0 ? -1 : getU32(this.bytes, (this.count - 1) * FOOTER_ENTRY_BYTES + 24)
+  }
+
+  /** Reads what is said of a record, but for its key. */
+  read(i: number, out: FooterEntry): void {
+    const { bytes } = this
+    const at = i * FOOTER_ENTRY_BYTES
+    out.low = getU32(bytes, at)
+    out.high = getU32(bytes, at + 4)
+    out.seqNum = getU53(bytes, at + 8)
+    out.offset = getU32(bytes, at + 16)
+    out.bytes = getU32(bytes, at + 20)
+    out.recordNum = getU32(bytes, at + 24)
+    out.expires = getU32(bytes, at + 28)
+    out.namespace = getU32(bytes, at + 32)
+    out.isDead = (bytes[at + 38]! & FLAG_DEAD) !== 0
+    out.visits = bytes[at + 39]!
+  }
+
+  /** Gives all entries with their keys. */
+  entries(): FooterEntry[] {
+    const keys = this.bytes.slice(this.count * FOOTER_ENTRY_BYTES)
+    let keyAt = 0
+    return Array.from({ length: this.count }, (_, i) => {
+      const entry = emptyFooterEntry(keys.subarray(keyAt, keyAt + this.keyBytesAt(i)))
+      this.read(i, entry)
+      keyAt += entry.key.length
+      return entry
+    })
+  }
+
+  private keyBytesAt(i: number): number {
+    const at = i * FOOTER_ENTRY_BYTES + 36
+    return this.bytes[at]! + this.bytes[at + 1]! * 256
+  }
+
+  /** True when records stand one behind the other before the footer, and the keys are as many bytes as there are. */
+  private isPlaced(): boolean {
+    const { bytes, tail: { count, offset, keyBytes } } = this
+    let [end, keysLeft] = [FILE_HEADER_BYTES, keyBytes]
+    for (let i = 0; i < count; i++) {
+      const at = i * FOOTER_ENTRY_BYTES
+      const start = getU32(bytes, at + 16)
+      const length = getU32(bytes, at + 20)
+      const keyLength = this.keyBytesAt(i)
+      if (start < end || start % 8 !== 0 || length < RECORD_HEADER_BYTES + keyLength) return false
+      end = start + length
+      keysLeft -= keyLength
+      if (end > offset || keysLeft < 0 || !(getU53(bytes, at + 8) <= SEQ_NUM_MAX)) return false
+    }
+    return keysLeft === 0
+  }
 }

@@ -20,15 +20,15 @@ function scene(entries: Partial<FooterEntry>[] | null, sealed: readonly number[]
   const steps: string[] = []
   const ends: ((error?: Error) => void)[] = []
   const index = new BlobIndex()
-  const space = new BlobSpace({ maxBytes: 1000, catalogBytes: 200 })
+  const space = new BlobSpace({ maxBytes: 1100, catalogBytes: 200 })
   const queues = new BlobQueues({ maxBytes: 1000, youngShare: 0, segmentBytes: 100, itemCount: () => 100 })
-  const evictor = new BlobEvictor({ queues, space, clock: systemClock, segmentBytes: 100 })
+  const evictor = new BlobEvictor({ queues, space, clock: systemClock, segmentBytes: 100, ahead: { count: 1 } })
   for (const segment of sealed) {
-    assert.ok(space.tryReserve('segment', 100))
+    assert.ok(space.tryReserveForMoves(100))
     queues.add(segment, 'young', 100)
     queues.seal(segment)
   }
-  assert.ok(space.tryReserve('segment', otherBytes))
+  assert.ok(space.tryReserveForMoves(otherBytes))
   const remover: SegmentRemover = new SegmentRemover({
     index, space, queues, evictor, clock: systemClock,
     segments: {
@@ -106,7 +106,7 @@ describe('a segment goes', () => {
 
   it('after what is worth it was copied, in one group with the limits of the copies (BC-5)', async () => {
     for (const isDurable of [true, false]) {
-      const { remover, index, steps, end } = scene(ENTRIES, [2], 600)
+      const { remover, index, steps, end } = scene(ENTRIES, [2], 700)
       index.set(1, 1, 2, 128, 10, 0, 1)
       remover.look()
       await turn()

@@ -33,7 +33,7 @@ export interface SegmentRemoverOptions {
   evictor: BlobEvictor
   mover: Pick<BlobMover, 'copy' | 'end'>
   catalog: Pick<CatalogWriter, 'submit'>
-  /** Resolves when everything that is reserved now is as safe as it will be. */
+  /** Resolves when the bytes that kills wait for are as safe as they will be. */
   makeSafe: () => Promise<void>
   /** Seals an open segment before it is full; false when that cannot be. */
   sealOpen: (segment: number) => boolean
@@ -88,10 +88,15 @@ export class SegmentRemover {
     const { segment } = victim
     const startMs = clock.nowMs()
     const entries = await segments.entriesOf(segment).catch(() => null)
-    const plan = isMoved && entries !== null ? evictor.plan(victim, this.bytesByVisits(segment, entries)) : null
-    if (plan === 'keep') {
+    const wanted = isMoved && entries !== null ? evictor.plan(victim, this.bytesByVisits(segment, entries)) : null
+    if (wanted === 'keep') {
       evictor.kept(segment)
       return true
+    }
+    const plan = wanted?.isEmpty === true ? null : wanted
+    if (isMoved && plan === null) {
+      evictor.drops(segment)
+      this.look()
     }
     const changes = plan === null ? [] : await this.move(victim, entries!, plan)
     const isDurable = await this.writeRemoval(segment, changes)

@@ -4,18 +4,20 @@
  * is damage, which a cache may forget.
  * Memory: a window of 1 MiB, and the entries. Thread: any; it only reads.
  */
-import { crc32, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, MiB } from '../base/index.js'
+import { crc32, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, getU32, KiB, MiB } from '../base/index.js'
 import type { FileHeader, Steps } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
 import type { ReadableFile, VfsFile } from '../vfs/index.js'
 import {
-  CHUNK_BYTES, chunkCount, emptyRecordHeader, isKeyGood, readRecordHeader, RECORD_HEADER_BYTES, recordBytes, valueStart,
+  CHUNK_BYTES, chunkCount, emptyRecordHeader, isKeyGood, isValueGood, readRecordHeader, RECORD_HEADER_BYTES,
+  recordBytes, valueStart,
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
-import { FOOTER_TAIL_BYTES, readFooterEntries, readFooterTail } from './segment-footer.js'
+import { Footer, FOOTER_TAIL_BYTES, readFooterTail } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
 
 const WINDOW_BYTES = MiB
+const KEY_BUFFER_BYTES = 64 * KiB
 
 export interface SegmentContent {
   /** In order of their offsets. */
@@ -37,10 +39,14 @@ export function* readSegmentHeader(file: ReadableFile, name: string): Steps<File
  * `limit` do not count. Throws what the file system throws, and nothing about bad bytes.
  */
 export function* readSegment(file: VfsFile, header: FileHeader, limit: number): Steps<SegmentContent> {
-  return (yield* readFooter(file, file.sizeSync(), fileSeed(header))) ?? (yield* scanSegment(file, header, limit))
+  const footer = yield* readFooter(file, header)
+  if (footer === null) return yield* scanSegment(file, header, limit)
+  return { entries: footer.entries(), end: footer.tail.offset, hasFooter: true }
 }
 
-function* readFooter(file: VfsFile, size: number, seed: number): Steps<SegmentContent | null> {
+/** Reads the footer of a sealed segment; null when there is no good one. */
+export function* readFooter(file: VfsFile, header: FileHeader): Steps<Footer | null> {
+  const [size, seed] = [file.sizeSync(), fileSeed(header)]
   if (size < FILE_HEADER_BYTES + FOOTER_TAIL_BYTES) return null
   const tailBytes = new Uint8Array(FOOTER_TAIL_BYTES)
   const count = yield* readFully(file, tailBytes, FOOTER_TAIL_BYTES, size - FOOTER_TAIL_BYTES)
@@ -48,8 +54,7 @@ function* readFooter(file: VfsFile, size: number, seed: number): Steps<SegmentCo
   if (tail === null) return null
   const bytes = new Uint8Array(size - FOOTER_TAIL_BYTES - tail.offset)
   if ((yield* readFully(file, bytes, bytes.length, tail.offset)) < bytes.length) return null
-  const entries = readFooterEntries(bytes, tail, tailBytes, seed)
-  return entries === null ? null : { entries, end: tail.offset, hasFooter: true }
+  return Footer.of(bytes, tail, tailBytes, seed)
 }
 
 /**
@@ -64,7 +69,7 @@ export function* scanSegment(file: VfsFile, header: FileHeader, limit: number): 
   let end = FILE_HEADER_BYTES
   let lastNum = -1
   for (;;) {
-    const key = yield* readRecord(window, end, seed, record)
+    const key = readInWindow(window, end, seed, record) ?? (yield* readRecord(window, end, seed, record))
     if (key === null || record.recordNum <= lastNum) break
     lastNum = record.recordNum
     const bytes = recordBytes(record)
@@ -82,6 +87,18 @@ export function entryOf(
   return { low, high, seqNum, offset, bytes, recordNum, expires, namespace, key, isDead: false, visits: 0 }
 }
 
+/** Reads a record that is in memory as a whole: most small ones. Null when it is not, or when it is not good. */
+function readInWindow(window: Window, offset: number, seed: number, header: RecordHeader): Uint8Array | null {
+  const at = window.placeOf(offset, RECORD_HEADER_BYTES)
+  if (at < 0 || !readRecordHeader(window.bytes, at, window.end, offset, seed, header)) return null
+  if (window.placeOf(offset, recordBytes(header)) < 0 || !isKeyGood(window.bytes, at, offset, seed, header)) return null
+  return isValueGood(window.bytes, at, offset, seed, header) ? keyAt(window, at, header) : null
+}
+
+function keyAt(window: Window, at: number, { keyBytes }: RecordHeader): Uint8Array {
+  return window.keys.copy(window.bytes, at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + keyBytes)
+}
+
 /** Reads and checks one record, and gives a copy of its key; null when it is not good. */
 function* readRecord(window: Window, offset: number, seed: number, header: RecordHeader): Steps<Uint8Array | null> {
   let at = yield* window.at(offset, RECORD_HEADER_BYTES)
@@ -90,11 +107,11 @@ function* readRecord(window: Window, offset: number, seed: number, header: Recor
   const start = valueStart(header)
   at = yield* window.at(offset, start)
   if (at < 0 || !isKeyGood(window.bytes, at, offset, seed, header)) return null
-  const key = window.bytes.slice(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + header.keyBytes)
-  return (yield* isValueGood(window, offset + start, seed, header.storedBytes)) ? key : null
+  const key = keyAt(window, at, header)
+  return (yield* isLongValueGood(window, offset + start, seed, header.storedBytes)) ? key : null
 }
 
-function* isValueGood(window: Window, start: number, seed: number, bytes: number): Steps<boolean> {
+function* isLongValueGood(window: Window, start: number, seed: number, bytes: number): Steps<boolean> {
   const sums: number[] = []
   for (let done = 0; done < bytes; done += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, bytes - done)
@@ -106,9 +123,28 @@ function* isValueGood(window: Window, start: number, seed: number, bytes: number
   return at >= 0 && sums.every((sum, i) => getU32(window.bytes, at + 4 * i) === sum)
 }
 
+/** Copies of keys. Many of them stand in one buffer, which is cheaper than a buffer for each. */
+class KeyCopies {
+  private buffer = new Uint8Array(0)
+  private end = 0
+
+  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    const at = this.end
+    if (at + end - start > this.buffer.length) {
+      this.buffer = new Uint8Array(Math.max(KEY_BUFFER_BYTES, end - start))
+      this.end = 0
+      return this.copy(bytes, start, end)
+    }
+    this.buffer.set(bytes.subarray(start, end), at)
+    this.end += end - start
+    return this.buffer.subarray(at, this.end)
+  }
+}
+
 /** A part of the file in memory, which moves forward. */
 export class Window {
   bytes = new Uint8Array(0)
+  readonly keys = new KeyCopies()
   readonly size: number
   private readonly file: VfsFile
   private start = 0
@@ -124,12 +160,19 @@ export class Window {
     return this.length
   }
 
+  /** Gives the place of file bytes [offset, offset + length) in `bytes`; -1 when they are not all in memory. */
+  placeOf(offset: number, length: number): number {
+    const isThere = offset >= this.start && offset + length <= this.start + this.length
+    return isThere ? offset - this.start : -1
+  }
+
   /**
    * Brings file bytes [offset, offset + length) into memory and gives their place in `bytes`; -1 when there are fewer.
    */
   *at(offset: number, length: number): Steps<number> {
     if (offset + length > this.size) return -1
-    if (offset >= this.start && offset + length <= this.start + this.length) return offset - this.start
+    const at = this.placeOf(offset, length)
+    if (at >= 0) return at
     const bytes = Math.min(Math.max(length, WINDOW_BYTES), this.size - offset)
     if (bytes > this.bytes.length) this.bytes = new Uint8Array(bytes)
     this.start = offset

@@ -14,6 +14,7 @@ import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import { cacheFileName } from './cache-names.js'
 import type { SegmentQueue } from './catalog-format.js'
+import type { FoundSegment } from './found-content.js'
 import { SegmentHolds } from './segment-holds.js'
 import type { Hold } from './segment-holds.js'
 import { readSegment, readSegmentHeader } from './segment-scan.js'
@@ -71,15 +72,15 @@ export class SegmentSet {
     return this.segments.size
   }
 
-  /** Adds a segment of an earlier process, of which this many bytes are on the disk. */
-  add(segment: number, queue: SegmentQueue, bytes: number, expiresMs: number): void {
+  /** Adds a segment of an earlier process, which takes nothing any more. */
+  add(segment: number, { queue, bytes, expiresMs, wasKept }: FoundSegment): void {
     this.reserve(segment, queue, bytes)
-    this.queues.seal(segment, expiresMs)
+    this.queues.seal(segment, expiresMs, wasKept)
   }
 
   /** Counts a segment of an earlier process that takes records again, with all that it may become. */
   reserve(segment: number, queue: SegmentQueue, bytes: number): void {
-    assert(this.space.tryReserve('segment', bytes), 'BC-3: what an open finds fits')
+    assert(this.space.tryReserveForMoves(bytes), 'BC-3: what an open finds fits')
     this.begin(segment, queue, bytes)
   }
 

@@ -1,28 +1,34 @@
 /**
- * What: the segments of one queue that take new records, one behind the other: the current one takes them, the next one
- * may be made ahead, the last ones are being sealed.
- * Owns: which segment is current and which is spare. Does not own: who waits for a place (waiting-puts.ts).
+ * What: the segments of one queue that take new records, one behind the other: the current one takes them, the next
+ * ones may be made ahead, the last ones are being sealed.
+ * Owns: which segment is current and which are spare. Does not own: who waits for a place (waiting-puts.ts).
  * Thread: main.
  * Invariants: BC-2 a segment takes records only when its file, its name and its line in the catalog are durable. BC-3
  * its whole size is reserved before it is made. BC-7 when there is no place, something is under way that makes one, or
  * `onFailure` was called.
  */
+import type { Turns } from '../base/index.js'
+import type { CallSpeed } from '../vfs/index.js'
 import type { SegmentQueue } from './catalog-format.js'
-import type { FoundOpenSegment } from './recovery.js'
+import type { FoundOpenSegment } from './found-content.js'
 import { SegmentFile } from './segment-file.js'
 import type { ReservedPlace } from './segment-file.js'
 import { makeSegment, sealSegment } from './segment-making.js'
 import type { SegmentParts } from './segment-making.js'
+import type { SegmentsAhead } from './segments-ahead.js'
 import type { SlabSupply } from './slab-supply.js'
 import type { WriteMeter } from './write-meter.js'
 
 export interface SegmentStreamOptions extends SegmentParts {
   queue: SegmentQueue
-  /** True: the next segment is made before the current one is full. */
-  hasSpare: boolean
+  /** How many segments are made before the current one is full; null: none. */
+  ahead: SegmentsAhead | null
   segmentBytes: number
   slabs: SlabSupply
   meter: WriteMeter
+  turns: Turns
+  /** How fast writes are that block. */
+  speed: CallSpeed
   /** Reserves room for a new segment. Rejects when there is none. */
   reserveRoom: () => Promise<void>
   /** Called with each segment that takes records from now on. */
@@ -42,10 +48,9 @@ export interface SegmentStreamOptions extends SegmentParts {
 export class SegmentStream {
   private readonly options: SegmentStreamOptions
   private current: SegmentFile | null = null
-  private spare: SegmentFile | null = null
-  private making: Promise<void> | null = null
-  /** The segment that is being made, 0: none. */
-  private madeSegment = 0
+  private spares: SegmentFile[] = []
+  /** What makes segments, with their numbers once they have some. */
+  private readonly makings = new Map<Promise<void>, number>()
   private readonly sealing = new Map<Promise<void>, number>()
 
   constructor(options: SegmentStreamOptions) {
@@ -66,25 +71,24 @@ export class SegmentStream {
   /** Gives a place for a record, and its segment; null when there is none now. */
   reserve(recordBytes: number, keyBytes: number): { file: SegmentFile; place: ReservedPlace } | null {
     if (this.current?.isFullFor(recordBytes, keyBytes) === true) this.rotate()
+    const { ahead } = this.options
+    this.current ??= this.spares.shift() ?? null
     if (this.current === null) {
-      this.current = this.spare
-      this.spare = null
-    }
-    if (this.current === null) {
-      this.makeAhead()
+      ahead?.noteShort()
+      this.make(Math.max(1, ahead?.count ?? 0))
       return null
     }
     // Room for the next segment may be made by sealing this one.
     const file = this.current
     const place = file.reserve(recordBytes)
-    if (this.options.hasSpare && file.isBegun && this.spare === null) this.makeAhead()
+    if (ahead !== null && file.isBegun) this.make(ahead.count)
     return place === null ? null : { file, place }
   }
 
   /** Seals a segment before it is full. False when it is none of these. */
   sealNow(segment: number): boolean {
     if (this.current?.segment === segment) this.rotate()
-    return this.madeSegment === segment || [...this.sealing.values()].includes(segment)
+    return [...this.makings.values(), ...this.sealing.values()].includes(segment)
   }
 
   private rotate(): void {
@@ -106,38 +110,52 @@ export class SegmentStream {
     await file.close()
   }
 
-  private makeAhead(): void {
-    this.making ??= this.make().then(
-      () => {
-        this.making = null
-        this.madeSegment = 0
-        this.options.onRoom()
-      },
-      (error: unknown) => {
-        this.making = null
-        this.madeSegment = 0
-        this.options.onFailure(error)
-      },
-    )
+  /** Makes segments until so many are spare, or under way. */
+  private make(count: number): void {
+    while (this.spares.length + this.makings.size < count) this.makeLater()
   }
 
-  private async make(): Promise<void> {
+  private makeLater(): void {
+    const { onRoom, onFailure, ahead } = this.options
+    const making: Promise<void> = this.makeSpare((segment) => void this.makings.set(making, segment)).then(
+      () => {
+        this.makings.delete(making)
+        ahead?.noteMade()
+        onRoom()
+      },
+      (error: unknown) => {
+        this.makings.delete(making)
+        onFailure(error)
+      },
+    )
+    this.makings.set(making, 0)
+  }
+
+  private async makeSpare(onNumber: (segment: number) => void): Promise<void> {
     const { queue, segmentBytes, segments, allocate, reserveRoom } = this.options
     await reserveRoom()
-    const parts = { ...this.options, allocate: () => (this.madeSegment = allocate()) }
+    const parts = {
+      ...this.options,
+      allocate: () => {
+        const segment = allocate()
+        onNumber(segment)
+        return segment
+      },
+    }
     const { file, header } = await makeSegment(parts, queue, segmentBytes)
-    this.spare = this.makeFile(file, header)
-    segments.lend(this.spare.segment, this.spare.entries)
+    const spare = this.makeFile(file, header)
+    segments.lend(spare.segment, spare.entries)
+    this.spares.push(spare)
   }
 
   private makeFile(file: SegmentFile['file'], header: SegmentFile['header']): SegmentFile {
-    const { slabs, meter, segmentBytes, onMade, onProgress, onFailed } = this.options
+    const { slabs, meter, turns, speed, segmentBytes, onMade, onProgress, onFailed } = this.options
     const made = new SegmentFile({
-      file, header, slabs, meter, bytesMax: segmentBytes,
+      file, header, slabs, meter, turns, speed, bytesMax: segmentBytes,
       onWritten: onProgress,
       onFailed: (failed) => {
         if (this.current === failed) this.current = null
-        if (this.spare === failed) this.spare = null
+        this.spares = this.spares.filter((spare) => spare !== failed)
         onFailed(failed)
       },
     })
@@ -147,7 +165,8 @@ export class SegmentStream {
 
   /** Resolves when what is being made and sealed is. */
   async idle(): Promise<void> {
-    while (this.making !== null || this.sealing.size > 0) await Promise.all([this.making, ...this.sealing.keys()])
+    const { makings, sealing } = this
+    while (makings.size + sealing.size > 0) await Promise.all([...makings.keys(), ...sealing.keys()])
   }
 
   /**
@@ -160,6 +179,6 @@ export class SegmentStream {
     if (current?.isHalfFull === true) this.rotate()
     await this.idle()
     await this.current?.close()
-    await this.spare?.close()
+    for (const spare of this.spares) await spare.close()
   }
 }

@@ -7,8 +7,9 @@
  * Invariants: BC-7 a segment of returned keys never makes anybody wait: where there is none, young ones take all.
  * BC-9 a put is acknowledged when its bytes are as safe as it asked for.
  */
-import { keepAliveUntil, VarveError } from '../base/index.js'
+import { keepAliveUntil, Turns, VarveError } from '../base/index.js'
 import type { Clock } from '../base/index.js'
+import { CallSpeed } from '../vfs/index.js'
 import type { BlobQueues } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import type { SafeFile } from './durability.js'
@@ -16,11 +17,19 @@ import type { Durability, PutResult, SafePoint } from './durability.js'
 import { FileSyncer } from './file-syncer.js'
 import type { LargeSegment } from './large-segment.js'
 import { LargeSegments } from './large-segments.js'
-import type { FoundOpenSegment } from './recovery.js'
+import type { RecoveredCache } from './recovery.js'
 import type { ReservedPlace, SegmentFile } from './segment-file.js'
+import type { SegmentsAhead } from './segments-ahead.js'
+import { snapshotBytes } from './snapshot-format.js'
 import { SegmentStream } from './segment-stream.js'
 import type { SegmentStreamOptions } from './segment-stream.js'
 import { WriteMeter } from './write-meter.js'
+
+/**
+ * Puts that are answered without a turn of the loop go on for so long. To make, seal and remove a segment takes some
+ * twenty turns, one behind the other, and puts wait for that when it takes longer than they fill one.
+ */
+const TURN_MS_MAX = 0.4
 
 type StreamParts = Pick<SegmentStreamOptions,
   'vfs' | 'dir' | 'origin' | 'segmentBytes' | 'slabs' | 'segments' | 'catalog' | 'allocate'>
@@ -29,6 +38,7 @@ export interface SegmentStreamsOptions extends StreamParts {
   space: BlobSpace
   queues: BlobQueues
   clock: Clock
+  ahead: SegmentsAhead
   /** Called when room is wanted, or may be there now. */
   lookForRoom: () => void
   /** Called after each write of a segment, good or not: bytes are safe that were not, or there is a place. */
@@ -61,16 +71,16 @@ export class SegmentStreams {
     this.syncer = new FileSyncer(clock, () => this.options.onSynced(), meter.sync)
     const shared = {
       ...options,
-      meter,
+      meter, turns: new Turns(clock, TURN_MS_MAX), speed: new CallSpeed(),
       onMade: (file: SafeFile) => this.unsafe.add(file),
       onProgress: (file: SafeFile) => this.onProgress(file),
       onSealed: (file: SafeFile) => this.onSealed(file),
       onFailed: (file: SegmentFile | LargeSegment) => this.onFailed(file),
     }
     this.large = new LargeSegments(shared)
-    this.young = new SegmentStream({ ...shared, queue: 'young', hasSpare: true, reserveRoom: () => this.reserveRoom() })
+    this.young = new SegmentStream({ ...shared, queue: 'young', reserveRoom: () => this.reserveRoom() })
     this.returned = new SegmentStream({
-      ...shared, queue: 'returned', hasSpare: false,
+      ...shared, queue: 'returned', ahead: null,
       reserveRoom: async () => {
         if (!space.tryReserve('segment', segmentBytes)) throw noRoom(segmentBytes)
       },
@@ -84,9 +94,20 @@ export class SegmentStreams {
     return this.options.slabs.usedBytes
   }
 
-  /** Goes on with a segment of an earlier process. */
-  goOn(found: FoundOpenSegment): void {
-    this.young.goOn(found)
+  /**
+   * Takes up the segments of an earlier process, and goes on with those that were less than half full. From then on
+   * room is kept for the snapshot that the close leaves.
+   */
+  takeUp({ index, segments, current, resting }: RecoveredCache): void {
+    const { segments: listed, space } = this.options
+    const open = new Map(resting.map((found) => [found.state.segment, found]))
+    for (const [segment, found] of segments) {
+      const openNow = open.get(segment)
+      if (openNow !== undefined) this.large.goOn(openNow, found.bytes)
+      else if (segment !== current?.state.segment) listed.add(segment, found)
+    }
+    if (current !== null) this.young.goOn(current)
+    space.snapshotBytes = () => snapshotBytes({ items: index.count, segments: listed.count, blocks: index.pageCount })
   }
 
   /** Gives a place for a record, and its segment; null when there is none now. */

@@ -5,7 +5,7 @@
  * whoever makes some tells those who wait. Does not own: the index, what follows from failures (store-retreat.ts).
  * Thread: main.
  */
-import type { Clock } from '../base/index.js'
+import type { Clock, FileOrigin } from '../base/index.js'
 import type { BlobDeaths } from './blob-deaths.js'
 import { BlobEvictor } from './blob-eviction.js'
 import { BlobMover } from './blob-mover.js'
@@ -20,6 +20,7 @@ import type { RecoveredCache } from './recovery.js'
 import type { SegmentFile } from './segment-file.js'
 import { SegmentRemover } from './segment-remover.js'
 import { SegmentSet } from './segment-set.js'
+import { SegmentsAhead } from './segments-ahead.js'
 import { SegmentStreams } from './segment-streams.js'
 import type { SlabSupply } from './slab-supply.js'
 import type { StoreNumbers } from './store-numbers.js'
@@ -60,6 +61,9 @@ export class StoreDisk {
   readonly mover: BlobMover
   readonly remover: SegmentRemover
   readonly streams: SegmentStreams
+  /** What the files that are made say of their origin. */
+  readonly origin: FileOrigin
+  private readonly ahead = new SegmentsAhead()
   private readonly options: StoreDiskOptions
 
   constructor(options: StoreDiskOptions) {
@@ -67,10 +71,11 @@ export class StoreDisk {
     const { place: { vfs, dir }, recovered: { space, index, origin }, settings, clock } = options
     const { maxBytes, segmentBytes } = settings
     this.space = space
+    this.origin = origin
     const queues = this.queues = new BlobQueues({
       maxBytes, youngShare: YOUNG_SHARE, segmentBytes, itemCount: () => index.count,
     })
-    this.evictor = new BlobEvictor({ queues, space, clock, segmentBytes })
+    this.evictor = new BlobEvictor({ queues, space, clock, segmentBytes, ahead: this.ahead })
     this.segments = new SegmentSet({ vfs, dir, origin, space, queues, clock })
     this.catalog = this.makeCatalog()
     this.mover = this.makeMover()
@@ -106,11 +111,11 @@ export class StoreDisk {
   }
 
   private makeRemover(): SegmentRemover {
-    const { recovered: { index }, clock, slabs } = this.options
+    const { recovered: { index }, clock, slabs, kills } = this.options
     const { segments, queues, space, evictor, catalog, mover } = this
     return new SegmentRemover({
       clock, index, segments, slabs, queues, space, evictor, catalog, mover,
-      makeSafe: () => this.streams.makeSafe(),
+      makeSafe: () => (kills.safeEnd < kills.end ? this.streams.makeSafe() : Promise.resolve()),
       sealOpen: (each) => this.streams.sealNow(each) || mover.sealNow(each, () => this.remover.look()),
     })
   }
@@ -118,9 +123,9 @@ export class StoreDisk {
   private makeStreams(): SegmentStreams {
     const { place: { vfs, dir }, recovered: { origin }, settings, clock, slabs, numbers } = this.options
     const { bindWaiting, onSegmentFailed, onNoPlace } = this.options
-    const { segments, catalog, space, queues, remover } = this
+    const { segments, catalog, space, queues, remover, ahead } = this
     return new SegmentStreams({
-      vfs, dir, origin, segmentBytes: settings.segmentBytes, slabs, segments, catalog, space, queues, clock,
+      vfs, dir, origin, segmentBytes: settings.segmentBytes, slabs, segments, catalog, space, queues, clock, ahead,
       allocate: () => numbers.nextFileNum(),
       lookForRoom: () => remover.look(),
       onProgress: () => {
@@ -132,18 +137,6 @@ export class StoreDisk {
       onFailed: onSegmentFailed,
       onFailure: onNoPlace,
     })
-  }
-
-  /** Takes over the segments of an earlier process, and goes on with those that were not full. */
-  takeSegments(): void {
-    const { segments, current, resting } = this.options.recovered
-    const open = new Map(resting.map((found) => [found.state.segment, found]))
-    for (const [segment, { queue, bytes, expiresMs }] of segments) {
-      const found = open.get(segment)
-      if (found !== undefined) this.streams.large.goOn(found, bytes)
-      else if (segment !== current?.state.segment) this.segments.add(segment, queue, bytes, expiresMs)
-    }
-    if (current !== null) this.streams.goOn(current)
   }
 
   /** Resolves when all that has its place, and all kills, survive a power loss. Rejects when some of it does not. */

@@ -107,7 +107,7 @@ export class StoreRetreat {
     const { disk: { space, remover }, segmentBytes, clock } = this.options
     const wanted = Math.max(space.maxBytes * WITHHELD_SHARE, 2 * segmentBytes)
     // What is free within `maxBytes` is not there; what goes must be there.
-    space.withheldBytes = Math.max(0, space.freeBytes + space.withheldBytes) + wanted
+    space.withheldBytes = Math.max(0, space.unusedBytes + space.withheldBytes) + wanted
     this.givingBack?.cancel()
     this.givingBack = clock.after(WITHHELD_MS, () => {
       space.withheldBytes = 0

@@ -41,6 +41,7 @@ export interface StreamedBlob {
   readonly durability: Durability
   readonly namespace: number
   readonly expiresMs: number
+  readonly staleMs: number
   readonly extensions: Uint8Array
   readonly isReturning: boolean
   readonly codec: BlobCodec | null

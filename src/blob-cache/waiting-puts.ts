@@ -27,7 +27,7 @@ export interface NewBlob {
   namespace: number
   expiresMs: number
   /** 0: never. */
-  staleMs?: number
+  staleMs: number
   /** Their bytes are those of the record. */
   extensions: Uint8Array
   /** True when the key was dropped a short while ago. */

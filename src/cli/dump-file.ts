@@ -2,7 +2,7 @@
  * What: a log, value log, manifest, table, or a file of a blob cache, printed section by section, as text or as JSON,
  * whatever state it is in. Holds one section at a time. Never writes to the file.
  */
-import { describeCatalog, describeSegment } from '../blob-cache/index.js'
+import { describeCatalog, describeSegment, describeSnapshot } from '../blob-cache/index.js'
 import { FILE_HEADER_BYTES, toHex, VarveError } from '../base/index.js'
 import { describeLog, describeValueLog, problemOf, sectionLines, sectionTitle, shownFieldBytes } from '../dump/index.js'
 import type { Problem, Section } from '../dump/index.js'
@@ -15,6 +15,7 @@ import { printable, printableJson } from './printable.js'
 
 const MAGICS = {
   log: 'varvelog', vlog: 'varvevlg', manifest: 'varveman', table: 'varvetab', segment: 'varveseg', catalog: 'varvecat',
+  index: 'varvebix',
 } as const
 export type DumpKind = keyof typeof MAGICS
 export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
@@ -22,7 +23,7 @@ export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
 /** What describes the bytes of a file; a table is asked for its parts. */
 const DESCRIBE = {
   log: describeLog, vlog: describeValueLog, manifest: describeManifest,
-  segment: describeSegment, catalog: describeCatalog,
+  segment: describeSegment, catalog: describeCatalog, index: describeSnapshot,
 } as const
 
 /** This much text is printed at once. */

@@ -9,9 +9,8 @@ import {
 import type { FileNum } from '../base/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import type { TableContext } from '../sstable/index.js'
-import { PooledFile } from '../vfs/index.js'
+import { CallSpeed, PooledFile } from '../vfs/index.js'
 import type { ReadableFile } from '../vfs/index.js'
-import { ReadSpeed } from './read-speed.js'
 
 /** What was read of value logs. */
 export class ValueLogReads {
@@ -21,7 +20,7 @@ export class ValueLogReads {
   /** Those of them that went through the thread pool. */
   poolCount = 0
   /** How fast those are that block. */
-  readonly speed = new ReadSpeed()
+  readonly speed = new CallSpeed()
 
   note(bytes: number): void {
     this.count++

@@ -1,4 +1,5 @@
 /** Rank 1: the file system as a parameter. testing.ts is the door to the simulated ones. */
+export * from './call-speed.js'
 export type * from './codec.js'
 export * from './file-pool.js'
 export { HeldVfs } from './held-vfs.js'

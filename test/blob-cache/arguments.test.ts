@@ -178,6 +178,21 @@ describe('wrong arguments', () => {
   })
 })
 
+it('a value whose bytes are not as many as `size` says is not stored, whatever it is', async () => {
+  const cache = await openPublicCache()
+  const values: BlobValue[] = [
+    'four', new Uint8Array(4), new Uint8Array(2 ** 20), [new Uint8Array(4)], new Blob(['four']),
+    new Blob(['four']).stream(),
+  ]
+  for (const value of values) {
+    assert.deepEqual(await cache.put('k', value, { size: 5 }), { stored: false, reason: 'size' })
+  }
+  for (const value of ['five!', new Uint8Array(5), new Blob(['five!'])]) {
+    assert.deepEqual(await cache.put('k', value, { size: 5 }), { stored: true })
+  }
+  await cache.close()
+})
+
 it('a call that is refused, or finds nothing, leaves no listener on its signal', async () => {
   const cache = await openPublicCache()
   const { signal } = new AbortController()

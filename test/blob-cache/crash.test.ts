@@ -15,9 +15,9 @@ keepProcess()
 
 const SEED = numberFromEnv('VARVE_SEED', 11)
 const KEYS = ['a', 'b', 'c', 'd', 'e']
-/** What catalogs may need, and nine segments: blobs are moved. Of the changes of the disk a part is crashed. */
+/** What catalogs and a snapshot may need, and nine segments: blobs are moved. Of the changes a part is crashed. */
 const EVICTING = {
-  settings: { maxBytes: 266_240 + 9 * 1536, segmentBytes: 1536, slabBytes: 1536, blobBytesMax: 300 },
+  settings: { maxBytes: 266_240 + 2048 + 9 * 1536, segmentBytes: 1536, slabBytes: 1536, blobBytesMax: 300 },
   steps: 800, keys: Array.from({ length: 60 }, (_, i) => `k${i}`), everyNth: 20,
 }
 const MODES = {
@@ -42,10 +42,10 @@ for (const [mode, durabilities] of Object.entries(MODES)) {
         seed: SEED, durabilities, mayEvict, draw, ...(mayEvict ? EVICTING : { steps: 60, keys: KEYS }),
       })
       await sweep.run()
-      const { images, values, misses, evicted, moved } = sweep.counts
+      const { images, values, misses, evicted, moved, fromSnapshot } = sweep.counts
       t.diagnostic(JSON.stringify(sweep.counts))
       if (!isWholeRun) return
-      assert.ok(images > 100 && values > images && misses > 0)
+      assert.ok(images > 100 && values > images && misses > 0 && fromSnapshot > 20)
       if (mayEvict) add(small, evicted, moved)
     })
   }
@@ -55,7 +55,7 @@ for (const [mode, durabilities] of Object.entries(MODES)) {
 const LARGE = {
   resting: { steps: 60, keys: ['a', 'L1', 'b', 'L2', 'L3'], settings: { segmentBytes: 2048, slabBytes: 2048 } },
   evicting: {
-    settings: { maxBytes: 266_240 + 18_000, segmentBytes: 1536, slabBytes: 1536 }, everyNth: 30, mayEvict: true,
+    settings: { maxBytes: 266_240 + 1536 + 18_000, segmentBytes: 1536, slabBytes: 1536 }, everyNth: 30, mayEvict: true,
     steps: 500, keys: Array.from({ length: 40 }, (_, i) => `${i % 5 < 2 ? 'L' : 'k'}${i}`),
   },
 }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { VarveError } from '../../src/base/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache, openLiving } from '../support/blob-cache/blob-machine.js'
 import type { LivingCache } from '../support/blob-cache/blob-machine.js'
@@ -109,7 +110,7 @@ describe('a full disk', () => {
     for (let i = 0; i < 300; i++) await cache.put(`k${i}`, long(`${i}`), 'synced')
     vfs.capacityBytes = vfs.usedBytes
     vfs.addFault({ fault: { do: 'error', code: 'ENOSPC' }, kind: ['write'], times: 40 })
-    await cache.put('k', long('0'))
+    await fallIntoMemory(cache)
     await comeBack(cache, vfs)
     await cache.settled()
     assert.equal((await cache.put('k', long('1'), 'synced')).stored, true)
@@ -335,4 +336,14 @@ describe('a second cache on one directory', () => {
     assert.equal(await again.get('a'), long('first'))
     await again.store.close()
   })
+})
+
+it('a cache without room within its own bytes closes without an error, one whose disk had none does not', async () => {
+  const own = await openCache(new SimVfs({ seed: 1 }))
+  own.store.retreat.onNoPlace(new VarveError('NO_SPACE', 'no room within the cache'))
+  await own.store.close()
+  const disk = await openCache(new SimVfs({ seed: 1 }))
+  const cause = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+  disk.store.retreat.onNoPlace(new VarveError('NO_SPACE', 'no room on the disk', { cause }))
+  await assert.rejects(disk.store.close(), /no room on the disk/)
 })

@@ -118,7 +118,9 @@ describe('a large blob', () => {
     assert.equal(await cache.get('k'), 'old')
     assert.deepEqual(await read(cache, 'first'), bytesOf(2000))
     await cache.store.sync()
-    assert.ok(cache.store.usedBytes < usedBytes + 3 * 4096, 'what was given up takes no room')
+    assert.equal(cache.store.disk.space.usedBy('stream'), 0)
+    // The next segments are made, of 4 KiB each.
+    assert.ok(cache.store.usedBytes < usedBytes + 5 * 4096, 'what was given up takes no room')
     await cache.store.close()
   })
 
@@ -189,9 +191,14 @@ describe('a large blob', () => {
     assert.ok(results.every((result) => result.stored || result.reason === 'busy'), JSON.stringify(results))
     assert.ok(most <= maxBytes, `BC-3: ${most}`)
     assert.equal((await cache.get('small 599'))?.length, 900)
+    let there = 0
     for (const [i, result] of results.entries()) {
-      if (result.stored) assert.deepEqual(await read(cache, `stream ${i}`), bytesOf(60_000, i))
+      const found = result.stored ? await read(cache, `stream ${i}`) : undefined
+      if (found === undefined) continue
+      assert.deepEqual(found, bytesOf(60_000, i))
+      there++
     }
+    assert.ok(there >= 2, `${there} of ${stored}: the others may have been evicted`)
     await cache.store.close()
     assert.ok(most <= maxBytes, `BC-3: ${most}`)
   })

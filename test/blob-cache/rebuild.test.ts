@@ -25,7 +25,7 @@ async function withoutCatalog(): Promise<SimVfs> {
 }
 
 function rebuild(vfs: SimVfs) {
-  return rebuildCache(CACHE_DIR, { vfs, random: new SeededRandom(1, 'rebuild'), sizes })
+  return rebuildCache(CACHE_DIR, { vfs, clock: vfs.clock, random: new SeededRandom(1, 'rebuild'), sizes })
 }
 
 describe('a rebuild', () => {

@@ -89,6 +89,8 @@ describe('varve blob', () => {
     assert.deepEqual([code, error], [0, ''])
     assert.ok(out.startsWith(`varve blob cache ${dir}\ncatalog     `), out)
     assert.match(out, /^total +\d +[\d.]+ MiB +47 +41 +[\d.]+ MiB$/m)
+    const index = readdirSync(dir).find((each) => each.endsWith('.index'))!
+    assert.match(out, new RegExp(`^index       ${index}, [\\d,]+ bytes, of the last close$`, 'm'))
     const stats = await blobJson<{ items: number; records: number; holder: null }>('stats', dir)
     assert.deepEqual([stats.items, stats.records, stats.holder], [41, 47, null])
     const same = await runVarve('blob', 'stats', dir, '--json')
@@ -157,7 +159,8 @@ describe('varve blob', () => {
       writeFileSync(file, flipped)
       const { code, out } = await varveHere('blob', 'verify', dir, '--json')
       const check = JSON.parse(out) as Check
-      assert.ok(code === 1 && check.problemCount > 0, `byte ${at} of ${bytes.length}`)
+      const isTold = check.files.some(({ kind, problems }) => kind === 'segment' && problems.length > 0)
+      assert.ok(code === 1 && isTold, `byte ${at} of ${bytes.length}`)
       checkLedger(dir, check)
       if (at % 5 === 0) await varveHere('blob', 'stats', dir)
     }
@@ -169,6 +172,33 @@ describe('varve blob', () => {
     const missing = await blob('verify', dir)
     assert.deepEqual([missing.code, missing.out.includes('! the file is missing')], [1, true])
     assert.match((await blob('stats', dir)).out, /^! segment \d+: missing$/m)
+  })
+
+  it('finds a flipped byte in the snapshot of the index, and what it does not agree with', async () => {
+    const dir = await closedCache()
+    const file = path.join(dir, readdirSync(dir).find((each) => each.endsWith('.index'))!)
+    const bytes = readFileSync(file)
+    const ledgerOf = async () => {
+      const { code, out } = await varveHere('blob', 'verify', dir, '--json')
+      const check = JSON.parse(out) as Check
+      checkLedger(dir, check)
+      const found = check.files.find(({ kind }) => kind === 'index')!
+      assert.equal(code, check.problemCount > 0 ? 1 : 0)
+      assert.equal(check.problemCount, found.problems.length)
+      return found
+    }
+    assert.deepEqual((await ledgerOf()).problems, [])
+    for (let at = 0; at < bytes.length; at += 41) {
+      const flipped = Buffer.from(bytes)
+      flipped[at]! ^= 1 << (at % 8)
+      writeFileSync(file, flipped)
+      assert.equal((await ledgerOf()).problems.length, 1, `byte ${at}`)
+    }
+    writeFileSync(file, bytes)
+    const segment = path.join(dir, readdirSync(dir).filter((each) => each.endsWith('.segment'))[0]!)
+    rmSync(segment)
+    const { out } = await varveHere('blob', 'verify', dir)
+    assert.match(out, /! \d+ items of which no segment tells/)
   })
 
   it('never gives a byte that is not what was written', async () => {
@@ -193,6 +223,7 @@ describe('varve blob', () => {
     assert.equal(code, 0)
     assert.match(out, /^── \d+\.catalog\n/)
     assert.match(out, /^── \d+\.segment\n/m)
+    assert.match(out, /^── \d+\.index\n/m)
     const name = readdirSync(dir).find((each) => each.endsWith('.segment'))!
     const one = await blob('dump', dir, name, '--json')
     assert.equal((JSON.parse(one.out) as { kind: string }).kind, 'segment')

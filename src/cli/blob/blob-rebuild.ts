@@ -1,5 +1,5 @@
 /** What: `varve blob rebuild`: makes a catalog of the segments alone. The one part of `varve blob` that writes. */
-import { MiB, systemRandom } from '../../base/index.js'
+import { MiB, systemClock, systemRandom } from '../../base/index.js'
 import { rebuildCache } from '../../blob-cache/index.js'
 import { NodeVfs } from '../../vfs/index.js'
 import { EXIT_OK } from '../command.js'
@@ -14,7 +14,8 @@ export const blobRebuild: BlobPart = {
   options: {},
   argumentsMax: 0,
   async run({ dir, isJson }, terminal) {
-    const rebuilt = await rebuildCache(dir, { vfs: new NodeVfs(), random: systemRandom, sizes: SIZES })
+    const options = { vfs: new NodeVfs(), clock: systemClock, random: systemRandom, sizes: SIZES }
+    const rebuilt = await rebuildCache(dir, options)
     const { segments, items, droppedSegments } = rebuilt
     const dropped = droppedSegments === 0 ? '' : `; ${countText(droppedSegments)} could not be read`
     const text = `${countText(items)} blobs in ${countText(segments)} segments${dropped}\n`

@@ -16,9 +16,10 @@ export const blobStats: BlobPart = {
   async run({ dir, isJson }, terminal) {
     const view = await CacheView.read(dir, systemClock.wallMs())
     const holder = await lockHolder(view.dir)
-    const { segments, catalogNum, seqNum, markCount } = view
+    const { segments, catalogNum, seqNum, markCount, snapshot } = view
     const queues = Object.fromEntries(QUEUES.map((queue) => [queue, totals(segments.filter((s) => s.queue === queue))]))
-    const all = { dir: view.dir, holder, catalogNum, seqNum, markCount, ...totals(segments), queues, segments }
+    const head = { dir: view.dir, holder, catalogNum, seqNum, markCount, snapshot }
+    const all = { ...head, ...totals(segments), queues, segments }
     terminal.out(isJson ? `${printableJson(all)}\n` : text(all))
     return EXIT_OK
   },
@@ -38,6 +39,7 @@ interface CacheSummary extends Totals {
   catalogNum: number
   seqNum: number
   markCount: number
+  snapshot: { file: string; bytes: number } | null
   queues: Record<string, Totals>
   segments: readonly ViewedSegment[]
 }
@@ -51,11 +53,14 @@ function totals(segments: readonly ViewedSegment[]): Totals {
 }
 
 function text(all: CacheSummary): string {
-  const { dir, holder, catalogNum, seqNum, markCount, queues, segments } = all
+  const { dir, holder, catalogNum, seqNum, markCount, snapshot, queues, segments } = all
   const lines = [
     `varve blob cache ${printable(dir)}`,
     `catalog     ${catalogNum}, sequence ${countText(seqNum)}${markCount === 0 ? '' : `, ${markCount} purges`}`,
   ]
+  if (snapshot !== null) {
+    lines.push(`index       ${snapshot.file}, ${countText(snapshot.bytes)} bytes, of the last close`)
+  }
   if (holder !== null) {
     lines.push(`writer      process ${holder.pid} on ${printable(holder.host)} since ${printable(holder.since)}`)
   }

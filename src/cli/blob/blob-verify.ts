@@ -27,7 +27,7 @@ function outcome(problemCount: number): string {
 
 function fileText(ledger: FileLedger): string {
   const { file, kind, bytes, headerBytes, contentBytes, contentCount, footerBytes, unfinishedBytes, badBytes } = ledger
-  const what = kind === 'catalog' ? 'groups' : 'records'
+  const what = { catalog: 'groups', segment: 'records', index: 'items', leftover: '' }[kind]
   const parts = [
     ['header', headerBytes], [`${countText(contentCount)} ${what}`, contentBytes], ['footer', footerBytes],
     ['does not count', unfinishedBytes], ['bad', badBytes],

@@ -1,6 +1,6 @@
 /**
  * What: disks of a cache as crashes leave them, and the check of each: what an open finds there may be seen, and stays;
- * what is deleted then stays deleted, over another power loss.
+ * some of it over a clean close; what is deleted then stays deleted, over another power loss.
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../../src/base/index.js'
@@ -9,6 +9,7 @@ import type { SimVfs, SurvivalPolicy } from '../../../src/testing.js'
 import { hashDisk } from '../crash/crash-image.js'
 import type { Draw } from '../harness/share.js'
 import { openCache } from './blob-machine.js'
+import type { TextStore } from './blob-machine.js'
 import { checkSeen } from './blob-oracle.js'
 import type { BlobExpectation, BlobOracle, Loss } from './blob-oracle.js'
 
@@ -37,7 +38,7 @@ interface BlobImagesOptions extends ImageOptions {
 export type ImageCounts = ReturnType<typeof newImageCounts>
 
 export function newImageCounts() {
-  return { images: 0, values: 0, misses: 0, largeValues: 0 }
+  return { images: 0, values: 0, misses: 0, largeValues: 0, fromSnapshot: 0 }
 }
 
 interface Image {
@@ -93,8 +94,14 @@ export class BlobImages {
     }
   }
 
+  private async open(vfs: SimVfs, seed?: number): Promise<TextStore> {
+    const cache = await openCache(vfs, this.options.settings, seed)
+    if (cache.store.indexFrom === 'snapshot') this.options.counts.fromSnapshot++
+    return cache
+  }
+
   private async openAndCheck(vfs: SimVfs, expected: BlobExpectation): Promise<Map<string, string | undefined>> {
-    const cache = await openCache(vfs, this.options.settings)
+    const cache = await this.open(vfs)
     const seen = new Map<string, string | undefined>()
     for (const key of this.options.keys) {
       const value = await cache.get(key)
@@ -113,7 +120,11 @@ export class BlobImages {
     const { keys, settings, mayEvict = false } = this.options
     const { checkRandom: random } = this
     const before = vfs.crash('none', random.u32())
-    const cache = await openCache(before, settings, random.u32())
+    let cache = await this.open(before, random.u32())
+    if (random.chance(0.25)) {
+      await cache.store.close()
+      cache = await this.open(before, random.u32())
+    }
     const [deleted, put] = [random.pick(keys), random.pick(keys)]
     for (const key of keys) assert.equal(await cache.get(key), seen.get(key), `${key} after a second power loss`)
     await cache.delete(deleted, 'synced')

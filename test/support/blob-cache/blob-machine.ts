@@ -6,6 +6,7 @@ import type { WhenLocked } from '../../../src/blob-cache/open-cache.js'
 import type { BlobCacheEvent, BlobHealth } from '../../../src/blob-cache/blob-health.js'
 import type { BlobStore } from '../../../src/blob-cache/blob-store.js'
 import type { StoreSettings } from '../../../src/blob-cache/store-settings.js'
+import { PLAIN_MANNER } from '../../../src/blob-cache/blob-puts.js'
 import type { PutManner } from '../../../src/blob-cache/blob-puts.js'
 import type { CacheLife } from '../../../src/blob-cache/cache-life.js'
 import { cacheStats } from '../../../src/blob-cache/cache-stats.js'
@@ -13,6 +14,7 @@ import type { StoreStats } from '../../../src/blob-cache/cache-stats.js'
 import { CallMeter } from '../../../src/blob-cache/call-meter.js'
 import { takeValue } from '../../../src/blob-cache/put-options.js'
 import type { BlobValue } from '../../../src/blob-cache/put-options.js'
+import { NO_FACTS } from '../../../src/blob-cache/durability.js'
 import type { BlobFacts, Durability, PutResult } from '../../../src/blob-cache/durability.js'
 import { nodeCodec } from '../../../src/vfs/index.js'
 import type { SimVfs } from '../../../src/testing.js'
@@ -40,8 +42,11 @@ export class TextStore {
   put(
     key: string, value: BlobValue, durability: Durability = 'written', facts: Partial<BlobFacts & PutManner> = {},
   ): Promise<PutResult> {
-    const given = takeValue(value)
-    return this.store.put(this.store.hashed(key), given.value, durability, { size: given.size, ...facts })
+    const { value: taken, size } = takeValue(value)
+    return this.store.put({
+      ...PLAIN_MANNER, size, ...facts, key: this.store.hashed(key), value: taken, durability,
+      facts: { ...NO_FACTS, ...facts },
+    })
   }
 
   async get(key: string): Promise<string | undefined> {

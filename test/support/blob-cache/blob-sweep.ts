@@ -59,13 +59,19 @@ export class BlobSweep {
       if (this.random.chance(0.02)) {
         await Promise.all(calls)
         await this.end(cache)
-        cache = await openCache(wrap(vfs), settings, seed + step)
+        cache = await this.open(wrap(vfs), seed + step)
       }
     }
     await Promise.all(calls)
     await this.end(cache)
     vfs.onEffect = null
     assert.deepEqual([...vfs.violations], [])
+  }
+
+  private async open(vfs: SimVfs, seed?: number): Promise<TextStore> {
+    const cache = await openCache(vfs, this.options.settings, seed)
+    if (cache.store.indexFrom === 'snapshot') this.counts.fromSnapshot++
+    return cache
   }
 
   private async end(cache: TextStore): Promise<void> {

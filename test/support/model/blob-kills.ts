@@ -1,7 +1,8 @@
 /**
  * What: a random model of how the blob cache keeps old values dead: puts, deletes, syncs, groups of kills, seals,
- * moves, and three crashes with recovery, with every operation acknowledged only when it is synced. It knows nothing of
- * files. A life is stale when a recovery shows a key older than its last acknowledged operation.
+ * moves, clean closes that leave a snapshot of the index, and three crashes with recovery, with every operation
+ * acknowledged only when it is synced. It knows nothing of files. A life is stale when a recovery shows a key older
+ * than its last acknowledged operation.
  *
  * Each mend of the protocol can be left out: docs/design/0033-blob-cache.md tells what it is.
  */
@@ -21,10 +22,14 @@ export interface Mends {
   fifo: boolean
   /** Recovery kills again what lost. */
   requeue: boolean
+  /** A clean close leaves a snapshot of the index only when all kills are durable. */
+  settled: boolean
+  /** A snapshot is used by one open: whatever is durable after it ends it. */
+  once: boolean
 }
 
 export const ALL_MENDS: Mends = {
-  twins: true, late: true, takeBack: true, keep: true, fifo: true, requeue: true,
+  twins: true, late: true, takeBack: true, keep: true, fifo: true, requeue: true, settled: true, once: true,
 }
 
 const KEYS = ['a', 'b', 'c', 'd'] as const
@@ -83,6 +88,8 @@ export class BlobKillsLife {
   private young = this.newSegment('young')
   private main = this.newSegment('main')
   private move: Move | null = null
+  /** The index that the next open takes instead of reading segments, or null. */
+  private snapshot: ReadonlyMap<string, ModelPlace> | null = null
 
   constructor(seed: number, mends: Mends) {
     this.random = new SeededRandom(seed, 'blob kills')
@@ -111,6 +118,7 @@ export class BlobKillsLife {
     else if (choice === 7) this.beginMove()
     else if (choice === 8) this.copyOne()
     else if (choice <= 10) this.goOnWithMove()
+    else if (this.move === null && this.random.below(4) === 0) this.reopen()
   }
 
   private newSegment(queue: 'young' | 'main'): ModelSegment {
@@ -256,6 +264,37 @@ export class BlobKillsLife {
     this.move = null
   }
 
+  /** Closes the cache, all of it synced, and opens it again with the snapshot that the close leaves. */
+  private reopen(): void {
+    for (const segment of this.segments.values()) syncSegment(segment)
+    if (this.mends.settled) this.writeKills()
+    this.acknowledge()
+    this.snapshot = this.index
+    this.begin(this.takeSnapshot()!)
+    for (const segment of this.segments.values()) Object.assign(segment, { isSealed: true, isRecovered: true })
+    this.beginSegments()
+  }
+
+  /** Gives the snapshot that an open may use, or null. */
+  private takeSnapshot(): ReadonlyMap<string, ModelPlace> | null {
+    const { snapshot } = this
+    if (this.mends.once) this.snapshot = null
+    return snapshot
+  }
+
+  /** Begins a process with an index and nothing under way. */
+  private begin(index: ReadonlyMap<string, ModelPlace>): void {
+    this.index = new Map(index)
+    this.queue = []
+    this.waiting = []
+    this.move = null
+  }
+
+  private beginSegments(): void {
+    this.young = this.newSegment('young')
+    this.main = this.newSegment('main')
+  }
+
   /** Loses what a crash may lose, and makes the index again. Gives what is stale in it. */
   private crash(): string | null {
     const alive = this.survivors()
@@ -264,15 +303,13 @@ export class BlobKillsLife {
       const best = winners.get(record.key)
       if (best === undefined || isNewer(record, best)) winners.set(record.key, record)
     }
-    for (const [key, { seqNum }] of winners) {
+    const found = this.takeSnapshot() ?? winners
+    for (const [key, { seqNum }] of found) {
       const last = this.acknowledged.get(key) ?? 0
       if (seqNum < last) return `${key} is that of operation ${seqNum}, but ${last} was acknowledged`
       this.acknowledged.set(key, seqNum)
     }
-    this.index = new Map(winners)
-    this.queue = []
-    this.waiting = []
-    this.move = null
+    this.begin(found)
     if (this.mends.requeue) {
       for (const record of alive) {
         if (winners.get(record.key) !== record) {
@@ -280,8 +317,7 @@ export class BlobKillsLife {
         }
       }
     }
-    this.young = this.newSegment('young')
-    this.main = this.newSegment('main')
+    this.beginSegments()
     return null
   }
 

@@ -1,8 +1,9 @@
-/** Segments and catalogs of a blob cache as a test needs them. */
+/** Segments and snapshots of a blob cache as a test needs them. */
 import {
   encodeFileHeader, FILE_HEADER_BYTES, fileSeed, newFileHeader, SeededRandom,
 } from '../../../src/base/index.js'
 import type { FileHeader } from '../../../src/base/index.js'
+import type { BlobIndex } from '../../../src/blob-cache/blob-index.js'
 import { encodeFooter } from '../../../src/blob-cache/segment-footer.js'
 import type { FooterEntry } from '../../../src/blob-cache/segment-footer.js'
 import {
@@ -10,6 +11,8 @@ import {
 } from '../../../src/blob-cache/segment-format.js'
 import type { RecordHeader } from '../../../src/blob-cache/segment-format.js'
 import { entryOf } from '../../../src/blob-cache/segment-scan.js'
+import { encodeBlock, encodeSnapshotEnd, snapshotBytes } from '../../../src/blob-cache/snapshot-format.js'
+import type { SnapshotSegment } from '../../../src/blob-cache/snapshot-format.js'
 
 export interface SampleRecord {
   key: string
@@ -69,4 +72,18 @@ export function sampleSegment(records: readonly SampleRecord[], isSealed: boolea
     at += part.length
   }
   return { bytes: total, header, seed, entries, end }
+}
+
+/** Makes a snapshot of an index, as file number 15. */
+export function sampleSnapshot(index: BlobIndex, segments: readonly SnapshotSegment[]): Uint8Array {
+  const header = newFileHeader('varvebix', sampleOrigin(), 15)
+  const seed = fileSeed(header)
+  const pages = index.pagesInOrder()
+  const [items, blocks] = [index.count, pages.length]
+  const bytes = new Uint8Array(snapshotBytes({ items, segments: segments.length, blocks }))
+  encodeFileHeader(header, bytes)
+  let offset = FILE_HEADER_BYTES
+  for (const page of pages) offset = encodeBlock(page, bytes, offset, offset, seed)
+  bytes.set(encodeSnapshotEnd(segments, { items, offset, blocks }, seed), offset)
+  return bytes
 }
