@@ -25,7 +25,7 @@ const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(re
   'manifest/(manifest-reader|table-record|version-edit|version-builder|version-check|marker)|' +
   'sstable/(properties|table-format|block/(block-io|block-reader)|lookup/(bloom-filter|point-hash|table-index)|' +
   'read/(table|table-blocks|table-check|table-open|table-scan))|open/(recovery|orphan-check)|engine/log-follower|' +
-  'blob-cache/(segment-(format|footer|scan|set)|catalog-(format|reader|state)|(segment-)?recovery|blob-(reader|mover)))\\.ts$')
+  'blob-cache/(segment-(format|footer|scan|set)|catalog-(format|reader|state)|snapshot-(format|reader)|(segment-|snapshot-)?recovery|blob-(reader|mover)))\\.ts$')
 
 /** Files that decide whether a file may go, and under which conditions. */
 const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
@@ -185,6 +185,27 @@ const blobCacheOrders = [
   {
     file: 'src/blob-cache/found-content.ts', what: 'numbers begin above what was found, not above what was promised',
     from: '    this.seqNum = state.seqNum\n', to: '    this.seqNum = 0\n',
+  },
+  {
+    file: 'src/blob-cache/snapshot-writer.ts', what: 'a snapshot of the index is left although kills wait',
+    from: 'if (kills.length > 0 || state.marks', to: 'if (state.marks',
+  },
+  {
+    file: 'src/blob-cache/snapshot-writer.ts', what: 'a snapshot is named although something was killed meanwhile',
+    from: 'if (kills.end === killsEnd) await', to: 'if (kills.end >= killsEnd) await',
+  },
+  {
+    file: 'src/blob-cache/catalog-state.ts', what: 'a snapshot counts although groups stand behind it',
+    from: '    this.snapshot = null //', to: '    //',
+  },
+  {
+    file: 'src/blob-cache/recovery.ts', what: 'an open from a snapshot forgets what was purged',
+    from: '      if (content !== null) return content\n',
+    to: '      if (content !== null) state.marks.clear()\n      if (content !== null) return content\n',
+  },
+  {
+    file: 'src/blob-cache/snapshot-recovery.ts', what: 'a segment that is not sealed may have records that the snapshot lacks',
+    from: 'if (isThere === dead.has(recordNum)) return false', to: 'if (isThere && dead.has(recordNum)) return false',
   },
   {
     file: 'src/blob-cache/segment-scan.ts', what: 'records are counted, their numbers are not read',

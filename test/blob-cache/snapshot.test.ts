@@ -48,6 +48,15 @@ async function closedCache(): Promise<SimVfs> {
   return vfs
 }
 
+/** A cache as that one, with a last segment that is almost empty. */
+async function closedCacheThatGoesOn(): Promise<SimVfs> {
+  const vfs = await closedCache()
+  const cache = await openCache(vfs, SMALL)
+  await cache.put('last', 'one')
+  await cache.store.close()
+  return vfs
+}
+
 /** What `closedCache` has under each key. */
 function expectedOf(key: string): string | undefined {
   return key === 'key 5' ? undefined : valueOf(key, key === 'key 6' ? 2 : 1)
@@ -210,10 +219,7 @@ describe('a snapshot counts only for the next open', () => {
   })
 
   it('the segment that goes on is read again, and must have what the snapshot says (F1)', async () => {
-    const vfs = await closedCache()
-    const before = await openCache(vfs, SMALL)
-    await before.put('last', 'one')
-    await before.store.close()
+    const vfs = await closedCacheThatGoesOn()
     const open = names(vfs, '.segment').filter((name) => vfs.statSync(pathOf(vfs, name))!.size > 128).at(-1)!
     const cut = vfs.clone('all', 1)
     const file = cut.openSync(pathOf(cut, open), 'write')
@@ -225,6 +231,54 @@ describe('a snapshot counts only for the next open', () => {
     await assertAll(cache)
     await cache.store.close()
   })
+})
+
+describe('a snapshot of which something is not known', () => {
+  it('does not count: a record in the segment that goes on, of another life (F1)', async () => {
+    const vfs = await closedCacheThatGoesOn()
+    assert.equal(await indexFromOf(vfs.clone('all', 1)), 'snapshot')
+    const later = vfs.clone('all', 1)
+    const other = await openCache(later, SMALL)
+    await other.put('other', 'life', 'synced')
+    for (const name of names(vfs, '.segment')) {
+      const [size, laterSize] = [vfs, later].map((each) => each.statSync(pathOf(each, name))?.size ?? 0)
+      if (laterSize! <= size! || size! <= 128) continue
+      const bytes = new Uint8Array(laterSize!)
+      const [from, to] = [later.openSync(pathOf(later, name), 'read'), vfs.openSync(pathOf(vfs, name), 'write')]
+      from.readSync(bytes, 0, bytes.length, 0)
+      to.writeSync(bytes, 0, bytes.length, 0)
+      for (const file of [from, to]) file.closeSync()
+    }
+    const again = await openCache(vfs, SMALL)
+    assert.equal(await again.get('other'), 'life')
+    assert.equal(again.store.indexFrom, 'segments')
+    await again.store.close()
+  })
+
+  for (const [when, call, left] of [['before', /^close .*\.segment$/, 0], ['while', /^write .*\.index$/, 1]] as const) {
+    it(`does not count: a record that was found to be bad ${when} it was written`, () => checkKillAt(call, left))
+  }
+
+  async function checkKillAt(call: RegExp, left: number): Promise<void> {
+    const vfs = await closedCacheThatGoesOn()
+    let cache: TextStore | null = null
+    const before = ({ name, file }: { name: string; file: string }) => {
+      if (!call.test(`${name} ${file}`) || cache === null) return
+      const { low, high } = cache.store.hashed(new TextEncoder().encode('key 3'))
+      const { index, deaths } = cache.store
+      const slot = index.find(low, high)
+      if (slot < 0) return
+      deaths.killDead({ low, high }, { segment: index.segmentAt(slot), recordNum: index.recordNumAt(slot) })
+    }
+    cache = await openCache(watchedVfs(vfs, { before }) as SimVfs, SMALL)
+    await cache.store.close()
+    assert.equal(cache.store.kills.length, 1)
+    assert.equal(names(vfs, '.index').length, left)
+    const again = await openCache(vfs, SMALL)
+    assert.equal(again.store.indexFrom, 'segments')
+    assert.deepEqual(names(vfs, '.index'), [])
+    await again.store.close()
+  }
 })
 
 describe('a snapshot that does not agree with the files is passed over', () => {
@@ -249,9 +303,10 @@ describe('a snapshot that does not agree with the files is passed over', () => {
 
   it('where it is another file of that name, or of a later version', async () => {
     const vfs = await closedCache()
+    // After this open there is no segment that was made ahead: the next one changes nothing but numbers.
+    await indexFromOf(vfs)
     const older = vfs.clone('all', 1)
-    const cache = await openCache(vfs, SMALL)
-    await cache.store.close()
+    await indexFromOf(vfs)
     const [name, olderName] = [snapshotOf(vfs), snapshotOf(older)]
     const bytesOf = (from: SimVfs, each: string) => {
       const file = from.openSync(pathOf(from, each), 'read')
@@ -304,17 +359,31 @@ describe('a close leaves no snapshot', () => {
     }
   })
 
+  it('for which there is no room', async () => {
+    const vfs = await closedCache()
+    const cache = await openCache(vfs, SMALL)
+    cache.store.disk.space.withheldBytes = cache.store.disk.space.maxBytes // As when others have filled the disk.
+    await cache.store.close()
+    assert.deepEqual(names(vfs, '.index'), [])
+    assert.equal(await indexFromOf(vfs), 'segments')
+  })
+
   it('after a write of a segment failed, nor while the cache is in memory', async () => {
     const vfs = await closedCache()
-    const before = ({ name, file }: { name: string; file: string }) => {
-      if (file.endsWith('.segment') && name === 'write') throw new FileSystemError('EIO', name, file)
-    }
-    for (const puts of [1, 20]) {
+    for (const [failures, state] of [[1, 'OK'], [Infinity, 'MEMORY']] as const) {
       const image = vfs.clone('all', 1)
+      let left = 0
+      const before = ({ name, file }: { name: string; file: string }) => {
+        if (file.endsWith('.segment') && name === 'write' && left-- > 0) throw new FileSystemError('EIO', name, file)
+      }
       const cache = await openLiving(watchedVfs(image, { before }) as SimVfs, SMALL)
-      for (let i = 0; i < puts; i++) await cache.put('lost', 'x', 'memory')
+      await cache.put('stored', 'x')
       await cache.settled()
-      await cache.close().catch(() => undefined)
+      left = failures
+      for (let i = 0; i < 20; i++) await cache.put('lost', valueOf('lost'), 'memory')
+      await cache.settled()
+      assert.equal(cache.state, state)
+      await assert.rejects(cache.close(), /EIO/)
       assert.deepEqual(names(image, '.index'), [])
       assert.equal(await indexFromOf(image), 'segments')
     }

@@ -38,7 +38,7 @@ const FULL_BYTES_MAX = 4 * MiB
 const LOOK_MS = 20
 /** The way back is tried at least each minute. */
 const HEALTHY_MS_MAX = 150_000
-/** Parts with a full disk, of which one at least takes the cache into memory. */
+/** A disk is full in at most so many parts: in one of them the room that is made does not suffice. */
 const FULL_PARTS_MAX = 6
 const HEAP_SLACK_BYTES = 48 * MiB
 
