@@ -51,7 +51,7 @@ const wanted = [...[...tree.values()].flatMap(findMutants), ...orderMutants(tree
 const tests = listFiles('dist', (name) => name.endsWith('.test.js')).map((file) => file.slice('dist/'.length))
 
 /** Tests that can see anything that is gone of the blob cache; the slow ones last. */
-const cacheTests = ['src/blob-cache/', 'test/blob-cache/(store|calls|moves|directory|faults|damage)', 'test/blob-cache/']
+const cacheTests = ['src/blob-cache/', 'test/blob-cache/(store|calls|moves|directory|faults|damage|health)', 'test/blob-cache/']
 
 /** @param {Mutant} mutant */
 const label = ({ file, line, kind, what }) => `${file}:${line} ${kind}: ${what.slice(0, 90)}`

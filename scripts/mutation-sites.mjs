@@ -30,10 +30,11 @@ const checkFiles = new RegExp('^src/(base/(frame|coding|file-header)|wal/log-(re
 /** Files that decide whether a file may go, and under which conditions. */
 const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables/open-tables|' +
   'versions/(unlink-files|file-deleter|log-pins|held-edits)|' +
-  'blob-cache/(segment-remover|segment-set|cache-directory|blob-(move|mover|deaths)|kill-queue|catalog-writer|tickets))\\.ts$')
+  'blob-cache/(segment-remover|segment-set|cache-directory|blob-(move|mover|deaths)|memory-segments|store-retreat|' +
+  'kill-queue|catalog-writer|tickets))\\.ts$')
 const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
   'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling|isDurable|isListed|hadMarker|twin|isSafe|' +
-  'isEnding|behind|removeIf|slotOf|isCurrent')
+  'isEnding|behind|removeIf|slotOf|isCurrent|isGone|handedOn')
 
 /** @param {SourceFile} source @returns {Mutant[]} */
 export function findMutants(source) {

@@ -1,6 +1,6 @@
 /** What: the ordered key index: what is listed, and that it is never believed over the cache. BC-13. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { BlobCache, BlobKeysOptions } from '../../src/blob-cache.js'
 import { Varve } from '../../src/index.js'
@@ -9,6 +9,7 @@ import { MemoryVfs, SimVfs } from '../../src/testing.js'
 import type { FaultRule } from '../../src/testing.js'
 import { openPublicCache } from '../support/blob-cache/public-cache.js'
 import { keepProcess } from '../support/harness/keep-process.js'
+import { Draw, isWholeRun } from '../support/harness/share.js'
 
 keepProcess()
 
@@ -219,4 +220,47 @@ describe('keys in order of a cache that left its disk', () => {
       assert.ok(await db.get(new Uint8Array(0)), 'it has all keys')
     })
   }
+})
+
+test('crashes of a cache with a key index: what is listed in order is what there is', async () => {
+  const vfs = new SimVfs({ seed: 8 })
+  vfs.mkdirSync('/cache')
+  vfs.syncDirSync('/')
+  const random = new SeededRandom(8, 'key index crashes')
+  const draw = new Draw('key index crashes')
+  const images: { image: SimVfs; what: string }[] = []
+  vfs.onEffect = (index, what) => {
+    for (const way of ['kill', 'none', 'all', 'random50', 'reverse', 'namesOnly', 'dataOnly'] as const) {
+      const seed = random.u32()
+      if (seed % 24 !== 0 || !draw.takes()) continue
+      const image = way === 'kill' ? vfs.cloneKilled(seed) : vfs.clone(way, seed)
+      images.push({ image, what: `effect ${index}: ${what}, then ${way} ${seed}` })
+    }
+  }
+  for (let life = 0; life < 4; life++) {
+    const cache = await openPublicCache({ keyIndex: life !== 2, components: { vfs, clock: vfs.clock } }, vfs)
+    for (let i = 0; i < 25; i++) {
+      const key = `k${random.below(20)}`
+      const durability = random.pick(['memory', 'written', 'synced'] as const)
+      if (random.chance(0.3)) await cache.delete(key, { durability })
+      else await cache.put(key, `${life} ${i}`, { durability, namespace: `n${i % 2}` })
+      if (random.chance(0.04)) await cache.purge({ namespace: 'n1' })
+    }
+    await cache.close()
+  }
+  vfs.onEffect = null
+  let keyCount = 0
+  for (const { image, what } of images) {
+    for (let opens = 0; opens < 2; opens++) {
+      const cache = await openPublicCache({ keyIndex: true, components: { vfs: image, clock: image.clock } }, image)
+      const there = new Set(await listed(cache, {}))
+      for (const key of there) assert.ok(await cache.get(key), `${key} after ${what}`)
+      assert.deepEqual(await listed(cache), [...there].sort(), what)
+      assert.deepEqual(await listed(cache, { order: 'descending' }), [...there].sort().reverse(), what)
+      keyCount += there.size
+      if (opens === 0) await cache.put('last', 'last')
+      await cache.close()
+    }
+  }
+  if (isWholeRun) assert.ok(images.length > 20 && keyCount > images.length, `${images.length}, ${keyCount}`)
 })

@@ -115,7 +115,10 @@ describe('a cache does not stand still', () => {
       for (const size of sizes) {
         const key = `${round} ${size}`
         assert.deepEqual(await cache.put(key, valueOf(key, size)), { stored: true }, key)
-        assert.ok(Buffer.compare((await cache.get(key))!, valueOf(key, size)) === 0, key)
+        const found = await cache.get(key)
+        // One that is larger than all young segments together may go as soon as it is there.
+        if (size < 4 * MiB) assert.ok(found !== undefined, key)
+        if (found !== undefined) assert.ok(Buffer.compare(found, valueOf(key, size)) === 0, key)
         assert.ok((await cache.put(`small ${key}`, 'x')).stored)
       }
     }
