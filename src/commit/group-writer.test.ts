@@ -40,29 +40,6 @@ test('over 2 MiB the first group goes through the thread pool, and everything be
   assert.deepEqual(recovered(), published())
 })
 
-test('slow writes go through the thread pool; they block again when they are fast', async () => {
-  const [file] = scene.files
-  const write = file!.writeSync
-  file!.writeSync = (...args) => {
-    scene.clock.pass(3)
-    return write.apply(file, args)
-  }
-  for (let i = 0; i < 4; i++) putSync(`slow ${i}`)
-  scene.takeCalls()
-  const answer = follow(put('waits'))
-  await settled()
-  assert.deepEqual(scene.takeCalls(), ['pool write 1.wal begins'])
-  file!.finish()
-  await settled()
-  assert.equal(answer.state, 'done')
-  file!.writeSync = write
-  scene.clock.pass(300)
-  for (let i = 0; i < 8; i++) putSync(`fast ${i}`)
-  scene.takeCalls()
-  await put('blocks')
-  assert.deepEqual(scene.takeCalls(), ['write 1.wal'])
-})
-
 test('who is written is answered while the next group is in the thread pool', async () => {
   const half = large.subarray(0, large.length / 2)
   const answers = Array.from({ length: 6 }, (_, i) => follow(put(`k${i}`, false, half)))

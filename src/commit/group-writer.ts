@@ -10,14 +10,11 @@
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
-import { CallSpeed, inPool } from '../vfs/index.js'
+import { inPool } from '../vfs/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
 
-/**
- * From here on what is to be written goes through the thread pool, so that one call does not hold the event loop; when
- * such calls have been slow lately, so does less.
- */
+/** From here on what is to be written goes through the thread pool, so that one call does not hold the event loop. */
 const POOL_WRITE_BYTES_MIN = 2 * MiB
 /**
  * A group of this many bytes takes no more callers. Groups go through the thread pool one by one, so those that are
@@ -80,8 +77,6 @@ export class GroupWriter {
   /** The callers whose bytes are not written yet, and no write is busy with, in their order. */
   private groups: Group[] = []
   private isScheduled = false
-  /** How fast writes are that block. */
-  private readonly speed = new CallSpeed()
   /** The write in the thread pool, if there is one. Everything behind it waits. */
   private poolWrite: Promise<void> | null = null
   /** The callers whose bytes the write in the thread pool carries. */
@@ -154,7 +149,7 @@ export class GroupWriter {
   private readonly runGroupNow = (): void => {
     this.isScheduled = false
     if (this.poolWrite !== null || !this.hasUnwritten) return
-    if (this.unwrittenBytes() >= POOL_WRITE_BYTES_MIN || this.speed.mustWait(this.turns)) {
+    if (this.unwrittenBytes() >= POOL_WRITE_BYTES_MIN) {
       this.startPoolWrite()
       return
     }
@@ -193,12 +188,9 @@ export class GroupWriter {
     const { log, encodedEnd } = buffer
     if (encodedEnd === log.writtenEnd || !buffer.isUsed) return
     if (log.hasFailed) throw this.refuse(buffer)
-    const bytes = encodedEnd - log.writtenEnd
-    this.counters.bytes += bytes
-    const startMs = this.turns.nowMs()
+    this.counters.bytes += encodedEnd - log.writtenEnd
     try {
       log.writeSync(buffer.bytes, encodedEnd, buffer.encodedSeqNum)
-      this.speed.note(startMs, this.turns, bytes)
     } catch (error) {
       throw this.fail(buffer, error)
     }

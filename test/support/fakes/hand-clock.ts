@@ -57,11 +57,6 @@ export class HandClock implements Clock {
     await settled()
   }
 
-  /** Lets time pass while a call blocks: no timer runs. */
-  pass(ms: number): void {
-    this.timeMs += ms
-  }
-
   /** Lets time pass; timers that are due run in their order. */
   async advance(ms: number): Promise<void> {
     const endMs = this.timeMs + ms
