@@ -4,7 +4,7 @@
  * Thread: main.
  * Invariants: BC-1 every part is checked before it is given.
  */
-import { keepAliveUntil } from '../base/index.js'
+import { keepAliveUntil, unfilledBytes } from '../base/index.js'
 import type { AbortWatch, Clock } from '../base/index.js'
 import { entryOfFacts } from './blob-entry.js'
 import type { BlobEntry } from './blob-entry.js'
@@ -55,8 +55,8 @@ export class BlobParts {
 
   /** Gives the bytes of a part. */
   async get(key: HashedKey, part: BlobPart): Promise<Uint8Array | MissReason> {
-    let target = new Uint8Array(0)
-    const found = await this.readInto(key, part, (bytes) => (target = new Uint8Array(bytes)))
+    let target: Uint8Array = new Uint8Array(0)
+    const found = await this.readInto(key, part, (bytes) => (target = unfilledBytes(bytes)))
     return typeof found === 'string' ? found : target
   }
 

@@ -4,7 +4,7 @@
  * Owns: the reads under way, and their count in bytes. Thread: main.
  * Invariants: BC-1 a hit is exactly what was put under this key. BC-8 bytes of reads under way are bounded.
  */
-import { equalRanges, errnoOf, MiB, runAsync, VarveError } from '../base/index.js'
+import { equalRanges, errnoOf, MiB, ownCopy, runAsync, unfilledBytes, VarveError } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
 import type { BlobCodecs } from './blob-codec.js'
 import type { HashedKey } from './blob-hash.js'
@@ -23,6 +23,8 @@ import type { SegmentSet } from './segment-set.js'
 import type { SlabSupply } from './slab-supply.js'
 
 const READ_BYTES_MAX = 64 * MiB
+/** A record of up to so many bytes is read at once; its checksums take a millisecond or two. */
+const WHOLE_BYTES_MIN = 4 * MiB
 /** Bytes that are read for extensions before it is known how many there are. */
 const EXTENSION_BYTES_SOME = 64
 
@@ -42,7 +44,7 @@ export interface HeldParts {
 }
 
 export interface BlobReaderOptions {
-  /** Larger records are read part by part. */
+  /** Larger records are read part by part, if they have more than 4 MiB. */
   wholeBytesMax: number
   codecs: BlobCodecs
   index: BlobIndex
@@ -95,7 +97,7 @@ export class BlobReader {
 
   private async valueAt(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
     const part = this.options.slabs.find(place.segment, place.offset)
-    const isWhole = place.bytes <= this.options.wholeBytesMax
+    const isWhole = place.bytes <= Math.max(this.options.wholeBytesMax, WHOLE_BYTES_MIN)
     if (part === null && !isWhole) return this.inTurn(place, () => this.readWhole(key, place))
     const found = part === null
       ? await this.inTurn(place, () => this.readAndCheck(key, place))
@@ -121,7 +123,7 @@ export class BlobReader {
   private async joined(
     pieces: AsyncIterable<Uint8Array>, { plainBytes }: Pick<RecordFacts, 'plainBytes'>,
   ): Promise<Uint8Array | MissReason> {
-    const whole = new Uint8Array(plainBytes)
+    const whole = unfilledBytes(plainBytes)
     let at = 0
     try {
       for await (const piece of pieces) {
@@ -259,7 +261,7 @@ export class BlobReader {
     place: RecordPlace, length: number, header: RecordHeader,
   ): Promise<{ bytes: Uint8Array; seed: number } | MissReason> {
     const { offset, segment, recordNum } = place
-    const bytes = new Uint8Array(length)
+    const bytes = unfilledBytes(length)
     await this.options.whenWritten(segment, offset + place.bytes)?.catch(() => undefined)
     for (let attempt = 0; ; attempt++) {
       try {
@@ -295,5 +297,5 @@ function valueOf(bytes: Uint8Array, at: number, header: RecordHeader): FoundValu
 }
 
 function copyOf(found: FoundValue | MissReason): FoundValue | MissReason {
-  return typeof found === 'string' ? found : { ...found, bytes: new Uint8Array(found.bytes) }
+  return typeof found === 'string' ? found : { ...found, bytes: ownCopy(found.bytes, 0, found.bytes.length) }
 }

@@ -3,7 +3,7 @@
  * Memory: one part, and four bytes for each; of a compressed value a frame more. Thread: main.
  * Invariants: BC-1 no byte is given that is not what was written.
  */
-import { errnoOf, getU32, runAsync } from '../base/index.js'
+import { errnoOf, getU32, runAsync, unfilledBytes } from '../base/index.js'
 import { readFully } from '../vfs/index.js'
 import { decompressFrame, FRAME_HEAD_BYTES, FRAME_PLAIN_BYTES, readFrameHead } from './blob-codec.js'
 import type { BlobCodecs } from './blob-codec.js'
@@ -84,7 +84,7 @@ class RecordParts {
 
   private async read(offset: number, length: number): Promise<{ bytes: Uint8Array; seed: number }> {
     const { segments, facts: { place: { segment } }, hold } = this.options
-    const bytes = new Uint8Array(length)
+    const bytes = unfilledBytes(length)
     for (let attempt = 0; ; attempt++) {
       if (hold.isBroken) throw new PartMissing('io')
       try {
