@@ -19,7 +19,7 @@ import { mergeIterators } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import type { EntryTable } from './entry-table.js'
 import { mergeNow, sortNow } from './order-jobs.js'
-import type { MergeRunsInput, Run, SortRunInput } from './order-jobs.js'
+import type { HeadedRun, MergeRunsInput, SortRunInput } from './order-jobs.js'
 import { readRun, SortedTail } from './sorted-tail.js'
 import type { ReadRun } from './sorted-tail.js'
 
@@ -69,7 +69,7 @@ export class MemtableOrder {
   }
 
   get memoryBytes(): number {
-    return this.tailStart * 8 + this.tail.memoryBytes
+    return this.tailStart * 9 + this.tail.memoryBytes
   }
 
   /** Called after inserts: begins to sort the chunks that are whole. */
@@ -111,7 +111,7 @@ export class MemtableOrder {
     const input: SortRunInput = { slab: slab.buffer, offsets: this.offsetsOf(stretch), firstId: stretch.start }
     this.sortsBehind++
     slab.hold()
-    executor.submitPolled<Run>({ kind: 'sortRun', input, priority: 1 }, (result) => {
+    executor.submitPolled<HeadedRun>({ kind: 'sortRun', input, priority: 1 }, (result) => {
       this.sortsBehind--
       slab.release()
       if (!result.ok || this.isClosed || stretch.run !== null) return
@@ -149,7 +149,7 @@ export class MemtableOrder {
     const input: MergeRunsInput = { slab: slab.buffer, runs }
     for (const stretch of group) stretch.isMerging = true
     slab.hold()
-    executor.submitPolled<Run>({ kind: 'mergeRuns', input }, (result) => {
+    executor.submitPolled<HeadedRun>({ kind: 'mergeRuns', input }, (result) => {
       slab.release()
       if (!result.ok || this.isClosed) return
       const first = group[0]!
