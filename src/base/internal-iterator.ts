@@ -29,6 +29,6 @@ export interface InternalIterator {
   next(): void
   /** Moves to the entry before. Requires: `valid`. */
   prev(): void
-  /** Releases what the iterator holds. It may be called again; no other method may be called after it. */
+  /** Releases what the iterator holds. Nothing may be called after it: the iterator may be somebody else's by then. */
   close(): void
 }

@@ -27,6 +27,8 @@ export interface CompactorHost {
   roomForValues(): Promise<number>
   /** The edit has become current, and the engine swaps the read state. */
   onInstalled(task: CompactionTask, edit: VersionEdit): void
+  /** No write came for a quarter of a second, so what the last ones left may be made ready for reads. */
+  onPause(): void
   /** No write came for a second, so a memtable that waits for more writes may be flushed. */
   onQuiet(): void
   onBegin(task: CompactionTask): void
@@ -39,6 +41,8 @@ export interface CompactorHost {
 export interface CompactorPickers {
   /** The picker while writes come. */
   busy: Picker
+  /** The picker when no write has come for a quarter of a second. */
+  paused: Picker
   /** The picker when no write has come for a second. A close asks it for merges of small tables. */
   quiet: Picker
 }

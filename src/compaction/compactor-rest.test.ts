@@ -21,7 +21,7 @@ const MiB = 2 ** 20
 function pickers(): CompactorPickers {
   const settings = { ...smallSettings, level0CrowdMin: 99 }
   const quiet = createPicker({ ...settings, level0ShareMin: 0.2, level0CrowdMin: 7 })
-  return { busy: createPicker(settings), quiet }
+  return { busy: createPicker(settings), paused: createPicker(settings), quiet }
 }
 
 test('a quiet time goes on as long as nothing is written: one step follows the other at once', async () => {
@@ -62,7 +62,7 @@ test('a write after the quiet time has found nothing to do begins another one', 
 })
 
 test('at open small tables that are too many are merged first, and nothing else is waited for', async () => {
-  const scene = new CompactorScene(TINY, { pickers: { busy: pickers().quiet, quiet: pickers().quiet }, workerCount: 4 })
+  const scene = new CompactorScene(TINY, { pickers: { ...pickers(), busy: pickers().quiet }, workerCount: 4 })
   const tidied = follow(scene.compactor.tidyUp())
   assert.deepEqual(scene.doing, ['run 17 16 15 14 13 12 11'])
   scene.ran()
@@ -147,7 +147,7 @@ test('a pause after failures ends when writers wait; the failures still count', 
 test('what slows writers down is reckoned once for each version', () => {
   let count = 0
   const busy: Picker = { ...leveledPickers().busy, pressures: () => (count++, []) }
-  const scene = new CompactorScene(drawnVersion({ 0: STACK }), { pickers: { busy, quiet: busy } })
+  const scene = new CompactorScene(drawnVersion({ 0: STACK }), { pickers: { busy, paused: busy, quiet: busy } })
   for (let i = 0; i < 3; i++) scene.compactor.pressures.slice()
   assert.equal(count, 1)
   scene.compactor.leftAlone.tables.set(1, new Error('corrupt'))

@@ -34,6 +34,8 @@ function entriesOf({ current }: CompactorScene): number {
 }
 
 const nothing = picking(() => null)
+const still = { paused: nothing, quiet: nothing }
+const idle = { busy: nothing, ...still }
 
 test('COMP-4: run → publish → edit → installed; inputs are given away when the edit is durable', () => {
   const scene = new CompactorScene(stack())
@@ -67,7 +69,7 @@ test('COMP-2: runs go side by side where they share nothing, and a picker that f
   assert.deepEqual(scene.doing, ['run 4 3 2 1', 'run 8 7 6 5'])
   const { busy } = leveledPickers()
   const forgetful = picking((version, _running, held, blocked) => busy.pick(version, [], held, blocked))
-  const other = new CompactorScene(twoStacks(), { workerCount: 4, pickers: { busy: forgetful, quiet: nothing } })
+  const other = new CompactorScene(twoStacks(), { workerCount: 4, pickers: { busy: forgetful, ...still } })
   other.compactor.schedule()
   assert.equal(other.doing.length, 1)
   const alone = new CompactorScene(twoStacks(), { workerCount: 2 })
@@ -125,7 +127,7 @@ test('a move is no success that makes the back-off short: it writes no table', a
     return pick
   })
   const version = drawnVersion({ 0: ['10: p-q', '9: m-n', ...STACK] })
-  const scene = new CompactorScene(version, { pickers: { busy: either, quiet: nothing }, isStrict: false })
+  const scene = new CompactorScene(version, { pickers: { busy: either, ...still }, isStrict: false })
   scene.compactor.schedule()
   for (const delayMs of [200, 400, 800]) {
     scene.fails()
@@ -208,7 +210,7 @@ test('the directory or the manifest fails: nothing is given away, abandoned or b
 
 test('an edit that is refused: the outputs go, what a move would have moved stays, and it is tried again', async () => {
   for (const isMove of [false, true]) {
-    const scene = new CompactorScene(stack(), isMove ? { pickers: { busy: picking(moveOf), quiet: nothing } } : {})
+    const scene = new CompactorScene(stack(), isMove ? { pickers: { busy: picking(moveOf), ...still } } : {})
     scene.compactor.schedule()
     if (!isMove) {
       scene.ran()
@@ -330,7 +332,9 @@ test('it is done when it would want nothing, whatever is under way or waits', ()
 
 test('a move writes nothing and takes no numbers; thousands of them in a row are no recursion', () => {
   let left = 20_000
-  const pickers = { busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), quiet: nothing }
+  const pickers = {
+    busy: picking((...state) => (left-- > 0 ? moveOf(...state) : null)), ...still,
+  }
   const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers, isStrict: false })
   scene.holdBack = () => undefined // The version does not change, so there is always work.
   scene.compactor.schedule()
@@ -341,7 +345,7 @@ test('a move writes nothing and takes no numbers; thousands of them in a row are
 
 test('what is worth it only in quiet times waits for a second without a write', async () => {
   const quiet = picking((version) => moveOf(version, [], Infinity, new Set()))
-  const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers: { busy: nothing, quiet } })
+  const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers: { ...idle, quiet } })
   scene.compactor.schedule()
   await scene.clock.advance(900)
   scene.seqNum++
@@ -351,13 +355,33 @@ test('what is worth it only in quiet times waits for a second without a write', 
   assert.deepEqual(scene.news, ['quiet', 'begins 1: 1'])
 })
 
+test('what makes reads faster waits for a quarter of a second without a write, also beside another run', async () => {
+  const paused = picking((version) => moveOf(version, [], Infinity, new Set()))
+  const scene = new CompactorScene(drawnVersion({ 0: ['1: a-c'] }), { pickers: { ...idle, paused } })
+  scene.compactor.schedule()
+  await scene.clock.advance(200)
+  scene.seqNum++
+  await scene.clock.advance(290)
+  assert.deepEqual(scene.news, [], 'a write came')
+  await scene.clock.advance(10)
+  assert.deepEqual([scene.news, scene.pauseCount], [['begins 1: 1'], 1])
+  const busy = new CompactorScene(stack(), { pickers: { ...leveledPickers(), ...still } })
+  busy.compactor.schedule()
+  assert.deepEqual(busy.news, ['begins 1: 4 3 2 1'])
+  busy.write()
+  await busy.clock.advance(200)
+  busy.write()
+  await busy.clock.advance(1000)
+  assert.deepEqual([busy.news, busy.pauseCount, busy.clock.timerCount], [[], 1, 0])
+})
+
 test('when a snapshot goes while a trickle of writes goes on, the busy picker is asked within a second', async () => {
   let isAsked = false
   const busy = picking((_version, _running, held) => {
     isAsked ||= held === Infinity
     return null
   })
-  const scene = new CompactorScene(drawnVersion({}), { pickers: { busy, quiet: nothing } })
+  const scene = new CompactorScene(drawnVersion({}), { pickers: { busy, ...still } })
   const trickle = async (ms: number) => {
     for (let at = 0; at < ms; at += 100) {
       scene.seqNum++
@@ -390,7 +414,7 @@ test('how fast level 0 is relieved, and when next: known while something runs ou
 })
 
 test('while a snapshot is held, quiet times are looked at again', async () => {
-  const scene = new CompactorScene(drawnVersion({}), { pickers: { busy: nothing, quiet: nothing } })
+  const scene = new CompactorScene(drawnVersion({}), { pickers: idle })
   scene.snapshots = [5]
   scene.compactor.schedule()
   await scene.clock.advance(3000)

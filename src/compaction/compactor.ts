@@ -85,7 +85,10 @@ export class Compactor {
         this.wake()
       },
     }
-    this.quiet = new QuietWatch(options.clock, () => snapshots.visibleSeqNum, () => this.onSecond())
+    this.quiet = new QuietWatch(options.clock, () => snapshots.visibleSeqNum, {
+      onPause: () => this.host.onPause(),
+      onLooked: () => this.onLooked(),
+    })
     this.space = new SpaceWatch(options.clock, () => this.host.roomForValues(), () => {
       this.schedule()
       this.wakeWaiting()
@@ -127,7 +130,7 @@ export class Compactor {
     if (this.isScheduling) return // A compaction ended at once, inside the loop below, which goes on.
     this.isScheduling = true
     try {
-      while (this.mayStart && this.tasks.length < this.runsMax && (this.startNext() || this.startQuiet()));
+      while (this.mayStart && this.tasks.length < this.runsMax && (this.startNext() || this.startStill()));
     } finally {
       this.isScheduling = false
     }
@@ -141,12 +144,17 @@ export class Compactor {
     if (this.mayStart) this.quiet.watch()
   }
 
-  private onSecond(): void {
-    if (!this.mayStart || this.tasks.length > 0) return
-    if (this.quiet.isQuiet) this.host.onQuiet()
+  private onLooked(): void {
+    const { quiet, tasks } = this
+    if (!this.mayStart) return
+    if (tasks.length > 0) {
+      if (!quiet.isPaused) quiet.watch()
+      return
+    }
+    if (quiet.isQuiet) this.host.onQuiet()
     // The release of a snapshot may make work, and the next flush may be far away.
-    if (this.quiet.isQuiet || this.heldFrom > this.heldAsked) this.schedule()
-    else this.quiet.watch()
+    if (quiet.isPaused || this.heldFrom > this.heldAsked) this.schedule()
+    else quiet.watch()
   }
 
   private get version(): Version {
@@ -178,9 +186,11 @@ export class Compactor {
     return false
   }
 
-  /** Starts a compaction of a quiet time. These run one at a time. */
-  private startQuiet(): boolean {
-    const pick = this.tasks.length === 0 && this.quiet.isQuiet ? this.ask(this.pickers.quiet) : null
+  /** Starts a compaction for which writes must pause, or all must be quiet. These run one at a time. */
+  private startStill(): boolean {
+    const { quiet, pickers, tasks } = this
+    if (tasks.length > 0 || !quiet.isPaused) return false
+    const pick = this.ask(quiet.isQuiet ? pickers.quiet : pickers.paused)
     if (pick !== null) this.start(pick, null)
     return pick !== null
   }

@@ -1,39 +1,56 @@
 /**
- * What: tells when no write has come for a second. The quiet time lasts until the next write.
+ * What: tells when writes pause, and when it is quiet: no write has come for a quarter of a second, or for a second.
+ * Both last until the next write.
  * Owns: the timer. Thread: main.
  */
 import type { Clock, SeqNum, Timer } from '../base/index.js'
 
+const PAUSE_MS = 250
 const QUIET_MS = 1000
 
 export class QuietWatch {
   private readonly clock: Clock
   private readonly visibleSeqNum: () => SeqNum
-  private readonly onSecond: () => void
+  private readonly onPause: () => void
+  private readonly onLooked: () => void
   private timer: Timer | null = null
-  /** The newest sequence number when the quiet time began. */
-  private quietSeqNum: SeqNum | null = null
+  /** The newest sequence number when the last watch ended, if it saw no write. */
+  private stillSeqNum: SeqNum | null = null
+  /** When the first watch began that saw no write since then. */
+  private stillFromMs = 0
 
-  /** `onSecond` is called at the end of each watched second, quiet or not. */
-  constructor(clock: Clock, visibleSeqNum: () => SeqNum, onSecond: () => void) {
+  /** `onPause` is called when a pause begins, `onLooked` at the end of each watch, whether a write has come or not. */
+  constructor(clock: Clock, visibleSeqNum: () => SeqNum, told: { onPause: () => void; onLooked: () => void }) {
     this.clock = clock
     this.visibleSeqNum = visibleSeqNum
-    this.onSecond = onSecond
+    this.onPause = told.onPause
+    this.onLooked = told.onLooked
+  }
+
+  /** True from the end of a quarter of a second without a write to the next write. */
+  get isPaused(): boolean {
+    return this.stillSeqNum === this.visibleSeqNum()
   }
 
   /** True from the end of a second without a write to the next write. */
   get isQuiet(): boolean {
-    return this.quietSeqNum === this.visibleSeqNum()
+    return this.isPaused && this.clock.nowMs() - this.stillFromMs >= QUIET_MS
   }
 
-  /** Watches the next second, unless one is being watched already. */
+  /** Watches for the time of a pause, or for a second when it is quiet, unless a watch is under way. */
   watch(): void {
     if (this.timer !== null) return
+    const { clock } = this
     const seqNum = this.visibleSeqNum()
-    this.timer = this.clock.after(QUIET_MS, () => {
+    const fromMs = clock.nowMs()
+    this.timer = clock.after(this.isQuiet ? QUIET_MS : PAUSE_MS, () => {
       this.timer = null
-      if (this.visibleSeqNum() === seqNum) this.quietSeqNum = seqNum
-      this.onSecond()
+      if (this.visibleSeqNum() === seqNum && this.stillSeqNum !== seqNum) {
+        this.stillSeqNum = seqNum
+        this.stillFromMs = fromMs
+        this.onPause()
+      }
+      this.onLooked()
     })
   }
 

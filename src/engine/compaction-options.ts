@@ -2,7 +2,9 @@
  * What: the compaction settings that the options of open stand for.
  */
 import type { CompactorPickers } from '../compaction/index.js'
-import { createPicker, defaultCompactionSettings, garbageRatios, settingsWhenQuiet } from '../pick/index.js'
+import {
+  createPicker, defaultCompactionSettings, garbageRatios, settingsWhenPaused, settingsWhenQuiet,
+} from '../pick/index.js'
 import type { CompactionSettings } from '../pick/index.js'
 import type { ResolvedOptions } from './options.js'
 
@@ -13,5 +15,9 @@ export function compactionSettings(options: ResolvedOptions): CompactionSettings
 
 export function makePickers(options: ResolvedOptions): CompactorPickers {
   const settings = compactionSettings(options)
-  return { busy: createPicker(settings), quiet: createPicker(settingsWhenQuiet(settings)) }
+  return {
+    busy: createPicker(settings),
+    paused: createPicker(settingsWhenPaused(settings)),
+    quiet: createPicker(settingsWhenQuiet(settings)),
+  }
 }

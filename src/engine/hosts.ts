@@ -133,6 +133,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
       onLooked: () => engine.stalls.assess(),
       onInstalled: (task, edit) => engine.onCompacted(task, edit),
       onFailed: (task, error, willRetry) => onCompactionFailed(engine, task, error, willRetry),
+      onPause: () => engine.state.memtables.forEach((memtable) => memtable.gather()),
       onQuiet: () => onQuiet(engine),
     },
   })

@@ -14,7 +14,7 @@ import {
 import type { Clock, FileHeader, FileNum, FileOrigin, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
-import { Memtable } from '../memtable/index.js'
+import { Memtable, WalkUse } from '../memtable/index.js'
 import type { ValueFileHolds } from '../memtable/index.js'
 import type { Slab, SlabPool } from '../slab/index.js'
 import { syncDirectory } from '../vfs/index.js'
@@ -53,6 +53,7 @@ const OUT_OF_FILES_MAX_MS = 2560
 export class WriteBuffers {
   private readonly options: WriteBufferOptions
   private spare: LogFile | null = null
+  private readonly walks = new WalkUse()
   private making: Promise<void> | null = null
   /** Ends when a log that came too late is closed. */
   private discarding: Promise<void> = Promise.resolve()
@@ -139,6 +140,7 @@ export class WriteBuffers {
     const { lastSeqNum, executor, random, generation, valueFiles } = this.options
     const memtable = new Memtable({
       logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed: drawHashSeed(random), executor,
+      walks: this.walks,
     })
     memtable.holdFiles(valueFiles)
     return new WriteBuffer(log, memtable, generation)

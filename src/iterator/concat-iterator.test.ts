@@ -63,6 +63,19 @@ describe('ConcatIterator', () => {
     }
   })
 
+  it('walks over a stretch of a run like one sorted array, wherever a seek would go', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = new SeededRandom(seed, 'stretch')
+      const tables = cut(randomEntries(random, random.below(40)), random)
+      const start = random.below(tables.length + 1)
+      const end = start + random.below(tables.length - start + 1)
+      const open = (table: TestTable): CheckingIterator => new CheckingIterator(new ArrayIterator(table.entries))
+      const run = new ConcatIterator(SortedRun.of(tables), open, start, end)
+      checkAgainstModel(run, tables.slice(start, end).flatMap((table) => table.entries), random, 100)
+      run.close()
+    }
+  })
+
   it('opens only the tables that a seek and the steps behind it need', () => {
     const tables = tablesAt([10, 20], [30, 40], [50, 60])
     const { run, opened } = countedRun(tables)

@@ -1,6 +1,6 @@
 /**
- * What: a run of disjoint tables, in order, as one iterator. A table is opened when the iterator gets
- * there and closed when it leaves, so that one table is open at a time.
+ * What: a run of disjoint tables, or a stretch of one, in order, as one iterator. A table is opened when the
+ * iterator gets there and closed when it leaves, so that one table is open at a time.
  * Owns: the open table's iterator. Does not own: the search for a key among the tables (the run does).
  * Thread: any.
  * Invariants: tables are sorted by key; one may begin with the key at which the one before it ends (then
@@ -30,18 +30,25 @@ export class ConcatIterator<Table> implements InternalIterator {
   valueEnd = 0
   private readonly run: TableRun<Table>
   private readonly openTable: (table: Table) => InternalIterator
+  /** The tables at the places [start, end) of the run are walked over. */
+  private readonly start: number
+  private readonly end: number
   private current: InternalIterator | null = null
   /** Place of `current` in the run. */
   private index = -1
 
-  constructor(run: TableRun<Table>, openTable: (table: Table) => InternalIterator) {
+  constructor(
+    run: TableRun<Table>, openTable: (table: Table) => InternalIterator, start = 0, end = run.tables.length,
+  ) {
     this.run = run
     this.openTable = openTable
+    this.start = start
+    this.end = end
   }
 
   first(): void {
     this.valid = false
-    const table = this.enter(0)
+    const table = this.enter(this.start)
     if (table === null) return
     table.first()
     this.goForward(table)
@@ -49,7 +56,7 @@ export class ConcatIterator<Table> implements InternalIterator {
 
   last(): void {
     this.valid = false
-    const table = this.enter(this.run.tables.length - 1)
+    const table = this.enter(this.end - 1)
     if (table === null) return
     table.last()
     this.goBackward(table)
@@ -57,7 +64,7 @@ export class ConcatIterator<Table> implements InternalIterator {
 
   seekGE(bytes: Uint8Array, start: number, end: number): void {
     this.valid = false
-    const table = this.enter(this.run.firstEndingAtOrAfter(bytes, start, end))
+    const table = this.enter(Math.max(this.start, this.run.firstEndingAtOrAfter(bytes, start, end)))
     if (table === null) return
     table.seekGE(bytes, start, end)
     this.goForward(table)
@@ -65,7 +72,7 @@ export class ConcatIterator<Table> implements InternalIterator {
 
   seekLT(bytes: Uint8Array, start: number, end: number): void {
     this.valid = false
-    const table = this.enter(this.run.lastBeginningBefore(bytes, start, end))
+    const table = this.enter(Math.min(this.end - 1, this.run.lastBeginningBefore(bytes, start, end)))
     if (table === null) return
     table.seekLT(bytes, start, end)
     this.goBackward(table)
@@ -111,13 +118,12 @@ export class ConcatIterator<Table> implements InternalIterator {
     this.load(table)
   }
 
-  /** Opens the iterator of table `index`. Gives null and leaves nothing open when there is no such table. */
+  /** Opens the iterator of table `index`. Gives null and leaves nothing open outside of the stretch. */
   private enter(index: number): InternalIterator | null {
     if (this.current !== null && index === this.index) return this.current
     this.leave()
-    const table = this.run.tables[index]
-    if (table === undefined) return null
-    this.current = this.openTable(table)
+    if (index < this.start || index >= this.end) return null
+    this.current = this.openTable(this.run.tables[index]!)
     this.index = index
     return this.current
   }

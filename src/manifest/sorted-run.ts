@@ -6,7 +6,7 @@
  * Thread: any; crosses no threads (a worker makes runs of the facts that it gets).
  */
 import type { TableFacts } from '../base/index.js'
-import { beginsBefore, beginsBehind, endsBefore, extentOf, extentsOverlap } from './extent.js'
+import { beginsBefore, beginsBehind, endsBefore, extentOf } from './extent.js'
 import type { Extent, TableKeys } from './extent.js'
 
 export class SortedRun<T> {
@@ -64,23 +64,28 @@ export class SortedRun<T> {
 
   /** The tables that share keys with an extent. */
   overlapping(extent: Extent): readonly T[] {
-    const { start, end } = this.placesIn(extent)
+    const start = this.firstIn(extent)
+    const end = this.endIn(extent, start)
     return end - start === this.tables.length ? this.tables : this.tables.slice(start, end)
   }
 
-  /** The part of the run that shares keys with an extent. */
-  within(extent: Extent): SortedRun<T> {
-    const { start, end } = this.placesIn(extent)
-    if (end - start === this.tables.length) return this
-    return new SortedRun(this.tables.slice(start, end), this.extents.slice(start, end))
+  /** Index of the first table that shares keys with an extent, or lies behind it. */
+  firstIn({ lower }: Extent): number {
+    return this.firstEndingAtOrAfter(lower, 0, lower.length)
   }
 
-  private placesIn(extent: Extent): { start: number; end: number } {
+  /** Index behind the last table that shares keys with an extent. Requires: `start` is what `firstIn` gives. */
+  endIn(extent: Extent, start: number): number {
     const { extents } = this
-    const start = this.firstEndingAtOrAfter(extent.lower, 0, extent.lower.length)
-    let end = start
-    while (end < extents.length && extentsOverlap(extents[end]!, extent)) end++
-    return { start, end }
+    let low = start
+    let high = extents.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const { lower } = extents[middle]!
+      if (endsBefore(extent, lower, 0, lower.length)) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 }
 

@@ -2,3 +2,4 @@
 export * from './entry-sort.js'
 export * from './memtable.js'
 export * from './order-jobs.js'
+export { WalkUse } from './walk-use.js'

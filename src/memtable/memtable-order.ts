@@ -1,12 +1,12 @@
 /**
  * What: the order of a memtable's entries: sorted runs of entry ids, built ahead while writes go on.
  *
- * Every 8192 entries make a chunk, which a worker sorts into a run. Once an iterator was opened, runs of
- * similar length are merged by a worker, so that few remain; a memtable that is only written saves that
- * work. When three sorts are behind, the caller sorts the next chunk itself in about 2 ms. So an iterator
- * finds everything in order but those three and the tail, however fast the writes came. The tail is what
- * is not a whole chunk yet. It is sorted when an iterator needs it, and kept sorted from then on by
- * insertion, in a few pieces.
+ * Every 8192 entries make a chunk, which a worker sorts into a run. Once an iterator was opened, here or in the
+ * memtable before, runs of similar length are merged by a worker, so that few remain; a memtable that is only written
+ * saves that work. When writes pause, what is left becomes one run. When three sorts are behind, the caller sorts the
+ * next chunk itself in about 2 ms. So an iterator finds everything in order but those three and the tail, however fast
+ * the writes came. The tail is what is not a whole chunk yet. It is sorted when an iterator needs it, and kept sorted
+ * from then on by insertion, in a few pieces.
  *
  * Owns: the runs; a run never changes once made, iterators keep the ones they were given.
  * Thread: main.
@@ -18,15 +18,20 @@ import type { Executor } from '../exec/index.js'
 import { mergeIterators } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import type { EntryTable } from './entry-table.js'
-import { mergeNow, sortNow } from './order-jobs.js'
-import type { MergeRunsInput, Run, SortRunInput } from './order-jobs.js'
+import { HEAD_STRIDE, mergeNow, sortNow } from './order-jobs.js'
+import type { HeadedRun, MergeRunsInput, SortRunInput } from './order-jobs.js'
 import { readRun, SortedTail } from './sorted-tail.js'
 import type { ReadRun } from './sorted-tail.js'
+import type { WalkUse } from './walk-use.js'
 
 const CHUNK_ENTRIES = 8192
+/** Bytes of an entry in a run: its id, its offset, and its share of a head. */
+const RUN_BYTES = 4 + 4 + 8 / HEAD_STRIDE
 const SORTS_BEHIND_MAX = 3
 /** Neighbouring runs of one length class that become one run. */
 const MERGE_COUNT = 4
+/** When writes pause, more runs than these become one. */
+const GATHERED_RUNS_MAX = 2
 /** Up to this many new entries are inserted one by one into the sorted tail; more are sorted together. */
 const INSERTIONS_MAX = 64
 /** The most entries that take insertions, since each insertion moves half of them. */
@@ -56,30 +61,38 @@ export class MemtableOrder {
   private pieceEntries = 0
   /** The rest of the tail, sorted as far as an iterator needed. */
   private readonly tail: SortedTail
-  /** True once an iterator was opened: from then on it pays to merge runs. */
-  private isIterated = false
+  /** True when iterators are to be expected: then it pays to merge runs. */
+  private isIterated: boolean
+  /** True while writes pause: then runs are merged whatever their lengths. */
+  private gathers = false
   private isClosed = false
+  private readonly walks: WalkUse
 
   /** Without an executor everything is sorted on this thread when an iterator needs it. */
-  constructor(slab: Slab, entries: EntryTable, executor: Executor | null) {
+  constructor(slab: Slab, entries: EntryTable, executor: Executor | null, walks: WalkUse) {
     this.slab = slab
     this.entries = entries
     this.executor = executor
+    this.walks = walks
+    this.isIterated = walks.takeSeen()
     this.tail = new SortedTail(slab.bytes, entries, INSERTED_ENTRIES_MAX)
   }
 
+  /** Memory of the runs; for the entries of the tail too, since a chunk takes it all at once. */
   get memoryBytes(): number {
-    return this.tailStart * 8 + this.tail.memoryBytes
+    return this.entries.count * RUN_BYTES + this.tail.memoryBytes
   }
 
   /** Called after inserts: begins to sort the chunks that are whole. */
   noteInserted(): void {
+    this.gathers = false
     if (this.executor === null) return
     while (this.entries.count - this.tailStart >= CHUNK_ENTRIES) this.closeChunk()
   }
 
   /** Gives an iterator over the entries that are there now. */
   iterator(open: (run: ReadRun) => InternalIterator): InternalIterator {
+    this.walks.note()
     this.catchUpTail()
     this.beginMerging()
     const children: InternalIterator[] = []
@@ -92,6 +105,12 @@ export class MemtableOrder {
   /** Called when the memtable is freed. Results of jobs that are still under way are ignored. */
   close(): void {
     this.isClosed = true
+  }
+
+  /** Called when writes pause: makes one run of all that is there, in workers. */
+  gather(): void {
+    this.gathers = true
+    this.mergeElsewhere()
   }
 
   // ── Chunks ──────────────────────────────────────────────────────────────────────────────────────
@@ -111,11 +130,11 @@ export class MemtableOrder {
     const input: SortRunInput = { slab: slab.buffer, offsets: this.offsetsOf(stretch), firstId: stretch.start }
     this.sortsBehind++
     slab.hold()
-    executor.submitPolled<Run>({ kind: 'sortRun', input, priority: 1 }, (result) => {
+    executor.submitPolled<HeadedRun>({ kind: 'sortRun', input, priority: 1 }, (result) => {
       this.sortsBehind--
       slab.release()
-      if (!result.ok || this.isClosed || stretch.run !== null) return
-      stretch.run = readRun(result.output)
+      if (!result.ok || this.isClosed) return
+      stretch.run ??= readRun(result.output) // an iterator may have sorted it meanwhile
       this.mergeElsewhere()
     })
     return true
@@ -143,13 +162,13 @@ export class MemtableOrder {
   private mergeElsewhere(): void {
     const { executor, slab, stretches } = this
     if (executor === null || executor.isClosed || !this.isIterated || this.isClosed) return
-    const group = findMergeable(stretches)
+    const group = findMergeable(stretches) ?? (this.gathers ? this.gatherable() : null)
     if (group === null) return
     const runs = group.map(({ run }) => ({ ids: run!.ids, offsets: run!.offsets }))
     const input: MergeRunsInput = { slab: slab.buffer, runs }
     for (const stretch of group) stretch.isMerging = true
     slab.hold()
-    executor.submitPolled<Run>({ kind: 'mergeRuns', input }, (result) => {
+    executor.submitPolled<HeadedRun>({ kind: 'mergeRuns', input, priority: 1 }, (result) => {
       slab.release()
       if (!result.ok || this.isClosed) return
       const first = group[0]!
@@ -158,6 +177,21 @@ export class MemtableOrder {
       this.stretches.splice(this.stretches.indexOf(first), group.length, merged)
       this.mergeElsewhere()
     })
+  }
+
+  /** All stretches, and the tail among them, when there are too many runs and each is sorted; or null. */
+  private gatherable(): Stretch[] | null {
+    const { stretches, pieces, entries, tailStart, pieceEntries } = this
+    const isTailOpen = entries.count > tailStart + pieceEntries
+    if (stretches.length + pieces.length + Number(isTailOpen) <= GATHERED_RUNS_MAX) return null
+    if (entries.count > tailStart) {
+      const stretch: Stretch = { start: tailStart, count: entries.count - tailStart, run: null, isMerging: false }
+      stretches.push(stretch)
+      this.beginTail(entries.count)
+      if (!this.sortElsewhere(stretch)) this.sorted(stretch)
+    }
+    const isReady = stretches.length > 1 && stretches.every(({ run, isMerging }) => run !== null && !isMerging)
+    return isReady ? [...stretches] : null
   }
 
   // ── The tail ────────────────────────────────────────────────────────────────────────────────────

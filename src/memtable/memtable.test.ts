@@ -10,6 +10,8 @@ import type { FrameWriter } from '../../test/support/samples/frame-writer.js'
 import { SlabPool } from '../slab/index.js'
 import { Memtable } from './memtable.js'
 import { mergeRuns, sortRun } from './order-jobs.js'
+import { RunIterator } from './run-iterator.js'
+import { WalkUse } from './walk-use.js'
 
 const BASE = 2 ** 40
 const emptyValue = { kind: EntryKind.value, value: new Uint8Array(0) }
@@ -20,13 +22,13 @@ interface Filled {
   executor: HandExecutor
 }
 
-function make(capacity = 1 << 20, withExecutor = true): Filled {
+function make(capacity = 1 << 20, withExecutor = true, walks = new WalkUse()): Filled {
   const pool = new SlabPool(capacity, 0)
   const slab = pool.take(capacity)
   const executor = new HandExecutor({ sortRun, mergeRuns } as never)
   const memtable = new Memtable({
     logNum: 3, start: FILE_HEADER_BYTES, baseSeqNum: BASE, hashSeed: { low: 99, high: 2 },
-    executor: withExecutor ? executor : null,
+    executor: withExecutor ? executor : null, walks,
   })
   memtable.fill(slab)
   return { memtable, writer: frameWriter(slab.bytes, FILE_HEADER_BYTES), executor }
@@ -144,6 +146,72 @@ test('runs are merged for those who read in order, not for those who only write'
   assert.deepEqual([...keysOf(filled.memtable.iterator())], before)
   assert.deepEqual(before, before.toSorted())
 })
+
+test('runs are merged ahead in a memtable that follows one which was walked over', () => {
+  const walks = new WalkUse()
+  const kindsOf = (isWalked: boolean): Set<string> => {
+    const filled = make(8 << 20, true, walks)
+    for (let i = 0; i < 4; i++) insertChunk(filled, i * 8192, 8192)
+    const kinds = runAll(filled)
+    if (isWalked) for (let i = 0; i < 2; i++) assert.equal([...keysOf(filled.memtable.iterator())].length, 4 * 8192)
+    return kinds
+  }
+  assert.deepEqual([...kindsOf(true)], ['sortRun'])
+  assert.deepEqual([...kindsOf(false)], ['sortRun', 'mergeRuns'])
+  assert.deepEqual([...kindsOf(false)], ['sortRun'], 'nobody walks any more')
+})
+
+test('when writes pause, all that is walked over becomes one run, and what comes then is in it, too', () => {
+  const filled = make(8 << 20)
+  const { memtable } = filled
+  let count = 0
+  const add = (entries: number): void => {
+    insertChunk(filled, count, entries)
+    count += entries
+  }
+  const walk = (): string[] => {
+    const keys = [...keysOf(memtable.iterator())]
+    assert.equal(keys.length, count)
+    assert.deepEqual(keys, keys.toSorted())
+    return keys
+  }
+  for (let i = 0; i < 3; i++) add(8192)
+  memtable.gather()
+  assert.deepEqual([...runAll(filled)], ['sortRun'], 'nobody walks over it')
+  walk()
+  assert.deepEqual([...runAll(filled)], ['mergeRuns'], 'the first walk of the pause')
+  assert.ok(memtable.iterator() instanceof RunIterator)
+  for (let i = 0; i < 3; i++) {
+    add(100)
+    walk()
+  }
+  assert.deepEqual([...runAll(filled)], [], 'a write has ended the pause')
+  memtable.gather()
+  walk()
+  assert.deepEqual([...runAll(filled)], ['sortRun'], 'two runs are few')
+  add(8192)
+  add(5)
+  walk()
+  memtable.gather()
+  walk()
+  assert.deepEqual([...runAll(filled)], ['sortRun', 'mergeRuns'])
+  walk()
+  assert.ok(memtable.iterator() instanceof RunIterator)
+})
+
+function insertChunk(filled: Filled, start: number, count: number): void {
+  filled.writer.batch(Array.from({ length: count }, (_, n) => ({
+    ...emptyValue, key: Buffer.from(`a long prefix ${(start + n) * 7919 % 100_003}`), seqNum: BASE + 1 + start + n,
+  })))
+  filled.memtable.insertFrames(filled.writer.end)
+}
+
+/** Does all jobs that come up; gives their kinds. */
+function runAll({ executor }: Filled): Set<string> {
+  const kinds = new Set<string>()
+  for (; executor.jobs.length > 0; executor.run()) kinds.add(executor.jobs[0]!.job.kind)
+  return kinds
+}
 
 test('runs that are done when the executor was closed are not merged any more', () => {
   const filled = make(8 << 20)

@@ -22,6 +22,7 @@ import { keyWord } from './entry-sort.js'
 import { HashIndex } from './hash-index.js'
 import { MemtableOrder } from './memtable-order.js'
 import { RunIterator } from './run-iterator.js'
+import { WalkUse } from './walk-use.js'
 
 export interface MemtableOptions {
   logNum: FileNum
@@ -33,6 +34,8 @@ export interface MemtableOptions {
   hashSeed: HashSeed
   /** The executor that sorts ahead. With null everything is sorted when an iterator needs it. */
   executor: Executor | null
+  /** What the memtables of a database know of walks; by default it has its own. */
+  walks?: WalkUse
 }
 
 /** Counts the users of value files that entries of a log name. */
@@ -54,6 +57,7 @@ export class Memtable {
   private readonly seed: HashSeed
   private readonly baseSeqNum: SeqNum
   private readonly executor: Executor | null
+  private readonly walks: WalkUse
   /** The slab's; none while it is empty. */
   bytes: Uint8Array = NO_BYTES
   private readonly entries = new EntryTable()
@@ -81,6 +85,7 @@ export class Memtable {
     this.lastSeqNum = baseSeqNum
     this.seed = options.hashSeed
     this.executor = options.executor
+    this.walks = options.walks ?? new WalkUse()
   }
 
   /**
@@ -92,7 +97,7 @@ export class Memtable {
     this.slabNow = slab
     this.bytes = slab.bytes
     this.index = new HashIndex(expectedKeys)
-    this.order = new MemtableOrder(slab, this.entries, this.executor)
+    this.order = new MemtableOrder(slab, this.entries, this.executor, this.walks)
     slab.hold()
   }
 
@@ -220,6 +225,11 @@ export class Memtable {
     out.valueStart = entryKeyEnd(bytes, offset)
     out.valueEnd = out.valueStart + entryValueBytes(bytes, offset)
     return true
+  }
+
+  /** Called when writes pause: what iterators walk over becomes few runs, if there are any iterators. */
+  gather(): void {
+    this.order?.gather()
   }
 
   /** The first key in [lower, upper) that was put since there were `entryCount` entries, as a copy, or null. */

@@ -7,7 +7,7 @@
 import { compareEntryKeys } from './entry-sort.js'
 import type { EntryTable } from './entry-table.js'
 import { newRun } from './order-jobs.js'
-import type { Run } from './order-jobs.js'
+import type { HeadedRun, Run } from './order-jobs.js'
 
 /** Counts the readers of a run's arrays. Each reader takes itself off when it closes. */
 export interface RunHold {
@@ -15,7 +15,7 @@ export interface RunHold {
 }
 
 /** A sorted run as iterators read it. */
-export interface ReadRun extends Run {
+export interface ReadRun extends HeadedRun {
   /** The count of entries, which stand at the start of the arrays. */
   count: number
   /** Counts the readers of a run that may change once it has none; null when the run never changes. */
@@ -23,9 +23,12 @@ export interface ReadRun extends Run {
 }
 
 /** Gives a run that never changes the form that iterators read. */
-export function readRun({ ids, offsets }: Run): ReadRun {
-  return { ids, offsets, count: ids.length, hold: null }
+export function readRun({ ids, offsets, heads, sharedBytes }: HeadedRun): ReadRun {
+  return { ids, offsets, heads, sharedBytes, count: ids.length, hold: null }
 }
+
+/** No heads are kept of a tail, since it changes with each insertion. */
+const NO_HEADS = new Float64Array(0)
 
 export class SortedTail {
   count = 0
@@ -76,12 +79,12 @@ export class SortedTail {
   read(): ReadRun {
     const { run: { ids, offsets }, count, hold } = this
     hold.readers++
-    return { ids, offsets, count, hold }
+    return { ids, offsets, heads: NO_HEADS, sharedBytes: 0, count, hold }
   }
 
-  copy(): Run {
+  copy(): HeadedRun {
     const { run: { ids, offsets }, count } = this
-    return { ids: ids.slice(0, count), offsets: offsets.slice(0, count) }
+    return { ids: ids.slice(0, count), offsets: offsets.slice(0, count), heads: NO_HEADS, sharedBytes: 0 }
   }
 
   private makeOwn(): void {

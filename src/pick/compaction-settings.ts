@@ -17,6 +17,8 @@ export interface CompactionSettings {
   level0ShareMin: number
   /** Level 0 scores 1 with a crowd of this many tables that no compaction takes, however low their stacks are. */
   level0CrowdMin: number
+  /** While writes pause, a stack of more tables than this becomes lower, within level 0. */
+  level0HeightMax: number
   /** The least target of the first deep level that is used. */
   baseLevelBytes: number
   /** The target of each level is this many times the target of the level above it. */
@@ -57,6 +59,7 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     level0TablesMin: 8,
     level0ShareMin: 1,
     level0CrowdMin: 12,
+    level0HeightMax: Infinity,
     baseLevelBytes: Math.max(4 * writeBufferBytes, 16 * MiB),
     levelMultiplier: 8,
     tableBytes,
@@ -91,10 +94,15 @@ export function garbageLeft(garbageRatio: number): number {
   return garbageRatio * 5 / 6
 }
 
+/** The settings while writes pause: besides what is due, level 0 is made ready for reads. */
+export function settingsWhenPaused(settings: CompactionSettings): CompactionSettings {
+  return { ...settings, level0HeightMax: Math.min(settings.level0HeightMax, 2) }
+}
+
 /** The settings for a database that is idle: more is merged, for faster reads and less space. */
 export function settingsWhenQuiet(settings: CompactionSettings): CompactionSettings {
   return {
-    ...settings,
+    ...settingsWhenPaused(settings),
     level0ShareMin: Math.min(settings.level0ShareMin, 0.2),
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),

@@ -6,7 +6,8 @@ export type {
   CompactionPick, LevelScore, PickKind, PickReason, Picker, Pressure, PressureReason, RunningCompaction,
 } from './compaction-pick.js'
 export {
-  COMPACTION_STYLES, defaultCompactionSettings, GARBAGE_RATIO_DEFAULT, garbageLeft, garbageRatios, settingsWhenQuiet,
+  COMPACTION_STYLES, defaultCompactionSettings, GARBAGE_RATIO_DEFAULT, garbageLeft, garbageRatios, settingsWhenPaused,
+  settingsWhenQuiet,
 } from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 export { garbageBytesOf } from './condemned-logs.js'

@@ -4,8 +4,8 @@ import { datadriven } from '../../test/support/harness/datadriven.js'
 import { runPickCase } from '../../test/support/text/pick-script.js'
 
 for (const name of [
-  'reservations', 'level0', 'deep-levels', 'tombstones', 'obsolete-versions', 'crowd', 'small', 'manual',
-  'values',
+  'reservations', 'level0', 'deep-levels', 'tombstones', 'obsolete-versions', 'crowd', 'fewer', 'small',
+  'manual', 'values',
 ]) {
   describe(`pick ${name}`, () => datadriven(`pick/${name}.txt`, runPickCase))
 }

@@ -15,6 +15,7 @@ import { idleBytes } from './level-sizes.js'
 import { pickContext } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { crowdScore, pickCrowd } from './pick-crowd.js'
+import { pickFewer } from './pick-fewer.js'
 import { level0Stacks, pickStack, STUCK_HEIGHT } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 import { pickObsoleteVersions } from './pick-obsolete-versions.js'
@@ -46,8 +47,8 @@ export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked, roomBytes })
       const stacks = level0Stacks(context)
-      return pickDue(context, stacks) ?? pickUncovering(context, stacks) ?? pickTombstones(context, stacks) ??
-        pickValues(context) ?? pickObsoleteVersions(context)
+      return pickDue(context, stacks) ?? pickFewer(context, stacks) ?? pickUncovering(context, stacks) ??
+        pickTombstones(context, stacks) ?? pickValues(context) ?? pickObsoleteVersions(context)
     },
     scores(version, running) {
       const context = pickContext(settings, { version, running })

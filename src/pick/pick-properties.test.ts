@@ -74,7 +74,7 @@ test('a database whose keys are all deleted vanishes when the last snapshot goes
   const life = new Life({
     style: 'leveled', level0TablesMin: 8, level0ShareMin: 1, baseLevelBytes: 500, levelMultiplier: 8, tableBytes: 500,
     overlapBytesMax: 10_000, inputBytesMax: 10_000, tombstoneRatio: 0.25, reclaimShareMin: 0.25,
-    level0CrowdMin: 16, smallTablesMax: 8, garbageRatio: 0.5, garbageFileRatio: 0.5,
+    level0CrowdMin: 16, level0HeightMax: Infinity, smallTablesMax: 8, garbageRatio: 0.5, garbageFileRatio: 0.5,
     garbageGate: 0.5, uncoverShareMin: Infinity, uncoverLiveShareMin: 0,
     valueFileBytes: 10_000, movedBytesMax: 10_000,
   })

@@ -354,12 +354,15 @@ function openChildren(view: ReadView, state: ReadState, range: KeyRange): Intern
     if (memtable.entryCount > 0) children.push(memtable.iterator())
   }
   const extent = extentOfRange(range)
-  for (const run of state.runs) {
-    const met = run.within(extent)
-    if (met.tables.length === 0) continue
-    view.iterators.tableCount += met.tables.length
-    // A run of one table, as each run of level 0 is, needs no iterator that goes from table to table.
-    children.push(run.tables.length === 1 ? run.tables[0]!.iterator() : new ConcatIterator(met, openIterator))
+  const { runs } = state
+  for (let i = 0; i < runs.length; i++) {
+    const run = runs[i]!
+    const start = run.firstIn(extent)
+    const end = run.endIn(extent, start)
+    if (start === end) continue
+    view.iterators.tableCount += end - start
+    // One table, the usual case for a short range, needs no iterator that goes from table to table.
+    children.push(end - start === 1 ? run.tables[start]!.iterator() : new ConcatIterator(run, openIterator, start, end))
   }
   return mergeIterators(children)
 }

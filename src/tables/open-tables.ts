@@ -10,7 +10,7 @@
 import { assert, ioError, openListedError, runAsync, runSync, step } from '../base/index.js'
 import type { FileNum, Steps, TableFacts } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
-import { listedTable, openTable } from '../sstable/index.js'
+import { listedTable, openTable, TableIterators } from '../sstable/index.js'
 import type { Table, TableContext } from '../sstable/index.js'
 import type { FilePool, PooledFile, Vfs } from '../vfs/index.js'
 import { TableMemoryLimit } from './table-memory-limit.js'
@@ -43,6 +43,7 @@ export interface TableSetOptions {
 export class OpenTables {
   private readonly place: TableContext
   private readonly cache: BlockCache
+  private readonly iterators = new TableIterators()
   readonly files: FilePool
   /** The value logs that the tables point into. */
   readonly valueLogs: OpenValueLogs
@@ -109,10 +110,10 @@ export class OpenTables {
   }
 
   private opening(file: PooledFile, facts: TableFacts, name: string): Steps<Table> {
-    const { cache, memoryLimit, isForWriting, place: { databaseId } } = this
+    const { cache, iterators, memoryLimit, isForWriting, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    return openTable({ file, name, facts, cache, databaseId, lookup, isForWriting, onIndexRead })
+    return openTable({ file, name, facts, cache, iterators, databaseId, lookup, isForWriting, onIndexRead })
   }
 
   private add(table: Table, file: PooledFile): void {

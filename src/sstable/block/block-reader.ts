@@ -7,7 +7,7 @@
  * that entries are in order, whatever the file said; the other methods rely on it.
  */
 import {
-  alignUp, BadBytes, EntryKind, getU53, handleProblem, KEY_BYTES_MAX, MiB, SEQ_NUM_MAX,
+  alignUp, BadBytes, EntryKind, getU53, handleProblem, KEY_BYTES_MAX, KiB, MiB, SEQ_NUM_MAX,
 } from '../../base/index.js'
 import {
   BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
@@ -15,17 +15,21 @@ import {
 
 /** A larger own buffer than this is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
+/** A larger one than this is not kept by a reader that nobody uses. */
+const FREE_BYTES_KEPT = 32 * KiB
+const NO_BYTES = new Uint8Array(0)
+const NO_WORDS = new Uint32Array(0)
 
 export class BlockReader {
   /** The block starts at bytes[base]; `base` is a multiple of 8. */
-  bytes: Uint8Array = new Uint8Array(0)
+  bytes: Uint8Array = NO_BYTES
   base = 0
   count = 0
   /** The prefix is bytes[prefixStart, prefixStart + prefixBytes). */
   prefixStart = 0
   prefixBytes = 0
   /** The memory of `bytes` as u32 words. */
-  words: Uint32Array = new Uint32Array(0)
+  words: Uint32Array = NO_WORDS
   /** Index of the word that says where key suffix 0 starts. */
   keyWord = 0
   private valueWord = 0
@@ -35,8 +39,8 @@ export class BlockReader {
   /** Some entries are value handles; known once the columns of the block were checked. */
   hasHandles = false
   private seqBase = 0
-  private ownBytes: Uint8Array = this.bytes
-  private ownWords: Uint32Array = this.words
+  private ownBytes: Uint8Array = NO_BYTES
+  private ownWords: Uint32Array = NO_WORDS
 
   /** Sets `bytes` and `words` to room of its own for a block. A large one is not kept for long. */
   makeRoom(length: number): void {
@@ -50,6 +54,16 @@ export class BlockReader {
     if (length > OWN_BYTES_KEPT) return
     this.ownBytes = this.bytes
     this.ownWords = this.words
+  }
+
+  /** Lets go of the memory of its block, and of a large buffer of its own. */
+  forget(): void {
+    if (this.ownBytes.length > FREE_BYTES_KEPT) {
+      this.ownBytes = NO_BYTES
+      this.ownWords = NO_WORDS
+    }
+    this.bytes = this.ownBytes
+    this.words = this.ownWords
   }
 
   /** Turns to the block at bytes[base]. Requires: it was checked, or `check` is called next. */

@@ -19,7 +19,8 @@
  * one search.
  */
 import {
-  alignUp, BadBytes, ByteWriter, compareRanges, FILE_HEADER_BYTES, getU32, getU53, KEY_BYTES_MAX, sharedPrefixLength,
+  alignUp, BadBytes, ByteWriter, compareRanges, FILE_HEADER_BYTES, getU32, getU53, KEY_BYTES_MAX, keyHead,
+  sharedPrefixLength,
 } from '../../base/index.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_FILE_BYTES_MAX } from '../block/block-format.js'
 
@@ -90,9 +91,9 @@ export class TableIndex {
   readonly keyStarts: Uint32Array
   readonly seqNums: Float64Array
   readonly memoryBytes: number
-  /** Count of the bytes that all bound keys share; `heads` has the four behind them, big-endian, zeros added. */
+  /** Count of the bytes that all bound keys share; `heads` has what follows them (base/key-head.ts). */
   private readonly sharedBytes: number
-  private readonly heads: Uint32Array
+  private readonly heads: Float64Array
 
   /** `blockCount` and `dataEnd` are what the footer says. Throws BadBytes with the offset in `content`. */
   constructor(content: Uint8Array, blockCount: number, dataEnd: number) {
@@ -120,11 +121,11 @@ export class TableIndex {
     this.sharedBytes = sharedPrefixLength(
       this.keyBytes, 0, starts[1]!, this.keyBytes, starts[last]!, starts[n]!,
     )
-    this.heads = new Uint32Array(n)
+    this.heads = new Float64Array(n)
     for (let i = 0; i < n; i++) {
-      this.heads[i] = headOf(this.keyBytes, starts[i]! + this.sharedBytes, starts[i + 1]!)
+      this.heads[i] = keyHead(this.keyBytes, starts[i]! + this.sharedBytes, starts[i + 1]!)
     }
-    this.memoryBytes = content.length + 12 * n + 600
+    this.memoryBytes = content.length + 16 * n + 600
   }
 
   /** Gives where block i starts in the file; for `blockCount`, where the data part ends. */
@@ -146,7 +147,7 @@ export class TableIndex {
       if (difference !== 0) return difference > 0 ? 0 : blockCount
     }
     if (length < sharedBytes) return 0
-    const head = headOf(key, start + sharedBytes, end)
+    const head = keyHead(key, start + sharedBytes, end)
     let low = 0
     let high = blockCount
     while (low < high) {
@@ -196,15 +197,6 @@ export class TableIndex {
       }
     }
   }
-}
-
-function headOf(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start >= 4) {
-    return ((bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!) >>> 0
-  }
-  let head = 0
-  for (let i = 0; i < 4; i++) head = (head << 8) | (start + i < end ? bytes[start + i]! : 0)
-  return head >>> 0
 }
 
 function checkZeros(bytes: Uint8Array, start: number, end: number): void {

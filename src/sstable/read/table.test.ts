@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  bytesOf, compareEntries, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME, writeTable,
+  bytesOf, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, shown, shownPoint, TABLE_NAME,
+  writeTable,
 } from '../../../test/support/samples/table-samples.js'
 import type { Entry } from '../../../test/support/samples/table-samples.js'
 import {
@@ -12,6 +13,8 @@ import type { InternalIterator } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import { describeTable } from '../dump/table-dump.js'
 import { readTableFacts } from './table-open.js'
+import { TableIterators } from './table-iterator.js'
+import { openTable } from './table.js'
 import type { Table } from './table.js'
 import { drawn } from '../../../test/support/harness/share.js'
 
@@ -177,9 +180,41 @@ test('iterators and gets share a cache that is too small for them', () => {
   }
   assert.ok(cache.evictionCount > 1000)
   for (const { iterator } of walks) iterator.close()
-  for (const { iterator } of walks) iterator.close()
   table.close()
   assert.equal(cache.usedBytes, 0)
+})
+
+test('a closed iterator is turned to the next table that is walked, and keeps nothing of the last one', () => {
+  const iterators = new TableIterators()
+  const cache = new BlockCache(1 << 20)
+  const open = (first: number, keyBytes: number): { table: Table; entries: Entry[] } => {
+    const entries = Array.from({ length: 200 }, (_, i) => ({
+      key: new Uint8Array(keyBytes).fill(first).fill(i, keyBytes - 1), seqNum: 1, kind: EntryKind.value,
+      value: new Uint8Array(i),
+    }))
+    const { file, facts } = writeTable(entries, { blockBytes: 1024 })
+    const name = TABLE_NAME
+    return { table: runSync(openTable({ file, name, databaseId: DATABASE_ID, facts, cache, iterators })), entries }
+  }
+  const [short, long] = [open(1, 3), open(2, 2000)]
+  const first = short.table.iterator()
+  const second = short.table.iterator()
+  assert.notEqual(first, second)
+  first.last()
+  second.first()
+  first.close()
+  assert.deepEqual([first.valid, first.keyBytes.length, first.valueBytes.length], [false, 64, 64])
+  const reused = long.table.iterator()
+  assert.equal(reused, first)
+  reused.seekGE(long.entries[100]!.key, 0, 2000)
+  second.next()
+  assert.equal(shown(entryAt(reused)), shown(long.entries[100]!))
+  assert.equal(shown(entryAt(second)), shown(short.entries[1]!))
+  for (const iterator of [reused, second]) iterator.close()
+  assert.equal(first.keyBytes.length, 64, 'a large key is not kept')
+  for (const { table, entries } of [short, long, short]) checkScans(table, entries)
+  for (const { table } of [short, long]) table.close()
+  assert.equal(cache.usedBytes, 0, 'no block is held')
 })
 
 test('a block has at most 1024 entries, and is not larger than asked', () => {

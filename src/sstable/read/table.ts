@@ -15,7 +15,7 @@ import type { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { featuresPlace, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
-import { TableIterator } from './table-iterator.js'
+import { TableIterators } from './table-iterator.js'
 import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
 import type { PartChoice, TableFile, TableParts } from './table-open.js'
 
@@ -24,6 +24,8 @@ export interface TableOpenOptions extends TableFile {
   /** The facts that the manifest has. */
   facts: TableFacts
   cache: BlockCache
+  /** Gives the iterators over it; by default the table has its own. */
+  iterators?: TableIterators
   /** What finds a key without the index: 'pointHash' by default, or the filter where the file has none. */
   lookup?: Lookup
   /** True when its database is open for writing: a table that asks more of a writer is refused. */
@@ -66,16 +68,18 @@ export class Table {
   readonly facts: TableFacts
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
+  private readonly iterators: TableIterators
   private filter: BloomFilter | null
   private pointHash: PointHash | null
   private readonly hashSeed: HashSeed
   /** A reader for point reads; good within one call. */
   private readonly reader = new BlockReader()
 
-  constructor(parts: TableParts, { facts, cache, onIndexRead }: TableOpenOptions) {
+  constructor(parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
     this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
+    this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = readHashSeed(parts.properties.hashSeed)
@@ -85,7 +89,7 @@ export class Table {
   get loadedBytes(): LoadedBytes {
     const { blocks, filter, pointHash } = this
     return {
-      index: 1000 + blocks.indexBytes + 11 * blocks.count,
+      index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count),
       filter: filter?.memoryBytes ?? 0,
       pointHash: pointHash === null ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count),
     }
@@ -163,7 +167,7 @@ export class Table {
 
   /** Gives an iterator over all versions of all keys. It must be closed, since it keeps its block in the cache. */
   iterator(): InternalIterator {
-    return new TableIterator(this.blocks)
+    return this.iterators.over(this.blocks)
   }
 
   /** Takes the table's blocks out of the cache. Iterators stay good as long as the file is open. */

@@ -65,6 +65,7 @@ export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<Compaction
     level0TablesMin: fc.integer({ min: 1, max: 5 }),
     level0ShareMin: fc.constantFrom(0.2, 1, 100),
     level0CrowdMin: fc.integer({ min: 2, max: 8 }),
+    level0HeightMax: fc.constantFrom(1, 2, 4, Infinity),
     baseLevelBytes: values(2, 5, 20),
     levelMultiplier: fc.constantFrom(2, 4, 8),
     tableBytes: values(2, 5, 20),

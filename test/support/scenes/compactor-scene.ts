@@ -18,7 +18,8 @@ const textOf = (key: Uint8Array) => new TextDecoder().decode(key)
 const numsOf = (tables: readonly TableFacts[]) => tables.map(({ fileNum }) => fileNum).join(' ')
 
 export function leveledPickers(): CompactorPickers {
-  return { busy: createPicker(smallSettings), quiet: createPicker(smallSettings) }
+  const picker = createPicker(smallSettings)
+  return { busy: picker, paused: picker, quiet: picker }
 }
 
 export class CompactorScene implements CompactorHost {
@@ -98,6 +99,8 @@ export class CompactorScene implements CompactorHost {
   areWritersStopped = () => this.isStopped
   roomForValues = async () => this.room
   onInstalled = ({ id }: CompactionTask) => void this.told.push(`installed ${id}`)
+  pauseCount = 0
+  onPause = () => void this.pauseCount++
   onQuiet = () => void this.told.push('quiet')
   onLooked = () => void this.told.push('looked')
   onBegin = ({ id, pick }: CompactionTask) => void this.told.push(`begins ${id}: ${numsOf(inputTables(pick))}`)

@@ -23,7 +23,7 @@ import { keyRange } from '../../../src/iterator/index.js'
 import { applyEdit, emptyVersion, extentOf, extentOfRange, extentOfTables } from '../../../src/manifest/index.js'
 import type { LevelTable, Version } from '../../../src/manifest/index.js'
 import {
-  canRunBeside, createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenQuiet,
+  canRunBeside, createPicker, editOf, inputTables, manualPicker, reservationOf, settingsWhenPaused, settingsWhenQuiet,
 } from '../../../src/pick/index.js'
 import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../../src/pick/index.js'
 import type { DataCase } from '../harness/datadriven.js'
@@ -86,6 +86,7 @@ class Question {
     const changed = Object.entries(smallSettings).map(([name, value]) =>
       [name, typeof value === 'number' ? this.number(name, value) : this.text(name, value)])
     const settings = Object.fromEntries(changed) as CompactionSettings
+    if (this.has('paused')) return settingsWhenPaused(settings)
     return this.has('quiet') ? settingsWhenQuiet(settings) : settings
   }
 
