@@ -216,8 +216,8 @@ const compressionOption: Check = (value) => {
   const names = ['flush', 'compaction']
   const fields = takeOptions('compression', names, value as Record<string, unknown>, fieldsOf(names))
   const given = new Map(fields)
-  const [flush, compaction] = names.map((name) => codec(given.has(name) ? given.get(name) : 'none', `compression.${name}`))
-  return { flush, compaction }
+  const chosen = (name: string) => codec(given.has(name) ? given.get(name) : 'none', `compression.${name}`)
+  return { flush: chosen('flush'), compaction: chosen('compaction') }
 }
 
 function codec(value: unknown, name: string): unknown {
