@@ -23,6 +23,7 @@ ${WORKLOADS.map((name) => `      ${name.padEnd(14)}  ${WORKLOAD_TEXTS[name]}`).j
   --quiet             at the end also what is done when nothing else is to do
   --entry KIB         bytes of one simulated entry (16)
   --handles N         values stand in value logs: bytes of an entry in a table for each of its value (0.01: 4 KiB)
+  --ratio N           tables are packed: bytes of an entry for each that it takes in a table (1; 1.7: half-random values)
   --seed N            (1)
 
 Settings of the picker, else as by default:
@@ -50,6 +51,7 @@ const { values, positionals } = parseArgs({
     tombstones: { type: 'string' },
     reclaim: { type: 'string' },
     handles: { type: 'string' },
+    ratio: { type: 'string' },
     garbage: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -96,6 +98,7 @@ function readOptions(): Omit<SimulationOptions, 'workload'> {
     entryBytes: number('entry', KiB, 0),
     tombstoneShare: number('handles', 1, 0.2),
     handleShare: number('handles', 1, 0),
+    ratio: number('ratio', 1, 1),
     speed: number('speed', 1, 0),
     workers: number('workers', 1, 0),
     level0TablesMax: number('stop', 1, 0),
