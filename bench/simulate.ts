@@ -23,7 +23,7 @@ ${WORKLOADS.map((name) => `      ${name.padEnd(14)}  ${WORKLOAD_TEXTS[name]}`).j
   --quiet             at the end also what is done when nothing else is to do
   --entry KIB         bytes of one simulated entry (16)
   --handles N         values stand in value logs: bytes of an entry in a table for each of its value (0.01: 4 KiB)
-  --ratio N           tables are packed: bytes of an entry for each that it takes in a table (1; 1.7: half-random values)
+  --ratio N           tables are packed: bytes of an entry for each byte in a table (1; half-random values: 1.7)
   --seed N            (1)
 
 Settings of the picker, else as by default:

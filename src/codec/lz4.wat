@@ -1,12 +1,9 @@
 ;; LZ4 blocks in WebAssembly. scripts/assemble-lz4.mjs makes src/codec/lz4-module.ts of it.
 ;; It gives just the bytes that src/codec/lz4-script.ts gives, where each step is explained; here eight bytes are
-;; compared and copied at once. The memory is that of lz4-memory.ts: the table stands at 0.
+;; compared and copied at once. The memory is that of lz4-memory.ts: the table stands at 0. What is done for each byte is
+;; written out where it is done: a call takes as long as the rest of it.
 (module
   (memory (export "memory") 3)
-
-  ;; The slot of the four bytes `word`, as an address in the table.
-  (func $slot (param $word i32) (result i32)
-    (i32.shl (i32.shr_u (i32.mul (local.get $word) (i32.const -1640531535)) (i32.const 20)) (i32.const 1)))
 
   ;; The bytes that a length takes behind its half of the token.
   (func $moreBytes (param $length i32) (result i32)
@@ -87,12 +84,12 @@
 
   ;; Writes a token and its literals. Gives where they end, 0 when that would be behind `limit`.
   (func $putLiterals (param $start i32) (param $end i32) (param $low i32) (param $out i32) (param $limit i32) (result i32)
-    (local $count i32)
+    (local $count i32) (local $bytes i32)
     (local.set $count (i32.sub (local.get $end) (local.get $start)))
-    (if (i32.gt_s
-        (i32.add (i32.add (local.get $count) (i32.const 1)) (call $moreBytes (local.get $count)))
-        (i32.sub (local.get $limit) (local.get $out)))
-      (then (return (i32.const 0))))
+    (local.set $bytes (i32.add (local.get $count) (i32.const 1)))
+    (if (i32.ge_u (local.get $count) (i32.const 15))
+      (then (local.set $bytes (i32.add (local.get $bytes) (call $moreBytes (local.get $count))))))
+    (if (i32.gt_s (local.get $bytes) (i32.sub (local.get $limit) (local.get $out))) (then (return (i32.const 0))))
     (if (i32.lt_u (local.get $count) (i32.const 15))
       (then
         (i32.store8 (local.get $out) (i32.or (i32.shl (local.get $count) (i32.const 4)) (local.get $low)))
@@ -109,7 +106,7 @@
     (param $from i32) (param $length i32) (param $to i32) (param $max i32) (result i32)
     (local $end i32) (local $lastMatch i32) (local $limit i32) (local $out i32) (local $anchor i32) (local $at i32)
     (local $tries i32) (local $word i32) (local $slot i32) (local $ref i32) (local $start i32) (local $back i32)
-    (local $match i32)
+    (local $match i32) (local $low i32) (local $last i32)
     (local.set $end (i32.add (local.get $from) (local.get $length)))
     (local.set $lastMatch (i32.sub (local.get $end) (i32.const 12)))
     (local.set $limit (i32.add (local.get $to) (local.get $max)))
@@ -124,7 +121,8 @@
           (loop $nextTry
             (br_if $noMatch (i32.gt_s (local.get $at) (local.get $lastMatch)))
             (local.set $word (i32.load (local.get $at)))
-            (local.set $slot (call $slot (local.get $word)))
+            (local.set $slot (i32.shl
+              (i32.shr_u (i32.mul (local.get $word) (i32.const -1640531535)) (i32.const 20)) (i32.const 1)))
             (local.set $ref (i32.add (local.get $from) (i32.load16_u (local.get $slot))))
             (i32.store16 (local.get $slot) (i32.sub (local.get $at) (local.get $from)))
             (br_if $found (i32.eq (i32.load (local.get $ref)) (local.get $word)))
@@ -137,11 +135,14 @@
         (local.set $at (call $endOfMatch
           (i32.add (local.get $at) (i32.const 4)) (local.get $back) (i32.sub (local.get $end) (i32.const 5))))
         (local.set $match (i32.sub (i32.sub (local.get $at) (local.get $start)) (i32.const 4)))
-        (local.set $word (i32.const 15))
-        (if (i32.lt_u (local.get $match) (i32.const 15)) (then (local.set $word (local.get $match))))
+        (local.set $low (local.get $match))
+        (local.set $last (i32.sub (local.get $limit) (i32.const 2)))
+        (if (i32.ge_u (local.get $match) (i32.const 15))
+          (then
+            (local.set $low (i32.const 15))
+            (local.set $last (i32.sub (local.get $last) (call $moreBytes (local.get $match))))))
         (local.set $out (call $putLiterals
-          (local.get $anchor) (local.get $start) (local.get $word) (local.get $out)
-          (i32.sub (i32.sub (local.get $limit) (i32.const 2)) (call $moreBytes (local.get $match)))))
+          (local.get $anchor) (local.get $start) (local.get $low) (local.get $out) (local.get $last)))
         (if (i32.eqz (local.get $out)) (then (return (i32.const 0))))
         (i32.store16 (local.get $out) (local.get $back))
         (local.set $out (i32.add (local.get $out) (i32.const 2)))
@@ -150,7 +151,8 @@
         (local.set $anchor (local.get $at))
         (br_if $noMatch (i32.gt_s (local.get $at) (local.get $lastMatch)))
         (i32.store16
-          (call $slot (i32.load (i32.sub (local.get $at) (i32.const 2))))
+          (i32.shl (i32.shr_u (i32.mul (i32.load (i32.sub (local.get $at) (i32.const 2))) (i32.const -1640531535))
+            (i32.const 20)) (i32.const 1))
           (i32.sub (i32.sub (local.get $at) (i32.const 2)) (local.get $from)))
         (br $nextMatch)))
     (local.set $out (call $putLiterals
