@@ -173,5 +173,7 @@ test('a column block that is called packed, and the other way round', () => {
   const i = codecs.indexOf(Codec.packed)
   isRefused(craftCodec(good, { offset: index.offset(i), bytes: index.bytes(i) }, Codec.none))
   const own = codecs.findIndex((_, number) => index.bytes(number) > 65_536)
-  isRefused(craftCodec(good, { offset: index.offset(own), bytes: index.bytes(own) }, Codec.packed))
+  const large = craftCodec(good, { offset: index.offset(own), bytes: index.bytes(own) }, Codec.packed)
+  isRefused(large)
+  for (const { message } of problems(large)) assert.match(message, /a packed block of 70\d{3} bytes/)
 })

@@ -8,7 +8,7 @@ import { alignUp, BadBytes, codeName } from '../../base/index.js'
 import { LZ4_PLAIN_BYTES_MAX, lz4OfThread } from '../../codec/index.js'
 import type { Lz4 } from '../../codec/index.js'
 import { TRAILER_BYTES, UnknownCode } from '../table-format.js'
-import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
+import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
 import {
   FILE_BLOCK_AT, FRONT_CODED, PACKED_HEADER_BYTES, SEQ_WIDTH_MAX, STREAM_AT, STREAM_HEAD_BYTES,
 } from './packed-format.js'
@@ -74,7 +74,6 @@ export class FileBlock {
     const { bytes, view } = this.lz4
     if (length < PACKED_HEADER_BYTES) throw new BadBytes(0, 'packed block is too short')
     const plainBytes = view.getUint32(FILE_BLOCK_AT, true)
-    const count = view.getUint16(FILE_BLOCK_AT + 4, true)
     const flags = bytes[FILE_BLOCK_AT + 7]!
     const streamBytes = view.getUint32(FILE_BLOCK_AT + 8, true)
     const end = PACKED_HEADER_BYTES + view.getUint32(FILE_BLOCK_AT + 12, true)
@@ -82,7 +81,6 @@ export class FileBlock {
     if (plainBytes > LZ4_PLAIN_BYTES_MAX || plainBytes % 8 !== 0) {
       throw new BadBytes(0, `packed block of ${plainBytes} bytes`)
     }
-    if (count === 0 || count > BLOCK_ENTRIES_MAX) throw new BadBytes(4, `packed block of ${count} entries`)
     if (bytes[FILE_BLOCK_AT + 6]! > SEQ_WIDTH_MAX) throw new BadBytes(6, 'sequence numbers are too wide')
     if (streamBytes > plainBytes) throw new BadBytes(8, 'stream is longer than its block')
     if (end > length || length - end >= 8) throw new BadBytes(12, 'bad end of the LZ4 block')
@@ -90,7 +88,10 @@ export class FileBlock {
     return plainBytes
   }
 
-  /** Lays the columns out. Whatever the stream says, only the bytes of the block are written. */
+  /**
+   * Lays the columns out. Whatever the stream says, only the bytes of the block are written. Lengths that go on behind
+   * the stream are read from the memory there, and do not add up.
+   */
   private unpackStream(bytes: Uint8Array, words: Uint32Array, at: number, streamBytes: number): void {
     const { lz4: { bytes: stream, view }, plainBytes } = this
     const count = view.getUint16(FILE_BLOCK_AT + 4, true)
@@ -103,7 +104,7 @@ export class FileBlock {
     const kindsAt = lengthsAt + 4 * count
     const contentAt = kindsAt + count * (1 + width)
     const streamEnd = STREAM_AT + streamBytes
-    if (contentAt + prefixBytes > streamEnd || prefixAt + prefixBytes > plainBytes) throw doesNotFit()
+    if (prefixAt + prefixBytes > plainBytes) throw doesNotFit()
     const word = at >>> 2
     words[word] = count | (columnWidth << 16)
     words[word + 1] = prefixBytes
@@ -117,7 +118,7 @@ export class FileBlock {
     const valuesFrom = streamEnd - (end - valuesAt)
     if (isFrontCoded) {
       bytes.set(stream.subarray(contentAt, contentAt + prefixBytes), at + prefixAt)
-      const from = this.joinSuffixes(bytes, words, at, contentAt + prefixBytes, valuesFrom)
+      const from = this.joinSuffixes(bytes, words, at, contentAt + prefixBytes)
       if (from !== valuesFrom) throw doesNotFit()
       bytes.set(stream.subarray(valuesFrom, streamEnd), at + valuesAt)
     } else {
@@ -155,13 +156,8 @@ export class FileBlock {
     return start
   }
 
-  /**
-   * Puts suffixes together from what they share and their rests, which stand in the stream from `from` to `fromEnd`.
-   * Returns where the rests end.
-   */
-  private joinSuffixes(
-    bytes: Uint8Array, words: Uint32Array, at: number, from: number, fromEnd: number,
-  ): number {
+  /** Puts suffixes together from what they share and their rests, which begin at `from`; returns where these end. */
+  private joinSuffixes(bytes: Uint8Array, words: Uint32Array, at: number, from: number): number {
     const { bytes: stream } = this.lz4
     const keyWord = (at >>> 2) + 4
     const count = words[at >>> 2]! & 0xffff
@@ -170,8 +166,7 @@ export class FileBlock {
     for (let i = 0, start = at + (words[keyWord]! & START_MASK); i < count; i++) {
       const end = at + (words[keyWord + i + 1]! & START_MASK)
       const shared = stream[STREAM_AT + STREAM_HEAD_BYTES + i]!
-      const rest = end - start - shared
-      if (shared > lastBytes || rest > fromEnd - from) throw doesNotFit()
+      if (shared > lastBytes) throw doesNotFit()
       for (let k = 0; k < shared; k++) bytes[start + k] = bytes[last + k]!
       for (let k = start + shared; k < end; k++) bytes[k] = stream[from++]!
       last = start

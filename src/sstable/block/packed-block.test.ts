@@ -44,7 +44,6 @@ function pack(entries: readonly Entry[]): { plain: Uint8Array; packed: Uint8Arra
 function unpack(packed: Uint8Array): Uint8Array {
   const block = fileBlockOfThread()
   block.bytes.set(packed, FILE_BLOCK_AT)
-  block.bytes.fill(UNTOUCHED, FILE_BLOCK_AT + packed.length, FILE_BLOCK_AT + packed.length + 8)
   const bytes = untouched.slice()
   const words = new Uint32Array(bytes.buffer)
   let end = AT
@@ -194,6 +193,80 @@ function literals(
   packed.set(lz4, 16)
   return packed
 }
+
+/** The parts of a block of three entries, front-coded or not; a test changes some of them to lies. */
+function parts(isFrontCoded: boolean) {
+  return {
+    count: 3, width: 1, flags: isFrontCoded ? FRONT_CODED : 0, prefix: [112, 112],
+    shared: isFrontCoded ? [0, 1, 2] : [], rests: isFrontCoded ? [2, 1, 1] : [2, 2, 3],
+    values: [1, 0, 4], kinds: [1, 2, 1], numbers: [5, 0, 7],
+    content: isFrontCoded ? [97, 97, 98, 99, 1, 2, 3, 4, 5] : [97, 97, 97, 98, 97, 98, 99, 1, 2, 3, 4, 5],
+  }
+}
+
+function assembled(of: ReturnType<typeof parts>, { streamBytes = 0, plainBytes = 0 } = {}): Uint8Array {
+  const twoBytes = (lengths: number[]) => lengths.flatMap((length) => [length & 255, length >>> 8])
+  const stream = [
+    9, 0, 0, 0, 0, 0, 0, 0, ...twoBytes([of.prefix.length]), ...of.shared, ...twoBytes([...of.rests, ...of.values]),
+    ...of.kinds, ...of.numbers, ...of.prefix, ...of.content,
+  ]
+  const sum = (lengths: number[]) => lengths.reduce((total, length) => total + length, 0)
+  const end = 20 + 12 * of.count + of.prefix.length + sum([...of.shared, ...of.rests, ...of.values])
+  const packed = literals(Uint8Array.from(stream), { ...of, plainBytes: plainBytes || Math.ceil(end / 8) * 8 })
+  if (streamBytes > 0) new DataView(packed.buffer).setUint32(8, streamBytes, true)
+  return packed
+}
+
+test('a stream by hand is read; each lie in it is refused', () => {
+  for (const isFrontCoded of [false, true]) {
+    assert.ok(read(assembled(parts(isFrontCoded))) instanceof Uint8Array)
+    const longer = { ...parts(isFrontCoded), content: [...parts(isFrontCoded).content, 6] }
+    assert.equal(read(assembled(longer)), 'refused', 'a byte too many')
+    const shorter = { ...parts(isFrontCoded), content: parts(isFrontCoded).content.slice(1) }
+    assert.equal(read(assembled(shorter)), 'refused', 'a byte too few')
+    const good = assembled(parts(isFrontCoded))
+    assert.equal(read(assembled(parts(isFrontCoded), { plainBytes: 64 })), 'refused', 'a shorter block')
+    assert.equal(read(assembled(parts(isFrontCoded), { plainBytes: 80 })), 'refused', 'a longer block')
+    assert.equal(read(Uint8Array.from([...good, 0, 0, 0, 0, 0, 0, 0, 0])), 'refused', 'zeros too many')
+    const unpadded = good.slice()
+    unpadded[unpadded.length - 1] = 1
+    assert.equal(read(unpadded), 'refused', 'padding that is not zero')
+    // What stands behind the block in the memory is what was cut off.
+    read(good)
+    assert.equal(read(good.subarray(0, good.length - 8)), 'refused', 'a block that ends too early')
+  }
+  const first = { ...parts(true), shared: [1, 1, 2], rests: [1, 1, 1], content: [97, 98, 99, 1, 2, 3, 4, 5] }
+  assert.equal(read(assembled(first)), 'refused', 'the first suffix shares nothing')
+  const second = { ...parts(true), shared: [0, 3, 2], rests: [2, 0, 1], content: [97, 97, 99, 1, 2, 3, 4, 5] }
+  assert.equal(read(assembled(second)), 'refused', 'a suffix shares no more than there is')
+})
+
+/** A packed block of which the stream is `head` and then zeros, up to `streamBytes`. */
+function bomb(head: Uint8Array, streamBytes: number, plainBytes: number): Uint8Array {
+  const match = streamBytes - head.length - 5 - 4 - 15
+  const lengths = [...Array<number>(Math.floor(match / 255)).fill(255), match % 255]
+  const headMore = head.length - 15
+  const lz4 = [0xff, headMore, ...head, 1, 0, ...lengths, 0x50, 0, 0, 0, 0, 0]
+  const packed = new Uint8Array(Math.ceil((16 + lz4.length) / 8) * 8)
+  const view = new DataView(packed.buffer)
+  view.setUint32(0, plainBytes, true)
+  view.setUint16(4, 2, true)
+  view.setUint32(8, streamBytes, true)
+  view.setUint32(12, lz4.length, true)
+  packed.set(lz4, 16)
+  return packed
+}
+
+test('a block that would unpack to more than 64 KiB is refused before anything is unpacked', () => {
+  const head = Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 64, 156, 64, 156, 1, 1, 97, 98, 0)
+  const streamBytes = 10 + 4 + 4 + 2 + 2 + 2 * 40_000
+  const plainBytes = Math.ceil((16 + 20 + 2 + 2 * 40_000) / 8) * 8
+  for (const packed of [bomb(head, streamBytes, plainBytes), bomb(head, 1_000_000, 65_536)]) {
+    assert.throws(() => unpack(packed), (error: unknown) => error instanceof BadBytes && error.offset <= 8)
+  }
+  const small = Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 16, 39, 16, 39, 1, 1, 97, 98, 0)
+  assert.ok(unpack(bomb(small, 22 + 20_000, 20_040)).length === 20_040, 'one like it is read')
+})
 
 test('what only later versions have is refused by name', () => {
   const entry = { key: Uint8Array.of(1), seqNum: 1, kind: EntryKind.value, value: new Uint8Array(1000) }
