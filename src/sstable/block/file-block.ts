@@ -72,15 +72,12 @@ export class FileBlock {
 
   private checkHead(length: number): number {
     const { bytes, view } = this.lz4
-    if (length < PACKED_HEADER_BYTES) throw new BadBytes(0, 'packed block is too short')
     const plainBytes = view.getUint32(FILE_BLOCK_AT, true)
     const flags = bytes[FILE_BLOCK_AT + 7]!
     const streamBytes = view.getUint32(FILE_BLOCK_AT + 8, true)
     const end = PACKED_HEADER_BYTES + view.getUint32(FILE_BLOCK_AT + 12, true)
     if (flags > FRONT_CODED) throw refusedFlags(flags & ~FRONT_CODED)
-    if (plainBytes > LZ4_PLAIN_BYTES_MAX || plainBytes % 8 !== 0) {
-      throw new BadBytes(0, `packed block of ${plainBytes} bytes`)
-    }
+    if (plainBytes > LZ4_PLAIN_BYTES_MAX) throw new BadBytes(0, `unpacks to ${plainBytes} bytes`)
     if (bytes[FILE_BLOCK_AT + 6]! > SEQ_WIDTH_MAX) throw new BadBytes(6, 'sequence numbers are too wide')
     if (streamBytes > plainBytes) throw new BadBytes(8, 'stream is longer than its block')
     if (end > length || length - end >= 8) throw new BadBytes(12, 'bad end of the LZ4 block')

@@ -235,6 +235,15 @@ test('a stream by hand is read; each lie in it is refused', () => {
     read(good)
     assert.equal(read(good.subarray(0, good.length - 8)), 'refused', 'a block that ends too early')
   }
+  // The memory has the right stream yet when the LZ4 block is wrong at its beginning.
+  const broken = assembled(parts(true))
+  assert.ok(read(broken) instanceof Uint8Array)
+  broken[16] = 1
+  assert.equal(read(broken), 'refused', 'a wrong LZ4 block')
+  const wide = { ...parts(false), width: 8, numbers: [1, 0, 0, 0, 0, 0, 0, 0, ...Array<number>(16).fill(0)] }
+  assert.equal(read(assembled(wide, { plainBytes: 88 })), 'refused', 'numbers of eight bytes')
+  const narrower = { ...wide, width: 7, numbers: wide.numbers.slice(0, 21) }
+  assert.ok(read(assembled(narrower, { plainBytes: 88 })) instanceof Uint8Array)
   const first = { ...parts(true), shared: [1, 1, 2], rests: [1, 1, 1], content: [97, 98, 99, 1, 2, 3, 4, 5] }
   assert.equal(read(assembled(first)), 'refused', 'the first suffix shares nothing')
   const second = { ...parts(true), shared: [0, 3, 2], rests: [2, 0, 1], content: [97, 97, 99, 1, 2, 3, 4, 5] }
