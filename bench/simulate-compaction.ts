@@ -25,6 +25,7 @@ ${WORKLOADS.map((name) => `      ${name.padEnd(14)}  ${WORKLOAD_TEXTS[name]}`).j
   --quiet             at the end also what is done when nothing else is to do
   --entry KIB         bytes of one simulated entry (16)
   --handles N         values stand in value logs: bytes of an entry in a table for each of its value (0.01: 4 KiB)
+  --ratio N           tables are packed: bytes of an entry for each byte in a table (1; half-random values: 1.7)
   --seed N            (1)
 
 Settings of the picker, else as by default:
@@ -52,6 +53,7 @@ const { values, positionals } = parseArgs({
     tombstones: { type: 'string' },
     reclaim: { type: 'string' },
     handles: { type: 'string' },
+    ratio: { type: 'string' },
     garbage: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -98,6 +100,7 @@ function readOptions(): Omit<SimulationOptions, 'workload'> {
     entryBytes: number('entry', KiB, 0),
     tombstoneShare: number('handles', 1, 0.2),
     handleShare: number('handles', 1, 0),
+    ratio: number('ratio', 1, 1),
     speed: number('speed', 1, 0),
     workers: number('workers', 1, 0),
     level0TablesMax: number('stop', 1, 0),

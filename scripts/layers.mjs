@@ -14,7 +14,7 @@ import { lineOf, readSourceTree, report } from './source-tree.mjs'
 
 const ranks = [
   ['base'],
-  ['vfs', 'exec', 'stats', 'cache', 'iterator', 'dump'],
+  ['vfs', 'exec', 'stats', 'cache', 'codec', 'iterator', 'dump'],
   ['slab', 'directory'],
   ['memtable', 'wal', 'manifest', 'sstable', 'vlog'],
   ['tables', 'pick'],

@@ -28,6 +28,7 @@ const SLOW = [
   'src/engine/write-stalls.test.ts',
   'src/pick/pick-values.test.ts',
   'src/sstable/read/table.test.ts',
+  'src/sstable/table-packed.test.ts',
   'test/api/compaction.test.ts',
   'test/api/compaction-workers.test.ts',
   'test/api/fast-mode.test.ts',

@@ -3,7 +3,8 @@ export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
   BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,
   CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
-  Components, DatabaseState, DatabaseStats, EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
+  Components, Compression,
+  DatabaseState, DatabaseStats, EngineEvent, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
   FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedOperation, FollowOptions,
   HeldValueLog, HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
   LastRunStats,

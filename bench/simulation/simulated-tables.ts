@@ -25,6 +25,8 @@ export interface EntrySizes {
   readonly tombstoneBytes: number
   /** Bytes of an entry in a table that points to its value in a value log. Without it all values stand in tables. */
   readonly handleBytes?: number
+  /** Bytes of a value for each byte that it takes in a table, as `compression` makes them; default 1. */
+  readonly ratio?: number
   /** Bytes of a key and of framing in a value log; default 0. */
   readonly framingBytes?: number
 }
@@ -130,12 +132,19 @@ export class SimulatedTables {
   }
 
   private entryBytes({ isTombstone, valueLogs }: SimulatedEntries, i: number): number {
-    const { handleBytes, valueBytes, tombstoneBytes } = this.sizes
-    return isTombstone[i]! ? tombstoneBytes : valueLogs[i] === 0 ? valueBytes : handleBytes!
+    const { handleBytes, valueBytes, tombstoneBytes, ratio = 1 } = this.sizes
+    return isTombstone[i]! ? tombstoneBytes : valueLogs[i] === 0 ? Math.ceil(valueBytes / ratio) : handleBytes!
   }
 
   drop(tables: readonly TableFacts[]): void {
     for (const { fileNum } of tables) this.entries.delete(fileNum)
+  }
+
+  /** Bytes of the entries in a table, before they are packed. */
+  private plainBytes({ isTombstone, valueLogs }: SimulatedEntries): number {
+    const { handleBytes, valueBytes, tombstoneBytes } = this.sizes
+    const valuePart = (i: number): number => (valueLogs[i] === 0 ? valueBytes : handleBytes!)
+    return isTombstone.reduce((sum, isDeleted, i) => sum + (isDeleted ? tombstoneBytes : valuePart(i)), 0)
   }
 
   private add(entries: SimulatedEntries): TableFacts {
@@ -148,7 +157,7 @@ export class SimulatedTables {
     this.entries.set(fileNum, entries)
     return {
       fileNum, bytes, entryCount: keys.length, tombstoneCount, hiddenCount, valueFiles,
-      rawBytes: valueFiles.reduce((sum, { valueBytes }) => sum + valueBytes, bytes),
+      rawBytes: valueFiles.reduce((sum, { valueBytes }) => sum + valueBytes, this.plainBytes(entries)),
       smallestKey: keyOf(keys[0]!), largestKey: keyOf(keys.at(-1)!),
       smallestSeqNum: seqNums.reduce((a, b) => Math.min(a, b)),
       largestSeqNum: seqNums.reduce((a, b) => Math.max(a, b)),

@@ -11,6 +11,7 @@ export function simulationText(options: SimulationOptions, report: SimulationRep
     `  MiB written ${mib(report.userBytes)}, live ${mib(report.liveBytes)}, ` +
       `most tables in level 0 ${report.level0TablesMost}, stalled ${(100 * stalledShare).toFixed(0)} %`,
     ...valueLines(report),
+    ...(options.ratio === 1 ? [] : [`  tables packed, ratio ${options.ratio.toFixed(2)}`]),
     '',
     ...rows([
       ['amplification', '', 'at the end'],

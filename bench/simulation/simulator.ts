@@ -30,6 +30,8 @@ export interface SimulationOptions {
   readonly tombstoneShare: number
   /** Bytes of an entry in a table for each byte of its value in a value log; 0: values stand in tables. */
   readonly handleShare: number
+  /** Bytes of an entry for each byte that it takes in a table: what `compression` makes of it; 1: nothing. */
+  readonly ratio: number
   /** Bytes that one compaction merges while the user writes one; with Infinity it takes no time. */
   readonly speed: number
   /** The number of compactions at the same time. */
@@ -120,9 +122,9 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.options = options
-    const { entryBytes, tombstoneShare, handleShare, settings, seed } = options
+    const { entryBytes, tombstoneShare, handleShare, ratio, settings, seed } = options
     const handles = handleShare === 0 ? {} : { handleBytes: Math.ceil(entryBytes * handleShare) }
-    this.sizes = { valueBytes: entryBytes, tombstoneBytes: Math.ceil(entryBytes * tombstoneShare), ...handles }
+    this.sizes = { valueBytes: entryBytes, tombstoneBytes: Math.ceil(entryBytes * tombstoneShare), ratio, ...handles }
     this.tables = new SimulatedTables(this.sizes)
     this.random = new SeededRandom(seed, 'reads')
     this.picker = createPicker(settings)

@@ -4,8 +4,8 @@ export type {
   Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
-  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, FollowedBatch, FollowedOperation,
-  HeldValueLog, VarveOptions,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch,
+  FollowedOperation, HeldValueLog, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'

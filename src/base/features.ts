@@ -22,6 +22,8 @@ const MUST_KNOW_NAMES = [
 export const MustKnow = {
   /** In the footer of a table: it has handles of values (value-handle.ts). */
   valueHandles: 8,
+  /** In the footer of a table: some of its blocks are packed (sstable/block/packed-format.ts). */
+  packedBlocks: 32,
 } as const
 
 export interface Features {

@@ -98,7 +98,7 @@ export function makeFlusher(engine: EngineCore): Flusher {
   const { setup, options, installer, snapshots } = engine
   return new Flusher({
     installer, snapshots, clock: options.clock,
-    tableSettings: tableSettings(options),
+    tableSettings: tableSettings(options, 'flush'),
     valueSettings: valueSettings(options),
     flushedValues: setup.counts.flushedValues,
     syncer: engine.syncer,
@@ -120,7 +120,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
   return new Compactor({
     installer, snapshots, versions, clock: options.clock,
     databaseId: setup.origin.databaseId,
-    tableSettings: tableSettings(options),
+    tableSettings: tableSettings(options, 'compaction'),
     valueFileBytes: options.valueFileBytes,
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),

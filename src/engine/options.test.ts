@@ -41,6 +41,7 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     writeBufferSize: 32 * MiB, immutablesMax: 3,
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
+    compression: { flush: 'none', compaction: 'none' },
     valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB, pinBytesMax: 1024 * MiB,
     flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
   })
@@ -58,6 +59,20 @@ test('every flag takes true and false and nothing else', () => {
     }
     for (const value of [null, 0, 1, '', 'true', {}, [], NaN, 1n, new Boolean(true)]) refused({ [name]: value }, name)
   }
+})
+
+test('compression is lz4 or none, for all tables or for those of flushes and of compactions', () => {
+  const given = (compression: unknown) => resolve({ compression }).compression
+  assert.deepEqual(given('lz4'), { flush: 'lz4', compaction: 'lz4' })
+  assert.deepEqual(given('none'), { flush: 'none', compaction: 'none' })
+  assert.deepEqual(given({ compaction: 'lz4' }), { flush: 'none', compaction: 'lz4' })
+  assert.deepEqual(given({ flush: 'lz4', compaction: undefined }), { flush: 'lz4', compaction: 'none' })
+  assert.deepEqual(given({}), { flush: 'none', compaction: 'none' })
+  const wrong = ['LZ4', 'snappy', '', 1, true, false, null, ['lz4']]
+  for (const value of wrong) refused({ compression: value }, 'compression')
+  refused({ compression: { flush: 'zstd' } }, 'compression.flush')
+  refused({ compression: { compaction: null } }, 'compression.compaction')
+  refused({ compression: { level: 'lz4' } }, 'compression option "level"')
 })
 
 test('the threshold of values is 0 or at least 512 bytes, and at most 1 GiB', () => {

@@ -21,11 +21,14 @@ export type VarveLevelOptions<K = string, V = string> = DatabaseOptions<K, V>
 
 /**
  * Options of `open`: ClassicLevel's, then Varve's own. Numbers outside of what Varve takes count as its
- * nearest limit. `true` and `false` are what ClassicLevel takes for `compression`.
+ * nearest limit.
  */
 export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
-  /** Accepted; tables are not compressed yet. */
-  compression?: boolean | undefined
+  /**
+   * True packs tables with LZ4, where ClassicLevel has Snappy; default false (ClassicLevel: true). Varve's own option
+   * is taken, too.
+   */
+  compression?: boolean | VarveOptions['compression']
   /** Bytes of cached blocks; another name for Varve's `blockCacheSize`, which goes before it. */
   cacheSize?: number | undefined
   /** Bytes of a log and its memtable; 64 KiB to 2 GiB, default 32 MiB (ClassicLevel: 4 MiB). */

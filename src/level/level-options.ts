@@ -24,8 +24,8 @@ export function engineOptions(options: Record<string, unknown>): VarveOptions {
   result.blockSize = clipped(options.blockSize, BLOCK)
   result.maxOpenFiles = clipped(options.maxOpenFiles, OPEN_FILES)
   result.blockCacheSize ??= clipped(options.cacheSize, CACHE)
-  // ClassicLevel's `compression` means Snappy or nothing, and says nothing about codecs of ours.
-  if (typeof result.compression === 'boolean') delete result.compression
+  // ClassicLevel's `compression` means Snappy, or nothing.
+  if (typeof result.compression === 'boolean') result.compression = result.compression ? 'lz4' : 'none'
   return result as VarveOptions
 }
 

@@ -262,7 +262,7 @@ class Opening {
     })
     const input: FlushBuildInput = {
       dir, fileName: table.tempName, isSynced: true, header: newFileHeader('varvetab', origin, tableNum),
-      settings: tableSettings(options),
+      settings: tableSettings(options, 'flush'),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, provenBytes, values,
       valueLogs: copies.map(({ header, tempName }) => ({ header, fileName: tempName })),
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,

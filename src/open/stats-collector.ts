@@ -165,13 +165,17 @@ function levelStats(version: Version): LevelStats[] {
   return version.levels.map(({ tables }, level) => {
     const stats: LevelStats = {
       level, tableCount: tables.length, tableBytes: 0, entryCount: 0, tombstoneCount: 0, rawBytes: 0,
+      ratio: 0,
     }
+    let apartBytes = 0
     for (const facts of tables) {
       stats.tableBytes += facts.bytes
       stats.entryCount += facts.entryCount
       stats.tombstoneCount += facts.tombstoneCount
       stats.rawBytes += facts.rawBytes
+      for (const { valueBytes } of facts.valueFiles) apartBytes += valueBytes
     }
+    if (stats.tableBytes > 0) stats.ratio = (stats.rawBytes - apartBytes) / stats.tableBytes
     return stats
   })
 }

@@ -163,7 +163,8 @@ test('A5: in a tree that is written to now and then, quiet work writes no more t
 test('A18: a thousand sessions of 2 MiB leave few files, and each value moves about twice', () => {
   const report = simulate({
     workload: 'fill', settings: defaultCompactionSettings(), dataBytes: 2000 * MiB, writeBufferBytes: 2 * MiB,
-    entryBytes: 64 * KiB, tombstoneShare: 0.001, handleShare: 0.001, speed: Infinity, workers: 1, level0TablesMax: 24,
+    entryBytes: 64 * KiB, tombstoneShare: 0.001, handleShare: 0.001, ratio: 1, speed: Infinity, workers: 1,
+    level0TablesMax: 24,
     isQuietAtEnd: true, seed: 1,
   })
   const { logCount, movedBytes } = report.values

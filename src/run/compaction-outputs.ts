@@ -9,7 +9,7 @@
  */
 import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
-import type { BuildBuffer, Replaced, TableScan } from '../sstable/index.js'
+import type { BuildBuffer, Replaced, TableBuilderOptions, TableScan } from '../sstable/index.js'
 import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -59,11 +59,18 @@ export class CompactionOutputs {
   private readonly tables: NewTable[] = []
   private readonly overlap: OverlapMeter
   private current: NewTable | null = null
+  /**
+   * A read that comes down to the last level mostly finds its key there: a filter beside the point hash would be read
+   * for nothing, and most keys are there.
+   */
+  private readonly lookups: Pick<TableBuilderOptions, 'filterBitsPerKey'>
 
   constructor(place: OutputContext, options: CompactionOutputOptions) {
     this.place = place
     this.options = options
     this.overlap = new OverlapMeter(options.below[0] ?? [])
+    const isLastLevel = options.below.every((tables) => tables.length === 0)
+    this.lookups = isLastLevel ? { filterBitsPerKey: 0 } : {}
   }
 
   get writtenBytes(): number {
@@ -90,7 +97,7 @@ export class CompactionOutputs {
     const { options, tables } = this
     const { vfs, memory } = this.place
     const { dir, isSynced, headers, fileNames, settings } = options
-    const table = { ...headers[tables.length]!, ...settings }
+    const table = { ...headers[tables.length]!, ...settings, ...this.lookups }
     this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
     tables.push(this.current)
     this.isDue = false

@@ -209,7 +209,8 @@ test('it pauses every few thousand entries, also while an output is finished and
   const entries = Array.from({ length: 40_000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1, ''))
   let pauses = 0
   const count = () => void pauses++
-  compactInterrupted(vfs, inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 700_000 }), count)
+  const below = [[writeInput(vfs, 9, [put('99999999', 1)])]]
+  compactInterrupted(vfs, inputOf([[writeInput(vfs, 1, entries)]], { tableBytes: 700_000, below }), count)
   // These are the filter and point hash of an output of about 29,000 keys, and of one of 11,000.
   assert.ok(pauses >= 40_000 / 2048 + 2 * 2 + 2, String(pauses))
   const large = Array.from({ length: 20 }, (_, i) => put(`large${i + 10}`, i + 1, new Uint8Array(1_000_000)))
@@ -218,6 +219,20 @@ test('it pauses every few thousand entries, also while an output is finished and
   const fresh = { headers: headers.slice(5), fileNames: fileNames.slice(5) }
   compactInterrupted(vfs, inputOf([[writeInput(vfs, 2, large)]], fresh), count)
   assert.ok(pauses >= 10, String(pauses))
+})
+
+test('a table has no filter beside its point hash where nothing is below it', () => {
+  const entries = Array.from({ length: 100 }, (_, i) => put(String(i + 100), i + 1))
+  for (const [below, hasFilter] of [[[], false], [[[]], false], [[[], [put('150', 1)]], true]] as const) {
+    const vfs = newDisk()
+    const levels = below.map((run, i) => (run.length === 0 ? [] : [writeInput(vfs, 20 + i, [...run])]))
+    const input = inputOf([[writeInput(vfs, 1, entries)]], { below: levels })
+    compact(vfs, input)
+    const file = vfs.openSync(`${DIR}/${input.fileNames[0]!}`, 'read')
+    const { filter, pointHash } = runSync(readParts({ file, name: '' }, { pointHash: true, filter: 'always' }))
+    assert.deepEqual([filter !== null, pointHash !== null], [hasFilter, true])
+    file.closeSync()
+  }
 })
 
 test('COMP-5: given up, it says ABORTED and removes its outputs; progress is told', () => {

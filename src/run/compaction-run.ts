@@ -10,7 +10,7 @@ import { alignUp, assert, KiB, MiB, sharedPrefixLength, VarveError } from '../ba
 import type { TableFacts } from '../base/index.js'
 import type { RetentionFilter, RetentionRule } from '../iterator/index.js'
 import type { NewValueLog } from '../manifest/index.js'
-import { replacedByMerge } from '../sstable/index.js'
+import { replacedByMerge, scanBytes } from '../sstable/index.js'
 import { SpareMemory } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { FilePool } from '../vfs/index.js'
@@ -66,7 +66,7 @@ export function* compactionRun(
   const { inputs } = input
   const share = alignUp(PIECES_BYTES_MAX / Math.max(1, inputs.length), 8)
   const pieceBytes = Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES_MAX, share))
-  const memory = spare.take(input.settings.blockBytes, inputs.length * pieceBytes)
+  const memory = spare.take(input.settings.blockBytes, inputs.length * scanBytes(pieceBytes))
   const options = { memory, pieceBytes, headAt }
   const { dir, databaseId } = input
   const place = { vfs, dir, databaseId, pool: new FilePool({ max: input.openFilesMax }) }

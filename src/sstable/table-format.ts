@@ -13,7 +13,7 @@
  * 8 and a trailer:
  *
  *   offset size
- *        0    1  codec: 0 none; others are reserved
+ *        0    1  codec: 0 none; 1, of a block only, packed (packed-format.ts); others are reserved
  *        1    3  zero
  *        4    4  CRC-32 of everything before, seeded with fileSeed XOR the offset of the block or section
  *
@@ -47,9 +47,11 @@ import type { Features, VarveError } from '../base/index.js'
 export const TABLE_MAGIC = 'varvetab'
 export const TRAILER_BYTES = 8
 export const FOOTER_BYTES = 128
-const CODEC_NONE = 0
-/** Codecs that later versions have. On disk: do not change these numbers. */
-const RESERVED_CODECS: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 'plain LZ4', 3: 'zstd' }
+/** Codecs of blocks. On disk: do not change these numbers. */
+export const Codec = { none: 0, packed: 1 } as const
+export type Codec = (typeof Codec)[keyof typeof Codec]
+/** Names of codecs, also of those that later versions have. On disk: do not change these numbers. */
+const CODEC_NAMES: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 'plain LZ4', 3: 'zstd' }
 
 const SECTION_SLOTS = 8
 /** Slots of sections that later versions have. On disk: do not change these numbers. */
@@ -57,7 +59,7 @@ const RESERVED_SLOTS: Readonly<Record<number, string>> = { 4: 'spans', 5: 'a pre
 const FEATURES_OFFSET = 76
 const UNIT_OFFSET = 88
 /** The bits of the first word that this version knows in a footer. */
-const KNOWN_FEATURES = MustKnow.valueHandles
+const KNOWN_FEATURES = MustKnow.valueHandles | MustKnow.packedBlocks
 /** A larger section is neither written nor believed. */
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
@@ -135,6 +137,11 @@ export function saysHandles({ features }: Footer): boolean {
   return (features.mustKnow & MustKnow.valueHandles) !== 0
 }
 
+/** True when the table says that some of its blocks are packed. */
+export function saysPacked({ features }: Pick<Footer, 'features'>): boolean {
+  return (features.mustKnow & MustKnow.packedBlocks) !== 0
+}
+
 /** Where a footer tells the features of its table, for errors. */
 export function featuresPlace(fileBytes: number, file: string): { file: string; offset: number } {
   return { file, offset: fileBytes - FOOTER_BYTES + FEATURES_OFFSET }
@@ -179,9 +186,9 @@ export function contentBytes(bytes: number): number {
 
 /** Writes the trailer behind bytes[start, end); `offset` is the place of `start` in the file. */
 export function putTrailer(
-  bytes: Uint8Array, start: number, end: number, offset: number, seed: number,
+  bytes: Uint8Array, start: number, end: number, offset: number, seed: number, codec: Codec = Codec.none,
 ): void {
-  bytes[end] = CODEC_NONE
+  bytes[end] = codec
   bytes[end + 1] = bytes[end + 2] = bytes[end + 3] = 0
   putU32(bytes, end + 4, crc32(bytes, start, end + 4, (seed ^ offset) >>> 0))
 }
@@ -193,12 +200,14 @@ export function trailerHolds(
   return getU32(bytes, end - 4) === crc32(bytes, start, end - 4, (seed ^ offset) >>> 0)
 }
 
-/** Checks the rest of the trailer before bytes[end], which is `offset` in the file. */
-export function checkTrailer(bytes: Uint8Array, end: number, offset: number, file: string): void {
+/** Checks the rest of the trailer before bytes[end], which is `offset` in the file. The codec is `known`, or none. */
+export function checkTrailer(
+  bytes: Uint8Array, end: number, offset: number, file: string, known: Codec = Codec.none,
+): void {
   const at = end - TRAILER_BYTES
   const codec = bytes[at]!
-  if (codec !== CODEC_NONE) {
-    throw unsupportedFormat(file, offset - TRAILER_BYTES, `codec ${codec}, ${RESERVED_CODECS[codec] ?? 'unknown'}`)
+  if (codec !== Codec.none && codec !== known) {
+    throw unsupportedFormat(file, offset - TRAILER_BYTES, `codec ${codec}, ${CODEC_NAMES[codec] ?? 'unknown'}`)
   }
   if (bytes[at + 1] !== 0 || bytes[at + 2] !== 0 || bytes[at + 3] !== 0) {
     throw corruption(file, offset - TRAILER_BYTES + 1, 'reserved bytes are not zero')

@@ -9,7 +9,7 @@ import type { Entry } from '../../test/support/samples/table-samples.js'
 import { handleEntry } from '../../test/support/samples/value-handles.js'
 import { EntryKind, getU32, MustKnow, putU32 } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { BuildBuffer, TableBuilder, TableScan } from './index.js'
+import { BuildBuffer, scanBytes, TableBuilder, TableScan } from './index.js'
 import { FOOTER_BYTES, SectionSlot } from './table-format.js'
 
 /** Values and handles side by side, of four files, in several blocks. */
@@ -53,7 +53,7 @@ test('the footer of a table says whether handles are in it', () => {
 /** A table of the same entries by the other ways into a builder. */
 test('entries that are taken from another table, or from shared memory, are counted alike', () => {
   const memory = new BuildBuffer(8192)
-  const scan = new TableScan({ memory: new BuildBuffer(1024, 64 * 1024), pieceBytes: 16 * 1024, headAt: 0 })
+  const scan = new TableScan({ memory: new BuildBuffer(1024, scanBytes(16 * 1024)), pieceBytes: 16 * 1024, headAt: 0 })
   scan.open({ file: written.file, name: TABLE_NAME }, written.facts, DATABASE_ID)
   const identity = { fileNum: 7, databaseId: DATABASE_ID, salt: new Uint8Array(8), generation: 1 }
   const merged = new TableBuilder(newFile(), identity, memory)

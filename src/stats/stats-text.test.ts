@@ -19,10 +19,11 @@ function busyStats(): Stats {
     wait: { count: 1021, totalMs: 51_050, lastMs: 12.25, maxMs: 700.125, avgMs: 50 },
     build: { count: 1021, totalMs: 102_100, lastMs: 99.999, maxMs: 1200, avgMs: 100 },
   })
-  const level = { tableCount: 4, tableBytes: 130 * 2 ** 20, rawBytes: 200 * 2 ** 20, entryCount: 1_000_000 }
+  const sizes = { tableBytes: 130 * 2 ** 20, rawBytes: 200 * 2 ** 20, ratio: 200 / 130 }
+  const level = { tableCount: 4, ...sizes, entryCount: 1_000_000 }
   stats.levels = [
     { level: 0, ...level, tombstoneCount: 12 },
-    { level: 1, tableCount: 0, tableBytes: 0, rawBytes: 0, entryCount: 0, tombstoneCount: 0 },
+    { level: 1, tableCount: 0, tableBytes: 0, rawBytes: 0, ratio: 0, entryCount: 0, tombstoneCount: 0 },
     { level: 2, ...level, tombstoneCount: 0 },
   ]
   Object.assign(stats.wal, {

@@ -99,17 +99,21 @@ function stageTable({ wait, build, install, release }: LastRunStats['flush']): s
 function levelLines(levels: readonly LevelStats[]): string[] {
   const used = levels.filter((level, i) => level.tableCount > 0 || i === 0)
   const total = { tableCount: 0, tableBytes: 0, rawBytes: 0, entryCount: 0, tombstoneCount: 0 }
+  let inTables = 0
   for (const level of levels) {
     for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += level[name]
+    inTables += level.ratio * level.tableBytes
   }
+  const ratio = total.tableBytes === 0 ? [] : [pairs('', [['ratio', (inTables / total.tableBytes).toFixed(2)]])]
   return [
     row('level', ['tables', 'size', 'raw', 'entries', 'tombstones']),
     ...used.map((level) => levelRow(`L${level.level}`, level)),
     levelRow('total', total),
+    ...ratio,
   ]
 }
 
-function levelRow(label: string, level: Omit<LevelStats, 'level'>): string {
+function levelRow(label: string, level: Omit<LevelStats, 'level' | 'ratio'>): string {
   return row(label, [
     count(level.tableCount), bytes(level.tableBytes), bytes(level.rawBytes),
     count(level.entryCount), count(level.tombstoneCount),

@@ -35,6 +35,11 @@ export interface LevelStats {
   tombstoneCount: number
   /** Keys and values as the user gave them. */
   rawBytes: number
+  /**
+   * Bytes of keys and values for each byte of its files, without values that stand in value logs: above 1 it is what
+   * `compression` saves; 0 when there are no tables.
+   */
+  ratio: number
 }
 
 /** Merges of tables in the background. */

@@ -6,18 +6,23 @@
  * States: open → finished (synced in strict mode, closed); discarded from either.
  */
 import type { TableFacts } from '../base/index.js'
-import { TableBuilder } from '../sstable/index.js'
+import { Codec, TableBuilder } from '../sstable/index.js'
 import type { BuildBuffer, Replaces, TableBuilderOptions } from '../sstable/index.js'
 import { NewFile } from './new-file.js'
 import type { NewFileOptions } from './new-file.js'
 
-/** The layout of tables; the same for every table of an open database. */
-export type TableSettings = Pick<TableBuilderOptions, 'blockBytes'>
+/** The layout of tables: the same for all that flushes write, and for all that compactions write. */
+export type TableSettings = Pick<TableBuilderOptions, 'blockBytes' | 'codec'>
 
-/** The one place where options of a database become settings of its tables. */
-export function tableSettings({ blockSize }: { blockSize: number }): TableSettings {
-  return { blockBytes: blockSize }
+/** The one place where options of a database become settings of the tables that `maker` writes. */
+export function tableSettings(
+  { blockSize, compression }: { blockSize: number; compression: Record<TableMaker, 'lz4' | 'none'> },
+  maker: TableMaker,
+): TableSettings {
+  return { blockBytes: blockSize, codec: compression[maker] === 'lz4' ? Codec.packed : Codec.none }
 }
+
+type TableMaker = 'flush' | 'compaction'
 
 export interface NewTableOptions extends NewFileOptions {
   table: TableBuilderOptions

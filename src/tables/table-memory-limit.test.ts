@@ -25,8 +25,11 @@ interface Opened {
   cache: BlockCache
 }
 
-/** Opens this many tables, each with its own keys and in use; the limit is what `limit` makes of all their parts. */
-async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
+/**
+ * Opens this many tables, each with its own keys and in use, or one in the last level that was made of them; the limit
+ * is what `limit` makes of all their parts.
+ */
+async function opened(tableCount: number, limit = NUMBER_MAX, isCompacted = false): Promise<Opened> {
   const vfs = new SimVfs({ seed: 5 })
   const options = { blockSize: 1024, workers: 0, compaction: { style: 'none' as const } }
   const db = await Varve.open(DIR, { ...options, components: { vfs, clock: vfs.clock } })
@@ -34,13 +37,17 @@ async function opened(tableCount: number, limit = NUMBER_MAX): Promise<Opened> {
     for (let i = 0; i < ENTRIES; i++) db.putSync(keyOf(t, i), 'v'.repeat(50))
     await db.flush()
   }
+  if (isCompacted) {
+    db.putSync(keyOf(0, 0), 'again')
+    await db.compact()
+  }
   await db.close()
   const { marker } = runSync(findDatabase({ vfs, dir: DIR }))
   const { version, databaseId } = runSync(readManifest(vfs, DIR, marker!.manifest))
   const cache = new BlockCache(64 * KiB)
   const set = new OpenTables({ vfs, dir: DIR, databaseId, cache, files: new FilePool() })
   set.memoryLimit.limitBytes = limit
-  const all = version.levels[0]!.tables.toReversed()
+  const all = version.levels.flatMap(({ tables }) => tables).toReversed()
   for (const facts of all) set.loadSync(facts)
   return { vfs, set, limit: set.memoryLimit, cache, tables: all.map(({ fileNum }) => set.hold(fileNum)) }
 }
@@ -136,6 +143,19 @@ test('filters come back in the background, then point hashes, as far as there is
   assert.match(seen[0]!, /^none \| none → /, 'nothing is loaded within the call')
   assert.ok(seen.some((text) => text.endsWith('filter | filter') || text.includes('filter |')), seen.join('\n'))
   await close(all)
+})
+
+test('a table of the last level, which has no filter, gets its point hash back at once', async () => {
+  const one = await opened(1, 1, true)
+  assert.equal(shown(one), 'none, no index')
+  assert.equal(one.tables[0]!.lookupBytes('filter'), 0)
+  checkAnswers(one)
+  one.limit.limitBytes = NUMBER_MAX
+  one.limit.fit()
+  await one.limit.settled()
+  assert.equal(shown(one), 'pointHash')
+  checkAnswers(one)
+  await close(one)
 })
 
 test('who shares the memory hears of each part that was loaded again', async () => {

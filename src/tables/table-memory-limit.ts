@@ -196,12 +196,12 @@ export class TableMemoryLimit {
   // ── What comes back ─────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Loads first filters for tables that have neither, then point hashes in place of filters; the most read first. One
-   * at a time: other work goes on between the reads.
+   * Loads first filters for tables that have neither, then point hashes in place of filters, or where the file has no
+   * filter; the most read first. One at a time: other work goes on between the reads.
    */
   private async regain(): Promise<void> {
     await null // never within the call that asked for it
-    for (const [has, wanted] of [['none', 'filter'], ['filter', 'pointHash']] as const) {
+    for (const [has, wanted] of [['none', 'filter'], ['filter', 'pointHash'], ['none', 'pointHash']] as const) {
       for (const { entry } of this.byUse(has).reverse()) {
         if (this.isStopped) return
         if (this.isWanted(entry, has, wanted)) await this.load(entry, wanted)

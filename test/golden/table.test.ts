@@ -1,7 +1,7 @@
 /** The format of a table: a small one is written byte for byte as in table.txt; UPDATE=1 rewrites that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeTable } from '../../src/sstable/index.js'
+import { Codec, describeTable } from '../../src/sstable/index.js'
 import { assertGolden } from '../support/harness/golden.js'
 import { sampleEntries, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
 import type { Entry } from '../support/samples/table-samples.js'
@@ -20,8 +20,15 @@ test('a small table is written as the annotated dump says', () => {
   assertGolden('table.txt', `${sectionsText(describe())}${data}`)
 })
 
-test('each byte is in exactly one field', () => {
-  const { file } = writeTable(sampleEntries(), { blockBytes: 1024 })
+test('a small table with packed blocks is written as its annotated dump says', () => {
+  const { file } = writeTable(fewEntries(), { blockBytes: 1024, codec: Codec.packed })
+  const describe = () => describeTable({ file, name: TABLE_NAME })
+  const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
+  assertGolden('table-packed.txt', `${sectionsText(describe())}${data}`)
+})
+
+for (const codec of [Codec.none, Codec.packed]) test(`each byte is in exactly one field, with codec ${codec}`, () => {
+  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, codec })
   let end = 0
   for (const section of describeTable({ file, name: TABLE_NAME })) {
     assert.deepEqual([section.offset, section.problems], [end, []])

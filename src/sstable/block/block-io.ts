@@ -10,7 +10,10 @@
 import { BadBytes, corruption, errnoOf, step, unsupportedFormat, VarveError } from '../../base/index.js'
 import type { Steps } from '../../base/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
-import { checkTrailer, contentBytes, trailerHolds, UnknownCode } from '../table-format.js'
+import { checkTrailer, Codec, contentBytes, TRAILER_BYTES, trailerHolds, UnknownCode } from '../table-format.js'
+import { fileBlockOfThread } from './file-block.js'
+import type { FileBlock } from './file-block.js'
+import { FILE_BLOCK_AT, PACKED_FILE_BYTES_MAX } from './packed-format.js'
 
 export interface TableSource {
   file: ReadableFile
@@ -18,6 +21,11 @@ export interface TableSource {
   name: string
   /** The `fileSeed` of the header. */
   seed: number
+}
+
+/** The file of blocks, and whether its footer says that some of them are packed. */
+export interface BlockSource extends TableSource {
+  saysPacked: boolean
 }
 
 const TRIES = 2
@@ -29,7 +37,7 @@ type Check = (bytes: Uint8Array) => boolean
  * its content is, which starts at `at`.
  */
 export function readBlock(
-  source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
+  source: BlockSource, offset: number, bytes: number, target: Uint8Array, at: number,
 ): number {
   for (let tries = TRIES; ; tries--) {
     try {
@@ -41,17 +49,55 @@ export function readBlock(
       if (tries === 1 || errnoOf(error) !== 'EIO') throw readError(error, source.name, offset)
     }
   }
-  checkTrailer(target, at + bytes, offset + bytes, source.name)
-  return contentBytes(bytes)
+  return checkCodec(source, offset, bytes, target, at)
 }
 
 /** Checks a block that was read already without a check; a block that fails is read again. */
 export function checkBlock(
-  source: TableSource, offset: number, bytes: number, target: Uint8Array, at: number,
+  source: BlockSource, offset: number, bytes: number, target: Uint8Array, at: number,
 ): number {
   if (!trailerHolds(target, at, at + bytes, offset, source.seed)) return readBlock(source, offset, bytes, target, at)
-  checkTrailer(target, at + bytes, offset + bytes, source.name)
-  return contentBytes(bytes)
+  return checkCodec(source, offset, bytes, target, at)
+}
+
+function checkCodec(
+  { name, saysPacked }: BlockSource, offset: number, bytes: number, target: Uint8Array, at: number,
+): number {
+  checkTrailer(target, at + bytes, offset + bytes, name, Codec.packed)
+  const length = contentBytes(bytes)
+  if (!isPacked(target, at + length) || (saysPacked && bytes <= PACKED_FILE_BYTES_MAX)) return length
+  if (saysPacked) throw corruption(name, offset, `a packed block of ${bytes} bytes`)
+  throw corruption(name, offset, 'a packed block in a table that does not say that it has some')
+}
+
+/** True when the block whose content ends at bytes[end] is packed. Requires: it was checked. */
+function isPacked(bytes: Uint8Array, end: number): boolean {
+  return bytes[end] === Codec.packed
+}
+
+/**
+ * Reads a block of at most `PACKED_FILE_BYTES_MAX` bytes, packed or not, and checks it. What it gives is good until the
+ * next block is read.
+ */
+export function readFileBlock(source: BlockSource, offset: number, bytes: number): FileBlock {
+  const block = fileBlockOfThread()
+  const length = readBlock(source, offset, bytes, block.bytes, FILE_BLOCK_AT)
+  parseAt(source, offset, () => block.begin(length, isPacked(block.bytes, FILE_BLOCK_AT + length)))
+  return block
+}
+
+/**
+ * Gives the block whose checked content is bytes[at, at + length) when it is packed, else null. What it gives is good
+ * until the next block is read.
+ */
+export function packedBlockAt(
+  source: BlockSource, offset: number, bytes: Uint8Array, at: number, length: number,
+): FileBlock | null {
+  if (!isPacked(bytes, at + length)) return null
+  const block = fileBlockOfThread()
+  block.bytes.set(bytes.subarray(at, at + length + TRAILER_BYTES), FILE_BLOCK_AT)
+  parseAt(source, offset, () => block.begin(length, true))
+  return block
 }
 
 /** Reads a section in steps, into a buffer of its own; gives the content without the trailer. */
@@ -94,13 +140,17 @@ function readError(error: unknown, file: string, offset: number): VarveError {
   return new VarveError('IO_ERROR', message, { cause: error, file, offset })
 }
 
-/** Runs a parser of what stands at `offset`: bad bytes become CORRUPTION, and unknown codes UNSUPPORTED_FORMAT. */
-export function parseAt<T>(source: { name: string }, offset: number, parse: () => T): T {
+/**
+ * Runs a parser of what stands at `offset`: bad bytes become CORRUPTION, and unknown codes UNSUPPORTED_FORMAT. What was
+ * unpacked stands nowhere in the file: then the error names the offset of the whole.
+ */
+export function parseAt<T>(source: { name: string }, offset: number, parse: () => T, isUnpacked = false): T {
   try {
     return parse()
   } catch (error) {
-    if (error instanceof UnknownCode) throw unsupportedFormat(source.name, offset + error.offset, error.message)
-    if (error instanceof BadBytes) throw corruption(source.name, offset + error.offset, error.message)
-    throw error
+    if (!(error instanceof BadBytes)) throw error
+    const at = isUnpacked ? offset : offset + error.offset
+    if (error instanceof UnknownCode) throw unsupportedFormat(source.name, at, error.message)
+    throw corruption(source.name, at, error.message)
   }
 }

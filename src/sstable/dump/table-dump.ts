@@ -10,14 +10,16 @@ import type { ByteSource, Problem, Section } from '../../dump/index.js'
 import { parseAt, readContent } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
+import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { TableBlocks } from '../read/table-blocks.js'
 import { checkAgreement, readIndex, readProperties, sizeOf } from '../read/table-open.js'
 import type { TableFile } from '../read/table-open.js'
-import { decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
+import { Codec, contentBytes, decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC } from '../table-format.js'
 import type { Extent, Footer } from '../table-format.js'
 import {
-  blockSection, filterSection, footerSection, indexSection, pointHashSection, propertiesSection, SECTION_TITLES,
+  blockSection, filterSection, footerSection, indexSection, packedSection, pointHashSection, propertiesSection,
+  SECTION_TITLES,
 } from './table-sections.js'
 
 /** Describes every byte of a table, in the order of the file. Throws IO_ERROR when there is nothing to read. */
@@ -106,10 +108,17 @@ class Layout {
     for (let number = 0; number < blocks.count; number++) {
       const extent = { offset: index.offset(number), bytes: index.bytes(number) }
       const { problems } = attempt(() => blocks.read(reader, number))
-      yield problems.length > 0
-        ? this.unknown(`block ${number}`, extent, problems)
-        : blockSection(reader, number, extent)
+      if (problems.length > 0) yield this.unknown(`block ${number}`, extent, problems)
+      else yield this.block(reader, number, extent)
     }
+  }
+
+  private block(reader: BlockReader, number: number, extent: Extent): Section {
+    const section = blockSection(reader, number, extent)
+    // A value may be large: of a block in which nothing is packed the reader has all bytes.
+    if (extent.bytes > PACKED_FILE_BYTES_MAX) return section
+    const content = this.bytes.read(extent.offset, extent.bytes)
+    return content[contentBytes(extent.bytes)] === Codec.packed ? packedSection(section, content) : section
   }
 
   private section(slot: number, footer: Footer, index: Attempt<TableIndex>): Section {

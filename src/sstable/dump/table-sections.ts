@@ -7,6 +7,7 @@ import { keyOf, printBytes } from '../../dump/index.js'
 import type { Section } from '../../dump/index.js'
 import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
 import type { BlockReader } from '../block/block-reader.js'
+import { FRONT_CODED } from '../block/packed-format.js'
 import { BloomFilter } from '../lookup/bloom-filter.js'
 import { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
@@ -30,6 +31,21 @@ export function blockSection(reader: BlockReader, number: number, extent: Extent
     title: `block ${number}`, ...extent, summary: `${count} entries, prefix ${prefix}`,
     content: bytes.subarray(0, extent.bytes), fields: blockFields(reader, extent, prefix), problems: [],
     data: { block: number, prefix, entries: firstOf(count, (i) => entryData(reader, i)) },
+  }
+}
+
+/** Describes a block as it is packed; `unpacked` describes what it holds. */
+export function packedSection(unpacked: Section, content: Uint8Array): Section {
+  const { offset, bytes, summary, data } = unpacked
+  const [plainBytes, packedBytes] = [getU32(content, 0), getU32(content, 12)]
+  const fields = new SectionFields(offset)
+    .add(4, `unpacks to ${plainBytes} bytes`).add(2, 'entries').add(1, `sequence numbers of ${content[6]} bytes`)
+    .add(1, content[7] === FRONT_CODED ? 'flags: front-coded suffixes' : 'flags: none')
+    .add(4, `stream of ${getU32(content, 8)} bytes`).add(4, `LZ4 block of ${packedBytes} bytes`)
+    .add(packedBytes, 'LZ4 block')
+  return {
+    ...unpacked, content, summary: `${summary}, packed from ${plainBytes} bytes`, fields: fields.end(offset + bytes),
+    data: { ...data, packedFrom: plainBytes },
   }
 }
 

@@ -11,12 +11,15 @@ import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
-import { parseAt, readBlock } from '../block/block-io.js'
-import type { TableSource } from '../block/block-io.js'
+import { parseAt, readBlock, readFileBlock } from '../block/block-io.js'
+import type { BlockSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
+import type { FileBlock } from '../block/file-block.js'
+import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
+import type { BlockMemory } from '../block/packed-format.js'
 import { PointEntries } from '../block/point-entries.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { saysHandles } from '../table-format.js'
+import { saysHandles, saysPacked } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
@@ -30,8 +33,10 @@ export interface TableBlocksOptions {
 
 export class TableBlocks {
   readonly count: number
+  /** Count of the packed blocks that were read from the file. */
+  packedCount = 0
   private loaded: TableIndex | null
-  private readonly source: TableSource
+  private readonly source: BlockSource
   private readonly footer: Footer
   private readonly cache: BlockCache
   private readonly slots: CacheSlots
@@ -44,7 +49,7 @@ export class TableBlocks {
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
     { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
-    this.source = source
+    this.source = { ...source, saysPacked: saysPacked(footer) }
     this.footer = footer
     this.loaded = index
     this.count = index.blockCount
@@ -133,8 +138,14 @@ export class TableBlocks {
 
   /** Reads and checks block i into the reader's own buffer, whatever the cache has. */
   read(reader: BlockReader, i: number): void {
-    reader.makeRoom(this.index.bytes(i))
-    this.readInto(reader, i, reader.bytes, reader.words, 0)
+    this.readOwn(reader, i, this.fetch(i))
+  }
+
+  private readOwn(reader: BlockReader, i: number, block: FileBlock | null): void {
+    reader.makeRoom(block?.roomBytes ?? this.index.bytes(i))
+    const length = this.bring(i, block, reader, 0)
+    reader.open(reader.bytes, reader.words, 0)
+    this.check(reader, i, length, block?.isPacked)
   }
 
   /** Count of the table's blocks in the cache. */
@@ -149,29 +160,48 @@ export class TableBlocks {
 
   private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
-    const length = this.index.bytes(i)
     cache.missCount++
+    const block = this.fetch(i)
+    const length = block?.roomBytes ?? this.index.bytes(i)
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
     if (frame === 0) {
-      this.read(reader, i)
+      this.readOwn(reader, i, block)
       return
     }
-    const { bytes, words } = cache.chunkOf(frame)
-    this.readInto(reader, i, bytes, words, cache.baseOf(frame))
+    const chunk = cache.chunkOf(frame)
+    const base = cache.baseOf(frame)
+    const contentLength = this.bring(i, block, chunk, base)
+    reader.open(chunk.bytes, chunk.words, base)
+    this.check(reader, i, contentLength, block?.isPacked)
     cache.insert(slots, i, frame, length, mark)
   }
 
-  private readInto(
-    reader: BlockReader, i: number, bytes: Uint8Array, words: Uint32Array, base: number,
-  ): void {
-    const { index, source, passed } = this
+  /** Reads block i if it may be packed: only then is known how long it is. Else null. */
+  private fetch(i: number): FileBlock | null {
+    const { source, index } = this
+    const bytes = index.bytes(i)
+    if (!source.saysPacked || bytes > PACKED_FILE_BYTES_MAX) return null
+    const block = readFileBlock(source, index.offset(i), bytes)
+    if (block.isPacked) this.packedCount++
+    return block
+  }
+
+  /** Brings block i to memory.bytes[base], from the file or from where `fetch` has read it; returns its bytes there. */
+  private bring(i: number, block: FileBlock | null, memory: BlockMemory, base: number): number {
+    const { index, source } = this
     const offset = index.offset(i)
-    const length = readBlock(source, offset, index.bytes(i), bytes, base)
-    reader.open(bytes, words, base)
-    const checksum = words[(base + index.bytes(i) >>> 2) - 1]!
+    if (block === null) return readBlock(source, offset, index.bytes(i), memory.bytes, base)
+    parseAt(source, offset, () => block.unpackTo(memory, base))
+    return block.plainBytes
+  }
+
+  private check(reader: BlockReader, i: number, length: number, isUnpacked: boolean | undefined): void {
+    const { index, source, passed } = this
+    // The trailer stands behind the content, also where that was unpacked.
+    const checksum = reader.words[(reader.base + length >>> 2) + 1]!
     if (checksum !== 0 && checksum === passed[i]) return
-    parseAt(source, offset, () => reader.check(length))
+    parseAt(source, index.offset(i), () => reader.check(length), isUnpacked)
     checkBlockBounds({ source, footer: this.footer, index }, reader, i)
     this.entries.note(reader, i)
     passed[i] = checksum

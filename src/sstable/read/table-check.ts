@@ -15,7 +15,7 @@ import { BlockReader } from '../block/block-reader.js'
 import { sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
-import { SectionSlot } from '../table-format.js'
+import { FOOTER_BYTES, saysPacked, SectionSlot } from '../table-format.js'
 import type { Extent, Footer } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { TableBlocks } from './table-blocks.js'
@@ -64,7 +64,7 @@ export function* checkTable(
     else tally?.skipBlock()
     yield
   }
-  tally?.compare()
+  tally?.compare(blocks.packedCount)
 }
 
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */
@@ -191,9 +191,15 @@ class Tally {
     }
   }
 
-  compare(): void {
+  /** Compares what is said of all blocks with what they are; `packedCount` of them are packed. */
+  compare(packedCount: number): void {
     if (this.hasGap) return
-    const { properties, lookups: { pointHash } } = this.known
+    const { name, footer, properties, lookups: { pointHash } } = this.known
+    if (saysPacked(footer) && packedCount === 0) {
+      const offset = footer.fileBytes - FOOTER_BYTES
+      const error = corruption(name, offset, 'no block is packed, although the footer says so')
+      this.reporter.tell({ offset, bytes: FOOTER_BYTES }, error)
+    }
     this.rawBytes += this.references.extraBytes
     if (!sameValueFiles(this.references.list(), properties.valueFiles)) {
       this.tell(SectionSlot.properties, 'the value handles are not those that the properties speak of')

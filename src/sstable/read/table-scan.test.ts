@@ -13,11 +13,11 @@ import { BuildBuffer } from '../block/build-buffer.js'
 import { encodeProperties } from '../properties.js'
 import { contentBytes, putTrailer, SectionSlot } from '../table-format.js'
 import { readParts } from './table-open.js'
-import { TableScan } from './table-scan.js'
+import { scanBytes, TableScan } from './table-scan.js'
 import { atLeast, drawnNumbers } from '../../../test/support/harness/share.js'
 
 function scanAll({ file, facts }: WrittenTable, pieceBytes = 4096, headAt = 0): Entry[] {
-  const memory = new BuildBuffer(1024, pieceBytes)
+  const memory = new BuildBuffer(1024, scanBytes(pieceBytes))
   const scan = new TableScan({ memory, pieceBytes, headAt })
   scan.open({ file, name: TABLE_NAME }, facts, DATABASE_ID)
   const entries: Entry[] = []

@@ -9,10 +9,13 @@
  */
 import { corruption, runSync } from '../../base/index.js'
 import type { TableFacts } from '../../base/index.js'
-import { checkBlock, parseAt, readBlock } from '../block/block-io.js'
+import { checkBlock, packedBlockAt, parseAt, readBlock } from '../block/block-io.js'
+import type { BlockSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
 import type { BuildBuffer } from '../block/build-buffer.js'
 import { KeyHeads } from '../block/key-heads.js'
+import { UNPACKED_ROOM_BYTES } from '../block/packed-format.js'
+import { saysPacked } from '../table-format.js'
 import { checkBlockBounds } from './table-blocks.js'
 import { checkFacts, checkSize, readParts } from './table-open.js'
 import type { TableFile, TableParts } from './table-open.js'
@@ -23,6 +26,16 @@ export interface TableScanOptions {
   pieceBytes: number
   /** Leading bytes that all keys of all tables share. */
   headAt: number
+}
+
+/** The parts of the table that is scanned. */
+interface ScanParts extends TableParts {
+  source: BlockSource
+}
+
+/** Bytes that a scan takes of the memory. */
+export function scanBytes(pieceBytes: number): number {
+  return pieceBytes + UNPACKED_ROOM_BYTES
 }
 
 export class TableScan {
@@ -36,7 +49,9 @@ export class TableScan {
   private readonly memory: BuildBuffer
   private readonly pieceBytes: number
   private readonly pieceAt: number
-  private parts: TableParts | null = null
+  /** Where a packed block is unpacked. */
+  private readonly unpackedAt: number
+  private parts: ScanParts | null = null
   private smallestKey: Uint8Array = new Uint8Array(0)
   /** Number of the block to which `nextBlock` goes. */
   private next = 0
@@ -52,6 +67,7 @@ export class TableScan {
     this.heads = new KeyHeads(headAt)
     this.pieceBytes = pieceBytes
     this.pieceAt = memory.take(pieceBytes)
+    this.unpackedAt = memory.take(UNPACKED_ROOM_BYTES)
   }
 
   /** Turns to the start of a table. Throws CORRUPTION when it is not good or not the one of `facts`. */
@@ -62,7 +78,7 @@ export class TableScan {
     // A job is not told what its inputs point to: that would be most of its message.
     const { valueFiles } = facts.valueFiles.length === 0 ? parts.properties : facts
     checkFacts(parts, { ...facts, valueFiles }, databaseId)
-    this.parts = parts
+    this.parts = { ...parts, source: { ...parts.source, saysPacked: saysPacked(parts.footer) } }
     this.smallestKey = facts.smallestKey
     this.next = this.pieceFirst = this.pieceEnd = 0
   }
@@ -78,7 +94,7 @@ export class TableScan {
     return true
   }
 
-  private readPiece({ source, index }: TableParts, first: number): void {
+  private readPiece({ source, index }: ScanParts, first: number): void {
     const { block, memory, pieceAt, pieceBytes } = this
     const start = index.offset(first)
     let end = first + 1
@@ -102,7 +118,7 @@ export class TableScan {
     this.checkedBytes = readBlock(source, start, length, block.bytes, length > pieceBytes ? 0 : pieceAt)
   }
 
-  private enter(parts: TableParts, number: number): void {
+  private enter(parts: ScanParts, number: number): void {
     const { source, index } = parts
     const { block, heads } = this
     const { bytes, words } = block
@@ -110,14 +126,22 @@ export class TableScan {
     const isInMemory = bytes === this.memory.bytes
     const base = isInMemory ? this.pieceAt + index.bytes(this.pieceFirst, number) : 0
     const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
-    block.open(bytes, words, base)
-    parseAt(source, offset, () => block.checkColumns(length))
+    const packed = packedBlockAt(source, offset, bytes, base, length)
+    if (packed === null) block.open(bytes, words, base)
+    else {
+      const { memory, unpackedAt } = this
+      parseAt(source, offset, () => packed.unpackTo(memory, unpackedAt))
+      block.open(memory.bytes, memory.words, unpackedAt)
+      this.view = memory.view
+    }
+    const isUnpacked = packed !== null
+    parseAt(source, offset, () => block.checkColumns(packed?.plainBytes ?? length), isUnpacked)
     checkBlockBounds(parts, block, number)
     const { smallestKey } = this
     if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {
       throw corruption(source.name, offset, 'the smallest key is another')
     }
-    parseAt(source, offset, () => heads.read(block, this.view))
+    parseAt(source, offset, () => heads.read(block, this.view), isUnpacked)
   }
 }
 

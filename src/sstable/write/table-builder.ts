@@ -13,6 +13,7 @@ import type { FileHeader, FileNum, HashSeed, TableFacts } from '../../base/index
 import { isTombstone } from '../../iterator/index.js'
 import type { VfsFile } from '../../vfs/index.js'
 import { BlockBuilder } from '../block/block-builder.js'
+import { BlockPacker } from '../block/block-packer.js'
 import {
   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN,
 } from '../block/block-format.js'
@@ -24,7 +25,9 @@ import { encodeProperties, factsIn } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import type { Replaces } from '../replaces.js'
 import type { TableScan } from '../read/table-scan.js'
-import { emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC, contentBytes } from '../table-format.js'
+import {
+  Codec, contentBytes, emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC,
+} from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { TableWriter } from './table-writer.js'
@@ -44,6 +47,8 @@ export interface TableBuilderOptions {
   lineage?: number
   /** The most bytes of a block of several entries, trailer included; 8 KiB by default. */
   blockBytes?: number
+  /** What is done to blocks of several entries that become smaller by it; `Codec.none` by default. */
+  codec?: Codec
   /** True to write a point hash, as by default. */
   pointHash?: boolean
   /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
@@ -64,6 +69,8 @@ export class TableBuilder {
   private readonly output: TableWriter
   private readonly memory: BuildBuffer
   private readonly block: BlockBuilder
+  private readonly packer: BlockPacker | null
+  private packedCount = 0
   private readonly index = new IndexBuilder()
   private keyCount = 0
   /** Count of the entries in closed blocks; raw bytes and extreme sequence numbers count there, too. */
@@ -85,8 +92,8 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0, keyspaceId: 0, lineage: 0,
-      ...options, blockBytes,
+      codec: Codec.none, pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0,
+      keyspaceId: 0, lineage: 0, ...options, blockBytes,
     }
     this.blockBytes = blockBytes
     this.contentBytesMax = contentBytes(blockBytes)
@@ -99,6 +106,7 @@ export class TableBuilder {
     this.hashSeed = readHashSeed(salt)
     this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
+    this.packer = this.options.codec === Codec.packed ? new BlockPacker() : null
     this.output = new TableWriter(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
     encodeFileHeader(header, bytes)
@@ -224,7 +232,8 @@ export class TableBuilder {
     const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
     const bytes = output.offset + FOOTER_BYTES
-    const mustKnow = this.references.count > 0 ? MustKnow.valueHandles : 0
+    const handles = this.references.count > 0 ? MustKnow.valueHandles : 0
+    const mustKnow = handles | (this.packedCount > 0 ? MustKnow.packedBlocks : 0)
     const footer = { features: { ...NO_FEATURES, mustKnow }, sections, blockCount: index.blockCount, fileBytes: bytes }
     output.raw(encodeFooter(footer, this.seed))
     output.flush()
@@ -313,7 +322,10 @@ export class TableBuilder {
   private closeBlock(): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax)
-    this.endBlock(output.seal(block.encode(output.at)), 0)
+    const length = block.encode(output.at)
+    const packed = this.packer?.pack(this.memory, output.at, length) ?? 0
+    if (packed > 0) this.packedCount++
+    this.endBlock(packed > 0 ? output.seal(packed, Codec.packed) : output.seal(length), 0)
   }
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {

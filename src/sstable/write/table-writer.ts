@@ -9,7 +9,7 @@ import { alignUp, assert, crc32, FILE_BYTES_MAX, ioError, putU32 } from '../../b
 import type { VfsFile } from '../../vfs/index.js'
 import type { BuildBuffer } from '../block/build-buffer.js'
 import { putTrailer, SECTION_BYTES_MAX, TRAILER_BYTES } from '../table-format.js'
-import type { Extent } from '../table-format.js'
+import type { Codec, Extent } from '../table-format.js'
 
 export class TableWriter {
   /** Blocks are laid out in the memory from here on; a multiple of 8. */
@@ -51,9 +51,9 @@ export class TableWriter {
   }
 
   /** Ends a block or section whose `bytes` (padded) stand at `at`. Requires: room for the trailer. */
-  seal(bytes: number): Extent {
+  seal(bytes: number, codec?: Codec): Extent {
     const offset = this.offset
-    putTrailer(this.buffer, this.at, this.at + bytes, offset, this.seed)
+    putTrailer(this.buffer, this.at, this.at + bytes, offset, this.seed, codec)
     this.at += bytes + TRAILER_BYTES
     assert(this.offset <= FILE_BYTES_MAX, 'a table is smaller than 4 GiB')
     return { offset, bytes: bytes + TRAILER_BYTES }

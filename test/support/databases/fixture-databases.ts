@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Clock, Random } from '../../../src/base/index.js'
 import { Varve } from '../../../src/index.js'
+import type { VarveOptions } from '../../../src/index.js'
 import { MemoryVfs } from '../../../src/testing.js'
 
 export interface FixtureContent {
@@ -69,6 +70,14 @@ const endings = {
     await db.put('closed', 'yes')
     await db.close()
   },
+  /** Packed blocks, with and without front coding, and sequence numbers of several widths. */
+  async packed(db: Varve): Promise<void> {
+    for (let i = 0; i < 300; i++) await db.put(`path/to/${i % 10}/${i}`, `packed ${i} `.repeat(i % 20))
+    await db.compact()
+    for (let i = 0; i < 40; i++) await db.put(`${i}`, `flushed ${i} `.repeat(20))
+    await db.flush()
+    await db.close()
+  },
 }
 
 export const fixtureEndings = Object.keys(endings) as FixtureEnding[]
@@ -85,7 +94,8 @@ export function contentOf(db: Varve): FixtureContent {
 export async function writeFixture(ending: FixtureEnding, dir: string): Promise<FixtureContent> {
   const vfs = new MemoryVfs()
   const components = { vfs, random: new CountingRandom(), clock: stillClock }
-  const options = { writeBufferSize: 65_536, blockSize: 1024, components }
+  const compression: VarveOptions['compression'] = ending === 'packed' ? 'lz4' : 'none'
+  const options = { writeBufferSize: 65_536, blockSize: 1024, compression, components }
   const db = await Varve.open('/db', options)
   await db.put('', 'the empty key')
   for (let i = 0; i < 40; i++) await db.put(`table: ${i}`, `value ${i} `.repeat(i % 8))

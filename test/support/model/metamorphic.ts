@@ -29,6 +29,10 @@ export const configurations: readonly Configuration[] = [
     options: { ...TINY, valueThreshold: 512, garbageRatio: 0.05, blockCacheSize: 2048 * KIB },
   },
   {
+    name: 'in memory, tiny slabs, tables are packed, little cache', platform: 'memory', reopens: true,
+    options: { ...TINY, compression: 'lz4', blockCacheSize: 16 * KIB },
+  },
+  {
     name: 'in memory, values of 512 bytes stand apart, no compaction, fast mode, no cache', platform: 'memory',
     reopens: true,
     options: {
@@ -37,8 +41,8 @@ export const configurations: readonly Configuration[] = [
     },
   },
   {
-    name: 'on disk, two workers, values of 4 KiB stand apart', platform: 'node', reopens: true,
-    options: { ...TINY, workers: 2, valueThreshold: 4096, maxOpenFiles: 16 },
+    name: 'on disk, two workers, values of 4 KiB stand apart, compactions pack', platform: 'node', reopens: true,
+    options: { ...TINY, workers: 2, valueThreshold: 4096, maxOpenFiles: 16, compression: { compaction: 'lz4' } },
   },
   {
     name: 'on disk, no worker', platform: 'node', reopens: true,

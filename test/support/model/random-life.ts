@@ -107,6 +107,7 @@ export class RandomLife {
       immutablesMax: random.pick([1, 2, 3, 8]),
       writeBufferSize: random.pick([64, 64, 64, 100, 256]) * 1024,
       blockSize: random.pick([1024, 4096, 16_384]),
+      compression: random.pick(['none', 'none', 'lz4', { compaction: 'lz4' }] as const),
       blockCacheSize: random.pick([0, 16_384, 1 << 18]),
       syncBytes: random.pick([65_536, 1 << 20]),
       syncIntervalMs: random.pick([5, 1000]),

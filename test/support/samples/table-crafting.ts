@@ -3,7 +3,7 @@ import { crc32, decodeFileHeader, fileSeed, putU32, runSync } from '../../../src
 import { readParts } from '../../../src/sstable/read/table-open.js'
 import type { TableParts } from '../../../src/sstable/read/table-open.js'
 import { contentBytes, FOOTER_BYTES, putTrailer } from '../../../src/sstable/table-format.js'
-import type { Extent } from '../../../src/sstable/table-format.js'
+import type { Codec, Extent } from '../../../src/sstable/table-format.js'
 import { bytesOf, newFile, sampleEntries, TABLE_NAME, writeTable } from './table-samples.js'
 
 export const sample = writeTable(sampleEntries(), { blockBytes: 1024 })
@@ -42,7 +42,10 @@ function findPieces(table: Uint8Array): Piece[] {
   const found: Piece[] = extents.map(({ offset, bytes }) => ({
     offset,
     bytes: contentBytes(bytes),
-    seal: (file) => putTrailer(file, offset, offset + contentBytes(bytes), offset, tableSeed),
+    seal: (file) => {
+      const end = offset + contentBytes(bytes)
+      putTrailer(file, offset, end, offset, tableSeed, table[end] as Codec)
+    },
   }))
   const footerAt = table.length - FOOTER_BYTES
   const sealFooter = (file: Uint8Array): void => {
