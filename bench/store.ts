@@ -17,6 +17,8 @@ export interface StoreOptions {
   durable: boolean
   /** The number of entries that a scan will give once all are written. */
   entryCount: number
+  /** Bytes of the cache of an engine that has one to set; 64 MiB when absent. */
+  blockCacheBytes?: number
 }
 
 export interface Store {

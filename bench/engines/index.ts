@@ -6,9 +6,10 @@ import { lmdb } from './lmdb.js'
 import { logFloor } from './log-floor.js'
 import { nothingLevel } from './nothing-level.js'
 import { plainFiles } from './plain-files.js'
+import { rocksdb } from './rocksdb.js'
 import { varve } from './varve.js'
 import { varveLevel } from './varve-level.js'
 
 export const engines: readonly EngineAdapter[] = [
-  varve, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3, plainFiles, logFloor,
+  varve, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3, rocksdb, plainFiles, logFloor,
 ]
