@@ -85,7 +85,7 @@ function rivalOf(samples: readonly Sample[], row: string, name: string): number 
   return peer === undefined ? bestPeer(samples, row) : (cellOf(samples, row, peer)?.median ?? 0)
 }
 
-function rateText(rate: number): string {
+export function rateText(rate: number): string {
   if (rate >= 1e6) return `${(rate / 1e6).toFixed(2)} M`
   if (rate >= 100e3) return `${(rate / 1e3).toFixed(0)} k`
   if (rate >= 1e3) return `${(rate / 1e3).toFixed(1)} k`

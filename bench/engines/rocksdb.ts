@@ -1,6 +1,6 @@
 /**
- * rocksdb-native: RocksDB with the options that its binding has by itself, a write buffer of 64 MiB among them; its block
- * cache has no size to set. It has no calls that block. Reads of several keys go into one of its batches.
+ * rocksdb-native: RocksDB with the options that its binding has by itself, a write buffer of 64 MiB among them; its
+ * block cache has no size to set. It has no calls that block. Reads of several keys go into one of its batches.
  */
 import { loadPeer, peerVersion, WRITE_BUFFER_BYTES } from '../store.js'
 import type { EngineAdapter, Key, Store } from '../store.js'

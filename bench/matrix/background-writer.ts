@@ -1,6 +1,6 @@
 /**
- * What: a writer beside the reads: it writes entries anew at a fixed pace, as far as the engine lets it, in batches of a
- * hundred.
+ * What: a writer beside the reads: it writes entries anew at a fixed pace, as far as the engine lets it, in batches of
+ * a hundred.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Draw } from './draws.js'

@@ -62,9 +62,12 @@ function main(): void {
   const lost = again.filter((row) => isLost(second.find((other) => isSame(row, other)) ?? row))
   for (const { set, state, row, peer } of lost) {
     const last = second.find((other) => isSame(other, { set, state, row } as Comparison))
-    console.log(`LOST ${set}, ${state}: ${row}: ${last === undefined ? 'not measured' : percent(last.loss)} beside ${peer}`)
+    const change = last === undefined ? 'not measured' : percent(last.loss)
+    console.log(`LOST ${set}, ${state}: ${row}: ${change} beside ${peer}`)
   }
-  for (const { set, what, loss } of lostBytes) console.log(`LOST ${set}: ${(100 * loss).toFixed(0)} % more bytes ${what}`)
+  for (const { set, what, loss } of lostBytes) {
+    console.log(`LOST ${set}: ${(100 * loss).toFixed(0)} % more bytes ${what}`)
+  }
   for (const failure of now.failures) console.log(`FAILED ${failure}`)
   console.log(`${first.length} rows, ${again.length} measured again, ${lost.length + lostBytes.length} lost`)
   process.exitCode = lost.length + lostBytes.length + now.failures.length > 0 ? 1 : 0

@@ -5,8 +5,7 @@
 import type { SeededRandom } from '../../src/base/index.js'
 import { NumberOrder } from './number-order.js'
 
-export const SKEWS = ['uniform', 'zipf'] as const
-export type Skew = (typeof SKEWS)[number]
+export type Skew = 'uniform' | 'zipf'
 
 /** Gives the number of an entry. */
 export type Draw = () => number

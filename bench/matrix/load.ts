@@ -39,7 +39,8 @@ export async function load(subject: Subject, dir: string): Promise<LoadResult> {
   monitor.enable()
   const startMs = performance.now()
   while (subject.entryCount < set.entryCount) {
-    const numbers = Array.from({ length: Math.min(size, set.entryCount - subject.entryCount) }, () => subject.addEntry())
+    const length = Math.min(size, set.entryCount - subject.entryCount)
+    const numbers = Array.from({ length }, () => subject.addEntry())
     const [keys, values] = [numbers.map((i) => entries.key(i)), numbers.map((i) => entries.value(i, 0))]
     const batchMs = performance.now()
     await store.batch(keys, values)

@@ -1,6 +1,6 @@
 /**
- * What: `npm run bench:matrix -- [options]` measures the whole matrix, or a part of it, and keeps the figures. The pages
- * and charts of the repository are made of them by `npm run bench:page`.
+ * What: `npm run bench:matrix -- [options]` measures the whole matrix, or a part of it, and keeps the figures. The page
+ * and the charts of the repository are made of them by `npm run bench:page`.
  */
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'

@@ -112,6 +112,7 @@ export class MatrixRun {
     if (status !== 0 && session === 'load') rmSync(dir, { recursive: true, force: true })
     const ms = performance.now()
     const [took, all] = [(ms - startMs) / 1000, (ms - this.startMs) / 60_000]
-    process.stderr.write(`${all.toFixed(1).padStart(6)} min  ${what}: ${took.toFixed(1)} s${status === 0 ? '' : ' FAILED'}\n`)
+    const ending = status === 0 ? '' : ' FAILED'
+    process.stderr.write(`${all.toFixed(1).padStart(6)} min  ${what}: ${took.toFixed(1)} s${ending}\n`)
   }
 }

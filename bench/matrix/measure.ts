@@ -1,6 +1,6 @@
 /**
- * What: times one row: operations are drawn, then done, about a millisecond's worth at a time. Only what is done counts,
- * with the turn of the event loop that follows it, in which an engine finishes what it does in the background.
+ * What: times one row: operations are drawn, then done, about a millisecond's worth at a time. Only what is done
+ * counts, with the turn of the event loop that follows it, in which an engine finishes what it does in the background.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'

@@ -23,7 +23,8 @@ export function dropFromPageCache(dir: string): boolean {
     closeSync(fd)
     spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
   }
-  const { stdout, status } = spawnSync('fincore', ['--bytes', '--noheadings', '--raw', '--output', 'RES,SIZE', ...files])
+  const options = ['--bytes', '--noheadings', '--raw', '--output', 'RES,SIZE']
+  const { stdout, status } = spawnSync('fincore', [...options, ...files])
   if (status !== 0) return false
   const [left, all] = sumOf(stdout.toString())
   return left <= LEFT_MAX * all

@@ -1,6 +1,6 @@
 /**
- * What: what one process does with one data set and one engine. A session that only reads works on the loaded directory;
- * one that writes works on a copy of it.
+ * What: what one process does with one data set and one engine. A session that only reads works on the loaded
+ * directory; one that writes works on a copy of it.
  *
  * - `load` writes the entries of the set, waits for rest, and gives what that cost.
  * - `read` reads the loaded set, warmed up; `read zipf` asks for few entries often.
@@ -47,7 +47,7 @@ const SCANNED_MAX = 2_500_000
 /** Written anew before the first row of `live`, and before each of its other rows. */
 const BURST = 500_000
 const NEXT_BURST = 50_000
-/** The same as bytes, for sets of few large values. */
+/** Sets of large values have fewer entries written anew: as many as take these bytes. */
 const BURST_BYTES = BURST * 116
 const RESTED_MS = 2000
 

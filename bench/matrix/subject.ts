@@ -1,6 +1,6 @@
 /**
- * What: one engine with one data set in it, as the rows of a session use it: which entries there are, how often each was
- * written, and a check that all of it is read back.
+ * What: one engine with one data set in it, as the rows of a session use it: which entries there are, how often each
+ * was written, and a check that all of it is read back.
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../src/base/index.js'

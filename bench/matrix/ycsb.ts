@@ -1,6 +1,6 @@
 /**
- * What: the six mixes of the Yahoo! Cloud Serving Benchmark (B. F. Cooper et al., 2010), with the values of the data set
- * and sixteen clients in one event loop: each sends its next operation when the last one is answered.
+ * What: the six mixes of the Yahoo! Cloud Serving Benchmark (B. F. Cooper et al., 2010), with the values of the data
+ * set and sixteen clients in one event loop: each sends its next operation when the last one is answered.
  */
 import { drawLatest } from './draws.js'
 import type { Draw } from './draws.js'
@@ -26,7 +26,7 @@ export const MIXES: readonly Mix[] = [
   { row: 'YCSB B: 95 % reads, 5 % updates', kind: 'read', other: 'update', otherPart: 0.05 },
   { row: 'YCSB C: reads', kind: 'read', other: 'read', otherPart: 0 },
   { row: 'YCSB F: half reads, half read-modify-writes', kind: 'read', other: 'modify', otherPart: 0.5 },
-  { row: 'YCSB D: 95 % reads of the latest, 5 % inserts', kind: 'read', other: 'insert', otherPart: 0.05, isLatest: true },
+  { row: 'YCSB D: 95 % latest reads, 5 % inserts', kind: 'read', other: 'insert', otherPart: 0.05, isLatest: true },
   { row: 'YCSB E: 95 % ranges of 1 to 100, 5 % inserts', kind: 'scan', other: 'insert', otherPart: 0.05 },
 ]
 
