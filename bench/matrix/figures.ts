@@ -1,6 +1,7 @@
 /**
  * What: the figures of a run as they are kept in the repository: for each row of each engine one number a round,
- * rounded to four digits. Ratios are made of these, round by round, since the engines of one round ran next to each other.
+ * rounded to four digits. Ratios are made of these, round by round, since the engines of one round ran next to each
+ * other.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Machine } from '../machine.js'

@@ -21,6 +21,11 @@ import type { SessionAnswer, SessionTask } from './session-process.js'
 const PROCESS_MS_MAX = 40 * 60_000
 const OUTPUT_MAX = 2 ** 26
 
+/** Lets the system write what is still in memory, so that no session meets what was written before it began. */
+function writeBack(): void {
+  spawnSync('sync')
+}
+
 export class MatrixRun {
   readonly figures: Figures
   private readonly plan: readonly PlannedSet[]
@@ -70,6 +75,7 @@ export class MatrixRun {
 
   private load(set: DataSet, from: number): void {
     for (const { name } of this.engines) this.session(set, 'load', name, from, this.dataDir(name))
+    writeBack()
   }
 
   private round(set: DataSet, sessions: readonly SessionName[], round: number): void {
@@ -89,6 +95,7 @@ export class MatrixRun {
     }
     const copy = path.join(this.dir, 'copy')
     cpSync(this.dataDir(engine), copy, { recursive: true })
+    writeBack()
     this.session(set, session, engine, set.entryCount, copy)
     rmSync(copy, { recursive: true, force: true })
   }
