@@ -17,8 +17,9 @@ export interface StoreOptions {
   durable: boolean
   /** The number of entries that a scan will give once all are written. */
   entryCount: number
-  /** Bytes of the cache of an engine that has one to set; 64 MiB when absent. */
+  /** Bytes of the cache and the write buffer of an engine that has them to set; 64 MiB each when absent. */
   blockCacheBytes?: number
+  writeBufferBytes?: number
 }
 
 export interface Store {

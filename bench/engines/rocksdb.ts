@@ -1,6 +1,6 @@
 /**
- * rocksdb-native: RocksDB with the options that its binding has by itself, a write buffer of 64 MiB among them; its
- * block cache has no size to set. It has no calls that block. Reads of several keys go into one of its batches.
+ * rocksdb-native: RocksDB with the options that its binding has by itself. Its block cache has no size to
+ * set. It has no calls that block. Reads of several keys go into one of its batches.
  */
 import { loadPeer, peerVersion, WRITE_BUFFER_BYTES } from '../store.js'
 import type { EngineAdapter, Key, Store } from '../store.js'
@@ -38,8 +38,8 @@ export const rocksdb: EngineAdapter = {
   packageName: 'rocksdb-native',
   areas: ['ordinary'],
   version: () => peerVersion('rocksdb-native'),
-  async open({ dir }): Promise<Store> {
-    const db = new (loadPeer<RocksModule>('rocksdb-native'))(dir, { writeBufferSize: WRITE_BUFFER_BYTES })
+  async open({ dir, writeBufferBytes = WRITE_BUFFER_BYTES }): Promise<Store> {
+    const db = new (loadPeer<RocksModule>('rocksdb-native'))(dir, { writeBufferSize: writeBufferBytes })
     await db.ready()
     return {
       batch(keys, values) {

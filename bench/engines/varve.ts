@@ -26,9 +26,9 @@ export const varve: EngineAdapter = {
   name: 'varve',
   role: 'ours',
   version: () => (JSON.parse(readFileSync(path.join(rootDir, 'package.json'), 'utf8')) as { version: string }).version,
-  async open({ dir, blockCacheBytes = CACHE_BYTES }): Promise<Store> {
+  async open({ dir, blockCacheBytes = CACHE_BYTES, writeBufferBytes = WRITE_BUFFER_BYTES }): Promise<Store> {
     const db = await Varve.open(dir, {
-      writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: blockCacheBytes, valueThreshold: VALUE_THRESHOLD,
+      writeBufferSize: writeBufferBytes, blockCacheSize: blockCacheBytes, valueThreshold: VALUE_THRESHOLD,
     })
     return {
       batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),

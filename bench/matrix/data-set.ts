@@ -4,8 +4,9 @@
  * in its size and one more.
  */
 
-/** Bytes of block cache that every engine gets which has one to set. */
+/** Bytes of block cache and of write buffer that every engine gets which has them to set. */
 export const BLOCK_CACHE_BYTES = 80 * 2 ** 20
+export const WRITE_BUFFER_BYTES = 32 * 2 ** 20
 
 /** Random and ordered keys are 16 digits; ordered ones are loaded in order, all others in random order. */
 export type KeyForm = 'random' | 'ordered' | 'uuid' | 'path'

@@ -3,7 +3,7 @@
  * stand where wins stand, and once more in a list of their own.
  */
 import { median } from '../report.js'
-import { BASE, BLOCK_CACHE_BYTES } from './data-set.js'
+import { BASE, BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES } from './data-set.js'
 import { rowNames } from './figures.js'
 import type { Figures, RowName } from './figures.js'
 import { bars, chartsOf } from './page-charts.js'
@@ -23,7 +23,7 @@ export interface Page {
 const MIB = 2 ** 20
 
 const RULES = `Every engine keeps its defaults, but for two settings that all get alike where they have them: a write
-buffer of 64 MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is all the memory that
+buffer of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is all the memory that
 the system gives to files, here enough for every set. The RocksDB binding has no size for its cache to set, and no call
 that blocks. Where an engine has a call that blocks and one that does not, both are rows.
 

@@ -97,6 +97,16 @@ function changed(change: (store: Store) => Partial<Store>): EngineAdapter {
   }
 }
 
+test('of puts that were under way together any may have come last', async (t) => {
+  const subject = await loaded(newDir(t))
+  subject.store.batch = () => undefined
+  await subject.overwrite(subject.draw('uniform', 'test'), 4000)
+  await assert.rejects(subject.check(), { code: 'ERR_ASSERTION' })
+  subject.allowRaces()
+  await subject.check()
+  await subject.close()
+})
+
 test('an engine that loses writes, or mixes up its answers, is found out', async (t) => {
   const broken: Record<string, (store: Store) => Partial<Store>> = {
     'loses every third batch': (store) => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../src/base/index.js'
 import type { EngineAdapter, Store } from '../store.js'
-import { BLOCK_CACHE_BYTES } from './data-set.js'
+import { BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES } from './data-set.js'
 import { drawOf } from './draws.js'
 import type { Draw, Skew } from './draws.js'
 import type { Entries } from './entries.js'
@@ -44,8 +44,10 @@ export class Subject {
 
   async open(): Promise<void> {
     const { dir, entryCount } = this
-    const options = { dir, stringKeys: false, durable: false, entryCount, blockCacheBytes: BLOCK_CACHE_BYTES }
-    this.opened = await this.engine.open(options)
+    this.opened = await this.engine.open({
+      dir, stringKeys: false, durable: false, entryCount,
+      blockCacheBytes: BLOCK_CACHE_BYTES, writeBufferBytes: WRITE_BUFFER_BYTES,
+    })
   }
 
   async close(): Promise<void> {
