@@ -22,20 +22,21 @@ export interface Page {
 
 const MIB = 2 ** 20
 
-const RULES = `Every engine keeps its defaults, but for two settings that all get alike where they have them: a write
-buffer of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is all the memory that
-the system gives to files, here enough for every set. The RocksDB binding has no size for its cache to set, and no call
-that blocks. Where an engine has a call that blocks and one that does not, both are rows.
+const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write buffer of
+${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is all the
+memory that the system gives to files, here enough for every set. The RocksDB binding has no size for its cache to set,
+and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
 
 A *round* runs each engine once, one after the other, each in a process of its own, and every round begins with another
 engine. Ratios are made within a round, and their median is shown; ± is half the distance between the extremes. One
 operation in eight is timed alone for the percentiles. Every process reads back a sample of what must be there, outside
 the timing.
 
-States: *loaded*: written in random order (ordered keys in order), at rest, closed and opened again, warmed up.
-*written*: right after up to 500,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer
-of 20,000 entries a second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache.
-*zipf*: few entries are asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
+States: *loaded*: written in random order (ordered keys in order), at rest, closed and opened again, warmed up. At rest
+means for Varve that nothing is due any more; LevelDB and RocksDB have been asked to compact everything. *written*: right
+after up to 500,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer of 20,000 entries a
+second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache. *zipf*: few entries are
+asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
 
 function conditions({ machine, settings, versions, when, entryCounts }: Figures): string {
   const { cpu, cores, memoryGiB, system, node, load } = machine
