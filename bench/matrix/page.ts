@@ -33,10 +33,10 @@ operation in eight is timed alone for the percentiles. Every process reads back 
 the timing.
 
 States: *loaded*: written in random order (ordered keys in order), at rest, closed and opened again, warmed up. At rest
-means for Varve that nothing is due any more; LevelDB and RocksDB have been asked to compact everything. *written*: right
-after up to 500,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer of 20,000 entries a
-second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache. *zipf*: few entries are
-asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
+means for Varve that nothing is due any more; LevelDB and RocksDB have been asked to compact everything. *written*:
+right after up to 500,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer of 20,000
+entries a second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache. *zipf*: few
+entries are asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
 
 function conditions({ machine, settings, versions, when, entryCounts }: Figures): string {
   const { cpu, cores, memoryGiB, system, node, load } = machine
