@@ -2,6 +2,7 @@
  * What: `npm run bench:check` measures a part of the matrix in less than ten minutes and compares Varve's ratios to the
  * fastest peer with the kept ones. What lost more than 15 % is measured again, longer; what did so twice fails.
  */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { chooseEngines, installPeers } from '../peers.js'
 import { textTable } from '../report.js'
@@ -46,7 +47,13 @@ function percent(loss: number): string {
 }
 
 function main(): void {
-  const kept = readFigures(path.join(rootDir, KEPT_FILE))
+  const file = path.join(rootDir, KEPT_FILE)
+  if (!existsSync(file)) {
+    console.error(`There are no figures to compare with: \`npm run bench:matrix\` makes ${KEPT_FILE}.`)
+    process.exitCode = 1
+    return
+  }
+  const kept = readFigures(file)
   installPeers(chooseEngines(ENGINES))
   const now = measured(checkPlan(), kept, ROUNDS)
   const first = compareRows(kept, now)

@@ -9,6 +9,12 @@ import { ROW } from './rows.js'
 import type { Subject } from './subject.js'
 
 const BATCH = 1000
+/**
+ * Larger sets come in larger batches, each in the order of its keys: a B-tree writes a page or two for every entry of a
+ * batch that falls between others, which would be a hundred gigabytes for the largest set.
+ */
+const BULK_BATCH = 50_000
+const BULK_FROM = 2_500_000
 /** A batch has at most so many bytes of values. */
 const BATCH_BYTES = 2 ** 20
 
@@ -32,7 +38,8 @@ export interface LoadResult {
 export async function load(subject: Subject, dir: string): Promise<LoadResult> {
   const { entries, store } = subject
   const { set } = entries
-  const size = Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / set.valueBytes)))
+  const isBulk = set.entryCount > BULK_FROM
+  const size = isBulk ? BULK_BATCH : Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / set.valueBytes)))
   const [before, cpu, from] = [writtenBytes(), process.cpuUsage(), subject.entryCount]
   const latencies = new Latencies()
   const monitor = monitorEventLoopDelay({ resolution: 1 })
@@ -40,8 +47,9 @@ export async function load(subject: Subject, dir: string): Promise<LoadResult> {
   const startMs = performance.now()
   while (subject.entryCount < set.entryCount) {
     const length = Math.min(size, set.entryCount - subject.entryCount)
-    const numbers = Array.from({ length }, () => subject.addEntry())
-    const [keys, values] = [numbers.map((i) => entries.key(i)), numbers.map((i) => entries.value(i, 0))]
+    const batch = Array.from({ length }, () => newEntry(subject))
+    if (isBulk) batch.sort((a, b) => Buffer.compare(a.key, b.key))
+    const [keys, values] = [batch.map(({ key }) => key), batch.map(({ value }) => value)]
     const batchMs = performance.now()
     await store.batch(keys, values)
     latencies.add(performance.now() - batchMs)
@@ -57,7 +65,7 @@ export async function load(subject: Subject, dir: string): Promise<LoadResult> {
   const entryBytes = entries.key(0).length + meanValueBytes(subject)
   return {
     row: {
-      state: 'empty', row: ROW.fill, perSecond: (1000 * count) / ackedMs, cpuUs: (1000 * ackedCpuMs) / count,
+      state: 'empty', row: isBulk ? ROW.bulkFill : ROW.fill, perSecond: (1000 * count) / ackedMs, cpuUs: (1000 * ackedCpuMs) / count,
       p50Us: latencies.percentileUs(0.5), p99Us: latencies.percentileUs(0.99), p999Us: latencies.percentileUs(0.999),
       loopP99Ms: Math.max(0, monitor.percentile(99) / 1e6 - 1), loopMaxMs: Math.max(0, monitor.max / 1e6 - 1),
     },
@@ -65,6 +73,11 @@ export async function load(subject: Subject, dir: string): Promise<LoadResult> {
     putBytes: count * entryBytes, written: before === null ? null : writtenBytes(before),
     liveBytes: subject.entryCount * entryBytes, keptBytes: directoryBytes(dir),
   }
+}
+
+function newEntry(subject: Subject): { key: Buffer; value: Buffer } {
+  const i = subject.addEntry()
+  return { key: subject.entries.key(i), value: subject.entries.value(i, 0) }
 }
 
 function cpuMs(since: NodeJS.CpuUsage): number {

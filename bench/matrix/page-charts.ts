@@ -8,7 +8,7 @@ import type { Figures, RowName } from './figures.js'
 import { setAndRow, withSet } from './page-rows.js'
 import type { PageRows } from './page-rows.js'
 import { ROW } from './rows.js'
-import { enginesOf, readSession } from './tables.js'
+import { enginesOf, findSession } from './tables.js'
 
 const OURS = 'varve'
 
@@ -47,7 +47,7 @@ function processorTime(figures: Figures, row: string): Line[] {
 
 function openTime(figures: Figures): Line[] {
   return overEntries(figures, (set, engine) => {
-    const found = readSession(figures, set, engine)
+    const found = findSession(figures, 'read', set, engine)
     return found === undefined ? undefined : median(found.openMs)
   })
 }

@@ -17,7 +17,7 @@ export interface PageRows {
   writes: RowName[]
 }
 
-const WRITES: readonly string[] = [ROW.fill, ROW.overwrite, ROW.put, ROW.putMany]
+const WRITES: readonly string[] = [ROW.fill, ROW.bulkFill, ROW.overwrite, ROW.put, ROW.putMany]
 
 function isMix({ row }: RowName): boolean {
   return MIXES.some((mix) => mix.row === row)

@@ -9,6 +9,7 @@ import type { Figures, RowName } from './figures.js'
 import { bars, chartsOf } from './page-charts.js'
 import { pageRows, setAndRow, STATE_SETS, withSet, withState } from './page-rows.js'
 import type { PageRows } from './page-rows.js'
+import { ROW } from './rows.js'
 import { figureTable, loadTable, markdownTable, rateTable, sessionTable } from './tables.js'
 
 export const PAGE_FILE = 'docs/benchmarks.md'
@@ -22,10 +23,10 @@ export interface Page {
 
 const MIB = 2 ** 20
 
-const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write buffer of
-${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is all the
-memory that the system gives to files, here enough for every set. The RocksDB binding has no size for its cache to set,
-and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
+const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write buffer
+of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is
+all the memory that the system gives to files, here enough for every set. The RocksDB binding has no size for its cache
+to set, and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
 
 A *round* runs each engine once, one after the other, each in a process of its own, and every round begins with another
 engine. Ratios are made within a round, and their median is shown; ± is half the distance between the extremes. One
@@ -69,6 +70,8 @@ function statesSection(figures: Figures, { states }: PageRows): string[] {
     'Operations a second; entries a second for scans, getMany and batches. A loss is in bold.',
     chart('states.svg', 'Varve beside the fastest other engine, in each state and size'),
     ...sets.flatMap((set) => [`### ${set}`, rateTable(figures, of(set), withState)]),
+    'The part of its pace that the writer of *writing* kept:',
+    sessionTable(figures, 'live', ({ writerPart }) => median(writerPart), 2),
   ]
 }
 
@@ -77,7 +80,7 @@ function costSection(figures: Figures): string[] {
     '## Cost by the number of entries',
     chart('get-cost.svg', 'Processor time of a get'), chart('seek-cost.svg', 'Processor time of a seek'),
     chart('open-time.svg', 'Time to open'),
-    'Milliseconds to open a loaded set:', sessionTable(figures, ({ openMs }) => median(openMs), 1),
+    'Milliseconds to open a loaded set:', sessionTable(figures, 'read', ({ openMs }) => median(openMs), 1),
   ]
 }
 
@@ -97,7 +100,8 @@ function shapesSection(figures: Figures, { shapes, ycsb, writes }: PageRows): st
 function bytesSection(figures: Figures): string[] {
   return [
     '## Bytes',
-    'Bytes handed to write calls for each byte put, while a set is loaded, until it is at rest:',
+    'Bytes handed to write calls for each byte put, while a set is loaded, until it is at rest. Sets of more than 2.5 ' +
+    'million entries come in larger batches, as the rows of their fills say:',
     loadTable(figures, ({ written, putBytes }) => (written?.callBytes ?? NaN) / putBytes, 2),
     'Bytes of the directory for each byte of keys and values, at rest:',
     loadTable(figures, ({ keptBytes, liveBytes }) => keptBytes / liveBytes, 2),
@@ -105,7 +109,8 @@ function bytesSection(figures: Figures): string[] {
 }
 
 function timeSection(figures: Figures, { states, ycsb }: PageRows): string[] {
-  const names = [...states, ...ycsb].filter(({ set }) => set === BASE)
+  // A full scan is one operation, which the tables of rates tell.
+  const names = [...states, ...ycsb].filter(({ set, row }) => set === BASE && row !== ROW.scan)
   return [
     '## Times of the base',
     'Microseconds of an operation: p50 / p99 / p99.9.',
@@ -122,7 +127,7 @@ function memorySection(figures: Figures): string[] {
     '## Memory and loading',
     'MiB of resident memory while a loaded set is read, at most, above that of the empty process; what was read of a ' +
     'mapped file counts:',
-    sessionTable(figures, ({ memoryBytes }) => median(memoryBytes) / MIB, 0),
+    sessionTable(figures, 'read', ({ memoryBytes }) => median(memoryBytes) / MIB, 0),
     'Seconds until a set that is loaded is at rest:', loadTable(figures, ({ settledSeconds }) => settledSeconds, 1),
     'Processor seconds until then:', loadTable(figures, ({ cpuSeconds }) => cpuSeconds, 1),
   ]

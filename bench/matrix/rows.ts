@@ -5,6 +5,7 @@ import type { Subject } from './subject.js'
 
 export const ROW = {
   fill: 'fill, batches of 1000',
+  bulkFill: 'fill, sorted batches of 50,000',
   get: 'get, awaited',
   getSync: 'get, synchronous',
   getAbsent: 'get, key absent',

@@ -2,6 +2,7 @@
 import { median, rateText } from '../report.js'
 import { bestPeer, findRow, isOurs, ratioOf, spreadOf } from './figures.js'
 import type { Figure, Figures, LoadFigures, RowName, SessionFigures } from './figures.js'
+import type { SessionName } from './sessions.js'
 
 export function enginesOf(figures: Figures): string[] {
   return Object.keys(figures.versions)
@@ -56,17 +57,23 @@ export function loadTable(figures: Figures, of: (load: LoadFigures) => number, d
   ]))
 }
 
-/** Gives what reading a loaded set cost beside its rows. */
-export function readSession(figures: Figures, set: string, engine: string): SessionFigures | undefined {
-  return figures.sessions.find((one) => one.set === set && one.engine === engine && one.session === 'read')
+/** Gives what a session cost beside its rows. */
+export function findSession(
+  figures: Figures, session: SessionName, set: string, engine: string,
+): SessionFigures | undefined {
+  return figures.sessions.find((one) => one.set === set && one.engine === engine && one.session === session)
 }
 
-/** Makes a table of what reading each loaded set cost. */
-export function sessionTable(figures: Figures, of: (session: SessionFigures) => number, digits: number): string {
+/** Makes a table of what one kind of session cost, of the sets that have it. */
+export function sessionTable(
+  figures: Figures, session: SessionName, of: (session: SessionFigures) => number, digits: number,
+): string {
   const engines = enginesOf(figures)
-  return markdownTable(['', ...engines], Object.keys(figures.entryCounts).map((set) => [
+  const sets = Object.keys(figures.entryCounts)
+    .filter((set) => engines.some((engine) => findSession(figures, session, set, engine) !== undefined))
+  return markdownTable(['', ...engines], sets.map((set) => [
     set, ...engines.map((engine) => {
-      const found = readSession(figures, set, engine)
+      const found = findSession(figures, session, set, engine)
       return found === undefined ? '–' : of(found).toFixed(digits)
     }),
   ]))
