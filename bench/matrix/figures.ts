@@ -45,6 +45,8 @@ export interface SessionFigures {
 export interface LoadFigures extends Omit<LoadResult, 'row'> {
   set: string
   engine: string
+  /** Bytes of the directory when the database is at rest and closed: what it removes late is gone then. */
+  keptBytes: number
 }
 
 export interface RunSettings {
@@ -93,7 +95,7 @@ export function addAnswer(
   if (writerPart !== undefined) found.writerPart.push(rounded(writerPart))
   if (load !== undefined) {
     const { row: _, ...costs } = load
-    figures.loads.push({ set, engine, ...costs })
+    figures.loads.push({ set, engine, ...costs, keptBytes })
   }
 }
 

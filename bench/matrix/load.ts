@@ -1,7 +1,7 @@
 /** What: writes the entries of a data set into an engine, and tells what that took until it is at rest. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
-import { directoryBytes, writtenBytes } from '../disk-usage.js'
+import { writtenBytes } from '../disk-usage.js'
 import type { WrittenBytes } from '../disk-usage.js'
 import { Latencies } from './latencies.js'
 import type { RowResult } from './measure.js'
@@ -29,13 +29,12 @@ export interface LoadResult {
   putBytes: number
   /** Bytes that the process wrote until rest; null where the system does not say. */
   written: WrittenBytes | null
-  /** Bytes of keys and values that are in the database, and of its directory. */
+  /** Bytes of keys and values that are in the database. */
   liveBytes: number
-  keptBytes: number
 }
 
 /** Writes entries from the one that was loaded last on, to the end of the set. */
-export async function load(subject: Subject, dir: string): Promise<LoadResult> {
+export async function load(subject: Subject): Promise<LoadResult> {
   const { entries, store } = subject
   const { set } = entries
   const isBulk = set.entryCount > BULK_FROM
@@ -71,7 +70,7 @@ export async function load(subject: Subject, dir: string): Promise<LoadResult> {
     },
     ackedSeconds: ackedMs / 1000, settledSeconds: settledMs / 1000, cpuSeconds: cpuMs(cpu) / 1000,
     putBytes: count * entryBytes, written: before === null ? null : writtenBytes(before),
-    liveBytes: subject.entryCount * entryBytes, keptBytes: directoryBytes(dir),
+    liveBytes: subject.entryCount * entryBytes,
   }
 }
 

@@ -100,10 +100,10 @@ function shapesSection(figures: Figures, { shapes, ycsb, writes }: PageRows): st
 function bytesSection(figures: Figures): string[] {
   return [
     '## Bytes',
-    'Bytes handed to write calls for each byte put, while a set is loaded, until it is at rest. Sets of more than 2.5 ' +
-    'million entries come in larger batches, as the rows of their fills say:',
+    'Bytes handed to write calls for each byte put, while a set is loaded, until it is at rest. Sets of more than ' +
+    '2.5 million entries come in larger batches, as the rows of their fills say:',
     loadTable(figures, ({ written, putBytes }) => (written?.callBytes ?? NaN) / putBytes, 2),
-    'Bytes of the directory for each byte of keys and values, at rest:',
+    'Bytes of the directory for each byte of keys and values, at rest and closed:',
     loadTable(figures, ({ keptBytes, liveBytes }) => keptBytes / liveBytes, 2),
   ]
 }

@@ -39,7 +39,7 @@ async function main(task: SessionTask): Promise<SessionAnswer> {
   const openMs = performance.now() - startMs
   subject.use(await subject.store.get(firstKey))
   const firstGetMs = performance.now() - startMs - openMs
-  const loaded = task.session === 'load' ? await load(subject, task.dir) : undefined
+  const loaded = task.session === 'load' ? await load(subject) : undefined
   const { rows, writerPart } =
     loaded === undefined ? await runSession(task.session, subject, task) : { rows: [loaded.row], writerPart: undefined }
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - memoryBefore

@@ -32,7 +32,7 @@ function newDir(t: TestContext): string {
 async function loaded(dir: string, engine: EngineAdapter = varve): Promise<Subject> {
   const subject = new Subject(engine, dir, new Entries(baseSet()), 0)
   await subject.open()
-  await load(subject, dir)
+  await load(subject)
   return subject
 }
 
@@ -60,14 +60,14 @@ test('a set grows from another, and what it cost is told', async (t) => {
   const dir = newDir(t)
   const subject = new Subject(varve, dir, new Entries(baseSet()), 0)
   await subject.open()
-  const first = await load(subject, dir)
+  const first = await load(subject)
   assert.equal(first.row.row, ROW.fill)
   assert.equal(first.putBytes, ENTRY_COUNT * 116)
-  assert.ok(first.keptBytes > 0 && (first.written === null || first.written.callBytes >= first.putBytes))
+  assert.ok(first.written === null || first.written.callBytes >= first.putBytes)
   await subject.close()
   const larger = new Subject(varve, dir, new Entries(scaled(baseSet(), 2)), ENTRY_COUNT)
   await larger.open()
-  const second = await load(larger, dir)
+  const second = await load(larger)
   assert.deepEqual([larger.entryCount, second.putBytes, second.liveBytes], [2000, 1000 * 116, 2000 * 116])
   await larger.check()
   await larger.close()
