@@ -23,8 +23,8 @@ export interface Page {
 
 const MIB = 2 ** 20
 
-const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write buffer
-of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is
+const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write
+buffer of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is
 all the memory that the system gives to files, here enough for every set. The RocksDB binding has no size for its cache
 to set, and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
 
