@@ -76,6 +76,7 @@ function main(): void {
     console.log(`LOST ${set}: ${(100 * loss).toFixed(0)} % more bytes ${what}`)
   }
   for (const failure of now.failures) console.log(`FAILED ${failure}`)
+  console.log(`load of the machine at the start: ${now.machine.load}; when the figures were kept: ${kept.machine.load}`)
   console.log(`${first.length} rows, ${again.length} measured again, ${lost.length + lostBytes.length} lost`)
   process.exitCode = lost.length + lostBytes.length + now.failures.length > 0 ? 1 : 0
 }

@@ -64,7 +64,8 @@ export async function load(subject: Subject): Promise<LoadResult> {
   const entryBytes = entries.key(0).length + meanValueBytes(subject)
   return {
     row: {
-      state: 'empty', row: isBulk ? ROW.bulkFill : ROW.fill, perSecond: (1000 * count) / ackedMs, cpuUs: (1000 * ackedCpuMs) / count,
+      state: 'empty', row: isBulk ? ROW.bulkFill : ROW.fill,
+      perSecond: (1000 * count) / ackedMs, cpuUs: (1000 * ackedCpuMs) / count,
       p50Us: latencies.percentileUs(0.5), p99Us: latencies.percentileUs(0.99), p999Us: latencies.percentileUs(0.999),
       loopP99Ms: Math.max(0, monitor.percentile(99) / 1e6 - 1), loopMaxMs: Math.max(0, monitor.max / 1e6 - 1),
     },

@@ -42,6 +42,7 @@ test('what both runs have is compared, by the peer that was fastest in the kept 
   assert.ok(found.loss > LOSS_MAX && found.now < found.kept)
   // A peer that became slow changes nothing in who is compared with.
   assert.equal(compared(withRates('lmdb', [1, 1, 1])).peer, 'lmdb')
+  assert.ok(compareRows(kept, kept).every(({ session }) => session !== 'load'), 'loads are measured once')
   assert.equal(compareRows(kept, { ...kept, rows: [] }).length, 0)
   assert.equal(compareRows({ ...kept, rows: [] }, kept).length, 0)
 })

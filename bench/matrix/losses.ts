@@ -22,14 +22,14 @@ export interface Comparison extends RowName {
 
 const OURS = 'varve'
 
-/** Compares every row that both runs have. */
+/** Compares every row that both runs have, but the loads: each is measured once, so chance has too large a part. */
 export function compareRows(kept: Figures, now: Figures): Comparison[] {
   return rowNames(now).flatMap((name) => {
     const peer = fastestOfBoth(kept, now, name)
     const ours = findRow(now, name, OURS)
-    const before = peer === undefined ? undefined : ratioOf(kept, name, OURS, peer)
-    const after = peer === undefined ? undefined : ratioOf(now, name, OURS, peer)
-    if (peer === undefined || ours === undefined || before === undefined || after === undefined) return []
+    if (peer === undefined || ours === undefined || ours.session === 'load') return []
+    const [before, after] = [ratioOf(kept, name, OURS, peer), ratioOf(now, name, OURS, peer)]
+    if (before === undefined || after === undefined) return []
     return [{ ...name, session: ours.session, peer, kept: before, now: after, loss: 1 - after / before }]
   })
 }

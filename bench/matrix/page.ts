@@ -24,9 +24,9 @@ export interface Page {
 const MIB = 2 ** 20
 
 const RULES = `Every engine keeps its defaults, but for two sizes that all get alike where they have them: a write
-buffer of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its cache is
-all the memory that the system gives to files, here enough for every set. The RocksDB binding has no size for its cache
-to set, and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
+buffer of ${WRITE_BUFFER_BYTES / MIB} MiB and a block cache of ${BLOCK_CACHE_BYTES / MIB} MiB. lmdb has neither: its
+cache is all the memory that the system gives to files, here enough for every set. The RocksDB binding has no size for
+its cache to set, and no call that blocks. Where an engine has a call that blocks and one that does not, both are rows.
 
 A *round* runs each engine once, one after the other, each in a process of its own, and every round begins with another
 engine. Ratios are made within a round, and their median is shown; ± is half the distance between the extremes. One
