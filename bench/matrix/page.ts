@@ -6,6 +6,7 @@ import { median } from '../report.js'
 import { BASE, BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES } from './data-set.js'
 import { rowNames } from './figures.js'
 import type { Figures, RowName } from './figures.js'
+import { goalsTable } from './goals.js'
 import { bars, chartsOf } from './page-charts.js'
 import { pageRows, setAndRow, STATE_SETS, withSet, withState } from './page-rows.js'
 import type { PageRows } from './page-rows.js'
@@ -139,6 +140,7 @@ export function pageOf(figures: Figures): Page {
     '# Benchmarks',
     'Made by `npm run bench:page` from `bench/kept/matrix.json`, which `npm run bench:matrix` measures. Do not edit.',
     conditions(figures), RULES,
+    '## Goals', 'Multiples of the fastest other engine:', goalsTable(figures),
     '## Where Varve is slower', lossesText(figures),
     ...statesSection(figures, rows), ...costSection(figures), ...shapesSection(figures, rows),
     ...bytesSection(figures), ...timeSection(figures, rows), ...memorySection(figures),
