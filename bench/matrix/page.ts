@@ -36,7 +36,7 @@ the timing.
 
 States: *loaded*: written in random order (ordered keys in order), at rest, closed and opened again, warmed up. At rest
 means for Varve that nothing is due any more; LevelDB and RocksDB have been asked to compact everything. *written*:
-right after up to 500,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer of 20,000
+right after up to 300,000 entries were written anew. *rested*: two seconds later. *writing*: beside a writer of 20,000
 entries a second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache. *zipf*: few
 entries are asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
 

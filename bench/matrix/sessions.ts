@@ -45,8 +45,8 @@ export interface SessionRows {
 /** A full scan of more takes too long. */
 const SCANNED_MAX = 2_500_000
 /** Written anew before the first row of `live`, and before each of its other rows. */
-const BURST = 500_000
-const NEXT_BURST = 50_000
+const BURST = 300_000
+const NEXT_BURST = 30_000
 /** Sets of large values have fewer entries written anew: as many as take these bytes. */
 const BURST_BYTES = BURST * 116
 const RESTED_MS = 2000
