@@ -48,10 +48,14 @@ export class KeySpace {
   }
 
   private make(n: number): Key {
-    const text = keyText(n, this.options.shape)
-    if (this.options.stringKeys) return text
-    return this.options.shape === 'uuid' ? Buffer.from(text.replaceAll('-', ''), 'hex') : Buffer.from(text)
+    return this.options.stringKeys ? keyText(n, this.options.shape) : keyBytes(n, this.options.shape)
   }
+}
+
+/** Gives the n-th key of a shape as bytes; a uuid takes 16. */
+export function keyBytes(n: number, shape: KeyShape): Buffer {
+  const text = keyText(n, shape)
+  return shape === 'uuid' ? Buffer.from(text.replaceAll('-', ''), 'hex') : Buffer.from(text)
 }
 
 function keyText(n: number, shape: KeyShape): string {

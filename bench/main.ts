@@ -4,7 +4,7 @@
  * changes on the machine meanwhile meets them all. `npm run bench -- --help` lists the options.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -22,6 +22,7 @@ import type { Machine } from './machine.js'
 import { largeGoalsTable } from './large-goals.js'
 import { largeTable, rateTable, usageTable } from './report.js'
 import type { LargeSample, Sample, Usage } from './report.js'
+import { chooseEngines, installPeers } from './peers.js'
 import { rootDir } from './store.js'
 import type { Area, EngineAdapter } from './store.js'
 import { sustainedTable } from './sustained-report.js'
@@ -94,7 +95,7 @@ function readSettings(): Settings | undefined {
     },
     sustainedNum: count(positionals[0] ?? '5000000', '--sustained'),
     rounds: count(values.rounds, '--rounds'),
-    engines: chooseEngines(values.engines),
+    engines: values.engines === undefined ? [...engines] : chooseEngines(list(values.engines)),
     groups: groups.filter((group) => isChosen(group, only, values.sustained)),
     dir: path.join(path.resolve(values.dir), `varve-bench-${process.pid}`),
     json: values.json,
@@ -133,27 +134,6 @@ function takesPart({ areas }: EngineAdapter, area: Area): boolean {
 
 function isWanted(group: Group, only: readonly string[]): boolean {
   return only.length === 0 || group.rows.some((row) => only.some((text) => row.includes(text)))
-}
-
-function chooseEngines(text: string | undefined): EngineAdapter[] {
-  if (text === undefined) return [...engines]
-  return list(text).map((wanted) => {
-    const engine = engines.find(({ name }) => name === wanted)
-    if (engine === undefined) throw new Error(`unknown engine ${wanted}: see --help`)
-    return engine
-  })
-}
-
-/** The peers are not dependencies of Varve: they are installed when they are first measured. */
-function installPeers(chosen: readonly EngineAdapter[]): void {
-  const benchDir = path.join(rootDir, 'bench')
-  const isThere = ({ packageName }: EngineAdapter): boolean =>
-    packageName === undefined || existsSync(path.join(benchDir, 'node_modules', packageName))
-  if (chosen.every(isThere)) return
-  console.log('Installing the other databases: `npm ci --prefix bench`; compiling one takes minutes.')
-  const isWindows = process.platform === 'win32'
-  const { status } = spawnSync('npm', ['ci', '--prefix', benchDir], { stdio: 'inherit', shell: isWindows })
-  if (status !== 0) throw new Error('the other databases could not be installed; `--engines varve` needs none of them')
 }
 
 class Run {

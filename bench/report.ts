@@ -32,7 +32,7 @@ interface Goal {
 const OURS = 'varve'
 const OUR_LEVEL = 'varve-level'
 /** Engines that are compared with nobody: ours, and the ceiling. */
-const NO_PEERS = [OURS, OUR_LEVEL, 'nothing-level', 'plain-files', 'log-floor', 'varve-blob-cache']
+const NO_PEERS = [OURS, OUR_LEVEL, 'varve-lz4', 'nothing-level', 'plain-files', 'log-floor', 'varve-blob-cache']
 
 /** How much faster than the best peer we want to be; see docs/design. */
 const GOALS: Record<string, Goal> = {
@@ -85,7 +85,7 @@ function rivalOf(samples: readonly Sample[], row: string, name: string): number 
   return peer === undefined ? bestPeer(samples, row) : (cellOf(samples, row, peer)?.median ?? 0)
 }
 
-function rateText(rate: number): string {
+export function rateText(rate: number): string {
   if (rate >= 1e6) return `${(rate / 1e6).toFixed(2)} M`
   if (rate >= 100e3) return `${(rate / 1e3).toFixed(0)} k`
   if (rate >= 1e3) return `${(rate / 1e3).toFixed(1)} k`

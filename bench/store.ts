@@ -19,6 +19,9 @@ export interface StoreOptions {
   entryCount: number
   /** Bytes that a cache may have. */
   cacheBytes: number
+  /** Bytes of the cache and the write buffer of an engine that has them to set; 64 MiB each when absent. */
+  blockCacheBytes?: number
+  writeBufferBytes?: number
 }
 
 export interface Store {

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { CACHE_BYTES, loadPeer, peerVersion } from '../store.js'
-import type { EngineAdapter, Key, Store } from '../store.js'
+import type { EngineAdapter, Key, Store, StoreOptions } from '../store.js'
 
 interface Statement {
   run(...values: unknown[]): void
@@ -26,12 +26,12 @@ interface SqliteDatabase {
 
 type SqliteModule = new (file: string) => SqliteDatabase
 
-function openDatabase(dir: string, stringKeys: boolean, durable: boolean): SqliteDatabase {
+function openDatabase({ dir, stringKeys, durable, blockCacheBytes = CACHE_BYTES }: StoreOptions): SqliteDatabase {
   mkdirSync(dir, { recursive: true })
   const db = new (loadPeer<SqliteModule>('better-sqlite3'))(path.join(dir, 'bench.sqlite'))
   db.pragma('journal_mode = WAL')
   db.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
-  db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
+  db.pragma(`cache_size = ${-blockCacheBytes / 1024}`)
   db.exec(`CREATE TABLE IF NOT EXISTS kv (k ${stringKeys ? 'TEXT' : 'BLOB'} PRIMARY KEY, v BLOB) WITHOUT ROWID`)
   return db
 }
@@ -42,8 +42,8 @@ export const betterSqlite3: EngineAdapter = {
   areas: ['ordinary', 'large', 'cache'],
   packageName: 'better-sqlite3',
   version: () => peerVersion('better-sqlite3'),
-  async open({ dir, stringKeys, durable }): Promise<Store> {
-    const db = openDatabase(dir, stringKeys, durable)
+  async open(options): Promise<Store> {
+    const db = openDatabase(options)
     const put = db.prepare('INSERT INTO kv VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v')
     const get = db.prepare('SELECT v FROM kv WHERE k = ?').pluck()
     const scan = db.prepare('SELECT k, v FROM kv ORDER BY k').raw()

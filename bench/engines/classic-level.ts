@@ -21,13 +21,13 @@ export const classicLevel: EngineAdapter = {
   role: 'peer',
   packageName: 'classic-level',
   version: () => peerVersion('classic-level'),
-  async open({ dir, stringKeys }) {
+  async open({ dir, stringKeys, blockCacheBytes = CACHE_BYTES, writeBufferBytes = WRITE_BUFFER_BYTES }) {
     const { ClassicLevel } = loadPeer<ClassicLevelModule>('classic-level')
     const db = new ClassicLevel(dir, {
       keyEncoding: stringKeys ? 'utf8' : 'buffer',
       valueEncoding: 'buffer',
-      writeBufferSize: WRITE_BUFFER_BYTES,
-      cacheSize: CACHE_BYTES,
+      writeBufferSize: writeBufferBytes,
+      cacheSize: blockCacheBytes,
     })
     await db.open()
     // All keys of a run lie between these two.

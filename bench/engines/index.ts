@@ -8,11 +8,12 @@ import { lmdb } from './lmdb.js'
 import { logFloor } from './log-floor.js'
 import { nothingLevel } from './nothing-level.js'
 import { plainFiles } from './plain-files.js'
+import { rocksdb } from './rocksdb.js'
 import { undiciSqlite } from './undici-sqlite.js'
-import { varve } from './varve.js'
+import { varve, varveLz4 } from './varve.js'
 import { varveLevel } from './varve-level.js'
 
 export const engines: readonly EngineAdapter[] = [
-  varve, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3, plainFiles, logFloor,
+  varve, varveLz4, varveLevel, nothingLevel, classicLevel, lmdb, betterSqlite3, rocksdb, plainFiles, logFloor,
   blobCache, cacache, undiciSqlite,
 ]

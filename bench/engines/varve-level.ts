@@ -10,12 +10,12 @@ export const varveLevel: EngineAdapter = {
   name: 'varve-level',
   role: 'ours',
   version: varve.version,
-  async open({ dir, stringKeys }) {
+  async open({ dir, stringKeys, blockCacheBytes = CACHE_BYTES, writeBufferBytes = WRITE_BUFFER_BYTES }) {
     const db = new VarveLevel<string | Buffer, Buffer>(dir, {
       keyEncoding: stringKeys ? 'utf8' : 'buffer',
       valueEncoding: 'buffer',
-      writeBufferSize: WRITE_BUFFER_BYTES,
-      cacheSize: CACHE_BYTES,
+      writeBufferSize: writeBufferBytes,
+      cacheSize: blockCacheBytes,
     })
     await db.open()
     return levelStore(db as LevelDatabase, () => settle(db.engine))

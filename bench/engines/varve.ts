@@ -1,10 +1,10 @@
-/** Varve's native API. */
+/** Varve's native API, with the blocks of its tables as they are, and packed. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Varve } from '../../src/index.js'
 import { CACHE_BYTES, rootDir, WRITE_BUFFER_BYTES } from '../store.js'
-import type { EngineAdapter, Store } from '../store.js'
+import type { EngineAdapter, Store, StoreOptions } from '../store.js'
 
 const SYNC = { sync: true }
 /** Values of the large rows are written once; all others are far below. */
@@ -22,33 +22,44 @@ export async function settle(db: Varve): Promise<void> {
   }
 }
 
+async function openStore(options: StoreOptions, compression: 'lz4' | 'none'): Promise<Store> {
+  const { dir, blockCacheBytes = CACHE_BYTES, writeBufferBytes = WRITE_BUFFER_BYTES } = options
+  const db = await Varve.open(dir, {
+    writeBufferSize: writeBufferBytes, blockCacheSize: blockCacheBytes, valueThreshold: VALUE_THRESHOLD,
+    compression,
+  })
+  return {
+    batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),
+    put: (key, value) => db.put(key, value),
+    putSync: (key, value) => db.putSync(key, value),
+    putDurable: (key, value) => db.put(key, value, SYNC),
+    putDurableSync: (key, value) => db.putSync(key, value, SYNC),
+    get: (key) => db.get(key),
+    getSync: (key) => db.getSync(key),
+    getMany: (keys) => db.getMany(keys),
+    scan(visit) {
+      for (const [key, value] of db.entriesSync()) visit(key, value)
+    },
+    seek(start, limit) {
+      let count = 0
+      for (const [, value] of db.entriesSync({ gte: start, limit })) if (value.length >= 0) count++
+      return count
+    },
+    settle: () => settle(db),
+    close: () => db.close(),
+  }
+}
+
 export const varve: EngineAdapter = {
   name: 'varve',
   role: 'ours',
   version: () => (JSON.parse(readFileSync(path.join(rootDir, 'package.json'), 'utf8')) as { version: string }).version,
-  async open({ dir }): Promise<Store> {
-    const db = await Varve.open(dir, {
-      writeBufferSize: WRITE_BUFFER_BYTES, blockCacheSize: CACHE_BYTES, valueThreshold: VALUE_THRESHOLD,
-    })
-    return {
-      batch: (keys, values) => db.batch(keys.map((key, i) => ({ type: 'put', key, value: values[i]! }))),
-      put: (key, value) => db.put(key, value),
-      putSync: (key, value) => db.putSync(key, value),
-      putDurable: (key, value) => db.put(key, value, SYNC),
-      putDurableSync: (key, value) => db.putSync(key, value, SYNC),
-      get: (key) => db.get(key),
-      getSync: (key) => db.getSync(key),
-      getMany: (keys) => db.getMany(keys),
-      scan(visit) {
-        for (const [key, value] of db.entriesSync()) visit(key, value)
-      },
-      seek(start, limit) {
-        let count = 0
-        for (const [, value] of db.entriesSync({ gte: start, limit })) if (value.length >= 0) count++
-        return count
-      },
-      settle: () => settle(db),
-      close: () => db.close(),
-    }
-  },
+  open: (options) => openStore(options, 'none'),
+}
+
+export const varveLz4: EngineAdapter = {
+  ...varve,
+  name: 'varve-lz4',
+  areas: ['ordinary'],
+  open: (options) => openStore(options, 'lz4'),
 }
