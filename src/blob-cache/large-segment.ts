@@ -44,6 +44,8 @@ export class LargeSegment implements SafeFile {
   private readonly options: LargeSegmentOptions
   private keyBytes = 0
   private binding: Promise<void> | null = null
+  /** Calls of the file under way. */
+  private readonly underWay = new Set<Promise<unknown>>()
   private isSealed = false
 
   constructor(options: LargeSegmentOptions) {
@@ -80,7 +82,7 @@ export class LargeSegment implements SafeFile {
     try {
       for (let at = 0; at < length;) {
         if (this.failure !== null) throw this.failure
-        at += await this.file.write(bytes, at, length - at, offset + at)
+        at += await this.watched(this.file.write(bytes, at, length - at, offset + at))
       }
       meter.wrote(startMs, length)
     } catch (error) {
@@ -119,12 +121,31 @@ export class LargeSegment implements SafeFile {
   async cut(): Promise<boolean> {
     if (this.failure !== null) return false
     try {
-      await this.file.truncate(this.reservedEnd)
+      await this.watched(this.file.truncate(this.reservedEnd))
       return true
     } catch (error) {
       this.fail(error)
       return false
     }
+  }
+
+  private async watched<T>(call: Promise<T>): Promise<T> {
+    this.underWay.add(call)
+    try {
+      return await call
+    } finally {
+      this.underWay.delete(call)
+    }
+  }
+
+  /**
+   * Ends a segment that somebody may still write to, without a footer: he is told `reason`. Resolves when nothing of it
+   * is written or cut off any more: from then on it is another's.
+   */
+  async stop(reason: unknown): Promise<void> {
+    this.failure ??= reason
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay)
+    await this.close()
   }
 
   fail(error: unknown): void {

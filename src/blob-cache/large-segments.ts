@@ -184,10 +184,11 @@ export class LargeSegments {
   }
 
   /**
-   * Ends writing: segments that are half full are sealed, others go on with the next open. Requires: none is lent, and
-   * all is synced.
+   * Ends writing: segments that are half full are sealed, others go on with the next open, or with the store that takes
+   * the place of this one. What is under way yet is given up. Requires: all is synced.
    */
   async close(): Promise<void> {
+    await Promise.all([...this.lent.values()].map(({ file }) => file.stop(new PutRefused('degraded'))))
     for (const { file } of [...this.resting]) {
       if (file.reservedEnd * 2 > this.options.segmentBytes) this.sealLater(file)
     }

@@ -70,6 +70,43 @@ for (const code of ['EIO', 'ENOSPC', 'EMFILE', 'EROFS']) {
   })
 }
 
+describe('a large blob whose source stalls', () => {
+  it('while the cache leaves its disk and comes back touches nothing there any more', async () => {
+    for (const isBroken of [true, false]) {
+      const vfs = new SimVfs({ seed: 8 })
+      const cache = await openLiving(vfs, { segmentBytes: 65_536, slabBytes: 4096 })
+      const large = 'x'.repeat(3000)
+      assert.equal((await cache.put('before', large, 'synced')).stored, true)
+      let goOn: () => void = () => undefined
+      const stalled = new Promise<void>((resolve) => (goOn = resolve))
+      const put = cache.put('stalled', (async function* () {
+        yield new TextEncoder().encode('y'.repeat(2500))
+        await stalled
+        if (isBroken) throw new Error('broken off')
+        yield new TextEncoder().encode('y'.repeat(2500))
+      })())
+      await cache.settled()
+      vfs.addFault({ fault: { do: 'error', code: 'EIO' }, kind: [...NO_WRITES], times: Infinity })
+      await fallIntoMemory(cache)
+      vfs.clearFaults()
+      await comeBack(cache, vfs)
+      await cache.settled()
+      const keys = Array.from({ length: 4 }, (_, i) => `after ${i}`)
+      for (const key of keys) assert.equal((await cache.put(key, `${key} ${large}`, 'synced')).stored, true)
+      goOn()
+      assert.equal((await put).stored, false)
+      await cache.settled()
+      for (const key of keys) assert.equal(await cache.get(key), `${key} ${large}`)
+      await cache.close()
+      const again = await openCache(vfs, { segmentBytes: 65_536, slabBytes: 4096 })
+      for (const key of keys) assert.equal(await again.get(key), `${key} ${large}`)
+      assert.equal(await again.get('before'), large)
+      await again.store.close()
+      assert.equal(vfs.openFileCount, 0)
+    }
+  })
+})
+
 describe('a full disk', () => {
   it('is made room on: the oldest blobs go, and puts are stored again without a way through memory (H4)', async () => {
     const vfs = new SimVfs({ seed: 2 })
