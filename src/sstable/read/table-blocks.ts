@@ -149,9 +149,18 @@ export class TableBlocks {
 
   private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
+    if (mark === MARK_POINT && cache.aside.has(slots, i)) {
+      reader.open(cache.aside.bytes, cache.aside.words, 0)
+      cache.hitCount++
+      return
+    }
     const length = this.index.bytes(i)
     cache.missCount++
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
+    else if (!cache.admits(slots, i, length)) {
+      this.readAside(reader, i, length)
+      return
+    }
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
     if (frame === 0) {
       this.read(reader, i)
@@ -160,6 +169,14 @@ export class TableBlocks {
     const { bytes, words } = cache.chunkOf(frame)
     this.readInto(reader, i, bytes, words, cache.baseOf(frame))
     cache.insert(slots, i, frame, length, mark)
+  }
+
+  /** Reads block i for one get, which lets go of it before the next one. */
+  private readAside(reader: BlockReader, i: number, length: number): void {
+    const { cache: { aside }, slots } = this
+    aside.makeRoom(length)
+    this.readInto(reader, i, aside.bytes, aside.words, 0)
+    aside.set(slots, i)
   }
 
   private readInto(
