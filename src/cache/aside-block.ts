@@ -14,9 +14,16 @@ export class AsideBlock {
   words = new Uint32Array(0)
   private owner: object | null = null
   private index = 0
+  /** True when only a part of the block was read, for one entry. */
+  private isPart = false
 
   /** Says whether block `index` of `owner` stands here, from the first byte on. */
   has(owner: object, index: number): boolean {
+    return !this.isPart && this.isLast(owner, index)
+  }
+
+  /** Says whether this block was read last, as a whole or a part of it. */
+  isLast(owner: object, index: number): boolean {
     return this.owner === owner && this.index === index
   }
 
@@ -28,10 +35,11 @@ export class AsideBlock {
     this.words = new Uint32Array(this.bytes.buffer)
   }
 
-  /** Records that a good block stands here now. */
-  set(owner: object, index: number): void {
+  /** Records that a good block stands here now, or a part of one. */
+  set(owner: object, index: number, isPart: boolean): void {
     this.owner = owner
     this.index = index
+    this.isPart = isPart
   }
 
   /** Forgets the block if it is one of `owner`. */

@@ -105,11 +105,11 @@ test('gets that pass over everything once leave what is used between them', () =
     get(cache, passed, i)
     if (!get(cache, used, random.below(48))) lost++
   }
-  assert.ok(lost < 400, `${lost} of 4000; 1679 when every block came in`)
-  assert.ok(presentCount(passed) > 0, 'one in eight comes in')
+  assert.ok(lost < 100, `${lost} of 4000; 1679 when every block came in`)
+  assert.ok(presentCount(passed) > 0, 'one in many comes in')
 })
 
-test('a full cache takes a block at its second miss, if it comes before a capacity of others was missed', () => {
+test('a full cache takes a block at its second miss, if that comes soon', () => {
   const cache = new BlockCache(512 * KiB)
   const slots = cache.attach(2000)
   for (let i = 0; i < 64; i++) get(cache, slots, i)
@@ -126,8 +126,9 @@ test('a full cache takes a block at its second miss, if it comes before a capaci
     return slots.frames[index] !== 0
   }
   assert.equal(missTwice(100, 0, 0), true)
-  assert.equal(missTwice(101, 50, 200), true)
-  assert.equal(missTwice(102, 100, 300), false)
+  assert.equal(missTwice(101, 7, 200), true)
+  assert.equal(missTwice(102, 17, 300), false)
+  assert.equal(missTwice(103, 200, 400), false)
   assert.equal(cache.admits(slots, 500, 33 * KiB), true, 'there is no room aside for it')
 })
 
@@ -137,14 +138,14 @@ test('a block that stands aside is found until another one does, or its table go
   aside.makeRoom(5000)
   const { bytes } = aside
   assert.ok(bytes.length >= 5000 && bytes.buffer === aside.words.buffer)
-  aside.set(a, 3)
+  aside.set(a, 3, false)
   assert.deepEqual([aside.has(a, 3), aside.has(a, 2), aside.has(b, 3)], [true, false, false])
   aside.forget(b)
   assert.ok(aside.has(a, 3))
   aside.makeRoom(100)
   assert.equal(aside.has(a, 3), false, 'the next one is being read over it')
   assert.equal(aside.bytes, bytes)
-  aside.set(b, 0)
+  aside.set(b, 0, false)
   aside.forget(b)
   assert.equal(aside.has(b, 0), false)
 })

@@ -22,8 +22,8 @@
  * 2Q's rule (T. Johnson, D. Shasha, VLDB 1994); its queue of ghosts is one number for each block here.
  *
  * Gets bring everything in while there is room. In a full cache a block that a get missed must be missed a second time
- * before a capacity's worth of others, or be one in eight: what is read once does not throw out what is read often, and
- * reading into the same memory again and again is faster. Figures: docs/design/0039-gets-beyond-the-cache.md.
+ * soon, or be one in many: what is read once does not throw out what is read often, and what does not come in is read
+ * into the same memory again and again, or only in part. Figures: docs/design/0039-gets-beyond-the-cache.md.
  */
 import { KiB, MiB } from '../base/index.js'
 import { AsideBlock, ASIDE_BYTES_MAX } from './aside-block.js'
@@ -45,8 +45,10 @@ const SCAN_LOOKS_MAX = 64
 const TICKS_PER_CAPACITY = 8
 /** Ticks fit 16 bits; 0 means that this block was not missed yet. */
 const TICK_COUNT = 65_535
-/** A full cache takes one in so many of the blocks that gets miss for the first time. */
-const ADMITTED_ONE_IN = 8
+/** A full cache takes a block that gets miss a second time within so many ticks, begun ones included. */
+const SOON_TICKS = 2
+/** A full cache takes one in so many of the other blocks that gets miss, so it follows a slow change, too. */
+const ADMITTED_ONE_IN = 64
 
 /** A block larger than this part of the capacity is not kept, since one value must not empty the cache. */
 const BLOCK_PART_MAX = 1 / 8
@@ -185,8 +187,14 @@ export class BlockCache {
   /** Says whether a block that a get missed comes in; else it is read into `aside`. */
   admits(slots: CacheSlots, index: number, bytes: number): boolean {
     const age = this.noteMiss(slots, index, bytes)
-    if (!this.isFull || this.chunks.length < this.chunkCountMax || bytes > ASIDE_BYTES_MAX) return true
-    return age <= TICKS_PER_CAPACITY || this.missCount % ADMITTED_ONE_IN === 0
+    if (bytes > ASIDE_BYTES_MAX) return true
+    if (!this.mayHold(bytes)) return false
+    if (!this.isFull || this.chunks.length < this.chunkCountMax) return true
+    return age < SOON_TICKS || this.missCount % ADMITTED_ONE_IN === 0
+  }
+
+  private mayHold(bytes: number): boolean {
+    return bytes <= this.capacity * BLOCK_PART_MAX && granulesOf(bytes) <= this.chunkGranules && this.chunkCountMax > 0
   }
 
   /** Gives how many ticks ago the block was missed before, and notes that it is missed now. */
@@ -205,7 +213,7 @@ export class BlockCache {
    */
   reserve(bytes: number, mark: number): number {
     const needed = granulesOf(bytes)
-    if (bytes > this.capacity * BLOCK_PART_MAX || needed > this.chunkGranules || this.chunkCountMax === 0) return 0
+    if (!this.mayHold(bytes)) return 0
     const aging = mark === MARK_SCAN ? 0 : 1
     let looks = mark === MARK_SCAN ? SCAN_LOOKS_MAX : Infinity
     const evictionsBefore = this.evictionCount

@@ -11,8 +11,9 @@ import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
-import { parseAt, readBlock } from '../block/block-io.js'
+import { parseAt, readBlock, readPart } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
+import { BlockParts } from '../block/block-parts.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { PointEntries } from '../block/point-entries.js'
 import type { TableIndex } from '../lookup/table-index.js'
@@ -24,9 +25,14 @@ import type { TableParts } from './table-open.js'
 export interface TableBlocksOptions {
   /** Called when a dropped index was read again. */
   onIndexRead?: (() => void) | undefined
+  /** Says whether so many more bytes may be taken, which reads can do without; by default they may. */
+  mayTake?: ((bytes: number) => boolean) | undefined
   /** The highest sequence number of an entry; absent when it is not known. */
   largestSeqNum?: SeqNum
 }
+
+/** The entry of a read that does not know which one it needs. */
+const ANY_ENTRY = -1
 
 export class TableBlocks {
   readonly count: number
@@ -36,13 +42,16 @@ export class TableBlocks {
   private readonly cache: BlockCache
   private readonly slots: CacheSlots
   private readonly onIndexRead: () => void
+  private readonly mayTake: (bytes: number) => boolean
   readonly entries: PointEntries
+  private readonly parts = new BlockParts()
+  private readonly entryCount: number
   /** The checksum of each block that passed; 0 for none. A block with checksum 0 is checked every time. */
   private readonly passed: Uint32Array
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
+    { onIndexRead = () => undefined, mayTake = () => true, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = source
     this.footer = footer
@@ -51,6 +60,8 @@ export class TableBlocks {
     this.cache = cache
     this.slots = cache.attach(index.blockCount)
     this.onIndexRead = onIndexRead
+    this.mayTake = mayTake
+    this.entryCount = index.counts.reduce((sum, count) => sum + count, 0)
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
     this.passed = new Uint32Array(index.blockCount)
   }
@@ -67,6 +78,16 @@ export class TableBlocks {
 
   get indexBytes(): number {
     return this.loaded?.memoryBytes ?? 0
+  }
+
+  /** Memory of what lets gets read parts of blocks. */
+  get partBytes(): number {
+    return this.parts.memoryBytes
+  }
+
+  /** Lets gets read whole blocks, until parts are noted again. */
+  dropParts(): void {
+    this.parts.forget()
   }
 
   /** Drops the index. A user that has it at hand keeps it. */
@@ -87,7 +108,7 @@ export class TableBlocks {
    */
   open(reader: BlockReader, i: number, mark: number): void {
     const frame = this.hit(i)
-    if (frame === 0) this.load(reader, i, mark)
+    if (frame === 0) this.load(reader, i, mark, ANY_ENTRY)
     else {
       const { cache } = this
       const { bytes, words } = cache.chunkOf(frame)
@@ -102,7 +123,8 @@ export class TableBlocks {
     const { cache, entries } = this
     const frame = entries.isNoted(number) ? this.hit(number) : 0
     if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
-    this.open(reader, number, MARK_POINT)
+    if (this.slots.frames[number] === 0) this.load(reader, number, MARK_POINT, i)
+    else this.open(reader, number, MARK_POINT)
     // The block may be in the cache since before shapes were kept.
     if (!entries.isNoted(number)) entries.note(reader, number)
     return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
@@ -147,7 +169,8 @@ export class TableBlocks {
     this.cache.detach(this.slots)
   }
 
-  private load(reader: BlockReader, i: number, mark: number): void {
+  /** Turns `reader` to block i, which is not in the cache, or to as much of it as a get of `entry` needs. */
+  private load(reader: BlockReader, i: number, mark: number, entry: number): void {
     const { cache, slots } = this
     if (mark === MARK_POINT && cache.aside.has(slots, i)) {
       reader.open(cache.aside.bytes, cache.aside.words, 0)
@@ -156,9 +179,10 @@ export class TableBlocks {
     }
     const length = this.index.bytes(i)
     cache.missCount++
+    const wasMissed = slots.missTicks[i]! > 0
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
-    else if (!cache.admits(slots, i, length)) {
-      this.readAside(reader, i, length)
+    else if (cache.aside.isLast(slots, i) || !cache.admits(slots, i, length)) {
+      this.readAside(reader, i, entry, wasMissed)
       return
     }
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
@@ -171,12 +195,35 @@ export class TableBlocks {
     cache.insert(slots, i, frame, length, mark)
   }
 
-  /** Reads block i for one get, which lets go of it before the next one. */
-  private readAside(reader: BlockReader, i: number, length: number): void {
-    const { cache: { aside }, slots } = this
-    aside.makeRoom(length)
+  /**
+   * Reads block i for one get, which lets go of it before the next one; only a part when the block is known, and was
+   * not read just now: then the whole block serves the gets of neighbours that come next.
+   */
+  private readAside(reader: BlockReader, i: number, entry: number, wasMissed: boolean): void {
+    const { cache: { aside }, index, parts, slots } = this
+    const isPart = entry !== ANY_ENTRY && !aside.isLast(slots, i)
+    aside.makeRoom(index.bytes(i))
+    if (isPart && this.readEntry(reader, i, entry, aside)) {
+      aside.set(slots, i, true)
+      return
+    }
     this.readInto(reader, i, aside.bytes, aside.words, 0)
-    aside.set(slots, i)
+    aside.set(slots, i, false)
+    if (!wasMissed || entry === ANY_ENTRY || parts.isNoted(i)) return
+    const { count, entryCount } = this
+    if (parts.isEmpty && !this.mayTake(BlockParts.memoryBytes(count, entryCount))) return
+    parts.note(reader, i, index.counts)
+  }
+
+  /** Turns `reader` to the beginning of block i, as far as `entry`; false when that is not known or does not hold. */
+  private readEntry(
+    reader: BlockReader, i: number, entry: number, { bytes, words }: { bytes: Uint8Array; words: Uint32Array },
+  ): boolean {
+    const { index, parts, source } = this
+    const length = Math.min(parts.bytesFor(i, entry), index.bytes(i))
+    if (length === 0 || !readPart(source, index.offset(i), length, bytes)) return false
+    reader.open(bytes, words, 0)
+    return parts.holds(reader, i, entry, length)
   }
 
   private readInto(
