@@ -83,6 +83,73 @@ test('what is scanned again and again gets in, also when point reads have filled
   assert.equal(cache.evictionCount, evictionCount, 'all of it is there')
 })
 
+/** Gets block `index` as a table does for a get; true when it was in the cache. */
+function get(cache: BlockCache, slots: CacheSlots, index: number, bytes = 8 * KiB): boolean {
+  if (slots.frames[index] !== 0) {
+    slots.marks[index] = MARK_HIT
+    return true
+  }
+  cache.missCount++
+  if (cache.admits(slots, index, bytes)) use(cache, slots, index, bytes, MARK_POINT)
+  return false
+}
+
+test('gets that pass over everything once leave what is used between them', () => {
+  const cache = new BlockCache(512 * KiB)
+  const used = cache.attach(48)
+  const passed = cache.attach(4000)
+  const random = new SeededRandom(1, 'pass')
+  for (let turn = 0; turn < 400; turn++) get(cache, used, random.below(48))
+  let lost = 0
+  for (let i = 0; i < 4000; i++) {
+    get(cache, passed, i)
+    if (!get(cache, used, random.below(48))) lost++
+  }
+  assert.ok(lost < 100, `${lost} of 4000; 1679 when every block came in`)
+  assert.ok(presentCount(passed) > 0, 'one in many comes in')
+})
+
+test('a full cache takes a block at its second miss, if that comes soon', () => {
+  const cache = new BlockCache(512 * KiB)
+  const slots = cache.attach(2000)
+  for (let i = 0; i < 64; i++) get(cache, slots, i)
+  assert.equal(presentCount(slots), 64, 'all come in while there is room')
+  get(cache, slots, 64)
+  assert.ok(slots.frames[64] !== 0, 'it is full when one has to go')
+  const missTwice = (index: number, between: number, from: number): boolean => {
+    cache.missCount = 0
+    get(cache, slots, index)
+    assert.equal(slots.frames[index], 0)
+    for (let i = 0; i < between; i++) get(cache, slots, from + i)
+    cache.missCount = 0
+    get(cache, slots, index)
+    return slots.frames[index] !== 0
+  }
+  assert.equal(missTwice(100, 0, 0), true)
+  assert.equal(missTwice(101, 7, 200), true)
+  assert.equal(missTwice(102, 17, 300), false)
+  assert.equal(missTwice(103, 200, 400), false)
+  assert.equal(cache.admits(slots, 500, 33 * KiB), true, 'there is no room aside for it')
+})
+
+test('a block that stands aside is found until another one does, or its table goes', () => {
+  const { aside } = new BlockCache(0)
+  const [a, b] = [{}, {}]
+  aside.makeRoom(5000)
+  const { bytes } = aside
+  assert.ok(bytes.length >= 5000 && bytes.buffer === aside.words.buffer)
+  aside.set(a, 3, false)
+  assert.deepEqual([aside.has(a, 3), aside.has(a, 2), aside.has(b, 3)], [true, false, false])
+  aside.forget(b)
+  assert.ok(aside.has(a, 3))
+  aside.makeRoom(100)
+  assert.equal(aside.has(a, 3), false, 'the next one is being read over it')
+  assert.equal(aside.bytes, bytes)
+  aside.set(b, 0, false)
+  aside.forget(b)
+  assert.equal(aside.has(b, 0), false)
+})
+
 test('the capacity falls at once, held blocks excepted, and rises again', () => {
   const cache = new BlockCache(8 * MiB)
   const slots = cache.attach(2000)

@@ -20,8 +20,13 @@
  * again gets in all the same: the cache remembers about when a scan missed a block, and when it misses it
  * again before a capacity's worth of other blocks, the block comes in like that of a point read. That is
  * 2Q's rule (T. Johnson, D. Shasha, VLDB 1994); its queue of ghosts is one number for each block here.
+ *
+ * Gets bring everything in while there is room. In a full cache a block that a get missed must be missed a second time
+ * soon, or be one in many: what is read once does not throw out what is read often, and what does not come in is read
+ * into the same memory again and again, or only in part. Figures: docs/design/0039-gets-beyond-the-cache.md.
  */
 import { KiB, MiB } from '../base/index.js'
+import { AsideBlock, ASIDE_BYTES_MAX } from './aside-block.js'
 
 /** Marks that a block starts with, and the mark that every hit sets. */
 export const MARK_SCAN = 0
@@ -36,10 +41,14 @@ const CHUNK_SHIFT = 10
 const CHUNK_GRANULES = MiB / GRANULE_BYTES
 /** A scan's miss looks at this many blocks for room: a small part of the time that reading the block takes. */
 const SCAN_LOOKS_MAX = 64
-/** Scans measure time in ticks: there are this many while they miss as many bytes as the cache can hold. */
+/** Misses measure time in ticks: there are this many while as many bytes are missed as the cache can hold. */
 const TICKS_PER_CAPACITY = 8
-/** Ticks fit 16 bits; 0 means that no scan missed this block yet. */
+/** Ticks fit 16 bits; 0 means that this block was not missed yet. */
 const TICK_COUNT = 65_535
+/** A full cache takes a block that gets miss a second time within so many ticks, begun ones included. */
+const SOON_TICKS = 2
+/** A full cache takes one in so many of the other blocks that gets miss, so it follows a slow change, too. */
+const ADMITTED_ONE_IN = 64
 
 /** A block larger than this part of the capacity is not kept, since one value must not empty the cache. */
 const BLOCK_PART_MAX = 1 / 8
@@ -49,8 +58,8 @@ export class CacheSlots {
   /** The frame of each block (see BlockCache.chunkOf and baseOf); 0 when it is not there. */
   readonly frames: Uint32Array
   readonly marks: Uint8Array
-  /** When a scan last missed block i, in ticks. */
-  readonly scanTicks: Uint16Array
+  /** When block i was last missed, in ticks. */
+  readonly missTicks: Uint16Array
   /** The number of blocks that are there. */
   count = 0
   isAttached = true
@@ -58,7 +67,7 @@ export class CacheSlots {
   constructor(count: number) {
     this.frames = new Uint32Array(count)
     this.marks = new Uint8Array(count)
-    this.scanTicks = new Uint16Array(count)
+    this.missTicks = new Uint16Array(count)
   }
 }
 
@@ -91,14 +100,18 @@ export class BlockCache {
   hitCount = 0
   missCount = 0
   evictionCount = 0
+  /** The block of the last get that was not kept. */
+  readonly aside = new AsideBlock()
 
   private readonly chunks: CacheChunk[] = []
   private capacity: number
   /** Chunks at the end beyond this number go as soon as nothing in them is held. */
   private chunkCountMax: number
   private readonly chunkGranules: number
-  /** Bytes that scans missed. */
-  private scannedBytes = 0
+  /** Bytes that were missed. */
+  private missedBytes = 0
+  /** True when the last block that came in put another one out. */
+  private isFull = false
   /** Where the search for room goes on. */
   private handChunk = -1
   private hand: number
@@ -150,6 +163,7 @@ export class BlockCache {
   detach(slots: CacheSlots): void {
     slots.isAttached = false
     slots.count = 0
+    this.aside.forget(slots)
     for (let i = 0; i < slots.frames.length; i++) {
       const frame = slots.frames[i]!
       if (frame === 0) continue
@@ -166,12 +180,31 @@ export class BlockCache {
    * a capacity of missed blocks ago. Not "just now": that is one scan that comes in small pieces.
    */
   scanMark(slots: CacheSlots, index: number, bytes: number): number {
-    this.scannedBytes += bytes
-    const tick = Math.floor((this.scannedBytes * TICKS_PER_CAPACITY) / (this.capacity + 1)) % TICK_COUNT
-    const last = slots.scanTicks[index]! - 1
-    const age = last < 0 ? Infinity : (tick - last + TICK_COUNT) % TICK_COUNT
-    if (age > 1) slots.scanTicks[index] = tick + 1
+    const age = this.noteMiss(slots, index, bytes)
     return age > 1 && age <= TICKS_PER_CAPACITY ? MARK_POINT : MARK_SCAN
+  }
+
+  /** Says whether a block that a get missed comes in; else it is read into `aside`. */
+  admits(slots: CacheSlots, index: number, bytes: number): boolean {
+    const age = this.noteMiss(slots, index, bytes)
+    if (bytes > ASIDE_BYTES_MAX) return true
+    if (!this.mayHold(bytes)) return false
+    if (!this.isFull || this.chunks.length < this.chunkCountMax) return true
+    return age < SOON_TICKS || this.missCount % ADMITTED_ONE_IN === 0
+  }
+
+  private mayHold(bytes: number): boolean {
+    return bytes <= this.capacity * BLOCK_PART_MAX && granulesOf(bytes) <= this.chunkGranules && this.chunkCountMax > 0
+  }
+
+  /** Gives how many ticks ago the block was missed before, and notes that it is missed now. */
+  private noteMiss(slots: CacheSlots, index: number, bytes: number): number {
+    this.missedBytes += bytes
+    const tick = Math.floor((this.missedBytes * TICKS_PER_CAPACITY) / (this.capacity + 1)) % TICK_COUNT
+    const last = slots.missTicks[index]! - 1
+    const age = last < 0 ? Infinity : (tick - last + TICK_COUNT) % TICK_COUNT
+    if (age > 1) slots.missTicks[index] = tick + 1
+    return age
   }
 
   /**
@@ -180,9 +213,10 @@ export class BlockCache {
    */
   reserve(bytes: number, mark: number): number {
     const needed = granulesOf(bytes)
-    if (bytes > this.capacity * BLOCK_PART_MAX || needed > this.chunkGranules || this.chunkCountMax === 0) return 0
+    if (!this.mayHold(bytes)) return 0
     const aging = mark === MARK_SCAN ? 0 : 1
     let looks = mark === MARK_SCAN ? SCAN_LOOKS_MAX : Infinity
+    const evictionsBefore = this.evictionCount
     let start = this.hand
     let run = 0
     // Marks are at most MARK_HIT, so after that many rounds only held blocks are left.
@@ -207,6 +241,7 @@ export class BlockCache {
       }
     }
     this.hand = start + needed
+    this.isFull = this.evictionCount > evictionsBefore
     return (this.handChunk << CHUNK_SHIFT) + start + 1
   }
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectError } from '../../test/support/harness/expect-error.js'
-import { KiB, MiB } from '../base/index.js'
+import { GiB, KiB, MiB } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'
 import type { ReadState } from '../read/read-state.js'
@@ -17,8 +17,8 @@ import { cacheBytesMin, writePart } from './memory-plan.js'
 import { resolveOptions } from './options.js'
 import type { VarveOptions } from './options.js'
 
-function planned(options: VarveOptions): number[] {
-  const { memoryBudget, writeBufferSize, blockCacheSize } = resolveOptions(options, 8192)
+function planned(options: VarveOptions, memoryBytes = GiB): number[] {
+  const { memoryBudget, writeBufferSize, blockCacheSize } = resolveOptions(options, 8192, memoryBytes)
   return [memoryBudget, writeBufferSize, blockCacheSize].map((bytes) => bytes / MiB)
 }
 
@@ -40,6 +40,18 @@ test('the parts of a budget; sizes that are given count', () => {
       assert.ok(writePart(immutablesMax, writeBufferSize) + blockCacheSize <= memoryBudget)
     }
   }
+})
+
+test('without a budget the cache follows the memory that the process may use; sizes that are given count', () => {
+  assert.deepEqual(planned({}, 128 * MiB), [256, 32, 96])
+  assert.deepEqual(planned({}, 1.5 * GiB), [256, 32, 96])
+  assert.deepEqual(planned({}, 4 * GiB + 1), [416, 32, 256])
+  assert.deepEqual(planned({}, 8 * GiB), [672, 32, 512])
+  assert.deepEqual(planned({}, 64 * GiB), [1184, 32, 1024])
+  assert.deepEqual(planned({ writeBufferSize: 64 * MiB }, 8 * GiB), [832, 64, 512])
+  assert.deepEqual(planned({ memoryBudget: 256 * MiB }, 8 * GiB), [256, 32, 96])
+  assert.deepEqual(planned({ blockCacheSize: 80 * MiB }, 8 * GiB), [272, 32, 80])
+  assert.deepEqual(planned({ blockCacheSize: 0 }, 8 * GiB), [256, 32, 0])
 })
 
 test('a budget that is too small for the sizes is refused, and the message has the sum', () => {

@@ -8,7 +8,7 @@
  *                 cache gives way down to its least; from there on tables are used without their point hash.
  */
 import {
-  invalidArgument, KiB, MiB, WRITE_BUFFER_BYTES_DEFAULT, WRITE_BUFFER_BYTES_MIN,
+  GiB, invalidArgument, KiB, MiB, WRITE_BUFFER_BYTES_DEFAULT, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 
 export interface MemoryOptions {
@@ -19,15 +19,19 @@ export interface MemoryOptions {
 
 type GivenSizes = { [name in keyof MemoryOptions]: number | undefined }
 
-const BUDGET_DEFAULT = 256 * MiB
+/** The least for a budget that is not given. */
+const BUDGET_DEFAULT_MIN = 256 * MiB
 /** The part of a given budget that is for writes, when no size is given for it. */
 const WRITE_PART = 5 / 8
 /** The part of its slab that the index of a memtable takes. Entries of 100 bytes take 0.2, of 1 KiB 0.04. */
 const INDEX_PART = 1 / 4
 /** The least for an index: an empty one takes 161 KiB. */
 const INDEX_BYTES_MIN = 192 * KiB
-/** The least for cache and tables when no budget is given. */
-const CACHE_DEFAULT = 64 * MiB
+/** The cache's part of the memory that the process may use, when neither its size nor a budget is given. */
+const CACHE_PART = 1 / 16
+const CACHE_DEFAULT_MIN = 96 * MiB
+const CACHE_DEFAULT_MAX = GiB
+/** What tables have besides a cache of a given size, when no budget is given. */
 const TABLES_DEFAULT = 32 * MiB
 /** The cache gives way down to this part of its size, but not below a chunk. */
 const CACHE_PART_MIN = 1 / 8
@@ -63,17 +67,23 @@ export function aheadBytesMax(blockCacheSize: number): number {
   return Math.min(AHEAD_BYTES_MAX, cacheBytesMin(blockCacheSize) / 2)
 }
 
+/** The bytes that cache and tables have when the options name none, in a process that may use `memoryBytes`. */
+function cacheByDefault(memoryBytes: number): number {
+  return Math.min(CACHE_DEFAULT_MAX, Math.max(CACHE_DEFAULT_MIN, Math.floor(memoryBytes * CACHE_PART / MiB) * MiB))
+}
+
 /**
- * Divides the budget. Sizes that are given count. Throws INVALID_ARGUMENT when they do not fit into a budget that is
- * given.
+ * Divides the budget. Sizes that are given count; what is not given follows `memoryBytes`, the memory that the process
+ * may use. Throws INVALID_ARGUMENT when sizes do not fit into a budget that is given.
  */
-export function planMemory(immutablesMax: number, given: GivenSizes): MemoryOptions {
+export function planMemory(immutablesMax: number, given: GivenSizes, memoryBytes: number): MemoryOptions {
   const { memoryBudget: budget, blockCacheSize: cache } = given
   const fallback = budget === undefined ? WRITE_BUFFER_BYTES_DEFAULT : slabFor(budget, immutablesMax)
   const writeBufferSize = Math.ceil((given.writeBufferSize ?? fallback) / 8) * 8
   const writes = writePart(immutablesMax, writeBufferSize)
   if (budget === undefined) {
-    const memoryBudget = Math.max(BUDGET_DEFAULT, writes + (cache ?? CACHE_DEFAULT) + TABLES_DEFAULT)
+    const reads = cache === undefined ? cacheByDefault(memoryBytes) : cache + TABLES_DEFAULT
+    const memoryBudget = Math.max(BUDGET_DEFAULT_MIN, writes + reads)
     return { memoryBudget, writeBufferSize, blockCacheSize: cache ?? memoryBudget - writes }
   }
   const least = writes + (cache ?? 0)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemClock, systemRandom } from '../base/index.js'
+import { GiB, MiB, systemClock, systemRandom } from '../base/index.js'
 import { workersByDefault } from '../exec/index.js'
 import { simExecutor } from '../exec/sim-executor.js'
 import { MemoryVfs } from '../vfs/index.js'
@@ -8,7 +8,6 @@ import { expectError } from '../../test/support/harness/expect-error.js'
 import { resolveOptions } from './options.js'
 import type { VarveOptions } from './options.js'
 
-const MiB = 1024 * 1024
 const flags = [
   'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'ownBuffers',
   'allowSharedDirectory',
@@ -26,7 +25,8 @@ const numbers: Record<string, [min: number, max: number]> = {
   valueFileBytes: [MiB, 2048 * MiB],
   pinBytesMax: [0, Number.MAX_SAFE_INTEGER],
 }
-const resolve = (options?: unknown) => resolveOptions(options, 4096)
+/** Resolves options as in a process that may use 1 GiB. */
+const resolve = (options?: unknown) => resolveOptions(options, 4096, GiB)
 const refused = (options: unknown, name: string) => {
   const { message } = expectError(() => resolve(options), 'INVALID_ARGUMENT')
   assert.ok(message.includes(name), `${message}: names ${name}`)

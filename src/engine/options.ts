@@ -13,6 +13,7 @@ import type { ExecutorFactory } from '../exec/index.js'
 import { COMPACTION_STYLES, GARBAGE_RATIO_DEFAULT } from '../pick/index.js'
 import type { CompactionStyle } from '../pick/index.js'
 import type { EngineEvent } from '../stats/index.js'
+import { memoryBytesMax } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { planMemory } from './memory-plan.js'
 
@@ -42,10 +43,10 @@ export interface VarveOptions {
   /** Change nothing and take no lock; works beside a writer; default false. */
   readOnly?: boolean
   /**
-   * Bytes that slabs, memtables, tables' indexes and the block cache may take together; 1 MiB to 1 TiB, default
-   * 256 MiB, or what the sizes below need. Sizes that do not fit into it are refused. Writes that wait for room may
-   * take as much again, 16 MiB at least. On top come the JavaScript heaps, worker threads and jobs' buffers:
-   * docs/design/0018-memory-budget.md.
+   * Bytes that slabs, memtables, tables' indexes and the block cache may take together; 1 MiB to 1 TiB. Default:
+   * 160 MiB for writes and a cache that follows the memory of the machine, or what the sizes below need; 256 MiB at
+   * least. Sizes that do not fit into it are refused. Writes that wait for room may take as much again, 16 MiB at
+   * least. On top come the JavaScript heaps, worker threads and jobs' buffers: docs/design/0018-memory-budget.md.
    */
   memoryBudget?: number
   /**
@@ -72,8 +73,9 @@ export interface VarveOptions {
    */
   workers?: number
   /**
-   * Bytes of cached table blocks, at most; 0 to 64 GiB, default what the budget leaves. Where tables need more for
-   * their indexes the cache has less, down to an eighth.
+   * Bytes of cached table blocks, at most; 0 to 64 GiB. Default what a given `memoryBudget` leaves, else a sixteenth of
+   * the memory of the machine or the container, 96 MiB to 1 GiB. Memory is taken as blocks are read. What tables need
+   * for their indexes the cache has less, down to an eighth.
    */
   blockCacheSize?: number
   /** Bytes of a table block; 1 KiB to 1 MiB, default as the table format says. */
@@ -261,9 +263,11 @@ const PARTS: Record<string, string> = {
 
 /**
  * Checks and completes the options. Throws INVALID_ARGUMENT with the option's name; `blockSize` is the default of the
- * table format.
+ * table format, `memoryBytes` the memory that the process may use.
  */
-export function resolveOptions(options: unknown, blockSize: number): ResolvedOptions {
+export function resolveOptions(
+  options: unknown, blockSize: number, memoryBytes: number = memoryBytesMax(),
+): ResolvedOptions {
   const given = readOptions(options)
   const components = readComponents(given.get('components'))
   const get = <T>(name: keyof VarveOptions, fallback: T): T => (given.get(name) as T | undefined) ?? fallback
@@ -277,7 +281,7 @@ export function resolveOptions(options: unknown, blockSize: number): ResolvedOpt
       memoryBudget: get('memoryBudget', undefined),
       writeBufferSize: get('writeBufferSize', undefined),
       blockCacheSize: get('blockCacheSize', undefined),
-    }),
+    }, memoryBytes),
     manifestSync: get('manifestSync', true),
     sync: get('sync', false),
     syncIntervalMs: get('syncIntervalMs', 1000),

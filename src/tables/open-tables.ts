@@ -113,7 +113,8 @@ export class OpenTables {
     const { cache, iterators, memoryLimit, isForWriting, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    return openTable({ file, name, facts, cache, iterators, databaseId, lookup, isForWriting, onIndexRead })
+    const mayTake = (bytes: number): boolean => memoryLimit.take(facts.fileNum, bytes)
+    return openTable({ file, name, facts, cache, iterators, databaseId, lookup, isForWriting, onIndexRead, mayTake })
   }
 
   private add(table: Table, file: PooledFile): void {

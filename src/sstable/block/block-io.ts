@@ -52,6 +52,15 @@ export function readBlock(
   return checkCodec(source, offset, bytes, target, at)
 }
 
+/** Reads the first `bytes` of what stands at `offset`, without a check; false when that fails in any way. */
+export function readPart({ file }: TableSource, offset: number, bytes: number, target: Uint8Array): boolean {
+  try {
+    return file.readSync(target, 0, bytes, offset) === bytes
+  } catch {
+    return false
+  }
+}
+
 /** Checks a block that was read already without a check; a block that fails is read again. */
 export function checkBlock(
   source: BlockSource, offset: number, bytes: number, target: Uint8Array, at: number,

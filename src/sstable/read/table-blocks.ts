@@ -11,8 +11,9 @@ import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
-import { parseAt, readBlock, readFileBlock } from '../block/block-io.js'
+import { parseAt, readBlock, readFileBlock, readPart } from '../block/block-io.js'
 import type { BlockSource } from '../block/block-io.js'
+import { BlockParts } from '../block/block-parts.js'
 import type { BlockReader } from '../block/block-reader.js'
 import type { FileBlock } from '../block/file-block.js'
 import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
@@ -27,9 +28,14 @@ import type { TableParts } from './table-open.js'
 export interface TableBlocksOptions {
   /** Called when a dropped index was read again. */
   onIndexRead?: (() => void) | undefined
+  /** Says whether so many more bytes may be taken, which reads can do without; by default they may. */
+  mayTake?: ((bytes: number) => boolean) | undefined
   /** The highest sequence number of an entry; absent when it is not known. */
   largestSeqNum?: SeqNum
 }
+
+/** The entry of a read that does not know which one it needs. */
+const ANY_ENTRY = -1
 
 export class TableBlocks {
   readonly count: number
@@ -41,13 +47,16 @@ export class TableBlocks {
   private readonly cache: BlockCache
   private readonly slots: CacheSlots
   private readonly onIndexRead: () => void
+  private readonly mayTake: (bytes: number) => boolean
   readonly entries: PointEntries
+  private readonly parts = new BlockParts()
+  private readonly entryCount: number
   /** The checksum of each block that passed; 0 for none. A block with checksum 0 is checked every time. */
   private readonly passed: Uint32Array
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
+    { onIndexRead = () => undefined, mayTake = () => true, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = { ...source, saysPacked: saysPacked(footer) }
     this.footer = footer
@@ -56,6 +65,8 @@ export class TableBlocks {
     this.cache = cache
     this.slots = cache.attach(index.blockCount)
     this.onIndexRead = onIndexRead
+    this.mayTake = mayTake
+    this.entryCount = index.counts.reduce((sum, count) => sum + count, 0)
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
     this.passed = new Uint32Array(index.blockCount)
   }
@@ -72,6 +83,16 @@ export class TableBlocks {
 
   get indexBytes(): number {
     return this.loaded?.memoryBytes ?? 0
+  }
+
+  /** Memory of what lets gets read parts of blocks. */
+  get partBytes(): number {
+    return this.parts.memoryBytes
+  }
+
+  /** Lets gets read whole blocks, until parts are noted again. */
+  dropParts(): void {
+    this.parts.forget()
   }
 
   /** Drops the index. A user that has it at hand keeps it. */
@@ -92,7 +113,7 @@ export class TableBlocks {
    */
   open(reader: BlockReader, i: number, mark: number): void {
     const frame = this.hit(i)
-    if (frame === 0) this.load(reader, i, mark)
+    if (frame === 0) this.load(reader, i, mark, ANY_ENTRY)
     else {
       const { cache } = this
       const { bytes, words } = cache.chunkOf(frame)
@@ -107,7 +128,8 @@ export class TableBlocks {
     const { cache, entries } = this
     const frame = entries.isNoted(number) ? this.hit(number) : 0
     if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
-    this.open(reader, number, MARK_POINT)
+    if (this.slots.frames[number] === 0) this.load(reader, number, MARK_POINT, i)
+    else this.open(reader, number, MARK_POINT)
     // The block may be in the cache since before shapes were kept.
     if (!entries.isNoted(number)) entries.note(reader, number)
     return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
@@ -158,12 +180,23 @@ export class TableBlocks {
     this.cache.detach(this.slots)
   }
 
-  private load(reader: BlockReader, i: number, mark: number): void {
+  /** Turns `reader` to block i, which is not in the cache, or to as much of it as a get of `entry` needs. */
+  private load(reader: BlockReader, i: number, mark: number, entry: number): void {
     const { cache, slots } = this
+    if (mark === MARK_POINT && cache.aside.has(slots, i)) {
+      reader.open(cache.aside.bytes, cache.aside.words, 0)
+      cache.hitCount++
+      return
+    }
     cache.missCount++
     const block = this.fetch(i)
     const length = block?.roomBytes ?? this.index.bytes(i)
+    const wasMissed = slots.missTicks[i]! > 0
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
+    else if (cache.aside.isLast(slots, i) || !cache.admits(slots, i, length)) {
+      this.readAside(reader, i, entry, { block, wasMissed })
+      return
+    }
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
     if (frame === 0) {
       this.readOwn(reader, i, block)
@@ -175,6 +208,43 @@ export class TableBlocks {
     reader.open(chunk.bytes, chunk.words, base)
     this.check(reader, i, contentLength, block?.isPacked)
     cache.insert(slots, i, frame, length, mark)
+  }
+
+  /**
+   * Reads block i for one get, which lets go of it before the next one; only a part when the block is known, and was
+   * not read just now: then the whole block serves the gets of neighbours that come next.
+   */
+  private readAside(
+    reader: BlockReader, i: number, entry: number,
+    { block, wasMissed }: { block: FileBlock | null; wasMissed: boolean },
+  ): void {
+    const { cache: { aside }, index, parts, slots } = this
+    const isPart = entry !== ANY_ENTRY && block === null && !aside.isLast(slots, i)
+    aside.makeRoom(block?.roomBytes ?? index.bytes(i))
+    if (isPart && this.readEntry(reader, i, entry, aside)) {
+      aside.set(slots, i, true)
+      return
+    }
+    const length = this.bring(i, block, aside, 0)
+    reader.open(aside.bytes, aside.words, 0)
+    this.check(reader, i, length, block?.isPacked)
+    aside.set(slots, i, false)
+    // Of a packed block all must be read.
+    if (block !== null || !wasMissed || entry === ANY_ENTRY || parts.isNoted(i)) return
+    const { count, entryCount } = this
+    if (parts.isEmpty && !this.mayTake(BlockParts.memoryBytes(count, entryCount))) return
+    parts.note(reader, i, index.counts)
+  }
+
+  /** Turns `reader` to the beginning of block i, as far as `entry`; false when that is not known or does not hold. */
+  private readEntry(
+    reader: BlockReader, i: number, entry: number, { bytes, words }: { bytes: Uint8Array; words: Uint32Array },
+  ): boolean {
+    const { index, parts, source } = this
+    const length = Math.min(parts.bytesFor(i, entry), index.bytes(i))
+    if (length === 0 || !readPart(source, index.offset(i), length, bytes)) return false
+    reader.open(bytes, words, 0)
+    return parts.holds(reader, i, entry, length)
   }
 
   /** Reads block i if it may be packed: only then is known how long it is. Else null. */

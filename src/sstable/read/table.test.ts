@@ -261,6 +261,26 @@ test('hits and misses are counted; what point reads use stays through a scan', (
   assert.equal(cache.missCount, misses)
 })
 
+test('gets in the order of keys read each block once, and few of them come into a full cache', () => {
+  const entries = randomEntries(new SeededRandom(13), SHAPES['few versions']!)
+  const written = writeTable(entries, { blockBytes: 1024 })
+  for (const pointHash of [true, false]) {
+    const large = new BlockCache(1 << 22)
+    const pass = (cache: BlockCache): Table => {
+      const table = openWritten(written, cache, pointHash)
+      for (const { key } of entries) checkGet(table, entries, key, Infinity)
+      return table
+    }
+    pass(large)
+    const small = new BlockCache(8 * 1024)
+    const table = pass(small)
+    assert.equal(small.missCount, large.blockCount)
+    assert.ok(small.evictionCount > 0 && small.evictionCount < small.missCount / 4, String(small.evictionCount))
+    table.close()
+    assert.equal(small.usedBytes, 0)
+  }
+})
+
 test('bounds between blocks are short', () => {
   const entries = Array.from({ length: 200 }, (_, i) => (
     { key: new Uint8Array(100).fill(i), seqNum: 1, kind: EntryKind.value, value: new Uint8Array(400) }

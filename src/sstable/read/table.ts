@@ -32,6 +32,8 @@ export interface TableOpenOptions extends TableFile {
   isForWriting?: boolean
   /** Called when a dropped index was read again for a call that goes on. */
   onIndexRead?: () => void
+  /** Says whether so many more bytes may be taken, which reads can do without (block-parts.ts). */
+  mayTake?: (bytes: number) => boolean
 }
 
 /** What a table has in memory, besides its index, to find a key or to know that it is not there. */
@@ -75,10 +77,12 @@ export class Table {
   /** A reader for point reads; good within one call. */
   private readonly reader = new BlockReader()
 
-  constructor(parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions) {
+  constructor(
+    parts: TableParts, { facts, cache, onIndexRead, mayTake, iterators = new TableIterators() }: TableOpenOptions,
+  ) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, mayTake, largestSeqNum: facts.largestSeqNum })
     this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
@@ -91,7 +95,8 @@ export class Table {
     return {
       index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count),
       filter: filter?.memoryBytes ?? 0,
-      pointHash: pointHash === null ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count),
+      pointHash: pointHash === null
+        ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count) + blocks.partBytes,
     }
   }
 
@@ -134,9 +139,15 @@ export class Table {
     this.keepShapes()
   }
 
-  /** Keeps shapes exactly while there is a point hash, since only its places are read by them. */
+  /** Keeps shapes exactly while there is a point hash, since only its places are read by them, as parts are. */
   private keepShapes(): void {
     this.blocks.entries.keepShapes(this.pointHash !== null)
+    if (this.pointHash === null) this.blocks.dropParts()
+  }
+
+  /** Forgets what lets gets read parts of blocks; that comes back by itself. */
+  dropParts(): void {
+    this.blocks.dropParts()
   }
 
   /** Drops the index; a read that needs it reads it again. Iterators stay good. */
@@ -191,6 +202,8 @@ export class Table {
         const i = place & ((1 << entryBits) - 1)
         if (number >= this.blocks.count) throw this.badPointHash()
         const answer = this.blocks.readPoint(this.reader, number, i, key, end, snapshot, out)
+        // The read took memory, and this point hash went for it, with all that tells the places of its entries.
+        if (this.pointHash !== pointHash) return this.getByIndex(key, end, snapshot, out)
         if (answer === NO_ENTRY) throw this.badPointHash()
         if (answer !== OTHER_KEY) return answer === FOUND || this.getByIndex(key, end, snapshot, out)
       }
