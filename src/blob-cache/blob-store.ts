@@ -248,7 +248,11 @@ export class BlobStore {
   private async syncNow(): Promise<void> {
     await this.puts.placed()
     if (this.retreat.isLeft) throw new VarveError('IO_ERROR', 'the cache is in memory only')
-    await this.disk.sync()
+    try {
+      await this.disk.sync()
+    } catch (error) {
+      throw ioError(error, 'syncing', 'the cache')
+    }
   }
 
   private checkOpen(): void {

@@ -35,6 +35,23 @@ async function comeBack(cache: LivingCache, vfs: SimVfs): Promise<void> {
 
 for (const code of ['EIO', 'ENOSPC', 'EMFILE', 'EROFS']) {
   describe(`a disk that says ${code} to all writes`, () => {
+    it('makes sync reject with an error of Varve, which has what the system said as its cause', async () => {
+      for (const kind of ['write', 'sync'] as const) {
+        const vfs = new SimVfs({ seed: 1 })
+        const cache = await openCache(vfs)
+        await cache.put('k', long('before'), 'synced')
+        vfs.addFault({ fault: { do: 'error', code }, kind: [kind], times: Infinity })
+        const putting = cache.put('k', long('k'), 'memory')
+        await assert.rejects(cache.store.sync(), (error) => {
+          assert.ok(VarveError.is(error), String(error))
+          return true
+        })
+        await putting
+        vfs.clearFaults()
+        await cache.store.close().catch(() => undefined)
+      }
+    })
+
     it('is left for memory: reads go on, puts and deletes hold, and all of it comes back to the disk', async () => {
       const vfs = new SimVfs({ seed: 1 })
       const cache = await openLiving(vfs)
