@@ -97,7 +97,7 @@ export class BlobCache {
     const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
     const opened = await keepAliveUntil(clock, opening)
     const keys = await OrderedKeys.open(opened.life, keyIndex ? (cacheId, seqNum) =>
-      KeyIndex.open({ dir: location, vfs, clock, random, cacheId, seqNum }) : null)
+      KeyIndex.open({ dir: location, vfs, clock, random, cacheId, seqNum }) : null, clock)
     return new BlobCache(opened, keys, given)
   }
 
@@ -242,7 +242,7 @@ export class BlobCache {
 
   /** Resolves when all that was put and deleted so far survives power loss. Rejects when some of it does not. */
   async sync(): Promise<void> {
-    return this.store.sync()
+    return this.calls.other(() => this.store.sync())
   }
 
   /** Tells what the cache has done and holds. */
