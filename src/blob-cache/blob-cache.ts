@@ -30,7 +30,7 @@ import type { BlobLoad } from './load-flights.js'
 import { openLife } from './open-cache.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
-import { checkBytes, checkDurability, NO_OPTIONS, takePutOptions, takeValue, watchOf } from './put-options.js'
+import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { rebuildCache } from './rebuild.js'
 import type { RebuiltCache } from './rebuild.js'
@@ -116,7 +116,7 @@ export class BlobCache {
    * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
    * must not change until then.
    */
-  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = NO_OPTIONS): Promise<PutResult> {
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
     const { clock, store } = this
     const given = takePutOptions(options, clock, this.codec)
     checkKey(key)

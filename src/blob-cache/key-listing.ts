@@ -28,7 +28,8 @@ export async function* listKeys(
     for (const entry of [...entries]) {
       if (turns.isOver()) await turns.next()
       if (namespace !== 0 && entry.namespace !== namespace) continue
-      if (isThere(index, segment, entry) && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
+      const isThere = index.findIf(entry.low, entry.high, segment, entry.recordNum) >= 0
+      if (isThere && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
     }
   }
   if (turns.isOverNow()) await turns.next()
@@ -38,11 +39,6 @@ export async function* listKeys(
       yield* listed(segment, await segments.entriesOf(segment).catch(() => []))
     }
   }
-}
-
-function isThere(index: BlobIndex, segment: number, { low, high, recordNum }: FooterEntry): boolean {
-  const slot = index.find(low, high)
-  return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum
 }
 
 function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {

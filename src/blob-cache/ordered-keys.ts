@@ -134,9 +134,7 @@ export class OrderedKeys {
         for (const [i, entry] of entries.entries()) {
           if (i % ENTRIES_IN_ONE_GO === 0) await keys.written()
           if (!this.isPresent(store) || keys.isLost) return
-          const slot = index.find(entry.low, entry.high)
-          const isThere = slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === entry.recordNum
-          if (isThere) keys.add(entry)
+          if (index.findIf(entry.low, entry.high, segment, entry.recordNum) >= 0) keys.add(entry)
         }
       }
     }
