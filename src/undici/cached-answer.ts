@@ -4,7 +4,6 @@
  */
 import type { Readable } from 'node:stream'
 import { invalidArgument } from '../base/index.js'
-import { META_BYTES_MAX } from '../blob-cache/index.js'
 
 /** Names of headers, in small letters, and their values. */
 export type Headers = Record<string, string | string[]>
@@ -65,6 +64,8 @@ export interface Variant {
   deleteAt: number
 }
 
+/** Bytes that the meta of a blob may have. */
+const META_BYTES_MAX = 60_000
 const FIELDS = [
   'statusCode', 'statusMessage', 'headers', 'vary', 'etag', 'cacheControlDirectives', 'cachedAt', 'staleAt', 'deleteAt',
 ] as const
