@@ -34,7 +34,7 @@ const deletionFiles = new RegExp('^src/(manifest/(obsolete-files|version)|tables
   'kill-queue|catalog-writer|tickets))\\.ts$')
 const deletionConditions = new RegExp('mayDelete|users|isKept|logNum >=|inUse|numbers\\.has|firstLog|compareMarkers|' +
   'parsed|error [!=]== null|result\\.ok|failure|present\\.has|ENOENT|isSettling|isDurable|isListed|hadMarker|twin|isSafe|' +
-  'isEnding|behind|removeIf|slotOf|isCurrent|isGone|handedOn')
+  'isEnding|behind|removeIf|findIf|slotOf|isCurrent|isGone|handedOn')
 
 /** @param {SourceFile} source @returns {Mutant[]} */
 export function findMutants(source) {

@@ -200,9 +200,7 @@ export class SegmentCache implements SimulatedCache {
   }
 
   private slotOf(segment: Segment, record: number): number {
-    const slot = this.index.find(segment.low[record]!, segment.high[record]!)
-    const isHere = slot >= 0 && this.index.segmentAt(slot) === segment.number && this.index.recordNumAt(slot) === record
-    return isHere ? slot : -1
+    return this.index.findIf(segment.low[record]!, segment.high[record]!, segment.number, record)
   }
 
   /** Moves a record on, if there is room: a move never waits. */

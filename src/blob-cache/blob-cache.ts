@@ -30,7 +30,7 @@ import type { BlobLoad } from './load-flights.js'
 import { openLife } from './open-cache.js'
 import { OrderedKeys } from './ordered-keys.js'
 import type { KeyOrder } from './ordered-keys.js'
-import { checkBytes, checkDurability, NO_OPTIONS, takePutOptions, takeValue, watchOf } from './put-options.js'
+import { checkBytes, checkDurability, takePutOptions, takeValue, watchOf } from './put-options.js'
 import type { BlobPutOptions, BlobValue, BlobWriteOptions } from './put-options.js'
 import { rebuildCache } from './rebuild.js'
 import type { RebuiltCache } from './rebuild.js'
@@ -97,7 +97,7 @@ export class BlobCache {
     const opening = openLife({ location, vfs, clock, random, onEvent, settings }, whenLocked)
     const opened = await keepAliveUntil(clock, opening)
     const keys = await OrderedKeys.open(opened.life, keyIndex ? (cacheId, seqNum) =>
-      KeyIndex.open({ dir: location, vfs, clock, random, cacheId, seqNum }) : null)
+      KeyIndex.open({ dir: location, vfs, clock, random, cacheId, seqNum }) : null, clock)
     return new BlobCache(opened, keys, given)
   }
 
@@ -116,7 +116,7 @@ export class BlobCache {
    * it was stored, or why not; what was stored may be evicted later. Bytes that are larger than a quarter of a slab
    * must not change until then.
    */
-  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = NO_OPTIONS): Promise<PutResult> {
+  async put(key: Bytes, value: BlobValue, options: BlobPutOptions = {}): Promise<PutResult> {
     const { clock, store } = this
     const given = takePutOptions(options, clock, this.codec)
     checkKey(key)
@@ -242,7 +242,7 @@ export class BlobCache {
 
   /** Resolves when all that was put and deleted so far survives power loss. Rejects when some of it does not. */
   async sync(): Promise<void> {
-    return this.store.sync()
+    return this.calls.other(() => this.store.sync())
   }
 
   /** Tells what the cache has done and holds. */

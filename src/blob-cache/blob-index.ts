@@ -69,6 +69,13 @@ export class BlobIndex {
     return slot < 0 ? -1 : number * SLOTS_PER_PAGE + slot
   }
 
+  /** Gives the slot of an item, if it has the place that is named; else -1. */
+  findIf(low: number, high: number, segment: number, recordNum: number): number {
+    const number = this.pageOf(high)
+    const slot = placeIn(this.pages[number]!, low, high, segment, recordNum)
+    return slot < 0 ? -1 : number * SLOTS_PER_PAGE + slot
+  }
+
   /** Inserts an item, or replaces what has this hash. Requires: segment above 0, offset a multiple of 8. */
   set(
     low: number, high: number,

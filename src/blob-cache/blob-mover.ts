@@ -7,10 +7,9 @@
  * removal states; nothing else writes main segments, and none is written by two processes. BC-7 a move waits for
  * nothing but the disk: what finds no room is left where it is, and goes with the victim.
  */
-import { FILE_HEADER_BYTES, KiB, MiB, newFileHeader, runAsync } from '../base/index.js'
-import type { FileOrigin, SeqNum } from '../base/index.js'
-import { readFully, syncDirectory } from '../vfs/index.js'
-import type { Vfs } from '../vfs/index.js'
+import { FILE_HEADER_BYTES, KiB, MiB, runAsync } from '../base/index.js'
+import type { SeqNum } from '../base/index.js'
+import { readFully } from '../vfs/index.js'
 import { visitsAfterMove } from './blob-eviction.js'
 import type { BlobEvictor, MovePlan } from './blob-eviction.js'
 import type { BlobIndex } from './blob-index.js'
@@ -19,17 +18,17 @@ import type { Victim } from './blob-queues.js'
 import type { BlobSpace } from './blob-space.js'
 import { ChangeTag } from './catalog-format.js'
 import type { Change, Kill } from './catalog-format.js'
-import type { CatalogWriter } from './catalog-writer.js'
 import { LargeCopy } from './large-copy.js'
 import { MainSegment } from './main-segment.js'
-import { createSegmentFile } from './segment-file.js'
 import {
   emptyRecordHeader, isKeyGood, isValueGood, readRecordHeader, recordBytes, sealRecord,
 } from './segment-format.js'
 import type { RecordHeader } from './segment-format.js'
 import { footerBytes, lastExpiryMs } from './segment-footer.js'
 import type { FooterEntry } from './segment-footer.js'
-import type { SegmentReader, SegmentSet } from './segment-set.js'
+import { makeSegment } from './segment-making.js'
+import type { SegmentParts } from './segment-making.js'
+import type { SegmentReader } from './segment-set.js'
 
 /** Records are read together, as many as stand close to each other. */
 const RUN_BYTES_MAX = MiB
@@ -43,18 +42,13 @@ interface Run {
   end: number
 }
 
-export interface BlobMoverOptions {
-  vfs: Vfs
-  dir: string
-  origin: FileOrigin
+export interface BlobMoverOptions extends SegmentParts {
   segmentBytes: number
   /** Larger records are copied piece by piece. */
   wholeBytesMax: number
   index: BlobIndex
-  segments: SegmentSet
   space: BlobSpace
   evictor: BlobEvictor
-  catalog: CatalogWriter
   /** Gives the next file number. */
   allocate: () => number
   /** Gives the highest sequence number that was given. */
@@ -152,9 +146,7 @@ export class BlobMover {
   }
 
   private slotOf(segment: number, { low, high, recordNum }: FooterEntry): number {
-    const { index } = this.options
-    const slot = index.find(low, high)
-    return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum ? slot : -1
+    return this.options.index.findIf(low, high, segment, recordNum)
   }
 
   /** Reads a run into the buffer. Gives how many bytes there were, 0 when they could not be read. */
@@ -224,24 +216,18 @@ export class BlobMover {
   }
 
   private async make(bytesMin: number): Promise<MainSegment | null> {
-    const { vfs, dir, origin, segments, space, catalog, allocate } = this.options
-    const segmentBytes = Math.max(this.options.segmentBytes, bytesMin)
-    if (!space.tryReserveForMoves(segmentBytes)) return null
+    const { segments, space, allocate } = this.options
+    const bytes = Math.max(this.options.segmentBytes, bytesMin)
+    if (!space.tryReserveForMoves(bytes)) return null
     const segment = allocate()
-    segments.begin(segment, 'main', segmentBytes)
-    const header = newFileHeader('varveseg', origin, segment)
-    let made: MainSegment | null = null
     try {
-      made = new MainSegment(await runAsync(createSegmentFile(vfs, dir, header)), header, segmentBytes)
-      await runAsync(syncDirectory(vfs, dir))
-      await catalog.submit([{ tag: ChangeTag.addSegment, segment, queue: 'main', salt: header.salt }])
+      const { file, header } = await makeSegment(this.options, { segment, queue: 'main', bytes })
+      const made = new MainSegment(file, header, bytes)
+      segments.lend(segment, made.entries)
+      return made
     } catch {
-      await made?.close()
-      await segments.abandon(segment)
       return null
     }
-    segments.lend(segment, made.entries)
-    return made
   }
 
   /** Makes the record at `at` of the buffer one of the target's. */

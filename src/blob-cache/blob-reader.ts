@@ -24,7 +24,7 @@ import type { SlabSupply } from './slab-supply.js'
 
 const READ_BYTES_MAX = 64 * MiB
 /** A record of up to so many bytes is read at once; its checksums take a millisecond or two. */
-const WHOLE_BYTES_MIN = 4 * MiB
+const WHOLE_BYTES_MAX = 4 * MiB
 /** Bytes that are read for extensions before it is known how many there are. */
 const EXTENSION_BYTES_SOME = 64
 
@@ -97,8 +97,7 @@ export class BlobReader {
 
   private async valueAt(key: HashedKey, place: RecordPlace): Promise<Uint8Array | MissReason> {
     const part = this.options.slabs.find(place.segment, place.offset)
-    const isWhole = place.bytes <= Math.max(this.options.wholeBytesMax, WHOLE_BYTES_MIN)
-    if (part === null && !isWhole) return this.inTurn(place, () => this.readWhole(key, place))
+    if (part === null && place.bytes > WHOLE_BYTES_MAX) return this.inTurn(place, () => this.readWhole(key, place))
     const found = part === null
       ? await this.inTurn(place, () => this.readAndCheck(key, place))
       : copyOf(this.valueIn(part.slab.bytes, place.offset - part.start, key))

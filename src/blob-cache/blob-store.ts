@@ -9,7 +9,7 @@
  * Invariants: BC-1 calls take effect in the order in which they are made. BC-7 each put and delete settles. BC-9 the
  * moments of acknowledgement.
  */
-import { ioError, keepAliveUntil, VarveError } from '../base/index.js'
+import { ioError, keepAliveUntil, Turns, VarveError } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import { BlobBinder } from './blob-binder.js'
 import { BlobDeaths } from './blob-deaths.js'
@@ -31,6 +31,7 @@ import { listKeys } from './key-listing.js'
 import type { MissReason } from './record-facts.js'
 import { RecordWriter } from './record-writer.js'
 import type { RecoveredCache } from './recovery.js'
+import type { FooterEntry } from './segment-footer.js'
 import type { SegmentRemover } from './segment-remover.js'
 import type { SegmentSet } from './segment-set.js'
 import { StoreDisk } from './store-disk.js'
@@ -59,6 +60,7 @@ export class BlobStore {
   private readonly hasher: KeyHasher
   private readonly reader: BlobReader
   private readonly versions: BlobVersions
+  private readonly turns: Turns
   private readonly place: LockedDirectory
   /** What the cache has whatever store it has. */
   private readonly shared: StoreParts
@@ -72,6 +74,7 @@ export class BlobStore {
     this.settings = settings
     this.index = recovered.index
     this.indexFrom = recovered.indexFrom
+    this.turns = new Turns(clock)
     this.numbers = new StoreNumbers(recovered)
     this.hasher = new KeyHasher(recovered.origin.databaseId)
     this.recordBytesMax = Math.floor(settings.slabBytes / 4)
@@ -159,8 +162,9 @@ export class BlobStore {
   /** Gives the keys of all blobs that are there; namespace 0 stands for all. */
   keys(prefix: Uint8Array, namespace: number): AsyncGenerator<Uint8Array, void, undefined> {
     this.checkOpen()
-    const { index, segments, memory } = this
-    return listKeys({ index, segments, memory, isGone: (entry) => this.deaths.isGone(entry) }, prefix, namespace)
+    const { index, segments, memory, turns } = this
+    const isGone = (entry: FooterEntry) => this.deaths.isGone(entry)
+    return listKeys({ index, segments, memory, turns, isGone }, prefix, namespace)
   }
 
   /** Takes a ticket of a load: it becomes old with every put, delete and purge of the key. */
@@ -244,7 +248,11 @@ export class BlobStore {
   private async syncNow(): Promise<void> {
     await this.puts.placed()
     if (this.retreat.isLeft) throw new VarveError('IO_ERROR', 'the cache is in memory only')
-    await this.disk.sync()
+    try {
+      await this.disk.sync()
+    } catch (error) {
+      throw ioError(error, 'syncing', 'the cache')
+    }
   }
 
   private checkOpen(): void {

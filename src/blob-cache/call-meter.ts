@@ -25,17 +25,18 @@ export class CallMeter {
   /** Makes a call that reads. */
   async get<T>(call: () => Promise<T>): Promise<T> {
     const startMs = this.turns.nowMs()
-    const found = await call()
-    this.gets.record(this.turns.nowMs() - startMs)
-    if (this.turns.isOverNow()) await this.turns.next()
-    return found
+    try {
+      const found = await call()
+      this.gets.record(this.turns.nowMs() - startMs)
+      return found
+    } finally {
+      if (this.turns.isOverNow()) await this.turns.next()
+    }
   }
 
   /** Makes a call that stores something. */
   async put(call: () => Promise<PutResult>): Promise<PutResult> {
-    const result = await this.noted(call)
-    if (this.turns.isOverNow()) await this.turns.next()
-    return result
+    return this.other(() => this.noted(call))
   }
 
   /** Makes a call that stores something, and for which no program waits. */
@@ -47,10 +48,12 @@ export class CallMeter {
     return result
   }
 
-  /** Makes a call that is not measured. */
+  /** Makes a call that is not measured. One that fails gives way too: programs try again. */
   async other<T>(call: () => Promise<T>): Promise<T> {
-    const result = await call()
-    if (this.turns.isOverNow()) await this.turns.next()
-    return result
+    try {
+      return await call()
+    } finally {
+      if (this.turns.isOverNow()) await this.turns.next()
+    }
   }
 }

@@ -5,12 +5,15 @@
  * Thread: main.
  */
 import { ioError, isOutOfFiles, VarveError } from '../base/index.js'
-import type { FileHeader, SeqNum } from '../base/index.js'
+import type { FileHeader, SeqNum, Turns } from '../base/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { BlobIndex } from './blob-index.js'
 import type { SegmentQueue } from './catalog-format.js'
 import type { CatalogState, SegmentState } from './catalog-state.js'
 import type { SegmentContent } from './segment-scan.js'
+
+/** Entries between two looks at the clock: some tens of microseconds. */
+export const ENTRIES_PER_LOOK = 128
 
 /** Where an open found its index: in the snapshot that a clean close left, or in the segments. */
 export type IndexFrom = 'snapshot' | 'segments'
@@ -67,19 +70,22 @@ export class FoundContent {
     this.drop(segment)
   }
 
-  /** Drops a segment, and looks for its entries everywhere in the index. */
-  forgetAll(segment: number): void {
+  /** Drops segments, and looks for their entries everywhere in the index, once for all of them. */
+  async forgetAll(segments: ReadonlySet<number>, turns: Turns): Promise<void> {
     const { index } = this
-    for (let page = 0; page < index.pageCount; page++) {
-      const found: [number, number, number][] = []
+    for (let page = 0; segments.size > 0 && page < index.pageCount; page++) {
+      const found: [number, number, number, number][] = []
       index.forEachInPage(page, (slot) => {
-        if (index.segmentAt(slot) === segment) {
-          found.push([index.lowAt(slot), index.highAt(slot), index.recordNumAt(slot)])
-        }
+        const segment = index.segmentAt(slot)
+        if (segments.has(segment)) found.push([index.lowAt(slot), index.highAt(slot), segment, index.recordNumAt(slot)])
       })
-      for (const [low, high, recordNum] of found) index.removeIf(low, high, segment, recordNum)
+      for (const [i, [low, high, segment, recordNum]] of found.entries()) {
+        index.removeIf(low, high, segment, recordNum)
+        if (i % ENTRIES_PER_LOOK === 0 && turns.isOverNow()) await turns.next()
+      }
+      if (turns.isOverNow()) await turns.next()
     }
-    this.drop(segment)
+    for (const segment of segments) this.drop(segment)
   }
 
   async close(): Promise<void> {

@@ -12,7 +12,7 @@
  *   of none   { u8 id of the cache [16], u64 sequence number }: the index is that of a close with this number
  *   a key     { u64 sequence number, u32 namespace, u32 expires in seconds }
  */
-import { compareBytes, getU32, getU53, putU32, putU53, VarveError } from '../base/index.js'
+import { compareBytes, getU32, getU53, MiB, putU32, putU53, VarveError } from '../base/index.js'
 import type { Clock, Random, SeqNum } from '../base/index.js'
 import type { BatchOp, Varve } from '../api/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -20,9 +20,9 @@ import type { FooterEntry } from './segment-footer.js'
 
 /** The folder of the database in the directory of the cache. */
 const FOLDER = 'keys'
-const MEMORY_BYTES = 8 * 1024 * 1024
+const MEMORY_BYTES = 8 * MiB
 /** Bytes of keys that wait to be written; with more the index is lost. */
-const WAITING_BYTES_MAX = 32 * 1024 * 1024
+const WAITING_BYTES_MAX = 32 * MiB
 /** Bytes that an operation that waits takes beside its key. */
 const OPERATION_BYTES = 100
 /** Keys that are read together. */

@@ -4,6 +4,7 @@
  * memory only goes to segments later, so it comes first.
  * Memory: the entries of one segment. Thread: main.
  */
+import type { Turns } from '../base/index.js'
 import type { BlobIndex } from './blob-index.js'
 import type { MemorySegments } from './memory-segments.js'
 import type { FooterEntry } from './segment-footer.js'
@@ -13,31 +14,31 @@ export interface KeyListingOptions {
   index: BlobIndex
   segments: SegmentSet
   memory: MemorySegments
+  /** When others must have their turn: what asks for the next key may do so at once. */
+  turns: Turns
   /** True when what the entry says is expired or purged. */
   isGone: (entry: FooterEntry) => boolean
 }
 
 /** Gives a copy of each key that begins with the prefix; 0 stands for all namespaces. */
 export async function* listKeys(
-  { index, segments, memory, isGone }: KeyListingOptions, prefix: Uint8Array, namespace: number,
+  { index, segments, memory, turns, isGone }: KeyListingOptions, prefix: Uint8Array, namespace: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  function* listed(segment: number, entries: readonly FooterEntry[]) {
+  async function* listed(segment: number, entries: readonly FooterEntry[]) {
     for (const entry of [...entries]) {
+      if (turns.isOver()) await turns.next()
       if (namespace !== 0 && entry.namespace !== namespace) continue
-      if (isThere(index, segment, entry) && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
+      const isThere = index.findIf(entry.low, entry.high, segment, entry.recordNum) >= 0
+      if (isThere && beginsWith(entry.key, prefix) && !isGone(entry)) yield entry.key.slice()
     }
   }
-  for (const { segment, entries } of memory.list()) yield* listed(segment, entries)
+  if (turns.isOverNow()) await turns.next()
+  for (const { segment, entries } of [...memory.list()]) yield* listed(segment, entries)
   for (let next = segments.after(0); next.length > 0; next = segments.after(next.at(-1)!)) {
     for (const segment of next) {
       yield* listed(segment, await segments.entriesOf(segment).catch(() => []))
     }
   }
-}
-
-function isThere(index: BlobIndex, segment: number, { low, high, recordNum }: FooterEntry): boolean {
-  const slot = index.find(low, high)
-  return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum
 }
 
 function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {

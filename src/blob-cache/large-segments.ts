@@ -28,6 +28,8 @@ const EMPTY_BYTES = FILE_HEADER_BYTES + footerBytes(0, 0)
 export type LargeQueue = Exclude<SegmentQueue, 'main'>
 
 export interface LargeSegmentsOptions extends SegmentParts {
+  /** Gives the next file number. */
+  allocate: () => number
   /** A segment of this many bytes takes no more. */
   segmentBytes: number
   meter: WriteMeter
@@ -85,17 +87,12 @@ export class LargeSegments {
 
   private async make(queue: LargeQueue): Promise<LargeSegment> {
     const { space, segments, allocate } = this.options
-    let segment = 0
-    const parts = {
-      ...this.options,
-      allocate: () => {
-        this.making.add((segment = allocate()))
-        return segment
-      },
-    }
     if (!(await this.reserve(EMPTY_BYTES))) throw new PutRefused('busy')
     space.change('stream', 'segment', EMPTY_BYTES)
-    const made = await makeSegment(parts, queue, EMPTY_BYTES).finally(() => this.making.delete(segment))
+    const segment = allocate()
+    this.making.add(segment)
+    const making = makeSegment(this.options, { segment, queue, bytes: EMPTY_BYTES })
+    const made = await making.finally(() => this.making.delete(segment))
     const file = this.makeFile(made)
     segments.lend(file.segment, file.entries)
     return file

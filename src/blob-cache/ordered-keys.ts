@@ -5,12 +5,13 @@
  * When another store takes the place of the present one, the index is made anew for it.
  * Memory: a page of keys; without a ready index all keys with the prefix.
  */
-import { compareBytes } from '../base/index.js'
-import type { SeqNum } from '../base/index.js'
+import { compareBytes, Turns } from '../base/index.js'
+import type { Clock, SeqNum } from '../base/index.js'
 import type { BlobStore } from './blob-store.js'
 import type { CacheLife } from './cache-life.js'
 import { PAGE_KEYS } from './key-index.js'
 import type { KeyFacts, KeyIndex } from './key-index.js'
+import { sortInTurns } from './sort-in-turns.js'
 
 /** An order of keys: that of their bytes, or the other way round. */
 export type KeyOrder = 'ascending' | 'descending'
@@ -24,6 +25,7 @@ export type OpenKeyIndex = (cacheId: Uint8Array, seqNum: SeqNum | null) => Promi
 export class OrderedKeys {
   private readonly life: CacheLife
   private readonly openIndex: OpenKeyIndex | null
+  private readonly turns: Turns
   private index: KeyIndex | null = null
   /** The store that the index is of. */
   private followed: BlobStore | null = null
@@ -31,15 +33,16 @@ export class OrderedKeys {
   private following: Promise<void> = Promise.resolve()
   private isClosing = false
 
-  private constructor(life: CacheLife, openIndex: OpenKeyIndex | null) {
+  private constructor(life: CacheLife, openIndex: OpenKeyIndex | null, clock: Clock) {
     this.life = life
+    this.turns = new Turns(clock)
     this.openIndex = openIndex
     if (openIndex !== null) life.onReplaced = () => this.follow(openIndex)
   }
 
   /** Keeps an index, if there is a way to open one, and the directory is not another's. */
-  static async open(life: CacheLife, openIndex: OpenKeyIndex | null): Promise<OrderedKeys> {
-    const keys = new OrderedKeys(life, life.hasDisk ? openIndex : null)
+  static async open(life: CacheLife, openIndex: OpenKeyIndex | null, clock: Clock): Promise<OrderedKeys> {
+    const keys = new OrderedKeys(life, life.hasDisk ? openIndex : null, clock)
     if (keys.openIndex !== null) await (keys.following = keys.take(keys.openIndex, life.store.numbers.seqNum))
     return keys
   }
@@ -85,7 +88,7 @@ export class OrderedKeys {
       }
       if (page.length < PAGE_KEYS) return
     }
-    yield* await this.sorted(prefix, namespace, isReverse, last)
+    yield* this.sorted(prefix, namespace, isReverse, last)
   }
 
   /** The index, while it has all keys: not what is in memory only, nor what happened before it followed a new store. */
@@ -96,16 +99,20 @@ export class OrderedKeys {
   }
 
   /** Gives all keys behind the last one, from the segments. */
-  private async sorted(
+  private async *sorted(
     prefix: Uint8Array, namespace: number, isReverse: boolean, last: Uint8Array | null,
-  ): Promise<Uint8Array[]> {
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { turns } = this
     const sign = isReverse ? -1 : 1
     const keys: Uint8Array[] = []
     for await (const key of this.life.keys(prefix, namespace)) {
       if (last === null || sign * compareBytes(key, last) > 0) keys.push(key)
     }
-    keys.sort((a, b) => sign * compareBytes(a, b))
-    return keys.filter((key, i) => i === 0 || compareBytes(key, keys[i - 1]!) !== 0)
+    let given: Uint8Array | null = null
+    for (const key of await sortInTurns(keys, (a, b) => sign * compareBytes(a, b), turns)) {
+      if (given === null || compareBytes(key, given) !== 0) yield given = key
+      if (turns.isOver()) await turns.next()
+    }
   }
 
   /** Asks the cache whether a key of the index is there. */
@@ -127,9 +134,7 @@ export class OrderedKeys {
         for (const [i, entry] of entries.entries()) {
           if (i % ENTRIES_IN_ONE_GO === 0) await keys.written()
           if (!this.isPresent(store) || keys.isLost) return
-          const slot = index.find(entry.low, entry.high)
-          const isThere = slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === entry.recordNum
-          if (isThere) keys.add(entry)
+          if (index.findIf(entry.low, entry.high, segment, entry.recordNum) >= 0) keys.add(entry)
         }
       }
     }

@@ -59,8 +59,6 @@ export interface BlobPutOptions extends BlobWriteOptions {
   signal?: AbortSignal
 }
 
-export const NO_OPTIONS: BlobPutOptions = {}
-
 /** Options of a put that were read. */
 interface TakenPutOptions extends Omit<PutManner, 'watch'>, Omit<BlobFacts, 'namespace' | 'staleMs'> {
   readonly durability: Durability | undefined
@@ -69,12 +67,6 @@ interface TakenPutOptions extends Omit<PutManner, 'watch'>, Omit<BlobFacts, 'nam
 
 /** Reads the options. Throws INVALID_ARGUMENT. */
 export function takePutOptions(options: BlobPutOptions, clock: Clock, codec: BlobCodec | null): TakenPutOptions {
-  if (options === NO_OPTIONS) {
-    return {
-      durability: undefined, namespace: undefined, size: null, checksum: null, codec,
-      expiresMs: 0, version: 0, meta: NO_FACTS.meta,
-    }
-  }
   const given = takeOptions('put', NAMES, options, (o) => ({
     durability: o.durability, ttl: o.ttl, expiresAt: o.expiresAt, version: o.version, namespace: o.namespace,
     size: o.size, checksum: o.checksum, meta: o.meta, compress: o.compress,

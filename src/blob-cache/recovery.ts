@@ -135,7 +135,7 @@ export class Recovery {
     const goingOn = new GoingOn(content, this.sizes.segmentBytes)
     try {
       await goingOn.take()
-      await goingOn.dropSurplus(state, this.space)
+      await goingOn.dropSurplus(state, this.space, this.turns)
       const fileNum = highestFileNum(names, state) + 1
       if (fileNum >= MEMORY_SEGMENT_MIN) throw new VarveError('NOT_SUPPORTED', `${dir} has used up its file numbers`)
       state.promise(content.seqNum, fileNum)

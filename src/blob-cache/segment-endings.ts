@@ -4,6 +4,7 @@
  * Thread: main.
  */
 import { fileSeed, runAsync } from '../base/index.js'
+import type { Turns } from '../base/index.js'
 import { writeFully } from '../vfs/index.js'
 import type { BlobSpace } from './blob-space.js'
 import { newCatalogBytes } from './catalog.js'
@@ -71,7 +72,7 @@ export class GoingOn {
    * Drops segments until all fits into the bytes that the cache may have now, oldest first. What their records have won
    * against is dead already.
    */
-  async dropSurplus(state: CatalogState, space: BlobSpace): Promise<void> {
+  async dropSurplus(state: CatalogState, space: BlobSpace, turns: Turns): Promise<void> {
     const { found, segmentBytes, found: { segments } } = this
     const currentNum = this.current?.state.segment
     const bytesOf = (segment: number): number => {
@@ -80,13 +81,15 @@ export class GoingOn {
     }
     let used = [...segments.keys()].reduce((sum, segment) => sum + bytesOf(segment), 0)
     const most = space.maxBytes - Math.max(space.maxBytes - space.freeBytes, newCatalogBytes(state))
+    const surplus = new Set<number>()
     for (const segment of [...segments.keys()].sort((a, b) => a - b)) {
-      if (used <= most) return
+      if (used <= most) break
       if (segment === currentNum) continue
       used -= bytesOf(segment)
+      surplus.add(segment)
       await this.closeResting(segment)
-      found.forgetAll(segment)
     }
+    await found.forgetAll(surplus, turns)
     if (used <= most || this.current === null) return
     await this.current.file.close().catch(() => undefined)
     found.forget(this.current)

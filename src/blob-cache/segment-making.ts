@@ -24,15 +24,19 @@ export interface SegmentParts {
   origin: FileOrigin
   segments: SegmentSet
   catalog: CatalogWriter
-  /** Gives the next file number. */
-  allocate: () => number
 }
 
-/** Makes a segment of these bytes. Requires: they are reserved; when this rejects they are given back. */
+/** A segment that is to be made. */
+export interface NewSegment {
+  segment: number
+  queue: SegmentQueue
+  bytes: number
+}
+
+/** Makes a segment. Requires: its bytes are reserved; when this rejects they are given back. */
 export async function makeSegment(
-  { vfs, dir, origin, segments, catalog, allocate }: SegmentParts, queue: SegmentQueue, bytes: number,
+  { vfs, dir, origin, segments, catalog }: SegmentParts, { segment, queue, bytes }: NewSegment,
 ): Promise<{ file: VfsFile; header: FileHeader }> {
-  const segment = allocate()
   segments.begin(segment, queue, bytes)
   const header = newFileHeader('varveseg', origin, segment)
   let file: VfsFile | null = null

@@ -14,15 +14,12 @@ import type { LockedDirectory } from './cache-directory.js'
 import { cacheFileName } from './cache-names.js'
 import { RECORD_NUM_MAX } from './catalog-state.js'
 import type { CatalogState, SegmentState } from './catalog-state.js'
-import { FoundContent, throwUnlessBad } from './found-content.js'
+import { ENTRIES_PER_LOOK, FoundContent, throwUnlessBad } from './found-content.js'
 import type { FoundOpenSegment } from './found-content.js'
 import { emptyFooterEntry, lastExpiryMs } from './segment-footer.js'
 import type { Footer, FooterEntry } from './segment-footer.js'
 import { readFooter, readSegmentHeader, scanSegment } from './segment-scan.js'
 import type { SegmentContent } from './segment-scan.js'
-
-/** Entries between two looks at the clock: some tens of microseconds. */
-const ENTRIES_PER_LOOK = 128
 
 /** A listed segment that is open, with a good header that is its own. */
 interface OpenedSegment {

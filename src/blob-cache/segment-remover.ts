@@ -131,17 +131,11 @@ export class SegmentRemover {
   private bytesByVisits(segment: number, entries: readonly FooterEntry[]): number[] {
     const { index } = this.options
     const bytes = [0, 0, 0, 0]
-    for (const entry of entries) {
-      const slot = this.slotOf(segment, entry)
-      if (slot >= 0) bytes[index.visitsAt(slot)]! += entry.bytes
+    for (const { low, high, recordNum, bytes: recordBytes } of entries) {
+      const slot = index.findIf(low, high, segment, recordNum)
+      if (slot >= 0) bytes[index.visitsAt(slot)]! += recordBytes
     }
     return bytes
-  }
-
-  private slotOf(segment: number, { low, high, recordNum }: FooterEntry): number {
-    const { index } = this.options
-    const slot = index.find(low, high)
-    return slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum ? slot : -1
   }
 
   /** Takes what was not moved out of the index. Requires: the removal is durable. */

@@ -20,6 +20,8 @@ import type { SlabSupply } from './slab-supply.js'
 import type { WriteMeter } from './write-meter.js'
 
 export interface SegmentStreamOptions extends SegmentParts {
+  /** Gives the next file number. */
+  allocate: () => number
   queue: SegmentQueue
   /** How many segments are made before the current one is full; null: none. */
   ahead: SegmentsAhead | null
@@ -132,17 +134,11 @@ export class SegmentStream {
   }
 
   private async makeSpare(onNumber: (segment: number) => void): Promise<void> {
-    const { queue, segmentBytes, segments, allocate, reserveRoom } = this.options
+    const { queue, segmentBytes: bytes, segments, allocate, reserveRoom } = this.options
     await reserveRoom()
-    const parts = {
-      ...this.options,
-      allocate: () => {
-        const segment = allocate()
-        onNumber(segment)
-        return segment
-      },
-    }
-    const { file, header } = await makeSegment(parts, queue, segmentBytes)
+    const segment = allocate()
+    onNumber(segment)
+    const { file, header } = await makeSegment(this.options, { segment, queue, bytes })
     const spare = this.makeFile(file, header)
     segments.lend(spare.segment, spare.entries)
     this.spares.push(spare)

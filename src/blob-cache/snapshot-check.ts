@@ -62,9 +62,8 @@ export class SnapshotCheck {
     if (this.snapshot === null) return
     const { index } = this.snapshot
     for (const { low, high, recordNum, offset, bytes } of entries) {
-      const slot = index.find(low, high)
-      const isThere = slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum &&
-        index.offsetAt(slot) === offset && index.bytesAt(slot) === bytes
+      const slot = index.findIf(low, high, segment, recordNum)
+      const isThere = slot >= 0 && index.offsetAt(slot) === offset && index.bytesAt(slot) === bytes
       if (isThere) this.items++
       if (isThere !== dead.has(recordNum)) continue
       this.missing++

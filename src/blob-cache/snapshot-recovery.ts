@@ -101,8 +101,8 @@ function isIndexed(
 ): boolean {
   let count = 0
   for (const { low, high, recordNum, offset, bytes } of entries) {
-    const slot = index.find(low, high)
-    const isThere = slot >= 0 && index.segmentAt(slot) === segment && index.recordNumAt(slot) === recordNum
+    const slot = index.findIf(low, high, segment, recordNum)
+    const isThere = slot >= 0
     if (isThere === dead.has(recordNum)) return false
     if (!isThere) continue
     if (index.offsetAt(slot) !== offset || index.bytesAt(slot) !== bytes) return false

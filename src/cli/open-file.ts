@@ -15,14 +15,19 @@ export async function openForReading(file: string): Promise<VfsFile> {
   const vfs = new NodeVfs()
   try {
     const real = await vfs.realPath(path.resolve(file))
-    if ((await vfs.stat(real))?.kind !== 'file') {
-      throw new VarveError('INVALID_ARGUMENT', `${file} is not a file`, { file })
-    }
+    const info = await vfs.stat(real)
+    // It was there a moment ago.
+    if (info === null) throw notFound(file)
+    if (info.kind !== 'file') throw new VarveError('INVALID_ARGUMENT', `${file} is not a file`, { file })
     return await vfs.open(real, 'read')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw new VarveError('NOT_FOUND', `${file} does not exist`, { file })
+    if (errnoOf(error) === 'ENOENT') throw notFound(file)
     throw ioError(error, 'open', file)
   }
+}
+
+function notFound(file: string): VarveError {
+  return new VarveError('NOT_FOUND', `${file} does not exist`, { file })
 }
 
 const WINDOW_BYTES = 256 * 1024

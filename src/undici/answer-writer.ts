@@ -6,8 +6,8 @@
  * It never has an error, since undici would then delete all answers of the URL: it is destroyed without one.
  */
 import { PassThrough, Writable } from 'node:stream'
+import { MiB } from '../base/index.js'
 
-const MiB = 1024 * 1024
 const WHOLE_BYTES = MiB
 const WAITING_BYTES_MAX = 16 * MiB
 

@@ -35,6 +35,14 @@ async function comeBack(cache: LivingCache, vfs: SimVfs): Promise<void> {
 
 for (const code of ['EIO', 'ENOSPC', 'EMFILE', 'EROFS']) {
   describe(`a disk that says ${code} to all writes`, () => {
+    it('makes sync reject with an error of Varve, which has what the system said as its cause', async () => {
+      const { store } = await openCache(new SimVfs({ seed: 1 }))
+      const cause = Object.assign(new Error(code), { code })
+      // A segment rejects with what the system threw when its write fails while a sync waits for it.
+      store.disk.streams.sync = () => Promise.reject(cause)
+      await assert.rejects(store.sync(), (error) => VarveError.is(error) && error.cause === cause)
+    })
+
     it('is left for memory: reads go on, puts and deletes hold, and all of it comes back to the disk', async () => {
       const vfs = new SimVfs({ seed: 1 })
       const cache = await openLiving(vfs)

@@ -101,6 +101,28 @@ describe('a part of a blob', () => {
     })
   }
 
+  it('above 4 MiB is read part by part by a get, too: right, or missed when a byte is flipped (BC-1)', async () => {
+    const vfs = new SimVfs({ seed: 7 })
+    const settings = { ...ROOMY, maxBytes: 40_000_000, blobBytesMax: 8_000_000 }
+    let cache = await openCache(vfs, settings)
+    const value = bytesOf(5_000_000)
+    assert.equal((await cache.put('large', value)).stored, true)
+    equal((await cache.store.get(cache.store.hashed('large')))!, value, 'large')
+    await cache.store.close()
+    const name = vfs.listSync(CACHE_DIR).filter((each) => each.endsWith('.segment'))
+      .find((each) => vfs.statSync(vfs.join(CACHE_DIR, each))!.size > value.length)!
+    const file = vfs.openSync(vfs.join(CACHE_DIR, name), 'write')
+    const byte = new Uint8Array(1)
+    file.readSync(byte, 0, 1, 4_900_000)
+    byte[0]! ^= 4
+    file.writeSync(byte, 0, 1, 4_900_000)
+    file.closeSync()
+    cache = await openCache(vfs, settings)
+    assert.equal(await cache.store.get(cache.store.hashed('large')), undefined)
+    assert.equal(cache.store.counts.misses.corrupt, 1)
+    await cache.store.close()
+  })
+
   it('is right or missed when any byte is flipped, and a stream of it fails (BC-1)', async () => {
     const vfs = new SimVfs({ seed: 2 })
     const values = new Map([['a', bytesOf(600_000, 1)], ['b', bytesOf(300_000, 2)]])

@@ -228,6 +228,13 @@ describe('varve blob', () => {
     const one = await blob('dump', dir, name, '--json')
     assert.equal((JSON.parse(one.out) as { kind: string }).kind, 'segment')
     assert.equal((await blob('dump', dir, '000999.segment')).code, 2)
+    rmSync(path.join(dir, name))
+    const without = await blob('dump', dir, '--brief')
+    assert.equal(without.code, 1)
+    assert.match(without.error, new RegExp(`^varve: 1 problem in ${name}\n  the file is missing\n$`))
+    assert.equal(without.out.split('── ').length, out.split('── ').length, 'the other files are dumped all the same')
+    const missing = JSON.parse((await blob('dump', dir, name, '--json')).out) as { problems: unknown[] }
+    assert.equal(missing.problems.length, 1)
   })
 
   it('works beside a process that has the cache, and after it was killed', async () => {
@@ -238,6 +245,10 @@ describe('varve blob', () => {
       for (const part of ['stats', 'ls', 'verify', 'stats', 'verify', 'ls', 'verify']) {
         const { code, error, out } = await varveHere('blob', part, dir)
         assert.deepEqual([code, error], [0, ''], out)
+      }
+      for (let i = 0; i < 5; i++) {
+        const { code, error } = await varveHere('blob', 'dump', dir)
+        assert.deepEqual([code, error], [0, ''])
       }
       for (let i = 0; i < 2; i++) {
         writer.kill('SIGSTOP')

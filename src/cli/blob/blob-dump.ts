@@ -3,11 +3,14 @@
  * names, byte by byte.
  */
 import path from 'node:path'
-import { systemClock } from '../../base/index.js'
+import { systemClock, VarveError } from '../../base/index.js'
 import { cacheFileName, CacheView } from '../../blob-cache/index.js'
+import type { Problem } from '../../dump/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
+import type { Terminal } from '../command.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
-import { printable } from '../printable.js'
+import type { DumpOptions } from '../dump-file.js'
+import { printable, printableJson } from '../printable.js'
 import type { BlobPart } from './blob-part.js'
 
 export const blobDump: BlobPart = {
@@ -15,18 +18,39 @@ export const blobDump: BlobPart = {
   argumentsMax: Infinity,
   async run({ dir, rest, isJson, values }, terminal) {
     const view = await CacheView.read(dir, systemClock.wallMs())
-    const names = [cacheFileName('catalog', view.catalogNum), ...view.segments.map(({ segment }) =>
-      cacheFileName('segment', segment)), ...(view.snapshot === null ? [] : [view.snapshot.file])]
+    const names = namesIn(view)
     for (const name of rest) if (!names.includes(name)) throw new UsageError(`the cache lists no ${name}`)
     let problemCount = 0
     for (const name of rest.length === 0 ? names : rest) {
-      const kind = dumpKind(name.slice(name.lastIndexOf('.') + 1))
-      if (!isJson) terminal.out(`── ${printable(name)}\n`)
       const options = { isJson, isBrief: values.brief === true }
-      const problems = await dumpFile(kind, path.join(view.dir, name), options, terminal)
+      const problems = await dumpIn(view, name, options, terminal)
       problemCount += problems.length
       if (problems.length > 0 && !isJson) terminal.error(problemsText(name, problems))
     }
     return problemCount === 0 ? EXIT_OK : EXIT_ERROR
   },
+}
+
+function namesIn({ catalogNum, segments, snapshot }: CacheView): string[] {
+  return [
+    cacheFileName('catalog', catalogNum), ...segments.map(({ segment }) => cacheFileName('segment', segment)),
+    ...(snapshot === null ? [] : [snapshot.file]),
+  ]
+}
+
+/** Dumps a file. That it is gone is a problem, unless a process that has the cache has removed it meanwhile. */
+async function dumpIn(view: CacheView, name: string, options: DumpOptions, terminal: Terminal): Promise<Problem[]> {
+  const kind = dumpKind(name.slice(name.lastIndexOf('.') + 1))
+  const file = path.join(view.dir, name)
+  if (!options.isJson) terminal.out(`── ${printable(name)}\n`)
+  try {
+    return await dumpFile(kind, file, options, terminal)
+  } catch (error) {
+    if (!VarveError.is(error) || error.code !== 'NOT_FOUND') throw error
+    const isListed = namesIn(await CacheView.read(view.dir, systemClock.wallMs())).includes(name)
+    const problems = isListed ? [{ offset: 0, message: 'the file is missing' }] : []
+    if (options.isJson) terminal.out(`${printableJson({ kind, file, bytes: 0, problems }, 0)}\n`)
+    else if (!isListed) terminal.out('removed meanwhile\n')
+    return problems
+  }
 }
