@@ -86,6 +86,7 @@ async function collect(engine: EngineCore, call: CollectCall): Promise<CollectRe
   const picker = collectionPicker(compactionSettings(options), wanted)
   await runToEnd(engine, picker, call)
   await valueLogSweep.idle()
+  await engine.deleter.idle()
   await checkRoom(engine, picker)
   const error = firstLeftAlone(engine, before)
   if (error !== null) throw error

@@ -38,10 +38,10 @@ async function closedCache(): Promise<string> {
   for (const i of [7, 8]) await cache.delete(`key ${i}`)
   await cache.put('large', Buffer.alloc(261_983, 'large '))
   assert.ok((await cache.put('huge', huge)).stored)
-  await cache.put('short-lived', 'value', { ttl: 1 })
+  await cache.put('short-lived', 'value', { ttl: 3 })
   await cache.put('until 2100', 'value', { expiresAt: Date.UTC(2100, 0, 1), namespace: 'n' })
   await cache.close()
-  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await new Promise((resolve) => setTimeout(resolve, 3100))
   return dir
 }
 

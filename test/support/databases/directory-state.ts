@@ -18,10 +18,20 @@ export function directoryState(dir: string): string[] {
 
 /** Describes a directory whose writer was told to stop: its threads finish the calls that they are in. */
 export async function stoppedDirectoryState(dir: string): Promise<string[]> {
-  for (let before = directoryState(dir); ;) {
+  for (let before = unlessRemoving(dir); ;) {
     await new Promise((resolve) => setTimeout(resolve, 50))
-    const now = directoryState(dir)
-    if (now.join() === before.join()) return now
+    const now = unlessRemoving(dir)
+    if (now !== null && now.join() === before?.join()) return now
     before = now
+  }
+}
+
+/** Null when a file went between the list of names and a look at it. */
+function unlessRemoving(dir: string): string[] | null {
+  try {
+    return directoryState(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
