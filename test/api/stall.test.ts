@@ -92,7 +92,9 @@ test('COM-6: unawaited writes beyond the bound are refused with BUSY, and the re
       if (isStuck && name === 'open create' && file.includes('.table')) throw new FileSystemError('EIO', name, file)
     },
   })
-  const db = await Varve.open('/db', { ...SMALL, immutablesMax: 1, memoryBudget: 256 << 20, components: { vfs: stuck } })
+  const db = await Varve.open('/db', {
+    ...SMALL, immutablesMax: 1, memoryBudget: 256 << 20, components: { vfs: stuck },
+  })
   const large = new Uint8Array(3 << 20)
   const answers = await Promise.race([
     Promise.allSettled(Array.from({ length: 130 }, (_, i) => db.put(`k${i}`, large))),
