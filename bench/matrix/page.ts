@@ -56,7 +56,9 @@ function lossesText(figures: Figures): string {
   const won = `Of ${all.length} rows Varve is fastest in ${all.length - lost.length}, and slower than another engine in`
   if (lost.length === 0) return `${won} none.`
   const lines = lost.map(({ label, ratio, other }) => [label, `${ratio.toFixed(2)} ×`, other])
-  return `${won} ${lost.length}. These, the worst first:\n\n${markdownTable(['', 'Varve', 'fastest'], lines)}`
+  const why = 'What that time is, and what it would take: [design/0043](design/0043-where-others-are-faster.md).'
+  const table = markdownTable(['', 'Varve', 'fastest'], lines)
+  return `${won} ${lost.length}. These, the worst first. ${why}\n\n${table}`
 }
 
 function chart(name: string, alt: string): string {
