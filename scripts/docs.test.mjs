@@ -33,5 +33,5 @@ it('the places of coming parts are there, and ARCHITECTURE.md leads to each', ()
     assert.ok(existsSync(path.join(root, 'src', file)), `${file} is there`)
     assert.ok(architecture.includes(`\`${file}\``), `ARCHITECTURE.md names ${file}`)
   }
-  assert.deepEqual([...counts], [['value log', 3], ['expiry', 3], ['range tombstones', 3]])
+  assert.deepEqual([...counts], [['value log', 3]])
 })

@@ -161,7 +161,8 @@ export class SimulatedTables {
       smallestKey: keyOf(keys[0]!), largestKey: keyOf(keys.at(-1)!),
       smallestSeqNum: seqNums.reduce((a, b) => Math.min(a, b)),
       largestSeqNum: seqNums.reduce((a, b) => Math.max(a, b)),
-      firstLog: 0, lastLog: 0, salt: new Uint8Array(8), keyspaceId: 0, expiryMin: 0, expiryMax: 0,
+      firstLog: 0, lastLog: 0, salt: new Uint8Array(8), keyspaceId: 0, expiry: null,
+      spans: null,
     }
   }
 }

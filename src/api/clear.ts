@@ -1,11 +1,30 @@
 /**
- * What: deletes the keys of a range, batch by batch, while there are no range tombstones that would do it at once. It
- * looks at keys alone: no value is copied, or read from where large ones are.
+ * What: deletes the keys of a range: all of them by one range tombstone, or those that a walk sees, batch by batch.
+ * A walk looks at keys alone: no value is copied, or read from where large ones are.
  * Thread: main. Memory: one batch.
  */
-import { KiB, VarveError } from '../base/index.js'
+import { EntryKind, KiB, VarveError } from '../base/index.js'
+import { tombstoneBounds, writeHow } from '../commit/index.js'
+import type { Engine } from '../engine/index.js'
+import type { KeyRange } from '../iterator/index.js'
 import { Cursor } from '../read/index.js'
 import type { CursorOptions, ReadView } from '../read/index.js'
+
+/** Writes one range tombstone; nothing for a range that no key can be in. */
+export function deleteRange(engine: Engine, range: KeyRange, sync: boolean): Promise<void> {
+  const bounds = tombstoneBounds(range)
+  const how = writeHow(sync)
+  if (bounds !== null) return engine.pipeline.writeOne(EntryKind.rangeTombstone, bounds.lower, bounds.upper, how)
+  engine.checkWritable()
+  return Promise.resolve()
+}
+
+/** Writes as `deleteRange` does; done when it returns. */
+export function deleteRangeSync(engine: Engine, range: KeyRange, sync: boolean): void {
+  const bounds = tombstoneBounds(range)
+  if (bounds === null) engine.checkWritable()
+  else engine.pipeline.writeOneSync(EntryKind.rangeTombstone, bounds.lower, bounds.upper, writeHow(sync))
+}
 
 interface DelOperation {
   type: 'del'

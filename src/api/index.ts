@@ -4,8 +4,8 @@ export type {
   Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
-  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch,
-  FollowedOperation, HeldValueLog, VarveOptions,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedKey,
+  FollowedOperation, FollowedRange, HeldValueLog, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
@@ -22,10 +22,12 @@ export type {
 export { clearKeys } from './clear.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'
-export type { KeyBounds, RangeOptions } from './ranges.js'
+export type { KeyBounds, Lifetime } from '../commit/index.js'
+export type { RangeOptions } from './ranges.js'
 export { heldBy, newSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export type { StreamOptions } from './stream-options.js'
 export type { StreamWriteOptions } from './put-stream.js'
 export { readersOf, Varve } from './varve.js'
-export type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'
+export type { Entry } from './touch.js'
+export type { BatchOp, BatchWriteOptions, PutOptions, WriteOptions } from './write-options.js'

@@ -3,29 +3,15 @@
  * An iterable holds the state of the moment of the call. It lets go at its end, at `return` (leaving a for loop), and
  * when the database closes; then it throws CLOSED.
  */
-import { checkFlag, copyBytes, invalidArgument, takeOptions, VarveError } from '../base/index.js'
-import type { Bytes, Turns } from '../base/index.js'
-import { checkKey } from '../commit/index.js'
-import { ALL_KEYS, keyRange } from '../iterator/index.js'
-import type { KeyRange } from '../iterator/index.js'
+import { checkFlag, invalidArgument, takeOptions, VarveError } from '../base/index.js'
+import type { Turns } from '../base/index.js'
+import { BOUND_NAMES, readBounds } from '../commit/index.js'
+import type { KeyBounds } from '../commit/index.js'
+import { ALL_KEYS } from '../iterator/index.js'
 import { Cursor, WalkAhead } from '../read/index.js'
 import type { CursorOptions, ReadView, WalkedPart } from '../read/index.js'
 import { momentOf } from './read-options.js'
 import type { ReadOptions } from './read-options.js'
-
-/** The keys of a range, whatever their order. Bounds combine: a key must satisfy all of them. */
-export interface KeyBounds {
-  /** Only keys above this one. */
-  gt?: Bytes | undefined
-  /** Only this key and those above it. */
-  gte?: Bytes | undefined
-  /** Only keys below this one. */
-  lt?: Bytes | undefined
-  /** Only this key and those below it. */
-  lte?: Bytes | undefined
-  /** Only keys that begin with these bytes. */
-  prefix?: Bytes | undefined
-}
 
 /** Which entries, in which order, as of when. Without any of it, all entries from the first key to the last. */
 export interface RangeOptions extends ReadOptions, KeyBounds {
@@ -35,47 +21,31 @@ export interface RangeOptions extends ReadOptions, KeyBounds {
   limit?: number | undefined
 }
 
-const BOUND_NAMES = ['gt', 'gte', 'lt', 'lte', 'prefix']
 const NAMES = [...BOUND_NAMES, 'reverse', 'limit', 'snapshot', 'ownBuffers']
 
+/** What a range says of a walk. */
+export interface RangeWalk extends CursorOptions {
+  /** False when it is walked as of a snapshot. */
+  isNow: boolean
+}
+
 /** Reads and checks the options of a range. Throws INVALID_ARGUMENT, or CLOSED, before anything is opened. */
-export function readRange(options: RangeOptions | undefined, view: ReadView): CursorOptions {
+export function readRange(options: RangeOptions | undefined, view: ReadView): RangeWalk {
   if (options === undefined) {
     view.checkReadable()
-    return { range: ALL_KEYS, reverse: false, limit: Infinity, seqNum: view.visibleSeqNum }
+    return { range: ALL_KEYS, reverse: false, limit: Infinity, seqNum: view.visibleSeqNum, isNow: true }
   }
   const given = takeOptions('range', NAMES, options, takeRange)
   const range = readBounds(given)
   const reverse = checkFlag(given.reverse, 'reverse') ?? false
   const limit = readLimit(given.limit)
-  const { state, seqNum, copies } = momentOf(given, view)
-  return { range, reverse, limit, state, seqNum, copies }
-}
-
-/** Reads and checks the bounds of a range. Throws INVALID_ARGUMENT. */
-export function readKeyRange(bounds: KeyBounds | undefined): KeyRange {
-  if (bounds === undefined) return ALL_KEYS
-  return readBounds(takeOptions('range', BOUND_NAMES, bounds, takeBounds))
-}
-
-function takeBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyBounds {
-  return { gt, gte, lt, lte, prefix }
+  const { state, seqNum, time, isNow, copies } = momentOf(given, view)
+  return { range, reverse, limit, state, seqNum, time, isNow, copies }
 }
 
 function takeRange(range: RangeOptions): RangeOptions {
   const { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers } = range
   return { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers }
-}
-
-function readBounds({ gt, gte, lt, lte, prefix }: KeyBounds): KeyRange {
-  return keyRange({ gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte), prefix: bound(prefix) })
-}
-
-/** Copies a bound, so that the caller may change the buffer. */
-function bound(key: Bytes | undefined): Uint8Array | undefined {
-  if (key === undefined) return undefined
-  checkKey(key)
-  return copyBytes(key)
 }
 
 function readLimit(limit: unknown): number {

@@ -68,7 +68,7 @@ export function heldBy(snapshot: Snapshot, view: ReadView): HeldSnapshot {
   return snapshot['held']
 }
 
-/** The state and sequence number to read at, and what copies the result. */
+/** The state, sequence number and time to read at, and what copies the result. */
 export interface CopyingMoment extends ReadMoment {
   readonly copies: UserBytes
 }
@@ -79,7 +79,8 @@ const NAMES = ['snapshot', 'ownBuffers']
 export function readMoment(options: ReadOptions | undefined, view: ReadView): CopyingMoment {
   if (options !== undefined) return momentOf(takeReadOptions(options), view)
   view.checkReadable()
-  return { state: view.state, seqNum: view.visibleSeqNum, isNow: true, copies: view.iterators.copies.byDefault }
+  const { state, visibleSeqNum: seqNum, readClock: time, iterators } = view
+  return { state, seqNum, time, isNow: true, copies: iterators.copies.byDefault }
 }
 
 /** Reads the options without checking them: that follows when no code of the caller can run any more. */
@@ -96,8 +97,8 @@ export function momentOf({ snapshot, ownBuffers }: ReadOptions, view: ReadView):
   const copies = view.iterators.copies.for(checkFlag(ownBuffers, 'ownBuffers'))
   const held = snapshot === undefined ? null : heldByGiven(snapshot, view)
   view.checkReadable()
-  const { state, seqNum, isNow } = momentAt(view, held)
-  return { state, seqNum, isNow, copies }
+  const { state, seqNum, time, isNow } = momentAt(view, held)
+  return { state, seqNum, time, isNow, copies }
 }
 
 function heldByGiven(snapshot: unknown, view: ReadView): HeldSnapshot {

@@ -5,41 +5,41 @@
  * changed nothing.
  */
 import {
-  checkFlag, copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, takeOptions, VarveError,
+  copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, VarveError,
 } from '../base/index.js'
 import type { Bytes, ValueSource } from '../base/index.js'
-import { checkKey, copyPosition } from '../commit/index.js'
-import type { BatchOperation, BatchOptions } from '../commit/index.js'
+import { checkKey, FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/index.js'
+import type { BatchOperation, KeyBounds } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { openValueStream, PointReader, readMany, readManySync } from '../read/index.js'
-import type { ManyReads, ReadView } from '../read/index.js'
+import { openValueStream, PointReader } from '../read/index.js'
+import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
-import { clearKeys } from './clear.js'
+import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
 import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
-import { takeKeys } from './given-keys.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
+import { getMany, getManySync } from './many.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
-import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readKeyRange, readRange, VALUE } from './ranges.js'
-import type { KeyBounds, RangeOptions } from './ranges.js'
+import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readRange, VALUE } from './ranges.js'
+import type { RangeOptions } from './ranges.js'
 import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
 import { putStream } from './put-stream.js'
 import type { StreamWriteOptions } from './put-stream.js'
-import { newSnapshot, momentOf, readMoment, takeReadOptions } from './read-options.js'
-import type { CopyingMoment, ReadOptions, Snapshot } from './read-options.js'
-import { takeBatchOptions } from './write-options.js'
-import type { BatchOp, BatchWriteOptions, WriteOptions } from './write-options.js'
+import { newSnapshot, momentOf, readMoment } from './read-options.js'
+import type { ReadOptions, Snapshot } from './read-options.js'
+import { readEntry, touch, touchSync } from './touch.js'
+import type { Entry } from './touch.js'
+import { WriteOptionReader } from './write-options.js'
+import type { BatchOp, BatchWriteOptions, PutOptions, WriteOptions } from './write-options.js'
 
 const NO_VALUE = new Uint8Array(0)
-/** What a list of values has for one that was read into memory of its own. */
-const asItIs = (value: Uint8Array): Uint8Array => value
 
 /**
  * An open database. Calls that end in Sync return when the work is done, the others return promises. Bytes that are
@@ -53,7 +53,7 @@ export class Varve {
   /** Null when opened read-only. */
   private declare readonly engine: Engine | null
   private declare readonly reads: PointReader
-  private declare readonly syncByDefault: boolean
+  private declare readonly writes: WriteOptionReader
 
   static {
     printAs(this, (db) => {
@@ -64,7 +64,9 @@ export class Varve {
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
     this.location = view.dir
-    setHidden(this, { view, engine, reads: new PointReader(), syncByDefault })
+    const lifetimes = engine?.expiry.lifetimes ?? FOREVER
+    const writes = new WriteOptionReader(syncByDefault, lifetimes, engine?.setup.vfs.hasBlockingSync !== false)
+    setHidden(this, { view, engine, reads: new PointReader(), writes })
   }
 
   /**
@@ -98,9 +100,8 @@ export class Varve {
 
   /**
    * Takes the process that had the database in `location` open for dead, when it cannot be seen from here whether it
-   * lives. To be called when it certainly does not: two writers destroy a database. Resolves to the process it was,
-   * or to null when nobody was in the way. Rejects with LOCKED when it certainly lives, and with NOT_FOUND when there
-   * is no directory.
+   * lives. To be called when it certainly does not: two writers destroy a database. Resolves to the process it was, or
+   * to null when nobody was in the way. Rejects with LOCKED when it certainly lives, NOT_FOUND without a directory.
    */
   static async forceUnlock(location: string, options: { vfs?: Vfs } = {}): Promise<LockHolder | null> {
     return atLocation('forceUnlock', location, options, unlockDirectory)
@@ -108,20 +109,36 @@ export class Varve {
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Stores a value under a key, in place of the one that is there. */
-  put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<void> {
+  /**
+   * Stores a value under a key, in place of the one that is there and of when that expires. With `ttl` or `expiresAt`
+   * the value expires: from then on it is not there.
+   */
+  put(key: Bytes, value: Bytes, options?: PutOptions): Promise<void> {
     try {
-      const sync = this.syncOption(options)
-      return this.writer().pipeline.writeOne(EntryKind.value, key, value, sync)
+      const how = this.writes.put(options)
+      return this.writer().pipeline.writeOne(EntryKind.value, key, value, how)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /** Puts as `put` does; done when it returns. */
-  putSync(key: Bytes, value: Bytes, options?: WriteOptions): void {
-    const sync = this.blockingSyncOption(options)
-    this.writer().pipeline.writeOneSync(EntryKind.value, key, value, sync)
+  putSync(key: Bytes, value: Bytes, options?: PutOptions): void {
+    const how = this.writes.blockingPut(options)
+    this.writer().pipeline.writeOneSync(EntryKind.value, key, value, how)
+  }
+
+  /**
+   * Changes when a value expires, and nothing else of it: as `put`, by `ttl`, `expiresAt` or the option of `open`.
+   * False: there is no such value any more, and nothing is written. The value is written again, so a large one costs.
+   */
+  async touch(key: Bytes, options?: PutOptions): Promise<boolean> {
+    return touch(this.writer(), key, this.writes.touch(options))
+  }
+
+  /** Changes as `touch` does; done when it returns. */
+  touchSync(key: Bytes, options?: PutOptions): boolean {
+    return touchSync(this.writer(), key, this.writes.blockingTouch(options))
   }
 
   /**
@@ -131,14 +148,14 @@ export class Varve {
    * and no file is left.
    */
   async putStream(key: Bytes, source: ValueSource, options?: StreamWriteOptions): Promise<void> {
-    await putStream(this.writer(), { key, source, options }, this.syncByDefault)
+    await putStream(this.writer(), { key, source, options }, this.writes.syncByDefault)
   }
 
   /** Deleting a key that is not there is not an error. */
   del(key: Bytes, options?: WriteOptions): Promise<void> {
     try {
-      const sync = this.syncOption(options)
-      return this.writer().pipeline.writeOne(EntryKind.tombstone, key, NO_VALUE, sync)
+      const sync = this.writes.sync(options)
+      return this.writer().pipeline.writeOne(EntryKind.tombstone, key, NO_VALUE, writeHow(sync))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -146,14 +163,14 @@ export class Varve {
 
   /** Deletes as `del` does; done when it returns. */
   delSync(key: Bytes, options?: WriteOptions): void {
-    const sync = this.blockingSyncOption(options)
-    this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, sync)
+    const sync = this.writes.blockingSync(options)
+    this.writer().pipeline.writeOneSync(EntryKind.tombstone, key, NO_VALUE, writeHow(sync))
   }
 
   /** All operations or none, in order; at most 2^24 operations and 1 GiB. */
   batch(operations: readonly BatchOp[], options?: BatchWriteOptions): Promise<void> {
     try {
-      const resolved = this.batchOptions(options)
+      const resolved = this.writes.batch(options)
       return this.writer().pipeline.writeBatch(operations as readonly BatchOperation[], resolved)
     } catch (error) {
       return Promise.reject(error)
@@ -162,21 +179,35 @@ export class Varve {
 
   /** Writes as `batch` does; done when it returns. */
   batchSync(operations: readonly BatchOp[], options?: BatchWriteOptions): void {
-    const resolved = this.batchOptions(options)
-    this.checkBlockingSync(resolved.sync)
+    const resolved = this.writes.blockingBatch(options)
     this.writer().pipeline.writeBatchSync(operations as readonly BatchOperation[], resolved)
   }
 
   /**
-   * Deletes the keys that `range` sees when it is called; all keys without. Not atomic, as it goes in
-   * batches: a crash leaves some of them, and a key that is written meanwhile may stay or go.
+   * Deletes all keys of a range, at once and whole, however many there are: one range tombstone is written. A range
+   * without bounds, `{}`, has all keys; one that no key can be in writes nothing.
+   */
+  async delRange(range: KeyBounds, options?: WriteOptions): Promise<void> {
+    await deleteRange(this.writer(), readRequiredRange(range), this.writes.sync(options))
+  }
+
+  /** Deletes as `delRange` does; done when it returns. */
+  delRangeSync(range: KeyBounds, options?: WriteOptions): void {
+    deleteRangeSync(this.writer(), readRequiredRange(range), this.writes.blockingSync(options))
+  }
+
+  /**
+   * Deletes the keys of a range; all keys without. It is one `delRange`, at once and whole, unless there is a `limit`
+   * or a `snapshot`: then the keys that the range sees when it is called are deleted in batches. That is not atomic: a
+   * crash leaves some of them, and a key that is written meanwhile may stay or go.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<void> {
-    const { view } = this
-    const sync = this.syncOption(options)
-    const cursorOptions = readRange(range, view)
-    this.writer().checkWritable()
-    await clearKeys(view, cursorOptions, (operations) => this.batch(operations, { sync }))
+    const sync = this.writes.sync(options)
+    const walk = readRange(range, this.view)
+    const writer = this.writer()
+    writer.checkWritable()
+    if (walk.isNow && walk.limit === Infinity) await deleteRange(writer, walk.range, sync)
+    else await clearKeys(this.view, walk, (operations) => this.batch(operations, { sync }))
   }
 
   /** Resolves when every write acknowledged before the call survives power loss. */
@@ -240,35 +271,27 @@ export class Varve {
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
     const { part, read } = takeStreamOptions(options)
     checkKey(key)
-    const { view, reads } = this
-    return openValueStream(view, reads, momentOf(read, view), copyBytes(key), part) ?? undefined
+    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
-  getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
-    try {
-      const { view } = this
-      const given = takeReadOptions(options)
-      const own = takeKeys(keys)
-      const moment = momentOf(given, view)
-      return readMany(view, moment, this.manyReads(own, moment))
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  async getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    return getMany({ view: this.view, reads: this.reads }, keys, options)
   }
 
   /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    const { view } = this
-    const given = takeReadOptions(options)
-    const own = takeKeys(keys)
-    const moment = momentOf(given, view)
-    return readManySync(view, moment, this.manyReads(own, moment))
+    return getManySync({ view: this.view, reads: this.reads }, keys, options)
   }
 
-  private manyReads(keys: readonly Bytes[], { copies }: CopyingMoment): ManyReads<Uint8Array | undefined> {
-    const { reads } = this
-    return { keys, lookup: (moment, key) => reads.getOrPlace(moment, key, copies), give: asItIs }
+  /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
+  async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
+    return this.view.turns.answer(this.entrySync(key, options))
+  }
+
+  /** Reads as `entry` does, at once. */
+  entrySync(key: Bytes, options?: ReadOptions): Entry | undefined {
+    return readEntry(this.view, readMoment(options, this.view), key)
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */
@@ -368,29 +391,6 @@ export class Varve {
   private writer(): Engine {
     if (this.engine === null) throw new VarveError('READ_ONLY', 'the database was opened with readOnly: true')
     return this.engine
-  }
-
-  private syncOption(options: WriteOptions | undefined): boolean {
-    if (options === undefined) return this.syncByDefault
-    return checkFlag(takeOptions('write', ['sync'], options, ({ sync }) => sync), 'sync') ?? this.syncByDefault
-  }
-
-  private blockingSyncOption(options: WriteOptions | undefined): boolean {
-    return this.checkBlockingSync(this.syncOption(options))
-  }
-
-  private checkBlockingSync(sync: boolean): boolean {
-    if (!sync || this.writer().setup.vfs.hasBlockingSync !== false) return sync
-    throw new VarveError('NOT_SUPPORTED', 'a Sync call cannot wait for the disk here', {
-      hint: 'await the call, or allow worker threads (--allow-worker)',
-    })
-  }
-
-  private batchOptions(options: BatchWriteOptions | undefined): BatchOptions {
-    if (options === undefined) return { sync: this.syncByDefault, position: null }
-    const { sync, position } = takeOptions('batch', ['sync', 'position'], options, takeBatchOptions)
-    const ownPosition = position === undefined ? null : copyPosition(position)
-    return { sync: checkFlag(sync, 'sync') ?? this.syncByDefault, position: ownPosition }
   }
 }
 

@@ -14,11 +14,11 @@
  *        …    4  CRC-32 of the value behind its front, from the file's seed XOR the value's offset in the file:
  *                only with the flag checksum
  *
- * Entries start at multiples of 4. The only flag that readers take is the checksum; a frame with another one is refused
- * by name (frame-check.ts).
+ * Entries start at multiples of 4. The flags that readers take are expiry and checksum; a frame with another one is
+ * refused by name (frame-check.ts).
  * Thread: any (pure). Nothing is allocated: most functions here run once an entry, or once a comparison.
  */
-import { getU32, putU32 } from './coding.js'
+import { getU32, getU53, putU32, putU53 } from './coding.js'
 import { VALUE_CHECKSUM_BYTES_MIN } from './limits.js'
 
 /** Bits of byte 0 that are the kind. */
@@ -26,7 +26,7 @@ export const KIND_MASK = 0x0f
 
 /** Flags in the upper half of byte 0. They are on disk: do not change these numbers. */
 export const VersionFlag = {
-  /** The value begins with its expiry. Reserved. */
+  /** The value begins with its expiry. */
   expiry: 0x10,
   /** The value, behind its expiry, is packed by itself. Reserved. */
   packed: 0x20,
@@ -43,12 +43,14 @@ export const EncodingFlag = {
 
 /** Bytes of the header before the key. No entry is shorter. */
 export const ENTRY_BYTES_MIN = 8
-const EXPIRY_BYTES = 8
+/** Bytes of an expiry in front of a value. */
+export const EXPIRY_BYTES = 8
 const CHECKSUM_BYTES = 4
 
-/** Bytes that a new entry takes at most, header and padding included. */
-export function entryBytesMax(keyBytes: number, valueBytes: number): number {
-  return ENTRY_BYTES_MIN + keyBytes + valueBytes + 4 + (valueBytes < VALUE_CHECKSUM_BYTES_MIN ? 0 : CHECKSUM_BYTES)
+/** Bytes that a new entry takes at most, header, front and padding included. */
+export function entryBytesMax(keyBytes: number, valueBytes: number, expiryMs = 0): number {
+  const ownBytes = (expiryMs === 0 ? 0 : EXPIRY_BYTES) + (valueBytes < VALUE_CHECKSUM_BYTES_MIN ? 0 : CHECKSUM_BYTES)
+  return ENTRY_BYTES_MIN + keyBytes + valueBytes + 4 + ownBytes
 }
 
 /** Gives where to write the key of a new entry at `at`. The value follows it directly. */
@@ -151,7 +153,29 @@ export function hasValueChecksum(bytes: Uint8Array, at: number): boolean {
 
 /** Where the user's bytes of the value start, behind the front. */
 export function entryContentStart(bytes: Uint8Array, at: number): number {
-  return entryKeyEnd(bytes, at) + ((bytes[at]! & VersionFlag.expiry) === 0 ? 0 : EXPIRY_BYTES)
+  return entryKeyEnd(bytes, at) + frontBytes(bytes[at]!)
+}
+
+/** The bytes in front of a value whose entry has this kind byte. */
+export function frontBytes(kindAndFlags: number): number {
+  // Half of the flag's number is the length of an expiry.
+  return (kindAndFlags & VersionFlag.expiry) >>> 1
+}
+
+/** Reads the front of a value at bytes[at]: when it expires, in milliseconds since 1970; 0 for never. */
+export function expiryOf(kindAndFlags: number, bytes: Uint8Array, at: number): number {
+  return (kindAndFlags & VersionFlag.expiry) === 0 ? 0 : getU53(bytes, at)
+}
+
+/** Writes the front of a value at bytes[at] for one that expires; returns the kind byte of its entry. */
+export function putExpiry(bytes: Uint8Array, at: number, kind: number, expiryMs: number): number {
+  putU53(bytes, at, expiryMs)
+  return kind | VersionFlag.expiry
+}
+
+/** The kind without its flags. */
+export function kindOf(kindAndFlags: number): number {
+  return kindAndFlags & KIND_MASK
 }
 
 /** The checksum behind the value. Requires: the entry has one. */

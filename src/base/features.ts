@@ -20,6 +20,9 @@ const MUST_KNOW_NAMES = [
 
 /** Bits of the first word that this version knows somewhere. On disk: do not change these numbers. */
 export const MustKnow = {
+  /** In the footer of a table: it has range tombstones (sstable/spans-section.ts). */
+  expiry: 1,
+  spans: 4,
   /** In the footer of a table: it has handles of values (value-handle.ts). */
   valueHandles: 8,
   /** In the footer of a table: some of its blocks are packed (sstable/block/packed-format.ts). */

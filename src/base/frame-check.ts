@@ -5,11 +5,11 @@
  * Thread: any (pure). Nothing is allocated for a frame that is understood.
  * Invariants: REC-7 a code that is not known is refused by name, never taken for an end.
  */
-import { alignUp } from './bytes.js'
+import { alignUp, compareRanges } from './bytes.js'
 import { getU32 } from './coding.js'
 import {
-  EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKeyEnd, entryKind, entryValueEnd, KIND_MASK,
-  VersionFlag,
+  EncodingFlag, encodingFlags, ENTRY_BYTES_MIN, entryEndWithin, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd,
+  expiryOf, frontBytes, KIND_MASK, kindOf, VersionFlag,
 } from './entry.js'
 import { corruption, unsupportedFormat } from './errors.js'
 import type { VarveError } from './errors.js'
@@ -20,11 +20,13 @@ import {
 } from './frame.js'
 import type { FrameHeader, KnownFrames } from './frame.js'
 import { EntryKind } from './ids.js'
-import { BATCH_COUNT_MAX, POSITION_BYTES_MAX } from './limits.js'
+import { BATCH_COUNT_MAX, KEY_BYTES_MAX, POSITION_BYTES_MAX } from './limits.js'
 import { handleProblem } from './value-handle.js'
 
 /** Extensions of this type and above say nothing that a reader must know. */
 const EXTENSION_SKIPPED_MIN = 128
+/** The version flags that readers take. */
+const VERSION_FLAGS_KNOWN = VersionFlag.expiry
 const VERSION_FLAGS_DEFINED = VersionFlag.expiry | VersionFlag.packed
 
 /** The name that a format gives to a code. */
@@ -115,18 +117,29 @@ function entriesProblem(
     if ((kind !== EntryKind.value && kind !== EntryKind.tombstone) || encodingFlags(bytes, at) !== 0) {
       const problem = entryProblem(bytes, at, frame, file, at + shift)
       if (problem !== null) return problem
-      if (kind !== EntryKind.valueHandle) isAnyApart = true
+      if (encodingFlags(bytes, at) !== 0) isAnyApart = true
     }
     const next = entryEndWithin(bytes, at, end)
     if (next < 0) return corruption(file, at + shift, 'entry runs over the end of its frame')
-    if (kind === EntryKind.valueHandle) {
-      const problem = handleProblem(bytes, entryKeyEnd(bytes, at), entryValueEnd(bytes, at))
+    if (kind !== EntryKind.value && hasContent(kind)) {
+      const problem = contentProblem(bytes, kind, entryKeyEnd(bytes, at), entryValueEnd(bytes, at))
       if (problem !== null) return corruption(file, at + shift, problem)
+    } else if (kind === EntryKind.rangeTombstone && !isRange(bytes, at)) {
+      return corruption(file, at + shift, 'a range tombstone over no key')
     }
     at = next
   }
   if (at !== end) return corruption(file, at + shift, 'entries do not fill their frame')
   return isApart && !isAnyApart ? corruption(file, frameAt + shift, 'no value is apart in a frame that says so') : null
+}
+
+/** True when the bounds of a range tombstone have keys between them, and are no longer than keys. */
+function isRange(bytes: Uint8Array, at: number): boolean {
+  const keyEnd = entryKeyEnd(bytes, at)
+  const valueEnd = entryValueEnd(bytes, at)
+  if (valueEnd === keyEnd) return true
+  return valueEnd - keyEnd <= KEY_BYTES_MAX &&
+    compareRanges(bytes, entryKeyStart(bytes, at), keyEnd, bytes, keyEnd, valueEnd) < 0
 }
 
 /** Tells what is wrong with a frame of a value log: it is one entry, which has a checksum of its own. */
@@ -142,43 +155,60 @@ function valuesProblem(
 
 /**
  * Tells what is wrong with an entry that is not plain, or null when it is a value apart in a frame that says so, or a
- * handle in a log.
+ * handle or a range tombstone in a log.
  */
 function entryProblem(
   bytes: Uint8Array, at: number, { type, flags }: FrameHeader, file: string, offset: number,
 ): VarveError | null {
   const kind = entryKind(bytes, at)
   const encoding = encodingFlags(bytes, at)
-  const isHandle = kind === EntryKind.valueHandle && type === FrameType.batch
-  if (isHandle && encoding === 0) return null
+  const isHandle = kindOf(kind) === EntryKind.valueHandle && (kind & ~KIND_MASK & ~VERSION_FLAGS_KNOWN) === 0
+  const isOfLogs = (isHandle || kind === EntryKind.rangeTombstone) && type === FrameType.batch
+  if (isOfLogs && encoding === 0) return null
   const isApart = (flags & FrameFlag.valuesApart) !== 0
-  const problem = isHandle ? null : kindProblem(kind)
+  const problem = isOfLogs ? null : kindProblem(kind)
   if (problem !== null) return (problem.isCorrupt ? corruption : unsupportedFormat)(file, offset, problem.what)
   const unknown = lowestBit(encoding & ~EncodingFlag.checksum)
   if (unknown !== 0) return unsupportedFormat(file, offset, `entry encoding flag ${named(EncodingFlag, unknown)}`)
+  if (encoding === 0) return null
   if (!isApart) return corruption(file, offset, 'a value has a checksum of its own, but its frame does not say so')
-  if (kind === EntryKind.value) return null
+  if (kindOf(kind) === EntryKind.value || kind === EntryKind.rangeTombstone) return null
   const what = kind === EntryKind.tombstone ? 'a tombstone' : 'a value handle'
   return corruption(file, offset, `${what} with the checksum of a value`)
 }
 
 /**
  * Tells why this version reads no entry with this kind and these version flags, or null when it does. (Where handles
- * may stand without version flags their readers take them before they ask.)
+ * and range tombstones may stand without version flags their readers take them before they ask.)
  */
 export function kindProblem(kindAndFlags: number): { isCorrupt: boolean; what: string } | null {
   const kind = kindAndFlags & KIND_MASK
   const versionFlags = kindAndFlags & ~KIND_MASK
   const kindName = named(EntryKind, kind)
-  const hasContent = kind === EntryKind.value || kind === EntryKind.valueHandle || kind === EntryKind.operand
-  if (!hasContent && (versionFlags & VERSION_FLAGS_DEFINED) !== 0) {
+  const mayHaveFlags = hasContent(kind) || kind === EntryKind.operand
+  if (!mayHaveFlags && (versionFlags & VERSION_FLAGS_DEFINED) !== 0) {
     const flag = flagName(versionFlags & VERSION_FLAGS_DEFINED)
     return { isCorrupt: true, what: `entry kind ${kindName} with version flag ${flag}` }
   }
   const isKnown = kind === EntryKind.value || kind === EntryKind.tombstone
   const isKnownInTables = kind === EntryKind.valueHandle && versionFlags !== 0
   if (!isKnown && !isKnownInTables) return { isCorrupt: false, what: `entry kind ${kindName}` }
-  return versionFlags === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(versionFlags)}` }
+  const unknown = versionFlags & ~VERSION_FLAGS_KNOWN
+  return unknown === 0 ? null : { isCorrupt: false, what: `entry version flag ${flagName(unknown)}` }
+}
+
+/** True for the kinds of values, wherever these stand. */
+function hasContent(kindAndFlags: number): boolean {
+  const kind = kindAndFlags & KIND_MASK
+  return kind === EntryKind.value || kind === EntryKind.valueHandle
+}
+
+/** Tells what is wrong with a value at bytes[start, end) that has a front, or is a handle; null for a right one. */
+export function contentProblem(bytes: Uint8Array, kind: number, start: number, end: number): string | null {
+  const contentStart = start + frontBytes(kind)
+  if (contentStart > end) return `a value of ${end - start} bytes, too short for its expiry`
+  if (contentStart > start && !(expiryOf(kind, bytes, start) > 0)) return 'an expiry that is 0, or 2^53 or more'
+  return kindOf(kind) === EntryKind.valueHandle ? handleProblem(bytes, contentStart, end) : null
 }
 
 /** The name of the lowest of these version flags. */

@@ -15,7 +15,7 @@ export const EntryKind = {
   tombstone: 2,
   /** The value is a handle of a value that stands in a value log. In logs reserved. */
   valueHandle: 3,
-  /** The key is the start and the value the end of a deleted range. Reserved. */
+  /** The keys from the entry's key on, below its value, are deleted; an empty value is no bound. In logs alone. */
   rangeTombstone: 4,
   /** A change that is merged into the value before it. Reserved. */
   operand: 5,

@@ -29,6 +29,12 @@ export interface InternalIterator {
   next(): void
   /** Moves to the entry before. Requires: `valid`. */
   prev(): void
+  /**
+   * Passes entries with numbers below `seqNum` in the direction of the walk, as far as that is cheap: forward those
+   * with keys below `bound`, backward those with keys from `bound` on; null: all. The iterator may stand still.
+   * Requires: it stands on one of those keys, and a seek comes before the next turn. Absent where nothing is passed.
+   */
+  passOlder?(seqNum: number, bound: Uint8Array | null, isForward: boolean): void
   /** Releases what the iterator holds. Nothing may be called after it: the iterator may be somebody else's by then. */
   close(): void
 }

@@ -16,16 +16,49 @@ export function handleCountOf(files: readonly ValueFileReference[]): number {
   return files.reduce((sum, { valueCount }) => sum + valueCount, 0)
 }
 
+/** A stretch of keys of which every version below a number is deleted. */
+export interface WideSpan {
+  lower: Uint8Array
+  /** The exclusive bound; null: to the last key. */
+  upper: Uint8Array | null
+  seqNum: SeqNum
+}
+
+/** What is known of a table's range tombstones. */
+export interface SpanFacts {
+  /** The fragments into which they are cut at one another's bounds. */
+  count: number
+  /** The first key that one of them deletes. */
+  lower: Uint8Array
+  /** The bound from which on none of them deletes a key; null when there is none. */
+  upper: Uint8Array | null
+  /** The widest stretches that they delete. */
+  widest: WideSpan[]
+}
+
+/** What is known of the entries of a table that expire; times are in milliseconds since 1970. */
+export interface ExpiryFacts {
+  count: number
+  earliestMs: number
+  latestMs: number
+  /** About when each eighth of them, by expiry, has expired; empty where that is not known. */
+  octilesMs: readonly number[]
+}
+
 export interface TableFacts {
   fileNum: FileNum
   /** Size of the file. */
   bytes: number
   entryCount: number
   tombstoneCount: number
-  /** Count of versions that a newer one in the same table hides; 0 also where an older manifest does not say. */
+  /**
+   * Count of entries that something newer in the same table hides, a version or a range tombstone; 0 also where an
+   * older manifest does not say.
+   */
   hiddenCount: number
   /** Bytes of keys and values as the user gave them, without framing. */
   rawBytes: number
+  /** The smallest key of an entry; range tombstones may begin before it. */
   smallestKey: Uint8Array
   largestKey: Uint8Array
   smallestSeqNum: SeqNum
@@ -37,10 +70,11 @@ export interface TableFacts {
   salt: Uint8Array
   /** The keyspace of the keys; 0 is the default one. */
   keyspaceId: number
-  /** The earliest expiry, in milliseconds since 1970; 0 when no entry expires. */
-  expiryMin: number
-  expiryMax: number
+  /** Null when no entry expires. */
+  expiry: ExpiryFacts | null
   valueFiles: ValueFileReference[]
+  /** Null when the table has no range tombstones. */
+  spans: SpanFacts | null
 }
 
 /** What a point lookup found. The owner of the entry fills it in, so that a lookup allocates nothing. */

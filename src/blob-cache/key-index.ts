@@ -45,11 +45,13 @@ export interface KeyIndexOptions {
   seqNum: SeqNum | null
 }
 
+type KeyOperation = Exclude<BatchOp, { type: 'delRange' }>
+
 export class KeyIndex {
   private readonly cacheId: Uint8Array
   private db: Varve | null = null
   private state: 'building' | 'ready' | 'lost' = 'building'
-  private waiting: BatchOp[] = []
+  private waiting: KeyOperation[] = []
   private waitingBytes = 0
   private writing: Promise<void> | null = null
 
@@ -152,7 +154,7 @@ export class KeyIndex {
     this.state = 'lost'
   }
 
-  private write(operation: BatchOp): void {
+  private write(operation: KeyOperation): void {
     if (this.isLost) return
     this.waiting.push(operation)
     this.waitingBytes += (operation.key as Uint8Array).length + OPERATION_BYTES

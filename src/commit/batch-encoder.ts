@@ -4,7 +4,7 @@
  * Thread: main. No state.
  */
 import {
-  BATCH_BYTES_MAX, entryBytesMax, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
+  BATCH_BYTES_MAX, entryBytesMax, EXPIRY_BYTES, FRAME_HEADER_BYTES, VALUE_CHECKSUM_BYTES_MIN, VarveError,
 } from '../base/index.js'
 import type { Bytes, EntryKind, SeqNum } from '../base/index.js'
 import { checkKey } from './check-input.js'
@@ -26,7 +26,7 @@ export interface BatchOptions {
 export function encodeBatch(
   buffer: WriteBuffer, operations: OperationList, options: BatchOptions, firstSeqNum: SeqNum,
 ): boolean {
-  const { count, kinds, keys, values } = operations
+  const { count, kinds, keys, values, expiries } = operations
   const bodyStart = buffer.beginFrame()
   const end = Math.min(buffer.bytes.length - 16, bodyStart + buffer.batchBytesMax)
   let at = bodyStart
@@ -41,33 +41,41 @@ export function encodeBatch(
     const kind = kinds[i]!
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
+    const expiryMs = expiries === null ? 0 : operations.expiryAt(i)
     if (valueRoom > buffer.batchBytesMax) return false
-    if (at + entryBytesMax(keyRoom, valueRoom) > end) {
-      if (at + entryBytesMax(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > end) return false
+    if (at + entryBytesMax(keyRoom, valueRoom, expiryMs) > end) {
+      if (at + entryBytesMax(exactRoom(key, keyRoom), exactRoom(value, valueRoom), expiryMs) > end) return false
     }
-    at = buffer.writeEntry(at, kind, key, keyRoom, value, valueRoom)
+    at = buffer.writeEntry(at, kind, key, keyRoom, value, valueRoom, expiryMs)
   }
   buffer.seal(bodyStart, at, extensionBytes, firstSeqNum, count)
   return true
 }
 
 /** Bytes that the frame of a batch with one entry takes at most; checks key and value. */
-export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes): number {
+export function entryBytesBound(kind: EntryKind, key: Bytes, value: Bytes, expiryMs = 0): number {
   checkKey(key)
   checkContent(kind, value)
-  return frameBytesBound(roomOf(key), roomOf(value))
+  return frameBytesBound(roomOf(key), roomOf(value), expiryMs)
 }
 
-/** Bytes that a frame of `count` entries takes at most when their keys and values have `dataBytes` together. */
+/** Bytes of the fronts of values that expire. */
+export function frontBytesOf(expiries: readonly number[] | null): number {
+  return expiries === null ? 0 : EXPIRY_BYTES * expiries.length
+}
+
+/** Bytes that a frame of `count` entries takes at most when keys, values and fronts have `dataBytes` together. */
 export function batchFrameBound(count: number, dataBytes: number, { position }: BatchOptions): number {
   const extensionBytes = position === null ? 0 : position.length + 8
   const checksumBytes = 4 * Math.min(count, Math.floor(dataBytes / VALUE_CHECKSUM_BYTES_MIN))
-  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0) + checksumBytes + dataBytes
+  return FRAME_HEADER_BYTES + 32 + extensionBytes + count * entryBytesMax(0, 0, 0) + checksumBytes + dataBytes
 }
 
 /** Bytes that the batch's frame takes at most; checks every operation. */
-export function batchBytesBound({ count, kinds, keys, values }: OperationList, options: BatchOptions): number {
-  let dataBytes = 0
+export function batchBytesBound(
+  { count, kinds, keys, values, expiries }: OperationList, options: BatchOptions,
+): number {
+  let dataBytes = frontBytesOf(expiries)
   for (let i = 0; i < count; i++) {
     const key = keys[i]!
     const value = values[i]!

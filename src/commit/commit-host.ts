@@ -3,6 +3,7 @@
  */
 import type { Slab } from '../slab/index.js'
 import type { GroupWriterHost, GroupWriterOptions } from './group-writer.js'
+import type { Lifetimes } from './lifetime.js'
 import type { WriteBuffer } from './write-buffer.js'
 
 /** What the pipeline needs of the engine. All functions are synchronous. */
@@ -33,6 +34,8 @@ export interface CommitHost extends GroupWriterHost {
 
 export interface CommitOptions extends GroupWriterOptions {
   host: CommitHost
+  /** When values expire. */
+  lifetimes: Lifetimes
   /** Bytes of memory that calls which wait for room may take. */
   waitingBytesMax: number
 }

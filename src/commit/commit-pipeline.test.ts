@@ -7,6 +7,7 @@ import { expectError } from '../../test/support/harness/expect-error.js'
 import { settled } from '../../test/support/fakes/hand-clock.js'
 import { readHistory } from '../../test/support/samples/log-history.js'
 import type { BatchOperation } from './operation-list.js'
+import { writeHow } from './write-how.js'
 
 const noSync = { sync: false, position: null }
 
@@ -16,9 +17,9 @@ beforeEach(() => {
 })
 
 const put = (key: string, sync = false, value: string | Uint8Array = key) =>
-  scene.pipeline.writeOne(EntryKind.value, key, value, sync)
+  scene.pipeline.writeOne(EntryKind.value, key, value, writeHow(sync))
 const putSync = (key: string, sync = false, value: string | Uint8Array = key) =>
-  scene.pipeline.writeOneSync(EntryKind.value, key, value, sync)
+  scene.pipeline.writeOneSync(EntryKind.value, key, value, writeHow(sync))
 
 /** Reads what a reopen after a process kill would read. */
 const recovered = () => readHistory(scene.logBytes).entries
@@ -26,7 +27,7 @@ const recovered = () => readHistory(scene.logBytes).entries
 test('calls of one turn share a write, and are answered when it is done', async () => {
   const first = follow(put('a'))
   follow(scene.pipeline.writeBatch(puts('b', 'c'), noSync))
-  const last = follow(scene.pipeline.writeOne(EntryKind.tombstone, 'a', '', false))
+  const last = follow(scene.pipeline.writeOne(EntryKind.tombstone, 'a', '', writeHow(false)))
   assert.equal(scene.pipeline.visibleSeqNum, 0, 'nothing is visible before it is in the log')
   assert.deepEqual(scene.published, [])
   await settled()
@@ -93,7 +94,7 @@ test('W26: the caller may change its buffers as soon as the call has returned, w
   const value = Buffer.alloc(100, 'v')
   const operations: BatchOperation[] = [{ type: 'put', key, value }]
   scene.spares = 0
-  const one = () => scene.pipeline.writeOne(EntryKind.value, key, value, false)
+  const one = () => scene.pipeline.writeOne(EntryKind.value, key, value, writeHow(false))
   const answers = [one(), scene.pipeline.writeBatch(operations, noSync)]
   while (scene.pipeline.waiting.isEmpty) answers.push(one())
   answers.push(scene.pipeline.writeBatch(operations, noSync))
@@ -257,7 +258,7 @@ test('each operation is read once, also when the batch does not fit or waits', a
   scene.pipeline.encodeWaiting()
   await Promise.all(answers)
   assert.equal(scene.pipeline.lastSeqNum, 6)
-  assert.deepEqual([reads.size, ...new Set(reads.values())], [18, 1])
+  assert.deepEqual([reads.size, ...new Set(reads.values())], [30, 1], 'type, key, value, ttl and expiresAt of each')
 })
 
 test('COM-2: a bad operation anywhere in a batch, or a getter that throws, leaves nothing behind', async () => {

@@ -15,15 +15,14 @@ import type { BatchOptions } from './batch-encoder.js'
 import type { CommitHost, CommitOptions } from './commit-host.js'
 import { GroupWriter } from './group-writer.js'
 import { COPIED_BYTES_MAX, LargeWrite } from './large-write.js'
+import type { Lifetimes } from './lifetime.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { PackedOperations } from './packed-operations.js'
 import { WaitingWrites } from './waiting-writes.js'
 import type { WaitingWrite } from './waiting-writes.js'
 import type { WriteBuffer } from './write-buffer.js'
-
-const UNSYNCED: BatchOptions = { sync: false, position: null }
-const SYNCED: BatchOptions = { sync: true, position: null }
+import type { WriteHow } from './write-how.js'
 
 export class CommitPipeline {
   private readonly host: CommitHost
@@ -33,6 +32,7 @@ export class CommitPipeline {
   private isTaking = false
   private isRotating = false
   private readonly turns: Turns
+  private readonly lifetimes: Lifetimes
   /** True while a step of a large write waits for its turn of the event loop. */
   private isStepping = false
   readonly waiting: WaitingWrites
@@ -44,6 +44,7 @@ export class CommitPipeline {
     this.host = host
     this.syncer = syncer
     this.turns = options.turns
+    this.lifetimes = options.lifetimes
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, options)
     this.counters = this.writer.counters
@@ -78,11 +79,11 @@ export class CommitPipeline {
 
   // ── Calls that return when the bytes are in the log ─────────────────────────────────────────────
 
-  writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): void {
+  writeOneSync(kind: EntryKind, key: Bytes, value: Bytes, { sync, expiryMs }: WriteHow): void {
     this.beginSync()
-    if (!this.encodeOne(kind, key, value)) {
-      this.makeRoomNow(entryBytesBound(kind, key, value))
-      assert(this.encodeOne(kind, key, value), 'a fresh buffer has room for the entry it was taken for')
+    if (!this.encodeOne(kind, key, value, expiryMs)) {
+      this.makeRoomNow(entryBytesBound(kind, key, value, expiryMs))
+      assert(this.encodeOne(kind, key, value, expiryMs), 'a fresh buffer has room for the entry it was taken for')
     }
     this.writer.commitNow()
     this.leaveXl()
@@ -90,7 +91,7 @@ export class CommitPipeline {
   }
 
   writeBatchSync(given: readonly BatchOperation[], options: BatchOptions): void {
-    const operations = OperationList.read(given)
+    const operations = OperationList.read(given, this.lifetimes)
     this.beginSync()
     if (!this.encodeBatch(operations, options)) {
       this.makeRoomNow(batchBytesBound(operations, options))
@@ -99,6 +100,12 @@ export class CommitPipeline {
     this.writer.commitNow()
     this.leaveXl()
     if (options.sync) this.syncer.syncNow()
+  }
+
+  /** Writes all that was asked to be written before, blocking. Throws why it cannot. */
+  writeWaiting(): void {
+    this.beginSync()
+    this.writer.commitNow()
   }
 
   private beginSync(): void {
@@ -129,11 +136,11 @@ export class CommitPipeline {
 
   // ── Calls that return a promise ─────────────────────────────────────────────────────────────────
 
-  writeOne(kind: EntryKind, key: Bytes, value: Bytes, sync: boolean): Promise<void> {
+  writeOne(kind: EntryKind, key: Bytes, value: Bytes, { sync, expiryMs }: WriteHow): Promise<void> {
     try {
       this.host.checkWritable()
-      if (this.mayEncode && this.encodeOne(kind, key, value)) return this.join(sync)
-      return this.wait(OperationList.of(kind, key, value), sync ? SYNCED : UNSYNCED)
+      if (this.mayEncode && this.encodeOne(kind, key, value, expiryMs)) return this.join(sync)
+      return this.wait(OperationList.of(kind, key, value, expiryMs), { sync, position: null })
     } catch (error) {
       return Promise.reject(error)
     }
@@ -141,7 +148,7 @@ export class CommitPipeline {
 
   writeBatch(given: readonly BatchOperation[], options: BatchOptions): Promise<void> {
     try {
-      const operations = OperationList.read(given)
+      const operations = OperationList.read(given, this.lifetimes)
       this.host.checkWritable()
       if (this.mayEncode && this.encodeBatch(operations, options)) return this.join(options.sync)
       return this.wait(operations, options)
@@ -338,12 +345,12 @@ export class CommitPipeline {
   // ── Encoding and rotation ───────────────────────────────────────────────────────────────────────
 
   /** Encodes one operation; false when there is no room. */
-  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes): boolean {
+  private encodeOne(kind: EntryKind, key: Bytes, value: Bytes, expiryMs: number): boolean {
     const buffer = this.current
     if (buffer.isFull) return false
     this.checkSeqNum(1)
     buffer.setMark(this.syncer.markLog, this.syncer.markBytes)
-    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1)) return false
+    if (!buffer.encodeOne(kind, key, value, this.lastSeqNum + 1, expiryMs)) return false
     this.count(1)
     return true
   }
@@ -377,24 +384,17 @@ export class CommitPipeline {
    * is for the call that rotates.
    */
   rotate(next: WriteBuffer): void {
+    const sealed = this.current
     this.isRotating = true
     try {
-      this.swap(next)
+      if (!sealed.isUsed) sealed.voidUnwritten()
+      next.begin(sealed.asPredecessor(this.lastSeqNum))
+      this.writer.buffer = next
+      this.syncer.add(next.log)
+      this.host.onRotated(sealed, next)
+      this.writer.seal(sealed)
     } finally {
       this.isRotating = false
     }
-  }
-
-  private swap(next: WriteBuffer): void {
-    const sealed = this.current
-    const predecessor = sealed.isUsed
-      ? { fileNum: sealed.log.fileNum, salt: sealed.log.salt, lastSeqNum: this.lastSeqNum, end: sealed.encodedEnd }
-      : { ...sealed.predecessor, lastSeqNum: this.lastSeqNum }
-    if (!sealed.isUsed) sealed.voidUnwritten()
-    next.begin(predecessor)
-    this.writer.buffer = next
-    this.syncer.add(next.log)
-    this.host.onRotated(sealed, next)
-    this.writer.seal(sealed)
   }
 }

@@ -6,6 +6,7 @@ import { CommitScene, follow, puts } from '../../test/support/scenes/commit-scen
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { settled } from '../../test/support/fakes/hand-clock.js'
 import { readHistory } from '../../test/support/samples/log-history.js'
+import { writeHow } from './write-how.js'
 
 const noSync = { sync: false, position: null }
 /** Two of them go through the thread pool, one after the other. */
@@ -17,9 +18,9 @@ beforeEach(() => {
 })
 
 const put = (key: string, sync = false, value: string | Uint8Array = key) =>
-  scene.pipeline.writeOne(EntryKind.value, key, value, sync)
+  scene.pipeline.writeOne(EntryKind.value, key, value, writeHow(sync))
 const putSync = (key: string, sync = false, value: string | Uint8Array = key) =>
-  scene.pipeline.writeOneSync(EntryKind.value, key, value, sync)
+  scene.pipeline.writeOneSync(EntryKind.value, key, value, writeHow(sync))
 const keys = (entries: string[]) => entries.map((entry) => entry.split(' ').slice(0, 2).join(' '))
 const recovered = () => keys(readHistory(scene.logBytes).entries)
 const published = () => keys(scene.published)

@@ -116,13 +116,21 @@ export class GroupWriter {
     return group
   }
 
-  /** Called when a buffer takes no more batches. It is settled when all of it is written. */
+  /** Called when a buffer takes no more batches. It is settled when all of it is written, and its callers answered. */
   seal(sealed: WriteBuffer): void {
-    if (sealed.isWritten) {
-      this.settle(sealed)
-      return
+    // Who writes nothing, an empty batch, waits for an answer all the same.
+    const isAwaited = this.groups.some(({ buffer }) => buffer === sealed)
+    if (sealed.isWritten && !isAwaited) this.settle(sealed)
+    else this.unsettled.push(sealed)
+  }
+
+  /** Settles sealed buffers of which nothing is left to be written. */
+  private settleWritten(): void {
+    while (this.unsettled[0]?.isWritten === true) {
+      const buffer = this.unsettled.shift()!
+      this.answer(buffer)
+      this.settle(buffer)
     }
-    this.unsettled.push(sealed)
   }
 
   private settle(buffer: WriteBuffer): void {
@@ -148,7 +156,9 @@ export class GroupWriter {
 
   private readonly runGroupNow = (): void => {
     this.isScheduled = false
-    if (this.poolWrite !== null || !this.hasUnwritten) return
+    if (this.poolWrite !== null) return
+    this.settleWritten()
+    if (!this.hasUnwritten) return
     if (this.unwrittenBytes() >= POOL_WRITE_BYTES_MIN) {
       this.startPoolWrite()
       return
@@ -256,10 +266,7 @@ export class GroupWriter {
     this.publish(buffer)
     this.poolGroup?.resolve()
     this.poolGroup = null
-    if (this.unsettled[0] === buffer && buffer.isWritten) {
-      this.unsettled.shift()
-      this.settle(buffer)
-    }
+    this.settleWritten()
   }
 
   /** Cuts the log behind the last published frame after a failed write, and refuses all callers behind it. */

@@ -14,6 +14,7 @@ import { LargeWrite } from './large-write.js'
 import { OperationList } from './operation-list.js'
 import type { BatchOperation } from './operation-list.js'
 import { drawnNumbers } from '../../test/support/harness/share.js'
+import { writeHow } from './write-how.js'
 
 const noSync = { sync: false, position: null }
 const LARGE = 17 * MiB
@@ -26,9 +27,9 @@ beforeEach(() => {
   scene = new CommitScene()
 })
 
-const put = (key: string, value: Bytes) => scene.pipeline.writeOne(EntryKind.value, key, value, false)
-const putSync = (key: string, value: Bytes) => scene.pipeline.writeOneSync(EntryKind.value, key, value, false)
-const del = (key: string) => scene.pipeline.writeOne(EntryKind.tombstone, key, '', false)
+const put = (key: string, value: Bytes) => scene.pipeline.writeOne(EntryKind.value, key, value, writeHow(false))
+const putSync = (key: string, value: Bytes) => scene.pipeline.writeOneSync(EntryKind.value, key, value, writeHow(false))
+const del = (key: string) => scene.pipeline.writeOne(EntryKind.tombstone, key, '', writeHow(false))
 
 /** A large value that is told apart by its first byte. */
 function large(first = 7): Uint8Array<ArrayBuffer> {
@@ -97,8 +98,10 @@ test('what is filled in steps before it has a log is a frame like any other', ()
     assert.ok(buffer.encodedEnd <= buffer.bytes.length)
     const { entries } = readHistory(new Map([[1, buffer.bytes.slice(0, buffer.encodedEnd)]]))
     const text = (data: Bytes | undefined) => Buffer.from(data as string).toString('latin1')
-    assert.deepEqual(entries, operations.map(({ type, key, value }, at) =>
-      `${at + 1} ${text(key)} ${type === 'del' ? 'deleted' : text(value)}`))
+    assert.deepEqual(entries, operations.map((operation, at) => {
+      assert.ok(operation.type !== 'delRange')
+      return `${at + 1} ${text(operation.key)} ${operation.type === 'del' ? 'deleted' : text(operation.value)}`
+    }))
   }
 })
 

@@ -12,12 +12,13 @@
  */
 import {
   alignUp, BATCH_BYTES_MAX, bytesLength, bytesOfView, crc32, ENTRY_BYTES_MIN, finishApartEntry, finishEntry,
-  FRAME_HEADER_BYTES, invalidArgument, isByteView, MiB, newKeyStart, VALUE_BYTES_MAX, VALUE_CHECKSUM_BYTES_MIN,
-  VarveError, viewLength, writeText,
+  FRAME_HEADER_BYTES, frontBytes, invalidArgument, isByteView, MiB, newKeyStart, putExpiry, VALUE_BYTES_MAX,
+  VALUE_CHECKSUM_BYTES_MIN, VarveError, viewLength, writeText,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import type { Slab } from '../slab/index.js'
 import { FIRST_BATCH_OFFSET } from '../wal/index.js'
+import { frontBytesOf } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { checkKey } from './check-input.js'
 import type { OperationList } from './operation-list.js'
@@ -200,8 +201,8 @@ export class LargeWrite implements FilledBody {
 
   /** Adds the lengths up. Throws BATCH_TOO_LARGE. */
   private add(): void {
-    const { lengths, position } = this
-    let bytes = position === null ? 0 : position.length + 8
+    const { lengths, position, operations: { expiries } } = this
+    let bytes = (position === null ? 0 : position.length + 8) + frontBytesOf(expiries)
     for (let i = 0; i < lengths.length; i += 2) {
       const valueBytes = lengths[i + 1]!
       bytes += alignUp(ENTRY_BYTES_MIN + lengths[i]! + valueBytes, 4) + (valueBytes < VALUE_CHECKSUM_BYTES_MIN ? 0 : 4)
@@ -216,22 +217,27 @@ export class LargeWrite implements FilledBody {
   // ── Copying ─────────────────────────────────────────────────────────────────────────────────────
 
   private* fill(bytes: Uint8Array, bodyStart: number): Work {
-    const { lengths, operations: { count, kinds, keys, values }, apartEnds, apartLengths, position } = this
+    const { lengths, operations, apartEnds, apartLengths, position } = this
+    const { count, kinds, keys, values } = operations
     let at = position === null ? bodyStart : writePosition(bytes, bodyStart, position)
     this.extensionBytes = at - bodyStart
     for (let i = 0; i < count; i++) {
       const [keyBytes, valueBytes] = [lengths[2 * i]!, lengths[2 * i + 1]!]
       const keyStart = newKeyStart(at)
-      const valueStart = keyStart + keyBytes
+      const keyEnd = keyStart + keyBytes
       copyWhole(bytes, keyStart, keys[i]!, keyBytes)
+      const expiryMs = operations.expiryAt(i)
+      const kind = expiryMs === 0 ? kinds[i]! : putExpiry(bytes, keyEnd, kinds[i]!, expiryMs)
+      const ownFrontBytes = frontBytes(kind)
+      const valueStart = keyEnd + ownFrontBytes
       if (valueBytes < VALUE_CHECKSUM_BYTES_MIN) {
         copyWhole(bytes, valueStart, values[i]!, valueBytes)
-        at = finishEntry(bytes, at, kinds[i]!, keyBytes, valueBytes)
+        at = finishEntry(bytes, at, kind, keyBytes, ownFrontBytes + valueBytes)
         if (this.isStepDone(keyBytes + valueBytes + OPERATION_WORK)) yield
         continue
       }
       const checksum = yield* this.copyValue(bytes, valueStart, values[i]!, valueBytes)
-      at = finishApartEntry(bytes, at, kinds[i]!, keyBytes, valueBytes, checksum)
+      at = finishApartEntry(bytes, at, kind, keyBytes, ownFrontBytes + valueBytes, checksum)
       apartEnds.push(at)
       apartLengths.push(valueBytes)
     }

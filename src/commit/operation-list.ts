@@ -4,18 +4,29 @@
  * happens, and from then on only this list counts.
  * Thread: main. Memory: keys and values are referred to, not copied.
  */
-import { BATCH_COUNT_MAX, invalidArgument, unreadableArgument, VarveError } from '../base/index.js'
+import { BATCH_COUNT_MAX, invalidArgument, takeOptions, unreadableArgument, VarveError } from '../base/index.js'
 import type { Bytes, EntryKind } from '../base/index.js'
 import { checkValue } from './check-input.js'
+import { BOUND_NAMES, readBounds, takeBounds, tombstoneBounds } from './key-bounds.js'
+import type { KeyBounds } from './key-bounds.js'
+import { FOREVER } from './lifetime.js'
+import type { Lifetime, Lifetimes } from './lifetime.js'
 import { operationNamed } from './operations.js'
-import type { Operation } from './operations.js'
 
 /** One operation of a batch, as callers give it. */
-export interface BatchOperation {
-  type: Operation['type']
+export type BatchOperation =
+  | ({ type: 'put'; key: Bytes; value: Bytes } & Lifetime)
+  | { type: 'del'; key: Bytes }
+  | ({ type: 'delRange' } & KeyBounds)
+
+/** An operation as it comes. */
+interface GivenOperation extends Lifetime {
+  type?: unknown
   key: Bytes
   value?: Bytes
 }
+
+const RANGE_NAMES = ['type', ...BOUND_NAMES]
 
 /** The most operations that memory is reserved for ahead: an array may claim to be longer than it is. */
 const COUNT_BELIEVED = 65_536
@@ -29,6 +40,8 @@ export class OperationList {
   readonly keys: Bytes[]
   /** The values as the caller gave them, not checked yet. An operation without a value has an empty one. */
   readonly values: Bytes[]
+  /** When the values expire, in milliseconds since 1970, 0 for never; null when none does. */
+  expiries: number[] | null = null
 
   private constructor(count: number) {
     const countBelieved = Math.min(count, COUNT_BELIEVED)
@@ -47,9 +60,10 @@ export class OperationList {
   }
 
   /** Makes a list of one operation. */
-  static of(kind: EntryKind, key: Bytes, value: Bytes): OperationList {
+  static of(kind: EntryKind, key: Bytes, value: Bytes, expiryMs = 0): OperationList {
     const list = new OperationList(1)
     list.set(0, kind, key, value)
+    if (expiryMs !== 0) list.setExpiry(0, expiryMs)
     return list
   }
 
@@ -59,22 +73,59 @@ export class OperationList {
     this.values[at] = value
   }
 
+  private setExpiry(at: number, expiryMs: number): void {
+    this.expiries ??= []
+    while (this.expiries.length < at) this.expiries.push(0)
+    this.expiries[at] = expiryMs
+  }
+
+  /** When the value of an operation expires; 0 for never. */
+  expiryAt(at: number): number {
+    return this.expiries?.[at] ?? 0
+  }
+
+  /** Sets an operation on a range, as its bounds say; returns how many that makes: 0 for a range without keys. */
+  private setRange(at: number, kind: EntryKind, given: KeyBounds): number {
+    const bounds = tombstoneBounds(readBounds(takeOptions('delRange', RANGE_NAMES, given, takeBounds)))
+    if (bounds === null) return 0
+    this.set(at, kind, bounds.lower, bounds.upper)
+    return 1
+  }
+
+  private cutTo(count: number): void {
+    if (this.keys.length === count) return
+    this.kinds.length = count
+    this.keys.length = count
+    this.values.length = count
+  }
+
   /**
    * Reads the caller's array. Throws BATCH_TOO_LARGE; INVALID_ARGUMENT when it is no array, an element is no operation,
    * or the caller's own code throws, which becomes the cause.
    */
-  static read(operations: readonly BatchOperation[]): OperationList {
+  static read(operations: readonly BatchOperation[], lifetimes: Lifetimes = FOREVER): OperationList {
     let at = -1
     try {
       if (!Array.isArray(operations)) throw invalidArgument('a batch must be an array of operations')
       const count = checkCount(operations.length)
       const list = new OperationList(count)
+      const time = lifetimes.callTime()
+      let listed = 0
       for (at = 0; at < count; at++) {
-        const given = operations[at] as Partial<BatchOperation> | null | undefined
-        const { kind, hasValue } = operationNamed(given?.type, at)
-        const key = given!.key!
-        list.set(at, kind, key, hasValue ? givenValue(given!.value) : NO_VALUE)
+        const given = operations[at] as GivenOperation | null | undefined
+        const { kind, takes } = operationNamed(given?.type, at)
+        if (takes === 'range') {
+          listed += list.setRange(listed, kind, given as unknown as KeyBounds)
+          continue
+        }
+        const key = given!.key
+        if (takes === 'value') {
+          const expiryMs = lifetimes.expiryMs(given!, time)
+          if (expiryMs !== 0) list.setExpiry(listed, expiryMs)
+        }
+        list.set(listed++, kind, key, takes === 'value' ? givenValue(given!.value) : NO_VALUE)
       }
+      list.cutTo(listed)
       return list
     } catch (error) {
       throw unreadableArgument(at < 0 ? 'the batch' : `operation ${at}`, error)

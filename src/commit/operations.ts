@@ -1,6 +1,6 @@
 /**
  * What: the operations of a batch as a table: the name of each for callers and followers, the kind of its entry, and
- * whether it has a value. No other code tells one operation from another.
+ * what it takes besides. No other code tells one operation from another.
  * Thread: main. No state.
  */
 import { EntryKind, invalidArgument } from '../base/index.js'
@@ -9,17 +9,21 @@ import { checkValue } from './check-input.js'
 
 export interface Operation {
   /** The name of the operation in batches, and for followers. */
-  readonly type: 'put' | 'del'
+  readonly type: 'put' | 'del' | 'delRange'
   /** The kind of the entry that it writes. */
   readonly kind: EntryKind
-  /** True when its entry takes the caller's value; otherwise the entry has an empty one, whatever the caller gave. */
-  readonly hasValue: boolean
+  /**
+   * What its entry takes: a key and a value; a key alone, and then the entry has an empty value, whatever the caller
+   * gave; or the bounds of a range as key and value.
+   */
+  readonly takes: 'value' | 'key' | 'range'
 }
 
-const PUT: Operation = { type: 'put', kind: EntryKind.value, hasValue: true }
-const DEL: Operation = { type: 'del', kind: EntryKind.tombstone, hasValue: false }
+const PUT: Operation = { type: 'put', kind: EntryKind.value, takes: 'value' }
+const DEL: Operation = { type: 'del', kind: EntryKind.tombstone, takes: 'key' }
+const DEL_RANGE: Operation = { type: 'delRange', kind: EntryKind.rangeTombstone, takes: 'range' }
 /** What callers can name. */
-const OPERATIONS: readonly Operation[] = [PUT, DEL]
+const OPERATIONS: readonly Operation[] = [PUT, DEL, DEL_RANGE]
 /** A put whose value was streamed into a value log before: what its entry has is the handle. */
 const PUT_STREAMED: Operation = { ...PUT, kind: EntryKind.valueHandle }
 const ALL: readonly Operation[] = [...OPERATIONS, PUT_STREAMED]
@@ -39,11 +43,11 @@ export function operationOf(kind: number): Operation {
 export function operationNamed(type: unknown, index: number): Operation {
   for (let i = 0; i < OPERATIONS.length; i++) if (OPERATIONS[i]!.type === type) return OPERATIONS[i]!
   const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : `a ${typeof type}`
-  const names = OPERATIONS.map((operation) => `'${operation.type}'`).join(' or ')
-  throw invalidArgument(`the type of operation ${index} must be ${names}, not ${given}`)
+  const names = OPERATIONS.map((operation) => `'${operation.type}'`).join(', ')
+  throw invalidArgument(`the type of operation ${index} must be one of ${names}, not ${given}`)
 }
 
 /** Checks the value of an entry of this kind as `checkValue` does; returns the bytes that it takes. */
-export function checkContent(kind: EntryKind, value: Bytes): number {
-  return operationOf(kind).hasValue ? checkValue(value) : 0
+export function checkContent(kind: number, value: Bytes): number {
+  return operationOf(kind).takes === 'key' ? 0 : checkValue(value)
 }

@@ -21,12 +21,13 @@ const asBytes = (data: Bytes) => Buffer.from(data as Uint8Array)
 test('what is packed comes out again, as bytes of its own, within the bound of its frame', () => {
   const random = new SeededRandom(11)
   for (let round = 0; round < 200; round++) {
-    const given = Array.from({ length: random.below(6) }, (): BatchOperation => {
+    const given = Array.from({ length: random.below(6) }, () => {
       const key = drawBytes(random)
-      return random.chance(0.3) ? { type: 'del', key } : { type: 'put', key, value: drawBytes(random) }
+      return random.chance(0.3)
+        ? { type: 'del' as const, key, value: undefined } : { type: 'put' as const, key, value: drawBytes(random) }
     })
     const expected = given.map(({ type, key, value }) => [type, asBytes(key), asBytes(value ?? '')])
-    const packed = PackedOperations.pack(OperationList.read(given))
+    const packed = PackedOperations.pack(OperationList.read(given as BatchOperation[]))
     for (const { key, value } of given) for (const data of [key, value]) if (ArrayBuffer.isView(data)) data.fill(0x5a)
     const { kinds, keys, values, count } = packed.unpack()
     const unpacked = kinds.map((kind, i) => [operationOf(kind).type, asBytes(keys[i]!), asBytes(values[i]!)])

@@ -4,7 +4,7 @@
  * Thread: main.
  */
 import type { Bytes, EntryKind } from '../base/index.js'
-import { batchFrameBound } from './batch-encoder.js'
+import { batchFrameBound, frontBytesOf } from './batch-encoder.js'
 import type { BatchOptions } from './batch-encoder.js'
 import { checkKey } from './check-input.js'
 import { OperationList } from './operation-list.js'
@@ -17,15 +17,20 @@ export class PackedOperations {
   private readonly lengths: readonly number[]
   /** The kinds of the operations' entries. */
   private readonly kinds: Uint8Array
+  /** When the values expire; null when none does. */
+  private readonly expiries: number[] | null
 
-  private constructor(bytes: Uint8Array, lengths: readonly number[], kinds: Uint8Array) {
+  private constructor(
+    bytes: Uint8Array, lengths: readonly number[], kinds: Uint8Array, expiries: number[] | null,
+  ) {
     this.bytes = bytes
     this.lengths = lengths
     this.kinds = kinds
+    this.expiries = expiries
   }
 
   /** Checks and copies operations. Throws INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE. */
-  static pack({ count, kinds, keys, values }: OperationList): PackedOperations {
+  static pack({ count, kinds, keys, values, expiries }: OperationList): PackedOperations {
     const lengths = new Array<number>(2 * count)
     let total = 0
     for (let i = 0; i < count; i++) {
@@ -43,12 +48,12 @@ export class PackedOperations {
       add(keys[i]!, lengths[2 * i]!)
       add(values[i]!, lengths[2 * i + 1]!)
     }
-    return new PackedOperations(bytes, lengths, Uint8Array.from(kinds))
+    return new PackedOperations(bytes, lengths, Uint8Array.from(kinds), expiries)
   }
 
   /** Bytes that the frame of these operations takes at most. */
   frameBytesBound(options: BatchOptions): number {
-    return batchFrameBound(this.lengths.length / 2, this.bytes.length, options)
+    return batchFrameBound(this.lengths.length / 2, this.bytes.length + frontBytesOf(this.expiries), options)
   }
 
   /** Gives the operations as views into the packed memory. */
@@ -61,11 +66,12 @@ export class PackedOperations {
       const value = bytes.subarray(at, (at += lengths[2 * i + 1]!))
       list.set(i, kinds[i] as EntryKind, key, value)
     }
+    list.expiries = this.expiries
     return list
   }
 
   /** Memory that these operations take. */
   get memoryBytes(): number {
-    return this.bytes.length + 8 * this.lengths.length + this.kinds.length
+    return this.bytes.length + 8 * this.lengths.length + this.kinds.length + 8 * (this.expiries?.length ?? 0)
   }
 }

@@ -44,13 +44,13 @@ test('random batches of strings, views and buffers come back from the log, and f
   const expected: string[] = []
   let seqNum = 10
   for (let i = 0; i < 300; i++) {
-    const operations = Array.from({ length: 1 + random.below(5) }, (): BatchOperation => {
-      if (random.chance(0.2)) return { type: 'del', key: randomBytes() }
-      return { type: 'put', key: randomBytes(), value: randomBytes() }
+    const operations = Array.from({ length: 1 + random.below(5) }, () => {
+      if (random.chance(0.2)) return { type: 'del' as const, key: randomBytes() }
+      return { type: 'put' as const, key: randomBytes(), value: randomBytes() }
     })
     const position = random.chance(0.2) ? Uint8Array.of(i, i >> 8) : null
     assert.ok(encode(buffer, operations, { sync: false, position }, seqNum))
-    for (const { type, key, value = '' } of operations) {
+    for (const { type, key, value = '' } of operations as { type: 'put' | 'del'; key: Bytes; value?: Bytes }[]) {
       const kind = type === 'put' ? EntryKind.value : EntryKind.tombstone
       expected.push(describeEntry(seqNum++, kind, bytesOf(key), bytesOf(value)))
     }

@@ -8,11 +8,12 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  bytesBound, bytesLength, crc32, entryBytesMax, ExtensionType, FILE_HEADER_BYTES, finishApartEntry, finishEntry,
-  FRAME_HEADER_BYTES, FrameType, getU32, newKeyStart, NUMBER_MAX, putU32, reseedCrc32, sealApartFrame, sealFrame,
+  bytesBound, bytesLength, crc32, entryBytesMax, EXPIRY_BYTES, ExtensionType, FILE_HEADER_BYTES, finishApartEntry,
+  finishEntry, FRAME_HEADER_BYTES, FrameType, getU32, newKeyStart, NUMBER_MAX, putExpiry, putU32, reseedCrc32,
+  sealApartFrame, sealFrame,
   VALUE_CHECKSUM_BYTES_MIN, writeText, writeView,
 } from '../base/index.js'
-import type { Bytes, EntryKind, NewFrame, SeqNum } from '../base/index.js'
+import type { Bytes, NewFrame, SeqNum } from '../base/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Slab } from '../slab/index.js'
 import { encodePredecessor, FIRST_BATCH_OFFSET, noPredecessor } from '../wal/index.js'
@@ -21,8 +22,8 @@ import { checkKey } from './check-input.js'
 import { checkContent } from './operations.js'
 
 /** Bytes that a frame with one entry needs at most. */
-export function frameBytesBound(keyBytes: number, valueBytes: number): number {
-  return FRAME_HEADER_BYTES + entryBytesMax(keyBytes, valueBytes) + 12
+export function frameBytesBound(keyBytes: number, valueBytes: number, expiryMs = 0): number {
+  return FRAME_HEADER_BYTES + entryBytesMax(keyBytes, valueBytes, expiryMs) + 12
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -91,6 +92,12 @@ export class WriteBuffer {
     this.encodedEnd = encodePredecessor(bytes, log.seed, frame.generation, predecessor)
   }
 
+  /** What the log behind this one says of it; one that was never used hands on the one before. */
+  asPredecessor(lastSeqNum: SeqNum): Predecessor {
+    const { log: { fileNum, salt }, encodedEnd: end } = this
+    return this.isUsed ? { fileNum, salt, lastSeqNum, end } : { ...this.predecessor, lastSeqNum }
+  }
+
   get isFilled(): boolean {
     return this.bytes !== NO_BYTES
   }
@@ -134,15 +141,15 @@ export class WriteBuffer {
    * Encodes one operation as a batch of its own. Returns false when it does not fit, or is too long. Throws
    * INVALID_ARGUMENT, KEY_TOO_LARGE or VALUE_TOO_LARGE.
    */
-  encodeOne(kind: EntryKind, key: Bytes, value: Bytes, seqNum: SeqNum): boolean {
+  encodeOne(kind: number, key: Bytes, value: Bytes, seqNum: number, expiryMs: number = 0): boolean {
     const keyRoom = checkKey(key)
     const valueRoom = checkContent(kind, value)
     if (valueRoom > this.batchBytesMax) return false
-    if (frameBytesBound(keyRoom, valueRoom) > this.roomBytes) {
-      if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom)) > this.roomBytes) return false
+    if (frameBytesBound(keyRoom, valueRoom, expiryMs) > this.roomBytes) {
+      if (frameBytesBound(exactRoom(key, keyRoom), exactRoom(value, valueRoom), expiryMs) > this.roomBytes) return false
     }
     const bodyStart = this.beginFrame()
-    const end = this.writeEntry(bodyStart, kind, key, keyRoom, value, valueRoom)
+    const end = this.writeEntry(bodyStart, kind, key, keyRoom, value, valueRoom, expiryMs)
     this.seal(bodyStart, end, 0, seqNum, 1)
     return true
   }
@@ -158,22 +165,37 @@ export class WriteBuffer {
    * and value measured. Throws INVALID_ARGUMENT when another thread has made a view so much longer since then that it
    * does not fit.
    */
-  writeEntry(at: number, kind: EntryKind, key: Bytes, keyRoom: number, value: Bytes, valueRoom: number): number {
+  writeEntry(
+    at: number, kind: number, key: Bytes, keyRoom: number, value: Bytes, valueRoom: number, expiryMs = 0,
+  ): number {
     const { bytes } = this
     const keyStart = newKeyStart(at)
     const keyBytes = writeBytes(bytes, keyStart, key, keyRoom)
+    if (expiryMs !== 0) return this.writeExpiring(at, kind, keyBytes, value, valueRoom, expiryMs)
     const valueBytes = writeBytes(bytes, keyStart + keyBytes, value, valueRoom)
-    if (valueBytes >= VALUE_CHECKSUM_BYTES_MIN) return this.finishApart(at, kind, keyBytes, valueBytes)
+    if (valueBytes >= VALUE_CHECKSUM_BYTES_MIN) return this.finishApart(at, kind, keyBytes, 0, valueBytes)
     return finishEntry(bytes, at, kind, keyBytes, valueBytes)
   }
 
+  /** Writes a value that expires behind its front, and the rest of its entry. */
+  private writeExpiring(
+    at: number, kind: number, keyBytes: number, value: Bytes, valueRoom: number, expiryMs: number,
+  ): number {
+    const { bytes } = this
+    const keyEnd = newKeyStart(at) + keyBytes
+    const flagged = putExpiry(bytes, keyEnd, kind, expiryMs)
+    const valueBytes = writeBytes(bytes, keyEnd + EXPIRY_BYTES, value, valueRoom)
+    if (valueBytes >= VALUE_CHECKSUM_BYTES_MIN) return this.finishApart(at, flagged, keyBytes, EXPIRY_BYTES, valueBytes)
+    return finishEntry(bytes, at, flagged, keyBytes, EXPIRY_BYTES + valueBytes)
+  }
+
   /** The one time that the bytes of a large value are summed up, until somebody reads them. */
-  private finishApart(at: number, kind: EntryKind, keyBytes: number, valueBytes: number): number {
+  private finishApart(at: number, kind: number, keyBytes: number, ownFrontBytes: number, valueBytes: number): number {
     const { bytes } = this
     this.isApart = true
-    const start = newKeyStart(at) + keyBytes
+    const start = newKeyStart(at) + keyBytes + ownFrontBytes
     const checksum = crc32(bytes, start, start + valueBytes, (this.log.seed ^ start) >>> 0)
-    return finishApartEntry(bytes, at, kind, keyBytes, valueBytes, checksum)
+    return finishApartEntry(bytes, at, kind, keyBytes, ownFrontBytes + valueBytes, checksum)
   }
 
   /** Closes the frame whose body is [bodyStart, bodyEnd). From then on the batch counts as encoded. */

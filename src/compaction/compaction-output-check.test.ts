@@ -22,7 +22,7 @@ function problemOf(valueFiles: ValueFileReference[], entryCount = 10): string | 
   const output = sampleTable(20, 'a-z', { entryCount, valueFiles })
   return findOutputProblem({ pick, reservation: reservationOf(pick), outputs: [{ tableNum: 20 }], valueLogs: [] }, {
     outputs: [output], keptCount: entryCount, droppedVersionCount: 20 - entryCount, droppedTombstoneCount: 0,
-    readBytes: 0, writtenBytes: 0, valueLogs: [], movedBytes: 0,
+    readBytes: 0, writtenBytes: 0, valueLogs: [], movedBytes: 0, addedTombstoneCount: 0, expiredCount: 0,
   })
 }
 

@@ -19,13 +19,17 @@ export interface CheckedTask {
 
 /** Finds what is wrong with the outputs, or gives null. */
 export function findOutputProblem(task: CheckedTask, output: CompactionRunOutput): string | null {
-  const { outputs, keptCount, droppedVersionCount, droppedTombstoneCount } = output
+  const { outputs, keptCount, droppedVersionCount, droppedTombstoneCount, addedTombstoneCount } = output
   const inputCount = inputTables(task.pick).reduce((sum, { entryCount }) => sum + entryCount, 0)
   if (keptCount + droppedVersionCount + droppedTombstoneCount !== inputCount) {
     return `${keptCount} entries kept, ${droppedVersionCount + droppedTombstoneCount} dropped, of ${inputCount}`
   }
   const written = outputs.reduce((sum, { entryCount }) => sum + entryCount, 0)
-  if (written !== keptCount) return `${written} entries in the outputs, ${keptCount} were kept`
+  if (written !== keptCount + addedTombstoneCount) {
+    return `${written} entries in the outputs, ${keptCount} were kept and ${addedTombstoneCount} added`
+  }
+  const spanTables = outputs.filter(({ spans }) => spans !== null).length
+  if (addedTombstoneCount > spanTables) return `${addedTombstoneCount} tombstones added to ${spanTables} tables`
   for (const [i, facts] of outputs.entries()) {
     if (facts.fileNum !== task.outputs[i]?.tableNum) return `table ${facts.fileNum} has a number of its own`
     if (facts.entryCount === 0) return `table ${facts.fileNum} is empty`

@@ -47,6 +47,7 @@ function* outputsOf(options: CompactionStory, task: CompactionTask): Procedure<r
   switch (task.pick.kind) {
     case 'merge': return yield* makeTables(options, task)
     case 'move': return inputTables(task.pick)
+    case 'drop': return []
   }
 }
 
@@ -111,10 +112,13 @@ function* readBack(
 }
 
 function* install(
-  { installer, ends }: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
+  options: CompactionStory, task: CompactionTask, tables: readonly TableFacts[],
 ): Procedure<void> {
+  const { installer, ends } = options
   const addValueLogs = task.result?.valueLogs ?? []
-  const edit: VersionEdit = { ...editOf(task.pick, tables), ...(addValueLogs.length > 0 ? { addValueLogs } : {}) }
+  const edit: VersionEdit = {
+    ...editOf(task.pick, tables), ...(addValueLogs.length > 0 ? { addValueLogs } : {}), ...dropTimeOf(options, task),
+  }
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
   const replaced = inputTables(task.pick).filter(({ fileNum }) => !kept.has(fileNum))
   try {
@@ -126,6 +130,12 @@ function* install(
   // The inputs retire first, since the tables of the next job must name them (sstable/replaces.ts).
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)
+}
+
+/** What expired is destroyed only by an edit that says so. */
+function dropTimeOf({ snapshots }: CompactionStory, { pick, result, dropTimeMs }: CompactionTask): VersionEdit {
+  const isDropped = pick.kind === 'drop' ? dropTimeMs > 0 : result !== null && result.expiredCount > 0
+  return isDropped ? { dropTime: { ms: dropTimeMs, seqNum: snapshots.visibleSeqNum } } : {}
 }
 
 /** Removes what a run has made when it is not listed: the files have their final names already. */

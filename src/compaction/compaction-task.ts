@@ -50,7 +50,7 @@ export interface CompactorPickers {
 export interface CompactorOptions {
   clock: Clock
   installer: Installer
-  snapshots: Pick<SnapshotList, 'rule' | 'oldest' | 'visibleSeqNum'>
+  snapshots: Pick<SnapshotList, 'takeRule' | 'oldest' | 'visibleSeqNum'>
   versions: Pick<VersionSet, 'current'>
   databaseId: Uint8Array
   tableSettings: TableSettings
@@ -78,6 +78,8 @@ export interface CompactionTask {
   /** The extra picker that asked for the compaction; null for the style's own. */
   readonly askedBy: ExtraPicker | null
   result: CompactionRunOutput | null
+  /** What expired up to this time the run destroys; 0: nothing. */
+  dropTimeMs: number
 }
 
 interface Planned {
@@ -92,7 +94,7 @@ export function newTask(options: CompactorOptions, { id, pick, askedBy }: Planne
   const tables = inputTables(pick)
   const inputBytes = totalBytes(tables)
   const shares = tables.reduce((sum, table) => sum + outputShare(table), 0)
-  const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(shares / pick.tableBytes) : 0
+  const count = pick.kind === 'merge' ? 2 + 2 * Math.ceil(shares / pick.tableBytes) + spanCuts(pick) : 0
   const outputs = Array.from({ length: count }, () => installer.plan())
   return {
     id, pick, askedBy, inputBytes, outputs,
@@ -102,7 +104,14 @@ export function newTask(options: CompactorOptions, { id, pick, askedBy }: Planne
     startMs: clock.nowMs(),
     control: new Int32Array(new SharedArrayBuffer(8)),
     result: null,
+    dropTimeMs: pick.dropTimeMs ?? 0,
   }
+}
+
+/** Counts the outputs that end only because range tombstones would reach over too much of the level below. */
+function spanCuts(pick: CompactionPick): number {
+  if (inputTables(pick).every(({ spans }) => spans === null)) return 0
+  return Math.ceil(totalBytes(pick.below[0] ?? []) / pick.overlapBytesMax)
 }
 
 /** Counts the value logs that a run may fill. Each but the last has its size, and keys stand beside the values. */
@@ -119,6 +128,8 @@ function valueLogsMax({ valueFileBytes }: CompactorOptions, pick: CompactionPick
 export function runInput(options: CompactorOptions, task: CompactionTask): CompactionRunInput {
   const { installer } = options
   const { pick, outputs, control } = task
+  const rule = options.snapshots.takeRule()
+  task.dropTimeMs = rule.dropTimeMs ?? 0
   return {
     dir: installer.dir,
     databaseId: options.databaseId,
@@ -134,7 +145,7 @@ export function runInput(options: CompactorOptions, task: CompactionTask): Compa
     tableBytes: pick.tableBytes,
     rawBytesMax: RAW_BYTES_SHARE * pick.tableBytes,
     overlapBytesMax: pick.overlapBytesMax,
-    ...options.snapshots.rule,
+    ...rule,
     control: control.buffer as SharedArrayBuffer,
   }
 }

@@ -19,6 +19,7 @@ export class CompactionTotals {
   movedBytes = 0
   droppedVersionCount = 0
   droppedTombstoneCount = 0
+  expiredCount = 0
   private readonly levels = new Map<LevelNum, LevelTotals>()
 
   add({ outputLevel }: CompactionPick, output: CompactionRunOutput, durationMs: number): void {
@@ -27,6 +28,7 @@ export class CompactionTotals {
     for (const { putCount } of output.valueLogs) this.movedCount += putCount
     this.movedBytes += output.movedBytes
     this.droppedVersionCount += output.droppedVersionCount
+    this.expiredCount += output.expiredCount
     this.droppedTombstoneCount += output.droppedTombstoneCount
     const { readBytes, writtenBytes, runMs } = this.level(outputLevel)
     this.levels.set(outputLevel, {

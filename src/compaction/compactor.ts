@@ -41,6 +41,10 @@ export class Compactor {
   readonly speed: CompactionSpeed
   completedCount = 0
   movedCount = 0
+  /** Tables that left unread, since range tombstones deleted all that they had. */
+  coveredCount = 0
+  /** Tables that left unread, since all that they had had expired. */
+  expiredCount = 0
   failedCount = 0
   readonly leftAlone = new LeftAlone()
   /** Pickers that are asked before the style's own; `addExtra` adds to them. */
@@ -225,6 +229,10 @@ export class Compactor {
         break
       case 'move':
         this.movedCount++
+        break
+      case 'drop':
+        if (task.pick.reason === 'expired') this.expiredCount += inputTables(task.pick).length
+        else this.coveredCount += inputTables(task.pick).length
         break
     }
     this.remove(task)

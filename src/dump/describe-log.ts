@@ -4,8 +4,8 @@
  * Thread: any (pure).
  */
 import {
-  EncodingFlag, EntryKind, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex, VALUE_HANDLE_BYTES,
-  VALUE_LOG_FRAMES, VersionFlag,
+  EncodingFlag, EntryKind, EXPIRY_BYTES, ExtensionType, frameProblem, FrameType, KIND_MASK, LOG_FRAMES, toHex,
+  VALUE_HANDLE_BYTES, VALUE_LOG_FRAMES, VersionFlag,
 } from '../base/index.js'
 import type { FrameHeader } from '../base/index.js'
 import type { Annotator, Section } from './annotate.js'
@@ -86,9 +86,12 @@ function describeEntry(it: Annotator): Record<string, unknown> {
   const key = it.raw(keyBytes, 'key')
   const hasExpiry = (kind & VersionFlag.expiry) !== 0 && valueBytes >= 8
   const expiry = hasExpiry ? it.u53('expiry, ms') : 0
-  const isHandle = (kind & KIND_MASK) === EntryKind.valueHandle && valueBytes === VALUE_HANDLE_BYTES
+  const contentBytes = hasExpiry ? valueBytes - EXPIRY_BYTES : valueBytes
+  const isHandle = (kind & KIND_MASK) === EntryKind.valueHandle && contentBytes === VALUE_HANDLE_BYTES
+  const isRange = (kind & KIND_MASK) === EntryKind.rangeTombstone
   const shown = isHandle ? { handle: describeHandle(it) }
-    : { value: printBytes(it.raw(hasExpiry ? valueBytes - 8 : valueBytes, 'value'), 64) }
+    : isRange ? { upper: valueBytes === 0 ? null : printBytes(it.raw(valueBytes, 'upper bound'), 64) }
+    : { value: printBytes(it.raw(contentBytes, 'value'), 64) }
   it.zeros(Math.min((start - it.position) & 3, it.left))
   if (flags & EncodingFlag.checksum) it.checksum('checksum of the value')
   return {

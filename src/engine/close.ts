@@ -49,6 +49,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   await attempt(() => pipeline.settled())
   if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => flushLast(engine))
   refuseWrites(engine)
+  engine.expiry.stop()
   engine.iterators.cut()
   for (const resource of [...engine.resources]) resource.cut()
   if (isWritable(engine)) await engine.compactor.windUp()
@@ -61,7 +62,9 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
     await attempt(() => syncer.waitFor(engine.visibleSeqNum))
     await attempt(() => engine.heldEdits.whenSettled())
     pipeline.current.log.isSealed = pipeline.current.isUsed
-    if (isWritable(engine)) await attempt(async () => (lastWords = await engine.versions.end()))
+    if (isWritable(engine)) {
+      await attempt(async () => (lastWords = { ...await engine.versions.end(), ...engine.expiry.lastWords() }))
+    }
   }
   await endBackgroundWork(engine)
   const { manifest } = engine.versions

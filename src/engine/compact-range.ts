@@ -29,6 +29,11 @@ export interface CompactProgress {
 export interface CompactOptions {
   /** Ends the call with the signal's reason; the compaction under way is given up, those done stay. */
   signal?: AbortSignal | undefined
+  /**
+   * True destroys all that has expired by the wall clock, without waiting until that has shown itself right
+   * (`ttlGraceMs`, `ttlClosedMaxMs`): the caller vouches for it. Default false.
+   */
+  expired?: boolean | undefined
   /** Called after each compaction, and every 200 ms. What it throws is ignored. */
   onProgress?: ((progress: CompactProgress) => void) | undefined
 }
@@ -36,6 +41,8 @@ export interface CompactOptions {
 /** The options of one call, checked. */
 export interface CompactCall {
   abort: AbortWatch | null
+  /** True when the wall clock is right. */
+  expired: boolean
   onProgress: ((progress: CompactProgress) => void) | undefined
 }
 
@@ -47,6 +54,7 @@ export async function flushAndCompact(engine: EngineCore, range: KeyRange, call:
   try {
     abort?.check()
     await (abort === null ? engine.flush() : abort.orAborted(engine.flush()))
+    if (call.expired) engine.expiry.trustClock()
     await compactRange(engine, range, call)
   } finally {
     abort?.end()
@@ -55,7 +63,7 @@ export async function flushAndCompact(engine: EngineCore, range: KeyRange, call:
 
 async function compactRange(engine: EngineCore, range: KeyRange, call: CompactCall): Promise<void> {
   const { nextFileNum: below } = engine.versions.current
-  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum, below }
+  const wanted = { extent: extentOfRange(range), upTo: engine.visibleSeqNum, below, expiry: engine.expiry.times() }
   const picker = manualPicker(compactionSettings(engine.options), wanted)
   await runToEnd(engine, picker, call)
   await engine.valueLogSweep.idle()

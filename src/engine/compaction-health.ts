@@ -43,12 +43,13 @@ export function onCompactionMended({ health, resumer }: EngineCore): void {
 
 /**
  * Flushes in a quiet time what gives no space back while it waits in memory for writes that do not come: many
- * tombstones, and entries that may hide large values.
+ * tombstones, range tombstones, and entries that may hide large values.
  */
 export function onQuiet(engine: EngineCore): void {
   if (engine.isClosing || engine.health.state !== 'OPEN') return
   const { memtable } = engine.pipeline.current
-  if (memtable.tombstoneCount < QUIET_TOMBSTONES_MIN && !mayHideValues(engine, memtable)) return
+  const mayFree = memtable.tombstoneCount >= QUIET_TOMBSTONES_MIN || memtable.spanCount > 0
+  if (!mayFree && !mayHideValues(engine, memtable)) return
   void engine.flush().catch(() => undefined) // reported by an event and the state
 }
 

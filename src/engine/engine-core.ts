@@ -4,11 +4,12 @@
  */
 import type { FileNum, FileOrigin, SeqNum, Turns } from '../base/index.js'
 import type { BlockCache } from '../cache/index.js'
-import type { CommitPipeline, WriteBuffer } from '../commit/index.js'
+import type { CommitPipeline, Lifetimes, WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { FlushedValues, Flusher, FlushTask } from '../flush/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import type { ExpiryTimes } from '../pick/index.js'
 import type { ReadState, Iterators, Resource } from '../read/index.js'
 import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
@@ -88,6 +89,13 @@ export interface EngineCore {
   /** Released logs whose handles are being closed. */
   readonly closingLogs: ReadonlySet<Promise<void>>
   readonly iterators: Iterators
+  readonly expiry: {
+    readonly lifetimes: Lifetimes
+    times(): ExpiryTimes | null
+    trustClock(): void
+    lastWords(): VersionEdit
+    stop(): void
+  }
   /** Snapshots, and other things that a close must end. */
   readonly resources: ReadonlySet<Resource>
   readonly watch: { look(): void }

@@ -12,7 +12,7 @@ import { CommitPipeline } from '../commit/index.js'
 import type { WriteBuffer } from '../commit/index.js'
 import type { Compactor, CompactionTask } from '../compaction/index.js'
 import type { Flusher, FlushTask } from '../flush/index.js'
-import type { KeyRange } from '../iterator/index.js'
+import type { KeyRange, ReadTime } from '../iterator/index.js'
 import type { ValueLogFacts, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
@@ -28,6 +28,7 @@ import type { CompactCall } from './compact-range.js'
 import { onCompactionMended } from './compaction-health.js'
 import { DirectoryWatch } from './directory-watch.js'
 import type { EngineCore, EngineSetup } from './engine-core.js'
+import { ExpiryKeeper } from './expiry-keeper.js'
 import { flushAll } from './flush-all.js'
 import { Health } from './health.js'
 import type { FailurePlace } from './health.js'
@@ -74,6 +75,8 @@ export class Engine implements EngineCore, ReadView {
   readonly resources = new Set<Resource>()
   readonly iterators: Iterators
   readonly watch: DirectoryWatch
+  readonly expiry: ExpiryKeeper
+  readonly readClock: ReadTime
 
   constructor(setup: EngineSetup) {
     this.setup = setup
@@ -82,7 +85,9 @@ export class Engine implements EngineCore, ReadView {
     this.iterators = new Iterators(ownBuffers, clock)
     this.health = new Health((state, place, error) => setup.events.emit({ type: 'stateChanged', state, place, error }))
     this.versions = setup.versions((error) => this.failForGood('manifest', error))
-    this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
+    this.expiry = new ExpiryKeeper(this, this.versions.durable)
+    this.readClock = this.expiry.readClock
+    this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum, () => this.expiry.beginDrop())
     this.turns = new Turns(clock)
     this.syncer = new LogSyncer(this.versions.durable.lastSeqNum, {
       clock,
@@ -135,11 +140,12 @@ export class Engine implements EngineCore, ReadView {
     this.openLogs.set(first.log.fileNum, first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: this.turns, clock: this.clock, host: makeCommitHost(this),
-      waitingBytesMax: waitingBytesMax(this.options),
+      waitingBytesMax: waitingBytesMax(this.options), lifetimes: this.expiry.lifetimes,
       lastSeqNum: this.versions.durable.lastSeqNum, position: this.setup.position,
     })
     this.stateNow = new ReadState([first.memtable], this.versions.durable, this.setup.tables)
     this.setup.memory.fit(this.stateNow)
+    this.expiry.start()
   }
 
   /** Ends what a start that failed had begun. */
@@ -171,11 +177,11 @@ export class Engine implements EngineCore, ReadView {
   }
 
   holdSnapshot(): HeldSnapshot {
-    return this.holdMoment(this.visibleSeqNum)
+    return this.holdMoment(this.visibleSeqNum, this.readClock.nowMs())
   }
 
-  holdMoment(seqNum: SeqNum): HeldSnapshot {
-    return this.snapshots.hold(seqNum)
+  holdMoment(seqNum: SeqNum, timeMs: number): HeldSnapshot {
+    return this.snapshots.hold(seqNum, timeMs)
   }
 
   checkReadable(): void {
@@ -246,12 +252,13 @@ export class Engine implements EngineCore, ReadView {
     const outputBytes = result?.writtenBytes ?? 0
     this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
     this.tellAdded(edit)
-    this.rollManifest()
+    if (this.versions.manifest.isLong) this.resumer.rollManifest()
     this.stalls.assess()
     this.pipeline.encodeWaiting()
   }
 
   private tellAdded({ addValueLogs = [], addTables = [] }: VersionEdit): void {
+    this.expiry.look()
     const { events } = this.setup
     for (const { fileNum, isLog, bytes } of addValueLogs) {
       events.emit({ type: 'valueLogAdded', valueLog: fileNum, isPromoted: isLog, fileBytes: bytes })
@@ -280,10 +287,6 @@ export class Engine implements EngineCore, ReadView {
     this.closingLogs.add(closing)
     this.logPins.onLogReleased({ fileNum: log.fileNum, bytes: log.writtenEnd })
     this.deleter.add(this.buffers.takeUnusedBelow(this.versions.durable.logPointer))
-    this.rollManifest()
-  }
-
-  private rollManifest(): void {
     if (this.versions.manifest.isLong) this.resumer.rollManifest()
   }
 

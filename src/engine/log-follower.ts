@@ -5,9 +5,9 @@
  * goes on behind a gap would never know.
  */
 import {
-  corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, fileSeed,
-  FRAME_HEADER_BYTES, frameBytes, FrameType, handleFileNum, invalidArgument, ioError, keepAliveUntil, logFileName,
-  readFrameHeader, VALUE_HANDLE_BYTES, VarveError,
+  corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, expiryOf,
+  fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, frontBytes, handleFileNum, invalidArgument, ioError,
+  keepAliveUntil, kindOf, logFileName, readFrameHeader, VALUE_HANDLE_BYTES, VarveError,
 } from '../base/index.js'
 import type { FileNum, SeqNum, Turns } from '../base/index.js'
 import { operationOf } from '../commit/index.js'
@@ -21,14 +21,29 @@ import type { EngineCore } from './engine-core.js'
 
 const LOST_HINT = 'the follower must begin anew; the database itself does not need this log'
 
-/** A write, as a follower reads it from a log. */
-export interface FollowedOperation {
+/** A write, as a follower reads it from a log: an operation as `batch` takes it. */
+export type FollowedOperation = FollowedKey | FollowedRange
+
+/** A write of one key. */
+export interface FollowedKey {
   /** Whether the key was stored or deleted. */
   type: 'put' | 'del'
   /** The key. */
   key: Uint8Array
   /** The value; empty for a deletion. */
   value: Uint8Array
+  /** When the value expires, in milliseconds since 1970; absent: never. */
+  expiresAt?: number
+}
+
+/** A deletion of all keys of a range. */
+export interface FollowedRange {
+  /** Tells it from a write of one key. */
+  type: 'delRange'
+  /** The first key of the range. */
+  gte: Uint8Array
+  /** The bound at which it ends; absent: it has all keys behind. */
+  lt?: Uint8Array
 }
 
 /** A batch, as a follower reads it from a log; a put or deletion of its own is a batch of one. */
@@ -136,9 +151,15 @@ async function readOperations(
     const keyEnd = entryKeyEnd(bytes, at)
     const valueEnd = entryValueEnd(bytes, at)
     const key = bytes.slice(entryKeyStart(bytes, at), keyEnd)
-    const isHandle = isApart(kind)
-    const value = isHandle ? await readStreamed(engine, bytes, keyEnd, key) : bytes.slice(keyEnd, valueEnd)
-    operations.push({ type: operationOf(kind).type, key, value })
+    const { type } = operationOf(kindOf(kind))
+    if (type === 'delRange') {
+      operations.push({ type, gte: key, ...(keyEnd === valueEnd ? {} : { lt: bytes.slice(keyEnd, valueEnd) }) })
+    } else {
+      const start = keyEnd + frontBytes(kind)
+      const value = isApart(kind) ? await readStreamed(engine, bytes, start, key) : bytes.slice(start, valueEnd)
+      const expiresAt = expiryOf(kind, bytes, keyEnd)
+      operations.push({ type, key, value, ...(expiresAt === 0 ? {} : { expiresAt }) })
+    }
     at = entryEnd(bytes, at)
   }
   return operations

@@ -42,7 +42,9 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     manifestSync: true, sync: false, syncIntervalMs: 1000, syncBytes: 8 * MiB, workers: workersByDefault(),
     blockCacheSize: 96 * MiB, blockSize: 4096, maxOpenFiles: 1024 * 1024, compaction: { style: 'leveled' },
     compression: { flush: 'none', compaction: 'none' },
-    valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB, pinBytesMax: 1024 * MiB,
+    valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB,
+    ttl: null, ttlGraceMs: 600_000, ttlClosedMaxMs: 400 * 86_400_000,
+    pinBytesMax: 1024 * MiB,
     flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())

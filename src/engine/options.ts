@@ -8,6 +8,7 @@ import {
   VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
+import { checkTtl } from '../commit/index.js'
 import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
 import { COMPACTION_STYLES, GARBAGE_RATIO_DEFAULT } from '../pick/index.js'
@@ -110,6 +111,23 @@ export interface VarveOptions {
   garbageRatio?: number
   /** Bytes of a value log, about; 1 MiB to 2 GiB, default 256 MiB. */
   valueFileBytes?: number
+  /**
+   * Milliseconds that a value lives about which its put says nothing else: from then on it is not there, and its space
+   * comes back by itself. An integer ≥ 1; null, the default: values live for ever. It counts for what is written from
+   * now on.
+   */
+  ttl?: number | null
+  /**
+   * Milliseconds for which the wall clock must go as the monotonic one does before anything that has expired is
+   * destroyed, so that a clock which is wrong for a while hides values and destroys none; 0 to 2^53 - 1, default
+   * 600,000.
+   */
+  ttlGraceMs?: number
+  /**
+   * A database is believed to have been closed for no longer than this, in milliseconds; 0 to 2^53 - 1, default 400
+   * days. When the clock says more, what expired later than that stays until `compact({}, { expired: true })`.
+   */
+  ttlClosedMaxMs?: number
   /** How tables are merged in the background. */
   compaction?: {
     /**
@@ -153,6 +171,9 @@ export interface ResolvedOptions {
   valueThreshold: number
   garbageRatio: number
   valueFileBytes: number
+  ttl: number | null
+  ttlGraceMs: number
+  ttlClosedMaxMs: number
   compaction: { style: CompactionStyle }
   pinBytesMax: number
   flushOnClose: boolean
@@ -167,6 +188,8 @@ export interface ResolvedOptions {
 
 /** Below it, gets and walks lose more by a value log than writes win. */
 const VALUE_THRESHOLD_DEFAULT = 4 * KiB
+const GRACE_MS_DEFAULT = 600_000
+const CLOSED_MS_DEFAULT = 400 * 86_400_000
 const GARBAGE_RATIO_MIN = 0.05
 const GARBAGE_RATIO_MAX = 0.95
 
@@ -246,6 +269,9 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   valueThreshold: threshold,
   garbageRatio: ratio,
   valueFileBytes: integer(MiB, 2 * GiB),
+  ttl: (value, name) => value === null ? null : checkTtl(value, name),
+  ttlGraceMs: integer(0, Number.MAX_SAFE_INTEGER),
+  ttlClosedMaxMs: integer(0, Number.MAX_SAFE_INTEGER),
   compaction: compactionOption,
   pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
   flushOnClose: boolean,
@@ -293,6 +319,9 @@ export function resolveOptions(
     valueThreshold: get('valueThreshold', VALUE_THRESHOLD_DEFAULT),
     garbageRatio: get('garbageRatio', GARBAGE_RATIO_DEFAULT),
     valueFileBytes: get('valueFileBytes', 256 * MiB),
+    ttl: get<number | null>('ttl', null),
+    ttlGraceMs: get('ttlGraceMs', GRACE_MS_DEFAULT),
+    ttlClosedMaxMs: get('ttlClosedMaxMs', CLOSED_MS_DEFAULT),
     compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
     flushOnClose: get('flushOnClose', true),

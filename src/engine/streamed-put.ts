@@ -14,6 +14,7 @@ import {
   bytesOfView, EntryKind, invalidArgument, isByteView, KiB, MiB, VALUE_BYTES_MAX, VarveError,
 } from '../base/index.js'
 import type { AbortWatch, ByteSource } from '../base/index.js'
+import { writeHow } from '../commit/index.js'
 import { finished } from '../exec/index.js'
 import { namesMade, NewStreamedFile } from '../tables/index.js'
 import type { PlannedValueLog } from '../versions/index.js'
@@ -29,6 +30,8 @@ export interface StreamedValue {
   key: Uint8Array
   source: ByteSource
   sync: boolean
+  /** When the value expires, in milliseconds since 1970; 0 for never. */
+  expiryMs: number
   /** Bytes that the source is going to give; null when nobody knows. */
   length: number | null
   /** The caller's signal. */
@@ -290,11 +293,11 @@ export class StreamedPut {
 
   /** Writes the entry. The line of those who wait may be full: then it waits before that line. */
   private async write(kind: EntryKind, content: Uint8Array): Promise<void> {
-    const { engine: { pipeline }, value: { key, sync } } = this
+    const { engine: { pipeline }, value: { key, sync, expiryMs } } = this
     for (;;) {
       this.checkCut()
       try {
-        return await pipeline.writeOne(kind, key, content, sync)
+        return await pipeline.writeOne(kind, key, content, writeHow(sync, expiryMs))
       } catch (error) {
         if (!VarveError.is(error) || error.code !== 'BUSY' || pipeline.waiting.isEmpty) throw error
       }

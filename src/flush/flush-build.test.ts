@@ -145,7 +145,8 @@ test('entries of any length up to the last byte of the slab', () => {
 test('an empty memtable makes no file', () => {
   const vfs = newVfs()
   assert.deepEqual(build(vfs, inputOf(filled([]))), {
-    facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', valueLogs: [], largeCount: 0, largeBytes: 0,
+    facts: null, keptCount: 0, droppedCount: 0, expiredCount: 0, decision: 'keep', valueLogs: [],
+    largeCount: 0, largeBytes: 0,
   })
   assert.deepEqual(vfs.listSync('/db'), [])
 })

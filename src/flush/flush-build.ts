@@ -1,6 +1,8 @@
 /**
- * What: stage 2, build: makes one table, synced in strict mode, of the published frames of one memtable. Large values
- * stay in the log, or go to a value log, or into the table (value-rules.ts).
+ * What: stage 2, build: makes one table, synced in strict mode, of the published frames of one memtable, with its range
+ * tombstones, which drop what only they let go of before it is written. Large values
+ * stay in the log, or go to a value log, or into the table (value-rules.ts). Of a value that has expired for everybody
+ * a tombstone is left.
  * Owns: the new files while it runs; removes them when it fails.
  * Does not own: file numbers (given), the files' final names (publish-tables.ts).
  * Thread: any. It takes plain data and shared memory, and gives plain data.
@@ -9,13 +11,14 @@
  */
 import {
   assert, entryContentStart, entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, EntryKind, entryKind, entryValueBytes,
-  entryValueEnd, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53, KIND_MASK, KiB, VALUE_HANDLE_BYTES,
+  entryValueEnd, EXPIRY_BYTES, expiryOf, FRAME_HEADER_BYTES, frameBytes, FrameType, frontBytes, getU32, getU53,
+  KIND_MASK, KiB, VALUE_HANDLE_BYTES,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
-import { RetentionFilter } from '../iterator/index.js'
+import { CoverWalk, isVersionSeen, RetentionFilter, Spans } from '../iterator/index.js'
 import type { RetentionRule } from '../iterator/index.js'
 import type { NewValueLog } from '../manifest/index.js'
-import { sortEntries } from '../memtable/index.js'
+import { sortEntries, spanOfEntry } from '../memtable/index.js'
 import { replacedByFlush } from '../sstable/index.js'
 import type { TableBuilder } from '../sstable/index.js'
 import { NewTable, SpareMemory } from '../tables/index.js'
@@ -49,6 +52,8 @@ export interface FlushBuildOutput {
   facts: TableFacts | null
   keptCount: number
   droppedCount: number
+  /** Values that had expired for everybody: tombstones are in their place. */
+  expiredCount: number
   /** What was decided about large values. */
   decision: ValueDecision
   /** Large values in the table, or behind its handles, and their bytes. */
@@ -66,14 +71,16 @@ export function* buildTable(
 ): Generator<undefined, FlushBuildOutput, unknown> {
   const bytes = new Uint8Array(input.slab)
   const largeMin = largeBytesMin(input.values.rules)
-  const { offsets, seqNums, largeBytes } = collectEntries(bytes, input.start, input.end, largeMin)
+  const { offsets, seqNums, largeBytes, spanOffsets, spanSeqNums } = collectEntries(
+    bytes, input.start, input.end, largeMin)
   yield
-  if (offsets.length === 0) return NOTHING_BUILT
+  if (offsets.length + spanOffsets.length === 0) return NOTHING_BUILT
+  const spans = joinSpans(input, bytes, spanOffsets, spanSeqNums)
   const order = sortEntries(bytes, offsets)
   yield
   const { dir, fileName, isSynced, header, settings, logNum } = input
   const options = { ...header, ...settings, firstLog: logNum, lastLog: logNum }
-  const entries = { bytes, offsets, seqNums, order }
+  const entries = { bytes, offsets, seqNums, order, spans }
   const decision = mayBeSeparated(input, largeBytes) ? decide(input, yield* sumKept(input, entries)) : 'keep'
   const memory = spare.take(settings.blockBytes, 0)
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: options, memory })
@@ -92,7 +99,7 @@ export function* buildTable(
 
 /** What a build gives that writes no table. */
 export const NOTHING_BUILT: FlushBuildOutput = {
-  facts: null, keptCount: 0, droppedCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
+  facts: null, keptCount: 0, droppedCount: 0, expiredCount: 0, decision: 'keep', largeCount: 0, largeBytes: 0,
   valueLogs: [],
 }
 
@@ -107,8 +114,9 @@ function decide({ end, provenBytes, valueLogs, values }: FlushBuildInput, large:
 
 /** What large values the table will have, of those that are there. */
 function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<undefined, LargeValues, unknown> {
-  const { bytes, offsets, seqNums, order } = entries
+  const { bytes, offsets, seqNums, order, spans } = entries
   const retention = new RetentionFilter(input)
+  const cover = spans === null ? null : new CoverWalk(spans)
   const { rules } = input.values
   const large: LargeValues = { bytes: 0, end: 0 }
   let previous = -1
@@ -117,7 +125,12 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
     const at = offsets[order[i]!]!
     const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
     previous = at
-    if (!retention.keep(seqNums[order[i]!]!, entryKind(bytes, at), isOlder) || !isLarge(rules, bytes, at)) continue
+    const seqNum = seqNums[order[i]!]!
+    const coverSeqNum = cover?.above(bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), seqNum)
+    const kind = entryKind(bytes, at)
+    const expiryMs = expiryOf(kind, bytes, entryKeyEnd(bytes, at))
+    if (!retention.keep(seqNum, kind, isOlder, coverSeqNum, expiryMs) || retention.isExpired) continue
+    if (!isLarge(rules, bytes, at)) continue
     const end = entryValueEnd(bytes, at)
     large.bytes += end - entryContentStart(bytes, at)
     if (end > large.end) large.end = end
@@ -127,7 +140,8 @@ function* sumKept(input: FlushBuildInput, entries: SortedEntries): Generator<und
 
 function isLarge(rules: readonly ValueRule[], bytes: Uint8Array, at: number): boolean {
   if ((entryKind(bytes, at) & KIND_MASK) !== EntryKind.value) return false
-  return isLargeValue(rules, bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), entryValueBytes(bytes, at))
+  const contentBytes = entryValueEnd(bytes, at) - entryContentStart(bytes, at)
+  return isLargeValue(rules, bytes, entryKeyStart(bytes, at), entryKeyEnd(bytes, at), contentBytes)
 }
 
 /** Null: values stay in the table. */
@@ -154,13 +168,15 @@ function* writeTable(
     yield
   }
   const valueLogs = values?.finish() ?? []
+  if (entries.spans !== null) table.builder.addSpans(entries.spans)
   const { header: { fileNum }, unlisted } = input
   const facts = yield* table.finish({ ...replacedByFlush(unlisted), group: fileNum, index: 0, isLast: true })
-  const { keptCount, droppedVersionCount, droppedTombstoneCount } = retention
-  assert(facts.entryCount === keptCount, 'the table holds what was kept')
+  const { keptCount, droppedVersionCount, droppedTombstoneCount, expiredCount } = retention
+  assert(facts.entryCount === Math.max(1, keptCount), 'the table holds what was kept, or its range tombstones alone')
   const { largeCount, largeBytes } = writer
   return {
-    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, largeCount, largeBytes, valueLogs,
+    facts, keptCount, droppedCount: droppedVersionCount + droppedTombstoneCount, expiredCount, largeCount, largeBytes,
+    valueLogs,
   }
 }
 
@@ -171,11 +187,21 @@ interface SortedEntries {
   seqNums: Float64Array
   /** Indexes into `offsets` and `seqNums`, in key order. */
   order: Uint32Array
+  /** The range tombstones that are kept; null when there are none. */
+  spans: Spans | null
+}
+
+/** Joins the range tombstones at these offsets, without numbers that no reader needs. */
+function joinSpans(
+  rule: RetentionRule, bytes: Uint8Array, offsets: readonly number[], seqNums: readonly SeqNum[],
+): Spans | null {
+  const all = offsets.map((at, i) => Spans.of(spanOfEntry(bytes, at, seqNums[i]!)))
+  return Spans.join(all, (seqNum, newer) => isVersionSeen(rule, seqNum, newer))
 }
 
 /** The average number of bytes of the slab for each entry. */
 function bytesEach({ offsets }: SortedEntries): number {
-  return 1 + (offsets.at(-1)! - offsets[0]!) / offsets.length
+  return offsets.length === 0 ? 1 : 1 + (offsets.at(-1)! - offsets[0]!) / offsets.length
 }
 
 /** The number of entries that are brought into the processor's cache at a time. */
@@ -201,6 +227,9 @@ class EntryWriter {
   private readonly largeMin: number
   /** Where large values go; null: into the table. */
   private readonly values: SeparatedValues | null
+  private readonly cover: CoverWalk | null
+  /** A handle, behind the front of its value. */
+  private readonly content = new Uint8Array(EXPIRY_BYTES + VALUE_HANDLE_BYTES)
   largeCount = 0
   largeBytes = 0
 
@@ -212,6 +241,7 @@ class EntryWriter {
     this.largeMin = largeBytesMin(rules)
     this.values = values
     this.entries = entries
+    this.cover = entries.spans === null ? null : new CoverWalk(entries.spans)
     this.builder = builder
     this.retention = retention
     this.view = new DataView(entries.bytes.buffer)
@@ -258,7 +288,7 @@ class EntryWriter {
 
   private add(count: number): void {
     const { bytes } = this.entries
-    const { builder, places, numbers, retention, view, largeMin } = this
+    const { builder, places, numbers, retention, view, largeMin, cover } = this
     let previous = this.lastPlace
     for (let i = 0; i < count; i++) {
       const at = places[i]!
@@ -267,9 +297,14 @@ class EntryWriter {
       const seqNum = numbers[i]!
       const kind = entryKind(bytes, at)
       const isOlder = previous >= 0 && hasSameKey(bytes, previous, at)
-      if (retention.keep(seqNum, kind, isOlder)) {
+      const coverSeqNum = cover === null ? Infinity : cover.above(bytes, keyStart, keyEnd, seqNum)
+      if (retention.keep(seqNum, kind, isOlder, coverSeqNum, expiryOf(kind, bytes, keyEnd))) {
+        if (coverSeqNum !== Infinity && !isOlder) builder.noteCovered()
         const valueEnd = keyEnd + entryValueBytes(bytes, at)
-        if (valueEnd - keyEnd < largeMin || !isLargeValue(this.rules, bytes, keyStart, keyEnd, valueEnd - keyEnd)) {
+        const contentBytes = valueEnd - keyEnd - frontBytes(kind)
+        if (retention.isExpired) {
+          builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd, seqNum, EntryKind.tombstone)
+        } else if (contentBytes < largeMin || !isLargeValue(this.rules, bytes, keyStart, keyEnd, contentBytes)) {
           builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
         } else this.addLarge(at, keyStart, keyEnd, valueEnd, seqNum)
       }
@@ -280,15 +315,20 @@ class EntryWriter {
 
   /** Requires: it is a value. (Tombstones have none, and nothing else stands in a log.) */
   private addLarge(at: number, keyStart: number, keyEnd: number, valueEnd: number, seqNum: SeqNum): void {
-    const { entries: { bytes }, builder, values, view } = this
+    const { entries: { bytes }, builder, values, view, content } = this
+    const kind = entryKind(bytes, at)
+    const ownFrontBytes = frontBytes(kind)
     this.largeCount++
-    this.largeBytes += valueEnd - keyEnd
+    this.largeBytes += valueEnd - keyEnd - ownFrontBytes
     if (values === null) {
-      builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, EntryKind.value)
+      builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, seqNum, kind)
       return
     }
     values.put(at, seqNum)
-    builder.add(bytes, keyStart, keyEnd, seqNum, EntryKind.valueHandle, values.handle, 0, VALUE_HANDLE_BYTES)
+    content.set(bytes.subarray(keyEnd, keyEnd + ownFrontBytes))
+    content.set(values.handle, ownFrontBytes)
+    const handleKind = kind - EntryKind.value + EntryKind.valueHandle
+    builder.add(bytes, keyStart, keyEnd, seqNum, handleKind, content, 0, ownFrontBytes + VALUE_HANDLE_BYTES)
   }
 }
 
@@ -302,19 +342,28 @@ function hasSameKey(bytes: Uint8Array, a: number, b: number): boolean {
   return true
 }
 
+interface CollectedEntries {
+  offsets: Uint32Array
+  seqNums: Float64Array
+  largeBytes: number
+  /** The range tombstones, which are not among the others. */
+  spanOffsets: number[]
+  spanSeqNums: SeqNum[]
+}
+
 /**
  * Collects the offsets and sequence numbers of all entries, in arrival order, and sums up the values that have
  * `largeMin` bytes or more.
  */
-function collectEntries(
-  bytes: Uint8Array, start: number, end: number, largeMin: number,
-): { offsets: Uint32Array; seqNums: Float64Array; largeBytes: number } {
+function collectEntries(bytes: Uint8Array, start: number, end: number, largeMin: number): CollectedEntries {
   let count = 0
   for (let at = start; at < end; at += frameBytes(getU32(bytes, at + 4))) {
     if (bytes[at + 12] === FrameType.batch) count += getU32(bytes, at + 24)
   }
   const offsets = new Uint32Array(count)
   const seqNums = new Float64Array(count)
+  const spanOffsets: number[] = []
+  const spanSeqNums: SeqNum[] = []
   let i = 0
   let largeBytes = 0
   for (let at = start; at < end; at += frameBytes(getU32(bytes, at + 4))) {
@@ -323,6 +372,12 @@ function collectEntries(
     const entryCount = getU32(bytes, at + 24)
     let entry = at + FRAME_HEADER_BYTES + (bytes[at + 14]! | (bytes[at + 15]! << 8))
     for (let n = 0; n < entryCount; n++) {
+      if (entryKind(bytes, entry) === EntryKind.rangeTombstone) {
+        spanOffsets.push(entry)
+        spanSeqNums.push(firstSeqNum + n)
+        entry = entryEnd(bytes, entry)
+        continue
+      }
       offsets[i] = entry
       seqNums[i++] = firstSeqNum + n
       const valueBytes = entryValueBytes(bytes, entry)
@@ -330,5 +385,5 @@ function collectEntries(
       entry = entryEnd(bytes, entry)
     }
   }
-  return { offsets, seqNums, largeBytes }
+  return { offsets: offsets.subarray(0, i), seqNums: seqNums.subarray(0, i), largeBytes, spanOffsets, spanSeqNums }
 }

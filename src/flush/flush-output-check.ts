@@ -19,6 +19,8 @@ export function checkOutput(
     return `${output.keptCount} kept and ${output.droppedCount} dropped of ${entryCount} entries`
   }
   const { facts, valueLogs } = output
+  const hasSpans = task.memtable.spanCount > 0
+  if (hasSpans !== (facts?.spans != null)) return 'range tombstones that went, or came from nowhere'
   if (facts === null) {
     if (valueLogs.length > 0) return 'a value log without a table'
     return output.keptCount === 0 ? null : 'no table for the entries kept'

@@ -39,6 +39,9 @@ export interface FlushTask extends SealedMemtable {
   valueLogs: readonly NewValueLog[]
   /** What became of large values; null before the table was built. */
   large: LargeOfFlush | null
+  /** What expired up to this time the build destroys, and whether there was any of that. */
+  dropTimeMs: number
+  isDropping: boolean
   queuedMs: number
   buildStartMs: number
   installStartMs: number
@@ -67,7 +70,7 @@ export class FlushQueue {
   push(sealed: SealedMemtable, nowMs: number): FlushTask {
     const task: FlushTask = {
       id: this.nextId++, ...sealed, stage: 'queued', isSettled: false, attempts: 0,
-      table: null, valueLogPlans: [], facts: null, valueLogs: [], large: null,
+      table: null, valueLogPlans: [], facts: null, valueLogs: [], large: null, dropTimeMs: 0, isDropping: false,
       queuedMs: nowMs, buildStartMs: 0, installStartMs: 0, releaseStartMs: 0,
     }
     this.tasks.push(task)

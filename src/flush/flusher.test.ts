@@ -71,7 +71,7 @@ class Scene implements FlushHost {
       },
     })
     const scene = this
-    const snapshots = { get rule() { return { snapshots: [], visibleSeqNum: scene.seqNum } } }
+    const snapshots = { takeRule() { return { snapshots: [], visibleSeqNum: scene.seqNum } } }
     const { clock } = this
     this.flusher = new Flusher({
       installer, snapshots, clock, buildsMax, tableSettings: { blockBytes: 4096 }, host: this,

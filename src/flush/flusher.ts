@@ -46,7 +46,7 @@ export interface FlushHost {
 export interface FlusherOptions {
   clock: Clock
   installer: Installer
-  snapshots: Pick<SnapshotList, 'rule'>
+  snapshots: Pick<SnapshotList, 'takeRule'>
   tableSettings: TableSettings
   valueSettings: ValueSettings
   flushedValues: FlushedValues
@@ -170,7 +170,7 @@ export class Flusher {
     task.attempts++
     task.stage = 'building'
     task.buildStartMs = nowMs
-    if (memtable.entryCount === 0) {
+    if (memtable.isEmpty) {
       this.finishBuild(task, NOTHING_BUILT)
       return
     }
@@ -193,6 +193,8 @@ export class Flusher {
     const { tableSettings, valueSettings, syncer } = this.options
     const table = installer.plan()
     task.table = table
+    const rule = this.options.snapshots.takeRule()
+    task.dropTimeMs = rule.dropTimeMs ?? 0
     const valueLogCount = valueLogsMax(valueSettings, memtable.rawBytes)
     task.valueLogPlans = Array.from({ length: valueLogCount }, () => installer.planValueLog())
     return {
@@ -210,7 +212,7 @@ export class Flusher {
       end: memtable.publishedEnd,
       logNum: task.log.fileNum,
       unlisted: installer.unlisted,
-      ...this.options.snapshots.rule,
+      ...rule,
     }
   }
 
@@ -218,6 +220,7 @@ export class Flusher {
     const durationMs = this.clock.nowMs() - task.buildStartMs
     if (output.facts !== null) this.buildTimes.record(durationMs)
     task.facts = output.facts
+    task.isDropping = output.expiredCount > 0
     task.valueLogs = output.valueLogs
     task.large = output
     task.stage = 'built'
@@ -302,6 +305,7 @@ export class Flusher {
       ...(memtable.position === null ? {} : { position: memtable.position }),
       ...(facts === null ? {} : { addTables: [{ level: 0, facts }] }),
       ...(addValueLogs.length === 0 ? {} : { addValueLogs }),
+      ...(task.isDropping ? { dropTime: { ms: task.dropTimeMs, seqNum: memtable.lastSeqNum } } : {}),
     }
   }
 
@@ -311,6 +315,7 @@ export class Flusher {
     task.facts = null
     task.valueLogs = []
     task.large = null
+    task.isDropping = false
     this.wakeResting()
   }
 

@@ -8,7 +8,7 @@
  */
 import {
   crc32, entryContentStart, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, fileSeedOf, hasValueChecksum,
-  putValueHandle, SALT_BYTES, VALUE_HANDLE_BYTES, valueChecksum,
+  kindOf, putValueHandle, SALT_BYTES, VALUE_HANDLE_BYTES, valueChecksum,
 } from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { NewValueLog } from '../manifest/index.js'
@@ -53,7 +53,7 @@ export class SeparatedValues {
       return
     }
     const writer = target.next()
-    writer.stage(slab, entryKeyStart(slab, at), entryKeyEnd(slab, at), seqNum, entryKind(slab, at))
+    writer.stage(slab, entryKeyStart(slab, at), entryKeyEnd(slab, at), seqNum, kindOf(entryKind(slab, at)))
     writer.add(slab, start, end, checksum, seed)
     writer.putHandle(handle, 0)
   }

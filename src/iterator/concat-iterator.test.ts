@@ -12,11 +12,14 @@ import { ConcatIterator } from './concat-iterator.js'
 interface TestTable {
   smallestKey: Uint8Array
   largestKey: Uint8Array
+  spans: null
+  facts: { largestSeqNum: number }
   entries: TestEntry[]
 }
 
 function tableOf(entries: TestEntry[]): TestTable {
-  return { smallestKey: entries[0]!.key, largestKey: entries.at(-1)!.key, entries }
+  const facts = { largestSeqNum: Math.max(...entries.map(({ seqNum }) => seqNum)) }
+  return { smallestKey: entries[0]!.key, largestKey: entries.at(-1)!.key, spans: null, facts, entries }
 }
 
 /** Cuts entries into tables anywhere, also between two versions of one key. */

@@ -6,8 +6,13 @@
  * Invariants: tables are sorted by key; one may begin with the key at which the one before it ends (then
  * the earlier one has the newer versions).
  */
-import type { InternalIterator } from '../base/index.js'
+import type { InternalIterator, SeqNum } from '../base/index.js'
 import { NO_BYTES } from './empty-iterator.js'
+
+/** What is known of a table without a look into it. */
+export interface AgedTable {
+  readonly facts: { readonly largestSeqNum: SeqNum }
+}
 
 /** Tables in key order, with a search for a key among them. A sorted run is one. */
 export interface TableRun<Table> {
@@ -18,7 +23,7 @@ export interface TableRun<Table> {
   lastBeginningBefore(key: Uint8Array, start: number, end: number): number
 }
 
-export class ConcatIterator<Table> implements InternalIterator {
+export class ConcatIterator<Table extends AgedTable> implements InternalIterator {
   valid = false
   keyBytes = NO_BYTES
   keyStart = 0
@@ -36,6 +41,7 @@ export class ConcatIterator<Table> implements InternalIterator {
   private current: InternalIterator | null = null
   /** Place of `current` in the run. */
   private index = -1
+
 
   constructor(
     run: TableRun<Table>, openTable: (table: Table) => InternalIterator, start = 0, end = run.tables.length,
@@ -90,6 +96,38 @@ export class ConcatIterator<Table> implements InternalIterator {
     const table = this.current!
     table.prev()
     this.goBackward(table)
+  }
+
+  /** Tables with older entries alone are passed unread. */
+  passOlder(seqNum: SeqNum, bound: Uint8Array | null, isForward: boolean): void {
+    this.valid = false
+    const { index } = this
+    const last = this.lastToPass(bound, isForward)
+    let at = index
+    while (at !== last && this.isOlder(at, seqNum)) at += isForward ? 1 : -1
+    const table = this.enter(at)
+    if (table === null) return
+    const isBoundIn = bound !== null && this.isOlder(at, seqNum)
+    if (isForward) {
+      if (isBoundIn) table.seekGE(bound, 0, bound.length)
+      else if (at !== index) table.first()
+      this.goForward(table)
+    } else {
+      if (isBoundIn) table.seekLT(bound, 0, bound.length)
+      else if (at !== index) table.last()
+      this.goBackward(table)
+    }
+  }
+
+  private isOlder(index: number, seqNum: SeqNum): boolean {
+    return this.run.tables[index]!.facts.largestSeqNum < seqNum
+  }
+
+  /** The place of the table that has the bound, or lies behind it. */
+  private lastToPass(bound: Uint8Array | null, isForward: boolean): number {
+    if (bound === null) return isForward ? this.end : this.start - 1
+    if (isForward) return Math.min(this.end, this.run.firstEndingAtOrAfter(bound, 0, bound.length))
+    return Math.max(this.start - 1, this.run.lastBeginningBefore(bound, 0, bound.length))
   }
 
   close(): void {

@@ -1,9 +1,13 @@
 /** Rank 1: iterators over iterators, and which versions must be kept. */
 export * from './concat-iterator.js'
+export * from './cover-walk.js'
 export * from './empty-iterator.js'
 export * from './key-range.js'
 export * from './merging-iterator.js'
+export * from './read-clock.js'
 export * from './retention.js'
 export * from './saved-key.js'
+export * from './span-cover.js'
+export * from './spans.js'
 export * from './visibility.js'
 export * from './visible-iterator.js'

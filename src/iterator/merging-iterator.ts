@@ -12,19 +12,26 @@
  * moving a few references is nothing beside comparing keys. Figures: docs/design/0012-merging.md.
  */
 import { compareRanges } from '../base/index.js'
-import type { InternalIterator } from '../base/index.js'
+import type { InternalIterator, SeqNum } from '../base/index.js'
 import { EmptyIterator, NO_BYTES } from './empty-iterator.js'
 
 /** Where a child stands. Its key is copied to fields here, so that comparisons never meet different classes. */
 class Cursor {
   readonly source: InternalIterator
+  /** No entry of the source has a higher number. */
+  readonly largestSeqNum: SeqNum
   keyBytes = NO_BYTES
   keyStart = 0
   keyEnd = 0
   seqNum = 0
 
-  constructor(source: InternalIterator) {
+  constructor(source: InternalIterator, largestSeqNum: SeqNum) {
     this.source = source
+    this.largestSeqNum = largestSeqNum
+  }
+
+  isBefore(bound: Uint8Array): boolean {
+    return compareRanges(this.keyBytes, this.keyStart, this.keyEnd, bound, 0, bound.length) < 0
   }
 
   /** Takes over where the source stands; false when it stands on no entry. */
@@ -50,6 +57,16 @@ export function mergeIterators(children: readonly InternalIterator[]): InternalI
   return children.length === 1 ? children[0]! : new MergingIterator(children)
 }
 
+/**
+ * Makes an iterator as `mergeIterators` does, which can pass children with old entries alone: child i has no number
+ * above largestSeqNums[i].
+ */
+export function mergeAged(
+  children: readonly InternalIterator[], largestSeqNums: readonly SeqNum[],
+): InternalIterator {
+  return children.length === 0 ? new EmptyIterator() : new MergingIterator(children, largestSeqNums)
+}
+
 export class MergingIterator implements InternalIterator {
   valid = false
   keyBytes = NO_BYTES
@@ -65,8 +82,8 @@ export class MergingIterator implements InternalIterator {
   private liveCount = 0
   private forward = true
 
-  constructor(children: readonly InternalIterator[]) {
-    this.cursors = children.map((child) => new Cursor(child))
+  constructor(children: readonly InternalIterator[], largestSeqNums: readonly SeqNum[] = []) {
+    this.cursors = children.map((child, i) => new Cursor(child, largestSeqNums[i] ?? Infinity))
     this.live = [...this.cursors]
   }
 
@@ -126,6 +143,23 @@ export class MergingIterator implements InternalIterator {
       top.source.prev()
       if (top.read()) this.settle(top)
       else this.dropTop()
+    }
+    this.load()
+  }
+
+  /** Children that are passed to the end leave the live ones until the next seek. */
+  passOlder(seqNum: SeqNum, bound: Uint8Array | null, isForward: boolean): void {
+    this.valid = false
+    const moving = this.live.slice(0, this.liveCount)
+    this.liveCount = 0
+    for (const cursor of moving) {
+      if (bound === null || cursor.isBefore(bound) === isForward) {
+        if (cursor.largestSeqNum >= seqNum) cursor.source.passOlder?.(seqNum, bound, isForward)
+        else if (bound === null) continue
+        else if (isForward) cursor.source.seekGE(bound, 0, bound.length)
+        else cursor.source.seekLT(bound, 0, bound.length)
+      }
+      this.enter(cursor)
     }
     this.load()
   }

@@ -1,6 +1,7 @@
 /**
- * What: gives what a reader at one sequence number sees: the newest version of each key at or below it, no
- * tombstones, within a range of keys, in both directions.
+ * What: gives what a reader at one sequence number and one time sees: the newest version of each key at or below it, no
+ * tombstones, nothing that has expired or that a range tombstone hides, within a range of keys, in both directions.
+ * What it gives has kinds without flags, and values without fronts.
  * Owns: its child; `close` closes it.
  * Does not own: the read state that keeps the child's bytes alive.
  * Thread: any.
@@ -9,17 +10,30 @@
  * States: forward: the child stands on the current entry, whose bytes are lent on. Backward: the child
  * stands before all versions of the current key, and the current entry is a copy: the newest visible
  * version is known only after the step that takes its bytes back.
+ * Where a range tombstone hides many keys, children with older entries alone jump over all that it hides. Then they do
+ * not stand where a turn expects them, so a turn after that seeks.
  */
-import { MiB, compareRanges } from '../base/index.js'
+import { compareBytes, compareRanges, expiryOf, frontBytes, kindOf, MiB } from '../base/index.js'
 import type { InternalIterator, SeqNum } from '../base/index.js'
 import { NO_BYTES } from './empty-iterator.js'
 import { ALL_KEYS } from './key-range.js'
 import type { KeyRange } from './key-range.js'
 import { SavedKey } from './saved-key.js'
-import { isSeen } from './visibility.js'
+import type { SpanCover } from './span-cover.js'
+import { isPlain, isSeen } from './visibility.js'
 
 /** Versions of one key that are stepped over before the iterator seeks past the rest. */
 const STEPS_BEFORE_SEEK = 16
+/** Hidden keys that are stepped over before children jump behind the rest that a range tombstone hides. */
+const HIDDEN_BEFORE_JUMP = 16
+
+/** What hides values from a reader besides newer versions. */
+export interface Hiding {
+  /** Range tombstones; null when there are none. */
+  readonly cover?: SpanCover | null
+  /** The time at which the reader reads; absent or 0: nothing has expired. */
+  readonly timeMs?: number
+}
 
 export class VisibleIterator implements InternalIterator {
   valid = false
@@ -31,6 +45,8 @@ export class VisibleIterator implements InternalIterator {
   valueBytes = NO_BYTES
   valueStart = 0
   valueEnd = 0
+  /** When the value expires, in milliseconds since 1970; 0 for never. */
+  expiryMs = 0
   private readonly child: InternalIterator
   private readonly snapshot: SeqNum
   private readonly lower: Uint8Array | null
@@ -51,16 +67,28 @@ export class VisibleIterator implements InternalIterator {
   private isInKey = false
   private isFound = false
   private invisibleCount = 0
+  /** What range tombstones hide; null when there are none. */
+  private readonly cover: SpanCover | null
+  /** The time at which the reader reads. */
+  private readonly timeMs: number
+  /** Keys in a row that a range tombstone hides. */
+  private hiddenInRow = 0
+  /** True when children have jumped since the last seek. */
+  private hasJumped = false
 
-  constructor(child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS) {
+  constructor(
+    child: InternalIterator, snapshot: SeqNum, range: KeyRange = ALL_KEYS, { cover = null, timeMs = 0 }: Hiding = {},
+  ) {
     this.child = child
     this.snapshot = snapshot
+    this.cover = cover
+    this.timeMs = timeMs
     this.lower = range.lower
     this.upper = range.upper
   }
 
   first(): void {
-    this.begin(true)
+    this.beginAnew(true)
     const { child, lower } = this
     if (lower === null) child.first()
     else child.seekGE(lower, 0, lower.length)
@@ -68,7 +96,7 @@ export class VisibleIterator implements InternalIterator {
   }
 
   last(): void {
-    this.begin(false)
+    this.beginAnew(false)
     const { child, upper } = this
     if (upper === null) child.last()
     else child.seekLT(upper, 0, upper.length)
@@ -81,7 +109,7 @@ export class VisibleIterator implements InternalIterator {
       this.first()
       return
     }
-    this.begin(true)
+    this.beginAnew(true)
     this.child.seekGE(bytes, start, end)
     this.findForward()
   }
@@ -92,7 +120,7 @@ export class VisibleIterator implements InternalIterator {
       this.last()
       return
     }
-    this.begin(false)
+    this.beginAnew(false)
     this.child.seekLT(bytes, start, end)
     this.findBackward()
   }
@@ -100,7 +128,10 @@ export class VisibleIterator implements InternalIterator {
   next(): void {
     const { child, forward } = this
     this.begin(true)
-    if (!forward) {
+    if (!forward && this.hasJumped) {
+      this.hasJumped = false
+      child.seekGE(this.savedKey.bytes, 0, this.savedKey.successorEnd())
+    } else if (!forward) {
       if (child.valid) child.next()
       else child.first()
       this.skipSaved()
@@ -117,7 +148,12 @@ export class VisibleIterator implements InternalIterator {
   prev(): void {
     const { forward } = this
     this.begin(false)
-    if (forward) {
+    if (forward && this.hasJumped) {
+      this.hasJumped = false
+      const { savedKey, keyBytes, keyStart, keyEnd } = this
+      savedKey.save(keyBytes, keyStart, keyEnd)
+      this.child.seekLT(savedKey.bytes, 0, savedKey.length)
+    } else if (forward) {
       // The child is on a newer version of the same key, which the snapshot does not see, or on the key before it.
       this.child.prev()
     }
@@ -138,6 +174,11 @@ export class VisibleIterator implements InternalIterator {
     else this.findBackward()
   }
 
+  private beginAnew(forward: boolean): void {
+    this.hasJumped = false
+    this.begin(forward)
+  }
+
   private begin(forward: boolean): void {
     this.valid = false
     this.forward = forward
@@ -145,6 +186,7 @@ export class VisibleIterator implements InternalIterator {
     this.isInKey = false
     this.stepCount = 0
     this.passedCount = 0
+    this.hiddenInRow = 0
   }
 
   /** Counts a step; true when this call may make no more. */
@@ -161,7 +203,7 @@ export class VisibleIterator implements InternalIterator {
       if (upper !== null && this.compareChildKey(upper) >= 0) return
       if (child.seqNum > snapshot) {
         child.next()
-      } else if (isSeen(child.kind)) {
+      } else if (this.isSeenChild()) {
         this.loadChild()
         return
       } else {
@@ -170,9 +212,43 @@ export class VisibleIterator implements InternalIterator {
         this.savedKey.save(child.keyBytes, child.keyStart, child.keyEnd)
         child.next()
         this.skipSaved()
+        if (this.hiddenInRow > HIDDEN_BEFORE_JUMP && child.valid) this.jumpForward()
       }
       if (this.pauses()) return
     }
+  }
+
+  /** True when the child's entry, which the snapshot sees, is a value that no range tombstone hides. */
+  private isSeenChild(): boolean {
+    const { child, cover, timeMs } = this
+    if (cover !== null) {
+      if (cover.hides(child.keyBytes, child.keyStart, child.keyEnd, child.seqNum)) {
+        this.hiddenInRow++
+        return false
+      }
+      this.hiddenInRow = 0
+    }
+    const { kind } = child
+    return isPlain(kind) || isSeen(kind, expiryOf(kind, child.valueBytes, child.valueStart), timeMs)
+  }
+
+  /** Lets children jump to the end of the region of the last key, and no further than the range. */
+  private jumpForward(): void {
+    const { child, cover, upper } = this
+    const regionEnd = cover!.regionEnd()
+    const isRangeShorter = upper !== null && (regionEnd === null || compareBytes(upper, regionEnd) < 0)
+    this.hiddenInRow = 0
+    this.hasJumped = true
+    child.passOlder?.(cover!.seqNum, isRangeShorter ? upper : regionEnd, true)
+  }
+
+  private jumpBackward(): void {
+    const { child, cover, lower } = this
+    const regionStart = cover!.regionStart()
+    const isRangeShorter = lower !== null && (regionStart === null || compareBytes(lower, regionStart) > 0)
+    this.hiddenInRow = 0
+    this.hasJumped = true
+    child.passOlder?.(cover!.seqNum, isRangeShorter ? lower : regionStart, false)
   }
 
   /** Moves forward over the remaining versions of the saved key. */
@@ -201,6 +277,7 @@ export class VisibleIterator implements InternalIterator {
         this.loadSaved()
         return
       }
+      if (this.hiddenInRow > HIDDEN_BEFORE_JUMP && child.valid) this.jumpBackward()
       if (this.pauses()) return
     }
   }
@@ -210,7 +287,7 @@ export class VisibleIterator implements InternalIterator {
     const { child, snapshot, savedKey } = this
     for (;;) {
       if (child.seqNum <= snapshot) {
-        this.isFound = isSeen(child.kind)
+        this.isFound = this.isSeenChild()
         if (this.isFound) this.saveValue()
       } else if (++this.invisibleCount > STEPS_BEFORE_SEEK) {
         child.seekLT(savedKey.bytes, 0, savedKey.length)
@@ -225,14 +302,16 @@ export class VisibleIterator implements InternalIterator {
 
   private saveValue(): void {
     const { child } = this
-    const { valueBytes, valueStart, valueEnd } = child
+    const { kind, valueBytes, valueEnd } = child
+    const valueStart = child.valueStart + frontBytes(kind)
     const length = valueEnd - valueStart
     if (length > this.savedValue.length) {
       this.savedValue = new Uint8Array(length < MiB ? 2 * length : length)
     }
     this.savedValue.set(valueBytes.subarray(valueStart, valueEnd))
     this.seqNum = child.seqNum
-    this.kind = child.kind
+    this.kind = kindOf(kind)
+    this.expiryMs = expiryOf(kind, valueBytes, child.valueStart)
     this.valueEnd = length
   }
 
@@ -257,13 +336,15 @@ export class VisibleIterator implements InternalIterator {
 
   private loadChild(): void {
     const { child } = this
+    const { kind } = child
     this.keyBytes = child.keyBytes
     this.keyStart = child.keyStart
     this.keyEnd = child.keyEnd
     this.seqNum = child.seqNum
-    this.kind = child.kind
+    this.kind = kindOf(kind)
+    this.expiryMs = expiryOf(kind, child.valueBytes, child.valueStart)
     this.valueBytes = child.valueBytes
-    this.valueStart = child.valueStart
+    this.valueStart = child.valueStart + frontBytes(kind)
     this.valueEnd = child.valueEnd
     this.valid = true
   }

@@ -8,6 +8,7 @@ import type {
   AbstractOpenOptions, AbstractPutOptions, AbstractSnapshot, AbstractValueIterator, AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level'
+import type { Lifetime } from '../commit/index.js'
 import type { VarveOptions } from '../engine/index.js'
 
 /** What keys and values are encoded to. */
@@ -80,7 +81,7 @@ export interface HasOptions<K> extends AbstractHasOptions<K>, ReadOptions {}
 /** Options of `hasMany`. */
 export interface HasManyOptions<K> extends AbstractHasManyOptions<K>, ReadOptions {}
 /** Options of `put`. */
-export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions, Lifetime {}
 /** Options of `del`. */
 export interface DelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
 /** Options of `batch`. */
@@ -101,7 +102,7 @@ export interface ChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDat
 }
 
 /** One operation of a batch. */
-export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V>
+export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V> & Lifetime
 /** An iterator over entries. */
 export type Iterator<TDatabase, K, V> = AbstractIterator<TDatabase, K, V>
 /** An iterator over keys. */

@@ -44,6 +44,11 @@ export interface PrivateWriteOptions {
   sync?: unknown
 }
 
+export interface PrivatePutOptions extends PrivateWriteOptions {
+  ttl?: number | null
+  expiresAt?: number
+}
+
 /** A database that closes its snapshots when it is closed itself. */
 export interface SnapshotOwner {
   owner: object

@@ -15,7 +15,7 @@ import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner
 import { engineKey, FormatCopier } from './level-format.js'
 import { levelIterator } from './level-iterators.js'
 import { LevelSnapshot, momentOf } from './level-snapshot.js'
-import { levelRange, RangeReader } from './range-reader.js'
+import { levelBounds, levelRange, RangeReader } from './range-reader.js'
 import type { Part } from './range-reader.js'
 
 export class LevelReads {
@@ -96,13 +96,14 @@ export class LevelReads {
     return new LevelSnapshot(newSnapshot(this.view), this.view, options)
   }
 
-  /** Deletes what the range holds now, in batches. */
+  /** Deletes what the range holds: at once, or in batches where there is a limit or a snapshot. */
   async clear(options: PrivateRangeOptions): Promise<void> {
     const { view, db } = this
     const { reverse, limit } = options
-    const range = levelRange(options)
     view.checkReadable()
-    const { seqNum } = momentOf(options, view)
+    const { seqNum, isNow } = momentOf(options, view)
+    if (isNow && limit < 0) return db.delRange(levelBounds(options))
+    const range = levelRange(options)
     await db.batch([]) // refused where nothing may be written
     const what = { range, reverse, limit: limit < 0 ? Infinity : limit, seqNum }
     await clearKeys(view, what, (operations) => db.batch(operations))

@@ -26,8 +26,8 @@ export class LevelSnapshot extends SnapshotBase {
   }
 
   protected override async _close(): Promise<void> {
-    const { seqNum } = this.held
-    this.held = { seqNum, release: () => undefined }
+    const { seqNum, time } = this.held
+    this.held = { seqNum, time, release: () => undefined }
     this.snapshot.release()
   }
 }

@@ -7,7 +7,7 @@
 import { MiB } from '../base/index.js'
 import type { InternalIterator } from '../base/index.js'
 import { keyRange } from '../iterator/index.js'
-import type { KeyRange } from '../iterator/index.js'
+import type { KeyBounds, KeyRange } from '../iterator/index.js'
 import { Cursor, WalkAhead } from '../read/index.js'
 import type { ReadView, WalkedPart } from '../read/index.js'
 import type { Format } from './classic-level.js'
@@ -180,12 +180,18 @@ export class RangeReader {
   }
 }
 
+type GivenBounds = Pick<PrivateRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>
+
+export function levelRange(given: GivenBounds): KeyRange {
+  return keyRange(levelBounds(given))
+}
+
 /** Makes bounds of a range: `gte` goes before `gt`, `lte` before `lt`. */
-export function levelRange({ gt, gte, lt, lte }: Pick<PrivateRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>): KeyRange {
-  return keyRange({
+export function levelBounds({ gt, gte, lt, lte }: GivenBounds): KeyBounds {
+  return {
     gte: gte === undefined ? undefined : keyBytes(gte),
     gt: gte === undefined && gt !== undefined ? keyBytes(gt) : undefined,
     lte: lte === undefined ? undefined : keyBytes(lte),
     lt: lte === undefined && lt !== undefined ? keyBytes(lt) : undefined,
-  })
+  }
 }

@@ -10,11 +10,11 @@ import type {
   AbstractIterator, AbstractKeyIterator, AbstractSnapshot, AbstractValueIterator, Transcoder,
 } from 'abstract-level'
 import { Varve } from '../api/index.js'
-import type { BatchOp, WriteOptions } from '../api/index.js'
+import type { BatchOp, PutOptions, WriteOptions } from '../api/index.js'
 import { printAs, printedObject, VarveError } from '../base/index.js'
 import { LevelBase } from './level-base.js'
 import type {
-  PrivateOperation, PrivateRangeOptions, PrivateReadOptions, PrivateWriteOptions, SnapshotOwner,
+  PrivateOperation, PrivateRangeOptions, PrivateReadOptions, PrivatePutOptions, PrivateWriteOptions, SnapshotOwner,
 } from './level-base.js'
 import { LevelError, levelError, notOpenError, rethrow } from './level-error.js'
 import { engineKey, engineValue, keyBytes } from './level-format.js'
@@ -176,8 +176,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     return this.#reads
   }
 
-  protected override _put(key: Format, value: Format, options: PrivateWriteOptions): Promise<void> {
-    return this.#answer(this.engine.put(engineKey(key), engineValue(value), writeOptions(options)))
+  protected override _put(key: Format, value: Format, options: PrivatePutOptions): Promise<void> {
+    return this.#answer(this.engine.put(engineKey(key), engineValue(value), putOptions(options)))
   }
 
   protected override _del(key: Format, options: PrivateWriteOptions): Promise<void> {
@@ -277,6 +277,13 @@ function checkLocation(location: unknown): void {
 
 function checkStartEnd(count: number): void {
   if (count < 2) throw new TypeError("The arguments 'start' and 'end' are required")
+}
+
+/** Gives the options of a put; undefined leaves them as the database was opened. */
+function putOptions(options: PrivatePutOptions): PutOptions | undefined {
+  const { ttl, expiresAt } = options
+  if (ttl === undefined && expiresAt === undefined) return writeOptions(options)
+  return { ...writeOptions(options), ttl, expiresAt }
 }
 
 /** Gives the options of a write; undefined leaves them as the database was opened. */

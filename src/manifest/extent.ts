@@ -21,12 +21,14 @@ export interface Extent {
 }
 
 /** The table facts that say which keys a table has. */
-export type TableKeys = Pick<TableFacts, 'smallestKey' | 'largestKey'>
+export type TableKeys = Pick<TableFacts, 'smallestKey' | 'largestKey' | 'spans'>
 
 const FIRST_KEY = new Uint8Array(0)
 
-export function extentOf({ smallestKey, largestKey }: TableKeys): Extent {
-  return { lower: smallestKey, upper: largestKey, isUpperInside: true }
+/** The extent of a table: around its entries and its range tombstones. */
+export function extentOf({ smallestKey, largestKey, spans }: TableKeys): Extent {
+  const entries = { lower: smallestKey, upper: largestKey, isUpperInside: true }
+  return spans === null ? entries : joinExtents(entries, extentOfRange(spans))
 }
 
 export function extentOfRange({ lower, upper }: KeyRange): Extent {

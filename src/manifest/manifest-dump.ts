@@ -3,7 +3,7 @@
  * Thread: any (pure).
  */
 import { FRAME_HEADER_BYTES, FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex, VarveError } from '../base/index.js'
-import type { FrameHeader, TableFacts } from '../base/index.js'
+import type { ExpiryFacts, FrameHeader, SpanFacts, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
 import { EDIT_FIELDS, RECORD_FIELDS } from './fields.js'
@@ -100,14 +100,34 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.addValueLog, readValueLog],
   [FieldTag.removeValueLog, number('value log')],
   [FieldTag.discard, readValueFile],
+  [FieldTag.dropTime, (it) => ({ ms: it.u53('drop time'), seqNum: it.u53('last sequence number then') })],
+  [FieldTag.closedAtMs, number('time of the close')],
   [FieldTag.settings, json('settings')],
   [FieldTag.flushStats, json('flush statistics')],
 ])
 
+/** The last time that a Date can say. */
+const DATE_MS_MAX = 8.64e15
+
 /** Readers of the fields at the end of a table's record. */
 const recordReaders = new Map<number, FieldReader>([
   [RecordTag.hiddenCount, number('hidden versions')], [RecordTag.handleCount, number('value handles')],
+  [RecordTag.expiringCount, number('entries that expire')],
+  [RecordTag.expiryOctiles, (it) => Array.from({ length: Math.floor(it.left / 8) }, () => it.u53('expiries, octile'))],
+  [RecordTag.spans, (it) => ({ fragments: it.u32('fragments of range tombstones'), ...readBounds(it) })],
+  [RecordTag.widestSpans, (it) => {
+    const spans: unknown[] = []
+    const count = it.u32('stretches of deleted keys')
+    for (let i = 0; i < count && it.left > 0; i++) spans.push({ seqNum: it.u53('sequence number'), ...readBounds(it) })
+    return spans
+  }],
 ])
+
+function readBounds(it: Annotator): Record<string, unknown> {
+  const lower = printBytes(it.bytes('first deleted key'))
+  const upper = it.bytes('bound behind the last; empty: none')
+  return { lower, upper: upper.length === 0 ? null : printBytes(upper) }
+}
 
 function readTable(it: Annotator, end: number): Record<string, unknown> {
   const numbers = {
@@ -195,8 +215,23 @@ function* otherLines(version: Version): Generator<string> {
   }
   for (const [name, log] of version.pins) yield `pin ${JSON.stringify(name)} keeps log ${log} on`
   if (version.position !== null) yield `position ${printBytes(version.position)}`
+  if (version.dropTime !== null) yield `what expired up to ${timeText(version.dropTime.ms)} may be gone`
   if (version.settings !== '') yield `settings ${printJson(version.settings)}`
   if (version.flushStats !== '') yield `flush statistics ${printJson(version.flushStats)}`
+}
+
+function expiryText({ count, earliestMs, latestMs }: ExpiryFacts): string {
+  return `${count} expire from ${timeText(earliestMs)} to ${timeText(latestMs)}`
+}
+
+/** A time in milliseconds since 1970, also one that is beyond all dates. */
+function timeText(ms: number): string {
+  return ms <= DATE_MS_MAX ? new Date(ms).toISOString() : `${ms} ms since 1970`
+}
+
+function spansText({ count, lower, upper }: SpanFacts): string {
+  const end = upper === null ? 'the end' : printBytes(upper)
+  return `${count} fragments of range tombstones from ${printBytes(lower)} to ${end}`
 }
 
 function tableNode(table: TableFacts): TreeNode {
@@ -207,6 +242,8 @@ function tableNode(table: TableFacts): TreeNode {
     `${bytes} bytes`, `${entryCount} entries`, `${tombstoneCount} tombstones`,
     `sequence numbers ${smallestSeqNum} to ${largestSeqNum}`,
     ...(firstLog === 0 ? [] : [`logs ${firstLog} to ${lastLog}`]),
+    ...(table.expiry === null ? [] : [expiryText(table.expiry)]),
+    ...(table.spans === null ? [] : [spansText(table.spans)]),
   ]
   const children = table.valueFiles.map(({ fileNum: file, valueCount, valueBytes }) =>
     ({ label: `value file ${file}: ${valueCount} values, ${valueBytes} bytes` }))

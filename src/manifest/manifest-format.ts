@@ -49,13 +49,16 @@ export const FieldTag = {
   settings: 14,
   /** Text; ignorable. It stands only in the first group, and in the last one before a clean close. */
   flushStats: 15,
+  /** u64 up to when what expired may have been destroyed, in milliseconds since 1970; u64 last sequence number then. */
+  dropTime: 16,
   /** Lineage (lineage.ts). It always stands in the first group, and nowhere else. */
   lineage: 20,
+  /** u64 wall clock at a clean close after which the clocks had agreed, in milliseconds since 1970. */
+  closedAtMs: 26,
 } as const
 
 /** Numbers of fields that later versions may write; nothing else may use them. */
 export const ReservedFieldTag = {
-  dropTime: 16,
   addKeyspace: 17,
   dropKeyspace: 18,
   nextKeyspaceId: 19,
@@ -64,7 +67,6 @@ export const ReservedFieldTag = {
   hashSeed: 23,
   causeOfTheEdit: 24,
   newLevelNumbers: 25,
-  timeOfTheClose: 26,
 } as const
 
 /** Tags of the fields at the end of a table's record. They ascend, so each field stands once. */
@@ -72,14 +74,19 @@ export const RecordTag = {
   /** u64; ignorable. */
   hiddenCount: 1,
   /** u64; ignorable. */
+  expiringCount: 2,
+  /** u32 fragments of range tombstones; the first key that they delete, and the bound behind the last: empty, none. */
+  spans: 3,
+  /** Stretches of deleted keys: u32 count, then { u64 sequence number, lower, upper } each; ignorable. */
+  widestSpans: 4,
+  /** u64; ignorable. */
   handleCount: 8,
+  /** Eight u64; ignorable. */
+  expiryOctiles: 10,
 } as const
 
 /** Numbers of record fields that later versions may write; nothing else may use them. */
 export const ReservedRecordTag = {
-  expiringCount: 2,
-  spans: 3,
-  widestSpans: 4,
   origin: 5,
   sequenceOverride: 6,
   operandCount: 7,
@@ -102,6 +109,8 @@ export const LEVELS_MAX = 64
 export const TABLES_MAX = 2 ** 20
 export const VALUE_LOGS_MAX = 2 ** 20
 export const VALUE_FILES_PER_TABLE_MAX = 2 ** 16
+/** Stretches of deleted keys that a table's record tells of. */
+export const WIDEST_SPANS_MAX = 16
 export const LOGS_MAX = 2 ** 16
 export const PINS_MAX = 1024
 export const PIN_NAME_BYTES_MAX = 255

@@ -33,7 +33,7 @@ function drawnExtent(random: SeededRandom): Extent {
     const lower = drawnBound(random)
     const upper = random.chance(0.1) ? null : drawnBound(random)
     const extent = upper !== null && random.chance(0.5)
-      ? extentOf({ smallestKey: lower, largestKey: upper }) : extentOfRange({ lower, upper })
+      ? extentOf({ smallestKey: lower, largestKey: upper, spans: null }) : extentOfRange({ lower, upper })
     if (keysIn(extent).length > 0) return extent
   }
 }
@@ -110,7 +110,8 @@ describe('a sorted run', () => {
   })
 
   it('is asked with a key inside of other bytes', () => {
-    const table = (smallest: number, largest: number) => ({ smallestKey: bytes(smallest), largestKey: bytes(largest) })
+    const table = (smallest: number, largest: number) =>
+      ({ smallestKey: bytes(smallest), largestKey: bytes(largest), spans: null })
     const run = SortedRun.of([table(1, 2), table(4, 5)])
     const key = bytes(9, 4, 9)
     assert.equal(run.tableFor(key, 1, 2), run.tables[1])
@@ -121,7 +122,8 @@ describe('a sorted run', () => {
 
 describe('a level', () => {
   it('asks all of its runs, the newest first', () => {
-    const table = (smallest: number, largest: number) => ({ smallestKey: bytes(smallest), largestKey: bytes(largest) })
+    const table = (smallest: number, largest: number) =>
+      ({ smallestKey: bytes(smallest), largestKey: bytes(largest), spans: null })
     const [a, b, c] = [table(1, 3), table(5, 6), table(3, 5)]
     const level = new Level([SortedRun.of([a, b] as never[]), SortedRun.of([c] as never[])])
     assert.deepEqual(level.tables, [a, b, c])

@@ -13,23 +13,31 @@
  *       56    8  largest sequence number
  *       64    8  first log
  *       72    8  last log
- *       80    8  smallest expiry: 0 until entries can expire
- *       88    8  largest expiry: likewise
+ *       80    8  the earliest expiry of an entry, in milliseconds since 1970; 0 when none expires
+ *       88    8  the latest one: likewise
  *       96    8  salt
  *      104       smallest key, largest key: u32 length and bytes each
  *        …    4  count of value files, then { u64 file number, u64 values, u64 bytes } each
  *        …       fields as in an edit, for later additions, tags ascending:
  *                tag 1, ignorable, u64 versions that a newer one in the table hides; only when above 0
+ *                tag 2, ignorable, u64 entries that expire; only when there are some
+ *                tag 3, u32 fragments of range tombstones, then the first key that they delete and the bound behind
+ *                the last, u32 length and bytes each; an empty bound is none; only when there are some
+ *                tag 4, ignorable, u32 stretches of deleted keys, then { u64 sequence number, lower, upper } each
  *                tag 8, ignorable, u64 entries whose values stand in value files; only when above 0
+ *                tag 10, ignorable, eight u64: about when each eighth of the entries that expire has expired
  */
-import { BadBytes, handleCountOf, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
+import { BadBytes, ByteWriter, handleCountOf, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
 import type {
-  ByteReader, ByteWriter, LevelNum, TableFacts, ValueFileReference,
+  ByteReader, ExpiryFacts, LevelNum, SpanFacts, TableFacts, ValueFileReference, WideSpan,
 } from '../base/index.js'
 import { UnknownField } from './fields.js'
 import { FIELD_IGNORABLE, LEVELS_MAX, RecordTag } from './manifest-format.js'
 
 const VALUE_FILE_BYTES = 24
+/** A sequence number and two lengths. */
+const WIDE_SPAN_BYTES_MIN = 16
+const NO_BYTES = new Uint8Array(0)
 
 export interface LevelTable {
   readonly level: LevelNum
@@ -42,16 +50,54 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
   writer.u53(facts.entryCount).u53(facts.tombstoneCount).u53(facts.rawBytes)
   writer.u53(facts.smallestSeqNum).u53(facts.largestSeqNum)
   writer.u53(facts.firstLog).u53(facts.lastLog)
-  writer.u53(facts.expiryMin).u53(facts.expiryMax)
+  writer.u53(facts.expiry?.earliestMs ?? 0).u53(facts.expiry?.latestMs ?? 0)
   writer.raw(facts.salt).bytes(facts.smallestKey).bytes(facts.largestKey)
   writer.u32(facts.valueFiles.length)
   for (const file of facts.valueFiles) encodeValueFile(writer, file)
   if (facts.hiddenCount > 0) encodeCount(writer, RecordTag.hiddenCount, facts.hiddenCount)
+  if (facts.expiry !== null) encodeCount(writer, RecordTag.expiringCount, facts.expiry.count)
+  if (facts.spans !== null) encodeSpans(writer, facts.spans)
   if (facts.valueFiles.length > 0) encodeCount(writer, RecordTag.handleCount, handleCountOf(facts.valueFiles))
+  if (facts.expiry !== null) encodeOctiles(writer, facts.expiry.octilesMs)
+}
+
+function encodeOctiles(writer: ByteWriter, octilesMs: readonly number[]): void {
+  const value = new ByteWriter(64)
+  for (const ms of octilesMs) value.u53(ms)
+  writer.u32(RecordTag.expiryOctiles + FIELD_IGNORABLE * 2 ** 16).bytes(value.finish())
+}
+
+/** How many entries expire a field tells; until then it is one. */
+function decodeExpiry(reader: ByteReader): ExpiryFacts | null {
+  const [earliestMs, latestMs] = [reader.u53(), reader.u53()]
+  return latestMs === 0 && earliestMs === 0 ? null : { count: 1, earliestMs, latestMs, octilesMs: [] }
 }
 
 function encodeCount(writer: ByteWriter, tag: number, count: number): void {
   writer.u32(tag + FIELD_IGNORABLE * 2 ** 16).u32(8).u53(count)
+}
+
+function encodeSpans(writer: ByteWriter, { count, lower, upper, widest }: SpanFacts): void {
+  const value = new ByteWriter().u32(count).bytes(lower).bytes(upper ?? NO_BYTES).finish()
+  writer.u32(RecordTag.spans).bytes(value)
+  const list = new ByteWriter().u32(widest.length)
+  for (const span of widest) list.u53(span.seqNum).bytes(span.lower).bytes(span.upper ?? NO_BYTES)
+  writer.u32(RecordTag.widestSpans + FIELD_IGNORABLE * 2 ** 16).bytes(list.finish())
+}
+
+function decodeSpans(value: ByteReader): SpanFacts {
+  return { count: value.u32(), ...decodeBounds(value), widest: [] }
+}
+
+function decodeWidest(value: ByteReader): WideSpan[] {
+  const count = value.count(WIDE_SPAN_BYTES_MIN)
+  return Array.from({ length: count }, () => ({ seqNum: value.u53(), ...decodeBounds(value) }))
+}
+
+function decodeBounds(value: ByteReader): { lower: Uint8Array; upper: Uint8Array | null } {
+  const lower = value.bytes(KEY_BYTES_MAX)
+  const upper = value.bytes(KEY_BYTES_MAX)
+  return { lower, upper: upper.length === 0 ? null : upper }
 }
 
 /** Decodes a record up to the fields at its end, which the caller reads (`decodeRecordField`). */
@@ -70,16 +116,15 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
     largestSeqNum: reader.u53(),
     firstLog: reader.u53(),
     lastLog: reader.u53(),
-    expiryMin: reader.u53(),
-    expiryMax: reader.u53(),
+    expiry: decodeExpiry(reader),
     salt: reader.raw(SALT_BYTES),
     smallestKey: reader.bytes(KEY_BYTES_MAX),
     largestKey: reader.bytes(KEY_BYTES_MAX),
     valueFiles: decodeValueFiles(reader),
+    spans: null,
   }
-  const { fileNum, keyspaceId, expiryMin, expiryMax } = facts
+  const { fileNum, keyspaceId } = facts
   if (keyspaceId !== 0) throw new UnknownField(at + 4, `table ${fileNum} is of keyspace ${keyspaceId}, not 0`)
-  if (expiryMin !== 0 || expiryMax !== 0) throw new UnknownField(at + 80, `table ${fileNum} has entries with expiry`)
   return { level, facts }
 }
 
@@ -87,8 +132,17 @@ export function decodeTableRecord(reader: ByteReader): LevelTable {
 export function decodeRecordField(facts: TableFacts, tag: number, value: ByteReader): void {
   switch (tag) {
     case RecordTag.hiddenCount: facts.hiddenCount = value.u53(); break
+    case RecordTag.spans: facts.spans = decodeSpans(value); break
+    case RecordTag.widestSpans: if (facts.spans !== null) facts.spans.widest = decodeWidest(value); break
+    case RecordTag.expiringCount: if (facts.expiry !== null) facts.expiry.count = value.u53(); break
+    case RecordTag.expiryOctiles: decodeOctiles(facts, value); break
     case RecordTag.handleCount: checkHandleCount(facts, value)
   }
+}
+
+function decodeOctiles(facts: TableFacts, value: ByteReader): void {
+  const octilesMs = Array.from({ length: value.left / 8 }, () => value.u53())
+  if (facts.expiry !== null) facts.expiry = { ...facts.expiry, octilesMs }
 }
 
 /** What a record says twice. */

@@ -77,6 +77,8 @@ export class VersionBuilder {
     this.removeValueLogs(edit)
     if (edit.lineage !== undefined) this.next.lineage = edit.lineage
     if (edit.position !== undefined) this.next.position = edit.position
+    if (edit.dropTime !== undefined) this.next.dropTime = edit.dropTime
+    if (edit.closedAtMs !== undefined) this.next.closedAtMs = edit.closedAtMs
     if (edit.settings !== undefined) this.next.settings = edit.settings
     if (edit.flushStats !== undefined) this.next.flushStats = edit.flushStats
   }

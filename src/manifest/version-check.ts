@@ -19,12 +19,12 @@ import {
   FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, POSITION_BYTES_MAX, SALT_BYTES, SEQ_NUM_MAX,
   compareBytes,
 } from '../base/index.js'
-import type { FileNum, LevelNum, TableFacts } from '../base/index.js'
+import type { ExpiryFacts, FileNum, LevelNum, SpanFacts, TableFacts } from '../base/index.js'
 import {
   LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, TABLES_MAX, TEXT_BYTES_MAX,
-  VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX,
+  VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX, WIDEST_SPANS_MAX,
 } from './manifest-format.js'
-import { compareLowers, extentsOverlap, tablesOverlap } from './extent.js'
+import { compareLowers, extentCovers, extentOfRange, extentsOverlap, tablesOverlap } from './extent.js'
 import type { SortedRun } from './sorted-run.js'
 import { LEVELS_MIN, allTables, compareTables, firstNeededLog, tableCount } from './version.js'
 import type { Version } from './version.js'
@@ -94,10 +94,10 @@ function* capProblems(version: Version): Problems {
 
 function* tableProblems(table: TableFacts): Problems {
   const { bytes, entryCount, tombstoneCount, hiddenCount, rawBytes, smallestSeqNum, largestSeqNum } = table
-  const { keyspaceId, expiryMin, expiryMax, firstLog, lastLog, smallestKey, largestKey } = table
+  const { keyspaceId, expiry, firstLog, lastLog, smallestKey, largestKey } = table
   const numbers = [
     bytes, entryCount, tombstoneCount, hiddenCount, rawBytes, smallestSeqNum, largestSeqNum,
-    keyspaceId, expiryMin, expiryMax, firstLog, lastLog,
+    keyspaceId, firstLog, lastLog,
   ]
   if (!numbers.every(isCount)) yield 'a number is not a safe integer ≥ 0'
   if (!isPositive(table.fileNum)) yield 'file number is not a safe integer ≥ 1'
@@ -105,16 +105,41 @@ function* tableProblems(table: TableFacts): Problems {
   if (entryCount === 0 || tombstoneCount > entryCount) {
     yield `${tombstoneCount} tombstones of ${entryCount} entries`
   }
-  if (hiddenCount >= entryCount) yield `${hiddenCount} hidden versions of ${entryCount} entries`
+  if (hiddenCount >= entryCount + (table.spans === null ? 0 : 1)) {
+    yield `${hiddenCount} hidden versions of ${entryCount} entries`
+  }
   // Readers and pickers do not know keyspaces yet.
   if (keyspaceId !== 0) yield `keyspace ${keyspaceId}`
   if (Math.max(smallestKey.length, largestKey.length) > KEY_BYTES_MAX) yield 'key is too long'
   if (compareBytes(smallestKey, largestKey) > 0) yield 'smallest key is above the largest'
   if (smallestSeqNum > largestSeqNum) yield 'smallest sequence number is above the largest'
   if (firstLog > lastLog || (firstLog === 0 && lastLog !== 0)) yield 'first log is above the last'
-  if (expiryMin > expiryMax) yield 'smallest expiry is above the largest'
   if (table.salt.length !== 8) yield `salt of ${table.salt.length} bytes`
   yield* referenceProblems(table)
+  if (expiry !== null) yield* expiryProblems(table, expiry)
+  if (table.spans !== null) yield* spanProblems(table, table.spans)
+}
+
+function* expiryProblems({ entryCount }: TableFacts, expiry: ExpiryFacts): Problems {
+  const { count, earliestMs, latestMs, octilesMs } = expiry
+  if (!isPositive(count) || count > entryCount) yield `${count} of ${entryCount} entries expire`
+  const isOrdered = isPositive(earliestMs) && isCount(latestMs) && earliestMs <= latestMs
+  if (!isOrdered) yield 'the earliest expiry is above the latest'
+  if (octilesMs.length !== 0 && octilesMs.length !== 8) yield `${octilesMs.length} octiles of expiries`
+  if (!octilesMs.every(isCount)) yield 'an octile is not a safe integer ≥ 0'
+}
+
+function* spanProblems({ smallestSeqNum, largestSeqNum }: TableFacts, spans: SpanFacts): Problems {
+  if (!isPositive(spans.count)) yield `${spans.count} fragments of range tombstones`
+  if (spans.widest.length > WIDEST_SPANS_MAX) yield `${spans.widest.length} widest range tombstones`
+  for (const span of [spans, ...spans.widest]) {
+    if (Math.max(span.lower.length, span.upper?.length ?? 0) > KEY_BYTES_MAX) yield 'bound is too long'
+    if (span.upper !== null && compareBytes(span.lower, span.upper) >= 0) yield 'a range tombstone has no keys'
+    if (!extentCovers(extentOfRange(spans), extentOfRange(span))) yield 'a range tombstone lies outside of all'
+  }
+  for (const { seqNum } of spans.widest) {
+    if (seqNum < smallestSeqNum || seqNum > largestSeqNum) yield `range tombstone ${seqNum} has a strange number`
+  }
 }
 
 function* referenceProblems({ valueFiles }: TableFacts): Problems {

@@ -20,7 +20,7 @@ import {
 import type { LevelTable } from './table-record.js'
 import { decodeValueLog, encodeValueLog } from './value-log-record.js'
 import type { NewValueLog } from './value-log-record.js'
-import type { Version } from './version.js'
+import type { DropTime, Version } from './version.js'
 
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -55,6 +55,8 @@ export interface VersionEdit {
   readonly addValueLogs?: readonly NewValueLog[]
   /** The values that a job discarded, by file; must agree with the records of the tables. */
   readonly discards?: readonly ValueFileReference[]
+  readonly dropTime?: DropTime
+  readonly closedAtMs?: number
   readonly settings?: string
   readonly flushStats?: string
 }
@@ -75,6 +77,8 @@ export function versionToEdit(version: Version): VersionEdit {
     ...(version.position === null ? {} : { position: version.position }),
     logs: [...version.logs.values()],
     addValueLogs,
+    ...(version.dropTime === null ? {} : { dropTime: version.dropTime }),
+    ...(version.closedAtMs === 0 ? {} : { closedAtMs: version.closedAtMs }),
     ...(version.settings === '' ? {} : { settings: version.settings }),
     ...(version.flushStats === '' ? {} : { flushStats: version.flushStats }),
   }
@@ -132,6 +136,9 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   writer.fields(FieldTag.removeValueLog, edit.removeValueLogs, (out, fileNum) => out.u53(fileNum))
   writer.fields(FieldTag.addValueLog, edit.addValueLogs, encodeValueLog)
   writer.fields(FieldTag.discard, edit.discards, encodeValueFile)
+  const { dropTime } = edit
+  if (dropTime !== undefined) writer.field(FieldTag.dropTime, (out) => out.u53(dropTime.ms).u53(dropTime.seqNum))
+  writer.number(FieldTag.closedAtMs, edit.closedAtMs)
   writer.text(FieldTag.settings, edit.settings)
   writer.text(FieldTag.flushStats, edit.flushStats)
   return writer.out.finish()
@@ -162,6 +169,8 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.lineage, (draft, value) => ((draft.lineage = decodeLineage(value)), 0)],
   [FieldTag.position, (draft, value) =>
     ((draft.position = restBytes(value, POSITION_BYTES_MAX)), 0)],
+  [FieldTag.dropTime, (draft, value) => ((draft.dropTime = { ms: value.u53(), seqNum: value.u53() }), 0)],
+  [FieldTag.closedAtMs, (draft, value) => ((draft.closedAtMs = value.u53()), 0)],
   [FieldTag.settings, (draft, value) => ((draft.settings = restText(value, TEXT_BYTES_MAX)), 0)],
   [FieldTag.flushStats, (draft, value) =>
     ((draft.flushStats = restText(value, TEXT_BYTES_MAX)), 0)],

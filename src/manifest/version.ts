@@ -30,6 +30,14 @@ export interface ValueLogFacts {
   readonly liveBytes: number
 }
 
+/** What a job that destroys expired values says of it. */
+export interface DropTime {
+  /** What expired up to here may be gone, in milliseconds since 1970. */
+  readonly ms: number
+  /** The last sequence number that was visible then. */
+  readonly seqNum: SeqNum
+}
+
 export interface Version {
   /** An entry in a level is newer than entries of the same key in deeper levels and in later runs of its level. */
   readonly levels: readonly Level[]
@@ -47,6 +55,10 @@ export interface Version {
   /** Facts of some logs, kept while replay or a pin may still read the log. */
   readonly logs: ReadonlyMap<FileNum, LogFacts>
   readonly valueLogs: ReadonlyMap<FileNum, ValueLogFacts>
+  /** Up to when what expired may have been destroyed; null: nothing was. */
+  readonly dropTime: DropTime | null
+  /** The wall clock at the last clean close after which the clocks had agreed, in milliseconds since 1970; 0: none. */
+  readonly closedAtMs: number
   /** JSON that the engine saves with the database; nothing here reads it. */
   readonly settings: string
   /** JSON about past flushes, for people; nothing here reads it, and it may be lost. */
@@ -63,6 +75,8 @@ export const emptyVersion: Version = Object.freeze({
   position: null,
   logs: new Map<FileNum, LogFacts>(),
   valueLogs: new Map<FileNum, ValueLogFacts>(),
+  dropTime: null,
+  closedAtMs: 0,
   settings: '',
   flushStats: '',
 })

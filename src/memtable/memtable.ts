@@ -1,5 +1,6 @@
 /**
- * What: the newest writes in memory: a hash index and, on demand, an order over the frames of one slab.
+ * What: the newest writes in memory: a hash index and, on demand, an order over the frames of one slab, and the spans
+ * of its range tombstones, which are no entries of index and order.
  * Owns: the index, the order, a hold on the slab and on value files that its entries name, the count of its own users.
  * Does not own: the bytes (slab) nor what is published (commit gives only published frames).
  * Thread: main.
@@ -9,18 +10,20 @@
  * published frames, in order). MEM-2 sequence numbers rise in insertion order.
  */
 import {
-  alignUp, assert, compareRanges, entryEndBehind, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes,
-  equalRanges, EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, getU53,
-  handleFileNum, hashRange,
+  alignUp, assert, compareRanges, entryEnd, entryEndBehind, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind,
+  EntryKind, entryValueBytes, entryValueEnd, equalRanges, EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES,
+  frameBytes, FrameType, frontBytes, getU32, getU53, handleFileNum, hashRange,
 } from '../base/index.js'
 import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
-import { isApart, isPlain, isTombstone } from '../iterator/index.js'
+import { isApart, isPlain, isTombstone, mayExpire } from '../iterator/index.js'
+import type { Span, Spans } from '../iterator/index.js'
 import type { Slab } from '../slab/index.js'
 import { EntryTable } from './entry-table.js'
 import { keyWord } from './entry-sort.js'
 import { HashIndex } from './hash-index.js'
 import { MemtableOrder } from './memtable-order.js'
+import { MemtableSpans } from './memtable-spans.js'
 import { RunIterator } from './run-iterator.js'
 import { WalkUse } from './walk-use.js'
 
@@ -45,6 +48,7 @@ export interface ValueFileHolds {
 }
 
 const NO_BYTES = new Uint8Array(0)
+const NO_SPANS: readonly Spans[] = []
 /** The index of every empty memtable. Nothing is ever put into it. */
 const NO_INDEX = new HashIndex()
 
@@ -63,6 +67,7 @@ export class Memtable {
   private readonly entries = new EntryTable()
   private index = NO_INDEX
   private order: MemtableOrder | null = null
+  private spans: MemtableSpans | null = null
   private users = 1
   private holds: ValueFileHolds | null = null
   /** Where the handles of streamed values start in the slab, in order of arrival. */
@@ -73,6 +78,8 @@ export class Memtable {
   tombstoneCount = 0
   /** Bytes of keys and values, without framing. */
   rawBytes = 0
+  /** Count of the entries that expire. */
+  expiringCount = 0
   /** The external position of the last batch that carried one, or null. */
   position: Uint8Array | null = null
 
@@ -112,8 +119,24 @@ export class Memtable {
     return this.bytes.length
   }
 
+  /** The count of entries that are not range tombstones. */
   get entryCount(): number {
     return this.entries.count
+  }
+
+  /** The count of range tombstones. */
+  get spanCount(): number {
+    return this.spans?.count ?? 0
+  }
+
+  /** True while there is neither an entry nor a range tombstone. */
+  get isEmpty(): boolean {
+    return this.entries.count === 0 && this.spans === null
+  }
+
+  /** The range tombstones that are there now; empty when there are none. */
+  get spansNow(): readonly Spans[] {
+    return this.spans?.now ?? NO_SPANS
   }
 
   /** The count of different keys. */
@@ -124,7 +147,8 @@ export class Memtable {
   /** Memory that the memtable takes besides the slab. */
   get indexBytes(): number {
     const { order } = this
-    return order === null ? 0 : this.entries.memoryBytes + this.index.memoryBytes + order.memoryBytes
+    if (order === null) return 0
+    return this.entries.memoryBytes + this.index.memoryBytes + order.memoryBytes + (this.spans?.memoryBytes ?? 0)
   }
 
   /** The count of chunks that are being sorted, or are sorted and not yet delivered. */
@@ -182,6 +206,8 @@ export class Memtable {
   /** Returns where the next entry starts. */
   private insertEntry(offset: number, seqDelta: number): number {
     const { bytes, entries, index } = this
+    const kind = entryKind(bytes, offset)
+    if (kind === EntryKind.rangeTombstone) return this.insertSpan(offset, seqDelta)
     const keyStart = entryKeyStart(bytes, offset)
     const keyEnd = keyStart + entryKeyBytes(bytes, offset)
     const valueEnd = keyEnd + entryValueBytes(bytes, offset)
@@ -189,17 +215,26 @@ export class Memtable {
     let older = index.find(hash)
     while (older !== 0 && !this.keyIs(older - 1, bytes, keyStart, keyEnd)) older = index.next(hash)
     index.put(hash, entries.add(offset, seqDelta, older, keyWord(bytes, offset, 0)))
-    const kind = entryKind(bytes, offset)
     if (!isPlain(kind)) this.noteKind(kind, keyEnd)
     this.rawBytes += valueEnd - keyStart
     return entryEndBehind(bytes, offset, valueEnd)
   }
 
+  private insertSpan(offset: number, seqDelta: number): number {
+    const span = spanOfEntry(this.bytes, offset, this.baseSeqNum + seqDelta)
+    this.spans ??= new MemtableSpans()
+    this.spans.add(span)
+    this.rawBytes += span.lower.length + (span.upper?.length ?? 0)
+    return entryEnd(this.bytes, offset)
+  }
+
   private noteKind(kind: number, valueStart: number): void {
     if (isTombstone(kind)) this.tombstoneCount++
+    if (mayExpire(kind)) this.expiringCount++
     if (!isApart(kind)) return
-    this.handleStarts.push(valueStart)
-    this.holds?.hold(handleFileNum(this.bytes, valueStart))
+    const handleStart = valueStart + frontBytes(kind)
+    this.handleStarts.push(handleStart)
+    this.holds?.hold(handleFileNum(this.bytes, handleStart))
   }
 
   private keyIs(id: number, key: Uint8Array, start: number, end: number): boolean {
@@ -209,22 +244,36 @@ export class Memtable {
     return equalRanges(bytes, keyStart, keyStart + entryKeyBytes(bytes, offset), key, start, end)
   }
 
-  /** Finds the newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. */
+  /**
+   * Finds the newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. What a
+   * range tombstone hides is found as a tombstone, also where there is no version.
+   */
   get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const { spans } = this
+    if (spans === null) return this.find(key, start, end, snapshot, out) !== 0
+    const cover = spans.coverAt(key, start, end, snapshot)
+    const found = this.find(key, start, end, snapshot, out)
+    if (found !== 0 && this.baseSeqNum + this.entries.seqDelta(found - 1) > cover) return true
+    out.kind = EntryKind.tombstone
+    return found !== 0 || cover > 0
+  }
+
+  /** Gives the id + 1 of the version that `get` finds among the entries; 0 when there is none. */
+  private find(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): number {
     const { entries, index } = this
     const hash = hashRange(key, start, end, this.seed)
     let found = index.find(hash)
     while (found !== 0 && !this.keyIs(found - 1, key, start, end)) found = index.next(hash)
     const deltaMax = snapshot - this.baseSeqNum
     while (found !== 0 && entries.seqDelta(found - 1) > deltaMax) found = entries.older(found - 1)
-    if (found === 0) return false
+    if (found === 0) return 0
     const { bytes } = this
     const offset = entries.offset(found - 1)
     out.kind = entryKind(bytes, offset)
     out.valueBytes = bytes
     out.valueStart = entryKeyEnd(bytes, offset)
     out.valueEnd = out.valueStart + entryValueBytes(bytes, offset)
-    return true
+    return found
   }
 
   /** Called when writes pause: what iterators walk over becomes few runs, if there are any iterators. */
@@ -256,6 +305,17 @@ export class Memtable {
   iterator(): InternalIterator {
     const { bytes, entries, baseSeqNum } = this
     return this.order!.iterator((run) => new RunIterator(bytes, entries, baseSeqNum, run))
+  }
+}
+
+/** Gives the range tombstone that stands at bytes[offset] as an entry with this number, with copies of its bounds. */
+export function spanOfEntry(bytes: Uint8Array, offset: number, seqNum: SeqNum): Span {
+  const keyEnd = entryKeyEnd(bytes, offset)
+  const valueEnd = entryValueEnd(bytes, offset)
+  return {
+    lower: bytes.slice(entryKeyStart(bytes, offset), keyEnd),
+    upper: valueEnd === keyEnd ? null : bytes.slice(keyEnd, valueEnd),
+    seqNum,
   }
 }
 

@@ -14,6 +14,7 @@ import { MemoryVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { openEngine } from './open.js'
 import { openReadOnly } from './read-only.js'
+import { writeHow } from '../commit/index.js'
 
 keepProcess()
 
@@ -38,7 +39,7 @@ function interrupted(vfs: Vfs, nth: number, between: () => Promise<void>): { vfs
 }
 
 function write(engine: Engine, key: number): void {
-  engine.pipeline.writeOneSync(1, `key ${key}`, 'v', false)
+  engine.pipeline.writeOneSync(1, `key ${key}`, 'v', writeHow(false))
 }
 
 type GoOn = (engine: Engine, key: () => number, vfs: Vfs) => Promise<void>

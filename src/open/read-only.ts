@@ -11,6 +11,7 @@ import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
+import { ReadClock } from '../iterator/index.js'
 import { allTables } from '../manifest/index.js'
 import { Iterators } from '../read/index.js'
 import { SnapshotList } from '../versions/index.js'
@@ -38,6 +39,7 @@ export class ReadOnlyView implements ReadView {
   readonly reading: PatientReading
   /** What the view sees now. */
   sight: Sight
+  readonly readClock: ReadClock
   private readonly resources = new Set<Resource>()
   isClosed = false
 
@@ -49,6 +51,7 @@ export class ReadOnlyView implements ReadView {
     this.turns = new Turns(clock)
     this.iterators = new Iterators(ownBuffers, clock)
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
+    this.readClock = new ReadClock(clock, sight.version.dropTime?.ms ?? 0)
   }
 
   get dir(): string {
@@ -83,10 +86,11 @@ export class ReadOnlyView implements ReadView {
   /** Holds the present moment with its state, since a later state may have dropped what only that moment sees. */
   holdSnapshot(): HeldSnapshot {
     const { state } = this
-    const held = this.snapshots.hold(this.visibleSeqNum)
+    const held = this.snapshots.hold(this.visibleSeqNum, this.readClock.nowMs())
     state.hold()
     return {
       seqNum: held.seqNum,
+      time: held.time,
       state,
       release: () => {
         held.release()
@@ -111,6 +115,7 @@ export class ReadOnlyView implements ReadView {
     }
     const before = this.sight
     this.sight = sight
+    this.readClock.setDropTime(sight.version.dropTime?.ms ?? 0)
     before.state.release()
     const { version } = sight
     return !version.valueLogs.has(gone) && !allTables(version).some(({ fileNum }) => fileNum === gone)

@@ -14,6 +14,7 @@ import { SimVfs } from '../vfs/sim/sim-vfs.js'
 import { openEngine } from './open.js'
 import { openReadOnly } from './read-only.js'
 import { collectStats } from './stats-collector.js'
+import { writeHow } from '../commit/index.js'
 
 keepProcess()
 
@@ -24,7 +25,7 @@ const noFlush = resolveOptions({
 const put = 1
 
 function fill(engine: Engine, count: number): void {
-  for (let i = 0; i < count; i++) engine.pipeline.writeOneSync(put, `key ${i}`, 'v'.repeat(100), false)
+  for (let i = 0; i < count; i++) engine.pipeline.writeOneSync(put, `key ${i}`, 'v'.repeat(100), writeHow(false))
 }
 
 /** Checks that names and types do not depend on the state, and that values survive JSON. */

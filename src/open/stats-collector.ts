@@ -164,14 +164,16 @@ function valueLogFile(
 function levelStats(version: Version): LevelStats[] {
   return version.levels.map(({ tables }, level) => {
     const stats: LevelStats = {
-      level, tableCount: tables.length, tableBytes: 0, entryCount: 0, tombstoneCount: 0, rawBytes: 0,
-      ratio: 0,
+      level, tableCount: tables.length, tableBytes: 0, entryCount: 0, tombstoneCount: 0, expiringCount: 0, spanCount: 0,
+      rawBytes: 0, ratio: 0,
     }
     let apartBytes = 0
     for (const facts of tables) {
       stats.tableBytes += facts.bytes
       stats.entryCount += facts.entryCount
       stats.tombstoneCount += facts.tombstoneCount
+      stats.expiringCount += facts.expiry?.count ?? 0
+      stats.spanCount += facts.spans?.count ?? 0
       stats.rawBytes += facts.rawBytes
       for (const { valueBytes } of facts.valueFiles) apartBytes += valueBytes
     }
@@ -200,7 +202,8 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, failedCount, leftAlone, totals } = compactor
+  const { running, completedCount, movedCount, coveredCount, expiredCount, failedCount } = compactor
+  const { leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
   return {
@@ -209,10 +212,13 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     queue: scores.filter(({ score }) => score >= 1).length,
     completed: completedCount,
     moved: movedCount,
+    covered: coveredCount,
+    expired: expiredCount,
     failed: failedCount,
     readBytes: totals.readBytes,
     writtenBytes: totals.writtenBytes,
     droppedVersionCount: totals.droppedVersionCount,
+    expiredCount: totals.expiredCount,
     droppedTombstoneCount: totals.droppedTombstoneCount,
     debtBytes: compactor.debtBytes(version),
     blockedTables: [...leftAlone.tables.keys()],

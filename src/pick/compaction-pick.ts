@@ -10,15 +10,19 @@ import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 
 /** The reason for a compaction. */
 export type PickReason =
-  'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small' | 'uncover' | 'values'
+  | 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small' | 'uncover' | 'values'
+  | 'covered' | 'expired'
 
 export interface PickInput {
   readonly level: LevelNum
   readonly tables: readonly TableFacts[]
 }
 
-/** A merge makes new tables of the inputs; a move only changes their level, and reads nothing. */
-export type PickKind = 'merge' | 'move'
+/**
+ * A merge makes new tables of the inputs; a move only changes their level, and reads nothing; a drop lets them go,
+ * since newer tables delete all that they have, or all of it has expired, and reads nothing either.
+ */
+export type PickKind = 'merge' | 'move' | 'drop'
 
 /** A compaction that was decided, as plain data; it refers to no open files. */
 export interface CompactionPick {
@@ -41,6 +45,8 @@ export interface CompactionPick {
   readonly score: number
   /** Value logs whose values the run moves; handles into all others are carried. Only of reason 'values'. */
   readonly condemned: readonly FileNum[]
+  /** Up to when what a drop lets go of has expired; only of reason 'expired'. */
+  readonly dropTimeMs?: number
 }
 
 /** What a running compaction reserves: its inputs, and its extent on the levels that it passes or writes. */

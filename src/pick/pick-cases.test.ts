@@ -5,7 +5,7 @@ import { runPickCase } from '../../test/support/text/pick-script.js'
 
 for (const name of [
   'reservations', 'level0', 'deep-levels', 'tombstones', 'obsolete-versions', 'crowd', 'fewer', 'small',
-  'manual', 'values',
+  'manual', 'values', 'covered',
 ]) {
   describe(`pick ${name}`, () => datadriven(`pick/${name}.txt`, runPickCase))
 }

@@ -51,9 +51,10 @@ export function firstOverlap(
   return null
 }
 
-/** True when a table has many tombstones and no snapshot needs any of them. */
+/** True when a table has many tombstones, or range tombstones, and no snapshot needs any of them. */
 export function isTombstoneRich({ settings, held }: PickContext, table: TableFacts): boolean {
-  const { tombstoneCount, entryCount, largestSeqNum } = table
+  const { tombstoneCount, entryCount, largestSeqNum, spans } = table
+  if (spans !== null && largestSeqNum <= held) return true
   return tombstoneCount > 0 && tombstoneCount >= settings.tombstoneRatio * entryCount && largestSeqNum <= held
 }
 

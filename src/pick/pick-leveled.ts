@@ -14,6 +14,7 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
 import { pickContext } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
+import { pickCovered } from './pick-covered.js'
 import { crowdScore, pickCrowd } from './pick-crowd.js'
 import { pickFewer } from './pick-fewer.js'
 import { level0Stacks, pickStack, STUCK_HEIGHT } from './pick-level0.js'
@@ -47,8 +48,9 @@ export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked, roomBytes })
       const stacks = level0Stacks(context)
-      return pickDue(context, stacks) ?? pickFewer(context, stacks) ?? pickUncovering(context, stacks) ??
-        pickTombstones(context, stacks) ?? pickValues(context) ?? pickObsoleteVersions(context)
+      return pickCovered(context) ?? pickDue(context, stacks) ?? pickFewer(context, stacks) ??
+        pickUncovering(context, stacks) ?? pickTombstones(context, stacks) ?? pickValues(context) ??
+        pickObsoleteVersions(context)
     },
     scores(version, running) {
       const context = pickContext(settings, { version, running })

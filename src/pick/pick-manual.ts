@@ -1,6 +1,6 @@
 /**
  * What: compaction of a range on request: all tables in it go down, step by step, until they are in the last level
- * and hold no tombstone and no hidden version that may go.
+ * and hold no tombstone, no hidden version and no expired value that may go.
  *
  * In the style `none` nobody else ever empties value logs. So there a range ends with what `leveled` does when all is
  * quiet: the garbage that shows goes, and small value logs are brought together, where only tables of the range point.
@@ -15,6 +15,8 @@ import { settingsWhenQuiet } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { pickContext, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
+import { hasExpired } from './pick-expired.js'
+import type { ExpiryTimes } from './pick-expired.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
 import { pickValues } from './pick-values.js'
 
@@ -24,6 +26,8 @@ export interface ManualRange {
   readonly upTo: SeqNum
   /** Value logs from this number on are left alone, likewise. */
   readonly below: FileNum
+  /** What expired by these times may go; null: nothing may. What expires later is left alone, likewise. */
+  readonly expiry: ExpiryTimes | null
 }
 
 export interface ManualPicker extends Pick<Picker, 'pick' | 'within'> {
@@ -59,7 +63,8 @@ function* manualSteps(context: PickContext, wanted: ManualRange): Generator<Comp
   for (let level = 1; level < sizes.lastLevel; level++) yield* stepsDown(context, level, wanted)
   const level = sizes.lastLevel
   for (const table of version.levels[level]!.tables) {
-    if (!isWanted(table, wanted) || !mayLoseEntries(context, table)) continue
+    const mayLose = mayLoseEntries(context, table) || (wanted.expiry !== null && hasExpired(table, wanted.expiry))
+    if (!isWanted(table, wanted) || !mayLose) continue
     yield planPick(context, { reason: 'manual', score, inputs: [{ level, tables: [table] }], outputLevel: level })
   }
 }
@@ -100,8 +105,9 @@ function sliceEnd(
   return end
 }
 
-function mayLoseEntries({ held }: PickContext, { tombstoneCount, hiddenCount, largestSeqNum }: TableFacts): boolean {
-  return tombstoneCount + hiddenCount > 0 && largestSeqNum <= held
+function mayLoseEntries({ held }: PickContext, table: TableFacts): boolean {
+  const { tombstoneCount, hiddenCount, largestSeqNum, spans } = table
+  return (tombstoneCount + hiddenCount > 0 || spans !== null) && largestSeqNum <= held
 }
 
 function isWanted(table: TableFacts, { extent, upTo }: ManualRange): boolean {

@@ -13,6 +13,7 @@ import { extentOfTables } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
+import { deletedShare } from './pick-covered.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
@@ -70,7 +71,10 @@ function candidate(
   }
 }
 
-/** Estimates the gain: each tombstone frees at most one entry that it may hide, and at the bottom also itself. */
+/**
+ * Estimates the gain: each tombstone frees at most one entry that it may hide, and at the bottom also itself; range
+ * tombstones free a share of the tables below them.
+ */
 function gainOf({ rich, others, isBottom }: {
   rich: readonly TableFacts[]; others: readonly TableFacts[]; isBottom: boolean
 }): number {
@@ -80,9 +84,12 @@ function gainOf({ rich, others, isBottom }: {
     // This is an upper bound, since a tombstone takes less than an entry with a value.
     ownBytes += table.bytes * (table.tombstoneCount / table.entryCount)
   }
+  const spans = rich.flatMap((table) => table.spans?.widest ?? [])
+  const deletedBytes = others.reduce(
+    (sum, table) => sum + deletedShare(spans, table) * (table.bytes + valueBytesOf([table])), 0)
   const entryCount = others.reduce((sum, table) => sum + table.entryCount, 0)
   const otherBytes = totalBytes(others)
   const goingBytes = otherBytes + valueBytesOf(others)
   const hiddenBytes = entryCount === 0 ? 0 : goingBytes * Math.min(1, tombstoneCount / entryCount)
-  return (hiddenBytes + (isBottom ? ownBytes : 0)) / (totalBytes(rich) + otherBytes)
+  return (Math.max(hiddenBytes, deletedBytes) + (isBottom ? ownBytes : 0)) / (totalBytes(rich) + otherBytes)
 }

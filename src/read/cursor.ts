@@ -17,9 +17,10 @@
 import { compareBytes, handleLength } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
 import {
-  ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeIterators, VisibleIterator,
+  ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeAged, mergeIterators, SpanCover,
+  VisibleIterator,
 } from '../iterator/index.js'
-import type { KeyRange } from '../iterator/index.js'
+import type { KeyRange, ReadTime } from '../iterator/index.js'
 import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ValuePlace } from '../tables/index.js'
@@ -35,6 +36,8 @@ export interface CursorOptions {
   /** The most entries that the cursor gives; Infinity for all. */
   limit: number
   seqNum: SeqNum
+  /** The time at which it reads; the present one by default. */
+  time?: ReadTime
   /** The read state to walk over; the present one by default. */
   state?: ReadState
   /** Makes the copies of keys and values; by default as the database does. */
@@ -62,6 +65,7 @@ export class Cursor implements OpenCursor {
   private iterator: InternalIterator = NOTHING
   private visible: VisibleIterator | null = null
   private readonly seqNum: SeqNum
+  private readonly timeMs: number
   private moment: HeldSnapshot | null = null
   private readonly range: KeyRange
   private readonly reverse: boolean
@@ -92,6 +96,7 @@ export class Cursor implements OpenCursor {
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
     this.seqNum = options.seqNum
+    this.timeMs = (options.time ?? view.readClock).nowMs()
     this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
     if (isEmptyRange(options.range)) this.standing = Standing.end
     else this.enterState(options.state ?? view.state)
@@ -101,14 +106,16 @@ export class Cursor implements OpenCursor {
   }
 
   private enterState(state: ReadState): void {
-    const { view, seqNum, range } = this
+    const { view, seqNum, timeMs, range } = this
     // The state is held first: preparing may install a flush, which lets go of the state that the caller looked at.
     state.hold()
     view.prepareIteration()
     const memtable = state.memtables[0]
     this.seenCount = memtable?.lastSeqNum === seqNum ? memtable.entryCount : -1
     const before = view.iterators.tableCount
-    const visible = new VisibleIterator(openChildren(view, state, range), seqNum, range)
+    const cover = coverOf(state, seqNum)
+    const children = openChildren(view, state, range, cover !== null)
+    const visible = new VisibleIterator(children, seqNum, range, { cover, timeMs })
     visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before
     this.held = state
@@ -130,7 +137,7 @@ export class Cursor implements OpenCursor {
 
   /** Makes flushes and compactions that begin from now on keep what the cursor sees. */
   holdMoment(): void {
-    this.moment ??= this.view.holdMoment(this.seqNum)
+    this.moment ??= this.view.holdMoment(this.seqNum, this.timeMs)
   }
 
   /** Lets go of the state, since a memtable is in a table now. Requires: `holdMoment` was called before the flush. */
@@ -216,9 +223,9 @@ export class Cursor implements OpenCursor {
 
   /** Seeks to the first visible entry at or after `key`, and skips the deleted stretch that the gap hint knows. */
   private enter(key: Uint8Array): void {
-    const { visible, view, held, seqNum } = this
+    const { visible, view, held, seqNum, timeMs } = this
     const memtable = held!.memtables[0]
-    const known = memtable === undefined ? null : view.iterators.gap.find(memtable, seqNum, key)
+    const known = memtable === undefined ? null : view.iterators.gap.find({ memtable, seqNum, timeMs }, key)
     const from = known?.end ?? key
     this.enteredAt = known?.lower ?? key
     visible!.seekGE(from, 0, from.length)
@@ -227,13 +234,13 @@ export class Cursor implements OpenCursor {
   /** Remembers that what was found is deleted from the place where the walk entered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
-    const { seenCount, held, visible, view, seqNum, range } = this
+    const { seenCount, held, visible, view, seqNum, timeMs, range } = this
     const memtable = held?.memtables[0]
     // What a snapshot of an older moment sees says nothing about the present.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
     const end = valid ? Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd) : range.upper
-    view.iterators.gap.note({ memtable, seqNum, entryCount: seenCount }, visible.passedCount, from, end)
+    view.iterators.gap.note({ memtable, seqNum, timeMs, entryCount: seenCount }, visible.passedCount, from, end)
   }
 
   /**
@@ -262,6 +269,11 @@ export class Cursor implements OpenCursor {
   key(): Uint8Array {
     const { iterator } = this
     return this.copies.copy(iterator.keyBytes, iterator.keyStart, iterator.keyEnd)
+  }
+
+  /** When the entry expires, in milliseconds since 1970; 0 for never. Requires: the last `next` gave true. */
+  get expiryMs(): number {
+    return this.visible!.expiryMs
   }
 
   value(): Uint8Array {
@@ -348,10 +360,24 @@ export class Cursor implements OpenCursor {
   }
 }
 
-function openChildren(view: ReadView, state: ReadState, range: KeyRange): InternalIterator {
+/** What range tombstones hide from a walk that begins now; null when there are none. */
+function coverOf({ memtables, spanSources }: ReadState, seqNum: SeqNum): SpanCover | null {
+  let sources = spanSources
+  for (const memtable of memtables) {
+    // A set of a memtable is a source of its own, as they overlap.
+    if (memtable.spanCount > 0) sources = [...sources, ...memtable.spansNow.map((spans) => [spans])]
+  }
+  return sources.length === 0 ? null : new SpanCover(sources, seqNum)
+}
+
+/** `isCovered`: range tombstones hide some entries, so children with old ones alone may be passed. */
+function openChildren(view: ReadView, state: ReadState, range: KeyRange, isCovered: boolean): InternalIterator {
   const children: InternalIterator[] = []
+  const largestSeqNums: SeqNum[] = []
   for (const memtable of state.memtables) {
-    if (memtable.entryCount > 0) children.push(memtable.iterator())
+    if (memtable.entryCount === 0) continue
+    children.push(memtable.iterator())
+    if (isCovered) largestSeqNums.push(memtable.lastSeqNum)
   }
   const extent = extentOfRange(range)
   const { runs } = state
@@ -362,9 +388,12 @@ function openChildren(view: ReadView, state: ReadState, range: KeyRange): Intern
     if (start === end) continue
     view.iterators.tableCount += end - start
     // One table, the usual case for a short range, needs no iterator that goes from table to table.
-    children.push(end - start === 1 ? run.tables[start]!.iterator() : new ConcatIterator(run, openIterator, start, end))
+    const isOne = end - start === 1
+    children.push(isOne ? run.tables[start]!.iterator() : new ConcatIterator(run, openIterator, start, end))
+    if (isCovered) largestSeqNums.push(isOne ? largestOf(run.tables[start]!) : Infinity)
   }
-  return mergeIterators(children)
+  return isCovered ? mergeAged(children, largestSeqNums) : mergeIterators(children)
 }
 
 const openIterator = (table: Table): InternalIterator => table.iterator()
+const largestOf = ({ facts }: Table): SeqNum => facts.largestSeqNum

@@ -2,9 +2,10 @@
  * What: remembers a stretch of keys that holds nothing but tombstones, so that a search for the first key behind it
  * need not walk over them again: the head of a queue stays as near as its first item.
  *
- * A cursor that had to pass many tombstones finds the stretch. The hint is true for every reader at that moment or
- * later, until a key is put into the stretch; then the stretch ends before that key. Puts are looked for when the
- * hint is used, each once, so writes pay nothing for it. The hint ends with its memtable.
+ * A cursor that had to pass many tombstones, or values that have expired, finds the stretch. The hint is true for every
+ * reader at that moment or later, and at that time or later, until a key is put into the stretch; then the stretch ends
+ * before that key. Puts are looked for when the hint is used, each once, so writes pay nothing for it. The hint ends
+ * with its memtable.
  * Owns: one stretch. Thread: main.
  */
 import { compareBytes } from '../base/index.js'
@@ -15,6 +16,8 @@ import type { Memtable } from '../memtable/index.js'
 export interface GapReader {
   memtable: Memtable
   seqNum: SeqNum
+  /** The time at which it reads. */
+  timeMs: number
   /** Count of the memtable's entries at that moment. */
   entryCount: number
 }
@@ -29,6 +32,7 @@ export class GapHint {
   /** Count of the memtable's entries that were looked at. */
   private entryCount = 0
   private seqNum: SeqNum = 0
+  private timeMs = 0
   /** The inclusive lower bound of the stretch. */
   private lower: Uint8Array = new Uint8Array(0)
   /** The exclusive upper bound of the stretch; null when there is no key behind it. */
@@ -40,13 +44,16 @@ export class GapHint {
     this.memtable = reader.memtable
     this.entryCount = reader.entryCount
     this.seqNum = reader.seqNum
+    this.timeMs = reader.timeMs
     this.lower = lower
     this.upper = upper
   }
 
-  /** Gives where the stretch around `from` begins and where a reader at `seqNum` may go on; null if there is none. */
-  find(memtable: Memtable, seqNum: SeqNum, from: Uint8Array): { lower: Uint8Array; end: Uint8Array } | null {
-    if (this.memtable !== memtable || seqNum < this.seqNum) return null
+  /** Gives where the stretch around `from` begins and where this reader may go on; null if there is none. */
+  find(
+    { memtable, seqNum, timeMs }: Omit<GapReader, 'entryCount'>, from: Uint8Array,
+  ): { lower: Uint8Array; end: Uint8Array } | null {
+    if (this.memtable !== memtable || seqNum < this.seqNum || timeMs < this.timeMs) return null
     if (compareBytes(from, this.lower) < 0 || !this.takeNewEntries(memtable)) return null
     const { lower, upper } = this
     return upper === null || compareBytes(from, upper) >= 0 ? null : { lower, end: upper }

@@ -5,9 +5,12 @@
  * A lookup is synchronous from beginning to end, so it needs no hold on the state; the read of a large value that it
  * leads to holds it (reads-in-flight.ts).
  */
-import { assert, bytesBound, copyBytes, OWN_BUFFERS, viewLength, writeText } from '../base/index.js'
+import {
+  assert, bytesBound, copyBytes, expiryOf, frontBytes, kindOf, OWN_BUFFERS, viewLength, writeText,
+} from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
-import { isApart, isSeen } from '../iterator/index.js'
+import { isApart, isPlain, isSeen } from '../iterator/index.js'
+import type { ReadTime } from '../iterator/index.js'
 import type { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
@@ -143,7 +146,8 @@ export class PointReader {
     })
   }
 
-  private find({ state, seqNum: snapshot }: ReadMoment, key: Bytes): boolean {
+  private find(moment: ReadMoment, key: Bytes): boolean {
+    const { state, seqNum: snapshot } = moment
     let bytes: Uint8Array
     let end: number
     if (typeof key === 'string') {
@@ -158,16 +162,27 @@ export class PointReader {
     this.getCount++
     const isThere =
       (this.findInMemtables(state, bytes, end, snapshot) || this.findInTables(state, bytes, end, snapshot)) &&
-      isSeen(this.found.kind)
+      (isPlain(this.found.kind) || this.isSeenAt(moment.time))
     if (isThere) this.hitCount++
     return isThere
+  }
+
+  /** Tells whether what was found is a value at this time, and takes flags and front off. */
+  private isSeenAt(time: ReadTime): boolean {
+    const { found } = this
+    const { kind } = found
+    const expiryMs = expiryOf(kind, found.valueBytes, found.valueStart)
+    if (!isSeen(kind, expiryMs, expiryMs === 0 ? 0 : time.nowMs())) return false
+    found.kind = kindOf(kind)
+    found.valueStart += frontBytes(kind)
+    return true
   }
 
   private findInMemtables(state: ReadState, key: Uint8Array, end: number, snapshot: SeqNum): boolean {
     const { memtables } = state
     for (let i = 0; i < memtables.length; i++) {
       const memtable = memtables[i]!
-      if (memtable.entryCount > 0 && memtable.get(key, 0, end, snapshot, this.found)) return true
+      if (!memtable.isEmpty && memtable.get(key, 0, end, snapshot, this.found)) return true
     }
     return false
   }

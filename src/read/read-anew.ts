@@ -6,6 +6,7 @@
  * Thread: main. No state.
  */
 import type { SeqNum } from '../base/index.js'
+import type { ReadTime } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, ReadView } from './read-view.js'
 
@@ -13,6 +14,8 @@ import type { HeldSnapshot, ReadView } from './read-view.js'
 export interface ReadMoment {
   readonly state: ReadState
   readonly seqNum: SeqNum
+  /** What tells the time at which it looks. */
+  readonly time: ReadTime
   /** True for the present moment, false for a snapshot. */
   readonly isNow: boolean
 }
@@ -22,8 +25,8 @@ const RENEWALS_MAX = 3
 
 /** Gives the moment of the snapshot, or the present one. */
 export function momentAt(view: ReadView, held: HeldSnapshot | null): ReadMoment {
-  if (held === null) return { state: view.state, seqNum: view.visibleSeqNum, isNow: true }
-  return { state: held.state ?? view.state, seqNum: held.seqNum, isNow: false }
+  if (held === null) return { state: view.state, seqNum: view.visibleSeqNum, time: view.readClock, isNow: true }
+  return { state: held.state ?? view.state, seqNum: held.seqNum, time: held.time, isNow: false }
 }
 
 /** Does a read again after an error at `moment`, if that helps; otherwise throws the last error. */

@@ -7,6 +7,7 @@
  */
 import { assert, copyBytes, ownCopy, VarveError, viewLength, writeView } from '../base/index.js'
 import type { Bytes, Turns } from '../base/index.js'
+import { FixedTime } from '../iterator/index.js'
 import { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
@@ -83,11 +84,17 @@ class Found<T> implements ValueSink {
 
 /** Gives the results in the order of the keys. Rejects with CLOSED. */
 export function readMany<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): Promise<T[]> {
+  const begin = (at: ReadMoment): Promise<T[]> => beginMany(view, standing(at), reads)
   try {
-    return beginMany(view, moment, reads)
+    return begin(moment)
   } catch (error) {
-    return readAnew(view, moment, error, (newer) => beginMany(view, newer, reads))
+    return readAnew(view, moment, error, begin)
   }
+}
+
+/** Gives the moment with a time that stands still, so that all lookups see the same as expired. */
+function standing(moment: ReadMoment): ReadMoment {
+  return { ...moment, time: new FixedTime(moment.time.nowMs()) }
 }
 
 function noPlaces(): never {
@@ -97,7 +104,8 @@ function noPlaces(): never {
 /** Reads as `readMany` does, at once. */
 export function readManySync<T>(view: ReadView, moment: ReadMoment, reads: ManyReads<T>): T[] {
   const { keys } = reads
-  const read = (at: ReadMoment): T[] => {
+  const read = (given: ReadMoment): T[] => {
+    const at = standing(given)
     const found = new Found(reads)
     for (let i = 0; i < keys.length; i++) found.set(i, keys[i]!, reads.lookup(at, keys[i]!))
     return found.isWhole ? found.results : found.fillSync()

@@ -5,6 +5,7 @@
  * Invariants: READ-2 readers see one state from beginning to end; it is swapped whole.
  */
 import { assert } from '../base/index.js'
+import type { Spans, SpanSource } from '../iterator/index.js'
 import type { SortedRun, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import type { Table } from '../sstable/index.js'
@@ -16,6 +17,8 @@ export class ReadState {
   readonly version: Version
   /** The runs of the version's tables: of two runs that share keys, the first has the newer versions. */
   readonly runs: readonly SortedRun<Table>[]
+  /** The range tombstones of the tables, run by run; of runs that have some. */
+  readonly spanSources: readonly SpanSource[]
   /** Files that handles in these tables name. */
   readonly valueLogs: OpenValueLogs
   private readonly valueLogView: ValueLogView
@@ -31,6 +34,7 @@ export class ReadState {
     for (const memtable of memtables) memtable.hold()
     this.runs = version.levels.flatMap(({ runs }) => runs)
       .map((run) => run.map(({ fileNum }) => tables.hold(fileNum)))
+    this.spanSources = this.runs.map(spansOf).filter((source) => source.length > 0)
   }
 
   hold(): void {
@@ -44,4 +48,12 @@ export class ReadState {
     for (const run of this.runs) for (const { facts } of run.tables) this.tables.release(facts.fileNum)
     this.valueLogs.leave(this.valueLogView)
   }
+}
+
+const NO_SPANS: SpanSource = []
+
+function spansOf({ tables }: SortedRun<Table>): SpanSource {
+  let source: Spans[] | null = null
+  for (const { spans } of tables) if (spans !== null) (source ??= []).push(spans)
+  return source ?? NO_SPANS
 }

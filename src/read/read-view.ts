@@ -4,6 +4,7 @@
 import { OWN_BUFFERS, UserBytes } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
+import type { ReadTime } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
 import { ReadsInFlight } from './reads-in-flight.js'
 
@@ -14,6 +15,8 @@ export interface Resource {
 
 export interface HeldSnapshot {
   readonly seqNum: SeqNum
+  /** The time at which its readers read. */
+  readonly time: ReadTime
   /** The one state that has what the snapshot sees; absent when every later state has it, too. */
   readonly state?: ReadState | undefined
   release(): void
@@ -78,6 +81,8 @@ export class Iterators {
 export interface ReadView {
   readonly dir: string
   readonly clock: Clock
+  /** The time for readers that begin now. */
+  readonly readClock: ReadTime
   readonly turns: Turns
   /** The present read state, which is swapped as a whole. A reader that awaits something holds it. */
   readonly state: ReadState
@@ -91,7 +96,7 @@ export interface ReadView {
    * Makes all later states keep what the moment sees until it is released. Null: readers stay in the state they
    * hold.
    */
-  holdMoment(seqNum: SeqNum): HeldSnapshot | null
+  holdMoment(seqNum: SeqNum, timeMs: number): HeldSnapshot | null
   /**
    * Called when a read failed. If another process may have removed a table, it looks at the directory anew,
    * blocking. Gives true when there is a newer state now.

@@ -3,7 +3,7 @@
  * which are not what was written.
  * Thread: main. Memory: handles and keys of one batch, and the pieces that are being read.
  */
-import { MiB } from '../base/index.js'
+import { frontBytes, MiB } from '../base/index.js'
 import type { Turns } from '../base/index.js'
 import { isApart } from '../iterator/index.js'
 import type { Table } from '../sstable/index.js'
@@ -32,7 +32,9 @@ async function checkTableValues(
       if (!isApart(entries.kind)) continue
       const key = Uint8Array.prototype.slice.call(entries.keyBytes, entries.keyStart, entries.keyEnd)
       try {
-        batch.push({ place: placeOf(valueLogs, entries), key, index: batch.length })
+        const { kind, valueBytes, valueStart, valueEnd } = entries
+        const handle = { valueBytes, valueStart: valueStart + frontBytes(kind), valueEnd }
+        batch.push({ place: placeOf(valueLogs, handle), key, index: batch.length })
       } catch (error) {
         report(ofKey(error, key))
       }

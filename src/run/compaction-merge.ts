@@ -9,14 +9,16 @@
  *
  * Most entries are the only version of their key, and not a tombstone. A stretch of such entries in one block
  * that comes before the next entry of any other run goes to the output as one piece, and only the heads of its
- * keys are compared. docs/design/0019-merge-speed.md gives the reasons.
+ * keys are compared. docs/design/0019-merge-speed.md gives the reasons. Where a range tombstone may hide entries, each
+ * is looked at; so is each that may have expired.
  */
-import { KEY_BYTES_MAX } from '../base/index.js'
+import { expiryOf, KEY_BYTES_MAX } from '../base/index.js'
 import type { RetentionRule } from '../iterator/index.js'
-import { isTombstone, RetentionFilter } from '../iterator/index.js'
+import { isTombstone, mayExpire, RetentionFilter } from '../iterator/index.js'
 import { HEAD_MIN } from '../sstable/index.js'
 import type { BelowTables } from './below-tables.js'
 import type { CompactionOutputs } from './compaction-outputs.js'
+import type { MergeCover } from './output-spans.js'
 import type { RunCursor } from './run-cursor.js'
 
 /** The reason why `advance` stopped. After 'output ends' the caller ends the output before it goes on. */
@@ -30,6 +32,8 @@ export class CompactionMerge {
   private readonly live: RunCursor[]
   private liveCount = 0
   private readonly outputs: CompactionOutputs
+  /** What range tombstones of the inputs hide; null when there are none. */
+  private readonly cover: MergeCover | null
   /** The key of the present entry. It is copied only where the outputs or the retention rule may look at it. */
   private readonly key = new Uint8Array(KEY_BYTES_MAX)
   private keyEnd = 0
@@ -43,7 +47,11 @@ export class CompactionMerge {
   /** True while the present entry, which is kept, waits for an output. */
   private isKept = false
 
-  constructor(runs: readonly RunCursor[], outputs: CompactionOutputs, rule: RetentionRule, below: BelowTables) {
+  constructor(
+    runs: readonly RunCursor[], rule: RetentionRule,
+    { outputs, below, cover }: { outputs: CompactionOutputs; below: BelowTables; cover: MergeCover | null },
+  ) {
+    this.cover = cover
     this.live = [...runs]
     this.outputs = outputs
     this.retention = new RetentionFilter(rule, () => below.isWithoutKey(this.key, 0, this.keyEnd))
@@ -63,6 +71,7 @@ export class CompactionMerge {
       const from = run.at
       const end = this.plainEnd(run, from + left)
       if (end === from) this.tellOutputs(run)
+      if (this.outputs.mustEnd) return 'output ends'
       const next = end > from ? this.addPlain(run, end) : this.addOne(run)
       if (this.isKept) return 'output ends'
       left -= 1 + next - from
@@ -121,7 +130,7 @@ export class CompactionMerge {
   /** Finds the end, at most `end`, of the stretch of entries of which only the heads need be compared. */
   private plainEnd(run: RunCursor, end: number): number {
     const { high, low, isPlain } = run.scan.heads
-    const { lastHigh, lastLow, outputs } = this
+    const { lastHigh, lastLow, outputs, cover } = this
     let at = run.at
     if (outputs.isDue || run.high < lastHigh || (run.high === lastHigh && run.low <= lastLow)) return at
     let { limitHigh, limitLow } = outputs
@@ -131,6 +140,10 @@ export class CompactionMerge {
         limitHigh = second.high
         limitLow = second.low
       }
+    }
+    if (cover?.isBefore(limitHigh, limitLow) === true) {
+      limitHigh = cover.limitHigh
+      limitLow = cover.limitLow
     }
     if (end > run.count) end = run.count
     while (at < end && isPlain[at] === 1) {
@@ -162,15 +175,21 @@ export class CompactionMerge {
   private addOne(run: RunCursor): number {
     const { scan, at } = run
     const { block } = scan
-    const { outputs } = this
+    const { outputs, cover } = this
     const isOlder = this.hasLastKey(run)
     const kind = block.kindAt(at)
-    if (outputs.isDue || isTombstone(kind)) this.keyEnd = block.copyKey(at, this.key)
-    if (this.isKept || this.retention.keep(block.seqNumAt(at), kind, isOlder)) {
+    const seqNum = block.seqNumAt(at)
+    const expiryMs = mayExpire(kind) ? expiryOf(kind, block.bytes, block.valueStart(at)) : 0
+    const mayGo = isTombstone(kind) || expiryMs !== 0
+    if (outputs.isDue || mayGo || cover !== null) this.keyEnd = block.copyKey(at, this.key)
+    const coverSeqNum = cover === null ? Infinity : cover.above(this.key, this.keyEnd, seqNum)
+    if (this.isKept || this.retention.keep(seqNum, kind, isOlder, coverSeqNum, expiryMs)) {
       this.isKept = outputs.isFull
       if (this.isKept) return at
       outputs.begin(this.key, this.keyEnd)
-      while (outputs.addFrom(scan, at, at + 1) === at);
+      if (coverSeqNum !== Infinity && !isOlder) outputs.noteCovered()
+      if (expiryMs !== 0 && this.retention.isExpired) outputs.addTombstone(this.key, this.keyEnd, seqNum)
+      else while (outputs.addFrom(scan, at, at + 1) === at);
     }
     this.setLast(run, at)
     return at + 1

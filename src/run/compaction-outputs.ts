@@ -7,13 +7,15 @@
  * A full output stays open until the next one has its first entry, or the merge is done. Only then it is known whether
  * it is the last one, which its file says (sstable/replaces.ts).
  */
-import type { FileHeader, FileNum, TableFacts } from '../base/index.js'
+import { compareRanges, EntryKind } from '../base/index.js'
+import type { FileHeader, FileNum, SeqNum, TableFacts } from '../base/index.js'
 import { HEAD_MAX, HEAD_MIN, headOf } from '../sstable/index.js'
 import type { BuildBuffer, Replaced, TableBuilderOptions, TableScan } from '../sstable/index.js'
 import { NewTable } from '../tables/index.js'
 import type { NewTableOptions, TableSettings } from '../tables/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { OverlapMeter } from './below-tables.js'
+import type { OutputSpans } from './output-spans.js'
 import type { ValueMover } from './value-mover.js'
 
 export interface CompactionOutputOptions extends Pick<NewTableOptions, 'dir' | 'isSynced'> {
@@ -43,6 +45,8 @@ export interface OutputContext {
   replaced: Replaced
   /** Moves values of condemned value logs; null: all handles are carried. */
   mover: Pick<ValueMover, 'takeFrom'> | null
+  /** The range tombstones that the outputs take; null when there are none. */
+  spans: OutputSpans | null
 }
 
 export class CompactionOutputs {
@@ -51,6 +55,12 @@ export class CompactionOutputs {
   isDue = true
   /** True when the output takes no more entries, and must be ended before the next one is added. */
   isFull = false
+  /** True when the output must be ended at once, whatever comes next. */
+  mustEnd = false
+  /** The count of tombstones that stand in outputs only because these have range tombstones and nothing else. */
+  addedTombstoneCount = 0
+  /** The key at which the full output is ended: no key from there on belongs to it. */
+  private cutKey: Uint8Array | null = null
   /** The head from which on `noteKey` must hear of a key, as the key may begin to overlap another table below. */
   limitHigh = HEAD_MIN.high
   limitLow = HEAD_MIN.low
@@ -84,24 +94,67 @@ export class CompactionOutputs {
 
   /** Notes that the new key key[0, end) comes next, and decides whether it belongs to another output. */
   noteKey(key: Uint8Array, end: number): void {
-    const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax)
+    const passed = this.place.spans === null ? 'within' : this.passBounds(key, end)
+    if (passed === 'ended') return
+    const isWithin = this.overlap.reaches(key, 0, end, this.options.overlapBytesMax) && passed === 'within'
     this.findLimit()
-    if (this.current === null || !(this.isDue || (this.mayBegin && !isWithin))) return
+    const isTooWide = this.mayBegin && !isWithin
+    const isEnd = this.current === null
+      ? isTooWide && this.place.spans?.isNextBefore(key, end) === true : this.isDue || isTooWide
+    if (!isEnd) return
+    if (!this.isFull) this.cutKey = key.slice(0, end)
     this.isFull = true
     this.isDue = true
+  }
+
+  /** Does what `noteKey` does for what comes behind the last key: true when the output must be ended. */
+  noteRest(): boolean {
+    return this.place.spans !== null && this.passBounds(null, 0) === 'ended'
+  }
+
+  /**
+   * Goes over the bounds of tables below that lie before the key. Where a range tombstone reaches over such a bound,
+   * and the output would overlap too much, the output is ended there, also when it has no entry.
+   */
+  private passBounds(key: Uint8Array | null, end: number): 'within' | 'behind' | 'ended' {
+    const { overlap, place, options: { overlapBytesMax } } = this
+    let passed: 'within' | 'behind' = 'within'
+    for (let bound = overlap.nextBegin; bound !== null; bound = overlap.nextBegin) {
+      if (key !== null && compareRanges(bound, 0, bound.length, key, 0, end) >= 0) break
+      if (overlap.reaches(bound, 0, bound.length, overlapBytesMax)) continue
+      passed = 'behind'
+      if (this.isFull || !this.mayBegin || !place.spans!.reachesOver(bound)) continue
+      this.cutKey = bound
+      this.isFull = true
+      this.isDue = true
+      this.mustEnd = true
+      return 'ended'
+    }
+    return passed
   }
 
   /** Makes sure that there is an output for an entry with key[0, end). Requires: no full output is open. */
   begin(key: Uint8Array, end: number): void {
     if (this.current !== null) return
+    this.current = this.newTable()
+    this.isDue = false
+    // Otherwise it has range tombstones before this key, and they were counted from their beginning.
+    if (this.place.spans?.isNextBefore(key, end) !== true) this.overlap.begin(key, 0, end)
+  }
+
+  /** Counts the next entry as one that a range tombstone of the output hides. Requires: there is an output. */
+  noteCovered(): void {
+    this.current!.builder.noteCovered()
+  }
+
+  private newTable(): NewTable {
     const { options, tables } = this
     const { vfs, memory } = this.place
     const { dir, isSynced, headers, fileNames, settings } = options
     const table = { ...headers[tables.length]!, ...settings, ...this.lookups }
-    this.current = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
-    tables.push(this.current)
-    this.isDue = false
-    this.overlap.begin(key, 0, end)
+    const made = new NewTable({ vfs, dir, fileName: fileNames[tables.length]!, isSynced, table, memory })
+    tables.push(made)
+    return made
   }
 
   /**
@@ -114,12 +167,24 @@ export class CompactionOutputs {
     // Those behind where the builder stops have their new places too: they are kept, and come next.
     this.place.mover?.takeFrom(scan, from, end)
     const next = builder.addFrom(scan, from, end)
-    // The estimate changes only with a block.
-    if (builder.blockCount > blockCount) {
-      const { tableBytes, rawBytesMax } = this.options
-      this.isDue = this.mayBegin && (builder.bytesEstimated >= tableBytes || builder.rawBytesSoFar >= rawBytesMax)
-    }
+    this.noteBlocks(blockCount)
     return next
+  }
+
+  /** Adds a tombstone for key[0, end) in place of a value that has expired. Requires: there is an output. */
+  addTombstone(key: Uint8Array, end: number, seqNum: SeqNum): void {
+    const { builder } = this.current!
+    const { blockCount } = builder
+    builder.add(key, 0, end, seqNum, EntryKind.tombstone, key, end, end)
+    this.noteBlocks(blockCount)
+  }
+
+  /** Looks at the size of the output, whose estimate changes only with a block. */
+  private noteBlocks(before: number): void {
+    const { builder } = this.current!
+    if (builder.blockCount === before) return
+    const { tableBytes, rawBytesMax } = this.options
+    this.isDue = this.mayBegin && (builder.bytesEstimated >= tableBytes || builder.rawBytesSoFar >= rawBytesMax)
   }
 
   private get mayBegin(): boolean {
@@ -133,14 +198,29 @@ export class CompactionOutputs {
 
   /** Ends the output, if there is one. */
   *end(isLast: boolean): Generator<undefined, void, unknown> {
-    const { current, facts, options, place: { replaced } } = this
+    const { facts, options, place: { replaced } } = this
+    this.addSpans(isLast ? null : this.cutKey)
+    const { current, cutKey } = this
     if (current !== null) {
       const group = options.headers[0]!.fileNum
       facts.push(yield* current.finish({ ...replaced, group, index: facts.length, isLast }))
     }
+    if (cutKey !== null && this.place.spans !== null) this.overlap.begin(cutKey, 0, cutKey.length)
     this.current = null
+    this.cutKey = null
     this.isFull = false
+    this.mustEnd = false
     this.isDue = true
+  }
+
+  /** Gives the output its range tombstones; there is one from now on if there are any. */
+  private addSpans(cut: Uint8Array | null): void {
+    const part = this.place.spans?.takeBefore(cut) ?? null
+    if (part === null) return
+    this.current ??= this.newTable()
+    const { builder } = this.current
+    if (builder.entryCount === 0) this.addedTombstoneCount++
+    builder.addSpans(part)
   }
 
   discard(): void {

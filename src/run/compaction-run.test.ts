@@ -7,6 +7,7 @@ import type { FileNum, TableFacts, ValueFileReference } from '../base/index.js'
 import {
   compact, compactAndCheck, compactInterrupted, DIR, inputOf, mergeModel, newDisk, readOutput, writeInput, writeRun,
 } from '../../test/support/scenes/compaction-scene.js'
+import { Spans } from '../iterator/index.js'
 import { readParts } from '../sstable/read/table-open.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
 import { recordCalls } from '../../test/support/fakes/watched-vfs.js'
@@ -129,6 +130,35 @@ test('an output ends before it overlaps too much of the level below its own', ()
   assert.equal(cuts(bytes!), 'afjp')
   assert.equal(cuts(1), 'abfjp', 'one table is always overlapped, without a cut at each of its keys')
   assert.equal(cuts(1, [[], level]), 'a', 'only the level below the output’s own counts')
+})
+
+test('D8: outputs end where a range tombstone would reach over too much below, also without an entry', () => {
+  const keys = (from: string, to: string) => {
+    const all: Entry[] = []
+    for (let c = from.charCodeAt(0); c <= to.charCodeAt(0); c++) all.push(put(String.fromCharCode(c), c - 90))
+    return all
+  }
+  const vfs = newDisk()
+  const level = [keys('b', 'd'), keys('f', 'h'), keys('j', 'l'), keys('p', 'r')]
+    .map((run, i) => writeInput(vfs, i + 1, run))
+  const [{ bytes }] = level as [TableFacts]
+  const text = (key: Uint8Array | null) => (key === null ? 'end' : Buffer.from(key).toString())
+  const parts = (upper: string | null, entries: Entry[], overlapBytesMax: number, snapshots: number[] = []) => {
+    const copy = newCopy(vfs)
+    const span = { lower: Buffer.from('a'), upper: upper === null ? null : Buffer.from(upper), seqNum: 300 }
+    const facts = writeInput(copy, 10, entries, {}, DIR, Spans.of(span))
+    const input = inputOf([[facts]], { below: [level], overlapBytesMax, snapshots, visibleSeqNum: 400 })
+    const { outputs } = compact(copy, input)
+    for (const each of outputs) readOutput(copy, each)
+    return outputs.filter(({ spans }) => spans !== null)
+      .map(({ spans, smallestKey }) => `${text(spans!.lower)}-${text(spans!.upper)}/${text(smallestKey)}`).join(' ')
+  }
+  assert.equal(parts('z', [], 1e9), 'b-z/b', 'what lies below no table hides nothing')
+  assert.equal(parts('z', [], 1e9, [299]), 'a-z/a', 'but for a reader before it')
+  assert.equal(parts('z', [], 2 * bytes), 'b-j/b j-z/j')
+  assert.equal(parts('z', [put('g', 310), put('k', 320)], bytes), 'b-f/b f-j/g j-p/k p-z/p')
+  assert.equal(parts(null, [], bytes), 'b-f/b f-j/f j-p/j p-end/p')
+  assert.equal(parts('i', [put('y', 330)], 1), 'b-f/b f-i/f', 'the key far behind has a table of its own')
 })
 
 function newCopy(vfs: ReturnType<typeof newDisk>): ReturnType<typeof newDisk> {

@@ -20,6 +20,7 @@ import { CompactionMerge } from './compaction-merge.js'
 import type { MergeState } from './compaction-merge.js'
 import { CompactionOutputs } from './compaction-outputs.js'
 import type { CompactionOutputOptions } from './compaction-outputs.js'
+import { keptSpans, MergeCover, OutputSpans, readInputSpans } from './output-spans.js'
 import { RunCursor } from './run-cursor.js'
 import { ValueMover } from './value-mover.js'
 import type { ValueMoves } from './value-mover.js'
@@ -49,6 +50,10 @@ export interface CompactionRunOutput {
   keptCount: number
   droppedVersionCount: number
   droppedTombstoneCount: number
+  /** Values that had expired for everybody: they went, or tombstones are in their place. */
+  expiredCount: number
+  /** Tombstones that were added to outputs with range tombstones alone. */
+  addedTombstoneCount: number
 }
 
 const ENTRIES_PER_PAUSE = 2048
@@ -73,19 +78,28 @@ export function* compactionRun(
   const runs = inputs.map((run) => new RunCursor(place, run, options))
   const replaced = replacedByMerge(tables, input.unlisted)
   const mover = input.moves === null ? null : new ValueMover(place, input.moves, input.isSynced)
-  const outputs = new CompactionOutputs({ vfs, memory, headAt, replaced, mover }, input)
+  let outputs: CompactionOutputs | null = null
   try {
-    const { keptCount, droppedVersionCount, droppedTombstoneCount } = yield* merge(input, runs, outputs, mover)
+    const all = readInputSpans(place, tables, input)
+    yield
+    const kept = all === null ? null : keptSpans(all, input, input.below)
+    const spans = kept === null ? null : new OutputSpans(kept)
+    outputs = new CompactionOutputs({ vfs, memory, headAt, replaced, mover, spans }, input)
+    const cover = all === null ? null : new MergeCover(all, tables[0]!.smallestKey, headAt)
+    const merged = yield* merge(input, runs, { outputs, mover, cover })
+    const { keptCount, droppedVersionCount, droppedTombstoneCount, expiredCount } = merged
+    while (outputs.noteRest()) yield* outputs.end(false)
     yield* outputs.end(true)
     const { made: valueLogs = [], movedBytes = 0 } = mover ?? {}
-    const { facts, writtenBytes } = outputs
-    assert(facts.reduce((sum, { entryCount }) => sum + entryCount, 0) === keptCount, 'the outputs hold what was kept')
+    const { facts, writtenBytes, addedTombstoneCount } = outputs
+    const written = facts.reduce((sum, { entryCount }) => sum + entryCount, 0)
+    assert(written === keptCount + addedTombstoneCount, 'the outputs hold what was kept')
     return {
       outputs: facts, readBytes: readBytes(runs), writtenBytes, valueLogs, movedBytes,
-      keptCount, droppedVersionCount, droppedTombstoneCount,
+      keptCount, droppedVersionCount, droppedTombstoneCount, expiredCount, addedTombstoneCount,
     }
   } catch (error) {
-    outputs.discard()
+    outputs?.discard()
     mover?.discard()
     throw error
   } finally {
@@ -95,11 +109,17 @@ export function* compactionRun(
   }
 }
 
+interface MergeParts {
+  outputs: CompactionOutputs
+  mover: ValueMover | null
+  cover: MergeCover | null
+}
+
 function* merge(
-  input: CompactionRunInput, runs: readonly RunCursor[], outputs: CompactionOutputs, mover: ValueMover | null,
+  input: CompactionRunInput, runs: readonly RunCursor[], { outputs, mover, cover }: MergeParts,
 ): Generator<undefined, RetentionFilter, unknown> {
   const control = new Int32Array(input.control)
-  const merging = new CompactionMerge(runs, outputs, input, new BelowTables(input.below))
+  const merging = new CompactionMerge(runs, input, { outputs, below: new BelowTables(input.below), cover })
   merging.begin()
   for (let state: MergeState = 'paused'; state !== 'done';) {
     checkGoingOn(control)

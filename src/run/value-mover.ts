@@ -10,10 +10,12 @@
  * Invariants: VLG-7 only the place of a value changes. COMP-5 after `discard` nothing is left.
  */
 import {
-  assert, corruption, crc32, EntryKind, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileSeed, handleChecksum, handleFileNum,
+  assert, corruption, crc32, EntryKind, FILE_BYTES_MAX, FILE_HEADER_BYTES, fileSeed, frontBytes, handleChecksum,
+  handleFileNum,
   handleLength, handleOffset, KEY_BYTES_MAX, KiB, MiB, putValueHandle, reseedCrc32,
 } from '../base/index.js'
 import type { FileHeader, FileNum, SeqNum } from '../base/index.js'
+import { isApart } from '../iterator/index.js'
 import type { NewValueLog, ValueLogFacts } from '../manifest/index.js'
 import type { TableContext, TableScan } from '../sstable/index.js'
 import { isRight, NewValueLogFile, seedAt, wrongValue } from '../tables/index.js'
@@ -85,8 +87,8 @@ export class ValueMover {
     if (!block.hasHandles) return
     const { bytes } = block
     for (let i = from; i < end; i++) {
-      if (block.kindAt(i) !== EntryKind.valueHandle) continue
-      const at = block.valueStart(i)
+      if (!isApart(block.kindAt(i))) continue
+      const at = handleStart(block, i)
       const fileNum = handleFileNum(bytes, at)
       if (fileNum !== this.lastFileNum) {
         this.lastFileNum = fileNum
@@ -98,7 +100,7 @@ export class ValueMover {
 
   private take(block: TableScan['block'], i: number, log: ListedValueLog): void {
     const { bytes } = block
-    const at = block.valueStart(i)
+    const at = handleStart(block, i)
     const [offset, length, checksum] = [handleOffset(bytes, at), handleLength(bytes, at), handleChecksum(bytes, at)]
     if (offset + length > log.bytes) {
       throw corruption(log.name, offset, `a handle names ${length} bytes, and ${log.bytes} count in all`)
@@ -284,4 +286,9 @@ function runEnd(byPlace: readonly Move[], from: number): number {
     end++
   }
   return end
+}
+
+/** Where the handle of entry i stands, behind its front. */
+function handleStart(block: TableScan['block'], i: number): number {
+  return block.valueStart(i) + frontBytes(block.kindAt(i))
 }

@@ -16,10 +16,12 @@ import {
   alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, handleCountOf, HASH_SEED_BYTES, KEY_BYTES_MAX,
   KEY_ORDER_NAME, NAME_NUMBER_MAX, SEQ_NUM_MAX, toHex,
 } from '../base/index.js'
-import type { TableFacts, ValueFileReference } from '../base/index.js'
+import type { ExpiryFacts, TableFacts, ValueFileReference } from '../base/index.js'
 import { printBytes } from '../dump/index.js'
+import type { Spans } from '../iterator/index.js'
 import { decodeReplaces, encodeReplaces } from './replaces.js'
 import type { Replaces } from './replaces.js'
+import { spanFactsOf } from './spans-section.js'
 import { UnknownCode } from './table-format.js'
 
 /** Tags that are written. On disk: do not change these numbers. */
@@ -41,24 +43,26 @@ const PropertyTag = {
   keyCount: 15,
   hashSeed: 16, // eight bytes
   blockBytes: 17,
+  /** Entries that expire; this and the next only when there are some. */
+  expiringCount: 18, // number
+  expiryOctiles: 19, // eight numbers: about when each eighth of them has expired
   /** Says which files the table stands for (replaces.ts); a table that no database made has none. */
   replaces: 20,
   /** Entries that are value handles; only when there are some. */
   handleCount: 24, // number
+  /** Fragments of range tombstones; only when there are some, and then a reader that does not know them must refuse. */
+  spanCount: 32, // number
 } as const
 
 /** Tags that later versions write. On disk: do not change these numbers. */
 const ReservedPropertyTag = {
-  expiringCount: 18,
-  expiryOctiles: 19,
   keyspaceName: 21,
   operatorName: 22,
   operandCount: 23,
-  spanCount: 32,
   prefixExtractor: 33,
   newestMs: 34,
 } as const
-const REQUIRED_TAGS: ReadonlySet<number> = new Set([ReservedPropertyTag.spanCount])
+const REQUIRED_TAGS: ReadonlySet<number> = new Set([PropertyTag.spanCount])
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries({ ...PropertyTag, ...ReservedPropertyTag }).map(([name, tag]) => [tag, name]),
 )
@@ -66,18 +70,21 @@ const NAMES: ReadonlyMap<number, string> = new Map(
 const FLAG_REQUIRED = 1
 const NUMBERS = [
   'entryCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum', 'firstLog', 'lastLog',
-  'keyspaceId', 'expiryMin', 'expiryMax', 'keyCount', 'blockBytes',
+  'keyspaceId', 'keyCount', 'blockBytes',
 ] as const
-type NumberName = (typeof NUMBERS)[number]
+const EXPIRY_NUMBERS = ['expiryMin', 'expiryMax'] as const
+type NumberName = (typeof NUMBERS)[number] | (typeof EXPIRY_NUMBERS)[number]
 
 /** What the file itself says; size, number and salt are in header and footer. */
-export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount'> {
+export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 'salt' | 'hiddenCount' | 'spans'> {
   /** Count of the different user keys. */
   keyCount: number
   /** The hash seed of point hash and filter, eight bytes (readHashSeed). */
   hashSeed: Uint8Array
   /** Size at which blocks were closed. */
   blockBytes: number
+  /** Fragments of range tombstones. */
+  spanCount: number
   /** What the table replaces; null when it was not made by a database. */
   replaces: Replaces | null
 }
@@ -90,14 +97,29 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
   values.set(PropertyTag.valueFiles, encodeValueFiles(properties.valueFiles))
   values.set(PropertyTag.hashSeed, properties.hashSeed)
   const handleCount = handleCountOf(properties.valueFiles)
-  if (handleCount > 0) values.set(PropertyTag.handleCount, new ByteWriter(8).u53(handleCount).finish())
+  if (handleCount > 0) values.set(PropertyTag.handleCount, numberOf(handleCount))
+  const { spanCount } = properties
+  if (spanCount > 0) values.set(PropertyTag.spanCount, numberOf(spanCount))
   if (properties.replaces !== null) values.set(PropertyTag.replaces, encodeReplaces(properties.replaces))
-  for (const name of NUMBERS) values.set(PropertyTag[name], new ByteWriter(8).u53(properties[name]).finish())
+  for (const name of NUMBERS) values.set(PropertyTag[name], numberOf(properties[name]))
+  const { expiry } = properties
+  values.set(PropertyTag.expiryMin, numberOf(expiry?.earliestMs ?? 0))
+  values.set(PropertyTag.expiryMax, numberOf(expiry?.latestMs ?? 0))
+  if (expiry !== null) {
+    values.set(PropertyTag.expiringCount, numberOf(expiry.count))
+    const octiles = new ByteWriter(64)
+    for (const ms of expiry.octilesMs) octiles.u53(ms)
+    values.set(PropertyTag.expiryOctiles, octiles.finish())
+  }
   const writer = new ByteWriter(512).u32(values.size).u32(0)
   for (const tag of [...values.keys()].sort((a, b) => a - b)) {
     writer.u32(tag + flagsOf(tag) * 2 ** 16).bytes(values.get(tag)!).align(8)
   }
   return writer.finish()
+}
+
+function numberOf(value: number): Uint8Array {
+  return new ByteWriter(8).u53(value).finish()
 }
 
 function flagsOf(tag: number): number {
@@ -115,7 +137,7 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   const order = new TextDecoder().decode(bytesOf(PropertyTag.orderName))
   if (order !== KEY_ORDER_NAME) throw new BadBytes(0, `key order is ${JSON.stringify(order)}`)
   const numbers = {} as Record<NumberName, number>
-  for (const name of NUMBERS) {
+  for (const name of [...NUMBERS, ...EXPIRY_NUMBERS]) {
     const value = bytesOf(PropertyTag[name])
     if (value.length !== 8) throw new BadBytes(0, `property ${name} is not a number`)
     numbers[name] = new ByteReader(value).u53()
@@ -130,28 +152,45 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   const hashSeed = bytesOf(PropertyTag.hashSeed)
   if (hashSeed.length !== HASH_SEED_BYTES) throw new BadBytes(0, 'property hashSeed is not eight bytes')
   const valueFiles = decodeValueFiles(bytesOf(PropertyTag.valueFiles))
-  checkHandleCount(values.get(PropertyTag.handleCount), valueFiles)
-  checkKnown(numbers)
+  checkHandleCount(decodeCount(values, 'handleCount'), valueFiles)
+  if (numbers.keyspaceId !== 0) throw new UnknownCode(0, `a table of keyspace ${numbers.keyspaceId}`)
   const replaces = values.get(PropertyTag.replaces)
+  const { expiryMin, expiryMax, ...facts } = numbers
   return {
-    ...numbers, smallestKey, largestKey, hashSeed, valueFiles,
+    ...facts, smallestKey, largestKey, hashSeed, valueFiles,
+    expiry: decodeExpiry(values, expiryMin, expiryMax), spanCount: decodeCount(values, 'spanCount'),
     replaces: replaces === undefined ? null : decodeReplaces(replaces),
   }
 }
 
-/** The number of handles is told twice: with the files they point to, and where a reader without value logs looks. */
-function checkHandleCount(told: Uint8Array | undefined, valueFiles: readonly ValueFileReference[]): void {
-  if (told !== undefined && told.length !== 8) throw new BadBytes(0, 'property handleCount is not a number')
-  const count = told === undefined ? 0 : new ByteReader(told).u53()
-  const sum = handleCountOf(valueFiles)
-  if (count !== sum) throw new BadBytes(0, `property handleCount is ${count}, the value files have ${sum}`)
+function decodeExpiry(
+  values: ReadonlyMap<number, Uint8Array>, earliestMs: number, latestMs: number,
+): ExpiryFacts | null {
+  const count = decodeCount(values, 'expiringCount')
+  const octiles = values.get(PropertyTag.expiryOctiles)
+  const isSound = count === 0
+    ? earliestMs === 0 && latestMs === 0 && octiles === undefined
+    : earliestMs > 0 && earliestMs <= latestMs && octiles?.length === 64
+  if (!isSound) throw new BadBytes(0, 'properties differ about entries that expire')
+  if (count === 0) return null
+  const reader = new ByteReader(octiles!)
+  const octilesMs = Array.from({ length: 8 }, () => reader.u53())
+  return { count, earliestMs, latestMs, octilesMs }
 }
 
-/** Refuses what later versions say in properties of today. */
-function checkKnown(numbers: Record<NumberName, number>): void {
-  const { keyspaceId, expiryMin, expiryMax } = numbers
-  if (keyspaceId !== 0) throw new UnknownCode(0, `a table of keyspace ${keyspaceId}`)
-  if (expiryMin !== 0 || expiryMax !== 0) throw new UnknownCode(0, 'entries with expiry')
+/** Reads a count that is left out when it is 0. */
+function decodeCount(
+  values: ReadonlyMap<number, Uint8Array>, name: 'handleCount' | 'spanCount' | 'expiringCount',
+): number {
+  const told = values.get(PropertyTag[name])
+  if (told !== undefined && told.length !== 8) throw new BadBytes(0, `property ${name} is not a number`)
+  return told === undefined ? 0 : new ByteReader(told).u53()
+}
+
+/** The number of handles is told twice: with the files they point to, and where a reader without value logs looks. */
+function checkHandleCount(count: number, valueFiles: readonly ValueFileReference[]): void {
+  const sum = handleCountOf(valueFiles)
+  if (count !== sum) throw new BadBytes(0, `property handleCount is ${count}, the value files have ${sum}`)
 }
 
 function nameOf(tag: number): string {
@@ -203,9 +242,13 @@ export function describeProperties(content: Uint8Array): { bytes: number; what: 
 function shownValue(name: string, value: Uint8Array): string {
   if (name === 'hashSeed') return toHex(value)
   if (name === 'replaces') return replacesText(decodeReplaces(value))
-  const isNumber = value.length === 8 && (name === 'handleCount' || (NUMBERS as readonly string[]).includes(name))
+  const isNumber = value.length === 8 && NUMBER_NAMES.has(name)
   return isNumber ? String(new ByteReader(value).u53()) : printBytes(value)
 }
+
+const NUMBER_NAMES: ReadonlySet<string> = new Set([
+  ...NUMBERS, ...EXPIRY_NUMBERS, 'handleCount', 'spanCount', 'expiringCount',
+])
 
 function replacesText({ group, index, isLast, lower, upper, inputs, unlisted }: Replaces): string {
   const place = `output ${index}${isLast ? ', the last one,' : ''} of group ${group}`
@@ -232,10 +275,12 @@ function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
   return files
 }
 
-/** Gives the facts that the manifest has of these properties. */
-export function factsIn(properties: TableProperties): Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
-  const { keyCount, hashSeed, blockBytes, replaces, ...facts } = properties
-  return { ...facts, hiddenCount: hiddenCountOf(properties) }
+/** Gives the facts that the manifest has of these properties, and of these range tombstones. */
+export function factsIn(
+  properties: TableProperties, spans: Spans | null,
+): Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
+  const { keyCount, hashSeed, blockBytes, replaces, spanCount, ...facts } = properties
+  return { ...facts, hiddenCount: hiddenCountOf(properties), spans: spans === null ? null : spanFactsOf(spans) }
 }
 
 /** Counts all versions but the newest of each key. */
@@ -250,11 +295,21 @@ export function factThatDiffers(properties: TableProperties, facts: TableFacts):
     if (properties[name] !== facts[name]) return `${name} ${properties[name]} against ${facts[name]}`
   }
   const hiddenCount = hiddenCountOf(properties)
-  const isHiddenTold = facts.hiddenCount > 0 && facts.hiddenCount !== hiddenCount
+  // What range tombstones hide only the writer has counted.
+  const isMore = properties.spanCount > 0 && facts.hiddenCount > hiddenCount
+  const isHiddenTold = facts.hiddenCount > 0 && facts.hiddenCount !== hiddenCount && !isMore
   if (isHiddenTold) return `hiddenCount ${hiddenCount} against ${facts.hiddenCount}`
   if (compareBytes(properties.smallestKey, facts.smallestKey) !== 0) return 'smallestKey'
   if (compareBytes(properties.largestKey, facts.largestKey) !== 0) return 'largestKey'
+  if (!sameExpiry(properties.expiry, facts.expiry)) return 'expiry'
+  const spanCount = facts.spans?.count ?? 0
+  if (properties.spanCount !== spanCount) return `spanCount ${properties.spanCount} against ${spanCount}`
   return sameValueFiles(properties.valueFiles, facts.valueFiles) ? null : 'valueFiles'
+}
+
+/** True when both say the same of entries that expire. The octiles may be missing. */
+export function sameExpiry(a: ExpiryFacts | null, b: ExpiryFacts | null): boolean {
+  return a?.count === b?.count && a?.earliestMs === b?.earliestMs && a?.latestMs === b?.latestMs
 }
 
 export function sameValueFiles(a: readonly ValueFileReference[], b: readonly ValueFileReference[]): boolean {

@@ -56,14 +56,28 @@ export function replacedByFlush(unlisted: readonly FileNum[]): Replaced {
 
 /** Gives what a merge of these inputs replaces. Requires: at least one input. */
 export function replacedByMerge(inputs: readonly TableFacts[], unlisted: readonly FileNum[]): Replaced {
-  let { smallestKey: lower, largestKey } = inputs[0]!
-  for (const table of inputs) {
-    if (compareBytes(table.smallestKey, lower) < 0) lower = table.smallestKey
-    if (compareBytes(table.largestKey, largestKey) > 0) largestKey = table.largestKey
+  const fileNums = inputs.map(({ fileNum }) => fileNum)
+  return {
+    lower: inputs.map(lowerOf).reduce((a, b) => (compareBytes(a, b) <= 0 ? a : b)),
+    upper: inputs.map(upperOf).reduce((a, b) => (isUpperAtMost(b, a) ? a : b)),
+    inputs: fileNums, unlisted,
   }
+}
+
+/** The first key that an entry or a range tombstone of a table has. */
+function lowerOf({ smallestKey, spans }: TableFacts): Uint8Array {
+  return spans !== null && compareBytes(spans.lower, smallestKey) < 0 ? spans.lower : smallestKey
+}
+
+/** The bound behind all that a table has; null when it has none. */
+function upperOf({ largestKey, spans }: TableFacts): Uint8Array | null {
   const upper = new Uint8Array(largestKey.length + 1)
   upper.set(largestKey)
-  return { lower, upper, inputs: inputs.map(({ fileNum }) => fileNum), unlisted }
+  return spans === null || isUpperAtMost(spans.upper, upper) ? upper : spans.upper
+}
+
+function isUpperAtMost(upper: Uint8Array | null, other: Uint8Array | null): boolean {
+  return other === null || (upper !== null && compareBytes(upper, other) <= 0)
 }
 
 export function encodeReplaces({ group, index, isLast, lower, upper, inputs, unlisted }: Replaces): Uint8Array {
@@ -107,12 +121,12 @@ function readNumbers(reader: ByteReader): FileNum[] {
 /** Gives what cannot be true of a table with these facts; null when there is nothing. */
 export function findReplacesProblem(replaces: Replaces, facts: TableFacts): string | null {
   const { group, index, lower, upper, inputs, unlisted } = replaces
-  const { fileNum, smallestKey, largestKey, firstLog } = facts
+  const { fileNum, firstLog } = facts
   if (group > fileNum || (group === fileNum) !== (index === 0)) return `output ${index} of group ${group}`
   if (firstLog !== 0 && (inputs.length > 0 || index > 0)) return 'a flush has no inputs and one output'
   if (firstLog === 0 && inputs.length === 0) return 'a merge has inputs'
   if (inputs.some((input) => input >= group)) return 'an input is not older than its outputs'
   if (unlisted.includes(fileNum)) return 'it lists itself'
-  const isInside = compareBytes(smallestKey, lower) >= 0 && (upper === null || compareBytes(largestKey, upper) < 0)
+  const isInside = compareBytes(lowerOf(facts), lower) >= 0 && isUpperAtMost(upperOf(facts), upper)
   return isInside ? null : 'the job did not cover its keys'
 }

@@ -7,6 +7,7 @@
  *   filter (bloom-filter.ts)
  *   point hash (point-hash.ts); one of the two may be absent
  *   properties (properties.ts)
+ *   spans (spans-section.ts), when there are range tombstones
  *   footer                                                128 bytes
  *
  * Blocks and sections stand one behind the other without a gap. Each ends with zeros up to a multiple of
@@ -55,17 +56,17 @@ const CODEC_NAMES: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 
 
 const SECTION_SLOTS = 8
 /** Slots of sections that later versions have. On disk: do not change these numbers. */
-const RESERVED_SLOTS: Readonly<Record<number, string>> = { 4: 'spans', 5: 'a prefix filter', 6: 'a dictionary' }
+const RESERVED_SLOTS: Readonly<Record<number, string>> = { 5: 'a prefix filter', 6: 'a dictionary' }
 const FEATURES_OFFSET = 76
 const UNIT_OFFSET = 88
 /** The bits of the first word that this version knows in a footer. */
-const KNOWN_FEATURES = MustKnow.valueHandles | MustKnow.packedBlocks
+const KNOWN_FEATURES = MustKnow.expiry | MustKnow.spans | MustKnow.valueHandles | MustKnow.packedBlocks
 /** A larger section is neither written nor believed. */
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
 
 /** Slots of the sections in the footer. On disk: do not change. */
-export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3 } as const
+export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3, spans: 4 } as const
 export type SectionSlot = (typeof SectionSlot)[keyof typeof SectionSlot]
 
 /** A block or section with its trailer; `bytes` is 0 when it is absent. */
@@ -129,12 +130,25 @@ export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number,
   for (let i = UNIT_OFFSET + 1; i < 112; i++) if (bytes[i] !== 0) throw bad(i, 'reserved bytes are not zero')
   const fault = sectionFault(sections, offset)
   if (fault !== null) throw bad(fault.slot * 8, fault.what)
+  if (saysSpans({ features }) !== sections[SectionSlot.spans]!.bytes > 0) {
+    throw bad(SectionSlot.spans * 8, 'the features differ about range tombstones')
+  }
   return { features, sections, blockCount: getU32(bytes, 64), fileBytes }
 }
 
 /** True when the table says that handles of values are among its entries. */
 export function saysHandles({ features }: Footer): boolean {
   return (features.mustKnow & MustKnow.valueHandles) !== 0
+}
+
+/** True when the table says that some of its entries expire. */
+export function saysExpiry({ features }: Footer): boolean {
+  return (features.mustKnow & MustKnow.expiry) !== 0
+}
+
+/** True when the table says that it has range tombstones. */
+export function saysSpans({ features }: Pick<Footer, 'features'>): boolean {
+  return (features.mustKnow & MustKnow.spans) !== 0
 }
 
 /** True when the table says that some of its blocks are packed. */
@@ -153,7 +167,7 @@ function unknownInFooter(bytes: Uint8Array, sections: readonly Extent[]): { at: 
   if (version !== FORMAT_VERSION) return { at: 112, what: `table format ${version}` }
   if (trailerBytes !== TRAILER_BYTES) return { at: 68, what: `trailers of ${trailerBytes} bytes` }
   if (unit !== 0) return { at: UNIT_OFFSET, what: `offsets in unit ${unit}` }
-  const slot = sections.findIndex(({ bytes: length }, at) => at > SectionSlot.properties && length > 0)
+  const slot = sections.findIndex(({ bytes: length }, at) => at > SectionSlot.spans && length > 0)
   return slot < 0 ? null : { at: 8 * slot, what: `section ${slot}, ${RESERVED_SLOTS[slot] ?? 'unknown'}` }
 }
 

@@ -39,6 +39,11 @@ export type EngineEvent =
   /** An attempt of a compaction failed. */
   | { type: 'compactionFailed'; id: number; willRetry: boolean; error: unknown }
   // Failures and what mends them
+  /**
+   * The wall clock is far behind the time up to which expired values may have been destroyed, so that was wrong, or the
+   * clock is now. Nothing is destroyed until the clock has been right for a while.
+   */
+  | { type: 'clockBehind'; dropTimeMs: number }
   /** The database accepts something else from now on, because of `error`. */
   | { type: 'stateChanged'; state: DatabaseState; place: string; error: unknown }
   /** Work in the background failed. */

@@ -22,9 +22,12 @@ function busyStats(): Stats {
   const sizes = { tableBytes: 130 * 2 ** 20, rawBytes: 200 * 2 ** 20, ratio: 200 / 130 }
   const level = { tableCount: 4, ...sizes, entryCount: 1_000_000 }
   stats.levels = [
-    { level: 0, ...level, tombstoneCount: 12 },
-    { level: 1, tableCount: 0, tableBytes: 0, rawBytes: 0, ratio: 0, entryCount: 0, tombstoneCount: 0 },
-    { level: 2, ...level, tombstoneCount: 0 },
+    { level: 0, ...level, tombstoneCount: 12, expiringCount: 0, spanCount: 0 },
+    {
+      level: 1, tableCount: 0, tableBytes: 0, rawBytes: 0, ratio: 0, entryCount: 0, tombstoneCount: 0, expiringCount: 0,
+      spanCount: 0,
+    },
+    { level: 2, ...level, tombstoneCount: 0, expiringCount: 0, spanCount: 0 },
   ]
   Object.assign(stats.wal, {
     logNum: 31, logCount: 3, logBytes: 96 * 2 ** 20, groupCount: 4321, writtenBytes: 5 * 2 ** 30,

@@ -98,18 +98,22 @@ function stageTable({ wait, build, install, release }: LastRunStats['flush']): s
 
 function levelLines(levels: readonly LevelStats[]): string[] {
   const used = levels.filter((level, i) => level.tableCount > 0 || i === 0)
-  const total = { tableCount: 0, tableBytes: 0, rawBytes: 0, entryCount: 0, tombstoneCount: 0 }
+  const total = {
+    tableCount: 0, tableBytes: 0, rawBytes: 0, entryCount: 0, tombstoneCount: 0, expiringCount: 0, spanCount: 0,
+  }
   let inTables = 0
   for (const level of levels) {
     for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += level[name]
     inTables += level.ratio * level.tableBytes
   }
-  const ratio = total.tableBytes === 0 ? [] : [pairs('', [['ratio', (inTables / total.tableBytes).toFixed(2)]])]
+  const more: Pair[] = total.tableBytes === 0 ? [] : [['ratio', (inTables / total.tableBytes).toFixed(2)]]
+  if (total.expiringCount > 0) more.push(['expiring', count(total.expiringCount)])
+  if (total.spanCount > 0) more.push(['range deletes', count(total.spanCount)])
   return [
     row('level', ['tables', 'size', 'raw', 'entries', 'tombstones']),
     ...used.map((level) => levelRow(`L${level.level}`, level)),
     levelRow('total', total),
-    ...ratio,
+    ...(more.length === 0 ? [] : [pairs('', more)]),
   ]
 }
 
@@ -140,18 +144,24 @@ function walLines({ database, wal, pins }: Stats): string[] {
 }
 
 function compactionLines({ compaction }: Stats): string[] {
-  const { style, active, queue, completed, moved, failed, readBytes, writtenBytes, debtBytes, run } = compaction
+  const { style, active, queue, completed, moved, covered, expired, failed } = compaction
+  const { readBytes, writtenBytes, debtBytes, run } = compaction
   if (style === 'none' && completed === 0) return []
   return [
     pairs('compaction', [
       ['style', style], ['queue', count(queue)], ['active', count(active)],
-      ['completed', count(completed)], ['moved', count(moved)], ['failed', count(failed)],
+      ['completed', count(completed)], ['moved', count(moved)],
+      ...unread('covered', covered), ...unread('expired', expired), ['failed', count(failed)],
     ]),
     pairs('', [
       ['read', bytes(readBytes)], ['written', bytes(writtenBytes)], ['debt', bytes(debtBytes)],
       ['avg', ms(run.avgMs)], ['max', ms(run.maxMs)],
     ]),
   ]
+}
+
+function unread(name: string, tables: number): Pair[] {
+  return tables === 0 ? [] : [[name, count(tables)]]
 }
 
 function valueLogLines({ valueLog }: Stats): string[] {

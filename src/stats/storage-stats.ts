@@ -33,6 +33,10 @@ export interface LevelStats {
   entryCount: number
   /** Deletions among them. */
   tombstoneCount: number
+  /** Entries that expire, also those that have. */
+  expiringCount: number
+  /** Fragments into which their range deletions are cut. */
+  spanCount: number
   /** Keys and values as the user gave them. */
   rawBytes: number
   /**
@@ -54,6 +58,10 @@ export interface CompactionStats {
   completed: number
   /** Tables, or groups of them, that only changed their level. */
   moved: number
+  /** Tables that left unread, since range deletions had deleted all that was in them. */
+  covered: number
+  /** Tables that left unread, since all that was in them had expired. */
+  expired: number
   /** Attempts that failed. */
   failed: number
   /** Bytes of tables that compactions read. */
@@ -62,6 +70,8 @@ export interface CompactionStats {
   writtenBytes: number
   /** Old versions of keys that nobody could see any more. */
   droppedVersionCount: number
+  /** Values that had expired for everybody, and went. */
+  expiredCount: number
   /** Deletions below which nothing was left to delete. */
   droppedTombstoneCount: number
   /** Bytes that must still be merged until every level is within its size. */

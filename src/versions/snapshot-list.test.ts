@@ -33,7 +33,9 @@ describe('SnapshotList', () => {
           snapshot!.release()
         } else held.push(list.hold(random.below(10)))
         const numbers = [...new Set(held.map((snapshot) => snapshot.seqNum))].sort((a, b) => a - b)
-        assert.deepEqual(list.rule, { snapshots: numbers, visibleSeqNum: 20 })
+        assert.deepEqual(list.takeRule(), {
+          snapshots: numbers, visibleSeqNum: 20, timesMs: numbers.map(() => 0), dropTimeMs: 0,
+        })
         assert.equal(list.count, held.length)
         assert.equal(list.oldest, numbers[0] ?? null)
       }

@@ -169,6 +169,7 @@ async function checkPin(db: Varve, { states }: Life, count: number): Promise<voi
       assert.equal(seqNum, next, 'a hole before a batch')
       next = seqNum + operations.length
       for (const operation of operations) {
+        assert.ok(operation.type !== 'delRange')
         const value = operation.type === 'put' ? text(operation.value) : undefined
         assert.equal(value, states[seqNum]!.get(text(operation.key)!), `batch ${seqNum}`)
       }

@@ -30,13 +30,18 @@ const boundsWrong = Object.fromEntries(Object.keys(bounds).map((name) => [name, 
 const reading = {
   fields: { snapshot: undefined, ownBuffers: false }, wrong: { snapshot: noSnapshot, ownBuffers: flags },
 }
+const lifetimes = [0, -1, 1.5, NaN, 2 ** 53, '5', 1n, {}]
 const writing = { fields: { sync: false }, wrong: { sync: flags } }
+const putting = {
+  fields: { ...writing.fields, ttl: null, expiresAt: undefined },
+  wrong: { ...writing.wrong, ttl: lifetimes, expiresAt: [null, -1, 1.5, NaN, 2 ** 53, '5', 1n, {}] },
+}
 const ranging = {
   fields: { ...reading.fields, ...bounds, reverse: false, limit: 100 },
   wrong: { ...reading.wrong, ...boundsWrong, reverse: flags, limit: limits },
 }
 
-const reads = ['get', 'getSync', 'has', 'hasSync', 'getMany', 'getManySync'] as const
+const reads = ['get', 'getSync', 'entry', 'entrySync', 'has', 'hasSync', 'getMany', 'getManySync'] as const
 const walks = ['entries', 'keys', 'values', 'entriesSync', 'keysSync', 'valuesSync'] as const
 const calls: Call[] = [
   ...reads.map((name): Call => ({
@@ -46,7 +51,7 @@ const calls: Call[] = [
   { name: 'clear', ...ranging, run: (db, options) => db.clear(options) },
   { name: 'clear, how', ...writing, run: (db, options) => db.clear({ prefix: 'none' }, options) },
   ...(['put', 'putSync'] as const).map((name): Call => ({
-    name, ...writing, run: (db, options) => db[name]('k', 'v', options),
+    name, ...putting, run: (db, options) => db[name]('k', 'v', options),
   })),
   ...(['del', 'delSync'] as const).map((name): Call => ({
     name, ...writing, run: (db, options) => db[name]('none', options),
@@ -57,13 +62,15 @@ const calls: Call[] = [
   })),
   { name: 'compact', fields: bounds, wrong: boundsWrong, run: (db, options) => db.compact(options) },
   {
-    name: 'compact, how', fields: { signal: undefined, onProgress: undefined },
-    wrong: { signal: [null, 0, {}, new EventTarget(), new AbortController()], onProgress: [null, 0, {}, 'f'] },
+    name: 'compact, how', fields: { expired: undefined, signal: undefined, onProgress: undefined },
+    wrong: {
+      expired: flags, signal: [null, 0, {}, new EventTarget(), new AbortController()], onProgress: [null, 0, {}, 'f'],
+    },
     run: (db, options) => db.compact({}, options),
   },
   {
-    name: 'putStream', fields: { ...writing.fields, length: undefined, signal: undefined },
-    wrong: { ...writing.wrong, length: [null, -1, 1.5, '1'], signal: [null, 0, {}, new EventTarget()] },
+    name: 'putStream', fields: { ...putting.fields, length: undefined, signal: undefined },
+    wrong: { ...putting.wrong, length: [null, -1, 1.5, '1'], signal: [null, 0, {}, new EventTarget()] },
     run: (db, options) => db.putStream('k', [Uint8Array.of(0x76)], options),
   },
   {
@@ -119,7 +126,7 @@ async function opened(): Promise<Ledger> {
 /** The ledger's side of a call that went through. */
 function account(ledger: Ledger, { name }: Call, options: unknown): void {
   if (/^(put|batch)/.test(name)) ledger.put('k', 'v')
-  if (name.startsWith('del')) ledger.del('none')
+  if (name.startsWith('del') || name === 'clear, how') ledger.del('none')
   if (name !== 'clear') return
   if (ledger.db.hasSync('k')) return
   ledger.del('k')

@@ -5,7 +5,7 @@ import { SeededRandom } from '../../src/base/index.js'
 import type { BatchOp, RangeOptions, Snapshot, Varve, VarveOptions } from '../../src/index.js'
 import { Place, SMALL } from '../support/databases/databases.js'
 import type { Platform } from '../support/databases/databases.js'
-import { latin1, MapModel, randomKey, randomRange } from '../support/model/range-model.js'
+import { latin1, MapModel, randomBounds, randomKey, randomRange } from '../support/model/range-model.js'
 
 interface Held {
   snapshot: Snapshot
@@ -61,20 +61,27 @@ class Walk {
 
   private write(): void {
     const { random, model, db } = this
-    const operations = Array.from({ length: 1 + random.below(4) }, (): BatchOp => (random.chance(0.25)
-      ? { type: 'del', key: randomKey(random) }
-      : { type: 'put', key: randomKey(random), value: this.value() }))
+    const operations = Array.from({ length: 1 + random.below(4) }, (): BatchOp => {
+      if (random.chance(0.05)) return { type: 'delRange', ...randomBounds(random) }
+      return random.chance(0.25)
+        ? { type: 'del', key: randomKey(random) } : { type: 'put', key: randomKey(random), value: this.value() }
+    })
     const sync = random.chance(0.03)
     const [first] = operations
     const isOne = random.chance(0.5)
     for (const operation of isOne ? [first!] : operations) {
       if (operation.type === 'put') model.put(operation.key as Uint8Array, operation.value as Uint8Array)
-      else model.del(operation.key as Uint8Array)
+      else if (operation.type === 'del') model.del(operation.key as Uint8Array)
+      else model.delRange(operation)
     }
     // A Sync call shows at once; what was only promised shows with the next one.
     if (!isOne) {
       if (random.chance(0.5)) db.batchSync(operations, { sync })
       else this.pending.push(db.batch(operations, { sync }))
+    } else if (first!.type === 'delRange') {
+      const { type, ...range } = first!
+      if (random.chance(0.5)) db.delRangeSync(range, { sync })
+      else this.pending.push(random.chance(0.5) ? db.delRange(range, { sync }) : db.clear(range, { sync }))
     } else if (first!.type === 'put') {
       if (random.chance(0.5)) db.putSync(first!.key, first!.value, { sync })
       else this.pending.push(db.put(first!.key, first!.value, { sync }))

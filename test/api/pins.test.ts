@@ -5,7 +5,7 @@ import { logFileName } from '../../src/base/index.js'
 import type { ErrorCode } from '../../src/base/index.js'
 import type { EngineEvent, PinInfo, Varve } from '../../src/index.js'
 import { SimVfs } from '../../src/testing.js'
-import { readBatches } from '../support/databases/follower.js'
+import { keyOperations, readBatches } from '../support/databases/follower.js'
 import { fileNums, openSim, readAllText, SIM_DIR, textOf } from '../support/databases/simulated.js'
 
 /** One log and one table a letter. */
@@ -279,7 +279,7 @@ describe('pins', () => {
 })
 
 async function textsOf(db: Varve): Promise<string[]> {
-  return (await readBatches(db, 'f')).flatMap(({ operations }) => operations.map(({ key }) => textOf(key)))
+  return keyOperations(await readBatches(db, 'f')).map(({ key }) => textOf(key))
 }
 
 describe('pins refuse', () => {

@@ -76,9 +76,9 @@ test('a stretch of deleted keys is remembered until a key is put into it', () =>
   const hint = new GapHint()
   const { buffer } = sampleBuffer(1, { capacity: 1 << 16, lastSeqNum: 0 })
   const { memtable } = buffer
-  const reader = { memtable, seqNum: memtable.lastSeqNum, entryCount: memtable.entryCount }
-  const find = (from: string, seqNum = memtable.lastSeqNum) => {
-    const found = hint.find(memtable, seqNum, bytes(from))
+  const reader = { memtable, seqNum: memtable.lastSeqNum, timeMs: 50, entryCount: memtable.entryCount }
+  const find = (from: string, seqNum = memtable.lastSeqNum, timeMs = 50) => {
+    const found = hint.find({ memtable, seqNum, timeMs }, bytes(from))
     return found === null ? null : [text(found.lower), text(found.end)]
   }
   hint.note(reader, 31, bytes('a'), bytes('m'))
@@ -87,6 +87,7 @@ test('a stretch of deleted keys is remembered until a key is put into it', () =>
   assert.deepEqual(find('b'), ['b', 'm'])
   assert.deepEqual(find('lzz'), ['b', 'm'])
   assert.deepEqual([find('a'), find('m'), find('b', memtable.lastSeqNum - 1)], [null, null, null])
+  assert.deepEqual([find('b', memtable.lastSeqNum, 49), find('b', memtable.lastSeqNum, 51)], [null, ['b', 'm']])
   const other = sampleBuffer(2, { capacity: 1 << 16, lastSeqNum: 0 }).buffer.memtable
-  assert.equal(hint.find(other, 5, bytes('c')), null)
+  assert.equal(hint.find({ memtable: other, seqNum: 5, timeMs: 50 }, bytes('c')), null)
 })

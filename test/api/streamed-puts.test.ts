@@ -9,6 +9,7 @@ import { runCommandLine } from '../../src/cli/command-line.js'
 import { VarveError } from '../../src/index.js'
 import type { Varve, VarveOptions } from '../../src/index.js'
 import { onEach, Place, text } from '../support/databases/databases.js'
+import { keyOperations } from '../support/databases/follower.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 /** More than a buffer of SMALL, so that the value gets a file of its own. */
@@ -357,7 +358,9 @@ test('a follower gets a streamed value, also after it was overwritten and flushe
   const values: (Uint8Array | undefined)[] = []
   const follow = async (from: Varve) => {
     values.length = 0
-    for await (const { operations } of from.pins.read('follower')) values.push(...operations.map(({ value }) => value))
+    for await (const batch of from.pins.read('follower')) {
+      values.push(...keyOperations([batch]).map(({ value }) => value))
+    }
   }
   await follow(db)
   assert.deepEqual(values.map((value) => value!.length), [LARGE, 5])

@@ -8,7 +8,7 @@ import { drawn, isWholeRun } from '../support/harness/share.js'
 import { programsOf, SmallWorkloads } from '../support/crash/small-workloads.js'
 
 /** One program in this many is run, by length; odd numbers, so that each operation comes at each position. */
-const EVERY = [1, 1, 1, 61, 431]
+const EVERY = [1, 1, 1, 83, 631]
 
 for (const [mode, settings, hasThreads] of [
   ['strict', { manifestSync: true }, false], ['fast', { manifestSync: false }, false],
@@ -23,7 +23,7 @@ for (const [mode, settings, hasThreads] of [
     const { programCount, counts } = workloads
     t.diagnostic(`${programCount} programs, ${counts.points} crashes, ${counts.images} different disks`)
     if (!isWholeRun) return
-    assert.equal(programCount, 1 + 9 + 81 + 12 + 16)
+    assert.equal(programCount, 1 + 10 + 100 + 13 + 16)
     assert.ok(counts.images > 600, String(counts.images))
   })
 }

@@ -71,12 +71,13 @@ for (const manifestSync of [true, false]) {
   test(`A23: writers fill the disk, garbage is collected, writes resume by themselves, ${mode} mode`, async () => {
     const events: string[] = []
     const w = await dyingValues(manifestSync, ({ type }) => void events.push(type))
-    w.vfs.capacityBytes = w.vfs.usedBytes + 200_000
+    const capacityBytes = w.vfs.usedBytes + 200_000
+    w.vfs.capacityBytes = capacityBytes
     for (let i = 0; i < 200 && w.errors.length === 0; i++) await w.put(`k${i % 5}`, LARGE)
     assert.deepEqual(w.errors.splice(0), ['NO_SPACE'])
     assert.equal(w.db.stats().database.state, 'READ_ONLY')
     // What values left of the disk may be less than a table of a collection takes.
-    w.vfs.capacityBytes = Math.max(w.vfs.capacityBytes, w.vfs.usedBytes + 8192)
+    w.vfs.capacityBytes = Math.max(capacityBytes, w.vfs.usedBytes + 8192)
     await reopenAll(w)
     await patiently(w, () => w.compact()).catch(() => undefined)
     await w.vfs.clock.advance(15_000)

@@ -12,7 +12,7 @@ import { EncodingFlag, EntryKind, FILE_HEADER_BYTES, FrameFlag, FrameType, Versi
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve, VarveError } from '../../src/index.js'
 import { directoryState } from '../support/databases/directory-state.js'
-import { readBatches } from '../support/databases/follower.js'
+import { keyOperations, readBatches } from '../support/databases/follower.js'
 import { LogCraft } from '../support/samples/log-crafting.js'
 import type { CraftedEntry, CraftedFrame } from '../support/samples/log-crafting.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
@@ -105,12 +105,12 @@ const frameFlags: Case[] = [
 ]
 
 const entryKinds: Case[] = [
-  [0, '0'], [4, '4 (rangeTombstone)'], [5, '5 (operand)'], [6, '6 (prepare)'],
+  [0, '0'], [5, '5 (operand)'], [6, '6 (prepare)'],
   [7, '7 (commit)'], [8, '8'], [15, '15'],
 ].map(([kind, name]) => [entry({ kind: kind as number }), `entry kind ${name}`, BODY])
 
 const versionFlags: Case[] = [
-  [0x10, '0x10 (expiry)'], [0x20, '0x20 (packed)'], [0x40, '0x40'], [0x80, '0x80'],
+  [0x20, '0x20 (packed)'], [0x40, '0x40'], [0x80, '0x80'],
 ].flatMap(([flag, name]) => [EntryKind.value, EntryKind.valueHandle].map((kind): Case =>
   [entry({ kind: kind | (flag as number) }), `entry version flag ${name}`, BODY]))
 
@@ -174,6 +174,7 @@ describe('REC-7: a log with a reserved code is refused by name, and nothing is c
 
 const flagged = (kind: number, flag: number) => entry({ kind: kind | flag })
 const { expiry, packed } = VersionFlag
+const { value } = EntryKind
 const { tombstone, rangeTombstone } = EntryKind
 
 const nobodyWrites: Case[] = [
@@ -181,6 +182,8 @@ const nobodyWrites: Case[] = [
   [flagged(tombstone, packed), 'entry kind 2 (tombstone) with version flag 0x20 (packed)', BODY],
   [flagged(rangeTombstone, packed), 'entry kind 4 (rangeTombstone) with version flag 0x20 (packed)', BODY],
   [flagged(EntryKind.commit, expiry), 'entry kind 7 (commit) with version flag 0x10 (expiry)', BODY],
+  [flagged(value, expiry), 'an expiry that is 0, or 2^53 or more', BODY],
+  [entry({ kind: EntryKind.valueHandle | expiry, expiry: 7 }), 'a value handle of 5 bytes', BODY],
   [entry({ kind: EntryKind.valueHandle }), 'a value handle of 5 bytes', BODY],
   [entry({ kind: EntryKind.valueHandle, value: '\0'.repeat(20) }), 'a value handle without a file', BODY],
   [
@@ -235,7 +238,7 @@ describe('what readers take though nobody writes it yet', () => {
         const last = (await readBatches(db, PIN)).at(-1)!
         assert.equal(last.seqNum, 4)
         assert.deepEqual(
-          last.operations.map(({ type, key, value }) => [type, Buffer.from(key).toString(), value.length]),
+          keyOperations([last]).map(({ type, key, value }) => [type, Buffer.from(key).toString(), value.length]),
           [['put', 'large', 6000], ['del', 'a', 0], ['put', 'empty', 0]],
         )
       }

@@ -21,13 +21,13 @@ const version = versionIn(manifest, Number.parseInt(name, 10))
 const table: LevelTable = { level: 0, facts: version.levels[0]!.tables[0]! }
 
 const FIELDS: readonly (readonly [tag: number, name: string])[] = [
-  [16, 'drop time'], [17, 'add keyspace'], [18, 'drop keyspace'], [19, 'next keyspace id'],
+  [17, 'add keyspace'], [18, 'drop keyspace'], [19, 'next keyspace id'],
   [21, 'remap of value files'], [22, 'scrub position'], [23, 'hash seed'], [24, 'cause of the edit'],
-  [25, 'new level numbers'], [26, 'time of the close'],
+  [25, 'new level numbers'],
 ]
 
 const RECORD_FIELDS: readonly (readonly [tag: number, name: string])[] = [
-  [2, 'expiring count'], [3, 'spans'], [4, 'widest spans'], [5, 'origin'], [6, 'sequence override'],
+  [5, 'origin'], [6, 'sequence override'],
   [7, 'operand count'], [9, 'value files as deltas'],
 ]
 
@@ -84,7 +84,7 @@ test('fields that nobody has reserved, and flags of fields', async () => {
     await refuses(edit({ tag, value }), FIRST_FIELD, `unknown field ${tag}`)
     await assertOpens(edit({ tag, value, flags: FIELD_IGNORABLE }).image, name)
   }
-  for (const tag of [10, 4000]) {
+  for (const tag of [11, 4000]) {
     await refuses(recordField({ tag, value }), RECORD_END, `unknown field ${tag}`)
     await assertOpens(recordField({ tag, value, flags: FIELD_IGNORABLE }).image, name)
   }
@@ -96,21 +96,18 @@ test('fields that nobody has reserved, and flags of fields', async () => {
 
 test('fields of a record stand once each, by ascending tag, also those that are left out', async () => {
   const ignored = (tag: number): CraftedField => ({ tag, value, flags: FIELD_IGNORABLE })
-  await assertOpens(recordField(ignored(2), ignored(4), ignored(300)).image, name)
-  for (const [first, second] of [[4, 4], [4, 2], [9, 7]] as const) {
+  await assertOpens(recordField(ignored(5), ignored(6), ignored(300)).image, name)
+  for (const [first, second] of [[6, 6], [6, 5], [9, 7]] as const) {
     const { image: files, at } = recordField(ignored(first), ignored(second))
     const message = `${name} at offset ${at + RECORD_END + 16}: field ${second} behind field ${first}`
     for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)
   }
 })
 
-test('a table of a keyspace, and one with entries that expire', async () => {
+test('a table of a keyspace', async () => {
   const { facts } = table
   const withFacts = (more: Partial<typeof facts>) => record(recordWith({ level: 0, facts: { ...facts, ...more } }))
   await refuses(withFacts({ keyspaceId: 5 }), RECORD + 4, `table ${facts.fileNum} is of keyspace 5, not 0`)
-  for (const more of [{ expiryMax: 2 ** 40 }, { expiryMin: 1, expiryMax: 1 }]) {
-    await refuses(withFacts(more), RECORD + 80, `table ${facts.fileNum} has entries with expiry`)
-  }
 })
 
 test('frames of an unknown type, with unknown flags, with extensions: no torn end, whatever the body is', async () => {

@@ -148,11 +148,13 @@ test('footer: each feature that a reader must know', async () => {
     'a dictionary', 'values packed one by one',
   ]
   for (let bit = 0; bit < 32; bit++) {
-    if (2 ** bit === MustKnow.valueHandles || 2 ** bit === MustKnow.packedBlocks) continue
+    if (Object.values(MustKnow).some((known) => known === 2 ** bit)) continue
     await refusedAtOpen(footerWith(76, 2 ** bit), new RegExp(names[bit] ?? `feature ${bit}`))
   }
-  // This one is known, and not true.
+  // These are known, and not true.
+  await refusedAtOpen(footerWith(76, MustKnow.spans), /differ about range tombstones/, { code: 'CORRUPTION' })
   await refusedAtOpen(footerWith(76, MustKnow.valueHandles), /differ about value handles/, { code: 'CORRUPTION' })
+  await refusedAtOpen(footerWith(76, MustKnow.expiry), /differ about entries that expire/, { code: 'CORRUPTION' })
 })
 
 test('footer: each feature that a writer must know; a read-only open takes the table', async () => {
@@ -165,10 +167,10 @@ test('footer: features that anyone may ignore are ignored', async () => {
   for (let bit = 0; bit < 32; bit++) await taken(footerWith(84, 2 ** bit))
 })
 
-test('footer: a unit of offsets, and sections of slots 4 to 7', async () => {
+test('footer: a unit of offsets, and sections of slots 5 to 7', async () => {
   await refusedAtOpen(footerWith(88, 1), /offsets in unit 1/)
   await refusedAtOpen(footerWith(88, 0x100), /reserved bytes are not zero/, { code: 'CORRUPTION' })
-  for (const [slot, what] of [[4, 'spans'], [5, 'prefix filter'], [6, 'dictionary'], [7, 'unknown']] as const) {
+  for (const [slot, what] of [[5, 'prefix filter'], [6, 'dictionary'], [7, 'unknown']] as const) {
     await refusedAtOpen(footerWith(8 * slot + 4, 24), new RegExp(`section ${slot}, .*${what}`))
   }
 })
@@ -205,18 +207,24 @@ test('kinds of entries', async () => {
 
 test('version flags of entries', async () => {
   const flags = [
-    [0x10, /flag 0x10 .expiry/], [0x20, /flag 0x20 .packed/], [0x40, /flag 0x40/], [0x80, /flag 0x80/],
+    [0x20, /flag 0x20 .packed/], [0x40, /flag 0x40/], [0x80, /flag 0x80/],
   ] as const
   for (const [flag, message] of flags) {
     await refusedAtRead(withKind(0, 1 | flag), message)
     await refusedAtRead(withKind(0, 3 | flag), message)
     await refusedAtRead(withKind(0, 5 | flag), /entry kind 5/)
-    // No version gives the two that have a name to other kinds.
-    const code = flag <= 0x20 ? 'CORRUPTION' : 'UNSUPPORTED_FORMAT'
+    // No version gives the one that has a name to other kinds.
+    const code = flag === 0x20 ? 'CORRUPTION' : 'UNSUPPORTED_FORMAT'
     for (const kind of [2, 4, 6, 7]) {
       await refusedAtRead(withKind(1, kind | flag), code === 'CORRUPTION' || kind === 2 ? message : /entry kind/, code)
     }
   }
+})
+
+test('expiry of entries', async () => {
+  await refusedAtRead(withKind(0, 0x11), /too short for its expiry/, 'CORRUPTION')
+  await refusedAtRead(withKind(0, 0x13), /too short for its expiry/, 'CORRUPTION')
+  for (const kind of [2, 4, 6, 7]) await refusedAtRead(withKind(1, kind | 0x10), /flag 0x10 .expiry/, 'CORRUPTION')
 })
 
 test('a merge refuses such a block too', async () => {
@@ -226,14 +234,15 @@ test('a merge refuses such a block too', async () => {
 })
 
 test('properties', async () => {
-  await refusedAtOpen(withProperty(32, 1), /property 32, spanCount/)
+  await refusedAtOpen(withProperty(32, 1), /spanCount is not a number/, { code: 'CORRUPTION' })
   await refusedAtOpen(withProperty(40, 1), /property 40, unknown/)
   for (const tag of [21, 22, 23, 33, 34, 40, 63, 65_535]) await taken(withProperty(tag, 0))
   await refusedAtOpen(withProperty(32, 0), /spanCount with flags 0/, { code: 'CORRUPTION' })
   for (const tag of [20, 24]) await refusedAtOpen(withProperty(tag, 1), /with flags 1/, { code: 'CORRUPTION' })
   await refusedAtOpen(withProperty(40, 2), /with flags 2/, { code: 'CORRUPTION' })
   await refusedAtOpen(withNumber(11, 1), /table of keyspace 1/)
-  for (const tag of [12, 13]) await refusedAtOpen(withNumber(tag, 1000), /entries with expiry/)
+  const differ = /properties differ about entries that expire/
+  for (const tag of [12, 13]) await refusedAtOpen(withNumber(tag, 1000), differ, { code: 'CORRUPTION' })
   const flags = craftIn(table, propertiesAt, (content) => putU32(content, property(20).at + 8 + 12, 3))
   await refusedAtOpen(flags, /replaces with flags 3/)
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bytesSource, describeLog } from '../../src/dump/index.js'
-import { describeManifest, versionText } from '../../src/manifest/index.js'
+import { applyEdit, describeManifest, versionText } from '../../src/manifest/index.js'
 import { assertGolden } from '../support/harness/golden.js'
 import { reservedLog, sampleLog } from '../support/samples/log-samples.js'
 import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/samples/manifest-samples.js'
@@ -34,6 +34,20 @@ test('how many versions of a table are hidden stands in its record, and is named
   runSync(log.append([{ addTables: [{ level: 3, facts: sampleTable(20, 'a-z', { hiddenCount: 3 }) }] }]))
   const text = sectionsText(describeManifest(bytesSource(readAll(vfs, '/db/000007.manifest')), '000007.manifest'))
   assert.match(text, /field: hiddenCount \(1\)\n.*flags: ignorable\n.*value, bytes: 8\n.*hidden versions: 3\n/)
+})
+
+test('what range deletes a table has stands in its record, and is named', () => {
+  const { vfs, log } = writeSampleManifest()
+  const bounds = { lower: new TextEncoder().encode('c'), upper: null }
+  const spans = { ...bounds, count: 2, widest: [{ ...bounds, upper: new TextEncoder().encode('x'), seqNum: 203 }] }
+  const facts = sampleTable(20, 'a-z', { spans })
+  runSync(log.append([{ addTables: [{ level: 3, facts }] }]))
+  const bytes = readAll(vfs, '/db/000007.manifest')
+  const text = sectionsText(describeManifest(bytesSource(bytes), '000007.manifest'))
+  assert.match(text, /field: spans \(3\)\n(.*\n)*.*fragments of range tombstones: 2\n/)
+  assert.match(text, /field: widestSpans \(4\)\n.*flags: ignorable\n(.*\n)*.*sequence number: 203\n/)
+  const version = applyEdit(sampleVersions().at(-1)!, { addTables: [{ level: 3, facts }] })
+  assert.match(versionText(version), /2 fragments of range tombstones from "c" to the end/)
 })
 
 test('a manifest, annotated, and the version it makes', () => {

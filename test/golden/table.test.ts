@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Codec, describeTable } from '../../src/sstable/index.js'
 import { assertGolden } from '../support/harness/golden.js'
-import { sampleEntries, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
+import { sampleEntries, sampleSpans, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
 import type { Entry } from '../support/samples/table-samples.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
@@ -27,8 +27,15 @@ test('a small table with packed blocks is written as its annotated dump says', (
   assertGolden('table-packed.txt', `${sectionsText(describe())}${data}`)
 })
 
+test('a small table with range tombstones is written as its annotated dump says', () => {
+  const { file } = writeTable(fewEntries(), { blockBytes: 1024, spans: sampleSpans() })
+  const describe = () => describeTable({ file, name: TABLE_NAME })
+  const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
+  assertGolden('table-spans.txt', `${sectionsText(describe())}${data}`)
+})
+
 for (const codec of [Codec.none, Codec.packed]) test(`each byte is in exactly one field, with codec ${codec}`, () => {
-  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, codec })
+  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, codec, spans: sampleSpans() })
   let end = 0
   for (const section of describeTable({ file, name: TABLE_NAME })) {
     assert.deepEqual([section.offset, section.problems], [end, []])

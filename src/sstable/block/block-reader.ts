@@ -7,8 +7,9 @@
  * that entries are in order, whatever the file said; the other methods rely on it.
  */
 import {
-  alignUp, BadBytes, EntryKind, getU53, handleProblem, KEY_BYTES_MAX, KiB, MiB, SEQ_NUM_MAX,
+  alignUp, BadBytes, contentProblem, EntryKind, getU53, KEY_BYTES_MAX, KiB, kindProblem, MiB, SEQ_NUM_MAX,
 } from '../../base/index.js'
+import { isApart, mayExpire } from '../../iterator/index.js'
 import {
   BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
 } from './block-format.js'
@@ -38,6 +39,8 @@ export class BlockReader {
   seqWidth = 0
   /** Some entries are value handles; known once the columns of the block were checked. */
   hasHandles = false
+  /** Some values have fronts; known likewise. */
+  hasFronts = false
   private seqBase = 0
   private ownBytes: Uint8Array = NO_BYTES
   private ownWords: Uint32Array = NO_WORDS
@@ -203,7 +206,7 @@ export class BlockReader {
     if (start > length) throw new BadBytes(4, 'columns do not fit')
     this.checkKeyStarts(start)
     this.checkValueStarts(length)
-    if (this.hasHandles) this.checkHandles()
+    if (this.hasHandles || this.hasFronts) this.checkContents()
     this.checkSeqNums()
   }
 
@@ -212,6 +215,7 @@ export class BlockReader {
     const suffixMax = KEY_BYTES_MAX - this.prefixBytes
     let previous = first
     let hasHandles = false
+    let hasFronts = false
     for (let i = 0; i < count; i++) {
       const word = words[keyWord + i]!
       const start = word & START_MASK
@@ -219,8 +223,10 @@ export class BlockReader {
       const isBad = i === 0 ? start !== first : start < previous || start - previous > suffixMax
       if (isBad) throw new BadBytes(16 + 4 * i, 'key start out of order')
       if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
-        if (kind !== EntryKind.valueHandle) throw refusedEntry(16 + 4 * i, kind)
-        hasHandles = true
+        const isKnown = kind === EntryKind.valueHandle || (mayExpire(kind) && kindProblem(kind) === null)
+        if (!isKnown) throw refusedEntry(16 + 4 * i, kind)
+        if (isApart(kind)) hasHandles = true
+        if (mayExpire(kind)) hasFronts = true
       }
       previous = start
     }
@@ -229,6 +235,7 @@ export class BlockReader {
       throw new BadBytes(16 + 4 * count, 'end of keys out of order')
     }
     this.hasHandles = hasHandles
+    this.hasFronts = hasFronts
   }
 
   private checkValueStarts(length: number): void {
@@ -245,12 +252,13 @@ export class BlockReader {
     }
   }
 
-  private checkHandles(): void {
+  private checkContents(): void {
     const { count, bytes, base } = this
     for (let i = 0; i < count; i++) {
-      if (this.kindAt(i) !== EntryKind.valueHandle) continue
+      const kind = this.kindAt(i)
+      if (kind === EntryKind.value || kind === EntryKind.tombstone) continue
       const start = this.valueStart(i)
-      const problem = handleProblem(bytes, start, this.valueEnd(i))
+      const problem = contentProblem(bytes, kind, start, this.valueEnd(i))
       if (problem !== null) throw new BadBytes(start - base, problem)
     }
   }

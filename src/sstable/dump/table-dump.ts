@@ -19,7 +19,7 @@ import { Codec, contentBytes, decodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAG
 import type { Extent, Footer } from '../table-format.js'
 import {
   blockSection, filterSection, footerSection, indexSection, packedSection, pointHashSection, propertiesSection,
-  SECTION_TITLES,
+  SECTION_TITLES, spansSection,
 } from './table-sections.js'
 
 /** Describes every byte of a table, in the order of the file. Throws IO_ERROR when there is nothing to read. */
@@ -146,6 +146,7 @@ class Layout {
       if (slot === SectionSlot.filter) return filterSection(content, extent)
       if (slot === SectionSlot.pointHash) return pointHashSection(content, extent)
       if (slot === SectionSlot.properties) return propertiesSection(properties!, content, extent)
+      if (slot === SectionSlot.spans) return spansSection(content, extent)
       return this.unknown(`section ${slot}`, extent, [])
     })
   }

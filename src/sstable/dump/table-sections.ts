@@ -13,12 +13,13 @@ import { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { describeProperties } from '../properties.js'
 import type { TableProperties } from '../properties.js'
+import { decodeSpans } from '../spans-section.js'
 import { FOOTER_BYTES } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { firstOf, SectionFields } from './fields.js'
 
 /** Titles of the sections, by their slots in the footer. */
-export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties']
+export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties', 'spans']
 
 /** The most bytes of a key or value that the data of a section has. */
 const DATA_BYTES_SHOWN = 64
@@ -161,6 +162,33 @@ export function propertiesSection(properties: TableProperties, content: Uint8Arr
   return section('properties', extent, content, {
     summary: `${entryCount} entries, ${keyCount} keys`,
     fields: fields.end(extent.offset + extent.bytes), data: { ...properties, ...shown },
+  })
+}
+
+/** Describes range tombstones; throws BadBytes. */
+export function spansSection(content: Uint8Array, extent: Extent): Section {
+  const spans = decodeSpans(content)
+  const { count: n, bounds, starts, firsts, numbers, hasEnd } = spans
+  const used = 16 + 4 * (2 * n + 1) + 4 * (n + 1)
+  const boundName = (i: number): string => `fragment ${i >>> 1}: ${i % 2 === 0 ? 'lower' : 'upper'} bound`
+  const fields = new SectionFields(extent.offset)
+    .add(4, `${n} fragments`).add(4, `${numbers.length} sequence numbers`).add(4, `${bounds.length} bytes of bounds`)
+    .add(4, hasEnd ? 'flags: none' : 'flags: the last fragment has no end')
+    .addEach(2 * n, 4, (i) => `${boundName(i)} at ${starts[i]}`).add(4, `bounds end at ${starts[2 * n]}`)
+    .addEach(n, 4, (i) => `fragment ${i}: numbers from ${firsts[i]} on`).add(4, `${firsts[n]} numbers`)
+    .add(alignUp(used, 8) - used, 'zeros')
+    .addEach(numbers.length, 8, (i) => `sequence number ${numbers[i]}`)
+  const shown = firstOf(2 * n, (i) => bounds.subarray(starts[i], starts[i + 1]))
+  shown.forEach((bound, i) => fields.add(bound.length, boundName(i), printBytes(bound)))
+  fields.add(bounds.length - starts[shown.length]!, `${2 * n - shown.length} more`)
+  const fragments = firstOf(n, (i) => ({
+    lower: printBytes(spans.lower(i), DATA_BYTES_SHOWN),
+    upper: spans.isEndless(i) ? null : printBytes(spans.upper(i)!, DATA_BYTES_SHOWN),
+    seqNums: [...numbers.subarray(firsts[i], firsts[i + 1])],
+  }))
+  return section('spans', extent, content, {
+    summary: `${n} fragments of range tombstones`, fields: fields.end(extent.offset + extent.bytes),
+    data: { fragmentCount: n, fragments },
   })
 }
 

@@ -20,7 +20,7 @@ import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
 import type { BlockMemory } from '../block/packed-format.js'
 import { PointEntries } from '../block/point-entries.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { saysHandles, saysPacked } from '../table-format.js'
+import { saysExpiry, saysHandles, saysPacked } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
@@ -279,8 +279,8 @@ export class TableBlocks {
 }
 
 /**
- * Throws CORRUPTION unless block i has the entries that the index speaks of, and no handles that the footer does not
- * tell of. Requires: columns checked.
+ * Throws CORRUPTION unless block i has the entries that the index speaks of, and no handles or expiries that the
+ * footer does not tell of. Requires: columns checked.
  */
 export function checkBlockBounds(
   { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, reader: BlockReader, i: number,
@@ -288,8 +288,12 @@ export function checkBlockBounds(
   if (reader.count !== index.counts[i] || !isBounded(index, reader, i)) {
     throw corruption(source.name, index.offset(i), 'the entries are not those that the index speaks of')
   }
-  if (!reader.hasHandles || saysHandles(footer)) return
-  throw corruption(source.name, index.offset(i), 'value handles in a table that does not say that it has them')
+  if (reader.hasHandles && !saysHandles(footer)) {
+    throw corruption(source.name, index.offset(i), 'value handles in a table that does not say that it has them')
+  }
+  if (reader.hasFronts && !saysExpiry(footer)) {
+    throw corruption(source.name, index.offset(i), 'entries that expire in a table that does not say that it has them')
+  }
 }
 
 function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {

@@ -22,7 +22,7 @@ function problems({ file, facts }: WrittenTable): string[] {
   const { footer } = sampleParts()
   const options = { file, name: TABLE_NAME, databaseId: DATABASE_ID, facts }
   const checking = checkTable(options, ({ extent, block, error }) => {
-    const slot = footer.sections.findIndex(({ offset }) => offset === extent.offset)
+    const slot = footer.sections.findIndex(({ offset, bytes }) => bytes > 0 && offset === extent.offset)
     const part = block !== null ? `block ${block}` : Object.keys(SectionSlot)[slot] ?? 'file'
     told.push(`${part}: ${error.message.replace(/^.* at offset \d+: /, '')}`)
   })

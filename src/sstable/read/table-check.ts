@@ -5,22 +5,25 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, EntryKind, equalRanges, hashRange, KEY_BYTES_MAX, readHashSeed, runSync,
-  VarveError,
+  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, hashRange, KEY_BYTES_MAX,
+  readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
-import { isTombstone } from '../../iterator/index.js'
+import { isApart, isTombstone, mayExpire } from '../../iterator/index.js'
+import type { Spans } from '../../iterator/index.js'
 import { BlockReader } from '../block/block-reader.js'
-import { sameValueFiles } from '../properties.js'
+import { sameExpiry, sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
+import { seqNumsOf } from '../spans-section.js'
 import { FOOTER_BYTES, saysPacked, SectionSlot } from '../table-format.js'
 import type { Extent, Footer } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
+import { ExpiryTally } from '../expiry-tally.js'
 import { TableBlocks } from './table-blocks.js'
 import {
-  checkAgreement, checkPropertyFacts, checkSize, readLookups, readOutline, readProperties,
+  checkAgreement, checkPropertyFacts, checkSize, checkSpanFacts, readLookups, readOutline, readProperties, readSpans,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -70,7 +73,7 @@ export function* checkTable(
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */
 function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter): Tally | null {
   const { source, footer, index } = outline
-  const [, filterAt, pointHashAt, propertiesAt] = footer.sections as [Extent, Extent, Extent, Extent]
+  const [, filterAt, pointHashAt, propertiesAt, spansAt] = footer.sections as [Extent, Extent, Extent, Extent, Extent]
   const properties = reporter.attempt(propertiesAt, () => {
     const read = runSync(readProperties(source, footer))
     checkAgreement(source, footer, index, read)
@@ -83,7 +86,12 @@ function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter)
   }
   if (properties === null) return null
   reporter.attempt(propertiesAt, () => checkPropertyFacts(source, footer, properties, facts))
-  const tally = new Tally({ name: source.name, footer, properties, lookups }, reporter)
+  const spans = reporter.attempt(spansAt, () => {
+    const read = runSync(readSpans(source, footer, properties))
+    checkSpanFacts(source, footer, read, facts)
+    return read
+  })
+  const tally = new Tally({ name: source.name, footer, properties, lookups, spans }, reporter)
   const wrong = properties.replaces === null ? null : findReplacesProblem(properties.replaces, facts)
   if (wrong !== null) tally.tell(SectionSlot.properties, `replaces: ${wrong}`)
   return tally
@@ -120,6 +128,7 @@ interface Known {
   footer: Footer
   properties: TableProperties
   lookups: TableLookups
+  spans: Spans | null
 }
 
 const COUNTED = ['keyCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum'] as const
@@ -142,6 +151,7 @@ class Tally {
   private tombstoneCount = 0
   private rawBytes = 0
   private readonly references = new ValueReferences()
+  private readonly expiry = new ExpiryTally()
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
 
@@ -149,6 +159,10 @@ class Tally {
     this.known = known
     this.reporter = reporter
     this.hashSeed = readHashSeed(known.properties.hashSeed)
+    if (known.spans === null) return
+    const { smallest, largest } = seqNumsOf(known.spans)
+    this.smallestSeqNum = smallest
+    this.largestSeqNum = largest
   }
 
   skipBlock(): void {
@@ -168,10 +182,13 @@ class Tally {
     this.key = lastKey
     this.lastKey = key
     this.lastKeyBytes = keyBytes
-    this.rawBytes += keyBytes + reader.valueEnd(i) - reader.valueStart(i)
     const kind = reader.kindAt(i)
+    const valueStart = reader.valueStart(i)
+    const contentStart = valueStart + frontBytes(kind)
+    this.rawBytes += keyBytes + reader.valueEnd(i) - contentStart
     if (isTombstone(kind)) this.tombstoneCount++
-    if (kind === EntryKind.valueHandle) this.references.add(reader.bytes, reader.valueStart(i))
+    if (isApart(kind)) this.references.add(reader.bytes, contentStart)
+    if (mayExpire(kind)) this.expiry.add(expiryOf(kind, reader.bytes, valueStart))
     if (seqNum < this.smallestSeqNum) this.smallestSeqNum = seqNum
     if (seqNum > this.largestSeqNum) this.largestSeqNum = seqNum
   }
@@ -203,6 +220,9 @@ class Tally {
     this.rawBytes += this.references.extraBytes
     if (!sameValueFiles(this.references.list(), properties.valueFiles)) {
       this.tell(SectionSlot.properties, 'the value handles are not those that the properties speak of')
+    }
+    if (!sameExpiry(this.expiry.facts(), properties.expiry)) {
+      this.tell(SectionSlot.properties, 'the entries that expire are not those that the properties speak of')
     }
     for (const name of COUNTED) {
       if (this[name] === properties[name]) continue

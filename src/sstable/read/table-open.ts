@@ -6,6 +6,7 @@ import {
   checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, Steps, TableFacts } from '../../base/index.js'
+import type { Spans } from '../../iterator/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
 import { parseAt, readContent, readExactly } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
@@ -14,7 +15,10 @@ import { PointHash } from '../lookup/point-hash.js'
 import { TableIndex } from '../lookup/table-index.js'
 import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
-import { decodeFooter, FOOTER_BYTES, saysHandles, SectionSlot, TABLE_MAGIC } from '../table-format.js'
+import { decodeSpans, sameSpanFacts, seqNumsOf, spanFactsOf } from '../spans-section.js'
+import {
+  decodeFooter, FOOTER_BYTES, saysExpiry, saysHandles, saysSpans, SectionSlot, TABLE_MAGIC,
+} from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { withTail } from './table-tail.js'
 
@@ -40,6 +44,8 @@ export interface TableLookups {
 
 export interface TableParts extends TableOutline, TableLookups {
   properties: TableProperties
+  /** The range tombstones; null when there are none. */
+  spans: Spans | null
 }
 
 /** Says which of the two lookups to load, when the file has them. */
@@ -54,8 +60,18 @@ export function* readParts(table: TableFile, choice: PartChoice): Steps<TablePar
   const { footer, index } = outline
   const properties = yield* readProperties(near, footer)
   checkAgreement(near, footer, index, properties)
+  const spans = yield* readSpans(near, footer, properties)
   const lookups = yield* readLookups({ source: near, footer, properties }, choice)
-  return { ...outline, properties, ...lookups }
+  return { ...outline, properties, spans, ...lookups }
+}
+
+/** Reads the range tombstones of a table alone. */
+export function* readTableSpans(table: TableFile): Steps<Spans | null> {
+  const fileBytes = sizeOf(table)
+  if (fileBytes < FILE_HEADER_BYTES + FOOTER_BYTES) throw corruption(table.name, fileBytes, 'the file is cut short')
+  const source = { ...table, seed: fileSeed(yield* readHeader(table)) }
+  const footer = yield* readFooter(source, fileBytes)
+  return yield* readSpans(source, footer, null)
 }
 
 /** Reads the parts of a table that tell where everything else is. */
@@ -108,9 +124,18 @@ export function* checkSameTable(table: TableFile, facts: TableFacts, databaseId:
 
 /** Throws CORRUPTION when the file is not the one that `facts` speaks of. */
 export function checkFacts(parts: TableParts, facts: TableFacts, databaseId: Uint8Array): void {
-  const { source, header, footer, properties } = parts
+  const { source, header, footer, properties, spans } = parts
   checkFileIdentity(source.name, header, facts, databaseId)
   checkPropertyFacts(source, footer, properties, facts)
+  checkSpanFacts(source, footer, spans, facts)
+}
+
+export function checkSpanFacts(
+  { name }: TableSource, footer: Footer, spans: Spans | null, facts: TableFacts,
+): void {
+  if (sameSpanFacts(spans === null ? null : spanFactsOf(spans), facts.spans)) return
+  const { offset } = footer.sections[SectionSlot.spans]!
+  throw corruption(name, offset, 'the range tombstones are not as the manifest says')
 }
 
 export function checkPropertyFacts(
@@ -145,7 +170,7 @@ export function* readUnlistedTable(
 
 function factsOf(parts: TableParts): TableFacts {
   const { fileNum, salt } = parts.header
-  return { ...factsIn(parts.properties), fileNum, salt, bytes: parts.footer.fileBytes }
+  return { ...factsIn(parts.properties, parts.spans), fileNum, salt, bytes: parts.footer.fileBytes }
 }
 
 export function sizeOf(table: TableFile): number {
@@ -200,6 +225,26 @@ function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | n
   return parseAt(source, offset, () => new BloomFilter(content))
 }
 
+/** Null `properties` are not known. */
+export function* readSpans(
+  source: TableSource, footer: Footer, properties: TableProperties | null,
+): Steps<Spans | null> {
+  const { offset, bytes } = footer.sections[SectionSlot.spans]!
+  if (bytes === 0) return null
+  const content = yield* readContent(source, offset, bytes)
+  const spans = parseAt(source, offset, () => decodeSpans(content))
+  if (properties !== null && !areSpansWithin(spans, properties)) {
+    throw corruption(source.name, offset, 'the range tombstones are not those that the properties speak of')
+  }
+  return spans
+}
+
+function areSpansWithin(spans: Spans, properties: TableProperties): boolean {
+  const { smallest, largest } = seqNumsOf(spans)
+  return spans.count === properties.spanCount && smallest >= properties.smallestSeqNum &&
+    largest <= properties.largestSeqNum
+}
+
 function* readPointHash(
   source: TableSource, footer: Footer, properties: TableProperties | null,
 ): Steps<PointHash | null> {
@@ -223,6 +268,12 @@ export function checkAgreement(
   }
   if (saysHandles(footer) !== properties.valueFiles.length > 0) {
     throw corruption(name, offset, 'footer and properties differ about value handles')
+  }
+  if (saysExpiry(footer) !== (properties.expiry !== null)) {
+    throw corruption(name, offset, 'footer and properties differ about entries that expire')
+  }
+  if (saysSpans(footer) !== properties.spanCount > 0) {
+    throw corruption(name, offset, 'footer and properties differ about range tombstones')
   }
   const last = index.blockCount - 1
   const largest = index.keyBytes.subarray(index.keyStarts[last], index.keyStarts[last + 1])

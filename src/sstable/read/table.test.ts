@@ -306,14 +306,13 @@ test('facts say what is in the table, and the file alone says the same', async (
     rawBytes: entries.reduce((sum, e) => sum + e.key.length + e.value.length, 0),
     smallestKey: entries[0]!.key,
     largestKey: entries[entries.length - 1]!.key,
-    smallestSeqNum: Math.min(...entries.map((e) => e.seqNum)),
+    spans: null, smallestSeqNum: Math.min(...entries.map((e) => e.seqNum)),
     largestSeqNum: Math.max(...entries.map((e) => e.seqNum)),
     firstLog: 3,
     lastLog: 4,
     salt: new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]),
     keyspaceId: 0,
-    expiryMin: 0,
-    expiryMax: 0,
+    expiry: null,
     valueFiles: [],
   })
   assert.deepEqual(await runAsync(readTableFacts({ file, name: TABLE_NAME })), facts)

@@ -4,10 +4,13 @@
  * Does not own: the file handle and the count of users (what opened the table closes it), nor the cache.
  * Thread: main, or a worker with its own cache. Reads block.
  */
-import { checkMayWrite, corruption, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed } from '../../base/index.js'
+import {
+  checkMayWrite, corruption, EntryKind, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed,
+} from '../../base/index.js'
 import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
+import type { Spans } from '../../iterator/index.js'
 import { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries.js'
 import type { BloomFilter } from '../lookup/bloom-filter.js'
@@ -74,6 +77,8 @@ export class Table {
   private filter: BloomFilter | null
   private pointHash: PointHash | null
   private readonly hashSeed: HashSeed
+  /** Its range tombstones; null when there are none. */
+  readonly spans: Spans | null
   /** A reader for point reads; good within one call. */
   private readonly reader = new BlockReader()
 
@@ -87,13 +92,14 @@ export class Table {
     this.filter = parts.filter
     this.pointHash = parts.pointHash
     this.hashSeed = readHashSeed(parts.properties.hashSeed)
+    this.spans = parts.spans
     this.keepShapes()
   }
 
   get loadedBytes(): LoadedBytes {
-    const { blocks, filter, pointHash } = this
+    const { blocks, filter, pointHash, spans } = this
     return {
-      index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count),
+      index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count) + (spans?.memoryBytes ?? 0),
       filter: filter?.memoryBytes ?? 0,
       pointHash: pointHash === null
         ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count) + blocks.partBytes,
@@ -156,10 +162,20 @@ export class Table {
   }
 
   /**
-   * Finds the newest version of key[0, end) with a sequence number ≤ `snapshot`; gives false when there is none.
+   * Finds the newest version of key[0, end) with a sequence number ≤ `snapshot`; gives false when there is none. What a
+   * range tombstone of the table hides is found as a tombstone, also where there is no version.
    * The value in `out` is lent until the next read of any table with this cache.
    */
   get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+    const { spans } = this
+    const cover = spans === null ? 0 : spans.coverAt(key, 0, end, snapshot)
+    if (cover === 0) return this.find(key, end, snapshot, out)
+    if (this.find(key, end, snapshot, out) && this.getByIndex(key, end, snapshot, out, cover)) return true
+    out.kind = EntryKind.tombstone
+    return true
+  }
+
+  private find(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
     const { pointHash, filter } = this
     if (pointHash !== null) return this.getByHash(pointHash, key, end, snapshot, out)
     if (filter !== null && !filter.mayContain(hashRange(key, 0, end, this.hashSeed))) return false
@@ -212,14 +228,15 @@ export class Table {
     throw this.badPointHash()
   }
 
-  private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+  /** Finds a version as `get` does, if its number is above `cover`. */
+  private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, cover = -1): boolean {
     const number = this.index.find(key, 0, end, snapshot)
     if (number === this.blocks.count) return false
     const reader = this.reader
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, 0, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
-    if (i === reader.count || !reader.keyEquals(i, key, 0, end)) return false
+    if (i === reader.count || !reader.keyEquals(i, key, 0, end) || reader.seqNumAt(i) <= cover) return false
     out.kind = reader.kindAt(i)
     out.valueBytes = reader.bytes
     out.valueStart = reader.valueStart(i)

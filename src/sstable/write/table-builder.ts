@@ -7,10 +7,12 @@
  * hash is there, and what is there covers every user key.
  */
 import {
-  assert, encodeFileHeader, EntryKind, FILE_HEADER_BYTES, fileSeed, MustKnow, NO_FEATURES, readHashSeed, tableFileName,
+  assert, encodeFileHeader, EntryKind, EXPIRY_BYTES, expiryOf, FILE_HEADER_BYTES, fileSeed, frontBytes, MustKnow,
+  NO_FEATURES, readHashSeed, tableFileName,
 } from '../../base/index.js'
 import type { FileHeader, FileNum, HashSeed, TableFacts } from '../../base/index.js'
-import { isTombstone } from '../../iterator/index.js'
+import { isApart, isPlain, isTombstone, mayExpire } from '../../iterator/index.js'
+import type { Spans } from '../../iterator/index.js'
 import type { VfsFile } from '../../vfs/index.js'
 import { BlockBuilder } from '../block/block-builder.js'
 import { BlockPacker } from '../block/block-packer.js'
@@ -25,11 +27,13 @@ import { encodeProperties, factsIn } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import type { Replaces } from '../replaces.js'
 import type { TableScan } from '../read/table-scan.js'
+import { encodeSpans, seqNumsOf } from '../spans-section.js'
 import {
   Codec, contentBytes, emptySections, encodeFooter, FOOTER_BYTES, SectionSlot, TABLE_MAGIC,
 } from '../table-format.js'
 import type { Extent } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
+import { ExpiryTally } from '../expiry-tally.js'
 import { TableWriter } from './table-writer.js'
 
 const FILTER_BITS_PER_KEY = 10
@@ -82,10 +86,14 @@ export class TableBuilder {
   private entriesMax = 1
   private tombstoneCount = 0
   private readonly references = new ValueReferences()
+  private readonly expiry = new ExpiryTally()
   private smallestKey = new Uint8Array(0)
   /** Sequence number of the entry added last. */
   private lastSeqNum = 0
   private isFinished = false
+  private spans: Spans | null = null
+  /** Entries that are the newest of their keys, and that a range tombstone of the table hides. */
+  private coveredCount = 0
 
   /** `file` is new and empty. `memory` can serve several builders, one after the other. */
   constructor(file: VfsFile, options: TableBuilderOptions, memory?: BuildBuffer) {
@@ -124,7 +132,7 @@ export class TableBuilder {
 
   /** Keys and values of closed blocks as the user gave them, wherever the values stand. */
   get rawBytesSoFar(): number {
-    return this.rawBytes + this.references.extraBytes
+    return this.rawBytes + this.references.extraBytes - EXPIRY_BYTES * this.expiry.count
   }
 
   /** Bytes handed to the file so far. */
@@ -150,11 +158,12 @@ export class TableBuilder {
     if (this.isFullFor(valueBytes)) this.closeBlock()
     if (valueBytes >= OWN_BLOCK_BYTES_MIN) {
       this.push(isNewKey, seqNum, kind, 0)
+      if (!isPlain(kind)) this.countContent(kind, value, valueStart)
       this.closeOwnBlock(value, valueStart, valueEnd)
       return
     }
     this.push(isNewKey, seqNum, kind, valueBytes)
-    if (kind === EntryKind.valueHandle) this.references.add(value, valueStart)
+    if (!isPlain(kind)) this.countContent(kind, value, valueStart)
     block.putValues(value, valueStart, valueEnd)
   }
 
@@ -176,7 +185,7 @@ export class TableBuilder {
     const isNewKey = this.isNewKey(seqNum)
     if (this.isFullFor(valueBytes)) this.closeBlock()
     this.push(isNewKey, seqNum, kind, valueBytes)
-    if (kind === EntryKind.valueHandle) this.references.add(bytes, keyEnd)
+    if (!isPlain(kind)) this.countContent(kind, bytes, keyEnd)
     block.putValueWords(view, keyEnd, valueEnd)
   }
 
@@ -199,16 +208,32 @@ export class TableBuilder {
         if (i > from) block.putValues(source.bytes, source.valueStart(from), source.valueStart(i))
         if (isFull) this.closeBlock()
         if (isFull) return i
-        this.push(isNewKey, seqNum, source.kindAt(i), 0)
+        const kind = source.kindAt(i)
+        this.push(isNewKey, seqNum, kind, 0)
+        if (!isPlain(kind)) this.countContent(kind, source.bytes, source.valueStart(i))
         this.closeOwnBlock(source.bytes, source.valueStart(i), source.valueEnd(i))
         return i + 1
       }
       const kind = source.kindAt(i)
       this.push(isNewKey, seqNum, kind, valueBytes)
-      if (kind === EntryKind.valueHandle) this.references.add(source.bytes, source.valueStart(i))
+      if (!isPlain(kind)) this.countContent(kind, source.bytes, source.valueStart(i))
     }
     block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
     return end
+  }
+
+  /** Counts the entry that was added last, or comes next, as one that a range tombstone of the table hides. */
+  noteCovered(): void {
+    this.coveredCount++
+  }
+
+  /** Adds range tombstones, all at once. A table without entries gets one by it: a tombstone for their first key. */
+  addSpans(spans: Spans): void {
+    assert(this.spans === null, 'range tombstones are added once')
+    this.spans = spans
+    if (this.entryCount > 0) return
+    const key = spans.lower(0)
+    this.add(key, 0, key.length, spans.newest(0), EntryKind.tombstone, key, 0, 0)
   }
 
   /** Writes the rest; the file is complete but not synced. Requires: at least one entry. */
@@ -231,13 +256,23 @@ export class TableBuilder {
     yield* this.addLookups(sections)
     const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
+    const { spans } = this
+    if (spans !== null) sections[SectionSlot.spans] = output.section(encodeSpans(spans))
     const bytes = output.offset + FOOTER_BYTES
-    const handles = this.references.count > 0 ? MustKnow.valueHandles : 0
-    const mustKnow = handles | (this.packedCount > 0 ? MustKnow.packedBlocks : 0)
+    const mustKnow = this.features()
     const footer = { features: { ...NO_FEATURES, mustKnow }, sections, blockCount: index.blockCount, fileBytes: bytes }
     output.raw(encodeFooter(footer, this.seed))
     output.flush()
-    return { ...factsIn(properties), fileNum: options.fileNum, bytes, salt: options.salt.slice() }
+    const facts = factsIn(properties, spans)
+    const hiddenCount = facts.hiddenCount + this.coveredCount
+    return { ...facts, hiddenCount, fileNum: options.fileNum, bytes, salt: options.salt.slice() }
+  }
+
+  private features(): number {
+    const handles = this.references.count > 0 ? MustKnow.valueHandles : 0
+    const expiry = this.expiry.count > 0 ? MustKnow.expiry : 0
+    const packed = this.packedCount > 0 ? MustKnow.packedBlocks : 0
+    return handles | expiry | packed | (this.spans === null ? 0 : MustKnow.spans)
   }
 
   /** Adds at least one of filter and point hash (TAB-1). */
@@ -255,24 +290,25 @@ export class TableBuilder {
   }
 
   private properties(replaces: Replaces | null): TableProperties {
-    const { block, options } = this
+    const { block, options, spans } = this
+    const { smallest = Infinity, largest = 0 } = spans === null ? {} : seqNumsOf(spans)
     return {
       entryCount: this.entryCount,
       tombstoneCount: this.tombstoneCount,
       rawBytes: this.rawBytesSoFar,
       smallestKey: this.smallestKey,
       largestKey: block.keys.slice(block.lastKeyStart, block.lastKeyEnd),
-      smallestSeqNum: this.smallestSeqNum,
-      largestSeqNum: this.largestSeqNum,
+      smallestSeqNum: Math.min(smallest, this.smallestSeqNum),
+      largestSeqNum: Math.max(largest, this.largestSeqNum),
       firstLog: options.firstLog,
       lastLog: options.lastLog,
       keyspaceId: options.keyspaceId,
-      expiryMin: 0,
-      expiryMax: 0,
+      expiry: this.expiry.facts(),
       valueFiles: this.references.list(),
       keyCount: this.keyCount,
       hashSeed: options.salt,
       blockBytes: this.blockBytes,
+      spanCount: spans?.count ?? 0,
       replaces,
     }
   }
@@ -303,6 +339,12 @@ export class TableBuilder {
     if (isTombstone(kind)) this.tombstoneCount++
     this.lastSeqNum = seqNum
     block.push(seqNum, kind, valueBytes)
+  }
+
+  /** Counts what a value says of itself that is not plain. */
+  private countContent(kind: number, bytes: Uint8Array, valueStart: number): void {
+    if (mayExpire(kind)) this.expiry.add(expiryOf(kind, bytes, valueStart))
+    if (isApart(kind)) this.references.add(bytes, valueStart + frontBytes(kind))
   }
 
   private addHash(hash: number): void {

@@ -48,6 +48,44 @@ export const compactionScenarios: Record<string, Scenario> = {
     },
   },
 
+  'D22: ranges are deleted and compacted: nothing comes back': {
+    async run(w) {
+      await w.open()
+      await table(w, 'abcdef', 200)
+      await w.compact()
+      await table(w, 'cd', 150)
+      await w.delRange('b', 'e')
+      await w.flush()
+      await w.put('d', 90)
+      await w.compact()
+      w.checkReads()
+      await w.delRange('', null, { sync: true })
+      await w.lostPower('none')
+      w.checkReads()
+      await w.put('b', 60)
+      await w.compact()
+      w.checkReads()
+    },
+  },
+
+  'D24: tables that a range deletes leave by an edit': {
+    settings: { compaction: { style: 'leveled' } },
+    async run(w) {
+      await w.open()
+      await table(w, 'abc', 300)
+      await table(w, 'xyz', 300)
+      await w.compact()
+      await table(w, 'm', 100)
+      w.delRangeSync('a', 'n')
+      await w.flush()
+      await w.vfs.clock.advance(1500)
+      await w.vfs.settled()
+      w.checkReads()
+      await w.killed()
+      w.checkReads()
+    },
+  },
+
   'a snapshot is held over a compaction': {
     async run(w) {
       await w.open()

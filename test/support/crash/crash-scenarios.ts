@@ -56,6 +56,27 @@ export const scenarios: Record<string, Scenario> = {
     },
   },
 
+  'D22: ranges are deleted': {
+    async run(w) {
+      await w.open()
+      await w.batch(ops(['a', 50], ['b', 700], ['c', 20], ['d', 30]))
+      await w.delRange('b', 'd')
+      await w.put('c', 60)
+      await w.batch([{ key: 'e', length: 900 }, { key: 'a', length: null, until: 'b' }, { key: 'a', length: 70 }],
+        { sync: true, position: 'p1' })
+      w.checkReads()
+      await w.flush()
+      w.delRangeSync('', null, { sync: true })
+      w.checkReads()
+      await w.flush()
+      await w.put('b', 40)
+      await w.delRange('', null)
+      await w.close()
+      await w.reopen()
+      w.checkReads()
+    },
+  },
+
   'a writer that syncs each write': {
     async run(w) {
       await w.open()

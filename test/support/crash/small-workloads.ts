@@ -23,6 +23,7 @@ const operations: Record<string, (run: Run) => Promise<void>> = {
   put: ({ w, i }) => w.put('a', 40 + i),
   big: ({ w, i }) => w.put('b', BIG + i),
   del: ({ w }) => w.del('a'),
+  delRange: ({ w }) => w.delRange('a', 'c'),
   batch: ({ w, i }) => w.batch(
     [{ key: 'a', length: 50 + i }, { key: 'c', length: 60 + i }, { key: 'b', length: null }], { position: `p${i}` },
   ),

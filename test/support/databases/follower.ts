@@ -1,6 +1,6 @@
 /** A follower that reads the logs which a pin keeps: it remembers how far it came, and refuses gaps and repeats. */
 import assert from 'node:assert/strict'
-import type { FollowedBatch, Varve } from '../../../src/index.js'
+import type { FollowedBatch, FollowedKey, FollowedOperation, Varve } from '../../../src/index.js'
 import { textOf } from './simulated.js'
 
 export async function readBatches(db: Varve, name: string, after = 0): Promise<FollowedBatch[]> {
@@ -34,9 +34,7 @@ export class Follower {
     for (const { log, seqNum, operations } of await readBatches(db, this.name, this.lastSeqNum)) {
       assert.equal(seqNum, this.lastSeqNum + 1, `${this.name}: a gap or a repeat`)
       assert.ok(log >= this.lastLog, `${this.name}: log ${log} behind ${this.lastLog}`)
-      for (const { type, key, value } of operations) {
-        this.taken.push(type === 'put' ? `put ${textOf(key)}=${textOf(value)}` : `del ${textOf(key)}`)
-      }
+      for (const operation of operations) this.taken.push(operationText(operation))
       this.lastSeqNum = seqNum + operations.length - 1
       this.lastLog = log
     }
@@ -48,4 +46,21 @@ export class Follower {
     if (this.lastLog > 0) await db.pins.advance(this.name, this.lastLog)
     return this
   }
+}
+
+function operationText(operation: FollowedOperation): string {
+  if (operation.type === 'delRange') {
+    const { gte, lt } = operation
+    return `delRange ${textOf(gte)}..${lt === undefined ? '' : textOf(lt)}`
+  }
+  const { type, key, value } = operation
+  return type === 'put' ? `put ${textOf(key)}=${textOf(value)}` : `del ${textOf(key)}`
+}
+
+/** The operations on single keys that batches have. Throws when one has another. */
+export function keyOperations(batches: readonly FollowedBatch[]): FollowedKey[] {
+  return batches.flatMap(({ operations }) => operations).map((operation) => {
+    assert.ok(operation.type !== 'delRange')
+    return operation
+  })
 }

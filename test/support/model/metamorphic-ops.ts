@@ -3,16 +3,19 @@
  * settings, and with parts left out.
  */
 import { SeededRandom } from '../../../src/base/index.js'
-import type { BatchOp, RangeOptions } from '../../../src/index.js'
+import type { BatchOp, KeyBounds, RangeOptions } from '../../../src/index.js'
 import { STREAM_ENDS } from './gated-source.js'
 import type { StreamPlan } from './gated-source.js'
-import { latin1, randomKey, randomRange } from './range-model.js'
+import { latin1, randomBounds, randomKey, randomRange } from './range-model.js'
 
 /** A change of one entry; a null value deletes the key. */
-export interface Change {
+export interface KeyChange {
   key: Uint8Array
   value: Uint8Array | null
 }
+
+/** A change of one entry, or the deletion of a range. */
+export type Change = KeyChange | { range: KeyBounds }
 
 /** The form of a call: blocking, awaited, or awaited with others before the next read. */
 export type Form = 'sync' | 'awaited' | 'pending'
@@ -80,9 +83,10 @@ class Generator {
   private write(): Operation {
     const { random } = this
     const count = random.pick([0, 1, 1, 1, 2, 5, 30])
-    const changes = Array.from({ length: count }, (): Change => ({
-      key: this.key(), value: random.chance(0.25) ? null : this.value(),
-    }))
+    const changes = Array.from({ length: count }, (): Change => {
+      if (random.chance(0.03)) return { range: randomBounds(random) }
+      return { key: this.key(), value: random.chance(0.25) ? null : this.value() }
+    })
     const position = random.chance(0.1) ? Uint8Array.of(random.below(256)) : null
     return { do: 'write', form: this.form(), changes, sync: random.chance(0.03), position }
   }
@@ -184,7 +188,11 @@ function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
 }
 
 export function toBatch(changes: readonly Change[]): BatchOp[] {
-  return changes.map(({ key, value }) => (value === null ? { type: 'del', key } : { type: 'put', key, value }))
+  return changes.map((change): BatchOp => {
+    if ('range' in change) return { type: 'delRange', ...change.range }
+    const { key, value } = change
+    return value === null ? { type: 'del', key } : { type: 'put', key, value }
+  })
 }
 
 /** Describes a call in one line, for people. */

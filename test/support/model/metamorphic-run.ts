@@ -122,11 +122,15 @@ class DatabaseSubject implements Subject {
     return NOTHING
   }
 
-  private writeOne({ key, value }: Change, sync: boolean): Promise<void> {
+  private writeOne(change: Change, sync: boolean): Promise<void> {
+    if ('range' in change) return this.db.delRange(change.range, { sync })
+    const { key, value } = change
     return value === null ? this.db.del(key, { sync }) : this.db.put(key, value, { sync })
   }
 
-  private writeOneSync({ key, value }: Change, sync: boolean): void {
+  private writeOneSync(change: Change, sync: boolean): void {
+    if ('range' in change) return this.db.delRangeSync(change.range, { sync })
+    const { key, value } = change
     if (value === null) this.db.delSync(key, { sync })
     else this.db.putSync(key, value, { sync })
   }
@@ -253,9 +257,10 @@ class ModelSubject implements Subject {
   }
 
   private write(changes: readonly Change[], position: Uint8Array | null): string {
-    for (const { key, value } of changes) {
-      if (value === null) this.now.del(key)
-      else this.now.put(key, value)
+    for (const change of changes) {
+      if ('range' in change) this.now.delRange(change.range)
+      else if (change.value === null) this.now.del(change.key)
+      else this.now.put(change.key, change.value)
     }
     if (position !== null) this.lastPosition = keyText(position)
     return NOTHING

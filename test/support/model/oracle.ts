@@ -12,6 +12,8 @@ export interface Operation {
   key: string
   /** The length of the value; null deletes. */
   length: number | null
+  /** Deletes the keys from `key` on, up to this one; null: to the last key. Absent: only `key` is written. */
+  until?: string | null
 }
 
 export interface Batch {
@@ -169,12 +171,17 @@ class StateBuilder {
   }
 
   apply({ operations, descriptors, position }: Batch): void {
-    operations.forEach(({ key }, i) => {
+    operations.forEach(({ key, until }, i) => {
       const descriptor = descriptors[i]!
-      if (descriptor === null) this.entries.delete(key)
+      if (until !== undefined) this.deleteRange(key, until)
+      else if (descriptor === null) this.entries.delete(key)
       else this.entries.set(key, descriptor)
     })
     if (position !== null) this.position = position
+  }
+
+  private deleteRange(from: string, until: string | null): void {
+    for (const key of this.entries.keys()) if (key >= from && (until === null || key < until)) this.entries.delete(key)
   }
 
   /** Lists the differences, for people. */

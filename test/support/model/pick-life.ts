@@ -143,7 +143,7 @@ export class Life {
   manual(from: number, to: number): Pick<Picker, 'pick'> {
     const range = { lower: keyOf(from), upper: keyOf(to) }
     const { nextFileNum: below } = this.version
-    return manualPicker(this.settings, { extent: extentOfRange(range), upTo: this.seqNum, below })
+    return manualPicker(this.settings, { extent: extentOfRange(range), upTo: this.seqNum, below, expiry: null })
   }
 
   private tidying(bytesMax: number): Pick<Picker, 'pick'> {

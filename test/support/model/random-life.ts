@@ -151,7 +151,7 @@ export class RandomLife {
   private write(): void {
     const { w, random } = this
     const operations = Array.from({ length: random.pick([1, 1, 1, 2, 5]) }, () => this.operation())
-    const [{ key, length }] = operations as [Operation]
+    const [{ key, length, until }] = operations as [Operation]
     const spec = { sync: random.chance(0.1) }
     const isBlocking = random.chance(0.3)
     if (operations.length > 1) {
@@ -159,6 +159,9 @@ export class RandomLife {
       const all = position === null ? spec : { ...spec, position }
       if (isBlocking) w.batchSync(operations, all)
       else this.pending.push(w.batch(operations, all))
+    } else if (until !== undefined) {
+      if (isBlocking) w.delRangeSync(key, until, spec)
+      else this.pending.push(w.delRange(key, until, spec))
     } else if (length === null) {
       if (isBlocking) w.delSync(key, spec)
       else this.pending.push(w.del(key, spec))
@@ -182,8 +185,17 @@ export class RandomLife {
     const { random } = this
     const key = keyText(randomKey(random))
     if (random.chance(0.2)) return { key, length: null }
+    if (random.chance(0.04)) return { key, length: null, until: this.endOfRange(key) }
     const lengths = this.options.hasValueLogs === true ? LARGE_LENGTHS : LENGTHS
     return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(lengths) }
+  }
+
+  /** Mostly a narrow range, sometimes one to the last key; never an empty one. */
+  private endOfRange(from: string): string | null {
+    const { random } = this
+    if (random.chance(0.2)) return null
+    const until = keyText(randomKey(random))
+    return until > from ? until : `${from}\0`
   }
 
   private flushOrCompact(): Promise<void> {

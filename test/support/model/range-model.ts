@@ -1,7 +1,7 @@
 /** The answers that a database must give: a sorted map of versions, and ranges over it by their definition. */
 import { compareBytes } from '../../../src/base/index.js'
 import type { SeededRandom } from '../../../src/base/index.js'
-import type { RangeOptions } from '../../../src/index.js'
+import type { KeyBounds, RangeOptions } from '../../../src/index.js'
 
 export class MapModel {
   /** Entries by key as latin1 text. */
@@ -23,20 +23,26 @@ export class MapModel {
     return this.entries.get(latin1(key))
   }
 
+  delRange(range: KeyBounds): void {
+    for (const key of this.entries.keys()) if (isInside(Buffer.from(key, 'latin1'), range)) this.entries.delete(key)
+  }
+
   /** Gives `key=value` of a range, in its order. */
-  range({ gt, gte, lt, lte, prefix, reverse, limit }: RangeOptions): string[] {
-    const isInside = (key: Uint8Array) =>
-      (gt === undefined || compareBytes(key, asBytes(gt)) > 0) &&
-      (gte === undefined || compareBytes(key, asBytes(gte)) >= 0) &&
-      (lt === undefined || compareBytes(key, asBytes(lt)) < 0) &&
-      (lte === undefined || compareBytes(key, asBytes(lte)) <= 0) &&
-      (prefix === undefined || latin1(key).startsWith(latin1(asBytes(prefix))))
-    const keys = [...this.entries.keys()].filter((key) => isInside(Buffer.from(key, 'latin1')))
+  range({ reverse, limit, ...range }: RangeOptions): string[] {
+    const keys = [...this.entries.keys()].filter((key) => isInside(Buffer.from(key, 'latin1'), range))
     keys.sort((a, b) => compareBytes(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
     if (reverse === true) keys.reverse()
     const count = limit === undefined || limit < 0 ? Infinity : limit
     return keys.slice(0, count).map((key) => `${key}=${this.entries.get(key)}`)
   }
+}
+
+function isInside(key: Uint8Array, { gt, gte, lt, lte, prefix }: KeyBounds): boolean {
+  return (gt === undefined || compareBytes(key, asBytes(gt)) > 0) &&
+    (gte === undefined || compareBytes(key, asBytes(gte)) >= 0) &&
+    (lt === undefined || compareBytes(key, asBytes(lt)) < 0) &&
+    (lte === undefined || compareBytes(key, asBytes(lte)) <= 0) &&
+    (prefix === undefined || latin1(key).startsWith(latin1(asBytes(prefix))))
 }
 
 const asBytes = (data: string | Uint8Array) => (typeof data === 'string' ? new TextEncoder().encode(data) : data)
@@ -59,4 +65,13 @@ export function randomRange(random: SeededRandom): RangeOptions {
   if (random.chance(0.5)) range.reverse = random.chance(0.7)
   if (random.chance(0.4)) range.limit = random.pick([0, 1, 2, 7, 1000, -1, Infinity])
   return range
+}
+
+/** Draws the bounds of a range that is deleted: often narrow, sometimes all keys, sometimes none. */
+export function randomBounds(random: SeededRandom): KeyBounds {
+  const { reverse, limit, ...bounds } = randomRange(random)
+  if (random.chance(0.3)) return bounds
+  const [a, b] = [randomKey(random), randomKey(random)]
+  const [lower, upper] = compareBytes(a, b) <= 0 ? [a, b] : [b, a]
+  return random.chance(0.5) ? { gte: lower, lt: upper } : { gt: lower, lte: upper }
 }

@@ -219,6 +219,16 @@ export class Workload {
     await this.awaited(batch, spec, () => this.db.del(keyBytes(key), flags(spec)))
   }
 
+  async delRange(key: string, until: string | null, spec: WriteSpec = {}): Promise<void> {
+    const batch = this.oracle.begin([{ key, length: null, until }])
+    await this.awaited(batch, spec, () => this.db.delRange(boundsOf(key, until), flags(spec)))
+  }
+
+  delRangeSync(key: string, until: string | null, spec: WriteSpec = {}): void {
+    const batch = this.oracle.begin([{ key, length: null, until }])
+    this.blocking(batch, spec, () => this.db.delRangeSync(boundsOf(key, until), flags(spec)))
+  }
+
   async batch(operations: Operation[], spec: WriteSpec = {}): Promise<void> {
     const batch = this.oracle.begin(operations, spec.position ?? null)
     await this.awaited(batch, spec, () => this.db.batch(toOps(batch), flags(spec)))
@@ -316,8 +326,13 @@ export function valueOf(batch: Batch, operation: number): Uint8Array | null {
   return length === null ? null : makeValue({ key, batch: batch.id, operation }, length)
 }
 
+function boundsOf(key: string, until: string | null): { gte: Uint8Array; lt?: Uint8Array } {
+  return { gte: keyBytes(key), ...(until === null ? {} : { lt: keyBytes(until) }) }
+}
+
 export function toOps(batch: Batch): BatchOp[] {
-  return batch.operations.map(({ key }, i): BatchOp => {
+  return batch.operations.map(({ key, until }, i): BatchOp => {
+    if (until !== undefined) return { type: 'delRange', ...boundsOf(key, until) }
     const value = valueOf(batch, i)
     return value === null ? { type: 'del', key: keyBytes(key) } : { type: 'put', key: keyBytes(key), value }
   })

@@ -21,7 +21,7 @@ export function sampleTable(
     smallestKey: bytesOf(smallest!), largestKey: bytesOf(largest!),
     smallestSeqNum: fileNum * 10, largestSeqNum: fileNum * 10 + 9,
     firstLog: 0, lastLog: 0, salt: new Uint8Array(8).fill(fileNum),
-    keyspaceId: 0, expiryMin: 0, expiryMax: 0, valueFiles: [], ...more,
+    keyspaceId: 0, expiry: null, valueFiles: [], spans: null, ...more,
   }
 }
 

@@ -2,6 +2,7 @@
 import { compareBytes, EntryKind, runSync } from '../../../src/base/index.js'
 import type { InternalIterator, PointResult, TableFacts } from '../../../src/base/index.js'
 import type { BlockCache } from '../../../src/cache/index.js'
+import { Spans } from '../../../src/iterator/index.js'
 import { checkTable, openTable, TableBuilder } from '../../../src/sstable/index.js'
 import type { Replaces, Table, TableBuilderOptions } from '../../../src/sstable/index.js'
 import { MemoryVfs } from '../../../src/vfs/index.js'
@@ -35,7 +36,7 @@ export function newFile(bytes: Uint8Array = new Uint8Array(0)): VfsFile {
 }
 
 export function writeTable(
-  entries: Entry[], options: Partial<TableBuilderOptions> = {}, file = newFile(),
+  entries: Entry[], { spans, ...options }: Partial<TableBuilderOptions> & { spans?: Spans } = {}, file = newFile(),
   replaces: Replaces | null = SAMPLE_REPLACES,
 ): WrittenTable {
   const identity = { fileNum: 7, databaseId: DATABASE_ID, salt: SALT, generation: 1 }
@@ -43,6 +44,7 @@ export function writeTable(
   for (const { key, seqNum, kind, value } of entries) {
     builder.add(key, 0, key.length, seqNum, kind, value, 0, value.length)
   }
+  if (spans !== undefined) builder.addSpans(spans)
   return { file, facts: builder.finish(replaces) }
 }
 
@@ -125,4 +127,13 @@ export function sampleEntries(): Entry[] {
   add('zero', 2 ** 40, '')
   add('zero', 50, null)
   return entries.sort(compareEntries)
+}
+
+/** Two range tombstones that overlap, one of them to the last key. */
+export function sampleSpans(): Spans {
+  const key = (text: string): Uint8Array => Buffer.from(text)
+  return Spans.join([
+    Spans.of({ lower: key('fruit/a'), upper: key('fruit/c'), seqNum: 95 }),
+    Spans.of({ lower: key('fruit/b'), upper: null, seqNum: 97 }),
+  ])!
 }

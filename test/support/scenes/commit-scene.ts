@@ -1,7 +1,7 @@
 /** A commit pipeline over files and a host that a test controls. */
 import { Turns, VarveError } from '../../../src/base/index.js'
 import type { BatchOperation, CommitHost, WriteBuffer } from '../../../src/commit/index.js'
-import { CommitPipeline } from '../../../src/commit/index.js'
+import { CommitPipeline, Lifetimes } from '../../../src/commit/index.js'
 import { SlabPool } from '../../../src/slab/index.js'
 import type { Slab } from '../../../src/slab/index.js'
 import { LogSyncer } from '../../../src/wal/index.js'
@@ -57,7 +57,7 @@ export class CommitScene implements CommitHost {
     this.syncer.add(first.log)
     this.pipeline = new CommitPipeline(first, {
       syncer: this.syncer, turns: new Turns(this.clock), clock: this.clock, host: this, lastSeqNum, position: null,
-      waitingBytesMax: 1 << 28,
+      waitingBytesMax: 1 << 28, lifetimes: new Lifetimes(null, { nowMs: () => 0 }),
     })
     if (isFilled) this.fill(first, 0)
   }

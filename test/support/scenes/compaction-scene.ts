@@ -4,6 +4,7 @@ import { compareBytes, EntryKind, NO_FEATURES, runSync, runToEnd, tableFileName 
 import type { FileHeader, FileMagic, SeededRandom, TableFacts } from '../../../src/base/index.js'
 import { BlockCache } from '../../../src/cache/index.js'
 import { isVersionSeen } from '../../../src/iterator/index.js'
+import type { Spans } from '../../../src/iterator/index.js'
 import { compactionRun } from '../../../src/run/index.js'
 import type { CompactionRunInput, CompactionRunOutput } from '../../../src/run/index.js'
 import { checkTable, openTable, TableBuilder } from '../../../src/sstable/index.js'
@@ -30,12 +31,14 @@ export function headerOf(fileNum: number, magic: FileMagic = 'varvetab'): FileHe
 
 export function writeInput(
   vfs: Vfs, fileNum: number, entries: readonly Entry[], options: Partial<TableBuilderOptions> = {}, dir = DIR,
+  spans: Spans | null = null,
 ): TableFacts {
   const file = vfs.openSync(vfs.join(dir, tableFileName(fileNum)), 'create')
   const builder = new TableBuilder(file, { ...headerOf(fileNum), blockBytes: 1024, ...options })
   for (const { key, seqNum, kind, value } of entries) {
     builder.add(key, 0, key.length, seqNum, kind, value, 0, value.length)
   }
+  if (spans !== null) builder.addSpans(spans)
   const facts = builder.finish()
   file.closeSync()
   return facts

@@ -85,7 +85,7 @@ export class CompactorScene implements CompactorHost {
       databaseId: this.databaseId, tableSettings: { blockBytes: 4096 }, valueFileBytes: 1000,
       versions: { get current() { return scene.current } },
       snapshots: {
-        get rule() { return { snapshots: scene.snapshots, visibleSeqNum: scene.seqNum } },
+        takeRule() { return { snapshots: scene.snapshots, visibleSeqNum: scene.seqNum } },
         get oldest() { return scene.snapshots[0] ?? null },
         get visibleSeqNum() { return scene.seqNum },
       },
@@ -147,7 +147,9 @@ export class CompactorScene implements CompactorHost {
     const dropped = all.reduce((sum, { entryCount }) => sum + entryCount, 0) - facts.entryCount
     const output: CompactionRunOutput = {
       outputs: [facts], readBytes: 100 * all.length, writtenBytes: facts.bytes, keptCount: facts.entryCount,
-      droppedVersionCount: dropped, droppedTombstoneCount: 0, valueLogs: [], movedBytes: 0, ...rest,
+      droppedVersionCount: dropped, droppedTombstoneCount: 0, addedTombstoneCount: 0, expiredCount: 0,
+      valueLogs: [], movedBytes: 0,
+      ...rest,
     }
     deliver({ ok: true, output: output as never })
   }

@@ -1,6 +1,6 @@
 /** Versions for pickers, drawn as texts, and what must hold of every pick. */
 import assert from 'node:assert/strict'
-import type { FileNum, LevelNum, TableFacts } from '../../../src/base/index.js'
+import type { FileNum, LevelNum, SpanFacts, TableFacts } from '../../../src/base/index.js'
 import { applyEdit, emptyVersion, extentsOverlap, tablesOverlap } from '../../../src/manifest/index.js'
 import type { LevelTable, NewValueLog, Version } from '../../../src/manifest/index.js'
 import { canRunBeside, defaultCompactionSettings, inputTables, reservationOf } from '../../../src/pick/index.js'
@@ -15,21 +15,35 @@ export const smallSettings: CompactionSettings = {
 }
 
 /**
- * Draws `5..7: a-c 100 e20 t8 h2 v40:300+41:20`: one table, or several alike, with keys, bytes, entries, how many of
- * these are tombstones and hidden, and the bytes of values that it points to in value logs. The colon may be left out.
+ * Draws `5..7: a-c 100 e20 t8 h2 dc-x+y- v40:300+41:20`: one table, or several alike, with keys, bytes, entries, how
+ * many of these are tombstones and hidden, ranges that its newest numbers delete, and the bytes of values that it
+ * points to in value logs. The colon may be left out.
  */
 export function drawnTables(text: string): TableFacts[] {
   const [drawn = '', values = ''] = text.split(/ v(?=\d)/)
-  const found = /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?$/.exec(drawn)
+  const found =
+    /^(\d+)(?:\.\.(\d+))?:? (\S+-\S+)(?: (\d+))?(?: e(\d+))?(?: t(\d+))?(?: h(\d+))?(?: d(\S+))?$/.exec(drawn)
   assert.ok(found !== null, text)
-  const [, first = '', last = first, keys, bytes = '100', entries = '10', tombstones = '0', hidden = '0'] = found
+  const [, first = '', last = first, keys, ...numbers] = found
+  const [bytes = '100', entries = '10', tombstones = '0', hidden = '0', deleted = ''] = numbers
   const counts = {
     bytes: Number(bytes), entryCount: Number(entries), tombstoneCount: Number(tombstones), hiddenCount: Number(hidden),
   }
   const valueFiles = values.split('+').filter((it) => it !== '').map((it) => it.split(':').map(Number))
     .map(([fileNum = 0, valueBytes = 0]) => ({ fileNum, valueBytes, valueCount: Math.ceil(valueBytes / 10) }))
   const rawBytes = counts.bytes + valueFiles.reduce((sum, { valueBytes }) => sum + valueBytes, 0)
-  return numbersOf(first, last).map((fileNum) => sampleTable(fileNum, keys, { ...counts, rawBytes, valueFiles }))
+  return numbersOf(first, last).map((fileNum) =>
+    sampleTable(fileNum, keys, { ...counts, rawBytes, valueFiles, spans: drawnSpans(deleted, 10 * fileNum + 9) }))
+}
+
+/** Draws `c-x+y-`: ranges that are deleted, the last of which has no end. */
+function drawnSpans(text: string, seqNum: number): SpanFacts | null {
+  if (text === '') return null
+  const widest = text.split('+').map((range) => {
+    const [lower = '', upper = ''] = range.split('-')
+    return { lower: Buffer.from(lower), upper: upper === '' ? null : Buffer.from(upper), seqNum }
+  })
+  return { count: widest.length, lower: widest[0]!.lower, upper: widest.at(-1)!.upper, widest }
 }
 
 /** Draws `40..43w 1000 named8`: value logs of so many bytes, logs that were promoted, named in a log. */
@@ -56,6 +70,7 @@ export function drawnVersion(levels: Partial<Record<LevelNum, readonly string[]>
 export function shownPick(pick: CompactionPick | null): string {
   if (pick === null) return 'nothing'
   const inputs = pick.inputs.map(({ level, tables }) => `${level}: ${tables.map((it) => it.fileNum).join(' ')}`)
+  if (pick.kind === 'drop') return `${pick.reason} ${inputs.join(' | ')} leaves`
   const way = pick.kind === 'move' ? 'moves to' : '→'
   const condemned = pick.condemned.length === 0 ? '' : ` out of ${pick.condemned.join(' ')}`
   return `${pick.reason} ${inputs.join(' | ')} ${way} ${pick.outputLevel}${condemned}`

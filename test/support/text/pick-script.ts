@@ -11,7 +11,8 @@
  *     level0 0: 5 | 6: 1 → 6
  *
  * A table is its number, or the numbers of many alike, its keys, and, where they are not 100, 10, 0 and 0, its bytes,
- * its entries, how many of these are tombstones and hidden, and the bytes that it points to in value logs. These are
+ * its entries, how many of these are tombstones and hidden, `dc-x`, the ranges that it deletes with number 10 n + 9,
+ * and the bytes that it points to in value logs. These are
  * told with the bytes put into each; `w` is a log that was promoted, and `named` says which log names its values.
  * Table n has the sequence numbers 10 n to 10 n + 9, so the higher the number, the newer. Settings stand behind
  * `version`, or behind one question. Each question is answered by one line, except `manual`, which has a line for each
@@ -179,7 +180,7 @@ function shownPressures(version: Version, question: Question): string {
 function manualOf(question: Question): ReturnType<typeof manualPicker> {
   const [gte, lt] = question.text('range').split('-').filter((key) => key !== '').map(bytesOf)
   return manualPicker({ ...question.settings, style: 'none' }, {
-    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'), below: Infinity,
+    extent: extentOfRange(keyRange({ gte, lt })), upTo: question.number('upTo'), below: Infinity, expiry: null,
   })
 }
 
@@ -203,7 +204,7 @@ function drawnReservation(text: string): RunningCompaction {
   return {
     inputs: new Set(numbers.map(Number)), levels: from === to ? [from!] : [from!, to!], outputLevel: to!,
     movesValues: false,
-    extent: extentOf({ smallestKey: smallestKey!, largestKey: largestKey! }),
+    extent: extentOf({ smallestKey: smallestKey!, largestKey: largestKey!, spans: null }),
   }
 }
 

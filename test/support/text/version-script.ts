@@ -149,7 +149,7 @@ function changed(version: Version, line: string): Version {
   throw new Error(`no change ${line}`)
 }
 
-/** `2: 30 a-m, 31 n-z smallestSeqNum=5 v12:1:700` */
+/** `2: 30 a-m, 31 n-z smallestSeqNum=5 v12:1:700 x4:10:90`; the last: four entries expire, from 10 to 90. */
 function levelTables(text: string): [level: number, facts: TableFacts][] {
   const [level, tables = ''] = text.split(': ')
   return tables.split(', ').map((table) => [Number(level), tableOf(table.split(' '))])
@@ -160,7 +160,10 @@ function tableOf([fileNum = '', keys = '', ...words]: readonly string[]): TableF
     const [file = 0, valueCount = 0, valueBytes = 0] = word.slice(1).split(':').map(Number)
     return { fileNum: file, valueCount, valueBytes }
   })
-  return sampleTable(Number(fileNum), keys, { valueFiles, ...numbersIn(words) })
+  const [expiring] = words.filter((word) => word.startsWith('x'))
+  const [count = 0, earliestMs = 0, latestMs = 0] = expiring?.slice(1).split(':').map(Number) ?? []
+  const expiry = expiring === undefined ? null : { count, earliestMs, latestMs, octilesMs: [] }
+  return sampleTable(Number(fileNum), keys, { valueFiles, expiry, ...numbersIn(words) })
 }
 
 /** `name=5` */

@@ -1,0 +1,101 @@
+/**
+ * What: tables that range tombstones of newer tables delete wholly: they leave by an edit, unread. So what a `clear` of
+ * any size let go of is space again as soon as the tombstone stands in a table.
+ *
+ * A table is taken when its extent lies in one stretch of deleted keys of a newer table (TableFacts, `spans.widest`)
+ * with a number above all of its own, and no snapshot stands below that number. Its own tombstones hide nothing that
+ * the newer one does not hide.
+ * Thread: any (pure). What is covered depends on the version alone, and is computed once for each.
+ */
+import { compareBytes } from '../base/index.js'
+import type { SeqNum, TableFacts, WideSpan } from '../base/index.js'
+import { extentCovers, extentOf, extentOfRange, extentsOverlap } from '../manifest/index.js'
+import type { Version } from '../manifest/index.js'
+import type { CompactionPick } from './compaction-pick.js'
+import { planPick } from './pick-context.js'
+import type { PickContext } from './pick-context.js'
+import { runsOf } from './pick-level0.js'
+
+/** The newest stretches that are looked at; each costs a search in each level. */
+const SPANS_MAX = 1024
+/** Tables of one edit. */
+const TABLES_MAX = 1024
+
+interface CoveredTable {
+  readonly table: TableFacts
+  /** The lowest number of a stretch over the whole table. */
+  readonly coverSeqNum: SeqNum
+}
+
+/** The covered tables of each level. */
+type CoveredLevels = readonly (readonly CoveredTable[])[]
+
+const NONE: CoveredLevels = []
+const known = new WeakMap<Version, CoveredLevels>()
+
+export function pickCovered(context: PickContext): CompactionPick | null {
+  const levels = coveredIn(context.version)
+  for (const [level, covered] of levels.entries()) {
+    const tables = covered
+      .filter(({ table, coverSeqNum }) => coverSeqNum <= context.held && !context.unavailable.has(table.fileNum))
+      .map(({ table }) => table).slice(0, TABLES_MAX)
+    if (tables.length === 0) continue
+    const inputs = level === 0 ? runsOf(tables) : [{ level, tables }]
+    const pick = planPick(context, { kind: 'drop', reason: 'covered', score: 0, inputs, outputLevel: level })
+    if (pick !== null) return pick
+  }
+  return null
+}
+
+function coveredIn(version: Version): CoveredLevels {
+  let levels = known.get(version)
+  if (levels === undefined) known.set(version, (levels = findCovered(version)))
+  return levels
+}
+
+function findCovered({ levels }: Version): CoveredLevels {
+  if (levels.every(({ tables }) => tables.every(({ spans }) => spans === null))) return NONE
+  const newer: WideSpan[] = []
+  return levels.map(({ runs }) => runs.flatMap((run) => {
+    const covered = new Map<TableFacts, SeqNum>()
+    for (const span of newer) {
+      const extent = extentOfRange(span)
+      for (const table of run.overlapping(extent)) {
+        if (span.seqNum <= table.largestSeqNum || !extentCovers(extent, extentOf(table))) continue
+        covered.set(table, Math.min(span.seqNum, covered.get(table) ?? Infinity))
+      }
+    }
+    newer.push(...stretchesOf(run.tables).slice(0, SPANS_MAX - newer.length))
+    return run.tables.filter((table) => covered.has(table))
+      .map((table) => ({ table, coverSeqNum: covered.get(table)! }))
+  }))
+}
+
+/**
+ * The stretches that the tables of a run delete. A merge cuts a stretch where it ends an output, so those that touch
+ * from one table to the next are joined besides.
+ */
+function stretchesOf(tables: readonly TableFacts[]): WideSpan[] {
+  const stretches: WideSpan[] = []
+  let joined: WideSpan = { lower: new Uint8Array(0), upper: null, seqNum: 0 }
+  for (const span of tables.flatMap(({ spans }) => spans?.widest ?? [])) {
+    stretches.push(span)
+    const touches = joined.upper !== null && compareBytes(joined.upper, span.lower) === 0
+    joined = touches ? { ...span, lower: joined.lower, seqNum: Math.min(joined.seqNum, span.seqNum) } : span
+    if (touches) stretches.push(joined)
+  }
+  return stretches
+}
+
+/** Estimates the part of a table's entries that these stretches of newer tables delete. */
+export function deletedShare(spans: readonly WideSpan[], table: TableFacts): number {
+  const extent = extentOf(table)
+  let share = 0
+  for (const span of spans) {
+    const deleted = extentOfRange(span)
+    if (span.seqNum <= table.smallestSeqNum || !extentsOverlap(deleted, extent)) continue
+    share = Math.max(share, extentCovers(deleted, extent) ? 1 : 1 / 2)
+  }
+  return share
+}
+
