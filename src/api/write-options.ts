@@ -50,22 +50,25 @@ export class WriteOptionReader {
 
   /** How a put is written. Throws INVALID_ARGUMENT. */
   put(options: PutOptions | undefined): WriteHow {
-    const { syncByDefault, lifetimes } = this
-    if (options === undefined) return writeHow(syncByDefault, lifetimes.expiryByDefaultMs())
-    const { sync, ...lifetime } = takeOptions('put', PUT_NAMES, options, takePutOptions)
-    return writeHow(checkFlag(sync, 'sync') ?? syncByDefault, lifetimes.expiryMs(lifetime))
+    if (options === undefined) return writeHow(this.syncByDefault, this.lifetimes.expiryByDefaultMs())
+    return this.howOf(takeOptions('put', PUT_NAMES, options, takePutOptions))
+  }
+
+  private howOf({ sync, ...lifetime }: PutOptions): WriteHow {
+    return writeHow(checkFlag(sync, 'sync') ?? this.syncByDefault, this.lifetimes.expiryMs(lifetime))
   }
 
   /** How the put of a Sync call is written. Throws INVALID_ARGUMENT, or NOT_SUPPORTED. */
   blockingPut(options: PutOptions | undefined): WriteHow {
-    const how = this.put(options)
-    this.checkBlocking(how.sync)
-    return how
+    return this.blocking(this.put(options))
   }
 
   /** How a Sync touch writes. Throws INVALID_ARGUMENT, or NOT_SUPPORTED. */
   blockingTouch(options: PutOptions | undefined): WriteHow {
-    const how = this.touch(options)
+    return this.blocking(this.touch(options))
+  }
+
+  private blocking(how: WriteHow): WriteHow {
     this.checkBlocking(how.sync)
     return how
   }
@@ -73,7 +76,7 @@ export class WriteOptionReader {
   /** How a touch writes. Throws INVALID_ARGUMENT. */
   touch(options: PutOptions | undefined): WriteHow {
     const given = options === undefined ? {} : takeOptions('put', PUT_NAMES, options, takePutOptions)
-    const how = this.put(given)
+    const how = this.howOf(given)
     if (given.ttl === null || how.expiryMs !== 0) return how
     throw invalidArgument('touch needs ttl or expiresAt, since the database was opened without ttl')
   }

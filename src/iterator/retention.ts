@@ -34,14 +34,8 @@ export interface RetentionRule {
 export function isVersionSeen(rule: RetentionRule, seqNum: SeqNum, newerSeqNum: SeqNum): boolean {
   if (newerSeqNum > rule.visibleSeqNum) return true
   const { snapshots } = rule
-  let low = 0
-  let high = snapshots.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (snapshots[middle]! < seqNum) low = middle + 1
-    else high = middle
-  }
-  return low < snapshots.length && snapshots[low]! < newerSeqNum
+  const first = firstFrom(snapshots, seqNum)
+  return first < snapshots.length && snapshots[first]! < newerSeqNum
 }
 
 /** True when no reader, now or later, sees a value with this number before it expires. */
@@ -49,6 +43,12 @@ function isExpiredForAll(
   { snapshots, timesMs, dropTimeMs = 0 }: RetentionRule, seqNum: SeqNum, expiryMs: number,
 ): boolean {
   if (expiryMs === 0 || expiryMs > dropTimeMs) return false
+  const first = firstFrom(snapshots, seqNum)
+  return first === snapshots.length || (timesMs !== undefined && expiryMs <= timesMs[first]!)
+}
+
+/** The place of the first snapshot at this number or above it; the count of all when there is none. */
+function firstFrom(snapshots: ArrayLike<SeqNum>, seqNum: SeqNum): number {
   let low = 0
   let high = snapshots.length
   while (low < high) {
@@ -56,7 +56,7 @@ function isExpiredForAll(
     if (snapshots[middle]! < seqNum) low = middle + 1
     else high = middle
   }
-  return low === snapshots.length || (timesMs !== undefined && expiryMs <= timesMs[low]!)
+  return low
 }
 
 /** True when no reader, now or later, stands below this sequence number. */
