@@ -74,15 +74,45 @@ function multiply(a: number, b: number): number {
   return product
 }
 
+/** Up to this length of bytes a table is kept of what a difference of seeds becomes behind them. */
+const SHIFTED_BYTES_MAX = 512
+
+const shifts: (Int32Array | undefined)[] = []
+
 /**
  * The CRC-32 of `length` bytes begun with `newSeed`, from the one begun with `seed`; the bytes are not looked at.
- * About 1 µs: the difference of the seeds is moved over 8 · length zero bits.
+ * The checksum is linear: the difference of the seeds is moved over 8 · length zero bits. Up to 512 bytes that takes
+ * some nanoseconds, after the first 5 µs for a length; above them about 1 µs.
  */
 export function reseedCrc32(crc: number, seed: number, newSeed: number, length: number): number {
+  const difference = seed ^ newSeed
+  if (length > SHIFTED_BYTES_MAX) return (crc ^ multiply(zeroBytes(length), difference)) >>> 0
+  const t = shifts[length] ?? makeShift(length)
+  const shifted = t[difference & 0xff]! ^ t[0x100 + ((difference >>> 8) & 0xff)]! ^
+    t[0x200 + ((difference >>> 16) & 0xff)]! ^ t[0x300 + (difference >>> 24)]!
+  return (crc ^ shifted) >>> 0
+}
+
+/** x^(8 · length) modulo the polynomial. */
+function zeroBytes(length: number): number {
   let factor = 1 << 31
   // From x^8 on: a byte has eight bits.
   for (let left = length, i = 3; left > 0; left = Math.floor(left / 2), i++) {
     if (left % 2 === 1) factor = multiply(powers[i & 31]!, factor)
   }
-  return (crc ^ multiply(factor, seed ^ newSeed)) >>> 0
+  return factor
+}
+
+/** For each byte of a difference, what it becomes behind so many bytes. */
+function makeShift(length: number): Int32Array {
+  const factor = zeroBytes(length)
+  const table = new Int32Array(4 * 256)
+  for (let byte = 0; byte < 4; byte++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const [low, own] = [1 << bit, multiply(factor, 1 << (8 * byte + bit))]
+      for (let i = 0; i < low; i++) table[byte * 256 + low + i] = table[byte * 256 + i]! ^ own
+    }
+  }
+  shifts[length] = table
+  return table
 }

@@ -65,6 +65,10 @@ export class ByteWriter {
     return this
   }
 
+  u16(value: number): this {
+    return this.u8(value & 0xff).u8(value >>> 8)
+  }
+
   u32(value: number): this {
     const at = this.reserve(4)
     putU32(this.buffer, at, value)

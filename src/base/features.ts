@@ -20,11 +20,14 @@ const MUST_KNOW_NAMES = [
 
 /** Bits of the first word that this version knows somewhere. On disk: do not change these numbers. */
 export const MustKnow = {
-  /** In the footer of a table: it has range tombstones (sstable/spans-section.ts). */
+  /** In the footer of a table: some of its entries expire. */
   expiry: 1,
+  /** In the footer of a table: it has range tombstones (sstable/spans-section.ts). */
   spans: 4,
   /** In the footer of a table: it has handles of values (value-handle.ts). */
   valueHandles: 8,
+  /** In the footer of a table: some of its blocks have rows (sstable/block/row-format.ts). */
+  rowBlocks: 16,
   /** In the footer of a table: some of its blocks are packed (sstable/block/packed-format.ts). */
   packedBlocks: 32,
 } as const

@@ -5,7 +5,7 @@ import { murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
 import { drawHashSeed, hashRange, SeededRandom } from '../base/index.js'
 import type { HashSeed } from '../base/index.js'
 import { BloomFilter, encodeFilter } from './lookup/bloom-filter.js'
-import { encodePointHash, PointHash } from './lookup/point-hash.js'
+import { encodePointHash, placeOf, PointHash } from './lookup/point-hash.js'
 
 const ENTRIES_A_BLOCK = 32
 
@@ -20,8 +20,8 @@ function hashesOf(keys: readonly Uint8Array[], seed: HashSeed): Uint32Array {
 }
 
 function pointHashOf(hashes: Uint32Array): PointHash {
-  const places = Uint32Array.from(hashes, (_, i) => (Math.floor(i / ENTRIES_A_BLOCK) << 10) | i % ENTRIES_A_BLOCK)
-  return new PointHash(finish(encodePointHash(hashes, places, hashes.length, ENTRIES_A_BLOCK))!)
+  const places = Uint32Array.from(hashes, (_, i) => placeOf(Math.floor(i / ENTRIES_A_BLOCK), i % ENTRIES_A_BLOCK))
+  return new PointHash(finish(encodePointHash({ hashes, places }, hashes.length, ENTRIES_A_BLOCK - 1, false))!)
 }
 
 /** Counts the slots that a search for the i-th key passes before it meets that key. */

@@ -60,7 +60,8 @@ const RESERVED_SLOTS: Readonly<Record<number, string>> = { 5: 'a prefix filter',
 const FEATURES_OFFSET = 76
 const UNIT_OFFSET = 88
 /** The bits of the first word that this version knows in a footer. */
-const KNOWN_FEATURES = MustKnow.expiry | MustKnow.spans | MustKnow.valueHandles | MustKnow.packedBlocks
+const KNOWN_FEATURES =
+  MustKnow.expiry | MustKnow.spans | MustKnow.valueHandles | MustKnow.rowBlocks | MustKnow.packedBlocks
 /** A larger section is neither written nor believed. */
 export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
@@ -126,6 +127,9 @@ export function decodeFooter(bytes: Uint8Array, fileBytes: number, seed: number,
   const unknown = unknownInFooter(bytes, sections)
   if (unknown !== null) throw unsupportedFormat(file, offset + unknown.at, unknown.what)
   checkMustKnow(features, KNOWN_FEATURES, featuresPlace(fileBytes, file))
+  if (saysRows({ features }) && saysPacked({ features })) {
+    throw bad(FEATURES_OFFSET, 'both blocks of rows and packed ones')
+  }
   if (getU32(bytes, 72) !== fileBytes) throw bad(72, `footer says ${getU32(bytes, 72)} bytes`)
   for (let i = UNIT_OFFSET + 1; i < 112; i++) if (bytes[i] !== 0) throw bad(i, 'reserved bytes are not zero')
   const fault = sectionFault(sections, offset)
@@ -154,6 +158,11 @@ export function saysSpans({ features }: Pick<Footer, 'features'>): boolean {
 /** True when the table says that some of its blocks are packed. */
 export function saysPacked({ features }: Pick<Footer, 'features'>): boolean {
   return (features.mustKnow & MustKnow.packedBlocks) !== 0
+}
+
+/** True when the table says that some of its blocks have rows. */
+export function saysRows({ features }: Pick<Footer, 'features'>): boolean {
+  return (features.mustKnow & MustKnow.rowBlocks) !== 0
 }
 
 /** Where a footer tells the features of its table, for errors. */

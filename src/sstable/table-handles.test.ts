@@ -23,7 +23,7 @@ const references = [40, 41, 42, 43].map((fileNum) => {
   const own = entries.flatMap(({ kind }, i) => (kind === EntryKind.valueHandle && 40 + (i % 4) === fileNum ? [i] : []))
   return { fileNum, valueCount: own.length, valueBytes: own.reduce((sum, i) => sum + 1000 + i, 0) }
 })
-const written = writeTable(entries, { blockBytes: 1024 })
+const written = writeTable(entries, { blockBytes: 1024, layout: 'columns' })
 const good = bytesOf(written.file)
 const footerAt = good.length - FOOTER_BYTES
 
@@ -46,7 +46,7 @@ test('reads give handles as they were written', () => {
 
 test('the footer of a table says whether handles are in it', () => {
   assert.equal(getU32(good, footerAt + 76), MustKnow.valueHandles)
-  const without = bytesOf(writeTable(sampleEntries()).file)
+  const without = bytesOf(writeTable(sampleEntries(), { layout: 'columns' }).file)
   assert.equal(getU32(without, without.length - FOOTER_BYTES + 76), 0)
 })
 
@@ -79,7 +79,7 @@ function refused(bytes: Uint8Array, message: RegExp): void {
 
 test('handles without the feature, and the feature without handles, are corruption', () => {
   refused(craftIn(good, footerAt, (content) => putU32(content, 76, 0)), /differ about value handles/)
-  const plain = writeTable(sampleEntries())
+  const plain = writeTable(sampleEntries(), { layout: 'columns' })
   const crafted = craftIn(bytesOf(plain.file), plain.facts.bytes - FOOTER_BYTES, (content) => putU32(content, 76, 8))
   assert.throws(() => checkWritten({ file: newFile(crafted), facts: plain.facts }), {
     code: 'CORRUPTION', message: /differ about value handles/,
@@ -88,7 +88,7 @@ test('handles without the feature, and the feature without handles, are corrupti
 
 test('a handle among entries of a table that says it has none is corruption', () => {
   const value = handleEntry('a', 5, { fileNum: 3, offset: 200, length: 900 }).value
-  const plain = writeTable([{ key: new Uint8Array([97]), seqNum: 5, kind: 1, value }])
+  const plain = writeTable([{ key: new Uint8Array([97]), seqNum: 5, kind: 1, value }], { layout: 'columns' })
   const crafted = craftIn(bytesOf(plain.file), 128, (content) => (content[16 + 3] = EntryKind.valueHandle))
   assert.throws(() => checkWritten({ file: newFile(crafted), facts: plain.facts }), {
     code: 'CORRUPTION', message: /does not say that it has them/,
@@ -117,12 +117,14 @@ test('handles that are none, and counts that are wrong', () => {
 })
 
 test('every byte of a table with handles is checked', () => {
-  const small = writeTable(entries.slice(0, 12))
-  const bytes = bytesOf(small.file)
-  for (let at = 0; at < bytes.length; at++) {
-    const changed = bytes.slice()
-    changed[at]! ^= 1
-    assert.throws(() => checkWritten({ file: newFile(changed), facts: small.facts }), String(at))
+  for (const layout of ['columns', 'rows'] as const) {
+    const small = writeTable(entries.slice(0, 12), { layout })
+    const bytes = bytesOf(small.file)
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = bytes.slice()
+      changed[at]! ^= 1
+      assert.throws(() => checkWritten({ file: newFile(changed), facts: small.facts }), String(at))
+    }
   }
   assert.equal(shown(entries[1]!), shown(handles[0]!))
 })

@@ -1,7 +1,9 @@
 /** Bad bytes and bad disks give the right data or an error that says where, never anything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { craft, good, pieces, sample, sampleParts, seed } from '../../test/support/samples/table-crafting.js'
+import {
+  craft, good, goodRows, pieces, rowsPieces, rowsSample, sample, sampleParts, seed,
+} from '../../test/support/samples/table-crafting.js'
 import {
   bytesOf, checkWritten, compareEntries, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
   TABLE_NAME, writeTable,
@@ -21,6 +23,10 @@ Error.stackTraceLimit = 3
 const entries = sampleEntries()
 const expected = new Set(entries.map(shown))
 const noCache = new BlockCache(0)
+/** The same entries in columns and in rows. */
+const LAYOUTS = [
+  { name: 'columns', sample, good, pieces }, { name: 'rows', sample: rowsSample, good: goodRows, pieces: rowsPieces },
+]
 
 /** Runs `read`; true when it ended with CORRUPTION (or what else is allowed) in this file. */
 function isRefused(read: () => void, codes = ['CORRUPTION']): boolean {
@@ -71,21 +77,22 @@ test('the sample is good, and has every part', () => {
 })
 
 test('a flipped bit anywhere is found by the check; reads give the right entry or CORRUPTION', () => {
-  const bytes = good.slice()
-  const file = newFile(bytes)
-  const one = new Uint8Array(1)
-  for (const offset of drawnNumbers('flipped bits of a table', good.length)) {
-    one[0] = good[offset]! ^ (1 << ((offset * 5) % 8))
-    file.writeSync(one, 0, 1, offset)
-    const written = { file, facts: sample.facts }
-    assert.ok(isRefused(() => checkWritten(written)), `offset ${offset}`)
-    isRefused(() => {
-      readAll(written, offset, (text) => assert.ok(expected.has(text), `offset ${offset}: ${text}`))
-    })
-    one[0] = good[offset]!
-    file.writeSync(one, 0, 1, offset)
+  for (const { name, sample, good } of LAYOUTS) {
+    const file = newFile(good)
+    const one = new Uint8Array(1)
+    for (const offset of drawnNumbers(`flipped bits of a table with ${name}`, good.length)) {
+      one[0] = good[offset]! ^ (1 << ((offset * 5) % 8))
+      file.writeSync(one, 0, 1, offset)
+      const written = { file, facts: sample.facts }
+      assert.ok(isRefused(() => checkWritten(written)), `${name}, offset ${offset}`)
+      isRefused(() => {
+        readAll(written, offset, (text) => assert.ok(expected.has(text), `${name}, offset ${offset}: ${text}`))
+      })
+      one[0] = good[offset]!
+      file.writeSync(one, 0, 1, offset)
+    }
+    checkWritten({ file, facts: sample.facts })
   }
-  checkWritten({ file, facts: sample.facts })
 })
 
 test('a file of another length is CORRUPTION', () => {
@@ -125,8 +132,9 @@ test('crafted bytes under a right checksum: CORRUPTION or entries, no error of a
   const runs = drawnNumbers('crafted tables', 2000)
   for (const run of runs) {
     const random = new SeededRandom(run, 'crafted')
+    const { sample, good, pieces } = LAYOUTS[run % 2]!
     const bytes = good.slice()
-    const piece = pieces[run % pieces.length]!
+    const piece = pieces[(run >> 1) % pieces.length]!
     for (let change = random.below(3); change >= 0; change--) {
       const at = piece.offset + random.below(piece.bytes)
       if (random.chance(0.5)) bytes[at] = random.u32()
@@ -223,7 +231,7 @@ test('an unknown codec is UNSUPPORTED_FORMAT', () => {
 })
 
 /** Makes a file whose reads of the byte at `offset` go wrong `times` times. */
-function failing(offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
+function failing(good: Uint8Array, offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
   const file = newFile(good)
   const readSync = file.readSync.bind(file)
   file.readSync = (target, at, length, position) => {
@@ -237,18 +245,20 @@ function failing(offset: number, times: number, how: 'EIO' | 'flip'): VfsFile {
 }
 
 test('EIO and a wrong checksum are read once more, then reported with file and offset', () => {
-  for (const { offset } of pieces) {
-    for (const how of ['EIO', 'flip'] as const) {
-      checkWritten({ file: failing(offset, 1, how), facts: sample.facts })
-      const code = how === 'EIO' ? 'IO_ERROR' : 'CORRUPTION'
-      const isLast = offset === good.length - FOOTER_BYTES
-      const written = { file: failing(offset, Infinity, how), facts: sample.facts }
-      assert.throws(() => checkWritten(written), (error: VarveError) => {
-        assert.equal(error.code, code)
-        assert.equal(error.file, TABLE_NAME)
-        if (how === 'EIO' || (!isLast && offset >= FILE_HEADER_BYTES)) assert.equal(error.offset, offset)
-        return true
-      })
+  for (const { sample, good, pieces } of LAYOUTS) {
+    for (const { offset } of pieces) {
+      for (const how of ['EIO', 'flip'] as const) {
+        checkWritten({ file: failing(good, offset, 1, how), facts: sample.facts })
+        const code = how === 'EIO' ? 'IO_ERROR' : 'CORRUPTION'
+        const isLast = offset === good.length - FOOTER_BYTES
+        const written = { file: failing(good, offset, Infinity, how), facts: sample.facts }
+        assert.throws(() => checkWritten(written), (error: VarveError) => {
+          assert.equal(error.code, code)
+          assert.equal(error.file, TABLE_NAME)
+          if (how === 'EIO' || (!isLast && offset >= FILE_HEADER_BYTES)) assert.equal(error.offset, offset)
+          return true
+        })
+      }
     }
   }
 })

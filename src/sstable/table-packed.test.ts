@@ -158,10 +158,11 @@ test('a packed block without the feature, and the feature without one, are corru
     assert.equal(code, 'CORRUPTION')
     assert.match(message, /packed block in a table that does not say/)
   }
-  const said = craftIn(bytesOf(plain.file), plain.facts.bytes - FOOTER_BYTES, (content) => {
+  const columns = writeTable(entries, { blockBytes: 1024, layout: 'columns' })
+  const said = craftIn(bytesOf(columns.file), columns.facts.bytes - FOOTER_BYTES, (content) => {
     putU32(content, 76, MustKnow.valueHandles | MustKnow.packedBlocks)
   })
-  const written = { file: newFile(said), facts: plain.facts }
+  const written = { file: newFile(said), facts: columns.facts }
   assert.throws(() => checkWritten(written), { code: 'CORRUPTION', message: /no block is packed/ })
 })
 

@@ -113,8 +113,7 @@ export class OpenTables {
     const { cache, iterators, memoryLimit, isForWriting, place: { databaseId } } = this
     const lookup = memoryLimit.lookupFor(facts)
     const onIndexRead = (): void => memoryLimit.onIndexRead(facts.fileNum)
-    const mayTake = (bytes: number): boolean => memoryLimit.take(facts.fileNum, bytes)
-    return openTable({ file, name, facts, cache, iterators, databaseId, lookup, isForWriting, onIndexRead, mayTake })
+    return openTable({ file, name, facts, cache, iterators, databaseId, lookup, isForWriting, onIndexRead })
   }
 
   private add(table: Table, file: PooledFile): void {

@@ -5,10 +5,10 @@
  * Invariants: BUD-2 after each call the parts are below the limit, but for what no table can do without and the index
  * that is in use.
  *
- * What is too much goes at once, which reads nothing: first what lets gets read parts of blocks, then point hashes, as
- * many as make room for filters in their place, then filters, then indexes; those of the least read tables first. An
- * index comes back when a read needs it, and others go for it. Filters, then point hashes come back in the background
- * while all parts stay well below the limit; parts of blocks do as gets miss. Answers are the same in every state.
+ * What is too much goes at once, which reads nothing: first point hashes, as many as make room for filters in
+ * their place, then filters, then indexes; those of the least read tables first. An index comes back when a read needs
+ * it, and others go for it. Filters, then point hashes come back in the background while all parts stay well below the
+ * limit. Answers are the same in every state.
  */
 import { NUMBER_MAX, runAsync } from '../base/index.js'
 import type { FileNum, TableFacts } from '../base/index.js'
@@ -88,16 +88,6 @@ export class TableMemoryLimit {
     this.onGrown()
   }
 
-  /** Says whether a table may take so many bytes more for parts of blocks, and counts them. Nothing goes for them. */
-  take(fileNum: FileNum, bytes: number): boolean {
-    const entry = this.entries.get(fileNum)
-    if (entry === undefined || this.sum + bytes > this.limitBytes * REGAIN_PART) return false
-    this.sum += bytes
-    entry.bytes += bytes
-    this.onGrown()
-    return true
-  }
-
   /** Lets parts give way or come back; called when the limit, or what is open, has changed. */
   fit(): void {
     this.shrink(null)
@@ -143,7 +133,6 @@ export class TableMemoryLimit {
   // ── What gives way ──────────────────────────────────────────────────────────────────────────────
 
   private shrink(inUse: Entry | null): void {
-    if (this.excess > 0) this.dropParts()
     if (this.excess > 0) this.dropPointHashes()
     for (const { entry } of this.excess > 0 ? this.byUse('filter') : []) {
       if (this.excess <= 0) return
@@ -153,13 +142,6 @@ export class TableMemoryLimit {
       const entry = this.nextIndex(inUse)
       if (entry === null) return
       this.dropIndex(entry)
-    }
-  }
-
-  private dropParts(): void {
-    for (const entry of this.entries.values()) {
-      entry.table.dropParts()
-      this.count(entry)
     }
   }
 

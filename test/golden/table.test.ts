@@ -20,6 +20,13 @@ test('a small table is written as the annotated dump says', () => {
   assertGolden('table.txt', `${sectionsText(describe())}${data}`)
 })
 
+test('a small table with columns is written as its annotated dump says', () => {
+  const { file } = writeTable(fewEntries(), { blockBytes: 1024, layout: 'columns' })
+  const describe = () => describeTable({ file, name: TABLE_NAME })
+  const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
+  assertGolden('table-columns.txt', `${sectionsText(describe())}${data}`)
+})
+
 test('a small table with packed blocks is written as its annotated dump says', () => {
   const { file } = writeTable(fewEntries(), { blockBytes: 1024, codec: Codec.packed })
   const describe = () => describeTable({ file, name: TABLE_NAME })
@@ -34,8 +41,10 @@ test('a small table with range tombstones is written as its annotated dump says'
   assertGolden('table-spans.txt', `${sectionsText(describe())}${data}`)
 })
 
-for (const codec of [Codec.none, Codec.packed]) test(`each byte is in exactly one field, with codec ${codec}`, () => {
-  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, codec, spans: sampleSpans() })
+const LAYOUTS = [{}, { layout: 'columns' }, { codec: Codec.packed }] as const
+
+for (const layout of LAYOUTS) test(`each byte is in exactly one field, with ${JSON.stringify(layout)}`, () => {
+  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, ...layout, spans: sampleSpans() })
   let end = 0
   for (const section of describeTable({ file, name: TABLE_NAME })) {
     assert.deepEqual([section.offset, section.problems], [end, []])

@@ -1,5 +1,5 @@
 /**
- * What: collects the entries of one data block and lays them out (block-format.ts).
+ * What: collects the entries of one data block and lays them out, as columns (block-format.ts) or rows (row-format.ts).
  * Owns: the staged keys; its part of the memory, where values are staged.
  * Does not own: when a block ends (table-builder.ts), checksum and place (table-writer.ts).
  * Thread: any, no sharing. Nothing is allocated per entry.
@@ -7,11 +7,17 @@
  * An entry comes in steps: its key is staged behind the others, measured against the last one, and either
  * pushed or, when it belongs to the next block, staged again after `clear`.
  */
-import { alignUp, hashView, putU53 } from '../../base/index.js'
+import { alignUp, crc32, hashView, putU53, reseedCrc32 } from '../../base/index.js'
 import type { HashSeed } from '../../base/index.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT } from './block-format.js'
+import { headOf } from './block-reader.js'
 import type { BlockReader } from './block-reader.js'
 import type { BuildBuffer } from './build-buffer.js'
+import {
+  HEADS_AND_CHECKS, putVarint, ROW_EXTRA_BYTES_MAX, ROW_FRONT_BYTES, ROW_LENGTHS_AT, ROW_UNIT, ROWS_FLAG,
+  ROWS_PREFIX_BYTES_MAX, seedOfRow, varintBytes,
+} from './row-format.js'
+import type { EntryParts } from './row-format.js'
 
 /** From this length on a native copy beats a loop over words (measured, docs/design/0019-merge-speed.md). */
 const NATIVE_COPY_BYTES_MIN = 64
@@ -22,6 +28,10 @@ const SLACK_BYTES = 8
 const FIXED_BYTES = BLOCK_HEADER_BYTES + 4
 /** Bytes that one entry takes in the columns, when sequence numbers take 4. */
 const ENTRY_BYTES = 12
+/** Bytes that a row takes at most besides key, value and lengths, when sequence numbers take 4. */
+const ROW_BYTES = ROW_FRONT_BYTES + ROW_LENGTHS_AT + 4 + 3
+/** From this length on `copyWithin` beats a loop over words. */
+const NATIVE_MOVE_BYTES_MIN = 128
 
 export class BlockBuilder {
   count = 0
@@ -49,6 +59,14 @@ export class BlockBuilder {
   private readonly valueEnds = new Uint32Array(BLOCK_ENTRIES_MAX)
   private readonly seqNums = new Float64Array(BLOCK_ENTRIES_MAX)
   private readonly kinds = new Uint8Array(BLOCK_ENTRIES_MAX)
+  /** Where the rows start in the block, in units: good after `encodeRows`. */
+  readonly rowStarts = new Uint16Array(BLOCK_ENTRIES_MAX)
+  /** At most so many bytes hold the lengths of the rows. */
+  private lengthsBytes = 0
+  /** 1 for an entry that comes from a row of another table, whose check it has, and what that began with. */
+  private readonly isCarried = new Uint8Array(BLOCK_ENTRIES_MAX)
+  private readonly checks = new Uint32Array(BLOCK_ENTRIES_MAX)
+  private readonly checkSeeds = new Uint32Array(BLOCK_ENTRIES_MAX)
 
   constructor(memory: BuildBuffer) {
     this.memory = memory
@@ -84,11 +102,10 @@ export class BlockBuilder {
     copyExactly(source, start, end, this.keyView, at)
   }
 
-  /** Stages key i of a block; `view` is over its bytes. The trailer behind it is slack for whole words. */
-  stageFrom(block: BlockReader, view: DataView, i: number): void {
+  /** Stages the key of an entry of a block; `view` is over its bytes. The trailer behind is slack for whole words. */
+  stageFrom(block: BlockReader, view: DataView, { suffixStart: start, suffixEnd }: EntryParts): void {
     const { prefixStart, prefixBytes } = block
-    const start = block.suffixStart(i)
-    const suffixBytes = block.suffixEnd(i) - start
+    const suffixBytes = suffixEnd - start
     const at = this.lastKeyEnd
     this.stagedEnd = at + prefixBytes + suffixBytes
     if (this.stagedEnd + SLACK_BYTES > this.keys.length) this.growKeys()
@@ -126,12 +143,19 @@ export class BlockBuilder {
 
   // ── The block ───────────────────────────────────────────────────────────────────────────────────
 
-  /** Gives the bytes of the block with the staged key, without padding, sequence numbers counted as 4 bytes. */
-  bytesWith(valueBytes: number): number {
+  /**
+   * Gives the bytes of the block with the staged key, sequence numbers counted as 4 bytes: of columns without padding,
+   * of rows at most.
+   */
+  bytesWith(valueBytes: number, isRows: boolean): number {
     const { count, shared } = this
-    const prefixBytes = shared < this.prefixBytes ? shared : this.prefixBytes
+    let prefixBytes = shared < this.prefixBytes ? shared : this.prefixBytes
+    if (isRows && prefixBytes > ROWS_PREFIX_BYTES_MAX) prefixBytes = ROWS_PREFIX_BYTES_MAX
     const keysBytes = this.stagedEnd - this.keysStart - count * prefixBytes
-    return FIXED_BYTES + (count + 1) * ENTRY_BYTES + keysBytes + this.valuesEnd - this.memory.valuesAt + valueBytes
+    const ownBytes = keysBytes + this.valuesEnd - this.memory.valuesAt + valueBytes
+    if (!isRows) return FIXED_BYTES + (count + 1) * ENTRY_BYTES + ownBytes
+    const lengthsBytes = this.lengthsBytes + lengthsBytesMax(this.stagedEnd - this.lastKeyEnd, valueBytes)
+    return BLOCK_HEADER_BYTES + (count + 1) * ROW_BYTES + lengthsBytes + ownBytes
   }
 
   /** Takes the staged key; its value was or will be copied to where `pushValue…` puts it. */
@@ -139,13 +163,23 @@ export class BlockBuilder {
     const count = this.count
     if (count === 0) this.prefixBytes = this.stagedEnd - this.lastKeyEnd
     else if (this.shared < this.prefixBytes) this.prefixBytes = this.shared
+    this.lengthsBytes += lengthsBytesMax(this.stagedEnd - this.lastKeyEnd, valueBytes)
     this.lastKeyStart = this.lastKeyEnd
     this.lastKeyEnd = this.stagedEnd
     this.keyEnds[count] = this.stagedEnd
+    this.isCarried[count] = 0
     this.valueEnds[count] = this.valuesEnd += valueBytes
     this.seqNums[count] = seqNum
     this.kinds[count] = kind
     this.count = count + 1
+  }
+
+  /** Takes over the check of the row that the entry pushed last comes from. `seed` is what it began with there. */
+  carryCheck(check: number, seed: number): void {
+    const last = this.count - 1
+    this.isCarried[last] = 1
+    this.checks[last] = check
+    this.checkSeeds[last] = seed
   }
 
   /** Copies the values of the entries pushed last: `bytes` of them, one behind the other. */
@@ -170,24 +204,32 @@ export class BlockBuilder {
     this.lastKeyEnd = this.keysStart = lastKeyEnd - lastKeyStart
     this.stagedEnd = stagedEnd - lastKeyStart
     this.count = 0
+    this.lengthsBytes = 0
     this.valuesEnd = this.memory.valuesAt
   }
 
-  /** An upper bound of what `encode` writes, without the value that is not staged. */
+  /** An upper bound of what either layout takes, without the value that is not staged. */
   get encodedBytesMax(): number {
-    const keysBytes = this.keysBytes - (this.count - 1) * this.prefixBytes
-    return BLOCK_HEADER_BYTES + keysBytes + this.valuesBytes + this.count * 16 + 16
+    const keysBytes = this.keysBytes - (this.count - 1) * Math.min(this.prefixBytes, ROWS_PREFIX_BYTES_MAX)
+    const entryBytes = ROW_FRONT_BYTES + ROW_EXTRA_BYTES_MAX
+    return BLOCK_HEADER_BYTES + keysBytes + this.prefixBytes + this.valuesBytes + this.count * entryBytes + 16
+  }
+
+  /** Bytes of the prefix that a block of rows has. Of a lone key nothing stands apart from its row. */
+  get rowsPrefixBytes(): number {
+    return this.count === 1 ? 0 : Math.min(this.prefixBytes, ROWS_PREFIX_BYTES_MAX)
   }
 
   /**
-   * Lays the block out in the memory at `at`, a multiple of 8, and returns its bytes with the padding.
+   * Lays the block out as columns in the memory at `at`, a multiple of 8, and returns its bytes with the padding.
    * `valueBytes` is what is reserved behind the last key for one value that is not staged.
    */
   encode(at: number, valueBytes = 0): number {
     const { count, memory, valueEnds, prefixBytes } = this
     const { bytes, words, valuesAt } = memory
     const word = at >>> 2
-    const width = this.encodeSeqNums(at)
+    const width = this.encodeBase(at)
+    if (width > 0) this.encodeSeqNums(at, width)
     words[word] = count | (width << 16)
     words[word + 1] = prefixBytes
     let position = at + BLOCK_HEADER_BYTES + (2 * count + 1) * 4 + count * width
@@ -222,10 +264,9 @@ export class BlockBuilder {
     return position
   }
 
-  /** Writes base and column of the sequence numbers; returns the column's width. */
-  private encodeSeqNums(at: number): 0 | 4 | 8 {
+  /** Writes the base of the sequence numbers; returns the bytes that one needs beside it. */
+  private encodeBase(at: number): number {
     const { count, seqNums } = this
-    const { bytes, words } = this.memory
     let base = seqNums[0]!
     let top = base
     for (let i = 1; i < count; i++) {
@@ -234,18 +275,79 @@ export class BlockBuilder {
     }
     this.seqNumMin = base
     this.seqNumMax = top
-    putU53(bytes, at + 8, base)
-    if (base === top) return 0
-    let word = (at >>> 2) + 5 + 2 * count
-    if (top - base < 2 ** 32) {
-      for (let i = 0; i < count; i++) words[word++] = seqNums[i]! - base
-      return 4
-    }
+    putU53(this.memory.bytes, at + 8, base)
+    return base === top ? 0 : top - base < 2 ** 32 ? 4 : 8
+  }
+
+  private encodeSeqNums(at: number, width: number): void {
+    const { count, seqNums, seqNumMin: base } = this
+    const { bytes, words } = this.memory
+    const word = (at >>> 2) + 5 + 2 * count
+    if (width === 4) for (let i = 0; i < count; i++) words[word + i] = seqNums[i]! - base
+    else for (let i = 0; i < count; i++) putU53(bytes, 4 * word + 8 * i, seqNums[i]! - base)
+  }
+
+  /**
+   * Lays the block out as rows in the memory at `at`, a multiple of 8, and returns its bytes with the padding. It will
+   * stand at `offset` of the file whose seed this is.
+   */
+  encodeRows(at: number, fileSeed: number, offset: number): number {
+    const { count, keys, keyView, keyEnds, valueEnds, rowsPrefixBytes: prefixBytes } = this
+    const { bytes, words, view } = this.memory
+    const word = at >>> 2
+    const width = this.encodeBase(at)
+    words[word] = count | (width << 16) | (ROWS_FLAG << 24)
+    words[word + 1] = prefixBytes | (ROW_UNIT << 16) | (HEADS_AND_CHECKS << 24)
+    const startsAt = at + BLOCK_HEADER_BYTES + 4 * count
+    let position = at + BLOCK_HEADER_BYTES + ROW_FRONT_BYTES * count
+    copyWords(keyView, this.keysStart, view, position, prefixBytes)
+    position += prefixBytes
+    let keyStart = this.keysStart
+    let valueStart = this.memory.valuesAt
     for (let i = 0; i < count; i++) {
-      putU53(bytes, word * 4, seqNums[i]! - base)
-      word += 2
+      while ((position & 3) !== 0) bytes[position++] = 0
+      const row = position
+      const suffixStart = keyStart + prefixBytes
+      const keyEnd = keyEnds[i]!
+      const valueEnd = valueEnds[i]!
+      words[word + 4 + i] = headOf(keys, suffixStart, keyEnd)
+      view.setUint16(startsAt + 2 * i, this.rowStarts[i] = (row - at) >>> ROW_UNIT, true)
+      bytes[row + 4] = this.kinds[i]!
+      position = putVarint(bytes, row + ROW_LENGTHS_AT, keyEnd - suffixStart)
+      position = putVarint(bytes, position, valueEnd - valueStart)
+      copyWords(keyView, suffixStart, view, position, keyEnd - suffixStart)
+      position += keyEnd - suffixStart
+      if (valueEnd - valueStart >= NATIVE_MOVE_BYTES_MIN) bytes.copyWithin(position, valueStart, valueEnd)
+      else copyWords(view, valueStart, view, position, valueEnd - valueStart)
+      position += valueEnd - valueStart
+      if (width > 0) position = this.putSeqNum(position, i, width)
+      words[row >>> 2] = this.checkFor(i, keyStart, valueStart, seedOfRow(fileSeed, offset + row - at))
+      keyStart = keyEnd
+      valueStart = valueEnd
     }
-    return 8
+    const end = at + alignUp(position - at, 8)
+    while (position < end) bytes[position++] = 0
+    return end - at
+  }
+
+  private putSeqNum(at: number, i: number, width: number): number {
+    const { bytes, view } = this.memory
+    const difference = this.seqNums[i]! - this.seqNumMin
+    if (width === 8) putU53(bytes, at, difference)
+    else view.setUint32(at, difference, true)
+    return at + width
+  }
+
+  /** The check of entry i, whose key and value start here, at a place whose seed this is (row-format.ts). */
+  private checkFor(i: number, keyStart: number, valueStart: number, seed: number): number {
+    const { keys, keyEnds, valueEnds, memory: { bytes } } = this
+    const keyEnd = keyEnds[i]!
+    const valueEnd = valueEnds[i]!
+    if (this.isCarried[i] === 1) {
+      return reseedCrc32(this.checks[i]!, this.checkSeeds[i]!, seed, keyEnd - keyStart + 1 + valueEnd - valueStart)
+    }
+    const key = crc32(keys, keyStart, keyEnd, seed)
+    return crc32(bytes, valueStart, valueEnd, crc32(this.kinds, i, i + 1, key))
   }
 
   private growKeys(): void {
@@ -254,6 +356,11 @@ export class BlockBuilder {
     this.keys = larger
     this.keyView = new DataView(larger.buffer)
   }
+}
+
+/** The most bytes that the lengths of a row take, whatever prefix its block has. */
+function lengthsBytesMax(keyBytes: number, valueBytes: number): number {
+  return varintBytes(keyBytes) + varintBytes(valueBytes)
 }
 
 /** Copies in words, and the last bytes one by one. */

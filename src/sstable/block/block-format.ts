@@ -4,7 +4,7 @@
  *   offset size
  *        0    2  entries n, 1–1024
  *        2    1  width w of the sequence column: 0, 4 or 8
- *        3    1  block flags, 0; 2 is reserved: rows instead of columns
+ *        3    1  block flags, 0; with 2 the block has rows instead of columns (row-format.ts)
  *        4    2  bytes p of the prefix that all keys of the block share
  *        6    2  zero
  *        8    8  base sequence number: the smallest of the block
@@ -23,7 +23,7 @@
  * together, so that a search touches few cache lines, and values are moved as one piece when a block is
  * built. Why so: docs/design/0006-table-block.md.
  */
-import { BadBytes, codeName, kindProblem, KiB, MiB, VALUE_BYTES_MAX } from '../../base/index.js'
+import { BadBytes, kindProblem, KiB, MiB, VALUE_BYTES_MAX } from '../../base/index.js'
 import { UnknownCode } from '../table-format.js'
 
 export const BLOCK_HEADER_BYTES = 16
@@ -34,12 +34,6 @@ export const BLOCK_COUNT_MAX = 2 ** 22
 /** Bits of a column word that say where a suffix starts. */
 export const START_MASK = 0xffffff
 export const KIND_SHIFT = 24
-/** Reserved block flags on disk: do not change these numbers. */
-const ReservedBlockFlag = {
-  /** The block has rows instead of columns. */
-  rows: 2,
-} as const
-
 /** The most bytes of a block in a file: one value, its key, and what stands around them. */
 export const BLOCK_FILE_BYTES_MAX = VALUE_BYTES_MAX + 128 * KiB
 
@@ -54,12 +48,4 @@ export const OWN_BLOCK_BYTES_MIN = 64 * KiB
 export function refusedEntry(at: number, kindAndFlags: number): BadBytes {
   const { isCorrupt, what } = kindProblem(kindAndFlags)!
   return isCorrupt ? new BadBytes(at, what) : new UnknownCode(at, what)
-}
-
-/** Makes the error for an unknown width of the sequence column, or for block flags, which stand above the width. */
-export function refusedWidth(widthAndFlags: number): BadBytes {
-  const flags = widthAndFlags >>> 8
-  if (flags === 0) return new BadBytes(2, `sequence column ${widthAndFlags} bytes wide`)
-  const name = codeName(ReservedBlockFlag, flags)
-  return new UnknownCode(3, `block flags ${flags}${name === undefined ? '' : ` (${name})`}`)
 }

@@ -3,16 +3,12 @@
  * Owns: its own buffer, used when the cache does not take a block.
  * Does not own: the cache; a caller that keeps a reader open over the next read holds the block (table-blocks.ts).
  * Thread: one. One reader is used for many blocks: nothing is allocated for each.
- * Invariants: a block passes `check` once, when it was read. It ensures that all columns lie inside the block and
- * that entries are in order, whatever the file said; the other methods rely on it.
+ * Invariants: a block passes `checkBlock` once (block-check.ts), when it was read. It ensures that all parts lie inside
+ * the block and that entries are in order, whatever the file said; the methods here rely on it.
  */
-import {
-  alignUp, BadBytes, contentProblem, EntryKind, getU53, KEY_BYTES_MAX, KiB, kindProblem, MiB, SEQ_NUM_MAX,
-} from '../../base/index.js'
-import { isApart, mayExpire } from '../../iterator/index.js'
-import {
-  BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, refusedWidth, START_MASK,
-} from './block-format.js'
+import { alignUp, KiB, MiB } from '../../base/index.js'
+import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
+import { EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG } from './row-format.js'
 
 /** A larger own buffer than this is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
@@ -31,17 +27,23 @@ export class BlockReader {
   prefixBytes = 0
   /** The memory of `bytes` as u32 words. */
   words: Uint32Array = NO_WORDS
-  /** Index of the word that says where key suffix 0 starts. */
+  /** The block has rows (row-format.ts) instead of columns. */
+  isRows = false
+  /** Block flags; those that are not known are refused by the check. */
+  flags = 0
+  /** Index of the word that says where key suffix 0 starts; of rows, of the first head. */
   keyWord = 0
-  private valueWord = 0
+  /** Index of the word that says where value 0 starts; of rows, where row 0 and row 1 start. */
+  valueWord = 0
   private seqWord = 0
   /** Bytes of a sequence number: 0, 4 or 8. */
   seqWidth = 0
-  /** Some entries are value handles; known once the columns of the block were checked. */
+  /** Some entries are value handles; known once the entries of the block were checked. */
   hasHandles = false
   /** Some values have fronts; known likewise. */
   hasFronts = false
-  private seqBase = 0
+  seqBase = 0
+  private readonly entry = new EntryParts()
   private ownBytes: Uint8Array = NO_BYTES
   private ownWords: Uint32Array = NO_WORDS
 
@@ -74,65 +76,112 @@ export class BlockReader {
     const word = base >>> 2
     const head = words[word]!
     const count = head & 0xffff
-    const width = head >>> 16
+    const width = (head >>> 16) & 0xff
     this.bytes = bytes
     this.words = words
     this.base = base
     this.count = count
     this.seqWidth = width
-    this.prefixBytes = words[word + 1]!
+    this.flags = head >>> 24
+    this.isRows = head >>> 24 === ROWS_FLAG
     this.seqBase = words[word + 2]! + words[word + 3]! * 2 ** 32
     this.keyWord = word + 4
     this.valueWord = word + 4 + count
     this.seqWord = word + 5 + 2 * count
-    this.prefixStart = base + BLOCK_HEADER_BYTES + (2 * count + 1) * 4 + count * width
+    this.prefixBytes = this.isRows ? words[word + 1]! & 0xffff : words[word + 1]!
+    this.prefixStart = base + BLOCK_HEADER_BYTES + (this.isRows ? ROW_FRONT_BYTES * count : (2 * count + 1) * 4 + count * width)
+  }
+
+  /** Gives where row i starts in `bytes`. Requires: the block has rows. */
+  rowAt(i: number): number {
+    const starts = this.words[this.valueWord + (i >>> 1)]!
+    return this.base + (((starts >>> ((i & 1) << 4)) & 0xffff) << ROW_UNIT)
+  }
+
+  /** Gives the low bits of a place of entry i in a point hash whose places are those of rows, or not. */
+  placeOf(i: number, isRows: boolean): number {
+    if (!isRows) return i
+    return this.isRows ? (this.rowAt(i) - this.base) >>> ROW_UNIT : 0
+  }
+
+  /** Gives the parts of entry i, good until an entry is looked at again. */
+  entryAt(i: number): EntryParts {
+    const { entry } = this
+    if (this.isRows) {
+      entry.findRow(this.bytes, this.rowAt(i))
+      entry.seqNum = this.seqNumBehind(entry.valueEnd)
+      return entry
+    }
+    const { words, keyWord, valueWord, base } = this
+    const word = words[keyWord + i]!
+    entry.kind = word >>> KIND_SHIFT
+    entry.suffixStart = base + (word & START_MASK)
+    entry.suffixEnd = base + (words[keyWord + i + 1]! & START_MASK)
+    entry.valueStart = base + words[valueWord + i]!
+    entry.valueEnd = base + words[valueWord + i + 1]!
+    entry.seqNum = this.seqNumInColumn(i)
+    return entry
   }
 
   seqNumAt(i: number): number {
+    if (this.seqWidth === 0) return this.seqBase
+    return this.isRows ? this.entryAt(i).seqNum : this.seqNumInColumn(i)
+  }
+
+  private seqNumInColumn(i: number): number {
     if (this.seqWidth === 0) return this.seqBase
     if (this.seqWidth === 4) return this.seqBase + this.words[this.seqWord + i]!
     const word = this.seqWord + 2 * i
     return this.seqBase + this.words[word]! + this.words[word + 1]! * 2 ** 32
   }
 
+  /** Gives the sequence number of the row whose value ends at bytes[at]. */
+  private seqNumBehind(at: number): number {
+    if (this.seqWidth === 0) return this.seqBase
+    const { bytes } = this
+    const low = wordAt(bytes, at)
+    return this.seqBase + low + (this.seqWidth === 8 ? wordAt(bytes, at + 4) * 2 ** 32 : 0)
+  }
+
   kindAt(i: number): number {
-    return this.words[this.keyWord + i]! >>> KIND_SHIFT
+    return this.isRows ? this.bytes[this.rowAt(i) + 4]! : this.words[this.keyWord + i]! >>> KIND_SHIFT
   }
 
   /** Gives where key suffix i starts in `bytes`. */
   suffixStart(i: number): number {
-    return this.base + (this.words[this.keyWord + i]! & START_MASK)
+    return this.isRows ? this.entryAt(i).suffixStart : this.base + (this.words[this.keyWord + i]! & START_MASK)
   }
 
   suffixEnd(i: number): number {
-    return this.base + (this.words[this.keyWord + i + 1]! & START_MASK)
+    return this.isRows ? this.entryAt(i).suffixEnd : this.base + (this.words[this.keyWord + i + 1]! & START_MASK)
   }
 
   valueStart(i: number): number {
-    return this.base + this.words[this.valueWord + i]!
+    return this.isRows ? this.entryAt(i).valueStart : this.base + this.words[this.valueWord + i]!
   }
 
   valueEnd(i: number): number {
-    return this.base + this.words[this.valueWord + i + 1]!
+    return this.isRows ? this.entryAt(i).valueEnd : this.base + this.words[this.valueWord + i + 1]!
   }
 
   keyBytesAt(i: number): number {
-    return this.prefixBytes + this.suffixEnd(i) - this.suffixStart(i)
+    const { suffixStart, suffixEnd } = this.entryAt(i)
+    return this.prefixBytes + suffixEnd - suffixStart
   }
 
   /** Copies key i to the start of `target`, which has room for any key; returns its length. */
   copyKey(i: number, target: Uint8Array): number {
     const { bytes, prefixStart, prefixBytes } = this
-    const [start, end] = [this.suffixStart(i), this.suffixEnd(i)]
+    const { suffixStart, suffixEnd } = this.entryAt(i)
     for (let k = 0; k < prefixBytes; k++) target[k] = bytes[prefixStart + k]!
-    for (let k = start, at = prefixBytes; k < end; k++) target[at++] = bytes[k]!
-    return prefixBytes + end - start
+    for (let k = suffixStart, at = prefixBytes; k < suffixEnd; k++) target[at++] = bytes[k]!
+    return prefixBytes + suffixEnd - suffixStart
   }
 
   keyEquals(i: number, key: Uint8Array, start: number, end: number): boolean {
     const { bytes, prefixBytes } = this
-    const from = this.suffixStart(i)
-    const length = this.suffixEnd(i) - from
+    const { suffixStart: from, suffixEnd } = this.entryAt(i)
+    const length = suffixEnd - from
     if (end - start !== prefixBytes + length) return false
     // From the end: keys that share a hash tag by chance differ there at once.
     const suffix = start + prefixBytes
@@ -156,11 +205,28 @@ export class BlockReader {
     const suffix = start + this.prefixBytes
     let low = 0
     let high = this.count
+    if (this.isRows) {
+      const head = headOf(key, suffix, end)
+      low = this.firstHead(head, 0)
+      high = low < high && this.words[this.keyWord + low] === head ? this.firstHead(head + 1, low) : low
+    }
     while (low < high) {
       const middle = (low + high) >>> 1
       const difference = this.compareSuffix(middle, key, suffix, end)
       const isBefore = difference === 0 ? this.seqNumAt(middle) > seqNum : difference < 0
       if (isBefore) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Finds the first head, from `low` on, that is not below `head`; `count` when there is none. */
+  private firstHead(head: number, low: number): number {
+    const { words, keyWord } = this
+    let high = this.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (words[keyWord + middle]! < head) low = middle + 1
       else high = middle
     }
     return low
@@ -179,8 +245,8 @@ export class BlockReader {
 
   private compareSuffix(i: number, key: Uint8Array, start: number, end: number): number {
     const { bytes } = this
-    const from = this.suffixStart(i)
-    const own = this.suffixEnd(i) - from
+    const { suffixStart: from, suffixEnd } = this.entryAt(i)
+    const own = suffixEnd - from
     const length = own < end - start ? own : end - start
     for (let k = 0; k < length; k++) {
       const difference = bytes[from + k]! - key[start + k]!
@@ -188,110 +254,15 @@ export class BlockReader {
     }
     return own - (end - start)
   }
+}
 
-  /** Checks the open block of `length` bytes (no trailer). Throws BadBytes, with the offset in the block. */
-  check(length: number): void {
-    this.checkColumns(length)
-    this.checkOrder()
-  }
+/** Gives the head of key[start, end): its first four bytes as a number, zeros when it is shorter. */
+export function headOf(key: Uint8Array, start: number, end: number): number {
+  let head = 0
+  for (let i = start; i < start + 4; i++) head = head * 256 + (i < end ? key[i]! : 0)
+  return head
+}
 
-  /** Checks the columns of the open block of `length` bytes, but not the order of its entries. */
-  checkColumns(length: number): void {
-    const { count, seqWidth, prefixBytes } = this
-    if (length < BLOCK_HEADER_BYTES + 12) throw new BadBytes(0, 'block is too short')
-    if (count === 0 || count > BLOCK_ENTRIES_MAX) throw new BadBytes(0, `block of ${count} entries`)
-    if (seqWidth !== 0 && seqWidth !== 4 && seqWidth !== 8) throw refusedWidth(seqWidth)
-    if (prefixBytes > KEY_BYTES_MAX) throw new BadBytes(4, 'prefix is longer than a key')
-    const start = this.prefixStart - this.base + prefixBytes
-    if (start > length) throw new BadBytes(4, 'columns do not fit')
-    this.checkKeyStarts(start)
-    this.checkValueStarts(length)
-    if (this.hasHandles || this.hasFronts) this.checkContents()
-    this.checkSeqNums()
-  }
-
-  private checkKeyStarts(first: number): void {
-    const { words, keyWord, count } = this
-    const suffixMax = KEY_BYTES_MAX - this.prefixBytes
-    let previous = first
-    let hasHandles = false
-    let hasFronts = false
-    for (let i = 0; i < count; i++) {
-      const word = words[keyWord + i]!
-      const start = word & START_MASK
-      const kind = word >>> KIND_SHIFT
-      const isBad = i === 0 ? start !== first : start < previous || start - previous > suffixMax
-      if (isBad) throw new BadBytes(16 + 4 * i, 'key start out of order')
-      if (kind !== EntryKind.value && kind !== EntryKind.tombstone) {
-        const isKnown = kind === EntryKind.valueHandle || (mayExpire(kind) && kindProblem(kind) === null)
-        if (!isKnown) throw refusedEntry(16 + 4 * i, kind)
-        if (isApart(kind)) hasHandles = true
-        if (mayExpire(kind)) hasFronts = true
-      }
-      previous = start
-    }
-    const end = words[keyWord + count]!
-    if (end < previous || end - previous > suffixMax || end > START_MASK) {
-      throw new BadBytes(16 + 4 * count, 'end of keys out of order')
-    }
-    this.hasHandles = hasHandles
-    this.hasFronts = hasFronts
-  }
-
-  private checkValueStarts(length: number): void {
-    const { words, valueWord, count, bytes, base } = this
-    let previous = words[valueWord]!
-    for (let i = 1; i <= count; i++) {
-      const end = words[valueWord + i]!
-      if (end < previous) throw new BadBytes(16 + 4 * (count + i), 'value start out of order')
-      previous = end
-    }
-    if (previous > length || length - previous >= 8) throw new BadBytes(16 + 8 * count, 'bad end of values')
-    for (; previous < length; previous++) {
-      if (bytes[base + previous] !== 0) throw new BadBytes(previous, 'padding is not zero')
-    }
-  }
-
-  private checkContents(): void {
-    const { count, bytes, base } = this
-    for (let i = 0; i < count; i++) {
-      const kind = this.kindAt(i)
-      if (kind === EntryKind.value || kind === EntryKind.tombstone) continue
-      const start = this.valueStart(i)
-      const problem = contentProblem(bytes, kind, start, this.valueEnd(i))
-      if (problem !== null) throw new BadBytes(start - base, problem)
-    }
-  }
-
-  private checkSeqNums(): void {
-    const { count, seqWidth, bytes, base } = this
-    const seqBase = getU53(bytes, base + 8)
-    if (Number.isNaN(seqBase)) throw new BadBytes(8, 'sequence number above 2^51 - 1')
-    if (seqWidth === 0 || (seqWidth === 4 && seqBase <= SEQ_NUM_MAX - 2 ** 32)) return
-    for (let i = 0; i < count; i++) {
-      if (this.seqNumAt(i) > SEQ_NUM_MAX) throw new BadBytes(8, `sequence number ${i} is above 2^51 - 1`)
-    }
-  }
-
-  checkOrder(): void {
-    for (let i = 1; i < this.count; i++) this.checkOrderAt(i)
-  }
-
-  /** Checks that entry i − 1 is before entry i; true when they have the same key. */
-  checkOrderAt(i: number): boolean {
-    const { bytes, words, keyWord, base } = this
-    const last = base + (words[keyWord + i - 1]! & START_MASK)
-    const start = base + (words[keyWord + i]! & START_MASK)
-    const end = base + (words[keyWord + i + 1]! & START_MASK)
-    let order = start - last - (end - start)
-    for (let a = last, b = start; a < start && b < end; a++, b++) {
-      if (bytes[a] === bytes[b]) continue
-      order = bytes[a]! - bytes[b]!
-      break
-    }
-    if (order > 0 || (order === 0 && this.seqNumAt(i - 1) <= this.seqNumAt(i))) {
-      throw new BadBytes(16 + 4 * i, 'entries are out of order')
-    }
-    return order === 0
-  }
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }

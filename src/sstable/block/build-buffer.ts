@@ -32,7 +32,7 @@ export class BuildBuffer {
   constructor(blockBytes: number = BLOCK_BYTES_DEFAULT, moreBytes = 0) {
     this.blockBytes = blockBytes
     // The last block in the buffer: keys and values, columns of the widest kind, a long key and value alone.
-    const blockMax = Math.max(blockBytes, 2 * OWN_BLOCK_BYTES_MIN) + BLOCK_ENTRIES_MAX * 16 + KiB
+    const blockMax = Math.max(blockBytes, 2 * OWN_BLOCK_BYTES_MIN) + BLOCK_ENTRIES_MAX * 32 + KiB
     this.outputBytes = alignUp(WRITE_BYTES + blockMax, 8)
     this.valuesAt = this.outputBytes
     const valuesBytes = Math.max(blockBytes, OWN_BLOCK_BYTES_MIN)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compareBytes, EntryKind, putValueHandle, SeededRandom, VALUE_HANDLE_BYTES } from '../../base/index.js'
 import { BlockBuilder } from './block-builder.js'
+import { checkEntries } from './block-check.js'
 import { BlockReader } from './block-reader.js'
 import { BuildBuffer } from './build-buffer.js'
 import { compareTied, headOf, KeyHeads } from './key-heads.js'
@@ -21,7 +22,7 @@ function blockOf(keys: readonly Uint8Array[], kind = 1): { block: BlockReader; v
   const length = builder.encode(0)
   const block = new BlockReader()
   block.open(memory.bytes, memory.words, 0)
-  block.checkColumns(length)
+  checkEntries(block, length)
   return { block, view: memory.view }
 }
 

@@ -8,7 +8,8 @@
  * Thread: any. Nothing is allocated per entry.
  */
 import { isCarried } from '../../iterator/index.js'
-import { BLOCK_ENTRIES_MAX, KIND_SHIFT, START_MASK } from './block-format.js'
+import { checkOrder, checkOrderAt } from './block-check.js'
+import { BLOCK_ENTRIES_MAX } from './block-format.js'
 import type { BlockReader } from './block-reader.js'
 
 const HEAD_BYTES = 8
@@ -40,7 +41,7 @@ export class KeyHeads {
    */
   read(block: BlockReader, view: DataView): void {
     // Otherwise a wrong byte before the head would be overlooked.
-    if (block.prefixBytes < this.headAt) block.checkOrder()
+    if (block.prefixBytes < this.headAt) checkOrder(block)
     this.readPrefix(block)
     this.readSuffixes(block, view)
     this.compareNeighbours(block)
@@ -58,15 +59,15 @@ export class KeyHeads {
     }
   }
 
-  private readSuffixes({ base, words, keyWord, count, prefixBytes }: BlockReader, view: DataView): void {
+  private readSuffixes(block: BlockReader, view: DataView): void {
     const { high, low, given, givenHigh, givenLow } = this
-    const skipped = Math.max(0, this.headAt - prefixBytes)
+    const skipped = Math.max(0, this.headAt - block.prefixBytes)
     const own = HEAD_BYTES - given
     const shift = 8 * (given & 3)
-    let start = base + (words[keyWord]! & START_MASK) + skipped
-    for (let i = 0; i < count; i++) {
-      const next = base + (words[keyWord + i + 1]! & START_MASK) + skipped
-      let left = next - skipped - start
+    for (let i = 0; i < block.count; i++) {
+      const { suffixStart, suffixEnd } = block.entryAt(i)
+      const start = suffixStart + skipped
+      let left = suffixEnd - start
       if (left > own) left = own
       let first = 0
       let second = 0
@@ -84,19 +85,18 @@ export class KeyHeads {
         high[i] = givenHigh ^ SIGN
         low[i] = (givenLow | (given === HEAD_BYTES ? 0 : first >>> shift)) ^ SIGN
       }
-      start = next
     }
   }
 
   private compareNeighbours(block: BlockReader): void {
     const { high, low, isPlain: plain } = this
-    const { words, keyWord, count } = block
+    const { count } = block
     let lastHigh = SIGN
     let lastLow = SIGN
     for (let i = 0; i < count; i++) {
       const isAbove = high[i]! > lastHigh || (high[i] === lastHigh && low[i]! > lastLow)
-      if (!isAbove && i > 0) block.checkOrderAt(i)
-      plain[i] = (isAbove || i === 0) && isCarried(words[keyWord + i]! >>> KIND_SHIFT) ? 1 : 0
+      if (!isAbove && i > 0) checkOrderAt(block, i)
+      plain[i] = (isAbove || i === 0) && isCarried(block.kindAt(i)) ? 1 : 0
       lastHigh = high[i]!
       lastLow = low[i]!
     }

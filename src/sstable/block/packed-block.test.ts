@@ -5,6 +5,7 @@ import { BadBytes, compareBytes, EntryKind, SeededRandom, SEQ_NUM_MAX } from '..
 import { UnknownCode } from '../table-format.js'
 import { BlockBuilder } from './block-builder.js'
 import { BlockPacker } from './block-packer.js'
+import { checkBlock } from './block-check.js'
 import { BlockReader } from './block-reader.js'
 import { BuildBuffer } from './build-buffer.js'
 import { fileBlockOfThread } from './file-block.js'
@@ -132,7 +133,7 @@ function read(packed: Uint8Array): Uint8Array | 'refused' {
     reader.makeRoom(UNPACKED_ROOM_BYTES)
     reader.bytes.set(plain)
     reader.open(reader.bytes, reader.words, 0)
-    reader.check(plain.length)
+    checkBlock(reader, plain.length)
     return plain
   } catch (error) {
     assert.ok(error instanceof BadBytes, String(error))

@@ -41,7 +41,7 @@ export const NO_ENTRY = 0
 export const OTHER_KEY = 1
 export const FOUND = 2
 /** The answer when the key is there, in a version above the snapshot. */
-const TOO_NEW = 3
+export const TOO_NEW = 3
 
 export class PointEntries {
   private readonly largestSeqNum: SeqNum

@@ -8,6 +8,7 @@ import type { Section } from '../../dump/index.js'
 import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { FRONT_CODED } from '../block/packed-format.js'
+import { ROW_UNIT } from '../block/row-format.js'
 import { BloomFilter } from '../lookup/bloom-filter.js'
 import { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
@@ -63,6 +64,7 @@ function entryData(reader: BlockReader, i: number): Record<string, unknown> {
 }
 
 function blockFields(reader: BlockReader, { offset, bytes: length }: Extent, prefix: string): Section['fields'] {
+  if (reader.isRows) return rowFields(reader, { offset, bytes: length }, prefix)
   const { bytes, count, prefixBytes, prefixStart } = reader
   const width = (prefixStart - BLOCK_HEADER_BYTES - (2 * count + 1) * 4) / count
   const fields = new SectionFields(offset)
@@ -86,6 +88,28 @@ function blockFields(reader: BlockReader, { offset, bytes: length }: Extent, pre
   return fields.end(offset + length)
 }
 
+function rowFields(reader: BlockReader, { offset, bytes: length }: Extent, prefix: string): Section['fields'] {
+  const { bytes, base, count, prefixBytes, seqWidth } = reader
+  const fields = new SectionFields(offset)
+    .add(2, `${count} entries`).add(1, `sequence numbers of ${seqWidth} bytes`).add(1, 'block flags: rows')
+    .add(2, `prefix of ${prefixBytes} bytes`).add(1, 'unit').add(1, 'heads and checks')
+    .add(8, `base sequence number ${getU53(bytes, base + 8)}`)
+    .addEach(count, 4, (i) => `entry ${i}: head`)
+    .addEach(count, 2, (i) => `entry ${i}: row at ${reader.rowAt(i) - base}`)
+    .add(prefixBytes, 'prefix', prefix)
+  for (let i = 0, end = reader.prefixStart + prefixBytes; i < count; i++) {
+    const row = reader.rowAt(i)
+    const { kind, seqNum, suffixStart, suffixEnd, valueStart, valueEnd } = reader.entryAt(i)
+    fields.add(row - end, 'zeros').add(4, `entry ${i}: check`).add(1, `entry ${i}: kind ${keyOf(EntryKind, kind)}`)
+      .add(suffixStart - row - 5, `entry ${i}: bytes of suffix and value`)
+      .add(suffixEnd - suffixStart, `entry ${i}: suffix`, printBytes(bytes.subarray(suffixStart, suffixEnd)))
+      .add(valueEnd - valueStart, `entry ${i}: value`, printBytes(bytes.subarray(valueStart, valueEnd)))
+      .add(seqWidth, `entry ${i}: sequence number ${seqNum}`)
+    end = valueEnd + seqWidth
+  }
+  return fields.end(offset + length)
+}
+
 /** Makes a section of `content`, which is without its trailer; the trailer stands behind it in its buffer. */
 function section(
   title: string, extent: Extent, content: Uint8Array, said: Pick<Section, 'summary' | 'data' | 'fields'>,
@@ -95,14 +119,16 @@ function section(
 }
 
 export function indexSection(index: TableIndex, content: Uint8Array, extent: Extent): Section {
-  const { blockCount: n, counts, keyStarts, keyBytes, seqNums } = index
+  const { blockCount: n, counts, prefixes, keyStarts, keyBytes, seqNums } = index
   const boundKey = (i: number): Uint8Array => keyBytes.subarray(keyStarts[i], keyStarts[i + 1])
-  const used = 8 + (3 * n + 2) * 4
+  const prefixZeros = alignUp(2 * prefixes.length, 4) - 2 * prefixes.length
+  const used = 8 + (3 * n + 2) * 4 + 2 * prefixes.length + prefixZeros
   const fields = new SectionFields(extent.offset)
     .add(4, `${n} blocks`).add(4, `${keyBytes.length} bytes of bound keys`)
     .addEach(n, 4, (i) => `block ${i} at ${index.offset(i)}`)
     .add(4, `data part ends at ${index.offset(n)}`)
     .addEach(n, 4, (i) => `block ${i}: ${counts[i]} entries`)
+    .addEach(prefixes.length, 2, (i) => `block ${i}: prefix of ${prefixes[i]} bytes`).add(prefixZeros, 'zeros')
     .addEach(n, 4, (i) => `bound key ${i} at ${keyStarts[i]}`).add(4, `bound keys end at ${keyStarts[n]}`)
     .add(alignUp(used, 8) - used, 'zeros')
     .addEach(n, 8, (i) => `block ${i}: bound sequence number ${seqNums[i]}`)
@@ -132,16 +158,17 @@ export function filterSection(content: Uint8Array, extent: Extent): Section {
 
 /** Describes a point hash; throws BadBytes. */
 export function pointHashSection(content: Uint8Array, extent: Extent): Section {
-  const { slots, keyCount, entryBits, placeBits, placeMask } = new PointHash(content)
+  const { slots, keyCount, entryBits, placeBits, placeMask, isRows } = new PointHash(content)
   const slotName = (i: number): string => {
     const slot = slots[i]!
     const place = (slot & placeMask) - 1
-    const where = `block ${place >>> entryBits} entry ${place & ((1 << entryBits) - 1)}`
+    const low = place & ((1 << entryBits) - 1)
+    const where = `block ${place >>> entryBits} ${isRows ? `row at ${low << ROW_UNIT}` : `entry ${low}`}`
     return slot === 0 ? `slot ${i}: empty` : `slot ${i}: ${where}, tag ${slot >>> placeBits}`
   }
   const fields = new SectionFields(extent.offset)
     .add(4, `${slots.length} slots`).add(4, `${keyCount} keys`)
-    .add(1, `entry number in ${entryBits} bits`).add(1, `place in ${placeBits} bits`)
+    .add(1, `${isRows ? 'start of a row' : 'entry number'} in ${entryBits} bits`).add(1, `place in ${placeBits} bits`)
     .add(1, 'place kind').add(5, 'zero')
     .addEach(slots.length, 4, slotName)
   return section('point hash', extent, content, {

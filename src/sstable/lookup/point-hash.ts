@@ -5,21 +5,23 @@
  *   offset size
  *        0    4  slots
  *        4    4  keys
- *        8    1  e: low bits of a place that number the entry in its block
+ *        8    1  e: low bits of a place that say where in its block the entry is
  *        9    1  b: bits of a place + 1
- *       10    1  place kind, what the low bits of a place are: 0 the number of the entry; 2 and 3, reserved for blocks
- *                of rows: its offset in the block, in units of 4 or 8 bytes
+ *       10    1  place kind, what the low bits of a place are: 0 the number of the entry; 2 in a table with rows, where
+ *                the row starts in the block, in units of 4 bytes, and 0 in a block of columns; 3 is reserved, in
+ *                units of 8 bytes
  *       11    5  zero
  *       16    4  each slot: 0 = empty, else bits 0…b-1 the place + 1, bits b…31 the low bits of the hash
  *        …       zeros up to a multiple of 8
  *
- * A place is block << e | entry. The slots are open addressing with linear probing from
+ * A place is block << e | low bits. The slots are open addressing with linear probing from
  * floor((hash >>> 6) × slots / 2^26), with at least three empty slots in ten: 5.7 bytes a key. The home
  * slot uses the high bits of the hash and the slot keeps its low ones: a strange key passes for one of
  * the table about once in 2^(32-b) / 6 lookups. A table whose places need more than 26 bits has no point
  * hash.
  */
 import { alignUp, BadBytes, getU32 } from '../../base/index.js'
+import { ROW_START_BITS, ROW_UNIT } from '../block/row-format.js'
 import { UnknownCode } from '../table-format.js'
 
 const HEADER_BYTES = 16
@@ -32,38 +34,40 @@ function homeSlot(hash: number, slotCount: number): number {
   return Math.floor(((hash >>> 6) * slotCount) / 2 ** 26)
 }
 
-function nameOfKind(placeKind: number): string {
-  return placeKind === 2 || placeKind === 3 ? 'offsets of rows' : 'unknown'
+/** Places while a table is written have room for the start of any row, and for 2^18 blocks: more than fit. */
+export function placeOf(block: number, low: number): number {
+  return ((block << ROW_START_BITS) | low) >>> 0
 }
+
+const LOW_MASK = (1 << ROW_START_BITS) - 1
 
 function bitsFor(n: number): number {
   return 32 - Math.clz32(n)
 }
 
-/** False when `blockCount` blocks with at most `entriesMax` entries have too many places for a point hash. */
-export function placesFit(blockCount: number, entriesMax: number): boolean {
-  return blockCount * 2 ** bitsFor(entriesMax - 1) < 2 ** PLACE_BITS_MAX
+/** False when `blockCount` blocks, with low bits up to `lowMax`, have too many places for a point hash. */
+export function placesFit(blockCount: number, lowMax: number): boolean {
+  return blockCount <= 2 ** (32 - ROW_START_BITS) && blockCount * 2 ** bitsFor(lowMax) < 2 ** PLACE_BITS_MAX
 }
 
-/** Gives the section for `keyCount` keys; pauses now and then. `places` are block << 10 | entry. Requires: they fit. */
+/** Gives the section for `keyCount` keys; pauses now and then. Places are those of `placeOf`. Requires: they fit. */
 export function* encodePointHash(
-  hashes: Uint32Array, places: Uint32Array, keyCount: number, entriesMax: number,
+  { hashes, places }: Record<'hashes' | 'places', Uint32Array>, keyCount: number, lowMax: number, isRows: boolean,
 ): Generator<undefined, Uint8Array, unknown> {
-  const entryBits = bitsFor(entriesMax - 1)
-  const blocksMax = places[keyCount - 1]! >>> 10
+  const entryBits = bitsFor(lowMax)
+  const blocksMax = places[keyCount - 1]! >>> ROW_START_BITS
   const placeBits = bitsFor((blocksMax + 1) * 2 ** entryBits)
   const slotCount = Math.ceil(keyCount * SLOTS_PER_KEY) + 1
   const content = new Uint8Array(alignUp(HEADER_BYTES + 4 * slotCount, 8))
   const words = new Uint32Array(content.buffer)
   words[0] = slotCount
   words[1] = keyCount
-  words[2] = entryBits | (placeBits << 8)
+  words[2] = entryBits | (placeBits << 8) | ((isRows ? ROW_UNIT : 0) << 16)
   const slots = words.subarray(4, 4 + slotCount)
-  const entryMask = (1 << entryBits) - 1
   for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
     const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
     for (let i = from; i < end; i++) {
-      const place = ((places[i]! >>> 10) << entryBits) | (places[i]! & entryMask)
+      const place = ((places[i]! >>> ROW_START_BITS) << entryBits) | (places[i]! & LOW_MASK)
       putSlot(slots, hashes[i]!, (hashes[i]! << placeBits) | (place + 1))
     }
     yield
@@ -84,6 +88,8 @@ export class PointHash {
   readonly entryBits: number
   readonly placeBits: number
   readonly placeMask: number
+  /** The low bits of places say where rows start, in units. */
+  readonly isRows: boolean
   readonly memoryBytes: number
 
   /** Reads a section. Throws BadBytes with the offset in `content`. What a slot names is checked when it is used. */
@@ -94,12 +100,13 @@ export class PointHash {
       throw new BadBytes(0, `point hash of ${slotCount} slots`)
     }
     const placeKind = content[PLACE_KIND_OFFSET]!
-    if (placeKind !== 0) throw new UnknownCode(PLACE_KIND_OFFSET, `place kind ${placeKind}, ${nameOfKind(placeKind)}`)
+    if (placeKind !== 0 && placeKind !== ROW_UNIT) throw new UnknownCode(PLACE_KIND_OFFSET, `place kind ${placeKind}`)
+    this.isRows = placeKind === ROW_UNIT
     this.keyCount = getU32(content, 4)
     this.entryBits = content[8]!
     this.placeBits = content[9]!
     if (this.keyCount >= slotCount) throw new BadBytes(4, `${this.keyCount} keys in ${slotCount} slots`)
-    if (this.entryBits > 10 || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
+    if (this.entryBits > (this.isRows ? ROW_START_BITS : 10) || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
       throw new BadBytes(8, 'bad width of a place')
     }
     for (let i = PLACE_KIND_OFFSET + 1; i < HEADER_BYTES; i++) if (content[i] !== 0) throw new BadBytes(i, 'not zero')
@@ -116,10 +123,10 @@ export class PointHash {
     return homeSlot(hash, this.slots.length)
   }
 
-  /** True when a search for `hash` meets entry i of block `number`. */
-  holds(hash: number, number: number, i: number): boolean {
+  /** True when a search for `hash` meets the place with these low bits in block `number`. */
+  holds(hash: number, number: number, low: number): boolean {
     const { slots, placeBits, entryBits } = this
-    const word = ((hash << placeBits) | ((number * 2 ** entryBits + i + 1) & this.placeMask)) >>> 0
+    const word = ((hash << placeBits) | ((number * 2 ** entryBits + low + 1) & this.placeMask)) >>> 0
     let slot = this.home(hash)
     for (let left = slots.length; left > 0 && slots[slot] !== 0; left--) {
       if (slots[slot] === word) return true

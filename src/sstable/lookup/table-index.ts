@@ -7,6 +7,7 @@
  *        4    4  bytes of all bound keys
  *        8 4n+4  where block i starts; the last: where the data part ends
  *        …   4n  entries of block i
+ *        …   2n  of a table with rows: prefix bytes of block i, 0 for one with columns; zeros up to a multiple of 4
  *        … 4n+4  where bound key i starts, from the first key byte; the last: where they end
  *        …       zeros up to a multiple of 8
  *        …   8n  bound sequence number
@@ -16,7 +17,8 @@
  * The bound (key, sequence number) of a block is at or behind its last entry and before the first entry
  * of the next block. When a shorter key than the last one separates the blocks, it is taken, with
  * sequence number 0. So versions of one key may span blocks, and any (key, sequence number) is found by
- * one search.
+ * one search. In a table with rows a bound key begins with the prefix of its block: a row that is read alone has the
+ * rest of its key.
  */
 import {
   alignUp, BadBytes, ByteWriter, compareRanges, FILE_HEADER_BYTES, getU32, getU53, KEY_BYTES_MAX, keyHead,
@@ -31,6 +33,7 @@ const BLOCK_FILE_BYTES_MIN = 40
 export class IndexBuilder {
   private readonly offsets: number[] = []
   private readonly counts: number[] = []
+  private readonly prefixes: number[] = []
   private readonly seqNums: number[] = []
   private readonly keyStarts: number[] = [0]
   private readonly keys = new ByteWriter(4096)
@@ -41,12 +44,14 @@ export class IndexBuilder {
 
   /** Bytes that the section will take. */
   get bytes(): number {
-    return this.offsets.length * 20 + this.keys.length + 32
+    return this.offsets.length * 22 + this.keys.length + 32
   }
 
-  addBlock(offset: number, count: number): void {
+  /** `prefixBytes` are those of a block with rows, or 0. */
+  addBlock(offset: number, count: number, prefixBytes: number): void {
     this.offsets.push(offset)
     this.counts.push(count)
+    this.prefixes.push(prefixBytes)
   }
 
   /** Adds the last entry of the block added last as its bound. */
@@ -56,24 +61,29 @@ export class IndexBuilder {
     this.seqNums.push(seqNum)
   }
 
-  /** Adds the bound of the block added last when the first key of the next block is known, which may shorten it. */
+  /**
+   * Adds the bound of the block added last when the first key of the next block is known, which may shorten it, but
+   * not below `prefixBytes`.
+   */
   addSeparator(
     last: Uint8Array, lastStart: number, lastEnd: number, seqNum: number,
-    next: Uint8Array, nextStart: number, nextEnd: number,
+    next: Uint8Array, nextStart: number, nextEnd: number, prefixBytes: number,
   ): void {
     const shared = sharedPrefixLength(last, lastStart, lastEnd, next, nextStart, nextEnd)
     const isShorter = shared < nextEnd - nextStart - 1 && shared < lastEnd - lastStart - 1
-    if (isShorter) this.addBound(next, nextStart, nextStart + shared + 1, 0)
+    if (isShorter && shared >= prefixBytes) this.addBound(next, nextStart, nextStart + shared + 1, 0)
     else this.addBound(last, lastStart, lastEnd, seqNum)
   }
 
-  /** Gives the section; `dataEnd` is where the data part ends in the file. */
-  finish(dataEnd: number): Uint8Array {
+  /** Gives the section; `dataEnd` is where the data part ends in the file. `isRows`: some blocks have rows. */
+  finish(dataEnd: number, isRows: boolean): Uint8Array {
     const writer = new ByteWriter(this.bytes)
     writer.u32(this.offsets.length).u32(this.keys.length)
     for (const offset of this.offsets) writer.u32(offset)
     writer.u32(dataEnd)
     for (const count of this.counts) writer.u32(count)
+    if (isRows) for (const prefixBytes of this.prefixes) writer.u16(prefixBytes)
+    writer.align(4)
     for (const start of this.keyStarts) writer.u32(start)
     writer.align(8)
     for (const seqNum of this.seqNums) writer.u53(seqNum)
@@ -86,6 +96,8 @@ export class TableIndex {
   /** Starts of the blocks in the file, and the end of the last one: n + 1 places. */
   private readonly offsets: Uint32Array
   readonly counts: Uint32Array
+  /** Prefix bytes of each block, 0 for one with columns; empty when no block has rows. */
+  readonly prefixes: Uint16Array
   /** Bound key i is keyBytes[keyStarts[i], keyStarts[i + 1]). */
   readonly keyBytes: Uint8Array
   readonly keyStarts: Uint32Array
@@ -95,11 +107,14 @@ export class TableIndex {
   private readonly sharedBytes: number
   private readonly heads: Float64Array
 
-  /** `blockCount` and `dataEnd` are what the footer says. Throws BadBytes with the offset in `content`. */
-  constructor(content: Uint8Array, blockCount: number, dataEnd: number) {
+  /** `blockCount`, `dataEnd` and `isRows` are what the footer says. Throws BadBytes with the offset in `content`. */
+  constructor(content: Uint8Array, blockCount: number, dataEnd: number, isRows: boolean) {
     const n = content.length < HEADER_BYTES ? 0 : getU32(content, 0)
     if (n === 0 || n !== blockCount) throw new BadBytes(0, `index of ${n} blocks, footer says ${blockCount}`)
-    const seqStart = alignUp(HEADER_BYTES + (3 * n + 2) * 4, 8)
+    const prefixesEnd = HEADER_BYTES + (2 * n + 1) * 4 + (isRows ? 2 * n : 0)
+    const startsAt = alignUp(prefixesEnd, 4)
+    const startsEnd = startsAt + 4 * (n + 1)
+    const seqStart = alignUp(startsEnd, 8)
     const keyStart = seqStart + 8 * n
     const keysBytes = getU32(content, 4)
     const end = keyStart + keysBytes
@@ -108,14 +123,16 @@ export class TableIndex {
     this.blockCount = n
     this.offsets = words.subarray(2, 3 + n)
     this.counts = words.subarray(3 + n, 3 + 2 * n)
-    this.keyStarts = words.subarray(3 + 2 * n, 4 + 3 * n)
+    this.keyStarts = words.subarray(startsAt >>> 2, startsEnd >>> 2)
+    this.prefixes = new Uint16Array(content.buffer, content.byteOffset + HEADER_BYTES + (2 * n + 1) * 4, isRows ? n : 0)
     this.keyBytes = content.subarray(keyStart, end)
     this.seqNums = new Float64Array(n)
     for (let i = 0; i < n; i++) this.seqNums[i] = getU53(content, seqStart + 8 * i)
-    checkZeros(content, HEADER_BYTES + (3 * n + 2) * 4, seqStart)
+    checkZeros(content, prefixesEnd, startsAt)
+    checkZeros(content, startsEnd, seqStart)
     checkZeros(content, end, content.length)
     this.checkBlocks(dataEnd)
-    this.checkKeys(keysBytes)
+    this.checkKeys(keysBytes, startsAt)
     const last = n - 1
     const starts = this.keyStarts
     this.sharedBytes = sharedPrefixLength(
@@ -182,9 +199,9 @@ export class TableIndex {
     }
   }
 
-  private checkKeys(keysBytes: number): void {
-    const { keyStarts, keyBytes, seqNums, blockCount } = this
-    const at = HEADER_BYTES + 4 * (2 * blockCount + 1)
+  /** `at` is where the starts of the keys stand in the section. */
+  private checkKeys(keysBytes: number, at: number): void {
+    const { keyStarts, keyBytes, seqNums, blockCount, prefixes } = this
     const isFull = keyStarts[0] === 0 && keyStarts[blockCount] === keysBytes
     if (!isFull) throw new BadBytes(at, 'bad ends of bound keys')
     for (let i = 0; i < blockCount; i++) {
@@ -192,6 +209,9 @@ export class TableIndex {
       const end = keyStarts[i + 1]!
       const isKey = start <= end && end <= keysBytes && end - start <= KEY_BYTES_MAX
       if (!isKey || Number.isNaN(seqNums[i])) throw new BadBytes(at + 4 * i, 'bad bound')
+      if (i < prefixes.length && prefixes[i]! > end - start) {
+        throw new BadBytes(at + 4 * i, 'a bound is shorter than the prefix of its block')
+      }
       if (i > 0 && this.compareBound(i - 1, keyBytes, start, end, seqNums[i]!) >= 0) {
         throw new BadBytes(at + 4 * i, 'bounds are out of order')
       }

@@ -7,20 +7,21 @@
  * are in order whatever the file said. The checksum is checked at every read. When it is that of the content that
  * passed before, the content is the same, and its order is not checked again: that takes as long as the read.
  */
-import { corruption, NUMBER_MAX, runSync } from '../../base/index.js'
+import { corruption, equalRanges, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
-import { parseAt, readBlock, readFileBlock, readPart } from '../block/block-io.js'
+import { checkBlock } from '../block/block-check.js'
+import { parseAt, readBlock, readFileBlock } from '../block/block-io.js'
 import type { BlockSource } from '../block/block-io.js'
-import { BlockParts } from '../block/block-parts.js'
 import type { BlockReader } from '../block/block-reader.js'
 import type { FileBlock } from '../block/file-block.js'
 import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
 import type { BlockMemory } from '../block/packed-format.js'
 import { PointEntries } from '../block/point-entries.js'
+import { RowReads, UNKNOWN } from '../block/row-reads.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { saysExpiry, saysHandles, saysPacked } from '../table-format.js'
+import { saysExpiry, saysHandles, saysPacked, saysRows } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
@@ -28,35 +29,29 @@ import type { TableParts } from './table-open.js'
 export interface TableBlocksOptions {
   /** Called when a dropped index was read again. */
   onIndexRead?: (() => void) | undefined
-  /** Says whether so many more bytes may be taken, which reads can do without; by default they may. */
-  mayTake?: ((bytes: number) => boolean) | undefined
   /** The highest sequence number of an entry; absent when it is not known. */
   largestSeqNum?: SeqNum
 }
 
-/** The entry of a read that does not know which one it needs. */
-const ANY_ENTRY = -1
-
 export class TableBlocks {
   readonly count: number
-  /** Count of the packed blocks that were read from the file. */
+  /** Count of the packed blocks, and of those with rows, that were read from the file. */
   packedCount = 0
+  rowCount = 0
   private loaded: TableIndex | null
   private readonly source: BlockSource
   private readonly footer: Footer
   private readonly cache: BlockCache
   private readonly slots: CacheSlots
   private readonly onIndexRead: () => void
-  private readonly mayTake: (bytes: number) => boolean
   readonly entries: PointEntries
-  private readonly parts = new BlockParts()
-  private readonly entryCount: number
+  private readonly rows: RowReads
   /** The checksum of each block that passed; 0 for none. A block with checksum 0 is checked every time. */
   private readonly passed: Uint32Array
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    { onIndexRead = () => undefined, mayTake = () => true, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
+    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = { ...source, saysPacked: saysPacked(footer) }
     this.footer = footer
@@ -65,9 +60,9 @@ export class TableBlocks {
     this.cache = cache
     this.slots = cache.attach(index.blockCount)
     this.onIndexRead = onIndexRead
-    this.mayTake = mayTake
-    this.entryCount = index.counts.reduce((sum, count) => sum + count, 0)
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
+    const entryCount = index.counts.reduce((sum, count) => sum + count, 0)
+    this.rows = new RowReads(largestSeqNum, index.bytes(0, index.blockCount) / entryCount)
     this.passed = new Uint32Array(index.blockCount)
   }
 
@@ -83,16 +78,6 @@ export class TableBlocks {
 
   get indexBytes(): number {
     return this.loaded?.memoryBytes ?? 0
-  }
-
-  /** Memory of what lets gets read parts of blocks. */
-  get partBytes(): number {
-    return this.parts.memoryBytes
-  }
-
-  /** Lets gets read whole blocks, until parts are noted again. */
-  dropParts(): void {
-    this.parts.forget()
   }
 
   /** Drops the index. A user that has it at hand keeps it. */
@@ -113,7 +98,7 @@ export class TableBlocks {
    */
   open(reader: BlockReader, i: number, mark: number): void {
     const frame = this.hit(i)
-    if (frame === 0) this.load(reader, i, mark, ANY_ENTRY)
+    if (frame === 0) this.load(reader, i, mark)
     else {
       const { cache } = this
       const { bytes, words } = cache.chunkOf(frame)
@@ -128,11 +113,41 @@ export class TableBlocks {
     const { cache, entries } = this
     const frame = entries.isNoted(number) ? this.hit(number) : 0
     if (frame !== 0) return entries.read(cache.chunkOf(frame), cache.baseOf(frame), number, i, key, end, snapshot, out)
-    if (this.slots.frames[number] === 0) this.load(reader, number, MARK_POINT, i)
-    else this.open(reader, number, MARK_POINT)
+    this.open(reader, number, MARK_POINT)
     // The block may be in the cache since before shapes were kept.
     if (!entries.isNoted(number)) entries.note(reader, number)
     return entries.read(reader, reader.base, number, i, key, end, snapshot, out)
+  }
+
+  /**
+   * Does `RowReads.read` wherever the row is, alone if its block does not come into the cache. `start` is that of a
+   * place.
+   */
+  readRow(
+    reader: BlockReader, number: number, start: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): number {
+    const { cache, rows } = this
+    const frame = this.hit(number)
+    if (frame !== 0) return rows.read(cache.chunkOf(frame), cache.baseOf(frame), start, key, end, snapshot, out)
+    if (!this.hitAside(reader, number)) {
+      cache.missCount++
+      const isWhole = cache.aside.isLast(this.slots, number)
+      if (isWhole || !cache.admits(this.slots, number, this.index.bytes(number))) {
+        const answer = isWhole ? UNKNOWN : this.readRowAlone(number, start, key, end, snapshot, out)
+        if (answer !== UNKNOWN) return answer
+        this.readAside(reader, number, null)
+      } else this.takeIn(reader, number, MARK_POINT, null)
+    }
+    return rows.read(reader, reader.base, start, key, end, snapshot, out)
+  }
+
+  private readRowAlone(
+    number: number, start: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): number {
+    const { cache: { aside }, index, source, slots } = this
+    const answer = this.rows.readAlone(source, index, number, start, key, end, snapshot, out, aside)
+    if (answer !== UNKNOWN) aside.set(slots, number, true)
+    return answer
   }
 
   /** Gives where block i stands in the cache; 0 when it is not there. */
@@ -180,23 +195,34 @@ export class TableBlocks {
     this.cache.detach(this.slots)
   }
 
-  /** Turns `reader` to block i, which is not in the cache, or to as much of it as a get of `entry` needs. */
-  private load(reader: BlockReader, i: number, mark: number, entry: number): void {
+  /** Turns `reader` to block i, which is not in the cache. */
+  private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
-    if (mark === MARK_POINT && cache.aside.has(slots, i)) {
-      reader.open(cache.aside.bytes, cache.aside.words, 0)
-      cache.hitCount++
-      return
-    }
+    if (mark === MARK_POINT && this.hitAside(reader, i)) return
     cache.missCount++
     const block = this.fetch(i)
     const length = block?.roomBytes ?? this.index.bytes(i)
-    const wasMissed = slots.missTicks[i]! > 0
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
     else if (cache.aside.isLast(slots, i) || !cache.admits(slots, i, length)) {
-      this.readAside(reader, i, entry, { block, wasMissed })
+      this.readAside(reader, i, block)
       return
     }
+    this.takeIn(reader, i, mark, block)
+  }
+
+  /** Turns `reader` to block i if it was read aside just now. */
+  private hitAside(reader: BlockReader, i: number): boolean {
+    const { cache } = this
+    if (!cache.aside.has(this.slots, i)) return false
+    reader.open(cache.aside.bytes, cache.aside.words, 0)
+    cache.hitCount++
+    return true
+  }
+
+  /** Turns `reader` to block i, which comes into the cache if that takes it. */
+  private takeIn(reader: BlockReader, i: number, mark: number, block: FileBlock | null): void {
+    const { cache, slots } = this
+    const length = block?.roomBytes ?? this.index.bytes(i)
     const frame = slots.isAttached ? cache.reserve(length, mark) : 0
     if (frame === 0) {
       this.readOwn(reader, i, block)
@@ -210,41 +236,14 @@ export class TableBlocks {
     cache.insert(slots, i, frame, length, mark)
   }
 
-  /**
-   * Reads block i for one get, which lets go of it before the next one; only a part when the block is known, and was
-   * not read just now: then the whole block serves the gets of neighbours that come next.
-   */
-  private readAside(
-    reader: BlockReader, i: number, entry: number,
-    { block, wasMissed }: { block: FileBlock | null; wasMissed: boolean },
-  ): void {
-    const { cache: { aside }, index, parts, slots } = this
-    const isPart = entry !== ANY_ENTRY && block === null && !aside.isLast(slots, i)
+  /** Reads block i for one get, which lets go of it before the next one. */
+  private readAside(reader: BlockReader, i: number, block: FileBlock | null): void {
+    const { cache: { aside }, index, slots } = this
     aside.makeRoom(block?.roomBytes ?? index.bytes(i))
-    if (isPart && this.readEntry(reader, i, entry, aside)) {
-      aside.set(slots, i, true)
-      return
-    }
     const length = this.bring(i, block, aside, 0)
     reader.open(aside.bytes, aside.words, 0)
     this.check(reader, i, length, block?.isPacked)
     aside.set(slots, i, false)
-    // Of a packed block all must be read.
-    if (block !== null || !wasMissed || entry === ANY_ENTRY || parts.isNoted(i)) return
-    const { count, entryCount } = this
-    if (parts.isEmpty && !this.mayTake(BlockParts.memoryBytes(count, entryCount))) return
-    parts.note(reader, i, index.counts)
-  }
-
-  /** Turns `reader` to the beginning of block i, as far as `entry`; false when that is not known or does not hold. */
-  private readEntry(
-    reader: BlockReader, i: number, entry: number, { bytes, words }: { bytes: Uint8Array; words: Uint32Array },
-  ): boolean {
-    const { index, parts, source } = this
-    const length = Math.min(parts.bytesFor(i, entry), index.bytes(i))
-    if (length === 0 || !readPart(source, index.offset(i), length, bytes)) return false
-    reader.open(bytes, words, 0)
-    return parts.holds(reader, i, entry, length)
   }
 
   /** Reads block i if it may be packed: only then is known how long it is. Else null. */
@@ -271,9 +270,10 @@ export class TableBlocks {
     // The trailer stands behind the content, also where that was unpacked.
     const checksum = reader.words[(reader.base + length >>> 2) + 1]!
     if (checksum !== 0 && checksum === passed[i]) return
-    parseAt(source, index.offset(i), () => reader.check(length), isUnpacked)
+    parseAt(source, index.offset(i), () => checkBlock(reader, length), isUnpacked)
     checkBlockBounds({ source, footer: this.footer, index }, reader, i)
-    this.entries.note(reader, i)
+    if (reader.isRows) this.rowCount++
+    else this.entries.note(reader, i)
     passed[i] = checksum
   }
 }
@@ -288,6 +288,9 @@ export function checkBlockBounds(
   if (reader.count !== index.counts[i] || !isBounded(index, reader, i)) {
     throw corruption(source.name, index.offset(i), 'the entries are not those that the index speaks of')
   }
+  if (reader.isRows && !saysRows(footer)) {
+    throw corruption(source.name, index.offset(i), 'a block of rows in a table that does not say that it has some')
+  }
   if (reader.hasHandles && !saysHandles(footer)) {
     throw corruption(source.name, index.offset(i), 'value handles in a table that does not say that it has them')
   }
@@ -296,7 +299,11 @@ export function checkBlockBounds(
   }
 }
 
-function isBounded({ keyBytes, keyStarts, seqNums }: TableIndex, reader: BlockReader, i: number): boolean {
+function isBounded({ keyBytes, keyStarts, seqNums, prefixes }: TableIndex, reader: BlockReader, i: number): boolean {
+  const { bytes, isRows, prefixBytes, prefixStart } = reader
+  // The index has the rest of the key of a row that is read alone.
+  if (i < prefixes.length && prefixes[i] !== (isRows ? prefixBytes : 0)) return false
+  if (isRows && !equalRanges(bytes, prefixStart, prefixStart + prefixBytes, keyBytes, keyStarts[i]!, keyStarts[i]! + prefixBytes)) return false
   const last = reader.count - 1
   if (reader.compareAt(last, keyBytes, keyStarts[i]!, keyStarts[i + 1]!, seqNums[i]!) > 0) return false
   return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1]!, keyStarts[i]!, seqNums[i - 1]!) > 0

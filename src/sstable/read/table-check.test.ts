@@ -105,7 +105,7 @@ test('replaces: what cannot be true is told', () => {
   const flushed = { ...replacedByFlush([3]), group: 7, index: 0, isLast: true }
   const told = (replaces: Replaces, isFlush = false): string[] => {
     const logs = isFlush ? { firstLog: 2, lastLog: 2 } : {}
-    return problems(writeTable(entries, { blockBytes: 1024, ...logs }, newFile(), replaces))
+    return problems(writeTable(entries, { blockBytes: 1024, layout: 'columns', ...logs }, newFile(), replaces))
   }
   assert.deepEqual([told(merged), told(flushed, true)], [[], []])
   const end = new TextEncoder().encode('zero')

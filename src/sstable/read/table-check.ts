@@ -5,19 +5,21 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, hashRange, KEY_BYTES_MAX,
+  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, getU32, hashRange, KEY_BYTES_MAX,
   readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import { isApart, isTombstone, mayExpire } from '../../iterator/index.js'
 import type { Spans } from '../../iterator/index.js'
+import type { TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
+import { checkOfRow, seedOfRow } from '../block/row-format.js'
 import { sameExpiry, sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
 import { seqNumsOf } from '../spans-section.js'
-import { FOOTER_BYTES, saysPacked, SectionSlot } from '../table-format.js'
+import { FOOTER_BYTES, saysPacked, saysRows, SectionSlot } from '../table-format.js'
 import type { Extent, Footer } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { ExpiryTally } from '../expiry-tally.js'
@@ -62,12 +64,26 @@ export function* checkTable(
   const reader = new BlockReader()
   for (let number = 0; number < blocks.count; number++) {
     const extent = { offset: outline.index.offset(number), bytes: outline.index.bytes(number) }
-    const isGood = reporter.attempt(extent, () => (blocks.read(reader, number), true), number) !== null
+    const isGood = reporter.attempt(extent, () => readDeep(blocks, reader, number, outline.source), number) !== null
     if (isGood) tally?.addBlock(reader, number)
     else tally?.skipBlock()
     yield
   }
-  tally?.compare(blocks.packedCount)
+  tally?.compare(blocks)
+}
+
+/** Reads a block and checks all that is in it, also what only reads of single rows look at. */
+function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, { name, seed }: TableSource): true {
+  blocks.read(reader, number)
+  const { bytes, base, prefixStart, prefixBytes } = reader
+  for (let i = 0; reader.isRows && i < reader.count; i++) {
+    const row = reader.rowAt(i)
+    const offset = blocks.index.offset(number) + row - base
+    const parts = reader.entryAt(i)
+    const check = checkOfRow(bytes, row, parts, bytes, prefixStart, prefixStart + prefixBytes, seedOfRow(seed, offset))
+    if (check !== getU32(bytes, row)) throw corruption(name, offset, 'the check of a row differs')
+  }
+  return true
 }
 
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */
@@ -178,7 +194,7 @@ class Tally {
     const { key, lastKey } = this
     const keyBytes = reader.copyKey(i, key)
     const seqNum = reader.seqNumAt(i)
-    if (!equalRanges(key, 0, keyBytes, lastKey, 0, this.lastKeyBytes)) this.addKey(keyBytes, number, i)
+    if (!equalRanges(key, 0, keyBytes, lastKey, 0, this.lastKeyBytes)) this.addKey(reader, keyBytes, number, i)
     this.key = lastKey
     this.lastKey = key
     this.lastKeyBytes = keyBytes
@@ -193,7 +209,7 @@ class Tally {
     if (seqNum > this.largestSeqNum) this.largestSeqNum = seqNum
   }
 
-  private addKey(keyBytes: number, number: number, i: number): void {
+  private addKey(reader: BlockReader, keyBytes: number, number: number, i: number): void {
     const { key, isBehindGap, known: { properties, lookups: { filter, pointHash } } } = this
     this.keyCount++
     this.isBehindGap = false
@@ -203,18 +219,20 @@ class Tally {
     }
     const hash = hashRange(key, 0, keyBytes, this.hashSeed)
     if (filter?.mayContain(hash) === false) this.tell(SectionSlot.filter, 'the filter misses a key')
-    if (!isBehindGap && pointHash?.holds(hash, number, i) === false) {
+    const low = reader.placeOf(i, pointHash?.isRows === true)
+    if (!isBehindGap && pointHash?.holds(hash, number, low) === false) {
       this.tell(SectionSlot.pointHash, 'the point hash misses the newest version of a key')
     }
   }
 
-  /** Compares what is said of all blocks with what they are; `packedCount` of them are packed. */
-  compare(packedCount: number): void {
+  /** Compares what is said of all blocks with what they are. */
+  compare({ packedCount, rowCount }: TableBlocks): void {
     if (this.hasGap) return
     const { name, footer, properties, lookups: { pointHash } } = this.known
-    if (saysPacked(footer) && packedCount === 0) {
-      const offset = footer.fileBytes - FOOTER_BYTES
-      const error = corruption(name, offset, 'no block is packed, although the footer says so')
+    const offset = footer.fileBytes - FOOTER_BYTES
+    const missed = saysPacked(footer) && packedCount === 0 ? 'is packed' : saysRows(footer) && rowCount === 0 ? 'has rows' : ''
+    if (missed !== '') {
+      const error = corruption(name, offset, `no block ${missed}, although the footer says so`)
       this.reporter.tell({ offset, bytes: FOOTER_BYTES }, error)
     }
     this.rawBytes += this.references.extraBytes

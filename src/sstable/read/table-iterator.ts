@@ -157,17 +157,18 @@ class TableIterator implements InternalIterator {
   private show(i: number): void {
     const { reader } = this
     const { bytes, prefixBytes } = reader
-    const from = reader.suffixStart(i)
-    const length = reader.suffixEnd(i) - from
+    const entry = reader.entryAt(i)
+    const from = entry.suffixStart
+    const length = entry.suffixEnd - from
     const keyEnd = prefixBytes + length
     if (keyEnd > this.keyBytes.length) this.growKey(keyEnd, prefixBytes)
     const key = this.keyBytes
     for (let k = 0; k < length; k++) key[prefixBytes + k] = bytes[from + k]!
     this.keyEnd = keyEnd
-    this.seqNum = reader.seqNumAt(i)
-    this.kind = reader.kindAt(i)
-    this.valueStart = reader.valueStart(i)
-    this.valueEnd = reader.valueEnd(i)
+    this.seqNum = entry.seqNum
+    this.kind = entry.kind
+    this.valueStart = entry.valueStart
+    this.valueEnd = entry.valueEnd
     this.i = i
     this.valid = true
   }

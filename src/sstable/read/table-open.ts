@@ -17,7 +17,7 @@ import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { decodeSpans, sameSpanFacts, seqNumsOf, spanFactsOf } from '../spans-section.js'
 import {
-  decodeFooter, FOOTER_BYTES, saysExpiry, saysHandles, saysSpans, SectionSlot, TABLE_MAGIC,
+  decodeFooter, FOOTER_BYTES, saysExpiry, saysHandles, saysRows, saysSpans, SectionSlot, TABLE_MAGIC,
 } from '../table-format.js'
 import type { Footer } from '../table-format.js'
 import { withTail } from './table-tail.js'
@@ -209,7 +209,7 @@ function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
 export function* readIndex(source: TableSource, footer: Footer): Steps<TableIndex> {
   const { offset, bytes } = footer.sections[SectionSlot.index]!
   const content = yield* readContent(source, offset, bytes)
-  return parseAt(source, offset, () => new TableIndex(content, footer.blockCount, offset))
+  return parseAt(source, offset, () => new TableIndex(content, footer.blockCount, offset, saysRows(footer)))
 }
 
 export function* readProperties(source: TableSource, footer: Footer): Steps<TableProperties> {
@@ -252,6 +252,9 @@ function* readPointHash(
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
   const pointHash = parseAt(source, offset, () => new PointHash(content))
+  if (pointHash.isRows !== saysRows(footer)) {
+    throw corruption(source.name, offset, 'point hash and footer differ about rows')
+  }
   if (properties === null || pointHash.keyCount === properties.keyCount) return pointHash
   throw corruption(source.name, offset, 'number of keys differs from the properties')
 }

@@ -9,6 +9,7 @@
  */
 import { corruption, runSync } from '../../base/index.js'
 import type { TableFacts } from '../../base/index.js'
+import { checkEntries } from '../block/block-check.js'
 import { checkBlock, packedBlockAt, parseAt, readBlock } from '../block/block-io.js'
 import type { BlockSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
@@ -43,6 +44,9 @@ export class TableScan {
   readonly block = new BlockReader()
   /** A view over the memory of the block. */
   view: DataView
+  /** Where the block stands in its file, and the seed of that file. */
+  blockOffset = 0
+  fileSeed = 0
   readonly heads: KeyHeads
   /** Bytes of blocks read so far, of all tables. */
   readBytes = 0
@@ -123,6 +127,8 @@ export class TableScan {
     const { block, heads } = this
     const { bytes, words } = block
     const offset = index.offset(number)
+    this.blockOffset = offset
+    this.fileSeed = source.seed
     const isInMemory = bytes === this.memory.bytes
     const base = isInMemory ? this.pieceAt + index.bytes(this.pieceFirst, number) : 0
     const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
@@ -135,7 +141,7 @@ export class TableScan {
       this.view = memory.view
     }
     const isUnpacked = packed !== null
-    parseAt(source, offset, () => block.checkColumns(packed?.plainBytes ?? length), isUnpacked)
+    parseAt(source, offset, () => checkEntries(block, packed?.plainBytes ?? length), isUnpacked)
     checkBlockBounds(parts, block, number)
     const { smallestKey } = this
     if (number === 0 && !block.keyEquals(0, smallestKey, 0, smallestKey.length)) {

@@ -261,7 +261,7 @@ test('hits and misses are counted; what point reads use stays through a scan', (
   assert.equal(cache.missCount, misses)
 })
 
-test('gets in the order of keys read each block once, and few of them come into a full cache', () => {
+test('gets in the order of keys read each block once, and before it one row, and few of them come into a full cache', () => {
   const entries = randomEntries(new SeededRandom(13), SHAPES['few versions']!)
   const written = writeTable(entries, { blockBytes: 1024 })
   for (const pointHash of [true, false]) {
@@ -274,7 +274,9 @@ test('gets in the order of keys read each block once, and few of them come into 
     pass(large)
     const small = new BlockCache(8 * 1024)
     const table = pass(small)
-    assert.equal(small.missCount, large.blockCount)
+    const { blockCount } = large
+    if (pointHash) assert.ok(small.missCount > blockCount && small.missCount <= 2 * blockCount, String(small.missCount))
+    else assert.equal(small.missCount, blockCount)
     assert.ok(small.evictionCount > 0 && small.evictionCount < small.missCount / 4, String(small.evictionCount))
     table.close()
     assert.equal(small.usedBytes, 0)

@@ -16,7 +16,7 @@ import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries
 import type { BloomFilter } from '../lookup/bloom-filter.js'
 import type { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
-import { featuresPlace, SectionSlot } from '../table-format.js'
+import { featuresPlace, saysRows, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
 import { TableIterators } from './table-iterator.js'
 import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
@@ -35,8 +35,6 @@ export interface TableOpenOptions extends TableFile {
   isForWriting?: boolean
   /** Called when a dropped index was read again for a call that goes on. */
   onIndexRead?: () => void
-  /** Says whether so many more bytes may be taken, which reads can do without (block-parts.ts). */
-  mayTake?: (bytes: number) => boolean
 }
 
 /** What a table has in memory, besides its index, to find a key or to know that it is not there. */
@@ -83,11 +81,11 @@ export class Table {
   private readonly reader = new BlockReader()
 
   constructor(
-    parts: TableParts, { facts, cache, onIndexRead, mayTake, iterators = new TableIterators() }: TableOpenOptions,
+    parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions,
   ) {
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.blocks = new TableBlocks(parts, cache, { onIndexRead, mayTake, largestSeqNum: facts.largestSeqNum })
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
     this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
@@ -102,7 +100,7 @@ export class Table {
       index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count) + (spans?.memoryBytes ?? 0),
       filter: filter?.memoryBytes ?? 0,
       pointHash: pointHash === null
-        ? 0 : pointHash.memoryBytes + PointEntries.memoryBytes(blocks.count) + blocks.partBytes,
+        ? 0 : pointHash.memoryBytes + this.shapeBytes,
     }
   }
 
@@ -120,7 +118,7 @@ export class Table {
   lookupBytes(lookup: Lookup): number {
     if (lookup === 'none') return 0
     const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]!
-    return lookup === 'pointHash' && bytes > 0 ? bytes + PointEntries.memoryBytes(this.blocks.count) : bytes
+    return lookup === 'pointHash' && bytes > 0 ? bytes + this.shapeBytes : bytes
   }
 
   /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
@@ -145,15 +143,14 @@ export class Table {
     this.keepShapes()
   }
 
-  /** Keeps shapes exactly while there is a point hash, since only its places are read by them, as parts are. */
-  private keepShapes(): void {
-    this.blocks.entries.keepShapes(this.pointHash !== null)
-    if (this.pointHash === null) this.blocks.dropParts()
+  /** Memory of the shapes of blocks, of which a table with rows keeps none. */
+  private get shapeBytes(): number {
+    return saysRows(this.parts.footer) ? 0 : PointEntries.memoryBytes(this.blocks.count)
   }
 
-  /** Forgets what lets gets read parts of blocks; that comes back by itself. */
-  dropParts(): void {
-    this.blocks.dropParts()
+  /** Keeps shapes exactly while there is a point hash, since only its places are read by them. */
+  private keepShapes(): void {
+    this.blocks.entries.keepShapes(this.pointHash?.isRows === false)
   }
 
   /** Drops the index; a read that needs it reads it again. Iterators stay good. */
@@ -205,7 +202,7 @@ export class Table {
   private getByHash(
     pointHash: PointHash, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
-    const { slots, placeBits, placeMask, entryBits } = pointHash
+    const { slots, placeBits, placeMask, entryBits, isRows } = pointHash
     const hash = hashRange(key, 0, end, this.hashSeed)
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
@@ -215,9 +212,11 @@ export class Table {
       if ((word ^ tag) >>> placeBits === 0) {
         const place = (word & placeMask) - 1
         const number = place >>> entryBits
-        const i = place & ((1 << entryBits) - 1)
+        const low = place & ((1 << entryBits) - 1)
         if (number >= this.blocks.count) throw this.badPointHash()
-        const answer = this.blocks.readPoint(this.reader, number, i, key, end, snapshot, out)
+        const answer = isRows
+          ? this.blocks.readRow(this.reader, number, low, key, end, snapshot, out)
+          : this.blocks.readPoint(this.reader, number, low, key, end, snapshot, out)
         // The read took memory, and this point hash went for it, with all that tells the places of its entries.
         if (this.pointHash !== pointHash) return this.getByIndex(key, end, snapshot, out)
         if (answer === NO_ENTRY) throw this.badPointHash()

@@ -20,8 +20,9 @@ import {
   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_COUNT_MAX, BLOCK_ENTRIES_MAX, OWN_BLOCK_BYTES_MIN,
 } from '../block/block-format.js'
 import { BuildBuffer } from '../block/build-buffer.js'
+import { ROWS_BLOCK_BYTES_MAX, seedOfRow } from '../block/row-format.js'
 import { encodeFilter } from '../lookup/bloom-filter.js'
-import { encodePointHash, placesFit } from '../lookup/point-hash.js'
+import { encodePointHash, placeOf, placesFit } from '../lookup/point-hash.js'
 import { IndexBuilder } from '../lookup/table-index.js'
 import { encodeProperties, factsIn } from '../properties.js'
 import type { TableProperties } from '../properties.js'
@@ -53,6 +54,8 @@ export interface TableBuilderOptions {
   blockBytes?: number
   /** What is done to blocks of several entries that become smaller by it; `Codec.none` by default. */
   codec?: Codec
+  /** How entries stand in a block; rows by default, unless blocks are packed or larger than 64 KiB. */
+  layout?: 'rows' | 'columns'
   /** True to write a point hash, as by default. */
   pointHash?: boolean
   /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
@@ -75,6 +78,11 @@ export class TableBuilder {
   private readonly block: BlockBuilder
   private readonly packer: BlockPacker | null
   private packedCount = 0
+  /** True when blocks of several entries have rows. */
+  private readonly isRows: boolean
+  private rowBlockCount = 0
+  /** The first key of the block that is being collected, counted from the start of the table. */
+  private blockFirstKey = 0
   private readonly index = new IndexBuilder()
   private keyCount = 0
   /** Count of the entries in closed blocks; raw bytes and extreme sequence numbers count there, too. */
@@ -82,8 +90,9 @@ export class TableBuilder {
   private rawBytes = 0
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
-  /** The most entries of a block so far. */
-  private entriesMax = 1
+  /** The highest number in a block that a place has: of an entry, or where a row starts. */
+  private lowMax = 0
+  private lastPrefixBytes = 0
   private tombstoneCount = 0
   private readonly references = new ValueReferences()
   private readonly expiry = new ExpiryTally()
@@ -100,10 +109,12 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      codec: Codec.none, pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0,
+      codec: Codec.none, layout: 'rows', pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0,
       keyspaceId: 0, lineage: 0, ...options, blockBytes,
     }
     this.blockBytes = blockBytes
+    const isPlain = this.options.codec === Codec.none && blockBytes <= ROWS_BLOCK_BYTES_MAX
+    this.isRows = isPlain && this.options.layout === 'rows'
     this.contentBytesMax = contentBytes(blockBytes)
     const { databaseId, fileNum, salt, generation, lineage } = this.options
     const header: FileHeader = {
@@ -196,30 +207,41 @@ export class TableBuilder {
   addFrom(scan: TableScan, from: number, end: number): number {
     const { block } = this
     const source = scan.block
+    const { isRows } = source
     let i = from
     for (; i < end; i++) {
-      const valueBytes = source.valueEnd(i) - source.valueStart(i)
-      const seqNum = source.seqNumAt(i)
-      block.stageFrom(source, scan.view, i)
+      const entry = source.entryAt(i)
+      const { seqNum, kind, valueStart } = entry
+      const valueBytes = entry.valueEnd - valueStart
+      block.stageFrom(source, scan.view, entry)
       const isNewKey = this.isNewKey(seqNum)
       const isFull = this.isFullFor(valueBytes)
       const isOwnBlock = valueBytes >= OWN_BLOCK_BYTES_MIN
       if (isFull || isOwnBlock) {
-        if (i > from) block.putValues(source.bytes, source.valueStart(from), source.valueStart(i))
+        if (i > from && !isRows) block.putValues(source.bytes, source.valueStart(from), valueStart)
         if (isFull) this.closeBlock()
         if (isFull) return i
-        const kind = source.kindAt(i)
         this.push(isNewKey, seqNum, kind, 0)
-        if (!isPlain(kind)) this.countContent(kind, source.bytes, source.valueStart(i))
-        this.closeOwnBlock(source.bytes, source.valueStart(i), source.valueEnd(i))
+        if (!isPlain(kind)) this.countContent(kind, source.bytes, valueStart)
+        this.closeOwnBlock(source.bytes, valueStart, valueStart + valueBytes)
         return i + 1
       }
-      const kind = source.kindAt(i)
       this.push(isNewKey, seqNum, kind, valueBytes)
-      if (!isPlain(kind)) this.countContent(kind, source.bytes, source.valueStart(i))
+      if (!isPlain(kind)) this.countContent(kind, source.bytes, valueStart)
+      // The values of columns stand together, and are copied as one piece.
+      if (isRows) this.putRow(scan, i, valueStart, valueStart + valueBytes)
     }
-    block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
+    if (!isRows) block.putValues(source.bytes, source.valueStart(from), source.valueEnd(end - 1))
     return end
+  }
+
+  private putRow({ block: source, view, blockOffset, fileSeed }: TableScan, i: number, start: number, end: number): void {
+    const { block } = this
+    if (end - start <= WORDS_COPY_BYTES_MAX) block.putValueWords(view, start, end)
+    else block.putValues(source.bytes, start, end)
+    if (!this.isRows) return
+    const row = source.rowAt(i)
+    block.carryCheck(source.words[row >>> 2]!, seedOfRow(fileSeed, blockOffset + row - source.base))
   }
 
   /** Counts the entry that was added last, or comes next, as one that a range tombstone of the table hides. */
@@ -252,7 +274,7 @@ export class TableBuilder {
     if (block.count > 0) this.closeBlock()
     index.addBound(block.keys, block.lastKeyStart, block.lastKeyEnd, this.lastSeqNum)
     const sections = emptySections()
-    sections[SectionSlot.index] = output.section(index.finish(output.offset))
+    sections[SectionSlot.index] = output.section(index.finish(output.offset, this.rowBlockCount > 0))
     yield* this.addLookups(sections)
     const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
@@ -272,19 +294,20 @@ export class TableBuilder {
     const handles = this.references.count > 0 ? MustKnow.valueHandles : 0
     const expiry = this.expiry.count > 0 ? MustKnow.expiry : 0
     const packed = this.packedCount > 0 ? MustKnow.packedBlocks : 0
-    return handles | expiry | packed | (this.spans === null ? 0 : MustKnow.spans)
+    const rows = this.rowBlockCount > 0 ? MustKnow.rowBlocks : 0
+    return handles | expiry | packed | rows | (this.spans === null ? 0 : MustKnow.spans)
   }
 
   /** Adds at least one of filter and point hash (TAB-1). */
   private *addLookups(sections: Extent[]): Generator<undefined, void, unknown> {
-    const { index, memory, output, options, keyCount, entriesMax } = this
-    const isPointHashed = options.pointHash && placesFit(index.blockCount, entriesMax)
+    const { index, memory, output, options, keyCount, lowMax } = this
+    const isPointHashed = options.pointHash && placesFit(index.blockCount, lowMax)
     const filterBits = options.filterBitsPerKey || (isPointHashed ? 0 : FILTER_BITS_PER_KEY)
     if (filterBits > 0) {
       sections[SectionSlot.filter] = output.section(yield* encodeFilter(memory.hashes, keyCount, filterBits))
     }
     if (isPointHashed) {
-      const pointHash = yield* encodePointHash(memory.hashes, memory.places, keyCount, entriesMax)
+      const pointHash = yield* encodePointHash(memory, keyCount, lowMax, this.rowBlockCount > 0)
       sections[SectionSlot.pointHash] = output.section(pointHash)
     }
   }
@@ -328,7 +351,7 @@ export class TableBuilder {
   private isFullFor(valueBytes: number): boolean {
     const { block } = this
     if (block.count === 0) return false
-    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes) > this.contentBytesMax ||
+    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes, this.isRows) > this.contentBytesMax ||
       valueBytes >= OWN_BLOCK_BYTES_MIN
   }
 
@@ -352,38 +375,58 @@ export class TableBuilder {
     const { memory } = this
     if (keyCount === memory.hashes.length) memory.growHashes()
     memory.hashes[keyCount] = hash
-    memory.places[keyCount] = (this.index.blockCount * 1024) + this.block.count
+    memory.places[keyCount] = placeOf(this.index.blockCount, this.block.count)
   }
 
   private beginBlock(): void {
     const { keys, lastKeyStart, lastKeyEnd, stagedEnd } = this.block
     if (this.entryCount === 0) this.smallestKey = keys.slice(lastKeyEnd, stagedEnd)
-    else this.index.addSeparator(keys, lastKeyStart, lastKeyEnd, this.lastSeqNum, keys, lastKeyEnd, stagedEnd)
+    else {
+      const prefix = this.lastPrefixBytes
+      this.index.addSeparator(keys, lastKeyStart, lastKeyEnd, this.lastSeqNum, keys, lastKeyEnd, stagedEnd, prefix)
+    }
   }
 
   private closeBlock(): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax)
+    if (this.isRows) {
+      this.closeRows()
+      return
+    }
     const length = block.encode(output.at)
     const packed = this.packer?.pack(this.memory, output.at, length) ?? 0
     if (packed > 0) this.packedCount++
-    this.endBlock(packed > 0 ? output.seal(packed, Codec.packed) : output.seal(length), 0)
+    this.endBlock(packed > 0 ? output.seal(packed, Codec.packed) : output.seal(length), 0, 0, block.count - 1)
+  }
+
+  private closeRows(): void {
+    const { block, index, memory: { places }, output, seed } = this
+    const length = block.encodeRows(output.at, seed, output.offset)
+    const { rowStarts, rowsPrefixBytes } = block
+    const number = index.blockCount
+    const first = placeOf(number, 0)
+    for (let i = this.blockFirstKey; i < this.keyCount; i++) places[i] = placeOf(number, rowStarts[places[i]! - first]!)
+    this.rowBlockCount++
+    this.endBlock(output.seal(length), 0, rowsPrefixBytes, rowStarts[block.count - 1]!)
   }
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax)
     const head = block.encode(output.at, valueEnd - valueStart)
-    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart)
+    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart, 0, 0)
   }
 
-  private endBlock(extent: Extent, ownValueBytes: number): void {
+  private endBlock(extent: Extent, ownValueBytes: number, prefixBytes: number, lowMax: number): void {
     const { block, index } = this
-    index.addBlock(extent.offset, block.count)
+    index.addBlock(extent.offset, block.count, prefixBytes)
+    this.lastPrefixBytes = prefixBytes
+    this.blockFirstKey = this.keyCount
     assert(index.blockCount < BLOCK_COUNT_MAX, 'a block number has 22 bits')
     this.closedEntryCount += block.count
     this.rawBytes += block.keysBytes + block.valuesBytes + ownValueBytes
-    this.entriesMax = Math.max(this.entriesMax, block.count)
+    this.lowMax = Math.max(this.lowMax, lowMax)
     this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumMin)
     this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
     block.clear()

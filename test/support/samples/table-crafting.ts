@@ -6,7 +6,8 @@ import { contentBytes, FOOTER_BYTES, putTrailer } from '../../../src/sstable/tab
 import type { Codec, Extent } from '../../../src/sstable/table-format.js'
 import { bytesOf, newFile, sampleEntries, TABLE_NAME, writeTable } from './table-samples.js'
 
-export const sample = writeTable(sampleEntries(), { blockBytes: 1024 })
+/** The sample has columns; tests that look into blocks know it. */
+export const sample = writeTable(sampleEntries(), { blockBytes: 1024, layout: 'columns' })
 export const good = bytesOf(sample.file)
 
 /** The seed of all checksums in the sample. */
@@ -60,6 +61,11 @@ function findPieces(table: Uint8Array): Piece[] {
 export function craft(offset: number, change: (content: Uint8Array) => void): Uint8Array {
   return craftPiece(good, pieces, offset, change)
 }
+
+/** The sample with rows. */
+export const rowsSample = writeTable(sampleEntries(), { blockBytes: 1024 })
+export const goodRows = bytesOf(rowsSample.file)
+export const rowsPieces: Piece[] = findPieces(goodRows)
 
 /** Makes a copy of any table, likewise. */
 export function craftIn(table: Uint8Array, offset: number, change: (content: Uint8Array) => void): Uint8Array {

@@ -1,0 +1,122 @@
+/**
+ * What: point reads of rows (row-format.ts): in a block that stands in memory, or of one row read alone from the file.
+ * Does not own: the file, the block; when a row is read alone (read/table-blocks.ts).
+ * Thread: one. Nothing is allocated for a read.
+ * Invariants: all bytes of the key are compared. What was read alone is only believed when its check holds, which is
+ * bound to its place in the file.
+ */
+import { getU32 } from '../../base/index.js'
+import type { PointResult, SeqNum } from '../../base/index.js'
+import type { TableIndex } from '../lookup/table-index.js'
+import { contentBytes } from '../table-format.js'
+import { BLOCK_HEADER_BYTES } from './block-format.js'
+import { readPart } from './block-io.js'
+import type { TableSource } from './block-io.js'
+import type { BlockReader } from './block-reader.js'
+import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG, seedOfRow } from './row-format.js'
+import { FOUND, NO_ENTRY, OTHER_KEY, TOO_NEW } from './point-entries.js'
+
+/** The answer when only the whole block can tell. */
+export const UNKNOWN = 4
+
+/** Fewer bytes than this are never read: they take no less time. */
+const READ_BYTES_MIN = 256
+const READ_BYTES_MAX = 4096
+
+/** Memory for a row that is read alone. */
+interface RowMemory {
+  readonly bytes: Uint8Array
+  makeRoom: (bytes: number) => void
+}
+
+export class RowReads {
+  private readonly parts = new EntryParts()
+  private readonly largestSeqNum: SeqNum
+  /** Bytes that are read before the length of a row is known: more than most rows of the table have. */
+  private readonly readBytes: number
+
+  /** No entry of the table is above `largestSeqNum`; one takes `entryBytes` of the file on average. */
+  constructor(largestSeqNum: SeqNum, entryBytes: number) {
+    this.largestSeqNum = largestSeqNum
+    this.readBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, Math.ceil(1.5 * entryBytes)))
+  }
+
+  /**
+   * Compares the row that starts `start` units behind the start of the block at `base`, which was checked, with
+   * key[0, end).
+   */
+  read(
+    { bytes, words }: Pick<BlockReader, 'bytes' | 'words'>, base: number, start: number,
+    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+  ): number {
+    const head = words[base >>> 2]!
+    // A block with one large value has columns; the place of its entry is 0.
+    if (head >>> 24 !== ROWS_FLAG) return start === 0 ? UNKNOWN : NO_ENTRY
+    const count = head & 0xffff
+    const prefixBytes = words[(base >>> 2) + 1]! & 0xffff
+    const prefix = base + BLOCK_HEADER_BYTES + ROW_FRONT_BYTES * count
+    const row = base + (start << ROW_UNIT)
+    const lastStart = bytes[prefix - 2]! | (bytes[prefix - 1]! << 8)
+    if (row < prefix || start > lastStart) return NO_ENTRY
+    const { parts } = this
+    parts.findRow(bytes, row)
+    const { suffixStart, suffixEnd, valueEnd } = parts
+    if (!(valueEnd <= bytes.length)) return NO_ENTRY
+    const suffixBytes = suffixEnd - suffixStart
+    if (end !== prefixBytes + suffixBytes) return OTHER_KEY
+    // From the end: keys that share a hash tag by chance differ there at once.
+    for (let k = suffixBytes - 1; k >= 0; k--) if (bytes[suffixStart + k] !== key[prefixBytes + k]) return OTHER_KEY
+    for (let k = prefixBytes - 1; k >= 0; k--) if (bytes[prefix + k] !== key[k]) return OTHER_KEY
+    if (snapshot < this.largestSeqNum) {
+      const width = (head >>> 16) & 0xff
+      const low = width === 0 ? 0 : getU32(bytes, valueEnd) + (width === 8 ? getU32(bytes, valueEnd + 4) * 2 ** 32 : 0)
+      if (words[(base >>> 2) + 2]! + words[(base >>> 2) + 3]! * 2 ** 32 + low > snapshot) return TOO_NEW
+    }
+    out.kind = parts.kind
+    out.valueBytes = bytes
+    out.valueStart = suffixEnd
+    out.valueEnd = valueEnd
+    return FOUND
+  }
+
+  /**
+   * Reads a row of block `number` alone into `memory`, and compares it with key[0, end). UNKNOWN when the row is not
+   * good, or when it is not enough to know the row: then the block is to be read.
+   */
+  readAlone(
+    source: TableSource, index: TableIndex, number: number, start: number,
+    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, memory: RowMemory,
+  ): number {
+    if (start === 0 || snapshot < this.largestSeqNum) return UNKNOWN
+    const { parts } = this
+    const { keyBytes, keyStarts, prefixes } = index
+    const offset = index.offset(number) + (start << ROW_UNIT)
+    const limit = contentBytes(index.bytes(number)) - (start << ROW_UNIT)
+    const bytesRead = limit < this.readBytes ? limit : this.readBytes
+    memory.makeRoom(this.readBytes)
+    if (bytesRead <= 0 || !readPart(source, offset, bytesRead, memory.bytes)) return UNKNOWN
+    parts.findRow(memory.bytes, 0)
+    if (!(parts.valueEnd <= limit)) return UNKNOWN
+    if (parts.valueEnd > bytesRead) {
+      memory.makeRoom(parts.valueEnd)
+      if (!readPart(source, offset, parts.valueEnd, memory.bytes)) return UNKNOWN
+      parts.findRow(memory.bytes, 0)
+      if (!(parts.valueEnd <= limit)) return UNKNOWN
+    }
+    const { bytes } = memory
+    const prefix = keyStarts[number]!
+    const prefixBytes = prefixes[number]!
+    const check = checkOfRow(bytes, 0, parts, keyBytes, prefix, prefix + prefixBytes, seedOfRow(source.seed, offset))
+    if (check !== getU32(bytes, 0)) return UNKNOWN
+    const { suffixStart, suffixEnd } = parts
+    const suffixBytes = suffixEnd - suffixStart
+    if (end !== prefixBytes + suffixBytes) return OTHER_KEY
+    for (let k = suffixBytes - 1; k >= 0; k--) if (bytes[suffixStart + k] !== key[prefixBytes + k]) return OTHER_KEY
+    for (let k = prefixBytes - 1; k >= 0; k--) if (keyBytes[prefix + k] !== key[k]) return OTHER_KEY
+    out.kind = parts.kind
+    out.valueBytes = bytes
+    out.valueStart = suffixEnd
+    out.valueEnd = parts.valueEnd
+    return FOUND
+  }
+}
