@@ -103,7 +103,7 @@ function zeroBytes(length: number): number {
   return factor
 }
 
-/** For each byte of a difference, what it becomes behind so many bytes. */
+/** Makes the table that says what each byte of a difference becomes behind so many bytes. */
 function makeShift(length: number): Int32Array {
   const factor = zeroBytes(length)
   const table = new Int32Array(4 * 256)

@@ -23,7 +23,7 @@ Error.stackTraceLimit = 3
 const entries = sampleEntries()
 const expected = new Set(entries.map(shown))
 const noCache = new BlockCache(0)
-/** The same entries in columns and in rows. */
+/** Both have the same entries. */
 const LAYOUTS = [
   { name: 'columns', sample, good, pieces }, { name: 'rows', sample: rowsSample, good: goodRows, pieces: rowsPieces },
 ]

@@ -1,4 +1,4 @@
-/** Tables with rows: the same answers as with columns, whatever the entries are, and nothing but CORRUPTION from bad bytes. */
+/** Tables with rows: the same answers as with columns, whatever entries they have; from bad bytes CORRUPTION alone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { atLeast, drawn, drawnNumbers } from '../../test/support/harness/share.js'
@@ -17,6 +17,8 @@ import type { TableBuilderOptions } from './index.js'
 import { Codec, FOOTER_BYTES, SectionSlot } from './table-format.js'
 
 Error.stackTraceLimit = 3
+
+const HANDLE = { fileNum: 3, offset: 128, length: 900 }
 
 type Draw = (random: SeededRandom, i: number) => string
 
@@ -44,7 +46,7 @@ function drawEntries(random: SeededRandom): Entry[] {
       random.fill(value)
       let entry: Entry = { key, seqNum, kind: EntryKind.value, value }
       if (random.chance(0.1)) entry = { ...entry, kind: EntryKind.tombstone, value: new Uint8Array(0) }
-      else if (random.chance(0.1)) entry = handleEntry(key.toString('latin1'), seqNum, { fileNum: 3, offset: 128, length: 900 })
+      else if (random.chance(0.1)) entry = handleEntry(key.toString('latin1'), seqNum, HANDLE)
       entries.set(`${key.toString('latin1')} ${seqNum}`, { ...entry, key })
     }
   }
@@ -139,7 +141,7 @@ test('a merge carries the checks of rows to their new places: byte for byte what
   }
 })
 
-test('blocks that are packed, above 64 KiB, or of one large value have columns; a table without rows says nothing', () => {
+test('blocks that are packed, above 64 KiB, or of one large value have columns; a table says if it has rows', () => {
   const entries = sampleEntries()
   for (const options of [{ codec: Codec.packed }, { blockBytes: 65_537 }, { layout: 'columns' }] as const) {
     assert.equal(says(writeTable(entries, options)) & MustKnow.rowBlocks, 0)
@@ -158,7 +160,7 @@ const blockAt = index.offset(1)
 const count = getU32(good, blockAt) & 0xffff
 const startsAt = 16 + 4 * count
 const prefixBytes = getU32(good, blockAt + 4) & 0xffff
-const startOf = (i: number): number => (good[blockAt + startsAt + 2 * i]! | (good[blockAt + startsAt + 2 * i + 1]! << 8)) * 4
+const startOf = (i: number): number => 4 * new DataView(good.buffer).getUint16(blockAt + startsAt + 2 * i, true)
 
 type Change = (content: Uint8Array) => void
 
@@ -212,8 +214,8 @@ test('a row is as long as it says in only one way', () => {
 
 test('keys out of order, and equal heads of keys that differ behind them', () => {
   const key = (text: string): Uint8Array => Buffer.from(text)
-  const entries = ['aaaab', 'aaaac', 'aaaad'].map((text) => ({ key: key('x' + text), seqNum: 5, kind: 1, value: key('v') }))
-  const written = writeTable([{ key: key('b'), seqNum: 5, kind: 1, value: key('v') }, ...entries])
+  const keys = ['b', 'xaaaab', 'xaaaac', 'xaaaad']
+  const written = writeTable(keys.map((text) => ({ key: key(text), seqNum: 5, kind: 1, value: key('v') })))
   checkWritten(written)
   const crafted = craftIn(bytesOf(written.file), 128, (content) => {
     const at = Buffer.from(content).indexOf('xaaaac')
@@ -242,7 +244,8 @@ test('only the check of a row differs: the check tells it, and gets read the blo
 
 test('rows of an older file of the same number and keys, and rows of other places, are not believed', () => {
   const entries = Array.from({ length: 200 }, (_, i) => {
-    return { key: Buffer.from(`key ${String(i).padStart(4, '0')}`), seqNum: 9, kind: 1, value: new Uint8Array(40).fill(i) }
+    const key = Buffer.from(`key ${String(i).padStart(4, '0')}`)
+    return { key, seqNum: 9, kind: 1, value: new Uint8Array(40).fill(i) }
   })
   const old = entries.map((entry) => ({ ...entry, value: new Uint8Array(40).fill(255) }))
   const written = writeTable(entries, { blockBytes: 1024 })
@@ -287,7 +290,8 @@ test('a point hash that names no row, or another one', () => {
         if (word !== 0 && random.chance(0.5)) words[i] = (word & ~placeMask) | random.below(placeMask + 1)
       })
     })
-    const table = openWritten({ file: newFile(bytes), facts: rowsSample.facts }, new BlockCache(random.pick([0, 1 << 20])))
+    const cache = new BlockCache(random.pick([0, 1 << 20]))
+    const table = openWritten({ file: newFile(bytes), facts: rowsSample.facts }, cache)
     for (let turn = 0; turn < 2; turn++) {
       for (const { key } of sampleEntries()) {
         try {
@@ -306,11 +310,13 @@ test('a point hash that names no row, or another one', () => {
 test('rows without the feature, and the feature without rows, are corruption', () => {
   const footerAt = good.length - FOOTER_BYTES
   const refused = (bytes: Uint8Array, message: RegExp): void => {
-    assert.throws(() => checkWritten({ file: newFile(bytes), facts: rowsSample.facts }), { code: 'CORRUPTION', message })
+    const written = { file: newFile(bytes), facts: rowsSample.facts }
+    assert.throws(() => checkWritten(written), { code: 'CORRUPTION', message })
   }
   refused(craftIn(good, footerAt, (content) => putU32(content, 76, 0)), /index length|bad|rows/)
   refused(craftIn(good, footerAt, (content) => putU32(content, 76, 16 + 32)), /both blocks of rows and packed ones/)
-  refused(craftIn(good, footer.sections[SectionSlot.pointHash]!.offset, (content) => (content[10] = 0)), /differ about rows/)
+  const pointHashAt = footer.sections[SectionSlot.pointHash]!.offset
+  refused(craftIn(good, pointHashAt, (content) => (content[10] = 0)), /differ about rows/)
   const prefixes = footer.sections[SectionSlot.index]!.offset
   const at = 8 + 4 * (2 * index.blockCount + 1)
   refused(craftIn(good, prefixes, (content) => (content[at + 2]! ^= 1)), /index speaks of|shorter than the prefix/)

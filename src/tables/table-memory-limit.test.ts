@@ -124,34 +124,6 @@ test('BUD-2: point hashes go first, then filters, then indexes; each at once and
   await close(all)
 })
 
-test('BUD-2: what lets gets read parts of blocks comes while there is room to spare, and goes first', async () => {
-  const all = await opened(4)
-  const { limit } = all
-  const without = limit.sumBytes
-  let heard = 0
-  limit.onGrown = () => heard++
-  const missOften = (): void => {
-    for (let turn = 0; turn < 4; turn++) {
-      for (let i = 0; i < ENTRIES; i++) {
-        for (const [t, table] of all.tables.entries()) assert.ok(finds(table, keyOf(t, (i * 37) % ENTRIES)))
-      }
-    }
-    checkAnswers(all)
-  }
-  limit.limitBytes = without
-  missOften()
-  assert.deepEqual([limit.sumBytes, heard], [without, 0])
-  limit.limitBytes = NUMBER_MAX
-  missOften()
-  assert.equal(heard, 4, 'once for each table')
-  assert.ok(limit.sumBytes >= without + 4 * 4 * ENTRIES)
-  limit.limitBytes = limit.sumBytes - 1
-  limit.fit()
-  assert.equal(limit.sumBytes, without)
-  assert.equal(shown(all), 'pointHash | pointHash | pointHash | pointHash')
-  await close(all)
-})
-
 test('filters come back in the background, then point hashes, as far as there is room to spare', async () => {
   const { index, pointHash, filter } = await sizes()
   const all = await opened(2, 1)

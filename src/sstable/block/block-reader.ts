@@ -89,7 +89,8 @@ export class BlockReader {
     this.valueWord = word + 4 + count
     this.seqWord = word + 5 + 2 * count
     this.prefixBytes = this.isRows ? words[word + 1]! & 0xffff : words[word + 1]!
-    this.prefixStart = base + BLOCK_HEADER_BYTES + (this.isRows ? ROW_FRONT_BYTES * count : (2 * count + 1) * 4 + count * width)
+    const columnsBytes = this.isRows ? ROW_FRONT_BYTES * count : (2 * count + 1) * 4 + count * width
+    this.prefixStart = base + BLOCK_HEADER_BYTES + columnsBytes
   }
 
   /** Gives where row i starts in `bytes`. Requires: the block has rows. */

@@ -47,7 +47,8 @@ function bitsFor(n: number): number {
 
 /** False when `blockCount` blocks, with low bits up to `lowMax`, have too many places for a point hash. */
 export function placesFit(blockCount: number, lowMax: number): boolean {
-  return blockCount <= 2 ** (32 - ROW_START_BITS) && blockCount * 2 ** bitsFor(lowMax) < 2 ** PLACE_BITS_MAX
+  const isCounted = blockCount <= 2 ** (32 - ROW_START_BITS)
+  return isCounted && blockCount * 2 ** bitsFor(lowMax) < 2 ** PLACE_BITS_MAX
 }
 
 /** Gives the section for `keyCount` keys; pauses now and then. Places are those of `placeOf`. Requires: they fit. */
@@ -106,7 +107,8 @@ export class PointHash {
     this.entryBits = content[8]!
     this.placeBits = content[9]!
     if (this.keyCount >= slotCount) throw new BadBytes(4, `${this.keyCount} keys in ${slotCount} slots`)
-    if (this.entryBits > (this.isRows ? ROW_START_BITS : 10) || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
+    const entryBitsMax = this.isRows ? ROW_START_BITS : 10
+    if (this.entryBits > entryBitsMax || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
       throw new BadBytes(8, 'bad width of a place')
     }
     for (let i = PLACE_KIND_OFFSET + 1; i < HEADER_BYTES; i++) if (content[i] !== 0) throw new BadBytes(i, 'not zero')

@@ -19,10 +19,10 @@ import type { FileBlock } from '../block/file-block.js'
 import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
 import type { BlockMemory } from '../block/packed-format.js'
 import { PointEntries } from '../block/point-entries.js'
-import { RowReads, UNKNOWN } from '../block/row-reads.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { saysExpiry, saysHandles, saysPacked, saysRows } from '../table-format.js'
 import type { Footer } from '../table-format.js'
+import { RowReads, UNKNOWN } from './row-reads.js'
 import { readIndex } from './table-open.js'
 import type { TableParts } from './table-open.js'
 
@@ -62,7 +62,8 @@ export class TableBlocks {
     this.onIndexRead = onIndexRead
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
     const entryCount = index.counts.reduce((sum, count) => sum + count, 0)
-    this.rows = new RowReads(largestSeqNum, index.bytes(0, index.blockCount) / entryCount)
+    const entryBytes = index.bytes(0, index.blockCount) / entryCount
+    this.rows = new RowReads(source, cache.aside, largestSeqNum, entryBytes)
     this.passed = new Uint32Array(index.blockCount)
   }
 
@@ -124,7 +125,8 @@ export class TableBlocks {
    * place.
    */
   readRow(
-    reader: BlockReader, number: number, start: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+    reader: BlockReader, number: number, start: number,
+    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
     const { cache, rows } = this
     const frame = this.hit(number)
@@ -133,21 +135,15 @@ export class TableBlocks {
       cache.missCount++
       const isWhole = cache.aside.isLast(this.slots, number)
       if (isWhole || !cache.admits(this.slots, number, this.index.bytes(number))) {
-        const answer = isWhole ? UNKNOWN : this.readRowAlone(number, start, key, end, snapshot, out)
-        if (answer !== UNKNOWN) return answer
+        const answer = isWhole ? UNKNOWN : rows.readAlone(this.index, number, start, key, end, snapshot, out)
+        if (answer !== UNKNOWN) {
+          cache.aside.set(this.slots, number, true)
+          return answer
+        }
         this.readAside(reader, number, null)
       } else this.takeIn(reader, number, MARK_POINT, null)
     }
     return rows.read(reader, reader.base, start, key, end, snapshot, out)
-  }
-
-  private readRowAlone(
-    number: number, start: number, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
-  ): number {
-    const { cache: { aside }, index, source, slots } = this
-    const answer = this.rows.readAlone(source, index, number, start, key, end, snapshot, out, aside)
-    if (answer !== UNKNOWN) aside.set(slots, number, true)
-    return answer
   }
 
   /** Gives where block i stands in the cache; 0 when it is not there. */
@@ -303,7 +299,9 @@ function isBounded({ keyBytes, keyStarts, seqNums, prefixes }: TableIndex, reade
   const { bytes, isRows, prefixBytes, prefixStart } = reader
   // The index has the rest of the key of a row that is read alone.
   if (i < prefixes.length && prefixes[i] !== (isRows ? prefixBytes : 0)) return false
-  if (isRows && !equalRanges(bytes, prefixStart, prefixStart + prefixBytes, keyBytes, keyStarts[i]!, keyStarts[i]! + prefixBytes)) return false
+  const bound = keyStarts[i]!
+  const prefixEnd = prefixStart + prefixBytes
+  if (isRows && !equalRanges(bytes, prefixStart, prefixEnd, keyBytes, bound, bound + prefixBytes)) return false
   const last = reader.count - 1
   if (reader.compareAt(last, keyBytes, keyStarts[i]!, keyStarts[i + 1]!, seqNums[i]!) > 0) return false
   return i === 0 || reader.compareAt(0, keyBytes, keyStarts[i - 1]!, keyStarts[i]!, seqNums[i - 1]!) > 0

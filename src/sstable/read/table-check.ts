@@ -230,9 +230,11 @@ class Tally {
     if (this.hasGap) return
     const { name, footer, properties, lookups: { pointHash } } = this.known
     const offset = footer.fileBytes - FOOTER_BYTES
-    const missed = saysPacked(footer) && packedCount === 0 ? 'is packed' : saysRows(footer) && rowCount === 0 ? 'has rows' : ''
-    if (missed !== '') {
-      const error = corruption(name, offset, `no block ${missed}, although the footer says so`)
+    for (const [isSaid, count, what] of [
+      [saysPacked(footer), packedCount, 'is packed'], [saysRows(footer), rowCount, 'has rows'],
+    ] as const) {
+      if (!isSaid || count > 0) continue
+      const error = corruption(name, offset, `no block ${what}, although the footer says so`)
       this.reporter.tell({ offset, bytes: FOOTER_BYTES }, error)
     }
     this.rawBytes += this.references.extraBytes

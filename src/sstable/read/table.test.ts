@@ -261,7 +261,7 @@ test('hits and misses are counted; what point reads use stays through a scan', (
   assert.equal(cache.missCount, misses)
 })
 
-test('gets in the order of keys read each block once, and before it one row, and few of them come into a full cache', () => {
+test('gets in the order of keys read a row and the block once, and few blocks come into a full cache', () => {
   const entries = randomEntries(new SeededRandom(13), SHAPES['few versions']!)
   const written = writeTable(entries, { blockBytes: 1024 })
   for (const pointHash of [true, false]) {
@@ -275,8 +275,8 @@ test('gets in the order of keys read each block once, and before it one row, and
     const small = new BlockCache(8 * 1024)
     const table = pass(small)
     const { blockCount } = large
-    if (pointHash) assert.ok(small.missCount > blockCount && small.missCount <= 2 * blockCount, String(small.missCount))
-    else assert.equal(small.missCount, blockCount)
+    const [least, most] = pointHash ? [blockCount + 1, 2 * blockCount] : [blockCount, blockCount]
+    assert.ok(small.missCount >= least && small.missCount <= most, String(small.missCount))
     assert.ok(small.evictionCount > 0 && small.evictionCount < small.missCount / 4, String(small.evictionCount))
     table.close()
     assert.equal(small.usedBytes, 0)

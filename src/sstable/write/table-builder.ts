@@ -3,8 +3,7 @@
  * Owns: the state of the file that grows. Does not own: the file handle, its sync and its final name.
  * Thread: worker or main; writes block. Nothing is allocated per entry.
  * States: open → finished. After a throw the file is garbage: its owner removes it.
- * Invariants: entries are added in internal order (key ascending, sequence number descending). TAB-1 filter or point
- * hash is there, and what is there covers every user key.
+ * Invariants: entries are added in internal order (key ascending, sequence number descending).
  */
 import {
   assert, encodeFileHeader, EntryKind, EXPIRY_BYTES, expiryOf, FILE_HEADER_BYTES, fileSeed, frontBytes, MustKnow,
@@ -21,8 +20,6 @@ import {
 } from '../block/block-format.js'
 import { BuildBuffer } from '../block/build-buffer.js'
 import { ROWS_BLOCK_BYTES_MAX, seedOfRow } from '../block/row-format.js'
-import { encodeFilter } from '../lookup/bloom-filter.js'
-import { encodePointHash, placeOf, placesFit } from '../lookup/point-hash.js'
 import { IndexBuilder } from '../lookup/table-index.js'
 import { encodeProperties, factsIn } from '../properties.js'
 import type { TableProperties } from '../properties.js'
@@ -35,13 +32,14 @@ import {
 import type { Extent } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { ExpiryTally } from '../expiry-tally.js'
+import { LookupBuilder } from './lookup-builder.js'
+import type { LookupOptions } from './lookup-builder.js'
 import { TableWriter } from './table-writer.js'
 
-const FILTER_BITS_PER_KEY = 10
 /** Up to this length a loop over words beats a native copy from shared memory. */
 const WORDS_COPY_BYTES_MAX = 256
 
-export interface TableBuilderOptions {
+export interface TableBuilderOptions extends LookupOptions {
   fileNum: FileNum
   databaseId: Uint8Array
   /** Eight random bytes, the salt of the file. */
@@ -56,10 +54,6 @@ export interface TableBuilderOptions {
   codec?: Codec
   /** How entries stand in a block; rows by default, unless blocks are packed or larger than 64 KiB. */
   layout?: 'rows' | 'columns'
-  /** True to write a point hash, as by default. */
-  pointHash?: boolean
-  /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
-  filterBitsPerKey?: number
   /** The first log whose entries come here, up to `lastLog`; both are 0 for a compaction. */
   firstLog?: FileNum
   lastLog?: FileNum
@@ -67,7 +61,7 @@ export interface TableBuilderOptions {
 }
 
 export class TableBuilder {
-  private readonly options: Required<TableBuilderOptions>
+  private readonly options: Required<Omit<TableBuilderOptions, keyof LookupOptions>>
   private readonly blockBytes: number
   /** The most bytes of content of a block of several entries. */
   private readonly contentBytesMax: number
@@ -81,17 +75,13 @@ export class TableBuilder {
   /** True when blocks of several entries have rows. */
   private readonly isRows: boolean
   private rowBlockCount = 0
-  /** The first key of the block that is being collected, counted from the start of the table. */
-  private blockFirstKey = 0
   private readonly index = new IndexBuilder()
-  private keyCount = 0
+  private readonly lookups: LookupBuilder
   /** Count of the entries in closed blocks; raw bytes and extreme sequence numbers count there, too. */
   private closedEntryCount = 0
   private rawBytes = 0
   private smallestSeqNum = Infinity
   private largestSeqNum = 0
-  /** The highest number in a block that a place has: of an entry, or where a row starts. */
-  private lowMax = 0
   private lastPrefixBytes = 0
   private tombstoneCount = 0
   private readonly references = new ValueReferences()
@@ -109,8 +99,7 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      codec: Codec.none, layout: 'rows', pointHash: true, filterBitsPerKey: FILTER_BITS_PER_KEY, firstLog: 0, lastLog: 0,
-      keyspaceId: 0, lineage: 0, ...options, blockBytes,
+      codec: Codec.none, layout: 'rows', firstLog: 0, lastLog: 0, keyspaceId: 0, lineage: 0, ...options, blockBytes,
     }
     this.blockBytes = blockBytes
     const isPlain = this.options.codec === Codec.none && blockBytes <= ROWS_BLOCK_BYTES_MAX
@@ -125,6 +114,7 @@ export class TableBuilder {
     this.hashSeed = readHashSeed(salt)
     this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
+    this.lookups = new LookupBuilder(this.memory, options)
     this.packer = this.options.codec === Codec.packed ? new BlockPacker() : null
     this.output = new TableWriter(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
@@ -153,8 +143,7 @@ export class TableBuilder {
 
   /** Estimates the size of the file if it were finished now, without the block that is being collected. */
   get bytesEstimated(): number {
-    const perKey = (this.options.pointHash ? 6 : 0) + this.options.filterBitsPerKey / 8
-    return this.output.offset + this.index.bytes + Math.ceil(this.keyCount * perKey) + 1024
+    return this.output.offset + this.index.bytes + this.lookups.bytesEstimated + 1024
   }
 
   /** Adds an entry, and copies both ranges. Requires: (key, seqNum) is behind the entry added last. */
@@ -235,12 +224,14 @@ export class TableBuilder {
     return end
   }
 
-  private putRow({ block: source, view, blockOffset, fileSeed }: TableScan, i: number, start: number, end: number): void {
+  /** Copies the value of a row, and takes over the check of the row unless it may have been given another handle. */
+  private putRow(scan: TableScan, i: number, start: number, end: number): void {
     const { block } = this
+    const { block: source, view, blockOffset, fileSeed } = scan
     if (end - start <= WORDS_COPY_BYTES_MAX) block.putValueWords(view, start, end)
     else block.putValues(source.bytes, start, end)
-    if (!this.isRows) return
     const row = source.rowAt(i)
+    if (!this.isRows || isApart(source.bytes[row + 4]!)) return
     block.carryCheck(source.words[row >>> 2]!, seedOfRow(fileSeed, blockOffset + row - source.base))
   }
 
@@ -275,7 +266,7 @@ export class TableBuilder {
     index.addBound(block.keys, block.lastKeyStart, block.lastKeyEnd, this.lastSeqNum)
     const sections = emptySections()
     sections[SectionSlot.index] = output.section(index.finish(output.offset, this.rowBlockCount > 0))
-    yield* this.addLookups(sections)
+    yield* this.lookups.write(output, sections, this.rowBlockCount > 0)
     const properties = this.properties(replaces)
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
     const { spans } = this
@@ -298,20 +289,6 @@ export class TableBuilder {
     return handles | expiry | packed | rows | (this.spans === null ? 0 : MustKnow.spans)
   }
 
-  /** Adds at least one of filter and point hash (TAB-1). */
-  private *addLookups(sections: Extent[]): Generator<undefined, void, unknown> {
-    const { index, memory, output, options, keyCount, lowMax } = this
-    const isPointHashed = options.pointHash && placesFit(index.blockCount, lowMax)
-    const filterBits = options.filterBitsPerKey || (isPointHashed ? 0 : FILTER_BITS_PER_KEY)
-    if (filterBits > 0) {
-      sections[SectionSlot.filter] = output.section(yield* encodeFilter(memory.hashes, keyCount, filterBits))
-    }
-    if (isPointHashed) {
-      const pointHash = yield* encodePointHash(memory, keyCount, lowMax, this.rowBlockCount > 0)
-      sections[SectionSlot.pointHash] = output.section(pointHash)
-    }
-  }
-
   private properties(replaces: Replaces | null): TableProperties {
     const { block, options, spans } = this
     const { smallest = Infinity, largest = 0 } = spans === null ? {} : seqNumsOf(spans)
@@ -328,7 +305,7 @@ export class TableBuilder {
       keyspaceId: options.keyspaceId,
       expiry: this.expiry.facts(),
       valueFiles: this.references.list(),
-      keyCount: this.keyCount,
+      keyCount: this.lookups.keyCount,
       hashSeed: options.salt,
       blockBytes: this.blockBytes,
       spanCount: spans?.count ?? 0,
@@ -358,7 +335,7 @@ export class TableBuilder {
   private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
     const { block } = this
     if (block.count === 0) this.beginBlock()
-    if (isNewKey) this.addHash(block.stagedHash(this.hashSeed))
+    if (isNewKey) this.lookups.add(block.stagedHash(this.hashSeed), block.count)
     if (isTombstone(kind)) this.tombstoneCount++
     this.lastSeqNum = seqNum
     block.push(seqNum, kind, valueBytes)
@@ -368,14 +345,6 @@ export class TableBuilder {
   private countContent(kind: number, bytes: Uint8Array, valueStart: number): void {
     if (mayExpire(kind)) this.expiry.add(expiryOf(kind, bytes, valueStart))
     if (isApart(kind)) this.references.add(bytes, valueStart + frontBytes(kind))
-  }
-
-  private addHash(hash: number): void {
-    const keyCount = this.keyCount++
-    const { memory } = this
-    if (keyCount === memory.hashes.length) memory.growHashes()
-    memory.hashes[keyCount] = hash
-    memory.places[keyCount] = placeOf(this.index.blockCount, this.block.count)
   }
 
   private beginBlock(): void {
@@ -391,42 +360,31 @@ export class TableBuilder {
     const { block, output } = this
     output.reserve(block.encodedBytesMax)
     if (this.isRows) {
-      this.closeRows()
+      this.rowBlockCount++
+      this.endBlock(output.seal(block.encodeRows(output.at, this.seed, output.offset)), 0, true)
       return
     }
     const length = block.encode(output.at)
     const packed = this.packer?.pack(this.memory, output.at, length) ?? 0
     if (packed > 0) this.packedCount++
-    this.endBlock(packed > 0 ? output.seal(packed, Codec.packed) : output.seal(length), 0, 0, block.count - 1)
-  }
-
-  private closeRows(): void {
-    const { block, index, memory: { places }, output, seed } = this
-    const length = block.encodeRows(output.at, seed, output.offset)
-    const { rowStarts, rowsPrefixBytes } = block
-    const number = index.blockCount
-    const first = placeOf(number, 0)
-    for (let i = this.blockFirstKey; i < this.keyCount; i++) places[i] = placeOf(number, rowStarts[places[i]! - first]!)
-    this.rowBlockCount++
-    this.endBlock(output.seal(length), 0, rowsPrefixBytes, rowStarts[block.count - 1]!)
+    this.endBlock(packed > 0 ? output.seal(packed, Codec.packed) : output.seal(length), 0, false)
   }
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
     const { block, output } = this
     output.reserve(block.encodedBytesMax)
     const head = block.encode(output.at, valueEnd - valueStart)
-    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart, 0, 0)
+    this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart, false)
   }
 
-  private endBlock(extent: Extent, ownValueBytes: number, prefixBytes: number, lowMax: number): void {
+  private endBlock(extent: Extent, ownValueBytes: number, hasRows: boolean): void {
     const { block, index } = this
-    index.addBlock(extent.offset, block.count, prefixBytes)
-    this.lastPrefixBytes = prefixBytes
-    this.blockFirstKey = this.keyCount
+    this.lastPrefixBytes = hasRows ? block.rowsPrefixBytes : 0
+    index.addBlock(extent.offset, block.count, this.lastPrefixBytes)
+    this.lookups.endBlock(block.count, hasRows ? block.rowStarts : null)
     assert(index.blockCount < BLOCK_COUNT_MAX, 'a block number has 22 bits')
     this.closedEntryCount += block.count
     this.rawBytes += block.keysBytes + block.valuesBytes + ownValueBytes
-    this.lowMax = Math.max(this.lowMax, lowMax)
     this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumMin)
     this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
     block.clear()

@@ -1,20 +1,20 @@
 /**
  * What: point reads of rows (row-format.ts): in a block that stands in memory, or of one row read alone from the file.
- * Does not own: the file, the block; when a row is read alone (read/table-blocks.ts).
+ * Does not own: the file, the block; when a row is read alone (table-blocks.ts).
  * Thread: one. Nothing is allocated for a read.
  * Invariants: all bytes of the key are compared. What was read alone is only believed when its check holds, which is
  * bound to its place in the file.
  */
 import { getU32 } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
+import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
+import { readPart } from '../block/block-io.js'
+import type { TableSource } from '../block/block-io.js'
+import type { BlockReader } from '../block/block-reader.js'
+import { FOUND, NO_ENTRY, OTHER_KEY, TOO_NEW } from '../block/point-entries.js'
+import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG, seedOfRow } from '../block/row-format.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { contentBytes } from '../table-format.js'
-import { BLOCK_HEADER_BYTES } from './block-format.js'
-import { readPart } from './block-io.js'
-import type { TableSource } from './block-io.js'
-import type { BlockReader } from './block-reader.js'
-import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG, seedOfRow } from './row-format.js'
-import { FOUND, NO_ENTRY, OTHER_KEY, TOO_NEW } from './point-entries.js'
 
 /** The answer when only the whole block can tell. */
 export const UNKNOWN = 4
@@ -31,12 +31,19 @@ interface RowMemory {
 
 export class RowReads {
   private readonly parts = new EntryParts()
+  private readonly source: TableSource
+  private readonly memory: RowMemory
   private readonly largestSeqNum: SeqNum
   /** Bytes that are read before the length of a row is known: more than most rows of the table have. */
   private readonly readBytes: number
 
-  /** No entry of the table is above `largestSeqNum`; one takes `entryBytes` of the file on average. */
-  constructor(largestSeqNum: SeqNum, entryBytes: number) {
+  /**
+   * Rows that are read alone come into `memory`. No entry of the table is above `largestSeqNum`; one takes `entryBytes`
+   * of the file on average.
+   */
+  constructor(source: TableSource, memory: RowMemory, largestSeqNum: SeqNum, entryBytes: number) {
+    this.source = source
+    this.memory = memory
     this.largestSeqNum = largestSeqNum
     this.readBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, Math.ceil(1.5 * entryBytes)))
   }
@@ -80,15 +87,15 @@ export class RowReads {
   }
 
   /**
-   * Reads a row of block `number` alone into `memory`, and compares it with key[0, end). UNKNOWN when the row is not
-   * good, or when it is not enough to know the row: then the block is to be read.
+   * Reads a row of block `number` alone, and compares it with key[0, end). UNKNOWN when the row is not good, or when it
+   * is not enough to know the row: then the block is to be read.
    */
   readAlone(
-    source: TableSource, index: TableIndex, number: number, start: number,
-    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, memory: RowMemory,
+    index: TableIndex, number: number, start: number,
+    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
     if (start === 0 || snapshot < this.largestSeqNum) return UNKNOWN
-    const { parts } = this
+    const { parts, source, memory } = this
     const { keyBytes, keyStarts, prefixes } = index
     const offset = index.offset(number) + (start << ROW_UNIT)
     const limit = contentBytes(index.bytes(number)) - (start << ROW_UNIT)

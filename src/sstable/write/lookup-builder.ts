@@ -1,0 +1,82 @@
+/**
+ * What: collects what finds the keys of a table without its index, and writes filter and point hash.
+ * Owns: which of the two are written. Does not own: the memory of hashes and places, which serves many tables.
+ * Thread: any, no sharing. Nothing is allocated per key.
+ * Invariants: TAB-1 filter or point hash is there, and what is there covers every user key.
+ */
+import type { BuildBuffer } from '../block/build-buffer.js'
+import { encodeFilter } from '../lookup/bloom-filter.js'
+import { encodePointHash, placeOf, placesFit } from '../lookup/point-hash.js'
+import { SectionSlot } from '../table-format.js'
+import type { Extent } from '../table-format.js'
+import type { TableWriter } from './table-writer.js'
+
+const FILTER_BITS_PER_KEY = 10
+/** About what a key takes in a point hash. */
+const POINT_HASH_BYTES_PER_KEY = 6
+
+export interface LookupOptions {
+  /** True to write a point hash, as by default. */
+  pointHash?: boolean
+  /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
+  filterBitsPerKey?: number
+}
+
+export class LookupBuilder {
+  /** Count of the keys so far. */
+  keyCount = 0
+  private readonly memory: BuildBuffer
+  private readonly isPointHashed: boolean
+  private readonly filterBits: number
+  /** The first key of the block that is being collected, counted from the start of the table. */
+  private blockFirst = 0
+  private blockCount = 0
+  /** The highest low bits of a place: the number of an entry in its block, or where a row starts. */
+  private lowMax = 0
+
+  constructor(memory: BuildBuffer, { pointHash = true, filterBitsPerKey = FILTER_BITS_PER_KEY }: LookupOptions) {
+    this.memory = memory
+    this.isPointHashed = pointHash
+    this.filterBits = filterBitsPerKey
+  }
+
+  /** Estimates the bytes of both sections. */
+  get bytesEstimated(): number {
+    const perKey = (this.isPointHashed ? POINT_HASH_BYTES_PER_KEY : 0) + this.filterBits / 8
+    return Math.ceil(this.keyCount * perKey)
+  }
+
+  /** Adds a key whose newest version is the entry with this number in the block that is being collected. */
+  add(hash: number, entry: number): void {
+    const { memory } = this
+    const keyCount = this.keyCount++
+    if (keyCount === memory.hashes.length) memory.growHashes()
+    memory.hashes[keyCount] = hash
+    memory.places[keyCount] = placeOf(this.blockCount, entry)
+  }
+
+  /** Ends a block of `count` entries. When it has rows, `rowStarts` says where they start, in units. */
+  endBlock(count: number, rowStarts: Uint16Array | null): void {
+    const { memory: { places }, blockCount, keyCount } = this
+    if (rowStarts !== null) {
+      const first = placeOf(blockCount, 0)
+      for (let i = this.blockFirst; i < keyCount; i++) places[i] = placeOf(blockCount, rowStarts[places[i]! - first]!)
+    }
+    const lowMax = rowStarts === null ? count - 1 : rowStarts[count - 1]!
+    if (lowMax > this.lowMax) this.lowMax = lowMax
+    this.blockFirst = keyCount
+    this.blockCount = blockCount + 1
+  }
+
+  /** Writes the sections, with pauses. `isRows` says that some blocks have rows. */
+  *write(output: TableWriter, sections: Extent[], isRows: boolean): Generator<undefined, void, unknown> {
+    const { memory, keyCount, lowMax } = this
+    const isPointHashed = this.isPointHashed && placesFit(this.blockCount, lowMax)
+    const filterBits = this.filterBits || (isPointHashed ? 0 : FILTER_BITS_PER_KEY)
+    if (filterBits > 0) {
+      sections[SectionSlot.filter] = output.section(yield* encodeFilter(memory.hashes, keyCount, filterBits))
+    }
+    if (!isPointHashed) return
+    sections[SectionSlot.pointHash] = output.section(yield* encodePointHash(memory, keyCount, lowMax, isRows))
+  }
+}
