@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import { runSync, SeededRandom, useNativeCrc32 } from '../../src/base/index.js'
+import { KeyHash, runSync, SeededRandom, useNativeCrc32 } from '../../src/base/index.js'
 import type { PointResult } from '../../src/base/index.js'
 import { BlockCache } from '../../src/cache/index.js'
 import { openTable, TableBuilder } from '../../src/sstable/index.js'
@@ -110,14 +110,14 @@ for (const pointHash of [true, false]) {
     report('get, random', entries, () => {
       for (let n = 0; n < entries; n++) {
         const i = order[n]!
-        if (!table.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
+        if (!table.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out, new KeyHash())) throw new Error('lost')
         sum += out.valueEnd
       }
     })
     report('get, absent', entries, () => {
       for (let n = 0; n < entries; n++) {
         const i = order[n]!
-        if (table.get(absent.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('found')
+        if (table.get(absent.subarray(16 * i, 16 * i + 16), 16, Infinity, out, new KeyHash())) throw new Error('found')
       }
     })
   }
@@ -136,7 +136,7 @@ for (const pointHash of [true, false]) {
   report('get, random, no cache', 100_000, () => {
     for (let n = 0; n < 100_000; n++) {
       const i = order[n]!
-      if (!cold.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out)) throw new Error('lost')
+      if (!cold.get(keys.subarray(16 * i, 16 * i + 16), 16, Infinity, out, new KeyHash())) throw new Error('lost')
     }
   })
   report('scan, no cache', entries, () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { murmurHash, murmurSiblings } from '../../test/support/samples/murmur-siblings.js'
-import { drawHashSeed, hashRange, hashRangeWide, hashView, readHashSeed } from './hash.js'
+import {
+  drawHashSeed, hashRange, hashRangeWide, hashSeedBytes, hashView, KeyHash, readHashSeed,
+} from './hash.js'
 import type { HashSeed } from './hash.js'
 import { SeededRandom } from './random.js'
 
@@ -148,3 +150,19 @@ function wideText(key: Uint8Array, seed: HashSeed): string {
   hashRangeWide(key, 0, key.length, seed, words)
   return words.join()
 }
+
+test('one hash of a key for all who have one seed, and the right one for each other seed', () => {
+  const random = new SeededRandom(5, 'key hash')
+  const keyHash = new KeyHash()
+  const seeds = Array.from({ length: 4 }, () => drawHashSeed(random))
+  for (let turn = 0; turn < 500; turn++) {
+    const key = new Uint8Array(random.below(30))
+    random.fill(key)
+    keyHash.begin()
+    for (let ask = random.below(6); ask > 0; ask--) {
+      const seed = random.pick(seeds)
+      assert.equal(keyHash.of(key, 0, key.length, { ...seed }), hashRange(key, 0, key.length, seed))
+    }
+  }
+  for (const seed of seeds) assert.deepEqual(readHashSeed(hashSeedBytes(seed)), seed)
+})

@@ -3,11 +3,11 @@
  * a hash stands for the key. It is HalfSipHash-1-3 (J.-P. Aumasson, D. J. Bernstein; CC0). Hashes are on disk: do not
  * change it.
  *
- * The seed is drawn anew for each memtable and table, so an attacker who chooses keys cannot tell which of them
- * will meet in one slot. A seed alone does not give that: many hashes, MurmurHash3 among them, have known keys
+ * The seed is drawn anew for each database, so an attacker who chooses keys cannot tell which of them will meet in one
+ * slot. A seed alone does not give that: many hashes, MurmurHash3 among them, have known keys
  * that collide under every seed. docs/design/0022-keyed-hash.md tells why this one was chosen.
  */
-import { getU32 } from './coding.js'
+import { getU32, putU32 } from './coding.js'
 import type { Random } from './random.js'
 
 /** Two 32-bit integers. They are signed, because engines keep larger ones outside of the object that has them. */
@@ -25,6 +25,36 @@ export function drawHashSeed(random: Random): HashSeed {
 /** Reads a seed from eight bytes, as the reference implementation reads its key. */
 export function readHashSeed(bytes: Uint8Array, offset = 0): HashSeed {
   return { low: getU32(bytes, offset) | 0, high: getU32(bytes, offset + 4) | 0 }
+}
+
+/** Gives the bytes that `readHashSeed` reads as this seed. */
+export function hashSeedBytes({ low, high }: HashSeed): Uint8Array {
+  const bytes = new Uint8Array(HASH_SEED_BYTES)
+  putU32(bytes, 0, low)
+  putU32(bytes, 4, high)
+  return bytes
+}
+
+/** Hashes one key for all who look for it: once, when all of them have one seed. */
+export class KeyHash {
+  private isKnown = false
+  private low = 0
+  private high = 0
+  private hash = 0
+
+  /** Begins with another key. */
+  begin(): void {
+    this.isKnown = false
+  }
+
+  /** Gives what `hashRange` gives. Requires: it is the same key since `begin`. */
+  of(key: Uint8Array, start: number, end: number, seed: HashSeed): number {
+    if (this.isKnown && seed.low === this.low && seed.high === this.high) return this.hash
+    this.isKnown = true
+    this.low = seed.low
+    this.high = seed.high
+    return this.hash = hashRange(key, start, end, seed)
+  }
 }
 
 /** Hashes bytes[start, end). The hash is a signed 32-bit integer, so that no number is allocated for it. */

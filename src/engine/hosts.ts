@@ -2,7 +2,7 @@
  * What: makes the parts of the engine that report to it: the write path, the flush pipeline, the compactor.
  * No state, no decision. Thread: main.
  */
-import { newFileHeader } from '../base/index.js'
+import { drawHashSeed, newFileHeader } from '../base/index.js'
 import type { CommitHost } from '../commit/index.js'
 import { Compactor } from '../compaction/index.js'
 import type { Executor } from '../exec/index.js'
@@ -68,6 +68,7 @@ export function makeBufferHost(engine: EngineCore): WriteBufferOptions {
   const { setup, options } = engine
   return {
     ...setup.origin, vfs: setup.vfs, dir: setup.dir, clock: options.clock, pool: setup.pool, executor: setup.executor,
+    hashSeed: engine.versions.current.hashSeed ?? drawHashSeed(options.random),
     valueFiles: setup.tables.valueLogs,
     allocateFileNum: () => engine.versions.allocateFileNum(),
     lastSeqNum: () => engine.pipeline?.lastSeqNum ?? engine.versions.durable.lastSeqNum,
@@ -98,7 +99,7 @@ export function makeFlusher(engine: EngineCore): Flusher {
   const { setup, options, installer, snapshots } = engine
   return new Flusher({
     installer, snapshots, clock: options.clock,
-    tableSettings: tableSettings(options, 'flush'),
+    tableSettings: tableSettings(options, 'flush', engine.versions.current),
     valueSettings: valueSettings(options),
     flushedValues: setup.counts.flushedValues,
     syncer: engine.syncer,
@@ -120,7 +121,7 @@ export function makeCompactor(engine: EngineCore): Compactor {
   return new Compactor({
     installer, snapshots, versions, clock: options.clock,
     databaseId: setup.origin.databaseId,
-    tableSettings: tableSettings(options, 'compaction'),
+    tableSettings: tableSettings(options, 'compaction', versions.current),
     valueFileBytes: options.valueFileBytes,
     runFilesMax: Math.min(options.maxOpenFiles, runFilesMax(setup.vfs.openFilesMax, setup.executor.workerCount)),
     pickers: makePickers(options),

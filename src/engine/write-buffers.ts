@@ -8,10 +8,10 @@
  * numbers rise in the order in which logs are used.
  */
 import {
-  directoryError, drawHashSeed, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles,
+  directoryError, errnoOf, FILE_HEADER_BYTES, ioError, isOutOfFiles,
   logFileName, newFileHeader, runAsync, runSync, VarveError,
 } from '../base/index.js'
-import type { Clock, FileHeader, FileNum, FileOrigin, SeqNum, Steps } from '../base/index.js'
+import type { Clock, FileHeader, FileNum, FileOrigin, HashSeed, SeqNum, Steps } from '../base/index.js'
 import { WriteBuffer } from '../commit/index.js'
 import type { Executor } from '../exec/index.js'
 import { Memtable, WalkUse } from '../memtable/index.js'
@@ -22,6 +22,7 @@ import type { Vfs } from '../vfs/index.js'
 import { createLog, FIRST_BATCH_OFFSET, LogFile } from '../wal/index.js'
 
 export interface WriteBufferOptions extends FileOrigin {
+  hashSeed: HashSeed
   vfs: Vfs
   dir: string
   clock: Clock
@@ -137,9 +138,9 @@ export class WriteBuffers {
 
   private newBuffer(log: LogFile): WriteBuffer {
     this.lastTakenNum = log.fileNum
-    const { lastSeqNum, executor, random, generation, valueFiles } = this.options
+    const { lastSeqNum, executor, hashSeed, generation, valueFiles } = this.options
     const memtable = new Memtable({
-      logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed: drawHashSeed(random), executor,
+      logNum: log.fileNum, start: FILE_HEADER_BYTES, baseSeqNum: lastSeqNum(), hashSeed, executor,
       walks: this.walks,
     })
     memtable.holdFiles(valueFiles)

@@ -101,6 +101,7 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.removeValueLog, number('value log')],
   [FieldTag.discard, readValueFile],
   [FieldTag.dropTime, (it) => ({ ms: it.u53('drop time'), seqNum: it.u53('last sequence number then') })],
+  [FieldTag.hashSeed, (it) => ({ low: it.u32('hash seed, low half'), high: it.u32('high half') })],
   [FieldTag.closedAtMs, number('time of the close')],
   [FieldTag.settings, json('settings')],
   [FieldTag.flushStats, json('flush statistics')],

@@ -53,6 +53,8 @@ export const FieldTag = {
   dropTime: 16,
   /** Lineage (lineage.ts). It always stands in the first group, and nowhere else. */
   lineage: 20,
+  /** Two u32: the seed of the hashes of new tables. It is drawn once, and each new manifest repeats it. */
+  hashSeed: 23,
   /** u64 wall clock at a clean close after which the clocks had agreed, in milliseconds since 1970. */
   closedAtMs: 26,
 } as const
@@ -64,7 +66,6 @@ export const ReservedFieldTag = {
   nextKeyspaceId: 19,
   remapOfValueFiles: 21,
   scrubPosition: 22,
-  hashSeed: 23,
   causeOfTheEdit: 24,
   newLevelNumbers: 25,
 } as const

@@ -76,6 +76,7 @@ export class VersionBuilder {
     for (const facts of edit.logs ?? []) this.applyLog(facts)
     this.removeValueLogs(edit)
     if (edit.lineage !== undefined) this.next.lineage = edit.lineage
+    if (edit.hashSeed !== undefined) this.next.hashSeed = edit.hashSeed
     if (edit.position !== undefined) this.next.position = edit.position
     if (edit.dropTime !== undefined) this.next.dropTime = edit.dropTime
     if (edit.closedAtMs !== undefined) this.next.closedAtMs = edit.closedAtMs

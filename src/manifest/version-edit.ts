@@ -4,9 +4,10 @@
  * Thread: any.
  */
 import {
-  BadBytes, ByteReader, ByteWriter, KEY_ORDER_NAME, POSITION_BYTES_MAX, VarveError, corruption,
+  BadBytes, ByteReader, ByteWriter, corruption, HASH_SEED_BYTES, hashSeedBytes, KEY_ORDER_NAME, POSITION_BYTES_MAX,
+  readHashSeed, VarveError,
 } from '../base/index.js'
-import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
+import type { FileNum, HashSeed, LevelNum, LogFacts, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
 import { EDIT_FIELDS, readFields, RECORD_FIELDS, UnknownField } from './fields.js'
 import {
   FIELD_IGNORABLE, FieldTag, IGNORABLE_FIELDS, PIN_NAME_BYTES_MAX, TEXT_BYTES_MAX,
@@ -40,6 +41,7 @@ export interface VersionEdit {
   /** The name of the key order. Only an edit that holds a whole version has it. */
   readonly keyOrder?: string
   readonly lineage?: Lineage
+  readonly hashSeed?: HashSeed
   readonly nextFileNum?: FileNum
   readonly lastSeqNum?: SeqNum
   readonly logPointer?: FileNum
@@ -69,6 +71,7 @@ export function versionToEdit(version: Version): VersionEdit {
   return {
     keyOrder: KEY_ORDER_NAME,
     lineage: version.lineage,
+    ...(version.hashSeed === null ? {} : { hashSeed: version.hashSeed }),
     nextFileNum: version.nextFileNum,
     lastSeqNum: version.lastSeqNum,
     logPointer: version.logPointer,
@@ -117,8 +120,9 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   writer.number(FieldTag.nextFileNum, edit.nextFileNum)
   writer.number(FieldTag.lastSeqNum, edit.lastSeqNum)
   writer.number(FieldTag.logPointer, edit.logPointer)
-  const { lineage } = edit
+  const { lineage, hashSeed } = edit
   if (lineage !== undefined) writer.field(FieldTag.lineage, (out) => encodeLineage(out, lineage))
+  if (hashSeed !== undefined) writer.field(FieldTag.hashSeed, (out) => out.raw(hashSeedBytes(hashSeed)))
   writer.fields(FieldTag.log, edit.logs, encodeLogFacts)
   writer.fields(FieldTag.deleteTable, edit.deleteTables, (out, table) => {
     out.u32(table.level).u53(table.fileNum)
@@ -167,6 +171,7 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.lastSeqNum, (draft, value) => ((draft.lastSeqNum = value.u53()), 0)],
   [FieldTag.logPointer, (draft, value) => ((draft.logPointer = value.u53()), 0)],
   [FieldTag.lineage, (draft, value) => ((draft.lineage = decodeLineage(value)), 0)],
+  [FieldTag.hashSeed, (draft, value) => ((draft.hashSeed = readHashSeed(value.raw(HASH_SEED_BYTES))), 0)],
   [FieldTag.position, (draft, value) =>
     ((draft.position = restBytes(value, POSITION_BYTES_MAX)), 0)],
   [FieldTag.dropTime, (draft, value) => ((draft.dropTime = { ms: value.u53(), seqNum: value.u53() }), 0)],

@@ -4,7 +4,7 @@
  * Thread: any.
  * Invariants: MAN-1 to MAN-8, version-check.ts.
  */
-import type { FileNum, LevelNum, LogFacts, SeqNum, TableFacts } from '../base/index.js'
+import type { FileNum, HashSeed, LevelNum, LogFacts, SeqNum, TableFacts } from '../base/index.js'
 import { compareLowers, extentOf } from './extent.js'
 import { Level, SortedRun } from './sorted-run.js'
 import { NO_LINEAGE } from './lineage.js'
@@ -44,6 +44,8 @@ export interface Version {
   /** The first log to replay; the entries of older logs are in tables. */
   readonly logPointer: FileNum
   readonly lineage: Lineage
+  /** The seed of the hashes of new tables; null: an older Varve made the database, and none has opened it since. */
+  readonly hashSeed: HashSeed | null
   /** The last sequence number that may be in use; none up to it is given out again. */
   readonly lastSeqNum: SeqNum
   /** The next file number; none below it is given out again. */
@@ -69,6 +71,7 @@ export const emptyVersion: Version = Object.freeze({
   levels: Object.freeze(Array.from({ length: LEVELS_MIN }, () => new Level([]))),
   logPointer: 0,
   lineage: NO_LINEAGE,
+  hashSeed: null,
   lastSeqNum: 0,
   nextFileNum: 1,
   pins: new Map<string, FileNum>(),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareBytes, EntryKind, FILE_HEADER_BYTES, SeededRandom } from '../base/index.js'
+import { compareBytes, EntryKind, FILE_HEADER_BYTES, KeyHash, SeededRandom } from '../base/index.js'
 import type { InternalIterator, PointResult, SeqNum } from '../base/index.js'
 import { checkAgainstModel, randomEntries } from '../../test/support/model/iterator-model.js'
 import type { TestEntry } from '../../test/support/fakes/array-iterator.js'
@@ -51,7 +51,7 @@ const numbered = (entries: TestEntry[]) => entries.map((entry) => ({ ...entry, s
 
 function get(memtable: Memtable, key: Uint8Array, snapshot: SeqNum): string {
   const out: PointResult = { kind: 0, valueBytes: key, valueStart: 0, valueEnd: 0 }
-  if (!memtable.get(key, 0, key.length, snapshot, out)) return 'absent'
+  if (!memtable.get(key, 0, key.length, snapshot, out, new KeyHash())) return 'absent'
   return `${out.kind} ${Buffer.from(out.valueBytes.slice(out.valueStart, out.valueEnd)).toString('hex')}`
 }
 

@@ -14,7 +14,7 @@ import {
   EntryKind, entryValueBytes, entryValueEnd, equalRanges, EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES,
   frameBytes, FrameType, frontBytes, getU32, getU53, handleFileNum, hashRange,
 } from '../base/index.js'
-import type { FileNum, HashSeed, InternalIterator, PointResult, SeqNum } from '../base/index.js'
+import type { FileNum, HashSeed, InternalIterator, KeyHash, PointResult, SeqNum } from '../base/index.js'
 import type { Executor } from '../exec/index.js'
 import { isApart, isPlain, isTombstone, mayExpire } from '../iterator/index.js'
 import type { Span, Spans } from '../iterator/index.js'
@@ -33,7 +33,7 @@ export interface MemtableOptions {
   start: number
   /** The last sequence number before those of its entries. */
   baseSeqNum: SeqNum
-  /** The seed of its hashes. It is drawn anew for each memtable, so that keys cannot be aimed at one slot. */
+  /** The seed of its hashes, that of the tables: secret, so that keys cannot be aimed at one slot. */
   hashSeed: HashSeed
   /** The executor that sorts ahead. With null everything is sorted when an iterator needs it. */
   executor: Executor | null
@@ -246,22 +246,26 @@ export class Memtable {
 
   /**
    * Finds the newest version of key[start, end) with a sequence number ≤ `snapshot`; false when there is none. What a
-   * range tombstone hides is found as a tombstone, also where there is no version.
+   * range tombstone hides is found as a tombstone, also where there is no version. `keyHash` has begun with this key.
    */
-  get(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): boolean {
+  get(
+    key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult, keyHash: KeyHash,
+  ): boolean {
     const { spans } = this
-    if (spans === null) return this.find(key, start, end, snapshot, out) !== 0
+    if (spans === null) return this.find(key, start, end, snapshot, out, keyHash) !== 0
     const cover = spans.coverAt(key, start, end, snapshot)
-    const found = this.find(key, start, end, snapshot, out)
+    const found = this.find(key, start, end, snapshot, out, keyHash)
     if (found !== 0 && this.baseSeqNum + this.entries.seqDelta(found - 1) > cover) return true
     out.kind = EntryKind.tombstone
     return found !== 0 || cover > 0
   }
 
   /** Gives the id + 1 of the version that `get` finds among the entries; 0 when there is none. */
-  private find(key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult): number {
+  private find(
+    key: Uint8Array, start: number, end: number, snapshot: SeqNum, out: PointResult, keyHash: KeyHash,
+  ): number {
     const { entries, index } = this
-    const hash = hashRange(key, start, end, this.seed)
+    const hash = keyHash.of(key, start, end, this.seed)
     let found = index.find(hash)
     while (found !== 0 && !this.keyIs(found - 1, key, start, end)) found = index.next(hash)
     const deltaMax = snapshot - this.baseSeqNum

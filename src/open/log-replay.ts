@@ -51,7 +51,9 @@ export interface ReplayOptions {
 
 /** Reads every log from the pointer on into a slab of its own and indexes what is history. */
 export function* replayLogs(names: readonly string[], options: ReplayOptions): Steps<ReplayedLogs> {
-  const { random, databaseId, version: { logPointer, lastSeqNum, lineage, logs: listed }, isWriting } = options
+  const { random, databaseId, version, isWriting } = options
+  const { logPointer, lastSeqNum, lineage, logs: listed } = version
+  const hashSeed = version.hashSeed ?? drawHashSeed(random)
   const numbers = logNumbers(names).filter((fileNum) => fileNum >= logPointer)
   const slabs = new Map<FileNum, ReturnType<SlabPool['take']>>()
   const replayed: ReplayedLogs = {
@@ -80,7 +82,7 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
       if (log.goodEnd <= FIRST_BATCH_OFFSET) continue
       const memtable = new Memtable({
         logNum: log.fileNum, start: FIRST_BATCH_OFFSET, baseSeqNum: log.predecessor!.lastSeqNum,
-        hashSeed: drawHashSeed(random), executor: null,
+        hashSeed, executor: null,
       })
       memtable.fill(slabs.get(log.fileNum)!)
       memtable.insertFrames(log.goodEnd)

@@ -13,7 +13,7 @@
  * Thread: main.
  */
 import {
-  assert, directoryError, errnoOf, ioError, logFileName,
+  assert, directoryError, drawHashSeed, errnoOf, ioError, logFileName,
   newFileHeader, runAsync, tableFileName, tempFileName, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { FileNum, FileOrigin, Steps, TableFacts } from '../base/index.js'
@@ -48,6 +48,9 @@ import { findLeftovers } from './leftovers.js'
 import type { ReplayedLogs } from './log-replay.js'
 import { checkExistence, prepareDirectory } from './prepare-directory.js'
 import { checkValueLogs } from './value-log-check.js'
+
+/** What new tables have in common. */
+type TableOrigin = FileOrigin & Pick<Version, 'hashSeed'>
 
 /** Opens a database for writing. The caller gives a checked location; `vfs` is the platform's or the user's. */
 export async function openEngine(location: string, vfs: Vfs, options: ResolvedOptions): Promise<Engine> {
@@ -129,11 +132,14 @@ class Opening {
     const { vfs, dir, options } = this
     const startMs = options.clock.nowMs()
     const history = await this.readHistory(isMade)
-    const { version, databaseId, replayed, kept } = history
+    const { databaseId, replayed, kept } = history
+    // A database that an older Varve made gets its seed now.
+    const version = { ...history.version, hashSeed: history.version.hashSeed ?? drawHashSeed(options.random) }
     const { cache, tables } = this
     assert(tables !== null, 'tables are opened while history is read')
     const { lock: { generation } } = this
-    const origin = { databaseId, generation, lineage: version.lineage.own, random: options.random }
+    const { lineage: { own: lineage }, hashSeed } = version
+    const origin = { databaseId, generation, lineage, hashSeed, random: options.random }
     const written = await this.writeReplayed(replayed, origin, history.unlisted)
     for (const { facts } of written) await tables.load(facts)
     const manifestNum = this.allocate()
@@ -236,7 +242,7 @@ class Opening {
    * log only where it is proven to be on the disk: elsewhere they are copied like everything else.
    */
   private async writeReplayed(
-    { memtables, provenBytes, streamed }: ReplayedLogs, origin: FileOrigin, unlisted: readonly FileNum[],
+    { memtables, provenBytes, streamed }: ReplayedLogs, origin: TableOrigin, unlisted: readonly FileNum[],
   ): Promise<WrittenTable[]> {
     const written: WrittenTable[] = []
     for (const memtable of memtables) {
@@ -250,7 +256,7 @@ class Opening {
   }
 
   private async writeTable(
-    memtable: Memtable, provenBytes: number, origin: FileOrigin, unlisted: readonly FileNum[],
+    memtable: Memtable, provenBytes: number, origin: TableOrigin, unlisted: readonly FileNum[],
   ): Promise<WrittenTable | null> {
     const { dir, options, executor } = this
     const values = valueSettings(options)
@@ -262,7 +268,7 @@ class Opening {
     })
     const input: FlushBuildInput = {
       dir, fileName: table.tempName, isSynced: true, header: newFileHeader('varvetab', origin, tableNum),
-      settings: tableSettings(options, 'flush'),
+      settings: tableSettings(options, 'flush', origin),
       slab: memtable.slab.buffer, start: memtable.start, end: memtable.publishedEnd, provenBytes, values,
       valueLogs: copies.map(({ header, tempName }) => ({ header, fileName: tempName })),
       logNum: memtable.logNum, visibleSeqNum: memtable.lastSeqNum, snapshots: [], unlisted,

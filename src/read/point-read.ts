@@ -6,7 +6,7 @@
  * leads to holds it (reads-in-flight.ts).
  */
 import {
-  assert, bytesBound, copyBytes, expiryOf, frontBytes, kindOf, OWN_BUFFERS, viewLength, writeText,
+  assert, bytesBound, copyBytes, expiryOf, frontBytes, KeyHash, kindOf, OWN_BUFFERS, viewLength, writeText,
 } from '../base/index.js'
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isApart, isPlain, isSeen } from '../iterator/index.js'
@@ -23,6 +23,7 @@ const NO_BYTES = new Uint8Array(0)
 
 export class PointReader {
   private scratch = new Uint8Array(1024)
+  private readonly keyHash = new KeyHash()
   private readonly found: PointResult = { kind: 0, valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0 }
   /** The moment at which `found` was found: not the one that was asked for when the view had to look anew. */
   private at: ReadMoment | null = null
@@ -160,6 +161,7 @@ export class PointReader {
       end = viewLength(key)
     }
     this.getCount++
+    this.keyHash.begin()
     const isThere =
       (this.findInMemtables(state, bytes, end, snapshot) || this.findInTables(state, bytes, end, snapshot)) &&
       (isPlain(this.found.kind) || this.isSeenAt(moment.time))
@@ -182,7 +184,7 @@ export class PointReader {
     const { memtables } = state
     for (let i = 0; i < memtables.length; i++) {
       const memtable = memtables[i]!
-      if (!memtable.isEmpty && memtable.get(key, 0, end, snapshot, this.found)) return true
+      if (!memtable.isEmpty && memtable.get(key, 0, end, snapshot, this.found, this.keyHash)) return true
     }
     return false
   }
@@ -191,7 +193,7 @@ export class PointReader {
     const { runs } = state
     for (let i = 0; i < runs.length; i++) {
       const table = runs[i]!.tableFor(key, 0, end)
-      if (table !== null && table.get(key, end, snapshot, this.found)) return true
+      if (table !== null && table.get(key, end, snapshot, this.found, this.keyHash)) return true
     }
     return false
   }

@@ -5,21 +5,24 @@
  * Thread: worker or main; I/O blocks.
  * States: open → finished (synced in strict mode, closed); discarded from either.
  */
+import { hashSeedBytes } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
+import type { Version } from '../manifest/index.js'
 import { Codec, TableBuilder } from '../sstable/index.js'
 import type { BuildBuffer, Replaces, TableBuilderOptions } from '../sstable/index.js'
 import { NewFile } from './new-file.js'
 import type { NewFileOptions } from './new-file.js'
 
 /** The layout of tables: the same for all that flushes write, and for all that compactions write. */
-export type TableSettings = Pick<TableBuilderOptions, 'blockBytes' | 'codec'>
+export type TableSettings = Pick<TableBuilderOptions, 'blockBytes' | 'codec' | 'hashSeed'>
 
 /** The one place where options of a database become settings of the tables that `maker` writes. */
 export function tableSettings(
   { blockSize, compression }: { blockSize: number; compression: Record<TableMaker, 'lz4' | 'none'> },
-  maker: TableMaker,
+  maker: TableMaker, { hashSeed }: Pick<Version, 'hashSeed'>,
 ): TableSettings {
-  return { blockBytes: blockSize, codec: compression[maker] === 'lz4' ? Codec.packed : Codec.none }
+  const codec = compression[maker] === 'lz4' ? Codec.packed : Codec.none
+  return { blockBytes: blockSize, codec, ...(hashSeed === null ? {} : { hashSeed: hashSeedBytes(hashSeed) }) }
 }
 
 type TableMaker = 'flush' | 'compaction'

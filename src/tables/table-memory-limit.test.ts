@@ -1,7 +1,7 @@
 /** Parts of tables go and come back as the limit says, and the answers stay the same. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KiB, NUMBER_MAX, runSync } from '../base/index.js'
+import { KeyHash, KiB, NUMBER_MAX, runSync } from '../base/index.js'
 import type { PointResult } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
 import { Varve } from '../index.js'
@@ -63,7 +63,7 @@ async function close({ set, tables }: Opened): Promise<void> {
 
 function finds(table: Table, key: string): boolean {
   const out: PointResult = { kind: 0, valueBytes: new Uint8Array(0), valueStart: 0, valueEnd: 0 }
-  return table.get(Buffer.from(key), key.length, NUMBER_MAX, out)
+  return table.get(Buffer.from(key), key.length, NUMBER_MAX, out, new KeyHash())
 }
 
 /** Gives all answers of all tables, by lookups and by an iterator. */

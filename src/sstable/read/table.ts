@@ -5,9 +5,9 @@
  * Thread: main, or a worker with its own cache. Reads block.
  */
 import {
-  checkMayWrite, corruption, EntryKind, FEATURES_OFFSET, hashRange, NUMBER_MAX, readHashSeed,
+  checkMayWrite, corruption, EntryKind, FEATURES_OFFSET, NUMBER_MAX, readHashSeed,
 } from '../../base/index.js'
-import type { HashSeed, InternalIterator, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
+import type { HashSeed, InternalIterator, KeyHash, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
 import type { Spans } from '../../iterator/index.js'
@@ -160,22 +160,26 @@ export class Table {
 
   /**
    * Finds the newest version of key[0, end) with a sequence number ≤ `snapshot`; gives false when there is none. What a
-   * range tombstone of the table hides is found as a tombstone, also where there is no version.
+   * range tombstone of the table hides is found as a tombstone, also where there is no version. `keyHash` has begun
+   * with this key.
    * The value in `out` is lent until the next read of any table with this cache.
    */
-  get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+  get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, keyHash: KeyHash): boolean {
     const { spans } = this
     const cover = spans === null ? 0 : spans.coverAt(key, 0, end, snapshot)
-    if (cover === 0) return this.find(key, end, snapshot, out)
-    if (this.find(key, end, snapshot, out) && this.getByIndex(key, end, snapshot, out, cover)) return true
+    if (cover === 0) return this.find(key, end, snapshot, out, keyHash)
+    if (this.find(key, end, snapshot, out, keyHash) && this.getByIndex(key, end, snapshot, out, cover)) return true
     out.kind = EntryKind.tombstone
     return true
   }
 
-  private find(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult): boolean {
+  private find(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, keyHash: KeyHash): boolean {
     const { pointHash, filter } = this
-    if (pointHash !== null) return this.getByHash(pointHash, key, end, snapshot, out)
-    if (filter !== null && !filter.mayContain(hashRange(key, 0, end, this.hashSeed))) return false
+    if (pointHash !== null || filter !== null) {
+      const hash = keyHash.of(key, 0, end, this.hashSeed)
+      if (pointHash !== null) return this.getByHash(pointHash, hash, key, end, snapshot, out)
+      if (!filter!.mayContain(hash)) return false
+    }
     return this.getByIndex(key, end, snapshot, out)
   }
 
@@ -200,10 +204,10 @@ export class Table {
   }
 
   private getByHash(
-    pointHash: PointHash, key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
+    pointHash: PointHash, hash: number,
+    key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
     const { slots, placeBits, placeMask, entryBits, isRows } = pointHash
-    const hash = hashRange(key, 0, end, this.hashSeed)
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
     for (let left = slots.length; left > 0; left--) {

@@ -44,6 +44,8 @@ export interface TableBuilderOptions extends LookupOptions {
   databaseId: Uint8Array
   /** Eight random bytes, the salt of the file. */
   salt: Uint8Array
+  /** The seed of its hashes, which other tables may have too; by default the salt. It is secret. */
+  hashSeed?: Uint8Array
   /** Lock generation of this process. */
   generation: number
   /** Lineage of the history that the table belongs to; 0, the default, for none. */
@@ -99,7 +101,8 @@ export class TableBuilder {
     const blockBytes = options.blockBytes ?? BLOCK_BYTES_DEFAULT
     assert(blockBytes >= BLOCK_BYTES_MIN && blockBytes <= BLOCK_BYTES_MAX, 'block size in its bounds')
     this.options = {
-      codec: Codec.none, layout: 'rows', firstLog: 0, lastLog: 0, keyspaceId: 0, lineage: 0, ...options, blockBytes,
+      codec: Codec.none, layout: 'rows', firstLog: 0, lastLog: 0, keyspaceId: 0, lineage: 0, hashSeed: options.salt,
+      ...options, blockBytes,
     }
     this.blockBytes = blockBytes
     const isPlain = this.options.codec === Codec.none && blockBytes <= ROWS_BLOCK_BYTES_MAX
@@ -110,8 +113,7 @@ export class TableBuilder {
       magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation, lineage,
     }
     this.seed = fileSeed(header)
-    // The salt is drawn anew for each table: nobody can choose keys that meet in one slot of a table to come.
-    this.hashSeed = readHashSeed(salt)
+    this.hashSeed = readHashSeed(this.options.hashSeed)
     this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
     this.lookups = new LookupBuilder(this.memory, options)
@@ -306,7 +308,7 @@ export class TableBuilder {
       expiry: this.expiry.facts(),
       valueFiles: this.references.list(),
       keyCount: this.lookups.keyCount,
-      hashSeed: options.salt,
+      hashSeed: options.hashSeed,
       blockBytes: this.blockBytes,
       spanCount: spans?.count ?? 0,
       replaces,

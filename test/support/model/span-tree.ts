@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import {
-  compareBytes, EntryKind, EXPIRY_BYTES, expiryOf, frontBytes, kindOf, putExpiry, runSync, tableFileName,
+  compareBytes, EntryKind, EXPIRY_BYTES, expiryOf, frontBytes, KeyHash, kindOf, putExpiry, runSync, tableFileName,
 } from '../../../src/base/index.js'
 import type { PointResult, SeededRandom, SeqNum, TableFacts } from '../../../src/base/index.js'
 import { BlockCache } from '../../../src/cache/index.js'
@@ -301,10 +301,12 @@ export class SpanTree {
 
   private get(key: Uint8Array, { seqNum, timeMs }: Reader): string | null {
     const found: PointResult = { kind: 0, valueBytes: key, valueStart: 0, valueEnd: 0 }
+    const keyHash = new KeyHash()
     for (const { runs } of this.version().levels) {
       for (const run of runs) {
         const facts = run.tableFor(key, 0, key.length)
-        if (facts === null || !this.tables.get(facts.fileNum)!.get(key, key.length, seqNum, found)) continue
+        const table = facts === null ? null : this.tables.get(facts.fileNum)!
+        if (table?.get(key, key.length, seqNum, found, keyHash) !== true) continue
         const { kind, valueBytes, valueStart, valueEnd } = found
         if (!isSeen(kindOf(kind), expiryOf(kind, valueBytes, valueStart), timeMs)) return null
         return hex(valueBytes.slice(valueStart + frontBytes(kind), valueEnd))

@@ -56,6 +56,9 @@ export const sampleGroups: VersionEdit[][] = [
     logPointer: 12, lastSeqNum: 119, nextFileNum: 14,
     addTables: [{ level: 0, facts: sampleTable(11, 'b-m', { firstLog: 8, lastLog: 9 }) }],
     flushStats: '{"count":1}',
+    hashSeed: { low: 0x01020304, high: -2 },
+    dropTime: { ms: 1_700_000_000_000, seqNum: 77 },
+    closedAtMs: 1_700_000_001_000,
   }],
   [
     { addPins: [{ name: 'follower', firstLog: 12 }] },

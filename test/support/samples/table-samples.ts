@@ -1,5 +1,5 @@
 /** Small tables and their entries, for tests of the sstable layer. */
-import { compareBytes, EntryKind, runSync } from '../../../src/base/index.js'
+import { compareBytes, EntryKind, KeyHash, runSync } from '../../../src/base/index.js'
 import type { InternalIterator, PointResult, TableFacts } from '../../../src/base/index.js'
 import type { BlockCache } from '../../../src/cache/index.js'
 import { Spans } from '../../../src/iterator/index.js'
@@ -102,7 +102,7 @@ function emptyResult(): PointResult {
 export function getEntry(table: Table, key: Uint8Array, snapshot: number): Pick<Entry, 'kind' | 'value'> | null {
   const out = emptyResult()
   const padded = new Uint8Array([...key, 0])
-  if (!table.get(padded, key.length, snapshot, out)) return null
+  if (!table.get(padded, key.length, snapshot, out, new KeyHash())) return null
   const value = range(out.valueBytes, out.valueStart, out.valueEnd)
   return { kind: out.kind, value }
 }
