@@ -4,10 +4,10 @@
  * Each is read once, inherited ones too; a field of the object's own that is not known is refused.
  */
 import {
-  GiB, invalidArgument, KiB, MiB, OPEN_FILES_MAX, systemClock, systemRandom, takeOptions, VALUE_BYTES_MAX,
-  VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
+  GiB, invalidArgument, KiB, MiB, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom, takeOptions,
+  VALUE_BYTES_MAX, VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
-import type { Clock, Random } from '../base/index.js'
+import type { Clock, PrefixRule, Random } from '../base/index.js'
 import { checkTtl } from '../commit/index.js'
 import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
@@ -94,6 +94,13 @@ export interface VarveOptions {
     compaction?: Compression
   }
   /**
+   * Tables get a filter of the prefixes of their keys, so that a walk over a range whose keys all have one prefix, such
+   * as `{ prefix: 'user:42:' }`, does not open the tables that have none of them. A prefix is the first `bytes` bytes
+   * of a key, or all up to and with the place where `until` stands for the first, or the `count`-th, time. The default
+   * is no filter. A table keeps the one that it was written with, until a compaction writes it anew.
+   */
+  prefixFilter?: PrefixRule
+  /**
    * Files of tables that may be open at once; 1 to 1,048,576. Others are closed and opened again by the next read.
    * Default, and most: nine sixteenths of what the process may have open (`ulimit -n`), 8,192 at most, for all its
    * databases together; where the system does not tell, 1,152.
@@ -167,6 +174,8 @@ export interface ResolvedOptions {
   blockCacheSize: number
   blockSize: number
   compression: { flush: Compression; compaction: Compression }
+  /** Name of the rule (base/prefix-extractor.ts); empty for none. */
+  prefixFilter: string
   maxOpenFiles: number
   valueThreshold: number
   garbageRatio: number
@@ -265,6 +274,7 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   blockCacheSize: integer(0, 64 * 1024 * MiB),
   blockSize: integer(KiB, MiB),
   compression: compressionOption,
+  prefixFilter: prefixRuleName,
   maxOpenFiles: integer(1, OPEN_FILES_MAX),
   valueThreshold: threshold,
   garbageRatio: ratio,
@@ -315,6 +325,7 @@ export function resolveOptions(
     workers: get('workers', workersByDefault()),
     blockSize: get('blockSize', blockSize),
     compression: get('compression', UNCOMPRESSED) as ResolvedOptions['compression'],
+    prefixFilter: get<unknown>('prefixFilter', '') as string,
     maxOpenFiles: get('maxOpenFiles', OPEN_FILES_MAX),
     valueThreshold: get('valueThreshold', VALUE_THRESHOLD_DEFAULT),
     garbageRatio: get('garbageRatio', GARBAGE_RATIO_DEFAULT),

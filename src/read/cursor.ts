@@ -16,14 +16,10 @@
  */
 import { compareBytes, handleLength } from '../base/index.js'
 import type { InternalIterator, SeqNum, UserBytes } from '../base/index.js'
-import {
-  ConcatIterator, EmptyIterator, isApart, isEmptyRange, keySuccessor, mergeAged, mergeIterators, SpanCover,
-  VisibleIterator,
-} from '../iterator/index.js'
+import { EmptyIterator, isApart, isEmptyRange, keySuccessor, VisibleIterator } from '../iterator/index.js'
 import type { KeyRange, ReadTime } from '../iterator/index.js'
-import { extentOfRange } from '../manifest/index.js'
-import type { Table } from '../sstable/index.js'
 import type { ValuePlace } from '../tables/index.js'
+import { coverOf, openSources } from './range-sources.js'
 import type { ReadState } from './read-state.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
@@ -114,8 +110,8 @@ export class Cursor implements OpenCursor {
     this.seenCount = memtable?.lastSeqNum === seqNum ? memtable.entryCount : -1
     const before = view.iterators.tableCount
     const cover = coverOf(state, seqNum)
-    const children = openChildren(view, state, range, cover !== null)
-    const visible = new VisibleIterator(children, seqNum, range, { cover, timeMs })
+    const sources = openSources(view.iterators, state, range, cover !== null)
+    const visible = new VisibleIterator(sources, seqNum, range, { cover, timeMs })
     visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before
     this.held = state
@@ -359,41 +355,3 @@ export class Cursor implements OpenCursor {
     this.moment?.release()
   }
 }
-
-/** What range tombstones hide from a walk that begins now; null when there are none. */
-function coverOf({ memtables, spanSources }: ReadState, seqNum: SeqNum): SpanCover | null {
-  let sources = spanSources
-  for (const memtable of memtables) {
-    // A set of a memtable is a source of its own, as they overlap.
-    if (memtable.spanCount > 0) sources = [...sources, ...memtable.spansNow.map((spans) => [spans])]
-  }
-  return sources.length === 0 ? null : new SpanCover(sources, seqNum)
-}
-
-/** `isCovered`: range tombstones hide some entries, so children with old ones alone may be passed. */
-function openChildren(view: ReadView, state: ReadState, range: KeyRange, isCovered: boolean): InternalIterator {
-  const children: InternalIterator[] = []
-  const largestSeqNums: SeqNum[] = []
-  for (const memtable of state.memtables) {
-    if (memtable.entryCount === 0) continue
-    children.push(memtable.iterator())
-    if (isCovered) largestSeqNums.push(memtable.lastSeqNum)
-  }
-  const extent = extentOfRange(range)
-  const { runs } = state
-  for (let i = 0; i < runs.length; i++) {
-    const run = runs[i]!
-    const start = run.firstIn(extent)
-    const end = run.endIn(extent, start)
-    if (start === end) continue
-    view.iterators.tableCount += end - start
-    // One table, the usual case for a short range, needs no iterator that goes from table to table.
-    const isOne = end - start === 1
-    children.push(isOne ? run.tables[start]!.iterator() : new ConcatIterator(run, openIterator, start, end))
-    if (isCovered) largestSeqNums.push(isOne ? largestOf(run.tables[start]!) : Infinity)
-  }
-  return isCovered ? mergeAged(children, largestSeqNums) : mergeIterators(children)
-}
-
-const openIterator = (table: Table): InternalIterator => table.iterator()
-const largestOf = ({ facts }: Table): SeqNum => facts.largestSeqNum

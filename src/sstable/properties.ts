@@ -52,6 +52,8 @@ const PropertyTag = {
   handleCount: 24, // number
   /** Fragments of range tombstones; only when there are some, and then a reader that does not know them must refuse. */
   spanCount: 32, // number
+  /** The rule of the prefix filter (base/prefix-extractor.ts); only when there is one. */
+  prefixExtractor: 33, // text
 } as const
 
 /** Tags that later versions write. On disk: do not change these numbers. */
@@ -59,7 +61,6 @@ const ReservedPropertyTag = {
   keyspaceName: 21,
   operatorName: 22,
   operandCount: 23,
-  prefixExtractor: 33,
   newestMs: 34,
 } as const
 const REQUIRED_TAGS: ReadonlySet<number> = new Set([PropertyTag.spanCount])
@@ -85,6 +86,8 @@ export interface TableProperties extends Omit<TableFacts, 'fileNum' | 'bytes' | 
   blockBytes: number
   /** Fragments of range tombstones. */
   spanCount: number
+  /** Name of the rule of the prefix filter; empty when there is none. */
+  prefixExtractor: string
   /** What the table replaces; null when it was not made by a database. */
   replaces: Replaces | null
 }
@@ -100,6 +103,8 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
   if (handleCount > 0) values.set(PropertyTag.handleCount, numberOf(handleCount))
   const { spanCount } = properties
   if (spanCount > 0) values.set(PropertyTag.spanCount, numberOf(spanCount))
+  const { prefixExtractor } = properties
+  if (prefixExtractor !== '') values.set(PropertyTag.prefixExtractor, new TextEncoder().encode(prefixExtractor))
   if (properties.replaces !== null) values.set(PropertyTag.replaces, encodeReplaces(properties.replaces))
   for (const name of NUMBERS) values.set(PropertyTag[name], numberOf(properties[name]))
   const { expiry } = properties
@@ -159,6 +164,7 @@ export function decodeProperties(content: Uint8Array): TableProperties {
   return {
     ...facts, smallestKey, largestKey, hashSeed, valueFiles,
     expiry: decodeExpiry(values, expiryMin, expiryMax), spanCount: decodeCount(values, 'spanCount'),
+    prefixExtractor: new TextDecoder().decode(values.get(PropertyTag.prefixExtractor) ?? new Uint8Array(0)),
     replaces: replaces === undefined ? null : decodeReplaces(replaces),
   }
 }
@@ -279,7 +285,7 @@ function decodeValueFiles(value: Uint8Array): ValueFileReference[] {
 export function factsIn(
   properties: TableProperties, spans: Spans | null,
 ): Omit<TableFacts, 'fileNum' | 'bytes' | 'salt'> {
-  const { keyCount, hashSeed, blockBytes, replaces, spanCount, ...facts } = properties
+  const { keyCount, hashSeed, blockBytes, replaces, spanCount, prefixExtractor, ...facts } = properties
   return { ...facts, hiddenCount: hiddenCountOf(properties), spans: spans === null ? null : spanFactsOf(spans) }
 }
 

@@ -8,6 +8,7 @@
  *   point hash (point-hash.ts); one of the two may be absent
  *   properties (properties.ts)
  *   spans (spans-section.ts), when there are range tombstones
+ *   prefix filter (bloom-filter.ts), when its writer was asked for one
  *   footer                                                128 bytes
  *
  * Blocks and sections stand one behind the other without a gap. Each ends with zeros up to a multiple of
@@ -56,7 +57,7 @@ const CODEC_NAMES: Readonly<Record<number, string>> = { 1: 'packed columns', 2: 
 
 const SECTION_SLOTS = 8
 /** Slots of sections that later versions have. On disk: do not change these numbers. */
-const RESERVED_SLOTS: Readonly<Record<number, string>> = { 5: 'a prefix filter', 6: 'a dictionary' }
+const RESERVED_SLOTS: Readonly<Record<number, string>> = { 6: 'a dictionary' }
 const FEATURES_OFFSET = 76
 const UNIT_OFFSET = 88
 /** The bits of the first word that this version knows in a footer. */
@@ -67,7 +68,7 @@ export const SECTION_BYTES_MAX = GiB
 const FOOTER_CRC_OFFSET = 116
 
 /** Slots of the sections in the footer. On disk: do not change. */
-export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3, spans: 4 } as const
+export const SectionSlot = { index: 0, filter: 1, pointHash: 2, properties: 3, spans: 4, prefixFilter: 5 } as const
 export type SectionSlot = (typeof SectionSlot)[keyof typeof SectionSlot]
 
 /** A block or section with its trailer; `bytes` is 0 when it is absent. */
@@ -176,7 +177,7 @@ function unknownInFooter(bytes: Uint8Array, sections: readonly Extent[]): { at: 
   if (version !== FORMAT_VERSION) return { at: 112, what: `table format ${version}` }
   if (trailerBytes !== TRAILER_BYTES) return { at: 68, what: `trailers of ${trailerBytes} bytes` }
   if (unit !== 0) return { at: UNIT_OFFSET, what: `offsets in unit ${unit}` }
-  const slot = sections.findIndex(({ bytes: length }, at) => at > SectionSlot.spans && length > 0)
+  const slot = sections.findIndex(({ bytes: length }, at) => at > SectionSlot.prefixFilter && length > 0)
   return slot < 0 ? null : { at: 8 * slot, what: `section ${slot}, ${RESERVED_SLOTS[slot] ?? 'unknown'}` }
 }
 

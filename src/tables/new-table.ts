@@ -14,15 +14,22 @@ import { NewFile } from './new-file.js'
 import type { NewFileOptions } from './new-file.js'
 
 /** The layout of tables: the same for all that flushes write, and for all that compactions write. */
-export type TableSettings = Pick<TableBuilderOptions, 'blockBytes' | 'codec' | 'hashSeed'>
+export type TableSettings = Pick<TableBuilderOptions, 'blockBytes' | 'codec' | 'hashSeed' | 'prefixExtractor'>
+
+interface TableOptions {
+  blockSize: number
+  compression: Record<TableMaker, 'lz4' | 'none'>
+  /** Name of a rule, or empty. */
+  prefixFilter: string
+}
 
 /** The one place where options of a database become settings of the tables that `maker` writes. */
 export function tableSettings(
-  { blockSize, compression }: { blockSize: number; compression: Record<TableMaker, 'lz4' | 'none'> },
-  maker: TableMaker, { hashSeed }: Pick<Version, 'hashSeed'>,
+  { blockSize, compression, prefixFilter }: TableOptions, maker: TableMaker, { hashSeed }: Pick<Version, 'hashSeed'>,
 ): TableSettings {
   const codec = compression[maker] === 'lz4' ? Codec.packed : Codec.none
-  return { blockBytes: blockSize, codec, ...(hashSeed === null ? {} : { hashSeed: hashSeedBytes(hashSeed) }) }
+  const own = { blockBytes: blockSize, codec, prefixExtractor: prefixFilter }
+  return { ...own, ...(hashSeed === null ? {} : { hashSeed: hashSeedBytes(hashSeed) }) }
 }
 
 type TableMaker = 'flush' | 'compaction'

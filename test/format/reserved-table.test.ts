@@ -167,10 +167,10 @@ test('footer: features that anyone may ignore are ignored', async () => {
   for (let bit = 0; bit < 32; bit++) await taken(footerWith(84, 2 ** bit))
 })
 
-test('footer: a unit of offsets, and sections of slots 5 to 7', async () => {
+test('footer: a unit of offsets, and sections of slots 6 and 7', async () => {
   await refusedAtOpen(footerWith(88, 1), /offsets in unit 1/)
   await refusedAtOpen(footerWith(88, 0x100), /reserved bytes are not zero/, { code: 'CORRUPTION' })
-  for (const [slot, what] of [[5, 'prefix filter'], [6, 'dictionary'], [7, 'unknown']] as const) {
+  for (const [slot, what] of [[6, 'dictionary'], [7, 'unknown']] as const) {
     await refusedAtOpen(footerWith(8 * slot + 4, 24), new RegExp(`section ${slot}, .*${what}`))
   }
 })
@@ -237,7 +237,8 @@ test('a merge refuses such a block too', async () => {
 test('properties', async () => {
   await refusedAtOpen(withProperty(32, 1), /spanCount is not a number/, { code: 'CORRUPTION' })
   await refusedAtOpen(withProperty(40, 1), /property 40, unknown/)
-  for (const tag of [21, 22, 23, 33, 34, 40, 63, 65_535]) await taken(withProperty(tag, 0))
+  await refusedAtOpen(withProperty(33, 0), /differ about the prefix filter/, { code: 'CORRUPTION' })
+  for (const tag of [21, 22, 23, 34, 40, 63, 65_535]) await taken(withProperty(tag, 0))
   await refusedAtOpen(withProperty(32, 0), /spanCount with flags 0/, { code: 'CORRUPTION' })
   for (const tag of [20, 24]) await refusedAtOpen(withProperty(tag, 1), /with flags 1/, { code: 'CORRUPTION' })
   await refusedAtOpen(withProperty(40, 2), /with flags 2/, { code: 'CORRUPTION' })

@@ -34,8 +34,8 @@ test('a small table with packed blocks is written as its annotated dump says', (
   assertGolden('table-packed.txt', `${sectionsText(describe())}${data}`)
 })
 
-test('a small table with range tombstones is written as its annotated dump says', () => {
-  const { file } = writeTable(fewEntries(), { blockBytes: 1024, spans: sampleSpans() })
+test('a small table with range tombstones and a prefix filter is written as its annotated dump says', () => {
+  const { file } = writeTable(fewEntries(), { blockBytes: 1024, spans: sampleSpans(), prefixExtractor: 'until:2f:1' })
   const describe = () => describeTable({ file, name: TABLE_NAME })
   const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
   assertGolden('table-spans.txt', `${sectionsText(describe())}${data}`)
@@ -44,7 +44,8 @@ test('a small table with range tombstones is written as its annotated dump says'
 const LAYOUTS = [{}, { layout: 'columns' }, { codec: Codec.packed }] as const
 
 for (const layout of LAYOUTS) test(`each byte is in exactly one field, with ${JSON.stringify(layout)}`, () => {
-  const { file } = writeTable(sampleEntries(), { blockBytes: 1024, ...layout, spans: sampleSpans() })
+  const options = { blockBytes: 1024, ...layout, prefixExtractor: 'bytes:2' }
+  const { file } = writeTable(sampleEntries(), { ...options, spans: sampleSpans() })
   let end = 0
   for (const section of describeTable({ file, name: TABLE_NAME })) {
     assert.deepEqual([section.offset, section.problems], [end, []])

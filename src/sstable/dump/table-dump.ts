@@ -147,6 +147,7 @@ class Layout {
       if (slot === SectionSlot.pointHash) return pointHashSection(content, extent)
       if (slot === SectionSlot.properties) return propertiesSection(properties!, content, extent)
       if (slot === SectionSlot.spans) return spansSection(content, extent)
+      if (slot === SectionSlot.prefixFilter) return filterSection(content, extent, SECTION_TITLES[slot])
       return this.unknown(`section ${slot}`, extent, [])
     })
   }

@@ -20,7 +20,7 @@ import type { Extent } from '../table-format.js'
 import { firstOf, SectionFields } from './fields.js'
 
 /** Titles of the sections, by their slots in the footer. */
-export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties', 'spans']
+export const SECTION_TITLES = ['index', 'filter', 'point hash', 'properties', 'spans', 'prefix filter']
 
 /** The most bytes of a key or value that the data of a section has. */
 const DATA_BYTES_SHOWN = 64
@@ -145,12 +145,12 @@ export function indexSection(index: TableIndex, content: Uint8Array, extent: Ext
 }
 
 /** Describes a filter; throws BadBytes. */
-export function filterSection(content: Uint8Array, extent: Extent): Section {
+export function filterSection(content: Uint8Array, extent: Extent, title = 'filter'): Section {
   const { lineCount, probes } = new BloomFilter(content)
   const fields = new SectionFields(extent.offset)
     .add(4, `${lineCount} lines`).add(1, 'kind').add(1, `${probes} probes`).add(10, 'zero')
     .addEach(lineCount, 64, (i) => `line ${i}`)
-  return section('filter', extent, content, {
+  return section(title, extent, content, {
     summary: `${lineCount} lines of 512 bits, ${probes} probes`,
     fields: fields.end(extent.offset + extent.bytes), data: { lineCount, probes },
   })

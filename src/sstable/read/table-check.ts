@@ -6,7 +6,7 @@
  */
 import {
   checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, getU32, hashRange, KEY_BYTES_MAX,
-  readHashSeed, runSync, VarveError,
+  KeyHash, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
@@ -25,7 +25,8 @@ import { ValueReferences } from '../value-references.js'
 import { ExpiryTally } from '../expiry-tally.js'
 import { TableBlocks } from './table-blocks.js'
 import {
-  checkAgreement, checkPropertyFacts, checkSize, checkSpanFacts, readLookups, readOutline, readProperties, readSpans,
+  checkAgreement, checkPropertyFacts, checkSize, checkSpanFacts, readFilter, readOutline, readPointHash,
+  readPrefixFilter, readProperties, readSpans,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -89,16 +90,18 @@ function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, { na
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */
 function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter): Tally | null {
   const { source, footer, index } = outline
-  const [, filterAt, pointHashAt, propertiesAt, spansAt] = footer.sections as [Extent, Extent, Extent, Extent, Extent]
+  const [, filterAt, pointHashAt, propertiesAt, spansAt, prefixesAt] =
+    footer.sections as [Extent, Extent, Extent, Extent, Extent, Extent]
   const properties = reporter.attempt(propertiesAt, () => {
     const read = runSync(readProperties(source, footer))
     checkAgreement(source, footer, index, read)
     return read
   })
-  const parts = { source, footer, properties }
   const lookups: TableLookups = {
-    pointHash: reporter.attempt(pointHashAt, () => runSync(readLookups(parts, POINT_HASH)).pointHash),
-    filter: reporter.attempt(filterAt, () => runSync(readLookups(parts, FILTER)).filter),
+    pointHash: reporter.attempt(pointHashAt, () => runSync(readPointHash(source, footer, properties))),
+    filter: reporter.attempt(filterAt, () => runSync(readFilter(source, footer, SectionSlot.filter))),
+    prefixFilter: properties === null
+      ? null : reporter.attempt(prefixesAt, () => runSync(readPrefixFilter(source, footer, properties))),
   }
   if (properties === null) return null
   reporter.attempt(propertiesAt, () => checkPropertyFacts(source, footer, properties, facts))
@@ -112,9 +115,6 @@ function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter)
   if (wrong !== null) tally.tell(SectionSlot.properties, `replaces: ${wrong}`)
   return tally
 }
-
-const POINT_HASH = { pointHash: true, filter: 'never' } as const
-const FILTER = { pointHash: false, filter: 'always' } as const
 
 class Reporter {
   private readonly report: (problem: TableProblem) => void
@@ -210,7 +210,7 @@ class Tally {
   }
 
   private addKey(reader: BlockReader, keyBytes: number, number: number, i: number): void {
-    const { key, isBehindGap, known: { properties, lookups: { filter, pointHash } } } = this
+    const { key, isBehindGap, known: { properties, lookups: { filter, pointHash, prefixFilter } } } = this
     this.keyCount++
     this.isBehindGap = false
     const isFirst = number === 0 && i === 0
@@ -219,6 +219,10 @@ class Tally {
     }
     const hash = hashRange(key, 0, keyBytes, this.hashSeed)
     if (filter?.mayContain(hash) === false) this.tell(SectionSlot.filter, 'the filter misses a key')
+    const prefixEnd = prefixFilter?.extractor.end(key, 0, keyBytes) ?? -1
+    if (prefixEnd >= 0 && !prefixFilter!.mayHave(key, prefixEnd, new KeyHash())) {
+      this.tell(SectionSlot.prefixFilter, 'the prefix filter misses a prefix')
+    }
     const low = reader.placeOf(i, pointHash?.isRows === true)
     if (!isBehindGap && pointHash?.holds(hash, number, low) === false) {
       this.tell(SectionSlot.pointHash, 'the point hash misses the newest version of a key')

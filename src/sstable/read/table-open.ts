@@ -3,7 +3,8 @@
  * Does not own: the file. Thread: any; runs blocking or awaited.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, VarveError,
+  checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, PrefixExtractor,
+  readHashSeed, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, Steps, TableFacts } from '../../base/index.js'
 import type { Spans } from '../../iterator/index.js'
@@ -12,6 +13,7 @@ import { parseAt, readContent, readExactly } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import { BloomFilter } from '../lookup/bloom-filter.js'
 import { PointHash } from '../lookup/point-hash.js'
+import { PrefixFilter } from '../lookup/prefix-filter.js'
 import { TableIndex } from '../lookup/table-index.js'
 import { decodeProperties, factsIn, factThatDiffers } from '../properties.js'
 import type { TableProperties } from '../properties.js'
@@ -36,10 +38,11 @@ export interface TableOutline {
   index: TableIndex
 }
 
-/** The parts of a table that find a key without the index. */
+/** The parts of a table that find a key without the index, or say that no key of a range is there. */
 export interface TableLookups {
   filter: BloomFilter | null
   pointHash: PointHash | null
+  prefixFilter: PrefixFilter | null
 }
 
 export interface TableParts extends TableOutline, TableLookups {
@@ -48,7 +51,7 @@ export interface TableParts extends TableOutline, TableLookups {
   spans: Spans | null
 }
 
-/** Says which of the two lookups to load, when the file has them. */
+/** Says which of the lookups to load, when the file has them; a prefix filter is loaded with each of the others. */
 export interface PartChoice {
   pointHash: boolean
   filter: 'always' | 'without point hash' | 'never'
@@ -104,8 +107,10 @@ export function* readLookups(
 ): Steps<TableLookups> {
   const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
   const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
-  const filter = isFilterUsed ? yield* readFilter(source, footer) : null
-  return { filter, pointHash }
+  const filter = isFilterUsed ? yield* readFilter(source, footer, SectionSlot.filter) : null
+  const isPrefixFiltered = properties !== null && (choice.pointHash || choice.filter !== 'never')
+  const prefixFilter = isPrefixFiltered ? yield* readPrefixFilter(source, footer, properties) : null
+  return { filter, pointHash, prefixFilter }
 }
 
 /** Throws CORRUPTION when the file was cut or has grown. */
@@ -218,8 +223,20 @@ export function* readProperties(source: TableSource, footer: Footer): Steps<Tabl
   return parseAt(source, offset, () => decodeProperties(content))
 }
 
-function* readFilter(source: TableSource, footer: Footer): Steps<BloomFilter | null> {
-  const { offset, bytes } = footer.sections[SectionSlot.filter]!
+/** Null: there is none, or its rule is none that this version knows. */
+export function* readPrefixFilter(
+  source: TableSource, footer: Footer, { prefixExtractor, hashSeed }: TableProperties,
+): Steps<PrefixFilter | null> {
+  const extractor = PrefixExtractor.named(prefixExtractor)
+  if (extractor === null) return null
+  const filter = yield* readFilter(source, footer, SectionSlot.prefixFilter)
+  return filter === null ? null : new PrefixFilter(extractor, filter, readHashSeed(hashSeed))
+}
+
+export function* readFilter(
+  source: TableSource, footer: Footer, slot: typeof SectionSlot.filter | typeof SectionSlot.prefixFilter,
+): Steps<BloomFilter | null> {
+  const { offset, bytes } = footer.sections[slot]!
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
   return parseAt(source, offset, () => new BloomFilter(content))
@@ -245,7 +262,7 @@ function areSpansWithin(spans: Spans, properties: TableProperties): boolean {
     largest <= properties.largestSeqNum
 }
 
-function* readPointHash(
+export function* readPointHash(
   source: TableSource, footer: Footer, properties: TableProperties | null,
 ): Steps<PointHash | null> {
   const { offset, bytes } = footer.sections[SectionSlot.pointHash]!
@@ -277,6 +294,9 @@ export function checkAgreement(
   }
   if (saysSpans(footer) !== properties.spanCount > 0) {
     throw corruption(name, offset, 'footer and properties differ about range tombstones')
+  }
+  if (footer.sections[SectionSlot.prefixFilter]!.bytes > 0 !== (properties.prefixExtractor !== '')) {
+    throw corruption(name, offset, 'footer and properties differ about the prefix filter')
   }
   const last = index.blockCount - 1
   const largest = index.keyBytes.subarray(index.keyStarts[last], index.keyStarts[last + 1])

@@ -15,6 +15,7 @@ import { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries.js'
 import type { BloomFilter } from '../lookup/bloom-filter.js'
 import type { PointHash } from '../lookup/point-hash.js'
+import type { PrefixFilter } from '../lookup/prefix-filter.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { featuresPlace, saysRows, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
@@ -74,6 +75,8 @@ export class Table {
   private readonly iterators: TableIterators
   private filter: BloomFilter | null
   private pointHash: PointHash | null
+  /** Says that no key of a range is there; null when it is not loaded or the file has none. */
+  prefixFilter: PrefixFilter | null
   private readonly hashSeed: HashSeed
   /** Its range tombstones; null when there are none. */
   readonly spans: Spans | null
@@ -89,16 +92,17 @@ export class Table {
     this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
+    this.prefixFilter = parts.prefixFilter
     this.hashSeed = readHashSeed(parts.properties.hashSeed)
     this.spans = parts.spans
     this.keepShapes()
   }
 
   get loadedBytes(): LoadedBytes {
-    const { blocks, filter, pointHash, spans } = this
+    const { blocks, filter, pointHash, prefixFilter, spans } = this
     return {
       index: 1000 + blocks.indexBytes + TableBlocks.memoryBytes(blocks.count) + (spans?.memoryBytes ?? 0),
-      filter: filter?.memoryBytes ?? 0,
+      filter: (filter?.memoryBytes ?? 0) + (prefixFilter?.memoryBytes ?? 0),
       pointHash: pointHash === null
         ? 0 : pointHash.memoryBytes + this.shapeBytes,
     }
@@ -117,8 +121,10 @@ export class Table {
   /** Estimates the memory that a lookup takes; 0 when the file has none. */
   lookupBytes(lookup: Lookup): number {
     if (lookup === 'none') return 0
-    const { bytes } = this.parts.footer.sections[SectionSlot[lookup]]!
-    return lookup === 'pointHash' && bytes > 0 ? bytes + this.shapeBytes : bytes
+    const { sections } = this.parts.footer
+    const { bytes } = sections[SectionSlot[lookup]]!
+    const prefixBytes = bytes > 0 ? sections[SectionSlot.prefixFilter]!.bytes : 0
+    return bytes + prefixBytes + (lookup === 'pointHash' && bytes > 0 ? this.shapeBytes : 0)
   }
 
   /** The part of its blocks that are in the cache, from 0 to 1: how much it is read. */
@@ -131,15 +137,17 @@ export class Table {
    * was.
    */
   *loadLookup(lookup: Lookup): Steps<void> {
-    const { filter, pointHash } = yield* readLookups(this.parts, choiceOf(lookup))
+    const { filter, pointHash, prefixFilter } = yield* readLookups(this.parts, choiceOf(lookup))
     this.filter = filter
     this.pointHash = pointHash
+    this.prefixFilter = prefixFilter
     this.keepShapes()
   }
 
   dropLookup(): void {
     this.filter = null
     this.pointHash = null
+    this.prefixFilter = null
     this.keepShapes()
   }
 

@@ -4,11 +4,15 @@
  * Thread: any, no sharing. Nothing is allocated per key.
  * Invariants: TAB-1 filter or point hash is there, and what is there covers every user key.
  */
+import { PrefixExtractor } from '../../base/index.js'
+import type { HashSeed } from '../../base/index.js'
+import type { BlockBuilder } from '../block/block-builder.js'
 import type { BuildBuffer } from '../block/build-buffer.js'
 import { encodeFilter } from '../lookup/bloom-filter.js'
 import { encodePointHash, placeOf, placesFit } from '../lookup/point-hash.js'
 import { SectionSlot } from '../table-format.js'
 import type { Extent } from '../table-format.js'
+import { PrefixCollector } from './prefix-collector.js'
 import type { TableWriter } from './table-writer.js'
 
 const FILTER_BITS_PER_KEY = 10
@@ -20,6 +24,8 @@ export interface LookupOptions {
   pointHash?: boolean
   /** Bits of filter for each key; 10 by default. With 0 there is a filter only where there is no point hash. */
   filterBitsPerKey?: number
+  /** Name of the rule for a prefix filter (base/prefix-extractor.ts); empty, the default, for none. */
+  prefixExtractor?: string
 }
 
 export class LookupBuilder {
@@ -33,26 +39,38 @@ export class LookupBuilder {
   private blockCount = 0
   /** The highest low bits of a place: the number of an entry in its block, or where a row starts. */
   private lowMax = 0
+  private readonly seed: HashSeed
+  private readonly prefixes: PrefixCollector | null
 
-  constructor(memory: BuildBuffer, { pointHash = true, filterBitsPerKey = FILTER_BITS_PER_KEY }: LookupOptions) {
+  constructor(memory: BuildBuffer, seed: HashSeed, options: LookupOptions) {
+    const { pointHash = true, filterBitsPerKey = FILTER_BITS_PER_KEY, prefixExtractor = '' } = options
     this.memory = memory
+    this.seed = seed
     this.isPointHashed = pointHash
     this.filterBits = filterBitsPerKey
+    const extractor = PrefixExtractor.named(prefixExtractor)
+    this.prefixes = extractor === null ? null : new PrefixCollector(extractor, seed)
+  }
+
+  /** Name of the rule of the prefix filter that is written; empty for none. */
+  get prefixRule(): string {
+    return this.prefixes?.extractor.name ?? ''
   }
 
   /** Estimates the bytes of both sections. */
   get bytesEstimated(): number {
     const perKey = (this.isPointHashed ? POINT_HASH_BYTES_PER_KEY : 0) + this.filterBits / 8
-    return Math.ceil(this.keyCount * perKey)
+    return Math.ceil(this.keyCount * perKey + (this.prefixes?.count ?? 0) * FILTER_BITS_PER_KEY / 8)
   }
 
-  /** Adds a key whose newest version is the entry with this number in the block that is being collected. */
-  add(hash: number, entry: number): void {
+  /** Adds the staged key of the block that is being collected: its newest version is the entry that comes next. */
+  add(block: BlockBuilder): void {
     const { memory } = this
     const keyCount = this.keyCount++
     if (keyCount === memory.hashes.length) memory.growHashes()
-    memory.hashes[keyCount] = hash
-    memory.places[keyCount] = placeOf(this.blockCount, entry)
+    memory.hashes[keyCount] = block.stagedHash(this.seed)
+    memory.places[keyCount] = placeOf(this.blockCount, block.count)
+    this.prefixes?.add(block)
   }
 
   /** Ends a block of `count` entries. When it has rows, `rowStarts` says where they start, in units. */
@@ -78,5 +96,13 @@ export class LookupBuilder {
     }
     if (!isPointHashed) return
     sections[SectionSlot.pointHash] = output.section(yield* encodePointHash(memory, keyCount, lowMax, isRows))
+  }
+
+  /** Writes the prefix filter, if there is to be one. */
+  *writePrefixFilter(output: TableWriter, sections: Extent[]): Generator<undefined, void, unknown> {
+    const { prefixes } = this
+    if (prefixes === null) return
+    const filter = yield* encodeFilter(prefixes.hashes, prefixes.count, FILTER_BITS_PER_KEY)
+    sections[SectionSlot.prefixFilter] = output.section(filter)
   }
 }

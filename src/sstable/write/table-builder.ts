@@ -9,7 +9,7 @@ import {
   assert, encodeFileHeader, EntryKind, EXPIRY_BYTES, expiryOf, FILE_HEADER_BYTES, fileSeed, frontBytes, MustKnow,
   NO_FEATURES, readHashSeed, tableFileName,
 } from '../../base/index.js'
-import type { FileHeader, FileNum, HashSeed, TableFacts } from '../../base/index.js'
+import type { FileHeader, FileNum, TableFacts } from '../../base/index.js'
 import { isApart, isPlain, isTombstone, mayExpire } from '../../iterator/index.js'
 import type { Spans } from '../../iterator/index.js'
 import type { VfsFile } from '../../vfs/index.js'
@@ -68,7 +68,6 @@ export class TableBuilder {
   /** The most bytes of content of a block of several entries. */
   private readonly contentBytesMax: number
   private readonly seed: number
-  private readonly hashSeed: HashSeed
   private readonly output: TableWriter
   private readonly memory: BuildBuffer
   private readonly block: BlockBuilder
@@ -113,10 +112,9 @@ export class TableBuilder {
       magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation, lineage,
     }
     this.seed = fileSeed(header)
-    this.hashSeed = readHashSeed(this.options.hashSeed)
     this.memory = memory ?? new BuildBuffer(blockBytes)
     this.block = new BlockBuilder(this.memory)
-    this.lookups = new LookupBuilder(this.memory, options)
+    this.lookups = new LookupBuilder(this.memory, readHashSeed(this.options.hashSeed), options)
     this.packer = this.options.codec === Codec.packed ? new BlockPacker() : null
     this.output = new TableWriter(file, tableFileName(fileNum), this.seed, this.memory)
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
@@ -273,6 +271,7 @@ export class TableBuilder {
     sections[SectionSlot.properties] = output.section(encodeProperties(properties))
     const { spans } = this
     if (spans !== null) sections[SectionSlot.spans] = output.section(encodeSpans(spans))
+    yield* this.lookups.writePrefixFilter(output, sections)
     const bytes = output.offset + FOOTER_BYTES
     const mustKnow = this.features()
     const footer = { features: { ...NO_FEATURES, mustKnow }, sections, blockCount: index.blockCount, fileBytes: bytes }
@@ -311,6 +310,7 @@ export class TableBuilder {
       hashSeed: options.hashSeed,
       blockBytes: this.blockBytes,
       spanCount: spans?.count ?? 0,
+      prefixExtractor: this.lookups.prefixRule,
       replaces,
     }
   }
@@ -337,7 +337,7 @@ export class TableBuilder {
   private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
     const { block } = this
     if (block.count === 0) this.beginBlock()
-    if (isNewKey) this.lookups.add(block.stagedHash(this.hashSeed), block.count)
+    if (isNewKey) this.lookups.add(block)
     if (isTombstone(kind)) this.tombstoneCount++
     this.lastSeqNum = seqNum
     block.push(seqNum, kind, valueBytes)

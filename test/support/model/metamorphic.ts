@@ -30,7 +30,7 @@ export const configurations: readonly Configuration[] = [
   },
   {
     name: 'in memory, tiny slabs, tables are packed, little cache', platform: 'memory', reopens: true,
-    options: { ...TINY, compression: 'lz4', blockCacheSize: 16 * KIB },
+    options: { ...TINY, compression: 'lz4', blockCacheSize: 16 * KIB, prefixFilter: { bytes: 2 } },
   },
   {
     name: 'in memory, values of 512 bytes stand apart, no compaction, fast mode, no cache', platform: 'memory',
@@ -46,7 +46,7 @@ export const configurations: readonly Configuration[] = [
   },
   {
     name: 'on disk, no worker', platform: 'node', reopens: true,
-    options: { ...TINY, workers: 0, flushOnClose: false },
+    options: { ...TINY, workers: 0, flushOnClose: false, prefixFilter: { bytes: 1 } },
   },
   {
     name: 'on disk, one worker, one memtable, no cache', platform: 'node', reopens: true,

@@ -109,6 +109,7 @@ export class RandomLife {
       blockSize: random.pick([1024, 4096, 16_384]),
       compression: random.pick(['none', 'none', 'lz4', { compaction: 'lz4' }] as const),
       blockCacheSize: random.pick([0, 16_384, 1 << 18]),
+      ...random.pick([{}, { prefixFilter: { bytes: 1 + random.below(4) } }]),
       syncBytes: random.pick([65_536, 1 << 20]),
       syncIntervalMs: random.pick([5, 1000]),
       flushOnClose: random.chance(0.6),
