@@ -9,7 +9,7 @@
  * Thread: any (pure).
  * Invariants: a key that begins with the prefix of another has the same prefix.
  */
-import { compareBytes, prefixSuccessor, toHex } from './bytes.js'
+import { toHex } from './bytes.js'
 import { invalidArgument } from './errors.js'
 import { takeOptions } from './given-options.js'
 
@@ -69,11 +69,23 @@ export class PrefixExtractor {
   /** Gives the bytes of the prefix that all keys of [lower, upper) have; -1 when they may have different ones. */
   commonBytes(lower: Uint8Array, upper: Uint8Array | null): number {
     const end = this.end(lower, 0, lower.length)
-    if (end < 0) return -1
-    const behind = prefixSuccessor(lower.subarray(0, end))
-    const isInside = behind === null || (upper !== null && compareBytes(upper, behind) <= 0)
-    return isInside ? end : -1
+    return end >= 0 && isBehindNone(upper, lower, end) ? end : -1
   }
+}
+
+/** True when no key below `upper` is behind all that begin with prefix[0, end). Nothing is allocated. */
+function isBehindNone(upper: Uint8Array | null, prefix: Uint8Array, end: number): boolean {
+  // The first key behind them is the prefix without the bytes 255 at its end, and its last byte then one more.
+  let last = end - 1
+  while (last >= 0 && prefix[last] === 255) last--
+  if (last < 0) return true
+  if (upper === null) return false
+  for (let i = 0; i < last; i++) {
+    if (i === upper.length || upper[i]! < prefix[i]!) return true
+    if (upper[i]! > prefix[i]!) return false
+  }
+  const above = upper.length <= last ? -1 : upper[last]! - prefix[last]!
+  return above <= 0 || (above === 1 && upper.length === last + 1)
 }
 
 const NO_BYTES = new Uint8Array(0)

@@ -17,16 +17,18 @@ const LOOP_LENGTH_MAX = 48
 /** Writes `text` at bytes[at…]; returns the count of bytes. Requires: there is room for 3 bytes a character. */
 export function writeText(text: string, bytes: Uint8Array, at: number): number {
   const length = text.length
-  if (length <= LOOP_LENGTH_MAX) {
-    let i = 0
-    for (; i < length; i++) {
-      const code = text.charCodeAt(i)
-      if (code > 0x7f) break
-      bytes[at + i] = code
-    }
-    if (i === length) return length
-  }
+  if (length <= LOOP_LENGTH_MAX && writeAscii(text, bytes, at)) return length
   return textEncoder.encodeInto(text, bytes.subarray(at, at + length * 3)).written
+}
+
+/** Writes `text` if it is ASCII alone; false when it is not. */
+function writeAscii(text: string, bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return false
+    bytes[at + i] = code
+  }
+  return true
 }
 
 /** The length of `text` as UTF-8. */
@@ -56,5 +58,10 @@ export function bytesLength(data: Bytes): number {
 
 /** Gives a copy as bytes. */
 export function copyBytes(data: Bytes): Uint8Array {
-  return typeof data === 'string' ? textEncoder.encode(data) : copyView(data)
+  if (typeof data !== 'string') return copyView(data)
+  if (data.length <= LOOP_LENGTH_MAX) {
+    const bytes = new Uint8Array(data.length)
+    if (writeAscii(data, bytes, 0)) return bytes
+  }
+  return textEncoder.encode(data)
 }

@@ -5,15 +5,18 @@
 
 /** Above this many bytes a call into the runtime is faster than a loop (measured on Node 20). */
 const LOOP_BYTES_MAX = 64
+const BYTES_MIN = 64
+
+const NO_BYTES = new Uint8Array(0)
 
 export class SavedKey {
-  /** Memory for the key. It is at least one byte longer, so that the key's successor fits. */
-  bytes: Uint8Array = new Uint8Array(64)
+  /** Memory for the key, made with the first one. It is at least one byte longer, so that the key's successor fits. */
+  bytes: Uint8Array = NO_BYTES
   length = 0
 
   save(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
-    if (length >= this.bytes.length) this.bytes = new Uint8Array(2 * length + 1)
+    if (length >= this.bytes.length) this.bytes = new Uint8Array(Math.max(BYTES_MIN, 2 * length + 1))
     this.length = length
     const target = this.bytes
     if (length > LOOP_BYTES_MAX) target.set(bytes.subarray(start, end))
