@@ -12,6 +12,9 @@ import type { Spans } from './spans.js'
 /** The spans of one source: disjoint sets in the order of their keys. */
 export type SpanSource = readonly Spans[]
 
+/** Regions side by side that `hidesAll` looks at. */
+const REGIONS_LOOKED_AT = 4
+
 export class SpanCover {
   /** The highest number that the reader sees of a span over the region; 0 when there is none. */
   seqNum: SeqNum = 0
@@ -37,6 +40,17 @@ export class SpanCover {
   hides(key: Uint8Array, start: number, end: number, seqNum: SeqNum): boolean {
     if (!this.isInRegion(key, start, end)) this.moveTo(key, start, end)
     return seqNum < this.seqNum
+  }
+
+  /** True when it sees that all entries from `smallest` to `largest` up to this number are deleted for the reader. */
+  hidesAll(smallest: Uint8Array, largest: Uint8Array, seqNum: SeqNum): boolean {
+    this.moveTo(smallest, 0, smallest.length)
+    for (let looks = REGIONS_LOOKED_AT; looks > 0 && seqNum < this.seqNum; looks--) {
+      const { upper, upperStart, upperEnd } = this
+      if (!this.hasUpper || compareRanges(largest, 0, largest.length, upper, upperStart, upperEnd) < 0) return true
+      this.moveTo(upper, upperStart, upperEnd)
+    }
+    return false
   }
 
   /** A copy of the bound at which the region ends; null when it goes to the last key. */

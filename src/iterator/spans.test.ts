@@ -161,6 +161,29 @@ describe('a walk under range tombstones', () => {
     return { sources, spans }
   }
 
+  it('a cover that hides all of a stretch hides each of its keys, and mostly sees it', () => {
+    let [seen, hidden] = [0, 0]
+    for (let seed = 1; seed <= 400; seed++) {
+      const random = new SeededRandom(seed, 'hides all')
+      const sources = [drawSpans(random, 1 + random.below(6)), drawSpans(random, random.below(4))]
+      const snapshot = random.pick([1000, random.below(80)])
+      const runs = sources.filter((spans) => spans.length > 0).map((spans) => [joined(spans)!])
+      const cover = new SpanCover(runs, snapshot)
+      for (let turn = 0; turn < 10; turn++) {
+        const [from, to] = [random.below(KEYS), random.below(KEYS)].sort((a, b) => a - b) as [number, number]
+        const seqNum = random.below(70)
+        const isHidden = allKeys.slice(from, to + 1).every((at) => {
+          return sources.flat().some((span) => isOver(span, at) && span.seqNum <= snapshot && span.seqNum > seqNum)
+        })
+        const said = cover.hidesAll(key(from), key(to), seqNum)
+        assert.ok(isHidden || !said, `seed ${seed}`)
+        if (isHidden) hidden++
+        if (said) seen++
+      }
+    }
+    assert.ok(hidden > 300 && seen > 0.7 * hidden, `${seen} of ${hidden}`)
+  })
+
   it('gives what the definition says, forward, backward and in turns, also where children jump', () => {
     let jumps = 0
     for (let seed = 1; seed <= 400; seed++) {

@@ -110,7 +110,7 @@ export class Cursor implements OpenCursor {
     this.seenCount = memtable?.lastSeqNum === seqNum ? memtable.entryCount : -1
     const before = view.iterators.tableCount
     const cover = coverOf(state, seqNum)
-    const sources = openSources(view.iterators, state, range, cover !== null)
+    const sources = openSources(view.iterators, state, range, cover)
     const visible = new VisibleIterator(sources, seqNum, range, { cover, timeMs })
     visible.stepsMax = this.stepsMax
     this.tableIterators = view.iterators.tableCount - before

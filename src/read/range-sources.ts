@@ -27,10 +27,14 @@ export function coverOf({ memtables, spanSources }: ReadState, seqNum: SeqNum): 
   return sources.length === 0 ? null : new SpanCover(sources, seqNum)
 }
 
-/** `isCovered`: range tombstones hide some entries, so children with old ones alone may be passed. */
+/**
+ * Opens what has keys of the range. With a cover, the tables at the ends of the range that it hides wholly are left
+ * out, and the sources tell how old they are, so those with old entries alone may be passed.
+ */
 export function openSources(
-  iterators: Iterators, { memtables, runs }: ReadState, range: KeyRange, isCovered: boolean,
+  iterators: Iterators, { memtables, runs }: ReadState, range: KeyRange, cover: SpanCover | null,
 ): InternalIterator {
+  const isCovered = cover !== null
   const children: InternalIterator[] = []
   const largestSeqNums: SeqNum[] = []
   for (const memtable of memtables) {
@@ -44,8 +48,8 @@ export function openSources(
     const run = runs[i]!
     let start = run.firstIn(extent)
     let end = run.endIn(extent, start)
-    while (start < end && !mayHave(run.tables[start]!)) start++
-    while (start < end && !mayHave(run.tables[end - 1]!)) end--
+    while (start < end && !mayHave(run.tables[start]!, cover)) start++
+    while (start < end && !mayHave(run.tables[end - 1]!, cover)) end--
     if (start === end) continue
     iterators.tableCount += end - start
     // One table, the usual case for a short range, needs no iterator that goes from table to table.
@@ -56,8 +60,10 @@ export function openSources(
   return isCovered ? mergeAged(children, largestSeqNums) : mergeIterators(children)
 }
 
-function mayHave({ prefixFilter }: Table): boolean {
-  return prefixFilter === null || query.allows(prefixFilter)
+/** False when the table has nothing that a walk over the range may give. */
+function mayHave({ prefixFilter, facts }: Table, cover: SpanCover | null): boolean {
+  if (prefixFilter !== null && !query.allows(prefixFilter)) return false
+  return cover === null || !cover.hidesAll(facts.smallestKey, facts.largestKey, facts.largestSeqNum)
 }
 
 const openIterator = (table: Table): InternalIterator => table.iterator()
