@@ -64,6 +64,8 @@ export interface Figures {
   settings: RunSettings
   /** Entries of each data set. */
   entryCounts: Record<string, number>
+  /** The days of sets that an earlier run measured, which this one left as they were. */
+  olderSets?: Record<string, string>
   rows: RowFigures[]
   sessions: SessionFigures[]
   loads: LoadFigures[]
@@ -119,6 +121,25 @@ export function readFigures(file: string): Figures {
   const figures = JSON.parse(readFileSync(file, 'utf8')) as Figures
   if (figures.format !== 1) throw new Error(`${file} has another format than this version reads`)
   return figures
+}
+
+/** Puts the sets of a run in the place of those that were kept, whole; the others stay, and their day with them. */
+export function replaceSets(kept: Figures, run: Figures): Figures {
+  const isMeasured = (set: string): boolean => set in run.entryCounts
+  const others = Object.keys(kept.entryCounts).filter((set) => !isMeasured(set))
+  const dayOf = (set: string): string => kept.olderSets?.[set] ?? kept.when.slice(0, 10)
+  const inOrder = <T extends { set: string }>(old: readonly T[], own: readonly T[]): T[] => {
+    return Object.keys(kept.entryCounts).flatMap((set) => (isMeasured(set) ? own : old).filter((one) => one.set === set))
+  }
+  return {
+    ...run,
+    entryCounts: { ...kept.entryCounts, ...run.entryCounts },
+    olderSets: Object.fromEntries(others.map((set) => [set, dayOf(set)])),
+    rows: inOrder(kept.rows, run.rows),
+    sessions: inOrder(kept.sessions, run.sessions),
+    loads: inOrder(kept.loads, run.loads),
+    failures: [...kept.failures, ...run.failures],
+  }
 }
 
 /** Writes JSON with one line for each row, so that a change of one shows as one line. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { bestPeer, findRow, ratioOf, readFigures, writeFigures } from './figures.js'
+import { bestPeer, findRow, ratioOf, readFigures, replaceSets, writeFigures } from './figures.js'
 import type { Figures } from './figures.js'
 import { compareBytes, compareRows, LOSS_MAX } from './losses.js'
 import type { Comparison } from './losses.js'
@@ -68,4 +68,22 @@ test('figures come back from their file, which has a line for each row', (t) => 
     figures.rows.length + figures.sessions.length + figures.loads.length)
   writeFigures(file, { ...figures, format: 2 as 1 })
   assert.throws(() => readFigures(file), /another format/)
+})
+
+test('sets that are measured anew stand in the place of those that were kept, and the others keep their day', () => {
+  const kept = sampleFigures()
+  const sets = Object.keys(kept.entryCounts)
+  const run = withRates('varve', [7, 7, 7])
+  const only = <T extends { set: string }>(list: readonly T[]): T[] => list.filter(({ set }) => set === sets[0])
+  const part = {
+    ...run, when: '2031-01-01T00:00:00Z', entryCounts: { [sets[0]!]: 5 },
+    rows: only(run.rows), sessions: only(run.sessions), loads: only(run.loads),
+  }
+  const joined = replaceSets(kept, part)
+  assert.deepEqual(findRow(joined, NAME, 'varve')!.perSecond, [7, 7, 7])
+  assert.deepEqual(joined.rows.map(({ set }) => set), kept.rows.map(({ set }) => set))
+  assert.deepEqual(Object.keys(joined.olderSets!), sets.slice(1))
+  assert.ok(Object.values(joined.olderSets!).every((day) => day === kept.when.slice(0, 10)))
+  const again = replaceSets(joined, { ...part, when: '2032-01-01T00:00:00Z' })
+  assert.deepEqual(again.olderSets, joined.olderSets)
 })

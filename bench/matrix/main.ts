@@ -8,8 +8,8 @@ import { parseArgs } from 'node:util'
 import { chooseEngines, installPeers } from '../peers.js'
 import { rootDir } from '../store.js'
 import { DATA_SETS } from './data-set.js'
-import { KEPT_FILE, writeFigures } from './figures.js'
-import type { Figures } from './figures.js'
+import { KEPT_FILE, readFigures, replaceSets, writeFigures } from './figures.js'
+import type { Figures, RunSettings } from './figures.js'
 import { fullPlan, MATRIX_ENGINES } from './plan.js'
 import type { PlannedSet } from './plan.js'
 import { MatrixRun } from './matrix-run.js'
@@ -29,6 +29,7 @@ ${DATA_SETS.map(({ name, entryCount }) => `      ${name} (${entryCount} entries)
   --warm N              the time before it, untimed (0.3)
   --scale N             all sets have so many times the entries (1)
   --dir DIR             where the databases go (.bench in the checkout)
+  --keep                puts the sets that were measured into ${KEPT_FILE}; the others stay as they are there
   --json FILE           the figures (of the whole matrix ${KEPT_FILE}, which is in the repository; else ${PART_FILE})
 `
 
@@ -50,6 +51,14 @@ function chosenPlan(sets: readonly string[], sessions: readonly string[]): Plann
     }))
 }
 
+/** What is measured in another way does not stand beside what is kept. */
+function checkSettings(settings: RunSettings): void {
+  const kept = readFigures(path.join(rootDir, KEPT_FILE)).settings
+  for (const name of ['rounds', 'seconds', 'warmSeconds'] as const) {
+    if (settings[name] !== kept[name]) throw new Error(`--keep needs ${name} ${kept[name]}, as the kept figures have`)
+  }
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -62,6 +71,7 @@ function main(): void {
       scale: { type: 'string', default: '1' },
       dir: { type: 'string', default: path.join(rootDir, '.bench') },
       json: { type: 'string' },
+      keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -77,9 +87,15 @@ function main(): void {
   const isWhole = sets.length + sessions.length === 0 && settings.scale === 1
   const file = path.resolve(values.json ?? path.join(rootDir, isWhole ? KEPT_FILE : PART_FILE))
   mkdirSync(path.dirname(file), { recursive: true })
+  if (values.keep && (sessions.length > 0 || settings.scale !== 1)) throw new Error('--keep takes whole sets')
+  if (values.keep) checkSettings(settings)
   const save = (figures: Figures): void => writeFigures(file, figures)
   const figures = new MatrixRun(chosenPlan(sets, sessions), engines, settings, { dir, save }).all()
   console.log(`${figures.rows.length} rows: ${file}`)
+  if (values.keep) {
+    const kept = path.join(rootDir, KEPT_FILE)
+    writeFigures(kept, replaceSets(readFigures(kept), figures))
+  }
   for (const failure of figures.failures) console.log(`FAILED ${failure}`)
   process.exitCode = figures.failures.length > 0 ? 1 : 0
 }

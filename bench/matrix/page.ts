@@ -40,14 +40,24 @@ right after up to 300,000 entries were written anew. *rested*: two seconds later
 entries a second, as far as the engine lets it. *cold*: nothing of the files is in the system's page cache. *zipf*: few
 entries are asked for often (Zipf's law, 0.99), as in YCSB; elsewhere each alike.`
 
-function conditions({ machine, settings, versions, when, entryCounts }: Figures): string {
+function conditions(figures: Figures): string {
+  const { machine, settings, versions, when, entryCounts } = figures
   const { cpu, cores, memoryGiB, system, node, load } = machine
   return [
     `Measured on ${when.slice(0, 10)}: ${cpu}, ${cores} processors, ${memoryGiB} GiB, ${system}, Node ${node},`,
     `load ${load} at the start. ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`,
     `${settings.rounds} rounds, ${settings.seconds} s a row after ${settings.warmSeconds} s to warm up. The base has`,
     `${entryCounts[BASE] ?? 0} entries of 16 + 100 bytes; each other set differs in what its name says.`,
+    ...olderText(figures),
   ].join('\n')
+}
+
+function olderText({ olderSets = {}, entryCounts }: Figures): string[] {
+  const names = Object.keys(olderSets)
+  if (names.length === 0) return []
+  const measured = Object.keys(entryCounts).filter((set) => !(set in olderSets))
+  const days = [...new Set(Object.values(olderSets))].sort().join(', ')
+  return ['', `Measured anew: ${measured.join(', ')}. All other sets are from an earlier build, measured on ${days}.`]
 }
 
 function lossesText(figures: Figures): string {
