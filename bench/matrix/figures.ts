@@ -129,7 +129,8 @@ export function replaceSets(kept: Figures, run: Figures): Figures {
   const others = Object.keys(kept.entryCounts).filter((set) => !isMeasured(set))
   const dayOf = (set: string): string => kept.olderSets?.[set] ?? kept.when.slice(0, 10)
   const inOrder = <T extends { set: string }>(old: readonly T[], own: readonly T[]): T[] => {
-    return Object.keys(kept.entryCounts).flatMap((set) => (isMeasured(set) ? own : old).filter((one) => one.set === set))
+    const sets = Object.keys(kept.entryCounts)
+    return sets.flatMap((name) => (isMeasured(name) ? own : old).filter(({ set }) => set === name))
   }
   return {
     ...run,
