@@ -6,6 +6,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { drawn, isWholeRun } from '../support/harness/share.js'
 import { programsOf, SmallWorkloads } from '../support/crash/small-workloads.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 /** One program in this many is run, by length; odd numbers, so that each operation comes at each position. */
 const EVERY = [1, 1, 1, 83, 631]
