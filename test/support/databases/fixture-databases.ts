@@ -94,7 +94,9 @@ const endings = {
     clock.ms = MADE_MS
     for (let i = 0; i < 20; i++) await db.put(`kept: ${i}`, `value ${i}`)
     await db.compact()
-    for (let i = 0; i < 20; i++) await db.put(`table: ${i}`, `expires ${i} `.repeat(i), i % 2 === 0 ? { ttl: 1000 } : {})
+    for (let i = 0; i < 20; i++) {
+      await db.put(`table: ${i}`, `expires ${i} `.repeat(i), i % 2 === 0 ? { ttl: 1000 } : {})
+    }
     for (let i = 10; i < 15; i++) await db.put(`until 2200: ${i}`, 'value', { expiresAt: FAR_MS + i })
     await db.flush()
     clock.ms += 500

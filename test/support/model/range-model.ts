@@ -1,4 +1,4 @@
-/** The answers that a database must give: a sorted map, what of it has expired, and ranges over it by their definition. */
+/** The answers that a database must give: a sorted map, what of it has expired, and ranges over it by definition. */
 import { compareBytes } from '../../../src/base/index.js'
 import type { SeededRandom } from '../../../src/base/index.js'
 import type { KeyBounds, RangeOptions } from '../../../src/index.js'
@@ -59,7 +59,8 @@ export class MapModel {
 
   /** Gives `key=value` of a range, in its order. */
   range({ reverse, limit, ...range }: RangeOptions): string[] {
-    const keys = [...this.entries.keys()].filter((key) => this.isSeen(key) && isInside(Buffer.from(key, 'latin1'), range))
+    const isGiven = (key: string): boolean => this.isSeen(key) && isInside(Buffer.from(key, 'latin1'), range)
+    const keys = [...this.entries.keys()].filter(isGiven)
     keys.sort((a, b) => compareBytes(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
     if (reverse === true) keys.reverse()
     const count = limit === undefined || limit < 0 ? Infinity : limit

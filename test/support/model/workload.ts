@@ -370,7 +370,8 @@ export function toOps(batch: Batch): BatchOp[] {
   return batch.operations.map(({ key, until, ttl }, i): BatchOp => {
     if (until !== undefined) return { type: 'delRange', ...boundsOf(key, until) }
     const value = valueOf(batch, i)
-    return value === null ? { type: 'del', key: keyBytes(key) } : { type: 'put', key: keyBytes(key), value, ...ttlOf({ ttl }) }
+    if (value === null) return { type: 'del', key: keyBytes(key) }
+    return { type: 'put', key: keyBytes(key), value, ...ttlOf({ ttl }) }
   })
 }
 
