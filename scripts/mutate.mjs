@@ -35,6 +35,12 @@ const diskTests = [
   'test/crash/sweep-(strict|fast|compaction)',
 ]
 
+/** Tests that can see a rule of values that expire that is gone; the slow ones last. */
+const expiryTests = [
+  'test/api/expiry', 'src/(iterator|versions|commit)/', 'src/(engine/drop|sstable/expiry|pick/pick-(expired|cases))',
+  'test/model/(retention-histories|span-tree|metamorphic|random-life)', 'test/crash/sweep-(compaction|strict)',
+]
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -69,11 +75,12 @@ function newBench() {
 
 /** Gives the tests that may see a mutant, the likeliest first. @param {Mutant} mutant */
 function testsFor({ file, kind }) {
-  const isCheck = kind === 'check' || kind === 'checksum'
-  const ofFolder = checkTests.flatMap(([where, parts]) => (file.startsWith(`${where}`) ? parts : []))
-  const further = isCheck ? ofFolder : diskTests
   /** @param {string | RegExp} pattern */
   const matching = (pattern) => tests.filter((test) => new RegExp(`^${pattern}`).test(test))
+  const isCheck = kind === 'check' || kind === 'checksum'
+  const ofFolder = checkTests.flatMap(([where, parts]) => (file.startsWith(`${where}`) ? parts : []))
+  if (kind === 'expiry') return [...new Set(expiryTests.flatMap(matching))]
+  const further = isCheck ? ofFolder : diskTests
   const own = file.replace(/\.ts$/, '.test.js')
   if (file.startsWith('src/blob-cache/')) return [...new Set([own, ...cacheTests].flatMap(matching))]
   const first = isCheck ? [] : ['test/golden/calls', 'test/crash/directory-name']

@@ -1,7 +1,8 @@
 // @ts-check
 // Finds what a mutation run takes away: each sync, each check of bytes or numbers read back, each
-// condition of a deletion. A mutant is the source text with one of them gone.
+// condition of a deletion, each rule of values that expire. A mutant is the source text with one of them gone.
 import ts from 'typescript-5'
+import { expirySites } from './mutation-expiry.mjs'
 import { lineOf } from './source-tree.mjs'
 
 /** @typedef {import('./source-tree.mjs').SourceFile} SourceFile */
@@ -9,7 +10,7 @@ import { lineOf } from './source-tree.mjs'
  * @typedef {object} Mutant
  * @property {string} file
  * @property {number} line
- * @property {'sync' | 'checksum' | 'check' | 'deletion' | 'order'} kind
+ * @property {'sync' | 'checksum' | 'check' | 'deletion' | 'order' | 'expiry'} kind
  * @property {string} what  the text that goes
  * @property {string} text  the whole source without it
  */
@@ -282,11 +283,12 @@ const orders = [
 
 /** @param {import('./source-tree.mjs').SourceTree} tree @returns {Mutant[]} */
 export function orderMutants(tree) {
-  return orders.map(({ file, from, to, what }) => {
+  return [...orders, ...expirySites].map(({ file, from, to, what }, i) => {
     const source = tree.get(file)
     const at = source?.text.indexOf(from) ?? -1
     if (source === undefined || at < 0) throw new Error(`${file}: the text of the mutant is not there: ${what}`)
     const line = source.text.slice(0, at).split('\n').length
-    return { file, line, kind: 'order', what, text: source.text.replace(from, () => to) }
+    const kind = i < orders.length ? 'order' : 'expiry'
+    return { file, line, kind, what, text: source.text.replace(from, () => to) }
   })
 }

@@ -5,6 +5,7 @@
 // commit fixes; with names given, and with --long, all of their cases are run: test/support/harness/share.ts.
 //   --quick  a small share, without the slow files and the tests of crashes, faults and programs: a minute
 //   --long   everything in full, and the long suites (*.long.ts); VARVE_LONG scales them
+//   --times  prints how long each file took, and their sum
 import { run } from 'node:test'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -16,7 +17,7 @@ import { checkLayers } from './layers.mjs'
 import { runTidy } from './tidy.mjs'
 
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()))
-const SLOWEST_SHOWN = 5
+const SLOWEST_SHOWN = process.argv.includes('--times') ? Infinity : 5
 /**
  * Files that take more than three seconds of a processor each. They begin first, so that no processor waits for them at
  * the end, and --quick leaves them out.
@@ -65,7 +66,7 @@ const isQuick = process.argv.includes('--quick')
 const MINUTES_MAX = isLong ? 12 * 60 : 10
 const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
 /** The share of the large counts that this run draws. */
-const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 8
+const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 12
 /** @param {string} source */
 const isLeftOut = (source) => SLOW.includes(source) || NOT_QUICK.some((start) => source.startsWith(start))
 /** @param {string} name */
@@ -169,8 +170,9 @@ async function runFile(result) {
 
 /** @param {FileResult[]} results */
 async function runTests(results) {
-  const isSlow = (/** @type {FileResult} */ { source }) => SLOW.includes(source)
-  const queue = [...results].sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)))
+  // Those that take long begin first: the last ones are over soon, so that no processor waits for the other.
+  const weight = (/** @type {FileResult} */ { source }) => Number(SLOW.includes(source)) + Number(isLeftOut(source))
+  const queue = [...results].sort((a, b) => weight(b) - weight(a))
   const worker = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) await runFile(next)
   }
@@ -212,7 +214,9 @@ function describe(error) {
 /** @param {FileResult[]} results */
 function printSlowest(results) {
   const slowest = [...results].sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)
-  console.log(`slowest: ${slowest.map(({ source, ms }) => `${source} ${(ms / 1000).toFixed(1)} s`).join(', ')}`)
+  const sumMs = results.reduce((sum, { ms }) => sum + ms, 0)
+  const lines = slowest.map(({ source, ms }) => `${source} ${(ms / 1000).toFixed(1)} s`)
+  console.log(`${results.length} files, together ${Math.round(sumMs / 1000)} s; slowest: ${lines.join(SLOWEST_SHOWN > 5 ? '\n  ' : ', ')}`)
 }
 
 /** Gives the seed of the draw: the commit, so that a failure comes again. @returns {string} */

@@ -114,7 +114,10 @@ const DATE_MS_MAX = 8.64e15
 const recordReaders = new Map<number, FieldReader>([
   [RecordTag.hiddenCount, number('hidden versions')], [RecordTag.handleCount, number('value handles')],
   [RecordTag.expiringCount, number('entries that expire')],
-  [RecordTag.expiryOctiles, (it) => Array.from({ length: Math.floor(it.left / 8) }, () => it.u53('expiries, octile'))],
+  [RecordTag.expiryOctiles, (it, end) => {
+    const count = Math.floor((Math.min(end, it.position + it.left) - it.position) / 8)
+    return Array.from({ length: count }, () => it.u53('expiries, octile'))
+  }],
   [RecordTag.spans, (it) => ({ fragments: it.u32('fragments of range tombstones'), ...readBounds(it) })],
   [RecordTag.widestSpans, (it) => {
     const spans: unknown[] = []

@@ -10,7 +10,7 @@ import type { SeqNum, TableFacts } from '../base/index.js'
 import { CoverWalk, isBelowAllReaders, isVersionSeen, Spans } from '../iterator/index.js'
 import type { RetentionRule, SpanPiece } from '../iterator/index.js'
 import { extentOfRange, SortedRun } from '../manifest/index.js'
-import { HEAD_MAX, HEAD_MIN, headOf, listedTable, readTableSpans } from '../sstable/index.js'
+import { HEAD_MAX, HEAD_MIN, headOf, openListedTable, readTableSpans } from '../sstable/index.js'
 import type { TableContext } from '../sstable/index.js'
 
 /** Reads the range tombstones of the tables, joined, without numbers that no reader needs. Null when there are none. */
@@ -18,9 +18,8 @@ export function readInputSpans(place: TableContext, tables: readonly TableFacts[
   const sets: Spans[] = []
   for (const facts of tables) {
     if (facts.spans === null) continue
-    const { file, name } = listedTable(place, facts)
+    const { file, name } = openListedTable(place, facts)
     try {
-      file.openSync()
       const spans = runSync(readTableSpans({ file, name }))
       if (spans !== null) sets.push(spans)
     } finally {

@@ -4,9 +4,8 @@
  * Invariants: tables are opened one at a time, in key order; with many runs, a run's file may be closed between two
  * of its reads (vfs/file-pool.ts).
  */
-import { openListedError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
-import { compareTied, listedTable, TableScan } from '../sstable/index.js'
+import { compareTied, openListedTable, TableScan } from '../sstable/index.js'
 import type { TableContext, TableScanOptions } from '../sstable/index.js'
 import type { PooledFile } from '../vfs/index.js'
 
@@ -71,12 +70,7 @@ export class RunCursor {
   }
 
   private openTable(facts: TableFacts): void {
-    const { file, name } = listedTable(this.place, facts)
-    try {
-      file.openSync()
-    } catch (error) {
-      throw openListedError(error, name)
-    }
+    const { file, name } = openListedTable(this.place, facts)
     this.file = file
     this.scan.open({ file, name }, facts, this.place.databaseId)
   }

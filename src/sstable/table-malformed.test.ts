@@ -5,8 +5,8 @@ import {
   craft, good, goodRows, pieces, rowsPieces, rowsSample, sample, sampleParts, seed,
 } from '../../test/support/samples/table-crafting.js'
 import {
-  bytesOf, checkWritten, compareEntries, entryAt, getEntry, newFile, openWritten, sampleEntries, shown, shownPoint,
-  TABLE_NAME, writeTable,
+  bytesOf, checkWritten, compareEntries, entryAt, expiring, getEntry, newFile, openWritten, sampleEntries, sampleSpans,
+  shown, shownPoint, TABLE_NAME, writeTable,
 } from '../../test/support/samples/table-samples.js'
 import type { Entry, WrittenTable } from '../../test/support/samples/table-samples.js'
 import { crc32, FILE_HEADER_BYTES, putU32, runSync, SeededRandom, VarveError } from '../base/index.js'
@@ -14,7 +14,7 @@ import { BlockCache } from '../cache/index.js'
 import type { VfsFile } from '../vfs/index.js'
 import { encodeProperties } from './properties.js'
 import { readTableFacts, readParts } from './read/table-open.js'
-import { FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
+import { Codec, FOOTER_BYTES, putTrailer, SectionSlot } from './table-format.js'
 import { drawnNumbers } from '../../test/support/harness/share.js'
 
 // Many thousand errors are made here; their stacks are most of the time.
@@ -43,7 +43,7 @@ function isRefused(read: () => void, codes = ['CORRUPTION']): boolean {
 }
 
 /** Scans both ways, checks the order, gets every fifth key; calls `see` with each entry. */
-function readAll(written: WrittenTable, turn: number, see: (text: string) => void): void {
+function readAll(written: WrittenTable, turn: number, see: (text: string) => void, all = entries): void {
   const table = openWritten(written, new BlockCache(16 * 1024), turn % 2 === 0)
   isRefused(() => {
     const iterator = table.iterator()
@@ -52,13 +52,13 @@ function readAll(written: WrittenTable, turn: number, see: (text: string) => voi
     for (iterator.first(); iterator.valid; iterator.next()) forward.push(entryAt(iterator))
     for (iterator.last(); iterator.valid; iterator.prev()) backward.push(entryAt(iterator))
     iterator.close()
-    assert.equal(forward.length, entries.length)
+    assert.equal(forward.length, all.length)
     assert.deepEqual(backward.reverse(), forward)
     for (let i = 1; i < forward.length; i++) assert.ok(compareEntries(forward[i - 1]!, forward[i]!) < 0)
     for (const entry of forward) see(shown(entry))
   })
-  for (let i = turn % 5; i < entries.length; i += 5) {
-    const entry = entries[i]!
+  for (let i = turn % 5; i < all.length; i += 5) {
+    const entry = all[i]!
     isRefused(() => {
       const found = getEntry(table, entry.key, entry.seqNum)
       see(found !== null && shownPoint(found) === shownPoint(entry) ? shown(entry) : 'another answer')
@@ -94,6 +94,23 @@ test('a flipped bit anywhere is found by the check; reads give the right entry o
     checkWritten({ file, facts: sample.facts })
   }
 })
+
+for (const codec of [Codec.none, Codec.packed]) {
+  test(`so it is of a table with values that expire and range tombstones, with codec ${codec}`, () => {
+    const all = expiring(sampleEntries())
+    const right = new Set(all.map(shown))
+    const { file, facts } = writeTable(all, { blockBytes: 1024, codec, spans: sampleSpans() })
+    const whole = bytesOf(file)
+    readAll({ file, facts }, 0, (text) => assert.ok(right.has(text), text), all)
+    for (const offset of drawnNumbers(`flipped bits of a mixed table, ${codec}`, whole.length)) {
+      const bytes = whole.slice()
+      bytes[offset]! ^= 1 << ((offset * 5) % 8)
+      const written = { file: newFile(bytes), facts }
+      assert.ok(isRefused(() => checkWritten(written)), `offset ${offset}`)
+      isRefused(() => readAll(written, offset, (text) => assert.ok(right.has(text), `offset ${offset}: ${text}`), all))
+    }
+  })
+}
 
 test('a file of another length is CORRUPTION', () => {
   for (const length of drawnNumbers('lengths of a table', good.length)) {

@@ -11,6 +11,7 @@ import { sampleLogHeader } from '../../test/support/samples/write-buffer-samples
 import { FIRST_BATCH_OFFSET } from './log-format.js'
 
 const put = (key: string, value = `value of ${key}`) => ({ type: 'put', key, value }) as const
+const expiring = (key: string) => ({ ...put(key), expiresAt: 1_900_000_000_000 })
 const del = (key: string) => ({ type: 'del', key }) as const
 const batch = (mark: Mark | undefined, ...operations: HistoryBatch['operations']): HistoryBatch =>
   (mark === undefined ? { operations } : { operations, mark })
@@ -18,9 +19,9 @@ const batch = (mark: Mark | undefined, ...operations: HistoryBatch['operations']
 /** Makes three logs, the middle one with an unused spare behind it. No sync was ever noted. */
 function unsynced(): History {
   const history = buildHistory([
-    [3, [batch(undefined, put('a'), put('b'), del('a')), batch(undefined, put('c', ''))]],
+    [3, [batch(undefined, put('a'), expiring('b'), del('a')), batch(undefined, put('c', ''))]],
     [5, [batch(undefined, put('')), batch(undefined, del('b'), put('d', 'x'.repeat(33)))]],
-    [9, [batch(undefined, put('e')), batch(undefined, put('f'), put('a', 'again'))]],
+    [9, [batch(undefined, expiring('e')), batch(undefined, put('f'), put('a', 'again'))]],
   ])
   history.files.set(7, history.files.get(5)!.slice(0, 0))
   return history
@@ -31,9 +32,9 @@ function synced(): History {
   const plain = unsynced()
   const end = (i: number) => plain.frames[i]!.end
   return buildHistory([
-    [3, [batch(undefined, put('a'), put('b'), del('a')), batch([3, end(0)], put('c', ''))]],
+    [3, [batch(undefined, put('a'), expiring('b'), del('a')), batch([3, end(0)], put('c', ''))]],
     [5, [batch([3, end(0)], put('')), batch([3, end(1)], del('b'), put('d', 'x'.repeat(33)))]],
-    [9, [batch([5, end(2)], put('e')), batch([5, end(3)], put('f'), put('a', 'again'))]],
+    [9, [batch([5, end(2)], expiring('e')), batch([5, end(3)], put('f'), put('a', 'again'))]],
   ])
 }
 

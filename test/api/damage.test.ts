@@ -33,22 +33,43 @@ class Recorder {
     this.db = db
   }
 
-  async put(key: string, value: string, sync = false): Promise<void> {
-    await this.db.put(key, value, { sync })
+  async put(key: string, value: string, sync = false, ttl: number | null = null): Promise<void> {
+    await this.db.put(key, value, { sync, ttl })
     this.states.push(new Map(this.states.at(-1)).set(key, value))
   }
 
   async del(key: string, sync = false): Promise<void> {
     await this.db.del(key, { sync })
+    this.note((state) => state.delete(key))
+  }
+
+  /** Puts a value that has expired: the key is not there. */
+  async putExpired(key: string, sync = false): Promise<void> {
+    await this.db.put(key, 'expired', { sync, expiresAt: 1000 })
+    this.note((state) => state.delete(key))
+  }
+
+  async delRange(gte: string, lt: string, sync = false): Promise<void> {
+    await this.db.delRange({ gte, lt }, { sync })
+    this.note((state) => {
+      for (const key of state.keys()) if (key >= gte && key < lt) state.delete(key)
+    })
+  }
+
+  private note(change: (state: Map<string, string>) => void): void {
     const state = new Map(this.states.at(-1))
-    state.delete(key)
+    change(state)
     this.states.push(state)
   }
 }
 
+/** Values, one that is deleted, one that has expired, one that will, and a range that is deleted. */
 async function fill(recorder: Recorder, name: string, count: number, sync = false): Promise<void> {
   for (let i = 0; i < count; i++) await recorder.put(`${name} ${i}`, `value ${i} `.repeat(i % 5), sync)
   await recorder.del(`${name} 1`, sync)
+  await recorder.putExpired(`${name} 2`, sync)
+  await recorder.put(`${name} 0`, 'for an hour', sync, 3_600_000)
+  await recorder.delRange(`${name} 6`, `${name} 8`, sync)
 }
 
 /** Two tables, closed. */
@@ -126,7 +147,7 @@ function readAll(db: Varve, { states, syncedCount }: Sample): string {
   attempt(() => scan(true))
   const prefix = [...outcomes].find((outcome) => outcome.startsWith('prefix'))
   const expected = prefix === undefined ? whole : states[Number(prefix.slice(7))]!
-  for (const key of new Set([...whole.keys(), 'a 1', 'never'])) {
+  for (const key of new Set([...whole.keys(), 'a 1', 'a 2', 'a 6', 'never'])) {
     attempt(() => {
       assert.equal(text(db.getSync(key)), expected.get(key), `get ${key}`)
       return prefix ?? 'whole'

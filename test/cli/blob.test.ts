@@ -5,13 +5,14 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SeededRandom } from '../../src/base/index.js'
 import { BlobCache } from '../../src/blob-cache.js'
+import { MovedClock } from '../support/blob-cache/public-cache.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { runVarve, varveHere } from '../support/programs/run-program.js'
 import type { ProgramResult } from '../support/programs/run-program.js'
@@ -26,13 +27,26 @@ const huge = new Uint8Array(700_001)
 new SeededRandom(1, 'huge').fill(huge)
 const valueOf = (i: number) => Buffer.alloc(300 + i * 11, `${i} `)
 
+/** Made once, two hours ago by its clock; each test has a copy. */
+let closed: Promise<string> | null = null
+
+async function closedCache(): Promise<string> {
+  closed ??= makeClosedCache()
+  const dir = newDir()
+  cpSync(await closed, dir, { recursive: true })
+  return dir
+}
+
 /**
  * A cache that was closed: 40 blobs that are compressed, three overwritten, two deleted, one expired, one with an end,
  * and one that has a segment of its own.
  */
-async function closedCache(): Promise<string> {
+async function makeClosedCache(): Promise<string> {
   const dir = newDir()
-  const cache = await BlobCache.open(dir, { maxBytes: 32 * 2 ** 20, compression: 'deflate' })
+  const past = new MovedClock()
+  past.movedMs = -2 * 3600_000
+  const components = { clock: past.clock }
+  const cache = await BlobCache.open(dir, { maxBytes: 32 * 2 ** 20, compression: 'deflate', components })
   for (let i = 0; i < 40; i++) await cache.put(`key ${i}`, valueOf(i))
   for (const i of [3, 4, 5]) await cache.put(`key ${i}`, valueOf(100 + i))
   for (const i of [7, 8]) await cache.delete(`key ${i}`)
@@ -41,7 +55,6 @@ async function closedCache(): Promise<string> {
   await cache.put('short-lived', 'value', { ttl: 3 })
   await cache.put('until 2100', 'value', { expiresAt: Date.UTC(2100, 0, 1), namespace: 'n' })
   await cache.close()
-  await new Promise((resolve) => setTimeout(resolve, 3100))
   return dir
 }
 

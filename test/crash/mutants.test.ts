@@ -16,6 +16,9 @@ import { scenarios } from '../support/crash/crash-scenarios.js'
 import type { Scenario } from '../support/crash/crash-scenarios.js'
 import { CrashSweep } from '../support/crash/crash-sweep.js'
 import { DIR } from '../support/model/workload.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const strict: SyncClass[] = [
   'database directory', 'log header', 'log name', 'log data', 'table', 'table name', 'manifest edit',

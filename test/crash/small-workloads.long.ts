@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { programsOf, SmallWorkloads } from '../support/crash/small-workloads.js'
 
 for (const [mode, settings, hasThreads] of [
-  ['strict', { manifestSync: true }, false], ['fast', { manifestSync: false }, false],
-  ['strict, with threads', { manifestSync: true }, true], ['fast, with threads', { manifestSync: false }, true],
+  ['strict', { manifestSync: true, ttlGraceMs: 0 }, false],
+  ['fast', { manifestSync: false, ttlGraceMs: 0 }, false],
+  ['strict, with threads', { manifestSync: true, ttlGraceMs: 0 }, true],
+  ['fast, with threads', { manifestSync: false, ttlGraceMs: 0 }, true],
 ] as const) {
   test(`all small programs, ${mode}`, async () => {
     const workloads = new SmallWorkloads(settings, hasThreads)

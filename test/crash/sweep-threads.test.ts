@@ -9,6 +9,7 @@ import { scenarios } from '../support/crash/crash-scenarios.js'
 const NAMES = [
   'rotation by size', 'several writers in flight', 'writers that wait for room', 'blocking writes through rotations',
   'snapshots over flushes', 'kill while a flush runs', 'levels keep themselves in order while writers go on',
+  'values expire', 'tables of which all has expired leave by an edit',
 ]
 
 const all = { ...scenarios, ...compactionScenarios }

@@ -59,6 +59,39 @@ for (const manifestSync of [true, false]) {
   }
 }
 
+/** Inputs of every kind: one has range tombstones, which are read apart, one values that stand in a value log. */
+async function openedMixed(): Promise<Workload> {
+  const settings = { valueThreshold: 512, garbageRatio: 0.05, ttlGraceMs: 0 }
+  const w = new Workload({ seed: 24, toleratesErrors: true, settings })
+  await w.open()
+  await table(w, 'abcd', 3000)
+  await w.batch([{ key: 'b', length: 900, ttl: 10 }, { key: 'd', length: 40, ttl: 10 }])
+  await w.delRange('c', 'd')
+  await w.flush()
+  await w.vfs.clock.advance(20)
+  await w.vfs.settled()
+  return w
+}
+
+test('calls fail from any one on, as often as it is tried: compact() ends with an error of Varve', async () => {
+  for (const kind of ['open', 'read', 'create', 'write', 'sync', 'syncDir', 'link', 'close'] as const) {
+    let failed = 0
+    for (let nth = 1, wasMet = true; wasMet; nth++) {
+      const w = await openedMixed()
+      const fault = w.vfs.addFault({ kind, nth, times: Infinity, fault: { do: 'error', code: 'EIO' } })
+      let error: unknown = null
+      await patiently(w, () => w.db.compact().catch((thrown: unknown) => void (error = thrown)))
+      wasMet = fault.hitCount > 0
+      fault.remove()
+      if (error !== null) failed++
+      assert.ok(error === null || VarveError.is(error), `${kind} ${nth}: ${String(error)}`)
+      w.checkReads()
+      await w.db.close().catch(() => undefined)
+    }
+    assert.ok(failed > 0, kind)
+  }
+})
+
 test('what fails elsewhere is not waited for, nor the pause after it', async () => {
   const executor = withRuns((input) => {
     if (String.fromCharCode(input.inputs[0]![0]!.smallestKey[0]!) < 'm') throw new VarveError('IO_ERROR', 'a bad place')

@@ -12,6 +12,9 @@ import { Varve } from '../../src/index.js'
 import { simExecutor, SimVfs } from '../../src/testing.js'
 import { RunGate, withRuns } from '../support/fakes/run-hooks.js'
 import { steppingClock } from '../support/fakes/stepping-clock.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const DIR = '/db'
 const STOP = 36

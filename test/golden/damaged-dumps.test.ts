@@ -10,7 +10,7 @@ import { describeManifest } from '../../src/manifest/index.js'
 import { describeTable } from '../../src/sstable/index.js'
 import { sampleLog } from '../support/samples/log-samples.js'
 import { writeSampleManifest } from '../support/samples/manifest-samples.js'
-import { bytesOf, newFile, sampleEntries, writeTable } from '../support/samples/table-samples.js'
+import { bytesOf, expiring, newFile, sampleEntries, sampleSpans, writeTable } from '../support/samples/table-samples.js'
 import { drawn } from '../support/harness/share.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
@@ -31,7 +31,7 @@ const samples: Record<string, Sample> = {
   log: { bytes: sampleLog(), describe: (bytes) => describeLog(bytesSource(bytes), 'F') },
   manifest: { bytes: manifestBytes(), describe: (bytes) => describeManifest(bytesSource(bytes), 'F') },
   table: {
-    bytes: bytesOf(writeTable(sampleEntries().slice(0, 30), { blockBytes: 1024 }).file),
+    bytes: bytesOf(writeTable(expiring(sampleEntries().slice(0, 30)), { blockBytes: 1024, spans: sampleSpans() }).file),
     describe: (bytes) => describeTable({ file: newFile(bytes), name: 'F' }),
   },
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Codec, describeTable } from '../../src/sstable/index.js'
 import { assertGolden } from '../support/harness/golden.js'
-import { sampleEntries, sampleSpans, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
+import { expiring, sampleEntries, sampleSpans, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
 import type { Entry } from '../support/samples/table-samples.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
@@ -41,11 +41,20 @@ test('a small table with range tombstones and a prefix filter is written as its 
   assertGolden('table-spans.txt', `${sectionsText(describe())}${data}`)
 })
 
+for (const [name, codec] of [['table-expiry.txt', Codec.none], ['table-expiry-packed.txt', Codec.packed]] as const) {
+  test(`a small table with values that expire is written as ${name} says`, () => {
+    const { file } = writeTable(expiring(fewEntries()), { blockBytes: 1024, codec })
+    const describe = () => describeTable({ file, name: TABLE_NAME })
+    const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
+    assertGolden(name, `${sectionsText(describe())}${data}`)
+  })
+}
+
 const LAYOUTS = [{}, { layout: 'columns' }, { codec: Codec.packed }] as const
 
 for (const layout of LAYOUTS) test(`each byte is in exactly one field, with ${JSON.stringify(layout)}`, () => {
   const options = { blockBytes: 1024, ...layout, prefixExtractor: 'bytes:2' }
-  const { file } = writeTable(sampleEntries(), { ...options, spans: sampleSpans() })
+  const { file } = writeTable(expiring(sampleEntries()), { ...options, spans: sampleSpans() })
   let end = 0
   for (const section of describeTable({ file, name: TABLE_NAME })) {
     assert.deepEqual([section.offset, section.problems], [end, []])

@@ -8,6 +8,10 @@ import { SeededRandom } from '../../src/base/index.js'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { allPatterns, checkLiveness, largePatterns, nameOf } from '../support/model/liveness.js'
 import type { Pattern } from '../support/model/liveness.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const TOTAL_BYTES = 5 * 2 ** 20
 const LARGE_BYTES = 16 * 2 ** 20
@@ -26,10 +30,10 @@ test('writers progress, and files are bounded by what is live', async (t) => {
   const seed = numberFromEnv('VARVE_SEED', 20_261)
   const random = new SeededRandom(seed, 'liveness')
   const all = allPatterns()
-  const drawn = Array.from({ length: DRAWN }, () => random.pick(all))
+  const others = Array.from({ length: DRAWN }, () => random.pick(all))
   t.diagnostic(`seed ${seed}, ${DRAWN} of ${all.length} patterns`)
   let stalls = 0
-  for (const pattern of [...KNOWN, ...drawn]) {
+  for (const pattern of [...KNOWN, ...others]) {
     const startMs = process.cpuUsage().user / 1000
     const { writeCount, stallCount, flushCount, tableCount } = await checkLiveness(pattern, TOTAL_BYTES)
     const ms = Math.round(process.cpuUsage().user / 1000 - startMs)
@@ -42,12 +46,12 @@ test('writers progress, and files are bounded by what is live', async (t) => {
 
 test('so it is where values are large, whatever the order of keys and the threshold', async (t) => {
   let [stalls, most] = [0, 0]
-  for (const pattern of largePatterns()) {
+  for (const pattern of drawn('patterns of large values', largePatterns())) {
     const { writeCount, stallCount, flushCount, valueLogCount } = await checkLiveness(pattern, LARGE_BYTES)
     t.diagnostic(`${nameOf(pattern)}: ${writeCount} writes, ${flushCount} flushes, ${stallCount} stalls, ` +
       `${valueLogCount} value logs at rest`)
     stalls += stallCount
     most = Math.max(most, valueLogCount)
   }
-  assert.ok(stalls > 0 && most > 0)
+  if (isWholeRun) assert.ok(stalls > 0 && most > 0)
 })

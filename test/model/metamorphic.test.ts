@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { checkSeed, configurations, shrink } from '../support/model/metamorphic.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const first = numberFromEnv('VARVE_SEED', 1)
 const SEEDS = 2

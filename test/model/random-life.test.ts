@@ -7,6 +7,9 @@ import { test } from 'node:test'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { RandomLife } from '../support/model/random-life.js'
 import { drawn, isWholeRun } from '../support/harness/share.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const SEEDS = 12
 const STEPS = 220

@@ -8,6 +8,9 @@ import {
   deletedAfterAPause, flushesInALoop, killedSessions, shortSessions, usersThenImport,
 } from '../support/programs/use-patterns.js'
 import type { Site } from '../support/programs/use-patterns.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const TIMES = 20
 

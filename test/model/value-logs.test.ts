@@ -12,6 +12,9 @@ import { allTables, findProblem, readManifest } from '../../src/manifest/index.j
 import type { Version } from '../../src/manifest/index.js'
 import { checkTable } from '../../src/sstable/index.js'
 import { MemoryVfs } from '../../src/vfs/index.js'
+import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+
+leaveOutRunnerHooks()
 
 const DIR = '/db'
 const KEYS = 24

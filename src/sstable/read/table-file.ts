@@ -32,6 +32,17 @@ export function listedTable(
   return { file, name }
 }
 
+/** Opens a table's file. Throws MISSING_FILE, or IO_ERROR. */
+export function openListedTable(place: TableContext, facts: TableFacts): { file: PooledFile; name: string } {
+  const listed = listedTable(place, facts)
+  try {
+    listed.file.openSync()
+  } catch (error) {
+    throw openListedError(error, listed.name)
+  }
+  return listed
+}
+
 /** Makes the error for a table that is gone, and that a view with more room would have kept open. */
 function goneError(error: unknown, name: string): VarveError {
   if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', name)

@@ -178,7 +178,10 @@ export class SimVfs implements Vfs {
     machine.seq = this.machine.seq + 1
     machine.stale = stale.map((content) => content.share())
     finishDisk(machine, isPowerLoss)
-    return new SimVfs({}, machine)
+    const next = new SimVfs({}, machine)
+    // No time is lost while a machine starts again, but none comes back either.
+    next.clock.jumpWall(this.clock.wallMs() - next.clock.wallMs())
+    return next
   }
 
   // ---- Vfs: the blocking form acts at once, the other when the scheduler picks it ----

@@ -86,6 +86,52 @@ export const compactionScenarios: Record<string, Scenario> = {
     },
   },
 
+  'expired values are compacted: nothing comes back': {
+    settings: { ttlGraceMs: 0 },
+    async run(w) {
+      await w.open()
+      await table(w, 'abcdef', 200)
+      await w.compact()
+      await w.batch([...'bcd'].map((key) => ({ key, length: 150, ttl: 900 })))
+      await w.flush()
+      const { snapshot, check } = w.snapshot()
+      await w.vfs.clock.advance(1000)
+      await w.compact()
+      check()
+      w.checkReads()
+      snapshot.release()
+      await w.touch('b', { ttl: null })
+      await w.touch('e', { ttl: 900, sync: true })
+      await w.compact()
+      w.checkReads()
+      await w.lostPower('none')
+      w.checkReads()
+      await w.vfs.clock.advance(1000)
+      await w.put('c', 60)
+      await w.compact()
+      w.checkReads()
+    },
+  },
+
+  'tables of which all has expired leave by an edit': {
+    settings: { compaction: { style: 'leveled' }, ttl: 900, ttlGraceMs: 0 },
+    async run(w) {
+      await w.open()
+      await table(w, 'abc', 300)
+      await w.batch([...'mno'].map((key) => ({ key, length: 300, ttl: key === 'm' ? null : 3000 })))
+      await w.flush()
+      await table(w, 'xyz', 300)
+      await w.vfs.clock.advance(2000)
+      await w.vfs.settled()
+      w.checkReads()
+      await w.killed()
+      w.checkReads()
+      await w.vfs.clock.advance(2500)
+      await w.vfs.settled()
+      w.checkReads()
+    },
+  },
+
   'a snapshot is held over a compaction': {
     async run(w) {
       await w.open()

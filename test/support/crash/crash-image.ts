@@ -45,7 +45,7 @@ export async function checkImage(
 ): Promise<SeenState> {
   const { seed } = options
   const db = await openOn(image, options)
-  const seen = readState(db, oracle.keys)
+  const seen = readState(db, oracle.keys, image.clock.wallMs())
   const matched = matchState(seen, expected)
   await atRest(image, options.settings)
   const names = checkFiles(image, DIR)
@@ -62,7 +62,7 @@ async function checkAgain(
   await db.close()
   assert.equal(image.openFileCount, 0, 'open handles after close')
   const again = await openOn(image, options)
-  matchSeen(again, oracle, oracle.expect('power'))
+  matchSeen(again, oracle, image.clock.wallMs(), oracle.expect('power'))
   await atRest(image, options.settings)
   assert.deepEqual(countKinds(checkFiles(image, DIR)), countKinds(names), 'a reopen leaves as many files')
   assertClean(image)
@@ -87,20 +87,20 @@ async function checkUsable(
   const known = [...oracle.keys]
   const [first, second] = [pick(random, known), pick(random, known)]
   const put = oracle.begin([{ key: first, length: 90 }])
-  db.putSync(keyBytes(first), valueOf(put, 0)!)
+  db.putSync(keyBytes(first), valueOf(put, 0)!, { ttl: null })
   oracle.ack(put, false)
-  const batch = oracle.begin([{ key: second, length: null }, { key: 'after', length: 60 }])
+  const batch = oracle.begin([{ key: second, length: null }, { key: 'after', length: 60, ttl: null }])
   await db.batch(toOps(batch), { sync: true })
   oracle.ack(batch, true)
   const last = oracle.begin([{ key: 'last', length: 40 }])
-  db.putSync('last', valueOf(last, 0)!)
+  db.putSync('last', valueOf(last, 0)!, { ttl: null })
   oracle.ack(last, false)
   const isKill = seed % 4 === 1
   assertClean(image)
   const expected = oracle.expect(isKill ? 'process' : 'power')
   const next = isKill ? image.kill(seed) : image.crash(random.chance(0.5) ? 'none' : 'random50', seed)
   const reopened = await openOn(next, options)
-  matchSeen(reopened, oracle, expected)
+  matchSeen(reopened, oracle, next.clock.wallMs(), expected)
   assertClean(next)
   next.crash('none', 1)
 }

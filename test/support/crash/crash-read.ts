@@ -5,11 +5,14 @@ import assert from 'node:assert/strict'
 import { compareBytes } from '../../../src/base/index.js'
 import type { Snapshot, Varve } from '../../../src/index.js'
 import { describeValue, keyBytes, keyText, show } from './crash-values.js'
-import { matchState } from '../model/oracle.js'
+import { matchState, untilText } from '../model/oracle.js'
 import type { Expectation, Oracle, SeenState } from '../model/oracle.js'
 
-/** Gives the one state that a forward scan, a reverse scan and a lookup of each of `keys` show. */
-export function readState(db: Varve, keys: Iterable<string>, snapshot?: Snapshot): SeenState {
+/**
+ * Gives the one state that a forward scan, a reverse scan and a lookup of each of `keys` show. `timeMs` is the time of
+ * the machine.
+ */
+export function readState(db: Varve, keys: Iterable<string>, timeMs: number, snapshot?: Snapshot): SeenState {
   const read = snapshot === undefined ? {} : { snapshot }
   const forward = [...db.entriesSync(read)]
   const entries = new Map<string, string>()
@@ -18,7 +21,9 @@ export function readState(db: Varve, keys: Iterable<string>, snapshot?: Snapshot
     const [bytes, value] = forward[i]!
     if (i > 0) assert.ok(compareBytes(forward[i - 1]![0], bytes) < 0, 'keys rise')
     const key = keyText(bytes)
-    entries.set(key, describeValue(key, value))
+    const entry = db.entrySync(bytes, read)
+    assert.ok(entry !== undefined && Buffer.compare(entry.value, value) === 0, `entry of ${show(key)}`)
+    entries.set(key, untilText(describeValue(key, value), entry.expiresAt ?? 0))
     values.set(key, value)
   }
   checkReverse(db, forward, read)
@@ -33,7 +38,7 @@ export function readState(db: Varve, keys: Iterable<string>, snapshot?: Snapshot
     assert.equal(db.hasSync(keyBytes(key), read), found !== undefined)
   }
   const { position } = db
-  return { entries, position: position === null ? null : keyText(position) }
+  return { entries, timeMs, position: position === null ? null : keyText(position) }
 }
 
 function checkReverse(db: Varve, forward: [Uint8Array, Uint8Array][], read: { snapshot?: Snapshot }): void {
@@ -48,6 +53,6 @@ function checkReverse(db: Varve, forward: [Uint8Array, Uint8Array][], read: { sn
 }
 
 /** Gives the number of batches that the open database shows. Throws when that is not a legal state. */
-export function matchSeen(db: Varve, oracle: Oracle, expected: Expectation): number {
-  return matchState(readState(db, oracle.keys), expected)
+export function matchSeen(db: Varve, oracle: Oracle, timeMs: number, expected: Expectation): number {
+  return matchState(readState(db, oracle.keys, timeMs), expected)
 }

@@ -7,6 +7,7 @@ import type { SimOptions } from '../../../src/testing.js'
 import type { Scenario } from './crash-scenarios.js'
 import { CrashSweep } from './crash-sweep.js'
 import type { SweepCounts, SweepOptions } from './crash-sweep.js'
+import { leaveOutRunnerHooks } from '../harness/runner-hooks.js'
 import { atLeast, Draw } from '../harness/share.js'
 import type { Settings } from '../model/workload.js'
 
@@ -24,8 +25,9 @@ export interface SweepRun {
   imagesMin: number
 }
 
-/** Declares one test for each scenario, and one for the counts. */
+/** Declares one test for each scenario, and one for the counts. A file that calls it declares no test before it. */
 export function declareSweeps(run: SweepRun): void {
+  leaveOutRunnerHooks()
   const { title, scenarios, settings, sim = {}, hasThreads = false, sweep, imagesMin } = run
   const total: SweepCounts = { effects: 0, points: 0, images: 0, recoveryImages: 0 }
   for (const [name, scenario] of Object.entries(scenarios)) {

@@ -77,6 +77,58 @@ export const scenarios: Record<string, Scenario> = {
     },
   },
 
+  'values expire': {
+    settings: { ttlGraceMs: 0 },
+    async run(w) {
+      await w.open()
+      await w.batch([
+        { key: 'a', length: 50, ttl: 900 }, { key: 'b', length: 700 }, { key: 'c', length: 20, ttl: 5000 },
+        { key: 'd', length: 3000, ttl: 900 },
+      ], { sync: true })
+      await w.flush()
+      await w.put('b', 40, { ttl: 900 })
+      await w.touch('d', { ttl: 5000 })
+      await w.touch('none', { ttl: 5000, sync: true })
+      const { snapshot, check } = w.snapshot()
+      await w.vfs.clock.advance(1000)
+      w.checkReads()
+      check()
+      await w.put('a', 60, { sync: true, ttl: 900 })
+      await w.flush()
+      snapshot.release()
+      await w.vfs.clock.advance(1000)
+      await w.killed()
+      await w.touch('c', { ttl: null, sync: true })
+      await w.flush()
+      await w.vfs.clock.advance(5000)
+      w.checkReads()
+      await w.close()
+      await w.reopen()
+      w.checkReads()
+    },
+  },
+
+  'each value expires, as the options say': {
+    settings: { ttl: 800, ttlGraceMs: 0 },
+    async run(w) {
+      await w.open()
+      w.putSync('a', 300, { sync: true })
+      w.batchSync([{ key: 'b', length: 40, ttl: null }, { key: 'c', length: 900 }, { key: 'd', length: 60 }])
+      await w.vfs.clock.advance(500)
+      await w.put('c', 120)
+      w.touchSync('d', {})
+      await w.flush()
+      await w.vfs.clock.advance(500)
+      w.checkReads()
+      w.touchSync('c', { ttl: null, sync: true })
+      w.touchSync('a', { sync: true })
+      await w.vfs.clock.advance(1000)
+      await w.lostPower('none')
+      w.checkReads()
+      await w.put('a', 40)
+    },
+  },
+
   'a writer that syncs each write': {
     async run(w) {
       await w.open()

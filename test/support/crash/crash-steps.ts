@@ -63,7 +63,7 @@ export async function reopen({ vfs, oracle, expected }: CrashedDisk, options: Op
   const before = vfs.statSync(DIR) === null ? [] : vfs.listSync(DIR).sort()
   const events: EngineEvent[] = []
   const db = await openOn(vfs, { ...options, onEvent: (event) => events.push(event) })
-  const matched = matchState(readState(db, oracle.keys), expected)
+  const matched = matchState(readState(db, oracle.keys, vfs.clock.wallMs()), expected)
   await atRest(vfs, options.settings)
   return { db, matched, before, after: checkFiles(vfs, DIR), events }
 }

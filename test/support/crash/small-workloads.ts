@@ -27,6 +27,9 @@ const operations: Record<string, (run: Run) => Promise<void>> = {
   batch: ({ w, i }) => w.batch(
     [{ key: 'a', length: 50 + i }, { key: 'c', length: 60 + i }, { key: 'b', length: null }], { position: `p${i}` },
   ),
+  expires: ({ w, i }) => w.batch([{ key: 'a', length: 70 + i, ttl: 500 }, { key: 'c', length: 80 + i, ttl: 500 }]),
+  touch: ({ w }) => w.touch('a', { ttl: 500 }),
+  later: ({ w }) => w.vfs.clock.advance(500),
   sync: ({ w }) => w.sync(),
   flush: ({ w }) => w.flush(),
   compact: ({ w }) => w.compact(),

@@ -8,7 +8,7 @@ import { MemoryVfs } from '../../../src/testing.js'
 
 export interface FixtureContent {
   position: string | null
-  /** Lines `<key> <value>` in hex, in key order. */
+  /** Lines `<key> <value>` in hex, in key order, with the time behind them at which a value expires. */
   entries: string[]
 }
 
@@ -27,15 +27,19 @@ class CountingRandom implements Random {
   }
 }
 
-/** A clock on which time stands still: no timer, and the same statistics each time. */
-const stillClock: Clock = {
-  nowMs: () => 0,
-  wallMs: () => 0,
-  after: () => ({ cancel: () => undefined }),
-  defer: (run) => void setImmediate(run),
-  deferWork: (run) => void setImmediate(run),
-  keepAlive: () => ({ cancel: () => undefined }),
+/** A clock on which time stands still until it is set: no timer, and the same statistics each time. */
+class StillClock implements Clock {
+  ms = 0
+  nowMs = () => this.ms
+  wallMs = () => this.ms
+  after = () => ({ cancel: () => undefined })
+  defer = (run: () => void) => void setImmediate(run)
+  deferWork = (run: () => void) => void setImmediate(run)
+  keepAlive = () => ({ cancel: () => undefined })
 }
+
+/** Two times: that of the fixture with values that expire, and one that no test sees. */
+const [MADE_MS, FAR_MS] = [Date.UTC(2020, 0, 1), Date.UTC(2200, 0, 1)]
 
 const endings = {
   /** Makes a log with synced and unsynced batches, one of several operations, one with a position. */
@@ -66,6 +70,49 @@ const endings = {
     await db.put('pinned: 2', 'in the last log', { sync: true })
     for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
   },
+  /** Range deletes in tables of two levels and in a log, beside each other, over each other, to the last key. */
+  async ranges(db: Varve): Promise<void> {
+    for (let i = 0; i < 40; i++) await db.put(`kept: ${i}`, `value ${i}`)
+    await db.compact()
+    await db.delRange({ gte: 'table: 1', lt: 'table: 2' })
+    await db.put('table: 15', 'put again')
+    db.snapshot() // it is held to the end, so that the range tombstones stay
+    await db.delRange({ gt: 'table: 14', lte: 'table: 25' })
+    await db.compact()
+    await db.flush()
+    await db.delRange({ gte: 'table: 7' })
+    await db.put('table: 8', 'behind the range')
+    await db.flush()
+    await db.batch([
+      { type: 'put', key: 'table: 31', value: 'gone at once' }, { type: 'delRange', gte: 'table: 30', lt: 'table: 33' },
+      { type: 'put', key: 'table: 32', value: 'in the log' },
+    ], { sync: true })
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  },
+  /** Values that expire, in tables and in a log: some have by now, over older values; some of them are dropped. */
+  async expiring(db: Varve, clock: StillClock): Promise<void> {
+    clock.ms = MADE_MS
+    for (let i = 0; i < 20; i++) await db.put(`kept: ${i}`, `value ${i}`)
+    await db.compact()
+    for (let i = 0; i < 20; i++) {
+      await db.put(`table: ${i}`, `expires ${i} `.repeat(i), i % 2 === 0 ? { ttl: 1000 } : {})
+    }
+    for (let i = 10; i < 15; i++) await db.put(`until 2200: ${i}`, 'value', { expiresAt: FAR_MS + i })
+    await db.flush()
+    clock.ms += 500
+    await db.touch('table: 4', { expiresAt: FAR_MS })
+    await db.touch('table: 6', { ttl: null })
+    clock.ms += 1000
+    await db.compact()
+    await db.put('table: 20', 'gone', { ttl: 1000 })
+    await db.put('table: 21', 'for long', { expiresAt: FAR_MS })
+    await db.flush()
+    await db.batch([
+      { type: 'put', key: 'table: 22', value: 'gone', ttl: 1000 },
+      { type: 'put', key: 'table: 23', value: 'for long', expiresAt: FAR_MS },
+    ], { sync: true })
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  },
   async closed(db: Varve): Promise<void> {
     await db.put('closed', 'yes')
     await db.close()
@@ -86,24 +133,29 @@ export function contentOf(db: Varve): FixtureContent {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
   return {
     position: db.position === null ? null : Buffer.from(db.position).toString(),
-    entries: [...db.entriesSync()].map(([key, value]) => `${hex(key)} ${hex(value)}`),
+    entries: [...db.entriesSync()].map(([key, value]) => {
+      const { expiresAt } = db.entrySync(key)!
+      return `${hex(key)} ${hex(value)}${expiresAt === null ? '' : ` ${expiresAt}`}`
+    }),
   }
 }
 
 /** Writes the files of such a database into `dir`, without those of its lock. */
 export async function writeFixture(ending: FixtureEnding, dir: string): Promise<FixtureContent> {
   const vfs = new MemoryVfs()
-  const components = { vfs, random: new CountingRandom(), clock: stillClock }
+  const clock = new StillClock()
+  const components = { vfs, random: new CountingRandom(), clock }
   const compression: VarveOptions['compression'] = ending === 'packed' ? 'lz4' : 'none'
-  const options = { writeBufferSize: 65_536, blockSize: 1024, compression, components }
+  const options = { writeBufferSize: 65_536, blockSize: 1024, compression, ttlGraceMs: 0, components }
   const db = await Varve.open('/db', options)
   await db.put('', 'the empty key')
   for (let i = 0; i < 40; i++) await db.put(`table: ${i}`, `value ${i} `.repeat(i % 8))
   await db.flush()
   await db.put('second table', 'x')
   await db.flush()
-  await endings[ending](db)
+  await endings[ending](db, clock)
   saveFiles(vfs, dir)
+  clock.ms = Date.now()
   const reader = await Varve.open('/db', { ...options, readOnly: true })
   const content = contentOf(reader)
   await reader.close()

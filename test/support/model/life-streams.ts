@@ -10,6 +10,7 @@ import { patiently } from '../crash/crash-steps.js'
 import { endOf, EXPECTED_END, GatedSource, STREAM_ENDS } from './gated-source.js'
 import type { StreamEnd } from './gated-source.js'
 import { randomKey } from './range-model.js'
+import type { Operation } from './oracle.js'
 import type { Workload } from './workload.js'
 
 const STREAMS_MAX = 4
@@ -18,8 +19,7 @@ const LENGTHS = [0, 1, 511, 512, 513, 4095, 4096, 4097, 65_535, 65_536, 65_537, 
 
 interface OpenStream {
   id: number
-  key: string
-  length: number
+  operation: Operation
   end: StreamEnd
   isSynced: boolean
   source: GatedSource
@@ -58,7 +58,8 @@ export class LifeStreams {
     const isSynced = random.chance(0.3)
     const ended = w.db.putStream(keyBytes(key), source, { sync: isSynced, ...source.options })
       .then(() => null, (error: unknown) => error)
-    this.open.push({ id, key, length, end, isSynced, source, ended })
+    const operation = w.expiring({ key, length })
+    this.open.push({ id, operation, end, isSynced, source, ended })
   }
 
   /** Ends one of them. Requires: no other write is under way. The promise may stay open when the machine dies. */
@@ -66,11 +67,11 @@ export class LifeStreams {
     const { w, random } = this
     const [stream] = this.open.splice(random.below(this.open.length), 1)
     if (stream === undefined) return
-    const { id, key, length, end, isSynced, source, ended } = stream
+    const { id, operation, end, isSynced, source, ended } = stream
     source.release()
     if (end === 'stored') {
       const spec = { sync: isSynced }
-      return w.awaitStreamed({ id, operation: { key, length }, spec }, async () => {
+      return w.awaitStreamed({ id, operation, spec }, async () => {
         const error = await ended
         if (error !== null) throw error
         this.storedCount++

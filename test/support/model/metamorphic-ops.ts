@@ -12,6 +12,8 @@ import { latin1, randomBounds, randomKey, randomRange } from './range-model.js'
 export interface KeyChange {
   key: Uint8Array
   value: Uint8Array | null
+  /** Milliseconds that the value lives; null: for ever. */
+  ttl: number | null
 }
 
 /** A change of one entry, or the deletion of a range. */
@@ -23,13 +25,16 @@ export type Form = 'sync' | 'awaited' | 'pending'
 /** One call. `id` names a snapshot or iterator; where it is not open, the call answers nothing. */
 export type Operation =
   | { do: 'write'; form: Form; changes: Change[]; sync: boolean; position: Uint8Array | null }
-  | { do: 'get'; form: Form | 'streamed'; keys: Uint8Array[]; snapshot: number | null }
+  | { do: 'get'; form: Form | 'streamed' | 'entry'; keys: Uint8Array[]; snapshot: number | null }
   | { do: 'range'; form: 'entries' | 'keys' | 'values' | 'async'; range: RangeOptions; snapshot: number | null }
   | { do: 'iterate'; id: number; range: RangeOptions; snapshot: number | null }
   | { do: 'next'; id: number; count: number }
   | { do: 'endIteration' | 'snapshot' | 'release'; id: number }
+  | { do: 'touch'; form: Form; key: Uint8Array; ttl: number | null }
+  /** Time passes at once. */
+  | { do: 'pass'; ms: number }
   /** Begins to stream a value; other calls come between, until it ends. */
-  | { do: 'stream'; id: number; key: Uint8Array; sync: boolean; plan: StreamPlan }
+  | { do: 'stream'; id: number; key: Uint8Array; sync: boolean; ttl: number | null; plan: StreamPlan }
   /** Ends streams to different keys at once. */
   | { do: 'endStreams'; ids: number[] }
   | { do: 'clear' | 'compact'; range: RangeOptions }
@@ -37,6 +42,8 @@ export type Operation =
   | { do: 'flush' | 'sync' | 'position' | 'reopen' }
 
 const LENGTHS = [0, 1, 20, 20, 100, 100, 2000, 9000]
+const PASSES = [1, 10, 100, 1000, 60_000]
+const TTLS = [1, 10, 100, 1000, 60_000, 1e9]
 const XL_LENGTH = 70_000
 const HELD_MAX = 4
 /** Around thresholds, the buffers of the settings, pieces in memory, and what is gathered before there is a file. */
@@ -67,12 +74,14 @@ class Generator {
     if (this.burst > 0 && this.burst-- > 0) return this.write()
     const roll = random.below(100)
     if (roll < 12) this.burst = random.below(40)
-    if (roll < 35) return this.write()
+    if (roll < 33) return this.write()
+    if (roll < 35) return { do: 'touch', form: this.form(), key: this.key(), ttl: random.pick([null, ...TTLS]) }
     if (roll < 50) return this.get()
     if (roll < 62) return this.range()
     if (roll < 72) return this.iteration()
     if (roll < 80) return this.snapshot()
-    if (roll < 84) return { do: 'position' }
+    if (roll < 82) return { do: 'position' }
+    if (roll < 84) return { do: 'pass', ms: random.pick(PASSES) }
     if (roll < 90) return { do: 'flush' }
     if (roll < 93) return { do: 'compact', range: random.chance(0.5) ? {} : this.bounds() }
     if (roll < 94) return { do: 'clear', range: random.chance(0.2) ? {} : this.bounds() }
@@ -85,7 +94,7 @@ class Generator {
     const count = random.pick([0, 1, 1, 1, 2, 5, 30])
     const changes = Array.from({ length: count }, (): Change => {
       if (random.chance(0.03)) return { range: randomBounds(random) }
-      return { key: this.key(), value: random.chance(0.25) ? null : this.value() }
+      return { key: this.key(), value: random.chance(0.25) ? null : this.value(), ttl: this.ttl() }
     })
     const position = random.chance(0.1) ? Uint8Array.of(random.below(256)) : null
     return { do: 'write', form: this.form(), changes, sync: random.chance(0.03), position }
@@ -104,13 +113,17 @@ class Generator {
     return value
   }
 
+  private ttl(): number | null {
+    return this.random.chance(0.2) ? this.random.pick(TTLS) : null
+  }
+
   private form(): Form {
     return this.random.pick(['sync', 'awaited', 'pending'])
   }
 
   private get(): Operation {
     const keys = Array.from({ length: this.random.pick([1, 1, 3, 8]) }, () => this.key())
-    const form = this.random.chance(0.25) ? 'streamed' as const : this.form()
+    const form = this.random.chance(0.4) ? this.random.pick(['streamed', 'entry'] as const) : this.form()
     return { do: 'get', form, keys, snapshot: this.heldSnapshot() }
   }
 
@@ -171,7 +184,7 @@ class Generator {
     random.fill(value)
     const pieceBytes = random.pick([1 + (value.length >> 6), 50_000, 262_144, 5_000_000])
     const plan = { value, pieceBytes, givenFirst: random.below(value.length + 1), end: random.pick(STREAM_ENDS) }
-    return { do: 'stream', id, key, sync: random.chance(0.1), plan }
+    return { do: 'stream', id, key, sync: random.chance(0.1), ttl: this.ttl(), plan }
   }
 
   /** One, or all to different keys. */
@@ -190,8 +203,8 @@ function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
 export function toBatch(changes: readonly Change[]): BatchOp[] {
   return changes.map((change): BatchOp => {
     if ('range' in change) return { type: 'delRange', ...change.range }
-    const { key, value } = change
-    return value === null ? { type: 'del', key } : { type: 'put', key, value }
+    const { key, value, ttl } = change
+    return value === null ? { type: 'del', key } : { type: 'put', key, value, ttl }
   })
 }
 

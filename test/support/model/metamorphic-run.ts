@@ -6,6 +6,7 @@ import { crc32, VarveError } from '../../../src/base/index.js'
 import type { RangeOptions, Snapshot, Varve, VarveOptions } from '../../../src/index.js'
 import { Place } from '../databases/databases.js'
 import type { Platform } from '../databases/databases.js'
+import { PassingClock, PASSING_START_MS } from '../fakes/passing-clock.js'
 import { endOf, EXPECTED_END, GatedSource } from './gated-source.js'
 import type { StreamPlan } from './gated-source.js'
 import { toBatch } from './metamorphic-ops.js'
@@ -71,6 +72,7 @@ class DatabaseSubject implements Subject {
   private pending: Promise<void>[] = []
   private readonly snapshots = new Map<number, Snapshot>()
   private readonly iterations = new Map<number, IterableIterator<[Uint8Array, Uint8Array]>>()
+  private readonly clock = new PassingClock()
 
   private readonly streams = new Map<number, { source: GatedSource; ended: Promise<string> }>()
 
@@ -81,7 +83,7 @@ class DatabaseSubject implements Subject {
   }
 
   async open(): Promise<void> {
-    this.db = await this.place.open(this.options)
+    this.db = await this.place.open({ ...this.options, components: { clock: this.clock } })
   }
 
   async answer(operation: Operation): Promise<string> {
@@ -91,6 +93,8 @@ class DatabaseSubject implements Subject {
     switch (operation.do) {
       case 'get': return this.get(operation.form, operation.keys, this.seen(operation.snapshot))
       case 'range': return this.range(operation.form, { ...operation.range, ...this.seen(operation.snapshot) })
+      case 'touch': return this.touch(operation)
+      case 'pass': this.clock.pass(operation.ms); break
       case 'stream': this.stream(operation); break
       case 'endStreams': return this.endStreams(operation.ids)
       case 'clear': await db.clear(operation.range); break
@@ -124,15 +128,15 @@ class DatabaseSubject implements Subject {
 
   private writeOne(change: Change, sync: boolean): Promise<void> {
     if ('range' in change) return this.db.delRange(change.range, { sync })
-    const { key, value } = change
-    return value === null ? this.db.del(key, { sync }) : this.db.put(key, value, { sync })
+    const { key, value, ttl } = change
+    return value === null ? this.db.del(key, { sync }) : this.db.put(key, value, { sync, ttl })
   }
 
   private writeOneSync(change: Change, sync: boolean): void {
     if ('range' in change) return this.db.delRangeSync(change.range, { sync })
-    const { key, value } = change
+    const { key, value, ttl } = change
     if (value === null) this.db.delSync(key, { sync })
-    else this.db.putSync(key, value, { sync })
+    else this.db.putSync(key, value, { sync, ttl })
   }
 
   /** Gives the snapshot to read at. One that a shorter sequence does not open any more is the present. */
@@ -141,9 +145,13 @@ class DatabaseSubject implements Subject {
     return snapshot === undefined ? {} : { snapshot }
   }
 
-  private stream({ id, key, sync, plan }: Operation & { do: 'stream' }): void {
+  private async touch({ form, key, ttl }: Operation & { do: 'touch' }): Promise<string> {
+    return String(form === 'sync' ? this.db.touchSync(key, { ttl }) : await this.db.touch(key, { ttl }))
+  }
+
+  private stream({ id, key, sync, ttl, plan }: Operation & { do: 'stream' }): void {
     const source = new GatedSource(plan)
-    const ended = this.db.putStream(key, source, { sync, ...source.options }).then(() => 'stored', endOf)
+    const ended = this.db.putStream(key, source, { sync, ttl, ...source.options }).then(() => 'stored', endOf)
     this.streams.set(id, { source, ended })
   }
 
@@ -164,9 +172,15 @@ class DatabaseSubject implements Subject {
   }
 
   private async get(
-    form: Form | 'streamed', keys: readonly Uint8Array[], options: { snapshot?: Snapshot },
+    form: Form | 'streamed' | 'entry', keys: readonly Uint8Array[], options: { snapshot?: Snapshot },
   ): Promise<string> {
     const { db } = this
+    if (form === 'entry') {
+      return keys.map((key) => {
+        const entry = db.entrySync(key, options)
+        return entry === undefined ? '-' : `${valueText(entry.value)} until ${entry.expiresAt}`
+      }).join()
+    }
     const values = await this.valuesOf(form, keys, options)
     for (const [i, key] of keys.entries()) {
       if (db.hasSync(key, options) !== (values[i] !== undefined)) return `has differs from get at ${keyText(key)}`
@@ -235,15 +249,21 @@ class ModelSubject implements Subject {
   private readonly snapshots = new Map<number, MapModel>()
   /** The entries that each iterator still has to give. */
   private readonly iterations = new Map<number, string[]>()
-  private readonly streams = new Map<number, { key: Uint8Array; plan: StreamPlan }>()
+  private readonly streams = new Map<number, { key: Uint8Array; plan: StreamPlan; expiryMs: number | null }>()
+
+  constructor() {
+    this.now.timeMs = PASSING_START_MS
+  }
 
   async answer(operation: Operation): Promise<string> {
     switch (operation.do) {
       case 'write': return this.write(operation.changes, operation.position)
-      case 'get': return this.get(operation.keys, this.seen(operation.snapshot))
+      case 'get': return this.get(operation.form, operation.keys, this.seen(operation.snapshot))
+      case 'touch': return String(this.now.touch(operation.key, operation.ttl))
+      case 'pass': this.now.timeMs += operation.ms; break
       case 'range': return this.range(operation.form, this.seen(operation.snapshot).range(operation.range))
       case 'clear': return this.clear(operation.range)
-      case 'stream': this.streams.set(operation.id, operation); break
+      case 'stream': this.stream(operation); break
       case 'endStreams': return this.endStreams(operation.ids)
       case 'position': return this.lastPosition
       case 'snapshot': this.snapshots.set(operation.id, new MapModel(this.now)); break
@@ -260,10 +280,15 @@ class ModelSubject implements Subject {
     for (const change of changes) {
       if ('range' in change) this.now.delRange(change.range)
       else if (change.value === null) this.now.del(change.key)
-      else this.now.put(change.key, change.value)
+      else this.now.put(change.key, change.value, change.ttl)
     }
     if (position !== null) this.lastPosition = keyText(position)
     return NOTHING
+  }
+
+  /** A lifetime counts from the call on. */
+  private stream({ id, key, plan, ttl }: Operation & { do: 'stream' }): void {
+    this.streams.set(id, { key, plan, expiryMs: ttl === null ? null : this.now.timeMs + ttl })
   }
 
   /** What is stored is there from the end on, whatever was written while it came. */
@@ -272,8 +297,8 @@ class ModelSubject implements Subject {
       const stream = this.streams.get(id)
       if (stream === undefined) return []
       this.streams.delete(id)
-      const { key, plan: { value, end } } = stream
-      if (end === 'stored') this.now.put(key, value)
+      const { key, plan: { value, end }, expiryMs } = stream
+      if (end === 'stored') this.now.put(key, value, expiryMs === null ? null : expiryMs - this.now.timeMs)
       return EXPECTED_END[end]
     }).join()
   }
@@ -282,10 +307,12 @@ class ModelSubject implements Subject {
     return (id === null ? undefined : this.snapshots.get(id)) ?? this.now
   }
 
-  private get(keys: readonly Uint8Array[], model: MapModel): string {
+  private get(form: string, keys: readonly Uint8Array[], model: MapModel): string {
     return keys.map((key) => {
       const value = model.get(key)
-      return value === undefined ? '-' : valueText(Buffer.from(value, 'latin1'))
+      if (value === undefined) return '-'
+      const text = valueText(Buffer.from(value, 'latin1'))
+      return form === 'entry' ? `${text} until ${model.expiryOf(key)}` : text
     }).join()
   }
 

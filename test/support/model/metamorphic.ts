@@ -12,7 +12,8 @@ const RUNS_MAX = 200
 const SHOWN_MAX = 40
 const KIB = 1024
 
-const TINY = { writeBufferSize: 64 * KIB, blockSize: KIB, compaction: { style: 'leveled' } } as const
+/** What has expired is destroyed as soon as it may be. */
+const TINY = { writeBufferSize: 64 * KIB, blockSize: KIB, compaction: { style: 'leveled' }, ttlGraceMs: 0 } as const
 
 export const configurations: readonly Configuration[] = [
   { name: 'in memory, tiny slabs', platform: 'memory', options: TINY, reopens: false },
@@ -30,7 +31,9 @@ export const configurations: readonly Configuration[] = [
   },
   {
     name: 'in memory, tiny slabs, tables are packed, little cache', platform: 'memory', reopens: true,
-    options: { ...TINY, compression: 'lz4', blockCacheSize: 16 * KIB, prefixFilter: { bytes: 2 } },
+    options: {
+      ...TINY, compression: 'lz4', blockCacheSize: 16 * KIB, prefixFilter: { bytes: 2 }, ttlGraceMs: 1000,
+    },
   },
   {
     name: 'in memory, values of 512 bytes stand apart, no compaction, fast mode, no cache', platform: 'memory',

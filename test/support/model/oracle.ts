@@ -14,6 +14,12 @@ export interface Operation {
   length: number | null
   /** Deletes the keys from `key` on, up to this one; null: to the last key. Absent: only `key` is written. */
   until?: string | null
+  /** Milliseconds that the value lives, or null for ever, as the call says it; absent: it says nothing. */
+  ttl?: number | null
+  /** When the value expires, by the settings and the time of the call; absent or 0: never. */
+  expiryMs?: number
+  /** Gives the value that is there at this time another expiry, and writes nothing where there is none. */
+  touchedMs?: number
 }
 
 export interface Batch {
@@ -29,8 +35,10 @@ export interface Batch {
 
 /** Everything that a reader can see. */
 export interface SeenState {
-  /** Descriptors of the values, by key. */
+  /** Descriptors of the values, by key, with when they expire. */
   entries: ReadonlyMap<string, string>
+  /** The time at which it was read. */
+  timeMs: number
   position: string | null
 }
 
@@ -144,7 +152,7 @@ export function matchState(seen: SeenState, { batches, atLeast }: Expectation): 
   let nearest = { count: 0, problems: [] as string[] }
   for (let count = 0; count <= batches.length; count++) {
     if (count > 0) state.apply(batches[count - 1]!)
-    if (state.size !== seen.entries.size && count < batches.length) continue
+    if (state.sizeAt(seen.timeMs) !== seen.entries.size && count < batches.length) continue
     const problems = state.compare(seen)
     if (problems.length === 0) {
       matched = count
@@ -161,38 +169,71 @@ export function matchState(seen: SeenState, { batches, atLeast }: Expectation): 
     `against the first ${nearest.count}: ${nearest.problems.slice(0, 6).join('; ')}`)
 }
 
+/** Describes a value with when it expires; 0: never. */
+export function untilText(descriptor: string, expiryMs: number): string {
+  return expiryMs === 0 ? descriptor : `${descriptor} until ${expiryMs}`
+}
+
 /** The state after some batches. */
 class StateBuilder {
   private readonly entries = new Map<string, string>()
+  /** When those of the entries expire that do. */
+  private readonly expiries = new Map<string, number>()
   private position: string | null = null
 
-  get size(): number {
-    return this.entries.size
+  sizeAt(timeMs: number): number {
+    let count = this.entries.size
+    for (const expiryMs of this.expiries.values()) if (expiryMs <= timeMs) count--
+    return count
   }
 
   apply({ operations, descriptors, position }: Batch): void {
-    operations.forEach(({ key, until }, i) => {
+    operations.forEach(({ key, until, expiryMs = 0, touchedMs }, i) => {
       const descriptor = descriptors[i]!
       if (until !== undefined) this.deleteRange(key, until)
-      else if (descriptor === null) this.entries.delete(key)
-      else this.entries.set(key, descriptor)
+      else if (touchedMs !== undefined) this.touch(key, expiryMs, touchedMs)
+      else if (descriptor === null) this.delete(key)
+      else {
+        this.entries.set(key, descriptor)
+        this.expire(key, expiryMs)
+      }
     })
     if (position !== null) this.position = position
   }
 
   private deleteRange(from: string, until: string | null): void {
-    for (const key of this.entries.keys()) if (key >= from && (until === null || key < until)) this.entries.delete(key)
+    for (const key of this.entries.keys()) if (key >= from && (until === null || key < until)) this.delete(key)
+  }
+
+  private delete(key: string): void {
+    this.entries.delete(key)
+    this.expiries.delete(key)
+  }
+
+  private touch(key: string, expiryMs: number, timeMs: number): void {
+    if (this.isSeen(key, timeMs)) this.expire(key, expiryMs)
+  }
+
+  private expire(key: string, expiryMs: number): void {
+    if (expiryMs === 0) this.expiries.delete(key)
+    else this.expiries.set(key, expiryMs)
+  }
+
+  private isSeen(key: string, timeMs: number): boolean {
+    return this.entries.has(key) && (this.expiries.get(key) ?? Infinity) > timeMs
   }
 
   /** Lists the differences, for people. */
   compare(seen: SeenState): string[] {
     const problems: string[] = []
-    for (const [key, descriptor] of this.entries) {
+    for (const [key, value] of this.entries) {
+      if (!this.isSeen(key, seen.timeMs)) continue
+      const descriptor = untilText(value, this.expiries.get(key) ?? 0)
       const found = seen.entries.get(key)
       if (found !== descriptor) problems.push(`${show(key)} is ${found ?? 'absent'}, not ${descriptor}`)
     }
     for (const [key, found] of seen.entries) {
-      if (!this.entries.has(key)) problems.push(`${show(key)} is ${found}, not absent`)
+      if (!this.isSeen(key, seen.timeMs)) problems.push(`${show(key)} is ${found}, not absent`)
     }
     if (seen.position !== this.position) problems.push(`position is ${seen.position}, not ${this.position}`)
     return problems

@@ -21,6 +21,8 @@ const LENGTHS = [0, 1, 30, 120, 120, 900, 900, 4000, 13_000]
 /** Lengths of values in lives with value logs, so that some logs are promoted. */
 const LARGE_LENGTHS = [0, 120, 511, 512, 513, 4095, 4096, 4097, 13_000, 13_000, 30_000]
 const XL_LENGTH = 80_000
+/** Lifetimes about as long as time passes at once, and such as nobody sees the end of. */
+const TTLS = [1, 30, 300, 1000, 3000, 1e9, null]
 const FAULT_KINDS = ['write', 'sync', 'syncDir', 'create', 'link', 'unlink', 'read', 'truncate', 'open'] as const
 
 export interface LifeOptions {
@@ -114,6 +116,8 @@ export class RandomLife {
       syncIntervalMs: random.pick([5, 1000]),
       flushOnClose: random.chance(0.6),
       valueThreshold: random.pick([0, 512, 4096]),
+      ttl: random.pick([null, null, null, 2000]),
+      ttlGraceMs: random.pick([0, 0, 1000, 60_000]),
       ...(this.options.isLeveled === true ? { compaction: { style: 'leveled' } } : {}),
       ...(this.options.hasValueLogs === true ? this.randomValueSettings() : {}),
     }
@@ -152,17 +156,21 @@ export class RandomLife {
   private write(): void {
     const { w, random } = this
     const operations = Array.from({ length: random.pick([1, 1, 1, 2, 5]) }, () => this.operation())
-    const [{ key, length, until }] = operations as [Operation]
-    const spec = { sync: random.chance(0.1) }
+    const [{ key, length, until, ttl }] = operations as [Operation]
+    const spec = { sync: random.chance(0.1), ...(ttl === undefined ? {} : { ttl }) }
     const isBlocking = random.chance(0.3)
     if (operations.length > 1) {
       const position = random.chance(0.3) ? `p${random.u32()}` : null
-      const all = position === null ? spec : { ...spec, position }
+      const all = { sync: spec.sync, ...(position === null ? {} : { position }) }
       if (isBlocking) w.batchSync(operations, all)
       else this.pending.push(w.batch(operations, all))
     } else if (until !== undefined) {
       if (isBlocking) w.delRangeSync(key, until, spec)
       else this.pending.push(w.delRange(key, until, spec))
+    } else if (random.chance(0.1)) {
+      const touch = { ttl: random.pick(TTLS), ...spec }
+      if (isBlocking) w.touchSync(key, touch)
+      else this.pending.push(w.touch(key, touch))
     } else if (length === null) {
       if (isBlocking) w.delSync(key, spec)
       else this.pending.push(w.del(key, spec))
@@ -188,7 +196,8 @@ export class RandomLife {
     if (random.chance(0.2)) return { key, length: null }
     if (random.chance(0.04)) return { key, length: null, until: this.endOfRange(key) }
     const lengths = this.options.hasValueLogs === true ? LARGE_LENGTHS : LENGTHS
-    return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(lengths) }
+    const ttl = random.chance(0.2) ? { ttl: random.pick(TTLS) } : {}
+    return { key, length: random.chance(0.01) ? XL_LENGTH : random.pick(lengths), ...ttl }
   }
 
   /** Mostly a narrow range, sometimes one to the last key; never an empty one. */

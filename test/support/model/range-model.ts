@@ -1,18 +1,48 @@
-/** The answers that a database must give: a sorted map of versions, and ranges over it by their definition. */
+/** The answers that a database must give: a sorted map, what of it has expired, and ranges over it by definition. */
 import { compareBytes } from '../../../src/base/index.js'
 import type { SeededRandom } from '../../../src/base/index.js'
 import type { KeyBounds, RangeOptions } from '../../../src/index.js'
 
 export class MapModel {
+  /** The time at which it is read; a copy stays at its own. */
+  timeMs = 0
   /** Entries by key as latin1 text. */
   private readonly entries = new Map<string, string>()
+  /** When those of the entries expire that do. */
+  private readonly expiries = new Map<string, number>()
 
   constructor(from?: MapModel) {
-    if (from !== undefined) this.entries = new Map(from.entries)
+    if (from === undefined) return
+    this.timeMs = from.timeMs
+    this.entries = new Map(from.entries)
+    this.expiries = new Map(from.expiries)
   }
 
-  put(key: Uint8Array, value: Uint8Array): void {
+  /** Puts a value that lives this long, or for ever. */
+  put(key: Uint8Array, value: Uint8Array, ttl: number | null = null): void {
     this.entries.set(latin1(key), latin1(value))
+    this.expire(latin1(key), ttl)
+  }
+
+  /** Gives the value that is there another expiry. False when there is none. */
+  touch(key: Uint8Array, ttl: number | null): boolean {
+    const isThere = this.isSeen(latin1(key))
+    if (isThere) this.expire(latin1(key), ttl)
+    return isThere
+  }
+
+  private expire(key: string, ttl: number | null): void {
+    if (ttl === null) this.expiries.delete(key)
+    else this.expiries.set(key, this.timeMs + ttl)
+  }
+
+  private isSeen(key: string): boolean {
+    return this.entries.has(key) && (this.expiries.get(key) ?? Infinity) > this.timeMs
+  }
+
+  /** When the value of the key expires; null for never. */
+  expiryOf(key: Uint8Array): number | null {
+    return this.expiries.get(latin1(key)) ?? null
   }
 
   del(key: Uint8Array): void {
@@ -20,7 +50,7 @@ export class MapModel {
   }
 
   get(key: Uint8Array): string | undefined {
-    return this.entries.get(latin1(key))
+    return this.isSeen(latin1(key)) ? this.entries.get(latin1(key)) : undefined
   }
 
   delRange(range: KeyBounds): void {
@@ -29,7 +59,8 @@ export class MapModel {
 
   /** Gives `key=value` of a range, in its order. */
   range({ reverse, limit, ...range }: RangeOptions): string[] {
-    const keys = [...this.entries.keys()].filter((key) => isInside(Buffer.from(key, 'latin1'), range))
+    const isGiven = (key: string): boolean => this.isSeen(key) && isInside(Buffer.from(key, 'latin1'), range)
+    const keys = [...this.entries.keys()].filter(isGiven)
     keys.sort((a, b) => compareBytes(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')))
     if (reverse === true) keys.reverse()
     const count = limit === undefined || limit < 0 ? Infinity : limit

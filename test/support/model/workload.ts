@@ -80,6 +80,8 @@ export interface CrashInOpen {
 export interface WriteSpec {
   sync?: boolean
   position?: string
+  /** How long the value of a put or touch lives. */
+  ttl?: number | null
 }
 
 /** A streamed put whose source ends now; `id` was reserved for it. */
@@ -119,6 +121,11 @@ export class Workload {
   get db(): Varve {
     if (this.database === null) throw new Error('the workload has no open database')
     return this.database
+  }
+
+  /** The time of the machine. */
+  get wallMs(): number {
+    return this.vfs.clock.wallMs()
   }
 
   get isOpen(): boolean {
@@ -175,7 +182,7 @@ export class Workload {
     this.reopening = { power, process }
     if (this.crashInOpen !== null && (await this.openAndCrash(this.crashInOpen))) expected = power
     await this.open()
-    const count = matchSeen(this.db, this.oracle, expected)
+    const count = matchSeen(this.db, this.oracle, this.wallMs, expected)
     this.oracle.settle(expected.batches, count)
     this.reopening = null
   }
@@ -198,13 +205,13 @@ export class Workload {
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
 
   async put(key: string, length: number, spec: WriteSpec = {}): Promise<void> {
-    const batch = this.oracle.begin([{ key, length }])
+    const batch = this.begin([{ key, length, ...ttlOf(spec) }])
     await this.awaited(batch, spec, () => this.db.put(keyBytes(key), valueOf(batch, 0)!, flags(spec)))
   }
 
   /** Puts a value that comes in pieces; await it before the next write, which would be older otherwise. */
   async putStream(key: string, length: number, spec: WriteSpec = {}): Promise<void> {
-    const batch = this.oracle.begin([{ key, length }])
+    const batch = this.begin([{ key, length, ...ttlOf(spec) }])
     const source = piecesOf(valueOf(batch, 0)!, STREAM_PIECE_BYTES)
     await this.awaited(batch, spec, () => this.db.putStream(keyBytes(key), source, flags(spec)))
   }
@@ -212,6 +219,35 @@ export class Workload {
   /** Waits for a streamed put whose source ends now. Await it before the next write. */
   async awaitStreamed({ id, operation, spec }: EndingStream, ended: () => Promise<void>): Promise<void> {
     await this.awaited(this.oracle.begin([operation], null, id), spec, ended)
+  }
+
+  /** Gives the value that is there another expiry. */
+  async touch(key: string, spec: WriteSpec): Promise<void> {
+    const batch = this.beginTouch(key, spec)
+    let isThere = false
+    const touched = async () => void (isThere = await this.db.touch(keyBytes(key), flags(spec)))
+    await this.alive(touched, () => this.oracle.ack(batch, isThere && spec.sync === true), batch)
+  }
+
+  touchSync(key: string, spec: WriteSpec): void {
+    const batch = this.beginTouch(key, spec)
+    this.blocking(batch, {}, () => void this.db.touchSync(keyBytes(key), flags(spec)))
+  }
+
+  private beginTouch(key: string, spec: WriteSpec): Batch {
+    return this.begin([{ key, length: null, touchedMs: this.wallMs, ...ttlOf(spec) }])
+  }
+
+  /** Begins a batch whose values expire as the calls or the settings say. */
+  private begin(operations: readonly Operation[], position: string | null = null): Batch {
+    return this.oracle.begin(operations.map((each) => this.expiring(each)), position)
+  }
+
+  /** Fills in when the value of an operation that is called now expires. */
+  expiring(operation: Operation): Operation {
+    const { ttl = this.settings.ttl ?? null, length, touchedMs } = operation
+    const isGiven = ttl !== null && (length !== null || touchedMs !== undefined)
+    return isGiven ? { ...operation, expiryMs: this.wallMs + ttl } : operation
   }
 
   async del(key: string, spec: WriteSpec = {}): Promise<void> {
@@ -230,12 +266,12 @@ export class Workload {
   }
 
   async batch(operations: Operation[], spec: WriteSpec = {}): Promise<void> {
-    const batch = this.oracle.begin(operations, spec.position ?? null)
+    const batch = this.begin(operations, spec.position ?? null)
     await this.awaited(batch, spec, () => this.db.batch(toOps(batch), flags(spec)))
   }
 
   putSync(key: string, length: number, spec: WriteSpec = {}): void {
-    const batch = this.oracle.begin([{ key, length }])
+    const batch = this.begin([{ key, length, ...ttlOf(spec) }])
     this.blocking(batch, spec, () => this.db.putSync(keyBytes(key), valueOf(batch, 0)!, flags(spec)))
   }
 
@@ -245,7 +281,7 @@ export class Workload {
   }
 
   batchSync(operations: Operation[], spec: WriteSpec = {}): void {
-    const batch = this.oracle.begin(operations, spec.position ?? null)
+    const batch = this.begin(operations, spec.position ?? null)
     this.blocking(batch, spec, () => this.db.batchSync(toOps(batch), flags(spec)))
   }
 
@@ -304,15 +340,15 @@ export class Workload {
 
   /** Checks that everything acknowledged is visible now, in every way of reading. */
   checkReads(): void {
-    matchSeen(this.db, this.oracle, this.oracle.expect('process'))
+    matchSeen(this.db, this.oracle, this.wallMs, this.oracle.expect('process'))
   }
 
   /** Takes a snapshot, and gives a function that checks that it still shows what it showed first. */
   snapshot(): { snapshot: Snapshot; check: () => void } {
     const snapshot = this.db.snapshot()
-    const first = readState(this.db, this.oracle.keys, snapshot)
+    const first = readState(this.db, this.oracle.keys, this.wallMs, snapshot)
     const check = () => {
-      const now = readState(this.db, this.oracle.keys, snapshot)
+      const now = readState(this.db, this.oracle.keys, this.wallMs, snapshot)
       for (const key of this.oracle.keys) {
         if (now.entries.get(key) !== first.entries.get(key)) throw new Error(`snapshot changed at ${key}`)
       }
@@ -331,15 +367,27 @@ function boundsOf(key: string, until: string | null): { gte: Uint8Array; lt?: Ui
 }
 
 export function toOps(batch: Batch): BatchOp[] {
-  return batch.operations.map(({ key, until }, i): BatchOp => {
+  return batch.operations.map(({ key, until, ttl }, i): BatchOp => {
     if (until !== undefined) return { type: 'delRange', ...boundsOf(key, until) }
     const value = valueOf(batch, i)
-    return value === null ? { type: 'del', key: keyBytes(key) } : { type: 'put', key: keyBytes(key), value }
+    if (value === null) return { type: 'del', key: keyBytes(key) }
+    return { type: 'put', key: keyBytes(key), value, ...ttlOf({ ttl }) }
   })
 }
 
-function flags({ sync, position }: WriteSpec): { sync?: boolean; position?: Uint8Array } {
+function ttlOf({ ttl }: { ttl?: number | null | undefined }): { ttl?: number | null } {
+  return ttl === undefined ? {} : { ttl }
+}
+
+interface Flags {
+  sync?: boolean
+  position?: Uint8Array
+  ttl?: number | null
+}
+
+function flags({ sync, position, ttl }: WriteSpec): Flags {
   return {
+    ...ttlOf({ ttl }),
     ...(sync === undefined ? {} : { sync }),
     ...(position === undefined ? {} : { position: keyBytes(position) }),
   }

@@ -7,14 +7,14 @@ import { drawn, isWholeRun } from '../harness/share.js'
 
 /**
  * Declares the suite in every mode of a platform. A short run does it once on each: with slabs that are flushed all the
- * time on one of them, with those of the default on the other.
+ * time on one of them, with those of the default on the other, and without the lock of the kernel.
  */
 export function suiteTests(platform: 'memory' | 'disk'): void {
   const [flushedOn] = drawn('platform of the flushed suite', ['memory', 'disk'])
   for (const isFlushed of isWholeRun ? [true, false] : [flushedOn === platform]) {
     const installs = drawn(`suite, ${platform}, ${isFlushed}`, [true, false])
     for (const manifestSync of isWholeRun ? installs : installs.slice(0, 1)) {
-      suiteTest({ platform, manifestSync, isFlushed })
+      suiteTest({ platform, manifestSync, isFlushed, hasKernelLock: isWholeRun })
     }
   }
 }

@@ -9,6 +9,7 @@ import path from 'node:path'
 import { VarveLevel } from '../../../src/level.js'
 import type { DatabaseOptions } from '../../../src/level.js'
 import { MemoryVfs } from '../../../src/testing.js'
+import { NodeVfs } from '../../../src/vfs/index.js'
 
 /** The number of cases that classic-level 3 runs of abstract-level 3.1.1. */
 export const SUITE_CASES = 1505
@@ -21,6 +22,8 @@ export interface SuiteMode {
   /** True: the smallest slabs; every write is flushed before it is answered, and every third one compacts. */
   isFlushed: boolean
   workers?: number
+  /** False opens without the lock of the kernel, which starts a process each time: the suite opens a thousand. */
+  hasKernelLock?: boolean
 }
 
 export interface SuiteResult {
@@ -77,12 +80,13 @@ class SuiteLevel extends VarveLevel {
 
   constructor(location: string, options: DatabaseOptions<string, string> | undefined, mode: SuiteMode) {
     super(location, options)
-    const { manifestSync, workers = 0, isFlushed, platform } = mode
+    const { manifestSync, workers = 0, isFlushed, platform, hasKernelLock = true } = mode
     this.mode = mode
     this.engineOptions = {
       manifestSync, workers,
       ...(isFlushed ? { writeBufferSize: 64 * 1024, blockSize: 1024 } : {}),
       ...(platform === 'memory' ? { components: { vfs: new MemoryVfs() } } : {}),
+      ...(platform === 'disk' && !hasKernelLock ? { components: { vfs: new NodeVfs({ useKernelLock: false }) } } : {}),
     }
   }
 

@@ -30,6 +30,8 @@ export function sampleLog(): Uint8Array {
     entries: [
       { encoding: EncodingFlag.checksum, key: 'plum', value: 'as large as you like' },
       { kind: EntryKind.tombstone, key: 'pear' },
+      { kind: EntryKind.value | VersionFlag.expiry, key: 'fig', value: 'ripe', expiry: 1_900_000_000_000 },
+      { kind: EntryKind.rangeTombstone, key: 'a', value: 'c' },
     ],
   })
   return log.finish(16)

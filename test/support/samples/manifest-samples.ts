@@ -1,7 +1,7 @@
 /** Tables, versions and edits that use every field of the manifest's format. */
 import { MemoryVfs } from '../../../src/testing.js'
 import { SeededRandom, runSync } from '../../../src/base/index.js'
-import type { LogFacts, TableFacts } from '../../../src/base/index.js'
+import type { ExpiryFacts, LogFacts, TableFacts } from '../../../src/base/index.js'
 import { applyEdit, applyEdits, createManifest, emptyVersion } from '../../../src/manifest/index.js'
 import type {
   ManifestLog, ManifestOptions, NewValueLog, Version, VersionEdit,
@@ -50,6 +50,11 @@ export const sampleBase: Version = applyEdit(emptyVersion, {
   nextFileNum: 10, logPointer: 8, settings: '{"compaction":"leveled"}', logs: [sampleLogFacts(8, 128)],
 })
 
+const sampleExpiry: ExpiryFacts = {
+  count: 9, earliestMs: 1_900_000_000_000, latestMs: 1_900_000_080_000,
+  octilesMs: Array.from({ length: 8 }, (_, i) => 1_900_000_010_000 + 10_000 * i),
+}
+
 /** A flush, a flush with all that a group can carry, a compaction with a move, and logs in every state. */
 export const sampleGroups: VersionEdit[][] = [
   [{
@@ -57,8 +62,6 @@ export const sampleGroups: VersionEdit[][] = [
     addTables: [{ level: 0, facts: sampleTable(11, 'b-m', { firstLog: 8, lastLog: 9 }) }],
     flushStats: '{"count":1}',
     hashSeed: { low: 0x01020304, high: -2 },
-    dropTime: { ms: 1_700_000_000_000, seqNum: 77 },
-    closedAtMs: 1_700_000_001_000,
   }],
   [
     { addPins: [{ name: 'follower', firstLog: 12 }] },
@@ -87,11 +90,12 @@ export const sampleGroups: VersionEdit[][] = [
       {
         level: 1,
         facts: sampleTable(18, 'n-zz', {
-          smallestSeqNum: 5, largestSeqNum: 149,
+          smallestSeqNum: 5, largestSeqNum: 149, expiry: sampleExpiry,
           valueFiles: [{ fileNum: 12, valueCount: 1, valueBytes: 20_000 }],
         }),
       },
     ],
+    dropTime: { ms: 1_899_999_990_000, seqNum: 149 },
     discards: [
       { fileNum: 12, valueCount: 2, valueBytes: 50_000 },
       { fileNum: 16, valueCount: 1, valueBytes: 9_000 },
@@ -106,7 +110,7 @@ export const sampleGroups: VersionEdit[][] = [
     nextFileNum: 21,
   }],
   [{
-    removePins: ['follower'], addPins: [{ name: 'backup', firstLog: 15 }],
+    closedAtMs: 1_899_999_995_000, removePins: ['follower'], addPins: [{ name: 'backup', firstLog: 15 }],
     settings: '{"compaction":"tiered"}',
   }],
 ]

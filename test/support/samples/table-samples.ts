@@ -1,5 +1,5 @@
 /** Small tables and their entries, for tests of the sstable layer. */
-import { compareBytes, EntryKind, KeyHash, runSync } from '../../../src/base/index.js'
+import { compareBytes, EntryKind, EXPIRY_BYTES, KeyHash, putExpiry, runSync } from '../../../src/base/index.js'
 import type { InternalIterator, PointResult, TableFacts } from '../../../src/base/index.js'
 import type { BlockCache } from '../../../src/cache/index.js'
 import { Spans } from '../../../src/iterator/index.js'
@@ -127,6 +127,17 @@ export function sampleEntries(): Entry[] {
   add('zero', 2 ** 40, '')
   add('zero', 50, null)
   return entries.sort(compareEntries)
+}
+
+/** Gives these entries, of which every third value expires, each an hour after the one before it. */
+export function expiring(entries: readonly Entry[]): Entry[] {
+  return entries.map((entry, i) => {
+    if (i % 3 !== 0 || entry.kind !== EntryKind.value) return entry
+    const value = new Uint8Array(EXPIRY_BYTES + entry.value.length)
+    const kind = putExpiry(value, 0, entry.kind, Date.UTC(2030, 0, 1, i))
+    value.set(entry.value, EXPIRY_BYTES)
+    return { ...entry, kind, value }
+  })
 }
 
 /** Two range tombstones that overlap, one of them to the last key. */
