@@ -44,7 +44,7 @@ const taken: [name: string, make: (db: Varve) => unknown, keys: string[]][] = [
   ['operations of a class', () => [new OperationClass(), new OperationClass()], ['k', 'k']],
   ['operations without a prototype', () => [Object.assign(Object.create(null), put('a'))], ['a']],
   ['operations that inherit', () => [Object.create(put('a'))], ['a']],
-  ['operations with more fields', () => [{ ...put('a'), ttl: 7, sublevel: {} }], ['a']],
+  ['operations with more fields', () => [{ ...put('a'), colour: 7, sublevel: {} }], ['a']],
   ['functions with the fields', () => [Object.assign(() => undefined, put('a'))], ['a']],
   ['one object many times', () => Array<BatchOp>(5).fill(put('a')), ['a', 'a', 'a', 'a', 'a']],
   ['proxy of an array', () => new Proxy(['a', 'b'].map(put), {}), ['a', 'b']],

@@ -10,7 +10,7 @@ import { nodeCodec } from '../../src/vfs/index.js'
 import { SimVfs } from '../../src/testing.js'
 import { CACHE_DIR, openCache } from '../support/blob-cache/blob-machine.js'
 import type { TextStore } from '../support/blob-cache/blob-machine.js'
-import { drawn } from '../support/harness/share.js'
+import { drawn, isWholeRun } from '../support/harness/share.js'
 import { keepProcess } from '../support/harness/keep-process.js'
 
 keepProcess()
@@ -161,7 +161,8 @@ describe('a part of a blob', () => {
         await damaged.store.close()
       }
     }
-    assert.ok(misses > 0 && failures > 0, `${misses} ${failures}`)
+    // A share of the places may have none of a kind.
+    assert.ok(!isWholeRun || (misses > 0 && failures > 0), `${misses} ${failures}`)
   })
 })
 
