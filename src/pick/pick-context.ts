@@ -6,10 +6,11 @@
  */
 import { NUMBER_MAX } from '../base/index.js'
 import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import { extentOfTables, extentsOverlap } from '../manifest/index.js'
-import type { Extent, Level, Version } from '../manifest/index.js'
+import { extentOfTables, extentsOverlap, Level, LEVELS_MAX } from '../manifest/index.js'
+import type { Extent, Version } from '../manifest/index.js'
 import { canRunBeside, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput, PickKind, PickReason, RunningCompaction } from './compaction-pick.js'
+import { hasWholeRuns } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { levelSizes, takenTables } from './level-sizes.js'
 import type { LevelSizes } from './level-sizes.js'
@@ -31,13 +32,48 @@ export interface PickContext {
 
 export function pickContext(
   settings: CompactionSettings,
-  { version, running = [], held = Infinity, blocked = new Set(), roomBytes = Infinity }: { version: Version } &
+  { version: given, running = [], held = Infinity, blocked = new Set(), roomBytes = Infinity }: { version: Version } &
     Partial<Pick<PickContext, 'running' | 'held' | 'blocked' | 'roomBytes'>>,
 ): PickContext {
+  const version = hasWholeRuns(settings) ? withAllLevels(given) : given
   const taken = takenTables(running)
   const unavailable = new Set([...taken, ...blocked])
   const sizes = levelSizes(version, settings)
   return { version, settings, sizes, running, held, blocked, roomBytes, taken, unavailable }
+}
+
+const NO_TABLES = new Level([])
+const known = new WeakMap<Version, Version>()
+
+/** The version with all levels that there can be: whole runs take them from the deepest on. */
+function withAllLevels(version: Version): Version {
+  let whole = known.get(version)
+  if (whole === undefined) {
+    const levels = Array.from({ length: LEVELS_MAX }, (_, level) => version.levels[level] ?? NO_TABLES)
+    known.set(version, (whole = { ...version, levels }))
+  }
+  return whole
+}
+
+/**
+ * The level that tables of level 0 with this extent go down to. Among whole runs that is the deepest above the first
+ * that has some of their keys; 0: there is none.
+ */
+export function landingLevel(context: PickContext, extent: Extent): LevelNum {
+  const { settings, sizes } = context
+  if (!hasWholeRuns(settings)) return sizes.baseLevel
+  return (firstOverlap(context, extent, 1)?.level ?? sizes.lastLevel + 1) - 1
+}
+
+/**
+ * The level by whose tables the outputs into a level are cut, so that none reaches over too many bytes: the next one,
+ * among whole runs the largest below.
+ */
+export function cutLevel({ settings, sizes: { bytes } }: PickContext, level: LevelNum): LevelNum {
+  let largest = level + 1
+  if (!hasWholeRuns(settings)) return largest
+  for (let below = level + 2; below < bytes.length; below++) if (bytes[below]! > bytes[largest]!) largest = below
+  return largest
 }
 
 /** Finds the first level from `from` on with tables that share keys with an extent, or gives null. */
@@ -107,16 +143,19 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
 }
 
 function tablesBelow(
-  { version, sizes }: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
+  context: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
 ): (readonly TableFacts[])[] {
+  const { version, sizes } = context
   const extent = extentOfTables(inputs)
   const below: (readonly TableFacts[])[] = []
   if (outputLevel === 0) {
     const oldest = inputs.reduce((least, table) => Math.min(least, table.smallestSeqNum), Infinity)
     for (const table of version.levels[0]!.overlapping(extent)) if (table.smallestSeqNum < oldest) below.push([table])
   }
+  const first = cutLevel(context, outputLevel)
+  if (first <= sizes.lastLevel) below.push(version.levels[first]!.overlapping(extent))
   for (let level = outputLevel + 1; level <= sizes.lastLevel; level++) {
-    below.push(version.levels[level]!.overlapping(extent))
+    if (level !== first) below.push(version.levels[level]!.overlapping(extent))
   }
   return below
 }

@@ -39,8 +39,9 @@ function* stackCandidates(context: PickContext, stacks: readonly Level0Stack[]):
   for (const stack of stacks) {
     const rich = stack.tables.filter((table) => isTombstoneRich(context, table))
     if (stack.isStuck || rich.length === 0 || stack.tables.length > STEP_TABLES_MAX) continue
+    const outputLevel = stack.landing
     yield candidate(context, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
-      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: context.sizes.baseLevel,
+      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel,
     })
   }
 }

@@ -77,9 +77,8 @@ export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, nu
   const seen = new Set<string>()
   const any = fc.oneof({ weight: 30, arbitrary: step }, { weight: 2, arbitrary: drawnBlock })
   const drawnBytes = sizes.handleBytes ?? sizes.valueBytes
-  const lives = fc.tuple(drawnSettings(drawnBytes), fc.array(any, { minLength: 20, maxLength: 60 }))
-  fc.assert(fc.property(lives, ([settings, steps]) => {
-    const chosen = { ...settings, style }
+  const lives = fc.tuple(drawnSettings(drawnBytes, style), fc.array(any, { minLength: 20, maxLength: 60 }))
+  fc.assert(fc.property(lives, ([chosen, steps]) => {
     const life = new Life(chosen, { ...sizes, isRead: false })
     for (const each of steps) {
       life.step(each)
