@@ -63,7 +63,7 @@ export function hasWholeRuns({ style }: Pick<CompactionSettings, 'style'>): bool
 }
 
 /** The share of the deepest run that newer ones may have. */
-const NEWER_SHARE = { tiered: 2, lazy: 1 / 4 }
+const NEWER_SHARE = { tiered: 2, lazy: 1 / 2 }
 
 /** The settings for memtables of `writeBufferBytes`. docs/design/0015-leveled-picks.md has the figures behind them. */
 export function defaultCompactionSettings(
@@ -90,7 +90,7 @@ export function defaultCompactionSettings(
     uncoverLiveShareMin: 1 / 16,
     valueFileBytes: 256 * MiB,
     movedBytesMax: 128 * MiB,
-    deepRunsMax: 4,
+    deepRunsMax: 6,
     newerShareMax: style === 'lazy' ? NEWER_SHARE.lazy : NEWER_SHARE.tiered,
     maxBytes: Infinity,
   }

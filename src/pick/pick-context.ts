@@ -56,13 +56,14 @@ function withAllLevels(version: Version): Version {
 }
 
 /**
- * The level that tables of level 0 with this extent go down to. Among whole runs that is the deepest above the first
- * that has some of their keys; 0: there is none.
+ * The level that tables of level 0 with this extent go down to. Among whole runs they join the youngest, if it has none
+ * of their keys, and otherwise make one above it; 0: there is no level.
  */
-export function landingLevel(context: PickContext, extent: Extent): LevelNum {
-  const { settings, sizes } = context
+export function landingLevel({ settings, sizes, version: { levels } }: PickContext, extent: Extent): LevelNum {
   if (!hasWholeRuns(settings)) return sizes.baseLevel
-  return (firstOverlap(context, extent, 1)?.level ?? sizes.lastLevel + 1) - 1
+  const youngest = sizes.bytes.findIndex((bytes, level) => level > 0 && bytes > 0)
+  if (youngest < 0) return sizes.lastLevel
+  return levels[youngest]!.overlapping(extent).length === 0 ? youngest : youngest - 1
 }
 
 /**

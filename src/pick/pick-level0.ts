@@ -17,7 +17,7 @@ import type { Extent } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput } from './compaction-pick.js'
 import { hasWholeRuns } from './compaction-settings.js'
-import { isTombstoneRich, landingLevel, planPick, sinkLevel } from './pick-context.js'
+import { firstOverlap, isTombstoneRich, landingLevel, planPick, sinkLevel } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 
 /** Tables of level 0 that share keys with one another, and with no other table there that is available. */
@@ -108,8 +108,9 @@ function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: b
 
 /** True when a stack goes down for nothing. Over whole runs only where none has its keys: else each would be another. */
 function isFree(context: PickContext, extent: Extent, landing: LevelNum): boolean {
-  const { settings, sizes } = context
-  return hasWholeRuns(settings) ? landing === sizes.lastLevel : sinkLevel(context, extent, landing) !== null
+  const { settings } = context
+  if (hasWholeRuns(settings)) return landing > 0 && firstOverlap(context, extent, 1) === null
+  return sinkLevel(context, extent, landing) !== null
 }
 
 /** Picks the compaction of a stack that is due. */

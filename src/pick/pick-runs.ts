@@ -5,13 +5,13 @@
  * become one: those that cost the fewest bytes for each run that goes. Where the newer runs hold `newerShareMax` of what
  * the oldest has, parts of them go down into it. A run may be of any size, so a merge takes a part of the keys: tables
  * of the youngest run that is merged, and under them what shares their keys. That leaves the order of all tables as it
- * was, and what is chosen stays the cheapest while it goes on, since it holds no more than before.
+ * was. What was begun is ended, since what is left of it costs less and less.
  *
  * Outputs land in the level of the oldest run, so levels become free above it. When new runs come near level 0, the
  * older ones move down into such gaps.
  * Thread: any (pure).
  */
-import type { LevelNum, TableFacts } from '../base/index.js'
+import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { extentOfTables } from '../manifest/index.js'
 import type { SortedRun } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
@@ -21,6 +21,11 @@ import type { PickContext } from './pick-context.js'
 
 /** Runs move down when the youngest is at this level, or above it. */
 const LEVELS_FREE_MIN = 8
+/**
+ * A merge of runs takes so many times what a pick of leveled takes: where it ends, each older run is read a table wider,
+ * and what it reads there is read again.
+ */
+const INPUT_SHARE = 4
 /** The most tables of one edit that only moves them. */
 const MOVED_TABLES_MAX = 256
 
@@ -30,6 +35,7 @@ interface Run {
   readonly run: SortedRun<TableFacts>
   readonly tables: readonly TableFacts[]
   readonly bytes: number
+  readonly smallestSeqNum: SeqNum
 }
 
 /** Neighbours in age, youngest first: at least two. */
@@ -56,7 +62,10 @@ export function deepRuns({ version, sizes }: PickContext): readonly Run[] {
   const runs: Run[] = []
   for (let level = 1; level <= sizes.lastLevel; level++) {
     const { runs: [run] } = version.levels[level]!
-    if (run !== undefined) runs.push({ level, run, tables: run.tables, bytes: sizes.bytes[level]! })
+    if (run === undefined) continue
+    const { tables } = run
+    const smallestSeqNum = tables.reduce((least, table) => Math.min(least, table.smallestSeqNum), Infinity)
+    runs.push({ level, run, tables, bytes: sizes.bytes[level]!, smallestSeqNum })
   }
   return runs
 }
@@ -78,16 +87,34 @@ export function runSteps(context: PickContext): RunStep[] {
 /** The bytes that are to be merged until no step is due. */
 export function pendingRunBytes(context: PickContext): number {
   const runs = deepRuns(context)
-  if (countScore(context, runs) >= 1) return totalOf(cheapestFirst(runs)[0]!)
-  return shareScore(context, runs) >= 1 ? totalOf(runs) : 0
+  if (countScore(context, runs) >= 1) return bytesLeft(cheapestFirst(runs)[0]!)
+  return shareScore(context, runs) >= 1 ? bytesLeft(runs) : 0
 }
 
 function countScore({ settings: { deepRunsMax } }: PickContext, runs: readonly Run[]): number {
   return runs.length < 2 ? 0 : runs.length / (Math.max(1, deepRunsMax) + 1)
 }
 
-function shareScore({ settings: { newerShareMax } }: PickContext, runs: readonly Run[]): number {
-  return runs.length < 2 ? 0 : totalOf(runs.slice(0, -1)) / (newerShareMax * runs.at(-1)!.bytes)
+/** How much newer runs have of what the oldest would bring along, for those from the youngest with the most on. */
+function shareScore(context: PickContext, runs: readonly Run[]): number {
+  return Math.max(0, ...runs.slice(0, -1).map((_, start) => shareFrom(context, runs.slice(start))))
+}
+
+function shareFrom({ settings: { newerShareMax } }: PickContext, window: Window): number {
+  const left = bytesLeft(window)
+  const newer = totalOf(window.slice(0, -1))
+  return newer / (newerShareMax * Math.max(1, left - newer))
+}
+
+/**
+ * The bytes that the merge of a window has still to read. Where it is under way, tables of its oldest run have entries
+ * that are newer than some of its youngest run: those are done. So what was begun costs less and less, and is ended.
+ */
+function bytesLeft(window: Window): number {
+  const { smallestSeqNum } = window[0]!
+  let bytes = totalOf(window.slice(0, -1))
+  for (const table of window.at(-1)!.tables) if (table.largestSeqNum < smallestSeqNum) bytes += table.bytes
+  return bytes
 }
 
 function totalOf(runs: readonly Run[]): number {
@@ -131,7 +158,7 @@ function cheapestFirst(runs: readonly Run[]): Window[] {
   for (const start of runs.keys()) {
     for (let end = start + 2; end <= runs.length; end++) {
       const window = runs.slice(start, end)
-      windows.push({ window, start, cost: totalOf(window) / (window.length - 1) })
+      windows.push({ window, start, cost: bytesLeft(window) / (window.length - 1) })
     }
   }
   windows.sort((a, b) => a.cost - b.cost || a.start - b.start || b.window.length - a.window.length)
@@ -155,12 +182,12 @@ function isUnderWay({ running }: PickContext, window: Window): boolean {
 /** Merges into the oldest run from the youngest run on of which a table meets little enough below. */
 function pickIntoOldest(context: PickContext, runs: readonly Run[], score: number): CompactionPick | null {
   const { inputBytesMax, tableBytes } = context.settings
-  const isFine = (start: number): boolean =>
-    totalOf(runs.slice(start)) / runs[start]!.bytes * tableBytes <= inputBytesMax
-  const starts = [...runs.keys()].slice(0, -1)
-  const largestFirst = starts.toSorted((a, b) => runs[b]!.bytes - runs[a]!.bytes)
-  for (const start of [...starts.filter(isFine), ...largestFirst]) {
-    const pick = pickPart(context, runs.slice(start), score)
+  const isFine = (window: Window): boolean => totalOf(window) / window[0]!.bytes * tableBytes <= inputBytesMax
+  const windows = runs.slice(0, -1).map((_, start) => runs.slice(start))
+    .filter((window) => shareFrom(context, window) >= 1)
+  const largestFirst = windows.toSorted((a, b) => b[0]!.bytes - a[0]!.bytes)
+  for (const window of [...windows.filter(isFine), ...largestFirst]) {
+    const pick = pickPart(context, window, score)
     if (pick !== null) return pick
   }
   return null
@@ -209,7 +236,7 @@ function widened(context: PickContext, window: Window, seed: Slice): Slice {
       .map(([from, to]) => sliceOf(window, from, to))
       .find((it) => (slice.older.length === 0
         ? it.older.length === 0 && it.end - it.start <= MOVED_TABLES_MAX
-        : it.bytes + it.olderBytes <= inputBytesMax && isAvailable(context, it.older)))
+        : it.bytes + it.olderBytes <= INPUT_SHARE * inputBytesMax && isAvailable(context, it.older)))
     if (next === undefined) return slice
     slice = next
   }
