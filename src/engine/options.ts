@@ -131,11 +131,11 @@ export interface VarveOptions {
   /** How tables are merged in the background. */
   compaction?: {
     /**
-     * 'leveled', the default, keeps reads fast and space small. 'tiered' writes less and takes more space; 'lazy' is
-     * between them; 'simple' is a plain way of fixed levels. 'fifo' merges next to nothing, and lets the oldest tables
-     * go, with all that is in them, when there are more than `maxBytes`. With 'none' tables are merged only by
-     * `compact()`, which then empties value logs, too, and by `collectGarbage()`; reads slow down with each flush. Each
-     * open may choose another one.
+     * Default 'leveled', which keeps reads fast and space small; docs/compaction.md says when to take another, and each
+     * open may. 'tiered' writes less and takes more space; 'lazy' is between them; 'simple' has a fixed number of
+     * levels. 'fifo' merges next to nothing, and lets the oldest tables go, with all that is in them, when there are
+     * more bytes than `maxBytes`. With 'none' tables are merged only by `compact()`, which then empties value logs, too, and by
+     * `collectGarbage()`; reads slow down with each flush.
      */
     style?: CompactionStyle
     /**
@@ -242,7 +242,8 @@ const compactionOption: Check = (value) => {
     throw invalidArgument(`option compaction.style must be one of ${COMPACTION_STYLES.join(', ')}`)
   }
   if ((style === 'fifo') !== (maxBytes !== undefined)) {
-    throw invalidArgument(`option compaction.maxBytes ${style === 'fifo' ? 'is needed by' : 'is only for'} style 'fifo'`)
+    const what = style === 'fifo' ? 'is needed by' : 'is only for'
+    throw invalidArgument(`option compaction.maxBytes ${what} the style 'fifo'`)
   }
   if (maxBytes !== undefined) integer(1, NUMBER_MAX)(maxBytes, 'compaction.maxBytes')
   return { style, maxBytes: maxBytes ?? Infinity }

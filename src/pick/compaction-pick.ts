@@ -20,7 +20,7 @@ export interface PickInput {
 
 /**
  * A merge makes new tables of the inputs; a move only changes their level, and reads nothing; a drop lets them go,
- * since newer tables delete all that they have, or all of it has expired, or there is too much; it reads nothing either.
+ * since newer tables delete all that they have, all of it has expired, or there is too much; it reads nothing either.
  */
 export type PickKind = 'merge' | 'move' | 'drop'
 

@@ -126,6 +126,7 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
     smallTablesMax: Math.min(settings.smallTablesMax, 6),
+    newerShareMax: settings.newerShareMax / 2,
     garbageFileRatio: Math.min(settings.garbageFileRatio, garbageLeft(settings.garbageRatio)),
     garbageGate: Math.min(settings.garbageGate, 0.25),
     uncoverShareMin: Math.min(settings.uncoverShareMin, 1),

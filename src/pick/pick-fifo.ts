@@ -77,7 +77,8 @@ function pickOldest({ settings, version, running, held }: PickContext): Compacti
   const tables = new Set(leaving)
   const inOrder = version.levels[level]!.tables.filter((table) => tables.has(table))
   const inputs = level === 0 ? runsOf(inOrder) : [{ level, tables: inOrder }]
-  return planPick(context, { kind: 'drop', reason: 'oldest', score: scoreOf(settings, version), inputs, outputLevel: level })
+  const score = scoreOf(settings, version)
+  return planPick(context, { kind: 'drop', reason: 'oldest', score, inputs, outputLevel: level })
 }
 
 /** Picks small neighbours in age to become one table, if there are so many; at the least cost for each that goes. */

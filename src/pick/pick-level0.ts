@@ -106,7 +106,7 @@ function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: b
   return { tables, extent, bytes, landing, base, baseBytes, score, isStuck: !mayGoDown }
 }
 
-/** True when a stack goes down for nothing. Over whole runs only where none has its keys: else each would be another. */
+/** True when a stack goes down for nothing. Over whole runs only where none has its keys: else it would be another. */
 function isFree(context: PickContext, extent: Extent, landing: LevelNum): boolean {
   const { settings } = context
   if (hasWholeRuns(settings)) return landing > 0 && firstOverlap(context, extent, 1) === null

@@ -2,7 +2,7 @@
  * What: compactions of deep levels that are whole runs: `tiered`, and `lazy`.
  *
  * Each used level is one sorted run, the deeper the older. Where there are more than `deepRunsMax`, neighbours in age
- * become one: those that cost the fewest bytes for each run that goes. Where the newer runs hold `newerShareMax` of what
+ * become one: those that cost the fewest bytes for each run that goes. Where newer runs hold `newerShareMax` of what
  * the oldest has, parts of them go down into it. A run may be of any size, so a merge takes a part of the keys: tables
  * of the youngest run that is merged, and under them what shares their keys. That leaves the order of all tables as it
  * was. What was begun is ended, since what is left of it costs less and less.
@@ -22,8 +22,8 @@ import type { PickContext } from './pick-context.js'
 /** Runs move down when the youngest is at this level, or above it. */
 const LEVELS_FREE_MIN = 8
 /**
- * A merge of runs takes so many times what a pick of leveled takes: where it ends, each older run is read a table wider,
- * and what it reads there is read again.
+ * A merge of runs takes so many times what one of sized levels takes: where it ends, each older run is read a table
+ * wider, and what it reads there is read again.
  */
 const INPUT_SHARE = 4
 /** The most tables of one edit that only moves them. */
@@ -142,7 +142,8 @@ function pickSink(context: PickContext, runs: readonly Run[]): CompactionPick | 
     const start = tables.findIndex(({ fileNum }) => !context.unavailable.has(fileNum))
     if (start < 0) continue
     let end = start + 1
-    while (end < tables.length && end - start < MOVED_TABLES_MAX && !context.unavailable.has(tables[end]!.fileNum)) end++
+    const isFree = (i: number): boolean => i < tables.length && !context.unavailable.has(tables[i]!.fileNum)
+    while (end - start < MOVED_TABLES_MAX && isFree(end)) end++
     const inputs = [{ level, tables: tables.slice(start, end) }]
     const pick = planPick(context, { kind: 'move', reason: 'size', score: 1, inputs, outputLevel })
     if (pick !== null) return pick
@@ -179,7 +180,7 @@ function isUnderWay({ running }: PickContext, window: Window): boolean {
   return running.some(({ levels: taken }) => taken.some((level) => levels.has(level)))
 }
 
-/** Merges into the oldest run from the youngest run on of which a table meets little enough below. */
+/** Merges into the oldest run, from the youngest run on of which a table meets little enough below. */
 function pickIntoOldest(context: PickContext, runs: readonly Run[], score: number): CompactionPick | null {
   const { inputBytesMax, tableBytes } = context.settings
   const isFine = (window: Window): boolean => totalOf(window) / window[0]!.bytes * tableBytes <= inputBytesMax

@@ -22,7 +22,9 @@ import type { Level0Stack } from './pick-level0.js'
 export function pickUncovering(
   context: PickContext, stacks: readonly Level0Stack[], upTo: SeqNum = Infinity,
 ): CompactionPick | null {
-  if (context.settings.uncoverShareMin === Infinity || context.settings.style === 'fifo' || context.version.valueLogs.size === 0) return null
+  const { version, settings } = context
+  const isWanted = settings.uncoverShareMin < Infinity && settings.style !== 'fifo'
+  if (!isWanted || version.valueLogs.size === 0) return null
   let pick: CompactionPick | null = null
   const isOld = ({ smallestSeqNum }: TableFacts): boolean => smallestSeqNum <= upTo
   for (const stack of stacks) if (stack.tables.some(isOld)) pick ??= pickStackFor(context, stack)

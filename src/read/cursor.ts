@@ -25,6 +25,7 @@ import { extentOfRange } from '../manifest/index.js'
 import type { Table } from '../sstable/index.js'
 import type { ValuePlace } from '../tables/index.js'
 import type { ReadState } from './read-state.js'
+import { momentGone } from './read-view.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
 import { ofKey, placeOf } from './value-reader.js'
@@ -85,6 +86,7 @@ export class Cursor implements OpenCursor {
   isPaused = false
   private readonly stepsMax: number
   private tableIterators = 0
+  private readonly lostCount: number // when the walk began
   /** Made with the first value that stands apart. */
   private scan: ValueScan | null = null
 
@@ -95,6 +97,7 @@ export class Cursor implements OpenCursor {
     this.staysOpen = options.staysOpen ?? false
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
+    this.lostCount = view.iterators.lostCount
     this.seqNum = options.seqNum
     this.timeMs = (options.time ?? view.readClock).nowMs()
     this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
@@ -107,6 +110,7 @@ export class Cursor implements OpenCursor {
 
   private enterState(state: ReadState): void {
     const { view, seqNum, timeMs, range } = this
+    if (view.iterators.lostCount !== this.lostCount) throw momentGone()
     // The state is held first: preparing may install a flush, which lets go of the state that the caller looked at.
     state.hold()
     view.prepareIteration()
@@ -257,10 +261,7 @@ export class Cursor implements OpenCursor {
     this.target = this.reverse ? keySuccessor(key) : key
   }
 
-  /**
-   * The entry it stands on, lent until the next step; of a value that stands apart, its handle. Requires: the last
-   * `next` gave true.
-   */
+  /** The entry it stands on, lent until the next step; its handle, if the value stands apart. Requires: as `key`. */
   get lent(): InternalIterator {
     return this.iterator
   }
