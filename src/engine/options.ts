@@ -134,8 +134,8 @@ export interface VarveOptions {
      * Default 'leveled', which keeps reads fast and space small; docs/compaction.md says when to take another, and each
      * open may. 'tiered' writes less and takes more space; 'lazy' is between them; 'simple' has a fixed number of
      * levels. 'fifo' merges next to nothing, and lets the oldest tables go, with all that is in them, when there are
-     * more bytes than `maxBytes`. With 'none' tables are merged only by `compact()`, which then empties value logs, too, and by
-     * `collectGarbage()`; reads slow down with each flush.
+     * more bytes than `maxBytes`. With 'none' tables are merged only by `compact()`, which then empties value logs,
+     * too, and by `collectGarbage()`; reads slow down with each flush.
      */
     style?: CompactionStyle
     /**

@@ -20,12 +20,13 @@ import { isTombstoneRich, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
 /** Runs move down when the youngest is at this level, or above it. */
-const LEVELS_FREE_MIN = 8
+const LEVELS_FREE_MIN = 16
 /**
  * A merge of runs takes so many times what one of sized levels takes: where it ends, each older run is read a table
  * wider, and what it reads there is read again.
  */
 const INPUT_SHARE = 4
+const SHARE_SCORE_MAX = 1.25
 /** The most tables of one edit that only moves them. */
 const MOVED_TABLES_MAX = 256
 
@@ -36,6 +37,7 @@ interface Run {
   readonly tables: readonly TableFacts[]
   readonly bytes: number
   readonly smallestSeqNum: SeqNum
+  readonly largestSeqNum: SeqNum
 }
 
 /** Neighbours in age, youngest first: at least two. */
@@ -64,8 +66,12 @@ export function deepRuns({ version, sizes }: PickContext): readonly Run[] {
     const { runs: [run] } = version.levels[level]!
     if (run === undefined) continue
     const { tables } = run
-    const smallestSeqNum = tables.reduce((least, table) => Math.min(least, table.smallestSeqNum), Infinity)
-    runs.push({ level, run, tables, bytes: sizes.bytes[level]!, smallestSeqNum })
+    let [smallestSeqNum, largestSeqNum] = [Infinity, 0]
+    for (const table of tables) {
+      smallestSeqNum = Math.min(smallestSeqNum, table.smallestSeqNum)
+      largestSeqNum = Math.max(largestSeqNum, table.largestSeqNum)
+    }
+    runs.push({ level, run, tables, bytes: sizes.bytes[level]!, smallestSeqNum, largestSeqNum })
   }
   return runs
 }
@@ -95,9 +101,13 @@ function countScore({ settings: { deepRunsMax } }: PickContext, runs: readonly R
   return runs.length < 2 ? 0 : runs.length / (Math.max(1, deepRunsMax) + 1)
 }
 
-/** How much newer runs have of what the oldest would bring along, for those from the youngest with the most on. */
+/**
+ * How much newer runs have of what the oldest would bring along, for those from the youngest with the most on. It never
+ * keeps a stack of level 0 waiting for long, however little is left of what was begun.
+ */
 function shareScore(context: PickContext, runs: readonly Run[]): number {
-  return Math.max(0, ...runs.slice(0, -1).map((_, start) => shareFrom(context, runs.slice(start))))
+  const most = Math.max(0, ...runs.slice(0, -1).map((_, start) => shareFrom(context, runs.slice(start))))
+  return Math.min(most, SHARE_SCORE_MAX)
 }
 
 function shareFrom({ settings: { newerShareMax } }: PickContext, window: Window): number {
@@ -108,12 +118,16 @@ function shareFrom({ settings: { newerShareMax } }: PickContext, window: Window)
 
 /**
  * The bytes that the merge of a window has still to read. Where it is under way, tables of its oldest run have entries
- * that are newer than some of its youngest run: those are done. So what was begun costs less and less, and is ended.
+ * of its youngest run, which are newer than all of the runs between: those are done. So what was begun costs less and
+ * less, and is ended.
  */
 function bytesLeft(window: Window): number {
-  const { smallestSeqNum } = window[0]!
+  const between = window.slice(1, -1)
+  const newest = between.reduce((most, { largestSeqNum }) => Math.max(most, largestSeqNum), 0)
+  const isDone = ({ largestSeqNum }: TableFacts): boolean =>
+    largestSeqNum > (between.length > 0 ? newest : window[0]!.smallestSeqNum)
   let bytes = totalOf(window.slice(0, -1))
-  for (const table of window.at(-1)!.tables) if (table.largestSeqNum < smallestSeqNum) bytes += table.bytes
+  for (const table of window.at(-1)!.tables) if (!isDone(table)) bytes += table.bytes
   return bytes
 }
 

@@ -113,7 +113,7 @@ export class Life {
   private readonly now = new Map<number, SeqNum>()
   private readonly seen = new Map<SeqNum, Map<number, SeqNum>>()
   private seqNum = 0
-  private readonly settings: CompactionSettings
+  private settings: CompactionSettings
   private readonly isRead: boolean
   private readonly keyCount: number
   private readonly valueBytes: number
@@ -127,6 +127,12 @@ export class Life {
     this.keyCount = keyCount
     this.valueBytes = valueBytes
     this.tables = new SimulatedTables({ valueBytes, tombstoneBytes: Math.ceil(valueBytes / 5), ...handles })
+  }
+
+  /** Goes on with other settings, as after an open: nothing is under way then. */
+  reopen(chosen: CompactionSettings): void {
+    while (this.underWay.length > 0) this.end(0)
+    this.settings = chosen
   }
 
   step(step: Step): void {
