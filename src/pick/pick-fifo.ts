@@ -21,6 +21,8 @@ import { pickValues } from './pick-values.js'
 
 /** A table below this share of a full one is merged with its neighbours. */
 const SMALL_SHARE = 1 / 4
+/** A merge makes no table with more of `maxBytes` than this, since tables leave whole. */
+const LEAVING_SHARE_MAX = 1 / 16
 /** Tables of one edit. */
 const LEAVING_TABLES_MAX = 256
 
@@ -52,11 +54,15 @@ function bytesOf(table: TableFacts): number {
   return table.bytes + valueBytesOf([table])
 }
 
+function allBytesOf(tables: readonly TableFacts[]): number {
+  return tables.reduce((sum, table) => sum + bytesOf(table), 0)
+}
+
 /** Above 1 when tables are to leave. */
 function scoreOf({ maxBytes }: CompactionSettings, version: Version): number {
   const tables = allTables(version)
   if (maxBytes === Infinity || tables.length < 2) return 0
-  const share = tables.reduce((sum, table) => sum + bytesOf(table), 0) / maxBytes
+  const share = allBytesOf(tables) / maxBytes
   return share > 1 ? share : Math.min(share, 0.99)
 }
 
@@ -66,7 +72,7 @@ function pickOldest({ settings, version, running, held }: PickContext): Compacti
   if (scoreOf(settings, version) < 1) return null
   const all = version.levels.flatMap(({ tables }, level) => tables.map((table) => ({ level, table })))
   all.sort((a, b) => a.table.largestSeqNum - b.table.largestSeqNum || a.table.fileNum - b.table.fileNum)
-  let left = all.reduce((sum, { table }) => sum + bytesOf(table), 0)
+  let left = allBytesOf(all.map(({ table }) => table))
   const leaving: TableFacts[] = []
   const { level } = all[0]!
   for (const each of all.slice(0, -1)) {
@@ -88,17 +94,18 @@ export function pickNeighbours(
   },
 ): CompactionPick | null {
   const { version, settings, unavailable } = context
+  const leavingMax = LEAVING_SHARE_MAX * settings.maxBytes
   const isSmall = (table: TableFacts): boolean => !unavailable.has(table.fileNum) && isWanted(table) &&
-    outputShare(table) < SMALL_SHARE * settings.tableBytes
+    outputShare(table) < SMALL_SHARE * settings.tableBytes && bytesOf(table) < leavingMax / 2
   const level0 = version.levels[0]!.tables
   for (let start = 0; start < level0.length; start++) {
     let end = start
     while (end < level0.length && isSmall(level0[end]!)) end++
     if (end - start >= Math.max(2, countMin)) {
       const few = level0.slice(start, Math.min(end, start + WINDOW_TABLES_MAX))
-      for (const window of windows(few, Math.max(2, Math.floor(countMin / 2)))) {
+      for (const window of windows(few, 2)) {
         const slice = few.slice(window.start, window.end)
-        if (window.bytes > bytesMax || !isSliceClosed(level0, slice)) continue
+        if (window.bytes > bytesMax || allBytesOf(slice) > leavingMax || !isSliceClosed(level0, slice)) continue
         const pick = planPick(context, { reason, score: 0, inputs: runsOf(slice), outputLevel: 0 })
         if (pick !== null) return pick
       }

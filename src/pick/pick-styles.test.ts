@@ -54,7 +54,7 @@ test('C1: nothing is slow or stopped for tables that fifo and none leave where t
   }
 })
 
-test('C1: with whole runs it is level 0, and the number of runs, that slow and stop; the bytes of runs never do', () => {
+test('C1: with whole runs level 0 and the number of runs slow and stop, and their bytes never do', () => {
   const levels = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [20 + i, [`${40 - i}: a-z 100`]]))
   const settings = settingsOf('tiered')
   const many = createPicker(settings).pressures(drawnVersion(levels), new Set())

@@ -1,7 +1,7 @@
 /**
- * What: whole runs under writes that go on for thousands of flushes over all keys, with compactions that take time: the
- * order of runs is never wrong, writers stop only for what is under way, level numbers do not run out, and no merge takes
- * more than a part. No tables are made: a merge gives tables of the bytes that it read, evenly over its keys.
+ * What: whole runs under writes that go on for thousands of flushes over all keys, with compactions that take time:
+ * the order of runs is never wrong, writers stop only for what is under way, level numbers do not run out, and no merge
+ * takes more than a part. No tables are made: a merge gives tables of the bytes that it read, evenly over its keys.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -17,7 +17,7 @@ import { smallSettings } from '../support/scenes/pick-scene.js'
 const TICKS = 2000
 const KEYS = 2 ** 20
 const FLUSH_BYTES = 100
-/** Of the bytes of an older version this share is left when it meets a newer one. */
+/** A merge of deep levels leaves this share of the bytes. */
 const KEPT = 0.9
 /** A merge takes four times what one of sized levels takes, or one table with all that lies under it. */
 const PART_MAX = 12
@@ -117,7 +117,8 @@ class Store {
     const parts = Math.max(bytes / pick.tableBytes, totalBytes(pick.below[0] ?? []) / pick.overlapBytesMax)
     const count = pick.outputLevel === 0 ? 1 : Math.min(Math.ceil(parts), to - from + 1)
     const bound = (i: number): number => from + Math.floor((i * (to - from + 1)) / count)
-    return Array.from({ length: count }, (_, i) => this.facts(bound(i), bound(i + 1) - 1, bytes / count, { least, most }))
+    return Array.from({ length: count }, (_, i) =>
+      this.facts(bound(i), bound(i + 1) - 1, bytes / count, { least, most }))
   }
 }
 
