@@ -6,6 +6,7 @@
  * table has never comes back. The newest table never leaves. Tables that are much smaller than they should be are
  * merged with their neighbours in age, so that the number of files is bounded by what they hold.
  * Thread: any (pure).
+ * Invariants: COMP-7 tables leave by size in the order of their newest entries, and never the newest.
  */
 import type { TableFacts } from '../base/index.js'
 import { allTables } from '../manifest/index.js'

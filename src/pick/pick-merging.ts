@@ -9,7 +9,7 @@
 import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
 import type { Version } from '../manifest/index.js'
-import { valueBytesOf } from './compaction-pick.js'
+import { inputTables, totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
 import { hasWholeRuns } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
@@ -76,7 +76,13 @@ export function mergingPicker(settings: CompactionSettings, roomBytes = Infinity
 function pickTidy(context: PickContext, stacks: readonly Level0Stack[], bytesMax: number): CompactionPick | null {
   let pick = crowdScore(context, stacks) >= 1 ? pickCrowd(context, stacks, bytesMax) : null
   for (const level of deepLevels(context)) pick ??= pickSmall(context, level, bytesMax)
-  return pick
+  return pick ?? (hasWholeRuns(context.settings) ? pickShortRunStep(context, bytesMax) : null)
+}
+
+/** Otherwise short sessions would make one more run each time that level 0 goes down. */
+function pickShortRunStep(context: PickContext, bytesMax: number): CompactionPick | null {
+  const due = runSteps(context).find(({ score }) => score >= 1)?.pick() ?? null
+  return due !== null && (due.kind === 'move' || totalBytes(inputTables(due)) <= bytesMax) ? due : null
 }
 
 function scoresOf(context: PickContext, stacks: readonly Level0Stack[]): LevelScore[] {

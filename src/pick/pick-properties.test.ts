@@ -28,7 +28,7 @@ const livesOf = (style: CompactionStyle) =>
 const lives = livesOf('leveled')
 
 for (const style of COMPACTION_STYLES) {
-  test(`COMP-1, COMP-2: ${style}: picks are closed and disjoint, readers see what they saw, it comes to rest`, () => {
+  test(`COMP-1, COMP-2, COMP-7: ${style}: picks are closed and disjoint, readers see what they saw, it ends`, () => {
     fc.assert(fc.property(livesOf(style), ([chosen, todo]) => {
       const life = new Life(chosen)
       for (const step of todo) life.step(step)

@@ -68,7 +68,7 @@ test('C1: with whole runs level 0 and the number of runs slow and stop, and thei
   assert.ok(large.every(({ value, slow }) => value < slow))
 })
 
-test('C2: fifo lets the oldest go, and nothing that lies over something older', () => {
+test('COMP-7, C2: fifo lets the oldest go, and nothing that lies over something older', () => {
   const version = drawnVersion({ 0: ['1: a-f 100', '2: a-f 100', '3: p-z 100'], 5: [] })
   assert.equal(shownPick(pick(settingsOf('fifo', { maxBytes: 250 }), version)), 'oldest 0: 1 leaves')
   assert.equal(shownPick(pick(settingsOf('fifo', { maxBytes: 150 }), version)), 'oldest 0: 2 | 0: 1 leaves')

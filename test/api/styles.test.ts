@@ -120,7 +120,7 @@ describe('fifo', () => {
     await place.close()
   })
 
-  it('C3: what a snapshot saw has left: that is told, by every read', () => onEach(async (place) => {
+  it('COMP-8, C3: what a snapshot saw has left: that is told, by every read', () => onEach(async (place) => {
     const db = await place.open({ compaction: { style: 'fifo', maxBytes: 100 * KiB } })
     await writeTables(db, 'a', 2)
     const snapshot = db.snapshot()
@@ -139,7 +139,7 @@ describe('fifo', () => {
     later.release()
   }))
 
-  it('C3: a walk goes on in the files that it holds, and never passes over what has left', async () => {
+  it('COMP-8, C3: a walk goes on in the files that it holds, and never passes over what has left', async () => {
     const place = new Place('memory')
     const db = await place.open({ compaction: { style: 'fifo', maxBytes: 100 * KiB }, immutablesMax: 2 })
     await writeTables(db, 'a', 3)
@@ -178,6 +178,22 @@ describe('fifo', () => {
     for (const [key, value] of db.entriesSync()) assert.equal(value.length, 20 * KiB, text(key))
     assert.ok(keysOf(db).length >= 15 && keysOf(db).length <= 30, `${keysOf(db).length} keys`)
   }))
+})
+
+test('many short sessions leave few tables and few runs in every style that merges by itself', async () => {
+  for (const style of ['leveled', 'tiered', 'lazy', 'simple'] as const) {
+    const place = new Place('memory')
+    for (let session = 0; session < 120; session++) {
+      const db = await place.open({ compaction: { style } })
+      await db.batch([session % 7, session].map((key) => ({ type: 'put', key: `key ${key}`, value: `${session}` })))
+      await db.close()
+    }
+    const db = await place.open({ compaction: { style } })
+    const used = db.stats().levels.filter((level) => level.tableCount > 0).length
+    assert.ok(used <= 8 && tableCount(db) <= 20, `${style}: ${tableCount(db)} tables in ${used} levels`)
+    assert.equal(keysOf(db).length, 120)
+    await place.close()
+  }
 })
 
 /** What one key was at each time that somebody still looks at. */

@@ -96,6 +96,8 @@ export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, nu
   }), { numRuns, includeErrorInReport: true })
   const isOf = (reason: string): boolean =>
     !NEVER_SLOW.has(style) && (reason !== 'compaction debt' || HAVE_DEBT.has(style))
+  // A life is hardly ever long enough for so many runs; src/pick/pick-styles.test.ts has them.
+  if (!HAVE_DEBT.has(style)) seen.delete('sorted runs')
   assert.deepEqual([...seen].sort(), reasons.filter(isOf))
 }
 
