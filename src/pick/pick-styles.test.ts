@@ -89,6 +89,7 @@ test('C2: of a leveled database the deepest goes first, since it is the oldest w
 test('C4: fifo never lets the newest go, counts values in value logs, and merges small neighbours in age', () => {
   const settings = settingsOf('fifo', { maxBytes: 50, level0TablesMin: 4 })
   assert.equal(pick(settings, drawnVersion({ 0: ['1: a-z 100'] })), null)
+  assert.equal(shownPick(pick(settings, drawnVersion({ 0: ['1..2: a-z 100'] }))), 'oldest 0: 1 leaves')
   const valued = applyEdit(drawnVersion({}), {
     addValueLogs: [{
       fileNum: 40, isLog: false, bytes: 5000, salt: new Uint8Array(8), putCount: 4, putBytes: 4000, namedInLog: 0,
@@ -147,6 +148,30 @@ test('C7: runs of any size are merged in parts of bounded size, and what was beg
   }
   assert.ok(count > 50, `${count} parts`)
   assert.ok(usedLevels(version).length <= 2)
+})
+
+test('C7: parts of three runs and more are closed, run by run, and readers see what they saw', () => {
+  const flush = fc.record({
+    do: fc.constant('flush' as const), from: fc.nat(63), span: fc.constantFrom(64, 64, 20), seed: fc.nat(1000),
+    count: fc.integer({ min: 5, max: 30 }), tombstones: fc.constantFrom(0, 0.1),
+  })
+  const others = fc.oneof(
+    { weight: 4, arbitrary: fc.constant({ do: 'start' as const }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(3) }) })
+  const steps = fc.array(fc.oneof(flush, others), { minLength: 40, maxLength: 120 })
+  const chosen = drawnSettings(VALUE_BYTES, 'tiered').map((drawn) => ({
+    ...drawn, level0TablesMin: 1, level0CrowdMin: 8, level0HeightMax: Infinity, tableBytes: 3 * VALUE_BYTES,
+    inputBytesMax: 2 * VALUE_BYTES, overlapBytesMax: 6 * VALUE_BYTES, newerShareMax: 1000, reclaimShareMin: 10,
+  }))
+  let wide = 0
+  fc.assert(fc.property(chosen, fc.integer({ min: 2, max: 4 }), steps, (drawn, deepRunsMax, todo) => {
+    const life = new Life({ ...drawn, deepRunsMax }, { onPick: ({ inputs }) => {
+      if (inputs.length > 2 && inputs[0]!.level > 0) wide++
+    } })
+    for (const step of todo) life.step(step)
+    life.settle()
+  }), { numRuns: 60, includeErrorInReport: true })
+  assert.ok(wide > 100, `${wide} merges of three runs and more`)
 })
 
 test('C9: the levels of leveled become runs, and younger runs land above them', () => {

@@ -115,13 +115,15 @@ export class Life {
   private seqNum = 0
   private settings: CompactionSettings
   private readonly isRead: boolean
+  private readonly onPick: (pick: CompactionPick) => void
   private readonly keyCount: number
   private readonly valueBytes: number
 
-  /** Begins a life. With `isRead`, all readers look at every key after each install. */
+  /** Begins a life. With `isRead`, all readers look at every key after each install. `onPick` hears of each pick. */
   constructor(chosen: CompactionSettings, {
-    valueBytes = VALUE_BYTES, isRead = true, keyCount = KEYS, ...handles
-  }: Partial<EntrySizes & { isRead: boolean; keyCount: number }> = {}) {
+    valueBytes = VALUE_BYTES, isRead = true, keyCount = KEYS, onPick = () => undefined, ...handles
+  }: Partial<EntrySizes & { isRead: boolean; keyCount: number; onPick: (pick: CompactionPick) => void }> = {}) {
+    this.onPick = onPick
     this.settings = chosen
     this.isRead = isRead
     this.keyCount = keyCount
@@ -204,6 +206,7 @@ export class Life {
     assertAvailable(pick, running, pick.reason === 'oldest' ? new Set() : this.blocked)
     assertBelow(this.version, pick)
     this.checkCondemned(pick)
+    this.onPick(pick)
     const made = madeBy(this.tables, pick, { snapshots: [...this.held], visibleSeqNum: this.seqNum })
     this.movedBytes += made.valueLogs.reduce((sum, { bytes }) => sum + bytes, 0)
     if (pick.kind === 'merge') this.writtenBytes += totalBytes(made.tables)
