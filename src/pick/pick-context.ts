@@ -88,6 +88,17 @@ export function firstOverlap(
   return null
 }
 
+/**
+ * A merge of whole runs takes so many times what one of sized levels takes: where it ends, each older run is read a
+ * table wider, and what it reads there is read again.
+ */
+export const PART_SHARE = 4
+
+/** True when a merge of the tables is no larger than a part may be, with styles that merge in parts. */
+export function isPart({ settings }: PickContext, tables: readonly TableFacts[]): boolean {
+  return !hasWholeRuns(settings) || totalBytes(tables) <= PART_SHARE * settings.inputBytesMax
+}
+
 /** True when a table has many tombstones, or range tombstones, and no snapshot needs any of them. */
 export function isTombstoneRich({ settings, held }: PickContext, table: TableFacts): boolean {
   const { tombstoneCount, entryCount, largestSeqNum, spans } = table

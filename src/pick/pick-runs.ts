@@ -16,16 +16,13 @@ import { extentOfTables } from '../manifest/index.js'
 import type { SortedRun } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput } from './compaction-pick.js'
-import { isTombstoneRich, planPick } from './pick-context.js'
+import { isTombstoneRich, PART_SHARE, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
 /** Runs move down when the youngest is at this level, or above it. */
 const LEVELS_FREE_MIN = 16
-/**
- * A merge of runs takes so many times what one of sized levels takes: where it ends, each older run is read a table
- * wider, and what it reads there is read again.
- */
-const INPUT_SHARE = 4
+/** Moves cost nothing, and without them there may be no level for the next run: they come first. */
+const GAP_SCORE = 1000
 const SHARE_SCORE_MAX = 1.25
 /** The most tables of one edit that only moves them. */
 const MOVED_TABLES_MAX = 256
@@ -84,7 +81,7 @@ export function runSteps(context: PickContext): RunStep[] {
   const count = countScore(context, runs)
   const share = shareScore(context, runs)
   return [
-    { level, score: hasGap(context, runs) ? Infinity : 0, pick: () => pickSink(context, runs) },
+    { level, score: hasGap(context, runs) ? GAP_SCORE : 0, pick: () => pickSink(context, runs) },
     { level, score: count, pick: () => pickFewerRuns(context, runs, count) },
     { level, score: share, pick: () => pickIntoOldest(context, runs, share) },
   ]
@@ -251,7 +248,7 @@ function widened(context: PickContext, window: Window, seed: Slice): Slice {
       .map(([from, to]) => sliceOf(window, from, to))
       .find((it) => (slice.older.length === 0
         ? it.older.length === 0 && it.end - it.start <= MOVED_TABLES_MAX
-        : it.bytes + it.olderBytes <= INPUT_SHARE * inputBytesMax && isAvailable(context, it.older)))
+        : it.bytes + it.olderBytes <= PART_SHARE * inputBytesMax && isAvailable(context, it.older)))
     if (next === undefined) return slice
     slice = next
   }

@@ -174,6 +174,14 @@ test('C7: parts of three runs and more are closed, run by run, and readers see w
   assert.ok(wide > 100, `${wide} merges of three runs and more`)
 })
 
+test('C7: deletes over a run too large for one merge go down by themselves first', () => {
+  const settings = settingsOf('tiered', { inputBytesMax: 100 })
+  const version = drawnVersion({ 0: ['91: a-z 50 e100 t100'], 63: run(11, 400).map((text) => `${text} e100`) })
+  assert.equal(shownPick(pick(settings, version)), 'tombstones 0: 91 → 62')
+  const wider = { ...settings, inputBytesMax: 1000 }
+  assert.equal(shownPick(pick(wider, version)), 'tombstones 0: 91 | 63: 11 12 13 14 → 63')
+})
+
 test('C9: the levels of leveled become runs, and younger runs land above them', () => {
   const settings = settingsOf('tiered')
   const version = drawnVersion({ 0: ['91..94: a-z 10'], 4: run(51), 5: run(31), 6: run(11) })

@@ -12,7 +12,7 @@ import type { TableFacts } from '../base/index.js'
 import { extentOfTables } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
+import { firstOverlap, isPart, isTombstoneRich, planPick } from './pick-context.js'
 import { deletedShare } from './pick-covered.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
@@ -65,10 +65,13 @@ function candidate(
   const from = plan.outputLevel + (plan.inputs[0]!.level === 0 ? 0 : 1)
   const met = firstOverlap(context, extent, from)
   const hidden = met?.tables ?? []
+  const isWithin = isPart(context, [...rich, ...others, ...hidden])
   const isBottom = met === null || firstOverlap(context, extent, met.level + 1) === null
   return {
     gain: gainOf({ rich, others: [...others, ...hidden], isBottom }),
-    plan: met === null ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },
+    // A stack that meets too much goes down by itself, and its tables then one by one.
+    plan: met === null || (!isWithin && plan.inputs[0]!.level === 0)
+      ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },
   }
 }
 

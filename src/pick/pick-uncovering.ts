@@ -13,7 +13,7 @@ import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { hasWholeRuns } from './compaction-settings.js'
 import { liveValueBytes } from './condemned-logs.js'
-import { firstOverlap, planPick } from './pick-context.js'
+import { firstOverlap, isPart, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { pickDown, runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
@@ -78,7 +78,7 @@ function pickOntoRun(context: PickContext, stack: Level0Stack): CompactionPick |
   if (isStuck || tables.length > STEP_TABLES_MAX || (met === null && tables.length === 1)) return null
   const older = [...tables, ...(met?.tables ?? [])]
   if (!mayUncover(context, { above: tables, older })) return null
-  if (met === null) return pickDown(context, stack, { reason: 'uncover', score })
+  if (met === null || !isPart(context, older)) return pickDown(context, stack, { reason: 'uncover', score })
   return planPick(context, {
     reason: 'uncover', score, inputs: [...runsOf(tables), met], outputLevel: met.level,
   })

@@ -33,6 +33,8 @@ interface Report {
   runsMost: number
   shallowest: number
   inputBytesMost: number
+  /** How often a part of a merge began beside another part of it. */
+  sharedCount: number
 }
 
 const settingsOf = (style: CompactionStyle): CompactionSettings => ({
@@ -44,7 +46,9 @@ const numberOf = (key: Uint8Array): number => new DataView(key.buffer, key.byteO
 
 class Store {
   version: Version = emptyVersion
-  readonly report: Report = { stoppedTicks: 0, level0Most: 0, runsMost: 0, shallowest: 63, inputBytesMost: 0 }
+  readonly report: Report = {
+    stoppedTicks: 0, level0Most: 0, runsMost: 0, shallowest: 63, inputBytesMost: 0, sharedCount: 0,
+  }
   private readonly settings: CompactionSettings
   private readonly speed: number
   private readonly slots: number
@@ -90,7 +94,9 @@ class Store {
     const pick = createPicker(this.settings).pick(this.version, reservations, Infinity, new Set())
     if (pick === null) return false
     const bytes = totalBytes(inputTables(pick))
-    if (pick.inputs[0]!.level > 0) this.report.inputBytesMost = Math.max(this.report.inputBytesMost, bytes)
+    const isDeep = pick.inputs[0]!.level > 0
+    if (isDeep && reservations.some(({ outputLevel }) => outputLevel === pick.outputLevel)) this.report.sharedCount++
+    if (isDeep) this.report.inputBytesMost = Math.max(this.report.inputBytesMost, bytes)
     const ticks = pick.kind === 'merge' ? bytes / FLUSH_BYTES / this.speed : 0
     this.running.push({ pick, endTick: at + ticks })
     if (ticks === 0) this.end(this.running.at(-1)!)
@@ -132,6 +138,7 @@ for (const style of ['tiered', 'lazy'] as const) {
         t.diagnostic(JSON.stringify(report))
         assert.ok(report.shallowest > 1, `level ${report.shallowest} is in use`)
         assert.ok(report.stoppedTicks <= (speed >= 12 ? 0 : TICKS / 20), `${report.stoppedTicks} ticks stopped`)
+        assert.equal(report.sharedCount > 0, slots > 1, 'idle workers share the parts of a merge')
         assert.ok(report.inputBytesMost <= PART_MAX * smallSettings.inputBytesMax, `${report.inputBytesMost} bytes`)
       })
     }
