@@ -24,8 +24,8 @@ const LEVELS_FREE_MIN = 16
 /** Moves cost nothing, and without them there may be no level for the next run: they come first. */
 const GAP_SCORE = 1000
 const SHARE_SCORE_MAX = 1.25
-/** The most tables of one edit that only moves them. */
-const MOVED_TABLES_MAX = 256
+/** The most tables of the youngest run in one pick. */
+const SLICE_TABLES_MAX = 256
 
 /** A deep level that holds tables. */
 interface Run {
@@ -154,7 +154,7 @@ function pickSink(context: PickContext, runs: readonly Run[]): CompactionPick | 
     if (start < 0) continue
     let end = start + 1
     const isFree = (i: number): boolean => i < tables.length && !context.unavailable.has(tables[i]!.fileNum)
-    while (end - start < MOVED_TABLES_MAX && isFree(end)) end++
+    while (end - start < SLICE_TABLES_MAX && isFree(end)) end++
     const inputs = [{ level, tables: tables.slice(start, end) }]
     const pick = planPick(context, { kind: 'move', reason: 'size', score: 1, inputs, outputLevel })
     if (pick !== null) return pick
@@ -243,11 +243,11 @@ function widened(context: PickContext, window: Window, seed: Slice): Slice {
     const { start, end } = slice
     const wider = [[start, end + 1], [start - 1, end]] as const
     const next = wider
-      .filter(([from, to]) => from >= 0 && to <= tables.length &&
+      .filter(([from, to]) => from >= 0 && to <= tables.length && to - from <= SLICE_TABLES_MAX &&
         !unavailable.has(tables[from]!.fileNum) && !unavailable.has(tables[to - 1]!.fileNum))
       .map(([from, to]) => sliceOf(window, from, to))
       .find((it) => (slice.older.length === 0
-        ? it.older.length === 0 && it.end - it.start <= MOVED_TABLES_MAX
+        ? it.older.length === 0
         : it.bytes + it.olderBytes <= PART_SHARE * inputBytesMax && isAvailable(context, it.older)))
     if (next === undefined) return slice
     slice = next

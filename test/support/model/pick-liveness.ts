@@ -93,6 +93,8 @@ export function checkStyle(style: CompactionStyle, drawn: keyof typeof LIVES, nu
     const level0 = life.version.levels[0]!.tables.length
     if (NEVER_SLOW.has(style) || life.blocked.size > 0) return
     assert.ok(level0 < chosen.level0CrowdMin, `${level0} tables in level 0 at rest`)
+    const runs = life.version.levels.slice(1).filter(({ tables }) => tables.length > 0).length
+    if (!HAVE_DEBT.has(style)) assert.ok(runs <= chosen.deepRunsMax, `${runs} runs at rest`)
   }), { numRuns, includeErrorInReport: true })
   const isOf = (reason: string): boolean =>
     !NEVER_SLOW.has(style) && (reason !== 'compaction debt' || HAVE_DEBT.has(style))
