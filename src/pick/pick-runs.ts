@@ -24,6 +24,8 @@ const LEVELS_FREE_MIN = 16
 /** Moves cost nothing, and without them there may be no level for the next run: they come first. */
 const GAP_SCORE = 1000
 const SHARE_SCORE_MAX = 1.25
+/** That much of the oldest run always counts: it may have newer entries for other reasons, as levels with sizes do. */
+const OLDEST_SHARE_MIN = 1 / 8
 /** The most tables of the youngest run in one pick. */
 const SLICE_TABLES_MAX = 256
 
@@ -108,9 +110,9 @@ function shareScore(context: PickContext, runs: readonly Run[]): number {
 }
 
 function shareFrom({ settings: { newerShareMax } }: PickContext, window: Window): number {
-  const left = bytesLeft(window)
   const newer = totalOf(window.slice(0, -1))
-  return newer / (newerShareMax * Math.max(1, left - newer))
+  const left = Math.max(bytesLeft(window) - newer, OLDEST_SHARE_MIN * window.at(-1)!.bytes)
+  return newer / (newerShareMax * left)
 }
 
 /**
