@@ -182,6 +182,13 @@ test('C7: deletes over a run too large for one merge go down by themselves first
   assert.equal(shownPick(pick(wider, version)), 'tombstones 0: 91 | 63: 11 12 13 14 → 63')
 })
 
+test('tombstones go on past a small run to one that has much to delete', () => {
+  const version = drawnVersion({ 61: ['21: a-z 50 e100 t100'], 62: ['19: c-d 20 e10'], 63: ['1: a-z 300 e150'] })
+  assert.equal(shownPick(pick(settingsOf('tiered'), version)), 'tombstones 61: 21 | 62: 19 | 63: 1 → 63')
+  const below = drawnVersion({ 61: ['21: a-d 50 e100 t100'], 62: ['19: c-d 200 e100'], 63: ['1: a-z 9000 e100'] })
+  assert.equal(shownPick(pick(settingsOf('tiered', { inputBytesMax: 100 }), below)), 'tombstones 61: 21 | 62: 19 → 62')
+})
+
 test('C9: the levels of leveled become runs, and younger runs land above them', () => {
   const settings = settingsOf('tiered')
   const version = drawnVersion({ 0: ['91..94: a-z 10'], 4: run(51), 5: run(31), 6: run(11) })
