@@ -30,7 +30,7 @@ ${WORKLOADS.map((name) => `      ${name.padEnd(14)}  ${WORKLOAD_TEXTS[name]}`).j
 
 Settings of the picker, else as by default:
   --level0-tables N  --level0-share N  --base MIB  --multiplier N  --table MIB  --tombstones N  --reclaim N
-  --garbage N
+  --garbage N  --runs N  --newer N  --max MIB (fifo; half of --data)
 `
 
 const { values, positionals } = parseArgs({
@@ -55,6 +55,9 @@ const { values, positionals } = parseArgs({
     handles: { type: 'string' },
     ratio: { type: 'string' },
     garbage: { type: 'string' },
+    runs: { type: 'string' },
+    newer: { type: 'string' },
+    max: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -72,12 +75,11 @@ function number(option: NumberOption, unit: number, fallback: number): number {
 function readSettings(writeBufferBytes: number): CompactionSettings {
   const style = COMPACTION_STYLES.find((name) => name === (positionals[0] ?? 'leveled'))
   if (style === undefined) throw new Error(`unknown style ${positionals[0]}: see --help`)
-  const defaults = defaultCompactionSettings(writeBufferBytes)
+  const defaults = defaultCompactionSettings(writeBufferBytes, style)
   const tableBytes = number('table', MiB, defaults.tableBytes)
   const tablesPerPick = defaults.inputBytesMax / defaults.tableBytes
   return {
     ...defaults,
-    style,
     level0TablesMin: number('level0-tables', 1, defaults.level0TablesMin),
     level0ShareMin: number('level0-share', 1, defaults.level0ShareMin),
     baseLevelBytes: number('base', MiB, defaults.baseLevelBytes),
@@ -88,6 +90,9 @@ function readSettings(writeBufferBytes: number): CompactionSettings {
     tombstoneRatio: number('tombstones', 1, defaults.tombstoneRatio),
     reclaimShareMin: number('reclaim', 1, defaults.reclaimShareMin),
     garbageRatio: number('garbage', 1, defaults.garbageRatio),
+    deepRunsMax: number('runs', 1, defaults.deepRunsMax),
+    newerShareMax: number('newer', 1, defaults.newerShareMax),
+    maxBytes: style === 'fifo' ? number('max', MiB, number('data', MiB, 0) / 2) : Infinity,
   }
 }
 

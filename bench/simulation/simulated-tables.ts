@@ -178,9 +178,13 @@ export function editOfRun(pick: CompactionPick, made: Made): VersionEdit {
   return { ...editOf(pick, made.tables), addValueLogs: made.valueLogs }
 }
 
-/** What a pick makes: a move has its inputs as outputs. */
+/** What a pick makes: a move has its inputs as outputs, a drop nothing. */
 export function madeBy(tables: SimulatedTables, pick: CompactionPick, rule: RetentionRule): Made {
-  return pick.kind === 'move' ? { tables: inputTables(pick), valueLogs: [] } : tables.run(pick, rule)
+  switch (pick.kind) {
+    case 'merge': return tables.run(pick, rule)
+    case 'move': return { tables: inputTables(pick), valueLogs: [] }
+    case 'drop': return { tables: [], valueLogs: [] }
+  }
 }
 
 /** Takes out the value logs that no table points into. */

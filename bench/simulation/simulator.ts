@@ -105,6 +105,8 @@ class Simulation {
   private version: Version = emptyVersion
   private underWay: UnderWay[] = []
   private readonly live = new Set<number>()
+  /** The number of the last write of each key. */
+  private readonly newest = new Map<number, SeqNum>()
   private buffer = noEntries()
   private bufferBytes = 0
   private seqNum = 0
@@ -136,6 +138,7 @@ class Simulation {
     this.buffer.seqNums.push(++this.seqNum)
     this.buffer.isTombstone.push(isTombstone)
     this.buffer.valueLogs.push(0)
+    this.newest.set(key, this.seqNum)
     if (isTombstone) this.live.delete(key)
     else this.live.add(key)
     this.bufferBytes += bytes
@@ -223,8 +226,9 @@ class Simulation {
     counts.pickCount++
     const made = madeBy(this.tables, pick, this.rule)
     const edit = editOfRun(pick, made)
-    if (pick.kind === 'move') {
+    if (pick.kind !== 'merge') {
       counts.moveCount++
+      if (pick.reason === 'oldest') this.forget(inputs)
       this.install(edit)
       return
     }
@@ -237,6 +241,14 @@ class Simulation {
     const outputBytes = writtenBytes + movedBytes
     this.underWay.push({ reservation: reservationOf(pick), endTime, edit, inputs, outputBytes })
     if (this.options.speed === Infinity) this.endFirst()
+  }
+
+  /** What leaves by its age is not live any more, nor is it read. */
+  private forget(tables: readonly TableFacts[]): void {
+    for (const { fileNum } of tables) {
+      const { keys, seqNums } = this.tables.entriesOf(fileNum)
+      for (const [at, key] of keys.entries()) if (this.newest.get(key) === seqNums[at]) this.live.delete(key)
+    }
   }
 
   private endUntil(time: number): void {

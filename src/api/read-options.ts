@@ -5,7 +5,7 @@ import {
   checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
 } from '../base/index.js'
 import type { UserBytes } from '../base/index.js'
-import { momentAt } from '../read/index.js'
+import { momentAt, momentGone } from '../read/index.js'
 import type { HeldSnapshot, ReadMoment, ReadView, Resource } from '../read/index.js'
 
 /** Options of every read. */
@@ -21,13 +21,16 @@ export interface ReadOptions {
 
 /**
  * A moment of the database. Reads with it see exactly the writes made before it, however long it lives. What was
- * deleted or replaced since then is kept for it, so it should be released, at the latest by closing the database.
+ * deleted or replaced since then is kept for it, so it should be released, at the latest by closing the database. With
+ * the compaction style 'fifo' tables leave all the same: then reads with an older snapshot throw SNAPSHOT_GONE.
  */
 export class Snapshot {
   private declare readonly view: ReadView
   private declare readonly held: HeldSnapshot
   private declare readonly resource: Resource
   private declare isReleased: boolean
+  /** The view's count when it was taken. */
+  private declare readonly lostCount: number
 
   static {
     printAs(this, ({ held, isReleased }) => printedObject('Snapshot', { sequence: held.seqNum, isReleased }))
@@ -35,7 +38,8 @@ export class Snapshot {
 
   private constructor(view: ReadView) {
     const resource: Resource = { cut: () => this.release() }
-    setHidden(this, { view, held: view.holdSnapshot(), resource, isReleased: false })
+    const { lostCount } = view.iterators
+    setHidden(this, { view, held: view.holdSnapshot(), resource, lostCount, isReleased: false })
     view.attach(resource)
   }
 
@@ -61,10 +65,14 @@ export function newSnapshot(view: ReadView): Snapshot {
   return Snapshot['of'](view)
 }
 
-/** Gives what a snapshot holds. Throws INVALID_ARGUMENT for another database's, CLOSED after its release. */
+/**
+ * Gives what a snapshot holds. Throws INVALID_ARGUMENT for another database's, CLOSED after its release, SNAPSHOT_GONE
+ * when tables that it saw have left by size.
+ */
 export function heldBy(snapshot: Snapshot, view: ReadView): HeldSnapshot {
   if (snapshot['view'] !== view) throw invalidArgument('the snapshot is of another database')
   if (snapshot['isReleased']) throw new VarveError('CLOSED', 'the snapshot was released')
+  if (snapshot['lostCount'] !== view.iterators.lostCount) throw momentGone()
   return snapshot['held']
 }
 

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'NOT_FOUND' // open with createIfMissing: false, or not a Varve directory
   | 'ALREADY_EXISTS' // open with errorIfExists: true
   | 'CLOSED' // open again
+  | 'SNAPSHOT_GONE' // what the snapshot saw has left by size; take a new one
   | 'LOCKED' // another process has the database; the message names it
   | 'BUSY' // wait and retry
   | 'SOURCE_FAILED' // not applied; where a streamed value came from failed, or gave more or fewer bytes than it said

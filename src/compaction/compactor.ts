@@ -45,6 +45,8 @@ export class Compactor {
   coveredCount = 0
   /** Tables that left unread, since all that they had had expired. */
   expiredCount = 0
+  /** Tables that left unread, since they were the oldest of too many bytes. */
+  agedCount = 0
   failedCount = 0
   readonly leftAlone = new LeftAlone()
   /** Pickers that are asked before the style's own; `addExtra` adds to them. */
@@ -231,14 +233,20 @@ export class Compactor {
         this.movedCount++
         break
       case 'drop':
-        if (task.pick.reason === 'expired') this.expiredCount += inputTables(task.pick).length
-        else this.coveredCount += inputTables(task.pick).length
+        this.noteDropped(task)
         break
     }
     this.remove(task)
     this.host.onInstalled(task, edit)
     this.wake()
     this.schedule()
+  }
+
+  private noteDropped({ pick }: CompactionTask): void {
+    const count = inputTables(pick).length
+    if (pick.reason === 'expired') this.expiredCount += count
+    else if (pick.reason === 'oldest') this.agedCount += count
+    else this.coveredCount += count
   }
 
   /** Counts a merge and forgets failures before it. A move does not do so, as it does not show that writes succeed. */

@@ -9,8 +9,10 @@ import type { CompactionSettings } from '../pick/index.js'
 import type { ResolvedOptions } from './options.js'
 
 export function compactionSettings(options: ResolvedOptions): CompactionSettings {
-  const { writeBufferSize, garbageRatio, valueFileBytes, compaction: { style } } = options
-  return { ...defaultCompactionSettings(writeBufferSize), style, ...garbageRatios(garbageRatio), valueFileBytes }
+  const { writeBufferSize, garbageRatio, valueFileBytes, compaction: { style, maxBytes } } = options
+  return {
+    ...defaultCompactionSettings(writeBufferSize, style), ...garbageRatios(garbageRatio), valueFileBytes, maxBytes,
+  }
 }
 
 export function makePickers(options: ResolvedOptions): CompactorPickers {

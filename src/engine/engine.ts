@@ -246,8 +246,9 @@ export class Engine implements EngineCore, ReadView {
 
   /** Readers that begin now use a compaction's tables. */
   onCompacted(task: CompactionTask, edit: VersionEdit): void {
-    this.swapState(this.pipeline.current.memtable)
     const { id, startMs, result, pick } = task
+    if (pick.reason === 'oldest') this.iterators.lostCount++
+    this.swapState(this.pipeline.current.memtable)
     if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })

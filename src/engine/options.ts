@@ -4,7 +4,7 @@
  * Each is read once, inherited ones too; a field of the object's own that is not known is refused.
  */
 import {
-  GiB, invalidArgument, KiB, MiB, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom, takeOptions,
+  GiB, invalidArgument, KiB, MiB, NUMBER_MAX, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom, takeOptions,
   VALUE_BYTES_MAX, VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, PrefixRule, Random } from '../base/index.js'
@@ -138,10 +138,18 @@ export interface VarveOptions {
   /** How tables are merged in the background. */
   compaction?: {
     /**
-     * With 'leveled', the default, tables are merged by themselves; with 'none' only by `compact()`, which then empties
-     * value logs, too, and by `collectGarbage()`; reads slow down with each flush.
+     * Default 'leveled', which keeps reads fast and space small; docs/compaction.md says when to take another, and each
+     * open may. 'tiered' writes less and takes more space; 'lazy' is between them; 'simple' has a fixed number of
+     * levels. 'fifo' merges next to nothing, and lets the oldest tables go, with all that is in them, when there are
+     * more bytes than `maxBytes`. With 'none' tables are merged only by `compact()`, which then empties value logs,
+     * too, and by `collectGarbage()`; reads slow down with each flush.
      */
     style?: CompactionStyle
+    /**
+     * The bytes of all tables, and of the values that they point to, above which the oldest tables leave; only with the
+     * style 'fifo', which needs it. From 1 to 2^53 - 1.
+     */
+    maxBytes?: number
   }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
   pinBytesMax?: number
@@ -183,7 +191,8 @@ export interface ResolvedOptions {
   ttl: number | null
   ttlGraceMs: number
   ttlClosedMaxMs: number
-  compaction: { style: CompactionStyle }
+  /** `maxBytes` is Infinity where tables do not leave by size. */
+  compaction: { style: CompactionStyle; maxBytes: number }
   pinBytesMax: number
   flushOnClose: boolean
   ownBuffers: boolean
@@ -235,11 +244,18 @@ const ratio: Check = (value, name) => {
 }
 
 const compactionOption: Check = (value) => {
-  const style = takeOptions('compaction', ['style'], value as { style?: unknown }, ({ style = 'leveled' }) => style)
+  const { style, maxBytes } = takeOptions(
+    'compaction', ['style', 'maxBytes'], value as { style?: unknown; maxBytes?: unknown },
+    ({ style = 'leveled', maxBytes }) => ({ style, maxBytes }))
   if (!COMPACTION_STYLES.includes(style as CompactionStyle)) {
     throw invalidArgument(`option compaction.style must be one of ${COMPACTION_STYLES.join(', ')}`)
   }
-  return { style }
+  if ((style === 'fifo') !== (maxBytes !== undefined)) {
+    const what = style === 'fifo' ? 'is needed by' : 'is only for'
+    throw invalidArgument(`option compaction.maxBytes ${what} the style 'fifo'`)
+  }
+  if (maxBytes !== undefined) integer(1, NUMBER_MAX)(maxBytes, 'compaction.maxBytes')
+  return { style, maxBytes: maxBytes ?? Infinity }
 }
 
 const UNCOMPRESSED: ResolvedOptions['compression'] = { flush: 'none', compaction: 'none' }
@@ -333,7 +349,7 @@ export function resolveOptions(
     ttl: get<number | null>('ttl', null),
     ttlGraceMs: get('ttlGraceMs', GRACE_MS_DEFAULT),
     ttlClosedMaxMs: get('ttlClosedMaxMs', CLOSED_MS_DEFAULT),
-    compaction: get<{ style: CompactionStyle }>('compaction', { style: 'leveled' }),
+    compaction: get<ResolvedOptions['compaction']>('compaction', { style: 'leveled', maxBytes: Infinity }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
     flushOnClose: get('flushOnClose', true),
     ownBuffers: get('ownBuffers', false),

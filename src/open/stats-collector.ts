@@ -202,7 +202,7 @@ function stallStats({ stalls, pipeline }: Engine): WriteStallStats {
 }
 
 function compactionStats({ compactor, options, versions }: Engine): CompactionStats {
-  const { running, completedCount, movedCount, coveredCount, expiredCount, failedCount } = compactor
+  const { running, completedCount, movedCount, coveredCount, expiredCount, agedCount, failedCount } = compactor
   const { leftAlone, totals } = compactor
   const version = versions.current
   const scores = compactor.scores(version)
@@ -214,6 +214,7 @@ function compactionStats({ compactor, options, versions }: Engine): CompactionSt
     moved: movedCount,
     covered: coveredCount,
     expired: expiredCount,
+    aged: agedCount,
     failed: failedCount,
     readBytes: totals.readBytes,
     writtenBytes: totals.writtenBytes,

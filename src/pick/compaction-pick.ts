@@ -11,7 +11,7 @@ import type { Extent, Version, VersionEdit } from '../manifest/index.js'
 /** The reason for a compaction. */
 export type PickReason =
   | 'level0' | 'size' | 'tombstones' | 'hidden' | 'manual' | 'intra0' | 'small' | 'uncover' | 'values'
-  | 'covered' | 'expired'
+  | 'covered' | 'expired' | 'oldest'
 
 export interface PickInput {
   readonly level: LevelNum
@@ -20,7 +20,7 @@ export interface PickInput {
 
 /**
  * A merge makes new tables of the inputs; a move only changes their level, and reads nothing; a drop lets them go,
- * since newer tables delete all that they have, or all of it has expired, and reads nothing either.
+ * since newer tables delete all that they have, all of it has expired, or there is too much; it reads nothing either.
  */
 export type PickKind = 'merge' | 'move' | 'drop'
 
@@ -33,8 +33,8 @@ export interface CompactionPick {
   readonly outputLevel: LevelNum
   /**
    * The tables that are older than the inputs and share keys with them. For an output in level 0 each older table
-   * there is a list of its own; one list for each level below the output level follows, in key order. A tombstone
-   * may go only where none of these tables may have its key.
+   * there is a list of its own; one list for each level below the output level follows, in key order, that by which
+   * outputs are cut before the others. A tombstone may go only where none of these tables may have its key.
    */
   readonly below: readonly (readonly TableFacts[])[]
   /** The size at which an output is cut; NUMBER_MAX gives one output. */
@@ -69,14 +69,14 @@ export interface LevelScore {
 }
 
 /** The names of pressures in events. */
-export type PressureReason = 'level 0 tables' | 'compaction debt' | 'value log garbage'
+export type PressureReason = 'level 0 tables' | 'sorted runs' | 'compaction debt' | 'value log garbage'
 
 /** A backlog that slows writers down, and may stop them, while compactions are behind. */
 export interface Pressure {
   readonly reason: PressureReason
   /** A sentence for people, with the value. */
   readonly text: string
-  readonly unit: 'tables' | 'bytes'
+  readonly unit: 'tables' | 'runs' | 'bytes'
   readonly value: number
   /** Writers are slowed down from `slow` on, most at `full`, until the value is `hysteresis` below. */
   readonly slow: number

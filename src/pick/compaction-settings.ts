@@ -5,8 +5,8 @@
 import { MiB, WRITE_BUFFER_BYTES_DEFAULT } from '../base/index.js'
 
 /** How tables are merged in the background. With 'none' only `compact()` merges them. */
-export type CompactionStyle = 'leveled' | 'none'
-export const COMPACTION_STYLES: readonly CompactionStyle[] = ['leveled', 'none']
+export type CompactionStyle = 'leveled' | 'tiered' | 'lazy' | 'simple' | 'fifo' | 'none'
+export const COMPACTION_STYLES: readonly CompactionStyle[] = ['leveled', 'tiered', 'lazy', 'simple', 'fifo', 'none']
 
 /** The limits that pickers compare with. All bytes are sizes of files. */
 export interface CompactionSettings {
@@ -49,13 +49,29 @@ export interface CompactionSettings {
   valueFileBytes: number
   /** A run moves at most about so many bytes of values. */
   movedBytesMax: number
+  /** With whole runs: so many deep levels may be in use; with more, neighbours are merged. */
+  deepRunsMax: number
+  /** With whole runs: the deepest is merged with newer ones when those hold this share of its bytes. */
+  newerShareMax: number
+  /** With `fifo`: the oldest tables leave while all have more bytes than this, values in value logs counted. */
+  maxBytes: number
 }
 
+/** True for the styles whose deep levels are runs that are merged whole, and have no size of their own. */
+export function hasWholeRuns({ style }: Pick<CompactionSettings, 'style'>): boolean {
+  return style === 'tiered' || style === 'lazy'
+}
+
+/** The share of the deepest run that newer ones may have. */
+const NEWER_SHARE = { tiered: 2, lazy: 1 / 2 }
+
 /** The settings for memtables of `writeBufferBytes`. docs/design/0015-leveled-picks.md has the figures behind them. */
-export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_DEFAULT): CompactionSettings {
+export function defaultCompactionSettings(
+  writeBufferBytes = WRITE_BUFFER_BYTES_DEFAULT, style: CompactionStyle = 'leveled',
+): CompactionSettings {
   const tableBytes = Math.min(Math.max(writeBufferBytes / 2, 2 * MiB), 16 * MiB)
   return {
-    style: 'leveled',
+    style,
     level0TablesMin: 8,
     level0ShareMin: 1,
     level0CrowdMin: 12,
@@ -74,6 +90,9 @@ export function defaultCompactionSettings(writeBufferBytes = WRITE_BUFFER_BYTES_
     uncoverLiveShareMin: 1 / 16,
     valueFileBytes: 256 * MiB,
     movedBytesMax: 128 * MiB,
+    deepRunsMax: 6,
+    newerShareMax: style === 'lazy' ? NEWER_SHARE.lazy : NEWER_SHARE.tiered,
+    maxBytes: Infinity,
   }
 }
 
@@ -107,6 +126,7 @@ export function settingsWhenQuiet(settings: CompactionSettings): CompactionSetti
     reclaimShareMin: Math.min(settings.reclaimShareMin, 0.05),
     level0CrowdMin: Math.min(settings.level0CrowdMin, settings.level0TablesMin),
     smallTablesMax: Math.min(settings.smallTablesMax, 6),
+    newerShareMax: settings.newerShareMax / 2,
     garbageFileRatio: Math.min(settings.garbageFileRatio, garbageLeft(settings.garbageRatio)),
     garbageGate: Math.min(settings.garbageGate, 0.25),
     uncoverShareMin: Math.min(settings.uncoverShareMin, 1),

@@ -11,6 +11,7 @@ import type { FileNum, LevelNum } from '../base/index.js'
 import type { Version } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import type { RunningCompaction } from './compaction-pick.js'
+import { hasWholeRuns } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 
 export interface LevelSizes {
@@ -24,10 +25,36 @@ export interface LevelSizes {
 
 /** A level that is used is given up only when its target is below this share of baseLevelBytes. */
 const GIVE_UP_SHARE = 0.5
+/** The deep levels of the style `simple`, and how much of the next one each may be. */
+const SIMPLE_LEVELS = 4
+const SIMPLE_SHARE_MAX = 1 / 2
 
+/** The sizes by which a style decides. Of whole runs, no level has a target. */
 export function levelSizes(version: Version, settings: CompactionSettings): LevelSizes {
-  const { levelMultiplier, baseLevelBytes } = settings
   const bytes = version.levels.map(({ tables }) => totalBytes(tables))
+  const lastLevel = bytes.length - 1
+  if (hasWholeRuns(settings)) return { baseLevel: 1, lastLevel, bytes, targets: bytes.map(() => 0) }
+  return settings.style === 'simple' ? simpleSizes(bytes) : dynamicSizes(bytes, settings)
+}
+
+/** The first level with bytes, or this one, whichever is higher. */
+function baseWithUsed(bytes: readonly number[], baseLevel: LevelNum): LevelNum {
+  const firstUsed = bytes.findIndex((size, level) => level > 0 && size > 0)
+  return firstUsed > 0 && firstUsed < baseLevel ? firstUsed : baseLevel
+}
+
+/** A fixed number of levels, each half as large as the next. */
+function simpleSizes(bytes: readonly number[]): LevelSizes {
+  const lastLevel = bytes.length - 1
+  const first = lastLevel - SIMPLE_LEVELS + 1
+  const isLast = (level: LevelNum): boolean => level === lastLevel
+  const targets = bytes.map((size, level) =>
+    level < first ? 0 : isLast(level) ? size : bytes[level + 1]! * SIMPLE_SHARE_MAX)
+  return { baseLevel: baseWithUsed(bytes, first), lastLevel, bytes, targets }
+}
+
+function dynamicSizes(bytes: readonly number[], settings: CompactionSettings): LevelSizes {
+  const { levelMultiplier, baseLevelBytes } = settings
   const lastLevel = bytes.length - 1
   const targets = bytes.map(() => 0)
   let target = Math.max(...bytes.slice(1))
@@ -41,9 +68,7 @@ export function levelSizes(version: Version, settings: CompactionSettings): Leve
     baseLevel = level
     targets[level] = target
   }
-  const firstUsed = bytes.findIndex((size, level) => level > 0 && size > 0)
-  if (firstUsed > 0 && firstUsed < baseLevel) baseLevel = firstUsed
-  return { baseLevel, lastLevel, bytes, targets }
+  return { baseLevel: baseWithUsed(bytes, baseLevel), lastLevel, bytes, targets }
 }
 
 /** The bytes of a level without the tables that running compactions take. */

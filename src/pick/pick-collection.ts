@@ -51,7 +51,7 @@ export function collectionPicker(
 
 function pickSmallDown(context: PickContext, { upTo, below }: WantedCollection): CompactionPick | null {
   const small = new Set(collectionsOf({ ...context, below }).logs.small.map(({ fileNum }) => fileNum))
-  if (small.size === 0) return null
+  if (small.size === 0 || context.settings.style === 'fifo') return null
   const points = ({ valueFiles, smallestSeqNum }: TableFacts): boolean =>
     smallestSeqNum <= upTo && valueFiles.some(({ fileNum }) => small.has(fileNum))
   for (const stack of level0Stacks(context)) {

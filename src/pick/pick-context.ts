@@ -6,10 +6,11 @@
  */
 import { NUMBER_MAX } from '../base/index.js'
 import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
-import { extentOfTables, extentsOverlap } from '../manifest/index.js'
-import type { Extent, Level, Version } from '../manifest/index.js'
+import { extentOfTables, extentsOverlap, Level, LEVELS_MAX } from '../manifest/index.js'
+import type { Extent, Version } from '../manifest/index.js'
 import { canRunBeside, inputTables, reservationOf, totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput, PickKind, PickReason, RunningCompaction } from './compaction-pick.js'
+import { hasWholeRuns } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { levelSizes, takenTables } from './level-sizes.js'
 import type { LevelSizes } from './level-sizes.js'
@@ -31,13 +32,49 @@ export interface PickContext {
 
 export function pickContext(
   settings: CompactionSettings,
-  { version, running = [], held = Infinity, blocked = new Set(), roomBytes = Infinity }: { version: Version } &
+  { version: given, running = [], held = Infinity, blocked = new Set(), roomBytes = Infinity }: { version: Version } &
     Partial<Pick<PickContext, 'running' | 'held' | 'blocked' | 'roomBytes'>>,
 ): PickContext {
+  const version = hasWholeRuns(settings) ? withAllLevels(given) : given
   const taken = takenTables(running)
   const unavailable = new Set([...taken, ...blocked])
   const sizes = levelSizes(version, settings)
   return { version, settings, sizes, running, held, blocked, roomBytes, taken, unavailable }
+}
+
+const NO_TABLES = new Level([])
+const known = new WeakMap<Version, Version>()
+
+/** The version with all levels that there can be: whole runs take them from the deepest on. */
+function withAllLevels(version: Version): Version {
+  let whole = known.get(version)
+  if (whole === undefined) {
+    const levels = Array.from({ length: LEVELS_MAX }, (_, level) => version.levels[level] ?? NO_TABLES)
+    known.set(version, (whole = { ...version, levels }))
+  }
+  return whole
+}
+
+/**
+ * The level that tables of level 0 with this extent go down to. Among whole runs they join the youngest, if it has none
+ * of their keys, and otherwise make one above it; 0: there is no level.
+ */
+export function landingLevel({ settings, sizes, version: { levels } }: PickContext, extent: Extent): LevelNum {
+  if (!hasWholeRuns(settings)) return sizes.baseLevel
+  const youngest = sizes.bytes.findIndex((bytes, level) => level > 0 && bytes > 0)
+  if (youngest < 0) return sizes.lastLevel
+  return levels[youngest]!.overlapping(extent).length === 0 ? youngest : youngest - 1
+}
+
+/**
+ * The level by whose tables the outputs into a level are cut, so that none reaches over too many bytes: the next one,
+ * among whole runs the largest below.
+ */
+export function cutLevel({ settings, sizes: { bytes } }: PickContext, level: LevelNum): LevelNum {
+  let largest = level + 1
+  if (!hasWholeRuns(settings)) return largest
+  for (let below = level + 2; below < bytes.length; below++) if (bytes[below]! > bytes[largest]!) largest = below
+  return largest
 }
 
 /** Finds the first level from `from` on with tables that share keys with an extent, or gives null. */
@@ -49,6 +86,17 @@ export function firstOverlap(
     if (tables.length > 0) return { level, tables }
   }
   return null
+}
+
+/**
+ * A merge of whole runs takes so many times what one of sized levels takes: where it ends, each older run is read a
+ * table wider, and what it reads there is read again.
+ */
+export const PART_SHARE = 4
+
+/** True when a merge of the tables is no larger than a part may be, with styles that merge in parts. */
+export function isPart({ settings }: PickContext, tables: readonly TableFacts[]): boolean {
+  return !hasWholeRuns(settings) || totalBytes(tables) <= PART_SHARE * settings.inputBytesMax
 }
 
 /** True when a table has many tombstones, or range tombstones, and no snapshot needs any of them. */
@@ -107,16 +155,19 @@ export function planPick(context: PickContext, plan: PickPlan): CompactionPick |
 }
 
 function tablesBelow(
-  { version, sizes }: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
+  context: PickContext, inputs: readonly TableFacts[], outputLevel: LevelNum,
 ): (readonly TableFacts[])[] {
+  const { version, sizes } = context
   const extent = extentOfTables(inputs)
   const below: (readonly TableFacts[])[] = []
   if (outputLevel === 0) {
     const oldest = inputs.reduce((least, table) => Math.min(least, table.smallestSeqNum), Infinity)
     for (const table of version.levels[0]!.overlapping(extent)) if (table.smallestSeqNum < oldest) below.push([table])
   }
+  const first = cutLevel(context, outputLevel)
+  if (first <= sizes.lastLevel) below.push(version.levels[first]!.overlapping(extent))
   for (let level = outputLevel + 1; level <= sizes.lastLevel; level++) {
-    below.push(version.levels[level]!.overlapping(extent))
+    if (level !== first) below.push(version.levels[level]!.overlapping(extent))
   }
   return below
 }

@@ -13,13 +13,17 @@ import { compareLowers, extentOfTables, joinExtents } from '../manifest/index.js
 import type { Extent } from '../manifest/index.js'
 import { canRunBeside } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { overlapMeter, planPick } from './pick-context.js'
+import { hasWholeRuns } from './compaction-settings.js'
+import { landingLevel, overlapMeter, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { isSliceClosed, runsOf, STEP_TABLES_MAX, STUCK_HEIGHT, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
 /** How many stacks one choice looks at, since choosing is quadratic. The style `none` may have left more. */
 const CHOICE_STACKS_MAX = 128
+
+/** Where tables land among whole runs, they meet no others. */
+const NOTHING = { bytes: 0, count: 0 }
 
 interface Step {
   readonly isDown: boolean
@@ -83,10 +87,11 @@ function planStep(context: PickContext, step: Step, score: number): CompactionPi
     if (!isSliceClosed(level0, tables)) return null
     return planPick(context, { reason: 'intra0', score, inputs: runsOf(tables), outputLevel: 0 })
   }
-  const { baseLevel } = context.sizes
-  const base = context.version.levels[baseLevel]!.overlapping(extentOfTables(tables))
-  const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
-  return planPick(context, { reason: 'level0', score, inputs, outputLevel: baseLevel })
+  const extent = extentOfTables(tables)
+  const landing = landingLevel(context, extent)
+  if (landing === 0) return null
+  const inputs = [...runsOf(tables), { level: landing, tables: context.version.levels[landing]!.overlapping(extent) }]
+  return planPick(context, { reason: 'level0', score, inputs, outputLevel: landing })
 }
 
 interface Neighbour extends Level0Stack {
@@ -97,7 +102,7 @@ interface Neighbour extends Level0Stack {
 }
 
 function neighbourOf(context: PickContext, stack: Level0Stack): Neighbour {
-  const isFreeBelow = !stack.isStuck && isFree(context, stack.extent, context.sizes.baseLevel)
+  const isFreeBelow = !stack.isStuck && isFree(context, stack.extent, stack.landing)
   return { ...stack, isFreeBelow, isFreeHere: isFree(context, stack.extent, 0) }
 }
 
@@ -114,8 +119,10 @@ function isFree({ running }: PickContext, extent: Extent, outputLevel: LevelNum)
 
 /** Gives merges of the first stack alone, and with more and more of its neighbours. */
 function* stepsFrom(context: PickContext, stacks: readonly Neighbour[], bytesMax: number): Generator<Step> {
-  const { settings: { levelMultiplier }, sizes, version } = context
-  const base = overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.extent)
+  const { settings, sizes, version } = context
+  const { levelMultiplier } = settings
+  const base = hasWholeRuns(settings)
+    ? () => NOTHING : overlapMeter(version.levels[sizes.baseLevel]!, stacks[0]!.extent)
   let [bytes, count, mayGoDown, mayStay] = [0, 0, true, true]
   let { extent } = stacks[0]!
   for (const [at, stack] of stacks.entries()) {

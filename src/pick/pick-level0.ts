@@ -9,14 +9,15 @@
  * Thread: any (pure).
  */
 import { FILE_BYTES_MAX } from '../base/index.js'
-import type { TableFacts } from '../base/index.js'
+import type { LevelNum, TableFacts } from '../base/index.js'
 import {
   compareLowers, extentOf, extentOfTables, extentsOverlap, joinExtents, tablesOverlap,
 } from '../manifest/index.js'
 import type { Extent } from '../manifest/index.js'
 import { totalBytes } from './compaction-pick.js'
 import type { CompactionPick, PickInput } from './compaction-pick.js'
-import { isTombstoneRich, planPick, sinkLevel } from './pick-context.js'
+import { hasWholeRuns } from './compaction-settings.js'
+import { firstOverlap, isTombstoneRich, landingLevel, planPick, sinkLevel } from './pick-context.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 
 /** Tables of level 0 that share keys with one another, and with no other table there that is available. */
@@ -25,7 +26,9 @@ export interface Level0Stack {
   readonly tables: readonly TableFacts[]
   readonly extent: Extent
   readonly bytes: number
-  /** The tables of the base level that the stack would be merged with. */
+  /** The level that the stack would go down to; 0: there is none. */
+  readonly landing: LevelNum
+  /** The tables of that level that the stack would be merged with. */
   readonly base: readonly TableFacts[]
   readonly baseBytes: number
   readonly score: number
@@ -56,11 +59,12 @@ export function level0Stacks(context: PickContext): Level0Stack[] {
 }
 
 /** Splits the available tables, newest first. A table over one that is not available is stuck. */
-function splitLevel0({ version, sizes, unavailable, blocked }: PickContext): {
+function splitLevel0({ version, settings, sizes, unavailable, blocked }: PickContext): {
   ready: TableFacts[]; stuck: TableFacts[]
 } {
   const level0 = version.levels[0]!.tables
-  const obstacles = version.levels[sizes.baseLevel]!.tables.filter(({ fileNum }) => blocked.has(fileNum))
+  const base = hasWholeRuns(settings) ? [] : version.levels[sizes.baseLevel]!.tables
+  const obstacles = base.filter(({ fileNum }) => blocked.has(fileNum))
   const ready: TableFacts[] = []
   const stuck: TableFacts[] = []
   for (const table of level0.toReversed()) {
@@ -92,13 +96,21 @@ function stackOf(context: PickContext, tables: readonly TableFacts[], isStuck: b
   const { level0TablesMin, level0ShareMin } = context.settings
   const extent = extentOfTables(tables)
   const bytes = totalBytes(tables)
-  const base = context.version.levels[context.sizes.baseLevel]!.overlapping(extent)
+  const landing = landingLevel(context, extent)
+  const base = landing === 0 ? [] : context.version.levels[landing]!.overlapping(extent)
   const baseBytes = totalBytes(base)
   const height = tables.length / level0TablesMin
-  const isFree = baseBytes === 0 && sinkLevel(context, extent, context.sizes.baseLevel) !== null
-  const share = isFree ? 1 : baseBytes === 0 ? 0 : bytes / baseBytes / level0ShareMin
-  const score = isStuck ? height / STUCK_HEIGHT : Math.max(height, share)
-  return { tables, extent, bytes, base, baseBytes, score, isStuck }
+  const share = baseBytes === 0 ? (isFree(context, extent, landing) ? 1 : 0) : bytes / baseBytes / level0ShareMin
+  const mayGoDown = !isStuck && landing > 0
+  const score = mayGoDown ? Math.max(height, share) : height / STUCK_HEIGHT
+  return { tables, extent, bytes, landing, base, baseBytes, score, isStuck: !mayGoDown }
+}
+
+/** True when a stack goes down for nothing. Over whole runs only where none has its keys: else it would be another. */
+function isFree(context: PickContext, extent: Extent, landing: LevelNum): boolean {
+  const { settings } = context
+  if (hasWholeRuns(settings)) return landing > 0 && firstOverlap(context, extent, 1) === null
+  return sinkLevel(context, extent, landing) !== null
 }
 
 /** Picks the compaction of a stack that is due. */
@@ -119,13 +131,19 @@ export function pickDown(
   context: PickContext, stack: Level0Stack,
   plan: Pick<PickPlan, 'reason' | 'score'> = { reason: 'level0', score: stack.score },
 ): CompactionPick | null {
-  const { baseLevel } = context.sizes
+  const { landing } = stack
+  if (landing === 0) return null
   const tables = stack.tables.slice(-STEP_TABLES_MAX)
-  const base = context.version.levels[baseLevel]!.overlapping(extentOfTables(tables))
-  const deepest = tables.length === 1 ? sinkLevel(context, stack.extent, baseLevel) : null
+  const base = context.version.levels[landing]!.overlapping(extentOfTables(tables))
+  const deepest = tables.length === 1 ? loneLevel(context, stack) : null
   const kind = deepest !== null && !isTombstoneRich(context, tables[0]!) ? 'move' : 'merge'
-  const inputs = [...runsOf(tables), { level: baseLevel, tables: base }]
-  return planPick(context, { ...plan, inputs, outputLevel: deepest ?? baseLevel, kind })
+  const inputs = [...runsOf(tables), { level: landing, tables: base }]
+  return planPick(context, { ...plan, inputs, outputLevel: deepest ?? landing, kind })
+}
+
+/** The level that a table alone moves to, or null when it meets others. */
+function loneLevel(context: PickContext, { extent, landing }: Level0Stack): LevelNum | null {
+  return hasWholeRuns(context.settings) ? landing : sinkLevel(context, extent, landing)
 }
 
 /** Makes one input run of each table. */

@@ -17,6 +17,7 @@ import { pickContext, planPick, sinkLevel } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { hasExpired } from './pick-expired.js'
 import type { ExpiryTimes } from './pick-expired.js'
+import { pickNeighbours } from './pick-fifo.js'
 import { level0Stacks, pickDown } from './pick-level0.js'
 import { pickValues } from './pick-values.js'
 
@@ -43,6 +44,7 @@ export function manualPicker(settings: CompactionSettings, wanted: ManualRange, 
     within: (room) => manualPicker(settings, wanted, room),
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked })
+      if (settings.style === 'fifo') return pickByAge(context, wanted)
       for (const step of manualSteps(context, wanted)) if (step !== null) return step
       if (settings.style !== 'none') return null
       const others = allTables(version).filter((table) => !isWanted(table, wanted)).map(({ fileNum }) => fileNum)
@@ -51,6 +53,21 @@ export function manualPicker(settings: CompactionSettings, wanted: ManualRange, 
       return pickValues(ofRange, wanted.below)
     },
   }
+}
+
+/** With `fifo` tables stay where they are: what may be lost from them goes, and small neighbours become one. */
+function pickByAge(context: PickContext, wanted: ManualRange): CompactionPick | null {
+  const isOfRange = (table: TableFacts): boolean => isWanted(table, wanted)
+  for (const [level, { tables }] of context.version.levels.entries()) {
+    for (const table of tables.filter(isOfRange)) {
+      const hasHidden = table.hiddenCount > 0 && table.largestSeqNum <= context.held
+      if (!hasHidden && (wanted.expiry === null || !hasExpired(table, wanted.expiry))) continue
+      const inputs = [{ level, tables: [table] }]
+      const pick = planPick(context, { reason: 'manual', score: 0, inputs, outputLevel: level })
+      if (pick !== null) return pick
+    }
+  }
+  return pickNeighbours(context, { countMin: 2, reason: 'manual', isWanted: isOfRange })
 }
 
 function* manualSteps(context: PickContext, wanted: ManualRange): Generator<CompactionPick | null> {

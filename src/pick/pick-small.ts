@@ -13,7 +13,7 @@ import { extentOf, joinExtents, Level } from '../manifest/index.js'
 import { outputShare } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
 import type { CompactionSettings } from './compaction-settings.js'
-import { overlapMeter, planPick } from './pick-context.js'
+import { cutLevel, overlapMeter, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 
 /** Tables allowed for each `tableBytes` of a level, and each `overlapBytesMax` below it: outputs are cut at both. */
@@ -38,9 +38,10 @@ export function smallScore(context: PickContext, level: LevelNum): number {
   return score > 1 && stepsOf(context, level, Infinity).next().done === false ? score : 0
 }
 
-function tablesMax({ version, settings, sizes }: PickContext, level: LevelNum): number {
+function tablesMax(context: PickContext, level: LevelNum): number {
+  const { version, settings, sizes } = context
   const { tableBytes, overlapBytesMax, smallTablesMax } = settings
-  const below = sizes.bytes[level + 1] ?? 0
+  const below = sizes.bytes[cutLevel(context, level)] ?? 0
   let shares = 0
   for (const table of version.levels[level]!.tables) shares += outputShare(table)
   return smallTablesMax + TABLES_PER_SIZE * (shares / tableBytes + below / overlapBytesMax)
@@ -70,9 +71,10 @@ function* stepsOf(context: PickContext, level: LevelNum, bytesMax: number): Gene
   const { version, settings, unavailable } = context
   const { tables } = version.levels[level]!
   const sumMax = Math.min(bytesMax, settings.tableBytes)
+  const cutting = version.levels[cutLevel(context, level)] ?? NO_TABLES
   for (const [start, first] of tables.entries()) {
     let extent = extentOf(first)
-    const below = overlapMeter(version.levels[level + 1] ?? NO_TABLES, extent)
+    const below = overlapMeter(cutting, extent)
     let bytes = outputShare(first)
     if (unavailable.has(first.fileNum)) continue
     for (let end = start + 1; end < Math.min(tables.length, start + STEP_TABLES_MAX); end++) {

@@ -12,7 +12,8 @@ import type { TableFacts } from '../base/index.js'
 import { extentOfTables } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
-import { firstOverlap, isTombstoneRich, planPick } from './pick-context.js'
+import { hasWholeRuns } from './compaction-settings.js'
+import { firstOverlap, isPart, isTombstoneRich, planPick } from './pick-context.js'
 import { deletedShare } from './pick-covered.js'
 import type { PickPlan, PickContext } from './pick-context.js'
 import { runsOf, STEP_TABLES_MAX } from './pick-level0.js'
@@ -39,8 +40,9 @@ function* stackCandidates(context: PickContext, stacks: readonly Level0Stack[]):
   for (const stack of stacks) {
     const rich = stack.tables.filter((table) => isTombstoneRich(context, table))
     if (stack.isStuck || rich.length === 0 || stack.tables.length > STEP_TABLES_MAX) continue
+    const outputLevel = stack.landing
     yield candidate(context, { rich, others: stack.tables.filter((table) => !rich.includes(table)) }, {
-      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel: context.sizes.baseLevel,
+      reason: 'tombstones', score: stack.score, inputs: runsOf(stack.tables), outputLevel,
     })
   }
 }
@@ -56,19 +58,34 @@ function* tableCandidates(context: PickContext): Generator<Candidate> {
   }
 }
 
-/** Merges into the first level, from the base level or the next one on, that has the keys, or follows the plan. */
+/**
+ * Merges into the first level, from the base level or the next one on, that has the keys, or follows the plan. Small
+ * runs may lie before one that has much to delete, so whole runs are merged as far down as that gains most.
+ */
 function candidate(
   context: PickContext, { rich, others }: Record<'rich' | 'others', readonly TableFacts[]>, plan: PickPlan,
 ): Candidate {
-  const extent = extentOfTables([...rich, ...others])
-  const from = plan.outputLevel + (plan.inputs[0]!.level === 0 ? 0 : 1)
-  const met = firstOverlap(context, extent, from)
-  const hidden = met?.tables ?? []
-  const isBottom = met === null || firstOverlap(context, extent, met.level + 1) === null
-  return {
-    gain: gainOf({ rich, others: [...others, ...hidden], isBottom }),
-    plan: met === null ? plan : { ...plan, inputs: [...plan.inputs, met], outputLevel: met.level },
+  const own = extentOfTables([...rich, ...others])
+  const hidden: TableFacts[] = []
+  let best: Candidate | null = null
+  let { inputs } = plan
+  let from = plan.outputLevel + (inputs[0]!.level === 0 ? 0 : 1)
+  for (;;) {
+    const met = firstOverlap(context, hidden.length === 0 ? own : extentOfTables([...rich, ...others, ...hidden]), from)
+    if (met === null) break
+    hidden.push(...met.tables)
+    const isWithin = isPart(context, [...rich, ...others, ...hidden])
+    if (best !== null && !isWithin) break
+    inputs = [...inputs, met]
+    const isBottom = firstOverlap(context, own, met.level + 1) === null
+    const gain = gainOf({ rich, others: [...others, ...hidden], isBottom })
+    // A stack that meets too much goes down by itself, and its tables then one by one.
+    const merged = isWithin || inputs[0]!.level > 0 ? { ...plan, inputs, outputLevel: met.level } : plan
+    if (best === null || gain > best.gain) best = { gain, plan: merged }
+    if (!isWithin || !hasWholeRuns(context.settings)) break
+    from = met.level + 1
   }
+  return best ?? { gain: gainOf({ rich, others, isBottom: true }), plan }
 }
 
 /**

@@ -11,21 +11,25 @@ import { extentOf } from '../manifest/index.js'
 import type { Level } from '../manifest/index.js'
 import { totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick } from './compaction-pick.js'
+import { hasWholeRuns } from './compaction-settings.js'
 import { liveValueBytes } from './condemned-logs.js'
-import { firstOverlap, planPick } from './pick-context.js'
+import { firstOverlap, isPart, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
-import { pickDown } from './pick-level0.js'
+import { pickDown, runsOf, STEP_TABLES_MAX } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 
 /** Tables with only entries newer than `upTo` are left alone. */
 export function pickUncovering(
   context: PickContext, stacks: readonly Level0Stack[], upTo: SeqNum = Infinity,
 ): CompactionPick | null {
-  if (context.settings.uncoverShareMin === Infinity || context.version.valueLogs.size === 0) return null
+  const { version, settings } = context
+  const isWanted = settings.uncoverShareMin < Infinity && settings.style !== 'fifo'
+  if (!isWanted || version.valueLogs.size === 0) return null
   let pick: CompactionPick | null = null
   const isOld = ({ smallestSeqNum }: TableFacts): boolean => smallestSeqNum <= upTo
   for (const stack of stacks) if (stack.tables.some(isOld)) pick ??= pickStackFor(context, stack)
   for (let level = context.sizes.baseLevel; level < context.sizes.lastLevel && pick === null; level++) {
+    if (context.version.levels[level]!.tables.length === 0) continue
     const entryBytesMax = entryBytesBelow(context, level)
     for (const table of context.version.levels[level]!.tables) {
       if (pick !== null) break
@@ -61,9 +65,23 @@ function entryBytesOf(level: Level): number {
 
 function pickStackFor(context: PickContext, stack: Level0Stack): CompactionPick | null {
   const { tables, base, isStuck, score } = stack
+  if (hasWholeRuns(context.settings)) return pickOntoRun(context, stack)
   if (isStuck || (base.length === 0 && tables.length === 1)) return null
   const isWorth = mayUncover(context, { above: tables, older: [...tables, ...base] })
   return isWorth ? pickDown(context, stack, { reason: 'uncover', score }) : null
+}
+
+/** Where a stack lands among whole runs it meets nothing, so it is merged into the first run that has its keys. */
+function pickOntoRun(context: PickContext, stack: Level0Stack): CompactionPick | null {
+  const { tables, extent, isStuck, score } = stack
+  const met = firstOverlap(context, extent, 1)
+  if (isStuck || tables.length > STEP_TABLES_MAX || (met === null && tables.length === 1)) return null
+  const older = [...tables, ...(met?.tables ?? [])]
+  if (!mayUncover(context, { above: tables, older })) return null
+  if (met === null || !isPart(context, older)) return pickDown(context, stack, { reason: 'uncover', score })
+  return planPick(context, {
+    reason: 'uncover', score, inputs: [...runsOf(tables), met], outputLevel: met.level,
+  })
 }
 
 function pickTableFor(context: PickContext, level: LevelNum, table: TableFacts): CompactionPick | null {

@@ -21,6 +21,7 @@ import type { KeyRange, ReadTime } from '../iterator/index.js'
 import type { ValuePlace } from '../tables/index.js'
 import { coverOf, openSources } from './range-sources.js'
 import type { ReadState } from './read-state.js'
+import { momentGone } from './read-view.js'
 import type { HeldSnapshot, OpenCursor, ReadView } from './read-view.js'
 import { HeldValue } from './stepped-copy.js'
 import { ofKey, placeOf } from './value-reader.js'
@@ -81,6 +82,7 @@ export class Cursor implements OpenCursor {
   isPaused = false
   private readonly stepsMax: number
   private tableIterators = 0
+  private readonly lostCount: number // when the walk began
   /** Made with the first value that stands apart. */
   private scan: ValueScan | null = null
 
@@ -91,6 +93,7 @@ export class Cursor implements OpenCursor {
     this.staysOpen = options.staysOpen ?? false
     this.copies = options.copies ?? view.iterators.copies.byDefault
     this.left = options.limit
+    this.lostCount = view.iterators.lostCount
     this.seqNum = options.seqNum
     this.timeMs = (options.time ?? view.readClock).nowMs()
     this.stepsMax = options.pauses === true ? STEPS_PER_PAUSE : Infinity
@@ -103,6 +106,7 @@ export class Cursor implements OpenCursor {
 
   private enterState(state: ReadState): void {
     const { view, seqNum, timeMs, range } = this
+    if (view.iterators.lostCount !== this.lostCount) throw momentGone()
     // The state is held first: preparing may install a flush, which lets go of the state that the caller looked at.
     state.hold()
     view.prepareIteration()
@@ -253,10 +257,7 @@ export class Cursor implements OpenCursor {
     this.target = this.reverse ? keySuccessor(key) : key
   }
 
-  /**
-   * The entry it stands on, lent until the next step; of a value that stands apart, its handle. Requires: the last
-   * `next` gave true.
-   */
+  /** The entry it stands on, lent until the next step; its handle, if the value stands apart. Requires: as `key`. */
   get lent(): InternalIterator {
     return this.iterator
   }

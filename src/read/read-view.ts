@@ -1,12 +1,19 @@
 /**
  * What: what readers need of a database, open for writing or read-only.
  */
-import { OWN_BUFFERS, UserBytes } from '../base/index.js'
+import { OWN_BUFFERS, UserBytes, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadTime } from '../iterator/index.js'
 import type { ReadState } from './read-state.js'
 import { ReadsInFlight } from './reads-in-flight.js'
+
+/** The error of a read at a moment of which something has left since. */
+export function momentGone(): VarveError {
+  return new VarveError('SNAPSHOT_GONE', 'what this reader saw has left: the database had more than maxBytes', {
+    hint: 'begin again at the present, or take a new snapshot',
+  })
+}
 
 /** Something that a user holds and that ends with the database. */
 export interface Resource {
@@ -53,6 +60,8 @@ export class Iterators {
   tableCount = 0
   /** Count of the deleted keys that closed cursors walked over, forward. */
   passedCount = 0
+  /** How often tables have left with what readers saw in them: a moment from before the last time is gone. */
+  lostCount = 0
   readonly gap = new GapHint()
   readonly valueReads: ReadsInFlight
   readonly copies: UserCopies

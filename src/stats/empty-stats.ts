@@ -17,7 +17,7 @@ export function emptyStats(location: string): Stats {
     },
     levels: [],
     compaction: {
-      style: 'none', active: 0, queue: 0, completed: 0, moved: 0, covered: 0, expired: 0, failed: 0,
+      style: 'none', active: 0, queue: 0, completed: 0, moved: 0, covered: 0, expired: 0, aged: 0, failed: 0,
       readBytes: 0, writtenBytes: 0, droppedVersionCount: 0, expiredCount: 0, droppedTombstoneCount: 0, debtBytes: 0,
       blockedTables: [], run: emptyStageStats(), running: [], levels: [],
     },

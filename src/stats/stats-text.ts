@@ -144,14 +144,15 @@ function walLines({ database, wal, pins }: Stats): string[] {
 }
 
 function compactionLines({ compaction }: Stats): string[] {
-  const { style, active, queue, completed, moved, covered, expired, failed } = compaction
+  const { style, active, queue, completed, moved, covered, expired, aged, failed } = compaction
   const { readBytes, writtenBytes, debtBytes, run } = compaction
   if (style === 'none' && completed === 0) return []
   return [
     pairs('compaction', [
       ['style', style], ['queue', count(queue)], ['active', count(active)],
       ['completed', count(completed)], ['moved', count(moved)],
-      ...unread('covered', covered), ...unread('expired', expired), ['failed', count(failed)],
+      ...unread('covered', covered), ...unread('expired', expired), ...unread('aged', aged),
+      ['failed', count(failed)],
     ]),
     pairs('', [
       ['read', bytes(readBytes)], ['written', bytes(writtenBytes)], ['debt', bytes(debtBytes)],

@@ -62,6 +62,8 @@ export interface CompactionStats {
   covered: number
   /** Tables that left unread, since all that was in them had expired. */
   expired: number
+  /** Tables that left unread, since they were the oldest of more than `maxBytes`: style 'fifo'. */
+  aged: number
   /** Attempts that failed. */
   failed: number
   /** Bytes of tables that compactions read. */

@@ -84,7 +84,7 @@ test('a failed write is told once, to everybody; nothing is written any more', a
   await versions.idle()
 })
 
-test('an edit that deletes a table which is not there goes back to its caller, others are written', async () => {
+test('C10: an edit that deletes a table which is not there goes back to its caller, others are written', async () => {
   const remove = (fileNum: number) => versions.appended({ deleteTables: [{ level: 0, fileNum }] })
   const alone = follow(remove(9999))
   await settled()

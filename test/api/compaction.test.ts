@@ -229,7 +229,10 @@ test('bad arguments are refused', async () => {
     () => db.compact({}, { other: 1 } as never),
   ]) await assert.rejects(call, { code: 'INVALID_ARGUMENT' })
   const open = (compaction: unknown) => new Place('memory').open({ compaction } as VarveOptions)
-  for (const wrong of [null, 'leveled', { style: 'best' }, { size: 1 }, []]) {
+  for (const wrong of [
+    null, 'leveled', { style: 'best' }, { size: 1 }, [], { style: 'fifo' }, { style: 'fifo', maxBytes: 0 },
+    { style: 'fifo', maxBytes: 1.5 }, { maxBytes: 100 }, { style: 'tiered', maxBytes: 100 },
+  ]) {
     await assert.rejects(open(wrong), { code: 'INVALID_ARGUMENT' })
   }
   await place.close()

@@ -2,8 +2,8 @@
  * What: values that expire as users meet them: when they are gone, for whom, what comes back (nothing), and when their
  * space does. T1 to T12 and A2 to A9 are schedules that broke other stores, or an early design of this one; those about
  * trees of tables (T1, T2, T5, A2, A4, A6) are drawn besides in test/model/span-tree.test.ts, and A2 is swept in
- * test/model/retention-histories.test.ts. There are no merge operands (T10, A1), no ingest (A7b) and no style that goes
- * by age (T11) yet.
+ * test/model/retention-histories.test.ts. T11 is in styles.test.ts. There are no merge operands (T10, A1) and no ingest
+ * (A7b) yet.
  */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
+import { COMPACTION_STYLES } from '../../src/pick/index.js'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { allPatterns, checkLiveness, largePatterns, nameOf } from '../support/model/liveness.js'
 import type { Pattern } from '../support/model/liveness.js'
@@ -24,14 +25,16 @@ const KNOWN = ([
 ] as const).map((it, seed): Pattern => ({
   ...it, threshold: 0, buffers: '64 KiB', style: 'leveled', seed,
 }))
-const DRAWN = 4
+/** Besides one of each style. */
+const DRAWN = 2
 
 test('writers progress, and files are bounded by what is live', async (t) => {
   const seed = numberFromEnv('VARVE_SEED', 20_261)
   const random = new SeededRandom(seed, 'liveness')
   const all = allPatterns()
-  const others = Array.from({ length: DRAWN }, () => random.pick(all))
-  t.diagnostic(`seed ${seed}, ${DRAWN} of ${all.length} patterns`)
+  const ofStyles = COMPACTION_STYLES.map((style) => random.pick(all.filter((it) => it.style === style)))
+  const others = [...ofStyles, ...Array.from({ length: DRAWN }, () => random.pick(all))]
+  t.diagnostic(`seed ${seed}, ${others.length} of ${all.length} patterns`)
   let stalls = 0
   for (const pattern of [...KNOWN, ...others]) {
     const startMs = process.cpuUsage().user / 1000

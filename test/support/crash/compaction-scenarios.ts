@@ -215,4 +215,24 @@ export const compactionScenarios: Record<string, Scenario> = {
       w.checkReads()
     },
   },
+
+  'whole runs, and another style after a restart': {
+    settings: { compaction: { style: 'tiered' } },
+    async run(w) {
+      await w.open()
+      for (let i = 0; i < 9; i++) await table(w, i % 2 === 0 ? 'abc' : 'bd', 300 - i)
+      await w.vfs.settled()
+      w.checkReads()
+      await deleted(w, 'a')
+      w.settings = { ...w.settings, compaction: { style: 'leveled' } }
+      await w.killed()
+      await w.vfs.clock.advance(1500)
+      await w.vfs.settled()
+      w.checkReads()
+      w.settings = { ...w.settings, compaction: { style: 'lazy' } }
+      await w.lostPower('none')
+      await w.compact()
+      w.checkReads()
+    },
+  },
 }

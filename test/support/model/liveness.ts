@@ -75,6 +75,13 @@ export interface Pattern {
   seed: number
 }
 
+/** The most space at rest, in bytes of what is live. With `fifo` what was overwritten stays. */
+const SPACE_MAX: Readonly<Record<CompactionStyle, number>> = {
+  leveled: 1.6, simple: 2.2, lazy: 1.8, tiered: 2.6, fifo: Infinity, none: Infinity,
+}
+/** More than any life writes, so that nothing leaves. */
+const ENDLESS = 2 ** 40
+
 /** The lengths of values, each with the thresholds that make a difference. */
 const VALUES = VALUE_SIZES.flatMap((valueBytes) =>
   THRESHOLDS.filter((threshold) => threshold <= valueBytes).map((threshold) => ({ valueBytes, threshold })))
@@ -186,7 +193,8 @@ class Life {
     const { buffers, style, threshold, seed } = this.pattern
     const onEvent = (event: EngineEvent): void => this.hear(event)
     this.database = await Varve.open(DIR, {
-      ...BUFFERS[buffers], compaction: { style }, blockSize: 1024, valueThreshold: threshold,
+      ...BUFFERS[buffers], compaction: style === 'fifo' ? { style, maxBytes: ENDLESS } : { style },
+      blockSize: 1024, valueThreshold: threshold,
       components: { vfs: this.vfs, clock: this.clock, executor: simExecutor({ seed }), onEvent },
     })
   }
@@ -289,7 +297,9 @@ class Life {
     const { writeBufferSize = 256 * KiB } = BUFFERS[buffers] as VarveOptions
     const { tableBytes } = defaultCompactionSettings(writeBufferSize)
     // These are level 0, and what a quiet time leaves of small tables in each level that is used.
-    const needed = levels.slice(1).reduce((sum, it) =>
+    // With `fifo` these are full tables, which may be as small as a quarter, and small ones between two of them.
+    const ofFifo = 9 + Math.ceil((8 * bytesOf(levels)) / tableBytes)
+    const needed = style === 'fifo' ? ofFifo : levels.slice(1).reduce((sum, it) =>
       (it.tableCount === 0 ? sum : sum + 7 + Math.ceil((3 * it.tableBytes) / tableBytes)), 9)
     const tables = levels.reduce((sum, { tableCount }) => sum + tableCount, 0)
     this.report.tableCount = Math.max(this.report.tableCount, tables)
@@ -300,7 +310,7 @@ class Life {
     assert.ok(valueLog.fileCount <= VALUE_LOGS_MAX, `${when}: ${valueLog.fileCount} value logs`)
     const liveBytes = this.live.size * (this.pattern.valueBytes + 40)
     const bytes = files.reduce((sum, size) => sum + size, 0)
-    const most = 1.6 * liveBytes + 6 * writeBufferSize
+    const most = SPACE_MAX[style] * liveBytes + 6 * writeBufferSize
     if (when === 'at rest') assert.ok(bytes <= most, `${when}: ${bytes} bytes for ${liveBytes} live ones`)
   }
 
@@ -314,6 +324,10 @@ class Life {
       assert.deepEqual(db.getSync(key), valueOf(i, valueBytes), `${key} is as it was put last`)
     }
   }
+}
+
+function bytesOf(levels: readonly { tableBytes: number }[]): number {
+  return levels.reduce((sum, { tableBytes }) => sum + tableBytes, 0)
 }
 
 function valueOf(i: number, length: number): Uint8Array {

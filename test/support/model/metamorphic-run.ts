@@ -19,6 +19,8 @@ export interface Configuration {
   options: VarveOptions
   /** False leaves a reopen in the sequence out. */
   reopens: boolean
+  /** What `compaction` is at each open, by turns; by default as the options say. */
+  styles?: readonly NonNullable<VarveOptions['compaction']>[]
 }
 
 const NOTHING = ''
@@ -42,10 +44,10 @@ async function answersOf(subject: Subject, operations: readonly Operation[]): Pr
 
 /** Runs the sequence on a new database, and closes it. */
 export async function runOnDatabase(
-  { platform, options, reopens }: Configuration, operations: readonly Operation[],
+  { platform, options, reopens, styles }: Configuration, operations: readonly Operation[],
 ): Promise<string[]> {
   const place = new Place(platform)
-  const subject = new DatabaseSubject(place, options, reopens)
+  const subject = new DatabaseSubject(place, options, { reopens, styles: styles ?? [options.compaction ?? {}] })
   await subject.open()
   try {
     const answers = await answersOf(subject, operations)
@@ -68,6 +70,8 @@ class DatabaseSubject implements Subject {
   private readonly place: Place
   private readonly options: VarveOptions
   private readonly reopens: boolean
+  private readonly styles: readonly NonNullable<VarveOptions['compaction']>[]
+  private openCount = 0
   private db!: Varve
   private pending: Promise<void>[] = []
   private readonly snapshots = new Map<number, Snapshot>()
@@ -76,14 +80,18 @@ class DatabaseSubject implements Subject {
 
   private readonly streams = new Map<number, { source: GatedSource; ended: Promise<string> }>()
 
-  constructor(place: Place, options: VarveOptions, reopens: boolean) {
+  constructor(
+    place: Place, options: VarveOptions, { reopens, styles }: Required<Pick<Configuration, 'reopens' | 'styles'>>,
+  ) {
     this.place = place
     this.options = options
     this.reopens = reopens
+    this.styles = styles
   }
 
   async open(): Promise<void> {
-    this.db = await this.place.open({ ...this.options, components: { clock: this.clock } })
+    const compaction = this.styles[this.openCount++ % this.styles.length]!
+    this.db = await this.place.open({ ...this.options, compaction, components: { clock: this.clock } })
   }
 
   async answer(operation: Operation): Promise<string> {

@@ -60,6 +60,18 @@ export const configurations: readonly Configuration[] = [
     options: { ...TINY, workers: 2, manifestSync: false },
   },
   {
+    name: 'in memory, tiny slabs, tiered', platform: 'memory', reopens: true,
+    options: { ...TINY, compaction: { style: 'tiered' }, valueThreshold: 512, garbageRatio: 0.05 },
+  },
+  {
+    name: 'on disk, two workers, another style at each open', platform: 'node', reopens: true,
+    options: { ...TINY, workers: 2 },
+    styles: [
+      { style: 'tiered' }, { style: 'leveled' }, { style: 'lazy' }, { style: 'fifo', maxBytes: 2 ** 40 },
+      { style: 'simple' }, { style: 'none' },
+    ],
+  },
+  {
     name: 'on disk, two workers, large slabs, each write synced', platform: 'node', reopens: true,
     options: { writeBufferSize: 4096 * KIB, workers: 2, sync: true, flushOnClose: false },
   },

@@ -12,9 +12,11 @@ import type { FileNum, SeqNum } from '../../../src/base/index.js'
 import { allTables, applyEdit, emptyVersion, extentOfRange, findProblem } from '../../../src/manifest/index.js'
 import type { Version, VersionEdit } from '../../../src/manifest/index.js'
 import {
-  createPicker, manualPicker, reservationOf, settingsWhenQuiet, totalBytes, valueBytesOf,
+  createPicker, inputTables, manualPicker, reservationOf, settingsWhenQuiet, totalBytes, valueBytesOf,
 } from '../../../src/pick/index.js'
-import type { CompactionPick, CompactionSettings, Picker, RunningCompaction } from '../../../src/pick/index.js'
+import type {
+  CompactionPick, CompactionSettings, CompactionStyle, Picker, RunningCompaction,
+} from '../../../src/pick/index.js'
 import { assertAvailable, assertBelow, assertClosed, shownPick } from '../scenes/pick-scene.js'
 
 export const KEYS = 64
@@ -56,12 +58,14 @@ export const drawnNarrowSteps: fc.Arbitrary<Step> = fc.oneof(
 )
 export const drawnBlock: fc.Arbitrary<Step> = fc.record({ do: fc.constant('block' as const), which: fc.nat(50) })
 
-/** Draws settings for values of this many bytes. */
-export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<CompactionSettings> {
+/** Draws settings of a style for values of this many bytes. */
+export function drawnSettings(
+  valueBytes = VALUE_BYTES, style: CompactionStyle = 'leveled',
+): fc.Arbitrary<CompactionSettings> {
   const values = (...counts: number[]): fc.Arbitrary<number> =>
     fc.constantFrom(...counts.map((count) => count * valueBytes))
   return fc.record({
-    style: fc.constant('leveled' as const),
+    style: fc.constant(style),
     level0TablesMin: fc.integer({ min: 1, max: 5 }),
     level0ShareMin: fc.constantFrom(0.2, 1, 100),
     level0CrowdMin: fc.integer({ min: 2, max: 8 }),
@@ -81,6 +85,9 @@ export function drawnSettings(valueBytes = VALUE_BYTES): fc.Arbitrary<Compaction
     uncoverLiveShareMin: fc.constantFrom(0, 1 / 16),
     valueFileBytes: values(2, 40, 1000),
     movedBytesMax: values(2, 20, 1000),
+    deepRunsMax: fc.integer({ min: 1, max: 4 }),
+    newerShareMax: fc.constantFrom(1 / 8, 1 / 2, 2),
+    maxBytes: style === 'fifo' ? values(3, 40, 200) : fc.constant(Infinity),
   })
 }
 
@@ -106,20 +113,28 @@ export class Life {
   private readonly now = new Map<number, SeqNum>()
   private readonly seen = new Map<SeqNum, Map<number, SeqNum>>()
   private seqNum = 0
-  private readonly settings: CompactionSettings
+  private settings: CompactionSettings
   private readonly isRead: boolean
+  private readonly onPick: (pick: CompactionPick) => void
   private readonly keyCount: number
   private readonly valueBytes: number
 
-  /** Begins a life. With `isRead`, all readers look at every key after each install. */
+  /** Begins a life. With `isRead`, all readers look at every key after each install. `onPick` hears of each pick. */
   constructor(chosen: CompactionSettings, {
-    valueBytes = VALUE_BYTES, isRead = true, keyCount = KEYS, ...handles
-  }: Partial<EntrySizes & { isRead: boolean; keyCount: number }> = {}) {
+    valueBytes = VALUE_BYTES, isRead = true, keyCount = KEYS, onPick = () => undefined, ...handles
+  }: Partial<EntrySizes & { isRead: boolean; keyCount: number; onPick: (pick: CompactionPick) => void }> = {}) {
+    this.onPick = onPick
     this.settings = chosen
     this.isRead = isRead
     this.keyCount = keyCount
     this.valueBytes = valueBytes
     this.tables = new SimulatedTables({ valueBytes, tombstoneBytes: Math.ceil(valueBytes / 5), ...handles })
+  }
+
+  /** Goes on with other settings, as after an open: nothing is under way then. */
+  reopen(chosen: CompactionSettings): void {
+    while (this.underWay.length > 0) this.end(0)
+    this.settings = chosen
   }
 
   step(step: Step): void {
@@ -188,14 +203,15 @@ export class Life {
     assert.deepEqual(ask(), pick, 'the same question has the same answer')
     if (pick === null) return false
     assertClosed(this.version, pick)
-    assertAvailable(pick, running, this.blocked)
+    assertAvailable(pick, running, pick.reason === 'oldest' ? new Set() : this.blocked)
     assertBelow(this.version, pick)
     this.checkCondemned(pick)
+    this.onPick(pick)
     const made = madeBy(this.tables, pick, { snapshots: [...this.held], visibleSeqNum: this.seqNum })
     this.movedBytes += made.valueLogs.reduce((sum, { bytes }) => sum + bytes, 0)
     if (pick.kind === 'merge') this.writtenBytes += totalBytes(made.tables)
     this.underWay.push({ pick, reservation: reservationOf(pick), edit: editOfRun(pick, made) })
-    if (pick.kind === 'move') this.end(this.underWay.length - 1)
+    if (pick.kind !== 'merge') this.end(this.underWay.length - 1)
     return true
   }
 
@@ -213,7 +229,19 @@ export class Life {
 
   end(which: number): void {
     const [ended] = this.underWay.splice(which % Math.max(this.underWay.length, 1), 1)
-    if (ended !== undefined) this.install(ended.edit)
+    if (ended === undefined) return
+    if (ended.pick.reason === 'oldest') this.forget(ended.pick)
+    this.install(ended.edit)
+  }
+
+  /** What a table that leaves by its age had, nobody sees any more, nor anything older. */
+  private forget(pick: CompactionPick): void {
+    for (const { fileNum } of inputTables(pick)) {
+      const gone = new Set(this.tables.entriesOf(fileNum).seqNums)
+      for (const seen of [this.now, ...this.seen.values()]) {
+        for (const [key, seqNum] of seen) if (gone.has(seqNum)) seen.delete(key)
+      }
+    }
   }
 
   private install(edit: VersionEdit): void {

@@ -17,6 +17,12 @@ import { MapModel, latin1, randomKey, randomRange } from './range-model.js'
 import { atRest, DIR, Workload } from './workload.js'
 import type { Settings } from './workload.js'
 
+/** Drawn for each open. With `fifo` nothing leaves, since the oracle knows nothing of that. */
+const STYLES = [
+  { style: 'leveled' }, { style: 'leveled' }, { style: 'tiered' }, { style: 'lazy' }, { style: 'simple' },
+  { style: 'fifo', maxBytes: 2 ** 40 },
+] as const
+
 const LENGTHS = [0, 1, 30, 120, 120, 900, 900, 4000, 13_000]
 /** Lengths of values in lives with value logs, so that some logs are promoted. */
 const LARGE_LENGTHS = [0, 120, 511, 512, 513, 4095, 4096, 4097, 13_000, 13_000, 30_000]
@@ -118,7 +124,7 @@ export class RandomLife {
       valueThreshold: random.pick([0, 512, 4096]),
       ttl: random.pick([null, null, null, 2000]),
       ttlGraceMs: random.pick([0, 0, 1000, 60_000]),
-      ...(this.options.isLeveled === true ? { compaction: { style: 'leveled' } } : {}),
+      ...(this.options.isLeveled === true ? { compaction: random.pick(STYLES) } : {}),
       ...(this.options.hasValueLogs === true ? this.randomValueSettings() : {}),
     }
   }

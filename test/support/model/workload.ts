@@ -54,10 +54,10 @@ export function openOn(
   return Varve.open(DIR, { ...SETTINGS, ...settings, components })
 }
 
-/** Resolves when nothing is under way; with leveled compaction, when it wants nothing more and all is durable. */
+/** Resolves when nothing is under way; where tables are merged, when that wants nothing more and all is durable. */
 export async function atRest(vfs: SimVfs, settings: Settings = {}): Promise<void> {
   await vfs.settled()
-  if (settings.compaction?.style !== 'leveled') return
+  if ((settings.compaction?.style ?? 'none') === 'none') return
   await vfs.clock.advance(REST_MS)
   await vfs.settled()
 }

@@ -1,15 +1,17 @@
 /**
- * What: the style `leveled`: flushes arrive in level 0, and each deeper level is one sorted run, with the sizes of
- * level-sizes.ts. The scores of levels say which work is most urgent; tombstones and hidden versions come after that.
+ * What: the styles that merge by themselves: flushes arrive in level 0, and each deeper level is one sorted run. With
+ * `leveled` and `simple` levels have the sizes of level-sizes.ts; with `tiered` and `lazy` they are whole runs, of any
+ * size (pick-runs.ts). The scores of levels say which work is most urgent; tombstones and hidden versions come after.
  * Invariants: COMP-6 a pressure always has work that is due: the tables of level 0 by their number, the debt by the
- * sizes of levels.
+ * sizes of levels, the runs by how many there may be.
  * Thread: any (pure).
  */
 import { MiB } from '../base/index.js'
 import type { LevelNum } from '../base/index.js'
 import type { Version } from '../manifest/index.js'
-import { valueBytesOf } from './compaction-pick.js'
+import { inputTables, totalBytes, valueBytesOf } from './compaction-pick.js'
 import type { CompactionPick, LevelScore, Picker, Pressure } from './compaction-pick.js'
+import { hasWholeRuns } from './compaction-settings.js'
 import type { CompactionSettings } from './compaction-settings.js'
 import { idleBytes } from './level-sizes.js'
 import { pickContext } from './pick-context.js'
@@ -20,6 +22,8 @@ import { pickFewer } from './pick-fewer.js'
 import { level0Stacks, pickStack, STUCK_HEIGHT } from './pick-level0.js'
 import type { Level0Stack } from './pick-level0.js'
 import { pickObsoleteVersions } from './pick-obsolete-versions.js'
+import { deepRuns, pendingRunBytes, runSteps } from './pick-runs.js'
+import type { RunStep } from './pick-runs.js'
 import { pickSize } from './pick-size.js'
 import { pickSmall, smallScore } from './pick-small.js'
 import { pickTombstones } from './pick-tombstones.js'
@@ -34,6 +38,8 @@ import { collectionsOf } from './value-collection.js'
 const LEVEL0_LIMITS = { slow: 0.5, full: 2.5, hysteresis: 0.5 }
 /** Limits of the bytes that compactions are behind. */
 const DEBT_LIMITS = { slow: 4096 * MiB, full: 16_384 * MiB, hysteresis: 512 * MiB, stops: true }
+/** Limits of the number of whole runs, above those that may be. */
+const RUN_LIMITS = { slow: 8, full: 24, hysteresis: 4 }
 /**
  * Limits of garbage in value logs: so much of what is left above `garbageRatio`, where a collection is already due.
  * docs/design/0032-value-log.md has the figures.
@@ -42,9 +48,9 @@ const GARBAGE_LIMITS = { slow: 0, full: 5 / 32, hysteresis: 1 / 64 }
 /** Less garbage than so many tables slows nobody: a small database has a buffer of it at once. */
 const GARBAGE_TABLES_MIN = 4
 
-export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
+export function mergingPicker(settings: CompactionSettings, roomBytes = Infinity): Picker {
   return {
-    within: (room) => leveledPicker(settings, room),
+    within: (room) => mergingPicker(settings, room),
     pick(version, running, held, blocked) {
       const context = pickContext(settings, { version, running, held, blocked, roomBytes })
       const stacks = level0Stacks(context)
@@ -54,7 +60,7 @@ export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity
     },
     scores(version, running) {
       const context = pickContext(settings, { version, running })
-      return scoresOf(context, level0Stacks(context))
+      return scoresOf(context, level0Stacks(context)).slice(0, version.levels.length)
     },
     pendingBytes: (version) => pendingBytes(pickContext(settings, { version })),
     pressures: (version, blocked) => pressures(pickContext(settings, { version, blocked })),
@@ -70,17 +76,21 @@ export function leveledPicker(settings: CompactionSettings, roomBytes = Infinity
 function pickTidy(context: PickContext, stacks: readonly Level0Stack[], bytesMax: number): CompactionPick | null {
   let pick = crowdScore(context, stacks) >= 1 ? pickCrowd(context, stacks, bytesMax) : null
   for (const level of deepLevels(context)) pick ??= pickSmall(context, level, bytesMax)
-  return pick
+  return pick ?? (hasWholeRuns(context.settings) ? pickShortRunStep(context, bytesMax) : null)
+}
+
+/** Otherwise short sessions would make one more run each time that level 0 goes down. */
+function pickShortRunStep(context: PickContext, bytesMax: number): CompactionPick | null {
+  const due = runSteps(context).find(({ score }) => score >= 1)?.pick() ?? null
+  return due !== null && (due.kind === 'move' || totalBytes(inputTables(due)) <= bytesMax) ? due : null
 }
 
 function scoresOf(context: PickContext, stacks: readonly Level0Stack[]): LevelScore[] {
-  const { targets } = context.sizes
-  return targets.map((targetBytes, level) => {
-    const score = level === 0
-      ? Math.max(stacks[0]?.score ?? 0, crowdScore(context, lowStacks(stacks)))
-      : Math.max(sizeScore(context, level), smallScore(context, level))
-    return { level, score, targetBytes }
-  })
+  const scores = context.sizes.targets.map((targetBytes, level) => ({ level, score: 0, targetBytes }))
+  for (const { level, score } of dueSteps(context, stacks)) {
+    if (score > scores[level]!.score) scores[level]!.score = score
+  }
+  return scores
 }
 
 /** The stacks that are not due. A stack that is due does not join a crowd, since it may move, or goes down whole. */
@@ -110,29 +120,45 @@ function pickDue(context: PickContext, stacks: readonly Level0Stack[]): Compacti
 }
 
 /** The compactions that are due, the most urgent first; the upper level comes first when scores are equal. */
-function dueSteps(
-  context: PickContext, stacks: readonly Level0Stack[],
-): { score: number; pick: () => CompactionPick | null }[] {
+function dueSteps(context: PickContext, stacks: readonly Level0Stack[]): RunStep[] {
   const { inputBytesMax } = context.settings
-  const down = stacks.map((stack) => ({ score: stack.score, pick: () => pickStack(context, stack) }))
+  const down = stacks.map((stack) => ({ level: 0, score: stack.score, pick: () => pickStack(context, stack) }))
   const low = lowStacks(stacks)
   const crowd = {
-    score: crowdScore(context, low),
+    level: 0, score: crowdScore(context, low),
     pick: () => pickCrowd(context, low, inputBytesMax) ?? pickCrowd(context, low, Infinity),
   }
-  const deeper = deepLevels(context).flatMap((level) => {
-    const [size, small] = [sizeScore(context, level), smallScore(context, level)]
-    return [
-      { score: size, pick: () => pickSize(context, level, size) },
-      { score: small, pick: () => pickSmall(context, level) },
-    ]
+  const deeper = deepLevels(context).map((level) => ({
+    level, score: smallScore(context, level), pick: () => pickSmall(context, level),
+  }))
+  return [...down, crowd, ...deepSteps(context), ...deeper].sort((a, b) => b.score - a.score)
+}
+
+function deepSteps(context: PickContext): RunStep[] {
+  if (hasWholeRuns(context.settings)) return runSteps(context)
+  return deepLevels(context).map((level) => {
+    const score = sizeScore(context, level)
+    return { level, score, pick: () => pickSize(context, level, score) }
   })
-  return [...down, crowd, ...deeper].sort((a, b) => b.score - a.score)
 }
 
 /** The pressures that a compaction can end: otherwise writers would wait for nothing. */
 function pressures(context: PickContext): Pressure[] {
-  return [...tablePressures(context), ...garbagePressures(context)]
+  const ofRuns = hasWholeRuns(context.settings) ? runPressures(context) : []
+  return [...tablePressures(context), ...ofRuns, ...garbagePressures(context)]
+}
+
+/** Runs are never too large, but there may be too many: each takes a level, and a look of every read. */
+function runPressures(context: PickContext): Pressure[] {
+  const { settings: { deepRunsMax } } = context
+  const { slow, full, hysteresis } = RUN_LIMITS
+  const value = deepRuns(context).length
+  const pressure: Pressure = {
+    reason: 'sorted runs', text: `${value} sorted runs wait for compaction`, unit: 'runs', value,
+    slow: deepRunsMax + slow, full: deepRunsMax + full, hysteresis, stops: true,
+  }
+  const isPressing = value >= pressure.slow - hysteresis
+  return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [pressure]
 }
 
 function tablePressures(context: PickContext): Pressure[] {
@@ -150,7 +176,7 @@ function tablePressures(context: PickContext): Pressure[] {
   const debt: Pressure = {
     reason: 'compaction debt', text: 'compactions are far behind', unit: 'bytes',
     // The debt is computed only when it can decide.
-    value: isHigh ? 0 : pendingBytes(context), ...DEBT_LIMITS,
+    value: isHigh || hasWholeRuns(settings) ? 0 : pendingBytes(context), ...DEBT_LIMITS,
   }
   const isPressing = isHigh || debt.value >= debt.slow - debt.hysteresis
   return isPressing && pickDue(context, level0Stacks(context)) === null ? [] : [level0, debt]
@@ -202,6 +228,7 @@ function pendingBytes(context: PickContext): number {
     pending += stack.bytes + stack.baseBytes
     arriving += stack.bytes
   }
+  if (hasWholeRuns(context.settings)) return pending + pendingRunBytes(context)
   for (let level = sizes.baseLevel; level < sizes.lastLevel; level++) {
     const bytes = sizes.bytes[level]! + arriving
     arriving = Math.max(0, bytes - sizes.targets[level]!)
