@@ -50,7 +50,7 @@ function keptLines({ args, input }: DataCase): string {
 }
 
 describe('RetentionFilter', () => {
-  it('drops what expired for all at the bottom, keeps it as a tombstone elsewhere, and as a value for who sees it', () => {
+  it('drops what expired for all at the bottom, makes it a tombstone elsewhere, keeps it for who sees it', () => {
     const fate = (expiryMs: number, isBottom: boolean, rule: Partial<RetentionRule> = {}): string => {
       const all = { snapshots: [], visibleSeqNum: 20, dropTimeMs: 100, ...rule }
       const filter = new RetentionFilter(all, () => isBottom)
