@@ -37,8 +37,9 @@ const diskTests = [
 
 /** Tests that can see a rule of values that expire that is gone; the slow ones last. */
 const expiryTests = [
-  'test/api/expiry', 'src/(iterator|versions|commit)/', 'src/(engine/drop|sstable/expiry|pick/pick-(expired|cases))',
-  'test/model/(retention-histories|span-tree|metamorphic|random-life)', 'test/crash/sweep-(compaction|strict)',
+  'src/(iterator/(retention|read-clock)|engine/drop|sstable/expiry|pick/pick-(expired|cases)|versions/snapshot)', 'test/api/expiry',
+  'src/(iterator|versions|commit|sstable)/', 'test/model/(retention-histories|span-tree|metamorphic|random-life)',
+  'test/crash/sweep-(compaction|strict)',
 ]
 
 const { values, positionals } = parseArgs({

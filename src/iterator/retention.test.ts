@@ -6,7 +6,7 @@ import type { TestEntry } from '../../test/support/fakes/array-iterator.js'
 import { datadriven } from '../../test/support/harness/datadriven.js'
 import type { DataCase } from '../../test/support/harness/datadriven.js'
 import { collect, describeEntry, randomEntries } from '../../test/support/model/iterator-model.js'
-import { compareBytes, EntryKind, SeededRandom } from '../base/index.js'
+import { compareBytes, EntryKind, SeededRandom, VersionFlag } from '../base/index.js'
 import { mergeIterators } from './merging-iterator.js'
 import { RetentionFilter, isVersionSeen } from './retention.js'
 import type { BottomTest, RetentionRule } from './retention.js'
@@ -50,6 +50,22 @@ function keptLines({ args, input }: DataCase): string {
 }
 
 describe('RetentionFilter', () => {
+  it('drops what expired for all at the bottom, makes it a tombstone elsewhere, keeps it for who sees it', () => {
+    const fate = (expiryMs: number, isBottom: boolean, rule: Partial<RetentionRule> = {}): string => {
+      const all = { snapshots: [], visibleSeqNum: 20, dropTimeMs: 100, ...rule }
+      const filter = new RetentionFilter(all, () => isBottom)
+      const isKept = filter.keep(10, EntryKind.value | VersionFlag.expiry, false, Infinity, expiryMs)
+      assert.equal(filter.expiredCount, Number(filter.isExpired))
+      return !isKept ? 'dropped' : filter.isExpired ? 'tombstone' : 'value'
+    }
+    assert.deepEqual([fate(100, true), fate(100, false)], ['dropped', 'tombstone'])
+    assert.deepEqual([fate(101, true), fate(0, true)], ['value', 'value'])
+    const reader = (seqNum: number, timeMs: number) => ({ snapshots: [seqNum], timesMs: [timeMs] })
+    assert.equal(fate(50, true, reader(15, 49)), 'value', 'a snapshot sees it')
+    assert.equal(fate(50, true, reader(15, 50)), 'dropped', 'the snapshot does not')
+    assert.equal(fate(50, true, reader(5, 50)), 'tombstone', 'a snapshot stands below it')
+  })
+
   it('changes nothing that a held snapshot or a later reader sees', () => {
     let dropped = 0
     for (let seed = 1; seed <= 200; seed++) {

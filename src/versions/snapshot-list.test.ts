@@ -1,6 +1,6 @@
 /** The list of snapshots against a plain multiset. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import { SeededRandom } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { SnapshotList } from './snapshot-list.js'
@@ -78,4 +78,12 @@ describe('SnapshotList', () => {
       assert.ok(comparisons <= 4 * count, `${comparisons} comparisons, ${order}`)
     }
   })
+})
+
+test('the earliest time of all readers at a number or above counts, since the clock may have been set back', () => {
+  const list = new SnapshotList(manualClock(), () => 20)
+  const held = [list.hold(5, 100), list.hold(9, 50), list.hold(9, 70), list.hold(12, 80)]
+  assert.deepEqual([1, 6, 9, 10, 13].map((seqNum) => list.earliestTimeFrom(seqNum)), [50, 50, 50, 80, Infinity])
+  for (const snapshot of held) snapshot.release()
+  assert.equal(list.earliestTimeFrom(1), Infinity)
 })
