@@ -35,7 +35,7 @@
  *      116    4  CRC-32 of footer bytes 0–115, seeded with fileSeed XOR the footer's offset
  *      120    8  magic 'varvetab'
  *
- * So every byte of the file is under exactly one checksum or compared with what it must be.
+ * So every byte of the file is under a checksum or compared with what it must be.
  *
  * Codes that have a meaning in a later version are refused by name, with UNSUPPORTED_FORMAT: what this version does not
  * know it would misread.

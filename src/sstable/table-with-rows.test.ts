@@ -11,7 +11,7 @@ import type { Entry, WrittenTable } from '../../test/support/samples/table-sampl
 import { handleEntry } from '../../test/support/samples/value-handles.js'
 import { EntryKind, getU32, MustKnow, putU32, SeededRandom, VarveError } from '../base/index.js'
 import { BlockCache } from '../cache/index.js'
-import { headOf } from './block/block-reader.js'
+import { rowHeadOf } from './block/block-reader.js'
 import { BuildBuffer, scanBytes, TableBuilder, TableScan } from './index.js'
 import type { TableBuilderOptions } from './index.js'
 import { Codec, FOOTER_BYTES, SectionSlot } from './table-format.js'
@@ -224,22 +224,55 @@ test('keys out of order, and equal heads of keys that differ behind them', () =>
   assert.throws(() => checkWritten({ file: newFile(crafted), facts: written.facts }), { message: /out of order/ })
 })
 
-test('only the check of a row differs: the check tells it, and gets read the block', () => {
-  for (const i of [0, count - 1]) {
-    const bytes = craftIn(good, blockAt, (content) => (content[startOf(i)]! ^= 1))
-    const written = { file: newFile(bytes), facts: rowsSample.facts }
-    assert.throws(() => checkWritten(written), {
-      code: 'CORRUPTION', message: /check of a row differs/, offset: blockAt + startOf(i),
-    })
-    const table = openWritten(written, new BlockCache(0))
-    for (let turn = 0; turn < 3; turn++) {
-      for (const entry of sampleEntries()) {
-        const newest = sampleEntries().find(({ key }) => Buffer.compare(key, entry.key) === 0)!
-        assert.deepEqual(getEntry(table, entry.key, Infinity), { kind: newest.kind, value: newest.value })
+test('numbers far apart: no block is larger than it may be, with rows and with columns', () => {
+  for (const blockBytes of [1024, 8192, 65_536]) {
+    for (const [valueBytes, prefix] of [[36, 'prefix  '], [100, 'p   '], [0, '']] as const) {
+      const entries = Array.from({ length: 2500 }, (_, i) => {
+        const key = Buffer.from(prefix + String(i).padStart(16 - prefix.length, '0'))
+        return { key, seqNum: i % 2 === 0 ? 1 : 2 ** 40, kind: EntryKind.value, value: new Uint8Array(valueBytes) }
+      })
+      for (const layout of ['rows', 'columns'] as const) {
+        const written = writeTable(entries, { blockBytes, layout })
+        checkWritten(written)
+        const { index: blocks } = partsOf(bytesOf(written.file))
+        for (let i = 0; i < blocks.blockCount; i++) assert.ok(blocks.bytes(i) <= blockBytes, `${blocks.bytes(i)}`)
+        const table = openWritten(written, new BlockCache(0))
+        for (const { key, kind, value } of entries.slice(0, 300)) {
+          assert.deepEqual(getEntry(table, key, Infinity), { kind, value })
+        }
+        table.close()
       }
     }
-    table.close()
   }
+})
+
+test('only the check of a row differs: the check tells it, and so does a get that reads the row alone', () => {
+  const first = index.offset(0)
+  const newest = new Map(sampleEntries().reverse().map((entry) => [Buffer.from(entry.key).toString('hex'), entry]))
+  let refusedCount = 0
+  for (let i = 0; i < index.counts[0]!; i++) {
+    const row = 4 * new DataView(good.buffer).getUint16(first + 16 + 4 * index.counts[0]! + 2 * i, true)
+    const written = { file: newFile(craftIn(good, first, (content) => (content[row]! ^= 1))), facts: rowsSample.facts }
+    const refusal = { code: 'CORRUPTION', message: /check of a row differs/, offset: first + row }
+    assert.throws(() => checkWritten(written), refusal)
+    const iterator = openWritten(written, new BlockCache(1 << 20)).iterator()
+    let count = 0
+    for (iterator.first(); iterator.valid; iterator.next()) count++
+    assert.equal(count, sampleEntries().length, 'walks read blocks')
+    for (const { key, kind, value } of newest.values()) {
+      const table = openWritten(written, new BlockCache(0))
+      try {
+        assert.deepEqual(getEntry(table, key, Infinity), { kind, value })
+      } catch (error) {
+        assert.throws(() => {
+          throw error
+        }, refusal)
+        refusedCount++
+      }
+      table.close()
+    }
+  }
+  assert.ok(refusedCount > 10, String(refusedCount))
 })
 
 test('rows of an older file of the same number and keys, and rows of other places, are not believed', () => {
@@ -331,7 +364,58 @@ test('a head is the first four bytes as a number', () => {
       for (let i = 0; i < key.length; i++) key[i] = random.pick([0, 1, 127, 128, 255])
       return key
     })
-    const difference = headOf(a!, 0, a!.length) - headOf(b!, 0, b!.length)
+    const difference = rowHeadOf(a!, 0, a!.length) - rowHeadOf(b!, 0, b!.length)
     if (difference !== 0) assert.equal(Math.sign(difference), Buffer.compare(a!, b!))
+  }
+})
+
+test('a row whose key ends elsewhere is not believed, and no key is absent for it', () => {
+  const entries = Array.from({ length: 60 }, (_, i) => {
+    const key = Buffer.from(`key ${String(i).padStart(3, '0')}\x01`)
+    return { key, seqNum: 9, kind: EntryKind.value, value: Uint8Array.of(1, 1, i, 7) }
+  })
+  const written = writeTable(entries, { blockBytes: 1024 })
+  const bytes = bytesOf(written.file)
+  const parts = partsOf(bytes)
+  let refusedCount = 0
+  for (const shift of [1, -1]) {
+    for (const [i, { key, value }] of entries.entries()) {
+      const number = parts.index.find(key, 0, key.length, Infinity)
+      const at = Buffer.from(bytes).indexOf(Buffer.concat([key.subarray(parts.index.prefixes[number]), value]), 128)
+      bytes[at - 2]! += shift
+      bytes[at - 1]! -= shift
+      const table = openWritten({ file: newFile(bytes), facts: written.facts }, new BlockCache(0))
+      for (const other of [entries[(i + 1) % 60]!, { key, value }]) {
+        try {
+          assert.deepEqual(getEntry(table, other.key, Infinity)?.value, other.value)
+        } catch (error) {
+          assert.ok(VarveError.is(error) && error.code === 'CORRUPTION', String(error))
+          refusedCount++
+        }
+      }
+      table.close()
+      bytes[at - 2]! -= shift
+      bytes[at - 1]! += shift
+    }
+  }
+  assert.ok(refusedCount >= 120, String(refusedCount))
+})
+
+test('many keys with a prefix longer than a block, in every layout and block size', () => {
+  for (const prefixBytes of [5000, 20_000, 60_000]) {
+    const entries = Array.from({ length: 300 }, (_, i) => {
+      const key = Buffer.from('p'.repeat(prefixBytes) + String(i).padStart(4, '0'))
+      return { key, seqNum: i + 1, kind: EntryKind.value, value: new Uint8Array(i % 7) }
+    })
+    for (const blockBytes of [1024, 8192, 65_536, 65_537, 1 << 20]) {
+      for (const options of [{}, { layout: 'columns' }, { codec: Codec.packed }] as const) {
+        const written = writeTable(entries, { blockBytes, ...options })
+        const table = openWritten(written, new BlockCache(0))
+        for (const { key, kind, value } of entries.slice(-2)) {
+          assert.deepEqual(getEntry(table, key, Infinity), { kind, value })
+        }
+        table.close()
+      }
+    }
   }
 })

@@ -10,11 +10,12 @@
 import { alignUp, crc32, hashView, putU53, reseedCrc32 } from '../../base/index.js'
 import type { HashSeed } from '../../base/index.js'
 import { BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT } from './block-format.js'
-import { headOf } from './block-reader.js'
+import { rowHeadOf } from './block-reader.js'
 import type { BlockReader } from './block-reader.js'
 import type { BuildBuffer } from './build-buffer.js'
 import {
-  HEADS_AND_CHECKS, putVarint, ROW_EXTRA_BYTES_MAX, ROW_FRONT_BYTES, ROW_LENGTHS_AT, ROW_UNIT, ROWS_FLAG,
+  beginCheck, CHECK_HEAD_BYTES, HEADS_AND_CHECKS,
+  putVarint, ROW_EXTRA_BYTES_MAX, ROW_FRONT_BYTES, ROW_LENGTHS_AT, ROW_UNIT_SHIFT, ROWS_FLAG,
   ROWS_PREFIX_BYTES_MAX, seedOfRow, varintBytes,
 } from './row-format.js'
 import type { EntryParts } from './row-format.js'
@@ -26,9 +27,9 @@ const SLACK_BYTES = 8
 
 /** Bytes of a block's header and of its last column word. */
 const FIXED_BYTES = BLOCK_HEADER_BYTES + 4
-/** Bytes that one entry takes in the columns, when sequence numbers take 4. */
+/** Bytes that one entry takes in the columns, when its sequence number takes 4. */
 const ENTRY_BYTES = 12
-/** Bytes that a row takes at most besides key, value and lengths, when sequence numbers take 4. */
+/** Bytes that a row takes at most besides key, value and lengths, when its sequence number takes 4. */
 const ROW_BYTES = ROW_FRONT_BYTES + ROW_LENGTHS_AT + 4 + 3
 /** From this length on `copyWithin` beats a loop over words. */
 const NATIVE_MOVE_BYTES_MIN = 128
@@ -44,9 +45,9 @@ export class BlockBuilder {
   stagedEnd = 0
   /** Leading bytes that the staged key shares with the last one. */
   shared = 0
-  /** Smallest and largest sequence number of the block: good after `encode`. */
-  seqNumMin = 0
-  seqNumMax = 0
+  /** Smallest and largest sequence number of the block. */
+  seqNumLow = Infinity
+  seqNumHigh = 0
   private keyView = new DataView(this.keys.buffer)
   /** The block's first key starts here. */
   private keysStart = 0
@@ -63,9 +64,10 @@ export class BlockBuilder {
   readonly rowStarts = new Uint16Array(BLOCK_ENTRIES_MAX)
   /** At most so many bytes hold the lengths of the rows. */
   private lengthsBytes = 0
-  /** 1 for an entry that comes from a row of another table, whose check it has, and what that began with. */
-  private readonly isCarried = new Uint8Array(BLOCK_ENTRIES_MAX)
+  /** 1 for an entry that comes from a row of another table, and has its check. */
+  private readonly hasCheck = new Uint8Array(BLOCK_ENTRIES_MAX)
   private readonly checks = new Uint32Array(BLOCK_ENTRIES_MAX)
+  /** What those checks began with. */
   private readonly checkSeeds = new Uint32Array(BLOCK_ENTRIES_MAX)
 
   constructor(memory: BuildBuffer) {
@@ -143,22 +145,21 @@ export class BlockBuilder {
 
   // ── The block ───────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Gives the bytes of the block with the staged key, sequence numbers counted as 4 bytes: of columns without padding,
-   * of rows at most.
-   */
-  bytesWith(valueBytes: number, isRows: boolean): number {
-    const { count, shared } = this
+  /** Gives the bytes of the block with the staged key and its number: of columns without padding, of rows at most. */
+  bytesWith(seqNum: number, valueBytes: number, isRows: boolean): number {
+    const { count, shared, seqNumLow, seqNumHigh } = this
+    const spread = (seqNum > seqNumHigh ? seqNum : seqNumHigh) - (seqNum < seqNumLow ? seqNum : seqNumLow)
+    const widerBytes = spread < 2 ** 32 ? 0 : 4 * (count + 1)
     let prefixBytes = shared < this.prefixBytes ? shared : this.prefixBytes
     if (isRows && prefixBytes > ROWS_PREFIX_BYTES_MAX) prefixBytes = ROWS_PREFIX_BYTES_MAX
     const keysBytes = this.stagedEnd - this.keysStart - count * prefixBytes
-    const ownBytes = keysBytes + this.valuesEnd - this.memory.valuesAt + valueBytes
+    const ownBytes = keysBytes + this.valuesEnd - this.memory.valuesAt + valueBytes + widerBytes
     if (!isRows) return FIXED_BYTES + (count + 1) * ENTRY_BYTES + ownBytes
     const lengthsBytes = this.lengthsBytes + lengthsBytesMax(this.stagedEnd - this.lastKeyEnd, valueBytes)
     return BLOCK_HEADER_BYTES + (count + 1) * ROW_BYTES + lengthsBytes + ownBytes
   }
 
-  /** Takes the staged key; its value was or will be copied to where `pushValue…` puts it. */
+  /** Takes the staged key; its value was or will be copied to where `putValues` or `putValueWords` puts it. */
   push(seqNum: number, kind: number, valueBytes: number): void {
     const count = this.count
     if (count === 0) this.prefixBytes = this.stagedEnd - this.lastKeyEnd
@@ -167,9 +168,11 @@ export class BlockBuilder {
     this.lastKeyStart = this.lastKeyEnd
     this.lastKeyEnd = this.stagedEnd
     this.keyEnds[count] = this.stagedEnd
-    this.isCarried[count] = 0
+    this.hasCheck[count] = 0
     this.valueEnds[count] = this.valuesEnd += valueBytes
     this.seqNums[count] = seqNum
+    if (seqNum < this.seqNumLow) this.seqNumLow = seqNum
+    if (seqNum > this.seqNumHigh) this.seqNumHigh = seqNum
     this.kinds[count] = kind
     this.count = count + 1
   }
@@ -177,7 +180,7 @@ export class BlockBuilder {
   /** Takes over the check of the row that the entry pushed last comes from. `seed` is what it began with there. */
   carryCheck(check: number, seed: number): void {
     const last = this.count - 1
-    this.isCarried[last] = 1
+    this.hasCheck[last] = 1
     this.checks[last] = check
     this.checkSeeds[last] = seed
   }
@@ -205,14 +208,17 @@ export class BlockBuilder {
     this.stagedEnd = stagedEnd - lastKeyStart
     this.count = 0
     this.lengthsBytes = 0
+    this.seqNumLow = Infinity
+    this.seqNumHigh = 0
     this.valuesEnd = this.memory.valuesAt
   }
 
-  /** An upper bound of what either layout takes, without the value that is not staged. */
-  get encodedBytesMax(): number {
-    const keysBytes = this.keysBytes - (this.count - 1) * Math.min(this.prefixBytes, ROWS_PREFIX_BYTES_MAX)
-    const entryBytes = ROW_FRONT_BYTES + ROW_EXTRA_BYTES_MAX
-    return BLOCK_HEADER_BYTES + keysBytes + this.prefixBytes + this.valuesBytes + this.count * entryBytes + 16
+  /** An upper bound of what the block takes, without the value that is not staged. */
+  encodedBytesMax(isRows: boolean): number {
+    const prefixBytes = isRows ? this.rowsPrefixBytes : this.prefixBytes
+    const keysBytes = this.keysBytes - (this.count - 1) * prefixBytes
+    const entryBytes = isRows ? ROW_FRONT_BYTES + ROW_EXTRA_BYTES_MAX : 16
+    return BLOCK_HEADER_BYTES + keysBytes + this.valuesBytes + this.count * entryBytes + 16
   }
 
   /** Bytes of the prefix that a block of rows has. Of a lone key nothing stands apart from its row. */
@@ -266,21 +272,13 @@ export class BlockBuilder {
 
   /** Writes the base of the sequence numbers; returns the bytes that one needs beside it. */
   private encodeBase(at: number): number {
-    const { count, seqNums } = this
-    let base = seqNums[0]!
-    let top = base
-    for (let i = 1; i < count; i++) {
-      if (seqNums[i]! < base) base = seqNums[i]!
-      if (seqNums[i]! > top) top = seqNums[i]!
-    }
-    this.seqNumMin = base
-    this.seqNumMax = top
-    putU53(this.memory.bytes, at + 8, base)
-    return base === top ? 0 : top - base < 2 ** 32 ? 4 : 8
+    const { seqNumLow, seqNumHigh } = this
+    putU53(this.memory.bytes, at + 8, seqNumLow)
+    return seqNumLow === seqNumHigh ? 0 : seqNumHigh - seqNumLow < 2 ** 32 ? 4 : 8
   }
 
   private encodeSeqNums(at: number, width: number): void {
-    const { count, seqNums, seqNumMin: base } = this
+    const { count, seqNums, seqNumLow: base } = this
     const { bytes, words } = this.memory
     const word = (at >>> 2) + 5 + 2 * count
     if (width === 4) for (let i = 0; i < count; i++) words[word + i] = seqNums[i]! - base
@@ -297,7 +295,7 @@ export class BlockBuilder {
     const word = at >>> 2
     const width = this.encodeBase(at)
     words[word] = count | (width << 16) | (ROWS_FLAG << 24)
-    words[word + 1] = prefixBytes | (ROW_UNIT << 16) | (HEADS_AND_CHECKS << 24)
+    words[word + 1] = prefixBytes | (ROW_UNIT_SHIFT << 16) | (HEADS_AND_CHECKS << 24)
     const startsAt = at + BLOCK_HEADER_BYTES + 4 * count
     let position = at + BLOCK_HEADER_BYTES + ROW_FRONT_BYTES * count
     copyWords(keyView, this.keysStart, view, position, prefixBytes)
@@ -310,8 +308,8 @@ export class BlockBuilder {
       const suffixStart = keyStart + prefixBytes
       const keyEnd = keyEnds[i]!
       const valueEnd = valueEnds[i]!
-      words[word + 4 + i] = headOf(keys, suffixStart, keyEnd)
-      view.setUint16(startsAt + 2 * i, this.rowStarts[i] = (row - at) >>> ROW_UNIT, true)
+      words[word + 4 + i] = rowHeadOf(keys, suffixStart, keyEnd)
+      view.setUint16(startsAt + 2 * i, this.rowStarts[i] = (row - at) >>> ROW_UNIT_SHIFT, true)
       bytes[row + 4] = this.kinds[i]!
       position = putVarint(bytes, row + ROW_LENGTHS_AT, keyEnd - suffixStart)
       position = putVarint(bytes, position, valueEnd - valueStart)
@@ -332,7 +330,7 @@ export class BlockBuilder {
 
   private putSeqNum(at: number, i: number, width: number): number {
     const { bytes, view } = this.memory
-    const difference = this.seqNums[i]! - this.seqNumMin
+    const difference = this.seqNums[i]! - this.seqNumLow
     if (width === 8) putU53(bytes, at, difference)
     else view.setUint32(at, difference, true)
     return at + width
@@ -343,11 +341,12 @@ export class BlockBuilder {
     const { keys, keyEnds, valueEnds, memory: { bytes } } = this
     const keyEnd = keyEnds[i]!
     const valueEnd = valueEnds[i]!
-    if (this.isCarried[i] === 1) {
-      return reseedCrc32(this.checks[i]!, this.checkSeeds[i]!, seed, keyEnd - keyStart + 1 + valueEnd - valueStart)
+    if (this.hasCheck[i] === 1) {
+      const length = CHECK_HEAD_BYTES + keyEnd - keyStart + valueEnd - valueStart
+      return reseedCrc32(this.checks[i]!, this.checkSeeds[i]!, seed, length)
     }
-    const key = crc32(keys, keyStart, keyEnd, seed)
-    return crc32(bytes, valueStart, valueEnd, crc32(this.kinds, i, i + 1, key))
+    const head = beginCheck(seed, this.kinds[i]!, keyEnd - keyStart, valueEnd - valueStart)
+    return crc32(bytes, valueStart, valueEnd, crc32(keys, keyStart, keyEnd, head))
   }
 
   private growKeys(): void {

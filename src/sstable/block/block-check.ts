@@ -9,13 +9,14 @@ import {
 } from '../../base/index.js'
 import { isApart, mayExpire } from '../../iterator/index.js'
 import {
-  BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, refusedEntry, START_MASK,
+  BLOCK_ENTRIES_MAX, BLOCK_HEADER_BYTES, KIND_SHIFT, OWN_BLOCK_BYTES_MIN, refusedEntry, START_MASK,
 } from './block-format.js'
-import { UnknownCode } from '../table-format.js'
-import { headOf } from './block-reader.js'
+import { TRAILER_BYTES, UnknownCode } from '../table-format.js'
+import { rowHeadOf } from './block-reader.js'
 import type { BlockReader } from './block-reader.js'
 import {
-  HEADS_AND_CHECKS, ROW_FRONT_BYTES, ROW_LENGTHS_AT, ROW_UNIT, ROWS_FLAG, ROWS_PREFIX_BYTES_MAX, varintBytes,
+  HEADS_AND_CHECKS, ROW_FRONT_BYTES, ROW_LENGTHS_AT, ROW_UNIT_SHIFT, ROWS_BLOCK_BYTES_MAX, ROWS_FLAG,
+  ROWS_PREFIX_BYTES_MAX, varintBytes,
 } from './row-format.js'
 
 /** Checks the block of `length` bytes (no trailer) at which a reader stands. */
@@ -94,13 +95,14 @@ function checkValueStarts({ words, valueWord, count, bytes, base }: BlockReader,
 function checkRows(block: BlockReader, length: number): void {
   const { bytes, base, count, prefixBytes, seqWidth } = block
   const unit = bytes[base + 6]!
-  if (unit !== ROW_UNIT) throw new UnknownCode(6, `rows in unit ${unit}`)
+  if (unit !== ROW_UNIT_SHIFT) throw new UnknownCode(6, `rows in unit ${unit}`)
   const form = bytes[base + 7]!
   if (form !== HEADS_AND_CHECKS) throw new UnknownCode(7, `heads and checks of kind ${form}`)
+  if (count > 1 && length + TRAILER_BYTES > ROWS_BLOCK_BYTES_MAX) throw new BadBytes(0, `rows in ${length} bytes`)
   if (prefixBytes > ROWS_PREFIX_BYTES_MAX) throw new BadBytes(4, 'prefix is longer than one of rows')
   const front = BLOCK_HEADER_BYTES + ROW_FRONT_BYTES * count + prefixBytes
   if (front > length) throw new BadBytes(4, 'rows do not fit')
-  let end = alignUp(front, 1 << ROW_UNIT)
+  let end = alignUp(front, 1 << ROW_UNIT_SHIFT)
   checkZeros(bytes, base, front, end)
   for (let i = 0; i < count; i++) {
     const at = block.rowAt(i) - base
@@ -112,13 +114,13 @@ function checkRows(block: BlockReader, length: number): void {
     const rowEnd = valueEnd - base + seqWidth
     const lengthsBytes = suffixStart - base - at - ROW_LENGTHS_AT
     const isInside = rowEnd <= length && prefixBytes + suffixBytes <= KEY_BYTES_MAX &&
-      lengthsBytes === varintBytes(suffixBytes) + varintBytes(valueBytes)
+      valueBytes < OWN_BLOCK_BYTES_MIN && lengthsBytes === varintBytes(suffixBytes) + varintBytes(valueBytes)
     if (!isInside) throw new BadBytes(at, 'bad lengths of a row')
     checkKind(block, kind, at + 4)
-    if (block.words[block.keyWord + i] !== headOf(bytes, suffixStart, suffixEnd)) {
+    if (block.words[block.keyWord + i] !== rowHeadOf(bytes, suffixStart, suffixEnd)) {
       throw new BadBytes(BLOCK_HEADER_BYTES + 4 * i, 'the head of another key')
     }
-    end = alignUp(rowEnd, 1 << ROW_UNIT)
+    end = alignUp(rowEnd, 1 << ROW_UNIT_SHIFT)
     checkZeros(bytes, base, rowEnd, i === count - 1 ? length : end)
   }
   if (length - end >= 8) throw new BadBytes(end, 'bad end of rows')
@@ -144,7 +146,7 @@ function checkContents(block: BlockReader): void {
 function checkSeqNums(block: BlockReader): void {
   const { count, seqWidth, bytes, base } = block
   const seqBase = getU53(bytes, base + 8)
-  if (Number.isNaN(seqBase)) throw new BadBytes(8, 'sequence number above 2^51 - 1')
+  if (!(seqBase <= SEQ_NUM_MAX)) throw new BadBytes(8, 'sequence number above 2^51 - 1')
   if (seqWidth === 0 || (seqWidth === 4 && seqBase <= SEQ_NUM_MAX - 2 ** 32)) return
   for (let i = 0; i < count; i++) {
     if (block.seqNumAt(i) > SEQ_NUM_MAX) throw new BadBytes(8, `sequence number ${i} is above 2^51 - 1`)
@@ -161,10 +163,8 @@ export function checkOrder(block: BlockReader): void {
 /** Checks that entry i − 1 is before entry i; true when they have the same key. */
 export function checkOrderAt(block: BlockReader, i: number): boolean {
   const { bytes } = block
-  const last = block.suffixStart(i - 1)
-  const lastEnd = block.suffixEnd(i - 1)
-  const start = block.suffixStart(i)
-  const end = block.suffixEnd(i)
+  const { suffixStart: last, suffixEnd: lastEnd } = block.entryAt(i - 1)
+  const { suffixStart: start, suffixEnd: end } = block.entryAt(i)
   let order = lastEnd - last - (end - start)
   for (let a = last, b = start; a < lastEnd && b < end; a++, b++) {
     if (bytes[a] === bytes[b]) continue

@@ -8,8 +8,8 @@
  *        4    2  bytes p of the prefix that all keys of the block share
  *        6    2  zero
  *        8    8  base sequence number: the smallest of the block
- *       16   4n  word i: bits 0–23 where key suffix i starts, 24–27 kind, 28–31 version flags, 0; of the kinds all but
- *                value, tombstone and value handle are reserved, of the version flags all
+ *       16   4n  word i: bits 0–23 where key suffix i starts, 24–27 kind, 28–31 version flags; of the kinds all but
+ *                value, tombstone and value handle are reserved, of the version flags all but expiry
  *        …   4n  where value i starts
  *        …    4  where the last value ends
  *        …   wn  sequence number minus base: 0 bytes (all equal), u32 or u64

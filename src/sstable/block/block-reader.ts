@@ -8,7 +8,7 @@
  */
 import { alignUp, KiB, MiB } from '../../base/index.js'
 import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
-import { EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG } from './row-format.js'
+import { EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG } from './row-format.js'
 
 /** A larger own buffer than this is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
@@ -96,13 +96,13 @@ export class BlockReader {
   /** Gives where row i starts in `bytes`. Requires: the block has rows. */
   rowAt(i: number): number {
     const starts = this.words[this.valueWord + (i >>> 1)]!
-    return this.base + (((starts >>> ((i & 1) << 4)) & 0xffff) << ROW_UNIT)
+    return this.base + (((starts >>> ((i & 1) << 4)) & 0xffff) << ROW_UNIT_SHIFT)
   }
 
   /** Gives the low bits of a place of entry i in a point hash whose places are those of rows, or not. */
-  placeOf(i: number, isRows: boolean): number {
+  placeLowOf(i: number, isRows: boolean): number {
     if (!isRows) return i
-    return this.isRows ? (this.rowAt(i) - this.base) >>> ROW_UNIT : 0
+    return this.isRows ? (this.rowAt(i) - this.base) >>> ROW_UNIT_SHIFT : 0
   }
 
   /** Gives the parts of entry i, good until an entry is looked at again. */
@@ -207,7 +207,7 @@ export class BlockReader {
     let low = 0
     let high = this.count
     if (this.isRows) {
-      const head = headOf(key, suffix, end)
+      const head = rowHeadOf(key, suffix, end)
       low = this.firstHead(head, 0)
       high = low < high && this.words[this.keyWord + low] === head ? this.firstHead(head + 1, low) : low
     }
@@ -258,7 +258,7 @@ export class BlockReader {
 }
 
 /** Gives the head of key[start, end): its first four bytes as a number, zeros when it is shorter. */
-export function headOf(key: Uint8Array, start: number, end: number): number {
+export function rowHeadOf(key: Uint8Array, start: number, end: number): number {
   let head = 0
   for (let i = start; i < start + 4; i++) head = head * 256 + (i < end ? key[i]! : 0)
   return head

@@ -36,7 +36,7 @@ export class KeyHeads {
   }
 
   /**
-   * Reads the heads of a block whose columns were checked, and checks its order. `view` is over the
+   * Reads the heads of a block whose entries were checked, and checks its order. `view` is over the
    * block's bytes. Throws BadBytes with the offset in the block.
    */
   read(block: BlockReader, view: DataView): void {

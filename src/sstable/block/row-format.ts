@@ -15,7 +15,8 @@
  *        …    p  prefix
  *        …       zeros up to the unit, then rows:
  *
- *        0    4  check: CRC-32 of the whole key, byte 4, and the value, from file seed XOR the row's offset in the file
+ *        0    4  check: CRC-32 of u32 bytes of the value, u16 bytes of the whole key, byte 4, a zero, the whole key,
+ *                and the value, from file seed XOR the row's offset in the file
  *        4    1  kind, and version flags above it
  *        5  1–3  bytes of the key suffix, a varint
  *        …  1–5  bytes of the value, a varint
@@ -26,22 +27,23 @@
  * A search looks at the heads, which stand together, and at the rows whose heads are alike. A block with one value of
  * 64 KiB or more has columns also in a table with rows (block-format.ts). Why so: docs/design/0045-rows.md.
  */
-import { crc32 } from '../../base/index.js'
+import { crc32, putU32 } from '../../base/index.js'
 
 /** The flag of a block with rows. On disk: do not change this number. */
 export const ROWS_FLAG = 2
-/** log2 of the multiple of bytes at which rows start. On disk: do not change this number. */
-export const ROW_UNIT = 2
-/** Bytes of heads, and above them the kind of the checks. On disk: do not change this number. */
+/** Rows start at multiples of 1 << 2 bytes. On disk: do not change this number. */
+export const ROW_UNIT_SHIFT = 2
+/** Low four bits: bytes of a head. High four bits: kind of the checks. On disk: do not change this number. */
 export const HEADS_AND_CHECKS = 0x14
+/** What keys share beyond this stands in each row. On disk: do not change this number. */
 export const ROWS_PREFIX_BYTES_MAX = 4096
-/** Where the lengths of a row start. */
+/** Offset in a row of its two lengths. */
 export const ROW_LENGTHS_AT = 5
-/** Bytes of a block's head and start of each row, in front of the rows. */
+/** Bytes that each row takes in front of all rows: its head and its start. */
 export const ROW_FRONT_BYTES = 6
 /** The most bytes of a row besides suffix and value, when its sequence number takes 8 bytes. */
 export const ROW_EXTRA_BYTES_MAX = ROW_LENGTHS_AT + 3 + 5 + 8 + 3
-/** Rows start in the first 64 KiB of a block; larger blocks than that, trailer included, have columns. */
+/** Rows start in the first 64 KiB of a block: blocks of several entries that may be larger have columns. */
 export const ROWS_BLOCK_BYTES_MAX = 64 * 1024
 /** Bits of a row's start in units. */
 export const ROW_START_BITS = 14
@@ -110,8 +112,26 @@ export function putVarint(bytes: Uint8Array, at: number, value: number): number 
 export function checkOfRow(
   bytes: Uint8Array, at: number, parts: EntryParts, prefix: Uint8Array, start: number, end: number, seed: number,
 ): number {
-  const key = crc32(bytes, parts.suffixStart, parts.suffixEnd, crc32(prefix, start, end, seed))
-  return crc32(bytes, parts.valueStart, parts.valueEnd, crc32(bytes, at + 4, at + 5, key))
+  const { suffixStart, suffixEnd, valueStart, valueEnd } = parts
+  const head = beginCheck(seed, bytes[at + 4]!, end - start + suffixEnd - suffixStart, valueEnd - valueStart)
+  const key = crc32(bytes, suffixStart, suffixEnd, crc32(prefix, start, end, head))
+  return crc32(bytes, valueStart, valueEnd, key)
+}
+
+/** Bytes that a check covers before key and value. */
+export const CHECK_HEAD_BYTES = 8
+const checkHead = new Uint8Array(CHECK_HEAD_BYTES)
+
+/**
+ * Begins the check of a row with its kind and lengths: else a key that ends elsewhere, in front of the same value,
+ * would have the same check.
+ */
+export function beginCheck(seed: number, kind: number, keyBytes: number, valueBytes: number): number {
+  putU32(checkHead, 0, valueBytes)
+  checkHead[4] = keyBytes
+  checkHead[5] = keyBytes >>> 8
+  checkHead[6] = kind
+  return crc32(checkHead, 0, CHECK_HEAD_BYTES, seed)
 }
 
 /** What the checks of rows of a file begin with, for a row at this offset in it. */

@@ -8,7 +8,7 @@ import type { Section } from '../../dump/index.js'
 import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { FRONT_CODED } from '../block/packed-format.js'
-import { ROW_UNIT } from '../block/row-format.js'
+import { ROW_UNIT_SHIFT } from '../block/row-format.js'
 import { BloomFilter } from '../lookup/bloom-filter.js'
 import { PointHash } from '../lookup/point-hash.js'
 import type { TableIndex } from '../lookup/table-index.js'
@@ -163,7 +163,7 @@ export function pointHashSection(content: Uint8Array, extent: Extent): Section {
     const slot = slots[i]!
     const place = (slot & placeMask) - 1
     const low = place & ((1 << entryBits) - 1)
-    const where = `block ${place >>> entryBits} ${isRows ? `row at ${low << ROW_UNIT}` : `entry ${low}`}`
+    const where = `block ${place >>> entryBits} ${isRows ? `row at ${low << ROW_UNIT_SHIFT}` : `entry ${low}`}`
     return slot === 0 ? `slot ${i}: empty` : `slot ${i}: ${where}, tag ${slot >>> placeBits}`
   }
   const fields = new SectionFields(extent.offset)

@@ -21,11 +21,14 @@
  * hash.
  */
 import { alignUp, BadBytes, getU32 } from '../../base/index.js'
-import { ROW_START_BITS, ROW_UNIT } from '../block/row-format.js'
+import { BLOCK_ENTRIES_MAX } from '../block/block-format.js'
+import { ROW_START_BITS } from '../block/row-format.js'
 import { UnknownCode } from '../table-format.js'
 
 const HEADER_BYTES = 16
 const PLACE_KIND_OFFSET = 10
+/** The kind of places that say where rows start. On disk: do not change this number. */
+const PLACE_KIND_ROWS = 2
 const PLACE_BITS_MAX = 26
 const SLOTS_PER_KEY = 1 / 0.7
 const KEYS_PER_PAUSE = 16_384
@@ -34,7 +37,7 @@ function homeSlot(hash: number, slotCount: number): number {
   return Math.floor(((hash >>> 6) * slotCount) / 2 ** 26)
 }
 
-/** Places while a table is written have room for the start of any row, and for 2^18 blocks: more than fit. */
+/** Places while a table is written have room for the start of any row, and for 2^18 blocks; more get no point hash. */
 export function placeOf(block: number, low: number): number {
   return ((block << ROW_START_BITS) | low) >>> 0
 }
@@ -63,7 +66,7 @@ export function* encodePointHash(
   const words = new Uint32Array(content.buffer)
   words[0] = slotCount
   words[1] = keyCount
-  words[2] = entryBits | (placeBits << 8) | ((isRows ? ROW_UNIT : 0) << 16)
+  words[2] = entryBits | (placeBits << 8) | ((isRows ? PLACE_KIND_ROWS : 0) << 16)
   const slots = words.subarray(4, 4 + slotCount)
   for (let from = 0; from < keyCount; from += KEYS_PER_PAUSE) {
     const end = Math.min(keyCount, from + KEYS_PER_PAUSE)
@@ -101,13 +104,13 @@ export class PointHash {
       throw new BadBytes(0, `point hash of ${slotCount} slots`)
     }
     const placeKind = content[PLACE_KIND_OFFSET]!
-    if (placeKind !== 0 && placeKind !== ROW_UNIT) throw new UnknownCode(PLACE_KIND_OFFSET, `place kind ${placeKind}`)
-    this.isRows = placeKind === ROW_UNIT
+    this.isRows = placeKind === PLACE_KIND_ROWS
+    if (placeKind !== 0 && !this.isRows) throw new UnknownCode(PLACE_KIND_OFFSET, `place kind ${placeKind}`)
     this.keyCount = getU32(content, 4)
     this.entryBits = content[8]!
     this.placeBits = content[9]!
     if (this.keyCount >= slotCount) throw new BadBytes(4, `${this.keyCount} keys in ${slotCount} slots`)
-    const entryBitsMax = this.isRows ? ROW_START_BITS : 10
+    const entryBitsMax = this.isRows ? ROW_START_BITS : bitsFor(BLOCK_ENTRIES_MAX - 1)
     if (this.entryBits > entryBitsMax || this.placeBits > PLACE_BITS_MAX || this.placeBits <= this.entryBits) {
       throw new BadBytes(8, 'bad width of a place')
     }

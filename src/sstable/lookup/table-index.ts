@@ -54,7 +54,7 @@ export class IndexBuilder {
     this.prefixes.push(prefixBytes)
   }
 
-  /** Adds the last entry of the block added last as its bound. */
+  /** Adds the bound of the block added last. */
   addBound(bytes: Uint8Array, start: number, end: number, seqNum: number): void {
     this.keys.raw(bytes.subarray(start, end))
     this.keyStarts.push(this.keys.length)

@@ -12,7 +12,7 @@ import { readPart } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, TOO_NEW } from '../block/point-entries.js'
-import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT, ROWS_FLAG, seedOfRow } from '../block/row-format.js'
+import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG, seedOfRow } from '../block/row-format.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { contentBytes } from '../table-format.js'
 
@@ -57,18 +57,18 @@ export class RowReads {
     key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
     const head = words[base >>> 2]!
-    // A block with one large value has columns; the place of its entry is 0.
-    if (head >>> 24 !== ROWS_FLAG) return start === 0 ? UNKNOWN : NO_ENTRY
+    if (head >>> 24 !== ROWS_FLAG) return NO_ENTRY
     const count = head & 0xffff
     const prefixBytes = words[(base >>> 2) + 1]! & 0xffff
     const prefix = base + BLOCK_HEADER_BYTES + ROW_FRONT_BYTES * count
-    const row = base + (start << ROW_UNIT)
+    const row = base + (start << ROW_UNIT_SHIFT)
     const lastStart = bytes[prefix - 2]! | (bytes[prefix - 1]! << 8)
-    if (row < prefix || start > lastStart) return NO_ENTRY
+    if (row < prefix + prefixBytes || start > lastStart) return NO_ENTRY
     const { parts } = this
     parts.findRow(bytes, row)
     const { suffixStart, suffixEnd, valueEnd } = parts
-    if (!(valueEnd <= bytes.length)) return NO_ENTRY
+    // What is no row may say anything, but the last one begins behind all others.
+    if (start < lastStart && !(valueEnd <= base + (lastStart << ROW_UNIT_SHIFT))) return NO_ENTRY
     const suffixBytes = suffixEnd - suffixStart
     if (end !== prefixBytes + suffixBytes) return OTHER_KEY
     // From the end: keys that share a hash tag by chance differ there at once.
@@ -94,21 +94,22 @@ export class RowReads {
     index: TableIndex, number: number, start: number,
     key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): number {
-    if (start === 0 || snapshot < this.largestSeqNum) return UNKNOWN
+    if (snapshot < this.largestSeqNum) return UNKNOWN
     const { parts, source, memory } = this
     const { keyBytes, keyStarts, prefixes } = index
-    const offset = index.offset(number) + (start << ROW_UNIT)
-    const limit = contentBytes(index.bytes(number)) - (start << ROW_UNIT)
+    const offset = index.offset(number) + (start << ROW_UNIT_SHIFT)
+    const limit = contentBytes(index.bytes(number)) - (start << ROW_UNIT_SHIFT)
     const bytesRead = limit < this.readBytes ? limit : this.readBytes
     memory.makeRoom(this.readBytes)
     if (bytesRead <= 0 || !readPart(source, offset, bytesRead, memory.bytes)) return UNKNOWN
     parts.findRow(memory.bytes, 0)
     if (!(parts.valueEnd <= limit)) return UNKNOWN
-    if (parts.valueEnd > bytesRead) {
-      memory.makeRoom(parts.valueEnd)
-      if (!readPart(source, offset, parts.valueEnd, memory.bytes)) return UNKNOWN
+    const { valueEnd } = parts
+    if (valueEnd > bytesRead) {
+      memory.makeRoom(valueEnd)
+      if (!readPart(source, offset, valueEnd, memory.bytes)) return UNKNOWN
       parts.findRow(memory.bytes, 0)
-      if (!(parts.valueEnd <= limit)) return UNKNOWN
+      if (parts.valueEnd !== valueEnd) return UNKNOWN
     }
     const { bytes } = memory
     const prefix = keyStarts[number]!
@@ -123,7 +124,21 @@ export class RowReads {
     out.kind = parts.kind
     out.valueBytes = bytes
     out.valueStart = suffixEnd
-    out.valueEnd = parts.valueEnd
+    out.valueEnd = valueEnd
     return FOUND
+  }
+
+  /** True unless a row of a checked block, which stands at `offset` of the file, has another check than its bytes. */
+  holds(block: BlockReader, start: number, offset: number): boolean {
+    const { bytes, base, prefixStart, prefixBytes, isRows } = block
+    const row = base + (start << ROW_UNIT_SHIFT)
+    let i = 0
+    while (isRows && i < block.count && block.rowAt(i) !== row) i++
+    if (!isRows || i === block.count) return true
+    const { parts } = this
+    parts.findRow(bytes, row)
+    const seed = seedOfRow(this.source.seed, offset + (start << ROW_UNIT_SHIFT))
+    const check = checkOfRow(bytes, row, parts, bytes, prefixStart, prefixStart + prefixBytes, seed)
+    return check === getU32(bytes, row)
   }
 }

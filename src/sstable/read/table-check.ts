@@ -223,7 +223,7 @@ class Tally {
     if (prefixEnd >= 0 && !prefixFilter!.mayHave(key, prefixEnd, new KeyHash())) {
       this.tell(SectionSlot.prefixFilter, 'the prefix filter misses a prefix')
     }
-    const low = reader.placeOf(i, pointHash?.isRows === true)
+    const low = reader.placeLowOf(i, pointHash?.isRows === true)
     if (!isBehindGap && pointHash?.holds(hash, number, low) === false) {
       this.tell(SectionSlot.pointHash, 'the point hash misses the newest version of a key')
     }

@@ -21,6 +21,8 @@ const FREE_MAX = 32
 /** Gives the iterators over the tables of a database, and takes closed ones back: a short range costs no new memory. */
 export class TableIterators {
   private readonly free: TableIterator[] = []
+  /** Reads for gets, which let go of what is lent before the next one, of whatever table. */
+  readonly pointReader = new BlockReader()
 
   /** Gives an iterator over the table whose blocks these are. */
   over(blocks: TableBlocks): TableIterator {

@@ -108,7 +108,7 @@ export function* readLookups(
   const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
   const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
   const filter = isFilterUsed ? yield* readFilter(source, footer, SectionSlot.filter) : null
-  const isPrefixFiltered = properties !== null && (choice.pointHash || choice.filter !== 'never')
+  const isPrefixFiltered = properties !== null && (pointHash !== null || filter !== null)
   const prefixFilter = isPrefixFiltered ? yield* readPrefixFilter(source, footer, properties) : null
   return { filter, pointHash, prefixFilter }
 }
@@ -227,10 +227,9 @@ export function* readProperties(source: TableSource, footer: Footer): Steps<Tabl
 export function* readPrefixFilter(
   source: TableSource, footer: Footer, { prefixExtractor, hashSeed }: TableProperties,
 ): Steps<PrefixFilter | null> {
-  const extractor = PrefixExtractor.named(prefixExtractor)
-  if (extractor === null) return null
   const filter = yield* readFilter(source, footer, SectionSlot.prefixFilter)
-  return filter === null ? null : new PrefixFilter(extractor, filter, readHashSeed(hashSeed))
+  const extractor = PrefixExtractor.named(prefixExtractor)
+  return filter === null || extractor === null ? null : new PrefixFilter(extractor, filter, readHashSeed(hashSeed))
 }
 
 export function* readFilter(

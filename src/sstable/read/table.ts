@@ -11,7 +11,6 @@ import type { HashSeed, InternalIterator, KeyHash, PointResult, SeqNum, Steps, T
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
 import type { Spans } from '../../iterator/index.js'
-import { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries.js'
 import type { BloomFilter } from '../lookup/bloom-filter.js'
 import type { PointHash } from '../lookup/point-hash.js'
@@ -80,8 +79,6 @@ export class Table {
   private readonly hashSeed: HashSeed
   /** Its range tombstones; null when there are none. */
   readonly spans: Spans | null
-  /** A reader for point reads; good within one call. */
-  private readonly reader = new BlockReader()
 
   constructor(
     parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions,
@@ -216,6 +213,7 @@ export class Table {
     key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult,
   ): boolean {
     const { slots, placeBits, placeMask, entryBits, isRows } = pointHash
+    const reader = this.iterators.pointReader
     const tag = hash << placeBits
     let slot = pointHash.home(hash)
     for (let left = slots.length; left > 0; left--) {
@@ -227,9 +225,9 @@ export class Table {
         const low = place & ((1 << entryBits) - 1)
         if (number >= this.blocks.count) throw this.badPointHash()
         const answer = isRows
-          ? this.blocks.readRow(this.reader, number, low, key, end, snapshot, out)
-          : this.blocks.readPoint(this.reader, number, low, key, end, snapshot, out)
-        // The read took memory, and this point hash went for it, with all that tells the places of its entries.
+          ? this.blocks.readRow(reader, number, low, key, end, snapshot, out)
+          : this.blocks.readPoint(reader, number, low, key, end, snapshot, out)
+        // Reading the index may have dropped this point hash, to stay in the memory budget: then the index decides.
         if (this.pointHash !== pointHash) return this.getByIndex(key, end, snapshot, out)
         if (answer === NO_ENTRY) throw this.badPointHash()
         if (answer !== OTHER_KEY) return answer === FOUND || this.getByIndex(key, end, snapshot, out)
@@ -243,7 +241,7 @@ export class Table {
   private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, cover = -1): boolean {
     const number = this.index.find(key, 0, end, snapshot)
     if (number === this.blocks.count) return false
-    const reader = this.reader
+    const reader = this.iterators.pointReader
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, 0, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.

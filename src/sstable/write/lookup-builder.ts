@@ -4,10 +4,11 @@
  * Thread: any, no sharing. Nothing is allocated per key.
  * Invariants: TAB-1 filter or point hash is there, and what is there covers every user key.
  */
-import { PrefixExtractor } from '../../base/index.js'
+import { assert, PrefixExtractor } from '../../base/index.js'
 import type { HashSeed } from '../../base/index.js'
 import type { BlockBuilder } from '../block/block-builder.js'
 import type { BuildBuffer } from '../block/build-buffer.js'
+import { ROW_START_BITS } from '../block/row-format.js'
 import { encodeFilter } from '../lookup/bloom-filter.js'
 import { encodePointHash, placeOf, placesFit } from '../lookup/point-hash.js'
 import { SectionSlot } from '../table-format.js'
@@ -57,7 +58,7 @@ export class LookupBuilder {
     return this.prefixes?.extractor.name ?? ''
   }
 
-  /** Estimates the bytes of both sections. */
+  /** Estimates the bytes of all sections. */
   get bytesEstimated(): number {
     const perKey = (this.isPointHashed ? POINT_HASH_BYTES_PER_KEY : 0) + this.filterBits / 8
     return Math.ceil(this.keyCount * perKey + (this.prefixes?.count ?? 0) * FILTER_BITS_PER_KEY / 8)
@@ -81,6 +82,7 @@ export class LookupBuilder {
       for (let i = this.blockFirst; i < keyCount; i++) places[i] = placeOf(blockCount, rowStarts[places[i]! - first]!)
     }
     const lowMax = rowStarts === null ? count - 1 : rowStarts[count - 1]!
+    assert(lowMax < 2 ** ROW_START_BITS, 'rows start in the first 64 KiB')
     if (lowMax > this.lowMax) this.lowMax = lowMax
     this.blockFirst = keyCount
     this.blockCount = blockCount + 1

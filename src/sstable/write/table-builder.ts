@@ -104,8 +104,8 @@ export class TableBuilder {
       ...options, blockBytes,
     }
     this.blockBytes = blockBytes
-    const isPlain = this.options.codec === Codec.none && blockBytes <= ROWS_BLOCK_BYTES_MAX
-    this.isRows = isPlain && this.options.layout === 'rows'
+    const mayHaveRows = this.options.codec === Codec.none && blockBytes <= ROWS_BLOCK_BYTES_MAX
+    this.isRows = mayHaveRows && this.options.layout === 'rows'
     this.contentBytesMax = contentBytes(blockBytes)
     const { databaseId, fileNum, salt, generation, lineage } = this.options
     const header: FileHeader = {
@@ -155,7 +155,7 @@ export class TableBuilder {
     const valueBytes = valueEnd - valueStart
     block.stage(key, keyStart, keyEnd)
     const isNewKey = this.isNewKey(seqNum)
-    if (this.isFullFor(valueBytes)) this.closeBlock()
+    if (this.isFullFor(seqNum, valueBytes)) this.closeBlock()
     if (valueBytes >= OWN_BLOCK_BYTES_MIN) {
       this.push(isNewKey, seqNum, kind, 0)
       if (!isPlain(kind)) this.countContent(kind, value, valueStart)
@@ -183,7 +183,7 @@ export class TableBuilder {
     const { block } = this
     block.stageWords(view, keyStart, keyEnd)
     const isNewKey = this.isNewKey(seqNum)
-    if (this.isFullFor(valueBytes)) this.closeBlock()
+    if (this.isFullFor(seqNum, valueBytes)) this.closeBlock()
     this.push(isNewKey, seqNum, kind, valueBytes)
     if (!isPlain(kind)) this.countContent(kind, bytes, keyEnd)
     block.putValueWords(view, keyEnd, valueEnd)
@@ -204,7 +204,7 @@ export class TableBuilder {
       const valueBytes = entry.valueEnd - valueStart
       block.stageFrom(source, scan.view, entry)
       const isNewKey = this.isNewKey(seqNum)
-      const isFull = this.isFullFor(valueBytes)
+      const isFull = this.isFullFor(seqNum, valueBytes)
       const isOwnBlock = valueBytes >= OWN_BLOCK_BYTES_MIN
       if (isFull || isOwnBlock) {
         if (i > from && !isRows) block.putValues(source.bytes, source.valueStart(from), valueStart)
@@ -327,11 +327,11 @@ export class TableBuilder {
   }
 
   /** True when the block must end before the staged key. */
-  private isFullFor(valueBytes: number): boolean {
+  private isFullFor(seqNum: number, valueBytes: number): boolean {
     const { block } = this
     if (block.count === 0) return false
-    return block.count === BLOCK_ENTRIES_MAX || block.bytesWith(valueBytes, this.isRows) > this.contentBytesMax ||
-      valueBytes >= OWN_BLOCK_BYTES_MIN
+    return block.count === BLOCK_ENTRIES_MAX || valueBytes >= OWN_BLOCK_BYTES_MIN ||
+      block.bytesWith(seqNum, valueBytes, this.isRows) > this.contentBytesMax
   }
 
   private push(isNewKey: boolean, seqNum: number, kind: number, valueBytes: number): void {
@@ -360,7 +360,7 @@ export class TableBuilder {
 
   private closeBlock(): void {
     const { block, output } = this
-    output.reserve(block.encodedBytesMax)
+    output.reserve(block.encodedBytesMax(this.isRows))
     if (this.isRows) {
       this.rowBlockCount++
       this.endBlock(output.seal(block.encodeRows(output.at, this.seed, output.offset)), 0, true)
@@ -374,7 +374,7 @@ export class TableBuilder {
 
   private closeOwnBlock(value: Uint8Array, valueStart: number, valueEnd: number): void {
     const { block, output } = this
-    output.reserve(block.encodedBytesMax)
+    output.reserve(block.encodedBytesMax(false))
     const head = block.encode(output.at, valueEnd - valueStart)
     this.endBlock(output.sealLarge(head, value, valueStart, valueEnd), valueEnd - valueStart, false)
   }
@@ -387,8 +387,8 @@ export class TableBuilder {
     assert(index.blockCount < BLOCK_COUNT_MAX, 'a block number has 22 bits')
     this.closedEntryCount += block.count
     this.rawBytes += block.keysBytes + block.valuesBytes + ownValueBytes
-    this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumMin)
-    this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumMax)
+    this.smallestSeqNum = Math.min(this.smallestSeqNum, block.seqNumLow)
+    this.largestSeqNum = Math.max(this.largestSeqNum, block.seqNumHigh)
     block.clear()
   }
 }
