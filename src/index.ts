@@ -9,7 +9,7 @@ export type {
   FollowedOperation, FollowedRange, FollowOptions, HeldValueLog,
   HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
   LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
-  RangeOptions, ReadOptions, RecoveryReport,
+  PrefixRule, RangeOptions, ReadOptions, RecoveryReport,
   SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,

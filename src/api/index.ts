@@ -1,7 +1,8 @@
 /** Rank 9: what programs import. src/index.ts says what of it is public. */
 export { VarveError } from '../base/index.js'
 export type {
-  Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, Random, SeqNum, StreamReader, Timer, ValueSource,
+  Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, PrefixRule, Random, SeqNum,
+  StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
   CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedKey,
