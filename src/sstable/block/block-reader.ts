@@ -209,7 +209,9 @@ export class BlockReader {
     if (this.isRows) {
       const head = rowHeadOf(key, suffix, end)
       low = this.firstHead(head, 0)
-      high = low < high && this.words[this.keyWord + low] === head ? this.firstHead(head + 1, low) : low
+      // Mostly no other row has that head.
+      high = low
+      if (this.hasHead(low, head)) high = this.hasHead(low + 1, head) ? this.firstHead(head + 1, low + 2) : low + 1
     }
     while (low < high) {
       const middle = (low + high) >>> 1
@@ -219,6 +221,10 @@ export class BlockReader {
       else high = middle
     }
     return low
+  }
+
+  private hasHead(i: number, head: number): boolean {
+    return i < this.count && this.words[this.keyWord + i] === head
   }
 
   /** Finds the first head, from `low` on, that is not below `head`; `count` when there is none. */
