@@ -35,6 +35,20 @@ export function equalRanges(
   return true
 }
 
+/**
+ * True when a key that stands in two parts, prefix[prefixAt…) and suffix[suffixAt…), has just the bytes key[at…).
+ * Compares from the end: keys that share a hash tag by chance differ there at once. Requires: both have one length.
+ */
+export function equalsInParts(
+  prefix: Uint8Array, prefixAt: number, prefixBytes: number,
+  suffix: Uint8Array, suffixAt: number, suffixBytes: number, key: Uint8Array, at: number,
+): boolean {
+  const suffixKey = at + prefixBytes
+  for (let k = suffixBytes - 1; k >= 0; k--) if (suffix[suffixAt + k] !== key[suffixKey + k]) return false
+  for (let k = prefixBytes - 1; k >= 0; k--) if (prefix[prefixAt + k] !== key[at + k]) return false
+  return true
+}
+
 /** Number of leading bytes that both ranges share. */
 export function sharedPrefixLength(
   a: Uint8Array, aStart: number, aEnd: number,

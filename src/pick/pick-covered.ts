@@ -14,7 +14,7 @@ import type { Version } from '../manifest/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
-import { runsOf } from './pick-level0.js'
+import { inputsOf } from './pick-level0.js'
 
 /** The newest stretches that are looked at; each costs a search in each level. */
 const SPANS_MAX = 1024
@@ -40,7 +40,7 @@ export function pickCovered(context: PickContext): CompactionPick | null {
       .filter(({ table, coverSeqNum }) => coverSeqNum <= context.held && !context.unavailable.has(table.fileNum))
       .map(({ table }) => table).slice(0, TABLES_MAX)
     if (tables.length === 0) continue
-    const inputs = level === 0 ? runsOf(tables) : [{ level, tables }]
+    const inputs = inputsOf(level, tables)
     const pick = planPick(context, { kind: 'drop', reason: 'covered', score: 0, inputs, outputLevel: level })
     if (pick !== null) return pick
   }

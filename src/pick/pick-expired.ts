@@ -13,7 +13,7 @@ import { extentOf } from '../manifest/index.js'
 import type { CompactionPick } from './compaction-pick.js'
 import { firstOverlap, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
-import { runsOf } from './pick-level0.js'
+import { inputsOf } from './pick-level0.js'
 
 /** The part of a table's entries that must have expired for it to be written anew. */
 const SHARE_MIN = 1 / 4
@@ -33,7 +33,7 @@ export function pickExpired(context: PickContext, times: ExpiryTimes): Compactio
   for (let level = sizes.lastLevel; level >= 0; level--) {
     const tables = levels[level]!.tables.filter((table) => mayLeave(context, times, level, table)).slice(0, TABLES_MAX)
     if (tables.length === 0) continue
-    const inputs = level === 0 ? runsOf(tables) : [{ level, tables }]
+    const inputs = inputsOf(level, tables)
     const pick = planPick(context, { kind: 'drop', reason: 'expired', score: 0, inputs, outputLevel: level })
     if (pick !== null) return { ...pick, dropTimeMs: times.dropTimeMs }
   }

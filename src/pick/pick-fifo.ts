@@ -17,7 +17,7 @@ import type { CompactionSettings } from './compaction-settings.js'
 import { pickContext, planPick } from './pick-context.js'
 import type { PickContext } from './pick-context.js'
 import { pickCovered } from './pick-covered.js'
-import { isSliceClosed, runsOf, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
+import { inputsOf, isSliceClosed, runsOf, windows, WINDOW_TABLES_MAX } from './pick-level0.js'
 import { pickValues } from './pick-values.js'
 
 /** A table below this share of a full one is merged with its neighbours. */
@@ -70,7 +70,8 @@ function scoreOf({ maxBytes }: CompactionSettings, version: Version): number {
 /** Picks the oldest tables, as many as are over. One that is corrupt leaves like all others. */
 function pickOldest({ settings, version, running, held }: PickContext): CompactionPick | null {
   const context = pickContext(settings, { version, running, held })
-  if (scoreOf(settings, version) < 1) return null
+  const score = scoreOf(settings, version)
+  if (score < 1) return null
   const all = version.levels.flatMap(({ tables }, level) => tables.map((table) => ({ level, table })))
   all.sort((a, b) => a.table.largestSeqNum - b.table.largestSeqNum || a.table.fileNum - b.table.fileNum)
   let left = allBytesOf(all.map(({ table }) => table))
@@ -83,8 +84,7 @@ function pickOldest({ settings, version, running, held }: PickContext): Compacti
   }
   const tables = new Set(leaving)
   const inOrder = version.levels[level]!.tables.filter((table) => tables.has(table))
-  const inputs = level === 0 ? runsOf(inOrder) : [{ level, tables: inOrder }]
-  const score = scoreOf(settings, version)
+  const inputs = inputsOf(level, inOrder)
   return planPick(context, { kind: 'drop', reason: 'oldest', score, inputs, outputLevel: level })
 }
 

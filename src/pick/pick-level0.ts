@@ -146,6 +146,11 @@ function loneLevel(context: PickContext, { extent, landing }: Level0Stack): Leve
   return hasWholeRuns(context.settings) ? landing : sinkLevel(context, extent, landing)
 }
 
+/** Makes the inputs of tables of one level, in its order: of level 0 each is a run of its own. */
+export function inputsOf(level: LevelNum, tables: readonly TableFacts[]): PickInput[] {
+  return level === 0 ? runsOf(tables) : [{ level, tables }]
+}
+
 /** Makes one input run of each table. */
 export function runsOf(tables: readonly TableFacts[]): PickInput[] {
   return tables.map((table) => ({ level: 0, tables: [table] }))

@@ -7,34 +7,15 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import { systemClock } from '../../src/base/index.js'
 import type { Clock } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { BatchOp, EngineEvent, PutOptions, VarveOptions } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { onEach, SMALL, text } from '../support/databases/databases.js'
+import { SET_CLOCK_START_MS as START_MS, SetClock } from '../support/fakes/set-clock.js'
 
 const DIR = '/db'
-const START_MS = Date.UTC(2030, 0, 1)
 const HOUR_MS = 3_600_000
-
-/** Both clocks go on only when the test says so; timers are the platform's. */
-class SetClock implements Clock {
-  wall = START_MS
-  mono = 1000
-  nowMs = (): number => this.mono
-  wallMs = (): number => this.wall
-  after = systemClock.after
-  defer = systemClock.defer
-  deferWork = systemClock.deferWork
-  keepAlive = systemClock.keepAlive
-
-  /** Time goes on. */
-  pass(ms: number): void {
-    this.wall += ms
-    this.mono += ms
-  }
-}
 
 interface Given extends VarveOptions {
   vfs?: MemoryVfs

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { SeededRandom, systemClock } from '../../src/base/index.js'
-import type { Clock } from '../../src/base/index.js'
+import { SeededRandom } from '../../src/base/index.js'
 import type { EngineEvent, Snapshot, Varve, VarveOptions } from '../../src/index.js'
 import { onEach, Place, text } from '../support/databases/databases.js'
+import { SetClock } from '../support/fakes/set-clock.js'
 import { drawn } from '../support/harness/share.js'
 
 type Compaction = NonNullable<VarveOptions['compaction']>
@@ -24,21 +24,6 @@ const STYLES: readonly Compaction[] = [
 const tableCount = (db: Varve): number => db.stats().levels.reduce((sum, level) => sum + level.tableCount, 0)
 const tableBytes = (db: Varve): number => db.stats().levels.reduce((sum, level) => sum + level.tableBytes, 0)
 const keysOf = (db: Varve): string[] => [...db.keysSync()].map((key) => text(key)!)
-
-/** Both clocks go on only when the test says so; timers are the platform's. */
-class SetClock implements Clock {
-  private ms = 10 ** 9
-  nowMs = (): number => this.ms
-  wallMs = (): number => this.ms
-  after = systemClock.after
-  defer = systemClock.defer
-  deferWork = systemClock.deferWork
-  keepAlive = systemClock.keepAlive
-
-  pass(ms: number): void {
-    this.ms += ms
-  }
-}
 
 async function atRest(db: Varve): Promise<void> {
   await db.flush()

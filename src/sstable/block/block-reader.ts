@@ -6,9 +6,9 @@
  * Invariants: a block passes `checkBlock` once (block-check.ts), when it was read. It ensures that all parts lie inside
  * the block and that entries are in order, whatever the file said; the methods here rely on it.
  */
-import { alignUp, KiB, MiB } from '../../base/index.js'
+import { alignUp, equalsInParts, KiB, MiB } from '../../base/index.js'
 import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
-import { EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG } from './row-format.js'
+import { EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG, seqNumBehind } from './row-format.js'
 
 /** A larger own buffer than this is not kept for the next block. */
 const OWN_BYTES_KEPT = MiB
@@ -110,7 +110,7 @@ export class BlockReader {
     const { entry } = this
     if (this.isRows) {
       entry.findRow(this.bytes, this.rowAt(i))
-      entry.seqNum = this.seqNumBehind(entry.valueEnd)
+      entry.seqNum = this.seqBase + seqNumBehind(this.bytes, entry.valueEnd, this.seqWidth)
       return entry
     }
     const { words, keyWord, valueWord, base } = this
@@ -134,14 +134,6 @@ export class BlockReader {
     if (this.seqWidth === 4) return this.seqBase + this.words[this.seqWord + i]!
     const word = this.seqWord + 2 * i
     return this.seqBase + this.words[word]! + this.words[word + 1]! * 2 ** 32
-  }
-
-  /** Gives the sequence number of the row whose value ends at bytes[at]. */
-  private seqNumBehind(at: number): number {
-    if (this.seqWidth === 0) return this.seqBase
-    const { bytes } = this
-    const low = wordAt(bytes, at)
-    return this.seqBase + low + (this.seqWidth === 8 ? wordAt(bytes, at + 4) * 2 ** 32 : 0)
   }
 
   kindAt(i: number): number {
@@ -184,12 +176,7 @@ export class BlockReader {
     const { suffixStart: from, suffixEnd } = this.entryAt(i)
     const length = suffixEnd - from
     if (end - start !== prefixBytes + length) return false
-    // From the end: keys that share a hash tag by chance differ there at once.
-    const suffix = start + prefixBytes
-    for (let k = length - 1; k >= 0; k--) if (bytes[from + k] !== key[suffix + k]) return false
-    const prefix = this.prefixStart
-    for (let k = prefixBytes - 1; k >= 0; k--) if (bytes[prefix + k] !== key[start + k]) return false
-    return true
+    return equalsInParts(bytes, this.prefixStart, prefixBytes, bytes, from, length, key, start)
   }
 
   /** Gives the order of (key, seqNum) of entry i against the given one: negative, 0 or positive. */
@@ -268,8 +255,4 @@ export function rowHeadOf(key: Uint8Array, start: number, end: number): number {
   let head = 0
   for (let i = start; i < start + 4; i++) head = head * 256 + (i < end ? key[i]! : 0)
   return head
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }

@@ -9,6 +9,7 @@
  * by arithmetic, and if its values have one length too, neither header nor columns are waited for. Figures:
  * docs/design/0006-table-block.md.
  */
+import { equalsInParts } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { isPlain, PLAIN_KIND } from '../../iterator/index.js'
 import { BLOCK_HEADER_BYTES, KIND_SHIFT, START_MASK } from './block-format.js'
@@ -112,9 +113,7 @@ export class PointEntries {
       suffixBytes = base + (words[column + 1]! & START_MASK) - suffix
     }
     if (end !== prefixBytes + suffixBytes) return OTHER_KEY
-    // From the end: keys that share a hash tag by chance differ there at once.
-    for (let k = suffixBytes - 1; k >= 0; k--) if (bytes[suffix + k] !== key[prefixBytes + k]) return OTHER_KEY
-    for (let k = prefixBytes - 1; k >= 0; k--) if (bytes[prefix + k] !== key[k]) return OTHER_KEY
+    if (!equalsInParts(bytes, prefix, prefixBytes, bytes, suffix, suffixBytes, key, 0)) return OTHER_KEY
     if (snapshot < this.largestSeqNum && seqNumOf(words, head, count, i) > snapshot) return TOO_NEW
     out.valueBytes = bytes
     if ((flags & ALL_ALIKE) === ALL_ALIKE) {

@@ -27,7 +27,7 @@
  * A search looks at the heads, which stand together, and at the rows whose heads are alike. A block with one value of
  * 64 KiB or more has columns also in a table with rows (block-format.ts). Why so: docs/design/0045-rows.md.
  */
-import { crc32, putU32 } from '../../base/index.js'
+import { crc32, getU32, putU32 } from '../../base/index.js'
 
 /** The flag of a block with rows. On disk: do not change this number. */
 export const ROWS_FLAG = 2
@@ -94,6 +94,12 @@ export class EntryParts {
     this.varintEnd = at
     return value
   }
+}
+
+/** Gives the sequence number, beside the base of its block, of the row whose value ends at bytes[at]. */
+export function seqNumBehind(bytes: Uint8Array, at: number, width: number): number {
+  if (width === 0) return 0
+  return getU32(bytes, at) + (width === 8 ? getU32(bytes, at + 4) * 2 ** 32 : 0)
 }
 
 /** Bytes of a varint: seven bits in each, the low ones first. */

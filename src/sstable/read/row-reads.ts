@@ -5,14 +5,16 @@
  * Invariants: all bytes of the key are compared. What was read alone is only believed when its check holds, which is
  * bound to its place in the file.
  */
-import { getU32 } from '../../base/index.js'
+import { equalsInParts, getU32 } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { BLOCK_HEADER_BYTES } from '../block/block-format.js'
 import { readPart } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, TOO_NEW } from '../block/point-entries.js'
-import { checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG, seedOfRow } from '../block/row-format.js'
+import {
+  checkOfRow, EntryParts, ROW_FRONT_BYTES, ROW_UNIT_SHIFT, ROWS_FLAG, seedOfRow, seqNumBehind,
+} from '../block/row-format.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { contentBytes } from '../table-format.js'
 
@@ -71,13 +73,10 @@ export class RowReads {
     if (start < lastStart && !(valueEnd <= base + (lastStart << ROW_UNIT_SHIFT))) return NO_ENTRY
     const suffixBytes = suffixEnd - suffixStart
     if (end !== prefixBytes + suffixBytes) return OTHER_KEY
-    // From the end: keys that share a hash tag by chance differ there at once.
-    for (let k = suffixBytes - 1; k >= 0; k--) if (bytes[suffixStart + k] !== key[prefixBytes + k]) return OTHER_KEY
-    for (let k = prefixBytes - 1; k >= 0; k--) if (bytes[prefix + k] !== key[k]) return OTHER_KEY
+    if (!equalsInParts(bytes, prefix, prefixBytes, bytes, suffixStart, suffixBytes, key, 0)) return OTHER_KEY
     if (snapshot < this.largestSeqNum) {
-      const width = (head >>> 16) & 0xff
-      const low = width === 0 ? 0 : getU32(bytes, valueEnd) + (width === 8 ? getU32(bytes, valueEnd + 4) * 2 ** 32 : 0)
-      if (words[(base >>> 2) + 2]! + words[(base >>> 2) + 3]! * 2 ** 32 + low > snapshot) return TOO_NEW
+      const seqBase = words[(base >>> 2) + 2]! + words[(base >>> 2) + 3]! * 2 ** 32
+      if (seqBase + seqNumBehind(bytes, valueEnd, (head >>> 16) & 0xff) > snapshot) return TOO_NEW
     }
     out.kind = parts.kind
     out.valueBytes = bytes
@@ -119,26 +118,11 @@ export class RowReads {
     const { suffixStart, suffixEnd } = parts
     const suffixBytes = suffixEnd - suffixStart
     if (end !== prefixBytes + suffixBytes) return OTHER_KEY
-    for (let k = suffixBytes - 1; k >= 0; k--) if (bytes[suffixStart + k] !== key[prefixBytes + k]) return OTHER_KEY
-    for (let k = prefixBytes - 1; k >= 0; k--) if (keyBytes[prefix + k] !== key[k]) return OTHER_KEY
+    if (!equalsInParts(keyBytes, prefix, prefixBytes, bytes, suffixStart, suffixBytes, key, 0)) return OTHER_KEY
     out.kind = parts.kind
     out.valueBytes = bytes
     out.valueStart = suffixEnd
     out.valueEnd = valueEnd
     return FOUND
-  }
-
-  /** True unless a row of a checked block, which stands at `offset` of the file, has another check than its bytes. */
-  holds(block: BlockReader, start: number, offset: number): boolean {
-    const { bytes, base, prefixStart, prefixBytes, isRows } = block
-    const row = base + (start << ROW_UNIT_SHIFT)
-    let i = 0
-    while (isRows && i < block.count && block.rowAt(i) !== row) i++
-    if (!isRows || i === block.count) return true
-    const { parts } = this
-    parts.findRow(bytes, row)
-    const seed = seedOfRow(this.source.seed, offset + (start << ROW_UNIT_SHIFT))
-    const check = checkOfRow(bytes, row, parts, bytes, prefixStart, prefixStart + prefixBytes, seed)
-    return check === getU32(bytes, row)
   }
 }

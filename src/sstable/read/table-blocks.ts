@@ -7,16 +7,16 @@
  * are in order whatever the file said. The checksum is checked at every read. When it is that of the content that
  * passed before, it is taken for the same, and its order is not checked again: that takes as long as the read.
  */
-import { corruption, equalRanges, NUMBER_MAX, runSync } from '../../base/index.js'
+import { corruption, equalRanges, getU32, NUMBER_MAX, runSync } from '../../base/index.js'
 import type { PointResult, SeqNum } from '../../base/index.js'
 import { MARK_HIT, MARK_POINT, MARK_SCAN } from '../../cache/index.js'
 import type { BlockCache, CacheSlots } from '../../cache/index.js'
 import { checkBlock } from '../block/block-check.js'
 import { parseAt, readBlock, readFileBlock } from '../block/block-io.js'
-import type { BlockSource } from '../block/block-io.js'
+import type { BlockSource, TableSource } from '../block/block-io.js'
 import type { BlockReader } from '../block/block-reader.js'
 import type { FileBlock } from '../block/file-block.js'
-import { ROW_UNIT_SHIFT } from '../block/row-format.js'
+import { checkOfRow, seedOfRow } from '../block/row-format.js'
 import { PACKED_FILE_BYTES_MAX } from '../block/packed-format.js'
 import type { BlockMemory } from '../block/packed-format.js'
 import { PointEntries } from '../block/point-entries.js'
@@ -32,6 +32,8 @@ export interface TableBlocksOptions {
   onIndexRead?: (() => void) | undefined
   /** The highest sequence number of an entry; absent when it is not known. */
   largestSeqNum?: SeqNum
+  /** Count of the entries; absent when it is not known. */
+  entryCount?: number
 }
 
 export class TableBlocks {
@@ -53,7 +55,7 @@ export class TableBlocks {
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX }: TableBlocksOptions = {},
+    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX, entryCount = NUMBER_MAX }: TableBlocksOptions = {},
   ) {
     this.source = { ...source, saysPacked: saysPacked(footer) }
     this.footer = footer
@@ -63,7 +65,6 @@ export class TableBlocks {
     this.slots = cache.attach(index.blockCount)
     this.onIndexRead = onIndexRead
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
-    const entryCount = index.counts.reduce((sum, count) => sum + count, 0)
     const entryBytes = index.bytes(0, index.blockCount) / entryCount
     this.rows = new RowReads(source, cache.aside, largestSeqNum, entryBytes)
     this.passed = new Uint32Array(index.blockCount)
@@ -153,9 +154,9 @@ export class TableBlocks {
 
   /** Throws CORRUPTION when a row that was not believed alone is no better in its block, however good that is. */
   private checkRow(reader: BlockReader, number: number, start: number): void {
-    if (this.rows.holds(reader, start, this.index.offset(number))) return
-    const { source, index } = this
-    throw corruption(source.name, index.offset(number) + (start << ROW_UNIT_SHIFT), 'the check of a row differs')
+    for (let i = 0; reader.isRows && i < reader.count; i++) {
+      if (reader.placeLowOf(i, true) === start) checkRowAt(this.source, reader, i, this.index.offset(number))
+    }
   }
 
   /** Gives where block i stands in the cache; 0 when it is not there. */
@@ -284,6 +285,17 @@ export class TableBlocks {
     else this.entries.note(reader, i)
     passed[i] = checksum
   }
+}
+
+/** Throws CORRUPTION unless row i of a checked block at `offset` of the file has the check of its bytes. */
+export function checkRowAt({ name, seed }: TableSource, block: BlockReader, i: number, offset: number): void {
+  const { bytes, base, prefixStart, prefixBytes } = block
+  const row = block.rowAt(i)
+  const rowOffset = offset + row - base
+  const parts = block.entryAt(i)
+  const prefixEnd = prefixStart + prefixBytes
+  const check = checkOfRow(bytes, row, parts, bytes, prefixStart, prefixEnd, seedOfRow(seed, rowOffset))
+  if (check !== getU32(bytes, row)) throw corruption(name, rowOffset, 'the check of a row differs')
 }
 
 /**

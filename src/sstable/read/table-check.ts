@@ -5,7 +5,7 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, getU32, hashRange, KEY_BYTES_MAX,
+  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, hashRange, KEY_BYTES_MAX,
   KeyHash, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
@@ -14,7 +14,6 @@ import { isApart, isTombstone, mayExpire } from '../../iterator/index.js'
 import type { Spans } from '../../iterator/index.js'
 import type { TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
-import { checkOfRow, seedOfRow } from '../block/row-format.js'
 import { sameExpiry, sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
@@ -23,7 +22,7 @@ import { FOOTER_BYTES, saysPacked, saysRows, SectionSlot } from '../table-format
 import type { Extent, Footer } from '../table-format.js'
 import { ValueReferences } from '../value-references.js'
 import { ExpiryTally } from '../expiry-tally.js'
-import { TableBlocks } from './table-blocks.js'
+import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
   checkAgreement, checkPropertyFacts, checkSize, checkSpanFacts, readFilter, readOutline, readPointHash,
   readPrefixFilter, readProperties, readSpans,
@@ -74,16 +73,9 @@ export function* checkTable(
 }
 
 /** Reads a block and checks all that is in it, also what only reads of single rows look at. */
-function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, { name, seed }: TableSource): true {
+function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, source: TableSource): true {
   blocks.read(reader, number)
-  const { bytes, base, prefixStart, prefixBytes } = reader
-  for (let i = 0; reader.isRows && i < reader.count; i++) {
-    const row = reader.rowAt(i)
-    const offset = blocks.index.offset(number) + row - base
-    const parts = reader.entryAt(i)
-    const check = checkOfRow(bytes, row, parts, bytes, prefixStart, prefixStart + prefixBytes, seedOfRow(seed, offset))
-    if (check !== getU32(bytes, row)) throw corruption(name, offset, 'the check of a row differs')
-  }
+  for (let i = 0; reader.isRows && i < reader.count; i++) checkRowAt(source, reader, i, blocks.index.offset(number))
   return true
 }
 

@@ -97,18 +97,14 @@ function* readNearOutline(table: TableFile): Steps<TableOutline & { near: TableS
   return { near, source: { ...near, file }, header, footer, index }
 }
 
-/**
- * Reads what finds a key without the index, as far as it is wanted and the file has it. Null `properties` are not
- * known.
- */
+/** Reads what finds a key without the index, as far as it is wanted and the file has it. */
 export function* readLookups(
-  { source, footer, properties }: Pick<TableParts, 'source' | 'footer'> & { properties: TableProperties | null },
-  choice: PartChoice,
+  { source, footer, properties }: Pick<TableParts, 'source' | 'footer' | 'properties'>, choice: PartChoice,
 ): Steps<TableLookups> {
   const pointHash = choice.pointHash ? yield* readPointHash(source, footer, properties) : null
   const isFilterUsed = choice.filter === 'always' || (choice.filter !== 'never' && pointHash === null)
   const filter = isFilterUsed ? yield* readFilter(source, footer, SectionSlot.filter) : null
-  const isPrefixFiltered = properties !== null && (pointHash !== null || filter !== null)
+  const isPrefixFiltered = pointHash !== null || filter !== null
   const prefixFilter = isPrefixFiltered ? yield* readPrefixFilter(source, footer, properties) : null
   return { filter, pointHash, prefixFilter }
 }

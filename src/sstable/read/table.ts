@@ -83,9 +83,10 @@ export class Table {
   constructor(
     parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions,
   ) {
+    const { largestSeqNum, entryCount } = facts
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum: facts.largestSeqNum })
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum, entryCount })
     this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
