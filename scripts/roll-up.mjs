@@ -142,7 +142,8 @@ class RollUp {
       if (isHidden(node)) {
         // If no constructor were declared, users could call one.
         const isOnly = ts.isConstructorDeclaration(node) && node.parent.members.filter(ts.isConstructorDeclaration).length === 1
-        found.push({ at: node.pos, end: node.end, by: isOnly ? '\n    private constructor();' : '' })
+        const word = ts.getCombinedModifierFlags(/** @type {ts.ConstructorDeclaration} */ (node)) & ts.ModifierFlags.Protected ? 'protected' : 'private'
+        found.push({ at: node.pos, end: node.end, by: isOnly ? `\n    ${word} constructor();` : '' })
         return
       }
       // `typeof this` names no class.

@@ -4,19 +4,15 @@
  * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
  * changed nothing.
  */
-import {
-  copyBytes, EntryKind, keepAliveUntil, printAs, printedObject, setHidden, VarveError,
-} from '../base/index.js'
+import { EntryKind, keepAliveUntil, printAs, printedObject, setHidden, VarveError } from '../base/index.js'
 import type { Bytes, ValueSource } from '../base/index.js'
-import { checkKey, FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/index.js'
+import { FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/index.js'
 import type { BatchOperation, KeyBounds } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
-import { collectStats, openEngine, openReadOnly } from '../open/index.js'
-import { openValueStream, PointReader } from '../read/index.js'
+import { openEngine, openReadOnly } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
-import type { Stats } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
@@ -24,18 +20,13 @@ import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
-import { getMany, getManySync } from './many.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
-import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readRange, VALUE } from './ranges.js'
+import { readRange } from './ranges.js'
 import type { RangeOptions } from './ranges.js'
-import { takeStreamOptions } from './stream-options.js'
-import type { StreamOptions } from './stream-options.js'
 import { putStream } from './put-stream.js'
 import type { StreamWriteOptions } from './put-stream.js'
-import { newSnapshot, momentOf, readMoment } from './read-options.js'
-import type { ReadOptions, Snapshot } from './read-options.js'
-import { readEntry, touch, touchSync } from './touch.js'
-import type { Entry } from './touch.js'
+import { touch, touchSync } from './touch.js'
+import { VarveReads } from './varve-reads.js'
 import { WriteOptionReader } from './write-options.js'
 import type { BatchOp, BatchWriteOptions, PutOptions, WriteOptions } from './write-options.js'
 
@@ -46,13 +37,9 @@ const NO_VALUE = new Uint8Array(0)
  * given are copied inside the call, but for an asynchronous write of more than 4 MiB: its bytes must not change until
  * its promise settles. A call that is refused has changed nothing.
  */
-export class Varve {
-  /** The directory, absolute and without links. */
-  readonly location: string
-  private declare readonly view: ReadView
+export class Varve extends VarveReads {
   /** Null when opened read-only. */
   private declare readonly engine: Engine | null
-  private declare readonly reads: PointReader
   private declare readonly writes: WriteOptionReader
 
   static {
@@ -63,10 +50,10 @@ export class Varve {
   }
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
-    this.location = view.dir
+    super(view)
     const lifetimes = engine?.expiry.lifetimes ?? FOREVER
     const writes = new WriteOptionReader(syncByDefault, lifetimes, engine?.setup.vfs.hasBlockingSync !== false)
-    setHidden(this, { view, engine, reads: new PointReader(), writes })
+    setHidden(this, { engine, writes })
   }
 
   /**
@@ -241,128 +228,12 @@ export class Varve {
     return this.waitFor(collectGarbage(this.writer(), readCollectCall(options)))
   }
 
-  // ── Reads ───────────────────────────────────────────────────────────────────────────────────────
-
-  /** The value as private memory, or undefined. Sees the state of the moment of the call. */
-  get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
-    try {
-      const { view, reads } = this
-      const moment = readMoment(options, view)
-      checkKey(key)
-      return reads.answer(view, moment, key, moment.copies)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** Reads as `get` does, at once. */
-  getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
-    const { view, reads } = this
-    const moment = readMoment(options, view)
-    checkKey(key)
-    return reads.get(moment, key, moment.copies, view)
-  }
-
-  /**
-   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when it
-   * is not there. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION
-   * before its last piece. With `start` or `end` all of it is read once and checked before the part is given.
-   */
-  async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
-    const { part, read } = takeStreamOptions(options)
-    checkKey(key)
-    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
-  }
-
-  /** Values in the order of the keys, all from one state; undefined where a key is absent. */
-  async getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
-    return getMany({ view: this.view, reads: this.reads }, keys, options)
-  }
-
-  /** Reads as `getMany` does, at once. */
-  getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    return getManySync({ view: this.view, reads: this.reads }, keys, options)
-  }
-
-  /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
-  async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
-    return this.view.turns.answer(this.entrySync(key, options))
-  }
-
-  /** Reads as `entry` does, at once. */
-  entrySync(key: Bytes, options?: ReadOptions): Entry | undefined {
-    return readEntry(this.view, readMoment(options, this.view), key)
-  }
-
-  /** Whether the key is there. Sees the state of the moment of the call. */
-  has(key: Bytes, options?: ReadOptions): Promise<boolean> {
-    try {
-      return this.view.turns.answer(this.hasSync(key, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** Looks as `has` does, at once. */
-  hasSync(key: Bytes, options?: ReadOptions): boolean {
-    const { view, reads } = this
-    const moment = readMoment(options, view)
-    checkKey(key)
-    return reads.has(moment, key, view)
-  }
-
-  /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */
-  entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
-  }
-
-  /** Gives what `entries` gives, to be walked along without waiting. */
-  entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
-    return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
-  }
-
-  /** Keys of a range, in their order. Sees the state of the moment of the call. */
-  keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
-  }
-
-  /** Gives what `keys` gives, to be walked along without waiting. */
-  keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new RangeIterable(this.view, readRange(range, this.view), KEY)
-  }
-
-  /** Values of a range, in the order of their keys. Sees the state of the moment of the call. */
-  values(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
-  }
-
-  /** Gives what `values` gives, to be walked along without waiting. */
-  valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new RangeIterable(this.view, readRange(range, this.view), VALUE)
-  }
-
-  /** A point in time to read from; release it, since it keeps old versions alive. */
-  snapshot(): Snapshot {
-    this.view.checkReadable()
-    return newSnapshot(this.view)
-  }
-
   /** Durable retention pins: they keep logs for a follower, over restarts too. */
   get pins(): Pins {
     return newPins(this.writer())
   }
 
-  /** The external position of the last batch that carried one, or null. */
-  get position(): Uint8Array | null {
-    return this.view.position?.slice() ?? null
-  }
-
   // ── Life ────────────────────────────────────────────────────────────────────────────────────────
-
-  /** One plain object with everything there is to see; names end in their unit. */
-  stats(): Stats {
-    return collectStats(this.view, this.reads)
-  }
 
   /** Brings writes back after a failure that allows it. Rejects with the reason when it does not. */
   async resume(): Promise<void> {
@@ -392,9 +263,4 @@ export class Varve {
     if (this.engine === null) throw new VarveError('READ_ONLY', 'the database was opened with readOnly: true')
     return this.engine
   }
-}
-
-/** Gives the Level facade what it reads with. */
-export function readersOf(db: Varve): { view: ReadView; reads: PointReader } {
-  return { view: db['view'], reads: db['reads'] }
 }

@@ -76,7 +76,8 @@ function overview(): string {
   ]
   const columns = Math.max(...lines.map(([usage]) => usage.length))
   const rows = lines.map(([usage, summary]) => `  varve ${usage.padEnd(columns)}  ${summary}`)
-  return ['Usage:', ...rows, '', 'Exit codes: 0 done, 1 error, 2 wrong command line.', ''].join('\n')
+  const codes = 'Exit codes: 0 done, 1 error, 2 wrong command line, 3 done, and something is lost or damaged.'
+  return ['Usage:', ...rows, '', codes, ''].join('\n')
 }
 
 /** Recognises our UsageError, and what node:util's parseArgs throws. */

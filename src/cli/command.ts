@@ -27,6 +27,8 @@ export const EXIT_OK = 0
 export const EXIT_ERROR = 1
 /** The command line is wrong. */
 export const EXIT_USAGE = 2
+/** The command is done, and something was lost or is damaged: its report says what. */
+export const EXIT_DAMAGE = 3
 
 export interface Command {
   readonly name: string

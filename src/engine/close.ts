@@ -46,6 +46,7 @@ async function endInOrder(engine: EngineCore, attempt: Attempt): Promise<void> {
   let lastWords: VersionEdit = {}
   engine.setup.patience.hurry()
   await attempt(() => engine.streams.end())
+  await attempt(() => engine.operations.close())
   await attempt(() => pipeline.settled())
   if (isWritable(engine) && engine.options.flushOnClose) await attempt(() => flushLast(engine))
   refuseWrites(engine)

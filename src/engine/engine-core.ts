@@ -22,6 +22,7 @@ import type { LogFile, LogSyncer } from '../wal/index.js'
 import type { FailurePlace, Health } from './health.js'
 import type { HeldExecutor } from './held-jobs.js'
 import type { MemoryBudget } from './memory-budget.js'
+import type { Operations } from './operations.js'
 import type { ResolvedOptions } from './options.js'
 import type { PatientExecutor } from './patient-executor.js'
 import type { UniqueNames } from './unique-names.js'
@@ -74,6 +75,7 @@ export interface EngineCore {
   readonly deleter: FileDeleter
   readonly valueLogSweep: ValueLogSweep
   /** Puts whose values are being streamed. */
+  readonly operations: Operations
   readonly streams: { readonly bytes: number; end(): Promise<void> }
   readonly stalls: {
     readonly isStopped: boolean

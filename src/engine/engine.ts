@@ -36,9 +36,11 @@ import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstall
 import { followLogs } from './log-follower.js'
 import type { FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
+import { Operations } from './operations.js'
 import type { ResolvedOptions } from './options.js'
 import { Resumer } from './resume.js'
 import { runStatsText } from './run-stats.js'
+import { tellAdded } from './tell-added.js'
 import { ValueStreams } from './value-streams.js'
 import { WriteBuffers } from './write-buffers.js'
 import { WriteStalls } from './write-stalls.js'
@@ -62,6 +64,7 @@ export class Engine implements EngineCore, ReadView {
   readonly installer: Installer
   readonly compactor: Compactor
   readonly streams: ValueStreams
+  readonly operations: Operations
   pipeline!: CommitPipeline // set by start
   private stateNow!: ReadState
   /** Set by close.ts: nothing more is written. */
@@ -124,6 +127,7 @@ export class Engine implements EngineCore, ReadView {
     this.stalls = new WriteStalls(this)
     this.compactor = makeCompactor(this)
     this.streams = new ValueStreams(this)
+    this.operations = new Operations(clock)
     this.versions.runStats = () => runStatsText(this)
     this.versions.logFacts = () => [...this.openLogs.values()].map(({ facts }) => facts)
     this.resumer = new Resumer(this)
@@ -236,7 +240,8 @@ export class Engine implements EngineCore, ReadView {
     this.swapState(this.pipeline.current.memtable)
     this.iterators.letGo()
     task.memtable.release()
-    this.tellAdded(edit)
+    this.expiry.look()
+    tellAdded(this.setup.events, edit)
     this.installer.whenDurable({ edit, log: task.log, onDurable: () => this.releaseLog(task) })
     this.health.recoverFrom('flush')
     this.compactor.schedule()
@@ -252,21 +257,11 @@ export class Engine implements EngineCore, ReadView {
     if (pick.kind === 'merge') onCompactionMended(this)
     const outputBytes = result?.writtenBytes ?? 0
     this.setup.events.emit({ type: 'compactionEnd', id, outputBytes, durationMs: this.clock.nowMs() - startMs })
-    this.tellAdded(edit)
+    this.expiry.look()
+    tellAdded(this.setup.events, edit)
     if (this.versions.manifest.isLong) this.resumer.rollManifest()
     this.stalls.assess()
     this.pipeline.encodeWaiting()
-  }
-
-  private tellAdded({ addValueLogs = [], addTables = [] }: VersionEdit): void {
-    this.expiry.look()
-    const { events } = this.setup
-    for (const { fileNum, isLog, bytes } of addValueLogs) {
-      events.emit({ type: 'valueLogAdded', valueLog: fileNum, isPromoted: isLog, fileBytes: bytes })
-    }
-    for (const { level, facts: { fileNum, bytes, entryCount } } of addTables) {
-      events.emit({ type: 'tableAdded', table: fileNum, level, tableBytes: bytes, entryCount })
-    }
   }
 
   /** Value logs are out of the version: whoever reads from now on cannot reach them. */

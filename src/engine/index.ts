@@ -1,4 +1,6 @@
 /** Rank 7: the parts put together. */
+export { Operations } from './operations.js'
+export type { Operation, OperationCall } from './operations.js'
 export { collectGarbage } from './collect-garbage.js'
 export type { CollectCall, CollectOptions, CollectResult, HeldValueLog } from './collect-garbage.js'
 export type { CompactCall, CompactOptions, CompactProgress } from './compact-range.js'

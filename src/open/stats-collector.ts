@@ -50,6 +50,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
     activeCount: setup.executor.activeCount,
     workerLostCount: setup.counts.workersLost,
   }
+  stats.operations = engine.operations.stats()
   const { emittedCount, droppedCount, listenerErrorCount } = setup.events
   stats.events = { emittedCount, droppedCount, listenerErrorCount }
   stats.lock = { generation: setup.lock.generation, isHeld: health.state !== 'CLOSED' }

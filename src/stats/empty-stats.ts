@@ -46,6 +46,7 @@ export function emptyStats(location: string): Stats {
       deletedCount: 0, deleteWaitingCount: 0, heldCount: 0, openCount: 0, openMaxCount: 0, reopenedCount: 0,
     },
     jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
+    operations: [],
     events: { emittedCount: 0, droppedCount: 0, listenerErrorCount: 0 },
     lock: { generation: 0, isHeld: false },
     lastRun: null,

@@ -92,6 +92,8 @@ export interface Stats {
     /** Threads that ended while they worked for this database; their jobs run again. */
     workerLostCount: number
   }
+  /** Long calls that are under way: checkpoints, scrubs, loads and the like. */
+  operations: OperationStats[]
   /** Events, as `onEvent` hears them. */
   events: {
     /** Events that happened, with or without a listener. */
@@ -110,6 +112,27 @@ export interface Stats {
   }
   /** What the last run that was closed did; null when none is known. A run that was killed leaves nothing of it. */
   lastRun: LastRunStats | null
+}
+
+/** What a long call does. */
+export type OperationKind = 'checkpoint' | 'scrub' | 'heal' | 'ingest' | 'load' | 'export'
+
+/** A long call that is under way. */
+export interface OperationStats {
+  /** A number that no other call of this database has. */
+  id: number
+  /** What it does. */
+  kind: OperationKind
+  /** When it began, in milliseconds since 1970. */
+  startedMs: number
+  /** Bytes read or written so far. */
+  doneBytes: number
+  /** Bytes that there are to do; null while that is not known. */
+  totalBytes: number | null
+  /** Files, tables or entries done so far. */
+  doneCount: number
+  /** How many there are to do; null while that is not known. */
+  totalCount: number | null
 }
 
 /** The database as a whole. */

@@ -1,0 +1,154 @@
+/**
+ * What: what can be read of a database, also of one that was opened read-only: checks every argument, then asks the
+ * view.
+ */
+import { copyBytes, setHidden } from '../base/index.js'
+import type { Bytes } from '../base/index.js'
+import { checkKey } from '../commit/index.js'
+import { collectStats } from '../open/index.js'
+import { openValueStream, PointReader } from '../read/index.js'
+import type { ReadView } from '../read/index.js'
+import type { Stats } from '../stats/index.js'
+import { getMany, getManySync } from './many.js'
+import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readRange, VALUE } from './ranges.js'
+import type { RangeOptions } from './ranges.js'
+import { momentOf, newSnapshot, readMoment } from './read-options.js'
+import type { ReadOptions, Snapshot } from './read-options.js'
+import { takeStreamOptions } from './stream-options.js'
+import type { StreamOptions } from './stream-options.js'
+import { readEntry } from './touch.js'
+import type { Entry } from './touch.js'
+
+/** What can be read of an open database. */
+export abstract class VarveReads {
+  /** The directory, absolute and without links. */
+  readonly location: string
+  /** @internal */
+  protected declare readonly view: ReadView
+  private declare readonly reads: PointReader
+
+  /** @internal */
+  protected constructor(view: ReadView) {
+    this.location = view.dir
+    setHidden(this, { view, reads: new PointReader() })
+  }
+
+  /** The value as private memory, or undefined. Sees the state of the moment of the call. */
+  get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    try {
+      const { view, reads } = this
+      const moment = readMoment(options, view)
+      checkKey(key)
+      return reads.answer(view, moment, key, moment.copies)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Reads as `get` does, at once. */
+  getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
+    const { view, reads } = this
+    const moment = readMoment(options, view)
+    checkKey(key)
+    return reads.get(moment, key, moment.copies, view)
+  }
+
+  /**
+   * The value of the moment of the call in pieces of at most 1 MiB, each read when it is asked for; undefined when it
+   * is not there. Use `for await`, which ends it: the moment is kept until then. A damaged value ends in CORRUPTION
+   * before its last piece. With `start` or `end` all of it is read once and checked before the part is given.
+   */
+  async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
+    const { part, read } = takeStreamOptions(options)
+    checkKey(key)
+    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
+  }
+
+  /** Values in the order of the keys, all from one state; undefined where a key is absent. */
+  async getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    return getMany({ view: this.view, reads: this.reads }, keys, options)
+  }
+
+  /** Reads as `getMany` does, at once. */
+  getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
+    return getManySync({ view: this.view, reads: this.reads }, keys, options)
+  }
+
+  /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
+  async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
+    return this.view.turns.answer(this.entrySync(key, options))
+  }
+
+  /** Reads as `entry` does, at once. */
+  entrySync(key: Bytes, options?: ReadOptions): Entry | undefined {
+    return readEntry(this.view, readMoment(options, this.view), key)
+  }
+
+  /** Whether the key is there. Sees the state of the moment of the call. */
+  has(key: Bytes, options?: ReadOptions): Promise<boolean> {
+    try {
+      return this.view.turns.answer(this.hasSync(key, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Looks as `has` does, at once. */
+  hasSync(key: Bytes, options?: ReadOptions): boolean {
+    const { view, reads } = this
+    const moment = readMoment(options, view)
+    checkKey(key)
+    return reads.has(moment, key, view)
+  }
+
+  /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */
+  entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
+  }
+
+  /** Gives what `entries` gives, to be walked along without waiting. */
+  entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
+    return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
+  }
+
+  /** Keys of a range, in their order. Sees the state of the moment of the call. */
+  keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
+  }
+
+  /** Gives what `keys` gives, to be walked along without waiting. */
+  keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
+    return new RangeIterable(this.view, readRange(range, this.view), KEY)
+  }
+
+  /** Values of a range, in the order of their keys. Sees the state of the moment of the call. */
+  values(range?: RangeOptions): AsyncIterable<Uint8Array> {
+    return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
+  }
+
+  /** Gives what `values` gives, to be walked along without waiting. */
+  valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
+    return new RangeIterable(this.view, readRange(range, this.view), VALUE)
+  }
+
+  /** A point in time to read from; release it, since it keeps old versions alive. */
+  snapshot(): Snapshot {
+    this.view.checkReadable()
+    return newSnapshot(this.view)
+  }
+
+  /** The external position of the last batch that carried one, or null. */
+  get position(): Uint8Array | null {
+    return this.view.position?.slice() ?? null
+  }
+
+  /** One plain object with everything there is to see; names end in their unit. */
+  stats(): Stats {
+    return collectStats(this.view, this.reads)
+  }
+}
+
+/** Gives the Level facade what it reads with. */
+export function readersOf(db: VarveReads): { view: ReadView; reads: PointReader } {
+  return { view: db['view'], reads: db['reads'] }
+}

@@ -1,0 +1,34 @@
+/**
+ * What: keeps a piece of work at a number of bytes a second, so that others have the disk too.
+ * Owns: when the next bytes may go. Thread: each has its own.
+ */
+import type { Clock } from '../base/index.js'
+
+/** After a pause, the most time that may be caught up with. */
+const BURST_MS = 100
+
+export class Pace {
+  private readonly clock: Clock
+  private readonly bytesPerMs: number
+  private nextMs = -Infinity
+
+  /** Infinity lets everything through at once. */
+  constructor(clock: Clock, bytesPerSecond: number) {
+    this.clock = clock
+    this.bytesPerMs = bytesPerSecond / 1000
+  }
+
+  /** Counts bytes, and gives how many milliseconds the work must rest before it goes on. */
+  restMs(bytes: number): number {
+    if (this.bytesPerMs === Infinity) return 0
+    const nowMs = this.clock.nowMs()
+    this.nextMs = Math.max(this.nextMs, nowMs - BURST_MS) + bytes / this.bytesPerMs
+    return Math.max(0, this.nextMs - nowMs)
+  }
+
+  /** Counts bytes, and resolves when the work may go on. */
+  async take(bytes: number): Promise<void> {
+    const restMs = this.restMs(bytes)
+    if (restMs > 0) await new Promise<void>((resolve) => this.clock.after(restMs, resolve))
+  }
+}
