@@ -3,7 +3,7 @@
  * Owns: the list of commands. Does not own: what they do (commands/).
  */
 import { createRequire } from 'node:module'
-import { EXIT_ERROR, EXIT_OK, EXIT_USAGE, helpText, OutputClosed, UsageError } from './command.js'
+import { COMMAND_GROUPS, EXIT_ERROR, EXIT_OK, EXIT_USAGE, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
 import { blobCommand } from './commands/blob.js'
 import { dumpCommand } from './commands/dump.js'
@@ -51,14 +51,12 @@ async function dispatch([name, ...rest]: readonly string[], terminal: Terminal):
     terminal.out(`${packageVersion()}\n`)
     return EXIT_OK
   }
-  const command = findCommand(name)
-  if (rest.includes('--help') || rest.includes('-h')) return help([name], terminal)
-  return command.run(rest, terminal)
+  return findCommand(name).run(rest, terminal)
 }
 
 function help([name, ...more]: readonly string[], terminal: Terminal): number {
   if (more.length > 0) throw new UsageError('help takes one command')
-  terminal.out(name === undefined ? overview() : helpText(findCommand(name)))
+  terminal.out(name === undefined ? overview() : findCommand(name).help())
   return EXIT_OK
 }
 
@@ -69,15 +67,20 @@ function findCommand(name: string): Command {
 }
 
 function overview(): string {
-  const lines = [
-    ...commands.map(({ name, synopsis, summary }): [string, string] => [`${name} ${synopsis}`, summary]),
-    ['help [COMMAND]', 'Tell how to use it'] as const,
-    ['--version', 'Print the version'] as const,
+  const usage = ({ name, shortSynopsis }: Command): string => `varve ${name} ${shortSynopsis}`
+  const others: [string, string][] = [
+    ['varve help [COMMAND]', 'Tell how to use it'], ['varve --version', 'Print the version'],
   ]
-  const columns = Math.max(...lines.map(([usage]) => usage.length))
-  const rows = lines.map(([usage, summary]) => `  varve ${usage.padEnd(columns)}  ${summary}`)
+  const columns = Math.max(...commands.map((command) => usage(command).length), ...others.map(([left]) => left.length))
+  const lines = ['Usage: varve COMMAND …']
+  for (const group of COMMAND_GROUPS) {
+    const rows = commands.filter((command) => command.group === group)
+      .map((command): [string, string] => [usage(command), command.summary])
+    if (group === 'Other') rows.push(...others)
+    lines.push('', `${group}:`, ...rows.map(([left, text]) => `  ${left.padEnd(columns)}  ${text}`))
+  }
   const codes = 'Exit codes: 0 done, 1 error, 2 wrong command line, 3 done, and something is lost or damaged.'
-  return ['Usage:', ...rows, '', codes, ''].join('\n')
+  return [...lines, '', codes, ''].join('\n')
 }
 
 /** Recognises our UsageError, and what node:util's parseArgs throws. */

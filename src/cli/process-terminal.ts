@@ -4,13 +4,15 @@
  */
 import { errnoOf, ioError, systemClock } from '../base/index.js'
 import { OutputClosed } from './command.js'
-import type { Terminal } from './command.js'
+import type { ProgressScreen, Terminal } from './command.js'
 
 export class ProcessTerminal implements Terminal {
   private failure: unknown = null
 
   constructor() {
     process.stdout.on('error', (error) => (this.failure ??= error))
+    // Nobody can be told of it.
+    process.stderr.on('error', () => {})
   }
 
   get input(): NodeJS.ReadableStream {
@@ -19,6 +21,19 @@ export class ProcessTerminal implements Terminal {
 
   get screen(): NodeJS.WritableStream | null {
     return process.stdin.isTTY && process.stdout.isTTY ? process.stdout : null
+  }
+
+  get isShown(): boolean {
+    return process.stdout.isTTY === true
+  }
+
+  get errorScreen(): ProgressScreen | null {
+    return process.stderr.isTTY && process.env.TERM !== 'dumb' ? process.stderr : null
+  }
+
+  onInterrupt(listener: () => void): () => void {
+    process.once('SIGINT', listener)
+    return () => process.off('SIGINT', listener)
   }
 
   out(text: string): void {

@@ -17,7 +17,7 @@ describe('varve', () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
       const { code, out, error } = await varveHere(...args)
       assert.deepEqual([code, error], [0, ''])
-      assert.match(out, /^Usage:\n {2}varve shell DIR \[--create\] \[--read-only\] /)
+      assert.match(out, /^Usage: varve COMMAND …\n\nLook:\n {2}varve shell DIR /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
       const { code, out } = await varveHere(...args)

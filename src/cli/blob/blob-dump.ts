@@ -10,26 +10,31 @@ import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import type { Terminal } from '../command.js'
 import { dumpFile, dumpKind, problemsText } from '../dump-file.js'
 import type { DumpOptions } from '../dump-file.js'
+import { defineCommand, flag, words } from '../kit/index.js'
 import { printable, printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { CACHE_DIR } from './blob-part.js'
 
-export const blobDump: BlobPart = {
-  options: { brief: { type: 'boolean' } },
-  argumentsMax: Infinity,
-  async run({ dir, rest, isJson, values }, terminal) {
+export const blobDump = defineCommand({
+  name: 'blob dump',
+  group: 'Other',
+  summary: 'The catalog, segments and index byte by byte, as `varve dump` does',
+  positionals: { dir: CACHE_DIR, names: words('NAME', 'the name of a file', 'only these of its files') },
+  options: { brief: flag('one line for each frame or record, without its fields') },
+  json: 'lines',
+  onInterrupt: 'end',
+  async run({ dir, names: asked, brief: isBrief }, { isJson, terminal }) {
     const view = await CacheView.read(dir, systemClock.wallMs())
     const names = namesIn(view)
-    for (const name of rest) if (!names.includes(name)) throw new UsageError(`the cache lists no ${name}`)
+    for (const name of asked) if (!names.includes(name)) throw new UsageError(`the cache lists no ${name}`)
     let problemCount = 0
-    for (const name of rest.length === 0 ? names : rest) {
-      const options = { isJson, isBrief: values.brief === true }
-      const problems = await dumpIn(view, name, options, terminal)
+    for (const name of asked.length === 0 ? names : asked) {
+      const problems = await dumpIn(view, name, { isJson, isBrief }, terminal)
       problemCount += problems.length
       if (problems.length > 0 && !isJson) terminal.error(problemsText(name, problems))
     }
     return problemCount === 0 ? EXIT_OK : EXIT_ERROR
   },
-}
+})
 
 function namesIn({ catalogNum, segments, snapshot }: CacheView): string[] {
   return [

@@ -5,34 +5,41 @@ import { Readable } from 'node:stream'
 import { ioError, systemClock, VarveError } from '../../base/index.js'
 import { CacheView } from '../../blob-cache/index.js'
 import { EXIT_OK, UsageError } from '../command.js'
-import { printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { bytesWord, defineCommand, textOption } from '../kit/index.js'
+import { printableBytes } from '../printable.js'
+import { CACHE_DIR } from './blob-part.js'
 
-export const blobGet: BlobPart = {
-  options: { out: { type: 'string' } },
-  argumentsMax: 1,
-  async run({ dir, rest: [key], isJson, values }, terminal) {
-    if (key === undefined || key === '') throw new UsageError('blob get needs a key')
+export const blobGet = defineCommand({
+  name: 'blob get',
+  group: 'Other',
+  summary: 'The bytes of a blob; exit code 1 when there is none',
+  positionals: { dir: CACHE_DIR, key: bytesWord('KEY', 'a key', 'key of the blob') },
+  options: { out: textOption('FILE', 'a new file for the bytes; else standard output') },
+  json: 'object',
+  onInterrupt: 'end',
+  async run({ dir, key, out }, context) {
+    if (key.length === 0) throw new UsageError('blob get needs a key')
     const view = await CacheView.read(dir, systemClock.wallMs())
-    const pieces = await view.get(new TextEncoder().encode(key))
-    if (pieces === null) throw new VarveError('NOT_FOUND', `there is no blob under the key ${key}`)
-    if (values.out !== undefined) {
-      const bytes = await writeTo(String(values.out), pieces)
-      if (isJson) terminal.out(`${printableJson({ key, bytes, file: values.out })}\n`)
-    } else if (isJson) {
+    const pieces = await view.get(key)
+    const shownKey = printableBytes(key)
+    if (pieces === null) throw new VarveError('NOT_FOUND', `there is no blob under the key ${shownKey}`)
+    if (out !== undefined) {
+      const bytes = await writeTo(out, pieces)
+      context.result({ key: shownKey, bytes, file: out }, () => '')
+    } else if (context.isJson) {
       const all: Uint8Array[] = []
       for await (const piece of pieces) all.push(piece)
       const value = Buffer.concat(all)
-      terminal.out(`${printableJson({ key, bytes: value.length, base64: value.toString('base64') })}\n`)
+      context.result({ key: shownKey, bytes: value.length, base64: value.toString('base64') }, () => '')
     } else {
       for await (const piece of pieces) {
-        terminal.outBytes(piece)
-        await terminal.printed()
+        context.terminal.outBytes(piece)
+        await context.terminal.printed()
       }
     }
     return EXIT_OK
   },
-}
+})
 
 /** Writes the pieces to a new file; one that is there is not touched. */
 async function writeTo(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {

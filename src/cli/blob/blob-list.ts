@@ -2,31 +2,36 @@
 import { systemClock, toHex } from '../../base/index.js'
 import { CacheView } from '../../blob-cache/index.js'
 import type { ViewedBlob } from '../../blob-cache/index.js'
-import { EXIT_OK, UsageError } from '../command.js'
-import { printable, printableBytes, printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { EXIT_OK } from '../command.js'
+import { bytesOption, defineCommand, flag, numberOption } from '../kit/index.js'
+import { printable, printableBytes } from '../printable.js'
+import { CACHE_DIR } from './blob-part.js'
 
-/** The number of keys that are printed at once. */
-const LINES = 256
-
-export const blobList: BlobPart = {
-  options: { prefix: { type: 'string' }, limit: { type: 'string' }, long: { type: 'boolean' } },
-  argumentsMax: 0,
-  async run({ dir, isJson, values }, terminal) {
-    const limit = values.limit === undefined ? Infinity : Number(values.limit)
-    if (!(limit >= 1)) throw new UsageError(`--limit takes a number, not '${values.limit}'`)
-    const prefix = new TextEncoder().encode(String(values.prefix ?? ''))
+export const blobList = defineCommand({
+  name: 'blob ls',
+  group: 'Other',
+  summary: 'Keys, in no order',
+  positionals: { dir: CACHE_DIR },
+  options: {
+    prefix: bytesOption('TEXT', 'only keys that begin so'),
+    limit: numberOption('N', 'at most so many', { min: 1, max: Number.MAX_SAFE_INTEGER }),
+    long: flag('also bytes, end of life and segment'),
+  },
+  json: 'lines',
+  onInterrupt: 'end',
+  async run({ dir, prefix = new Uint8Array(0), limit = Infinity, long: isLong }, context) {
     const view = await CacheView.read(dir, systemClock.wallMs())
     let count = 0
     for await (const blob of view.blobs()) {
       if (count >= limit) break
       if (!prefix.every((byte, i) => blob.key[i] === byte)) continue
-      terminal.out(`${isJson ? json(blob) : line(blob, values.long === true)}\n`)
-      if (++count % LINES === 0) await terminal.printed()
+      context.line(() => jsonOf(blob), () => `${line(blob, isLong)}\n`)
+      count++
+      await context.paced()
     }
     return EXIT_OK
   },
-}
+})
 
 function line({ key, bytes, expiresMs, segment }: ViewedBlob, isLong: boolean): string {
   const text = printableBytes(key)
@@ -35,11 +40,11 @@ function line({ key, bytes, expiresMs, segment }: ViewedBlob, isLong: boolean): 
   return `${String(bytes).padStart(10)}  ${end.padEnd(24)}  ${String(segment).padStart(6)}  ${text}`
 }
 
-function json({ key, bytes, expiresMs, segment, seqNum }: ViewedBlob): string {
-  return printableJson({
+function jsonOf({ key, bytes, expiresMs, segment, seqNum }: ViewedBlob): object {
+  return {
     key: printableBytes(key), keyHex: toHex(key), bytes, segment, seqNum,
     expires: expiresMs === 0 ? null : timeText(expiresMs),
-  }, 0)
+  }
 }
 
 /** The last moment of a record's time is beyond what dates can say. */

@@ -4,22 +4,27 @@ import { rebuildCache } from '../../blob-cache/index.js'
 import { NodeVfs } from '../../vfs/index.js'
 import { EXIT_OK } from '../command.js'
 import { countText } from '../demo/numbers.js'
-import { printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { defineCommand } from '../kit/index.js'
+import { CACHE_DIR } from './blob-part.js'
 
 /** Nothing is dropped for its size here: the next open knows how much there may be. */
 const SIZES = { maxBytes: 2 ** 50, segmentBytes: 64 * MiB, rollBytes: 4 * MiB }
 
-export const blobRebuild: BlobPart = {
-  options: {},
-  argumentsMax: 0,
-  async run({ dir, isJson }, terminal) {
+export const blobRebuild = defineCommand({
+  name: 'blob rebuild',
+  group: 'Other',
+  summary: 'Make a catalog of the segments alone, where the one there was is lost',
+  positionals: { dir: CACHE_DIR },
+  details: ['Deleted blobs may come back. No process may have the cache.'],
+  json: 'object',
+  // The new catalog takes its name when it is whole.
+  onInterrupt: 'end',
+  async run({ dir }, context) {
     const options = { vfs: new NodeVfs(), clock: systemClock, random: systemRandom, sizes: SIZES }
     const rebuilt = await rebuildCache(dir, options)
     const { segments, items, droppedSegments } = rebuilt
     const dropped = droppedSegments === 0 ? '' : `; ${countText(droppedSegments)} could not be read`
-    const text = `${countText(items)} blobs in ${countText(segments)} segments${dropped}\n`
-    terminal.out(isJson ? `${printableJson(rebuilt)}\n` : text)
+    context.result(rebuilt, () => `${countText(items)} blobs in ${countText(segments)} segments${dropped}\n`)
     return EXIT_OK
   },
-}
+})

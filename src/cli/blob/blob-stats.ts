@@ -5,25 +5,30 @@ import { systemClock } from '../../base/index.js'
 import { lockHolder } from '../../vfs/index.js'
 import { EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { printable, printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { defineCommand } from '../kit/index.js'
+import { printable } from '../printable.js'
+import { CACHE_DIR } from './blob-part.js'
 
 const QUEUES = ['young', 'returned', 'main']
 
-export const blobStats: BlobPart = {
-  options: {},
-  argumentsMax: 0,
-  async run({ dir, isJson }, terminal) {
+export const blobStats = defineCommand({
+  name: 'blob stats',
+  group: 'Other',
+  summary: 'Segments, blobs and bytes',
+  positionals: { dir: CACHE_DIR },
+  json: 'object',
+  onInterrupt: 'end',
+  async run({ dir }, context) {
     const view = await CacheView.read(dir, systemClock.wallMs())
     const holder = await lockHolder(view.dir)
     const { segments, catalogNum, seqNum, markCount, snapshot } = view
     const queues = Object.fromEntries(QUEUES.map((queue) => [queue, totals(segments.filter((s) => s.queue === queue))]))
     const head = { dir: view.dir, holder, catalogNum, seqNum, markCount, snapshot }
     const all = { ...head, ...totals(segments), queues, segments }
-    terminal.out(isJson ? `${printableJson(all)}\n` : text(all))
+    context.result(all, () => text(all))
     return EXIT_OK
   },
-}
+})
 
 interface Totals {
   segmentCount: number

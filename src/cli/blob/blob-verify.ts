@@ -3,22 +3,28 @@ import { checkCache } from '../../blob-cache/index.js'
 import type { FileLedger } from '../../blob-cache/index.js'
 import { EXIT_ERROR, EXIT_OK } from '../command.js'
 import { countText } from '../demo/numbers.js'
-import { printable, printableJson } from '../printable.js'
-import type { BlobPart } from './blob-part.js'
+import { defineCommand } from '../kit/index.js'
+import { printable } from '../printable.js'
+import { CACHE_DIR } from './blob-part.js'
 
-export const blobVerify: BlobPart = {
-  options: {},
-  argumentsMax: 0,
-  async run({ dir, isJson }, terminal) {
+export const blobVerify = defineCommand({
+  name: 'blob verify',
+  group: 'Other',
+  summary: 'Read every byte and tell what it is; exit code 1 when one is not what was written',
+  positionals: { dir: CACHE_DIR },
+  json: 'object',
+  onInterrupt: 'end',
+  async run({ dir }, context) {
     const check = await checkCache(dir, (ledger) => {
-      if (!isJson) terminal.out(fileText(ledger))
+      if (!context.isJson) context.print(fileText(ledger))
     })
     const { files, bytes, problemCount } = check
-    if (isJson) terminal.out(`${printableJson(check)}\n`)
-    else terminal.out(`${countText(bytes)} bytes in ${countText(files.length)} files: ${outcome(problemCount)}\n`)
+    context.result(check, () => {
+      return `${countText(bytes)} bytes in ${countText(files.length)} files: ${outcome(problemCount)}\n`
+    })
     return problemCount === 0 ? EXIT_OK : EXIT_ERROR
   },
-}
+})
 
 function outcome(problemCount: number): string {
   if (problemCount === 0) return 'each is what was written, or does not count'

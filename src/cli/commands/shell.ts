@@ -1,35 +1,41 @@
 /**
  * What: `varve shell`: opens a database and runs the commands that are typed or piped in.
  */
-import { parseArgs } from 'node:util'
 import { Varve } from '../../api/index.js'
 import { VarveError } from '../../base/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
-import type { Command, Terminal } from '../command.js'
+import type { Terminal } from '../command.js'
 import { countText } from '../demo/numbers.js'
 import { errorText } from '../error-text.js'
+import { defineCommand, DIR, flag } from '../kit/index.js'
 import { printable } from '../printable.js'
 import { runShell } from '../shell/shell.js'
 
-export const shellCommand: Command = {
+export const shellCommand = defineCommand({
   name: 'shell',
-  synopsis: 'DIR [--create] [--read-only]',
+  group: 'Look',
   summary: 'Read and write a database by hand, or from a script',
+  positionals: { dir: DIR },
+  options: {
+    create: flag('makes the database when there is none'),
+    readOnly: flag('changes nothing, also works beside a writer; sees the moment it was opened'),
+  },
   details: [
-    '',
-    '  DIR            directory of the database',
-    '  --create       makes the database when there is none',
-    '  --read-only    changes nothing, also works beside a writer; sees the moment it was opened',
-    '',
     'Commands come from the keyboard, or one a line from a pipe: varve shell DIR < FILE. "help" lists them. A',
     'command that fails is told, and the next one runs; from a pipe, the exit code is that of the first one',
     'that failed. Ctrl-C ends a scan, fill, dump or compact, or clears the line; Ctrl-D closes.',
   ],
-  run,
-}
+  json: 'none',
+  // At a keyboard the shell itself hears Ctrl-C; from a pipe it ends the process.
+  onInterrupt: 'end',
+  async run({ dir, create: isCreate, readOnly }, { terminal }) {
+    if (isCreate && readOnly) throw new UsageError('--create and --read-only exclude each other')
+    return run({ dir, isCreate, readOnly }, terminal)
+  },
+})
 
-async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { db, isNew } = await open(parse(args))
+async function run(given: ShellArguments, terminal: Terminal): Promise<number> {
+  const { db, isNew } = await open(given)
   if (isNew) terminal.error(`made a new database in ${printable(db.location)}\n`)
   if (terminal.screen !== null) terminal.out(greeting(db))
   let code: number
@@ -53,20 +59,6 @@ interface ShellArguments {
   /** True makes the database when there is none. */
   isCreate: boolean
   readOnly: boolean
-}
-
-function parse(args: readonly string[]): ShellArguments {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { create: { type: 'boolean' }, 'read-only': { type: 'boolean' } },
-    allowPositionals: true,
-  })
-  const [dir, ...more] = positionals
-  if (dir === undefined || dir === '') throw new UsageError('shell needs the directory of a database')
-  if (more.length > 0) throw new UsageError('shell takes one directory')
-  const [isCreate, readOnly] = [values.create === true, values['read-only'] === true]
-  if (isCreate && readOnly) throw new UsageError('--create and --read-only exclude each other')
-  return { dir, isCreate, readOnly }
 }
 
 /** Opens the database. It is made only when that was asked for, never because a name was mistyped. */

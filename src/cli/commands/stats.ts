@@ -2,70 +2,52 @@
  * What: `varve stats`: opens a database read-only and prints its statistics. Takes no lock, changes
  * nothing, works beside a writer and after a crash.
  */
-import { parseArgs } from 'node:util'
-import { Varve } from '../../api/index.js'
 import { statsText } from '../../stats/index.js'
 import type { Stats } from '../../stats/index.js'
 import { lockHolder } from '../../vfs/index.js'
 import type { LockHolder } from '../../vfs/index.js'
-import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
-import type { Command, Terminal } from '../command.js'
-import { errorReport } from '../error-text.js'
-import { printable, printableJson, printableTexts } from '../printable.js'
+import { EXIT_OK, UsageError } from '../command.js'
+import { defineCommand, optionalWord, textOption, withReader } from '../kit/index.js'
+import { printable, printableTexts } from '../printable.js'
 
-export const statsCommand: Command = {
+export const statsCommand = defineCommand({
   name: 'stats',
-  synopsis: 'DIR [--json]',
+  group: 'Look',
   summary: 'Print what a database holds and how its last run went',
+  positionals: {
+    dir: {
+      ...optionalWord('DIR', 'the directory of a database', 'directory of the database; --workdir DIR means the same'),
+      name: 'DIR',
+    },
+  },
+  options: { workdir: { ...textOption('DIR', ''), isHidden: true } },
   details: [
-    '',
-    '  DIR            directory of the database; --workdir DIR means the same',
-    '  --json         one JSON object; on an error, an object with the one key "error"',
-    '',
     'The directory is only read, also while another process has the database open: then what is shown',
     'is the moment of the call. "last run" is the last one that was closed: a killed one leaves no such figures.',
   ],
-  run,
-}
+  json: 'object',
+  onInterrupt: 'end',
+  async run({ dir, workdir }, context) {
+    if (dir !== undefined && workdir !== undefined) throw new UsageError('stats takes one directory')
+    const stats = await readStats(directoryOf(dir ?? workdir))
+    context.result(stats, () => text(stats))
+    return EXIT_OK
+  },
+})
 
-async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { dir, isJson } = parse(args)
-  let stats: OfflineStats
-  try {
-    stats = await readStats(dir)
-  } catch (error) {
-    if (!isJson) throw error
-    terminal.out(`${printableJson({ error: errorReport(error) })}\n`)
-    return EXIT_ERROR
-  }
-  terminal.out(isJson ? `${printableJson(stats)}\n` : text(stats))
-  return EXIT_OK
-}
-
-function parse(args: readonly string[]): { dir: string; isJson: boolean } {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { json: { type: 'boolean' }, workdir: { type: 'string' } },
-    allowPositionals: true,
-  })
-  const dirs = values.workdir === undefined ? positionals : [...positionals, values.workdir]
-  const [dir, ...more] = dirs
+function directoryOf(dir: string | undefined): string {
   if (dir === undefined || dir === '') throw new UsageError('stats needs the directory of a database')
-  if (more.length > 0) throw new UsageError('stats takes one directory')
-  return { dir, isJson: values.json === true }
+  return dir
 }
 
 type OfflineStats = Omit<Stats, 'lock'> & { lock: Stats['lock'] & { holder: LockHolder | null } }
 
-async function readStats(dir: string): Promise<OfflineStats> {
-  const db = await Varve.open(dir, { readOnly: true })
-  try {
+function readStats(dir: string): Promise<OfflineStats> {
+  return withReader(dir, async (db) => {
     const stats = db.stats()
     const holder = await lockHolder(db.location)
     return { ...stats, lock: { ...stats.lock, isHeld: holder !== null, holder } }
-  } finally {
-    await db.close()
-  }
+  })
 }
 
 function text(stats: OfflineStats): string {

@@ -1,10 +1,14 @@
 /** A terminal in memory: what a command prints is kept, what it reads is given, or typed key by key. */
 import { PassThrough, Readable } from 'node:stream'
-import type { Terminal } from '../../../src/cli/command.js'
+import type { ProgressScreen, Terminal } from '../../../src/cli/command.js'
 
 export class TestTerminal implements Terminal {
   readonly input: NodeJS.ReadableStream
   readonly screen: NodeJS.WritableStream | null = null
+  isShown = false
+  errorScreen: ProgressScreen | null = null
+  /** Called as Ctrl-C would be; null while no command listens. */
+  pressInterrupt: (() => void) | null = null
   outText = ''
   errorText = ''
 
@@ -23,6 +27,11 @@ export class TestTerminal implements Terminal {
 
   error(text: string): void {
     this.errorText += text
+  }
+
+  onInterrupt(listener: () => void): () => void {
+    this.pressInterrupt = listener
+    return () => (this.pressInterrupt = null)
   }
 
   printed(): Promise<void> {
