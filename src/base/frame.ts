@@ -204,6 +204,16 @@ export function readFrameHeader(
   return !Number.isNaN(out.firstSeqNum)
 }
 
+/**
+ * Gives where the padding behind the body of the frame at bytes[at] is not zero; -1 where it is. No checksum covers it,
+ * and no reader needs it: a check of a whole file looks at it.
+ */
+export function dirtyPadding(bytes: Uint8Array, at: number, bodyBytes: number): number {
+  const end = at + frameBytes(bodyBytes)
+  for (let i = at + FRAME_HEADER_BYTES + bodyBytes; i < end; i++) if (bytes[i] !== 0) return i
+  return -1
+}
+
 export function emptyFrameHeader(): FrameHeader {
   return {
     type: 0, flags: 0, bodyBytes: 0, extensionBytes: 0, firstSeqNum: 0, count: 0,

@@ -2,6 +2,7 @@
  * What: keys and values given as strings, written as UTF-8 without a copy in between.
  * A lone surrogate becomes U+FFFD, as TextEncoder defines.
  */
+import { toHex } from './bytes.js'
 import { copyView, viewLength } from './given-bytes.js'
 
 /**
@@ -64,4 +65,16 @@ export function copyBytes(data: Bytes): Uint8Array {
     if (writeAscii(data, bytes, 0)) return bytes
   }
   return textEncoder.encode(data)
+}
+
+/** More bytes of a key are not shown. */
+const KEY_BYTES_SHOWN = 64
+
+/** Shows the beginning of a key: as text where it can be printed, in hex otherwise. */
+export function shownKey(key: Bytes): string {
+  const bytes = copyBytes(key)
+  const shown = bytes.subarray(0, KEY_BYTES_SHOWN)
+  const rest = bytes.length > KEY_BYTES_SHOWN ? '…' : ''
+  const isText = shown.every((byte) => byte >= 0x20 && byte < 0x7f)
+  return isText ? `${JSON.stringify(String.fromCharCode(...shown))}${rest}` : `0x${toHex(shown)}${rest}`
 }

@@ -6,8 +6,8 @@
  * unless it lies within the bytes of the file that count.
  */
 import {
-  copyBytes, corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, KiB,
-  MiB, toHex, unfilledBytes, VarveError, vlogFileName,
+  corruption, crc32, errnoOf, handleChecksum, handleFileNum, handleLength, handleOffset, handleProblem, KiB,
+  MiB, shownKey, unfilledBytes, VarveError, vlogFileName,
 } from '../base/index.js'
 import type { Bytes, PointResult, Turns } from '../base/index.js'
 import { cutShort, isRight, readBytesSync, seedAt, ValuePlace, wrongValue } from '../tables/index.js'
@@ -19,7 +19,6 @@ export const POOL_READ_BYTES_MIN = 128 * KiB
 /** A longer value is read and checked in pieces: the event loop turns, and others have their turn in the pool. */
 export const PIECE_BYTES = MiB
 const TRIES = 2
-const KEY_BYTES_SHOWN = 64
 const TABLE_HINT = 'the table that has this handle is damaged: restore the database from a backup'
 
 /** True of the handle of a value that is worth the way through the thread pool. */
@@ -164,13 +163,4 @@ export function ofKey(error: unknown, key: Bytes): unknown {
     ...(file === undefined ? {} : { file }), ...(offset === undefined ? {} : { offset }),
     ...(hint === undefined ? {} : { hint }),
   })
-}
-
-/** The beginning of it: as text where it can be printed, in hex otherwise. */
-function shownKey(key: Bytes): string {
-  const bytes = copyBytes(key)
-  const shown = bytes.subarray(0, KEY_BYTES_SHOWN)
-  const rest = bytes.length > KEY_BYTES_SHOWN ? '…' : ''
-  const isText = shown.every((byte) => byte >= 0x20 && byte < 0x7f)
-  return isText ? `${JSON.stringify(String.fromCharCode(...shown))}${rest}` : `0x${toHex(shown)}${rest}`
 }

@@ -1,4 +1,8 @@
 /** Rank 4: the table files of an open database: made, named, opened, kept in memory. */
+export { checkFile, identityOf, nameOfListed } from './file-check.js'
+export type {
+  FileCheckLevel, FileCheckOptions, FileCheckPart, FileCheckPlace, FileCheckResult, FileProblem, ListedFile,
+} from './file-check.js'
 export type { NewFileOptions } from './new-file.js'
 export { NewStreamedFile } from './new-streamed-file.js'
 export { NewTable, tableSettings } from './new-table.js'

@@ -1,5 +1,6 @@
 /** Rank 3: the write-ahead log. */
 export * from './listed-logs.js'
+export * from './log-check.js'
 export * from './log-file.js'
 export * from './log-format.js'
 export * from './log-reader.js'

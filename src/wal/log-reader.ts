@@ -68,7 +68,7 @@ export function scanLog(
 /** Reads a log as `scanLog` does, with a pause now and then for callers that must not hold the event loop. */
 export function* scanSlices(
   fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
-): Generator<undefined, ScannedLog, undefined> {
+): Generator<undefined, ScannedLog, unknown> {
   const name = logFileName(fileNum)
   const log: ScannedLog = {
     fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,

@@ -155,6 +155,11 @@ export class TableIndex {
     return this.offsets[end]! - this.offsets[i]!
   }
 
+  /** Gives the key of the bound of block i: no entry of the block has a larger key. */
+  boundKey(i: number): Uint8Array {
+    return this.keyBytes.slice(this.keyStarts[i], this.keyStarts[i + 1])
+  }
+
   /** Finds the first block whose bound is at or behind (key[start, end), seqNum); `blockCount` when there is none. */
   find(key: Uint8Array, start: number, end: number, seqNum: number): number {
     const { keyBytes, sharedBytes, heads, blockCount } = this

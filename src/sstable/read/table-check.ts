@@ -5,8 +5,8 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, frontBytes, hashRange, KEY_BYTES_MAX,
-  KeyHash, readHashSeed, runSync, VarveError,
+  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes, hashRange,
+  KEY_BYTES_MAX, KeyHash, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
@@ -14,6 +14,7 @@ import { isApart, isTombstone, mayExpire } from '../../iterator/index.js'
 import type { Spans } from '../../iterator/index.js'
 import type { TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
+import type { TableIndex } from '../lookup/table-index.js'
 import { sameExpiry, sameValueFiles } from '../properties.js'
 import type { TableProperties } from '../properties.js'
 import { findReplacesProblem } from '../replaces.js'
@@ -24,8 +25,8 @@ import { ValueReferences } from '../value-references.js'
 import { ExpiryTally } from '../expiry-tally.js'
 import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
-  checkAgreement, checkPropertyFacts, checkSize, checkSpanFacts, readFilter, readOutline, readPointHash,
-  readPrefixFilter, readProperties, readSpans,
+  checkAgreement, checkFacts, checkPropertyFacts, checkSize, checkSpanFacts, readFilter, readOutline, readParts,
+  readPointHash, readPrefixFilter, readProperties, readSpans,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -33,6 +34,8 @@ export interface TableCheckOptions extends TableFile {
   databaseId: Uint8Array
   /** The facts that the manifest has. */
   facts: TableFacts
+  /** Hears of each part of the file whose bytes were read and compared, good or not. */
+  covered?: ((extent: Extent) => void) | undefined
 }
 
 /** Something in a table that is not as it must be. */
@@ -41,6 +44,10 @@ export interface TableProblem {
   readonly extent: Extent
   /** The number of the block that this part is; null for any other part. */
   readonly block: number | null
+  /** The first key of which entries may stand in the part. */
+  readonly from: Uint8Array
+  /** The last key of which entries may stand in the part. */
+  readonly last: Uint8Array
   /** The error that a reader of the part would meet. */
   readonly error: VarveError
 }
@@ -49,21 +56,18 @@ export interface TableProblem {
 export function* checkTable(
   options: TableCheckOptions, report: (problem: TableProblem) => void,
 ): Generator<undefined, void, unknown> {
-  const { facts, databaseId } = options
-  const reporter = new Reporter(report)
-  const outline = reporter.attempt({ offset: 0, bytes: facts.bytes }, () => {
-    checkSize(options, facts)
-    const read = runSync(readOutline(options))
-    checkFileIdentity(options.name, read.header, facts, databaseId)
-    return read
-  })
+  const { facts, covered = () => undefined } = options
+  const reporter = new Reporter(report, facts)
+  const outline = readChecked(options, reporter)
   if (outline === null) return
+  for (const extent of fixedParts(outline)) covered(extent)
   const tally = readTally(outline, facts, reporter)
   yield
   const blocks = new TableBlocks(outline, new BlockCache(0))
   const reader = new BlockReader()
   for (let number = 0; number < blocks.count; number++) {
     const extent = { offset: outline.index.offset(number), bytes: outline.index.bytes(number) }
+    covered(extent)
     const isGood = reporter.attempt(extent, () => readDeep(blocks, reader, number, outline.source), number) !== null
     if (isGood) tally?.addBlock(reader, number)
     else tally?.skipBlock()
@@ -72,11 +76,71 @@ export function* checkTable(
   tally?.compare(blocks)
 }
 
+/** Checks what tells where everything else is, and all but filters and blocks. Blocking, without a pause. */
+export function checkTableOutline(options: TableCheckOptions, report: (problem: TableProblem) => void): void {
+  const { facts, databaseId } = options
+  new Reporter(report, facts).attempt({ offset: 0, bytes: facts.bytes }, () => {
+    checkSize(options, facts)
+    checkFacts(runSync(readParts(options, { pointHash: false, filter: 'never' })), facts, databaseId)
+    return true
+  })
+}
+
+/** Reads the outline of the table that is meant; null after its problem was told. */
+function readChecked(options: TableCheckOptions, reporter: Reporter): TableOutline | null {
+  const { facts, databaseId } = options
+  const outline = reporter.attempt({ offset: 0, bytes: facts.bytes }, () => {
+    checkSize(options, facts)
+    const read = runSync(readOutline(options))
+    checkFileIdentity(options.name, read.header, facts, databaseId)
+    return read
+  })
+  reporter.index = outline?.index ?? null
+  return outline
+}
+
+/** The parts of a table beside its blocks. */
+function fixedParts({ footer }: TableOutline): Extent[] {
+  const footerAt = { offset: footer.fileBytes - FOOTER_BYTES, bytes: FOOTER_BYTES }
+  return [{ offset: 0, bytes: FILE_HEADER_BYTES }, ...footer.sections.filter(({ bytes }) => bytes > 0), footerAt]
+}
+
 /** Reads a block and checks all that is in it, also what only reads of single rows look at. */
 function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, source: TableSource): true {
   blocks.read(reader, number)
   for (let i = 0; reader.isRows && i < reader.count; i++) checkRowAt(source, reader, i, blocks.index.offset(number))
   return true
+}
+
+/**
+ * Checks some blocks of a table by themselves, from block `first` on until `bytesMax` were read: their checksums and
+ * what is in them. Gives the number of the next block; -1 when that was the last one. All else is checked with the
+ * first block.
+ */
+export function* checkTableBlocks(
+  options: TableCheckOptions, { first, bytesMax }: { first: number; bytesMax: number },
+  report: (problem: TableProblem) => void,
+): Generator<undefined, number, unknown> {
+  const { facts, covered = () => undefined } = options
+  const reporter = new Reporter(report, facts)
+  const outline = readChecked(options, reporter)
+  if (outline === null) return -1
+  if (first === 0) {
+    for (const extent of fixedParts(outline)) covered(extent)
+    readTally(outline, facts, reporter)
+  }
+  const blocks = new TableBlocks(outline, new BlockCache(0))
+  const reader = new BlockReader()
+  let bytes = 0
+  for (let number = first; number < blocks.count; number++) {
+    if (bytes > 0 && bytes >= bytesMax) return number
+    yield
+    const extent = { offset: outline.index.offset(number), bytes: outline.index.bytes(number) }
+    bytes += extent.bytes
+    covered(extent)
+    reporter.attempt(extent, () => readDeep(blocks, reader, number, outline.source), number)
+  }
+  return -1
 }
 
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */
@@ -110,9 +174,13 @@ function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter)
 
 class Reporter {
   private readonly report: (problem: TableProblem) => void
+  private readonly facts: TableFacts
+  /** Tells which keys stand in a block, once it was read. */
+  index: TableIndex | null = null
 
-  constructor(report: (problem: TableProblem) => void) {
+  constructor(report: (problem: TableProblem) => void, facts: TableFacts) {
     this.report = report
+    this.facts = facts
   }
 
   /** Gives what `read` gives; null after its problem was told. */
@@ -127,7 +195,10 @@ class Reporter {
   }
 
   tell(extent: Extent, error: VarveError, block: number | null = null): void {
-    this.report({ extent, block, error })
+    const { facts: { smallestKey, largestKey }, index } = this
+    const isKnown = block !== null && index !== null
+    const from = isKnown && block > 0 ? index.boundKey(block - 1) : smallestKey
+    this.report({ extent, block, from, last: isKnown ? index.boundKey(block) : largestKey, error })
   }
 }
 
