@@ -1,8 +1,9 @@
 /**
- * What: the first 128 bytes of every file that has a magic: logs, tables, manifests, and the files of a blob cache.
+ * What: the first 128 bytes of every file that has a magic: logs, tables, manifests, export streams, and the files of a
+ * blob cache.
  *
  *   offset size
- *        0    8  magic: 'varvelog', 'varvetab', 'varveman', 'varvevlg'; 'varveseg', 'varvecat', 'varvebix'
+ *        0    8  magic: 'varvelog', 'varvetab', 'varveman', 'varvevlg', 'varvexpt'; 'varveseg', 'varvecat', 'varvebix'
  *        8    4  format version
  *       12   12  feature bits, three words (features.ts)
  *       24   16  database id, random, same in every file of a database
@@ -36,11 +37,13 @@ const FORMATS_BEFORE_RELEASE: ReadonlySet<number> = new Set([1, 0x8002])
 export const FEATURES_OFFSET = 12
 const LINEAGE_OFFSET = 72
 
-export type FileMagic = 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg' | 'varveseg' | 'varvecat' | 'varvebix'
+export type FileMagic =
+  | 'varvelog' | 'varvetab' | 'varveman' | 'varvevlg' | 'varvexpt'
+  | 'varveseg' | 'varvecat' | 'varvebix'
 
 /** The bits of the first feature word that this version knows in a header. */
 const KNOWN_FEATURES: Readonly<Record<FileMagic, number>> = {
-  varvelog: 0, varvetab: 0, varveman: 0, varvevlg: 0,
+  varvelog: 0, varvetab: 0, varveman: 0, varvevlg: 0, varvexpt: 0,
   varveseg: 0, varvecat: 0, varvebix: 0,
 }
 

@@ -44,9 +44,9 @@ export const FrameType = {
   values: 5,
   /** Names tables that came from outside, in a log. Reserved. */
   ingestNote: 6,
-  /** Holds entries of an export stream. Reserved. */
+  /** Entries of an export stream. */
   exportRecords: 7,
-  /** Ends an export stream. Reserved. */
+  /** The end of an export stream: how much there was. */
   exportEnd: 8,
 } as const
 
@@ -63,6 +63,7 @@ export const VALUE_LOG_FRAMES: KnownFrames = {
   [FrameType.values]: FrameFlag.valuesApart, [FrameType.mark]: 0,
 }
 export const MANIFEST_FRAMES: KnownFrames = { [FrameType.editGroup]: 0, [FrameType.mark]: 0 }
+export const EXPORT_FRAMES: KnownFrames = { [FrameType.exportRecords]: 0, [FrameType.exportEnd]: 0 }
 
 /** Types of extensions. They are on disk: do not change these numbers. */
 export const ExtensionType = {
