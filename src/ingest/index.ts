@@ -1,0 +1,3 @@
+/** Rank 9: files that were made outside become part of a database, all or nothing. */
+export * from './load-options.js'
+export { loadEntries } from './load.js'
