@@ -43,6 +43,11 @@ export function readRange(options: RangeOptions | undefined, view: ReadView): Ra
   return { range, reverse, limit, state, seqNum, time, isNow, copies }
 }
 
+/** Gives a cursor over a range, which the caller closes: for who looks at more of an entry than key and value. */
+export function openCursor(view: ReadView, options: RangeOptions): Cursor {
+  return new Cursor(view, readRange(options, view))
+}
+
 function takeRange(range: RangeOptions): RangeOptions {
   const { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers } = range
   return { gt, gte, lt, lte, prefix, reverse, limit, snapshot, ownBuffers }

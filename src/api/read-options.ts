@@ -4,7 +4,8 @@
 import {
   checkFlag, invalidArgument, printAs, printedObject, setHidden, takeOptions, unreadableArgument, VarveError,
 } from '../base/index.js'
-import type { UserBytes } from '../base/index.js'
+import type { SeqNum, UserBytes } from '../base/index.js'
+import { allTables } from '../manifest/index.js'
 import { momentAt, momentGone } from '../read/index.js'
 import type { HeldSnapshot, ReadMoment, ReadView, Resource } from '../read/index.js'
 
@@ -36,15 +37,18 @@ export class Snapshot {
     printAs(this, ({ held, isReleased }) => printedObject('Snapshot', { sequence: held.seqNum, isReleased }))
   }
 
-  private constructor(view: ReadView) {
+  private constructor(view: ReadView, seqNum?: SeqNum) {
     const resource: Resource = { cut: () => this.release() }
     const { lostCount } = view.iterators
-    setHidden(this, { view, held: view.holdSnapshot(), resource, lostCount, isReleased: false })
+    const held = view.holdSnapshot()
+    setHidden(this, {
+      view, held: seqNum === undefined ? held : { ...held, seqNum }, resource, lostCount, isReleased: false,
+    })
     view.attach(resource)
   }
 
-  private static of(view: ReadView): Snapshot {
-    return new Snapshot(view)
+  private static of(view: ReadView, seqNum?: SeqNum): Snapshot {
+    return new Snapshot(view, seqNum)
   }
 
   /** Lets go of the moment: old versions that were kept for it may go. May be called again. */
@@ -63,6 +67,20 @@ export class Snapshot {
 
 export function newSnapshot(view: ReadView): Snapshot {
   return Snapshot['of'](view)
+}
+
+/**
+ * Takes a snapshot of a read-only view as of a number that is past. Only the logs keep every version, so the number may
+ * not be below that of an entry in a table. Throws SNAPSHOT_GONE then, INVALID_ARGUMENT for one that is still to come.
+ */
+export function pastSnapshot(view: ReadView, seqNum: SeqNum): Snapshot {
+  const first = allTables(view.state.version).reduce((most, table) => Math.max(most, table.largestSeqNum), 0)
+  const last = view.visibleSeqNum
+  if (seqNum > last) throw invalidArgument(`sequence number ${seqNum} is above the last one, ${last}`)
+  if (seqNum >= first) return Snapshot['of'](view, seqNum)
+  throw new VarveError('SNAPSHOT_GONE', `what the database was at sequence number ${seqNum} is not kept`, {
+    hint: `tables keep the newest version of a key; the logs have every version of ${first} to ${last}`,
+  })
 }
 
 /**

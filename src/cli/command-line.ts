@@ -5,11 +5,24 @@
 import { createRequire } from 'node:module'
 import { COMMAND_GROUPS, EXIT_ERROR, EXIT_OK, EXIT_USAGE, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
+import { batchCommand } from './commands/batch.js'
 import { blobCommand } from './commands/blob.js'
+import { compactCommand } from './commands/compact.js'
+import { countCommand } from './commands/count.js'
+import { delCommand } from './commands/del.js'
+import { destroyCommand } from './commands/destroy.js'
 import { dumpCommand } from './commands/dump.js'
-import { orphansCommand } from './commands/orphans.js'
-import { shellCommand } from './commands/shell.js'
+import { filesCommand } from './commands/files.js'
+import { findCommand } from './commands/find.js'
+import { flushCommand } from './commands/flush.js'
 import { gcCommand } from './commands/gc.js'
+import { getCommand } from './commands/get.js'
+import { historyCommand } from './commands/history.js'
+import { orphansCommand } from './commands/orphans.js'
+import { putCommand } from './commands/put.js'
+import { scanCommand } from './commands/scan.js'
+import { shellCommand } from './commands/shell.js'
+import { sizesCommand } from './commands/sizes.js'
 import { statsCommand } from './commands/stats.js'
 import { unlockCommand } from './commands/unlock.js'
 import { errorText } from './error-text.js'
@@ -17,7 +30,9 @@ import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
 
 const commands: readonly Command[] = [
-  shellCommand, statsCommand, dumpCommand, gcCommand, orphansCommand, unlockCommand, blobCommand,
+  getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
+  dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
+  gcCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
@@ -51,16 +66,16 @@ async function dispatch([name, ...rest]: readonly string[], terminal: Terminal):
     terminal.out(`${packageVersion()}\n`)
     return EXIT_OK
   }
-  return findCommand(name).run(rest, terminal)
+  return commandOf(name).run(rest, terminal)
 }
 
 function help([name, ...more]: readonly string[], terminal: Terminal): number {
   if (more.length > 0) throw new UsageError('help takes one command')
-  terminal.out(name === undefined ? overview() : findCommand(name).help())
+  terminal.out(name === undefined ? overview() : commandOf(name).help())
   return EXIT_OK
 }
 
-function findCommand(name: string): Command {
+function commandOf(name: string): Command {
   const command = commands.find((each) => each.name === name)
   if (command === undefined) throw new UsageError(unknownText('command', name, NAMES))
   return command
@@ -77,6 +92,7 @@ function overview(): string {
     const rows = commands.filter((command) => command.group === group)
       .map((command): [string, string] => [usage(command), command.summary])
     if (group === 'Other') rows.push(...others)
+    if (rows.length === 0) continue
     lines.push('', `${group}:`, ...rows.map(([left, text]) => `  ${left.padEnd(columns)}  ${text}`))
   }
   const codes = 'Exit codes: 0 done, 1 error, 2 wrong command line, 3 done, and something is lost or damaged.'

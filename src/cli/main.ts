@@ -5,4 +5,6 @@
 import { runCommandLine } from './command-line.js'
 import { ProcessTerminal } from './process-terminal.js'
 
-process.exitCode = await runCommandLine(process.argv.slice(2), new ProcessTerminal())
+const terminal = new ProcessTerminal()
+process.exitCode = await runCommandLine(process.argv.slice(2), terminal)
+terminal.end()

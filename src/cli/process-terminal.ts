@@ -8,6 +8,7 @@ import type { ProgressScreen, Terminal } from './command.js'
 
 export class ProcessTerminal implements Terminal {
   private failure: unknown = null
+  private isInputUsed = false
 
   constructor() {
     process.stdout.on('error', (error) => (this.failure ??= error))
@@ -16,6 +17,7 @@ export class ProcessTerminal implements Terminal {
   }
 
   get input(): NodeJS.ReadableStream {
+    this.isInputUsed = true
     return process.stdin
   }
 
@@ -46,6 +48,11 @@ export class ProcessTerminal implements Terminal {
 
   error(text: string): void {
     process.stderr.write(text)
+  }
+
+  /** Nothing is read any more: an input that has not ended must not keep the process. */
+  end(): void {
+    if (this.isInputUsed) process.stdin.destroy()
   }
 
   async printed(): Promise<void> {

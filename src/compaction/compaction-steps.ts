@@ -9,8 +9,10 @@ import { VarveError, vlogFileName } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
 import { jobResult, runJob } from '../exec/index.js'
 import type { Job, Procedure } from '../exec/index.js'
+import { CauseCode } from '../manifest/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { editOf, inputTables } from '../pick/index.js'
+import type { CompactionPick } from '../pick/index.js'
 import type { CompactionRunOutput } from '../run/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
 import type { PlannedFile } from '../tables/index.js'
@@ -117,6 +119,7 @@ function* install(
   const { installer, ends } = options
   const addValueLogs = task.result?.valueLogs ?? []
   const edit: VersionEdit = {
+    cause: installer.cause(causeOf(task.pick)),
     ...editOf(task.pick, tables), ...(addValueLogs.length > 0 ? { addValueLogs } : {}), ...dropTimeOf(options, task),
   }
   const kept = new Set(tables.map(({ fileNum }) => fileNum))
@@ -130,6 +133,11 @@ function* install(
   // The inputs retire first, since the tables of the next job must name them (sstable/replaces.ts).
   installer.whenDurable({ edit, log: null, onDurable: () => installer.retire(replaced) })
   ends.onInstalled(task, edit)
+}
+
+function causeOf({ kind, reason }: CompactionPick): number {
+  if (kind !== 'merge') return kind === 'move' ? CauseCode.move : CauseCode.drop
+  return reason === 'values' ? CauseCode.valueCollection : CauseCode.compaction
 }
 
 /** What expired is destroyed only by an edit that says so. */

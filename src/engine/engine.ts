@@ -107,7 +107,7 @@ export class Engine implements EngineCore, ReadView {
     this.deleter = new FileDeleter(setup.executor, setup.dir, clock, () => this.mayDelete())
     this.logPins = new LogPins({
       dir: setup.dir, executor: setup.executor, versions: this.versions, deleter: this.deleter, events: setup.events,
-      bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs, onLessKept: () => this.valueLogSweep.look(),
+      clock, bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs, onLessKept: () => this.valueLogSweep.look(),
     })
     this.valueLogSweep = new ValueLogSweep({
       clock, versions: this.versions, logPins: this.logPins, deleter: this.deleter,

@@ -89,6 +89,7 @@ export function makeInstaller(engine: EngineCore): Installer {
       return [...new Set([...setup.tables.retiredNums(), ...engine.deleter.tableNums(), ...kept])]
     },
     uniqueSuffix: () => setup.names.next(),
+    wallMs: () => options.clock.wallMs(),
     newHeader: (fileNum, magic) => newFileHeader(magic, setup.origin, fileNum),
     onDurable: () => engine.valueLogSweep.look(),
     onFailure: (place, error) => engine.failForGood(place, error),

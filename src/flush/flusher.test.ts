@@ -60,6 +60,7 @@ class Scene implements FlushHost {
       deleter: { add: (names) => void this.abandoned.push(...names), syncingDirectory: () => () => undefined },
       unlistedTables: () => [3],
       uniqueSuffix: () => '1.2',
+      wallMs: () => 0,
       newHeader: (fileNum, magic) =>
         newFileHeader(magic, {
           databaseId: sampleDatabaseId, generation: 1, lineage: 1, random: new SeededRandom(1),

@@ -10,6 +10,7 @@ import { assert, handleFileNum, isOutOfFiles, VarveError, Waiters } from '../bas
 import type { Clock, TableFacts, Timer } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
+import { CauseCode } from '../manifest/index.js'
 import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { StageTimes } from '../stats/index.js'
@@ -300,6 +301,7 @@ export class Flusher {
     const { memtable, nextLogNum, facts, valueLogs } = task
     const addValueLogs = [...valueLogs, ...this.streamedOf(task)]
     return {
+      cause: this.installer.cause(CauseCode.flush),
       logPointer: nextLogNum,
       lastSeqNum: memtable.lastSeqNum,
       ...(memtable.position === null ? {} : { position: memtable.position }),

@@ -1,8 +1,10 @@
 /** Rank 3: which files make the database. */
+export * from './edit-cause.js'
 export * from './extent.js'
 export * from './lineage.js'
 export * from './manifest-dump.js'
 export * from './manifest-format.js'
+export * from './manifest-history.js'
 export * from './manifest-log.js'
 export * from './manifest-reader.js'
 export * from './obsolete-files.js'

@@ -6,6 +6,7 @@ import { FRAME_HEADER_BYTES, FrameType, MANIFEST_FRAMES, SALT_BYTES, toHex, Varv
 import type { ExpiryFacts, FrameHeader, SpanFacts, TableFacts } from '../base/index.js'
 import { frameSections, keyOf, nameOf, printBytes, printJson, treeText } from '../dump/index.js'
 import type { Annotator, ByteSource, Section, TreeNode } from '../dump/index.js'
+import { causeName } from './edit-cause.js'
 import { EDIT_FIELDS, RECORD_FIELDS } from './fields.js'
 import type { FieldSet } from './fields.js'
 import { FIELD_IGNORABLE, FieldTag, LOG_EXACT, LOG_MUST_EXIST, RecordTag } from './manifest-format.js'
@@ -103,6 +104,7 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.dropTime, (it) => ({ ms: it.u53('drop time'), seqNum: it.u53('last sequence number then') })],
   [FieldTag.hashSeed, (it) => ({ low: it.u32('hash seed, low half'), high: it.u32('high half') })],
   [FieldTag.closedAtMs, number('time of the close')],
+  [FieldTag.cause, (it) => ({ job: it.u32('job', causeName), ms: it.u53('wall clock') })],
   [FieldTag.settings, json('settings')],
   [FieldTag.flushStats, json('flush statistics')],
 ])

@@ -55,6 +55,8 @@ export const FieldTag = {
   lineage: 20,
   /** Two u32: the seed of the hashes of new tables. It is drawn once, and each new manifest repeats it. */
   hashSeed: 23,
+  /** u32 code of the job, u64 wall clock then, in milliseconds since 1970 (edit-cause.ts); ignorable. */
+  cause: 24,
   /** u64 wall clock at a clean close after which the clocks had agreed, in milliseconds since 1970. */
   closedAtMs: 26,
 } as const
@@ -66,7 +68,6 @@ export const ReservedFieldTag = {
   nextKeyspaceId: 19,
   remapOfValueFiles: 21,
   scrubPosition: 22,
-  causeOfTheEdit: 24,
   newLevelNumbers: 25,
 } as const
 
@@ -98,7 +99,7 @@ export const ReservedRecordTag = {
 export const FIELD_IGNORABLE = 1
 
 /** Fields that are written with the flag `FIELD_IGNORABLE`. */
-export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([FieldTag.flushStats])
+export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([FieldTag.flushStats, FieldTag.cause])
 
 /** Flag of a log record: exactly the bytes that it names count. */
 export const LOG_EXACT = 1

@@ -49,7 +49,8 @@ export function* readManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<Ma
   return replayManifest(yield* readManifestBytes(vfs, vfs.join(dir, name), name), fileNum)
 }
 
-function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Array> {
+/** Reads the bytes of a manifest. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
+export function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Array> {
   try {
     return yield* withFile(vfs, path, 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX))
   } catch (error) {
@@ -66,8 +67,10 @@ function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Ar
 }
 
 /** One good frame of a manifest. */
-interface ManifestFrame {
+export interface ManifestFrame {
   offset: number
+  /** The offset behind it. */
+  end: number
   header: FrameHeader
   /** Empty for a mark. */
   edits: VersionEdit[]
@@ -110,7 +113,7 @@ function isWritten(bytes: Uint8Array, start: number): boolean {
 }
 
 /** Gives the good frames in order; throws when what follows them is not a torn end. */
-function* readFrames(
+export function* readFrames(
   bytes: Uint8Array, fileNum: FileNum,
 ): Generator<ManifestFrame, ManifestEnd> {
   const file = manifestFileName(fileNum)
@@ -131,8 +134,9 @@ function* readFrames(
     const edits = decodeGroup(bytes, start, start + frame.bodyBytes, { count: frame.count, file })
     if (number === 1) checkFirstGroup(frame, edits, header, file)
     else checkLaterGroup(edits, file, offset)
-    yield { offset, header: frame, edits }
-    offset += frameBytes(frame.bodyBytes)
+    const end = offset + frameBytes(frame.bodyBytes)
+    yield { offset, end, header: frame, edits }
+    offset = end
   }
   const later = findFrame(bytes, { bad: offset, seed, generation: header.generation })
   if (later !== -1) {

@@ -8,6 +8,8 @@ import {
   readHashSeed, VarveError,
 } from '../base/index.js'
 import type { FileNum, HashSeed, LevelNum, LogFacts, SeqNum, TableFacts, ValueFileReference } from '../base/index.js'
+import { decodeCause, encodeCause } from './edit-cause.js'
+import type { EditCause } from './edit-cause.js'
 import { EDIT_FIELDS, readFields, RECORD_FIELDS, UnknownField } from './fields.js'
 import {
   FIELD_IGNORABLE, FieldTag, IGNORABLE_FIELDS, PIN_NAME_BYTES_MAX, TEXT_BYTES_MAX,
@@ -59,6 +61,8 @@ export interface VersionEdit {
   readonly discards?: readonly ValueFileReference[]
   readonly dropTime?: DropTime
   readonly closedAtMs?: number
+  /** For people alone; no part of a version. */
+  readonly cause?: EditCause
   readonly settings?: string
   readonly flushStats?: string
 }
@@ -143,6 +147,8 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   const { dropTime } = edit
   if (dropTime !== undefined) writer.field(FieldTag.dropTime, (out) => out.u53(dropTime.ms).u53(dropTime.seqNum))
   writer.number(FieldTag.closedAtMs, edit.closedAtMs)
+  const { cause } = edit
+  if (cause !== undefined) writer.field(FieldTag.cause, (out) => encodeCause(out, cause))
   writer.text(FieldTag.settings, edit.settings)
   writer.text(FieldTag.flushStats, edit.flushStats)
   return writer.out.finish()
@@ -176,6 +182,7 @@ const decoders = new Map<number, FieldDecoder>([
     ((draft.position = restBytes(value, POSITION_BYTES_MAX)), 0)],
   [FieldTag.dropTime, (draft, value) => ((draft.dropTime = { ms: value.u53(), seqNum: value.u53() }), 0)],
   [FieldTag.closedAtMs, (draft, value) => ((draft.closedAtMs = value.u53()), 0)],
+  [FieldTag.cause, (draft, value) => ((draft.cause = decodeCause(value)), 0)],
   [FieldTag.settings, (draft, value) => ((draft.settings = restText(value, TEXT_BYTES_MAX)), 0)],
   [FieldTag.flushStats, (draft, value) =>
     ((draft.flushStats = restText(value, TEXT_BYTES_MAX)), 0)],

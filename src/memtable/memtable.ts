@@ -47,6 +47,13 @@ export interface ValueFileHolds {
   release(fileNum: FileNum): void
 }
 
+/** One version of a key; the value is lent while the memtable is held. */
+export interface MemtableVersion extends PointResult {
+  seqNum: SeqNum
+  /** Where its entry starts in the slab, and so in the log. */
+  offset: number
+}
+
 const NO_BYTES = new Uint8Array(0)
 const NO_SPANS: readonly Spans[] = []
 /** The index of every empty memtable. Nothing is ever put into it. */
@@ -278,6 +285,22 @@ export class Memtable {
     out.valueStart = entryKeyEnd(bytes, offset)
     out.valueEnd = out.valueStart + entryValueBytes(bytes, offset)
     return found
+  }
+
+  /** Every version of a key and where it stands in the log, newest first. */
+  versionsOf(key: Uint8Array): MemtableVersion[] {
+    const { bytes, entries, index, seed } = this
+    const hash = hashRange(key, 0, key.length, seed)
+    let found = index.find(hash)
+    while (found !== 0 && !this.keyIs(found - 1, key, 0, key.length)) found = index.next(hash)
+    const versions: MemtableVersion[] = []
+    for (; found !== 0; found = entries.older(found - 1)) {
+      const offset = entries.offset(found - 1)
+      const [valueStart, valueEnd] = [entryKeyEnd(bytes, offset), entryValueEnd(bytes, offset)]
+      const seqNum = this.baseSeqNum + entries.seqDelta(found - 1)
+      versions.push({ offset, seqNum, kind: entryKind(bytes, offset), valueBytes: bytes, valueStart, valueEnd })
+    }
+    return versions
   }
 
   /** Called when writes pause: what iterators walk over becomes few runs, if there are any iterators. */

@@ -2,6 +2,8 @@
 export { approximateBytes } from './approximate-bytes.js'
 export { Cursor } from './cursor.js'
 export type { CursorOptions } from './cursor.js'
+export { findKey } from './find-key.js'
+export type { KeyPlace, KeySource } from './find-key.js'
 export { PointReader } from './point-read.js'
 export { momentAt, readAnew } from './read-anew.js'
 export type { ReadMoment } from './read-anew.js'

@@ -10,7 +10,7 @@ import { tableFileName, tempFileName, vlogFileName } from '../base/index.js'
 import type { FileHeader, FileMagic, FileNum, TableFacts } from '../base/index.js'
 import { waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
-import type { VersionEdit } from '../manifest/index.js'
+import type { EditCause, VersionEdit } from '../manifest/index.js'
 import { isDirectoryFailure, publish } from '../tables/index.js'
 import type { OpenTables, PlannedFile } from '../tables/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -48,6 +48,8 @@ export interface InstallerOptions {
   /** Gives digits and dots that no other process or moment has. */
   uniqueSuffix(): string
   newHeader(fileNum: FileNum, magic: FileMagic): FileHeader
+  /** The wall clock, in milliseconds since 1970. */
+  wallMs(): number
   /** Called when an edit is durable, after what it replaces was given away. */
   onDurable(): void
   /** Called when the directory or a log could not be synced: nothing may be trusted any more. */
@@ -111,6 +113,11 @@ export class Installer {
       onFailure('directory sync', error)
       return false
     }
+  }
+
+  /** Says in an edit which job makes it, and when. */
+  cause(code: number): EditCause {
+    return { code, wallMs: this.options.wallMs() }
   }
 
   /** Opens a table for reading before the manifest lists it; throws when it cannot be read. */

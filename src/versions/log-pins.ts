@@ -13,10 +13,10 @@
  * for `bytesMax` only when no table points to them.
  */
 import { invalidArgument, logFileName, VarveError } from '../base/index.js'
-import type { FileNum } from '../base/index.js'
+import type { Clock, FileNum } from '../base/index.js'
 import { runJob } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
-import { isPinned, PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
+import { CauseCode, isPinned, PIN_NAME_BYTES_MAX, PINS_MAX } from '../manifest/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import type { EventBus } from '../stats/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -39,6 +39,7 @@ export interface LogPinsOptions {
   versions: VersionSet
   deleter: FileDeleter
   events: EventBus
+  clock: Clock
   bytesMax: number
   /** Logs below the pointer that were found at open. */
   kept: readonly KeptLog[]
@@ -154,7 +155,8 @@ export class LogPins {
   private async append(edit: VersionEdit): Promise<void> {
     this.unsettledCount++
     try {
-      await this.options.versions.appended(edit)
+      const cause = { code: CauseCode.pin, wallMs: this.options.clock.wallMs() }
+      await this.options.versions.appended({ cause, ...edit })
     } finally {
       this.unsettledCount--
     }

@@ -9,7 +9,7 @@
  */
 import { valueLogFileName, Waiters } from '../base/index.js'
 import type { Clock, FileNum } from '../base/index.js'
-import { isPinned } from '../manifest/index.js'
+import { CauseCode, isPinned } from '../manifest/index.js'
 import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { ValueLogHolder } from '../stats/index.js'
 import type { FileDeleter } from './file-deleter.js'
@@ -48,14 +48,15 @@ export class ValueLogSweep {
   /** Something that may have been the last to need a file is gone: an edit is durable, a pin has moved. */
   look(): void {
     if (this.isUnderWay) return // looks again when it has ended
-    const { versions, logPins } = this.options
+    const { clock, versions, logPins } = this.options
     const dead = deadValueLogs(versions.durable, versions.current)
     if (dead.length === 0) return
     const going = dead.filter((facts) => !this.isNeeded(facts))
     if (going.length < dead.length) logPins.enforceCap()
     if (going.length === 0) return
     this.isUnderWay = true
-    versions.append({ removeValueLogs: going.map(({ fileNum }) => fileNum) }, (error) => {
+    const cause = { code: CauseCode.valueLogRemoval, wallMs: clock.wallMs() }
+    versions.append({ cause, removeValueLogs: going.map(({ fileNum }) => fileNum) }, (error) => {
       if (error === null) this.onDurable(going)
       else this.hasEnded = true // as all writing has
       this.idleWaiters.wake()

@@ -71,6 +71,14 @@ export function bytesWord(name: string, what: string, help: Help): Positional<Ui
   return { name, what, help, count: 'one', isBytes: true, read: ([text], form) => readBytes(text!, form, name) }
 }
 
+/** A key or value that may be left out. */
+export function optionalBytesWord(name: string, what: string, help: Help): Positional<Uint8Array | undefined> {
+  return {
+    name: `[${name}]`, what, help, count: 'optional', isBytes: true,
+    read: ([text], form) => text === undefined ? undefined : readBytes(text, form, name),
+  }
+}
+
 /** Keys, at least one. */
 export function bytesWords(name: string, what: string, help: Help): Positional<readonly Uint8Array[]> {
   return {

@@ -18,12 +18,14 @@ export async function withReader<T>(dir: string, use: (db: Varve) => Promise<T>)
 export async function withWriter<T>(
   dir: string, nevertheless: string, use: (db: Varve) => Promise<T>, options: VarveOptions = {},
 ): Promise<T> {
-  return useAndClose(await openWriter(dir, nevertheless, options), use)
+  const db = await lockedAs(nevertheless, () => Varve.open(dir, { ...options, createIfMissing: false }))
+  return useAndClose(db, use)
 }
 
-async function openWriter(dir: string, nevertheless: string, options: VarveOptions): Promise<Varve> {
+/** Adds to the hint of LOCKED what works nevertheless. */
+export async function lockedAs<T>(nevertheless: string, call: () => Promise<T>): Promise<T> {
   try {
-    return await Varve.open(dir, { ...options, createIfMissing: false })
+    return await call()
   } catch (error) {
     if (!VarveError.is(error) || error.code !== 'LOCKED') throw error
     const hint = [error.hint, `while it is open, ${nevertheless}`].filter((each) => each !== undefined).join('; ')

@@ -6,7 +6,8 @@
 import type { Clock } from '../../base/index.js'
 import type { Progress } from '../../report/index.js'
 import type { ProgressScreen } from '../command.js'
-import { countText, sizeText } from '../demo/numbers.js'
+import { countText } from '../demo/numbers.js'
+import { amountText } from './quantities.js'
 import { displayWidth } from './text-table.js'
 
 const BAR_CHARACTERS = 20
@@ -66,14 +67,14 @@ export function progressText(title: string, progress: Progress, bytesPerMs: numb
     parts.push(`[${'#'.repeat(Math.floor(share * BAR_CHARACTERS)).padEnd(BAR_CHARACTERS, '.')}]`)
     parts.push(`${Math.floor(share * 100)} %`)
   }
-  if (doneBytes > 0 || totalBytes !== null) parts.push(amountText(doneBytes, totalBytes, sizeText))
-  if (doneCount > 0 || totalCount !== null) parts.push(amountText(doneCount, totalCount, countText))
-  if (bytesPerMs > 0) parts.push(`${sizeText(bytesPerMs * 1000)}/s`)
+  if (doneBytes > 0 || totalBytes !== null) parts.push(doneText(doneBytes, totalBytes, amountText))
+  if (doneCount > 0 || totalCount !== null) parts.push(doneText(doneCount, totalCount, countText))
+  if (bytesPerMs > 0) parts.push(`${amountText(bytesPerMs * 1000)}/s`)
   if (bytesPerMs > 0 && totalBytes !== null) parts.push(`${leftText((totalBytes - doneBytes) / bytesPerMs)} left`)
   return parts.join('  ')
 }
 
-function amountText(done: number, total: number | null, text: (amount: number) => string): string {
+function doneText(done: number, total: number | null, text: (amount: number) => string): string {
   return total === null ? text(done) : `${text(done)} of ${text(total)}`
 }
 

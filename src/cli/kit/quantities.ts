@@ -46,3 +46,18 @@ export function readNumber(text: string, name: string, { min, max, isFraction = 
   const upTo = max >= Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`
   throw new UsageError(`${name} takes a ${isFraction ? '' : 'whole '}number ${upTo}, not '${text}'`)
 }
+
+const AMOUNT_UNITS: readonly (readonly [name: string, bytes: number])[] = [
+  ['TiB', 1024 * GiB], ['GiB', GiB], ['MiB', MiB], ['KiB', KiB],
+]
+
+/** Gives bytes in their largest unit: `812 B`, `4.0 KiB`, `1.5 GiB`. */
+export function amountText(bytes: number): string {
+  const unit = AMOUNT_UNITS.find(([, each]) => bytes >= each)
+  return unit === undefined ? `${Math.round(bytes)} B` : `${(bytes / unit[1]).toFixed(1)} ${unit[0]}`
+}
+
+/** Gives a count with the name of what is counted: `1 entry`, `2,000 entries`. */
+export function countedText(count: number, one: string, many = `${one}s`): string {
+  return count === 1 ? `1 ${one}` : `${count.toLocaleString('en-US')} ${many}`
+}

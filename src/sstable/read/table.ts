@@ -11,6 +11,7 @@ import type { HashSeed, InternalIterator, KeyHash, PointResult, SeqNum, Steps, T
 import { MARK_POINT } from '../../cache/index.js'
 import type { BlockCache } from '../../cache/index.js'
 import type { Spans } from '../../iterator/index.js'
+import { BlockReader } from '../block/block-reader.js'
 import { FOUND, NO_ENTRY, OTHER_KEY, PointEntries } from '../block/point-entries.js'
 import type { BloomFilter } from '../lookup/bloom-filter.js'
 import type { PointHash } from '../lookup/point-hash.js'
@@ -35,6 +36,15 @@ export interface TableOpenOptions extends TableFile {
   isForWriting?: boolean
   /** Called when a dropped index was read again for a call that goes on. */
   onIndexRead?: () => void
+}
+
+/** One version of a key in a table. */
+export interface TableVersion extends PointResult {
+  seqNum: SeqNum
+  /** The number of its block, from 0. */
+  block: number
+  /** Where the block starts in the file. */
+  offset: number
 }
 
 /** What a table has in memory, besides its index, to find a key or to know that it is not there. */
@@ -197,6 +207,36 @@ export class Table {
     const { index } = this
     const below = index.bytes(0, index.find(key, 0, key.length, NUMBER_MAX))
     return Math.round((below / index.bytes(0, index.blockCount)) * this.facts.bytes)
+  }
+
+  /** Every version of a key and the block in which it stands, newest first. The values are copies. */
+  versionsOf(key: Uint8Array): TableVersion[] {
+    const { index, blocks } = this
+    const versions: TableVersion[] = []
+    const reader = new BlockReader()
+    let block = index.find(key, 0, key.length, Infinity)
+    for (; block < blocks.count; block++) {
+      blocks.read(reader, block)
+      let i = reader.lowerBound(key, 0, key.length, Infinity)
+      for (; i < reader.count && reader.keyEquals(i, key, 0, key.length); i++) {
+        const valueBytes = reader.bytes.slice(reader.valueStart(i), reader.valueEnd(i))
+        versions.push({
+          block, offset: index.offset(block), seqNum: reader.seqNumAt(i), kind: reader.kindAt(i),
+          valueBytes, valueStart: 0, valueEnd: valueBytes.length,
+        })
+      }
+      if (i < reader.count) break
+    }
+    return versions
+  }
+
+  /** The blocks in order: how many bytes of the file each takes, and a key that is not below any of its keys. */
+  *blockSizes(): Generator<{ bound: Uint8Array; bytes: number; entries: number }> {
+    const { index } = this
+    const { keyBytes, keyStarts, counts } = index
+    for (let i = 0; i < index.blockCount; i++) {
+      yield { bound: keyBytes.slice(keyStarts[i], keyStarts[i + 1]), bytes: index.bytes(i), entries: counts[i]! }
+    }
   }
 
   /** Gives an iterator over all versions of all keys. It must be closed, since it keeps its block in the cache. */

@@ -2,7 +2,7 @@
 import { MemoryVfs } from '../../../src/testing.js'
 import { SeededRandom, runSync } from '../../../src/base/index.js'
 import type { ExpiryFacts, LogFacts, TableFacts } from '../../../src/base/index.js'
-import { applyEdit, applyEdits, createManifest, emptyVersion } from '../../../src/manifest/index.js'
+import { applyEdit, applyEdits, CauseCode, createManifest, emptyVersion } from '../../../src/manifest/index.js'
 import type {
   ManifestLog, ManifestOptions, NewValueLog, Version, VersionEdit,
 } from '../../../src/manifest/index.js'
@@ -58,7 +58,7 @@ const sampleExpiry: ExpiryFacts = {
 /** A flush, a flush with all that a group can carry, a compaction with a move, and logs in every state. */
 export const sampleGroups: VersionEdit[][] = [
   [{
-    logPointer: 12, lastSeqNum: 119, nextFileNum: 14,
+    logPointer: 12, lastSeqNum: 119, nextFileNum: 14, cause: { code: CauseCode.flush, wallMs: 1_899_999_900_000 },
     addTables: [{ level: 0, facts: sampleTable(11, 'b-m', { firstLog: 8, lastLog: 9 }) }],
     flushStats: '{"count":1}',
     hashSeed: { low: 0x01020304, high: -2 },

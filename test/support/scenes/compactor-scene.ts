@@ -68,6 +68,7 @@ export class CompactorScene implements CompactorHost {
       },
       unlistedTables: () => [],
       uniqueSuffix: () => '1.2',
+      wallMs: () => 0,
       newHeader: (fileNum, magic) =>
         newFileHeader(magic, {
           databaseId: this.databaseId, generation: 1, lineage: 1, random: new SeededRandom(1),
