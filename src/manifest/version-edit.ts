@@ -61,7 +61,7 @@ export interface VersionEdit {
   readonly discards?: readonly ValueFileReference[]
   readonly dropTime?: DropTime
   readonly closedAtMs?: number
-  /** For people alone; no part of a version. */
+  /** The job that made it: for people alone, and no part of a version. */
   readonly cause?: EditCause
   readonly settings?: string
   readonly flushStats?: string

@@ -18,7 +18,7 @@ export type KeySource =
     readonly kind: 'table'; readonly file: string; readonly level: number; readonly block: number
     readonly offset: number
   }
-  /** Of a range tombstone only the file is told. */
+  /** A range tombstone, of which only the file is told. */
   | { readonly kind: 'spans'; readonly file: string; readonly level: number | null }
 
 /** A place that has something of the key. */

@@ -36,17 +36,17 @@ export const compactCommand = defineCommand({
       const startMs = clock.nowMs()
       const tell = context.progress('compacting')
       let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
-      await db.compact({ ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) }, {
-        signal,
-        onProgress(now) {
-          progress = now
-          tell({ doneBytes: now.readBytes, totalBytes: null, doneCount: now.stepCount, totalCount: null })
-        },
-      })
+      const range = { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) }
+      const onProgress = (now: CompactProgress): void => {
+        progress = now
+        tell({ doneBytes: now.readBytes, totalBytes: null, doneCount: now.stepCount, totalCount: null })
+      }
+      await db.compact(range, { signal, onProgress })
       const ms = clock.nowMs() - startMs
       const { readBytes, writtenBytes, stepCount } = progress
       context.result({ isDry, plan, ...progress, durationMs: Math.round(ms) }, () => {
-        return `${countedText(stepCount, 'step')} in ${msText(ms)}, read ${amountText(readBytes)}, wrote ${amountText(writtenBytes)}\n`
+        const bytes = `read ${amountText(readBytes)}, wrote ${amountText(writtenBytes)}`
+        return `${countedText(stepCount, 'step')} in ${msText(ms)}, ${bytes}\n`
       })
       return EXIT_OK
     })

@@ -8,11 +8,12 @@ import type { KeyPlace, ReadView } from '../../read/index.js'
 import { EXIT_OK } from '../command.js'
 import { untilDamage } from '../data/damage.js'
 import { countText } from '../demo/numbers.js'
-import { bytesField, bytesWord, defineCommand, DIR, tableText, withReader } from '../kit/index.js'
+import { bytesField, bytesWord, countedText, defineCommand, DIR, tableText, withReader } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { timeText } from '../look/age-text.js'
 
 const KEY_CHARACTERS = 60
+const RANGE_CHARACTERS = 20
 const ATTEMPTS_MAX = 5
 
 /** What becomes of a place when somebody reads the key. */
@@ -96,27 +97,40 @@ function text(
 ): string {
   const head = `${context.shortKeyText(key, KEY_CHARACTERS)}: ${STATES[state]}\n`
   if (places.length === 0) return head
-  const columns = [{ title: 'sequence', isRight: true }, { title: 'place' }, { title: 'what' }, { title: '' }]
-  const rows = places.map((place) => {
-    return [countText(place.seqNum), placeText(place), whatText(place, context, view), place.verdict]
+  const columns = [
+    { title: 'sequence', isRight: true }, { title: '' }, { title: 'file' }, { title: 'level', isRight: true },
+    { title: 'block', isRight: true }, { title: 'offset', isRight: true }, { title: 'what' },
+  ]
+  const rows = places.flatMap((place) => {
+    const [what, ...more] = whatLines(place, context, view)
+    return [[countText(place.seqNum), place.verdict, ...sourceCells(place), what!], ...more.map(indented)]
   })
   return head + tableText(columns, rows)
 }
 
-function placeText({ source }: KeyPlace): string {
-  if (source.kind === 'log') return `${source.file} at ${countText(source.offset)}`
-  if (source.kind === 'spans') return source.level === null ? source.file : `${source.file}, level ${source.level}`
-  return `${source.file}, level ${source.level}, block ${source.block} at ${countText(source.offset)}`
+function sourceCells({ source }: KeyPlace): string[] {
+  if (source.kind === 'log') return [source.file, '', '', countText(source.offset)]
+  if (source.kind === 'spans') return [source.file, source.level === null ? '' : String(source.level), '', '']
+  return [source.file, String(source.level), countText(source.block), countText(source.offset)]
 }
 
-function whatText({ what, valueBytes, expiresMs, handle, range }: KeyPlace, context: CommandContext, view: ReadView) {
-  if (what === 'del') return 'deletion'
+/** A further line of what a place says. */
+function indented(line: string): string[] {
+  return ['', '', '', '', '', '', line]
+}
+
+function whatLines(
+  { what, valueBytes, expiresMs, handle, range }: KeyPlace, context: CommandContext, view: ReadView,
+): string[] {
+  if (what === 'del') return ['deletion']
   if (range !== null) {
-    const to = range.to === null ? 'the last key' : context.shortKeyText(range.to, KEY_CHARACTERS / 3)
-    return `deletes ${context.shortKeyText(range.from, KEY_CHARACTERS / 3)} to ${to}`
+    const [from, to] = [range.from, range.to].map((key) => {
+      return key === null ? 'the last key' : context.shortKeyText(key, RANGE_CHARACTERS)
+    })
+    return ['deletes', `from ${from}`, `to ${to}`]
   }
-  const parts = [valueBytes === null ? 'bad handle' : `${countText(valueBytes)} bytes`]
-  if (handle !== null) parts.push(`in ${valueFileName(handle.fileNum, view)} at ${countText(handle.offset)}`)
-  if (expiresMs !== 0) parts.push(`expires ${timeText(expiresMs)}`)
-  return parts.join(', ')
+  const lines = [valueBytes === null ? 'bad handle' : countedText(valueBytes, 'byte')]
+  if (handle !== null) lines.push(`in ${valueFileName(handle.fileNum, view)} at ${countText(handle.offset)}`)
+  if (expiresMs !== 0) lines.push(`to ${timeText(expiresMs)}`)
+  return lines
 }

@@ -33,7 +33,8 @@ export const getCommand = defineCommand({
       if (entry === undefined) throw absent()
       const { value, expiresAt, seqNum } = entry
       context.result({
-        ...bytesField('k', key), ...bytesField('v', value), seq: seqNum, ...(expiresAt === null ? {} : { exp: expiresAt }),
+        ...bytesField('k', key), ...bytesField('v', value), seq: seqNum,
+        ...(expiresAt === null ? {} : { exp: expiresAt }),
       }, () => `${context.keyText(value)}\n`)
       return EXIT_OK
     })

@@ -81,7 +81,10 @@ function printVersion(history: ManifestHistory, at: number, context: CommandCont
     return { level, tables: tables.map((facts) => tableJson({ level, facts })) }
   })
   const { logPointer, lastSeqNum, nextFileNum } = version
-  context.line(() => ({ group: at, logPointer, lastSeq: lastSeqNum, nextFileNum, levels }), () => withoutUnsafe(versionText(version)))
+  context.line(
+    () => ({ group: at, logPointer, lastSeq: lastSeqNum, nextFileNum, levels }),
+    () => withoutUnsafe(versionText(version)),
+  )
   return EXIT_OK
 }
 
@@ -92,7 +95,9 @@ function causeOf(edits: readonly VersionEdit[]): VersionEdit['cause'] {
 function jobOf({ number, edits }: HistoryGroup): string {
   if (number === 1) return 'whole version'
   const names = new Set(edits.flatMap(({ cause }) => (cause === undefined ? [] : [causeName(cause.code)])))
-  return names.size === 0 ? 'no job' : [...names].join(', ')
+  if (names.size > 0) return [...names].join(', ')
+  // The ends of logs, and statistics. An older Varve did not say which job made an edit.
+  return edits.some(({ addTables, deleteTables }) => addTables ?? deleteTables) ? 'unknown job' : 'notes'
 }
 
 function tableJson({ level, facts }: LevelTable): object {
@@ -153,7 +158,8 @@ function groupText(group: HistoryGroup, isBrief: boolean, context: CommandContex
 function tableLine({ level, facts }: LevelTable, context: CommandContext): string {
   const { fileNum, bytes, entryCount, smallestKey, largestKey } = facts
   const keys = [smallestKey, largestKey].map((key) => context.shortKeyText(key, KEY_CHARACTERS)).join(' to ')
-  return `${tableFileName(fileNum)}  level ${level}  ${amountText(bytes)}  ${countedText(entryCount, 'entry', 'entries')}  ${keys}`
+  const size = `${amountText(bytes)}  ${countedText(entryCount, 'entry', 'entries')}`
+  return `${tableFileName(fileNum)}  level ${level}  ${size}  ${keys}`
 }
 
 function* otherLines(edits: readonly VersionEdit[]): Generator<string> {

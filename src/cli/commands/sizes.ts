@@ -5,7 +5,9 @@ import type { Varve } from '../../api/index.js'
 import { EXIT_OK } from '../command.js'
 import { untilDamage } from '../data/damage.js'
 import { countText } from '../demo/numbers.js'
-import { amountText, bytesField, bytesOption, defineCommand, DIR, flag, numberOption, tableText, withReader } from '../kit/index.js'
+import {
+  amountText, bytesField, bytesOption, defineCommand, DIR, flag, numberOption, tableText, withReader,
+} from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { estimateSizes, exactSizes } from '../look/key-sizes.js'
 import type { BigItem, ExactSizes, PrefixRow, PrefixRule } from '../look/key-sizes.js'
@@ -84,7 +86,8 @@ function prefixesText(
 ): string {
   const columns = [
     { title: 'prefix' }, { title: 'entries', isRight: true },
-    { title: isExact ? 'keys' : 'tables', isRight: true }, { title: isExact ? 'values' : 'large values', isRight: true },
+    { title: isExact ? 'keys' : 'tables', isRight: true },
+    { title: isExact ? 'values' : 'large values', isRight: true },
   ]
   const row = (name: string, { entries, bytes, valueBytes }: Omit<PrefixRow, 'prefix'>): string[] =>
     [name, countText(Math.round(entries)), amountText(bytes), amountText(valueBytes)]

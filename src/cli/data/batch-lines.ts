@@ -74,7 +74,8 @@ export class BatchLines {
     if (text !== undefined && base64 !== undefined) throw this.wrong(`has both ${name} and ${name}64`)
     if (text !== undefined) {
       // A lone surrogate is no text: it would be stored as another character.
-      if (typeof text !== 'string' || /\p{Surrogate}/u.test(text)) throw this.wrong(`has a field ${name} that is no text`)
+      const isText = typeof text === 'string' && !/\p{Surrogate}/u.test(text)
+      if (!isText) throw this.wrong(`has a field ${name} that is no text`)
       return encoder.encode(text)
     }
     if (base64 === undefined) return null

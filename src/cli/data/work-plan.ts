@@ -44,5 +44,6 @@ export function flushPlanText({ unflushedCount, logBytes }: WorkPlan): string {
 export function compactPlanText(plan: WorkPlan): string {
   const { tableCount, tableBytes, levels } = plan
   const where = levels.length === 0 ? '' : ` in level${levels.length === 1 ? '' : 's'} ${levels.join(', ')}`
-  return `${flushPlanText(plan)}; merges at most ${countedText(tableCount, 'table')} of ${amountText(tableBytes)}${where}`
+  const tables = `${countedText(tableCount, 'table')} of ${amountText(tableBytes)}${where}`
+  return `${flushPlanText(plan)}\nmerges at most ${tables}`
 }

@@ -58,7 +58,7 @@ function cutTo(text: string, width: number): string {
 }
 
 /** Gives the line without control characters. */
-export function progressText(title: string, progress: Progress, bytesPerMs: number): string {
+function progressText(title: string, progress: Progress, bytesPerMs: number): string {
   const { doneBytes, totalBytes, doneCount, totalCount } = progress
   const parts = [title]
   const [done, total] = totalBytes !== null ? [doneBytes, totalBytes] : [doneCount, totalCount]

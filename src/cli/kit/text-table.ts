@@ -33,20 +33,16 @@ export interface Column {
 }
 
 /**
- * Gives the lines of a table, two blanks between columns, none at the end of a line; the titles come first. Cells must
- * be printable already.
+ * Gives a table as text that ends its last line: two blanks between columns, none at the end of a line; the titles come
+ * first. Cells must be printable already.
  */
-export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+export function tableText(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows]
   const widths = columns.map((_, i) => lines.reduce((most, row) => Math.max(most, displayWidth(row[i] ?? '')), 0))
-  return lines.map((row) => columns.map(({ isRight }, i) => {
+  const texts = lines.map((row) => columns.map(({ isRight }, i) => {
     const cell = row[i] ?? ''
     const blanks = ' '.repeat(widths[i]! - displayWidth(cell))
     return isRight === true ? blanks + cell : cell + blanks
   }).join('  ').trimEnd())
-}
-
-/** Gives what `tableLines` gives, as one text that ends its last line. */
-export function tableText(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  return `${tableLines(columns, rows).join('\n')}\n`
+  return `${texts.join('\n')}\n`
 }

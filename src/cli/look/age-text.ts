@@ -12,7 +12,7 @@ export function ageText(ms: number): string {
 
 const DATE_MS_MAX = 8.64e15
 
-/** Gives a time in milliseconds since 1970 as a date, also one that is beyond all dates. */
+/** Gives a time in milliseconds since 1970 as a date with its second, also one that is beyond all dates. */
 export function timeText(ms: number): string {
-  return ms <= DATE_MS_MAX ? new Date(ms).toISOString() : `${ms} ms since 1970`
+  return ms <= DATE_MS_MAX ? new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z') : `${ms} ms since 1970`
 }

@@ -88,7 +88,7 @@ function describe(name: string, bytes: number, known: Known): Partial<ListedFile
     case 'log': return describeLog(parsed.fileNum, bytes, known)
     case 'manifest': return describeNamed(parsed, 'manifest', bytes, known)
     case 'marker': return describeNamed(parsed, 'marker', bytes, known)
-    case 'lock': return { kind: 'lock', neededBy: ['the lock of the directory'] }
+    case 'lock': return { kind: 'lock', neededBy: ['the lock'] }
     case 'temp':
       return known.hasWriter
         ? { kind: 'unfinished', neededBy: ['the writer'] } : { kind: 'unfinished', wasteBytes: bytes }

@@ -10,8 +10,8 @@ import type { Table } from '../../sstable/index.js'
 
 /** Prefixes behind this many have one row together. */
 const PREFIXES_MAX = 100_000
-/** As many of the largest keys and values are kept. */
-export const BIGGEST = 10
+/** How many of the largest keys and values are kept. */
+const BIGGEST = 10
 /** Classes of sizes: below 1, 2, 4, … 2^31 bytes. */
 const CLASSES = 32
 
@@ -36,7 +36,7 @@ export interface PrefixRow {
 }
 
 /** Gives the prefix of a key; null when it has not so many separators. */
-export function prefixOf(key: Uint8Array, { separator, depth, length }: PrefixRule): Uint8Array | null {
+function prefixOf(key: Uint8Array, { separator, depth, length }: PrefixRule): Uint8Array | null {
   if (length !== null) return key.subarray(0, length)
   let at = 0
   for (let i = 0; i < depth; i++) {
@@ -109,14 +109,17 @@ function addTable(rows: PrefixRows, rule: PrefixRule, table: Table): void {
   let before = facts.smallestKey
   for (const { bound, bytes, entries } of table.blockSizes()) {
     const values = facts.entryCount === 0 ? 0 : valueBytes * entries / facts.entryCount
-    const keys = isSame(prefixOf(before, rule), prefixOf(bound, rule)) ? [bound] : [before, bound]
+    const keys = keysOf(before, bound, rule)
     for (const key of keys) rows.add(key, entries / keys.length, bytes / keys.length, values / keys.length)
     before = bound
   }
 }
 
-function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : compareBytes(a, b) === 0
+/** The keys whose prefixes a block counts for. A bound may be cut before a separator that all keys around it have. */
+function keysOf(before: Uint8Array, bound: Uint8Array, rule: PrefixRule): Uint8Array[] {
+  const [first, last] = [prefixOf(before, rule), prefixOf(bound, rule)]
+  if (last === null) return [first === null ? bound : before]
+  return first === null || compareBytes(first, last) === 0 ? [bound] : [before, bound]
 }
 
 /** A large key or value. */

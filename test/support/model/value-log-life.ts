@@ -83,8 +83,8 @@ export class ValueLogLife {
     this.versions = new VersionSet(start, (error) => this.failures.push(error))
     const deleter = new FileDeleter(this.executor, DIR, clock, () => true)
     this.pins = new LogPins({
-      dir: DIR, executor: this.executor, versions: this.versions, deleter, events: new EventBus(undefined), clock, bytesMax,
-      kept: [], onLessKept: () => this.sweep.look(),
+      dir: DIR, executor: this.executor, versions: this.versions, deleter, events: new EventBus(undefined), clock,
+      bytesMax, kept: [], onLessKept: () => this.sweep.look(),
     })
     this.sweep = new ValueLogSweep({
       clock, versions: this.versions, logPins: this.pins, deleter,
