@@ -68,7 +68,7 @@ export function defineCommand<P extends Positionals, O extends Options = Record<
       }
       const form = formOf(name, line.given)
       const given = {
-        ...readPositionals(name, line.words, positionals, form), ...readOptions(line.given, options, form),
+        ...readPositionals(name, line.words, positionals, form), ...readOptions(line.given, spec.options ?? {}, form),
       } as Given<P> & Given<O>
       const context = new CommandContext(terminal, { isJson: line.given.has('json'), isLines: json === 'lines', form })
       return runWithin(context, spec.onInterrupt, () => spec.run(given, context))
