@@ -11,6 +11,7 @@ import {
 } from '../src/base/index.js'
 import { resolveOptions } from '../src/engine/options.js'
 import { packageDir } from './support/harness/golden.js'
+import { varveHere } from './support/programs/run-program.js'
 
 const read = (name: string) => readFileSync(path.join(packageDir, name), 'utf8')
 
@@ -77,13 +78,16 @@ describe('the documents', () => {
     }
   })
 
-  it('tell the commands of the program as it does itself', () => {
-    const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const help = execFileSync(process.execPath, [program, 'help'], { encoding: 'utf8' })
+  it('tell the commands of the program as it does itself', async () => {
+    const { out: help } = await varveHere('help')
     const [readme, page] = [read('README.md'), read('docs/cli.md')]
+    const words = page.replaceAll('\n', ' ')
     for (const usage of matches(help, /^ {2}(varve \w+(?: [A-Z[][\w\]|-]*| \[[^\]]*\])*)/gm)) {
       assert.ok(readme.includes(`\n${usage}`), usage)
-      if (!usage.startsWith('varve help')) assert.ok(page.includes(`\n\`${usage}\`: `), usage)
+      const [, name] = usage.split(' ')
+      if (name === 'help' || name === 'blob') continue
+      const [synopsis] = (await varveHere('help', name!)).out.slice('Usage: '.length).split('\n\n')
+      assert.ok(words.includes(` \`${synopsis!.replace(/\s+/g, ' ')}\`: `), `${name}: ${synopsis}`)
     }
     for (const example of page.split('\n## ').slice(1)) assert.match(example, /\n```\n\$ varve \w+/)
   })

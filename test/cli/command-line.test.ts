@@ -17,7 +17,7 @@ describe('varve', () => {
     for (const args of [['help'], ['--help'], ['-h']]) {
       const { code, out, error } = await varveHere(...args)
       assert.deepEqual([code, error], [0, ''])
-      assert.match(out, /^Usage: varve COMMAND …\n\nLook:\n {2}varve shell DIR /)
+      assert.match(out, /^Usage: varve COMMAND …\n\nLook:\n {2}varve get DIR KEY /)
     }
     for (const args of [['help', 'stats'], ['stats', '--help'], ['stats', 'dir', '-h']]) {
       const { code, out } = await varveHere(...args)
@@ -27,7 +27,7 @@ describe('varve', () => {
   })
 
   it('asks whether another command was meant', async () => {
-    for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['h', 'help']] as const) {
+    for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['he', 'help']] as const) {
       const { error } = await varveHere(typed)
       assert.equal(error, `varve: unknown command '${typed}': did you mean '${meant}'?\nTry 'varve help'.\n`)
     }

@@ -179,7 +179,9 @@ describe('commands that look', () => {
     for (const name of ['notes.txt', '000777.table.tmp.1.2', 'marker.000000.000001', '000999.table', 'x\u001b[31m']) {
       writeFileSync(path.join(dir, name), 'text')
     }
-    type Line = { file: string; kind: string; bytes: number; level: number | null; neededBy: string[]; wasteBytes: number }
+    type Line = {
+      file: string; kind: string; bytes: number; level: number | null; neededBy: string[]; wasteBytes: number
+    }
     const lines = await linesOf<Line>(dir, 'files')
     assert.deepEqual(lines.map(({ file }) => file), readdirSync(dir).sort())
     for (const { file, bytes } of lines) assert.equal(bytes, lstatSync(path.join(dir, file)).size, file)
@@ -208,7 +210,8 @@ describe('commands that look', () => {
       histogram: { belowBytes: number; keys: number; values: number }[]; biggestValues: { k: string; bytes: number }[]
     }
     const exact = await objectOf<Exact>(dir, 'sizes', '--exact')
-    const total = (of: (row: Sizes['prefixes'][number]) => number) => exact.prefixes.reduce((sum, row) => sum + of(row), 0)
+    const total = (of: (row: Sizes['prefixes'][number]) => number) =>
+      exact.prefixes.reduce((sum, row) => sum + of(row), 0)
     assert.equal(total((row) => row.entries), entries.length)
     assert.equal(total((row) => row.bytes), entries.reduce((sum, [key]) => sum + key.length, 0))
     assert.equal(total((row) => row.valueBytes), entries.reduce((sum, [, value]) => sum + value.length, 0))

@@ -13,7 +13,7 @@ export const HOSTILE_KEY = Uint8Array.from([
 export const HOSTILE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 export const LONG_KEY = new Uint8Array(65_535).fill(0x4b)
 /** When what expires in it does. */
-export const EXPIRES_MS = Date.UTC(2090, 0, 1)
+const EXPIRES_MS = Date.UTC(2090, 0, 1)
 
 /** Makes it: three flushes, a large value, what is overwritten, deleted and deleted in a range, and a log. */
 export async function makeCliDatabase(dir: string): Promise<void> {
