@@ -1,10 +1,10 @@
 /**
  * What: one manifest that is read again and again while its writer appends to it: each reading goes on behind the last
- * good frame. Groups that were read stay what they are as long as it is the same file and the bytes before that place
- * are the same.
+ * good frame. Groups that were read stay what they are as long as it is the same file, with the same header and the same bytes before that
+ * place.
  * Owns: what was read. Thread: main; runs blocking or awaited.
  */
-import { FRAME_HEADER_BYTES, MANIFEST_BYTES_MAX, manifestFileName } from '../base/index.js'
+import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, MANIFEST_BYTES_MAX, manifestFileName } from '../base/index.js'
 import type { FileNum, Steps } from '../base/index.js'
 import { readFully, withFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
@@ -24,6 +24,7 @@ export class ManifestTail {
   private readonly place: ManifestPlace
   private contentsNow: ManifestContents
   private readonly identity: string
+  private readonly header: Uint8Array
   /** The bytes before the end of the good frames. */
   private edge: Uint8Array
   /** Bytes that were read from the file, all in all. */
@@ -34,6 +35,7 @@ export class ManifestTail {
     this.fileNum = contents.header.fileNum
     this.contentsNow = contents
     this.identity = identity
+    this.header = bytes.slice(0, FILE_HEADER_BYTES)
     this.edge = edgeOf(bytes, contents)
     this.readBytes = bytes.length
   }
@@ -61,9 +63,8 @@ export class ManifestTail {
   /** Gives what stands behind the good frames; null when it is not the file that was read. */
   private *look(file: VfsFile, target: Uint8Array, start: number): Steps<Uint8Array | null> {
     if (file.identitySync() !== this.identity) return null
-    const edge = new Uint8Array(EDGE_BYTES)
-    if ((yield* readFully(file, edge, EDGE_BYTES, start - EDGE_BYTES)) < EDGE_BYTES) return null
-    if (!edge.every((byte, i) => byte === this.edge[i])) return null
+    if (!(yield* stillHas(file, this.header, 0))) return null
+    if (!(yield* stillHas(file, this.edge, start - EDGE_BYTES))) return null
     return target.subarray(0, yield* readFully(file, target, target.length, start))
   }
 
@@ -89,6 +90,13 @@ export class ManifestTail {
     this.contentsNow = next
     return true
   }
+}
+
+/** File systems give the number of a file that is gone to the next one, so bytes are compared too. */
+function* stillHas(file: VfsFile, known: Uint8Array, start: number): Steps<boolean> {
+  const now = new Uint8Array(known.length)
+  if ((yield* readFully(file, now, now.length, start)) < now.length) return false
+  return now.every((byte, i) => byte === known[i])
 }
 
 function edgeOf(bytes: Uint8Array, { goodBytes }: ManifestContents): Uint8Array {

@@ -3,7 +3,7 @@
  * frame, into the same slab while that has room.
  *
  * A writer never changes what it has appended, so the good frames stay what they are as long as it is the same file,
- * and the bytes before their end are the same. Zeros behind that end were written ahead, or nothing was: reading stops
+ * with the same header and the same bytes before their end. Zeros behind that end were written ahead, or nothing was: reading stops
  * there. Bytes that are no whole frame are read again the next time.
  * Owns: the slab, and what was found in it. Thread: main; runs blocking or awaited.
  */
@@ -102,10 +102,14 @@ export class LogTail {
     const { goodEnd } = this.scan
     this.fileBytes = sizeOf(file)
     if (file.identitySync() !== this.identity || this.fileBytes < goodEnd) return false
-    const edge = new Uint8Array(EDGE_BYTES)
-    const start = goodEnd - EDGE_BYTES
-    if ((yield* readFully(file, edge, EDGE_BYTES, start)) < EDGE_BYTES) return false
-    return edge.every((byte, i) => byte === this.slabNow.bytes[start + i])
+    // File systems give the number of a file that is gone to the next one.
+    return (yield* this.hasStill(file, 0, FILE_HEADER_BYTES)) && (yield* this.hasStill(file, goodEnd - EDGE_BYTES, goodEnd))
+  }
+
+  private *hasStill(file: VfsFile, start: number, end: number): Steps<boolean> {
+    const now = new Uint8Array(end - start)
+    if ((yield* readFully(file, now, now.length, start)) < now.length) return false
+    return now.every((byte, i) => byte === this.slabNow.bytes[start + i])
   }
 
   /** Reads on behind the good frames. After 'other' it must not be used any more. */
