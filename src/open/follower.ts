@@ -10,11 +10,12 @@
  * Invariants: VIEW-1 the new state is what a fresh open would see. VIEW-2 a view never goes back; a view that was
  * refused stays refused. VIEW-5 it is swapped in one assignment; who reads goes on in the old one.
  */
-import { compareBytes, runAsync, runSync, step, VarveError } from '../base/index.js'
+import { compareBytes, runAsync, runSync, step } from '../base/index.js'
 import type { Clock, SeqNum, Steps, Turns } from '../base/index.js'
 import { TO_READ_AGAIN } from './directory-reading.js'
 import type { FilesRead } from './known-files.js'
 import type { PatientReading, Sight } from './patient-reading.js'
+import { HistoryGone } from './same-history.js'
 
 /** Larger directories are listed through the thread pool. */
 const BLOCKING_NAMES_MAX = 2000
@@ -56,7 +57,7 @@ export class Follower {
   /** Readings that have not begun, by `durableOnly`. */
   private readonly waiting = new Map<boolean, Promise<RefreshResult>>()
   /** Why the view cannot go on. */
-  private gone: unknown = null
+  private gone: HistoryGone | null = null
 
   constructor(view: FollowedView) {
     this.view = view
@@ -114,7 +115,7 @@ export class Follower {
     try {
       sight = await view.reading.again({ policy, present, known })
     } catch (error) {
-      if (VarveError.is(error) && error.code === 'SNAPSHOT_GONE') this.gone = error
+      if (error instanceof HistoryGone && error.isForGood) this.gone = error
       throw error
     }
     // A read that met a missing file has looked in between: what it saw is later than the call.
@@ -127,6 +128,11 @@ export class Follower {
     const { turns } = this.view
     this.view.checkReadable()
     if (turns.isOverNow()) yield* step<unknown>({ sync: () => undefined, async: () => turns.next() })
+  }
+
+  /** True when no later call can give anything but SNAPSHOT_GONE. */
+  get isGone(): boolean {
+    return this.gone !== null
   }
 
   /** Resolves when no reading goes on any more. Requires: the view is closed. */

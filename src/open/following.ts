@@ -4,7 +4,7 @@
  * Owns: the pause between two refreshes. Thread: main.
  * States: going on → ended: by `stop`, the signal, the close of the database, or an error.
  */
-import { setHidden, VarveError } from '../base/index.js'
+import { setHidden } from '../base/index.js'
 import type { AbortWatch, Timer } from '../base/index.js'
 import type { RefreshResult } from './follower.js'
 import type { ReadOnlyView } from './read-only.js'
@@ -81,7 +81,7 @@ export class Following {
     } catch (error) {
       if (this.isStopped) return
       if (call.onError === undefined) throw error
-      if (isFinal(error)) this.stop()
+      if (view.follower.isGone) this.stop()
       await call.onError(error)
       return
     }
@@ -99,9 +99,4 @@ export class Following {
 
 export function newFollowing(view: ReadOnlyView, call: FollowCall): Following {
   return Following['of'](view, call)
-}
-
-/** True when no later refresh can give anything else. */
-function isFinal(error: unknown): boolean {
-  return VarveError.is(error) && (error.code === 'SNAPSHOT_GONE' || error.code === 'CLOSED')
 }

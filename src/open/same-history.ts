@@ -21,26 +21,39 @@ export interface ShownHistory {
   replayed: { lastSeqNum: SeqNum }
 }
 
+/** The files tell another history than the one that is shown. */
+export class HistoryGone extends VarveError {
+  /** False: the writer that is shown took back a write that failed, and goes on behind it with the next log. */
+  readonly isForGood: boolean
+
+  constructor(what: string, isForGood: boolean) {
+    super('SNAPSHOT_GONE', `the directory has another history than this view: ${what}`, {
+      hint: 'what was read before can still be read; close the database and open it again to see the present',
+    })
+    this.isForGood = isForGood
+    Object.defineProperty(this, 'isForGood', { enumerable: false })
+  }
+}
+
 /** Throws SNAPSHOT_GONE when these files do not tell the history that is shown. */
 export function checkSameHistory(found: FoundHistory, shown: ShownHistory): void {
   const what = difference(found, shown)
-  if (what === null) return
-  throw new VarveError('SNAPSHOT_GONE', `the directory has another history than this view: ${what}`, {
-    hint: 'what was read before can still be read; close the database and open it again to see the present',
-  })
+  if (what !== null) throw new HistoryGone(what, true)
+  const [end, lastSeqNum] = [found.replayed.endSeqNum, shown.replayed.lastSeqNum]
+  if (end >= lastSeqNum) return
+  throw new HistoryGone(`it ends with number ${end}, and ${lastSeqNum} was shown`, false)
 }
 
-function difference({ databaseId, version, manifest, replayed }: FoundHistory, shown: ShownHistory): string | null {
+function difference({ databaseId, version, manifest }: FoundHistory, shown: ShownHistory): string | null {
   if (compareBytes(databaseId, shown.databaseId) !== 0) return 'it holds another database'
   const [now, before] = [version.lineage.own, shown.version.lineage.own]
   if (now !== before) return `its lineage is ${now}, not ${before}`
   const { lastSeqNum } = shown.replayed
-  if (replayed.endSeqNum < lastSeqNum) {
-    return `it ends with number ${replayed.endSeqNum}, and ${lastSeqNum} was shown`
-  }
+  const { generation, firstSeqNum } = manifest!
+  if (generation < shown.generation) return 'it is an older copy'
   // Whoever opens for writing makes a manifest that says where history ended for him.
-  if (manifest!.generation !== shown.generation && manifest!.firstSeqNum < lastSeqNum) {
-    return `its writer found ${manifest!.firstSeqNum} as the last number, and ${lastSeqNum} was shown`
+  if (generation > shown.generation && firstSeqNum < lastSeqNum) {
+    return `its writer found ${firstSeqNum} as the last number, and ${lastSeqNum} was shown`
   }
   const other = allTables(version).find((facts) => isOther(facts, shown.tables.factsOf(facts.fileNum)))
   return other === undefined ? null : `table ${other.fileNum} is another one`
