@@ -70,7 +70,9 @@ function takeRefreshFields({ durableOnly, signal }: RefreshOptions): RefreshOpti
 }
 
 /** The signal comes last: from its watch on the call must go on. */
-function checkFollow({ everyMs = EVERY_MS_DEFAULT, onChange, onError, durableOnly, signal }: FollowingOptions): FollowCall {
+function checkFollow(
+  { everyMs = EVERY_MS_DEFAULT, onChange, onError, durableOnly, signal }: FollowingOptions,
+): FollowCall {
   if (!(typeof everyMs === 'number' && everyMs >= 1 && everyMs <= EVERY_MS_MAX)) {
     throw invalidArgument(`option everyMs must be a number from 1 to ${EVERY_MS_MAX}`)
   }

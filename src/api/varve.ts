@@ -239,7 +239,7 @@ export class Varve extends VarveReads {
   // ── Following another process ───────────────────────────────────────────────────────────────────
 
   /**
-   * Of a database opened with `readOnly: true`: shows what its files say now, at least as much as when this was called.
+   * Shows what the files say now, at least what they said at the call; for a database opened with `readOnly: true`.
    * Walks and snapshots stay where they began. Calls that come while one is under way wait for one more, which they
    * share. Rejects with SNAPSHOT_GONE when the directory holds another history than was shown, CLOSED, the signal's
    * reason, NOT_SUPPORTED for a database open for writing, or as `open` does; then reads see what they saw before.
@@ -248,7 +248,7 @@ export class Varve extends VarveReads {
     return this.waitFor(refreshView(this.view, options))
   }
 
-  /** Refreshes again and again until it is stopped, and tells what came. Throws INVALID_ARGUMENT, NOT_SUPPORTED, CLOSED. */
+  /** Refreshes until it is stopped, and tells what came. Throws INVALID_ARGUMENT, NOT_SUPPORTED or CLOSED. */
   follow(options?: FollowingOptions): Following {
     return followView(this.view, options)
   }

@@ -69,7 +69,9 @@ export function manifestError(error: unknown, name: string): VarveError {
       file: name, cause: error, hint: 'the marker names it; restore the directory from a backup',
     })
   }
-  if (error instanceof RangeError) return corruption(name, MANIFEST_BYTES_MAX, `manifest is too large: ${error.message}`)
+  if (error instanceof RangeError) {
+    return corruption(name, MANIFEST_BYTES_MAX, `manifest is too large: ${error.message}`)
+  }
   return ioError(error, 'reading', name)
 }
 

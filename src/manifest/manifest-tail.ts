@@ -1,7 +1,7 @@
 /**
  * What: one manifest that is read again and again while its writer appends to it: each reading goes on behind the last
- * good frame. Groups that were read stay what they are as long as it is the same file, with the same header and the same bytes before that
- * place.
+ * good frame. Groups that were read stay what they are as long as it is the same file, with the same header and
+ * the same bytes before that place.
  * Owns: what was read. Thread: main; runs blocking or awaited.
  */
 import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, MANIFEST_BYTES_MAX, manifestFileName } from '../base/index.js'
@@ -11,7 +11,7 @@ import type { Vfs, VfsFile } from '../vfs/index.js'
 import { manifestError, replayManifest, replayManifestOn } from './manifest-reader.js'
 import type { ManifestContents } from './manifest-reader.js'
 
-/** So many bytes before and behind the end of the good frames are compared. */
+/** Bytes that are compared before and behind the end of the good frames. */
 const EDGE_BYTES = FRAME_HEADER_BYTES
 
 export interface ManifestPlace {

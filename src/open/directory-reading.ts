@@ -56,7 +56,7 @@ export interface ReadingPlace {
   random: Random
   /** Lends a slab for each log, as large as the log. */
   pool: SlabPool
-  /** Who has read the same directory before, and reads on. */
+  /** The files as they were read before, to be read on. */
   known?: KnownFiles
 }
 

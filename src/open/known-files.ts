@@ -1,11 +1,11 @@
 /**
  * What: what a reader of a directory knows of it from the readings before, so that the next one reads only what is new:
  * the manifest and the logs as far as they were good, with their memtables. It is a memory of files, not of a state: a
- * state is always made from manifest and logs alone, by the steps of every open (directory-reading.ts), and whatever does
- * not fit makes the owner forget everything and read the directory whole.
+ * state is always made from manifest and logs alone, by the steps of every open (directory-reading.ts), and whatever
+ * does not fit makes the owner forget everything and read the directory whole.
  * Owns: the manifest, one tail and at most one memtable for each log. Thread: main; runs blocking or awaited.
- * Invariants: VIEW-1 nothing of a state that is shown changes for those who read it: frames that come are inserted behind
- * the numbers that it shows, and a memtable that has too many is made anew.
+ * Invariants: VIEW-1 nothing of a state that is shown changes for those who read it: frames that come are inserted
+ * behind the numbers that it shows, and a memtable that has too many is made anew.
  */
 import type { FileNum, HashSeed, Steps } from '../base/index.js'
 import { compareBytes, frameBytes, getU32, KiB } from '../base/index.js'

@@ -98,7 +98,9 @@ export function* replayLogs(
     replayed.cut = findHistory(logs, logPointer)
     replayed.logs = scanned.map((log) => factsOf(log, logs.includes(log)))
     replayed.endSeqNum = lastNumber(logs, lastSeqNum)
-    if (durableFrom !== undefined) for (const _ of cutUnsynced(logs, { listed, shown: durableFrom })) yield* source.giveWay()
+    if (durableFrom !== undefined) {
+      for (const _ of cutUnsynced(logs, { listed, shown: durableFrom })) yield* source.giveWay()
+    }
     replayed.lastSeqNum = lastNumber(logs, lastSeqNum)
     for (const log of logs) {
       if (log.goodEnd <= FIRST_BATCH_OFFSET) continue

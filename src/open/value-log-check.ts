@@ -14,7 +14,8 @@ import type { Vfs } from '../vfs/index.js'
 
 /**
  * Looks into the directory once for all of them, and not at all where there are none: beside a writer that removes them
- * one by one, looking for each would never meet all. Those that an earlier version has too are taken as good. Throws MISSING_FILE, and CORRUPTION for one that was cut.
+ * one by one, looking for each would never meet all. Those that the version `before` has too are taken as good. Throws
+ * MISSING_FILE, and CORRUPTION for one that was cut.
  */
 export function* checkValueLogs(
   vfs: Vfs, dir: string, { valueLogs }: Version, before: Version = emptyVersion,

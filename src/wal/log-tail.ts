@@ -3,7 +3,7 @@
  * frame, into the same slab while that has room.
  *
  * A writer never changes what it has appended, so the good frames stay what they are as long as it is the same file,
- * with the same header and the same bytes before their end. Zeros behind that end were written ahead, or nothing was: reading stops
+ * with the same header and the same bytes before their end. Zeros behind that end were written ahead: reading stops
  * there. Bytes that are no whole frame are read again the next time.
  * Owns: the slab, and what was found in it. Thread: main; runs blocking or awaited.
  */
@@ -18,7 +18,7 @@ import type { ScannedLog } from './log-reader.js'
 /** The first piece of a log that has grown; each further one is twice as long. */
 const PIECE_BYTES_MIN = 64 * KiB
 const PIECE_BYTES_MAX = 4 * MiB
-/** So many bytes before and behind the end of the good frames are compared. */
+/** Bytes that are compared before and behind the end of the good frames. */
 const EDGE_BYTES = FRAME_HEADER_BYTES
 
 export interface LogTailPlace {
@@ -103,7 +103,8 @@ export class LogTail {
     this.fileBytes = sizeOf(file)
     if (file.identitySync() !== this.identity || this.fileBytes < goodEnd) return false
     // File systems give the number of a file that is gone to the next one.
-    return (yield* this.hasStill(file, 0, FILE_HEADER_BYTES)) && (yield* this.hasStill(file, goodEnd - EDGE_BYTES, goodEnd))
+    if (!(yield* this.hasStill(file, 0, FILE_HEADER_BYTES))) return false
+    return yield* this.hasStill(file, goodEnd - EDGE_BYTES, goodEnd)
   }
 
   private *hasStill(file: VfsFile, start: number, end: number): Steps<boolean> {

@@ -11,7 +11,7 @@ import { drawn, isWholeRun } from '../support/harness/share.js'
 const SEEDS = 48
 const STEPS = 90
 
-test('VIEW-1, VIEW-2, VIEW-5: after each refresh a view is what a fresh open sees, or says that it cannot go on', async (t) => {
+test('VIEW-1, VIEW-2, VIEW-5: refreshed, a view is what a fresh open sees, or says that it cannot go on', async (t) => {
   const first = numberFromEnv('VARVE_SEED', 100)
   const total = { refreshCount: 0, changedCount: 0, goneCount: 0 }
   for (const seed of drawn('followed lives', Array.from({ length: SEEDS }, (_, i) => first + i))) {

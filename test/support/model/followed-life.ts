@@ -1,6 +1,6 @@
 /**
- * What: the random life of a writer on simulated machines, and read-only views that follow it: after each refresh a view
- * is compared in full with one that is opened then. Machines are killed, lose power, are set back, or hold another
+ * What: the random life of a writer on simulated machines, and read-only views that follow it: after each refresh a
+ * view is compared in full with one that is opened then. Machines are killed, lose power, are set back, or hold another
  * database all of a sudden; the views look at whichever is there.
  */
 import assert from 'node:assert/strict'
