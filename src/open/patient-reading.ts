@@ -69,8 +69,6 @@ export class PatientReading {
   readonly vfs: Vfs
   private readonly pool = new SlabPool(0, 0)
   private set: TableSet | null = null
-  /** Readings that have begun and not ended: a blocking one may come in the middle of one that is awaited. */
-  private underWay = 0
 
   constructor(dir: string, vfs: Vfs, options: ResolvedOptions) {
     this.dir = dir
@@ -100,7 +98,6 @@ export class PatientReading {
   }
 
   private *patiently(request: ReadingRequest): Steps<Sight> {
-    this.underWay++
     let before = ''
     try {
       for (let attempt = 1; ; attempt++) {
@@ -114,14 +111,8 @@ export class PatientReading {
         }
       }
     } finally {
-      this.underWay--
-      this.closeUnused()
+      this.set?.tables.closeUnused()
     }
-  }
-
-  /** Closes what no state has, unless another reading has opened it for its own. */
-  private closeUnused(): void {
-    if (this.underWay === 0) this.set?.tables.closeUnused()
   }
 
   private *read({ policy, present, known }: ReadingRequest): Steps<Sight> {
@@ -152,7 +143,7 @@ export class PatientReading {
     const { vfs, dir } = this
     if (present === null) yield* checkValueLogs(vfs, dir, version)
     else yield* checkValueLogs(vfs, dir, version, present.version)
-    // Another reading may have closed one that was open.
+    // A blocking reading may come in the middle, and close what no state has yet.
     for (;;) {
       const missing = allTables(version).filter(({ fileNum }) => !tables.isOpen(fileNum))
       if (missing.length === 0) return
