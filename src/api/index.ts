@@ -21,6 +21,8 @@ export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'
 export { clearKeys } from './clear.js'
+export type { FollowingOptions, RefreshOptions } from './follow-view.js'
+export type { Following, RefreshResult } from '../open/index.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'
 export type { KeyBounds, Lifetime } from '../commit/index.js'

@@ -11,6 +11,7 @@ import type { BatchOperation, KeyBounds } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
 import { openEngine, openReadOnly } from '../open/index.js'
+import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -18,6 +19,8 @@ import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
 import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
+import { followView, refreshView } from './follow-view.js'
+import type { FollowingOptions, RefreshOptions } from './follow-view.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
@@ -231,6 +234,23 @@ export class Varve extends VarveReads {
   /** Durable retention pins: they keep logs for a follower, over restarts too. */
   get pins(): Pins {
     return newPins(this.writer())
+  }
+
+  // ── Following another process ───────────────────────────────────────────────────────────────────
+
+  /**
+   * Shows what the files say now, at least what they said at the call; for a database opened with `readOnly: true`.
+   * Walks and snapshots stay where they began. Calls that come while one is under way wait for one more, which they
+   * share. Rejects with SNAPSHOT_GONE when the directory holds another history than was shown, CLOSED, the signal's
+   * reason, NOT_SUPPORTED for a database open for writing, or as `open` does; then reads see what they saw before.
+   */
+  async refresh(options?: RefreshOptions): Promise<RefreshResult> {
+    return this.waitFor(refreshView(this.view, options))
+  }
+
+  /** Refreshes until it is stopped, and tells what came. Throws INVALID_ARGUMENT, NOT_SUPPORTED or CLOSED. */
+  follow(options?: FollowingOptions): Following {
+    return followView(this.view, options)
   }
 
   // ── Life ────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
  * What: the engine's own settings, saved with the database as JSON text that the manifest does not look into.
  * Thread: any (pure).
  */
-import { FORMAT_VERSION, KiB } from '../base/index.js'
+import { FORMAT_VERSION, KiB, WRITE_BUFFER_BYTES_MAX } from '../base/index.js'
 import type { FileNum } from '../base/index.js'
 
 export interface SavedSettings {
@@ -27,4 +27,18 @@ export function keptTablesIn(settings: string): ReadonlySet<FileNum> {
   } catch {
     return new Set()
   }
+}
+
+/** The size of the writer's buffers, which its logs reach; undefined where the text is not what we write. */
+export function writeBufferBytesIn(settings: string): number | undefined {
+  try {
+    const { writeBufferKiB } = JSON.parse(settings) as { writeBufferKiB?: unknown }
+    return isSize(writeBufferKiB) ? writeBufferKiB * KiB : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isSize(kib: unknown): kib is number {
+  return Number.isSafeInteger(kib) && (kib as number) > 0 && (kib as number) * KiB <= WRITE_BUFFER_BYTES_MAX
 }

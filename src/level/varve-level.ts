@@ -67,7 +67,10 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     return this.#location
   }
 
-  /** The database under it, with what abstract-level does not have. Throws LEVEL_DATABASE_NOT_OPEN. */
+  /**
+   * The database under it, with what abstract-level does not have, such as `refresh` when it was opened with `readOnly:
+   * true`. Throws LEVEL_DATABASE_NOT_OPEN.
+   */
   get engine(): Varve {
     if (this.#opened === null) throw notOpenError('it has no engine')
     return this.#opened.db

@@ -6,7 +6,7 @@
 import { FrameType, manifestFileName, VarveError } from '../base/index.js'
 import type { FileNum, LevelNum, Steps, TableFacts } from '../base/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { readFrames, readManifestBytes, replayManifest } from './manifest-reader.js'
+import { manifestFrames, readManifestBytes, replayManifest } from './manifest-reader.js'
 import type { VersionEdit } from './version-edit.js'
 import type { Version } from './version.js'
 
@@ -75,7 +75,7 @@ interface NumberedFrame {
 }
 
 function* frames(bytes: Uint8Array, fileNum: FileNum): Generator<NumberedFrame> {
-  for (const { offset, end, header, edits } of readFrames(bytes, fileNum)) {
+  for (const { offset, end, header, edits } of manifestFrames(bytes, fileNum)) {
     yield { number: header.firstSeqNum, offset, end, edits, isMark: header.type === FrameType.mark }
   }
 }

@@ -14,7 +14,7 @@ import {
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
   readFrameHeader, unknownFrame,
 } from '../base/index.js'
-import type { Features, FileHeader, FileNum, FrameHeader, Steps } from '../base/index.js'
+import type { Features, FileHeader, FileNum, FrameHeader, SeqNum, Steps } from '../base/index.js'
 import { readWhole, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { GROUPS_MAX } from './manifest-format.js'
@@ -27,11 +27,16 @@ import type { VersionEdit } from './version-edit.js'
 
 export interface ManifestContents {
   version: Version
+  header: FileHeader
   databaseId: Uint8Array
   generation: number
   features: Features
+  /** The last sequence number that the first group gives: history ended there or later when the file was made. */
+  firstSeqNum: SeqNum
   /** The number of groups that were replayed. */
   groups: number
+  /** The number of good frames, marks too. */
+  frames: number
   /** The offset at which the last good frame ends. */
   goodBytes: number
   /**
@@ -49,21 +54,25 @@ export function* readManifest(vfs: Vfs, dir: string, fileNum: FileNum): Steps<Ma
   return replayManifest(yield* readManifestBytes(vfs, vfs.join(dir, name), name), fileNum)
 }
 
-/** Reads the bytes of a manifest. Throws MISSING_FILE, CORRUPTION or IO_ERROR. */
 export function* readManifestBytes(vfs: Vfs, path: string, name: string): Steps<Uint8Array> {
   try {
     return yield* withFile(vfs, path, 'read', (file) => readWhole(file, MANIFEST_BYTES_MAX))
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') {
-      throw new VarveError('MISSING_FILE', `${name} is missing`, {
-        file: name, cause: error, hint: 'the marker names it; restore the directory from a backup',
-      })
-    }
-    if (error instanceof RangeError) {
-      throw corruption(name, MANIFEST_BYTES_MAX, `manifest is too large: ${error.message}`)
-    }
-    throw ioError(error, 'reading', name)
+    throw manifestError(error, name)
   }
+}
+
+/** Wraps what was thrown while a manifest was read. */
+export function manifestError(error: unknown, name: string): VarveError {
+  if (errnoOf(error) === 'ENOENT') {
+    return new VarveError('MISSING_FILE', `${name} is missing`, {
+      file: name, cause: error, hint: 'the marker names it; restore the directory from a backup',
+    })
+  }
+  if (error instanceof RangeError) {
+    return corruption(name, MANIFEST_BYTES_MAX, `manifest is too large: ${error.message}`)
+  }
+  return ioError(error, 'reading', name)
 }
 
 /** One good frame of a manifest. */
@@ -76,54 +85,81 @@ export interface ManifestFrame {
   edits: VersionEdit[]
 }
 
-interface ManifestEnd {
-  header: FileHeader
-  goodBytes: number
-}
-
 /** Makes the version that these bytes of a manifest hold. */
 export function replayManifest(bytes: Uint8Array, fileNum: FileNum): ManifestContents {
+  const contents = replayFrom(bytes, unread(bytes, fileNum))
+  if (contents.groups > 0) return contents
+  throw corruption(manifestFileName(fileNum), FILE_HEADER_BYTES, 'the first group is bad')
+}
+
+/** Gives the good frames of these bytes in order; throws when what follows them is not a torn end. */
+export function manifestFrames(bytes: Uint8Array, fileNum: FileNum): Generator<ManifestFrame, number> {
+  return readFrames(bytes, unread(bytes, fileNum))
+}
+
+/** What is known of a manifest of which only the header was read. */
+function unread(bytes: Uint8Array, fileNum: FileNum): ReadSoFar {
   const file = manifestFileName(fileNum)
-  const frames = readFrames(bytes, fileNum)
+  const header = decodeFileHeader(bytes, 'varveman', file)
+  if (header.fileNum !== fileNum) throw corruption(file, 40, `file number in the header is ${header.fileNum}`)
+  return {
+    version: emptyVersion, header, firstSeqNum: 0, goodBytes: FILE_HEADER_BYTES, groups: 0, frames: 0, isClosed: false,
+  }
+}
+
+/**
+ * Goes on where `replayManifest` ended, in the bytes of the file as it is now; what stands before the last good frame's
+ * end is not looked at.
+ */
+export function replayManifestOn(bytes: Uint8Array, known: ManifestContents): ManifestContents {
+  return replayFrom(bytes, known)
+}
+
+/** The part of the contents that reading goes on from. */
+type ReadSoFar = Pick<
+  ManifestContents, 'version' | 'header' | 'firstSeqNum' | 'goodBytes' | 'groups' | 'frames' | 'isClosed'
+>
+
+function replayFrom(bytes: Uint8Array, known: ReadSoFar): ManifestContents {
+  const { header } = known
+  const file = manifestFileName(header.fileNum)
+  const frames = readFrames(bytes, known)
   let builder: VersionBuilder | null = null
-  let groups = 0
-  let isClosed = false
+  let { groups, isClosed, firstSeqNum, frames: frameCount } = known
   let turn = frames.next()
   for (; turn.done !== true; turn = frames.next()) {
-    const { offset, header, edits } = turn.value
+    const { offset, header: frame, edits } = turn.value
     const blame: Blame = (what) => corruption(file, offset, what)
-    isClosed = header.type === FrameType.mark
+    frameCount++
+    isClosed = frame.type === FrameType.mark
     if (isClosed) continue
-    groups++
-    builder ??= new VersionBuilder(emptyVersion, blame)
+    if (groups++ === 0) firstSeqNum = edits[0]?.lastSeqNum ?? 0
+    builder ??= new VersionBuilder(known.version, blame)
     for (const edit of edits) builder.apply(edit, blame)
   }
-  const { header, goodBytes } = turn.value
-  if (builder === null) throw corruption(file, FILE_HEADER_BYTES, 'the first group is bad')
+  const goodBytes = turn.value
   return {
-    version: builder.finish(),
+    version: builder?.finish() ?? known.version, header,
     databaseId: header.databaseId, generation: header.generation, features: header.features,
-    groups, goodBytes, tornBytes: isWritten(bytes, goodBytes) ? bytes.length - goodBytes : 0, isClosed,
+    firstSeqNum, groups, frames: frameCount, goodBytes,
+    tornBytes: isWritten(bytes, goodBytes) ? bytes.length - goodBytes : 0, isClosed,
   }
 }
 
 /** True when something else than zeros, which are written ahead, stands from `start` on. */
 function isWritten(bytes: Uint8Array, start: number): boolean {
-  return bytes.subarray(start).some((byte) => byte !== 0)
+  for (let i = start; i < bytes.length; i++) if (bytes[i] !== 0) return true
+  return false
 }
 
-/** Gives the good frames in order; throws when what follows them is not a torn end. */
-export function* readFrames(
-  bytes: Uint8Array, fileNum: FileNum,
-): Generator<ManifestFrame, ManifestEnd> {
-  const file = manifestFileName(fileNum)
-  const header = decodeFileHeader(bytes, 'varveman', file)
-  if (header.fileNum !== fileNum) {
-    throw corruption(file, 40, `file number in the header is ${header.fileNum}`)
-  }
+/** Gives the good frames in order, then where they end; throws when what follows them is not a torn end. */
+function* readFrames(
+  bytes: Uint8Array, { header, goodBytes, frames }: ReadSoFar,
+): Generator<ManifestFrame, number> {
+  const file = manifestFileName(header.fileNum)
   const seed = fileSeed(header)
-  let offset = FILE_HEADER_BYTES
-  for (let number = 1; ; number++) {
+  let offset = goodBytes
+  for (let number = frames + 1; ; number++) {
     const frame = emptyFrameHeader()
     const state = readFrame(bytes, offset, bytes.length, offset, seed, MANIFEST_FRAMES, frame)
     if (state === 'unknown') throw unknownFrame(file, offset, frame, MANIFEST_FRAMES)
@@ -142,7 +178,7 @@ export function* readFrames(
   if (later !== -1) {
     throw corruption(file, offset, `bad frame; the frame at offset ${later} says it was synced`)
   }
-  return { header, goodBytes: offset }
+  return offset
 }
 
 interface FrameContext {

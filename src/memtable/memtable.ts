@@ -167,8 +167,13 @@ export class Memtable {
     this.users++
   }
 
-  /** From now on the memtable holds the value files that its entries name, as long as it has users itself. */
+  /**
+   * From now on the memtable holds the value files that its entries name, as long as it has users itself. Calling it
+   * again changes nothing.
+   */
   holdFiles(holds: ValueFileHolds): void {
+    if (this.holds === holds) return
+    assert(this.holds === null, 'the value files of a memtable have one owner')
     this.holds = holds
     for (const start of this.handleStarts) holds.hold(handleFileNum(this.bytes, start))
   }

@@ -11,7 +11,7 @@ import {
   checkMayWrite, corruption, directoryError, FEATURES_OFFSET, fileNumOf, manifestFileName, markerFileName,
   NAME_NUMBER_MAX, parseFileName, VarveError,
 } from '../base/index.js'
-import type { FileNum, Random, Steps } from '../base/index.js'
+import type { FileNum, Random, SeqNum, Steps } from '../base/index.js'
 import { holdsData, readMarker } from '../directory/index.js'
 import type { Marker } from '../directory/index.js'
 import { keptTablesIn } from '../engine/index.js'
@@ -22,7 +22,7 @@ import { listDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { isCutCreation } from './cut-creation.js'
 import { replayLogs } from './log-replay.js'
-import type { ReplayedLogs } from './log-replay.js'
+import type { LogSource, ReplayedLogs } from './log-replay.js'
 import { keptOrphans, readOrphans } from './orphan-check.js'
 import type { KeptOrphan, KnownHistory } from './orphan-check.js'
 
@@ -41,6 +41,8 @@ export interface ReadingPolicy {
   readonly isWriting: boolean
   /** True when tables that no version lists are looked at. */
   readonly readsOrphans: boolean
+  /** Given, only what is known to be synced counts, and what has a number up to this one: a reader has shown it. */
+  readonly durableFrom?: SeqNum
 }
 
 export const TO_WRITE: ReadingPolicy = { isWriting: true, readsOrphans: true }
@@ -54,6 +56,15 @@ export interface ReadingPlace {
   random: Random
   /** Lends a slab for each log, as large as the log. */
   pool: SlabPool
+  /** The files as they were read before, to be read on. */
+  known?: KnownFiles
+}
+
+/** Reads a directory's manifest and logs, which it may have read before. */
+export interface KnownFiles {
+  readManifest(fileNum: FileNum): Steps<ManifestContents>
+  /** The logs of this database. */
+  logsOf(databaseId: Uint8Array): LogSource
 }
 
 /** What the directory holds, before anything of it is believed. */
@@ -103,7 +114,7 @@ export function* readHistory(
 ): Steps<FoundHistory> {
   const { vfs, dir, random } = place
   const { names, marker } = found
-  const manifest = marker === null ? null : yield* readManifest(vfs, dir, marker.manifest)
+  const manifest = marker === null ? null : yield* readListed(place, marker.manifest)
   const known = manifest === null || marker === null ? newHistory(random) : {
     version: manifest.version, databaseId: manifest.databaseId, manifestNum: marker.manifest,
   }
@@ -116,7 +127,9 @@ export function* readHistory(
   }
   if (openTables !== undefined) yield* openTables(known)
   const orphans = policy.readsOrphans ? yield* readOrphans(vfs, dir, names, known) : []
-  const replayed = yield* replayLogs(names, { ...place, ...known, isWriting: policy.isWriting })
+  const { isWriting, durableFrom } = policy
+  const options = { ...place, ...known, isWriting, durableFrom }
+  const replayed = yield* replayLogs(names, options, place.known?.logsOf(known.databaseId))
   try {
     const kept = keptOrphans(orphans, known, replayed.lastSeqNum, keptTablesIn(version.settings))
     const unlisted = orphans.flatMap(({ kind, isOurs, fileNum }) => (kind === 'table' && isOurs ? [fileNum] : []))
@@ -125,6 +138,10 @@ export function* readHistory(
     for (const memtable of replayed.memtables) memtable.release()
     throw error
   }
+}
+
+function readListed({ vfs, dir, known }: ReadingPlace, fileNum: FileNum): Steps<ManifestContents> {
+  return known === undefined ? readManifest(vfs, dir, fileNum) : known.readManifest(fileNum)
 }
 
 function newHistory(random: Random): KnownHistory {

@@ -1,6 +1,7 @@
 /**
  * What: a database opened for reading only: no lock, not one byte changed, also beside a live writer.
- * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go.
+ * It sees the state of the moment it was opened: manifest and tables, and the logs as far as they go; a later one after
+ * a refresh (follower.ts).
  *
  * Its tables and value logs stay open while there is room, so that a writer may remove them. When a file that had no
  * room is gone, the view looks at the directory anew and sees a later moment from then on; snapshots and walks keep the
@@ -18,6 +19,7 @@ import { SnapshotList } from '../versions/index.js'
 import type { ReadState, HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import type { RecoveryReport } from '../stats/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { Follower } from './follower.js'
 import { PatientReading } from './patient-reading.js'
 import type { Sight } from './patient-reading.js'
 
@@ -40,6 +42,7 @@ export class ReadOnlyView implements ReadView {
   /** What the view sees now. */
   sight: Sight
   readonly readClock: ReadClock
+  readonly follower = new Follower(this)
   private readonly resources = new Set<Resource>()
   isClosed = false
 
@@ -109,16 +112,23 @@ export class ReadOnlyView implements ReadView {
     if (gone === null || this.isClosed) return false
     let sight: Sight
     try {
-      sight = this.reading.anew()
+      sight = this.reading.anew(this.sight)
     } catch {
       return false // the first error says more
     }
+    this.show(sight)
+    const { version } = sight
+    return !version.valueLogs.has(gone) && !allTables(version).some(({ fileNum }) => fileNum === gone)
+  }
+
+  /** Shows a later moment from now on; who reads goes on in the state that he holds. */
+  show(sight: Sight): void {
     const before = this.sight
     this.sight = sight
     this.readClock.setDropTime(sight.version.dropTime?.ms ?? 0)
+    // It was found in another state; what was void there may be no gap here.
+    this.iterators.gap.forget()
     before.state.release()
-    const { version } = sight
-    return !version.valueLogs.has(gone) && !allTables(version).some(({ fileNum }) => fileNum === gone)
   }
 
   prepareIteration(): void {
@@ -138,7 +148,7 @@ export class ReadOnlyView implements ReadView {
     this.isClosed = true
     this.iterators.cut()
     for (const resource of [...this.resources]) resource.cut()
-    await this.iterators.valueReads.idle()
+    await Promise.all([this.iterators.valueReads.idle(), this.follower.end()])
     this.state.release()
     await this.sight.tables.idle()
   }

@@ -22,6 +22,8 @@ export interface StreamedPlace {
   databaseId: Uint8Array
   /** Those that the version lists: no entry that is replayed names one. */
   listed: ReadonlyMap<FileNum, unknown>
+  /** Those that were found to be whole before. */
+  known?: ReadonlyMap<FileNum, NewValueLog>
 }
 
 /**
@@ -35,6 +37,11 @@ export function* readStreamed(memtables: readonly Memtable[], place: StreamedPla
       const fileNum = handleFileNum(bytes, start)
       if (found.has(fileNum) || place.listed.has(fileNum)) {
         throw corruption(logFileName(logNum), start, `an entry names ${vlogFileName(fileNum)}, which has another owner`)
+      }
+      const known = place.known?.get(fileNum)
+      if (known?.namedInLog === logNum) {
+        found.set(fileNum, known)
+        continue
       }
       const needed = { fileNum, log: logNum, offset: handleOffset(bytes, start), length: handleLength(bytes, start) }
       found.set(fileNum, yield* readOne(needed, place))

@@ -49,6 +49,11 @@ export class GapHint {
     this.upper = upper
   }
 
+  /** Drops the hint: what follows may be another state with the same memtable. */
+  forget(): void {
+    this.memtable = null
+  }
+
   /** Gives where the stretch around `from` begins and where this reader may go on; null if there is none. */
   find(
     { memtable, seqNum, timeMs }: Omit<GapReader, 'entryCount'>, from: Uint8Array,

@@ -70,7 +70,11 @@ export class OpenTables {
       throw openListedError(error, name)
     }
     try {
-      this.add(await runAsync(this.opening(file, facts, name)), file)
+      const table = await runAsync(this.opening(file, facts, name))
+      if (!this.open.has(facts.fileNum)) return this.add(table, file)
+      // A blocking load came in between: that one is in use.
+      table.close()
+      await file.close()
     } catch (error) {
       await file.close()
       throw ioError(error, 'read', name)
@@ -119,6 +123,15 @@ export class OpenTables {
   private add(table: Table, file: PooledFile): void {
     this.open.set(table.facts.fileNum, { table, file, users: 0, onUnused: null })
     this.memoryLimit.add(table)
+  }
+
+  isOpen(fileNum: FileNum): boolean {
+    return this.open.has(fileNum)
+  }
+
+  /** The facts of a table that is open, or null. */
+  factsOf(fileNum: FileNum): TableFacts | null {
+    return this.open.get(fileNum)?.table.facts ?? null
   }
 
   /** Counts a user of a loaded table. */

@@ -69,20 +69,31 @@ export function scanLog(
 export function* scanSlices(
   fileNum: FileNum, bytes: Uint8Array, fileBytes: number, databaseId: Uint8Array,
 ): Generator<undefined, ScannedLog, unknown> {
-  const name = logFileName(fileNum)
   const log: ScannedLog = {
     fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,
     markLog: 0, markBytes: 0, goodEnd: 0, endsClean: false, firstSeqNum: 0, lastSeqNum: 0, entryCount: 0,
   }
-  const header = readHeader(bytes.subarray(0, fileBytes), name, fileNum, databaseId)
+  const header = readHeader(bytes.subarray(0, fileBytes), logFileName(fileNum), fileNum, databaseId)
   if (VarveError.is(header)) {
     log.headerProblem = header
     return log
   }
   log.header = header
-  const seed = fileSeed(header)
+  log.goodEnd = FILE_HEADER_BYTES
+  yield* scanOn(log)
+  return log
+}
+
+/**
+ * Reads on behind `goodEnd`, up to `fileBytes`, with pauses: of a log that has grown since it was read. Requires: the
+ * header is good, and nothing but scans has changed the log.
+ */
+export function* scanOn(log: ScannedLog): Generator<undefined, void, unknown> {
+  const { fileNum, bytes, fileBytes } = log
+  const name = logFileName(fileNum)
+  const seed = fileSeed(log.header!)
   const frame = emptyFrameHeader()
-  let at = FILE_HEADER_BYTES
+  let at = log.goodEnd
   let pauseAt = at + SLICE_BYTES
   for (;;) {
     if (at >= pauseAt) {
@@ -94,7 +105,7 @@ export function* scanSlices(
     if (state !== 'good' || !acceptFrame(log, at, frame, name)) {
       log.goodEnd = at
       log.endsClean = state === 'end' && isZero(bytes, at, fileBytes)
-      return log
+      return
     }
     if (frame.markBytes > 0) {
       log.markLog = fileNum - frame.markDistance
@@ -171,7 +182,7 @@ function acceptBatch(log: ScannedLog, at: number, frame: FrameHeader, name: stri
   return true
 }
 
-function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] !== 0) return false
   return true
 }
