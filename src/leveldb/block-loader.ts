@@ -5,7 +5,7 @@
  *   0  not at all        1  Snappy        2  deflate with the header of zlib, or zstd        4  deflate
  *
  * 2 and 4 with deflate are those of Minecraft's LevelDB, 2 with zstd that of newer versions of LevelDB.
- * Owns: memory for unpacked blocks. Thread: one.
+ * Thread: one.
  * Invariants: nothing is unpacked before its checksum was compared; a block of some MiB takes many turns of the loop.
  */
 import { BadBytes, corruption, getU32, KiB, MiB, VALUE_BYTES_MAX, VarveError } from '../base/index.js'
@@ -36,17 +36,20 @@ export interface LoaderParts {
   /** Ends a turn of the event loop that was long; throws when the caller wants no more. */
   pause(): Promise<void>
   codecOf(name: CodecName): Codec | null
+  /** How much is read, and how much memory for plain bytes is taken, at a time. */
+  aheadBytes: number
 }
 
 export class BlockLoader {
-  /** The plain bytes of the block: bytes[start, end). Valid until the next load, or longer after `give`. */
+  /** The plain bytes of the block: bytes[start, end). They stay as they are, whatever is loaded then. */
   bytes: Uint8Array = new Uint8Array()
   start = 0
   end = 0
   private readonly parts: LoaderParts
   private readonly snappy = new SnappyDecoder()
-  /** Memory that unpacked blocks take turns in. */
+  /** Memory in which unpacked blocks stand one after the other, and where the next one goes. */
   private plain: Uint8Array = new Uint8Array()
+  private plainAt = 0
 
   constructor(parts: LoaderParts) {
     this.parts = parts
@@ -105,6 +108,7 @@ export class BlockLoader {
   }
 
   private takeRaw(window: ReadWindow, at: number, size: number): void {
+    window.give()
     this.bytes = window.bytes
     this.start = at
     this.end = at + size
@@ -115,11 +119,14 @@ export class BlockLoader {
     const at = window.placeOf(offset)
     try {
       const plainBytes = this.snappy.begin(window.bytes, at, at + size)
-      if (this.plain.length < plainBytes) this.plain = new Uint8Array(Math.max(plainBytes, 2 * this.plain.length))
-      this.snappy.into(this.plain)
+      if (this.plain.length - this.plainAt < plainBytes) {
+        this.plain = new Uint8Array(Math.max(plainBytes, this.parts.aheadBytes))
+        this.plainAt = 0
+      }
       this.bytes = this.plain
-      this.start = 0
-      this.end = plainBytes
+      this.start = this.plainAt
+      this.end = this.plainAt += plainBytes
+      this.snappy.into(this.plain, this.start)
       return plainBytes
     } catch (error) {
       throw unpackError(error, window, offset)
@@ -144,12 +151,6 @@ export class BlockLoader {
     this.bytes = plain
     this.start = 0
     this.end = plain.length
-  }
-
-  /** Leaves the memory of `bytes` to others. */
-  give(window: ReadWindow): void {
-    if (this.bytes === window.bytes) window.give()
-    else if (this.bytes === this.plain) this.plain = new Uint8Array()
   }
 }
 

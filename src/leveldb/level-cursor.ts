@@ -7,7 +7,7 @@
  * is wrong: after `loadNow` or `load` the next call is `next` again, which may find nothing in what was loaded.
  * Thread: one.
  */
-import { compareRanges, equalRanges, getU32 } from '../base/index.js'
+import { compareRanges, getU32 } from '../base/index.js'
 
 /** Kinds of entries, the lowest byte of a tag. */
 const DELETION = 0
@@ -24,7 +24,9 @@ export abstract class LevelCursor {
   tagHigh = 0
   /** The lower half: these 24 bits and the kind. Its highest bit is turned, so that this is a small integer in order. */
   tagLow = 0
-  /** The value: bytes[valueStart, valueEnd). Valid until the next call of `load`, or longer after `giveBytes`. */
+  /** True when the entry before had the same key: this one is older. */
+  isRepeat = false
+  /** The value: bytes[valueStart, valueEnd). */
   bytes: Uint8Array = new Uint8Array()
   valueStart = 0
   valueEnd = 0
@@ -55,19 +57,16 @@ export abstract class LevelCursor {
   abstract loadNow(): boolean
   /** Loads more entries; false when all is read. */
   abstract load(): Promise<boolean>
-  /** Leaves the memory of `bytes` to who has views on it: nothing else will be put there. */
-  abstract giveBytes(): void
   /** Lets files go. */
   abstract close(): Promise<void>
 }
 
-/** Order of entries: ascending keys, of one key the newest first. */
-export function compareCursors(a: LevelCursor, b: LevelCursor): number {
-  const keys = compareRanges(a.key, a.keyStart, a.keyEnd, b.key, b.keyStart, b.keyEnd)
-  if (keys !== 0) return keys
-  return b.tagHigh - a.tagHigh || b.tagLow - a.tagLow || a.rank - b.rank
+/** Order of keys. */
+export function compareKeys(a: LevelCursor, b: LevelCursor): number {
+  return compareRanges(a.key, a.keyStart, a.keyEnd, b.key, b.keyStart, b.keyEnd)
 }
 
-export function isKeyOf(cursor: LevelCursor, key: Uint8Array, keyBytes: number): boolean {
-  return equalRanges(cursor.key, cursor.keyStart, cursor.keyEnd, key, 0, keyBytes)
+/** Order of entries with one key: the newest first. */
+export function compareAges(a: LevelCursor, b: LevelCursor): number {
+  return b.tagHigh - a.tagHigh || b.tagLow - a.tagLow || a.rank - b.rank
 }

@@ -6,7 +6,7 @@
  * LevelDB's own repair leaves tables that hold the same write twice: the second of equal ones is dropped like an older
  * one.
  */
-import { compareCursors, isKeyOf } from './level-cursor.js'
+import { compareAges, compareKeys } from './level-cursor.js'
 import type { LevelCursor } from './level-cursor.js'
 import type { LevelChunk } from './level-chunk.js'
 
@@ -24,9 +24,9 @@ export class LevelMerge {
   private readonly uncounted: LevelCursor | null
   private readonly live: LevelCursor[] = []
   private readonly waiting: LevelCursor[]
-  /** The key that was decided last. */
-  private decided: Uint8Array = new Uint8Array(64)
-  private decidedBytes = -1
+  /** True when it was decided what becomes of the first entry: all others with its key are older. */
+  private isDecided = false
+  private work = 0
 
   constructor(cursors: readonly LevelCursor[], uncounted: LevelCursor | null) {
     this.cursors = cursors
@@ -38,7 +38,7 @@ export class LevelMerge {
   async load(): Promise<void> {
     for (let cursor = this.waiting.at(-1); cursor !== undefined; cursor = this.waiting.at(-1)) {
       const hasMore = await cursor.load()
-      if (hasMore && !cursor.next()) continue
+      if (hasMore && !this.goOn(cursor)) continue
       this.waiting.pop()
       if (hasMore) this.enter(cursor)
       else await cursor.close()
@@ -48,40 +48,60 @@ export class LevelMerge {
   /** Puts live entries into the chunk. Requires: nothing is to be loaded. */
   fill(chunk: LevelChunk): MergeStep {
     const { live } = this
-    let work = STEP_WORK
-    for (let cursor = live[0]; cursor !== undefined; cursor = live[0]) {
-      if (work <= 0) return 'pause'
-      work--
-      if (!isKeyOf(cursor, this.decided, this.decidedBytes)) {
-        if (!cursor.isDeletion && !chunk.add(cursor)) return 'full'
-        this.decide(cursor)
+    this.work = STEP_WORK
+    let first = live[0]
+    if (first === undefined) return 'end'
+    // How the first key compares with the second: 0, or below.
+    let keys = this.compareFirst()
+    while (this.work > 0) {
+      if (!this.isDecided && !first.isDeletion && !chunk.add(first)) return 'full'
+      this.isDecided = true
+      while (keys === 0) {
+        const [second] = live.splice(1, 1)
+        if (!this.pass(second!)) return 'wait'
+        this.enter(second!)
+        keys = this.compareFirst()
       }
-      if (cursor !== this.uncounted) this.storedCount++
-      while (!cursor.next()) {
-        if (!cursor.loadNow()) return this.wait()
-        work -= cursor.loadedBytes / BYTES_PER_WORK
-      }
-      const second = live[1]
-      if (second !== undefined && compareCursors(cursor, second) > 0) {
+      this.isDecided = false
+      if (!this.pass(first)) {
         live.shift()
-        this.enter(cursor)
+        return 'wait'
       }
+      keys = this.compareFirst()
+      if (keys < 0 || (keys === 0 && compareAges(first, live[1]!) < 0)) continue
+      live.shift()
+      this.enter(first)
+      first = live[0]!
+      keys = this.compareFirst()
     }
-    return this.waiting.length > 0 ? 'wait' : 'end'
+    return 'pause'
   }
 
-  private wait(): MergeStep {
-    this.waiting.push(this.live.shift()!)
-    return 'wait'
+  private compareFirst(): number {
+    const { live } = this
+    return live.length > 1 ? compareKeys(live[0]!, live[1]!) : -1
   }
 
-  /** Remembers the key: whatever else has it is older. */
-  private decide({ key, keyStart, keyEnd }: LevelCursor): void {
-    const length = keyEnd - keyStart
-    if (this.decided.length < length) this.decided = new Uint8Array(2 * length)
-    const { decided } = this
-    for (let i = 0; i < length; i++) decided[i] = key[keyStart + i]!
-    this.decidedBytes = length
+  /** Goes on with a cursor behind the key that it stands on; false when it has to load before. */
+  private pass(cursor: LevelCursor): boolean {
+    while (!this.goOn(cursor)) {
+      if (!cursor.loadNow()) {
+        this.waiting.push(cursor)
+        return false
+      }
+      this.work -= cursor.loadedBytes / BYTES_PER_WORK
+    }
+    return true
+  }
+
+  /** Goes to the next key among what is loaded. */
+  private goOn(cursor: LevelCursor): boolean {
+    while (cursor.next()) {
+      this.work--
+      if (cursor !== this.uncounted) this.storedCount++
+      if (!cursor.isRepeat) return true
+    }
+    return false
   }
 
   /** Puts a cursor where its entry belongs. */
@@ -90,7 +110,7 @@ export class LevelMerge {
     let [low, high] = [0, live.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (compareCursors(live[middle]!, cursor) < 0) low = middle + 1
+      if (isBefore(live[middle]!, cursor)) low = middle + 1
       else high = middle
     }
     live.splice(low, 0, cursor)
@@ -99,4 +119,9 @@ export class LevelMerge {
   async close(): Promise<void> {
     for (const cursor of this.cursors) await cursor.close()
   }
+}
+
+/** True when the entry of `a` comes before that of `b`: a lower key, or the same one and newer. */
+function isBefore(a: LevelCursor, b: LevelCursor): boolean {
+  return (compareKeys(a, b) || compareAges(a, b)) < 0
 }

@@ -119,10 +119,6 @@ export class LogRun extends LevelCursor {
     await this.close()
   }
 
-  override giveBytes(): void {
-    throw new Error('entries of a log are copied')
-  }
-
   override async close(): Promise<void> {
     await this.records?.close()
     this.records = null

@@ -5,7 +5,7 @@
  * Invariants: no file is changed, none is read that the manifest does not list. What leaves is what LevelDB would give,
  * or an error: a listed file that is missing, or a directory that changed meanwhile, ends it.
  */
-import { MiB, Turns, VarveError } from '../base/index.js'
+import { KiB, MiB, Turns, VarveError } from '../base/index.js'
 import { nodeCodec } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { LevelChunk } from './level-chunk.js'
@@ -24,10 +24,10 @@ import { TableRun } from './table-run.js'
 import type { NamedTable } from './table-run.js'
 
 const SORT_BYTES = 64 * MiB
-/** What all open tables together read ahead, and the bounds of what one does. */
+/** What all open tables together read ahead, and the bounds of what one does. They unpack about as much. */
 const AHEAD_BYTES = 8 * MiB
-const AHEAD_BYTES_MIN = 16 * 1024
-const AHEAD_BYTES_MAX = MiB
+const AHEAD_BYTES_MIN = 4 * KiB
+const AHEAD_BYTES_MAX = 512 * KiB
 /** With more tables side by side files are opened for each read, so that no limit of open files is met. */
 const OPEN_FILES_MAX = 64
 
@@ -57,6 +57,8 @@ class LevelDatabaseReader {
   private readonly options: LevelReadOptions
   private readonly report: LevelReadReport
   private readonly turns: Turns
+  /** Entries that were sorted. */
+  private sortedCount = 0
 
   constructor(vfs: Vfs, dir: string, options: LevelReadOptions, report: LevelReadReport) {
     this.vfs = vfs
@@ -148,7 +150,7 @@ class LevelDatabaseReader {
       open: () => (isOrdered ? [openLogs()] : [openLogs(), ...openTables()]),
       sortBytes, pause,
       expectedBytes: isOrdered ? logs.reduce((sum, { bytes }) => sum + bytes, 0) : sortBytes,
-      onEntries: (count) => (this.report.storedEntries += count),
+      onEntries: (count) => (this.sortedCount += count),
     })
     return new LevelMerge(isOrdered ? [sorted, ...openTables()] : [sorted], sorted)
   }
@@ -159,9 +161,8 @@ class LevelDatabaseReader {
     for (let step = 'wait'; ; ) {
       if (step === 'wait') await merge.load()
       await this.pause()
-      const stored = merge.storedCount
       step = merge.fill(chunk)
-      report.storedEntries += merge.storedCount - stored
+      report.storedEntries = this.sortedCount + merge.storedCount
       if (chunk.entries.length > 0 && (step === 'full' || step === 'end')) {
         report.entries += chunk.entries.length
         report.entryBytes += chunk.entryBytes

@@ -3,7 +3,7 @@
  * of the event loop.
  * Owns: where it stands in the packed bytes and in the plain ones.
  * Thread: any.
- * Invariants: it writes only target[0, plainBytes), and all of that when `run` gives true. What is announced is compared
+ * Invariants: it writes only target[at, at + plainBytes), and all of that when `run` gives true. What is announced is compared
  * with what the packed bytes can give at most before anything is allocated.
  */
 import { BadBytes } from '../base/index.js'
@@ -19,6 +19,7 @@ export class SnappyDecoder {
   private sourceAt = 0
   private sourceEnd = 0
   private target: Uint8Array = new Uint8Array()
+  private targetStart = 0
   private targetAt = 0
   private plainBytes = 0
 
@@ -29,16 +30,16 @@ export class SnappyDecoder {
     this.source = source
     this.sourceAt = fields.position
     this.sourceEnd = end
-    this.targetAt = 0
     if (this.plainBytes > Math.ceil((fields.left * PLAIN_BYTES_OF_THREE) / 3)) {
       throw new BadBytes(start, `${fields.left} packed bytes announce ${this.plainBytes} plain ones`)
     }
     return this.plainBytes
   }
 
-  /** Where the plain bytes go. Requires: room for all of them. */
-  into(target: Uint8Array): void {
+  /** Says where the plain bytes go. Requires: room for all of them. */
+  into(target: Uint8Array, at: number): void {
     this.target = target
+    this.targetStart = this.targetAt = at
   }
 
   /**
@@ -46,7 +47,8 @@ export class SnappyDecoder {
    * BadBytes.
    */
   run(pauseBytes = Infinity): boolean {
-    const { source, sourceEnd: end, target, plainBytes } = this
+    const { source, sourceEnd: end, target, targetStart } = this
+    const targetEnd = targetStart + this.plainBytes
     let from = this.sourceAt
     let to = this.targetAt
     const pauseAt = to + pauseBytes
@@ -62,7 +64,7 @@ export class SnappyDecoder {
           length = literalLength(source, from, lengthBytes)
           from += lengthBytes
         }
-        if (length > end - from || length > plainBytes - to) throw new BadBytes(from, `a literal of ${length} bytes`)
+        if (length > end - from || length > targetEnd - to) throw new BadBytes(from, `a literal of ${length} bytes`)
         if (length >= SET_BYTES_MIN) {
           target.set(new Uint8Array(source.buffer, source.byteOffset + from, length), to)
           to += length
@@ -83,8 +85,8 @@ export class SnappyDecoder {
         distance = source[from + 1]! | (source[from + 2]! << 8)
         if (low === 3) distance = (distance | (source[from + 3]! << 16) | (source[from + 4]! << 24)) >>> 0
       }
-      if (distance === 0 || distance > to || length > plainBytes - to) {
-        throw new BadBytes(from, `a copy of ${length} bytes from ${distance} bytes before, at ${to}`)
+      if (distance === 0 || distance > to - targetStart || length > targetEnd - to) {
+        throw new BadBytes(from, `a copy of ${length} bytes from ${distance} bytes before`)
       }
       from += tagBytes
       // The ranges may overlap: then what was copied is copied again.
@@ -93,7 +95,7 @@ export class SnappyDecoder {
     this.sourceAt = from
     this.targetAt = to
     if (from < end) return false
-    if (to !== plainBytes) throw new BadBytes(from, `${to} plain bytes, not ${plainBytes}`)
+    if (to !== targetEnd) throw new BadBytes(from, `${targetEnd - to} plain bytes are missing`)
     return true
   }
 }

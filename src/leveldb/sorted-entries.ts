@@ -34,7 +34,6 @@ export class SortedEntries extends LevelCursor {
   private upper: Uint8Array | null = null
   /** Memory that the newest entries of all keys take. */
   private newestCost = 0
-  private isGiven = false
   private isFirst = true
   private isDone = false
   private openCursor: LevelCursor | null = null
@@ -66,10 +65,9 @@ export class SortedEntries extends LevelCursor {
   /** Reads and sorts the next part. */
   override async load(): Promise<boolean> {
     const { entries } = this
-    entries.clear(this.isGiven)
+    entries.clear()
     this.order = new Uint32Array()
     this.at = 0
-    this.isGiven = false
     if (this.isDone) {
       this.key = this.bytes = new Uint8Array()
       return false
@@ -156,10 +154,6 @@ export class SortedEntries extends LevelCursor {
       if (step.done === true) return step.value
       await this.options.pause()
     }
-  }
-
-  override giveBytes(): void {
-    this.isGiven = true
   }
 
   override async close(): Promise<void> {

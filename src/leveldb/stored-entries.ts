@@ -116,10 +116,10 @@ export class StoredEntries {
     this.used = used
   }
 
-  /** Forgets all entries. Their memory stays, unless others have it. */
-  clear(isGiven: boolean): void {
+  /** Forgets all entries. What they stood in stays as it is, for others. */
+  clear(): void {
     this.count = this.used = 0
-    if (isGiven) this.bytes = new Uint8Array()
+    this.bytes = new Uint8Array()
   }
 }
 

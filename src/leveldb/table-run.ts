@@ -30,8 +30,6 @@ export interface NamedTable extends ListedTable {
 export interface TableRunOptions extends LoaderParts {
   access: FileAccess
   tables: readonly NamedTable[]
-  /** How much is read at a time. */
-  aheadBytes: number
   /** False for tables in another order than the bytewise one. */
   isOrdered: boolean
 }
@@ -105,6 +103,7 @@ export class TableRun extends LevelCursor {
 
   /** True when the entry whose own bytes of the key stand at `at` comes behind the present one. */
   private isBehind(at: number, shared: number, keyBytes: number): boolean {
+    this.isRepeat = false
     if (!this.hasKey) return true
     const { key, bytes, keyEnd } = this
     const newEnd = keyBytes - TAG_BYTES
@@ -115,6 +114,7 @@ export class TableRun extends LevelCursor {
       if (difference !== 0) return difference > 0
     }
     if (newEnd !== keyEnd) return newEnd > keyEnd
+    this.isRepeat = true
     return this.isOlder(from, shared, keyBytes)
   }
 
@@ -177,10 +177,6 @@ export class TableRun extends LevelCursor {
     this.blockEnd = entriesEnd(this.loader)
     this.sharable = 0
     if (this.blockEnd < 0) throw this.damage('a block with too many places to begin at')
-  }
-
-  override giveBytes(): void {
-    if (this.window !== null) this.loader.give(this.window)
   }
 
   // ── Tables ──────────────────────────────────────────────────────────────────────────────────────
