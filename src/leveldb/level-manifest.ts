@@ -30,6 +30,8 @@ export interface LevelVersion {
   logNum: number
   /** One more log does; 0 for none. */
   previousLogNum: number
+  /** No file that the manifest knows of has this number, or a higher one. */
+  nextFileNum: number
   tables: ListedTable[]
   /** Where the manifest ends in the middle of a record; null when it does not. */
   tornEnd: number | null
@@ -46,7 +48,7 @@ class VersionBuilder {
   comparator: string | null = null
   logNum: number | null = null
   previousLogNum = 0
-  hasNextFileNum = false
+  nextFileNum: number | null = null
   hasLastSeqNum = false
   private readonly tables = new Map<string, ListedTable>()
 
@@ -74,8 +76,7 @@ class VersionBuilder {
         return
       }
       case FIELD.nextFileNum: {
-        record.varint()
-        this.hasNextFileNum = true
+        this.nextFileNum = record.varint()
         return
       }
       case FIELD.lastSeqNum: {
@@ -104,14 +105,14 @@ class VersionBuilder {
 
   /** Gives the version. Throws BadBytes when something is missing that every manifest has. */
   finish(offset: number): Omit<LevelVersion, 'tornEnd'> {
-    const { comparator, logNum, previousLogNum, tables } = this
-    if (logNum === null || !this.hasNextFileNum || !this.hasLastSeqNum) {
+    const { comparator, logNum, previousLogNum, nextFileNum, tables } = this
+    if (logNum === null || nextFileNum === null || !this.hasLastSeqNum) {
       throw new BadBytes(offset, 'it names no log, no next file number or no last sequence number')
     }
     const listed = [...tables.values()]
     const isOdd = (table: ListedTable): boolean => compareTagged(table.smallest, table.largest) > 0
     if (comparator === BYTEWISE_COMPARATOR && listed.some(isOdd)) throw new BadBytes(offset, 'a table ends before it begins')
-    return { comparator, logNum, previousLogNum, tables: listed }
+    return { comparator, logNum, previousLogNum, nextFileNum, tables: listed }
   }
 }
 

@@ -69,8 +69,7 @@ export class LevelMerge {
       }
       keys = this.compareFirst()
       if (keys < 0 || (keys === 0 && compareAges(first, live[1]!) < 0)) continue
-      live.shift()
-      this.enter(first)
+      this.moveFirst(first)
       first = live[0]!
       keys = this.compareFirst()
     }
@@ -106,14 +105,27 @@ export class LevelMerge {
 
   /** Puts a cursor where its entry belongs. */
   private enter(cursor: LevelCursor): void {
+    this.live.splice(this.placeOf(cursor, 0), 0, cursor)
+  }
+
+  /** Moves the first cursor to where its entry belongs now, which is behind the second. */
+  private moveFirst(cursor: LevelCursor): void {
     const { live } = this
-    let [low, high] = [0, live.length]
+    const place = this.placeOf(cursor, 2) - 1
+    for (let i = 0; i < place; i++) live[i] = live[i + 1]!
+    live[place] = cursor
+  }
+
+  /** The place of the first cursor, from `low` on, that does not come before this one. */
+  private placeOf(cursor: LevelCursor, low: number): number {
+    const { live } = this
+    let high = live.length
     while (low < high) {
       const middle = (low + high) >>> 1
       if (isBefore(live[middle]!, cursor)) low = middle + 1
       else high = middle
     }
-    live.splice(low, 0, cursor)
+    return low
   }
 
   async close(): Promise<void> {

@@ -127,6 +127,11 @@ class LevelDatabaseReader {
       if (wanted === 0 || logs.some(({ fileNum }) => fileNum === wanted)) continue
       throw missingFile(`${pad(wanted)}.log`, 'the manifest names it: what was written last stands in no table')
     }
+    const isUnknown = [...directory.tableNames.keys()].some((fileNum) => fileNum >= version.nextFileNum)
+    if (isUnknown) this.note(
+      'there are tables that the manifest does not know: LevelDB had not ended a flush or a compaction, or the manifest ' +
+      'is older than they are',
+    )
     this.report.tables = tables.length
     this.report.logs = logs.length
     const bytes = (files: readonly { bytes: number }[]): number => files.reduce((sum, file) => sum + file.bytes, 0)
@@ -198,13 +203,18 @@ class LevelDatabaseReader {
   // ── Whether somebody writes ─────────────────────────────────────────────────────────────────────
 
   private async hasChanged({ fingerprint }: LevelDirectory): Promise<boolean> {
-    return (await surveyDirectory(this.vfs, this.dir)).fingerprint !== fingerprint
+    try {
+      return (await surveyDirectory(this.vfs, this.dir)).fingerprint !== fingerprint
+    } catch (error) {
+      if (VarveError.is(error) && error.code !== 'IO_ERROR') return true
+      throw error
+    }
   }
 
   /** What looks damaged while somebody writes is not. */
   private async explain(error: unknown, directory: LevelDirectory): Promise<unknown> {
     if (!VarveError.is(error) || !CHANGE_SHOWS_AS.has(error.code)) return error
-    const isChanged = await this.hasChanged(directory).catch(() => true)
+    const isChanged = await this.hasChanged(directory).catch(() => false)
     return isChanged ? inUseError(this.dir, error) : error
   }
 }
