@@ -46,8 +46,3 @@ export function unmaskedCrc(stored: number): number {
   const rotated = (stored - MASK_DELTA) | 0
   return ((rotated >>> 17) | (rotated << 15)) >>> 0
 }
-
-/** The stored form of a checksum. */
-export function maskedCrc(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
-}

@@ -1,10 +1,7 @@
 /**
  * What: entries of LevelDB one after the other, with their sequence numbers: what tables, logs and sorted logs have in
- * common. Keys and values are ranges of larger arrays, so that passing an entry makes no object.
- *
- *   while (cursor.next() || cursor.loadNow() || (await cursor.load())) …
- *
- * is wrong: after `loadNow` or `load` the next call is `next` again, which may find nothing in what was loaded.
+ * common. Keys and values are ranges of larger arrays, so that passing an entry makes no object. After `loadNow` or
+ * `load` the next call is `next` again, which may find nothing in what was loaded.
  * Thread: one.
  */
 import { compareRanges, getU32 } from '../base/index.js'
@@ -22,7 +19,7 @@ export abstract class LevelCursor {
   keyEnd = 0
   /** The upper half of the tag: the sequence number without its lowest 24 bits. */
   tagHigh = 0
-  /** The lower half: these 24 bits and the kind. Its highest bit is turned, so that this is a small integer in order. */
+  /** The lower half: these 24 bits and the kind. Its highest bit is turned, so that this is a small integer. */
   tagLow = 0
   /** True when the entry before had the same key: this one is older. */
   isRepeat = false
@@ -32,7 +29,7 @@ export abstract class LevelCursor {
   valueEnd = 0
   /** Bytes of what was loaded last, unpacked. */
   loadedBytes = 0
-  /** Of entries with equal key and number the one of the cursor with the lowest rank counts. */
+  /** The lowest rank counts, of entries with equal key and number. */
   rank = 0
 
   get isDeletion(): boolean {

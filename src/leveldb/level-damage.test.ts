@@ -11,22 +11,18 @@ import { expectError } from '../../test/support/harness/expect-error.js'
 import { packageDir } from '../../test/support/harness/golden.js'
 import { drawn, drawnNumbers } from '../../test/support/harness/share.js'
 import {
-  appendPiece, batchOf, edit, filesOf, logOf, manifestOf, pairsOf, snappyOf, tableOf, tagged, varint, vfsOf,
+  appendPiece, batchOf, bytesOf, edit, filesOf, logOf, manifestOf, maskedCrc, pairsOf, put, snappyOf, table, tableOf,
+  tagged, varint, vfsOf,
 } from '../../test/support/samples/leveldb-crafting.js'
-import type { CraftedEntry, CraftedTable, LevelFiles } from '../../test/support/samples/leveldb-crafting.js'
+import type { CraftedEntry, LevelFiles } from '../../test/support/samples/leveldb-crafting.js'
 import { digestOf, readAll, readError } from '../../test/support/samples/leveldb-reading.js'
 import { BadBytes, ByteWriter, corruption, SeededRandom, VarveError } from '../base/index.js'
-import { crc32c, maskedCrc, unmaskedCrc } from './crc32c.js'
+import { crc32c, unmaskedCrc } from './crc32c.js'
 import { SnappyDecoder } from './snappy.js'
 
-const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'))
-const put = (key: string, value: string, seq: number): CraftedEntry => ({ key: bytesOf(key), value: bytesOf(value), seq })
-const table = (fileNum: number, level: number, entries: CraftedEntry[], more: Partial<CraftedTable> = {}): CraftedTable =>
-  ({ fileNum, level, entries, ...more })
-
-const many = Array.from({ length: 20 }, (_, i) => put(`key ${String(i).padStart(2, '0')}`, `value ${i} `.repeat(3), i + 1))
-const tables = [table(7, 1, many, { packing: 'snappy' }), table(8, 0, [put('key 03', 'newer', 30), put('x', 'y', 31)])]
-const records = [40, 41, 42].map((seq) => batchOf(seq, [{ key: bytesOf(`log ${seq}`), value: bytesOf('v'.repeat(seq)) }]))
+const many = Array.from({ length: 20 }, (_, i) => put(`key ${10 + i}`, `value ${i} `.repeat(3), i + 1))
+const tables = [table(7, 1, many, { packing: 'snappy' }), table(8, 0, [put('key 13', 'newer', 30), put('x', 'y', 31)])]
+const records = [40, 41, 42].map((seq) => batchOf(seq, [put(`log ${seq}`, 'v'.repeat(seq), seq)]))
 const database = { tables, logs: new Map([[5, records]]) }
 
 const FOUND_DAMAGE = ['CORRUPTION', 'MISSING_FILE', 'NOT_SUPPORTED', 'NOT_FOUND']
@@ -65,7 +61,9 @@ const contents = JSON.parse(
 test('every bit of every file of a small database: the right data, or an error', async () => {
   const files = filesOf(database)
   const expected = digestOf((await readAll(vfsOf(files), 'db')).entries)
-  const places = [...files].flatMap(([name, { length }]) => Array.from({ length: 8 * length }, (_, at) => [name, at] as const))
+  const placesOf = ([name, { length }]: [string, Uint8Array]): (readonly [string, number])[] =>
+    Array.from({ length: 8 * length }, (_, at) => [name, at] as const)
+  const places = [...files].flatMap(placesOf)
   let found = 0
   const cases = drawn('leveldb bits', places)
   for (const [name, at] of cases) {
@@ -106,7 +104,7 @@ test('a manifest that is cut anywhere gives the same data, an error, or a note t
   const bounds = [tagged(merged.entries[0]!), tagged(merged.entries.at(-1)!)] as const
   const edits = [
     edit.number(new ByteWriter(), 4, 100).finish(),
-    edit.added(edit.deleted(edit.deleted(new ByteWriter(), 1, 7), 0, 8), 2, 9, size, bounds).finish(),
+    edit.added(edit.deleted(edit.deleted(new ByteWriter(), 1, 7), 0, 8), [2, 9, size], bounds).finish(),
   ]
   const inputs = [table(7, 1, many), table(8, 0, [put('x', 'y', 31)])]
   const files = filesOf({ ...database, tables: inputs, edits })
@@ -119,7 +117,7 @@ test('a manifest that is cut anywhere gives the same data, an error, or a note t
       const cutFiles = vfsOf(new Map(files).set('MANIFEST-000004', whole.subarray(0, cut)))
       try {
         const { entries, report } = await readAll(cutFiles, 'db')
-        const isTold = /MANIFEST-000004 ends in the middle|tables that the manifest does not know/.test(report.notes.join())
+        const isTold = /MANIFEST-000004 ends|tables that the manifest does not know/.test(report.notes.join())
         if (!isTold) assert.deepEqual(digestOf(entries), expected, `cut at ${cut}`)
       } catch (error) {
         if (!VarveError.is(error)) throw error
@@ -171,7 +169,8 @@ test('blocks that lie about lengths are CORRUPTION', async () => {
     '', '\x00', '\xff\xff\xff\xff', '\x01\x00\x00\x00', // No room for what stands at the end.
     '\x05\x09\x00aaaaaaaaa\x00\x00\x00\x00\x00\x00\x00\x00', // It shares bytes of no key.
     '\x00\x07\x00aaaaaaa\x00\x00\x00\x00\x01\x00\x00\x00', // A key without its tag.
-    '\x00\xff\xff\xff\xff\x0f\x00a\x00\x00\x00\x00\x01\x00\x00\x00', '\x00\x08\x7faaaaaaaa\x00\x00\x00\x00\x01\x00\x00\x00',
+    '\x00\xff\xff\xff\xff\x0f\x00a\x00\x00\x00\x00\x01\x00\x00\x00',
+    '\x00\x08\x7faaaaaaaa\x00\x00\x00\x00\x01\x00\x00\x00',
     '\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00',
   ]
   for (const block of blocks) {
@@ -210,9 +209,11 @@ test('batches that lie about lengths or counts are CORRUPTION', async () => {
 })
 
 test('manifests that lie about lengths, or lack what each has, are CORRUPTION', async () => {
-  const lies = ['\x01\x7fshort', '\x07', '\x07\x01\x02\x03\x04abcd', '\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01', '\x05\x01']
+  const endless = `\x02${'\xff'.repeat(10)}\x01`
+  const lies = ['\x01\x7fshort', '\x07', '\x07\x01\x02\x03\x04abcd', endless, '\x05\x01']
   for (const lie of lies) {
-    assert.equal((await readError(vfsOf(filesOf({ edits: [bytesOf(lie)] })), 'db')).code, 'CORRUPTION', JSON.stringify(lie))
+    const error = await readError(vfsOf(filesOf({ edits: [bytesOf(lie)] })), 'db')
+    assert.equal(error.code, 'CORRUPTION', JSON.stringify(lie))
   }
   const odd = table(7, 0, many, { bounds: [tagged(put('z', '', 1)), tagged(put('a', '', 1))] })
   const files = filesOf({}).set('MANIFEST-000004', manifestOf({ tables: [odd] }, new Map([[7, 100]])))
@@ -254,19 +255,22 @@ test('Snappy unpacks all elements, at once or in steps', () => {
   const far = 'x'.repeat(10) + 'literal of some length '.repeat(3000)
   for (const plain of ['', 'a', 'abcd'.repeat(30), far, Array.from({ length: 70_000 }, (_, i) => i * i).join()]) {
     const source = snappyOf(bytesOf(plain))
-    for (const step of [undefined, 1, 1000]) assert.deepEqual(Buffer.from(unpack(source, step)).toString('latin1'), plain)
+    for (const step of [undefined, 1, 1000]) assert.equal(Buffer.from(unpack(source, step)).toString('latin1'), plain)
   }
   // A literal with a length of three and of four bytes, and a copy with a distance of four.
   const cases: [string, string][] = [
-    ['\x03\xf8\x02\x00\x00abc', 'abc'], ['\x03\xfc\x02\x00\x00\x00abc', 'abc'], ['\x07\x08abc\x0f\x03\x00\x00\x00', 'abcabca'],
+    ['\x03\xf8\x02\x00\x00abc', 'abc'], ['\x03\xfc\x02\x00\x00\x00abc', 'abc'],
+    ['\x07\x08abc\x0f\x03\x00\x00\x00', 'abcabca'],
   ]
   for (const [packed, plain] of cases) assert.equal(Buffer.from(unpack(bytesOf(packed))).toString(), plain)
 })
 
 test('Snappy that lies is refused: nothing is written elsewhere, nothing large is taken', () => {
   const refused = [
-    '', '\x80', '\xff\xff\xff\xff\x0f\x00a', '\x05\x00a', '\x01\x04ab', '\x03\x08ab', '\x05\x00a\x01\x01\x00', '\x05\x00a\x01\x00',
-    '\x05\x00a\x01\x02', '\x05\x00a\x0e\x01', '\x05\x00a\x0f\x01\x00\x00', '\x05\x00a\x1e\x01\x00', '\x02\xf0', '\x02\xf4\x01',
+    '', '\x80', '\xff\xff\xff\xff\x0f\x00a', '\x05\x00a', '\x01\x04ab', '\x03\x08ab',
+    '\x05\x00a\x01\x01\x00', '\x05\x00a\x01\x00',
+    '\x05\x00a\x01\x02', '\x05\x00a\x0e\x01', '\x05\x00a\x0f\x01\x00\x00', '\x05\x00a\x1e\x01\x00',
+    '\x02\xf0', '\x02\xf4\x01',
     '\x02\xfc\xff\xff\xff\xffab', '\x05\x00a\x0f\xff\xff\xff\xff',
   ]
   const judged = (run: () => unknown): unknown => {

@@ -1,6 +1,6 @@
 /**
- * What: reads the manifest of a LevelDB directory: which tables make up the database, and which logs hold what stands in
- * no table yet. It is a log whose records change one version into the next.
+ * What: reads the manifest of a LevelDB directory: which tables make up the database, and which logs hold what stands
+ * in no table yet. It is a log whose records change one version into the next.
  * Thread: main.
  */
 import { BadBytes, compareRanges, corruption, VarveError } from '../base/index.js'
@@ -111,7 +111,9 @@ class VersionBuilder {
     }
     const listed = [...tables.values()]
     const isOdd = (table: ListedTable): boolean => compareTagged(table.smallest, table.largest) > 0
-    if (comparator === BYTEWISE_COMPARATOR && listed.some(isOdd)) throw new BadBytes(offset, 'a table ends before it begins')
+    if (comparator === BYTEWISE_COMPARATOR && listed.some(isOdd)) {
+      throw new BadBytes(offset, 'a table ends before it begins')
+    }
     return { comparator, logNum, previousLogNum, nextFileNum, tables: listed }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * What: the entries of LevelDB logs, in the order in which they were written. A record is a batch:
  *
- *   number of its first entry (u64), number of entries (u32), then of each: kind (u8), key, and unless deleted the value,
- *   both behind their lengths (varints). Each entry has the number behind that of the one before.
+ *   number of its first entry (u64), number of entries (u32), then of each: kind (u8), key, and unless deleted the
+ *   value, both behind their lengths (varints). Each entry has the number behind that of the one before.
  *
  * Owns: the one log that is open. Thread: one.
  */

@@ -100,8 +100,8 @@ class LevelDatabaseReader {
     if (tornEnd !== null) {
       this.note(`${manifest.name} ends in the middle of a record, at offset ${tornEnd}: that was not read`)
     }
-    if (hasNewerManifest) this.note(`there is a manifest with a higher number than ${manifest.name}, which CURRENT names`)
-    if (hasLockFile) this.note('LOCK cannot be asked whether a program has the database open; nothing changed meanwhile')
+    if (hasNewerManifest) this.note(`CURRENT names ${manifest.name}, and there is one with a higher number`)
+    if (hasLockFile) this.note('LOCK cannot be asked whether a program has the database open: see what changes')
     return version
   }
 
@@ -129,8 +129,8 @@ class LevelDatabaseReader {
     }
     const isUnknown = [...directory.tableNames.keys()].some((fileNum) => fileNum >= version.nextFileNum)
     if (isUnknown) this.note(
-      'there are tables that the manifest does not know: LevelDB had not ended a flush or a compaction, or the manifest ' +
-      'is older than they are',
+      'there are tables that the manifest does not know: a flush or a compaction had not ended, or the manifest is ' +
+      'older than they are',
     )
     this.report.tables = tables.length
     this.report.logs = logs.length

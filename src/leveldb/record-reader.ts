@@ -14,8 +14,8 @@ import { crc32c, unmaskedCrc } from './crc32c.js'
 import { ReadWindow } from './read-window.js'
 import type { FileAccess } from './read-window.js'
 
-export const BLOCK_BYTES = 32 * 1024
-export const PIECE_HEADER_BYTES = 7
+const BLOCK_BYTES = 32 * 1024
+const PIECE_HEADER_BYTES = 7
 /** What was never synced is lost in units of sectors. */
 const SECTOR_BYTES = 512
 const AHEAD_BLOCKS = 16
@@ -122,7 +122,7 @@ export class RecordReader {
     const kind = bytes[at + 6]!
     if (kind === RESERVED && length === 0) return this.passZeros(at, left)
     if (length > left - PIECE_HEADER_BYTES) {
-      if (!isLastBlock || isWholeWithoutLength(bytes, at, left)) throw this.damage(`a piece of ${length} bytes is too long`)
+      if (!isLastBlock || isWholeWithoutLength(bytes, at, left)) throw this.damage(`a piece of ${length} bytes`)
       this.finish(this.position)
       return false
     }

@@ -3,8 +3,8 @@
  * of the event loop.
  * Owns: where it stands in the packed bytes and in the plain ones.
  * Thread: any.
- * Invariants: it writes only target[at, at + plainBytes), and all of that when `run` gives true. What is announced is compared
- * with what the packed bytes can give at most before anything is allocated.
+ * Invariants: it writes only target[at, at + plainBytes), and all of that when `run` gives true. What is announced is
+ * compared with what the packed bytes can give at most before anything is allocated.
  */
 import { BadBytes } from '../base/index.js'
 import { FieldReader } from './level-fields.js'

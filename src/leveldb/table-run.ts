@@ -23,7 +23,7 @@ import { FOOTER_BYTES, readFooter, readHandle } from './table-footer.js'
 /** A table, and the name that its file has. */
 export interface NamedTable extends ListedTable {
   name: string
-  /** Of entries with equal key and number that of the table with the lowest rank counts. */
+  /** The lowest rank counts, of entries with equal key and number. */
   rank: number
 }
 

@@ -5,7 +5,7 @@
 import { deflateRawSync, deflateSync } from 'node:zlib'
 import * as zlib from 'node:zlib'
 import { ByteWriter, compareBytes } from '../../../src/base/index.js'
-import { crc32c, maskedCrc } from '../../../src/leveldb/crc32c.js'
+import { crc32c } from '../../../src/leveldb/crc32c.js'
 import { MemoryVfs } from '../../../src/vfs/index.js'
 
 export interface CraftedEntry {
@@ -14,6 +14,8 @@ export interface CraftedEntry {
   value: Uint8Array | null
   seq: number
 }
+
+type Bounds = readonly [Uint8Array, Uint8Array]
 
 export interface CraftedTable {
   fileNum: number
@@ -26,7 +28,7 @@ export interface CraftedTable {
   /** Bytes that replace the table's own. */
   bytes?: Uint8Array
   /** Replace the first and the last key. */
-  bounds?: readonly [Uint8Array, Uint8Array]
+  bounds?: Bounds
 }
 
 /** How blocks are packed: the number in their trailer, and what it stands for. */
@@ -45,7 +47,20 @@ export interface CraftedDatabase {
 
 export type LevelFiles = Map<string, Uint8Array>
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+/** Each character is a byte. */
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'latin1'))
+}
+
+export function put(key: string, value: string, seq: number): CraftedEntry {
+  return { key: bytesOf(key), value: bytesOf(value), seq }
+}
+
+export function table(
+  fileNum: number, level: number, entries: readonly CraftedEntry[], more: Partial<CraftedTable> = {},
+): CraftedTable {
+  return { fileNum, level, entries, ...more }
+}
 
 export function varint(out: ByteWriter, value: number): ByteWriter {
   while (value >= 128) {
@@ -57,6 +72,11 @@ export function varint(out: ByteWriter, value: number): ByteWriter {
 
 function sized(out: ByteWriter, bytes: Uint8Array): ByteWriter {
   return varint(out, bytes.length).raw(bytes)
+}
+
+/** The stored form of a checksum. */
+export function maskedCrc(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -97,7 +117,9 @@ export function appendPiece(out: ByteWriter, kind: number, bytes: Uint8Array): v
 }
 
 /** A batch whose first entry has this number. */
-export function batchOf(seq: number, entries: readonly Omit<CraftedEntry, 'seq'>[], count = entries.length): Uint8Array {
+export function batchOf(
+  seq: number, entries: readonly Omit<CraftedEntry, 'seq'>[], count = entries.length,
+): Uint8Array {
   const out = new ByteWriter().u53(seq).u32(count)
   for (const { key, value } of entries) {
     sized(out.u8(value === null ? 0 : 1), key)
@@ -170,6 +192,9 @@ export function snappyOf(bytes: Uint8Array): Uint8Array {
   return out.finish()
 }
 
+/** Newer versions of Node have this too. */
+const newer = zlib as unknown as { zstdCompressSync(bytes: Uint8Array): Uint8Array }
+
 function packed(bytes: Uint8Array, packing: Packing): readonly [Uint8Array, number] {
   switch (packing) {
     case 'raw': return [bytes, 0]
@@ -177,7 +202,7 @@ function packed(bytes: Uint8Array, packing: Packing): readonly [Uint8Array, numb
     case 'zlib': return [deflateSync(bytes), 2]
     case 'deflate2': return [deflateRawSync(bytes), 2]
     case 'deflate4': return [deflateRawSync(bytes), 4]
-    case 'zstd': return [(zlib as unknown as { zstdCompressSync(b: Uint8Array): Uint8Array }).zstdCompressSync(bytes), 2]
+    case 'zstd': return [newer.zstdCompressSync(bytes), 2]
     case 'unknown': return [bytes, 7]
   }
 }
@@ -225,14 +250,16 @@ export const edit = {
   comparator: (out: ByteWriter, name: string) => sized(out.u8(1), bytesOf(name)),
   number: (out: ByteWriter, field: number, value: number) => varint(out.u8(field), value),
   deleted: (out: ByteWriter, level: number, fileNum: number) => varint(varint(out.u8(6), level), fileNum),
-  added: (out: ByteWriter, level: number, fileNum: number, bytes: number, bounds: readonly [Uint8Array, Uint8Array]) => {
-    varint(varint(varint(out.u8(7), level), fileNum), bytes)
+  added: (out: ByteWriter, file: readonly [level: number, fileNum: number, bytes: number], bounds: Bounds) => {
+    out.u8(7)
+    for (const number of file) varint(out, number)
     return sized(sized(out, bounds[0]), bounds[1])
   },
 }
 
 export function manifestOf(database: CraftedDatabase, sizes: ReadonlyMap<number, number>): Uint8Array {
-  const { comparator = 'leveldb.BytewiseComparator', logNum = 5, previousLogNum = 0, tables = [], edits = [] } = database
+  const { comparator = 'leveldb.BytewiseComparator', logNum = 5, previousLogNum = 0 } = database
+  const { tables = [], edits = [] } = database
   const first = edit.comparator(new ByteWriter(), comparator)
   for (const [field, value] of [[2, 0], [3, 3], [4, 0]] as const) edit.number(first, field, value)
   const rest = new ByteWriter()
@@ -241,7 +268,7 @@ export function manifestOf(database: CraftedDatabase, sizes: ReadonlyMap<number,
   }
   const second = sized(varint(rest.u8(5), 1), tagged({ key: bytesOf('pointer'), value: null, seq: 1 }))
   for (const { level, fileNum, entries, bounds } of tables) {
-    edit.added(second, level, fileNum, sizes.get(fileNum)!, bounds ?? [tagged(entries[0]!), tagged(entries.at(-1)!)])
+    edit.added(second, [level, fileNum, sizes.get(fileNum)!], bounds ?? [tagged(entries[0]!), tagged(entries.at(-1)!)])
   }
   return logOf([first.finish(), second.finish(), ...edits])
 }
