@@ -58,7 +58,7 @@ const contents = JSON.parse(
 
 // ── Every byte ──────────────────────────────────────────────────────────────────────────────────────────
 
-test('every bit of every file of a small database: the right data, or an error', async () => {
+test('LDB-3: every bit of every file of a small database: the right data, or an error', async () => {
   const files = filesOf(database)
   const expected = digestOf((await readAll(vfsOf(files), 'db')).entries)
   const placesOf = ([name, { length }]: [string, Uint8Array]): (readonly [string, number])[] =>

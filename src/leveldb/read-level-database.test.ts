@@ -85,7 +85,7 @@ test('E7 iii: the same write in two tables counts once, the one of the newer tab
   assert.deepEqual(entries, [['a', 'old'], ['b', 'old'], ['c', 'twin'], ['d', 'stays']])
 })
 
-test('E7 v: a listed table that is missing ends the reading before the first entry', async () => {
+test('LDB-1, E7 v: a listed table that is missing ends the reading before the first entry', async () => {
   const files = filesOf({ tables: [older, newer], logs: log })
   files.delete('000009.ldb')
   const error = await readError(vfsOf(files), 'db')
@@ -347,7 +347,7 @@ function drawDatabase(random: SeededRandom): { files: LevelFiles; model: Map<str
   return { files: filesOf({ tables, logs: logs(...records) }), model }
 }
 
-test('random databases read as their model, whatever memory there is to sort in', async () => {
+test('LDB-2: random databases read as their model, whatever memory there is to sort in', async () => {
   for (const seed of drawnNumbers('leveldb databases', 300)) {
     const random = new SeededRandom(seed, 'leveldb')
     const { files, model } = drawDatabase(random)
@@ -358,7 +358,7 @@ test('random databases read as their model, whatever memory there is to sort in'
   }
 })
 
-test('E7 iv: a log that is larger than the memory to sort in is read in parts, each key once', async () => {
+test('LDB-4, E7 iv: a log that is larger than the memory to sort in is read in parts, each key once', async () => {
   const random = new SeededRandom(1, 'leveldb log')
   const model = new Map<string, string>()
   const records: Uint8Array[] = []

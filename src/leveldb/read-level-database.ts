@@ -2,8 +2,8 @@
  * What: reads a LevelDB directory as sorted live entries, in one pass: the manifest says which tables and logs count;
  * rows of tables and the sorted logs are merged.
  * Owns: the files that are open while it reads. Thread: main.
- * Invariants: no file is changed, none is read that the manifest does not list. What leaves is what LevelDB would give,
- * or an error: a listed file that is missing, or a directory that changed meanwhile, ends it.
+ * Invariants: LDB-1 no file is changed, none is read that the manifest does not list. What leaves is what LevelDB would
+ * give, or an error: a listed file that is missing, or a directory that changed meanwhile, ends it.
  */
 import { KiB, MiB, Turns, VarveError } from '../base/index.js'
 import { nodeCodec } from '../vfs/index.js'

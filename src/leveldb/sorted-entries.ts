@@ -3,7 +3,7 @@
  * They are sorted in memory, of each key the newest. What needs more memory than there may be is sorted in parts: the
  * lowest keys first, as many as there is room for; then all is read again, for those behind.
  * Owns: the memory of the present part. Thread: one.
- * Invariants: the memory is bounded, but for one entry that is larger; no entry is in two parts, none in no part.
+ * Invariants: LDB-4 the memory is bounded, but for one entry that is larger; no entry is in two parts, none in no part.
  */
 import { compareRanges } from '../base/index.js'
 import { LevelCursor } from './level-cursor.js'

@@ -1,6 +1,6 @@
 /**
- * Random lives of LevelDB directories under a live classic-level: batches, deletions, large values, compactions, reopens
- * with other options, kills, repairs. What is read is what classic-level itself gives, key by key.
+ * Random lives of LevelDB directories under a live classic-level: batches, deletions, large values, compactions,
+ * reopens with other options, kills, repairs. What is read is what classic-level itself gives, key by key.
  * Needs the peers of the benchmark: `npm ci --prefix bench`; without them it is skipped.
  */
 import assert from 'node:assert/strict'
@@ -21,7 +21,8 @@ const writer = path.join(packageDir, 'dist/test/support/programs/leveldb-writer.
 
 /** Writes in another process, which is killed after a while. */
 async function writeAndKill(dir: string, seed: number, afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [writer, dir, String(seed), '100000'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const args = [writer, dir, String(seed), '100000']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   setTimeout(() => child.kill('SIGKILL'), afterMs)
   await ended

@@ -10,7 +10,7 @@ import { packageDir } from '../harness/golden.js'
 
 type Operation = { type: 'put'; key: Uint8Array; value: Uint8Array } | { type: 'del'; key: Uint8Array }
 
-/** As much of classic-level as is used here. */
+/** The calls of classic-level that are used here. */
 export interface ClassicDatabase {
   open(): Promise<void>
   close(): Promise<void>
@@ -26,7 +26,7 @@ export function classicLevel(): (new (dir: string, options: object) => ClassicDa
 }
 
 /** How the database of a seed is opened, each time. */
-export function drawOptions(random: SeededRandom): object {
+function drawOptions(random: SeededRandom): object {
   return {
     keyEncoding: 'view', valueEncoding: 'view', compression: random.chance(0.7),
     writeBufferSize: random.pick([64 * 1024, 256 * 1024, 4 * 1024 * 1024]),
