@@ -6,7 +6,7 @@
  *
  * 2 and 4 with deflate are those of Minecraft's LevelDB, 2 with zstd that of newer versions of LevelDB.
  * Thread: one.
- * Invariants: LDB-3 nothing is unpacked before its checksum was compared; a block of some MiB takes many turns of the loop.
+ * Invariants: LDB-3 nothing is unpacked before its checksum was compared. A block of some MiB takes many turns.
  */
 import { BadBytes, corruption, getU32, KiB, MiB, VALUE_BYTES_MAX, VarveError } from '../base/index.js'
 import type { Codec, CodecName } from '../vfs/index.js'

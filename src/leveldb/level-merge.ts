@@ -1,8 +1,8 @@
 /**
  * What: several cursors as one sequence of live entries: of each key the newest, unless it is a deletion.
  * Owns: the cursors. Thread: one.
- * Invariants: LDB-2; `live` is in the order of the entries that the cursors stand on. A sorted array beats a heap here, as in
- * iterator/merging-iterator.ts: most steps stay on the same cursor, with one comparison.
+ * Invariants: LDB-2; `live` is in the order of the entries that the cursors stand on. A sorted array beats a heap here,
+ * as in iterator/merging-iterator.ts: most steps stay on the same cursor, with one comparison.
  * LevelDB's own repair leaves tables that hold the same write twice: the second of equal ones is dropped like an older
  * one.
  */

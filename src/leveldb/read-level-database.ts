@@ -82,12 +82,13 @@ class LevelDatabaseReader {
       throw await this.explain(error, directory)
     }
     if (await this.hasChanged(directory)) throw inUseError(this.dir)
+    if (directory.hasLockFile) this.note(LOCK_NOTE)
     this.options.meter?.end()
   }
 
   // ── What there is ───────────────────────────────────────────────────────────────────────────────
 
-  private async readVersion({ manifest, hasNewerManifest, hasLockFile }: LevelDirectory): Promise<LevelVersion> {
+  private async readVersion({ manifest, hasNewerManifest }: LevelDirectory): Promise<LevelVersion> {
     const { report, options } = this
     const version = await readManifest(this.access(true), manifest.name, manifest.bytes)
     const { tornEnd, comparator } = version
@@ -101,7 +102,6 @@ class LevelDatabaseReader {
       this.note(`${manifest.name} ends in the middle of a record, at offset ${tornEnd}: that was not read`)
     }
     if (hasNewerManifest) this.note(`CURRENT names ${manifest.name}, and there is one with a higher number`)
-    if (hasLockFile) this.note('LOCK cannot be asked whether a program has the database open: see what changes')
     return version
   }
 
@@ -154,7 +154,7 @@ class LevelDatabaseReader {
     const sorted = new SortedEntries({
       open: () => (isOrdered ? [openLogs()] : [openLogs(), ...openTables()]),
       sortBytes, pause,
-      expectedBytes: isOrdered ? logs.reduce((sum, { bytes }) => sum + bytes, 0) : sortBytes,
+      expectedBytes: [...logs, ...(isOrdered ? [] : tables)].reduce((sum, { bytes }) => sum + bytes, 0),
       onEntries: (count) => (this.sortedCount += count),
     })
     return new LevelMerge(isOrdered ? [sorted, ...openTables()] : [sorted], sorted)
@@ -218,6 +218,9 @@ class LevelDatabaseReader {
     return isChanged ? inUseError(this.dir, error) : error
   }
 }
+
+const LOCK_NOTE =
+  'LOCK cannot be asked whether a program has the database open: nothing changed in the directory while it was read'
 
 const CHANGE_SHOWS_AS: ReadonlySet<string> = new Set(['CORRUPTION', 'MISSING_FILE', 'IO_ERROR'])
 

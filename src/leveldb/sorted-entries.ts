@@ -41,7 +41,7 @@ export class SortedEntries extends LevelCursor {
   constructor(options: SortedEntriesOptions) {
     super()
     this.options = options
-    this.entries = new StoredEntries(Math.min(options.expectedBytes, options.sortBytes))
+    this.entries = new StoredEntries(options.expectedBytes, options.sortBytes)
     this.rank = -1
   }
 

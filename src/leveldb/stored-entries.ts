@@ -19,10 +19,12 @@ export class StoredEntries {
   tagLow = new Int32Array(COUNT_MIN)
   private used = 0
   private readonly expectedBytes: number
+  private readonly limitBytes: number
 
-  /** When so many bytes come, memory is taken once. */
-  constructor(expectedBytes: number) {
-    this.expectedBytes = expectedBytes
+  /** If the expected bytes come, memory is taken once. At most one entry comes beyond the limit. */
+  constructor(expectedBytes: number, limitBytes: number) {
+    this.expectedBytes = Math.min(expectedBytes, limitBytes)
+    this.limitBytes = limitBytes
   }
 
   /** Memory that all entries take. */
@@ -67,7 +69,8 @@ export class StoredEntries {
   }
 
   private growBytes(): void {
-    const grown = new Uint8Array(Math.max(this.used, this.expectedBytes))
+    const doubled = Math.min(2 * this.bytes.length, this.limitBytes)
+    const grown = new Uint8Array(Math.max(this.used, this.expectedBytes, doubled))
     grown.set(this.bytes)
     this.bytes = grown
   }

@@ -6,7 +6,8 @@
  * An index entry holds the handle of a block. An entry is: bytes shared with the key before, bytes of its own, bytes of
  * the value (varints), then key bytes and value. Behind the entries of a block stand places where no key is shared.
  * Owns: the one table that is open. Thread: one.
- * Invariants: LDB-3 entries come in ascending order, within the bounds that the manifest gives of a table; else CORRUPTION.
+ * Invariants: LDB-3 entries come in ascending order, within the bounds that the manifest gives of a table, or it is
+ * CORRUPTION.
  */
 import { BadBytes, corruption, getU32, unsupportedFormat } from '../base/index.js'
 import type { VarveError } from '../base/index.js'
