@@ -134,6 +134,8 @@ test('a table that is cut anywhere is CORRUPTION; bytes behind its end are not l
     const error = await readError(vfsOf(new Map(files).set('000007.ldb', whole.subarray(0, cut))), 'db')
     assert.equal(error.code, 'CORRUPTION', `cut at ${cut}`)
   }
+  const none = filesOf({ tables: [{ ...tables[0]!, bytes: whole.subarray(0, 47) }] })
+  assert.equal((await readError(vfsOf(none), 'db')).code, 'CORRUPTION')
   const longer = new ByteWriter().raw(whole).raw(bytesOf('more')).finish()
   assert.equal((await readAll(vfsOf(new Map(files).set('000007.ldb', longer)), 'db')).entries.length, 24)
 })

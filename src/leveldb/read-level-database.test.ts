@@ -103,8 +103,8 @@ test('a log that the manifest names and that is missing ends the reading', async
 test('tables have one of two endings, and the newer one counts', async () => {
   const files = filesOf({ tables: [{ ...older, ending: 'sst' }, newer], logs: log })
   assert.deepEqual(await entriesOf(files), all)
-  files.set('000009.sst', bytesOf('debris'))
-  assert.deepEqual(await entriesOf(files), all)
+  const debris = ['000009.sst', bytesOf('debris')] as const
+  for (const both of [[...files, debris], [debris, ...files]]) assert.deepEqual(await entriesOf(new Map(both)), all)
 })
 
 test('all packings are told apart; one that nobody knows names the table', async () => {
@@ -176,6 +176,11 @@ test('what is no LevelDB database is NOT_FOUND, and what lacks its manifest MISS
   for (const text of ['', 'MANIFEST-000004', '../MANIFEST-000004\n', 'MANIFEST-x\n', 'M'.repeat(5000)]) {
     assert.equal((await readError(vfsOf(filesOf({}).set('CURRENT', bytesOf(text))), 'db')).code, 'CORRUPTION', text)
   }
+})
+
+test('the numbers of a batch go on over 2^24', async () => {
+  const entries = [put('k', 'older', 0), put('k', 'newer', 0)]
+  assert.deepEqual(await entriesOf(filesOf({ logs: logs(batchOf(2 ** 24 - 1, entries)) })), [['k', 'newer']])
 })
 
 // ── Ends of logs ────────────────────────────────────────────────────────────────────────────────────────
