@@ -1,6 +1,6 @@
 /**
- * What: views that follow a writing process which is killed again and again, on the real file system: each refresh shows
- * what was acknowledged before it, no half batch, and never an earlier moment.
+ * What: views that follow a writing process which is killed again and again, on the real file system: each refresh
+ * shows what was acknowledged before it, no half batch, and never an earlier moment.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
