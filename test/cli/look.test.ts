@@ -365,6 +365,21 @@ describe('what they tell is true', () => {
     }
   })
 
+  it('find gives every version that there is, also the hidden ones', async () => {
+    const dir = path.join(root, 'versions')
+    const db = await Varve.open(dir, { ...CLI_OPTIONS, flushOnClose: false })
+    const snapshots = ['1', '22', '333'].map((value) => (db.putSync('k', value), db.snapshot()))
+    db.delSync('k')
+    const places = () => findKey(readersOf(db).view.state, Buffer.from('k'))
+    const whats = () => places().map(({ what, valueBytes }) => valueBytes ?? what)
+    const expected = ['del', 3, 2, 1]
+    assert.deepEqual(whats(), expected, 'in a log')
+    await db.flush()
+    assert.deepEqual(whats(), expected, 'in a table')
+    for (const snapshot of snapshots) snapshot.release()
+    await db.close()
+  })
+
   it('history replayed to its end is the version, at every group', async () => {
     for (const seed of drawnNumbers('history', 12)) {
       const dir = path.join(root, `history ${seed}`)
