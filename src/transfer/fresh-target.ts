@@ -35,7 +35,11 @@ export class FreshTarget {
     if (info !== null && (await vfs.list(target)).length > 0) throw takenError(target)
     const path = info === null ? await pathOf(vfs, target) : await vfs.realPath(target)
     await removeLeftovers(vfs, path)
-    return new FreshTarget(vfs, path, `${path}.tmp.${new UniqueNames(clock).next()}`)
+    const names = new UniqueNames(clock)
+    for (;;) {
+      const place = `${path}.tmp.${names.next()}`
+      if ((await vfs.stat(place)) === null) return new FreshTarget(vfs, path, place)
+    }
   }
 
   /** Gives the directory its name. Requires: what is in it is closed and synced. */
@@ -78,9 +82,11 @@ async function removeLeftovers(vfs: Vfs, path: string): Promise<void> {
     if (!name.startsWith(base) || !TEMP_NAME.test(name) || name.replace(TEMP_NAME, '') !== base) continue
     const dir = vfs.join(parent, name)
     try {
-      if (!(await vfs.list(dir)).includes(LOCK_FILE_NAME)) continue
-      const lock = await vfs.lock(dir)
-      await removeFiles(vfs, dir).finally(() => lock.discard())
+      const names = await vfs.list(dir)
+      if (names.includes(LOCK_FILE_NAME)) {
+        const lock = await vfs.lock(dir)
+        await removeFiles(vfs, dir).finally(() => lock.discard())
+      } else if (names.length > 0) continue // another tool makes something there
       await vfs.rmdir(dir)
     } catch {
       // Somebody has it, or it is no directory.
