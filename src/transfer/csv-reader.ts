@@ -3,7 +3,7 @@
  * key, a value, and a time of expiry, in any order. A last line without its end is taken for one that was cut off.
  * Owns: the line that is not whole yet. Thread: main. No I/O.
  */
-import { BadBytes, corruption, VarveError } from '../base/index.js'
+import { BadBytes, corruption } from '../base/index.js'
 import { CELL_ENCODINGS, columnName } from './csv-writer.js'
 import type { CellEncoding } from './csv-writer.js'
 import type { EntryReader, OnBadLine, ReadEntry } from './entry-codec.js'
@@ -93,8 +93,8 @@ export class CsvReader implements EntryReader {
     const expires = names.indexOf('expires')
     const known = [key.column, value.column, expires].filter((column) => column >= 0).length
     if (key.column < 0 || value.column < 0 || known !== names.length) {
-      throw new VarveError('CORRUPTION', `${this.file}: the first line must name the columns: key,value or ` +
-        'key,value,expires', { file: this.file, offset: 0, hint: 'key_hex and key_base64 are names too; so with value' })
+      const what = 'the first line must name the columns: key,value or key,value,expires'
+      throw corruption(this.file, 0, what, 'key_hex and key_base64 are names too, and so with value')
     }
     return {
       count: names.length, key: key.column, value: value.column, expires,

@@ -28,8 +28,8 @@ export interface ExportShape {
    */
   keyEncoding?: CellEncoding | undefined
   /**
-   * The same of values. With 'jsonl' it may be 'json': a value that is a JSON text without line breaks stands in its
-   * line as it is.
+   * How values stand in the cells of 'csv'. With 'jsonl' it may be 'json': a value that is a JSON text without line
+   * breaks stands in its line as it is.
    */
   valueEncoding?: CellEncoding | 'json' | undefined
   /**

@@ -30,9 +30,9 @@ interface ExportPlace {
 }
 
 /**
- * Writes the entries of a moment to a sink. Rejects with INVALID_ARGUMENT for what the format cannot tell, ALREADY_EXISTS,
- * NO_SPACE, IO_ERROR for an error of the sink, ABORTED after `maxAgeMs`, CLOSED, the reason of the signal, or as reads
- * do; then no file is left, and a stream has no end.
+ * Writes the entries of a moment to a sink. Rejects with INVALID_ARGUMENT for what the format cannot tell,
+ * ALREADY_EXISTS, NO_SPACE, IO_ERROR for an error of the sink, ABORTED after `maxAgeMs`, CLOSED, the reason of the
+ * signal, or as reads do; then no file is left, and a stream has no end.
  */
 export async function exportEntries(view: ReadView, call: ExportCall): Promise<ExportReport> {
   const place = placeOf(view)

@@ -181,7 +181,7 @@ export class ExportReader {
     large.bytes += part.length
     const { head, parts, bytes } = large
     if (bytes > head.valueBytes || part.length === 0) {
-      throw corruption(this.file, this.offset, `a part of ${part.length} bytes, ${bytes} of ${head.valueBytes} are there`)
+      throw corruption(this.file, this.offset, `with this part ${bytes} of ${head.valueBytes} bytes are there`)
     }
     if (bytes < head.valueBytes) return
     this.large = null

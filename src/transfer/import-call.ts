@@ -31,11 +31,11 @@ export interface ImportShape {
   onlyMissing?: boolean | undefined
   /** 'check': the keys come in ascending order, and the first that does not ends the import. Default 'no'. */
   sorted?: 'check' | 'no' | undefined
-  /** So many lines of 'jsonl' or 'csv' may be no entry: they are left out, and told in the report. Default 0. */
+  /** The most lines of 'jsonl' or 'csv' that are no entries: they are left out, and told in the report. Default 0. */
   maxErrors?: number | undefined
   /** How the keys of 'csv' stand in their cells; by default as the name of the column says, which is 'key' for text. */
   keyEncoding?: CellEncoding | undefined
-  /** The same of values. */
+  /** How the values of 'csv' stand in their cells. */
   valueEncoding?: CellEncoding | undefined
   /** With 'csv': takes the apostrophe away that an export with `safeCells` put in front of cells; default false. */
   safeCells?: boolean | undefined

@@ -20,8 +20,9 @@ import { levelEntries } from './level-source.js'
 type Origin = { stream: KnownInput } | { dir: string }
 
 /**
- * Imports into `target`. Rejects with CORRUPTION when the source is damaged or has no end, SOURCE_FAILED, ALREADY_EXISTS,
- * NOT_FOUND, LOCKED, the reason of the signal, or as open and writes do. Then nothing was imported, and nothing is left.
+ * Imports into `target`. Rejects with CORRUPTION when the source is damaged or has no end, SOURCE_FAILED,
+ * ALREADY_EXISTS, NOT_FOUND, LOCKED, the reason of the signal, or as open and writes do. Then nothing was imported, and
+ * nothing is left.
  */
 export async function importDatabase(target: string, call: ImportCall): Promise<ImportReport> {
   const { options: { clock }, abort } = call

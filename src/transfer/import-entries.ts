@@ -21,7 +21,7 @@ import { JsonlReader } from './jsonl-reader.js'
 /** A report lists so many lines; the others are counted. */
 const PROBLEMS_MAX = 100
 
-export class ImportCounts {
+class ImportCounts {
   readCount = 0
   expiredCount = 0
   keptCount = 0

@@ -187,7 +187,7 @@ export function putBase64(bytes: Uint8Array, start: number, end: number, target:
   return to + 4
 }
 
-/** Reads base64 from bytes[at, end) into target[to…]; gives the end. Throws BadBytes for what `putBase64` never writes. */
+/** Reads base64 from bytes[at, end) into target[to…]; gives the end. Throws BadBytes for what is never written. */
 export function readBase64(bytes: Uint8Array, at: number, end: number, target: Uint8Array, to: number): number {
   if ((end - at) % 4 !== 0) throw new BadBytes(at, 'base64 whose length is no multiple of 4')
   if (at === end) return to

@@ -94,7 +94,8 @@ function sampleExport(): Uint8Array {
   writer.add({ key: Buffer.from('apple'), value: Buffer.from('red') })
   writer.add({ key: Buffer.from('pear'), value: Buffer.of(0xff), expiryMs: 1_700_000_000_000 })
   writer.add({
-    key: Buffer.from('plum'), value: Buffer.alloc(0), seqNum: 41, source: '000012.table', reason: 'it may be an older one',
+    key: Buffer.from('plum'), value: Buffer.alloc(0), seqNum: 41,
+    source: '000012.table', reason: 'it may be an older one',
   })
   writer.add({ key: Buffer.from('quince'), value: Buffer.alloc(1_050_000, 'q') })
   writer.end()
@@ -108,5 +109,6 @@ test('a varve stream, annotated, whole and cut off', () => {
   assertGolden('export.txt', `${text}${json(describeExport(whole, 'all.varve'))}`)
   assert.doesNotMatch(text, /!/)
   const cut = bytesSource(bytes.subarray(0, bytes.length - 64))
-  assert.match(sectionsText(describeExport(cut, 'all.varve')), /! all.varve at offset \d+: the stream is cut off: it has no end/)
+  const shown = sectionsText(describeExport(cut, 'all.varve'))
+  assert.match(shown, /! all.varve at offset \d+: the stream is cut off: it has no end/)
 })

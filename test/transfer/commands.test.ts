@@ -40,7 +40,7 @@ test('to a file and back, with the counts, and as JSON', async () => {
   const again = await varveHere('import', copy, file, '--json')
   assert.equal(again.code, 1)
   assert.equal((JSON.parse(again.out) as { error: { code: string } }).error.code, 'ALREADY_EXISTS')
-  const kept = JSON.parse((await varveHere('import', copy, file, '--existing', '--only-missing', '--json')).out) as object
+  const kept = JSON.parse((await varveHere('import', copy, file, '--existing', '--only-missing', '--json')).out) as {}
   assert.deepEqual({ ...kept, ...{ keptCount: 3, entryCount: 0, format: 'varve', ok: true, tool: 'import' } }, kept)
   const dumped = await varveHere('dump', 'export', file, '--brief')
   assert.equal(dumped.code, 0)
@@ -52,7 +52,8 @@ test('standard output has the stream alone; the count is told on standard error'
   const lines = await varveHere('export', dir, '--format', 'jsonl', '--prefix', 'user:', '--value', 'json')
   assert.equal(lines.out, '{"k":"user:1","json":{"name":"Ada"}}\n{"k":"user:2","v":"=1+1"}\n{"end":true,"count":2}\n')
   assert.match(lines.error, /^exported 2 entries, \d+ bytes\n$/)
-  const cells = await varveHere('export', dir, '-', '--format', 'csv', '--from', 'user:1', '--to', 'user:3', '--safe-cells')
+  const range = ['--from', 'user:1', '--to', 'user:3']
+  const cells = await varveHere('export', dir, '-', '--format', 'csv', ...range, '--safe-cells')
   assert.equal(cells.out, 'key,value\r\nuser:1,"{""name"":""Ada""}"\r\nuser:2,\'=1+1\r\n')
   const refused = await varveHere('export', dir, '--format', 'csv')
   assert.equal(refused.code, 1)
@@ -77,9 +78,10 @@ test('E1: what was cut off, and what has bad lines, ends with 3; a wrong line wi
   const cut = await varveHereWith('{"k":"a","v":"b"}\n', 'import', copy, '-')
   assert.equal(cut.code, 3)
   assert.match(cut.error, /CORRUPTION: the stream at offset 18: the stream is cut off here/)
-  const bad = await varveHereWith('{"k":"a","v":"b"}\nbad\n{"end":true,"count":2}\n', 'import', copy, '-', '--max-errors', '1')
+  const lines = '{"k":"a","v":"b"}\nbad\n{"end":true,"count":2}\n'
+  const bad = await varveHereWith(lines, 'import', copy, '-', '--max-errors', '1')
   assert.equal(bad.code, 3)
-  assert.match(bad.out, /^imported 1 entries .*\n {2}1 lines were no entries\n {2}! the stream at offset 18: no '\{'\n$/)
+  assert.match(bad.out, /^imported 1 entries .*\n {2}1 lines were no entries\n {2}! the stream at offset 18: no '{'\n$/)
   for (const args of [
     ['export'], ['export', copy, 'x', '--format', 'xml'], ['export', copy, '--expiry', '--no-expiry'], ['import', copy],
     ['import', copy, 'x', '--only-missing'], ['import', copy, 'x', '--max-errors', '-1'],
@@ -95,7 +97,8 @@ test('E1: an export whose reader goes away does not end with 0', { skip: process
   for (let i = 0; i < 40; i++) await db.put(`key ${i}`, Buffer.alloc(100_000, i))
   await db.close()
   const main = path.join(packageDir, 'dist/src/cli/main.js')
-  const child = spawn(process.execPath, [main, 'export', dir, '--format', 'jsonl'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = [main, 'export', dir, '--format', 'jsonl']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.once('data', () => child.stdout.destroy())
   let error = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { ExportOptions, ImportOptions, Varve } from '../../src/index.js'
-import { drawBytes, exported, heldBy, Home, hostileEntries, pieces, putAll, sorted } from '../support/databases/transfers.js'
+import {
+  drawBytes, exported, heldBy, Home, hostileEntries, pieces, putAll, sorted,
+} from '../support/databases/transfers.js'
 import type { Held } from '../support/databases/transfers.js'
 import { drawnNumbers } from '../support/harness/share.js'
 
@@ -13,7 +15,10 @@ const WAYS: [ExportOptions, ImportOptions][] = [
   [{ format: 'jsonl' }, {}],
   [{ format: 'jsonl', valueEncoding: 'json' }, { sorted: 'check' }],
   [{ format: 'csv', keyEncoding: 'hex', valueEncoding: 'base64', includeExpiry: true }, {}],
-  [{ format: 'csv', keyEncoding: 'base64', valueEncoding: 'hex', includeExpiry: true, safeCells: true }, { safeCells: true }],
+  [
+    { format: 'csv', keyEncoding: 'base64', valueEncoding: 'hex', includeExpiry: true, safeCells: true },
+    { safeCells: true },
+  ],
 ]
 
 async function comesBack(db: Varve, home: Home, [how, back]: (typeof WAYS)[number], pieceBytes: number): Promise<void> {
@@ -79,7 +84,7 @@ test('drawn databases come back: large values, lives, range deletes, flushes and
   }
 })
 
-test('E8: an export sees one moment, whatever is written meanwhile; a range and a snapshot are kept to', async () => {
+test('E8, EXP-4: an export sees one moment, whatever is written meanwhile; range and snapshot', async () => {
   const home = new Home()
   const db = await home.open()
   const keyOf = (i: number) => Buffer.from(String(i).padStart(6, '0'))

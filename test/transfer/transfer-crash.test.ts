@@ -1,6 +1,6 @@
 /**
- * A machine that loses power, or is killed, after each change of its disk in the middle of an export into a file, an import
- * into an empty directory, and an import into a database: what is there is whole, or what was there before.
+ * A machine that loses power, or is killed, after each change of its disk, in the middle of an export into a file, an
+ * import into an empty directory, and an import into a database: what is there is whole, or what was there before.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'

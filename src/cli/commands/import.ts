@@ -30,8 +30,10 @@ export const importCommand = defineCommand({
     sorted: flag('end with an error where a key is not above the one before it'),
     maxErrors: numberOption('N', 'leave out so many lines of jsonl or csv that are no entries; else 0',
       { min: 0, max: Number.MAX_SAFE_INTEGER }),
-    encoding: choiceOption('ENC', 'utf8, hex or base64: how the cells of csv are to be read; by default as their names say',
-      ENCODINGS),
+    encoding: choiceOption('ENC', [
+      'utf8, hex or base64: how the cells of csv are to be read; by default as the names',
+      'of their columns say',
+    ], ENCODINGS),
     keyEncoding: choiceOption('ENC', 'the same, of keys alone', ENCODINGS),
     valueEncoding: choiceOption('ENC', 'the same, of values alone', ENCODINGS),
     safeCells: flag("take the ' away that export --safe-cells put in front of cells"),

@@ -1,11 +1,11 @@
 /** Databases to export and import: entries that formats have trouble with, sinks and sources in memory. */
 import { SeededRandom } from '../../../src/base/index.js'
 import { Varve } from '../../../src/index.js'
-import type { ExportOptions, ImportOptions, ImportReport, VarveOptions } from '../../../src/index.js'
+import type { ExportOptions, ImportOptions, ImportReport, ImportSource, VarveOptions } from '../../../src/index.js'
 import { MemoryVfs } from '../../../src/testing.js'
 
 /** What other tools have lost, cut off, stripped or replaced. */
-export const HOSTILE: readonly Buffer[] = [
+const HOSTILE: readonly Buffer[] = [
   '00', '0a', '09', '0d', '0d0a', '20', '22', '5c', '2c', 'efbbbf', 'ff', 'eda080', 'edb080', 'eda080edb080', 'e280a8',
   'c080', 'f4908080', 'f09f9880', '3d', '2b', '2d', '40', '27', '273d', '7f', '1b5b33316d', 'efbfbd', '7b7d', '5b315d',
   '6e756c6c', '226122', '2f2f',
@@ -69,7 +69,7 @@ export class Home {
   }
 
   /** Imports in this file system. */
-  import(location: string, source: Parameters<typeof Varve.import>[1], options: ImportOptions = {}): Promise<ImportReport> {
+  import(location: string, source: ImportSource, options: ImportOptions = {}): Promise<ImportReport> {
     return Varve.import(location, source, { ...options, open: { ...this.options, ...options.open } })
   }
 
@@ -104,7 +104,9 @@ export function heldBy(db: Varve): Held[] {
 }
 
 export async function putAll(db: Varve, entries: readonly Held[]): Promise<void> {
-  for (const { key, value, expiresAt } of entries) await db.put(key, value, expiresAt === undefined ? {} : { expiresAt })
+  for (const { key, value, expiresAt } of entries) {
+    await db.put(key, value, expiresAt === undefined ? {} : { expiresAt })
+  }
 }
 
 /** Exports into memory. */
