@@ -51,6 +51,24 @@ test('E1, EXP-2: a stream that is cut at any byte is no stream, and nothing is l
   await db.close()
 })
 
+test('E1: a stream of which a part in the middle is missing, or comes twice, is no stream', async () => {
+  const home = new Home()
+  const db = await few(home)
+  for (let i = 0; i < 3; i++) await db.put(`large ${i}`, Buffer.alloc(MiB, i))
+  const lines = Buffer.from(await exported(db, { format: 'jsonl' })).toString().trimEnd().split('\n')
+  for (const changed of [lines.toSpliced(1, 1), lines.toSpliced(1, 0, lines[1]!), [...lines, lines.at(-1)!]]) {
+    const what = `${changed.length} lines of ${lines.length}`
+    await isRefused(home, Buffer.from(changed.map((line) => `${line}\n`).join('')), {}, what)
+  }
+  const parts: Uint8Array[] = []
+  await db.export(new WritableStream({ write: (part) => void parts.push(part) }), { format: 'varve' })
+  for (let i = 1; i < parts.length - 1; i++) {
+    await isRefused(home, Buffer.concat(parts.toSpliced(i, 1)), {}, `without frame ${i}`)
+    await isRefused(home, Buffer.concat(parts.toSpliced(i, 0, parts[i]!)), {}, `with frame ${i} twice`)
+  }
+  await db.close()
+})
+
 test('E1, E6: into a database that is there, a cut stream changes nothing; the whole one goes in later', async () => {
   const home = new Home()
   const db = await few(home)
@@ -176,6 +194,25 @@ test('E1, EXP-1: a sink that fails ends the export with its error, and is not ta
   await assert.rejects(db.export(full, { format: 'jsonl' }), { code: 'NO_SPACE' })
   await assert.rejects(db.export({} as never, { format: 'varve' }), { code: 'INVALID_ARGUMENT' })
   assert.equal(db.stats().operations.length, 0)
+  await db.close()
+})
+
+test('a sink is given no more than it asks for', async () => {
+  const home = new Home()
+  const db = await home.open()
+  for (let i = 0; i < 200; i++) await db.put(`key ${i}`, Buffer.alloc(20_000, i))
+  let most = 0
+  let chunk = 0
+  const slow: Writable = new Writable({
+    highWaterMark: 1,
+    write(part: Uint8Array, _encoding, done) {
+      most = Math.max(most, slow.writableLength)
+      chunk = Math.max(chunk, part.length)
+      setImmediate(done)
+    },
+  })
+  await db.export(slow, { format: 'jsonl' })
+  assert.ok(chunk > 0 && most <= chunk, `${most} bytes waited, a piece has ${chunk}`)
   await db.close()
 })
 

@@ -40,6 +40,13 @@ test('E2, E3: every hostile key and value comes back, in every format', async ()
   await putAll(db, entries)
   assert.equal(heldBy(db).length, entries.length)
   for (const way of WAYS) for (const size of [1 << 20, 4099]) await comesBack(db, home, way, size)
+  for (const valueEncoding of [undefined, 'json'] as const) {
+    // What other programs make of it: strict UTF-8, and JSON in every line.
+    const lines = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+      .decode(await exported(db, { format: 'jsonl', valueEncoding })).trimEnd().split('\n')
+    assert.equal(lines.length, entries.length + 1)
+    for (const line of lines) JSON.parse(line)
+  }
   const text = entries.filter(({ key, value }) => isText(key) && isText(value))
   await db.clear()
   await putAll(db, text)
