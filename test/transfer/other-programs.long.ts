@@ -1,4 +1,4 @@
-/** E5: tables of cells as other programs read and write them: Python's csv, and SQLite's .import. Each where it is there. */
+/** E5: tables of cells as Python's csv and SQLite's .import read and write them, each where it is there. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
