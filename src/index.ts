@@ -1,4 +1,9 @@
 /** The package's main entry. */
+export type {
+  CellEncoding, ExportFormat, ExportOptions, ExportReport, ExportShape, ExportSink, ExportStream, ImportFormat,
+  ImportOptions, ImportReport, ImportShape, ImportSource, NodeWritable, Problem, ProblemSeverity, Progress, SinkWriter,
+  ToolOptions, ToolReport,
+} from './api/index.js'
 export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
   BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,

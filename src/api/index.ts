@@ -32,6 +32,14 @@ export { heldBy, newSnapshot, pastSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export type { StreamOptions } from './stream-options.js'
 export type { StreamWriteOptions } from './put-stream.js'
+export type { ExportOptions } from './export-call.js'
+export type { ImportOptions } from './import-call.js'
+export type { ToolOptions } from './tool-options.js'
+export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
+export type {
+  CellEncoding, ExportFormat, ExportReport, ExportShape, ExportSink, ExportStream, ImportFormat, ImportReport,
+  ImportShape, ImportSource, NodeWritable, SinkWriter,
+} from '../transfer/index.js'
 export { Varve } from './varve.js'
 export { readersOf } from './varve-reads.js'
 export type { Entry } from './touch.js'

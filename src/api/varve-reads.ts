@@ -2,13 +2,17 @@
  * What: what can be read of a database, also of one that was opened read-only: checks every argument, then asks the
  * view.
  */
-import { copyBytes, setHidden } from '../base/index.js'
+import { copyBytes, keepAliveUntil, setHidden } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { collectStats } from '../open/index.js'
 import { openValueStream, PointReader } from '../read/index.js'
 import type { ReadView } from '../read/index.js'
 import type { Stats } from '../stats/index.js'
+import { exportEntries } from '../transfer/index.js'
+import type { ExportReport, ExportSink } from '../transfer/index.js'
+import { readExportCall } from './export-call.js'
+import type { ExportOptions } from './export-call.js'
 import { getMany, getManySync } from './many.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readRange, VALUE } from './ranges.js'
 import type { RangeOptions } from './ranges.js'
@@ -129,6 +133,17 @@ export abstract class VarveReads {
   /** Gives what `values` gives, to be walked along without waiting. */
   valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
     return new RangeIterable(this.view, readRange(range, this.view), VALUE)
+  }
+
+  /**
+   * Writes the entries of the present moment, or of a snapshot, to a file or a stream, in the order of the keys. A file
+   * has its name when it is whole and synced. Rejects with INVALID_ARGUMENT for what the format cannot tell,
+   * ALREADY_EXISTS for a file that is there, NO_SPACE, IO_ERROR for an error of the sink, ABORTED after `maxAgeMs`,
+   * CLOSED, the reason of the signal, or as reads do; then no file is left, and a stream has no end.
+   */
+  async export(sink: ExportSink, options: ExportOptions): Promise<ExportReport> {
+    const { view } = this
+    return keepAliveUntil(view.clock, exportEntries(view, readExportCall(sink, options, view)))
   }
 
   /** A point in time to read from; release it, since it keeps old versions alive. */

@@ -14,6 +14,7 @@ import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
+import type { ImportReport, ImportSource } from '../transfer/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
@@ -21,6 +22,8 @@ import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
 import { followView, refreshView } from './follow-view.js'
 import type { FollowingOptions, RefreshOptions } from './follow-view.js'
+import { runImport } from './import-call.js'
+import type { ImportOptions } from './import-call.js'
 import { newPins } from './pins.js'
 import type { Pins } from './pins.js'
 import { atLocation, checkLocation, diskError, unlockDirectory } from './location.js'
@@ -86,6 +89,16 @@ export class Varve extends VarveReads {
    */
   static async destroy(location: string, options: { vfs?: Vfs } = {}): Promise<void> {
     await atLocation('destroy', location, options, destroyDatabase)
+  }
+
+  /**
+   * Makes a database of an export, a file of another program or a LevelDB directory, or puts all its entries into one
+   * that is there, which nobody may have open; whole or not at all. Rejects with CORRUPTION when the source is damaged
+   * or has no end, SOURCE_FAILED, INVALID_ARGUMENT, ALREADY_EXISTS, NOT_FOUND, LOCKED, the reason of the signal, or as
+   * open and writes do; then nothing was imported, and nothing is left.
+   */
+  static async import(location: string, source: ImportSource, options?: ImportOptions): Promise<ImportReport> {
+    return runImport(location, source, options)
   }
 
   /**

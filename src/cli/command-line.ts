@@ -12,12 +12,14 @@ import { countCommand } from './commands/count.js'
 import { delCommand } from './commands/del.js'
 import { destroyCommand } from './commands/destroy.js'
 import { dumpCommand } from './commands/dump.js'
+import { exportCommand } from './commands/export.js'
 import { filesCommand } from './commands/files.js'
 import { findCommand } from './commands/find.js'
 import { flushCommand } from './commands/flush.js'
 import { gcCommand } from './commands/gc.js'
 import { getCommand } from './commands/get.js'
 import { historyCommand } from './commands/history.js'
+import { importCommand } from './commands/import.js'
 import { orphansCommand } from './commands/orphans.js'
 import { putCommand } from './commands/put.js'
 import { scanCommand } from './commands/scan.js'
@@ -32,7 +34,7 @@ import { printable } from './printable.js'
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, orphansCommand, unlockCommand, blobCommand,
+  gcCommand, orphansCommand, unlockCommand, exportCommand, importCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
@@ -41,12 +43,13 @@ const VERSION_NAMES = new Set(['version', '--version', '-v'])
 
 /** Runs one command line; never throws. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = EXIT_OK
   try {
-    const code = await dispatch(args, terminal)
+    code = await dispatch(args, terminal)
     await terminal.printed()
     return code
   } catch (error) {
-    if (error instanceof OutputClosed) return EXIT_OK
+    if (error instanceof OutputClosed) return code
     if (!isUsageError(error)) {
       terminal.error(errorText(error))
       return EXIT_ERROR

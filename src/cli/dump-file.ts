@@ -8,6 +8,7 @@ import { describeLog, describeValueLog, problemOf, sectionLines, sectionTitle, s
 import type { Problem, Section } from '../dump/index.js'
 import { describeManifest } from '../manifest/index.js'
 import { describeTable } from '../sstable/index.js'
+import { describeExport } from '../transfer/index.js'
 import { UsageError } from './command.js'
 import type { Terminal } from './command.js'
 import { FileBytes, openForReading } from './open-file.js'
@@ -15,7 +16,7 @@ import { printable, printableJson } from './printable.js'
 
 const MAGICS = {
   log: 'varvelog', vlog: 'varvevlg', manifest: 'varveman', table: 'varvetab', segment: 'varveseg', catalog: 'varvecat',
-  index: 'varvebix',
+  index: 'varvebix', export: 'varvexpt',
 } as const
 export type DumpKind = keyof typeof MAGICS
 export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
@@ -24,6 +25,7 @@ export const DUMP_KINDS = Object.keys(MAGICS) as DumpKind[]
 const DESCRIBE = {
   log: describeLog, vlog: describeValueLog, manifest: describeManifest,
   segment: describeSegment, catalog: describeCatalog, index: describeSnapshot,
+  export: describeExport,
 } as const
 
 /** This much text is printed at once. */

@@ -72,6 +72,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   const { memtables } = replayed
   stats.database.state = view.isClosed ? 'CLOSED' : 'OPEN'
   stats.database.isReadOnly = true
+  stats.operations = view.operations.stats()
   // The next open for writing must flush this.
   stats.flush.pending = memtables.length
   stats.flush.queue = memtables.length

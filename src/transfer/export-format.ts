@@ -98,8 +98,9 @@ export function putPlainHead(
 }
 
 /** An entry up to its value. */
-export interface EntryHead extends EntryFacts {
+export interface EntryHead {
   key: Uint8Array
+  facts: EntryFacts
   valueStart: number
   valueBytes: number
 }
@@ -113,12 +114,20 @@ export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead 
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new UnknownPart(at + 4, `an entry with flags ${flags}`)
   if (keyBytes > KEY_BYTES_MAX) throw new BadBytes(at + 6, `a key of ${keyBytes} bytes`)
   if (valueBytes > VALUE_BYTES_MAX) throw new BadBytes(at + 10, `a value of ${valueBytes} bytes`)
-  const reader = new ByteReader(bytes, at + HEAD_BYTES, end)
-  const { expiryMs, seqNum, source, reason } = flags === 0 ? PLAIN : readFacts(reader, flags)
-  const keyStart = reader.position
+  let [facts, keyStart] = [PLAIN, at + HEAD_BYTES]
+  if (flags !== 0) {
+    const reader = new ByteReader(bytes, keyStart, end)
+    facts = readFacts(reader, flags)
+    keyStart = reader.position
+  }
   const valueStart = keyStart + keyBytes
   if (valueStart > end) throw new BadBytes(keyStart, `a key of ${keyBytes} bytes, ${end - keyStart} are left`)
-  return { key: bytes.subarray(keyStart, valueStart), valueStart, valueBytes, expiryMs, seqNum, source, reason }
+  return { key: viewOf(bytes, keyStart, valueStart), valueStart, valueBytes, facts }
+}
+
+/** A view of bytes[start, end): what `subarray` gives, in half of the time. */
+export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
 }
 
 function readFacts(reader: ByteReader, flags: number): EntryFacts {

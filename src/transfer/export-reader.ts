@@ -11,7 +11,7 @@ import {
   unsupportedFormat, VarveError,
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
-import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart } from './export-format.js'
+import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart, viewOf } from './export-format.js'
 import type { EntryHead, ExportEntry } from './export-format.js'
 import type { ExportTotals } from './export-writer.js'
 
@@ -154,7 +154,7 @@ export class ExportReader {
         at = end
       } else {
         at = valueStart + valueBytes
-        entries.push(entryOf(head, buffer.subarray(valueStart, at)))
+        entries.push(entryOf(head, viewOf(buffer, valueStart, at)))
       }
     }
     if (at !== end) throw this.badEntry(at, `${end - at} bytes behind the last entry`)
@@ -181,7 +181,7 @@ export class ExportReader {
     large.bytes += part.length
     const { head, parts, bytes } = large
     if (bytes > head.valueBytes || part.length === 0) {
-      throw corruption(this.file, this.offset, `a part of ${part.length} bytes, ${bytes} of ${head.valueBytes} are there`)
+      throw corruption(this.file, this.offset, `with this part ${bytes} of ${head.valueBytes} bytes are there`)
     }
     if (bytes < head.valueBytes) return
     this.large = null
@@ -195,8 +195,8 @@ export class ExportReader {
   }
 }
 
-function entryOf({ key, expiryMs, seqNum, source, reason }: EntryHead, value: Uint8Array): ExportEntry {
-  return { key, value, expiryMs, seqNum, source, reason }
+function entryOf({ key, facts }: EntryHead, value: Uint8Array): ExportEntry {
+  return { key, value, expiryMs: facts.expiryMs, seqNum: facts.seqNum, source: facts.source, reason: facts.reason }
 }
 
 /**

@@ -21,7 +21,7 @@ export interface ExportTotals {
   bytes: number
 }
 
-/** Who wrote a stream, and of which database. */
+/** What the header of a stream says of the database that it comes from. */
 export type ExportOrigin = Pick<FileOrigin, 'databaseId' | 'lineage' | 'random'>
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)

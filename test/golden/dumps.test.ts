@@ -6,7 +6,8 @@ import { applyEdit, describeManifest, versionText } from '../../src/manifest/ind
 import { assertGolden } from '../support/harness/golden.js'
 import { reservedLog, sampleLog } from '../support/samples/log-samples.js'
 import { readAll, sampleTable, sampleVersions, writeSampleManifest } from '../support/samples/manifest-samples.js'
-import { runSync } from '../../src/base/index.js'
+import { runSync, SeededRandom } from '../../src/base/index.js'
+import { describeExport, ExportWriter } from '../../src/transfer/index.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
 function json(sections: Iterable<{ data: unknown }>): string {
@@ -84,4 +85,30 @@ test('a damaged file is shown up to its end', () => {
     'file header', 'frame: editGroup', 'no frame, but frames behind it',
     'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: editGroup', 'frame: mark',
   ])
+})
+
+function sampleExport(): Uint8Array {
+  const parts: Uint8Array[] = []
+  const origin = { databaseId: new Uint8Array(16).fill(0x5a), lineage: 77, random: new SeededRandom(1) }
+  const writer = new ExportWriter(origin, (bytes) => parts.push(bytes))
+  writer.add({ key: Buffer.from('apple'), value: Buffer.from('red') })
+  writer.add({ key: Buffer.from('pear'), value: Buffer.of(0xff), expiryMs: 1_700_000_000_000 })
+  writer.add({
+    key: Buffer.from('plum'), value: Buffer.alloc(0), seqNum: 41,
+    source: '000012.table', reason: 'it may be an older one',
+  })
+  writer.add({ key: Buffer.from('quince'), value: Buffer.alloc(1_050_000, 'q') })
+  writer.end()
+  return new Uint8Array(Buffer.concat(parts))
+}
+
+test('a varve stream, annotated, whole and cut off', () => {
+  const bytes = sampleExport()
+  const whole = bytesSource(bytes)
+  const text = sectionsText(describeExport(whole, 'all.varve'))
+  assertGolden('export.txt', `${text}${json(describeExport(whole, 'all.varve'))}`)
+  assert.doesNotMatch(text, /!/)
+  const cut = bytesSource(bytes.subarray(0, bytes.length - 64))
+  const shown = sectionsText(describeExport(cut, 'all.varve'))
+  assert.match(shown, /! all.varve at offset \d+: the stream is cut off: it has no end/)
 })

@@ -11,7 +11,7 @@ export const dumpCommand = defineCommand({
   summary: 'Print a file of a database or blob cache byte by byte',
   positionals: {
     kind: word('KIND', `what to dump: ${DUMP_KINDS.join(', ')}`, [
-      'log, vlog, manifest or table; segment, catalog or index, of a blob cache;',
+      'log, vlog, manifest or table; segment, catalog or index, of a blob cache; export, a varve stream;',
       'a log that was promoted to a value log is a log',
     ]),
     file: word('FILE', 'the file to dump', [
