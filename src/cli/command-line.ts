@@ -17,6 +17,7 @@ import { findCommand } from './commands/find.js'
 import { flushCommand } from './commands/flush.js'
 import { gcCommand } from './commands/gc.js'
 import { getCommand } from './commands/get.js'
+import { healCommand } from './commands/heal.js'
 import { historyCommand } from './commands/history.js'
 import { orphansCommand } from './commands/orphans.js'
 import { putCommand } from './commands/put.js'
@@ -25,6 +26,7 @@ import { shellCommand } from './commands/shell.js'
 import { sizesCommand } from './commands/sizes.js'
 import { statsCommand } from './commands/stats.js'
 import { unlockCommand } from './commands/unlock.js'
+import { verifyCommand } from './commands/verify.js'
 import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
@@ -32,7 +34,7 @@ import { printable } from './printable.js'
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, orphansCommand, unlockCommand, blobCommand,
+  gcCommand, verifyCommand, healCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']
