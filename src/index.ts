@@ -19,3 +19,7 @@ export type {
   ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'
+export type {
+  HealAtOptions, HealedFile, HealOptions, HealReport, Problem, ProblemSeverity, Progress, ScrubOptions, ToolReport,
+  VerifyLevel, VerifyOptions, VerifyReport,
+} from './api/index.js'

@@ -23,22 +23,25 @@ for (const name of ['keyv', 'unstorage', 'undici']) {
   symlinkSync(path.join(packageDir, 'node_modules', name), path.join(lab, 'node_modules', name), 'dir')
 }
 
-function examplesIn(page: string): { heading: string; code: string }[] {
+function examplesIn(page: string, imported: string): { heading: string; code: string }[] {
   let heading = page
   const examples: { heading: string; code: string }[] = []
   const text = readFileSync(path.join(packageDir, page), 'utf8')
   for (const [, title, code] of text.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```/gm)) {
     if (title !== undefined) heading = title
-    else if (code!.includes("'varve/")) examples.push({ heading, code: code! })
+    else if (code!.includes(imported)) examples.push({ heading, code: code! })
   }
   return examples
 }
 
-/** Pages, and how many examples each has. */
-const pages = { 'docs/blob-cache.md': 6, 'docs/adapters.md': 3, 'README.md': 1 }
+/** Pages, how many examples each has, and what these import. */
+const pages = [
+  ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 3, "'varve/"], ['README.md', 1, "'varve/"],
+  ['docs/verify.md', 2, "'varve'"],
+] as const
 
-for (const [page, count] of Object.entries(pages)) {
-  const examples = examplesIn(page).filter(({ code }) => !code.includes('varve/level'))
+for (const [page, count, imported] of pages) {
+  const examples = examplesIn(page, imported).filter(({ code }) => !code.includes('varve/level'))
   test(`${page} has its examples`, () => assert.equal(examples.length, count))
   for (const [i, { heading, code }] of examples.entries()) {
     test(`${page}: ${heading}`, async () => {

@@ -32,6 +32,12 @@ import type { RangeOptions } from './ranges.js'
 import { putStream } from './put-stream.js'
 import type { StreamWriteOptions } from './put-stream.js'
 import { touch, touchSync } from './touch.js'
+import { scrubInBackground } from '../verify/index.js'
+import type { HealReport, VerifyReport } from '../verify/index.js'
+import { healAt, healNow, scrubNow } from './heal-options.js'
+import type { HealAtOptions, HealOptions, ScrubOptions } from './heal-options.js'
+import { verifyAt } from './verify-options.js'
+import type { VerifyOptions } from './verify-options.js'
 import { VarveReads } from './varve-reads.js'
 import { WriteOptionReader } from './write-options.js'
 import type { BatchOp, BatchWriteOptions, PutOptions, WriteOptions } from './write-options.js'
@@ -77,6 +83,7 @@ export class Varve extends VarveReads {
         return new Varve(await keepAliveUntil(clock, openReadOnly(path, vfs, resolved)), null, false)
       }
       const engine = await keepAliveUntil(clock, openEngine(path, vfs, resolved))
+      scrubInBackground(engine)
       return new Varve(engine, engine, resolved.sync)
     } catch (error) {
       throw diskError(error, 'open', path)
@@ -108,6 +115,25 @@ export class Varve extends VarveReads {
    */
   static async forceUnlock(location: string, options: { vfs?: Vfs } = {}): Promise<LockHolder | null> {
     return atLocation('forceUnlock', location, options, unlockDirectory)
+  }
+
+  /**
+   * Tells whether the database in `location` is still as it was written: the report has what is wrong, in which file,
+   * at which offset, for which keys, and what to do. It changes nothing and takes no lock: a writer may be at work.
+   * Rejects with NOT_FOUND when there is no database, IO_ERROR when the directory cannot be read, the reason of
+   * `signal`, or what `onProgress` or `onProblem` threw; damage is no error.
+   */
+  static async verify(location: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyAt(location, options)
+  }
+
+  /**
+   * Replaces damaged tables, value logs and sealed logs of the closed database in `location` by those of backups: a
+   * file is taken only when it is the same one, by database, number, salt and size, and was read whole. The report says
+   * what is still wrong. Rejects with LOCKED while it is open, NOT_FOUND, NO_SPACE or IO_ERROR.
+   */
+  static async heal(location: string, options: HealAtOptions): Promise<HealReport> {
+    return healAt(location, options)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -267,6 +293,23 @@ export class Varve extends VarveReads {
   }
 
   // ── Life ────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Reads all files anew, at the pace of `bytesPerSecond` and behind all other work, and compares their checksums. What
+   * is wrong is in the report; a damaged table is left alone by compactions from then on, and the event `damageFound`
+   * is told. Rejects with CLOSED, or the reason of `signal`.
+   */
+  async scrub(options: ScrubOptions = {}): Promise<VerifyReport> {
+    return this.waitFor(scrubNow(this.writer(), options))
+  }
+
+  /**
+   * Replaces damaged files as `Varve.heal` does, while reads and writes go on. Rejects with NOT_SUPPORTED on Windows,
+   * where the name of an open file cannot be given to another: close the database there, and use `Varve.heal`.
+   */
+  async heal(options: HealOptions): Promise<HealReport> {
+    return this.waitFor(healNow(this.writer(), options))
+  }
 
   /** Brings writes back after a failure that allows it. Rejects with the reason when it does not. */
   async resume(): Promise<void> {

@@ -18,6 +18,7 @@ import { findCommand } from './commands/find.js'
 import { flushCommand } from './commands/flush.js'
 import { gcCommand } from './commands/gc.js'
 import { getCommand } from './commands/get.js'
+import { healCommand } from './commands/heal.js'
 import { historyCommand } from './commands/history.js'
 import { importCommand } from './commands/import.js'
 import { orphansCommand } from './commands/orphans.js'
@@ -27,6 +28,7 @@ import { shellCommand } from './commands/shell.js'
 import { sizesCommand } from './commands/sizes.js'
 import { statsCommand } from './commands/stats.js'
 import { unlockCommand } from './commands/unlock.js'
+import { verifyCommand } from './commands/verify.js'
 import { errorText } from './error-text.js'
 import { unknownText } from './nearest-name.js'
 import { printable } from './printable.js'
@@ -34,7 +36,7 @@ import { printable } from './printable.js'
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, orphansCommand, unlockCommand, exportCommand, importCommand, blobCommand,
+  gcCommand, verifyCommand, healCommand, exportCommand, importCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']

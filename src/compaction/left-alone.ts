@@ -32,6 +32,18 @@ export class LeftAlone {
     return !mayPass && this.leave(this.valueLogs, log.fileNum, error)
   }
 
+  /** A scrub found a table that cannot be read as it was written. */
+  leaveTable(fileNum: FileNum, error: unknown): void {
+    this.leave(this.tables, fileNum, error)
+  }
+
+  /** The file is whole again. */
+  forget(fileNum: FileNum): void {
+    this.tables.delete(fileNum)
+    this.valueLogs.delete(fileNum)
+    this.attempts.delete(fileNum)
+  }
+
   private leave(files: Map<FileNum, unknown>, fileNum: FileNum, error: unknown): true {
     files.set(fileNum, error)
     return true

@@ -19,7 +19,7 @@ export type HealthState = 'OPEN' | 'DEGRADED' | 'READ_ONLY' | 'FAILED' | 'CLOSED
 /** The operation that failed: what `stateChanged` and `stats().backgroundError` call its place. */
 export type FailurePlace =
   | 'log append' | 'log creation' | 'log sync' | 'background sync' | 'directory sync' | 'manifest' | 'flush'
-  | 'compaction' | `compaction of ${string}` | 'write stall' | 'lock' | 'opening files'
+  | 'compaction' | `compaction of ${string}` | 'write stall' | 'lock' | 'opening files' | 'scrub'
 
 const RANK: Record<HealthState, number> = { OPEN: 0, DEGRADED: 1, READ_ONLY: 2, FAILED: 3, CLOSED: 4 }
 

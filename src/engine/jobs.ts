@@ -7,9 +7,9 @@ import { buildTable } from '../flush/index.js'
 import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
-import { compactionRun } from '../run/index.js'
+import { compactionRun, deepWalk } from '../run/index.js'
 import { touchSlab } from '../slab/index.js'
-import { publishTables, syncFiles } from '../tables/index.js'
+import { checkFileJob, checkLogsJob, publishTables, syncFiles } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { unlinkFiles } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -40,6 +40,9 @@ export const jobs: JobTable<EngineJobContext> = {
   appendGroup: asHolder(appendGroupJob),
   syncFiles: asHolder(syncFiles),
   unlinkFiles: asHolder(unlinkFiles),
+  checkFile: checkFileJob,
+  checkLogs: checkLogsJob,
+  deepWalk,
   sortRun,
   mergeRuns,
   touchSlab,

@@ -45,7 +45,7 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     compression: { flush: 'none', compaction: 'none' },
     valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB,
     ttl: null, ttlGraceMs: 600_000, ttlClosedMaxMs: 400 * 86_400_000,
-    pinBytesMax: 1024 * MiB, prefixFilter: '',
+    pinBytesMax: 1024 * MiB, prefixFilter: '', scrub: null,
     flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
   })
   assert.deepEqual(resolve({}), resolve())

@@ -5,7 +5,7 @@
  */
 import {
   GiB, invalidArgument, KiB, MiB, NUMBER_MAX, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom, takeOptions,
-  VALUE_BYTES_MAX, VALUE_THRESHOLD_MIN, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
+  WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, PrefixRule, Random } from '../base/index.js'
 import { checkTtl } from '../commit/index.js'
@@ -17,6 +17,8 @@ import type { EngineEvent } from '../stats/index.js'
 import { memoryBytesMax } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { planMemory } from './memory-plan.js'
+import { boolean, integer, ratio, scrubOption, threshold } from './option-checks.js'
+import type { Check, ScrubOption } from './option-checks.js'
 
 /** Parts that Varve is built on; each has a default where the platform has one. */
 export interface Components {
@@ -153,6 +155,12 @@ export interface VarveOptions {
   }
   /** Bytes of logs that pins may keep; over it the pin with the oldest log is dropped. Default 1 GiB. */
   pinBytesMax?: number
+  /**
+   * Reads all files again and again in the background, to find bytes that the disk has lost while a backup still has
+   * them: a walk over the database begins every `everyMs` (1000 to 2^53 - 1), and reads `bytesPerSecond` at most (from
+   * 1). It goes on where it was when the database is opened again. Default false.
+   */
+  scrub?: false | ScrubOption
   /** Flush memtables on close; default true. Without, the next open replays the log. */
   flushOnClose?: boolean
   /**
@@ -194,6 +202,7 @@ export interface ResolvedOptions {
   /** `maxBytes` is Infinity where tables do not leave by size. */
   compaction: { style: CompactionStyle; maxBytes: number }
   pinBytesMax: number
+  scrub: ScrubOption | null
   flushOnClose: boolean
   ownBuffers: boolean
   allowSharedDirectory: boolean
@@ -208,40 +217,6 @@ export interface ResolvedOptions {
 const VALUE_THRESHOLD_DEFAULT = 4 * KiB
 const GRACE_MS_DEFAULT = 600_000
 const CLOSED_MS_DEFAULT = 400 * 86_400_000
-const GARBAGE_RATIO_MIN = 0.05
-const GARBAGE_RATIO_MAX = 0.95
-
-type Check = (value: unknown, name: string) => unknown
-
-const boolean: Check = (value, name) => {
-  if (typeof value !== 'boolean') throw invalidArgument(`option ${name} must be true or false`)
-  return value
-}
-
-function integer(min: number, max: number): Check {
-  return (value, name) => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max || Object.is(value, -0)) {
-      throw invalidArgument(`option ${name} must be an integer from ${min} to ${max}`)
-    }
-    return value
-  }
-}
-
-const threshold: Check = (value, name) => {
-  if (value === 0 && !Object.is(value, -0)) return value
-  try {
-    return integer(VALUE_THRESHOLD_MIN, VALUE_BYTES_MAX)(value, name)
-  } catch {
-    throw invalidArgument(`option ${name} must be 0 or an integer from ${VALUE_THRESHOLD_MIN} to ${VALUE_BYTES_MAX}`)
-  }
-}
-
-const ratio: Check = (value, name) => {
-  if (typeof value !== 'number' || !(value >= GARBAGE_RATIO_MIN && value <= GARBAGE_RATIO_MAX)) {
-    throw invalidArgument(`option ${name} must be a number from ${GARBAGE_RATIO_MIN} to ${GARBAGE_RATIO_MAX}`)
-  }
-  return value
-}
 
 const compactionOption: Check = (value) => {
   const { style, maxBytes } = takeOptions(
@@ -300,6 +275,7 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   ttlClosedMaxMs: integer(0, Number.MAX_SAFE_INTEGER),
   compaction: compactionOption,
   pinBytesMax: integer(0, Number.MAX_SAFE_INTEGER),
+  scrub: scrubOption,
   flushOnClose: boolean,
   ownBuffers: boolean,
   allowSharedDirectory: boolean,
@@ -351,6 +327,7 @@ export function resolveOptions(
     ttlClosedMaxMs: get('ttlClosedMaxMs', CLOSED_MS_DEFAULT),
     compaction: get<ResolvedOptions['compaction']>('compaction', { style: 'leveled', maxBytes: Infinity }),
     pinBytesMax: get('pinBytesMax', 1024 * MiB),
+    scrub: get<ScrubOption | null>('scrub', null),
     flushOnClose: get('flushOnClose', true),
     ownBuffers: get('ownBuffers', false),
     allowSharedDirectory: get('allowSharedDirectory', false),

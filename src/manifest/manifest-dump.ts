@@ -105,6 +105,9 @@ const fieldReaders = new Map<number, FieldReader>([
   [FieldTag.hashSeed, (it) => ({ low: it.u32('hash seed, low half'), high: it.u32('high half') })],
   [FieldTag.closedAtMs, number('time of the close')],
   [FieldTag.cause, (it) => ({ job: it.u32('job', causeName), ms: it.u53('wall clock') })],
+  [FieldTag.scrubPosition, (it) => ({
+    keyspace: it.u32('keyspace'), table: it.u53('table that a scrub checked last'), beganMs: it.u53('began'),
+  })],
   [FieldTag.settings, json('settings')],
   [FieldTag.flushStats, json('flush statistics')],
 ])

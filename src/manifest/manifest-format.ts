@@ -53,6 +53,8 @@ export const FieldTag = {
   dropTime: 16,
   /** Lineage (lineage.ts). It always stands in the first group, and nowhere else. */
   lineage: 20,
+  /** u32 keyspace, u64 table that a scrub checked last, u64 ms since 1970 when it began; ignorable. */
+  scrubPosition: 22,
   /** Two u32: the seed of the hashes of new tables. It is drawn once, and each new manifest repeats it. */
   hashSeed: 23,
   /** u32 code of the job, u64 wall clock then, in milliseconds since 1970 (edit-cause.ts); ignorable. */
@@ -67,7 +69,6 @@ export const ReservedFieldTag = {
   dropKeyspace: 18,
   nextKeyspaceId: 19,
   remapOfValueFiles: 21,
-  scrubPosition: 22,
   newLevelNumbers: 25,
 } as const
 
@@ -99,7 +100,9 @@ export const ReservedRecordTag = {
 export const FIELD_IGNORABLE = 1
 
 /** Fields that are written with the flag `FIELD_IGNORABLE`. */
-export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([FieldTag.flushStats, FieldTag.cause])
+export const IGNORABLE_FIELDS: ReadonlySet<number> = new Set([
+  FieldTag.flushStats, FieldTag.cause, FieldTag.scrubPosition,
+])
 
 /** Flag of a log record: exactly the bytes that it names count. */
 export const LOG_EXACT = 1

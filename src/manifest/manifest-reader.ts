@@ -10,7 +10,7 @@
  */
 import {
   FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameType, MANIFEST_BYTES_MAX, MANIFEST_FRAMES, VarveError, corruption,
-  decodeFileHeader,
+  decodeFileHeader, dirtyPadding,
   emptyFrameHeader, errnoOf, fileSeed, frameBytes, getU32, ioError, manifestFileName, readFrame,
   readFrameHeader, unknownFrame,
 } from '../base/index.js'
@@ -46,6 +46,10 @@ export interface ManifestContents {
   tornBytes: number
   /** True when the last frame is a mark, so the writer closed the file. */
   isClosed: boolean
+  /** Bytes of the file as it was read. */
+  fileBytes: number
+  /** Where padding that must be zero is not; -1 where all is. No reader needs it. */
+  dirtyAt: number
 }
 
 /** Reads a manifest. Throws MISSING_FILE, CORRUPTION, UNSUPPORTED_FORMAT or IO_ERROR. */
@@ -104,6 +108,7 @@ function unread(bytes: Uint8Array, fileNum: FileNum): ReadSoFar {
   if (header.fileNum !== fileNum) throw corruption(file, 40, `file number in the header is ${header.fileNum}`)
   return {
     version: emptyVersion, header, firstSeqNum: 0, goodBytes: FILE_HEADER_BYTES, groups: 0, frames: 0, isClosed: false,
+    dirtyAt: -1,
   }
 }
 
@@ -117,7 +122,7 @@ export function replayManifestOn(bytes: Uint8Array, known: ManifestContents): Ma
 
 /** The part of the contents that reading goes on from. */
 type ReadSoFar = Pick<
-  ManifestContents, 'version' | 'header' | 'firstSeqNum' | 'goodBytes' | 'groups' | 'frames' | 'isClosed'
+  ManifestContents, 'version' | 'header' | 'firstSeqNum' | 'goodBytes' | 'groups' | 'frames' | 'isClosed' | 'dirtyAt'
 >
 
 function replayFrom(bytes: Uint8Array, known: ReadSoFar): ManifestContents {
@@ -125,13 +130,14 @@ function replayFrom(bytes: Uint8Array, known: ReadSoFar): ManifestContents {
   const file = manifestFileName(header.fileNum)
   const frames = readFrames(bytes, known)
   let builder: VersionBuilder | null = null
-  let { groups, isClosed, firstSeqNum, frames: frameCount } = known
+  let { groups, isClosed, firstSeqNum, frames: frameCount, dirtyAt } = known
   let turn = frames.next()
   for (; turn.done !== true; turn = frames.next()) {
     const { offset, header: frame, edits } = turn.value
     const blame: Blame = (what) => corruption(file, offset, what)
     frameCount++
     isClosed = frame.type === FrameType.mark
+    if (dirtyAt < 0) dirtyAt = dirtyPadding(bytes, offset, frame.bodyBytes)
     if (isClosed) continue
     if (groups++ === 0) firstSeqNum = edits[0]?.lastSeqNum ?? 0
     builder ??= new VersionBuilder(known.version, blame)
@@ -143,6 +149,7 @@ function replayFrom(bytes: Uint8Array, known: ReadSoFar): ManifestContents {
     databaseId: header.databaseId, generation: header.generation, features: header.features,
     firstSeqNum, groups, frames: frameCount, goodBytes,
     tornBytes: isWritten(bytes, goodBytes) ? bytes.length - goodBytes : 0, isClosed,
+    fileBytes: bytes.length, dirtyAt,
   }
 }
 

@@ -80,6 +80,7 @@ export class VersionBuilder {
     if (edit.position !== undefined) this.next.position = edit.position
     if (edit.dropTime !== undefined) this.next.dropTime = edit.dropTime
     if (edit.closedAtMs !== undefined) this.next.closedAtMs = edit.closedAtMs
+    if (edit.scrub !== undefined) this.next.scrub = edit.scrub
     if (edit.settings !== undefined) this.next.settings = edit.settings
     if (edit.flushStats !== undefined) this.next.flushStats = edit.flushStats
   }

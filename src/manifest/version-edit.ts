@@ -23,7 +23,7 @@ import {
 import type { LevelTable } from './table-record.js'
 import { decodeValueLog, encodeValueLog } from './value-log-record.js'
 import type { NewValueLog } from './value-log-record.js'
-import type { DropTime, Version } from './version.js'
+import type { DropTime, ScrubPosition, Version } from './version.js'
 
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -63,6 +63,7 @@ export interface VersionEdit {
   readonly closedAtMs?: number
   /** The job that made it: for people alone, and no part of a version. */
   readonly cause?: EditCause
+  readonly scrub?: ScrubPosition
   readonly settings?: string
   readonly flushStats?: string
 }
@@ -86,6 +87,7 @@ export function versionToEdit(version: Version): VersionEdit {
     addValueLogs,
     ...(version.dropTime === null ? {} : { dropTime: version.dropTime }),
     ...(version.closedAtMs === 0 ? {} : { closedAtMs: version.closedAtMs }),
+    ...(version.scrub === null ? {} : { scrub: version.scrub }),
     ...(version.settings === '' ? {} : { settings: version.settings }),
     ...(version.flushStats === '' ? {} : { flushStats: version.flushStats }),
   }
@@ -149,6 +151,10 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   writer.number(FieldTag.closedAtMs, edit.closedAtMs)
   const { cause } = edit
   if (cause !== undefined) writer.field(FieldTag.cause, (out) => encodeCause(out, cause))
+  const { scrub } = edit
+  if (scrub !== undefined) {
+    writer.field(FieldTag.scrubPosition, (out) => out.u32(0).u53(scrub.table).u53(scrub.beganMs))
+  }
   writer.text(FieldTag.settings, edit.settings)
   writer.text(FieldTag.flushStats, edit.flushStats)
   return writer.out.finish()
@@ -183,6 +189,7 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.dropTime, (draft, value) => ((draft.dropTime = { ms: value.u53(), seqNum: value.u53() }), 0)],
   [FieldTag.closedAtMs, (draft, value) => ((draft.closedAtMs = value.u53()), 0)],
   [FieldTag.cause, (draft, value) => ((draft.cause = decodeCause(value)), 0)],
+  [FieldTag.scrubPosition, decodeScrub],
   [FieldTag.settings, (draft, value) => ((draft.settings = restText(value, TEXT_BYTES_MAX)), 0)],
   [FieldTag.flushStats, (draft, value) =>
     ((draft.flushStats = restText(value, TEXT_BYTES_MAX)), 0)],
@@ -203,6 +210,13 @@ const decoders = new Map<number, FieldDecoder>([
   [FieldTag.discard, (draft, value) =>
     add((draft.discards ??= []), decodeValueFile(value)).fileNum],
 ])
+
+/** There is one keyspace; what a later version says of another one is passed over. */
+function decodeScrub(draft: Draft, value: ByteReader): Identity {
+  const [keyspace, table, beganMs] = [value.u32(), value.u53(), value.u53()]
+  if (keyspace === 0) draft.scrub = { table, beganMs }
+  return 0
+}
 
 function add<T>(list: T[], item: T): T {
   list.push(item)

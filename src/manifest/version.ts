@@ -38,6 +38,14 @@ export interface DropTime {
   readonly seqNum: SeqNum
 }
 
+/** How far a scrub of the database came. */
+export interface ScrubPosition {
+  /** The table that was checked last; tables are checked by ascending number. 0: the scrub is done. */
+  readonly table: FileNum
+  /** When it began, in milliseconds since 1970. */
+  readonly beganMs: number
+}
+
 export interface Version {
   /** An entry in a level is newer than entries of the same key in deeper levels and in later runs of its level. */
   readonly levels: readonly Level[]
@@ -61,6 +69,8 @@ export interface Version {
   readonly dropTime: DropTime | null
   /** The wall clock at the last clean close after which the clocks had agreed, in milliseconds since 1970; 0: none. */
   readonly closedAtMs: number
+  /** Null: none was begun, or an older Varve did not keep it. */
+  readonly scrub: ScrubPosition | null
   /** JSON that the engine saves with the database; nothing here reads it. */
   readonly settings: string
   /** JSON about past flushes, for people; nothing here reads it, and it may be lost. */
@@ -80,6 +90,7 @@ export const emptyVersion: Version = Object.freeze({
   valueLogs: new Map<FileNum, ValueLogFacts>(),
   dropTime: null,
   closedAtMs: 0,
+  scrub: null,
   settings: '',
   flushStats: '',
 })

@@ -114,10 +114,8 @@ export function* readHistory(
 ): Steps<FoundHistory> {
   const { vfs, dir, random } = place
   const { names, marker } = found
-  const manifest = marker === null ? null : yield* readListed(place, marker.manifest)
-  const known = manifest === null || marker === null ? newHistory(random) : {
-    version: manifest.version, databaseId: manifest.databaseId, manifestNum: marker.manifest,
-  }
+  const { manifest, known } = marker === null
+    ? { manifest: null, known: newHistory(random) } : yield* readListed(place, marker)
   const { version } = known
   const nextFileNum = Math.max(found.highestFileNum + 1, version.nextFileNum)
   if (policy.isWriting) {
@@ -140,8 +138,14 @@ export function* readHistory(
   }
 }
 
-function readListed({ vfs, dir, known }: ReadingPlace, fileNum: FileNum): Steps<ManifestContents> {
-  return known === undefined ? readManifest(vfs, dir, fileNum) : known.readManifest(fileNum)
+/** Reads the manifest that the marker names: what the database is, but for what its logs have. */
+export function* readListed(
+  { vfs, dir, known: before }: Pick<ReadingPlace, 'vfs' | 'dir' | 'known'>, marker: Marker,
+): Steps<{ manifest: ManifestContents; known: KnownHistory }> {
+  const manifest = yield* before === undefined
+    ? readManifest(vfs, dir, marker.manifest) : before.readManifest(marker.manifest)
+  const { version, databaseId } = manifest
+  return { manifest, known: { version, databaseId, manifestNum: marker.manifest } }
 }
 
 function newHistory(random: Random): KnownHistory {

@@ -1,5 +1,8 @@
 /** Rank 8: the two ways in, to write and to read, and what both find in a directory. */
+export { findDatabase, readListed } from './directory-reading.js'
 export { openEngine } from './open.js'
+export { keptOrphans, readOrphans } from './orphan-check.js'
+export type { KnownHistory } from './orphan-check.js'
 export { deleteOrphans, listOrphans } from './orphans.js'
 export type { KeptFileInfo } from './orphans.js'
 export type { RefreshResult } from './follower.js'
@@ -7,3 +10,4 @@ export { newFollowing } from './following.js'
 export type { FollowCall, Following } from './following.js'
 export { openReadOnly, ReadOnlyView } from './read-only.js'
 export { collectStats } from './stats-collector.js'
+export { readStreamed } from './streamed-values.js'

@@ -26,11 +26,14 @@ export interface StreamedPlace {
   known?: ReadonlyMap<FileNum, NewValueLog>
 }
 
+/** A log, and where handles start in its bytes. */
+export type NamingLog = Pick<Memtable, 'bytes' | 'handleStarts' | 'logNum'>
+
 /**
  * What the manifest will say of the files that these memtables name. Throws MISSING_FILE, CORRUPTION,
  * UNSUPPORTED_FORMAT or IO_ERROR.
  */
-export function* readStreamed(memtables: readonly Memtable[], place: StreamedPlace): Steps<NewValueLog[]> {
+export function* readStreamed(memtables: readonly NamingLog[], place: StreamedPlace): Steps<NewValueLog[]> {
   const found = new Map<FileNum, NewValueLog>()
   for (const { bytes, handleStarts, logNum } of memtables) {
     for (const start of handleStarts) {

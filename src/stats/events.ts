@@ -46,6 +46,8 @@ export type EngineEvent =
   | { type: 'clockBehind'; dropTimeMs: number }
   /** The database accepts something else from now on, because of `error`. */
   | { type: 'stateChanged'; state: DatabaseState; place: string; error: unknown }
+  /** A scrub found bytes that are not what was written. Nothing is deleted; what else the file has is served. */
+  | { type: 'damageFound'; file: string; offset: number | null; error: unknown }
   /** Work in the background failed. */
   | { type: 'backgroundError'; place: string; file: string; error: unknown }
   /** A pin held more log bytes than allowed: its follower must begin anew. */

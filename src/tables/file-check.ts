@@ -3,12 +3,12 @@
  * is wrong is told with the keys that it means. A problem is believed as damage when a second reading, through a handle
  * of its own, meets it too.
  * Owns: the handles, while it runs. Thread: any; blocking, with a pause after each block. Changes nothing.
- * Invariants: VER-1 what was checked adds up to the file: each byte of it lies in exactly one range. VER-2 damage is
+ * Invariants: VER-4 what was checked adds up to the file: each byte of it lies in exactly one range. VER-6 damage is
  * told when two readings agree.
  */
 import {
-  corruption, errnoOf, FILE_BYTES_MAX, ioError, logFileName, MiB, runSync, shownKey, tableFileName, valueLogFileName,
-  VarveError,
+  checkFileIdentity, compareBytes, corruption, decodeFileHeader, errnoOf, FILE_BYTES_MAX, FILE_HEADER_BYTES, ioError,
+  logFileName, MiB, runSync, shownKey, tableFileName, valueLogFileName, VarveError,
 } from '../base/index.js'
 import type { ErrorCode, FileIdentity, LogFacts, TableFacts } from '../base/index.js'
 import { keySuccessor } from '../iterator/index.js'
@@ -16,12 +16,13 @@ import { extentOf } from '../manifest/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import { ByteLedger } from '../report/index.js'
 import type { ByteRange, ProblemSeverity } from '../report/index.js'
-import { checkTable, checkTableBlocks, checkTableOutline } from '../sstable/index.js'
+import { checkTable, checkTableBlocks, checkTableBytes, checkTableOutline } from '../sstable/index.js'
 import type { TableProblem } from '../sstable/index.js'
 import { readFully, WindowReader } from '../vfs/index.js'
 import type { ReadableFile, Vfs, VfsFile } from '../vfs/index.js'
 import { checkValueLogFile } from '../vlog/index.js'
-import { checkLogBytes } from '../wal/index.js'
+import { checkLogBytes, knownOf } from '../wal/index.js'
+import type { KnownLog } from '../wal/index.js'
 
 /** A file that a manifest lists, with what it says of it. */
 export type ListedFile =
@@ -31,8 +32,11 @@ export type ListedFile =
   /** A log that nothing is added to any more. */
   | { readonly kind: 'log'; readonly facts: LogFacts }
 
-/** How much of a file is read. `quick`: what tells where everything else is; `full`: every byte. */
-export type FileCheckLevel = 'quick' | 'full'
+/**
+ * How much of a file is read. `quick`: what tells where everything else is; `full`: every byte; `deep`: every byte, and
+ * the entries of tables are compared with all that is said of them.
+ */
+export type FileCheckLevel = 'quick' | 'full' | 'deep'
 
 /** One thing in a file that is not as it should be: plain data, as a report has it. */
 export interface FileProblem {
@@ -154,7 +158,7 @@ class FileCheck {
       this.file = this.open()
       if (this.file !== null) {
         next = yield* this.check(this.file)
-        if (this.options.level === 'full' && this.options.part === undefined) this.checkLedger(this.file.sizeSync())
+        if (this.options.level !== 'quick' && this.options.part === undefined) this.checkLedger(this.file.sizeSync())
       }
     } catch (error) {
       const wrapped = ioError(error, 'read', this.name)
@@ -190,21 +194,22 @@ class FileCheck {
     switch (listed.kind) {
       case 'table': return yield* this.checkTable(file, listed.facts)
       case 'vlog': {
-        if (listed.facts.isLog) {
+        if (listed.facts.isLog && level !== 'quick') {
           const { fileNum, salt, bytes } = listed.facts
-          return yield* this.checkLog(file, { fileNum, salt, bytes, isExact: true, mustExist: true })
+          return yield* this.checkLog(file, { fileNum, salt, syncedBytes: bytes, end: bytes })
         }
-        if (level === 'full') return yield* this.checkValueLog(file, listed.facts)
-        yield* this.checkValueLogHead(file, listed.facts)
+        if (level !== 'quick') return yield* this.checkValueLog(file, listed.facts)
+        this.checkValueLogHead(file, listed.facts)
         return -1
       }
-      case 'log': return yield* this.checkLog(file, listed.facts)
+      case 'log': return yield* this.checkLog(file, knownOf(listed.facts))
     }
   }
 
   private *checkTable(opened: VfsFile, facts: TableFacts): Generator<undefined, number, unknown> {
     const { name, place: { databaseId }, options: { level, part } } = this
-    const file = level === 'full' ? new AheadFile(opened, TABLE_WINDOW_BYTES) : opened
+    const window = Math.min(TABLE_WINDOW_BYTES, opened.sizeSync())
+    const file = level === 'quick' ? opened : new AheadFile(opened, window)
     const options = { file, name, databaseId, facts, covered: (range: ByteRange) => this.cover(range) }
     const report = (problem: TableProblem): void => this.tellTable(problem)
     if (level === 'quick') {
@@ -214,7 +219,7 @@ class FileCheck {
     if (part !== undefined) {
       return yield* checkTableBlocks(options, { first: part.from, bytesMax: part.bytesMax }, report)
     }
-    yield* checkTable(options, report)
+    yield* level === 'deep' ? checkTable(options, report) : checkTableBytes(options, report)
     return -1
   }
 
@@ -242,6 +247,7 @@ class FileCheck {
     const next = yield* check
     if (next >= 0) return next
     const size = file.sizeSync()
+    if (size <= bytes) return -1
     const window = new WindowReader(file, REST_WINDOW_BYTES)
     for (let at = bytes; at < size;) {
       const count = window.bring(at, Math.min(REST_WINDOW_BYTES, size - at))
@@ -258,16 +264,18 @@ class FileCheck {
     return -1
   }
 
-  private *checkValueLogHead(file: VfsFile, facts: ValueLogFacts): Generator<undefined, void, unknown> {
+  private checkValueLogHead(file: VfsFile, facts: ValueLogFacts): void {
     const { name, place: { databaseId } } = this
-    const options = { file, name, databaseId, facts, covered: (range: ByteRange) => this.cover(range) }
-    // A part that ends behind the first frame: the header and the size are looked at, and no more.
-    yield* checkValueLogFile({ ...options, part: { from: 0, bytesMax: 1 } }, ({ extent, error }) => {
-      this.tell(error, extent, null)
-    })
+    const size = file.sizeSync()
+    const bytes = new Uint8Array(FILE_HEADER_BYTES)
+    const count = runSync(readFully(file, bytes, bytes.length))
+    this.cover({ offset: 0, bytes: count })
+    if (size < facts.bytes) throw corruption(name, size, `it has ${size} bytes, the manifest says ${facts.bytes}`)
+    const header = decodeFileHeader(bytes.subarray(0, count), facts.isLog ? 'varvelog' : 'varvevlg', name)
+    checkFileIdentity(name, header, facts, databaseId)
   }
 
-  private *checkLog(file: VfsFile, facts: LogFacts): Generator<undefined, number, unknown> {
+  private *checkLog(file: VfsFile, known: KnownLog): Generator<undefined, number, unknown> {
     const { place: { databaseId } } = this
     const size = file.sizeSync()
     if (size > FILE_BYTES_MAX) throw new RangeError(`${size} bytes are more than a log can have`)
@@ -275,7 +283,7 @@ class FileCheck {
     const count = runSync(readFully(file, bytes, size))
     this.cover({ offset: 0, bytes: count })
     yield
-    yield* checkLogBytes({ bytes, fileBytes: count, databaseId, facts }, ({ offset, bytes: length, kind, error }) => {
+    yield* checkLogBytes({ bytes, fileBytes: count, databaseId, known }, ({ offset, bytes: length, kind, error }) => {
       if (kind === 'void') this.tellVoid(error, offset, size)
       else this.tell(error, { offset, bytes: length }, null, kind === 'torn' ? 'suspicion' : 'damage')
     })
@@ -295,10 +303,7 @@ class FileCheck {
   }
 
   private tellVoid(error: VarveError, offset: number, size: number): void {
-    this.push({
-      code: error.code, severity: 'waste', offset, bytes: size - offset, from: null, to: null, message: error.message,
-      consequence: 'none: nobody reads these bytes', advice: 'nothing is to be done',
-    })
+    this.push(voidProblem(error, offset, size - offset))
   }
 
   private tell(
@@ -323,16 +328,29 @@ class FileCheck {
   private consequenceOf(range: { lower: Uint8Array; upper: Uint8Array | null } | null, code: ErrorCode): string {
     if (code === 'UNSUPPORTED_FORMAT') return 'this version of Varve cannot read the file'
     if (this.listed.kind === 'log') return 'writes that are in no table yet are lost, or the database does not open'
-    const to = range?.upper === null || range === null ? '' : ` to ${shownKey(range.upper)}`
-    const keys = range === null ? '' : ` from ${shownKey(range.lower)}${to}`
-    return this.listed.kind === 'table' ? `reads of keys${keys} fail` : `reads of large values of keys${keys} fail`
+    const what = this.listed.kind === 'table' ? 'keys' : 'large values'
+    return range === null ? `reads of ${what} fail` : `reads of ${what} ${shownRange(range.lower, range.upper)} fail`
   }
 
   private adviceFor({ code, hint }: VarveError): string {
     if (code === 'UNSUPPORTED_FORMAT' && hint !== undefined) return hint
-    if (code === 'IO_ERROR') return 'look at the disk and its cables; then `varve heal` with a backup that has this file'
+    if (code === 'IO_ERROR') return 'look at the disk and its cables; then `varve heal` with a backup that has it'
     return '`varve heal` takes the file from a backup that has it; without one, `varve repair` saves what can be read'
   }
+}
+
+/** Shows the keys of a half-open range; one that ends right behind a key ends with that key. */
+function shownRange(lower: Uint8Array, upper: Uint8Array | null): string {
+  if (upper === null) return `from ${shownKey(lower)} on`
+  if (upper.at(-1) !== 0) return `from ${shownKey(lower)} to before ${shownKey(upper)}`
+  const last = upper.subarray(0, -1)
+  return compareBytes(lower, last) === 0 ? `of ${shownKey(last)}` : `from ${shownKey(lower)} to ${shownKey(last)}`
+}
+
+/** The problem of bytes that nobody reads. */
+export function voidProblem({ code, message }: VarveError, offset: number, bytes: number): FileProblem {
+  const [consequence, advice] = ['none: nobody reads these bytes', 'nothing is to be done']
+  return { code, severity: 'waste', offset, bytes, from: null, to: null, message, consequence, advice }
 }
 
 /** A file that is read in larger pieces than it is asked for; a range that is asked for twice is read anew. */

@@ -1,8 +1,12 @@
 /** Rank 4: the table files of an open database: made, named, opened, kept in memory. */
+export { Brake, checkFileJob, checkLogsJob } from './check-jobs.js'
+export type { CheckControl, CheckFileInput, CheckLogsInput } from './check-jobs.js'
 export { checkFile, identityOf, nameOfListed } from './file-check.js'
 export type {
   FileCheckLevel, FileCheckOptions, FileCheckPart, FileCheckPlace, FileCheckResult, FileProblem, ListedFile,
 } from './file-check.js'
+export { checkLogSet } from './log-set-check.js'
+export type { HistoryLog, LogSetInput, LogSetResult } from './log-set-check.js'
 export type { NewFileOptions } from './new-file.js'
 export { NewStreamedFile } from './new-streamed-file.js'
 export { NewTable, tableSettings } from './new-table.js'

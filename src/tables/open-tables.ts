@@ -155,6 +155,11 @@ export class OpenTables {
     if (--entry.users === 0) this.closeTable(fileNum, entry)
   }
 
+  /** Another file of equal bytes has its name: the next read opens it. What is cached passed its checksum: it stays. */
+  renewFile(fileNum: FileNum): void {
+    this.open.get(fileNum)?.file.rest()
+  }
+
   /** No version lists the table any more: calls back when nobody reads it, now or later. */
   retire(fileNum: FileNum, onUnused: () => void): void {
     const entry = this.open.get(fileNum)

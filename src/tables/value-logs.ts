@@ -136,6 +136,11 @@ export class OpenValueLogs {
     return this.views.some(({ valueLogs }) => (valueLogs.get(fileNum)?.liveCount ?? 0) > 0)
   }
 
+  /** Another file of equal bytes has its name: the next read opens it. */
+  renewFile(fileNum: FileNum): void {
+    this.open.get(fileNum)?.file.rest()
+  }
+
   private close(fileNum: FileNum, { file }: ListedValueLog): void {
     this.open.delete(fileNum)
     const closing = file.close().finally(() => this.closing.delete(closing))

@@ -1,2 +1,12 @@
 /** Rank 9: is the data still good: checks of whole directories, and of one file that others rely on. */
+export { checkBackups, healDirectory, healFiles } from './heal.js'
+export { healOpen } from './heal-open.js'
+export type { HealOpenCall } from './heal-open.js'
+export type { HealCall, HealedFile, HealReport } from './heal.js'
+export { scrubDatabase } from './scrub.js'
+export type { ScrubCall } from './scrub.js'
+export { scrubInBackground } from './scrub-timer.js'
+export { verifyDirectory } from './verify-directory.js'
 export { verifyFile } from './verify-file.js'
+export { VERIFY_LEVELS } from './verify-report.js'
+export type { VerifyCall, VerifyLevel, VerifyReport } from './verify-report.js'

@@ -13,7 +13,8 @@ import type { FileCheckPlace, FileCheckResult, ListedFile } from '../tables/inde
  * check by what it throws; a promise that it gives is waited for.
  */
 export async function verifyFile(
-  place: FileCheckPlace, file: ListedFile, clock: Clock, onStep: (bytes: number) => Promise<void> | void = () => undefined,
+  place: FileCheckPlace, file: ListedFile, clock: Clock,
+  onStep: (bytes: number) => Promise<void> | void = () => undefined,
 ): Promise<FileCheckResult> {
   const turns = new Turns(clock)
   let bytes = 0

@@ -12,7 +12,9 @@ import type { FileNum, LogFacts } from '../base/index.js'
 import { drive, jobResult, waitFor } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
 import { applyEdits } from '../manifest/index.js'
-import type { GroupWrite, LevelTableNum, ManifestLog, Version, VersionEdit } from '../manifest/index.js'
+import type {
+  GroupWrite, LevelTableNum, ManifestLog, ScrubPosition, Version, VersionEdit,
+} from '../manifest/index.js'
 import { INSTALL_PRIORITY } from '../tables/index.js'
 
 interface WaitingEdits {
@@ -52,6 +54,8 @@ export class VersionSet {
   private failure: unknown = null
   /** Gives text about the run so far, for a new manifest and for the end of one; '' for none yet. */
   runStats: () => string = () => ''
+  /** Gives how far a scrub has come when that is worth writing down with an edit that is written anyway. */
+  scrubNews: () => ScrubPosition | null = () => null
   /** Gives what is known of the logs in use. */
   logFacts: () => LogFacts[] = () => []
 
@@ -254,7 +258,8 @@ export class VersionSet {
   /** The facts that are written with every group, so that each says which logs there must be, and how much of them. */
   private ridingFacts(): VersionEdit {
     const logs = this.logNews()
-    return { nextFileNum: this.nextNum, ...(logs.length === 0 ? {} : { logs }) }
+    const scrub = this.scrubNews()
+    return { nextFileNum: this.nextNum, ...(logs.length === 0 ? {} : { logs }), ...(scrub === null ? {} : { scrub }) }
   }
 
   /** Facts of logs that `durable` does not have. Logs that the pointer has passed matter only to pins. */

@@ -20,6 +20,9 @@ const WINDOW_BYTES = MiB
 /** A frame that is copied whole is no longer; a longer one goes by in pieces. */
 const WHOLE_BYTES_MAX = 256 * 1024
 
+/** The head of a frame is no longer: its header, extensions, and a key of its own. */
+const HEAD_BYTES_MAX = 256 * 1024
+
 /** What must be there. */
 export interface ValueLogCheckOptions {
   file: Pick<ReadableFile, 'readSync' | 'sizeSync'>
@@ -63,7 +66,7 @@ class ValueLogCheck {
   constructor(options: ValueLogCheckOptions, report: (problem: ValueLogProblem) => void) {
     this.options = options
     this.report = report
-    this.window = new WindowReader(options.file, WINDOW_BYTES)
+    this.window = new WindowReader(options.file, Math.min(WINDOW_BYTES, Math.max(1024, options.file.sizeSync())))
     this.seed = fileSeed(options.facts)
   }
 
@@ -217,7 +220,7 @@ class ValueLogCheck {
     const bad = (what: string, key: Uint8Array | null = null): void => {
       this.tell(at, bytes, corruption(name, at, what), key)
     }
-    this.bring(at, WINDOW_BYTES / 2)
+    this.bring(at, Math.min(bytes, HEAD_BYTES_MAX))
     const bodyAt = at + FRAME_HEADER_BYTES
     const entry = bodyAt - window.start + frame.extensionBytes
     const contentAt = entryContentStart(window.bytes, entry) + window.start
@@ -247,7 +250,7 @@ class ValueLogCheck {
     const { window } = this
     let crc = seed
     for (let at = start; at < end;) {
-      const count = this.bring(at, Math.min(WINDOW_BYTES, end - at))
+      const count = this.bring(at, Math.min(window.bytes.length, end - at))
       if (count === 0) return -1
       crc = crc32(window.bytes, at - window.start, at - window.start + count, crc)
       at += count

@@ -4,10 +4,11 @@
  * Owns: nothing; these are functions over bytes. Thread: any (pure), with a pause now and then.
  */
 import {
-  compareBytes, corruption, dirtyPadding, emptyFrameHeader, FILE_HEADER_BYTES, fileSeed, frameBytes, logFileName,
+  compareBytes, corruption, dirtyPadding, emptyFrameHeader, entryContentStart, entryEndWithin, EntryKind, entryKind,
+  entryValueEnd, FILE_HEADER_BYTES, fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, kindOf, logFileName,
   readFrameHeader, VarveError,
 } from '../base/index.js'
-import type { LogFacts } from '../base/index.js'
+import type { FileNum, LogFacts } from '../base/index.js'
 import { scanSlices } from './log-reader.js'
 import type { ScannedLog } from './log-reader.js'
 
@@ -28,15 +29,30 @@ export interface LogCheckInput {
   bytes: Uint8Array
   fileBytes: number
   databaseId: Uint8Array
-  /** What is known of it: the manifest's facts, or where the log behind it says that it ends; `salt` null: nothing. */
-  facts: Omit<LogFacts, 'salt'> & { salt: Uint8Array | null }
+  known: KnownLog
+}
+
+/** What the manifest, or the log behind it, says of a log. */
+export interface KnownLog {
+  fileNum: FileNum
+  /** Null when nothing says it. */
+  salt: Uint8Array | null
+  /** Bytes that were synced. */
+  syncedBytes: number
+  /** Where the log ends, whatever stands behind; null when nothing says it. */
+  end: number | null
+}
+
+/** What a manifest's facts say of a log. */
+export function knownOf({ fileNum, salt, bytes, isExact, mustExist }: LogFacts): KnownLog {
+  return { fileNum, salt, syncedBytes: mustExist ? bytes : 0, end: isExact ? bytes : null }
 }
 
 /** Checks a log; gives it as it was scanned, or null when a frame in it cannot be read by this version. */
 export function* checkLogBytes(
-  { bytes, fileBytes, databaseId, facts }: LogCheckInput, report: (problem: LogProblem) => void,
+  { bytes, fileBytes, databaseId, known }: LogCheckInput, report: (problem: LogProblem) => void,
 ): Generator<undefined, ScannedLog | null, unknown> {
-  const { fileNum, salt, mustExist } = facts
+  const { fileNum, salt, syncedBytes } = known
   const name = logFileName(fileNum)
   let log: ScannedLog
   try {
@@ -48,7 +64,7 @@ export function* checkLogBytes(
     return null
   }
   if (log.header === null) {
-    const wasUsed = mustExist || fileBytes > FILE_HEADER_BYTES
+    const wasUsed = syncedBytes > 0 || fileBytes > FILE_HEADER_BYTES
     report({ offset: 0, bytes: fileBytes, kind: wasUsed ? 'damage' : 'torn', error: log.headerProblem! })
     return log
   }
@@ -58,7 +74,7 @@ export function* checkLogBytes(
     return log
   }
   yield* checkPadding(log, report)
-  checkEnd(log, facts, report)
+  checkEnd(log, known, report)
   return log
 }
 
@@ -79,31 +95,46 @@ function* checkPadding(
 }
 
 function checkEnd(
-  { bytes, fileBytes, goodEnd, endsClean }: ScannedLog, facts: LogCheckInput['facts'],
+  { bytes, fileBytes, goodEnd, endsClean }: ScannedLog, { fileNum, syncedBytes, end }: KnownLog,
   report: (problem: LogProblem) => void,
 ): void {
-  const { fileNum, bytes: knownBytes, isExact, mustExist } = facts
   const name = logFileName(fileNum)
-  if (mustExist && goodEnd < knownBytes) {
-    const what = `the good frames end here, but ${knownBytes} bytes of this log were synced`
+  if (goodEnd < syncedBytes) {
+    const what = `the good frames end here, but ${syncedBytes} bytes of this log were synced`
     const error = corruption(name, goodEnd, what)
-    report({ offset: goodEnd, bytes: knownBytes - goodEnd, kind: 'damage', error })
-    return
-  }
-  if (isExact) {
-    const dirty = firstDirty(bytes, knownBytes, fileBytes)
+    report({ offset: goodEnd, bytes: syncedBytes - goodEnd, kind: 'damage', error })
+  } else if (end !== null && goodEnd >= end) {
+    const dirty = firstDirty(bytes, end, fileBytes)
     if (dirty < 0) return
-    const error = corruption(name, dirty, 'bytes behind the end of the log', 'nobody reads them: nothing is to be done')
+    const error = corruption(name, dirty, 'bytes behind the end of the log')
     report({ offset: dirty, bytes: fileBytes - dirty, kind: 'void', error })
-    return
+  } else if (!endsClean || end !== null) {
+    const error = corruption(
+      name, goodEnd, 'no good frame stands here, and this is not where the log ended',
+      'an open takes what is before: it is all if the machine or the process stopped while this was written')
+    report({ offset: goodEnd, bytes: Math.max(fileBytes, end ?? 0) - goodEnd, kind: 'torn', error })
   }
-  if (endsClean) return
-  const error = corruption(name, goodEnd, 'no good frame stands here, and there are bytes behind it',
-    'an open takes what is before: it is all if the machine or the process stopped while this was written')
-  report({ offset: goodEnd, bytes: fileBytes - goodEnd, kind: 'torn', error })
 }
 
 function firstDirty(bytes: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i++) if (bytes[i] !== 0) return i
   return -1
+}
+
+/** Gives copies of the value handles in the entries of a log that are history: those of streamed values. */
+export function* handlesIn({ bytes, goodEnd, header }: ScannedLog): Generator<Uint8Array> {
+  const seed = fileSeed(header!)
+  const frame = emptyFrameHeader()
+  for (let at = FILE_HEADER_BYTES; at < goodEnd; at += frameBytes(frame.bodyBytes)) {
+    readFrameHeader(bytes, at, at, seed, frame)
+    if (frame.type !== FrameType.batch) continue
+    const end = at + FRAME_HEADER_BYTES + frame.bodyBytes
+    let entry = at + FRAME_HEADER_BYTES + frame.extensionBytes
+    for (let i = 0; i < frame.count; i++) {
+      if (kindOf(entryKind(bytes, entry)) === EntryKind.valueHandle) {
+        yield bytes.slice(entryContentStart(bytes, entry), entryValueEnd(bytes, entry))
+      }
+      entry = entryEndWithin(bytes, entry, end)
+    }
+  }
 }

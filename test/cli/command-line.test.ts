@@ -27,7 +27,7 @@ describe('varve', () => {
   })
 
   it('asks whether another command was meant', async () => {
-    for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['he', 'help']] as const) {
+    for (const [typed, meant] of [['stast', 'stats'], ['shel', 'shell'], ['DUMP', 'dump'], ['hel', 'help']] as const) {
       const { error } = await varveHere(typed)
       assert.equal(error, `varve: unknown command '${typed}': did you mean '${meant}'?\nTry 'varve help'.\n`)
     }

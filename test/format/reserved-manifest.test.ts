@@ -22,7 +22,7 @@ const table: LevelTable = { level: 0, facts: version.levels[0]!.tables[0]! }
 
 const FIELDS: readonly (readonly [tag: number, name: string])[] = [
   [17, 'add keyspace'], [18, 'drop keyspace'], [19, 'next keyspace id'],
-  [21, 'remap of value files'], [22, 'scrub position'],
+  [21, 'remap of value files'],
   [25, 'new level numbers'],
 ]
 

@@ -35,7 +35,7 @@ interface Piece {
   seal: (file: Uint8Array) => void
 }
 
-function findPieces(table: Uint8Array): Piece[] {
+export function findPieces(table: Uint8Array): Piece[] {
   const tableSeed = seedOf(table)
   const { footer, index } = partsOf(table)
   const extents = footer.sections.filter((section) => section.bytes > 0)

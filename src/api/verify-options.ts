@@ -1,0 +1,50 @@
+/**
+ * What: the options of verify, and their check.
+ */
+import { invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError } from '../base/index.js'
+import { ProgressMeter } from '../report/index.js'
+import type { Problem } from '../report/index.js'
+import { VERIFY_LEVELS, verifyDirectory } from '../verify/index.js'
+import type { VerifyLevel, VerifyReport } from '../verify/index.js'
+import { NodeVfs } from '../vfs/index.js'
+import type { Vfs } from '../vfs/index.js'
+import { checkLocation, diskError } from './location.js'
+import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
+import type { ToolOptions } from './tool-options.js'
+
+/** Options of `Varve.verify`. */
+export interface VerifyOptions extends ToolOptions {
+  /** How much is read; default 'full'. */
+  level?: VerifyLevel | undefined
+  /** Hears of each problem that the report has, before the call resolves. What it throws ends the call. */
+  onProblem?: ((problem: Problem) => void) | undefined
+  /** The file system that the directory is on; default that of the platform. */
+  vfs?: Vfs | undefined
+}
+
+const NAMES = [...TOOL_OPTION_NAMES, 'level', 'onProblem', 'vfs']
+
+/** Checks the options, and verifies. */
+export async function verifyAt(location: unknown, options: VerifyOptions): Promise<VerifyReport> {
+  const path = checkLocation(location)
+  const given = takeOptions('verify', NAMES, options, (from) => {
+    const { level = 'full', onProblem, vfs } = from
+    return { level, onProblem, vfs, tool: takeToolFields(from) }
+  })
+  const { level, onProblem, vfs = new NodeVfs() } = given
+  if (!VERIFY_LEVELS.includes(level)) throw invalidArgument(`option level must be one of ${VERIFY_LEVELS.join(', ')}`)
+  if (onProblem !== undefined && typeof onProblem !== 'function') {
+    throw invalidArgument('option onProblem must be a function')
+  }
+  if (!vfs.hasSyncIo) throw new VarveError('NOT_SUPPORTED', 'this file system cannot read without waiting')
+  const { abort, onProgress, bytesPerSecond } = checkToolFields(given.tool)
+  const progress = new ProgressMeter(systemClock, onProgress)
+  const call = { level, onProblem, bytesPerSecond, progress, check: () => abort?.check() }
+  try {
+    return await keepAliveUntil(systemClock, verifyDirectory(path, { vfs, clock: systemClock }, call))
+  } catch (error) {
+    throw diskError(error, 'verify', path)
+  } finally {
+    abort?.end()
+  }
+}
