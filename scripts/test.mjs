@@ -1,6 +1,8 @@
 // @ts-check
 // Runs the checks and the tests: `npm test` all of them, `npm test -- wal` those with "wal" in their
-// path. Each file runs in a process of its own, two to four at a time. The last line is `N passed, N failed`.
+// path. Two to four processes run at a time. Slow files and files with names given have a process of their own; in a
+// whole run the others share one with their neighbours, since to start a process costs more than most of them. The last
+// line is `N passed, N failed`.
 // Large counts (crash sweeps, fault loops, bytes to flip, random lives) draw a share of their cases, by a seed that the
 // commit fixes; with names given, and with --long, all of their cases are run: test/support/harness/share.ts.
 //   --quick  a small share, without the slow files and the tests of crashes, faults and programs: a minute
@@ -8,9 +10,10 @@
 //   --times  prints how long each file took, and their sum
 import { run } from 'node:test'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { isTestFile, listFiles, readSourceTree, root } from './source-tree.mjs'
 import { checkLayers } from './layers.mjs'
@@ -130,11 +133,42 @@ function collectTests() {
     .map(({ file, source }) => new FileResult(path.join(root, file), source))
 }
 
+/** Files in one process, so that as many starts are saved. */
+const GROUP_MAX = 10
+const GROUPED = [
+  'bench/', 'scripts/', 'src/', 'test/api/', 'test/blob-cache/', 'test/crash/', 'test/fault/', 'test/format/', 'test/golden/',
+  'test/model/',
+]
+/** What is about the process itself, and hooks outside of suites, which would hold for the other files too. */
+const NOT_GROUPED = /^(before|after)(Each)?\(|\bprocess\.|\bgc\(|child_process|\bVarve(Here|Program)\b/m
+
+/**
+ * Puts small files together, a process for several.
+ * @param {FileResult[]} results
+ * @returns {FileResult[]}
+ */
+function groupSmall(results) {
+  if (filters.length > 0 || isLong) return results
+  const isSmall = (/** @type {FileResult} */ { source }) => GROUPED.some((start) => source.startsWith(start)) &&
+    !SLOW.includes(source) && !NOT_GROUPED.test(readFileSync(path.join(root, source), 'utf8'))
+  const small = results.filter(isSmall)
+  const groups = results.filter((result) => !isSmall(result))
+  mkdirSync(path.join(root, 'dist/groups'), { recursive: true })
+  for (let i = 0; i < small.length; i += GROUP_MAX) {
+    const files = small.slice(i, i + GROUP_MAX)
+    const file = path.join(root, `dist/groups/${i / GROUP_MAX}.mjs`)
+    writeFileSync(file, files.map((each) => `await import(${JSON.stringify(pathToFileURL(each.file).href)})\n`).join(''))
+    groups.push(new FileResult(file, `${files[0]?.source} and ${files.length - 1} more`, files))
+  }
+  return groups
+}
+
 class FileResult {
-  /** @param {string} file @param {string} source */
-  constructor(file, source) {
+  /** @param {string} file @param {string} source @param {FileResult[]} [members] the files of a group */
+  constructor(file, source, members = []) {
     this.file = file
     this.source = source
+    this.members = members
     this.ms = 0
     this.testCount = 0
     this.hasFailed = false
@@ -193,7 +227,15 @@ function onResult(result, passed, data, signal) {
   if (data.skip !== undefined) counts.skipped++
   else if (data.todo !== undefined) counts.todo++
   else if (passed) counts.passed++
-  else failTest(result, [result.source, ...result.trail.slice(0, data.nesting), data.name].join(' › '), describe(error))
+  else failTest(result, [sourceOf(result, data), ...result.trail.slice(0, data.nesting), data.name].join(' › '), describe(error))
+}
+
+/**
+ * Gives the file of a test: of a group the one that it is written in, if that is one of the group's.
+ * @param {FileResult} result @param {any} data
+ */
+function sourceOf({ source, members }, { file }) {
+  return members.find((member) => member.file === file)?.source ?? source
 }
 
 /** @param {FileResult} result @param {string} title @param {string[]} details */
@@ -230,7 +272,7 @@ process.env['VARVE_DRAW'] ??= drawOfCommit()
 if (share < 1) console.log(`large counts: a share of 1/${1 / share}, VARVE_DRAW=${process.env['VARVE_DRAW']}`)
 for (const source of SLOW) if (!existsSync(path.join(root, source))) fail('scripts/test', [`${source} is not there`])
 runChecks()
-const results = collectTests()
+const results = groupSmall(collectTests())
 await runTests(results)
 if (results.length > 0) printSlowest(results)
 if (counts.skipped + counts.todo > 0) console.log(`${counts.skipped} skipped, ${counts.todo} to do`)

@@ -16,6 +16,7 @@ import { ROW } from './rows.js'
 import { runSession, SESSIONS } from './sessions.js'
 import { Subject } from './subject.js'
 import { MIXES } from './ycsb.js'
+import { heavyTest } from '../../test/support/harness/share.js'
 
 const ENTRY_COUNT = 1000
 
@@ -44,7 +45,7 @@ function canDropPages(t: TestContext): boolean {
   return dropFromPageCache(dir)
 }
 
-test('every session gives its rows, and what it wrote is read back', async (t) => {
+heavyTest('every session gives its rows, and what it wrote is read back', async (t) => {
   const dir = newDir(t)
   const subject = await loaded(dir)
   const expected = {

@@ -16,6 +16,7 @@ import { MemoryBudget } from './memory-budget.js'
 import { cacheBytesMin, writePart } from './memory-plan.js'
 import { resolveOptions } from './options.js'
 import type { VarveOptions } from './options.js'
+import { heavyTest } from '../../test/support/harness/share.js'
 
 function planned(options: VarveOptions, memoryBytes = GiB): number[] {
   const { memoryBudget, writeBufferSize, blockCacheSize } = resolveOptions(options, 8192, memoryBytes)
@@ -85,7 +86,7 @@ function checkAnswers(db: Varve, count: number): void {
   }
 }
 
-test('BUD-1: where tables grow the cache gives way, then point hashes, and the sum is under the budget', async () => {
+heavyTest('BUD-1: where tables grow the cache gives way, then point hashes; the sum is under budget', async () => {
   const vfs = new MemoryVfs()
   const db = await Varve.open('/db', { ...SMALL, components: { vfs } })
   const capacities: number[] = []
@@ -118,7 +119,7 @@ test('BUD-1: where tables grow the cache gives way, then point hashes, and the s
   }
 })
 
-test('BUD-1: a budget that not even the indexes fit into is kept, with the same answers', async () => {
+heavyTest('BUD-1: a budget that not even the indexes fit into is kept, with the same answers', async () => {
   const vfs = new MemoryVfs()
   const tight = { ...SMALL, memoryBudget: MiB, blockSize: KiB } as const
   const db = await Varve.open('/db', { ...tight, components: { vfs } })
@@ -148,7 +149,7 @@ test('BUD-1: a budget that not even the indexes fit into is kept, with the same 
   }
 })
 
-test('BUD-1: memtables of tiny entries are full when their indexes are, and the sum is under the budget', async () => {
+heavyTest('BUD-1: memtables of tiny entries are full when their indexes are; the sum is under budget', async () => {
   for (const sync of [false, true]) {
     const db = await Varve.open('/db', { ...SMALL, memoryBudget: 16 * MiB, components: { vfs: new MemoryVfs() } })
     let most = 0

@@ -17,6 +17,7 @@ import { COMPACTION_STYLES } from './compaction-settings.js'
 import type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 import { createPicker } from './create-picker.js'
 import { manualPicker } from './pick-manual.js'
+import { heavyTest } from '../../test/support/harness/share.js'
 
 const settingsOf = (style: CompactionStyle, more: Partial<CompactionSettings> = {}): CompactionSettings =>
   ({ ...smallSettings, style, newerShareMax: style === 'lazy' ? 0.5 : 2, ...more })
@@ -150,7 +151,7 @@ test('C7: runs of any size are merged in parts of bounded size, and what was beg
   assert.ok(usedLevels(version).length <= 2)
 })
 
-test('C7: parts of three runs and more are closed, run by run, and readers see what they saw', () => {
+heavyTest('C7: parts of three runs and more are closed, run by run, and readers see what they saw', () => {
   const flush = fc.record({
     do: fc.constant('flush' as const), from: fc.nat(63), span: fc.constantFrom(64, 64, 20), seed: fc.nat(1000),
     count: fc.integer({ min: 5, max: 30 }), tombstones: fc.constantFrom(0, 0.1),

@@ -18,6 +18,7 @@ import type { CompactionPick } from './compaction-pick.js'
 import { defaultCompactionSettings, garbageRatios, settingsWhenQuiet } from './compaction-settings.js'
 import { condemnedLogs } from './condemned-logs.js'
 import { createPicker } from './create-picker.js'
+import { heavyTest } from '../../test/support/harness/share.js'
 
 const VALUE = 100
 const anySteps = fc.oneof(drawnSteps, drawnNarrowSteps)
@@ -34,7 +35,7 @@ const lives = fc.record({
 const liveBytesOf = ({ valueLogs }: Version): number =>
   [...valueLogs.values()].reduce((sum, { liveBytes }) => sum + liveBytes, 0)
 
-test('VLG-14: readers see what they saw, and without writes a collection ends and moves no value twice', () => {
+heavyTest('VLG-14: readers see what they saw, and without writes a collection ends and moves no value twice', () => {
   fc.assert(fc.property(lives, ({ settings, steps, handles }) => {
     const life = new Life(settings, handles)
     for (const step of steps) life.step(step)
@@ -52,7 +53,7 @@ test('VLG-14: readers see what they saw, and without writes a collection ends an
   }), { numRuns: 200, includeErrorInReport: true })
 })
 
-test('a collection without a gate leaves no file over the ratio, but for what is left alone', () => {
+heavyTest('a collection without a gate leaves no file over the ratio, but for what is left alone', () => {
   const someBlocked = fc.oneof({ weight: 15, arbitrary: anySteps }, { weight: 1, arbitrary: drawnBlock })
   const drawn = fc.tuple(lives, fc.array(someBlocked, { minLength: 10, maxLength: 60 }))
   fc.assert(fc.property(drawn, ([{ settings, handles }, steps]) => {
@@ -160,7 +161,7 @@ test('A5: in a tree that is written to now and then, quiet work writes no more t
   }
 })
 
-test('A18: a thousand sessions of 2 MiB leave few files, and each value moves about twice', () => {
+heavyTest('A18: a thousand sessions of 2 MiB leave few files, and each value moves about twice', () => {
   const report = simulate({
     workload: 'fill', settings: defaultCompactionSettings(), dataBytes: 2000 * MiB, writeBufferBytes: 2 * MiB,
     entryBytes: 64 * KiB, tombstoneShare: 0.001, handleShare: 0.001, ratio: 1, speed: Infinity, workers: 1,

@@ -1,7 +1,7 @@
 /** Tables with rows: the same answers as with columns, whatever entries they have; from bad bytes CORRUPTION alone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { atLeast, drawn, drawnNumbers } from '../../test/support/harness/share.js'
+import { atLeast, drawn, drawnNumbers, heavyTest } from '../../test/support/harness/share.js'
 import { craftIn, partsOf, rowsSample } from '../../test/support/samples/table-crafting.js'
 import {
   bytesOf, checkWritten, compareEntries, DATABASE_ID, entryAt, getEntry, newFile, openWritten, sampleEntries, shown,
@@ -401,7 +401,7 @@ test('a row whose key ends elsewhere is not believed, and no key is absent for i
   assert.ok(refusedCount >= 120, String(refusedCount))
 })
 
-test('many keys with a prefix longer than a block, in every layout and block size', () => {
+heavyTest('many keys with a prefix longer than a block, in every layout and block size', () => {
   for (const prefixBytes of [5000, 20_000, 60_000]) {
     const entries = Array.from({ length: 300 }, (_, i) => {
       const key = Buffer.from('p'.repeat(prefixBytes) + String(i).padStart(4, '0'))

@@ -1,22 +1,22 @@
 /** What is promised about memory, from outside: the budget is kept, and a scan takes nothing from what is read. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { KiB, MiB } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { newDirectory } from '../support/databases/databases.js'
 import { checkMemory } from '../support/programs/memory-run.js'
+import { heavyTest } from '../support/harness/share.js'
 
-test('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget and overhead', (t) => {
+heavyTest('BUD-1: a load of 160 MiB and a full scan keep resident memory under budget and overhead', (t) => {
   t.diagnostic(checkMemory(160, 48, 2))
 })
 
-test('BUD-1: so does a load of a million entries of 17 bytes', (t) => {
+heavyTest('BUD-1: so does a load of a million entries of 17 bytes', (t) => {
   t.diagnostic(checkMemory(16, 16, 2, 1))
 })
 
-test('a scan of everything, twice, takes no block from point reads', async () => {
+heavyTest('a scan of everything, twice, takes no block from point reads', async () => {
   const components = { vfs: new MemoryVfs() }
   const options = { writeBufferSize: MiB, blockCacheSize: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const
   const db = await Varve.open('/db', { ...options, components })
@@ -42,7 +42,7 @@ test('a scan of everything, twice, takes no block from point reads', async () =>
   await db.close()
 })
 
-test('writes that wait for room take no more than the budget, and those that were taken are kept', async () => {
+heavyTest('writes that wait for room take no more than the budget, and those that were taken are kept', async () => {
   const budget = 20 * MiB
   const db = await Varve.open(newDirectory(), { memoryBudget: budget })
   let refused = 0

@@ -8,7 +8,7 @@ import { SeededRandom } from '../../src/base/index.js'
 import type { Snapshot, Varve } from '../../src/index.js'
 import { onEach, Place } from '../support/databases/databases.js'
 import type { Platform } from '../support/databases/databases.js'
-import { drawn } from '../support/harness/share.js'
+import { drawn, heavyTest } from '../support/harness/share.js'
 import { latin1, MapModel, randomKey, randomRange } from '../support/model/range-model.js'
 
 const value = new Uint8Array(10_000).fill(0x76)
@@ -139,7 +139,7 @@ test('READ-3: a flush ends in the middle of a step that walks over many deleted 
   }
 }))
 
-test('READ-6: a hundred iterators hold no memory of what was flushed under them', () => onEach(async (place) => {
+heavyTest('READ-6: a hundred iterators hold no memory of what was flushed under them', () => onEach(async (place) => {
   const db = await place.open({ immutablesMax: 2, compaction: { style: 'leveled' } })
   const iterators: IterableIterator<[Uint8Array, Uint8Array]>[] = []
   const { writeBufferSize } = { writeBufferSize: 64 * 1024 }

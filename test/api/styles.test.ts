@@ -9,7 +9,7 @@ import { SeededRandom } from '../../src/base/index.js'
 import type { EngineEvent, Snapshot, Varve, VarveOptions } from '../../src/index.js'
 import { onEach, Place, text } from '../support/databases/databases.js'
 import { SetClock } from '../support/fakes/set-clock.js'
-import { drawn } from '../support/harness/share.js'
+import { drawn, heavyTest } from '../support/harness/share.js'
 
 type Compaction = NonNullable<VarveOptions['compaction']>
 
@@ -215,7 +215,7 @@ describe('space comes back by itself in every style but none', () => {
   }
 })
 
-test('many short sessions leave few tables and few runs in every style that merges by itself', async () => {
+heavyTest('many short sessions leave few tables and few runs in every style that merges by itself', async () => {
   for (const style of ['leveled', 'tiered', 'lazy', 'simple'] as const) {
     const place = new Place('memory')
     for (let session = 0; session < 120; session++) {
@@ -334,7 +334,7 @@ test('C9: a style drawn at each open: the same answers, for snapshots too', asyn
   t.diagnostic(`${changes.size} changes of style: ${[...changes].sort().join(', ')}`)
 })
 
-test('C9: every pair of styles, both ways, with compact() in each', async () => {
+heavyTest('C9: every pair of styles, both ways, with compact() in each', async () => {
   for (const from of STYLES) {
     for (const to of STYLES) {
       const place = new Place('memory')

@@ -3,11 +3,11 @@
  * walks are: each read sees its moment.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { SlowReads } from '../support/fakes/watched-vfs.js'
+import { heavyTest } from '../support/harness/share.js'
 
 const DIR = '/db'
 const KiB = 1024
@@ -126,7 +126,7 @@ class Life {
   }
 }
 
-test('each read sees its moment, whatever collections delete meanwhile', async () => {
+heavyTest('each read sees its moment, whatever collections delete meanwhile', async () => {
   for (let seed = 1; seed <= 6; seed++) {
     const life = new Life(seed)
     try {

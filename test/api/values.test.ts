@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import type { BatchOp, Varve } from '../../src/index.js'
 import { bytes, onEach, Place, text } from '../support/databases/databases.js'
+import { heavyTest } from '../support/harness/share.js'
 
 test('empty keys and empty values are legal, and not the same as absent', () => onEach(async (place) => {
   const db = await place.open()
@@ -93,7 +94,7 @@ test('values from a byte to 40 MiB in small buffers come back, also after a reop
 }))
 
 for (const valueThreshold of [0, 4096]) {
-  test(`what was read never changes, and is the caller’s to change; value threshold ${valueThreshold}`, () => {
+  heavyTest(`what was read never changes, and is the caller’s to change; value threshold ${valueThreshold}`, () => {
     return onEach((place) => checkPrivate(place, valueThreshold))
   })
 }

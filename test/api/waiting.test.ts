@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { Varve } from '../../src/index.js'
 import { newDirectory } from '../support/databases/databases.js'
+import { drawn } from '../support/harness/share.js'
 import { leavings } from './waiting-child.js'
 
 const child = JSON.stringify(new URL('./waiting-child.js', import.meta.url).href)
@@ -50,10 +51,10 @@ async function keysIn(dir: string): Promise<string[]> {
 }
 
 describe('a program that waits', { concurrency: true }, () => {
-  for (const [type, platform, valueThreshold] of [
+  for (const [type, platform, valueThreshold] of drawn('programs that wait', [
     ['module', 'loose', 0], ['module', 'loose', 4096], ['module', 'threads', 0], ['module', 'threads', 4096],
     ['commonjs', 'loose', 4096],
-  ] as const) {
+  ] as const)) {
     const program = programs[type]
     test(`a ${type} program waits for every call to be answered: ${platform}, ${valueThreshold}`, async () => {
       const dir = newDirectory()

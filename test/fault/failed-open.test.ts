@@ -1,9 +1,9 @@
 /** An open that fails, at any of its calls, leaves no descriptor, and no file unless a new manifest may name it. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { VarveError } from '../../src/index.js'
 import type { OpKind } from '../../src/testing.js'
 import { DIR, openOn, Workload } from '../support/model/workload.js'
+import { heavyTest } from '../support/harness/share.js'
 
 const KINDS: OpKind[] = ['create', 'write', 'sync', 'link', 'rename', 'syncDir', 'open', 'list']
 
@@ -36,7 +36,7 @@ async function leftBy(op: number, code: string, times: number): Promise<string[]
   }
 }
 
-test('each call of an open fails, once or from then on: nothing is left', async () => {
+heavyTest('each call of an open fails, once or from then on: nothing is left', async () => {
   let failed = 0
   for (const [code, times] of [['ENOSPC', 1], ['ENOSPC', Infinity], ['EMFILE', Infinity]] as const) {
     for (let op = 1; op < 60; op++) {

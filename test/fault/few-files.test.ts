@@ -9,6 +9,7 @@ import { packageDir } from '../support/harness/golden.js'
 import { makeTables } from '../support/databases/many-tables.js'
 import type { FewFilesReport } from './few-files-child.js'
 import type { StarvedReport } from './starved-child.js'
+import { heavyTest } from '../support/harness/share.js'
 
 const isLinux = process.platform === 'linux'
 
@@ -27,7 +28,7 @@ async function withFewFiles<Report>(limit: number, name: string, ...args: string
 
 const title = '1,100 tables with 256 files: opened, read, scanned and compacted, also read-only'
 
-test(title, { skip: !isLinux }, async () => {
+heavyTest(title, async () => {
   const dir = newDirectory()
   const { entries } = makeTables(new NodeVfs(), dir, { count: 850, stacked: 250 })
   const { scanned, missed, descriptorsMax, files, levels } = await withFewFiles<FewFilesReport>(
@@ -38,7 +39,7 @@ test(title, { skip: !isLinux }, async () => {
   assert.ok(descriptorsMax < 256, `${descriptorsMax} descriptors`)
   assert.equal(files.openMaxCount, 144)
   assert.ok(levels.reduce((sum, count) => sum + count) < 10, `${levels}`)
-})
+}, !isLinux)
 
 test('a second without a single descriptor: no write fails, and all goes on', { skip: !isLinux }, async () => {
   const report = await withFewFiles<StarvedReport>(128, 'starved-child.js', newDirectory())

@@ -13,6 +13,7 @@ import { simExecutor, SimVfs } from '../../src/testing.js'
 import { RunGate, withRuns } from '../support/fakes/run-hooks.js'
 import { steppingClock } from '../support/fakes/stepping-clock.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+import { heavyTest } from '../support/harness/share.js'
 
 leaveOutRunnerHooks()
 
@@ -161,7 +162,7 @@ function slowed({ events }: Scene): number {
   return begins.length
 }
 
-test('A1: garbage slows writers while it is being collected, and stops nobody; then they go on', async () => {
+heavyTest('A1: garbage slows writers while it is being collected, and stops nobody; then they go on', async () => {
   const gate = new RunGate()
   Object.assign(gate, { isClosed: true, isForMoves: true })
   const scene = await opened(gate.executor, { valueThreshold: 4096 })
@@ -178,7 +179,7 @@ test('A1: garbage slows writers while it is being collected, and stops nobody; t
   assert.deepEqual(bugsOf(scene), [])
 })
 
-test('A1: garbage that cannot be collected slows nobody: the disk has no room for it', async () => {
+heavyTest('A1: garbage that cannot be collected slows nobody: the disk has no room for it', async () => {
   const scene = await opened(simExecutor({ seed: 5 }), { valueThreshold: 4096 })
   scene.vfs.freeBytes = () => Promise.resolve(0)
   await rewrite(scene, 3)

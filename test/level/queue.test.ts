@@ -1,13 +1,13 @@
 /** The head of a queue stays where it is: what a look at it walks over does not grow with what went before. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { MemoryVfs } from '../../src/testing.js'
 import { runQueue } from '../support/programs/queue-run.js'
+import { heavyTest } from '../support/harness/share.js'
 
 const ENTRY_BYTES = 40
 const WRITE_BUFFER_BYTES = 64 * 1024
 
-test('a queue of 1000 through which 100,000 items go: a look passes the deletes of two memtables at most', async () => {
+heavyTest('a queue of 1000, 100,000 items go through: a look passes two memtables’ deletes at most', async () => {
   const tenths = await runQueue('/queue', {
     total: 100_000, length: 1000, batch: 100, settleEvery: 200,
     options: { writeBufferSize: WRITE_BUFFER_BYTES, workers: 0, components: { vfs: new MemoryVfs() } },

@@ -3,13 +3,12 @@
  * liveness.long.ts. VARVE_SEED=<seed> draws others.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
 import { COMPACTION_STYLES } from '../../src/pick/index.js'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { allPatterns, checkLiveness, largePatterns, nameOf } from '../support/model/liveness.js'
 import type { Pattern } from '../support/model/liveness.js'
-import { drawn, isWholeRun } from '../support/harness/share.js'
+import { drawn, heavyTest, isWholeRun } from '../support/harness/share.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
 
 leaveOutRunnerHooks()
@@ -28,7 +27,7 @@ const KNOWN = ([
 /** Besides one of each style. */
 const DRAWN = 2
 
-test('writers progress, and files are bounded by what is live', async (t) => {
+heavyTest('writers progress, and files are bounded by what is live', async (t) => {
   const seed = numberFromEnv('VARVE_SEED', 20_261)
   const random = new SeededRandom(seed, 'liveness')
   const all = allPatterns()
@@ -47,7 +46,7 @@ test('writers progress, and files are bounded by what is live', async (t) => {
   assert.ok(stalls > 0)
 })
 
-test('so it is where values are large, whatever the order of keys and the threshold', async (t) => {
+heavyTest('so it is where values are large, whatever the order of keys and the threshold', async (t) => {
   let [stalls, most] = [0, 0]
   for (const pattern of drawn('patterns of large values', largePatterns())) {
     const { writeCount, stallCount, flushCount, valueLogCount } = await checkLiveness(pattern, LARGE_BYTES)

@@ -9,6 +9,7 @@ import {
 } from '../support/programs/use-patterns.js'
 import type { Site } from '../support/programs/use-patterns.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+import { heavyTest } from '../support/harness/share.js'
 
 leaveOutRunnerHooks()
 
@@ -43,6 +44,6 @@ test('short sessions leave few files, whatever the order of their keys', async (
 
 test('what is deleted after a pause goes by itself', () => deletedAfterAPause(site(4), 5000))
 
-test('sessions that are killed leave few tables', async (t) => {
+heavyTest('sessions that are killed leave few tables', async (t) => {
   t.diagnostic(`${await killedSessions(50)} tables at most`)
 })

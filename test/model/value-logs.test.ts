@@ -3,7 +3,6 @@
  * tables say, and the directory has the files that somebody needs and no others.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { parseFileName, runSync, SeededRandom, tableFileName, valueLogFileName } from '../../src/base/index.js'
 import { readMarker } from '../../src/directory/index.js'
 import { Varve } from '../../src/index.js'
@@ -13,6 +12,7 @@ import type { Version } from '../../src/manifest/index.js'
 import { checkTable } from '../../src/sstable/index.js'
 import { MemoryVfs } from '../../src/vfs/index.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+import { heavyTest } from '../support/harness/share.js'
 
 leaveOutRunnerHooks()
 
@@ -164,7 +164,7 @@ class ValueLife {
   }
 }
 
-test('VLG-5, VLG-8: values of all sizes, whatever is done and held, and in the end nothing is left', async () => {
+heavyTest('VLG-5, VLG-8: values of all sizes, whatever is done and held, and in the end nothing is left', async () => {
   let [promoted, removed] = [0, 0]
   for (let seed = 1; seed <= 12; seed++) {
     const life = new ValueLife(new SeededRandom(seed, 'value life'))

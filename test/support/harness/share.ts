@@ -3,6 +3,8 @@
  * named files do all of them. The draw is fixed by the commit (scripts/test.mjs sets it), so a failure comes again, and
  * the next commit draws other cases.
  */
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { SeededRandom } from '../../../src/base/index.js'
 
 /** The share of the cases of a large count, 0 < share ≤ 1. */
@@ -49,4 +51,17 @@ export function drawnNumbers(name: string, count: number): number[] {
 export function atLeast(count: number): number {
   const mean = count * shareOfRun
   return isWholeRun ? count : Math.max(0, Math.floor(Math.min(mean * 0.6, mean - 4 * Math.sqrt(mean))))
+}
+
+/** The share of the heavy tests that a short run does. */
+const HEAVY_SHARE = 1 / 4
+
+/** Tells whether this run does a test that takes seconds of a processor: a short run draws a quarter of them. */
+export function takesHeavy(name: string): boolean {
+  return isWholeRun || new SeededRandom(drawSeed, `heavy ${name}`).chance(HEAVY_SHARE)
+}
+
+/** Makes a test that takes seconds of a processor: a short run does it when its draw says so. */
+export function heavyTest(name: string, run: (t: TestContext) => Promise<void> | void, skip = false): void {
+  void test(name, { skip: skip || (takesHeavy(name) ? false : 'heavy, and not drawn by this commit') }, run)
 }
