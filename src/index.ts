@@ -1,25 +1,18 @@
 /** The package's main entry. */
-export type {
-  CellEncoding, ExportFormat, ExportOptions, ExportReport, ExportShape, ExportSink, ExportStream, ImportFormat,
-  ImportOptions, ImportReport, ImportShape, ImportSource, NodeWritable, Problem, ProblemSeverity, Progress, SinkWriter,
-  ToolOptions, ToolReport,
-} from './api/index.js'
 export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
-  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,
-  CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
-  Components, Compression,
-  DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
-  FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedKey,
-  FollowedOperation, FollowedRange, Following, FollowingOptions, FollowOptions, HeldValueLog,
-  HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
-  LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
-  PrefixRule, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions, RefreshResult,
-  SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
-  ValueLogStats, ValueSource, VarveOptions, Vfs,
-  VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
-} from './api/index.js'
-export type {
-  HealAtOptions, HealedFile, HealOptions, HealReport, Problem, ProblemSeverity, Progress, ScrubOptions, ToolReport,
-  VerifyLevel, VerifyOptions, VerifyReport,
+  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, CellEncoding, Clock, CollectOptions,
+  CollectResult, CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions,
+  CompactProgress, Components, Compression, DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode,
+  ErrorDetails, Executor, ExecutorFactory, ExportFormat, ExportOptions, ExportReport, ExportShape, ExportSink,
+  ExportStream, FileInfo, FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch,
+  FollowedKey, FollowedOperation, FollowedRange, Following, FollowingOptions, FollowOptions, HealAtOptions,
+  HealedFile, HealOptions, HealReport, HeldValueLog, HoldSpec, HoldState, ImportFormat, ImportOptions, ImportReport,
+  ImportShape, ImportSource, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
+  LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, NodeWritable, OpenMode, PinInfo, PrefixRule,
+  Problem, ProblemSeverity, Progress, PutOptions, Random, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions,
+  RefreshResult, ScrubOptions, SeqNum, SinkWriter, StageStats, Stats, StreamOptions, StreamReader,
+  StreamWriteOptions, Timer, ToolOptions, ToolReport, ValueLogFileStats, ValueLogHolder, ValueLogStats, ValueSource,
+  VarveOptions, VerifyLevel, VerifyOptions, VerifyReport, Vfs, VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions,
+  WriteStallStats,
 } from './api/index.js'
