@@ -5,7 +5,7 @@ export type {
   CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
   Components, Compression,
   DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
-  FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedKey,
+  FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedIngest, FollowedKey,
   FollowedOperation, FollowedRange, FollowOptions, HeldValueLog,
   HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
   LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,

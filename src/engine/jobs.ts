@@ -9,7 +9,9 @@ import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
 import { compactionRun } from '../run/index.js'
 import { touchSlab } from '../slab/index.js'
-import { publishTables, syncFiles } from '../tables/index.js'
+import {
+  checkOutsideFile, placeOutsideFile, publishTables, syncFiles, syncOutsideNames,
+} from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { unlinkFiles } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -40,6 +42,9 @@ export const jobs: JobTable<EngineJobContext> = {
   appendGroup: asHolder(appendGroupJob),
   syncFiles: asHolder(syncFiles),
   unlinkFiles: asHolder(unlinkFiles),
+  checkOutsideFile: asHolder(checkOutsideFile),
+  placeOutsideFile: asHolder(placeOutsideFile),
+  syncOutsideNames: asHolder(syncOutsideNames),
   sortRun,
   mergeRuns,
   touchSlab,

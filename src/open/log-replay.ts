@@ -13,7 +13,7 @@ import { Memtable } from '../memtable/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { readFully, syncFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog } from '../wal/index.js'
+import { cutVoidNote, findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
 import { readStreamed } from './streamed-values.js'
 
@@ -74,6 +74,10 @@ export function* replayLogs(names: readonly string[], options: ReplayOptions): S
     scanned.sort((a, b) => a.fileNum - b.fileNum)
     const logs = holdToListed(scanned, { listed, logPointer, lineage: lineage.own })
     replayed.cut = findHistory(logs, logPointer)
+    for (const log of logs) {
+      // A writer never gives out the number of a note that did not come true.
+      if (cutVoidNote(log, lastSeqNum) && isWriting) replayed.lastSeqNum = Math.max(replayed.lastSeqNum, log.noteSeqNum)
+    }
     replayed.logs = scanned.map((log) => factsOf(log, logs.includes(log)))
     for (const log of logs) {
       if (log.predecessor !== null && log.goodEnd >= FIRST_BATCH_OFFSET) {

@@ -52,7 +52,8 @@ export class TableBlocks {
   private readonly onIndexRead: () => void
   readonly entries: PointEntries
   private readonly rows: RowReads
-  private readonly addedSeqNum: SeqNum
+  /** What counts besides each sequence number in the file. */
+  addedSeqNum: SeqNum
   /** The checksum of each block that passed; 0 for none. A block with checksum 0 is checked every time. */
   private readonly passed: Uint32Array
 

@@ -161,23 +161,23 @@ export function* readTableFacts(table: TableFile): Steps<TableFacts> {
 }
 
 /**
- * Reads what a file under a table's name is: the database it belongs to, if its header is good, and its facts, if
- * it is a whole table. Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
+ * Reads what a file under a table's name is: its header if that is good, and its facts if it is a whole table. Throws
+ * IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
  */
 export function* readUnlistedTable(
   table: TableFile,
-): Steps<{ databaseId: Uint8Array | null; facts: TableFacts | null }> {
-  let databaseId: Uint8Array | null = null
+): Steps<{ header: FileHeader | null; facts: TableFacts | null }> {
+  let header: FileHeader | null = null
   try {
-    databaseId = (yield* readHeader(table)).databaseId
-    return { databaseId, facts: yield* readTableFacts(table) }
+    header = yield* readHeader(table)
+    return { header, facts: yield* readTableFacts(table) }
   } catch (error) {
     if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw error
-    return { databaseId, facts: null }
+    return { header, facts: null }
   }
 }
 
-function factsOf(parts: TableParts): TableFacts {
+export function factsOf(parts: TableParts): TableFacts {
   const { fileNum, salt } = parts.header
   return { ...factsIn(parts.properties, parts.spans), fileNum, salt, bytes: parts.footer.fileBytes }
 }

@@ -20,7 +20,7 @@ import type { TableIndex } from '../lookup/table-index.js'
 import { featuresPlace, saysRows, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
 import { TableIterators } from './table-iterator.js'
-import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
+import { checkFacts, checkSize, readLookups, readParts, renumbered } from './table-open.js'
 import type { PartChoice, TableFile, TableParts } from './table-open.js'
 
 export interface TableOpenOptions extends TableFile {
@@ -78,9 +78,9 @@ export interface LoadedBytes {
 }
 
 export class Table {
-  readonly facts: TableFacts
+  facts: TableFacts
   /** The number of all entries of a table that was made outside; 0 for any other. */
-  private readonly addedSeqNum: SeqNum
+  private addedSeqNum: SeqNum
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
   private readonly iterators: TableIterators
@@ -90,7 +90,7 @@ export class Table {
   prefixFilter: PrefixFilter | null
   private readonly hashSeed: HashSeed
   /** Its range tombstones; null when there are none. */
-  readonly spans: Spans | null
+  spans: Spans | null
 
   constructor(
     parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions,
@@ -108,6 +108,15 @@ export class Table {
     this.hashSeed = readHashSeed(parts.properties.hashSeed)
     this.spans = parts.spans
     this.keepShapes()
+  }
+
+  /** Gives a table from outside the number of its entries. Requires: nobody has read it yet. */
+  takeNumber(facts: TableFacts): void {
+    const added = addedSeqNum(facts)
+    this.spans = renumbered(this.spans, added - this.addedSeqNum)
+    this.facts = facts
+    this.addedSeqNum = added
+    this.blocks.addedSeqNum = added
   }
 
   get loadedBytes(): LoadedBytes {
