@@ -1,5 +1,5 @@
 /** The package's main entry. */
-export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
+export { Pins, Snapshot, TableWriter, Varve, VarveError } from './api/index.js'
 export type {
   BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,
   CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
@@ -7,10 +7,11 @@ export type {
   DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
   FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedIngest, FollowedKey,
   FollowedOperation, FollowedRange, FollowOptions, HeldValueLog,
-  HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
-  LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
-  PrefixRule, RangeOptions, ReadOptions, RecoveryReport,
-  SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
+  HoldSpec, HoldState, IngestMode, IngestOptions, IngestResult, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
+  LastRunStats, LevelNum, LevelStats, Lifetime, LoadEntry, LoadOptions, LoadResult, LoadSource, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
+  PrefixRule, Progress, RangeOptions, ReadOptions, RecoveryReport,
+  SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, TableFileInfo,
+  TableWriterOptions, Timer, ToolOptions, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'

@@ -20,6 +20,13 @@ export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'
+export { TableWriter } from './bulk.js'
+export type { IngestOptions, LoadOptions, TableWriterOptions } from './bulk.js'
+export type {
+  IngestMode, IngestResult, LoadEntry, LoadResult, LoadSource, TableFileInfo,
+} from '../ingest/index.js'
+export type { ToolOptions } from './tool-options.js'
+export type { Progress } from '../report/index.js'
 export { clearKeys } from './clear.js'
 export { Pins } from './pins.js'
 export type { FollowOptions } from './pins.js'

@@ -7,7 +7,7 @@ import { buildTable } from '../flush/index.js'
 import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
-import { compactionRun } from '../run/index.js'
+import { compactionRun, loadMerge, loadRun } from '../run/index.js'
 import { touchSlab } from '../slab/index.js'
 import {
   checkOutsideFile, placeOutsideFile, publishTables, syncFiles, syncOutsideNames,
@@ -45,6 +45,8 @@ export const jobs: JobTable<EngineJobContext> = {
   checkOutsideFile: asHolder(checkOutsideFile),
   placeOutsideFile: asHolder(placeOutsideFile),
   syncOutsideNames: asHolder(syncOutsideNames),
+  loadRun: asHolder(loadRun),
+  loadMerge: asHolder(loadMerge),
   sortRun,
   mergeRuns,
   touchSlab,

@@ -2,4 +2,6 @@
 export * from './ingest-options.js'
 export { ingestFiles } from './ingest.js'
 export * from './load-options.js'
+export { TableFile } from './table-file.js'
+export * from './table-file-options.js'
 export { loadEntries } from './load.js'

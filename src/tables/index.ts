@@ -9,7 +9,9 @@ export { NewTable, tableSettings } from './new-table.js'
 export type { NewTableOptions, TableSettings } from './new-table.js'
 export { NewValueLogFile } from './new-value-log.js'
 export { OpenTables } from './open-tables.js'
-export { INSTALL_PRIORITY, isDirectoryFailure, namesMade, publish, publishTables, syncFiles } from './publish-tables.js'
+export {
+  INSTALL_PRIORITY, isDirectoryFailure, namesMade, nameWithoutReplacing, publish, publishTables, syncFiles,
+} from './publish-tables.js'
 export type { PlannedFile, PublishTablesInput } from './publish-tables.js'
 export { CONTROL_BYTES, JobControl } from './job-control.js'
 export { checkOutsideFile, placeOutsideFile, syncOutsideNames } from './outside-files.js'
