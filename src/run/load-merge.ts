@@ -12,6 +12,7 @@ import { JobControl, NewTable, SpareMemory } from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { FilePool } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { NO_FILTER } from './load-run.js'
 import type { LoadTables } from './load-run.js'
 import { RunCursor } from './run-cursor.js'
 
@@ -50,7 +51,7 @@ export function* loadMerge(
   const control = new JobControl(input.control)
   const outputs = new Outputs(input, (at) => new NewTable({
     vfs, dir, fileName: input.fileNames[at]!, isSynced: input.isSynced,
-    table: { ...input.headers[at]!, ...settings }, memory,
+    table: { ...input.headers[at]!, ...settings, ...NO_FILTER }, memory,
   }), control)
   const merge = new LoadMerge(cursors, outputs)
   try {

@@ -38,6 +38,8 @@ export interface LoadRunOutput {
   duplicateCount: number
 }
 
+/** What is loaded mostly comes to the last level, where a filter beside the point hash is of little use. */
+export const NO_FILTER = { filterBitsPerKey: 0 }
 const ENTRIES_PER_PAUSE = 1024
 /** Entries that are looked at between two pauses before they are sorted. */
 const OFFSETS_PER_PAUSE = 16_384
@@ -47,13 +49,13 @@ export function* loadRun(
 ): Generator<undefined, LoadRunOutput, unknown> {
   const control = new JobControl(input.control)
   const bytes = new Uint8Array(input.slab)
-  const offsets = yield* collect(bytes, input.end)
-  if (input.isSorted) checkSorted(bytes, offsets)
-  const order = sortEntries(bytes, offsets)
+  const { offsets, fallsAt } = yield* collect(bytes, input.end)
+  if (input.isSorted && fallsAt >= 0) checkSorted(bytes, offsets, fallsAt)
+  const order = fallsAt < 0 ? null : sortEntries(bytes, offsets)
   yield* control.rest()
   const { dir, fileName, header, settings, isSynced } = input
   const memory = spare.take(settings.blockBytes, 0)
-  const table = new NewTable({ vfs, dir, fileName, isSynced, table: { ...header, ...settings }, memory })
+  const table = new NewTable({ vfs, dir, fileName, isSynced, table: { ...header, ...settings, ...NO_FILTER }, memory })
   try {
     yield* write(table, bytes, offsets, order, control)
     const facts = yield* table.finish(null)
@@ -66,23 +68,29 @@ export function* loadRun(
   }
 }
 
-function* collect(bytes: Uint8Array, end: number): Generator<undefined, Uint32Array, unknown> {
+/** Collects the offsets of all entries, and the place of the first whose key is not behind the one before; -1: none. */
+function* collect(
+  bytes: Uint8Array, end: number,
+): Generator<undefined, { offsets: Uint32Array; fallsAt: number }, unknown> {
   let offsets = new Uint32Array(OFFSETS_PER_PAUSE)
   let count = 0
-  for (let at = 0; at < end; at = entryEnd(bytes, at)) {
+  let fallsAt = -1
+  for (let at = 0, last = -1; at < end; last = at, at = entryEnd(bytes, at)) {
     if (count === offsets.length) {
       const grown = new Uint32Array(2 * count)
       grown.set(offsets)
       offsets = grown
     }
+    if (fallsAt < 0 && last >= 0 && compareEntryKeys(bytes, last, at) >= 0) fallsAt = count
     offsets[count++] = at
     if (count % OFFSETS_PER_PAUSE === 0) yield
   }
-  return offsets.subarray(0, count)
+  return { offsets: offsets.subarray(0, count), fallsAt }
 }
 
-function checkSorted(bytes: Uint8Array, offsets: Uint32Array): void {
-  for (let i = 1; i < offsets.length; i++) {
+/** Throws for a key that is smaller than the one before it; several entries may have one key. */
+function checkSorted(bytes: Uint8Array, offsets: Uint32Array, from: number): void {
+  for (let i = from; i < offsets.length; i++) {
     if (compareEntryKeys(bytes, offsets[i - 1]!, offsets[i]!) <= 0) continue
     const [before, key] = [keyAt(bytes, offsets[i - 1]!), keyAt(bytes, offsets[i]!)]
     throw invalidArgument(`the entries are not sorted: key ${printBytes(key, 64)} came behind ${printBytes(before, 64)}`)
@@ -93,17 +101,17 @@ function keyAt(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.slice(entryKeyStart(bytes, at), entryKeyEnd(bytes, at))
 }
 
-/** Of several entries with one key the one that came last is written: it comes first in the order. */
+/** Of several entries with one key the one that came last is written, first in the order; null: as they came. */
 function* write(
-  table: NewTable, bytes: Uint8Array, offsets: Uint32Array, order: Uint32Array, control: JobControl,
+  table: NewTable, bytes: Uint8Array, offsets: Uint32Array, order: Uint32Array | null, control: JobControl,
 ): Generator<undefined, void, unknown> {
   const { builder } = table
   const view = new DataView(bytes.buffer)
   let last = -1
   let doneBytes = 0
-  for (let i = 0; i < order.length; i++) {
-    const at = offsets[order[i]!]!
-    if (last < 0 || compareEntryKeys(bytes, last, at) !== 0) {
+  for (let i = 0; i < offsets.length; i++) {
+    const at = offsets[order === null ? i : order[i]!]!
+    if (order === null || last < 0 || compareEntryKeys(bytes, last, at) !== 0) {
       const keyStart = entryKeyStart(bytes, at)
       const keyEnd = keyStart + entryKeyBytes(bytes, at)
       builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), 0, entryKind(bytes, at))
