@@ -101,8 +101,7 @@ class Load {
   /** Takes all entries. What the source throws is thrown. */
   async take(source: LoadSource): Promise<void> {
     const { turns } = this.engine
-    for await (const item of chunked(source)) {
-      const chunk = isChunk(item) ? item : [item]
+    for await (const chunk of chunked(source)) {
       for (let i = 0; i < chunk.length; i++) {
         const wait = this.put(chunk[i]!)
         if (wait !== null) await wait
@@ -274,9 +273,9 @@ function areAscending(tables: readonly TableFacts[]): boolean {
   })
 }
 
-async function* chunked(source: LoadSource): AsyncGenerator<LoadEntry | readonly LoadEntry[]> {
+async function* chunked(source: LoadSource): AsyncGenerator<readonly LoadEntry[]> {
   if (Symbol.asyncIterator in source) {
-    yield* source
+    for await (const item of source) yield isChunk(item) ? item : [item]
     return
   }
   // An entry at a time would wait for a promise each.

@@ -27,7 +27,6 @@ const FIELDS: readonly (readonly [tag: number, name: string])[] = [
 ]
 
 const RECORD_FIELDS: readonly (readonly [tag: number, name: string])[] = [
-  [5, 'origin'], [6, 'sequence override'],
   [7, 'operand count'], [9, 'value files as deltas'],
 ]
 
