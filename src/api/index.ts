@@ -5,7 +5,8 @@ export type {
   StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
-  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedIngest, FollowedKey,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedIngest,
+  FollowedKey,
   FollowedOperation, FollowedRange, HeldValueLog, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'

@@ -2,7 +2,9 @@
  * What: durable retention pins as users hold them, and reading the logs that they keep: what a
  * replicated log, a change feed or a backup needs.
  */
-import { checkFlag, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
+import {
+  checkFlag, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions,
+} from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch } from '../engine/index.js'
 import type { PinInfo } from '../versions/index.js'

@@ -232,16 +232,16 @@ export class Varve extends VarveReads {
   }
 
   /**
-   * Begins a table file at `path`, outside of any database, which `ingest` takes in: it can be written anywhere. Rejects
-   * with ALREADY_EXISTS when the path is taken, INVALID_ARGUMENT, NO_SPACE or IO_ERROR.
+   * Begins a table file at `path`, outside of any database, which `ingest` takes in: it can be written anywhere.
+   * Rejects with ALREADY_EXISTS when the path is taken, INVALID_ARGUMENT, NO_SPACE or IO_ERROR.
    */
   static async tableWriter(path: string, options?: TableWriterOptions): Promise<TableWriter> {
     return beginTable(path, options)
   }
 
   /**
-   * Takes in table files that a table writer made, all or none, at one moment, as if all was written then: they are newer
-   * than all there is. No two of them may share keys. Rejects with INVALID_ARGUMENT, NOT_FOUND, CORRUPTION or
+   * Takes in table files that a table writer made, all or none, at one moment, as if all was written then: they are
+   * newer than all there is. No two of them may share keys. Rejects with INVALID_ARGUMENT, NOT_FOUND, CORRUPTION or
    * UNSUPPORTED_FORMAT for a file that cannot be taken in, the signal's reason, CLOSED, or as writes do; then nothing
    * has changed.
    */
@@ -251,8 +251,8 @@ export class Varve extends VarveReads {
 
   /**
    * Puts entries that come in any order, all or none, at one moment: faster than batches, since they are sorted and
-   * written as tables once. Of several with one key the last counts. Rejects with what the source throws, INVALID_ARGUMENT,
-   * the signal's reason, CLOSED, or as writes do; then nothing has changed.
+   * written as tables once. Of several with one key the last counts. Rejects with what the source throws,
+   * INVALID_ARGUMENT, the signal's reason, CLOSED, or as writes do; then nothing has changed.
    */
   async load(entries: LoadSource, options?: LoadOptions): Promise<LoadResult> {
     return this.waitFor(load(this.writer(), entries, options))

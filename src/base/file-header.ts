@@ -148,7 +148,9 @@ export function checkFileIdentity(
 ): void {
   const { salt, origin } = facts
   const fileNum = origin ? OUTSIDE_FILE_NUM : facts.fileNum
-  if (compareBytes(header.databaseId, origin?.databaseId ?? databaseId) !== 0) throw corruption(file, 24, 'it belongs to another database')
+  if (compareBytes(header.databaseId, origin?.databaseId ?? databaseId) !== 0) {
+    throw corruption(file, 24, 'it belongs to another database')
+  }
   if (header.fileNum !== fileNum) throw corruption(file, 40, `it is file number ${header.fileNum}`)
   if (compareBytes(header.salt, salt) !== 0) throw corruption(file, 48, 'another file of this number')
 }

@@ -8,8 +8,9 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  assert, bytesBound, bytesLength, crc32, entryBytesMax, EXPIRY_BYTES, ExtensionType, FILE_HEADER_BYTES, finishApartEntry,
-  finishEntry, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, newKeyStart, NUMBER_MAX, putExpiry, putU32, reseedCrc32,
+  assert, bytesBound, bytesLength, crc32, entryBytesMax, EXPIRY_BYTES, ExtensionType, FILE_HEADER_BYTES,
+  finishApartEntry, finishEntry, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, newKeyStart, NUMBER_MAX,
+  putExpiry, putU32, reseedCrc32,
   sealApartFrame, sealFrame,
   VALUE_CHECKSUM_BYTES_MIN, writeText, writeView,
 } from '../base/index.js'

@@ -5,7 +5,8 @@
  * goes on behind a gap would never know.
  */
 import {
-  BadBytes, corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, expiryOf,
+  BadBytes, corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf,
+  expiryOf,
   fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, frontBytes, handleFileNum, invalidArgument, ioError,
   keepAliveUntil, kindOf, logFileName, readFrameHeader, VALUE_HANDLE_BYTES, VarveError,
 } from '../base/index.js'
@@ -148,7 +149,7 @@ async function* readLogBatches(
 }
 
 function unaskedIngest(seqNum: SeqNum): VarveError {
-  return new VarveError('NOT_SUPPORTED', `what came with sequence number ${seqNum} came from outside, and is in no log`, {
+  return new VarveError('NOT_SUPPORTED', `what has sequence number ${seqNum} came from outside, and is in no log`, {
     hint: `follow with ingested: true and read their keys from the database, or begin anew and go on after: ${seqNum}`,
   })
 }

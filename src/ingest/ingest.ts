@@ -56,7 +56,7 @@ export async function ingestFiles(engine: Engine, names: readonly string[], call
 }
 
 /** Runs work that makes these tables part of the database; when it fails, what it made is removed. */
-export async function undoOnFailure<T>(
+async function undoOnFailure<T>(
   engine: Engine, tables: readonly Pick<Placed, 'facts' | 'finalName' | 'tempName'>[], work: () => Promise<T>,
 ): Promise<T> {
   const { setup: { tables: open }, deleter } = engine

@@ -30,7 +30,7 @@ import type { WatchedCall } from './watched-job.js'
 const SLAB_COST = 1.5
 const SLAB_BYTES_MIN = 256 * KiB
 const SLAB_BYTES_MAX = 32 * MiB
-/** So many runs are merged at once. */
+/** The most runs that are merged at once. */
 const RUNS_MAX = 64
 /** Entries between two looks at the clock. */
 const ENTRIES_PER_LOOK = 64

@@ -30,7 +30,9 @@ interface Surroundings {
  * Gives the places of tables that share no keys with one another. With the style `fifo` they stay in level 0, since there
  * tables leave in the order of their numbers; with whole runs they join the youngest run, or one above it.
  */
-export function placeOutside({ version, settings, running }: Surroundings, tables: readonly TableKeys[]): OutsidePlace[] {
+export function placeOutside(
+  { version, settings, running }: Surroundings, tables: readonly TableKeys[],
+): OutsidePlace[] {
   const { levels } = version
   const lastLevel = levels.length - 1
   const used = levels.findIndex(({ tables: { length } }, level) => level > 0 && length > 0)

@@ -93,7 +93,8 @@ function checkSorted(bytes: Uint8Array, offsets: Uint32Array, from: number): voi
   for (let i = from; i < offsets.length; i++) {
     if (compareEntryKeys(bytes, offsets[i - 1]!, offsets[i]!) <= 0) continue
     const [before, key] = [keyAt(bytes, offsets[i - 1]!), keyAt(bytes, offsets[i]!)]
-    throw invalidArgument(`the entries are not sorted: key ${printBytes(key, 64)} came behind ${printBytes(before, 64)}`)
+    const what = `key ${printBytes(key, 64)} came behind ${printBytes(before, 64)}`
+    throw invalidArgument(`the entries are not sorted: ${what}`)
   }
 }
 
@@ -101,7 +102,7 @@ function keyAt(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.slice(entryKeyStart(bytes, at), entryKeyEnd(bytes, at))
 }
 
-/** Of several entries with one key the one that came last is written, first in the order; null: as they came. */
+/** Writes, of several entries with one key, the one that came last: the first in the order. Null: as they came. */
 function* write(
   table: NewTable, bytes: Uint8Array, offsets: Uint32Array, order: Uint32Array | null, control: JobControl,
 ): Generator<undefined, void, unknown> {

@@ -13,7 +13,7 @@ export {
   INSTALL_PRIORITY, isDirectoryFailure, namesMade, nameWithoutReplacing, publish, publishTables, syncFiles,
 } from './publish-tables.js'
 export type { PlannedFile, PublishTablesInput } from './publish-tables.js'
-export { CONTROL_BYTES, JobControl } from './job-control.js'
+export { JobControl } from './job-control.js'
 export { checkOutsideFile, placeOutsideFile, syncOutsideNames } from './outside-files.js'
 export type { OutsideCheckInput, OutsidePlaceInput } from './outside-files.js'
 export { ReadAhead } from './read-ahead.js'

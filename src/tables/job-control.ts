@@ -6,9 +6,9 @@
 import { VarveError } from '../base/index.js'
 import type { ReadableFile } from '../vfs/index.js'
 
-export const CONTROL_BYTES = 16
+const CONTROL_BYTES = 16
 /** The word [2] when there is no limit. */
-export const NO_LIMIT = 2 ** 31 - 1
+const NO_LIMIT = 2 ** 31 - 1
 const Word = { isEnded: 0, doneKiB: 1, allowedKiB: 2, mayBlock: 3 } as const
 /** A wait ends after this long, to look whether the job is to end. */
 const WAIT_MS = 20

@@ -102,7 +102,7 @@ function linkIfPossible(vfs: Vfs, from: string, to: string): boolean {
   }
 }
 
-/** Who made the file need not have synced it. One that may not be written is synced all the same, where that works. */
+/** Syncs the file, since its maker need not have done so; one that may not be written, where that works. */
 function syncSource(vfs: Vfs, path: string, shown: string): void {
   try {
     let file: VfsFile

@@ -28,8 +28,8 @@ export interface NotedStretch {
 }
 
 /** The most bytes of a body: less than any slab has room for. More stretches than fit become fewer and longer ones. */
-export const NOTE_BYTES_MAX = 32 * 1024
-/** Of a longer bound only so much is kept: a lower bound moves down by it, and an upper one is left out. */
+const NOTE_BYTES_MAX = 32 * 1024
+/** The most that is kept of a bound: a lower bound moves down by it, and an upper one is left out. */
 const BOUND_BYTES_MAX = 4096
 const NO_BYTES = new Uint8Array(0)
 const Upper = { inside: 0, outside: 1, none: 2 } as const

@@ -27,7 +27,8 @@ interface State {
 async function newMachine(): Promise<{ vfs: SimVfs; files: string[]; hashes: string[] }> {
   const vfs = new SimVfs({ seed: 3 })
   const files = [
-    await makeFile(vfs, 'one', { entries: entriesOf('ab') }), await makeFile(vfs, 'two', { entries: entriesOf('mn'), ranges: [{ gte: 'y' }] }),
+    await makeFile(vfs, 'one', { entries: entriesOf('ab') }),
+    await makeFile(vfs, 'two', { entries: entriesOf('mn'), ranges: [{ gte: 'y' }] }),
   ]
   const db = await openSim(vfs)
   await db.put('y', 'gone')
@@ -55,11 +56,12 @@ async function check(vfs: SimVfs, state: State, ways: { manifestSync: boolean })
   assert.equal(seen.has('y'), !isThere, 'ING-1: the range delete comes with the rest')
   if (state.isIngested) assert.ok(isThere, 'what was acknowledged is there')
   for (const key of state.durable) assert.ok(seen.has(key), `${key} is there`)
-  // Writes are in order: what was put before it, synced or not, is there when it is, and what came after is not without it.
+  // Writes are in order: what was put before it is there when it is, and what came after is not without it.
   if (isThere) assert.ok(seen.has('p1') && seen.has('p2'), 'ING-6: no hole before it')
   if (seen.has('q')) assert.ok(isThere, 'no hole behind it')
   await db.put('r', 'later')
-  const again = await db.ingest([await makeFile(vfs, `later ${vfs.listSync(USER_DIR).length}`, { entries: entriesOf('aq') })])
+  const later = await makeFile(vfs, `later ${vfs.listSync(USER_DIR).length}`, { entries: entriesOf('aq') })
+  const again = await db.ingest([later])
   assert.equal(textOf(await db.get('a')), 'outside a')
   assert.ok(again.seqNum > 2)
   await db.close()
@@ -70,7 +72,8 @@ async function check(vfs: SimVfs, state: State, ways: { manifestSync: boolean })
   await fresh.close()
   await vfs.settled()
   const names = vfs.listSync(SIM_DIR)
-  assert.equal(names.filter((name) => parseFileName(name)?.kind === 'table').length, listed, 'files nobody needs are gone')
+  const tables = names.filter((name) => parseFileName(name)?.kind === 'table')
+  assert.equal(tables.length, listed, 'files nobody needs are gone')
   assert.deepEqual(names.filter((name) => parseFileName(name)?.kind === 'temp'), [])
   return isThere
 }
@@ -105,7 +108,7 @@ describe('an ingest, crashed after every change', () => {
             const isThere = await check(image, JSON.parse(then) as State, { manifestSync })
             if (isAnyGone) assert.ok(isThere, 'a source goes only when the database has it')
             for (const [i, file] of files.entries()) {
-              if (image.statSync(file) !== null) assert.equal(hashOf(image, file), hashes[i], 'also after what came later')
+              if (image.statSync(file) !== null) assert.equal(hashOf(image, file), hashes[i], 'also later')
             }
           } catch (error) {
             throw new Error(`${what}: ${(error as Error).stack}`, { cause: error })

@@ -122,11 +122,13 @@ class Life {
     const files: string[] = []
     const parts = random.pick([1, 1, 3])
     for (let i = 0; i < parts; i++) {
-      const part = entries.slice(Math.floor((i * entries.length) / parts), Math.floor(((i + 1) * entries.length) / parts))
+      const place = (at: number): number => Math.floor((at * entries.length) / parts)
+      const part = entries.slice(place(i), place(i + 1))
       const ranges = parts === 1 && random.chance(0.3) ? [this.range()] : []
       if (part.length + ranges.length === 0) continue
       for (const range of ranges) this.cut(range)
-      files.push(await makeFile(this.vfs, `f${this.fileCount++}`, { entries: part, ranges, compression: random.pick(['none', 'lz4']) }))
+      const compression = random.pick(['none', 'lz4'] as const)
+      files.push(await makeFile(this.vfs, `f${this.fileCount++}`, { entries: part, ranges, compression }))
     }
     const mode = random.pick(['link', 'copy', 'move'] as const)
     const writes: Promise<void>[] = []

@@ -50,11 +50,12 @@ describe('an ingest', () => {
   })
 
   for (const style of STYLES) {
-    it(`ING-4: with the style ${style} files go as deep as nothing is in the way, and the same file comes twice`, async () => {
+    it(`ING-4: style ${style}: as deep as nothing is in the way; the same file comes twice`, async () => {
       const vfs = new SimVfs()
       const compaction = style === 'fifo' ? { style, maxBytes: 1 << 30 } : { style }
       const files = [
-        await makeFile(vfs, 'm', { entries: entriesOf('mno') }), await makeFile(vfs, 'a', { entries: entriesOf('abc') }),
+        await makeFile(vfs, 'm', { entries: entriesOf('mno') }),
+        await makeFile(vfs, 'a', { entries: entriesOf('abc') }),
       ]
       const db = await openSim(vfs, { compaction })
       const deep = style === 'fifo' ? 0 : 6
@@ -237,7 +238,9 @@ describe('an ingest is refused, and nothing has changed,', () => {
     ]
     for (const [i, content] of others.entries()) {
       const other = await makeFile(vfs, `other ${i}`, content)
-      for (const files of [[file, other], [other, file]]) await rejects(db.ingest(files), 'INVALID_ARGUMENT', /share keys/)
+      for (const files of [[file, other], [other, file]]) {
+        await rejects(db.ingest(files), 'INVALID_ARGUMENT', /share keys/)
+      }
     }
     const beside = await makeFile(vfs, 'beside', { ranges: [{ gte: 'A', lt: 'a' }] })
     await check()

@@ -17,7 +17,7 @@ async function rejects(promise: Promise<unknown>, code: ErrorCode, what = /./): 
   })
 }
 
-/** So small that a few thousand entries are many runs. */
+/** Options with which a few thousand entries are many runs (LOAD-1). */
 const SMALL = { memoryBudget: 1024 * 1024, writeBufferSize: 64 * 1024 }
 
 const openSmall = (vfs: SimVfs) => openSim(vfs, { ...SMALL, blockCacheSize: 0 })

@@ -5,7 +5,8 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  addedSeqNum, checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes, hashRange,
+  addedSeqNum, checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes,
+  hashRange,
   KEY_BYTES_MAX, KeyHash, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'

@@ -4,12 +4,12 @@
  */
 import {
   checkMayWrite, FEATURES_OFFSET, FILE_BYTES_MAX, invalidArgument, OUTSIDE_FILE_NUM, runSync,
-} from '../base/index.js'
-import type { FileNum, SeqNum, TableFacts } from '../base/index.js'
-import { checkTable } from './read/table-check.js'
-import { factsOf, readParts, sizeOf } from './read/table-open.js'
-import type { TableFile } from './read/table-open.js'
-import { featuresPlace } from './table-format.js'
+} from '../../base/index.js'
+import type { FileNum, SeqNum, TableFacts } from '../../base/index.js'
+import { checkTable } from './table-check.js'
+import { factsOf, readParts, sizeOf } from './table-open.js'
+import type { TableFile } from './table-open.js'
+import { featuresPlace } from '../table-format.js'
 
 /** A number that an open table has until its own is known: so low that no reader takes a slower way because of it. */
 const NO_NUMBER: SeqNum = 1
