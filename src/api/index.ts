@@ -5,7 +5,8 @@ export type {
   StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
-  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedIngest,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch,
+  FollowedIngest,
   FollowedKey,
   FollowedOperation, FollowedRange, HeldValueLog, VarveOptions,
 } from '../engine/index.js'

@@ -14,7 +14,8 @@ export interface FollowOptions {
   /** Only batches whose first sequence number is above this one; default 0. */
   after?: SeqNum | undefined
   /**
-   * True: what came from outside, by `ingest` or `load`, is told in batches with `ingested`. Default false: the first of
+   * True: what came from outside, by `ingest` or `load`, is told in batches with `ingested`. Default false: the first
+   * of
    * them is an error, NOT_SUPPORTED, since a follower would miss it.
    */
   ingested?: boolean | undefined

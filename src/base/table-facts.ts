@@ -1,7 +1,8 @@
 /**
  * What: what the database knows of a table without opening it. The manifest lists it, and a table builder
  * reports it. It is plain data and crosses threads.
- * A table that was made outside of any database and ingested is not rewritten: its `origin` says what its header has, and
+ * A table that was made outside of any database and ingested is not rewritten: its `origin` says what its header has,
+ * and
  * which sequence number counts in place of the zeros in it (ING-4).
  */
 import type { FileNum, SeqNum } from './ids.js'

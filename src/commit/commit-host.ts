@@ -15,7 +15,8 @@ export interface CommitHost extends GroupWriterHost {
   /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
   mustDelay(): boolean
   /**
-   * Blocks while tables from outside are being listed, since nothing may be encoded then. Throws BUSY, or the reason why
+   * Blocks while tables from outside are being listed, since nothing may be encoded then. Throws BUSY, or the reason
+   * why
    * nothing may be written.
    */
   passBarrier(): void

@@ -33,7 +33,8 @@ interface Placed extends Source {
 }
 
 /**
- * Rejects with INVALID_ARGUMENT for a file that is no table from outside, or shares keys with another of them; NOT_FOUND,
+ * Rejects with INVALID_ARGUMENT for a file that is no table from outside, or shares keys with another of them;
+ * NOT_FOUND,
  * CORRUPTION, UNSUPPORTED_FORMAT, the reason of the signal, CLOSED, or as writes do. Then nothing has changed.
  */
 export async function ingestFiles(engine: Engine, names: readonly string[], call: IngestCall): Promise<IngestResult> {

@@ -2,7 +2,8 @@
  * What: makes tables from outside part of a database, all at once, behind a barrier: from when it is raised until
  * readers see the tables, nothing is encoded, so nothing is written with a number above theirs that does not see them.
  *
- *   barrier up, all that is encoded written → memtable sealed, if it has entries; all sealed ones flushed → levels chosen
+ *   barrier up, all that is encoded written → memtable sealed, if it has entries; all sealed ones flushed → levels
+ *   chosen
  *   and reserved → number given out, and noted in the log (wal/ingest-note.ts) → logs synced: all below the number, and
  *   the note, survive → edits held back made durable → edit with the tables, durable → readers see them → barrier down
  *
@@ -10,8 +11,10 @@
  * synced, the edit becomes durable, or the manifest or the disk has failed and nothing more is written.
  * Owns: nothing; the procedure that runs holds its state. Thread: main. A procedure, so that a call that blocks drives
  * it (engine/write-stalls.ts).
- * Invariants: ING-1 all tables are listed by one edit, or none is. ING-3 no reader sees a part of it: number, tables and
- * read state change in one turn. ING-4 no table of the database holds entries from before and from after. ING-6 what was
+ * Invariants: ING-1 all tables are listed by one edit, or none is. ING-3 no reader sees a part of it: number, tables
+ * and
+ * read state change in one turn. ING-4 no table of the database holds entries from before and from after. ING-6 what
+ * was
  * acknowledged before is durable before the edit is.
  */
 import { invalidArgument } from '../base/index.js'

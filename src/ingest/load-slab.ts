@@ -22,7 +22,8 @@ export class LoadSlab {
   }
 
   /**
-   * Copies an entry. Returns 0, or how many bytes it needs when there is no room. Throws INVALID_ARGUMENT, KEY_TOO_LARGE
+   * Copies an entry. Returns 0, or how many bytes it needs when there is no room. Throws INVALID_ARGUMENT,
+   * KEY_TOO_LARGE
    * or VALUE_TOO_LARGE.
    */
   put(key: Bytes, value: Bytes, expiryMs: number): number {

@@ -33,7 +33,9 @@ export interface Orphan {
   facts: TableFacts | null
   /** True when nothing is known of it. */
   isUnreadable: boolean
-  /** True for a table that no database made: it is here since a crash cut an ingest short, and the source has it too. */
+  /**
+   * True for a table that no database made: it is here since a crash cut an ingest short, and the source has it too.
+   */
   isFromOutside: boolean
 }
 

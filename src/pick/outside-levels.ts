@@ -16,7 +16,9 @@ import type { CompactionSettings } from './compaction-settings.js'
 /** A place for a table. */
 export interface OutsidePlace {
   readonly level: LevelNum
-  /** What compactions must leave alone until the table is listed; null in level 0, where a table never is in the way. */
+  /**
+   * What compactions must leave alone until the table is listed; null in level 0, where a table never is in the way.
+   */
   readonly reservation: RunningCompaction | null
 }
 
@@ -27,7 +29,8 @@ interface Surroundings {
 }
 
 /**
- * Gives the places of tables that share no keys with one another. With the style `fifo` they stay in level 0, since there
+ * Gives the places of tables that share no keys with one another. With the style `fifo` they stay in level 0, since
+ * there
  * tables leave in the order of their numbers; with whole runs they join the youngest run, or one above it.
  */
 export function placeOutside(

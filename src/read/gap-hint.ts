@@ -5,7 +5,8 @@
  * A cursor that had to pass many tombstones, or values that have expired, finds the stretch. The hint is true for every
  * reader at that moment or later, and at that time or later, until a key is put into the stretch; then the stretch ends
  * before that key. Puts are looked for when the hint is used, each once, so writes pay nothing for it. The hint ends
- * with its memtable, and when tables come from outside, whose keys no memtable has: what a reader from before finds then
+ * with its memtable, and when tables come from outside, whose keys no memtable has: what a reader from before finds
+ * then
  * says nothing of them either (ING-5).
  * Owns: one stretch. Thread: main.
  */

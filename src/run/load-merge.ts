@@ -3,7 +3,8 @@
  * run is kept.
  * Owns: the outputs while it runs; removes them when it fails. Does not own: the runs.
  * Thread: any: plain data in, plain data out. Nothing is allocated per entry.
- * Invariants: `live` holds the runs that have an entry, in order of their entries; of those with one key the latest first.
+ * Invariants: `live` holds the runs that have an entry, in order of their entries; of those with one key the latest
+ * first.
  */
 import { alignUp, KiB, MiB, sharedPrefixLength } from '../base/index.js'
 import type { FileHeader, TableFacts } from '../base/index.js'

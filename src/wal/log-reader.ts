@@ -275,7 +275,8 @@ export function cutVoidFrames(log: ScannedLog, end: number): void {
 
 /**
  * Cuts a note off that never came true, since the manifest has no edit up to its number; then true. Throws CORRUPTION
- * when frames stand behind it, since they were written after that edit was durable: then the manifest is not the one it should be.
+ * when frames stand behind it, since they were written after that edit was durable: then the manifest is not the one
+ * it should be.
  */
 export function cutVoidNote(log: ScannedLog, lastSeqNum: SeqNum): boolean {
   if (log.noteSeqNum <= lastSeqNum || log.goodEnd < log.noteEnd) return false

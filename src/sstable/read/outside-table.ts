@@ -1,5 +1,6 @@
 /**
- * What: tables that no database made: what a database must know of one before it takes it in, and what it becomes there.
+ * What: tables that no database made: what a database must know of one before it takes it in, and what it becomes
+ * there.
  * Does not own: the file. Thread: any.
  */
 import {
