@@ -106,9 +106,9 @@ describe('a load', () => {
     await vfs.settled()
     assert.deepEqual([...readAllText(db)], [['k', 'v']])
     assert.deepEqual([tablesIn(vfs).length, db.stats().operations], [0, []])
-    const load = db.load(slowly(many))
+    const refused = rejects(db.load(slowly(many)), 'CLOSED')
     await db.close()
-    await rejects(load, 'CLOSED')
+    await refused
     const again = await openSmall(vfs)
     assert.deepEqual([...readAllText(again)], [['k', 'v']])
     await again.close()
