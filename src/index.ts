@@ -1,18 +1,19 @@
 /** The package's main entry. */
-export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
+export { Pins, Snapshot, TableWriter, Varve, VarveError } from './api/index.js'
 export type {
   BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, CellEncoding, Clock, CollectOptions,
   CollectResult, CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions,
   CompactProgress, Components, Compression, DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode,
   ErrorDetails, Executor, ExecutorFactory, ExportFormat, ExportOptions, ExportReport, ExportShape, ExportSink,
   ExportStream, FileInfo, FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch,
-  FollowedKey, FollowedOperation, FollowedRange, Following, FollowingOptions, FollowOptions, HealAtOptions,
-  HealedFile, HealOptions, HealReport, HeldValueLog, HoldSpec, HoldState, ImportFormat, ImportOptions, ImportReport,
-  ImportShape, ImportSource, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
-  LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, NodeWritable, OpenMode, PinInfo, PrefixRule,
-  Problem, ProblemSeverity, Progress, PutOptions, Random, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions,
+  FollowedIngest, FollowedKey, FollowedOperation, FollowedRange, Following, FollowingOptions, FollowOptions,
+  HealAtOptions, HealedFile, HealOptions, HealReport, HeldValueLog, HoldSpec, HoldState, ImportFormat, ImportOptions,
+  ImportReport, ImportShape, ImportSource, IngestMode, IngestOptions, IngestResult, Job, JobFunction, JobResult,
+  JobTable, KeptFile, KeptFileReason, KeyBounds, LastRunStats, LevelNum, LevelStats, Lifetime, LoadEntry,
+  LoadOptions, LoadResult, LoadSource, LockHolder, MemoryStats, NodeWritable, OpenMode, PinInfo, PrefixRule, Problem,
+  ProblemSeverity, Progress, PutOptions, Random, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions,
   RefreshResult, ScrubOptions, SeqNum, SinkWriter, StageStats, Stats, StreamOptions, StreamReader,
-  StreamWriteOptions, Timer, ToolOptions, ToolReport, ValueLogFileStats, ValueLogHolder, ValueLogStats, ValueSource,
-  VarveOptions, VerifyLevel, VerifyOptions, VerifyReport, Vfs, VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions,
-  WriteStallStats,
+  StreamWriteOptions, TableFileInfo, TableWriterOptions, Timer, ToolOptions, ToolReport, ValueLogFileStats,
+  ValueLogHolder, ValueLogStats, ValueSource, VarveOptions, VerifyLevel, VerifyOptions, VerifyReport, Vfs, VfsFile,
+  VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'

@@ -5,7 +5,9 @@ export type {
   StreamReader, Timer, ValueSource,
 } from '../base/index.js'
 export type {
-  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch, FollowedKey,
+  CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch,
+  FollowedIngest,
+  FollowedKey,
   FollowedOperation, FollowedRange, HeldValueLog, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
@@ -20,6 +22,12 @@ export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'
+export { TableWriter } from './bulk.js'
+export type { IngestOptions, LoadOptions, TableWriterOptions } from './bulk.js'
+export type {
+  IngestMode, IngestResult, LoadEntry, LoadResult, LoadSource, TableFileInfo,
+} from '../ingest/index.js'
+export type { ToolOptions } from './tool-options.js'
 export { clearKeys } from './clear.js'
 export type { FollowingOptions, RefreshOptions } from './follow-view.js'
 export type { Following, RefreshResult } from '../open/index.js'
@@ -34,7 +42,6 @@ export type { StreamOptions } from './stream-options.js'
 export type { StreamWriteOptions } from './put-stream.js'
 export type { ExportOptions } from './export-call.js'
 export type { ImportOptions } from './import-call.js'
-export type { ToolOptions } from './tool-options.js'
 export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
 export type {
   CellEncoding, ExportFormat, ExportReport, ExportShape, ExportSink, ExportStream, ImportFormat, ImportReport,

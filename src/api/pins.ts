@@ -2,7 +2,9 @@
  * What: durable retention pins as users hold them, and reading the logs that they keep: what a
  * replicated log, a change feed or a backup needs.
  */
-import { invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions } from '../base/index.js'
+import {
+  checkFlag, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, takeOptions,
+} from '../base/index.js'
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { Engine, FollowedBatch } from '../engine/index.js'
 import type { PinInfo } from '../versions/index.js'
@@ -11,6 +13,12 @@ import type { PinInfo } from '../versions/index.js'
 export interface FollowOptions {
   /** Only batches whose first sequence number is above this one; default 0. */
   after?: SeqNum | undefined
+  /**
+   * True: what came from outside, by `ingest` or `load`, is told in batches with `ingested`. Default false: the first
+   * of
+   * them is an error, NOT_SUPPORTED, since a follower would miss it.
+   */
+  ingested?: boolean | undefined
 }
 
 /** Durable retention pins: each keeps logs for a follower that reads them, over restarts too. */
@@ -59,13 +67,17 @@ export class Pins {
 
   /**
    * Batches that were visible at the call, from the first log that the pin keeps on, in order. Throws
-   * CORRUPTION when a kept log is damaged: the follower must begin anew then.
+   * CORRUPTION when a kept log is damaged: the follower must begin anew then; NOT_SUPPORTED for what came from
+   * outside and was not asked for.
    */
   read(name: string, options: FollowOptions = {}): AsyncIterable<FollowedBatch> {
-    const after = takeOptions('follow', ['after'], options, ({ after = 0 }) => after)
+    const { after, ingested } = takeOptions(
+      'follow', ['after', 'ingested'], options,
+      ({ after = 0, ingested }) => ({ after, ingested: checkFlag(ingested, 'ingested') ?? false }),
+    )
     if (typeof name !== 'string') throw invalidArgument('the name of a pin is a string')
     if (!Number.isSafeInteger(after) || after < 0) throw invalidArgument('option after must be a sequence number')
-    return this.engine.follow(name, after)
+    return this.engine.follow(name, { after, ingested })
   }
 
   /** Keeps the process alive while the work goes on. */

@@ -10,6 +10,7 @@ import { FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/in
 import type { BatchOperation, KeyBounds } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import type { IngestResult, LoadResult, LoadSource } from '../ingest/index.js'
 import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
@@ -17,6 +18,8 @@ import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { ImportReport, ImportSource } from '../transfer/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
+import { beginTable, ingest, load } from './bulk.js'
+import type { IngestOptions, LoadOptions, TableWriter, TableWriterOptions } from './bulk.js'
 import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
 import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
@@ -268,6 +271,33 @@ export class Varve extends VarveReads {
    */
   async collectGarbage(options?: CollectOptions): Promise<CollectResult> {
     return this.waitFor(collectGarbage(this.writer(), readCollectCall(options)))
+  }
+
+  /**
+   * Begins a table file at `path`, outside of any database, which `ingest` takes in: it can be written anywhere.
+   * Rejects with ALREADY_EXISTS when the path is taken, INVALID_ARGUMENT, NO_SPACE or IO_ERROR.
+   */
+  static async tableWriter(path: string, options?: TableWriterOptions): Promise<TableWriter> {
+    return beginTable(path, options)
+  }
+
+  /**
+   * Takes in table files that a table writer made, all or none, at one moment, as if all was written then: they are
+   * newer than all there is. No two of them may share keys. Rejects with INVALID_ARGUMENT, NOT_FOUND, CORRUPTION or
+   * UNSUPPORTED_FORMAT for a file that cannot be taken in, the signal's reason, CLOSED, or as writes do; then nothing
+   * has changed.
+   */
+  async ingest(files: readonly string[], options?: IngestOptions): Promise<IngestResult> {
+    return this.waitFor(ingest(this.writer(), files, options))
+  }
+
+  /**
+   * Puts entries that come in any order, all or none, at one moment: faster than batches, since they are sorted and
+   * written as tables once. Of several with one key the last counts. Rejects with what the source throws,
+   * INVALID_ARGUMENT, the signal's reason, CLOSED, or as writes do; then nothing has changed.
+   */
+  async load(entries: LoadSource, options?: LoadOptions): Promise<LoadResult> {
+    return this.waitFor(load(this.writer(), entries, options))
   }
 
   /** Durable retention pins: they keep logs for a follower, over restarts too. */

@@ -27,6 +27,8 @@ import type { Features } from './features.js'
 import type { FileNum } from './ids.js'
 import { NAME_NUMBER_MAX } from './limits.js'
 import type { Random } from './random.js'
+import { OUTSIDE_FILE_NUM } from './table-facts.js'
+import type { TableFacts } from './table-facts.js'
 
 export const FILE_HEADER_BYTES = 128
 export const SALT_BYTES = 8
@@ -137,11 +139,18 @@ function checkFormat(bytes: Uint8Array, file: string): void {
   )
 }
 
+/** What tells a file from all others of its database; of a table that was ingested, what its header says instead. */
+type FileIdentity = Pick<FileHeader, 'fileNum' | 'salt'> & Pick<TableFacts, 'origin'>
+
 /** Throws CORRUPTION when the header is not that of the file of this number, salt and database. */
 export function checkFileIdentity(
-  file: string, header: FileHeader, { fileNum, salt }: Pick<FileHeader, 'fileNum' | 'salt'>, databaseId: Uint8Array,
+  file: string, header: FileHeader, facts: FileIdentity, databaseId: Uint8Array,
 ): void {
-  if (compareBytes(header.databaseId, databaseId) !== 0) throw corruption(file, 24, 'it belongs to another database')
+  const { salt, origin } = facts
+  const fileNum = origin ? OUTSIDE_FILE_NUM : facts.fileNum
+  if (compareBytes(header.databaseId, origin?.databaseId ?? databaseId) !== 0) {
+    throw corruption(file, 24, 'it belongs to another database')
+  }
   if (header.fileNum !== fileNum) throw corruption(file, 40, `it is file number ${header.fileNum}`)
   if (compareBytes(header.salt, salt) !== 0) throw corruption(file, 48, 'another file of this number')
 }

@@ -16,7 +16,7 @@ import type { VarveError } from './errors.js'
 import { FILE_HEADER_BYTES } from './file-header.js'
 import {
   EXTENSION_HEADER_BYTES, ExtensionType, FRAME_HEADER_BYTES, FrameFlag, FrameType, PREDECESSOR_BODY_BYTES,
-  PREDECESSOR_ZEROS_AT,
+  PREDECESSOR_ZEROS_AT, SECOND_FRAME_OFFSET,
 } from './frame.js'
 import type { FrameHeader, KnownFrames } from './frame.js'
 import { EntryKind } from './ids.js'
@@ -66,6 +66,7 @@ export function frameProblem(
   }
   if (frame.type === FrameType.batch) return entriesProblem(bytes, at, frame, file, shift)
   if (frame.type === FrameType.values) return valuesProblem(bytes, at, frame, file, shift)
+  if (frame.type === FrameType.ingestNote) return noteProblem(at + shift, frame, file)
   if (frame.type !== FrameType.predecessor) return null
   if (at + shift !== FILE_HEADER_BYTES) return corruption(file, at + shift, 'predecessor frame behind other frames')
   if (frame.bodyBytes !== PREDECESSOR_BODY_BYTES || frame.extensionBytes !== 0) {
@@ -73,6 +74,12 @@ export function frameProblem(
   }
   if (getU32(bytes, start + PREDECESSOR_ZEROS_AT) === 0) return null
   return unsupportedFormat(file, start + PREDECESSOR_ZEROS_AT + shift, 'predecessor frame with more than zeros')
+}
+
+/** What stands in the body of a note, who reads it checks (wal/ingest-note.ts). */
+function noteProblem(offset: number, { extensionBytes }: FrameHeader, file: string): VarveError | null {
+  if (offset !== SECOND_FRAME_OFFSET) return corruption(file, offset, 'ingest note behind other frames')
+  return extensionBytes === 0 ? null : unsupportedFormat(file, offset, 'ingest note with extensions')
 }
 
 function extensionsProblem(

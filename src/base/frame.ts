@@ -42,7 +42,7 @@ export const FrameType = {
   mark: 4,
   /** One large value, in a value log. */
   values: 5,
-  /** Names tables that came from outside, in a log. Reserved. */
+  /** Names tables that came from outside, in a log (wal/ingest-note.ts). */
   ingestNote: 6,
   /** Entries of an export stream. */
   exportRecords: 7,
@@ -57,7 +57,7 @@ export const FrameFlag = { valuesApart: 1 } as const
 export type KnownFrames = Readonly<Record<number, number>>
 
 export const LOG_FRAMES: KnownFrames = {
-  [FrameType.batch]: FrameFlag.valuesApart, [FrameType.predecessor]: 0, [FrameType.mark]: 0,
+  [FrameType.batch]: FrameFlag.valuesApart, [FrameType.predecessor]: 0, [FrameType.mark]: 0, [FrameType.ingestNote]: 0,
 }
 export const VALUE_LOG_FRAMES: KnownFrames = {
   [FrameType.values]: FrameFlag.valuesApart, [FrameType.mark]: 0,
@@ -92,6 +92,8 @@ export interface FrameHeader extends NewFrame {
 
 /** Length of a predecessor frame's body (wal/log-format.ts). It is fixed, so the first batch always has one place. */
 export const PREDECESSOR_BODY_BYTES = 32
+/** Where the first frame behind the predecessor frame begins: a batch, or an ingest note, which stands nowhere else. */
+export const SECOND_FRAME_OFFSET = 128 + 40 + PREDECESSOR_BODY_BYTES
 /** Where four zeros stand in the body of a predecessor frame. */
 export const PREDECESSOR_ZEROS_AT = 20
 

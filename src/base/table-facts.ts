@@ -1,6 +1,9 @@
 /**
  * What: what the database knows of a table without opening it. The manifest lists it, and a table builder
  * reports it. It is plain data and crosses threads.
+ * A table that was made outside of any database and ingested is not rewritten: its `origin` says what its header has,
+ * and
+ * which sequence number counts in place of the zeros in it (ING-4).
  */
 import type { FileNum, SeqNum } from './ids.js'
 
@@ -45,6 +48,17 @@ export interface ExpiryFacts {
   octilesMs: readonly number[]
 }
 
+/** Where a table comes from that no database made (file number 0 in its header), and the number of its entries here. */
+export interface TableOrigin {
+  /** The database id in its header: random, that of no database. */
+  databaseId: Uint8Array
+  /** The one sequence number of all its entries and range tombstones. The file itself says 0. */
+  seqNum: SeqNum
+}
+
+/** The file number in the header of a table that no database made. */
+export const OUTSIDE_FILE_NUM = 0
+
 export interface TableFacts {
   fileNum: FileNum
   /** Size of the file. */
@@ -75,6 +89,13 @@ export interface TableFacts {
   valueFiles: ValueFileReference[]
   /** Null when the table has no range tombstones. */
   spans: SpanFacts | null
+  /** Absent, or null, for a table that a database made: its own, in all but a few cases. */
+  origin?: TableOrigin | null
+}
+
+/** What is added to each sequence number that stands in the file of a table: 0 unless it was made outside. */
+export function addedSeqNum({ origin }: Pick<TableFacts, 'origin'>): SeqNum {
+  return origin?.seqNum ?? 0
 }
 
 /** What a point lookup found. The owner of the entry fills it in, so that a lookup allocates nothing. */

@@ -14,6 +14,12 @@ export interface CommitHost extends GroupWriterHost {
   mustStop(batchBytes: number): boolean
   /** True while writes are slowed down and the next one must wait; `encodeWaiting` is called when its turn comes. */
   mustDelay(): boolean
+  /**
+   * Blocks while tables from outside are being listed, since nothing may be encoded then. Throws BUSY, or the reason
+   * why
+   * nothing may be written.
+   */
+  passBarrier(): void
   /** Blocks until `mustStop` is false. Throws BUSY, or the reason why nothing may be written. */
   waitForRoom(batchBytes: number): void
   /** Takes an empty buffer; gives null while its log is being made. */

@@ -27,7 +27,7 @@ import type { WriteHow } from './write-how.js'
 export class CommitPipeline {
   private readonly host: CommitHost
   private readonly syncer: LogSyncer
-  private readonly writer: GroupWriter
+  readonly writer: GroupWriter
   /** True while a Sync call is waiting for a buffer. */
   private isTaking = false
   private isRotating = false
@@ -110,7 +110,7 @@ export class CommitPipeline {
 
   private beginSync(): void {
     if (this.current.memtable.sortsBehind > 1) this.host.takeResults()
-    this.host.checkWritable()
+    this.host.passBarrier()
     while (!this.waiting.isEmpty) this.encodeWaitingNow()
     this.current.batchBytesMax = NUMBER_MAX
   }

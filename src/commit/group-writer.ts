@@ -207,6 +207,28 @@ export class GroupWriter {
     this.publish(buffer)
   }
 
+  /**
+   * Writes a note of tables from outside, which nobody sees before `publishNote`. Requires: everything else that is
+   * encoded is written, and nothing is encoded before that call.
+   */
+  writeNote(): void {
+    const { buffer } = this
+    const { log, encodedEnd } = buffer
+    if (log.hasFailed) throw this.refuse(buffer)
+    this.counters.bytes += encodedEnd - log.writtenEnd
+    try {
+      log.writeSync(buffer.bytes, encodedEnd, buffer.encodedSeqNum)
+    } catch (error) {
+      throw this.fail(buffer, error)
+    }
+    this.syncer.noteWritten(log)
+  }
+
+  /** From now on readers see what has the note's sequence number. */
+  publishNote(): void {
+    this.publish(this.buffer)
+  }
+
   private publish(buffer: WriteBuffer): void {
     const { log } = buffer
     buffer.memtable.insertFrames(log.writtenEnd)

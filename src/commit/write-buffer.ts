@@ -8,8 +8,9 @@
  * `encodedEnd` are scratch: an encoding that fails half-way changes nothing.
  */
 import {
-  bytesBound, bytesLength, crc32, entryBytesMax, EXPIRY_BYTES, ExtensionType, FILE_HEADER_BYTES, finishApartEntry,
-  finishEntry, FRAME_HEADER_BYTES, FrameType, getU32, newKeyStart, NUMBER_MAX, putExpiry, putU32, reseedCrc32,
+  assert, bytesBound, bytesLength, crc32, entryBytesMax, EXPIRY_BYTES, ExtensionType, FILE_HEADER_BYTES,
+  finishApartEntry, finishEntry, FRAME_HEADER_BYTES, frameBytes, FrameType, getU32, newKeyStart, NUMBER_MAX,
+  putExpiry, putU32, reseedCrc32,
   sealApartFrame, sealFrame,
   VALUE_CHECKSUM_BYTES_MIN, writeText, writeView,
 } from '../base/index.js'
@@ -228,6 +229,18 @@ export class WriteBuffer {
     const bodyStart = this.beginFrame()
     this.isApart = apartEnds.length > 0
     this.seal(bodyStart, bodyEnd, extensionBytes, firstSeqNum, count)
+  }
+
+  /** Encodes a note of tables from outside (wal/ingest-note.ts). Requires: the buffer is unused, and has room. */
+  encodeNote(body: Uint8Array, seqNum: SeqNum, count: number): void {
+    assert(!this.isUsed && this.roomBytes >= frameBytes(body.length), 'a note is the first in its log')
+    const at = this.encodedEnd
+    this.bytes.set(body, at + FRAME_HEADER_BYTES)
+    const frame = {
+      ...this.frame, type: FrameType.ingestNote, bodyBytes: body.length, extensionBytes: 0, firstSeqNum: seqNum, count,
+    }
+    this.encodedEnd = at + sealFrame(this.bytes, at, at, this.log.seed, frame)
+    this.encodedSeqNum = seqNum
   }
 
   /** Makes encoded bytes that never reached the log void. */

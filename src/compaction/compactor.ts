@@ -16,6 +16,7 @@ import type { CompactionPick, Picker, Pressure, RunningCompaction } from '../pic
 import { StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
 import type { Installer } from '../versions/index.js'
+import { Reservations } from './reservations.js'
 import { runCompaction } from './compaction-steps.js'
 import type { CompactionEnds } from './compaction-steps.js'
 import { CompactionSpeed } from './compaction-speed.js'
@@ -61,6 +62,7 @@ export class Compactor {
   private readonly space: SpaceWatch
   private readonly runsMax: number
   private readonly tasks: CompactionTask[] = []
+  readonly reservations = new Reservations(this.tasks, this)
   private nextId = 1
   /** The oldest snapshot when a picker was last asked. */
   private heldAsked: SeqNum = Infinity
@@ -113,7 +115,7 @@ export class Compactor {
   }
 
   scores(version: Version): ReturnType<Picker['scores']> {
-    return this.pickers.busy.scores(version, this.tasks.map(({ reservation }) => reservation))
+    return this.pickers.busy.scores(version, this.reservations.all)
   }
 
   /**
@@ -202,12 +204,10 @@ export class Compactor {
   }
 
   private ask(picker: ExtraPicker): CompactionPick | null {
-    const reservations = this.tasks.map(({ reservation }) => reservation)
+    const reservations = this.reservations.all
     this.heldAsked = this.heldFrom
     const pick = this.pickWith(picker, reservations)
-    if (pick === null) return null
-    const wanted = reservationOf(pick)
-    return reservations.every((other) => canRunBeside(other, wanted)) ? pick : null
+    return pick !== null && reservations.every((other) => canRunBeside(other, reservationOf(pick))) ? pick : null
   }
 
   // ── Run ─────────────────────────────────────────────────────────────────────────────────────────
@@ -284,12 +284,11 @@ export class Compactor {
   private backOff(): void {
     const delayMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.failuresInRow++, BACKOFF_MAX_MS)
     if (this.isSuspended) return
-    const retry = () => {
+    this.retryTimer ??= this.clock.after(delayMs, () => {
       this.retryTimer = null
       this.schedule()
       if (this.tasks.length === 0) this.wake() // No picker has work any more, which callers that wait must hear.
-    }
-    this.retryTimer ??= this.clock.after(delayMs, retry)
+    })
   }
 
   private remove(task: CompactionTask): void {

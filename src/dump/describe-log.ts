@@ -39,6 +39,7 @@ export function describeValueLog(source: ByteSource, file: string): Generator<Se
 function describeBody(it: Annotator, frame: FrameHeader): Record<string, unknown> {
   const extensions = describeExtensions(it, frame.extensionBytes)
   if (frame.type === FrameType.predecessor) return describePredecessor(it)
+  if (frame.type === FrameType.ingestNote) return describeNote(it, frame.count)
   if (frame.type !== FrameType.batch && frame.type !== FrameType.values) return extensions
   const entries: Record<string, unknown>[] = []
   for (let i = 0; i < Math.min(frame.count, ENTRIES_SHOWN) && it.left > 0; i++) {
@@ -60,6 +61,20 @@ function describePredecessor(it: Annotator): Record<string, unknown> {
   }
   it.zeros(4)
   return { predecessor: { ...predecessor, salt: toHex(it.raw(8, 'salt of that log')) } }
+}
+
+/** Describes the body of a note of tables from outside, which is drawn in wal/ingest-note.ts. */
+function describeNote(it: Annotator, count: number): Record<string, unknown> {
+  const stretches: Record<string, unknown>[] = []
+  for (let i = 0; i < count && it.left > 0; i++) {
+    const entryCount = it.u53('entries')
+    const kind = it.u32('upper bound', (n) => ['the last key', 'the key behind the last', 'none'][n] ?? String(n))
+    it.zeros(4)
+    const lower = printBytes(it.bytes('lower bound'), 64)
+    const upper = printBytes(it.bytes('upper bound'), 64)
+    stretches.push({ entryCount, lower, upper: kind === 2 ? null : upper, isUpperInside: kind === 0 })
+  }
+  return { stretches }
 }
 
 /** Describes a batch's extensions; the position is the only one with a meaning so far. */

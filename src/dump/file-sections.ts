@@ -201,6 +201,7 @@ function frameSummary({ type, firstSeqNum, count }: FrameHeader): string {
     return count === 1 ? `sequence number ${last}` : `sequence numbers ${firstSeqNum} to ${last}`
   }
   if (type === FrameType.values) return `sequence number ${firstSeqNum}`
+  if (type === FrameType.ingestNote) return `sequence number ${firstSeqNum}, stretches ${count}`
   return type === FrameType.editGroup ? `group ${firstSeqNum}, edits ${count}` : ''
 }
 

@@ -79,8 +79,10 @@ export interface EngineCore {
   readonly streams: { readonly bytes: number; end(): Promise<void> }
   readonly stalls: {
     readonly isStopped: boolean
+    readonly isBarred: boolean
+    noBarrier(): Promise<void>; setBarrier(step: 'jobs' | 'log sync' | null): void
     assess(): void; mustStop(batchBytes?: number): boolean; mustDelay(): boolean
-    going(): Promise<void>; waitBlocking(batchBytes?: number): void; stop(): void
+    going(): Promise<void>; waitBlocking(batchBytes?: number): void; passBarrier(): void; stop(): void
   }
   readonly resumer: { resume(): Promise<void>; stop(): void; idle(): Promise<void> }
   readonly state: ReadState

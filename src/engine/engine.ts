@@ -34,7 +34,7 @@ import { Health } from './health.js'
 import type { FailurePlace } from './health.js'
 import { makeBufferHost, makeCommitHost, makeCompactor, makeFlusher, makeInstaller, touchAhead } from './hosts.js'
 import { followLogs } from './log-follower.js'
-import type { FollowedBatch } from './log-follower.js'
+import type { FollowCall, FollowedBatch } from './log-follower.js'
 import { waitingBytesMax } from './memory-plan.js'
 import { Operations } from './operations.js'
 import type { ResolvedOptions } from './options.js'
@@ -227,7 +227,7 @@ export class Engine implements EngineCore, ReadView {
     this.setup.events.emit({ type: 'rotated', log: next.log.fileNum })
   }
 
-  private swapState(mutable: Memtable): void {
+  swapState(mutable: Memtable): void {
     const old = this.stateNow
     this.stateNow = new ReadState([mutable, ...this.immutables], this.versions.current, this.setup.tables)
     old.release()
@@ -381,9 +381,9 @@ export class Engine implements EngineCore, ReadView {
     await this.syncer.waitFor(this.visibleSeqNum)
   }
 
-  /** Batches above `after` from every log that a pin keeps and from the logs in use, in order. */
-  follow(pin: string, after: SeqNum): AsyncGenerator<FollowedBatch, void, undefined> {
-    return followLogs(this, pin, after)
+  /** The batches that the call asks for, from every log that a pin keeps and from the logs in use, in order. */
+  follow(pin: string, call: FollowCall): AsyncGenerator<FollowedBatch, void, undefined> {
+    return followLogs(this, pin, call)
   }
 
   /** Ends everything in order; reports the first background error. Idempotent. */

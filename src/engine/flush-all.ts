@@ -34,8 +34,10 @@ async function flushBehind(engine: EngineCore, rotate: () => Promise<void> | voi
 }
 
 export async function rotateIfUsed(engine: EngineCore): Promise<void> {
-  const { pipeline, buffers } = engine
-  while (pipeline.current.isUsed) {
+  const { pipeline, buffers, stalls } = engine
+  for (;;) {
+    while (stalls.isBarred) await stalls.noBarrier()
+    if (!pipeline.current.isUsed) return
     const next = buffers.take()
     if (next !== null) {
       pipeline.rotate(next)

@@ -23,6 +23,10 @@ export function makeCommitHost(engine: EngineCore): CommitHost {
     takeResults: () => setup.executor.poll(0),
     mustStop: (batchBytes) => engine.stalls.mustStop(batchBytes),
     mustDelay: () => engine.stalls.mustDelay(),
+    passBarrier: () => {
+      engine.stalls.passBarrier()
+      engine.checkWritable()
+    },
     waitForRoom: (batchBytes) => {
       engine.stalls.waitBlocking(batchBytes)
       engine.checkWritable()

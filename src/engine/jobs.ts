@@ -7,9 +7,11 @@ import { buildTable } from '../flush/index.js'
 import { appendGroup } from '../manifest/index.js'
 import type { GroupWrite } from '../manifest/index.js'
 import { mergeRuns, sortRun } from '../memtable/index.js'
-import { compactionRun, deepWalk } from '../run/index.js'
+import { compactionRun, deepWalk, loadMerge, loadRun } from '../run/index.js'
 import { touchSlab } from '../slab/index.js'
-import { checkFileJob, checkLogsJob, publishTables, syncFiles } from '../tables/index.js'
+import {
+  checkFileJob, checkLogsJob, checkOutsideFile, placeOutsideFile, publishTables, syncFiles, syncOutsideNames,
+} from '../tables/index.js'
 import type { TableJobContext } from '../tables/index.js'
 import { unlinkFiles } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -43,6 +45,11 @@ export const jobs: JobTable<EngineJobContext> = {
   checkFile: checkFileJob,
   checkLogs: checkLogsJob,
   deepWalk,
+  checkOutsideFile: asHolder(checkOutsideFile),
+  placeOutsideFile: asHolder(placeOutsideFile),
+  syncOutsideNames: asHolder(syncOutsideNames),
+  loadRun: asHolder(loadRun),
+  loadMerge: asHolder(loadMerge),
   sortRun,
   mergeRuns,
   touchSlab,

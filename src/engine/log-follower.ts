@@ -5,18 +5,19 @@
  * goes on behind a gap would never know.
  */
 import {
-  corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf, expiryOf,
+  BadBytes, corruption, emptyFrameHeader, entryEnd, entryKeyEnd, entryKeyStart, entryKind, entryValueEnd, errnoOf,
+  expiryOf,
   fileSeed, FRAME_HEADER_BYTES, frameBytes, FrameType, frontBytes, handleFileNum, invalidArgument, ioError,
   keepAliveUntil, kindOf, logFileName, readFrameHeader, VALUE_HANDLE_BYTES, VarveError,
 } from '../base/index.js'
-import type { FileNum, SeqNum, Turns } from '../base/index.js'
+import type { FileNum, FrameHeader, SeqNum, Turns } from '../base/index.js'
 import { operationOf } from '../commit/index.js'
 import { isApart } from '../iterator/index.js'
 import { ofKey, placeOf, readPlace } from '../read/index.js'
 import type { KeptLog } from '../versions/index.js'
 import type { Vfs } from '../vfs/index.js'
-import { FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
-import type { ScannedLog } from '../wal/index.js'
+import { decodeNote, FIRST_BATCH_OFFSET, scanSlices } from '../wal/index.js'
+import type { NotedStretch, ScannedLog } from '../wal/index.js'
 import type { EngineCore } from './engine-core.js'
 
 const LOST_HINT = 'the follower must begin anew; the database itself does not need this log'
@@ -46,6 +47,21 @@ export interface FollowedRange {
   lt?: Uint8Array
 }
 
+/**
+ * A stretch of keys of which some came from outside, by `ingest` or `load`. Their entries stand in no log: they are in
+ * the database.
+ */
+export interface FollowedIngest {
+  /** The first key of the stretch. */
+  gte: Uint8Array
+  /** Its last key; absent where it ends with `lt`, or has no end. */
+  lte?: Uint8Array
+  /** The bound at which it ends, likewise. */
+  lt?: Uint8Array
+  /** Entries that came. */
+  entryCount: number
+}
+
 /** A batch, as a follower reads it from a log; a put or deletion of its own is a batch of one. */
 export interface FollowedBatch {
   /** The log it stands in: a pin may advance to it when every batch of older logs was taken. */
@@ -54,37 +70,54 @@ export interface FollowedBatch {
   seqNum: SeqNum
   /** What was written, in order. */
   operations: FollowedOperation[]
+  /**
+   * What came from outside, all with this sequence number; then there are no operations. Only a follower that asked
+   * for it gets it: it reads the keys of the stretches from the database, as they are by then.
+   */
+  ingested?: FollowedIngest[]
+}
+
+/** What a follower reads. */
+export interface FollowCall {
+  /** Batches above this sequence number. */
+  after: SeqNum
+  /** True when it understands what came from outside; to any other that is an error. */
+  ingested: boolean
 }
 
 /** Gives the batches of `Engine.follow`. Which logs there are is decided in the call. */
 export function followLogs(
-  engine: EngineCore, pin: string, after: SeqNum,
+  engine: EngineCore, pin: string, call: FollowCall,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { health, versions, openLogs, logPins } = engine
   health.checkReadable()
   const firstLog = versions.durable.pins.get(pin)
   if (firstLog === undefined) throw invalidArgument(`there is no pin named ${JSON.stringify(pin)}`)
-  const inUse = [...openLogs.values()].map((log) => ({ fileNum: log.fileNum, bytes: log.writtenEnd }))
+  const { current } = engine.pipeline
+  const inUse = [...openLogs.values()].map((log) => ({
+    // A note of tables from outside may be written and not count yet.
+    fileNum: log.fileNum, bytes: log === current.log ? current.memtable.publishedEnd : log.writtenEnd,
+  }))
   const sources = [...logPins.keptLogs, ...inUse].filter(({ fileNum }) => fileNum >= firstLog)
-  return readLogs(engine, sources, after)
+  return readLogs(engine, sources, call)
 }
 
 async function* readLogs(
-  engine: EngineCore, sources: readonly KeptLog[], after: SeqNum,
+  engine: EngineCore, sources: readonly KeptLog[], call: FollowCall,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { health, turns } = engine
   for (const source of sources) {
     health.checkReadable()
-    for await (const batch of readLogBatches(engine, source, after)) {
+    for await (const batch of readLogBatches(engine, source, call)) {
       if (turns.isOver(1 + batch.operations.length)) await turns.next()
       yield batch
     }
   }
 }
 
-/** Batches of one log with a sequence number above `after`, in order. */
+/** The batches of one log that the call asks for, in order. */
 async function* readLogBatches(
-  engine: EngineCore, source: KeptLog, after: SeqNum,
+  engine: EngineCore, source: KeptLog, call: FollowCall,
 ): AsyncGenerator<FollowedBatch, void, undefined> {
   const { setup, turns } = engine
   const { fileNum, bytes: end } = source
@@ -102,11 +135,38 @@ async function* readLogBatches(
   const frame = emptyFrameHeader()
   for (let at = FIRST_BATCH_OFFSET; at < log.goodEnd; at += frameBytes(frame.bodyBytes)) {
     readFrameHeader(bytes, at, at, seed, frame)
-    if (frame.type !== FrameType.batch || frame.count === 0 || frame.firstSeqNum <= after) continue
+    if (frame.count === 0 || frame.firstSeqNum <= call.after) continue
     const start = at + FRAME_HEADER_BYTES + frame.extensionBytes
+    if (frame.type === FrameType.ingestNote) {
+      if (!call.ingested) throw unaskedIngest(frame.firstSeqNum)
+      const ingested = noteAt(fileNum, bytes, at, frame).map(followedIngest)
+      yield { log: fileNum, seqNum: frame.firstSeqNum, operations: [], ingested }
+    }
+    if (frame.type !== FrameType.batch) continue
     const operations = await readOperations(engine, bytes, start, frame.count)
     yield { log: fileNum, seqNum: frame.firstSeqNum, operations }
   }
+}
+
+function unaskedIngest(seqNum: SeqNum): VarveError {
+  return new VarveError('NOT_SUPPORTED', `what has sequence number ${seqNum} came from outside, and is in no log`, {
+    hint: `follow with ingested: true and read their keys from the database, or begin anew and go on after: ${seqNum}`,
+  })
+}
+
+function noteAt(fileNum: FileNum, bytes: Uint8Array, at: number, { bodyBytes, count }: FrameHeader): NotedStretch[] {
+  const start = at + FRAME_HEADER_BYTES
+  try {
+    return decodeNote(bytes, start, start + bodyBytes, count)
+  } catch (error) {
+    if (!(error instanceof BadBytes)) throw error
+    throw corruption(logFileName(fileNum), error.offset, error.message, LOST_HINT)
+  }
+}
+
+function followedIngest({ lower, upper, isUpperInside, entryCount }: NotedStretch): FollowedIngest {
+  const end = upper === null ? {} : isUpperInside ? { lte: upper } : { lt: upper }
+  return { gte: lower, ...end, entryCount }
 }
 
 async function scanGivingWay(slices: ReturnType<typeof scanSlices>, turns: Turns): Promise<ScannedLog> {

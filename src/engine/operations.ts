@@ -14,6 +14,8 @@ export interface Operation {
   readonly progress: ProgressMeter
   /** Throws why the call must end: the caller's signal has fired, or the database is being closed. */
   check(): void
+  /** Ends the call: what it waits for throws this reason. */
+  end(reason: unknown): void
   /** Calls back once when the call must end. */
   tell(listener: (reason: unknown) => void): void
 }
@@ -60,6 +62,7 @@ export class Operations {
       abort?.tell(end)
       const done = work({
         progress,
+        end,
         check() {
           if (reason !== null) throw reason.value
         },

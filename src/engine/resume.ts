@@ -77,6 +77,7 @@ export class Resumer {
     if (health.state !== 'READ_ONLY') health.checkWritable()
     await this.probe()
     await engine.buffers.prepared()
+    while (engine.stalls.isBarred) await engine.stalls.noBarrier()
     const next = engine.buffers.take()
     if (next === null) throw health.cause
     engine.pipeline.rotate(next)

@@ -7,6 +7,7 @@
  * States: none ⇄ slow ⇄ stopped. Slow: asynchronous writes are let through at a pace that background work keeps up
  * with. Stopped: no write buffer is given out; what room is left goes at the pace. Each limit is left a little below
  * where it is met.
+ * A barrier stops all writes, whatever room there is, while an ingest lists its tables (ingest/listing.ts).
  * Invariants: STALL-1 writers are slow or stopped only while something is under way that ends it, or is tried again;
  * where nothing is, they go on, and the state says so (docs/design/0023-every-stop-ends.md). A call that blocks never
  * turns the event loop: it polls finished jobs and so installs them itself.
@@ -28,7 +29,14 @@ const BLOCKED_MS_MAX = 30_000
 const LARGE = 'large writes'
 const LARGE_TEXT = `${LARGE_COUNT_MAX} large writes wait for their flush`
 
+/** The reason while an ingest lists its tables. */
+const INGEST = 'ingest'
+const INGEST_STALL: Stall = { state: 'stopped', reason: INGEST, text: 'tables from outside are being listed', depth: 0 }
+
 const NONE: Stall = { state: 'none', reason: null, text: null, depth: 0 }
+
+/** What an ingest waits for while it lists its tables: jobs, which a poll drives, or the sync of the logs. */
+export type BarrierStep = 'jobs' | 'log sync'
 
 export class WriteStalls {
   private readonly engine: EngineCore
@@ -41,6 +49,8 @@ export class WriteStalls {
   private largeSinceMs = -1
   /** True while a blocked caller waits, which is in no line. */
   private isBlocking = false
+  /** The step of an ingest that lists its tables; null when there is none. */
+  private barrier: BarrierStep | null = null
   /** Callers that wait for the end of a stop. */
   private readonly waiters = new Waiters()
 
@@ -86,6 +96,7 @@ export class WriteStalls {
     if (state === 'none' || isClosing) return true
     // In any other state writes are refused, and nobody waits.
     if (health.state !== 'OPEN' && health.state !== 'DEGRADED') return true
+    if (reason === INGEST) return true
     return reason === SEALED ? flusher.isAtWork : compactor.isAtWork
   }
 
@@ -112,6 +123,7 @@ export class WriteStalls {
   }
 
   private look(): Stall {
+    if (this.barrier !== null) return INGEST_STALL
     const { immutables, options: { immutablesMax } } = this.engine
     const sealed = { reason: SEALED, text: `${immutables.length} memtables wait for their flush`, depth: 0 }
     if (immutables.length >= immutablesMax || this.isIndexShort()) return { state: 'stopped', ...sealed }
@@ -146,7 +158,30 @@ export class WriteStalls {
 
   /** True while a write must wait for its turn; then `encodeWaiting` is called in time. */
   mustDelay(): boolean {
-    return this.now.state !== 'none' && this.pace.mustDelay(this.now)
+    return this.now.state !== 'none' && (this.barrier !== null || this.pace.mustDelay(this.now))
+  }
+
+  // ── The barrier of an ingest ────────────────────────────────────────────────────────────────────
+
+  get isBarred(): boolean {
+    return this.barrier !== null
+  }
+
+  /** Raises the barrier, or tells what is waited for behind it; null lets it down. */
+  setBarrier(step: BarrierStep | null): void {
+    this.barrier = step
+    this.assess()
+    if (step === null) this.engine.pipeline.encodeWaiting()
+  }
+
+  /** Resolves when there is no barrier; nothing may be rotated while there is one. */
+  noBarrier(): Promise<void> {
+    return this.waiters.until(() => this.barrier === null)
+  }
+
+  /** Waits until there is no barrier, and drives what it waits for. Throws BUSY, or why writes are refused. */
+  passBarrier(): void {
+    if (this.barrier !== null) this.pollUntil(() => this.barrier === null)
   }
 
   // ── Stopped ─────────────────────────────────────────────────────────────────────────────────────
@@ -212,20 +247,23 @@ export class WriteStalls {
   waitBlocking(batchBytes = 0): void {
     this.isBlocking = true
     try {
-      this.pollUntilRoom(batchBytes)
+      this.pollUntil(() => !this.mustStop(batchBytes))
     } finally {
       this.isBlocking = false
       this.noteLarge(false)
     }
   }
 
-  private pollUntilRoom(batchBytes: number): void {
-    const { executor } = this.engine.setup
+  private pollUntil(isDone: () => boolean): void {
+    const { setup: { executor }, syncer } = this.engine
     executor.poll(0)
     let idleMs = 0
-    while (this.mustStop(batchBytes)) {
+    while (!isDone()) {
       this.engine.checkWritable()
-      this.engine.syncer.syncBlocked()
+      syncer.syncBlocked()
+      // The answer of a sync that is in flight comes with a turn of the event loop.
+      if (this.barrier === 'log sync' && maySync(this.engine)) syncer.syncNow()
+      if (isDone()) return
       if (executor.poll(POLL_MS) > 0) {
         idleMs = 0
         continue
@@ -259,4 +297,8 @@ export class WriteStalls {
   private wake(): void {
     this.waiters.wake()
   }
+}
+
+function maySync({ setup }: EngineCore): boolean {
+  return setup.vfs.hasBlockingSync !== false
 }

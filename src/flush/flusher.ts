@@ -114,10 +114,17 @@ export class Flusher {
 
   /** Resolves when everything that is queued now is released. Rejects when flushing was given up. */
   whenReleased(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.tellReleased((error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  /** Tells what `whenReleased` waits for, or the error, as soon as it is known. */
+  tellReleased(tell: (error: unknown) => void): void {
     const { newest } = this.queue
-    if (newest === null) return Promise.resolve()
-    if (this.isSuspended) return Promise.reject(this.giveUpError)
-    return new Promise((resolve, reject) => this.waiters.push({ taskId: newest.id, resolve, reject }))
+    if (newest === null) tell(null)
+    else if (this.isSuspended) tell(this.giveUpError)
+    else this.waiters.push({ taskId: newest.id, resolve: () => tell(null), reject: tell })
   }
 
   /** Lets no build and no install begin; those that are running end. */

@@ -123,6 +123,8 @@ const recordReaders = new Map<number, FieldReader>([
     const count = Math.floor((Math.min(end, it.position + it.left) - it.position) / 8)
     return Array.from({ length: count }, () => it.u53('expiries, octile'))
   }],
+  [RecordTag.origin, readOrigin],
+  [RecordTag.sequenceOverride, (it) => it.u53('sequence number of all that is in the file')],
   [RecordTag.spans, (it) => ({ fragments: it.u32('fragments of range tombstones'), ...readBounds(it) })],
   [RecordTag.widestSpans, (it) => {
     const spans: unknown[] = []
@@ -131,6 +133,10 @@ const recordReaders = new Map<number, FieldReader>([
     return spans
   }],
 ])
+
+function readOrigin(it: Annotator): Record<string, unknown> {
+  return { databaseId: toHex(it.raw(16, 'database id in the file')), fileNum: it.u53('file number in the file') }
+}
 
 function readBounds(it: Annotator): Record<string, unknown> {
   const lower = printBytes(it.bytes('first deleted key'))
@@ -253,6 +259,7 @@ function tableNode(table: TableFacts): TreeNode {
     ...(firstLog === 0 ? [] : [`logs ${firstLog} to ${lastLog}`]),
     ...(table.expiry === null ? [] : [expiryText(table.expiry)]),
     ...(table.spans === null ? [] : [spansText(table.spans)]),
+    ...(table.origin ? ['made outside'] : []),
   ]
   const children = table.valueFiles.map(({ fileNum: file, valueCount, valueBytes }) =>
     ({ label: `value file ${file}: ${valueCount} values, ${valueBytes} bytes` }))

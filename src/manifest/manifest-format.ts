@@ -82,6 +82,10 @@ export const RecordTag = {
   spans: 3,
   /** Stretches of deleted keys: u32 count, then { u64 sequence number, lower, upper } each; ignorable. */
   widestSpans: 4,
+  /** The database id, 16 bytes, and the file number, u64, which is 0, in the header of a table from outside. */
+  origin: 5,
+  /** u64: the sequence number that counts in place of each one in the file, which are 0. It stands with `origin`. */
+  sequenceOverride: 6,
   /** u64; ignorable. */
   handleCount: 8,
   /** Eight u64; ignorable. */
@@ -90,8 +94,6 @@ export const RecordTag = {
 
 /** Numbers of record fields that later versions may write; nothing else may use them. */
 export const ReservedRecordTag = {
-  origin: 5,
-  sequenceOverride: 6,
   operandCount: 7,
   valueFilesAsDeltas: 9,
 } as const

@@ -24,12 +24,14 @@
  *                tag 3, u32 fragments of range tombstones, then the first key that they delete and the bound behind
  *                the last, u32 length and bytes each; an empty bound is none; only when there are some
  *                tag 4, ignorable, u32 stretches of deleted keys, then { u64 sequence number, lower, upper } each
+ *                tag 5, the 16 bytes of the database id and u64 file number, 0, in the header of a table from outside
+ *                tag 6, u64 sequence number that counts in place of those in the file; with tag 5, and only with it
  *                tag 8, ignorable, u64 entries whose values stand in value files; only when above 0
  *                tag 10, ignorable, eight u64: about when each eighth of the entries that expire has expired
  */
-import { BadBytes, ByteWriter, handleCountOf, KEY_BYTES_MAX, SALT_BYTES } from '../base/index.js'
+import { BadBytes, ByteWriter, handleCountOf, KEY_BYTES_MAX, OUTSIDE_FILE_NUM, SALT_BYTES } from '../base/index.js'
 import type {
-  ByteReader, ExpiryFacts, LevelNum, SpanFacts, TableFacts, ValueFileReference, WideSpan,
+  ByteReader, ExpiryFacts, LevelNum, SpanFacts, TableFacts, TableOrigin, ValueFileReference, WideSpan,
 } from '../base/index.js'
 import { UnknownField } from './fields.js'
 import { FIELD_IGNORABLE, LEVELS_MAX, RecordTag } from './manifest-format.js'
@@ -38,6 +40,7 @@ const VALUE_FILE_BYTES = 24
 /** A sequence number and two lengths. */
 const WIDE_SPAN_BYTES_MIN = 16
 const NO_BYTES = new Uint8Array(0)
+const DATABASE_ID_BYTES = 16
 
 export interface LevelTable {
   readonly level: LevelNum
@@ -57,8 +60,30 @@ export function encodeTableRecord(writer: ByteWriter, { level, facts }: LevelTab
   if (facts.hiddenCount > 0) encodeCount(writer, RecordTag.hiddenCount, facts.hiddenCount)
   if (facts.expiry !== null) encodeCount(writer, RecordTag.expiringCount, facts.expiry.count)
   if (facts.spans !== null) encodeSpans(writer, facts.spans)
+  if (facts.origin) encodeOrigin(writer, facts.origin)
   if (facts.valueFiles.length > 0) encodeCount(writer, RecordTag.handleCount, handleCountOf(facts.valueFiles))
   if (facts.expiry !== null) encodeOctiles(writer, facts.expiry.octilesMs)
+}
+
+function encodeOrigin(writer: ByteWriter, { databaseId, seqNum }: TableOrigin): void {
+  writer.u32(RecordTag.origin).bytes(new ByteWriter(24).raw(databaseId).u53(OUTSIDE_FILE_NUM).finish())
+  writer.u32(RecordTag.sequenceOverride).u32(8).u53(seqNum)
+}
+
+function decodeOrigin(value: ByteReader): TableOrigin {
+  const databaseId = value.raw(DATABASE_ID_BYTES)
+  const at = value.position
+  const fileNum = value.u53()
+  if (fileNum !== OUTSIDE_FILE_NUM) throw new UnknownField(at, `a table of another database, file number ${fileNum}`)
+  return { databaseId, seqNum: 0 }
+}
+
+/** It counts with the origin alone: tags ascend, so that is known. */
+function decodeOverride(facts: TableFacts, value: ByteReader): void {
+  const at = value.position
+  const seqNum = value.u53()
+  if (!facts.origin || seqNum === 0) throw new BadBytes(at, `sequence number ${seqNum} for a table without an origin`)
+  facts.origin.seqNum = seqNum
 }
 
 function encodeOctiles(writer: ByteWriter, octilesMs: readonly number[]): void {
@@ -136,6 +161,8 @@ export function decodeRecordField(facts: TableFacts, tag: number, value: ByteRea
     case RecordTag.widestSpans: if (facts.spans !== null) facts.spans.widest = decodeWidest(value); break
     case RecordTag.expiringCount: if (facts.expiry !== null) facts.expiry.count = value.u53(); break
     case RecordTag.expiryOctiles: decodeOctiles(facts, value); break
+    case RecordTag.origin: facts.origin = decodeOrigin(value); break
+    case RecordTag.sequenceOverride: decodeOverride(facts, value); break
     case RecordTag.handleCount: checkHandleCount(facts, value)
   }
 }

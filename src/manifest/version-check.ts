@@ -13,13 +13,14 @@
  *   MAN-8  facts of a log are kept while replay or a pin may read the log, and no longer
  *   MAN-9  lastSeqNum, nextFileNum, logPointer, each pin and the facts of a log never go back
  *          (version-builder.ts)
+ *   ING-4  all numbers of a table from outside are the one that its record gives it
  *   VLG-3  a promoted log lies below the log pointer: no replay reads it
  */
 import {
   FILE_BYTES_MAX, FILE_HEADER_BYTES, KEY_BYTES_MAX, NAME_NUMBER_MAX, POSITION_BYTES_MAX, SALT_BYTES, SEQ_NUM_MAX,
   compareBytes,
 } from '../base/index.js'
-import type { ExpiryFacts, FileNum, LevelNum, SpanFacts, TableFacts } from '../base/index.js'
+import type { ExpiryFacts, FileNum, LevelNum, SpanFacts, TableFacts, TableOrigin } from '../base/index.js'
 import {
   LEVELS_MAX, LOGS_MAX, PINS_MAX, PIN_NAME_BYTES_MAX, TABLES_MAX, TEXT_BYTES_MAX,
   VALUE_FILES_PER_TABLE_MAX, VALUE_LOGS_MAX, WIDEST_SPANS_MAX,
@@ -116,8 +117,18 @@ function* tableProblems(table: TableFacts): Problems {
   if (firstLog > lastLog || (firstLog === 0 && lastLog !== 0)) yield 'first log is above the last'
   if (table.salt.length !== 8) yield `salt of ${table.salt.length} bytes`
   yield* referenceProblems(table)
+  if (table.origin) yield* originProblems(table, table.origin)
   if (expiry !== null) yield* expiryProblems(table, expiry)
   if (table.spans !== null) yield* spanProblems(table, table.spans)
+}
+
+function* originProblems(table: TableFacts, { databaseId, seqNum }: TableOrigin): Problems {
+  const { smallestSeqNum, largestSeqNum, firstLog, valueFiles } = table
+  if (databaseId.length !== 16) yield `a database id of ${databaseId.length} bytes`
+  if (!isPositive(seqNum) || seqNum !== smallestSeqNum || seqNum !== largestSeqNum) {
+    yield `ING-4: sequence numbers ${smallestSeqNum} to ${largestSeqNum} of a table from outside that has ${seqNum}`
+  }
+  if (firstLog !== 0 || valueFiles.length > 0) yield 'a table from outside with logs, or with value files'
 }
 
 function* expiryProblems({ entryCount }: TableFacts, expiry: ExpiryFacts): Problems {

@@ -197,6 +197,8 @@ export class Memtable {
         const entries = at + FRAME_HEADER_BYTES + extensionBytes
         if (extensionBytes > 0) this.position = findPosition(bytes, entries - extensionBytes, entries) ?? this.position
         this.insertEntries(entries, getU32(bytes, at + 24), getU53(bytes, at + 16))
+      } else if (bytes[at + 12] === FrameType.ingestNote) {
+        this.lastSeqNum = getU53(bytes, at + 16)
       }
       at += frameBytes(bodyBytes)
     }

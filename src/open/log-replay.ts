@@ -14,7 +14,7 @@ import type { Slab, SlabPool } from '../slab/index.js'
 import { readFully, syncFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import {
-  cutUnsynced, findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog,
+  cutUnsynced, cutVoidNote, findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog,
 } from '../wal/index.js'
 import type { HistoryCut, ScannedLog } from '../wal/index.js'
 import { readStreamed } from './streamed-values.js'
@@ -96,12 +96,17 @@ export function* replayLogs(
     scanned.sort((a, b) => a.fileNum - b.fileNum)
     const logs = holdToListed(scanned, { listed, logPointer, lineage: lineage.own })
     replayed.cut = findHistory(logs, logPointer)
+    let leastSeqNum = lastSeqNum
+    for (const log of logs) {
+      // A writer never gives out the number of a note that did not come true.
+      if (cutVoidNote(log, lastSeqNum) && isWriting) leastSeqNum = Math.max(leastSeqNum, log.noteSeqNum)
+    }
     replayed.logs = scanned.map((log) => factsOf(log, logs.includes(log)))
-    replayed.endSeqNum = lastNumber(logs, lastSeqNum)
+    replayed.endSeqNum = lastNumber(logs, leastSeqNum)
     if (durableFrom !== undefined) {
       for (const _ of cutUnsynced(logs, { listed, shown: durableFrom })) yield* source.giveWay()
     }
-    replayed.lastSeqNum = lastNumber(logs, lastSeqNum)
+    replayed.lastSeqNum = lastNumber(logs, leastSeqNum)
     for (const log of logs) {
       if (log.goodEnd <= FIRST_BATCH_OFFSET) continue
       const memtable = yield* source.memtable(log, hashSeed)

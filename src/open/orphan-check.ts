@@ -4,11 +4,14 @@
  * Kept are a file of another database, and one that holds writes which neither manifest nor logs know: a power
  * loss may leave such a file, legally, and so does a manifest that is not the one it should be. When the manifest
  * has nothing to set against such files, it is the manifest that is wrong, and that is an error.
+ * A table from outside that no version lists is debris: an ingest removes its source only when an edit lists the table.
  * Thread: main; runs blocking or awaited. Changes nothing.
  * Invariants: REC-5 an open deletes no file that may hold what is nowhere else, and no file of another database.
  */
-import { compareBytes, corruption, errnoOf, manifestFileName, parseFileName } from '../base/index.js'
-import type { FileNum, SeqNum, Steps, TableFacts } from '../base/index.js'
+import {
+  compareBytes, corruption, errnoOf, manifestFileName, OUTSIDE_FILE_NUM, parseFileName,
+} from '../base/index.js'
+import type { FileHeader, FileNum, SeqNum, Steps, TableFacts } from '../base/index.js'
 import { allTables, findLostEdit, logNumbers, tableCount } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { readUnlistedTable } from '../sstable/index.js'
@@ -30,6 +33,10 @@ export interface Orphan {
   facts: TableFacts | null
   /** True when nothing is known of it. */
   isUnreadable: boolean
+  /**
+   * True for a table that no database made: it is here since a crash cut an ingest short, and the source has it too.
+   */
+  isFromOutside: boolean
 }
 
 /** What an open knows of its own history. */
@@ -50,7 +57,9 @@ export function* readOrphans(
     const parsed = parseFileName(file)
     if ((parsed?.kind !== 'table' && parsed?.kind !== 'vlog') || listed.has(parsed.fileNum)) continue
     const { kind, fileNum } = parsed
-    const unread: Orphan = { file, kind, fileNum, isOurs: true, largestSeqNum: null, facts: null, isUnreadable: false }
+    const unread: Orphan = {
+      file, kind, fileNum, isOurs: true, largestSeqNum: null, facts: null, isUnreadable: false, isFromOutside: false,
+    }
     const found = yield* readOrphan(vfs, vfs.join(dir, file), unread, databaseId)
     if (found !== null) orphans.push(found)
   }
@@ -67,8 +76,9 @@ export function* readOrphans(
 /** Reads what is known of one orphan; null when it is gone meanwhile. */
 function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Array): Steps<Orphan | null> {
   try {
-    const { databaseId: own, ...found } = yield* withFile(vfs, path, 'read', (file) => readUnlisted(file, unread))
-    return { ...unread, ...found, isOurs: own === null || compareBytes(own, databaseId) === 0 }
+    const { header, ...found } = yield* withFile(vfs, path, 'read', (file) => readUnlisted(file, unread))
+    if (unread.kind === 'table' && header?.fileNum === OUTSIDE_FILE_NUM) return { ...unread, isFromOutside: true }
+    return { ...unread, ...found, isOurs: header === null || compareBytes(header.databaseId, databaseId) === 0 }
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? null : { ...unread, isUnreadable: true }
   }
@@ -76,10 +86,10 @@ function* readOrphan(vfs: Vfs, path: string, unread: Orphan, databaseId: Uint8Ar
 
 function* readUnlisted(
   file: VfsFile, { file: name, kind }: Orphan,
-): Steps<Pick<Orphan, 'largestSeqNum' | 'facts'> & { databaseId: Uint8Array | null }> {
+): Steps<Pick<Orphan, 'largestSeqNum' | 'facts'> & { header: FileHeader | null }> {
   if (kind === 'vlog') {
     const { header, largestSeqNum } = yield* readUnlistedValueLog(file, name)
-    return { databaseId: header?.databaseId ?? null, largestSeqNum, facts: null }
+    return { header, largestSeqNum, facts: null }
   }
   const found = yield* readUnlistedTable({ file, name })
   return { ...found, largestSeqNum: found.facts?.largestSeqNum ?? null }

@@ -11,6 +11,8 @@ export {
 } from './compaction-settings.js'
 export type { CompactionSettings, CompactionStyle } from './compaction-settings.js'
 export { garbageBytesOf } from './condemned-logs.js'
+export { placeOutside } from './outside-levels.js'
+export type { OutsidePlace } from './outside-levels.js'
 export { pickContext } from './pick-context.js'
 export { createPicker } from './create-picker.js'
 export { collectionPicker } from './pick-collection.js'

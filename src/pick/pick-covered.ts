@@ -3,8 +3,8 @@
  * any size let go of is space again as soon as the tombstone stands in a table.
  *
  * A table is taken when its extent lies in one stretch of deleted keys of a newer table (TableFacts, `spans.widest`)
- * with a number above all of its own, and no snapshot stands below that number. Its own tombstones hide nothing that
- * the newer one does not hide.
+ * with a number above all of its own, and no snapshot stands below the tombstones that delete it. Its own hide nothing
+ * that the newer one does not hide.
  * Thread: any (pure). What is covered depends on the version alone, and is computed once for each.
  */
 import { compareBytes } from '../base/index.js'
@@ -23,8 +23,16 @@ const TABLES_MAX = 1024
 
 interface CoveredTable {
   readonly table: TableFacts
-  /** The lowest number of a stretch over the whole table. */
+  /** A reader at this number sees all of the table deleted. */
   readonly coverSeqNum: SeqNum
+}
+
+/**
+ * A stretch with the highest number that a tombstone in it may have. The stretch says from which number on all of it is
+ * deleted, but a part of it may be deleted by a newer tombstone alone, which an older reader does not see.
+ */
+interface CoveringSpan extends WideSpan {
+  readonly newest: SeqNum
 }
 
 /** The covered tables of each level. */
@@ -55,14 +63,14 @@ function coveredIn(version: Version): CoveredLevels {
 
 function findCovered({ levels }: Version): CoveredLevels {
   if (levels.every(({ tables }) => tables.every(({ spans }) => spans === null))) return NONE
-  const newer: WideSpan[] = []
+  const newer: CoveringSpan[] = []
   return levels.map(({ runs }) => runs.flatMap((run) => {
     const covered = new Map<TableFacts, SeqNum>()
     for (const span of newer) {
       const extent = extentOfRange(span)
       for (const table of run.overlapping(extent)) {
         if (span.seqNum <= table.largestSeqNum || !extentCovers(extent, extentOf(table))) continue
-        covered.set(table, Math.min(span.seqNum, covered.get(table) ?? Infinity))
+        covered.set(table, Math.min(span.newest, covered.get(table) ?? Infinity))
       }
     }
     newer.push(...stretchesOf(run.tables).slice(0, SPANS_MAX - newer.length))
@@ -75,16 +83,29 @@ function findCovered({ levels }: Version): CoveredLevels {
  * The stretches that the tables of a run delete. A merge cuts a stretch where it ends an output, so those that touch
  * from one table to the next are joined besides.
  */
-function stretchesOf(tables: readonly TableFacts[]): WideSpan[] {
-  const stretches: WideSpan[] = []
-  let joined: WideSpan = { lower: new Uint8Array(0), upper: null, seqNum: 0 }
-  for (const span of tables.flatMap(({ spans }) => spans?.widest ?? [])) {
+function stretchesOf(tables: readonly TableFacts[]): CoveringSpan[] {
+  const stretches: CoveringSpan[] = []
+  let joined: CoveringSpan = { lower: new Uint8Array(0), upper: null, seqNum: 0, newest: 0 }
+  for (const span of tables.flatMap(widestOf)) {
     stretches.push(span)
     const touches = joined.upper !== null && compareBytes(joined.upper, span.lower) === 0
-    joined = touches ? { ...span, lower: joined.lower, seqNum: Math.min(joined.seqNum, span.seqNum) } : span
+    joined = touches ? joinedSpan(joined, span) : span
     if (touches) stretches.push(joined)
   }
   return stretches
+}
+
+function widestOf({ spans, largestSeqNum }: TableFacts): CoveringSpan[] {
+  if (spans === null) return []
+  // Of a single fragment the number is known; of several only that none is above the table's largest.
+  return spans.widest.map((span) => ({ ...span, newest: spans.count === 1 ? span.seqNum : largestSeqNum }))
+}
+
+function joinedSpan(first: CoveringSpan, second: CoveringSpan): CoveringSpan {
+  return {
+    lower: first.lower, upper: second.upper,
+    seqNum: Math.min(first.seqNum, second.seqNum), newest: Math.max(first.newest, second.newest),
+  }
 }
 
 /** Estimates the part of a table's entries that these stretches of newer tables delete. */

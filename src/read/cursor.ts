@@ -78,6 +78,8 @@ export class Cursor implements OpenCursor {
   private enteredAt: Uint8Array | null = null
   /** Count of the current memtable's entries when the cursor sees all of them; -1 when it sees an older moment. */
   private seenCount = -1
+  /** How often tables had come from outside when the state was entered. */
+  private epoch = 0
   /** True when the last `next` gave false without an answer: the caller calls it again. */
   isPaused = false
   private readonly stepsMax: number
@@ -112,6 +114,7 @@ export class Cursor implements OpenCursor {
     view.prepareIteration()
     const memtable = state.memtables[0]
     this.seenCount = memtable?.lastSeqNum === seqNum ? memtable.entryCount : -1
+    this.epoch = view.iterators.gap.epoch
     const before = view.iterators.tableCount
     const cover = coverOf(state, seqNum)
     const sources = openSources(view.iterators, state, range, cover)
@@ -234,13 +237,14 @@ export class Cursor implements OpenCursor {
   /** Remembers that what was found is deleted from the place where the walk entered. */
   private noteGap(from: Uint8Array): void {
     this.enteredAt = null
-    const { seenCount, held, visible, view, seqNum, timeMs, range } = this
+    const { seenCount, epoch, held, visible, view, seqNum, timeMs, range } = this
     const memtable = held?.memtables[0]
     // What a snapshot of an older moment sees says nothing about the present.
     if (memtable === undefined || seenCount < 0 || visible === null || visible.passedCount === 0) return
     const { valid, keyBytes, keyStart, keyEnd } = visible
     const end = valid ? Uint8Array.prototype.slice.call(keyBytes, keyStart, keyEnd) : range.upper
-    view.iterators.gap.note({ memtable, seqNum, timeMs, entryCount: seenCount }, visible.passedCount, from, end)
+    const reader = { memtable, seqNum, timeMs, entryCount: seenCount, epoch }
+    view.iterators.gap.note(reader, visible.passedCount, from, end)
   }
 
   /**

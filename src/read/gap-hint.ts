@@ -5,7 +5,9 @@
  * A cursor that had to pass many tombstones, or values that have expired, finds the stretch. The hint is true for every
  * reader at that moment or later, and at that time or later, until a key is put into the stretch; then the stretch ends
  * before that key. Puts are looked for when the hint is used, each once, so writes pay nothing for it. The hint ends
- * with its memtable.
+ * with its memtable, and when tables come from outside, whose keys no memtable has: what a reader from before finds
+ * then
+ * says nothing of them either (ING-5).
  * Owns: one stretch. Thread: main.
  */
 import { compareBytes } from '../base/index.js'
@@ -20,6 +22,8 @@ export interface GapReader {
   timeMs: number
   /** Count of the memtable's entries at that moment. */
   entryCount: number
+  /** What `epoch` was at that moment. */
+  epoch: number
 }
 
 /** A stretch of fewer tombstones is not remembered, but walked over again. */
@@ -29,6 +33,8 @@ const NEW_ENTRIES_MAX = 8192
 
 export class GapHint {
   private memtable: Memtable | null = null
+  /** How often tables have come from outside. */
+  epoch = 0
   /** Count of the memtable's entries that were looked at. */
   private entryCount = 0
   private seqNum: SeqNum = 0
@@ -40,7 +46,7 @@ export class GapHint {
 
   /** Takes note that `reader` passed `passedCount` tombstones from `lower` on, up to `upper`. */
   note(reader: GapReader, passedCount: number, lower: Uint8Array, upper: Uint8Array | null): void {
-    if (passedCount < PASSED_COUNT_MIN) return
+    if (passedCount < PASSED_COUNT_MIN || reader.epoch !== this.epoch) return
     this.memtable = reader.memtable
     this.entryCount = reader.entryCount
     this.seqNum = reader.seqNum
@@ -49,14 +55,15 @@ export class GapHint {
     this.upper = upper
   }
 
-  /** Drops the hint: what follows may be another state with the same memtable. */
+  /** Drops the hint: what follows may be another state with the same memtable, or tables that come from outside. */
   forget(): void {
     this.memtable = null
+    this.epoch++
   }
 
   /** Gives where the stretch around `from` begins and where this reader may go on; null if there is none. */
   find(
-    { memtable, seqNum, timeMs }: Omit<GapReader, 'entryCount'>, from: Uint8Array,
+    { memtable, seqNum, timeMs }: Omit<GapReader, 'entryCount' | 'epoch'>, from: Uint8Array,
   ): { lower: Uint8Array; end: Uint8Array } | null {
     if (this.memtable !== memtable || seqNum < this.seqNum || timeMs < this.timeMs) return null
     if (compareBytes(from, this.lower) < 0 || !this.takeNewEntries(memtable)) return null

@@ -18,6 +18,11 @@ export class Pace {
     this.bytesPerMs = bytesPerSecond / 1000
   }
 
+  /** The bytes that go in so many milliseconds; one at least. */
+  bytesPer(ms: number): number {
+    return Math.max(1024, Math.ceil(this.bytesPerMs * ms))
+  }
+
   /** Counts bytes, and gives how many milliseconds the work must rest before it goes on. */
   restMs(bytes: number): number {
     if (this.bytesPerMs === Infinity) return 0

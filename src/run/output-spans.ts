@@ -20,7 +20,7 @@ export function readInputSpans(place: TableContext, tables: readonly TableFacts[
     if (facts.spans === null) continue
     const { file, name } = openListedTable(place, facts)
     try {
-      const spans = runSync(readTableSpans({ file, name }))
+      const spans = runSync(readTableSpans({ file, name }, facts))
       if (spans !== null) sets.push(spans)
     } finally {
       file.closeSync()

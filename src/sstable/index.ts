@@ -3,6 +3,7 @@ export { BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN } from './block/b
 export * from './block/build-buffer.js'
 export { compareTied, HEAD_MAX, HEAD_MIN, headOf } from './block/key-heads.js'
 export { describeTable } from './dump/table-dump.js'
+export * from './read/outside-table.js'
 export * from './read/table-check.js'
 export * from './read/table-file.js'
 export { PrefixQuery } from './lookup/prefix-filter.js'

@@ -13,7 +13,7 @@
  *        8       value: u64 where the table below says number; zeros up to a multiple of 8
  */
 import {
-  alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, handleCountOf, HASH_SEED_BYTES, KEY_BYTES_MAX,
+  addedSeqNum, alignUp, BadBytes, ByteReader, ByteWriter, compareBytes, handleCountOf, HASH_SEED_BYTES, KEY_BYTES_MAX,
   KEY_ORDER_NAME, NAME_NUMBER_MAX, SEQ_NUM_MAX, toHex,
 } from '../base/index.js'
 import type { ExpiryFacts, TableFacts, ValueFileReference } from '../base/index.js'
@@ -73,6 +73,8 @@ const NUMBERS = [
   'entryCount', 'tombstoneCount', 'rawBytes', 'smallestSeqNum', 'largestSeqNum', 'firstLog', 'lastLog',
   'keyspaceId', 'keyCount', 'blockBytes',
 ] as const
+/** Those of which a table that was made outside has 0, and its facts the number that counts. */
+const SEQ_NUMS: ReadonlySet<string> = new Set(['smallestSeqNum', 'largestSeqNum'])
 const EXPIRY_NUMBERS = ['expiryMin', 'expiryMax'] as const
 type NumberName = (typeof NUMBERS)[number] | (typeof EXPIRY_NUMBERS)[number]
 
@@ -298,7 +300,8 @@ function hiddenCountOf({ entryCount, keyCount }: TableProperties): number {
 export function factThatDiffers(properties: TableProperties, facts: TableFacts): string | null {
   for (const name of NUMBERS) {
     if (name === 'keyCount' || name === 'blockBytes') continue
-    if (properties[name] !== facts[name]) return `${name} ${properties[name]} against ${facts[name]}`
+    const value = properties[name] + (SEQ_NUMS.has(name) ? addedSeqNum(facts) : 0)
+    if (value !== facts[name]) return `${name} ${value} against ${facts[name]}`
   }
   const hiddenCount = hiddenCountOf(properties)
   // What range tombstones hide only the writer has counted.

@@ -20,7 +20,7 @@ import {
   alignUp, BadBytes, compareBytes, compareRanges, getU32, getU53, KEY_BYTES_MAX, putU32, putU53, SEQ_NUM_MAX,
   sharedPrefixLength,
 } from '../base/index.js'
-import type { SpanFacts, WideSpan } from '../base/index.js'
+import type { SeqNum, SpanFacts, WideSpan } from '../base/index.js'
 import { Spans } from '../iterator/index.js'
 
 const HEADER_BYTES = 16
@@ -53,7 +53,7 @@ function numbersStart(count: number): number {
 }
 
 /** Reads a section. Throws BadBytes with the offset in `content`. */
-export function decodeSpans(content: Uint8Array): Spans {
+export function decodeSpans(content: Uint8Array, isOutside = false): Spans {
   if (content.length < HEADER_BYTES) throw new BadBytes(0, 'spans without a header')
   const [count, numberCount, boundBytes, flags] = [0, 4, 8, 12].map((at) => getU32(content, at)) as number[] as
     [number, number, number, number]
@@ -72,7 +72,7 @@ export function decodeSpans(content: Uint8Array): Spans {
   })
   checkZeros(content, startsEnd + 4 * (count + 1), numbersAt)
   checkZeros(content, boundsAt + boundBytes, content.length)
-  for (let i = 0; i < count; i++) checkFragment(spans, i)
+  for (let i = 0; i < count; i++) checkFragment(spans, i, isOutside ? 0 : 1)
   return spans
 }
 
@@ -88,7 +88,7 @@ function readWords(content: Uint8Array, at: number, count: number, last: number)
   return words
 }
 
-function checkFragment(spans: Spans, i: number): void {
+function checkFragment(spans: Spans, i: number, smallest: SeqNum): void {
   const { bounds, starts, firsts, numbers } = spans
   const [lower, upper, end] = [starts[2 * i]!, starts[2 * i + 1]!, starts[2 * i + 2]!]
   const isEndless = spans.isEndless(i)
@@ -103,7 +103,7 @@ function checkFragment(spans: Spans, i: number): void {
     if (numbers[at]! >= before) throw new BadBytes(0, `numbers of fragment ${i} do not descend`)
     before = numbers[at]!
   }
-  if (before === SEQ_NUM_MAX + 1 || before === 0) throw new BadBytes(0, `fragment ${i} has no number`)
+  if (before === SEQ_NUM_MAX + 1 || before < smallest) throw new BadBytes(0, `fragment ${i} has no number`)
 }
 
 /** Gives what the manifest knows of these spans. */

@@ -54,7 +54,7 @@ export class NewTable extends NewFile {
   }
 
   /** Finishes the table, with pauses. Requires: at least one entry. */
-  *finish(replaces: Replaces): Generator<undefined, TableFacts, unknown> {
+  *finish(replaces: Replaces | null): Generator<undefined, TableFacts, unknown> {
     const facts = yield* this.builder.finishing(replaces)
     this.close()
     return facts

@@ -134,6 +134,13 @@ export class OpenTables {
     return this.open.get(fileNum)?.table.facts ?? null
   }
 
+  /** Gives a loaded table from outside its number. Requires: it is in no read state yet. */
+  takeNumber(facts: TableFacts): void {
+    const entry = this.open.get(facts.fileNum)
+    assert(entry?.users === 0, `table ${facts.fileNum} is loaded, and nobody reads it`)
+    entry.table.takeNumber(facts)
+  }
+
   /** Counts a user of a loaded table. */
   hold(fileNum: FileNum): Table {
     const entry = this.open.get(fileNum)

@@ -73,10 +73,10 @@ export function isDirectoryFailure(error: unknown): boolean {
   return VarveError.is(error) && error.file === DIRECTORY_NAME && !isOutOfFiles(error)
 }
 
-const NO_HARD_LINKS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'ENOSYS', 'EMLINK'])
+export const NO_HARD_LINKS: ReadonlySet<string> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'ENOSYS', 'EMLINK'])
 
 /** True when the file has both names now, false when it was renamed. */
-function nameWithoutReplacing(vfs: Vfs, from: string, to: string): boolean {
+export function nameWithoutReplacing(vfs: Vfs, from: string, to: string): boolean {
   try {
     vfs.linkSync(from, to)
     return true
@@ -126,7 +126,7 @@ export function* syncFiles(
   return null
 }
 
-function syncDirectory(vfs: Vfs, dir: string): void {
+export function syncDirectory(vfs: Vfs, dir: string): void {
   try {
     vfs.syncDirSync(dir)
   } catch (error) {

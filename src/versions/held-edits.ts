@@ -74,11 +74,19 @@ export class HeldEdits {
 
   /** Resolves when everything held now is durable. */
   whenSettled(): Promise<void> {
-    if (this.held.length === 0) return Promise.resolve()
-    if (this.failure !== null) return Promise.reject(this.failure.error)
-    const settled = new Promise<void>((resolve, reject) => this.waiters.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.tellSettled((error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  /** Tells what `whenSettled` waits for, or the error, as soon as it is known. */
+  tellSettled(tell: (error: unknown) => void): void {
+    if (this.held.length === 0 || this.failure !== null) {
+      tell(this.held.length === 0 ? null : this.failure!.error)
+      return
+    }
+    this.waiters.push({ resolve: () => tell(null), reject: tell })
     this.settle()
-    return settled
   }
 
   /** Resolves when no settling is under way; starts none. */

@@ -14,7 +14,7 @@ import {
   unknownFrame, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileNum, FrameHeader, SeqNum } from '../base/index.js'
-import { decodePredecessor } from './log-format.js'
+import { decodePredecessor, FIRST_BATCH_OFFSET } from './log-format.js'
 import type { Predecessor } from './log-format.js'
 
 /** The limit for sequence numbers of one log, as memtables count in 32 bits. It is far more than a log can hold. */
@@ -44,6 +44,10 @@ export interface ScannedLog {
   firstSeqNum: SeqNum
   lastSeqNum: SeqNum
   entryCount: number
+  /** The sequence number of tables from outside that its first frame tells of; 0 when there is no such note. */
+  noteSeqNum: SeqNum
+  /** Where the note ends. */
+  noteEnd: number
 }
 
 /** Where history was cut. The report of an open has it. */
@@ -72,6 +76,7 @@ export function* scanSlices(
   const log: ScannedLog = {
     fileNum, bytes, fileBytes, header: null, headerProblem: null, predecessor: null,
     markLog: 0, markBytes: 0, goodEnd: 0, endsClean: false, firstSeqNum: 0, lastSeqNum: 0, entryCount: 0,
+    noteSeqNum: 0, noteEnd: 0,
   }
   const header = readHeader(bytes.subarray(0, fileBytes), logFileName(fileNum), fileNum, databaseId)
   if (VarveError.is(header)) {
@@ -158,7 +163,16 @@ function acceptFrame(log: ScannedLog, at: number, frame: FrameHeader, name: stri
   const problem = frameProblem(log.bytes, at, frame, name)
   if (problem !== null) throw problem
   if (at === FILE_HEADER_BYTES) return frame.type === FrameType.predecessor && acceptPredecessor(log, at)
+  if (frame.type === FrameType.ingestNote) return acceptNote(log, at, frame)
   return frame.type === FrameType.mark || acceptBatch(log, at, frame, name)
+}
+
+function acceptNote(log: ScannedLog, at: number, { firstSeqNum, bodyBytes }: FrameHeader): boolean {
+  if (firstSeqNum <= log.lastSeqNum || firstSeqNum > SEQ_NUM_MAX) return false
+  log.noteSeqNum = firstSeqNum
+  log.noteEnd = at + frameBytes(bodyBytes)
+  log.lastSeqNum = firstSeqNum
+  return true
 }
 
 function acceptPredecessor(log: ScannedLog, at: number): boolean {
@@ -257,6 +271,7 @@ export function cutVoidFrames(log: ScannedLog, end: number): void {
   let at = FILE_HEADER_BYTES
   let [count, lastSeqNum] = [0, log.predecessor!.lastSeqNum]
   while (at < end && readFrame(log.bytes, at, log.fileBytes, at, seed, LOG_FRAMES, frame) === 'good') {
+    if (frame.type === FrameType.ingestNote) lastSeqNum = frame.firstSeqNum
     if (frame.type === FrameType.batch) {
       count += frame.count
       lastSeqNum = frame.firstSeqNum + frame.count - 1
@@ -267,6 +282,25 @@ export function cutVoidFrames(log: ScannedLog, end: number): void {
   log.goodEnd = at
   log.entryCount = count
   log.lastSeqNum = lastSeqNum
+}
+
+/**
+ * Cuts a note off that never came true, since the manifest has no edit up to its number; then true. Throws CORRUPTION
+ * when frames stand behind it, since they were written after that edit was durable: then the manifest is not the one
+ * it should be.
+ */
+export function cutVoidNote(log: ScannedLog, lastSeqNum: SeqNum): boolean {
+  if (log.noteSeqNum <= lastSeqNum || log.goodEnd < log.noteEnd) return false
+  if (log.goodEnd > log.noteEnd) {
+    throw corruption(
+      logFileName(log.fileNum), log.noteEnd,
+      `it goes on behind tables from outside with sequence number ${log.noteSeqNum}, of which the manifest has none`,
+      'the manifest lost an edit: restore it from a backup; nothing was changed',
+    )
+  }
+  log.goodEnd = FIRST_BATCH_OFFSET
+  log.lastSeqNum = log.predecessor!.lastSeqNum
+  return true
 }
 
 /** Ends history at the `goodEnd` of logs[index]: everything behind it is void. Throws when a sync mark objects. */

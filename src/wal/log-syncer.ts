@@ -102,12 +102,20 @@ export class LogSyncer {
 
   /** Resolves when all entries up to `seqNum` survive power loss. Requires: they are written. */
   waitFor(seqNum: SeqNum): Promise<void> {
-    if (this.failure !== null) return Promise.reject(this.failure)
-    if (seqNum <= this.durableSeqNum) return Promise.resolve()
-    const waiting = new Promise<void>((resolve, reject) => this.waiters.push({ seqNum, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.tellDurable(seqNum, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  /** Tells what `waitFor` waits for, or the error, as soon as it is known, also while a caller blocks this thread. */
+  tellDurable(seqNum: SeqNum, tell: (error: unknown) => void): void {
+    if (this.failure !== null || seqNum <= this.durableSeqNum) {
+      tell(this.failure)
+      return
+    }
+    this.waiters.push({ seqNum, resolve: () => tell(null), reject: tell })
     this.keptAlive.set(true)
     this.start()
-    return waiting
   }
 
   /**

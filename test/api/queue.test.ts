@@ -76,7 +76,7 @@ test('a stretch of deleted keys is remembered until a key is put into it', () =>
   const hint = new GapHint()
   const { buffer } = sampleBuffer(1, { capacity: 1 << 16, lastSeqNum: 0 })
   const { memtable } = buffer
-  const reader = { memtable, seqNum: memtable.lastSeqNum, timeMs: 50, entryCount: memtable.entryCount }
+  const reader = { memtable, seqNum: memtable.lastSeqNum, timeMs: 50, entryCount: memtable.entryCount, epoch: 0 }
   const find = (from: string, seqNum = memtable.lastSeqNum, timeMs = 50) => {
     const found = hint.find({ memtable, seqNum, timeMs }, bytes(from))
     return found === null ? null : [text(found.lower), text(found.end)]

@@ -93,7 +93,7 @@ const entry = (more: Partial<CraftedEntry>): CraftedFrame => ({ entries: [{ key:
 type Case = readonly [frame: CraftedFrame, what: string, shift: number]
 
 const frameTypes: Case[] = [
-  [0, '0'], [3, '3 (editGroup)'], [5, '5 (values)'], [6, '6 (ingestNote)'], [7, '7 (exportRecords)'],
+  [0, '0'], [3, '3 (editGroup)'], [5, '5 (values)'], [7, '7 (exportRecords)'],
   [8, '8 (exportEnd)'], [9, '9'], [255, '255'],
 ].map(([type, name]) => [{ type: type as number, entries: [] }, `frame type ${name}`, 0])
 
@@ -136,8 +136,8 @@ describe('REC-7: a log with a reserved code is refused by name, and nothing is c
   }
 
   it('also where its body is torn, or is not there: it is never taken for a torn tail', async () => {
-    const frame = { ...entry({}), type: FrameType.ingestNote }
-    const what = `frame type 6 (ingestNote)${NEWER}`
+    const frame = { ...entry({}), type: FrameType.exportRecords }
+    const what = `frame type 7 (exportRecords)${NEWER}`
     const damaged = craftedDir(frame, (log, at) => (log.fill(0xaa, at + BODY, at + BODY + 8), log))
     await refuses(damaged, 'UNSUPPORTED_FORMAT', what, 0)
     await refuses(craftedDir(frame, (log, at) => log.subarray(0, at + BODY)), 'UNSUPPORTED_FORMAT', what, 0)

@@ -71,8 +71,11 @@ export class BlockReader {
     this.words = this.ownWords
   }
 
-  /** Turns to the block at bytes[base]. Requires: it was checked, or `check` is called next. */
-  open(bytes: Uint8Array, words: Uint32Array, base: number): void {
+  /**
+   * Turns to the block at bytes[base]. `addedSeqNum` counts besides each number that stands in it (ING-4): whatever
+   * reads entries here needs not know. Requires: it was checked, or `check` is called next.
+   */
+  open(bytes: Uint8Array, words: Uint32Array, base: number, addedSeqNum = 0): void {
     const word = base >>> 2
     const head = words[word]!
     const count = head & 0xffff
@@ -84,7 +87,7 @@ export class BlockReader {
     this.seqWidth = width
     this.flags = head >>> 24
     this.isRows = head >>> 24 === ROWS_FLAG
-    this.seqBase = words[word + 2]! + words[word + 3]! * 2 ** 32
+    this.seqBase = words[word + 2]! + words[word + 3]! * 2 ** 32 + addedSeqNum
     this.keyWord = word + 4
     this.valueWord = word + 4 + count
     this.seqWord = word + 5 + 2 * count

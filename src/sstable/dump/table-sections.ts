@@ -194,7 +194,7 @@ export function propertiesSection(properties: TableProperties, content: Uint8Arr
 
 /** Describes range tombstones; throws BadBytes. */
 export function spansSection(content: Uint8Array, extent: Extent): Section {
-  const spans = decodeSpans(content)
+  const spans = decodeSpans(content, true)
   const { count: n, bounds, starts, firsts, numbers, hasEnd } = spans
   const used = 16 + 4 * (2 * n + 1) + 4 * (n + 1)
   const boundName = (i: number): string => `fragment ${i >>> 1}: ${i % 2 === 0 ? 'lower' : 'upper'} bound`

@@ -34,6 +34,8 @@ export interface TableBlocksOptions {
   largestSeqNum?: SeqNum
   /** Count of the entries; absent when it is not known. */
   entryCount?: number
+  /** What counts besides each sequence number in the file; 0 by default. */
+  addedSeqNum?: SeqNum
 }
 
 export class TableBlocks {
@@ -50,12 +52,16 @@ export class TableBlocks {
   private readonly onIndexRead: () => void
   readonly entries: PointEntries
   private readonly rows: RowReads
+  /** What counts besides each sequence number in the file. */
+  addedSeqNum: SeqNum
   /** The checksum of each block that passed; 0 for none. A block with checksum 0 is checked every time. */
   private readonly passed: Uint32Array
 
   constructor(
     { source, footer, index }: Pick<TableParts, 'source' | 'footer' | 'index'>, cache: BlockCache,
-    { onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX, entryCount = NUMBER_MAX }: TableBlocksOptions = {},
+    {
+      onIndexRead = () => undefined, largestSeqNum = NUMBER_MAX, entryCount = NUMBER_MAX, addedSeqNum = 0,
+    }: TableBlocksOptions = {},
   ) {
     this.source = { ...source, saysPacked: saysPacked(footer) }
     this.footer = footer
@@ -67,6 +73,7 @@ export class TableBlocks {
     this.entries = new PointEntries(index.blockCount, largestSeqNum)
     const entryBytes = index.bytes(0, index.blockCount) / entryCount
     this.rows = new RowReads(source, cache.aside, largestSeqNum, entryBytes)
+    this.addedSeqNum = addedSeqNum
     this.passed = new Uint32Array(index.blockCount)
   }
 
@@ -106,7 +113,7 @@ export class TableBlocks {
     else {
       const { cache } = this
       const { bytes, words } = cache.chunkOf(frame)
-      reader.open(bytes, words, cache.baseOf(frame))
+      reader.open(bytes, words, cache.baseOf(frame), this.addedSeqNum)
     }
   }
 
@@ -190,7 +197,7 @@ export class TableBlocks {
   private readOwn(reader: BlockReader, i: number, block: FileBlock | null): void {
     reader.makeRoom(block?.roomBytes ?? this.index.bytes(i))
     const length = this.bring(i, block, reader, 0)
-    reader.open(reader.bytes, reader.words, 0)
+    reader.open(reader.bytes, reader.words, 0, this.addedSeqNum)
     this.check(reader, i, length, block?.isPacked)
   }
 
@@ -223,7 +230,7 @@ export class TableBlocks {
   private hitAside(reader: BlockReader, i: number): boolean {
     const { cache } = this
     if (!cache.aside.has(this.slots, i)) return false
-    reader.open(cache.aside.bytes, cache.aside.words, 0)
+    reader.open(cache.aside.bytes, cache.aside.words, 0, this.addedSeqNum)
     cache.hitCount++
     return true
   }
@@ -240,7 +247,7 @@ export class TableBlocks {
     const chunk = cache.chunkOf(frame)
     const base = cache.baseOf(frame)
     const contentLength = this.bring(i, block, chunk, base)
-    reader.open(chunk.bytes, chunk.words, base)
+    reader.open(chunk.bytes, chunk.words, base, this.addedSeqNum)
     this.check(reader, i, contentLength, block?.isPacked)
     cache.insert(slots, i, frame, length, mark)
   }
@@ -250,7 +257,7 @@ export class TableBlocks {
     const { cache: { aside }, index, slots } = this
     aside.makeRoom(block?.roomBytes ?? index.bytes(i))
     const length = this.bring(i, block, aside, 0)
-    reader.open(aside.bytes, aside.words, 0)
+    reader.open(aside.bytes, aside.words, 0, this.addedSeqNum)
     this.check(reader, i, length, block?.isPacked)
     aside.set(slots, i, false)
   }

@@ -5,7 +5,8 @@
  * Invariants: TAB-1 filter and point hash, as far as they are there, cover every user key.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes, hashRange,
+  addedSeqNum, checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes,
+  hashRange,
   KEY_BYTES_MAX, KeyHash, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
@@ -27,7 +28,7 @@ import { ExpiryTally } from '../expiry-tally.js'
 import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
   checkAgreement, checkFacts, checkPropertyFacts, checkSize, checkSpanFacts, readFilter, readOutline, readParts,
-  readPointHash, readPrefixFilter, readProperties, readSpans,
+  readPointHash, readPrefixFilter, readProperties, readSpans, renumbered,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
 
@@ -188,8 +189,8 @@ function readTally(outline: TableOutline, facts: TableFacts, reporter: Reporter)
   if (properties === null) return null
   reporter.attempt(propertiesAt, () => checkPropertyFacts(source, footer, properties, facts))
   const spans = reporter.attempt(spansAt, () => {
-    const read = runSync(readSpans(source, footer, properties))
-    checkSpanFacts(source, footer, read, facts)
+    const read = runSync(readSpans(outline, properties))
+    checkSpanFacts(source, footer, renumbered(read, addedSeqNum(facts)), facts)
     return read
   })
   const tally = new Tally({ name: source.name, footer, properties, lookups, spans }, reporter)

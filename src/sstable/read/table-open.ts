@@ -3,11 +3,11 @@
  * Does not own: the file. Thread: any; runs blocking or awaited.
  */
 import {
-  checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError, PrefixExtractor,
-  readHashSeed, VarveError,
+  addedSeqNum, checkFileIdentity, compareBytes, corruption, decodeFileHeader, FILE_HEADER_BYTES, fileSeed, ioError,
+  OUTSIDE_FILE_NUM, PrefixExtractor, readHashSeed, VarveError,
 } from '../../base/index.js'
-import type { FileHeader, Steps, TableFacts } from '../../base/index.js'
-import type { Spans } from '../../iterator/index.js'
+import type { FileHeader, SeqNum, Steps, TableFacts } from '../../base/index.js'
+import { Spans } from '../../iterator/index.js'
 import type { ReadableFile } from '../../vfs/index.js'
 import { parseAt, readContent, readExactly } from '../block/block-io.js'
 import type { TableSource } from '../block/block-io.js'
@@ -57,24 +57,32 @@ export interface PartChoice {
   filter: 'always' | 'without point hash' | 'never'
 }
 
-/** Reads a table of which nothing is known. */
-export function* readParts(table: TableFile, choice: PartChoice): Steps<TableParts> {
+/** Gives range tombstones of a table with the numbers that count: all that a table made outside has say 0. */
+export function renumbered(spans: Spans | null, added: SeqNum): Spans | null {
+  if (spans === null || added === 0) return spans
+  const { bounds, starts, firsts, hasEnd } = spans
+  return new Spans({ bounds, starts, firsts, hasEnd, numbers: spans.numbers.map((seqNum) => seqNum + added) })
+}
+
+/** Reads a table of which nothing is known, unless `added` is what counts besides each sequence number in its file. */
+export function* readParts(table: TableFile, choice: PartChoice, added: SeqNum = 0): Steps<TableParts> {
   const { near, ...outline } = yield* readNearOutline(table)
   const { footer, index } = outline
   const properties = yield* readProperties(near, footer)
   checkAgreement(near, footer, index, properties)
-  const spans = yield* readSpans(near, footer, properties)
+  const spans = renumbered(yield* readSpans({ ...outline, source: near }, properties), added)
   const lookups = yield* readLookups({ source: near, footer, properties }, choice)
   return { ...outline, properties, spans, ...lookups }
 }
 
-/** Reads the range tombstones of a table alone. */
-export function* readTableSpans(table: TableFile): Steps<Spans | null> {
+/** Reads the range tombstones of a table alone. Requires: a version lists it, with these facts. */
+export function* readTableSpans(table: TableFile, facts: TableFacts): Steps<Spans | null> {
   const fileBytes = sizeOf(table)
   if (fileBytes < FILE_HEADER_BYTES + FOOTER_BYTES) throw corruption(table.name, fileBytes, 'the file is cut short')
-  const source = { ...table, seed: fileSeed(yield* readHeader(table)) }
+  const header = yield* readHeader(table)
+  const source = { ...table, seed: fileSeed(header) }
   const footer = yield* readFooter(source, fileBytes)
-  return yield* readSpans(source, footer, null)
+  return renumbered(yield* readSpans({ source, header, footer }, null), addedSeqNum(facts))
 }
 
 /** Reads the parts of a table that tell where everything else is. */
@@ -153,23 +161,23 @@ export function* readTableFacts(table: TableFile): Steps<TableFacts> {
 }
 
 /**
- * Reads what a file under a table's name is: the database it belongs to, if its header is good, and its facts, if
- * it is a whole table. Throws IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
+ * Reads what a file under a table's name is: its header if that is good, and its facts if it is a whole table. Throws
+ * IO_ERROR, or UNSUPPORTED_FORMAT when a later version may read it.
  */
 export function* readUnlistedTable(
   table: TableFile,
-): Steps<{ databaseId: Uint8Array | null; facts: TableFacts | null }> {
-  let databaseId: Uint8Array | null = null
+): Steps<{ header: FileHeader | null; facts: TableFacts | null }> {
+  let header: FileHeader | null = null
   try {
-    databaseId = (yield* readHeader(table)).databaseId
-    return { databaseId, facts: yield* readTableFacts(table) }
+    header = yield* readHeader(table)
+    return { header, facts: yield* readTableFacts(table) }
   } catch (error) {
     if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw error
-    return { databaseId, facts: null }
+    return { header, facts: null }
   }
 }
 
-function factsOf(parts: TableParts): TableFacts {
+export function factsOf(parts: TableParts): TableFacts {
   const { fileNum, salt } = parts.header
   return { ...factsIn(parts.properties, parts.spans), fileNum, salt, bytes: parts.footer.fileBytes }
 }
@@ -237,14 +245,15 @@ export function* readFilter(
   return parseAt(source, offset, () => new BloomFilter(content))
 }
 
-/** Null `properties` are not known. */
+/** Reads the range tombstones with the numbers that stand in the file. Null `properties` are not known. */
 export function* readSpans(
-  source: TableSource, footer: Footer, properties: TableProperties | null,
+  { source, header, footer }: Pick<TableParts, 'source' | 'header' | 'footer'>, properties: TableProperties | null,
 ): Steps<Spans | null> {
   const { offset, bytes } = footer.sections[SectionSlot.spans]!
   if (bytes === 0) return null
   const content = yield* readContent(source, offset, bytes)
-  const spans = parseAt(source, offset, () => decodeSpans(content))
+  const isOutside = header.fileNum === OUTSIDE_FILE_NUM
+  const spans = parseAt(source, offset, () => decodeSpans(content, isOutside))
   if (properties !== null && !areSpansWithin(spans, properties)) {
     throw corruption(source.name, offset, 'the range tombstones are not those that the properties speak of')
   }

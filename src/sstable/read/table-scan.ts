@@ -7,8 +7,8 @@
  * Invariants: what `nextBlock` shows was checked like any block that is read (table-blocks.ts), and its
  * keys lie between the smallest and the largest key of the table's facts.
  */
-import { corruption, runSync } from '../../base/index.js'
-import type { TableFacts } from '../../base/index.js'
+import { addedSeqNum, corruption, runSync } from '../../base/index.js'
+import type { SeqNum, TableFacts } from '../../base/index.js'
 import { checkEntries } from '../block/block-check.js'
 import { checkBlock, packedBlockAt, parseAt, readBlock } from '../block/block-io.js'
 import type { BlockSource } from '../block/block-io.js'
@@ -57,6 +57,7 @@ export class TableScan {
   private readonly unpackedAt: number
   private parts: ScanParts | null = null
   private smallestKey: Uint8Array = new Uint8Array(0)
+  private addedSeqNum: SeqNum = 0
   /** Number of the block to which `nextBlock` goes. */
   private next = 0
   /** Blocks [pieceFirst, pieceEnd) stand in the memory. */
@@ -78,7 +79,8 @@ export class TableScan {
   open(table: TableFile, facts: TableFacts, databaseId: Uint8Array): void {
     this.parts = null
     checkSize(table, facts)
-    const parts = runSync(readParts(table, { pointHash: false, filter: 'never' }))
+    this.addedSeqNum = addedSeqNum(facts)
+    const parts = runSync(readParts(table, { pointHash: false, filter: 'never' }, this.addedSeqNum))
     // A job is not told what its inputs point to: that would be most of its message.
     const { valueFiles } = facts.valueFiles.length === 0 ? parts.properties : facts
     checkFacts(parts, { ...facts, valueFiles }, databaseId)
@@ -133,11 +135,11 @@ export class TableScan {
     const base = isInMemory ? this.pieceAt + index.bytes(this.pieceFirst, number) : 0
     const length = this.checkedBytes || checkBlock(source, offset, index.bytes(number), bytes, base)
     const packed = packedBlockAt(source, offset, bytes, base, length)
-    if (packed === null) block.open(bytes, words, base)
+    if (packed === null) block.open(bytes, words, base, this.addedSeqNum)
     else {
       const { memory, unpackedAt } = this
       parseAt(source, offset, () => packed.unpackTo(memory, unpackedAt))
-      block.open(memory.bytes, memory.words, unpackedAt)
+      block.open(memory.bytes, memory.words, unpackedAt, this.addedSeqNum)
       this.view = memory.view
     }
     const isUnpacked = packed !== null

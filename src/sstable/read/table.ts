@@ -5,7 +5,7 @@
  * Thread: main, or a worker with its own cache. Reads block.
  */
 import {
-  checkMayWrite, corruption, EntryKind, FEATURES_OFFSET, NUMBER_MAX, readHashSeed,
+  addedSeqNum, checkMayWrite, corruption, EntryKind, FEATURES_OFFSET, NUMBER_MAX, readHashSeed,
 } from '../../base/index.js'
 import type { HashSeed, InternalIterator, KeyHash, PointResult, SeqNum, Steps, TableFacts } from '../../base/index.js'
 import { MARK_POINT } from '../../cache/index.js'
@@ -20,7 +20,7 @@ import type { TableIndex } from '../lookup/table-index.js'
 import { featuresPlace, saysRows, SectionSlot } from '../table-format.js'
 import { TableBlocks } from './table-blocks.js'
 import { TableIterators } from './table-iterator.js'
-import { checkFacts, checkSize, readLookups, readParts } from './table-open.js'
+import { checkFacts, checkSize, readLookups, readParts, renumbered } from './table-open.js'
 import type { PartChoice, TableFile, TableParts } from './table-open.js'
 
 export interface TableOpenOptions extends TableFile {
@@ -57,7 +57,7 @@ export type Lookup = 'pointHash' | 'filter' | 'none'
 export function* openTable(options: TableOpenOptions): Steps<Table> {
   const { facts, databaseId, name, isForWriting = false } = options
   checkSize(options, facts)
-  const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'))
+  const parts = yield* readParts(options, choiceOf(options.lookup ?? 'pointHash'), addedSeqNum(facts))
   checkFacts(parts, facts, databaseId)
   if (isForWriting) {
     checkMayWrite(parts.header.features, { file: name, offset: FEATURES_OFFSET })
@@ -78,7 +78,9 @@ export interface LoadedBytes {
 }
 
 export class Table {
-  readonly facts: TableFacts
+  facts: TableFacts
+  /** The number of all entries of a table that was made outside; 0 for any other. */
+  private addedSeqNum: SeqNum
   private readonly parts: Pick<TableParts, 'source' | 'footer' | 'properties'>
   private readonly blocks: TableBlocks
   private readonly iterators: TableIterators
@@ -88,7 +90,7 @@ export class Table {
   prefixFilter: PrefixFilter | null
   private readonly hashSeed: HashSeed
   /** Its range tombstones; null when there are none. */
-  readonly spans: Spans | null
+  spans: Spans | null
 
   constructor(
     parts: TableParts, { facts, cache, onIndexRead, iterators = new TableIterators() }: TableOpenOptions,
@@ -96,7 +98,9 @@ export class Table {
     const { largestSeqNum, entryCount } = facts
     this.facts = facts
     this.parts = { source: parts.source, footer: parts.footer, properties: parts.properties }
-    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum, entryCount })
+    this.addedSeqNum = addedSeqNum(facts)
+    const added = this.addedSeqNum
+    this.blocks = new TableBlocks(parts, cache, { onIndexRead, largestSeqNum, entryCount, addedSeqNum: added })
     this.iterators = iterators
     this.filter = parts.filter
     this.pointHash = parts.pointHash
@@ -104,6 +108,15 @@ export class Table {
     this.hashSeed = readHashSeed(parts.properties.hashSeed)
     this.spans = parts.spans
     this.keepShapes()
+  }
+
+  /** Gives a table from outside the number of its entries. Requires: nobody has read it yet. */
+  takeNumber(facts: TableFacts): void {
+    const added = addedSeqNum(facts)
+    this.spans = renumbered(this.spans, added - this.addedSeqNum)
+    this.facts = facts
+    this.addedSeqNum = added
+    this.blocks.addedSeqNum = added
   }
 
   get loadedBytes(): LoadedBytes {
@@ -182,6 +195,8 @@ export class Table {
    */
   get(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, keyHash: KeyHash): boolean {
     const { spans } = this
+    // A reader below the one number of all entries sees none; the file's own numbers would tell it otherwise.
+    if (snapshot < this.addedSeqNum) return false
     const cover = spans === null ? 0 : spans.coverAt(key, 0, end, snapshot)
     if (cover === 0) return this.find(key, end, snapshot, out, keyHash)
     if (this.find(key, end, snapshot, out, keyHash) && this.getByIndex(key, end, snapshot, out, cover)) return true
@@ -278,7 +293,7 @@ export class Table {
     throw this.badPointHash()
   }
 
-  /** Finds a version as `get` does, if its number is above `cover`. */
+  /** Finds a version as `get` does, if its number is not below `cover`: a range tombstone hides older ones. */
   private getByIndex(key: Uint8Array, end: number, snapshot: SeqNum, out: PointResult, cover = -1): boolean {
     const number = this.index.find(key, 0, end, snapshot)
     if (number === this.blocks.count) return false
@@ -286,7 +301,7 @@ export class Table {
     this.blocks.open(reader, number, MARK_POINT)
     const i = reader.lowerBound(key, 0, end, snapshot)
     // Behind the last entry: the bound is a separator, and the next block begins with a greater key.
-    if (i === reader.count || !reader.keyEquals(i, key, 0, end) || reader.seqNumAt(i) <= cover) return false
+    if (i === reader.count || !reader.keyEquals(i, key, 0, end) || reader.seqNumAt(i) < cover) return false
     out.kind = reader.kindAt(i)
     out.valueBytes = reader.bytes
     out.valueStart = reader.valueStart(i)

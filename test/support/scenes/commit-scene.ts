@@ -69,6 +69,10 @@ export class CommitScene implements CommitHost {
     return buffer
   }
 
+  passBarrier(): void {
+    this.checkWritable()
+  }
+
   checkWritable(): void {
     if (this.refusal !== null) throw this.refusal
   }
