@@ -44,7 +44,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.recovery = setup.report
   stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
   const { deletedCount, waitingCount } = deleter
-  stats.files = { ...filesStats(setup.tables), deletedCount, deleteWaitingCount: waitingCount }
+  const holds = engine.holds.stats()
+  stats.files = { ...filesStats(setup.tables), deletedCount, deleteWaitingCount: waitingCount, holds }
   stats.jobs = {
     workerCount: setup.executor.workerCount,
     activeCount: setup.executor.activeCount,
@@ -247,7 +248,9 @@ function errorStats({ cause, causePlace }: Health): BackgroundErrorStats | null 
 
 function filesStats({ files, retiredCount }: OpenTables): FilesStats {
   const { openCount, capacity: openMaxCount, reopenedCount } = files
-  return { deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount }
+  return {
+    deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount, holds: [],
+  }
 }
 
 function cacheStats(cache: BlockCache): CacheStats {
