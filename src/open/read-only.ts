@@ -11,6 +11,7 @@
 import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import { Operations } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { ReadClock } from '../iterator/index.js'
 import { allTables } from '../manifest/index.js'
@@ -43,6 +44,7 @@ export class ReadOnlyView implements ReadView {
   sight: Sight
   readonly readClock: ReadClock
   readonly follower = new Follower(this)
+  readonly operations: Operations
   private readonly resources = new Set<Resource>()
   isClosed = false
 
@@ -52,6 +54,7 @@ export class ReadOnlyView implements ReadView {
     this.sight = sight
     this.clock = clock
     this.turns = new Turns(clock)
+    this.operations = new Operations(clock)
     this.iterators = new Iterators(ownBuffers, clock)
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
     this.readClock = new ReadClock(clock, sight.version.dropTime?.ms ?? 0)
@@ -146,6 +149,7 @@ export class ReadOnlyView implements ReadView {
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
+    await this.operations.close()
     this.iterators.cut()
     for (const resource of [...this.resources]) resource.cut()
     await Promise.all([this.iterators.valueReads.idle(), this.follower.end()])

@@ -84,6 +84,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.recovery = view.report
   stats.manifest = manifest
   stats.files = filesStats(tables)
+  stats.operations = view.operations.stats()
   stats.lock = { generation, isHeld: false }
   stats.lastRun = decodeRunStats(version.flushStats)
   stats.cache = cacheStats(cache)

@@ -1,0 +1,232 @@
+/**
+ * What: gives a checkpoint its tables, value logs and logs: as links to the source's files or to those of an earlier
+ * checkpoint, or as copies.
+ * Owns: nothing. Thread: main; the disk works in the thread pool.
+ * Invariants: CP-2 only what never changes again is linked: no log that is written, no manifest, no lock, no marker.
+ * CP-6 the source is only read.
+ */
+import { corruption, errnoOf, ioError, MiB, runAsync, VarveError } from '../base/index.js'
+import type { Operation } from '../engine/index.js'
+import type { Pace } from '../report/index.js'
+import { closeQuietly, inPool, openFile, readFully, syncFile, withFile, writeFully } from '../vfs/index.js'
+import type { Vfs, VfsFile } from '../vfs/index.js'
+import type { CheckpointMode } from './checkpoint-call.js'
+import { orEnd } from './log-end.js'
+import { checkSame, isSameFile } from './source-file.js'
+import type { FileIdentity, SourceFile } from './source-file.js'
+import type { Target } from './target.js'
+
+/** Bytes that are read and written at a time. */
+const PIECE_BYTES = MiB
+/** At a low pace pieces are smaller, so that no rest is longer than a tenth of a second. */
+const PIECES_PER_SECOND = 10
+const PIECE_BYTES_MIN = 4096
+/** Directories and files for which a system has no links. */
+const NO_LINKS = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES'])
+/** Links to one file are used up. */
+const TOO_MANY_LINKS = 'EMLINK'
+
+/** How many bytes came in which way. */
+export interface PlacedBytes {
+  linkedBytes: number
+  copiedBytes: number
+  reusedBytes: number
+}
+
+export interface PlaceOptions {
+  /** The file system and directory that the files are in. */
+  vfs: Vfs
+  dir: string
+  databaseId: Uint8Array
+  target: Target
+  mode: CheckpointMode
+  /** An earlier checkpoint, on the volume of the target: its directory, and its files by name. */
+  base: { dir: string; files: ReadonlyMap<string, FileIdentity> } | null
+  pace: Pace
+  bytesPerSecond: number
+  operation: Operation
+  /** Reads a file of the target back, in full; null when that is not asked for. */
+  verify: ((file: FileIdentity) => Promise<void>) | null
+}
+
+/** Puts the files there, each durable but for its name. */
+export async function placeFiles(files: readonly SourceFile[], options: PlaceOptions): Promise<PlacedBytes> {
+  const placing = new Placing(options)
+  for (const file of files) await placing.place(file)
+  return placing.placed
+}
+
+class Placing {
+  readonly placed: PlacedBytes = { linkedBytes: 0, copiedBytes: 0, reusedBytes: 0 }
+  private readonly options: PlaceOptions
+  /** False once the system has said that there are no links between the two directories. */
+  private linksSource = true
+  private linksBase = true
+  private piece: Uint8Array | null = null
+
+  constructor(options: PlaceOptions) {
+    this.options = options
+    this.linksSource = options.mode !== 'copy'
+    this.linksBase = options.base !== null
+  }
+
+  async place(file: SourceFile): Promise<void> {
+    const { operation } = this.options
+    operation.check()
+    if (file.content === undefined && this.linksSource && await this.link(file)) {
+      this.placed.linkedBytes += file.bytes
+      operation.progress.add(file.bytes, 1)
+    } else if (file.content === undefined && this.linksBase && await this.reuse(file)) {
+      this.placed.reusedBytes += file.bytes
+      operation.progress.add(file.bytes, 1)
+    } else {
+      await this.copy(file)
+      this.placed.copiedBytes += file.bytes
+      operation.progress.add(0, 1)
+    }
+  }
+
+  // ── Links ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** False: there can be no link, or the file of that name is another one by now. */
+  private async link(file: SourceFile): Promise<boolean> {
+    const { vfs, dir, target, mode } = this.options
+    const path = target.pathOf(file.name)
+    try {
+      await vfs.link(vfs.join(dir, file.name), path)
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (errno === 'ENOENT' && file.handle !== undefined) return false
+      const isRefused = NO_LINKS.has(errno)
+      if (mode === 'link' || !(isRefused || errno === TOO_MANY_LINKS)) throw linkError(error, file.name)
+      if (isRefused) this.linksSource = false
+      return false
+    }
+    if (await this.isLinked(file)) return true
+    await target.vfs.unlink(path)
+    return false
+  }
+
+  /** Looks whether what was linked is what was meant: the writer may have removed the name meanwhile, and used it. */
+  private async isLinked(file: SourceFile): Promise<boolean> {
+    const { vfs, dir, target } = this.options
+    const made = await target.vfs.stat(target.pathOf(file.name))
+    const meant = file.handle === undefined
+      ? (await vfs.stat(vfs.join(dir, file.name)))?.identity : file.handle.identitySync()
+    if (made !== null && made.identity === meant && made.size >= file.bytes) return true
+    try {
+      await this.checkMade(file) // one that was replaced by an equal one is as good
+      return true
+    } catch (error) {
+      if (file.handle === undefined) throw error
+      return false
+    }
+  }
+
+  private async checkMade(file: FileIdentity): Promise<void> {
+    const { target, databaseId } = this.options
+    await runAsync(withFile(target.vfs, target.pathOf(file.name), 'read', (made) => checkSame(made, file, databaseId)))
+  }
+
+  /** Links the file of the earlier checkpoint, if that has it and it is good. */
+  private async reuse(file: SourceFile): Promise<boolean> {
+    const { base, target, verify } = this.options
+    const known = base!.files.get(file.name)
+    if (known === undefined || !isSameFile(known, file)) return false
+    const path = target.pathOf(file.name)
+    try {
+      await target.vfs.link(target.vfs.join(base!.dir, file.name), path)
+    } catch (error) {
+      if (NO_LINKS.has(errnoOf(error))) this.linksBase = false
+      else if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== TOO_MANY_LINKS) throw linkError(error, file.name)
+      return false
+    }
+    try {
+      await this.checkMade(file)
+      await verify?.(file)
+      return true
+    } catch (error) {
+      if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw ioError(error, 'read', file.name)
+      await target.vfs.unlink(path) // rot: what the source has is copied anew
+      return false
+    }
+  }
+
+  // ── Copies ──────────────────────────────────────────────────────────────────────────────────────
+
+  private async copy(file: SourceFile): Promise<void> {
+    const { vfs, dir, target, databaseId, verify } = this.options
+    const { content, handle, name, bytes } = file
+    const made = await attempt('create', name, runAsync(openFile(target.vfs, target.pathOf(name), 'create')))
+    try {
+      if (content !== undefined) {
+        await this.write(made, file, async (at, length) => content.subarray(at, at + length))
+      } else if (handle !== undefined) {
+        await this.copyFrom(handle, made, file)
+      } else {
+        const source = await attempt('open', name, runAsync(openFile(vfs, vfs.join(dir, name), 'read')))
+        try {
+          await this.copyFrom(source, made, file)
+        } finally {
+          await runAsync(closeQuietly(source))
+        }
+      }
+      await attempt('sync', name, runAsync(syncFile(made)))
+      const size = made.sizeSync()
+      if (size !== bytes) throw corruption(name, size, `the copy has ${size} bytes, not ${bytes}`)
+    } finally {
+      await runAsync(closeQuietly(made))
+    }
+    await attempt('read', name, runAsync(withFile(target.vfs, target.pathOf(name), 'read', (copied) =>
+      checkSame(copied, file, databaseId))))
+    await verify?.(file)
+  }
+
+  private async copyFrom(source: VfsFile, made: VfsFile, file: SourceFile): Promise<void> {
+    const { databaseId } = this.options
+    await attempt('read', file.name, runAsync(checkSame(source, file, databaseId)))
+    await this.write(made, file, async (at, length) => {
+      const piece = this.piece ??= new Uint8Array(PIECE_BYTES)
+      const count = await attempt('read', file.name, runAsync(readFully(source, piece, length, at)))
+      if (count < length) throw corruption(file.name, at + count, 'the file is cut short')
+      return piece.subarray(0, length)
+    })
+  }
+
+  /** Writes a file piece by piece, at the pace that was asked for. */
+  private async write(
+    made: VfsFile, { name, bytes }: SourceFile, read: (at: number, length: number) => Promise<Uint8Array>,
+  ): Promise<void> {
+    const { operation, pace, bytesPerSecond } = this.options
+    const atMost = Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES, Math.floor(bytesPerSecond / PIECES_PER_SECOND)))
+    for (let at = 0; at < bytes;) {
+      operation.check()
+      const length = Math.min(atMost, bytes - at)
+      if (bytesPerSecond !== Infinity) await orEnd(operation, pace.take(length))
+      operation.check()
+      await inPool(async () => {
+        const piece = await read(at, length)
+        await attempt('write', name, runAsync(writeFully(made, piece, 0, length, at)))
+      })
+      at += length
+      operation.progress.add(length)
+    }
+  }
+}
+
+function linkError(error: unknown, name: string): VarveError {
+  const wrapped = ioError(error, 'link', name)
+  if (!NO_LINKS.has(errnoOf(error)) && errnoOf(error) !== TOO_MANY_LINKS) return wrapped
+  return new VarveError('IO_ERROR', wrapped.message, {
+    cause: error, file: name, hint: "the target's volume takes no link: use mode 'copy' or 'auto'",
+  })
+}
+
+/** Awaits a call of the file system, and explains its error. */
+async function attempt<T>(what: string, name: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw ioError(error, what, name)
+  }
+}
