@@ -1,15 +1,18 @@
 /** The package's main entry. */
 export { Pins, Snapshot, Varve, VarveError } from './api/index.js'
 export type {
-  BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, CollectOptions, CollectResult,
+  BackgroundErrorStats, BackupInfo, BackupOptions, BackupResult, BatchOp, BatchWriteOptions, Bytes, CacheStats,
+  CheckpointFromOptions, CheckpointOptions, CheckpointResult, Clock, CollectOptions, CollectResult,
   CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions, CompactProgress,
   Components, Compression,
-  DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo,
+  DatabaseState, DatabaseStats, EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory,
+  FileHoldStats, FileInfo,
   FileNum, FileRemovalReason, FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedKey,
   FollowedOperation, FollowedRange, Following, FollowingOptions, FollowOptions, HeldValueLog,
   HoldSpec, HoldState, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
   LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
   PrefixRule, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions, RefreshResult,
+  PrefixRule, RangeOptions, ReadOptions, RecoveryReport, RestoreOptions, RestoreReport,
   SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,

@@ -12,7 +12,7 @@ export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable }
 export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
+  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
   LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
@@ -20,6 +20,10 @@ export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'
+export type { BackupInfo, BackupResult, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
+export type {
+  BackupOptions, CheckpointFromOptions, CheckpointOptions, RestoreOptions,
+} from './checkpoint-call.js'
 export { clearKeys } from './clear.js'
 export type { FollowingOptions, RefreshOptions } from './follow-view.js'
 export type { Following, RefreshResult } from '../open/index.js'

@@ -6,26 +6,24 @@
  * Invariants: CP-1 to CP-9, docs/invariants.md.
  * Design: docs/design/0048-checkpoint.md.
  */
-import { MiB, runAsync, VarveError } from '../base/index.js'
+import { compareBytes, MiB, VarveError } from '../base/index.js'
 import type { Clock, FileNum, FileOrigin } from '../base/index.js'
-import { readMarker } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { Engine, Operation, Operations } from '../engine/index.js'
-import { readManifest } from '../manifest/index.js'
 import { Pace } from '../report/index.js'
-import { areOnOneVolume, listDirectory } from '../vfs/index.js'
+import { areOnOneVolume } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
+import { readCheckpoint } from './backup-info.js'
 import type { CheckpointCall, CheckpointResult } from './checkpoint-call.js'
 import { checkpointVersion, drawNewLineage } from './checkpoint-version.js'
+import { checkInFull } from './full-check.js'
 import { Moment } from './moment.js'
 import type { MomentFiles } from './moment.js'
 import { findSource, OutsideMoment } from './outside.js'
 import type { OutsidePlace } from './outside.js'
 import { placeFiles } from './place-files.js'
-import { filesOfVersion, logFile } from './source-file.js'
-import type { FileIdentity } from './source-file.js'
+import type { SourceFile } from './source-file.js'
 import { Target } from './target.js'
-import { fullCheck } from './full-check.js'
 
 /** Logs of more than this are flushed, so that a clone need not replay them. */
 const KEPT_LOG_BYTES_MAX = 64 * MiB
@@ -57,12 +55,12 @@ export async function checkpointEngine(engine: Engine, target: string, call: Che
 }
 
 async function takeMoment(
-  engine: Engine, target: Target, { mode, logs }: CheckpointCall, operation: Operation,
+  engine: Engine, target: Target, { logs }: CheckpointCall, operation: Operation,
 ): Promise<Moment> {
   if (logs === 'flush') return Moment.takeFlushed(engine, operation)
   const { vfs, dir } = engine.setup
   const [from, to] = [await vfs.stat(dir), await target.vfs.stat(target.parent)]
-  const isNear = mode !== 'copy' && from !== null && to !== null && areOnOneVolume(from, to)
+  const isNear = from !== null && to !== null && areOnOneVolume(from, to)
   const moment = await Moment.take(engine, operation)
   const isKept = logs === 'keep' || !moment.isRotated || (isNear && moment.logBytes < KEPT_LOG_BYTES_MAX)
   if (isKept || moment.logBytes === 0) return moment
@@ -70,10 +68,17 @@ async function takeMoment(
   return Moment.takeFlushed(engine, operation)
 }
 
+/** A directory that is copied from outside. */
+export interface DirectoryPlace extends OutsidePlace {
+  clock: Clock
+  operations: Operations
+  /** True: every byte of the source is checked before anything is written. */
+  isCheckedFirst?: boolean
+}
+
 /** Makes a checkpoint of a directory that another process may be writing. */
 export async function checkpointDirectory(
-  { clock, operations, ...place }: OutsidePlace & { clock: Clock; operations: Operations }, target: string,
-  call: CheckpointCall,
+  { clock, operations, isCheckedFirst = false, ...place }: DirectoryPlace, target: string, call: CheckpointCall,
 ): Promise<CheckpointResult> {
   return operations.run({ kind: 'checkpoint', ...call }, async (operation) => {
     const startMs = clock.nowMs()
@@ -83,6 +88,8 @@ export async function checkpointDirectory(
     const moment = await OutsideMoment.take({ ...place, dir }, operation)
     try {
       const { databaseId, generation, manifestNum } = moment
+      const check = { place: { vfs, dir, databaseId }, clock, operation }
+      if (isCheckedFirst) for (const file of moment.found.files) await checkInFull(file, check)
       const source = { vfs, dir, origin: { databaseId, generation, random }, manifestNum, clock }
       return await write(source, moment.found, made, { call, operation, startMs })
     } finally {
@@ -105,15 +112,16 @@ async function write(
   const { databaseId } = origin
   const lineage = drawNewLineage(origin.random, version)
   const own = checkpointVersion(version, { logs, seqNum, nextFileNum: manifestNum + 1, lineage })
-  const needed = files.filter(({ fileNum, magic }) => magic === 'varvetab' || !version.valueLogs.has(fileNum) ||
-    own.valueLogs.has(fileNum))
-  const base = call.base === null ? null : await readBase(target.vfs, call.base, databaseId)
+  const isNeeded = ({ fileNum }: SourceFile): boolean => !version.valueLogs.has(fileNum) || own.valueLogs.has(fileNum)
+  const needed = files.filter(isNeeded)
+  const base = call.base === null ? null : await findBase(target.vfs, call.base, databaseId)
   operation.progress.setTotals(needed.reduce((sum, { bytes }) => sum + bytes, 0), needed.length)
   try {
     await target.make()
     const { mode, bytesPerSecond } = call
     const pace = new Pace(clock, bytesPerSecond)
-    const verify = call.verify ? fullCheck(target, databaseId, own) : null
+    const check = { place: { vfs: target.vfs, dir: target.dir, databaseId }, clock, operation }
+    const verify = call.verify ? (file: SourceFile) => checkInFull(file, check) : null
     const placed = await placeFiles(needed, {
       vfs, dir, databaseId, target, mode, base, pace, bytesPerSecond, operation, verify,
     })
@@ -126,24 +134,15 @@ async function write(
   }
 }
 
-/** Reads which files an earlier checkpoint has. Throws INVALID_ARGUMENT when it is no checkpoint of this database. */
-async function readBase(
+/** Finds the files of an earlier checkpoint. Throws INVALID_ARGUMENT when it is none of this database. */
+async function findBase(
   vfs: Vfs, location: string, databaseId: Uint8Array,
-): Promise<{ dir: string; files: Map<string, FileIdentity> }> {
-  const dir = await findSource(vfs, location)
-  const marker = readMarker(await runAsync(listDirectory(vfs, dir)))
-  if (marker === null) throw new VarveError('NOT_FOUND', `there is no checkpoint in ${location}`)
-  const { version, databaseId: baseId } = await runAsync(readManifest(vfs, dir, marker.manifest))
-  if (!isEqualId(baseId, databaseId)) {
+): Promise<{ dir: string; files: Map<string, SourceFile> }> {
+  const { dir, files, databaseId: baseId } = await readCheckpoint(vfs, location)
+  if (compareBytes(baseId, databaseId) !== 0) {
     throw new VarveError('INVALID_ARGUMENT', `${location} is a checkpoint of another database`, {
       hint: 'name an earlier checkpoint of this one as base, or none',
     })
   }
-  const logs = [...version.logs.values()].filter(({ isExact }) => isExact)
-  const files = [...filesOfVersion(version), ...logs.map(logFile)]
   return { dir, files: new Map(files.map((file) => [file.name, file])) }
-}
-
-function isEqualId(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((byte, i) => byte === b[i])
 }

@@ -16,7 +16,7 @@ import type { Memtable } from '../memtable/index.js'
 import { FIRST_BATCH_OFFSET } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
 import { checkNotFailed, endOf, orEnd } from './log-end.js'
-import { filesOfVersion, logFile, valueLogFile } from './source-file.js'
+import { filesOfVersion, logFile, streamedFile } from './source-file.js'
 import type { SourceFile } from './source-file.js'
 
 /** What `stats()` names as the owner of the holds. */
@@ -139,7 +139,7 @@ export class Moment {
       logs.push(facts)
       logFiles.push(content === null ? logFile(facts) : { ...logFile(facts), content })
     }
-    const files = [...filesOfVersion(version), ...this.namedFiles().map(valueLogFile), ...logFiles]
+    const files = [...filesOfVersion(version), ...this.namedFiles().map(streamedFile), ...logFiles]
     return { version, logs, files, seqNum, position: this.position() }
   }
 

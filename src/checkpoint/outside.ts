@@ -15,8 +15,8 @@ import { SlabPool } from '../slab/index.js'
 import { closeQuietly, openFile } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { MomentFiles } from './moment.js'
-import { checkSame, filesOfVersion, logFile, valueLogFile } from './source-file.js'
-import type { FileIdentity, SourceFile } from './source-file.js'
+import { checkSame, filesOfVersion, logFile, streamedFile } from './source-file.js'
+import type { SourceFile } from './source-file.js'
 
 /** Files that a process needs beside those of the checkpoint. */
 const OTHER_FILES = 32
@@ -46,7 +46,7 @@ export class OutsideMoment {
   private history: FoundHistory | null
   private handles: readonly VfsFile[]
 
-  private constructor(history: FoundHistory, handles: ReadonlyMap<FileIdentity, VfsFile>) {
+  private constructor(history: FoundHistory, handles: ReadonlyMap<SourceFile, VfsFile>) {
     const { databaseId, nextFileNum, version, replayed, manifest } = history
     this.history = history
     this.handles = [...handles.values()]
@@ -83,7 +83,7 @@ export class OutsideMoment {
     for (const handle of handles) await runAsync(closeQuietly(handle))
   }
 
-  static of(history: FoundHistory, handles: ReadonlyMap<FileIdentity, VfsFile>): OutsideMoment {
+  static of(history: FoundHistory, handles: ReadonlyMap<SourceFile, VfsFile>): OutsideMoment {
     return new OutsideMoment(history, handles)
   }
 }
@@ -93,10 +93,10 @@ function* readOnce(place: OutsidePlace): Steps<OutsideMoment> {
   const found = yield* findDatabase({ vfs, dir })
   if (found.marker === null) throw new VarveError('NOT_FOUND', `the database in ${dir} does not exist`)
   const history = yield* readHistory({ vfs, dir, random, pool: new SlabPool(0, 0) }, found, TO_READ)
-  const handles = new Map<FileIdentity, VfsFile>()
+  const handles = new Map<SourceFile, VfsFile>()
   try {
     const { version, replayed: { streamed } } = history
-    const files = [...filesOfVersion(version), ...streamed.map(valueLogFile)]
+    const files = [...filesOfVersion(version), ...streamed.map(streamedFile)]
     checkCount(place, files.length)
     for (const file of files) handles.set(file, yield* openOne(place, file, files.length, history.databaseId))
     return OutsideMoment.of(history, handles)
@@ -108,7 +108,7 @@ function* readOnce(place: OutsidePlace): Steps<OutsideMoment> {
 }
 
 function* openOne(
-  { vfs, dir }: OutsidePlace, file: FileIdentity, count: number, databaseId: Uint8Array,
+  { vfs, dir }: OutsidePlace, file: SourceFile, count: number, databaseId: Uint8Array,
 ): Steps<VfsFile> {
   let handle: VfsFile
   try {

@@ -5,15 +5,16 @@
  * Invariants: CP-2 only what never changes again is linked: no log that is written, no manifest, no lock, no marker.
  * CP-6 the source is only read.
  */
-import { corruption, errnoOf, ioError, MiB, runAsync, VarveError } from '../base/index.js'
+import { corruption, errnoOf, ioError, MiB, runAsync, sameFile, VarveError } from '../base/index.js'
 import type { Operation } from '../engine/index.js'
 import type { Pace } from '../report/index.js'
+import { identityOf } from '../tables/index.js'
 import { closeQuietly, inPool, openFile, readFully, syncFile, withFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { CheckpointMode } from './checkpoint-call.js'
 import { orEnd } from './log-end.js'
-import { checkSame, isSameFile } from './source-file.js'
-import type { FileIdentity, SourceFile } from './source-file.js'
+import { checkSame } from './source-file.js'
+import type { SourceFile } from './source-file.js'
 import type { Target } from './target.js'
 
 /** Bytes that are read and written at a time. */
@@ -41,12 +42,12 @@ export interface PlaceOptions {
   target: Target
   mode: CheckpointMode
   /** An earlier checkpoint, on the volume of the target: its directory, and its files by name. */
-  base: { dir: string; files: ReadonlyMap<string, FileIdentity> } | null
+  base: { dir: string; files: ReadonlyMap<string, SourceFile> } | null
   pace: Pace
   bytesPerSecond: number
   operation: Operation
   /** Reads a file of the target back, in full; null when that is not asked for. */
-  verify: ((file: FileIdentity) => Promise<void>) | null
+  verify: ((file: SourceFile) => Promise<void>) | null
 }
 
 /** Puts the files there, each durable but for its name. */
@@ -123,16 +124,16 @@ class Placing {
     }
   }
 
-  private async checkMade(file: FileIdentity): Promise<void> {
+  private async checkMade(file: SourceFile): Promise<void> {
     const { target, databaseId } = this.options
     await runAsync(withFile(target.vfs, target.pathOf(file.name), 'read', (made) => checkSame(made, file, databaseId)))
   }
 
   /** Links the file of the earlier checkpoint, if that has it and it is good. */
   private async reuse(file: SourceFile): Promise<boolean> {
-    const { base, target, verify } = this.options
+    const { base, target, databaseId, verify } = this.options
     const known = base!.files.get(file.name)
-    if (known === undefined || !isSameFile(known, file)) return false
+    if (known === undefined || !sameFile(identityOf(databaseId, known.listed), identityOf(databaseId, file.listed))) return false
     const path = target.pathOf(file.name)
     try {
       await target.vfs.link(target.vfs.join(base!.dir, file.name), path)

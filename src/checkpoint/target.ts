@@ -35,6 +35,7 @@ export class Target {
    */
   static async check(vfs: Vfs, target: string, source: string, suffix: string): Promise<Target> {
     try {
+      const { location, parent } = await checkPlace(vfs, target, source)
       const info = await vfs.stat(target)
       const isThere = info !== null
       if (isThere && (info.kind !== 'directory' || (await vfs.list(target)).length > 0)) {
@@ -42,14 +43,6 @@ export class Target {
           hint: 'name a directory that does not exist yet',
         })
       }
-      const above = vfs.parent(target)
-      const aboveInfo = await vfs.stat(above)
-      if (aboveInfo === null) {
-        throw new VarveError('NOT_FOUND', `${above} does not exist`, { hint: 'make it first; nothing was changed' })
-      }
-      const parent = await vfs.realPath(above)
-      const location = isThere ? await vfs.realPath(target) : vfs.join(parent, lastName(vfs, target))
-      checkApart(vfs, location, source)
       return new Target(vfs, { location, parent, dir: `${location}.tmp.${suffix}`, isThere })
     } catch (error) {
       throw errnoOf(error) === '' ? error : directoryError(error, 'look at', target)
@@ -104,6 +97,23 @@ export class Target {
     this.isMade = false
     await removeDirectory(this.vfs, this.dir)
   }
+}
+
+/**
+ * Finds the real path of a directory that is to be made. Throws NOT_FOUND without a parent, and INVALID_ARGUMENT for a
+ * place inside of the source or around it.
+ */
+export async function checkPlace(
+  vfs: Vfs, target: string, source: string,
+): Promise<{ location: string; parent: string }> {
+  const above = vfs.parent(target)
+  if ((await vfs.stat(above)) === null) {
+    throw new VarveError('NOT_FOUND', `${above} does not exist`, { hint: 'make it first; nothing was changed' })
+  }
+  const location = (await vfs.stat(target)) === null
+    ? vfs.join(await vfs.realPath(above), lastName(vfs, target)) : await vfs.realPath(target)
+  checkApart(vfs, location, source)
+  return { location, parent: vfs.parent(location) }
 }
 
 /** Removes a directory and the files in it, as far as that can be. */
