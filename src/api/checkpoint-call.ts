@@ -1,7 +1,10 @@
 /**
  * What: the options of checkpoints, backups and restores as users give them, and which way they go.
  */
-import { checkFlag, invalidArgument, keepAliveUntil, systemClock, systemRandom, takeOptions, toHex } from '../base/index.js'
+import {
+  checkFlag, invalidArgument, keepAliveUntil, systemClock, systemRandom, takeOptions, toHex,
+} from '../base/index.js'
+import type { Clock } from '../base/index.js'
 import {
   backUp, CHECKPOINT_LOGS, CHECKPOINT_MODES, checkpointDirectory, checkpointEngine, listBackups, restore,
 } from '../checkpoint/index.js'
@@ -85,7 +88,7 @@ export async function checkpointView(
 ): Promise<CheckpointResult> {
   const path = checkLocation(target)
   const call = checkCheckpoint(takeOptions('checkpoint', CHECKPOINT_NAMES, options, takeCheckpoint))
-  return checkpointOf(view, path, call)
+  return keepAlive(checkpointOf(view, path, call), 'checkpoint', path, view.clock)
 }
 
 /** A read-only view is copied from outside, as its writer does not know of it. */
@@ -122,7 +125,7 @@ export async function backUpDatabase(
   const verify = checkFlag(given.verify, 'verify') ?? true
   const logs = oneOf('logs', CHECKPOINT_LOGS, given.logs)
   const call = { keep, fullEvery, verify, logs, ...checkToolFields(given) }
-  return keepAliveUntil(view.clock, backUp(backupSource(view), location, call))
+  return keepAlive(backUp(backupSource(view), location, call), 'backup', location, view.clock)
 }
 
 function backupSource(view: ReadView): BackupSource {
@@ -152,9 +155,11 @@ export async function restoreBackup(
   return keepAlive(restore(place, path, { mode, ...checkToolFields(given) }), 'restore', from)
 }
 
-async function keepAlive<T>(work: Promise<T>, operation: string, location: string): Promise<T> {
+async function keepAlive<T>(
+  work: Promise<T>, operation: string, location: string, clock: Clock = systemClock,
+): Promise<T> {
   try {
-    return await keepAliveUntil(systemClock, work)
+    return await keepAliveUntil(clock, work)
   } catch (error) {
     throw diskError(error, operation, location)
   }

@@ -279,7 +279,7 @@ export class Varve extends VarveReads {
    * reason of `signal`; then nothing is left there.
    */
   async checkpoint(target: string, options?: CheckpointOptions): Promise<CheckpointResult> {
-    return this.waitFor(checkpointView(this.view, target, options))
+    return checkpointView(this.view, target, options)
   }
 
   /** Durable retention pins: they keep logs for a follower, over restarts too. */

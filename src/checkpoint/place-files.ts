@@ -104,22 +104,23 @@ class Placing {
       return false
     }
     if (await this.isLinked(file)) return true
-    await target.vfs.unlink(path)
+    await attempt('unlink', file.name, target.vfs.unlink(path))
     return false
   }
 
   /** Looks whether what was linked is what was meant: the writer may have removed the name meanwhile, and used it. */
   private async isLinked(file: SourceFile): Promise<boolean> {
     const { vfs, dir, target } = this.options
-    const made = await target.vfs.stat(target.pathOf(file.name))
+    const { name } = file
+    const made = await attempt('look at', name, target.vfs.stat(target.pathOf(name)))
     const meant = file.handle === undefined
-      ? (await vfs.stat(vfs.join(dir, file.name)))?.identity : file.handle.identitySync()
+      ? (await attempt('look at', name, vfs.stat(vfs.join(dir, name))))?.identity : file.handle.identitySync()
     if (made !== null && made.identity === meant && made.size >= file.bytes) return true
     try {
       await this.checkMade(file) // one that was replaced by an equal one is as good
       return true
     } catch (error) {
-      if (file.handle === undefined) throw error
+      if (file.handle === undefined) throw ioError(error, 'read', name)
       return false
     }
   }
@@ -148,7 +149,7 @@ class Placing {
       return true
     } catch (error) {
       if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw ioError(error, 'read', file.name)
-      await target.vfs.unlink(path) // rot: what the source has is copied anew
+      await attempt('unlink', file.name, target.vfs.unlink(path)) // rot: what the source has is copied anew
       return false
     }
   }

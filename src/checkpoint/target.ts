@@ -54,6 +54,7 @@ export class Target {
       await this.vfs.mkdir(this.dir)
       this.isMade = true
     } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') await this.vfs.rmdir(this.dir).catch(() => undefined) // it may be there
       throw directoryError(error, 'create', this.dir)
     }
   }
@@ -78,15 +79,14 @@ export class Target {
 
   private async takeName(): Promise<void> {
     const { vfs, dir, location, parent } = this
-    let isNamed = false
     try {
       if (this.isThere) await vfs.rmdir(location)
       await vfs.rename(dir, location)
-      isNamed = true
       await vfs.syncDir(parent)
       this.isMade = false
     } catch (error) {
-      if (isNamed) await vfs.rename(location, dir).catch(() => undefined)
+      const hasName = await vfs.stat(dir).then((info) => info === null, () => false)
+      if (hasName) await vfs.rename(location, dir).catch(() => undefined)
       throw ioError(error, 'naming', location)
     }
   }
