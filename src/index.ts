@@ -13,7 +13,8 @@ export type {
   LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder, MemoryStats, OpenMode, PinInfo, PutOptions, Random,
   PrefixRule, RangeOptions, ReadOptions, RecoveryReport, RefreshOptions, RefreshResult,
   PrefixRule, RangeOptions, ReadOptions, RecoveryReport, RestoreOptions, RestoreReport,
+  PrefixRule, Problem, ProblemSeverity, Progress, RangeOptions, ReadOptions, RecoveryReport, RestoreOptions, RestoreReport,
   SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, Timer, ValueLogFileStats, ValueLogHolder,
-  ValueLogStats, ValueSource, VarveOptions, Vfs,
+  ToolOptions, ToolReport, ValueLogStats, ValueSource, VarveOptions, Vfs,
   VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
 } from './api/index.js'

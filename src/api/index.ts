@@ -16,6 +16,8 @@ export type {
   LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
+export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
+export type { ToolOptions } from './tool-options.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,

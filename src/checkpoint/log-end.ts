@@ -31,7 +31,11 @@ export async function endOf(engine: Engine, log: LogFile, operation: Operation):
 
 async function syncToEnd(engine: Engine, log: LogFile, operation: Operation): Promise<void> {
   operation.check()
-  if (!engine.syncer.has(log)) return syncDropped(engine, log)
+  if (!engine.syncer.has(log)) {
+    await orEnd(operation, engine.syncer.rested(log))
+    checkNotFailed(engine)
+    return log.unsyncedBytes > 0 ? syncDropped(engine, log) : undefined
+  }
   const whenSynced = new Promise<LastSync>((tell) => engine.syncer.whenSynced(log, log.writtenEnd, tell))
   const lastSync = await orEnd(operation, whenSynced)
   if (lastSync !== 'never' || !engine.syncer.has(log)) return

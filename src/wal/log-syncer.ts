@@ -212,6 +212,11 @@ export class LogSyncer {
     for (const waiter of waiting) if (waiter.log === log) waiter.tell('never')
   }
 
+  /** Waits for a sync of this log in flight, also of one that was dropped: nobody else would hear that it fails. */
+  async rested(log: LogFile): Promise<void> {
+    while (this.logInFlight === log && this.running !== null) await this.running
+  }
+
   /** Waits for a sync in flight, but starts none. */
   async idle(): Promise<void> {
     while (this.running !== null) await this.running
@@ -295,8 +300,8 @@ export class LogSyncer {
 
   private noteDurable(log: LogFile, end: number, seqNum: SeqNum): void {
     const index = this.logs.indexOf(log)
-    if (index < 0) return // A blocking sync came first.
     if (end > log.syncedEnd) log.syncedEnd = end
+    if (index < 0) return // A blocking sync came first, or the log was dropped meanwhile.
     if (seqNum > log.syncedSeqNum) log.syncedSeqNum = seqNum
     if (index === 0) {
       this.durableSeqNum = Math.max(this.durableSeqNum, log.syncedSeqNum)
